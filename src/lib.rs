@@ -1,0 +1,3 @@
+//! Lifeboat keeps Amazon FSx file systems recoverable in another AWS Region.
+
+pub mod sim;
