@@ -1,3 +1,4 @@
 //! Lifeboat keeps Amazon FSx file systems recoverable in another AWS Region.
 
+pub mod domain;
 pub mod sim;

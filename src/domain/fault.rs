@@ -1,0 +1,112 @@
+//! What went wrong with a call, sorted by what Lifeboat does next.
+//!
+//! AWS has dozens of error codes, some overloaded and some undocumented. The engine reads them all into a
+//! [`FaultClass`]; nothing above the engine ever looks at a code again, except to show it to a person.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What a failed call means for what happens next.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultClass {
+    /// No answer, or one that proves nothing: the deed may have been done. Repeat with the same token.
+    Unanswered,
+    /// Too many calls: the same again, later.
+    Throttled,
+    /// The copies in flight fill the lane: wait until one ends.
+    NoSlot,
+    /// The quota of user backups is used up: wait, and tell a person.
+    Quota,
+    /// Something is in a state that passes: wait.
+    State,
+    /// The thing named does not exist.
+    Missing,
+    /// The credentials are missing, wrong or expired.
+    Credentials,
+    /// The credentials are good but may not do this.
+    Denied,
+    /// Somebody asked with this token in other words: list and adopt what is there.
+    Contested,
+    /// Waiting cannot mend it: a person must change something.
+    Lasting,
+}
+
+impl FaultClass {
+    /// Every class, for tables and tests.
+    pub const ALL: [Self; 10] = [
+        Self::Unanswered,
+        Self::Throttled,
+        Self::NoSlot,
+        Self::Quota,
+        Self::State,
+        Self::Missing,
+        Self::Credentials,
+        Self::Denied,
+        Self::Contested,
+        Self::Lasting,
+    ];
+
+    /// The word used in the database, metrics and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unanswered => "unanswered",
+            Self::Throttled => "throttled",
+            Self::NoSlot => "no_slot",
+            Self::Quota => "quota",
+            Self::State => "state",
+            Self::Missing => "missing",
+            Self::Credentials => "credentials",
+            Self::Denied => "denied",
+            Self::Contested => "contested",
+            Self::Lasting => "lasting",
+        }
+    }
+
+    /// Reads [`FaultClass::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == text)
+    }
+
+    /// Whether waiting alone will not help: reported once, then tried only hourly or after a reload (promise 8).
+    #[must_use]
+    pub fn needs_a_person(self) -> bool {
+        matches!(self, Self::Missing | Self::Credentials | Self::Denied | Self::Lasting)
+    }
+}
+
+/// One failed call.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Fault {
+    /// What happens next.
+    pub class: FaultClass,
+    /// AWS's error code, or our word for a failure without one (`Timeout`, `Dispatch`).
+    pub code: String,
+    /// AWS's message, cut to a bounded length.
+    pub message: String,
+}
+
+/// The longest message kept of an answer, in characters: a hostile endpoint must not fill the database.
+pub const MESSAGE_MAX_CHARS: usize = 500;
+
+impl Fault {
+    /// A fault with its message cut to [`MESSAGE_MAX_CHARS`] and control characters taken out.
+    #[must_use]
+    pub fn new(class: FaultClass, code: impl Into<String>, message: &str) -> Self {
+        Self { class, code: clean(&code.into(), 80), message: clean(message, MESSAGE_MAX_CHARS) }
+    }
+}
+
+/// `text` on one line, no longer than `max_chars`: what comes from outside must not break a log line or fill a table.
+#[must_use]
+pub fn clean(text: &str, max_chars: usize) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max_chars).collect()
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.message.is_empty() { f.write_str(&self.code) } else { write!(f, "{}: {}", self.code, self.message) }
+    }
+}

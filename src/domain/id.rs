@@ -1,0 +1,288 @@
+//! Names of things: accounts, Regions, sources, backups, occurrences, and the token derived from them.
+//!
+//! A name must mean the same on every host that runs the same policy and after the database is lost, because names
+//! are all that AWS keeps for us: the tags of a backup and the ClientRequestToken of the call that made it.
+
+use super::time::Time;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::sync::Arc;
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(text: String) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl std::borrow::Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// An account as the policy file names it; the daemon's own is [`AccountName::own`].
+    AccountName
+}
+name! {
+    /// An AWS Region, `us-east-1`.
+    Region
+}
+name! {
+    /// A file system (`fs-…`) or an ONTAP volume (`fsvol-…`).
+    SourceId
+}
+name! {
+    /// An FSx backup or copy, `backup-…`.
+    BackupId
+}
+name! {
+    /// The `name` of a `[[policy]]`.
+    PolicyName
+}
+name! {
+    /// A ClientRequestToken: 1 to 63 characters (fsx-facts 3.1).
+    Token
+}
+
+impl AccountName {
+    /// The account whose credentials the daemon runs with.
+    #[must_use]
+    pub fn own() -> Self {
+        Self::from("default")
+    }
+}
+
+impl SourceId {
+    /// Whether this is an ONTAP volume, which is backed up by `VolumeId`, rather than a file system.
+    #[must_use]
+    pub fn is_volume(&self) -> bool {
+        self.as_str().starts_with("fsvol-")
+    }
+}
+
+/// One account in one Region: what shares a rate limit, a queue of calls and a listing.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Place {
+    /// The account.
+    pub account: AccountName,
+    /// The Region.
+    pub region: Region,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.account, self.region)
+    }
+}
+
+/// A source in its account. Ids are unique within an account, so the Region is a fact about it, not part of its name.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct SourceKey {
+    /// The account.
+    pub account: AccountName,
+    /// The file system or volume.
+    pub source: SourceId,
+}
+
+impl fmt::Display for SourceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.account, self.source)
+    }
+}
+
+/// What made an occurrence due.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trigger {
+    /// The policy's schedule.
+    Schedule,
+    /// A person, with `lifeboat backup`.
+    Manual,
+}
+
+impl Trigger {
+    /// The word used in tags, the database and history.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Schedule => "schedule",
+            Self::Manual => "manual",
+        }
+    }
+
+    /// Reads [`Trigger::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "schedule" => Some(Self::Schedule),
+            "manual" => Some(Self::Manual),
+            _ => None,
+        }
+    }
+}
+
+/// One firing for one source, within that source: ordered by time first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct Occurrence {
+    /// The scheduled time, or the time of asking.
+    pub at: Time,
+    /// What made it due.
+    pub trigger: Trigger,
+}
+
+/// What is to be made at AWS for an occurrence.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum Target {
+    /// The backup in the source's Region.
+    Backup,
+    /// The copy in a destination.
+    Copy(Region),
+}
+
+impl Target {
+    /// The destination of a copy, empty for the backup: as it goes into the token and the database.
+    #[must_use]
+    pub fn destination(&self) -> &str {
+        match self {
+            Self::Backup => "",
+            Self::Copy(region) => region.as_str(),
+        }
+    }
+
+    /// Reads [`Target::destination`] back.
+    #[must_use]
+    pub fn from_destination(text: &str) -> Self {
+        if text.is_empty() { Self::Backup } else { Self::Copy(text.into()) }
+    }
+}
+
+/// Names one thing to be made: at most one good object at AWS ever carries it (promise 2).
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub struct WorkKey {
+    /// Whose.
+    pub source: SourceKey,
+    /// For which firing.
+    pub occurrence: Occurrence,
+    /// Backup or copy.
+    pub target: Target,
+}
+
+impl fmt::Display for WorkKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Occurrence { at, trigger } = self.occurrence;
+        write!(f, "{} {} {at}", self.source, trigger.as_str())?;
+        match &self.target {
+            Target::Backup => Ok(()),
+            Target::Copy(region) => write!(f, " → {region}"),
+        }
+    }
+}
+
+impl WorkKey {
+    /// The ClientRequestToken of an attempt, from account, source, trigger, occurrence, destination and attempt alone
+    /// (product.md, “What is written at AWS”): every host with this policy asks with the same one.
+    #[must_use]
+    pub fn token(&self, attempt: u32) -> Token {
+        let hash = self.hash(attempt, "token");
+        let mut text = String::with_capacity(44);
+        text.push_str("lb1-");
+        for byte in &hash[..20] {
+            text.push_str(&format!("{byte:02x}"));
+        }
+        Token::from(text)
+    }
+
+    /// A number in `0.0..1.0` that is always the same for this work and `salt`: jitter without randomness.
+    #[must_use]
+    pub fn jitter(&self, salt: u32) -> f64 {
+        let hash = self.hash(salt, "jitter");
+        let word = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
+        f64::from(word) / (f64::from(u32::MAX) + 1.0)
+    }
+
+    fn hash(&self, number: u32, purpose: &str) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        for part in [
+            purpose,
+            self.source.account.as_str(),
+            self.source.source.as_str(),
+            self.occurrence.trigger.as_str(),
+            &self.occurrence.at.millis().to_string(),
+            self.target.destination(),
+            &number.to_string(),
+        ] {
+            hasher.update(part.as_bytes());
+            hasher.update([0]);
+        }
+        hasher.finalize().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(target: Target) -> WorkKey {
+        let source = SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() };
+        WorkKey {
+            source,
+            occurrence: Occurrence { at: Time::from_secs(1_795_248_000), trigger: Trigger::Schedule },
+            target,
+        }
+    }
+
+    #[test]
+    fn a_token_never_changes_between_releases() {
+        assert_eq!(key(Target::Backup).token(1).as_str(), "lb1-70e8c868dfaa2b651106001bc1ed560df6f4db18");
+    }
+
+    #[test]
+    fn tokens_differ_by_destination_and_attempt_and_fit_aws() {
+        let tokens = [
+            key(Target::Backup).token(1),
+            key(Target::Backup).token(2),
+            key(Target::Copy("us-west-2".into())).token(1),
+            key(Target::Copy("eu-west-1".into())).token(1),
+        ];
+        let distinct: std::collections::BTreeSet<_> = tokens.iter().collect();
+        assert_eq!(distinct.len(), tokens.len());
+        assert!(tokens.iter().all(|t| t.as_str().len() <= 63));
+    }
+}

@@ -1,0 +1,12 @@
+//! The nouns of Lifeboat, with no verbs that decide.
+//!
+//! Every other room speaks in these words: what a policy says ([`policy`]), what is known ([`state`]), what happened
+//! ([`change`]), what to call ([`action`]) and what came of it ([`fault`]). Nothing here reads a clock, draws a
+//! number or touches the outside: time comes in as [`time::Time`], and maps are ordered, so that the same input
+//! always gives the same output.
+
+pub mod fault;
+pub mod id;
+pub mod policy;
+pub mod schedule;
+pub mod time;

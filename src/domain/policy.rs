@@ -1,0 +1,156 @@
+//! What a person asked for: the policy file after it was read and checked.
+//!
+//! Everything here is already known to be sensible; the `config` room is the only one that makes these values from
+//! text. A [`Settings`] is immutable and swapped whole on reload.
+
+use super::id::{AccountName, PolicyName, Region, SourceId, SourceKey};
+use super::schedule::Schedule;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Tags by key.
+pub type Tags = BTreeMap<String, String>;
+
+/// The whole policy file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// `[daemon]`.
+    pub daemon: Daemon,
+    /// `[aws]`.
+    pub aws: Aws,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// Every `[[policy]]`, by name.
+    pub policies: BTreeMap<PolicyName, Policy>,
+}
+
+/// `[daemon]`: where the process keeps things and how often it looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Daemon {
+    /// The SQLite database.
+    pub state: PathBuf,
+    /// Where metrics and status are served.
+    pub listen: SocketAddr,
+    /// The Unix socket that takes changes.
+    pub control: PathBuf,
+    /// How often work in flight is looked at.
+    pub poll: Duration,
+    /// Whether this host deletes what retention gives up.
+    pub prune: bool,
+}
+
+/// `[aws]`: how AWS is reached.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aws {
+    /// A profile of the SDK's configuration files.
+    pub profile: Option<String>,
+    /// An endpoint in place of AWS's own.
+    pub endpoint_url: Option<String>,
+    /// Calls per second, per account and Region, all calls together.
+    pub requests_per_second: f64,
+}
+
+/// `[limits]`: AWS's limits on copies in flight (fsx-facts 3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Per account and destination Region; Windows, Lustre and OpenZFS share it.
+    pub copies_in_flight: u32,
+    /// Per ONTAP volume, destination Region and KMS key.
+    pub ontap_copies_in_flight: u32,
+}
+
+/// One `[[policy]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    /// Its name, unique in the file.
+    pub name: PolicyName,
+    /// The account its sources are in.
+    pub account: AccountName,
+    /// The Region its sources are in.
+    pub region: Region,
+    /// File systems and volumes, in the order written, each once.
+    pub sources: Vec<SourceId>,
+    /// When it fires.
+    pub schedule: Schedule,
+    /// How long after its time an occurrence may still begin; `None`: until the next one.
+    pub start_within: Option<Duration>,
+    /// What becomes of occurrences that came due while the daemon was not running.
+    pub catch_up: CatchUp,
+    /// The promised largest age of the newest backup in the source's Region.
+    pub rpo: Option<Duration>,
+    /// Put on backups and copies.
+    pub tags: Tags,
+    /// What the source's Region keeps; `None`: everything.
+    pub retain: Option<Retain>,
+    /// Where its backups are copied, each Region once.
+    pub destinations: Vec<Destination>,
+}
+
+impl Policy {
+    /// The key of each source, in the order written.
+    pub fn source_keys(&self) -> impl Iterator<Item = SourceKey> + '_ {
+        self.sources.iter().map(|source| SourceKey { account: self.account.clone(), source: source.clone() })
+    }
+
+    /// The destination in `region`.
+    #[must_use]
+    pub fn destination(&self, region: &Region) -> Option<&Destination> {
+        self.destinations.iter().find(|destination| destination.region == *region)
+    }
+
+    /// What is promised for `region`, be it the source's own or a destination.
+    #[must_use]
+    pub fn rpo_in(&self, region: &Region) -> Option<Duration> {
+        match self.destination(region) {
+            Some(destination) => destination.rpo.or(self.rpo),
+            None => self.rpo,
+        }
+    }
+}
+
+/// `catch_up`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CatchUp {
+    /// Begin the newest.
+    Latest,
+    /// Begin none.
+    None,
+}
+
+/// One `[[policy.destination]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// Where to.
+    pub region: Region,
+    /// The promised largest age of the newest copy there; `None`: the policy's.
+    pub rpo: Option<Duration>,
+    /// The key that encrypts copies there; `None`: the destination's `aws/fsx`.
+    pub kms_key: Option<String>,
+    /// Whether the backup's own tags go onto the copy.
+    pub copy_tags: bool,
+    /// Put on copies there, over the policy's.
+    pub tags: Tags,
+    /// What that Region keeps; `None`: everything.
+    pub retain: Option<Retain>,
+}
+
+/// `retain`: a point goes only when every rule gives it up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retain {
+    /// The newest so many.
+    pub last: Option<u32>,
+    /// Everything not older than this before the newest point.
+    pub within: Option<Duration>,
+    /// The last of each of so many hours.
+    pub hourly: Option<u32>,
+    /// The last of each of so many days.
+    pub daily: Option<u32>,
+    /// The last of each of so many weeks.
+    pub weekly: Option<u32>,
+    /// The last of each of so many months.
+    pub monthly: Option<u32>,
+    /// The last of each of so many years.
+    pub yearly: Option<u32>,
+}

@@ -1,0 +1,151 @@
+//! Points in time as plain numbers.
+//!
+//! Timestamps come from places that cannot be trusted (AWS answers, an old database, a clock that was set wrong), so
+//! arithmetic on them must never panic or wrap. [`Time`] is milliseconds since 1970-01-01T00:00Z and saturates.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::time::Duration;
+
+/// Milliseconds since 1970-01-01T00:00:00Z. Arithmetic saturates.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Time(i64);
+
+/// The first and last instants that RFC 3339 can write with four digits of year (0001 to 9999).
+const RFC3339_MILLIS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+
+impl Time {
+    /// The epoch itself.
+    pub const ZERO: Self = Self(0);
+    /// Later than anything that will happen.
+    pub const NEVER: Self = Self(i64::MAX);
+
+    /// From milliseconds since the epoch.
+    #[must_use]
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// From seconds since the epoch, saturating.
+    #[must_use]
+    pub const fn from_secs(secs: i64) -> Self {
+        Self(secs.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the epoch.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        self.0
+    }
+
+    /// Seconds since the epoch with fractions, as Prometheus wants them.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of any real date fit 53 bits")]
+    pub fn secs_f64(self) -> f64 {
+        self.0 as f64 / 1000.0
+    }
+
+    /// This much later.
+    #[must_use]
+    pub fn plus(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(millis_of(by)))
+    }
+
+    /// This much earlier.
+    #[must_use]
+    pub fn minus(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(millis_of(by)))
+    }
+
+    /// How long after `earlier` this is; zero if it is not after it.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Duration {
+        let millis = self.0.saturating_sub(earlier.0);
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    }
+
+    /// As the calendar library's timestamp; out-of-range values go to its ends.
+    #[must_use]
+    pub fn to_jiff(self) -> jiff::Timestamp {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(timestamp) => timestamp,
+            Err(_) if self.0 < 0 => jiff::Timestamp::MIN,
+            Err(_) => jiff::Timestamp::MAX,
+        }
+    }
+
+    /// From the calendar library's timestamp, cut to milliseconds.
+    #[must_use]
+    pub fn from_jiff(timestamp: jiff::Timestamp) -> Self {
+        Self(timestamp.as_millisecond())
+    }
+
+    /// Reads RFC 3339 text; `None` if it is not a time.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(Self::from_jiff)
+    }
+}
+
+/// RFC 3339 in UTC: whole seconds unless there are milliseconds to show.
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !RFC3339_MILLIS.contains(&self.0) {
+            return write!(f, "@{}ms", self.0);
+        }
+        let precision = if self.0 % 1000 == 0 { 0 } else { 3 };
+        write!(f, "{:.precision$}", self.to_jiff())
+    }
+}
+
+impl fmt::Debug for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+fn millis_of(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A duration in the words of the policy file: `26h`, `2h 30m`, `45s`, `3d 4h`; the two largest units that are not zero.
+#[must_use]
+pub fn duration_text(duration: Duration) -> String {
+    let total = duration.as_secs();
+    if total == 0 {
+        return format!("{}ms", duration.as_millis());
+    }
+    let parts = [(total / 86_400, "d"), (total / 3600 % 24, "h"), (total / 60 % 60, "m"), (total % 60, "s")];
+    let words: Vec<String> =
+        parts.iter().filter(|(n, _)| *n > 0).take(2).map(|(n, unit)| format!("{n}{unit}")).collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_goes_both_ways() {
+        let time = Time::from_millis(1_795_248_000_000);
+        assert_eq!(time.to_string(), "2026-11-21T08:00:00Z");
+        assert_eq!(Time::parse_rfc3339("2026-11-21T08:00:00Z"), Some(time));
+        assert_eq!(Time::from_millis(1_795_248_000_250).to_string(), "2026-11-21T08:00:00.250Z");
+    }
+
+    #[test]
+    fn absurd_numbers_saturate() {
+        let end = Time::from_millis(i64::MAX);
+        assert_eq!(end.plus(Duration::MAX), end);
+        assert_eq!(Time::from_millis(i64::MIN).since(end), Duration::ZERO);
+        assert!(end.to_string().starts_with('@'));
+    }
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        assert_eq!(duration_text(Duration::from_secs(26 * 3600)), "1d 2h");
+        assert_eq!(duration_text(Duration::from_secs(9000)), "2h 30m");
+        assert_eq!(duration_text(Duration::from_millis(250)), "250ms");
+    }
+}
