@@ -5,8 +5,15 @@
 //! number or touches the outside: time comes in as [`time::Time`], and maps are ordered, so that the same input
 //! always gives the same output.
 
+pub mod action;
+pub mod change;
 pub mod fault;
 pub mod id;
+pub mod lane;
+pub mod plan;
+pub mod point;
 pub mod policy;
 pub mod schedule;
+pub mod state;
+pub mod tags;
 pub mod time;

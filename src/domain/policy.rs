@@ -16,6 +16,8 @@ pub type Tags = BTreeMap<String, String>;
 /// The whole policy file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    /// Counts the loads of this process: two settings of one generation are the same.
+    pub generation: u64,
     /// `[daemon]`.
     pub daemon: Daemon,
     /// `[aws]`.

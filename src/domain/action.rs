@@ -1,0 +1,158 @@
+//! Calls to make, and what came of them. One action is one request.
+
+use super::fault::Fault;
+use super::id::{BackupId, Place, Region, SourceId, Token, WorkKey};
+use super::lane::FileSystemKind;
+use super::point::Sighting;
+use super::policy::Tags;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The whole of a request that makes something, frozen with the intent so that a repeat is word for word the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "snake_case")]
+pub enum Request {
+    /// CreateBackup in the source's Region.
+    CreateBackup {
+        /// What to back up.
+        source: SourceId,
+        /// ClientRequestToken.
+        token: Token,
+        /// Tags.
+        tags: Tags,
+    },
+    /// CopyBackup in the destination.
+    CopyBackup {
+        /// Where the backup is.
+        source_region: Region,
+        /// The backup to copy.
+        backup: BackupId,
+        /// The key in the destination; `None`: its `aws/fsx`.
+        kms_key: Option<String>,
+        /// ClientRequestToken.
+        token: Token,
+        /// Tags.
+        tags: Tags,
+    },
+}
+
+impl Request {
+    /// The token it carries.
+    #[must_use]
+    pub fn token(&self) -> &Token {
+        match self {
+            Self::CreateBackup { token, .. } | Self::CopyBackup { token, .. } => token,
+        }
+    }
+}
+
+/// One call at one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    /// The account and Region whose endpoint is called.
+    pub place: Place,
+    /// What to call.
+    pub call: Call,
+}
+
+/// What to call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// CreateBackup or CopyBackup, from an intent that is already committed.
+    Make {
+        /// What it is for.
+        key: WorkKey,
+        /// The frozen request.
+        request: Arc<Request>,
+    },
+    /// One page of all backups of the place.
+    ListPage {
+        /// Where the page before ended; `None` for the first.
+        next_token: Option<String>,
+    },
+    /// DescribeBackups by id, 1 to 50.
+    Poll {
+        /// Which.
+        ids: Vec<BackupId>,
+    },
+    /// DescribeFileSystems or DescribeVolumes by id, 1 to 50 of one kind.
+    LookUp {
+        /// Which.
+        ids: Vec<SourceId>,
+    },
+}
+
+/// What makes two calls the same, so that no call is made twice at a time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallKey {
+    /// [`Call::Make`].
+    Make(WorkKey),
+    /// [`Call::ListPage`]: one listing at a time.
+    List,
+    /// [`Call::Poll`], by its first id.
+    Poll(BackupId),
+    /// [`Call::LookUp`], by its first id.
+    LookUp(SourceId),
+}
+
+impl Call {
+    /// What makes it the same as another; `None` for a call about nothing.
+    #[must_use]
+    pub fn key(&self) -> Option<CallKey> {
+        match self {
+            Self::Make { key, .. } => Some(CallKey::Make(key.clone())),
+            Self::ListPage { .. } => Some(CallKey::List),
+            Self::Poll { ids } => ids.first().cloned().map(CallKey::Poll),
+            Self::LookUp { ids } => ids.first().cloned().map(CallKey::LookUp),
+        }
+    }
+
+    /// The API operation, for logs and metrics.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::Make { request, .. } => match **request {
+                Request::CreateBackup { .. } => "CreateBackup",
+                Request::CopyBackup { .. } => "CopyBackup",
+            },
+            Self::ListPage { .. } | Self::Poll { .. } => "DescribeBackups",
+            Self::LookUp { ids } if ids.first().is_some_and(SourceId::is_volume) => "DescribeVolumes",
+            Self::LookUp { .. } => "DescribeFileSystems",
+        }
+    }
+}
+
+/// What is known of a source from AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// Which.
+    pub source: SourceId,
+    /// Its type.
+    pub kind: FileSystemKind,
+    /// AWS's word for its state.
+    pub lifecycle: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// What DescribeFileSystems calls it by a `Name` tag, or its volume name.
+    pub name: Option<String>,
+}
+
+/// What came of an action.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// To [`Call::Make`]: the backup or copy that now exists.
+    Made(Box<Sighting>),
+    /// To [`Call::ListPage`].
+    Page {
+        /// What the page shows.
+        sightings: Vec<Sighting>,
+        /// Where the next page begins; `None` on the last.
+        next_token: Option<String>,
+    },
+    /// To [`Call::Poll`]: all that were asked for.
+    Polled(Vec<Sighting>),
+    /// To [`Call::LookUp`]: all that were asked for.
+    LookedUp(Vec<SourceFacts>),
+    /// It did not work.
+    Failed(Fault),
+}

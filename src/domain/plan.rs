@@ -1,0 +1,110 @@
+//! What a round decides: what to record, what to call, what waits and why, and when to come back.
+
+use super::action::Action;
+use super::change::Change;
+use super::id::{PolicyName, Region, SourceKey};
+use super::time::Time;
+use std::fmt;
+
+/// The result of a round.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// To be applied and committed first.
+    pub record: Vec<Change>,
+    /// To be called after that.
+    pub actions: Vec<Action>,
+    /// What could not start, and why.
+    pub waiting: Vec<Waiting>,
+    /// When to come back at the latest.
+    pub wake: Wake,
+    /// For a person's eyes, each once: (source, what).
+    pub warnings: Vec<String>,
+}
+
+/// When to plan again if nothing happens before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wake {
+    /// The time.
+    pub at: Time,
+    /// What will be due then.
+    pub why: &'static str,
+}
+
+impl Default for Wake {
+    fn default() -> Self {
+        Self { at: Time::NEVER, why: "nothing" }
+    }
+}
+
+impl Wake {
+    /// The earlier of the two.
+    pub fn earlier(&mut self, at: Time, why: &'static str) {
+        if at < self.at {
+            *self = Self { at, why };
+        }
+    }
+}
+
+/// Something that should happen and cannot yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The policy.
+    pub policy: PolicyName,
+    /// The source.
+    pub source: SourceKey,
+    /// The destination of a copy; `None` for a backup.
+    pub destination: Option<Region>,
+    /// Why.
+    pub reason: Reason,
+    /// When it may go on, if that is known.
+    pub until: Option<Time>,
+    /// In words, for people.
+    pub detail: String,
+}
+
+/// Why something waits: the label of `copies_waiting`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// The lane is full.
+    Slot,
+    /// An earlier copy of the route, or backup of the source, is still in flight.
+    InFlight,
+    /// A pause after a failure.
+    Pause,
+    /// An answer is outstanding.
+    Answer,
+    /// The place has not been listed yet, or must be listed again.
+    Listing,
+    /// The place does not answer or refuses everything.
+    Region,
+    /// A refusal that waiting cannot mend.
+    SetAside,
+    /// The source was not looked up yet.
+    LookUp,
+    /// A bound on the calls at one time.
+    Calls,
+}
+
+impl Reason {
+    /// The word used in metrics and JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Slot => "slot",
+            Self::InFlight => "in_flight",
+            Self::Pause => "pause",
+            Self::Answer => "answer",
+            Self::Listing => "listing",
+            Self::Region => "region",
+            Self::SetAside => "set_aside",
+            Self::LookUp => "look_up",
+            Self::Calls => "calls",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

@@ -1,0 +1,255 @@
+//! Backups and copies as they stand in AWS's books.
+
+use super::id::{AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey};
+use super::lane::{FileSystemKind, Lane};
+use super::policy::Tags;
+use super::tags::{Inscription, Origin};
+use super::time::Time;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where a backup or copy stands (fsx-facts 2.1).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Lifecycle {
+    /// Lustre only: not yet started.
+    Pending,
+    /// A backup being made.
+    Creating,
+    /// Lustre only: on its way to storage.
+    Transferring,
+    /// A copy being made.
+    Copying,
+    /// Can be restored and copied: a recovery point.
+    Available,
+    /// AWS could not finish it. The record stays until it is deleted.
+    Failed,
+    /// No longer in AWS's books.
+    Deleted,
+    /// A word this version does not know; treated as in progress (fsx-facts 9.2).
+    Unknown,
+}
+
+impl Lifecycle {
+    /// AWS's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Creating => "CREATING",
+            Self::Transferring => "TRANSFERRING",
+            Self::Copying => "COPYING",
+            Self::Available => "AVAILABLE",
+            Self::Failed => "FAILED",
+            Self::Deleted => "DELETED",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// Reads AWS's word.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "PENDING" => Self::Pending,
+            "CREATING" => Self::Creating,
+            "TRANSFERRING" => Self::Transferring,
+            "COPYING" => Self::Copying,
+            "AVAILABLE" => Self::Available,
+            "FAILED" => Self::Failed,
+            "DELETED" => Self::Deleted,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Neither good nor lost yet.
+    #[must_use]
+    pub fn in_flight(self) -> bool {
+        !matches!(self, Self::Available | Self::Failed | Self::Deleted)
+    }
+}
+
+/// One backup or copy as an answer of AWS shows it, ours or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// Its id.
+    pub id: BackupId,
+    /// Where it stands.
+    pub lifecycle: Lifecycle,
+    /// When AWS made the record.
+    pub created_at: Time,
+    /// `FailureDetails.Message`, if it failed.
+    pub failure: Option<String>,
+    /// 0 to 100, where AWS says.
+    pub progress_percent: Option<u8>,
+    /// What a restore would hold.
+    pub size_bytes: Option<u64>,
+    /// The key that encrypts it.
+    pub kms_key: Option<String>,
+    /// The type of its file system.
+    pub kind: FileSystemKind,
+    /// The ONTAP volume it was made from.
+    pub volume: Option<SourceId>,
+    /// On a copy, AWS's own link to the source backup.
+    pub copied_from: Option<BackupId>,
+    /// AWS's `Type` is one that counts towards the quota of user backups.
+    pub counts_to_quota: bool,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+impl Sighting {
+    /// As a point of ours; `None` if it does not carry our tags.
+    ///
+    /// A copy that a person made of one of our backups, with the API's CopyTags, carries the backup's tags but not
+    /// `lifeboat:origin`: it is that person's, not ours.
+    #[must_use]
+    pub fn into_point(self, place: &Place, seen_at: Time) -> Result<Point, Self> {
+        let Some(inscription) = Inscription::read(&self.tags) else { return Err(self) };
+        if inscription.origin.is_none() && self.copied_from.is_some() {
+            return Err(self);
+        }
+        let carried = match inscription.origin {
+            // Only a backup is copied onward, so only its tags are needed again.
+            None => {
+                let mut tags = self.tags;
+                tags.retain(|key, _| super::tags::may_be_carried(key) && key != super::tags::NAME);
+                Arc::new(tags)
+            }
+            Some(_) => Arc::default(),
+        };
+        Ok(Point {
+            id: self.id,
+            place: place.clone(),
+            source: inscription.source,
+            policy: inscription.policy,
+            occurrence: inscription.occurrence,
+            attempt: inscription.attempt,
+            origin: inscription.origin,
+            hold: inscription.hold,
+            lifecycle: self.lifecycle,
+            created_at: self.created_at,
+            settled_at: (!self.lifecycle.in_flight()).then_some(seen_at),
+            failure: self.failure,
+            progress_percent: self.progress_percent,
+            size_bytes: self.size_bytes,
+            kms_key: self.kms_key,
+            kind: self.kind,
+            carried,
+            suspected: false,
+        })
+    }
+}
+
+/// A backup or copy of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// AWS's id of it.
+    pub id: BackupId,
+    /// The account and Region whose books hold it.
+    pub place: Place,
+    /// Whose recovery point it is.
+    pub source: SourceId,
+    /// Informative: the policy that asked for it.
+    pub policy: Option<PolicyName>,
+    /// For which firing.
+    pub occurrence: Occurrence,
+    /// Which attempt.
+    pub attempt: u32,
+    /// On a copy: what it is a copy of.
+    pub origin: Option<Origin>,
+    /// The reason of a hold, where a person holds it.
+    pub hold: Option<String>,
+    /// Where it stands.
+    pub lifecycle: Lifecycle,
+    /// When AWS made the record.
+    pub created_at: Time,
+    /// When we first saw that it had ended, well or badly.
+    pub settled_at: Option<Time>,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// 0 to 100, where AWS says.
+    pub progress_percent: Option<u8>,
+    /// What a restore would hold.
+    pub size_bytes: Option<u64>,
+    /// The key that encrypts it.
+    pub kms_key: Option<String>,
+    /// The type of its file system.
+    pub kind: FileSystemKind,
+    /// On a backup: its tags that a copy may carry on.
+    pub carried: Arc<Tags>,
+    /// A complete listing did not show it; to be asked for by id before it is believed gone.
+    pub suspected: bool,
+}
+
+/// A copy that is COPYING for longer is reported and bars no newer one (promise 8).
+pub const STUCK_AFTER: Duration = Duration::from_secs(48 * 3600);
+
+impl Point {
+    /// The account that holds it.
+    #[must_use]
+    pub fn account(&self) -> &AccountName {
+        &self.place.account
+    }
+
+    /// Backup or copy.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        match self.origin {
+            None => Target::Backup,
+            Some(_) => Target::Copy(self.place.region.clone()),
+        }
+    }
+
+    /// The source in its account.
+    #[must_use]
+    pub fn source_key(&self) -> SourceKey {
+        SourceKey { account: self.place.account.clone(), source: self.source.clone() }
+    }
+
+    /// Which work it is the fruit of.
+    #[must_use]
+    pub fn work_key(&self) -> WorkKey {
+        WorkKey { source: self.source_key(), occurrence: self.occurrence, target: self.target() }
+    }
+
+    /// When the data was taken: the creation time of the source backup, never of the copy.
+    #[must_use]
+    pub fn taken_at(&self) -> Time {
+        self.origin.as_ref().map_or(self.created_at, |origin| origin.taken_at)
+    }
+
+    /// Whether it is a recovery point now.
+    #[must_use]
+    pub fn available(&self) -> bool {
+        self.lifecycle == Lifecycle::Available
+    }
+
+    /// Whether it is good or may yet be: what makes another attempt wrong.
+    #[must_use]
+    pub fn good(&self) -> bool {
+        !matches!(self.lifecycle, Lifecycle::Failed | Lifecycle::Deleted)
+    }
+
+    /// In flight for so long that it no longer bars a newer one.
+    #[must_use]
+    pub fn stuck(&self, now: Time) -> bool {
+        self.lifecycle.in_flight() && now.since(self.created_at) >= STUCK_AFTER
+    }
+
+    /// The Region of the source's file system, as far as this point tells.
+    #[must_use]
+    pub fn home(&self) -> &Region {
+        self.origin.as_ref().map_or(&self.place.region, |origin| &origin.region)
+    }
+
+    /// The lanes in which it takes a place while it is being copied; none for a backup.
+    #[must_use]
+    pub fn lanes(&self) -> Vec<Lane> {
+        if self.origin.is_none() || !self.lifecycle.in_flight() {
+            return Vec::new();
+        }
+        let volume = self.source.is_volume().then_some(&self.source);
+        Lane::of_copy(self.kind, &self.place.account, &self.place.region, volume)
+    }
+}

@@ -1,0 +1,160 @@
+//! What is known: intents, AWS's books as last seen, and what is under way.
+//!
+//! The store keeps the durable part; the rest is found out anew at every start. Everything that a round asks for is
+//! indexed, so that a round costs what is in flight or due, not what is held.
+
+use super::action::{CallKey, Request, SourceFacts};
+use super::change::{Change, IllegalChange, ListingPage, Opening, Total};
+use super::fault::Fault;
+use super::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey};
+use super::lane::Lane;
+use super::point::{Lifecycle, Point};
+use super::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+mod apply;
+mod place;
+mod source;
+
+pub use apply::TOKEN_TRUSTED_FOR;
+pub use place::{Listed, Listing, PlaceState};
+pub use source::{Ask, LookUp, SourceState, Watch};
+
+/// Upper bounds of the duration histograms, in seconds: a minute to two days.
+pub const DURATION_BUCKETS_SECONDS: [f64; 14] = [
+    10.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0, 43_200.0, 86_400.0, 172_800.0,
+];
+
+/// How long things of one kind took, since this process began.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Durations {
+    /// How many fell into each of [`DURATION_BUCKETS_SECONDS`] (not cumulative); one more for those above all.
+    pub buckets: [u64; DURATION_BUCKETS_SECONDS.len() + 1],
+    /// Their sum.
+    pub sum_seconds: f64,
+}
+
+/// All that is known.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// By account and id; those that no policy names any more stay as long as they hold points.
+    pub sources: BTreeMap<SourceKey, SourceState>,
+    /// By account and Region.
+    pub places: BTreeMap<Place, PlaceState>,
+    /// Counters that survive restarts.
+    pub totals: BTreeMap<Total, u64>,
+    /// How long backups and copies took.
+    pub durations: BTreeMap<Target, Durations>,
+    /// When the database was made.
+    pub created_at: Time,
+    /// When this process began.
+    pub started_at: Time,
+    /// The latest time that a round has seen.
+    pub clock: Time,
+    /// The generation of the settings that `watch` of every source follows.
+    pub generation: Option<u64>,
+    /// Up to when all occurrences of each policy are recorded.
+    pub checked: BTreeMap<PolicyName, Time>,
+    /// Sources with work: something open, asked, in flight, or a route that lacks the newest backup.
+    pub active: BTreeSet<SourceKey>,
+    /// Sources set aside because a change to them was illegal, with what was wrong.
+    pub quarantined: BTreeMap<SourceKey, String>,
+}
+
+impl State {
+    /// Nothing known, as with an empty database.
+    #[must_use]
+    pub fn new(created_at: Time, started_at: Time) -> Self {
+        Self {
+            sources: BTreeMap::new(),
+            places: BTreeMap::new(),
+            totals: BTreeMap::new(),
+            durations: BTreeMap::new(),
+            created_at,
+            started_at,
+            clock: started_at,
+            generation: None,
+            checked: BTreeMap::new(),
+            active: BTreeSet::new(),
+            quarantined: BTreeMap::new(),
+        }
+    }
+
+    /// What is known of a place.
+    #[must_use]
+    pub fn place(&self, place: &Place) -> Option<&PlaceState> {
+        self.places.get(place)
+    }
+
+    /// The point with this id at a place.
+    #[must_use]
+    pub fn point(&self, place: &Place, id: &BackupId) -> Option<&Point> {
+        let key = self.places.get(place)?.points.get(id)?;
+        self.sources.get(&key.source)?.points_of(key.occurrence, &key.target).find(|point| point.id == *id)
+    }
+
+    /// The intent for this work, if one is open.
+    #[must_use]
+    pub fn ask(&self, key: &WorkKey) -> Option<&Ask> {
+        self.sources.get(&key.source)?.asks.get(&(key.occurrence, key.target.clone()))
+    }
+
+    /// Calls under way at a place.
+    #[must_use]
+    pub fn calls_under_way(&self, place: &Place) -> usize {
+        self.places.get(place).map_or(0, |known| known.calls.len())
+    }
+
+    /// Whether this call is under way.
+    #[must_use]
+    pub fn under_way(&self, place: &Place, call: &CallKey) -> bool {
+        self.places.get(place).is_some_and(|known| known.calls.contains(call))
+    }
+
+    /// How many copies take a place in each lane: asked for, in flight, and others'.
+    #[must_use]
+    pub fn lanes_held(&self) -> BTreeMap<Lane, u32> {
+        let mut held: BTreeMap<Lane, u32> = BTreeMap::new();
+        let mut hold = |lanes: Vec<Lane>| {
+            for lane in lanes {
+                *held.entry(lane).or_default() += 1;
+            }
+        };
+        for (place, known) in &self.places {
+            for lanes in known.others.values() {
+                hold(lanes.clone());
+            }
+            for id in known.looks.keys() {
+                if let Some(point) = self.point(place, id) {
+                    hold(point.lanes());
+                }
+            }
+        }
+        for key in &self.active {
+            let Some(source) = self.sources.get(key) else { continue };
+            for ((occurrence, target), ask) in &source.asks {
+                let Target::Copy(destination) = target else { continue };
+                // Fulfilled but not yet withdrawn would count twice; `Seen` withdraws the ask in the same change.
+                if ask.open && !source.points_of(*occurrence, target).any(|point| point.lifecycle.in_flight()) {
+                    let kind = source.kind_of_backup(*occurrence);
+                    let volume = key.source.is_volume().then_some(&key.source);
+                    hold(Lane::of_copy(kind, &key.account, destination, volume));
+                }
+            }
+        }
+        held
+    }
+
+    /// How many sources with points of ours no policy names any more, by the source's account and Region.
+    #[must_use]
+    pub fn orphans(&self) -> BTreeMap<Place, u64> {
+        let mut orphans = BTreeMap::new();
+        for (key, source) in self.sources.iter().filter(|(_, source)| source.watch.is_none() && source.holds_points()) {
+            let place = Place { account: key.account.clone(), region: source.region.clone() };
+            *orphans.entry(place).or_default() += 1;
+        }
+        orphans
+    }
+}

@@ -1,0 +1,378 @@
+//! The one door through which the state moves.
+//!
+//! A change that cannot be is refused before anything moved, so that one broken row or one confused answer costs one
+//! source and not the daemon.
+
+use super::*;
+use crate::domain::action::Request;
+
+/// After this long a token may be forgotten, so a repeat needs proof first (product.md, “Unknown answers”).
+pub const TOKEN_TRUSTED_FOR: Duration = Duration::from_secs(5 * 60);
+
+impl State {
+    /// Moves on by one change.
+    ///
+    /// # Errors
+    /// The change contradicts what is known; nothing has moved.
+    pub fn apply(&mut self, change: &Change) -> Result<(), IllegalChange> {
+        match change {
+            Change::Watched { .. } | Change::Left { .. } => self.apply_watch(change),
+            Change::Opened { source, occurrence, opening } => self.open(source, *occurrence, opening),
+            Change::Closed { source, occurrence, opening, end, earlier, .. } => {
+                self.close(source, *occurrence, earlier.saturating_add(1), &opening.policy, *end)
+            }
+            Change::Asked { key, attempt, request, at } => self.asked(key, *attempt, request, *at),
+            Change::Unfulfilled { .. } | Change::Disproved { .. } | Change::Retriable { .. } => self.apply_ask(change),
+            Change::Seen { point } => self.seen(point),
+            Change::Gone { place, id, at } => self.gone(place, id, *at),
+            Change::Suspected { place, id, suspected } => self.suspect(place, id, *suspected),
+            Change::Counted(total) => {
+                *self.totals.entry(total.clone()).or_default() += 1;
+                Ok(())
+            }
+            Change::Timed { target, took } => {
+                self.timed(target, *took);
+                Ok(())
+            }
+            Change::LookUpSent { .. } | Change::LookedUp { .. } | Change::LookUpFailed { .. } => {
+                self.apply_look_up(change)
+            }
+            Change::Synced { generation } => {
+                self.generation = Some(*generation);
+                self.checked.clear();
+                Ok(())
+            }
+            Change::Checked { policy, through } => {
+                self.checked.insert(policy.clone(), *through);
+                Ok(())
+            }
+            Change::ClockWentBack { to } => {
+                self.clock_went_back(*to);
+                Ok(())
+            }
+            Change::Listed { .. }
+            | Change::PlaceSeen { .. }
+            | Change::Sent { .. }
+            | Change::Returned { .. }
+            | Change::ListingBegan { .. }
+            | Change::ListingPage { .. }
+            | Change::ListingStalled { .. }
+            | Change::ListingWanted { .. }
+            | Change::LookAgain { .. }
+            | Change::OtherEnded { .. } => {
+                self.apply_place(change);
+                Ok(())
+            }
+        }
+    }
+
+    /// Keeps the index of what a round looks at. Only who fills `sources` by hand, as a store does, needs to call it.
+    pub fn reindex(&mut self, key: &SourceKey) {
+        if self.sources.get(key).is_some_and(SourceState::active) {
+            self.active.insert(key.clone());
+        } else {
+            self.active.remove(key);
+        }
+    }
+
+    fn source_mut(&mut self, key: &SourceKey) -> Result<&mut SourceState, IllegalChange> {
+        self.sources.get_mut(key).ok_or_else(|| illegal(format!("{key} is not known")))
+    }
+
+    fn apply_watch(&mut self, change: &Change) -> Result<(), IllegalChange> {
+        match change {
+            Change::Watched { source: key, region, policy, destinations, since } => {
+                let source = self.sources.entry(key.clone()).or_insert_with(|| SourceState::new(region.clone()));
+                let (since, returned) = match &source.watch {
+                    Some(watch) => (watch.since, watch.returned),
+                    None => (*since, source.left),
+                };
+                source.region = region.clone();
+                source.left = false;
+                source.watch =
+                    Some(Watch { policy: policy.clone(), destinations: destinations.clone(), since, returned });
+                self.reindex(key);
+            }
+            Change::Left { source: key } => {
+                let source = self.source_mut(key)?;
+                source.watch = None;
+                source.left = true;
+                self.reindex(key);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, key: &SourceKey, occurrence: Occurrence, opening: &Opening) -> Result<(), IllegalChange> {
+        let source = self.source_mut(key)?;
+        if source.open.contains_key(&occurrence) {
+            return Err(illegal(format!("{key}: the occurrence of {} is already open", occurrence.at)));
+        }
+        let recorded = if opening.adopted { source.cursor } else { source.dealt_with() };
+        if occurrence.trigger == Trigger::Schedule && recorded.is_some_and(|recorded| recorded >= occurrence.at) {
+            return Err(illegal(format!("{key}: the occurrence of {} was opened before", occurrence.at)));
+        }
+        if occurrence.trigger == Trigger::Schedule {
+            source.cursor = source.cursor.max(Some(occurrence.at));
+        }
+        source.open.insert(occurrence, opening.clone());
+        self.reindex(key);
+        Ok(())
+    }
+
+    fn close(
+        &mut self,
+        key: &SourceKey,
+        occurrence: Occurrence,
+        count: u64,
+        policy: &PolicyName,
+        end: super::super::change::End,
+    ) -> Result<(), IllegalChange> {
+        let source = self.source_mut(key)?;
+        if source.open.remove(&occurrence).is_none()
+            && occurrence.trigger == Trigger::Schedule
+            && source.cursor.is_some_and(|cursor| cursor >= occurrence.at)
+        {
+            return Err(illegal(format!("{key}: the occurrence of {} ended before", occurrence.at)));
+        }
+        if occurrence.trigger == Trigger::Schedule {
+            source.cursor = source.cursor.max(Some(occurrence.at));
+        }
+        source.asks.retain(|(of, _), ask| *of != occurrence || ask.open);
+        let total = self.totals.entry(Total::Occurrences(policy.clone(), end)).or_default();
+        *total = total.saturating_add(count);
+        self.reindex(key);
+        Ok(())
+    }
+
+    fn asked(&mut self, key: &WorkKey, attempt: u32, request: &Arc<Request>, at: Time) -> Result<(), IllegalChange> {
+        let source = self.source_mut(&key.source)?;
+        let slot = (key.occurrence, key.target.clone());
+        if let Some(ask) = source.asks.get_mut(&slot).filter(|ask| ask.open) {
+            if ask.attempt != attempt || ask.request != *request {
+                return Err(illegal(format!("{key}: asked again in other words while the first ask may stand")));
+            }
+            ask.last_asked_at = at;
+            ask.asks = ask.asks.saturating_add(1);
+            return Ok(());
+        }
+        if source.good_point(key.occurrence, &key.target).is_some() {
+            return Err(illegal(format!("{key}: asked for although it exists")));
+        }
+        if attempt <= source.highest_attempt(key.occurrence, &key.target) {
+            return Err(illegal(format!("{key}: attempt {attempt} was made before")));
+        }
+        let from_available = source.good_point(key.occurrence, &Target::Backup).is_some_and(Point::available);
+        if key.target != Target::Backup && !from_available {
+            return Err(illegal(format!("{key}: a copy of a backup that is not AVAILABLE")));
+        }
+        let failures = source.asks.get(&slot).map_or(0, |ask| ask.failures);
+        let ask = Ask {
+            attempt,
+            request: request.clone(),
+            open: true,
+            first_asked_at: at,
+            last_asked_at: at,
+            asks: 1,
+            failures,
+            not_before: at,
+            fault: None,
+        };
+        source.asks.insert(slot, ask);
+        self.reindex(&key.source);
+        Ok(())
+    }
+
+    fn apply_ask(&mut self, change: &Change) -> Result<(), IllegalChange> {
+        let (Change::Unfulfilled { key, .. } | Change::Disproved { key } | Change::Retriable { key }) = change else {
+            return Ok(());
+        };
+        let source = self.source_mut(&key.source)?;
+        let slot = (key.occurrence, key.target.clone());
+        let Some(ask) = source.asks.get_mut(&slot) else {
+            return Err(illegal(format!("{key}: nothing was asked")));
+        };
+        match change {
+            Change::Unfulfilled { fault, definite, not_before, .. } => {
+                ask.failures = ask.failures.saturating_add(1);
+                ask.fault = Some(fault.clone());
+                ask.not_before = *not_before;
+                if *definite {
+                    ask.open = false;
+                    ask.asks = 0;
+                }
+            }
+            Change::Disproved { .. } => {
+                ask.open = false;
+                ask.asks = 0;
+                ask.not_before = Time::ZERO;
+            }
+            _ => {
+                ask.not_before = Time::ZERO;
+                ask.failures = 0;
+            }
+        }
+        self.reindex(&key.source);
+        Ok(())
+    }
+
+    fn seen(&mut self, point: &Point) -> Result<(), IllegalChange> {
+        let key = point.work_key();
+        let known = self.places.entry(point.place.clone()).or_default();
+        if let Some(before) = known.points.get(&point.id).filter(|before| **before != key) {
+            return Err(illegal(format!("{}: its tags made it part of {before} and now of {key}", point.id)));
+        }
+        if point.lifecycle != Lifecycle::Deleted {
+            known.points.insert(point.id.clone(), key.clone());
+        }
+        if point.lifecycle.in_flight() || point.suspected {
+            known.looks.entry(point.id.clone()).or_insert(Time::ZERO);
+        } else {
+            known.looks.remove(&point.id);
+            known.batches.remove(&point.id);
+        }
+        let source = self.sources.entry(key.source.clone()).or_insert_with(|| SourceState::new(point.home().clone()));
+        let slot = (key.occurrence, key.target.clone());
+        let siblings = source.points.entry(slot.clone()).or_default();
+        match siblings.iter_mut().find(|sibling| sibling.id == point.id) {
+            Some(sibling) => *sibling = point.clone(),
+            None => siblings.push(point.clone()),
+        }
+        let flight = (key.occurrence, key.target.clone(), point.id.clone());
+        if point.lifecycle.in_flight() {
+            source.flying.insert(flight);
+        } else {
+            source.flying.remove(&flight);
+        }
+        let recovery_points = source.available.entry(key.target.clone()).or_default();
+        let entry = (point.taken_at(), key.occurrence, point.id.clone());
+        if point.available() {
+            recovery_points.insert(entry);
+        } else {
+            recovery_points.remove(&entry);
+        }
+        if source.asks.get(&slot).is_some_and(|ask| ask.attempt <= point.attempt) {
+            source.asks.remove(&slot);
+        }
+        self.reindex(&key.source);
+        Ok(())
+    }
+
+    fn gone(&mut self, place: &Place, id: &BackupId, at: Time) -> Result<(), IllegalChange> {
+        let Some(known) = self.places.get_mut(place) else {
+            return Err(illegal(format!("{id}: gone from {place}, which is not known")));
+        };
+        let Some(key) = known.points.remove(id) else {
+            return Err(illegal(format!("{id}: gone from {place}, where it was not known")));
+        };
+        known.looks.remove(id);
+        known.batches.remove(id);
+        let source = self.source_mut(&key.source)?;
+        source.flying.remove(&(key.occurrence, key.target.clone(), id.clone()));
+        if let Some(points) = source.available.get_mut(&key.target) {
+            points.retain(|(_, _, of)| of != id);
+        }
+        for point in source.points.get_mut(&(key.occurrence, key.target.clone())).into_iter().flatten() {
+            if point.id == *id {
+                point.lifecycle = Lifecycle::Deleted;
+                point.settled_at = Some(at);
+                point.suspected = false;
+            }
+        }
+        // What was deleted still counts its attempt, as long as another attempt is possible.
+        let possible = source.open.contains_key(&key.occurrence)
+            || source.points_of(key.occurrence, &Target::Backup).any(Point::available);
+        if !possible {
+            source.points.retain(|(of, _), points| {
+                if *of == key.occurrence {
+                    points.retain(|point| point.lifecycle != Lifecycle::Deleted);
+                }
+                !points.is_empty()
+            });
+        }
+        self.reindex(&key.source);
+        Ok(())
+    }
+
+    fn suspect(&mut self, place: &Place, id: &BackupId, suspected: bool) -> Result<(), IllegalChange> {
+        let Some(known) = self.places.get_mut(place) else { return Ok(()) };
+        let Some(key) = known.points.get(id).cloned() else { return Ok(()) };
+        let source = self.sources.get_mut(&key.source).ok_or_else(|| illegal(format!("{id}: of no source")))?;
+        let slot = (key.occurrence, key.target);
+        let Some(point) = source.points.get_mut(&slot).into_iter().flatten().find(|point| point.id == *id) else {
+            return Ok(());
+        };
+        point.suspected = suspected;
+        if suspected {
+            known.looks.insert(id.clone(), Time::ZERO);
+        } else if !point.lifecycle.in_flight() {
+            known.looks.remove(id);
+            known.batches.remove(id);
+        }
+        Ok(())
+    }
+
+    fn timed(&mut self, target: &Target, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let durations = self.durations.entry(target.clone()).or_default();
+        let bucket = DURATION_BUCKETS_SECONDS.iter().position(|bound| seconds <= *bound);
+        durations.buckets[bucket.unwrap_or(DURATION_BUCKETS_SECONDS.len())] += 1;
+        durations.sum_seconds += seconds;
+    }
+
+    fn apply_look_up(&mut self, change: &Change) -> Result<(), IllegalChange> {
+        match change {
+            Change::LookUpSent { account, ids, until } => {
+                for id in ids {
+                    let key = SourceKey { account: account.clone(), source: id.clone() };
+                    self.source_mut(&key)?.look_up.not_before = *until;
+                }
+            }
+            Change::LookedUp { account, facts, at } => {
+                let key = SourceKey { account: account.clone(), source: facts.source.clone() };
+                let source = self.source_mut(&key)?;
+                source.look_up = LookUp { facts: Some((*at, (**facts).clone())), ..LookUp::default() };
+            }
+            Change::LookUpFailed { source: key, fault, at, not_before, batch } => {
+                let look_up = &mut self.source_mut(key)?.look_up;
+                look_up.batch = *batch;
+                look_up.not_before = *not_before;
+                // A refused batch says nothing about any one source in it.
+                if batch.is_none() {
+                    look_up.fault = Some((*at, fault.clone()));
+                    look_up.failures = look_up.failures.saturating_add(1);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn clock_went_back(&mut self, to: Time) {
+        self.clock = to;
+        self.checked.clear();
+        for source in self.sources.values_mut() {
+            for ask in source.asks.values_mut().filter(|ask| ask.last_asked_at > to) {
+                // How long ago it was asked can no longer be told: long enough to need proof.
+                ask.last_asked_at = to;
+                ask.first_asked_at = ask.first_asked_at.min(to.minus(TOKEN_TRUSTED_FOR));
+            }
+            for ask in source.asks.values_mut() {
+                ask.not_before = ask.not_before.min(to.plus(Duration::from_secs(3600)));
+            }
+            let look_up = &mut source.look_up;
+            look_up.not_before = look_up.not_before.min(to);
+            if let Some((at, _)) = &mut look_up.facts {
+                *at = (*at).min(to);
+            }
+        }
+        for known in self.places.values_mut() {
+            known.clock_went_back(to);
+        }
+    }
+}
+
+pub(super) fn illegal(what: String) -> IllegalChange {
+    IllegalChange { what }
+}

@@ -1,0 +1,192 @@
+//! What is known of one account in one Region.
+
+use super::*;
+
+/// One account in one Region.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlaceState {
+    /// When AWS's books here were last read.
+    pub last_seen: Option<Time>,
+    /// The last complete listing.
+    pub listed: Option<Listed>,
+    /// A listing under way.
+    pub listing: Option<Listing>,
+    /// A listing is wanted that begins at or after this.
+    pub listing_wanted: Option<Time>,
+    /// Copies in flight that are not ours, with their lanes.
+    pub others: BTreeMap<BackupId, Vec<Lane>>,
+    /// Backups that count towards the quota, at the last listing.
+    pub user_backups: u64,
+    /// Where to find each point of ours.
+    pub points: BTreeMap<BackupId, WorkKey>,
+    /// What is looked at by id: our points in flight or in doubt, and others' copies, with the time of the next look.
+    pub looks: BTreeMap<BackupId, Time>,
+    /// Ids that spoiled a batch: at most so many in one call.
+    pub batches: BTreeMap<BackupId, usize>,
+    /// Calls under way.
+    pub calls: BTreeSet<CallKey>,
+    /// Calls in a row that found the place silent, throttling or closed to us.
+    pub failures: u32,
+    /// The last such fault and when it came; `None` once an answer came.
+    pub trouble: Option<(Fault, Time)>,
+}
+
+/// A complete listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// When its first page was asked for.
+    pub began_at: Time,
+    /// What it cost.
+    pub pages: u32,
+    /// Whether this process made it: one of an earlier process is only remembered for its cost.
+    pub in_this_life: bool,
+}
+
+/// A listing under way.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listing {
+    /// When its first page was asked for.
+    pub began_at: Time,
+    /// Pages so far.
+    pub pages: u32,
+    /// Where the next page begins.
+    pub next_token: Option<String>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Not before.
+    pub not_before: Time,
+    /// What it showed so far.
+    pub shown: ListingPage,
+}
+
+impl PlaceState {
+    /// Whether this process has had a complete listing here.
+    #[must_use]
+    pub fn known(&self) -> bool {
+        self.listed.is_some_and(|listed| listed.in_this_life)
+    }
+
+    /// Whether this process has had a complete listing here that began at or after `time`.
+    #[must_use]
+    pub fn listed_since(&self, time: Time) -> bool {
+        self.listed.is_some_and(|listed| listed.in_this_life && listed.began_at >= time)
+    }
+}
+
+impl PlaceState {
+    /// Times in the future mean nothing any more.
+    pub(super) fn clock_went_back(&mut self, to: Time) {
+        for look in self.looks.values_mut() {
+            *look = (*look).min(to);
+        }
+        self.last_seen = self.last_seen.map(|seen| seen.min(to));
+        self.listing_wanted = self.listing_wanted.map(|wanted| wanted.min(to));
+        if let Some(listed) = &mut self.listed {
+            listed.began_at = listed.began_at.min(to);
+        }
+        if let Some(listing) = &mut self.listing {
+            listing.began_at = listing.began_at.min(to);
+            listing.not_before = listing.not_before.min(to);
+        }
+    }
+}
+
+impl State {
+    /// The changes that concern a place as a whole. Their places come into being with them.
+    pub(super) fn apply_place(&mut self, change: &Change) {
+        match change {
+            Change::PlaceSeen { place, at } => {
+                let known = self.places.entry(place.clone()).or_default();
+                known.last_seen = known.last_seen.max(Some(*at));
+            }
+            Change::Sent { place, call, .. } => {
+                self.places.entry(place.clone()).or_default().calls.insert(call.clone());
+            }
+            Change::Returned { place, call, fault, at } => {
+                let known = self.places.entry(place.clone()).or_default();
+                known.calls.remove(call);
+                match fault {
+                    Some(fault) => {
+                        known.failures = known.failures.saturating_add(1);
+                        known.trouble = Some((fault.clone(), *at));
+                    }
+                    None => {
+                        known.failures = 0;
+                        known.trouble = None;
+                    }
+                }
+            }
+            Change::LookAgain { place, ids, at, batch } => {
+                let known = self.places.entry(place.clone()).or_default();
+                for id in ids {
+                    match batch {
+                        Some(0) => known.batches.remove(id),
+                        Some(size) => known.batches.insert(id.clone(), *size),
+                        None => None,
+                    };
+                    if let Some(look) = known.looks.get_mut(id) {
+                        *look = *at;
+                    }
+                }
+            }
+            Change::OtherEnded { place, id } => {
+                let known = self.places.entry(place.clone()).or_default();
+                known.others.remove(id);
+                known.looks.remove(id);
+                known.batches.remove(id);
+            }
+            _ => self.apply_listing(change),
+        }
+    }
+
+    fn apply_listing(&mut self, change: &Change) {
+        match change {
+            Change::ListingWanted { place, at } => {
+                let known = self.places.entry(place.clone()).or_default();
+                known.listing_wanted = known.listing_wanted.max(Some(*at));
+            }
+            Change::ListingBegan { place, at } => {
+                let known = self.places.entry(place.clone()).or_default();
+                known.listing = Some(Listing { began_at: *at, ..Listing::default() });
+            }
+            Change::ListingPage { place, page, next_token } => {
+                if let Some(listing) = self.places.entry(place.clone()).or_default().listing.as_mut() {
+                    listing.pages = listing.pages.saturating_add(1);
+                    listing.next_token = Some(next_token.clone());
+                    listing.failures = 0;
+                    listing.shown.ours.extend(page.ours.iter().cloned());
+                    listing.shown.learned.extend(page.learned.iter().cloned());
+                    listing.shown.others.extend(page.others.iter().cloned());
+                    listing.shown.user_backups = listing.shown.user_backups.saturating_add(page.user_backups);
+                }
+            }
+            Change::ListingStalled { place, not_before, restart } => {
+                let known = self.places.entry(place.clone()).or_default();
+                if *restart {
+                    let failures = known.listing.as_ref().map_or(0, |listing| listing.failures);
+                    known.listing = Some(Listing { failures, ..Listing::default() });
+                }
+                if let Some(listing) = known.listing.as_mut() {
+                    listing.failures = listing.failures.saturating_add(1);
+                    listing.not_before = *not_before;
+                }
+            }
+            Change::Listed { place, began_at, pages, user_backups, others } => {
+                let known = self.places.entry(place.clone()).or_default();
+                known.listing = None;
+                known.listed = Some(Listed { began_at: *began_at, pages: *pages, in_this_life: true });
+                known.user_backups = *user_backups;
+                known.listing_wanted = known.listing_wanted.filter(|wanted| wanted > began_at);
+                for id in std::mem::take(&mut known.others).into_keys() {
+                    known.looks.remove(&id);
+                    known.batches.remove(&id);
+                }
+                for (id, lanes) in others {
+                    known.looks.insert(id.clone(), Time::ZERO);
+                    known.others.insert(id.clone(), lanes.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What is known of one source.
+
+use super::*;
+use crate::domain::lane::FileSystemKind;
+
+/// One source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceState {
+    /// Where its file system is.
+    pub region: Region,
+    /// The policy that names it, while one does.
+    pub watch: Option<Watch>,
+    /// The newest scheduled occurrence that was ever recorded here or seen at AWS.
+    pub cursor: Option<Time>,
+    /// Occurrences that have not ended.
+    pub open: BTreeMap<Occurrence, Opening>,
+    /// Intents that are not fulfilled.
+    pub asks: BTreeMap<(Occurrence, Target), Ask>,
+    /// Backups and copies, by what they are for; of one work more than one only after failures, or as duplicates.
+    pub points: BTreeMap<(Occurrence, Target), Vec<Point>>,
+    /// The recovery points of each target by the time their data was taken: the newest is the last.
+    pub available: BTreeMap<Target, BTreeSet<(Time, Occurrence, BackupId)>>,
+    /// The points in flight.
+    pub flying: BTreeSet<(Occurrence, Target, BackupId)>,
+    /// It was in a policy and left it.
+    pub left: bool,
+    /// What AWS said of the file system or volume.
+    pub look_up: LookUp,
+}
+
+/// A policy's interest in a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// Which policy.
+    pub policy: PolicyName,
+    /// Its routes.
+    pub destinations: Vec<Region>,
+    /// Occurrences count from here.
+    pub since: Time,
+    /// It was watched before, left, and came back: what AWS shows from before does not make older occurrences due.
+    pub returned: bool,
+}
+
+/// An intent: something asked of AWS that has not come to anything yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Which attempt.
+    pub attempt: u32,
+    /// The frozen request.
+    pub request: Arc<Request>,
+    /// It may exist at AWS: an answer is outstanding, was lost, or proved nothing. `false`: surely not.
+    pub open: bool,
+    /// The first ask since it was last known not to exist.
+    pub first_asked_at: Time,
+    /// The last ask.
+    pub last_asked_at: Time,
+    /// Asks since it was last known not to exist.
+    pub asks: u32,
+    /// Failures in a row, for the pause.
+    pub failures: u32,
+    /// Not again before.
+    pub not_before: Time,
+    /// What came back last.
+    pub fault: Option<Fault>,
+}
+
+impl Ask {
+    /// A refusal that waiting cannot mend: the route is set aside.
+    #[must_use]
+    pub fn set_aside(&self) -> Option<&Fault> {
+        self.fault.as_ref().filter(|fault| fault.class.needs_a_person())
+    }
+}
+
+/// What is known from DescribeFileSystems or DescribeVolumes; found out anew by every process.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LookUp {
+    /// What AWS said, and when it was asked.
+    pub facts: Option<(Time, SourceFacts)>,
+    /// The last failure, and when it was asked.
+    pub fault: Option<(Time, Fault)>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Not again before.
+    pub not_before: Time,
+    /// At most so many in one call: a batch with it was refused.
+    pub batch: Option<usize>,
+}
+
+impl SourceState {
+    /// Nothing known but where it is.
+    #[must_use]
+    pub fn new(region: Region) -> Self {
+        Self {
+            region,
+            watch: None,
+            cursor: None,
+            open: BTreeMap::new(),
+            asks: BTreeMap::new(),
+            points: BTreeMap::new(),
+            available: BTreeMap::new(),
+            flying: BTreeSet::new(),
+            left: false,
+            look_up: LookUp::default(),
+        }
+    }
+
+    /// The points made for one work.
+    pub fn points_of(&self, occurrence: Occurrence, target: &Target) -> impl Iterator<Item = &Point> {
+        self.points.get(&(occurrence, target.clone())).into_iter().flatten()
+    }
+
+    /// The good point of one work: of two, the earlier, then the lower id, is the one.
+    #[must_use]
+    pub fn good_point(&self, occurrence: Occurrence, target: &Target) -> Option<&Point> {
+        self.points_of(occurrence, target)
+            .filter(|point| point.good())
+            .min_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)))
+    }
+
+    /// The highest attempt known of one work; 0 if none was.
+    #[must_use]
+    pub fn highest_attempt(&self, occurrence: Occurrence, target: &Target) -> u32 {
+        self.points_of(occurrence, target).map(|point| point.attempt).max().unwrap_or(0)
+    }
+
+    /// The newest recovery point of a target, by when its data was taken.
+    #[must_use]
+    pub fn newest(&self, target: &Target) -> Option<&Point> {
+        let (_, occurrence, id) = self.available.get(target)?.last()?;
+        self.points_of(*occurrence, target).find(|point| point.id == *id)
+    }
+
+    /// When the data of the newest recovery point of a target was taken.
+    #[must_use]
+    pub fn newest_taken_at(&self, target: &Target) -> Option<Time> {
+        self.available.get(target)?.last().map(|(taken_at, _, _)| *taken_at)
+    }
+
+    /// The points in flight, oldest occurrence first.
+    pub fn in_flight(&self) -> impl Iterator<Item = &Point> {
+        self.flying
+            .iter()
+            .filter_map(|(occurrence, target, id)| self.points_of(*occurrence, target).find(|point| point.id == *id))
+    }
+
+    /// The newest scheduled occurrence that is known to have been dealt with, recorded or seen at AWS.
+    #[must_use]
+    pub fn dealt_with(&self) -> Option<Time> {
+        let seen = self.points.keys().rev().find(|(occurrence, _)| occurrence.trigger == Trigger::Schedule);
+        self.cursor.max(seen.map(|(occurrence, _)| occurrence.at))
+    }
+
+    /// The type of the file system that a backup was made of; as looked up if there is no such backup.
+    #[must_use]
+    pub fn kind_of_backup(&self, occurrence: Occurrence) -> FileSystemKind {
+        let looked_up = self.look_up.facts.as_ref().map_or(FileSystemKind::Other, |(_, facts)| facts.kind);
+        self.good_point(occurrence, &Target::Backup).map_or(looked_up, |point| point.kind)
+    }
+
+    /// Whether anything of ours exists at AWS for it.
+    #[must_use]
+    pub fn holds_points(&self) -> bool {
+        self.points.values().flatten().any(|point| point.lifecycle != Lifecycle::Deleted)
+    }
+
+    /// Whether a destination lacks the newest backup.
+    #[must_use]
+    pub fn lagging(&self) -> bool {
+        let (Some(watch), Some(newest)) = (&self.watch, self.newest(&Target::Backup)) else { return false };
+        watch.destinations.iter().any(|region| {
+            self.newest_taken_at(&Target::Copy(region.clone())).is_none_or(|taken_at| taken_at < newest.taken_at())
+        })
+    }
+
+    /// Whether a round has to look at it.
+    #[must_use]
+    pub fn active(&self) -> bool {
+        !self.open.is_empty() || !self.asks.is_empty() || !self.flying.is_empty() || self.lagging()
+    }
+
+    /// The newest open scheduled occurrence.
+    #[must_use]
+    pub fn newest_open(&self) -> Option<Occurrence> {
+        self.open.keys().rev().find(|occurrence| occurrence.trigger == Trigger::Schedule).copied()
+    }
+}

@@ -1,0 +1,192 @@
+//! What Lifeboat writes on backups and copies, and how it reads it back.
+//!
+//! The database can be lost and the source's Region out of reach on the one day that matters. So every object at AWS
+//! carries enough to start anew (product.md, “What is written at AWS”).
+
+use super::id::{BackupId, Occurrence, PolicyName, Region, SourceId, Trigger};
+use super::policy::Tags;
+use super::time::Time;
+
+/// The prefix of all tags of ours; a policy may not use it.
+pub const PREFIX: &str = "lifeboat:";
+/// The prefix that AWS keeps for itself.
+pub const AWS_PREFIX: &str = "aws:";
+/// Informative: the policy that asked.
+pub const POLICY: &str = "lifeboat:policy";
+/// The source's id.
+pub const SOURCE: &str = "lifeboat:source";
+/// The occurrence's time, RFC 3339 in UTC.
+pub const OCCURRENCE: &str = "lifeboat:occurrence";
+/// `schedule` or `manual`.
+pub const TRIGGER: &str = "lifeboat:trigger";
+/// The attempt, from 1.
+pub const ATTEMPT: &str = "lifeboat:attempt";
+/// On a copy: `REGION/backup-…` of the source backup.
+pub const ORIGIN: &str = "lifeboat:origin";
+/// On a copy: the creation time of the source backup, RFC 3339 in UTC.
+pub const TAKEN: &str = "lifeboat:taken";
+/// A person holds this point; the value is the reason or empty.
+pub const HOLD: &str = "lifeboat:hold";
+/// What the console shows.
+pub const NAME: &str = "Name";
+/// Tags per resource (fsx-facts 3.2).
+pub const MAX: usize = 50;
+
+/// What our tags say about an object at AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inscription {
+    /// Informative: the policy that asked.
+    pub policy: Option<PolicyName>,
+    /// Whose recovery point it is.
+    pub source: SourceId,
+    /// For which firing.
+    pub occurrence: Occurrence,
+    /// Which attempt.
+    pub attempt: u32,
+    /// On a copy: the Region and id of the source backup, and when that was taken.
+    pub origin: Option<Origin>,
+    /// The reason of a hold, where a person holds it.
+    pub hold: Option<String>,
+}
+
+/// Where a copy came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The Region of the source backup.
+    pub region: Region,
+    /// The source backup.
+    pub backup: BackupId,
+    /// When the source backup was created: what the copy's age counts from.
+    pub taken_at: Time,
+}
+
+impl Inscription {
+    /// Reads the tags of an object; `None` if it is not one of ours.
+    #[must_use]
+    pub fn read(tags: &Tags) -> Option<Self> {
+        let occurrence = Occurrence {
+            at: Time::parse_rfc3339(tags.get(OCCURRENCE)?)?,
+            trigger: Trigger::parse(tags.get(TRIGGER)?)?,
+        };
+        let source = tags.get(SOURCE).filter(|source| !source.is_empty())?;
+        let origin = match tags.get(ORIGIN) {
+            Some(origin) => {
+                let (region, backup) = origin.split_once('/')?;
+                let taken_at = Time::parse_rfc3339(tags.get(TAKEN)?)?;
+                Some(Origin { region: region.into(), backup: backup.into(), taken_at })
+            }
+            None => None,
+        };
+        Some(Self {
+            policy: tags.get(POLICY).map(|name| name.as_str().into()),
+            source: source.as_str().into(),
+            occurrence,
+            attempt: tags.get(ATTEMPT)?.parse().ok().filter(|attempt| *attempt >= 1)?,
+            origin,
+            hold: tags.get(HOLD).cloned(),
+        })
+    }
+
+    /// The tags that say this, with the console's `Name`. A hold is not written: it is a person's mark on one object.
+    #[must_use]
+    pub fn write(&self) -> Tags {
+        let mut tags = Tags::new();
+        let mut put = |key: &str, value: String| tags.insert(key.to_owned(), value);
+        if let Some(policy) = &self.policy {
+            put(POLICY, policy.to_string());
+        }
+        put(SOURCE, self.source.to_string());
+        put(OCCURRENCE, self.occurrence.at.to_string());
+        put(TRIGGER, self.occurrence.trigger.as_str().to_owned());
+        put(ATTEMPT, self.attempt.to_string());
+        if let Some(origin) = &self.origin {
+            put(ORIGIN, format!("{}/{}", origin.region, origin.backup));
+            put(TAKEN, origin.taken_at.to_string());
+        }
+        let prefix = self.policy.as_ref().map_or(String::new(), |policy| format!("{policy} "));
+        put(NAME, format!("{prefix}{} {}", self.source, self.occurrence.at));
+        tags
+    }
+}
+
+/// Merges tags in their order of right: ours, then each of `layers`, until AWS's 50 are reached; within a layer by key
+/// order. Returns the tags and the keys that found no room. `aws:` tags, and ours in a layer, are left out silently.
+#[must_use]
+pub fn merge(ours: Tags, layers: &[&Tags]) -> (Tags, Vec<String>) {
+    let mut merged = ours;
+    let mut dropped = Vec::new();
+    for layer in layers {
+        for (key, value) in *layer {
+            if !may_be_carried(key) || merged.contains_key(key) {
+                continue;
+            }
+            if merged.len() < MAX {
+                merged.insert(key.clone(), value.clone());
+            } else if !dropped.contains(key) {
+                dropped.push(key.clone());
+            }
+        }
+    }
+    (merged, dropped)
+}
+
+/// Whether a tag found on a source or backup may go onto another object: not AWS's and not ours.
+#[must_use]
+pub fn may_be_carried(key: &str) -> bool {
+    let aws = key.get(..AWS_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(AWS_PREFIX));
+    !aws && !key.starts_with(PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inscription() -> Inscription {
+        Inscription {
+            policy: Some("finance".into()),
+            source: "fs-0123456789abcdef0".into(),
+            occurrence: Occurrence { at: Time::from_secs(1_795_248_000), trigger: Trigger::Schedule },
+            attempt: 2,
+            origin: Some(Origin {
+                region: "us-east-1".into(),
+                backup: "backup-0a".into(),
+                taken_at: Time::from_millis(1_795_248_001_250),
+            }),
+            hold: None,
+        }
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        assert_eq!(Inscription::read(&inscription().write()), Some(inscription()));
+    }
+
+    #[test]
+    fn a_missing_or_broken_tag_makes_it_not_ours() {
+        for key in [SOURCE, OCCURRENCE, TRIGGER, ATTEMPT, TAKEN] {
+            let mut tags = inscription().write();
+            tags.remove(key);
+            assert_eq!(Inscription::read(&tags), None, "without {key}");
+            tags.insert(key.to_owned(), if key == SOURCE { String::new() } else { "0".to_owned() });
+            assert_eq!(Inscription::read(&tags), None, "broken {key}");
+        }
+    }
+
+    #[test]
+    fn tags_fill_in_order_of_right_and_stop_at_fifty() {
+        let policy: Tags = [("team".to_owned(), "a".to_owned()), ("Name".to_owned(), "theirs".to_owned())].into();
+        let mut source: Tags = (0..60).map(|n| (format!("k{n:02}"), "v".to_owned())).collect();
+        source.insert("team".to_owned(), "b".to_owned());
+        source.insert("AWS:x".to_owned(), "v".to_owned());
+        source.insert("lifeboat:hold".to_owned(), "v".to_owned());
+        let ours = inscription().write();
+        let count = ours.len();
+        let (tags, dropped) = merge(ours, &[&policy, &source]);
+        assert_eq!(tags.len(), MAX);
+        assert_eq!(tags["team"], "a");
+        assert_ne!(tags["Name"], "theirs");
+        assert!(!tags.contains_key("AWS:x") && !tags.contains_key("lifeboat:hold"));
+        assert_eq!(dropped.len(), 60 - (MAX - count - 1));
+        assert_eq!(dropped.last().map(String::as_str), Some("k59"));
+    }
+}

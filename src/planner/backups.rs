@@ -1,0 +1,216 @@
+//! Which backups to ask for.
+//!
+//! A file system takes one backup at a time, so of the occurrences that are open only the newest begins; those that a
+//! person asked for come one after the other. A backup that FAILED is tried again, as another attempt, until a newer
+//! occurrence takes over.
+
+use super::gate::{Gate, Refusal, Unanswered, paused, wait};
+use super::looks::CALL_ENDS_WITHIN;
+use super::{ask, retry, send};
+use crate::domain::action::{Action, Call};
+use crate::domain::change::Change;
+use crate::domain::fault::FaultClass;
+use crate::domain::id::{Occurrence, Place, SourceId, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::plan::{Plan, Reason};
+use crate::domain::policy::{Policy, Settings};
+use crate::domain::state::{SourceState, State};
+use crate::domain::time::Time;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A source's tags as of this long ago are good enough for a new backup.
+const LOOKED_UP_WITHIN: Duration = Duration::from_secs(2 * 60);
+/// Ids in one DescribeFileSystems or DescribeVolumes (fsx-facts 3.5).
+const IDS_PER_CALL: usize = 50;
+
+/// Sources to look up: by place, by kind (volumes apart), by how many may go into one call.
+type ToLookUp = BTreeMap<(Place, bool, usize), Vec<SourceId>>;
+
+/// Plans repeats, new backups and the look-ups that they need.
+pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+    let mut to_look_up = ToLookUp::new();
+    for key in &state.active {
+        let Some(source) = state.sources.get(key) else { continue };
+        if state.quarantined.contains_key(key) {
+            continue;
+        }
+        let round = Round { settings, now, key, source };
+        let asked = round.repeat(gate, plan);
+        if let Some(policy) = round.policy().filter(|_| !asked) {
+            round.begin(policy, gate, plan, &mut to_look_up);
+        }
+    }
+    for ((place, _, size), ids) in to_look_up {
+        for ids in ids.chunks(size) {
+            if let Err(refusal) = gate.read(&place) {
+                plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+                break;
+            }
+            let (account, until) = (place.account.clone(), now.plus(CALL_ENDS_WITHIN));
+            plan.record.push(Change::LookUpSent { account, ids: ids.to_vec(), until });
+            send(plan, Action { place: place.clone(), call: Call::LookUp { ids: ids.to_vec() } }, now);
+        }
+    }
+}
+
+struct Round<'a> {
+    settings: &'a Settings,
+    now: Time,
+    key: &'a SourceKey,
+    source: &'a SourceState,
+}
+
+impl<'a> Round<'a> {
+    fn policy(&self) -> Option<&'a Policy> {
+        self.source.watch.as_ref().and_then(|watch| self.settings.policies.get(&watch.policy))
+    }
+
+    fn home(&self) -> Place {
+        Place { account: self.key.account.clone(), region: self.source.region.clone() }
+    }
+
+    fn work(&self, occurrence: Occurrence) -> WorkKey {
+        WorkKey { source: self.key.clone(), occurrence, target: Target::Backup }
+    }
+
+    /// Deals with a backup that was asked for without a clear answer; `true` if there is one.
+    fn repeat(&self, gate: &mut Gate<'_>, plan: &mut Plan) -> bool {
+        let mut asked = false;
+        for ((occurrence, target), intent) in &self.source.asks {
+            if *target != Target::Backup || !intent.open {
+                continue;
+            }
+            asked = true;
+            let (key, home) = (self.work(*occurrence), self.home());
+            let refusal = match gate.unanswered(&home, &key, intent) {
+                Unanswered::Again => match gate.make(&home) {
+                    Ok(()) => {
+                        ask(plan, &home, &key, intent.attempt, intent.request.clone(), self.now);
+                        continue;
+                    }
+                    Err(refusal) => refusal,
+                },
+                Unanswered::Disproved => {
+                    plan.record.push(Change::Disproved { key });
+                    plan.wake.earlier(self.now, "an ask was disproved");
+                    continue;
+                }
+                Unanswered::Prove(from) => want_proof(&home, from, gate, plan),
+                Unanswered::Wait(refusal) => refusal,
+            };
+            if let Some(policy) = self.policy() {
+                wait(plan, &policy.name, &key, refusal);
+            }
+        }
+        asked
+    }
+
+    /// Begins the next backup of the source, if one is due and nothing stands in its way.
+    fn begin(&self, policy: &Policy, gate: &mut Gate<'_>, plan: &mut Plan, to_look_up: &mut ToLookUp) {
+        let Some(occurrence) = self.next() else { return };
+        let key = self.work(occurrence);
+        if let Err(refusal) = self.try_begin(policy, &key, gate, plan, to_look_up) {
+            wait(plan, &policy.name, &key, refusal);
+        }
+    }
+
+    /// The occurrence whose backup comes next: a person's first, then the newest that is scheduled.
+    fn next(&self) -> Option<Occurrence> {
+        let lacks = |occurrence: &Occurrence| self.source.good_point(*occurrence, &Target::Backup).is_none();
+        let manual = self.source.open.keys().find(|of| of.trigger == Trigger::Manual && lacks(of));
+        manual.copied().or_else(|| self.source.newest_open().filter(lacks))
+    }
+
+    fn try_begin(
+        &self,
+        policy: &Policy,
+        key: &WorkKey,
+        gate: &mut Gate<'_>,
+        plan: &mut Plan,
+        to_look_up: &mut ToLookUp,
+    ) -> Result<(), Refusal> {
+        let home = self.home();
+        if let Some(flying) = self.source.in_flight().find(|point| point.origin.is_none()) {
+            let detail = format!("{} of {} is {}", flying.id, flying.occurrence.at, flying.lifecycle.as_str());
+            return Err(Refusal { reason: Reason::InFlight, until: None, detail });
+        }
+        after_failures(self.source, key, self.settings.daemon.poll, self.now)?;
+        gate.books_known(&home)?;
+        self.looked_up(to_look_up, &home)?;
+        gate.make(&home)?;
+        let attempt = self.source.highest_attempt(key.occurrence, &Target::Backup).saturating_add(1);
+        let facts = self.source.look_up.facts.as_ref().map(|(_, facts)| facts);
+        let (request, dropped) = super::request::create_backup(policy, facts, key, attempt);
+        if !dropped.is_empty() {
+            plan.warnings.push(no_room(&key.source.source, &dropped));
+        }
+        ask(plan, &home, key, attempt, Arc::new(request), self.now);
+        Ok(())
+    }
+
+    /// Whether the source's tags are known freshly enough; else asks for them to be looked up.
+    fn looked_up(&self, to_look_up: &mut ToLookUp, home: &Place) -> Result<(), Refusal> {
+        let look_up = &self.source.look_up;
+        let recent = |at: Time| self.now.since(at) < LOOKED_UP_WITHIN;
+        if look_up.facts.as_ref().is_some_and(|(at, _)| recent(*at)) {
+            return Ok(());
+        }
+        if let Some((_, fault)) = &look_up.fault {
+            // Who may not describe a source may still back it up; its own tags stay behind then.
+            if fault.class == FaultClass::Denied {
+                return Ok(());
+            }
+        }
+        let detail = match &look_up.fault {
+            Some((_, fault)) => format!("looking up {}: {fault}", self.key.source),
+            None => format!("{} is being looked up", self.key.source),
+        };
+        if self.now >= look_up.not_before {
+            let size = look_up.batch.unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
+            let group = (home.clone(), self.key.source.is_volume(), size);
+            to_look_up.entry(group).or_default().push(self.key.source.clone());
+            return Err(Refusal { reason: Reason::LookUp, until: None, detail });
+        }
+        let set_aside = look_up.fault.as_ref().is_some_and(|(_, fault)| fault.class.needs_a_person());
+        let reason = if set_aside { Reason::SetAside } else { Reason::LookUp };
+        Err(Refusal { reason, until: Some(look_up.not_before), detail })
+    }
+}
+
+/// Whether the pauses after refusals and failed attempts are over.
+pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration, now: Time) -> Result<(), Refusal> {
+    if let Some(refused) = source.asks.get(&(key.occurrence, key.target.clone())).filter(|ask| now < ask.not_before) {
+        return Err(paused(refused));
+    }
+    let failed = source.points_of(key.occurrence, &key.target).filter(|point| !point.good());
+    let (mut count, mut last, mut failure) = (0, None, None);
+    for point in failed {
+        count += 1;
+        if point.settled_at >= last {
+            (last, failure) = (point.settled_at, point.failure.clone());
+        }
+    }
+    let Some(last) = last else { return Ok(()) };
+    let again = last.plus(retry::pause_after_failed(key, count, poll));
+    if now >= again {
+        return Ok(());
+    }
+    let detail = failure.unwrap_or_else(|| "the last attempt was deleted".to_owned());
+    Err(Refusal { reason: Reason::Pause, until: Some(again), detail })
+}
+
+/// Asks for the listing that tells what became of an ask, once.
+pub(super) fn want_proof(place: &Place, from: Time, gate: &Gate<'_>, plan: &mut Plan) -> Refusal {
+    let wanted = gate.state.place(place).and_then(|known| known.listing_wanted);
+    if wanted < Some(from) {
+        plan.record.push(Change::ListingWanted { place: place.clone(), at: from });
+        plan.wake.earlier(gate.now, "a listing is wanted");
+    }
+    let detail = "it is not known whether AWS took the request; a listing will tell".to_owned();
+    Refusal { reason: Reason::Listing, until: (from > gate.now).then_some(from), detail }
+}
+
+pub(super) fn no_room(source: &SourceId, dropped: &[String]) -> String {
+    format!("{source}: AWS allows 50 tags; left out: {}", dropped.join(", "))
+}

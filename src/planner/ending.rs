@@ -1,0 +1,183 @@
+//! How occurrences end.
+//!
+//! Every occurrence ends in one recorded outcome, the worst that applies (promise 5). An end is only recorded once
+//! nothing of the occurrence can move any more, so it never has to be taken back.
+
+use super::schedule::window_passed;
+use crate::domain::change::{Change, End, Opening};
+use crate::domain::id::{Occurrence, Place, Region, SourceKey, Target, Trigger};
+use crate::domain::plan::Plan;
+use crate::domain::point::Point;
+use crate::domain::policy::{Policy, Settings};
+use crate::domain::state::{SourceState, State};
+use crate::domain::time::{Time, duration_text};
+
+/// Records the end of every open occurrence that has one.
+pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
+    for key in &state.active {
+        let Some(source) = state.sources.get(key) else { continue };
+        let policy = source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy));
+        for (occurrence, opening) in &source.open {
+            let case = Case { state, key, source, policy, occurrence: *occurrence, opening, now };
+            if let Some((end, reason)) = case.end() {
+                plan.record.push(Change::Closed {
+                    source: key.clone(),
+                    occurrence: *occurrence,
+                    opening: opening.clone(),
+                    end,
+                    reason,
+                    at: now,
+                    earlier: 0,
+                });
+            } else if let Some(window) = policy.and_then(|policy| policy.start_within) {
+                let closes = occurrence.at.plus(window);
+                if closes >= now {
+                    plan.wake.earlier(closes.plus(std::time::Duration::from_millis(1)), "a start window ends");
+                }
+            }
+        }
+    }
+}
+
+struct Case<'a> {
+    state: &'a State,
+    key: &'a SourceKey,
+    source: &'a SourceState,
+    /// `None` once the source left its policy.
+    policy: Option<&'a Policy>,
+    occurrence: Occurrence,
+    opening: &'a Opening,
+    now: Time,
+}
+
+impl Case<'_> {
+    fn end(&self) -> Option<(End, String)> {
+        if self.asked(&Target::Backup) {
+            return None;
+        }
+        match self.source.good_point(self.occurrence, &Target::Backup) {
+            Some(backup) if backup.available() => self.end_of_copies(backup),
+            Some(_) => None,
+            None => self.end_without_backup(),
+        }
+    }
+
+    fn asked(&self, target: &Target) -> bool {
+        self.source.asks.get(&(self.occurrence, target.clone())).is_some_and(|ask| ask.open)
+    }
+
+    /// Why the last ask for it came to nothing, as an ending of a sentence.
+    fn because(&self, target: &Target) -> String {
+        let fault = self.source.asks.get(&(self.occurrence, target.clone())).and_then(|ask| ask.fault.as_ref());
+        let look_up = self.source.look_up.fault.as_ref().map(|(_, fault)| fault);
+        match fault.or(look_up.filter(|_| *target == Target::Backup)) {
+            Some(fault) => format!(" ({fault})"),
+            None => String::new(),
+        }
+    }
+
+    fn failure(&self, target: &Target) -> String {
+        let failed = self.source.points_of(self.occurrence, target).filter(|point| !point.good()).last();
+        match failed {
+            Some(Point { failure: Some(failure), .. }) => format!("FAILED: {failure}"),
+            Some(point) => point.lifecycle.as_str().to_owned(),
+            None => "never made".to_owned(),
+        }
+    }
+
+    fn newer(&self) -> Option<Occurrence> {
+        let newest = self.source.newest_open().filter(|newest| *newest > self.occurrence);
+        newest.filter(|_| self.occurrence.trigger == Trigger::Schedule)
+    }
+
+    fn end_without_backup(&self) -> Option<(End, String)> {
+        let attempts = self.source.highest_attempt(self.occurrence, &Target::Backup);
+        let Some(policy) = self.policy else {
+            let left = "the source left its policy";
+            return Some(match attempts {
+                0 => (End::Skipped, left.to_owned()),
+                _ => (End::Failed, format!("its backup {}, then {left}", self.failure(&Target::Backup))),
+            });
+        };
+        if attempts > 0 {
+            let newer = self.newer()?;
+            let reason = format!(
+                "its backup {} ({attempts} attempts); the occurrence of {} took over",
+                self.failure(&Target::Backup),
+                newer.at
+            );
+            return Some((End::Failed, reason));
+        }
+        let because = self.because(&Target::Backup);
+        if !self.opening.caught_up && window_passed(policy, self.occurrence.at, self.now) {
+            let window = policy.start_within.map(duration_text).unwrap_or_default();
+            return Some((End::Missed, format!("not begun within {window}{because}")));
+        }
+        let newer = self.newer()?;
+        Some((End::Coalesced, format!("the occurrence of {} came due before it could begin{because}", newer.at)))
+    }
+
+    fn end_of_copies(&self, backup: &Point) -> Option<(End, String)> {
+        let newest = self.source.newest(&Target::Backup);
+        let superseded = self.occurrence.trigger == Trigger::Schedule
+            && backup.hold.is_none()
+            && newest.is_some_and(|newest| newest.occurrence > self.occurrence);
+        let mut worst: (End, String) = (End::Completed, "the backup and every copy are AVAILABLE".to_owned());
+        let watch = self.source.watch.as_ref();
+        let left = Vec::new();
+        for region in watch.map_or(&left, |watch| &watch.destinations) {
+            let (end, reason) = self.end_of_copy(region, superseded)?;
+            if end > worst.0 {
+                worst = (end, reason);
+            }
+        }
+        if watch.is_none() {
+            let moving = self.source.in_flight().any(|point| point.occurrence == self.occurrence)
+                || self.source.asks.iter().any(|((of, _), ask)| *of == self.occurrence && ask.open);
+            if moving {
+                return None;
+            }
+            worst = (End::Skipped, "the source left its policy before every copy was made".to_owned());
+        }
+        Some(worst)
+    }
+
+    /// How one copy ends; `None` while it may still move.
+    fn end_of_copy(&self, region: &Region, superseded: bool) -> Option<(End, String)> {
+        let target = Target::Copy(region.clone());
+        if self.asked(&target) {
+            return None;
+        }
+        match self.source.good_point(self.occurrence, &target) {
+            Some(copy) if copy.available() => return Some((End::Completed, String::new())),
+            Some(copy) if copy.stuck(self.now) && superseded => {
+                return Some((
+                    End::Failed,
+                    format!("its copy {} to {region} stays {}", copy.id, copy.lifecycle.as_str()),
+                ));
+            }
+            Some(_) => return None,
+            None => {}
+        }
+        let there = Place { account: self.key.account.clone(), region: region.clone() };
+        let known = self.state.place(&there).is_some_and(|place| place.known());
+        if !superseded || (self.opening.adopted && !known) {
+            return None;
+        }
+        if self.source.highest_attempt(self.occurrence, &target) > 0 {
+            let failure = self.failure(&target);
+            return Some((End::Failed, format!("its copy to {region} {failure}; a newer backup took over")));
+        }
+        let refused = self.source.asks.get(&(self.occurrence, target.clone())).and_then(|ask| ask.set_aside());
+        if let Some(fault) = refused {
+            return Some((
+                End::Failed,
+                format!("its copy to {region} was refused ({fault}); a newer backup took over"),
+            ));
+        }
+        Some((
+            End::Coalesced,
+            format!("a newer backup took the place of its copy to {region}{}", self.because(&target)),
+        ))
+    }
+}

@@ -1,0 +1,210 @@
+//! What may be called now: bounds on calls at a place, and what must be known of it first.
+//!
+//! Everything that leaves is bounded: a place takes a few calls at a time, fewer when it is out of order, and nothing
+//! new is asked of it before its books were read, because they may hold what a lost database no longer tells.
+
+use super::retry::{PLACE_OUT_OF_ORDER, pause_for_place};
+use crate::domain::action::CallKey;
+use crate::domain::id::{Place, WorkKey};
+use crate::domain::plan::{Plan, Reason, Waiting};
+use crate::domain::policy::Settings;
+use crate::domain::state::{Ask, State, TOKEN_TRUSTED_FOR};
+use crate::domain::time::Time;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Calls that make something, at a place at one time.
+const MAKES_AT_ONCE: usize = 12;
+/// Calls that only read, at a place at one time.
+const READS_AT_ONCE: usize = 4;
+/// AWS's listings lag no more than this (promise 2).
+pub const LISTING_LAG: Duration = Duration::from_secs(2 * 60);
+
+/// Counts what a round sends, place by place.
+pub struct Gate<'a> {
+    /// The policy file.
+    pub settings: &'a Settings,
+    /// The books.
+    pub state: &'a State,
+    /// The time of the round.
+    pub now: Time,
+    makes: BTreeMap<Place, usize>,
+    reads: BTreeMap<Place, usize>,
+}
+
+/// Why something may not be sent now, and until when, if that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: Reason,
+    /// Until when.
+    pub until: Option<Time>,
+    /// In words.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// As an entry of the plan.
+    #[must_use]
+    pub fn waiting(self, policy: &crate::domain::id::PolicyName, key: &WorkKey) -> Waiting {
+        let destination = match &key.target {
+            crate::domain::id::Target::Backup => None,
+            crate::domain::id::Target::Copy(region) => Some(region.clone()),
+        };
+        Waiting {
+            policy: policy.clone(),
+            source: key.source.clone(),
+            destination,
+            reason: self.reason,
+            until: self.until,
+            detail: self.detail,
+        }
+    }
+}
+
+impl<'a> Gate<'a> {
+    /// Nothing sent yet in this round.
+    #[must_use]
+    pub fn new(settings: &'a Settings, state: &'a State, now: Time) -> Self {
+        let mut gate = Self { settings, state, now, makes: BTreeMap::new(), reads: BTreeMap::new() };
+        for (place, known) in &state.places {
+            let makes = known.calls.iter().filter(|call| matches!(call, CallKey::Make(_))).count();
+            gate.makes.insert(place.clone(), makes);
+            gate.reads.insert(place.clone(), known.calls.len() - makes);
+        }
+        gate
+    }
+
+    fn sent(&self, place: &Place) -> usize {
+        self.makes.get(place).unwrap_or(&0) + self.reads.get(place).unwrap_or(&0)
+    }
+
+    /// Whether a call of any kind may go to the place.
+    fn place_open(&self, place: &Place) -> Result<(), Refusal> {
+        let Some(known) = self.state.place(place) else { return Ok(()) };
+        let Some((fault, at)) = known.trouble.as_ref().filter(|_| known.failures >= PLACE_OUT_OF_ORDER) else {
+            return Ok(());
+        };
+        let again = at.plus(pause_for_place(known.failures, 0.5));
+        let detail = format!("{} does not serve us: {fault}", place.region);
+        if self.now < again {
+            return Err(Refusal { reason: Reason::Region, until: Some(again), detail });
+        }
+        if self.sent(place) > 0 {
+            return Err(Refusal { reason: Reason::Region, until: None, detail });
+        }
+        Ok(())
+    }
+
+    /// Takes a place for a call that reads.
+    ///
+    /// # Errors
+    /// Why not now.
+    pub fn read(&mut self, place: &Place) -> Result<(), Refusal> {
+        self.place_open(place)?;
+        let reads = self.reads.entry(place.clone()).or_default();
+        if *reads >= READS_AT_ONCE {
+            return Err(Refusal { reason: Reason::Calls, until: None, detail: format!("{reads} calls under way") });
+        }
+        *reads += 1;
+        Ok(())
+    }
+
+    /// Takes a place for a call that makes something.
+    ///
+    /// # Errors
+    /// Why not now.
+    pub fn make(&mut self, place: &Place) -> Result<(), Refusal> {
+        self.place_open(place)?;
+        let makes = self.makes.entry(place.clone()).or_default();
+        if *makes >= MAKES_AT_ONCE {
+            return Err(Refusal { reason: Reason::Calls, until: None, detail: format!("{makes} calls under way") });
+        }
+        *makes += 1;
+        Ok(())
+    }
+
+    /// Whether the books of a place are known well enough to ask something new of it.
+    ///
+    /// What a lost database had asked for is caught by its token for ten minutes, and by a listing after two. So a
+    /// young database may ask at once, after one listing; later it needs one that began two minutes after its birth.
+    ///
+    /// # Errors
+    /// What is still to be read.
+    pub fn books_known(&self, place: &Place) -> Result<(), Refusal> {
+        let known = self.state.place(place);
+        if !known.is_some_and(|place| place.known()) {
+            let trouble = known.and_then(|known| known.trouble.as_ref());
+            return Err(match trouble {
+                Some((fault, _)) => Refusal {
+                    reason: Reason::Region,
+                    until: None,
+                    detail: format!("{} could not be listed yet: {fault}", place.region),
+                },
+                None => Refusal {
+                    reason: Reason::Listing,
+                    until: None,
+                    detail: format!("{} is being listed for the first time", place.region),
+                },
+            });
+        }
+        let born = self.state.created_at;
+        let token_catches = self.now < born.plus(TOKEN_TRUSTED_FOR);
+        if token_catches || known.is_some_and(|known| known.listed_since(born.plus(LISTING_LAG))) {
+            return Ok(());
+        }
+        let detail = format!("the database is new: {} is listed once more before anything is asked", place.region);
+        Err(Refusal { reason: Reason::Listing, until: None, detail })
+    }
+}
+
+/// What to do about an ask whose answer is outstanding, lost, or proved nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// Repeat it, word for word.
+    Again,
+    /// AWS's books prove that nothing was made.
+    Disproved,
+    /// A listing that begins at or after this is needed first.
+    Prove(Time),
+    /// Not yet.
+    Wait(Refusal),
+}
+
+impl Gate<'_> {
+    /// Decides about an open ask (product.md, “Unknown answers”).
+    #[must_use]
+    pub fn unanswered(&self, place: &Place, key: &WorkKey, ask: &Ask) -> Unanswered {
+        if self.state.under_way(place, &CallKey::Make(key.clone())) {
+            let detail = "asked; the answer is outstanding".to_owned();
+            return Unanswered::Wait(Refusal { reason: Reason::Answer, until: None, detail });
+        }
+        let proof_from = ask.last_asked_at.plus(LISTING_LAG);
+        if self.state.place(place).is_some_and(|known| known.listed_since(proof_from)) {
+            return Unanswered::Disproved;
+        }
+        if self.now < ask.not_before {
+            return Unanswered::Wait(paused(ask));
+        }
+        if self.now.since(ask.first_asked_at) < TOKEN_TRUSTED_FOR {
+            return Unanswered::Again;
+        }
+        Unanswered::Prove(proof_from)
+    }
+}
+
+/// The wait that a pause after a failure means.
+#[must_use]
+pub fn paused(ask: &Ask) -> Refusal {
+    let reason = if ask.set_aside().is_some() { Reason::SetAside } else { Reason::Pause };
+    let detail = ask.fault.as_ref().map_or_else(|| "waiting".to_owned(), ToString::to_string);
+    Refusal { reason, until: Some(ask.not_before), detail }
+}
+
+/// Records what a refusal means for the plan.
+pub fn wait(plan: &mut Plan, policy: &crate::domain::id::PolicyName, key: &WorkKey, refusal: Refusal) {
+    if let Some(until) = refusal.until {
+        plan.wake.earlier(until, "a pause ends");
+    }
+    plan.waiting.push(refusal.waiting(policy, key));
+}

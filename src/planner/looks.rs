@@ -1,0 +1,125 @@
+//! What to read at AWS, and when.
+//!
+//! Reading must not cost more the more is held. Work in flight is looked at by id, fifty at a time, every `poll`. A
+//! full listing costs pages, so the time between two of them grows with the pages the last one took: the calls per
+//! hour stay the same however many recovery points there are.
+
+use super::gate::{Gate, LISTING_LAG};
+use super::send;
+use crate::domain::action::{Action, Call, CallKey};
+use crate::domain::change::Change;
+use crate::domain::id::{BackupId, Place};
+use crate::domain::plan::Plan;
+use crate::domain::policy::Settings;
+use crate::domain::state::{PlaceState, State};
+use crate::domain::time::Time;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Ids in one DescribeBackups (fsx-facts 3.5).
+pub const IDS_PER_CALL: usize = 50;
+/// A call is over after this, one way or the other; until then its ids are not looked at again.
+pub const CALL_ENDS_WITHIN: Duration = Duration::from_secs(120);
+/// Polls between two full listings, at least.
+const POLLS_PER_LISTING: u32 = 20;
+/// Polls that each page of a listing must be worth.
+const POLLS_PER_PAGE: u32 = 4;
+
+/// Plans listings and looks at all places that matter.
+pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+    let mut places: BTreeSet<Place> = places_of(settings).collect();
+    places.extend(state.places.iter().filter(|(_, known)| !known.looks.is_empty()).map(|(place, _)| place.clone()));
+    let nothing = PlaceState::default();
+    for place in places {
+        let known = state.place(&place).unwrap_or(&nothing);
+        listing(settings, state, now, gate, plan, &place, known);
+        polls(settings, now, gate, plan, &place, known);
+    }
+}
+
+/// Every account and Region that the policy names.
+pub fn places_of(settings: &Settings) -> impl Iterator<Item = Place> + '_ {
+    settings.policies.values().flat_map(|policy| {
+        let regions = policy.destinations.iter().map(|destination| &destination.region);
+        std::iter::once(&policy.region)
+            .chain(regions)
+            .map(|region| Place { account: policy.account.clone(), region: region.clone() })
+    })
+}
+
+fn listing(
+    settings: &Settings,
+    state: &State,
+    now: Time,
+    gate: &mut Gate<'_>,
+    plan: &mut Plan,
+    place: &Place,
+    known: &PlaceState,
+) {
+    if known.calls.contains(&CallKey::List) {
+        return;
+    }
+    let due = match &known.listing {
+        Some(listing) => listing.not_before,
+        None => listing_due(settings.daemon.poll, state.created_at, now, known),
+    };
+    if due > now {
+        plan.wake.earlier(due, "a listing");
+        return;
+    }
+    if let Err(refusal) = gate.read(place) {
+        plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+        return;
+    }
+    let next_token = known.listing.as_ref().and_then(|listing| listing.next_token.clone());
+    let underway = known.listing.as_ref().is_some_and(|listing| listing.pages > 0);
+    if !underway {
+        plan.record.push(Change::ListingBegan { place: place.clone(), at: now });
+    }
+    send(plan, Action { place: place.clone(), call: Call::ListPage { next_token } }, now);
+}
+
+/// When the next listing of a place is due.
+fn listing_due(poll: Duration, born: Time, now: Time, known: &PlaceState) -> Time {
+    let Some(listed) = known.listed.filter(|listed| listed.in_this_life) else { return now };
+    let beat = poll.saturating_mul(POLLS_PER_LISTING.max(listed.pages.saturating_mul(POLLS_PER_PAGE)));
+    let mut due = listed.began_at.plus(beat);
+    let proves_birth = born.plus(LISTING_LAG);
+    if listed.began_at < proves_birth {
+        due = due.min(proves_birth);
+    }
+    if let Some(wanted) = known.listing_wanted {
+        // Even a wanted one must not come so often that a thousand pages become the daily work.
+        let spaced = listed.began_at.plus(poll.max(poll.saturating_mul(listed.pages) / 8));
+        due = due.min(wanted.max(spaced));
+    }
+    due
+}
+
+fn polls(settings: &Settings, now: Time, gate: &mut Gate<'_>, plan: &mut Plan, place: &Place, known: &PlaceState) {
+    let poll = settings.daemon.poll;
+    let Some(earliest) = known.looks.values().min().copied() else { return };
+    if earliest > now {
+        plan.wake.earlier(earliest, "a look at work in flight");
+        return;
+    }
+    // What is due a little later goes along, so that looks fall together and fill their calls.
+    let horizon = now.plus(poll / 4);
+    let mut by_size: BTreeMap<usize, Vec<BackupId>> = BTreeMap::new();
+    for (id, _) in known.looks.iter().filter(|(_, at)| **at <= horizon) {
+        let size = known.batches.get(id).copied().unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
+        by_size.entry(size).or_default().push(id.clone());
+    }
+    for (size, ids) in by_size {
+        for ids in ids.chunks(size) {
+            if let Err(refusal) = gate.read(place) {
+                plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+                return;
+            }
+            let ids = ids.to_vec();
+            let until = now.plus(CALL_ENDS_WITHIN);
+            plan.record.push(Change::LookAgain { place: place.clone(), ids: ids.clone(), at: until, batch: None });
+            send(plan, Action { place: place.clone(), call: Call::Poll { ids } }, now);
+        }
+    }
+}

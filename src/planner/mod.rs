@@ -1,0 +1,85 @@
+//! Every decision of Lifeboat, as functions of (policy, state, now).
+//!
+//! The daemon must survive anything at any instant, so it never remembers what it was doing: each round derives what
+//! to do from what is recorded and what AWS says. [`plan()`] decides what to record and call, [`settle()`] reads what came
+//! of a call. Neither does anything; a crash between any two steps is repaired by the next round, because the next
+//! round is all there is.
+//!
+//! A round goes in this order, and stops after the first group that has something to record, so that each sees the
+//! books of the one before:
+//!
+//! 1. [`watch`]: which sources the policy names;
+//! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended;
+//! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for.
+
+pub mod audit;
+pub mod backups;
+pub mod copies;
+pub mod ending;
+pub mod gate;
+pub mod looks;
+pub mod request;
+pub mod retry;
+pub mod rpo;
+pub mod schedule;
+pub mod settle;
+pub mod slots;
+pub mod watch;
+
+use crate::domain::action::{Action, Call};
+use crate::domain::change::Change;
+use crate::domain::plan::Plan;
+use crate::domain::policy::Settings;
+use crate::domain::state::State;
+use crate::domain::time::Time;
+
+pub use settle::settle;
+
+/// Decides what happens now.
+///
+/// The plan's `record` must be applied and committed before any of its `actions` is called; if it has something to
+/// record and nothing to call, plan again at once.
+#[must_use]
+pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
+    let mut plan = Plan::default();
+    if now < state.clock {
+        plan.record.push(Change::ClockWentBack { to: now });
+        plan.wake.earlier(now, "the clock went back");
+        return plan;
+    }
+    watch::plan(settings, state, now, &mut plan);
+    if plan.record.is_empty() {
+        schedule::plan(settings, state, now, &mut plan);
+        ending::plan(settings, state, now, &mut plan);
+    }
+    if plan.record.iter().any(Change::durable) {
+        plan.wake.earlier(now, "books first");
+        return plan;
+    }
+    let mut gate = gate::Gate::new(settings, state, now);
+    looks::plan(settings, state, now, &mut gate, &mut plan);
+    backups::plan(settings, state, now, &mut gate, &mut plan);
+    copies::plan(settings, state, now, &mut gate, &mut plan);
+    plan
+}
+
+/// Puts a call into the plan, together with the note that it leaves.
+fn send(plan: &mut Plan, action: Action, now: Time) {
+    if let Some(call) = action.call.key() {
+        plan.record.push(Change::Sent { place: action.place.clone(), call, at: now });
+        plan.actions.push(action);
+    }
+}
+
+/// Puts an ask into the plan: the intent, and the call with it.
+fn ask(
+    plan: &mut Plan,
+    place: &crate::domain::id::Place,
+    key: &crate::domain::id::WorkKey,
+    attempt: u32,
+    request: std::sync::Arc<crate::domain::action::Request>,
+    now: Time,
+) {
+    plan.record.push(Change::Asked { key: key.clone(), attempt, request: request.clone(), at: now });
+    send(plan, Action { place: place.clone(), call: Call::Make { key: key.clone(), request } }, now);
+}

@@ -1,0 +1,60 @@
+//! The words of a request: what is sent with a backup or copy.
+//!
+//! They are frozen with the intent. A repeat sends the same words, whatever the policy says by then.
+
+use crate::domain::action::{Request, SourceFacts};
+use crate::domain::id::WorkKey;
+use crate::domain::point::Point;
+use crate::domain::policy::{Destination, Policy, Tags};
+use crate::domain::tags::{Inscription, Origin, merge};
+
+/// CreateBackup for `key`. `facts` are what AWS said of the source; without them its own tags stay behind. Returns the
+/// keys of tags that found no room as well.
+#[must_use]
+pub fn create_backup(
+    policy: &Policy,
+    facts: Option<&SourceFacts>,
+    key: &WorkKey,
+    attempt: u32,
+) -> (Request, Vec<String>) {
+    let inscription = inscription(policy, key, attempt, None);
+    let none = Tags::new();
+    let own = facts.map_or(&none, |facts| &facts.tags);
+    let (tags, dropped) = merge(inscription.write(), &[&policy.tags, own]);
+    (Request::CreateBackup { source: key.source.source.clone(), token: key.token(attempt), tags }, dropped)
+}
+
+/// CopyBackup of `backup` for `key`. Returns the keys of tags that found no room as well.
+#[must_use]
+pub fn copy_backup(
+    policy: &Policy,
+    destination: &Destination,
+    backup: &Point,
+    key: &WorkKey,
+    attempt: u32,
+) -> (Request, Vec<String>) {
+    let origin = Origin { region: backup.place.region.clone(), backup: backup.id.clone(), taken_at: backup.created_at };
+    let inscription = inscription(policy, key, attempt, Some(origin));
+    let none = Tags::new();
+    let carried = if destination.copy_tags { &*backup.carried } else { &none };
+    let (tags, dropped) = merge(inscription.write(), &[&destination.tags, &policy.tags, carried]);
+    let request = Request::CopyBackup {
+        source_region: backup.place.region.clone(),
+        backup: backup.id.clone(),
+        kms_key: destination.kms_key.clone(),
+        token: key.token(attempt),
+        tags,
+    };
+    (request, dropped)
+}
+
+fn inscription(policy: &Policy, key: &WorkKey, attempt: u32, origin: Option<Origin>) -> Inscription {
+    Inscription {
+        policy: Some(policy.name.clone()),
+        source: key.source.source.clone(),
+        occurrence: key.occurrence,
+        attempt,
+        origin,
+        hold: None,
+    }
+}

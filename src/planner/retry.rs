@@ -1,0 +1,70 @@
+//! Again or not, and when: the only retries in the program.
+//!
+//! AWS throttles, loses answers and refuses for reasons that pass or do not. A pause grows with each failure in a row
+//! and ends at a bound (promise 8); its jitter comes from what is repeated, so that a fleet spreads out and the same
+//! state always gives the same plan.
+
+use crate::domain::fault::FaultClass;
+use crate::domain::id::WorkKey;
+use std::time::Duration;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The longest pause after AWS made something that ended FAILED.
+pub const LONGEST_AFTER_FAILED: Duration = Duration::from_secs(6 * 3600);
+/// How often a place that does not answer is tried.
+const LONGEST_FOR_PLACE: Duration = Duration::from_secs(5 * 60);
+/// Failures in a row from which a place counts as out of order: then one call at a time finds out.
+pub const PLACE_OUT_OF_ORDER: u32 = 3;
+
+/// How long to wait after `failures` (from 1) failed calls of this class in a row. `poll` is the policy's: what waits
+/// for something at AWS to move need not ask more often than things are looked at.
+#[must_use]
+pub fn pause(class: FaultClass, failures: u32, poll: Duration, jitter: f64) -> Duration {
+    let (first, longest) = match class {
+        FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Contested => (SECOND, HOUR),
+        FaultClass::NoSlot => (poll, 10 * MINUTE),
+        FaultClass::State => (poll, HOUR),
+        FaultClass::Quota => (5 * MINUTE, HOUR),
+        FaultClass::Credentials => (10 * SECOND, HOUR),
+        FaultClass::Missing | FaultClass::Denied | FaultClass::Lasting => (HOUR, HOUR),
+    };
+    growing(first, longest, failures, jitter)
+}
+
+/// How long to wait with the attempt after `attempts` (from 1) that ended FAILED or were deleted.
+#[must_use]
+pub fn pause_after_failed(key: &WorkKey, attempts: u32, poll: Duration) -> Duration {
+    growing(poll, LONGEST_AFTER_FAILED, attempts, key.jitter(attempts))
+}
+
+/// How long to leave a place alone after `failures` calls in a row that found it out of order.
+#[must_use]
+pub fn pause_for_place(failures: u32, jitter: f64) -> Duration {
+    growing(SECOND, LONGEST_FOR_PLACE, failures, jitter)
+}
+
+/// Doubles from `first` with each failure, spread by a quarter up and down, never over `longest`.
+fn growing(first: Duration, longest: Duration, failures: u32, jitter: f64) -> Duration {
+    let doubled = first.saturating_mul(1u32 << failures.saturating_sub(1).min(20)).min(longest);
+    doubled.mul_f64(0.75 + 0.5 * jitter.clamp(0.0, 1.0)).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_and_are_bounded() {
+        for class in FaultClass::ALL {
+            let pauses: Vec<Duration> = (1..60).map(|n| pause(class, n, 30 * SECOND, 0.5)).collect();
+            assert!(pauses.is_sorted(), "{class:?}");
+            assert!(pauses.iter().all(|pause| *pause <= HOUR && !pause.is_zero()), "{class:?}");
+            assert!(pause(class, u32::MAX, 30 * SECOND, 1.0) <= HOUR, "{class:?}");
+        }
+        assert_eq!(pause(FaultClass::Lasting, 1, SECOND, 0.5), HOUR);
+        assert_eq!(growing(SECOND, LONGEST_AFTER_FAILED, 40, 1.0), LONGEST_AFTER_FAILED);
+    }
+}

@@ -1,0 +1,400 @@
+//! What an outcome means.
+//!
+//! Answers get lost, come late and out of order, and contradict each other within the lag of AWS's listings. So an
+//! answer never moves a thing backwards, one absence proves nothing, and a refusal proves something only if no answer
+//! to the same ask was lost before.
+
+use super::gate::LISTING_LAG;
+use super::looks::IDS_PER_CALL;
+use super::retry;
+use crate::domain::action::{Action, Call, Outcome, SourceFacts};
+use crate::domain::change::{Change, ListingPage, Opening, Total};
+use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceId, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::lane::{FileSystemKind, Lane};
+use crate::domain::point::{Lifecycle, Point, Sighting};
+use crate::domain::policy::Settings;
+use crate::domain::state::State;
+use crate::domain::time::Time;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// A listing of more pages than this is given up: an endpoint that never ends its pages must not hold us for ever.
+const PAGES_PER_LISTING: u32 = 20_000;
+
+/// What came of an action, as changes to record.
+#[must_use]
+pub fn settle(settings: &Settings, state: &State, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
+    let mut settling = Settling { settings, state, place: &action.place, now, changes: Vec::new() };
+    settling.returned(action, &outcome);
+    match (&action.call, outcome) {
+        (Call::Make { key, request }, Outcome::Made(sighting)) => settling.made(key, request, *sighting),
+        (Call::Make { key, .. }, Outcome::Failed(fault)) => settling.unfulfilled(key, fault),
+        (Call::ListPage { .. }, Outcome::Page { sightings, next_token }) => settling.page(sightings, next_token),
+        (Call::ListPage { .. }, Outcome::Failed(fault)) => settling.page_failed(&fault),
+        (Call::Poll { ids }, Outcome::Polled(sightings)) => settling.polled(ids, sightings),
+        (Call::Poll { ids }, Outcome::Failed(fault)) => settling.poll_failed(ids, &fault),
+        (Call::LookUp { ids }, Outcome::LookedUp(facts)) => settling.looked_up(ids, facts),
+        (Call::LookUp { ids }, Outcome::Failed(fault)) => settling.look_up_failed(ids, &fault),
+        // An engine answers a call in its own kind; anything else carries no knowledge.
+        (Call::Make { key, .. }, _) => settling.unfulfilled(key, nonsense()),
+        (Call::ListPage { .. }, _) => settling.page_failed(&nonsense()),
+        (Call::Poll { ids }, _) => settling.poll_failed(ids, &nonsense()),
+        (Call::LookUp { ids }, _) => settling.look_up_failed(ids, &nonsense()),
+    }
+    settling.changes
+}
+
+fn nonsense() -> Fault {
+    Fault::new(FaultClass::Unanswered, "UnexpectedAnswer", "the answer is of another kind than the call")
+}
+
+struct Settling<'a> {
+    settings: &'a Settings,
+    state: &'a State,
+    place: &'a Place,
+    now: Time,
+    changes: Vec<Change>,
+}
+
+impl Settling<'_> {
+    fn push(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    fn poll(&self) -> Duration {
+        self.settings.daemon.poll
+    }
+
+    fn next_look(&self) -> Time {
+        self.now.plus(self.poll())
+    }
+
+    /// The call is over. A fault of the place counts against it, an answer of any other kind clears it.
+    fn returned(&mut self, action: &Action, outcome: &Outcome) {
+        let fault = match outcome {
+            Outcome::Failed(fault) => Some(fault),
+            _ => None,
+        };
+        let reading = !matches!(action.call, Call::Make { .. });
+        let of_place = fault.filter(|fault| match fault.class {
+            FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Credentials => true,
+            FaultClass::Denied => reading && !matches!(action.call, Call::LookUp { .. }),
+            _ => false,
+        });
+        if let Some(call) = action.call.key() {
+            let (place, fault) = (self.place.clone(), of_place.cloned());
+            self.push(Change::Returned { place, call, fault, at: self.now });
+        }
+        if matches!(outcome, Outcome::Page { .. } | Outcome::Polled(_)) {
+            self.push(Change::PlaceSeen { place: self.place.clone(), at: self.now });
+        }
+    }
+
+    fn made(&mut self, key: &WorkKey, request: &crate::domain::action::Request, mut sighting: Sighting) {
+        let tags = match request {
+            crate::domain::action::Request::CreateBackup { tags, .. }
+            | crate::domain::action::Request::CopyBackup { tags, .. } => tags,
+        };
+        // Not every endpoint repeats the tags in its answer; those that were asked for are the ones it has.
+        if sighting.tags.is_empty() {
+            sighting.tags = tags.clone();
+        }
+        let id = sighting.id.clone();
+        let known = self.state.point(self.place, &id).is_some();
+        match sighting.into_point(self.place, self.now) {
+            Ok(point) if point.work_key() == *key => {
+                self.sight(point);
+                if !known {
+                    self.push(Change::LookAgain {
+                        place: self.place.clone(),
+                        ids: vec![id],
+                        at: self.next_look(),
+                        batch: None,
+                    });
+                }
+            }
+            _ => {
+                let what = format!("the answer names {id}, which is not what was asked for");
+                self.unfulfilled(key, Fault::new(FaultClass::Contested, "UnexpectedAnswer", &what));
+            }
+        }
+    }
+
+    fn unfulfilled(&mut self, key: &WorkKey, mut fault: Fault) {
+        let Some(ask) = self.state.ask(key) else { return };
+        if key.target != Target::Backup && fault.class == FaultClass::Missing {
+            self.doubt_source_backup(key);
+            fault.class = FaultClass::State;
+        }
+        let proves_nothing = matches!(fault.class, FaultClass::Unanswered | FaultClass::Contested);
+        let definite = !proves_nothing && ask.asks <= 1;
+        let failures = ask.failures.saturating_add(1);
+        let pause = retry::pause(fault.class, failures, self.poll(), key.jitter(failures));
+        if fault.class == FaultClass::Contested {
+            self.push(Change::ListingWanted { place: self.place.clone(), at: self.now });
+        }
+        if fault.class == FaultClass::NoSlot && self.lane_looks_free(key) {
+            // Somebody else's copies fill it: see them.
+            self.push(Change::ListingWanted { place: self.place.clone(), at: self.now });
+        }
+        self.push(Change::Unfulfilled { key: key.clone(), fault, definite, not_before: self.now.plus(pause) });
+    }
+
+    /// A destination does not find the backup that it should copy: look whether it is still there.
+    fn doubt_source_backup(&mut self, key: &WorkKey) {
+        let Some(source) = self.state.sources.get(&key.source) else { return };
+        let Some(backup) = source.good_point(key.occurrence, &Target::Backup) else { return };
+        self.push(Change::ListingWanted { place: backup.place.clone(), at: self.now });
+    }
+
+    fn lane_looks_free(&self, key: &WorkKey) -> bool {
+        let (Some(source), Target::Copy(region)) = (self.state.sources.get(&key.source), &key.target) else {
+            return false;
+        };
+        let kind = source.kind_of_backup(key.occurrence);
+        let volume = key.source.source.is_volume().then_some(&key.source.source);
+        let held = self.state.lanes_held();
+        // The refused ask itself is among those held.
+        Lane::of_copy(kind, &key.source.account, region, volume)
+            .iter()
+            .all(|lane| held.get(lane).copied().unwrap_or(0) <= lane.capacity(&self.settings.limits))
+    }
+
+    fn policy_of(&self, point: &Point) -> PolicyName {
+        let watched = self.state.sources.get(&point.source_key()).and_then(|source| source.watch.as_ref());
+        let tagged = || point.policy.clone().unwrap_or_else(|| PolicyName::from("unknown"));
+        watched.map_or_else(tagged, |watch| watch.policy.clone())
+    }
+
+    /// Takes in a point of ours as an answer shows it. Returns whether it was not known before.
+    fn sight(&mut self, mut point: Point) -> bool {
+        let key = point.work_key();
+        let known = self.state.sources.get(&key.source).and_then(|source| {
+            source
+                .points_of(key.occurrence, &key.target)
+                .find(|known| known.id == point.id && known.place == point.place)
+        });
+        let asked = self.state.ask(&key).is_some_and(|ask| ask.attempt == point.attempt);
+        if let Some(known) = known {
+            let back = !known.lifecycle.in_flight() && point.lifecycle.in_flight();
+            let lag = known.lifecycle == Lifecycle::Deleted
+                && known.settled_at.is_none_or(|at| self.now < at.plus(LISTING_LAG.saturating_mul(2)));
+            if back || lag {
+                return false;
+            }
+            point.settled_at = known.settled_at.filter(|_| known.lifecycle != Lifecycle::Deleted).or(point.settled_at);
+            if *known == point {
+                return false;
+            }
+        }
+        let was_moving = known.map_or(asked, |known| known.lifecycle.in_flight());
+        let new = known.is_none();
+        if was_moving && !point.lifecycle.in_flight() {
+            self.ended(&point);
+        }
+        self.push(Change::Seen { point: Box::new(point) });
+        new
+    }
+
+    fn ended(&mut self, point: &Point) {
+        let policy = self.policy_of(point);
+        let available = point.available();
+        self.push(Change::Counted(match point.target() {
+            Target::Backup => Total::Backups(policy, available),
+            Target::Copy(region) => Total::Copies(policy, region, available),
+        }));
+        if available {
+            self.push(Change::Timed { target: point.target(), took: self.now.since(point.created_at) });
+        }
+    }
+
+    fn page(&mut self, sightings: Vec<Sighting>, next_token: Option<String>) {
+        let Some(listing) = self.state.place(self.place).and_then(|known| known.listing.as_ref()) else { return };
+        let mut page = ListingPage::default();
+        for sighting in sightings {
+            page.user_backups += u64::from(sighting.counts_to_quota && sighting.lifecycle != Lifecycle::Deleted);
+            match sighting.into_point(self.place, self.now) {
+                Ok(point) => {
+                    page.ours.insert(point.id.clone());
+                    let (occurrence, source, target) = (point.occurrence, point.source_key(), point.target());
+                    if self.sight(point) && target == Target::Backup {
+                        page.learned.insert((occurrence, source));
+                    }
+                }
+                Err(other) if other.lifecycle == Lifecycle::Copying => {
+                    page.others.push((other.id.clone(), lanes_of_other(&other, self.place)));
+                }
+                Err(_) => {}
+            }
+        }
+        let endless = listing.pages >= PAGES_PER_LISTING || next_token.as_ref() == listing.next_token.as_ref();
+        match next_token {
+            Some(_) if endless && listing.pages > 0 => self.page_failed(&nonsense()),
+            Some(next_token) => self.push(Change::ListingPage { place: self.place.clone(), page, next_token }),
+            None => {
+                let mut shown = listing.shown.clone();
+                shown.ours.extend(page.ours);
+                shown.learned.extend(page.learned);
+                shown.others.extend(page.others);
+                shown.user_backups += page.user_backups;
+                self.listed(listing.began_at, listing.pages.saturating_add(1), shown);
+            }
+        }
+    }
+
+    /// A listing is complete: adopt what it taught, doubt what it did not show.
+    fn listed(&mut self, began_at: Time, pages: u32, shown: ListingPage) {
+        for (occurrence, key) in shown.learned {
+            self.adopt(&key, occurrence);
+        }
+        if let Some(known) = self.state.place(self.place) {
+            for id in known.points.keys().filter(|id| !shown.ours.contains(*id)) {
+                let Some(point) = self.state.point(self.place, id) else { continue };
+                // What is younger than the lag may be missing; what was seen by id after the listing began exists.
+                if point.created_at.plus(LISTING_LAG) < began_at && !point.suspected {
+                    let (place, id) = (self.place.clone(), id.clone());
+                    self.push(Change::Suspected { place, id, suspected: true });
+                }
+            }
+        }
+        let mut others = shown.others;
+        others.sort();
+        others.dedup();
+        self.push(Change::Listed {
+            place: self.place.clone(),
+            began_at,
+            pages,
+            user_backups: shown.user_backups,
+            others,
+        });
+    }
+
+    /// An occurrence that AWS knows and we did not: its work goes on where it stands.
+    fn adopt(&mut self, key: &SourceKey, occurrence: Occurrence) {
+        let source = self.state.sources.get(key);
+        let Some(watch) = source.and_then(|source| source.watch.as_ref()) else { return };
+        let recorded = source.is_some_and(|source| {
+            source.open.contains_key(&occurrence)
+                || (occurrence.trigger == Trigger::Schedule
+                    && source.cursor.is_some_and(|cursor| cursor >= occurrence.at))
+        });
+        if !recorded {
+            let opening = Opening { policy: watch.policy.clone(), opened_at: self.now, caught_up: true, adopted: true };
+            self.push(Change::Opened { source: key.clone(), occurrence, opening });
+        }
+    }
+
+    fn page_failed(&mut self, fault: &Fault) {
+        let failures = self.state.place(self.place).and_then(|known| known.listing.as_ref()).map_or(0, |l| l.failures);
+        // A token can expire: whatever AWS says about a later page, begin anew if it is not a matter of patience.
+        let restart = !matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled) || failures >= 8;
+        let pause = retry::pause_for_place(failures.saturating_add(1), jitter_of(self.place));
+        let not_before = self.now.plus(pause);
+        self.push(Change::ListingStalled { place: self.place.clone(), not_before, restart });
+    }
+
+    fn polled(&mut self, ids: &[BackupId], sightings: Vec<Sighting>) {
+        let mut missing: BTreeSet<&BackupId> = ids.iter().collect();
+        let mut looked = Vec::new();
+        for sighting in sightings {
+            let (id, lifecycle) = (sighting.id.clone(), sighting.lifecycle);
+            missing.remove(&id);
+            looked.push(id.clone());
+            match sighting.into_point(self.place, self.now) {
+                Ok(point) => {
+                    let suspected = self.state.point(self.place, &id).is_some_and(|known| known.suspected);
+                    self.sight(point);
+                    if suspected {
+                        self.push(Change::Suspected { place: self.place.clone(), id, suspected: false });
+                    }
+                }
+                Err(_) => self.other_seen(id, lifecycle),
+            }
+        }
+        for id in missing {
+            self.absent(id);
+        }
+        let place = self.place.clone();
+        self.push(Change::LookAgain { place, ids: looked, at: self.next_look(), batch: Some(0) });
+    }
+
+    fn other_seen(&mut self, id: BackupId, lifecycle: Lifecycle) {
+        let known = self.state.place(self.place).is_some_and(|known| known.others.contains_key(&id));
+        if known && lifecycle != Lifecycle::Copying {
+            self.push(Change::OtherEnded { place: self.place.clone(), id });
+        } else if !known {
+            // It was ours and lost its tags: a person took it out of our hands.
+            self.absent(&id);
+        }
+    }
+
+    /// A look by id did not find it.
+    fn absent(&mut self, id: &BackupId) {
+        let place = self.place.clone();
+        match self.state.point(self.place, id) {
+            Some(point) if point.suspected => self.push(Change::Gone { place, id: id.clone(), at: self.now }),
+            Some(point) => {
+                // One absence proves nothing: a listing has to miss it as well.
+                let at = point.created_at.plus(LISTING_LAG).max(self.now);
+                self.push(Change::ListingWanted { place: place.clone(), at });
+                self.push(Change::LookAgain { place, ids: vec![id.clone()], at: self.next_look(), batch: Some(1) });
+            }
+            None => self.push(Change::OtherEnded { place, id: id.clone() }),
+        }
+    }
+
+    fn poll_failed(&mut self, ids: &[BackupId], fault: &Fault) {
+        match (ids, fault.class) {
+            ([id], FaultClass::Missing) => self.absent(id),
+            (_, FaultClass::Missing) => {
+                let (place, ids) = (self.place.clone(), ids.to_vec());
+                let batch = Some(ids.len().min(IDS_PER_CALL) / 2);
+                self.push(Change::LookAgain { place, ids, at: self.now, batch });
+            }
+            _ => {
+                let failures = self.state.place(self.place).map_or(0, |known| known.failures);
+                let pause = retry::pause_for_place(failures.saturating_add(1), jitter_of(self.place));
+                let (place, ids) = (self.place.clone(), ids.to_vec());
+                self.push(Change::LookAgain { place, ids, at: self.now.plus(pause), batch: None });
+            }
+        }
+    }
+
+    fn looked_up(&mut self, ids: &[SourceId], facts: Vec<SourceFacts>) {
+        let mut missing: BTreeSet<&SourceId> = ids.iter().collect();
+        for facts in facts {
+            if missing.remove(&facts.source) {
+                let account = self.place.account.clone();
+                self.push(Change::LookedUp { account, facts: Box::new(facts), at: self.now });
+            }
+        }
+        let fault = Fault::new(FaultClass::Missing, "NotFound", "AWS does not show it");
+        for id in missing {
+            self.look_up_failed(std::slice::from_ref(id), &fault);
+        }
+    }
+
+    fn look_up_failed(&mut self, ids: &[SourceId], fault: &Fault) {
+        let split = fault.class == FaultClass::Missing && ids.len() > 1;
+        for id in ids {
+            let source = SourceKey { account: self.place.account.clone(), source: id.clone() };
+            let failures = self.state.sources.get(&source).map_or(0, |known| known.look_up.failures).saturating_add(1);
+            let pause = retry::pause(fault.class, failures, self.poll(), jitter_of(self.place));
+            let not_before = if split { self.now } else { self.now.plus(pause) };
+            let batch = split.then_some(ids.len() / 2);
+            self.push(Change::LookUpFailed { source, fault: fault.clone(), at: self.now, not_before, batch });
+        }
+    }
+}
+
+fn lanes_of_other(other: &Sighting, place: &Place) -> Vec<Lane> {
+    let volume = other.volume.as_ref().filter(|_| other.kind == FileSystemKind::Ontap);
+    Lane::of_copy(other.kind, &place.account, &place.region, volume)
+}
+
+/// A number in `0.0..1.0` that is always the same for a place.
+fn jitter_of(place: &Place) -> f64 {
+    let sum: u32 = place.region.as_str().bytes().fold(17, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    f64::from(sum % 1000) / 1000.0
+}

@@ -1,0 +1,49 @@
+//! Who gets the next slot of a lane.
+//!
+//! AWS refuses a copy when too many are in flight, and a refused copy is lost to whoever does not come back for it.
+//! There is no slot object here that could leak: what a lane holds is counted anew each round from what was asked, what
+//! is in flight and what others were seen to copy (promise 1). The next slot goes to the route nearest to breaking its
+//! promise (promise 9).
+
+use super::gate::Refusal;
+use crate::domain::lane::Lane;
+use crate::domain::plan::Reason;
+use crate::domain::policy::Limits;
+use crate::domain::state::State;
+use std::collections::BTreeMap;
+
+/// The lanes as a round fills them.
+pub struct Slots {
+    limits: Limits,
+    held: BTreeMap<Lane, u32>,
+}
+
+impl Slots {
+    /// As the books have them now.
+    #[must_use]
+    pub fn new(limits: Limits, state: &State) -> Self {
+        Self { limits, held: state.lanes_held() }
+    }
+
+    /// Whether every one of these lanes has a place free.
+    ///
+    /// # Errors
+    /// The first that has not.
+    pub fn free(&self, lanes: &[Lane]) -> Result<(), Refusal> {
+        for lane in lanes {
+            let (held, capacity) = (self.held.get(lane).copied().unwrap_or(0), lane.capacity(&self.limits));
+            if held >= capacity {
+                let detail = format!("{held} of {capacity} copies in flight ({lane})");
+                return Err(Refusal { reason: Reason::Slot, until: None, detail });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a place in every one of these lanes.
+    pub fn take(&mut self, lanes: &[Lane]) {
+        for lane in lanes {
+            *self.held.entry(lane.clone()).or_default() += 1;
+        }
+    }
+}

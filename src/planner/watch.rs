@@ -1,0 +1,56 @@
+//! Which sources the policy names: the books follow the settings, once for each load.
+
+use crate::domain::change::Change;
+use crate::domain::id::{Region, SourceKey};
+use crate::domain::plan::Plan;
+use crate::domain::policy::{Policy, Settings};
+use crate::domain::state::State;
+use crate::domain::time::Time;
+use std::collections::BTreeSet;
+
+/// Records sources that came, changed or left. A source that left keeps its recovery points.
+pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
+    if state.generation == Some(settings.generation) {
+        return;
+    }
+    let mut named: BTreeSet<SourceKey> = BTreeSet::new();
+    for policy in settings.policies.values() {
+        for key in policy.source_keys() {
+            if !follows(state, policy, &key) {
+                plan.record.push(Change::Watched {
+                    source: key.clone(),
+                    region: policy.region.clone(),
+                    policy: policy.name.clone(),
+                    destinations: regions(policy),
+                    since: now,
+                });
+            }
+            named.insert(key);
+        }
+    }
+    for (key, source) in &state.sources {
+        if source.watch.is_some() && !named.contains(key) {
+            plan.record.push(Change::Left { source: key.clone() });
+        }
+        // What was refused for good may be mended by the new policy.
+        for ((occurrence, target), ask) in &source.asks {
+            if ask.set_aside().is_some() && ask.not_before > now {
+                let key =
+                    crate::domain::id::WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
+                plan.record.push(Change::Retriable { key });
+            }
+        }
+    }
+    plan.record.push(Change::Synced { generation: settings.generation });
+}
+
+fn regions(policy: &Policy) -> Vec<Region> {
+    policy.destinations.iter().map(|destination| destination.region.clone()).collect()
+}
+
+fn follows(state: &State, policy: &Policy, key: &SourceKey) -> bool {
+    let Some(source) = state.sources.get(key) else { return false };
+    source.watch.as_ref().is_some_and(|watch| {
+        watch.policy == policy.name && watch.destinations == regions(policy) && source.region == policy.region
+    })
+}

@@ -1,0 +1,205 @@
+//! Rows of the database as the nouns of the domain, and the check that they can be.
+//!
+//! A database is input like any other: an old version, a bad disk or a curious person may have written it. A row that
+//! cannot be read gives an error that names it.
+
+use super::StoreProblem;
+use crate::domain::change::{End, Opening, Total};
+use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::lane::FileSystemKind;
+use crate::domain::point::{Lifecycle, Point};
+use crate::domain::state::{Ask, Watch};
+use crate::domain::tags::Origin;
+use crate::domain::time::Time;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
+use std::sync::Arc;
+
+/// A row and the table it is of.
+pub(super) struct Reading<'a> {
+    pub(super) table: &'static str,
+    pub(super) row: &'a SqliteRow,
+}
+
+impl Reading<'_> {
+    fn wrong(&self, what: impl Into<String>) -> StoreProblem {
+        StoreProblem::Row { table: self.table, what: what.into() }
+    }
+
+    fn get<'r, T>(&'r self, column: &str) -> Result<T, StoreProblem>
+    where
+        T: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    {
+        self.row.try_get(column).map_err(|error| self.wrong(error.to_string()))
+    }
+
+    fn text(&self, column: &str) -> Result<String, StoreProblem> {
+        self.get(column)
+    }
+
+    fn time(&self, column: &str) -> Result<Time, StoreProblem> {
+        self.get::<i64>(column).map(Time::from_millis)
+    }
+
+    fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T, StoreProblem> {
+        T::try_from(self.get::<i64>(column)?).map_err(|_| self.wrong(format!("{column} is out of range")))
+    }
+
+    fn optional_number<T: TryFrom<i64>>(&self, column: &str) -> Result<Option<T>, StoreProblem> {
+        let number = self.get::<Option<i64>>(column)?;
+        number.map(|n| T::try_from(n).map_err(|_| self.wrong(format!("{column} is out of range")))).transpose()
+    }
+
+    pub(super) fn source_key(&self) -> Result<SourceKey, StoreProblem> {
+        Ok(SourceKey { account: self.text("account")?.into(), source: self.text("source")?.into() })
+    }
+
+    pub(super) fn place(&self) -> Result<Place, StoreProblem> {
+        Ok(Place { account: AccountName::from(self.text("account")?), region: self.text("region")?.into() })
+    }
+
+    pub(super) fn occurrence(&self) -> Result<Occurrence, StoreProblem> {
+        let trigger = Trigger::parse(&self.text("trigger")?).ok_or_else(|| self.wrong("trigger"))?;
+        Ok(Occurrence { at: self.time("at")?, trigger })
+    }
+
+    pub(super) fn work_key(&self) -> Result<WorkKey, StoreProblem> {
+        let target = Target::from_destination(&self.text("destination")?);
+        Ok(WorkKey { source: self.source_key()?, occurrence: self.occurrence()?, target })
+    }
+
+    pub(super) fn opening(&self) -> Result<Opening, StoreProblem> {
+        Ok(Opening {
+            policy: self.text("policy")?.into(),
+            opened_at: self.time("opened_at")?,
+            caught_up: self.get("caught_up")?,
+            adopted: self.get("adopted")?,
+        })
+    }
+
+    pub(super) fn watch(&self) -> Result<Option<Watch>, StoreProblem> {
+        let Some(policy) = self.get::<Option<String>>("policy")? else { return Ok(None) };
+        let destinations = serde_json::from_str(&self.text("destinations")?);
+        Ok(Some(Watch {
+            policy: policy.into(),
+            destinations: destinations.map_err(|error| self.wrong(format!("destinations: {error}")))?,
+            since: self.time("since")?,
+            returned: self.get("returned")?,
+        }))
+    }
+
+    pub(super) fn region(&self) -> Result<String, StoreProblem> {
+        self.text("region")
+    }
+
+    pub(super) fn cursor(&self) -> Result<Option<Time>, StoreProblem> {
+        Ok(self.get::<Option<i64>>("cursor")?.map(Time::from_millis))
+    }
+
+    pub(super) fn has_left(&self) -> Result<bool, StoreProblem> {
+        self.get("has_left")
+    }
+
+    pub(super) fn ask(&self) -> Result<Ask, StoreProblem> {
+        let request = serde_json::from_str(&self.text("request")?);
+        let fault = match self.get::<Option<String>>("fault_class")? {
+            None => None,
+            Some(class) => {
+                let class = FaultClass::parse(&class).ok_or_else(|| self.wrong(format!("fault_class {class}")))?;
+                Some(Fault::new(class, self.text("fault_code")?, &self.text("fault_message")?))
+            }
+        };
+        Ok(Ask {
+            attempt: self.number("attempt")?,
+            request: Arc::new(request.map_err(|error| self.wrong(format!("request: {error}")))?),
+            open: self.get("open")?,
+            first_asked_at: self.time("first_asked_at")?,
+            last_asked_at: self.time("last_asked_at")?,
+            asks: self.number("asks")?,
+            failures: self.number("failures")?,
+            not_before: self.time("not_before")?,
+            fault,
+        })
+    }
+
+    pub(super) fn point(&self) -> Result<Point, StoreProblem> {
+        let carried = serde_json::from_str(&self.text("carried")?);
+        let origin = match (self.get::<Option<String>>("origin_region")?, self.get::<Option<String>>("origin_id")?) {
+            (Some(region), Some(id)) => {
+                Some(Origin { region: region.into(), backup: id.into(), taken_at: self.time("taken_at")? })
+            }
+            _ => None,
+        };
+        let occurrence = self.occurrence()?;
+        Ok(Point {
+            id: self.text("id")?.into(),
+            place: self.place()?,
+            source: self.text("source")?.into(),
+            policy: self.get::<Option<String>>("policy")?.map(Into::into),
+            occurrence,
+            attempt: self.number("attempt")?,
+            origin,
+            hold: self.get("hold")?,
+            lifecycle: Lifecycle::parse(&self.text("lifecycle")?),
+            created_at: self.time("created_at")?,
+            settled_at: self.get::<Option<i64>>("settled_at")?.map(Time::from_millis),
+            failure: self.get("failure")?,
+            progress_percent: self.optional_number("progress_percent")?,
+            size_bytes: self.optional_number("size_bytes")?,
+            kms_key: self.get("kms_key")?,
+            kind: FileSystemKind::parse(&self.text("kind")?),
+            carried: Arc::new(carried.map_err(|error| self.wrong(format!("carried: {error}")))?),
+            suspected: false,
+        })
+    }
+
+    pub(super) fn total(&self) -> Result<(Total, u64), StoreProblem> {
+        let (policy, region, result) = (self.text("policy")?.into(), self.text("region")?, self.text("result")?);
+        let total = match self.text("kind")?.as_str() {
+            "occurrences" => {
+                let end = End::parse(&result).ok_or_else(|| self.wrong(format!("result {result}")))?;
+                Total::Occurrences(policy, end)
+            }
+            "backups" => Total::Backups(policy, result == RESULT_AVAILABLE),
+            _ => Total::Copies(policy, region.into(), result == RESULT_AVAILABLE),
+        };
+        Ok((total, self.number("value")?))
+    }
+
+    pub(super) fn listed(&self) -> Result<(Time, u32, u64), StoreProblem> {
+        Ok((self.time("listed_at")?, self.number("pages")?, self.number("user_backups")?))
+    }
+
+    pub(super) fn history(&self) -> Result<super::HistoryEntry, StoreProblem> {
+        let end = match self.get::<Option<String>>("outcome")? {
+            None => None,
+            Some(outcome) => Some(End::parse(&outcome).ok_or_else(|| self.wrong(format!("outcome {outcome}")))?),
+        };
+        Ok(super::HistoryEntry {
+            source: self.source_key()?,
+            occurrence: self.occurrence()?,
+            policy: self.text("policy")?.into(),
+            opened_at: self.time("opened_at")?,
+            end,
+            reason: self.get("reason")?,
+            closed_at: self.get::<Option<i64>>("closed_at")?.map(Time::from_millis),
+            earlier: self.number("earlier")?,
+        })
+    }
+}
+
+/// The `result` of a total that became AVAILABLE.
+pub(super) const RESULT_AVAILABLE: &str = "available";
+/// The `result` of a total that became FAILED.
+pub(super) const RESULT_FAILED: &str = "failed";
+
+/// A total's key as columns: kind, policy, region, result.
+pub(super) fn total_columns(total: &Total) -> (&'static str, &str, &str, &'static str) {
+    let word = |available: &bool| if *available { RESULT_AVAILABLE } else { RESULT_FAILED };
+    match total {
+        Total::Occurrences(policy, end) => ("occurrences", policy.as_str(), "", end.as_str()),
+        Total::Backups(policy, available) => ("backups", policy.as_str(), "", word(available)),
+        Total::Copies(policy, region, available) => ("copies", policy.as_str(), region.as_str(), word(available)),
+    }
+}
