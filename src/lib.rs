@@ -1,6 +1,8 @@
 //! Lifeboat keeps Amazon FSx file systems recoverable in another AWS Region.
 
 pub mod domain;
+pub mod engine;
 pub mod planner;
+pub mod report;
 pub mod sim;
 pub mod store;

@@ -79,11 +79,16 @@ fn listing(
     send(plan, Action { place: place.clone(), call: Call::ListPage { next_token } }, now);
 }
 
+/// From one full listing to the next, when the last took so many pages.
+#[must_use]
+pub fn listing_beat(poll: Duration, pages: u32) -> Duration {
+    poll.saturating_mul(POLLS_PER_LISTING.max(pages.saturating_mul(POLLS_PER_PAGE)))
+}
+
 /// When the next listing of a place is due.
 fn listing_due(poll: Duration, born: Time, now: Time, known: &PlaceState) -> Time {
     let Some(listed) = known.listed.filter(|listed| listed.in_this_life) else { return now };
-    let beat = poll.saturating_mul(POLLS_PER_LISTING.max(listed.pages.saturating_mul(POLLS_PER_PAGE)));
-    let mut due = listed.began_at.plus(beat);
+    let mut due = listed.began_at.plus(listing_beat(poll, listed.pages));
     let proves_birth = born.plus(LISTING_LAG);
     if listed.began_at < proves_birth {
         due = due.min(proves_birth);

@@ -1,0 +1,239 @@
+//! Every error of AWS, and what Lifeboat does about it.
+//!
+//! This is table (a) of fsx-facts as data. FSx overloads its codes (`BadRequest` can mean “wait” or “never”), leaves
+//! the common ones out of its model, and documents some that never come; so the rules look at code, operation, limit
+//! and text, first match wins, and what matches nothing is waited for with growing pauses.
+
+use crate::domain::fault::{Fault, FaultClass};
+
+/// What an answer said went wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Said<'a> {
+    /// The API operation.
+    pub operation: &'a str,
+    /// AWS's error code, if there was one.
+    pub code: Option<&'a str>,
+    /// The HTTP status, if there was an answer.
+    pub status: Option<u16>,
+    /// AWS's message.
+    pub message: &'a str,
+    /// `Limit` of `ServiceLimitExceeded`.
+    pub limit: Option<&'a str>,
+}
+
+struct Rule {
+    codes: &'static [&'static str],
+    /// Empty: any operation.
+    operations: &'static [&'static str],
+    /// Any of these in the message, in lower case. Empty: any message.
+    texts: &'static [&'static str],
+    /// One of these limits. Empty: any or none.
+    limits: &'static [&'static str],
+    class: FaultClass,
+}
+
+const fn rule(codes: &'static [&'static str], class: FaultClass) -> Rule {
+    Rule { codes, operations: &[], texts: &[], limits: &[], class }
+}
+
+impl Rule {
+    const fn on(mut self, operations: &'static [&'static str]) -> Self {
+        self.operations = operations;
+        self
+    }
+    const fn saying(mut self, texts: &'static [&'static str]) -> Self {
+        self.texts = texts;
+        self
+    }
+    const fn of(mut self, limits: &'static [&'static str]) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    fn matches(&self, code: &str, said: &Said<'_>) -> bool {
+        let message = || said.message.to_lowercase();
+        self.codes.contains(&code)
+            && (self.operations.is_empty() || self.operations.contains(&said.operation))
+            && (self.limits.is_empty() || said.limit.is_some_and(|limit| self.limits.contains(&limit)))
+            && (self.texts.is_empty() || self.texts.iter().any(|text| message().contains(text)))
+    }
+}
+
+use FaultClass::{Contested, Credentials, Denied, Lasting, Missing, NoSlot, Quota, State, Throttled, Unanswered};
+
+/// First match wins.
+const RULES: &[Rule] = &[
+    // Of any operation: the service is unwell, or we are too fast.
+    rule(
+        &[
+            "InternalServerError",
+            "InternalFailure",
+            "InternalError",
+            "ServiceUnavailable",
+            "ServiceUnavailableException",
+        ],
+        Unanswered,
+    ),
+    rule(
+        &[
+            "ThrottlingException",
+            "Throttling",
+            "ThrottledException",
+            "RequestLimitExceeded",
+            "TooManyRequests",
+            "TooManyRequestsException",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "SlowDown",
+        ],
+        Throttled,
+    ),
+    // Credentials.
+    rule(
+        &[
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidClientTokenId",
+            "UnrecognizedClientException",
+            "InvalidSignatureException",
+            "SignatureDoesNotMatch",
+            "IncompleteSignature",
+            "IncompleteSignatureException",
+            "RequestExpired",
+            "RequestTimeTooSkewed",
+            "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
+        ],
+        Credentials,
+    ),
+    rule(&["AccessDeniedException", "AccessDenied", "NotAuthorized", "UnauthorizedOperation", "OptInRequired"], Denied),
+    // Somebody asked with this token before, in other words.
+    rule(&["IncompatibleParameterError"], Contested).on(&["CreateBackup", "CopyBackup"]),
+    // Limits must be told apart by `Limit`; it may be missing.
+    rule(&["ServiceLimitExceeded"], Quota).of(&["TOTAL_USER_INITIATED_BACKUPS"]),
+    rule(&["ServiceLimitExceeded"], NoSlot).of(&["TOTAL_IN_PROGRESS_COPY_BACKUPS"]),
+    rule(&["ServiceLimitExceeded"], Lasting).of(&["TOTAL_USER_TAGS"]),
+    rule(&["ServiceLimitExceeded"], NoSlot).on(&["CopyBackup"]),
+    rule(&["ServiceLimitExceeded"], Quota),
+    // ONTAP's limit on copies is documented as a rejection without a code (fsx-facts 3.2).
+    rule(&["BadRequest"], NoSlot).on(&["CopyBackup"]).saying(&["copies in progress", "retry the copy after"]),
+    // States that pass.
+    rule(&["BackupInProgress", "SourceBackupUnavailable", "BackupBeingCopied", "BackupRestoring"], State),
+    rule(&["BadRequest"], State).saying(&["is being copied"]),
+    rule(&["BadRequest"], Lasting).on(&["CreateBackup"]).saying(&["is in failed"]),
+    rule(&["BadRequest"], State).on(&["CreateBackup"]).saying(&["cannot take backup while"]),
+    // What is named does not exist.
+    rule(
+        &["BackupNotFound", "FileSystemNotFound", "VolumeNotFound", "ResourceNotFound", "ResourceNotFoundException"],
+        Missing,
+    ),
+    // A person must change something.
+    rule(
+        &[
+            "UnsupportedOperation",
+            "InvalidRegion",
+            "IncompatibleRegionForMultiAZ",
+            "InvalidSourceKmsKey",
+            "InvalidDestinationKmsKey",
+            "BadRequest",
+            "IncompatibleParameterError",
+            "InvalidAction",
+            "MissingAction",
+            "UnknownOperationException",
+            "ValidationError",
+            "ValidationException",
+            "SerializationException",
+            "NotServiceResourceError",
+            "ResourceDoesNotSupportTagging",
+        ],
+        Lasting,
+    ),
+];
+
+/// Reads an error.
+#[must_use]
+pub fn classify(said: &Said<'_>) -> Fault {
+    let Some(code) = said.code.filter(|code| !code.is_empty()) else {
+        return match said.status {
+            // A proxy or a broken answer: whether the deed was done cannot be told.
+            Some(403) => Fault::new(Credentials, "Forbidden", or(said.message, "HTTP 403 without an error code")),
+            Some(429) => Fault::new(Throttled, "TooManyRequests", or(said.message, "HTTP 429")),
+            Some(status) => {
+                Fault::new(Unanswered, format!("HTTP{status}"), or(said.message, "an answer that cannot be read"))
+            }
+            None => Fault::new(Unanswered, "NoAnswer", said.message),
+        };
+    };
+    let class = match RULES.iter().find(|rule| rule.matches(code, said)) {
+        Some(rule) => rule.class,
+        None if said.status.is_some_and(|status| status >= 500) => Unanswered,
+        None if said.status == Some(429) => Throttled,
+        None => State,
+    };
+    Fault::new(class, code, said.message)
+}
+
+fn or<'a>(message: &'a str, otherwise: &'a str) -> &'a str {
+    if message.is_empty() { otherwise } else { message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(operation: &str, code: &str, message: &str, limit: Option<&str>) -> FaultClass {
+        classify(&Said { operation, code: Some(code), status: Some(400), message, limit }).class
+    }
+
+    /// Table (a) of fsx-facts, row by row.
+    #[test]
+    fn the_table() {
+        let copies = Some("TOTAL_IN_PROGRESS_COPY_BACKUPS");
+        let backups = Some("TOTAL_USER_INITIATED_BACKUPS");
+        for (operation, code, message, limit, expected) in [
+            ("CreateBackup", "InternalServerError", "", None, Unanswered),
+            ("CopyBackup", "ThrottlingException", "Rate exceeded", None, Throttled),
+            ("CopyBackup", "ExpiredTokenException", "", None, Credentials),
+            ("CopyBackup", "AccessDeniedException", "", None, Denied),
+            ("CreateBackup", "BackupInProgress", "", None, State),
+            ("CreateBackup", "ServiceLimitExceeded", "", backups, Quota),
+            ("CreateBackup", "ServiceLimitExceeded", "", None, Quota),
+            ("CreateBackup", "ServiceLimitExceeded", "", Some("TOTAL_USER_TAGS"), Lasting),
+            ("CreateBackup", "FileSystemNotFound", "", None, Missing),
+            ("CreateBackup", "VolumeNotFound", "", None, Missing),
+            ("CreateBackup", "UnsupportedOperation", "ONTAP file system backup is unsupported.", None, Lasting),
+            ("CreateBackup", "BadRequest", "Cannot take backup while fs-1 is in UPDATING", None, State),
+            ("CreateBackup", "BadRequest", "Cannot take backup while fs-1 is in FAILED and", None, Lasting),
+            ("CreateBackup", "BadRequest", "Volume with type DP is not backupable.", None, Lasting),
+            ("CreateBackup", "IncompatibleParameterError", "", None, Contested),
+            ("CopyBackup", "ServiceLimitExceeded", "", copies, NoSlot),
+            ("CopyBackup", "ServiceLimitExceeded", "", backups, Quota),
+            ("CopyBackup", "ServiceLimitExceeded", "", Some("no value was set"), NoSlot),
+            ("CopyBackup", "SourceBackupUnavailable", "", None, State),
+            ("CopyBackup", "BackupNotFound", "", None, Missing),
+            ("CopyBackup", "InvalidRegion", "", None, Lasting),
+            ("CopyBackup", "IncompatibleRegionForMultiAZ", "", None, Lasting),
+            ("CopyBackup", "InvalidDestinationKmsKey", "", None, Lasting),
+            ("CopyBackup", "InvalidSourceKmsKey", "", None, Lasting),
+            ("CopyBackup", "UnsupportedOperation", "", None, Lasting),
+            ("CopyBackup", "IncompatibleParameterError", "", None, Contested),
+            ("DescribeBackups", "BackupNotFound", "", None, Missing),
+            ("DeleteBackup", "BackupBeingCopied", "", None, State),
+            ("DeleteBackup", "BadRequest", "backup-1 is being copied, can't be deleted", None, State),
+            ("DeleteBackup", "BackupRestoring", "", None, State),
+            ("CopyBackup", "SomethingNew", "", None, State),
+        ] {
+            assert_eq!(class(operation, code, message, limit), expected, "{operation} {code} {message} {limit:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_code_goes_by_its_status() {
+        let class = |status| classify(&Said { status, ..Said::default() }).class;
+        assert_eq!(class(Some(403)), Credentials);
+        assert_eq!(class(Some(429)), Throttled);
+        assert_eq!(class(Some(502)), Unanswered);
+        assert_eq!(class(Some(200)), Unanswered);
+        assert_eq!(class(None), Unanswered);
+    }
+}

@@ -1,0 +1,277 @@
+//! FSx through the AWS SDK: one client for each account and Region.
+//!
+//! The SDK's own retries are off, because a retry of a call that creates is a decision (`planner/retry`), and because
+//! its retry quota never fills again with time (crates.md, fact 6). Every call ends within a bounded time.
+
+use super::faults::{Said, classify};
+use super::pacing::Pacing;
+use super::{Answer, Engine, Sent, reading};
+use crate::domain::action::{Action, Call, Outcome, Request};
+use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::id::{Place, Region, SourceId};
+use crate::domain::policy::Aws;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_sdk_fsx::Client;
+use aws_sdk_fsx::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Until a connection stands.
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// Until the first byte of an answer, and between bytes.
+const READ_WITHIN: Duration = Duration::from_secs(20);
+/// One request from end to end.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// The same with the credentials that it may have to fetch first.
+const CALL_WITHIN: Duration = Duration::from_secs(45);
+/// Backups asked for in one page of a listing; AWS may give fewer.
+const PAGE_SIZE: i32 = 1000;
+/// Pages followed for one look by id: ids are at most fifty, so more is an endpoint that never ends.
+const PAGES_PER_LOOK: usize = 50;
+
+/// FSx as AWS, or any endpoint that speaks like it, serves it.
+pub struct FsxEngine {
+    shared: SdkConfig,
+    endpoint_url: Option<String>,
+    pacing: Pacing,
+    clients: Mutex<BTreeMap<Region, Client>>,
+}
+
+impl FsxEngine {
+    /// Reads credentials and settings as every AWS tool does: environment, profile, container, instance. `credentials`
+    /// stand in for them where a program brings its own.
+    pub async fn new(aws: &Aws, credentials: Option<Credentials>) -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_WITHIN)
+            .read_timeout(READ_WITHIN)
+            .operation_attempt_timeout(ANSWER_WITHIN)
+            .operation_timeout(ANSWER_WITHIN)
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts);
+        if let Some(profile) = &aws.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(credentials) = credentials {
+            loader = loader.credentials_provider(credentials);
+        }
+        Self {
+            shared: loader.load().await,
+            endpoint_url: aws.endpoint_url.clone(),
+            pacing: Pacing::new(aws.requests_per_second),
+            clients: Mutex::default(),
+        }
+    }
+
+    /// Whether credentials can be had now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn credentials(&self) -> Result<(), Fault> {
+        use aws_credential_types::provider::ProvideCredentials as _;
+        let fault = |text: &str| Fault::new(FaultClass::Credentials, "NoCredentials", text);
+        let Some(provider) = self.shared.credentials_provider() else {
+            return Err(fault("no credentials are configured"));
+        };
+        match tokio::time::timeout(CALL_WITHIN, provider.provide_credentials()).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(fault(&chain(&error))),
+            Err(_) => Err(fault("the source of credentials does not answer")),
+        }
+    }
+
+    fn client(&self, region: &Region) -> Client {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = || {
+            let mut config = aws_sdk_fsx::config::Builder::from(&self.shared)
+                .region(aws_sdk_fsx::config::Region::new(region.to_string()));
+            if let Some(url) = &self.endpoint_url {
+                config = config.endpoint_url(url);
+            }
+            Client::from_conf(config.build())
+        };
+        clients.entry(region.clone()).or_insert_with(fresh).clone()
+    }
+
+    /// Sends one request in its turn and within its time.
+    async fn send<T, E>(
+        &self,
+        place: &Place,
+        operation: &'static str,
+        requests: &mut Vec<Sent>,
+        request: impl Future<Output = Result<T, SdkError<E>>>,
+    ) -> Result<T, Fault>
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        self.pacing.turn(place).await;
+        let began = Instant::now();
+        let result = match tokio::time::timeout(CALL_WITHIN, request).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(fault(operation, &error)),
+            Err(_) => Err(Fault::new(FaultClass::Unanswered, "Timeout", "no answer in time")),
+        };
+        let code = result.as_ref().err().map_or("OK", |fault| fault.code.as_str()).to_owned();
+        requests.push(Sent { operation, code, took: began.elapsed() });
+        result
+    }
+
+    async fn make(&self, place: &Place, request: &Request, requests: &mut Vec<Sent>) -> Result<Outcome, Fault> {
+        let client = self.client(&place.region);
+        let backup = match request {
+            Request::CreateBackup { source, token, tags } => {
+                let call = client.create_backup().client_request_token(token.as_str());
+                let call = call.set_tags(Some(reading::sdk_tags(tags)));
+                let call = if source.is_volume() {
+                    call.volume_id(source.as_str())
+                } else {
+                    call.file_system_id(source.as_str())
+                };
+                self.send(place, "CreateBackup", requests, call.send()).await?.backup
+            }
+            Request::CopyBackup { source_region, backup, kms_key, token, tags } => {
+                let call = client
+                    .copy_backup()
+                    .client_request_token(token.as_str())
+                    .source_backup_id(backup.as_str())
+                    .source_region(source_region.as_str())
+                    .set_kms_key_id(kms_key.clone())
+                    .set_tags(Some(reading::sdk_tags(tags)));
+                self.send(place, "CopyBackup", requests, call.send()).await?.backup
+            }
+        };
+        match backup.as_ref().and_then(reading::sighting) {
+            Some(sighting) => Ok(Outcome::Made(Box::new(sighting))),
+            None => Err(Fault::new(FaultClass::Unanswered, "EmptyAnswer", "the answer names no backup")),
+        }
+    }
+
+    async fn page(&self, place: &Place, next_token: Option<&str>, requests: &mut Vec<Sent>) -> Result<Outcome, Fault> {
+        let call = self.client(&place.region).describe_backups().max_results(PAGE_SIZE);
+        let call = call.set_next_token(next_token.map(str::to_owned));
+        let answer = self.send(place, "DescribeBackups", requests, call.send()).await?;
+        let sightings = answer.backups().iter().filter_map(reading::sighting).collect();
+        Ok(Outcome::Page { sightings, next_token: answer.next_token.filter(|token| !token.is_empty()) })
+    }
+
+    async fn poll(
+        &self,
+        place: &Place,
+        ids: &[crate::domain::id::BackupId],
+        requests: &mut Vec<Sent>,
+    ) -> Result<Outcome, Fault> {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let mut sightings = Vec::new();
+        let mut next_token = None;
+        for _ in 0..PAGES_PER_LOOK {
+            let call = self.client(&place.region).describe_backups();
+            let call = call.set_backup_ids(Some(ids.clone())).set_next_token(next_token);
+            let answer = self.send(place, "DescribeBackups", requests, call.send()).await?;
+            sightings.extend(answer.backups().iter().filter_map(reading::sighting));
+            next_token = answer.next_token.filter(|token| !token.is_empty());
+            if next_token.is_none() {
+                return Ok(Outcome::Polled(sightings));
+            }
+        }
+        Err(endless())
+    }
+
+    async fn look_up(&self, place: &Place, ids: &[SourceId], requests: &mut Vec<Sent>) -> Result<Outcome, Fault> {
+        let volumes = ids.first().is_some_and(SourceId::is_volume);
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        let client = self.client(&place.region);
+        let mut facts = Vec::new();
+        let mut next_token = None;
+        for _ in 0..PAGES_PER_LOOK {
+            next_token = if volumes {
+                let call = client.describe_volumes().set_volume_ids(Some(ids.clone())).set_next_token(next_token);
+                let answer = self.send(place, "DescribeVolumes", requests, call.send()).await?;
+                facts.extend(answer.volumes().iter().filter_map(reading::volume));
+                answer.next_token
+            } else {
+                let call = client.describe_file_systems().set_file_system_ids(Some(ids.clone()));
+                let call = call.set_next_token(next_token);
+                let answer = self.send(place, "DescribeFileSystems", requests, call.send()).await?;
+                facts.extend(answer.file_systems().iter().filter_map(reading::file_system));
+                answer.next_token
+            };
+            next_token = next_token.filter(|token| !token.is_empty());
+            if next_token.is_none() {
+                return Ok(Outcome::LookedUp(facts));
+            }
+        }
+        Err(endless())
+    }
+}
+
+impl Engine for FsxEngine {
+    async fn call(&self, action: &Action) -> Answer {
+        let mut requests = Vec::new();
+        let place = &action.place;
+        let result = match &action.call {
+            Call::Make { request, .. } => self.make(place, request, &mut requests).await,
+            Call::ListPage { next_token } => self.page(place, next_token.as_deref(), &mut requests).await,
+            Call::Poll { ids } => self.poll(place, ids, &mut requests).await,
+            Call::LookUp { ids } => self.look_up(place, ids, &mut requests).await,
+        };
+        Answer { outcome: result.unwrap_or_else(Outcome::Failed), requests }
+    }
+}
+
+fn endless() -> Fault {
+    Fault::new(FaultClass::Unanswered, "EndlessPages", "the endpoint gives page after page for a few ids")
+}
+
+/// Reads the SDK's error.
+fn fault<E>(operation: &'static str, error: &SdkError<E>) -> Fault
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    match error {
+        SdkError::ServiceError(context) => {
+            let body = error.raw_response().and_then(|response| response.body().bytes());
+            let limit = body.and_then(limit_of);
+            let message = context.err().message().unwrap_or_default();
+            classify(&Said { operation, code: context.err().code(), status, message, limit: limit.as_deref() })
+        }
+        SdkError::TimeoutError(_) => Fault::new(FaultClass::Unanswered, "Timeout", "no answer in time"),
+        SdkError::ResponseError(_) => classify(&Said { operation, status, message: &chain(error), ..Said::default() }),
+        _ if lacks_credentials(error) => Fault::new(FaultClass::Credentials, "NoCredentials", &chain(error)),
+        SdkError::ConstructionFailure(_) => Fault::new(FaultClass::Lasting, "InvalidRequest", &chain(error)),
+        _ => Fault::new(FaultClass::Unanswered, "Dispatch", &chain(error)),
+    }
+}
+
+/// `Limit` of a `ServiceLimitExceeded`, read from the answer itself: the SDK's enum has no word for one that is new.
+fn limit_of(body: &[u8]) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    Some(body.get("Limit")?.as_str()?.to_owned())
+}
+
+fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
+    causes(error).into_iter().any(|error| error.is::<aws_credential_types::provider::error::CredentialsError>())
+}
+
+/// The causes of an error on one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut texts: Vec<String> = causes(error).into_iter().map(ToString::to_string).collect();
+    texts.dedup();
+    texts.join(": ")
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
+    let mut causes = vec![error];
+    let mut cause = error.source();
+    while let Some(error) = cause.filter(|_| causes.len() < 20) {
+        causes.push(error);
+        cause = error.source();
+    }
+    causes
+}

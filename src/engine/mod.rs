@@ -1,0 +1,39 @@
+//! The way to AWS.
+//!
+//! An engine turns one [`Action`] into one request, paced and bounded in time, and every answer, good, bad or absent,
+//! into an [`Outcome`]. It decides nothing and repeats nothing: a call that creates is sent exactly once per action.
+
+pub mod faults;
+pub mod fsx;
+pub mod pacing;
+mod reading;
+
+use crate::domain::action::{Action, Outcome};
+use std::future::Future;
+use std::time::Duration;
+
+/// What came back, and what it cost.
+#[derive(Debug)]
+pub struct Answer {
+    /// What came of the action.
+    pub outcome: Outcome,
+    /// Each request that was sent for it, in order.
+    pub requests: Vec<Sent>,
+}
+
+/// One request, for the metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The API operation.
+    pub operation: &'static str,
+    /// `OK`, AWS's error code, or our word for a failure without one.
+    pub code: String,
+    /// From sending to the end of the answer.
+    pub took: Duration,
+}
+
+/// Something that can carry out actions.
+pub trait Engine: Send + Sync + 'static {
+    /// Carries out one action. Always comes back, within a bounded time, and never panics.
+    fn call(&self, action: &Action) -> impl Future<Output = Answer> + Send;
+}

@@ -1,0 +1,45 @@
+//! How fast AWS is called.
+//!
+//! FSx throttles per account and Region at rates it does not publish (fsx-facts 3.4). All calls of one place share one
+//! limiter, so that a busy Region never slows another.
+
+use crate::domain::id::Place;
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// One limiter for each place, made when first asked for.
+pub struct Pacing {
+    quota: Quota,
+    limiters: Mutex<BTreeMap<Place, Arc<DefaultDirectRateLimiter>>>,
+    clock: DefaultClock,
+}
+
+impl Pacing {
+    /// So many calls a second at each place; a second's worth may go at once.
+    #[must_use]
+    pub fn new(requests_per_second: f64) -> Self {
+        let period = Duration::from_secs_f64(1.0 / requests_per_second.clamp(0.01, 10_000.0));
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a small range")]
+        let burst = requests_per_second.clamp(1.0, 10_000.0) as u32;
+        let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
+        let quota = Quota::with_period(period).unwrap_or(Quota::per_second(burst)).allow_burst(burst);
+        Self { quota, limiters: Mutex::default(), clock: DefaultClock::default() }
+    }
+
+    /// Returns when one more call may go to the place.
+    pub async fn turn(&self, place: &Place) {
+        let limiter = {
+            let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
+            let fresh = || Arc::new(RateLimiter::direct_with_clock(self.quota, self.clock.clone()));
+            limiters.entry(place.clone()).or_insert_with(fresh).clone()
+        };
+        // Our own sleep rather than the limiter's: that one brings a thread along (crates.md 1.6).
+        while let Err(not_until) = limiter.check() {
+            tokio::time::sleep(not_until.wait_time_from(self.clock.now())).await;
+        }
+    }
+}

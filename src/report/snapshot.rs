@@ -1,0 +1,467 @@
+//! One immutable picture of everything, taken between two rounds.
+
+use crate::domain::change::Total;
+use crate::domain::id::{AccountName, BackupId, Place, PolicyName, Region, SourceId, SourceKey, Target};
+use crate::domain::plan::Plan;
+use crate::domain::point::Point;
+use crate::domain::policy::{Policy, Settings};
+use crate::domain::state::{DURATION_BUCKETS_SECONDS, Durations, PlaceState, SourceState, State};
+use crate::domain::time::Time;
+use crate::planner::audit::Finding;
+use crate::planner::looks::{listing_beat, places_of};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// How a route stands against its promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// The newest recovery point is younger than promised.
+    Met,
+    /// Nothing is promised.
+    NoPromise,
+    /// AWS's books there were not read for too long to say.
+    Unknown,
+    /// The newest recovery point is older than promised, or there is none.
+    Late,
+}
+
+impl Standing {
+    /// The word shown to people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::NoPromise => "no promise",
+            Self::Unknown => "unknown",
+            Self::Late => "late",
+        }
+    }
+}
+
+/// Everything, at one moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The moment.
+    pub at: Time,
+    /// The version that runs.
+    pub version: String,
+    /// When this process began.
+    pub started_at: Time,
+    /// Whether it comes from a running daemon, rather than from the database alone.
+    pub live: bool,
+    /// How the last load of the policy file went.
+    pub reload: Reload,
+    /// Why the database cannot be written, while it cannot; nothing new is asked of AWS then.
+    pub store_problem: Option<String>,
+    /// When the last round ended.
+    pub last_round_at: Option<Time>,
+    /// Every policy, by name.
+    pub policies: Vec<PolicyView>,
+    /// Every source in its own Region and in each destination, by policy, source and Region.
+    pub routes: Vec<RouteView>,
+    /// Backups and copies of ours in flight.
+    pub flights: Vec<FlightView>,
+    /// Every account and Region that the policy names.
+    pub places: Vec<PlaceView>,
+    /// What should not be.
+    pub findings: Vec<FindingView>,
+    /// What only the metrics show.
+    #[serde(skip)]
+    pub counts: Counts,
+}
+
+/// How the last load of the policy file went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reload {
+    /// Whether the last one took over.
+    pub successful: bool,
+    /// When one last took over.
+    pub succeeded_at: Time,
+    /// What was wrong with one that did not.
+    pub problem: Option<String>,
+}
+
+/// A policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PolicyView {
+    /// Its name.
+    pub policy: PolicyName,
+    /// Its account.
+    pub account: AccountName,
+    /// Its sources' Region.
+    pub region: Region,
+    /// Its schedule as written.
+    pub schedule: String,
+    /// Its time zone.
+    pub timezone: String,
+    /// From one occurrence to the next.
+    pub interval_seconds: u64,
+    /// When it fires next.
+    pub next_at: Option<Time>,
+    /// How many sources it names.
+    pub sources: usize,
+}
+
+/// A source in one Region: its own, or a destination.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RouteView {
+    /// The policy.
+    pub policy: PolicyName,
+    /// The account.
+    pub account: AccountName,
+    /// The source.
+    pub source: SourceId,
+    /// The Region of these recovery points.
+    pub region: Region,
+    /// Whether that is a destination rather than the source's own Region.
+    pub copy: bool,
+    /// How it stands.
+    pub standing: Standing,
+    /// What is promised.
+    pub rpo_seconds: Option<u64>,
+    /// When the data of the newest recovery point was taken.
+    pub newest_taken_at: Option<Time>,
+    /// The newest recovery point.
+    pub newest: Option<BackupId>,
+    /// How many recovery points there are.
+    pub recovery_points: usize,
+    /// What the next one waits for.
+    pub waiting: Option<WaitingView>,
+}
+
+impl RouteView {
+    /// How old the newest recovery point is at `now`.
+    #[must_use]
+    pub fn age(&self, now: Time) -> Option<Duration> {
+        self.newest_taken_at.map(|taken_at| now.since(taken_at))
+    }
+}
+
+/// What something waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingView {
+    /// One word.
+    pub reason: String,
+    /// In words.
+    pub detail: String,
+    /// Until when, if that is known.
+    pub until: Option<Time>,
+}
+
+/// A backup or copy in flight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlightView {
+    /// The source.
+    pub source: SourceId,
+    /// The account.
+    pub account: AccountName,
+    /// The Region that it is made in.
+    pub region: Region,
+    /// Whether it is a copy.
+    pub copy: bool,
+    /// Its id.
+    pub id: BackupId,
+    /// The occurrence that it is for.
+    pub occurrence_at: Time,
+    /// AWS's word for where it stands.
+    pub lifecycle: String,
+    /// 0 to 100, where AWS says.
+    pub progress_percent: Option<u8>,
+    /// When AWS began it.
+    pub created_at: Time,
+}
+
+/// An account in a Region.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlaceView {
+    /// The account.
+    pub account: AccountName,
+    /// The Region.
+    pub region: Region,
+    /// When AWS's books there were last read.
+    pub last_seen: Option<Time>,
+    /// That was too long ago to rely on.
+    pub stale: bool,
+    /// What is wrong with it, while calls fail there.
+    pub trouble: Option<String>,
+    /// Backups of ours in flight.
+    pub backups_in_flight: u32,
+    /// Copies of ours in flight.
+    pub copies_in_flight: u32,
+    /// Copies of others in flight, as last seen.
+    pub other_copies_in_flight: u32,
+    /// Places in the lane that Windows, Lustre and OpenZFS share; `None` where nothing is copied to.
+    pub copy_slots: Option<u32>,
+    /// Backups that count towards the quota, at the last listing.
+    pub user_backups: u64,
+    /// Pages of the last listing.
+    pub listing_pages: u32,
+    /// Copies that wait, by reason.
+    pub copies_waiting: BTreeMap<String, u32>,
+}
+
+/// Something that should not be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FindingView {
+    /// `warning` or `error`.
+    pub severity: String,
+    /// Whose.
+    pub source: SourceKey,
+    /// What.
+    pub what: String,
+}
+
+/// What only the metrics show.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counts {
+    /// Counters that survive restarts.
+    pub totals: BTreeMap<Total, u64>,
+    /// How long backups and copies took.
+    pub durations: BTreeMap<Target, Durations>,
+    /// Sources with points of ours that no policy names any more.
+    pub orphans: BTreeMap<Place, u64>,
+    /// Requests to AWS by operation, Region and code.
+    pub requests: BTreeMap<(&'static str, Region, String), u64>,
+    /// How long they took, by operation and Region.
+    pub request_durations: BTreeMap<(&'static str, Region), RequestDurations>,
+    /// How long rounds took.
+    pub rounds: RequestDurations,
+}
+
+/// Upper bounds of the histograms of requests and rounds, in seconds.
+pub const SHORT_BUCKETS_SECONDS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
+
+/// How long short things took.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RequestDurations {
+    /// How many fell into each of [`SHORT_BUCKETS_SECONDS`] (not cumulative); one more for those above all.
+    pub buckets: [u64; SHORT_BUCKETS_SECONDS.len() + 1],
+    /// Their sum.
+    pub sum_seconds: f64,
+}
+
+impl RequestDurations {
+    /// Takes one in.
+    pub fn observe(&mut self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let bucket = SHORT_BUCKETS_SECONDS.iter().position(|bound| seconds <= *bound);
+        self.buckets[bucket.unwrap_or(SHORT_BUCKETS_SECONDS.len())] += 1;
+        self.sum_seconds += seconds;
+    }
+}
+
+/// The bounds of `backup_duration_seconds` and `copy_duration_seconds`.
+pub const LONG_BUCKETS_SECONDS: [f64; 14] = DURATION_BUCKETS_SECONDS;
+
+/// Books that were not read for this many listings, and this long, are stale.
+const STALE_AFTER_LISTINGS: u32 = 2;
+const STALE_AFTER: Duration = Duration::from_secs(60);
+
+/// What the daemon knows beside the books.
+#[derive(Clone, Debug)]
+pub struct Circumstances {
+    /// Whether a daemon runs.
+    pub live: bool,
+    /// How the last load of the policy file went.
+    pub reload: Reload,
+    /// Why the database cannot be written, while it cannot.
+    pub store_problem: Option<String>,
+    /// When the last round ended.
+    pub last_round_at: Option<Time>,
+    /// Counts of this process; the durable ones are taken from the books.
+    pub counts: Counts,
+}
+
+impl Snapshot {
+    /// Takes the picture. `plan` is the last full one; what waits is read from it.
+    #[must_use]
+    pub fn take(settings: &Settings, state: &State, plan: &Plan, around: Circumstances, now: Time) -> Self {
+        let waits: BTreeMap<(&SourceKey, Option<&Region>), WaitingView> = plan
+            .waiting
+            .iter()
+            .map(|wait| {
+                let view =
+                    WaitingView { reason: wait.reason.to_string(), detail: wait.detail.clone(), until: wait.until };
+                ((&wait.source, wait.destination.as_ref()), view)
+            })
+            .collect();
+        let places = places(settings, state, plan, now);
+        let stale: BTreeSet<(&AccountName, &Region)> =
+            places.iter().filter(|place| place.stale).map(|place| (&place.account, &place.region)).collect();
+        let mut routes = Vec::new();
+        for policy in settings.policies.values() {
+            for key in policy.source_keys() {
+                let is_stale = |region: &Region| stale.contains(&(&key.account, region));
+                routes_of(policy, &key, state.sources.get(&key), &is_stale, &waits, now, &mut routes);
+            }
+        }
+        let mut counts = around.counts;
+        counts.totals.clone_from(&state.totals);
+        counts.durations.clone_from(&state.durations);
+        counts.orphans = state.orphans();
+        Self {
+            at: now,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: state.started_at,
+            live: around.live,
+            reload: around.reload,
+            store_problem: around.store_problem,
+            last_round_at: around.last_round_at,
+            policies: settings.policies.values().map(|policy| policy_view(policy, now)).collect(),
+            routes,
+            flights: flights(state),
+            places,
+            findings: findings(crate::planner::audit::audit(settings, state, now)),
+            counts,
+        }
+    }
+
+    /// The worst that any route with a promise stands at; `None` if nothing is promised.
+    #[must_use]
+    pub fn worst(&self) -> Option<Standing> {
+        let promised = self.routes.iter().filter(|route| route.standing != Standing::NoPromise);
+        promised.map(|route| route.standing).max()
+    }
+
+    /// Whether every route, promised or not, has a recovery point at all.
+    #[must_use]
+    pub fn all_protected(&self) -> bool {
+        !self.routes.is_empty() && self.routes.iter().all(|route| route.newest.is_some())
+    }
+}
+
+fn policy_view(policy: &Policy, now: Time) -> PolicyView {
+    PolicyView {
+        policy: policy.name.clone(),
+        account: policy.account.clone(),
+        region: policy.region.clone(),
+        schedule: policy.schedule.text().to_owned(),
+        timezone: policy.schedule.zone_name().to_owned(),
+        interval_seconds: policy.schedule.interval(now).as_secs(),
+        next_at: policy.schedule.next_after(now),
+        sources: policy.sources.len(),
+    }
+}
+
+fn routes_of(
+    policy: &Policy,
+    key: &SourceKey,
+    source: Option<&SourceState>,
+    stale: &dyn Fn(&Region) -> bool,
+    waits: &BTreeMap<(&SourceKey, Option<&Region>), WaitingView>,
+    now: Time,
+    routes: &mut Vec<RouteView>,
+) {
+    let in_region = policy.destinations.iter().any(|destination| destination.region == policy.region);
+    let own = (!in_region).then_some((Target::Backup, &policy.region));
+    let copies =
+        policy.destinations.iter().map(|destination| (Target::Copy(destination.region.clone()), &destination.region));
+    for (target, region) in own.into_iter().chain(copies) {
+        let newest = source.and_then(|source| source.newest(&target));
+        let rpo = policy.rpo_in(region);
+        let destination = match &target {
+            Target::Backup => None,
+            Target::Copy(region) => Some(region),
+        };
+        routes.push(RouteView {
+            policy: policy.name.clone(),
+            account: key.account.clone(),
+            source: key.source.clone(),
+            region: region.clone(),
+            copy: destination.is_some(),
+            standing: standing(newest.map(Point::taken_at), rpo, stale(region), now),
+            rpo_seconds: rpo.map(|rpo| rpo.as_secs()),
+            newest_taken_at: newest.map(Point::taken_at),
+            newest: newest.map(|point| point.id.clone()),
+            recovery_points: source.and_then(|source| source.available.get(&target)).map_or(0, BTreeSet::len),
+            waiting: waits.get(&(key, destination)).cloned(),
+        });
+    }
+}
+
+/// How a route stands. What is late stays late however old the news; what was met is only known as long as it is fresh.
+fn standing(newest: Option<Time>, rpo: Option<Duration>, stale: bool, now: Time) -> Standing {
+    let Some(rpo) = rpo else { return Standing::NoPromise };
+    match newest {
+        Some(taken_at) if now.since(taken_at) > rpo => Standing::Late,
+        _ if stale => Standing::Unknown,
+        Some(_) => Standing::Met,
+        None => Standing::Late,
+    }
+}
+
+fn flights(state: &State) -> Vec<FlightView> {
+    let flying = state.active.iter().filter_map(|key| state.sources.get(key)).flat_map(SourceState::in_flight);
+    flying
+        .map(|point| FlightView {
+            source: point.source.clone(),
+            account: point.place.account.clone(),
+            region: point.place.region.clone(),
+            copy: point.origin.is_some(),
+            id: point.id.clone(),
+            occurrence_at: point.occurrence.at,
+            lifecycle: point.lifecycle.as_str().to_owned(),
+            progress_percent: point.progress_percent,
+            created_at: point.created_at,
+        })
+        .collect()
+}
+
+fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<PlaceView> {
+    let named: BTreeSet<Place> = places_of(settings).collect();
+    let nothing = PlaceState::default();
+    let mut waiting: BTreeMap<(&AccountName, &Region), BTreeMap<String, u32>> = BTreeMap::new();
+    for wait in &plan.waiting {
+        if let Some(region) = &wait.destination {
+            let reasons = waiting.entry((&wait.source.account, region)).or_default();
+            *reasons.entry(wait.reason.to_string()).or_default() += 1;
+        }
+    }
+    let destinations: BTreeSet<(&AccountName, &Region)> = settings
+        .policies
+        .values()
+        .flat_map(|policy| policy.destinations.iter().map(|destination| (&policy.account, &destination.region)))
+        .collect();
+    named
+        .iter()
+        .map(|place| {
+            let known = state.place(place).unwrap_or(&nothing);
+            let (mut backups, mut copies) = (0, 0);
+            for point in known.looks.keys().filter_map(|id| state.point(place, id)) {
+                match (point.lifecycle.in_flight(), &point.origin) {
+                    (true, None) => backups += 1,
+                    (true, Some(_)) => copies += 1,
+                    _ => {}
+                }
+            }
+            let key = (&place.account, &place.region);
+            let beat = listing_beat(settings.daemon.poll, known.listed.map_or(1, |listed| listed.pages));
+            let stale_after = beat.saturating_mul(STALE_AFTER_LISTINGS).saturating_add(STALE_AFTER);
+            PlaceView {
+                account: place.account.clone(),
+                region: place.region.clone(),
+                last_seen: known.last_seen,
+                stale: known.last_seen.is_none_or(|seen| now.since(seen) > stale_after),
+                trouble: known.trouble.as_ref().map(|(fault, _)| fault.to_string()),
+                backups_in_flight: backups,
+                copies_in_flight: copies,
+                other_copies_in_flight: u32::try_from(known.others.len()).unwrap_or(u32::MAX),
+                copy_slots: destinations.contains(&key).then_some(settings.limits.copies_in_flight),
+                user_backups: known.user_backups,
+                listing_pages: known.listed.map_or(0, |listed| listed.pages),
+                copies_waiting: waiting.remove(&key).unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
+fn findings(findings: Vec<Finding>) -> Vec<FindingView> {
+    let view = |finding: Finding| FindingView {
+        severity: finding.severity.as_str().to_owned(),
+        source: finding.source,
+        what: finding.what,
+    };
+    findings.into_iter().map(view).collect()
+}
