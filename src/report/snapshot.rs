@@ -55,6 +55,8 @@ pub struct Snapshot {
     pub reload: Reload,
     /// Why the database cannot be written, while it cannot; nothing new is asked of AWS then.
     pub store_problem: Option<String>,
+    /// Why AWS cannot be asked at all, while it cannot.
+    pub credentials_problem: Option<String>,
     /// When the last round ended.
     pub last_round_at: Option<Time>,
     /// Every policy, by name.
@@ -268,6 +270,8 @@ pub struct Circumstances {
     pub reload: Reload,
     /// Why the database cannot be written, while it cannot.
     pub store_problem: Option<String>,
+    /// Why AWS cannot be asked at all, while it cannot.
+    pub credentials_problem: Option<String>,
     /// When the last round ended.
     pub last_round_at: Option<Time>,
     /// Counts of this process; the durable ones are taken from the books.
@@ -308,6 +312,7 @@ impl Snapshot {
             live: around.live,
             reload: around.reload,
             store_problem: around.store_problem,
+            credentials_problem: around.credentials_problem,
             last_round_at: around.last_round_at,
             policies: settings.policies.values().map(|policy| policy_view(policy, now)).collect(),
             routes,

@@ -1,0 +1,72 @@
+//! Calls under way.
+//!
+//! A call may take half a minute or never be answered, so the loop never waits for one. Each runs by itself; how many
+//! may run at a place is the planner's decision, so their number is bounded. Every call comes back, whatever became of
+//! it.
+
+use crate::domain::action::{Action, Outcome};
+use crate::domain::fault::{Fault, FaultClass};
+use crate::engine::{Answer, Engine};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// A call that came back.
+pub struct Done {
+    /// What was called.
+    pub action: Action,
+    /// What came of it.
+    pub answer: Answer,
+}
+
+/// Starts calls and collects their answers.
+pub struct Dispatch<E> {
+    engine: Arc<E>,
+    running: JoinSet<()>,
+    back: mpsc::UnboundedSender<Done>,
+}
+
+impl<E: Engine> Dispatch<E> {
+    /// Nothing under way. Answers come out of the receiver, as many as were started and no more.
+    #[must_use]
+    pub fn new(engine: E) -> (Self, mpsc::UnboundedReceiver<Done>) {
+        let (back, answers) = mpsc::unbounded_channel();
+        (Self { engine: Arc::new(engine), running: JoinSet::new(), back }, answers)
+    }
+
+    /// Calls made from now on go through another engine.
+    pub fn replace_engine(&mut self, engine: E) {
+        self.engine = Arc::new(engine);
+    }
+
+    /// The engine in use.
+    #[must_use]
+    pub fn engine(&self) -> Arc<E> {
+        self.engine.clone()
+    }
+
+    /// Starts a call.
+    pub fn start(&mut self, action: Action) {
+        while self.running.try_join_next().is_some() {}
+        let (engine, back) = (self.engine.clone(), self.back.clone());
+        self.running.spawn(async move {
+            let call = {
+                let action = action.clone();
+                tokio::spawn(async move { engine.call(&action).await })
+            };
+            // Even a bug in the engine must not leave a call under way for ever.
+            let answer = call.await.unwrap_or_else(|error| {
+                let fault = Fault::new(FaultClass::Unanswered, "Internal", &error.to_string());
+                Answer { outcome: Outcome::Failed(fault), requests: Vec::new() }
+            });
+            let _ = back.send(Done { action, answer });
+        });
+    }
+
+    /// How many are under way.
+    #[must_use]
+    pub fn under_way(&mut self) -> usize {
+        while self.running.try_join_next().is_some() {}
+        self.running.len()
+    }
+}

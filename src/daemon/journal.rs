@@ -1,0 +1,165 @@
+//! The lines of the log: one for each edge of a job's life, always with the same fields.
+//!
+//! ERROR means that a person should come. What repeats is said once.
+
+use crate::domain::change::{Change, End};
+use crate::domain::fault::Fault;
+use crate::domain::id::{Place, PolicyName, SourceKey, Target, WorkKey};
+use crate::domain::point::{Lifecycle, Point};
+use crate::domain::state::State;
+use crate::planner::retry::PLACE_OUT_OF_ORDER;
+use tracing::{Level, debug, error, info, warn};
+
+/// One line about a piece of work.
+macro_rules! job {
+    ($level:expr, $state:expr, $key:expr, $event:literal, $($fields:tt)*) => {{
+        let key: &WorkKey = $key;
+        let policy = policy_of($state, &key.source);
+        let (account, source) = (&key.source.account, &key.source.source);
+        tracing::event!(
+            $level, event = $event, %policy, %account, %source, occurrence = %key.occurrence.at,
+            work = work(&key.target), region = region_of($state, key), $($fields)*
+        )
+    }};
+}
+
+/// Says what a change means, before it is applied.
+pub fn before(state: &State, change: &Change) {
+    match change {
+        Change::Watched { source, policy, region, .. } if state.sources.get(source).is_none_or(|s| s.watch.is_none()) => {
+            debug!(event = "watched", %policy, account = %source.account, source = %source.source, %region, "watching");
+        }
+        Change::Left { source } => {
+            info!(event = "left", account = %source.account, source = %source.source,
+                "no policy names it any more; its recovery points stay");
+        }
+        Change::Opened { source, occurrence, opening } => {
+            let key = WorkKey { source: source.clone(), occurrence: *occurrence, target: Target::Backup };
+            let adopted = opening.adopted;
+            job!(Level::INFO, state, &key, "opened", adopted, "occurrence opened");
+        }
+        Change::Closed { .. } => closed(state, change),
+        Change::Asked { key, attempt, .. } => {
+            job!(Level::INFO, state, key, "asked", attempt, "asking AWS");
+        }
+        Change::Unfulfilled { key, fault, definite, .. } => unfulfilled(state, key, fault, *definite),
+        Change::Disproved { key } => job!(Level::INFO, state, key, "disproved", "AWS did not take it; asking anew"),
+        Change::Seen { point } => seen(state, point),
+        Change::Gone { place, id, .. } => {
+            warn!(event = "gone", account = %place.account, region = %place.region, backup = %id,
+                "no longer in AWS's books");
+        }
+        Change::Returned { place, fault, .. } => place_moved(state, place, fault.as_ref()),
+        Change::Listed { place, pages, .. } => {
+            debug!(event = "listed", account = %place.account, region = %place.region, pages, "listed");
+        }
+        Change::LookUpFailed { source, fault, batch: None, .. } => look_up_failed(state, source, fault),
+        Change::ClockWentBack { to } => {
+            warn!(event = "clock", from = %state.clock, %to, "the clock went back");
+        }
+        _ => {}
+    }
+}
+
+fn policy_of(state: &State, key: &SourceKey) -> PolicyName {
+    let watch = state.sources.get(key).and_then(|source| source.watch.as_ref());
+    watch.map_or_else(|| PolicyName::from("-"), |watch| watch.policy.clone())
+}
+
+fn work(target: &Target) -> &'static str {
+    match target {
+        Target::Backup => "backup",
+        Target::Copy(_) => "copy",
+    }
+}
+
+fn region_of<'a>(state: &'a State, key: &'a WorkKey) -> &'a str {
+    match &key.target {
+        Target::Copy(region) => region.as_str(),
+        Target::Backup => state.sources.get(&key.source).map_or("-", |source| source.region.as_str()),
+    }
+}
+
+fn closed(state: &State, change: &Change) {
+    let Change::Closed { source, occurrence, end, reason, .. } = change else { return };
+    let key = WorkKey { source: source.clone(), occurrence: *occurrence, target: Target::Backup };
+    let outcome = end.as_str();
+    match end {
+        End::Failed | End::Missed => job!(Level::WARN, state, &key, "closed", outcome, reason, "occurrence ended"),
+        _ => job!(Level::INFO, state, &key, "closed", outcome, reason, "occurrence ended"),
+    }
+}
+
+fn unfulfilled(state: &State, key: &WorkKey, fault: &Fault, definite: bool) {
+    let before = state.ask(key).and_then(|ask| ask.fault.as_ref());
+    let said = before.is_some_and(|before| before.class == fault.class && before.code == fault.code);
+    let attempt = state.ask(key).map_or(0, |ask| ask.attempt);
+    let (code, message) = (fault.code.as_str(), fault.message.as_str());
+    let class = fault.class.as_str();
+    match (said, fault.class.needs_a_person()) {
+        (false, true) => {
+            job!(Level::ERROR, state, key, "refused", attempt, class, code, message,
+                "refused, and waiting will not mend it; tried again hourly and on reload");
+        }
+        (false, false) if definite => {
+            job!(Level::INFO, state, key, "refused", attempt, class, code, message, "refused; will be asked again");
+        }
+        (false, false) => {
+            job!(Level::WARN, state, key, "unanswered", attempt, class, code, message,
+                "no clear answer; will be repeated with the same token");
+        }
+        (true, _) => job!(Level::DEBUG, state, key, "refused", attempt, class, code, message, "again"),
+    }
+}
+
+fn seen(state: &State, point: &Point) {
+    let known = state.point(&point.place, &point.id);
+    let key = point.work_key();
+    let (attempt, backup) = (point.attempt, point.id.as_str());
+    let lifecycle = point.lifecycle.as_str();
+    let moved = known.is_none_or(|known| known.lifecycle != point.lifecycle);
+    match point.lifecycle {
+        _ if !moved => {}
+        Lifecycle::Available => job!(Level::INFO, state, &key, "available", attempt, backup, "recovery point"),
+        Lifecycle::Failed => {
+            let failure = point.failure.as_deref().unwrap_or("no reason given");
+            job!(Level::WARN, state, &key, "failed", attempt, backup, failure, "AWS could not finish it");
+        }
+        _ => job!(Level::INFO, state, &key, "started", attempt, backup, lifecycle, "AWS is at work"),
+    }
+}
+
+fn place_moved(state: &State, place: &Place, fault: Option<&Fault>) {
+    let failures = state.place(place).map_or(0, |known| known.failures);
+    let (account, region) = (&place.account, &place.region);
+    match fault {
+        Some(fault) if failures.saturating_add(1) == PLACE_OUT_OF_ORDER => {
+            if fault.class.needs_a_person() {
+                error!(event = "region_down", %account, %region, code = fault.code, message = fault.message,
+                    "the Region refuses us; the others go on");
+            } else {
+                warn!(event = "region_down", %account, %region, code = fault.code, message = fault.message,
+                    "the Region does not serve us; the others go on");
+            }
+        }
+        None if failures >= PLACE_OUT_OF_ORDER => {
+            info!(event = "region_up", %account, %region, "the Region serves us again");
+        }
+        _ => {}
+    }
+}
+
+fn look_up_failed(state: &State, key: &SourceKey, fault: &Fault) {
+    let before = state.sources.get(key).and_then(|source| source.look_up.fault.as_ref());
+    if before.is_some_and(|(_, before)| before.code == fault.code) {
+        return;
+    }
+    let (account, source) = (&key.account, &key.source);
+    if fault.class.needs_a_person() {
+        error!(event = "look_up_failed", %account, %source, code = fault.code, message = fault.message,
+            "the source cannot be looked up; tried again hourly and on reload");
+    } else {
+        info!(event = "look_up_failed", %account, %source, code = fault.code, message = fault.message,
+            "the source could not be looked up; will be tried again");
+    }
+}

@@ -1,0 +1,158 @@
+//! The process: it waits, plans, records, calls, and survives.
+//!
+//! Everything that decides is in `planner`; here is only what cannot be pure: the loop ([`reconcile`]), the calls under
+//! way ([`dispatch`]), the clock, signals and systemd ([`system`]), and the lines of the log ([`journal`]).
+
+pub mod dispatch;
+pub mod journal;
+pub mod reconcile;
+pub mod system;
+
+use crate::domain::policy::Settings;
+use crate::engine::fsx::FsxEngine;
+use crate::report::snapshot::Snapshot;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Store as _, StoreError};
+use aws_credential_types::Credentials;
+use reconcile::{Command, Reconciler};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use system::{Clock, SystemClock};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_cron_scheduler::{Job, JobScheduler};
+
+/// Reads the policy file anew: the settings, or every problem as text for people.
+pub type Reloader = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
+
+/// What a daemon starts with.
+pub struct Startup {
+    /// The policy, already checked.
+    pub settings: Settings,
+    /// How to read it anew.
+    pub reload: Reloader,
+    /// Credentials in place of the SDK's own chain.
+    pub credentials: Option<Credentials>,
+    /// Whether to tell systemd how it goes.
+    pub systemd: bool,
+}
+
+/// Why a daemon could not start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The address to serve metrics and status on.
+    #[error("cannot listen on {address}: {source}; free the address or set another `listen` in [daemon]")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A part of the process ended that must not.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+/// A running daemon.
+pub struct Daemon {
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    commands: mpsc::Sender<Command>,
+    address: SocketAddr,
+    loop_task: JoinHandle<()>,
+    http_stop: tokio::sync::oneshot::Sender<()>,
+    http_task: JoinHandle<()>,
+    // Dropping it ends the heartbeat.
+    _heartbeat: Option<JobScheduler>,
+}
+
+/// How long the listener may take to end.
+const HTTP_ENDS_WITHIN: Duration = Duration::from_secs(3);
+
+impl Daemon {
+    /// Opens the database, binds the listener and begins the rounds.
+    ///
+    /// # Errors
+    /// The database or the address cannot be had.
+    pub async fn start(startup: Startup) -> Result<Self, DaemonError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let started_at = clock.now();
+        let daemon = startup.settings.daemon.clone();
+        let mut store = SqliteStore::open(&daemon.state, started_at).await?;
+        let state = store.load(started_at).await?;
+        let listener = tokio::net::TcpListener::bind(daemon.listen)
+            .await
+            .map_err(|source| DaemonError::Listen { address: daemon.listen, source })?;
+        let address = listener.local_addr().unwrap_or(daemon.listen);
+        let engine = FsxEngine::new(&startup.settings.aws, startup.credentials.clone()).await;
+        let (commands, inbox) = mpsc::channel(64);
+        let (reconciler, snapshots, pulse) = Reconciler::new(startup, state, store, engine, clock.clone(), inbox);
+        let view = Arc::new(system::DaemonView {
+            snapshots: snapshots.clone(),
+            pulse,
+            clock,
+            database: daemon.state.clone(),
+        });
+        let (http_stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let http_task = tokio::spawn(crate::report::http::serve(listener, view, async move {
+            let _ = stopped.await;
+        }));
+        let heartbeat = heartbeat(commands.clone()).await;
+        let loop_task = tokio::spawn(reconciler.run());
+        Ok(Self { snapshots, commands, address, loop_task, http_stop, http_task, _heartbeat: heartbeat })
+    }
+
+    /// The newest picture, and every later one.
+    #[must_use]
+    pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    /// Where metrics and status are served.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where to send commands.
+    #[must_use]
+    pub fn commands(&self) -> mpsc::Sender<Command> {
+        self.commands.clone()
+    }
+
+    /// Runs until told to stop.
+    ///
+    /// # Errors
+    /// The loop ended by itself.
+    pub async fn finished(self) -> Result<(), DaemonError> {
+        let ended = self.loop_task.await;
+        let _ = self.http_stop.send(());
+        let _ = tokio::time::timeout(HTTP_ENDS_WITHIN, self.http_task).await;
+        ended.map_err(|error| DaemonError::Internal(format!("the loop ended: {error}")))
+    }
+}
+
+/// Nudges the loop every second, on the second. Nothing rests on it: the loop has its own second hand, and what is due
+/// is found in the books (crates.md, section 2).
+async fn heartbeat(commands: mpsc::Sender<Command>) -> Option<JobScheduler> {
+    let begin = async || {
+        let scheduler = JobScheduler::new().await?;
+        let nudge = Job::new("* * * * * *", move |_, _| {
+            // A full queue means that the loop is awake anyhow.
+            let _ = commands.try_send(Command::Nudge);
+        })?;
+        scheduler.add(nudge).await?;
+        scheduler.start().await?;
+        Ok::<_, tokio_cron_scheduler::JobSchedulerError>(scheduler)
+    };
+    match begin().await {
+        Ok(scheduler) => Some(scheduler),
+        Err(error) => {
+            tracing::warn!(%error, "no heartbeat; the loop goes by its own second hand");
+            None
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! The loop.
+//!
+//! It waits for an answer, a nudge, a command or the next time that something is due; then it lets the planner decide,
+//! commits what is to be recorded, and only then lets calls leave. It has no memory of its own: kill it anywhere, and
+//! the next one goes on from the books.
+
+use super::dispatch::{Dispatch, Done};
+use super::system::{Clock, Pulse, Systemd};
+use super::{Reloader, Startup, journal};
+use crate::domain::action::{Action, CallKey};
+use crate::domain::change::Change;
+use crate::domain::id::WorkKey;
+use crate::domain::plan::Plan;
+use crate::domain::policy::Settings;
+use crate::domain::state::State;
+use crate::domain::time::Time;
+use crate::engine::fsx::FsxEngine;
+use crate::engine::{Engine as _, Sent};
+use crate::planner;
+use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot};
+use crate::store::Store as _;
+use crate::store::sqlite::SqliteStore;
+use aws_credential_types::Credentials;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What the loop can be told.
+pub enum Command {
+    /// Look whether something is due.
+    Nudge,
+    /// Read the policy file anew; answers what came of it.
+    Reload(Option<oneshot::Sender<Result<(), String>>>),
+    /// End.
+    Stop,
+}
+
+/// The loop looks at the clock at least this often, since the clock may be set and the host may sleep.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);
+/// A round at least this often, though nothing be due.
+const ROUND_AT_LEAST: Duration = Duration::from_secs(15);
+/// A new picture at most this often.
+const PICTURE_AT_MOST: Duration = Duration::from_millis(500);
+/// How soon a commit that failed is tried again.
+const COMMIT_AGAIN: Duration = Duration::from_secs(2);
+/// Plans in a row before the loop looks up.
+const PLANS_IN_A_ROW: usize = 50;
+/// How long the end waits for answers that are on their way.
+const END_WAITS: Duration = Duration::from_secs(2);
+/// How long ended occurrences and deleted points are remembered.
+const REMEMBERED: Duration = Duration::from_secs(400 * 86_400);
+/// How often the old is forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(86_400);
+
+/// The loop and what it holds.
+pub struct Reconciler {
+    settings: Settings,
+    state: State,
+    store: SqliteStore,
+    dispatch: Dispatch<FsxEngine>,
+    answers: mpsc::UnboundedReceiver<Done>,
+    inbox: mpsc::Receiver<Command>,
+    clock: Arc<dyn Clock>,
+    reload: Reloader,
+    credentials: Option<Credentials>,
+    systemd: Systemd,
+    /// Applied, and not committed because the disk would not take it.
+    uncommitted: Vec<Change>,
+    store_problem: Option<String>,
+    commit_tried: Option<Instant>,
+    reloaded: Reload,
+    last_plan: Plan,
+    last_round_at: Option<Time>,
+    counts: Counts,
+    warned: BTreeSet<String>,
+    pictures: watch::Sender<Arc<Snapshot>>,
+    pictured: Instant,
+    changed: bool,
+    pulse: Pulse,
+    forgotten: Option<Instant>,
+}
+
+impl Reconciler {
+    /// Everything in place, nothing begun. The first picture is right at once.
+    #[must_use]
+    pub fn new(
+        startup: Startup,
+        state: State,
+        store: SqliteStore,
+        engine: FsxEngine,
+        clock: Arc<dyn Clock>,
+        inbox: mpsc::Receiver<Command>,
+    ) -> (Self, watch::Receiver<Arc<Snapshot>>, Pulse) {
+        let now = clock.now();
+        let (dispatch, answers) = Dispatch::new(engine);
+        let reloaded = Reload { successful: true, succeeded_at: now, problem: None };
+        let mut settings = startup.settings;
+        settings.generation = 1;
+        let around = Circumstances {
+            live: true,
+            reload: reloaded.clone(),
+            store_problem: None,
+            credentials_problem: None,
+            last_round_at: None,
+            counts: Counts::default(),
+        };
+        let first = Snapshot::take(&settings, &state, &Plan::default(), around, now);
+        let (pictures, receiver) = watch::channel(Arc::new(first));
+        let pulse = Pulse::default();
+        pulse.beat(now);
+        let reconciler = Self {
+            settings,
+            state,
+            store,
+            dispatch,
+            answers,
+            inbox,
+            clock,
+            reload: startup.reload,
+            credentials: startup.credentials,
+            systemd: Systemd::new(startup.systemd),
+            uncommitted: Vec::new(),
+            store_problem: None,
+            commit_tried: None,
+            reloaded,
+            last_plan: Plan::default(),
+            last_round_at: None,
+            counts: Counts::default(),
+            warned: BTreeSet::new(),
+            pictures,
+            pictured: Instant::now(),
+            changed: true,
+            pulse: pulse.clone(),
+            forgotten: None,
+        };
+        (reconciler, receiver, pulse)
+    }
+
+    /// Runs until told to stop.
+    pub async fn run(mut self) {
+        // Times in the books that lie in the future come from a clock that was wrong.
+        let now = self.clock.now();
+        self.take_in(vec![Change::ClockWentBack { to: now }]);
+        self.systemd.ready(&self.status_line());
+        let mut due = now;
+        let mut round_at = now;
+        loop {
+            let now = self.clock.now();
+            self.pulse.beat(now);
+            self.systemd.alive();
+            self.commit().await;
+            let idle_for = now.since(round_at);
+            if self.store_problem.is_none()
+                && (self.changed || now >= due || now < round_at || idle_for >= ROUND_AT_LEAST)
+            {
+                due = self.round().await;
+                round_at = self.clock.now();
+            }
+            self.forget(now).await;
+            self.picture();
+            if self.wait(due).await {
+                break;
+            }
+        }
+        self.end().await;
+    }
+
+    /// Plans until there is nothing left to record at once. Returns when something is due next.
+    async fn round(&mut self) -> Time {
+        let began = Instant::now();
+        self.changed = false;
+        let mut wake = Time::NEVER;
+        for _ in 0..PLANS_IN_A_ROW {
+            let now = self.clock.now();
+            let plan = planner::plan(&self.settings, &self.state, now);
+            let again = plan.wake.at <= now;
+            wake = plan.wake.at;
+            self.carry_out(plan, now).await;
+            self.pulse.beat(now);
+            if !again || self.store_problem.is_some() {
+                break;
+            }
+        }
+        self.last_round_at = Some(self.clock.now());
+        self.counts.rounds.observe(began.elapsed());
+        wake
+    }
+
+    async fn carry_out(&mut self, mut plan: Plan, now: Time) {
+        self.state.clock = self.state.clock.max(now);
+        for warning in std::mem::take(&mut plan.warnings) {
+            if self.warned.len() < 10_000 && self.warned.insert(warning.clone()) {
+                tracing::warn!(event = "warning", "{warning}");
+            }
+        }
+        let refused = self.take_in(std::mem::take(&mut plan.record));
+        self.commit().await;
+        for action in std::mem::take(&mut plan.actions) {
+            let illegal = matches!(&action.call, crate::domain::action::Call::Make { key, .. } if refused.contains(key));
+            if illegal || self.store_problem.is_some() {
+                // Nothing leaves without its intent on disk. The ask stands as one without an answer.
+                self.withdraw(&action, now);
+            } else {
+                self.dispatch.start(action);
+            }
+        }
+        // A plan that stopped after its books has not looked at what waits.
+        if plan.wake.why != "books first" {
+            self.last_plan = plan;
+        }
+    }
+
+    fn withdraw(&mut self, action: &Action, now: Time) {
+        if let Some(call) = action.call.key() {
+            self.take_in(vec![Change::Returned { place: action.place.clone(), call, fault: None, at: now }]);
+        }
+    }
+
+    /// Applies changes and puts them up for commit. Returns the asks that were refused as illegal.
+    fn take_in(&mut self, changes: Vec<Change>) -> BTreeSet<WorkKey> {
+        let mut refused = BTreeSet::new();
+        for change in changes {
+            if let Change::Sent { call: CallKey::Make(key), .. } = &change
+                && refused.contains(key)
+            {
+                continue;
+            }
+            journal::before(&self.state, &change);
+            match self.state.apply(&change) {
+                Ok(()) => {
+                    self.changed |= change.durable();
+                    if change.durable() {
+                        self.uncommitted.push(change);
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(event = "illegal", %error, "refused a change that contradicts the books; the source is set aside until a restart");
+                    if let Change::Asked { key, .. } = &change {
+                        refused.insert(key.clone());
+                    }
+                    if let Some(source) = change.source() {
+                        self.state.quarantined.insert(source, error.to_string());
+                    }
+                }
+            }
+        }
+        refused
+    }
+
+    /// Commits what was applied. While the disk will not take it, tries again every so often.
+    async fn commit(&mut self) {
+        if self.uncommitted.is_empty() && self.store_problem.is_none() {
+            return;
+        }
+        if self.store_problem.is_some() && self.commit_tried.is_some_and(|tried| tried.elapsed() < COMMIT_AGAIN) {
+            return;
+        }
+        self.commit_tried = Some(Instant::now());
+        match self.store.commit(&self.uncommitted).await {
+            Ok(()) => {
+                self.uncommitted.clear();
+                if self.store_problem.take().is_some() {
+                    tracing::info!(event = "store_writable", "the database can be written again");
+                    self.changed = true;
+                }
+            }
+            Err(error) => {
+                if self.store_problem.is_none() {
+                    tracing::error!(event = "store_unwritable", %error, "nothing new is asked of AWS until this is mended");
+                }
+                self.store_problem = Some(error.to_string());
+            }
+        }
+    }
+
+    /// Waits for something to do. Returns whether to end.
+    async fn wait(&mut self, due: Time) -> bool {
+        let pause = due.since(self.clock.now()).min(LOOK_AT_CLOCK);
+        let pause = if self.changed { Duration::ZERO } else { pause };
+        let pause = if self.store_problem.is_some() { LOOK_AT_CLOCK } else { pause };
+        tokio::select! {
+            biased;
+            command = self.inbox.recv() => match command {
+                None | Some(Command::Stop) => return true,
+                Some(Command::Nudge) => {}
+                Some(Command::Reload(reply)) => self.reload(reply).await,
+            },
+            done = self.answers.recv() => {
+                if let Some(done) = done {
+                    self.answered(done);
+                }
+                while let Ok(done) = self.answers.try_recv() {
+                    self.answered(done);
+                }
+            }
+            () = tokio::time::sleep(pause) => {}
+        }
+        false
+    }
+
+    fn answered(&mut self, done: Done) {
+        let now = self.clock.now();
+        let Done { action, answer } = done;
+        for Sent { operation, code, took } in answer.requests {
+            let region = action.place.region.clone();
+            *self.counts.requests.entry((operation, region.clone(), code)).or_default() += 1;
+            self.counts.request_durations.entry((operation, region)).or_default().observe(took);
+        }
+        let changes = planner::settle(&self.settings, &self.state, &action, answer.outcome, now);
+        self.take_in(changes);
+        // Even an answer that changes no book frees a place for the next call.
+        self.changed = true;
+    }
+
+    async fn reload(&mut self, reply: Option<oneshot::Sender<Result<(), String>>>) {
+        self.systemd.reloading();
+        let result = (self.reload)();
+        match &result {
+            Ok(settings) => {
+                let mut settings = settings.clone();
+                settings.generation = self.settings.generation.wrapping_add(1);
+                for what in needs_restart(&self.settings, &settings) {
+                    tracing::warn!(event = "reload", "{what} takes effect at the next restart");
+                }
+                if settings.aws != self.settings.aws {
+                    let engine = FsxEngine::new(&settings.aws, self.credentials.clone()).await;
+                    self.dispatch.replace_engine(engine);
+                }
+                self.settings = settings;
+                self.reloaded = Reload { successful: true, succeeded_at: self.clock.now(), problem: None };
+                self.warned.clear();
+                tracing::info!(event = "reload", policies = self.settings.policies.len(), "the policy took over");
+            }
+            Err(problem) => {
+                tracing::error!(event = "reload", "the policy was refused and changes nothing:\n{problem}");
+                self.reloaded.successful = false;
+                self.reloaded.problem = Some(problem.clone());
+            }
+        }
+        self.systemd.ready(&self.status_line());
+        self.changed = true;
+        self.pictured = Instant::now().checked_sub(PICTURE_AT_MOST).unwrap_or(self.pictured);
+        if let Some(reply) = reply {
+            let _ = reply.send(result.map(drop));
+        }
+    }
+
+    fn picture(&mut self) {
+        let quiet = self.store_problem.is_some() == self.pictures.borrow().store_problem.is_some()
+            && self.last_round_at == self.pictures.borrow().last_round_at;
+        if self.pictured.elapsed() < PICTURE_AT_MOST || quiet {
+            return;
+        }
+        self.pictured = Instant::now();
+        let around = Circumstances {
+            live: true,
+            reload: self.reloaded.clone(),
+            store_problem: self.store_problem.clone(),
+            credentials_problem: self.credentials_problem(),
+            last_round_at: self.last_round_at,
+            counts: self.counts.clone(),
+        };
+        let snapshot = Snapshot::take(&self.settings, &self.state, &self.last_plan, around, self.clock.now());
+        let before = self.pictures.borrow().worst();
+        if before != snapshot.worst() {
+            self.systemd.status(&self.status_line());
+        }
+        self.pictures.send_replace(Arc::new(snapshot));
+    }
+
+    /// Why no place can be reached with our credentials, while none can.
+    fn credentials_problem(&self) -> Option<String> {
+        let troubles: Vec<_> = self.state.places.values().filter_map(|known| known.trouble.as_ref()).collect();
+        let credentials = crate::domain::fault::FaultClass::Credentials;
+        let all = troubles.len() == self.state.places.len();
+        troubles.first().filter(|(fault, _)| all && fault.class == credentials).map(|(fault, _)| fault.to_string())
+    }
+
+    fn status_line(&self) -> String {
+        let sources: usize = self.settings.policies.values().map(|policy| policy.sources.len()).sum();
+        format!("{} policies, {sources} sources", self.settings.policies.len())
+    }
+
+    async fn forget(&mut self, now: Time) {
+        if self.forgotten.is_some_and(|forgotten| forgotten.elapsed() < FORGET_EVERY) || self.store_problem.is_some() {
+            return;
+        }
+        self.forgotten = Some(Instant::now());
+        if let Err(error) = self.store.prune(now.minus(REMEMBERED)).await {
+            tracing::warn!(event = "forget", %error, "old history could not be removed");
+        }
+    }
+
+    /// Takes in the answers that are about to come, then closes the books. What has no answer yet is asked again, with
+    /// the same token, by the next process.
+    async fn end(mut self) {
+        self.systemd.stopping();
+        tracing::info!(event = "stopping", under_way = self.dispatch.under_way(), "stopping; work at AWS goes on");
+        let deadline = tokio::time::Instant::now() + END_WAITS;
+        while self.dispatch.under_way() > 0 {
+            match tokio::time::timeout_at(deadline, self.answers.recv()).await {
+                Ok(Some(done)) => self.answered(done),
+                _ => break,
+            }
+        }
+        while let Ok(done) = self.answers.try_recv() {
+            self.answered(done);
+        }
+        self.commit_tried = None;
+        self.commit().await;
+        self.store.close().await;
+    }
+}
+
+fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
+    let (old, new) = (&old.daemon, &new.daemon);
+    [
+        (old.state != new.state, "[daemon] state"),
+        (old.listen != new.listen, "[daemon] listen"),
+        (old.control != new.control, "[daemon] control"),
+    ]
+    .into_iter()
+    .filter_map(|(changed, what)| changed.then_some(what))
+    .collect()
+}

@@ -1,0 +1,158 @@
+//! The process in its surroundings: the clock, systemd, and what the listener may see.
+
+use crate::domain::time::Time;
+use crate::report::http::View;
+use crate::report::snapshot::Snapshot;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{HistoryEntry, HistoryQuery, Store as _};
+use std::future::Future;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
+
+/// Where the time comes from.
+pub trait Clock: Send + Sync {
+    /// Now, by the wall.
+    fn now(&self) -> Time;
+}
+
+/// The host's clock. It may be set at any moment, so the loop looks at it every second instead of trusting one sleep.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Time {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        Time::from_millis(since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+/// When the loop last came round, readable from anywhere.
+#[derive(Clone, Default)]
+pub struct Pulse(Arc<AtomicI64>);
+
+impl Pulse {
+    /// The loop came round.
+    pub fn beat(&self, now: Time) {
+        self.0.store(now.millis(), Ordering::Relaxed);
+    }
+
+    fn last(&self) -> Time {
+        Time::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
+
+/// A loop that did not come round for this long is stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(60);
+
+/// What the listener may see of a daemon.
+pub struct DaemonView {
+    /// The pictures.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// The loop's pulse.
+    pub pulse: Pulse,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The database, for history.
+    pub database: PathBuf,
+}
+
+impl View for DaemonView {
+    fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots.borrow().clone()
+    }
+
+    fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    fn healthy(&self) -> Result<(), String> {
+        let silent = self.clock.now().since(self.pulse.last());
+        if silent <= STUCK_AFTER { Ok(()) } else { Err(format!("no round for {} s", silent.as_secs())) }
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        let snapshot = self.snapshot();
+        if let Some(problem) = &snapshot.store_problem {
+            return Err(problem.clone());
+        }
+        if let Some(problem) = &snapshot.credentials_problem {
+            return Err(problem.clone());
+        }
+        if snapshot.last_round_at.is_none() {
+            return Err("the first round has not ended".to_owned());
+        }
+        match &snapshot.reload.problem {
+            Some(_) => Err("the last reload of the policy was refused".to_owned()),
+            None => self.healthy(),
+        }
+    }
+
+    fn history(
+        &self,
+        query: HistoryQuery,
+    ) -> Pin<Box<dyn Future<Output = Result<Vec<HistoryEntry>, String>> + Send + '_>> {
+        Box::pin(async move {
+            let mut store = SqliteStore::read(&self.database).await.map_err(|error| error.to_string())?;
+            let entries = store.history(&query).await.map_err(|error| error.to_string());
+            store.close().await;
+            entries
+        })
+    }
+}
+
+/// Tells systemd; does nothing where there is none.
+pub struct Systemd {
+    enabled: bool,
+    watchdog: Option<Duration>,
+    last_ping: Option<std::time::Instant>,
+}
+
+impl Systemd {
+    /// Reads what systemd asked for.
+    #[must_use]
+    pub fn new(enabled: bool) -> Self {
+        let watchdog = if enabled { sd_notify::watchdog_enabled() } else { None };
+        Self { enabled, watchdog, last_ping: None }
+    }
+
+    fn tell(&self, states: &[sd_notify::NotifyState<'_>]) {
+        if self.enabled && let Err(error) = sd_notify::notify(states) {
+            tracing::debug!(%error, "systemd does not listen");
+        }
+    }
+
+    /// Ready for work, with a line for `systemctl status`.
+    pub fn ready(&self, status: &str) {
+        self.tell(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(status)]);
+    }
+
+    /// A reload begins.
+    pub fn reloading(&self) {
+        match sd_notify::NotifyState::monotonic_usec_now() {
+            Ok(now) => self.tell(&[sd_notify::NotifyState::Reloading, now]),
+            Err(_) => self.tell(&[sd_notify::NotifyState::Reloading]),
+        }
+    }
+
+    /// The end begins.
+    pub fn stopping(&self) {
+        self.tell(&[sd_notify::NotifyState::Stopping]);
+    }
+
+    /// A line for `systemctl status`.
+    pub fn status(&self, status: &str) {
+        self.tell(&[sd_notify::NotifyState::Status(status)]);
+    }
+
+    /// The loop came round. Sent twice within the time that systemd waits, not more.
+    pub fn alive(&mut self) {
+        let Some(watchdog) = self.watchdog else { return };
+        if self.last_ping.is_none_or(|last| last.elapsed() >= watchdog / 3) {
+            self.tell(&[sd_notify::NotifyState::Watchdog]);
+            self.last_ping = Some(std::time::Instant::now());
+        }
+    }
+}
