@@ -1,4 +1,5 @@
 //! Lifeboat keeps Amazon FSx file systems recoverable in another AWS Region.
 
+pub mod config;
 pub mod domain;
 pub mod sim;

@@ -1,0 +1,37 @@
+//! The samples load, the mistakes are explained, and nothing makes the reader panic.
+
+use lifeboat::config::{self, Loaded, Problems};
+use lifeboat::domain::time::Time;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn now() -> Time {
+    Time::parse_rfc3339("2026-11-21T08:00:00Z").unwrap()
+}
+
+fn parse(text: &str) -> Result<Loaded, Problems> {
+    config::parse(&[("lifeboat.toml".to_owned(), text.to_owned())], now())
+}
+
+/// The `*.toml` files of a directory of this repository, by name.
+fn files_of(dir: &str) -> Vec<(String, PathBuf)> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(dir);
+    let mut files: Vec<(String, PathBuf)> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), path))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_sample_loads_without_a_warning() {
+    let samples = files_of("config");
+    assert!(!samples.is_empty());
+    for (name, path) in samples {
+        let loaded = config::load(&path, now()).unwrap_or_else(|problems| panic!("{name}:\n{problems}"));
+        assert!(loaded.warnings.is_empty(), "{name}: {}", loaded.warnings[0]);
+    }
+}
