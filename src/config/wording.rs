@@ -88,7 +88,7 @@ pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 pub(super) fn exact(duration: Duration) -> String {
     let total = duration.as_secs();
     let millis = duration.subsec_millis();
-    if total >= 7 * 86_400 && total % 86_400 == 0 && millis == 0 {
+    if total >= 7 * 86_400 && total.is_multiple_of(86_400) && millis == 0 {
         return format!("{}d", total / 86_400);
     }
     let parts = [(total / 3600, "h"), (total / 60 % 60, "m"), (total % 60, "s"), (u64::from(millis), "ms")];
