@@ -139,15 +139,15 @@ fn endpoint_url(url: &str) -> Result<&str, Wrong> {
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(Wrong::new("an address has no blanks in it", sample));
     }
+    if url.split(['?', '#']).next().is_some_and(|address| address.contains('@')) {
+        return Err(Wrong::new("credentials do not go into the address", sample));
+    }
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
         let what = format!("`{}` does not begin with `http://` or `https://`", shown(url));
         let hint = if url.contains("://") { sample.to_owned() } else { format!("write `http://{}`", shown(url)) };
         return Err(Wrong::new(what, hint));
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
-        return Err(Wrong::new("credentials do not go into the address", sample));
-    }
     let (host, port) = match authority.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
         Some((inner, after)) if inner.parse::<std::net::Ipv6Addr>().is_ok() => {
             (inner, after.strip_prefix(':').or(after.is_empty().then_some("443")))

@@ -14,18 +14,13 @@ use std::collections::BTreeMap;
 /// Every destination of a policy, in the order written.
 pub(super) fn all(policy: &Table<'_>, around: &Around<'_>, findings: &mut Findings) -> Vec<Destination> {
     let tables = policy.tables(findings, "destination", &shape::DESTINATION);
-    if tables.is_empty() && nothing_written(policy) && !policy.place().in_damaged_file() {
+    if policy.lacks("destination") || policy.is_empty_list("destination") == Some(true) {
         let hint = "add `[[policy.destination]]` and below it for example `region = \"us-west-2\"`";
         let what = "[[policy]] has no destination, so nothing would leave the Region";
         findings.add(Problem::at(policy.place(), what, hint));
     }
     let mut regions: BTreeMap<String, Place> = BTreeMap::new();
     tables.iter().filter_map(|table| one(table, around, &mut regions, findings)).collect()
-}
-
-/// Whether `destination` is absent or an empty list, rather than wrong in a way that was already written down.
-fn nothing_written(policy: &Table<'_>) -> bool {
-    policy.is_empty_list("destination").unwrap_or(true)
 }
 
 fn one(

@@ -96,7 +96,7 @@ impl Fleet {
         if let Some(place) = table.key_place("select") {
             let hint = "name the sources by id in `file_systems` or `volumes`";
             findings.add(Problem::at(&place, "`select` is not in this version yet", hint));
-        } else if !table.has("file_systems") && !table.has("volumes") && !table.place().in_damaged_file() {
+        } else if table.lacks("file_systems") && table.lacks("volumes") {
             let hint = "add for example `file_systems = [\"fs-0123456789abcdef0\"]`";
             findings.add(Problem::at(table.place(), "[[policy]] needs `file_systems` or `volumes`", hint));
         }

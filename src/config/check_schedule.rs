@@ -63,11 +63,33 @@ impl Calendar {
     }
 }
 
+/// What people call the time where they are, with a place that keeps it.
+const ABBREVIATIONS: [(&str, &str); 14] = [
+    ("PST", "America/Los_Angeles"),
+    ("PDT", "America/Los_Angeles"),
+    ("PT", "America/Los_Angeles"),
+    ("MDT", "America/Denver"),
+    ("CST", "America/Chicago"),
+    ("CDT", "America/Chicago"),
+    ("EDT", "America/New_York"),
+    ("ET", "America/New_York"),
+    ("BST", "Europe/London"),
+    ("CEST", "Europe/Berlin"),
+    ("IST", "Asia/Kolkata"),
+    ("JST", "Asia/Tokyo"),
+    ("SGT", "Asia/Singapore"),
+    ("AEST", "Australia/Sydney"),
+];
+
 fn zone_hint(written: &str) -> String {
+    let tidy = written.trim().replace(' ', "_");
+    if let Some((_, place)) = ABBREVIATIONS.iter().find(|(short, _)| short.eq_ignore_ascii_case(&tidy)) {
+        return format!("name a place that keeps this time, for example `{place}`");
+    }
     let names: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
-    let tidy = written.trim().replace(' ', "_").to_ascii_lowercase();
-    let city = names.iter().find(|name| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(&tidy)));
-    let near = nearest(written, names.iter().map(String::as_str)).or(city.map(String::as_str));
+    let is_city = |name: &&String| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(&tidy));
+    let city = names.iter().find(is_city).map(String::as_str);
+    let near = city.or_else(|| nearest(written, names.iter().map(String::as_str)).filter(|name| name.contains('/')));
     match near.filter(|_| !tidy.is_empty()) {
         Some(name) => format!("did you mean `{name}`?"),
         None => "write a name of the IANA database, for example `America/New_York`, or `UTC`".to_owned(),
@@ -82,16 +104,41 @@ fn schedule_wrong(text: &str, error: ScheduleError) -> Wrong {
             Wrong::new(format!("`{}` never fires in the next four years", shown(text)), hint)
         }
         ScheduleError::Text(_) | ScheduleError::Zone(_) => {
-            Wrong::new(format!("`{}` is not a schedule: {}", shown(text), shown_reason(&error)), schedule_hint(text))
+            let reason = out_of_range(text).unwrap_or_else(|| reason(text, &error.to_string()));
+            Wrong::new(format!("`{}` is not a schedule: {reason}", shown(text)), schedule_hint(text))
         }
     }
 }
 
 /// The reason alone, without the text that the message already shows.
-fn shown_reason(error: &ScheduleError) -> String {
-    let reason = error.to_string();
-    let reason = reason.strip_prefix("not a cron line: ").unwrap_or(&reason);
-    reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+fn reason(text: &str, error: &str) -> String {
+    if text.starts_with('@') {
+        return "there is no such nickname".to_owned();
+    }
+    let starts = [format!("`{text}`: "), "not a cron line: ".to_owned(), "Component error: ".to_owned()];
+    let rest = starts.iter().fold(error, |rest, start| rest.strip_prefix(start.as_str()).unwrap_or(rest));
+    let rest = rest.split("; write").next().unwrap_or(rest);
+    rest.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+}
+
+/// The first number in a cron line that its field does not have.
+fn out_of_range(text: &str) -> Option<String> {
+    const FIELDS: [(&str, u64, u64); 6] =
+        [("second", 0, 59), ("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7)];
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let fields = match words.len() {
+        5 => FIELDS.get(1..)?,
+        6 => &FIELDS,
+        _ => return None,
+    };
+    for (word, (name, least, most)) in words.iter().zip(fields) {
+        let spans = word.split(',').filter_map(|item| item.split('/').next());
+        let numbers = spans.flat_map(|span| span.split('-')).filter_map(|number| number.parse::<u64>().ok());
+        if let Some(number) = numbers.into_iter().find(|number| !(*least..=*most).contains(number)) {
+            return Some(format!("the {name} `{number}` is not from {least} to {most}"));
+        }
+    }
+    None
 }
 
 fn schedule_hint(text: &str) -> String {

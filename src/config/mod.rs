@@ -24,7 +24,7 @@ mod wording;
 pub use files::{EXTRA_DIR, FILE_MAX_BYTES, load};
 pub use problem::{Place, Problem, Problems, SHOWN_MAX, Severity};
 
-use crate::domain::policy::{Policy, Settings};
+use crate::domain::policy::Settings;
 use crate::domain::time::Time;
 use check_policy::Fleet;
 use check_schedule::Calendar;
@@ -81,31 +81,23 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
     }
     let mut fleet = Fleet::new(Calendar::new(now));
     let mut policies = BTreeMap::new();
-    let mut count = 0;
     for root in &roots {
         for table in root.tables(findings, "policy", &shape::POLICY) {
-            count += 1;
             if let Some(policy) = fleet.read(&table, findings) {
                 policies.insert(policy.name.clone(), policy);
             }
         }
     }
-    let may_be_hidden = roots.iter().any(|root| root.place().in_damaged_file() || wrong_kind_of_policy(root));
-    if count == 0 && !may_be_hidden {
+    let says_nothing = |root: &Table<'_>| root.lacks("policy") || root.is_empty_list("policy") == Some(true);
+    if roots.iter().all(says_nothing) {
         let hint =
             "add a `[[policy]]` with `name`, `region`, `file_systems`, `schedule` and a `[[policy.destination]]`";
         findings.add(Problem::at(main.place(), "there is no policy here: nothing would be protected", hint));
     }
-    let policies: BTreeMap<_, Policy> = policies;
     Some(Settings { daemon, aws, limits, policies })
 }
 
-/// Whether `policy` is there but not as a list of tables, which is complained about on its own.
-fn wrong_kind_of_policy(root: &Table<'_>) -> bool {
-    root.is_empty_list("policy") == Some(false)
-}
-
-/// What product plans name but this version does not do.
+/// What is planned, and may well be written already, but is not in this version.
 fn refuse_later(root: &Table<'_>, findings: &mut Findings) {
     if let Some(place) = root.key_place("notify") {
         let hint = "take it out; until then let Prometheus watch `lifeboat_rpo_met`";

@@ -7,6 +7,7 @@
 use super::wording::shown;
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -81,6 +82,25 @@ impl Source {
     }
 }
 
+/// The line with what may be a secret starred out, every byte keeping its place: messages end up in logs and tickets.
+fn masked(line: &str) -> Cow<'_, str> {
+    const WORDS: [&str; 5] = ["secret", "password", "passwd", "token", "access_key"];
+    let key_end = line.find('=').unwrap_or(0);
+    let key = line.get(..key_end).unwrap_or_default().to_ascii_lowercase();
+    let hidden = if WORDS.iter().any(|word| key.contains(word)) {
+        key_end + 1..line.len()
+    } else if let Some((start, length)) = line.find("://").and_then(|at| Some((at + 3, line.get(at + 3..)?.find('@')?)))
+    {
+        start..start + length
+    } else {
+        return Cow::Borrowed(line);
+    };
+    let stars = |(at, c): (usize, char)| {
+        if hidden.contains(&at) && !c.is_whitespace() { "*".repeat(c.len_utf8()) } else { c.to_string() }
+    };
+    Cow::Owned(line.char_indices().map(stars).collect())
+}
+
 fn floor_boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
@@ -124,11 +144,6 @@ impl Place {
         self.source.text.get(self.span.clone()).unwrap_or_default()
     }
 
-    /// Whether the file it is in could only be read in part.
-    pub(super) fn in_damaged_file(&self) -> bool {
-        self.source.is_damaged()
-    }
-
     fn is_in_damage(&self) -> bool {
         let damage = &self.source.damage;
         let next = damage.partition_point(|bad| bad.end < self.span.start);
@@ -153,7 +168,7 @@ impl Place {
     fn elements<'a>(&'a self, kind: AnnotationKind, note: Option<&'a str>) -> Vec<Element<'a>> {
         let (window, span) = self.window();
         let cut = window != self.source.line_span(self.span.start);
-        let text = self.source.text.get(window).unwrap_or_default();
+        let text = masked(self.source.text.get(window).unwrap_or_default());
         let annotation = kind.span(span).label(note);
         let snippet = Snippet::source(text).line_start(self.line()).annotation(annotation);
         if cut {

@@ -83,6 +83,20 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// The key of this table that an unknown one was probably meant to be.
+    fn meant(&self, written: &str) -> Option<&'static str> {
+        let called = shape::also_called(written).filter(|meant| self.shape.has(meant));
+        called.or_else(|| nearest(written, self.shape.keys()))
+    }
+
+    /// Whether `key` is neither there nor hidden behind a slip that has its own complaint.
+    pub(super) fn lacks(&self, key: &str) -> bool {
+        let is_slip = |written: &str| !self.shape.has(written) && self.meant(written) == Some(key);
+        !self.map.contains_key(key)
+            && !self.source.is_damaged()
+            && !self.map.iter().any(|(written, _)| is_slip(written.get_ref()))
+    }
+
     fn hint_for_unknown(&self, written: &str, value: &DeValue<'_>) -> String {
         if let Some(meant) = shape::also_called(written).filter(|meant| self.shape.has(meant)) {
             return format!("write `{meant}`, for example `{}`", self.shape.sample(meant));
@@ -101,7 +115,8 @@ impl<'t> Table<'t> {
 
     fn spanned(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
         debug_assert!(self.shape.has(key), "{key} is asked for but not in the shape of {}", self.shape.title);
-        self.map.get(key)
+        // Where there was no value to recover, the parser puts one from nowhere.
+        self.map.get(key).filter(|value| !(value.span() == (0..0) && self.source.is_damaged()))
     }
 
     fn wrong_type(&self, findings: &mut Findings, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
@@ -112,7 +127,7 @@ impl<'t> Table<'t> {
 
     /// Writes down that `key` is needed, if it is not there at all.
     pub(super) fn require(&self, findings: &mut Findings, key: &str) {
-        if !self.map.contains_key(key) && !self.source.is_damaged() {
+        if self.lacks(key) {
             let what = format!("{} needs `{key}`", self.shape.title);
             findings.add(Problem::at(&self.place, what, format!("add for example `{}`", self.shape.sample(key))));
         }
@@ -265,7 +280,11 @@ impl<'t> Table<'t> {
                 other => {
                     let place = self.source.place(item.span());
                     let what = format!("`{key}` must be a list of tables, and this is {}", kind_of(other));
-                    let hint = format!("begin each with `{}` and write its keys below", shape.title);
+                    let region = other.as_str().filter(|_| shape.has("region")).map(shown);
+                    let hint = match region {
+                        Some(region) => format!("write `{}` and below it `region = \"{region}\"`", shape.title),
+                        None => format!("begin each with `{}` and write its keys below", shape.title),
+                    };
                     findings.add(Problem::at(&place, what, hint));
                 }
             }
@@ -327,7 +346,8 @@ const LONGEST: Duration = Duration::from_secs(36_525 * 86_400);
 fn kind_of(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "text",
-        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a number with a fraction",
         DeValue::Boolean(_) => "`true` or `false`",
         DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "a list",

@@ -90,7 +90,10 @@ fn repairs(errors: &[(&str, Range<usize>)], text: &str, lines: &Lines, tree: &De
         } else if message.starts_with("unexpected `=` in array") {
             // The keys after an open list all look wrong, and only the first of them says where it should have ended.
             lists += 1;
-            (lists == 1).then(|| open_list(span.start, lines, tree)).flatten()
+            (lists == 1).then(|| open_list(span.start, text, lines, tree)).flatten()
+        } else if OPEN_TABLE.iter().any(|start| message.starts_with(start)) {
+            lists += 1;
+            (lists == 1).then(|| open_table(span.start, text, lines, tree)).flatten()
         } else if message.starts_with("unclosed array table") || message.starts_with("unclosed table") {
             open_header(lines.around(span.start.saturating_sub(1)), text)
         } else {
@@ -114,9 +117,16 @@ fn stray_line(line: Range<usize>, text: &str) -> Option<Repair> {
     Some(Repair { lines: line, slip })
 }
 
-fn open_list(at: usize, lines: &Lines, tree: &DeTable<'_>) -> Option<Repair> {
-    let open = innermost_array(tree, at)?;
+fn open_list(at: usize, text: &str, lines: &Lines, tree: &DeTable<'_>) -> Option<Repair> {
+    let open = innermost(tree, at, |value| value.is_array())?;
     let (start, end) = (lines.around(open).start, lines.around(at).start);
+    // A header in between was taken for a list in the list.
+    let below = lines.around(open).end;
+    let header = text.get(below..end)?.match_indices("\n").map(|(at, _)| below + at + 1).find(|at| {
+        let line = text.get(lines.around(*at)).unwrap_or_default().trim_start();
+        line.starts_with('[') && line.trim_start_matches('[').starts_with(|c: char| c.is_ascii_alphabetic())
+    });
+    let end = header.unwrap_or(end);
     let slip = Slip {
         span: open..open + 1,
         what: "this list is not closed".to_owned(),
@@ -126,14 +136,39 @@ fn open_list(at: usize, lines: &Lines, tree: &DeTable<'_>) -> Option<Repair> {
     (start < end).then_some(Repair { lines: start..end, slip })
 }
 
+/// What the parser says when it takes the lines after a `{` that is never closed for its keys.
+const OPEN_TABLE: [&str; 4] = [
+    "missing key for inline table element",
+    "missing comma between key-value pairs",
+    "extra assignment between key-value pairs",
+    "unclosed inline table",
+];
+
+fn open_table(at: usize, text: &str, lines: &Lines, tree: &DeTable<'_>) -> Option<Repair> {
+    let open = innermost(tree, at, |value| value.is_table())?;
+    let line = lines.around(open);
+    let after = text.get(open..line.end)?.strip_prefix('{')?.trim();
+    // With keys on the lines below, the table is written over several lines, and it is a comma that is missing.
+    let is_one_liner = !after.is_empty() && !after.starts_with('#');
+    let slip = Slip {
+        span: open..open + 1,
+        what: "this table is not closed".to_owned(),
+        hint: "end it with `}` on the same line".to_owned(),
+        damages: true,
+    };
+    (is_one_liner && line.end < at).then_some(Repair { lines: line, slip })
+}
+
 fn open_header(line: Range<usize>, text: &str) -> Option<Repair> {
-    let header = text.get(line.clone())?.trim();
+    let written = text.get(line.clone())?;
+    let header = written.trim();
+    let start = line.start + (written.len() - written.trim_start().len());
     let name = header.trim_matches(|c: char| c == '[' || c == ']' || c.is_whitespace());
     let whole = if header.starts_with("[[") { format!("[[{}]]", shown(name)) } else { format!("[{}]", shown(name)) };
     // Its keys would fall to the header before it.
     let end = text.get(line.end..)?.find("\n[").map_or(text.len(), |at| line.end + at);
     let slip = Slip {
-        span: line.clone(),
+        span: start..start + header.len(),
         what: "this header is not closed".to_owned(),
         hint: format!("write `{whole}`"),
         damages: true,
@@ -205,6 +240,12 @@ fn plain_slip(message: &str, span: Range<usize>, text: &str, lines: &Lines) -> S
     if message.starts_with("unexpected leading zero") {
         return slip("a number does not begin with 0".to_owned(), "leave the leading zeros out");
     }
+    if text.trim_start().starts_with('{') {
+        return slip(
+            "this looks like JSON".to_owned(),
+            "the policy is TOML: begin with `[[policy]]`, then `key = value`",
+        );
+    }
     let what = message.split(", expected").next().unwrap_or(message);
     slip(format!("not TOML: {}", shown(what)), "write `key = value`, one on a line, with text in quotes")
 }
@@ -230,19 +271,17 @@ fn unquoted(span: Range<usize>, written: &str) -> Slip {
     Slip { span, what, hint, damages: true }
 }
 
-/// Where the innermost list around `at` begins.
-fn innermost_array(tree: &DeTable<'_>, at: usize) -> Option<usize> {
+/// Where the innermost value around `at` of the `wanted` kind begins.
+fn innermost(tree: &DeTable<'_>, at: usize, wanted: fn(&DeValue<'_>) -> bool) -> Option<usize> {
     let mut found = None;
     let mut ahead: Vec<_> = tree.iter().map(|(_, value)| value).collect();
     while let Some(value) = ahead.pop() {
+        let span = value.span();
+        if wanted(value.get_ref()) && span.start <= at && at <= span.end {
+            found = found.max(Some(span.start));
+        }
         match value.get_ref() {
-            DeValue::Array(items) => {
-                let span = value.span();
-                if span.contains(&at) {
-                    found = found.max(Some(span.start));
-                }
-                ahead.extend(items.iter());
-            }
+            DeValue::Array(items) => ahead.extend(items.iter()),
             DeValue::Table(table) => ahead.extend(table.iter().map(|(_, value)| value)),
             _ => {}
         }
