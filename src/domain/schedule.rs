@@ -129,6 +129,35 @@ impl Schedule {
         longest
     }
 
+    /// The longest time between two neighbouring firings that is to be expected after `now`, and the firing it begins
+    /// with; `None` if there are no two.
+    ///
+    /// Looks at the next 400 firings, and around the next changes of the clocks, which can widen a gap by an hour half
+    /// a year ahead.
+    #[must_use]
+    pub fn widest_gap(&self, now: Time) -> Option<(Time, Duration)> {
+        const FIRINGS: usize = 400;
+        const AROUND: Duration = Duration::from_secs(30 * 3600);
+        let mut starts = vec![(now, Time::NEVER)];
+        if let Kind::Cron { zone, .. } = &self.kind {
+            let changes = zone.following(now.to_jiff()).take(2).map(|change| Time::from_jiff(change.timestamp()));
+            starts.extend(changes.map(|at| (at.minus(AROUND).max(now), at.plus(AROUND))));
+        }
+        let mut widest: Option<(Time, Duration)> = None;
+        for (start, end) in starts {
+            let Some(mut previous) = self.next_after(start) else { continue };
+            for _ in 0..FIRINGS {
+                let Some(next) = self.next_after(previous).filter(|_| previous < end) else { break };
+                let gap = next.since(previous);
+                if widest.is_none_or(|(_, length)| gap > length) {
+                    widest = Some((previous, gap));
+                }
+                previous = next;
+            }
+        }
+        widest
+    }
+
     /// The time between the next two firings after `now`.
     #[must_use]
     pub fn interval(&self, now: Time) -> Duration {
@@ -282,6 +311,17 @@ mod tests {
             }
             assert_eq!(schedule.latest_between(floor, now), walked, "{text}");
         }
+    }
+
+    #[test]
+    fn the_widest_gap_sees_a_change_of_the_clocks_half_a_year_ahead() {
+        let now = at("2026-04-01T00:00:00Z");
+        let hours = |text: &str, zone: &str| schedule(text, zone).widest_gap(now).unwrap().1.as_secs() / 3600;
+        assert_eq!(hours("0 3 * * *", "America/New_York"), 25);
+        assert_eq!(hours("0 9-17 * * *", "America/New_York"), 17);
+        assert_eq!(hours("0 3 * * *", "UTC"), 24);
+        assert_eq!(hours("0 3 * * 1-5", "UTC"), 72);
+        assert_eq!(hours("every 6h", "America/New_York"), 6);
     }
 
     #[test]

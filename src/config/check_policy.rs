@@ -1,0 +1,179 @@
+//! `[[policy]]`: what is backed up, when, and what is promised.
+
+use super::check_destination;
+use super::check_names;
+use super::check_retain::{self, TagSet};
+use super::check_schedule::{self, Calendar, Timed};
+use super::problem::{Findings, Place, Problem};
+use super::reader::{Found, Table};
+use super::wording::{Wrong, shown};
+use crate::domain::id::{AccountName, PolicyName, Region, SourceId};
+use crate::domain::policy::{CatchUp, Policy};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// How many sources one file may name: far beyond AWS's quotas, and a bound on the work of reading.
+const SOURCES_MAX: usize = 20_000;
+/// How many policies one file may have.
+const POLICIES_MAX: usize = 1_000;
+
+/// What the policies read so far have taken: names and sources are claimed once.
+pub(super) struct Fleet {
+    names: BTreeMap<String, Place>,
+    claims: BTreeMap<String, Place>,
+    calendar: Calendar,
+    seen: usize,
+}
+
+impl Fleet {
+    /// Nothing taken yet.
+    pub(super) fn new(calendar: Calendar) -> Self {
+        Self { names: BTreeMap::new(), claims: BTreeMap::new(), calendar, seen: 0 }
+    }
+
+    /// One `[[policy]]`; `None` if anything in it is wrong.
+    pub(super) fn read(&mut self, table: &Table<'_>, findings: &mut Findings) -> Option<Policy> {
+        self.seen += 1;
+        if self.seen > POLICIES_MAX {
+            if self.seen == POLICIES_MAX + 1 {
+                let what = format!("there are more than {POLICIES_MAX} policies");
+                findings.add(Problem::at(table.place(), what, "let one policy name several sources"));
+            }
+            return None;
+        }
+        let name = self.name(table, findings);
+        let account = account(table, findings);
+        table.require(findings, "region");
+        let region = table.text(findings, "region").and_then(|text| text.check(findings, check_names::region));
+        let sources = self.sources(table, findings);
+        let timed = self.calendar.schedule(table, findings);
+        let start_within = table.duration(findings, "start_within");
+        if let (Some(limit), Some(timed)) = (&start_within, &timed) {
+            check_schedule::start_within(limit, timed, findings);
+        }
+        let catch_up = table.text(findings, "catch_up").and_then(|text| text.check(findings, catch_up));
+        let rpo = table.duration(findings, "rpo");
+        if let (Some(rpo), Some(timed)) = (&rpo, &timed) {
+            check_schedule::keeps_promise(rpo, timed, findings);
+        }
+        let tags = check_retain::tags(table, None, findings);
+        let retain = check_retain::retain(table, findings);
+        let around = Around { region: region.as_ref(), timed: timed.as_ref(), tags: &tags };
+        let destinations = check_destination::all(table, &around, findings);
+        Some(Policy {
+            name: PolicyName::from(name?.value),
+            account: account?,
+            region: Region::from(region?.value),
+            sources: sources?,
+            schedule: timed?.value.schedule,
+            start_within: start_within.map(|found| found.value),
+            catch_up: catch_up.map_or(CatchUp::Latest, |found| found.value),
+            rpo: rpo.map(|found| found.value),
+            tags: tags.into_tags(),
+            retain,
+            destinations,
+        })
+    }
+
+    fn name<'t>(&mut self, table: &Table<'t>, findings: &mut Findings) -> Option<Found<&'t str>> {
+        table.require(findings, "name");
+        let name = table.text(findings, "name")?.check(findings, check_names::policy_name)?;
+        match self.names.entry(name.value.to_owned()) {
+            Entry::Vacant(free) => {
+                free.insert(name.place.clone());
+            }
+            Entry::Occupied(first) => {
+                let what = format!("a second policy is called `{}`", name.value);
+                let problem = Problem::at(&name.place, what, "give each policy a name of its own");
+                findings.add(problem.and(first.get(), "the first one"));
+            }
+        }
+        Some(name)
+    }
+
+    /// `file_systems` and `volumes`, in the order written.
+    fn sources(&mut self, table: &Table<'_>, findings: &mut Findings) -> Option<Vec<SourceId>> {
+        if let Some(place) = table.key_place("select") {
+            let hint = "name the sources by id in `file_systems` or `volumes`";
+            findings.add(Problem::at(&place, "`select` is not in this version yet", hint));
+        } else if table.lacks("file_systems") && table.lacks("volumes") {
+            let hint = "add for example `file_systems = [\"fs-0123456789abcdef0\"]`";
+            findings.add(Problem::at(table.place(), "[[policy]] needs `file_systems` or `volumes`", hint));
+        }
+        type Check = fn(&str) -> Result<&str, Wrong>;
+        let lists: [(&str, Check); 2] = [("file_systems", check_names::file_system), ("volumes", check_names::volume)];
+        let mut sources = Vec::new();
+        for (key, check) in lists {
+            let Some(list) = table.texts(findings, key) else { continue };
+            if list.value.is_empty() && !table.has(if key == "volumes" { "file_systems" } else { "volumes" }) {
+                let hint = format!("name at least one, or take the policy out; `{key}` takes ids");
+                findings.add(Problem::at(&list.place, format!("`{key}` names nothing to protect"), hint));
+            }
+            for item in list.value {
+                let Some(id) = item.check(findings, check) else { continue };
+                if self.claim(&id, findings) {
+                    sources.push(SourceId::from(id.value));
+                }
+            }
+        }
+        (!sources.is_empty()).then_some(sources)
+    }
+
+    fn claim(&mut self, id: &Found<&str>, findings: &mut Findings) -> bool {
+        let count = self.claims.len();
+        match self.claims.entry(id.value.to_owned()) {
+            Entry::Occupied(first) => {
+                let what = format!("`{}` is claimed twice", shown(id.value));
+                let hint = "name it in one policy, once; a policy can have several destinations";
+                findings.add(Problem::at(&id.place, what, hint).and(first.get(), "claimed here first"));
+                false
+            }
+            Entry::Vacant(free) => {
+                free.insert(id.place.clone());
+                if count == SOURCES_MAX {
+                    let what = format!("there are more than {SOURCES_MAX} sources");
+                    findings.add(Problem::at(&id.place, what, "share them between several daemons"));
+                }
+                count < SOURCES_MAX
+            }
+        }
+    }
+}
+
+/// What a destination needs to know of its policy, as far as it could be read.
+pub(super) struct Around<'a> {
+    /// The source Region.
+    pub region: Option<&'a Found<&'a str>>,
+    /// The schedule.
+    pub timed: Option<&'a Found<Timed>>,
+    /// The policy's tags.
+    pub tags: &'a TagSet,
+}
+
+fn account(table: &Table<'_>, findings: &mut Findings) -> Option<AccountName> {
+    if !table.has("account") {
+        return Some(AccountName::own());
+    }
+    let name = table.text(findings, "account")?;
+    let own = AccountName::own();
+    let read = name.check(findings, |name| {
+        if name == own.as_str() {
+            return Ok(own.clone());
+        }
+        let what = format!("account `{}`: other accounts are not in this version yet", shown(name));
+        Err(Wrong::new(what, "leave `account` out, and run a daemon with that account's credentials for it"))
+    });
+    read.map(|found| found.value)
+}
+
+fn catch_up(word: &str) -> Result<CatchUp, Wrong> {
+    match word {
+        "latest" => Ok(CatchUp::Latest),
+        "none" => Ok(CatchUp::None),
+        _ => {
+            let what = format!("`catch_up` cannot be `{}`", shown(word));
+            let hint = "write `\"latest\"` (begin the newest of what came due while the daemon was down) or `\"none\"`";
+            Err(Wrong::new(what, hint))
+        }
+    }
+}

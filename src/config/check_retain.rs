@@ -1,0 +1,83 @@
+//! `retain` and `tags`: what policies and destinations have in common.
+
+use super::check_names;
+use super::problem::{Findings, Place, Problem};
+use super::reader::Table;
+use super::shape;
+use crate::domain::policy::{Retain, Tags};
+
+/// AWS takes this many tags on a backup (fsx-facts 3.2).
+const TAGS_MAX: usize = 50;
+/// Lifeboat's own: policy, source, occurrence, trigger, attempt, origin, taken, Name, and hold, so that a person can
+/// always put a hold.
+const TAGS_OWN: usize = 9;
+/// More points than AWS lets an account have.
+const POINTS_MAX: u32 = 10_000;
+
+/// `retain`; `None` if it is absent or wrong.
+pub(super) fn retain(around: &Table<'_>, findings: &mut Findings) -> Option<Retain> {
+    let table = around.table(findings, "retain", &shape::RETAIN)?;
+    let mut count = |key: &str| table.whole(findings, key, 0..=POINTS_MAX, "").map(|found| found.value);
+    let (last, hourly, daily) = (count("last"), count("hourly"), count("daily"));
+    let (weekly, monthly, yearly) = (count("weekly"), count("monthly"), count("yearly"));
+    let within = table.duration(findings, "within").map(|found| found.value);
+    // A rule of none gives everything up, as if it were not there.
+    let some = |count: Option<u32>| count.filter(|count| *count > 0);
+    let retain = Retain {
+        last: some(last),
+        within,
+        hourly: some(hourly),
+        daily: some(daily),
+        weekly: some(weekly),
+        monthly: some(monthly),
+        yearly: some(yearly),
+    };
+    let read = [last, hourly, daily, weekly, monthly, yearly].iter().flatten().count() + usize::from(within.is_some());
+    let is_whole = read == table.len();
+    if is_whole && retain == Retain::default() {
+        let hint = "write for example `retain = { last = 3, daily = 7 }`; without `retain` everything is kept";
+        findings.add(Problem::at(table.place(), "this retention keeps nothing", hint));
+    }
+    Some(retain)
+}
+
+/// Tags and where they stand.
+pub(super) struct TagSet {
+    tags: Tags,
+    too_many: bool,
+}
+
+impl TagSet {
+    /// The tags alone.
+    pub(super) fn into_tags(self) -> Tags {
+        self.tags
+    }
+}
+
+/// `tags`, counted together with those `above` that go onto the same backup or copy.
+pub(super) fn tags(around: &Table<'_>, above: Option<&TagSet>, findings: &mut Findings) -> TagSet {
+    let mut tags = Tags::new();
+    for (key, value) in around.pairs(findings, "tags") {
+        let key = key.check(findings, check_names::tag_key);
+        let value = value.check(findings, check_names::tag_value);
+        let (Some(key), Some(value)) = (key, value) else { continue };
+        if key.value == "Name" {
+            let what = "`Name` is written by Lifeboat, so this one has no effect";
+            findings.add(Problem::at(&key.place, what, "use another key, or leave it out").warning());
+        }
+        tags.insert(key.value.to_owned(), value.value.to_owned());
+    }
+    let inherited = above.map_or(0, |above| above.tags.keys().filter(|key| !tags.contains_key(*key)).count());
+    let free = TAGS_MAX - TAGS_OWN;
+    let too_many = inherited + tags.len() > free;
+    let place: Option<Place> = around.key_place("tags");
+    if let (true, false, Some(place)) = (too_many, above.is_some_and(|above| above.too_many), place) {
+        let whose = if above.is_some() { "the policy's and these together" } else { "these" };
+        let what = format!(
+            "AWS takes {TAGS_MAX} tags, of which Lifeboat needs {TAGS_OWN}: {whose} are {}",
+            inherited + tags.len()
+        );
+        findings.add(Problem::at(&place, what, format!("keep at most {free}")));
+    }
+    TagSet { tags, too_many }
+}

@@ -1,0 +1,207 @@
+//! When a policy fires, and whether that can keep what it promises.
+//!
+//! A schedule is read once per distinct line: a file with hundreds of policies has few of them, and finding the widest
+//! gap walks through hundreds of firings.
+
+use super::problem::{Findings, Problem};
+use super::reader::{Found, Table};
+use super::wording::{Wrong, exact, nearest, shown};
+use crate::domain::schedule::{Schedule, ScheduleError, parse_duration};
+use crate::domain::time::Time;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A schedule and the widest gap between its firings.
+#[derive(Clone)]
+pub(super) struct Timed {
+    /// The schedule.
+    pub schedule: Schedule,
+    /// The firing before the widest gap, and its length.
+    pub gap: Option<(Time, Duration)>,
+}
+
+/// Every schedule read so far.
+pub(super) struct Calendar {
+    now: Time,
+    known: BTreeMap<(String, String), Result<Timed, ScheduleError>>,
+}
+
+impl Calendar {
+    /// No schedules yet; their firings are looked for after `now`.
+    pub(super) fn new(now: Time) -> Self {
+        Self { now, known: BTreeMap::new() }
+    }
+
+    fn read(&mut self, text: &str, zone: &str) -> Result<Timed, ScheduleError> {
+        let now = self.now;
+        let entry = self.known.entry((text.to_owned(), zone.to_owned())).or_insert_with(|| {
+            let schedule = Schedule::parse(text, zone, now)?;
+            let gap = schedule.widest_gap(now);
+            Ok(Timed { schedule, gap })
+        });
+        entry.clone()
+    }
+
+    /// `schedule` and `timezone` of a policy.
+    pub(super) fn schedule(&mut self, table: &Table<'_>, findings: &mut Findings) -> Option<Found<Timed>> {
+        table.require(findings, "schedule");
+        let written = table.text(findings, "schedule");
+        let zone = table.text(findings, "timezone");
+        let zone_name = zone.as_ref().map_or("UTC", |zone| zone.value);
+        let mut zone_is_known = !(table.has("timezone") && zone.is_none());
+        if let Some(zone) = &zone
+            && let Err(ScheduleError::Zone(_)) = self.read("@daily", zone.value)
+        {
+            zone_is_known = false;
+            let what = format!("no IANA time zone is called `{}`", shown(zone.value));
+            findings.add(Problem::at(&zone.place, what, zone_hint(zone.value)));
+        }
+        let written = written?;
+        let read = self.read(written.value, if zone_is_known { zone_name } else { "UTC" });
+        let found = written.check(findings, |text| read.map_err(|error| schedule_wrong(text, error)))?;
+        zone_is_known.then_some(found)
+    }
+}
+
+/// What people call the time where they are, with a place that keeps it.
+const ABBREVIATIONS: [(&str, &str); 14] = [
+    ("PST", "America/Los_Angeles"),
+    ("PDT", "America/Los_Angeles"),
+    ("PT", "America/Los_Angeles"),
+    ("MDT", "America/Denver"),
+    ("CST", "America/Chicago"),
+    ("CDT", "America/Chicago"),
+    ("EDT", "America/New_York"),
+    ("ET", "America/New_York"),
+    ("BST", "Europe/London"),
+    ("CEST", "Europe/Berlin"),
+    ("IST", "Asia/Kolkata"),
+    ("JST", "Asia/Tokyo"),
+    ("SGT", "Asia/Singapore"),
+    ("AEST", "Australia/Sydney"),
+];
+
+fn zone_hint(written: &str) -> String {
+    let tidy = written.trim().replace(' ', "_");
+    if let Some((_, place)) = ABBREVIATIONS.iter().find(|(short, _)| short.eq_ignore_ascii_case(&tidy)) {
+        return format!("name a place that keeps this time, for example `{place}`");
+    }
+    let names: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
+    let is_city = |name: &&String| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(&tidy));
+    let city = names.iter().find(is_city).map(String::as_str);
+    let near = city.or_else(|| nearest(written, names.iter().map(String::as_str)).filter(|name| name.contains('/')));
+    match near.filter(|_| !tidy.is_empty()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => "write a name of the IANA database, for example `America/New_York`, or `UTC`".to_owned(),
+    }
+}
+
+fn schedule_wrong(text: &str, error: ScheduleError) -> Wrong {
+    let text = text.trim();
+    match error {
+        ScheduleError::NeverFires => {
+            let hint = "choose a day that there is: February has no 30th, and April no 31st";
+            Wrong::new(format!("`{}` never fires in the next four years", shown(text)), hint)
+        }
+        ScheduleError::Text(_) | ScheduleError::Zone(_) => {
+            let reason = out_of_range(text).unwrap_or_else(|| reason(text, &error.to_string()));
+            Wrong::new(format!("`{}` is not a schedule: {reason}", shown(text)), schedule_hint(text))
+        }
+    }
+}
+
+/// The reason alone, without the text that the message already shows.
+fn reason(text: &str, error: &str) -> String {
+    if text.starts_with('@') {
+        return "there is no such nickname".to_owned();
+    }
+    let starts = [format!("`{text}`: "), "not a cron line: ".to_owned(), "Component error: ".to_owned()];
+    let rest = starts.iter().fold(error, |rest, start| rest.strip_prefix(start.as_str()).unwrap_or(rest));
+    let rest = rest.split("; write").next().unwrap_or(rest);
+    rest.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
+}
+
+/// The first number in a cron line that its field does not have.
+fn out_of_range(text: &str) -> Option<String> {
+    const FIELDS: [(&str, u64, u64); 6] =
+        [("second", 0, 59), ("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7)];
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let fields = match words.len() {
+        5 => FIELDS.get(1..)?,
+        6 => &FIELDS,
+        _ => return None,
+    };
+    for (word, (name, least, most)) in words.iter().zip(fields) {
+        let spans = word.split(',').filter_map(|item| item.split('/').next());
+        let numbers = spans.flat_map(|span| span.split('-')).filter_map(|number| number.parse::<u64>().ok());
+        if let Some(number) = numbers.into_iter().find(|number| !(*least..=*most).contains(number)) {
+            return Some(format!("the {name} `{number}` is not from {least} to {most}"));
+        }
+    }
+    None
+}
+
+fn schedule_hint(text: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let names = ["hourly", "daily", "weekly", "monthly", "yearly"];
+    let bare = lower.trim_start_matches('@');
+    let interval = lower.strip_prefix("every").unwrap_or(&lower).trim();
+    let is_interval = parse_duration(interval).is_some_and(|length| !length.is_zero());
+    if let Some(inner) = lower.strip_prefix("rate(").and_then(|inner| inner.strip_suffix(')')) {
+        return format!(
+            "write `every {}`",
+            shown(&inner.replacen(' ', "", 1).replace("hours", "h").replace("hour", "h"))
+        );
+    }
+    if lower.starts_with("cron(") {
+        return "write the line alone, minute first and without a year: `0 3 * * *`".to_owned();
+    }
+    if let Some(name) = names.iter().find(|name| **name == bare) {
+        return format!("write `@{name}`");
+    }
+    if lower == "@reboot" {
+        return "a schedule goes by the clock: write for example `@daily`".to_owned();
+    }
+    if is_interval {
+        return format!("write `every {}`", shown(interval));
+    }
+    "write for example `0 3 * * *` (each day at 03:00), `@hourly` or `every 6h`".to_owned()
+}
+
+/// Checks that firings come close enough together for `rpo`.
+pub(super) fn keeps_promise(rpo: &Found<Duration>, timed: &Found<Timed>, findings: &mut Findings) {
+    let Some((from, gap)) = timed.value.gap else { return };
+    if gap < rpo.value {
+        return;
+    }
+    let wider = if gap >= Duration::from_secs(4 * 3600) { Duration::from_secs(3600) } else { gap / 4 };
+    let fitting = Duration::from_secs((gap + wider).as_secs().max(1));
+    let often = Duration::from_secs(rpo.value.as_secs() / 2);
+    let mut hint = format!("promise `rpo = \"{}\"` or more", exact(fitting));
+    if !often.is_zero() {
+        hint.push_str(&format!(", or fire more often, for example `schedule = \"every {}\"`", exact(often)));
+    }
+    let until = from.plus(gap);
+    let note = format!("up to {} between firings ({from} to {until})", exact(gap));
+    if gap > rpo.value {
+        let what = format!(
+            "this schedule cannot meet an RPO of {}: its firings are up to {} apart",
+            exact(rpo.value),
+            exact(gap)
+        );
+        findings.add(Problem::at(&rpo.place, what, hint).and(&timed.place, note));
+    } else {
+        let what = format!("an RPO of {} leaves no time for the backup itself: firings are as far apart", exact(gap));
+        findings.add(Problem::at(&rpo.place, what, hint).and(&timed.place, note).warning());
+    }
+}
+
+/// Warns of a `start_within` that reaches beyond the next firing.
+pub(super) fn start_within(limit: &Found<Duration>, timed: &Found<Timed>, findings: &mut Findings) {
+    let Some((_, gap)) = timed.value.gap else { return };
+    if limit.value > gap {
+        let what = format!("`start_within` reaches beyond the next firing, which is at most {} away", exact(gap));
+        let hint = "leave it out (an occurrence may begin until the next one is due), or write less";
+        findings.add(Problem::at(&limit.place, what, hint).and(&timed.place, "the schedule").warning());
+    }
+}

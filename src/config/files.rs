@@ -1,0 +1,124 @@
+//! The files themselves, before a word in them is read.
+
+use super::problem::{Problem, Problems, Source};
+use super::{Loaded, parse};
+use crate::domain::time::Time;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+/// The directory beside the main file whose `*.toml` files are merged.
+pub const EXTRA_DIR: &str = "lifeboat.d";
+/// A file larger than this was not written by a person.
+pub const FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
+/// How many files are read from [`EXTRA_DIR`].
+const EXTRA_FILES_MAX: usize = 1_000;
+
+/// Reads the policy file at `path` and the files of `lifeboat.d/` beside it, in the order of their names.
+///
+/// `now` is where schedules are tried out from.
+///
+/// # Errors
+/// Everything that is wrong, unless nothing is.
+pub fn load(path: &Path, now: Time) -> Result<Loaded, Problems> {
+    let mut files = Vec::new();
+    let mut unread = Vec::new();
+    match read(path) {
+        Ok(text) => files.push((path.display().to_string(), text)),
+        // What is in the other files means nothing without this one.
+        Err(problem) => return Err(Problems::one(*problem)),
+    }
+    match extra_paths(path) {
+        Ok(paths) => {
+            for path in paths {
+                match read(&path) {
+                    Ok(text) => files.push((path.display().to_string(), text)),
+                    Err(problem) => unread.push(*problem),
+                }
+            }
+        }
+        Err(problem) => unread.push(*problem),
+    }
+    if unread.is_empty() {
+        return parse(&files, now);
+    }
+    let Err(mut problems) = parse(&files, now) else { return Err(Problems { problems: unread, more: 0 }) };
+    unread.append(&mut problems.problems);
+    Err(Problems { problems: unread, more: problems.more })
+}
+
+/// The `*.toml` files beside the main one, by name; hidden ones are left out, as editors leave them behind.
+fn extra_paths(main: &Path) -> Result<Vec<PathBuf>, Box<Problem>> {
+    let dir = main.parent().unwrap_or(Path::new("")).join(EXTRA_DIR);
+    let wrong = |error: &io::Error| Box::new(unreadable(&dir, error));
+    let entries = match std::fs::read_dir(&dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(wrong(&error)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| wrong(&error))?.path();
+        let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !is_hidden && path.extension().is_some_and(|extension| extension == "toml") {
+            paths.push(path);
+        }
+    }
+    if paths.len() > EXTRA_FILES_MAX {
+        let what = format!("there are {} files here, more than {EXTRA_FILES_MAX}", paths.len());
+        let hint = "put several policies into one file";
+        return Err(Box::new(Problem::of_file(&dir.display().to_string(), what, hint)));
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn read(path: &Path) -> Result<String, Box<Problem>> {
+    let name = path.display().to_string();
+    let refused = |what: &str, hint: &str| Box::new(Problem::of_file(&name, what, hint));
+    let failed = |error: io::Error| Box::new(unreadable(path, &error));
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
+        return Err(refused("this is a directory", "name the policy file in it"));
+    }
+    if !metadata.is_file() {
+        // Opening a pipe could wait for ever, and a device never ends.
+        return Err(refused("this is not a regular file", "write the policy into a file"));
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(failed)?;
+    file.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > FILE_MAX_BYTES {
+        let what = format!("this is larger than {} MiB", FILE_MAX_BYTES / (1024 * 1024));
+        return Err(refused(&what, "is it the right file? Large policies can be split into `lifeboat.d/*.toml`"));
+    }
+    String::from_utf8(bytes).map_err(|error| Box::new(not_utf8(&name, &error)))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Problem {
+    let (what, hint) = match error.kind() {
+        ErrorKind::NotFound => ("there is no such file".to_owned(), "write one, or name another with `--config FILE`"),
+        ErrorKind::PermissionDenied => (
+            "this user may not read it".to_owned(),
+            "let the user that runs Lifeboat read it, for example with `chgrp lifeboat` and `chmod g+r`",
+        ),
+        ErrorKind::NotADirectory => {
+            ("part of this path is a file, not a directory".to_owned(), "make it a directory, or move the file away")
+        }
+        _ => (format!("it cannot be read: {error}"), "see that the path and the disk are sound"),
+    };
+    Problem::of_file(&path.display().to_string(), what, hint)
+}
+
+fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Problem {
+    let good = error.utf8_error().valid_up_to();
+    let text = String::from_utf8_lossy(error.as_bytes());
+    let source = Source::new(name, &text, Vec::new());
+    let hint = if error.as_bytes().starts_with(&[0xff, 0xfe]) || error.as_bytes().starts_with(&[0xfe, 0xff]) {
+        "this looks like UTF-16: save the file as UTF-8"
+    } else {
+        "save the file as UTF-8, without letters of an older encoding"
+    };
+    let end = good + char::REPLACEMENT_CHARACTER.len_utf8();
+    Problem::at(&source.place(good..end), "this is not UTF-8", hint)
+}

@@ -1,0 +1,121 @@
+//! The policy file: read, checked, and refused with every problem at once.
+//!
+//! Whoever edits a policy finds out whether it is good when the daemon reloads it, perhaps from a script, perhaps at
+//! night. So nothing doubtful passes, nothing stops at the first mistake, and each complaint says where it is and what
+//! to write instead. [`load`] reads the files, [`parse`] does the rest and touches nothing outside.
+//!
+//! The way of a file: `syntax` makes a tree of it in spite of slips; `reader` takes typed values off the tree by
+//! `shape`'s list of keys; the `check_*` files know what AWS takes and what makes no sense; everything found is
+//! written into one notebook (`problem`). Only if no error is in it, there are [`Settings`].
+
+mod check_daemon;
+mod check_destination;
+mod check_names;
+mod check_policy;
+mod check_retain;
+mod check_schedule;
+mod files;
+mod problem;
+mod reader;
+mod shape;
+mod syntax;
+mod wording;
+
+pub use files::{EXTRA_DIR, FILE_MAX_BYTES, load};
+pub use problem::{Place, Problem, Problems, SHOWN_MAX, Severity};
+
+use crate::domain::policy::Settings;
+use crate::domain::time::Time;
+use check_policy::Fleet;
+use check_schedule::Calendar;
+use problem::Findings;
+use reader::Table;
+use std::collections::BTreeMap;
+use syntax::Document;
+
+/// A policy file that may be used.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What it says.
+    pub settings: Settings,
+    /// What in it hardly means what its author wanted.
+    pub warnings: Vec<Problem>,
+}
+
+/// Checks files that were already read: first the main one, then those of `lifeboat.d/`, each as (name, text).
+///
+/// `now` is where schedules are tried out from.
+///
+/// # Errors
+/// Everything that is wrong, unless nothing is.
+pub fn parse(files: &[(String, String)], now: Time) -> Result<Loaded, Problems> {
+    let mut findings = Findings::default();
+    let documents: Vec<Document> = files.iter().map(|(name, text)| syntax::read(name, text, &mut findings)).collect();
+    let settings = settings(&documents, now, &mut findings);
+    let warnings = findings.finish(files)?;
+    // Without an error in the notebook every part was read.
+    match settings {
+        Some(settings) => Ok(Loaded { settings, warnings }),
+        None => Err(Problems::one(nothing_to_read())),
+    }
+}
+
+fn nothing_to_read() -> Problem {
+    Problem::of_file("lifeboat.toml", "there is no policy file", "name one with `--config FILE`")
+}
+
+/// The settings, as far as they could be read; whatever is missing from them is in `findings`.
+fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Option<Settings> {
+    let trees: Vec<_> = documents.iter().map(|file| (file.tree(), &file.source)).collect();
+    let roots: Vec<Table<'_>> =
+        trees.iter().map(|(tree, source)| Table::root(tree, source, &shape::FILE, findings)).collect();
+    let (main, extra) = roots.split_first()?;
+    let daemon = check_daemon::daemon(main, findings);
+    let aws = check_daemon::aws(main, findings);
+    let limits = check_daemon::limits(main, findings);
+    for root in &roots {
+        refuse_later(root, findings);
+    }
+    for root in extra {
+        refuse_misplaced(root, findings);
+    }
+    let mut fleet = Fleet::new(Calendar::new(now));
+    let mut policies = BTreeMap::new();
+    for root in &roots {
+        for table in root.tables(findings, "policy", &shape::POLICY) {
+            if let Some(policy) = fleet.read(&table, findings) {
+                policies.insert(policy.name.clone(), policy);
+            }
+        }
+    }
+    let says_nothing = |root: &Table<'_>| root.lacks("policy") || root.is_empty_list("policy") == Some(true);
+    if roots.iter().all(says_nothing) {
+        let hint =
+            "add a `[[policy]]` with `name`, `region`, `file_systems`, `schedule` and a `[[policy.destination]]`";
+        findings.add(Problem::at(main.place(), "there is no policy here: nothing would be protected", hint));
+    }
+    Some(Settings { daemon, aws, limits, policies })
+}
+
+/// What is planned, and may well be written already, but is not in this version.
+fn refuse_later(root: &Table<'_>, findings: &mut Findings) {
+    if let Some(place) = root.key_place("notify") {
+        let hint = "take it out; until then let Prometheus watch `lifeboat_rpo_met`";
+        findings.add(Problem::at(&place, "`[notify]` is not in this version yet", hint));
+    }
+    if let Some(place) = root.key_place("accounts") {
+        let hint = "take it out; run a daemon with the other account's credentials for its sources";
+        findings.add(Problem::at(&place, "`[accounts.…]` is not in this version yet", hint));
+    }
+}
+
+/// What is said once, in the main file.
+fn refuse_misplaced(root: &Table<'_>, findings: &mut Findings) {
+    for key in ["daemon", "aws", "limits"] {
+        if let Some(place) = root.key_place(key) {
+            let what = format!("`[{key}]` cannot stand in `{EXTRA_DIR}`");
+            let hint = format!("move it to the main file; files in `{EXTRA_DIR}` hold policies");
+            findings.add(Problem::at(&place, what, hint));
+        }
+    }
+}

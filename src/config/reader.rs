@@ -1,0 +1,356 @@
+//! Reads typed values off the tree, and goes on when one is wrong.
+//!
+//! Serde stops at the first thing it does not like. Here every value is asked for by name; what is absent, of another
+//! type or not a known key is written down with its place, and the caller gets `None` and carries on with the rest.
+
+use super::problem::{Findings, Place, Problem, Source};
+use super::shape::{self, Shape};
+use super::wording::{Wrong, listed, nearest, shown};
+use crate::domain::schedule::parse_duration;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Duration;
+use toml::de::{DeTable, DeValue};
+
+type Spanned<T> = toml::Spanned<T>;
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Found<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands.
+    pub place: Place,
+}
+
+impl<T> Found<T> {
+    /// The value after a check; what the check says is written down.
+    pub(super) fn check<U>(
+        self,
+        findings: &mut Findings,
+        check: impl FnOnce(T) -> Result<U, Wrong>,
+    ) -> Option<Found<U>> {
+        match check(self.value) {
+            Ok(value) => Some(Found { value, place: self.place }),
+            Err(wrong) => {
+                findings.add(Problem::at(&self.place, wrong.what, wrong.hint));
+                None
+            }
+        }
+    }
+}
+
+/// One table of the file, whose keys are known.
+pub(super) struct Table<'t> {
+    map: &'t DeTable<'t>,
+    place: Place,
+    source: &'t Arc<Source>,
+    shape: &'static Shape,
+}
+
+impl<'t> Table<'t> {
+    /// The whole file. Keys that `shape` does not know are written down.
+    pub(super) fn root(
+        map: &'t DeTable<'t>,
+        source: &'t Arc<Source>,
+        shape: &'static Shape,
+        findings: &mut Findings,
+    ) -> Self {
+        let table = Self { map, place: source.place(0..0), source, shape };
+        table.refuse_unknown_keys(findings);
+        table
+    }
+
+    /// Its header, or its first brace.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Where a key stands.
+    pub(super) fn key_place(&self, key: &str) -> Option<Place> {
+        self.map.get_key_value(key).map(|(key, _)| self.source.place(key.span()))
+    }
+
+    fn refuse_unknown_keys(&self, findings: &mut Findings) {
+        for (key, value) in self.map.iter() {
+            let written: &str = key.get_ref();
+            if self.shape.has(written) || findings.is_full() {
+                continue;
+            }
+            let place = self.source.place(key.span());
+            let what = format!("{} has no key `{}`", self.shape.title, shown(written));
+            findings.add(Problem::at(&place, what, self.hint_for_unknown(written, value.get_ref())));
+        }
+    }
+
+    /// The key of this table that an unknown one was probably meant to be.
+    fn meant(&self, written: &str) -> Option<&'static str> {
+        let called = shape::also_called(written).filter(|meant| self.shape.has(meant));
+        called.or_else(|| nearest(written, self.shape.keys()))
+    }
+
+    /// Whether `key` is neither there nor hidden behind a slip that has its own complaint.
+    pub(super) fn lacks(&self, key: &str) -> bool {
+        let is_slip = |written: &str| !self.shape.has(written) && self.meant(written) == Some(key);
+        !self.map.contains_key(key)
+            && !self.source.is_damaged()
+            && !self.map.iter().any(|(written, _)| is_slip(written.get_ref()))
+    }
+
+    fn hint_for_unknown(&self, written: &str, value: &DeValue<'_>) -> String {
+        if let Some(meant) = shape::also_called(written).filter(|meant| self.shape.has(meant)) {
+            return format!("write `{meant}`, for example `{}`", self.shape.sample(meant));
+        }
+        // A key that is at home elsewhere was probably put under the wrong header.
+        if let Some(home) = shape::home_of(written, self.shape) {
+            return home;
+        }
+        let known = listed(self.shape.keys());
+        match nearest(written, self.shape.keys()) {
+            Some(meant) => format!("did you mean `{meant}`? The keys are {known}"),
+            None if value.is_table() => format!("take it out; the tables here are {known}"),
+            None => format!("take it out; the keys are {known}"),
+        }
+    }
+
+    fn spanned(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
+        debug_assert!(self.shape.has(key), "{key} is asked for but not in the shape of {}", self.shape.title);
+        // Where there was no value to recover, the parser puts one from nowhere.
+        self.map.get(key).filter(|value| !(value.span() == (0..0) && self.source.is_damaged()))
+    }
+
+    fn wrong_type(&self, findings: &mut Findings, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+        let place = self.source.place(value.span());
+        let what = format!("`{key}` must be {wanted}, not {}", kind_of(value.get_ref()));
+        findings.add(Problem::at(&place, what, format!("write for example `{}`", self.shape.sample(key))));
+    }
+
+    /// Writes down that `key` is needed, if it is not there at all.
+    pub(super) fn require(&self, findings: &mut Findings, key: &str) {
+        if self.lacks(key) {
+            let what = format!("{} needs `{key}`", self.shape.title);
+            findings.add(Problem::at(&self.place, what, format!("add for example `{}`", self.shape.sample(key))));
+        }
+    }
+
+    /// Whether `key` is there, right or wrong.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.map.contains_key(key)
+    }
+
+    /// How many keys it has.
+    pub(super) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether `key` is a list with nothing in it; `None` if the key is absent.
+    pub(super) fn is_empty_list(&self, key: &str) -> Option<bool> {
+        self.map.get(key).map(|value| value.get_ref().as_array().is_some_and(|items| items.is_empty()))
+    }
+
+    /// Text in quotes.
+    pub(super) fn text(&self, findings: &mut Findings, key: &str) -> Option<Found<&'t str>> {
+        let value = self.spanned(key)?;
+        let Some(text) = value.get_ref().as_str() else {
+            self.wrong_type(findings, key, value, "text in quotes");
+            return None;
+        };
+        Some(Found { value: text, place: self.source.place(value.span()) })
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&self, findings: &mut Findings, key: &str) -> Option<Found<bool>> {
+        let value = self.spanned(key)?;
+        let Some(flag) = value.get_ref().as_bool() else {
+            self.wrong_type(findings, key, value, "`true` or `false`, without quotes");
+            return None;
+        };
+        Some(Found { value: flag, place: self.source.place(value.span()) })
+    }
+
+    /// A whole number within `allowed`.
+    pub(super) fn whole(
+        &self,
+        findings: &mut Findings,
+        key: &str,
+        allowed: RangeInclusive<u32>,
+        why: &str,
+    ) -> Option<Found<u32>> {
+        let value = self.spanned(key)?;
+        let DeValue::Integer(written) = value.get_ref() else {
+            self.wrong_type(findings, key, value, "a whole number, without quotes");
+            return None;
+        };
+        let place = self.source.place(value.span());
+        let number = i64::from_str_radix(written.as_str(), written.radix()).ok();
+        let number = number.and_then(|number| u32::try_from(number).ok()).filter(|number| allowed.contains(number));
+        let Some(number) = number else {
+            let what = format!("`{key}` must be from {} to {}{why}", allowed.start(), allowed.end());
+            findings.add(Problem::at(&place, what, format!("write for example `{}`", self.shape.sample(key))));
+            return None;
+        };
+        Some(Found { value: number, place })
+    }
+
+    /// A number, with or without a fraction, within `allowed`.
+    pub(super) fn number(
+        &self,
+        findings: &mut Findings,
+        key: &str,
+        allowed: RangeInclusive<f64>,
+    ) -> Option<Found<f64>> {
+        let value = self.spanned(key)?;
+        let written = match value.get_ref() {
+            DeValue::Integer(written) if written.radix() == 10 => written.as_str(),
+            DeValue::Float(written) => written.as_str(),
+            _ => {
+                self.wrong_type(findings, key, value, "a number, without quotes");
+                return None;
+            }
+        };
+        let place = self.source.place(value.span());
+        // Not-a-number is in no range.
+        let number = written.parse::<f64>().ok().filter(|number| allowed.contains(number));
+        let Some(number) = number else {
+            let what = format!("`{key}` must be from {} to {}", allowed.start(), allowed.end());
+            findings.add(Problem::at(&place, what, format!("write for example `{}`", self.shape.sample(key))));
+            return None;
+        };
+        Some(Found { value: number, place })
+    }
+
+    /// A duration in quotes.
+    pub(super) fn duration(&self, findings: &mut Findings, key: &str) -> Option<Found<Duration>> {
+        let value = self.spanned(key)?;
+        let Some(text) = value.get_ref().as_str() else {
+            self.wrong_type(findings, key, value, "a duration in quotes");
+            return None;
+        };
+        let place = self.source.place(value.span());
+        let sample = self.shape.sample(key);
+        Found { value: text, place }.check(findings, |text| duration(key, text, sample))
+    }
+
+    /// A list of texts. What is not text in it is written down and left out.
+    pub(super) fn texts(&self, findings: &mut Findings, key: &str) -> Option<Found<Vec<Found<&'t str>>>> {
+        let value = self.spanned(key)?;
+        let Some(items) = value.get_ref().as_array() else {
+            self.wrong_type(findings, key, value, "a list of texts");
+            return None;
+        };
+        let mut texts = Vec::new();
+        for item in items.iter() {
+            match item.get_ref().as_str() {
+                Some(text) => texts.push(Found { value: text, place: self.source.place(item.span()) }),
+                None => self.wrong_type(findings, key, item, "a list of texts in quotes"),
+            }
+        }
+        Some(Found { value: texts, place: self.source.place(value.span()) })
+    }
+
+    /// A table whose keys are `shape`'s.
+    pub(super) fn table(&self, findings: &mut Findings, key: &str, shape: &'static Shape) -> Option<Table<'t>> {
+        let value = self.spanned(key)?;
+        let DeValue::Table(map) = value.get_ref() else {
+            self.wrong_type(findings, key, value, "a table");
+            return None;
+        };
+        let table = Table { map, place: self.source.place(value.span()), source: self.source, shape };
+        table.refuse_unknown_keys(findings);
+        Some(table)
+    }
+
+    /// A list of tables whose keys are `shape`'s.
+    pub(super) fn tables(&self, findings: &mut Findings, key: &str, shape: &'static Shape) -> Vec<Table<'t>> {
+        let Some(value) = self.spanned(key) else { return Vec::new() };
+        let Some(items) = value.get_ref().as_array() else {
+            let place = self.source.place(value.span());
+            let what = format!("`{key}` must be a list of tables, not {}", kind_of(value.get_ref()));
+            findings.add(Problem::at(&place, what, format!("begin each with `{}`, in double brackets", shape.title)));
+            return Vec::new();
+        };
+        let mut tables = Vec::new();
+        for item in items.iter() {
+            match item.get_ref() {
+                DeValue::Table(map) => {
+                    let table = Table { map, place: self.source.place(item.span()), source: self.source, shape };
+                    table.refuse_unknown_keys(findings);
+                    tables.push(table);
+                }
+                other => {
+                    let place = self.source.place(item.span());
+                    let what = format!("`{key}` must be a list of tables, and this is {}", kind_of(other));
+                    let region = other.as_str().filter(|_| shape.has("region")).map(shown);
+                    let hint = match region {
+                        Some(region) => format!("write `{}` and below it `region = \"{region}\"`", shape.title),
+                        None => format!("begin each with `{}` and write its keys below", shape.title),
+                    };
+                    findings.add(Problem::at(&place, what, hint));
+                }
+            }
+        }
+        tables
+    }
+
+    /// A table with keys of the author's choice and texts as values.
+    pub(super) fn pairs(&self, findings: &mut Findings, key: &str) -> Vec<(Found<&'t str>, Found<&'t str>)> {
+        let Some(value) = self.spanned(key) else { return Vec::new() };
+        let DeValue::Table(map) = value.get_ref() else {
+            self.wrong_type(findings, key, value, "a table of texts");
+            return Vec::new();
+        };
+        let mut pairs = Vec::new();
+        for (name, value) in map.iter() {
+            let written: &'t str = name.get_ref();
+            let place = self.source.place(value.span());
+            let Some(text) = value.get_ref().as_str() else {
+                let what = format!(
+                    "the value of `{}` must be text in quotes, not {}",
+                    shown(written),
+                    kind_of(value.get_ref())
+                );
+                findings.add(Problem::at(&place, what, format!("write `\"{}\"`", shown(place.text()))));
+                continue;
+            };
+            let name = Found { value: written, place: self.source.place(name.span()) };
+            pairs.push((name, Found { value: text, place }));
+        }
+        pairs
+    }
+}
+
+/// A duration that is longer than nothing.
+fn duration(key: &str, text: &str, sample: &str) -> Result<Duration, Wrong> {
+    let example = || format!("write for example `{sample}`; units are w, d, h, m, s and ms, a day has 24 hours");
+    if text.len() > 100 {
+        return Err(Wrong::new(format!("`{key}` is too long for a duration"), example()));
+    }
+    match parse_duration(text) {
+        Some(duration) if duration.is_zero() => Err(Wrong::new(format!("`{key}` of zero means nothing"), example())),
+        Some(duration) if duration > LONGEST => {
+            Err(Wrong::new(format!("`{key}` is longer than a hundred years"), example()))
+        }
+        Some(duration) => Ok(duration),
+        None if text.trim().starts_with('-') => Err(Wrong::new(format!("`{key}` cannot be negative"), example())),
+        None if text.trim().parse::<u64>().is_ok() => {
+            let hint = format!("add a unit: `{key} = \"{}h\"`", text.trim());
+            Err(Wrong::new(format!("`{}` has no unit", shown(text)), hint))
+        }
+        None => Err(Wrong::new(format!("`{}` is not a duration of fixed length", shown(text)), example())),
+    }
+}
+
+/// The longest duration that can be meant.
+const LONGEST: Duration = Duration::from_secs(36_525 * 86_400);
+
+fn kind_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "`true` or `false`",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}

@@ -1,0 +1,310 @@
+//! From text to a tree, in spite of slips.
+//!
+//! A forgotten quote must not hide the ten other problems of a file. The TOML parser goes on after most errors by
+//! itself; after the three that make it lose its way (a line without `=`, a list or a header that is never closed) the
+//! bad lines are blanked out, keeping every position, and the text is read again. What was recovered from a damaged
+//! line is not checked further, and nothing is said to be missing from a damaged file.
+
+use super::problem::{Findings, Lines, Problem, Source};
+use super::wording::shown;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::sync::Arc;
+use toml::de::{DeTable, DeValue};
+
+/// How often bad lines are blanked out and the rest read again.
+const READINGS_MAX: usize = 8;
+/// How many of the parser's complaints are looked at.
+const SLIPS_MAX: usize = 1_000;
+
+/// A file whose slips are written down.
+pub(super) struct Document {
+    /// What places point into.
+    pub source: Arc<Source>,
+    /// The text with its worst lines blanked out, every position kept.
+    repaired: String,
+}
+
+impl Document {
+    /// What could be read of it.
+    pub(super) fn tree(&self) -> DeTable<'_> {
+        DeTable::parse_recoverable(&self.repaired).0.into_inner()
+    }
+}
+
+/// One complaint of the parser, in our words.
+struct Slip {
+    span: Range<usize>,
+    what: String,
+    hint: String,
+    /// Whether what was recovered there means nothing.
+    damages: bool,
+}
+
+/// What to blank out before reading again, and why.
+struct Repair {
+    lines: Range<usize>,
+    slip: Slip,
+}
+
+/// Reads `text`, writing down every slip.
+pub(super) fn read(name: &str, text: &str, findings: &mut Findings) -> Document {
+    let lines = Lines::of(text);
+    let mut slips = Vec::new();
+    let mut damage = Vec::new();
+    let mut repaired = text.to_owned();
+    for reading in 1..=READINGS_MAX {
+        let (tree, errors) = DeTable::parse_recoverable(&repaired);
+        let errors: Vec<(&str, Range<usize>)> =
+            errors.iter().take(SLIPS_MAX).map(|error| (error.message(), error.span().unwrap_or(0..0))).collect();
+        let repairs = if reading < READINGS_MAX { repairs(&errors, text, &lines, tree.get_ref()) } else { Vec::new() };
+        if repairs.is_empty() {
+            slips.extend(errors.into_iter().map(|(message, span)| plain_slip(message, span, text, &lines)));
+            break;
+        }
+        for repair in repairs {
+            blank_out(&mut repaired, &repair.lines);
+            damage.push(repair.lines);
+            slips.push(repair.slip);
+        }
+    }
+    damage.extend(slips.iter().filter(|slip| slip.damages).map(|slip| lines.around(slip.span.start)));
+    let source = Source::new(name, text, merged(damage));
+    let mut complained = BTreeSet::new();
+    for slip in slips {
+        let place = source.place(slip.span);
+        if complained.insert(place.line()) {
+            findings.add_syntax(Problem::at(&place, slip.what, slip.hint));
+        }
+    }
+    Document { source, repaired }
+}
+
+/// What to blank out where the parser lost its way and swallowed what follows.
+fn repairs(errors: &[(&str, Range<usize>)], text: &str, lines: &Lines, tree: &DeTable<'_>) -> Vec<Repair> {
+    let mut repairs: Vec<Repair> = Vec::new();
+    let mut lists = 0;
+    for (message, span) in errors {
+        let repair = if message.starts_with("key with no value") {
+            stray_line(lines.around(span.start), text)
+        } else if message.starts_with("unexpected `=` in array") {
+            // The keys after an open list all look wrong, and only the first of them says where it should have ended.
+            lists += 1;
+            (lists == 1).then(|| open_list(span.start, text, lines, tree)).flatten()
+        } else if OPEN_TABLE.iter().any(|start| message.starts_with(start)) {
+            lists += 1;
+            (lists == 1).then(|| open_table(span.start, text, lines, tree)).flatten()
+        } else if message.starts_with("unclosed array table") || message.starts_with("unclosed table") {
+            open_header(lines.around(span.start.saturating_sub(1)), text)
+        } else {
+            None
+        };
+        repairs.extend(repair);
+    }
+    repairs
+}
+
+fn stray_line(line: Range<usize>, text: &str) -> Option<Repair> {
+    let written = text.get(line.clone())?;
+    let code = written.trim();
+    let start = line.start + (written.len() - written.trim_start().len());
+    let slip = Slip {
+        span: start..start + code.len(),
+        what: format!("`{}` is no `key = value`", shown(code)),
+        hint: hint_for_stray_line(code),
+        damages: true,
+    };
+    Some(Repair { lines: line, slip })
+}
+
+fn open_list(at: usize, text: &str, lines: &Lines, tree: &DeTable<'_>) -> Option<Repair> {
+    let open = innermost(tree, at, |value| value.is_array())?;
+    let (start, end) = (lines.around(open).start, lines.around(at).start);
+    // A header in between was taken for a list in the list.
+    let below = lines.around(open).end;
+    let header = text.get(below..end)?.match_indices("\n").map(|(at, _)| below + at + 1).find(|at| {
+        let line = text.get(lines.around(*at)).unwrap_or_default().trim_start();
+        line.starts_with('[') && line.trim_start_matches('[').starts_with(|c: char| c.is_ascii_alphabetic())
+    });
+    let end = header.unwrap_or(end);
+    let slip = Slip {
+        span: open..open + 1,
+        what: "this list is not closed".to_owned(),
+        hint: "end it with `]` before the next key".to_owned(),
+        damages: true,
+    };
+    (start < end).then_some(Repair { lines: start..end, slip })
+}
+
+/// What the parser says when it takes the lines after a `{` that is never closed for its keys.
+const OPEN_TABLE: [&str; 4] = [
+    "missing key for inline table element",
+    "missing comma between key-value pairs",
+    "extra assignment between key-value pairs",
+    "unclosed inline table",
+];
+
+fn open_table(at: usize, text: &str, lines: &Lines, tree: &DeTable<'_>) -> Option<Repair> {
+    let open = innermost(tree, at, |value| value.is_table())?;
+    let line = lines.around(open);
+    let after = text.get(open..line.end)?.strip_prefix('{')?.trim();
+    // With keys on the lines below, the table is written over several lines, and it is a comma that is missing.
+    let is_one_liner = !after.is_empty() && !after.starts_with('#');
+    let slip = Slip {
+        span: open..open + 1,
+        what: "this table is not closed".to_owned(),
+        hint: "end it with `}` on the same line".to_owned(),
+        damages: true,
+    };
+    (is_one_liner && line.end < at).then_some(Repair { lines: line, slip })
+}
+
+fn open_header(line: Range<usize>, text: &str) -> Option<Repair> {
+    let written = text.get(line.clone())?;
+    let header = written.trim();
+    let start = line.start + (written.len() - written.trim_start().len());
+    let name = header.trim_matches(|c: char| c == '[' || c == ']' || c.is_whitespace());
+    let whole = if header.starts_with("[[") { format!("[[{}]]", shown(name)) } else { format!("[{}]", shown(name)) };
+    // Its keys would fall to the header before it.
+    let end = text.get(line.end..)?.find("\n[").map_or(text.len(), |at| line.end + at);
+    let slip = Slip {
+        span: start..start + header.len(),
+        what: "this header is not closed".to_owned(),
+        hint: format!("write `{whole}`"),
+        damages: true,
+    };
+    Some(Repair { lines: line.start..end, slip })
+}
+
+fn hint_for_stray_line(code: &str) -> String {
+    if code.starts_with("//") || code.starts_with(';') || code.starts_with("--") {
+        "a comment begins with `#`".to_owned()
+    } else if let Some((key, value)) = code.split_once(':').filter(|(key, _)| is_bare(key.trim())) {
+        format!("write `{} = {}`", key.trim(), shown(&as_value(value.trim())))
+    } else if let Some((key, value)) = code.split_once(char::is_whitespace).filter(|(key, _)| is_bare(key)) {
+        format!("write `{key} = {}`", shown(&as_value(value.trim())))
+    } else {
+        "write `key = value`, one on a line, with text in quotes; a comment begins with `#`".to_owned()
+    }
+}
+
+fn is_bare(key: &str) -> bool {
+    !key.is_empty() && key.len() <= 40 && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+/// `value` with quotes around it, unless it is something that has none.
+fn as_value(value: &str) -> String {
+    let plain = value == "true" || value == "false" || value.parse::<i64>().is_ok();
+    if plain || value.starts_with(['"', '\'', '[', '{']) { value.to_owned() } else { format!("\"{value}\"") }
+}
+
+fn plain_slip(message: &str, span: Range<usize>, text: &str, lines: &Lines) -> Slip {
+    let written = text.get(span.clone()).unwrap_or_default();
+    let slip = |what: String, hint: &str| Slip { span: span.clone(), what, hint: hint.to_owned(), damages: true };
+    if message == "duplicate key" {
+        let line = text.get(lines.around(span.start)).unwrap_or_default().trim();
+        let hint = if line.starts_with('[') {
+            "keep one header, and put all its keys below it; `[[…]]` and `[…]` cannot be mixed"
+        } else {
+            "keep one of them"
+        };
+        return Slip { damages: false, ..slip(format!("`{}` is written twice", shown(written)), hint) };
+    }
+    if message.starts_with("string values must be quoted") || message.starts_with("invalid boolean") {
+        return unquoted(span, written);
+    }
+    if message.starts_with("invalid basic string") || message.starts_with("invalid literal string") {
+        return slip("this text is not closed".to_owned(), "end it with the quote it begins with, on the same line");
+    }
+    if message.starts_with("missing escaped value") {
+        return slip(
+            "a backslash begins an escape, and this is none".to_owned(),
+            "write it twice, `\\\\`, or put the text in single quotes",
+        );
+    }
+    if message.starts_with("missing comma") {
+        return slip("a comma is missing here".to_owned(), "put `,` between the items");
+    }
+    if message.starts_with("extra comma") {
+        return slip("there is a comma too many".to_owned(), "take it out");
+    }
+    if message.starts_with("unclosed array") {
+        return slip("a list is not closed".to_owned(), "end it with `]`");
+    }
+    if message.starts_with("unclosed inline table") {
+        return slip("a table is not closed".to_owned(), "end it with `}`");
+    }
+    if message.starts_with("unexpected key or value") {
+        return slip("there is more on this line than one value".to_owned(), "write one `key = value` on a line");
+    }
+    if message.starts_with("unexpected leading zero") {
+        return slip("a number does not begin with 0".to_owned(), "leave the leading zeros out");
+    }
+    if text.trim_start().starts_with('{') {
+        return slip(
+            "this looks like JSON".to_owned(),
+            "the policy is TOML: begin with `[[policy]]`, then `key = value`",
+        );
+    }
+    let what = message.split(", expected").next().unwrap_or(message);
+    slip(format!("not TOML: {}", shown(what)), "write `key = value`, one on a line, with text in quotes")
+}
+
+fn unquoted(span: Range<usize>, written: &str) -> Slip {
+    let code = written.trim();
+    let (what, hint) = if code.is_empty() {
+        ("there is no value after the `=`".to_owned(), "write a value, or leave the key out".to_owned())
+    } else if ["true", "yes", "on"].iter().any(|word| code.eq_ignore_ascii_case(word)) {
+        (format!("`{code}` is not a TOML value"), "write `true`".to_owned())
+    } else if ["false", "no", "off"].iter().any(|word| code.eq_ignore_ascii_case(word)) {
+        (format!("`{code}` is not a TOML value"), "write `false`".to_owned())
+    } else if code.starts_with(['“', '”', '„', '‘', '’', '«']) {
+        let text = code.trim_matches(['“', '”', '„', '‘', '’', '«', '»']);
+        (
+            format!("`{}` is in typographic quotes", shown(code)),
+            format!("write it in straight ones: `\"{}\"`", shown(text)),
+        )
+    } else {
+        let text = code.trim_matches(['"', '\'']);
+        (format!("`{}` is text without quotes", shown(code)), format!("write `\"{}\"`", shown(text)))
+    };
+    Slip { span, what, hint, damages: true }
+}
+
+/// Where the innermost value around `at` of the `wanted` kind begins.
+fn innermost(tree: &DeTable<'_>, at: usize, wanted: fn(&DeValue<'_>) -> bool) -> Option<usize> {
+    let mut found = None;
+    let mut ahead: Vec<_> = tree.iter().map(|(_, value)| value).collect();
+    while let Some(value) = ahead.pop() {
+        let span = value.span();
+        if wanted(value.get_ref()) && span.start <= at && at <= span.end {
+            found = found.max(Some(span.start));
+        }
+        match value.get_ref() {
+            DeValue::Array(items) => ahead.extend(items.iter()),
+            DeValue::Table(table) => ahead.extend(table.iter().map(|(_, value)| value)),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Overwrites everything but line ends with spaces, so that what follows stays where it was.
+fn blank_out(text: &mut String, range: &Range<usize>) {
+    let Some(part) = text.get(range.clone()) else { return };
+    let blank: String = part.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
+    text.replace_range(range.clone(), &blank);
+}
+
+/// Sorted and without overlaps, so that looking a place up stays cheap.
+fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    ranges.sort_by_key(|range| (range.start, range.end));
+    let mut out: Vec<Range<usize>> = Vec::new();
+    for range in ranges {
+        match out.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => out.push(range),
+        }
+    }
+    out
+}

@@ -1,0 +1,129 @@
+//! How messages quote what a person wrote.
+//!
+//! Messages repeat text from the file, which may be long, hold control characters, or be nearly but not quite a known
+//! word. Here it is cut to size, and the known word that was probably meant is found.
+
+use std::time::Duration;
+
+/// What is wrong with a value and what to write instead; the place is added by who reads the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    /// What is wrong.
+    pub what: String,
+    /// What to write instead.
+    pub hint: String,
+}
+
+impl Wrong {
+    /// Both sentences.
+    pub(super) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { what: what.into(), hint: hint.into() }
+    }
+}
+
+/// The longest quotation.
+const SHOWN_MAX_CHARS: usize = 60;
+
+/// Text from the file as it goes into a message: on one line, and not longer than a person reads.
+pub(super) fn shown(text: &str) -> String {
+    let mut quoted: String =
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_MAX_CHARS + 1).collect();
+    if quoted.chars().count() > SHOWN_MAX_CHARS {
+        quoted.pop();
+        quoted.push('…');
+    }
+    quoted
+}
+
+/// The word among `known` that `written` was probably meant to be.
+pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let written = plain_letters(written);
+    let length = written.len();
+    if length == 0 || length > 64 {
+        return None;
+    }
+    let allowed = (length / 3).clamp(1, 3);
+    known
+        .into_iter()
+        .map(|word| (distance(&written, &plain_letters(word)), word))
+        .filter(|(distance, word)| *distance <= allowed && *distance < word.chars().count())
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}
+
+/// Lower case, with `-` and spaces as `_`: differences that are slips of style.
+fn plain_letters(word: &str) -> Vec<char> {
+    word.chars().take(80).map(|c| if c == '-' || c == ' ' { '_' } else { c.to_ascii_lowercase() }).collect()
+}
+
+/// How many letters must be added, dropped, changed, or swapped with their neighbour.
+fn distance(a: &[char], b: &[char]) -> usize {
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let mut best = (above[j] + usize::from(x != y)).min(above[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                best = best.min(before[j - 1] + 1);
+            }
+            row.push(best);
+        }
+        before = std::mem::replace(&mut above, row);
+    }
+    above[b.len()]
+}
+
+/// Words joined as in a sentence: `` `a`, `b` and `c` ``.
+pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        Some((last, _)) => last.clone(),
+        None => String::new(),
+    }
+}
+
+/// A duration to the second as the file writes it, in hours rather than days up to a week: `26h`, `2h 30m`, `14d`.
+pub(super) fn exact(duration: Duration) -> String {
+    let total = duration.as_secs();
+    let millis = duration.subsec_millis();
+    if total >= 7 * 86_400 && total.is_multiple_of(86_400) && millis == 0 {
+        return format!("{}d", total / 86_400);
+    }
+    let parts = [(total / 3600, "h"), (total / 60 % 60, "m"), (total % 60, "s"), (u64::from(millis), "ms")];
+    let words: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    if words.is_empty() { "0s".to_owned() } else { words.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_recognised_and_strangers_are_not() {
+        let known = ["schedule", "timezone", "file_systems", "rpo"];
+        assert_eq!(nearest("shedule", known), Some("schedule"));
+        assert_eq!(nearest("scheduel", known), Some("schedule"));
+        assert_eq!(nearest("File-Systems", known), Some("file_systems"));
+        assert_eq!(nearest("rto", known), Some("rpo"));
+        assert_eq!(nearest("banana", known), None);
+        assert_eq!(nearest("", known), None);
+        assert_eq!(nearest(&"x".repeat(1_000_000), known), None);
+    }
+
+    #[test]
+    fn durations_are_written_as_they_could_be_typed() {
+        assert_eq!(exact(Duration::from_secs(26 * 3600)), "26h");
+        assert_eq!(exact(Duration::from_secs(9000)), "2h 30m");
+        assert_eq!(exact(Duration::from_secs(14 * 86_400)), "14d");
+        assert_eq!(exact(Duration::ZERO), "0s");
+        assert_eq!(exact(Duration::from_millis(250)), "250ms");
+    }
+
+    #[test]
+    fn quotations_are_short_and_on_one_line() {
+        assert_eq!(shown("a\nb"), "a b");
+        assert_eq!(shown(&"é".repeat(100)).chars().count(), 61);
+    }
+}
