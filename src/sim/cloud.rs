@@ -1,0 +1,379 @@
+//! FSx in many accounts and Regions, as a pure model.
+//!
+//! **The problem.** Whoever schedules backups and copies must survive an FSx that forgets, lags, throttles and fails; no
+//! account of AWS does so on command, and none in virtual time. **The promise.** What happens here follows from the seed,
+//! the calls and the times given with them: no clock, no threads, no randomness of the machine, no order by hash. Time comes in as
+//! `now_ms` with every call; whatever fell due since the call before happens first, each at its own instant.
+//!
+//! It speaks the JSON of the AWS API. The facts that it keeps to are numbered in the project's notes on FSx, table (b).
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Index, IndexMut};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+mod backups;
+mod books;
+mod clockwork;
+mod copies;
+mod deletion;
+mod describe;
+mod error;
+mod fleet;
+mod keys;
+mod listing;
+mod model;
+mod others;
+mod regions;
+mod render;
+mod seeding;
+mod serving;
+mod settings;
+mod shapes;
+mod tags;
+mod tokens;
+mod validate;
+
+pub use books::{BackupFacts, Books, CallCount, LaneFacts};
+pub use error::ApiError;
+pub use keys::KeyState;
+pub use model::{
+    Backup, BackupIx, BackupType, FileSystem, FileSystemType, Lane, LaneUse, Lifecycle, PlaceIx,
+    Principal, Tags, Volume,
+};
+pub use seeding::{FileSystemSeed, VolumeSeed};
+pub use serving::{Lost, Served};
+pub use settings::{BeingCopied, DeletedToken, RefusalCode, Settings};
+
+use super::faults::{Asked, Dice, Faults, Odds};
+use super::rng::Rng;
+use clockwork::Event;
+use tokens::Tokens;
+
+/// All that one account has in one Region.
+#[derive(Debug)]
+struct Place {
+    account: String,
+    region: String,
+    file_systems: BTreeMap<String, Arc<FileSystem>>,
+    volumes: BTreeMap<String, Arc<Volume>>,
+    svms: BTreeMap<String, fleet::Svm>,
+    /// Those not deleted.
+    backups: BTreeMap<String, BackupIx>,
+    /// What counts towards the quota of user-initiated backups.
+    quota_used: BTreeMap<FileSystemType, u32>,
+    resources: BTreeMap<String, Resource>,
+    calls: BTreeMap<(&'static str, Cow<'static, str>), u64>,
+}
+
+/// What the backups of one file system or ONTAP volume share in one Region.
+#[derive(Debug, Default)]
+struct Resource {
+    running: Option<BackupIx>,
+    /// Good backups made here, by the moment whose data they hold.
+    backups: BTreeSet<(i64, BackupIx)>,
+    /// Good copies here, by key.
+    copies: BTreeMap<String, Chain>,
+}
+
+/// Copies of one resource under one key: each needs only what the one before lacks.
+#[derive(Debug, Default)]
+struct Chain {
+    good: BTreeSet<(i64, BackupIx)>,
+    newest: Option<BackupIx>,
+}
+
+/// Every backup ever made. An index is handed out when a backup is pushed and none is ever taken away, so it stays good.
+#[derive(Debug, Default)]
+struct Arena(Vec<Backup>);
+
+impl Index<BackupIx> for Arena {
+    type Output = Backup;
+
+    fn index(&self, at: BackupIx) -> &Backup {
+        &self.0[at.0]
+    }
+}
+
+impl IndexMut<BackupIx> for Arena {
+    fn index_mut(&mut self, at: BackupIx) -> &mut Backup {
+        &mut self.0[at.0]
+    }
+}
+
+/// The places, which likewise are only ever added to.
+#[derive(Debug, Default)]
+struct Places(Vec<Place>);
+
+impl Index<PlaceIx> for Places {
+    type Output = Place;
+
+    fn index(&self, at: PlaceIx) -> &Place {
+        &self.0[at.0]
+    }
+}
+
+impl IndexMut<PlaceIx> for Places {
+    fn index_mut(&mut self, at: PlaceIx) -> &mut Place {
+        &mut self.0[at.0]
+    }
+}
+
+/// One request that has been read and validated.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    now_ms: i64,
+    place: PlaceIx,
+    operation: &'static str,
+    body: &'a Value,
+}
+
+/// The simulated FSx of all accounts and Regions.
+#[derive(Debug)]
+pub struct Cloud {
+    settings: Settings,
+    faults: Faults,
+    faults_since_ms: Option<i64>,
+    dice: Dice,
+    speed: f64,
+    now_ms: i64,
+    next_seq: u64,
+    places: Places,
+    place_at: BTreeMap<String, BTreeMap<String, PlaceIx>>,
+    backups: Arena,
+    due: BTreeMap<(i64, u64), Event>,
+    lanes: BTreeMap<Lane, LaneUse>,
+    /// ONTAP copies in flight by account.
+    ontap_copies: BTreeMap<String, u32>,
+    keys: BTreeMap<String, KeyState>,
+    tokens: Tokens,
+    ids: Rng,
+    outcomes: Rng,
+    orders: Rng,
+    strangers: Rng,
+}
+
+impl Cloud {
+    /// An empty cloud in which all that chance decides follows from `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            settings: Settings::default(),
+            faults: Faults::default(),
+            faults_since_ms: None,
+            dice: Dice::new(seed),
+            speed: 1.0,
+            now_ms: i64::MIN,
+            next_seq: 0,
+            places: Places::default(),
+            place_at: BTreeMap::new(),
+            backups: Arena::default(),
+            due: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            ontap_copies: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            tokens: Tokens::default(),
+            ids: Rng::new(seed, "ids"),
+            outcomes: Rng::new(seed, "outcomes"),
+            orders: Rng::new(seed, "orders"),
+            strangers: Rng::new(seed, "strangers"),
+        }
+    }
+
+    /// Divides every duration of FSx's own work by `speed` (and the delete delay and the list lag with them). The clock
+    /// stays the caller's. What is not above 0 counts as 1.
+    #[must_use]
+    pub fn with_speed(mut self, speed: f64) -> Self {
+        self.speed = if speed.is_finite() && speed > 0.0 {
+            speed
+        } else {
+            1.0
+        };
+        self
+    }
+
+    /// The same cloud with other settings.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// How it behaves now.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Changes how it behaves from now on; what is under way goes on as it began.
+    pub const fn settings_mut(&mut self) -> &mut Settings {
+        &mut self.settings
+    }
+
+    /// What goes wrong in it now.
+    #[must_use]
+    pub const fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Replaces all that goes wrong. The faults' timetable begins at `now_ms`, or at the first call if none is known.
+    pub fn set_faults(&mut self, faults: Faults, now_ms: Option<i64>) {
+        if let Some(settings) = &faults.cloud {
+            self.settings = settings.clone();
+        }
+        self.faults = faults;
+        self.faults_since_ms = now_ms;
+        self.dice.refill();
+        if let Some(now_ms) = now_ms {
+            let now_ms = self.advance(now_ms);
+            self.call_strangers(now_ms);
+        }
+    }
+
+    /// Does one operation of the FSx API at `now_ms` (epoch ms), with no fault in between.
+    ///
+    /// A time before that of an earlier call counts as that earlier one.
+    ///
+    /// # Errors
+    /// Whatever FSx would refuse, in its words.
+    pub fn call(
+        &mut self,
+        now_ms: i64,
+        account: &str,
+        region: &str,
+        operation: &str,
+        body: &Value,
+    ) -> Result<Value, ApiError> {
+        let now_ms = self.advance(now_ms);
+        if regions::partition(region, &self.settings.further_regions).is_none() {
+            return Err(ApiError::at_the_door("UnrecognizedClientException"));
+        }
+        let place = self.place(account, region);
+        let known = shapes::OPERATIONS
+            .iter()
+            .find(|(name, _)| *name == operation);
+        let answer = match known {
+            None => Err(ApiError::client("UnknownOperationException", "")),
+            Some(_)
+                if self
+                    .settings
+                    .disabled_regions
+                    .iter()
+                    .any(|name| name == region) =>
+            {
+                Err(ApiError::at_the_door(&self.settings.disabled_region_code))
+            }
+            Some(&(operation, members)) => validate::check(body, members).and_then(|()| {
+                self.dispatch(&Call {
+                    now_ms,
+                    place,
+                    operation,
+                    body,
+                })
+            }),
+        };
+        let code = answer
+            .as_ref()
+            .err()
+            .map_or(Cow::Borrowed("OK"), |error| error.code.clone());
+        self.count(place, known.map_or("Unknown", |(name, _)| name), code);
+        answer
+    }
+
+    fn dispatch(&mut self, call: &Call<'_>) -> Result<Value, ApiError> {
+        match call.operation {
+            "CreateBackup" => self.once(call, Self::create_backup),
+            "CopyBackup" => self.once(call, Self::copy_backup),
+            "DeleteBackup" => self.once(call, Self::delete_backup),
+            "CreateFileSystem" => self.once(call, Self::create_file_system),
+            "CreateVolume" => self.once(call, Self::create_volume),
+            "CreateStorageVirtualMachine" => self.once(call, Self::create_svm),
+            "DeleteFileSystem" => self.once(call, Self::delete_file_system),
+            "DeleteVolume" => self.once(call, Self::delete_volume),
+            "DescribeBackups" => self.describe_backups(call),
+            "DescribeFileSystems" => self.describe_file_systems(call),
+            "DescribeVolumes" => self.describe_volumes(call),
+            "DescribeStorageVirtualMachines" => self.describe_svms(call),
+            "TagResource" => self.tag_resource(call),
+            "UntagResource" => self.untag_resource(call),
+            "ListTagsForResource" => self.list_tags(call),
+            _ => Err(ApiError::client("UnknownOperationException", "")),
+        }
+    }
+
+    fn place(&mut self, account: &str, region: &str) -> PlaceIx {
+        if let Some(at) = self
+            .place_at
+            .get(account)
+            .and_then(|regions| regions.get(region))
+        {
+            return *at;
+        }
+        let at = PlaceIx(self.places.0.len());
+        self.places.0.push(Place {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            file_systems: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            svms: BTreeMap::new(),
+            backups: BTreeMap::new(),
+            quota_used: BTreeMap::new(),
+            resources: BTreeMap::new(),
+            calls: BTreeMap::new(),
+        });
+        self.place_at
+            .entry(account.to_owned())
+            .or_default()
+            .insert(region.to_owned(), at);
+        if self.now_ms > i64::MIN {
+            self.schedule(self.now_ms, Event::Strangers(at));
+        }
+        at
+    }
+
+    fn count(&mut self, place: PlaceIx, operation: &'static str, code: Cow<'static, str>) {
+        *self.places[place]
+            .calls
+            .entry((operation, code))
+            .or_default() += 1;
+    }
+
+    /// What is to go wrong with an operation at this place and time.
+    fn odds(&self, place: PlaceIx, operation: &str, now_ms: i64) -> Odds {
+        let place = &self.places[place];
+        self.faults.odds(&Asked {
+            account: &place.account,
+            region: &place.region,
+            operation,
+            age_ms: self.faults_age_ms(now_ms),
+        })
+    }
+
+    /// How long the faults have been in force, ms.
+    fn faults_age_ms(&self, now_ms: i64) -> i64 {
+        self.faults_since_ms
+            .map_or(0, |since_ms| now_ms.saturating_sub(since_ms))
+    }
+
+    /// A duration of FSx's own work as the caller's clock shows it, ms.
+    fn span_ms(&self, seconds: f64) -> i64 {
+        (seconds * 1_000.0 / self.speed).round().max(0.0) as i64
+    }
+
+    fn next_seq(&mut self) -> u64 {
+        self.next_seq += 1;
+        self.next_seq
+    }
+}
+
+/// A moment as the API shows it: epoch seconds with milliseconds.
+fn timestamp(ms: i64) -> Value {
+    json!(ms as f64 / 1_000.0)
+}
+
+/// A text member of a request that has been validated.
+fn text<'a>(body: &'a Value, member: &str) -> Option<&'a str> {
+    body.get(member).and_then(Value::as_str)
+}

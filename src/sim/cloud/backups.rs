@@ -1,0 +1,475 @@
+//! Backups: asked for, made, failed (facts 7–14).
+
+use std::sync::Arc;
+
+use super::clockwork::Event;
+use super::tokens::Made;
+use super::{
+    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystem, FileSystemType, Lifecycle,
+    PlaceIx, Principal, Tags, Volume, tags, text,
+};
+
+/// What FSx itself says of a backup that went wrong (facts, section 1.1).
+pub(super) const BACKUP_FAILED: &str = "Backup failed. Please delete the backup and try again.";
+const DAY_MS: f64 = 86_400_000.0;
+
+/// A backup to be begun.
+pub(super) struct Order {
+    pub place: PlaceIx,
+    pub file_system: Arc<FileSystem>,
+    pub volume: Option<Arc<Volume>>,
+    pub kind: BackupType,
+    pub by: Principal,
+    pub tags: Tags,
+    pub last_of_its_kind: bool,
+}
+
+/// How some work will go.
+pub(super) struct Outlook {
+    pub ends_ms: i64,
+    pub will_fail: Option<String>,
+}
+
+/// What a piece of work takes.
+pub(super) struct Work {
+    pub floor_seconds: f64,
+    pub bytes: u64,
+    pub bytes_per_second: f64,
+}
+
+impl Cloud {
+    pub(super) fn create_backup(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
+        let (file_system, volume) = self.backup_target(call)?;
+        self.check_can_be_backed_up(&file_system, volume.as_deref())?;
+        let resource = volume
+            .as_ref()
+            .map_or(file_system.id.as_str(), |volume| volume.id.as_str());
+        if self.running_backup(call.place, resource).is_some() {
+            return Err(ApiError::client(
+                "BackupInProgress",
+                "Another backup is already under way. Wait for completion before initiating additional backups of this file system.",
+            ));
+        }
+        self.check_backup_quota(call.place, file_system.kind)?;
+        let tags = match tags::given(call.body, "Tags")? {
+            Some(tags) => {
+                self.check_tags(&tags, tags.len())?;
+                tags
+            }
+            None => inherited_tags(&file_system, volume.as_deref()),
+        };
+        let order = Order {
+            place: call.place,
+            file_system,
+            volume,
+            kind: BackupType::UserInitiated,
+            by: Principal::Caller,
+            tags,
+            last_of_its_kind: false,
+        };
+        Ok(Made::Backup(self.start_backup(order, call.now_ms)))
+    }
+
+    fn backup_target(
+        &self,
+        call: &Call<'_>,
+    ) -> Result<(Arc<FileSystem>, Option<Arc<Volume>>), ApiError> {
+        let place = &self.places[call.place];
+        match (text(call.body, "FileSystemId"), text(call.body, "VolumeId")) {
+            (Some(id), None) => {
+                let file_system = place
+                    .file_systems
+                    .get(id)
+                    .ok_or_else(|| ApiError::no_file_system(id))?;
+                if file_system.kind == FileSystemType::Ontap {
+                    return Err(ApiError::unsupported(
+                        "ONTAP file system backup is unsupported.",
+                    ));
+                }
+                Ok((Arc::clone(file_system), None))
+            }
+            (None, Some(id)) => {
+                let volume = place
+                    .volumes
+                    .get(id)
+                    .ok_or_else(|| ApiError::no_volume(id))?;
+                if volume.kind != FileSystemType::Ontap {
+                    return Err(ApiError::bad_request(format!(
+                        "Volume with type {} is not backupable.",
+                        volume.kind.as_str()
+                    )));
+                }
+                let owner = &volume.file_system_id;
+                let file_system = place
+                    .file_systems
+                    .get(owner)
+                    .ok_or_else(|| ApiError::no_file_system(owner))?;
+                Ok((Arc::clone(file_system), Some(Arc::clone(volume))))
+            }
+            _ => Err(ApiError::bad_request(
+                "Exactly one of FileSystemId and VolumeId must be specified.",
+            )),
+        }
+    }
+
+    fn check_can_be_backed_up(
+        &self,
+        file_system: &FileSystem,
+        volume: Option<&Volume>,
+    ) -> Result<(), ApiError> {
+        let while_in = |id: &str, lifecycle: &str, more: &str| {
+            Err(ApiError::bad_request(format!(
+                "Cannot take backup while {id} is in {lifecycle}{more}"
+            )))
+        };
+        match file_system.lifecycle {
+            "AVAILABLE" | "UPDATING" | "MISCONFIGURED" => {}
+            "FAILED" => {
+                return while_in(
+                    &file_system.id,
+                    "FAILED",
+                    " and the file system storage is unhealthy",
+                );
+            }
+            other => return while_in(&file_system.id, other, ""),
+        }
+        if let Some(volume) = volume {
+            if volume.ontap_type != "RW" {
+                return Err(ApiError::bad_request(format!(
+                    "Volume with type {} is not backupable.",
+                    volume.ontap_type
+                )));
+            }
+            if !matches!(volume.lifecycle, "CREATED" | "AVAILABLE" | "MISCONFIGURED") {
+                return while_in(&volume.id, volume.lifecycle, "");
+            }
+        }
+        if file_system.kind == FileSystemType::Lustre
+            && (file_system.linked || file_system.deployment_type.starts_with("SCRATCH"))
+        {
+            let why = if file_system.linked {
+                "linked to a data repository"
+            } else {
+                "of a scratch deployment type"
+            };
+            return self
+                .settings
+                .lustre_refusal
+                .refuse("TOTAL_USER_INITIATED_BACKUPS", || {
+                    format!(
+                        "Backups are not supported for file system {} because it is {why}.",
+                        file_system.id
+                    )
+                });
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_backup_quota(
+        &self,
+        place: PlaceIx,
+        kind: FileSystemType,
+    ) -> Result<(), ApiError> {
+        let quota = match kind {
+            FileSystemType::Windows => self.settings.windows_backups,
+            FileSystemType::Lustre => self.settings.lustre_backups,
+            FileSystemType::OpenZfs => self.settings.openzfs_backups,
+            FileSystemType::Ontap => self.settings.ontap_backups,
+        };
+        if self.places[place]
+            .quota_used
+            .get(&kind)
+            .copied()
+            .unwrap_or(0)
+            < quota
+        {
+            return Ok(());
+        }
+        Err(ApiError::limit(
+            "TOTAL_USER_INITIATED_BACKUPS",
+            format!("You have reached the limit of {quota} user-initiated backups in this Region."),
+        ))
+    }
+
+    pub(super) fn running_backup(&self, place: PlaceIx, resource: &str) -> Option<BackupIx> {
+        self.places[place]
+            .resources
+            .get(resource)
+            .and_then(|resource| resource.running)
+    }
+
+    pub(super) fn start_backup(&mut self, order: Order, now_ms: i64) -> BackupIx {
+        let Order {
+            place,
+            file_system,
+            volume,
+            kind,
+            by,
+            tags,
+            last_of_its_kind,
+        } = order;
+        let resource = volume
+            .as_ref()
+            .map_or(&file_system.id, |volume| &volume.id)
+            .clone();
+        let (used, daily_change) = match &volume {
+            Some(volume) => (volume.used_bytes, volume.daily_change_bytes),
+            None => (file_system.used_bytes, file_system.daily_change_bytes),
+        };
+        let pending_ms = match file_system.kind {
+            FileSystemType::Lustre => self.span_ms(self.settings.lustre_pending_seconds),
+            _ => 0,
+        };
+        let begins_ms = self.begins_ms(&file_system, now_ms) + pending_ms;
+        let last = self.places[place]
+            .resources
+            .get(&resource)
+            .and_then(|known| known.backups.last().copied());
+        let moved_bytes = last.map_or(used, |(taken_ms, _)| {
+            self.changed_bytes(daily_change, taken_ms, begins_ms)
+                .min(used)
+        });
+        let work = Work {
+            floor_seconds: self.settings.backup_floor_seconds,
+            bytes: moved_bytes,
+            bytes_per_second: self.settings.backup_bytes_per_second,
+        };
+        let doomed = volume.as_ref().is_some_and(|volume| volume.backups_fail)
+            || file_system.lifecycle == "MISCONFIGURED";
+        let outlook = self.backup_outlook(place, &work, doomed, begins_ms, now_ms);
+        let id = format!("backup-{}", self.ids.hex17());
+        let region = self.places[place].region.clone();
+        let at = self.push(Backup {
+            id,
+            account: self.places[place].account.clone(),
+            region,
+            lifecycle: if pending_ms > 0 {
+                Lifecycle::Pending
+            } else {
+                Lifecycle::Creating
+            },
+            kind,
+            by,
+            created_ms: now_ms,
+            taken_ms: begins_ms,
+            kms_key: file_system.kms_key.clone(),
+            tags,
+            source_id: None,
+            source_region: None,
+            failure: None,
+            size_bytes: used,
+            moved_bytes,
+            full: last.is_none(),
+            begins_ms,
+            ends_ms: outlook.ends_ms,
+            ended_ms: None,
+            deleted_ms: None,
+            place,
+            source: None,
+            will_fail: outlook.will_fail,
+            last_of_its_kind,
+            visible_ms: now_ms,
+            copies_from_it: 0,
+            copied_ms: i64::MIN,
+            restoring: None,
+            file_system,
+            volume,
+        });
+        self.places[place]
+            .resources
+            .entry(resource)
+            .or_default()
+            .running = Some(at);
+        self.schedule_steps(at, pending_ms > 0);
+        at
+    }
+
+    fn schedule_steps(&mut self, at: BackupIx, pending: bool) {
+        let Backup {
+            begins_ms, ends_ms, ..
+        } = self.backups[at];
+        if pending {
+            self.schedule(begins_ms, Event::Begins(at));
+        }
+        if self.backups[at].file_system.kind == FileSystemType::Lustre && ends_ms < i64::MAX {
+            self.schedule(begins_ms + (ends_ms - begins_ms) / 2, Event::Transfers(at));
+        }
+        self.schedule(ends_ms, Event::Ends(at));
+    }
+
+    fn backup_outlook(
+        &mut self,
+        place: PlaceIx,
+        work: &Work,
+        doomed: bool,
+        begins_ms: i64,
+        now_ms: i64,
+    ) -> Outlook {
+        let odds = self.odds(place, "CreateBackup", now_ms);
+        let fails = self.outcomes.percent(odds.fail_backup_percent) || doomed;
+        let stuck = self.outcomes.percent(odds.stuck_backup_percent);
+        self.outlook(
+            work,
+            odds.slow_factor,
+            fails.then_some(BACKUP_FAILED),
+            stuck.then_some(odds.stuck_hours),
+            begins_ms,
+        )
+    }
+
+    /// How work that begins at `begins_ms` goes: `fails` says with what words it fails, `stuck_hours` how long it hangs (0: for ever).
+    pub(super) fn outlook(
+        &mut self,
+        work: &Work,
+        slow_factor: f64,
+        fails: Option<&str>,
+        stuck_hours: Option<f64>,
+        begins_ms: i64,
+    ) -> Outlook {
+        let jitter = 1.0
+            + (self.outcomes.unit() * 2.0 - 1.0) * self.settings.duration_jitter_percent / 100.0;
+        if let Some(hours) = stuck_hours {
+            let ends_ms = if hours > 0.0 {
+                begins_ms + self.span_ms(hours * 3_600.0)
+            } else {
+                i64::MAX
+            };
+            return Outlook {
+                ends_ms,
+                will_fail: Some("The operation timed out.".into()),
+            };
+        }
+        let seconds = if fails.is_some() {
+            self.settings.failure_seconds
+        } else {
+            work.floor_seconds + work.bytes as f64 / work.bytes_per_second.max(1.0)
+        };
+        let ends_ms = begins_ms + self.span_ms(seconds * jitter * slow_factor).max(1);
+        Outlook {
+            ends_ms,
+            will_fail: fails.map(str::to_owned),
+        }
+    }
+
+    /// What changes between two moments at so many bytes a day of FSx's own time.
+    pub(super) fn changed_bytes(&self, daily: u64, from_ms: i64, to_ms: i64) -> u64 {
+        let days = (to_ms.abs_diff(from_ms) as f64) * self.speed / DAY_MS;
+        (daily as f64 * days) as u64
+    }
+
+    pub(super) fn push(&mut self, mut backup: Backup) -> BackupIx {
+        let at = BackupIx(self.backups.0.len());
+        let odds = self.odds(backup.place, "DescribeBackups", backup.created_ms);
+        let lag_seconds = self.settings.list_lag_seconds.max(odds.list_lag_seconds);
+        backup.visible_ms = backup.created_ms + self.span_ms(lag_seconds);
+        let place = &mut self.places[backup.place];
+        place.backups.insert(backup.id.clone(), at);
+        if backup.kind != BackupType::Automatic {
+            *place.quota_used.entry(backup.file_system.kind).or_default() += 1;
+        }
+        self.backups.0.push(backup);
+        at
+    }
+
+    pub(super) fn end_backup(&mut self, at: BackupIx, at_ms: i64) {
+        let backup = &mut self.backups[at];
+        backup.ended_ms = Some(at_ms);
+        backup.failure = backup.will_fail.take();
+        let good = backup.failure.is_none();
+        backup.lifecycle = if good {
+            Lifecycle::Available
+        } else {
+            Lifecycle::Failed
+        };
+        let (place, taken_ms, kind) = (backup.place, backup.taken_ms, backup.kind);
+        let retention_days = backup.file_system.automatic_backup_retention_days;
+        let known = self.places[place]
+            .resources
+            .entry(self.backups[at].resource().to_owned())
+            .or_default();
+        known.running = None;
+        if good {
+            known.backups.insert((taken_ms, at));
+        } else {
+            self.release_quota_of_failed(at);
+        }
+        if kind == BackupType::Automatic {
+            let keep_ms = i64::from(retention_days) * DAY_MS as i64;
+            self.schedule(taken_ms + keep_ms, Event::Expires(at));
+        }
+        if self.backups[at].last_of_its_kind {
+            self.final_backup_ended(at, at_ms);
+        }
+    }
+
+    /// FAILED backups leave the quota at once if they do not count (a knob).
+    pub(super) fn release_quota_of_failed(&mut self, at: BackupIx) {
+        if !self.settings.failed_count_to_quota {
+            self.release_quota(at);
+        }
+    }
+
+    pub(super) fn release_quota(&mut self, at: BackupIx) {
+        let Backup {
+            place,
+            kind,
+            ref file_system,
+            ..
+        } = self.backups[at];
+        if kind != BackupType::Automatic
+            && let Some(used) = self.places[place].quota_used.get_mut(&file_system.kind)
+        {
+            *used = used.saturating_sub(1);
+        }
+    }
+
+    pub(super) fn take_automatic_backups(
+        &mut self,
+        place: PlaceIx,
+        file_system: &Arc<FileSystem>,
+        at_ms: i64,
+    ) {
+        if !matches!(file_system.lifecycle, "AVAILABLE" | "UPDATING") {
+            return;
+        }
+        let targets: Vec<Option<Arc<Volume>>> = match file_system.kind {
+            FileSystemType::Ontap => self.places[place]
+                .volumes
+                .values()
+                .filter(|v| {
+                    v.file_system_id == file_system.id
+                        && v.ontap_type == "RW"
+                        && v.lifecycle == "CREATED"
+                })
+                .map(|volume| Some(Arc::clone(volume)))
+                .collect(),
+            _ => vec![None],
+        };
+        for volume in targets {
+            let resource = volume.as_ref().map_or(&file_system.id, |volume| &volume.id);
+            if self.running_backup(place, resource).is_some() {
+                continue;
+            }
+            let tags = inherited_tags(file_system, volume.as_deref());
+            let order = Order {
+                place,
+                file_system: Arc::clone(file_system),
+                volume,
+                kind: BackupType::Automatic,
+                by: Principal::Service,
+                tags,
+                last_of_its_kind: false,
+            };
+            self.start_backup(order, at_ms);
+        }
+    }
+}
+
+/// The tags that a backup gets if none were given with the request (fact 12).
+fn inherited_tags(file_system: &FileSystem, volume: Option<&Volume>) -> Tags {
+    let (copies, tags) = match volume {
+        Some(volume) => (volume.copy_tags_to_backups, &volume.tags),
+        None => (file_system.copy_tags_to_backups, &file_system.tags),
+    };
+    if copies { tags.clone() } else { Tags::new() }
+}

@@ -1,0 +1,361 @@
+//! Copies: the lanes that they share, full or incremental, and how they end (facts 15–23).
+
+use super::backups::Work;
+use super::clockwork::Event;
+use super::tokens::Made;
+use super::{
+    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystemType, Lane, Lifecycle, PlaceIx,
+    Principal, Tags, regions, tags, text,
+};
+
+const IN_PROGRESS: &str = "TOTAL_IN_PROGRESS_COPY_BACKUPS";
+
+impl Cloud {
+    pub(super) fn copy_backup(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
+        let source = self.copy_source(call)?;
+        self.check_can_be_copied(call, source)?;
+        let kms_key = self.copy_key(call, source)?;
+        let tags = self.copy_tags(call, source)?;
+        let (lane, kind) = {
+            let backup = &self.backups[source];
+            let here = &self.places[call.place];
+            let volume = backup.volume.as_ref();
+            let ontap = volume.map(|volume| (volume.id.clone(), kms_key.clone()));
+            let lane = Lane {
+                account: here.account.clone(),
+                region: here.region.clone(),
+                ontap,
+            };
+            (lane, backup.file_system.kind)
+        };
+        self.check_slot(&lane)?;
+        self.check_backup_quota(call.place, kind)?;
+        Ok(Made::Backup(self.start_copy(
+            call.place,
+            source,
+            kms_key,
+            tags,
+            Principal::Caller,
+            call.now_ms,
+        )))
+    }
+
+    fn copy_source(&self, call: &Call<'_>) -> Result<BackupIx, ApiError> {
+        let here = &self.places[call.place];
+        let region = text(call.body, "SourceRegion").unwrap_or(&here.region);
+        let partition = |name: &str| regions::partition(name, &self.settings.further_regions);
+        let disabled = self
+            .settings
+            .disabled_regions
+            .iter()
+            .any(|name| name == region);
+        if partition(region).is_none() || partition(region) != partition(&here.region) || disabled {
+            return Err(ApiError::client(
+                "InvalidRegion",
+                format!(
+                    "The source Region '{region}' is not valid or is in a different partition."
+                ),
+            ));
+        }
+        let barred = |name: &str| {
+            self.settings
+                .regions_without_copies
+                .iter()
+                .any(|other| other == name)
+        };
+        if region != here.region && (barred(region) || barred(&here.region)) {
+            return Err(ApiError::unsupported(format!(
+                "Cross-Region backup copies are not supported from {region} to {}.",
+                here.region
+            )));
+        }
+        let id = text(call.body, "SourceBackupId").unwrap_or_default();
+        self.place_at
+            .get(&here.account)
+            .and_then(|places| places.get(region))
+            .and_then(|place| self.places[*place].backups.get(id))
+            .copied()
+            .ok_or_else(|| ApiError::no_backup(id))
+    }
+
+    fn check_can_be_copied(&self, call: &Call<'_>, source: BackupIx) -> Result<(), ApiError> {
+        let backup = &self.backups[source];
+        if backup.lifecycle != Lifecycle::Available {
+            return Err(ApiError::client(
+                "SourceBackupUnavailable",
+                format!(
+                    "Backup '{}' is not available: its lifecycle is {}.",
+                    backup.id,
+                    backup.lifecycle.as_str()
+                ),
+            )
+            .with("BackupId", backup.id.clone()));
+        }
+        let by_type = match backup.kind {
+            BackupType::UserInitiated => None,
+            BackupType::Automatic => Some(self.settings.automatic_copy),
+            BackupType::AwsBackup => Some(self.settings.aws_backup_copy),
+        };
+        if let Some(refusal) = by_type {
+            refusal.refuse(IN_PROGRESS, || {
+                format!("Backups of type {} cannot be copied.", backup.kind.as_str())
+            })?;
+        }
+        if backup.file_system.storage_type == "INTELLIGENT_TIERING" {
+            self.settings.intelligent_tiering_copy.refuse(IN_PROGRESS, || {
+                "Backups of file systems using the Intelligent-Tiering storage class do not support backup copies.".into()
+            })?;
+        }
+        if backup
+            .volume
+            .as_ref()
+            .is_some_and(|volume| volume.style == "FLEXGROUP")
+        {
+            let words = || "Copying backups of FlexGroup volumes is not supported.".into();
+            self.settings.flexgroup_copy.refuse(IN_PROGRESS, words)?;
+        }
+        let region = &self.places[call.place].region;
+        if backup.file_system.kind == FileSystemType::Windows
+            && backup.file_system.deployment_type.starts_with("MULTI_AZ")
+            && self.settings.regions_without_multi_az.contains(region)
+        {
+            return Err(ApiError::client(
+                "IncompatibleRegionForMultiAZ",
+                format!(
+                    "Amazon FSx does not support Multi-AZ file systems in {region}, so the copied backup could not be restored."
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The key of the copy, after a look at both ends (fact 19).
+    fn copy_key(&self, call: &Call<'_>, source: BackupIx) -> Result<String, ApiError> {
+        let backup = &self.backups[source];
+        if !self.key_usable(backup.place, &backup.kms_key, call.now_ms) {
+            return Err(ApiError::client(
+                "InvalidSourceKmsKey",
+                format!(
+                    "The KMS key {} of the source backup is not valid.",
+                    backup.kms_key
+                ),
+            ));
+        }
+        let Some(asked) = text(call.body, "KmsKeyId") else {
+            return Ok(self.default_key(call.place));
+        };
+        self.key_arn(call.place, asked)
+            .filter(|arn| self.key_usable(call.place, arn, call.now_ms))
+            .ok_or_else(|| {
+                ApiError::client(
+                    "InvalidDestinationKmsKey",
+                    format!("The KMS key {asked} of the destination backup is not valid."),
+                )
+            })
+    }
+
+    /// The source's tags if asked for, under those of the request (fact 21: the sum counts, not the union).
+    fn copy_tags(&self, call: &Call<'_>, source: BackupIx) -> Result<Tags, ApiError> {
+        let new = tags::given(call.body, "Tags")?.unwrap_or_default();
+        let copies = call
+            .body
+            .get("CopyTags")
+            .and_then(serde_json::Value::as_bool)
+            .unwrap_or(false);
+        let mut merged = if copies {
+            self.backups[source].tags.clone()
+        } else {
+            Tags::new()
+        };
+        self.check_tags(&new, merged.len() + new.len())?;
+        merged.extend(new);
+        Ok(merged)
+    }
+
+    /// Refuses if the lane that the copy would use is full, and notes the refusal.
+    fn check_slot(&mut self, lane: &Lane) -> Result<(), ApiError> {
+        let limit = match lane.ontap {
+            Some(_) => self.settings.ontap_copies_in_flight,
+            None => self.settings.copies_in_flight,
+        };
+        let ontap_total = self.ontap_copies.get(&lane.account).copied().unwrap_or(0);
+        let used = self.lanes.entry(lane.clone()).or_default();
+        let crowded = lane.ontap.is_some() && ontap_total >= self.settings.ontap_copies_per_account;
+        if used.in_flight < limit && !crowded {
+            return Ok(());
+        }
+        used.refused += 1;
+        Err(ApiError::limit(
+            IN_PROGRESS,
+            format!(
+                "You have reached the limit of {limit} backup copies in progress to this Region."
+            ),
+        ))
+    }
+
+    /// Whether one more copy fits into a lane.
+    pub(super) fn slot_free(&self, lane: &Lane) -> bool {
+        let in_flight = self.lanes.get(lane).map_or(0, |used| used.in_flight);
+        in_flight < self.settings.copies_in_flight
+    }
+
+    pub(super) fn start_copy(
+        &mut self,
+        place: PlaceIx,
+        source: BackupIx,
+        kms_key: String,
+        tags: Tags,
+        by: Principal,
+        now_ms: i64,
+    ) -> BackupIx {
+        let original = self.backups[source].clone();
+        let (moved_bytes, full) = self.bytes_to_copy(place, &original, &kms_key);
+        let work = Work {
+            floor_seconds: self.settings.copy_floor_seconds,
+            bytes: moved_bytes,
+            bytes_per_second: self.settings.copy_bytes_per_second,
+        };
+        let odds = self.odds(place, "CopyBackup", now_ms);
+        let fails = self.outcomes.percent(odds.fail_copy_percent);
+        let stuck = self.outcomes.percent(odds.stuck_copy_percent);
+        let failure =
+            fails.then_some("Backup copy failed. Please delete the backup and try again.");
+        let outlook = self.outlook(
+            &work,
+            odds.slow_factor,
+            failure,
+            stuck.then_some(odds.stuck_hours),
+            now_ms,
+        );
+        let id = format!("backup-{}", self.ids.hex17());
+        let at = self.push(Backup {
+            id,
+            region: self.places[place].region.clone(),
+            lifecycle: Lifecycle::Copying,
+            kind: BackupType::UserInitiated,
+            by,
+            created_ms: now_ms,
+            kms_key,
+            tags,
+            source_id: Some(original.id),
+            source_region: Some(original.region),
+            failure: None,
+            moved_bytes,
+            full,
+            begins_ms: now_ms,
+            ends_ms: outlook.ends_ms,
+            ended_ms: None,
+            deleted_ms: None,
+            place,
+            source: Some(source),
+            will_fail: outlook.will_fail,
+            last_of_its_kind: false,
+            visible_ms: now_ms,
+            copies_from_it: 0,
+            copied_ms: i64::MIN,
+            restoring: None,
+            account: original.account,
+            taken_ms: original.taken_ms,
+            file_system: original.file_system,
+            volume: original.volume,
+            size_bytes: original.size_bytes,
+        });
+        self.backups[source].copies_from_it += 1;
+        self.take_slot(at);
+        self.schedule(outlook.ends_ms, Event::Ends(at));
+        at
+    }
+
+    fn take_slot(&mut self, at: BackupIx) {
+        let lane = self.backups[at].lane();
+        if lane.ontap.is_some() {
+            *self.ontap_copies.entry(lane.account.clone()).or_default() += 1;
+        }
+        let used = self.lanes.entry(lane).or_default();
+        used.in_flight += 1;
+        used.peak = used.peak.max(used.in_flight);
+    }
+
+    /// Gives back the slot of a copy that ended or was deleted, and lets its source go (after a delay).
+    pub(super) fn release_slot(&mut self, at: BackupIx, now_ms: i64) {
+        let lane = self.backups[at].lane();
+        if lane.ontap.is_some()
+            && let Some(total) = self.ontap_copies.get_mut(&lane.account)
+        {
+            *total = total.saturating_sub(1);
+        }
+        if let Some(used) = self.lanes.get_mut(&lane) {
+            used.in_flight = used.in_flight.saturating_sub(1);
+        }
+        if let Some(source) = self.backups[at].source {
+            let source = &mut self.backups[source];
+            source.copies_from_it = source.copies_from_it.saturating_sub(1);
+            source.copied_ms = source.copied_ms.max(now_ms);
+        }
+    }
+
+    /// How much a copy moves, and whether that is all there is (fact 20).
+    fn bytes_to_copy(&self, place: PlaceIx, source: &Backup, kms_key: &str) -> (u64, bool) {
+        let known = self.places[place].resources.get(source.resource());
+        let Some(chain) = known.and_then(|known| known.copies.get(kms_key)) else {
+            return (source.size_bytes, true);
+        };
+        let newest_gone = || {
+            chain
+                .newest
+                .is_some_and(|at| self.backups[at].lifecycle == Lifecycle::Deleted)
+        };
+        if self.settings.full_after_newest_deleted && newest_gone() {
+            return (source.size_bytes, true);
+        }
+        let older = chain
+            .good
+            .range(..=(source.taken_ms, BackupIx(usize::MAX)))
+            .next_back();
+        let Some((base_ms, _)) = older.or_else(|| chain.good.first()) else {
+            return (source.size_bytes, true);
+        };
+        let daily = source
+            .volume
+            .as_ref()
+            .map_or(source.file_system.daily_change_bytes, |v| {
+                v.daily_change_bytes
+            });
+        (
+            self.changed_bytes(daily, *base_ms, source.taken_ms)
+                .min(source.size_bytes),
+            false,
+        )
+    }
+
+    pub(super) fn end_copy(&mut self, at: BackupIx, at_ms: i64) {
+        let backup = &self.backups[at];
+        let source_key = backup.source.map(|source| &self.backups[source]);
+        let keys_good = self.key_usable(backup.place, &backup.kms_key, at_ms)
+            && source_key
+                .is_none_or(|source| self.key_usable(source.place, &source.kms_key, at_ms));
+        let lost = (!keys_good)
+            .then(|| "Amazon FSx could not access the KMS key of the backup.".to_owned());
+        let backup = &mut self.backups[at];
+        backup.ended_ms = Some(at_ms);
+        backup.failure = backup.will_fail.take().or(lost);
+        let good = backup.failure.is_none();
+        backup.lifecycle = if good {
+            Lifecycle::Available
+        } else {
+            Lifecycle::Failed
+        };
+        let (place, taken_ms) = (backup.place, backup.taken_ms);
+        let (resource, key) = (backup.resource().to_owned(), backup.kms_key.clone());
+        self.release_slot(at, at_ms);
+        if good {
+            let known = self.places[place].resources.entry(resource).or_default();
+            let chain = known.copies.entry(key).or_default();
+            chain.good.insert((taken_ms, at));
+            chain.newest = Some(at);
+        } else {
+            self.release_quota_of_failed(at);
+        }
+        self.expire_strangers(at, at_ms);
+    }
+}

@@ -1,0 +1,367 @@
+//! Deleting backups, volumes and file systems (facts 25–27).
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::backups::Order;
+use super::clockwork::Event;
+use super::tokens::Made;
+use super::{
+    ApiError, BackupIx, BackupType, BeingCopied, Call, Cloud, FileSystem, FileSystemType,
+    Lifecycle, PlaceIx, Principal, Tags, Volume, tags, text,
+};
+
+impl Cloud {
+    pub(super) fn delete_backup(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
+        let id = text(call.body, "BackupId").unwrap_or_default();
+        let at = *self.places[call.place]
+            .backups
+            .get(id)
+            .ok_or_else(|| ApiError::no_backup(id))?;
+        self.check_can_be_deleted(at, call.now_ms)?;
+        self.remove_backup(at, call.now_ms);
+        Ok(Made::Answer(
+            json!({ "BackupId": id, "Lifecycle": "DELETED" }),
+        ))
+    }
+
+    fn check_can_be_deleted(&mut self, at: BackupIx, now_ms: i64) -> Result<(), ApiError> {
+        let delay_ms = self.span_ms(self.settings.delete_delay_seconds);
+        let backup = &self.backups[at];
+        let in_progress = match backup.lifecycle {
+            Lifecycle::Copying => !self.settings.delete_while_copying,
+            other => other.in_flight(),
+        };
+        if in_progress {
+            return Err(ApiError::client(
+                "BackupInProgress",
+                format!(
+                    "Backup '{}' is {}, can't be deleted.",
+                    backup.id,
+                    backup.lifecycle.as_str()
+                ),
+            ));
+        }
+        if backup.kind == BackupType::AwsBackup {
+            self.settings
+                .aws_backup_deletion
+                .refuse("TOTAL_USER_INITIATED_BACKUPS", || {
+                    format!(
+                        "Backup '{}' was created by AWS Backup and can only be deleted there.",
+                        backup.id
+                    )
+                })?;
+        }
+        if let Some((file_system, until_ms)) = &backup.restoring
+            && now_ms < *until_ms
+        {
+            return Err(ApiError::client(
+                "BackupRestoring",
+                format!(
+                    "Backup '{}' is being used to restore {file_system}, can't be deleted.",
+                    backup.id
+                ),
+            )
+            .with("FileSystemId", file_system.clone()));
+        }
+        if backup.copies_from_it > 0 || now_ms < backup.copied_ms.saturating_add(delay_ms) {
+            return Err(self.being_copied(at));
+        }
+        Ok(())
+    }
+
+    fn being_copied(&mut self, at: BackupIx) -> ApiError {
+        let coin = self.orders.percent(50.0);
+        let backup = &self.backups[at];
+        let modelled = match self.settings.being_copied {
+            BeingCopied::Modelled => true,
+            BeingCopied::BadRequest => false,
+            BeingCopied::ByType => backup.file_system.kind != FileSystemType::Ontap,
+            BeingCopied::Either => coin,
+        };
+        let message = format!("Backup {} is being copied, can't be deleted", backup.id);
+        if modelled {
+            ApiError::client("BackupBeingCopied", message).with("BackupId", backup.id.clone())
+        } else {
+            ApiError::bad_request(message)
+        }
+    }
+
+    /// Takes a backup away, whoever asked for it.
+    pub(super) fn remove_backup(&mut self, at: BackupIx, now_ms: i64) {
+        let backup = &self.backups[at];
+        if backup.lifecycle == Lifecycle::Deleted {
+            return;
+        }
+        let (place, before, failed) = (
+            backup.place,
+            backup.lifecycle,
+            backup.lifecycle == Lifecycle::Failed,
+        );
+        if backup.is_copy() && before == Lifecycle::Copying {
+            self.release_slot(at, now_ms);
+        }
+        if !failed || self.settings.failed_count_to_quota {
+            self.release_quota(at);
+        }
+        let backup = &mut self.backups[at];
+        backup.lifecycle = Lifecycle::Deleted;
+        backup.deleted_ms = Some(now_ms);
+        let backup = &self.backups[at];
+        let place = &mut self.places[place];
+        place.backups.remove(&backup.id);
+        if let Some(known) = place.resources.get_mut(backup.resource()) {
+            if known.running == Some(at) {
+                known.running = None;
+            }
+            known.backups.remove(&(backup.taken_ms, at));
+            if let Some(chain) = known.copies.get_mut(&backup.kms_key) {
+                chain.good.remove(&(backup.taken_ms, at));
+            }
+        }
+    }
+
+    /// A backup whose time is over goes, unless it is being copied: then a little later.
+    pub(super) fn expire(&mut self, at: BackupIx, at_ms: i64) {
+        if self.backups[at].copies_from_it > 0 {
+            self.schedule(at_ms + 3_600_000, Event::Expires(at));
+        } else {
+            self.remove_backup(at, at_ms);
+        }
+    }
+
+    pub(super) fn delete_file_system(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
+        let id = text(call.body, "FileSystemId").unwrap_or_default();
+        let place = call.place;
+        let file_system = Arc::clone(
+            self.places[place]
+                .file_systems
+                .get(id)
+                .ok_or_else(|| ApiError::no_file_system(id))?,
+        );
+        if file_system.lifecycle == "DELETING" {
+            return Ok(Made::Answer(
+                json!({ "FileSystemId": id, "Lifecycle": "DELETING" }),
+            ));
+        }
+        if self.user_backup_runs(place, id) {
+            return Err(ApiError::bad_request(
+                "Cannot delete file system while there is a user initiated backup in progress.",
+            ));
+        }
+        let configuration = call
+            .body
+            .get(file_system.kind.configuration())
+            .unwrap_or(&Value::Null);
+        self.check_has_no_volumes(place, &file_system, configuration)?;
+        // An ONTAP file system holds no data outside its volumes, whose deletion took their backups.
+        let skips = file_system.kind == FileSystemType::Ontap
+            || final_backup_skipped(configuration, file_system.kind);
+        let mut answer = Map::new();
+        answer.insert("FileSystemId".into(), id.into());
+        answer.insert("Lifecycle".into(), "DELETING".into());
+        if skips {
+            self.begin_deletion(place, id, call.now_ms);
+        } else {
+            self.check_backup_quota(place, file_system.kind)?;
+            let tags = tags::given(configuration, "FinalBackupTags")?.unwrap_or_default();
+            let member = match file_system.kind {
+                FileSystemType::Windows => "WindowsResponse",
+                FileSystemType::Lustre => "LustreResponse",
+                _ => "OpenZFSResponse",
+            };
+            let response = self.begin_final_backup(place, file_system, None, tags, call.now_ms);
+            self.mark(place, id, "DELETING", i64::MAX);
+            answer.insert(member.into(), response);
+        }
+        Ok(Made::Answer(Value::Object(answer)))
+    }
+
+    fn check_has_no_volumes(
+        &self,
+        place: PlaceIx,
+        file_system: &FileSystem,
+        configuration: &Value,
+    ) -> Result<(), ApiError> {
+        let root = file_system
+            .configuration
+            .get("RootVolumeId")
+            .and_then(Value::as_str);
+        let mut children = self.places[place].volumes.values().filter(|volume| {
+            volume.file_system_id == file_system.id && Some(volume.id.as_str()) != root
+        });
+        let takes_them = configuration
+            .get("Options")
+            .and_then(Value::as_array)
+            .is_some_and(|options| {
+                options
+                    .iter()
+                    .any(|option| option == "DELETE_CHILD_VOLUMES_AND_SNAPSHOTS")
+            });
+        if takes_them || children.next().is_none() {
+            return Ok(());
+        }
+        Err(ApiError::bad_request(format!(
+            "Cannot delete file system {} while it has volumes.",
+            file_system.id
+        )))
+    }
+
+    fn user_backup_runs(&self, place: PlaceIx, file_system: &str) -> bool {
+        self.places[place]
+            .resources
+            .values()
+            .filter_map(|known| known.running)
+            .any(|at| {
+                self.backups[at].file_system.id == file_system
+                    && self.backups[at].kind == BackupType::UserInitiated
+            })
+    }
+
+    fn begin_final_backup(
+        &mut self,
+        place: PlaceIx,
+        file_system: Arc<FileSystem>,
+        volume: Option<Arc<Volume>>,
+        tags: Tags,
+        now_ms: i64,
+    ) -> Value {
+        let shown = tags::render(&tags);
+        let at = self.start_backup(
+            Order {
+                place,
+                file_system,
+                volume,
+                kind: BackupType::UserInitiated,
+                by: Principal::Service,
+                tags,
+                last_of_its_kind: true,
+            },
+            now_ms,
+        );
+        json!({ "FinalBackupId": self.backups[at].id, "FinalBackupTags": shown })
+    }
+
+    /// A final backup ended: a good one lets the deletion go on, a failed one stops it (facts, section 7).
+    pub(super) fn final_backup_ended(&mut self, at: BackupIx, at_ms: i64) {
+        let backup = &self.backups[at];
+        let (place, good) = (backup.place, backup.lifecycle == Lifecycle::Available);
+        let file_system = backup.file_system.id.clone();
+        match backup.volume.as_ref().map(|volume| volume.id.clone()) {
+            Some(volume) if good => self.begin_volume_deletion(place, &volume, at_ms),
+            Some(volume) => {
+                if let Some(volume) = self.places[place].volumes.get_mut(&volume) {
+                    Arc::make_mut(volume).lifecycle = "CREATED";
+                }
+            }
+            None if good => self.begin_deletion(place, &file_system, at_ms),
+            None => self.mark(place, &file_system, "AVAILABLE", 0),
+        }
+    }
+
+    fn begin_deletion(&mut self, place: PlaceIx, id: &str, now_ms: i64) {
+        let until_ms = now_ms + self.span_ms(self.settings.deletion_seconds);
+        self.mark(place, id, "DELETING", until_ms);
+        self.schedule(until_ms, Event::FileSystemEnds(place, id.to_owned()));
+    }
+
+    fn begin_volume_deletion(&mut self, place: PlaceIx, id: &str, now_ms: i64) {
+        let until_ms = now_ms + self.span_ms(self.settings.deletion_seconds);
+        if let Some(volume) = self.places[place].volumes.get_mut(id) {
+            let volume = Arc::make_mut(volume);
+            volume.lifecycle = "DELETING";
+            volume.busy_until_ms = until_ms;
+        }
+        self.schedule(until_ms, Event::VolumeEnds(place, id.to_owned()));
+    }
+
+    pub(super) fn mark(
+        &mut self,
+        place: PlaceIx,
+        id: &str,
+        lifecycle: &'static str,
+        until_ms: i64,
+    ) {
+        if let Some(file_system) = self.places[place].file_systems.get_mut(id) {
+            let file_system = Arc::make_mut(file_system);
+            file_system.lifecycle = lifecycle;
+            file_system.busy_until_ms = until_ms;
+        }
+    }
+
+    pub(super) fn delete_volume(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
+        let id = text(call.body, "VolumeId").unwrap_or_default();
+        let place = call.place;
+        let volume = Arc::clone(
+            self.places[place]
+                .volumes
+                .get(id)
+                .ok_or_else(|| ApiError::no_volume(id))?,
+        );
+        if volume.lifecycle == "DELETING" {
+            return Ok(Made::Answer(
+                json!({ "VolumeId": id, "Lifecycle": "DELETING" }),
+            ));
+        }
+        if self.running_backup(place, id).is_some() {
+            return Err(ApiError::bad_request(format!(
+                "Cannot delete volume {id} while there is a backup in progress."
+            )));
+        }
+        let configuration = call.body.get("OntapConfiguration").unwrap_or(&Value::Null);
+        let skips = volume.ontap_type != "RW" || final_backup_skipped(configuration, volume.kind);
+        let owner = self.places[place]
+            .file_systems
+            .get(&volume.file_system_id)
+            .map(Arc::clone);
+        let mut answer = json!({ "VolumeId": id, "Lifecycle": "DELETING" });
+        match owner.filter(|_| volume.kind == FileSystemType::Ontap && !skips) {
+            None => self.begin_volume_deletion(place, id, call.now_ms),
+            Some(owner) => {
+                self.check_backup_quota(place, FileSystemType::Ontap)?;
+                let tags = tags::given(configuration, "FinalBackupTags")?.unwrap_or_default();
+                answer["OntapResponse"] =
+                    self.begin_final_backup(place, owner, Some(volume), tags, call.now_ms);
+                if let Some(volume) = self.places[place].volumes.get_mut(id) {
+                    Arc::make_mut(volume).lifecycle = "DELETING";
+                }
+            }
+        }
+        Ok(Made::Answer(answer))
+    }
+
+    /// Deletes the AUTOMATIC backups of a file system that are older than its retention allows, or all of them with 0 days.
+    pub(super) fn remove_automatic_backups(
+        &mut self,
+        place: PlaceIx,
+        file_system: &str,
+        days: u32,
+        now_ms: i64,
+    ) {
+        let oldest_ms = now_ms - i64::from(days) * 86_400_000;
+        let old: Vec<BackupIx> = self.places[place]
+            .backups
+            .values()
+            .copied()
+            .filter(|at| {
+                let backup = &self.backups[*at];
+                backup.kind == BackupType::Automatic
+                    && backup.file_system.id == file_system
+                    && (days == 0 || backup.taken_ms < oldest_ms)
+            })
+            .collect();
+        for at in old {
+            self.remove_backup(at, now_ms);
+        }
+    }
+}
+
+/// Whether a deletion takes no final backup: by default Lustre's does not, the others' do (facts, section 7).
+fn final_backup_skipped(configuration: &Value, kind: FileSystemType) -> bool {
+    let by_default = kind == FileSystemType::Lustre;
+    configuration
+        .get("SkipFinalBackup")
+        .and_then(Value::as_bool)
+        .unwrap_or(by_default)
+}

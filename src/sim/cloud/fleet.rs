@@ -1,0 +1,433 @@
+//! File systems, storage virtual machines and volumes: made by calls, changed by time (fact 28).
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::clockwork::Event;
+use super::tokens::Made;
+use super::{
+    ApiError, Call, Cloud, FileSystem, FileSystemType, PlaceIx, Tags, Volume, regions, tags, text,
+    timestamp,
+};
+
+const GIB: u64 = 1 << 30;
+
+/// A storage virtual machine: no more than ONTAP volumes need to have a parent.
+#[derive(Clone, Debug)]
+pub(super) struct Svm {
+    pub name: String,
+    pub file_system_id: String,
+    pub created_ms: i64,
+    pub tags: Tags,
+    pub seq: u64,
+}
+
+impl Cloud {
+    pub(super) fn create_file_system(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
+        let kind = match text(call.body, "FileSystemType") {
+            Some("WINDOWS") => FileSystemType::Windows,
+            Some("LUSTRE") => FileSystemType::Lustre,
+            Some("OPENZFS") => FileSystemType::OpenZfs,
+            _ => FileSystemType::Ontap,
+        };
+        let mut configuration = match call.body.get(kind.configuration()) {
+            Some(Value::Object(given)) => given.clone(),
+            _ if kind == FileSystemType::Lustre => Map::new(),
+            _ => {
+                return Err(ApiError::client(
+                    "MissingFileSystemConfiguration",
+                    format!(
+                        "A {} is required for file systems of type {}.",
+                        kind.configuration(),
+                        kind.as_str()
+                    ),
+                ));
+            }
+        };
+        let tags = tags::given(call.body, "Tags")?.unwrap_or_default();
+        self.check_tags(&tags, tags.len())?;
+        let kms_key = self.new_key(call, "KmsKeyId")?;
+        let capacity_gib = call
+            .body
+            .get("StorageCapacity")
+            .and_then(Value::as_u64)
+            .unwrap_or(0);
+        let linked =
+            configuration.contains_key("ImportPath") || configuration.contains_key("ExportPath");
+        complete(&mut configuration, kind);
+        let id = format!("fs-{}", self.ids.hex17());
+        let ready_ms = call.now_ms + self.span_ms(self.settings.file_system_seconds);
+        let used_bytes = share(capacity_gib * GIB, self.settings.used_percent);
+        let subnets = call.body.get("SubnetIds").and_then(Value::as_array);
+        let file_system = FileSystem {
+            account: self.places[call.place].account.clone(),
+            region: self.places[call.place].region.clone(),
+            kind,
+            lifecycle: "CREATING",
+            created_ms: call.now_ms,
+            capacity_gib,
+            storage_type: text(call.body, "StorageType").unwrap_or("SSD").to_owned(),
+            subnet_ids: subnets
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .map(str::to_owned)
+                .collect(),
+            kms_key,
+            tags,
+            deployment_type: member(&configuration, "DeploymentType")
+                .unwrap_or_default()
+                .to_owned(),
+            automatic_backup_retention_days: number(&configuration, "AutomaticBackupRetentionDays")
+                as u32,
+            automatic_backup_minute: member(&configuration, "DailyAutomaticBackupStartTime")
+                .map_or(0, minute),
+            maintenance_minute: member(&configuration, "WeeklyMaintenanceStartTime")
+                .map_or(0, minute_of_week),
+            copy_tags_to_backups: flag(&configuration, "CopyTagsToBackups"),
+            used_bytes,
+            daily_change_bytes: share(used_bytes, self.settings.daily_change_percent),
+            linked,
+            seq: self.next_seq(),
+            busy_until_ms: ready_ms,
+            configuration: Value::Object(configuration),
+            id: id.clone(),
+        };
+        self.add_file_system(call.place, file_system);
+        Ok(Made::FileSystem(id))
+    }
+
+    /// Puts a file system in its place, with the root volume that OpenZFS has, and makes its appointments.
+    pub(super) fn add_file_system(&mut self, place: PlaceIx, mut file_system: FileSystem) {
+        let (id, ready_ms) = (file_system.id.clone(), file_system.busy_until_ms);
+        if file_system.kind == FileSystemType::OpenZfs {
+            let mut root = self.blank_volume(place, &file_system, "fsx");
+            root.used_bytes = file_system.used_bytes;
+            root.busy_until_ms = ready_ms;
+            if file_system.lifecycle == "AVAILABLE" {
+                root.lifecycle = "AVAILABLE";
+            }
+            if let Value::Object(configuration) = &mut file_system.configuration {
+                configuration.insert("RootVolumeId".into(), root.id.as_str().into());
+            }
+            self.add_volume(place, root);
+        }
+        if file_system.lifecycle == "CREATING" {
+            self.schedule(ready_ms, Event::FileSystemEnds(place, id.clone()));
+        }
+        self.schedule_daily_window(place, &file_system, ready_ms.max(file_system.created_ms));
+        self.places[place]
+            .file_systems
+            .insert(id, Arc::new(file_system));
+    }
+
+    pub(super) fn blank_volume(
+        &mut self,
+        place: PlaceIx,
+        file_system: &FileSystem,
+        name: &str,
+    ) -> Volume {
+        let id = format!("fsvol-{}", self.ids.hex17());
+        let here = &self.places[place];
+        let arn = format!(
+            "{}:volume/{}/{id}",
+            arn_prefix(&here.account, &here.region),
+            file_system.id
+        );
+        Volume {
+            arn,
+            id,
+            file_system_id: file_system.id.clone(),
+            name: name.to_owned(),
+            kind: file_system.kind,
+            lifecycle: "CREATING",
+            created_ms: file_system.created_ms,
+            tags: Tags::new(),
+            ontap_type: String::new(),
+            style: String::new(),
+            svm_id: String::new(),
+            size_bytes: 0,
+            used_bytes: 0,
+            daily_change_bytes: 0,
+            copy_tags_to_backups: false,
+            backups_fail: false,
+            configuration: json!({}),
+            seq: self.next_seq(),
+            busy_until_ms: 0,
+        }
+    }
+
+    pub(super) fn add_volume(&mut self, place: PlaceIx, volume: Volume) {
+        if volume.lifecycle == "CREATING" {
+            self.schedule(
+                volume.busy_until_ms,
+                Event::VolumeEnds(place, volume.id.clone()),
+            );
+        }
+        self.places[place]
+            .volumes
+            .insert(volume.id.clone(), Arc::new(volume));
+    }
+
+    fn new_key(&self, call: &Call<'_>, member: &str) -> Result<String, ApiError> {
+        let Some(asked) = text(call.body, member) else {
+            return Ok(self.default_key(call.place));
+        };
+        self.key_arn(call.place, asked)
+            .filter(|arn| self.key_usable(call.place, arn, call.now_ms))
+            .ok_or_else(|| ApiError::bad_request(format!("The KMS key {asked} is not valid.")))
+    }
+
+    pub(super) fn create_svm(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
+        let owner = text(call.body, "FileSystemId").unwrap_or_default();
+        if !self.places[call.place].file_systems.contains_key(owner) {
+            return Err(ApiError::no_file_system(owner));
+        }
+        let id = format!("svm-{}", self.ids.hex17());
+        let svm = Svm {
+            name: text(call.body, "Name").unwrap_or_default().to_owned(),
+            file_system_id: owner.to_owned(),
+            created_ms: call.now_ms,
+            tags: tags::given(call.body, "Tags")?.unwrap_or_default(),
+            seq: self.next_seq(),
+        };
+        self.places[call.place].svms.insert(id.clone(), svm);
+        Ok(Made::Svm(id))
+    }
+
+    pub(super) fn create_volume(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
+        let ontap = text(call.body, "VolumeType") == Some("ONTAP");
+        let member_name = if ontap {
+            "OntapConfiguration"
+        } else {
+            "OpenZFSConfiguration"
+        };
+        let Some(configuration) = call.body.get(member_name).filter(|given| given.is_object())
+        else {
+            return Err(ApiError::client(
+                "MissingVolumeConfiguration",
+                format!("{member_name} is required."),
+            ));
+        };
+        let owner = if ontap {
+            self.owner_of_svm(
+                call.place,
+                text(configuration, "StorageVirtualMachineId").unwrap_or_default(),
+            )?
+        } else {
+            let parent = text(configuration, "ParentVolumeId").unwrap_or_default();
+            let parent = self.places[call.place]
+                .volumes
+                .get(parent)
+                .ok_or_else(|| ApiError::no_volume(parent))?;
+            parent.file_system_id.clone()
+        };
+        let file_system = self.places[call.place]
+            .file_systems
+            .get(&owner)
+            .map(Arc::clone);
+        let file_system = file_system.ok_or_else(|| ApiError::no_file_system(&owner))?;
+        let tags = tags::given(call.body, "Tags")?.unwrap_or_default();
+        self.check_tags(&tags, tags.len())?;
+        let size = |name: &str| configuration.get(name).and_then(Value::as_u64);
+        let size_bytes = size("SizeInBytes")
+            .or_else(|| size("SizeInMegabytes").map(|mebibytes| mebibytes << 20))
+            .unwrap_or(0);
+        let used_bytes = share(size_bytes, self.settings.used_percent);
+        let mut volume = self.blank_volume(
+            call.place,
+            &file_system,
+            text(call.body, "Name").unwrap_or_default(),
+        );
+        volume.created_ms = call.now_ms;
+        volume.tags = tags;
+        volume.size_bytes = size_bytes;
+        volume.used_bytes = used_bytes;
+        volume.daily_change_bytes = share(used_bytes, self.settings.daily_change_percent);
+        volume.busy_until_ms = call.now_ms + self.span_ms(self.settings.volume_seconds);
+        if ontap {
+            volume.ontap_type = text(configuration, "OntapVolumeType")
+                .unwrap_or("RW")
+                .to_owned();
+            volume.style = text(configuration, "VolumeStyle")
+                .unwrap_or("FLEXVOL")
+                .to_owned();
+            volume.svm_id = text(configuration, "StorageVirtualMachineId")
+                .unwrap_or_default()
+                .to_owned();
+            volume.copy_tags_to_backups = configuration
+                .get("CopyTagsToBackups")
+                .and_then(Value::as_bool)
+                .unwrap_or(false);
+        }
+        volume.configuration = configuration.clone();
+        let id = volume.id.clone();
+        self.add_volume(call.place, volume);
+        Ok(Made::Volume(id))
+    }
+
+    /// The file system of an SVM. One that was never made counts as belonging to the first ONTAP file system here, so
+    /// that a volume can be made without the ceremony.
+    fn owner_of_svm(&self, place: PlaceIx, svm: &str) -> Result<String, ApiError> {
+        let place = &self.places[place];
+        if let Some(known) = place.svms.get(svm) {
+            return Ok(known.file_system_id.clone());
+        }
+        let first = place
+            .file_systems
+            .values()
+            .find(|file_system| file_system.kind == FileSystemType::Ontap);
+        first
+            .map(|file_system| file_system.id.clone())
+            .ok_or_else(|| {
+                ApiError::client(
+                    "StorageVirtualMachineNotFound",
+                    format!("Storage virtual machine '{svm}' does not exist."),
+                )
+            })
+    }
+
+    pub(super) fn file_system_ends(&mut self, place: PlaceIx, id: &str, at_ms: i64) {
+        let Some(file_system) = self.places[place].file_systems.get(id) else {
+            return;
+        };
+        if file_system.busy_until_ms != at_ms {
+            return; // Something else began meanwhile, with an end of its own.
+        }
+        match file_system.lifecycle {
+            "CREATING" | "UPDATING" => self.mark(place, id, "AVAILABLE", 0),
+            "DELETING" => {
+                self.remove_automatic_backups(place, id, 0, at_ms);
+                let place = &mut self.places[place];
+                place.file_systems.remove(id);
+                place
+                    .volumes
+                    .retain(|_, volume| volume.file_system_id != id);
+                place.svms.retain(|_, svm| svm.file_system_id != id);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn volume_ends(&mut self, place: PlaceIx, id: &str, at_ms: i64) {
+        let Some(volume) = self.places[place].volumes.get_mut(id) else {
+            return;
+        };
+        if volume.busy_until_ms != at_ms {
+            return;
+        }
+        if volume.lifecycle == "DELETING" {
+            self.places[place].volumes.remove(id);
+        } else {
+            let rests = if volume.kind == FileSystemType::Ontap {
+                "CREATED"
+            } else {
+                "AVAILABLE"
+            };
+            Arc::make_mut(volume).lifecycle = rests;
+        }
+    }
+
+    pub(super) fn show_svm(&self, place: PlaceIx, id: &str) -> Result<Value, ApiError> {
+        let here = &self.places[place];
+        let svm = here.svms.get(id).ok_or_else(ApiError::internal)?;
+        Ok(json!({ "StorageVirtualMachine": render_svm(&here.account, &here.region, id, svm) }))
+    }
+}
+
+/// An SVM as the API shows it.
+pub(super) fn render_svm(account: &str, region: &str, id: &str, svm: &Svm) -> Value {
+    json!({
+        "StorageVirtualMachineId": id,
+        "FileSystemId": svm.file_system_id,
+        "Name": svm.name,
+        "Lifecycle": "CREATED",
+        "CreationTime": timestamp(svm.created_ms),
+        "ResourceARN": format!("{}:storage-virtual-machine/{}/{id}", arn_prefix(account, region), svm.file_system_id),
+        "Subtype": "DEFAULT",
+        "Tags": tags::render(&svm.tags),
+    })
+}
+
+/// `arn:<partition>:fsx:<region>:<account>`
+pub(super) fn arn_prefix(account: &str, region: &str) -> String {
+    format!(
+        "arn:{}:fsx:{region}:{account}",
+        regions::arn_partition(region)
+    )
+}
+
+/// Fills in what FSx would choose itself.
+fn complete(configuration: &mut Map<String, Value>, kind: FileSystemType) {
+    let mut default = |name: &str, value: Value| {
+        configuration.entry(name.to_owned()).or_insert(value);
+    };
+    let (deployment_type, retention_days) = match kind {
+        FileSystemType::Windows => ("SINGLE_AZ_1", 30),
+        FileSystemType::Lustre => ("SCRATCH_1", 0),
+        FileSystemType::OpenZfs => ("SINGLE_AZ_1", 30),
+        FileSystemType::Ontap => ("MULTI_AZ_1", 30),
+    };
+    default("DeploymentType", deployment_type.into());
+    default("AutomaticBackupRetentionDays", retention_days.into());
+    default("WeeklyMaintenanceStartTime", "7:06:00".into());
+    default("DailyAutomaticBackupStartTime", "05:00".into());
+    if kind != FileSystemType::Ontap {
+        default("CopyTagsToBackups", false.into());
+    }
+    for secret in [
+        "FsxAdminPassword",
+        "ImportPath",
+        "ExportPath",
+        "ImportedFileChunkSize",
+        "AutoImportPolicy",
+    ] {
+        configuration.remove(secret);
+    }
+    if let Some(Value::Object(directory)) =
+        configuration.get_mut("SelfManagedActiveDirectoryConfiguration")
+    {
+        directory.remove("Password");
+    }
+    if let Some(Value::Array(aliases)) = configuration.get_mut("Aliases") {
+        for alias in aliases {
+            *alias = json!({ "Name": alias.clone(), "Lifecycle": "AVAILABLE" });
+        }
+    }
+}
+
+pub(super) fn share(of: u64, percent: f64) -> u64 {
+    (of as f64 * percent / 100.0) as u64
+}
+
+fn member<'a>(configuration: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    configuration.get(name).and_then(Value::as_str)
+}
+
+fn number(configuration: &Map<String, Value>, name: &str) -> u64 {
+    configuration.get(name).and_then(Value::as_u64).unwrap_or(0)
+}
+
+fn flag(configuration: &Map<String, Value>, name: &str) -> bool {
+    configuration
+        .get(name)
+        .and_then(Value::as_bool)
+        .unwrap_or(false)
+}
+
+/// `HH:MM` as a minute of the day; validated before.
+pub(super) fn minute(time: &str) -> u32 {
+    let digits: String = time.chars().filter(char::is_ascii_digit).collect();
+    digits
+        .parse::<u32>()
+        .map_or(0, |time| time / 100 * 60 + time % 100)
+}
+
+/// `d:HH:MM`, day 1 being Monday, as a minute of the week; validated before.
+pub(super) fn minute_of_week(time: &str) -> u32 {
+    let (day, time) = time.split_once(':').unwrap_or(("1", "00:00"));
+    day.parse::<u32>()
+        .map_or(0, |day| day.saturating_sub(1) * 1_440)
+        + minute(time)
+}

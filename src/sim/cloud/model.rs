@@ -1,0 +1,335 @@
+//! The nouns of the model: file systems, volumes, backups, and the lanes that copies share.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Tags by key, so that they come out in one order.
+pub type Tags = BTreeMap<String, String>;
+
+/// The kinds of file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum FileSystemType {
+    /// FSx for Windows File Server
+    Windows,
+    /// FSx for Lustre
+    Lustre,
+    /// FSx for OpenZFS
+    OpenZfs,
+    /// FSx for NetApp ONTAP
+    Ontap,
+}
+
+impl FileSystemType {
+    /// The name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Windows => "WINDOWS",
+            Self::Lustre => "LUSTRE",
+            Self::OpenZfs => "OPENZFS",
+            Self::Ontap => "ONTAP",
+        }
+    }
+
+    /// The member of requests and answers that holds what only this type has.
+    pub(crate) const fn configuration(self) -> &'static str {
+        match self {
+            Self::Windows => "WindowsConfiguration",
+            Self::Lustre => "LustreConfiguration",
+            Self::OpenZfs => "OpenZFSConfiguration",
+            Self::Ontap => "OntapConfiguration",
+        }
+    }
+}
+
+/// Lifecycle of a backup (facts, section 2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Lifecycle {
+    /// Lustre: asked for, not begun
+    Pending,
+    /// Being made
+    Creating,
+    /// Lustre: being moved to its place of rest
+    Transferring,
+    /// A copy being made
+    Copying,
+    /// Good
+    Available,
+    /// Ended badly; stays until deleted
+    Failed,
+    /// Gone: seen only in the answer to DeleteBackup, and in the books
+    Deleted,
+}
+
+impl Lifecycle {
+    /// The name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Creating => "CREATING",
+            Self::Transferring => "TRANSFERRING",
+            Self::Copying => "COPYING",
+            Self::Available => "AVAILABLE",
+            Self::Failed => "FAILED",
+            Self::Deleted => "DELETED",
+        }
+    }
+
+    /// Whether work on it goes on.
+    #[must_use]
+    pub const fn in_flight(self) -> bool {
+        matches!(
+            self,
+            Self::Pending | Self::Creating | Self::Transferring | Self::Copying
+        )
+    }
+}
+
+/// Who made a backup, in the API's sense (facts, section 2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum BackupType {
+    /// By the daily window
+    #[serde(rename = "AUTOMATIC")]
+    Automatic,
+    /// By CreateBackup, CopyBackup, or as a final backup
+    #[serde(rename = "USER_INITIATED")]
+    UserInitiated,
+    /// By the service AWS Backup
+    #[serde(rename = "AWS_BACKUP")]
+    AwsBackup,
+}
+
+impl BackupType {
+    /// The name in the API.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Automatic => "AUTOMATIC",
+            Self::UserInitiated => "USER_INITIATED",
+            Self::AwsBackup => "AWS_BACKUP",
+        }
+    }
+}
+
+/// Who brought a backup about, which the API does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Principal {
+    /// A call of the API
+    Caller,
+    /// Another principal of the account, played by the simulator
+    Other,
+    /// FSx itself: automatic and final backups
+    Service,
+}
+
+/// Where something lies: an index into the cloud's places, one for each account and Region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PlaceIx(pub(crate) usize);
+
+/// A backup's place in the cloud's list of all backups ever made; never used again for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BackupIx(pub(crate) usize);
+
+/// A file system, or the memory of one in the backups taken from it.
+#[derive(Clone, Debug)]
+pub struct FileSystem {
+    /// `fs-…`
+    pub id: String,
+    /// Owner's account.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Type.
+    pub kind: FileSystemType,
+    /// AVAILABLE, CREATING, UPDATING, DELETING, FAILED, MISCONFIGURED…
+    pub lifecycle: &'static str,
+    /// When it was made, epoch ms.
+    pub created_ms: i64,
+    /// Storage capacity, GiB.
+    pub capacity_gib: u64,
+    /// SSD, HDD or INTELLIGENT_TIERING.
+    pub storage_type: String,
+    /// `subnet-…`
+    pub subnet_ids: Vec<String>,
+    /// ARN of the key that it is encrypted with.
+    pub kms_key: String,
+    /// Tags.
+    pub tags: Tags,
+    /// SINGLE_AZ_1, PERSISTENT_2 and so on; empty for what has none.
+    pub deployment_type: String,
+    /// What only its type has, as the API shows it.
+    pub configuration: Value,
+    /// Days that automatic backups are kept; 0: none are made.
+    pub automatic_backup_retention_days: u32,
+    /// Start of the daily window, minute of the UTC day.
+    pub automatic_backup_minute: u32,
+    /// Start of the weekly maintenance window, minute of the UTC week, which begins on Monday.
+    pub maintenance_minute: u32,
+    /// Whether backups asked for without tags get the file system's.
+    pub copy_tags_to_backups: bool,
+    /// Bytes that hold data.
+    pub used_bytes: u64,
+    /// Bytes that change in a day.
+    pub daily_change_bytes: u64,
+    /// Lustre: linked to a data repository, so it cannot be backed up.
+    pub linked: bool,
+    pub(crate) seq: u64,
+    /// Until when it is CREATING, UPDATING or DELETING.
+    pub(crate) busy_until_ms: i64,
+}
+
+/// A volume of ONTAP or OpenZFS.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    /// `fsvol-…`
+    pub id: String,
+    /// The file system that it lies on.
+    pub file_system_id: String,
+    /// Name.
+    pub name: String,
+    /// ONTAP or OPENZFS.
+    pub kind: FileSystemType,
+    /// CREATING, CREATED, AVAILABLE, DELETING, FAILED…
+    pub lifecycle: &'static str,
+    /// When it was made, epoch ms.
+    pub created_ms: i64,
+    /// Tags.
+    pub tags: Tags,
+    /// ONTAP: RW, DP or LS.
+    pub ontap_type: String,
+    /// ONTAP: FLEXVOL or FLEXGROUP.
+    pub style: String,
+    /// ONTAP: `svm-…`
+    pub svm_id: String,
+    /// Size, bytes.
+    pub size_bytes: u64,
+    /// Bytes that hold data.
+    pub used_bytes: u64,
+    /// Bytes that change in a day.
+    pub daily_change_bytes: u64,
+    /// Whether backups asked for without tags get the volume's.
+    pub copy_tags_to_backups: bool,
+    /// Every backup of it fails, as when its SSD tier is nearly full (fact 11).
+    pub backups_fail: bool,
+    /// Further members of its configuration, as given.
+    pub configuration: Value,
+    pub(crate) arn: String,
+    pub(crate) seq: u64,
+    pub(crate) busy_until_ms: i64,
+}
+
+/// A backup or a copy, with all that the API hides.
+#[derive(Clone, Debug)]
+pub struct Backup {
+    /// `backup-…`
+    pub id: String,
+    /// Owner's account.
+    pub account: String,
+    /// Region that it lies in.
+    pub region: String,
+    /// Lifecycle now.
+    pub lifecycle: Lifecycle,
+    /// AUTOMATIC, USER_INITIATED or AWS_BACKUP.
+    pub kind: BackupType,
+    /// Who brought it about.
+    pub by: Principal,
+    /// When it was asked for, epoch ms: the API's CreationTime.
+    pub created_ms: i64,
+    /// The moment whose data it holds, epoch ms; a copy has its source's.
+    pub taken_ms: i64,
+    /// The file system as it was then.
+    pub file_system: Arc<FileSystem>,
+    /// ONTAP: the volume as it was then.
+    pub volume: Option<Arc<Volume>>,
+    /// ARN of the key.
+    pub kms_key: String,
+    /// Tags.
+    pub tags: Tags,
+    /// Copies: the source's id.
+    pub source_id: Option<String>,
+    /// Copies: the source's Region.
+    pub source_region: Option<String>,
+    /// Why it is FAILED.
+    pub failure: Option<String>,
+    /// Bytes that a restore would hold.
+    pub size_bytes: u64,
+    /// Bytes that had to be moved: all of them for a full backup or copy, else what had changed.
+    pub moved_bytes: u64,
+    /// Whether everything had to be moved (fact 20). The API does not show it.
+    pub full: bool,
+    /// When work on it begins (later than asked for if maintenance queued it), epoch ms.
+    pub begins_ms: i64,
+    /// When it is to end, epoch ms; `i64::MAX` if it is stuck.
+    pub ends_ms: i64,
+    /// When it became AVAILABLE or FAILED, epoch ms.
+    pub ended_ms: Option<i64>,
+    /// When it was deleted, epoch ms.
+    pub deleted_ms: Option<i64>,
+    pub(crate) place: PlaceIx,
+    pub(crate) source: Option<BackupIx>,
+    pub(crate) will_fail: Option<String>,
+    /// Final backups: the file system or volume goes once this is AVAILABLE.
+    pub(crate) last_of_its_kind: bool,
+    pub(crate) visible_ms: i64,
+    pub(crate) copies_from_it: u32,
+    pub(crate) copied_ms: i64,
+    pub(crate) restoring: Option<(String, i64)>,
+}
+
+impl Backup {
+    /// The file system's id, or the volume's for ONTAP: what it is a backup of.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        self.volume
+            .as_ref()
+            .map_or(self.file_system.id.as_str(), |volume| volume.id.as_str())
+    }
+
+    /// Whether CopyBackup made it.
+    #[must_use]
+    pub const fn is_copy(&self) -> bool {
+        self.source_id.is_some()
+    }
+
+    /// The lane that it shares while it is COPYING.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        Lane {
+            account: self.account.clone(),
+            region: self.region.clone(),
+            ontap: self
+                .volume
+                .as_ref()
+                .map(|volume| (volume.id.clone(), self.kms_key.clone())),
+        }
+    }
+}
+
+/// What shares one limit on copies in flight (facts, section 3.2).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lane {
+    /// Account.
+    pub account: String,
+    /// Destination Region.
+    pub region: String,
+    /// ONTAP: volume and key, each pair a lane of its own; the other types share one.
+    pub ontap: Option<(String, String)>,
+}
+
+/// How a lane was used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LaneUse {
+    /// Copies in flight now.
+    pub in_flight: u32,
+    /// Most copies that ever were in flight at once.
+    pub peak: u32,
+    /// Copies refused because the lane was full.
+    pub refused: u64,
+}

@@ -1,0 +1,192 @@
+//! The account's other principals, who take slots, quota and file systems of their own accord.
+
+use std::sync::Arc;
+
+use super::backups::Order;
+use super::clockwork::Event;
+use super::{
+    Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lane, Lifecycle, PlaceIx,
+    Principal, Tags,
+};
+
+/// They look again at least this often, since the rate at which they ask may change with the faults' timetable.
+const LOOK_AGAIN_MS: i64 = 900_000;
+
+impl Cloud {
+    /// Sees to it that the other principals of every place look at the faults' rates now.
+    pub(super) fn call_strangers(&mut self, now_ms: i64) {
+        self.due
+            .retain(|_, event| !matches!(event, Event::Strangers(_)));
+        for at in (0..self.places.0.len()).map(PlaceIx) {
+            self.schedule(now_ms, Event::Strangers(at));
+        }
+    }
+
+    /// They look, ask for what chance bids them, and make their next appointment.
+    ///
+    /// With no rate now nor later in the timetable there is no next appointment, so that a quiet cloud costs nothing.
+    pub(super) fn strangers_ask(&mut self, place: PlaceIx, at_ms: i64) {
+        let copies = self.odds(place, "CopyBackup", at_ms).other_copies_per_hour * self.speed;
+        let backups = self
+            .odds(place, "CreateBackup", at_ms)
+            .other_backups_per_hour
+            * self.speed;
+        let rate = copies + backups;
+        let change_ms = self.faults.next_change_ms(self.faults_age_ms(at_ms));
+        if rate <= 0.0 {
+            if let Some(in_ms) = change_ms {
+                self.schedule(at_ms + in_ms, Event::Strangers(place));
+            }
+            return;
+        }
+        // Pauses of this kind have no memory: one that is cut off can be drawn anew without changing the rate.
+        let horizon_ms = change_ms.map_or(LOOK_AGAIN_MS, |in_ms| in_ms.min(LOOK_AGAIN_MS));
+        let pause_ms = self.strangers.pause_ms(rate).max(1);
+        if pause_ms > horizon_ms {
+            self.schedule(at_ms + horizon_ms, Event::Strangers(place));
+            return;
+        }
+        self.schedule(at_ms + pause_ms, Event::Strangers(place));
+        if self.strangers.unit() * rate < copies {
+            self.stranger_copies(place, at_ms);
+        } else {
+            self.stranger_backs_up(place, at_ms);
+        }
+    }
+
+    /// Somebody copies a Windows backup of theirs from a Region that nobody else looks at, if a slot is free.
+    fn stranger_copies(&mut self, place: PlaceIx, now_ms: i64) {
+        let (account, region) = (
+            self.places[place].account.clone(),
+            self.places[place].region.clone(),
+        );
+        let free = self.slot_free(&Lane {
+            account: account.clone(),
+            region: region.clone(),
+            ontap: None,
+        });
+        if !free
+            || self
+                .check_backup_quota(place, FileSystemType::Windows)
+                .is_err()
+        {
+            return;
+        }
+        let file_system = self.stranger_file_system(account, region);
+        let kms_key = self.default_key(place);
+        let source = BackupIx(self.backups.0.len());
+        // The source is known to nobody: it lies in no place, and is there only for the copy to refer to.
+        self.backups.0.push(Backup {
+            id: format!("backup-{}", self.strangers.hex17()),
+            account: file_system.account.clone(),
+            region: "eu-west-1".into(),
+            lifecycle: Lifecycle::Available,
+            kind: BackupType::UserInitiated,
+            by: Principal::Other,
+            created_ms: now_ms,
+            taken_ms: now_ms,
+            kms_key: kms_key.clone(),
+            tags: Tags::new(),
+            source_id: None,
+            source_region: None,
+            failure: None,
+            size_bytes: file_system.used_bytes,
+            moved_bytes: file_system.used_bytes,
+            full: true,
+            begins_ms: now_ms,
+            ends_ms: now_ms,
+            ended_ms: Some(now_ms),
+            deleted_ms: None,
+            place,
+            source: None,
+            will_fail: None,
+            last_of_its_kind: false,
+            visible_ms: i64::MAX,
+            copies_from_it: 0,
+            copied_ms: i64::MIN,
+            restoring: None,
+            file_system: Arc::new(file_system),
+            volume: None,
+        });
+        let tags = Tags::from([("Name".to_owned(), "nightly".to_owned())]);
+        self.start_copy(place, source, kms_key, tags, Principal::Other, now_ms);
+    }
+
+    fn stranger_file_system(&mut self, account: String, region: String) -> FileSystem {
+        FileSystem {
+            id: format!("fs-{}", self.strangers.hex17()),
+            account,
+            region,
+            kind: FileSystemType::Windows,
+            lifecycle: "AVAILABLE",
+            created_ms: 0,
+            capacity_gib: 1_024,
+            storage_type: "SSD".into(),
+            subnet_ids: Vec::new(),
+            kms_key: String::new(),
+            tags: Tags::new(),
+            deployment_type: "SINGLE_AZ_2".into(),
+            configuration: serde_json::json!({ "DeploymentType": "SINGLE_AZ_2" }),
+            automatic_backup_retention_days: 0,
+            automatic_backup_minute: 0,
+            maintenance_minute: 0,
+            copy_tags_to_backups: false,
+            used_bytes: self.strangers.next_u64() % (300 << 30),
+            daily_change_bytes: 0,
+            linked: false,
+            seq: 0,
+            busy_until_ms: 0,
+        }
+    }
+
+    /// Somebody backs up one of the file systems or ONTAP volumes here, if none of its backups is running.
+    fn stranger_backs_up(&mut self, place: PlaceIx, now_ms: i64) {
+        let here = &self.places[place];
+        let volumes = here
+            .volumes
+            .values()
+            .filter(|volume| volume.ontap_type == "RW" && volume.lifecycle == "CREATED");
+        let mut targets: Vec<_> = here
+            .file_systems
+            .values()
+            .filter(|known| known.kind != FileSystemType::Ontap && known.lifecycle == "AVAILABLE")
+            .map(|known| (Arc::clone(known), None))
+            .collect();
+        targets.extend(volumes.filter_map(|volume| {
+            let owner = here.file_systems.get(&volume.file_system_id)?;
+            Some((Arc::clone(owner), Some(Arc::clone(volume))))
+        }));
+        if targets.is_empty() {
+            return;
+        }
+        let chosen = (self.strangers.next_u64() % targets.len() as u64) as usize;
+        let (file_system, volume) = targets.swap_remove(chosen);
+        let resource = volume.as_ref().map_or(&file_system.id, |volume| &volume.id);
+        if self.running_backup(place, resource).is_some()
+            || self.check_backup_quota(place, file_system.kind).is_err()
+        {
+            return;
+        }
+        let at = self.start_backup(
+            Order {
+                place,
+                file_system,
+                volume,
+                kind: BackupType::UserInitiated,
+                by: Principal::Other,
+                tags: Tags::from([("Name".to_owned(), "by hand".to_owned())]),
+                last_of_its_kind: false,
+            },
+            now_ms,
+        );
+        self.expire_strangers(at, now_ms);
+    }
+
+    /// Others delete what they made after a while.
+    pub(super) fn expire_strangers(&mut self, at: BackupIx, now_ms: i64) {
+        if self.backups[at].by == Principal::Other {
+            let keep_ms = self.span_ms(self.settings.others_keep_hours * 3_600.0);
+            self.schedule(now_ms + keep_ms, Event::Expires(at));
+        }
+    }
+}

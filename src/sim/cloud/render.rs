@@ -1,0 +1,126 @@
+//! What the API shows of the nouns.
+
+use serde_json::{Value, json};
+
+use super::super::rng::fingerprint;
+use super::{
+    BackupIx, Cloud, FileSystem, FileSystemType, Lifecycle, Volume, fleet, tags, timestamp,
+};
+
+impl Cloud {
+    /// A backup as the API shows it.
+    pub(super) fn render_backup(&self, at: BackupIx, now_ms: i64) -> Value {
+        let backup = &self.backups[at];
+        let arn = format!(
+            "{}:backup/{}",
+            fleet::arn_prefix(&backup.account, &backup.region),
+            backup.id
+        );
+        let mut shown = json!({
+            "BackupId": backup.id,
+            "Lifecycle": backup.lifecycle.as_str(),
+            "Type": backup.kind.as_str(),
+            "CreationTime": timestamp(backup.created_ms),
+            "KmsKeyId": backup.kms_key,
+            "ResourceARN": arn,
+            "Tags": tags::render(&backup.tags),
+            "FileSystem": file_system(&backup.file_system),
+            "OwnerId": backup.account,
+            "ResourceType": if backup.volume.is_some() { "VOLUME" } else { "FILE_SYSTEM" },
+        });
+        // A map, as the line above shows, so no line below can miss.
+        if backup.lifecycle != Lifecycle::Copying || self.settings.copy_progress {
+            shown["ProgressPercent"] = Self::progress(backup, now_ms).into();
+        }
+        if backup.lifecycle == Lifecycle::Available {
+            shown["SizeInBytes"] = backup.size_bytes.into();
+        }
+        if let (Some(id), Some(region)) = (&backup.source_id, &backup.source_region) {
+            shown["SourceBackupId"] = id.as_str().into();
+            shown["SourceBackupRegion"] = region.as_str().into();
+        }
+        if let Some(snapshot) = &backup.volume {
+            shown["Volume"] = volume(snapshot);
+            // The volume's name is its state when the backup was taken; that it is gone since then is shown (section 1.2).
+            if !self.volume_exists(
+                backup.source_region.as_deref().unwrap_or(&backup.region),
+                snapshot,
+                &backup.account,
+            ) {
+                shown["Volume"]["Lifecycle"] = "DELETED".into();
+            }
+        }
+        if let Some(message) = &backup.failure {
+            shown["FailureDetails"] = json!({ "Message": message });
+        }
+        if let Some(directory) = backup.file_system.configuration.get("ActiveDirectoryId") {
+            shown["DirectoryInformation"] = json!({ "ActiveDirectoryId": directory });
+        }
+        shown
+    }
+
+    fn volume_exists(&self, region: &str, volume: &Volume, account: &str) -> bool {
+        let place = self
+            .place_at
+            .get(account)
+            .and_then(|places| places.get(region));
+        place.is_some_and(|place| self.places[*place].volumes.contains_key(&volume.id))
+    }
+}
+
+/// A file system as the API shows it.
+pub(super) fn file_system(known: &FileSystem) -> Value {
+    let mut shown = json!({
+        "OwnerId": known.account,
+        "CreationTime": timestamp(known.created_ms),
+        "FileSystemId": known.id,
+        "FileSystemType": known.kind.as_str(),
+        "Lifecycle": known.lifecycle,
+        "StorageCapacity": known.capacity_gib,
+        "StorageType": known.storage_type,
+        "VpcId": format!("vpc-{:08x}", fingerprint(&known.account) >> 32),
+        "SubnetIds": known.subnet_ids,
+        "DNSName": format!("{}.fsx.{}.amazonaws.com", known.id, known.region),
+        "KmsKeyId": known.kms_key,
+        "ResourceARN": format!("{}:file-system/{}", fleet::arn_prefix(&known.account, &known.region), known.id),
+        "Tags": tags::render(&known.tags),
+    });
+    shown[known.kind.configuration()] = known.configuration.clone();
+    if known.linked {
+        shown[known.kind.configuration()]["DataRepositoryConfiguration"] =
+            json!({ "Lifecycle": "AVAILABLE" });
+    }
+    shown
+}
+
+/// A volume as the API shows it.
+pub(super) fn volume(known: &Volume) -> Value {
+    let ontap = known.kind == FileSystemType::Ontap;
+    let mut configuration = known.configuration.clone();
+    if ontap && configuration.is_object() {
+        configuration["StorageVirtualMachineId"] = known.svm_id.as_str().into();
+        configuration["OntapVolumeType"] = known.ontap_type.as_str().into();
+        configuration["VolumeStyle"] = known.style.as_str().into();
+        configuration["SizeInBytes"] = known.size_bytes.into();
+        configuration["SizeInMegabytes"] = (known.size_bytes >> 20).min(i32::MAX as u64).into();
+        configuration["CopyTagsToBackups"] = known.copy_tags_to_backups.into();
+        configuration["StorageVirtualMachineRoot"] = false.into();
+        configuration["FlexCacheEndpointType"] = "NONE".into();
+    }
+    let mut shown = json!({
+        "CreationTime": timestamp(known.created_ms),
+        "FileSystemId": known.file_system_id,
+        "Lifecycle": known.lifecycle,
+        "Name": known.name,
+        "ResourceARN": known.arn,
+        "Tags": tags::render(&known.tags),
+        "VolumeId": known.id,
+        "VolumeType": known.kind.as_str(),
+    });
+    shown[if ontap {
+        "OntapConfiguration"
+    } else {
+        "OpenZFSConfiguration"
+    }] = configuration;
+    shown
+}

@@ -1,0 +1,98 @@
+//! A call with all that may befall it on its way, as the endpoint and a world in virtual time both need it.
+
+use serde_json::Value;
+
+use super::super::faults::{Asked, Fate, Trouble};
+use super::{ApiError, Cloud};
+
+/// What comes back of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Served {
+    /// The answer, or what the caller got instead. `Err(Trouble::Refused)` never comes here: an error is an answer.
+    pub reply: Result<Result<Value, ApiError>, Lost>,
+    /// How much later than the deed it arrives, ms.
+    pub latency_ms: u64,
+    /// By how much the header `Date` is wrong, s.
+    pub date_skew_seconds: i64,
+}
+
+/// No answer of FSx's, but this.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Lost {
+    /// A 502 with a page of HTML.
+    Html,
+    /// A 403 with an empty body.
+    Forbidden,
+    /// A 200 with an empty body.
+    Empty,
+    /// A 200 with the first half of this answer.
+    Truncated(Value),
+    /// A closed connection.
+    Closed,
+    /// Nothing, ever.
+    Silence,
+}
+
+impl Cloud {
+    /// Does one operation of the FSx API at `now_ms`, if the faults in force let it, and says what the caller gets to see.
+    pub fn serve(
+        &mut self,
+        now_ms: i64,
+        account: &str,
+        region: &str,
+        operation: &str,
+        body: &Value,
+    ) -> Served {
+        let now_ms = self.advance(now_ms);
+        let asked = Asked {
+            account,
+            region,
+            operation,
+            age_ms: self.faults_age_ms(now_ms),
+        };
+        let decision = self.faults.decide(&mut self.dice, &asked);
+        let reply = match decision.fate {
+            Fate::Served => Ok(self.call(now_ms, account, region, operation, body)),
+            Fate::Before(trouble) => {
+                self.count_trouble(account, region, operation, &trouble);
+                lost(trouble, Value::Null)
+            }
+            Fate::After(trouble) => {
+                let answer = self.call(now_ms, account, region, operation, body);
+                self.count_trouble(account, region, operation, &trouble);
+                lost(trouble, answer.unwrap_or_else(|error| error.body()))
+            }
+        };
+        Served {
+            reply,
+            latency_ms: decision.latency_ms,
+            date_skew_seconds: decision.date_skew_seconds,
+        }
+    }
+
+    fn count_trouble(&mut self, account: &str, region: &str, operation: &str, trouble: &Trouble) {
+        let known = super::shapes::OPERATIONS
+            .iter()
+            .find(|(name, _)| *name == operation);
+        if super::regions::partition(region, &self.settings.further_regions).is_some() {
+            let place = self.place(account, region);
+            self.count(
+                place,
+                known.map_or("Unknown", |(name, _)| name),
+                trouble.name(),
+            );
+        }
+    }
+}
+
+fn lost(trouble: Trouble, answer: Value) -> Result<Result<Value, ApiError>, Lost> {
+    match trouble {
+        Trouble::Refused(error) => Ok(Err(error)),
+        Trouble::Html => Err(Lost::Html),
+        Trouble::Forbidden => Err(Lost::Forbidden),
+        Trouble::Empty => Err(Lost::Empty),
+        Trouble::Truncated => Err(Lost::Truncated(answer)),
+        Trouble::Closed => Err(Lost::Closed),
+        Trouble::Silence => Err(Lost::Silence),
+    }
+}

@@ -1,0 +1,139 @@
+//! ClientRequestToken: the same request twice makes one thing (fact 13).
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde_json::Value;
+
+use super::{ApiError, BackupIx, Call, Cloud, DeletedToken, Lifecycle, PlaceIx, text};
+
+/// What a request made, so that its repetition can show it in its present state.
+#[derive(Clone, Debug)]
+pub(super) enum Made {
+    Backup(BackupIx),
+    FileSystem(String),
+    Volume(String),
+    Svm(String),
+    /// Deletions: the answer itself.
+    Answer(Value),
+}
+
+type Key = (PlaceIx, &'static str, String);
+
+#[derive(Debug)]
+struct Memo {
+    asked: Value,
+    made: Made,
+    at_ms: i64,
+}
+
+/// The tokens remembered, each for its account, Region and operation.
+#[derive(Debug, Default)]
+pub(super) struct Tokens {
+    known: BTreeMap<Key, Memo>,
+    /// Oldest first; what is due goes without a search.
+    ages: VecDeque<(i64, Key)>,
+}
+
+impl Cloud {
+    /// Makes something, or shows what the same token made before.
+    pub(super) fn once(
+        &mut self,
+        call: &Call<'_>,
+        make: fn(&mut Self, &Call<'_>) -> Result<Made, ApiError>,
+    ) -> Result<Value, ApiError> {
+        let Some(token) = text(call.body, "ClientRequestToken") else {
+            let made = make(self, call)?;
+            return self.show(call, &made);
+        };
+        let key = (call.place, call.operation, token.to_owned());
+        if let Some(made) = self.recall(call, &key)? {
+            return self.show(call, &made);
+        }
+        let made = make(self, call)?;
+        self.tokens.ages.push_back((call.now_ms, key.clone()));
+        let memo = Memo {
+            asked: call.body.clone(),
+            made: made.clone(),
+            at_ms: call.now_ms,
+        };
+        self.tokens.known.insert(key, memo);
+        self.show(call, &made)
+    }
+
+    fn recall(&mut self, call: &Call<'_>, key: &Key) -> Result<Option<Made>, ApiError> {
+        self.forget_old_tokens(call.now_ms);
+        let Some(memo) = self.tokens.known.get(key) else {
+            return Ok(None);
+        };
+        let forgets = self
+            .odds(call.place, call.operation, call.now_ms)
+            .forget_token_percent;
+        if self.outcomes.percent(forgets) {
+            self.tokens.known.remove(key);
+            return Ok(None);
+        }
+        if let Some(parameter) = difference(&memo.asked, call.body) {
+            return Err(ApiError::client(
+                "IncompatibleParameterError",
+                "The specified client request token was used before with other parameters.",
+            )
+            .with("Parameter", parameter));
+        }
+        if let Made::Backup(at) = memo.made
+            && self.backups[at].lifecycle == Lifecycle::Deleted
+        {
+            match self.settings.deleted_token {
+                DeletedToken::Returned => {}
+                DeletedToken::Forgotten => return Ok(None),
+                DeletedToken::NotFound => return Err(ApiError::no_backup(&self.backups[at].id)),
+            }
+        }
+        Ok(Some(memo.made.clone()))
+    }
+
+    fn forget_old_tokens(&mut self, now_ms: i64) {
+        let memory_ms = (self.settings.token_memory_seconds * 1_000.0) as i64;
+        while let Some((at_ms, key)) = self.tokens.ages.front() {
+            if at_ms.saturating_add(memory_ms) > now_ms {
+                break;
+            }
+            // A token used anew since then has a younger entry of its own.
+            if self
+                .tokens
+                .known
+                .get(key)
+                .is_some_and(|memo| memo.at_ms == *at_ms)
+            {
+                self.tokens.known.remove(key);
+            }
+            self.tokens.ages.pop_front();
+        }
+    }
+
+    fn show(&self, call: &Call<'_>, made: &Made) -> Result<Value, ApiError> {
+        match made {
+            Made::Backup(at) => {
+                Ok(serde_json::json!({ "Backup": self.render_backup(*at, call.now_ms) }))
+            }
+            Made::FileSystem(id) => self.show_file_system(call.place, id),
+            Made::Volume(id) => self.show_volume(call.place, id),
+            Made::Svm(id) => self.show_svm(call.place, id),
+            Made::Answer(answer) => Ok(answer.clone()),
+        }
+    }
+}
+
+/// The first member in which two requests differ, absent and null being the same.
+fn difference(before: &Value, now: &Value) -> Option<String> {
+    let (Value::Object(before), Value::Object(now)) = (before, now) else {
+        return None;
+    };
+    before
+        .keys()
+        .chain(now.keys())
+        .find(|name| {
+            let [before, now] = [before, now].map(|body| body.get(*name).filter(|v| !v.is_null()));
+            before != now
+        })
+        .cloned()
+}

@@ -1,0 +1,257 @@
+//! Checks requests against the API model's shapes, and complains in the words that AWS uses (facts, section 3.6).
+//!
+//! A member of the wrong JSON type is a `SerializationException`, as AWS answers before it validates anything. Members that
+//! the model does not know are ignored, as AWS does. Lengths count UTF-16 units.
+
+use serde_json::Value;
+
+use super::ApiError;
+
+/// A regular expression of the API model: its text for the message, and a function that decides the same.
+pub(crate) struct Pattern {
+    pub text: &'static str,
+    pub accepts: fn(&str) -> bool,
+}
+
+/// The shape of a value.
+pub(crate) enum Shape {
+    Text {
+        min: usize,
+        max: usize,
+        pattern: Option<&'static Pattern>,
+    },
+    OneOf(&'static [&'static str]),
+    Whole {
+        min: i64,
+        max: i64,
+    },
+    Flag,
+    List {
+        min: usize,
+        max: usize,
+        item: &'static Shape,
+    },
+    Record(&'static [Member]),
+}
+
+/// A member of a record.
+#[derive(Clone, Copy)]
+pub(crate) struct Member {
+    pub name: &'static str,
+    pub required: bool,
+    pub shape: &'static Shape,
+}
+
+/// A member that must be there.
+pub(crate) const fn must(name: &'static str, shape: &'static Shape) -> Member {
+    Member {
+        name,
+        required: true,
+        shape,
+    }
+}
+
+/// A member that may be there.
+pub(crate) const fn may(name: &'static str, shape: &'static Shape) -> Member {
+    Member {
+        name,
+        required: false,
+        shape,
+    }
+}
+
+/// Checks a whole request.
+pub(crate) fn check(body: &Value, members: &'static [Member]) -> Result<(), ApiError> {
+    let mut found = Vec::new();
+    record(body, members, "", &mut found)?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let noun = if found.len() == 1 { "error" } else { "errors" };
+    Err(ApiError::bad_request(format!(
+        "{} validation {noun} detected: {}",
+        found.len(),
+        found.join("; ")
+    )))
+}
+
+fn record(
+    value: &Value,
+    members: &'static [Member],
+    path: &str,
+    found: &mut Vec<String>,
+) -> Result<(), ApiError> {
+    let Value::Object(given) = value else {
+        return Err(unreadable(value, "a structure"));
+    };
+    for member in members {
+        let path = format!("{path}{}", lower_first(member.name));
+        match given.get(member.name) {
+            None | Some(Value::Null) if member.required => {
+                complain(found, None, &path, "Member must not be null")
+            }
+            None | Some(Value::Null) => {}
+            Some(value) => one(value, member.shape, &path, found)?,
+        }
+    }
+    Ok(())
+}
+
+fn one(
+    value: &Value,
+    shape: &'static Shape,
+    path: &str,
+    found: &mut Vec<String>,
+) -> Result<(), ApiError> {
+    match shape {
+        Shape::Record(members) => record(value, members, &format!("{path}."), found),
+        Shape::List { min, max, item } => list(value, (*min, *max), item, path, found),
+        _ => {
+            for constraint in broken(value, shape)? {
+                complain(found, Some(value), path, &constraint);
+            }
+            Ok(())
+        }
+    }
+}
+
+fn list(
+    value: &Value,
+    (min, max): (usize, usize),
+    item: &'static Shape,
+    path: &str,
+    found: &mut Vec<String>,
+) -> Result<(), ApiError> {
+    let Value::Array(items) = value else {
+        return Err(unreadable(value, "a list"));
+    };
+    if let Some(constraint) = outside(items.len(), min, max, "length") {
+        complain(found, Some(value), path, &constraint);
+    }
+    for (at, each) in items.iter().enumerate() {
+        match item {
+            Shape::Record(members) => {
+                record(each, members, &format!("{path}.{}.member.", at + 1), found)?
+            }
+            // The service names the whole list where one of its plain items is wrong.
+            plain => {
+                let constraints = broken(each, plain)?;
+                if !constraints.is_empty() {
+                    let all = format!(
+                        "Member must satisfy constraint: [{}]",
+                        constraints.join(", ")
+                    );
+                    complain(found, Some(value), path, &all);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The constraints that a plain value breaks.
+fn broken(value: &Value, shape: &'static Shape) -> Result<Vec<String>, ApiError> {
+    let mut out = Vec::new();
+    match shape {
+        Shape::Text { min, max, pattern } => {
+            let text = value
+                .as_str()
+                .ok_or_else(|| unreadable(value, "a String"))?;
+            out.extend(outside(text.encode_utf16().count(), *min, *max, "length"));
+            if let Some(pattern) = pattern.filter(|pattern| !(pattern.accepts)(text)) {
+                out.push(format!(
+                    "Member must satisfy regular expression pattern: {}",
+                    pattern.text
+                ));
+            }
+        }
+        Shape::OneOf(names) => {
+            let text = value
+                .as_str()
+                .ok_or_else(|| unreadable(value, "a String"))?;
+            if !names.contains(&text) {
+                out.push(format!(
+                    "Member must satisfy enum value set: [{}]",
+                    names.join(", ")
+                ));
+            }
+        }
+        Shape::Whole { min, max } => {
+            let number = value
+                .as_i64()
+                .ok_or_else(|| unreadable(value, "an Integer"))?;
+            if number < *min {
+                out.push(format!(
+                    "Member must have value greater than or equal to {min}"
+                ));
+            } else if number > *max {
+                out.push(format!(
+                    "Member must have value less than or equal to {max}"
+                ));
+            }
+        }
+        Shape::Flag => {
+            value
+                .as_bool()
+                .ok_or_else(|| unreadable(value, "a Boolean"))?;
+        }
+        // Lists and records are walked by their own functions; the model has no list of lists.
+        Shape::List { .. } | Shape::Record(_) => {}
+    }
+    Ok(out)
+}
+
+fn outside(length: usize, min: usize, max: usize, what: &str) -> Option<String> {
+    if length > max {
+        Some(format!(
+            "Member must have {what} less than or equal to {max}"
+        ))
+    } else if length < min {
+        Some(format!(
+            "Member must have {what} greater than or equal to {min}"
+        ))
+    } else {
+        None
+    }
+}
+
+fn complain(found: &mut Vec<String>, value: Option<&Value>, path: &str, constraint: &str) {
+    let shown = value.map_or_else(|| "null".to_owned(), |value| format!("'{}'", show(value)));
+    found.push(format!(
+        "Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
+    ));
+}
+
+fn show(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => format!(
+            "[{}]",
+            items.iter().map(show).collect::<Vec<_>>().join(", ")
+        ),
+        other => other.to_string(),
+    }
+}
+
+fn lower_first(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(letters).collect()
+    })
+}
+
+fn unreadable(value: &Value, wanted: &str) -> ApiError {
+    let kind = match value {
+        Value::Null => "NULL_VALUE",
+        Value::Bool(true) => "TRUE_VALUE",
+        Value::Bool(false) => "FALSE_VALUE",
+        Value::Number(_) => "NUMBER_VALUE",
+        Value::String(_) => "STRING_VALUE",
+        Value::Array(_) => "START_ARRAY",
+        Value::Object(_) => "START_OBJECT",
+    };
+    ApiError::client(
+        "SerializationException",
+        format!("{kind} can not be converted to {wanted}"),
+    )
+}

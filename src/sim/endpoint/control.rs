@@ -1,0 +1,59 @@
+//! The controls of a running simulator, apart from the protocol of AWS:
+//!
+//! | request | does |
+//! |---|---|
+//! | `GET /_books` | all that happened in the cloud, as JSON: [`Books`](crate::sim::cloud::Books) |
+//! | `GET /_faults` | the faults in force, as JSON |
+//! | `PUT /_faults` | replaces them (TOML); their timetable begins anew |
+//! | `POST /_seed` | adds a fleet (TOML, see [`fleet`](crate::sim::fleet)); the ids come back as JSON |
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+use super::super::faults::Faults;
+use super::super::fleet::Fleet;
+use super::{Shared, epoch_ms, plain};
+
+pub(super) fn respond(head: &Parts, body: &[u8], shared: &Shared) -> Response<Full<Bytes>> {
+    let text = std::str::from_utf8(body).unwrap_or_default();
+    match (head.method.as_str(), head.uri.path()) {
+        ("GET", "/_books") => json(&shared.cloud().books(epoch_ms())),
+        ("GET", "/_faults") => json(shared.cloud().faults()),
+        ("PUT", "/_faults") => match Faults::from_toml(text) {
+            Ok(faults) => {
+                shared.cloud().set_faults(faults, Some(epoch_ms()));
+                plain(StatusCode::NO_CONTENT, "")
+            }
+            Err(what) => plain(StatusCode::BAD_REQUEST, what),
+        },
+        ("POST", "/_seed") => {
+            match Fleet::from_toml(text)
+                .and_then(|fleet| fleet.settle(&mut shared.cloud(), epoch_ms()))
+            {
+                Ok(ids) => json(&ids),
+                Err(what) => plain(StatusCode::BAD_REQUEST, what),
+            }
+        }
+        _ => plain(
+            StatusCode::NOT_FOUND,
+            "The controls are GET /_books, GET /_faults, PUT /_faults and POST /_seed.\n",
+        ),
+    }
+}
+
+fn json(value: &impl Serialize) -> Response<Full<Bytes>> {
+    match serde_json::to_vec(value) {
+        Ok(bytes) => {
+            let mut response = plain(StatusCode::OK, bytes);
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        }
+        Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+    }
+}

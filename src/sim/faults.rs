@@ -1,0 +1,508 @@
+//! What goes wrong between a caller and FSx, and inside it, and when.
+//!
+//! **The problem.** The failures that matter (an answer lost after the deed, a Region that accepts connections and never
+//! answers, a token forgotten) cannot be had from AWS on demand. **The promise.** Each is a line of TOML, for all Regions
+//! or some, all operations or some, for all time or a span of it; and what is decided follows from the seed, with sockets or without.
+//!
+//! [`HELP`] is the reference for people; a test holds it and the fields to the same names.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::cloud::{ApiError, Settings};
+use super::rng::Rng;
+
+mod help;
+pub use help::HELP;
+
+/// All that is to go wrong, and how FSx behaves meanwhile. An empty one is a quiet, realistic FSx.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Faults {
+    /// The model's own behaviour; absent: as it was.
+    pub cloud: Option<Settings>,
+    /// The faults. Each call is held against all of them, in this order.
+    pub fault: Vec<Fault>,
+}
+
+/// One fault, or several that come and go together. Percentages are of the calls that it covers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fault {
+    /// Accounts that it covers; none: all.
+    pub accounts: Vec<String>,
+    /// Regions that it covers (of the call: for copies the destination); none: all.
+    pub regions: Vec<String>,
+    /// Operations that it covers; none: all.
+    pub operations: Vec<String>,
+    /// When it begins, s after the faults were put in force.
+    pub from_seconds: f64,
+    /// When it ends, s after the faults were put in force; absent: never.
+    pub until_seconds: Option<f64>,
+
+    /// Every answer comes this much later, ms. The deed is done at once.
+    pub latency_ms: u64,
+    /// And up to this much later still, by chance, ms.
+    pub latency_jitter_ms: u64,
+    /// The connection is accepted, and nothing is done nor ever answered.
+    pub black_hole_percent: f64,
+    /// The deed is done, and never answered.
+    pub silent_percent: f64,
+    /// The connection is closed before the deed.
+    pub close_before_percent: f64,
+    /// The connection is closed after the deed: the answer is lost.
+    pub close_after_percent: f64,
+    /// `ThrottlingException` "Rate exceeded" (400).
+    pub throttle_percent: f64,
+    /// A token bucket for each account, Region and operation: requests per second of the caller's clock beyond which
+    /// calls are throttled; 0: no bucket.
+    pub requests_per_second: f64,
+    /// How many requests the bucket holds.
+    pub burst: f64,
+    /// Refuses with this code before the deed, such as `AccessDeniedException`, `OptInRequired`, `ExpiredTokenException`.
+    pub refuse: Option<String>,
+    /// In this share of the calls.
+    pub refuse_percent: f64,
+    /// With this HTTP status; absent: the one that belongs to the code.
+    pub refuse_status: Option<u16>,
+    /// `InternalServerError` (500), the deed not done.
+    pub error_before_percent: f64,
+    /// `InternalServerError` (500), the deed done.
+    pub error_after_percent: f64,
+    /// `ServiceUnavailable` (503), the deed not done.
+    pub unavailable_percent: f64,
+    /// 502 with a page of HTML, the deed not done.
+    pub html_percent: f64,
+    /// 403 with an empty body, the deed not done.
+    pub forbidden_percent: f64,
+    /// 200 with an empty body, the deed done.
+    pub empty_percent: f64,
+    /// 200 with half of the answer, the deed done.
+    pub truncated_percent: f64,
+    /// The header `Date` is wrong by this much, s.
+    pub date_skew_seconds: i64,
+
+    /// Share of backups that end FAILED.
+    pub fail_backup_percent: f64,
+    /// Share of copies that end FAILED.
+    pub fail_copy_percent: f64,
+    /// Share of backups that stay CREATING.
+    pub stuck_backup_percent: f64,
+    /// Share of copies that stay COPYING.
+    pub stuck_copy_percent: f64,
+    /// After how long what is stuck ends FAILED, h of FSx's own time; 0: never.
+    pub stuck_hours: f64,
+    /// Backups and copies begun meanwhile take this many times as long.
+    pub slow_factor: f64,
+    /// Copies per hour (of FSx's own time) that other principals ask for in each Region covered.
+    pub other_copies_per_hour: f64,
+    /// Backups per hour that other principals take of the file systems in each Region covered.
+    pub other_backups_per_hour: f64,
+    /// Share of repeated requests whose token is not remembered.
+    pub forget_token_percent: f64,
+    /// Keys (ARNs) that cannot be used: asking with them is refused, and copies that end meanwhile fail.
+    pub disabled_keys: Vec<String>,
+    /// New backups are absent from listings for this long, s of FSx's own time.
+    pub list_lag_seconds: f64,
+}
+
+impl Default for Fault {
+    fn default() -> Self {
+        Self {
+            accounts: Vec::new(),
+            regions: Vec::new(),
+            operations: Vec::new(),
+            from_seconds: 0.0,
+            until_seconds: None,
+            latency_ms: 0,
+            latency_jitter_ms: 0,
+            black_hole_percent: 0.0,
+            silent_percent: 0.0,
+            close_before_percent: 0.0,
+            close_after_percent: 0.0,
+            throttle_percent: 0.0,
+            requests_per_second: 0.0,
+            burst: 10.0,
+            refuse: None,
+            refuse_percent: 100.0,
+            refuse_status: None,
+            error_before_percent: 0.0,
+            error_after_percent: 0.0,
+            unavailable_percent: 0.0,
+            html_percent: 0.0,
+            forbidden_percent: 0.0,
+            empty_percent: 0.0,
+            truncated_percent: 0.0,
+            date_skew_seconds: 0,
+            fail_backup_percent: 0.0,
+            fail_copy_percent: 0.0,
+            stuck_backup_percent: 0.0,
+            stuck_copy_percent: 0.0,
+            stuck_hours: 0.0,
+            slow_factor: 1.0,
+            other_copies_per_hour: 0.0,
+            other_backups_per_hour: 0.0,
+            forget_token_percent: 0.0,
+            disabled_keys: Vec::new(),
+            list_lag_seconds: 0.0,
+        }
+    }
+}
+
+/// Who asks for what, and how long after the faults were put in force.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Account.
+    pub account: &'a str,
+    /// Region of the call.
+    pub region: &'a str,
+    /// Operation.
+    pub operation: &'a str,
+    /// Time since the faults were put in force, ms.
+    pub age_ms: i64,
+}
+
+/// What is to happen to a call on its way.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// How it goes.
+    pub fate: Fate,
+    /// How much later the answer comes, ms.
+    pub latency_ms: u64,
+    /// By how much the header `Date` is wrong, s.
+    pub date_skew_seconds: i64,
+}
+
+/// How a call goes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Fate {
+    /// As it should.
+    #[default]
+    Served,
+    /// The deed is not done.
+    Before(Trouble),
+    /// The deed is done.
+    After(Trouble),
+}
+
+/// What a caller gets instead of the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trouble {
+    /// An error.
+    Refused(ApiError),
+    /// A 502 with a page of HTML.
+    Html,
+    /// A 403 with an empty body.
+    Forbidden,
+    /// A 200 with an empty body.
+    Empty,
+    /// A 200 with the first half of the answer.
+    Truncated,
+    /// A closed connection.
+    Closed,
+    /// Nothing, ever.
+    Silence,
+}
+
+impl Trouble {
+    /// The name in counts: the error's code, or what there was in place of one.
+    #[must_use]
+    pub fn name(&self) -> std::borrow::Cow<'static, str> {
+        match self {
+            Self::Refused(error) => error.code.clone(),
+            Self::Html => "html".into(),
+            Self::Forbidden => "forbidden".into(),
+            Self::Empty => "empty".into(),
+            Self::Truncated => "truncated".into(),
+            Self::Closed => "closed".into(),
+            Self::Silence => "silence".into(),
+        }
+    }
+}
+
+/// What is to go wrong inside FSx with something that begins now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Odds {
+    /// See [`Fault::fail_backup_percent`].
+    pub fail_backup_percent: f64,
+    /// See [`Fault::fail_copy_percent`].
+    pub fail_copy_percent: f64,
+    /// See [`Fault::stuck_backup_percent`].
+    pub stuck_backup_percent: f64,
+    /// See [`Fault::stuck_copy_percent`].
+    pub stuck_copy_percent: f64,
+    /// See [`Fault::stuck_hours`].
+    pub stuck_hours: f64,
+    /// See [`Fault::slow_factor`].
+    pub slow_factor: f64,
+    /// See [`Fault::other_copies_per_hour`].
+    pub other_copies_per_hour: f64,
+    /// See [`Fault::other_backups_per_hour`].
+    pub other_backups_per_hour: f64,
+    /// See [`Fault::forget_token_percent`].
+    pub forget_token_percent: f64,
+    /// See [`Fault::list_lag_seconds`].
+    pub list_lag_seconds: f64,
+    /// See [`Fault::disabled_keys`].
+    pub disabled_keys: Vec<String>,
+}
+
+/// The chance that decides, and the token buckets.
+#[derive(Clone, Debug)]
+pub struct Dice {
+    rng: Rng,
+    buckets: BTreeMap<(usize, String, String, String), Bucket>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    tokens: f64,
+    filled_ms: i64,
+}
+
+impl Dice {
+    /// Fresh dice: what they show follows from `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            rng: Rng::new(seed, "faults"),
+            buckets: BTreeMap::new(),
+        }
+    }
+
+    /// Fills every token bucket.
+    pub fn refill(&mut self) {
+        self.buckets.clear();
+    }
+}
+
+impl Faults {
+    /// Reads faults from TOML. An unknown name, a percentage outside 0–100 or a negative rate is an error.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn from_toml(text: &str) -> Result<Self, String> {
+        let faults: Self = toml::from_str(text).map_err(|error| error.to_string())?;
+        for (at, fault) in faults.fault.iter().enumerate() {
+            fault
+                .check()
+                .map_err(|what| format!("fault {} of {}: {what}", at + 1, faults.fault.len()))?;
+        }
+        Ok(faults)
+    }
+
+    /// The faults of this list alone.
+    #[must_use]
+    pub fn of(fault: Vec<Fault>) -> Self {
+        Self { cloud: None, fault }
+    }
+
+    /// Decides how a call goes. The first fault that strikes is the one; latencies add up.
+    pub fn decide(&self, dice: &mut Dice, asked: &Asked<'_>) -> Decision {
+        let mut decision = Decision::default();
+        for (at, fault) in self
+            .fault
+            .iter()
+            .enumerate()
+            .filter(|(_, fault)| fault.covers(asked))
+        {
+            let jitter = fault.latency_jitter_ms.saturating_add(1);
+            let late_ms = fault.latency_ms
+                + if jitter > 1 {
+                    dice.rng.next_u64() % jitter
+                } else {
+                    0
+                };
+            decision.latency_ms = decision.latency_ms.saturating_add(late_ms);
+            decision.date_skew_seconds += fault.date_skew_seconds;
+            let strikes = fault.strike(at, dice, asked);
+            if decision.fate == Fate::Served
+                && let Some(fate) = strikes
+            {
+                decision.fate = fate;
+            }
+        }
+        decision
+    }
+
+    /// What is to go wrong inside FSx with something that begins at this moment.
+    #[must_use]
+    pub fn odds(&self, asked: &Asked<'_>) -> Odds {
+        let mut odds = Odds {
+            fail_backup_percent: 0.0,
+            fail_copy_percent: 0.0,
+            stuck_backup_percent: 0.0,
+            stuck_copy_percent: 0.0,
+            stuck_hours: 0.0,
+            slow_factor: 1.0,
+            other_copies_per_hour: 0.0,
+            other_backups_per_hour: 0.0,
+            forget_token_percent: 0.0,
+            list_lag_seconds: 0.0,
+            disabled_keys: Vec::new(),
+        };
+        for fault in self.fault.iter().filter(|fault| fault.covers(asked)) {
+            odds.fail_backup_percent = odds.fail_backup_percent.max(fault.fail_backup_percent);
+            odds.fail_copy_percent = odds.fail_copy_percent.max(fault.fail_copy_percent);
+            odds.stuck_backup_percent = odds.stuck_backup_percent.max(fault.stuck_backup_percent);
+            odds.stuck_copy_percent = odds.stuck_copy_percent.max(fault.stuck_copy_percent);
+            odds.stuck_hours = odds.stuck_hours.max(fault.stuck_hours);
+            odds.slow_factor *= fault.slow_factor;
+            odds.other_copies_per_hour += fault.other_copies_per_hour;
+            odds.other_backups_per_hour += fault.other_backups_per_hour;
+            odds.forget_token_percent = odds.forget_token_percent.max(fault.forget_token_percent);
+            odds.list_lag_seconds = odds.list_lag_seconds.max(fault.list_lag_seconds);
+            odds.disabled_keys
+                .extend(fault.disabled_keys.iter().cloned());
+        }
+        odds
+    }
+
+    /// How long after `age_ms` a fault next begins or ends, ms.
+    #[must_use]
+    pub fn next_change_ms(&self, age_ms: i64) -> Option<i64> {
+        self.fault
+            .iter()
+            .flat_map(|fault| [Some(fault.from_seconds), fault.until_seconds])
+            .flatten()
+            .map(|seconds| (seconds * 1_000.0).ceil() as i64)
+            .filter(|at_ms| *at_ms > age_ms)
+            .min()
+            .map(|at_ms| at_ms - age_ms)
+    }
+}
+
+impl Fault {
+    fn covers(&self, asked: &Asked<'_>) -> bool {
+        let names =
+            |list: &[String], name: &str| list.is_empty() || list.iter().any(|one| one == name);
+        let age_ms = asked.age_ms as f64;
+        age_ms >= self.from_seconds * 1_000.0
+            && self
+                .until_seconds
+                .is_none_or(|until| age_ms < until * 1_000.0)
+            && names(&self.regions, asked.region)
+            && names(&self.accounts, asked.account)
+            && names(&self.operations, asked.operation)
+    }
+
+    /// What this fault does to a call. Every chance is drawn, so that turning one knob does not shift the others.
+    fn strike(&self, at: usize, dice: &mut Dice, asked: &Asked<'_>) -> Option<Fate> {
+        use Fate::{After, Before};
+        let refused = |code: &str| Trouble::Refused(ApiError::at_the_door(code));
+        let dry = self.requests_per_second > 0.0 && !self.take_token(at, dice, asked);
+        let refusal = self.refuse.as_deref().map(|code| {
+            let error = ApiError::at_the_door(code);
+            let status = self.refuse_status.unwrap_or(error.status);
+            (
+                self.refuse_percent,
+                Before(Trouble::Refused(error.with_status(status))),
+            )
+        });
+        let chances = [
+            (self.black_hole_percent, Before(Trouble::Silence)),
+            (self.close_before_percent, Before(Trouble::Closed)),
+            (
+                if dry { 100.0 } else { self.throttle_percent },
+                Before(refused("ThrottlingException")),
+            ),
+            refusal.unwrap_or((0.0, Fate::Served)),
+            (
+                self.error_before_percent,
+                Before(refused("InternalServerError")),
+            ),
+            (
+                self.unavailable_percent,
+                Before(refused("ServiceUnavailable")),
+            ),
+            (self.html_percent, Before(Trouble::Html)),
+            (self.forbidden_percent, Before(Trouble::Forbidden)),
+            (self.silent_percent, After(Trouble::Silence)),
+            (self.close_after_percent, After(Trouble::Closed)),
+            (
+                self.error_after_percent,
+                After(refused("InternalServerError")),
+            ),
+            (self.empty_percent, After(Trouble::Empty)),
+            (self.truncated_percent, After(Trouble::Truncated)),
+        ];
+        let mut struck = None;
+        for (percent, fate) in chances {
+            if dice.rng.percent(percent) && struck.is_none() {
+                struck = Some(fate);
+            }
+        }
+        struck
+    }
+
+    fn take_token(&self, at: usize, dice: &mut Dice, asked: &Asked<'_>) -> bool {
+        let key = (
+            at,
+            asked.account.to_owned(),
+            asked.region.to_owned(),
+            asked.operation.to_owned(),
+        );
+        let full = Bucket {
+            tokens: self.burst.max(1.0),
+            filled_ms: asked.age_ms,
+        };
+        let bucket = dice.buckets.entry(key).or_insert(full);
+        let since_seconds = (asked.age_ms - bucket.filled_ms).max(0) as f64 / 1_000.0;
+        bucket.tokens =
+            (bucket.tokens + since_seconds * self.requests_per_second).min(self.burst.max(1.0));
+        bucket.filled_ms = asked.age_ms;
+        let enough = bucket.tokens >= 1.0;
+        if enough {
+            bucket.tokens -= 1.0;
+        }
+        enough
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let percents = [
+            ("black_hole_percent", self.black_hole_percent),
+            ("silent_percent", self.silent_percent),
+            ("close_before_percent", self.close_before_percent),
+            ("close_after_percent", self.close_after_percent),
+            ("throttle_percent", self.throttle_percent),
+            ("refuse_percent", self.refuse_percent),
+            ("error_before_percent", self.error_before_percent),
+            ("error_after_percent", self.error_after_percent),
+            ("unavailable_percent", self.unavailable_percent),
+            ("html_percent", self.html_percent),
+            ("forbidden_percent", self.forbidden_percent),
+            ("empty_percent", self.empty_percent),
+            ("truncated_percent", self.truncated_percent),
+            ("fail_backup_percent", self.fail_backup_percent),
+            ("fail_copy_percent", self.fail_copy_percent),
+            ("stuck_backup_percent", self.stuck_backup_percent),
+            ("stuck_copy_percent", self.stuck_copy_percent),
+            ("forget_token_percent", self.forget_token_percent),
+        ];
+        if let Some((name, value)) = percents
+            .iter()
+            .find(|(_, value)| !(0.0..=100.0).contains(value))
+        {
+            return Err(format!("{name} = {value} is not between 0 and 100"));
+        }
+        let amounts = [
+            ("from_seconds", self.from_seconds),
+            ("until_seconds", self.until_seconds.unwrap_or(0.0)),
+            ("requests_per_second", self.requests_per_second),
+            ("burst", self.burst),
+            ("stuck_hours", self.stuck_hours),
+            ("slow_factor", self.slow_factor),
+            ("other_copies_per_hour", self.other_copies_per_hour),
+            ("other_backups_per_hour", self.other_backups_per_hour),
+            ("list_lag_seconds", self.list_lag_seconds),
+        ];
+        match amounts
+            .iter()
+            .find(|(_, value)| !(0.0..=1e9).contains(value))
+        {
+            Some((name, value)) => Err(format!("{name} = {value} is not between 0 and 1e9")),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,2 @@
+/// Every knob, with its default and what it does, for people: `lifeboat simulator --faults help` prints it.
+pub const HELP: &str = include_str!("help.txt");

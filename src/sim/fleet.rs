@@ -1,0 +1,134 @@
+//! A fleet to begin with, from a file: `lifeboat simulator --fleet FILE`.
+//!
+//! ```toml
+//! account = "111122223333"            # default for what follows; may be left out
+//! region  = "us-east-1"               # likewise
+//!
+//! [[file_system]]
+//! id   = "fs-0123456789abcdef0"       # made up if left out
+//! type = "WINDOWS"                    # WINDOWS, LUSTRE, OPENZFS, ONTAP
+//! capacity_gib = 2048
+//! tags = { dr = "gold" }
+//!
+//! [[file_system]]
+//! type   = "ONTAP"
+//! region = "eu-west-1"
+//! [[file_system.volume]]
+//! id = "fsvol-0123456789abcdef0"
+//!
+//! [[key]]                             # KMS keys that are not simply enabled
+//! region = "us-west-2"
+//! key    = "alias/backups"
+//! state  = "disabled"                 # enabled, disabled, asymmetric
+//! ```
+//!
+//! The other members of a file system and a volume are those of [`FileSystemSeed`] and
+//! [`VolumeSeed`](super::cloud::VolumeSeed).
+
+use serde::Deserialize;
+
+use super::cloud::{Cloud, FileSystemSeed, KeyState};
+
+/// The account of all that names none.
+pub const DEFAULT_ACCOUNT: &str = "111122223333";
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// What is in the cloud from the start.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Fleet {
+    /// Account of those that name none; absent: 111122223333.
+    pub account: Option<String>,
+    /// Region of those that name none; absent: us-east-1.
+    pub region: Option<String>,
+    /// File systems.
+    pub file_system: Vec<Member>,
+    /// Keys.
+    pub key: Vec<Key>,
+}
+
+/// A file system and where it lies.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// Account; absent: the fleet's.
+    pub account: Option<String>,
+    /// Region; absent: the fleet's.
+    pub region: Option<String>,
+    /// The file system.
+    pub seed: FileSystemSeed,
+}
+
+/// A key and where it lies.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// Account; absent: the fleet's.
+    #[serde(default)]
+    pub account: Option<String>,
+    /// Region; absent: the fleet's.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// ARN, id or alias.
+    pub key: String,
+    /// Its state.
+    pub state: KeyState,
+}
+
+impl<'de> Deserialize<'de> for Member {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        // By hand, because serde cannot refuse unknown members of a flattened structure.
+        let mut table = toml::Table::deserialize(deserializer)?;
+        let mut take = |name: &str| match table.remove(name) {
+            None => Ok(None),
+            Some(toml::Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(D::Error::custom(format!("{name} is not a string"))),
+        };
+        let (account, region) = (take("account")?, take("region")?);
+        let seed = FileSystemSeed::deserialize(table).map_err(D::Error::custom)?;
+        Ok(Self {
+            account,
+            region,
+            seed,
+        })
+    }
+}
+
+impl Fleet {
+    /// Reads a fleet from TOML.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn from_toml(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| error.to_string())
+    }
+
+    /// Puts all of it into the cloud; the ids of file systems and volumes come back in the order of the file.
+    ///
+    /// # Errors
+    /// The first member that AWS would not show, and why.
+    pub fn settle(&self, cloud: &mut Cloud, now_ms: i64) -> Result<Vec<String>, String> {
+        let account = self.account.as_deref().unwrap_or(DEFAULT_ACCOUNT);
+        let region = self.region.as_deref().unwrap_or(DEFAULT_REGION);
+        for key in &self.key {
+            let account = key.account.as_deref().unwrap_or(account);
+            cloud.set_key(
+                account,
+                key.region.as_deref().unwrap_or(region),
+                &key.key,
+                key.state,
+            );
+        }
+        let mut ids = Vec::new();
+        for (at, member) in self.file_system.iter().enumerate() {
+            let account = member.account.as_deref().unwrap_or(account);
+            let region = member.region.as_deref().unwrap_or(region);
+            let (id, volumes) = cloud
+                .add_file_system_seed(now_ms, account, region, &member.seed)
+                .map_err(|error| format!("file_system {}: {}", at + 1, error.message))?;
+            ids.push(id);
+            ids.extend(volumes);
+        }
+        Ok(ids)
+    }
+}
