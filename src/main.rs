@@ -1,2 +1,7 @@
-//! bin
-fn main() {}
+//! The `lifeboat` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lifeboat::cli::main()
+}

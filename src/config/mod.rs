@@ -94,7 +94,7 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
             "add a `[[policy]]` with `name`, `region`, `file_systems`, `schedule` and a `[[policy.destination]]`";
         findings.add(Problem::at(main.place(), "there is no policy here: nothing would be protected", hint));
     }
-    Some(Settings { daemon, aws, limits, policies })
+    Some(Settings { generation: 0, daemon, aws, limits, policies })
 }
 
 /// What is planned, and may well be written already, but is not in this version.

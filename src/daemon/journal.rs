@@ -26,7 +26,9 @@ macro_rules! job {
 /// Says what a change means, before it is applied.
 pub fn before(state: &State, change: &Change) {
     match change {
-        Change::Watched { source, policy, region, .. } if state.sources.get(source).is_none_or(|s| s.watch.is_none()) => {
+        Change::Watched { source, policy, region, .. }
+            if state.sources.get(source).is_none_or(|s| s.watch.is_none()) =>
+        {
             debug!(event = "watched", %policy, account = %source.account, source = %source.source, %region, "watching");
         }
         Change::Left { source } => {
@@ -98,15 +100,33 @@ fn unfulfilled(state: &State, key: &WorkKey, fault: &Fault, definite: bool) {
     let class = fault.class.as_str();
     match (said, fault.class.needs_a_person()) {
         (false, true) => {
-            job!(Level::ERROR, state, key, "refused", attempt, class, code, message,
-                "refused, and waiting will not mend it; tried again hourly and on reload");
+            job!(
+                Level::ERROR,
+                state,
+                key,
+                "refused",
+                attempt,
+                class,
+                code,
+                message,
+                "refused, and waiting will not mend it; tried again hourly and on reload"
+            );
         }
         (false, false) if definite => {
             job!(Level::INFO, state, key, "refused", attempt, class, code, message, "refused; will be asked again");
         }
         (false, false) => {
-            job!(Level::WARN, state, key, "unanswered", attempt, class, code, message,
-                "no clear answer; will be repeated with the same token");
+            job!(
+                Level::WARN,
+                state,
+                key,
+                "unanswered",
+                attempt,
+                class,
+                code,
+                message,
+                "no clear answer; will be repeated with the same token"
+            );
         }
         (true, _) => job!(Level::DEBUG, state, key, "refused", attempt, class, code, message, "again"),
     }

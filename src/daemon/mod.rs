@@ -90,12 +90,8 @@ impl Daemon {
         let engine = FsxEngine::new(&startup.settings.aws, startup.credentials.clone()).await;
         let (commands, inbox) = mpsc::channel(64);
         let (reconciler, snapshots, pulse) = Reconciler::new(startup, state, store, engine, clock.clone(), inbox);
-        let view = Arc::new(system::DaemonView {
-            snapshots: snapshots.clone(),
-            pulse,
-            clock,
-            database: daemon.state.clone(),
-        });
+        let view =
+            Arc::new(system::DaemonView { snapshots: snapshots.clone(), pulse, clock, database: daemon.state.clone() });
         let (http_stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let http_task = tokio::spawn(crate::report::http::serve(listener, view, async move {
             let _ = stopped.await;

@@ -15,7 +15,7 @@ use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use crate::engine::fsx::FsxEngine;
-use crate::engine::{Engine as _, Sent};
+use crate::engine::Sent;
 use crate::planner;
 use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot};
 use crate::store::Store as _;
@@ -197,7 +197,8 @@ impl Reconciler {
         let refused = self.take_in(std::mem::take(&mut plan.record));
         self.commit().await;
         for action in std::mem::take(&mut plan.actions) {
-            let illegal = matches!(&action.call, crate::domain::action::Call::Make { key, .. } if refused.contains(key));
+            let illegal =
+                matches!(&action.call, crate::domain::action::Call::Make { key, .. } if refused.contains(key));
             if illegal || self.store_problem.is_some() {
                 // Nothing leaves without its intent on disk. The ask stands as one without an answer.
                 self.withdraw(&action, now);

@@ -119,7 +119,9 @@ impl Systemd {
     }
 
     fn tell(&self, states: &[sd_notify::NotifyState<'_>]) {
-        if self.enabled && let Err(error) = sd_notify::notify(states) {
+        if self.enabled
+            && let Err(error) = sd_notify::notify(states)
+        {
             tracing::debug!(%error, "systemd does not listen");
         }
     }

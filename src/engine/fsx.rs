@@ -10,6 +10,9 @@ use crate::domain::action::{Action, Call, Outcome, Request};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{Place, Region, SourceId};
 use crate::domain::policy::Aws;
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_fsx::Client;
@@ -52,7 +55,16 @@ impl FsxEngine {
             .operation_attempt_timeout(ANSWER_WITHIN)
             .operation_timeout(ANSWER_WITHIN)
             .build();
+        // Each client names its Region, so the default one only matters to the sources of credentials. It is never asked
+        // of the instance: where there is none that takes seconds.
+        let profile = ProfileFileRegionProvider::builder();
+        let profile = match &aws.profile {
+            Some(name) => profile.profile_name(name).build(),
+            None => profile.build(),
+        };
+        let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new()).or_else(profile);
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .region(region.or_else("us-east-1"))
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
         if let Some(profile) = &aws.profile {

@@ -40,8 +40,8 @@ pub use books::{BackupFacts, Books, CallCount, LaneFacts};
 pub use error::ApiError;
 pub use keys::KeyState;
 pub use model::{
-    Backup, BackupIx, BackupType, FileSystem, FileSystemType, Lane, LaneUse, Lifecycle, PlaceIx,
-    Principal, Tags, Volume,
+    Backup, BackupIx, BackupType, FileSystem, FileSystemType, Lane, LaneUse, Lifecycle, PlaceIx, Principal, Tags,
+    Volume,
 };
 pub use seeding::{FileSystemSeed, VolumeSeed};
 pub use serving::{Lost, Served};
@@ -186,11 +186,7 @@ impl Cloud {
     /// stays the caller's. What is not above 0 counts as 1.
     #[must_use]
     pub fn with_speed(mut self, speed: f64) -> Self {
-        self.speed = if speed.is_finite() && speed > 0.0 {
-            speed
-        } else {
-            1.0
-        };
+        self.speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
         self
     }
 
@@ -251,33 +247,17 @@ impl Cloud {
             return Err(ApiError::at_the_door("UnrecognizedClientException"));
         }
         let place = self.place(account, region);
-        let known = shapes::OPERATIONS
-            .iter()
-            .find(|(name, _)| *name == operation);
+        let known = shapes::OPERATIONS.iter().find(|(name, _)| *name == operation);
         let answer = match known {
             None => Err(ApiError::client("UnknownOperationException", "")),
-            Some(_)
-                if self
-                    .settings
-                    .disabled_regions
-                    .iter()
-                    .any(|name| name == region) =>
-            {
+            Some(_) if self.settings.disabled_regions.iter().any(|name| name == region) => {
                 Err(ApiError::at_the_door(&self.settings.disabled_region_code))
             }
-            Some(&(operation, members)) => validate::check(body, members).and_then(|()| {
-                self.dispatch(&Call {
-                    now_ms,
-                    place,
-                    operation,
-                    body,
-                })
-            }),
+            Some(&(operation, members)) => {
+                validate::check(body, members).and_then(|()| self.dispatch(&Call { now_ms, place, operation, body }))
+            }
         };
-        let code = answer
-            .as_ref()
-            .err()
-            .map_or(Cow::Borrowed("OK"), |error| error.code.clone());
+        let code = answer.as_ref().err().map_or(Cow::Borrowed("OK"), |error| error.code.clone());
         self.count(place, known.map_or("Unknown", |(name, _)| name), code);
         answer
     }
@@ -304,11 +284,7 @@ impl Cloud {
     }
 
     fn place(&mut self, account: &str, region: &str) -> PlaceIx {
-        if let Some(at) = self
-            .place_at
-            .get(account)
-            .and_then(|regions| regions.get(region))
-        {
+        if let Some(at) = self.place_at.get(account).and_then(|regions| regions.get(region)) {
             return *at;
         }
         let at = PlaceIx(self.places.0.len());
@@ -323,10 +299,7 @@ impl Cloud {
             resources: BTreeMap::new(),
             calls: BTreeMap::new(),
         });
-        self.place_at
-            .entry(account.to_owned())
-            .or_default()
-            .insert(region.to_owned(), at);
+        self.place_at.entry(account.to_owned()).or_default().insert(region.to_owned(), at);
         if self.now_ms > i64::MIN {
             self.schedule(self.now_ms, Event::Strangers(at));
         }
@@ -334,10 +307,7 @@ impl Cloud {
     }
 
     fn count(&mut self, place: PlaceIx, operation: &'static str, code: Cow<'static, str>) {
-        *self.places[place]
-            .calls
-            .entry((operation, code))
-            .or_default() += 1;
+        *self.places[place].calls.entry((operation, code)).or_default() += 1;
     }
 
     /// What is to go wrong with an operation at this place and time.
@@ -353,8 +323,7 @@ impl Cloud {
 
     /// How long the faults have been in force, ms.
     fn faults_age_ms(&self, now_ms: i64) -> i64 {
-        self.faults_since_ms
-            .map_or(0, |since_ms| now_ms.saturating_sub(since_ms))
+        self.faults_since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms))
     }
 
     /// A duration of FSx's own work as the caller's clock shows it, ms.

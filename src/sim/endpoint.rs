@@ -78,12 +78,7 @@ impl Endpoint {
         });
         let (stop, stopped) = watch::channel(false);
         let serving = tokio::spawn(accept(listener, Arc::clone(&shared), stopped));
-        Ok(Self {
-            address,
-            shared,
-            stop,
-            serving,
-        })
+        Ok(Self { address, shared, stop, serving })
     }
 
     /// Where it listens.
@@ -132,10 +127,7 @@ impl Shared {
     }
 
     fn request_id(&self) -> String {
-        let mut rng = self
-            .request_ids
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut rng = self.request_ids.lock().unwrap_or_else(PoisonError::into_inner);
         let (high, low) = (rng.next_u64(), rng.next_u64());
         format!(
             "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
@@ -204,15 +196,10 @@ impl From<Infallible> for Closed {
 
 async fn respond(request: Request<Incoming>, shared: &Shared) -> Reply {
     let (head, body) = request.into_parts();
-    let body = match tokio::time::timeout(BODY_PATIENCE, Limited::new(body, LARGEST_BODY).collect())
-        .await
-    {
+    let body = match tokio::time::timeout(BODY_PATIENCE, Limited::new(body, LARGEST_BODY).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(_)) => {
-            return Reply::Response(plain(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "The request is too large or broken off.",
-            ));
+            return Reply::Response(plain(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large or broken off."));
         }
         Err(_) => return Reply::Close,
     };
@@ -220,47 +207,23 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> Reply {
         return Reply::Response(control::respond(&head, &body, shared));
     }
     if head.method != Method::POST || head.uri.path() != "/" {
-        return Reply::Response(plain(
-            StatusCode::NOT_FOUND,
-            "This is the FSx simulator: POST / in AWS JSON 1.1.",
-        ));
+        return Reply::Response(plain(StatusCode::NOT_FOUND, "This is the FSx simulator: POST / in AWS JSON 1.1."));
     }
-    let text = |name| {
-        head.headers
-            .get(name)
-            .and_then(|value: &HeaderValue| value.to_str().ok())
-    };
+    let text = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let target = text("x-amz-target").unwrap_or_default();
     let Some(operation) = target.strip_prefix(TARGET) else {
         let words = format!("Unknown target '{target}'.");
-        return answer(
-            shared,
-            Err(ApiError::client("UnknownOperationException", words)),
-            0,
-        );
+        return answer(shared, Err(ApiError::client("UnknownOperationException", words)), 0);
     };
     let scope = match signature::scope(text(AUTHORIZATION.as_str())) {
         Ok(scope) => scope,
         Err(error) => return answer(shared, Err(error), 0),
     };
-    let asked = if body.is_empty() {
-        Ok(Value::Object(serde_json::Map::new()))
-    } else {
-        serde_json::from_slice(&body)
-    };
+    let asked = if body.is_empty() { Ok(Value::Object(serde_json::Map::new())) } else { serde_json::from_slice(&body) };
     let Ok(asked) = asked else {
-        return answer(
-            shared,
-            Err(ApiError::client(
-                "SerializationException",
-                "The body is not JSON.",
-            )),
-            0,
-        );
+        return answer(shared, Err(ApiError::client("SerializationException", "The body is not JSON.")), 0);
     };
-    let served = shared
-        .cloud()
-        .serve(epoch_ms(), &scope.account, &scope.region, operation, &asked);
+    let served = shared.cloud().serve(epoch_ms(), &scope.account, &scope.region, operation, &asked);
     deliver(shared, served).await
 }
 
@@ -276,9 +239,7 @@ async fn deliver(shared: &Shared, served: Served) -> Reply {
         Err(Lost::Html) => {
             let page = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
             let mut response = plain(StatusCode::BAD_GATEWAY, page);
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
             Reply::Response(response)
         }
         Err(Lost::Forbidden) => Reply::Response(plain(StatusCode::FORBIDDEN, "")),
@@ -289,12 +250,7 @@ async fn deliver(shared: &Shared, served: Served) -> Reply {
             while !whole.is_char_boundary(half) {
                 half -= 1;
             }
-            Reply::Response(amazon(
-                shared,
-                StatusCode::OK,
-                whole[..half].to_owned(),
-                skew,
-            ))
+            Reply::Response(amazon(shared, StatusCode::OK, whole[..half].to_owned(), skew))
         }
     }
 }
@@ -314,12 +270,7 @@ fn answer(shared: &Shared, reply: Result<Value, ApiError>, skew_seconds: i64) ->
     })
 }
 
-fn amazon(
-    shared: &Shared,
-    status: StatusCode,
-    body: String,
-    skew_seconds: i64,
-) -> Response<Full<Bytes>> {
+fn amazon(shared: &Shared, status: StatusCode, body: String, skew_seconds: i64) -> Response<Full<Bytes>> {
     let mut response = plain(status, "");
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON_1_1));
@@ -352,7 +303,5 @@ fn http_date(epoch_seconds: i64) -> String {
 
 fn epoch_ms() -> i64 {
     // A clock before 1970 counts as 1970.
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }

@@ -265,10 +265,7 @@ impl Dice {
     /// Fresh dice: what they show follows from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self {
-            rng: Rng::new(seed, "faults"),
-            buckets: BTreeMap::new(),
-        }
+        Self { rng: Rng::new(seed, "faults"), buckets: BTreeMap::new() }
     }
 
     /// Fills every token bucket.
@@ -285,9 +282,7 @@ impl Faults {
     pub fn from_toml(text: &str) -> Result<Self, String> {
         let faults: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         for (at, fault) in faults.fault.iter().enumerate() {
-            fault
-                .check()
-                .map_err(|what| format!("fault {} of {}: {what}", at + 1, faults.fault.len()))?;
+            fault.check().map_err(|what| format!("fault {} of {}: {what}", at + 1, faults.fault.len()))?;
         }
         Ok(faults)
     }
@@ -301,19 +296,9 @@ impl Faults {
     /// Decides how a call goes. The first fault that strikes is the one; latencies add up.
     pub fn decide(&self, dice: &mut Dice, asked: &Asked<'_>) -> Decision {
         let mut decision = Decision::default();
-        for (at, fault) in self
-            .fault
-            .iter()
-            .enumerate()
-            .filter(|(_, fault)| fault.covers(asked))
-        {
+        for (at, fault) in self.fault.iter().enumerate().filter(|(_, fault)| fault.covers(asked)) {
             let jitter = fault.latency_jitter_ms.saturating_add(1);
-            let late_ms = fault.latency_ms
-                + if jitter > 1 {
-                    dice.rng.next_u64() % jitter
-                } else {
-                    0
-                };
+            let late_ms = fault.latency_ms + if jitter > 1 { dice.rng.next_u64() % jitter } else { 0 };
             decision.latency_ms = decision.latency_ms.saturating_add(late_ms);
             decision.date_skew_seconds += fault.date_skew_seconds;
             let strikes = fault.strike(at, dice, asked);
@@ -353,8 +338,7 @@ impl Faults {
             odds.other_backups_per_hour += fault.other_backups_per_hour;
             odds.forget_token_percent = odds.forget_token_percent.max(fault.forget_token_percent);
             odds.list_lag_seconds = odds.list_lag_seconds.max(fault.list_lag_seconds);
-            odds.disabled_keys
-                .extend(fault.disabled_keys.iter().cloned());
+            odds.disabled_keys.extend(fault.disabled_keys.iter().cloned());
         }
         odds
     }
@@ -375,13 +359,10 @@ impl Faults {
 
 impl Fault {
     fn covers(&self, asked: &Asked<'_>) -> bool {
-        let names =
-            |list: &[String], name: &str| list.is_empty() || list.iter().any(|one| one == name);
+        let names = |list: &[String], name: &str| list.is_empty() || list.iter().any(|one| one == name);
         let age_ms = asked.age_ms as f64;
         age_ms >= self.from_seconds * 1_000.0
-            && self
-                .until_seconds
-                .is_none_or(|until| age_ms < until * 1_000.0)
+            && self.until_seconds.is_none_or(|until| age_ms < until * 1_000.0)
             && names(&self.regions, asked.region)
             && names(&self.accounts, asked.account)
             && names(&self.operations, asked.operation)
@@ -395,35 +376,20 @@ impl Fault {
         let refusal = self.refuse.as_deref().map(|code| {
             let error = ApiError::at_the_door(code);
             let status = self.refuse_status.unwrap_or(error.status);
-            (
-                self.refuse_percent,
-                Before(Trouble::Refused(error.with_status(status))),
-            )
+            (self.refuse_percent, Before(Trouble::Refused(error.with_status(status))))
         });
         let chances = [
             (self.black_hole_percent, Before(Trouble::Silence)),
             (self.close_before_percent, Before(Trouble::Closed)),
-            (
-                if dry { 100.0 } else { self.throttle_percent },
-                Before(refused("ThrottlingException")),
-            ),
+            (if dry { 100.0 } else { self.throttle_percent }, Before(refused("ThrottlingException"))),
             refusal.unwrap_or((0.0, Fate::Served)),
-            (
-                self.error_before_percent,
-                Before(refused("InternalServerError")),
-            ),
-            (
-                self.unavailable_percent,
-                Before(refused("ServiceUnavailable")),
-            ),
+            (self.error_before_percent, Before(refused("InternalServerError"))),
+            (self.unavailable_percent, Before(refused("ServiceUnavailable"))),
             (self.html_percent, Before(Trouble::Html)),
             (self.forbidden_percent, Before(Trouble::Forbidden)),
             (self.silent_percent, After(Trouble::Silence)),
             (self.close_after_percent, After(Trouble::Closed)),
-            (
-                self.error_after_percent,
-                After(refused("InternalServerError")),
-            ),
+            (self.error_after_percent, After(refused("InternalServerError"))),
             (self.empty_percent, After(Trouble::Empty)),
             (self.truncated_percent, After(Trouble::Truncated)),
         ];
@@ -437,20 +403,11 @@ impl Fault {
     }
 
     fn take_token(&self, at: usize, dice: &mut Dice, asked: &Asked<'_>) -> bool {
-        let key = (
-            at,
-            asked.account.to_owned(),
-            asked.region.to_owned(),
-            asked.operation.to_owned(),
-        );
-        let full = Bucket {
-            tokens: self.burst.max(1.0),
-            filled_ms: asked.age_ms,
-        };
+        let key = (at, asked.account.to_owned(), asked.region.to_owned(), asked.operation.to_owned());
+        let full = Bucket { tokens: self.burst.max(1.0), filled_ms: asked.age_ms };
         let bucket = dice.buckets.entry(key).or_insert(full);
         let since_seconds = (asked.age_ms - bucket.filled_ms).max(0) as f64 / 1_000.0;
-        bucket.tokens =
-            (bucket.tokens + since_seconds * self.requests_per_second).min(self.burst.max(1.0));
+        bucket.tokens = (bucket.tokens + since_seconds * self.requests_per_second).min(self.burst.max(1.0));
         bucket.filled_ms = asked.age_ms;
         let enough = bucket.tokens >= 1.0;
         if enough {
@@ -480,10 +437,7 @@ impl Fault {
             ("stuck_copy_percent", self.stuck_copy_percent),
             ("forget_token_percent", self.forget_token_percent),
         ];
-        if let Some((name, value)) = percents
-            .iter()
-            .find(|(_, value)| !(0.0..=100.0).contains(value))
-        {
+        if let Some((name, value)) = percents.iter().find(|(_, value)| !(0.0..=100.0).contains(value)) {
             return Err(format!("{name} = {value} is not between 0 and 100"));
         }
         let amounts = [
@@ -497,10 +451,7 @@ impl Fault {
             ("other_backups_per_hour", self.other_backups_per_hour),
             ("list_lag_seconds", self.list_lag_seconds),
         ];
-        match amounts
-            .iter()
-            .find(|(_, value)| !(0.0..=1e9).contains(value))
-        {
+        match amounts.iter().find(|(_, value)| !(0.0..=1e9).contains(value)) {
             Some((name, value)) => Err(format!("{name} = {value} is not between 0 and 1e9")),
             None => Ok(()),
         }

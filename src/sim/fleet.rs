@@ -86,11 +86,7 @@ impl<'de> Deserialize<'de> for Member {
         };
         let (account, region) = (take("account")?, take("region")?);
         let seed = FileSystemSeed::deserialize(table).map_err(D::Error::custom)?;
-        Ok(Self {
-            account,
-            region,
-            seed,
-        })
+        Ok(Self { account, region, seed })
     }
 }
 
@@ -112,12 +108,7 @@ impl Fleet {
         let region = self.region.as_deref().unwrap_or(DEFAULT_REGION);
         for key in &self.key {
             let account = key.account.as_deref().unwrap_or(account);
-            cloud.set_key(
-                account,
-                key.region.as_deref().unwrap_or(region),
-                &key.key,
-                key.state,
-            );
+            cloud.set_key(account, key.region.as_deref().unwrap_or(region), &key.key, key.state);
         }
         let mut ids = Vec::new();
         for (at, member) in self.file_system.iter().enumerate() {

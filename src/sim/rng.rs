@@ -16,9 +16,9 @@ pub(crate) const fn mix(x: u64) -> u64 {
 
 /// A 64-bit fingerprint of `text` (FNV-1a, then mixed), the same on every machine.
 pub(crate) fn fingerprint(text: &str) -> u64 {
-    let fnv = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let fnv = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     mix(fnv)
 }
 

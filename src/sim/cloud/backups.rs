@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::clockwork::Event;
 use super::tokens::Made;
 use super::{
-    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystem, FileSystemType, Lifecycle,
-    PlaceIx, Principal, Tags, Volume, tags, text,
+    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystem, FileSystemType, Lifecycle, PlaceIx, Principal,
+    Tags, Volume, tags, text,
 };
 
 /// What FSx itself says of a backup that went wrong (facts, section 1.1).
@@ -41,9 +41,7 @@ impl Cloud {
     pub(super) fn create_backup(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
         let (file_system, volume) = self.backup_target(call)?;
         self.check_can_be_backed_up(&file_system, volume.as_deref())?;
-        let resource = volume
-            .as_ref()
-            .map_or(file_system.id.as_str(), |volume| volume.id.as_str());
+        let resource = volume.as_ref().map_or(file_system.id.as_str(), |volume| volume.id.as_str());
         if self.running_backup(call.place, resource).is_some() {
             return Err(ApiError::client(
                 "BackupInProgress",
@@ -70,29 +68,18 @@ impl Cloud {
         Ok(Made::Backup(self.start_backup(order, call.now_ms)))
     }
 
-    fn backup_target(
-        &self,
-        call: &Call<'_>,
-    ) -> Result<(Arc<FileSystem>, Option<Arc<Volume>>), ApiError> {
+    fn backup_target(&self, call: &Call<'_>) -> Result<(Arc<FileSystem>, Option<Arc<Volume>>), ApiError> {
         let place = &self.places[call.place];
         match (text(call.body, "FileSystemId"), text(call.body, "VolumeId")) {
             (Some(id), None) => {
-                let file_system = place
-                    .file_systems
-                    .get(id)
-                    .ok_or_else(|| ApiError::no_file_system(id))?;
+                let file_system = place.file_systems.get(id).ok_or_else(|| ApiError::no_file_system(id))?;
                 if file_system.kind == FileSystemType::Ontap {
-                    return Err(ApiError::unsupported(
-                        "ONTAP file system backup is unsupported.",
-                    ));
+                    return Err(ApiError::unsupported("ONTAP file system backup is unsupported."));
                 }
                 Ok((Arc::clone(file_system), None))
             }
             (None, Some(id)) => {
-                let volume = place
-                    .volumes
-                    .get(id)
-                    .ok_or_else(|| ApiError::no_volume(id))?;
+                let volume = place.volumes.get(id).ok_or_else(|| ApiError::no_volume(id))?;
                 if volume.kind != FileSystemType::Ontap {
                     return Err(ApiError::bad_request(format!(
                         "Volume with type {} is not backupable.",
@@ -100,36 +87,21 @@ impl Cloud {
                     )));
                 }
                 let owner = &volume.file_system_id;
-                let file_system = place
-                    .file_systems
-                    .get(owner)
-                    .ok_or_else(|| ApiError::no_file_system(owner))?;
+                let file_system = place.file_systems.get(owner).ok_or_else(|| ApiError::no_file_system(owner))?;
                 Ok((Arc::clone(file_system), Some(Arc::clone(volume))))
             }
-            _ => Err(ApiError::bad_request(
-                "Exactly one of FileSystemId and VolumeId must be specified.",
-            )),
+            _ => Err(ApiError::bad_request("Exactly one of FileSystemId and VolumeId must be specified.")),
         }
     }
 
-    fn check_can_be_backed_up(
-        &self,
-        file_system: &FileSystem,
-        volume: Option<&Volume>,
-    ) -> Result<(), ApiError> {
+    fn check_can_be_backed_up(&self, file_system: &FileSystem, volume: Option<&Volume>) -> Result<(), ApiError> {
         let while_in = |id: &str, lifecycle: &str, more: &str| {
-            Err(ApiError::bad_request(format!(
-                "Cannot take backup while {id} is in {lifecycle}{more}"
-            )))
+            Err(ApiError::bad_request(format!("Cannot take backup while {id} is in {lifecycle}{more}")))
         };
         match file_system.lifecycle {
             "AVAILABLE" | "UPDATING" | "MISCONFIGURED" => {}
             "FAILED" => {
-                return while_in(
-                    &file_system.id,
-                    "FAILED",
-                    " and the file system storage is unhealthy",
-                );
+                return while_in(&file_system.id, "FAILED", " and the file system storage is unhealthy");
             }
             other => return while_in(&file_system.id, other, ""),
         }
@@ -147,42 +119,22 @@ impl Cloud {
         if file_system.kind == FileSystemType::Lustre
             && (file_system.linked || file_system.deployment_type.starts_with("SCRATCH"))
         {
-            let why = if file_system.linked {
-                "linked to a data repository"
-            } else {
-                "of a scratch deployment type"
-            };
-            return self
-                .settings
-                .lustre_refusal
-                .refuse("TOTAL_USER_INITIATED_BACKUPS", || {
-                    format!(
-                        "Backups are not supported for file system {} because it is {why}.",
-                        file_system.id
-                    )
-                });
+            let why = if file_system.linked { "linked to a data repository" } else { "of a scratch deployment type" };
+            return self.settings.lustre_refusal.refuse("TOTAL_USER_INITIATED_BACKUPS", || {
+                format!("Backups are not supported for file system {} because it is {why}.", file_system.id)
+            });
         }
         Ok(())
     }
 
-    pub(super) fn check_backup_quota(
-        &self,
-        place: PlaceIx,
-        kind: FileSystemType,
-    ) -> Result<(), ApiError> {
+    pub(super) fn check_backup_quota(&self, place: PlaceIx, kind: FileSystemType) -> Result<(), ApiError> {
         let quota = match kind {
             FileSystemType::Windows => self.settings.windows_backups,
             FileSystemType::Lustre => self.settings.lustre_backups,
             FileSystemType::OpenZfs => self.settings.openzfs_backups,
             FileSystemType::Ontap => self.settings.ontap_backups,
         };
-        if self.places[place]
-            .quota_used
-            .get(&kind)
-            .copied()
-            .unwrap_or(0)
-            < quota
-        {
+        if self.places[place].quota_used.get(&kind).copied().unwrap_or(0) < quota {
             return Ok(());
         }
         Err(ApiError::limit(
@@ -192,26 +144,12 @@ impl Cloud {
     }
 
     pub(super) fn running_backup(&self, place: PlaceIx, resource: &str) -> Option<BackupIx> {
-        self.places[place]
-            .resources
-            .get(resource)
-            .and_then(|resource| resource.running)
+        self.places[place].resources.get(resource).and_then(|resource| resource.running)
     }
 
     pub(super) fn start_backup(&mut self, order: Order, now_ms: i64) -> BackupIx {
-        let Order {
-            place,
-            file_system,
-            volume,
-            kind,
-            by,
-            tags,
-            last_of_its_kind,
-        } = order;
-        let resource = volume
-            .as_ref()
-            .map_or(&file_system.id, |volume| &volume.id)
-            .clone();
+        let Order { place, file_system, volume, kind, by, tags, last_of_its_kind } = order;
+        let resource = volume.as_ref().map_or(&file_system.id, |volume| &volume.id).clone();
         let (used, daily_change) = match &volume {
             Some(volume) => (volume.used_bytes, volume.daily_change_bytes),
             None => (file_system.used_bytes, file_system.daily_change_bytes),
@@ -221,21 +159,16 @@ impl Cloud {
             _ => 0,
         };
         let begins_ms = self.begins_ms(&file_system, now_ms) + pending_ms;
-        let last = self.places[place]
-            .resources
-            .get(&resource)
-            .and_then(|known| known.backups.last().copied());
-        let moved_bytes = last.map_or(used, |(taken_ms, _)| {
-            self.changed_bytes(daily_change, taken_ms, begins_ms)
-                .min(used)
-        });
+        let last = self.places[place].resources.get(&resource).and_then(|known| known.backups.last().copied());
+        let moved_bytes =
+            last.map_or(used, |(taken_ms, _)| self.changed_bytes(daily_change, taken_ms, begins_ms).min(used));
         let work = Work {
             floor_seconds: self.settings.backup_floor_seconds,
             bytes: moved_bytes,
             bytes_per_second: self.settings.backup_bytes_per_second,
         };
-        let doomed = volume.as_ref().is_some_and(|volume| volume.backups_fail)
-            || file_system.lifecycle == "MISCONFIGURED";
+        let doomed =
+            volume.as_ref().is_some_and(|volume| volume.backups_fail) || file_system.lifecycle == "MISCONFIGURED";
         let outlook = self.backup_outlook(place, &work, doomed, begins_ms, now_ms);
         let id = format!("backup-{}", self.ids.hex17());
         let region = self.places[place].region.clone();
@@ -243,11 +176,7 @@ impl Cloud {
             id,
             account: self.places[place].account.clone(),
             region,
-            lifecycle: if pending_ms > 0 {
-                Lifecycle::Pending
-            } else {
-                Lifecycle::Creating
-            },
+            lifecycle: if pending_ms > 0 { Lifecycle::Pending } else { Lifecycle::Creating },
             kind,
             by,
             created_ms: now_ms,
@@ -275,19 +204,13 @@ impl Cloud {
             file_system,
             volume,
         });
-        self.places[place]
-            .resources
-            .entry(resource)
-            .or_default()
-            .running = Some(at);
+        self.places[place].resources.entry(resource).or_default().running = Some(at);
         self.schedule_steps(at, pending_ms > 0);
         at
     }
 
     fn schedule_steps(&mut self, at: BackupIx, pending: bool) {
-        let Backup {
-            begins_ms, ends_ms, ..
-        } = self.backups[at];
+        let Backup { begins_ms, ends_ms, .. } = self.backups[at];
         if pending {
             self.schedule(begins_ms, Event::Begins(at));
         }
@@ -297,14 +220,7 @@ impl Cloud {
         self.schedule(ends_ms, Event::Ends(at));
     }
 
-    fn backup_outlook(
-        &mut self,
-        place: PlaceIx,
-        work: &Work,
-        doomed: bool,
-        begins_ms: i64,
-        now_ms: i64,
-    ) -> Outlook {
+    fn backup_outlook(&mut self, place: PlaceIx, work: &Work, doomed: bool, begins_ms: i64, now_ms: i64) -> Outlook {
         let odds = self.odds(place, "CreateBackup", now_ms);
         let fails = self.outcomes.percent(odds.fail_backup_percent) || doomed;
         let stuck = self.outcomes.percent(odds.stuck_backup_percent);
@@ -326,18 +242,10 @@ impl Cloud {
         stuck_hours: Option<f64>,
         begins_ms: i64,
     ) -> Outlook {
-        let jitter = 1.0
-            + (self.outcomes.unit() * 2.0 - 1.0) * self.settings.duration_jitter_percent / 100.0;
+        let jitter = 1.0 + (self.outcomes.unit() * 2.0 - 1.0) * self.settings.duration_jitter_percent / 100.0;
         if let Some(hours) = stuck_hours {
-            let ends_ms = if hours > 0.0 {
-                begins_ms + self.span_ms(hours * 3_600.0)
-            } else {
-                i64::MAX
-            };
-            return Outlook {
-                ends_ms,
-                will_fail: Some("The operation timed out.".into()),
-            };
+            let ends_ms = if hours > 0.0 { begins_ms + self.span_ms(hours * 3_600.0) } else { i64::MAX };
+            return Outlook { ends_ms, will_fail: Some("The operation timed out.".into()) };
         }
         let seconds = if fails.is_some() {
             self.settings.failure_seconds
@@ -345,10 +253,7 @@ impl Cloud {
             work.floor_seconds + work.bytes as f64 / work.bytes_per_second.max(1.0)
         };
         let ends_ms = begins_ms + self.span_ms(seconds * jitter * slow_factor).max(1);
-        Outlook {
-            ends_ms,
-            will_fail: fails.map(str::to_owned),
-        }
+        Outlook { ends_ms, will_fail: fails.map(str::to_owned) }
     }
 
     /// What changes between two moments at so many bytes a day of FSx's own time.
@@ -376,17 +281,10 @@ impl Cloud {
         backup.ended_ms = Some(at_ms);
         backup.failure = backup.will_fail.take();
         let good = backup.failure.is_none();
-        backup.lifecycle = if good {
-            Lifecycle::Available
-        } else {
-            Lifecycle::Failed
-        };
+        backup.lifecycle = if good { Lifecycle::Available } else { Lifecycle::Failed };
         let (place, taken_ms, kind) = (backup.place, backup.taken_ms, backup.kind);
         let retention_days = backup.file_system.automatic_backup_retention_days;
-        let known = self.places[place]
-            .resources
-            .entry(self.backups[at].resource().to_owned())
-            .or_default();
+        let known = self.places[place].resources.entry(self.backups[at].resource().to_owned()).or_default();
         known.running = None;
         if good {
             known.backups.insert((taken_ms, at));
@@ -410,12 +308,7 @@ impl Cloud {
     }
 
     pub(super) fn release_quota(&mut self, at: BackupIx) {
-        let Backup {
-            place,
-            kind,
-            ref file_system,
-            ..
-        } = self.backups[at];
+        let Backup { place, kind, ref file_system, .. } = self.backups[at];
         if kind != BackupType::Automatic
             && let Some(used) = self.places[place].quota_used.get_mut(&file_system.kind)
         {
@@ -423,12 +316,7 @@ impl Cloud {
         }
     }
 
-    pub(super) fn take_automatic_backups(
-        &mut self,
-        place: PlaceIx,
-        file_system: &Arc<FileSystem>,
-        at_ms: i64,
-    ) {
+    pub(super) fn take_automatic_backups(&mut self, place: PlaceIx, file_system: &Arc<FileSystem>, at_ms: i64) {
         if !matches!(file_system.lifecycle, "AVAILABLE" | "UPDATING") {
             return;
         }
@@ -436,11 +324,7 @@ impl Cloud {
             FileSystemType::Ontap => self.places[place]
                 .volumes
                 .values()
-                .filter(|v| {
-                    v.file_system_id == file_system.id
-                        && v.ontap_type == "RW"
-                        && v.lifecycle == "CREATED"
-                })
+                .filter(|v| v.file_system_id == file_system.id && v.ontap_type == "RW" && v.lifecycle == "CREATED")
                 .map(|volume| Some(Arc::clone(volume)))
                 .collect(),
             _ => vec![None],

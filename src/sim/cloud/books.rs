@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{
-    Backup, BackupIx, BackupType, Cloud, FileSystem, Lane, LaneUse, Lifecycle, PlaceIx, Principal,
-    Tags,
-};
+use super::{Backup, BackupIx, BackupType, Cloud, FileSystem, Lane, LaneUse, Lifecycle, PlaceIx, Principal, Tags};
 
 /// Everything, in a form that can be written down.
 #[derive(Clone, Debug, Serialize)]
@@ -118,15 +115,8 @@ impl Cloud {
 
     /// One that was not deleted, by id.
     #[must_use]
-    pub fn find_backup(
-        &self,
-        account: &str,
-        region: &str,
-        id: &str,
-    ) -> Option<(BackupIx, &Backup)> {
-        let at = *self.places[self.find_place(account, region)?]
-            .backups
-            .get(id)?;
+    pub fn find_backup(&self, account: &str, region: &str, id: &str) -> Option<(BackupIx, &Backup)> {
+        let at = *self.places[self.find_place(account, region)?].backups.get(id)?;
         Some((at, &self.backups[at]))
     }
 
@@ -134,10 +124,7 @@ impl Cloud {
     #[must_use]
     pub fn find_file_system(&self, account: &str, region: &str, id: &str) -> Option<&FileSystem> {
         let place = self.find_place(account, region)?;
-        self.places[place]
-            .file_systems
-            .get(id)
-            .map(std::convert::AsRef::as_ref)
+        self.places[place].file_systems.get(id).map(std::convert::AsRef::as_ref)
     }
 
     /// Every lane, and how it was used.
@@ -173,11 +160,7 @@ impl Cloud {
             now_ms,
             speed: self.speed,
             backups: self.backups().map(|(_, backup)| facts(backup)).collect(),
-            lanes: self
-                .lanes
-                .iter()
-                .map(|(lane, used)| lane_facts(lane, *used))
-                .collect(),
+            lanes: self.lanes.iter().map(|(lane, used)| lane_facts(lane, *used)).collect(),
             calls: self.calls(),
         }
     }
@@ -213,11 +196,5 @@ fn facts(backup: &Backup) -> BackupFacts {
 
 fn lane_facts(lane: &Lane, used: LaneUse) -> LaneFacts {
     let (volume, kms_key) = lane.ontap.clone().unzip();
-    LaneFacts {
-        account: lane.account.clone(),
-        region: lane.region.clone(),
-        volume,
-        kms_key,
-        used,
-    }
+    LaneFacts { account: lane.account.clone(), region: lane.region.clone(), volume, kms_key, used }
 }

@@ -88,11 +88,7 @@ impl Cloud {
         if !self.backups[at].lifecycle.in_flight() {
             return;
         }
-        if self.backups[at].is_copy() {
-            self.end_copy(at, at_ms)
-        } else {
-            self.end_backup(at, at_ms)
-        }
+        if self.backups[at].is_copy() { self.end_copy(at, at_ms) } else { self.end_backup(at, at_ms) }
     }
 
     /// The automatic backups of one day, and the appointment for the next.
@@ -104,12 +100,7 @@ impl Cloud {
         self.schedule_daily_window(place, &file_system, at_ms);
     }
 
-    pub(super) fn schedule_daily_window(
-        &mut self,
-        place: PlaceIx,
-        file_system: &FileSystem,
-        now_ms: i64,
-    ) {
+    pub(super) fn schedule_daily_window(&mut self, place: PlaceIx, file_system: &FileSystem, now_ms: i64) {
         if file_system.automatic_backup_retention_days > 0 {
             let at_ms = next_daily_ms(now_ms, file_system.automatic_backup_minute);
             self.schedule(at_ms, Event::DailyWindow(place, file_system.id.clone()));
@@ -128,11 +119,7 @@ impl Cloud {
         let into_week_ms = (updated_ms + 3 * DAY_MINUTES * MINUTE_MS).rem_euclid(week_ms);
         let start_ms = i64::from(file_system.maintenance_minute) * MINUTE_MS;
         let into_window_ms = (into_week_ms - start_ms).rem_euclid(week_ms);
-        if into_window_ms < length_ms {
-            updated_ms + length_ms - into_window_ms
-        } else {
-            updated_ms
-        }
+        if into_window_ms < length_ms { updated_ms + length_ms - into_window_ms } else { updated_ms }
     }
 
     /// Progress of work in flight, in whole percent.
@@ -141,8 +128,7 @@ impl Cloud {
             Lifecycle::Available => 100,
             _ if backup.ends_ms == i64::MAX || backup.ends_ms <= backup.begins_ms => 0,
             _ => {
-                let done =
-                    (now_ms - backup.begins_ms).max(0) * 100 / (backup.ends_ms - backup.begins_ms);
+                let done = (now_ms - backup.begins_ms).max(0) * 100 / (backup.ends_ms - backup.begins_ms);
                 done.min(99)
             }
         }
@@ -153,11 +139,7 @@ impl Cloud {
 fn next_daily_ms(now_ms: i64, minute: u32) -> i64 {
     let day_ms = DAY_MINUTES * MINUTE_MS;
     let today_ms = now_ms.div_euclid(day_ms) * day_ms + i64::from(minute) * MINUTE_MS;
-    if today_ms > now_ms {
-        today_ms
-    } else {
-        today_ms + day_ms
-    }
+    if today_ms > now_ms { today_ms } else { today_ms + day_ms }
 }
 
 #[cfg(test)]

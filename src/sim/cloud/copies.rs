@@ -4,8 +4,8 @@ use super::backups::Work;
 use super::clockwork::Event;
 use super::tokens::Made;
 use super::{
-    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystemType, Lane, Lifecycle, PlaceIx,
-    Principal, Tags, regions, tags, text,
+    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystemType, Lane, Lifecycle, PlaceIx, Principal, Tags,
+    regions, tags, text,
 };
 
 const IN_PROGRESS: &str = "TOTAL_IN_PROGRESS_COPY_BACKUPS";
@@ -21,48 +21,26 @@ impl Cloud {
             let here = &self.places[call.place];
             let volume = backup.volume.as_ref();
             let ontap = volume.map(|volume| (volume.id.clone(), kms_key.clone()));
-            let lane = Lane {
-                account: here.account.clone(),
-                region: here.region.clone(),
-                ontap,
-            };
+            let lane = Lane { account: here.account.clone(), region: here.region.clone(), ontap };
             (lane, backup.file_system.kind)
         };
         self.check_slot(&lane)?;
         self.check_backup_quota(call.place, kind)?;
-        Ok(Made::Backup(self.start_copy(
-            call.place,
-            source,
-            kms_key,
-            tags,
-            Principal::Caller,
-            call.now_ms,
-        )))
+        Ok(Made::Backup(self.start_copy(call.place, source, kms_key, tags, Principal::Caller, call.now_ms)))
     }
 
     fn copy_source(&self, call: &Call<'_>) -> Result<BackupIx, ApiError> {
         let here = &self.places[call.place];
         let region = text(call.body, "SourceRegion").unwrap_or(&here.region);
         let partition = |name: &str| regions::partition(name, &self.settings.further_regions);
-        let disabled = self
-            .settings
-            .disabled_regions
-            .iter()
-            .any(|name| name == region);
+        let disabled = self.settings.disabled_regions.iter().any(|name| name == region);
         if partition(region).is_none() || partition(region) != partition(&here.region) || disabled {
             return Err(ApiError::client(
                 "InvalidRegion",
-                format!(
-                    "The source Region '{region}' is not valid or is in a different partition."
-                ),
+                format!("The source Region '{region}' is not valid or is in a different partition."),
             ));
         }
-        let barred = |name: &str| {
-            self.settings
-                .regions_without_copies
-                .iter()
-                .any(|other| other == name)
-        };
+        let barred = |name: &str| self.settings.regions_without_copies.iter().any(|other| other == name);
         if region != here.region && (barred(region) || barred(&here.region)) {
             return Err(ApiError::unsupported(format!(
                 "Cross-Region backup copies are not supported from {region} to {}.",
@@ -83,11 +61,7 @@ impl Cloud {
         if backup.lifecycle != Lifecycle::Available {
             return Err(ApiError::client(
                 "SourceBackupUnavailable",
-                format!(
-                    "Backup '{}' is not available: its lifecycle is {}.",
-                    backup.id,
-                    backup.lifecycle.as_str()
-                ),
+                format!("Backup '{}' is not available: its lifecycle is {}.", backup.id, backup.lifecycle.as_str()),
             )
             .with("BackupId", backup.id.clone()));
         }
@@ -97,20 +71,15 @@ impl Cloud {
             BackupType::AwsBackup => Some(self.settings.aws_backup_copy),
         };
         if let Some(refusal) = by_type {
-            refusal.refuse(IN_PROGRESS, || {
-                format!("Backups of type {} cannot be copied.", backup.kind.as_str())
-            })?;
+            refusal.refuse(IN_PROGRESS, || format!("Backups of type {} cannot be copied.", backup.kind.as_str()))?;
         }
         if backup.file_system.storage_type == "INTELLIGENT_TIERING" {
             self.settings.intelligent_tiering_copy.refuse(IN_PROGRESS, || {
-                "Backups of file systems using the Intelligent-Tiering storage class do not support backup copies.".into()
+                "Backups of file systems using the Intelligent-Tiering storage class do not support backup copies."
+                    .into()
             })?;
         }
-        if backup
-            .volume
-            .as_ref()
-            .is_some_and(|volume| volume.style == "FLEXGROUP")
-        {
+        if backup.volume.as_ref().is_some_and(|volume| volume.style == "FLEXGROUP") {
             let words = || "Copying backups of FlexGroup volumes is not supported.".into();
             self.settings.flexgroup_copy.refuse(IN_PROGRESS, words)?;
         }
@@ -135,38 +104,25 @@ impl Cloud {
         if !self.key_usable(backup.place, &backup.kms_key, call.now_ms) {
             return Err(ApiError::client(
                 "InvalidSourceKmsKey",
-                format!(
-                    "The KMS key {} of the source backup is not valid.",
-                    backup.kms_key
-                ),
+                format!("The KMS key {} of the source backup is not valid.", backup.kms_key),
             ));
         }
         let Some(asked) = text(call.body, "KmsKeyId") else {
             return Ok(self.default_key(call.place));
         };
-        self.key_arn(call.place, asked)
-            .filter(|arn| self.key_usable(call.place, arn, call.now_ms))
-            .ok_or_else(|| {
-                ApiError::client(
-                    "InvalidDestinationKmsKey",
-                    format!("The KMS key {asked} of the destination backup is not valid."),
-                )
-            })
+        self.key_arn(call.place, asked).filter(|arn| self.key_usable(call.place, arn, call.now_ms)).ok_or_else(|| {
+            ApiError::client(
+                "InvalidDestinationKmsKey",
+                format!("The KMS key {asked} of the destination backup is not valid."),
+            )
+        })
     }
 
     /// The source's tags if asked for, under those of the request (fact 21: the sum counts, not the union).
     fn copy_tags(&self, call: &Call<'_>, source: BackupIx) -> Result<Tags, ApiError> {
         let new = tags::given(call.body, "Tags")?.unwrap_or_default();
-        let copies = call
-            .body
-            .get("CopyTags")
-            .and_then(serde_json::Value::as_bool)
-            .unwrap_or(false);
-        let mut merged = if copies {
-            self.backups[source].tags.clone()
-        } else {
-            Tags::new()
-        };
+        let copies = call.body.get("CopyTags").and_then(serde_json::Value::as_bool).unwrap_or(false);
+        let mut merged = if copies { self.backups[source].tags.clone() } else { Tags::new() };
         self.check_tags(&new, merged.len() + new.len())?;
         merged.extend(new);
         Ok(merged)
@@ -187,9 +143,7 @@ impl Cloud {
         used.refused += 1;
         Err(ApiError::limit(
             IN_PROGRESS,
-            format!(
-                "You have reached the limit of {limit} backup copies in progress to this Region."
-            ),
+            format!("You have reached the limit of {limit} backup copies in progress to this Region."),
         ))
     }
 
@@ -218,15 +172,8 @@ impl Cloud {
         let odds = self.odds(place, "CopyBackup", now_ms);
         let fails = self.outcomes.percent(odds.fail_copy_percent);
         let stuck = self.outcomes.percent(odds.stuck_copy_percent);
-        let failure =
-            fails.then_some("Backup copy failed. Please delete the backup and try again.");
-        let outlook = self.outlook(
-            &work,
-            odds.slow_factor,
-            failure,
-            stuck.then_some(odds.stuck_hours),
-            now_ms,
-        );
+        let failure = fails.then_some("Backup copy failed. Please delete the backup and try again.");
+        let outlook = self.outlook(&work, odds.slow_factor, failure, stuck.then_some(odds.stuck_hours), now_ms);
         let id = format!("backup-{}", self.ids.hex17());
         let at = self.push(Backup {
             id,
@@ -300,51 +247,29 @@ impl Cloud {
         let Some(chain) = known.and_then(|known| known.copies.get(kms_key)) else {
             return (source.size_bytes, true);
         };
-        let newest_gone = || {
-            chain
-                .newest
-                .is_some_and(|at| self.backups[at].lifecycle == Lifecycle::Deleted)
-        };
+        let newest_gone = || chain.newest.is_some_and(|at| self.backups[at].lifecycle == Lifecycle::Deleted);
         if self.settings.full_after_newest_deleted && newest_gone() {
             return (source.size_bytes, true);
         }
-        let older = chain
-            .good
-            .range(..=(source.taken_ms, BackupIx(usize::MAX)))
-            .next_back();
+        let older = chain.good.range(..=(source.taken_ms, BackupIx(usize::MAX))).next_back();
         let Some((base_ms, _)) = older.or_else(|| chain.good.first()) else {
             return (source.size_bytes, true);
         };
-        let daily = source
-            .volume
-            .as_ref()
-            .map_or(source.file_system.daily_change_bytes, |v| {
-                v.daily_change_bytes
-            });
-        (
-            self.changed_bytes(daily, *base_ms, source.taken_ms)
-                .min(source.size_bytes),
-            false,
-        )
+        let daily = source.volume.as_ref().map_or(source.file_system.daily_change_bytes, |v| v.daily_change_bytes);
+        (self.changed_bytes(daily, *base_ms, source.taken_ms).min(source.size_bytes), false)
     }
 
     pub(super) fn end_copy(&mut self, at: BackupIx, at_ms: i64) {
         let backup = &self.backups[at];
         let source_key = backup.source.map(|source| &self.backups[source]);
         let keys_good = self.key_usable(backup.place, &backup.kms_key, at_ms)
-            && source_key
-                .is_none_or(|source| self.key_usable(source.place, &source.kms_key, at_ms));
-        let lost = (!keys_good)
-            .then(|| "Amazon FSx could not access the KMS key of the backup.".to_owned());
+            && source_key.is_none_or(|source| self.key_usable(source.place, &source.kms_key, at_ms));
+        let lost = (!keys_good).then(|| "Amazon FSx could not access the KMS key of the backup.".to_owned());
         let backup = &mut self.backups[at];
         backup.ended_ms = Some(at_ms);
         backup.failure = backup.will_fail.take().or(lost);
         let good = backup.failure.is_none();
-        backup.lifecycle = if good {
-            Lifecycle::Available
-        } else {
-            Lifecycle::Failed
-        };
+        backup.lifecycle = if good { Lifecycle::Available } else { Lifecycle::Failed };
         let (place, taken_ms) = (backup.place, backup.taken_ms);
         let (resource, key) = (backup.resource().to_owned(), backup.kms_key.clone());
         self.release_slot(at, at_ms);

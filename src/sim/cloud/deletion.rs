@@ -8,22 +8,17 @@ use super::backups::Order;
 use super::clockwork::Event;
 use super::tokens::Made;
 use super::{
-    ApiError, BackupIx, BackupType, BeingCopied, Call, Cloud, FileSystem, FileSystemType,
-    Lifecycle, PlaceIx, Principal, Tags, Volume, tags, text,
+    ApiError, BackupIx, BackupType, BeingCopied, Call, Cloud, FileSystem, FileSystemType, Lifecycle, PlaceIx,
+    Principal, Tags, Volume, tags, text,
 };
 
 impl Cloud {
     pub(super) fn delete_backup(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
         let id = text(call.body, "BackupId").unwrap_or_default();
-        let at = *self.places[call.place]
-            .backups
-            .get(id)
-            .ok_or_else(|| ApiError::no_backup(id))?;
+        let at = *self.places[call.place].backups.get(id).ok_or_else(|| ApiError::no_backup(id))?;
         self.check_can_be_deleted(at, call.now_ms)?;
         self.remove_backup(at, call.now_ms);
-        Ok(Made::Answer(
-            json!({ "BackupId": id, "Lifecycle": "DELETED" }),
-        ))
+        Ok(Made::Answer(json!({ "BackupId": id, "Lifecycle": "DELETED" })))
     }
 
     fn check_can_be_deleted(&mut self, at: BackupIx, now_ms: i64) -> Result<(), ApiError> {
@@ -36,32 +31,20 @@ impl Cloud {
         if in_progress {
             return Err(ApiError::client(
                 "BackupInProgress",
-                format!(
-                    "Backup '{}' is {}, can't be deleted.",
-                    backup.id,
-                    backup.lifecycle.as_str()
-                ),
+                format!("Backup '{}' is {}, can't be deleted.", backup.id, backup.lifecycle.as_str()),
             ));
         }
         if backup.kind == BackupType::AwsBackup {
-            self.settings
-                .aws_backup_deletion
-                .refuse("TOTAL_USER_INITIATED_BACKUPS", || {
-                    format!(
-                        "Backup '{}' was created by AWS Backup and can only be deleted there.",
-                        backup.id
-                    )
-                })?;
+            self.settings.aws_backup_deletion.refuse("TOTAL_USER_INITIATED_BACKUPS", || {
+                format!("Backup '{}' was created by AWS Backup and can only be deleted there.", backup.id)
+            })?;
         }
         if let Some((file_system, until_ms)) = &backup.restoring
             && now_ms < *until_ms
         {
             return Err(ApiError::client(
                 "BackupRestoring",
-                format!(
-                    "Backup '{}' is being used to restore {file_system}, can't be deleted.",
-                    backup.id
-                ),
+                format!("Backup '{}' is being used to restore {file_system}, can't be deleted.", backup.id),
             )
             .with("FileSystemId", file_system.clone()));
         }
@@ -94,11 +77,7 @@ impl Cloud {
         if backup.lifecycle == Lifecycle::Deleted {
             return;
         }
-        let (place, before, failed) = (
-            backup.place,
-            backup.lifecycle,
-            backup.lifecycle == Lifecycle::Failed,
-        );
+        let (place, before, failed) = (backup.place, backup.lifecycle, backup.lifecycle == Lifecycle::Failed);
         if backup.is_copy() && before == Lifecycle::Copying {
             self.release_slot(at, now_ms);
         }
@@ -134,30 +113,20 @@ impl Cloud {
     pub(super) fn delete_file_system(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
         let id = text(call.body, "FileSystemId").unwrap_or_default();
         let place = call.place;
-        let file_system = Arc::clone(
-            self.places[place]
-                .file_systems
-                .get(id)
-                .ok_or_else(|| ApiError::no_file_system(id))?,
-        );
+        let file_system =
+            Arc::clone(self.places[place].file_systems.get(id).ok_or_else(|| ApiError::no_file_system(id))?);
         if file_system.lifecycle == "DELETING" {
-            return Ok(Made::Answer(
-                json!({ "FileSystemId": id, "Lifecycle": "DELETING" }),
-            ));
+            return Ok(Made::Answer(json!({ "FileSystemId": id, "Lifecycle": "DELETING" })));
         }
         if self.user_backup_runs(place, id) {
             return Err(ApiError::bad_request(
                 "Cannot delete file system while there is a user initiated backup in progress.",
             ));
         }
-        let configuration = call
-            .body
-            .get(file_system.kind.configuration())
-            .unwrap_or(&Value::Null);
+        let configuration = call.body.get(file_system.kind.configuration()).unwrap_or(&Value::Null);
         self.check_has_no_volumes(place, &file_system, configuration)?;
         // An ONTAP file system holds no data outside its volumes, whose deletion took their backups.
-        let skips = file_system.kind == FileSystemType::Ontap
-            || final_backup_skipped(configuration, file_system.kind);
+        let skips = file_system.kind == FileSystemType::Ontap || final_backup_skipped(configuration, file_system.kind);
         let mut answer = Map::new();
         answer.insert("FileSystemId".into(), id.into());
         answer.insert("Lifecycle".into(), "DELETING".into());
@@ -184,39 +153,25 @@ impl Cloud {
         file_system: &FileSystem,
         configuration: &Value,
     ) -> Result<(), ApiError> {
-        let root = file_system
-            .configuration
-            .get("RootVolumeId")
-            .and_then(Value::as_str);
-        let mut children = self.places[place].volumes.values().filter(|volume| {
-            volume.file_system_id == file_system.id && Some(volume.id.as_str()) != root
-        });
+        let root = file_system.configuration.get("RootVolumeId").and_then(Value::as_str);
+        let mut children = self.places[place]
+            .volumes
+            .values()
+            .filter(|volume| volume.file_system_id == file_system.id && Some(volume.id.as_str()) != root);
         let takes_them = configuration
             .get("Options")
             .and_then(Value::as_array)
-            .is_some_and(|options| {
-                options
-                    .iter()
-                    .any(|option| option == "DELETE_CHILD_VOLUMES_AND_SNAPSHOTS")
-            });
+            .is_some_and(|options| options.iter().any(|option| option == "DELETE_CHILD_VOLUMES_AND_SNAPSHOTS"));
         if takes_them || children.next().is_none() {
             return Ok(());
         }
-        Err(ApiError::bad_request(format!(
-            "Cannot delete file system {} while it has volumes.",
-            file_system.id
-        )))
+        Err(ApiError::bad_request(format!("Cannot delete file system {} while it has volumes.", file_system.id)))
     }
 
     fn user_backup_runs(&self, place: PlaceIx, file_system: &str) -> bool {
-        self.places[place]
-            .resources
-            .values()
-            .filter_map(|known| known.running)
-            .any(|at| {
-                self.backups[at].file_system.id == file_system
-                    && self.backups[at].kind == BackupType::UserInitiated
-            })
+        self.places[place].resources.values().filter_map(|known| known.running).any(|at| {
+            self.backups[at].file_system.id == file_system && self.backups[at].kind == BackupType::UserInitiated
+        })
     }
 
     fn begin_final_backup(
@@ -276,13 +231,7 @@ impl Cloud {
         self.schedule(until_ms, Event::VolumeEnds(place, id.to_owned()));
     }
 
-    pub(super) fn mark(
-        &mut self,
-        place: PlaceIx,
-        id: &str,
-        lifecycle: &'static str,
-        until_ms: i64,
-    ) {
+    pub(super) fn mark(&mut self, place: PlaceIx, id: &str, lifecycle: &'static str, until_ms: i64) {
         if let Some(file_system) = self.places[place].file_systems.get_mut(id) {
             let file_system = Arc::make_mut(file_system);
             file_system.lifecycle = lifecycle;
@@ -293,16 +242,9 @@ impl Cloud {
     pub(super) fn delete_volume(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
         let id = text(call.body, "VolumeId").unwrap_or_default();
         let place = call.place;
-        let volume = Arc::clone(
-            self.places[place]
-                .volumes
-                .get(id)
-                .ok_or_else(|| ApiError::no_volume(id))?,
-        );
+        let volume = Arc::clone(self.places[place].volumes.get(id).ok_or_else(|| ApiError::no_volume(id))?);
         if volume.lifecycle == "DELETING" {
-            return Ok(Made::Answer(
-                json!({ "VolumeId": id, "Lifecycle": "DELETING" }),
-            ));
+            return Ok(Made::Answer(json!({ "VolumeId": id, "Lifecycle": "DELETING" })));
         }
         if self.running_backup(place, id).is_some() {
             return Err(ApiError::bad_request(format!(
@@ -311,18 +253,14 @@ impl Cloud {
         }
         let configuration = call.body.get("OntapConfiguration").unwrap_or(&Value::Null);
         let skips = volume.ontap_type != "RW" || final_backup_skipped(configuration, volume.kind);
-        let owner = self.places[place]
-            .file_systems
-            .get(&volume.file_system_id)
-            .map(Arc::clone);
+        let owner = self.places[place].file_systems.get(&volume.file_system_id).map(Arc::clone);
         let mut answer = json!({ "VolumeId": id, "Lifecycle": "DELETING" });
         match owner.filter(|_| volume.kind == FileSystemType::Ontap && !skips) {
             None => self.begin_volume_deletion(place, id, call.now_ms),
             Some(owner) => {
                 self.check_backup_quota(place, FileSystemType::Ontap)?;
                 let tags = tags::given(configuration, "FinalBackupTags")?.unwrap_or_default();
-                answer["OntapResponse"] =
-                    self.begin_final_backup(place, owner, Some(volume), tags, call.now_ms);
+                answer["OntapResponse"] = self.begin_final_backup(place, owner, Some(volume), tags, call.now_ms);
                 if let Some(volume) = self.places[place].volumes.get_mut(id) {
                     Arc::make_mut(volume).lifecycle = "DELETING";
                 }
@@ -332,13 +270,7 @@ impl Cloud {
     }
 
     /// Deletes the AUTOMATIC backups of a file system that are older than its retention allows, or all of them with 0 days.
-    pub(super) fn remove_automatic_backups(
-        &mut self,
-        place: PlaceIx,
-        file_system: &str,
-        days: u32,
-        now_ms: i64,
-    ) {
+    pub(super) fn remove_automatic_backups(&mut self, place: PlaceIx, file_system: &str, days: u32, now_ms: i64) {
         let oldest_ms = now_ms - i64::from(days) * 86_400_000;
         let old: Vec<BackupIx> = self.places[place]
             .backups
@@ -360,8 +292,5 @@ impl Cloud {
 /// Whether a deletion takes no final backup: by default Lustre's does not, the others' do (facts, section 7).
 fn final_backup_skipped(configuration: &Value, kind: FileSystemType) -> bool {
     let by_default = kind == FileSystemType::Lustre;
-    configuration
-        .get("SkipFinalBackup")
-        .and_then(Value::as_bool)
-        .unwrap_or(by_default)
+    configuration.get("SkipFinalBackup").and_then(Value::as_bool).unwrap_or(by_default)
 }

@@ -3,8 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    ApiError, Backup, BackupIx, Call, Cloud, FileSystem, FileSystemType, PlaceIx, Volume, fleet,
-    render, text,
+    ApiError, Backup, BackupIx, Call, Cloud, FileSystem, FileSystemType, PlaceIx, Volume, fleet, render, text,
 };
 
 /// Filters of a request: each name with its values. All must agree, by any of their values.
@@ -14,10 +13,7 @@ impl Cloud {
     pub(super) fn describe_backups(&mut self, call: &Call<'_>) -> Result<Value, ApiError> {
         let ids = ids(call, "BackupIds");
         if !ids.is_empty() {
-            let found: Result<Vec<Value>, ApiError> = ids
-                .into_iter()
-                .map(|id| self.backup_by_id(call, id))
-                .collect();
+            let found: Result<Vec<Value>, ApiError> = ids.into_iter().map(|id| self.backup_by_id(call, id)).collect();
             return Ok(json!({ "Backups": found? }));
         }
         let filters = filters(call)?;
@@ -33,40 +29,24 @@ impl Cloud {
             .map(|at| (at.0 as u64, *at))
             .collect();
         let (page, next) = self.page(call, matching, true)?;
-        let shown: Vec<Value> = page
-            .into_iter()
-            .map(|at| self.render_backup(at, call.now_ms))
-            .collect();
+        let shown: Vec<Value> = page.into_iter().map(|at| self.render_backup(at, call.now_ms)).collect();
         Ok(answer("Backups", shown, next))
     }
 
     fn backup_by_id(&self, call: &Call<'_>, id: &str) -> Result<Value, ApiError> {
         let at = self.places[call.place].backups.get(id).copied();
-        let hides = |at: &BackupIx| {
-            self.settings.lag_hides_ids && self.backups[*at].visible_ms > call.now_ms
-        };
-        let at = at
-            .filter(|at| !hides(at))
-            .ok_or_else(|| ApiError::no_backup(id))?;
+        let hides = |at: &BackupIx| self.settings.lag_hides_ids && self.backups[*at].visible_ms > call.now_ms;
+        let at = at.filter(|at| !hides(at)).ok_or_else(|| ApiError::no_backup(id))?;
         Ok(self.render_backup(at, call.now_ms))
     }
 
     /// Only four of the model's filter names fit backups of file systems and volumes.
     fn check_filters(&self, place: PlaceIx, filters: &Filters<'_>) -> Result<(), ApiError> {
-        let known = |test: &dyn Fn(&Backup) -> bool| {
-            self.places[place]
-                .backups
-                .values()
-                .any(|at| test(&self.backups[*at]))
-        };
+        let known =
+            |test: &dyn Fn(&Backup) -> bool| self.places[place].backups.values().any(|at| test(&self.backups[*at]));
         for (name, values) in filters {
-            if !matches!(
-                *name,
-                "file-system-id" | "backup-type" | "file-system-type" | "volume-id"
-            ) {
-                return Err(ApiError::bad_request(format!(
-                    "The filter '{name}' is not supported."
-                )));
+            if !matches!(*name, "file-system-id" | "backup-type" | "file-system-type" | "volume-id") {
+                return Err(ApiError::bad_request(format!("The filter '{name}' is not supported.")));
             }
             if !self.settings.unknown_filter_is_error {
                 continue;
@@ -81,12 +61,7 @@ impl Cloud {
                 }
                 if *name == "volume-id"
                     && !here.volumes.contains_key(*value)
-                    && !known(&|backup| {
-                        backup
-                            .volume
-                            .as_ref()
-                            .is_some_and(|volume| volume.id == *value)
-                    })
+                    && !known(&|backup| backup.volume.as_ref().is_some_and(|volume| volume.id == *value))
                 {
                     return Err(ApiError::no_volume(value));
                 }
@@ -99,11 +74,7 @@ impl Cloud {
         let here = &self.places[call.place];
         let ids = ids(call, "FileSystemIds");
         if !ids.is_empty() {
-            let one = |id: &str| {
-                here.file_systems
-                    .get(id)
-                    .map(|known| render::file_system(known))
-            };
+            let one = |id: &str| here.file_systems.get(id).map(|known| render::file_system(known));
             let found: Option<Vec<Value>> = ids.iter().map(|id| one(id)).collect();
             let missing = ids.iter().find(|id| !here.file_systems.contains_key(**id));
             return match (found, missing) {
@@ -111,11 +82,8 @@ impl Cloud {
                 (_, missing) => Err(ApiError::no_file_system(missing.unwrap_or(&""))),
             };
         }
-        let all: Vec<(u64, Value)> = here
-            .file_systems
-            .values()
-            .map(|known| (known.seq, render::file_system(known)))
-            .collect();
+        let all: Vec<(u64, Value)> =
+            here.file_systems.values().map(|known| (known.seq, render::file_system(known))).collect();
         let (page, next) = self.page(call, all, true)?;
         Ok(answer("FileSystems", page, next))
     }
@@ -127,10 +95,7 @@ impl Cloud {
             let found: Result<Vec<Value>, ApiError> = ids
                 .into_iter()
                 .map(|id| {
-                    here.volumes
-                        .get(id)
-                        .map(|known| render::volume(known))
-                        .ok_or_else(|| ApiError::no_volume(id))
+                    here.volumes.get(id).map(|known| render::volume(known)).ok_or_else(|| ApiError::no_volume(id))
                 })
                 .collect();
             return Ok(json!({ "Volumes": found? }));
@@ -164,46 +129,27 @@ impl Cloud {
             .svms
             .iter()
             .filter(|(id, _)| ids.is_empty() || ids.contains(&id.as_str()))
-            .filter(|(_, svm)| {
-                filters
-                    .iter()
-                    .all(|(_, values)| values.contains(&svm.file_system_id.as_str()))
-            })
-            .map(|(id, svm)| {
-                (
-                    svm.seq,
-                    fleet::render_svm(&here.account, &here.region, id, svm),
-                )
-            })
+            .filter(|(_, svm)| filters.iter().all(|(_, values)| values.contains(&svm.file_system_id.as_str())))
+            .map(|(id, svm)| (svm.seq, fleet::render_svm(&here.account, &here.region, id, svm)))
             .collect();
         let (page, next) = self.page(call, all, true)?;
         Ok(answer("StorageVirtualMachines", page, next))
     }
 
     pub(super) fn show_file_system(&self, place: PlaceIx, id: &str) -> Result<Value, ApiError> {
-        let known: &FileSystem = self.places[place]
-            .file_systems
-            .get(id)
-            .ok_or_else(|| ApiError::no_file_system(id))?;
+        let known: &FileSystem = self.places[place].file_systems.get(id).ok_or_else(|| ApiError::no_file_system(id))?;
         Ok(json!({ "FileSystem": render::file_system(known) }))
     }
 
     pub(super) fn show_volume(&self, place: PlaceIx, id: &str) -> Result<Value, ApiError> {
-        let known = self.places[place]
-            .volumes
-            .get(id)
-            .ok_or_else(|| ApiError::no_volume(id))?;
+        let known = self.places[place].volumes.get(id).ok_or_else(|| ApiError::no_volume(id))?;
         Ok(json!({ "Volume": render::volume(known) }))
     }
 }
 
 fn ids<'a>(call: &Call<'a>, member: &str) -> Vec<&'a str> {
     let given = call.body.get(member).and_then(Value::as_array);
-    given
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect()
+    given.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 fn filters<'a>(call: &Call<'a>) -> Result<Filters<'a>, ApiError> {
@@ -213,16 +159,10 @@ fn filters<'a>(call: &Call<'a>) -> Result<Filters<'a>, ApiError> {
         .flatten()
         .map(|filter| {
             let values = filter.get("Values").and_then(Value::as_array);
-            let values: Vec<&str> = values
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .collect();
+            let values: Vec<&str> = values.into_iter().flatten().filter_map(Value::as_str).collect();
             match text(filter, "Name") {
                 Some(name) if !values.is_empty() => Ok((name, values)),
-                _ => Err(ApiError::bad_request(
-                    "A filter needs a name and at least one value.",
-                )),
+                _ => Err(ApiError::bad_request("A filter needs a name and at least one value.")),
             }
         })
         .collect()
@@ -234,10 +174,7 @@ fn matches_all(backup: &Backup, filters: &Filters<'_>) -> bool {
         "file-system-id" => values.contains(&backup.file_system.id.as_str()),
         "backup-type" => values.contains(&backup.kind.as_str()),
         "file-system-type" => values.contains(&kind.as_str()),
-        _ => backup
-            .volume
-            .as_ref()
-            .is_some_and(|volume| values.contains(&volume.id.as_str())),
+        _ => backup.volume.as_ref().is_some_and(|volume| values.contains(&volume.id.as_str())),
     })
 }
 

@@ -20,12 +20,7 @@ pub struct ApiError {
 impl ApiError {
     /// An error with HTTP status 400.
     pub fn client(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
-        Self {
-            status: 400,
-            code: code.into(),
-            message: message.into(),
-            fields: Vec::new(),
-        }
+        Self { status: 400, code: code.into(), message: message.into(), fields: Vec::new() }
     }
 
     /// The same with another HTTP status.
@@ -63,10 +58,7 @@ impl ApiError {
     }
 
     pub(crate) fn no_file_system(id: &str) -> Self {
-        Self::client(
-            "FileSystemNotFound",
-            format!("File system '{id}' does not exist."),
-        )
+        Self::client("FileSystemNotFound", format!("File system '{id}' does not exist."))
     }
 
     pub(crate) fn no_volume(id: &str) -> Self {
@@ -89,27 +81,20 @@ impl ApiError {
     pub(crate) fn at_the_door(code: &str) -> Self {
         let (status, message) = match code {
             "OptInRequired" => (403, "You are not subscribed to this service or Region."),
-            "UnrecognizedClientException" | "InvalidClientTokenId" => (
-                403,
-                "The security token included in the request is invalid.",
-            ),
-            "ExpiredTokenException" => {
-                (403, "The security token included in the request is expired")
+            "UnrecognizedClientException" | "InvalidClientTokenId" => {
+                (403, "The security token included in the request is invalid.")
             }
-            "InvalidSignatureException" => (
-                403,
-                "The request signature we calculated does not match the signature you provided.",
-            ),
-            "RequestTimeTooSkewed" => (
-                403,
-                "The difference between the request time and the current time is too large.",
-            ),
+            "ExpiredTokenException" => (403, "The security token included in the request is expired"),
+            "InvalidSignatureException" => {
+                (403, "The request signature we calculated does not match the signature you provided.")
+            }
+            "RequestTimeTooSkewed" => {
+                (403, "The difference between the request time and the current time is too large.")
+            }
             "AccessDeniedException" => (400, "User is not authorized to perform this operation."),
             "ThrottlingException" => (400, "Rate exceeded"),
             "ServiceUnavailable" => (503, "The service is unavailable."),
-            "InternalServerError" | "InternalFailure" => {
-                (500, "An internal server error occurred.")
-            }
+            "InternalServerError" | "InternalFailure" => (500, "An internal server error occurred."),
             _ => (400, "The request was refused."),
         };
         Self::client(code.to_owned(), message).with_status(status)

@@ -6,10 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::clockwork::Event;
 use super::tokens::Made;
-use super::{
-    ApiError, Call, Cloud, FileSystem, FileSystemType, PlaceIx, Tags, Volume, regions, tags, text,
-    timestamp,
-};
+use super::{ApiError, Call, Cloud, FileSystem, FileSystemType, PlaceIx, Tags, Volume, regions, tags, text, timestamp};
 
 const GIB: u64 = 1 << 30;
 
@@ -37,24 +34,15 @@ impl Cloud {
             _ => {
                 return Err(ApiError::client(
                     "MissingFileSystemConfiguration",
-                    format!(
-                        "A {} is required for file systems of type {}.",
-                        kind.configuration(),
-                        kind.as_str()
-                    ),
+                    format!("A {} is required for file systems of type {}.", kind.configuration(), kind.as_str()),
                 ));
             }
         };
         let tags = tags::given(call.body, "Tags")?.unwrap_or_default();
         self.check_tags(&tags, tags.len())?;
         let kms_key = self.new_key(call, "KmsKeyId")?;
-        let capacity_gib = call
-            .body
-            .get("StorageCapacity")
-            .and_then(Value::as_u64)
-            .unwrap_or(0);
-        let linked =
-            configuration.contains_key("ImportPath") || configuration.contains_key("ExportPath");
+        let capacity_gib = call.body.get("StorageCapacity").and_then(Value::as_u64).unwrap_or(0);
+        let linked = configuration.contains_key("ImportPath") || configuration.contains_key("ExportPath");
         complete(&mut configuration, kind);
         let id = format!("fs-{}", self.ids.hex17());
         let ready_ms = call.now_ms + self.span_ms(self.settings.file_system_seconds);
@@ -68,23 +56,13 @@ impl Cloud {
             created_ms: call.now_ms,
             capacity_gib,
             storage_type: text(call.body, "StorageType").unwrap_or("SSD").to_owned(),
-            subnet_ids: subnets
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
+            subnet_ids: subnets.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
             kms_key,
             tags,
-            deployment_type: member(&configuration, "DeploymentType")
-                .unwrap_or_default()
-                .to_owned(),
-            automatic_backup_retention_days: number(&configuration, "AutomaticBackupRetentionDays")
-                as u32,
-            automatic_backup_minute: member(&configuration, "DailyAutomaticBackupStartTime")
-                .map_or(0, minute),
-            maintenance_minute: member(&configuration, "WeeklyMaintenanceStartTime")
-                .map_or(0, minute_of_week),
+            deployment_type: member(&configuration, "DeploymentType").unwrap_or_default().to_owned(),
+            automatic_backup_retention_days: number(&configuration, "AutomaticBackupRetentionDays") as u32,
+            automatic_backup_minute: member(&configuration, "DailyAutomaticBackupStartTime").map_or(0, minute),
+            maintenance_minute: member(&configuration, "WeeklyMaintenanceStartTime").map_or(0, minute_of_week),
             copy_tags_to_backups: flag(&configuration, "CopyTagsToBackups"),
             used_bytes,
             daily_change_bytes: share(used_bytes, self.settings.daily_change_percent),
@@ -117,24 +95,13 @@ impl Cloud {
             self.schedule(ready_ms, Event::FileSystemEnds(place, id.clone()));
         }
         self.schedule_daily_window(place, &file_system, ready_ms.max(file_system.created_ms));
-        self.places[place]
-            .file_systems
-            .insert(id, Arc::new(file_system));
+        self.places[place].file_systems.insert(id, Arc::new(file_system));
     }
 
-    pub(super) fn blank_volume(
-        &mut self,
-        place: PlaceIx,
-        file_system: &FileSystem,
-        name: &str,
-    ) -> Volume {
+    pub(super) fn blank_volume(&mut self, place: PlaceIx, file_system: &FileSystem, name: &str) -> Volume {
         let id = format!("fsvol-{}", self.ids.hex17());
         let here = &self.places[place];
-        let arn = format!(
-            "{}:volume/{}/{id}",
-            arn_prefix(&here.account, &here.region),
-            file_system.id
-        );
+        let arn = format!("{}:volume/{}/{id}", arn_prefix(&here.account, &here.region), file_system.id);
         Volume {
             arn,
             id,
@@ -160,14 +127,9 @@ impl Cloud {
 
     pub(super) fn add_volume(&mut self, place: PlaceIx, volume: Volume) {
         if volume.lifecycle == "CREATING" {
-            self.schedule(
-                volume.busy_until_ms,
-                Event::VolumeEnds(place, volume.id.clone()),
-            );
+            self.schedule(volume.busy_until_ms, Event::VolumeEnds(place, volume.id.clone()));
         }
-        self.places[place]
-            .volumes
-            .insert(volume.id.clone(), Arc::new(volume));
+        self.places[place].volumes.insert(volume.id.clone(), Arc::new(volume));
     }
 
     fn new_key(&self, call: &Call<'_>, member: &str) -> Result<String, ApiError> {
@@ -198,48 +160,26 @@ impl Cloud {
 
     pub(super) fn create_volume(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
         let ontap = text(call.body, "VolumeType") == Some("ONTAP");
-        let member_name = if ontap {
-            "OntapConfiguration"
-        } else {
-            "OpenZFSConfiguration"
-        };
-        let Some(configuration) = call.body.get(member_name).filter(|given| given.is_object())
-        else {
-            return Err(ApiError::client(
-                "MissingVolumeConfiguration",
-                format!("{member_name} is required."),
-            ));
+        let member_name = if ontap { "OntapConfiguration" } else { "OpenZFSConfiguration" };
+        let Some(configuration) = call.body.get(member_name).filter(|given| given.is_object()) else {
+            return Err(ApiError::client("MissingVolumeConfiguration", format!("{member_name} is required.")));
         };
         let owner = if ontap {
-            self.owner_of_svm(
-                call.place,
-                text(configuration, "StorageVirtualMachineId").unwrap_or_default(),
-            )?
+            self.owner_of_svm(call.place, text(configuration, "StorageVirtualMachineId").unwrap_or_default())?
         } else {
             let parent = text(configuration, "ParentVolumeId").unwrap_or_default();
-            let parent = self.places[call.place]
-                .volumes
-                .get(parent)
-                .ok_or_else(|| ApiError::no_volume(parent))?;
+            let parent = self.places[call.place].volumes.get(parent).ok_or_else(|| ApiError::no_volume(parent))?;
             parent.file_system_id.clone()
         };
-        let file_system = self.places[call.place]
-            .file_systems
-            .get(&owner)
-            .map(Arc::clone);
+        let file_system = self.places[call.place].file_systems.get(&owner).map(Arc::clone);
         let file_system = file_system.ok_or_else(|| ApiError::no_file_system(&owner))?;
         let tags = tags::given(call.body, "Tags")?.unwrap_or_default();
         self.check_tags(&tags, tags.len())?;
         let size = |name: &str| configuration.get(name).and_then(Value::as_u64);
-        let size_bytes = size("SizeInBytes")
-            .or_else(|| size("SizeInMegabytes").map(|mebibytes| mebibytes << 20))
-            .unwrap_or(0);
+        let size_bytes =
+            size("SizeInBytes").or_else(|| size("SizeInMegabytes").map(|mebibytes| mebibytes << 20)).unwrap_or(0);
         let used_bytes = share(size_bytes, self.settings.used_percent);
-        let mut volume = self.blank_volume(
-            call.place,
-            &file_system,
-            text(call.body, "Name").unwrap_or_default(),
-        );
+        let mut volume = self.blank_volume(call.place, &file_system, text(call.body, "Name").unwrap_or_default());
         volume.created_ms = call.now_ms;
         volume.tags = tags;
         volume.size_bytes = size_bytes;
@@ -247,19 +187,11 @@ impl Cloud {
         volume.daily_change_bytes = share(used_bytes, self.settings.daily_change_percent);
         volume.busy_until_ms = call.now_ms + self.span_ms(self.settings.volume_seconds);
         if ontap {
-            volume.ontap_type = text(configuration, "OntapVolumeType")
-                .unwrap_or("RW")
-                .to_owned();
-            volume.style = text(configuration, "VolumeStyle")
-                .unwrap_or("FLEXVOL")
-                .to_owned();
-            volume.svm_id = text(configuration, "StorageVirtualMachineId")
-                .unwrap_or_default()
-                .to_owned();
-            volume.copy_tags_to_backups = configuration
-                .get("CopyTagsToBackups")
-                .and_then(Value::as_bool)
-                .unwrap_or(false);
+            volume.ontap_type = text(configuration, "OntapVolumeType").unwrap_or("RW").to_owned();
+            volume.style = text(configuration, "VolumeStyle").unwrap_or("FLEXVOL").to_owned();
+            volume.svm_id = text(configuration, "StorageVirtualMachineId").unwrap_or_default().to_owned();
+            volume.copy_tags_to_backups =
+                configuration.get("CopyTagsToBackups").and_then(Value::as_bool).unwrap_or(false);
         }
         volume.configuration = configuration.clone();
         let id = volume.id.clone();
@@ -274,18 +206,13 @@ impl Cloud {
         if let Some(known) = place.svms.get(svm) {
             return Ok(known.file_system_id.clone());
         }
-        let first = place
-            .file_systems
-            .values()
-            .find(|file_system| file_system.kind == FileSystemType::Ontap);
-        first
-            .map(|file_system| file_system.id.clone())
-            .ok_or_else(|| {
-                ApiError::client(
-                    "StorageVirtualMachineNotFound",
-                    format!("Storage virtual machine '{svm}' does not exist."),
-                )
-            })
+        let first = place.file_systems.values().find(|file_system| file_system.kind == FileSystemType::Ontap);
+        first.map(|file_system| file_system.id.clone()).ok_or_else(|| {
+            ApiError::client(
+                "StorageVirtualMachineNotFound",
+                format!("Storage virtual machine '{svm}' does not exist."),
+            )
+        })
     }
 
     pub(super) fn file_system_ends(&mut self, place: PlaceIx, id: &str, at_ms: i64) {
@@ -301,9 +228,7 @@ impl Cloud {
                 self.remove_automatic_backups(place, id, 0, at_ms);
                 let place = &mut self.places[place];
                 place.file_systems.remove(id);
-                place
-                    .volumes
-                    .retain(|_, volume| volume.file_system_id != id);
+                place.volumes.retain(|_, volume| volume.file_system_id != id);
                 place.svms.retain(|_, svm| svm.file_system_id != id);
             }
             _ => {}
@@ -320,11 +245,7 @@ impl Cloud {
         if volume.lifecycle == "DELETING" {
             self.places[place].volumes.remove(id);
         } else {
-            let rests = if volume.kind == FileSystemType::Ontap {
-                "CREATED"
-            } else {
-                "AVAILABLE"
-            };
+            let rests = if volume.kind == FileSystemType::Ontap { "CREATED" } else { "AVAILABLE" };
             Arc::make_mut(volume).lifecycle = rests;
         }
     }
@@ -352,10 +273,7 @@ pub(super) fn render_svm(account: &str, region: &str, id: &str, svm: &Svm) -> Va
 
 /// `arn:<partition>:fsx:<region>:<account>`
 pub(super) fn arn_prefix(account: &str, region: &str) -> String {
-    format!(
-        "arn:{}:fsx:{region}:{account}",
-        regions::arn_partition(region)
-    )
+    format!("arn:{}:fsx:{region}:{account}", regions::arn_partition(region))
 }
 
 /// Fills in what FSx would choose itself.
@@ -376,18 +294,10 @@ fn complete(configuration: &mut Map<String, Value>, kind: FileSystemType) {
     if kind != FileSystemType::Ontap {
         default("CopyTagsToBackups", false.into());
     }
-    for secret in [
-        "FsxAdminPassword",
-        "ImportPath",
-        "ExportPath",
-        "ImportedFileChunkSize",
-        "AutoImportPolicy",
-    ] {
+    for secret in ["FsxAdminPassword", "ImportPath", "ExportPath", "ImportedFileChunkSize", "AutoImportPolicy"] {
         configuration.remove(secret);
     }
-    if let Some(Value::Object(directory)) =
-        configuration.get_mut("SelfManagedActiveDirectoryConfiguration")
-    {
+    if let Some(Value::Object(directory)) = configuration.get_mut("SelfManagedActiveDirectoryConfiguration") {
         directory.remove("Password");
     }
     if let Some(Value::Array(aliases)) = configuration.get_mut("Aliases") {
@@ -410,24 +320,17 @@ fn number(configuration: &Map<String, Value>, name: &str) -> u64 {
 }
 
 fn flag(configuration: &Map<String, Value>, name: &str) -> bool {
-    configuration
-        .get(name)
-        .and_then(Value::as_bool)
-        .unwrap_or(false)
+    configuration.get(name).and_then(Value::as_bool).unwrap_or(false)
 }
 
 /// `HH:MM` as a minute of the day; validated before.
 pub(super) fn minute(time: &str) -> u32 {
     let digits: String = time.chars().filter(char::is_ascii_digit).collect();
-    digits
-        .parse::<u32>()
-        .map_or(0, |time| time / 100 * 60 + time % 100)
+    digits.parse::<u32>().map_or(0, |time| time / 100 * 60 + time % 100)
 }
 
 /// `d:HH:MM`, day 1 being Monday, as a minute of the week; validated before.
 pub(super) fn minute_of_week(time: &str) -> u32 {
     let (day, time) = time.split_once(':').unwrap_or(("1", "00:00"));
-    day.parse::<u32>()
-        .map_or(0, |day| day.saturating_sub(1) * 1_440)
-        + minute(time)
+    day.parse::<u32>().map_or(0, |day| day.saturating_sub(1) * 1_440) + minute(time)
 }

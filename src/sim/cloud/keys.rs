@@ -53,24 +53,13 @@ impl Cloud {
         if key.starts_with("alias/") {
             return Some(self.derived_key(place, key));
         }
-        key_id(key).then(|| {
-            format!(
-                "arn:{}:kms:{}:{}:key/{key}",
-                arn_partition(&here.region),
-                here.region,
-                here.account
-            )
-        })
+        key_id(key)
+            .then(|| format!("arn:{}:kms:{}:{}:key/{key}", arn_partition(&here.region), here.region, here.account))
     }
 
     /// Whether FSx can use a key at this moment.
     pub(super) fn key_usable(&self, place: PlaceIx, arn: &str, now_ms: i64) -> bool {
-        if self
-            .odds(place, "CopyBackup", now_ms)
-            .disabled_keys
-            .iter()
-            .any(|key| key == arn)
-        {
+        if self.odds(place, "CopyBackup", now_ms).disabled_keys.iter().any(|key| key == arn) {
             return false;
         }
         match self.keys.get(arn) {
@@ -105,6 +94,5 @@ fn key_id(id: &str) -> bool {
         return rest.len() == 32 && hex(rest);
     }
     let groups: Vec<&str> = id.split('-').collect();
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.iter().all(|group| hex(group))
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) && groups.iter().all(|group| hex(group))
 }

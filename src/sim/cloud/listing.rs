@@ -22,31 +22,17 @@ struct Bookmark {
 impl Bookmark {
     fn token(self) -> String {
         let sum = self.sum();
-        let Self {
-            salt,
-            after,
-            issued_ms,
-            question,
-            was_empty,
-        } = self;
+        let Self { salt, after, issued_ms, question, was_empty } = self;
         // Hex digits are base64 letters too, and 84 of them are whole groups: the pattern of NextToken allows it.
-        format!(
-            "{salt:016x}{after:016x}{issued_ms:016x}{question:016x}{:04x}{sum:016x}",
-            u64::from(was_empty)
-        )
+        format!("{salt:016x}{after:016x}{issued_ms:016x}{question:016x}{:04x}{sum:016x}", u64::from(was_empty))
     }
 
     fn sum(self) -> u64 {
-        mix(self.salt
-            ^ mix(self.after ^ mix(self.issued_ms ^ mix(self.question ^ u64::from(self.was_empty)))))
+        mix(self.salt ^ mix(self.after ^ mix(self.issued_ms ^ mix(self.question ^ u64::from(self.was_empty)))))
     }
 
     fn read(token: &str) -> Option<Self> {
-        let part = |from: usize, to: usize| {
-            token
-                .get(from..to)
-                .and_then(|hex| u64::from_str_radix(hex, 16).ok())
-        };
+        let part = |from: usize, to: usize| token.get(from..to).and_then(|hex| u64::from_str_radix(hex, 16).ok());
         let mark = Self {
             salt: part(0, 16)?,
             after: part(16, 32)?,
@@ -71,28 +57,14 @@ impl Cloud {
         let mark = match text(call.body, "NextToken") {
             None => {
                 let salt = self.orders.next_u64();
-                let salt = if shuffled && self.settings.shuffle {
-                    salt
-                } else {
-                    0
-                };
-                Bookmark {
-                    salt,
-                    after: 0,
-                    issued_ms: 0,
-                    question,
-                    was_empty: false,
-                }
+                let salt = if shuffled && self.settings.shuffle { salt } else { 0 };
+                Bookmark { salt, after: 0, issued_ms: 0, question, was_empty: false }
             }
             Some(token) => self.read_bookmark(token, question, call.now_ms)?,
         };
         // Mixing keeps different numbers different, so each item has one place in the order; 0 is left for "none yet".
         let place = |number: u64| {
-            if mark.salt == 0 {
-                number + 1
-            } else {
-                mix(number ^ mark.salt).max(1)
-            }
+            if mark.salt == 0 { number + 1 } else { mix(number ^ mark.salt).max(1) }
         };
         let mut rest: Vec<(u64, T)> = all
             .into_iter()
@@ -112,10 +84,7 @@ impl Cloud {
             was_empty: rest.is_empty(),
             ..mark
         };
-        Ok((
-            rest.into_iter().map(|(_, item)| item).collect(),
-            more.then(|| next.token()),
-        ))
+        Ok((rest.into_iter().map(|(_, item)| item).collect(), more.then(|| next.token())))
     }
 
     fn read_bookmark(&self, token: &str, question: u64, now_ms: i64) -> Result<Bookmark, ApiError> {
@@ -124,30 +93,17 @@ impl Cloud {
         Bookmark::read(token)
             .filter(|mark| mark.question == question)
             .filter(|mark| memory_ms == 0 || mark.issued_ms.saturating_add(memory_ms) > now_ms)
-            .ok_or_else(|| {
-                ApiError::bad_request("The specified NextToken is invalid or has expired.")
-            })
+            .ok_or_else(|| ApiError::bad_request("The specified NextToken is invalid or has expired."))
     }
 
     fn page_length(&mut self, call: &Call<'_>, was_empty: bool) -> usize {
-        let asked = call
-            .body
-            .get("MaxResults")
-            .and_then(Value::as_u64)
-            .unwrap_or(u64::MAX);
+        let asked = call.body.get("MaxResults").and_then(Value::as_u64).unwrap_or(u64::MAX);
         let most = asked.min(u64::from(self.settings.page_size.max(1))).max(1);
-        let (empty, short) = (
-            self.settings.empty_page_percent,
-            self.settings.short_page_percent,
-        );
+        let (empty, short) = (self.settings.empty_page_percent, self.settings.short_page_percent);
         if self.orders.percent(empty) && !was_empty {
             return 0;
         }
-        let cut = if self.orders.percent(short) {
-            self.orders.next_u64() % most
-        } else {
-            0
-        };
+        let cut = if self.orders.percent(short) { self.orders.next_u64() % most } else { 0 };
         usize::try_from(most - cut).unwrap_or(usize::MAX)
     }
 }

@@ -84,10 +84,7 @@ impl Lifecycle {
     /// Whether work on it goes on.
     #[must_use]
     pub const fn in_flight(self) -> bool {
-        matches!(
-            self,
-            Self::Pending | Self::Creating | Self::Transferring | Self::Copying
-        )
+        matches!(self, Self::Pending | Self::Creating | Self::Transferring | Self::Copying)
     }
 }
 
@@ -287,9 +284,7 @@ impl Backup {
     /// The file system's id, or the volume's for ONTAP: what it is a backup of.
     #[must_use]
     pub fn resource(&self) -> &str {
-        self.volume
-            .as_ref()
-            .map_or(self.file_system.id.as_str(), |volume| volume.id.as_str())
+        self.volume.as_ref().map_or(self.file_system.id.as_str(), |volume| volume.id.as_str())
     }
 
     /// Whether CopyBackup made it.
@@ -304,10 +299,7 @@ impl Backup {
         Lane {
             account: self.account.clone(),
             region: self.region.clone(),
-            ontap: self
-                .volume
-                .as_ref()
-                .map(|volume| (volume.id.clone(), self.kms_key.clone())),
+            ontap: self.volume.as_ref().map(|volume| (volume.id.clone(), self.kms_key.clone())),
         }
     }
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::backups::Order;
 use super::clockwork::Event;
 use super::{
-    Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lane, Lifecycle, PlaceIx,
-    Principal, Tags,
+    Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lane, Lifecycle, PlaceIx, Principal, Tags,
 };
 
 /// They look again at least this often, since the rate at which they ask may change with the faults' timetable.
@@ -15,8 +14,7 @@ const LOOK_AGAIN_MS: i64 = 900_000;
 impl Cloud {
     /// Sees to it that the other principals of every place look at the faults' rates now.
     pub(super) fn call_strangers(&mut self, now_ms: i64) {
-        self.due
-            .retain(|_, event| !matches!(event, Event::Strangers(_)));
+        self.due.retain(|_, event| !matches!(event, Event::Strangers(_)));
         for at in (0..self.places.0.len()).map(PlaceIx) {
             self.schedule(now_ms, Event::Strangers(at));
         }
@@ -27,10 +25,7 @@ impl Cloud {
     /// With no rate now nor later in the timetable there is no next appointment, so that a quiet cloud costs nothing.
     pub(super) fn strangers_ask(&mut self, place: PlaceIx, at_ms: i64) {
         let copies = self.odds(place, "CopyBackup", at_ms).other_copies_per_hour * self.speed;
-        let backups = self
-            .odds(place, "CreateBackup", at_ms)
-            .other_backups_per_hour
-            * self.speed;
+        let backups = self.odds(place, "CreateBackup", at_ms).other_backups_per_hour * self.speed;
         let rate = copies + backups;
         let change_ms = self.faults.next_change_ms(self.faults_age_ms(at_ms));
         if rate <= 0.0 {
@@ -56,20 +51,9 @@ impl Cloud {
 
     /// Somebody copies a Windows backup of theirs from a Region that nobody else looks at, if a slot is free.
     fn stranger_copies(&mut self, place: PlaceIx, now_ms: i64) {
-        let (account, region) = (
-            self.places[place].account.clone(),
-            self.places[place].region.clone(),
-        );
-        let free = self.slot_free(&Lane {
-            account: account.clone(),
-            region: region.clone(),
-            ontap: None,
-        });
-        if !free
-            || self
-                .check_backup_quota(place, FileSystemType::Windows)
-                .is_err()
-        {
+        let (account, region) = (self.places[place].account.clone(), self.places[place].region.clone());
+        let free = self.slot_free(&Lane { account: account.clone(), region: region.clone(), ontap: None });
+        if !free || self.check_backup_quota(place, FileSystemType::Windows).is_err() {
             return;
         }
         let file_system = self.stranger_file_system(account, region);
@@ -142,10 +126,7 @@ impl Cloud {
     /// Somebody backs up one of the file systems or ONTAP volumes here, if none of its backups is running.
     fn stranger_backs_up(&mut self, place: PlaceIx, now_ms: i64) {
         let here = &self.places[place];
-        let volumes = here
-            .volumes
-            .values()
-            .filter(|volume| volume.ontap_type == "RW" && volume.lifecycle == "CREATED");
+        let volumes = here.volumes.values().filter(|volume| volume.ontap_type == "RW" && volume.lifecycle == "CREATED");
         let mut targets: Vec<_> = here
             .file_systems
             .values()
@@ -162,9 +143,7 @@ impl Cloud {
         let chosen = (self.strangers.next_u64() % targets.len() as u64) as usize;
         let (file_system, volume) = targets.swap_remove(chosen);
         let resource = volume.as_ref().map_or(&file_system.id, |volume| &volume.id);
-        if self.running_backup(place, resource).is_some()
-            || self.check_backup_quota(place, file_system.kind).is_err()
-        {
+        if self.running_backup(place, resource).is_some() || self.check_backup_quota(place, file_system.kind).is_err() {
             return;
         }
         let at = self.start_backup(

@@ -3,19 +3,13 @@
 use serde_json::{Value, json};
 
 use super::super::rng::fingerprint;
-use super::{
-    BackupIx, Cloud, FileSystem, FileSystemType, Lifecycle, Volume, fleet, tags, timestamp,
-};
+use super::{BackupIx, Cloud, FileSystem, FileSystemType, Lifecycle, Volume, fleet, tags, timestamp};
 
 impl Cloud {
     /// A backup as the API shows it.
     pub(super) fn render_backup(&self, at: BackupIx, now_ms: i64) -> Value {
         let backup = &self.backups[at];
-        let arn = format!(
-            "{}:backup/{}",
-            fleet::arn_prefix(&backup.account, &backup.region),
-            backup.id
-        );
+        let arn = format!("{}:backup/{}", fleet::arn_prefix(&backup.account, &backup.region), backup.id);
         let mut shown = json!({
             "BackupId": backup.id,
             "Lifecycle": backup.lifecycle.as_str(),
@@ -42,11 +36,8 @@ impl Cloud {
         if let Some(snapshot) = &backup.volume {
             shown["Volume"] = volume(snapshot);
             // The volume's name is its state when the backup was taken; that it is gone since then is shown (section 1.2).
-            if !self.volume_exists(
-                backup.source_region.as_deref().unwrap_or(&backup.region),
-                snapshot,
-                &backup.account,
-            ) {
+            if !self.volume_exists(backup.source_region.as_deref().unwrap_or(&backup.region), snapshot, &backup.account)
+            {
                 shown["Volume"]["Lifecycle"] = "DELETED".into();
             }
         }
@@ -60,10 +51,7 @@ impl Cloud {
     }
 
     fn volume_exists(&self, region: &str, volume: &Volume, account: &str) -> bool {
-        let place = self
-            .place_at
-            .get(account)
-            .and_then(|places| places.get(region));
+        let place = self.place_at.get(account).and_then(|places| places.get(region));
         place.is_some_and(|place| self.places[*place].volumes.contains_key(&volume.id))
     }
 }
@@ -87,8 +75,7 @@ pub(super) fn file_system(known: &FileSystem) -> Value {
     });
     shown[known.kind.configuration()] = known.configuration.clone();
     if known.linked {
-        shown[known.kind.configuration()]["DataRepositoryConfiguration"] =
-            json!({ "Lifecycle": "AVAILABLE" });
+        shown[known.kind.configuration()]["DataRepositoryConfiguration"] = json!({ "Lifecycle": "AVAILABLE" });
     }
     shown
 }
@@ -117,10 +104,6 @@ pub(super) fn volume(known: &Volume) -> Value {
         "VolumeId": known.id,
         "VolumeType": known.kind.as_str(),
     });
-    shown[if ontap {
-        "OntapConfiguration"
-    } else {
-        "OpenZFSConfiguration"
-    }] = configuration;
+    shown[if ontap { "OntapConfiguration" } else { "OpenZFSConfiguration" }] = configuration;
     shown
 }

@@ -8,8 +8,7 @@ use serde_json::{Value, json};
 use super::clockwork::Event;
 use super::fleet::{minute, minute_of_week, share};
 use super::{
-    ApiError, Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lifecycle,
-    Principal, Tags, shapes,
+    ApiError, Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lifecycle, Principal, Tags, shapes,
 };
 
 const GIB: u64 = 1 << 30;
@@ -177,9 +176,7 @@ impl Cloud {
     ) -> Result<(String, Vec<String>), ApiError> {
         let now_ms = self.advance(now_ms);
         let place = self.place(account, region);
-        let bad = |what: &str| {
-            ApiError::bad_request(format!("The seed's {what} is not one that AWS would show."))
-        };
+        let bad = |what: &str| ApiError::bad_request(format!("The seed's {what} is not one that AWS would show."));
         let lifecycle = file_system_lifecycle(&seed.lifecycle).ok_or_else(|| bad("lifecycle"))?;
         let daily = &seed.daily_automatic_backup_start_time;
         let weekly = &seed.weekly_maintenance_start_time;
@@ -190,15 +187,9 @@ impl Cloud {
             None => self.default_key(place),
             Some(key) => self.key_arn(place, key).ok_or_else(|| bad("kms_key"))?,
         };
-        let id = self
-            .seeded_id("fs-", 8..=18, seed.id.as_deref())
-            .ok_or_else(|| bad("id"))?;
-        let used_bytes = seed.used_bytes.unwrap_or_else(|| {
-            share(
-                seed.capacity_gib.saturating_mul(GIB),
-                self.settings.used_percent,
-            )
-        });
+        let id = self.seeded_id("fs-", 8..=18, seed.id.as_deref()).ok_or_else(|| bad("id"))?;
+        let used_bytes =
+            seed.used_bytes.unwrap_or_else(|| share(seed.capacity_gib.saturating_mul(GIB), self.settings.used_percent));
         let deployment_type = seed.deployment_type.as_deref().unwrap_or(match seed.kind {
             FileSystemType::Windows => "SINGLE_AZ_2",
             FileSystemType::Lustre => "PERSISTENT_2",
@@ -230,30 +221,18 @@ impl Cloud {
             seq: self.next_seq(),
             busy_until_ms: 0,
         };
-        let volumes: Result<Vec<String>, ApiError> = seed
-            .volumes
-            .iter()
-            .map(|volume| self.add_volume_seed(&file_system, volume))
-            .collect();
+        let volumes: Result<Vec<String>, ApiError> =
+            seed.volumes.iter().map(|volume| self.add_volume_seed(&file_system, volume)).collect();
         let volumes = volumes?;
         self.add_file_system(place, file_system);
         Ok((id, volumes))
     }
 
-    fn add_volume_seed(
-        &mut self,
-        file_system: &FileSystem,
-        seed: &VolumeSeed,
-    ) -> Result<String, ApiError> {
-        let bad = |what: &str| {
-            ApiError::bad_request(format!(
-                "The seed's volume {what} is not one that AWS would show."
-            ))
-        };
+    fn add_volume_seed(&mut self, file_system: &FileSystem, seed: &VolumeSeed) -> Result<String, ApiError> {
+        let bad =
+            |what: &str| ApiError::bad_request(format!("The seed's volume {what} is not one that AWS would show."));
         let place = self.place(&file_system.account, &file_system.region);
-        let id = self
-            .seeded_id("fsvol-", 17..=17, seed.id.as_deref())
-            .ok_or_else(|| bad("id"))?;
+        let id = self.seeded_id("fsvol-", 17..=17, seed.id.as_deref()).ok_or_else(|| bad("id"))?;
         let mut volume = self.blank_volume(place, file_system, &seed.name);
         volume.lifecycle = volume_lifecycle(&seed.lifecycle).ok_or_else(|| bad("lifecycle"))?;
         volume.arn = volume.arn.replace(&volume.id, &id);
@@ -263,16 +242,12 @@ impl Cloud {
         volume.style.clone_from(&seed.style);
         volume.svm_id = format!("svm-{}", file_system.id.trim_start_matches("fs-"));
         volume.size_bytes = seed.size_bytes;
-        volume.used_bytes = seed
-            .used_bytes
-            .unwrap_or_else(|| share(seed.size_bytes, self.settings.used_percent));
-        volume.daily_change_bytes = seed
-            .daily_change_bytes
-            .unwrap_or_else(|| share(volume.used_bytes, self.settings.daily_change_percent));
+        volume.used_bytes = seed.used_bytes.unwrap_or_else(|| share(seed.size_bytes, self.settings.used_percent));
+        volume.daily_change_bytes =
+            seed.daily_change_bytes.unwrap_or_else(|| share(volume.used_bytes, self.settings.daily_change_percent));
         volume.copy_tags_to_backups = seed.copy_tags_to_backups;
         volume.backups_fail = seed.backups_fail;
-        volume.configuration =
-            json!({ "JunctionPath": format!("/{}", seed.name), "SecurityStyle": "UNIX" });
+        volume.configuration = json!({ "JunctionPath": format!("/{}", seed.name), "SecurityStyle": "UNIX" });
         self.add_volume(place, volume);
         Ok(id)
     }
@@ -295,21 +270,11 @@ impl Cloud {
     pub fn begin_update(&mut self, account: &str, region: &str, file_system: &str, until_ms: i64) {
         let place = self.place(account, region);
         self.mark(place, file_system, "UPDATING", until_ms);
-        self.schedule(
-            until_ms,
-            Event::FileSystemEnds(place, file_system.to_owned()),
-        );
+        self.schedule(until_ms, Event::FileSystemEnds(place, file_system.to_owned()));
     }
 
     /// Changes how long automatic backups are kept; those that are too old then go at once (fact 27).
-    pub fn set_automatic_retention(
-        &mut self,
-        now_ms: i64,
-        account: &str,
-        region: &str,
-        file_system: &str,
-        days: u32,
-    ) {
+    pub fn set_automatic_retention(&mut self, now_ms: i64, account: &str, region: &str, file_system: &str, days: u32) {
         let now_ms = self.advance(now_ms);
         let place = self.place(account, region);
         if let Some(known) = self.places[place].file_systems.get_mut(file_system) {
@@ -337,10 +302,7 @@ impl Cloud {
     ) -> Result<String, ApiError> {
         let now_ms = self.advance(now_ms);
         let place = self.place(account, region);
-        let known = self.places[place]
-            .file_systems
-            .get(file_system)
-            .map(Arc::clone);
+        let known = self.places[place].file_systems.get(file_system).map(Arc::clone);
         let known = known.ok_or_else(|| ApiError::no_file_system(file_system))?;
         let id = format!("backup-{}", self.ids.hex17());
         let at = self.push(Backup {
@@ -375,10 +337,7 @@ impl Cloud {
             file_system: known,
             volume: None,
         });
-        let resource = self.places[place]
-            .resources
-            .entry(file_system.to_owned())
-            .or_default();
+        let resource = self.places[place].resources.entry(file_system.to_owned()).or_default();
         resource.backups.insert((now_ms, at));
         Ok(id)
     }
@@ -390,31 +349,15 @@ impl Cloud {
 }
 
 fn file_system_lifecycle(name: &str) -> Option<&'static str> {
-    [
-        "AVAILABLE",
-        "CREATING",
-        "FAILED",
-        "DELETING",
-        "MISCONFIGURED",
-        "UPDATING",
-        "MISCONFIGURED_UNAVAILABLE",
-    ]
-    .into_iter()
-    .find(|known| *known == name)
+    ["AVAILABLE", "CREATING", "FAILED", "DELETING", "MISCONFIGURED", "UPDATING", "MISCONFIGURED_UNAVAILABLE"]
+        .into_iter()
+        .find(|known| *known == name)
 }
 
 fn volume_lifecycle(name: &str) -> Option<&'static str> {
-    [
-        "CREATING",
-        "CREATED",
-        "DELETING",
-        "FAILED",
-        "MISCONFIGURED",
-        "PENDING",
-        "AVAILABLE",
-    ]
-    .into_iter()
-    .find(|known| *known == name)
+    ["CREATING", "CREATED", "DELETING", "FAILED", "MISCONFIGURED", "PENDING", "AVAILABLE"]
+        .into_iter()
+        .find(|known| *known == name)
 }
 
 fn configuration(seed: &FileSystemSeed, deployment_type: &str) -> Value {

@@ -35,21 +35,9 @@ pub enum Lost {
 
 impl Cloud {
     /// Does one operation of the FSx API at `now_ms`, if the faults in force let it, and says what the caller gets to see.
-    pub fn serve(
-        &mut self,
-        now_ms: i64,
-        account: &str,
-        region: &str,
-        operation: &str,
-        body: &Value,
-    ) -> Served {
+    pub fn serve(&mut self, now_ms: i64, account: &str, region: &str, operation: &str, body: &Value) -> Served {
         let now_ms = self.advance(now_ms);
-        let asked = Asked {
-            account,
-            region,
-            operation,
-            age_ms: self.faults_age_ms(now_ms),
-        };
+        let asked = Asked { account, region, operation, age_ms: self.faults_age_ms(now_ms) };
         let decision = self.faults.decide(&mut self.dice, &asked);
         let reply = match decision.fate {
             Fate::Served => Ok(self.call(now_ms, account, region, operation, body)),
@@ -63,24 +51,14 @@ impl Cloud {
                 lost(trouble, answer.unwrap_or_else(|error| error.body()))
             }
         };
-        Served {
-            reply,
-            latency_ms: decision.latency_ms,
-            date_skew_seconds: decision.date_skew_seconds,
-        }
+        Served { reply, latency_ms: decision.latency_ms, date_skew_seconds: decision.date_skew_seconds }
     }
 
     fn count_trouble(&mut self, account: &str, region: &str, operation: &str, trouble: &Trouble) {
-        let known = super::shapes::OPERATIONS
-            .iter()
-            .find(|(name, _)| *name == operation);
+        let known = super::shapes::OPERATIONS.iter().find(|(name, _)| *name == operation);
         if super::regions::partition(region, &self.settings.further_regions).is_some() {
             let place = self.place(account, region);
-            self.count(
-                place,
-                known.map_or("Unknown", |(name, _)| name),
-                trouble.name(),
-            );
+            self.count(place, known.map_or("Unknown", |(name, _)| name), trouble.name());
         }
     }
 }

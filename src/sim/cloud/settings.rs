@@ -218,11 +218,7 @@ impl Default for Settings {
 
 impl RefusalCode {
     /// Refuses, unless this is [`RefusalCode::Allowed`].
-    pub(crate) fn refuse(
-        self,
-        limit: &'static str,
-        message: impl FnOnce() -> String,
-    ) -> Result<(), super::ApiError> {
+    pub(crate) fn refuse(self, limit: &'static str, message: impl FnOnce() -> String) -> Result<(), super::ApiError> {
         use super::ApiError;
         match self {
             Self::Allowed => Ok(()),

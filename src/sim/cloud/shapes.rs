@@ -7,22 +7,17 @@ use super::validate::{Member, Pattern, Shape, may, must};
 
 /// `prefix` followed by at least `digits` lower-case hex digits.
 fn id(text: &str, prefix: &str, digits: usize) -> bool {
-    text.strip_prefix(prefix).is_some_and(|rest| {
-        rest.len() >= digits && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-    })
+    text.strip_prefix(prefix)
+        .is_some_and(|rest| rest.len() >= digits && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 /// `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`; letters as Unicode's Alphabetic has them, which adds some combining marks.
 fn tag_text(text: &str) -> bool {
-    text.chars().all(|c| {
-        c.is_alphanumeric() || "_.:/=+-@".contains(c) || (c.is_whitespace() && !c.is_control())
-    })
+    text.chars().all(|c| c.is_alphanumeric() || "_.:/=+-@".contains(c) || (c.is_whitespace() && !c.is_control()))
 }
 
 fn one_line(text: &str) -> bool {
-    !text
-        .chars()
-        .any(|c| matches!(c, '\0' | '\u{85}' | '\u{2028}' | '\u{2029}' | '\r' | '\n'))
+    !text.chars().any(|c| matches!(c, '\0' | '\u{85}' | '\u{2028}' | '\u{2029}' | '\r' | '\n'))
 }
 
 /// Whole base64 groups, the last one padded, as the pattern of NextToken asks for.
@@ -30,9 +25,7 @@ fn base64(text: &str) -> bool {
     let plain = text.trim_end_matches('=');
     text.len().is_multiple_of(4)
         && text.len() - plain.len() <= 2
-        && plain
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
+        && plain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
 }
 
 fn arn(text: &str) -> bool {
@@ -56,22 +49,13 @@ pub(crate) fn daily(text: &str) -> bool {
     digits.len() == 4
         && digits.bytes().all(|b| b.is_ascii_digit())
         && (text.len() == 4 || text.find(':') == Some(2))
-        && digits
-            .get(..2)
-            .and_then(number)
-            .is_some_and(|hour| hour < 24)
-        && digits
-            .get(2..)
-            .and_then(number)
-            .is_some_and(|minute| minute < 60)
+        && digits.get(..2).and_then(number).is_some_and(|hour| hour < 24)
+        && digits.get(2..).and_then(number).is_some_and(|minute| minute < 60)
 }
 
 macro_rules! pattern {
     ($name:ident, $text:expr, $accepts:expr) => {
-        static $name: Pattern = Pattern {
-            text: $text,
-            accepts: $accepts,
-        };
+        static $name: Pattern = Pattern { text: $text, accepts: $accepts };
     };
 }
 
@@ -82,151 +66,55 @@ pattern!(BACKUP_P, "^(backup-[0-9a-f]{8,})$", |t| id(t, "backup-", 8));
 pattern!(SUBNET_P, "^(subnet-[0-9a-f]{8,})$", |t| id(t, "subnet-", 8));
 pattern!(TOKEN_P, "[A-za-z0-9_.-]{0,63}$", |t| {
     // The range A-z is AWS's own; it takes in [ \ ] ^ _ and the backtick.
-    t.len() <= 63
-        && t.bytes()
-            .all(|b| matches!(b, b'A'..=b'z' | b'0'..=b'9' | b'.' | b'-'))
+    t.len() <= 63 && t.bytes().all(|b| matches!(b, b'A'..=b'z' | b'0'..=b'9' | b'.' | b'-'))
 });
 pattern!(TAG_P, r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$", tag_text);
 pattern!(REGION_P, "^[a-z0-9-]{1,20}$", |t| {
-    (1..=20).contains(&t.len())
-        && t.bytes()
-            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    (1..=20).contains(&t.len()) && t.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 });
 pattern!(KEY_P, "^.{1,2048}$", one_line);
 pattern!(FILTER_P, r"^[0-9a-zA-Z\*\.\\/\?\-\_]*$", |t| {
-    t.bytes()
-        .all(|b| b.is_ascii_alphanumeric() || br"*.\/?-_".contains(&b))
+    t.bytes().all(|b| b.is_ascii_alphanumeric() || br"*.\/?-_".contains(&b))
 });
-pattern!(
-    NEXT_P,
-    r"^(?:[A-Za-z0-9+\/]{4})*(?:[A-Za-z0-9+\/]{2}==|[A-Za-z0-9+\/]{3}=)?$",
-    base64
-);
+pattern!(NEXT_P, r"^(?:[A-Za-z0-9+\/]{4})*(?:[A-Za-z0-9+\/]{2}==|[A-Za-z0-9+\/]{3}=)?$", base64);
 pattern!(
     ARN_P,
     r"^arn:(?=[^:]+:fsx:[^:]+:\d{12}:)((|(?=[a-z0-9-.]{1,63})(?!\d{1,3}(\.\d{1,3}){3})(?![^:]*-{2})(?![^:]*-\.)(?![^:]*\.-)[a-z0-9].*(?<!-)):){4}(?!/).{0,1024}$",
     arn
 );
-pattern!(
-    NAME_P,
-    r"^[^\u0000\u0085\u2028\u2029\r\n]{1,203}$",
-    one_line
-);
+pattern!(NAME_P, r"^[^\u0000\u0085\u2028\u2029\r\n]{1,203}$", one_line);
 pattern!(WEEKLY_P, r"^[1-7]:([01]\d|2[0-3]):?([0-5]\d)$", weekly);
 pattern!(DAILY_P, r"^([01]\d|2[0-3]):?([0-5]\d)$", daily);
 
 const INT: i64 = i32::MAX as i64;
 
-static FILE_SYSTEM: Shape = Text {
-    min: 11,
-    max: 21,
-    pattern: Some(&FILE_SYSTEM_P),
-};
-static VOLUME: Shape = Text {
-    min: 23,
-    max: 23,
-    pattern: Some(&VOLUME_P),
-};
-static SVM: Shape = Text {
-    min: 21,
-    max: 21,
-    pattern: Some(&SVM_P),
-};
-static BACKUP: Shape = Text {
-    min: 12,
-    max: 128,
-    pattern: Some(&BACKUP_P),
-};
-static SUBNET: Shape = Text {
-    min: 15,
-    max: 24,
-    pattern: Some(&SUBNET_P),
-};
-static TOKEN: Shape = Text {
-    min: 1,
-    max: 63,
-    pattern: Some(&TOKEN_P),
-};
-static REGION: Shape = Text {
-    min: 1,
-    max: 20,
-    pattern: Some(&REGION_P),
-};
-static KEY: Shape = Text {
-    min: 1,
-    max: 2048,
-    pattern: Some(&KEY_P),
-};
-static NEXT: Shape = Text {
-    min: 1,
-    max: 255,
-    pattern: Some(&NEXT_P),
-};
-static ARN: Shape = Text {
-    min: 8,
-    max: 512,
-    pattern: Some(&ARN_P),
-};
-static NAME: Shape = Text {
-    min: 1,
-    max: 203,
-    pattern: Some(&NAME_P),
-};
-static PATH: Shape = Text {
-    min: 1,
-    max: 4357,
-    pattern: Some(&NAME_P),
-};
-static WEEKLY: Shape = Text {
-    min: 7,
-    max: 7,
-    pattern: Some(&WEEKLY_P),
-};
-static DAILY: Shape = Text {
-    min: 5,
-    max: 5,
-    pattern: Some(&DAILY_P),
-};
+static FILE_SYSTEM: Shape = Text { min: 11, max: 21, pattern: Some(&FILE_SYSTEM_P) };
+static VOLUME: Shape = Text { min: 23, max: 23, pattern: Some(&VOLUME_P) };
+static SVM: Shape = Text { min: 21, max: 21, pattern: Some(&SVM_P) };
+static BACKUP: Shape = Text { min: 12, max: 128, pattern: Some(&BACKUP_P) };
+static SUBNET: Shape = Text { min: 15, max: 24, pattern: Some(&SUBNET_P) };
+static TOKEN: Shape = Text { min: 1, max: 63, pattern: Some(&TOKEN_P) };
+static REGION: Shape = Text { min: 1, max: 20, pattern: Some(&REGION_P) };
+static KEY: Shape = Text { min: 1, max: 2048, pattern: Some(&KEY_P) };
+static NEXT: Shape = Text { min: 1, max: 255, pattern: Some(&NEXT_P) };
+static ARN: Shape = Text { min: 8, max: 512, pattern: Some(&ARN_P) };
+static NAME: Shape = Text { min: 1, max: 203, pattern: Some(&NAME_P) };
+static PATH: Shape = Text { min: 1, max: 4357, pattern: Some(&NAME_P) };
+static WEEKLY: Shape = Text { min: 7, max: 7, pattern: Some(&WEEKLY_P) };
+static DAILY: Shape = Text { min: 5, max: 5, pattern: Some(&DAILY_P) };
 static FLAG: Shape = Flag;
 static MAX_RESULTS: Shape = Whole { min: 1, max: INT };
 static COUNT: Shape = Whole { min: 0, max: INT };
 static MEGABYTES: Shape = Whole { min: 8, max: INT };
-static BYTES: Shape = Whole {
-    min: 0,
-    max: 22_517_998_000_000_000,
-};
+static BYTES: Shape = Whole { min: 0, max: 22_517_998_000_000_000 };
 static RETENTION: Shape = Whole { min: 0, max: 90 };
-static TAG_KEY: Shape = Text {
-    min: 1,
-    max: 128,
-    pattern: Some(&TAG_P),
-};
-static TAG_VALUE: Shape = Text {
-    min: 0,
-    max: 256,
-    pattern: Some(&TAG_P),
-};
+static TAG_KEY: Shape = Text { min: 1, max: 128, pattern: Some(&TAG_P) };
+static TAG_VALUE: Shape = Text { min: 0, max: 256, pattern: Some(&TAG_P) };
 static TAG: Shape = Record(&[must("Key", &TAG_KEY), must("Value", &TAG_VALUE)]);
-static TAGS: Shape = List {
-    min: 1,
-    max: 50,
-    item: &TAG,
-};
-static TAG_KEYS: Shape = List {
-    min: 1,
-    max: 50,
-    item: &TAG_KEY,
-};
-static FILTER_VALUE: Shape = Text {
-    min: 1,
-    max: 128,
-    pattern: Some(&FILTER_P),
-};
-static FILTER_VALUES: Shape = List {
-    min: 0,
-    max: 20,
-    item: &FILTER_VALUE,
-};
+static TAGS: Shape = List { min: 1, max: 50, item: &TAG };
+static TAG_KEYS: Shape = List { min: 1, max: 50, item: &TAG_KEY };
+static FILTER_VALUE: Shape = Text { min: 1, max: 128, pattern: Some(&FILTER_P) };
+static FILTER_VALUES: Shape = List { min: 0, max: 20, item: &FILTER_VALUE };
 
 const PAGE: [Member; 2] = [may("MaxResults", &MAX_RESULTS), may("NextToken", &NEXT)];
 
@@ -245,17 +133,9 @@ static BACKUP_FILTER: Shape = Record(&[
     ),
     may("Values", &FILTER_VALUES),
 ]);
-static VOLUME_FILTER: Shape = Record(&[
-    may(
-        "Name",
-        &OneOf(&["file-system-id", "storage-virtual-machine-id"]),
-    ),
-    may("Values", &FILTER_VALUES),
-]);
-static SVM_FILTER: Shape = Record(&[
-    may("Name", &OneOf(&["file-system-id"])),
-    may("Values", &FILTER_VALUES),
-]);
+static VOLUME_FILTER: Shape =
+    Record(&[may("Name", &OneOf(&["file-system-id", "storage-virtual-machine-id"])), may("Values", &FILTER_VALUES)]);
+static SVM_FILTER: Shape = Record(&[may("Name", &OneOf(&["file-system-id"])), may("Values", &FILTER_VALUES)]);
 
 static CREATE_BACKUP: &[Member] = &[
     may("FileSystemId", &FILE_SYSTEM),
@@ -273,74 +153,22 @@ static COPY_BACKUP: &[Member] = &[
 ];
 static DELETE_BACKUP: &[Member] = &[must("BackupId", &BACKUP), may("ClientRequestToken", &TOKEN)];
 static DESCRIBE_BACKUPS: &[Member] = &[
-    may(
-        "BackupIds",
-        &List {
-            min: 0,
-            max: 50,
-            item: &BACKUP,
-        },
-    ),
-    may(
-        "Filters",
-        &List {
-            min: 0,
-            max: 10,
-            item: &BACKUP_FILTER,
-        },
-    ),
+    may("BackupIds", &List { min: 0, max: 50, item: &BACKUP }),
+    may("Filters", &List { min: 0, max: 10, item: &BACKUP_FILTER }),
     PAGE[0],
     PAGE[1],
 ];
-static DESCRIBE_FILE_SYSTEMS: &[Member] = &[
-    may(
-        "FileSystemIds",
-        &List {
-            min: 0,
-            max: 50,
-            item: &FILE_SYSTEM,
-        },
-    ),
-    PAGE[0],
-    PAGE[1],
-];
+static DESCRIBE_FILE_SYSTEMS: &[Member] =
+    &[may("FileSystemIds", &List { min: 0, max: 50, item: &FILE_SYSTEM }), PAGE[0], PAGE[1]];
 static DESCRIBE_VOLUMES: &[Member] = &[
-    may(
-        "VolumeIds",
-        &List {
-            min: 0,
-            max: 50,
-            item: &VOLUME,
-        },
-    ),
-    may(
-        "Filters",
-        &List {
-            min: 0,
-            max: 2,
-            item: &VOLUME_FILTER,
-        },
-    ),
+    may("VolumeIds", &List { min: 0, max: 50, item: &VOLUME }),
+    may("Filters", &List { min: 0, max: 2, item: &VOLUME_FILTER }),
     PAGE[0],
     PAGE[1],
 ];
 static DESCRIBE_SVMS: &[Member] = &[
-    may(
-        "StorageVirtualMachineIds",
-        &List {
-            min: 0,
-            max: 50,
-            item: &SVM,
-        },
-    ),
-    may(
-        "Filters",
-        &List {
-            min: 0,
-            max: 1,
-            item: &SVM_FILTER,
-        },
-    ),
+    may("StorageVirtualMachineIds", &List { min: 0, max: 50, item: &SVM }),
+    may("Filters", &List { min: 0, max: 1, item: &SVM_FILTER }),
     PAGE[0],
     PAGE[1],
 ];
@@ -348,19 +176,11 @@ static TAG_RESOURCE: &[Member] = &[must("ResourceARN", &ARN), must("Tags", &TAGS
 static UNTAG_RESOURCE: &[Member] = &[must("ResourceARN", &ARN), must("TagKeys", &TAG_KEYS)];
 static LIST_TAGS: &[Member] = &[must("ResourceARN", &ARN), PAGE[0], PAGE[1]];
 
-static FINAL_BACKUP: Shape =
-    Record(&[may("SkipFinalBackup", &FLAG), may("FinalBackupTags", &TAGS)]);
+static FINAL_BACKUP: Shape = Record(&[may("SkipFinalBackup", &FLAG), may("FinalBackupTags", &TAGS)]);
 static FINAL_OPENZFS: Shape = Record(&[
     may("SkipFinalBackup", &FLAG),
     may("FinalBackupTags", &TAGS),
-    may(
-        "Options",
-        &List {
-            min: 0,
-            max: 1,
-            item: &OneOf(&["DELETE_CHILD_VOLUMES_AND_SNAPSHOTS"]),
-        },
-    ),
+    may("Options", &List { min: 0, max: 1, item: &OneOf(&["DELETE_CHILD_VOLUMES_AND_SNAPSHOTS"]) }),
 ]);
 static DELETE_FILE_SYSTEM: &[Member] = &[
     must("FileSystemId", &FILE_SYSTEM),
@@ -369,17 +189,11 @@ static DELETE_FILE_SYSTEM: &[Member] = &[
     may("LustreConfiguration", &FINAL_BACKUP),
     may("OpenZFSConfiguration", &FINAL_OPENZFS),
 ];
-static DELETE_VOLUME: &[Member] = &[
-    may("ClientRequestToken", &TOKEN),
-    must("VolumeId", &VOLUME),
-    may("OntapConfiguration", &FINAL_BACKUP),
-];
+static DELETE_VOLUME: &[Member] =
+    &[may("ClientRequestToken", &TOKEN), must("VolumeId", &VOLUME), may("OntapConfiguration", &FINAL_BACKUP)];
 
 static WINDOWS: Shape = Record(&[
-    may(
-        "DeploymentType",
-        &OneOf(&["MULTI_AZ_1", "SINGLE_AZ_1", "SINGLE_AZ_2"]),
-    ),
+    may("DeploymentType", &OneOf(&["MULTI_AZ_1", "SINGLE_AZ_1", "SINGLE_AZ_2"])),
     must("ThroughputCapacity", &MEGABYTES),
     may("PreferredSubnetId", &SUBNET),
     may("WeeklyMaintenanceStartTime", &WEEKLY),
@@ -391,35 +205,20 @@ static LUSTRE: Shape = Record(&[
     may("WeeklyMaintenanceStartTime", &WEEKLY),
     may("ImportPath", &PATH),
     may("ExportPath", &PATH),
-    may(
-        "DeploymentType",
-        &OneOf(&["SCRATCH_1", "SCRATCH_2", "PERSISTENT_1", "PERSISTENT_2"]),
-    ),
+    may("DeploymentType", &OneOf(&["SCRATCH_1", "SCRATCH_2", "PERSISTENT_1", "PERSISTENT_2"])),
     may("DailyAutomaticBackupStartTime", &DAILY),
     may("AutomaticBackupRetentionDays", &RETENTION),
     may("CopyTagsToBackups", &FLAG),
 ]);
 static ONTAP: Shape = Record(&[
-    must(
-        "DeploymentType",
-        &OneOf(&["MULTI_AZ_1", "SINGLE_AZ_1", "SINGLE_AZ_2", "MULTI_AZ_2"]),
-    ),
+    must("DeploymentType", &OneOf(&["MULTI_AZ_1", "SINGLE_AZ_1", "SINGLE_AZ_2", "MULTI_AZ_2"])),
     may("ThroughputCapacity", &MEGABYTES),
     may("WeeklyMaintenanceStartTime", &WEEKLY),
     may("DailyAutomaticBackupStartTime", &DAILY),
     may("AutomaticBackupRetentionDays", &RETENTION),
 ]);
 static OPENZFS: Shape = Record(&[
-    must(
-        "DeploymentType",
-        &OneOf(&[
-            "SINGLE_AZ_1",
-            "SINGLE_AZ_2",
-            "SINGLE_AZ_HA_1",
-            "SINGLE_AZ_HA_2",
-            "MULTI_AZ_1",
-        ]),
-    ),
+    must("DeploymentType", &OneOf(&["SINGLE_AZ_1", "SINGLE_AZ_2", "SINGLE_AZ_HA_1", "SINGLE_AZ_HA_2", "MULTI_AZ_1"])),
     must("ThroughputCapacity", &MEGABYTES),
     may("WeeklyMaintenanceStartTime", &WEEKLY),
     may("DailyAutomaticBackupStartTime", &DAILY),
@@ -428,23 +227,10 @@ static OPENZFS: Shape = Record(&[
 ]);
 static CREATE_FILE_SYSTEM: &[Member] = &[
     may("ClientRequestToken", &TOKEN),
-    must(
-        "FileSystemType",
-        &OneOf(&["WINDOWS", "LUSTRE", "ONTAP", "OPENZFS"]),
-    ),
+    must("FileSystemType", &OneOf(&["WINDOWS", "LUSTRE", "ONTAP", "OPENZFS"])),
     may("StorageCapacity", &COUNT),
-    may(
-        "StorageType",
-        &OneOf(&["SSD", "HDD", "INTELLIGENT_TIERING"]),
-    ),
-    must(
-        "SubnetIds",
-        &List {
-            min: 0,
-            max: 50,
-            item: &SUBNET,
-        },
-    ),
+    may("StorageType", &OneOf(&["SSD", "HDD", "INTELLIGENT_TIERING"])),
+    must("SubnetIds", &List { min: 0, max: 50, item: &SUBNET }),
     may("Tags", &TAGS),
     may("KmsKeyId", &KEY),
     may("WindowsConfiguration", &WINDOWS),
@@ -472,14 +258,7 @@ static CREATE_VOLUME: &[Member] = &[
 static CREATE_SVM: &[Member] = &[
     may("ClientRequestToken", &TOKEN),
     must("FileSystemId", &FILE_SYSTEM),
-    must(
-        "Name",
-        &Text {
-            min: 1,
-            max: 47,
-            pattern: Some(&NAME_P),
-        },
-    ),
+    must("Name", &Text { min: 1, max: 47, pattern: Some(&NAME_P) }),
     may("Tags", &TAGS),
 ];
 

@@ -21,10 +21,7 @@ pub(super) fn given(body: &Value, member: &str) -> Result<Option<Tags>, ApiError
     };
     let mut tags = Tags::new();
     for item in items {
-        let (key, value) = (
-            text(item, "Key").unwrap_or_default(),
-            text(item, "Value").unwrap_or_default(),
-        );
+        let (key, value) = (text(item, "Key").unwrap_or_default(), text(item, "Value").unwrap_or_default());
         if tags.insert(key.to_owned(), value.to_owned()).is_some() {
             return Err(ApiError::bad_request(format!("Duplicate tag key '{key}'.")));
         }
@@ -34,21 +31,16 @@ pub(super) fn given(body: &Value, member: &str) -> Result<Option<Tags>, ApiError
 
 /// Tags as the API shows them.
 pub(super) fn render(tags: &Tags) -> Value {
-    tags.iter()
-        .map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect()
+    tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
 }
 
 impl Cloud {
     /// Refuses reserved keys among the `new` tags, and a `total` above 50.
     pub(super) fn check_tags(&self, new: &Tags, total: usize) -> Result<(), ApiError> {
-        if let Some(key) = new
-            .keys()
-            .find(|key| key.to_ascii_lowercase().starts_with("aws:"))
-        {
-            self.settings.aws_tag.refuse("TOTAL_USER_TAGS", || {
-                format!("Tag key '{key}' is invalid: the prefix aws: is reserved.")
-            })?;
+        if let Some(key) = new.keys().find(|key| key.to_ascii_lowercase().starts_with("aws:")) {
+            self.settings
+                .aws_tag
+                .refuse("TOTAL_USER_TAGS", || format!("Tag key '{key}' is invalid: the prefix aws: is reserved."))?;
         }
         if total > MOST_TAGS {
             self.settings.too_many_tags.refuse("TOTAL_USER_TAGS", || {
@@ -86,10 +78,7 @@ impl Cloud {
 
     pub(super) fn list_tags(&mut self, call: &Call<'_>) -> Result<Value, ApiError> {
         let tagged = self.tagged(call)?;
-        let tags = self
-            .tags_mut(call.place, &tagged)
-            .cloned()
-            .unwrap_or_default();
+        let tags = self.tags_mut(call.place, &tagged).cloned().unwrap_or_default();
         let all: Vec<(u64, (String, String))> = (0..).zip(tags).collect();
         let (page, next) = self.page(call, all, false)?;
         let mut answer = json!({ "Tags": render(&page.into_iter().collect()) });
@@ -103,33 +92,17 @@ impl Cloud {
         let arn = text(call.body, "ResourceARN").unwrap_or_default();
         let here = &self.places[call.place];
         let mine = super::fleet::arn_prefix(&here.account, &here.region);
-        let name = arn
-            .strip_prefix(&mine)
-            .and_then(|rest| rest.strip_prefix(':'))
-            .unwrap_or_default();
+        let name = arn.strip_prefix(&mine).and_then(|rest| rest.strip_prefix(':')).unwrap_or_default();
         let parts: Vec<&str> = name.split('/').collect();
         let found = match parts.as_slice() {
             ["backup", id] => here.backups.get(*id).map(|at| Tagged::Backup(*at)),
-            ["file-system", id] => here
-                .file_systems
-                .contains_key(*id)
-                .then(|| Tagged::FileSystem((*id).to_owned())),
-            ["volume", _, id] => here
-                .volumes
-                .contains_key(*id)
-                .then(|| Tagged::Volume((*id).to_owned())),
-            ["storage-virtual-machine", _, id] => here
-                .svms
-                .contains_key(*id)
-                .then(|| Tagged::Svm((*id).to_owned())),
+            ["file-system", id] => here.file_systems.contains_key(*id).then(|| Tagged::FileSystem((*id).to_owned())),
+            ["volume", _, id] => here.volumes.contains_key(*id).then(|| Tagged::Volume((*id).to_owned())),
+            ["storage-virtual-machine", _, id] => here.svms.contains_key(*id).then(|| Tagged::Svm((*id).to_owned())),
             _ => None,
         };
         found.ok_or_else(|| {
-            ApiError::client(
-                "ResourceNotFound",
-                format!("Resource '{arn}' does not exist."),
-            )
-            .with("ResourceARN", arn)
+            ApiError::client("ResourceNotFound", format!("Resource '{arn}' does not exist.")).with("ResourceARN", arn)
         })
     }
 
@@ -138,14 +111,8 @@ impl Cloud {
         let here = &mut self.places[place];
         match tagged {
             Tagged::Backup(at) => Some(&mut self.backups[*at].tags),
-            Tagged::FileSystem(id) => here
-                .file_systems
-                .get_mut(id)
-                .map(|known| &mut Arc::make_mut(known).tags),
-            Tagged::Volume(id) => here
-                .volumes
-                .get_mut(id)
-                .map(|known| &mut Arc::make_mut(known).tags),
+            Tagged::FileSystem(id) => here.file_systems.get_mut(id).map(|known| &mut Arc::make_mut(known).tags),
+            Tagged::Volume(id) => here.volumes.get_mut(id).map(|known| &mut Arc::make_mut(known).tags),
             Tagged::Svm(id) => here.svms.get_mut(id).map(|known| &mut known.tags),
         }
     }

@@ -51,11 +51,7 @@ impl Cloud {
         }
         let made = make(self, call)?;
         self.tokens.ages.push_back((call.now_ms, key.clone()));
-        let memo = Memo {
-            asked: call.body.clone(),
-            made: made.clone(),
-            at_ms: call.now_ms,
-        };
+        let memo = Memo { asked: call.body.clone(), made: made.clone(), at_ms: call.now_ms };
         self.tokens.known.insert(key, memo);
         self.show(call, &made)
     }
@@ -65,9 +61,7 @@ impl Cloud {
         let Some(memo) = self.tokens.known.get(key) else {
             return Ok(None);
         };
-        let forgets = self
-            .odds(call.place, call.operation, call.now_ms)
-            .forget_token_percent;
+        let forgets = self.odds(call.place, call.operation, call.now_ms).forget_token_percent;
         if self.outcomes.percent(forgets) {
             self.tokens.known.remove(key);
             return Ok(None);
@@ -98,12 +92,7 @@ impl Cloud {
                 break;
             }
             // A token used anew since then has a younger entry of its own.
-            if self
-                .tokens
-                .known
-                .get(key)
-                .is_some_and(|memo| memo.at_ms == *at_ms)
-            {
+            if self.tokens.known.get(key).is_some_and(|memo| memo.at_ms == *at_ms) {
                 self.tokens.known.remove(key);
             }
             self.tokens.ages.pop_front();
@@ -112,9 +101,7 @@ impl Cloud {
 
     fn show(&self, call: &Call<'_>, made: &Made) -> Result<Value, ApiError> {
         match made {
-            Made::Backup(at) => {
-                Ok(serde_json::json!({ "Backup": self.render_backup(*at, call.now_ms) }))
-            }
+            Made::Backup(at) => Ok(serde_json::json!({ "Backup": self.render_backup(*at, call.now_ms) })),
             Made::FileSystem(id) => self.show_file_system(call.place, id),
             Made::Volume(id) => self.show_volume(call.place, id),
             Made::Svm(id) => self.show_svm(call.place, id),

@@ -15,22 +15,11 @@ pub(crate) struct Pattern {
 
 /// The shape of a value.
 pub(crate) enum Shape {
-    Text {
-        min: usize,
-        max: usize,
-        pattern: Option<&'static Pattern>,
-    },
+    Text { min: usize, max: usize, pattern: Option<&'static Pattern> },
     OneOf(&'static [&'static str]),
-    Whole {
-        min: i64,
-        max: i64,
-    },
+    Whole { min: i64, max: i64 },
     Flag,
-    List {
-        min: usize,
-        max: usize,
-        item: &'static Shape,
-    },
+    List { min: usize, max: usize, item: &'static Shape },
     Record(&'static [Member]),
 }
 
@@ -44,20 +33,12 @@ pub(crate) struct Member {
 
 /// A member that must be there.
 pub(crate) const fn must(name: &'static str, shape: &'static Shape) -> Member {
-    Member {
-        name,
-        required: true,
-        shape,
-    }
+    Member { name, required: true, shape }
 }
 
 /// A member that may be there.
 pub(crate) const fn may(name: &'static str, shape: &'static Shape) -> Member {
-    Member {
-        name,
-        required: false,
-        shape,
-    }
+    Member { name, required: false, shape }
 }
 
 /// Checks a whole request.
@@ -68,28 +49,17 @@ pub(crate) fn check(body: &Value, members: &'static [Member]) -> Result<(), ApiE
         return Ok(());
     }
     let noun = if found.len() == 1 { "error" } else { "errors" };
-    Err(ApiError::bad_request(format!(
-        "{} validation {noun} detected: {}",
-        found.len(),
-        found.join("; ")
-    )))
+    Err(ApiError::bad_request(format!("{} validation {noun} detected: {}", found.len(), found.join("; "))))
 }
 
-fn record(
-    value: &Value,
-    members: &'static [Member],
-    path: &str,
-    found: &mut Vec<String>,
-) -> Result<(), ApiError> {
+fn record(value: &Value, members: &'static [Member], path: &str, found: &mut Vec<String>) -> Result<(), ApiError> {
     let Value::Object(given) = value else {
         return Err(unreadable(value, "a structure"));
     };
     for member in members {
         let path = format!("{path}{}", lower_first(member.name));
         match given.get(member.name) {
-            None | Some(Value::Null) if member.required => {
-                complain(found, None, &path, "Member must not be null")
-            }
+            None | Some(Value::Null) if member.required => complain(found, None, &path, "Member must not be null"),
             None | Some(Value::Null) => {}
             Some(value) => one(value, member.shape, &path, found)?,
         }
@@ -97,12 +67,7 @@ fn record(
     Ok(())
 }
 
-fn one(
-    value: &Value,
-    shape: &'static Shape,
-    path: &str,
-    found: &mut Vec<String>,
-) -> Result<(), ApiError> {
+fn one(value: &Value, shape: &'static Shape, path: &str, found: &mut Vec<String>) -> Result<(), ApiError> {
     match shape {
         Shape::Record(members) => record(value, members, &format!("{path}."), found),
         Shape::List { min, max, item } => list(value, (*min, *max), item, path, found),
@@ -130,17 +95,12 @@ fn list(
     }
     for (at, each) in items.iter().enumerate() {
         match item {
-            Shape::Record(members) => {
-                record(each, members, &format!("{path}.{}.member.", at + 1), found)?
-            }
+            Shape::Record(members) => record(each, members, &format!("{path}.{}.member.", at + 1), found)?,
             // The service names the whole list where one of its plain items is wrong.
             plain => {
                 let constraints = broken(each, plain)?;
                 if !constraints.is_empty() {
-                    let all = format!(
-                        "Member must satisfy constraint: [{}]",
-                        constraints.join(", ")
-                    );
+                    let all = format!("Member must satisfy constraint: [{}]", constraints.join(", "));
                     complain(found, Some(value), path, &all);
                 }
             }
@@ -154,46 +114,28 @@ fn broken(value: &Value, shape: &'static Shape) -> Result<Vec<String>, ApiError>
     let mut out = Vec::new();
     match shape {
         Shape::Text { min, max, pattern } => {
-            let text = value
-                .as_str()
-                .ok_or_else(|| unreadable(value, "a String"))?;
+            let text = value.as_str().ok_or_else(|| unreadable(value, "a String"))?;
             out.extend(outside(text.encode_utf16().count(), *min, *max, "length"));
             if let Some(pattern) = pattern.filter(|pattern| !(pattern.accepts)(text)) {
-                out.push(format!(
-                    "Member must satisfy regular expression pattern: {}",
-                    pattern.text
-                ));
+                out.push(format!("Member must satisfy regular expression pattern: {}", pattern.text));
             }
         }
         Shape::OneOf(names) => {
-            let text = value
-                .as_str()
-                .ok_or_else(|| unreadable(value, "a String"))?;
+            let text = value.as_str().ok_or_else(|| unreadable(value, "a String"))?;
             if !names.contains(&text) {
-                out.push(format!(
-                    "Member must satisfy enum value set: [{}]",
-                    names.join(", ")
-                ));
+                out.push(format!("Member must satisfy enum value set: [{}]", names.join(", ")));
             }
         }
         Shape::Whole { min, max } => {
-            let number = value
-                .as_i64()
-                .ok_or_else(|| unreadable(value, "an Integer"))?;
+            let number = value.as_i64().ok_or_else(|| unreadable(value, "an Integer"))?;
             if number < *min {
-                out.push(format!(
-                    "Member must have value greater than or equal to {min}"
-                ));
+                out.push(format!("Member must have value greater than or equal to {min}"));
             } else if number > *max {
-                out.push(format!(
-                    "Member must have value less than or equal to {max}"
-                ));
+                out.push(format!("Member must have value less than or equal to {max}"));
             }
         }
         Shape::Flag => {
-            value
-                .as_bool()
-                .ok_or_else(|| unreadable(value, "a Boolean"))?;
+            value.as_bool().ok_or_else(|| unreadable(value, "a Boolean"))?;
         }
         // Lists and records are walked by their own functions; the model has no list of lists.
         Shape::List { .. } | Shape::Record(_) => {}
@@ -203,13 +145,9 @@ fn broken(value: &Value, shape: &'static Shape) -> Result<Vec<String>, ApiError>
 
 fn outside(length: usize, min: usize, max: usize, what: &str) -> Option<String> {
     if length > max {
-        Some(format!(
-            "Member must have {what} less than or equal to {max}"
-        ))
+        Some(format!("Member must have {what} less than or equal to {max}"))
     } else if length < min {
-        Some(format!(
-            "Member must have {what} greater than or equal to {min}"
-        ))
+        Some(format!("Member must have {what} greater than or equal to {min}"))
     } else {
         None
     }
@@ -217,27 +155,20 @@ fn outside(length: usize, min: usize, max: usize, what: &str) -> Option<String> 
 
 fn complain(found: &mut Vec<String>, value: Option<&Value>, path: &str, constraint: &str) {
     let shown = value.map_or_else(|| "null".to_owned(), |value| format!("'{}'", show(value)));
-    found.push(format!(
-        "Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
-    ));
+    found.push(format!("Value {shown} at '{path}' failed to satisfy constraint: {constraint}"));
 }
 
 fn show(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Array(items) => format!(
-            "[{}]",
-            items.iter().map(show).collect::<Vec<_>>().join(", ")
-        ),
+        Value::Array(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(", ")),
         other => other.to_string(),
     }
 }
 
 fn lower_first(name: &str) -> String {
     let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 fn unreadable(value: &Value, wanted: &str) -> ApiError {
@@ -250,8 +181,5 @@ fn unreadable(value: &Value, wanted: &str) -> ApiError {
         Value::Array(_) => "START_ARRAY",
         Value::Object(_) => "START_OBJECT",
     };
-    ApiError::client(
-        "SerializationException",
-        format!("{kind} can not be converted to {wanted}"),
-    )
+    ApiError::client("SerializationException", format!("{kind} can not be converted to {wanted}"))
 }

@@ -31,17 +31,14 @@ pub(super) fn respond(head: &Parts, body: &[u8], shared: &Shared) -> Response<Fu
             Err(what) => plain(StatusCode::BAD_REQUEST, what),
         },
         ("POST", "/_seed") => {
-            match Fleet::from_toml(text)
-                .and_then(|fleet| fleet.settle(&mut shared.cloud(), epoch_ms()))
-            {
+            match Fleet::from_toml(text).and_then(|fleet| fleet.settle(&mut shared.cloud(), epoch_ms())) {
                 Ok(ids) => json(&ids),
                 Err(what) => plain(StatusCode::BAD_REQUEST, what),
             }
         }
-        _ => plain(
-            StatusCode::NOT_FOUND,
-            "The controls are GET /_books, GET /_faults, PUT /_faults and POST /_seed.\n",
-        ),
+        _ => {
+            plain(StatusCode::NOT_FOUND, "The controls are GET /_books, GET /_faults, PUT /_faults and POST /_seed.\n")
+        }
     }
 }
 
@@ -49,9 +46,7 @@ fn json(value: &impl Serialize) -> Response<Full<Bytes>> {
     match serde_json::to_vec(value) {
         Ok(bytes) => {
             let mut response = plain(StatusCode::OK, bytes);
-            response
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             response
         }
         Err(error) => plain(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),

@@ -12,11 +12,9 @@ pub(super) struct Scope {
 /// Reads the header `Authorization`.
 pub(super) fn scope(header: Option<&str>) -> Result<Scope, ApiError> {
     let Some(header) = header else {
-        return Err(ApiError::client(
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        )
-        .with_status(403));
+        return Err(
+            ApiError::client("MissingAuthenticationTokenException", "Missing Authentication Token").with_status(403)
+        );
     };
     let incomplete = || {
         ApiError::client(
@@ -24,9 +22,7 @@ pub(super) fn scope(header: Option<&str>) -> Result<Scope, ApiError> {
             "Authorization header requires a SigV4 'Credential' parameter.",
         )
     };
-    let parameters = header
-        .strip_prefix("AWS4-HMAC-SHA256")
-        .ok_or_else(incomplete)?;
+    let parameters = header.strip_prefix("AWS4-HMAC-SHA256").ok_or_else(incomplete)?;
     let credential = parameters
         .split(',')
         .find_map(|parameter| parameter.trim().strip_prefix("Credential="))
@@ -39,17 +35,12 @@ pub(super) fn scope(header: Option<&str>) -> Result<Scope, ApiError> {
         let words = "Credential should be scoped to correct service: 'fsx'.";
         return Err(ApiError::client("InvalidSignatureException", words).with_status(403));
     }
-    Ok(Scope {
-        account: account(key),
-        region: (*region).to_owned(),
-    })
+    Ok(Scope { account: account(key), region: (*region).to_owned() })
 }
 
 /// The account of an access key: the first 12 digits in a row, else 111122223333.
 fn account(key: &str) -> String {
-    let digits = key
-        .split(|c: char| !c.is_ascii_digit())
-        .find(|run| run.len() == 12);
+    let digits = key.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 12);
     digits.unwrap_or(DEFAULT_ACCOUNT).to_owned()
 }
 
@@ -59,32 +50,19 @@ mod tests {
 
     #[test]
     fn region_and_account_come_from_the_credential() {
-        let read = |text: &str| {
-            scope(Some(text))
-                .map(|scope| (scope.account, scope.region))
-                .map_err(|e| e.code)
-        };
-        let header = |credential: &str| {
-            format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0")
-        };
+        let read = |text: &str| scope(Some(text)).map(|scope| (scope.account, scope.region)).map_err(|e| e.code);
+        let header =
+            |credential: &str| format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
         assert_eq!(
-            read(&header(
-                "AKIA444455556666XY/20261121/eu-west-1/fsx/aws4_request"
-            )),
+            read(&header("AKIA444455556666XY/20261121/eu-west-1/fsx/aws4_request")),
             Ok(("444455556666".into(), "eu-west-1".into()))
         );
         assert_eq!(
             read(&header("test/20261121/us-east-1/fsx/aws4_request")),
             Ok(("111122223333".into(), "us-east-1".into()))
         );
-        assert_eq!(
-            read(&header("test/20261121/us-east-1/s3/aws4_request")),
-            Err("InvalidSignatureException".into())
-        );
-        assert_eq!(
-            read("Basic abc"),
-            Err("IncompleteSignatureException".into())
-        );
+        assert_eq!(read(&header("test/20261121/us-east-1/s3/aws4_request")), Err("InvalidSignatureException".into()));
+        assert_eq!(read("Basic abc"), Err("IncompleteSignatureException".into()));
         assert!(scope(None).is_err());
     }
 }

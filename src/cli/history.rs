@@ -1,0 +1,85 @@
+//! `lifeboat history`: occurrences and what became of them.
+
+use super::ask::{self, NoAnswer};
+use super::{Done, Failure, PolicyFile, load, now, runtime, terminal};
+use crate::domain::schedule::parse_duration;
+use crate::domain::time::Time;
+use crate::report::text;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{HistoryEntry, HistoryQuery, Store as _};
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    policy_file: PolicyFile,
+    /// Only occurrences scheduled since then: a duration (`7d`) or a time (`2026-11-01T00:00:00Z`)
+    #[arg(long, value_name = "WHEN", default_value = "7d")]
+    since: String,
+    /// Only this policy's
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// At most so many, newest first
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    limit: u32,
+    /// Print JSON
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// Print CSV
+    #[arg(long)]
+    csv: bool,
+}
+
+pub(super) fn run(args: &Args) -> Done {
+    let Some(since) = when(&args.since) else {
+        let what = "error: --since takes a duration such as `7d`, or a time such as `2026-11-01T00:00:00Z`";
+        return Err(Failure::Usage(what.to_owned()));
+    };
+    let settings = load(&args.policy_file.config)?.settings;
+    let query = HistoryQuery { since: Some(since), policy: args.policy.as_deref().map(Into::into), limit: args.limit };
+    let entries = runtime()?.block_on(async {
+        match ask::get(settings.daemon.listen, &path(&query)).await {
+            Ok(body) => text::history_from_json(&body).map_err(|error| Failure::Run(error.to_string())),
+            Err(NoAnswer::Bad(what)) => {
+                eprintln!("lifeboat: {what}; reading the database");
+                from_database(&settings.daemon.state, &query).await
+            }
+            Err(NoAnswer::NoDaemon) => {
+                eprintln!("lifeboat: no daemon on {}; reading the database", settings.daemon.listen);
+                from_database(&settings.daemon.state, &query).await
+            }
+        }
+    })?;
+    if args.json {
+        terminal::print(&text::history_json(&entries))
+    } else if args.csv {
+        terminal::print(&text::history_csv(&entries))
+    } else {
+        terminal::print(&text::history(&entries, terminal::colour()))
+    }
+}
+
+async fn from_database(path: &std::path::Path, query: &HistoryQuery) -> Result<Vec<HistoryEntry>, Failure> {
+    let failed = |error: crate::store::StoreError| Failure::Run(error.to_string());
+    let mut store = SqliteStore::read(path).await.map_err(failed)?;
+    let entries = store.history(query).await.map_err(failed);
+    store.close().await;
+    entries
+}
+
+fn when(text: &str) -> Option<Time> {
+    Time::parse_rfc3339(text).or_else(|| parse_duration(text).map(|ago| now().minus(ago)))
+}
+
+fn path(query: &HistoryQuery) -> String {
+    let mut path = format!("/api/v1/history?limit={}", query.limit);
+    if let Some(since) = query.since {
+        path.push_str(&format!("&since={since}"));
+    }
+    if let Some(policy) = &query.policy {
+        // A policy's name has no character that a query would read otherwise; what else is typed finds nothing.
+        let name: String =
+            policy.as_str().chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
+        path.push_str(&format!("&policy={name}"));
+    }
+    path
+}

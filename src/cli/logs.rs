@@ -1,0 +1,62 @@
+//! Where the log goes and how it looks.
+//!
+//! Under systemd each line carries its priority and no time, since the journal keeps both; on a terminal it is for
+//! people; with `--log-format json` it is for programs.
+
+use clap::ValueEnum;
+use std::fmt;
+use std::io::IsTerminal as _;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people; for the journal under systemd.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging to stderr. `LIFEBOAT_LOG` sets the level, also per module (`debug`, `lifeboat::engine=trace`).
+pub(super) fn begin(format: LogFormat, default_level: &str) {
+    let levels = format!("{default_level},tokio_cron_scheduler=warn,hyper=warn,aws=warn,sqlx=warn");
+    let filter = EnvFilter::try_from_env("LIFEBOAT_LOG").unwrap_or_else(|_| EnvFilter::new(levels));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let journal = std::env::var_os("JOURNAL_STREAM").is_some() && !std::io::stderr().is_terminal();
+    let begun = match format {
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+        LogFormat::Text if journal => builder.event_format(Journal).try_init(),
+        LogFormat::Text => builder.with_ansi(super::terminal::colour_on_stderr()).compact().try_init(),
+    };
+    // A second start in one process keeps the first, as in tests.
+    drop(begun);
+}
+
+/// `<6>message field=value`: sd-daemon(3) reads the priority and takes it off.
+struct Journal;
+
+impl<S, N> FormatEvent<S, N> for Journal
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let priority = match *event.metadata().level() {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            Level::DEBUG | Level::TRACE => 7,
+        };
+        let mut line = String::new();
+        context.field_format().format_fields(Writer::new(&mut line), event)?;
+        // One line is one entry: what spans several (a refused policy) carries its priority on each.
+        for part in line.lines() {
+            writeln!(to, "<{priority}>{part}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! The commands, one file each.
+//!
+//! Exit codes are part of the contract: 0 done, 1 failed at run time, 2 wrong usage or policy (product.md, Commands).
+//! Errors go to stderr: what and on what, then the cause, then what to do.
+
+mod ask;
+mod check;
+mod demo;
+mod history;
+mod logs;
+mod points;
+mod run;
+mod simulator;
+mod status;
+mod terminal;
+
+use crate::config;
+use crate::domain::time::Time;
+use clap::{CommandFactory as _, Parser, Subcommand};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Keeps Amazon FSx file systems recoverable in another AWS Region.
+#[derive(Parser, Debug)]
+#[command(name = "lifeboat", version, about, long_about = LONG, propagate_version = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const LONG: &str = "Keeps Amazon FSx file systems recoverable in another AWS Region: takes backups on schedule, copies them \
+across Regions within AWS's limits, and says at every moment how old the newest recovery point is against what was promised.";
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run the daemon
+    Run(run::Args),
+    /// See it at work: the daemon against the built-in FSx simulator, sped up
+    Demo(demo::Args),
+    /// Say whether the policy is good, without asking AWS
+    Check(check::Args),
+    /// List recovery points, each with the command that would restore it
+    Points(points::Args),
+    /// Show every route against its promise, and what is under way
+    Status(status::Args),
+    /// Show occurrences and what became of them
+    History(history::Args),
+    /// Serve the FSx simulator as an endpoint for the AWS CLI or any SDK
+    Simulator(simulator::Args),
+    /// Print the completion script of a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Where the policy file is.
+#[derive(clap::Args, Debug, Clone)]
+struct PolicyFile {
+    /// The policy file
+    #[arg(long, short, value_name = "FILE", default_value = "/etc/lifeboat/lifeboat.toml", env = "LIFEBOAT_CONFIG")]
+    config: PathBuf,
+}
+
+/// How a command failed.
+#[derive(Debug)]
+enum Failure {
+    /// At run time: exit 1.
+    Run(String),
+    /// Wrong usage or policy: exit 2.
+    Usage(String),
+}
+
+type Done = Result<ExitCode, Failure>;
+
+/// Runs the command line and returns the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; clap knows which stream and code they take.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let done = match cli.command {
+        Command::Run(args) => run::run(args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Points(args) => points::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::History(args) => history::run(&args),
+        Command::Simulator(args) => simulator::run(&args),
+        Command::Completions { shell } => completions(shell),
+        Command::Man => man(),
+    };
+    match done {
+        Ok(code) => code,
+        Err(Failure::Run(what)) => {
+            eprintln!("lifeboat: {what}");
+            ExitCode::from(1)
+        }
+        Err(Failure::Usage(what)) => {
+            eprintln!("{what}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn completions(shell: clap_complete::Shell) -> Done {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "lifeboat", &mut script);
+    terminal::print(&String::from_utf8_lossy(&script))
+}
+
+fn man() -> Done {
+    let mut page = Vec::new();
+    let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+    rendered.map_err(|error| Failure::Run(format!("cannot write the manual page: {error}")))?;
+    terminal::print(&String::from_utf8_lossy(&page))
+}
+
+/// Loads the policy for a command; its problems are shown as they are.
+fn load(path: &Path) -> Result<config::Loaded, Failure> {
+    config::load(path, now()).map_err(|problems| Failure::Usage(problems.render(terminal::colour_on_stderr())))
+}
+
+fn now() -> Time {
+    use crate::daemon::system::{Clock as _, SystemClock};
+    SystemClock.now()
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Run(format!("cannot start: {error}")))
+}

@@ -1,0 +1,249 @@
+//! `lifeboat points`: recovery points, each with the command that would restore it.
+//!
+//! On the bad day there may be neither daemon nor database nor source Region. `--aws` needs only credentials and a
+//! destination that answers.
+
+use super::{Done, Failure, PolicyFile, load, now, runtime, terminal};
+use crate::domain::action::{Action, Call, Outcome};
+use crate::domain::fault::Fault;
+use crate::domain::id::{AccountName, Place, Region, SourceId};
+use crate::domain::lane::FileSystemKind;
+use crate::domain::point::{Lifecycle, Point};
+use crate::domain::policy::Aws;
+use crate::domain::time::{Time, duration_text};
+use crate::engine::Engine as _;
+use crate::engine::fsx::FsxEngine;
+use crate::planner::looks::places_of;
+use crate::store::Store as _;
+use crate::store::sqlite::SqliteStore;
+use serde::Serialize;
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    policy: PolicyFile,
+    /// Read AWS's own books; needs neither database nor daemon nor the source Region
+    #[arg(long)]
+    aws: bool,
+    /// Only this source's
+    #[arg(long, value_name = "ID")]
+    source: Option<String>,
+    /// Only those in this Region; with --aws, may name one that no policy does, and no policy file is needed then
+    #[arg(long, value_name = "REGION")]
+    region: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Pages of one Region's listing that are read at most.
+const PAGES_MAX: usize = 20_000;
+/// A page that gets no answer is asked for again so often.
+const TRIES_PER_PAGE: u32 = 4;
+
+#[derive(Serialize)]
+struct View<'a> {
+    source: &'a SourceId,
+    account: &'a AccountName,
+    region: &'a Region,
+    id: &'a str,
+    copy: bool,
+    lifecycle: &'a str,
+    occurrence: Time,
+    taken_at: Time,
+    age_seconds: u64,
+    size_bytes: Option<u64>,
+    kms_key: Option<&'a str>,
+    kind: &'a str,
+    policy: Option<&'a str>,
+    hold: Option<&'a str>,
+    restore: String,
+}
+
+pub(super) fn run(args: &Args) -> Done {
+    let (mut points, complete) = runtime()?.block_on(async {
+        if args.aws { from_aws(args).await } else { from_database(args).await.map(|points| (points, true)) }
+    })?;
+    points.retain(|point| {
+        point.lifecycle == Lifecycle::Available
+            && args.source.as_ref().is_none_or(|source| point.source.as_str() == source)
+            && (args.region.is_empty() || args.region.iter().any(|region| point.place.region.as_str() == region))
+    });
+    points.sort_by(|a, b| {
+        (&a.source, &a.place.region, b.taken_at(), &a.id).cmp(&(&b.source, &b.place.region, a.taken_at(), &b.id))
+    });
+    let at = now();
+    if args.json {
+        let views: Vec<View<'_>> = points.iter().map(|point| view(point, at)).collect();
+        let text = serde_json::to_string_pretty(&views);
+        terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?)?;
+    } else {
+        terminal::print(&as_text(&points, at))?;
+    }
+    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+async fn from_database(args: &Args) -> Result<Vec<Point>, Failure> {
+    let settings = load(&args.policy.config)?.settings;
+    let failed = |error: crate::store::StoreError| {
+        Failure::Run(format!("{error}\nTo read AWS's own books instead: lifeboat points --aws"))
+    };
+    let mut store = SqliteStore::read(&settings.daemon.state).await.map_err(failed)?;
+    let state = store.load(now()).await;
+    store.close().await;
+    let sources = state.map_err(failed)?.sources;
+    Ok(sources.into_values().flat_map(|source| source.points.into_values().flatten()).collect())
+}
+
+/// Reads every Region at the same time; one that is out of reach is named on stderr and the others are shown. Complete
+/// as long as any Region answered: that is what the bad day is like.
+async fn from_aws(args: &Args) -> Result<(Vec<Point>, bool), Failure> {
+    let (aws, places) = match load(&args.policy.config) {
+        Ok(loaded) => {
+            let mut places: BTreeSet<Place> = places_of(&loaded.settings).collect();
+            places.extend(args.region.iter().map(|region| own(region)));
+            (loaded.settings.aws, places)
+        }
+        Err(_) if !args.region.is_empty() => {
+            eprintln!("lifeboat: no usable policy file; reading the Regions named with the SDK's own settings");
+            let aws = Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 };
+            (aws, args.region.iter().map(|region| own(region)).collect())
+        }
+        Err(failure) => return Err(failure),
+    };
+    let wanted = |place: &Place| args.region.is_empty() || args.region.iter().any(|r| place.region.as_str() == r);
+    let engine = Arc::new(FsxEngine::new(&aws, None).await);
+    let readings: Vec<_> = places
+        .into_iter()
+        .filter(wanted)
+        .map(|place| {
+            let engine = engine.clone();
+            tokio::spawn(async move { (place.clone(), list(&engine, &place).await) })
+        })
+        .collect();
+    let (mut points, mut answered) = (Vec::new(), false);
+    for reading in readings {
+        match reading.await {
+            Ok((_, Ok(more))) => {
+                answered = true;
+                points.extend(more);
+            }
+            Ok((place, Err(fault))) => eprintln!("lifeboat: {} cannot be read: {fault}", place.region),
+            Err(error) => eprintln!("lifeboat: {error}"),
+        }
+    }
+    Ok((points, answered))
+}
+
+fn own(region: &str) -> Place {
+    Place { account: AccountName::own(), region: region.into() }
+}
+
+async fn list(engine: &FsxEngine, place: &Place) -> Result<Vec<Point>, Fault> {
+    let mut points = Vec::new();
+    let mut next_token = None;
+    for _ in 0..PAGES_MAX {
+        let action = Action { place: place.clone(), call: Call::ListPage { next_token: next_token.clone() } };
+        let mut tries = 0;
+        let (sightings, next) = loop {
+            tries += 1;
+            match engine.call(&action).await.outcome {
+                Outcome::Page { sightings, next_token } => break (sightings, next_token),
+                Outcome::Failed(fault) if tries >= TRIES_PER_PAGE || fault.class.needs_a_person() => return Err(fault),
+                _ => tokio::time::sleep(std::time::Duration::from_millis(250 << tries)).await,
+            }
+        };
+        points.extend(sightings.into_iter().filter_map(|sighting| sighting.into_point(place, now()).ok()));
+        match next {
+            Some(next) if next_token.as_ref() != Some(&next) => next_token = Some(next),
+            _ => return Ok(points),
+        }
+    }
+    Ok(points)
+}
+
+fn view(point: &Point, at: Time) -> View<'_> {
+    View {
+        source: &point.source,
+        account: point.account(),
+        region: &point.place.region,
+        id: point.id.as_str(),
+        copy: point.origin.is_some(),
+        lifecycle: point.lifecycle.as_str(),
+        occurrence: point.occurrence.at,
+        taken_at: point.taken_at(),
+        age_seconds: at.since(point.taken_at()).as_secs(),
+        size_bytes: point.size_bytes,
+        kms_key: point.kms_key.as_deref(),
+        kind: point.kind.as_str(),
+        policy: point.policy.as_ref().map(|policy| policy.as_str()),
+        hold: point.hold.as_deref(),
+        restore: restore(point),
+    }
+}
+
+/// The command that would restore it; what stands in capitals is to be filled in (fsx-facts 7).
+fn restore(point: &Point) -> String {
+    let (region, id) = (&point.place.region, &point.id);
+    let file_system = |rest: &str| {
+        format!(
+            "aws fsx create-file-system-from-backup --region {region} --backup-id {id} --subnet-ids SUBNET_ID{rest}"
+        )
+    };
+    match point.kind {
+        FileSystemKind::Ontap => format!(
+            "aws fsx create-volume-from-backup --region {region} --backup-id {id} --name VOLUME_NAME \
+             --ontap-configuration StorageVirtualMachineId=SVM_ID,JunctionPath=/VOLUME_NAME"
+        ),
+        FileSystemKind::Windows => file_system(" --windows-configuration ThroughputCapacity=MB_PER_SECOND"),
+        FileSystemKind::OpenZfs => {
+            file_system(" --open-zfs-configuration DeploymentType=DEPLOYMENT_TYPE,ThroughputCapacity=MB_PER_SECOND")
+        }
+        FileSystemKind::Lustre | FileSystemKind::Other => file_system(""),
+    }
+}
+
+fn as_text(points: &[Point], at: Time) -> String {
+    if points.is_empty() {
+        return "No recovery points.".to_owned();
+    }
+    let mut text = String::new();
+    let mut source = None;
+    for point in points {
+        if source != Some(&point.source) {
+            let policy = point.policy.as_ref().map_or("", |policy| policy.as_str());
+            text.push_str(&format!("{} ({}) {policy}\n", point.source, point.kind.as_str()));
+            source = Some(&point.source);
+        }
+        let age = duration_text(at.since(point.taken_at()));
+        let size = point.size_bytes.map_or_else(|| "size unknown".to_owned(), bytes_text);
+        let hold = match point.hold.as_deref() {
+            Some("") => "  HELD".to_owned(),
+            Some(reason) => format!("  HELD: {reason}"),
+            None => String::new(),
+        };
+        let key = point.kms_key.as_deref().unwrap_or("default key");
+        text.push_str(&format!(
+            "  {:<14} {}  {age} old, taken {}  {size}  {key}{hold}\n      {}\n",
+            point.place.region,
+            point.id,
+            point.taken_at(),
+            restore(point)
+        ));
+    }
+    text
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
+fn bytes_text(bytes: u64) -> String {
+    let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let power = (0..units.len() - 1).find(|power| bytes >> (10 * (power + 1)) == 0).unwrap_or(units.len() - 1);
+    if power == 0 {
+        format!("{bytes} B")
+    } else {
+        format!("{:.1} {}", bytes as f64 / (1u64 << (10 * power)) as f64, units[power])
+    }
+}

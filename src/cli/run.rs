@@ -1,0 +1,73 @@
+//! `lifeboat run`: the daemon.
+
+use super::logs::{self, LogFormat};
+use super::{Done, Failure, PolicyFile, load, runtime};
+use crate::config;
+use crate::daemon::reconcile::Command;
+use crate::daemon::{Daemon, Startup};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    policy: PolicyFile,
+    /// How log lines look
+    #[arg(long, value_enum, default_value = "text")]
+    log_format: LogFormat,
+    /// The least that is logged: error, warn, info, debug, trace (LIFEBOAT_LOG says it in more detail)
+    #[arg(long, default_value = "info", value_parser = ["error", "warn", "info", "debug", "trace"])]
+    log_level: String,
+}
+
+pub(super) fn run(args: Args) -> Done {
+    let loaded = load(&args.policy.config)?;
+    logs::begin(args.log_format, &args.log_level);
+    for warning in &loaded.warnings {
+        tracing::warn!(event = "policy", "{}", warning.render(false).trim_end());
+    }
+    runtime()?.block_on(serve(loaded, &args.policy.config))
+}
+
+async fn serve(loaded: config::Loaded, path: &Path) -> Done {
+    let file = path.to_owned();
+    let reload = Arc::new(move || {
+        let loaded = config::load(&file, super::now()).map_err(|problems| problems.render(false))?;
+        for warning in &loaded.warnings {
+            tracing::warn!(event = "policy", "{}", warning.render(false).trim_end());
+        }
+        Ok(loaded.settings)
+    });
+    // Before anything can take time: a signal that comes early must not kill.
+    let failed = |error: std::io::Error| Failure::Run(format!("cannot listen for signals: {error}"));
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let policies = loaded.settings.policies.len();
+    let state = loaded.settings.daemon.state.display().to_string();
+    let startup = Startup { settings: loaded.settings, reload, credentials: None, systemd: true };
+    let daemon = Daemon::start(startup).await.map_err(|error| Failure::Run(error.to_string()))?;
+    tracing::info!(event = "started", version = env!("CARGO_PKG_VERSION"), policies, %state,
+        listen = %daemon.address(), "lifeboat is running");
+    let commands = daemon.commands();
+    let signals = tokio::spawn(async move {
+        loop {
+            let command = tokio::select! {
+                _ = hangup.recv() => Command::Reload(None),
+                _ = terminate.recv() => Command::Stop,
+                _ = interrupt.recv() => Command::Stop,
+            };
+            let stop = matches!(command, Command::Stop);
+            if commands.send(command).await.is_err() || stop {
+                return;
+            }
+        }
+    });
+    let ended = daemon.finished().await;
+    signals.abort();
+    ended.map_err(|error| Failure::Run(error.to_string()))?;
+    tracing::info!(event = "stopped", "stopped");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,126 @@
+//! `lifeboat status`: every route against its promise.
+
+use super::ask::{self, NoAnswer};
+use super::{Done, Failure, PolicyFile, load, now, runtime, terminal};
+use crate::domain::change::Change;
+use crate::domain::plan::Plan;
+use crate::domain::policy::Settings;
+use crate::planner;
+use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot, Standing};
+use crate::report::text;
+use crate::store::Store as _;
+use crate::store::sqlite::SqliteStore;
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    policy: PolicyFile,
+    /// Print JSON
+    #[arg(long, conflicts_with = "watch")]
+    json: bool,
+    /// Keep showing it
+    #[arg(long, conflicts_with = "check")]
+    watch: bool,
+    /// For monitors: one line, and exit 0 if every route meets its RPO, 1 if some are late, 3 if that is unknown
+    #[arg(long)]
+    check: bool,
+}
+
+/// What `--check` exits with when it cannot tell.
+const UNKNOWN: u8 = 3;
+
+pub(super) fn run(args: &Args) -> Done {
+    let settings = load(&args.policy.config)?.settings;
+    let runtime = runtime()?;
+    if args.watch {
+        return runtime.block_on(watch(&settings));
+    }
+    let snapshot = match runtime.block_on(fetch(&settings)) {
+        Err(Failure::Run(what)) if args.check => {
+            terminal::print(&format!("UNKNOWN: {what}"))?;
+            return Ok(ExitCode::from(UNKNOWN));
+        }
+        snapshot => snapshot?,
+    };
+    if args.check {
+        let code = verdict(&snapshot);
+        if args.json {
+            print_json(&snapshot)?;
+        } else {
+            terminal::print(&text::check_line(&snapshot))?;
+        }
+        return Ok(code);
+    }
+    if args.json { print_json(&snapshot) } else { terminal::print(&text::status(&snapshot, terminal::colour())) }
+}
+
+fn print_json(snapshot: &Snapshot) -> Done {
+    let text = serde_json::to_string_pretty(snapshot);
+    terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?)
+}
+
+fn verdict(snapshot: &Snapshot) -> ExitCode {
+    match snapshot.worst() {
+        Some(Standing::Late) => ExitCode::from(1),
+        Some(Standing::Unknown) => ExitCode::from(UNKNOWN),
+        // Nobody keeps the promise while no daemon runs, however well it stands.
+        _ if !snapshot.live => ExitCode::from(UNKNOWN),
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+async fn watch(settings: &Settings) -> Done {
+    loop {
+        let snapshot = fetch(settings).await?;
+        let clear = if terminal::live() { "\x1b[H\x1b[2J" } else { "" };
+        terminal::print(&format!("{clear}{}", text::status(&snapshot, terminal::colour())))?;
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// The running daemon's picture, or one drawn from the database.
+async fn fetch(settings: &Settings) -> Result<Snapshot, Failure> {
+    match ask::get(settings.daemon.listen, "/api/v1/status").await {
+        Ok(body) => {
+            let unreadable = |error| Failure::Run(format!("the daemon's answer cannot be read: {error}"));
+            serde_json::from_slice(&body).map_err(unreadable)
+        }
+        Err(NoAnswer::Bad(what)) => Err(Failure::Run(what)),
+        Err(NoAnswer::NoDaemon) => {
+            eprintln!("lifeboat: no daemon on {}; reading the database", settings.daemon.listen);
+            from_database(settings).await
+        }
+    }
+}
+
+async fn from_database(settings: &Settings) -> Result<Snapshot, Failure> {
+    let failed = |error: crate::store::StoreError| Failure::Run(error.to_string());
+    let mut store = SqliteStore::read(&settings.daemon.state).await.map_err(failed)?;
+    let at = now();
+    let loaded = store.load(at).await;
+    store.close().await;
+    let mut state = loaded.map_err(failed)?;
+    let mut settings = settings.clone();
+    settings.generation = 1;
+    // What the policy names now and the database does not know yet is shown as well; nothing of this is kept.
+    let mut plan = Plan::default();
+    planner::watch::plan(&settings, &state, at, &mut plan);
+    for change in plan.record.iter().filter(|change| matches!(change, Change::Watched { .. } | Change::Left { .. })) {
+        // A refusal only means that the picture lacks a source that the database contradicts.
+        let _ = state.apply(change);
+    }
+    let around = Circumstances {
+        live: false,
+        reload: Reload { successful: true, succeeded_at: at, problem: None },
+        store_problem: None,
+        credentials_problem: None,
+        last_round_at: None,
+        counts: Counts::default(),
+    };
+    Ok(Snapshot::take(&settings, &state, &Plan::default(), around, at))
+}

@@ -1,0 +1,43 @@
+//! What the output goes to: a person's terminal, a pipe, or a pipe that was closed.
+
+use super::{Done, Failure};
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+/// Prints to stdout. A reader that went away (`| head`) is no error.
+pub(super) fn print(text: &str) -> Done {
+    let mut out = std::io::stdout().lock();
+    let newline = if text.ends_with('\n') { "" } else { "\n" };
+    match write!(out, "{text}{newline}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Run(format!("cannot write the output: {error}")))
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Whether stdout is a terminal that can be drawn on.
+pub(super) fn live() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether to colour stdout.
+pub(super) fn colour() -> bool {
+    live() && !no_color()
+}
+
+/// Whether to colour stderr.
+pub(super) fn colour_on_stderr() -> bool {
+    std::io::stderr().is_terminal() && !no_color()
+}
+
+/// Whether the terminal shows more than ASCII.
+pub(super) fn unicode() -> bool {
+    let set = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(|name| std::env::var(name).ok()).find(|v| !v.is_empty());
+    set.is_some_and(|locale| locale.to_uppercase().replace('-', "").contains("UTF8"))
+}
+
+/// <https://no-color.org>
+fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
