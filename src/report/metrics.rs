@@ -1,0 +1,400 @@
+//! The picture as Prometheus reads it.
+//!
+//! Alerts fire on these numbers, so they must be right from the first scrape after a restart, and a series must vanish
+//! with the source it spoke of. Registered gauges remember; so nothing is registered here. Every scrape builds its
+//! families anew from the [`Snapshot`] and forgets them, and a family that has nothing to say yet still shows its help
+//! and type.
+
+use crate::domain::change::{End, Total};
+use crate::domain::id::{AccountName, PolicyName, Region, Target};
+use crate::domain::plan::Reason;
+use crate::domain::state::Durations;
+use crate::domain::time::Time;
+use crate::planner::audit::Severity;
+use crate::report::snapshot::{
+    LONG_BUCKETS_SECONDS, PlaceView, RequestDurations, RouteView, SHORT_BUCKETS_SECONDS, Snapshot, Standing,
+};
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use std::collections::BTreeSet;
+
+/// What `/metrics` is served as.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Every reason for which a copy waits; each is a series from the first scrape on, so that an alert on one can tell
+/// "none" from "never heard of".
+const REASONS: [Reason; 9] = [
+    Reason::Slot,
+    Reason::InFlight,
+    Reason::Pause,
+    Reason::Answer,
+    Reason::Listing,
+    Reason::Region,
+    Reason::SetAside,
+    Reason::LookUp,
+    Reason::Calls,
+];
+
+/// How backups and copies come out.
+const RESULTS: [(&str, bool); 2] = [("available", true), ("failed", false)];
+
+type Labels<'a> = &'a [(&'static str, &'a str)];
+
+/// Everything in the Prometheus text format. `now` may be later than the picture: what grew too old since is late.
+#[must_use]
+pub fn render(snapshot: &Snapshot, now: Time) -> String {
+    let mut page = Page { text: String::with_capacity(16 * 1024 + 1024 * snapshot.routes.len()) };
+    process(&mut page, snapshot);
+    policies(&mut page, snapshot);
+    recovery_points(&mut page, snapshot, now);
+    results(&mut page, snapshot);
+    places(&mut page, snapshot);
+    waiting(&mut page, snapshot);
+    durations(&mut page, snapshot);
+    requests(&mut page, snapshot);
+    for family in ProcessCollector::for_self().collect() {
+        page.encode(&family);
+    }
+    page.text
+}
+
+fn process(page: &mut Page, snapshot: &Snapshot) {
+    let revision = option_env!("LIFEBOAT_REVISION").unwrap_or("unknown");
+    let build = gauge(&[("version", &snapshot.version), ("revision", revision)], 1.0);
+    page.gauges("build_info", "Always 1; the labels say which build runs.", [build]);
+    page.gauges(
+        "config_last_reload_successful",
+        "Whether the last load of the policy file took over (1) or was refused (0).",
+        [gauge(&[], flag(snapshot.reload.successful))],
+    );
+    page.gauges(
+        "config_last_reload_success_timestamp_seconds",
+        "When a policy file last took over, in seconds since the epoch.",
+        [gauge(&[], snapshot.reload.succeeded_at.secs_f64())],
+    );
+    page.gauges(
+        "store_writable",
+        "Whether the database can be written (1); while it cannot (0), nothing new is asked of AWS.",
+        [gauge(&[], flag(snapshot.store_problem.is_none()))],
+    );
+    page.gauges(
+        "last_round_timestamp_seconds",
+        "When the last round of the scheduler ended, in seconds since the epoch; 0 before the first.",
+        [gauge(&[], timestamp(snapshot.last_round_at))],
+    );
+    let of = |severity: Severity| snapshot.findings.iter().filter(move |finding| finding.severity == severity.as_str());
+    page.gauges(
+        "audit_findings",
+        "How many things should not be, by severity; the status page names them.",
+        Severity::ALL.map(|severity| gauge(&[("severity", severity.as_str())], of(severity).count() as f64)),
+    );
+}
+
+fn policies(page: &mut Page, snapshot: &Snapshot) {
+    let by_policy = |value: &dyn Fn(usize) -> f64| -> Vec<Metric> {
+        let policies = snapshot.policies.iter().enumerate();
+        policies.map(|(n, policy)| gauge(&[("policy", policy.policy.as_str())], value(n))).collect()
+    };
+    page.gauges(
+        "schedule_interval_seconds",
+        "How long it is from one occurrence of the schedule to the next.",
+        by_policy(&|n| snapshot.policies[n].interval_seconds as f64),
+    );
+    page.gauges(
+        "schedule_next_timestamp_seconds",
+        "When the schedule fires next, in seconds since the epoch; 0 if never.",
+        by_policy(&|n| timestamp(snapshot.policies[n].next_at)),
+    );
+    page.gauges("paused", "Whether the policy is paused by a person (1) or runs (0).", by_policy(&|_| 0.0));
+    let outcomes = snapshot.policies.iter().flat_map(|view| {
+        End::ALL.map(|end| {
+            let labels = [("policy", view.policy.as_str()), ("outcome", end.as_str())];
+            counter(&labels, total(snapshot, Total::Occurrences(view.policy.clone(), end)))
+        })
+    });
+    page.counters("occurrences_total", "Occurrences that ended, by what became of them.", outcomes);
+}
+
+fn recovery_points(page: &mut Page, snapshot: &Snapshot, now: Time) {
+    page.gauges(
+        "recovery_point_timestamp_seconds",
+        "When the data of the newest recovery point was taken (the creation time of its source backup), in seconds \
+         since the epoch; 0 if there is none.",
+        snapshot.routes.iter().map(|route| gauge(&route_labels(route), timestamp(route.newest_taken_at))),
+    );
+    page.gauges(
+        "rpo_seconds",
+        "The promised largest age of the newest recovery point.",
+        snapshot.routes.iter().filter_map(|route| route.rpo_seconds.map(|rpo| gauge(&route_labels(route), rpo as f64))),
+    );
+    page.gauges(
+        "rpo_met",
+        "Whether the newest recovery point is younger than promised (1) or not (0); NaN while AWS was not read \
+         recently enough to say.",
+        snapshot.routes.iter().filter_map(|route| Some(gauge(&route_labels(route), met(route.standing_at(now))?))),
+    );
+    page.gauges(
+        "recovery_points",
+        "How many recovery points there are.",
+        snapshot.routes.iter().map(|route| {
+            let RouteView { policy, source, region, .. } = route;
+            let labels = [("policy", policy.as_str()), ("source", source.as_str()), ("region", region.as_str())];
+            gauge(&labels, route.recovery_points as f64)
+        }),
+    );
+}
+
+fn results(page: &mut Page, snapshot: &Snapshot) {
+    let backups = snapshot.policies.iter().flat_map(|view| {
+        RESULTS.map(|(result, good)| {
+            let labels = [("policy", view.policy.as_str()), ("result", result)];
+            counter(&labels, total(snapshot, Total::Backups(view.policy.clone(), good)))
+        })
+    });
+    page.counters("backups_total", "Backups that ended, by result.", backups);
+    let copied: BTreeSet<(&PolicyName, &Region)> =
+        snapshot.routes.iter().filter(|route| route.copy).map(|route| (&route.policy, &route.region)).collect();
+    let copies = copied.into_iter().flat_map(|(policy, region)| {
+        RESULTS.map(|(result, good)| {
+            let labels = [("policy", policy.as_str()), ("region", region.as_str()), ("result", result)];
+            counter(&labels, total(snapshot, Total::Copies(policy.clone(), region.clone(), good)))
+        })
+    });
+    page.counters("copies_total", "Copies that ended, by destination and result.", copies);
+    page.counters("deletions_total", "Recovery points deleted by retention, by result.", []);
+}
+
+fn places(page: &mut Page, snapshot: &Snapshot) {
+    let each = |value: &dyn Fn(&PlaceView) -> Option<f64>| -> Vec<Metric> {
+        let valued = snapshot.places.iter().filter_map(|place| Some((place, value(place)?)));
+        valued.map(|(place, value)| gauge(&place_labels(&place.account, &place.region), value)).collect()
+    };
+    page.gauges(
+        "last_seen_timestamp_seconds",
+        "When AWS's books of this account and Region were last read, in seconds since the epoch; 0 if never.",
+        each(&|place| Some(timestamp(place.last_seen))),
+    );
+    page.gauges(
+        "backups_in_flight",
+        "Backups of Lifeboat's that AWS is making.",
+        each(&|place| Some(f64::from(place.backups_in_flight))),
+    );
+    page.gauges(
+        "copies_in_flight",
+        "Copies that AWS is making in this Region, Lifeboat's own and those of others as last seen.",
+        snapshot.places.iter().flat_map(|place| {
+            let owners = [("lifeboat", place.copies_in_flight), ("other", place.other_copies_in_flight)];
+            owners.map(|(owner, count)| {
+                let labels = [("account", place.account.as_str()), ("region", place.region.as_str()), ("owner", owner)];
+                gauge(&labels, f64::from(count))
+            })
+        }),
+    );
+    page.gauges(
+        "copy_slots",
+        "How many copies of Windows, Lustre and OpenZFS backups may be in flight to this Region at one time.",
+        each(&|place| place.copy_slots.map(f64::from)),
+    );
+    page.gauges(
+        "user_backups",
+        "Backups that count towards the quota of user-initiated backups, at the last complete listing.",
+        each(&|place| (place.listing_pages > 0).then_some(place.user_backups as f64)),
+    );
+    let mut orphans = snapshot.counts.orphans.clone();
+    for place in &snapshot.places {
+        let key = crate::domain::id::Place { account: place.account.clone(), region: place.region.clone() };
+        orphans.entry(key).or_default();
+    }
+    page.gauges(
+        "sources_orphaned",
+        "Sources that still have recovery points of Lifeboat's and that no policy names any more.",
+        orphans.iter().map(|(place, count)| gauge(&place_labels(&place.account, &place.region), *count as f64)),
+    );
+}
+
+fn waiting(page: &mut Page, snapshot: &Snapshot) {
+    let mut metrics = Vec::new();
+    for place in snapshot.places.iter().filter(|place| place.copy_slots.is_some()) {
+        let known = REASONS.map(Reason::as_str);
+        let others = place.copies_waiting.keys().map(String::as_str).filter(|reason| !known.contains(reason));
+        for reason in known.into_iter().chain(others) {
+            let count = place.copies_waiting.get(reason).copied().unwrap_or_default();
+            let labels = [("account", place.account.as_str()), ("region", place.region.as_str()), ("reason", reason)];
+            metrics.push(gauge(&labels, f64::from(count)));
+        }
+    }
+    page.gauges("copies_waiting", "Copies to this Region that cannot start yet, by what they wait for.", metrics);
+}
+
+fn durations(page: &mut Page, snapshot: &Snapshot) {
+    let none = Durations::default();
+    let took = |target: &Target| snapshot.counts.durations.get(target).unwrap_or(&none);
+    let backups = took(&Target::Backup);
+    page.histograms(
+        "backup_duration_seconds",
+        "How long backups took, from their creation to the moment they were seen AVAILABLE.",
+        [histogram(&[], &LONG_BUCKETS_SECONDS, &backups.buckets, backups.sum_seconds)],
+    );
+    let destinations: BTreeSet<&Region> =
+        snapshot.places.iter().filter(|place| place.copy_slots.is_some()).map(|place| &place.region).collect();
+    page.histograms(
+        "copy_duration_seconds",
+        "How long copies to this Region took, from their creation to the moment they were seen AVAILABLE.",
+        destinations.into_iter().map(|region| {
+            let copies = took(&Target::Copy(region.clone()));
+            histogram(&[("region", region.as_str())], &LONG_BUCKETS_SECONDS, &copies.buckets, copies.sum_seconds)
+        }),
+    );
+}
+
+fn requests(page: &mut Page, snapshot: &Snapshot) {
+    let counts = &snapshot.counts;
+    page.counters(
+        "aws_requests_total",
+        "Requests to AWS, by operation, Region and the code of the answer.",
+        counts.requests.iter().map(|((operation, region, code), count)| {
+            counter(&[("operation", operation), ("region", region.as_str()), ("code", code)], *count)
+        }),
+    );
+    let short = |labels: Labels<'_>, took: &RequestDurations| {
+        histogram(labels, &SHORT_BUCKETS_SECONDS, &took.buckets, took.sum_seconds)
+    };
+    page.histograms(
+        "aws_request_duration_seconds",
+        "How long AWS took to answer, by operation and Region.",
+        counts
+            .request_durations
+            .iter()
+            .map(|((operation, region), took)| short(&[("operation", operation), ("region", region.as_str())], took)),
+    );
+    page.histograms(
+        "round_duration_seconds",
+        "How long rounds of the scheduler took, without the calls that they sent.",
+        [short(&[], &counts.rounds)],
+    );
+}
+
+/// The text so far.
+struct Page {
+    text: String,
+}
+
+impl Page {
+    fn gauges(&mut self, name: &str, help: &str, metrics: impl IntoIterator<Item = Metric>) {
+        self.family(MetricType::GAUGE, name, help, metrics);
+    }
+
+    fn counters(&mut self, name: &str, help: &str, metrics: impl IntoIterator<Item = Metric>) {
+        self.family(MetricType::COUNTER, name, help, metrics);
+    }
+
+    fn histograms(&mut self, name: &str, help: &str, metrics: impl IntoIterator<Item = Metric>) {
+        self.family(MetricType::HISTOGRAM, name, help, metrics);
+    }
+
+    fn family(&mut self, kind: MetricType, name: &str, help: &str, metrics: impl IntoIterator<Item = Metric>) {
+        let mut family = MetricFamily::default();
+        family.set_name(format!("lifeboat_{name}"));
+        family.set_help(help.to_owned());
+        family.set_field_type(kind);
+        family.set_metric(metrics.into_iter().collect());
+        self.encode(&family);
+    }
+
+    /// One family at a time, so that a large fleet never has all its series in memory twice.
+    fn encode(&mut self, family: &MetricFamily) {
+        if family.get_metric().is_empty() {
+            // The encoder refuses a family without series, but its name and meaning are known all the same.
+            let kind = format!("{:?}", family.get_field_type()).to_lowercase();
+            let (name, help) = (family.name(), family.help());
+            self.text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+            return;
+        }
+        let before = self.text.len();
+        let encoder = prometheus::TextEncoder::new();
+        // It fails on a family without name or series only, and leaves nothing half-written in any case.
+        if encoder.encode_utf8(std::slice::from_ref(family), &mut self.text).is_err() {
+            self.text.truncate(before);
+        }
+    }
+}
+
+fn route_labels(route: &RouteView) -> [(&'static str, &str); 4] {
+    [
+        ("policy", route.policy.as_str()),
+        ("account", route.account.as_str()),
+        ("source", route.source.as_str()),
+        ("region", route.region.as_str()),
+    ]
+}
+
+fn place_labels<'a>(account: &'a AccountName, region: &'a Region) -> [(&'static str, &'a str); 2] {
+    [("account", account.as_str()), ("region", region.as_str())]
+}
+
+fn labelled(labels: Labels<'_>) -> Metric {
+    let pair = |(name, value): &(&'static str, &str)| {
+        let mut pair = LabelPair::default();
+        pair.set_name((*name).to_owned());
+        pair.set_value((*value).to_owned());
+        pair
+    };
+    Metric::from_label(labels.iter().map(pair).collect())
+}
+
+fn gauge(labels: Labels<'_>, value: f64) -> Metric {
+    let mut gauge = Gauge::default();
+    gauge.set_value(value);
+    let mut metric = labelled(labels);
+    metric.set_gauge(gauge);
+    metric
+}
+
+fn counter(labels: Labels<'_>, value: u64) -> Metric {
+    let mut counter = Counter::default();
+    counter.set_value(value as f64);
+    let mut metric = labelled(labels);
+    metric.set_counter(counter);
+    metric
+}
+
+/// `buckets` holds what fell into each bucket alone, and last what lies above all bounds; Prometheus wants sums.
+fn histogram(labels: Labels<'_>, bounds: &[f64], buckets: &[u64], sum_seconds: f64) -> Metric {
+    let mut count = 0;
+    let cumulative = bounds.iter().zip(buckets).map(|(bound, inside)| {
+        count += inside;
+        let mut bucket = Bucket::default();
+        bucket.set_upper_bound(*bound);
+        bucket.set_cumulative_count(count);
+        bucket
+    });
+    let mut histogram = Histogram::default();
+    histogram.set_bucket(cumulative.collect());
+    histogram.set_sample_count(buckets.iter().sum());
+    histogram.set_sample_sum(sum_seconds);
+    let mut metric = labelled(labels);
+    metric.set_histogram(histogram);
+    metric
+}
+
+fn total(snapshot: &Snapshot, of: Total) -> u64 {
+    snapshot.counts.totals.get(&of).copied().unwrap_or_default()
+}
+
+fn timestamp(time: Option<Time>) -> f64 {
+    time.map_or(0.0, Time::secs_f64)
+}
+
+fn flag(yes: bool) -> f64 {
+    if yes { 1.0 } else { 0.0 }
+}
+
+fn met(standing: Standing) -> Option<f64> {
+    match standing {
+        Standing::Met => Some(1.0),
+        Standing::Late => Some(0.0),
+        Standing::Unknown => Some(f64::NAN),
+        Standing::NoPromise => None,
+    }
+}
