@@ -1,5 +1,6 @@
 //! The samples load, the mistakes are explained, and nothing makes the reader panic.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should say so")]
 use lifeboat::config::{self, Loaded, Problems, SHOWN_MAX, Severity};
 use lifeboat::domain::policy::CatchUp;
 use lifeboat::domain::time::Time;
@@ -312,6 +313,17 @@ fn files_that_cannot_be_read_are_problems_too() {
 #[test]
 fn nothing_at_all_is_refused() {
     assert!(config::parse(&[], now()).is_err());
+    assert_eq!(
+        complaints(&MINIMAL.replace("file_systems = [\"fs-0123456789abcdef0\"]", "file_systems = []\nvolumes = []")),
+        ["`file_systems` names nothing to protect"]
+    );
+}
+
+#[test]
+fn a_clock_that_is_set_wrong_makes_no_panic() {
+    for now in [Time::ZERO, Time::NEVER, Time::from_millis(i64::MIN), Time::from_secs(253_402_300_000)] {
+        let _ = config::parse(&[("lifeboat.toml".to_owned(), FULL.to_owned())], now);
+    }
 }
 
 /// Whatever comes back must also be showable.

@@ -389,6 +389,11 @@ impl Findings {
         }
     }
 
+    /// Whether anything found keeps the file from being used.
+    pub(super) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
     /// Whether so much was found that finding more helps nobody.
     pub(super) fn is_full(&self) -> bool {
         self.kept.len() >= KEPT_MAX
