@@ -1,6 +1,7 @@
 //! The samples load, the mistakes are explained, and nothing makes the reader panic.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should say so")]
+
 use lifeboat::config::{self, Loaded, Problems, SHOWN_MAX, Severity};
 use lifeboat::domain::policy::CatchUp;
 use lifeboat::domain::time::Time;
