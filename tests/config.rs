@@ -333,6 +333,8 @@ fn survives(text: &str) {
         Ok(loaded) => loaded.warnings.iter().for_each(|warning| assert!(!warning.render(true).is_empty())),
         Err(problems) => {
             assert!(!problems.render(true).is_empty() && !problems.problems.is_empty());
+            // A hostile file must not move the cursor of whoever reads the message.
+            assert!(problems.render(false).chars().all(|c| c == '\n' || !c.is_control()), "{problems}");
             assert!(serde_json::to_string(&problems).is_ok());
             for problem in &problems.problems {
                 assert!(!problem.hint.is_empty());
@@ -399,7 +401,7 @@ fn change() -> impl Strategy<Value = (prop::sample::Index, usize, String)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(150), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(150), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
