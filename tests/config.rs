@@ -1,5 +1,7 @@
 //! The samples load, the mistakes are explained, and nothing makes the reader panic.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on should say so")]
+
 use lifeboat::config::{self, Loaded, Problems, SHOWN_MAX, Severity};
 use lifeboat::domain::policy::CatchUp;
 use lifeboat::domain::time::Time;
@@ -312,6 +314,17 @@ fn files_that_cannot_be_read_are_problems_too() {
 #[test]
 fn nothing_at_all_is_refused() {
     assert!(config::parse(&[], now()).is_err());
+    assert_eq!(
+        complaints(&MINIMAL.replace("file_systems = [\"fs-0123456789abcdef0\"]", "file_systems = []\nvolumes = []")),
+        ["`file_systems` names nothing to protect"]
+    );
+}
+
+#[test]
+fn a_clock_that_is_set_wrong_makes_no_panic() {
+    for now in [Time::ZERO, Time::NEVER, Time::from_millis(i64::MIN), Time::from_secs(253_402_300_000)] {
+        let _ = config::parse(&[("lifeboat.toml".to_owned(), FULL.to_owned())], now);
+    }
 }
 
 /// Whatever comes back must also be showable.
@@ -320,6 +333,8 @@ fn survives(text: &str) {
         Ok(loaded) => loaded.warnings.iter().for_each(|warning| assert!(!warning.render(true).is_empty())),
         Err(problems) => {
             assert!(!problems.render(true).is_empty() && !problems.problems.is_empty());
+            // A hostile file must not move the cursor of whoever reads the message.
+            assert!(problems.render(false).chars().all(|c| c == '\n' || !c.is_control()), "{problems}");
             assert!(serde_json::to_string(&problems).is_ok());
             for problem in &problems.problems {
                 assert!(!problem.hint.is_empty());
@@ -386,7 +401,7 @@ fn change() -> impl Strategy<Value = (prop::sample::Index, usize, String)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(150), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(150), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {

@@ -103,11 +103,12 @@ impl Fleet {
         type Check = fn(&str) -> Result<&str, Wrong>;
         let lists: [(&str, Check); 2] = [("file_systems", check_names::file_system), ("volumes", check_names::volume)];
         let mut sources = Vec::new();
+        let mut empty = None;
         for (key, check) in lists {
             let Some(list) = table.texts(findings, key) else { continue };
-            if list.value.is_empty() && !table.has(if key == "volumes" { "file_systems" } else { "volumes" }) {
-                let hint = format!("name at least one, or take the policy out; `{key}` takes ids");
-                findings.add(Problem::at(&list.place, format!("`{key}` names nothing to protect"), hint));
+            if list.value.is_empty() && table.is_empty_list(key) == Some(true) {
+                empty.get_or_insert((list.place, key));
+                continue;
             }
             for item in list.value {
                 let Some(id) = item.check(findings, check) else { continue };
@@ -115,6 +116,10 @@ impl Fleet {
                     sources.push(SourceId::from(id.value));
                 }
             }
+        }
+        if let (Some((place, key)), true) = (empty, sources.is_empty()) {
+            let hint = format!("write the ids of sources into `{key}`, or take the policy out");
+            findings.add(Problem::at(&place, format!("`{key}` names nothing to protect"), hint));
         }
         (!sources.is_empty()).then_some(sources)
     }

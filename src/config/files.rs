@@ -24,7 +24,7 @@ pub fn load(path: &Path, now: Time) -> Result<Loaded, Problems> {
     let mut files = Vec::new();
     let mut unread = Vec::new();
     match read(path) {
-        Ok(text) => files.push((path.display().to_string(), text)),
+        Ok(text) => files.push((name_of(path), text)),
         // What is in the other files means nothing without this one.
         Err(problem) => return Err(Problems::one(*problem)),
     }
@@ -32,7 +32,7 @@ pub fn load(path: &Path, now: Time) -> Result<Loaded, Problems> {
         Ok(paths) => {
             for path in paths {
                 match read(&path) {
-                    Ok(text) => files.push((path.display().to_string(), text)),
+                    Ok(text) => files.push((name_of(&path), text)),
                     Err(problem) => unread.push(*problem),
                 }
             }
@@ -67,14 +67,19 @@ fn extra_paths(main: &Path) -> Result<Vec<PathBuf>, Box<Problem>> {
     if paths.len() > EXTRA_FILES_MAX {
         let what = format!("there are {} files here, more than {EXTRA_FILES_MAX}", paths.len());
         let hint = "put several policies into one file";
-        return Err(Box::new(Problem::of_file(&dir.display().to_string(), what, hint)));
+        return Err(Box::new(Problem::of_file(&name_of(&dir), what, hint)));
     }
     paths.sort();
     Ok(paths)
 }
 
+/// The path as messages show it: on one line, whatever it is called.
+fn name_of(path: &Path) -> String {
+    path.display().to_string().chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
 fn read(path: &Path) -> Result<String, Box<Problem>> {
-    let name = path.display().to_string();
+    let name = name_of(path);
     let refused = |what: &str, hint: &str| Box::new(Problem::of_file(&name, what, hint));
     let failed = |error: io::Error| Box::new(unreadable(path, &error));
     let metadata = std::fs::metadata(path).map_err(failed)?;
@@ -107,7 +112,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
         }
         _ => (format!("it cannot be read: {error}"), "see that the path and the disk are sound"),
     };
-    Problem::of_file(&path.display().to_string(), what, hint)
+    Problem::of_file(&name_of(path), what, hint)
 }
 
 fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Problem {

@@ -83,8 +83,15 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
     let mut policies = BTreeMap::new();
     for root in &roots {
         for table in root.tables(findings, "policy", &shape::POLICY) {
-            if let Some(policy) = fleet.read(&table, findings) {
-                policies.insert(policy.name.clone(), policy);
+            match fleet.read(&table, findings) {
+                Some(policy) => {
+                    policies.insert(policy.name.clone(), policy);
+                }
+                // Should a check ever refuse without a word, the policy must still not vanish in silence.
+                None if !findings.has_errors() => {
+                    findings.add_syntax(Problem::at(table.place(), "this policy cannot be read", "report this file"));
+                }
+                None => {}
             }
         }
     }

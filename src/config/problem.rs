@@ -82,21 +82,25 @@ impl Source {
     }
 }
 
-/// The line with what may be a secret starred out, every byte keeping its place: messages end up in logs and tickets.
+/// The line as it may be shown: what may be a secret is starred out, since messages end up in logs and tickets, and so
+/// are the control characters that the renderer lets through, since terminals obey them. Every byte keeps its place.
 fn masked(line: &str) -> Cow<'_, str> {
     const WORDS: [&str; 5] = ["secret", "password", "passwd", "token", "access_key"];
     let key_end = line.find('=').unwrap_or(0);
     let key = line.get(..key_end).unwrap_or_default().to_ascii_lowercase();
-    let hidden = if WORDS.iter().any(|word| key.contains(word)) {
-        key_end + 1..line.len()
-    } else if let Some((start, length)) = line.find("://").and_then(|at| Some((at + 3, line.get(at + 3..)?.find('@')?)))
-    {
-        start..start + length
-    } else {
-        return Cow::Borrowed(line);
+    let address = line.find("://").map_or(line.len(), |at| at + 3);
+    let user_length = line.get(address..).and_then(|rest| rest.find('@')).unwrap_or(0);
+    let hidden = match WORDS.iter().any(|word| key.contains(word)) {
+        true => key_end + 1..line.len(),
+        false => address..address + user_length,
     };
+    let is_late_control = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
+    if hidden.is_empty() && !line.chars().any(is_late_control) {
+        return Cow::Borrowed(line);
+    }
     let stars = |(at, c): (usize, char)| {
-        if hidden.contains(&at) && !c.is_whitespace() { "*".repeat(c.len_utf8()) } else { c.to_string() }
+        let is_hidden = hidden.contains(&at) && !c.is_whitespace();
+        if is_hidden || is_late_control(c) { "*".repeat(c.len_utf8()) } else { c.to_string() }
     };
     Cow::Owned(line.char_indices().map(stars).collect())
 }
@@ -387,6 +391,11 @@ impl Findings {
         } else {
             self.unkept += 1;
         }
+    }
+
+    /// Whether anything found keeps the file from being used.
+    pub(super) fn has_errors(&self) -> bool {
+        self.errors > 0
     }
 
     /// Whether so much was found that finding more helps nobody.

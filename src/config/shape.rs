@@ -172,3 +172,50 @@ pub(super) fn home_of(key: &str, here: &Shape) -> Option<String> {
         [home, ..] => Some(format!("`{key}` belongs to `{home}`: write it below that header")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FULL: &str = include_str!("../../config/full.toml");
+
+    /// Whether the sample sets `key` or shows it behind a `#`.
+    fn is_shown(key: &str) -> bool {
+        let starts = [format!("{key} "), format!("{key}=")];
+        let inline = format!("{key} = ");
+        FULL.lines().map(|line| line.trim_start_matches(['#', ' '])).any(|line| {
+            starts.iter().any(|start| line.starts_with(start))
+                || line.contains(&inline)
+                || line.contains(&format!("[{key}"))
+        })
+    }
+
+    #[test]
+    fn the_full_sample_shows_every_key() {
+        for shape in [&DAEMON, &AWS, &LIMITS, &POLICY, &DESTINATION, &RETAIN] {
+            for key in shape.keys().filter(|key| *key != "destination") {
+                assert!(is_shown(key), "config/full.toml does not show `{key}` of {}", shape.title);
+            }
+        }
+        for title in ["[daemon]", "[aws]", "[limits]", "[accounts.", "[[policy]]", "[[policy.destination]]", "[notify]"]
+        {
+            assert!(FULL.contains(title), "{title}");
+        }
+    }
+
+    #[test]
+    fn every_sample_line_sets_its_own_key() {
+        for shape in [&DAEMON, &AWS, &LIMITS, &POLICY, &DESTINATION, &RETAIN] {
+            for key in shape.keys().filter(|key| *key != "destination") {
+                assert!(shape.sample(key).starts_with(&format!("{key} = ")), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_of_other_programs_lead_to_keys_that_exist() {
+        for (theirs, ours) in ALSO_CALLED {
+            assert!(HEADED.iter().chain(&[&FILE]).any(|shape| shape.has(ours)), "{theirs}");
+        }
+    }
+}

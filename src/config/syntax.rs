@@ -16,6 +16,8 @@ use toml::de::{DeTable, DeValue};
 const READINGS_MAX: usize = 8;
 /// How many of the parser's complaints are looked at.
 const SLIPS_MAX: usize = 1_000;
+/// How many repeated headers are looked into, since each look goes through the text before it.
+const HEADERS_MAX: usize = 20;
 
 /// A file whose slips are written down.
 pub(super) struct Document {
@@ -83,7 +85,7 @@ pub(super) fn read(name: &str, text: &str, findings: &mut Findings) -> Document 
 /// What to blank out where the parser lost its way and swallowed what follows.
 fn repairs(errors: &[(&str, Range<usize>)], text: &str, lines: &Lines, tree: &DeTable<'_>) -> Vec<Repair> {
     let mut repairs: Vec<Repair> = Vec::new();
-    let mut lists = 0;
+    let (mut lists, mut headers) = (0, 0);
     for (message, span) in errors {
         let repair = if message.starts_with("key with no value") {
             stray_line(lines.around(span.start), text)
@@ -96,6 +98,9 @@ fn repairs(errors: &[(&str, Range<usize>)], text: &str, lines: &Lines, tree: &De
             (lists == 1).then(|| open_table(span.start, text, lines, tree)).flatten()
         } else if message.starts_with("unclosed array table") || message.starts_with("unclosed table") {
             open_header(lines.around(span.start.saturating_sub(1)), text)
+        } else if *message == "duplicate key" {
+            headers += 1;
+            (headers <= HEADERS_MAX).then(|| single_brackets(lines.around(span.start), text)).flatten()
         } else {
             None
         };
@@ -105,9 +110,7 @@ fn repairs(errors: &[(&str, Range<usize>)], text: &str, lines: &Lines, tree: &De
 }
 
 fn stray_line(line: Range<usize>, text: &str) -> Option<Repair> {
-    let written = text.get(line.clone())?;
-    let code = written.trim();
-    let start = line.start + (written.len() - written.trim_start().len());
+    let (start, code) = code_of(&line, text)?;
     let slip = Slip {
         span: start..start + code.len(),
         what: format!("`{}` is no `key = value`", shown(code)),
@@ -160,20 +163,60 @@ fn open_table(at: usize, text: &str, lines: &Lines, tree: &DeTable<'_>) -> Optio
 }
 
 fn open_header(line: Range<usize>, text: &str) -> Option<Repair> {
-    let written = text.get(line.clone())?;
-    let header = written.trim();
-    let start = line.start + (written.len() - written.trim_start().len());
+    let (start, header) = code_of(&line, text)?;
     let name = header.trim_matches(|c: char| c == '[' || c == ']' || c.is_whitespace());
     let whole = if header.starts_with("[[") { format!("[[{}]]", shown(name)) } else { format!("[{}]", shown(name)) };
-    // Its keys would fall to the header before it.
-    let end = text.get(line.end..)?.find("\n[").map_or(text.len(), |at| line.end + at);
     let slip = Slip {
         span: start..start + header.len(),
         what: "this header is not closed".to_owned(),
         hint: format!("write `{whole}`"),
         damages: true,
     };
-    Some(Repair { lines: line.start..end, slip })
+    // Its keys would fall to the header before it.
+    Some(Repair { lines: line.start..end_of_section(line.end, name, text), slip })
+}
+
+/// A `[policy]` after a `[[policy]]`, in place of which the parser would drop every policy before it.
+fn single_brackets(line: Range<usize>, text: &str) -> Option<Repair> {
+    let (start, header) = code_of(&line, text)?;
+    let name = header.strip_prefix('[')?.split(']').next()?.trim();
+    let whole = format!("[[{name}]]");
+    let is_list_before = text.get(..line.start)?.lines().any(|line| line.trim_start().starts_with(&whole));
+    if name.starts_with('[') || !is_list_before {
+        return None;
+    }
+    let slip = Slip {
+        span: start..start + header.len(),
+        what: format!("`{}` is a list of tables, and this header is of one table", shown(name)),
+        hint: format!("write `{}`, in double brackets", shown(&whole)),
+        damages: true,
+    };
+    Some(Repair { lines: line.start..end_of_section(line.end, name, text), slip })
+}
+
+/// What is written on a line, without the blanks around it, and where it begins.
+fn code_of<'t>(line: &Range<usize>, text: &'t str) -> Option<(usize, &'t str)> {
+    let written = text.get(line.clone())?;
+    Some((line.start + (written.len() - written.trim_start().len()), written.trim()))
+}
+
+/// Where the keys and sub-tables of the header `name` end that stands before `from`.
+fn end_of_section(from: usize, name: &str, text: &str) -> usize {
+    let rest = text.get(from..).unwrap_or_default();
+    let is_next = |line: &str| {
+        let header = line.trim_start();
+        let inner = header.trim_start_matches('[').trim_start();
+        let is_below = inner.strip_prefix(name).is_some_and(|after| after.starts_with('.'));
+        header.starts_with('[') && inner.starts_with(|c: char| c.is_ascii_alphabetic()) && !is_below
+    };
+    let mut at = from;
+    for line in rest.split_inclusive('\n') {
+        if at > from && is_next(line) {
+            return at;
+        }
+        at += line.len();
+    }
+    text.len()
 }
 
 fn hint_for_stray_line(code: &str) -> String {
