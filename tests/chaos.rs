@@ -46,12 +46,21 @@ fn killed_again_and_again(kills: u64, faults: &str, lose_database: bool) {
             bench.lose_database();
         }
     }
+    if std::env::var_os("LIFEBOAT_KEEP").is_some() {
+        println!("kept {}", bench.folder.path().display());
+    }
     bench.set_faults("");
     let daemon = bench.daemon();
+    wait_until("ready", Duration::from_secs(30), || bench.get("/readyz").is_some());
     wait_until("a backup of every source", Duration::from_secs(60), || {
         let books = bench.books();
-        let sources: std::collections::BTreeSet<_> =
-            books.backups.iter().filter(|b| support::lifecycle(b) == "AVAILABLE").filter_map(support::work_of).map(|w| w.0).collect();
+        let sources: std::collections::BTreeSet<_> = books
+            .backups
+            .iter()
+            .filter(|b| support::lifecycle(b) == "AVAILABLE")
+            .filter_map(support::work_of)
+            .map(|w| w.0)
+            .collect();
         sources.len() == 8
     });
     // No more occurrences; what is under way comes to its end.
