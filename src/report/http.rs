@@ -238,3 +238,278 @@ fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Fu
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{self, NOW};
+    use std::time::Instant;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::{Notify, oneshot};
+
+    struct Shown {
+        picture: Arc<Snapshot>,
+        trouble: Option<String>,
+        history_takes: Duration,
+        asked: Arc<Notify>,
+    }
+
+    impl View for Shown {
+        fn snapshot(&self) -> Arc<Snapshot> {
+            self.picture.clone()
+        }
+        fn now(&self) -> Time {
+            NOW
+        }
+        fn healthy(&self) -> Result<(), String> {
+            self.trouble.clone().map_or(Ok(()), Err)
+        }
+        fn ready(&self) -> Result<(), String> {
+            self.trouble.clone().map_or(Ok(()), Err)
+        }
+        fn history(&self, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<HistoryEntry>, String>> {
+            Box::pin(async move {
+                self.asked.notify_one();
+                sleep(self.history_takes).await;
+                let entries = samples::history().into_iter();
+                Ok(entries.filter(|entry| query.since.is_none_or(|since| entry.occurrence.at >= since)).collect())
+            })
+        }
+    }
+
+    /// A listener on a port of its own. Dropping `stop` ends it; `ended` says when it has.
+    struct Served {
+        address: std::net::SocketAddr,
+        stop: oneshot::Sender<()>,
+        ended: tokio::task::JoinHandle<()>,
+    }
+
+    async fn served_within(bounds: Bounds, view: Shown) -> Served {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async { drop(stopped.await) };
+        let ended = tokio::spawn(serve_within(bounds, listener, Arc::new(view), shutdown));
+        Served { address, stop, ended }
+    }
+
+    fn shown() -> Shown {
+        Shown {
+            picture: Arc::new(samples::bad_day()),
+            trouble: None,
+            history_takes: Duration::ZERO,
+            asked: Arc::default(),
+        }
+    }
+
+    async fn served() -> Served {
+        served_within(BOUNDS, shown()).await
+    }
+
+    impl Served {
+        async fn open(&self) -> TcpStream {
+            TcpStream::connect(self.address).await.unwrap()
+        }
+
+        /// Sends these bytes and reads until the other side closes.
+        async fn raw(&self, bytes: &[u8]) -> String {
+            let mut stream = self.open().await;
+            // A refusal may come, and the connection go, before everything is written.
+            let _ = stream.write_all(bytes).await;
+            read_all(&mut stream).await
+        }
+
+        async fn get(&self, target: &str) -> (u16, String, String) {
+            let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            parts(&self.raw(request.as_bytes()).await)
+        }
+    }
+
+    async fn read_all(stream: &mut TcpStream) -> String {
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    fn parts(answer: &str) -> (u16, String, String) {
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
+        (status, head.to_lowercase(), body.to_owned())
+    }
+
+    #[tokio::test]
+    async fn every_path_answers_in_its_own_form() {
+        let served = served().await;
+        for (path, kind, says) in [
+            ("/metrics", "text/plain; version=0.0.4; charset=utf-8", "lifeboat_rpo_met{"),
+            ("/healthz", "text/plain; charset=utf-8", "ok\n"),
+            ("/readyz", "text/plain; charset=utf-8", "ok\n"),
+            ("/", "text/html; charset=utf-8", "<!DOCTYPE html>"),
+            ("/?from=a-bookmark", "text/html; charset=utf-8", "<!DOCTYPE html>"),
+            ("/api/v1/status", "application/json", "\"standing\":\"late\""),
+            ("/api/v1/history", "application/json", "\"outcome\":\"missed\""),
+        ] {
+            let (status, head, body) = served.get(path).await;
+            assert_eq!(status, 200, "{path}: {head}");
+            assert!(head.contains(&format!("content-type: {kind}\r\n")), "{path}: {head}");
+            assert!(head.contains("cache-control: no-store") && head.contains("nosniff"), "{path}: {head}");
+            assert!(head.contains("content-security-policy: default-src 'none'"), "{path}: {head}");
+            assert!(body.contains(says), "{path}: {body}");
+        }
+        let (_, _, body) = served.get("/api/v1/status").await;
+        let picture: Snapshot = serde_json::from_str(&body).unwrap();
+        assert_eq!(picture.routes, samples::bad_day().routes);
+    }
+
+    #[tokio::test]
+    async fn health_and_readiness_say_what_is_wrong() {
+        let served = served_within(BOUNDS, Shown { trouble: Some("no round for 5m".to_owned()), ..shown() }).await;
+        for path in ["/healthz", "/readyz"] {
+            let (status, _, body) = served.get(path).await;
+            assert_eq!((status, body.as_str()), (503, "no round for 5m\n"), "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn history_is_asked_for_by_query() {
+        let served = served().await;
+        let entries = async |target: &str| {
+            let (status, _, body) = served.get(target).await;
+            (status, serde_json::from_str::<serde_json::Value>(&body).unwrap())
+        };
+        let (status, all) = entries("/api/v1/history?since=30d&policy=finance&limit=50").await;
+        assert_eq!((status, all.as_array().map(Vec::len)), (200, Some(4)));
+        let (_, some) = entries("/api/v1/history?since=2026-11-21T00:00:00Z").await;
+        assert_eq!(some.as_array().map(Vec::len), Some(1));
+        for bad in ["since=yesterday", "limit=0", "limit=x", "frob=1", "policy=%ff", "limit=1&limit=1"] {
+            let (status, said) = entries(&format!("/api/v1/history?{bad}")).await;
+            assert_eq!(status, 400, "{bad}");
+            assert!(said["error"].as_str().is_some_and(|why| why.contains('`')), "{bad}: {said}");
+        }
+        let bounds = Bounds { history: Duration::from_millis(20), ..BOUNDS };
+        let slow = served_within(bounds, Shown { history_takes: Duration::from_secs(60), ..shown() }).await;
+        assert_eq!(slow.get("/api/v1/history").await.0, 503);
+    }
+
+    #[tokio::test]
+    async fn head_shows_the_length_and_no_body() {
+        let served = served().await;
+        for path in ["/", "/api/v1/status", "/healthz"] {
+            let (_, _, body) = served.get(path).await;
+            let request = format!("HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+            let (status, head, nothing) = parts(&served.raw(request.as_bytes()).await);
+            assert_eq!((status, nothing.as_str()), (200, ""), "{path}");
+            assert!(head.contains(&format!("content-length: {}", body.len())), "{path}: {head}");
+        }
+    }
+
+    #[tokio::test]
+    async fn other_methods_and_paths_are_refused_without_reading_a_body() {
+        let served = served().await;
+        for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FROB"] {
+            let request = format!("{method} /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\nbody");
+            let (status, head, _) = parts(&served.raw(request.as_bytes()).await);
+            assert_eq!(status, 405, "{method}: {head}");
+            assert!(head.contains("allow: get, head\r\n"), "{method}: {head}");
+        }
+        for path in
+            ["/../../etc/passwd", "/%2e%2e/etc/passwd", "/metrics/", "//", "/api/v1/status/..", "/favicon.ico", "*"]
+        {
+            assert_eq!(served.get(path).await.0, 404, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nonsense_is_answered_or_dropped_and_the_next_one_is_served() {
+        let served = served().await;
+        let long = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "a".repeat(64 * 1024));
+        let long_path = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a".repeat(64 * 1024));
+        let many = format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(1000));
+        let cases: [(&[u8], &[u16]); 9] = [
+            (long.as_bytes(), &[431]),
+            (long_path.as_bytes(), &[414, 431]),
+            (many.as_bytes(), &[431]),
+            (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", &[400]),
+            (b"GET\r\n\r\n", &[400]),
+            (b"GET / HTTP/9.9\r\n\r\n", &[400, 505]),
+            (b"GET /\x00\xff HTTP/1.1\r\n\r\n", &[400]),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[400, 505, 0]),
+            (b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", &[400]),
+        ];
+        for (bytes, expected) in cases {
+            let answer = timeout(Duration::from_secs(1), served.raw(bytes)).await.expect("closed at once");
+            let (status, _, _) = parts(&answer);
+            let start = String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).into_owned();
+            assert!(expected.contains(&status), "{start:?} was answered with {answer:?}");
+        }
+        assert_eq!(served.get("/healthz").await.0, 200);
+    }
+
+    #[tokio::test]
+    async fn one_connection_serves_request_after_request() {
+        let served = served().await;
+        let twice =
+            "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        assert_eq!(served.raw(twice.as_bytes()).await.matches("HTTP/1.1 200 OK").count(), 2);
+    }
+
+    #[tokio::test]
+    async fn those_who_dawdle_are_cut_off() {
+        let bounds = Bounds { headers: Duration::from_millis(50), ..BOUNDS };
+        let served = served_within(bounds, shown()).await;
+        // Says nothing; begins and stops; was served and stays.
+        for start in ["", "GET / HT", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"] {
+            let mut stream = served.open().await;
+            stream.write_all(start.as_bytes()).await.unwrap();
+            let began = Instant::now();
+            timeout(Duration::from_secs(1), read_all(&mut stream)).await.expect("cut off");
+            assert!(began.elapsed() >= Duration::from_millis(40), "{start:?}");
+        }
+        // Sends a byte now and then: the deadline is for all of the headers.
+        let mut stream = served.open().await;
+        let began = Instant::now();
+        while stream.write_all(b"G").await.is_ok() && began.elapsed() < Duration::from_secs(1) {
+            sleep(Duration::from_millis(10)).await;
+        }
+        assert!(began.elapsed() < Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_costs_a_connection_for_a_while_only() {
+        let bounds = Bounds {
+            connections: 1,
+            lifetime: Duration::from_millis(50),
+            last_answer: Duration::from_millis(300),
+            ..BOUNDS
+        };
+        let picture = Arc::new(samples::fleet(4000));
+        let served = served_within(bounds, Shown { picture, ..shown() }).await;
+        let mut idle = served.open().await;
+        idle.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        // The one place is taken until the other is cut off, in the midst of megabytes.
+        let (status, _, _) = timeout(Duration::from_secs(5), served.get("/healthz")).await.expect("served in turn");
+        assert_eq!(status, 200);
+        assert!(read_all(&mut idle).await.len() < metrics::render(&samples::fleet(4000), NOW).len());
+    }
+
+    #[tokio::test]
+    async fn the_end_waits_for_answers_under_way_but_not_for_long() {
+        for (takes, waits, answered) in [(50, 5_000, true), (60_000, 100, false)] {
+            let bounds = Bounds { shutdown: Duration::from_millis(waits), ..BOUNDS };
+            let view = Shown { history_takes: Duration::from_millis(takes), ..shown() };
+            let asked = view.asked.clone();
+            let served = served_within(bounds, view).await;
+            let mut idle = served.open().await;
+            let mut asking = served.open().await;
+            asking.write_all(b"GET /api/v1/history HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            asked.notified().await;
+            let began = Instant::now();
+            drop(served.stop);
+            assert_eq!(read_all(&mut asking).await.contains("\"outcome\""), answered);
+            served.ended.await.unwrap();
+            assert!(began.elapsed() < Duration::from_secs(2));
+            assert_eq!(read_all(&mut idle).await, "");
+            assert!(TcpStream::connect(served.address).await.is_err(), "nobody listens any more");
+        }
+    }
+}

@@ -7,7 +7,10 @@ pub mod http;
 pub mod metrics;
 pub mod page;
 pub mod query;
+#[cfg(test)]
+mod samples;
 pub mod snapshot;
 pub mod text;
+pub mod triage;
 
 pub use snapshot::Snapshot;

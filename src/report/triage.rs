@@ -1,0 +1,280 @@
+//! The picture in the order in which a person needs it.
+//!
+//! On a bad day there are thousands of lines and one question: what do I have to do something about? So page and
+//! terminal show the same things first: what threatens everything, then the routes, the worst on top, each with the
+//! reason why it stands as it does.
+
+use crate::domain::id::{AccountName, Region, SourceId};
+use crate::domain::time::{Time, duration_text};
+use crate::report::snapshot::{FlightView, PlaceView, RouteView, Snapshot, Standing};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The daemon looks about itself at least this often; a picture older than this comes from one that hangs.
+const ROUNDS_AT_LEAST_EVERY: Duration = Duration::from_secs(600);
+
+/// How many routes stand how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// As promised.
+    pub met: usize,
+    /// Older than promised.
+    pub late: usize,
+    /// Nobody can say.
+    pub unknown: usize,
+    /// Nothing is promised.
+    pub no_promise: usize,
+}
+
+impl Tally {
+    /// Counts these lines.
+    #[must_use]
+    pub fn of(lines: &[Line<'_>]) -> Self {
+        let mut tally = Self::default();
+        for line in lines {
+            *match line.standing {
+                Standing::Met => &mut tally.met,
+                Standing::Late => &mut tally.late,
+                Standing::Unknown => &mut tally.unknown,
+                Standing::NoPromise => &mut tally.no_promise,
+            } += 1;
+        }
+        tally
+    }
+
+    /// The worst there is; `None` if nothing is promised.
+    #[must_use]
+    pub fn worst(self) -> Option<Standing> {
+        match self {
+            Self { late: 1.., .. } => Some(Standing::Late),
+            Self { unknown: 1.., .. } => Some(Standing::Unknown),
+            Self { met: 1.., .. } => Some(Standing::Met),
+            _ => None,
+        }
+    }
+
+    /// The answer in one line: `12 routes: 10 met, 1 late, 1 unknown`.
+    #[must_use]
+    pub fn sentence(self) -> String {
+        let Self { met, late, unknown, no_promise } = self;
+        let all = met + late + unknown + no_promise;
+        if all == 0 {
+            return "no routes: the policy names no source".to_owned();
+        }
+        let parts = [(met, "met"), (late, "late"), (unknown, "unknown"), (no_promise, "without a promise")];
+        let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+        format!("{}: {}", counted(all, "route"), parts.collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// A route as it is shown.
+#[derive(Clone, Debug)]
+pub struct Line<'a> {
+    /// The route.
+    pub route: &'a RouteView,
+    /// How it stands now.
+    pub standing: Standing,
+    /// How old its newest recovery point is now.
+    pub age: Option<Duration>,
+    /// What is on its way for it.
+    pub flight: Option<&'a FlightView>,
+    /// When its policy fires next.
+    pub next_at: Option<Time>,
+    /// Why it stands so, or what it waits for; empty if there is nothing to say.
+    pub why: String,
+}
+
+/// Every route, the worst first: late ones by how much of their promise is used up, then the unknown, then those met,
+/// the nearest to breaking first, and last those of which nothing is promised.
+#[must_use]
+pub fn lines<'a>(snapshot: &'a Snapshot, now: Time) -> Vec<Line<'a>> {
+    let places: BTreeMap<(&AccountName, &Region), &PlaceView> =
+        snapshot.places.iter().map(|place| ((&place.account, &place.region), place)).collect();
+    let mut flights: BTreeMap<(&AccountName, &SourceId, &Region, bool), &FlightView> = BTreeMap::new();
+    for flight in &snapshot.flights {
+        let newest = flights.entry((&flight.account, &flight.source, &flight.region, flight.copy)).or_insert(flight);
+        if flight.created_at > newest.created_at {
+            *newest = flight;
+        }
+    }
+    let next: BTreeMap<_, _> = snapshot.policies.iter().map(|view| (&view.policy, view.next_at)).collect();
+    let line = |route: &'a RouteView| {
+        let RouteView { account, source, region, copy, .. } = route;
+        let flight = flights.get(&(account, source, region, *copy)).copied();
+        let place = places.get(&(account, region)).copied();
+        let standing = route.standing_at(now);
+        Line {
+            route,
+            standing,
+            age: route.age(now),
+            flight,
+            next_at: next.get(&route.policy).copied().flatten(),
+            why: why(route, standing, flight, place, now),
+        }
+    };
+    let mut lines: Vec<Line<'a>> = snapshot.routes.iter().map(line).collect();
+    lines.sort_by(|a, b| {
+        let used = |line: &Line<'_>| used_up(line.age, line.route.rpo_seconds);
+        rank(a.standing).cmp(&rank(b.standing)).then(used(b).total_cmp(&used(a)))
+    });
+    lines
+}
+
+fn rank(standing: Standing) -> u8 {
+    match standing {
+        Standing::Late => 0,
+        Standing::Unknown => 1,
+        Standing::Met => 2,
+        Standing::NoPromise => 3,
+    }
+}
+
+/// How much of the promise the age uses up; endless if there is no recovery point.
+fn used_up(age: Option<Duration>, rpo_seconds: Option<u64>) -> f64 {
+    let Some(age) = age else { return f64::INFINITY };
+    age.as_secs_f64() / rpo_seconds.unwrap_or(86_400).max(1) as f64
+}
+
+fn why(
+    route: &RouteView,
+    standing: Standing,
+    flight: Option<&FlightView>,
+    place: Option<&PlaceView>,
+    now: Time,
+) -> String {
+    let mut reasons = Vec::new();
+    if let (Standing::Unknown, Some(place)) = (standing, place) {
+        reasons.push(staleness(place, now));
+    }
+    if let Some(flight) = flight {
+        let what = if flight.copy { "copy" } else { "backup" };
+        let percent = flight.progress_percent.map_or(String::new(), |percent| format!(", {percent}%"));
+        reasons.push(format!("{what} in flight for {}{percent}", age_text(now.since(flight.created_at))));
+    }
+    if let Some(waiting) = &route.waiting {
+        // What was just said is not said again in the planner's words.
+        let said = match waiting.reason.as_str() {
+            "in_flight" => flight.is_some(),
+            "region" => standing == Standing::Unknown && place.is_some_and(|place| place.trouble.is_some()),
+            _ => false,
+        };
+        if !said {
+            reasons.push(format!("waits ({}): {}", waiting.reason, waiting.detail));
+        }
+        if let Some(until) = waiting.until.filter(|until| *until > now) {
+            reasons.push(format!("next try in {}", age_text(until.since(now))));
+        }
+    }
+    if reasons.is_empty() && standing == Standing::Late && route.newest.is_none() {
+        reasons.push("no recovery point yet".to_owned());
+    }
+    reasons.join("; ")
+}
+
+/// Since when the books of a place are old news, and why.
+#[must_use]
+pub fn staleness(place: &PlaceView, now: Time) -> String {
+    let seen = match place.last_seen {
+        Some(seen) => format!("{} was last read {} ago", place.region, age_text(now.since(seen))),
+        None => format!("{} was not read yet", place.region),
+    };
+    place.trouble.as_ref().map_or_else(|| seen.clone(), |trouble| format!("{seen}: {trouble}"))
+}
+
+/// What concerns everything at once, the gravest first; empty on a good day.
+#[must_use]
+pub fn problems(snapshot: &Snapshot, now: Time) -> Vec<String> {
+    let mut problems = Vec::new();
+    if let Some(problem) = &snapshot.store_problem {
+        problems.push(format!("The database cannot be written, so nothing new is asked of AWS: {problem}"));
+    }
+    if snapshot.live {
+        let latest = snapshot.last_round_at.unwrap_or(snapshot.started_at).max(snapshot.at);
+        let silent = now.since(latest);
+        if silent > ROUNDS_AT_LEAST_EVERY {
+            problems.push(format!("The daemon has done nothing for {}; this is what it knew then", age_text(silent)));
+        }
+    } else {
+        problems.push("No daemon runs here; this is what the database holds".to_owned());
+    }
+    if !snapshot.reload.successful {
+        let since = age_text(now.since(snapshot.reload.succeeded_at));
+        let problem = snapshot.reload.problem.as_deref().unwrap_or("the log says why");
+        problems.push(format!("The policy file was refused; the one loaded {since} ago stays in force: {problem}"));
+    }
+    problems
+}
+
+/// A source's name, with its account unless that is the daemon's own.
+#[must_use]
+pub fn source_text(account: &AccountName, source: &SourceId) -> String {
+    if *account == AccountName::own() { source.to_string() } else { format!("{account}/{source}") }
+}
+
+/// A Region's name, with the account unless that is the daemon's own.
+#[must_use]
+pub fn region_text(account: &AccountName, region: &Region) -> String {
+    if *account == AccountName::own() { region.to_string() } else { format!("{account}/{region}") }
+}
+
+/// A duration for people, whole seconds at the finest.
+#[must_use]
+pub fn age_text(age: Duration) -> String {
+    if age.as_secs() == 0 { "0s".to_owned() } else { duration_text(Duration::from_secs(age.as_secs())) }
+}
+
+/// `1 route`, `2 routes`.
+#[must_use]
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{NOW, ahead, bad_day, empty, good_day};
+
+    #[test]
+    fn the_sentence_counts_what_there_is() {
+        let of = |picture: &Snapshot| Tally::of(&lines(picture, NOW));
+        assert_eq!(of(&good_day()).sentence(), "9 routes: 8 met, 1 without a promise");
+        assert_eq!(of(&bad_day()).sentence(), "11 routes: 4 met, 3 late, 3 unknown, 1 without a promise");
+        assert_eq!(of(&empty()).sentence(), "no routes: the policy names no source");
+        assert_eq!(Tally { met: 1, ..Tally::default() }.sentence(), "1 route: 1 met");
+        assert_eq!(of(&bad_day()).worst(), Some(Standing::Late));
+        assert_eq!((of(&good_day()).worst(), of(&empty()).worst()), (Some(Standing::Met), None));
+    }
+
+    #[test]
+    fn the_worst_comes_first_and_says_why() {
+        let picture = bad_day();
+        let lines = lines(&picture, NOW);
+        let standings: Vec<Standing> = lines.iter().map(|line| line.standing).collect();
+        let mut sorted = standings.clone();
+        sorted.sort_by_key(|standing| rank(*standing));
+        assert_eq!(standings, sorted);
+        assert_eq!(lines[0].route.newest, None, "nothing at all is worse than something old");
+        assert_eq!(lines[0].why, "waits (slot): 5 of 5 copies in flight (eu-west-1)");
+        assert!(lines[1].why.contains("next try in 4m"), "{}", lines[1].why);
+        let unknown = lines.iter().find(|line| line.standing == Standing::Unknown).unwrap();
+        assert!(unknown.why.starts_with("us-west-2 was last read 2h 5m ago: RequestTimeout"), "{}", unknown.why);
+    }
+
+    #[test]
+    fn a_flight_is_said_once() {
+        let picture = good_day();
+        let flying: Vec<String> =
+            lines(&picture, NOW).into_iter().filter(|line| line.flight.is_some()).map(|line| line.why).collect();
+        assert_eq!(flying, ["copy in flight for 25m, 62%", "copy in flight for 15m, 7%"]);
+    }
+
+    #[test]
+    fn what_concerns_everything_is_listed() {
+        assert_eq!(problems(&good_day(), NOW), Vec::<String>::new());
+        let bad = problems(&bad_day(), NOW);
+        assert!(bad[0].contains("disk is full") && bad[1].contains("`shedule`"), "{bad:?}");
+        assert!(problems(&good_day(), ahead(3600))[0].contains("nothing for 1h"));
+        let offline = Snapshot { live: false, ..good_day() };
+        assert!(problems(&offline, ahead(86_400))[0].contains("No daemon"));
+    }
+}
