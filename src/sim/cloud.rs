@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+mod automatic;
 mod backups;
 mod books;
 mod clockwork;
@@ -23,9 +24,11 @@ mod describe;
 mod error;
 mod fleet;
 mod keys;
+mod ledger;
 mod listing;
 mod model;
 mod others;
+mod patterns;
 mod regions;
 mod render;
 mod seeding;

@@ -13,7 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::cloud::{ApiError, Settings};
 use super::rng::Rng;
 
+mod check;
+mod fate;
 mod help;
+
+pub use fate::{Decision, Fate, Trouble};
 pub use help::HELP;
 
 /// All that is to go wrong, and how FSx behaves meanwhile. An empty one is a quiet, realistic FSx.
@@ -161,64 +165,6 @@ pub struct Asked<'a> {
     pub operation: &'a str,
     /// Time since the faults were put in force, ms.
     pub age_ms: i64,
-}
-
-/// What is to happen to a call on its way.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Decision {
-    /// How it goes.
-    pub fate: Fate,
-    /// How much later the answer comes, ms.
-    pub latency_ms: u64,
-    /// By how much the header `Date` is wrong, s.
-    pub date_skew_seconds: i64,
-}
-
-/// How a call goes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Fate {
-    /// As it should.
-    #[default]
-    Served,
-    /// The deed is not done.
-    Before(Trouble),
-    /// The deed is done.
-    After(Trouble),
-}
-
-/// What a caller gets instead of the answer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Trouble {
-    /// An error.
-    Refused(ApiError),
-    /// A 502 with a page of HTML.
-    Html,
-    /// A 403 with an empty body.
-    Forbidden,
-    /// A 200 with an empty body.
-    Empty,
-    /// A 200 with the first half of the answer.
-    Truncated,
-    /// A closed connection.
-    Closed,
-    /// Nothing, ever.
-    Silence,
-}
-
-impl Trouble {
-    /// The name in counts: the error's code, or what there was in place of one.
-    #[must_use]
-    pub fn name(&self) -> std::borrow::Cow<'static, str> {
-        match self {
-            Self::Refused(error) => error.code.clone(),
-            Self::Html => "html".into(),
-            Self::Forbidden => "forbidden".into(),
-            Self::Empty => "empty".into(),
-            Self::Truncated => "truncated".into(),
-            Self::Closed => "closed".into(),
-            Self::Silence => "silence".into(),
-        }
-    }
 }
 
 /// What is to go wrong inside FSx with something that begins now.
@@ -457,52 +403,5 @@ impl Fault {
             bucket.tokens -= 1.0;
         }
         enough
-    }
-
-    fn check(&self) -> Result<(), String> {
-        let percents = [
-            ("black_hole_percent", self.black_hole_percent),
-            ("silent_percent", self.silent_percent),
-            ("close_before_percent", self.close_before_percent),
-            ("close_after_percent", self.close_after_percent),
-            ("throttle_percent", self.throttle_percent),
-            ("refuse_percent", self.refuse_percent),
-            ("error_before_percent", self.error_before_percent),
-            ("error_after_percent", self.error_after_percent),
-            ("unavailable_percent", self.unavailable_percent),
-            ("html_percent", self.html_percent),
-            ("forbidden_percent", self.forbidden_percent),
-            ("empty_percent", self.empty_percent),
-            ("truncated_percent", self.truncated_percent),
-            ("fail_backup_percent", self.fail_backup_percent),
-            ("fail_copy_percent", self.fail_copy_percent),
-            ("stuck_backup_percent", self.stuck_backup_percent),
-            ("stuck_copy_percent", self.stuck_copy_percent),
-            ("forget_token_percent", self.forget_token_percent),
-        ];
-        if let Some((name, value)) = percents
-            .iter()
-            .find(|(_, value)| !(0.0..=100.0).contains(value))
-        {
-            return Err(format!("{name} = {value} is not between 0 and 100"));
-        }
-        let amounts = [
-            ("from_seconds", self.from_seconds),
-            ("until_seconds", self.until_seconds.unwrap_or(0.0)),
-            ("requests_per_second", self.requests_per_second),
-            ("burst", self.burst),
-            ("stuck_hours", self.stuck_hours),
-            ("slow_factor", self.slow_factor),
-            ("other_copies_per_hour", self.other_copies_per_hour),
-            ("other_backups_per_hour", self.other_backups_per_hour),
-            ("list_lag_seconds", self.list_lag_seconds),
-        ];
-        match amounts
-            .iter()
-            .find(|(_, value)| !(0.0..=1e9).contains(value))
-        {
-            Some((name, value)) => Err(format!("{name} = {value} is not between 0 and 1e9")),
-            None => Ok(()),
-        }
     }
 }

@@ -59,21 +59,16 @@ impl Cloud {
         let id = format!("fs-{}", self.ids.hex17());
         let ready_ms = call.now_ms + self.span_ms(self.settings.file_system_seconds);
         let used_bytes = share(capacity_gib * GIB, self.settings.used_percent);
-        let subnets = call.body.get("SubnetIds").and_then(Value::as_array);
+        let (account, region) = (
+            self.places[call.place].account.clone(),
+            self.places[call.place].region.clone(),
+        );
         let file_system = FileSystem {
-            account: self.places[call.place].account.clone(),
-            region: self.places[call.place].region.clone(),
-            kind,
             lifecycle: "CREATING",
             created_ms: call.now_ms,
             capacity_gib,
             storage_type: text(call.body, "StorageType").unwrap_or("SSD").to_owned(),
-            subnet_ids: subnets
-                .into_iter()
-                .flatten()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
+            subnet_ids: texts(call.body, "SubnetIds"),
             kms_key,
             tags,
             deployment_type: member(&configuration, "DeploymentType")
@@ -92,7 +87,7 @@ impl Cloud {
             seq: self.next_seq(),
             busy_until_ms: ready_ms,
             configuration: Value::Object(configuration),
-            id: id.clone(),
+            ..FileSystem::blank(id.clone(), &account, &region, kind)
         };
         self.add_file_system(call.place, file_system);
         Ok(Made::FileSystem(id))
@@ -230,10 +225,7 @@ impl Cloud {
         let file_system = file_system.ok_or_else(|| ApiError::no_file_system(&owner))?;
         let tags = tags::given(call.body, "Tags")?.unwrap_or_default();
         self.check_tags(&tags, tags.len())?;
-        let size = |name: &str| configuration.get(name).and_then(Value::as_u64);
-        let size_bytes = size("SizeInBytes")
-            .or_else(|| size("SizeInMegabytes").map(|mebibytes| mebibytes << 20))
-            .unwrap_or(0);
+        let size_bytes = volume_size(configuration);
         let used_bytes = share(size_bytes, self.settings.used_percent);
         let mut volume = self.blank_volume(
             call.place,
@@ -350,6 +342,14 @@ pub(super) fn render_svm(account: &str, region: &str, id: &str, svm: &Svm) -> Va
     })
 }
 
+/// The size asked for, whichever of its two members says it; bytes.
+fn volume_size(configuration: &Value) -> u64 {
+    let size = |name: &str| configuration.get(name).and_then(Value::as_u64);
+    size("SizeInBytes")
+        .or_else(|| size("SizeInMegabytes").map(|mebibytes| mebibytes << 20))
+        .unwrap_or(0)
+}
+
 /// `arn:<partition>:fsx:<region>:<account>`
 pub(super) fn arn_prefix(account: &str, region: &str) -> String {
     format!(
@@ -395,6 +395,16 @@ fn complete(configuration: &mut Map<String, Value>, kind: FileSystemType) {
             *alias = json!({ "Name": alias.clone(), "Lifecycle": "AVAILABLE" });
         }
     }
+}
+
+fn texts(body: &Value, name: &str) -> Vec<String> {
+    let given = body.get(name).and_then(Value::as_array);
+    given
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .map(str::to_owned)
+        .collect()
 }
 
 pub(super) fn share(of: u64, percent: f64) -> u64 {

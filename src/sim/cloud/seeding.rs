@@ -9,7 +9,7 @@ use super::clockwork::Event;
 use super::fleet::{minute, minute_of_week, share};
 use super::{
     ApiError, Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lifecycle,
-    Principal, Tags, shapes,
+    Principal, Tags, patterns,
 };
 
 const GIB: u64 = 1 << 30;
@@ -183,7 +183,7 @@ impl Cloud {
         let lifecycle = file_system_lifecycle(&seed.lifecycle).ok_or_else(|| bad("lifecycle"))?;
         let daily = &seed.daily_automatic_backup_start_time;
         let weekly = &seed.weekly_maintenance_start_time;
-        if !shapes::daily(daily) || !shapes::weekly(weekly) {
+        if !patterns::daily(daily) || !patterns::weekly(weekly) {
             return Err(bad("window"));
         }
         let kms_key = match &seed.kms_key {
@@ -205,10 +205,6 @@ impl Cloud {
             FileSystemType::OpenZfs | FileSystemType::Ontap => "SINGLE_AZ_1",
         });
         let file_system = FileSystem {
-            id: id.clone(),
-            account: account.to_owned(),
-            region: region.to_owned(),
-            kind: seed.kind,
             lifecycle,
             created_ms: now_ms,
             capacity_gib: seed.capacity_gib,
@@ -228,7 +224,7 @@ impl Cloud {
                 .unwrap_or_else(|| share(used_bytes, self.settings.daily_change_percent)),
             linked: seed.linked,
             seq: self.next_seq(),
-            busy_until_ms: 0,
+            ..FileSystem::blank(id.clone(), account, region, seed.kind)
         };
         let volumes: Result<Vec<String>, ApiError> = seed
             .volumes
@@ -344,36 +340,12 @@ impl Cloud {
         let known = known.ok_or_else(|| ApiError::no_file_system(file_system))?;
         let id = format!("backup-{}", self.ids.hex17());
         let at = self.push(Backup {
-            id: id.clone(),
-            account: account.to_owned(),
-            region: region.to_owned(),
             lifecycle: Lifecycle::Available,
             kind,
             by: Principal::Other,
-            created_ms: now_ms,
-            taken_ms: now_ms,
-            kms_key: known.kms_key.clone(),
             tags,
-            source_id: None,
-            source_region: None,
-            failure: None,
-            size_bytes: known.used_bytes,
-            moved_bytes: known.used_bytes,
-            full: true,
-            begins_ms: now_ms,
-            ends_ms: now_ms,
             ended_ms: Some(now_ms),
-            deleted_ms: None,
-            place,
-            source: None,
-            will_fail: None,
-            last_of_its_kind: false,
-            visible_ms: now_ms,
-            copies_from_it: 0,
-            copied_ms: i64::MIN,
-            restoring: None,
-            file_system: known,
-            volume: None,
+            ..Backup::blank(id.clone(), place, known, None, now_ms)
         });
         let resource = self.places[place]
             .resources
