@@ -16,5 +16,7 @@ mod faults;
 mod listing;
 #[path = "simulator/protocol.rs"]
 mod protocol;
+#[path = "simulator/storm.rs"]
+mod storm;
 #[path = "simulator/time.rs"]
 mod time;

@@ -55,6 +55,9 @@ use super::rng::Rng;
 use clockwork::Event;
 use tokens::Tokens;
 
+/// A century: nothing that a setting can ask for lasts longer.
+const LONGEST_MS: f64 = 3.2e12;
+
 /// All that one account has in one Region.
 #[derive(Debug)]
 struct Place {
@@ -249,6 +252,19 @@ impl Cloud {
         operation: &str,
         body: &Value,
     ) -> Result<Value, ApiError> {
+        self.admit(now_ms, account, region, operation, body, Self::dispatch)
+    }
+
+    /// Lets a call in if its operation, Region and shape are good, has it done, and counts how it ended.
+    fn admit<T>(
+        &mut self,
+        now_ms: i64,
+        account: &str,
+        region: &str,
+        operation: &str,
+        body: &Value,
+        deed: fn(&mut Self, &Call<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
         let now_ms = self.advance(now_ms);
         if regions::partition(region, &self.settings.further_regions).is_none() {
             return Err(ApiError::at_the_door("UnrecognizedClientException"));
@@ -269,12 +285,15 @@ impl Cloud {
                 Err(ApiError::at_the_door(&self.settings.disabled_region_code))
             }
             Some(&(operation, members)) => validate::check(body, members).and_then(|()| {
-                self.dispatch(&Call {
-                    now_ms,
-                    place,
-                    operation,
-                    body,
-                })
+                deed(
+                    self,
+                    &Call {
+                        now_ms,
+                        place,
+                        operation,
+                        body,
+                    },
+                )
             }),
         };
         let code = answer
@@ -360,9 +379,11 @@ impl Cloud {
             .map_or(0, |since_ms| now_ms.saturating_sub(since_ms))
     }
 
-    /// A duration of FSx's own work as the caller's clock shows it, ms.
+    /// A duration of FSx's own work as the caller's clock shows it, ms; never so long that adding it could overflow.
     fn span_ms(&self, seconds: f64) -> i64 {
-        (seconds * 1_000.0 / self.speed).round().max(0.0) as i64
+        (seconds * 1_000.0 / self.speed)
+            .round()
+            .clamp(0.0, LONGEST_MS) as i64
     }
 
     fn next_seq(&mut self) -> u64 {

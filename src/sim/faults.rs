@@ -87,6 +87,8 @@ pub struct Fault {
     /// The header `Date` is wrong by this much, s.
     pub date_skew_seconds: i64,
 
+    // What follows happens inside FSx, and goes by the operation that begins it: CreateBackup or CopyBackup, and
+    // DescribeBackups for the lag.
     /// Share of backups that end FAILED.
     pub fail_backup_percent: f64,
     /// Share of copies that end FAILED.
@@ -253,15 +255,17 @@ impl Faults {
             .enumerate()
             .filter(|(_, fault)| fault.covers(asked))
         {
-            let jitter = fault.latency_jitter_ms.saturating_add(1);
-            let late_ms = fault.latency_ms
-                + if jitter > 1 {
-                    dice.rng.next_u64() % jitter
-                } else {
-                    0
-                };
-            decision.latency_ms = decision.latency_ms.saturating_add(late_ms);
-            decision.date_skew_seconds += fault.date_skew_seconds;
+            let jitter_ms = match fault.latency_jitter_ms {
+                0 => 0,
+                most_ms => dice.rng.next_u64() % most_ms,
+            };
+            decision.latency_ms = decision
+                .latency_ms
+                .saturating_add(fault.latency_ms)
+                .saturating_add(jitter_ms);
+            decision.date_skew_seconds = decision
+                .date_skew_seconds
+                .saturating_add(fault.date_skew_seconds);
             let strikes = fault.strike(at, dice, asked);
             if decision.fate == Fate::Served
                 && let Some(fate) = strikes

@@ -1,5 +1,7 @@
 //! Faults: read, decided, scheduled, healed.
 
+use std::collections::BTreeSet;
+
 use lifeboat::sim::cloud::{FileSystemType, Lifecycle, Lost};
 use lifeboat::sim::faults::HELP;
 use lifeboat::sim::{Fault, Faults, Fleet, Settings};
@@ -7,12 +9,10 @@ use serde_json::{Value, json};
 
 use super::bench::{ACCOUNT, Bench, HERE, HOUR, START_MS, THERE, id};
 
-fn serve(
-    bench: &mut Bench,
-    region: &str,
-    operation: &str,
-    body: Value,
-) -> Result<Result<Value, String>, Lost> {
+/// What a caller gets: an answer, an error's code, or nothing of FSx's.
+type Got = Result<Result<Value, String>, Lost>;
+
+fn serve(bench: &mut Bench, region: &str, operation: &str, body: Value) -> Got {
     let served = bench
         .cloud
         .serve(bench.now_ms, ACCOUNT, region, operation, &body);
@@ -30,29 +30,28 @@ fn with(fault: Fault) -> Bench {
 }
 
 #[test]
-fn the_help_names_every_knob_and_no_other() {
-    for value in [
-        serde_json::to_value(Fault::default()).unwrap(),
-        serde_json::to_value(Settings::default()).unwrap(),
-    ] {
-        for name in value.as_object().unwrap().keys() {
-            assert!(
-                HELP.contains(&format!("\n  {name} = ")),
-                "{name} is not explained"
-            );
-        }
-    }
-    let known = |name: &str| {
-        let [fault, cloud] = [json!(Fault::default()), json!(Settings::default())];
-        fault.get(name).is_some() || cloud.get(name).is_some()
-    };
-    for line in HELP
+fn the_help_names_every_knob_with_its_default_and_no_other() {
+    let defaults = [json!(Fault::default()), json!(Settings::default())];
+    let (_, reference) = HELP.split_once("\n[[fault]]\n").unwrap();
+    let mut explained = BTreeSet::new();
+    for line in reference
         .lines()
         .filter(|line| line.starts_with("  ") && !line.starts_with("   "))
     {
-        let (name, _) = line.split_once(" = ").unwrap_or(("  regions", ""));
-        assert!(name.trim().starts_with('[') || known(name.trim()), "{line}");
+        let (name, shown) = line.trim().split_once(" = ").unwrap();
+        let found = defaults.iter().any(|known| match known.get(name) {
+            Some(Value::Null) => shown == "(none)",
+            Some(Value::Number(number)) => number.as_f64() == shown.parse().ok(),
+            Some(other) => other.to_string() == shown,
+            None => false,
+        });
+        assert!(found, "{line}");
+        explained.insert(name.to_owned());
     }
+    let known = defaults
+        .iter()
+        .flat_map(|known| known.as_object().unwrap().keys().cloned());
+    assert_eq!(explained, known.collect());
 }
 
 #[test]
@@ -75,7 +74,7 @@ fn faults_are_read_strictly() {
 
 #[test]
 fn what_is_lost_after_the_deed_was_done() {
-    let cases: [(fn(&mut Fault), Result<Result<Value, String>, Lost>); 4] = [
+    let cases: [(fn(&mut Fault), Got); 4] = [
         (|fault| fault.close_after_percent = 100.0, Err(Lost::Closed)),
         (|fault| fault.silent_percent = 100.0, Err(Lost::Silence)),
         (|fault| fault.empty_percent = 100.0, Err(Lost::Empty)),
@@ -110,7 +109,7 @@ fn what_is_lost_after_the_deed_was_done() {
 
 #[test]
 fn what_is_refused_before_the_deed_was_not_done() {
-    let cases: [(fn(&mut Fault), Result<Result<Value, String>, Lost>); 8] = [
+    let cases: [(fn(&mut Fault), Got); 8] = [
         (
             |fault| fault.close_before_percent = 100.0,
             Err(Lost::Closed),

@@ -99,7 +99,11 @@ impl Cloud {
             "UPDATING" => file_system.busy_until_ms.max(now_ms),
             _ => now_ms,
         };
-        let length_ms = (self.settings.maintenance_minutes * 60_000.0) as i64;
+        let length_ms = (self
+            .settings
+            .maintenance_minutes
+            .clamp(0.0, WEEK_MINUTES as f64)
+            * 60_000.0) as i64;
         let week_ms = WEEK_MINUTES * MINUTE_MS;
         // 1970-01-01 was a Thursday, three days into a week that begins on Monday.
         let into_week_ms = (updated_ms + 3 * DAY_MINUTES * MINUTE_MS).rem_euclid(week_ms);

@@ -376,14 +376,16 @@ fn complete(configuration: &mut Map<String, Value>, kind: FileSystemType) {
     if kind != FileSystemType::Ontap {
         default("CopyTagsToBackups", false.into());
     }
-    for secret in [
+    // What requests have and answers have not: secrets, and members that turn into something else.
+    for asked in [
         "FsxAdminPassword",
         "ImportPath",
         "ExportPath",
         "ImportedFileChunkSize",
         "AutoImportPolicy",
+        "RootVolumeConfiguration",
     ] {
-        configuration.remove(secret);
+        configuration.remove(asked);
     }
     if let Some(Value::Object(directory)) =
         configuration.get_mut("SelfManagedActiveDirectoryConfiguration")

@@ -355,7 +355,7 @@ impl Cloud {
         Ok(id)
     }
 
-    /// Has a backup be read by a restore until `until_ms`: it cannot be deleted before (fact 26).
+    /// Has a backup of this cloud be read by a restore until `until_ms`: it cannot be deleted before (fact 26).
     pub fn begin_restore(&mut self, backup: BackupIx, file_system: &str, until_ms: i64) {
         self.backups[backup].restoring = Some((file_system.to_owned(), until_ms));
     }
