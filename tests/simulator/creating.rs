@@ -250,6 +250,23 @@ fn fact_10_refusals() {
 }
 
 #[test]
+fn fact_10_what_is_still_creating_can_be_backed_up_later() {
+    let mut bench = Bench::new();
+    let mut seed = FileSystemSeed::new(FileSystemType::Windows);
+    seed.lifecycle = "CREATING".into();
+    let windows = bench.seed(&seed);
+    let body = json!({ "FileSystemId": windows });
+    let error = bench.ask(HERE, "CreateBackup", body.clone()).unwrap_err();
+    assert!(
+        error.message.starts_with("Cannot take backup while fs-"),
+        "{}",
+        error.message
+    );
+    bench.wait(HOUR);
+    bench.ask(HERE, "CreateBackup", body).unwrap();
+}
+
+#[test]
 fn fact_11_an_accepted_backup_can_fail() {
     let mut bench = Bench::new();
     let volume = bench.volume(VolumeSeed {

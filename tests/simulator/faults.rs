@@ -11,6 +11,8 @@ use super::bench::{ACCOUNT, Bench, HERE, HOUR, START_MS, THERE, id};
 
 /// What a caller gets: an answer, an error's code, or nothing of FSx's.
 type Got = Result<Result<Value, String>, Lost>;
+/// A knob to turn, and what a caller gets then.
+type Case = (fn(&mut Fault), Got);
 
 fn serve(bench: &mut Bench, region: &str, operation: &str, body: Value) -> Got {
     let served = bench
@@ -42,7 +44,7 @@ fn the_help_names_every_knob_with_its_default_and_no_other() {
         let found = defaults.iter().any(|known| match known.get(name) {
             Some(Value::Null) => shown == "(none)",
             Some(Value::Number(number)) => number.as_f64() == shown.parse().ok(),
-            Some(other) => other.to_string() == shown,
+            Some(other) => serde_json::from_str(shown).ok().as_ref() == Some(other),
             None => false,
         });
         assert!(found, "{line}");
@@ -74,7 +76,7 @@ fn faults_are_read_strictly() {
 
 #[test]
 fn what_is_lost_after_the_deed_was_done() {
-    let cases: [(fn(&mut Fault), Got); 4] = [
+    let cases: [Case; 4] = [
         (|fault| fault.close_after_percent = 100.0, Err(Lost::Closed)),
         (|fault| fault.silent_percent = 100.0, Err(Lost::Silence)),
         (|fault| fault.empty_percent = 100.0, Err(Lost::Empty)),
@@ -109,7 +111,7 @@ fn what_is_lost_after_the_deed_was_done() {
 
 #[test]
 fn what_is_refused_before_the_deed_was_not_done() {
-    let cases: [(fn(&mut Fault), Got); 8] = [
+    let cases: [Case; 8] = [
         (
             |fault| fault.close_before_percent = 100.0,
             Err(Lost::Closed),

@@ -108,7 +108,7 @@ impl Cloud {
             }
             self.add_volume(place, root);
         }
-        if file_system.lifecycle == "CREATING" {
+        if matches!(file_system.lifecycle, "CREATING" | "UPDATING" | "DELETING") {
             self.schedule(ready_ms, Event::FileSystemEnds(place, id.clone()));
         }
         self.schedule_daily_window(place, &file_system, ready_ms.max(file_system.created_ms));

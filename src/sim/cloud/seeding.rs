@@ -223,6 +223,12 @@ impl Cloud {
                 .daily_change_bytes
                 .unwrap_or_else(|| share(used_bytes, self.settings.daily_change_percent)),
             linked: seed.linked,
+            busy_until_ms: match lifecycle {
+                "CREATING" | "UPDATING" | "DELETING" => {
+                    now_ms + self.span_ms(self.settings.file_system_seconds)
+                }
+                _ => 0,
+            },
             seq: self.next_seq(),
             ..FileSystem::blank(id.clone(), account, region, seed.kind)
         };
@@ -254,6 +260,7 @@ impl Cloud {
         volume.lifecycle = volume_lifecycle(&seed.lifecycle).ok_or_else(|| bad("lifecycle"))?;
         volume.arn = volume.arn.replace(&volume.id, &id);
         volume.id.clone_from(&id);
+        volume.busy_until_ms = file_system.created_ms + self.span_ms(self.settings.volume_seconds);
         volume.tags = seed.tags.clone();
         volume.ontap_type.clone_from(&seed.ontap_type);
         volume.style.clone_from(&seed.style);
