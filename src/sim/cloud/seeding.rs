@@ -199,11 +199,10 @@ impl Cloud {
                 self.settings.used_percent,
             )
         });
-        let deployment_type = seed.deployment_type.as_deref().unwrap_or(match seed.kind {
-            FileSystemType::Windows => "SINGLE_AZ_2",
-            FileSystemType::Lustre => "PERSISTENT_2",
-            FileSystemType::OpenZfs | FileSystemType::Ontap => "SINGLE_AZ_1",
-        });
+        let deployment_type = seed
+            .deployment_type
+            .as_deref()
+            .unwrap_or(usual_deployment(seed.kind));
         let file_system = FileSystem {
             lifecycle,
             created_ms: now_ms,
@@ -365,6 +364,15 @@ impl Cloud {
     /// Has a backup of this cloud be read by a restore until `until_ms`: it cannot be deleted before (fact 26).
     pub fn begin_restore(&mut self, backup: BackupIx, file_system: &str, until_ms: i64) {
         self.backups[backup].restoring = Some((file_system.to_owned(), until_ms));
+    }
+}
+
+/// A deployment type that can be backed up and copied everywhere.
+const fn usual_deployment(kind: FileSystemType) -> &'static str {
+    match kind {
+        FileSystemType::Windows => "SINGLE_AZ_2",
+        FileSystemType::Lustre => "PERSISTENT_2",
+        FileSystemType::OpenZfs | FileSystemType::Ontap => "SINGLE_AZ_1",
     }
 }
 
