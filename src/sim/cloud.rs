@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+mod automatic;
 mod backups;
 mod books;
 mod clockwork;
@@ -23,9 +24,11 @@ mod describe;
 mod error;
 mod fleet;
 mod keys;
+mod ledger;
 mod listing;
 mod model;
 mod others;
+mod patterns;
 mod regions;
 mod render;
 mod seeding;
@@ -51,6 +54,9 @@ use super::faults::{Asked, Dice, Faults, Odds};
 use super::rng::Rng;
 use clockwork::Event;
 use tokens::Tokens;
+
+/// A century: nothing that a setting can ask for lasts longer.
+const LONGEST_MS: f64 = 3.2e12;
 
 /// All that one account has in one Region.
 #[derive(Debug)]
@@ -242,6 +248,19 @@ impl Cloud {
         operation: &str,
         body: &Value,
     ) -> Result<Value, ApiError> {
+        self.admit(now_ms, account, region, operation, body, Self::dispatch)
+    }
+
+    /// Lets a call in if its operation, Region and shape are good, has it done, and counts how it ended.
+    fn admit<T>(
+        &mut self,
+        now_ms: i64,
+        account: &str,
+        region: &str,
+        operation: &str,
+        body: &Value,
+        deed: fn(&mut Self, &Call<'_>) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
         let now_ms = self.advance(now_ms);
         if regions::partition(region, &self.settings.further_regions).is_none() {
             return Err(ApiError::at_the_door("UnrecognizedClientException"));
@@ -254,7 +273,7 @@ impl Cloud {
                 Err(ApiError::at_the_door(&self.settings.disabled_region_code))
             }
             Some(&(operation, members)) => {
-                validate::check(body, members).and_then(|()| self.dispatch(&Call { now_ms, place, operation, body }))
+                validate::check(body, members).and_then(|()| deed(self, &Call { now_ms, place, operation, body }))
             }
         };
         let code = answer.as_ref().err().map_or(Cow::Borrowed("OK"), |error| error.code.clone());
@@ -326,9 +345,9 @@ impl Cloud {
         self.faults_since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms))
     }
 
-    /// A duration of FSx's own work as the caller's clock shows it, ms.
+    /// A duration of FSx's own work as the caller's clock shows it, ms; never so long that adding it could overflow.
     fn span_ms(&self, seconds: f64) -> i64 {
-        (seconds * 1_000.0 / self.speed).round().max(0.0) as i64
+        (seconds * 1_000.0 / self.speed).round().clamp(0.0, LONGEST_MS) as i64
     }
 
     fn next_seq(&mut self) -> u64 {

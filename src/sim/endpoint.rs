@@ -6,7 +6,6 @@
 //!
 //! Beside the protocol of AWS, under paths of their own that begin with `/_`, stand the controls: see the file `control.rs`.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -121,7 +120,7 @@ impl Drop for Endpoint {
 }
 
 impl Shared {
-    /// The cloud. A thread that panicked while holding it left whole calls behind it or none, so it can go on.
+    /// The cloud. Were one request ever to panic while holding it, the others should still be answered.
     fn cloud(&self) -> MutexGuard<'_, Cloud> {
         self.cloud.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -187,12 +186,6 @@ impl std::fmt::Display for Closed {
 }
 
 impl std::error::Error for Closed {}
-
-impl From<Infallible> for Closed {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
-}
 
 async fn respond(request: Request<Incoming>, shared: &Shared) -> Reply {
     let (head, body) = request.into_parts();
@@ -280,7 +273,7 @@ fn amazon(shared: &Shared, status: StatusCode, body: String, skew_seconds: i64) 
     }
     // Without this, hyper itself adds the real time.
     if skew_seconds != 0
-        && let Ok(date) = HeaderValue::from_str(&http_date(epoch_ms() / 1_000 + skew_seconds))
+        && let Ok(date) = HeaderValue::from_str(&http_date((epoch_ms() / 1_000).saturating_add(skew_seconds)))
     {
         headers.insert(DATE, date);
     }

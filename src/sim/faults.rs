@@ -13,7 +13,11 @@ use serde::{Deserialize, Serialize};
 use super::cloud::{ApiError, Settings};
 use super::rng::Rng;
 
+mod check;
+mod fate;
 mod help;
+
+pub use fate::{Decision, Fate, Trouble};
 pub use help::HELP;
 
 /// All that is to go wrong, and how FSx behaves meanwhile. An empty one is a quiet, realistic FSx.
@@ -83,6 +87,8 @@ pub struct Fault {
     /// The header `Date` is wrong by this much, s.
     pub date_skew_seconds: i64,
 
+    // What follows happens inside FSx, and goes by the operation that begins it: CreateBackup or CopyBackup, and
+    // DescribeBackups for the lag.
     /// Share of backups that end FAILED.
     pub fail_backup_percent: f64,
     /// Share of copies that end FAILED.
@@ -163,64 +169,6 @@ pub struct Asked<'a> {
     pub age_ms: i64,
 }
 
-/// What is to happen to a call on its way.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Decision {
-    /// How it goes.
-    pub fate: Fate,
-    /// How much later the answer comes, ms.
-    pub latency_ms: u64,
-    /// By how much the header `Date` is wrong, s.
-    pub date_skew_seconds: i64,
-}
-
-/// How a call goes.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Fate {
-    /// As it should.
-    #[default]
-    Served,
-    /// The deed is not done.
-    Before(Trouble),
-    /// The deed is done.
-    After(Trouble),
-}
-
-/// What a caller gets instead of the answer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Trouble {
-    /// An error.
-    Refused(ApiError),
-    /// A 502 with a page of HTML.
-    Html,
-    /// A 403 with an empty body.
-    Forbidden,
-    /// A 200 with an empty body.
-    Empty,
-    /// A 200 with the first half of the answer.
-    Truncated,
-    /// A closed connection.
-    Closed,
-    /// Nothing, ever.
-    Silence,
-}
-
-impl Trouble {
-    /// The name in counts: the error's code, or what there was in place of one.
-    #[must_use]
-    pub fn name(&self) -> std::borrow::Cow<'static, str> {
-        match self {
-            Self::Refused(error) => error.code.clone(),
-            Self::Html => "html".into(),
-            Self::Forbidden => "forbidden".into(),
-            Self::Empty => "empty".into(),
-            Self::Truncated => "truncated".into(),
-            Self::Closed => "closed".into(),
-            Self::Silence => "silence".into(),
-        }
-    }
-}
-
 /// What is to go wrong inside FSx with something that begins now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Odds {
@@ -297,10 +245,12 @@ impl Faults {
     pub fn decide(&self, dice: &mut Dice, asked: &Asked<'_>) -> Decision {
         let mut decision = Decision::default();
         for (at, fault) in self.fault.iter().enumerate().filter(|(_, fault)| fault.covers(asked)) {
-            let jitter = fault.latency_jitter_ms.saturating_add(1);
-            let late_ms = fault.latency_ms + if jitter > 1 { dice.rng.next_u64() % jitter } else { 0 };
-            decision.latency_ms = decision.latency_ms.saturating_add(late_ms);
-            decision.date_skew_seconds += fault.date_skew_seconds;
+            let jitter_ms = match fault.latency_jitter_ms {
+                0 => 0,
+                most_ms => dice.rng.next_u64() % most_ms,
+            };
+            decision.latency_ms = decision.latency_ms.saturating_add(fault.latency_ms).saturating_add(jitter_ms);
+            decision.date_skew_seconds = decision.date_skew_seconds.saturating_add(fault.date_skew_seconds);
             let strikes = fault.strike(at, dice, asked);
             if decision.fate == Fate::Served
                 && let Some(fate) = strikes
@@ -414,46 +364,5 @@ impl Fault {
             bucket.tokens -= 1.0;
         }
         enough
-    }
-
-    fn check(&self) -> Result<(), String> {
-        let percents = [
-            ("black_hole_percent", self.black_hole_percent),
-            ("silent_percent", self.silent_percent),
-            ("close_before_percent", self.close_before_percent),
-            ("close_after_percent", self.close_after_percent),
-            ("throttle_percent", self.throttle_percent),
-            ("refuse_percent", self.refuse_percent),
-            ("error_before_percent", self.error_before_percent),
-            ("error_after_percent", self.error_after_percent),
-            ("unavailable_percent", self.unavailable_percent),
-            ("html_percent", self.html_percent),
-            ("forbidden_percent", self.forbidden_percent),
-            ("empty_percent", self.empty_percent),
-            ("truncated_percent", self.truncated_percent),
-            ("fail_backup_percent", self.fail_backup_percent),
-            ("fail_copy_percent", self.fail_copy_percent),
-            ("stuck_backup_percent", self.stuck_backup_percent),
-            ("stuck_copy_percent", self.stuck_copy_percent),
-            ("forget_token_percent", self.forget_token_percent),
-        ];
-        if let Some((name, value)) = percents.iter().find(|(_, value)| !(0.0..=100.0).contains(value)) {
-            return Err(format!("{name} = {value} is not between 0 and 100"));
-        }
-        let amounts = [
-            ("from_seconds", self.from_seconds),
-            ("until_seconds", self.until_seconds.unwrap_or(0.0)),
-            ("requests_per_second", self.requests_per_second),
-            ("burst", self.burst),
-            ("stuck_hours", self.stuck_hours),
-            ("slow_factor", self.slow_factor),
-            ("other_copies_per_hour", self.other_copies_per_hour),
-            ("other_backups_per_hour", self.other_backups_per_hour),
-            ("list_lag_seconds", self.list_lag_seconds),
-        ];
-        match amounts.iter().find(|(_, value)| !(0.0..=1e9).contains(value)) {
-            Some((name, value)) => Err(format!("{name} = {value} is not between 0 and 1e9")),
-            None => Ok(()),
-        }
     }
 }

@@ -50,10 +50,11 @@ subnet=subnet-0123456789abcdef0
 windows=$(fsx $source create-file-system --file-system-type WINDOWS --storage-capacity 300 --subnet-ids $subnet \
     --windows-configuration ThroughputCapacity=32,AutomaticBackupRetentionDays=0 --tags Key=dr,Value=gold \
     --query FileSystem.FileSystemId)
-fsx $source create-file-system --file-system-type LUSTRE --storage-capacity 1200 --subnet-ids $subnet \
-    --lustre-configuration DeploymentType=PERSISTENT_2,PerUnitStorageThroughput=125 >/dev/null
-fsx $source create-file-system --file-system-type OPENZFS --storage-capacity 64 --subnet-ids $subnet \
-    --open-zfs-configuration DeploymentType=SINGLE_AZ_1,ThroughputCapacity=64,AutomaticBackupRetentionDays=0 >/dev/null
+lustre=$(fsx $source create-file-system --file-system-type LUSTRE --storage-capacity 1200 --subnet-ids $subnet \
+    --lustre-configuration DeploymentType=PERSISTENT_2,PerUnitStorageThroughput=125 --query FileSystem.FileSystemId)
+openzfs=$(fsx $source create-file-system --file-system-type OPENZFS --storage-capacity 64 --subnet-ids $subnet \
+    --open-zfs-configuration DeploymentType=SINGLE_AZ_1,ThroughputCapacity=64,AutomaticBackupRetentionDays=0 \
+    --query FileSystem.FileSystemId)
 ontap=$(fsx $source create-file-system --file-system-type ONTAP --storage-capacity 1024 --subnet-ids $subnet \
     --ontap-configuration DeploymentType=SINGLE_AZ_1,ThroughputCapacity=128,AutomaticBackupRetentionDays=0 \
     --query FileSystem.FileSystemId)
@@ -62,23 +63,25 @@ svm=$(fsx $source create-storage-virtual-machine --file-system-id "$ontap" --nam
 volume=$(fsx $source create-volume --volume-type ONTAP --name vol1 \
     --ontap-configuration "StorageVirtualMachineId=$svm,SizeInMegabytes=1024,JunctionPath=/vol1" --query Volume.VolumeId)
 
+available() {
+    fsx $source describe-file-systems --file-system-ids "$windows" "$lustre" "$openzfs" "$ontap" \
+        --query 'length(FileSystems[?Lifecycle==`AVAILABLE`])'
+}
 deadline=$((SECONDS + 30))
-until [[ $(fsx $source describe-file-systems --query 'FileSystems[?Lifecycle!=`AVAILABLE`].FileSystemId') == '' &&
-    $(fsx $source describe-volumes --volume-ids "$volume" --query 'Volumes[0].Lifecycle') == CREATED ]] ||
+until [[ $(available) == 4 && $(fsx $source describe-volumes --volume-ids "$volume" --query 'Volumes[0].Lifecycle') == CREATED ]] ||
     ((SECONDS >= deadline)); do
     sleep 0.1
 done
-is 'four file systems are AVAILABLE' 4 \
-    "$(fsx $source describe-file-systems --query 'length(FileSystems[?Lifecycle==`AVAILABLE`])')"
+is 'four file systems are AVAILABLE' 4 "$(available)"
 
 refused UnsupportedOperation $source create-backup --file-system-id "$ontap"
 refused FileSystemNotFound $source create-backup --file-system-id fs-00000000000000000
 refused BadRequest $source create-backup
-backup=$(fsx $source create-backup --file-system-id "$windows" --client-request-token first \
+backup=$(fsx $source create-backup --file-system-id "$windows" --client-request-token "first-$windows" \
     --tags Key=Name,Value=nightly --query Backup.BackupId)
 is 'the same token makes the same backup' "$backup" "$(fsx $source create-backup --file-system-id "$windows" \
-    --client-request-token first --tags Key=Name,Value=nightly --query Backup.BackupId)"
-refused IncompatibleParameterError $source create-backup --file-system-id "$windows" --client-request-token first
+    --client-request-token "first-$windows" --tags Key=Name,Value=nightly --query Backup.BackupId)"
+refused IncompatibleParameterError $source create-backup --file-system-id "$windows" --client-request-token "first-$windows"
 volume_backup=$(fsx $source create-backup --volume-id "$volume" --query Backup.BackupId)
 becomes AVAILABLE $source "$backup"
 becomes AVAILABLE $source "$volume_backup"
@@ -91,8 +94,8 @@ becomes AVAILABLE $destination "$copy"
 becomes AVAILABLE $destination "$volume_copy"
 is 'a copy names its source' "$backup $source" "$(fsx $destination describe-backups --backup-ids "$copy" \
     --query 'Backups[0].[SourceBackupId,SourceBackupRegion]' | tr '\t' ' ')"
-is 'a listing by type' 2 "$(fsx $destination describe-backups --filters Name=backup-type,Values=USER_INITIATED \
-    --page-size 1 --query 'Backups[].BackupId' | wc -w)"
+is 'a filtered listing' 2 "$(fsx $destination describe-backups --filters Name=backup-type,Values=USER_INITIATED \
+    "Name=file-system-id,Values=$windows,$ontap" --page-size 1 --query 'Backups[].BackupId' | wc -w)"
 
 arn=$(fsx $destination describe-backups --backup-ids "$copy" --query 'Backups[0].ResourceARN')
 fsx $destination tag-resource --resource-arn "$arn" --tags Key=keep,Value=yes

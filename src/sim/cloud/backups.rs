@@ -127,22 +127,6 @@ impl Cloud {
         Ok(())
     }
 
-    pub(super) fn check_backup_quota(&self, place: PlaceIx, kind: FileSystemType) -> Result<(), ApiError> {
-        let quota = match kind {
-            FileSystemType::Windows => self.settings.windows_backups,
-            FileSystemType::Lustre => self.settings.lustre_backups,
-            FileSystemType::OpenZfs => self.settings.openzfs_backups,
-            FileSystemType::Ontap => self.settings.ontap_backups,
-        };
-        if self.places[place].quota_used.get(&kind).copied().unwrap_or(0) < quota {
-            return Ok(());
-        }
-        Err(ApiError::limit(
-            "TOTAL_USER_INITIATED_BACKUPS",
-            format!("You have reached the limit of {quota} user-initiated backups in this Region."),
-        ))
-    }
-
     pub(super) fn running_backup(&self, place: PlaceIx, resource: &str) -> Option<BackupIx> {
         self.places[place].resources.get(resource).and_then(|resource| resource.running)
     }
@@ -159,7 +143,8 @@ impl Cloud {
             _ => 0,
         };
         let begins_ms = self.begins_ms(&file_system, now_ms) + pending_ms;
-        let last = self.places[place].resources.get(&resource).and_then(|known| known.backups.last().copied());
+        let known = self.places[place].resources.get(&resource);
+        let last = known.and_then(|known| known.backups.last().copied());
         let moved_bytes =
             last.map_or(used, |(taken_ms, _)| self.changed_bytes(daily_change, taken_ms, begins_ms).min(used));
         let work = Work {
@@ -171,41 +156,23 @@ impl Cloud {
             volume.as_ref().is_some_and(|volume| volume.backups_fail) || file_system.lifecycle == "MISCONFIGURED";
         let outlook = self.backup_outlook(place, &work, doomed, begins_ms, now_ms);
         let id = format!("backup-{}", self.ids.hex17());
-        let region = self.places[place].region.clone();
+        let pending = pending_ms > 0;
         let at = self.push(Backup {
-            id,
-            account: self.places[place].account.clone(),
-            region,
-            lifecycle: if pending_ms > 0 { Lifecycle::Pending } else { Lifecycle::Creating },
+            lifecycle: if pending { Lifecycle::Pending } else { Lifecycle::Creating },
             kind,
             by,
-            created_ms: now_ms,
             taken_ms: begins_ms,
-            kms_key: file_system.kms_key.clone(),
             tags,
-            source_id: None,
-            source_region: None,
-            failure: None,
-            size_bytes: used,
             moved_bytes,
             full: last.is_none(),
             begins_ms,
             ends_ms: outlook.ends_ms,
-            ended_ms: None,
-            deleted_ms: None,
-            place,
-            source: None,
             will_fail: outlook.will_fail,
             last_of_its_kind,
-            visible_ms: now_ms,
-            copies_from_it: 0,
-            copied_ms: i64::MIN,
-            restoring: None,
-            file_system,
-            volume,
+            ..Backup::blank(id, place, file_system, volume, now_ms)
         });
         self.places[place].resources.entry(resource).or_default().running = Some(at);
-        self.schedule_steps(at, pending_ms > 0);
+        self.schedule_steps(at, pending);
         at
     }
 
@@ -262,20 +229,6 @@ impl Cloud {
         (daily as f64 * days) as u64
     }
 
-    pub(super) fn push(&mut self, mut backup: Backup) -> BackupIx {
-        let at = BackupIx(self.backups.0.len());
-        let odds = self.odds(backup.place, "DescribeBackups", backup.created_ms);
-        let lag_seconds = self.settings.list_lag_seconds.max(odds.list_lag_seconds);
-        backup.visible_ms = backup.created_ms + self.span_ms(lag_seconds);
-        let place = &mut self.places[backup.place];
-        place.backups.insert(backup.id.clone(), at);
-        if backup.kind != BackupType::Automatic {
-            *place.quota_used.entry(backup.file_system.kind).or_default() += 1;
-        }
-        self.backups.0.push(backup);
-        at
-    }
-
     pub(super) fn end_backup(&mut self, at: BackupIx, at_ms: i64) {
         let backup = &mut self.backups[at];
         backup.ended_ms = Some(at_ms);
@@ -299,58 +252,10 @@ impl Cloud {
             self.final_backup_ended(at, at_ms);
         }
     }
-
-    /// FAILED backups leave the quota at once if they do not count (a knob).
-    pub(super) fn release_quota_of_failed(&mut self, at: BackupIx) {
-        if !self.settings.failed_count_to_quota {
-            self.release_quota(at);
-        }
-    }
-
-    pub(super) fn release_quota(&mut self, at: BackupIx) {
-        let Backup { place, kind, ref file_system, .. } = self.backups[at];
-        if kind != BackupType::Automatic
-            && let Some(used) = self.places[place].quota_used.get_mut(&file_system.kind)
-        {
-            *used = used.saturating_sub(1);
-        }
-    }
-
-    pub(super) fn take_automatic_backups(&mut self, place: PlaceIx, file_system: &Arc<FileSystem>, at_ms: i64) {
-        if !matches!(file_system.lifecycle, "AVAILABLE" | "UPDATING") {
-            return;
-        }
-        let targets: Vec<Option<Arc<Volume>>> = match file_system.kind {
-            FileSystemType::Ontap => self.places[place]
-                .volumes
-                .values()
-                .filter(|v| v.file_system_id == file_system.id && v.ontap_type == "RW" && v.lifecycle == "CREATED")
-                .map(|volume| Some(Arc::clone(volume)))
-                .collect(),
-            _ => vec![None],
-        };
-        for volume in targets {
-            let resource = volume.as_ref().map_or(&file_system.id, |volume| &volume.id);
-            if self.running_backup(place, resource).is_some() {
-                continue;
-            }
-            let tags = inherited_tags(file_system, volume.as_deref());
-            let order = Order {
-                place,
-                file_system: Arc::clone(file_system),
-                volume,
-                kind: BackupType::Automatic,
-                by: Principal::Service,
-                tags,
-                last_of_its_kind: false,
-            };
-            self.start_backup(order, at_ms);
-        }
-    }
 }
 
 /// The tags that a backup gets if none were given with the request (fact 12).
-fn inherited_tags(file_system: &FileSystem, volume: Option<&Volume>) -> Tags {
+pub(super) fn inherited_tags(file_system: &FileSystem, volume: Option<&Volume>) -> Tags {
     let (copies, tags) = match volume {
         Some(volume) => (volume.copy_tags_to_backups, &volume.tags),
         None => (file_system.copy_tags_to_backups, &file_system.tags),

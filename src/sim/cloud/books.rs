@@ -107,7 +107,7 @@ impl Cloud {
             .filter(|(_, b)| b.visible_ms < i64::MAX)
     }
 
-    /// One of them.
+    /// One of them. The index must be one of this cloud's: another's may be out of range, which panics.
     #[must_use]
     pub fn backup(&self, at: BackupIx) -> &Backup {
         &self.backups[at]

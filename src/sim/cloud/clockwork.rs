@@ -1,11 +1,9 @@
 //! What falls due, and when.
 
-use std::sync::Arc;
-
 use super::{Backup, BackupIx, Cloud, FileSystem, Lifecycle, PlaceIx};
 
-const MINUTE_MS: i64 = 60_000;
-const DAY_MINUTES: i64 = 1_440;
+pub(super) const MINUTE_MS: i64 = 60_000;
+pub(super) const DAY_MINUTES: i64 = 1_440;
 const WEEK_MINUTES: i64 = 7 * DAY_MINUTES;
 
 /// Something that happens by itself.
@@ -91,29 +89,13 @@ impl Cloud {
         if self.backups[at].is_copy() { self.end_copy(at, at_ms) } else { self.end_backup(at, at_ms) }
     }
 
-    /// The automatic backups of one day, and the appointment for the next.
-    fn daily_window(&mut self, place: PlaceIx, id: &str, at_ms: i64) {
-        let Some(file_system) = self.places[place].file_systems.get(id).map(Arc::clone) else {
-            return;
-        };
-        self.take_automatic_backups(place, &file_system, at_ms);
-        self.schedule_daily_window(place, &file_system, at_ms);
-    }
-
-    pub(super) fn schedule_daily_window(&mut self, place: PlaceIx, file_system: &FileSystem, now_ms: i64) {
-        if file_system.automatic_backup_retention_days > 0 {
-            let at_ms = next_daily_ms(now_ms, file_system.automatic_backup_minute);
-            self.schedule(at_ms, Event::DailyWindow(place, file_system.id.clone()));
-        }
-    }
-
     /// When a backup asked for now can begin: after an update of the file system, and after its maintenance window.
     pub(super) fn begins_ms(&self, file_system: &FileSystem, now_ms: i64) -> i64 {
         let updated_ms = match file_system.lifecycle {
             "UPDATING" => file_system.busy_until_ms.max(now_ms),
             _ => now_ms,
         };
-        let length_ms = (self.settings.maintenance_minutes * 60_000.0) as i64;
+        let length_ms = (self.settings.maintenance_minutes.clamp(0.0, WEEK_MINUTES as f64) * 60_000.0) as i64;
         let week_ms = WEEK_MINUTES * MINUTE_MS;
         // 1970-01-01 was a Thursday, three days into a week that begins on Monday.
         let into_week_ms = (updated_ms + 3 * DAY_MINUTES * MINUTE_MS).rem_euclid(week_ms);
@@ -132,25 +114,5 @@ impl Cloud {
                 done.min(99)
             }
         }
-    }
-}
-
-/// The next time strictly after `now_ms` that the UTC clock shows this minute of the day.
-fn next_daily_ms(now_ms: i64, minute: u32) -> i64 {
-    let day_ms = DAY_MINUTES * MINUTE_MS;
-    let today_ms = now_ms.div_euclid(day_ms) * day_ms + i64::from(minute) * MINUTE_MS;
-    if today_ms > now_ms { today_ms } else { today_ms + day_ms }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_daily_ms;
-
-    #[test]
-    fn the_next_daily_window_is_strictly_later() {
-        let day = 86_400_000;
-        assert_eq!(next_daily_ms(0, 0), day);
-        assert_eq!(next_daily_ms(-1, 0), 0);
-        assert_eq!(next_daily_ms(5 * day + 1, 60), 5 * day + 3_600_000);
     }
 }

@@ -175,37 +175,24 @@ impl Cloud {
         let failure = fails.then_some("Backup copy failed. Please delete the backup and try again.");
         let outlook = self.outlook(&work, odds.slow_factor, failure, stuck.then_some(odds.stuck_hours), now_ms);
         let id = format!("backup-{}", self.ids.hex17());
+        let region = self.places[place].region.clone();
+        let Backup { file_system, volume, .. } = original;
         let at = self.push(Backup {
-            id,
-            region: self.places[place].region.clone(),
+            region,
             lifecycle: Lifecycle::Copying,
-            kind: BackupType::UserInitiated,
             by,
-            created_ms: now_ms,
+            taken_ms: original.taken_ms,
             kms_key,
             tags,
             source_id: Some(original.id),
             source_region: Some(original.region),
-            failure: None,
+            size_bytes: original.size_bytes,
             moved_bytes,
             full,
-            begins_ms: now_ms,
             ends_ms: outlook.ends_ms,
-            ended_ms: None,
-            deleted_ms: None,
-            place,
             source: Some(source),
             will_fail: outlook.will_fail,
-            last_of_its_kind: false,
-            visible_ms: now_ms,
-            copies_from_it: 0,
-            copied_ms: i64::MIN,
-            restoring: None,
-            account: original.account,
-            taken_ms: original.taken_ms,
-            file_system: original.file_system,
-            volume: original.volume,
-            size_bytes: original.size_bytes,
+            ..Backup::blank(id, place, file_system, volume, now_ms)
         });
         self.backups[source].copies_from_it += 1;
         self.take_slot(at);

@@ -71,36 +71,6 @@ impl Cloud {
         }
     }
 
-    /// Takes a backup away, whoever asked for it.
-    pub(super) fn remove_backup(&mut self, at: BackupIx, now_ms: i64) {
-        let backup = &self.backups[at];
-        if backup.lifecycle == Lifecycle::Deleted {
-            return;
-        }
-        let (place, before, failed) = (backup.place, backup.lifecycle, backup.lifecycle == Lifecycle::Failed);
-        if backup.is_copy() && before == Lifecycle::Copying {
-            self.release_slot(at, now_ms);
-        }
-        if !failed || self.settings.failed_count_to_quota {
-            self.release_quota(at);
-        }
-        let backup = &mut self.backups[at];
-        backup.lifecycle = Lifecycle::Deleted;
-        backup.deleted_ms = Some(now_ms);
-        let backup = &self.backups[at];
-        let place = &mut self.places[place];
-        place.backups.remove(&backup.id);
-        if let Some(known) = place.resources.get_mut(backup.resource()) {
-            if known.running == Some(at) {
-                known.running = None;
-            }
-            known.backups.remove(&(backup.taken_ms, at));
-            if let Some(chain) = known.copies.get_mut(&backup.kms_key) {
-                chain.good.remove(&(backup.taken_ms, at));
-            }
-        }
-    }
-
     /// A backup whose time is over goes, unless it is being copied: then a little later.
     pub(super) fn expire(&mut self, at: BackupIx, at_ms: i64) {
         if self.backups[at].copies_from_it > 0 {
@@ -267,25 +237,6 @@ impl Cloud {
             }
         }
         Ok(Made::Answer(answer))
-    }
-
-    /// Deletes the AUTOMATIC backups of a file system that are older than its retention allows, or all of them with 0 days.
-    pub(super) fn remove_automatic_backups(&mut self, place: PlaceIx, file_system: &str, days: u32, now_ms: i64) {
-        let oldest_ms = now_ms - i64::from(days) * 86_400_000;
-        let old: Vec<BackupIx> = self.places[place]
-            .backups
-            .values()
-            .copied()
-            .filter(|at| {
-                let backup = &self.backups[*at];
-                backup.kind == BackupType::Automatic
-                    && backup.file_system.id == file_system
-                    && (days == 0 || backup.taken_ms < oldest_ms)
-            })
-            .collect();
-        for at in old {
-            self.remove_backup(at, now_ms);
-        }
     }
 }
 

@@ -11,10 +11,31 @@ type Filters<'a> = Vec<(&'a str, Vec<&'a str>)>;
 
 impl Cloud {
     pub(super) fn describe_backups(&mut self, call: &Call<'_>) -> Result<Value, ApiError> {
+        let (found, next) = self.matching_backups(call)?;
+        let shown = found.into_iter().map(|at| self.render_backup(at, call.now_ms)).collect();
+        Ok(answer("Backups", shown, next))
+    }
+
+    /// DescribeBackups without the JSON of the answer, which is most of its cost: for a world in virtual time. Validated,
+    /// paged and counted like any call; [`Cloud::backup`] tells what was found.
+    ///
+    /// # Errors
+    /// As [`Cloud::call`].
+    pub fn list_backups(
+        &mut self,
+        now_ms: i64,
+        account: &str,
+        region: &str,
+        body: &Value,
+    ) -> Result<(Vec<BackupIx>, Option<String>), ApiError> {
+        self.admit(now_ms, account, region, "DescribeBackups", body, Self::matching_backups)
+    }
+
+    fn matching_backups(&mut self, call: &Call<'_>) -> Result<(Vec<BackupIx>, Option<String>), ApiError> {
         let ids = ids(call, "BackupIds");
         if !ids.is_empty() {
-            let found: Result<Vec<Value>, ApiError> = ids.into_iter().map(|id| self.backup_by_id(call, id)).collect();
-            return Ok(json!({ "Backups": found? }));
+            let found: Result<_, ApiError> = ids.into_iter().map(|id| self.backup_by_id(call, id)).collect();
+            return Ok((found?, None));
         }
         let filters = filters(call)?;
         self.check_filters(call.place, &filters)?;
@@ -28,16 +49,13 @@ impl Cloud {
             })
             .map(|at| (at.0 as u64, *at))
             .collect();
-        let (page, next) = self.page(call, matching, true)?;
-        let shown: Vec<Value> = page.into_iter().map(|at| self.render_backup(at, call.now_ms)).collect();
-        Ok(answer("Backups", shown, next))
+        self.page(call, matching, true)
     }
 
-    fn backup_by_id(&self, call: &Call<'_>, id: &str) -> Result<Value, ApiError> {
+    fn backup_by_id(&self, call: &Call<'_>, id: &str) -> Result<BackupIx, ApiError> {
         let at = self.places[call.place].backups.get(id).copied();
         let hides = |at: &BackupIx| self.settings.lag_hides_ids && self.backups[*at].visible_ms > call.now_ms;
-        let at = at.filter(|at| !hides(at)).ok_or_else(|| ApiError::no_backup(id))?;
-        Ok(self.render_backup(at, call.now_ms))
+        at.filter(|at| !hides(at)).ok_or_else(|| ApiError::no_backup(id))
     }
 
     /// Only four of the model's filter names fit backups of file systems and volumes.

@@ -47,16 +47,13 @@ impl Cloud {
         let id = format!("fs-{}", self.ids.hex17());
         let ready_ms = call.now_ms + self.span_ms(self.settings.file_system_seconds);
         let used_bytes = share(capacity_gib * GIB, self.settings.used_percent);
-        let subnets = call.body.get("SubnetIds").and_then(Value::as_array);
+        let (account, region) = (self.places[call.place].account.clone(), self.places[call.place].region.clone());
         let file_system = FileSystem {
-            account: self.places[call.place].account.clone(),
-            region: self.places[call.place].region.clone(),
-            kind,
             lifecycle: "CREATING",
             created_ms: call.now_ms,
             capacity_gib,
             storage_type: text(call.body, "StorageType").unwrap_or("SSD").to_owned(),
-            subnet_ids: subnets.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+            subnet_ids: texts(call.body, "SubnetIds"),
             kms_key,
             tags,
             deployment_type: member(&configuration, "DeploymentType").unwrap_or_default().to_owned(),
@@ -70,7 +67,7 @@ impl Cloud {
             seq: self.next_seq(),
             busy_until_ms: ready_ms,
             configuration: Value::Object(configuration),
-            id: id.clone(),
+            ..FileSystem::blank(id.clone(), &account, &region, kind)
         };
         self.add_file_system(call.place, file_system);
         Ok(Made::FileSystem(id))
@@ -91,7 +88,7 @@ impl Cloud {
             }
             self.add_volume(place, root);
         }
-        if file_system.lifecycle == "CREATING" {
+        if matches!(file_system.lifecycle, "CREATING" | "UPDATING" | "DELETING") {
             self.schedule(ready_ms, Event::FileSystemEnds(place, id.clone()));
         }
         self.schedule_daily_window(place, &file_system, ready_ms.max(file_system.created_ms));
@@ -175,9 +172,7 @@ impl Cloud {
         let file_system = file_system.ok_or_else(|| ApiError::no_file_system(&owner))?;
         let tags = tags::given(call.body, "Tags")?.unwrap_or_default();
         self.check_tags(&tags, tags.len())?;
-        let size = |name: &str| configuration.get(name).and_then(Value::as_u64);
-        let size_bytes =
-            size("SizeInBytes").or_else(|| size("SizeInMegabytes").map(|mebibytes| mebibytes << 20)).unwrap_or(0);
+        let size_bytes = volume_size(configuration);
         let used_bytes = share(size_bytes, self.settings.used_percent);
         let mut volume = self.blank_volume(call.place, &file_system, text(call.body, "Name").unwrap_or_default());
         volume.created_ms = call.now_ms;
@@ -271,6 +266,12 @@ pub(super) fn render_svm(account: &str, region: &str, id: &str, svm: &Svm) -> Va
     })
 }
 
+/// The size asked for, whichever of its two members says it; bytes.
+fn volume_size(configuration: &Value) -> u64 {
+    let size = |name: &str| configuration.get(name).and_then(Value::as_u64);
+    size("SizeInBytes").or_else(|| size("SizeInMegabytes").map(|mebibytes| mebibytes << 20)).unwrap_or(0)
+}
+
 /// `arn:<partition>:fsx:<region>:<account>`
 pub(super) fn arn_prefix(account: &str, region: &str) -> String {
     format!("arn:{}:fsx:{region}:{account}", regions::arn_partition(region))
@@ -294,8 +295,16 @@ fn complete(configuration: &mut Map<String, Value>, kind: FileSystemType) {
     if kind != FileSystemType::Ontap {
         default("CopyTagsToBackups", false.into());
     }
-    for secret in ["FsxAdminPassword", "ImportPath", "ExportPath", "ImportedFileChunkSize", "AutoImportPolicy"] {
-        configuration.remove(secret);
+    // What requests have and answers have not: secrets, and members that turn into something else.
+    for asked in [
+        "FsxAdminPassword",
+        "ImportPath",
+        "ExportPath",
+        "ImportedFileChunkSize",
+        "AutoImportPolicy",
+        "RootVolumeConfiguration",
+    ] {
+        configuration.remove(asked);
     }
     if let Some(Value::Object(directory)) = configuration.get_mut("SelfManagedActiveDirectoryConfiguration") {
         directory.remove("Password");
@@ -305,6 +314,11 @@ fn complete(configuration: &mut Map<String, Value>, kind: FileSystemType) {
             *alias = json!({ "Name": alias.clone(), "Lifecycle": "AVAILABLE" });
         }
     }
+}
+
+fn texts(body: &Value, name: &str) -> Vec<String> {
+    let given = body.get(name).and_then(Value::as_array);
+    given.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 pub(super) fn share(of: u64, percent: f64) -> u64 {

@@ -182,6 +182,36 @@ pub struct FileSystem {
     pub(crate) busy_until_ms: i64,
 }
 
+impl FileSystem {
+    /// An AVAILABLE file system of which only this is known.
+    pub(super) fn blank(id: String, account: &str, region: &str, kind: FileSystemType) -> Self {
+        Self {
+            id,
+            account: account.to_owned(),
+            region: region.to_owned(),
+            kind,
+            lifecycle: "AVAILABLE",
+            created_ms: 0,
+            capacity_gib: 0,
+            storage_type: "SSD".to_owned(),
+            subnet_ids: Vec::new(),
+            kms_key: String::new(),
+            tags: Tags::new(),
+            deployment_type: String::new(),
+            configuration: serde_json::json!({}),
+            automatic_backup_retention_days: 0,
+            automatic_backup_minute: 0,
+            maintenance_minute: 0,
+            copy_tags_to_backups: false,
+            used_bytes: 0,
+            daily_change_bytes: 0,
+            linked: false,
+            seq: 0,
+            busy_until_ms: 0,
+        }
+    }
+}
+
 /// A volume of ONTAP or OpenZFS.
 #[derive(Clone, Debug)]
 pub struct Volume {
@@ -281,6 +311,49 @@ pub struct Backup {
 }
 
 impl Backup {
+    /// A backup that a caller asked for at this moment in the Region of its file system, and of which only this is known.
+    pub(super) fn blank(
+        id: String,
+        place: PlaceIx,
+        file_system: Arc<FileSystem>,
+        volume: Option<Arc<Volume>>,
+        now_ms: i64,
+    ) -> Self {
+        let size_bytes = volume.as_ref().map_or(file_system.used_bytes, |volume| volume.used_bytes);
+        Self {
+            id,
+            account: file_system.account.clone(),
+            region: file_system.region.clone(),
+            lifecycle: Lifecycle::Creating,
+            kind: BackupType::UserInitiated,
+            by: Principal::Caller,
+            created_ms: now_ms,
+            taken_ms: now_ms,
+            kms_key: file_system.kms_key.clone(),
+            tags: Tags::new(),
+            source_id: None,
+            source_region: None,
+            failure: None,
+            size_bytes,
+            moved_bytes: size_bytes,
+            full: true,
+            begins_ms: now_ms,
+            ends_ms: now_ms,
+            ended_ms: None,
+            deleted_ms: None,
+            place,
+            source: None,
+            will_fail: None,
+            last_of_its_kind: false,
+            visible_ms: now_ms,
+            copies_from_it: 0,
+            copied_ms: i64::MIN,
+            restoring: None,
+            file_system,
+            volume,
+        }
+    }
+
     /// The file system's id, or the volume's for ONTAP: what it is a backup of.
     #[must_use]
     pub fn resource(&self) -> &str {

@@ -56,70 +56,32 @@ impl Cloud {
         if !free || self.check_backup_quota(place, FileSystemType::Windows).is_err() {
             return;
         }
-        let file_system = self.stranger_file_system(account, region);
+        let file_system = self.stranger_file_system(&account, &region);
         let kms_key = self.default_key(place);
         let source = BackupIx(self.backups.0.len());
         // The source is known to nobody: it lies in no place, and is there only for the copy to refer to.
+        let id = format!("backup-{}", self.strangers.hex17());
         self.backups.0.push(Backup {
-            id: format!("backup-{}", self.strangers.hex17()),
-            account: file_system.account.clone(),
             region: "eu-west-1".into(),
             lifecycle: Lifecycle::Available,
-            kind: BackupType::UserInitiated,
             by: Principal::Other,
-            created_ms: now_ms,
-            taken_ms: now_ms,
             kms_key: kms_key.clone(),
-            tags: Tags::new(),
-            source_id: None,
-            source_region: None,
-            failure: None,
-            size_bytes: file_system.used_bytes,
-            moved_bytes: file_system.used_bytes,
-            full: true,
-            begins_ms: now_ms,
-            ends_ms: now_ms,
             ended_ms: Some(now_ms),
-            deleted_ms: None,
-            place,
-            source: None,
-            will_fail: None,
-            last_of_its_kind: false,
             visible_ms: i64::MAX,
-            copies_from_it: 0,
-            copied_ms: i64::MIN,
-            restoring: None,
-            file_system: Arc::new(file_system),
-            volume: None,
+            ..Backup::blank(id, place, Arc::new(file_system), None, now_ms)
         });
         let tags = Tags::from([("Name".to_owned(), "nightly".to_owned())]);
         self.start_copy(place, source, kms_key, tags, Principal::Other, now_ms);
     }
 
-    fn stranger_file_system(&mut self, account: String, region: String) -> FileSystem {
+    fn stranger_file_system(&mut self, account: &str, region: &str) -> FileSystem {
+        let id = format!("fs-{}", self.strangers.hex17());
         FileSystem {
-            id: format!("fs-{}", self.strangers.hex17()),
-            account,
-            region,
-            kind: FileSystemType::Windows,
-            lifecycle: "AVAILABLE",
-            created_ms: 0,
             capacity_gib: 1_024,
-            storage_type: "SSD".into(),
-            subnet_ids: Vec::new(),
-            kms_key: String::new(),
-            tags: Tags::new(),
             deployment_type: "SINGLE_AZ_2".into(),
             configuration: serde_json::json!({ "DeploymentType": "SINGLE_AZ_2" }),
-            automatic_backup_retention_days: 0,
-            automatic_backup_minute: 0,
-            maintenance_minute: 0,
-            copy_tags_to_backups: false,
             used_bytes: self.strangers.next_u64() % (300 << 30),
-            daily_change_bytes: 0,
-            linked: false,
-            seq: 0,
-            busy_until_ms: 0,
+            ..FileSystem::blank(id, account, region, FileSystemType::Windows)
         }
     }
 

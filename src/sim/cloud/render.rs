@@ -10,19 +10,19 @@ impl Cloud {
     pub(super) fn render_backup(&self, at: BackupIx, now_ms: i64) -> Value {
         let backup = &self.backups[at];
         let arn = format!("{}:backup/{}", fleet::arn_prefix(&backup.account, &backup.region), backup.id);
-        let mut shown = json!({
-            "BackupId": backup.id,
-            "Lifecycle": backup.lifecycle.as_str(),
-            "Type": backup.kind.as_str(),
-            "CreationTime": timestamp(backup.created_ms),
-            "KmsKeyId": backup.kms_key,
-            "ResourceARN": arn,
-            "Tags": tags::render(&backup.tags),
-            "FileSystem": file_system(&backup.file_system),
-            "OwnerId": backup.account,
-            "ResourceType": if backup.volume.is_some() { "VOLUME" } else { "FILE_SYSTEM" },
-        });
-        // A map, as the line above shows, so no line below can miss.
+        let resource_type = if backup.volume.is_some() { "VOLUME" } else { "FILE_SYSTEM" };
+        let mut shown = object([
+            ("BackupId", backup.id.as_str().into()),
+            ("Lifecycle", backup.lifecycle.as_str().into()),
+            ("Type", backup.kind.as_str().into()),
+            ("CreationTime", timestamp(backup.created_ms)),
+            ("KmsKeyId", backup.kms_key.as_str().into()),
+            ("ResourceARN", arn.into()),
+            ("Tags", tags::render(&backup.tags)),
+            ("FileSystem", file_system(&backup.file_system)),
+            ("OwnerId", backup.account.as_str().into()),
+            ("ResourceType", resource_type.into()),
+        ]);
         if backup.lifecycle != Lifecycle::Copying || self.settings.copy_progress {
             shown["ProgressPercent"] = Self::progress(backup, now_ms).into();
         }
@@ -35,7 +35,7 @@ impl Cloud {
         }
         if let Some(snapshot) = &backup.volume {
             shown["Volume"] = volume(snapshot);
-            // The volume's name is its state when the backup was taken; that it is gone since then is shown (section 1.2).
+            // All else is as it was when the backup was taken, but that the volume is gone since then is shown.
             if !self.volume_exists(backup.source_region.as_deref().unwrap_or(&backup.region), snapshot, &backup.account)
             {
                 shown["Volume"]["Lifecycle"] = "DELETED".into();
@@ -56,23 +56,29 @@ impl Cloud {
     }
 }
 
+/// An object of these members. Unlike the macro `json!` it takes values as they are, instead of serializing them anew.
+fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
 /// A file system as the API shows it.
 pub(super) fn file_system(known: &FileSystem) -> Value {
-    let mut shown = json!({
-        "OwnerId": known.account,
-        "CreationTime": timestamp(known.created_ms),
-        "FileSystemId": known.id,
-        "FileSystemType": known.kind.as_str(),
-        "Lifecycle": known.lifecycle,
-        "StorageCapacity": known.capacity_gib,
-        "StorageType": known.storage_type,
-        "VpcId": format!("vpc-{:08x}", fingerprint(&known.account) >> 32),
-        "SubnetIds": known.subnet_ids,
-        "DNSName": format!("{}.fsx.{}.amazonaws.com", known.id, known.region),
-        "KmsKeyId": known.kms_key,
-        "ResourceARN": format!("{}:file-system/{}", fleet::arn_prefix(&known.account, &known.region), known.id),
-        "Tags": tags::render(&known.tags),
-    });
+    let arn = format!("{}:file-system/{}", fleet::arn_prefix(&known.account, &known.region), known.id);
+    let mut shown = object([
+        ("OwnerId", known.account.as_str().into()),
+        ("CreationTime", timestamp(known.created_ms)),
+        ("FileSystemId", known.id.as_str().into()),
+        ("FileSystemType", known.kind.as_str().into()),
+        ("Lifecycle", known.lifecycle.into()),
+        ("StorageCapacity", known.capacity_gib.into()),
+        ("StorageType", known.storage_type.as_str().into()),
+        ("VpcId", format!("vpc-{:08x}", fingerprint(&known.account) >> 32).into()),
+        ("SubnetIds", known.subnet_ids.iter().map(String::as_str).collect()),
+        ("DNSName", format!("{}.fsx.{}.amazonaws.com", known.id, known.region).into()),
+        ("KmsKeyId", known.kms_key.as_str().into()),
+        ("ResourceARN", arn.into()),
+        ("Tags", tags::render(&known.tags)),
+    ]);
     shown[known.kind.configuration()] = known.configuration.clone();
     if known.linked {
         shown[known.kind.configuration()]["DataRepositoryConfiguration"] = json!({ "Lifecycle": "AVAILABLE" });

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::clockwork::Event;
 use super::fleet::{minute, minute_of_week, share};
 use super::{
-    ApiError, Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lifecycle, Principal, Tags, shapes,
+    ApiError, Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lifecycle, Principal, Tags, patterns,
 };
 
 const GIB: u64 = 1 << 30;
@@ -180,7 +180,7 @@ impl Cloud {
         let lifecycle = file_system_lifecycle(&seed.lifecycle).ok_or_else(|| bad("lifecycle"))?;
         let daily = &seed.daily_automatic_backup_start_time;
         let weekly = &seed.weekly_maintenance_start_time;
-        if !shapes::daily(daily) || !shapes::weekly(weekly) {
+        if !patterns::daily(daily) || !patterns::weekly(weekly) {
             return Err(bad("window"));
         }
         let kms_key = match &seed.kms_key {
@@ -190,16 +190,8 @@ impl Cloud {
         let id = self.seeded_id("fs-", 8..=18, seed.id.as_deref()).ok_or_else(|| bad("id"))?;
         let used_bytes =
             seed.used_bytes.unwrap_or_else(|| share(seed.capacity_gib.saturating_mul(GIB), self.settings.used_percent));
-        let deployment_type = seed.deployment_type.as_deref().unwrap_or(match seed.kind {
-            FileSystemType::Windows => "SINGLE_AZ_2",
-            FileSystemType::Lustre => "PERSISTENT_2",
-            FileSystemType::OpenZfs | FileSystemType::Ontap => "SINGLE_AZ_1",
-        });
+        let deployment_type = seed.deployment_type.as_deref().unwrap_or(usual_deployment(seed.kind));
         let file_system = FileSystem {
-            id: id.clone(),
-            account: account.to_owned(),
-            region: region.to_owned(),
-            kind: seed.kind,
             lifecycle,
             created_ms: now_ms,
             capacity_gib: seed.capacity_gib,
@@ -218,8 +210,12 @@ impl Cloud {
                 .daily_change_bytes
                 .unwrap_or_else(|| share(used_bytes, self.settings.daily_change_percent)),
             linked: seed.linked,
+            busy_until_ms: match lifecycle {
+                "CREATING" | "UPDATING" | "DELETING" => now_ms + self.span_ms(self.settings.file_system_seconds),
+                _ => 0,
+            },
             seq: self.next_seq(),
-            busy_until_ms: 0,
+            ..FileSystem::blank(id.clone(), account, region, seed.kind)
         };
         let volumes: Result<Vec<String>, ApiError> =
             seed.volumes.iter().map(|volume| self.add_volume_seed(&file_system, volume)).collect();
@@ -237,6 +233,7 @@ impl Cloud {
         volume.lifecycle = volume_lifecycle(&seed.lifecycle).ok_or_else(|| bad("lifecycle"))?;
         volume.arn = volume.arn.replace(&volume.id, &id);
         volume.id.clone_from(&id);
+        volume.busy_until_ms = file_system.created_ms + self.span_ms(self.settings.volume_seconds);
         volume.tags = seed.tags.clone();
         volume.ontap_type.clone_from(&seed.ontap_type);
         volume.style.clone_from(&seed.style);
@@ -306,45 +303,30 @@ impl Cloud {
         let known = known.ok_or_else(|| ApiError::no_file_system(file_system))?;
         let id = format!("backup-{}", self.ids.hex17());
         let at = self.push(Backup {
-            id: id.clone(),
-            account: account.to_owned(),
-            region: region.to_owned(),
             lifecycle: Lifecycle::Available,
             kind,
             by: Principal::Other,
-            created_ms: now_ms,
-            taken_ms: now_ms,
-            kms_key: known.kms_key.clone(),
             tags,
-            source_id: None,
-            source_region: None,
-            failure: None,
-            size_bytes: known.used_bytes,
-            moved_bytes: known.used_bytes,
-            full: true,
-            begins_ms: now_ms,
-            ends_ms: now_ms,
             ended_ms: Some(now_ms),
-            deleted_ms: None,
-            place,
-            source: None,
-            will_fail: None,
-            last_of_its_kind: false,
-            visible_ms: now_ms,
-            copies_from_it: 0,
-            copied_ms: i64::MIN,
-            restoring: None,
-            file_system: known,
-            volume: None,
+            ..Backup::blank(id.clone(), place, known, None, now_ms)
         });
         let resource = self.places[place].resources.entry(file_system.to_owned()).or_default();
         resource.backups.insert((now_ms, at));
         Ok(id)
     }
 
-    /// Has a backup be read by a restore until `until_ms`: it cannot be deleted before (fact 26).
+    /// Has a backup of this cloud be read by a restore until `until_ms`: it cannot be deleted before (fact 26).
     pub fn begin_restore(&mut self, backup: BackupIx, file_system: &str, until_ms: i64) {
         self.backups[backup].restoring = Some((file_system.to_owned(), until_ms));
+    }
+}
+
+/// A deployment type that can be backed up and copied everywhere.
+const fn usual_deployment(kind: FileSystemType) -> &'static str {
+    match kind {
+        FileSystemType::Windows => "SINGLE_AZ_2",
+        FileSystemType::Lustre => "PERSISTENT_2",
+        FileSystemType::OpenZfs | FileSystemType::Ontap => "SINGLE_AZ_1",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::faults::{Asked, Fate, Trouble};
+use super::super::faults::{Asked, Decision, Fate, Trouble};
 use super::{ApiError, Cloud};
 
 /// What comes back of a call.
@@ -37,8 +37,7 @@ impl Cloud {
     /// Does one operation of the FSx API at `now_ms`, if the faults in force let it, and says what the caller gets to see.
     pub fn serve(&mut self, now_ms: i64, account: &str, region: &str, operation: &str, body: &Value) -> Served {
         let now_ms = self.advance(now_ms);
-        let asked = Asked { account, region, operation, age_ms: self.faults_age_ms(now_ms) };
-        let decision = self.faults.decide(&mut self.dice, &asked);
+        let decision = self.decide(now_ms, account, region, operation);
         let reply = match decision.fate {
             Fate::Served => Ok(self.call(now_ms, account, region, operation, body)),
             Fate::Before(trouble) => {
@@ -52,6 +51,14 @@ impl Cloud {
             }
         };
         Served { reply, latency_ms: decision.latency_ms, date_skew_seconds: decision.date_skew_seconds }
+    }
+
+    /// What the faults in force do to a call at `now_ms`: for a world that does the deed itself, by
+    /// [`Cloud::list_backups`] for example. Each decision is drawn once, so ask once for each call.
+    pub fn decide(&mut self, now_ms: i64, account: &str, region: &str, operation: &str) -> Decision {
+        let now_ms = self.advance(now_ms);
+        let asked = Asked { account, region, operation, age_ms: self.faults_age_ms(now_ms) };
+        self.faults.decide(&mut self.dice, &asked)
     }
 
     fn count_trouble(&mut self, account: &str, region: &str, operation: &str, trouble: &Trouble) {

@@ -2,10 +2,10 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `GET /_books` | all that happened in the cloud, as JSON: [`Books`](crate::sim::cloud::Books) |
-//! | `GET /_faults` | the faults in force, as JSON |
+//! | `GET /_books` | all that happened in the cloud, as JSON: [`Books`](super::super::cloud::Books) |
+//! | `GET /_faults` | the faults and settings in force, as JSON |
 //! | `PUT /_faults` | replaces them (TOML); their timetable begins anew |
-//! | `POST /_seed` | adds a fleet (TOML, see [`fleet`](crate::sim::fleet)); the ids come back as JSON |
+//! | `POST /_seed` | adds a fleet (TOML, see [`fleet`](super::super::fleet)); the ids come back as JSON |
 
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -22,7 +22,10 @@ pub(super) fn respond(head: &Parts, body: &[u8], shared: &Shared) -> Response<Fu
     let text = std::str::from_utf8(body).unwrap_or_default();
     match (head.method.as_str(), head.uri.path()) {
         ("GET", "/_books") => json(&shared.cloud().books(epoch_ms())),
-        ("GET", "/_faults") => json(shared.cloud().faults()),
+        ("GET", "/_faults") => {
+            let cloud = shared.cloud();
+            json(&Faults { cloud: Some(cloud.settings().clone()), ..cloud.faults().clone() })
+        }
         ("PUT", "/_faults") => match Faults::from_toml(text) {
             Ok(faults) => {
                 shared.cloud().set_faults(faults, Some(epoch_ms()));

@@ -1,0 +1,61 @@
+//! What a call can meet on its way.
+
+use super::super::cloud::ApiError;
+
+/// What is to happen to a call on its way.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Decision {
+    /// How it goes.
+    pub fate: Fate,
+    /// How much later the answer comes, ms.
+    pub latency_ms: u64,
+    /// By how much the header `Date` is wrong, s.
+    pub date_skew_seconds: i64,
+}
+
+/// How a call goes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Fate {
+    /// As it should.
+    #[default]
+    Served,
+    /// The deed is not done.
+    Before(Trouble),
+    /// The deed is done.
+    After(Trouble),
+}
+
+/// What a caller gets instead of the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trouble {
+    /// An error.
+    Refused(ApiError),
+    /// A 502 with a page of HTML.
+    Html,
+    /// A 403 with an empty body.
+    Forbidden,
+    /// A 200 with an empty body.
+    Empty,
+    /// A 200 with the first half of the answer.
+    Truncated,
+    /// A closed connection.
+    Closed,
+    /// Nothing, ever.
+    Silence,
+}
+
+impl Trouble {
+    /// The name in counts: the error's code, or what there was in place of one.
+    #[must_use]
+    pub fn name(&self) -> std::borrow::Cow<'static, str> {
+        match self {
+            Self::Refused(error) => error.code.clone(),
+            Self::Html => "html".into(),
+            Self::Forbidden => "forbidden".into(),
+            Self::Empty => "empty".into(),
+            Self::Truncated => "truncated".into(),
+            Self::Closed => "closed".into(),
+            Self::Silence => "silence".into(),
+        }
+    }
+}
