@@ -139,16 +139,6 @@ impl RouteView {
     pub fn age(&self, now: Time) -> Option<Duration> {
         self.newest_taken_at.map(|taken_at| now.since(taken_at))
     }
-
-    /// How the route stands at `now`, which is later than the picture: a point that was young enough may have grown
-    /// too old since.
-    #[must_use]
-    pub fn standing_at(&self, now: Time) -> Standing {
-        match (self.age(now), self.rpo_seconds) {
-            (Some(age), Some(rpo)) if age > Duration::from_secs(rpo) => Standing::Late,
-            _ => self.standing,
-        }
-    }
 }
 
 /// What something waits for.

@@ -1,8 +1,10 @@
 //! What became of occurrences: for eyes, for programs, for spreadsheets.
 
+use super::{Looks, clean, end_text, inked, table, table_text};
 use crate::domain::change::End;
-use crate::domain::id::{AccountName, PolicyName, SourceId, Trigger};
+use crate::domain::id::{AccountName, PolicyName, SourceId, SourceKey, Trigger};
 use crate::domain::time::Time;
+use crate::report::triage::{age_text, counted, source_text};
 use crate::store::HistoryEntry;
 use serde::Serialize;
 
@@ -37,6 +39,44 @@ fn row(entry: &HistoryEntry) -> Row<'_> {
         reason: entry.reason.as_deref(),
         earlier: entry.earlier,
     }
+}
+
+/// For a person: how many ended how, then each, in the order given.
+#[must_use]
+pub fn history(entries: &[HistoryEntry], looks: Looks) -> String {
+    if entries.is_empty() {
+        return "no occurrences\n".to_owned();
+    }
+    let ends = std::iter::once(None).chain(End::ALL.into_iter().rev().map(Some));
+    let counts = ends.filter_map(|end| {
+        let count = entries.iter().filter(|entry| entry.end == end).count();
+        (count > 0).then(|| format!("{count} {}", end_text(end, looks)))
+    });
+    let sentence = format!("{}: {}", counted(entries.len(), "occurrence"), counts.collect::<Vec<_>>().join(", "));
+    let mut shown = table(&["Scheduled (UTC)", "Policy", "Source", "Outcome", "Took"], looks);
+    let mut notes = Vec::new();
+    for entry in entries {
+        let SourceKey { account, source } = &entry.source;
+        let at = entry.occurrence.at;
+        shown.add_row([
+            minute_text(at),
+            clean(entry.policy.as_str(), looks),
+            clean(&source_text(account, source), looks),
+            end_text(entry.end, looks),
+            entry.closed_at.map_or(String::new(), |closed| age_text(closed.since(at))),
+        ]);
+        let earlier = (entry.earlier > 0).then(|| format!("stands for {} earlier ones as well", entry.earlier));
+        let manual = (entry.occurrence.trigger == Trigger::Manual).then(|| "asked for by a person".to_owned());
+        let said = manual.into_iter().chain(entry.reason.clone()).chain(earlier);
+        notes.push(clean(&said.collect::<Vec<_>>().join("; "), looks));
+    }
+    inked(&format!("{sentence}\n\n{}", table_text(&shown, &notes, looks)), looks)
+}
+
+/// To the minute, without what is the same in every line.
+fn minute_text(at: Time) -> String {
+    let text = at.to_string();
+    text.get(..16).map_or_else(|| text.clone(), |minute| minute.replace('T', " "))
 }
 
 /// As a JSON array; `outcome`, `ended` and `reason` are null while an occurrence is open.
@@ -79,5 +119,42 @@ fn quoted(field: &str) -> String {
         format!("\"{}\"", field.replace('"', "\"\""))
     } else {
         field.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn for_a_person() {
+        let looks = Looks { width: Some(80), ..Looks::plain() };
+        assert!(history(&samples::history(), looks).lines().all(|line| line.chars().count() <= 80));
+        insta::assert_snapshot!(history(&samples::history(), looks));
+        assert_eq!(history(&[], looks), "no occurrences\n");
+    }
+
+    #[test]
+    fn for_a_spreadsheet() {
+        insta::assert_snapshot!(history_csv(&samples::history()));
+    }
+
+    #[test]
+    fn for_a_program() {
+        let json: serde_json::Value = serde_json::from_str(&history_json(&samples::history())).unwrap();
+        for (n, entry) in json.as_array().unwrap().iter().enumerate() {
+            let mut fields: Vec<&str> = entry.as_object().unwrap().keys().map(String::as_str).collect();
+            let mut expected = FIELDS;
+            fields.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(fields, expected, "entry {n}");
+        }
+        assert_eq!(json[0]["outcome"], serde_json::Value::Null);
+        assert_eq!(json[2]["outcome"], "failed");
+        assert_eq!(json[1]["trigger"], "manual");
+        assert_eq!(json[3]["earlier"], 11);
+        assert_eq!(json[3]["scheduled"], "2026-11-18T06:00:00Z");
+        assert_eq!(history_json(&[]), "[]");
     }
 }
