@@ -107,7 +107,8 @@ fn fleet(settings: &Settings, sources: usize, held: usize) -> (State, Time) {
     }
     // The first rounds watch every source and find nothing due.
     for _ in 0..10 {
-        take_in(&mut state, plan(settings, &state, now).record);
+        let changes = plan(settings, &state, now).record;
+        take_in(&mut state, changes);
     }
     (state, now)
 }

@@ -8,6 +8,7 @@ use crate::domain::policy::Settings;
 use crate::planner;
 use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot, Standing};
 use crate::report::text;
+use crate::report::triage::{self, Tally};
 use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
 use std::process::ExitCode;
@@ -49,11 +50,11 @@ pub(super) fn run(args: &Args) -> Done {
         if args.json {
             print_json(&snapshot)?;
         } else {
-            terminal::print(&text::check_line(&snapshot))?;
+            terminal::print(&check_line(&snapshot))?;
         }
         return Ok(code);
     }
-    if args.json { print_json(&snapshot) } else { terminal::print(&text::status(&snapshot, terminal::colour())) }
+    if args.json { print_json(&snapshot) } else { terminal::print(&text::status(&snapshot, now(), terminal::looks())) }
 }
 
 fn print_json(snapshot: &Snapshot) -> Done {
@@ -61,21 +62,37 @@ fn print_json(snapshot: &Snapshot) -> Done {
     terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?)
 }
 
+/// The worst of all promises at this moment, be the picture older.
+fn worst(snapshot: &Snapshot) -> Option<Standing> {
+    let worst = Tally::of(&triage::lines(snapshot, now())).worst();
+    // Nobody keeps the promises while no daemon runs, however well they stand.
+    if snapshot.live || worst == Some(Standing::Late) { worst } else { Some(Standing::Unknown) }
+}
+
 fn verdict(snapshot: &Snapshot) -> ExitCode {
-    match snapshot.worst() {
+    match worst(snapshot) {
         Some(Standing::Late) => ExitCode::from(1),
         Some(Standing::Unknown) => ExitCode::from(UNKNOWN),
-        // Nobody keeps the promise while no daemon runs, however well it stands.
-        _ if !snapshot.live => ExitCode::from(UNKNOWN),
         _ => ExitCode::SUCCESS,
     }
+}
+
+fn check_line(snapshot: &Snapshot) -> String {
+    let lines = triage::lines(snapshot, now());
+    let word = match worst(snapshot) {
+        Some(Standing::Late) => "LATE",
+        Some(Standing::Unknown) => "UNKNOWN",
+        _ => "OK",
+    };
+    let daemon = if snapshot.live { "" } else { "; no daemon is running" };
+    format!("{word}: {}{daemon}", Tally::of(&lines).sentence())
 }
 
 async fn watch(settings: &Settings) -> Done {
     loop {
         let snapshot = fetch(settings).await?;
         let clear = if terminal::live() { "\x1b[H\x1b[2J" } else { "" };
-        terminal::print(&format!("{clear}{}", text::status(&snapshot, terminal::colour())))?;
+        terminal::print(&format!("{clear}{}", text::status(&snapshot, now(), terminal::looks())))?;
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),

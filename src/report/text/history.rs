@@ -2,41 +2,41 @@
 
 use super::{Looks, clean, end_text, inked, table, table_text};
 use crate::domain::change::End;
-use crate::domain::id::{AccountName, PolicyName, SourceId, SourceKey, Trigger};
+use crate::domain::id::{AccountName, Occurrence, PolicyName, SourceId, SourceKey, Trigger};
 use crate::domain::time::Time;
 use crate::report::triage::{age_text, counted, source_text};
 use crate::store::HistoryEntry;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One line of history with the names that JSON and CSV share.
-#[derive(Serialize)]
-struct Row<'a> {
-    policy: &'a PolicyName,
-    account: &'a AccountName,
-    source: &'a SourceId,
+#[derive(Serialize, Deserialize)]
+struct Row {
+    policy: PolicyName,
+    account: AccountName,
+    source: SourceId,
     trigger: Trigger,
     scheduled: Time,
     recorded: Time,
     outcome: Option<End>,
     ended: Option<Time>,
-    reason: Option<&'a str>,
+    reason: Option<String>,
     earlier: u64,
 }
 
 const FIELDS: [&str; 10] =
     ["policy", "account", "source", "trigger", "scheduled", "recorded", "outcome", "ended", "reason", "earlier"];
 
-fn row(entry: &HistoryEntry) -> Row<'_> {
+fn row(entry: &HistoryEntry) -> Row {
     Row {
-        policy: &entry.policy,
-        account: &entry.source.account,
-        source: &entry.source.source,
+        policy: entry.policy.clone(),
+        account: entry.source.account.clone(),
+        source: entry.source.source.clone(),
         trigger: entry.occurrence.trigger,
         scheduled: entry.occurrence.at,
         recorded: entry.opened_at,
         outcome: entry.end,
         ended: entry.closed_at,
-        reason: entry.reason.as_deref(),
+        reason: entry.reason.clone(),
         earlier: entry.earlier,
     }
 }
@@ -82,9 +82,28 @@ fn minute_text(at: Time) -> String {
 /// As a JSON array; `outcome`, `ended` and `reason` are null while an occurrence is open.
 #[must_use]
 pub fn history_json(entries: &[HistoryEntry]) -> String {
-    let rows: Vec<Row<'_>> = entries.iter().map(row).collect();
+    let rows: Vec<Row> = entries.iter().map(row).collect();
     // Plain structs with text for keys: writing them into memory cannot fail.
     serde_json::to_string(&rows).unwrap_or_else(|_| "[]".to_owned())
+}
+
+/// Reads [`history_json`] back.
+///
+/// # Errors
+/// It is something else.
+pub fn history_from_json(json: &[u8]) -> Result<Vec<HistoryEntry>, serde_json::Error> {
+    let rows: Vec<Row> = serde_json::from_slice(json)?;
+    let entry = |row: Row| HistoryEntry {
+        source: SourceKey { account: row.account, source: row.source },
+        occurrence: Occurrence { at: row.scheduled, trigger: row.trigger },
+        policy: row.policy,
+        opened_at: row.recorded,
+        end: row.outcome,
+        reason: row.reason,
+        closed_at: row.ended,
+        earlier: row.earlier,
+    };
+    Ok(rows.into_iter().map(entry).collect())
 }
 
 /// As CSV with a header line; what is null in JSON is empty here.
@@ -104,7 +123,7 @@ pub fn history_csv(entries: &[HistoryEntry]) -> String {
             recorded.to_string(),
             outcome.map(End::as_str).unwrap_or_default().to_owned(),
             ended.map(|at| at.to_string()).unwrap_or_default(),
-            reason.unwrap_or_default().to_owned(),
+            reason.unwrap_or_default(),
             earlier.to_string(),
         ];
         csv.push_str(&fields.map(|field| quoted(&field)).join(","));

@@ -7,7 +7,7 @@ mod history;
 mod live;
 mod status;
 
-pub use history::{history, history_csv, history_json};
+pub use history::{history, history_csv, history_from_json, history_json};
 pub use live::live;
 pub use status::status;
 
