@@ -275,6 +275,7 @@ impl Reconciler {
                 if self.store_problem.is_none() {
                     tracing::error!(event = "store_unwritable", %error, "nothing new is asked of AWS until this is mended");
                 }
+                tracing::debug!(event = "store_unwritable", %error, "still");
                 self.store_problem = Some(error.to_string());
             }
         }

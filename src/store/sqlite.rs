@@ -27,6 +27,8 @@ const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 pub struct SqliteStore {
     path: PathBuf,
     connection: SqliteConnection,
+    /// A transaction failed, and with it what the driver believes of the connection: begin with a new one.
+    broken: bool,
     /// Held as long as this lives; `None` for a reader.
     _lock: Option<File>,
 }
@@ -47,14 +49,7 @@ impl SqliteStore {
             std::fs::create_dir_all(folder).map_err(|error| from_io(&error))?;
         }
         let lock = lock(path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(Duration::from_secs(5))
-            .disable_statement_logging();
-        let mut connection = options.connect().await.map_err(|error| from_sqlx(&error))?;
+        let mut connection = connect(path).await?;
         check_version(&mut connection).await?;
         check_integrity(&mut connection).await?;
         migrate(&mut connection).await?;
@@ -63,7 +58,7 @@ impl SqliteStore {
             .execute(&mut connection)
             .await
             .map_err(|error| from_sqlx(&error))?;
-        Ok(Self { path: path.to_owned(), connection, _lock: Some(lock) })
+        Ok(Self { path: path.to_owned(), connection, broken: false, _lock: Some(lock) })
     }
 
     /// Opens the database to read what a daemon wrote, running or not.
@@ -91,7 +86,7 @@ impl SqliteStore {
         let known = known_schema();
         match newest {
             Some(found) if found > known => Err(StoreProblem::Newer { found, known }),
-            Some(_) => Ok(Self { path: path.to_owned(), connection, _lock: None }),
+            Some(_) => Ok(Self { path: path.to_owned(), connection, broken: false, _lock: None }),
             None => Err(StoreProblem::Absent),
         }
     }
@@ -182,6 +177,10 @@ impl SqliteStore {
     }
 
     async fn try_commit(&mut self, changes: &[Change]) -> Result<()> {
+        if self.broken {
+            self.connection = connect(&self.path).await?;
+            self.broken = false;
+        }
         if !changes.iter().any(Change::durable) {
             return Ok(());
         }
@@ -230,6 +229,7 @@ impl Store for SqliteStore {
 
     async fn commit(&mut self, changes: &[Change]) -> std::result::Result<(), StoreError> {
         let done = self.try_commit(changes).await;
+        self.broken |= done.is_err();
         self.wrap(done)
     }
 
@@ -240,8 +240,21 @@ impl Store for SqliteStore {
 
     async fn prune(&mut self, before: Time) -> std::result::Result<(), StoreError> {
         let done = self.try_prune(before).await;
+        self.broken |= done.is_err();
         self.wrap(done)
     }
+}
+
+/// A connection that writes so that a commit survives a power cut.
+async fn connect(path: &Path) -> Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5))
+        .disable_statement_logging();
+    options.connect().await.map_err(|error| from_sqlx(&error))
 }
 
 fn lock(path: &Path) -> Result<File> {

@@ -193,12 +193,20 @@ impl Bench {
         serde_json::from_slice(&output.stdout).ok()
     }
 
-    /// The value of one series; `None` if it is not there.
+    /// The value of one series, its labels in any order; `None` if it is not there.
     pub fn metric(&self, series: &str) -> Option<f64> {
         let metrics = self.get("/metrics")?;
-        let line = metrics.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
+        let wanted = name_and_labels(series);
+        let line = metrics.lines().find(|line| {
+            !line.starts_with('#') && line.rsplit_once(' ').is_some_and(|(series, _)| name_and_labels(series) == wanted)
+        })?;
         line.rsplit(' ').next()?.parse().ok()
     }
+}
+
+fn name_and_labels(series: &str) -> (&str, std::collections::BTreeSet<&str>) {
+    let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+    (name, labels.trim_end_matches('}').split(',').collect())
 }
 
 /// A running `lifeboat run`, killed when the test ends.
