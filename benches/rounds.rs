@@ -2,6 +2,7 @@
 //!
 //! A fleet of sources with three destinations each, and recovery points held on every route. A round must cost what is
 //! due or in flight, not what is held, so each case stands beside the same one with a tenth of the points.
+#![allow(clippy::expect_used, reason = "a bench that cannot go on ends")]
 
 use divan::{Bencher, black_box};
 use lifeboat::domain::action::{Action, Outcome};

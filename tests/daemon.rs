@@ -1,4 +1,5 @@
 //! The real binary in its surroundings: signals, systemd, disks, Regions that do not answer, and what it says of them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 mod support;
 
@@ -146,6 +147,9 @@ fn a_bad_reload_changes_nothing_and_a_good_one_takes_over() {
     wait_until("the bad one is refused", SOON, || bench.metric("lifeboat_config_last_reload_successful") == Some(0.0));
     assert!(bench.log().contains("ERROR") && bench.log().contains("shedule"), "{}", bench.log());
     assert!(bench.metric("lifeboat_schedule_interval_seconds{policy=\"one\"}").is_some());
+    let status = bench.run(&["status", "--json"]);
+    assert!(status.status.success(), "the daemon can be asked all the same: {}", stderr(&status));
+    assert!(stdout(&status).contains("shedule"), "and tells why the reload was refused");
     std::fs::write(&path, good.replace("\"one\"", "\"two\"")).unwrap();
     daemon.signal("HUP");
     wait_until("the good one took over", SOON, || {
@@ -287,6 +291,7 @@ fn a_full_disk_stops_new_deeds_and_mends_itself() {
     assert!(bench.get("/metrics").is_some());
     assert!(bench.get("/healthz").is_some());
     assert!(bench.get("/readyz").is_none());
+    drop(file);
     std::fs::remove_file(filler).unwrap();
     wait_until("it goes on", SOON, || asked(&bench) > before);
     nothing_made_twice(&bench.books());
@@ -422,10 +427,14 @@ fn wrong_usage_and_wrong_policies_exit_2() {
     assert_eq!(bench.run(&["history", "--since", "yesterday-ish"]).status.code(), Some(2));
     assert_eq!(bench.run(&["run"]).status.code(), Some(2), "no policy file");
     let path = bench.write_policy(&one_source("61 * * * *", ""));
-    for command in ["run", "check", "status", "history", "points"] {
+    for command in ["run", "check", "status"] {
         let output = bench.run(&[command]);
         assert_eq!(output.status.code(), Some(2), "{command}");
         assert!(stderr(&output).contains(&format!("{}:", path.display())), "{command}: {}", stderr(&output));
+    }
+    for command in ["history", "points"] {
+        let output = bench.run(&[command]);
+        assert_eq!(output.status.code(), Some(1), "{command} has neither daemon nor database: {}", stderr(&output));
     }
     bench.write_policy(&one_source(NEVER, ""));
     assert!(bench.run(&["check"]).status.success());
@@ -433,4 +442,30 @@ fn wrong_usage_and_wrong_policies_exit_2() {
         assert!(bench.run(&["completions", shell]).status.success());
     }
     assert!(stdout(&bench.run(&["man"])).contains(".TH"));
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let bench = Bench::new(600.0, "");
+    bench.write_policy(&one_source("* * * * * *", ""));
+    // A pipe that is never read, filled by every line that there is.
+    let mut child = bench
+        .command(&["run", "--log-level", "trace"])
+        .env("LIFEBOAT_LOG", "trace")
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until("work goes on", SOON, || bench.books().backups.len() > 12);
+    let done = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(done.success());
+    wait_until("it ends", Duration::from_secs(10), || child.try_wait().unwrap().is_some());
+
+    // A log on a full disk, and one whose reader went away.
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let child = bench.command(&["run"]).stderr(full).spawn().unwrap();
+    let daemon = support::Daemon { child };
+    let before = bench.books().backups.len();
+    wait_until("work goes on", SOON, || bench.books().backups.len() > before + 3);
+    daemon.signal("TERM");
+    assert_eq!(daemon.exit_code(Duration::from_secs(10)), 0);
 }

@@ -62,7 +62,7 @@ tags = { Name = "databases" }
 "#;
 
 pub(super) fn run(args: &Args) -> Done {
-    logs::begin(LogFormat::Text, "error");
+    let _log = logs::begin(LogFormat::Text, "error");
     runtime()?.block_on(show(args))
 }
 

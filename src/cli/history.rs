@@ -1,7 +1,7 @@
 //! `lifeboat history`: occurrences and what became of them.
 
 use super::ask::{self, NoAnswer};
-use super::{Done, Failure, PolicyFile, load, now, runtime, terminal};
+use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::report::{query, text};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{HistoryEntry, HistoryQuery, Store as _};
@@ -29,17 +29,20 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Done {
     let since = query::since(&args.since, now()).map_err(|what| Failure::Usage(format!("error: {what}")))?;
-    let settings = load(&args.policy_file.config)?.settings;
+    let (settings, problems) = load_to_read(&args.policy_file.config)?;
+    if problems.is_some() {
+        terminal::complain("the policy file has problems; `lifeboat check` shows them");
+    }
     let query = HistoryQuery { since: Some(since), policy: args.policy.as_deref().map(Into::into), limit: args.limit };
     let entries = runtime()?.block_on(async {
         match ask::get(settings.daemon.listen, &path(&query)).await {
             Ok(body) => text::history_from_json(&body).map_err(|error| Failure::Run(error.to_string())),
             Err(NoAnswer::Bad(what)) => {
-                eprintln!("lifeboat: {what}; reading the database");
+                terminal::complain(&format!("{what}; reading the database"));
                 from_database(&settings.daemon.state, &query).await
             }
             Err(NoAnswer::NoDaemon) => {
-                eprintln!("lifeboat: no daemon on {}; reading the database", settings.daemon.listen);
+                terminal::complain(&format!("no daemon on {}; reading the database", settings.daemon.listen));
                 from_database(&settings.daemon.state, &query).await
             }
         }

@@ -1,7 +1,7 @@
 //! `lifeboat status`: every route against its promise.
 
 use super::ask::{self, NoAnswer};
-use super::{Done, Failure, PolicyFile, load, now, runtime, terminal};
+use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::change::Change;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
@@ -33,12 +33,15 @@ pub(super) struct Args {
 const UNKNOWN: u8 = 3;
 
 pub(super) fn run(args: &Args) -> Done {
-    let settings = load(&args.policy.config)?.settings;
+    let (settings, problems) = load_to_read(&args.policy.config)?;
+    if problems.is_some() {
+        terminal::complain("the policy file has problems; `lifeboat check` shows them");
+    }
     let runtime = runtime()?;
     if args.watch {
-        return runtime.block_on(watch(&settings));
+        return runtime.block_on(watch(&settings, problems));
     }
-    let snapshot = match runtime.block_on(fetch(&settings)) {
+    let snapshot = match runtime.block_on(fetch(&settings, problems)) {
         Err(Failure::Run(what)) if args.check => {
             terminal::print(&format!("UNKNOWN: {what}"))?;
             return Ok(ExitCode::from(UNKNOWN));
@@ -88,9 +91,9 @@ fn check_line(snapshot: &Snapshot) -> String {
     format!("{word}: {}{daemon}", Tally::of(&lines).sentence())
 }
 
-async fn watch(settings: &Settings) -> Done {
+async fn watch(settings: &Settings, mut problems: Option<Failure>) -> Done {
     loop {
-        let snapshot = fetch(settings).await?;
+        let snapshot = fetch(settings, problems.take()).await?;
         let clear = if terminal::live() { "\x1b[H\x1b[2J" } else { "" };
         terminal::print(&format!("{clear}{}", text::status(&snapshot, now(), terminal::looks())))?;
         tokio::select! {
@@ -100,8 +103,8 @@ async fn watch(settings: &Settings) -> Done {
     }
 }
 
-/// The running daemon's picture, or one drawn from the database.
-async fn fetch(settings: &Settings) -> Result<Snapshot, Failure> {
+/// The running daemon's picture, or one drawn from the database, for which the policy must be good.
+async fn fetch(settings: &Settings, problems: Option<Failure>) -> Result<Snapshot, Failure> {
     match ask::get(settings.daemon.listen, "/api/v1/status").await {
         Ok(body) => {
             let unreadable = |error| Failure::Run(format!("the daemon's answer cannot be read: {error}"));
@@ -109,7 +112,10 @@ async fn fetch(settings: &Settings) -> Result<Snapshot, Failure> {
         }
         Err(NoAnswer::Bad(what)) => Err(Failure::Run(what)),
         Err(NoAnswer::NoDaemon) => {
-            eprintln!("lifeboat: no daemon on {}; reading the database", settings.daemon.listen);
+            if let Some(problems) = problems {
+                return Err(problems);
+            }
+            terminal::complain(&format!("no daemon on {}; reading the database", settings.daemon.listen));
             from_database(settings).await
         }
     }

@@ -17,6 +17,16 @@ pub(super) fn print(text: &str) -> Done {
     }
 }
 
+/// Says on stderr what is wrong. Nobody may be reading it, and that must not matter.
+pub(super) fn complain(what: &str) {
+    complain_as_is(&format!("lifeboat: {what}"));
+}
+
+/// The same for text that names the program or the place itself.
+pub(super) fn complain_as_is(what: &str) {
+    let _ = writeln!(std::io::stderr(), "{what}");
+}
+
 /// Whether stdout is a terminal that can be drawn on.
 pub(super) fn live() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")

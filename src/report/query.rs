@@ -93,6 +93,7 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     const NOW: Time = Time::from_secs(1_795_248_000);
 

@@ -1,5 +1,6 @@
 //! The real binary against the simulator over HTTP, and questions to the simulator's own books.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 use lifeboat::sim::cloud::{BackupFacts, Books};
 use lifeboat::sim::{Cloud, Endpoint, Faults, Fleet};
@@ -90,12 +91,11 @@ impl Bench {
         Self {
             runtime,
             endpoint,
-            folder: if std::env::var_os("LIFEBOAT_KEEP").is_some() {
-                let f = tempfile::Builder::new().disable_cleanup(true).tempdir().unwrap();
-                f
-            } else {
-                tempfile::tempdir().unwrap()
-            },
+            // `LIFEBOAT_KEEP=1` leaves database and log behind, to look at.
+            folder: tempfile::Builder::new()
+                .disable_cleanup(std::env::var_os("LIFEBOAT_KEEP").is_some())
+                .tempdir()
+                .unwrap(),
             listen,
         }
     }

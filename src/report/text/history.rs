@@ -55,11 +55,12 @@ pub fn history(entries: &[HistoryEntry], looks: Looks) -> String {
     let sentence = format!("{}: {}", counted(entries.len(), "occurrence"), counts.collect::<Vec<_>>().join(", "));
     let mut shown = table(&["Scheduled (UTC)", "Policy", "Source", "Outcome", "Took"], looks);
     let mut notes = Vec::new();
+    let seconds = entries.iter().any(|entry| entry.occurrence.at.millis() % 60_000 != 0);
     for entry in entries {
         let SourceKey { account, source } = &entry.source;
         let at = entry.occurrence.at;
         shown.add_row([
-            minute_text(at),
+            time_text(at, seconds),
             clean(entry.policy.as_str(), looks),
             clean(&source_text(account, source), looks),
             end_text(entry.end, looks),
@@ -73,10 +74,11 @@ pub fn history(entries: &[HistoryEntry], looks: Looks) -> String {
     inked(&format!("{sentence}\n\n{}", table_text(&shown, &notes, looks)), looks)
 }
 
-/// To the minute, without what is the same in every line.
-fn minute_text(at: Time) -> String {
+/// Without what is the same in every line.
+fn time_text(at: Time, seconds: bool) -> String {
     let text = at.to_string();
-    text.get(..16).map_or_else(|| text.clone(), |minute| minute.replace('T', " "))
+    let end = if seconds { 19 } else { 16 };
+    text.get(..end).map_or_else(|| text.clone(), |time| time.replace('T', " "))
 }
 
 /// As a JSON array; `outcome`, `ended` and `reason` are null while an occurrence is open.
