@@ -24,7 +24,7 @@ use mind::{Lifeboat, Mind};
 use setup::{Happening, Setup};
 use std::collections::BTreeMap;
 use std::fmt;
-use trace::Trace;
+use trace::{Brief, Leaves, Trace};
 
 pub mod checks;
 pub mod disk;
@@ -206,8 +206,7 @@ impl World {
             self.cloud.advance(next_ms);
             self.tally.steps += 1;
             result = if event_ms <= next_ms { self.event() } else { self.round().map(drop) };
-            let view = self.host.as_ref().map(|host| view(&self.cloud, host, self.now_ms, self.ahead_ms));
-            result = result.and_then(|()| self.checks.stepped(&self.cloud, view.as_ref()));
+            result = result.and_then(|()| self.checks.stepped(&self.cloud));
         }
         self.end(result)
     }
@@ -419,7 +418,7 @@ impl World {
 
     fn take_in(&mut self, changes: Vec<Change>) -> Result<(), Broken> {
         for change in changes {
-            self.trace.note(format_args!("    {change:?}"));
+            self.trace.note(format_args!("    {}", Brief(&change)));
             let Some(host) = &mut self.host else { return Ok(()) };
             self.mind
                 .apply(&mut host.state, &change)
@@ -444,7 +443,7 @@ impl World {
 
     fn dispatch(&mut self, actions: &[Action]) -> Alive {
         for action in actions {
-            self.note(format_args!("> {:?} {:?}", action.place, action.call));
+            self.note(format_args!("> {} {}", action.place, Leaves(&action.call)));
             let Some(host) = &self.host else { return Ok(false) };
             let life = host.life;
             self.checks.sent(action, &view(&self.cloud, host, self.now_ms, self.ahead_ms))?;
@@ -492,7 +491,7 @@ impl World {
             Outcome::LookedUp(facts) => format!("looked up {}", facts.len()),
         };
         let changes = self.mind.settle(&host.settings, &host.state, action, outcome, now);
-        self.note(format_args!("< {} {:?} {told}", action.place, action.call.key()));
+        self.note(format_args!("< {} {} {told}", action.place, Leaves(&action.call)));
         self.take_in(changes)?;
         if self.boundary()? && self.commit()? {
             self.round()?;

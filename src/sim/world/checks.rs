@@ -20,6 +20,7 @@ mod flow;
 mod lanes;
 mod making;
 mod pace;
+mod shelf;
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,11 +73,12 @@ struct Work {
 
 fn work_of(backup: &Backup) -> Option<Work> {
     let tag = |name: &str| backup.tags.get(name).cloned();
-    let copy = backup.tags.contains_key("lifeboat:origin");
-    // A person's copy of ours carries our tags but not where it came from.
-    if backup.is_copy() != copy {
+    let origin = backup.tags.get("lifeboat:origin").and_then(|origin| origin.split_once('/'));
+    // A person's copy of ours carries our tags, but not where it came from.
+    if backup.source_id.as_deref() != origin.map(|(_, id)| id) {
         return None;
     }
+    let copy = origin.is_some();
     Some(Work {
         account: backup.account.clone(),
         source: tag("lifeboat:source")?,
@@ -92,6 +94,7 @@ fn good(backup: &Backup) -> bool {
 
 /// Every check, and the books that they keep.
 pub struct Checks {
+    shelf: shelf::Shelf,
     making: making::Making,
     lanes: lanes::Lanes,
     pace: pace::Pace,
@@ -105,6 +108,7 @@ impl Checks {
     #[must_use]
     pub fn new(setup: &Setup) -> Self {
         Self {
+            shelf: shelf::Shelf::default(),
             making: making::Making::default(),
             lanes: lanes::Lanes::default(),
             pace: pace::Pace::default(),
@@ -116,16 +120,16 @@ impl Checks {
 
     /// How many backups and copies were made for Lifeboat.
     #[must_use]
-    pub fn made(&self) -> u64 {
-        self.making.count()
+    pub const fn made(&self) -> u64 {
+        self.shelf.made()
     }
 
     /// After every step.
     ///
     /// # Errors
     /// What was broken.
-    pub fn stepped(&mut self, cloud: &Cloud, _view: Option<&View<'_>>) -> Result<(), Broken> {
-        self.making.stepped(cloud)
+    pub fn stepped(&mut self, cloud: &Cloud) -> Result<(), Broken> {
+        self.shelf.stepped(cloud)
     }
 
     /// Every few minutes of virtual time, while the process lives.
@@ -133,9 +137,9 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn inspected(&mut self, view: &View<'_>) -> Result<(), Broken> {
-        self.claims.inspected(view, &self.flow)?;
+        self.claims.inspected(view, &self.flow, &self.shelf)?;
         self.ends.inspected(view)?;
-        self.flow.inspected(view)
+        self.flow.inspected(view, &self.shelf)
     }
 
     /// A round was planned.
@@ -143,7 +147,7 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn planned(&mut self, plan: &Plan, view: &View<'_>) -> Result<(), Broken> {
-        self.flow.planned(plan, view)
+        self.flow.planned(plan, view, &self.shelf)
     }
 
     /// Durable changes are on disk.
@@ -154,7 +158,7 @@ impl Checks {
         for change in changes {
             self.making.committed(change);
             self.lanes.committed(change);
-            self.ends.committed(change, view)?;
+            self.ends.committed(change, view, &self.shelf)?;
         }
         Ok(())
     }
@@ -225,7 +229,7 @@ impl Checks {
     /// # Errors
     /// What has not.
     pub fn healed(&mut self, view: &View<'_>) -> Result<(), Broken> {
-        self.flow.healed(view)
+        self.flow.healed(view, &self.shelf)
     }
 
     /// The very end: everything must have come to rest.
@@ -235,6 +239,6 @@ impl Checks {
     pub fn rested(&mut self, view: Option<&View<'_>>) -> Result<(), Broken> {
         let Some(view) = view else { return Err(Broken::new("9", "the process is down in the end".to_owned())) };
         self.ends.rested()?;
-        self.flow.rested(view)
+        self.flow.rested(view, &self.shelf)
     }
 }

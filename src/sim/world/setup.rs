@@ -35,6 +35,8 @@ const SCHEDULES: [(&str, &str); 12] = [
     ("0 2-5 * * *", "Australia/Sydney"),
     ("*/40 * * * *", "UTC"),
 ];
+/// More recovery points cost more time than they teach.
+const MOST_POINTS: f64 = 1_000.0;
 /// 2026-09-20, so that a year begins before the clocks change.
 const EARLIEST_MS: i64 = 1_789_862_400_000;
 
@@ -147,11 +149,23 @@ impl Setup {
     #[must_use]
     pub fn draw(seed: u64) -> Self {
         let mut draw = Draw::new(seed);
-        let days = [6, 10, 20][draw.rng.below(3) as usize];
+        let days = [6, 10, 20, 60][draw.rng.below(4) as usize];
         let mut setup = draw.frame(days);
         setup.cloud = draw.cloud();
+        let days = days.min(setup.days_for(MOST_POINTS));
         weather::draw(&mut setup, days, &mut draw.rng);
         setup
+    }
+
+    /// In how many days, at least four, so many backups and copies come about.
+    fn days_for(&self, points: f64) -> i64 {
+        let start = Time::from_millis(self.start_ms);
+        let daily = |policy: &Policy| {
+            let made = policy.sources.len() * (1 + policy.destinations.len());
+            made as f64 * 86_400.0 / policy.schedule.longest_gap(start, 20).as_secs_f64().max(600.0)
+        };
+        let sum: f64 = self.settings.policies.values().map(daily).sum();
+        ((points / sum) as i64).max(4)
     }
 
     /// Every Region that the policy names.

@@ -1,8 +1,10 @@
 //! Promises 3 and 6: what the process believes is what FSx held when last seen, and a restart believes the same.
 
-use super::super::super::cloud::{Lifecycle, Principal};
+use super::super::super::cloud::Lifecycle;
+use super::super::setup::DAY_MS;
 use super::flow::Flow;
-use super::{Broken, View, work_of};
+use super::shelf::Shelf;
+use super::{Broken, View};
 use crate::domain::point::Lifecycle as Seen;
 use crate::domain::state::State;
 use std::collections::BTreeMap;
@@ -48,20 +50,20 @@ impl Claims {
     }
 
     /// No recovery point is claimed that FSx does not have, none is overlooked for long.
-    pub(super) fn inspected(&mut self, view: &View<'_>, flow: &Flow) -> Result<(), Broken> {
+    pub(super) fn inspected(&mut self, view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Broken> {
         let Some((place, what)) = view.state.quarantined.iter().next() else {
-            return recovery_points(view, flow);
+            return recovery_points(view, flow, shelf);
         };
         Err(Broken::new("the books", format!("{place} is set aside: {what}")))
     }
 }
 
-fn recovery_points(view: &View<'_>, flow: &Flow) -> Result<(), Broken> {
+fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Broken> {
     for source in view.state.sources.values() {
         for points in source.available.values() {
             let Some((_, occurrence, id)) = points.last() else { continue };
-            let Some(point) = source.points.iter().filter(|((of, _), _)| of == occurrence).flat_map(|(_, all)| all).find(|point| point.id == *id)
-            else {
+            let made = source.points.iter().filter(|((of, _), _)| of == occurrence).flat_map(|(_, all)| all);
+            let Some(point) = made.into_iter().find(|point| point.id == *id) else {
                 return Err(Broken::new("the books", format!("{id} is a recovery point and no point")));
             };
             let place = &point.place;
@@ -73,9 +75,9 @@ fn recovery_points(view: &View<'_>, flow: &Flow) -> Result<(), Broken> {
         }
     }
     let since_ms = view.now_ms - flow.patience_ms(view);
-    for (_, backup) in view.cloud.backups().filter(|(_, backup)| backup.by == Principal::Caller) {
+    for backup in shelf.since(view.cloud, since_ms - 3 * DAY_MS) {
         let settled = backup.lifecycle == Lifecycle::Available && backup.ended_ms.is_some_and(|at_ms| at_ms < since_ms);
-        if !settled || work_of(backup).is_none() {
+        if !settled {
             continue;
         }
         let place = crate::domain::id::Place {

@@ -1,7 +1,7 @@
 //! Promise 5: every occurrence that comes due while its source is in the policy ends in one recorded outcome.
 
-use super::super::super::cloud::Lifecycle;
-use super::{Broken, View, work_of};
+use super::shelf::Shelf;
+use super::{Broken, View, Work};
 use crate::domain::change::{Change, End};
 use crate::domain::id::{Occurrence, PolicyName, SourceKey, Trigger};
 use crate::domain::policy::Settings;
@@ -58,7 +58,7 @@ impl Ends {
         self.duties.clear();
     }
 
-    pub(super) fn committed(&mut self, change: &Change, view: &View<'_>) -> Result<(), Broken> {
+    pub(super) fn committed(&mut self, change: &Change, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
         match change {
             Change::Opened { source, occurrence, .. } => {
                 if let Some(before) = self.records.insert((source.clone(), *occurrence), None) {
@@ -74,7 +74,7 @@ impl Ends {
                 if *earlier > 0 {
                     self.shared.insert(source.clone(), occurrence.at);
                 }
-                return judged(source, *occurrence, *end, reason, view);
+                return judged(source, *occurrence, *end, reason, view, shelf);
             }
             Change::Left { source } => {
                 self.duties.remove(source);
@@ -135,24 +135,18 @@ fn judged(
     end: End,
     reason: &str,
     view: &View<'_>,
+    shelf: &Shelf,
 ) -> Result<(), Broken> {
-    let text = occurrence.at.to_string();
-    let made = |copy_to: Option<&str>| {
-        view.cloud.backups().any(|(_, backup)| {
-            // What was deleted since was there.
-            let ended_well = backup.failure.is_none() && backup.ended_ms.is_some();
-            ended_well
-                && work_of(backup).is_some_and(|work| {
-                    work.occurrence == text
-                        && work.source == source.source.as_str()
-                        && work.account == source.account.as_str()
-                        && work.trigger == occurrence.trigger.as_str()
-                        && work.copy_to.as_deref() == copy_to
-                })
-        })
+    let work = |copy_to: Option<&str>| Work {
+        account: source.account.to_string(),
+        source: source.source.to_string(),
+        trigger: occurrence.trigger.as_str().to_owned(),
+        occurrence: occurrence.at.to_string(),
+        copy_to: copy_to.map(str::to_owned),
     };
+    let made = |copy_to: Option<&str>| shelf.ended_well(view.cloud, &work(copy_to));
     let wrong = |what: &str| {
-        Err(Broken::new("5", format!("{source}: the occurrence of {text} is {end:?} ({reason}), but {what}")))
+        Err(Broken::new("5", format!("{source}: the occurrence of {} is {end:?} ({reason}), but {what}", occurrence.at)))
     };
     match end {
         End::Completed => {
@@ -166,12 +160,7 @@ fn judged(
                 None => Ok(()),
             }
         }
-        End::Missed if made(None) => {
-            let untouched = view.cloud.backups().any(|(_, backup)| {
-                backup.lifecycle == Lifecycle::Available && backup.tags.get("lifeboat:occurrence") == Some(&text)
-            });
-            if untouched { wrong("it has a backup") } else { Ok(()) }
-        }
+        End::Missed if made(None) => wrong("it has a backup"),
         _ => Ok(()),
     }
 }

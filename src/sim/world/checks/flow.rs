@@ -1,9 +1,10 @@
 //! Promises 7, 8 and 9: whatever can go on goes on, nearest deadline first, and all heals once nothing breaks.
 
-use super::super::super::cloud::{Backup, Lifecycle, Principal};
+use super::super::super::cloud::Lifecycle;
 use super::super::super::faults::Fault;
 use super::super::setup::{HOUR_MS, Setup};
-use super::{Broken, View, good, work_of};
+use super::shelf::Shelf;
+use super::{Broken, View, good};
 use crate::domain::action::{Call, Request};
 use crate::domain::id::{Place, SourceKey};
 use crate::domain::plan::{Plan, Reason};
@@ -98,13 +99,13 @@ impl Flow {
         self.disturbed_ms < since_ms && !places.iter().any(bad)
     }
 
-    pub(super) fn inspected(&mut self, view: &View<'_>) -> Result<(), Broken> {
+    pub(super) fn inspected(&mut self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
         self.look_at_lanes(view);
         for policy in view.settings.policies.values() {
             for key in policy.source_keys() {
                 self.backup_goes_on(view, policy, &key)?;
                 for destination in &policy.destinations {
-                    self.copy_goes_on(view, policy, destination, &key)?;
+                    self.copy_goes_on(view, shelf, policy, destination, &key)?;
                 }
             }
         }
@@ -140,7 +141,9 @@ impl Flow {
         let since_ms = view.now_ms - patience_ms;
         let text = newest.at.to_string();
         let mut failed = false;
-        for (_, backup) in view.cloud.backups().filter(|(_, backup)| !backup.is_copy() && backup.resource() == key.source.as_str()) {
+        let recent = view.cloud.backups().filter(|(_, backup)| backup.created_ms > since_ms - 10 * 24 * HOUR_MS);
+        let of_it = recent.filter(|(_, backup)| !backup.is_copy() && backup.resource() == key.source.as_str());
+        for (_, backup) in of_it {
             let ours = backup.tags.get("lifeboat:occurrence") == Some(&text);
             // Somebody's running backup is in the way, or was a moment ago.
             let in_the_way = backup.lifecycle.in_flight() || backup.ended_ms.is_some_and(|at_ms| at_ms > since_ms);
@@ -159,6 +162,7 @@ impl Flow {
     fn copy_goes_on(
         &self,
         view: &View<'_>,
+        shelf: &Shelf,
         policy: &Policy,
         destination: &Destination,
         key: &SourceKey,
@@ -175,12 +179,15 @@ impl Flow {
         if self.full_ms.get(&lane).is_some_and(|at_ms| *at_ms >= since_ms) {
             return Ok(());
         }
-        let Some(backup) = newest_backup(view, key, i64::MAX) else { return Ok(()) };
+        let Some(backup) = shelf.newest_backup(view.cloud, key, i64::MAX) else { return Ok(()) };
         if backup.ended_ms.is_none_or(|at_ms| at_ms > since_ms) {
             return Ok(());
         }
         let mut failed_ms = i64::MIN;
-        for copy in copies(view, key, &there) {
+        // What is older neither flies nor bars anything.
+        let oldest_ms = view.now_ms.min(backup.created_ms) - STUCK_MS - patience_ms - AFTER_FAILED_MS;
+        let made = shelf.copies(view.cloud, key, there.region.as_str());
+        for copy in made.take_while(|copy| copy.created_ms > oldest_ms) {
             let flying = copy.lifecycle == Lifecycle::Copying && copy.created_ms > view.now_ms - STUCK_MS - patience_ms;
             let newer = copy.lifecycle == Lifecycle::Available && copy.taken_ms >= backup.taken_ms;
             let recent = copy.ended_ms.is_some_and(|at_ms| at_ms > since_ms);
@@ -201,7 +208,7 @@ impl Flow {
     }
 
     /// Of the routes that wait for a slot, none is nearer to breaking its promise than one that gets a slot.
-    pub(super) fn planned(&self, plan: &Plan, view: &View<'_>) -> Result<(), Broken> {
+    pub(super) fn planned(&self, plan: &Plan, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
         let waiting = || plan.waiting.iter().filter(|waiting| waiting.reason == Reason::Slot);
         if waiting().next().is_none() {
             return Ok(());
@@ -211,13 +218,13 @@ impl Flow {
             if !matches!(**request, Request::CopyBackup { .. }) || view.state.ask(key).is_some_and(|ask| ask.open) {
                 continue;
             }
-            let Some(mine) = deadline_ms(view, &key.source, &action.place) else { continue };
+            let Some(mine) = deadline_ms(view, shelf, &key.source, &action.place) else { continue };
             for other in waiting() {
                 let same_lane = other.source.account == action.place.account
                     && other.destination.as_ref() == Some(&action.place.region)
                     && !key.source.source.is_volume()
                     && !other.source.source.is_volume();
-                let theirs = deadline_ms(view, &other.source, &action.place).filter(|_| same_lane);
+                let theirs = deadline_ms(view, shelf, &other.source, &action.place).filter(|_| same_lane);
                 if theirs.is_some_and(|theirs| theirs < mine) && self.undisturbed(view, &[&action.place]) {
                     let what = format!("{} gets a slot in {} before {}, which is nearer to its deadline", key.source, action.place, other.source);
                     return Err(Broken::new("9", what));
@@ -228,13 +235,13 @@ impl Flow {
     }
 
     /// The end of act two: every source has a fresh backup, every route has what could be copied.
-    pub(super) fn healed(&self, view: &View<'_>) -> Result<(), Broken> {
+    pub(super) fn healed(&self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
         let Some(calm_ms) = self.calm_ms else { return Ok(()) };
         let patience_ms = self.patience_ms(view) + AFTER_FAILED_MS;
         for policy in view.settings.policies.values() {
             let gap_ms = policy.schedule.longest_gap(crate::domain::time::Time::from_millis(calm_ms), 100).as_millis() as i64;
             for key in policy.source_keys() {
-                let newest = newest_backup(view, &key, i64::MAX);
+                let newest = shelf.newest_backup(view.cloud, &key, i64::MAX);
                 let taken_ms = newest.map_or(0, |backup| backup.created_ms);
                 let slowest_ms = 12 * HOUR_MS;
                 if view.now_ms - calm_ms > gap_ms + patience_ms + slowest_ms
@@ -245,8 +252,8 @@ impl Flow {
                 for destination in &policy.destinations {
                     let there = Place { account: policy.account.clone(), region: destination.region.clone() };
                     let before_ms = view.now_ms - patience_ms - 36 * HOUR_MS;
-                    let Some(wanted) = newest_backup(view, &key, before_ms) else { continue };
-                    let reached = copies(view, &key, &there)
+                    let Some(wanted) = shelf.newest_backup(view.cloud, &key, before_ms) else { continue };
+                    let reached = shelf.copies(view.cloud, &key, there.region.as_str())
                         .filter(|copy| copy.lifecycle == Lifecycle::Available)
                         .any(|copy| copy.taken_ms >= wanted.taken_ms);
                     if !reached {
@@ -260,13 +267,13 @@ impl Flow {
     }
 
     /// The very end: every route meets, nothing is asked, nothing waits.
-    pub(super) fn rested(&self, view: &View<'_>) -> Result<(), Broken> {
+    pub(super) fn rested(&self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
         for policy in view.settings.policies.values() {
             for key in policy.source_keys() {
                 for destination in &policy.destinations {
                     let there = Place { account: policy.account.clone(), region: destination.region.clone() };
-                    let Some(newest) = newest_backup(view, &key, i64::MAX) else { continue };
-                    let met = copies(view, &key, &there)
+                    let Some(newest) = shelf.newest_backup(view.cloud, &key, i64::MAX) else { continue };
+                    let met = shelf.copies(view.cloud, &key, there.region.as_str())
                         .any(|copy| copy.lifecycle == Lifecycle::Available && copy.taken_ms >= newest.taken_ms);
                     if !met {
                         let what = format!("{key}: in the end {} is not in {}", newest.id, there.region);
@@ -283,36 +290,12 @@ impl Flow {
     }
 }
 
-/// The newest AVAILABLE backup of a source that ended before a moment.
-fn newest_backup<'a>(view: &View<'a>, key: &SourceKey, before_ms: i64) -> Option<&'a Backup> {
-    let ours = view.cloud.backups().map(|(_, backup)| backup).filter(|backup| backup.by == Principal::Caller);
-    ours.filter(|backup| {
-        !backup.is_copy()
-            && backup.lifecycle == Lifecycle::Available
-            && backup.resource() == key.source.as_str()
-            && backup.account == key.account.as_str()
-            && backup.ended_ms.is_some_and(|at_ms| at_ms < before_ms)
-            && work_of(backup).is_some()
-    })
-    .max_by_key(|backup| backup.created_ms)
-}
-
-/// All copies of a source in one place, failed ones too.
-fn copies<'a>(view: &View<'a>, key: &SourceKey, there: &Place) -> impl Iterator<Item = &'a Backup> {
-    let (key, there) = (key.clone(), there.clone());
-    view.cloud.backups().map(|(_, backup)| backup).filter(move |backup| {
-        backup.is_copy()
-            && backup.region == there.region.as_str()
-            && backup.account == there.account.as_str()
-            && work_of(backup).is_some_and(|work| work.source == key.source.as_str())
-    })
-}
-
 /// When a route breaks its promise; `None` if it made none.
-fn deadline_ms(view: &View<'_>, key: &SourceKey, there: &Place) -> Option<i64> {
+fn deadline_ms(view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &Place) -> Option<i64> {
     let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|of| of == *key))?;
     let rpo = policy.destination(&there.region)?.rpo.or(policy.rpo)?;
-    let newest = copies(view, key, there).filter(|copy| copy.lifecycle == Lifecycle::Available);
+    let made = shelf.copies(view.cloud, key, there.region.as_str()).take(50);
+    let newest = made.filter(|copy| copy.lifecycle == Lifecycle::Available);
     // Age counts from the creation of the backup, which the copy's tag tells.
     let taken = newest.filter_map(|copy| crate::domain::time::Time::parse_rfc3339(copy.tags.get("lifeboat:taken")?));
     let taken_ms = taken.max().map_or(0, crate::domain::time::Time::millis);

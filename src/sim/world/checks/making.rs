@@ -1,7 +1,7 @@
-//! Promises 2 and 3: nothing good is made twice, and nothing is asked for that is not on disk.
+//! Promises 2 and 3: nothing is asked for that is not on disk, and no copy of what is not AVAILABLE.
 
-use super::super::super::cloud::{BackupIx, Cloud, Lifecycle, Principal};
-use super::{Broken, View, Work, good, work_of};
+use super::super::super::cloud::Lifecycle;
+use super::{Broken, View};
 use crate::domain::action::{Action, Call, Request};
 use crate::domain::change::Change;
 use crate::domain::id::WorkKey;
@@ -10,39 +10,10 @@ use std::sync::Arc;
 
 #[derive(Default)]
 pub(super) struct Making {
-    seen: usize,
-    by_work: BTreeMap<Work, Vec<BackupIx>>,
     intents: BTreeMap<WorkKey, Arc<Request>>,
-    count: u64,
 }
 
 impl Making {
-    pub(super) const fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// Of one work there is never a second while the first is good and still carries our tags.
-    pub(super) fn stepped(&mut self, cloud: &Cloud) -> Result<(), Broken> {
-        if cloud.backups_made() == self.seen {
-            return Ok(());
-        }
-        for (at, backup) in cloud.backups_since(self.seen).filter(|(_, backup)| backup.by == Principal::Caller) {
-            let Some(work) = work_of(backup) else { continue };
-            self.count += 1;
-            let siblings = self.by_work.entry(work.clone()).or_default();
-            let twin = siblings.iter().map(|at| cloud.backup(*at)).find(|twin| {
-                good(twin) && work_of(twin).is_some_and(|known| known == work)
-            });
-            if let Some(twin) = twin {
-                let what = format!("{} is {} and {} is made as well, for {work:?}", twin.id, twin.lifecycle.as_str(), backup.id);
-                return Err(Broken::new("2", what));
-            }
-            siblings.push(at);
-        }
-        self.seen = cloud.backups_made();
-        Ok(())
-    }
-
     pub(super) fn committed(&mut self, change: &Change) {
         if let Change::Asked { key, request, .. } = change {
             self.intents.insert(key.clone(), request.clone());
