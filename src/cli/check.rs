@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args) -> Done {
                 return print_json(&report);
             }
             for warning in &loaded.warnings {
-                eprintln!("{}", warning.render(terminal::colour_on_stderr()));
+                terminal::complain_as_is(&warning.render(terminal::colour_on_stderr()));
             }
             let file = args.policy.config.display();
             terminal::print(&format!("{file}: good. {policies} policies, {sources} sources, {routes} routes."))

@@ -62,7 +62,7 @@ tags = { Name = "databases" }
 "#;
 
 pub(super) fn run(args: &Args) -> Done {
-    logs::begin(LogFormat::Text, "error");
+    let _log = logs::begin(LogFormat::Text, "error");
     runtime()?.block_on(show(args))
 }
 
@@ -174,7 +174,7 @@ impl Screen {
     fn show(&mut self, snapshot: &Snapshot, since: Duration) -> Result<(), Failure> {
         if self.live {
             // Home, draw over what is there, clear the rest: no flicker.
-            let table = text::live(snapshot, terminal::colour(), terminal::unicode());
+            let table = text::live(snapshot, now(), terminal::live_looks());
             let table = table.replace('\n', "\x1b[K\n");
             terminal::print(&format!("\x1b[H{table}\x1b[J"))?;
             return Ok(());

@@ -1,10 +1,8 @@
 //! `lifeboat history`: occurrences and what became of them.
 
 use super::ask::{self, NoAnswer};
-use super::{Done, Failure, PolicyFile, load, now, runtime, terminal};
-use crate::domain::schedule::parse_duration;
-use crate::domain::time::Time;
-use crate::report::text;
+use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
+use crate::report::{query, text};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{HistoryEntry, HistoryQuery, Store as _};
 
@@ -19,7 +17,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
     /// At most so many, newest first
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
     /// Print JSON
     #[arg(long, conflicts_with = "csv")]
@@ -30,21 +28,21 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let Some(since) = when(&args.since) else {
-        let what = "error: --since takes a duration such as `7d`, or a time such as `2026-11-01T00:00:00Z`";
-        return Err(Failure::Usage(what.to_owned()));
-    };
-    let settings = load(&args.policy_file.config)?.settings;
+    let since = query::since(&args.since, now()).map_err(|what| Failure::Usage(format!("error: {what}")))?;
+    let (settings, problems) = load_to_read(&args.policy_file.config)?;
+    if problems.is_some() {
+        terminal::complain("the policy file has problems; `lifeboat check` shows them");
+    }
     let query = HistoryQuery { since: Some(since), policy: args.policy.as_deref().map(Into::into), limit: args.limit };
     let entries = runtime()?.block_on(async {
         match ask::get(settings.daemon.listen, &path(&query)).await {
             Ok(body) => text::history_from_json(&body).map_err(|error| Failure::Run(error.to_string())),
             Err(NoAnswer::Bad(what)) => {
-                eprintln!("lifeboat: {what}; reading the database");
+                terminal::complain(&format!("{what}; reading the database"));
                 from_database(&settings.daemon.state, &query).await
             }
             Err(NoAnswer::NoDaemon) => {
-                eprintln!("lifeboat: no daemon on {}; reading the database", settings.daemon.listen);
+                terminal::complain(&format!("no daemon on {}; reading the database", settings.daemon.listen));
                 from_database(&settings.daemon.state, &query).await
             }
         }
@@ -54,7 +52,7 @@ pub(super) fn run(args: &Args) -> Done {
     } else if args.csv {
         terminal::print(&text::history_csv(&entries))
     } else {
-        terminal::print(&text::history(&entries, terminal::colour()))
+        terminal::print(&text::history(&entries, terminal::looks()))
     }
 }
 
@@ -64,10 +62,6 @@ async fn from_database(path: &std::path::Path, query: &HistoryQuery) -> Result<V
     let entries = store.history(query).await.map_err(failed);
     store.close().await;
     entries
-}
-
-fn when(text: &str) -> Option<Time> {
-    Time::parse_rfc3339(text).or_else(|| parse_duration(text).map(|ago| now().minus(ago)))
 }
 
 fn path(query: &HistoryQuery) -> String {

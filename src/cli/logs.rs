@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use std::fmt;
 use std::io::IsTerminal as _;
 use tracing::{Event, Level, Subscriber};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -21,11 +22,19 @@ pub(super) enum LogFormat {
     Json,
 }
 
+/// Lines that wait for a reader at most; further ones are dropped.
+const LINES_WAITING_MAX: usize = 4096;
+
 /// Starts logging to stderr. `LIFEBOAT_LOG` sets the level, also per module (`debug`, `lifeboat::engine=trace`).
-pub(super) fn begin(format: LogFormat, default_level: &str) {
+///
+/// A thread of its own writes, so that a reader who stopped reading, or a full disk under the log, costs lines and never
+/// the daemon. Dropping what is returned writes what still waits.
+pub(super) fn begin(format: LogFormat, default_level: &str) -> WorkerGuard {
+    let (writer, guard) =
+        NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_WAITING_MAX).finish(std::io::stderr());
     let levels = format!("{default_level},tokio_cron_scheduler=warn,hyper=warn,aws=warn,sqlx=warn");
     let filter = EnvFilter::try_from_env("LIFEBOAT_LOG").unwrap_or_else(|_| EnvFilter::new(levels));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     let journal = std::env::var_os("JOURNAL_STREAM").is_some() && !std::io::stderr().is_terminal();
     let begun = match format {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
@@ -34,6 +43,7 @@ pub(super) fn begin(format: LogFormat, default_level: &str) {
     };
     // A second start in one process keeps the first, as in tests.
     drop(begun);
+    guard
 }
 
 /// `<6>message field=value`: sd-daemon(3) reads the priority and takes it off.

@@ -15,6 +15,7 @@ mod status;
 mod terminal;
 
 use crate::config;
+use crate::domain::policy::Settings;
 use crate::domain::time::Time;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::{Path, PathBuf};
@@ -100,11 +101,11 @@ pub fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(Failure::Run(what)) => {
-            eprintln!("lifeboat: {what}");
+            terminal::complain(&what);
             ExitCode::from(1)
         }
         Err(Failure::Usage(what)) => {
-            eprintln!("{what}");
+            terminal::complain_as_is(&what);
             ExitCode::from(2)
         }
     }
@@ -126,6 +127,21 @@ fn man() -> Done {
 /// Loads the policy for a command; its problems are shown as they are.
 fn load(path: &Path) -> Result<config::Loaded, Failure> {
     config::load(path, now()).map_err(|problems| Failure::Usage(problems.render(terminal::colour_on_stderr())))
+}
+
+/// Loads what a command that only reads needs. A file that may not be used does not keep a person from seeing how things
+/// stand: what can be read of it is returned, with the problems.
+fn load_to_read(path: &Path) -> Result<(Settings, Option<Failure>), Failure> {
+    match config::load(path, now()) {
+        Ok(loaded) => Ok((loaded.settings, None)),
+        Err(problems) => {
+            let failure = Failure::Usage(problems.render(terminal::colour_on_stderr()));
+            match config::salvage(path, now()).filter(|_| path.exists()) {
+                Some(settings) => Ok((settings, Some(failure))),
+                None => Err(failure),
+            }
+        }
+    }
 }
 
 fn now() -> Time {

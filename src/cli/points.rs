@@ -3,7 +3,7 @@
 //! On the bad day there may be neither daemon nor database nor source Region. `--aws` needs only credentials and a
 //! destination that answers.
 
-use super::{Done, Failure, PolicyFile, load, now, runtime, terminal};
+use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::action::{Action, Call, Outcome};
 use crate::domain::fault::Fault;
 use crate::domain::id::{AccountName, Place, Region, SourceId};
@@ -87,7 +87,8 @@ pub(super) fn run(args: &Args) -> Done {
 }
 
 async fn from_database(args: &Args) -> Result<Vec<Point>, Failure> {
-    let settings = load(&args.policy.config)?.settings;
+    let (settings, problems) = load_to_read(&args.policy.config)?;
+    complain_of(problems.as_ref());
     let failed = |error: crate::store::StoreError| {
         Failure::Run(format!("{error}\nTo read AWS's own books instead: lifeboat points --aws"))
     };
@@ -101,14 +102,18 @@ async fn from_database(args: &Args) -> Result<Vec<Point>, Failure> {
 /// Reads every Region at the same time; one that is out of reach is named on stderr and the others are shown. Complete
 /// as long as any Region answered: that is what the bad day is like.
 async fn from_aws(args: &Args) -> Result<(Vec<Point>, bool), Failure> {
-    let (aws, places) = match load(&args.policy.config) {
-        Ok(loaded) => {
-            let mut places: BTreeSet<Place> = places_of(&loaded.settings).collect();
+    let (aws, places) = match load_to_read(&args.policy.config) {
+        Ok((settings, problems)) => {
+            complain_of(problems.as_ref());
+            let mut places: BTreeSet<Place> = places_of(&settings).collect();
             places.extend(args.region.iter().map(|region| own(region)));
-            (loaded.settings.aws, places)
+            if let (true, Some(problems)) = (places.is_empty(), problems) {
+                return Err(problems);
+            }
+            (settings.aws, places)
         }
         Err(_) if !args.region.is_empty() => {
-            eprintln!("lifeboat: no usable policy file; reading the Regions named with the SDK's own settings");
+            terminal::complain("no policy file; reading the Regions named with the SDK's own settings");
             let aws = Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 };
             (aws, args.region.iter().map(|region| own(region)).collect())
         }
@@ -131,11 +136,20 @@ async fn from_aws(args: &Args) -> Result<(Vec<Point>, bool), Failure> {
                 answered = true;
                 points.extend(more);
             }
-            Ok((place, Err(fault))) => eprintln!("lifeboat: {} cannot be read: {fault}", place.region),
-            Err(error) => eprintln!("lifeboat: {error}"),
+            Ok((place, Err(fault))) => terminal::complain(&format!("{} cannot be read: {fault}", place.region)),
+            Err(error) => terminal::complain(&error.to_string()),
         }
     }
     Ok((points, answered))
+}
+
+fn complain_of(problems: Option<&Failure>) {
+    if problems.is_some() {
+        terminal::complain(
+            "the policy file has problems; `lifeboat check` shows them. What can be read of it is used; name further \
+             Regions with --region",
+        );
+    }
 }
 
 fn own(region: &str) -> Place {

@@ -24,7 +24,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args) -> Done {
     let loaded = load(&args.policy.config)?;
-    logs::begin(args.log_format, &args.log_level);
+    let _log = logs::begin(args.log_format, &args.log_level);
     for warning in &loaded.warnings {
         tracing::warn!(event = "policy", "{}", warning.render(false).trim_end());
     }

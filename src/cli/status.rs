@@ -1,13 +1,14 @@
 //! `lifeboat status`: every route against its promise.
 
 use super::ask::{self, NoAnswer};
-use super::{Done, Failure, PolicyFile, load, now, runtime, terminal};
+use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::change::Change;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
 use crate::planner;
 use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot, Standing};
 use crate::report::text;
+use crate::report::triage::{self, Tally};
 use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
 use std::process::ExitCode;
@@ -32,12 +33,15 @@ pub(super) struct Args {
 const UNKNOWN: u8 = 3;
 
 pub(super) fn run(args: &Args) -> Done {
-    let settings = load(&args.policy.config)?.settings;
+    let (settings, problems) = load_to_read(&args.policy.config)?;
+    if problems.is_some() {
+        terminal::complain("the policy file has problems; `lifeboat check` shows them");
+    }
     let runtime = runtime()?;
     if args.watch {
-        return runtime.block_on(watch(&settings));
+        return runtime.block_on(watch(&settings, problems));
     }
-    let snapshot = match runtime.block_on(fetch(&settings)) {
+    let snapshot = match runtime.block_on(fetch(&settings, problems)) {
         Err(Failure::Run(what)) if args.check => {
             terminal::print(&format!("UNKNOWN: {what}"))?;
             return Ok(ExitCode::from(UNKNOWN));
@@ -49,11 +53,11 @@ pub(super) fn run(args: &Args) -> Done {
         if args.json {
             print_json(&snapshot)?;
         } else {
-            terminal::print(&text::check_line(&snapshot))?;
+            terminal::print(&check_line(&snapshot))?;
         }
         return Ok(code);
     }
-    if args.json { print_json(&snapshot) } else { terminal::print(&text::status(&snapshot, terminal::colour())) }
+    if args.json { print_json(&snapshot) } else { terminal::print(&text::status(&snapshot, now(), terminal::looks())) }
 }
 
 fn print_json(snapshot: &Snapshot) -> Done {
@@ -61,21 +65,37 @@ fn print_json(snapshot: &Snapshot) -> Done {
     terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?)
 }
 
+/// The worst of all promises at this moment, be the picture older.
+fn worst(snapshot: &Snapshot) -> Option<Standing> {
+    let worst = Tally::of(&triage::lines(snapshot, now())).worst();
+    // Nobody keeps the promises while no daemon runs, however well they stand.
+    if snapshot.live || worst == Some(Standing::Late) { worst } else { Some(Standing::Unknown) }
+}
+
 fn verdict(snapshot: &Snapshot) -> ExitCode {
-    match snapshot.worst() {
+    match worst(snapshot) {
         Some(Standing::Late) => ExitCode::from(1),
         Some(Standing::Unknown) => ExitCode::from(UNKNOWN),
-        // Nobody keeps the promise while no daemon runs, however well it stands.
-        _ if !snapshot.live => ExitCode::from(UNKNOWN),
         _ => ExitCode::SUCCESS,
     }
 }
 
-async fn watch(settings: &Settings) -> Done {
+fn check_line(snapshot: &Snapshot) -> String {
+    let lines = triage::lines(snapshot, now());
+    let word = match worst(snapshot) {
+        Some(Standing::Late) => "LATE",
+        Some(Standing::Unknown) => "UNKNOWN",
+        _ => "OK",
+    };
+    let daemon = if snapshot.live { "" } else { "; no daemon is running" };
+    format!("{word}: {}{daemon}", Tally::of(&lines).sentence())
+}
+
+async fn watch(settings: &Settings, mut problems: Option<Failure>) -> Done {
     loop {
-        let snapshot = fetch(settings).await?;
+        let snapshot = fetch(settings, problems.take()).await?;
         let clear = if terminal::live() { "\x1b[H\x1b[2J" } else { "" };
-        terminal::print(&format!("{clear}{}", text::status(&snapshot, terminal::colour())))?;
+        terminal::print(&format!("{clear}{}", text::status(&snapshot, now(), terminal::looks())))?;
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
@@ -83,8 +103,8 @@ async fn watch(settings: &Settings) -> Done {
     }
 }
 
-/// The running daemon's picture, or one drawn from the database.
-async fn fetch(settings: &Settings) -> Result<Snapshot, Failure> {
+/// The running daemon's picture, or one drawn from the database, for which the policy must be good.
+async fn fetch(settings: &Settings, problems: Option<Failure>) -> Result<Snapshot, Failure> {
     match ask::get(settings.daemon.listen, "/api/v1/status").await {
         Ok(body) => {
             let unreadable = |error| Failure::Run(format!("the daemon's answer cannot be read: {error}"));
@@ -92,7 +112,10 @@ async fn fetch(settings: &Settings) -> Result<Snapshot, Failure> {
         }
         Err(NoAnswer::Bad(what)) => Err(Failure::Run(what)),
         Err(NoAnswer::NoDaemon) => {
-            eprintln!("lifeboat: no daemon on {}; reading the database", settings.daemon.listen);
+            if let Some(problems) = problems {
+                return Err(problems);
+            }
+            terminal::complain(&format!("no daemon on {}; reading the database", settings.daemon.listen));
             from_database(settings).await
         }
     }

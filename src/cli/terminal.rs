@@ -1,6 +1,7 @@
 //! What the output goes to: a person's terminal, a pipe, or a pipe that was closed.
 
 use super::{Done, Failure};
+use crate::report::text::Looks;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -16,13 +17,23 @@ pub(super) fn print(text: &str) -> Done {
     }
 }
 
+/// Says on stderr what is wrong. Nobody may be reading it, and that must not matter.
+pub(super) fn complain(what: &str) {
+    complain_as_is(&format!("lifeboat: {what}"));
+}
+
+/// The same for text that names the program or the place itself.
+pub(super) fn complain_as_is(what: &str) {
+    let _ = writeln!(std::io::stderr(), "{what}");
+}
+
 /// Whether stdout is a terminal that can be drawn on.
 pub(super) fn live() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 /// Whether to colour stdout.
-pub(super) fn colour() -> bool {
+fn colour() -> bool {
     live() && !no_color()
 }
 
@@ -31,8 +42,24 @@ pub(super) fn colour_on_stderr() -> bool {
     std::io::stderr().is_terminal() && !no_color()
 }
 
+/// How text should look on stdout.
+pub(super) fn looks() -> Looks {
+    if !live() {
+        return Looks::plain();
+    }
+    let size = terminal_size::terminal_size();
+    let width = size.map(|(width, _)| width.0);
+    Looks { width, rows: None, colour: colour(), unicode: unicode() }
+}
+
+/// The same for a picture that is drawn over itself and must fit the screen.
+pub(super) fn live_looks() -> Looks {
+    let rows = terminal_size::terminal_size().map(|(_, height)| usize::from(height.0).saturating_sub(8).max(3));
+    Looks { rows, ..looks() }
+}
+
 /// Whether the terminal shows more than ASCII.
-pub(super) fn unicode() -> bool {
+fn unicode() -> bool {
     let set = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(|name| std::env::var(name).ok()).find(|v| !v.is_empty());
     set.is_some_and(|locale| locale.to_uppercase().replace('-', "").contains("UTF8"))
 }

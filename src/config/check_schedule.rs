@@ -146,7 +146,8 @@ fn schedule_hint(text: &str) -> String {
     let names = ["hourly", "daily", "weekly", "monthly", "yearly"];
     let bare = lower.trim_start_matches('@');
     let interval = lower.strip_prefix("every").unwrap_or(&lower).trim();
-    let is_interval = parse_duration(interval).is_some_and(|length| !length.is_zero());
+    let is_interval = parse_duration(interval)
+        .is_some_and(|length| length.subsec_nanos() == 0 && (1..=366 * 86_400).contains(&length.as_secs()));
     if let Some(inner) = lower.strip_prefix("rate(").and_then(|inner| inner.strip_suffix(')')) {
         return format!(
             "write `every {}`",

@@ -1,7 +1,8 @@
 //! The files themselves, before a word in them is read.
 
 use super::problem::{Problem, Problems, Source};
-use super::{Loaded, parse};
+use super::{Loaded, parse, salvage_texts};
+use crate::domain::policy::Settings;
 use crate::domain::time::Time;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -45,6 +46,17 @@ pub fn load(path: &Path, now: Time) -> Result<Loaded, Problems> {
     let Err(mut problems) = parse(&files, now) else { return Err(Problems { problems: unread, more: 0 }) };
     unread.append(&mut problems.problems);
     Err(Problems { problems: unread, more: problems.more })
+}
+
+/// What can be read of policy files that may not be used, with defaults for the rest: enough to ask a running daemon, or
+/// the database it left, while a person is still mending the file. Policies with a problem are left out.
+#[must_use]
+pub fn salvage(path: &Path, now: Time) -> Option<Settings> {
+    let main = read(path).unwrap_or_default();
+    let extra = extra_paths(path).unwrap_or_default();
+    let mut files = vec![(name_of(path), main)];
+    files.extend(extra.iter().filter_map(|path| read(path).ok().map(|text| (name_of(path), text))));
+    salvage_texts(&files, now)
 }
 
 /// The `*.toml` files beside the main one, by name; hidden ones are left out, as editors leave them behind.

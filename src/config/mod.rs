@@ -21,7 +21,7 @@ mod shape;
 mod syntax;
 mod wording;
 
-pub use files::{EXTRA_DIR, FILE_MAX_BYTES, load};
+pub use files::{EXTRA_DIR, FILE_MAX_BYTES, load, salvage};
 pub use problem::{Place, Problem, Problems, SHOWN_MAX, Severity};
 
 use crate::domain::policy::Settings;
@@ -58,6 +58,13 @@ pub fn parse(files: &[(String, String)], now: Time) -> Result<Loaded, Problems> 
         Some(settings) => Ok(Loaded { settings, warnings }),
         None => Err(Problems::one(nothing_to_read())),
     }
+}
+
+/// [`salvage`] of files that were already read; `None` if there is none.
+fn salvage_texts(files: &[(String, String)], now: Time) -> Option<Settings> {
+    let mut findings = Findings::default();
+    let documents: Vec<Document> = files.iter().map(|(name, text)| syntax::read(name, text, &mut findings)).collect();
+    settings(&documents, now, &mut findings)
 }
 
 fn nothing_to_read() -> Problem {

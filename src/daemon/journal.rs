@@ -96,7 +96,7 @@ fn unfulfilled(state: &State, key: &WorkKey, fault: &Fault, definite: bool) {
     let before = state.ask(key).and_then(|ask| ask.fault.as_ref());
     let said = before.is_some_and(|before| before.class == fault.class && before.code == fault.code);
     let attempt = state.ask(key).map_or(0, |ask| ask.attempt);
-    let (code, message) = (fault.code.as_str(), fault.message.as_str());
+    let (code, cause) = (fault.code.as_str(), fault.message.as_str());
     let class = fault.class.as_str();
     match (said, fault.class.needs_a_person()) {
         (false, true) => {
@@ -108,12 +108,12 @@ fn unfulfilled(state: &State, key: &WorkKey, fault: &Fault, definite: bool) {
                 attempt,
                 class,
                 code,
-                message,
+                cause,
                 "refused, and waiting will not mend it; tried again hourly and on reload"
             );
         }
         (false, false) if definite => {
-            job!(Level::INFO, state, key, "refused", attempt, class, code, message, "refused; will be asked again");
+            job!(Level::INFO, state, key, "refused", attempt, class, code, cause, "refused; will be asked again");
         }
         (false, false) => {
             job!(
@@ -124,11 +124,11 @@ fn unfulfilled(state: &State, key: &WorkKey, fault: &Fault, definite: bool) {
                 attempt,
                 class,
                 code,
-                message,
+                cause,
                 "no clear answer; will be repeated with the same token"
             );
         }
-        (true, _) => job!(Level::DEBUG, state, key, "refused", attempt, class, code, message, "again"),
+        (true, _) => job!(Level::DEBUG, state, key, "refused", attempt, class, code, cause, "again"),
     }
 }
 
@@ -155,10 +155,10 @@ fn place_moved(state: &State, place: &Place, fault: Option<&Fault>) {
     match fault {
         Some(fault) if failures.saturating_add(1) == PLACE_OUT_OF_ORDER => {
             if fault.class.needs_a_person() {
-                error!(event = "region_down", %account, %region, code = fault.code, message = fault.message,
+                error!(event = "region_down", %account, %region, code = fault.code, cause = fault.message,
                     "the Region refuses us; the others go on");
             } else {
-                warn!(event = "region_down", %account, %region, code = fault.code, message = fault.message,
+                warn!(event = "region_down", %account, %region, code = fault.code, cause = fault.message,
                     "the Region does not serve us; the others go on");
             }
         }
@@ -176,10 +176,10 @@ fn look_up_failed(state: &State, key: &SourceKey, fault: &Fault) {
     }
     let (account, source) = (&key.account, &key.source);
     if fault.class.needs_a_person() {
-        error!(event = "look_up_failed", %account, %source, code = fault.code, message = fault.message,
+        error!(event = "look_up_failed", %account, %source, code = fault.code, cause = fault.message,
             "the source cannot be looked up; tried again hourly and on reload");
     } else {
-        info!(event = "look_up_failed", %account, %source, code = fault.code, message = fault.message,
+        info!(event = "look_up_failed", %account, %source, code = fault.code, cause = fault.message,
             "the source could not be looked up; will be tried again");
     }
 }

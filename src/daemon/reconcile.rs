@@ -18,6 +18,7 @@ use crate::engine::Sent;
 use crate::engine::fsx::FsxEngine;
 use crate::planner;
 use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot};
+use crate::report::triage::{self, Tally};
 use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
 use aws_credential_types::Credentials;
@@ -78,6 +79,8 @@ pub struct Reconciler {
     pictured: Instant,
     changed: bool,
     pulse: Pulse,
+    /// How the routes stand, as systemd was told.
+    standing: String,
     forgotten: Option<Instant>,
 }
 
@@ -132,6 +135,7 @@ impl Reconciler {
             pictured: Instant::now(),
             changed: true,
             pulse: pulse.clone(),
+            standing: String::new(),
             forgotten: None,
         };
         (reconciler, receiver, pulse)
@@ -271,6 +275,7 @@ impl Reconciler {
                 if self.store_problem.is_none() {
                     tracing::error!(event = "store_unwritable", %error, "nothing new is asked of AWS until this is mended");
                 }
+                tracing::debug!(event = "store_unwritable", %error, "still");
                 self.store_problem = Some(error.to_string());
             }
         }
@@ -364,9 +369,10 @@ impl Reconciler {
             counts: self.counts.clone(),
         };
         let snapshot = Snapshot::take(&self.settings, &self.state, &self.last_plan, around, self.clock.now());
-        let before = self.pictures.borrow().worst();
-        if before != snapshot.worst() {
-            self.systemd.status(&self.status_line());
+        let standing = Tally::of(&triage::lines(&snapshot, snapshot.at)).sentence();
+        if standing != self.standing {
+            self.systemd.status(&standing);
+            self.standing = standing;
         }
         self.pictures.send_replace(Arc::new(snapshot));
     }

@@ -99,15 +99,17 @@ pub struct Sighting {
 }
 
 impl Sighting {
-    /// As a point of ours; `None` if it does not carry our tags.
+    /// As a point of ours.
     ///
     /// A copy that a person made of one of our backups, with the API's CopyTags, carries the backup's tags but not
     /// `lifeboat:origin`: it is that person's, not ours.
-    #[must_use]
-    pub fn into_point(self, place: &Place, seen_at: Time) -> Result<Point, Self> {
-        let Some(inscription) = Inscription::read(&self.tags) else { return Err(self) };
+    ///
+    /// # Errors
+    /// It is not one of ours: the sighting as it was.
+    pub fn into_point(self, place: &Place, seen_at: Time) -> Result<Point, Box<Self>> {
+        let Some(inscription) = Inscription::read(&self.tags) else { return Err(Box::new(self)) };
         if inscription.origin.is_none() && self.copied_from.is_some() {
-            return Err(self);
+            return Err(Box::new(self));
         }
         let carried = match inscription.origin {
             // Only a backup is copied onward, so only its tags are needed again.

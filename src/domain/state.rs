@@ -147,13 +147,15 @@ impl State {
         held
     }
 
-    /// How many sources with points of ours no policy names any more, by the source's account and Region.
+    /// How many sources with points of ours no policy names any more, by where those points are.
     #[must_use]
     pub fn orphans(&self) -> BTreeMap<Place, u64> {
         let mut orphans = BTreeMap::new();
-        for (key, source) in self.sources.iter().filter(|(_, source)| source.watch.is_none() && source.holds_points()) {
-            let place = Place { account: key.account.clone(), region: source.region.clone() };
-            *orphans.entry(place).or_default() += 1;
+        for source in self.sources.values().filter(|source| source.watch.is_none()) {
+            let points = source.points.values().flatten().filter(|point| point.lifecycle != Lifecycle::Deleted);
+            for place in points.map(|point| &point.place).collect::<BTreeSet<_>>() {
+                *orphans.entry(place.clone()).or_default() += 1;
+            }
         }
         orphans
     }

@@ -254,6 +254,9 @@ where
             classify(&Said { operation, code: context.err().code(), status, message, limit: limit.as_deref() })
         }
         SdkError::TimeoutError(_) => Fault::new(FaultClass::Unanswered, "Timeout", "no answer in time"),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            Fault::new(FaultClass::Unanswered, "Timeout", &chain(error))
+        }
         SdkError::ResponseError(_) => classify(&Said { operation, status, message: &chain(error), ..Said::default() }),
         _ if lacks_credentials(error) => Fault::new(FaultClass::Credentials, "NoCredentials", &chain(error)),
         SdkError::ConstructionFailure(_) => Fault::new(FaultClass::Lasting, "InvalidRequest", &chain(error)),

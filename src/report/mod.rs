@@ -12,5 +12,6 @@ mod samples;
 pub mod snapshot;
 pub mod text;
 pub mod triage;
+pub mod view;
 
 pub use snapshot::Snapshot;

@@ -1,19 +1,351 @@
 //! The status page: what a person opens at three in the morning.
+//!
+//! It must answer from a phone, through a tunnel, with scripts off: is it bad, what exactly, why, and what happens next.
+//! So it is one document with its own style, the worst on top, every age with its absolute time behind it, and no more
+//! lines than a browser can bear, whatever the fleet.
 
 use crate::domain::time::Time;
-use crate::report::snapshot::Snapshot;
-use maud::{DOCTYPE, html};
+use crate::report::snapshot::{FindingView, FlightView, PlaceView, PolicyView, Snapshot, Standing};
+use crate::report::triage::{Line, Tally, age_text, counted, lines, problems, region_text, source_text, staleness};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use std::time::Duration;
 
-/// Nothing may be loaded or run; the page carries its own style.
+/// Nothing may be loaded or run; the page carries its own style and icon.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Draws the page.
+const STYLE: &str = include_str!("page.css");
+
+/// So many lines of a table are drawn; the rest is counted.
+const MOST_ROWS: usize = 500;
+
+/// Draws the page as it stands at `now`, which may be later than the picture.
 #[must_use]
-pub fn render(snapshot: &Snapshot, _now: Time) -> String {
+pub fn render(snapshot: &Snapshot, now: Time) -> String {
+    let lines = lines(snapshot, now);
+    let (urgent, calm) = split(&lines);
+    let tally = Tally::of(&lines);
+    let problems = problems(snapshot, now);
+    let verdict = match tally.worst() {
+        Some(Standing::Late) => "late",
+        Some(Standing::Unknown) => "unknown",
+        _ if !problems.is_empty() => "unknown",
+        Some(_) => "met",
+        None => "none",
+    };
     html! {
         (DOCTYPE)
-        html lang="en" { head { title { "Lifeboat" } } body { p { (snapshot.at) } } }
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="refresh" content="15";
+                title { @if !problems.is_empty() { "⚠ " } (title(tally)) " – Lifeboat" }
+                link rel="icon" href=(icon(verdict));
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    header.verdict.(verdict) {
+                        h1 { (tally.sentence()) }
+                        p { "Lifeboat " (snapshot.version) ", as of " (clock(snapshot.at)) ", running since " (clock(snapshot.started_at)) }
+                    }
+                    @for problem in &problems { p.problem role="alert" { (problem) } }
+                    (routes("urgent", "Late or unknown", "the worst first", urgent, now))
+                    (findings(&snapshot.findings))
+                    (regions(&snapshot.places, now))
+                    (flights(&snapshot.flights, now))
+                    (routes("calm", "As promised", "the nearest to its limit first", calm, now))
+                    (policies(&snapshot.policies, now))
+                    nav { "For programs: " a href="/metrics" { "metrics" } ", " a href="/api/v1/status" { "status" } ", "
+                        a href="/api/v1/history" { "history" } ". This page renews itself every 15 seconds." }
+                }
+            }
+        }
     }
     .into_string()
+}
+
+/// What a tab shows of it.
+fn title(tally: Tally) -> String {
+    match tally.worst() {
+        Some(Standing::Late) => format!("{} late", tally.late),
+        Some(Standing::Unknown) => format!("{} unknown", tally.unknown),
+        Some(_) => "all met".to_owned(),
+        None => "no promises".to_owned(),
+    }
+}
+
+/// A dot in the colour of the verdict.
+fn icon(verdict: &str) -> String {
+    let colour = match verdict {
+        "met" => "1a7f4b",
+        "late" => "c4281c",
+        "unknown" => "d99a1c",
+        _ => "808080",
+    };
+    format!(
+        "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E\
+         %3Ccircle cx='4' cy='4' r='4' fill='%23{colour}'/%3E%3C/svg%3E"
+    )
+}
+
+/// Those to do something about, which come first, and the others.
+fn split<'a, 'b>(lines: &'b [Line<'a>]) -> (&'b [Line<'a>], &'b [Line<'a>]) {
+    let urgent = lines.iter().take_while(|line| matches!(line.standing, Standing::Late | Standing::Unknown)).count();
+    lines.split_at(urgent)
+}
+
+fn routes(id: &str, title: &str, order: &str, lines: &[Line<'_>], now: Time) -> Markup {
+    html! {
+        @if !lines.is_empty() {
+            section aria-labelledby=(id) {
+                h2 id=(id) { (title) " " small { (counted(lines.len(), "route")) ", " (order) } }
+                (route_table(lines, now))
+            }
+        }
+    }
+}
+
+fn route_table(lines: &[Line<'_>], now: Time) -> Markup {
+    html! {
+        table {
+            thead { tr { th { "State" } th { "Source" } th { "Recovery points in" } th { "Newest" } th { "RPO" } th { "Kept" } th { "Policy" } th { "What goes on" } } }
+            tbody {
+                @for line in lines.iter().take(MOST_ROWS) { (route_row(line, now)) }
+            }
+        }
+        (left_out(lines.len()))
+    }
+}
+
+fn route_row(line: &Line<'_>, now: Time) -> Markup {
+    let route = line.route;
+    let (class, sign) = match line.standing {
+        Standing::Late => ("late", "✖"),
+        Standing::Unknown => ("unknown", "?"),
+        Standing::Met => ("met", "✔"),
+        Standing::NoPromise => ("none", "–"),
+    };
+    html! {
+        tr.(class) {
+            td { span.state.(class) { (sign) " " (line.standing.as_str()) } }
+            th.source scope="row" { code { (source_text(&route.account, &route.source)) } }
+            td data-is="in" { (route.region) @if !route.copy { " " span.faint { "(own)" } } }
+            td.number data-is="newest" { @match route.newest_taken_at { Some(at) => (past(at, now)), None => "none" } }
+            td.number data-is="RPO" { @if let Some(rpo) = route.rpo_seconds { (age_text(Duration::from_secs(rpo))) } }
+            td.number data-is="kept" { (route.recovery_points) }
+            td data-is="policy" { (route.policy) }
+            td.why {
+                @if let Some(percent) = line.flight.and_then(|flight| flight.progress_percent) { (progress(percent)) " " }
+                (line.why)
+                @if line.why.is_empty() && let Some(next) = line.next_at { span.faint { "next " (future(next, now)) } }
+            }
+        }
+    }
+}
+
+fn regions(places: &[PlaceView], now: Time) -> Markup {
+    let mut places: Vec<&PlaceView> = places.iter().collect();
+    places.sort_by_key(|place| (!place.stale, place.trouble.is_none()));
+    html! {
+        @if !places.is_empty() {
+            section aria-labelledby="regions" {
+                h2 #regions { "Regions" }
+                table {
+                    thead { tr { th { "Region" } th { "AWS read" } th { "Backups in flight" } th { "Copies in flight" } th { "Copies waiting" } th { "Backups held" } th { "Trouble" } } }
+                    tbody { @for place in places { (region_row(place, now)) } }
+                }
+            }
+        }
+    }
+}
+
+fn region_row(place: &PlaceView, now: Time) -> Markup {
+    let PlaceView { copies_in_flight: own, other_copies_in_flight: other, .. } = place;
+    let waiting: Vec<String> =
+        place.copies_waiting.iter().map(|(reason, count)| format!("{count} ({reason})")).collect();
+    html! {
+        tr.unknown[place.stale] {
+            th scope="row" { (region_text(&place.account, &place.region)) }
+            td.number data-is="read" { @match place.last_seen { Some(seen) => (past(seen, now)), None => "not yet" } }
+            td.number data-is="backups in flight" { (place.backups_in_flight) }
+            td.number data-is="copies in flight" {
+                @if let Some(slots) = place.copy_slots { (own + other) " of " (slots) } @else { (own + other) }
+                @if *other > 0 { " " span.faint { "(" (other) " not ours)" } }
+            }
+            td data-is="waiting" { (waiting.join(", ")) }
+            td.number data-is="held" { (place.user_backups) }
+            td.why {
+                @if place.stale { (staleness(place, now)) } @else if let Some(trouble) = &place.trouble { (trouble) }
+            }
+        }
+    }
+}
+
+fn flights(flights: &[FlightView], now: Time) -> Markup {
+    let mut longest: Vec<&FlightView> = flights.iter().collect();
+    longest.sort_by_key(|flight| flight.created_at);
+    html! {
+        @if !longest.is_empty() {
+            section aria-labelledby="flights" {
+                h2 #flights { "In flight " small { (longest.len()) ", longest first" } }
+                table {
+                    thead { tr { th { "What" } th { "Source" } th { "To" } th { "Begun" } th { "Progress" } th { "Occurrence" } th { "Backup" } } }
+                    tbody {
+                        @for flight in longest.iter().take(MOST_ROWS) {
+                            tr {
+                                td { @if flight.copy { "copy" } @else { "backup" } " " span.faint { (flight.lifecycle) } }
+                                th.source scope="row" { code { (source_text(&flight.account, &flight.source)) } }
+                                td data-is="to" { (flight.region) }
+                                td.number data-is="begun" { (past(flight.created_at, now)) }
+                                td.number { @if let Some(percent) = flight.progress_percent { (progress(percent)) " " (percent) "%" } }
+                                td.number data-is="for" { (clock(flight.occurrence_at)) }
+                                td { code { (flight.id) } }
+                            }
+                        }
+                    }
+                }
+                (left_out(longest.len()))
+            }
+        }
+    }
+}
+
+fn policies(policies: &[PolicyView], now: Time) -> Markup {
+    let mut soonest: Vec<&PolicyView> = policies.iter().collect();
+    soonest.sort_by_key(|policy| policy.next_at.unwrap_or(Time::NEVER));
+    html! {
+        @if !soonest.is_empty() {
+            section aria-labelledby="policies" {
+                h2 #policies { "Policies " small { "next to fire first" } }
+                table {
+                    thead { tr { th { "Policy" } th { "Fires next" } th { "Schedule" } th { "Sources" } th { "In" } } }
+                    tbody {
+                        @for policy in soonest.iter().take(MOST_ROWS) {
+                            tr {
+                                th scope="row" { (policy.policy) }
+                                td.number data-is="next" { @match policy.next_at { Some(at) => (future(at, now)), None => "never" } }
+                                td { code { (policy.schedule) } " " span.faint { (policy.timezone) } }
+                                td.number data-is="sources" { (policy.sources) }
+                                td data-is="in" { (region_text(&policy.account, &policy.region)) }
+                            }
+                        }
+                    }
+                }
+                (left_out(soonest.len()))
+            }
+        }
+    }
+}
+
+fn findings(findings: &[FindingView]) -> Markup {
+    let mut gravest: Vec<&FindingView> = findings.iter().collect();
+    gravest.sort_by_key(|finding| finding.severity != "error");
+    html! {
+        @if !gravest.is_empty() {
+            section aria-labelledby="findings" {
+                h2 #findings { "What should not be " small { (counted(gravest.len(), "finding")) } }
+                table {
+                    thead { tr { th { "Severity" } th { "Of" } th { "What" } } }
+                    tbody {
+                        @for finding in gravest.iter().take(MOST_ROWS) {
+                            tr {
+                                td { span.state.(if finding.severity == "error" { "late" } else { "unknown" }) { (finding.severity) } }
+                                th.source scope="row" { code { (source_text(&finding.source.account, &finding.source.source)) } }
+                                td.why { (finding.what) }
+                            }
+                        }
+                    }
+                }
+                (left_out(gravest.len()))
+            }
+        }
+    }
+}
+
+fn left_out(rows: usize) -> Markup {
+    html! {
+        @if rows > MOST_ROWS {
+            p.faint { "… and " (rows - MOST_ROWS) " more; " a href="/api/v1/status" { "the API" } " and " code { "lifeboat status" } " list all." }
+        }
+    }
+}
+
+fn progress(percent: u8) -> Markup {
+    html! { progress max="100" value=(percent.min(100)) { (percent) "%" } }
+}
+
+fn clock(at: Time) -> Markup {
+    let text = at.to_string();
+    let short = text
+        .get(..16)
+        .map_or_else(|| text.clone(), |day_and_minute| format!("{} UTC", day_and_minute.replace('T', " ")));
+    html! { time datetime=(text) title=(text) { (short) } }
+}
+
+fn past(at: Time, now: Time) -> Markup {
+    html! { time datetime=(at) title=(at) { (age_text(now.since(at))) " ago" } }
+}
+
+fn future(at: Time, now: Time) -> Markup {
+    html! { time datetime=(at) title=(at) { @if at > now { "in " (age_text(at.since(now))) } @else { "now" } } }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{NOW, ahead, bad_day, empty, fleet, good_day};
+
+    /// What a reader sees, one element a line.
+    fn words(page: &str) -> String {
+        let body = page.split_once("<body>").map_or("", |(_, body)| body);
+        let pieces = body.split('<').filter_map(|piece| piece.split_once('>')).map(|(_, text)| text.trim());
+        pieces.filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_bad_day_in_order_of_urgency() {
+        insta::assert_snapshot!(words(&render(&bad_day(), NOW)).replace('\u{1b}', "^["));
+    }
+
+    #[test]
+    fn a_tab_tells_how_it_is() {
+        let tab = |picture: &Snapshot, now| {
+            let page = render(picture, now);
+            let title = page.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
+            title.map(|(title, _)| title.to_owned()).unwrap_or_default()
+        };
+        assert_eq!(tab(&good_day(), NOW), "all met – Lifeboat");
+        assert_eq!(tab(&bad_day(), NOW), "⚠ 3 late – Lifeboat");
+        assert_eq!(tab(&empty(), NOW), "no promises – Lifeboat");
+        assert_eq!(tab(&good_day(), ahead(30 * 86_400)), "⚠ 8 late – Lifeboat", "met was met long ago");
+        assert!(render(&good_day(), NOW).contains("http-equiv=\"refresh\" content=\"15\""));
+    }
+
+    #[test]
+    fn nothing_from_outside_becomes_markup() {
+        let mut picture = bad_day();
+        let evil = "</style></title><script>alert(1)</script>\" onload=\"x";
+        picture.policies[0].policy = evil.into();
+        picture.routes[0].policy = evil.into();
+        picture.places[0].trouble = Some(evil.to_owned());
+        picture.reload.problem = Some(evil.to_owned());
+        picture.findings[0].what = evil.to_owned();
+        picture.flights[0].lifecycle = evil.to_owned();
+        let page = render(&picture, NOW);
+        assert!(!page.contains("<script") && !page.contains("\" onload"));
+        assert_eq!(page.matches("</style>").count(), 1);
+        assert!(page.contains("&lt;script&gt;alert(1)"));
+    }
+
+    #[test]
+    fn a_large_fleet_is_cut_and_the_worst_is_kept() {
+        let mut picture = fleet(1000);
+        picture.routes[3999].standing = Standing::Late;
+        let page = render(&picture, NOW);
+        assert_eq!(page.matches("<tr").count(), 2 + MOST_ROWS + 1 + 1 + 4 + 1 + 1);
+        assert!(page.contains("… and 3499 more"));
+        assert!(page.find("✖ late") < page.find("✔ met"));
+    }
 }

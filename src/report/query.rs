@@ -3,9 +3,9 @@
 //! The same question comes as `lifeboat history --since 30d` and as `/api/v1/history?since=30d`, from hands and
 //! scripts that get it wrong; so each word is read in one place, and every refusal says what to write instead.
 
+use crate::domain::schedule::parse_duration;
 use crate::domain::time::Time;
 use crate::store::HistoryQuery;
-use std::time::Duration;
 
 /// So many entries come when nobody says how many.
 pub const DEFAULT_LIMIT: u32 = 100;
@@ -21,10 +21,7 @@ pub fn since(text: &str, now: Time) -> Result<Time, String> {
     if let Some(time) = Time::parse_rfc3339(text) {
         return Ok(time);
     }
-    let back = text.parse::<jiff::Span>().ok().filter(|span| !span.is_negative());
-    let seconds =
-        back.and_then(|span| span.total((jiff::Unit::Second, jiff::SpanRelativeTo::days_are_24_hours())).ok());
-    match seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) {
+    match parse_duration(text) {
         Some(back) => Ok(now.minus(back)),
         None => Err(format!(
             "`since` is \"{}\"; write a time such as 2026-11-21T08:00:00Z, or how long ago, such as 30d, 26h or 90m",
@@ -96,6 +93,7 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     const NOW: Time = Time::from_secs(1_795_248_000);
 

@@ -31,6 +31,7 @@ pub fn empty() -> Snapshot {
         started_at: ago(40 * 86_400),
         live: true,
         reload: Reload { successful: true, succeeded_at: ago(3 * 86_400), problem: None },
+        credentials_problem: None,
         store_problem: None,
         last_round_at: Some(ago(4)),
         policies: Vec::new(),

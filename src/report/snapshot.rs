@@ -1,7 +1,7 @@
 //! One immutable picture of everything, taken between two rounds.
 
 use crate::domain::change::Total;
-use crate::domain::id::{AccountName, BackupId, Place, PolicyName, Region, SourceId, SourceKey, Target};
+use crate::domain::id::{AccountName, Place, Region, SourceKey, Target};
 use crate::domain::plan::Plan;
 use crate::domain::point::Point;
 use crate::domain::policy::{Policy, Settings};
@@ -13,32 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// How a route stands against its promise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// The newest recovery point is younger than promised.
-    Met,
-    /// Nothing is promised.
-    NoPromise,
-    /// AWS's books there were not read for too long to say.
-    Unknown,
-    /// The newest recovery point is older than promised, or there is none.
-    Late,
-}
-
-impl Standing {
-    /// The word shown to people.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Met => "met",
-            Self::NoPromise => "no promise",
-            Self::Unknown => "unknown",
-            Self::Late => "late",
-        }
-    }
-}
+pub use super::view::{FindingView, FlightView, PlaceView, PolicyView, Reload, RouteView, Standing, WaitingView};
 
 /// Everything, at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -72,157 +47,6 @@ pub struct Snapshot {
     /// What only the metrics show.
     #[serde(skip)]
     pub counts: Counts,
-}
-
-/// How the last load of the policy file went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reload {
-    /// Whether the last one took over.
-    pub successful: bool,
-    /// When one last took over.
-    pub succeeded_at: Time,
-    /// What was wrong with one that did not.
-    pub problem: Option<String>,
-}
-
-/// A policy.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PolicyView {
-    /// Its name.
-    pub policy: PolicyName,
-    /// Its account.
-    pub account: AccountName,
-    /// Its sources' Region.
-    pub region: Region,
-    /// Its schedule as written.
-    pub schedule: String,
-    /// Its time zone.
-    pub timezone: String,
-    /// From one occurrence to the next.
-    pub interval_seconds: u64,
-    /// When it fires next.
-    pub next_at: Option<Time>,
-    /// How many sources it names.
-    pub sources: usize,
-}
-
-/// A source in one Region: its own, or a destination.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RouteView {
-    /// The policy.
-    pub policy: PolicyName,
-    /// The account.
-    pub account: AccountName,
-    /// The source.
-    pub source: SourceId,
-    /// The Region of these recovery points.
-    pub region: Region,
-    /// Whether that is a destination rather than the source's own Region.
-    pub copy: bool,
-    /// How it stands.
-    pub standing: Standing,
-    /// What is promised.
-    pub rpo_seconds: Option<u64>,
-    /// When the data of the newest recovery point was taken.
-    pub newest_taken_at: Option<Time>,
-    /// The newest recovery point.
-    pub newest: Option<BackupId>,
-    /// How many recovery points there are.
-    pub recovery_points: usize,
-    /// What the next one waits for.
-    pub waiting: Option<WaitingView>,
-}
-
-impl RouteView {
-    /// How old the newest recovery point is at `now`.
-    #[must_use]
-    pub fn age(&self, now: Time) -> Option<Duration> {
-        self.newest_taken_at.map(|taken_at| now.since(taken_at))
-    }
-
-    /// How the route stands at `now`, which is later than the picture: a point that was young enough may have grown
-    /// too old since.
-    #[must_use]
-    pub fn standing_at(&self, now: Time) -> Standing {
-        match (self.age(now), self.rpo_seconds) {
-            (Some(age), Some(rpo)) if age > Duration::from_secs(rpo) => Standing::Late,
-            _ => self.standing,
-        }
-    }
-}
-
-/// What something waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WaitingView {
-    /// One word.
-    pub reason: String,
-    /// In words.
-    pub detail: String,
-    /// Until when, if that is known.
-    pub until: Option<Time>,
-}
-
-/// A backup or copy in flight.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FlightView {
-    /// The source.
-    pub source: SourceId,
-    /// The account.
-    pub account: AccountName,
-    /// The Region that it is made in.
-    pub region: Region,
-    /// Whether it is a copy.
-    pub copy: bool,
-    /// Its id.
-    pub id: BackupId,
-    /// The occurrence that it is for.
-    pub occurrence_at: Time,
-    /// AWS's word for where it stands.
-    pub lifecycle: String,
-    /// 0 to 100, where AWS says.
-    pub progress_percent: Option<u8>,
-    /// When AWS began it.
-    pub created_at: Time,
-}
-
-/// An account in a Region.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PlaceView {
-    /// The account.
-    pub account: AccountName,
-    /// The Region.
-    pub region: Region,
-    /// When AWS's books there were last read.
-    pub last_seen: Option<Time>,
-    /// That was too long ago to rely on.
-    pub stale: bool,
-    /// What is wrong with it, while calls fail there.
-    pub trouble: Option<String>,
-    /// Backups of ours in flight.
-    pub backups_in_flight: u32,
-    /// Copies of ours in flight.
-    pub copies_in_flight: u32,
-    /// Copies of others in flight, as last seen.
-    pub other_copies_in_flight: u32,
-    /// Places in the lane that Windows, Lustre and OpenZFS share; `None` where nothing is copied to.
-    pub copy_slots: Option<u32>,
-    /// Backups that count towards the quota, at the last listing.
-    pub user_backups: u64,
-    /// Pages of the last listing.
-    pub listing_pages: u32,
-    /// Copies that wait, by reason.
-    pub copies_waiting: BTreeMap<String, u32>,
-}
-
-/// Something that should not be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FindingView {
-    /// `warning` or `error`.
-    pub severity: String,
-    /// Whose.
-    pub source: SourceKey,
-    /// What.
-    pub what: String,
 }
 
 /// What only the metrics show.
@@ -331,13 +155,6 @@ impl Snapshot {
             findings: findings(crate::planner::audit::audit(settings, state, now)),
             counts,
         }
-    }
-
-    /// The worst that any route with a promise stands at; `None` if nothing is promised.
-    #[must_use]
-    pub fn worst(&self) -> Option<Standing> {
-        let promised = self.routes.iter().filter(|route| route.standing != Standing::NoPromise);
-        promised.map(|route| route.standing).max()
     }
 
     /// Whether every route, promised or not, has a recovery point at all.

@@ -72,6 +72,8 @@ impl Tally {
 pub struct Line<'a> {
     /// The route.
     pub route: &'a RouteView,
+    /// Its place among the snapshot's routes.
+    pub position: usize,
     /// How it stands now.
     pub standing: Standing,
     /// How old its newest recovery point is now.
@@ -98,13 +100,14 @@ pub fn lines<'a>(snapshot: &'a Snapshot, now: Time) -> Vec<Line<'a>> {
         }
     }
     let next: BTreeMap<_, _> = snapshot.policies.iter().map(|view| (&view.policy, view.next_at)).collect();
-    let line = |route: &'a RouteView| {
+    let line = |(position, route): (usize, &'a RouteView)| {
         let RouteView { account, source, region, copy, .. } = route;
         let flight = flights.get(&(account, source, region, *copy)).copied();
         let place = places.get(&(account, region)).copied();
-        let standing = route.standing_at(now);
+        let standing = standing_at(route, now);
         Line {
             route,
+            position,
             standing,
             age: route.age(now),
             flight,
@@ -112,12 +115,22 @@ pub fn lines<'a>(snapshot: &'a Snapshot, now: Time) -> Vec<Line<'a>> {
             why: why(route, standing, flight, place, now),
         }
     };
-    let mut lines: Vec<Line<'a>> = snapshot.routes.iter().map(line).collect();
+    let mut lines: Vec<Line<'a>> = snapshot.routes.iter().enumerate().map(line).collect();
     lines.sort_by(|a, b| {
         let used = |line: &Line<'_>| used_up(line.age, line.route.rpo_seconds);
         rank(a.standing).cmp(&rank(b.standing)).then(used(b).total_cmp(&used(a)))
     });
     lines
+}
+
+/// How a route stands at `now`, which may be later than the picture: a point that was young enough may have grown too
+/// old since.
+#[must_use]
+pub fn standing_at(route: &RouteView, now: Time) -> Standing {
+    match (route.age(now), route.rpo_seconds) {
+        (Some(age), Some(rpo)) if age > Duration::from_secs(rpo) => Standing::Late,
+        _ => route.standing,
+    }
 }
 
 fn rank(standing: Standing) -> u8 {
@@ -143,9 +156,8 @@ fn why(
     now: Time,
 ) -> String {
     let mut reasons = Vec::new();
-    if let (Standing::Unknown, Some(place)) = (standing, place) {
-        reasons.push(staleness(place, now));
-    }
+    let stale = place.filter(|place| place.stale);
+    reasons.extend(stale.map(|place| staleness(place, now)));
     if let Some(flight) = flight {
         let what = if flight.copy { "copy" } else { "backup" };
         let percent = flight.progress_percent.map_or(String::new(), |percent| format!(", {percent}%"));
@@ -155,11 +167,11 @@ fn why(
         // What was just said is not said again in the planner's words.
         let said = match waiting.reason.as_str() {
             "in_flight" => flight.is_some(),
-            "region" => standing == Standing::Unknown && place.is_some_and(|place| place.trouble.is_some()),
+            "region" => stale.is_some_and(|place| place.trouble.is_some()),
             _ => false,
         };
         if !said {
-            reasons.push(format!("waits ({}): {}", waiting.reason, waiting.detail));
+            reasons.push(format!("{}: {}", wait_text(&waiting.reason), waiting.detail));
         }
         if let Some(until) = waiting.until.filter(|until| *until > now) {
             reasons.push(format!("next try in {}", age_text(until.since(now))));
@@ -169,6 +181,23 @@ fn why(
         reasons.push("no recovery point yet".to_owned());
     }
     reasons.join("; ")
+}
+
+/// A reason for waiting in words for people; one that this version does not know is named as it is.
+fn wait_text(reason: &str) -> String {
+    let said = match reason {
+        "slot" => "waits for a free slot",
+        "in_flight" => "waits for the one before it",
+        "pause" => "pauses after a failure",
+        "answer" => "waits for an answer",
+        "listing" => "waits for a listing",
+        "region" => "waits for the Region",
+        "set_aside" => "set aside until somebody acts",
+        "look_up" => "waits for its look-up",
+        "calls" => "waits for other calls",
+        other => return format!("waits ({other})"),
+    };
+    said.to_owned()
 }
 
 /// Since when the books of a place are old news, and why.
@@ -254,7 +283,7 @@ mod tests {
         sorted.sort_by_key(|standing| rank(*standing));
         assert_eq!(standings, sorted);
         assert_eq!(lines[0].route.newest, None, "nothing at all is worse than something old");
-        assert_eq!(lines[0].why, "waits (slot): 5 of 5 copies in flight (eu-west-1)");
+        assert_eq!(lines[0].why, "waits for a free slot: 5 of 5 copies in flight (eu-west-1)");
         assert!(lines[1].why.contains("next try in 4m"), "{}", lines[1].why);
         let unknown = lines.iter().find(|line| line.standing == Standing::Unknown).unwrap();
         assert!(unknown.why.starts_with("us-west-2 was last read 2h 5m ago: RequestTimeout"), "{}", unknown.why);

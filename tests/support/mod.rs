@@ -1,5 +1,6 @@
 //! The real binary against the simulator over HTTP, and questions to the simulator's own books.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 use lifeboat::sim::cloud::{BackupFacts, Books};
 use lifeboat::sim::{Cloud, Endpoint, Faults, Fleet};
@@ -90,12 +91,11 @@ impl Bench {
         Self {
             runtime,
             endpoint,
-            folder: if std::env::var_os("LIFEBOAT_KEEP").is_some() {
-                let f = tempfile::Builder::new().disable_cleanup(true).tempdir().unwrap();
-                f
-            } else {
-                tempfile::tempdir().unwrap()
-            },
+            // `LIFEBOAT_KEEP=1` leaves database and log behind, to look at.
+            folder: tempfile::Builder::new()
+                .disable_cleanup(std::env::var_os("LIFEBOAT_KEEP").is_some())
+                .tempdir()
+                .unwrap(),
             listen,
         }
     }
@@ -193,12 +193,20 @@ impl Bench {
         serde_json::from_slice(&output.stdout).ok()
     }
 
-    /// The value of one series; `None` if it is not there.
+    /// The value of one series, its labels in any order; `None` if it is not there.
     pub fn metric(&self, series: &str) -> Option<f64> {
         let metrics = self.get("/metrics")?;
-        let line = metrics.lines().find(|line| line.strip_prefix(series).is_some_and(|rest| rest.starts_with(' ')))?;
+        let wanted = name_and_labels(series);
+        let line = metrics.lines().find(|line| {
+            !line.starts_with('#') && line.rsplit_once(' ').is_some_and(|(series, _)| name_and_labels(series) == wanted)
+        })?;
         line.rsplit(' ').next()?.parse().ok()
     }
+}
+
+fn name_and_labels(series: &str) -> (&str, std::collections::BTreeSet<&str>) {
+    let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+    (name, labels.trim_end_matches('}').split(',').collect())
 }
 
 /// A running `lifeboat run`, killed when the test ends.

@@ -158,12 +158,6 @@ impl SourceState {
         self.good_point(occurrence, &Target::Backup).map_or(looked_up, |point| point.kind)
     }
 
-    /// Whether anything of ours exists at AWS for it.
-    #[must_use]
-    pub fn holds_points(&self) -> bool {
-        self.points.values().flatten().any(|point| point.lifecycle != Lifecycle::Deleted)
-    }
-
     /// Whether a destination lacks the newest backup.
     #[must_use]
     pub fn lagging(&self) -> bool {

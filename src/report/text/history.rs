@@ -1,50 +1,111 @@
 //! What became of occurrences: for eyes, for programs, for spreadsheets.
 
+use super::{Looks, clean, end_text, inked, table, table_text};
 use crate::domain::change::End;
-use crate::domain::id::{AccountName, PolicyName, SourceId, Trigger};
+use crate::domain::id::{AccountName, Occurrence, PolicyName, SourceId, SourceKey, Trigger};
 use crate::domain::time::Time;
+use crate::report::triage::{age_text, counted, source_text};
 use crate::store::HistoryEntry;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One line of history with the names that JSON and CSV share.
-#[derive(Serialize)]
-struct Row<'a> {
-    policy: &'a PolicyName,
-    account: &'a AccountName,
-    source: &'a SourceId,
+#[derive(Serialize, Deserialize)]
+struct Row {
+    policy: PolicyName,
+    account: AccountName,
+    source: SourceId,
     trigger: Trigger,
     scheduled: Time,
     recorded: Time,
     outcome: Option<End>,
     ended: Option<Time>,
-    reason: Option<&'a str>,
+    reason: Option<String>,
     earlier: u64,
 }
 
 const FIELDS: [&str; 10] =
     ["policy", "account", "source", "trigger", "scheduled", "recorded", "outcome", "ended", "reason", "earlier"];
 
-fn row(entry: &HistoryEntry) -> Row<'_> {
+fn row(entry: &HistoryEntry) -> Row {
     Row {
-        policy: &entry.policy,
-        account: &entry.source.account,
-        source: &entry.source.source,
+        policy: entry.policy.clone(),
+        account: entry.source.account.clone(),
+        source: entry.source.source.clone(),
         trigger: entry.occurrence.trigger,
         scheduled: entry.occurrence.at,
         recorded: entry.opened_at,
         outcome: entry.end,
         ended: entry.closed_at,
-        reason: entry.reason.as_deref(),
+        reason: entry.reason.clone(),
         earlier: entry.earlier,
     }
+}
+
+/// For a person: how many ended how, then each, in the order given.
+#[must_use]
+pub fn history(entries: &[HistoryEntry], looks: Looks) -> String {
+    if entries.is_empty() {
+        return "no occurrences\n".to_owned();
+    }
+    let ends = std::iter::once(None).chain(End::ALL.into_iter().rev().map(Some));
+    let counts = ends.filter_map(|end| {
+        let count = entries.iter().filter(|entry| entry.end == end).count();
+        (count > 0).then(|| format!("{count} {}", end_text(end, looks)))
+    });
+    let sentence = format!("{}: {}", counted(entries.len(), "occurrence"), counts.collect::<Vec<_>>().join(", "));
+    let mut shown = table(&["Scheduled (UTC)", "Policy", "Source", "Outcome", "Took"], looks);
+    let mut notes = Vec::new();
+    let seconds = entries.iter().any(|entry| entry.occurrence.at.millis() % 60_000 != 0);
+    for entry in entries {
+        let SourceKey { account, source } = &entry.source;
+        let at = entry.occurrence.at;
+        shown.add_row([
+            time_text(at, seconds),
+            clean(entry.policy.as_str(), looks),
+            clean(&source_text(account, source), looks),
+            end_text(entry.end, looks),
+            entry.closed_at.map_or(String::new(), |closed| age_text(closed.since(at))),
+        ]);
+        let earlier = (entry.earlier > 0).then(|| format!("stands for {} earlier ones as well", entry.earlier));
+        let manual = (entry.occurrence.trigger == Trigger::Manual).then(|| "asked for by a person".to_owned());
+        let said = manual.into_iter().chain(entry.reason.clone()).chain(earlier);
+        notes.push(clean(&said.collect::<Vec<_>>().join("; "), looks));
+    }
+    inked(&format!("{sentence}\n\n{}", table_text(&shown, &notes, looks)), looks)
+}
+
+/// Without what is the same in every line.
+fn time_text(at: Time, seconds: bool) -> String {
+    let text = at.to_string();
+    let end = if seconds { 19 } else { 16 };
+    text.get(..end).map_or_else(|| text.clone(), |time| time.replace('T', " "))
 }
 
 /// As a JSON array; `outcome`, `ended` and `reason` are null while an occurrence is open.
 #[must_use]
 pub fn history_json(entries: &[HistoryEntry]) -> String {
-    let rows: Vec<Row<'_>> = entries.iter().map(row).collect();
+    let rows: Vec<Row> = entries.iter().map(row).collect();
     // Plain structs with text for keys: writing them into memory cannot fail.
     serde_json::to_string(&rows).unwrap_or_else(|_| "[]".to_owned())
+}
+
+/// Reads [`history_json`] back.
+///
+/// # Errors
+/// It is something else.
+pub fn history_from_json(json: &[u8]) -> Result<Vec<HistoryEntry>, serde_json::Error> {
+    let rows: Vec<Row> = serde_json::from_slice(json)?;
+    let entry = |row: Row| HistoryEntry {
+        source: SourceKey { account: row.account, source: row.source },
+        occurrence: Occurrence { at: row.scheduled, trigger: row.trigger },
+        policy: row.policy,
+        opened_at: row.recorded,
+        end: row.outcome,
+        reason: row.reason,
+        closed_at: row.ended,
+        earlier: row.earlier,
+    };
+    Ok(rows.into_iter().map(entry).collect())
 }
 
 /// As CSV with a header line; what is null in JSON is empty here.
@@ -64,7 +125,7 @@ pub fn history_csv(entries: &[HistoryEntry]) -> String {
             recorded.to_string(),
             outcome.map(End::as_str).unwrap_or_default().to_owned(),
             ended.map(|at| at.to_string()).unwrap_or_default(),
-            reason.unwrap_or_default().to_owned(),
+            reason.unwrap_or_default(),
             earlier.to_string(),
         ];
         csv.push_str(&fields.map(|field| quoted(&field)).join(","));
@@ -79,5 +140,42 @@ fn quoted(field: &str) -> String {
         format!("\"{}\"", field.replace('"', "\"\""))
     } else {
         field.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn for_a_person() {
+        let looks = Looks { width: Some(80), ..Looks::plain() };
+        assert!(history(&samples::history(), looks).lines().all(|line| line.chars().count() <= 80));
+        insta::assert_snapshot!(history(&samples::history(), looks));
+        assert_eq!(history(&[], looks), "no occurrences\n");
+    }
+
+    #[test]
+    fn for_a_spreadsheet() {
+        insta::assert_snapshot!(history_csv(&samples::history()));
+    }
+
+    #[test]
+    fn for_a_program() {
+        let json: serde_json::Value = serde_json::from_str(&history_json(&samples::history())).unwrap();
+        for (n, entry) in json.as_array().unwrap().iter().enumerate() {
+            let mut fields: Vec<&str> = entry.as_object().unwrap().keys().map(String::as_str).collect();
+            let mut expected = FIELDS;
+            fields.sort_unstable();
+            expected.sort_unstable();
+            assert_eq!(fields, expected, "entry {n}");
+        }
+        assert_eq!(json[0]["outcome"], serde_json::Value::Null);
+        assert_eq!(json[2]["outcome"], "failed");
+        assert_eq!(json[1]["trigger"], "manual");
+        assert_eq!(json[3]["earlier"], 11);
+        assert_eq!(json[3]["scheduled"], "2026-11-18T06:00:00Z");
+        assert_eq!(history_json(&[]), "[]");
     }
 }

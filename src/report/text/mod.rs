@@ -4,5 +4,264 @@
 //! words from outside (AWS's messages, names) can neither break a table nor speak to the terminal.
 
 mod history;
+mod live;
+mod status;
 
-pub use history::{history_csv, history_json};
+pub use history::{history, history_csv, history_from_json, history_json};
+pub use live::live;
+pub use status::status;
+
+use crate::domain::change::End;
+use crate::report::snapshot::Standing;
+use comfy_table::{LineStyle, Row, Table, TableStyle};
+
+/// What the terminal can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Looks {
+    /// Columns; `None` where nobody looks, as in a pipe: then a line is never broken.
+    pub width: Option<u16>,
+    /// Lines of routes at most, for a picture that is drawn over itself; the others are counted.
+    pub rows: Option<usize>,
+    /// Whether to use colour.
+    pub colour: bool,
+    /// Whether it shows more than ASCII.
+    pub unicode: bool,
+}
+
+impl Looks {
+    /// For files and pipes: no colour, no breaks, any character.
+    #[must_use]
+    pub const fn plain() -> Self {
+        Self { width: None, rows: None, colour: false, unicode: true }
+    }
+
+    /// Whether it is so narrow that tables leave out what matters least.
+    fn narrow(self) -> bool {
+        self.width.is_some_and(|width| width < 105)
+    }
+
+    /// One of two texts, by what the terminal shows.
+    fn pick<'a>(self, unicode: &'a str, ascii: &'a str) -> &'a str {
+        if self.unicode { unicode } else { ascii }
+    }
+}
+
+/// What a piece of text says by its colour.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ink {
+    Good,
+    Bad,
+    Doubtful,
+    Faint,
+    Strong,
+}
+
+/// Colours are put into cells as characters without width and become escape sequences at the very end, since a table
+/// would count an escape sequence as text. Words from outside never contain these: [`clean`] takes them out.
+const INKS: [(Ink, char, &str); 5] = [
+    (Ink::Good, '\u{2061}', "\u{1b}[32m"),
+    (Ink::Bad, '\u{2062}', "\u{1b}[1;31m"),
+    (Ink::Doubtful, '\u{2063}', "\u{1b}[33m"),
+    (Ink::Faint, '\u{2064}', "\u{1b}[2m"),
+    (Ink::Strong, '\u{206a}', "\u{1b}[1m"),
+];
+const PLAIN: char = '\u{2060}';
+const PLAIN_ESCAPE: &str = "\u{1b}[0m";
+
+fn paint(text: &str, ink: Ink, looks: Looks) -> String {
+    let mark = INKS.iter().find(|(of, ..)| *of == ink).map(|(_, mark, _)| *mark);
+    match mark.filter(|_| looks.colour && !text.is_empty()) {
+        Some(mark) => format!("{mark}{text}{PLAIN}"),
+        None => text.to_owned(),
+    }
+}
+
+/// Turns marks into colours, and makes sure that none outlives its line.
+fn inked(text: &str, looks: Looks) -> String {
+    if !looks.colour {
+        return text.to_owned();
+    }
+    let mut out = String::with_capacity(text.len() * 2);
+    for line in text.lines() {
+        let mut open = false;
+        for c in line.chars() {
+            match INKS.iter().find(|(_, mark, _)| *mark == c) {
+                Some((.., escape)) => {
+                    open = true;
+                    out.push_str(escape);
+                }
+                None if c == PLAIN => {
+                    open = false;
+                    out.push_str(PLAIN_ESCAPE);
+                }
+                None => out.push(c),
+            }
+        }
+        if open {
+            out.push_str(PLAIN_ESCAPE);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// Words from outside, made harmless: one line, nothing that steers a terminal or hides, and ASCII where it must be.
+fn clean(text: &str, looks: Looks) -> String {
+    let harmless = |c: char| match c {
+        '\n' | '\r' | '\t' => Some(' '),
+        // Zero-width, direction and invisible characters, among them the marks above.
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => None,
+        c if c.is_control() => Some('?'),
+        c if !c.is_ascii() && !looks.unicode => Some(match c {
+            '→' => '>',
+            '“' | '”' => '"',
+            '’' => '\'',
+            '–' => '-',
+            '…' => '.',
+            _ => '?',
+        }),
+        c => Some(c),
+    };
+    text.chars().filter_map(harmless).collect()
+}
+
+fn standing_text(standing: Standing, looks: Looks) -> String {
+    let (sign, ascii, ink) = match standing {
+        Standing::Late => ("✖", "!", Ink::Bad),
+        Standing::Unknown => ("?", "?", Ink::Doubtful),
+        Standing::Met => ("✔", "+", Ink::Good),
+        Standing::NoPromise => ("–", "-", Ink::Faint),
+    };
+    paint(&format!("{} {}", looks.pick(sign, ascii), standing.as_str()), ink, looks)
+}
+
+fn end_text(end: Option<End>, looks: Looks) -> String {
+    let ink = match end {
+        Some(End::Completed) => Ink::Good,
+        Some(End::Skipped | End::Coalesced) => Ink::Faint,
+        Some(End::Missed | End::Failed) => Ink::Bad,
+        None => Ink::Doubtful,
+    };
+    paint(end.map_or("in progress", End::as_str), ink, looks)
+}
+
+/// A table without frames: columns, and a rule under their names.
+fn table(columns: &[&str], looks: Looks) -> Table {
+    let rule = if looks.unicode { '─' } else { '-' };
+    let mut table = Table::new();
+    table.load_style(TableStyle::new().header_separator(LineStyle::none().fill(rule).junction(rule)));
+    table.set_header(columns.iter().map(|name| paint(name, Ink::Faint, looks)).collect::<Vec<_>>());
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 1));
+    }
+    table
+}
+
+/// Adds a row, cut to the columns that the table has.
+fn add(table: &mut Table, cells: impl IntoIterator<Item = String>) {
+    let columns = table.header().map_or(0, Row::cell_count);
+    table.add_row(cells.into_iter().take(columns).collect::<Vec<_>>());
+}
+
+/// The lines of a table, without blanks at their ends; `notes` hold what belongs under each row: on lines of its own,
+/// broken to fit, or at the end of the row where lines are never broken.
+fn table_text(table: &Table, notes: &[String], looks: Looks) -> String {
+    const HEADER: usize = 2;
+    const INDENT: usize = 4;
+    let mut out = String::new();
+    for (n, line) in table.lines().enumerate() {
+        let note = n.checked_sub(HEADER).and_then(|row| notes.get(row)).filter(|note| !note.is_empty());
+        match (note, looks.width) {
+            (Some(note), None) => out.push_str(&format!("{line} {note}")),
+            (None, _) => out.push_str(line.trim_end()),
+            (Some(note), Some(width)) => {
+                out.push_str(line.trim_end());
+                for part in wrapped(note, usize::from(width).saturating_sub(INDENT)) {
+                    out.push_str(&format!("\n{:INDENT$}{}", "", paint(&part, Ink::Faint, looks)));
+                }
+            }
+        }
+        out.push('\n');
+    }
+    out
+}
+
+/// Breaks at blanks; a word longer than a line stays whole.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Text under a heading, broken to fit.
+fn paragraph(out: &mut String, ink: Ink, text: &str, looks: Looks) {
+    let width = looks.width.map_or(usize::MAX, usize::from);
+    for line in wrapped(&clean(text, looks), width) {
+        out.push_str(&paint(&line, ink, looks));
+        out.push('\n');
+    }
+}
+
+fn heading(out: &mut String, text: &str, looks: Looks) {
+    out.push('\n');
+    out.push_str(&paint(text, Ink::Strong, looks));
+    out.push('\n');
+}
+
+/// A bar of `cells`, filled as far as `part` of `whole`; something begun shows, and only what is whole looks whole.
+fn bar(part: f64, whole: f64, cells: usize, looks: Looks) -> String {
+    let share = if whole > 0.0 { (part / whole).clamp(0.0, 1.0) } else { 0.0 };
+    let full = (share * cells as f64).floor() as usize;
+    let full = if share > 0.0 { full.max(1) } else { full }.min(cells);
+    let (on, off) = (looks.pick("▰", "#"), looks.pick("▱", "."));
+    on.repeat(full) + &off.repeat(cells - full)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASCII: Looks = Looks { unicode: false, ..Looks::plain() };
+    const COLOUR: Looks = Looks { colour: true, ..Looks::plain() };
+
+    #[test]
+    fn words_from_outside_cannot_speak_to_the_terminal() {
+        assert_eq!(clean("a\u{1b}[31mb\u{7}\r\nc\u{202e}d\u{2061}\u{9b}", Looks::plain()), "a?[31mb?  cd?");
+        assert_eq!(clean("é → “x”…", ASCII), "? > \"x\".");
+        assert!(inked(&clean("\u{2062}red", COLOUR), COLOUR).starts_with("red"));
+    }
+
+    #[test]
+    fn colour_ends_with_its_line_and_takes_no_room() {
+        let mut with = table(&["State", "Source"], COLOUR);
+        with.add_row([standing_text(Standing::Late, COLOUR), "fs-1".to_owned()]);
+        let text = inked(&table_text(&with, &[], COLOUR), COLOUR);
+        assert!(text.contains("\u{1b}[1;31m✖ late\u{1b}[0m"), "{text:?}");
+        let stripped = INKS.iter().fold(text, |text, (.., escape)| text.replace(escape, "")).replace(PLAIN_ESCAPE, "");
+        let mut without = table(&["State", "Source"], Looks::plain());
+        without.add_row([standing_text(Standing::Late, Looks::plain()), "fs-1".to_owned()]);
+        assert_eq!(stripped, table_text(&without, &[], Looks::plain()));
+        assert_eq!(inked("\u{2062}cut", COLOUR), "\u{1b}[1;31mcut\u{1b}[0m\n");
+    }
+
+    #[test]
+    fn a_bar_shows_a_beginning_and_saves_the_end_for_the_end() {
+        let bars = [0.0, 1.0, 50.0, 99.0, 100.0, 400.0].map(|part| bar(part, 100.0, 4, ASCII));
+        assert_eq!(bars, ["....", "#...", "##..", "###.", "####", "####"]);
+        assert_eq!(bar(1.0, 0.0, 2, Looks::plain()), "▱▱");
+    }
+
+    #[test]
+    fn long_words_stay_whole() {
+        assert_eq!(wrapped("a bc defghij k", 4), ["a bc", "defghij", "k"]);
+        assert_eq!(wrapped(" ", 4), Vec::<String>::new());
+    }
+}

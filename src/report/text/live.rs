@@ -1,0 +1,160 @@
+//! A picture to watch: `lifeboat demo` and `lifeboat status --watch` draw it over itself.
+
+use super::status::{copies_text, headline, left_out};
+use super::{Ink, Looks, add, bar, clean, inked, paint, paragraph, standing_text, table, table_text};
+use crate::domain::time::Time;
+use crate::report::snapshot::{PlaceView, Snapshot, Standing};
+use crate::report::triage::{Line, Tally, age_text, lines, problems, region_text, source_text};
+use std::time::Duration;
+
+/// Cells of a bar.
+const BAR: usize = 8;
+/// More slots than this are written as a number alone.
+const MOST_SLOTS_DRAWN: u32 = 20;
+
+/// A line for each route: its age against its promise, what is on its way for it, and when its policy fires next; then
+/// a line for each destination with its slots. The lines keep their places as long as all fit; if not, the worst are
+/// shown.
+#[must_use]
+pub fn live(snapshot: &Snapshot, now: Time, looks: Looks) -> String {
+    let mut lines = lines(snapshot, now);
+    let tally = Tally::of(&lines);
+    let problems = problems(snapshot, now);
+    let most = looks.rows.unwrap_or(usize::MAX);
+    if lines.len() <= most {
+        lines.sort_by_key(|line| line.position);
+    }
+    let clock = snapshot.at.to_string();
+    let mut out = format!("{}  {}\n", headline(tally, problems.len(), looks), paint(&clock, Ink::Faint, looks));
+    if !lines.is_empty() {
+        out.push('\n');
+        out.push_str(&routes(&lines[..lines.len().min(most)], now, looks));
+        out.push_str(&left_out(lines.len(), most));
+    }
+    out.push_str(&slots(&snapshot.places, looks));
+    for problem in problems {
+        out.push('\n');
+        paragraph(&mut out, Ink::Bad, &problem, looks);
+    }
+    inked(&out, looks)
+}
+
+fn routes(lines: &[Line<'_>], now: Time, looks: Looks) -> String {
+    let columns = ["Source", "Region", "Age of RPO", "State", "On its way", "Next"];
+    let mut shown = table(if looks.narrow() { &columns[..5] } else { &columns }, looks);
+    for line in lines {
+        let route = line.route;
+        let sign = if route.copy && !looks.narrow() { looks.pick("→ ", "> ") } else { "" };
+        let cells = [
+            clean(&source_text(&route.account, &route.source), looks),
+            format!("{sign}{}", clean(route.region.as_str(), looks)),
+            age_of_rpo(line, looks),
+            standing_text(line.standing, looks),
+            on_its_way(line, now, looks),
+            line.next_at.map_or(String::new(), |next| format!("in {}", age_text(next.since(now)))),
+        ];
+        add(&mut shown, cells);
+    }
+    table_text(&shown, &[], looks)
+}
+
+/// How much of the promise is used up, in words and where there is room as a bar.
+fn age_of_rpo(line: &Line<'_>, looks: Looks) -> String {
+    let age = line.age.map_or_else(|| "none".to_owned(), age_text);
+    let Some(rpo) = line.route.rpo_seconds else { return age };
+    let ink = match line.standing {
+        Standing::Late => Ink::Bad,
+        Standing::Unknown => Ink::Doubtful,
+        Standing::Met | Standing::NoPromise => Ink::Good,
+    };
+    let used = line.age.map_or(f64::INFINITY, |age| age.as_secs_f64());
+    let words = format!("{age} of {}", age_text(Duration::from_secs(rpo)));
+    if looks.narrow() { words } else { paint(&bar(used, rpo as f64, BAR, looks), ink, looks) + " " + &words }
+}
+
+/// What is in flight for the route, or in a word what it waits for.
+fn on_its_way(line: &Line<'_>, now: Time, looks: Looks) -> String {
+    if let Some(flight) = line.flight {
+        let what = if flight.copy { "copy" } else { "backup" };
+        return match flight.progress_percent {
+            Some(percent) if looks.narrow() => {
+                format!("{} {percent}%", bar(f64::from(percent), 100.0, BAR / 2, looks))
+            }
+            Some(percent) => format!("{what} {} {percent}%", bar(f64::from(percent), 100.0, BAR, looks)),
+            None => format!("{what} {}", age_text(now.since(flight.created_at))),
+        };
+    }
+    let Some(waiting) = &line.route.waiting else { return String::new() };
+    let reason = clean(&waiting.reason.replace('_', " "), looks);
+    paint(&if looks.narrow() { reason } else { format!("waits: {reason}") }, Ink::Faint, looks)
+}
+
+fn slots(places: &[PlaceView], looks: Looks) -> String {
+    let destinations: Vec<(String, u32, &PlaceView)> = places
+        .iter()
+        .filter_map(|place| Some((clean(&region_text(&place.account, &place.region), looks), place.copy_slots?, place)))
+        .collect();
+    let widest = destinations.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default();
+    let mut out = String::new();
+    for (name, slots, place) in destinations {
+        let held = place.copies_in_flight.saturating_add(place.other_copies_in_flight).min(slots);
+        let (on, off) = (looks.pick("▮", "#"), looks.pick("▯", "."));
+        let drawn = match slots {
+            ..=MOST_SLOTS_DRAWN => on.repeat(held as usize) + &off.repeat((slots - held) as usize) + " ",
+            _ => String::new(),
+        };
+        let waiting: u32 = place.copies_waiting.values().sum();
+        let waiting = if waiting > 0 { format!(", {waiting} waiting") } else { String::new() };
+        let trouble = if place.stale || place.trouble.is_some() {
+            paint(", not answering as it should", Ink::Doubtful, looks)
+        } else {
+            String::new()
+        };
+        out.push_str(&format!("\n{name:widest$} {drawn}{}{waiting}{trouble}", copies_text(place)));
+    }
+    if out.is_empty() { out } else { out + "\n" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{NOW, bad_day, empty, fleet, good_day, place};
+
+    #[test]
+    fn a_good_day() {
+        insta::assert_snapshot!(live(&good_day(), NOW, Looks::plain()));
+    }
+
+    #[test]
+    fn eighty_columns_are_enough() {
+        let text = live(&good_day(), NOW, Looks { width: Some(80), ..Looks::plain() });
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_bad_day_without_unicode() {
+        let text = live(&bad_day(), NOW, Looks { unicode: false, ..Looks::plain() });
+        assert!(text.is_ascii());
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn the_worst_is_shown_if_not_all_fit() {
+        let mut picture = fleet(100);
+        picture.routes[399].standing = Standing::Late;
+        let text = live(&picture, NOW, Looks { rows: Some(3), ..Looks::plain() });
+        assert!(text.lines().nth(4).is_some_and(|line| line.contains("✖ late")), "{text}");
+        assert!(text.contains("and 397 more routes"));
+    }
+
+    #[test]
+    fn many_slots_are_a_number() {
+        let mut picture = empty();
+        picture.places = vec![place("us-west-2", Some(1000))];
+        assert!(live(&picture, NOW, Looks::plain()).ends_with("\nus-west-2 0 of 1000\n"));
+        picture.places[0].copy_slots = Some(3);
+        picture.places[0].other_copies_in_flight = u32::MAX;
+        assert!(live(&picture, NOW, Looks::plain()).contains("us-west-2 ▮▮▮ 4294967295 of 3"));
+    }
+}

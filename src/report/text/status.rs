@@ -1,0 +1,215 @@
+//! `lifeboat status`: how every route stands, and what goes on.
+
+use super::{Ink, Looks, add, clean, heading, inked, paint, paragraph, standing_text, table, table_text};
+use crate::domain::time::Time;
+use crate::report::snapshot::{FindingView, FlightView, PlaceView, PolicyView, Snapshot, Standing};
+use crate::report::triage::{Line, Tally, age_text, counted, lines, problems, region_text, source_text, staleness};
+use std::time::Duration;
+
+/// The answer in one line, then every route with the worst on top, then what goes on and what is wrong, the gravest at
+/// the very end, where it is still on the screen after a long list.
+#[must_use]
+pub fn status(snapshot: &Snapshot, now: Time, looks: Looks) -> String {
+    let lines = lines(snapshot, now);
+    let problems = problems(snapshot, now);
+    let mut out = headline(Tally::of(&lines), problems.len() + snapshot.findings.len(), looks);
+    out.push('\n');
+    if !lines.is_empty() {
+        out.push('\n');
+        out.push_str(&routes(&lines, now, looks));
+    }
+    places(&mut out, &snapshot.places, now, looks);
+    flights(&mut out, &snapshot.flights, now, looks);
+    policies(&mut out, &snapshot.policies, now, looks);
+    findings(&mut out, &snapshot.findings, looks);
+    if !problems.is_empty() {
+        heading(&mut out, "Problems", looks);
+        for problem in problems {
+            paragraph(&mut out, Ink::Bad, &problem, looks);
+        }
+    }
+    inked(&out, looks)
+}
+
+/// How all stands, and whether there is more to read.
+pub(super) fn headline(tally: Tally, problems: usize, looks: Looks) -> String {
+    let ink = match tally.worst() {
+        Some(Standing::Late) => Ink::Bad,
+        Some(Standing::Unknown) => Ink::Doubtful,
+        Some(Standing::Met) => Ink::Good,
+        _ => Ink::Strong,
+    };
+    let mut text = paint(&tally.sentence(), ink, looks);
+    if problems > 0 {
+        text.push_str(&paint(&format!("; {} below", counted(problems, "problem")), Ink::Bad, looks));
+    }
+    text
+}
+
+fn routes(lines: &[Line<'_>], now: Time, looks: Looks) -> String {
+    let columns = ["State", "Source", "In", "Age", "RPO", "Policy", "Kept"];
+    let mut shown = table(if looks.narrow() { &columns[..6] } else { &columns }, looks);
+    let most = looks.rows.unwrap_or(usize::MAX);
+    let mut notes = Vec::new();
+    for line in lines.iter().take(most) {
+        let route = line.route;
+        let rpo = route.rpo_seconds.map(|rpo| age_text(Duration::from_secs(rpo)));
+        let cells = [
+            standing_text(line.standing, looks),
+            clean(&source_text(&route.account, &route.source), looks),
+            clean(route.region.as_str(), looks),
+            line.age.map_or_else(|| "none".to_owned(), age_text),
+            rpo.unwrap_or_default(),
+            clean(route.policy.as_str(), looks),
+            route.recovery_points.to_string(),
+        ];
+        add(&mut shown, cells);
+        let next = line.next_at.filter(|_| line.standing == Standing::Late && line.why.is_empty());
+        let next = next.map(|next| format!("next occurrence in {}", age_text(next.since(now))));
+        notes.push(next.unwrap_or_else(|| clean(&line.why, looks)));
+    }
+    table_text(&shown, &notes, looks) + &left_out(lines.len(), most)
+}
+
+/// How many lines found no room.
+pub(super) fn left_out(all: usize, shown: usize) -> String {
+    if all > shown {
+        format!("and {} more {}\n", all - shown, if all - shown == 1 { "route" } else { "routes" })
+    } else {
+        String::new()
+    }
+}
+
+fn places(out: &mut String, places: &[PlaceView], now: Time, looks: Looks) {
+    if places.is_empty() {
+        return;
+    }
+    heading(out, "Regions", looks);
+    let mut shown = table(&["Region", "Read", "Backups in flight", "Copies in flight", "Copies waiting"], looks);
+    let mut sorted: Vec<&PlaceView> = places.iter().collect();
+    sorted.sort_by_key(|place| (!place.stale, place.trouble.is_none()));
+    let mut notes = Vec::new();
+    for place in sorted {
+        let ink = if place.stale { Ink::Doubtful } else { Ink::Good };
+        let read = place.last_seen.map_or_else(|| "not yet".to_owned(), |seen| age_text(now.since(seen)) + " ago");
+        let waiting: Vec<String> =
+            place.copies_waiting.iter().map(|(reason, count)| format!("{count} ({reason})")).collect();
+        let cells = [
+            clean(&region_text(&place.account, &place.region), looks),
+            paint(&read, ink, looks),
+            place.backups_in_flight.to_string(),
+            copies_text(place),
+            clean(&waiting.join(", "), looks),
+        ];
+        add(&mut shown, cells);
+        let trouble = if place.stale { Some(staleness(place, now)) } else { place.trouble.clone() };
+        notes.push(clean(&trouble.unwrap_or_default(), looks));
+    }
+    out.push_str(&table_text(&shown, &notes, looks));
+}
+
+/// `3 of 5 (1 not ours)`.
+pub(super) fn copies_text(place: &PlaceView) -> String {
+    let all = place.copies_in_flight.saturating_add(place.other_copies_in_flight);
+    let slots = place.copy_slots.map_or(String::new(), |slots| format!(" of {slots}"));
+    match place.other_copies_in_flight {
+        0 => format!("{all}{slots}"),
+        others => format!("{all}{slots} ({others} not ours)"),
+    }
+}
+
+fn flights(out: &mut String, flights: &[FlightView], now: Time, looks: Looks) {
+    if flights.is_empty() {
+        return;
+    }
+    heading(out, "In flight", looks);
+    let columns = ["What", "Source", "To", "For", "Progress", "Backup"];
+    let mut shown = table(if looks.narrow() { &columns[..5] } else { &columns }, looks);
+    let mut longest: Vec<&FlightView> = flights.iter().collect();
+    longest.sort_by_key(|flight| flight.created_at);
+    for flight in longest {
+        let cells = [
+            clean(&flight.lifecycle, looks),
+            clean(&source_text(&flight.account, &flight.source), looks),
+            clean(flight.region.as_str(), looks),
+            age_text(now.since(flight.created_at)),
+            flight.progress_percent.map_or(String::new(), |percent| format!("{percent}%")),
+            clean(flight.id.as_str(), looks),
+        ];
+        add(&mut shown, cells);
+    }
+    out.push_str(&table_text(&shown, &[], looks));
+}
+
+fn policies(out: &mut String, policies: &[PolicyView], now: Time, looks: Looks) {
+    if policies.is_empty() {
+        return;
+    }
+    heading(out, "Policies", looks);
+    let mut shown = table(&["Policy", "Next", "Schedule", "Time zone", "Sources"], looks);
+    let mut soonest: Vec<&PolicyView> = policies.iter().collect();
+    soonest.sort_by_key(|policy| policy.next_at.unwrap_or(Time::NEVER));
+    for policy in soonest {
+        let cells = [
+            clean(policy.policy.as_str(), looks),
+            policy.next_at.map_or_else(|| "never".to_owned(), |at| format!("in {}", age_text(at.since(now)))),
+            clean(&policy.schedule, looks),
+            clean(&policy.timezone, looks),
+            policy.sources.to_string(),
+        ];
+        add(&mut shown, cells);
+    }
+    out.push_str(&table_text(&shown, &[], looks));
+}
+
+fn findings(out: &mut String, findings: &[FindingView], looks: Looks) {
+    if findings.is_empty() {
+        return;
+    }
+    heading(out, "What should not be", looks);
+    let mut gravest_last: Vec<&FindingView> = findings.iter().collect();
+    gravest_last.sort_by_key(|finding| finding.severity == "error");
+    for finding in gravest_last {
+        let ink = if finding.severity == "error" { Ink::Bad } else { Ink::Doubtful };
+        let whose = source_text(&finding.source.account, &finding.source.source);
+        paragraph(out, ink, &format!("{}: {whose}: {}", finding.severity, finding.what), looks);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples::{NOW, bad_day, empty, fleet, good_day};
+
+    const TERMINAL: Looks = Looks { width: Some(80), ..Looks::plain() };
+
+    #[test]
+    fn a_good_day() {
+        assert!(status(&good_day(), NOW, TERMINAL).lines().all(|line| line.chars().count() <= 80));
+        insta::assert_snapshot!(status(&good_day(), NOW, TERMINAL));
+    }
+
+    #[test]
+    fn a_bad_day() {
+        insta::assert_snapshot!(status(&bad_day(), NOW, TERMINAL));
+    }
+
+    #[test]
+    fn nothing_yet() {
+        assert_eq!(status(&empty(), NOW, TERMINAL), "no routes: the policy names no source\n");
+    }
+
+    #[test]
+    fn in_a_pipe_a_route_is_a_line_with_its_reason() {
+        let text = status(&bad_day(), NOW, Looks::plain());
+        assert!(text.lines().any(|line| line.contains("✖ late") && line.ends_with("copies in flight (eu-west-1)")));
+        let ascii = status(&bad_day(), NOW, Looks { unicode: false, ..Looks::plain() });
+        assert!(ascii.is_ascii() && !ascii.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn rows_can_be_bounded() {
+        let text = status(&fleet(500), NOW, Looks { rows: Some(10), ..TERMINAL });
+        assert!(text.lines().count() < 30 && text.contains("\nand 1990 more routes\n"), "{text}");
+    }
+}

@@ -1,0 +1,210 @@
+//! Changes as SQL. Each durable [`Change`] has its statement here, and moves the rows as `State::apply` moves the state.
+
+use super::super::rows::total_columns;
+use crate::domain::change::{Change, Opening, Total};
+use crate::domain::id::{Occurrence, SourceKey, WorkKey};
+use crate::domain::point::Point;
+use crate::domain::time::Time;
+use sqlx::Executor as _;
+use sqlx::sqlite::SqliteConnection;
+
+type Written = std::result::Result<(), sqlx::Error>;
+
+/// Writes one change.
+pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written {
+    match change {
+        Change::Watched { .. } | Change::Left { .. } => write_watch(to, change).await,
+        Change::Opened { source, occurrence, opening } => {
+            write_occurrence(to, source, *occurrence, opening, None, 0).await
+        }
+        Change::Closed { source, occurrence, opening, end, reason, at, earlier } => {
+            let closed = Some((end.as_str(), reason.as_str(), *at));
+            write_occurrence(to, source, *occurrence, opening, closed, *earlier).await?;
+            count(to, &Total::Occurrences(opening.policy.clone(), *end), earlier.saturating_add(1)).await?;
+            let sql = r#"DELETE FROM asks WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND open = 0"#;
+            let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
+            to.execute(query.bind(occurrence.trigger.as_str()).bind(occurrence.at.millis())).await.map(drop)
+        }
+        Change::Asked { .. } | Change::Unfulfilled { .. } | Change::Disproved { .. } | Change::Retriable { .. } => {
+            write_ask(to, change).await
+        }
+        Change::Seen { point } => write_point(to, point).await,
+        Change::Gone { place, id, at } => {
+            let sql =
+                "UPDATE points SET lifecycle = 'DELETED', settled_at = ? WHERE account = ? AND region = ? AND id = ?";
+            let query = sqlx::query(sql).bind(at.millis()).bind(place.account.as_str());
+            to.execute(query.bind(place.region.as_str()).bind(id.as_str())).await.map(drop)
+        }
+        Change::Counted(total) => count(to, total, 1).await,
+        Change::Listed { place, began_at, pages, user_backups, .. } => {
+            let sql = "INSERT INTO places (account, region, listed_at, pages, user_backups) VALUES (?, ?, ?, ?, ?)
+                       ON CONFLICT DO UPDATE SET listed_at = excluded.listed_at, pages = excluded.pages,
+                       user_backups = excluded.user_backups";
+            let query = sqlx::query(sql).bind(place.account.as_str()).bind(place.region.as_str());
+            let query = query.bind(began_at.millis()).bind(i64::from(*pages)).bind(clamp(*user_backups));
+            to.execute(query).await.map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn write_watch(to: &mut SqliteConnection, change: &Change) -> Written {
+    match change {
+        Change::Watched { source, region, policy, destinations, since } => {
+            // One that was watched all along keeps its beginning; one that left and came back begins anew.
+            let sql =
+                "INSERT INTO sources (account, source, region, policy, destinations, since) VALUES (?, ?, ?, ?, ?, ?)
+                       ON CONFLICT DO UPDATE SET region = excluded.region, destinations = excluded.destinations,
+                       since = CASE WHEN policy IS NULL THEN excluded.since ELSE since END,
+                       returned = CASE WHEN policy IS NULL THEN has_left ELSE returned END,
+                       policy = excluded.policy, has_left = 0";
+            let destinations =
+                serde_json::to_string(destinations).map_err(|error| sqlx::Error::Encode(error.into()))?;
+            let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
+            let query = query.bind(region.as_str()).bind(policy.as_str()).bind(destinations).bind(since.millis());
+            to.execute(query).await.map(drop)
+        }
+        Change::Left { source } => {
+            let sql = "UPDATE sources SET policy = NULL, destinations = NULL, since = NULL, has_left = 1
+                       WHERE account = ? AND source = ?";
+            let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
+            to.execute(query).await.map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn write_occurrence(
+    to: &mut SqliteConnection,
+    source: &SourceKey,
+    occurrence: Occurrence,
+    opening: &Opening,
+    closed: Option<(&str, &str, Time)>,
+    earlier: u64,
+) -> Written {
+    let sql = r#"INSERT INTO occurrences (account, source, "trigger", at, policy, opened_at, caught_up, adopted, outcome,
+                 reason, closed_at, earlier) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 ON CONFLICT DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,
+                 closed_at = excluded.closed_at, earlier = excluded.earlier"#;
+    let query = sqlx::query(sql)
+        .bind(source.account.as_str())
+        .bind(source.source.as_str())
+        .bind(occurrence.trigger.as_str())
+        .bind(occurrence.at.millis())
+        .bind(opening.policy.as_str())
+        .bind(opening.opened_at.millis())
+        .bind(opening.caught_up)
+        .bind(opening.adopted)
+        .bind(closed.map(|(end, _, _)| end))
+        .bind(closed.map(|(_, reason, _)| reason))
+        .bind(closed.map(|(_, _, at)| at.millis()))
+        .bind(clamp(earlier));
+    to.execute(query).await?;
+    let sql = "UPDATE sources SET cursor = max(coalesce(cursor, ?3), ?3) WHERE account = ?1 AND source = ?2 AND ?4";
+    let scheduled = occurrence.trigger == crate::domain::id::Trigger::Schedule;
+    let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
+    to.execute(query.bind(occurrence.at.millis()).bind(scheduled)).await.map(drop)
+}
+
+/// Binds the columns that name a work: account, source, trigger, at, destination.
+macro_rules! bind_work {
+    ($query:expr, $key:expr) => {{
+        let key: &WorkKey = $key;
+        $query
+            .bind(key.source.account.as_str())
+            .bind(key.source.source.as_str())
+            .bind(key.occurrence.trigger.as_str())
+            .bind(key.occurrence.at.millis())
+            .bind(key.target.destination())
+    }};
+}
+
+async fn write_ask(to: &mut SqliteConnection, change: &Change) -> Written {
+    match change {
+        Change::Asked { key, attempt, request, at } => {
+            // A repeat of an open ask keeps its first time; what was withdrawn begins anew.
+            let sql = r#"INSERT INTO asks (account, source, "trigger", at, destination, attempt, request, open,
+                         first_asked_at, last_asked_at, asks, not_before) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, 1, ?)
+                         ON CONFLICT DO UPDATE SET attempt = excluded.attempt, request = excluded.request,
+                         first_asked_at = CASE WHEN open THEN first_asked_at ELSE excluded.first_asked_at END,
+                         asks = CASE WHEN open THEN asks + 1 ELSE 1 END, last_asked_at = excluded.last_asked_at,
+                         open = 1"#;
+            let request = serde_json::to_string(&**request).map_err(|error| sqlx::Error::Encode(error.into()))?;
+            let query = bind_work!(sqlx::query(sql), key).bind(i64::from(*attempt)).bind(request);
+            to.execute(query.bind(at.millis()).bind(at.millis()).bind(at.millis())).await.map(drop)
+        }
+        Change::Unfulfilled { key, fault, definite, not_before } => {
+            let sql = r#"UPDATE asks SET failures = failures + 1, fault_class = ?, fault_code = ?, fault_message = ?,
+                         not_before = ?, open = CASE WHEN ? THEN 0 ELSE open END, asks = CASE WHEN ? THEN 0 ELSE asks END
+                         WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?"#;
+            let query = sqlx::query(sql).bind(fault.class.as_str()).bind(&fault.code).bind(&fault.message);
+            let query = query.bind(not_before.millis()).bind(*definite).bind(*definite);
+            to.execute(bind_work!(query, key)).await.map(drop)
+        }
+        Change::Disproved { key } => {
+            let sql = r#"UPDATE asks SET open = 0, asks = 0, not_before = 0
+                         WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?"#;
+            to.execute(bind_work!(sqlx::query(sql), key)).await.map(drop)
+        }
+        Change::Retriable { key } => {
+            let sql = r#"UPDATE asks SET failures = 0, not_before = 0
+                         WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?"#;
+            to.execute(bind_work!(sqlx::query(sql), key)).await.map(drop)
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn write_point(to: &mut SqliteConnection, point: &Point) -> Written {
+    // A source that is only known by its points, as after the loss of the database, gets its row with them.
+    let sql = "INSERT INTO sources (account, source, region) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    let query = sqlx::query(sql).bind(point.place.account.as_str()).bind(point.source.as_str());
+    to.execute(query.bind(point.home().as_str())).await?;
+    let sql = r#"INSERT INTO points (account, region, id, source, "trigger", at, attempt, policy, origin_region, origin_id,
+                 taken_at, hold, lifecycle, created_at, settled_at, failure, progress_percent, size_bytes, kms_key, kind,
+                 carried) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 ON CONFLICT DO UPDATE SET hold = excluded.hold, lifecycle = excluded.lifecycle, policy = excluded.policy,
+                 settled_at = excluded.settled_at, failure = excluded.failure, size_bytes = excluded.size_bytes,
+                 progress_percent = excluded.progress_percent, kms_key = excluded.kms_key, carried = excluded.carried"#;
+    let carried = serde_json::to_string(&*point.carried).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let query = sqlx::query(sql)
+        .bind(point.place.account.as_str())
+        .bind(point.place.region.as_str())
+        .bind(point.id.as_str())
+        .bind(point.source.as_str())
+        .bind(point.occurrence.trigger.as_str())
+        .bind(point.occurrence.at.millis())
+        .bind(i64::from(point.attempt))
+        .bind(point.policy.as_ref().map(|policy| policy.as_str()))
+        .bind(point.origin.as_ref().map(|origin| origin.region.as_str()))
+        .bind(point.origin.as_ref().map(|origin| origin.backup.as_str()))
+        .bind(point.taken_at().millis())
+        .bind(point.hold.as_deref())
+        .bind(point.lifecycle.as_str())
+        .bind(point.created_at.millis())
+        .bind(point.settled_at.map(Time::millis))
+        .bind(point.failure.as_deref())
+        .bind(point.progress_percent.map(i64::from))
+        .bind(point.size_bytes.map(clamp))
+        .bind(point.kms_key.as_deref())
+        .bind(point.kind.as_str())
+        .bind(carried);
+    to.execute(query).await?;
+    let sql = r#"DELETE FROM asks WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?
+                 AND attempt <= ?"#;
+    let key = point.work_key();
+    to.execute(bind_work!(sqlx::query(sql), &key).bind(i64::from(point.attempt))).await.map(drop)
+}
+
+async fn count(to: &mut SqliteConnection, total: &Total, by: u64) -> Written {
+    let (kind, policy, region, result) = total_columns(total);
+    let sql = "INSERT INTO totals (kind, policy, region, result, value) VALUES (?, ?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET value = value + excluded.value";
+    let query = sqlx::query(sql).bind(kind).bind(policy).bind(region).bind(result).bind(clamp(by));
+    to.execute(query).await.map(drop)
+}
+
+/// SQLite counts to 2^63 - 1.
+fn clamp(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
