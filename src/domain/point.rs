@@ -101,14 +101,15 @@ pub struct Sighting {
 impl Sighting {
     /// As a point of ours.
     ///
-    /// A copy that a person made of one of our backups, with the API's CopyTags, carries the backup's tags but not
-    /// `lifeboat:origin`: it is that person's, not ours.
+    /// A copy that a person made of one of ours, with the API's CopyTags, carries our tags, but AWS's own link leads to
+    /// something else than `lifeboat:origin` names: it is that person's, not ours.
     ///
     /// # Errors
     /// It is not one of ours: the sighting as it was.
     pub fn into_point(self, place: &Place, seen_at: Time) -> Result<Point, Box<Self>> {
         let Some(inscription) = Inscription::read(&self.tags) else { return Err(Box::new(self)) };
-        if inscription.origin.is_none() && self.copied_from.is_some() {
+        let origin = inscription.origin.as_ref().map(|origin| &origin.backup);
+        if self.copied_from.is_some() && self.copied_from.as_ref() != origin {
             return Err(Box::new(self));
         }
         let carried = match inscription.origin {
@@ -253,5 +254,50 @@ impl Point {
         }
         let volume = self.source.is_volume().then_some(&self.source);
         Lane::of_copy(self.kind, &self.place.account, &self.place.region, volume)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sighting(origin: Option<&str>, copied_from: Option<&str>) -> Sighting {
+        let inscription = Inscription {
+            policy: None,
+            source: "fs-0123456789abcdef0".into(),
+            occurrence: Occurrence { at: Time::from_secs(1), trigger: crate::domain::id::Trigger::Schedule },
+            attempt: 1,
+            origin: origin.map(|backup| Origin {
+                region: "us-east-1".into(),
+                backup: backup.into(),
+                taken_at: Time::from_secs(1),
+            }),
+            hold: None,
+        };
+        Sighting {
+            id: "backup-3".into(),
+            lifecycle: Lifecycle::Available,
+            created_at: Time::from_secs(2),
+            failure: None,
+            progress_percent: None,
+            size_bytes: None,
+            kms_key: None,
+            kind: FileSystemKind::Windows,
+            volume: None,
+            copied_from: copied_from.map(Into::into),
+            counts_to_quota: true,
+            tags: inscription.write(),
+        }
+    }
+
+    #[test]
+    fn a_persons_copy_of_ours_is_not_ours() {
+        let place = Place { account: AccountName::own(), region: "us-west-2".into() };
+        let ours = |origin, from| sighting(origin, from).into_point(&place, Time::from_secs(3)).is_ok();
+        assert!(ours(None, None), "a backup");
+        assert!(ours(Some("backup-1"), Some("backup-1")), "a copy");
+        assert!(ours(Some("backup-1"), None), "a copy whose link the endpoint does not tell");
+        assert!(!ours(None, Some("backup-1")), "a person's copy of a backup");
+        assert!(!ours(Some("backup-1"), Some("backup-2")), "a person's copy of a copy");
     }
 }

@@ -9,13 +9,15 @@
 //! - It keeps to what is known of FSx, and where AWS does not say, there is a knob with a benign default.
 //! - [`faults`] decides what goes wrong, the same with sockets and without.
 //! - [`endpoint`] serves the model over HTTP in AWS's protocol; the AWS CLI and every SDK work against it unchanged.
-//! - Nothing here uses any other part of this program: a mistake there cannot be hidden by the same mistake here.
+//! - [`world`] drives the real planner through the model in virtual time and holds it to its promises. Nothing but it uses
+//!   any other part of this program: a mistake there cannot be hidden by the same mistake here.
 
 pub mod cloud;
 pub mod endpoint;
 pub mod faults;
 pub mod fleet;
 mod rng;
+pub mod world;
 
 pub use cloud::{ApiError, Cloud, Settings};
 pub use endpoint::Endpoint;

@@ -41,6 +41,17 @@ impl Rng {
         (self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
+    /// Evenly from 0 (included) to `end` (excluded); 0 if `end` is 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.next_u64() % end.max(1)
+    }
+
+    /// One of these; `None` only if there is none.
+    pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        let at = self.below(from.len() as u64);
+        from.get(at as usize)
+    }
+
     /// True in `percent` of 100 draws. Draws even when the answer is certain, so that a knob turned to 0 does not shift the stream.
     pub fn percent(&mut self, percent: f64) -> bool {
         self.unit() * 100.0 < percent

@@ -107,6 +107,22 @@ impl Cloud {
             .filter(|(_, b)| b.visible_ms < i64::MAX)
     }
 
+    /// How many were ever made, those included that [`Cloud::backups`] does not tell.
+    #[must_use]
+    pub fn backups_made(&self) -> usize {
+        self.backups.0.len()
+    }
+
+    /// Those of [`Cloud::backups`] that were made after the first `made`.
+    pub fn backups_since(&self, made: usize) -> impl Iterator<Item = (BackupIx, &Backup)> {
+        let recent = self.backups.0.get(made..).unwrap_or_default();
+        recent
+            .iter()
+            .zip(made..)
+            .map(|(backup, at)| (BackupIx(at), backup))
+            .filter(|(_, backup)| backup.visible_ms < i64::MAX)
+    }
+
     /// One of them. The index must be one of this cloud's: another's may be out of range, which panics.
     #[must_use]
     pub fn backup(&self, at: BackupIx) -> &Backup {

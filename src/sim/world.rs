@@ -1,0 +1,501 @@
+//! The real planner against the simulated FSx, through weeks of trouble in milliseconds.
+//!
+//! **The problem.** What breaks a backup scheduler is never one fault but two at the wrong moment: the database lost
+//! while an answer is under way, a clock set back between an ask and its repeat, a Region that goes silent while others
+//! fill its slots. Nobody can wait for such a week, and a test written by hand only holds what its author thought of.
+//! **The promise.** A seed draws policy, fleet, the habits of FSx and all that goes wrong ([`Setup`]); the planner then
+//! lives through it in virtual time, dying at any boundary between two steps, and after each step the promises of
+//! Lifeboat are held against FSx's own books by code that shares nothing with the planner ([`checks`]). Act one breaks,
+//! act two stops breaking, act three comes to rest. The same seed gives the same trace, byte for byte.
+//!
+//! There is no thread, no clock and no randomness here but what follows from the seed.
+
+use super::cloud::Cloud;
+use super::faults::Faults;
+use super::rng::Rng;
+use crate::domain::action::{Action, Outcome};
+use crate::domain::change::Change;
+use crate::domain::policy::Settings;
+use crate::domain::state::State;
+use crate::domain::time::Time;
+use checks::{Broken, Checks, View};
+use disk::{Disk, Tables};
+use mind::{Lifeboat, Mind};
+use setup::{Happening, Setup};
+use std::collections::BTreeMap;
+use std::fmt;
+use trace::{Brief, Leaves, Trace};
+
+pub mod checks;
+pub mod disk;
+pub mod edits;
+pub mod mind;
+pub mod setup;
+pub mod trace;
+pub mod weather;
+pub mod wire;
+
+/// Plans in a row after which a planner that records and records is called restless.
+const PLANS_IN_A_ROW: usize = 500;
+/// How often the checks look at everything.
+const INSPECT_EVERY_MS: i64 = 600_000;
+
+/// What a run came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Virtual time that passed, ms.
+    pub virtual_ms: i64,
+    /// Things that happened, one at a time.
+    pub steps: u64,
+    /// Rounds of the planner.
+    pub plans: u64,
+    /// Calls sent.
+    pub calls: u64,
+    /// Deaths of the process.
+    pub crashes: u64,
+    /// Losses of the database.
+    pub losses: u64,
+    /// Backups and copies that FSx made for Lifeboat.
+    pub made: u64,
+    /// Copies that FSx refused because the lane was full.
+    pub refused: u64,
+    /// The fingerprint of the trace.
+    pub sum: u64,
+}
+
+/// A broken promise.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    /// The seed that shows it.
+    pub seed: u64,
+    /// When, epoch ms.
+    pub at_ms: i64,
+    /// Which promise, and how.
+    pub broken: Broken,
+    /// What happened last.
+    pub tail: Vec<String>,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.tail {
+            writeln!(f, "    {line}")?;
+        }
+        writeln!(f, "{} at {}", self.broken, Time::from_millis(self.at_ms))?;
+        write!(f, "replay: LIFEBOAT_SEED={} cargo test --test world", self.seed)
+    }
+}
+
+/// The process, while it lives.
+struct Host {
+    life: u64,
+    settings: Settings,
+    state: State,
+    wake: Time,
+    uncommitted: Vec<Change>,
+}
+
+enum Event {
+    Happens(Happening),
+    Starts,
+    Deed { life: u64, sent_ms: i64, action: Action },
+    Answer { life: u64, action: Action, outcome: Outcome },
+    Inspection,
+}
+
+/// A fleet, its FSx, its daemon, and what befalls them.
+pub struct World {
+    setup: Setup,
+    cloud: Cloud,
+    mind: Box<dyn Mind>,
+    disk: Box<dyn Disk>,
+    host: Option<Host>,
+    /// The policy file as it stands.
+    file: Settings,
+    now_ms: i64,
+    /// By how much the host's clock is ahead.
+    ahead_ms: i64,
+    calm: bool,
+    lives: u64,
+    events: BTreeMap<(i64, u64), Event>,
+    next_seq: u64,
+    deaths: Rng,
+    wires: Rng,
+    trace: Trace,
+    checks: Checks,
+    tally: Tally,
+}
+
+/// Whether the process still lives after a step.
+type Alive = Result<bool, Broken>;
+
+impl World {
+    /// A world before its first step.
+    #[must_use]
+    pub fn new(setup: Setup) -> Self {
+        let mut cloud = Cloud::new(setup.seed).with_settings(setup.cloud.clone());
+        for member in &setup.fleet {
+            let (account, region) = (member.place.account.as_str(), member.place.region.as_str());
+            // A seed that AWS would not show leaves its source unknown, which the planner has to live with as well.
+            let _ = cloud.add_file_system_seed(setup.start_ms, account, region, &member.seed);
+        }
+        cloud.set_faults(setup.faults.clone(), Some(setup.start_ms));
+        let mut world = Self {
+            cloud,
+            mind: Box::new(Lifeboat),
+            disk: Box::new(Tables::default()),
+            host: None,
+            file: setup.settings.clone(),
+            now_ms: setup.start_ms,
+            ahead_ms: 0,
+            calm: setup.faults == Faults::default(),
+            lives: 0,
+            events: BTreeMap::new(),
+            next_seq: 0,
+            deaths: Rng::new(setup.seed, "deaths"),
+            wires: Rng::new(setup.seed, "wires"),
+            trace: Trace::default(),
+            checks: Checks::new(&setup),
+            tally: Tally::default(),
+            setup,
+        };
+        world.at(world.now_ms, Event::Starts);
+        world.at(world.now_ms + INSPECT_EVERY_MS, Event::Inspection);
+        for (after_ms, happening) in world.setup.timetable.clone() {
+            world.at(world.setup.start_ms + after_ms, Event::Happens(happening));
+        }
+        world
+    }
+
+    /// The same world with other decisions in it.
+    #[must_use]
+    pub fn with_mind(mut self, mind: Box<dyn Mind>) -> Self {
+        self.mind = mind;
+        self
+    }
+
+    /// The same world with its books on another disk.
+    #[must_use]
+    pub fn with_disk(mut self, disk: Box<dyn Disk>) -> Self {
+        self.disk = disk;
+        self
+    }
+
+    /// The same world, with every line of its trace kept for the case that a promise breaks.
+    #[must_use]
+    pub fn with_whole_trace(mut self) -> Self {
+        self.trace.keep_all();
+        self
+    }
+
+    /// Runs to the end.
+    ///
+    /// # Errors
+    /// The first promise that breaks, with the seed and the last lines of the trace.
+    pub fn run(mut self) -> Result<Tally, Box<Violation>> {
+        let end_ms = self.setup.start_ms + self.setup.end_ms;
+        let mut result = Ok(());
+        while result.is_ok() {
+            let woken_ms = self.host.as_ref().map_or(i64::MAX, |host| self.true_ms(host.wake));
+            let event_ms = self.events.first_key_value().map_or(i64::MAX, |((at_ms, _), _)| *at_ms);
+            let next_ms = woken_ms.min(event_ms).max(self.now_ms);
+            if next_ms > end_ms {
+                break;
+            }
+            self.now_ms = next_ms;
+            self.cloud.advance(next_ms);
+            self.tally.steps += 1;
+            result = if event_ms <= next_ms { self.event() } else { self.round().map(drop) };
+            result = result.and_then(|()| self.checks.stepped(&self.cloud));
+        }
+        self.end(result)
+    }
+
+    fn end(mut self, result: Result<(), Broken>) -> Result<Tally, Box<Violation>> {
+        let result = result.and_then(|()| {
+            let view = self.host.as_ref().map(|host| view(&self.cloud, host, self.now_ms, self.ahead_ms));
+            self.checks.rested(view.as_ref())
+        });
+        self.tally.virtual_ms = self.now_ms - self.setup.start_ms;
+        self.tally.refused = self.cloud.lanes().values().map(|used| used.refused).sum();
+        self.tally.made = self.checks.made();
+        self.tally.sum = self.trace.sum();
+        match result {
+            Ok(()) => Ok(self.tally),
+            Err(broken) => Err(Box::new(Violation {
+                seed: self.setup.seed,
+                at_ms: self.now_ms,
+                broken,
+                tail: self.trace.tail(),
+            })),
+        }
+    }
+
+    fn at(&mut self, at_ms: i64, event: Event) {
+        self.next_seq += 1;
+        self.events.insert((at_ms.max(self.now_ms), self.next_seq), event);
+    }
+
+    fn host_now(&self) -> Time {
+        Time::from_millis(self.now_ms + self.ahead_ms)
+    }
+
+    fn true_ms(&self, host_time: Time) -> i64 {
+        host_time.millis().saturating_sub(self.ahead_ms)
+    }
+
+    fn note(&mut self, line: fmt::Arguments<'_>) {
+        self.trace.note(format_args!("{} {line}", Time::from_millis(self.now_ms)));
+    }
+
+    fn event(&mut self) -> Result<(), Broken> {
+        let Some((_, event)) = self.events.pop_first() else { return Ok(()) };
+        match event {
+            Event::Happens(happening) => self.happens(happening),
+            Event::Starts => self.start(),
+            Event::Deed { life, sent_ms, action } => {
+                self.deed(life, sent_ms, action);
+                Ok(())
+            }
+            Event::Answer { life, action, outcome } => self.answer(life, &action, outcome),
+            Event::Inspection => self.inspect(),
+        }
+    }
+
+    fn inspect(&mut self) -> Result<(), Broken> {
+        self.at(self.now_ms + INSPECT_EVERY_MS, Event::Inspection);
+        match &self.host {
+            Some(host) => self.checks.inspected(&view(&self.cloud, host, self.now_ms, self.ahead_ms)),
+            None => Ok(()),
+        }
+    }
+
+    fn happens(&mut self, happening: Happening) -> Result<(), Broken> {
+        self.note(format_args!("! {happening:?}"));
+        match happening {
+            Happening::Crash { down_ms, lose_database } => self.die(down_ms, lose_database)?,
+            Happening::ClockStep(by_ms) => {
+                if !self.calm {
+                    self.ahead_ms += by_ms;
+                    self.checks.disturbed(self.now_ms);
+                    self.wake_host();
+                }
+            }
+            Happening::Edit(edit) => {
+                edits::edit(&mut self.file, &self.setup.settings, &edit);
+                self.reload();
+            }
+            Happening::Person(person) => {
+                let acted = edits::person(&mut self.cloud, self.now_ms, person);
+                self.note(format_args!("  {acted}"));
+                self.checks.person(self.now_ms);
+            }
+            Happening::Calm => {
+                self.calm = true;
+                self.ahead_ms = 0;
+                self.cloud.set_faults(Faults::default(), Some(self.now_ms));
+                edits::restore(&mut self.file, &self.setup.settings);
+                self.checks.calm(self.now_ms);
+                self.reload();
+            }
+            Happening::Still => {
+                if let Some(view) = self.host.as_ref().map(|host| view(&self.cloud, host, self.now_ms, self.ahead_ms)) {
+                    self.checks.healed(&view)?;
+                }
+                let now = self.host_now();
+                edits::still(&mut self.file, now);
+                self.reload();
+            }
+        }
+        Ok(())
+    }
+
+    fn wake_host(&mut self) {
+        let now = self.host_now();
+        if let Some(host) = &mut self.host {
+            host.wake = host.wake.min(now);
+        }
+    }
+
+    fn reload(&mut self) {
+        let now = self.host_now();
+        let Some(host) = &mut self.host else { return };
+        let generation = host.settings.generation + 1;
+        host.settings = self.file.clone();
+        host.settings.generation = generation;
+        host.wake = now;
+        self.checks.reloaded(self.now_ms, now, &host.settings);
+    }
+
+    fn start(&mut self) -> Result<(), Broken> {
+        if self.host.is_some() {
+            return Ok(());
+        }
+        let now = self.host_now();
+        let mut state = self.disk.load(now).map_err(|error| Broken::new("the store", error))?;
+        self.lives += 1;
+        // As the daemon does: times in the books that lie in the future come from a clock that was wrong.
+        let back = Change::ClockWentBack { to: now };
+        self.mind.apply(&mut state, &back).map_err(|error| Broken::new("the books", error.to_string()))?;
+        let mut settings = self.file.clone();
+        settings.generation = 1;
+        let life = self.lives;
+        self.note(format_args!("* start {life} created {}", state.created_at));
+        self.checks.started(self.now_ms, now, &settings, &state)?;
+        self.host = Some(Host { life: self.lives, settings, state, wake: now, uncommitted: Vec::new() });
+        Ok(())
+    }
+
+    fn die(&mut self, down_ms: i64, lose_database: bool) -> Result<(), Broken> {
+        let Some(host) = self.host.take() else { return Ok(()) };
+        self.tally.crashes += 1;
+        self.tally.losses += u64::from(lose_database);
+        self.note(format_args!("* dies, down for {down_ms} ms, database lost: {lose_database}"));
+        if lose_database {
+            self.disk.lose().map_err(|error| Broken::new("the store", error))?;
+        }
+        self.checks.died(self.now_ms, host.uncommitted.is_empty().then_some(&host.state), lose_database);
+        // What was on its way may still arrive at FSx, or not.
+        let deaths = &mut self.deaths;
+        self.events.retain(|_, event| match event {
+            Event::Deed { .. } => deaths.percent(50.0),
+            Event::Answer { .. } => false,
+            _ => true,
+        });
+        self.at(self.now_ms + down_ms, Event::Starts);
+        Ok(())
+    }
+
+    /// A boundary between two steps, at which the process may die. Returns whether it lives.
+    fn boundary(&mut self) -> Alive {
+        if self.calm || self.setup.crash_one_in == 0 || self.deaths.below(self.setup.crash_one_in) != 0 {
+            return Ok(true);
+        }
+        let downs = [500, 5_000, 60_000, 600_000, 2 * setup::HOUR_MS];
+        let down_ms = downs[self.deaths.below(5) as usize];
+        let lose_database = self.deaths.percent(self.setup.loss_percent);
+        self.die(down_ms, lose_database)?;
+        Ok(false)
+    }
+}
+
+fn view<'a>(cloud: &'a Cloud, host: &'a Host, now_ms: i64, ahead_ms: i64) -> View<'a> {
+    let (state, settings) = (&host.state, &host.settings);
+    View { now_ms, host_now: Time::from_millis(now_ms + ahead_ms), cloud, state, settings }
+}
+
+/// The daemon's loop, as `daemon/reconcile` has it, with a place to die after every step.
+impl World {
+    fn round(&mut self) -> Alive {
+        for _ in 0..PLANS_IN_A_ROW {
+            let now = self.host_now();
+            let Some(host) = &mut self.host else { return Ok(false) };
+            let plan = self.mind.plan(&host.settings, &host.state, now);
+            self.tally.plans += 1;
+            host.wake = plan.wake.at;
+            host.state.clock = host.state.clock.max(now);
+            self.checks.planned(&plan, &view(&self.cloud, host, self.now_ms, self.ahead_ms))?;
+            let idle = plan.record.is_empty() && plan.actions.is_empty();
+            let again = plan.wake.at <= now || plan.record.iter().any(Change::durable);
+            if idle && again {
+                return Err(Broken::new("8", format!("busy without end: nothing to do, and {} is due", plan.wake.why)));
+            }
+            let late = self.mind.calls_first();
+            let early = late && !plan.actions.is_empty();
+            if early && !self.dispatch(&plan.actions)? {
+                return Ok(false);
+            }
+            self.take_in(plan.record)?;
+            if !self.boundary()? || !self.commit()? || (!early && !self.dispatch(&plan.actions)?) {
+                return Ok(false);
+            }
+            if !again {
+                return Ok(true);
+            }
+        }
+        Err(Broken::new("8", "the planner does not come to rest".to_owned()))
+    }
+
+    fn take_in(&mut self, changes: Vec<Change>) -> Result<(), Broken> {
+        for change in changes {
+            self.trace.note(format_args!("    {}", Brief(&change)));
+            let Some(host) = &mut self.host else { return Ok(()) };
+            self.mind
+                .apply(&mut host.state, &change)
+                .map_err(|error| Broken::new("the books", format!("illegal: {error}: {change:?}")))?;
+            if change.durable() {
+                host.uncommitted.push(change);
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Alive {
+        let Some(host) = &mut self.host else { return Ok(false) };
+        if host.uncommitted.is_empty() {
+            return Ok(true);
+        }
+        let changes = std::mem::take(&mut host.uncommitted);
+        self.disk.commit(&changes).map_err(|error| Broken::new("the store", error))?;
+        self.checks.committed(&changes, &view(&self.cloud, host, self.now_ms, self.ahead_ms))?;
+        self.boundary()
+    }
+
+    fn dispatch(&mut self, actions: &[Action]) -> Alive {
+        for action in actions {
+            self.note(format_args!("> {} {}", action.place, Leaves(&action.call)));
+            let Some(host) = &self.host else { return Ok(false) };
+            let life = host.life;
+            self.checks.sent(action, &view(&self.cloud, host, self.now_ms, self.ahead_ms))?;
+            self.tally.calls += 1;
+            let there_ms = self.travel_ms();
+            let (action, sent_ms) = (action.clone(), self.now_ms);
+            self.at(self.now_ms + there_ms, Event::Deed { life, sent_ms, action });
+            if !self.boundary()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn travel_ms(&mut self) -> i64 {
+        let slow = self.wires.percent(self.setup.slow_wire_percent);
+        let most_ms = if slow && !self.calm { 20_000 } else { 400 };
+        5 + self.wires.below(most_ms) as i64
+    }
+
+    fn deed(&mut self, life: u64, sent_ms: i64, action: Action) {
+        let served = wire::serve(&mut self.cloud, self.now_ms, &action);
+        let answered_ms = self.now_ms + served.latency_ms.min(wire::ANSWER_WITHIN_MS * 2) + self.travel_ms();
+        let timeout_ms = sent_ms + wire::ANSWER_WITHIN_MS;
+        let silent = matches!(&served.outcome, Outcome::Failed(fault) if fault.code == "Timeout");
+        let (at_ms, outcome) = if silent || answered_ms > timeout_ms {
+            (timeout_ms, Outcome::Failed(wire::no_answer()))
+        } else {
+            (answered_ms, served.outcome)
+        };
+        self.at(at_ms, Event::Answer { life, action, outcome });
+    }
+
+    fn answer(&mut self, life: u64, action: &Action, outcome: Outcome) -> Result<(), Broken> {
+        let now = self.host_now();
+        let Some(host) = self.host.as_mut().filter(|host| host.life == life) else { return Ok(()) };
+        self.checks.delivered(action, &outcome, &view(&self.cloud, host, self.now_ms, self.ahead_ms));
+        let told = match &outcome {
+            Outcome::Failed(fault) => format!("{:?} {fault}", fault.class),
+            Outcome::Made(sighting) => format!("made {} {:?}", sighting.id, sighting.lifecycle),
+            Outcome::Page { sightings, next_token } => {
+                format!("page of {}, more: {}", sightings.len(), next_token.is_some())
+            }
+            Outcome::Polled(sightings) => format!("polled {}", sightings.len()),
+            Outcome::LookedUp(facts) => format!("looked up {}", facts.len()),
+        };
+        let changes = self.mind.settle(&host.settings, &host.state, action, outcome, now);
+        self.note(format_args!("< {} {} {told}", action.place, Leaves(&action.call)));
+        self.take_in(changes)?;
+        if self.boundary()? && self.commit()? {
+            self.round()?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,244 @@
+//! The promises, held against FSx's own books after every step.
+//!
+//! A checker that asked the planner what it thinks would share its mistakes. So these keep books of their own, from
+//! what FSx did, what was sent and answered, and what was committed; of the program they use the nouns and the calendar
+//! alone.
+
+use super::super::cloud::{Backup, Cloud, Lifecycle};
+use super::setup::Setup;
+use crate::domain::action::{Action, Outcome};
+use crate::domain::change::Change;
+use crate::domain::plan::Plan;
+use crate::domain::policy::Settings;
+use crate::domain::state::State;
+use crate::domain::time::Time;
+use std::fmt;
+
+mod claims;
+mod ends;
+mod flow;
+mod lanes;
+mod making;
+mod pace;
+mod shelf;
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The number of the promise in the contract, or what else must hold.
+    pub promise: &'static str,
+    /// How.
+    pub what: String,
+}
+
+impl Broken {
+    /// A promise and how it was broken.
+    #[must_use]
+    pub fn new(promise: &'static str, what: String) -> Self {
+        Self { promise, what }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BROKEN ({}): {}", self.promise, self.what)
+    }
+}
+
+/// What can be seen at one moment.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The true time, epoch ms.
+    pub now_ms: i64,
+    /// What the host's clock shows.
+    pub host_now: Time,
+    /// FSx.
+    pub cloud: &'a Cloud,
+    /// What the process believes.
+    pub state: &'a State,
+    /// The policy file that it runs on.
+    pub settings: &'a Settings,
+}
+
+/// What a backup of ours is for, read from its tags by other means than the planner's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Work {
+    account: String,
+    source: String,
+    trigger: String,
+    occurrence: String,
+    /// The destination of a copy.
+    copy_to: Option<String>,
+}
+
+fn work_of(backup: &Backup) -> Option<Work> {
+    let tag = |name: &str| backup.tags.get(name).cloned();
+    let origin = backup.tags.get("lifeboat:origin").and_then(|origin| origin.split_once('/'));
+    // A person's copy of ours carries our tags, but not where it came from.
+    if backup.source_id.as_deref() != origin.map(|(_, id)| id) {
+        return None;
+    }
+    let copy = origin.is_some();
+    Some(Work {
+        account: backup.account.clone(),
+        source: tag("lifeboat:source")?,
+        trigger: tag("lifeboat:trigger")?,
+        occurrence: tag("lifeboat:occurrence")?,
+        copy_to: copy.then(|| backup.region.clone()),
+    })
+}
+
+fn good(backup: &Backup) -> bool {
+    !matches!(backup.lifecycle, Lifecycle::Failed | Lifecycle::Deleted)
+}
+
+/// Every check, and the books that they keep.
+pub struct Checks {
+    shelf: shelf::Shelf,
+    making: making::Making,
+    lanes: lanes::Lanes,
+    pace: pace::Pace,
+    ends: ends::Ends,
+    claims: claims::Claims,
+    flow: flow::Flow,
+}
+
+impl Checks {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new(setup: &Setup) -> Self {
+        Self {
+            shelf: shelf::Shelf::default(),
+            making: making::Making::default(),
+            lanes: lanes::Lanes::default(),
+            pace: pace::Pace::default(),
+            ends: ends::Ends::default(),
+            claims: claims::Claims::default(),
+            flow: flow::Flow::new(setup),
+        }
+    }
+
+    /// How many backups and copies were made for Lifeboat.
+    #[must_use]
+    pub const fn made(&self) -> u64 {
+        self.shelf.made()
+    }
+
+    /// After every step.
+    ///
+    /// # Errors
+    /// What was broken.
+    pub fn stepped(&mut self, cloud: &Cloud) -> Result<(), Broken> {
+        self.shelf.stepped(cloud)
+    }
+
+    /// Every few minutes of virtual time, while the process lives.
+    ///
+    /// # Errors
+    /// What was broken.
+    pub fn inspected(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        self.claims.inspected(view, &self.flow, &self.shelf)?;
+        self.ends.inspected(view)?;
+        self.flow.inspected(view, &self.shelf)
+    }
+
+    /// A round was planned.
+    ///
+    /// # Errors
+    /// What was broken.
+    pub fn planned(&mut self, plan: &Plan, view: &View<'_>) -> Result<(), Broken> {
+        self.flow.planned(plan, view, &self.shelf)
+    }
+
+    /// Durable changes are on disk.
+    ///
+    /// # Errors
+    /// What was broken.
+    pub fn committed(&mut self, changes: &[Change], view: &View<'_>) -> Result<(), Broken> {
+        for change in changes {
+            self.making.committed(change);
+            self.lanes.committed(change);
+            self.ends.committed(change, view, &self.shelf)?;
+        }
+        Ok(())
+    }
+
+    /// A call leaves.
+    ///
+    /// # Errors
+    /// What was broken.
+    pub fn sent(&mut self, action: &Action, view: &View<'_>) -> Result<(), Broken> {
+        self.making.sent(action, view)?;
+        self.lanes.sent(action, view)?;
+        self.pace.sent(action, view)
+    }
+
+    /// An answer reaches the process.
+    pub fn delivered(&mut self, action: &Action, outcome: &Outcome, view: &View<'_>) {
+        self.lanes.delivered(action, outcome, view);
+    }
+
+    /// The process died. `state` is what it believed, if all of that was on disk.
+    pub fn died(&mut self, now_ms: i64, state: Option<&State>, database_lost: bool) {
+        self.flow.disturbed(now_ms);
+        self.lanes.died(database_lost);
+        self.claims.died(state.filter(|_| !database_lost));
+        self.pace.died();
+        if database_lost {
+            self.making.database_lost();
+            self.ends.database_lost();
+        }
+    }
+
+    /// The process begins.
+    ///
+    /// # Errors
+    /// What was broken.
+    pub fn started(&mut self, now_ms: i64, host_now: Time, settings: &Settings, state: &State) -> Result<(), Broken> {
+        self.flow.disturbed(now_ms);
+        self.lanes.started(state);
+        self.ends.reloaded(host_now, settings);
+        self.claims.started(state)
+    }
+
+    /// The policy file was loaded.
+    pub fn reloaded(&mut self, now_ms: i64, host_now: Time, settings: &Settings) {
+        self.flow.disturbed(now_ms);
+        self.pace.died();
+        self.ends.reloaded(host_now, settings);
+    }
+
+    /// A person did something.
+    pub fn person(&mut self, now_ms: i64) {
+        self.flow.disturbed(now_ms);
+    }
+
+    /// The clock was set.
+    pub fn disturbed(&mut self, now_ms: i64) {
+        self.flow.disturbed(now_ms);
+        self.ends.clock_set();
+    }
+
+    /// Nothing goes wrong from now on.
+    pub fn calm(&mut self, now_ms: i64) {
+        self.flow.calm(now_ms);
+    }
+
+    /// The end of act two: the fleet must have healed.
+    ///
+    /// # Errors
+    /// What has not.
+    pub fn healed(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        self.flow.healed(view, &self.shelf)
+    }
+
+    /// The very end: everything must have come to rest.
+    ///
+    /// # Errors
+    /// What has not.
+    pub fn rested(&mut self, view: Option<&View<'_>>) -> Result<(), Broken> {
+        let Some(view) = view else { return Err(Broken::new("9", "the process is down in the end".to_owned())) };
+        self.ends.rested()?;
+        self.flow.rested(view, &self.shelf)
+    }
+}

@@ -1,0 +1,98 @@
+//! Promises 3 and 6: what the process believes is what FSx held when last seen, and a restart believes the same.
+
+use super::super::super::cloud::Lifecycle;
+use super::super::setup::DAY_MS;
+use super::flow::Flow;
+use super::shelf::Shelf;
+use super::{Broken, View};
+use crate::domain::point::Lifecycle as Seen;
+use crate::domain::state::State;
+use std::collections::BTreeMap;
+
+#[derive(Default)]
+pub(super) struct Claims {
+    believed: Option<State>,
+}
+
+impl Claims {
+    pub(super) fn died(&mut self, state: Option<&State>) {
+        self.believed = state.cloned();
+    }
+
+    /// What was on disk when the process died is what the next one knows.
+    pub(super) fn started(&mut self, state: &State) -> Result<(), Broken> {
+        let Some(believed) = self.believed.take() else { return Ok(()) };
+        let wrong = |what: String| Err(Broken::new("3", format!("after a restart {what}")));
+        for (key, before) in &believed.sources {
+            let Some(after) = state.sources.get(key) else { return wrong(format!("{key} is forgotten")) };
+            if (&before.watch, &before.open, before.left) != (&after.watch, &after.open, after.left) {
+                return wrong(format!("{key}: {before:?} became {after:?}"));
+            }
+            let asks = |of: &crate::domain::state::SourceState| {
+                let brief = |ask: &crate::domain::state::Ask| (ask.attempt, ask.open, ask.asks, ask.failures, ask.request.clone());
+                of.asks.iter().map(|(slot, ask)| (slot.clone(), brief(ask))).collect::<BTreeMap<_, _>>()
+            };
+            if asks(before) != asks(after) {
+                return wrong(format!("{key}: its asks {:?} became {:?}", before.asks, after.asks));
+            }
+            let points = |of: &crate::domain::state::SourceState| {
+                let there = of.points.values().flatten().filter(|point| point.lifecycle != Seen::Deleted);
+                there.map(|point| (point.id.clone(), (point.lifecycle, point.attempt))).collect::<BTreeMap<_, _>>()
+            };
+            if points(before) != points(after) {
+                return wrong(format!("{key}: its points {:?} became {:?}", points(before), points(after)));
+            }
+        }
+        if believed.totals != state.totals {
+            return wrong(format!("the totals {:?} became {:?}", believed.totals, state.totals));
+        }
+        Ok(())
+    }
+
+    /// No recovery point is claimed that FSx does not have, none is overlooked for long.
+    pub(super) fn inspected(&mut self, view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Broken> {
+        let Some((place, what)) = view.state.quarantined.iter().next() else {
+            return recovery_points(view, flow, shelf);
+        };
+        Err(Broken::new("the books", format!("{place} is set aside: {what}")))
+    }
+}
+
+fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Broken> {
+    for source in view.state.sources.values() {
+        for points in source.available.values() {
+            let Some((_, occurrence, id)) = points.last() else { continue };
+            let made = source.points.iter().filter(|((of, _), _)| of == occurrence).flat_map(|(_, all)| all);
+            let Some(point) = made.into_iter().find(|point| point.id == *id) else {
+                return Err(Broken::new("the books", format!("{id} is a recovery point and no point")));
+            };
+            let place = &point.place;
+            let found = view.cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
+            let true_now = found.is_some_and(|(_, backup)| backup.lifecycle == Lifecycle::Available);
+            if !true_now && flow.undisturbed(view, &[place]) {
+                return Err(Broken::new("6", format!("{id} in {place} is claimed as AVAILABLE and is {:?}", found.map(|(_, b)| b.lifecycle))));
+            }
+        }
+    }
+    let since_ms = view.now_ms - flow.patience_ms(view);
+    for backup in shelf.since(view.cloud, since_ms - 3 * DAY_MS) {
+        let settled = backup.lifecycle == Lifecycle::Available && backup.ended_ms.is_some_and(|at_ms| at_ms < since_ms);
+        if !settled {
+            continue;
+        }
+        let place = crate::domain::id::Place {
+            account: backup.account.as_str().into(),
+            region: backup.region.as_str().into(),
+        };
+        let id = crate::domain::id::BackupId::from(backup.id.as_str());
+        let known = view.state.point(&place, &id).is_some_and(|point| point.lifecycle == Seen::Available);
+        let watched = view.settings.policies.values().any(|policy| {
+            policy.account == place.account
+                && (policy.region == place.region || policy.destination(&place.region).is_some())
+        });
+        if !known && watched && flow.undisturbed(view, &[&place]) {
+            return Err(Broken::new("6", format!("{id} in {place} is AVAILABLE for long and not known to be")));
+        }
+    }
+    Ok(())
+}

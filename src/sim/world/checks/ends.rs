@@ -1,0 +1,166 @@
+//! Promise 5: every occurrence that comes due while its source is in the policy ends in one recorded outcome.
+
+use super::shelf::Shelf;
+use super::{Broken, View, Work};
+use crate::domain::change::{Change, End};
+use crate::domain::id::{Occurrence, PolicyName, SourceKey, Trigger};
+use crate::domain::policy::Settings;
+use crate::domain::schedule::Schedule;
+use crate::domain::time::Time;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// An occurrence must be on record so long after it came due, while the process lives and could tell.
+const RECORDED_WITHIN: Duration = Duration::from_secs(600);
+
+/// What must be on record of one source.
+struct Duty {
+    policy: PolicyName,
+    schedule: Schedule,
+    /// Occurrences after this.
+    after: Time,
+}
+
+#[derive(Default)]
+pub(super) struct Ends {
+    /// In this database: how it ended, or that it is open.
+    records: BTreeMap<(SourceKey, Occurrence), Option<End>>,
+    /// Records that stand for all before them.
+    shared: BTreeMap<SourceKey, Time>,
+    duties: BTreeMap<SourceKey, Duty>,
+    /// Since when the process runs on the settings that it has, by its clock.
+    settled_since: Time,
+}
+
+impl Ends {
+    pub(super) fn reloaded(&mut self, host_now: Time, settings: &Settings) {
+        let mut duties = BTreeMap::new();
+        for policy in settings.policies.values() {
+            for key in policy.source_keys() {
+                // Under another schedule, and after an absence, it counts from now on.
+                let kept = self.duties.remove(&key).filter(|duty| duty.schedule == policy.schedule);
+                let after = kept.map_or(host_now, |duty| duty.after);
+                duties.insert(key, Duty { policy: policy.name.clone(), schedule: policy.schedule.clone(), after });
+            }
+        }
+        self.duties = duties;
+        self.settled_since = host_now;
+    }
+
+    pub(super) fn clock_set(&mut self) {
+        self.settled_since = Time::NEVER;
+    }
+
+    pub(super) fn database_lost(&mut self) {
+        self.records.clear();
+        self.shared.clear();
+        // What AWS does not show of them is forgotten with it.
+        self.duties.clear();
+    }
+
+    pub(super) fn committed(&mut self, change: &Change, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
+        match change {
+            Change::Opened { source, occurrence, .. } => {
+                if let Some(before) = self.records.insert((source.clone(), *occurrence), None) {
+                    let what = format!("{source}: the occurrence of {} is opened again ({before:?})", occurrence.at);
+                    return Err(Broken::new("5", what));
+                }
+            }
+            Change::Closed { source, occurrence, end, earlier, reason, .. } => {
+                if let Some(Some(before)) = self.records.insert((source.clone(), *occurrence), Some(*end)) {
+                    let what = format!("{source}: the occurrence of {} was {before:?} and is {end:?}", occurrence.at);
+                    return Err(Broken::new("5", what));
+                }
+                if *earlier > 0 {
+                    self.shared.insert(source.clone(), occurrence.at);
+                }
+                return judged(source, *occurrence, *end, reason, view, shelf);
+            }
+            Change::Left { source } => {
+                self.duties.remove(source);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whatever came due is on record.
+    pub(super) fn inspected(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        if self.settled_since == Time::NEVER {
+            self.settled_since = view.host_now;
+        }
+        if view.host_now.since(self.settled_since) < RECORDED_WITHIN {
+            return Ok(());
+        }
+        let through = view.host_now.minus(RECORDED_WITHIN);
+        for (key, duty) in &mut self.duties {
+            // A new database knows what was done before only once it has read the Region.
+            let told = view.settings.policies.get(&duty.policy).is_some_and(|policy| {
+                let home =
+                    crate::domain::id::Place { account: policy.account.clone(), region: policy.region.clone() };
+                view.state.place(&home).is_some_and(|known| known.known())
+            });
+            if !told || view.state.created_at > through {
+                continue;
+            }
+            let from = duty.after.max(view.state.created_at);
+            let mut time = from;
+            while let Some(next) = duty.schedule.next_after(time).filter(|next| *next <= through) {
+                let occurrence = Occurrence { at: next, trigger: Trigger::Schedule };
+                let shared = self.shared.get(key).is_some_and(|shared| *shared >= next);
+                if !shared && !self.records.contains_key(&(key.clone(), occurrence)) {
+                    return Err(Broken::new("5", format!("{key}: the occurrence of {next} is on no record")));
+                }
+                time = next;
+            }
+            duty.after = duty.after.max(through);
+        }
+        Ok(())
+    }
+
+    pub(super) fn rested(&self) -> Result<(), Broken> {
+        match self.records.iter().find(|(_, end)| end.is_none()) {
+            Some(((source, occurrence), _)) => {
+                Err(Broken::new("5", format!("{source}: the occurrence of {} never ended", occurrence.at)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether an outcome is true of FSx's books.
+fn judged(
+    source: &SourceKey,
+    occurrence: Occurrence,
+    end: End,
+    reason: &str,
+    view: &View<'_>,
+    shelf: &Shelf,
+) -> Result<(), Broken> {
+    let work = |copy_to: Option<&str>| Work {
+        account: source.account.to_string(),
+        source: source.source.to_string(),
+        trigger: occurrence.trigger.as_str().to_owned(),
+        occurrence: occurrence.at.to_string(),
+        copy_to: copy_to.map(str::to_owned),
+    };
+    let made = |copy_to: Option<&str>| shelf.ended_well(view.cloud, &work(copy_to));
+    let wrong = |what: &str| {
+        Err(Broken::new("5", format!("{source}: the occurrence of {} is {end:?} ({reason}), but {what}", occurrence.at)))
+    };
+    match end {
+        End::Completed => {
+            let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|key| key == *source));
+            let Some(policy) = policy else { return wrong("its source is in no policy") };
+            if !made(None) {
+                return wrong("it has no backup");
+            }
+            match policy.destinations.iter().find(|destination| !made(Some(destination.region.as_str()))) {
+                Some(missing) => wrong(&format!("it has no copy in {}", missing.region)),
+                None => Ok(()),
+            }
+        }
+        End::Missed if made(None) => wrong("it has a backup"),
+        _ => Ok(()),
+    }
+}

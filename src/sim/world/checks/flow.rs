@@ -1,0 +1,303 @@
+//! Promises 7, 8 and 9: whatever can go on goes on, nearest deadline first, and all heals once nothing breaks.
+
+use super::super::super::cloud::Lifecycle;
+use super::super::super::faults::Fault;
+use super::super::setup::{HOUR_MS, Setup};
+use super::shelf::Shelf;
+use super::{Broken, View, good};
+use crate::domain::action::{Call, Request};
+use crate::domain::id::{Place, SourceKey};
+use crate::domain::plan::{Plan, Reason};
+use crate::domain::policy::{Destination, Policy};
+use std::collections::BTreeMap;
+
+/// A copy that is COPYING for longer bars no newer one (promise 8).
+const STUCK_MS: i64 = 48 * HOUR_MS;
+/// The longest pause after a FAILED attempt.
+const AFTER_FAILED_MS: i64 = 6 * HOUR_MS + HOUR_MS / 2;
+
+/// A bad spell: the Regions that it covers (none: all), and when.
+struct Spell {
+    regions: Vec<String>,
+    from_ms: i64,
+    until_ms: i64,
+}
+
+pub(super) struct Flow {
+    spells: Vec<Spell>,
+    disturbed_ms: i64,
+    calm_ms: Option<i64>,
+    /// When a lane was last seen full, by account, Region and volume.
+    full_ms: BTreeMap<(String, String, Option<String>), i64>,
+}
+
+/// Whether a fault is more than noise.
+fn is_spell(fault: &Fault) -> bool {
+    let shares = [
+        fault.black_hole_percent,
+        fault.silent_percent,
+        fault.close_before_percent,
+        fault.close_after_percent,
+        fault.throttle_percent,
+        fault.error_before_percent,
+        fault.error_after_percent,
+        fault.fail_copy_percent,
+        fault.fail_backup_percent,
+        fault.stuck_copy_percent,
+        fault.stuck_backup_percent,
+    ];
+    fault.refuse.is_some() || fault.latency_ms > 5000 || fault.slow_factor > 1.0 || shares.iter().any(|percent| *percent > 8.0)
+}
+
+impl Flow {
+    pub(super) fn new(setup: &Setup) -> Self {
+        let ms = |seconds: f64| setup.start_ms + (seconds * 1000.0) as i64;
+        let spell = |fault: &Fault| Spell {
+            regions: fault.regions.clone(),
+            from_ms: ms(fault.from_seconds),
+            until_ms: fault.until_seconds.map_or(i64::MAX, ms),
+        };
+        Self {
+            spells: setup.faults.fault.iter().filter(|fault| is_spell(fault)).map(spell).collect(),
+            disturbed_ms: setup.start_ms,
+            calm_ms: None,
+            full_ms: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn disturbed(&mut self, now_ms: i64) {
+        self.disturbed_ms = now_ms;
+    }
+
+    pub(super) fn calm(&mut self, now_ms: i64) {
+        self.disturbed_ms = now_ms;
+        self.calm_ms = Some(now_ms);
+    }
+
+    /// How long whatever can go on may take to go on: the longest pause after a refusal, and two full listings.
+    pub(super) fn patience_ms(&self, view: &View<'_>) -> i64 {
+        let poll_ms = view.settings.daemon.poll.as_millis() as i64;
+        let pages = view.state.places.values().filter_map(|known| known.listed).map(|listed| listed.pages).max();
+        let beat_ms = poll_ms * i64::from(pages.unwrap_or(1).saturating_mul(4).max(20));
+        HOUR_MS + HOUR_MS / 4 + beat_ms * 5 / 2
+    }
+
+    /// Whether nothing out of the ordinary happened at these places for so long that all must be as it should.
+    pub(super) fn undisturbed(&self, view: &View<'_>, places: &[&Place]) -> bool {
+        self.undisturbed_for(view, places, self.patience_ms(view))
+    }
+
+    fn undisturbed_for(&self, view: &View<'_>, places: &[&Place], for_ms: i64) -> bool {
+        let since_ms = view.now_ms - for_ms;
+        let bad = |place: &&Place| {
+            self.spells.iter().any(|spell| {
+                let here = spell.regions.is_empty() || spell.regions.iter().any(|name| name == place.region.as_str());
+                let ends_ms = spell.until_ms.min(self.calm_ms.unwrap_or(i64::MAX));
+                here && spell.from_ms <= view.now_ms && ends_ms > since_ms
+            })
+        };
+        self.disturbed_ms < since_ms && !places.iter().any(bad)
+    }
+
+    pub(super) fn inspected(&mut self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
+        self.look_at_lanes(view);
+        for policy in view.settings.policies.values() {
+            for key in policy.source_keys() {
+                self.backup_goes_on(view, policy, &key)?;
+                for destination in &policy.destinations {
+                    self.copy_goes_on(view, shelf, policy, destination, &key)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes which lanes are full, asks of which nothing is known counted.
+    fn look_at_lanes(&mut self, view: &View<'_>) {
+        let limits = view.settings.limits;
+        let mut held: BTreeMap<(String, String, Option<String>), u32> = BTreeMap::new();
+        for (lane, used) in view.cloud.lanes() {
+            let volume = lane.ontap.as_ref().map(|(volume, _)| volume.clone());
+            *held.entry((lane.account.clone(), lane.region.clone(), volume)).or_default() += used.in_flight;
+        }
+        for (lane, held) in held {
+            let limit = if lane.2.is_some() { limits.ontap_copies_in_flight } else { limits.copies_in_flight };
+            if held >= limit {
+                self.full_ms.insert(lane, view.now_ms);
+            }
+        }
+    }
+
+    /// An open occurrence whose file system is free gets its backup begun.
+    fn backup_goes_on(&self, view: &View<'_>, policy: &Policy, key: &SourceKey) -> Result<(), Broken> {
+        let home = Place { account: policy.account.clone(), region: policy.region.clone() };
+        let Some(source) = view.state.sources.get(key) else { return Ok(()) };
+        let Some(newest) = source.open.keys().next_back() else { return Ok(()) };
+        let patience_ms = self.patience_ms(view);
+        let waits_ms = source.open.get(newest).map_or(0, |opening| view.host_now.since(opening.opened_at).as_millis() as i64);
+        if waits_ms < patience_ms || !self.undisturbed(view, &[&home]) {
+            return Ok(());
+        }
+        let since_ms = view.now_ms - patience_ms;
+        let text = newest.at.to_string();
+        let mut failed = false;
+        let recent = view.cloud.backups().filter(|(_, backup)| backup.created_ms > since_ms - 10 * 24 * HOUR_MS);
+        let of_it = recent.filter(|(_, backup)| !backup.is_copy() && backup.resource() == key.source.as_str());
+        for (_, backup) in of_it {
+            let ours = backup.tags.get("lifeboat:occurrence") == Some(&text);
+            // Somebody's running backup is in the way, or was a moment ago.
+            let in_the_way = backup.lifecycle.in_flight() || backup.ended_ms.is_some_and(|at_ms| at_ms > since_ms);
+            if in_the_way || (ours && good(backup)) {
+                return Ok(());
+            }
+            failed |= ours;
+        }
+        if failed && !self.undisturbed_for(view, &[&home], patience_ms + AFTER_FAILED_MS) || failed && waits_ms < patience_ms + AFTER_FAILED_MS {
+            return Ok(());
+        }
+        Err(Broken::new("8", format!("{key}: the backup of {} could begin for long and does not", newest.at)))
+    }
+
+    /// A route that lacks the newest backup gets its copy begun while a slot is free.
+    fn copy_goes_on(
+        &self,
+        view: &View<'_>,
+        shelf: &Shelf,
+        policy: &Policy,
+        destination: &Destination,
+        key: &SourceKey,
+    ) -> Result<(), Broken> {
+        let home = Place { account: policy.account.clone(), region: policy.region.clone() };
+        let there = Place { account: policy.account.clone(), region: destination.region.clone() };
+        if !self.undisturbed(view, &[&home, &there]) {
+            return Ok(());
+        }
+        let patience_ms = self.patience_ms(view);
+        let since_ms = view.now_ms - patience_ms;
+        let volume = key.source.is_volume().then(|| key.source.to_string());
+        let lane = (there.account.to_string(), there.region.to_string(), volume);
+        if self.full_ms.get(&lane).is_some_and(|at_ms| *at_ms >= since_ms) {
+            return Ok(());
+        }
+        let Some(backup) = shelf.newest_backup(view.cloud, key, i64::MAX) else { return Ok(()) };
+        if backup.ended_ms.is_none_or(|at_ms| at_ms > since_ms) {
+            return Ok(());
+        }
+        let mut failed_ms = i64::MIN;
+        // What is older neither flies nor bars anything.
+        let oldest_ms = view.now_ms.min(backup.created_ms) - STUCK_MS - patience_ms - AFTER_FAILED_MS;
+        let made = shelf.copies(view.cloud, key, there.region.as_str());
+        for copy in made.take_while(|copy| copy.created_ms > oldest_ms) {
+            let flying = copy.lifecycle == Lifecycle::Copying && copy.created_ms > view.now_ms - STUCK_MS - patience_ms;
+            let newer = copy.lifecycle == Lifecycle::Available && copy.taken_ms >= backup.taken_ms;
+            let recent = copy.ended_ms.is_some_and(|at_ms| at_ms > since_ms);
+            if flying || newer || recent {
+                return Ok(());
+            }
+            if copy.source_id.as_ref() == Some(&backup.id) {
+                failed_ms = failed_ms.max(copy.ended_ms.unwrap_or(copy.created_ms));
+                if copy.lifecycle == Lifecycle::Copying {
+                    return Ok(());
+                }
+            }
+        }
+        if failed_ms > since_ms - AFTER_FAILED_MS {
+            return Ok(());
+        }
+        Err(Broken::new("9", format!("{key}: {} could be copied to {} for long and is not", backup.id, there.region)))
+    }
+
+    /// Of the routes that wait for a slot, none is nearer to breaking its promise than one that gets a slot.
+    pub(super) fn planned(&self, plan: &Plan, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
+        let waiting = || plan.waiting.iter().filter(|waiting| waiting.reason == Reason::Slot);
+        if waiting().next().is_none() {
+            return Ok(());
+        }
+        for action in &plan.actions {
+            let Call::Make { key, request } = &action.call else { continue };
+            if !matches!(**request, Request::CopyBackup { .. }) || view.state.ask(key).is_some_and(|ask| ask.open) {
+                continue;
+            }
+            let Some(mine) = deadline_ms(view, shelf, &key.source, &action.place) else { continue };
+            for other in waiting() {
+                let same_lane = other.source.account == action.place.account
+                    && other.destination.as_ref() == Some(&action.place.region)
+                    && !key.source.source.is_volume()
+                    && !other.source.source.is_volume();
+                let theirs = deadline_ms(view, shelf, &other.source, &action.place).filter(|_| same_lane);
+                if theirs.is_some_and(|theirs| theirs < mine) && self.undisturbed(view, &[&action.place]) {
+                    let what = format!("{} gets a slot in {} before {}, which is nearer to its deadline", key.source, action.place, other.source);
+                    return Err(Broken::new("9", what));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The end of act two: every source has a fresh backup, every route has what could be copied.
+    pub(super) fn healed(&self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
+        let Some(calm_ms) = self.calm_ms else { return Ok(()) };
+        let patience_ms = self.patience_ms(view) + AFTER_FAILED_MS;
+        for policy in view.settings.policies.values() {
+            let gap_ms = policy.schedule.longest_gap(crate::domain::time::Time::from_millis(calm_ms), 100).as_millis() as i64;
+            for key in policy.source_keys() {
+                let newest = shelf.newest_backup(view.cloud, &key, i64::MAX);
+                let taken_ms = newest.map_or(0, |backup| backup.created_ms);
+                let slowest_ms = 12 * HOUR_MS;
+                if view.now_ms - calm_ms > gap_ms + patience_ms + slowest_ms
+                    && taken_ms < view.now_ms - gap_ms - patience_ms - slowest_ms
+                {
+                    return Err(Broken::new("9", format!("{key} has not healed: no new backup")));
+                }
+                for destination in &policy.destinations {
+                    let there = Place { account: policy.account.clone(), region: destination.region.clone() };
+                    let before_ms = view.now_ms - patience_ms - 36 * HOUR_MS;
+                    let Some(wanted) = shelf.newest_backup(view.cloud, &key, before_ms) else { continue };
+                    let reached = shelf.copies(view.cloud, &key, there.region.as_str())
+                        .filter(|copy| copy.lifecycle == Lifecycle::Available)
+                        .any(|copy| copy.taken_ms >= wanted.taken_ms);
+                    if !reached {
+                        let what = format!("{key} has not healed: {} is not in {}", wanted.id, there.region);
+                        return Err(Broken::new("9", what));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The very end: every route meets, nothing is asked, nothing waits.
+    pub(super) fn rested(&self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
+        for policy in view.settings.policies.values() {
+            for key in policy.source_keys() {
+                for destination in &policy.destinations {
+                    let there = Place { account: policy.account.clone(), region: destination.region.clone() };
+                    let Some(newest) = shelf.newest_backup(view.cloud, &key, i64::MAX) else { continue };
+                    let met = shelf.copies(view.cloud, &key, there.region.as_str())
+                        .any(|copy| copy.lifecycle == Lifecycle::Available && copy.taken_ms >= newest.taken_ms);
+                    if !met {
+                        let what = format!("{key}: in the end {} is not in {}", newest.id, there.region);
+                        return Err(Broken::new("9", what));
+                    }
+                }
+            }
+        }
+        let asked = view.state.sources.iter().find(|(_, source)| source.asks.values().any(|ask| ask.open));
+        match asked {
+            Some((key, source)) => Err(Broken::new("9", format!("{key}: in the end asks are open: {:?}", source.asks))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// When a route breaks its promise; `None` if it made none.
+fn deadline_ms(view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &Place) -> Option<i64> {
+    let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|of| of == *key))?;
+    let rpo = policy.destination(&there.region)?.rpo.or(policy.rpo)?;
+    let made = shelf.copies(view.cloud, key, there.region.as_str()).take(50);
+    let newest = made.filter(|copy| copy.lifecycle == Lifecycle::Available);
+    // Age counts from the creation of the backup, which the copy's tag tells.
+    let taken = newest.filter_map(|copy| crate::domain::time::Time::parse_rfc3339(copy.tags.get("lifeboat:taken")?));
+    let taken_ms = taken.max().map_or(0, crate::domain::time::Time::millis);
+    Some(taken_ms + rpo.as_millis() as i64)
+}

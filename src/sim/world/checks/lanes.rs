@@ -1,0 +1,147 @@
+//! Promise 1: no copy is asked for while those that the process knows of fill the lane.
+//!
+//! What it knows is what answers showed to this life of it, and what the disk kept of earlier ones. A copy counts only
+//! while FSx really has it in flight, so that old knowledge is never held against anyone.
+
+use super::super::super::cloud::{Cloud, Lifecycle};
+use super::{Broken, View};
+use crate::domain::action::{Action, Call, Outcome, Request};
+use crate::domain::change::Change;
+use crate::domain::fault::FaultClass;
+use crate::domain::id::{AccountName, BackupId, Place, Region, SourceId, WorkKey};
+use crate::domain::point::{Lifecycle as Seen, Sighting};
+use crate::domain::state::State;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Account, destination, and the volume for ONTAP.
+type Lane = (AccountName, Region, Option<SourceId>);
+
+#[derive(Default)]
+pub(super) struct Lanes {
+    known: BTreeMap<(Place, BackupId), Lane>,
+    /// Others', from the pages of a listing that has not ended.
+    shown: BTreeMap<Place, Vec<(BackupId, Lane)>>,
+    /// Asked for, and nothing certain is known of it.
+    pending: BTreeMap<WorkKey, Lane>,
+}
+
+fn lane_of(sighting: &Sighting, place: &Place) -> Lane {
+    (place.account.clone(), place.region.clone(), sighting.volume.clone())
+}
+
+impl Lanes {
+    pub(super) fn sent(&mut self, action: &Action, view: &View<'_>) -> Result<(), Broken> {
+        let Call::Make { key, request } = &action.call else { return Ok(()) };
+        if !matches!(**request, Request::CopyBackup { .. }) || self.pending.contains_key(key) {
+            return Ok(());
+        }
+        let volume = key.source.source.is_volume().then(|| key.source.source.clone());
+        let limits = view.settings.limits;
+        let limit = if volume.is_some() { limits.ontap_copies_in_flight } else { limits.copies_in_flight };
+        let lane = (action.place.account.clone(), action.place.region.clone(), volume);
+        let flying = self.known.iter().filter(|((place, id), of)| **of == lane && in_flight(view.cloud, place, id));
+        let asked = self.pending.values().filter(|of| **of == lane).count();
+        let held = flying.count() + asked;
+        if held >= limit as usize {
+            let what = format!("{key} is asked for while {held} of {limit} copies are known to be in flight");
+            return Err(Broken::new("1", what));
+        }
+        self.pending.insert(key.clone(), lane);
+        Ok(())
+    }
+
+    pub(super) fn delivered(&mut self, action: &Action, outcome: &Outcome, _view: &View<'_>) {
+        let place = &action.place;
+        match (&action.call, outcome) {
+            (Call::Make { key, .. }, Outcome::Made(sighting)) => {
+                self.pending.remove(key);
+                self.saw(sighting, place);
+            }
+            (Call::Make { key, .. }, Outcome::Failed(fault)) => {
+                // Whether an earlier ask with an unknown answer stands is the planner's to prove, and shows on disk.
+                let _ = (key, fault.class == FaultClass::Unanswered);
+            }
+            (Call::Poll { .. }, Outcome::Polled(sightings)) => {
+                for sighting in sightings {
+                    self.saw(sighting, place);
+                }
+            }
+            (Call::ListPage { next_token }, Outcome::Page { sightings, next_token: more }) => {
+                if next_token.is_none() {
+                    self.shown.remove(place);
+                }
+                let (ours, others): (Vec<_>, Vec<_>) =
+                    sightings.iter().partition(|sighting| sighting.tags.contains_key("lifeboat:origin"));
+                for sighting in ours {
+                    self.saw(sighting, place);
+                }
+                let copying = others.into_iter().filter(|sighting| sighting.lifecycle == Seen::Copying);
+                let shown = self.shown.entry(place.clone()).or_default();
+                shown.extend(copying.map(|sighting| (sighting.id.clone(), lane_of(sighting, place))));
+                if more.is_none() {
+                    for (id, lane) in self.shown.remove(place).unwrap_or_default() {
+                        self.known.insert((place.clone(), id), lane);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn saw(&mut self, sighting: &Sighting, place: &Place) {
+        let at = (place.clone(), sighting.id.clone());
+        if sighting.lifecycle == Seen::Copying {
+            self.known.insert(at, lane_of(sighting, place));
+        } else {
+            self.known.remove(&at);
+        }
+    }
+
+    pub(super) fn committed(&mut self, change: &Change) {
+        match change {
+            Change::Disproved { key } | Change::Unfulfilled { key, definite: true, .. } => {
+                self.pending.remove(key);
+            }
+            Change::Seen { point } => {
+                self.pending.remove(&point.work_key());
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn died(&mut self, database_lost: bool) {
+        self.known.clear();
+        self.shown.clear();
+        if database_lost {
+            self.pending.clear();
+        }
+    }
+
+    /// What the disk kept: copies in flight, and asks of which nothing is known.
+    pub(super) fn started(&mut self, state: &State) {
+        self.pending.clear();
+        let mut sources = BTreeSet::new();
+        for (key, source) in &state.sources {
+            sources.insert(key.clone());
+            let volume = key.source.is_volume().then(|| key.source.clone());
+            for ((occurrence, target), _) in source.asks.iter().filter(|(_, ask)| ask.open) {
+                if let crate::domain::id::Target::Copy(region) = target {
+                    let work =
+                        WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
+                    self.pending.insert(work, (key.account.clone(), region.clone(), volume.clone()));
+                }
+            }
+            for point in source.points.values().flatten() {
+                if point.origin.is_some() && point.lifecycle.in_flight() {
+                    let lane = (key.account.clone(), point.place.region.clone(), volume.clone());
+                    self.known.insert((point.place.clone(), point.id.clone()), lane);
+                }
+            }
+        }
+    }
+}
+
+fn in_flight(cloud: &Cloud, place: &Place, id: &BackupId) -> bool {
+    let found = cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
+    found.is_some_and(|(_, backup)| backup.lifecycle == Lifecycle::Copying)
+}

@@ -1,0 +1,44 @@
+//! Promises 2 and 3: nothing is asked for that is not on disk, and no copy of what is not AVAILABLE.
+
+use super::super::super::cloud::Lifecycle;
+use super::{Broken, View};
+use crate::domain::action::{Action, Call, Request};
+use crate::domain::change::Change;
+use crate::domain::id::WorkKey;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+#[derive(Default)]
+pub(super) struct Making {
+    intents: BTreeMap<WorkKey, Arc<Request>>,
+}
+
+impl Making {
+    pub(super) fn committed(&mut self, change: &Change) {
+        if let Change::Asked { key, request, .. } = change {
+            self.intents.insert(key.clone(), request.clone());
+        }
+    }
+
+    pub(super) fn database_lost(&mut self) {
+        self.intents.clear();
+    }
+
+    pub(super) fn sent(&self, action: &Action, view: &View<'_>) -> Result<(), Broken> {
+        let Call::Make { key, request } = &action.call else { return Ok(()) };
+        if self.intents.get(key) != Some(request) {
+            return Err(Broken::new("3", format!("{key} is called without an intent on disk")));
+        }
+        let Request::CopyBackup { backup, source_region, .. } = &**request else { return Ok(()) };
+        let account = action.place.account.as_str();
+        let found = view.cloud.find_backup(account, source_region.as_str(), backup.as_str());
+        match found {
+            // What is not there was deleted by a person a moment ago.
+            Some((_, source)) if source.lifecycle != Lifecycle::Available => {
+                let what = format!("{key}: {backup} is to be copied while it is {}", source.lifecycle.as_str());
+                Err(Broken::new("2", what))
+            }
+            _ => Ok(()),
+        }
+    }
+}

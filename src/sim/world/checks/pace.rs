@@ -1,0 +1,52 @@
+//! Promise 8: what fails is repeated with growing pauses, and nothing becomes a storm of calls.
+
+use super::{Broken, View};
+use crate::domain::action::{Action, Call};
+use crate::domain::id::{Place, WorkKey};
+use std::collections::{BTreeMap, VecDeque};
+
+const HOUR_MS: i64 = 3_600_000;
+/// Pauses double from a second to an hour, so a dozen asks fit into the first hour; as many again for a second cause.
+const ASKS_PER_HOUR: usize = 24;
+/// Reads that a place may cost in one poll, and in one hour whatever the poll.
+const READS_PER_POLL: i64 = 5;
+const READS_PER_HOUR: i64 = 400;
+
+#[derive(Default)]
+pub(super) struct Pace {
+    asks: BTreeMap<WorkKey, VecDeque<i64>>,
+    reads: BTreeMap<Place, VecDeque<i64>>,
+}
+
+impl Pace {
+    /// A restart or a reload tries anew what was set aside.
+    pub(super) fn died(&mut self) {
+        self.asks.clear();
+        self.reads.clear();
+    }
+
+    pub(super) fn sent(&mut self, action: &Action, view: &View<'_>) -> Result<(), Broken> {
+        let recent = |times: &mut VecDeque<i64>| {
+            times.push_back(view.now_ms);
+            while times.front().is_some_and(|at_ms| *at_ms < view.now_ms - HOUR_MS) {
+                times.pop_front();
+            }
+            times.len()
+        };
+        if let Call::Make { key, .. } = &action.call {
+            let count = recent(self.asks.entry(key.clone()).or_default());
+            if count > ASKS_PER_HOUR {
+                return Err(Broken::new("8", format!("{key} was asked for {count} times in an hour")));
+            }
+            return Ok(());
+        }
+        let poll_ms = i64::try_from(view.settings.daemon.poll.as_millis()).unwrap_or(i64::MAX).max(1);
+        let pages = view.state.place(&action.place).and_then(|known| known.listed).map_or(1, |listed| listed.pages);
+        let most = READS_PER_HOUR + (HOUR_MS / poll_ms) * READS_PER_POLL + 4 * i64::from(pages);
+        let count = recent(self.reads.entry(action.place.clone()).or_default());
+        if count as i64 > most {
+            return Err(Broken::new("8", format!("{} was read {count} times in an hour", action.place)));
+        }
+        Ok(())
+    }
+}

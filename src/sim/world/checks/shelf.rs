@@ -1,0 +1,94 @@
+//! What FSx made for Lifeboat, by what it is for; and promise 2: nothing good is made twice.
+//!
+//! FSx's books only grow, and a look through all of them after every step would cost more than the steps. So each entry
+//! is read once, when it is made; where it stands is asked of FSx each time.
+
+use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal};
+use super::{Broken, Work, good, work_of};
+use crate::domain::id::SourceKey;
+use std::collections::BTreeMap;
+
+/// What was made for Lifeboat.
+#[derive(Default)]
+pub(super) struct Shelf {
+    seen: usize,
+    made: u64,
+    by_work: BTreeMap<Work, Vec<BackupIx>>,
+    /// Oldest first; of a copy, to where.
+    by_source: BTreeMap<SourceKey, Vec<(BackupIx, Option<String>)>>,
+}
+
+impl Shelf {
+    pub(super) const fn made(&self) -> u64 {
+        self.made
+    }
+
+    /// Of one work there is never a second while the first is good and still carries our tags.
+    pub(super) fn stepped(&mut self, cloud: &Cloud) -> Result<(), Broken> {
+        if cloud.backups_made() == self.seen {
+            return Ok(());
+        }
+        let mut broken = Ok(());
+        for (at, backup) in cloud.backups_since(self.seen).filter(|(_, backup)| backup.by == Principal::Caller) {
+            let Some(work) = work_of(backup) else { continue };
+            self.made += 1;
+            let siblings = self.by_work.entry(work.clone()).or_default();
+            let twin = siblings.iter().map(|at| cloud.backup(*at)).find(|twin| good(twin) && ours(twin));
+            if let Some(twin) = twin {
+                let stands = twin.lifecycle.as_str();
+                let what = format!("{} is {stands} and {} is made as well, for {work:?}", twin.id, backup.id);
+                broken = Err(Broken::new("2", what));
+            }
+            siblings.push(at);
+            let key = SourceKey { account: work.account.as_str().into(), source: work.source.as_str().into() };
+            self.by_source.entry(key).or_default().push((at, work.copy_to));
+        }
+        self.seen = cloud.backups_made();
+        broken
+    }
+
+    /// Whether a work was ever done well, though it may have been deleted since.
+    pub(super) fn ended_well(&self, cloud: &Cloud, work: &Work) -> bool {
+        let made = self.by_work.get(work).into_iter().flatten().map(|at| cloud.backup(*at));
+        made.into_iter().any(|backup| backup.failure.is_none() && backup.ended_ms.is_some())
+    }
+
+    /// The backups of a source that are still ours, newest first.
+    pub(super) fn backups<'a>(&'a self, cloud: &'a Cloud, key: &SourceKey) -> impl Iterator<Item = &'a Backup> + use<'a> {
+        let all = self.by_source.get(key).into_iter().flat_map(|all| all.iter().rev());
+        all.filter(|(_, to)| to.is_none()).map(|(at, _)| cloud.backup(*at)).filter(|backup| ours(backup))
+    }
+
+    /// The copies of a source in a Region that are still ours, newest first, failed ones too.
+    pub(super) fn copies<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        key: &SourceKey,
+        region: &str,
+    ) -> impl Iterator<Item = &'a Backup> + use<'a> {
+        let all = self.by_source.get(key).into_iter().flat_map(|all| all.iter().rev());
+        let region = region.to_owned();
+        let there = all.filter(move |(_, to)| to.as_ref() == Some(&region));
+        there.map(|(at, _)| cloud.backup(*at)).filter(|backup| ours(backup))
+    }
+
+    /// The newest AVAILABLE backup of a source that ended before a moment.
+    pub(super) fn newest_backup<'a>(&'a self, cloud: &'a Cloud, key: &SourceKey, before_ms: i64) -> Option<&'a Backup> {
+        self.backups(cloud, key).find(|backup| {
+            backup.lifecycle == Lifecycle::Available && backup.ended_ms.is_some_and(|at_ms| at_ms < before_ms)
+        })
+    }
+
+    /// Everything of ours made since a moment, newest first within each source.
+    pub(super) fn since<'a>(&'a self, cloud: &'a Cloud, since_ms: i64) -> impl Iterator<Item = &'a Backup> {
+        self.by_source.values().flat_map(move |all| {
+            let made = all.iter().rev().map(|(at, _)| cloud.backup(*at));
+            made.take_while(move |backup| backup.created_ms >= since_ms).filter(|backup| ours(backup))
+        })
+    }
+}
+
+/// Whether a person has left our tags on it.
+fn ours(backup: &Backup) -> bool {
+    backup.tags.contains_key("lifeboat:source")
+}

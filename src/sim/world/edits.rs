@@ -1,0 +1,129 @@
+//! Changes from outside: of the policy file, and by a person's hand in AWS's console.
+
+use super::super::cloud::{Backup, Cloud, Lifecycle};
+use super::setup::{Edit, Person};
+use crate::domain::policy::{Policy, Settings};
+use crate::domain::schedule::Schedule;
+use crate::domain::time::Time;
+use serde_json::json;
+
+/// Changes the file. `whole` is the file as it was in the beginning, with every source and destination.
+pub fn edit(file: &mut Settings, whole: &Settings, edit: &Edit) {
+    match edit {
+        Edit::DropSource(choice) => {
+            if let Some(policy) = chosen(file, *choice).filter(|policy| policy.sources.len() > 1) {
+                let at = at(*choice >> 8, policy.sources.len());
+                policy.sources.remove(at);
+            }
+        }
+        Edit::ReturnSource => {
+            each(file, whole, |policy, whole| policy.sources.clone_from(&whole.sources));
+        }
+        Edit::DropDestination(choice) => {
+            if let Some(policy) = chosen(file, *choice).filter(|policy| policy.destinations.len() > 1) {
+                let at = at(*choice >> 8, policy.destinations.len());
+                policy.destinations.remove(at);
+            }
+        }
+        Edit::ReturnDestination => {
+            each(file, whole, |policy, whole| policy.destinations.clone_from(&whole.destinations));
+        }
+        Edit::Rename(choice) => {
+            let names: Vec<_> = file.policies.keys().cloned().collect();
+            if let Some(name) = names.get(at(*choice, names.len()))
+                && let Some(mut policy) = file.policies.remove(name)
+            {
+                policy.name = format!("{name}x").into();
+                file.policies.insert(policy.name.clone(), policy);
+            }
+        }
+        Edit::Reschedule(choice, schedule) => {
+            if let Some(policy) = chosen(file, *choice) {
+                policy.schedule = schedule.clone();
+            }
+        }
+        Edit::Slots(limit) => file.limits.copies_in_flight = *limit,
+        Edit::Retag(choice) => {
+            if let Some(policy) = chosen(file, *choice) {
+                policy.tags.insert("version".to_owned(), choice.to_string());
+            }
+        }
+        Edit::Same => {}
+    }
+}
+
+/// Every source and destination is back, under whatever name the policy has now.
+pub fn restore(file: &mut Settings, whole: &Settings) {
+    file.limits = whole.limits;
+    each(file, whole, |policy, whole| {
+        policy.sources.clone_from(&whole.sources);
+        policy.destinations.clone_from(&whole.destinations);
+    });
+}
+
+/// No schedule fires any more for as long as a world lasts.
+pub fn still(file: &mut Settings, now: Time) {
+    // In thirty-five to four hundred days: the first of a month that is far enough away.
+    let month = if now.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).month() <= 5 { 9 } else { 3 };
+    for policy in file.policies.values_mut() {
+        if let Ok(schedule) = Schedule::parse(&format!("0 0 1 {month} *"), "UTC", now) {
+            policy.schedule = schedule;
+        }
+    }
+}
+
+fn at(choice: u64, length: usize) -> usize {
+    (choice % (length.max(1) as u64)) as usize
+}
+
+fn chosen(file: &mut Settings, choice: u64) -> Option<&mut Policy> {
+    let length = file.policies.len();
+    file.policies.values_mut().nth(at(choice, length))
+}
+
+/// Each policy with what it was in the beginning. Names only ever grow, so the old one begins the new one.
+fn each(file: &mut Settings, whole: &Settings, change: impl Fn(&mut Policy, &Policy)) {
+    for policy in file.policies.values_mut() {
+        let original = whole.policies.values().find(|whole| {
+            let rest = policy.name.as_str().strip_prefix(whole.name.as_str());
+            rest.is_some_and(|rest| rest.bytes().all(|byte| byte == b'x'))
+        });
+        if let Some(original) = original {
+            change(policy, original);
+        }
+    }
+}
+
+/// Does what a person does, and says what that was.
+pub fn person(cloud: &mut Cloud, now_ms: i64, person: Person) -> String {
+    let ended = |backup: &&Backup| matches!(backup.lifecycle, Lifecycle::Available | Lifecycle::Failed);
+    let available = |backup: &&Backup| backup.lifecycle == Lifecycle::Available;
+    let (operation, choice) = match person {
+        Person::Deletes(choice) => ("DeleteBackup", choice),
+        Person::Untags(choice) => ("UntagResource", choice),
+        Person::Holds(choice) => ("TagResource", choice),
+        Person::Copies(choice) => ("CopyBackup", choice),
+    };
+    let ours: Vec<&Backup> = cloud
+        .backups()
+        .map(|(_, backup)| backup)
+        .filter(|backup| backup.tags.contains_key("lifeboat:source"))
+        .filter(|backup| if operation == "DeleteBackup" { ended(backup) } else { available(backup) })
+        .collect();
+    // The youngest are where the trouble is.
+    let young = ours.len().saturating_sub(12);
+    let Some(backup) = ours.get(young + at(choice, ours.len() - young)) else { return "nothing there".to_owned() };
+    let arn = format!("arn:aws:fsx:{}:{}:backup/{}", backup.region, backup.account, backup.id);
+    let body = match person {
+        Person::Deletes(_) => json!({ "BackupId": backup.id }),
+        Person::Untags(_) => json!({ "ResourceARN": arn, "TagKeys": ["lifeboat:source", "lifeboat:occurrence"] }),
+        Person::Holds(_) => json!({ "ResourceARN": arn, "Tags": [{ "Key": "lifeboat:hold", "Value": "audit" }] }),
+        Person::Copies(_) => {
+            json!({ "SourceBackupId": backup.id, "SourceRegion": backup.region, "CopyTags": true })
+        }
+    };
+    let (account, id) = (backup.account.clone(), backup.id.clone());
+    let region = if matches!(person, Person::Copies(_)) { "us-west-2".to_owned() } else { backup.region.clone() };
+    let answer = cloud.call(now_ms, &account, &region, operation, &body);
+    format!("{operation} {id}: {}", answer.map_or_else(|error| error.to_string(), |_| "OK".to_owned()))
+}

@@ -1,0 +1,51 @@
+//! What is put to the test: the decisions, and the order in which they take effect.
+//!
+//! A world is only worth something if it notices a broken planner. So the planner is reached through a [`Mind`] that a
+//! test can replace by one with a fault planted in it, without a line of the planner itself being made breakable.
+
+use crate::domain::action::{Action, Outcome};
+use crate::domain::change::{Change, IllegalChange};
+use crate::domain::plan::Plan;
+use crate::domain::policy::Settings;
+use crate::domain::state::State;
+use crate::domain::time::Time;
+use crate::planner;
+
+/// Decides, reads answers, and moves the state. Every default is the real one.
+pub trait Mind {
+    /// What happens now.
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        planner::plan(settings, state, now)
+    }
+
+    /// What came of a call.
+    fn settle(
+        &mut self,
+        settings: &Settings,
+        state: &State,
+        action: &Action,
+        outcome: Outcome,
+        now: Time,
+    ) -> Vec<Change> {
+        planner::settle(settings, state, action, outcome, now)
+    }
+
+    /// Moves the state on by one change.
+    ///
+    /// # Errors
+    /// The change cannot be.
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        state.apply(change)
+    }
+
+    /// Whether calls leave before what they were planned with is on disk.
+    fn calls_first(&self) -> bool {
+        false
+    }
+}
+
+/// Lifeboat as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Lifeboat;
+
+impl Mind for Lifeboat {}

@@ -1,0 +1,351 @@
+//! What a seed draws: the policy, the fleet, the habits of the cloud, and all that goes wrong and when.
+//!
+//! Everything is drawn before the first step, so that a failing seed can be read like a script, and a script can be
+//! written by hand in its place.
+
+use super::super::cloud::{self, FileSystemSeed, FileSystemType, VolumeSeed};
+use super::super::faults::{Fault, Faults};
+use super::super::rng::Rng;
+use super::weather;
+use crate::domain::id::{AccountName, Place, Region, SourceId};
+use crate::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Policy, Settings};
+use crate::domain::schedule::{Schedule, ScheduleError};
+use crate::domain::time::Time;
+use std::time::Duration;
+
+/// An hour, ms.
+pub const HOUR_MS: i64 = 3_600_000;
+/// A day, ms.
+pub const DAY_MS: i64 = 24 * HOUR_MS;
+
+/// The Regions of a world; the first two hold sources.
+const REGIONS: [&str; 5] = ["us-east-1", "eu-central-1", "us-west-2", "eu-west-1", "ap-southeast-2"];
+/// Schedules with their zones: plain, in step with real time, in the gaps and overlaps of DST, and with holes.
+const SCHEDULES: [(&str, &str); 12] = [
+    ("0 3 * * *", "America/New_York"),
+    ("30 2 * * *", "Europe/Berlin"),
+    ("30 1 * * *", "America/New_York"),
+    ("0 */6 * * *", "America/New_York"),
+    ("0 0,12 * * *", "Asia/Kolkata"),
+    ("15 1,13 * * 1-5", "Europe/London"),
+    ("every 6h", "UTC"),
+    ("every 4h", "UTC"),
+    ("every 90m", "UTC"),
+    ("@hourly", "UTC"),
+    ("0 2-5 * * *", "Australia/Sydney"),
+    ("*/40 * * * *", "UTC"),
+];
+/// More recovery points cost more time than they teach.
+const MOST_POINTS: f64 = 1_000.0;
+/// 2026-09-20, so that a year begins before the clocks change.
+const EARLIEST_MS: i64 = 1_789_862_400_000;
+
+/// A file system and where it lies.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Account and Region.
+    pub place: Place,
+    /// What lies there.
+    pub seed: FileSystemSeed,
+}
+
+/// Something that befalls the world from outside FSx.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// The process dies and comes back.
+    Crash {
+        /// Stays down for so long, ms.
+        down_ms: i64,
+        /// The database is lost meanwhile.
+        lose_database: bool,
+    },
+    /// The host's clock is set by so much, ms.
+    ClockStep(i64),
+    /// The policy file is changed, and loaded if the process runs.
+    Edit(Edit),
+    /// A person does something in AWS's console.
+    Person(Person),
+    /// FSx stops misbehaving, the policy is complete again, the clock is right: act two.
+    Calm,
+    /// The schedules end: what is under way comes to rest.
+    Still,
+}
+
+/// A change of the policy file. Numbers choose among what is there.
+#[derive(Clone, Debug)]
+pub enum Edit {
+    /// A source leaves.
+    DropSource(u64),
+    /// One that left returns.
+    ReturnSource,
+    /// A destination leaves a policy.
+    DropDestination(u64),
+    /// One that left returns.
+    ReturnDestination,
+    /// A policy gets another name.
+    Rename(u64),
+    /// A policy gets another schedule.
+    Reschedule(u64, Schedule),
+    /// The limit on copies in flight.
+    Slots(u32),
+    /// Tags and keys change: new requests differ from old ones.
+    Retag(u64),
+    /// Nothing: the file is loaded again as it is.
+    Same,
+}
+
+/// What a person does to what is ours. Numbers choose among what is there.
+#[derive(Clone, Copy, Debug)]
+pub enum Person {
+    /// Deletes a backup or copy that is AVAILABLE or FAILED.
+    Deletes(u64),
+    /// Takes our tags off one.
+    Untags(u64),
+    /// Puts one on hold.
+    Holds(u64),
+    /// Copies a backup of ours, tags and all.
+    Copies(u64),
+}
+
+/// A world before its first step.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// What chance follows from.
+    pub seed: u64,
+    /// When it begins, epoch ms.
+    pub start_ms: i64,
+    /// The policy file, complete.
+    pub settings: Settings,
+    /// What is at AWS.
+    pub fleet: Vec<Member>,
+    /// How FSx behaves.
+    pub cloud: cloud::Settings,
+    /// What goes wrong in FSx until [`Happening::Calm`]; times from the start.
+    pub faults: Faults,
+    /// What befalls the world, ms after the start.
+    pub timetable: Vec<(i64, Happening)>,
+    /// The process dies at a boundary between two steps once in so many; 0: never.
+    pub crash_one_in: u64,
+    /// Share of the deaths in which the database is lost, %.
+    pub loss_percent: f64,
+    /// Share of calls that take many seconds each way, %.
+    pub slow_wire_percent: f64,
+    /// When it ends, ms after the start.
+    pub end_ms: i64,
+}
+
+impl Setup {
+    /// A small, quiet world: nothing goes wrong, for so many days and two more to come to rest.
+    #[must_use]
+    pub fn quiet(seed: u64, days: i64) -> Self {
+        let mut draw = Draw::new(seed);
+        let mut setup = draw.frame(days);
+        setup.timetable = vec![(days * DAY_MS, Happening::Still)];
+        setup.end_ms = (days + 2) * DAY_MS;
+        setup
+    }
+
+    /// All that a seed draws.
+    #[must_use]
+    pub fn draw(seed: u64) -> Self {
+        let mut draw = Draw::new(seed);
+        let days = [6, 10, 20, 60][draw.rng.below(4) as usize];
+        let mut setup = draw.frame(days);
+        setup.cloud = draw.cloud();
+        let days = days.min(setup.days_for(MOST_POINTS));
+        weather::draw(&mut setup, days, &mut draw.rng);
+        setup
+    }
+
+    /// In how many days, at least four, so many backups and copies come about.
+    fn days_for(&self, points: f64) -> i64 {
+        let start = Time::from_millis(self.start_ms);
+        let daily = |policy: &Policy| {
+            let made = policy.sources.len() * (1 + policy.destinations.len());
+            made as f64 * 86_400.0 / policy.schedule.longest_gap(start, 20).as_secs_f64().max(600.0)
+        };
+        let sum: f64 = self.settings.policies.values().map(daily).sum();
+        ((points / sum) as i64).max(4)
+    }
+
+    /// Every Region that the policy names.
+    #[must_use]
+    pub fn regions(&self) -> Vec<Region> {
+        let of = |policy: &Policy| {
+            let destinations = policy.destinations.iter().map(|destination| destination.region.clone());
+            std::iter::once(policy.region.clone()).chain(destinations).collect::<Vec<_>>()
+        };
+        let mut regions: Vec<Region> = self.settings.policies.values().flat_map(of).collect();
+        regions.sort();
+        regions.dedup();
+        regions
+    }
+
+    /// Has this go wrong in FSx from `from_ms` to `until_ms` after the start.
+    pub fn fault(&mut self, from_ms: i64, until_ms: i64, fault: Fault) {
+        let seconds = |ms: i64| ms as f64 / 1000.0;
+        let fault = Fault { from_seconds: seconds(from_ms), until_seconds: Some(seconds(until_ms)), ..fault };
+        self.faults.fault.push(fault);
+    }
+}
+
+/// A schedule from the table, which has only good ones.
+pub(super) fn a_schedule(rng: &mut Rng, now_ms: i64) -> Result<Schedule, ScheduleError> {
+    let (text, zone) = SCHEDULES[rng.below(SCHEDULES.len() as u64) as usize];
+    Schedule::parse(text, zone, Time::from_millis(now_ms))
+}
+
+struct Draw {
+    seed: u64,
+    rng: Rng,
+}
+
+impl Draw {
+    fn new(seed: u64) -> Self {
+        Self { seed, rng: Rng::new(seed, "world") }
+    }
+
+    fn frame(&mut self, days: i64) -> Setup {
+        let start_ms = EARLIEST_MS + self.rng.below(200) as i64 * DAY_MS + self.rng.below(DAY_MS as u64) as i64;
+        let polls = [15, 30, 60, 120, 300];
+        let poll = Duration::from_secs(polls[self.rng.below(polls.len() as u64) as usize]);
+        let limits = Limits {
+            copies_in_flight: if self.rng.percent(70.0) { 5 } else { 1 + self.rng.below(5) as u32 },
+            ontap_copies_in_flight: 5,
+        };
+        let mut setup = Setup {
+            seed: self.seed,
+            start_ms,
+            settings: Settings {
+                generation: 1,
+                daemon: Daemon {
+                    state: "state.db".into(),
+                    listen: ([127, 0, 0, 1], 9750).into(),
+                    control: "control.sock".into(),
+                    poll,
+                    prune: true,
+                },
+                aws: Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 },
+                limits,
+                policies: std::collections::BTreeMap::new(),
+            },
+            fleet: Vec::new(),
+            cloud: cloud::Settings::default(),
+            faults: Faults::default(),
+            timetable: Vec::new(),
+            crash_one_in: 0,
+            loss_percent: 0.0,
+            slow_wire_percent: 2.0,
+            end_ms: days * DAY_MS,
+        };
+        for number in 0..=self.rng.below(3) {
+            if let Ok(policy) = self.policy(number, &mut setup) {
+                setup.settings.policies.insert(policy.name.clone(), policy);
+            }
+        }
+        setup
+    }
+
+    fn policy(&mut self, number: u64, setup: &mut Setup) -> Result<Policy, ScheduleError> {
+        let rng = &mut self.rng;
+        let account = if rng.percent(80.0) { AccountName::own() } else { AccountName::from("prod") };
+        let home = REGIONS[rng.below(2) as usize];
+        let schedule = a_schedule(rng, setup.start_ms)?;
+        let gap = schedule.longest_gap(Time::from_millis(setup.start_ms), 200);
+        let place = Place { account: account.clone(), region: home.into() };
+        let count = 1 + rng.below(4);
+        let mut sources = Vec::new();
+        for _ in 0..count {
+            sources.extend(self.source(&place, setup));
+        }
+        let rng = &mut self.rng;
+        let mut regions: Vec<&str> = REGIONS.iter().copied().filter(|region| *region != home).collect();
+        let mut destinations = Vec::new();
+        for _ in 0..=rng.below(3) {
+            let region = regions.remove(rng.below(regions.len() as u64) as usize);
+            destinations.push(Destination {
+                region: region.into(),
+                rpo: rng.percent(50.0).then(|| gap.mul_f64(1.2 + rng.unit()) + Duration::from_secs(7200)),
+                kms_key: None,
+                copy_tags: rng.percent(30.0),
+                tags: crate::domain::policy::Tags::new(),
+                retain: None,
+            });
+        }
+        let window = [None, Some(gap.mul_f64(0.3)), Some(Duration::from_secs(7200))];
+        Ok(Policy {
+            name: format!("p{number}").into(),
+            account,
+            region: home.into(),
+            sources,
+            schedule,
+            start_within: window[rng.below(3) as usize],
+            catch_up: if rng.percent(75.0) { CatchUp::Latest } else { CatchUp::None },
+            rpo: rng.percent(70.0).then(|| gap.mul_f64(1.1 + rng.unit()) + Duration::from_secs(7200)),
+            tags: [("team".to_owned(), "storage".to_owned())].into(),
+            retain: None,
+            destinations,
+        })
+    }
+
+    fn source(&mut self, place: &Place, setup: &mut Setup) -> Option<SourceId> {
+        let kinds = [FileSystemType::Windows, FileSystemType::Lustre, FileSystemType::OpenZfs, FileSystemType::Ontap];
+        let kind = kinds[self.rng.below(4) as usize];
+        let number = setup.fleet.len();
+        let mut seed = FileSystemSeed::new(kind);
+        seed.id = Some(format!("fs-{number:017x}"));
+        // From a few gigabytes to several terabytes: copies of minutes and of many hours.
+        let used_bytes = (1 << 30) << self.rng.below(13);
+        seed.used_bytes = Some(used_bytes);
+        seed.daily_change_bytes = Some(used_bytes / (1 + self.rng.below(100)));
+        seed.tags = [("dr".to_owned(), "gold".to_owned())].into();
+        if kind == FileSystemType::Ontap {
+            let id = format!("fsvol-{number:017x}");
+            seed.volumes = vec![VolumeSeed {
+                id: Some(id),
+                used_bytes: Some(used_bytes),
+                daily_change_bytes: seed.daily_change_bytes,
+                ..VolumeSeed::default()
+            }];
+        }
+        if self.rng.percent(15.0) {
+            seed.automatic_backup_retention_days = 3;
+        }
+        let id = match seed.volumes.first() {
+            Some(volume) => volume.id.clone(),
+            None => seed.id.clone(),
+        };
+        setup.fleet.push(Member { place: place.clone(), seed });
+        id.map(Into::into)
+    }
+
+    /// FSx's habits, within what the promises ask for: tokens remembered for ten minutes, listings that lag no more than two.
+    fn cloud(&mut self) -> cloud::Settings {
+        let rng = &mut self.rng;
+        let deleted = [cloud::DeletedToken::Returned, cloud::DeletedToken::Forgotten, cloud::DeletedToken::NotFound];
+        let of = |rng: &mut Rng, from: &[f64]| from[rng.below(from.len() as u64) as usize];
+        cloud::Settings {
+            backup_floor_seconds: of(rng, &[30.0, 240.0, 900.0]),
+            backup_bytes_per_second: of(rng, &[100e6, 750e6]),
+            copy_floor_seconds: of(rng, &[60.0, 390.0, 1200.0]),
+            copy_bytes_per_second: of(rng, &[50e6, 250e6]),
+            lustre_pending_seconds: of(rng, &[0.0, 60.0]),
+            maintenance_minutes: of(rng, &[0.0, 30.0]),
+            windows_backups: 1_000_000,
+            lustre_backups: 1_000_000,
+            openzfs_backups: 1_000_000,
+            ontap_backups: 1_000_000,
+            token_memory_seconds: of(rng, &[600.0, 900.0, 86_400.0]),
+            deleted_token: deleted[rng.below(3) as usize],
+            page_size: [5, 20, 50, 50][rng.below(4) as usize],
+            short_page_percent: of(rng, &[0.0, 20.0]),
+            empty_page_percent: of(rng, &[0.0, 10.0]),
+            next_token_seconds: of(rng, &[0.0, 300.0]),
+            list_lag_seconds: of(rng, &[0.0, 5.0, 60.0, 119.0]),
+            lag_hides_ids: rng.percent(30.0),
+            delete_delay_seconds: of(rng, &[0.0, 60.0, 300.0]),
+            others_keep_hours: of(rng, &[6.0, 24.0]),
+            ..cloud::Settings::default()
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What happened, line by line: a fingerprint of all of it, and the last lines for people.
+//!
+//! Two runs of one seed are the same run only if they are the same byte for byte. Keeping years of lines would cost
+//! more than the simulation, so each line goes into a sum and only the last are kept.
+
+use crate::domain::action::{Call, Request};
+use crate::domain::change::Change;
+use std::collections::VecDeque;
+use std::fmt::{self, Write as _};
+
+/// Lines that are kept.
+const KEPT: usize = 400;
+
+/// The trace of one run.
+#[derive(Debug)]
+pub struct Trace {
+    sum: u64,
+    lines: u64,
+    last: VecDeque<String>,
+    kept: usize,
+}
+
+impl Default for Trace {
+    fn default() -> Self {
+        Self { sum: 0xcbf2_9ce4_8422_2325, lines: 0, last: VecDeque::new(), kept: KEPT }
+    }
+}
+
+impl Trace {
+    /// Keeps every line.
+    pub fn keep_all(&mut self) {
+        self.kept = usize::MAX;
+    }
+
+    /// One more line.
+    pub fn note(&mut self, line: fmt::Arguments<'_>) {
+        let mut text = if self.last.len() >= self.kept { self.last.pop_front().unwrap_or_default() } else { String::new() };
+        text.clear();
+        // Writing to a string does not fail.
+        let _ = text.write_fmt(line);
+        for byte in text.bytes().chain([b'\n']) {
+            self.sum = (self.sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        self.lines += 1;
+        self.last.push_back(text);
+    }
+
+    /// The fingerprint of all lines so far.
+    #[must_use]
+    pub const fn sum(&self) -> u64 {
+        self.sum
+    }
+
+    /// How many lines there were.
+    #[must_use]
+    pub const fn lines(&self) -> u64 {
+        self.lines
+    }
+
+    /// The last lines.
+    #[must_use]
+    pub fn tail(&self) -> Vec<String> {
+        self.last.iter().cloned().collect()
+    }
+}
+
+/// A change in a few words.
+pub struct Brief<'a>(pub &'a Change);
+
+impl fmt::Display for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Change::Opened { source, occurrence, opening } => {
+                let (caught_up, adopted) = (opening.caught_up, opening.adopted);
+                write!(f, "opened {source} {} caught up {caught_up} adopted {adopted}", occurrence.at)
+            }
+            Change::Closed { source, occurrence, end, reason, earlier, .. } => {
+                write!(f, "closed {source} {} {} ({reason}) {earlier}", occurrence.at, end.as_str())
+            }
+            Change::Asked { key, attempt, .. } => write!(f, "asked {key} attempt {attempt}"),
+            Change::Unfulfilled { key, fault, definite, not_before } => {
+                write!(f, "unfulfilled {key} {} definite {definite} not before {not_before}", fault.code)
+            }
+            Change::Disproved { key } => write!(f, "disproved {key}"),
+            Change::Retriable { key } => write!(f, "retriable {key}"),
+            Change::Seen { point } => {
+                let (id, stands) = (&point.id, point.lifecycle.as_str());
+                write!(f, "seen {id} {stands} {} attempt {}", point.work_key(), point.attempt)
+            }
+            Change::Listed { place, began_at, pages, others, .. } => {
+                write!(f, "listed {place} from {began_at} in {pages} with {} others", others.len())
+            }
+            Change::ListingPage { place, page, .. } => write!(f, "page of {place} with {} of ours", page.ours.len()),
+            Change::LookAgain { place, ids, at, batch } => {
+                write!(f, "look again {place} at {} {at} by {batch:?}", ids.len())
+            }
+            Change::LookedUp { facts, .. } => write!(f, "looked up {}", facts.source),
+            Change::Sent { .. } | Change::Returned { .. } | Change::PlaceSeen { .. } => f.write_str("a call"),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+/// A call in a few words.
+pub struct Leaves<'a>(pub &'a Call);
+
+impl fmt::Display for Leaves<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Call::Make { key, request } => match &**request {
+                Request::CreateBackup { token, .. } => write!(f, "backs up {key} by {token}"),
+                Request::CopyBackup { backup, token, .. } => write!(f, "copies {backup} for {key} by {token}"),
+            },
+            Call::ListPage { next_token } => write!(f, "lists, going on {}", next_token.is_some()),
+            Call::Poll { ids } => {
+                write!(f, "looks at {} from {}", ids.len(), ids.first().map_or("", |id| id.as_str()))
+            }
+            Call::LookUp { ids } => write!(f, "looks up {} from {}", ids.len(), ids.first().map_or("", |id| id.as_str())),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What goes wrong, drawn: act one breaks, act two stops breaking.
+
+use super::super::faults::Fault;
+use super::super::rng::Rng;
+use super::setup::{DAY_MS, Edit, HOUR_MS, Happening, Person, Setup, a_schedule};
+
+/// How long act two has to heal what act one broke: a stuck copy, a pause after a failure, a queue for slots.
+const ACT_TWO_MS: i64 = 4 * DAY_MS;
+/// How long the last act has to come to rest.
+const ACT_THREE_MS: i64 = 2 * DAY_MS;
+
+/// Draws the troubles of `days` days, and the quiet after them.
+pub fn draw(setup: &mut Setup, days: i64, rng: &mut Rng) {
+    let act_one_ms = days * DAY_MS;
+    mild(setup, act_one_ms, rng);
+    for _ in 0..rng.below(6) {
+        severe(setup, act_one_ms, rng);
+    }
+    deaths(setup, act_one_ms, rng);
+    clocks(setup, act_one_ms, rng);
+    let edits = if rng.percent(50.0) { rng.below(12) } else { 0 };
+    for _ in 0..edits {
+        let at_ms = moment(act_one_ms, rng);
+        if let Some(edit) = edit(setup, rng) {
+            setup.timetable.push((at_ms, Happening::Edit(edit)));
+        }
+    }
+    let persons = if rng.percent(40.0) { rng.below(40) } else { 0 };
+    for _ in 0..persons {
+        let at_ms = moment(act_one_ms, rng);
+        let choice = rng.next_u64();
+        let person = match rng.below(10) {
+            0 => Person::Untags(choice),
+            1 => Person::Holds(choice),
+            2 | 3 => Person::Copies(choice),
+            _ => Person::Deletes(choice),
+        };
+        setup.timetable.push((at_ms, Happening::Person(person)));
+    }
+    setup.timetable.push((act_one_ms, Happening::Calm));
+    setup.timetable.push((act_one_ms + ACT_TWO_MS, Happening::Still));
+    setup.end_ms = act_one_ms + ACT_TWO_MS + ACT_THREE_MS;
+}
+
+fn moment(within_ms: i64, rng: &mut Rng) -> i64 {
+    rng.below(within_ms.unsigned_abs()) as i64
+}
+
+/// The everyday noise of a large service.
+fn mild(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
+    let level = [0.0, 0.5, 2.0, 6.0][rng.below(4) as usize];
+    let of = |rng: &mut Rng| rng.unit() * level;
+    let fault = Fault {
+        close_before_percent: of(rng),
+        close_after_percent: of(rng),
+        throttle_percent: of(rng),
+        error_before_percent: of(rng),
+        error_after_percent: of(rng),
+        unavailable_percent: of(rng),
+        silent_percent: of(rng),
+        html_percent: of(rng) / 4.0,
+        empty_percent: of(rng) / 4.0,
+        truncated_percent: of(rng) / 4.0,
+        fail_backup_percent: of(rng),
+        fail_copy_percent: of(rng),
+        other_copies_per_hour: if rng.percent(40.0) { rng.unit() * 4.0 } else { 0.0 },
+        other_backups_per_hour: if rng.percent(30.0) { rng.unit() * 0.3 } else { 0.0 },
+        ..Fault::default()
+    };
+    setup.fault(0, act_one_ms, fault);
+}
+
+/// One bad spell, of one Region more often than not.
+fn severe(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
+    let from_ms = moment(act_one_ms, rng);
+    let lengths = [HOUR_MS / 3, 3 * HOUR_MS, 12 * HOUR_MS, 3 * DAY_MS];
+    let until_ms = (from_ms + lengths[rng.below(4) as usize]).min(act_one_ms);
+    let regions = setup.regions();
+    let region = rng.pick(&regions).filter(|_| rng.percent(75.0)).map(ToString::to_string);
+    let most = 20.0 + rng.unit() * 80.0;
+    let refuse = |code: &str| Fault { refuse: Some(code.to_owned()), refuse_percent: 100.0, ..Fault::default() };
+    let kind = match rng.below(12) {
+        0 => Fault { black_hole_percent: 100.0, ..Fault::default() },
+        1 => Fault { close_after_percent: most, ..Fault::default() },
+        2 => Fault { silent_percent: most, operations: makes(), ..Fault::default() },
+        3 => Fault { throttle_percent: most, ..Fault::default() },
+        4 => refuse("ExpiredTokenException"),
+        5 => refuse("AccessDeniedException"),
+        6 => Fault { error_after_percent: most, error_before_percent: most / 2.0, ..Fault::default() },
+        7 => Fault { fail_copy_percent: most, fail_backup_percent: most, ..Fault::default() },
+        8 => Fault {
+            stuck_copy_percent: most / 2.0,
+            stuck_backup_percent: most / 8.0,
+            stuck_hours: 20.0 + rng.unit() * 40.0,
+            ..Fault::default()
+        },
+        9 => Fault { other_copies_per_hour: 30.0, ..Fault::default() },
+        10 => Fault { slow_factor: 8.0, latency_ms: 12_000, latency_jitter_ms: 16_000, ..Fault::default() },
+        _ => Fault { close_after_percent: 100.0, operations: makes(), ..Fault::default() },
+    };
+    let regions = region.into_iter().collect();
+    setup.fault(from_ms, until_ms, Fault { regions, ..kind });
+}
+
+fn makes() -> Vec<String> {
+    vec!["CreateBackup".into(), "CopyBackup".into()]
+}
+
+fn deaths(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
+    setup.crash_one_in = [0, 0, 3000, 400, 60][rng.below(5) as usize];
+    setup.loss_percent = [0.0, 5.0, 40.0][rng.below(3) as usize];
+    setup.slow_wire_percent = [0.5, 2.0, 10.0][rng.below(3) as usize];
+    for _ in 0..rng.below(4) {
+        let down_ms = match rng.below(4) {
+            0 => 20_000,
+            1 => HOUR_MS / 2,
+            2 => 9 * HOUR_MS,
+            _ => 2 * DAY_MS,
+        };
+        let lose_database = rng.percent(setup.loss_percent);
+        setup.timetable.push((moment(act_one_ms, rng), Happening::Crash { down_ms, lose_database }));
+    }
+}
+
+fn clocks(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
+    if rng.percent(60.0) {
+        return;
+    }
+    for _ in 0..=rng.below(3) {
+        let step_ms = match rng.below(4) {
+            0 => 1_000 + rng.below(30_000) as i64,
+            1 => 60_000 + rng.below(600_000) as i64,
+            2 => HOUR_MS,
+            _ => 40 * DAY_MS,
+        };
+        let step_ms = if rng.percent(50.0) { step_ms } else { -step_ms };
+        let at_ms = moment(act_one_ms, rng);
+        let for_ms = [60_000, HOUR_MS, 20 * HOUR_MS][rng.below(3) as usize];
+        setup.timetable.push((at_ms, Happening::ClockStep(step_ms)));
+        setup.timetable.push(((at_ms + for_ms).min(act_one_ms), Happening::ClockStep(-step_ms)));
+    }
+}
+
+fn edit(setup: &Setup, rng: &mut Rng) -> Option<Edit> {
+    Some(match rng.below(10) {
+        0 | 1 => Edit::DropSource(rng.next_u64()),
+        2 | 3 => Edit::ReturnSource,
+        4 => Edit::DropDestination(rng.next_u64()),
+        5 => Edit::ReturnDestination,
+        6 => Edit::Rename(rng.next_u64()),
+        7 => Edit::Reschedule(rng.next_u64(), a_schedule(rng, setup.start_ms).ok()?),
+        8 => Edit::Slots(1 + rng.below(5) as u32),
+        9 if rng.percent(50.0) => Edit::Same,
+        _ => Edit::Retag(rng.next_u64()),
+    })
+}

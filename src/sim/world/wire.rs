@@ -1,0 +1,211 @@
+//! A call's way to the simulated FSx and back, with nothing of JSON where it would cost the most.
+//!
+//! The planner must meet AWS's own words for every refusal, read as the engine reads them, and answers that say what
+//! stood in the books when the deed was done, however late they arrive.
+
+use super::super::cloud::{ApiError, Backup, BackupType, Cloud, Lost};
+use super::super::faults::{Fate, Trouble};
+use crate::domain::action::{Action, Call, Outcome, Request, SourceFacts};
+use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::id::{BackupId, Place, SourceId};
+use crate::domain::lane::FileSystemKind;
+use crate::domain::point::{Lifecycle, Sighting};
+use crate::domain::policy::Tags;
+use crate::domain::time::Time;
+use crate::engine::faults::{Said, classify};
+use serde_json::{Value, json};
+
+/// A call that has no answer by then is given up.
+pub const ANSWER_WITHIN_MS: i64 = 30_000;
+
+/// What the deed led to, and how much later than usual the answer comes, ms.
+pub struct Served {
+    /// As the engine would tell it.
+    pub outcome: Outcome,
+    /// Of the faults' making.
+    pub latency_ms: i64,
+}
+
+/// Has the deed of an action done now.
+pub fn serve(cloud: &mut Cloud, now_ms: i64, action: &Action) -> Served {
+    match &action.call {
+        Call::Make { request, .. } => make(cloud, now_ms, &action.place, request),
+        Call::ListPage { next_token } => {
+            let body = match next_token {
+                Some(token) => json!({ "MaxResults": 1000, "NextToken": token }),
+                None => json!({ "MaxResults": 1000 }),
+            };
+            describe(cloud, now_ms, &action.place, &body, |sightings, next_token| Outcome::Page {
+                sightings,
+                next_token,
+            })
+        }
+        Call::Poll { ids } => {
+            let ids: Vec<&str> = ids.iter().map(BackupId::as_str).collect();
+            describe(cloud, now_ms, &action.place, &json!({ "BackupIds": ids }), |sightings, _| {
+                Outcome::Polled(sightings)
+            })
+        }
+        Call::LookUp { ids } => look_up(cloud, now_ms, &action.place, ids),
+    }
+}
+
+fn make(cloud: &mut Cloud, now_ms: i64, place: &Place, request: &Request) -> Served {
+    let (operation, body) = match request {
+        Request::CreateBackup { source, token, tags } => {
+            let member = if source.is_volume() { "VolumeId" } else { "FileSystemId" };
+            let body =
+                json!({ member: source.as_str(), "ClientRequestToken": token.as_str(), "Tags": tags_of(tags) });
+            ("CreateBackup", body)
+        }
+        Request::CopyBackup { source_region, backup, kms_key, token, tags } => {
+            let mut body = json!({
+                "SourceBackupId": backup.as_str(),
+                "SourceRegion": source_region.as_str(),
+                "ClientRequestToken": token.as_str(),
+                "Tags": tags_of(tags),
+            });
+            if let Some(key) = kms_key {
+                body["KmsKeyId"] = key.as_str().into();
+            }
+            ("CopyBackup", body)
+        }
+    };
+    let served = cloud.serve(now_ms, place.account.as_str(), place.region.as_str(), operation, &body);
+    let outcome = match served.reply {
+        Ok(Ok(answer)) => made(cloud, place, &answer),
+        Ok(Err(error)) => Outcome::Failed(refused(operation, &error)),
+        Err(lost) => Outcome::Failed(unheard(operation, &lost)),
+    };
+    Served { outcome, latency_ms: millis(served.latency_ms) }
+}
+
+fn tags_of(tags: &Tags) -> Value {
+    tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
+}
+
+fn made(cloud: &Cloud, place: &Place, answer: &Value) -> Outcome {
+    let id = answer["Backup"]["BackupId"].as_str().unwrap_or_default();
+    let found = cloud.find_backup(place.account.as_str(), place.region.as_str(), id).map(|(_, backup)| backup);
+    // One that was deleted since is shown for its token all the same, and is only in the list of all.
+    let found = found.or_else(|| cloud.backups().map(|(_, backup)| backup).find(|backup| backup.id == id));
+    match found {
+        Some(backup) => Outcome::Made(Box::new(sighting(backup))),
+        None => Outcome::Failed(Fault::new(FaultClass::Unanswered, "EmptyAnswer", "the answer names no backup")),
+    }
+}
+
+fn describe(
+    cloud: &mut Cloud,
+    now_ms: i64,
+    place: &Place,
+    body: &Value,
+    outcome: impl Fn(Vec<Sighting>, Option<String>) -> Outcome,
+) -> Served {
+    let operation = "DescribeBackups";
+    let (account, region) = (place.account.as_str(), place.region.as_str());
+    let decision = cloud.decide(now_ms, account, region, operation);
+    let outcome = match decision.fate {
+        Fate::Served => match cloud.list_backups(now_ms, account, region, body) {
+            Ok((found, next)) => outcome(found.into_iter().map(|at| sighting(cloud.backup(at))).collect(), next),
+            Err(error) => Outcome::Failed(refused(operation, &error)),
+        },
+        Fate::Before(trouble) | Fate::After(trouble) => Outcome::Failed(troubled(operation, trouble)),
+    };
+    Served { outcome, latency_ms: millis(decision.latency_ms) }
+}
+
+fn look_up(cloud: &mut Cloud, now_ms: i64, place: &Place, ids: &[SourceId]) -> Served {
+    let volumes = ids.first().is_some_and(SourceId::is_volume);
+    let names: Vec<&str> = ids.iter().map(SourceId::as_str).collect();
+    let (operation, body, member) = if volumes {
+        ("DescribeVolumes", json!({ "VolumeIds": names }), "Volumes")
+    } else {
+        ("DescribeFileSystems", json!({ "FileSystemIds": names }), "FileSystems")
+    };
+    let served = cloud.serve(now_ms, place.account.as_str(), place.region.as_str(), operation, &body);
+    let outcome = match served.reply {
+        Ok(Ok(answer)) => {
+            let shown = answer[member].as_array().map(Vec::as_slice).unwrap_or_default();
+            Outcome::LookedUp(shown.iter().filter_map(|shown| facts(shown, volumes)).collect())
+        }
+        Ok(Err(error)) => Outcome::Failed(refused(operation, &error)),
+        Err(lost) => Outcome::Failed(unheard(operation, &lost)),
+    };
+    Served { outcome, latency_ms: millis(served.latency_ms) }
+}
+
+fn facts(shown: &Value, volume: bool) -> Option<SourceFacts> {
+    let text = |member: &str| shown[member].as_str();
+    let tags: Tags = shown["Tags"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|tag| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].as_str()?.to_owned())))
+        .collect();
+    Some(SourceFacts {
+        source: text(if volume { "VolumeId" } else { "FileSystemId" })?.into(),
+        kind: FileSystemKind::parse(text(if volume { "VolumeType" } else { "FileSystemType" })?),
+        lifecycle: text("Lifecycle")?.to_owned(),
+        name: text("Name").map(str::to_owned),
+        tags,
+    })
+}
+
+/// A backup as DescribeBackups shows it.
+#[must_use]
+pub fn sighting(backup: &Backup) -> Sighting {
+    Sighting {
+        id: backup.id.as_str().into(),
+        lifecycle: Lifecycle::parse(backup.lifecycle.as_str()),
+        created_at: Time::from_millis(backup.created_ms),
+        failure: backup.failure.clone(),
+        progress_percent: None,
+        size_bytes: Some(backup.size_bytes),
+        kms_key: Some(backup.kms_key.clone()),
+        kind: FileSystemKind::parse(backup.file_system.kind.as_str()),
+        volume: backup.volume.as_ref().map(|volume| volume.id.as_str().into()),
+        copied_from: backup.source_id.as_deref().map(Into::into),
+        counts_to_quota: backup.kind != BackupType::Automatic,
+        tags: backup.tags.clone(),
+    }
+}
+
+fn refused(operation: &str, error: &ApiError) -> Fault {
+    let limit = error.fields.iter().find(|(name, _)| *name == "Limit").map(|(_, value)| value.as_str());
+    let (code, status) = (Some(error.code.as_ref()), Some(error.status));
+    classify(&Said { operation, code, status, message: &error.message, limit })
+}
+
+fn troubled(operation: &str, trouble: Trouble) -> Fault {
+    match trouble {
+        Trouble::Refused(error) => refused(operation, &error),
+        Trouble::Html => unheard(operation, &Lost::Html),
+        Trouble::Forbidden => unheard(operation, &Lost::Forbidden),
+        Trouble::Empty => unheard(operation, &Lost::Empty),
+        Trouble::Truncated => unheard(operation, &Lost::Truncated(Value::Null)),
+        Trouble::Closed => unheard(operation, &Lost::Closed),
+        Trouble::Silence => unheard(operation, &Lost::Silence),
+    }
+}
+
+fn unheard(operation: &str, lost: &Lost) -> Fault {
+    let status = match lost {
+        Lost::Html => Some(502),
+        Lost::Forbidden => Some(403),
+        Lost::Empty | Lost::Truncated(_) => Some(200),
+        Lost::Closed => return Fault::new(FaultClass::Unanswered, "Dispatch", "the connection was closed"),
+        Lost::Silence => return no_answer(),
+    };
+    classify(&Said { operation, status, ..Said::default() })
+}
+
+/// What the engine says when nothing came in time.
+#[must_use]
+pub fn no_answer() -> Fault {
+    Fault::new(FaultClass::Unanswered, "Timeout", "no answer in time")
+}
+
+fn millis(latency_ms: u64) -> i64 {
+    i64::try_from(latency_ms).unwrap_or(i64::MAX / 4)
+}
