@@ -222,6 +222,19 @@ fn a_database_that_cannot_be_used_is_left_as_it_is() {
     assert_eq!(std::fs::read(bench.database()).unwrap(), before);
 
     bench.lose_database();
+    let path = bench.database();
+    bench.runtime.block_on(async move {
+        use sqlx::{ConnectOptions as _, Connection as _};
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let mut connection = options.connect().await.unwrap();
+        sqlx::query("CREATE TABLE photos (id INTEGER)").execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    });
+    let foreign = bench.run(&["run"]);
+    assert_eq!(foreign.status.code(), Some(1));
+    assert!(stderr(&foreign).contains("another program"), "{}", stderr(&foreign));
+
+    bench.lose_database();
     {
         let daemon = bench.daemon();
         ready(&bench);
@@ -413,7 +426,15 @@ fn a_refusal_for_good_sets_one_route_aside_and_a_reload_tries_again() {
             })
         })
     });
-    assert!(bench.log().contains("InvalidDestinationKmsKey"), "{}", bench.log());
+    let copies = || bench.books().backups.iter().filter(|b| b.region == "eu-west-1").count();
+    let before = copies();
+    wait_until("two more occurrences", SOON, || copies() >= before + 2);
+    let said =
+        bench.log().lines().filter(|line| line.contains("ERROR") && line.contains("InvalidDestinationKmsKey")).count();
+    assert_eq!(said, 1, "reported once: {}", bench.log());
+    let refused = |call: &&lifeboat::sim::cloud::CallCount| call.code == "InvalidDestinationKmsKey";
+    let asked: u64 = bench.books().calls.iter().filter(refused).map(|call| call.count).sum();
+    assert_eq!(asked, 1, "asked once, whatever the occurrence");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("kms_key = \"alias/dr\"\n", "")).unwrap();
     daemon.signal("HUP");

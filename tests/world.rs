@@ -31,7 +31,10 @@ fn seeds() {
         let began = std::time::Instant::now();
         match World::new(Setup::draw(seed)).run() {
             Ok(tally) => println!("{seed} {:.2}s {tally:?}", began.elapsed().as_secs_f64()),
-            Err(violation) => { println!("{seed} {:.2}s {}", began.elapsed().as_secs_f64(), violation.broken); failed += 1; }
+            Err(violation) => {
+                println!("{seed} {:.2}s {}", began.elapsed().as_secs_f64(), violation.broken);
+                failed += 1;
+            }
         }
     }
     assert_eq!(failed, 0);

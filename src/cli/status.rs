@@ -68,8 +68,9 @@ fn print_json(snapshot: &Snapshot) -> Done {
 /// The worst of all promises at this moment, be the picture older.
 fn worst(snapshot: &Snapshot) -> Option<Standing> {
     let worst = Tally::of(&triage::lines(snapshot, now())).worst();
-    // Nobody keeps the promises while no daemon runs, however well they stand.
-    if snapshot.live || worst == Some(Standing::Late) { worst } else { Some(Standing::Unknown) }
+    // Nobody keeps the promises while no daemon runs or none can work, however well they stand.
+    let kept = snapshot.live && snapshot.store_problem.is_none();
+    if kept || worst == Some(Standing::Late) { worst } else { Some(Standing::Unknown) }
 }
 
 fn verdict(snapshot: &Snapshot) -> ExitCode {
@@ -87,8 +88,12 @@ fn check_line(snapshot: &Snapshot) -> String {
         Some(Standing::Unknown) => "UNKNOWN",
         _ => "OK",
     };
-    let daemon = if snapshot.live { "" } else { "; no daemon is running" };
-    format!("{word}: {}{daemon}", Tally::of(&lines).sentence())
+    let but = match &snapshot.store_problem {
+        Some(problem) => format!("; {problem}"),
+        None if !snapshot.live => "; no daemon is running".to_owned(),
+        None => String::new(),
+    };
+    format!("{word}: {}{but}", Tally::of(&lines).sentence())
 }
 
 async fn watch(settings: &Settings, mut problems: Option<Failure>) -> Done {

@@ -93,7 +93,8 @@ fn closed(state: &State, change: &Change) {
 }
 
 fn unfulfilled(state: &State, key: &WorkKey, fault: &Fault, definite: bool) {
-    let before = state.ask(key).and_then(|ask| ask.fault.as_ref());
+    let aside = state.sources.get(&key.source).and_then(|source| source.aside.get(&key.target));
+    let before = state.ask(key).and_then(|ask| ask.fault.as_ref()).or(aside.map(|(fault, _)| fault));
     let said = before.is_some_and(|before| before.class == fault.class && before.code == fault.code);
     let attempt = state.ask(key).map_or(0, |ask| ask.attempt);
     let (code, cause) = (fault.code.as_str(), fault.message.as_str());

@@ -183,6 +183,10 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
     if let Some(refused) = source.asks.get(&(key.occurrence, key.target.clone())).filter(|ask| now < ask.not_before) {
         return Err(paused(refused));
     }
+    // What was refused for good is refused for every occurrence.
+    if let Some((fault, not_before)) = source.aside.get(&key.target).filter(|(_, not_before)| now < *not_before) {
+        return Err(Refusal { reason: Reason::SetAside, until: Some(*not_before), detail: fault.to_string() });
+    }
     let failed = source.points_of(key.occurrence, &key.target).filter(|point| !point.good());
     let (mut count, mut last, mut failure) = (0, None, None);
     for point in failed {

@@ -70,7 +70,8 @@ impl Case<'_> {
     fn because(&self, target: &Target) -> String {
         let fault = self.source.asks.get(&(self.occurrence, target.clone())).and_then(|ask| ask.fault.as_ref());
         let look_up = self.source.look_up.fault.as_ref().map(|(_, fault)| fault);
-        match fault.or(look_up.filter(|_| *target == Target::Backup)) {
+        let aside = self.source.aside.get(target).map(|(fault, _)| fault);
+        match fault.or(aside).or(look_up.filter(|_| *target == Target::Backup)) {
             Some(fault) => format!(" ({fault})"),
             None => String::new(),
         }
@@ -168,8 +169,7 @@ impl Case<'_> {
             let failure = self.failure(&target);
             return Some((End::Failed, format!("its copy to {region} {failure}; a newer backup took over")));
         }
-        let refused = self.source.asks.get(&(self.occurrence, target.clone())).and_then(|ask| ask.set_aside());
-        if let Some(fault) = refused {
+        if let Some((fault, _)) = self.source.aside.get(&target) {
             return Some((
                 End::Failed,
                 format!("its copy to {region} was refused ({fault}); a newer backup took over"),

@@ -86,7 +86,8 @@ impl Settling<'_> {
             let (place, fault) = (self.place.clone(), of_place.cloned());
             self.push(Change::Returned { place, call, fault, at: self.now });
         }
-        if matches!(outcome, Outcome::Page { .. } | Outcome::Polled(_)) {
+        // Pages of a listing that never ends show nothing for certain.
+        if matches!(outcome, Outcome::Page { next_token: None, .. } | Outcome::Polled(_)) {
             self.push(Change::PlaceSeen { place: self.place.clone(), at: self.now });
         }
     }

@@ -222,12 +222,9 @@ impl World {
         self.tally.sum = self.trace.sum();
         match result {
             Ok(()) => Ok(self.tally),
-            Err(broken) => Err(Box::new(Violation {
-                seed: self.setup.seed,
-                at_ms: self.now_ms,
-                broken,
-                tail: self.trace.tail(),
-            })),
+            Err(broken) => {
+                Err(Box::new(Violation { seed: self.setup.seed, at_ms: self.now_ms, broken, tail: self.trace.tail() }))
+            }
         }
     }
 

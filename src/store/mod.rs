@@ -99,6 +99,9 @@ pub enum StoreProblem {
     /// The file is not a database any more.
     #[error("not a usable database ({0}); move the file away and start again: lifeboat goes on from the tags at AWS")]
     Corrupt(String),
+    /// The file is somebody else's.
+    #[error("the database of another program; give `state` in [daemon] a path of its own")]
+    Foreign,
     /// The file or its folder cannot be written.
     #[error("cannot be written ({0}); give the service's user write access to the file and its folder")]
     ReadOnly(String),

@@ -52,6 +52,7 @@ impl SqliteStore {
         let mut connection = connect(path).await?;
         check_version(&mut connection).await?;
         check_integrity(&mut connection).await?;
+        check_ownership(&mut connection).await?;
         migrate(&mut connection).await?;
         sqlx::query("INSERT INTO meta (key, value) VALUES ('created_at', ?) ON CONFLICT DO NOTHING")
             .bind(now.millis())
@@ -285,6 +286,14 @@ async fn check_integrity(connection: &mut SqliteConnection) -> Result<()> {
     if said == "ok" { Ok(()) } else { Err(StoreProblem::Corrupt(said)) }
 }
 
+/// A file with tables and without our migrations was made by another program.
+async fn check_ownership(connection: &mut SqliteConnection) -> Result<()> {
+    let sql = "SELECT count(*) > 0 AND sum(name = '_sqlx_migrations') = 0 FROM sqlite_schema WHERE type = 'table'";
+    let foreign: Option<bool> =
+        sqlx::query_scalar(sql).fetch_one(connection).await.map_err(|error| from_sqlx(&error))?;
+    if foreign == Some(true) { Err(StoreProblem::Foreign) } else { Ok(()) }
+}
+
 fn known_schema() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
@@ -306,7 +315,8 @@ fn from_sqlx(error: &sqlx::Error) -> StoreProblem {
     let text = error.to_string();
     let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
     match code.map(|code| code & 0xff) {
-        Some(11 | 26) => StoreProblem::Corrupt(text),
+        // 1 is what a missing table or column gives.
+        Some(1 | 11 | 26) => StoreProblem::Corrupt(text),
         Some(3 | 8 | 14 | 23) => StoreProblem::ReadOnly(text),
         Some(13) => StoreProblem::Full(text),
         // An I/O error while writing is what a full disk looks like below SQLite's own accounting.

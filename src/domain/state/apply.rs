@@ -40,6 +40,9 @@ impl State {
             Change::Synced { generation } => {
                 self.generation = Some(*generation);
                 self.checked.clear();
+                for source in self.sources.values_mut() {
+                    source.aside.clear();
+                }
                 Ok(())
             }
             Change::Checked { policy, through } => {
@@ -202,6 +205,11 @@ impl State {
                     ask.open = false;
                     ask.asks = 0;
                 }
+                if fault.class.needs_a_person() {
+                    source.aside.insert(key.target.clone(), (fault.clone(), *not_before));
+                } else if *definite {
+                    source.aside.remove(&key.target);
+                }
             }
             Change::Disproved { .. } => {
                 ask.open = false;
@@ -223,8 +231,9 @@ impl State {
         if let Some(before) = known.points.get(&point.id).filter(|before| **before != key) {
             return Err(illegal(format!("{}: its tags made it part of {before} and now of {key}", point.id)));
         }
-        if point.lifecycle != Lifecycle::Deleted {
-            known.points.insert(point.id.clone(), key.clone());
+        let exists = point.lifecycle != Lifecycle::Deleted;
+        if exists && known.points.insert(point.id.clone(), key.clone()).is_none() {
+            known.user_backups = known.user_backups.saturating_add(1);
         }
         if point.lifecycle.in_flight() || point.suspected {
             known.looks.entry(point.id.clone()).or_insert(Time::ZERO);
@@ -254,6 +263,7 @@ impl State {
         }
         if source.asks.get(&slot).is_some_and(|ask| ask.attempt <= point.attempt) {
             source.asks.remove(&slot);
+            source.aside.remove(&key.target);
         }
         self.reindex(&key.source);
         Ok(())
@@ -268,6 +278,7 @@ impl State {
         };
         known.looks.remove(id);
         known.batches.remove(id);
+        known.user_backups = known.user_backups.saturating_sub(1);
         let source = self.source_mut(&key.source)?;
         source.flying.remove(&(key.occurrence, key.target.clone(), id.clone()));
         if let Some(points) = source.available.get_mut(&key.target) {
@@ -360,6 +371,9 @@ impl State {
             }
             for ask in source.asks.values_mut() {
                 ask.not_before = ask.not_before.min(to.plus(Duration::from_secs(3600)));
+            }
+            for (_, not_before) in source.aside.values_mut() {
+                *not_before = (*not_before).min(to.plus(Duration::from_secs(3600)));
             }
             let look_up = &mut source.look_up;
             look_up.not_before = look_up.not_before.min(to);

@@ -15,7 +15,7 @@ pub struct PlaceState {
     pub listing_wanted: Option<Time>,
     /// Copies in flight that are not ours, with their lanes.
     pub others: BTreeMap<BackupId, Vec<Lane>>,
-    /// Backups that count towards the quota, at the last listing.
+    /// Backups that count towards the quota: as the last listing counted them, and what of ours came and went since.
     pub user_backups: u64,
     /// Where to find each point of ours.
     pub points: BTreeMap<BackupId, WorkKey>,

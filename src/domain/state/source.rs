@@ -22,6 +22,9 @@ pub struct SourceState {
     pub available: BTreeMap<Target, BTreeSet<(Time, Occurrence, BackupId)>>,
     /// The points in flight.
     pub flying: BTreeSet<(Occurrence, Target, BackupId)>,
+    /// Targets that were refused for good, whatever the occurrence: what was refused, and not again before. Forgotten by
+    /// a restart and by a reload, after which it is worth another try.
+    pub aside: BTreeMap<Target, (Fault, Time)>,
     /// It was in a policy and left it.
     pub left: bool,
     /// What AWS said of the file system or volume.
@@ -100,6 +103,7 @@ impl SourceState {
             points: BTreeMap::new(),
             available: BTreeMap::new(),
             flying: BTreeSet::new(),
+            aside: BTreeMap::new(),
             left: false,
             look_up: LookUp::default(),
         }

@@ -34,7 +34,8 @@ impl Trace {
 
     /// One more line.
     pub fn note(&mut self, line: fmt::Arguments<'_>) {
-        let mut text = if self.last.len() >= self.kept { self.last.pop_front().unwrap_or_default() } else { String::new() };
+        let mut text =
+            if self.last.len() >= self.kept { self.last.pop_front().unwrap_or_default() } else { String::new() };
         text.clear();
         // Writing to a string does not fail.
         let _ = text.write_fmt(line);
@@ -115,7 +116,9 @@ impl fmt::Display for Leaves<'_> {
             Call::Poll { ids } => {
                 write!(f, "looks at {} from {}", ids.len(), ids.first().map_or("", |id| id.as_str()))
             }
-            Call::LookUp { ids } => write!(f, "looks up {} from {}", ids.len(), ids.first().map_or("", |id| id.as_str())),
+            Call::LookUp { ids } => {
+                write!(f, "looks up {} from {}", ids.len(), ids.first().map_or("", |id| id.as_str()))
+            }
         }
     }
 }

@@ -54,8 +54,7 @@ fn make(cloud: &mut Cloud, now_ms: i64, place: &Place, request: &Request) -> Ser
     let (operation, body) = match request {
         Request::CreateBackup { source, token, tags } => {
             let member = if source.is_volume() { "VolumeId" } else { "FileSystemId" };
-            let body =
-                json!({ member: source.as_str(), "ClientRequestToken": token.as_str(), "Tags": tags_of(tags) });
+            let body = json!({ member: source.as_str(), "ClientRequestToken": token.as_str(), "Tags": tags_of(tags) });
             ("CreateBackup", body)
         }
         Request::CopyBackup { source_region, backup, kms_key, token, tags } => {

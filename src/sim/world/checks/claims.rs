@@ -29,7 +29,9 @@ impl Claims {
                 return wrong(format!("{key}: {before:?} became {after:?}"));
             }
             let asks = |of: &crate::domain::state::SourceState| {
-                let brief = |ask: &crate::domain::state::Ask| (ask.attempt, ask.open, ask.asks, ask.failures, ask.request.clone());
+                let brief = |ask: &crate::domain::state::Ask| {
+                    (ask.attempt, ask.open, ask.asks, ask.failures, ask.request.clone())
+                };
                 of.asks.iter().map(|(slot, ask)| (slot.clone(), brief(ask))).collect::<BTreeMap<_, _>>()
             };
             if asks(before) != asks(after) {
@@ -70,7 +72,10 @@ fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Br
             let found = view.cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
             let true_now = found.is_some_and(|(_, backup)| backup.lifecycle == Lifecycle::Available);
             if !true_now && flow.undisturbed(view, &[place]) {
-                return Err(Broken::new("6", format!("{id} in {place} is claimed as AVAILABLE and is {:?}", found.map(|(_, b)| b.lifecycle))));
+                return Err(Broken::new(
+                    "6",
+                    format!("{id} in {place} is claimed as AVAILABLE and is {:?}", found.map(|(_, b)| b.lifecycle)),
+                ));
             }
         }
     }
@@ -80,10 +85,8 @@ fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Br
         if !settled {
             continue;
         }
-        let place = crate::domain::id::Place {
-            account: backup.account.as_str().into(),
-            region: backup.region.as_str().into(),
-        };
+        let place =
+            crate::domain::id::Place { account: backup.account.as_str().into(), region: backup.region.as_str().into() };
         let id = crate::domain::id::BackupId::from(backup.id.as_str());
         let known = view.state.point(&place, &id).is_some_and(|point| point.lifecycle == Seen::Available);
         let watched = view.settings.policies.values().any(|policy| {

@@ -96,8 +96,7 @@ impl Ends {
         for (key, duty) in &mut self.duties {
             // A new database knows what was done before only once it has read the Region.
             let told = view.settings.policies.get(&duty.policy).is_some_and(|policy| {
-                let home =
-                    crate::domain::id::Place { account: policy.account.clone(), region: policy.region.clone() };
+                let home = crate::domain::id::Place { account: policy.account.clone(), region: policy.region.clone() };
                 view.state.place(&home).is_some_and(|known| known.known())
             });
             if !told || view.state.created_at > through {
@@ -146,7 +145,10 @@ fn judged(
     };
     let made = |copy_to: Option<&str>| shelf.ended_well(view.cloud, &work(copy_to));
     let wrong = |what: &str| {
-        Err(Broken::new("5", format!("{source}: the occurrence of {} is {end:?} ({reason}), but {what}", occurrence.at)))
+        Err(Broken::new(
+            "5",
+            format!("{source}: the occurrence of {} is {end:?} ({reason}), but {what}", occurrence.at),
+        ))
     };
     match end {
         End::Completed => {

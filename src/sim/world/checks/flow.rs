@@ -46,7 +46,10 @@ fn is_spell(fault: &Fault) -> bool {
         fault.stuck_copy_percent,
         fault.stuck_backup_percent,
     ];
-    fault.refuse.is_some() || fault.latency_ms > 5000 || fault.slow_factor > 1.0 || shares.iter().any(|percent| *percent > 8.0)
+    fault.refuse.is_some()
+        || fault.latency_ms > 5000
+        || fault.slow_factor > 1.0
+        || shares.iter().any(|percent| *percent > 8.0)
 }
 
 impl Flow {
@@ -134,7 +137,8 @@ impl Flow {
         let Some(source) = view.state.sources.get(key) else { return Ok(()) };
         let Some(newest) = source.open.keys().next_back() else { return Ok(()) };
         let patience_ms = self.patience_ms(view);
-        let waits_ms = source.open.get(newest).map_or(0, |opening| view.host_now.since(opening.opened_at).as_millis() as i64);
+        let waits_ms =
+            source.open.get(newest).map_or(0, |opening| view.host_now.since(opening.opened_at).as_millis() as i64);
         if waits_ms < patience_ms || !self.undisturbed(view, &[&home]) {
             return Ok(());
         }
@@ -152,7 +156,9 @@ impl Flow {
             }
             failed |= ours;
         }
-        if failed && !self.undisturbed_for(view, &[&home], patience_ms + AFTER_FAILED_MS) || failed && waits_ms < patience_ms + AFTER_FAILED_MS {
+        if failed && !self.undisturbed_for(view, &[&home], patience_ms + AFTER_FAILED_MS)
+            || failed && waits_ms < patience_ms + AFTER_FAILED_MS
+        {
             return Ok(());
         }
         Err(Broken::new("8", format!("{key}: the backup of {} could begin for long and does not", newest.at)))
@@ -226,7 +232,10 @@ impl Flow {
                     && !other.source.source.is_volume();
                 let theirs = deadline_ms(view, shelf, &other.source, &action.place).filter(|_| same_lane);
                 if theirs.is_some_and(|theirs| theirs < mine) && self.undisturbed(view, &[&action.place]) {
-                    let what = format!("{} gets a slot in {} before {}, which is nearer to its deadline", key.source, action.place, other.source);
+                    let what = format!(
+                        "{} gets a slot in {} before {}, which is nearer to its deadline",
+                        key.source, action.place, other.source
+                    );
                     return Err(Broken::new("9", what));
                 }
             }
@@ -239,7 +248,8 @@ impl Flow {
         let Some(calm_ms) = self.calm_ms else { return Ok(()) };
         let patience_ms = self.patience_ms(view) + AFTER_FAILED_MS;
         for policy in view.settings.policies.values() {
-            let gap_ms = policy.schedule.longest_gap(crate::domain::time::Time::from_millis(calm_ms), 100).as_millis() as i64;
+            let gap_ms =
+                policy.schedule.longest_gap(crate::domain::time::Time::from_millis(calm_ms), 100).as_millis() as i64;
             for key in policy.source_keys() {
                 let newest = shelf.newest_backup(view.cloud, &key, i64::MAX);
                 let taken_ms = newest.map_or(0, |backup| backup.created_ms);
@@ -253,7 +263,8 @@ impl Flow {
                     let there = Place { account: policy.account.clone(), region: destination.region.clone() };
                     let before_ms = view.now_ms - patience_ms - 36 * HOUR_MS;
                     let Some(wanted) = shelf.newest_backup(view.cloud, &key, before_ms) else { continue };
-                    let reached = shelf.copies(view.cloud, &key, there.region.as_str())
+                    let reached = shelf
+                        .copies(view.cloud, &key, there.region.as_str())
                         .filter(|copy| copy.lifecycle == Lifecycle::Available)
                         .any(|copy| copy.taken_ms >= wanted.taken_ms);
                     if !reached {
@@ -273,7 +284,8 @@ impl Flow {
                 for destination in &policy.destinations {
                     let there = Place { account: policy.account.clone(), region: destination.region.clone() };
                     let Some(newest) = shelf.newest_backup(view.cloud, &key, i64::MAX) else { continue };
-                    let met = shelf.copies(view.cloud, &key, there.region.as_str())
+                    let met = shelf
+                        .copies(view.cloud, &key, there.region.as_str())
                         .any(|copy| copy.lifecycle == Lifecycle::Available && copy.taken_ms >= newest.taken_ms);
                     if !met {
                         let what = format!("{key}: in the end {} is not in {}", newest.id, there.region);

@@ -126,8 +126,7 @@ impl Lanes {
             let volume = key.source.is_volume().then(|| key.source.clone());
             for ((occurrence, target), _) in source.asks.iter().filter(|(_, ask)| ask.open) {
                 if let crate::domain::id::Target::Copy(region) = target {
-                    let work =
-                        WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
+                    let work = WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
                     self.pending.insert(work, (key.account.clone(), region.clone(), volume.clone()));
                 }
             }

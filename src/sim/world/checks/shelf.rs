@@ -54,7 +54,11 @@ impl Shelf {
     }
 
     /// The backups of a source that are still ours, newest first.
-    pub(super) fn backups<'a>(&'a self, cloud: &'a Cloud, key: &SourceKey) -> impl Iterator<Item = &'a Backup> + use<'a> {
+    pub(super) fn backups<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        key: &SourceKey,
+    ) -> impl Iterator<Item = &'a Backup> + use<'a> {
         let all = self.by_source.get(key).into_iter().flat_map(|all| all.iter().rev());
         all.filter(|(_, to)| to.is_none()).map(|(at, _)| cloud.backup(*at)).filter(|backup| ours(backup))
     }
