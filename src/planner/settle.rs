@@ -245,10 +245,17 @@ impl Settling<'_> {
 
     /// A listing is complete: adopt what it taught, doubt what it did not show.
     fn listed(&mut self, began_at: Time, pages: u32, shown: ListingPage) {
-        for (occurrence, key) in shown.learned {
+        let mut learned = shown.learned;
+        let known = self.state.place(self.place);
+        if let Some(known) = known.filter(|known| known.listed.is_none()) {
+            // A listing before this one may have ended half-way, with the process: what it showed is known, not adopted.
+            let backups = known.points.values().filter(|work| work.target == Target::Backup);
+            learned.extend(backups.map(|work| (work.occurrence, work.source.clone())));
+        }
+        for (occurrence, key) in learned {
             self.adopt(&key, occurrence);
         }
-        if let Some(known) = self.state.place(self.place) {
+        if let Some(known) = known {
             for id in known.points.keys().filter(|id| !shown.ours.contains(*id)) {
                 let Some(point) = self.state.point(self.place, id) else { continue };
                 // What is younger than the lag may be missing; what was seen by id after the listing began exists.
