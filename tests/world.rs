@@ -62,7 +62,11 @@ fn a_first_listing_cut_short_is_not_taken_for_the_whole() {
             let lost = Happening::Crash { down_ms: 5 * HOUR_MS, lose_database: true };
             let cut = Happening::Crash { down_ms: 500, lose_database: false };
             let at_ms = 3 * DAY_MS;
-            survives(script(seed, 4, &[(at_ms, lost), (at_ms + 5 * HOUR_MS + after_ms, cut)]));
+            let mut setup = script(seed, 4, &[(at_ms, lost), (at_ms + 5 * HOUR_MS + after_ms, cut)]);
+            for policy in setup.settings.policies.values_mut() {
+                policy.start_within = Some(std::time::Duration::from_secs(3600));
+            }
+            survives(setup);
         }
     }
 }
