@@ -226,7 +226,7 @@ impl State {
         if point.lifecycle != Lifecycle::Deleted {
             known.points.insert(point.id.clone(), key.clone());
         }
-        if point.lifecycle.in_flight() || point.suspected {
+        if point.lifecycle.in_flight() || point.suspected.is_some() {
             known.looks.entry(point.id.clone()).or_insert(Time::ZERO);
         } else {
             known.looks.remove(&point.id);
@@ -277,7 +277,7 @@ impl State {
             if point.id == *id {
                 point.lifecycle = Lifecycle::Deleted;
                 point.settled_at = Some(at);
-                point.suspected = false;
+                point.suspected = None;
             }
         }
         // What was deleted still counts its attempt, as long as another attempt is possible.
@@ -295,7 +295,7 @@ impl State {
         Ok(())
     }
 
-    fn suspect(&mut self, place: &Place, id: &BackupId, suspected: bool) -> Result<(), IllegalChange> {
+    fn suspect(&mut self, place: &Place, id: &BackupId, suspected: Option<Time>) -> Result<(), IllegalChange> {
         let Some(known) = self.places.get_mut(place) else { return Ok(()) };
         let Some(key) = known.points.get(id).cloned() else { return Ok(()) };
         let source = self.sources.get_mut(&key.source).ok_or_else(|| illegal(format!("{id}: of no source")))?;
@@ -304,7 +304,7 @@ impl State {
             return Ok(());
         };
         point.suspected = suspected;
-        if suspected {
+        if suspected.is_some() {
             known.looks.insert(id.clone(), Time::ZERO);
         } else if !point.lifecycle.in_flight() {
             known.looks.remove(id);
