@@ -79,7 +79,7 @@ fn point(number: usize, hours: u32, region: Option<&str>) -> Point {
         kms_key: None,
         kind: FileSystemKind::Windows,
         carried: Arc::default(),
-        suspected: false,
+        suspected: None,
     }
 }
 

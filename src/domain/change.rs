@@ -170,14 +170,14 @@ pub enum Change {
         /// When that was seen.
         at: Time,
     },
-    /// A complete listing did not show it, or (`false`) it was seen again.
+    /// A complete listing did not show it, or (`None`) it was seen again.
     Suspected {
         /// Where.
         place: Place,
         /// Which.
         id: BackupId,
-        /// Whether its existence is in doubt.
-        suspected: bool,
+        /// Since when its existence is in doubt.
+        suspected: Option<Time>,
     },
     /// Counts one up.
     Counted(Total),

@@ -139,7 +139,7 @@ impl Sighting {
             kms_key: self.kms_key,
             kind: self.kind,
             carried,
-            suspected: false,
+            suspected: None,
         })
     }
 }
@@ -181,8 +181,9 @@ pub struct Point {
     pub kind: FileSystemKind,
     /// On a backup: its tags that a copy may carry on.
     pub carried: Arc<Tags>,
-    /// A complete listing did not show it; to be asked for by id before it is believed gone.
-    pub suspected: bool,
+    /// Since when its existence is in doubt: a complete listing did not show it. It is asked for by id before it is
+    /// believed gone.
+    pub suspected: Option<Time>,
 }
 
 /// A copy that is COPYING for longer is reported and bars no newer one (promise 8).

@@ -71,14 +71,12 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
     true
 }
 
-/// Occurrences after this are not dealt with yet; `None` while AWS's books may tell of some.
+/// Occurrences after this are not dealt with yet; `None` while AWS's books may tell of some: until one listing of the
+/// Region was complete in the life of this database. A listing that ended half-way taught only half.
 fn floor(state: &State, key: &SourceKey, source: &SourceState) -> Option<Time> {
     let watch = source.watch.as_ref()?;
     let home = Place { account: key.account.clone(), region: source.region.clone() };
-    let database_is_new = state.created_at >= state.started_at;
-    if database_is_new && !state.place(&home).is_some_and(|place| place.known()) {
-        return None;
-    }
+    state.place(&home)?.listed?;
     Some(match source.dealt_with() {
         Some(dealt_with) if watch.returned => dealt_with.max(watch.since),
         Some(dealt_with) => dealt_with,

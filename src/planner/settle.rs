@@ -246,16 +246,23 @@ impl Settling<'_> {
 
     /// A listing is complete: adopt what it taught, doubt what it did not show.
     fn listed(&mut self, began_at: Time, pages: u32, shown: ListingPage) {
-        for (occurrence, key) in shown.learned {
+        let mut learned = shown.learned;
+        let known = self.state.place(self.place);
+        if let Some(known) = known.filter(|known| known.listed.is_none()) {
+            // A listing before this one may have ended half-way, with the process: what it showed is known, not adopted.
+            let backups = known.points.values().filter(|work| work.target == Target::Backup);
+            learned.extend(backups.map(|work| (work.occurrence, work.source.clone())));
+        }
+        for (occurrence, key) in learned {
             self.adopt(&key, occurrence);
         }
-        if let Some(known) = self.state.place(self.place) {
+        if let Some(known) = known {
             for id in known.points.keys().filter(|id| !shown.ours.contains(*id)) {
                 let Some(point) = self.state.point(self.place, id) else { continue };
-                // What is younger than the lag may be missing; what was seen by id after the listing began exists.
-                if point.created_at.plus(LISTING_LAG) < began_at && !point.suspected {
+                // What is younger than the lag may be missing.
+                if point.created_at.plus(LISTING_LAG) < began_at && point.suspected.is_none() {
                     let (place, id) = (self.place.clone(), id.clone());
-                    self.push(Change::Suspected { place, id, suspected: true });
+                    self.push(Change::Suspected { place, id, suspected: Some(self.now) });
                 }
             }
         }
@@ -304,10 +311,10 @@ impl Settling<'_> {
             looked.push(id.clone());
             match sighting.into_point(self.place, self.now) {
                 Ok(point) => {
-                    let suspected = self.state.point(self.place, &id).is_some_and(|known| known.suspected);
+                    let suspected = self.state.point(self.place, &id).is_some_and(|known| known.suspected.is_some());
                     self.sight(point);
                     if suspected {
-                        self.push(Change::Suspected { place: self.place.clone(), id, suspected: false });
+                        self.push(Change::Suspected { place: self.place.clone(), id, suspected: None });
                     }
                 }
                 Err(_) => self.other_seen(id, lifecycle),
@@ -334,7 +341,16 @@ impl Settling<'_> {
     fn absent(&mut self, id: &BackupId) {
         let place = self.place.clone();
         match self.state.point(self.place, id) {
-            Some(point) if point.suspected => self.push(Change::Gone { place, id: id.clone(), at: self.now }),
+            Some(Point { suspected: Some(since), .. }) => {
+                // AWS's clock and ours may differ, and ours may jump: what was made a moment ago can look old to a
+                // listing. So the lag has to pass once more, by our clock alone, between the doubt and the belief.
+                let believed = since.plus(LISTING_LAG);
+                if self.now >= believed {
+                    self.push(Change::Gone { place, id: id.clone(), at: self.now });
+                } else {
+                    self.push(Change::LookAgain { place, ids: vec![id.clone()], at: believed, batch: Some(1) });
+                }
+            }
             Some(point) => {
                 // One absence proves nothing: a listing has to miss it as well.
                 let at = point.created_at.plus(LISTING_LAG).max(self.now);

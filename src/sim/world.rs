@@ -148,7 +148,7 @@ impl World {
             file: setup.settings.clone(),
             now_ms: setup.start_ms,
             ahead_ms: 0,
-            calm: setup.faults == Faults::default(),
+            calm: false,
             lives: 0,
             events: BTreeMap::new(),
             next_seq: 0,

@@ -150,7 +150,7 @@ impl Reading<'_> {
             kms_key: self.get("kms_key")?,
             kind: FileSystemKind::parse(&self.text("kind")?),
             carried: Arc::new(carried.map_err(|error| self.wrong(format!("carried: {error}")))?),
-            suspected: false,
+            suspected: None,
         })
     }
 

@@ -235,7 +235,7 @@ impl State {
         if exists && known.points.insert(point.id.clone(), key.clone()).is_none() {
             known.user_backups = known.user_backups.saturating_add(1);
         }
-        if point.lifecycle.in_flight() || point.suspected {
+        if point.lifecycle.in_flight() || point.suspected.is_some() {
             known.looks.entry(point.id.clone()).or_insert(Time::ZERO);
         } else {
             known.looks.remove(&point.id);
@@ -288,7 +288,7 @@ impl State {
             if point.id == *id {
                 point.lifecycle = Lifecycle::Deleted;
                 point.settled_at = Some(at);
-                point.suspected = false;
+                point.suspected = None;
             }
         }
         // What was deleted still counts its attempt, as long as another attempt is possible.
@@ -306,7 +306,7 @@ impl State {
         Ok(())
     }
 
-    fn suspect(&mut self, place: &Place, id: &BackupId, suspected: bool) -> Result<(), IllegalChange> {
+    fn suspect(&mut self, place: &Place, id: &BackupId, suspected: Option<Time>) -> Result<(), IllegalChange> {
         let Some(known) = self.places.get_mut(place) else { return Ok(()) };
         let Some(key) = known.points.get(id).cloned() else { return Ok(()) };
         let source = self.sources.get_mut(&key.source).ok_or_else(|| illegal(format!("{id}: of no source")))?;
@@ -315,7 +315,7 @@ impl State {
             return Ok(());
         };
         point.suspected = suspected;
-        if suspected {
+        if suspected.is_some() {
             known.looks.insert(id.clone(), Time::ZERO);
         } else if !point.lifecycle.in_flight() {
             known.looks.remove(id);

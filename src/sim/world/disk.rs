@@ -247,7 +247,7 @@ impl Tables {
         let fresh = SourceRow { region: point.home().clone(), watch: None, cursor: None, left: false };
         self.sources.entry(key.clone()).or_insert(fresh);
         let mut kept = point.clone();
-        kept.suspected = false;
+        kept.suspected = None;
         self.points.insert((point.place.clone(), point.id.clone()), kept);
         let slot = (key, point.occurrence, point.target());
         if self.asks.get(&slot).is_some_and(|ask| ask.attempt <= point.attempt) {
