@@ -193,3 +193,10 @@ fn names_say_what_things_are() {
         .collect();
     assert!(vague.is_empty(), "{}", vague.join("\n"));
 }
+
+#[test]
+fn the_manual_shows_the_sample_that_is_tested() {
+    let sample = std::fs::read_to_string("config/minimal.toml").unwrap();
+    let policy = sample.split_once("\n\n").map_or(sample.as_str(), |(_, policy)| policy);
+    assert!(std::fs::read_to_string("README.md").unwrap().contains(policy.trim()), "README.md shows another policy");
+}

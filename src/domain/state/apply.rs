@@ -226,6 +226,7 @@ impl State {
     }
 
     fn seen(&mut self, point: &Point) -> Result<(), IllegalChange> {
+        let point = &self.sharing_names(point);
         let key = point.work_key();
         let known = self.places.entry(point.place.clone()).or_default();
         if let Some(before) = known.points.get(&point.id).filter(|before| **before != key) {
@@ -246,7 +247,11 @@ impl State {
         let siblings = source.points.entry(slot.clone()).or_default();
         match siblings.iter_mut().find(|sibling| sibling.id == point.id) {
             Some(sibling) => *sibling = point.clone(),
-            None => siblings.push(point.clone()),
+            None => {
+                // There is hardly ever a second one, and thousands of these are held.
+                siblings.reserve_exact(1);
+                siblings.push(point.clone());
+            }
         }
         let flight = (key.occurrence, key.target.clone(), point.id.clone());
         if point.lifecycle.in_flight() {
@@ -267,6 +272,29 @@ impl State {
         }
         self.reindex(&key.source);
         Ok(())
+    }
+
+    /// The point with names that are held already, since every answer brings its own copies of the same few.
+    fn sharing_names(&self, point: &Point) -> Point {
+        let mut point = point.clone();
+        if let Some((place, _)) = self.places.get_key_value(&point.place) {
+            point.place = place.clone();
+        }
+        let Some((key, source)) = self.sources.get_key_value(&point.source_key()) else { return point };
+        point.source = key.source.clone();
+        if let Some(watch) = source.watch.as_ref().filter(|watch| Some(&watch.policy) == point.policy.as_ref()) {
+            point.policy = Some(watch.policy.clone());
+        }
+        if let Some(origin) = point.origin.as_mut().filter(|origin| origin.region == source.region) {
+            origin.region = source.region.clone();
+        }
+        if let Some(origin) = &mut point.origin
+            && let Some(backup) = source.good_point(point.occurrence, &Target::Backup)
+            && backup.id == origin.backup
+        {
+            origin.backup = backup.id.clone();
+        }
+        point
     }
 
     fn gone(&mut self, place: &Place, id: &BackupId, at: Time) -> Result<(), IllegalChange> {
