@@ -82,3 +82,31 @@ fn what_a_listing_does_not_show_yet_is_not_gone() {
         survives(setup);
     }
 }
+
+/// A quiet world that must have healed when its schedules end.
+fn healing(seed: u64, days: i64, happenings: &[(i64, Happening)]) -> Setup {
+    let mut setup = script(seed, days, happenings);
+    let calm = happenings.iter().map(|(at_ms, _)| at_ms + HOUR_MS).max().unwrap_or(0);
+    setup.timetable.insert(0, (calm, Happening::Calm));
+    setup
+}
+
+/// What a clock put on record while it ran ahead must not keep the real occurrences from coming due.
+#[test]
+fn an_hour_in_the_future_stops_nothing() {
+    let forth = Happening::ClockStep(40 * DAY_MS);
+    let back = Happening::ClockStep(-40 * DAY_MS);
+    let crash = Happening::Crash { down_ms: HOUR_MS, lose_database: false };
+    let lost = Happening::Crash { down_ms: HOUR_MS, lose_database: true };
+    for seed in 0..6 {
+        let at_ms = DAY_MS + 7 * HOUR_MS;
+        let for_an_hour = [(at_ms, forth.clone()), (at_ms + HOUR_MS, back.clone())];
+        survives(healing(seed, 6, &for_an_hour));
+        for death in [&crash, &lost] {
+            // Down in the middle, so that the process begins, and the database is made, in the future.
+            let mut happenings = for_an_hour.to_vec();
+            happenings.push((at_ms - HOUR_MS / 2, death.clone()));
+            survives(healing(seed, 6, &happenings));
+        }
+    }
+}

@@ -56,7 +56,7 @@ pub fn before(state: &State, change: &Change) {
             debug!(event = "listed", account = %place.account, region = %place.region, pages, "listed");
         }
         Change::LookUpFailed { source, fault, batch: None, .. } => look_up_failed(state, source, fault),
-        Change::ClockWentBack { to } => {
+        Change::ClockWentBack { to } if *to < state.clock => {
             warn!(event = "clock", from = %state.clock, %to, "the clock went back");
         }
         _ => {}

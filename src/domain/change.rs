@@ -5,7 +5,9 @@
 
 use super::action::{CallKey, Request, SourceFacts};
 use super::fault::Fault;
-use super::id::{AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey};
+use super::id::{
+    AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, Trigger, WorkKey,
+};
 use super::lane::Lane;
 use super::point::Point;
 use super::time::Time;
@@ -75,6 +77,15 @@ pub struct Opening {
     pub caught_up: bool,
     /// It was found at AWS rather than opened by this database.
     pub adopted: bool,
+}
+
+impl Opening {
+    /// Whether scheduled occurrences up to this one are dealt with. Not by one that lies ahead: AWS shows what a clock
+    /// made that was wrong.
+    #[must_use]
+    pub fn moves_cursor(&self, occurrence: Occurrence) -> bool {
+        occurrence.trigger == Trigger::Schedule && occurrence.at <= self.opened_at
+    }
 }
 
 /// One thing that happened.
@@ -323,7 +334,8 @@ pub enum Change {
         /// From creation to the moment it was seen AVAILABLE.
         took: Duration,
     },
-    /// The wall clock went back: times in the future mean nothing any more.
+    /// The wall clock went back: times in the future mean nothing any more, and occurrences that it put on record more
+    /// than [`AHEAD_TOLERATED`](super::state::AHEAD_TOLERATED) ahead will come due once more.
     ClockWentBack {
         /// To here.
         to: Time,
@@ -359,6 +371,7 @@ impl Change {
             | Self::Seen { .. }
             | Self::Gone { .. }
             | Self::Counted(_)
+            | Self::ClockWentBack { .. }
             | Self::Listed { .. } => true,
             Self::Suspected { .. }
             | Self::PlaceSeen { .. }
@@ -375,8 +388,7 @@ impl Change {
             | Self::LookUpFailed { .. }
             | Self::Timed { .. }
             | Self::Synced { .. }
-            | Self::Checked { .. }
-            | Self::ClockWentBack { .. } => false,
+            | Self::Checked { .. } => false,
         }
     }
 

@@ -18,7 +18,7 @@ mod apply;
 mod place;
 mod source;
 
-pub use apply::TOKEN_TRUSTED_FOR;
+pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
 pub use place::{Listed, Listing, PlaceState};
 pub use source::{Ask, LookUp, SourceState, Watch};
 

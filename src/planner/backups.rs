@@ -119,7 +119,7 @@ impl<'a> Round<'a> {
     fn next(&self) -> Option<Occurrence> {
         let lacks = |occurrence: &Occurrence| self.source.good_point(*occurrence, &Target::Backup).is_none();
         let manual = self.source.open.keys().find(|of| of.trigger == Trigger::Manual && lacks(of));
-        manual.copied().or_else(|| self.source.newest_open().filter(lacks))
+        manual.copied().or_else(|| self.source.newest_open(self.now).filter(lacks))
     }
 
     fn try_begin(

@@ -87,7 +87,7 @@ impl Case<'_> {
     }
 
     fn newer(&self) -> Option<Occurrence> {
-        let newest = self.source.newest_open().filter(|newest| *newest > self.occurrence);
+        let newest = self.source.newest_open(self.now).filter(|newest| *newest > self.occurrence);
         newest.filter(|_| self.occurrence.trigger == Trigger::Schedule)
     }
 
@@ -122,7 +122,8 @@ impl Case<'_> {
         let newest = self.source.newest(&Target::Backup);
         let superseded = self.occurrence.trigger == Trigger::Schedule
             && backup.hold.is_none()
-            && newest.is_some_and(|newest| newest.occurrence > self.occurrence);
+            && newest
+                .is_some_and(|newest| newest.occurrence != self.occurrence && newest.taken_at() > backup.taken_at());
         let mut worst: (End, String) = (End::Completed, "the backup and every copy are AVAILABLE".to_owned());
         let watch = self.source.watch.as_ref();
         let left = Vec::new();

@@ -48,10 +48,12 @@ pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
         return plan;
     }
     watch::plan(settings, state, now, &mut plan);
-    if plan.record.is_empty() {
-        schedule::plan(settings, state, now, &mut plan);
-        ending::plan(settings, state, now, &mut plan);
+    if !plan.record.is_empty() {
+        plan.wake.earlier(now, "books first");
+        return plan;
     }
+    schedule::plan(settings, state, now, &mut plan);
+    ending::plan(settings, state, now, &mut plan);
     if plan.record.iter().any(Change::durable) {
         plan.wake.earlier(now, "books first");
         return plan;

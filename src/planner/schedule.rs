@@ -49,11 +49,16 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
     if state.quarantined.contains_key(key) {
         return true;
     }
-    let Some(floor) = floor(state, key, source) else { return false };
+    let Some(floor) = floor(state, key, source, now) else { return false };
     let Some(newest) = policy.schedule.latest_between(floor, now) else { return true };
     let due = due_between(policy, floor, newest, now);
-    for (at, earlier) in due.before {
+    // What a clock that ran ahead began in advance is not begun again when it comes due.
+    let known = |at: Time| source.knows(scheduled(at));
+    for (at, earlier) in due.before.into_iter().filter(|(at, _)| !known(*at)) {
         plan.record.push(passed_over(policy, state, key, at, newest, earlier, now));
+    }
+    if known(newest) {
+        return true;
     }
     let missed_asleep = newest <= state.started_at && policy.catch_up == CatchUp::None;
     let too_late = newest > state.started_at && window_passed(policy, newest, now);
@@ -73,11 +78,11 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
 
 /// Occurrences after this are not dealt with yet; `None` while AWS's books may tell of some: until one listing of the
 /// Region was complete in the life of this database. A listing that ended half-way taught only half.
-fn floor(state: &State, key: &SourceKey, source: &SourceState) -> Option<Time> {
+fn floor(state: &State, key: &SourceKey, source: &SourceState, now: Time) -> Option<Time> {
     let watch = source.watch.as_ref()?;
     let home = Place { account: key.account.clone(), region: source.region.clone() };
     state.place(&home)?.listed?;
-    Some(match source.dealt_with() {
+    Some(match source.dealt_with(now) {
         Some(dealt_with) if watch.returned => dealt_with.max(watch.since),
         Some(dealt_with) => dealt_with,
         None => watch.since,

@@ -329,17 +329,16 @@ impl World {
             return Ok(());
         }
         let now = self.host_now();
-        let mut state = self.disk.load(now).map_err(|error| Broken::new("the store", error))?;
+        let state = self.disk.load(now).map_err(|error| Broken::new("the store", error))?;
         self.lives += 1;
-        // As the daemon does: times in the books that lie in the future come from a clock that was wrong.
-        let back = Change::ClockWentBack { to: now };
-        self.mind.apply(&mut state, &back).map_err(|error| Broken::new("the books", error.to_string()))?;
         let mut settings = self.file.clone();
         settings.generation = 1;
         let life = self.lives;
         self.note(format_args!("* start {life} created {}", state.created_at));
         self.checks.started(self.now_ms, now, &settings, &state)?;
-        self.host = Some(Host { life: self.lives, settings, state, wake: now, uncommitted: Vec::new() });
+        self.host = Some(Host { life, settings, state, wake: now, uncommitted: Vec::new() });
+        // As the daemon does: times in the books that lie in the future come from a clock that was wrong.
+        self.take_in(vec![Change::ClockWentBack { to: now }])?;
         Ok(())
     }
 

@@ -9,6 +9,10 @@ use crate::domain::action::Request;
 /// After this long a token may be forgotten, so a repeat needs proof first (product.md, “Unknown answers”).
 pub const TOKEN_TRUSTED_FOR: Duration = Duration::from_secs(5 * 60);
 
+/// When the clock goes back, what is on record up to this far ahead stays done, so that a small step makes nothing fire
+/// twice. What is further ahead was never due: the clock was wrong.
+pub const AHEAD_TOLERATED: Duration = Duration::from_secs(3600);
+
 impl State {
     /// Moves on by one change.
     ///
@@ -19,7 +23,7 @@ impl State {
             Change::Watched { .. } | Change::Left { .. } => self.apply_watch(change),
             Change::Opened { source, occurrence, opening } => self.open(source, *occurrence, opening),
             Change::Closed { source, occurrence, opening, end, earlier, .. } => {
-                self.close(source, *occurrence, earlier.saturating_add(1), &opening.policy, *end)
+                self.close(source, *occurrence, earlier.saturating_add(1), opening, *end)
             }
             Change::Asked { key, attempt, request, at } => self.asked(key, *attempt, request, *at),
             Change::Unfulfilled { .. } | Change::Disproved { .. } | Change::Retriable { .. } => self.apply_ask(change),
@@ -112,11 +116,12 @@ impl State {
         if source.open.contains_key(&occurrence) {
             return Err(illegal(format!("{key}: the occurrence of {} is already open", occurrence.at)));
         }
-        let recorded = if opening.adopted { source.cursor } else { source.dealt_with() };
-        if occurrence.trigger == Trigger::Schedule && recorded.is_some_and(|recorded| recorded >= occurrence.at) {
+        let recorded = source.cursor.is_some_and(|cursor| cursor >= occurrence.at);
+        let made = !opening.adopted && source.knows(occurrence);
+        if occurrence.trigger == Trigger::Schedule && (recorded || made) {
             return Err(illegal(format!("{key}: the occurrence of {} was opened before", occurrence.at)));
         }
-        if occurrence.trigger == Trigger::Schedule {
+        if opening.moves_cursor(occurrence) {
             source.cursor = source.cursor.max(Some(occurrence.at));
         }
         source.open.insert(occurrence, opening.clone());
@@ -129,21 +134,18 @@ impl State {
         key: &SourceKey,
         occurrence: Occurrence,
         count: u64,
-        policy: &PolicyName,
+        opening: &Opening,
         end: super::super::change::End,
     ) -> Result<(), IllegalChange> {
         let source = self.source_mut(key)?;
-        if source.open.remove(&occurrence).is_none()
-            && occurrence.trigger == Trigger::Schedule
-            && source.cursor.is_some_and(|cursor| cursor >= occurrence.at)
-        {
-            return Err(illegal(format!("{key}: the occurrence of {} ended before", occurrence.at)));
-        }
-        if occurrence.trigger == Trigger::Schedule {
+        if source.open.remove(&occurrence).is_none() && occurrence.trigger == Trigger::Schedule {
+            if source.cursor.is_some_and(|cursor| cursor >= occurrence.at) {
+                return Err(illegal(format!("{key}: the occurrence of {} ended before", occurrence.at)));
+            }
             source.cursor = source.cursor.max(Some(occurrence.at));
         }
         source.asks.retain(|(of, _), ask| *of != occurrence || ask.open);
-        let total = self.totals.entry(Total::Occurrences(policy.clone(), end)).or_default();
+        let total = self.totals.entry(Total::Occurrences(opening.policy.clone(), end)).or_default();
         *total = total.saturating_add(count);
         self.reindex(key);
         Ok(())
@@ -390,24 +392,11 @@ impl State {
 
     fn clock_went_back(&mut self, to: Time) {
         self.clock = to;
+        self.created_at = self.created_at.min(to);
+        self.started_at = self.started_at.min(to);
         self.checked.clear();
         for source in self.sources.values_mut() {
-            for ask in source.asks.values_mut().filter(|ask| ask.last_asked_at > to) {
-                // How long ago it was asked can no longer be told: long enough to need proof.
-                ask.last_asked_at = to;
-                ask.first_asked_at = ask.first_asked_at.min(to.minus(TOKEN_TRUSTED_FOR));
-            }
-            for ask in source.asks.values_mut() {
-                ask.not_before = ask.not_before.min(to.plus(Duration::from_secs(3600)));
-            }
-            for (_, not_before) in source.aside.values_mut() {
-                *not_before = (*not_before).min(to.plus(Duration::from_secs(3600)));
-            }
-            let look_up = &mut source.look_up;
-            look_up.not_before = look_up.not_before.min(to);
-            if let Some((at, _)) = &mut look_up.facts {
-                *at = (*at).min(to);
-            }
+            source.clock_went_back(to);
         }
         for known in self.places.values_mut() {
             known.clock_went_back(to);

@@ -80,6 +80,7 @@ impl PlaceState {
             *look = (*look).min(to);
         }
         self.last_seen = self.last_seen.map(|seen| seen.min(to));
+        self.trouble = self.trouble.take().map(|(fault, at)| (fault, at.min(to)));
         self.listing_wanted = self.listing_wanted.map(|wanted| wanted.min(to));
         if let Some(listed) = &mut self.listed {
             listed.began_at = listed.began_at.min(to);

@@ -148,11 +148,20 @@ impl SourceState {
             .filter_map(|(occurrence, target, id)| self.points_of(*occurrence, target).find(|point| point.id == *id))
     }
 
-    /// The newest scheduled occurrence that is known to have been dealt with, recorded or seen at AWS.
+    /// The newest scheduled occurrence up to now that is known to have been dealt with, recorded or seen at AWS. What
+    /// lies ahead was made while the clock was wrong and says nothing about what comes before it.
     #[must_use]
-    pub fn dealt_with(&self) -> Option<Time> {
-        let seen = self.points.keys().rev().find(|(occurrence, _)| occurrence.trigger == Trigger::Schedule);
-        self.cursor.max(seen.map(|(occurrence, _)| occurrence.at))
+    pub fn dealt_with(&self, now: Time) -> Option<Time> {
+        let scheduled = self.points.keys().rev().map(|(occurrence, _)| occurrence);
+        let seen = scheduled.into_iter().find(|of| of.trigger == Trigger::Schedule && of.at <= now);
+        self.cursor.max(seen.map(|occurrence| occurrence.at))
+    }
+
+    /// Whether an occurrence is open, or anything was made for it.
+    #[must_use]
+    pub fn knows(&self, occurrence: Occurrence) -> bool {
+        let made = || self.points.range((occurrence, Target::Backup)..).next();
+        self.open.contains_key(&occurrence) || made().is_some_and(|((of, _), _)| *of == occurrence)
     }
 
     /// The type of the file system that a backup was made of; as looked up if there is no such backup.
@@ -177,9 +186,37 @@ impl SourceState {
         !self.open.is_empty() || !self.asks.is_empty() || !self.flying.is_empty() || self.lagging()
     }
 
-    /// The newest open scheduled occurrence.
+    /// The newest open scheduled occurrence up to now.
     #[must_use]
-    pub fn newest_open(&self) -> Option<Occurrence> {
-        self.open.keys().rev().find(|occurrence| occurrence.trigger == Trigger::Schedule).copied()
+    pub fn newest_open(&self, now: Time) -> Option<Occurrence> {
+        self.open.keys().rev().find(|of| of.trigger == Trigger::Schedule && of.at <= now).copied()
+    }
+
+    /// Times in the future mean nothing any more.
+    pub(super) fn clock_went_back(&mut self, to: Time) {
+        self.cursor = self.cursor.map(|cursor| cursor.min(to.plus(AHEAD_TOLERATED)));
+        if let Some(watch) = &mut self.watch {
+            watch.since = watch.since.min(to);
+        }
+        for ask in self.asks.values_mut() {
+            if ask.last_asked_at > to {
+                // How long ago it was asked can no longer be told: long enough to need proof.
+                ask.last_asked_at = to;
+                ask.first_asked_at = ask.first_asked_at.min(to.minus(TOKEN_TRUSTED_FOR));
+            }
+            ask.not_before = ask.not_before.min(to.plus(Duration::from_secs(3600)));
+        }
+        for (_, not_before) in self.aside.values_mut() {
+            *not_before = (*not_before).min(to.plus(Duration::from_secs(3600)));
+        }
+        for point in self.points.values_mut().flatten() {
+            point.settled_at = point.settled_at.map(|settled| settled.min(to));
+            point.suspected = point.suspected.map(|since| since.min(to));
+        }
+        let look_up = &mut self.look_up;
+        look_up.not_before = look_up.not_before.min(to);
+        if let Some((at, _)) = &mut look_up.facts {
+            *at = (*at).min(to);
+        }
     }
 }

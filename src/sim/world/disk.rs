@@ -7,7 +7,7 @@
 use crate::domain::change::{Change, Opening, Total};
 use crate::domain::id::{BackupId, Occurrence, Place, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::point::{Lifecycle, Point};
-use crate::domain::state::{Ask, Listed, SourceState, State, Watch};
+use crate::domain::state::{AHEAD_TOLERATED, Ask, Listed, SourceState, State, Watch};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 
@@ -156,12 +156,23 @@ impl Tables {
                     point.settled_at = Some(*at);
                 }
             }
+            Change::ClockWentBack { to } => self.write_clock(*to),
             Change::Counted(total) => *self.totals.entry(total.clone()).or_default() += 1,
             Change::Listed { place, began_at, pages, user_backups, .. } => {
                 let row = PlaceRow { listed_at: *began_at, pages: *pages, user_backups: *user_backups };
                 self.places.insert(place.clone(), row);
             }
             _ => {}
+        }
+    }
+
+    fn write_clock(&mut self, to: Time) {
+        self.created_at = self.created_at.map(|created_at| created_at.min(to));
+        for row in self.sources.values_mut() {
+            row.cursor = row.cursor.map(|cursor| cursor.min(to.plus(AHEAD_TOLERATED)));
+            if let Some(watch) = &mut row.watch {
+                watch.since = watch.since.min(to);
+            }
         }
     }
 
@@ -188,13 +199,12 @@ impl Tables {
     }
 
     fn write_occurrence(&mut self, source: &SourceKey, occurrence: Occurrence, opening: &Opening, ended: bool) {
-        let fresh = OccurrenceRow { opening: opening.clone(), ended };
-        self.occurrences.entry((source.clone(), occurrence)).or_insert(fresh).ended = ended;
-        if occurrence.trigger == Trigger::Schedule
-            && let Some(row) = self.sources.get_mut(source)
-        {
+        let slot = (source.clone(), occurrence);
+        let open = self.occurrences.get(&slot).is_some_and(|row| !row.ended);
+        if let Some(row) = self.sources.get_mut(source).filter(|_| !open && opening.moves_cursor(occurrence)) {
             row.cursor = row.cursor.max(Some(occurrence.at));
         }
+        self.occurrences.insert(slot, OccurrenceRow { opening: opening.clone(), ended });
     }
 
     fn write_ask(&mut self, change: &Change) {

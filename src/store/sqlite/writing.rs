@@ -4,6 +4,7 @@ use super::super::rows::total_columns;
 use crate::domain::change::{Change, Opening, Total};
 use crate::domain::id::{Occurrence, SourceKey, WorkKey};
 use crate::domain::point::Point;
+use crate::domain::state::AHEAD_TOLERATED;
 use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
@@ -36,6 +37,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             to.execute(query.bind(place.region.as_str()).bind(id.as_str())).await.map(drop)
         }
         Change::Counted(total) => count(to, total, 1).await,
+        Change::ClockWentBack { to: now } => write_clock(to, *now).await,
         Change::Listed { place, began_at, pages, user_backups, .. } => {
             let sql = "INSERT INTO places (account, region, listed_at, pages, user_backups) VALUES (?, ?, ?, ?, ?)
                        ON CONFLICT DO UPDATE SET listed_at = excluded.listed_at, pages = excluded.pages,
@@ -46,6 +48,15 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
         }
         _ => Ok(()),
     }
+}
+
+/// As `State` has it: what lies ahead of a clock that went back.
+async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
+    let tolerated = now.plus(AHEAD_TOLERATED);
+    to.execute(sqlx::query("UPDATE sources SET cursor = ?1 WHERE cursor > ?1").bind(tolerated.millis())).await?;
+    to.execute(sqlx::query("UPDATE sources SET since = ?1 WHERE since > ?1").bind(now.millis())).await?;
+    let sql = "UPDATE meta SET value = ?1 WHERE key = 'created_at' AND value > ?1";
+    to.execute(sqlx::query(sql).bind(now.millis())).await.map(drop)
 }
 
 async fn write_watch(to: &mut SqliteConnection, change: &Change) -> Written {
@@ -82,10 +93,19 @@ async fn write_occurrence(
     closed: Option<(&str, &str, Time)>,
     earlier: u64,
 ) -> Written {
+    // What was open before has moved the cursor already.
+    let sql = r#"UPDATE sources SET cursor = max(coalesce(cursor, ?3), ?3) WHERE account = ?1 AND source = ?2
+                 AND NOT EXISTS (SELECT 1 FROM occurrences AS o WHERE o.account = ?1 AND o.source = ?2
+                                 AND o."trigger" = ?4 AND o.at = ?3 AND o.outcome IS NULL)"#;
+    if opening.moves_cursor(occurrence) {
+        let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
+        to.execute(query.bind(occurrence.at.millis()).bind(occurrence.trigger.as_str())).await?;
+    }
     let sql = r#"INSERT INTO occurrences (account, source, "trigger", at, policy, opened_at, caught_up, adopted, outcome,
                  reason, closed_at, earlier) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                 ON CONFLICT DO UPDATE SET outcome = excluded.outcome, reason = excluded.reason,
-                 closed_at = excluded.closed_at, earlier = excluded.earlier"#;
+                 ON CONFLICT DO UPDATE SET policy = excluded.policy, opened_at = excluded.opened_at,
+                 caught_up = excluded.caught_up, adopted = excluded.adopted, outcome = excluded.outcome,
+                 reason = excluded.reason, closed_at = excluded.closed_at, earlier = excluded.earlier"#;
     let query = sqlx::query(sql)
         .bind(source.account.as_str())
         .bind(source.source.as_str())
@@ -99,11 +119,7 @@ async fn write_occurrence(
         .bind(closed.map(|(_, reason, _)| reason))
         .bind(closed.map(|(_, _, at)| at.millis()))
         .bind(clamp(earlier));
-    to.execute(query).await?;
-    let sql = "UPDATE sources SET cursor = max(coalesce(cursor, ?3), ?3) WHERE account = ?1 AND source = ?2 AND ?4";
-    let scheduled = occurrence.trigger == crate::domain::id::Trigger::Schedule;
-    let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
-    to.execute(query.bind(occurrence.at.millis()).bind(scheduled)).await.map(drop)
+    to.execute(query).await.map(drop)
 }
 
 /// Binds the columns that name a work: account, source, trigger, at, destination.

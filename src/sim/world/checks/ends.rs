@@ -76,12 +76,25 @@ impl Ends {
                 }
                 return judged(source, *occurrence, *end, reason, view, shelf);
             }
+            Change::ClockWentBack { to } => self.revoke(*to),
             Change::Left { source } => {
                 self.duties.remove(source);
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// What a clock that was wrong put on record was not due, and may be recorded again when it is.
+    fn revoke(&mut self, to: Time) {
+        let tolerated = to.plus(crate::domain::state::AHEAD_TOLERATED);
+        self.records.retain(|(_, occurrence), end| occurrence.at <= tolerated || end.is_none());
+        for shared in self.shared.values_mut() {
+            *shared = (*shared).min(tolerated);
+        }
+        for duty in self.duties.values_mut() {
+            duty.after = duty.after.min(to);
+        }
     }
 
     /// Whatever came due is on record.
@@ -117,8 +130,9 @@ impl Ends {
         Ok(())
     }
 
-    pub(super) fn rested(&self) -> Result<(), Broken> {
-        match self.records.iter().find(|(_, end)| end.is_none()) {
+    pub(super) fn rested(&self, view: &View<'_>) -> Result<(), Broken> {
+        let due = |occurrence: &Occurrence| occurrence.at <= view.host_now;
+        match self.records.iter().find(|((_, occurrence), end)| end.is_none() && due(occurrence)) {
             Some(((source, occurrence), _)) => {
                 Err(Broken::new("5", format!("{source}: the occurrence of {} never ended", occurrence.at)))
             }
