@@ -5,7 +5,7 @@
 
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::action::{Action, Call, Outcome};
-use crate::domain::fault::Fault;
+use crate::domain::fault::{Fault, clean};
 use crate::domain::id::{AccountName, Place, Region, SourceId};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::{Lifecycle, Point};
@@ -236,16 +236,16 @@ fn as_text(points: &[Point], at: Time) -> String {
         let size = point.size_bytes.map_or_else(|| "size unknown".to_owned(), bytes_text);
         let hold = match point.hold.as_deref() {
             Some("") => "  HELD".to_owned(),
-            Some(reason) => format!("  HELD: {reason}"),
+            Some(reason) => format!("  HELD: {}", clean(reason, 256)),
             None => String::new(),
         };
-        let key = point.kms_key.as_deref().unwrap_or("default key");
+        let key = clean(point.kms_key.as_deref().unwrap_or("default key"), 2048);
         text.push_str(&format!(
             "  {:<14} {}  {age} old, taken {}  {size}  {key}{hold}\n      {}\n",
             point.place.region,
-            point.id,
+            clean(point.id.as_str(), 128),
             point.taken_at(),
-            restore(point)
+            clean(&restore(point), 1024)
         ));
     }
     text

@@ -68,17 +68,22 @@ impl Inscription {
             at: Time::parse_rfc3339(tags.get(OCCURRENCE)?)?,
             trigger: Trigger::parse(tags.get(TRIGGER)?)?,
         };
-        let source = tags.get(SOURCE).filter(|source| !source.is_empty())?;
+        // An id of AWS, and nothing that could speak to a terminal or a log.
+        let id = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        let source = tags.get(SOURCE).filter(|source| (1..=64).contains(&source.len()) && id(source))?;
         let origin = match tags.get(ORIGIN) {
             Some(origin) => {
-                let (region, backup) = origin.split_once('/')?;
+                let (region, backup) = origin.split_once('/').filter(|(region, backup)| id(region) && id(backup))?;
                 let taken_at = Time::parse_rfc3339(tags.get(TAKEN)?)?;
                 Some(Origin { region: region.into(), backup: backup.into(), taken_at })
             }
             None => None,
         };
         Some(Self {
-            policy: tags.get(POLICY).map(|name| name.as_str().into()),
+            policy: tags
+                .get(POLICY)
+                .filter(|name| !name.is_empty() && !name.chars().any(char::is_control))
+                .map(|name| name.as_str().into()),
             source: source.as_str().into(),
             occurrence,
             attempt: tags.get(ATTEMPT)?.parse().ok().filter(|attempt| *attempt >= 1)?,

@@ -10,7 +10,8 @@ use aws_sdk_fsx::types;
 
 /// A backup as the answer shows it; `None` if it has no id.
 pub(super) fn sighting(backup: &types::Backup) -> Option<Sighting> {
-    let id = backup.backup_id().filter(|id| !id.is_empty())?;
+    let of_id = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    let id = backup.backup_id().filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(of_id))?;
     let kind = backup.file_system().and_then(|system| system.file_system_type());
     let volume = backup.volume().and_then(|volume| volume.volume_id());
     let counts_to_quota =
@@ -61,8 +62,11 @@ pub(super) fn volume(volume: &types::Volume) -> Option<SourceFacts> {
     })
 }
 
+/// AWS began in 2006, and a time after 9999 cannot be written into a tag: both are no times.
+const TIMES_MILLIS: std::ops::Range<i64> = 1_136_073_600_000..253_402_300_800_000;
+
 fn time(at: &aws_smithy_types::DateTime) -> Option<Time> {
-    at.to_millis().ok().map(Time::from_millis)
+    at.to_millis().ok().filter(|millis| TIMES_MILLIS.contains(millis)).map(Time::from_millis)
 }
 
 fn tags(tags: &[types::Tag]) -> Tags {

@@ -94,6 +94,8 @@ pub const LONG_BUCKETS_SECONDS: [f64; 14] = DURATION_BUCKETS_SECONDS;
 /// Books that were not read for this many listings, and this long, are stale.
 const STALE_AFTER_LISTINGS: u32 = 2;
 const STALE_AFTER: Duration = Duration::from_secs(60);
+/// AWS's clock and ours may differ by so much.
+const AHEAD_TOLERATED: Duration = Duration::from_secs(3600);
 
 /// What the daemon knows beside the books.
 #[derive(Clone, Debug)]
@@ -218,6 +220,8 @@ fn standing(newest: Option<Time>, rpo: Option<Duration>, stale: bool, now: Time)
     let Some(rpo) = rpo else { return Standing::NoPromise };
     match newest {
         Some(taken_at) if now.since(taken_at) > rpo => Standing::Late,
+        // A time that lies ahead says nothing about how old the data is.
+        Some(taken_at) if taken_at.since(now) > AHEAD_TOLERATED => Standing::Unknown,
         _ if stale => Standing::Unknown,
         Some(_) => Standing::Met,
         None => Standing::Late,
