@@ -1,5 +1,7 @@
 //! The planner in a world of trouble: seeds by the dozen, and what they taught, as short scripts.
 
+use lifeboat::domain::policy::CatchUp;
+use lifeboat::domain::time::Time;
 use lifeboat::sim::world::setup::{DAY_MS, HOUR_MS, Happening, Setup};
 use lifeboat::sim::world::{Tally, Violation, World};
 
@@ -108,5 +110,26 @@ fn an_hour_in_the_future_stops_nothing() {
             happenings.push((at_ms - HOUR_MS / 2, death.clone()));
             survives(healing(seed, 6, &happenings));
         }
+    }
+}
+
+/// A backup begun a moment before the database was lost, that the first listing does not show yet.
+#[test]
+fn a_new_database_waits_for_what_listings_do_not_show_yet() {
+    for seed in 0..10 {
+        let mut setup = Setup::quiet(seed, 5);
+        setup.cloud.list_lag_seconds = 110.0;
+        let begin_ms = setup.start_ms;
+        for policy in setup.settings.policies.values_mut() {
+            policy.catch_up = CatchUp::None;
+        }
+        let schedule = setup.settings.policies.values().next().map(|policy| policy.schedule.clone());
+        let mut at = Time::from_millis(begin_ms + 2 * DAY_MS);
+        for _ in 0..4 {
+            at = schedule.as_ref().and_then(|schedule| schedule.next_after(at)).unwrap();
+            let lost = Happening::Crash { down_ms: 3000, lose_database: true };
+            setup.timetable.push((at.millis() - begin_ms + 15_000, lost));
+        }
+        survives(setup);
     }
 }

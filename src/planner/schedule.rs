@@ -4,6 +4,7 @@
 //! restart did: due is what lies between the last one dealt with and now, nothing else. Of several that came due at
 //! once only the newest begins; a backup taken now serves them all.
 
+use super::gate::LISTING_LAG;
 use crate::domain::change::{Change, End, Opening};
 use crate::domain::id::{Occurrence, Place, SourceKey, Trigger};
 use crate::domain::plan::Plan;
@@ -76,17 +77,19 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
     true
 }
 
-/// Occurrences after this are not dealt with yet; `None` while AWS's books may tell of some: until one listing of the
-/// Region was complete in the life of this database. A listing that ended half-way taught only half.
+/// Occurrences after this are not dealt with yet; `None` while AWS's books may tell of some.
+///
+/// That is until one listing of the Region was complete in the life of this database: one that ended half-way taught
+/// only half. A database that was lost may also have begun what the first listing does not show yet.
 fn floor(state: &State, key: &SourceKey, source: &SourceState, now: Time) -> Option<Time> {
     let watch = source.watch.as_ref()?;
     let home = Place { account: key.account.clone(), region: source.region.clone() };
-    state.place(&home)?.listed?;
-    Some(match source.dealt_with(now) {
-        Some(dealt_with) if watch.returned => dealt_with.max(watch.since),
-        Some(dealt_with) => dealt_with,
-        None => watch.since,
-    })
+    let listed = state.place(&home)?.listed?;
+    let Some(dealt_with) = source.dealt_with(now) else { return Some(watch.since) };
+    if dealt_with < state.created_at && listed.began_at < state.created_at.plus(LISTING_LAG) {
+        return None;
+    }
+    Some(if watch.returned { dealt_with.max(watch.since) } else { dealt_with })
 }
 
 struct Due {

@@ -274,8 +274,11 @@ impl World {
             Happening::ClockStep(by_ms) => {
                 if !self.calm {
                     self.ahead_ms += by_ms;
-                    self.checks.disturbed(self.now_ms);
-                    self.wake_host();
+                    let now = self.host_now();
+                    self.checks.clock_set(self.now_ms, now);
+                    if let Some(host) = &mut self.host {
+                        host.wake = host.wake.min(now);
+                    }
                 }
             }
             Happening::Edit(edit) => {
@@ -290,6 +293,8 @@ impl World {
             Happening::Calm => {
                 self.calm = true;
                 self.ahead_ms = 0;
+                let now = self.host_now();
+                self.checks.clock_set(self.now_ms, now);
                 self.cloud.set_faults(Faults::default(), Some(self.now_ms));
                 edits::restore(&mut self.file, &self.setup.settings);
                 self.checks.calm(self.now_ms);
@@ -305,13 +310,6 @@ impl World {
             }
         }
         Ok(())
-    }
-
-    fn wake_host(&mut self) {
-        let now = self.host_now();
-        if let Some(host) = &mut self.host {
-            host.wake = host.wake.min(now);
-        }
     }
 
     fn reload(&mut self) {

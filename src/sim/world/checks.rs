@@ -214,9 +214,9 @@ impl Checks {
     }
 
     /// The clock was set.
-    pub fn disturbed(&mut self, now_ms: i64) {
+    pub fn clock_set(&mut self, now_ms: i64, host_now: Time) {
         self.flow.disturbed(now_ms);
-        self.ends.clock_set();
+        self.ends.clock_set(host_now);
     }
 
     /// Nothing goes wrong from now on.

@@ -6,8 +6,9 @@ use crate::domain::change::{Change, End};
 use crate::domain::id::{Occurrence, PolicyName, SourceKey, Trigger};
 use crate::domain::policy::Settings;
 use crate::domain::schedule::Schedule;
+use crate::domain::state::AHEAD_TOLERATED;
 use crate::domain::time::Time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// An occurrence must be on record so long after it came due, while the process lives and could tell.
@@ -25,6 +26,8 @@ struct Duty {
 pub(super) struct Ends {
     /// In this database: how it ended, or that it is open.
     records: BTreeMap<(SourceKey, Occurrence), Option<End>>,
+    /// On record under a clock that was wrong: may be recorded again, and need not.
+    revoked: BTreeSet<(SourceKey, Occurrence)>,
     /// Records that stand for all before them.
     shared: BTreeMap<SourceKey, Time>,
     duties: BTreeMap<SourceKey, Duty>,
@@ -47,12 +50,18 @@ impl Ends {
         self.settled_since = host_now;
     }
 
-    pub(super) fn clock_set(&mut self) {
-        self.settled_since = Time::NEVER;
+    /// What came due before says nothing about what comes due from now on. What lies a little ahead of a clock that
+    /// was set back stays as it is.
+    pub(super) fn clock_set(&mut self, host_now: Time) {
+        self.settled_since = host_now;
+        for duty in self.duties.values_mut() {
+            duty.after = host_now.plus(AHEAD_TOLERATED);
+        }
     }
 
     pub(super) fn database_lost(&mut self) {
         self.records.clear();
+        self.revoked.clear();
         self.shared.clear();
         // What AWS does not show of them is forgotten with it.
         self.duties.clear();
@@ -87,21 +96,18 @@ impl Ends {
 
     /// What a clock that was wrong put on record was not due, and may be recorded again when it is.
     fn revoke(&mut self, to: Time) {
-        let tolerated = to.plus(crate::domain::state::AHEAD_TOLERATED);
-        self.records.retain(|(_, occurrence), end| occurrence.at <= tolerated || end.is_none());
+        let tolerated = to.plus(AHEAD_TOLERATED);
+        let wrong = |occurrence: &Occurrence, end: &Option<End>| occurrence.at > tolerated && end.is_some();
+        let revoked = self.records.iter().filter(|((_, occurrence), end)| wrong(occurrence, end));
+        self.revoked.extend(revoked.map(|(key, _)| key.clone()));
+        self.records.retain(|(_, occurrence), end| !wrong(occurrence, end));
         for shared in self.shared.values_mut() {
             *shared = (*shared).min(tolerated);
-        }
-        for duty in self.duties.values_mut() {
-            duty.after = duty.after.min(to);
         }
     }
 
     /// Whatever came due is on record.
     pub(super) fn inspected(&mut self, view: &View<'_>) -> Result<(), Broken> {
-        if self.settled_since == Time::NEVER {
-            self.settled_since = view.host_now;
-        }
         if view.host_now.since(self.settled_since) < RECORDED_WITHIN {
             return Ok(());
         }
@@ -120,7 +126,8 @@ impl Ends {
             while let Some(next) = duty.schedule.next_after(time).filter(|next| *next <= through) {
                 let occurrence = Occurrence { at: next, trigger: Trigger::Schedule };
                 let shared = self.shared.get(key).is_some_and(|shared| *shared >= next);
-                if !shared && !self.records.contains_key(&(key.clone(), occurrence)) {
+                let slot = (key.clone(), occurrence);
+                if !shared && !self.records.contains_key(&slot) && !self.revoked.contains(&slot) {
                     return Err(Broken::new("5", format!("{key}: the occurrence of {next} is on no record")));
                 }
                 time = next;
@@ -176,7 +183,7 @@ fn judged(
                 None => Ok(()),
             }
         }
-        End::Missed if made(None) => wrong("it has a backup"),
+        End::Missed if shelf.begun(view.cloud, &work(None)) => wrong("its backup was begun"),
         _ => Ok(()),
     }
 }

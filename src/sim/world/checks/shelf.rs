@@ -53,6 +53,12 @@ impl Shelf {
         made.into_iter().any(|backup| backup.failure.is_none() && backup.ended_ms.is_some())
     }
 
+    /// Whether FSx's books show that a work was begun, however it ended.
+    pub(super) fn begun(&self, cloud: &Cloud, work: &Work) -> bool {
+        let made = self.by_work.get(work).into_iter().flatten().map(|at| cloud.backup(*at));
+        made.into_iter().any(|backup| backup.lifecycle != Lifecycle::Deleted && ours(backup))
+    }
+
     /// The backups of a source that are still ours, newest first.
     pub(super) fn backups<'a>(
         &'a self,
