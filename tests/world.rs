@@ -1,4 +1,5 @@
 //! The planner in a world of trouble: seeds by the dozen, and what they taught, as short scripts.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 use lifeboat::domain::policy::CatchUp;
 use lifeboat::domain::time::Time;
@@ -22,8 +23,8 @@ fn survives(setup: Setup) -> Tally {
 
 #[test]
 fn quiet_weeks() {
-    for seed in 0..10 {
-        survives(Setup::quiet(seed, 6));
+    for seed in 0..3 {
+        survives(Setup::quiet(seed, 4));
     }
 }
 
@@ -35,7 +36,7 @@ fn seeds() {
     }
     let from = number("LIFEBOAT_FROM").unwrap_or(0);
     let mut failed = 0;
-    for seed in from..from + number("LIFEBOAT_SEEDS").unwrap_or(40) {
+    for seed in from..from + number("LIFEBOAT_SEEDS").unwrap_or(6) {
         let began = std::time::Instant::now();
         match run(Setup::draw(seed)) {
             Ok(tally) => println!("{seed} {:.2}s {tally:?}", began.elapsed().as_secs_f64()),
@@ -116,7 +117,7 @@ fn an_hour_in_the_future_stops_nothing() {
 /// A backup begun a moment before the database was lost, that the first listing does not show yet.
 #[test]
 fn a_new_database_waits_for_what_listings_do_not_show_yet() {
-    for seed in 0..10 {
+    for seed in 0..3 {
         let mut setup = Setup::quiet(seed, 5);
         setup.cloud.list_lag_seconds = 110.0;
         let begin_ms = setup.start_ms;

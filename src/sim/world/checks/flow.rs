@@ -156,9 +156,8 @@ impl Flow {
             }
             failed |= ours;
         }
-        if failed && !self.undisturbed_for(view, &[&home], patience_ms + AFTER_FAILED_MS)
-            || failed && waits_ms < patience_ms + AFTER_FAILED_MS
-        {
+        let longer_ms = patience_ms + AFTER_FAILED_MS;
+        if failed && (waits_ms < longer_ms || !self.undisturbed_for(view, &[&home], longer_ms)) {
             return Ok(());
         }
         Err(Broken::new("8", format!("{key}: the backup of {} could begin for long and does not", newest.at)))

@@ -1,0 +1,118 @@
+//! The daemon's loop, as `daemon/reconcile` has it, with a place to die after every step.
+
+use super::*;
+
+impl World {
+    pub(super) fn round(&mut self) -> Alive {
+        for _ in 0..PLANS_IN_A_ROW {
+            let now = self.host_now();
+            let Some(host) = &mut self.host else { return Ok(false) };
+            let plan = self.mind.plan(&host.settings, &host.state, now);
+            self.tally.plans += 1;
+            host.wake = plan.wake.at;
+            host.state.clock = host.state.clock.max(now);
+            self.checks.planned(&plan, &view(&self.cloud, host, self.now_ms, self.ahead_ms))?;
+            let idle = plan.record.is_empty() && plan.actions.is_empty();
+            let again = plan.wake.at <= now || plan.record.iter().any(Change::durable);
+            if idle && again {
+                return Err(Broken::new("8", format!("busy without end: nothing to do, and {} is due", plan.wake.why)));
+            }
+            let late = self.mind.calls_first();
+            let early = late && !plan.actions.is_empty();
+            if early && !self.dispatch(&plan.actions)? {
+                return Ok(false);
+            }
+            self.take_in(plan.record)?;
+            if !self.boundary()? || !self.commit()? || (!early && !self.dispatch(&plan.actions)?) {
+                return Ok(false);
+            }
+            if !again {
+                return Ok(true);
+            }
+        }
+        Err(Broken::new("8", "the planner does not come to rest".to_owned()))
+    }
+
+    pub(super) fn take_in(&mut self, changes: Vec<Change>) -> Result<(), Broken> {
+        for change in changes {
+            self.trace.note(format_args!("    {}", Brief(&change)));
+            let Some(host) = &mut self.host else { return Ok(()) };
+            self.mind
+                .apply(&mut host.state, &change)
+                .map_err(|error| Broken::new("the books", format!("illegal: {error}: {change:?}")))?;
+            if change.durable() {
+                host.uncommitted.push(change);
+            }
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Alive {
+        let Some(host) = &mut self.host else { return Ok(false) };
+        if host.uncommitted.is_empty() {
+            return Ok(true);
+        }
+        let changes = std::mem::take(&mut host.uncommitted);
+        self.disk.commit(&changes).map_err(|error| Broken::new("the store", error))?;
+        self.checks.committed(&changes, &view(&self.cloud, host, self.now_ms, self.ahead_ms))?;
+        self.boundary()
+    }
+
+    fn dispatch(&mut self, actions: &[Action]) -> Alive {
+        for action in actions {
+            self.note(format_args!("> {} {}", action.place, Leaves(&action.call)));
+            let Some(host) = &self.host else { return Ok(false) };
+            let life = host.life;
+            self.checks.sent(action, &view(&self.cloud, host, self.now_ms, self.ahead_ms))?;
+            self.tally.calls += 1;
+            let there_ms = self.travel_ms();
+            let (action, sent_ms) = (action.clone(), self.now_ms);
+            self.at(self.now_ms + there_ms, Event::Deed { life, sent_ms, action });
+            if !self.boundary()? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn travel_ms(&mut self) -> i64 {
+        let slow = self.wires.percent(self.setup.slow_wire_percent);
+        let most_ms = if slow && !self.calm { 20_000 } else { 400 };
+        5 + self.wires.below(most_ms) as i64
+    }
+
+    pub(super) fn deed(&mut self, life: u64, sent_ms: i64, action: Action) {
+        let served = wire::serve(&mut self.cloud, self.now_ms, &action);
+        let answered_ms = self.now_ms + served.latency_ms.min(wire::ANSWER_WITHIN_MS * 2) + self.travel_ms();
+        let timeout_ms = sent_ms + wire::ANSWER_WITHIN_MS;
+        let silent = matches!(&served.outcome, Outcome::Failed(fault) if fault.code == "Timeout");
+        let (at_ms, outcome) = if silent || answered_ms > timeout_ms {
+            (timeout_ms, Outcome::Failed(wire::no_answer()))
+        } else {
+            (answered_ms, served.outcome)
+        };
+        self.at(at_ms, Event::Answer { life, action, outcome });
+    }
+
+    pub(super) fn answer(&mut self, life: u64, action: &Action, outcome: Outcome) -> Result<(), Broken> {
+        let now = self.host_now();
+        let Some(host) = self.host.as_mut().filter(|host| host.life == life) else { return Ok(()) };
+        self.checks.delivered(action, &outcome, &view(&self.cloud, host, self.now_ms, self.ahead_ms));
+        let told = match &outcome {
+            Outcome::Failed(fault) => format!("{:?} {fault}", fault.class),
+            Outcome::Made(sighting) => format!("made {} {:?}", sighting.id, sighting.lifecycle),
+            Outcome::Page { sightings, next_token } => {
+                format!("page of {}, more: {}", sightings.len(), next_token.is_some())
+            }
+            Outcome::Polled(sightings) => format!("polled {}", sightings.len()),
+            Outcome::LookedUp(facts) => format!("looked up {}", facts.len()),
+        };
+        let changes = self.mind.settle(&host.settings, &host.state, action, outcome, now);
+        self.note(format_args!("< {} {} {told}", action.place, Leaves(&action.call)));
+        self.take_in(changes)?;
+        if self.boundary()? && self.commit()? {
+            self.round()?;
+        }
+        Ok(())
+    }
+}
