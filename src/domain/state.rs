@@ -5,6 +5,7 @@
 
 use super::action::{CallKey, Request, SourceFacts};
 use super::change::{Change, IllegalChange, ListingPage, Opening, Total};
+use super::deletion::{Brake, Deletion, HoldWish};
 use super::fault::Fault;
 use super::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey};
 use super::lane::Lane;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod apply;
+mod deletions;
 mod place;
 mod source;
 
@@ -59,6 +61,14 @@ pub struct State {
     pub checked: BTreeMap<PolicyName, Time>,
     /// Sources with work: something open, asked, in flight, or a route that lacks the newest backup.
     pub active: BTreeSet<SourceKey>,
+    /// What is to be deleted.
+    pub deletions: BTreeMap<(Place, BackupId), Deletion>,
+    /// Holds that a person wished set or lifted, and that AWS's books do not show yet.
+    pub wishes: BTreeMap<(Place, BackupId), HoldWish>,
+    /// When retention looks at which source next.
+    pub reviews: BTreeSet<(Time, SourceKey)>,
+    /// What retention would let go and a person has not confirmed, by source and target.
+    pub braked: BTreeMap<(SourceKey, Target), Brake>,
     /// Sources set aside because a change to them was illegal, with what was wrong.
     pub quarantined: BTreeMap<SourceKey, String>,
 }
@@ -78,6 +88,10 @@ impl State {
             generation: None,
             checked: BTreeMap::new(),
             active: BTreeSet::new(),
+            deletions: BTreeMap::new(),
+            wishes: BTreeMap::new(),
+            reviews: BTreeSet::new(),
+            braked: BTreeMap::new(),
             quarantined: BTreeMap::new(),
         }
     }

@@ -29,6 +29,8 @@ pub struct SourceState {
     pub left: bool,
     /// What AWS said of the file system or volume.
     pub look_up: LookUp,
+    /// When retention looks at it next: its place in [`State::reviews`].
+    pub review_at: Time,
 }
 
 /// A policy's interest in a source.
@@ -106,6 +108,7 @@ impl SourceState {
             aside: BTreeMap::new(),
             left: false,
             look_up: LookUp::default(),
+            review_at: Time::NEVER,
         }
     }
 
