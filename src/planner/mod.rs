@@ -15,6 +15,7 @@
 
 pub mod audit;
 pub mod backups;
+pub mod chain;
 pub mod copies;
 pub mod deletions;
 pub mod ending;

@@ -372,7 +372,7 @@ mod tests {
             (Retain { yearly: Some(3), ..none.clone() }, 1),
             (Retain { last: Some(3), daily: Some(7), weekly: Some(4), ..none.clone() }, 11),
             (Retain { hourly: Some(24), daily: Some(7), weekly: Some(4), monthly: Some(12), ..none.clone() }, 43),
-            (Retain { within: Some(hour(24 * 365)), ..none.clone() }, 365 * 24),
+            (Retain { within: Some(hour(24 * 30)), ..none.clone() }, 721),
             (Retain { last: Some(0), ..none }, 0),
         ]
     }
