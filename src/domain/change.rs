@@ -9,6 +9,7 @@ use super::id::{
     AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, Trigger, WorkKey,
 };
 use super::lane::Lane;
+use super::pause::Pause;
 use super::point::Point;
 use super::time::Time;
 use serde::{Deserialize, Serialize};
@@ -190,6 +191,20 @@ pub enum Change {
         /// Since when its existence is in doubt.
         suspected: Option<Time>,
     },
+    /// A person paused a policy, or ended its pause or set it another end.
+    Paused {
+        /// Which.
+        policy: PolicyName,
+        /// As it stands now; takes the place of one that began at the same time.
+        pause: Pause,
+    },
+    /// A pause that ended, and what came due in it is on record.
+    PauseOver {
+        /// Of which policy.
+        policy: PolicyName,
+        /// When it began.
+        since: Time,
+    },
     /// Counts one up.
     Counted(Total),
     /// A complete listing of a place ended.
@@ -370,6 +385,8 @@ impl Change {
             | Self::Retriable { .. }
             | Self::Seen { .. }
             | Self::Gone { .. }
+            | Self::Paused { .. }
+            | Self::PauseOver { .. }
             | Self::Counted(_)
             | Self::ClockWentBack { .. }
             | Self::Listed { .. } => true,

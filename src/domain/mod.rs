@@ -10,6 +10,7 @@ pub mod change;
 pub mod fault;
 pub mod id;
 pub mod lane;
+pub mod pause;
 pub mod plan;
 pub mod point;
 pub mod policy;

@@ -8,6 +8,7 @@ use super::change::{Change, IllegalChange, ListingPage, Opening, Total};
 use super::fault::Fault;
 use super::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey};
 use super::lane::Lane;
+use super::pause::Pause;
 use super::point::{Lifecycle, Point};
 use super::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,10 +16,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod apply;
+mod pauses;
 mod place;
 mod source;
 
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
+pub use pauses::ORDER_REPEATED_WITHIN;
 pub use place::{Listed, Listing, PlaceState};
 pub use source::{Ask, LookUp, SourceState, Watch};
 
@@ -43,6 +46,9 @@ pub struct State {
     pub sources: BTreeMap<SourceKey, SourceState>,
     /// By account and Region.
     pub places: BTreeMap<Place, PlaceState>,
+    /// Pauses by policy, each policy's by when they began; those that ended stay until what came due in them is on
+    /// record.
+    pub pauses: BTreeMap<PolicyName, Vec<Pause>>,
     /// Counters that survive restarts.
     pub totals: BTreeMap<Total, u64>,
     /// How long backups and copies took.
@@ -70,6 +76,7 @@ impl State {
         Self {
             sources: BTreeMap::new(),
             places: BTreeMap::new(),
+            pauses: BTreeMap::new(),
             totals: BTreeMap::new(),
             durations: BTreeMap::new(),
             created_at,
