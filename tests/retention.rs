@@ -86,7 +86,7 @@ fn what_goes_at_once_waits_for_a_person_and_a_hold_stays() {
 
 #[test]
 fn a_refusal_to_delete_a_backup_under_a_copy_waits_in_both_wordings() {
-    for wording in ["backup_being_copied", "bad_request"] {
+    for wording in ["modelled", "bad_request"] {
         let bench = Bench::new(500.0, &format!("[cloud]\ndelete_delay_seconds = 300\nbeing_copied = \"{wording}\"\n"));
         let _daemon = fill(&bench, "retain = { last = 1 }", "", 4);
         wait_until("one backup", SOON, || held(&bench, "us-east-1").len() == 1);

@@ -9,6 +9,7 @@ use super::deletion::{Brake, Deletion, HoldWish};
 use super::fault::Fault;
 use super::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey};
 use super::lane::Lane;
+use super::pause::Pause;
 use super::point::{Lifecycle, Point};
 use super::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,10 +18,12 @@ use std::time::Duration;
 
 mod apply;
 mod deletions;
+mod pauses;
 mod place;
 mod source;
 
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
+pub use pauses::ORDER_REPEATED_WITHIN;
 pub use place::{Listed, Listing, PlaceState};
 pub use source::{Ask, LookUp, SourceState, Watch};
 
@@ -45,6 +48,9 @@ pub struct State {
     pub sources: BTreeMap<SourceKey, SourceState>,
     /// By account and Region.
     pub places: BTreeMap<Place, PlaceState>,
+    /// Pauses by policy, each policy's by when they began; those that ended stay until what came due in them is on
+    /// record.
+    pub pauses: BTreeMap<PolicyName, Vec<Pause>>,
     /// Counters that survive restarts.
     pub totals: BTreeMap<Total, u64>,
     /// How long backups and copies took.
@@ -80,6 +86,7 @@ impl State {
         Self {
             sources: BTreeMap::new(),
             places: BTreeMap::new(),
+            pauses: BTreeMap::new(),
             totals: BTreeMap::new(),
             durations: BTreeMap::new(),
             created_at,

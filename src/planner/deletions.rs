@@ -170,14 +170,17 @@ fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, gate: &Gate<'_>
 #[must_use]
 pub fn confirm(settings: &Settings, state: &State, now: Time) -> Vec<Change> {
     let mut changes = Vec::new();
-    for (key, target) in state.braked.keys() {
-        let Some(policy) = state.sources.get(key).and_then(|source| policy_of(settings, source)) else { continue };
-        // Weighed anew: what the brake holds may have become less since.
-        let Some(brake) = weigh(policy, state, key, target, now).braked else { continue };
-        let place = place_of(key, policy, target);
-        for (id, reason) in brake.points {
-            let reason = format!("{reason}; confirmed by a person");
-            changes.push(Change::Condemned { place: place.clone(), id, reason, at: now });
+    for (key, source) in &state.sources {
+        let Some(policy) = policy_of(settings, source) else { continue };
+        for target in targets(policy) {
+            let Some(brake) = weigh(policy, state, key, &target, now).braked else { continue };
+            let place = place_of(key, policy, &target);
+            changes.extend(brake.points.into_iter().map(|(id, reason)| Change::Condemned {
+                place: place.clone(),
+                id,
+                reason: format!("{reason}; confirmed by a person"),
+                at: now,
+            }));
         }
     }
     changes

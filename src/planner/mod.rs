@@ -8,10 +8,12 @@
 //! A round goes in this order, and stops after the first group that has something to record, so that each sees the
 //! books of the one before:
 //!
-//! 1. [`watch`]: which sources the policy names;
+//! 1. [`watch`]: which sources the policy names; [`pauses`]: which policies a person stopped;
 //! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended;
 //! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for; [`holds`]: what a person keeps;
 //!    [`deletions`]: what goes, as [`retain`] decides.
+//!
+//! What a person orders between two rounds becomes changes by [`orders`]; the next round acts on the books as ever.
 
 pub mod audit;
 pub mod backups;
@@ -22,6 +24,8 @@ pub mod ending;
 pub mod gate;
 pub mod holds;
 pub mod looks;
+pub mod orders;
+pub mod pauses;
 pub mod request;
 pub mod retain;
 pub mod retry;
@@ -53,6 +57,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
         return plan;
     }
     watch::plan(settings, state, now, &mut plan);
+    pauses::plan(settings, state, now, &mut plan);
     if !plan.record.is_empty() {
         plan.wake.earlier(now, "books first");
         return plan;
