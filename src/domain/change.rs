@@ -4,90 +4,19 @@
 //! about this moment that the next start finds out anew. [`Change::durable`] says which.
 
 use super::action::{CallKey, Request, SourceFacts};
+use super::deletion::Brake;
 use super::fault::Fault;
-use super::id::{
-    AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, Trigger, WorkKey,
-};
+use super::id::{AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey};
 use super::lane::Lane;
 use super::pause::Pause;
 use super::point::Point;
 use super::time::Time;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How an occurrence ended (promise 5), worst last.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum End {
-    /// Backup and every copy AVAILABLE.
-    Completed,
-    /// Paused, or the source left the policy.
-    Skipped,
-    /// A newer one took its place, or a copy's.
-    Coalesced,
-    /// Never begun in time.
-    Missed,
-    /// Its backup or a copy was given up.
-    Failed,
-}
-
-impl End {
-    /// Every outcome, best first.
-    pub const ALL: [Self; 5] = [Self::Completed, Self::Skipped, Self::Coalesced, Self::Missed, Self::Failed];
-
-    /// The word used in the database, history and metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Skipped => "skipped",
-            Self::Coalesced => "coalesced",
-            Self::Missed => "missed",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Reads [`End::as_str`] back.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|end| end.as_str() == text)
-    }
-}
-
-/// A counter that survives restarts.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Total {
-    /// `occurrences_total`.
-    Occurrences(PolicyName, End),
-    /// `backups_total`: became AVAILABLE (`true`) or FAILED.
-    Backups(PolicyName, bool),
-    /// `copies_total`: became AVAILABLE (`true`) or FAILED, in a Region.
-    Copies(PolicyName, Region, bool),
-}
-
-/// An occurrence's record, from its opening on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
-    /// The policy that fired; informative.
-    pub policy: PolicyName,
-    /// When it was recorded.
-    pub opened_at: Time,
-    /// It came due while the daemon was not running, so `start_within` does not bind it.
-    pub caught_up: bool,
-    /// It was found at AWS rather than opened by this database.
-    pub adopted: bool,
-}
-
-impl Opening {
-    /// Whether scheduled occurrences up to this one are dealt with. Not by one that lies ahead: AWS shows what a clock
-    /// made that was wrong.
-    #[must_use]
-    pub fn moves_cursor(&self, occurrence: Occurrence) -> bool {
-        occurrence.trigger == Trigger::Schedule && occurrence.at <= self.opened_at
-    }
-}
+pub use super::ending::{End, Opening, Total};
+pub use super::state::ListingPage;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,6 +157,96 @@ pub enum Change {
         at: Time,
     },
 
+    /// Intent: this backup or copy is to be deleted, once AWS shows it again and nothing speaks against it.
+    Condemned {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// Why, for people.
+        reason: String,
+        /// When.
+        at: Time,
+    },
+    /// It is not to be deleted after all.
+    Spared {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Intent: DeleteBackup will be called now. Committed before the call; its answer is [`Change::Gone`].
+    DeleteAsked {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// When.
+        at: Time,
+    },
+    /// DeleteBackup was refused, or got no answer.
+    DeleteRefused {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// What came back.
+        fault: Fault,
+        /// Not again before.
+        not_before: Time,
+    },
+    /// A person wants a hold set or lifted; kept until AWS's books show it.
+    HoldWished {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// The reason of the hold, which may be empty; `None` lifts it.
+        hold: Option<String>,
+        /// When.
+        at: Time,
+    },
+    /// The tag of a hold was written or taken away, or (with a fault) not.
+    HoldTried {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// What came back instead of success.
+        fault: Option<Fault>,
+        /// Not again before.
+        not_before: Time,
+    },
+    /// AWS's books show the hold as it was wished.
+    HoldStands {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+    },
+    /// A look by id showed a point of ours that is to be deleted or held.
+    Inspected {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// Its ARN, if the answer named it.
+        arn: Option<String>,
+        /// When.
+        at: Time,
+    },
+    /// Retention looked at a source.
+    Reviewed {
+        /// Which.
+        source: SourceKey,
+        /// Not again before, unless something changes.
+        next: Time,
+        /// What waits for a person.
+        braked: BTreeMap<Target, Brake>,
+    },
+
     /// A call leaves.
     Sent {
         /// Where to.
@@ -357,19 +376,6 @@ pub enum Change {
     },
 }
 
-/// What one page of a listing showed, beside what was ours and taken in at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListingPage {
-    /// Ours, by id.
-    pub ours: BTreeSet<BackupId>,
-    /// Occurrences whose backups were not known before.
-    pub learned: BTreeSet<(Occurrence, SourceKey)>,
-    /// Copies in flight that are not ours.
-    pub others: Vec<(BackupId, Vec<Lane>)>,
-    /// Backups that count towards the quota.
-    pub user_backups: u64,
-}
-
 impl Change {
     /// Whether the store keeps it.
     #[must_use]
@@ -387,10 +393,19 @@ impl Change {
             | Self::Gone { .. }
             | Self::Paused { .. }
             | Self::PauseOver { .. }
+            | Self::Condemned { .. }
+            | Self::Spared { .. }
+            | Self::DeleteAsked { .. }
+            | Self::DeleteRefused { .. }
+            | Self::HoldWished { .. }
+            | Self::HoldTried { .. }
+            | Self::HoldStands { .. }
             | Self::Counted(_)
             | Self::ClockWentBack { .. }
             | Self::Listed { .. } => true,
             Self::Suspected { .. }
+            | Self::Inspected { .. }
+            | Self::Reviewed { .. }
             | Self::PlaceSeen { .. }
             | Self::Sent { .. }
             | Self::Returned { .. }
@@ -417,7 +432,8 @@ impl Change {
             | Self::Left { source }
             | Self::Opened { source, .. }
             | Self::Closed { source, .. }
-            | Self::LookUpFailed { source, .. } => Some(source.clone()),
+            | Self::LookUpFailed { source, .. }
+            | Self::Reviewed { source, .. } => Some(source.clone()),
             Self::Asked { key, .. }
             | Self::Unfulfilled { key, .. }
             | Self::Disproved { key }

@@ -6,7 +6,10 @@
 //! always gives the same output.
 
 pub mod action;
+pub mod calendar;
 pub mod change;
+pub mod deletion;
+pub mod ending;
 pub mod fault;
 pub mod id;
 pub mod lane;

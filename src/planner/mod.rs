@@ -10,19 +10,23 @@
 //!
 //! 1. [`watch`]: which sources the policy names; [`pauses`]: which policies a person stopped;
 //! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended;
-//! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for.
+//! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for; [`holds`]: what a person keeps;
+//!    [`deletions`]: what goes, as [`retain`] decides.
 //!
 //! What a person orders between two rounds becomes changes by [`orders`]; the next round acts on the books as ever.
 
 pub mod audit;
 pub mod backups;
 pub mod copies;
+pub mod deletions;
 pub mod ending;
 pub mod gate;
+pub mod holds;
 pub mod looks;
 pub mod orders;
 pub mod pauses;
 pub mod request;
+pub mod retain;
 pub mod retry;
 pub mod rpo;
 pub mod schedule;
@@ -67,6 +71,8 @@ pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
     looks::plan(settings, state, now, &mut gate, &mut plan);
     backups::plan(settings, state, now, &mut gate, &mut plan);
     copies::plan(settings, state, now, &mut gate, &mut plan);
+    holds::plan(settings, state, now, &mut gate, &mut plan);
+    deletions::plan(settings, state, now, &mut gate, &mut plan);
     plan
 }
 

@@ -168,7 +168,19 @@ fn results(page: &mut Page, snapshot: &Snapshot) {
         })
     });
     page.counters("copies_total", "Copies that ended, by destination and result.", copies);
-    page.counters("deletions_total", "Recovery points deleted by retention, by result.", []);
+    let kept: BTreeSet<(&PolicyName, &Region)> =
+        snapshot.routes.iter().map(|route| (&route.policy, &route.region)).collect();
+    let deletions = kept.into_iter().flat_map(|(policy, region)| {
+        [("deleted", true), ("refused", false)].map(|(result, done)| {
+            let labels = [("policy", policy.as_str()), ("region", region.as_str()), ("result", result)];
+            counter(&labels, total(snapshot, Total::Deletions(policy.clone(), region.clone(), done)))
+        })
+    });
+    page.counters(
+        "deletions_total",
+        "Backups and copies that were deleted, or whose deletion AWS refused for good.",
+        deletions,
+    );
 }
 
 fn places(page: &mut Page, snapshot: &Snapshot) {

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use writing::write;
 
+mod deleting;
 mod writing;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -126,6 +127,7 @@ impl SqliteStore {
             // Pauses are independent of all else, so none can be illegal.
             let _ = state.apply(&Change::Paused { policy, pause });
         }
+        self.load_deletions(&mut state).await?;
         for row in self.rows("SELECT * FROM totals").await? {
             let (total, value) = Reading { table: "totals", row: &row }.total()?;
             state.totals.insert(total, value);
@@ -191,6 +193,24 @@ impl SqliteStore {
         Ok(())
     }
 
+    async fn load_deletions(&mut self, state: &mut State) -> Result<()> {
+        for row in self.rows("SELECT * FROM deletions WHERE deleted_at IS NULL").await? {
+            let row = Reading { table: "deletions", row: &row };
+            let (place, id) = (row.place()?, row.id()?);
+            if state.point(&place, &id).is_some() {
+                state.restore_deletion(place, id, row.deletion()?);
+            }
+        }
+        for row in self.rows("SELECT * FROM wishes").await? {
+            let row = Reading { table: "wishes", row: &row };
+            let (place, id) = (row.place()?, row.id()?);
+            if state.point(&place, &id).is_some() {
+                state.restore_wish(place, id, row.wish()?);
+            }
+        }
+        Ok(())
+    }
+
     async fn try_commit(&mut self, changes: &[Change]) -> Result<()> {
         if self.broken {
             self.connection = connect(&self.path).await?;
@@ -227,6 +247,7 @@ impl SqliteStore {
         let mut transaction = begun.map_err(|error| from_sqlx(&error))?;
         for sql in [
             "DELETE FROM occurrences WHERE closed_at < ?",
+            "DELETE FROM deletions WHERE deleted_at < ?",
             "DELETE FROM points WHERE lifecycle = 'DELETED' AND settled_at < ?",
         ] {
             let done = sqlx::query(sql).bind(before.millis()).execute(&mut *transaction).await;

@@ -32,6 +32,8 @@ pub struct SourceState {
     pub left: bool,
     /// What AWS said of the file system or volume.
     pub look_up: LookUp,
+    /// When retention looks at it next: its place in [`State::reviews`].
+    pub review_at: Time,
 }
 
 /// A policy's interest in a source.
@@ -110,6 +112,7 @@ impl SourceState {
             aside: BTreeMap::new(),
             left: false,
             look_up: LookUp::default(),
+            review_at: Time::NEVER,
         }
     }
 

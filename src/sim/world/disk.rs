@@ -5,6 +5,7 @@
 //! the two to the same answer. A world can also be given the real store, as another [`Disk`].
 
 use crate::domain::change::{Change, End, Opening, Total};
+use crate::domain::deletion::{Deletion, HoldWish};
 use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::pause::Pause;
 use crate::domain::point::{Lifecycle, Point};
@@ -65,6 +66,8 @@ pub struct Tables {
     pauses: BTreeMap<(PolicyName, Time), Pause>,
     totals: BTreeMap<Total, u64>,
     places: BTreeMap<Place, PlaceRow>,
+    deletions: BTreeMap<(Place, BackupId), Deletion>,
+    wishes: BTreeMap<(Place, BackupId), HoldWish>,
 }
 
 impl Disk for Tables {
@@ -98,6 +101,16 @@ impl Disk for Tables {
         for ((key, occurrence, target), ask) in &self.asks {
             if let Some(source) = state.sources.get_mut(key) {
                 source.asks.insert((*occurrence, target.clone()), ask.clone());
+            }
+        }
+        for ((place, id), deletion) in &self.deletions {
+            if state.point(place, id).is_some() {
+                state.restore_deletion(place.clone(), id.clone(), deletion.clone());
+            }
+        }
+        for ((place, id), wish) in &self.wishes {
+            if state.point(place, id).is_some() {
+                state.restore_wish(place.clone(), id.clone(), wish.clone());
             }
         }
         state.totals.clone_from(&self.totals);
@@ -165,6 +178,8 @@ impl Tables {
                     point.lifecycle = Lifecycle::Deleted;
                     point.settled_at = Some(*at);
                 }
+                self.deletions.remove(&(place.clone(), id.clone()));
+                self.wishes.remove(&(place.clone(), id.clone()));
             }
             Change::ClockWentBack { to } => self.write_clock(*to),
             Change::Paused { policy, pause } => {
@@ -175,6 +190,57 @@ impl Tables {
             Change::Listed { place, began_at, pages, user_backups, .. } => {
                 let row = PlaceRow { listed_at: *began_at, pages: *pages, user_backups: *user_backups };
                 self.places.insert(place.clone(), row);
+            }
+            _ => self.write_deletion(change),
+        }
+    }
+
+    fn write_deletion(&mut self, change: &Change) {
+        match change {
+            Change::Condemned { place, id, reason, at } => {
+                let deletion = Deletion {
+                    reason: reason.clone(),
+                    condemned_at: *at,
+                    asked_at: None,
+                    failures: 0,
+                    not_before: Time::ZERO,
+                    fault: None,
+                    inspected_at: None,
+                };
+                self.deletions.insert((place.clone(), id.clone()), deletion);
+            }
+            Change::Spared { place, id, .. } => {
+                self.deletions.remove(&(place.clone(), id.clone()));
+            }
+            Change::DeleteAsked { place, id, at } => {
+                if let Some(row) = self.deletions.get_mut(&(place.clone(), id.clone())) {
+                    row.asked_at = Some(*at);
+                }
+            }
+            Change::DeleteRefused { place, id, fault, not_before } => {
+                if let Some(row) = self.deletions.get_mut(&(place.clone(), id.clone())) {
+                    (row.failures, row.fault, row.not_before) = (row.failures + 1, Some(fault.clone()), *not_before);
+                }
+            }
+            Change::HoldWished { place, id, hold, at } => {
+                let wish = HoldWish {
+                    hold: hold.clone(),
+                    wished_at: *at,
+                    failures: 0,
+                    not_before: Time::ZERO,
+                    fault: None,
+                    arn: None,
+                };
+                self.wishes.insert((place.clone(), id.clone()), wish);
+            }
+            Change::HoldTried { place, id, fault, not_before } => {
+                if let Some(row) = self.wishes.get_mut(&(place.clone(), id.clone())) {
+                    row.failures = if fault.is_some() { row.failures + 1 } else { 0 };
+                    (row.fault, row.not_before) = (fault.clone(), *not_before);
+                }
+            }
+            Change::HoldStands { place, id } => {
+                self.wishes.remove(&(place.clone(), id.clone()));
             }
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! Changes as SQL. Each durable [`Change`] has its statement here, and moves the rows as `State::apply` moves the state.
 
 use super::super::rows::total_columns;
+use super::deleting;
 use crate::domain::change::{Change, Opening, Total};
 use crate::domain::id::{Occurrence, SourceKey, WorkKey};
 use crate::domain::point::Point;
@@ -34,7 +35,8 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             let sql =
                 "UPDATE points SET lifecycle = 'DELETED', settled_at = ? WHERE account = ? AND region = ? AND id = ?";
             let query = sqlx::query(sql).bind(at.millis()).bind(place.account.as_str());
-            to.execute(query.bind(place.region.as_str()).bind(id.as_str())).await.map(drop)
+            to.execute(query.bind(place.region.as_str()).bind(id.as_str())).await?;
+            deleting::gone(to, place, id, *at).await
         }
         Change::Paused { .. } | Change::PauseOver { .. } => write_pause(to, change).await,
         Change::Counted(total) => count(to, total, 1).await,
@@ -47,7 +49,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             let query = query.bind(began_at.millis()).bind(i64::from(*pages)).bind(clamp(*user_backups));
             to.execute(query).await.map(drop)
         }
-        _ => Ok(()),
+        _ => deleting::write(to, change).await,
     }
 }
 
