@@ -11,13 +11,14 @@ use super::lane::Lane;
 use super::pause::Pause;
 use super::point::Point;
 use super::time::Time;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 mod kinds;
 
 pub use super::ending::{End, Opening, Total};
+pub use super::state::ListingPage;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -375,19 +376,6 @@ pub enum Change {
         /// To here.
         to: Time,
     },
-}
-
-/// What one page of a listing showed, beside what was ours and taken in at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListingPage {
-    /// Ours, by id.
-    pub ours: BTreeSet<BackupId>,
-    /// Occurrences whose backups were not known before.
-    pub learned: BTreeSet<(Occurrence, SourceKey)>,
-    /// Copies in flight that are not ours.
-    pub others: Vec<(BackupId, Vec<Lane>)>,
-    /// Backups that count towards the quota.
-    pub user_backups: u64,
 }
 
 /// A change that cannot be: a fault of the program, of the database or of AWS's books. It is refused and shown.

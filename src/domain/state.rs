@@ -4,7 +4,7 @@
 //! indexed, so that a round costs what is in flight or due, not what is held.
 
 use super::action::{CallKey, Request, SourceFacts};
-use super::change::{Change, IllegalChange, ListingPage, Opening, Total};
+use super::change::{Change, IllegalChange, Opening, Total};
 use super::deletion::{Brake, Deletion, HoldWish};
 use super::fault::Fault;
 use super::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey};
@@ -24,7 +24,7 @@ mod source;
 
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
 pub use pauses::ORDER_REPEATED_WITHIN;
-pub use place::{Listed, Listing, PlaceState};
+pub use place::{Listed, Listing, ListingPage, PlaceState};
 pub use source::{Ask, LookUp, SourceState, Watch};
 
 /// Upper bounds of the duration histograms, in seconds: a minute to two days.

@@ -4,14 +4,14 @@
 //! own: here it becomes changes, which are committed, and the next round acts on the books. So an order outlives a kill
 //! the moment it is answered, and one that is repeated changes nothing.
 
-use super::deletions;
 use crate::domain::change::{Change, Opening};
-use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceId, SourceKey, Trigger};
+use crate::domain::id::{BackupId, Occurrence, PolicyName, SourceId, SourceKey, Trigger};
 use crate::domain::pause::Pause;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{ORDER_REPEATED_WITHIN, State};
 use crate::domain::time::{Time, duration_text};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// So many occurrences by hand may be open for one source; a script that asks in a loop is stopped there.
@@ -117,6 +117,8 @@ pub struct Granted {
     pub says: String,
     /// The sources that an occurrence was ordered for, new or not.
     pub sources: Vec<SourceId>,
+    /// Whether AWS shows a hold as it is wished.
+    pub stands: bool,
 }
 
 /// Why an order is not carried out; nothing has changed.
@@ -153,63 +155,65 @@ pub fn decide(settings: &Settings, state: &State, order: &Order, now: Time) -> V
         Order::Resume(order) => Ok(resume(policy(settings, &order.policy)?, state, now)),
         Order::Hold(order) => {
             let reason = reason(order.reason.as_deref())?;
+            if let Some(bad) = reason.as_ref().and_then(|reason| reason.chars().find(|c| !fits_a_tag(*c))) {
+                let takes = "letters, digits, spaces and _.:/=+-@";
+                return Err(invalid(format!(
+                    "the reason becomes a tag, and AWS takes no `{bad}` in one; it takes {takes}"
+                )));
+            }
             held(state, &order.backup, Some(reason.unwrap_or_default()), now)
         }
         Order::Release(order) => held(state, &order.backup, None, now),
     }
 }
 
-/// Lets go what the brake on deletions holds: the very set that `plan` shows.
-///
-/// # Errors
-/// Why nothing is confirmed.
-pub fn confirm_deletions(settings: &Settings, state: &State, now: Time) -> Verdict {
-    if !settings.daemon.prune {
-        return Err(invalid("this host does not prune ([daemon] prune = false)".to_owned()));
-    }
-    let changes = deletions::confirm(settings, state, now);
-    let ids: Vec<&str> = changes
-        .iter()
-        .filter_map(|change| match change {
-            Change::Condemned { id, .. } => Some(id.as_str()),
-            _ => None,
-        })
-        .collect();
-    let says = if ids.is_empty() {
-        "no deletions wait to be confirmed".to_owned()
-    } else {
-        format!("{} deletions confirmed: {}", ids.len(), ids.join(", "))
-    };
-    Ok(Granted { changes, says, sources: Vec::new() })
+/// What the brake on deletions holds, as `plan` shows it.
+#[must_use]
+pub fn braked(state: &State) -> BTreeSet<BackupId> {
+    state.braked.values().flat_map(|brake| brake.points.iter().map(|(id, _)| id.clone())).collect()
 }
 
-/// A person's wish to hold a recovery point, or (`None`) to release it.
-fn hold_wished(state: &State, place: &Place, backup: &BackupId, hold: Option<String>, now: Time) -> Verdict {
-    let wish = state.wishes.get(&(place.clone(), backup.clone()));
-    let stands = state.point(place, backup).and_then(|point| point.hold.clone());
-    let wished = wish.map_or(&stands, |wish| &wish.hold);
-    let new = *wished != hold;
-    let says = match (&hold, new) {
-        (Some(_), true) => format!("{backup} in {} is held from now on; its tag follows", place.region),
-        (Some(_), false) => format!("{backup} in {} is held already", place.region),
-        (None, true) => format!("{backup} in {} is let go as soon as AWS has taken its tag away", place.region),
-        (None, false) => format!("{backup} in {} is not held", place.region),
+/// Lets go what the brake held when the person looked, as far as the policy in force gives it up still.
+#[must_use]
+pub fn confirm_deletions(settings: &Settings, state: &State, looked_at: &BTreeSet<BackupId>, now: Time) -> Granted {
+    let mut changes = super::deletions::confirm(settings, state, now);
+    changes.retain(|change| matches!(change, Change::Condemned { id, .. } if looked_at.contains(id)));
+    let says = match changes.len() {
+        0 => "no deletions waited to be confirmed".to_owned(),
+        1 => "one deletion is confirmed".to_owned(),
+        count => format!("{count} deletions are confirmed"),
     };
-    let wish = Change::HoldWished { place: place.clone(), id: backup.clone(), hold, at: now };
-    Ok(Granted { changes: if new { vec![wish] } else { Vec::new() }, says, sources: Vec::new() })
+    Granted { changes, says, ..Granted::default() }
 }
 
 fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Verdict {
     let place = state.places.iter().find(|(_, known)| known.points.contains_key(backup)).map(|(place, _)| place);
-    let Some(place) = place else {
+    let Some((place, point)) = place.and_then(|place| Some((place, state.point(place, backup)?))) else {
         let id = shown(backup.as_str());
         return Err(unknown(format!("no recovery point {id} in any Region; `lifeboat points` lists them")));
     };
-    if hold.as_ref().is_some_and(|reason| !reason.chars().all(fits_tag)) {
-        let what = "the reason of a hold is written into a tag: letters, digits, spaces and _.:/=+-@ are allowed";
-        return Err(invalid(what.to_owned()));
+    let wish = state.wishes.get(&(place.clone(), backup.clone()));
+    let wished = wish.map_or(&point.hold, |wish| &wish.hold);
+    let (what, same) = match &hold {
+        // Who holds again without a reason leaves the one that is there.
+        Some(reason) => ("held", wished.as_ref().is_some_and(|before| reason.is_empty() || before == reason)),
+        None => ("released", wished.is_none()),
+    };
+    let mut granted = Granted { stands: same && wish.is_none(), ..Granted::default() };
+    if !same {
+        granted.changes.push(Change::HoldWished { place: place.clone(), id: backup.clone(), hold, at: now });
     }
-    hold_wished(state, place, backup, hold, now)
+    let region = &place.region;
+    granted.says = match wish.filter(|_| same).and_then(|wish| wish.fault.as_ref()) {
+        _ if granted.stands => format!("{backup} in {region} is {what}, and its tag at AWS says so"),
+        Some(fault) => format!("{backup} in {region} is {what}; its tag at AWS could not be set yet ({fault})"),
+        None => format!("{backup} in {region} is {what}; its tag at AWS follows"),
+    };
+    let deletion = state.deletions.get(&(place.clone(), backup.clone()));
+    if what == "held" && deletion.is_some_and(|deletion| deletion.asked_at.is_some()) {
+        granted.says += "; AWS was asked to delete it before";
+    }
+    Ok(granted)
 }
 
 fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) -> Verdict {
@@ -312,7 +316,7 @@ fn pause(policy: &Policy, state: &State, order: &PauseOrder, now: Time) -> Verdi
         Some(before) if *before == pause => Vec::new(),
         _ => vec![Change::Paused { policy: name.clone(), pause }],
     };
-    Ok(Granted { changes, says, sources: Vec::new() })
+    Ok(Granted { changes, says, ..Granted::default() })
 }
 
 fn resume(policy: &Policy, state: &State, now: Time) -> Granted {
@@ -326,7 +330,7 @@ fn resume(policy: &Policy, state: &State, now: Time) -> Granted {
     } else {
         format!("{name} is resumed{next}; what came due in the pause is skipped")
     };
-    Granted { changes, says, sources: Vec::new() }
+    Granted { changes, says, ..Granted::default() }
 }
 
 fn policy<'a>(settings: &'a Settings, name: &PolicyName) -> Result<&'a Policy, Refusal> {
@@ -362,9 +366,9 @@ fn reason(text: Option<&str>) -> Result<Option<String>, Refusal> {
     Ok(Some(text.to_owned()))
 }
 
-/// What AWS allows in the value of a tag (fsx-facts 3.6).
-fn fits_tag(c: char) -> bool {
-    c.is_alphanumeric() || " _.:/=+-@".contains(c)
+/// Whether AWS takes this character in a tag's value (fsx-facts 3.1).
+fn fits_a_tag(c: char) -> bool {
+    c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)
 }
 
 /// What was typed, as it may be shown to anybody.

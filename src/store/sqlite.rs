@@ -122,12 +122,12 @@ impl SqliteStore {
                 source.asks.insert((key.occurrence, key.target.clone()), row.ask()?);
             }
         }
-        self.load_deletions(&mut state).await?;
         for row in self.rows("SELECT * FROM pauses").await? {
             let (policy, pause) = Reading { table: "pauses", row: &row }.pause()?;
             // Pauses are independent of all else, so none can be illegal.
             let _ = state.apply(&Change::Paused { policy, pause });
         }
+        self.load_deletions(&mut state).await?;
         for row in self.rows("SELECT * FROM totals").await? {
             let (total, value) = Reading { table: "totals", row: &row }.total()?;
             state.totals.insert(total, value);
