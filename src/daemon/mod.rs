@@ -108,8 +108,13 @@ impl Daemon {
         let engine = FsxEngine::new(&startup.settings.aws, startup.credentials.clone()).await;
         let (commands, inbox) = mpsc::channel(64);
         let (reconciler, snapshots, pulse) = Reconciler::new(startup, state, store, engine, clock.clone(), inbox);
-        let view =
-            Arc::new(system::DaemonView { snapshots: snapshots.clone(), pulse, clock, database: daemon.state.clone() });
+        let view = Arc::new(system::DaemonView {
+            snapshots: snapshots.clone(),
+            pulse,
+            clock,
+            database: daemon.state.clone(),
+            commands: commands.clone(),
+        });
         let (open, closed) = watch::channel(());
         // It never changes; it ends when the daemon does.
         let ended = |mut closed: watch::Receiver<()>| async move { while closed.changed().await.is_ok() {} };

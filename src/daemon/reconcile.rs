@@ -53,8 +53,20 @@ pub enum Command {
         /// Where to say what came of it.
         reply: oneshot::Sender<Answered>,
     },
+    /// Show all that decisions are made from, for somebody who wants to know what comes next.
+    Survey(oneshot::Sender<Box<Survey>>),
     /// End.
     Stop,
+}
+
+/// All that decisions are made from.
+pub struct Survey {
+    /// The policy file.
+    pub settings: Settings,
+    /// The books.
+    pub state: State,
+    /// The last full plan.
+    pub plan: Plan,
 }
 
 /// The loop looks at the clock at least this often, since the clock may be set and the host may sleep.
@@ -311,6 +323,10 @@ impl Reconciler {
                 None | Some(Command::Stop) => return true,
                 Some(Command::Nudge) => {}
                 Some(Command::Reload { confirm_deletions, reply }) => self.reload(confirm_deletions, reply).await,
+                Some(Command::Survey(reply)) => {
+                    let (settings, state) = (self.settings.clone(), self.state.clone());
+                    let _ = reply.send(Box::new(Survey { settings, state, plan: self.last_plan.clone() }));
+                }
                 Some(Command::Order { order, caller, reply }) => {
                     let _ = reply.send(self.order(&order, caller).await);
                 }

@@ -6,6 +6,7 @@
 //! is drawn off the threads that do the work.
 
 use crate::domain::time::Time;
+use crate::report::forecast::Forecast;
 use crate::report::snapshot::Snapshot;
 use crate::report::{metrics, page, query, text};
 use crate::store::{HistoryEntry, HistoryQuery};
@@ -49,7 +50,13 @@ pub trait View: Send + Sync + 'static {
 
     /// What became of occurrences, newest first. The error says why that cannot be read.
     fn history(&self, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<HistoryEntry>, String>>;
+
+    /// What would happen next. The error says why that cannot be told.
+    fn forecast(&self) -> BoxFuture<'_, Result<Forecast, String>>;
 }
+
+/// What there is to be had.
+const PATHS: [&str; 7] = ["/", "/metrics", "/healthz", "/readyz", "/api/v1/status", "/api/v1/history", "/api/v1/plan"];
 
 /// What clients may cost.
 #[derive(Clone, Copy)]
@@ -107,7 +114,7 @@ impl Site {
     /// The answer to a request, by its path.
     pub async fn page(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
-        if !matches!(path, "/" | "/metrics" | "/healthz" | "/readyz" | "/api/v1/status" | "/api/v1/history") {
+        if !PATHS.contains(&path) {
             return plain(StatusCode::NOT_FOUND, "not found; there are /, /metrics, /healthz, /readyz and /api/v1/");
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -121,6 +128,7 @@ impl Site {
             "/readyz" => judged(self.view.ready()),
             "/api/v1/status" => self.drawn(JSON, |picture, _| serde_json::to_vec(picture).unwrap_or_default()).await,
             "/api/v1/history" => self.history(request.uri().query()).await,
+            "/api/v1/plan" => self.forecast().await,
             _ => self.drawn(HTML, |picture, now| page::render(picture, now).into()).await,
         }
     }
@@ -137,6 +145,20 @@ impl Site {
                 tracing::error!("an answer of the status listener could not be drawn");
                 plain(StatusCode::INTERNAL_SERVER_ERROR, "this could not be drawn; the log says more")
             }
+        }
+    }
+
+    async fn forecast(&self) -> Response<Full<Bytes>> {
+        let Ok(_turn) = self.drawings.acquire().await else {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down");
+        };
+        match timeout(self.bounds.history, self.view.forecast()).await {
+            Ok(Ok(forecast)) => match serde_json::to_vec(&forecast) {
+                Ok(body) => respond(StatusCode::OK, JSON, body),
+                Err(why) => refused(StatusCode::INTERNAL_SERVER_ERROR, &why.to_string()),
+            },
+            Ok(Err(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
+            Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the loop did not answer in time; try again"),
         }
     }
 
@@ -211,6 +233,10 @@ mod tests {
     }
 
     impl View for Shown {
+        fn forecast(&self) -> BoxFuture<'_, Result<Forecast, String>> {
+            Box::pin(async { Err("nothing is planned".to_owned()) })
+        }
+
         fn snapshot(&self) -> Arc<Snapshot> {
             self.picture.clone()
         }
