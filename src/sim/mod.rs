@@ -18,7 +18,7 @@ pub mod endpoint;
 pub mod faults;
 pub mod fleet;
 pub mod rehearse;
-mod rng;
+pub mod rng;
 pub mod world;
 
 pub use cloud::{ApiError, Cloud, Settings};
