@@ -9,6 +9,7 @@ use super::id::{
     AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, Trigger, WorkKey,
 };
 use super::lane::Lane;
+use super::note::Note;
 use super::point::Point;
 use super::time::Time;
 use serde::{Deserialize, Serialize};
@@ -192,6 +193,8 @@ pub enum Change {
     },
     /// Counts one up.
     Counted(Total),
+    /// Something is kept for people.
+    Noted(Note),
     /// A complete listing of a place ended.
     Listed {
         /// Where.
@@ -371,6 +374,7 @@ impl Change {
             | Self::Seen { .. }
             | Self::Gone { .. }
             | Self::Counted(_)
+            | Self::Noted(_)
             | Self::ClockWentBack { .. }
             | Self::Listed { .. } => true,
             Self::Suspected { .. }

@@ -8,6 +8,7 @@ use super::change::{Change, IllegalChange, ListingPage, Opening, Total};
 use super::fault::Fault;
 use super::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey};
 use super::lane::Lane;
+use super::note::Notes;
 use super::point::{Lifecycle, Point};
 use super::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,6 +48,8 @@ pub struct State {
     pub totals: BTreeMap<Total, u64>,
     /// How long backups and copies took.
     pub durations: BTreeMap<Target, Durations>,
+    /// What is kept for people alone.
+    pub notes: Notes,
     /// When the database was made.
     pub created_at: Time,
     /// When this process began.
@@ -72,6 +75,7 @@ impl State {
             places: BTreeMap::new(),
             totals: BTreeMap::new(),
             durations: BTreeMap::new(),
+            notes: Notes::default(),
             created_at,
             started_at,
             clock: started_at,

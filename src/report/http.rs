@@ -196,8 +196,17 @@ impl Site {
             Ok(asked) => asked,
             Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
         };
-        match timeout(self.bounds.history, self.view.history(asked)).await {
-            Ok(Ok(entries)) => respond(StatusCode::OK, JSON, text::history_json(&entries).into()),
+        match timeout(self.bounds.history, self.view.history(asked.clone())).await {
+            Ok(Ok(entries)) => {
+                let mut page = respond(StatusCode::OK, JSON, text::history_json(&entries).into());
+                let full = entries.len() >= usize::try_from(asked.limit).unwrap_or(usize::MAX);
+                if let Some(last) = entries.last().filter(|_| full) {
+                    let next = query::history_text(&HistoryQuery { after: Some(last.mark()), ..asked });
+                    let link = HeaderValue::try_from(format!("</api/v1/history?{next}>; rel=\"next\""));
+                    page.headers_mut().extend(link.ok().map(|link| (header::LINK, link)));
+                }
+                page
+            }
             Ok(Err(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
             Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the database did not answer in time; try again"),
         }
@@ -335,6 +344,23 @@ mod tests {
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((answer, ""));
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or_default();
         (status, head.to_lowercase(), body.to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_full_page_of_history_leads_to_the_next() {
+        let served = served().await;
+        let (_, head, _) = served.get("/api/v1/history").await;
+        assert!(!head.contains("link:"), "{head}");
+        let (status, head, body) = served.get("/api/v1/history?limit=4&policy=a%20b").await;
+        assert_eq!(status, 200);
+        let last = samples::history().pop().unwrap();
+        let mark = format!("{}~default~{}~schedule", last.occurrence.at.millis(), last.source.source);
+        assert!(
+            head.contains(&format!("link: </api/v1/history?policy=a%20b&after={mark}&limit=4>; rel=\"next\"")),
+            "{head}"
+        );
+        assert_eq!(text::history_from_json(body.as_bytes()).unwrap(), samples::history());
+        assert_eq!(served.get("/api/v1/history?outcome=fine").await.0, 400);
     }
 
     #[tokio::test]

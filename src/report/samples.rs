@@ -7,7 +7,7 @@ use crate::domain::time::Time;
 use crate::report::snapshot::{
     Counts, FindingView, FlightView, PlaceView, PolicyView, Reload, RouteView, Snapshot, Standing, WaitingView,
 };
-use crate::store::HistoryEntry;
+use crate::store::{Became, HistoryEntry};
 use std::time::Duration;
 
 /// 2026-11-21T08:00:00Z, a Saturday.
@@ -233,7 +233,7 @@ pub fn history() -> Vec<HistoryEntry> {
         occurrence: Occurrence { at: ago(hours * HOUR), trigger: Trigger::Schedule },
         policy: "finance".into(),
         opened_at: ago(hours * HOUR - 1),
-        end,
+        became: end.map_or(Became::Open, Became::Ended),
         reason: reason.map(str::to_owned),
         closed_at: end.map(|_| ago(hours * HOUR - 1900)),
         earlier: 0,

@@ -8,7 +8,7 @@ use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{DURATION_BUCKETS_SECONDS, Durations, PlaceState, SourceState, State};
 use crate::domain::time::Time;
 use crate::planner::audit::Finding;
-use crate::planner::looks::{listing_beat, places_of};
+use crate::planner::looks::{places_of, stale_after};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -91,9 +91,6 @@ impl RequestDurations {
 /// The bounds of `backup_duration_seconds` and `copy_duration_seconds`.
 pub const LONG_BUCKETS_SECONDS: [f64; 14] = DURATION_BUCKETS_SECONDS;
 
-/// Books that were not read for this many listings, and this long, are stale.
-const STALE_AFTER_LISTINGS: u32 = 2;
-const STALE_AFTER: Duration = Duration::from_secs(60);
 /// AWS's clock and ours may differ by so much.
 const AHEAD_TOLERATED: Duration = Duration::from_secs(3600);
 
@@ -273,8 +270,7 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
                 }
             }
             let key = (&place.account, &place.region);
-            let beat = listing_beat(settings.daemon.poll, known.listed.map_or(1, |listed| listed.pages));
-            let stale_after = beat.saturating_mul(STALE_AFTER_LISTINGS).saturating_add(STALE_AFTER);
+            let stale_after = stale_after(settings.daemon.poll, known.listed.map_or(1, |listed| listed.pages));
             PlaceView {
                 account: place.account.clone(),
                 region: place.region.clone(),

@@ -1,6 +1,7 @@
 //! Changes as SQL. Each durable [`Change`] has its statement here, and moves the rows as `State::apply` moves the state.
 
 use super::super::rows::total_columns;
+use super::noting::{self, end_held, write_held, write_note};
 use crate::domain::change::{Change, Opening, Total};
 use crate::domain::id::{Occurrence, SourceKey, WorkKey};
 use crate::domain::point::Point;
@@ -9,7 +10,7 @@ use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
 
-type Written = std::result::Result<(), sqlx::Error>;
+pub(super) type Written = std::result::Result<(), sqlx::Error>;
 
 /// Writes one change.
 pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written {
@@ -34,8 +35,10 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             let sql =
                 "UPDATE points SET lifecycle = 'DELETED', settled_at = ? WHERE account = ? AND region = ? AND id = ?";
             let query = sqlx::query(sql).bind(at.millis()).bind(place.account.as_str());
-            to.execute(query.bind(place.region.as_str()).bind(id.as_str())).await.map(drop)
+            to.execute(query.bind(place.region.as_str()).bind(id.as_str())).await?;
+            end_held(to, place, id.as_str(), *at).await
         }
+        Change::Noted(note) => write_note(to, note).await,
         Change::Counted(total) => count(to, total, 1).await,
         Change::ClockWentBack { to: now } => write_clock(to, *now).await,
         Change::Listed { place, began_at, pages, user_backups, .. } => {
@@ -56,7 +59,8 @@ async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
     to.execute(sqlx::query("UPDATE sources SET cursor = ?1 WHERE cursor > ?1").bind(tolerated.millis())).await?;
     to.execute(sqlx::query("UPDATE sources SET since = ?1 WHERE since > ?1").bind(now.millis())).await?;
     let sql = "UPDATE meta SET value = ?1 WHERE key = 'created_at' AND value > ?1";
-    to.execute(sqlx::query(sql).bind(now.millis())).await.map(drop)
+    to.execute(sqlx::query(sql).bind(now.millis())).await?;
+    noting::clock_went_back(to, now).await
 }
 
 async fn write_watch(to: &mut SqliteConnection, change: &Change) -> Written {
@@ -206,6 +210,7 @@ async fn write_point(to: &mut SqliteConnection, point: &Point) -> Written {
         .bind(point.kind.as_str())
         .bind(carried);
     to.execute(query).await?;
+    write_held(to, point).await?;
     let sql = r#"DELETE FROM asks WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?
                  AND attempt <= ?"#;
     let key = point.work_key();
