@@ -9,6 +9,7 @@ mod demo;
 mod history;
 mod logs;
 mod points;
+mod report;
 mod run;
 mod simulator;
 mod status;
@@ -46,6 +47,8 @@ enum Command {
     Status(status::Args),
     /// Show occurrences and what became of them
     History(history::Args),
+    /// Say how well every promise was kept, for auditors
+    Report(report::Args),
     /// Serve the FSx simulator as an endpoint for the AWS CLI or any SDK
     Simulator(simulator::Args),
     /// Print the completion script of a shell
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Points(args) => points::run(&args),
         Command::Status(args) => status::run(&args),
         Command::History(args) => history::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Simulator(args) => simulator::run(&args),
         Command::Completions { shell } => completions(shell),
         Command::Man => man(),

@@ -1,10 +1,11 @@
 //! The process: it waits, plans, records, calls, and survives.
 //!
 //! Everything that decides is in `planner`; here is only what cannot be pure: the loop ([`reconcile`]), the calls under
-//! way ([`dispatch`]), the clock, signals and systemd ([`system`]), and the lines of the log ([`journal`]).
+//! way ([`dispatch`]), the words to people ([`notify`]), the clock, signals and systemd ([`system`]), and the lines of the log ([`journal`]).
 
 pub mod dispatch;
 pub mod journal;
+pub mod notify;
 pub mod reconcile;
 pub mod system;
 
@@ -67,6 +68,8 @@ pub struct Daemon {
     http_task: JoinHandle<()>,
     // Dropping it ends the heartbeat.
     _heartbeat: Option<JobScheduler>,
+    // As are those who tell.
+    _telling: notify::Telling,
 }
 
 /// How long the listener may take to end.
@@ -90,6 +93,7 @@ impl Daemon {
         let engine = FsxEngine::new(&startup.settings.aws, startup.credentials.clone()).await;
         let (commands, inbox) = mpsc::channel(64);
         let (reconciler, snapshots, pulse) = Reconciler::new(startup, state, store, engine, clock.clone(), inbox);
+        let telling = notify::begin(snapshots.clone(), reconciler.outbox(), commands.clone(), clock.clone());
         let view =
             Arc::new(system::DaemonView { snapshots: snapshots.clone(), pulse, clock, database: daemon.state.clone() });
         let (http_stop, stopped) = tokio::sync::oneshot::channel::<()>();
@@ -98,7 +102,16 @@ impl Daemon {
         }));
         let heartbeat = heartbeat(commands.clone()).await;
         let loop_task = tokio::spawn(reconciler.run());
-        Ok(Self { snapshots, commands, address, loop_task, http_stop, http_task, _heartbeat: heartbeat })
+        Ok(Self {
+            snapshots,
+            commands,
+            address,
+            loop_task,
+            http_stop,
+            http_task,
+            _heartbeat: heartbeat,
+            _telling: telling,
+        })
     }
 
     /// The newest picture, and every later one.

@@ -5,6 +5,7 @@
 //! the next one goes on from the books.
 
 use super::dispatch::{Dispatch, Done};
+use super::notify::{Fate, Outbox};
 use super::system::{Clock, Pulse, Systemd};
 use super::{Reloader, Startup, journal};
 use crate::domain::action::{Action, CallKey};
@@ -17,6 +18,7 @@ use crate::domain::time::Time;
 use crate::engine::Sent;
 use crate::engine::fsx::FsxEngine;
 use crate::planner;
+use crate::report::announce::News;
 use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot};
 use crate::report::triage::{self, Tally};
 use crate::store::Store as _;
@@ -27,12 +29,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
+mod telling;
+
 /// What the loop can be told.
 pub enum Command {
     /// Look whether something is due.
     Nudge,
     /// Read the policy file anew; answers what came of it.
     Reload(Option<oneshot::Sender<Result<(), String>>>),
+    /// A notification was delivered or given up.
+    Told {
+        /// Which.
+        id: String,
+        /// What became of it.
+        fate: Fate,
+    },
     /// End.
     Stop,
 }
@@ -82,6 +93,11 @@ pub struct Reconciler {
     /// How the routes stand, as systemd was told.
     standing: String,
     forgotten: Option<Instant>,
+    outbox: watch::Sender<Arc<Outbox>>,
+    /// Noted, and not said yet.
+    unsaid: News,
+    /// Notifications were dropped since the last one was delivered.
+    overflowed: bool,
 }
 
 impl Reconciler {
@@ -137,8 +153,17 @@ impl Reconciler {
             pulse: pulse.clone(),
             standing: String::new(),
             forgotten: None,
+            outbox: watch::Sender::new(Arc::default()),
+            unsaid: News::default(),
+            overflowed: false,
         };
         (reconciler, receiver, pulse)
+    }
+
+    /// What there is to tell people, now and at every later moment.
+    #[must_use]
+    pub fn outbox(&self) -> watch::Receiver<Arc<Outbox>> {
+        self.outbox.subscribe()
     }
 
     /// Runs until told to stop.
@@ -147,6 +172,7 @@ impl Reconciler {
         let now = self.clock.now();
         self.take_in(vec![Change::ClockWentBack { to: now }]);
         self.systemd.ready(&self.status_line());
+        self.show_outbox();
         let mut due = now;
         let mut round_at = now;
         loop {
@@ -163,6 +189,8 @@ impl Reconciler {
             }
             self.forget(now).await;
             self.picture();
+            self.commit().await;
+            self.say();
             if self.wait(due).await {
                 break;
             }
@@ -225,6 +253,7 @@ impl Reconciler {
     /// Applies changes and puts them up for commit. Returns the asks that were refused as illegal.
     fn take_in(&mut self, changes: Vec<Change>) -> BTreeSet<WorkKey> {
         let mut refused = BTreeSet::new();
+        let mut events = Vec::new();
         for change in changes {
             if let Change::Sent { call: CallKey::Make(key), .. } = &change
                 && refused.contains(key)
@@ -234,7 +263,9 @@ impl Reconciler {
             journal::before(&self.state, &change);
             match self.state.apply(&change) {
                 Ok(()) => {
-                    self.changed |= change.durable();
+                    events.extend(self.event_in(&change));
+                    // A note leads to no decision, so there is no round for its sake.
+                    self.changed |= change.durable() && !matches!(change, Change::Noted(_));
                     if change.durable() {
                         self.uncommitted.push(change);
                     }
@@ -249,6 +280,9 @@ impl Reconciler {
                     }
                 }
             }
+        }
+        if !events.is_empty() {
+            self.owe(&events);
         }
         refused
     }
@@ -290,6 +324,7 @@ impl Reconciler {
             command = self.inbox.recv() => match command {
                 None | Some(Command::Stop) => return true,
                 Some(Command::Nudge) => {}
+                Some(Command::Told { id, fate }) => self.told(id, fate),
                 Some(Command::Reload(reply)) => self.reload(reply).await,
             },
             done = self.answers.recv() => {
@@ -334,6 +369,7 @@ impl Reconciler {
                     self.dispatch.replace_engine(engine);
                 }
                 self.settings = settings;
+                self.show_outbox();
                 self.reloaded = Reload { successful: true, succeeded_at: self.clock.now(), problem: None };
                 self.warned.clear();
                 tracing::info!(event = "reload", policies = self.settings.policies.len(), "the policy took over");
@@ -342,6 +378,7 @@ impl Reconciler {
                 tracing::error!(event = "reload", "the policy was refused and changes nothing:\n{problem}");
                 self.reloaded.successful = false;
                 self.reloaded.problem = Some(problem.clone());
+                self.tell_refused(problem);
             }
         }
         self.systemd.ready(&self.status_line());
@@ -373,6 +410,7 @@ impl Reconciler {
             self.systemd.status(&standing);
             self.standing = standing;
         }
+        self.tell(&snapshot);
         self.pictures.send_replace(Arc::new(snapshot));
     }
 

@@ -1,13 +1,12 @@
 //! The process in its surroundings: the clock, systemd, and what the listener may see.
 
 use crate::domain::time::Time;
-use crate::report::http::View;
+use crate::report::http::{BoxFuture, View};
+use crate::report::promises::{self, Report};
 use crate::report::snapshot::Snapshot;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{HistoryEntry, HistoryQuery, Store as _};
-use std::future::Future;
+use crate::store::{HistoryEntry, HistoryQuery, RouteQuery, Store as _};
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -90,15 +89,21 @@ impl View for DaemonView {
         }
     }
 
-    fn history(
-        &self,
-        query: HistoryQuery,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<HistoryEntry>, String>> + Send + '_>> {
+    fn history(&self, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<HistoryEntry>, String>> {
         Box::pin(async move {
             let mut store = SqliteStore::read(&self.database).await.map_err(|error| error.to_string())?;
             let entries = store.history(&query).await.map_err(|error| error.to_string());
             store.close().await;
             entries
+        })
+    }
+
+    fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>> {
+        Box::pin(async move {
+            let mut store = SqliteStore::read(&self.database).await.map_err(|error| error.to_string())?;
+            let report = promises::read(&mut store, query).await.map_err(|error| error.to_string());
+            store.close().await;
+            report
         })
     }
 }

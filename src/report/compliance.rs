@@ -318,13 +318,12 @@ mod tests {
             (0..readings.len()).any(|n| readings[n].since < at && at <= upto(n))
         };
         let earlier = |at: Time| (1..).map(move |back| at.minus(Duration::from_millis(back)));
-        // The moment from which on nobody had looked until `at`.
+        // The moment from which on nobody had looked until `at`; `None` if somebody was looking.
         let blind_from = |at: Time| {
             let floor = Time::from_millis(-50);
-            std::iter::once(at).chain(earlier(at)).take_while(|m| *m > floor && !read(*m)).last().map(|m| {
-                let from = m.minus(MOMENT);
-                if from <= floor { Time::from_millis(i64::MIN) } else { from }
-            })
+            let looked = |m: &Time| read(*m) || readings.iter().any(|reading| reading.since == *m);
+            let last = || earlier(at).take_while(|m| *m > floor).find(looked);
+            (!read(at)).then(|| last().unwrap_or(Time::from_millis(i64::MIN)))
         };
         let young = |point: &&Held| t.since(point.taken_at) <= rpo;
         let sure = |point: &&Held| {
@@ -391,7 +390,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn as_by_definition_moment_by_moment(

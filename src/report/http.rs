@@ -6,9 +6,10 @@
 //! is drawn off the threads that do the work.
 
 use crate::domain::time::Time;
+use crate::report::promises::Report;
 use crate::report::snapshot::Snapshot;
 use crate::report::{metrics, page, query, text};
-use crate::store::{HistoryEntry, HistoryQuery};
+use crate::store::{HistoryEntry, HistoryQuery, RouteQuery};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderValue};
@@ -51,6 +52,9 @@ pub trait View: Send + Sync + 'static {
 
     /// What became of occurrences, newest first. The error says why that cannot be read.
     fn history(&self, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<HistoryEntry>, String>>;
+
+    /// How well promises were kept. The error says why that cannot be read.
+    fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>>;
 }
 
 /// What a client may cost.
@@ -70,6 +74,8 @@ struct Bounds {
     last_answer: Duration,
     /// How long the database may take to tell the history.
     history: Duration,
+    /// How long it may take to draw up a report; one is drawn up at a time.
+    report: Duration,
     /// How long answers under way may take when the daemon ends.
     shutdown: Duration,
 }
@@ -82,6 +88,7 @@ const BOUNDS: Bounds = Bounds {
     lifetime: Duration::from_secs(120),
     last_answer: Duration::from_secs(30),
     history: Duration::from_secs(10),
+    report: Duration::from_secs(60),
     shutdown: Duration::from_secs(2),
 };
 
@@ -94,7 +101,7 @@ pub async fn serve(listener: TcpListener, view: Arc<dyn View>, shutdown: impl Fu
 }
 
 async fn serve_within(bounds: Bounds, listener: TcpListener, view: Arc<dyn View>, shutdown: impl Future<Output = ()>) {
-    let site = Arc::new(Site { view, drawings: Semaphore::new(bounds.drawings), bounds });
+    let site = Arc::new(Site { view, drawings: Semaphore::new(bounds.drawings), reports: Semaphore::new(1), bounds });
     let (closing, _) = watch::channel(false);
     let mut open = JoinSet::new();
     tokio::pin!(shutdown);
@@ -152,13 +159,14 @@ async fn connection(stream: TcpStream, site: Arc<Site>, mut closing: watch::Rece
 struct Site {
     view: Arc<dyn View>,
     drawings: Semaphore,
+    reports: Semaphore,
     bounds: Bounds,
 }
 
 impl Site {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
-        if !matches!(path, "/" | "/metrics" | "/healthz" | "/readyz" | "/api/v1/status" | "/api/v1/history") {
+        if !PATHS.contains(&path) {
             return plain(StatusCode::NOT_FOUND, "not found; there are /, /metrics, /healthz, /readyz and /api/v1/");
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -172,6 +180,7 @@ impl Site {
             "/readyz" => judged(self.view.ready()),
             "/api/v1/status" => self.drawn(JSON, |picture, _| serde_json::to_vec(picture).unwrap_or_default()).await,
             "/api/v1/history" => self.history(request.uri().query()).await,
+            "/api/v1/report" => self.report(request.uri().query()).await,
             _ => self.drawn(HTML, |picture, now| page::render(picture, now).into()).await,
         }
     }
@@ -211,8 +220,27 @@ impl Site {
             Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the database did not answer in time; try again"),
         }
     }
+
+    async fn report(&self, asked: Option<&str>) -> Response<Full<Bytes>> {
+        let asked = match query::report(asked, self.view.now()) {
+            Ok(asked) => asked,
+            Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
+        };
+        let drawn = timeout(self.bounds.report, async {
+            let _turn = self.reports.acquire().await.map_err(|_| "shutting down".to_owned())?;
+            self.view.report(asked).await
+        });
+        match drawn.await {
+            Ok(Ok(report)) => respond(StatusCode::OK, JSON, serde_json::to_vec(&report).unwrap_or_default()),
+            Ok(Err(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
+            Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the report took too long; ask for less of it"),
+        }
+    }
 }
 
+/// All there is.
+const PATHS: [&str; 7] =
+    ["/", "/metrics", "/healthz", "/readyz", "/api/v1/status", "/api/v1/history", "/api/v1/report"];
 const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -283,6 +311,9 @@ mod tests {
                 let entries = samples::history().into_iter();
                 Ok(entries.filter(|entry| query.since.is_none_or(|since| entry.occurrence.at >= since)).collect())
             })
+        }
+        fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>> {
+            Box::pin(async move { Ok(Report { since: query.since, until: query.until, ..samples::report() }) })
         }
     }
 
@@ -374,6 +405,7 @@ mod tests {
             ("/?from=a-bookmark", "text/html; charset=utf-8", "<!DOCTYPE html>"),
             ("/api/v1/status", "application/json", "\"standing\":\"late\""),
             ("/api/v1/history", "application/json", "\"outcome\":\"missed\""),
+            ("/api/v1/report?since=7d", "application/json", "\"since\":\"2026-11-14T08:00:00Z\""),
         ] {
             let (status, head, body) = served.get(path).await;
             assert_eq!(status, 200, "{path}: {head}");

@@ -4,7 +4,7 @@ use super::compliance::{Kept, Stretch, stretches};
 use crate::domain::change::End;
 use crate::domain::id::{AccountName, PolicyName, Region, SourceId, Target};
 use crate::domain::time::Time;
-use crate::store::{Became, Held, RouteQuery, RouteRecord};
+use crate::store::{Became, Held, RouteQuery, RouteRecord, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -82,6 +82,16 @@ pub struct Occurrences {
     pub missed: u64,
     /// Given up.
     pub failed: u64,
+}
+
+/// Draws up the report from the books.
+///
+/// # Errors
+/// They cannot be read.
+pub async fn read(store: &mut impl Store, query: RouteQuery) -> Result<Report, StoreError> {
+    let mut routes = Vec::new();
+    store.routes(&query, &mut |record| routes.extend(route(&query, &record))).await?;
+    Ok(Report { since: query.since, until: query.until, routes })
 }
 
 /// Draws up the line of one route.

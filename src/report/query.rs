@@ -6,7 +6,8 @@
 use crate::domain::id::{SourceKey, Trigger};
 use crate::domain::schedule::parse_duration;
 use crate::domain::time::Time;
-use crate::store::{Became, HistoryQuery, Mark};
+use crate::store::{Became, HistoryQuery, Mark, RouteQuery};
+use std::time::Duration;
 
 /// So many entries come when nobody says how many.
 pub const DEFAULT_LIMIT: u32 = 100;
@@ -96,6 +97,38 @@ pub fn history(query: Option<&str>, now: Time) -> Result<HistoryQuery, String> {
     }
     in_order(asked.since, asked.until)?;
     Ok(asked)
+}
+
+/// The period of a report, unless somebody says another.
+pub const DEFAULT_PERIOD: Duration = Duration::from_secs(30 * 86_400);
+
+/// Reads the query of a URL, `since=…&until=…&policy=…&source=…`, for a report of time past.
+///
+/// # Errors
+/// Something in it is unknown, doubled or unreadable; says what.
+pub fn report(query: Option<&str>, now: Time) -> Result<RouteQuery, String> {
+    let mut asked = RouteQuery { since: now.minus(DEFAULT_PERIOD), until: now, policy: None, source: None };
+    for (name, value) in pairs(query, &["since", "until", "policy", "source"])? {
+        match name {
+            "since" => asked.since = since(&value, now)?,
+            "until" => asked.until = until(&value, now)?.min(now),
+            "policy" => asked.policy = Some(value.into()),
+            _ => asked.source = Some(value.into()),
+        }
+    }
+    in_order(Some(asked.since), Some(asked.until))?;
+    Ok(asked)
+}
+
+/// A question as the query of a URL that [`report`] reads back.
+#[must_use]
+pub fn report_text(asked: &RouteQuery) -> String {
+    query_text(&[
+        ("since", Some(asked.since.to_string())),
+        ("until", Some(asked.until.to_string())),
+        ("policy", asked.policy.as_ref().map(ToString::to_string)),
+        ("source", asked.source.as_ref().map(ToString::to_string)),
+    ])
 }
 
 /// A question as the query of a URL that [`history`] reads back.
@@ -191,7 +224,6 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     const NOW: Time = Time::from_secs(1_795_248_000);
 
@@ -260,6 +292,16 @@ mod tests {
             limit: 17,
         };
         assert_eq!(history(Some(&history_text(&asked)), NOW), Ok(asked));
+        let period = RouteQuery {
+            since: NOW.minus(Duration::from_secs(9)),
+            until: NOW.minus(Duration::from_millis(1)),
+            policy: Some("a b".into()),
+            source: None,
+        };
+        assert_eq!(report(Some(&report_text(&period)), NOW), Ok(period));
+        assert_eq!(report(Some("until=2030-01-01T00:00:00Z"), NOW).map(|asked| asked.until), Ok(NOW));
+        assert!(report(Some("since=2030-01-01T00:00:00Z"), NOW).is_err(), "nothing is known of the future");
+        assert!(report(Some("limit=1"), NOW).is_err());
         let few = HistoryQuery { limit: 3, ..HistoryQuery::default() };
         assert_eq!((history_text(&few).as_str(), history(Some("limit=3"), NOW)), ("limit=3", Ok(few)));
     }

@@ -64,6 +64,8 @@ pub struct Counts {
     pub request_durations: BTreeMap<(&'static str, Region), RequestDurations>,
     /// How long rounds took.
     pub rounds: RequestDurations,
+    /// What became of notifications, by the word for it.
+    pub notifications: BTreeMap<&'static str, u64>,
 }
 
 /// Upper bounds of the histograms of requests and rounds, in seconds.
@@ -206,6 +208,7 @@ fn routes_of(
             rpo_seconds: rpo.map(|rpo| rpo.as_secs()),
             newest_taken_at: newest.map(Point::taken_at),
             newest: newest.map(|point| point.id.clone()),
+            late_since: rpo.and_then(|rpo| late_since(source, newest.map(Point::taken_at), rpo, now)),
             recovery_points: source.and_then(|source| source.available.get(&target)).map_or(0, BTreeSet::len),
             waiting: waits.get(&(key, destination)).cloned(),
         });
@@ -222,6 +225,14 @@ fn standing(newest: Option<Time>, rpo: Option<Duration>, stale: bool, now: Time)
         _ if stale => Standing::Unknown,
         Some(_) => Standing::Met,
         None => Standing::Late,
+    }
+}
+
+/// Since when a route is late, if it is: a route that never had a recovery point has been so from the beginning.
+fn late_since(source: Option<&SourceState>, newest: Option<Time>, rpo: Duration, now: Time) -> Option<Time> {
+    match newest {
+        Some(taken_at) => (now.since(taken_at) > rpo).then(|| taken_at.plus(rpo)),
+        None => source?.watch.as_ref().map(|watch| watch.since),
     }
 }
 
@@ -283,6 +294,7 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
                 copy_slots: destinations.contains(&key).then_some(settings.limits.copies_in_flight),
                 user_backups: known.user_backups,
                 listing_pages: known.listed.map_or(0, |listed| listed.pages),
+                read_whole: known.known(),
                 copies_waiting: waiting.remove(&key).unwrap_or_default(),
             }
         })

@@ -5,10 +5,12 @@
 
 mod history;
 mod live;
+mod promises;
 mod status;
 
 pub use history::{history, history_csv, history_csv_header, history_from_json, history_json};
 pub use live::live;
+pub use promises::{promises, promises_csv};
 pub use status::status;
 
 use crate::domain::change::End;
