@@ -148,7 +148,10 @@ fn main() {
     println!("\n sum              {}", shown.concat());
     for ((_, name), sum) in ORDERS.iter().zip(sums) {
         let share = 100.0 * sum.hours_broken / sums[0].hours_broken.max(1.0);
-        println!("{name}: {share:.0} %; {} copies; at worst {:.2} % of slot time idle while a copy could begin", sum.copies, sum.idle_percent);
+        println!(
+            "{name}: {share:.0} %; {} copies; at worst {:.2} % of slot time idle while a copy could begin",
+            sum.copies, sum.idle_percent
+        );
     }
     println!("\nseeds that lose: {}", if lost.is_empty() { "none".to_owned() } else { lost.join("\n  ") });
 }

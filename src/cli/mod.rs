@@ -17,6 +17,7 @@ mod plan;
 mod points;
 mod release;
 mod reload;
+mod report;
 mod resume;
 mod run;
 mod simulator;
@@ -69,6 +70,8 @@ enum Command {
     Release(release::Args),
     /// Have the daemon read its policy file anew, and say what came of it
     Reload(reload::Args),
+    /// Say how well every promise was kept, for auditors
+    Report(report::Args),
     /// Serve the FSx simulator as an endpoint for the AWS CLI or any SDK
     Simulator(simulator::Args),
     /// Print the completion script of a shell
@@ -124,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Hold(args) => hold::run(&args),
         Command::Release(args) => release::run(&args),
         Command::Reload(args) => reload::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Simulator(args) => simulator::run(&args),
         Command::Completions { shell } => completions(shell),
         Command::Man => man(),

@@ -4,9 +4,10 @@ use super::reconcile::Command;
 use crate::domain::time::Time;
 use crate::report::forecast::Forecast;
 use crate::report::http::{BoxFuture, View};
+use crate::report::promises::{self, Report};
 use crate::report::snapshot::Snapshot;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{HistoryEntry, HistoryQuery, Store as _};
+use crate::store::{HistoryEntry, HistoryQuery, RouteQuery, Store as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -110,6 +111,15 @@ impl View for DaemonView {
             let now = self.clock.now();
             let draw = move || Forecast::of(&survey.settings, &survey.state, &survey.plan, true, now);
             tokio::task::spawn_blocking(draw).await.map_err(|error| error.to_string())
+        })
+    }
+
+    fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>> {
+        Box::pin(async move {
+            let mut store = SqliteStore::read(&self.database).await.map_err(|error| error.to_string())?;
+            let report = promises::read(&mut store, query).await.map_err(|error| error.to_string());
+            store.close().await;
+            report
         })
     }
 }

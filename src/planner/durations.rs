@@ -130,13 +130,13 @@ fn another_key(point: &Point, wanted: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::change::Change;
     use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Trigger};
     use crate::domain::lane::FileSystemKind;
     use crate::domain::point::Lifecycle;
     use crate::domain::state::State;
     use crate::domain::tags::Origin;
     use crate::domain::time::Time;
-    use crate::domain::change::Change;
     use std::sync::Arc;
 
     const MINUTE: Duration = Duration::from_secs(60);

@@ -11,7 +11,6 @@ use crate::domain::point::{Lifecycle, Point};
 use crate::domain::policy::{Policy, Retain};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::{Time, duration_text};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -332,6 +331,7 @@ pub fn failed_to_clear<'a>(state: &'a State, key: &SourceKey, now: Time) -> (Vec
 mod tests {
     use super::*;
     use jiff::tz::TimeZone;
+    use std::collections::BTreeSet;
 
     fn zone(name: &str) -> Zone {
         TimeZone::get(name).unwrap().into()

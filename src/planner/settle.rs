@@ -5,13 +5,14 @@
 //! to the same ask was lost before.
 
 use super::gate::LISTING_LAG;
-use super::looks::IDS_PER_CALL;
+use super::looks::{IDS_PER_CALL, stale_after};
 use super::retry;
 use crate::domain::action::{Action, Call, Outcome, SourceFacts};
 use crate::domain::change::{Change, ListingPage, Opening, Total};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceId, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::{FileSystemKind, Lane};
+use crate::domain::note::Note;
 use crate::domain::point::{Lifecycle, Point, Sighting};
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
@@ -282,6 +283,8 @@ impl Settling<'_> {
         let mut others = shown.others;
         others.sort();
         others.dedup();
+        let good_until = self.now.plus(stale_after(self.poll(), pages));
+        self.push(Change::Noted(Note::Read { place: self.place.clone(), at: self.now, good_until }));
         self.push(Change::Listed {
             place: self.place.clone(),
             began_at,

@@ -233,6 +233,7 @@ fn a_source_or_destination_that_left_loses_nothing() {
         },
         aws: crate::domain::policy::Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 },
         limits: crate::domain::policy::Limits { copies_in_flight: 5, ontap_copies_in_flight: 5 },
+        notify: crate::domain::policy::Notify::default(),
         policies: BTreeMap::from([(policy.name.clone(), policy.clone())]),
     };
     let copies = Target::Copy("us-west-2".into());
