@@ -11,7 +11,6 @@ use crate::domain::point::{Lifecycle, Point};
 use crate::domain::policy::{Policy, Retain};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::{Time, duration_text};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -139,22 +138,45 @@ pub fn verdicts<'a>(
     target: &Target,
     now: Time,
 ) -> Vec<Verdict<'a>> {
+    judged(policy, state, key, target, now, None)
+}
+
+/// The same as it will be once there is a recovery point of `next`, newer than all there are.
+#[must_use]
+pub fn verdicts_after<'a>(
+    policy: &Policy,
+    state: &'a State,
+    key: &SourceKey,
+    target: &Target,
+    next: Time,
+) -> Vec<Verdict<'a>> {
+    judged(policy, state, key, target, next, Some(next))
+}
+
+fn judged<'a>(
+    policy: &Policy,
+    state: &'a State,
+    key: &SourceKey,
+    target: &Target,
+    now: Time,
+    next: Option<Time>,
+) -> Vec<Verdict<'a>> {
     let Some(source) = state.sources.get(key) else { return Vec::new() };
-    let retain = match target {
-        Target::Backup => policy.retain.as_ref(),
-        Target::Copy(region) => policy.destination(region).and_then(|destination| destination.retain.as_ref()),
-    };
-    let case = Case { state, source, target, now };
+    let retain = retain_of(policy, target);
+    let case = Case::of(state, source, target, now, next.is_none());
     let mut verdicts: Vec<Verdict<'a>> = case.points().map(|point| case.protected(point)).collect();
     let sound: Vec<usize> = (0..verdicts.len()).filter(|at| case.counts(verdicts[*at].point)).collect();
-    let taken: Vec<Time> = sound.iter().map(|at| verdicts[*at].point.taken_at()).collect();
-    if let Some(newest) = sound.first().filter(|at| !verdicts[**at].keep.contains(&Keep::Newest)) {
-        verdicts[*newest].keep.push(Keep::Newest);
+    let taken: Vec<Time> = next.into_iter().chain(sound.iter().map(|at| verdicts[*at].point.taken_at())).collect();
+    if let Some(newest) = sound.first().filter(|_| next.is_none()) {
+        let keep = &mut verdicts[*newest].keep;
+        if !keep.contains(&Keep::Newest) {
+            keep.push(Keep::Newest);
+        }
     }
     match retain {
         Some(retain) => {
             let kept = kept_by_rules(retain, policy.schedule.zone(), &taken);
-            for (at, mut keep) in sound.into_iter().zip(kept) {
+            for (at, mut keep) in sound.into_iter().zip(kept.into_iter().skip(usize::from(next.is_some()))) {
                 verdicts[at].keep.append(&mut keep);
                 verdicts[at].reason = format!("no rule keeps it ({})", rules_text(retain));
             }
@@ -164,16 +186,38 @@ pub fn verdicts<'a>(
     verdicts
 }
 
+/// The rules that a policy has for a target.
+#[must_use]
+pub fn retain_of<'a>(policy: &'a Policy, target: &Target) -> Option<&'a Retain> {
+    match target {
+        Target::Backup => policy.retain.as_ref(),
+        Target::Copy(region) => policy.destination(region).and_then(|destination| destination.retain.as_ref()),
+    }
+}
+
 struct Case<'a, 'b> {
     state: &'a State,
     source: &'a SourceState,
     target: &'b Target,
     now: Time,
+    /// No newer point is about to take the place of the newest.
+    newest_stays: bool,
+    /// When the data of the newest point was taken, and of the newest whose age can be told.
+    newest: Option<Time>,
+    newest_sound: Option<Time>,
 }
 
-impl<'a> Case<'a, '_> {
+impl<'a, 'b> Case<'a, 'b> {
+    fn of(state: &'a State, source: &'a SourceState, target: &'b Target, now: Time, newest_stays: bool) -> Self {
+        let mut case = Self { state, source, target, now, newest_stays, newest: None, newest_sound: None };
+        let newest = case.points().next().map(Point::taken_at);
+        let newest_sound = case.points().find(|point| !case.age_unknown(point)).map(Point::taken_at);
+        (case.newest, case.newest_sound) = (newest, newest_sound);
+        case
+    }
+
     /// The recovery points of the target, newest first.
-    fn points(&self) -> impl Iterator<Item = &'a Point> + '_ {
+    fn points(&self) -> impl Iterator<Item = &'a Point> + use<'a, 'b, '_> {
         let of_target = self.source.available.get(self.target);
         of_target.into_iter().flatten().rev().filter_map(|(_, occurrence, id)| {
             self.source.points_of(*occurrence, self.target).find(|point| point.id == *id)
@@ -198,8 +242,7 @@ impl<'a> Case<'a, '_> {
     /// What protects it, whatever the rules say.
     fn protected(&self, point: &'a Point) -> Verdict<'a> {
         let mut keep = Vec::new();
-        let newest = self.source.available.get(self.target).and_then(BTreeSet::last);
-        if newest.is_some_and(|(taken_at, _, id)| *id == point.id || *taken_at == point.taken_at()) {
+        if self.newest_stays && (self.newest == Some(point.taken_at()) || self.newest_sound == Some(point.taken_at())) {
             keep.push(Keep::Newest);
         }
         if self.state.held(point) {
@@ -288,6 +331,7 @@ pub fn failed_to_clear<'a>(state: &'a State, key: &SourceKey, now: Time) -> (Vec
 mod tests {
     use super::*;
     use jiff::tz::TimeZone;
+    use std::collections::BTreeSet;
 
     fn zone(name: &str) -> Zone {
         TimeZone::get(name).unwrap().into()
@@ -372,7 +416,7 @@ mod tests {
             (Retain { yearly: Some(3), ..none.clone() }, 1),
             (Retain { last: Some(3), daily: Some(7), weekly: Some(4), ..none.clone() }, 11),
             (Retain { hourly: Some(24), daily: Some(7), weekly: Some(4), monthly: Some(12), ..none.clone() }, 43),
-            (Retain { within: Some(hour(24 * 365)), ..none.clone() }, 365 * 24),
+            (Retain { within: Some(hour(24 * 30)), ..none.clone() }, 721),
             (Retain { last: Some(0), ..none }, 0),
         ]
     }

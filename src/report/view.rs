@@ -63,6 +63,28 @@ pub struct PolicyView {
     pub next_at: Option<Time>,
     /// How many sources it names.
     pub sources: usize,
+    /// That a person paused it; it may have ended since the picture was taken.
+    #[serde(default)]
+    pub paused: Option<PauseView>,
+}
+
+impl PolicyView {
+    /// The pause, if it goes on at `now`.
+    #[must_use]
+    pub fn paused_at(&self, now: Time) -> Option<&PauseView> {
+        self.paused.as_ref().filter(|pause| pause.until.is_none_or(|until| now < until))
+    }
+}
+
+/// A person's order that a policy begin nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseView {
+    /// Since when.
+    pub since: Time,
+    /// Until when; `None`: until a person ends it.
+    pub until: Option<Time>,
+    /// Why, in that person's words.
+    pub reason: Option<String>,
 }
 
 /// A source in one Region: its own, or a destination.
@@ -86,6 +108,9 @@ pub struct RouteView {
     pub newest_taken_at: Option<Time>,
     /// The newest recovery point.
     pub newest: Option<BackupId>,
+    /// Since when its promise is broken, while it is.
+    #[serde(default)]
+    pub late_since: Option<Time>,
     /// How many recovery points there are.
     pub recovery_points: usize,
     /// What the next one waits for.
@@ -159,6 +184,9 @@ pub struct PlaceView {
     pub user_backups: u64,
     /// Pages of the last listing.
     pub listing_pages: u32,
+    /// Whether this process has read the books here whole, so that what is known is not memory alone.
+    #[serde(default)]
+    pub read_whole: bool,
     /// Copies that wait, by reason.
     pub copies_waiting: BTreeMap<String, u32>,
 }
