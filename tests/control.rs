@@ -186,7 +186,8 @@ fn a_pause_outlives_a_kill_is_shown_everywhere_and_ends_by_resume() {
     assert!(by_hand.status.success() && stderr(&by_hand).contains("does not bar it"), "{}", stderr(&by_hand));
     let paused_until = now();
     assert!(done(&bench, &["resume", "one"]).contains("is resumed"));
-    let after = |entry: &serde_json::Value| completed(entry) && entry["scheduled"].as_str() > Some(paused_until.as_str());
+    let after =
+        |entry: &serde_json::Value| completed(entry) && entry["scheduled"].as_str() > Some(paused_until.as_str());
     wait_until("completed after the pause", SOON, || !history(&bench, after).is_empty());
     assert_eq!(bench.metric("lifeboat_paused{policy=\"one\"}"), Some(0.0));
     assert!(done(&bench, &["resume", "one"]).contains("was not paused"));

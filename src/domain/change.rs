@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod kinds;
+
 pub use super::ending::{End, Opening, Total};
 pub use super::state::ListingPage;
 
@@ -127,8 +129,13 @@ pub enum Change {
         /// As it stands now; takes the place of one that began at the same time.
         pause: Pause,
     },
-    /// The policy's pause that began then has ended, and what came due in it is on record.
-    PauseOver(PolicyName, Time),
+    /// A pause that ended, and what came due in it is on record.
+    PauseOver {
+        /// Of which policy.
+        policy: PolicyName,
+        /// When it began.
+        since: Time,
+    },
     /// Counts one up.
     Counted(Total),
     /// A complete listing of a place ended.
@@ -369,74 +376,6 @@ pub enum Change {
         /// To here.
         to: Time,
     },
-}
-
-impl Change {
-    /// Whether the store keeps it.
-    #[must_use]
-    pub fn durable(&self) -> bool {
-        match self {
-            Self::Watched { .. }
-            | Self::Left { .. }
-            | Self::Opened { .. }
-            | Self::Closed { .. }
-            | Self::Asked { .. }
-            | Self::Unfulfilled { .. }
-            | Self::Disproved { .. }
-            | Self::Retriable { .. }
-            | Self::Seen { .. }
-            | Self::Gone { .. }
-            | Self::Paused { .. }
-            | Self::PauseOver(..)
-            | Self::Condemned { .. }
-            | Self::Spared { .. }
-            | Self::DeleteAsked { .. }
-            | Self::DeleteRefused { .. }
-            | Self::HoldWished { .. }
-            | Self::HoldTried { .. }
-            | Self::HoldStands { .. }
-            | Self::Counted(_)
-            | Self::ClockWentBack { .. }
-            | Self::Listed { .. } => true,
-            Self::Suspected { .. }
-            | Self::Inspected { .. }
-            | Self::Reviewed { .. }
-            | Self::PlaceSeen { .. }
-            | Self::Sent { .. }
-            | Self::Returned { .. }
-            | Self::ListingBegan { .. }
-            | Self::ListingPage { .. }
-            | Self::ListingStalled { .. }
-            | Self::ListingWanted { .. }
-            | Self::LookAgain { .. }
-            | Self::OtherEnded { .. }
-            | Self::LookUpSent { .. }
-            | Self::LookedUp { .. }
-            | Self::LookUpFailed { .. }
-            | Self::Timed { .. }
-            | Self::Synced { .. }
-            | Self::Checked { .. } => false,
-        }
-    }
-
-    /// The source whose route is set aside if the change is illegal.
-    #[must_use]
-    pub fn source(&self) -> Option<SourceKey> {
-        match self {
-            Self::Watched { source, .. }
-            | Self::Left { source }
-            | Self::Opened { source, .. }
-            | Self::Closed { source, .. }
-            | Self::LookUpFailed { source, .. }
-            | Self::Reviewed { source, .. } => Some(source.clone()),
-            Self::Asked { key, .. }
-            | Self::Unfulfilled { key, .. }
-            | Self::Disproved { key }
-            | Self::Retriable { key } => Some(key.source.clone()),
-            Self::Seen { point } => Some(point.source_key()),
-            _ => None,
-        }
-    }
 }
 
 /// A change that cannot be: a fault of the program, of the database or of AWS's books. It is refused and shown.

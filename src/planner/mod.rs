@@ -17,6 +17,7 @@
 
 pub mod audit;
 pub mod backups;
+pub mod chain;
 pub mod copies;
 pub mod deletions;
 pub mod ending;

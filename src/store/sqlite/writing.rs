@@ -38,7 +38,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             to.execute(query.bind(place.region.as_str()).bind(id.as_str())).await?;
             deleting::gone(to, place, id, *at).await
         }
-        Change::Paused { .. } | Change::PauseOver(..) => write_pause(to, change).await,
+        Change::Paused { .. } | Change::PauseOver { .. } => write_pause(to, change).await,
         Change::Counted(total) => count(to, total, 1).await,
         Change::ClockWentBack { to: now } => write_clock(to, *now).await,
         Change::Listed { place, began_at, pages, user_backups, .. } => {
@@ -225,7 +225,7 @@ async fn write_pause(to: &mut SqliteConnection, change: &Change) -> Written {
             let query = query.bind(pause.until.map(Time::millis)).bind(pause.reason.as_deref()).bind(pause.resumed);
             to.execute(query).await.map(drop)
         }
-        Change::PauseOver(policy, since) => {
+        Change::PauseOver { policy, since } => {
             let query = sqlx::query("DELETE FROM pauses WHERE policy = ? AND since = ?");
             to.execute(query.bind(policy.as_str()).bind(since.millis())).await.map(drop)
         }
