@@ -7,7 +7,7 @@ use crate::domain::change::End;
 use crate::domain::id::Trigger;
 use crate::planner::orders::BackupOrder;
 use crate::report::text;
-use crate::store::HistoryEntry;
+use crate::store::{Became, HistoryEntry};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args) -> Done {
     } else {
         terminal::print(&text::history(&ended, terminal::looks()))?;
     }
-    let good = ended.len() == sources.len() && ended.iter().all(|entry| entry.end == Some(End::Completed));
+    let good = ended.len() == sources.len() && ended.iter().all(|entry| entry.became == Became::Ended(End::Completed));
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -67,7 +67,7 @@ async fn follow(socket: &Path, order: &BackupOrder, sources: &BTreeSet<String>) 
                         && sources.contains(entry.source.source.as_str())
                 };
                 let ended: Vec<_> =
-                    entries.into_iter().filter(|entry| of_order(entry) && entry.end.is_some()).collect();
+                    entries.into_iter().filter(|entry| of_order(entry) && entry.became != Became::Open).collect();
                 if ended.len() >= sources.len() {
                     return Ok(ended);
                 }

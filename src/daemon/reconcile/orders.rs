@@ -107,6 +107,7 @@ impl Reconciler {
                 tracing::error!(event = "reload", "the policy was refused and changes nothing:\n{problem}");
                 self.reloaded.successful = false;
                 self.reloaded.problem = Some(problem.clone());
+                self.tell_refused(&problem);
                 Reloaded::Refused(problem)
             }
         };
@@ -134,6 +135,7 @@ impl Reconciler {
             self.dispatch.replace_engine(engine);
         }
         self.settings = settings;
+        self.show_outbox();
         self.reloaded = Reload { successful: true, succeeded_at: self.clock.now(), problem: None };
         self.warned.clear();
         warnings

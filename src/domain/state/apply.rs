@@ -39,6 +39,10 @@ impl State {
                 *self.totals.entry(total.clone()).or_default() += 1;
                 Ok(())
             }
+            Change::Noted(note) => {
+                self.notes.apply(note);
+                Ok(())
+            }
             Change::Timed { target, took } => {
                 self.timed(target, *took);
                 Ok(())
@@ -418,6 +422,7 @@ impl State {
         self.created_at = self.created_at.min(to);
         self.started_at = self.started_at.min(to);
         self.checked.clear();
+        self.notes.clock_went_back(to);
         for source in self.sources.values_mut() {
             source.clock_went_back(to);
         }
