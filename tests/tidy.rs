@@ -26,10 +26,11 @@ const ONLY_IN: [(&[&str], &[&str], &str); 5] = [
         &[
             "src/report/http.rs",
             "src/report/http/",
+            "src/daemon/control.rs",
+            "src/daemon/notify/client.rs",
             "src/sim/endpoint.rs",
             "src/sim/endpoint/",
             "src/cli/ask.rs",
-            "src/daemon/notify/client.rs",
         ],
         "HTTP stays in the HTTP files",
     ),

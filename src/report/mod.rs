@@ -5,6 +5,7 @@
 
 pub mod announce;
 pub mod compliance;
+pub mod forecast;
 pub mod http;
 pub mod metrics;
 pub mod page;

@@ -54,6 +54,7 @@ pub fn policy(name: &str, schedule: &str, interval_hours: u64, next_in: u64, sou
         interval_seconds: interval_hours * HOUR,
         next_at: Some(ahead(next_in)),
         sources,
+        paused: None,
     }
 }
 
@@ -242,6 +243,7 @@ pub fn history() -> Vec<HistoryEntry> {
         became: end.map_or(Became::Open, Became::Ended),
         reason: reason.map(str::to_owned),
         closed_at: end.map(|_| ago(hours * HOUR - 1900)),
+        point: None,
         earlier: 0,
     };
     let mut entries = vec![
@@ -256,6 +258,14 @@ pub fn history() -> Vec<HistoryEntry> {
     ];
     entries[1].occurrence.trigger = Trigger::Manual;
     entries[3].earlier = 11;
+    entries.push(HistoryEntry {
+        opened_at: ago(75 * HOUR),
+        became: Became::Deleted,
+        reason: Some("given up by last 3, daily 14".to_owned()),
+        closed_at: Some(ago(75 * HOUR - 60)),
+        point: Some(("us-west-2".into(), "backup-0a1b2c3d4e5f60718".into())),
+        ..entry(26 * 24, None, None)
+    });
     entries
 }
 

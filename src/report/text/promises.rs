@@ -1,6 +1,6 @@
 //! `lifeboat report`: how well every promise was kept, for eyes and for spreadsheets.
 
-use super::{Ink, Looks, add, clean, csv_line, inked, paint, table, table_text};
+use super::{Ink, Looks, add, clean, csv_line, inked, or_empty, paint, table, table_text};
 use crate::domain::time::Time;
 use crate::report::promises::{Breach, Occurrences, Report, RouteReport};
 use crate::report::triage::{age_text, counted, source_text};
@@ -165,10 +165,6 @@ pub fn promises_csv(report: &Report) -> String {
         ]));
     }
     csv
-}
-
-fn or_empty(value: Option<impl ToString>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]
