@@ -393,7 +393,7 @@ mod tests {
             (status, serde_json::from_str::<serde_json::Value>(&body).unwrap())
         };
         let (status, all) = entries("/api/v1/history?since=30d&policy=finance&limit=50").await;
-        assert_eq!((status, all.as_array().map(Vec::len)), (200, Some(4)));
+        assert_eq!((status, all.as_array().map(Vec::len)), (200, Some(5)));
         let (_, some) = entries("/api/v1/history?since=2026-11-21T00:00:00Z").await;
         assert_eq!(some.as_array().map(Vec::len), Some(1));
         for bad in ["since=yesterday", "limit=0", "limit=x", "frob=1", "policy=%ff", "limit=1&limit=1"] {

@@ -94,6 +94,7 @@ pub fn place(region: &str, copy_slots: Option<u32>) -> PlaceView {
         backups_in_flight: 0,
         copies_in_flight: 0,
         other_copies_in_flight: 0,
+        ontap_copies_in_flight: 0,
         copy_slots,
         user_backups: 212,
         listing_pages: 1,
