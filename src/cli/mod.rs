@@ -5,6 +5,7 @@
 
 mod ask;
 mod backup;
+mod books;
 mod check;
 mod demo;
 mod history;
@@ -12,6 +13,7 @@ mod hold;
 mod logs;
 mod order;
 mod pause;
+mod plan;
 mod points;
 mod release;
 mod reload;
@@ -48,6 +50,8 @@ enum Command {
     Demo(demo::Args),
     /// Say whether the policy is good, without asking AWS
     Check(check::Args),
+    /// Show what would happen next, what would be deleted and why; changes nothing
+    Plan(plan::Args),
     /// List recovery points, each with the command that would restore it
     Points(points::Args),
     /// Show every route against its promise, and what is under way
@@ -113,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Points(args) => points::run(&args),
         Command::Status(args) => status::run(&args),
         Command::History(args) => history::run(&args),

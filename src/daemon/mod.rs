@@ -112,8 +112,13 @@ impl Daemon {
         let (commands, inbox) = mpsc::channel(64);
         let (reconciler, snapshots, pulse) = Reconciler::new(startup, state, store, engine, clock.clone(), inbox);
         let telling = notify::begin(snapshots.clone(), reconciler.outbox(), commands.clone(), clock.clone());
-        let view =
-            Arc::new(system::DaemonView { snapshots: snapshots.clone(), pulse, clock, database: daemon.state.clone() });
+        let view = Arc::new(system::DaemonView {
+            snapshots: snapshots.clone(),
+            pulse,
+            clock,
+            database: daemon.state.clone(),
+            commands: commands.clone(),
+        });
         let (open, closed) = watch::channel(());
         // It never changes; it ends when the daemon does.
         let ended = |mut closed: watch::Receiver<()>| async move { while closed.changed().await.is_ok() {} };

@@ -56,6 +56,8 @@ pub enum Command {
         /// Where to say what came of it.
         reply: oneshot::Sender<Answered>,
     },
+    /// Show all that decisions are made from, for somebody who wants to know what comes next.
+    Survey(oneshot::Sender<Box<Survey>>),
     /// A notification was delivered or given up.
     Told {
         /// Which.
@@ -65,6 +67,16 @@ pub enum Command {
     },
     /// End.
     Stop,
+}
+
+/// All that decisions are made from.
+pub struct Survey {
+    /// The policy file.
+    pub settings: Settings,
+    /// The books.
+    pub state: State,
+    /// The last full plan.
+    pub plan: Plan,
 }
 
 /// The loop looks at the clock at least this often, since the clock may be set and the host may sleep.
@@ -343,11 +355,15 @@ impl Reconciler {
             command = self.inbox.recv() => match command {
                 None | Some(Command::Stop) => return true,
                 Some(Command::Nudge) => {}
-                Some(Command::Told { id, fate }) => self.told(id, fate),
                 Some(Command::Reload { confirm_deletions, reply }) => self.reload(confirm_deletions, reply).await,
+                Some(Command::Survey(reply)) => {
+                    let (settings, state) = (self.settings.clone(), self.state.clone());
+                    let _ = reply.send(Box::new(Survey { settings, state, plan: self.last_plan.clone() }));
+                }
                 Some(Command::Order { order, caller, reply }) => {
                     let _ = reply.send(self.order(&order, caller).await);
                 }
+                Some(Command::Told { id, fate }) => self.told(id, fate),
             },
             done = self.answers.recv() => {
                 if let Some(done) = done {

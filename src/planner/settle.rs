@@ -192,12 +192,18 @@ impl Settling<'_> {
             if back || lag {
                 return false;
             }
-            point.settled_at = known.settled_at.filter(|_| known.lifecycle != Lifecycle::Deleted).or(point.settled_at);
+            if !known.lifecycle.in_flight() && known.lifecycle != Lifecycle::Deleted {
+                point.settled_at = known.settled_at;
+            }
             if *known == point {
                 return false;
             }
         }
         let was_moving = known.map_or(asked, |known| known.lifecycle.in_flight());
+        if known.is_none() && !was_moving && point.available() {
+            // When it ended is not known, and must not be taken for now: durations are learned from it.
+            point.settled_at = None;
+        }
         let new = known.is_none();
         if was_moving && !point.lifecycle.in_flight() {
             self.ended(&point);

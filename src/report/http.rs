@@ -6,6 +6,7 @@
 //! is drawn off the threads that do the work.
 
 use crate::domain::time::Time;
+use crate::report::forecast::Forecast;
 use crate::report::promises::Report;
 use crate::report::snapshot::Snapshot;
 use crate::report::{metrics, page, query, text};
@@ -51,9 +52,15 @@ pub trait View: Send + Sync + 'static {
     /// What became of occurrences, newest first. The error says why that cannot be read.
     fn history(&self, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<HistoryEntry>, String>>;
 
+    /// What would happen next. The error says why that cannot be told.
+    fn forecast(&self) -> BoxFuture<'_, Result<Forecast, String>>;
     /// How well promises were kept. The error says why that cannot be read.
     fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>>;
 }
+
+/// What there is to be had.
+const PATHS: [&str; 8] =
+    ["/", "/metrics", "/healthz", "/readyz", "/api/v1/status", "/api/v1/history", "/api/v1/report", "/api/v1/plan"];
 
 /// What clients may cost.
 #[derive(Clone, Copy)]
@@ -129,6 +136,7 @@ impl Site {
             "/readyz" => judged(self.view.ready()),
             "/api/v1/status" => self.drawn(JSON, |picture, _| serde_json::to_vec(picture).unwrap_or_default()).await,
             "/api/v1/history" => self.history(request.uri().query()).await,
+            "/api/v1/plan" => self.forecast().await,
             "/api/v1/report" => self.report(request.uri().query()).await,
             _ => self.drawn(HTML, |picture, now| page::render(picture, now).into()).await,
         }
@@ -146,6 +154,20 @@ impl Site {
                 tracing::error!("an answer of the status listener could not be drawn");
                 plain(StatusCode::INTERNAL_SERVER_ERROR, "this could not be drawn; the log says more")
             }
+        }
+    }
+
+    async fn forecast(&self) -> Response<Full<Bytes>> {
+        let Ok(_turn) = self.drawings.acquire().await else {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down");
+        };
+        match timeout(self.bounds.history, self.view.forecast()).await {
+            Ok(Ok(forecast)) => match serde_json::to_vec(&forecast) {
+                Ok(body) => respond(StatusCode::OK, JSON, body),
+                Err(why) => refused(StatusCode::INTERNAL_SERVER_ERROR, &why.to_string()),
+            },
+            Ok(Err(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
+            Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the loop did not answer in time; try again"),
         }
     }
 
@@ -187,9 +209,6 @@ impl Site {
     }
 }
 
-/// All there is.
-const PATHS: [&str; 7] =
-    ["/", "/metrics", "/healthz", "/readyz", "/api/v1/status", "/api/v1/history", "/api/v1/report"];
 /// What JSON is served as.
 pub const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
@@ -248,6 +267,10 @@ mod tests {
     }
 
     impl View for Shown {
+        fn forecast(&self) -> BoxFuture<'_, Result<Forecast, String>> {
+            Box::pin(async { Err("nothing is planned".to_owned()) })
+        }
+
         fn snapshot(&self) -> Arc<Snapshot> {
             self.picture.clone()
         }

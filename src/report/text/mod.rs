@@ -3,11 +3,13 @@
 //! A person asks when something is wrong and has seconds: the first line is the answer, the worst comes first, and
 //! words from outside (AWS's messages, names) can neither break a table nor speak to the terminal.
 
+mod forecast;
 mod history;
 mod live;
 mod promises;
 mod status;
 
+pub use forecast::{difference, forecast};
 pub use history::{history, history_csv, history_csv_header, history_from_json, history_json};
 pub use live::live;
 pub use promises::{promises, promises_csv};
