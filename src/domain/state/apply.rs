@@ -31,7 +31,7 @@ impl State {
             Change::Seen { point } => self.seen(point),
             Change::Gone { place, id, at } => self.gone(place, id, *at),
             Change::Suspected { place, id, suspected } => self.suspect(place, id, *suspected),
-            Change::Paused { .. } | Change::PauseOver(..) => {
+            Change::Paused { .. } | Change::PauseOver { .. } => {
                 self.apply_pause(change);
                 Ok(())
             }
