@@ -5,7 +5,7 @@
 //! every hour to every day) and an overload (what just keeping every promise would need is 1.1 to 2.5 times what five
 //! slots give). The same fleet then lives under three orders of its slots, all else being the real planner:
 //!
-//! - **time left**: Lifeboat's own ([`lifeboat::planner::order`]);
+//! - **time left**: Lifeboat's own ([`lifeboat::planner::turns`]);
 //! - **first come**: the route that has lacked a copy for the longest;
 //! - **oldest point**: the route whose newest recovery point is the oldest.
 //!
@@ -14,7 +14,7 @@
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a bench that cannot go on ends")]
 
 use lifeboat::domain::time::Time;
-use lifeboat::planner::order::Order;
+use lifeboat::planner::turns::Order;
 use lifeboat::sim::cloud::{Cloud, FileSystemSeed, FileSystemType, Settings};
 use lifeboat::sim::rehearse::Rehearsal;
 use lifeboat::sim::rng::Rng;
@@ -148,7 +148,10 @@ fn main() {
     println!("\n sum              {}", shown.concat());
     for ((_, name), sum) in ORDERS.iter().zip(sums) {
         let share = 100.0 * sum.hours_broken / sums[0].hours_broken.max(1.0);
-        println!("{name}: {share:.0} %; {} copies; at worst {:.2} % of slot time idle while a copy could begin", sum.copies, sum.idle_percent);
+        println!(
+            "{name}: {share:.0} %; {} copies; at worst {:.2} % of slot time idle while a copy could begin",
+            sum.copies, sum.idle_percent
+        );
     }
     println!("\nseeds that lose: {}", if lost.is_empty() { "none".to_owned() } else { lost.join("\n  ") });
 }

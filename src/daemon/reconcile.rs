@@ -17,6 +17,8 @@ use crate::domain::time::Time;
 use crate::engine::Sent;
 use crate::engine::fsx::FsxEngine;
 use crate::planner;
+use crate::planner::orders::Order;
+use crate::report::http::door::Caller;
 use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot};
 use crate::report::triage::{self, Tally};
 use crate::store::Store as _;
@@ -27,12 +29,30 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
+mod orders;
+
+pub use orders::{Answered, Reloaded, Unanswered};
+
 /// What the loop can be told.
 pub enum Command {
     /// Look whether something is due.
     Nudge,
-    /// Read the policy file anew; answers what came of it.
-    Reload(Option<oneshot::Sender<Result<(), String>>>),
+    /// Read the policy file anew.
+    Reload {
+        /// Let go what the brake on deletions holds, if the file is good.
+        confirm_deletions: bool,
+        /// Where to say what came of it.
+        reply: Option<oneshot::Sender<Reloaded>>,
+    },
+    /// Do what a person orders.
+    Order {
+        /// What.
+        order: Order,
+        /// Whose process asks.
+        caller: Caller,
+        /// Where to say what came of it.
+        reply: oneshot::Sender<Answered>,
+    },
     /// End.
     Stop,
 }
@@ -290,7 +310,10 @@ impl Reconciler {
             command = self.inbox.recv() => match command {
                 None | Some(Command::Stop) => return true,
                 Some(Command::Nudge) => {}
-                Some(Command::Reload(reply)) => self.reload(reply).await,
+                Some(Command::Reload { confirm_deletions, reply }) => self.reload(confirm_deletions, reply).await,
+                Some(Command::Order { order, caller, reply }) => {
+                    let _ = reply.send(self.order(&order, caller).await);
+                }
             },
             done = self.answers.recv() => {
                 if let Some(done) = done {
@@ -317,39 +340,6 @@ impl Reconciler {
         self.take_in(changes);
         // Even an answer that changes no book frees a place for the next call.
         self.changed = true;
-    }
-
-    async fn reload(&mut self, reply: Option<oneshot::Sender<Result<(), String>>>) {
-        self.systemd.reloading();
-        let result = (self.reload)();
-        match &result {
-            Ok(settings) => {
-                let mut settings = settings.clone();
-                settings.generation = self.settings.generation.wrapping_add(1);
-                for what in needs_restart(&self.settings, &settings) {
-                    tracing::warn!(event = "reload", "{what} takes effect at the next restart");
-                }
-                if settings.aws != self.settings.aws {
-                    let engine = FsxEngine::new(&settings.aws, self.credentials.clone()).await;
-                    self.dispatch.replace_engine(engine);
-                }
-                self.settings = settings;
-                self.reloaded = Reload { successful: true, succeeded_at: self.clock.now(), problem: None };
-                self.warned.clear();
-                tracing::info!(event = "reload", policies = self.settings.policies.len(), "the policy took over");
-            }
-            Err(problem) => {
-                tracing::error!(event = "reload", "the policy was refused and changes nothing:\n{problem}");
-                self.reloaded.successful = false;
-                self.reloaded.problem = Some(problem.clone());
-            }
-        }
-        self.systemd.ready(&self.status_line());
-        self.changed = true;
-        self.pictured = Instant::now().checked_sub(PICTURE_AT_MOST).unwrap_or(self.pictured);
-        if let Some(reply) = reply {
-            let _ = reply.send(result.map(drop));
-        }
     }
 
     fn picture(&mut self) {
@@ -418,16 +408,4 @@ impl Reconciler {
         self.commit().await;
         self.store.close().await;
     }
-}
-
-fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
-    let (old, new) = (&old.daemon, &new.daemon);
-    [
-        (old.state != new.state, "[daemon] state"),
-        (old.listen != new.listen, "[daemon] listen"),
-        (old.control != new.control, "[daemon] control"),
-    ]
-    .into_iter()
-    .filter_map(|(changed, what)| changed.then_some(what))
-    .collect()
 }

@@ -8,13 +8,17 @@ use super::deletion::Brake;
 use super::fault::Fault;
 use super::id::{AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey};
 use super::lane::Lane;
+use super::pause::Pause;
 use super::point::Point;
 use super::time::Time;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod kinds;
+
 pub use super::ending::{End, Opening, Total};
+pub use super::state::ListingPage;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,6 +121,20 @@ pub enum Change {
         id: BackupId,
         /// Since when its existence is in doubt.
         suspected: Option<Time>,
+    },
+    /// A person paused a policy, or ended its pause or set it another end.
+    Paused {
+        /// Which.
+        policy: PolicyName,
+        /// As it stands now; takes the place of one that began at the same time.
+        pause: Pause,
+    },
+    /// A pause that ended, and what came due in it is on record.
+    PauseOver {
+        /// Of which policy.
+        policy: PolicyName,
+        /// When it began.
+        since: Time,
     },
     /// Counts one up.
     Counted(Total),
@@ -358,85 +376,6 @@ pub enum Change {
         /// To here.
         to: Time,
     },
-}
-
-/// What one page of a listing showed, beside what was ours and taken in at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListingPage {
-    /// Ours, by id.
-    pub ours: BTreeSet<BackupId>,
-    /// Occurrences whose backups were not known before.
-    pub learned: BTreeSet<(Occurrence, SourceKey)>,
-    /// Copies in flight that are not ours.
-    pub others: Vec<(BackupId, Vec<Lane>)>,
-    /// Backups that count towards the quota.
-    pub user_backups: u64,
-}
-
-impl Change {
-    /// Whether the store keeps it.
-    #[must_use]
-    pub fn durable(&self) -> bool {
-        match self {
-            Self::Watched { .. }
-            | Self::Left { .. }
-            | Self::Opened { .. }
-            | Self::Closed { .. }
-            | Self::Asked { .. }
-            | Self::Unfulfilled { .. }
-            | Self::Disproved { .. }
-            | Self::Retriable { .. }
-            | Self::Seen { .. }
-            | Self::Gone { .. }
-            | Self::Condemned { .. }
-            | Self::Spared { .. }
-            | Self::DeleteAsked { .. }
-            | Self::DeleteRefused { .. }
-            | Self::HoldWished { .. }
-            | Self::HoldTried { .. }
-            | Self::HoldStands { .. }
-            | Self::Counted(_)
-            | Self::ClockWentBack { .. }
-            | Self::Listed { .. } => true,
-            Self::Suspected { .. }
-            | Self::Inspected { .. }
-            | Self::Reviewed { .. }
-            | Self::PlaceSeen { .. }
-            | Self::Sent { .. }
-            | Self::Returned { .. }
-            | Self::ListingBegan { .. }
-            | Self::ListingPage { .. }
-            | Self::ListingStalled { .. }
-            | Self::ListingWanted { .. }
-            | Self::LookAgain { .. }
-            | Self::OtherEnded { .. }
-            | Self::LookUpSent { .. }
-            | Self::LookedUp { .. }
-            | Self::LookUpFailed { .. }
-            | Self::Timed { .. }
-            | Self::Synced { .. }
-            | Self::Checked { .. } => false,
-        }
-    }
-
-    /// The source whose route is set aside if the change is illegal.
-    #[must_use]
-    pub fn source(&self) -> Option<SourceKey> {
-        match self {
-            Self::Watched { source, .. }
-            | Self::Left { source }
-            | Self::Opened { source, .. }
-            | Self::Closed { source, .. }
-            | Self::LookUpFailed { source, .. }
-            | Self::Reviewed { source, .. } => Some(source.clone()),
-            Self::Asked { key, .. }
-            | Self::Unfulfilled { key, .. }
-            | Self::Disproved { key }
-            | Self::Retriable { key } => Some(key.source.clone()),
-            Self::Seen { point } => Some(point.source_key()),
-            _ => None,
-        }
-    }
 }
 
 /// A change that cannot be: a fault of the program, of the database or of AWS's books. It is refused and shown.

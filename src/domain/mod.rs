@@ -13,6 +13,7 @@ pub mod ending;
 pub mod fault;
 pub mod id;
 pub mod lane;
+pub mod pause;
 pub mod plan;
 pub mod point;
 pub mod policy;

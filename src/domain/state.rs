@@ -4,11 +4,12 @@
 //! indexed, so that a round costs what is in flight or due, not what is held.
 
 use super::action::{CallKey, Request, SourceFacts};
-use super::change::{Change, IllegalChange, ListingPage, Opening, Total};
+use super::change::{Change, IllegalChange, Opening, Total};
 use super::deletion::{Brake, Deletion, HoldWish};
 use super::fault::Fault;
 use super::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey};
 use super::lane::Lane;
+use super::pause::Pause;
 use super::point::{Lifecycle, Point};
 use super::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,11 +18,13 @@ use std::time::Duration;
 
 mod apply;
 mod deletions;
+mod pauses;
 mod place;
 mod source;
 
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
-pub use place::{Listed, Listing, PlaceState};
+pub use pauses::ORDER_REPEATED_WITHIN;
+pub use place::{Listed, Listing, ListingPage, PlaceState};
 pub use source::{Ask, LookUp, SourceState, Watch};
 
 /// Upper bounds of the duration histograms, in seconds: a minute to two days.
@@ -45,6 +48,9 @@ pub struct State {
     pub sources: BTreeMap<SourceKey, SourceState>,
     /// By account and Region.
     pub places: BTreeMap<Place, PlaceState>,
+    /// Pauses by policy, each policy's by when they began; those that ended stay until what came due in them is on
+    /// record.
+    pub pauses: BTreeMap<PolicyName, Vec<Pause>>,
     /// Counters that survive restarts.
     pub totals: BTreeMap<Total, u64>,
     /// How long backups and copies took.
@@ -80,6 +86,7 @@ impl State {
         Self {
             sources: BTreeMap::new(),
             places: BTreeMap::new(),
+            pauses: BTreeMap::new(),
             totals: BTreeMap::new(),
             durations: BTreeMap::new(),
             created_at,

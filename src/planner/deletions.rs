@@ -3,6 +3,7 @@
 //! Each deletion is decided, recorded, looked at once more at AWS and asked for, in this order and over several rounds;
 //! whatever speaks against it on the way spares it. What would go all at once waits for a person (the brake).
 
+use super::chain::{self, Full};
 use super::gate::{Gate, Refusal};
 use super::retain::{self, Verdict};
 use super::send;
@@ -101,6 +102,9 @@ fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: 
     let mut next = Time::NEVER;
     let policy = state.sources.get(key).and_then(|source| policy_of(settings, source));
     let policy = policy.filter(|_| settings.daemon.prune && !state.quarantined.contains_key(key));
+    if let (Some(policy), Some(source)) = (policy, state.sources.get(key)) {
+        chains(key, policy, source, plan);
+    }
     let mut condemn = |place: &Place, id: &BackupId, reason: String| {
         plan.record.push(Change::Condemned { place: place.clone(), id: id.clone(), reason, at: now });
         plan.wake.earlier(now, "a deletion was decided");
@@ -138,6 +142,19 @@ fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: 
     plan.wake.earlier(next, "retention");
 }
 
+/// Says before the fact which copies will be full, other than first ones.
+fn chains(key: &SourceKey, policy: &Policy, source: &SourceState, plan: &mut Plan) {
+    for destination in &policy.destinations {
+        match chain::next_is_full(source, destination) {
+            None | Some(Full::First) => {}
+            Some(full) => {
+                let region = &destination.region;
+                plan.warnings.push(format!("the next copy of {} to {region} will be full: {full}", key.source));
+            }
+        }
+    }
+}
+
 /// Whether the books that a verdict needs are not known yet: those of the place itself, and for a backup whether a
 /// destination may hold a copy under way that a lost database no longer tells.
 fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, gate: &Gate<'_>) -> bool {
@@ -153,14 +170,17 @@ fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, gate: &Gate<'_>
 #[must_use]
 pub fn confirm(settings: &Settings, state: &State, now: Time) -> Vec<Change> {
     let mut changes = Vec::new();
-    for (key, target) in state.braked.keys() {
-        let Some(policy) = state.sources.get(key).and_then(|source| policy_of(settings, source)) else { continue };
-        // Weighed anew: what the brake holds may have become less since.
-        let Some(brake) = weigh(policy, state, key, target, now).braked else { continue };
-        let place = place_of(key, policy, target);
-        for (id, reason) in brake.points {
-            let reason = format!("{reason}; confirmed by a person");
-            changes.push(Change::Condemned { place: place.clone(), id, reason, at: now });
+    for (key, source) in &state.sources {
+        let Some(policy) = policy_of(settings, source) else { continue };
+        for target in targets(policy) {
+            let Some(brake) = weigh(policy, state, key, &target, now).braked else { continue };
+            let place = place_of(key, policy, &target);
+            changes.extend(brake.points.into_iter().map(|(id, reason)| Change::Condemned {
+                place: place.clone(),
+                id,
+                reason: format!("{reason}; confirmed by a person"),
+                at: now,
+            }));
         }
     }
     changes

@@ -8,13 +8,16 @@
 //! A round goes in this order, and stops after the first group that has something to record, so that each sees the
 //! books of the one before:
 //!
-//! 1. [`watch`]: which sources the policy names;
+//! 1. [`watch`]: which sources the policy names; [`pauses`]: which policies a person stopped;
 //! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended;
 //! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for; [`holds`]: what a person keeps;
 //!    [`deletions`]: what goes, as [`retain`] decides.
+//!
+//! What a person orders between two rounds becomes changes by [`orders`]; the next round acts on the books as ever.
 
 pub mod audit;
 pub mod backups;
+pub mod chain;
 pub mod copies;
 pub mod deletions;
 pub mod durations;
@@ -22,7 +25,8 @@ pub mod ending;
 pub mod gate;
 pub mod holds;
 pub mod looks;
-pub mod order;
+pub mod orders;
+pub mod pauses;
 pub mod request;
 pub mod retain;
 pub mod retry;
@@ -30,6 +34,7 @@ pub mod rpo;
 pub mod schedule;
 pub mod settle;
 pub mod slots;
+pub mod turns;
 pub mod watch;
 
 use crate::domain::action::{Action, Call};
@@ -47,12 +52,12 @@ pub use settle::settle;
 /// record and nothing to call, plan again at once.
 #[must_use]
 pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
-    plan_in_order(settings, state, now, order::Order::TimeLeft)
+    plan_in_order(settings, state, now, turns::Order::TimeLeft)
 }
 
 /// As [`plan()`], giving slots in another order than Lifeboat's own: for whoever wants to compare them.
 #[must_use]
-pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: order::Order) -> Plan {
+pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns::Order) -> Plan {
     let mut plan = Plan::default();
     if now < state.clock {
         plan.record.push(Change::ClockWentBack { to: now });
@@ -60,6 +65,7 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: order
         return plan;
     }
     watch::plan(settings, state, now, &mut plan);
+    pauses::plan(settings, state, now, &mut plan);
     if !plan.record.is_empty() {
         plan.wake.earlier(now, "books first");
         return plan;

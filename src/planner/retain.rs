@@ -139,22 +139,45 @@ pub fn verdicts<'a>(
     target: &Target,
     now: Time,
 ) -> Vec<Verdict<'a>> {
+    judged(policy, state, key, target, now, None)
+}
+
+/// The same as it will be once there is a recovery point of `next`, newer than all there are.
+#[must_use]
+pub fn verdicts_after<'a>(
+    policy: &Policy,
+    state: &'a State,
+    key: &SourceKey,
+    target: &Target,
+    next: Time,
+) -> Vec<Verdict<'a>> {
+    judged(policy, state, key, target, next, Some(next))
+}
+
+fn judged<'a>(
+    policy: &Policy,
+    state: &'a State,
+    key: &SourceKey,
+    target: &Target,
+    now: Time,
+    next: Option<Time>,
+) -> Vec<Verdict<'a>> {
     let Some(source) = state.sources.get(key) else { return Vec::new() };
-    let retain = match target {
-        Target::Backup => policy.retain.as_ref(),
-        Target::Copy(region) => policy.destination(region).and_then(|destination| destination.retain.as_ref()),
-    };
-    let case = Case { state, source, target, now };
+    let retain = retain_of(policy, target);
+    let case = Case { state, source, target, now, newest_stays: next.is_none() };
     let mut verdicts: Vec<Verdict<'a>> = case.points().map(|point| case.protected(point)).collect();
     let sound: Vec<usize> = (0..verdicts.len()).filter(|at| case.counts(verdicts[*at].point)).collect();
-    let taken: Vec<Time> = sound.iter().map(|at| verdicts[*at].point.taken_at()).collect();
-    if let Some(newest) = sound.first().filter(|at| !verdicts[**at].keep.contains(&Keep::Newest)) {
-        verdicts[*newest].keep.push(Keep::Newest);
+    let taken: Vec<Time> = next.into_iter().chain(sound.iter().map(|at| verdicts[*at].point.taken_at())).collect();
+    if let Some(newest) = sound.first().filter(|_| next.is_none()) {
+        let keep = &mut verdicts[*newest].keep;
+        if !keep.contains(&Keep::Newest) {
+            keep.push(Keep::Newest);
+        }
     }
     match retain {
         Some(retain) => {
             let kept = kept_by_rules(retain, policy.schedule.zone(), &taken);
-            for (at, mut keep) in sound.into_iter().zip(kept) {
+            for (at, mut keep) in sound.into_iter().zip(kept.into_iter().skip(usize::from(next.is_some()))) {
                 verdicts[at].keep.append(&mut keep);
                 verdicts[at].reason = format!("no rule keeps it ({})", rules_text(retain));
             }
@@ -164,11 +187,22 @@ pub fn verdicts<'a>(
     verdicts
 }
 
+/// The rules that a policy has for a target.
+#[must_use]
+pub fn retain_of<'a>(policy: &'a Policy, target: &Target) -> Option<&'a Retain> {
+    match target {
+        Target::Backup => policy.retain.as_ref(),
+        Target::Copy(region) => policy.destination(region).and_then(|destination| destination.retain.as_ref()),
+    }
+}
+
 struct Case<'a, 'b> {
     state: &'a State,
     source: &'a SourceState,
     target: &'b Target,
     now: Time,
+    /// No newer point is about to take the place of the newest.
+    newest_stays: bool,
 }
 
 impl<'a> Case<'a, '_> {
@@ -199,6 +233,7 @@ impl<'a> Case<'a, '_> {
     fn protected(&self, point: &'a Point) -> Verdict<'a> {
         let mut keep = Vec::new();
         let newest = self.source.available.get(self.target).and_then(BTreeSet::last);
+        let newest = newest.filter(|_| self.newest_stays);
         if newest.is_some_and(|(taken_at, _, id)| *id == point.id || *taken_at == point.taken_at()) {
             keep.push(Keep::Newest);
         }
@@ -372,7 +407,7 @@ mod tests {
             (Retain { yearly: Some(3), ..none.clone() }, 1),
             (Retain { last: Some(3), daily: Some(7), weekly: Some(4), ..none.clone() }, 11),
             (Retain { hourly: Some(24), daily: Some(7), weekly: Some(4), monthly: Some(12), ..none.clone() }, 43),
-            (Retain { within: Some(hour(24 * 365)), ..none.clone() }, 365 * 24),
+            (Retain { within: Some(hour(24 * 30)), ..none.clone() }, 721),
             (Retain { last: Some(0), ..none }, 0),
         ]
     }

@@ -7,8 +7,9 @@ use super::StoreProblem;
 use crate::domain::change::{End, Opening, Total};
 use crate::domain::deletion::{Deletion, HoldWish};
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{AccountName, BackupId, Occurrence, Place, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::id::{AccountName, BackupId, Occurrence, Place, PolicyName, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::FileSystemKind;
+use crate::domain::pause::Pause;
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::state::{Ask, Watch};
 use crate::domain::tags::Origin;
@@ -179,6 +180,21 @@ impl Reading<'_> {
             carried: Arc::new(carried.map_err(|error| self.wrong(format!("carried: {error}")))?),
             suspected: None,
         })
+    }
+
+    pub(super) fn pause(&self) -> Result<(PolicyName, Pause), StoreProblem> {
+        let pause = Pause {
+            since: self.time("since")?,
+            until: self.get::<Option<i64>>("until")?.map(Time::from_millis),
+            reason: self.get("reason")?,
+            resumed: self.get("resumed")?,
+        };
+        Ok((self.text("policy")?.into(), pause))
+    }
+
+    pub(super) fn end(&self) -> Result<End, StoreProblem> {
+        let outcome = self.text("outcome")?;
+        End::parse(&outcome).ok_or_else(|| self.wrong(format!("outcome {outcome}")))
     }
 
     pub(super) fn total(&self) -> Result<(Total, u64), StoreProblem> {

@@ -7,7 +7,7 @@ use super::rows::Reading;
 use super::{HistoryEntry, HistoryQuery, Store, StoreError, StoreProblem};
 use crate::domain::change::Change;
 use crate::domain::id::SourceKey;
-use crate::domain::state::{Listed, SourceState, State};
+use crate::domain::state::{Listed, ORDER_REPEATED_WITHIN, SourceState, State};
 use crate::domain::time::Time;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous};
@@ -122,6 +122,11 @@ impl SqliteStore {
                 source.asks.insert((key.occurrence, key.target.clone()), row.ask()?);
             }
         }
+        for row in self.rows("SELECT * FROM pauses").await? {
+            let (policy, pause) = Reading { table: "pauses", row: &row }.pause()?;
+            // Pauses are independent of all else, so none can be illegal.
+            let _ = state.apply(&Change::Paused { policy, pause });
+        }
         self.load_deletions(&mut state).await?;
         for row in self.rows("SELECT * FROM totals").await? {
             let (total, value) = Reading { table: "totals", row: &row }.total()?;
@@ -155,6 +160,15 @@ impl SqliteStore {
             let row = Reading { table: "occurrences", row: &row };
             if let Some(source) = state.sources.get_mut(&row.source_key()?) {
                 source.open.insert(row.occurrence()?, row.opening()?);
+            }
+        }
+        let sql = r#"SELECT * FROM occurrences WHERE "trigger" = 'manual' AND outcome IS NOT NULL AND at > ?"#;
+        let after = state.started_at.minus(ORDER_REPEATED_WITHIN);
+        let ended = sqlx::query(sql).bind(after.millis()).fetch_all(&mut self.connection).await;
+        for row in ended.map_err(|error| from_sqlx(&error))? {
+            let row = Reading { table: "occurrences", row: &row };
+            if let Some(source) = state.sources.get_mut(&row.source_key()?) {
+                source.order_ended(row.occurrence()?, row.end()?);
             }
         }
         Ok(())

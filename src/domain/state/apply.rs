@@ -31,6 +31,10 @@ impl State {
             Change::Seen { point } => self.seen(point),
             Change::Gone { place, id, at } => self.gone(place, id, *at),
             Change::Suspected { place, id, suspected } => self.suspect(place, id, *suspected),
+            Change::Paused { .. } | Change::PauseOver { .. } => {
+                self.apply_pause(change);
+                Ok(())
+            }
             Change::Counted(total) => {
                 *self.totals.entry(total.clone()).or_default() += 1;
                 Ok(())
@@ -156,6 +160,7 @@ impl State {
             source.cursor = source.cursor.max(Some(occurrence.at));
         }
         source.asks.retain(|(of, _), ask| *of != occurrence || ask.open);
+        source.order_ended(occurrence, end);
         self.review(key, Time::ZERO);
         let total = self.totals.entry(Total::Occurrences(opening.policy.clone(), end)).or_default();
         *total = total.saturating_add(count);

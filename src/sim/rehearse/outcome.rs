@@ -202,10 +202,8 @@ type Step = (i64, i64, i64);
 fn steps_of_route(backups: &[&Backup], copies: &[&Backup], until_ms: i64) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut times: BTreeSet<i64> = BTreeSet::new();
-    let flights: Vec<(i64, i64, i64)> = copies
-        .iter()
-        .map(|copy| (copy.created_ms, copy.ended_ms.unwrap_or(until_ms), taken_ms(copy)))
-        .collect();
+    let flights: Vec<(i64, i64, i64)> =
+        copies.iter().map(|copy| (copy.created_ms, copy.ended_ms.unwrap_or(until_ms), taken_ms(copy))).collect();
     for (from_ms, to_ms, _) in &flights {
         steps.extend([(*from_ms, 0, 1), (*to_ms, 0, -1)]);
         times.extend([*from_ms, *to_ms]);
