@@ -16,7 +16,7 @@ pub mod cloud;
 pub mod endpoint;
 pub mod faults;
 pub mod fleet;
-mod rng;
+pub mod rng;
 pub mod world;
 
 pub use cloud::{ApiError, Cloud, Settings};

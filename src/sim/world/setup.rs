@@ -92,6 +92,8 @@ pub enum Edit {
     Retag(u64),
     /// Nothing: the file is loaded again as it is.
     Same,
+    /// A slip: the file is refused until the next change, and what can still be read of it lacks a policy.
+    Spoil(u64),
 }
 
 /// What a person does to what is ours. Numbers choose among what is there.
@@ -105,6 +107,17 @@ pub enum Person {
     Holds(u64),
     /// Copies a backup of ours, tags and all.
     Copies(u64),
+}
+
+/// A death at one certain boundary between two steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Death {
+    /// Which, counted from 0: [`Tally::boundaries`](super::Tally::boundaries) tells how many a run has.
+    pub boundary: u64,
+    /// Stays down for so long, ms.
+    pub down_ms: i64,
+    /// The database is lost meanwhile.
+    pub lose_database: bool,
 }
 
 /// A world before its first step.
@@ -126,6 +139,8 @@ pub struct Setup {
     pub timetable: Vec<(i64, Happening)>,
     /// The process dies at a boundary between two steps once in so many; 0: never.
     pub crash_one_in: u64,
+    /// The process dies at this very boundary as well.
+    pub dies_at: Option<Death>,
     /// Share of the deaths in which the database is lost, %.
     pub loss_percent: f64,
     /// Share of calls that take many seconds each way, %.
@@ -234,6 +249,7 @@ impl Draw {
             faults: Faults::default(),
             timetable: Vec::new(),
             crash_one_in: 0,
+            dies_at: None,
             loss_percent: 0.0,
             slow_wire_percent: 2.0,
             end_ms: days * DAY_MS,
@@ -335,6 +351,7 @@ impl Draw {
             lustre_backups: 1_000_000,
             openzfs_backups: 1_000_000,
             ontap_backups: 1_000_000,
+            ontap_backups_per_volume: 0,
             token_memory_seconds: of(rng, &[600.0, 900.0, 86_400.0]),
             deleted_token: deleted[rng.below(3) as usize],
             page_size: [5, 20, 50, 50][rng.below(4) as usize],

@@ -98,8 +98,13 @@ fn severe(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
         10 => Fault { slow_factor: 8.0, latency_ms: 12_000, latency_jitter_ms: 16_000, ..Fault::default() },
         _ => Fault { close_after_percent: 100.0, operations: makes(), ..Fault::default() },
     };
+    let mut accounts: Vec<String> = Vec::new();
+    if region.is_none() && rng.percent(60.0) {
+        let all: Vec<_> = setup.settings.policies.values().map(|policy| policy.account.to_string()).collect();
+        accounts.extend(rng.pick(&all).cloned());
+    }
     let regions = region.into_iter().collect();
-    setup.fault(from_ms, until_ms, Fault { regions, ..kind });
+    setup.fault(from_ms, until_ms, Fault { accounts, regions, ..kind });
 }
 
 fn makes() -> Vec<String> {
@@ -142,7 +147,7 @@ fn clocks(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
 }
 
 fn edit(setup: &Setup, rng: &mut Rng) -> Option<Edit> {
-    Some(match rng.below(10) {
+    Some(match rng.below(11) {
         0 | 1 => Edit::DropSource(rng.next_u64()),
         2 | 3 => Edit::ReturnSource,
         4 => Edit::DropDestination(rng.next_u64()),
@@ -151,6 +156,7 @@ fn edit(setup: &Setup, rng: &mut Rng) -> Option<Edit> {
         7 => Edit::Reschedule(rng.next_u64(), a_schedule(rng, setup.start_ms).ok()?),
         8 => Edit::Slots(1 + rng.below(5) as u32),
         9 if rng.percent(50.0) => Edit::Same,
+        10 => Edit::Spoil(rng.next_u64()),
         _ => Edit::Retag(rng.next_u64()),
     })
 }

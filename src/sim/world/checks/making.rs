@@ -20,6 +20,12 @@ impl Making {
         }
     }
 
+    /// Whether what was last asked for this work is a copy of that backup.
+    pub(super) fn copies_from(&self, key: &WorkKey, id: &str) -> bool {
+        let request = self.intents.get(key).map(|request| &**request);
+        matches!(request, Some(Request::CopyBackup { backup, .. }) if backup.as_str() == id)
+    }
+
     pub(super) fn database_lost(&mut self) {
         self.intents.clear();
     }
