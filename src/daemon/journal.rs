@@ -10,6 +10,8 @@ use crate::domain::state::State;
 use crate::planner::retry::PLACE_OUT_OF_ORDER;
 use tracing::{Level, debug, error, info, warn};
 
+mod deletions;
+
 /// One line about a piece of work.
 macro_rules! job {
     ($level:expr, $state:expr, $key:expr, $event:literal, $($fields:tt)*) => {{
@@ -47,6 +49,15 @@ pub fn before(state: &State, change: &Change) {
         Change::Unfulfilled { key, fault, definite, .. } => unfulfilled(state, key, fault, *definite),
         Change::Disproved { key } => job!(Level::INFO, state, key, "disproved", "AWS did not take it; asking anew"),
         Change::Seen { point } => seen(state, point),
+        Change::Condemned { .. }
+        | Change::Spared { .. }
+        | Change::DeleteAsked { .. }
+        | Change::DeleteRefused { .. }
+        | Change::HoldWished { .. }
+        | Change::HoldTried { .. }
+        | Change::HoldStands { .. }
+        | Change::Reviewed { .. } => deletions::before(state, change),
+        Change::Gone { place, id, .. } if deletions::done(state, place, id) => {}
         Change::Gone { place, id, .. } => {
             warn!(event = "gone", account = %place.account, region = %place.region, backup = %id,
                 "no longer in AWS's books");

@@ -80,6 +80,22 @@ pub enum Call {
         /// Which.
         ids: Vec<SourceId>,
     },
+    /// DeleteBackup, from an intent that is already committed.
+    Delete {
+        /// Which.
+        id: BackupId,
+        /// ClientRequestToken.
+        token: Token,
+    },
+    /// TagResource or UntagResource of `lifeboat:hold`.
+    Hold {
+        /// Which.
+        id: BackupId,
+        /// Its ARN.
+        arn: String,
+        /// The tag's value; `None` takes it away.
+        hold: Option<String>,
+    },
 }
 
 /// What makes two calls the same, so that no call is made twice at a time.
@@ -93,6 +109,10 @@ pub enum CallKey {
     Poll(BackupId),
     /// [`Call::LookUp`], by its first id.
     LookUp(SourceId),
+    /// [`Call::Delete`].
+    Delete(BackupId),
+    /// [`Call::Hold`].
+    Hold(BackupId),
 }
 
 impl Call {
@@ -104,6 +124,8 @@ impl Call {
             Self::ListPage { .. } => Some(CallKey::List),
             Self::Poll { ids } => ids.first().cloned().map(CallKey::Poll),
             Self::LookUp { ids } => ids.first().cloned().map(CallKey::LookUp),
+            Self::Delete { id, .. } => Some(CallKey::Delete(id.clone())),
+            Self::Hold { id, .. } => Some(CallKey::Hold(id.clone())),
         }
     }
 
@@ -118,6 +140,9 @@ impl Call {
             Self::ListPage { .. } | Self::Poll { .. } => "DescribeBackups",
             Self::LookUp { ids } if ids.first().is_some_and(SourceId::is_volume) => "DescribeVolumes",
             Self::LookUp { .. } => "DescribeFileSystems",
+            Self::Delete { .. } => "DeleteBackup",
+            Self::Hold { hold: Some(_), .. } => "TagResource",
+            Self::Hold { hold: None, .. } => "UntagResource",
         }
     }
 }
@@ -153,6 +178,10 @@ pub enum Outcome {
     Polled(Vec<Sighting>),
     /// To [`Call::LookUp`]: all that were asked for.
     LookedUp(Vec<SourceFacts>),
+    /// To [`Call::Delete`]: it is gone.
+    Deleted,
+    /// To [`Call::Hold`]: the tag is as asked.
+    HoldSet,
     /// It did not work.
     Failed(Fault),
 }

@@ -4,89 +4,20 @@
 //! about this moment that the next start finds out anew. [`Change::durable`] says which.
 
 use super::action::{CallKey, Request, SourceFacts};
+use super::deletion::Brake;
 use super::fault::Fault;
-use super::id::{
-    AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, Trigger, WorkKey,
-};
+use super::id::{AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey};
 use super::lane::Lane;
+use super::pause::Pause;
 use super::point::Point;
 use super::time::Time;
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How an occurrence ended (promise 5), worst last.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum End {
-    /// Backup and every copy AVAILABLE.
-    Completed,
-    /// Paused, or the source left the policy.
-    Skipped,
-    /// A newer one took its place, or a copy's.
-    Coalesced,
-    /// Never begun in time.
-    Missed,
-    /// Its backup or a copy was given up.
-    Failed,
-}
+mod kinds;
 
-impl End {
-    /// Every outcome, best first.
-    pub const ALL: [Self; 5] = [Self::Completed, Self::Skipped, Self::Coalesced, Self::Missed, Self::Failed];
-
-    /// The word used in the database, history and metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Skipped => "skipped",
-            Self::Coalesced => "coalesced",
-            Self::Missed => "missed",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Reads [`End::as_str`] back.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|end| end.as_str() == text)
-    }
-}
-
-/// A counter that survives restarts.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Total {
-    /// `occurrences_total`.
-    Occurrences(PolicyName, End),
-    /// `backups_total`: became AVAILABLE (`true`) or FAILED.
-    Backups(PolicyName, bool),
-    /// `copies_total`: became AVAILABLE (`true`) or FAILED, in a Region.
-    Copies(PolicyName, Region, bool),
-}
-
-/// An occurrence's record, from its opening on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
-    /// The policy that fired; informative.
-    pub policy: PolicyName,
-    /// When it was recorded.
-    pub opened_at: Time,
-    /// It came due while the daemon was not running, so `start_within` does not bind it.
-    pub caught_up: bool,
-    /// It was found at AWS rather than opened by this database.
-    pub adopted: bool,
-}
-
-impl Opening {
-    /// Whether scheduled occurrences up to this one are dealt with. Not by one that lies ahead: AWS shows what a clock
-    /// made that was wrong.
-    #[must_use]
-    pub fn moves_cursor(&self, occurrence: Occurrence) -> bool {
-        occurrence.trigger == Trigger::Schedule && occurrence.at <= self.opened_at
-    }
-}
+pub use super::ending::{End, Opening, Total};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,6 +121,20 @@ pub enum Change {
         /// Since when its existence is in doubt.
         suspected: Option<Time>,
     },
+    /// A person paused a policy, or ended its pause or set it another end.
+    Paused {
+        /// Which.
+        policy: PolicyName,
+        /// As it stands now; takes the place of one that began at the same time.
+        pause: Pause,
+    },
+    /// A pause that ended, and what came due in it is on record.
+    PauseOver {
+        /// Of which policy.
+        policy: PolicyName,
+        /// When it began.
+        since: Time,
+    },
     /// Counts one up.
     Counted(Total),
     /// A complete listing of a place ended.
@@ -211,6 +156,96 @@ pub enum Change {
         place: Place,
         /// When.
         at: Time,
+    },
+
+    /// Intent: this backup or copy is to be deleted, once AWS shows it again and nothing speaks against it.
+    Condemned {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// Why, for people.
+        reason: String,
+        /// When.
+        at: Time,
+    },
+    /// It is not to be deleted after all.
+    Spared {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// Why, for people.
+        reason: String,
+    },
+    /// Intent: DeleteBackup will be called now. Committed before the call; its answer is [`Change::Gone`].
+    DeleteAsked {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// When.
+        at: Time,
+    },
+    /// DeleteBackup was refused, or got no answer.
+    DeleteRefused {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// What came back.
+        fault: Fault,
+        /// Not again before.
+        not_before: Time,
+    },
+    /// A person wants a hold set or lifted; kept until AWS's books show it.
+    HoldWished {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// The reason of the hold, which may be empty; `None` lifts it.
+        hold: Option<String>,
+        /// When.
+        at: Time,
+    },
+    /// The tag of a hold was written or taken away, or (with a fault) not.
+    HoldTried {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// What came back instead of success.
+        fault: Option<Fault>,
+        /// Not again before.
+        not_before: Time,
+    },
+    /// AWS's books show the hold as it was wished.
+    HoldStands {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+    },
+    /// A look by id showed a point of ours that is to be deleted or held.
+    Inspected {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// Its ARN, if the answer named it.
+        arn: Option<String>,
+        /// When.
+        at: Time,
+    },
+    /// Retention looked at a source.
+    Reviewed {
+        /// Which.
+        source: SourceKey,
+        /// Not again before, unless something changes.
+        next: Time,
+        /// What waits for a person.
+        braked: BTreeMap<Target, Brake>,
     },
 
     /// A call leaves.
@@ -353,62 +388,6 @@ pub struct ListingPage {
     pub others: Vec<(BackupId, Vec<Lane>)>,
     /// Backups that count towards the quota.
     pub user_backups: u64,
-}
-
-impl Change {
-    /// Whether the store keeps it.
-    #[must_use]
-    pub fn durable(&self) -> bool {
-        match self {
-            Self::Watched { .. }
-            | Self::Left { .. }
-            | Self::Opened { .. }
-            | Self::Closed { .. }
-            | Self::Asked { .. }
-            | Self::Unfulfilled { .. }
-            | Self::Disproved { .. }
-            | Self::Retriable { .. }
-            | Self::Seen { .. }
-            | Self::Gone { .. }
-            | Self::Counted(_)
-            | Self::ClockWentBack { .. }
-            | Self::Listed { .. } => true,
-            Self::Suspected { .. }
-            | Self::PlaceSeen { .. }
-            | Self::Sent { .. }
-            | Self::Returned { .. }
-            | Self::ListingBegan { .. }
-            | Self::ListingPage { .. }
-            | Self::ListingStalled { .. }
-            | Self::ListingWanted { .. }
-            | Self::LookAgain { .. }
-            | Self::OtherEnded { .. }
-            | Self::LookUpSent { .. }
-            | Self::LookedUp { .. }
-            | Self::LookUpFailed { .. }
-            | Self::Timed { .. }
-            | Self::Synced { .. }
-            | Self::Checked { .. } => false,
-        }
-    }
-
-    /// The source whose route is set aside if the change is illegal.
-    #[must_use]
-    pub fn source(&self) -> Option<SourceKey> {
-        match self {
-            Self::Watched { source, .. }
-            | Self::Left { source }
-            | Self::Opened { source, .. }
-            | Self::Closed { source, .. }
-            | Self::LookUpFailed { source, .. } => Some(source.clone()),
-            Self::Asked { key, .. }
-            | Self::Unfulfilled { key, .. }
-            | Self::Disproved { key }
-            | Self::Retriable { key } => Some(key.source.clone()),
-            Self::Seen { point } => Some(point.source_key()),
-            _ => None,
-        }
-    }
 }
 
 /// A change that cannot be: a fault of the program, of the database or of AWS's books. It is refused and shown.

@@ -220,13 +220,7 @@ impl WorkKey {
     /// (product.md, “What is written at AWS”): every host with this policy asks with the same one.
     #[must_use]
     pub fn token(&self, attempt: u32) -> Token {
-        let hash = self.hash(attempt, "token");
-        let mut text = String::with_capacity(44);
-        text.push_str("lb1-");
-        for byte in &hash[..20] {
-            text.push_str(&format!("{byte:02x}"));
-        }
-        Token::from(text)
+        token_of(self.hash(attempt, "token"))
     }
 
     /// A number in `0.0..1.0` that is always the same for this work and `salt`: jitter without randomness.
@@ -238,8 +232,7 @@ impl WorkKey {
     }
 
     fn hash(&self, number: u32, purpose: &str) -> [u8; 32] {
-        let mut hasher = Sha256::new();
-        for part in [
+        hash_of(&[
             purpose,
             self.source.account.as_str(),
             self.source.source.as_str(),
@@ -247,12 +240,32 @@ impl WorkKey {
             &self.occurrence.at.millis().to_string(),
             self.target.destination(),
             &number.to_string(),
-        ] {
-            hasher.update(part.as_bytes());
-            hasher.update([0]);
-        }
-        hasher.finalize().into()
+        ])
     }
+}
+
+/// The ClientRequestToken of a deletion: the same object is always deleted with the same one.
+#[must_use]
+pub fn deletion_token(place: &Place, id: &BackupId) -> Token {
+    token_of(hash_of(&["delete", place.account.as_str(), place.region.as_str(), id.as_str()]))
+}
+
+fn token_of(hash: [u8; 32]) -> Token {
+    let mut text = String::with_capacity(44);
+    text.push_str("lb1-");
+    for byte in &hash[..20] {
+        text.push_str(&format!("{byte:02x}"));
+    }
+    Token::from(text)
+}
+
+fn hash_of(parts: &[&str]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+        hasher.update([0]);
+    }
+    hasher.finalize().into()
 }
 
 #[cfg(test)]

@@ -6,10 +6,14 @@
 //! always gives the same output.
 
 pub mod action;
+pub mod calendar;
 pub mod change;
+pub mod deletion;
+pub mod ending;
 pub mod fault;
 pub mod id;
 pub mod lane;
+pub mod pause;
 pub mod plan;
 pub mod point;
 pub mod policy;

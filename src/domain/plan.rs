@@ -83,6 +83,8 @@ pub enum Reason {
     LookUp,
     /// A bound on the calls at one time.
     Calls,
+    /// A person paused the policy.
+    Paused,
 }
 
 impl Reason {
@@ -99,6 +101,7 @@ impl Reason {
             Self::SetAside => "set_aside",
             Self::LookUp => "look_up",
             Self::Calls => "calls",
+            Self::Paused => "paused",
         }
     }
 }

@@ -92,6 +92,8 @@ pub struct Sighting {
     pub volume: Option<SourceId>,
     /// On a copy, AWS's own link to the source backup.
     pub copied_from: Option<BackupId>,
+    /// Its ARN, by which tags are changed.
+    pub arn: Option<String>,
     /// AWS's `Type` is one that counts towards the quota of user backups.
     pub counts_to_quota: bool,
     /// Its tags.
@@ -286,6 +288,7 @@ mod tests {
             kind: FileSystemKind::Windows,
             volume: None,
             copied_from: copied_from.map(Into::into),
+            arn: None,
             counts_to_quota: true,
             tags: inscription.write(),
         }

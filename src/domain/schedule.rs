@@ -4,6 +4,7 @@
 //! repeated fires once; wildcard and stepped hours follow real time (product.md, `timezone`). This is the whole
 //! calendar of the program: given an instant, the next firing after it.
 
+use super::calendar::Zone;
 use super::time::Time;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub struct Schedule {
     text: String,
     zone_name: String,
+    zone: Zone,
     kind: Kind,
 }
 
@@ -56,9 +58,10 @@ impl Schedule {
         let trimmed = text.trim();
         let kind = match trimmed.strip_prefix("every ") {
             Some(interval) => parse_every(interval)?,
-            None => Kind::Cron { cron: Box::new(parse_cron(trimmed)?), zone },
+            None => Kind::Cron { cron: Box::new(parse_cron(trimmed)?), zone: zone.clone() },
         };
-        let schedule = Self { text: trimmed.to_owned(), zone_name: zone_name.to_owned(), kind };
+        let zone = Zone::from(zone);
+        let schedule = Self { text: trimmed.to_owned(), zone_name: zone_name.to_owned(), zone, kind };
         let four_years = Duration::from_secs(4 * 366 * 86_400);
         match schedule.next_after(now) {
             Some(next) if next <= now.plus(four_years) => Ok(schedule),
@@ -76,6 +79,12 @@ impl Schedule {
     #[must_use]
     pub fn zone_name(&self) -> &str {
         &self.zone_name
+    }
+
+    /// The time zone, by whose calendar retention counts as well.
+    #[must_use]
+    pub fn zone(&self) -> &Zone {
+        &self.zone
     }
 
     /// The first firing strictly after `time`; `None` at the end of the calendar.

@@ -5,9 +5,11 @@
 
 use super::action::{CallKey, Request, SourceFacts};
 use super::change::{Change, IllegalChange, ListingPage, Opening, Total};
+use super::deletion::{Brake, Deletion, HoldWish};
 use super::fault::Fault;
 use super::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey};
 use super::lane::Lane;
+use super::pause::Pause;
 use super::point::{Lifecycle, Point};
 use super::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,10 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod apply;
+mod deletions;
+mod pauses;
 mod place;
 mod source;
 
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
+pub use pauses::ORDER_REPEATED_WITHIN;
 pub use place::{Listed, Listing, PlaceState};
 pub use source::{Ask, LookUp, SourceState, Watch};
 
@@ -43,6 +48,9 @@ pub struct State {
     pub sources: BTreeMap<SourceKey, SourceState>,
     /// By account and Region.
     pub places: BTreeMap<Place, PlaceState>,
+    /// Pauses by policy, each policy's by when they began; those that ended stay until what came due in them is on
+    /// record.
+    pub pauses: BTreeMap<PolicyName, Vec<Pause>>,
     /// Counters that survive restarts.
     pub totals: BTreeMap<Total, u64>,
     /// How long backups and copies took.
@@ -59,6 +67,14 @@ pub struct State {
     pub checked: BTreeMap<PolicyName, Time>,
     /// Sources with work: something open, asked, in flight, or a route that lacks the newest backup.
     pub active: BTreeSet<SourceKey>,
+    /// What is to be deleted.
+    pub deletions: BTreeMap<(Place, BackupId), Deletion>,
+    /// Holds that a person wished set or lifted, and that AWS's books do not show yet.
+    pub wishes: BTreeMap<(Place, BackupId), HoldWish>,
+    /// When retention looks at which source next.
+    pub reviews: BTreeSet<(Time, SourceKey)>,
+    /// What retention would let go and a person has not confirmed, by source and target.
+    pub braked: BTreeMap<(SourceKey, Target), Brake>,
     /// Sources set aside because a change to them was illegal, with what was wrong.
     pub quarantined: BTreeMap<SourceKey, String>,
 }
@@ -70,6 +86,7 @@ impl State {
         Self {
             sources: BTreeMap::new(),
             places: BTreeMap::new(),
+            pauses: BTreeMap::new(),
             totals: BTreeMap::new(),
             durations: BTreeMap::new(),
             created_at,
@@ -78,6 +95,10 @@ impl State {
             generation: None,
             checked: BTreeMap::new(),
             active: BTreeSet::new(),
+            deletions: BTreeMap::new(),
+            wishes: BTreeMap::new(),
+            reviews: BTreeSet::new(),
+            braked: BTreeMap::new(),
             quarantined: BTreeMap::new(),
         }
     }

@@ -10,6 +10,7 @@ use crate::domain::action::{Action, Call, Outcome, Request};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{Place, Region, SourceId};
 use crate::domain::policy::Aws;
+use crate::domain::tags::HOLD;
 use aws_config::environment::region::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
@@ -194,6 +195,27 @@ impl FsxEngine {
         Err(endless())
     }
 
+    async fn hold(
+        &self,
+        place: &Place,
+        arn: &str,
+        hold: Option<&str>,
+        requests: &mut Vec<Sent>,
+    ) -> Result<Outcome, Fault> {
+        let client = self.client(&place.region);
+        match hold {
+            Some(reason) => {
+                let call = client.tag_resource().resource_arn(arn).tags(reading::sdk_tag(HOLD, reason));
+                self.send(place, "TagResource", requests, call.send()).await.map(drop)?;
+            }
+            None => {
+                let call = client.untag_resource().resource_arn(arn).tag_keys(HOLD);
+                self.send(place, "UntagResource", requests, call.send()).await.map(drop)?;
+            }
+        }
+        Ok(Outcome::HoldSet)
+    }
+
     async fn look_up(&self, place: &Place, ids: &[SourceId], requests: &mut Vec<Sent>) -> Result<Outcome, Fault> {
         let volumes = ids.first().is_some_and(SourceId::is_volume);
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
@@ -231,6 +253,12 @@ impl Engine for FsxEngine {
             Call::ListPage { next_token } => self.page(place, next_token.as_deref(), &mut requests).await,
             Call::Poll { ids } => self.poll(place, ids, &mut requests).await,
             Call::LookUp { ids } => self.look_up(place, ids, &mut requests).await,
+            Call::Delete { id, token } => {
+                let call = self.client(&place.region).delete_backup().backup_id(id.as_str());
+                let call = call.client_request_token(token.as_str());
+                self.send(place, "DeleteBackup", &mut requests, call.send()).await.map(|_| Outcome::Deleted)
+            }
+            Call::Hold { arn, hold, .. } => self.hold(place, arn, hold.as_deref(), &mut requests).await,
         };
         Answer { outcome: result.unwrap_or_else(Outcome::Failed), requests }
     }

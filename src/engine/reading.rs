@@ -31,6 +31,7 @@ pub(super) fn sighting(backup: &types::Backup) -> Option<Sighting> {
         },
         volume: volume.map(Into::into),
         copied_from: backup.source_backup_id().filter(|id| !id.is_empty()).map(Into::into),
+        arn: backup.resource_arn().filter(|arn| arn.len() <= 512).map(str::to_owned),
         counts_to_quota,
         tags: tags(backup.tags()),
     })
@@ -75,5 +76,10 @@ fn tags(tags: &[types::Tag]) -> Tags {
 
 /// Tags for a request.
 pub(super) fn sdk_tags(tags: &Tags) -> Vec<types::Tag> {
-    tags.iter().map(|(key, value)| types::Tag::builder().key(key).value(value).build()).collect()
+    tags.iter().map(|(key, value)| sdk_tag(key, value)).collect()
+}
+
+/// One tag for a request.
+pub(super) fn sdk_tag(key: &str, value: &str) -> types::Tag {
+    types::Tag::builder().key(key).value(value).build()
 }

@@ -47,6 +47,18 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
     for (key, what) in &state.quarantined {
         findings.push(Finding { severity: Severity::Error, source: key.clone(), what: what.clone() });
     }
+    for ((key, target), brake) in &state.braked {
+        let of = match target {
+            Target::Backup => "backups".to_owned(),
+            Target::Copy(region) => format!("copies in {region}"),
+        };
+        let what = format!(
+            "retention would delete {} of {} {of} at once: see `lifeboat plan`, then `lifeboat reload --confirm-deletions`",
+            brake.points.len(),
+            brake.held
+        );
+        findings.push(Finding { severity: Severity::Error, source: key.clone(), what });
+    }
     for key in &state.active {
         let Some(source) = state.sources.get(key) else { continue };
         for point in source.in_flight().filter(|point| point.stuck(now)) {

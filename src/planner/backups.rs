@@ -116,10 +116,15 @@ impl<'a> Round<'a> {
     }
 
     /// The occurrence whose backup comes next: a person's first, then the newest that is scheduled.
+    ///
+    /// One that FAILED and pauses lets the others go before it, or it would bar them for hours.
     fn next(&self) -> Option<Occurrence> {
         let lacks = |occurrence: &Occurrence| self.source.good_point(*occurrence, &Target::Backup).is_none();
-        let manual = self.source.open.keys().find(|of| of.trigger == Trigger::Manual && lacks(of));
-        manual.copied().or_else(|| self.source.newest_open(self.now).filter(lacks))
+        let manual = self.source.open.keys().filter(|of| of.trigger == Trigger::Manual && lacks(of)).copied();
+        let lacking: Vec<Occurrence> = manual.chain(self.source.newest_open(self.now).filter(lacks)).collect();
+        let poll = self.settings.daemon.poll;
+        let ready = |of: &&Occurrence| after_failures(self.source, &self.work(**of), poll, self.now).is_ok();
+        lacking.iter().find(ready).or(lacking.first()).copied()
     }
 
     fn try_begin(
@@ -136,6 +141,11 @@ impl<'a> Round<'a> {
             return Err(Refusal { reason: Reason::InFlight, until: None, detail });
         }
         after_failures(self.source, key, self.settings.daemon.poll, self.now)?;
+        // What was never asked for ends as skipped; this is for another attempt. A person's order goes on.
+        let pause = gate.state.pause_at(&policy.name, self.now);
+        if let Some(pause) = pause.filter(|_| key.occurrence.trigger == Trigger::Schedule) {
+            return Err(Refusal { reason: Reason::Paused, until: pause.until, detail: pause.sentence() });
+        }
         gate.books_known(&home)?;
         self.looked_up(to_look_up, &home)?;
         gate.make(&home)?;

@@ -109,6 +109,11 @@ impl Case<'_> {
             );
             return Some((End::Failed, reason));
         }
+        // A person's own order goes on in a pause.
+        let pause = self.state.pause_at(&policy.name, self.now);
+        if let Some(pause) = pause.filter(|_| self.occurrence.trigger == Trigger::Schedule) {
+            return Some((End::Skipped, format!("{} before its backup was asked for", pause.sentence())));
+        }
         let because = self.because(&Target::Backup);
         if !self.opening.caught_up && window_passed(policy, self.occurrence.at, self.now) {
             let window = policy.start_within.map(duration_text).unwrap_or_default();

@@ -17,6 +17,8 @@ use std::time::Duration;
 const MAKES_AT_ONCE: usize = 12;
 /// Calls that only read, at a place at one time.
 const READS_AT_ONCE: usize = 4;
+/// Calls that delete or hold, at a place at one time.
+const DELETES_AT_ONCE: usize = 4;
 /// AWS's listings lag no more than this (promise 2).
 pub const LISTING_LAG: Duration = Duration::from_secs(2 * 60);
 
@@ -30,6 +32,7 @@ pub struct Gate<'a> {
     pub now: Time,
     makes: BTreeMap<Place, usize>,
     reads: BTreeMap<Place, usize>,
+    deletes: BTreeMap<Place, usize>,
 }
 
 /// Why something may not be sent now, and until when, if that is known.
@@ -66,17 +69,23 @@ impl<'a> Gate<'a> {
     /// Nothing sent yet in this round.
     #[must_use]
     pub fn new(settings: &'a Settings, state: &'a State, now: Time) -> Self {
-        let mut gate = Self { settings, state, now, makes: BTreeMap::new(), reads: BTreeMap::new() };
+        let nothing = BTreeMap::new;
+        let mut gate = Self { settings, state, now, makes: nothing(), reads: nothing(), deletes: nothing() };
         for (place, known) in &state.places {
-            let makes = known.calls.iter().filter(|call| matches!(call, CallKey::Make(_))).count();
-            gate.makes.insert(place.clone(), makes);
-            gate.reads.insert(place.clone(), known.calls.len() - makes);
+            for call in &known.calls {
+                let count = match call {
+                    CallKey::Make(_) => &mut gate.makes,
+                    CallKey::List | CallKey::Poll(_) | CallKey::LookUp(_) => &mut gate.reads,
+                    CallKey::Delete(_) | CallKey::Hold(_) => &mut gate.deletes,
+                };
+                *count.entry(place.clone()).or_default() += 1;
+            }
         }
         gate
     }
 
     fn sent(&self, place: &Place) -> usize {
-        self.makes.get(place).unwrap_or(&0) + self.reads.get(place).unwrap_or(&0)
+        [&self.makes, &self.reads, &self.deletes].iter().map(|count| count.get(place).unwrap_or(&0)).sum()
     }
 
     /// Whether a call of any kind may go to the place.
@@ -121,6 +130,20 @@ impl<'a> Gate<'a> {
             return Err(Refusal { reason: Reason::Calls, until: None, detail: format!("{makes} calls under way") });
         }
         *makes += 1;
+        Ok(())
+    }
+
+    /// Takes a place for a call that deletes or holds.
+    ///
+    /// # Errors
+    /// Why not now.
+    pub fn delete(&mut self, place: &Place) -> Result<(), Refusal> {
+        self.place_open(place)?;
+        let deletes = self.deletes.entry(place.clone()).or_default();
+        if *deletes >= DELETES_AT_ONCE {
+            return Err(Refusal { reason: Reason::Calls, until: None, detail: format!("{deletes} calls under way") });
+        }
+        *deletes += 1;
         Ok(())
     }
 

@@ -8,17 +8,26 @@
 //! A round goes in this order, and stops after the first group that has something to record, so that each sees the
 //! books of the one before:
 //!
-//! 1. [`watch`]: which sources the policy names;
+//! 1. [`watch`]: which sources the policy names; [`pauses`]: which policies a person stopped;
 //! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended;
-//! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for.
+//! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for; [`holds`]: what a person keeps;
+//!    [`deletions`]: what goes, as [`retain`] decides.
+//!
+//! What a person orders between two rounds becomes changes by [`orders`]; the next round acts on the books as ever.
 
 pub mod audit;
 pub mod backups;
+pub mod chain;
 pub mod copies;
+pub mod deletions;
 pub mod ending;
 pub mod gate;
+pub mod holds;
 pub mod looks;
+pub mod orders;
+pub mod pauses;
 pub mod request;
+pub mod retain;
 pub mod retry;
 pub mod rpo;
 pub mod schedule;
@@ -48,6 +57,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
         return plan;
     }
     watch::plan(settings, state, now, &mut plan);
+    pauses::plan(settings, state, now, &mut plan);
     if !plan.record.is_empty() {
         plan.wake.earlier(now, "books first");
         return plan;
@@ -62,6 +72,8 @@ pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
     looks::plan(settings, state, now, &mut gate, &mut plan);
     backups::plan(settings, state, now, &mut gate, &mut plan);
     copies::plan(settings, state, now, &mut gate, &mut plan);
+    holds::plan(settings, state, now, &mut gate, &mut plan);
+    deletions::plan(settings, state, now, &mut gate, &mut plan);
     plan
 }
 

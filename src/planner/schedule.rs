@@ -7,6 +7,7 @@
 use super::gate::LISTING_LAG;
 use crate::domain::change::{Change, End, Opening};
 use crate::domain::id::{Occurrence, Place, SourceKey, Trigger};
+use crate::domain::pause::Pause;
 use crate::domain::plan::Plan;
 use crate::domain::policy::{CatchUp, Policy, Settings};
 use crate::domain::state::{SourceState, State};
@@ -53,26 +54,17 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
     let Some(floor) = floor(state, key, source, now) else { return false };
     let Some(newest) = policy.schedule.latest_between(floor, now) else { return true };
     let due = due_between(policy, floor, newest, now);
-    // What a clock that ran ahead began in advance is not begun again when it comes due.
-    let known = |at: Time| source.knows(scheduled(at));
-    for (at, earlier) in due.before.into_iter().filter(|(at, _)| !known(*at)) {
-        plan.record.push(passed_over(policy, state, key, at, newest, earlier, now));
-    }
-    if known(newest) {
-        return true;
-    }
-    let missed_asleep = newest <= state.started_at && policy.catch_up == CatchUp::None;
-    let too_late = newest > state.started_at && window_passed(policy, newest, now);
-    if missed_asleep || too_late {
-        plan.record.push(passed_over(policy, state, key, newest, newest, 0, now));
-    } else {
-        let opening = Opening {
-            policy: policy.name.clone(),
-            opened_at: now,
-            caught_up: newest <= state.started_at,
-            adopted: false,
+    let recorder = Recorder { policy, state, key, now };
+    let begins = due.iter().rev().map(|(at, _)| *at).find(|at| recorder.pause(*at).is_none());
+    // In the order of time: one that is recorded after a later one could not be. What a clock that ran ahead began in
+    // advance is not begun again when it comes due.
+    for (at, earlier) in due.into_iter().filter(|(at, _)| !source.knows(scheduled(*at))) {
+        let record = match (recorder.pause(at), begins) {
+            (Some(pause), _) => recorder.closed(at, End::Skipped, pause.sentence(), earlier),
+            (None, Some(begins)) if begins != at => recorder.passed_over(at, begins, earlier),
+            (None, _) => recorder.begun(at),
         };
-        plan.record.push(Change::Opened { source: key.clone(), occurrence: scheduled(newest), opening });
+        plan.record.push(record);
     }
     true
 }
@@ -92,17 +84,13 @@ fn floor(state: &State, key: &SourceKey, source: &SourceState, now: Time) -> Opt
     Some(if watch.returned { dealt_with.max(watch.since) } else { dealt_with })
 }
 
-struct Due {
-    /// Those before the newest, with how many even earlier ones each stands for.
-    before: Vec<(Time, u64)>,
-}
-
-fn due_between(policy: &Policy, floor: Time, newest: Time, now: Time) -> Due {
+/// What came due, oldest first, each with how many even earlier ones it stands for.
+fn due_between(policy: &Policy, floor: Time, newest: Time, now: Time) -> Vec<(Time, u64)> {
     // Walk from the far end only as far as is recorded one by one, by estimating where that begins.
     let gap = policy.schedule.interval(now);
     let reach = gap.saturating_mul(u32::try_from(RECORDED_EACH).unwrap_or(u32::MAX));
     let near = floor.max(newest.minus(reach));
-    let mut before = Vec::new();
+    let mut due = Vec::new();
     if near > floor {
         let mut count: u64 = 0;
         let mut last = None;
@@ -113,41 +101,71 @@ fn due_between(policy: &Policy, floor: Time, newest: Time, now: Time) -> Due {
             time = next;
         }
         if let Some(last) = last {
-            before.push((policy.schedule.latest_between(last, near).unwrap_or(last), count - 1));
+            due.push((policy.schedule.latest_between(last, near).unwrap_or(last), count - 1));
         }
     }
     let mut time = near;
     while let Some(next) = policy.schedule.next_after(time).filter(|next| *next < newest) {
-        before.push((next, 0));
+        due.push((next, 0));
         time = next;
     }
-    Due { before }
+    due.push((newest, 0));
+    due
 }
 
-/// The record of an occurrence that is not begun: missed if its window passed, else coalesced.
-fn passed_over(
-    policy: &Policy,
-    state: &State,
-    key: &SourceKey,
-    at: Time,
-    newest: Time,
-    earlier: u64,
+/// Writes the records of what came due for one source.
+struct Recorder<'a> {
+    policy: &'a Policy,
+    state: &'a State,
+    key: &'a SourceKey,
     now: Time,
-) -> Change {
-    let asleep = at <= state.started_at;
-    let (end, reason) = if asleep && policy.catch_up == CatchUp::None {
-        (End::Missed, "came due while Lifeboat was not running, and catch_up is \"none\"".to_owned())
-    } else if window_passed(policy, at, now) {
-        let window = policy.start_within.map(duration_text).unwrap_or_default();
-        let why = if asleep { "Lifeboat was not running" } else { "Lifeboat did not get to it" };
-        (End::Missed, format!("not begun within {window}: {why}"))
-    } else {
-        (End::Coalesced, format!("came due together with the occurrence of {newest}, which took its place"))
-    };
-    let reason =
-        if earlier == 0 { reason } else { format!("{reason}; stands for at least {earlier} before it as well") };
-    let opening = Opening { policy: policy.name.clone(), opened_at: now, caught_up: asleep, adopted: false };
-    Change::Closed { source: key.clone(), occurrence: scheduled(at), opening, end, reason, at: now, earlier }
+}
+
+impl Recorder<'_> {
+    fn pause(&self, at: Time) -> Option<&Pause> {
+        self.state.pause_at(&self.policy.name, at)
+    }
+
+    /// It came due while the daemon was not running.
+    fn asleep(&self, at: Time) -> bool {
+        at <= self.state.started_at
+    }
+
+    fn opening(&self, at: Time) -> Opening {
+        let (policy, caught_up) = (self.policy.name.clone(), self.asleep(at));
+        Opening { policy, opened_at: self.now, caught_up, adopted: false }
+    }
+
+    /// The newest: it begins, unless it is too late for that.
+    fn begun(&self, at: Time) -> Change {
+        let missed_asleep = self.asleep(at) && self.policy.catch_up == CatchUp::None;
+        let too_late = !self.asleep(at) && window_passed(self.policy, at, self.now);
+        if missed_asleep || too_late {
+            return self.passed_over(at, at, 0);
+        }
+        Change::Opened { source: self.key.clone(), occurrence: scheduled(at), opening: self.opening(at) }
+    }
+
+    /// One that is not begun: missed if its window passed, else coalesced with the one that begins.
+    fn passed_over(&self, at: Time, begins: Time, earlier: u64) -> Change {
+        let (end, reason) = if self.asleep(at) && self.policy.catch_up == CatchUp::None {
+            (End::Missed, "came due while Lifeboat was not running, and catch_up is \"none\"".to_owned())
+        } else if window_passed(self.policy, at, self.now) {
+            let window = self.policy.start_within.map(duration_text).unwrap_or_default();
+            let why = if self.asleep(at) { "Lifeboat was not running" } else { "Lifeboat did not get to it" };
+            (End::Missed, format!("not begun within {window}: {why}"))
+        } else {
+            (End::Coalesced, format!("came due together with the occurrence of {begins}, which took its place"))
+        };
+        self.closed(at, end, reason, earlier)
+    }
+
+    fn closed(&self, at: Time, end: End, reason: String, earlier: u64) -> Change {
+        let reason =
+            if earlier == 0 { reason } else { format!("{reason}; stands for at least {earlier} before it as well") };
+        let (source, occurrence, opening) = (self.key.clone(), scheduled(at), self.opening(at));
+        Change::Closed { source, occurrence, opening, end, reason, at: self.now, earlier }
+    }
 }
 
 /// Whether an explicit `start_within` has passed.

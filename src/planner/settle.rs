@@ -36,11 +36,17 @@ pub fn settle(settings: &Settings, state: &State, action: &Action, outcome: Outc
         (Call::Poll { ids }, Outcome::Failed(fault)) => settling.poll_failed(ids, &fault),
         (Call::LookUp { ids }, Outcome::LookedUp(facts)) => settling.looked_up(ids, facts),
         (Call::LookUp { ids }, Outcome::Failed(fault)) => settling.look_up_failed(ids, &fault),
+        (Call::Delete { id, .. }, Outcome::Deleted) => settling.deleted(id),
+        (Call::Delete { id, .. }, Outcome::Failed(fault)) => settling.delete_refused(id, fault),
+        (Call::Hold { id, .. }, Outcome::HoldSet) => settling.hold_tried(id, None),
+        (Call::Hold { id, .. }, Outcome::Failed(fault)) => settling.hold_tried(id, Some(fault)),
         // An engine answers a call in its own kind; anything else carries no knowledge.
         (Call::Make { key, .. }, _) => settling.unfulfilled(key, nonsense()),
         (Call::ListPage { .. }, _) => settling.page_failed(&nonsense()),
         (Call::Poll { ids }, _) => settling.poll_failed(ids, &nonsense()),
         (Call::LookUp { ids }, _) => settling.look_up_failed(ids, &nonsense()),
+        (Call::Delete { id, .. }, _) => settling.delete_refused(id, nonsense()),
+        (Call::Hold { id, .. }, _) => settling.hold_tried(id, Some(nonsense())),
     }
     settling.changes
 }
@@ -48,6 +54,8 @@ pub fn settle(settings: &Settings, state: &State, action: &Action, outcome: Outc
 fn nonsense() -> Fault {
     Fault::new(FaultClass::Unanswered, "UnexpectedAnswer", "the answer is of another kind than the call")
 }
+
+mod deletions;
 
 struct Settling<'a> {
     settings: &'a Settings,
@@ -76,10 +84,9 @@ impl Settling<'_> {
             Outcome::Failed(fault) => Some(fault),
             _ => None,
         };
-        let reading = !matches!(action.call, Call::Make { .. });
         let of_place = fault.filter(|fault| match fault.class {
             FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Credentials => true,
-            FaultClass::Denied => reading && !matches!(action.call, Call::LookUp { .. }),
+            FaultClass::Denied => matches!(action.call, Call::ListPage { .. } | Call::Poll { .. }),
             _ => false,
         });
         if let Some(call) = action.call.key() {
@@ -306,16 +313,18 @@ impl Settling<'_> {
         let mut missing: BTreeSet<&BackupId> = ids.iter().collect();
         let mut looked = Vec::new();
         for sighting in sightings {
-            let (id, lifecycle) = (sighting.id.clone(), sighting.lifecycle);
+            let (id, lifecycle, arn) = (sighting.id.clone(), sighting.lifecycle, sighting.arn.clone());
             missing.remove(&id);
             looked.push(id.clone());
             match sighting.into_point(self.place, self.now) {
                 Ok(point) => {
                     let suspected = self.state.point(self.place, &id).is_some_and(|known| known.suspected.is_some());
+                    let hold = point.hold.clone();
                     self.sight(point);
                     if suspected {
-                        self.push(Change::Suspected { place: self.place.clone(), id, suspected: None });
+                        self.push(Change::Suspected { place: self.place.clone(), id: id.clone(), suspected: None });
                     }
+                    self.inspected(&id, arn, hold.as_deref());
                 }
                 Err(_) => self.other_seen(id, lifecycle),
             }
@@ -341,6 +350,7 @@ impl Settling<'_> {
     fn absent(&mut self, id: &BackupId) {
         let place = self.place.clone();
         match self.state.point(self.place, id) {
+            Some(_) if self.absent_as_asked(id) => self.push(Change::Gone { place, id: id.clone(), at: self.now }),
             Some(Point { suspected: Some(since), .. }) => {
                 // AWS's clock and ours may differ, and ours may jump: what was made a moment ago can look old to a
                 // listing. So the lag has to pass once more, by our clock alone, between the doubt and the belief.

@@ -41,6 +41,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
             }
         }
     }
+    super::pauses::follow(settings, state, now, plan);
     plan.record.push(Change::Synced { generation: settings.generation });
 }
 

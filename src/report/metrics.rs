@@ -25,7 +25,7 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Every reason for which a copy waits; each is a series from the first scrape on, so that an alert on one can tell
 /// "none" from "never heard of".
-const REASONS: [Reason; 9] = [
+const REASONS: [Reason; 10] = [
     Reason::Slot,
     Reason::InFlight,
     Reason::Pause,
@@ -35,6 +35,7 @@ const REASONS: [Reason; 9] = [
     Reason::SetAside,
     Reason::LookUp,
     Reason::Calls,
+    Reason::Paused,
 ];
 
 /// How backups and copies come out.
@@ -47,7 +48,7 @@ type Labels<'a> = &'a [(&'static str, &'a str)];
 pub fn render(snapshot: &Snapshot, now: Time) -> String {
     let mut page = Page { text: String::with_capacity(16 * 1024 + 1024 * snapshot.routes.len()) };
     process(&mut page, snapshot);
-    policies(&mut page, snapshot);
+    policies(&mut page, snapshot, now);
     recovery_points(&mut page, snapshot, now);
     results(&mut page, snapshot);
     places(&mut page, snapshot);
@@ -92,7 +93,7 @@ fn process(page: &mut Page, snapshot: &Snapshot) {
     );
 }
 
-fn policies(page: &mut Page, snapshot: &Snapshot) {
+fn policies(page: &mut Page, snapshot: &Snapshot, now: Time) {
     let by_policy = |value: &dyn Fn(usize) -> f64| -> Vec<Metric> {
         let policies = snapshot.policies.iter().enumerate();
         policies.map(|(n, policy)| gauge(&[("policy", policy.policy.as_str())], value(n))).collect()
@@ -107,7 +108,11 @@ fn policies(page: &mut Page, snapshot: &Snapshot) {
         "When the schedule fires next, in seconds since the epoch; 0 if never.",
         by_policy(&|n| timestamp(snapshot.policies[n].next_at)),
     );
-    page.gauges("paused", "Whether the policy is paused by a person (1) or runs (0).", by_policy(&|_| 0.0));
+    page.gauges(
+        "paused",
+        "Whether the policy is paused by a person (1) or runs (0).",
+        by_policy(&|n| flag(snapshot.policies[n].paused_at(now).is_some())),
+    );
     let outcomes = snapshot.policies.iter().flat_map(|view| {
         End::ALL.map(|end| {
             let labels = [("policy", view.policy.as_str()), ("outcome", end.as_str())];
@@ -163,7 +168,19 @@ fn results(page: &mut Page, snapshot: &Snapshot) {
         })
     });
     page.counters("copies_total", "Copies that ended, by destination and result.", copies);
-    page.counters("deletions_total", "Recovery points deleted by retention, by result.", []);
+    let kept: BTreeSet<(&PolicyName, &Region)> =
+        snapshot.routes.iter().map(|route| (&route.policy, &route.region)).collect();
+    let deletions = kept.into_iter().flat_map(|(policy, region)| {
+        [("deleted", true), ("refused", false)].map(|(result, done)| {
+            let labels = [("policy", policy.as_str()), ("region", region.as_str()), ("result", result)];
+            counter(&labels, total(snapshot, Total::Deletions(policy.clone(), region.clone(), done)))
+        })
+    });
+    page.counters(
+        "deletions_total",
+        "Backups and copies that were deleted, or whose deletion AWS refused for good.",
+        deletions,
+    );
 }
 
 fn places(page: &mut Page, snapshot: &Snapshot) {
@@ -546,7 +563,8 @@ mod tests {
             | Reason::Region
             | Reason::SetAside
             | Reason::LookUp
-            | Reason::Calls => listed(reason),
+            | Reason::Calls
+            | Reason::Paused => listed(reason),
         };
         assert!(REASONS.into_iter().all(known));
     }

@@ -3,6 +3,7 @@
 //! Everything shown, be it metrics, page, API or text, is drawn from one [`Snapshot`], so that no two of them ever
 //! disagree, and so that drawing never touches what the daemon works on.
 
+pub mod forecast;
 pub mod http;
 pub mod metrics;
 pub mod page;

@@ -6,7 +6,9 @@
 
 use crate::domain::time::Time;
 use crate::report::snapshot::{FindingView, FlightView, PlaceView, PolicyView, Snapshot, Standing};
-use crate::report::triage::{Line, Tally, age_text, counted, lines, problems, region_text, source_text, staleness};
+use crate::report::triage::{
+    Line, Tally, age_text, counted, lines, pause_text, problems, region_text, source_text, staleness,
+};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::time::Duration;
 
@@ -225,7 +227,8 @@ fn policies(policies: &[PolicyView], now: Time) -> Markup {
                         @for policy in soonest.iter().take(MOST_ROWS) {
                             tr {
                                 th scope="row" { (policy.policy) }
-                                td.number data-is="next" { @match policy.next_at { Some(at) => (future(at, now)), None => "never" } }
+                                td.number data-is="next" { @if let Some(pause) = policy.paused_at(now) { span.state.unknown { (pause_text(pause, now)) } " " }
+                                    @match policy.next_at { Some(at) => (future(at, now)), None => "never" } }
                                 td { code { (policy.schedule) } " " span.faint { (policy.timezone) } }
                                 td.number data-is="sources" { (policy.sources) }
                                 td data-is="in" { (region_text(&policy.account, &policy.region)) }

@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-pub use super::view::{FindingView, FlightView, PlaceView, PolicyView, Reload, RouteView, Standing, WaitingView};
+pub use super::view::{
+    FindingView, FlightView, PauseView, PlaceView, PolicyView, Reload, RouteView, Standing, WaitingView,
+};
 
 /// Everything, at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -150,7 +152,7 @@ impl Snapshot {
             store_problem: around.store_problem,
             credentials_problem: around.credentials_problem,
             last_round_at: around.last_round_at,
-            policies: settings.policies.values().map(|policy| policy_view(policy, now)).collect(),
+            policies: settings.policies.values().map(|policy| policy_view(policy, state, now)).collect(),
             routes,
             flights: flights(state),
             places,
@@ -166,7 +168,7 @@ impl Snapshot {
     }
 }
 
-fn policy_view(policy: &Policy, now: Time) -> PolicyView {
+fn policy_view(policy: &Policy, state: &State, now: Time) -> PolicyView {
     PolicyView {
         policy: policy.name.clone(),
         account: policy.account.clone(),
@@ -176,6 +178,11 @@ fn policy_view(policy: &Policy, now: Time) -> PolicyView {
         interval_seconds: policy.schedule.interval(now).as_secs(),
         next_at: policy.schedule.next_after(now),
         sources: policy.sources.len(),
+        paused: state.pause_at(&policy.name, now).map(|pause| PauseView {
+            since: pause.since,
+            until: pause.until,
+            reason: pause.reason.clone(),
+        }),
     }
 }
 

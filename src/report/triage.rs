@@ -6,7 +6,7 @@
 
 use crate::domain::id::{AccountName, Region, SourceId};
 use crate::domain::time::{Time, duration_text};
-use crate::report::snapshot::{FlightView, PlaceView, RouteView, Snapshot, Standing};
+use crate::report::snapshot::{FlightView, PauseView, PlaceView, RouteView, Snapshot, Standing};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -99,6 +99,8 @@ pub fn lines<'a>(snapshot: &'a Snapshot, now: Time) -> Vec<Line<'a>> {
             *newest = flight;
         }
     }
+    let pauses: BTreeMap<_, _> =
+        snapshot.policies.iter().filter_map(|view| Some((&view.policy, view.paused_at(now)?))).collect();
     let next: BTreeMap<_, _> = snapshot.policies.iter().map(|view| (&view.policy, view.next_at)).collect();
     let line = |(position, route): (usize, &'a RouteView)| {
         let RouteView { account, source, region, copy, .. } = route;
@@ -112,7 +114,7 @@ pub fn lines<'a>(snapshot: &'a Snapshot, now: Time) -> Vec<Line<'a>> {
             age: route.age(now),
             flight,
             next_at: next.get(&route.policy).copied().flatten(),
-            why: why(route, standing, flight, place, now),
+            why: why(route, standing, flight, place, pauses.get(&route.policy).copied(), now),
         }
     };
     let mut lines: Vec<Line<'a>> = snapshot.routes.iter().enumerate().map(line).collect();
@@ -153,9 +155,11 @@ fn why(
     standing: Standing,
     flight: Option<&FlightView>,
     place: Option<&PlaceView>,
+    pause: Option<&PauseView>,
     now: Time,
 ) -> String {
     let mut reasons = Vec::new();
+    reasons.extend(pause.map(|pause| pause_text(pause, now)));
     let stale = place.filter(|place| place.stale);
     reasons.extend(stale.map(|place| staleness(place, now)));
     if let Some(flight) = flight {
@@ -167,6 +171,7 @@ fn why(
         // What was just said is not said again in the planner's words.
         let said = match waiting.reason.as_str() {
             "in_flight" => flight.is_some(),
+            "paused" => pause.is_some(),
             "region" => stale.is_some_and(|place| place.trouble.is_some()),
             _ => false,
         };
@@ -183,6 +188,14 @@ fn why(
     reasons.join("; ")
 }
 
+/// That a person paused a policy, for how much longer, and why.
+#[must_use]
+pub fn pause_text(pause: &PauseView, now: Time) -> String {
+    let rest = pause.until.map_or(String::new(), |until| format!(" for {} more", age_text(until.since(now))));
+    let reason = pause.reason.as_ref().map_or(String::new(), |reason| format!(" ({reason})"));
+    format!("paused{rest}{reason}")
+}
+
 /// A reason for waiting in words for people; one that this version does not know is named as it is.
 fn wait_text(reason: &str) -> String {
     let said = match reason {
@@ -195,6 +208,7 @@ fn wait_text(reason: &str) -> String {
         "set_aside" => "set aside until somebody acts",
         "look_up" => "waits for its look-up",
         "calls" => "waits for other calls",
+        "paused" => "waits for the end of the pause",
         other => return format!("waits ({other})"),
     };
     said.to_owned()

@@ -63,6 +63,28 @@ pub struct PolicyView {
     pub next_at: Option<Time>,
     /// How many sources it names.
     pub sources: usize,
+    /// That a person paused it; it may have ended since the picture was taken.
+    #[serde(default)]
+    pub paused: Option<PauseView>,
+}
+
+impl PolicyView {
+    /// The pause, if it goes on at `now`.
+    #[must_use]
+    pub fn paused_at(&self, now: Time) -> Option<&PauseView> {
+        self.paused.as_ref().filter(|pause| pause.until.is_none_or(|until| now < until))
+    }
+}
+
+/// A person's order that a policy begin nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PauseView {
+    /// Since when.
+    pub since: Time,
+    /// Until when; `None`: until a person ends it.
+    pub until: Option<Time>,
+    /// Why, in that person's words.
+    pub reason: Option<String>,
 }
 
 /// A source in one Region: its own, or a destination.

@@ -5,9 +5,11 @@
 
 use super::StoreProblem;
 use crate::domain::change::{End, Opening, Total};
+use crate::domain::deletion::{Deletion, HoldWish};
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::id::{AccountName, BackupId, Occurrence, Place, PolicyName, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::FileSystemKind;
+use crate::domain::pause::Pause;
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::state::{Ask, Watch};
 use crate::domain::tags::Origin;
@@ -103,13 +105,6 @@ impl Reading<'_> {
 
     pub(super) fn ask(&self) -> Result<Ask, StoreProblem> {
         let request = serde_json::from_str(&self.text("request")?);
-        let fault = match self.get::<Option<String>>("fault_class")? {
-            None => None,
-            Some(class) => {
-                let class = FaultClass::parse(&class).ok_or_else(|| self.wrong(format!("fault_class {class}")))?;
-                Some(Fault::new(class, self.text("fault_code")?, &self.text("fault_message")?))
-            }
-        };
         Ok(Ask {
             attempt: self.number("attempt")?,
             request: Arc::new(request.map_err(|error| self.wrong(format!("request: {error}")))?),
@@ -119,7 +114,40 @@ impl Reading<'_> {
             asks: self.number("asks")?,
             failures: self.number("failures")?,
             not_before: self.time("not_before")?,
-            fault,
+            fault: self.fault()?,
+        })
+    }
+
+    fn fault(&self) -> Result<Option<Fault>, StoreProblem> {
+        let Some(class) = self.get::<Option<String>>("fault_class")? else { return Ok(None) };
+        let class = FaultClass::parse(&class).ok_or_else(|| self.wrong(format!("fault_class {class}")))?;
+        Ok(Some(Fault::new(class, self.text("fault_code")?, &self.text("fault_message")?)))
+    }
+
+    pub(super) fn id(&self) -> Result<BackupId, StoreProblem> {
+        Ok(self.text("id")?.into())
+    }
+
+    pub(super) fn deletion(&self) -> Result<Deletion, StoreProblem> {
+        Ok(Deletion {
+            reason: self.text("reason")?,
+            condemned_at: self.time("condemned_at")?,
+            asked_at: self.get::<Option<i64>>("asked_at")?.map(Time::from_millis),
+            failures: self.number("failures")?,
+            not_before: self.time("not_before")?,
+            fault: self.fault()?,
+            inspected_at: None,
+        })
+    }
+
+    pub(super) fn wish(&self) -> Result<HoldWish, StoreProblem> {
+        Ok(HoldWish {
+            hold: self.get("hold")?,
+            wished_at: self.time("wished_at")?,
+            failures: self.number("failures")?,
+            not_before: self.time("not_before")?,
+            fault: self.fault()?,
+            arn: None,
         })
     }
 
@@ -154,6 +182,21 @@ impl Reading<'_> {
         })
     }
 
+    pub(super) fn pause(&self) -> Result<(PolicyName, Pause), StoreProblem> {
+        let pause = Pause {
+            since: self.time("since")?,
+            until: self.get::<Option<i64>>("until")?.map(Time::from_millis),
+            reason: self.get("reason")?,
+            resumed: self.get("resumed")?,
+        };
+        Ok((self.text("policy")?.into(), pause))
+    }
+
+    pub(super) fn end(&self) -> Result<End, StoreProblem> {
+        let outcome = self.text("outcome")?;
+        End::parse(&outcome).ok_or_else(|| self.wrong(format!("outcome {outcome}")))
+    }
+
     pub(super) fn total(&self) -> Result<(Total, u64), StoreProblem> {
         let (policy, region, result) = (self.text("policy")?.into(), self.text("region")?, self.text("result")?);
         let total = match self.text("kind")?.as_str() {
@@ -162,6 +205,7 @@ impl Reading<'_> {
                 Total::Occurrences(policy, end)
             }
             "backups" => Total::Backups(policy, result == RESULT_AVAILABLE),
+            "deletions" => Total::Deletions(policy, region.into(), result == RESULT_DELETED),
             _ => Total::Copies(policy, region.into(), result == RESULT_AVAILABLE),
         };
         Ok((total, self.number("value")?))
@@ -194,6 +238,11 @@ pub(super) const RESULT_AVAILABLE: &str = "available";
 /// The `result` of a total that became FAILED.
 pub(super) const RESULT_FAILED: &str = "failed";
 
+/// The `result` of a deletion that was done.
+pub(super) const RESULT_DELETED: &str = "deleted";
+/// The `result` of a deletion that AWS refused for good.
+pub(super) const RESULT_REFUSED: &str = "refused";
+
 /// A total's key as columns: kind, policy, region, result.
 pub(super) fn total_columns(total: &Total) -> (&'static str, &str, &str, &'static str) {
     let word = |available: &bool| if *available { RESULT_AVAILABLE } else { RESULT_FAILED };
@@ -201,5 +250,9 @@ pub(super) fn total_columns(total: &Total) -> (&'static str, &str, &str, &'stati
         Total::Occurrences(policy, end) => ("occurrences", policy.as_str(), "", end.as_str()),
         Total::Backups(policy, available) => ("backups", policy.as_str(), "", word(available)),
         Total::Copies(policy, region, available) => ("copies", policy.as_str(), region.as_str(), word(available)),
+        Total::Deletions(policy, region, done) => {
+            let result = if *done { RESULT_DELETED } else { RESULT_REFUSED };
+            ("deletions", policy.as_str(), region.as_str(), result)
+        }
     }
 }

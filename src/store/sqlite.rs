@@ -7,7 +7,7 @@ use super::rows::Reading;
 use super::{HistoryEntry, HistoryQuery, Store, StoreError, StoreProblem};
 use crate::domain::change::Change;
 use crate::domain::id::SourceKey;
-use crate::domain::state::{Listed, SourceState, State};
+use crate::domain::state::{Listed, ORDER_REPEATED_WITHIN, SourceState, State};
 use crate::domain::time::Time;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous};
@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use writing::write;
 
+mod deleting;
 mod writing;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -121,6 +122,12 @@ impl SqliteStore {
                 source.asks.insert((key.occurrence, key.target.clone()), row.ask()?);
             }
         }
+        self.load_deletions(&mut state).await?;
+        for row in self.rows("SELECT * FROM pauses").await? {
+            let (policy, pause) = Reading { table: "pauses", row: &row }.pause()?;
+            // Pauses are independent of all else, so none can be illegal.
+            let _ = state.apply(&Change::Paused { policy, pause });
+        }
         for row in self.rows("SELECT * FROM totals").await? {
             let (total, value) = Reading { table: "totals", row: &row }.total()?;
             state.totals.insert(total, value);
@@ -155,6 +162,15 @@ impl SqliteStore {
                 source.open.insert(row.occurrence()?, row.opening()?);
             }
         }
+        let sql = r#"SELECT * FROM occurrences WHERE "trigger" = 'manual' AND outcome IS NOT NULL AND at > ?"#;
+        let after = state.started_at.minus(ORDER_REPEATED_WITHIN);
+        let ended = sqlx::query(sql).bind(after.millis()).fetch_all(&mut self.connection).await;
+        for row in ended.map_err(|error| from_sqlx(&error))? {
+            let row = Reading { table: "occurrences", row: &row };
+            if let Some(source) = state.sources.get_mut(&row.source_key()?) {
+                source.order_ended(row.occurrence()?, row.end()?);
+            }
+        }
         Ok(())
     }
 
@@ -173,6 +189,24 @@ impl SqliteStore {
                 what: format!("{id}: {error}"),
             };
             state.apply(&Change::Seen { point }).map_err(refused)?;
+        }
+        Ok(())
+    }
+
+    async fn load_deletions(&mut self, state: &mut State) -> Result<()> {
+        for row in self.rows("SELECT * FROM deletions WHERE deleted_at IS NULL").await? {
+            let row = Reading { table: "deletions", row: &row };
+            let (place, id) = (row.place()?, row.id()?);
+            if state.point(&place, &id).is_some() {
+                state.restore_deletion(place, id, row.deletion()?);
+            }
+        }
+        for row in self.rows("SELECT * FROM wishes").await? {
+            let row = Reading { table: "wishes", row: &row };
+            let (place, id) = (row.place()?, row.id()?);
+            if state.point(&place, &id).is_some() {
+                state.restore_wish(place, id, row.wish()?);
+            }
         }
         Ok(())
     }
@@ -213,6 +247,7 @@ impl SqliteStore {
         let mut transaction = begun.map_err(|error| from_sqlx(&error))?;
         for sql in [
             "DELETE FROM occurrences WHERE closed_at < ?",
+            "DELETE FROM deletions WHERE deleted_at < ?",
             "DELETE FROM points WHERE lifecycle = 'DELETED' AND settled_at < ?",
         ] {
             let done = sqlx::query(sql).bind(before.millis()).execute(&mut *transaction).await;

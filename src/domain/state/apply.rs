@@ -3,6 +3,7 @@
 //! A change that cannot be is refused before anything moved, so that one broken row or one confused answer costs one
 //! source and not the daemon.
 
+use super::deletions::cares;
 use super::*;
 use crate::domain::action::Request;
 
@@ -30,6 +31,10 @@ impl State {
             Change::Seen { point } => self.seen(point),
             Change::Gone { place, id, at } => self.gone(place, id, *at),
             Change::Suspected { place, id, suspected } => self.suspect(place, id, *suspected),
+            Change::Paused { .. } | Change::PauseOver { .. } => {
+                self.apply_pause(change);
+                Ok(())
+            }
             Change::Counted(total) => {
                 *self.totals.entry(total.clone()).or_default() += 1;
                 Ok(())
@@ -47,6 +52,7 @@ impl State {
                 for source in self.sources.values_mut() {
                     source.aside.clear();
                 }
+                self.deletions_anew();
                 Ok(())
             }
             Change::Checked { policy, through } => {
@@ -57,6 +63,15 @@ impl State {
                 self.clock_went_back(*to);
                 Ok(())
             }
+            Change::Condemned { .. }
+            | Change::Spared { .. }
+            | Change::DeleteAsked { .. }
+            | Change::DeleteRefused { .. }
+            | Change::HoldWished { .. }
+            | Change::HoldTried { .. }
+            | Change::HoldStands { .. }
+            | Change::Inspected { .. }
+            | Change::Reviewed { .. } => self.apply_deletion(change),
             Change::Listed { .. }
             | Change::PlaceSeen { .. }
             | Change::Sent { .. }
@@ -145,6 +160,8 @@ impl State {
             source.cursor = source.cursor.max(Some(occurrence.at));
         }
         source.asks.retain(|(of, _), ask| *of != occurrence || ask.open);
+        source.order_ended(occurrence, end);
+        self.review(key, Time::ZERO);
         let total = self.totals.entry(Total::Occurrences(opening.policy.clone(), end)).or_default();
         *total = total.saturating_add(count);
         self.reindex(key);
@@ -238,7 +255,8 @@ impl State {
         if exists && known.points.insert(point.id.clone(), key.clone()).is_none() {
             known.user_backups = known.user_backups.saturating_add(1);
         }
-        if point.lifecycle.in_flight() || point.suspected.is_some() {
+        let cared_for = cares(&self.deletions, &self.wishes, &point.place, &point.id);
+        if point.lifecycle.in_flight() || point.suspected.is_some() || cared_for {
             known.looks.entry(point.id.clone()).or_insert(Time::ZERO);
         } else {
             known.looks.remove(&point.id);
@@ -273,6 +291,7 @@ impl State {
             source.aside.remove(&key.target);
         }
         self.reindex(&key.source);
+        self.review(&key.source, Time::ZERO);
         Ok(())
     }
 
@@ -332,7 +351,11 @@ impl State {
                 !points.is_empty()
             });
         }
+        let deleted = (place.clone(), id.clone());
+        self.deletions.remove(&deleted);
+        self.wishes.remove(&deleted);
         self.reindex(&key.source);
+        self.review(&key.source, Time::ZERO);
         Ok(())
     }
 
@@ -347,7 +370,7 @@ impl State {
         point.suspected = suspected;
         if suspected.is_some() {
             known.looks.insert(id.clone(), Time::ZERO);
-        } else if !point.lifecycle.in_flight() {
+        } else if !point.lifecycle.in_flight() && !cares(&self.deletions, &self.wishes, place, id) {
             known.looks.remove(id);
             known.batches.remove(id);
         }
@@ -401,6 +424,7 @@ impl State {
         for known in self.places.values_mut() {
             known.clock_went_back(to);
         }
+        self.deletions_clock_went_back(to);
     }
 }
 

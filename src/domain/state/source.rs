@@ -1,6 +1,7 @@
 //! What is known of one source.
 
 use super::*;
+use crate::domain::change::End;
 use crate::domain::lane::FileSystemKind;
 
 /// One source.
@@ -14,6 +15,8 @@ pub struct SourceState {
     pub cursor: Option<Time>,
     /// Occurrences that have not ended.
     pub open: BTreeMap<Occurrence, Opening>,
+    /// How the latest occurrences that a person asked for ended, so that a request repeated after that is known.
+    pub orders_ended: BTreeMap<Time, End>,
     /// Intents that are not fulfilled.
     pub asks: BTreeMap<(Occurrence, Target), Ask>,
     /// Backups and copies, by what they are for; of one work more than one only after failures, or as duplicates.
@@ -29,6 +32,8 @@ pub struct SourceState {
     pub left: bool,
     /// What AWS said of the file system or volume.
     pub look_up: LookUp,
+    /// When retention looks at it next: its place in [`State::reviews`].
+    pub review_at: Time,
 }
 
 /// A policy's interest in a source.
@@ -99,6 +104,7 @@ impl SourceState {
             watch: None,
             cursor: None,
             open: BTreeMap::new(),
+            orders_ended: BTreeMap::new(),
             asks: BTreeMap::new(),
             points: BTreeMap::new(),
             available: BTreeMap::new(),
@@ -106,6 +112,7 @@ impl SourceState {
             aside: BTreeMap::new(),
             left: false,
             look_up: LookUp::default(),
+            review_at: Time::NEVER,
         }
     }
 

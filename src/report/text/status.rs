@@ -3,7 +3,9 @@
 use super::{Ink, Looks, add, clean, heading, inked, paint, paragraph, standing_text, table, table_text};
 use crate::domain::time::Time;
 use crate::report::snapshot::{FindingView, FlightView, PlaceView, PolicyView, Snapshot, Standing};
-use crate::report::triage::{Line, Tally, age_text, counted, lines, problems, region_text, source_text, staleness};
+use crate::report::triage::{
+    Line, Tally, age_text, counted, lines, pause_text, problems, region_text, source_text, staleness,
+};
 use std::time::Duration;
 
 /// The answer in one line, then every route with the worst on top, then what goes on and what is wrong, the gravest at
@@ -149,17 +151,21 @@ fn policies(out: &mut String, policies: &[PolicyView], now: Time, looks: Looks) 
     let mut shown = table(&["Policy", "Next", "Schedule", "Time zone", "Sources"], looks);
     let mut soonest: Vec<&PolicyView> = policies.iter().collect();
     soonest.sort_by_key(|policy| policy.next_at.unwrap_or(Time::NEVER));
+    let mut notes = Vec::new();
     for policy in soonest {
+        let next = policy.next_at.map_or_else(|| "never".to_owned(), |at| format!("in {}", age_text(at.since(now))));
+        let pause = policy.paused_at(now).map(|pause| pause_text(pause, now));
+        notes.push(clean(&pause.unwrap_or_default(), looks));
         let cells = [
             clean(policy.policy.as_str(), looks),
-            policy.next_at.map_or_else(|| "never".to_owned(), |at| format!("in {}", age_text(at.since(now)))),
+            policy.paused_at(now).map_or_else(|| next, |_| paint("paused", Ink::Doubtful, looks)),
             clean(&policy.schedule, looks),
             clean(&policy.timezone, looks),
             policy.sources.to_string(),
         ];
         add(&mut shown, cells);
     }
-    out.push_str(&table_text(&shown, &[], looks));
+    out.push_str(&table_text(&shown, &notes, looks));
 }
 
 fn findings(out: &mut String, findings: &[FindingView], looks: Looks) {

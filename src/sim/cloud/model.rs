@@ -311,6 +311,12 @@ pub struct Backup {
 }
 
 impl Backup {
+    /// Its ARN.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        format!("{}:backup/{}", super::fleet::arn_prefix(&self.account, &self.region), self.id)
+    }
+
     /// A backup that a caller asked for at this moment in the Region of its file system, and of which only this is known.
     pub(super) fn blank(
         id: String,

@@ -9,7 +9,7 @@ impl Cloud {
     /// A backup as the API shows it.
     pub(super) fn render_backup(&self, at: BackupIx, now_ms: i64) -> Value {
         let backup = &self.backups[at];
-        let arn = format!("{}:backup/{}", fleet::arn_prefix(&backup.account, &backup.region), backup.id);
+        let arn = backup.arn();
         let resource_type = if backup.volume.is_some() { "VOLUME" } else { "FILE_SYSTEM" };
         let mut shown = object([
             ("BackupId", backup.id.as_str().into()),

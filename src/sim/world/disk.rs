@@ -4,10 +4,12 @@
 //! fiction. [`Tables`] does to a few maps what the store's SQL does to its tables, statement by statement; a test holds
 //! the two to the same answer. A world can also be given the real store, as another [`Disk`].
 
-use crate::domain::change::{Change, Opening, Total};
-use crate::domain::id::{BackupId, Occurrence, Place, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::change::{Change, End, Opening, Total};
+use crate::domain::deletion::{Deletion, HoldWish};
+use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::pause::Pause;
 use crate::domain::point::{Lifecycle, Point};
-use crate::domain::state::{AHEAD_TOLERATED, Ask, Listed, SourceState, State, Watch};
+use crate::domain::state::{AHEAD_TOLERATED, Ask, Listed, ORDER_REPEATED_WITHIN, SourceState, State, Watch};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 
@@ -51,7 +53,7 @@ struct SourceRow {
 #[derive(Clone, Debug)]
 struct OccurrenceRow {
     opening: Opening,
-    ended: bool,
+    ended: Option<End>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,8 +71,11 @@ pub struct Tables {
     occurrences: BTreeMap<(SourceKey, Occurrence), OccurrenceRow>,
     asks: BTreeMap<(SourceKey, Occurrence, Target), Ask>,
     points: BTreeMap<(Place, BackupId), Point>,
+    pauses: BTreeMap<(PolicyName, Time), Pause>,
     totals: BTreeMap<Total, u64>,
     places: BTreeMap<Place, PlaceRow>,
+    deletions: BTreeMap<(Place, BackupId), Deletion>,
+    wishes: BTreeMap<(Place, BackupId), HoldWish>,
 }
 
 impl Disk for Tables {
@@ -84,10 +89,18 @@ impl Disk for Tables {
             source.left = row.left;
             state.sources.insert(key.clone(), source);
         }
-        for ((key, occurrence), row) in self.occurrences.iter().filter(|(_, row)| !row.ended) {
-            if let Some(source) = state.sources.get_mut(key) {
-                source.open.insert(*occurrence, row.opening.clone());
+        let repeated_after = started_at.minus(ORDER_REPEATED_WITHIN);
+        for ((key, occurrence), row) in &self.occurrences {
+            let Some(source) = state.sources.get_mut(key) else { continue };
+            match row.ended {
+                None => drop(source.open.insert(*occurrence, row.opening.clone())),
+                Some(end) if occurrence.at > repeated_after => source.order_ended(*occurrence, end),
+                Some(_) => {}
             }
+        }
+        for ((policy, _), pause) in &self.pauses {
+            let paused = Change::Paused { policy: policy.clone(), pause: pause.clone() };
+            state.apply(&paused).map_err(|error| error.to_string())?;
         }
         for point in self.points.values().filter(|point| self.matters(point)) {
             let seen = Change::Seen { point: Box::new(point.clone()) };
@@ -96,6 +109,16 @@ impl Disk for Tables {
         for ((key, occurrence, target), ask) in &self.asks {
             if let Some(source) = state.sources.get_mut(key) {
                 source.asks.insert((*occurrence, target.clone()), ask.clone());
+            }
+        }
+        for ((place, id), deletion) in &self.deletions {
+            if state.point(place, id).is_some() {
+                state.restore_deletion(place.clone(), id.clone(), deletion.clone());
+            }
+        }
+        for ((place, id), wish) in &self.wishes {
+            if state.point(place, id).is_some() {
+                state.restore_wish(place.clone(), id.clone(), wish.clone());
             }
         }
         state.totals.clone_from(&self.totals);
@@ -138,7 +161,7 @@ impl Tables {
             })
             || [Trigger::Schedule, Trigger::Manual].into_iter().any(|trigger| {
                 let occurrence = Occurrence { at: point.occurrence.at, trigger };
-                self.occurrences.get(&(key.clone(), occurrence)).is_some_and(|row| !row.ended)
+                self.occurrences.get(&(key.clone(), occurrence)).is_some_and(|row| row.ended.is_none())
             })
     }
 
@@ -146,10 +169,10 @@ impl Tables {
         match change {
             Change::Watched { .. } | Change::Left { .. } => self.write_watch(change),
             Change::Opened { source, occurrence, opening } => {
-                self.write_occurrence(source, *occurrence, opening, false);
+                self.write_occurrence(source, *occurrence, opening, None);
             }
             Change::Closed { source, occurrence, opening, end, earlier, .. } => {
-                self.write_occurrence(source, *occurrence, opening, true);
+                self.write_occurrence(source, *occurrence, opening, Some(*end));
                 let total = Total::Occurrences(opening.policy.clone(), *end);
                 *self.totals.entry(total).or_default() += earlier.saturating_add(1);
                 self.asks.retain(|(of, at, _), ask| of != source || at != occurrence || ask.open);
@@ -163,12 +186,69 @@ impl Tables {
                     point.lifecycle = Lifecycle::Deleted;
                     point.settled_at = Some(*at);
                 }
+                self.deletions.remove(&(place.clone(), id.clone()));
+                self.wishes.remove(&(place.clone(), id.clone()));
             }
             Change::ClockWentBack { to } => self.write_clock(*to),
+            Change::Paused { policy, pause } => {
+                self.pauses.insert((policy.clone(), pause.since), pause.clone());
+            }
+            Change::PauseOver { policy, since } => drop(self.pauses.remove(&(policy.clone(), *since))),
             Change::Counted(total) => *self.totals.entry(total.clone()).or_default() += 1,
             Change::Listed { place, began_at, pages, user_backups, .. } => {
                 let row = PlaceRow { listed_at: *began_at, pages: *pages, user_backups: *user_backups };
                 self.places.insert(place.clone(), row);
+            }
+            _ => self.write_deletion(change),
+        }
+    }
+
+    fn write_deletion(&mut self, change: &Change) {
+        match change {
+            Change::Condemned { place, id, reason, at } => {
+                let deletion = Deletion {
+                    reason: reason.clone(),
+                    condemned_at: *at,
+                    asked_at: None,
+                    failures: 0,
+                    not_before: Time::ZERO,
+                    fault: None,
+                    inspected_at: None,
+                };
+                self.deletions.insert((place.clone(), id.clone()), deletion);
+            }
+            Change::Spared { place, id, .. } => {
+                self.deletions.remove(&(place.clone(), id.clone()));
+            }
+            Change::DeleteAsked { place, id, at } => {
+                if let Some(row) = self.deletions.get_mut(&(place.clone(), id.clone())) {
+                    row.asked_at = Some(*at);
+                }
+            }
+            Change::DeleteRefused { place, id, fault, not_before } => {
+                if let Some(row) = self.deletions.get_mut(&(place.clone(), id.clone())) {
+                    (row.failures, row.fault, row.not_before) = (row.failures + 1, Some(fault.clone()), *not_before);
+                }
+            }
+            Change::HoldWished { place, id, hold, at } => {
+                let wish = HoldWish {
+                    hold: hold.clone(),
+                    wished_at: *at,
+                    failures: 0,
+                    not_before: Time::ZERO,
+                    fault: None,
+                    arn: None,
+                };
+                self.wishes.insert((place.clone(), id.clone()), wish);
+            }
+            Change::HoldTried { place, id, fault, not_before } => {
+                if let Some(row) = self.wishes.get_mut(&(place.clone(), id.clone())) {
+                    row.failures = if fault.is_some() { row.failures + 1 } else { 0 };
+                    (row.fault, row.not_before) = (fault.clone(), *not_before);
+                }
+            }
+            Change::HoldStands { place, id } => {
+                self.wishes.remove(&(place.clone(), id.clone()));
             }
             _ => {}
         }
@@ -206,9 +286,9 @@ impl Tables {
         }
     }
 
-    fn write_occurrence(&mut self, source: &SourceKey, occurrence: Occurrence, opening: &Opening, ended: bool) {
+    fn write_occurrence(&mut self, source: &SourceKey, occurrence: Occurrence, opening: &Opening, ended: Option<End>) {
         let slot = (source.clone(), occurrence);
-        let open = self.occurrences.get(&slot).is_some_and(|row| !row.ended);
+        let open = self.occurrences.get(&slot).is_some_and(|row| row.ended.is_none());
         if let Some(row) = self.sources.get_mut(source).filter(|_| !open && opening.moves_cursor(occurrence)) {
             row.cursor = row.cursor.max(Some(occurrence.at));
         }

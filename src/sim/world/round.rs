@@ -115,6 +115,8 @@ impl World {
             }
             Outcome::Polled(sightings) => format!("polled {}", sightings.len()),
             Outcome::LookedUp(facts) => format!("looked up {}", facts.len()),
+            Outcome::Deleted => "deleted".to_owned(),
+            Outcome::HoldSet => "the hold is as asked".to_owned(),
         };
         let changes = self.mind.settle(&host.settings, &host.state, action, outcome, now);
         self.note(format_args!("< {} {} {told}", action.place, Leaves(&action.call)));

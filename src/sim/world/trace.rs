@@ -119,6 +119,8 @@ impl fmt::Display for Leaves<'_> {
             Call::LookUp { ids } => {
                 write!(f, "looks up {} from {}", ids.len(), ids.first().map_or("", |id| id.as_str()))
             }
+            Call::Delete { id, .. } => write!(f, "deletes {id}"),
+            Call::Hold { id, hold, .. } => write!(f, "sets the hold of {id} to {hold:?}"),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::id::{BackupId, Place, SourceId};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::{Lifecycle, Sighting};
 use crate::domain::policy::Tags;
+use crate::domain::tags::HOLD;
 use crate::domain::time::Time;
 use crate::engine::faults::{Said, classify};
 use serde_json::{Value, json};
@@ -47,7 +48,37 @@ pub fn serve(cloud: &mut Cloud, now_ms: i64, action: &Action) -> Served {
             })
         }
         Call::LookUp { ids } => look_up(cloud, now_ms, &action.place, ids),
+        Call::Delete { id, token } => {
+            let body = json!({ "BackupId": id.as_str(), "ClientRequestToken": token.as_str() });
+            plainly(cloud, now_ms, &action.place, "DeleteBackup", &body, Outcome::Deleted)
+        }
+        Call::Hold { arn, hold: Some(hold), .. } => {
+            let body = json!({ "ResourceARN": arn, "Tags": [{ "Key": HOLD, "Value": hold }] });
+            plainly(cloud, now_ms, &action.place, "TagResource", &body, Outcome::HoldSet)
+        }
+        Call::Hold { arn, hold: None, .. } => {
+            let body = json!({ "ResourceARN": arn, "TagKeys": [HOLD] });
+            plainly(cloud, now_ms, &action.place, "UntagResource", &body, Outcome::HoldSet)
+        }
     }
+}
+
+/// A call whose answer says no more than that it was done.
+fn plainly(
+    cloud: &mut Cloud,
+    now_ms: i64,
+    place: &Place,
+    operation: &'static str,
+    body: &Value,
+    done: Outcome,
+) -> Served {
+    let served = cloud.serve(now_ms, place.account.as_str(), place.region.as_str(), operation, body);
+    let outcome = match served.reply {
+        Ok(Ok(_)) => done,
+        Ok(Err(error)) => Outcome::Failed(refused(operation, &error)),
+        Err(lost) => Outcome::Failed(unheard(operation, &lost)),
+    };
+    Served { outcome, latency_ms: millis(served.latency_ms) }
 }
 
 fn make(cloud: &mut Cloud, now_ms: i64, place: &Place, request: &Request) -> Served {
@@ -165,6 +196,7 @@ pub fn sighting(backup: &Backup) -> Sighting {
         kind: FileSystemKind::parse(backup.file_system.kind.as_str()),
         volume: backup.volume.as_ref().map(|volume| volume.id.as_str().into()),
         copied_from: backup.source_id.as_deref().map(Into::into),
+        arn: Some(backup.arn()),
         counts_to_quota: backup.kind != BackupType::Automatic,
         tags: backup.tags.clone(),
     }

@@ -1,6 +1,7 @@
 //! Changes as SQL. Each durable [`Change`] has its statement here, and moves the rows as `State::apply` moves the state.
 
 use super::super::rows::total_columns;
+use super::deleting;
 use crate::domain::change::{Change, Opening, Total};
 use crate::domain::id::{Occurrence, SourceKey, WorkKey};
 use crate::domain::point::Point;
@@ -34,8 +35,10 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             let sql =
                 "UPDATE points SET lifecycle = 'DELETED', settled_at = ? WHERE account = ? AND region = ? AND id = ?";
             let query = sqlx::query(sql).bind(at.millis()).bind(place.account.as_str());
-            to.execute(query.bind(place.region.as_str()).bind(id.as_str())).await.map(drop)
+            to.execute(query.bind(place.region.as_str()).bind(id.as_str())).await?;
+            deleting::gone(to, place, id, *at).await
         }
+        Change::Paused { .. } | Change::PauseOver { .. } => write_pause(to, change).await,
         Change::Counted(total) => count(to, total, 1).await,
         Change::ClockWentBack { to: now } => write_clock(to, *now).await,
         Change::Listed { place, began_at, pages, user_backups, .. } => {
@@ -46,7 +49,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             let query = query.bind(began_at.millis()).bind(i64::from(*pages)).bind(clamp(*user_backups));
             to.execute(query).await.map(drop)
         }
-        _ => Ok(()),
+        _ => deleting::write(to, change).await,
     }
 }
 
@@ -210,6 +213,24 @@ async fn write_point(to: &mut SqliteConnection, point: &Point) -> Written {
                  AND attempt <= ?"#;
     let key = point.work_key();
     to.execute(bind_work!(sqlx::query(sql), &key).bind(i64::from(point.attempt))).await.map(drop)
+}
+
+async fn write_pause(to: &mut SqliteConnection, change: &Change) -> Written {
+    match change {
+        Change::Paused { policy, pause } => {
+            let sql = "INSERT INTO pauses (policy, since, until, reason, resumed) VALUES (?, ?, ?, ?, ?)
+                       ON CONFLICT DO UPDATE SET until = excluded.until, reason = excluded.reason,
+                       resumed = excluded.resumed";
+            let query = sqlx::query(sql).bind(policy.as_str()).bind(pause.since.millis());
+            let query = query.bind(pause.until.map(Time::millis)).bind(pause.reason.as_deref()).bind(pause.resumed);
+            to.execute(query).await.map(drop)
+        }
+        Change::PauseOver { policy, since } => {
+            let query = sqlx::query("DELETE FROM pauses WHERE policy = ? AND since = ?");
+            to.execute(query.bind(policy.as_str()).bind(since.millis())).await.map(drop)
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn count(to: &mut SqliteConnection, total: &Total, by: u64) -> Written {

@@ -1,0 +1,71 @@
+//! Which changes are kept, and whom they concern.
+
+use super::*;
+
+impl Change {
+    /// Whether the store keeps it.
+    #[must_use]
+    pub fn durable(&self) -> bool {
+        match self {
+            Self::Watched { .. }
+            | Self::Left { .. }
+            | Self::Opened { .. }
+            | Self::Closed { .. }
+            | Self::Asked { .. }
+            | Self::Unfulfilled { .. }
+            | Self::Disproved { .. }
+            | Self::Retriable { .. }
+            | Self::Seen { .. }
+            | Self::Gone { .. }
+            | Self::Condemned { .. }
+            | Self::Spared { .. }
+            | Self::DeleteAsked { .. }
+            | Self::DeleteRefused { .. }
+            | Self::HoldWished { .. }
+            | Self::HoldTried { .. }
+            | Self::HoldStands { .. }
+            | Self::Paused { .. }
+            | Self::PauseOver { .. }
+            | Self::Counted(_)
+            | Self::ClockWentBack { .. }
+            | Self::Listed { .. } => true,
+            Self::Suspected { .. }
+            | Self::Inspected { .. }
+            | Self::Reviewed { .. }
+            | Self::PlaceSeen { .. }
+            | Self::Sent { .. }
+            | Self::Returned { .. }
+            | Self::ListingBegan { .. }
+            | Self::ListingPage { .. }
+            | Self::ListingStalled { .. }
+            | Self::ListingWanted { .. }
+            | Self::LookAgain { .. }
+            | Self::OtherEnded { .. }
+            | Self::LookUpSent { .. }
+            | Self::LookedUp { .. }
+            | Self::LookUpFailed { .. }
+            | Self::Timed { .. }
+            | Self::Synced { .. }
+            | Self::Checked { .. } => false,
+        }
+    }
+
+    /// The source whose route is set aside if the change is illegal.
+    #[must_use]
+    pub fn source(&self) -> Option<SourceKey> {
+        match self {
+            Self::Watched { source, .. }
+            | Self::Left { source }
+            | Self::Opened { source, .. }
+            | Self::Closed { source, .. }
+            | Self::LookUpFailed { source, .. }
+            | Self::Reviewed { source, .. } => Some(source.clone()),
+            Self::Asked { key, .. }
+            | Self::Unfulfilled { key, .. }
+            | Self::Disproved { key }
+            | Self::Retriable { key } => Some(key.source.clone()),
+            Self::Seen { point } => Some(point.source_key()),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What is to be deleted at AWS, what waits for a person before it is, and what a person holds.
+//!
+//! A recovery point that is deleted never comes back. So a deletion is an intent in the books first, is looked at once
+//! more at AWS right before, and a person's hold stands in the way from the moment it is wished.
+
+use super::fault::Fault;
+use super::id::BackupId;
+use super::time::Time;
+
+/// A backup or copy that is to be deleted, and how far that got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Why, for people.
+    pub reason: String,
+    /// When that was decided.
+    pub condemned_at: Time,
+    /// When DeleteBackup was last called; `None` before the first time.
+    pub asked_at: Option<Time>,
+    /// Refusals and lost answers in a row.
+    pub failures: u32,
+    /// Not again before.
+    pub not_before: Time,
+    /// What came back last.
+    pub fault: Option<Fault>,
+    /// When a look by id last showed it, in this process.
+    pub inspected_at: Option<Time>,
+}
+
+/// A person's wish to hold a point or to let it go, until AWS's books show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldWish {
+    /// The reason of the hold, which may be empty; `None` lifts it.
+    pub hold: Option<String>,
+    /// When it was wished.
+    pub wished_at: Time,
+    /// Refusals and lost answers in a row.
+    pub failures: u32,
+    /// Not again before.
+    pub not_before: Time,
+    /// What came back last.
+    pub fault: Option<Fault>,
+    /// The object's ARN, as AWS tells it, in this process.
+    pub arn: Option<String>,
+}
+
+/// More than the brake lets go at once of one route: waits for `lifeboat reload --confirm-deletions`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brake {
+    /// What would go, oldest first, each with its reason.
+    pub points: Vec<(BackupId, String)>,
+    /// Recovery points of the route, these among them.
+    pub held: usize,
+}

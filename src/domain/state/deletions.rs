@@ -1,0 +1,220 @@
+//! How deletions and holds move.
+
+use super::apply::illegal;
+use super::*;
+
+/// Whether somebody wants to see this object by id: it is to be deleted, or its hold is to change.
+pub(super) fn cares(
+    deletions: &BTreeMap<(Place, BackupId), Deletion>,
+    wishes: &BTreeMap<(Place, BackupId), HoldWish>,
+    place: &Place,
+    id: &BackupId,
+) -> bool {
+    let key = (place.clone(), id.clone());
+    deletions.contains_key(&key) || wishes.contains_key(&key)
+}
+
+impl State {
+    /// Whether a person holds this point: its tag says so, or it was wished and AWS does not show it yet. A wish to let
+    /// it go counts only once the tag is gone.
+    #[must_use]
+    pub fn held(&self, point: &Point) -> bool {
+        let wish = || self.wishes.get(&(point.place.clone(), point.id.clone()));
+        point.hold.is_some() || (!self.wishes.is_empty() && wish().is_some_and(|wish| wish.hold.is_some()))
+    }
+
+    /// Takes in a deletion from the store.
+    pub fn restore_deletion(&mut self, place: Place, id: BackupId, deletion: Deletion) {
+        let at = deletion.not_before;
+        self.deletions.insert((place.clone(), id.clone()), deletion);
+        self.look_at(&place, &id, at);
+    }
+
+    /// Takes in a wish from the store.
+    pub fn restore_wish(&mut self, place: Place, id: BackupId, wish: HoldWish) {
+        self.wishes.insert((place.clone(), id.clone()), wish);
+        self.look_at(&place, &id, Time::ZERO);
+    }
+
+    /// Puts a source where retention looks at it at `at` the latest.
+    pub(super) fn review(&mut self, key: &SourceKey, at: Time) {
+        if self.sources.get(key).is_some_and(|source| at < source.review_at) {
+            self.review_next(key, at);
+        }
+    }
+
+    fn review_next(&mut self, key: &SourceKey, at: Time) {
+        let Some(source) = self.sources.get_mut(key) else { return };
+        self.reviews.remove(&(source.review_at, key.clone()));
+        source.review_at = at;
+        if at < Time::NEVER {
+            self.reviews.insert((at, key.clone()));
+        }
+    }
+
+    pub(super) fn review_all(&mut self) {
+        for source in self.sources.values_mut() {
+            source.review_at = Time::ZERO;
+        }
+        self.reviews = self.sources.keys().map(|key| (Time::ZERO, key.clone())).collect();
+    }
+
+    /// Has an object looked at by id, now, or no longer.
+    fn look_at(&mut self, place: &Place, id: &BackupId, at: Time) {
+        if let Some(known) = self.places.get_mut(place) {
+            known.looks.insert(id.clone(), at);
+        }
+    }
+
+    fn look_no_more(&mut self, place: &Place, id: &BackupId) {
+        let needed = cares(&self.deletions, &self.wishes, place, id)
+            || self.point(place, id).is_some_and(|point| point.lifecycle.in_flight() || point.suspected.is_some());
+        if let Some(known) = self.places.get_mut(place).filter(|_| !needed) {
+            known.looks.remove(id);
+            known.batches.remove(id);
+        }
+    }
+
+    pub(super) fn apply_deletion(&mut self, change: &Change) -> Result<(), IllegalChange> {
+        match change {
+            Change::Condemned { place, id, reason, at } => {
+                let Some(point) = self.point(place, id) else {
+                    return Err(illegal(format!("{id}: to be deleted from {place}, where it is not known")));
+                };
+                if self.held(point) {
+                    return Err(illegal(format!("{id}: to be deleted from {place} although it is held")));
+                }
+                let deletion = Deletion {
+                    reason: reason.clone(),
+                    condemned_at: *at,
+                    asked_at: None,
+                    failures: 0,
+                    not_before: Time::ZERO,
+                    fault: None,
+                    inspected_at: None,
+                };
+                self.deletions.insert((place.clone(), id.clone()), deletion);
+                self.look_at(place, id, Time::ZERO);
+            }
+            Change::Spared { place, id, .. } => {
+                let point = self.point(place, id).map(Point::source_key);
+                self.deletions.remove(&(place.clone(), id.clone()));
+                self.look_no_more(place, id);
+                if let Some(key) = point {
+                    self.review(&key, Time::ZERO);
+                }
+            }
+            Change::DeleteAsked { place, id, at } => {
+                if self.point(place, id).is_some_and(|point| self.held(point)) {
+                    return Err(illegal(format!("{id}: deleted from {place} although it is held")));
+                }
+                self.deletion_mut(place, id)?.asked_at = Some(*at);
+            }
+            Change::DeleteRefused { place, id, fault, not_before } => {
+                let deletion = self.deletion_mut(place, id)?;
+                deletion.failures = deletion.failures.saturating_add(1);
+                deletion.fault = Some(fault.clone());
+                deletion.not_before = *not_before;
+                self.look_at(place, id, *not_before);
+            }
+            Change::Inspected { place, id, arn, at } => {
+                let key = (place.clone(), id.clone());
+                if let Some(deletion) = self.deletions.get_mut(&key) {
+                    deletion.inspected_at = Some(*at);
+                }
+                if let Some(wish) = self.wishes.get_mut(&key) {
+                    wish.arn = arn.clone().or(wish.arn.take());
+                }
+            }
+            Change::Reviewed { source, next, braked } => {
+                for target in self.targets_braked(source) {
+                    self.braked.remove(&(source.clone(), target));
+                }
+                for (target, brake) in braked {
+                    self.braked.insert((source.clone(), target.clone()), brake.clone());
+                }
+                self.review_next(source, *next);
+            }
+            _ => return self.apply_hold(change),
+        }
+        Ok(())
+    }
+
+    fn targets_braked(&self, source: &SourceKey) -> Vec<Target> {
+        let of_source = self.braked.range((source.clone(), Target::Backup)..);
+        of_source.take_while(|((key, _), _)| key == source).map(|((_, target), _)| target.clone()).collect()
+    }
+
+    fn deletion_mut(&mut self, place: &Place, id: &BackupId) -> Result<&mut Deletion, IllegalChange> {
+        let deletion = self.deletions.get_mut(&(place.clone(), id.clone()));
+        deletion.ok_or_else(|| illegal(format!("{id}: deleted from {place} without a decision on record")))
+    }
+
+    fn apply_hold(&mut self, change: &Change) -> Result<(), IllegalChange> {
+        match change {
+            Change::HoldWished { place, id, hold, at } => {
+                let Some(key) = self.point(place, id).map(Point::source_key) else {
+                    return Err(illegal(format!("{id}: a hold on what is not known in {place}")));
+                };
+                let wish = HoldWish {
+                    hold: hold.clone(),
+                    wished_at: *at,
+                    failures: 0,
+                    not_before: Time::ZERO,
+                    fault: None,
+                    arn: None,
+                };
+                self.wishes.insert((place.clone(), id.clone()), wish);
+                self.look_at(place, id, Time::ZERO);
+                self.review(&key, Time::ZERO);
+            }
+            Change::HoldTried { place, id, fault, not_before } => {
+                if let Some(wish) = self.wishes.get_mut(&(place.clone(), id.clone())) {
+                    wish.failures = if fault.is_some() { wish.failures.saturating_add(1) } else { 0 };
+                    wish.fault = fault.clone();
+                    wish.not_before = *not_before;
+                }
+            }
+            Change::HoldStands { place, id } => {
+                self.wishes.remove(&(place.clone(), id.clone()));
+                let key = self.point(place, id).map(Point::source_key);
+                self.look_no_more(place, id);
+                if let Some(key) = key {
+                    self.review(&key, Time::ZERO);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// A reload: retention looks at everything, and what was refused for good is worth another try.
+    pub(super) fn deletions_anew(&mut self) {
+        self.review_all();
+        let refused = |fault: &Option<Fault>| fault.as_ref().is_some_and(|fault| fault.class.needs_a_person());
+        let mut again = Vec::new();
+        for (key, deletion) in self.deletions.iter_mut().filter(|(_, deletion)| refused(&deletion.fault)) {
+            deletion.not_before = Time::ZERO;
+            again.push(key.clone());
+        }
+        for (key, wish) in self.wishes.iter_mut().filter(|(_, wish)| refused(&wish.fault)) {
+            wish.not_before = Time::ZERO;
+            again.push(key.clone());
+        }
+        for (place, id) in again {
+            self.look_at(&place, &id, Time::ZERO);
+        }
+    }
+
+    pub(super) fn deletions_clock_went_back(&mut self, to: Time) {
+        let soon = to.plus(Duration::from_secs(3600));
+        for deletion in self.deletions.values_mut() {
+            deletion.inspected_at = None;
+            deletion.not_before = deletion.not_before.min(soon);
+        }
+        for wish in self.wishes.values_mut() {
+            wish.not_before = wish.not_before.min(soon);
+        }
+        self.review_all();
+    }
+}

@@ -1,0 +1,50 @@
+//! What persons ordered: pauses of policies, and occurrences by hand that ended.
+
+use super::*;
+use crate::domain::change::End;
+
+/// A request that is repeated may still arrive so long after its time, and is known to be the same until then.
+pub const ORDER_REPEATED_WITHIN: Duration = Duration::from_secs(10 * 60);
+
+/// So many ended occurrences by hand are remembered of a source.
+const ORDERS_REMEMBERED: usize = 256;
+
+impl State {
+    /// The pause that an occurrence of this time falls into.
+    #[must_use]
+    pub fn pause_at(&self, policy: &PolicyName, at: Time) -> Option<&Pause> {
+        self.pauses.get(policy)?.iter().rev().find(|pause| pause.covers(at))
+    }
+
+    pub(super) fn apply_pause(&mut self, change: &Change) {
+        match change {
+            Change::Paused { policy, pause } => {
+                let pauses = self.pauses.entry(policy.clone()).or_default();
+                pauses.retain(|other| other.since != pause.since);
+                pauses.push(pause.clone());
+                pauses.sort_by_key(|pause| pause.since);
+            }
+            Change::PauseOver { policy, since } => {
+                if let Some(pauses) = self.pauses.get_mut(policy) {
+                    pauses.retain(|pause| pause.since != *since);
+                    if pauses.is_empty() {
+                        self.pauses.remove(policy);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+impl SourceState {
+    /// Remembers how an occurrence by hand ended.
+    pub fn order_ended(&mut self, occurrence: Occurrence, end: End) {
+        if occurrence.trigger == Trigger::Manual {
+            self.orders_ended.insert(occurrence.at, end);
+            while self.orders_ended.len() > ORDERS_REMEMBERED {
+                self.orders_ended.pop_first();
+            }
+        }
+    }
+}

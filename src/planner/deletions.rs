@@ -1,0 +1,266 @@
+//! Deleting what retention gives up.
+//!
+//! Each deletion is decided, recorded, looked at once more at AWS and asked for, in this order and over several rounds;
+//! whatever speaks against it on the way spares it. What would go all at once waits for a person (the brake).
+
+use super::chain::{self, Full};
+use super::gate::{Gate, Refusal};
+use super::retain::{self, Verdict};
+use super::send;
+use crate::domain::action::{Action, Call, CallKey};
+use crate::domain::change::Change;
+use crate::domain::deletion::{Brake, Deletion};
+use crate::domain::id::{BackupId, Place, SourceKey, Target, deletion_token};
+use crate::domain::plan::Plan;
+use crate::domain::policy::{Policy, Settings};
+use crate::domain::state::{SourceState, State};
+use crate::domain::time::Time;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Sources that retention looks at in one round; the rest in the next.
+const REVIEWS_PER_ROUND: usize = 100;
+/// A deletion is asked for within this after AWS last showed its object.
+const INSPECTED_WITHIN: Duration = Duration::from_secs(60);
+/// So soon a review is tried again that lacks the books of a place.
+const REVIEW_AGAIN: Duration = Duration::from_secs(60);
+/// More than so many points of a route at once, and more than one in [`BRAKE_SHARE`], wait for a person.
+pub const BRAKE_POINTS: usize = 2;
+/// See [`BRAKE_POINTS`].
+pub const BRAKE_SHARE: usize = 5;
+
+/// Decides what is to be deleted, and goes on with what was decided.
+pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+    let mut reviews = state.reviews.iter().peekable();
+    for _ in 0..REVIEWS_PER_ROUND {
+        let Some((_, key)) = reviews.next_if(|(at, _)| *at <= now) else { break };
+        review(settings, state, key, now, gate, plan);
+    }
+    if let Some((at, _)) = reviews.next() {
+        plan.wake.earlier((*at).max(now), "retention");
+    }
+    let mut steps = Steps { settings, state, now, doomed: BTreeMap::new() };
+    for ((place, id), deletion) in &state.deletions {
+        steps.go_on(place, id, deletion, gate, plan);
+    }
+}
+
+/// What retention lets go of one target of a source, and what the brake makes of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Letting<'a> {
+    /// Goes, each with its reason, oldest first.
+    pub go: Vec<(&'a crate::domain::point::Point, String)>,
+    /// Would go, and waits for a person.
+    pub braked: Option<Brake>,
+}
+
+/// Weighs one target of a source.
+#[must_use]
+pub fn weigh<'a>(policy: &Policy, state: &'a State, key: &SourceKey, target: &Target, now: Time) -> Letting<'a> {
+    let verdicts = retain::verdicts(policy, state, key, target, now);
+    let decided = |verdict: &Verdict<'_>| {
+        let point = verdict.point;
+        state.deletions.contains_key(&(point.place.clone(), point.id.clone()))
+    };
+    let held = verdicts.iter().filter(|verdict| !decided(verdict)).count();
+    let mut go: Vec<_> = verdicts
+        .into_iter()
+        .filter(|verdict| verdict.goes() && !decided(verdict))
+        .map(|verdict| (verdict.point, verdict.reason))
+        .collect();
+    go.reverse();
+    if go.len() > BRAKE_POINTS && go.len() * BRAKE_SHARE > held {
+        let points = go.into_iter().map(|(point, reason)| (point.id.clone(), reason)).collect();
+        return Letting { go: Vec::new(), braked: Some(Brake { points, held }) };
+    }
+    Letting { go, braked: None }
+}
+
+/// The targets of a source that its policy names.
+pub fn targets(policy: &Policy) -> impl Iterator<Item = Target> + '_ {
+    let copies = policy.destinations.iter().map(|destination| Target::Copy(destination.region.clone()));
+    std::iter::once(Target::Backup).chain(copies)
+}
+
+/// The policy under which retention applies to a source: none once it left, so that it loses nothing.
+#[must_use]
+pub fn policy_of<'a>(settings: &'a Settings, source: &SourceState) -> Option<&'a Policy> {
+    source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy))
+}
+
+/// Where the points of a target are.
+fn place_of(key: &SourceKey, policy: &Policy, target: &Target) -> Place {
+    let region = match target {
+        Target::Backup => &policy.region,
+        Target::Copy(region) => region,
+    };
+    Place { account: key.account.clone(), region: region.clone() }
+}
+
+fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: &Gate<'_>, plan: &mut Plan) {
+    let mut reviewed = BTreeMap::new();
+    let mut next = Time::NEVER;
+    let policy = state.sources.get(key).and_then(|source| policy_of(settings, source));
+    let policy = policy.filter(|_| settings.daemon.prune && !state.quarantined.contains_key(key));
+    if let (Some(policy), Some(source)) = (policy, state.sources.get(key)) {
+        chains(key, policy, source, plan);
+    }
+    let mut condemn = |place: &Place, id: &BackupId, reason: String| {
+        plan.record.push(Change::Condemned { place: place.clone(), id: id.clone(), reason, at: now });
+        plan.wake.earlier(now, "a deletion was decided");
+    };
+    for target in policy.into_iter().flat_map(targets) {
+        let Some(policy) = policy else { break };
+        if books_lack(key, policy, &target, gate) {
+            next = next.min(now.plus(REVIEW_AGAIN));
+            continue;
+        }
+        let letting = weigh(policy, state, key, &target, now);
+        for (point, reason) in letting.go {
+            condemn(&point.place, &point.id, reason);
+        }
+        if let Some(brake) = letting.braked {
+            reviewed.insert(target, brake);
+        }
+    }
+    if policy.is_some() {
+        let (clear, more) = retain::failed_to_clear(state, key, now);
+        next = next.min(more);
+        for (point, reason) in clear {
+            let known = state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
+            if known {
+                continue;
+            }
+            if gate.books_known(&point.place).is_ok() {
+                condemn(&point.place, &point.id, reason);
+            } else {
+                next = next.min(now.plus(REVIEW_AGAIN));
+            }
+        }
+    }
+    plan.record.push(Change::Reviewed { source: key.clone(), next, braked: reviewed });
+    plan.wake.earlier(next, "retention");
+}
+
+/// Says before the fact which copies will be full, other than first ones.
+fn chains(key: &SourceKey, policy: &Policy, source: &SourceState, plan: &mut Plan) {
+    for destination in &policy.destinations {
+        match chain::next_is_full(source, destination) {
+            None | Some(Full::First) => {}
+            Some(full) => {
+                let region = &destination.region;
+                plan.warnings.push(format!("the next copy of {} to {region} will be full: {full}", key.source));
+            }
+        }
+    }
+}
+
+/// Whether the books that a verdict needs are not known yet: those of the place itself, and for a backup whether a
+/// destination may hold a copy under way that a lost database no longer tells.
+fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, gate: &Gate<'_>) -> bool {
+    let listed = |target: &Target| {
+        let place = gate.state.place(&place_of(key, policy, target));
+        place.is_some_and(|known| known.listed.is_some())
+    };
+    gate.books_known(&place_of(key, policy, target)).is_err()
+        || (*target == Target::Backup && !targets(policy).all(|target| listed(&target)))
+}
+
+/// What a person confirms: every point that the brake holds now is decided upon.
+#[must_use]
+pub fn confirm(settings: &Settings, state: &State, now: Time) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for (key, source) in &state.sources {
+        let Some(policy) = policy_of(settings, source) else { continue };
+        for target in targets(policy) {
+            let Some(brake) = weigh(policy, state, key, &target, now).braked else { continue };
+            let place = place_of(key, policy, &target);
+            changes.extend(brake.points.into_iter().map(|(id, reason)| Change::Condemned {
+                place: place.clone(),
+                id,
+                reason: format!("{reason}; confirmed by a person"),
+                at: now,
+            }));
+        }
+    }
+    changes
+}
+
+struct Steps<'a> {
+    settings: &'a Settings,
+    state: &'a State,
+    now: Time,
+    /// What goes, by source and target, as far as this round asked.
+    doomed: BTreeMap<(SourceKey, Target), BTreeMap<BackupId, Option<String>>>,
+}
+
+impl Steps<'_> {
+    fn go_on(&mut self, place: &Place, id: &BackupId, deletion: &Deletion, gate: &mut Gate<'_>, plan: &mut Plan) {
+        if self.state.under_way(place, &CallKey::Delete(id.clone())) {
+            return;
+        }
+        if self.now < deletion.not_before {
+            plan.wake.earlier(deletion.not_before, "a deletion is tried again");
+            return;
+        }
+        let inspected = deletion.inspected_at.filter(|at| self.now.since(*at) < INSPECTED_WITHIN && *at <= self.now);
+        if inspected.is_none_or(|at| at < deletion.condemned_at || Some(at) < deletion.asked_at) {
+            // The look that it waits for is among the looks of its place already.
+            return;
+        }
+        if let Some(reason) = self.spared(place, id) {
+            plan.record.push(Change::Spared { place: place.clone(), id: id.clone(), reason });
+            plan.wake.earlier(self.now, "a deletion was given up");
+            return;
+        }
+        if let Err(refusal) = gate.books_known(place).and_then(|()| gate.delete(place)) {
+            let Refusal { until, .. } = refusal;
+            plan.wake.earlier(until.unwrap_or(Time::NEVER), "a place is tried again");
+            return;
+        }
+        plan.record.push(Change::DeleteAsked { place: place.clone(), id: id.clone(), at: self.now });
+        let call = Call::Delete { id: id.clone(), token: deletion_token(place, id) };
+        send(plan, Action { place: place.clone(), call }, self.now);
+    }
+
+    /// Why it is not to be deleted after all.
+    fn spared(&mut self, place: &Place, id: &BackupId) -> Option<String> {
+        if !self.settings.daemon.prune {
+            return Some("this host does not prune".to_owned());
+        }
+        let Some(point) = self.state.point(place, id) else { return Some("it is no longer known".to_owned()) };
+        let (key, target) = (point.source_key(), point.target());
+        let (state, settings, now) = (self.state, self.settings, self.now);
+        let words = self.doomed.entry((key.clone(), target.clone())).or_insert_with(|| {
+            let policy = state.sources.get(&key).and_then(|source| policy_of(settings, source));
+            policy.map_or_else(BTreeMap::new, |policy| words(policy, state, &key, &target, now))
+        });
+        match words.get(id) {
+            Some(None) => None,
+            Some(Some(keep)) => Some(keep.clone()),
+            None => Some("nothing gives it up any more".to_owned()),
+        }
+    }
+}
+
+/// Why each point of a target stays; `None`: it goes.
+fn words(
+    policy: &Policy,
+    state: &State,
+    key: &SourceKey,
+    target: &Target,
+    now: Time,
+) -> BTreeMap<BackupId, Option<String>> {
+    let reason = |verdict: &Verdict<'_>| {
+        let keeps: Vec<String> = verdict.keep.iter().map(ToString::to_string).collect();
+        (!verdict.goes()).then(|| keeps.join(", "))
+    };
+    // A destination that left the policy is none of its targets, and what is there stays.
+    let named = targets(policy).any(|named| named == *target);
+    let verdicts = if named { retain::verdicts(policy, state, key, target, now) } else { Vec::new() };
+    let mut words: BTreeMap<BackupId, Option<String>> =
+        verdicts.iter().map(|verdict| (verdict.point.id.clone(), reason(verdict))).collect();
+    let (failed, _) = retain::failed_to_clear(state, key, now);
+    words.extend(failed.into_iter().map(|(point, _)| (point.id.clone(), None)));
+    words
+}

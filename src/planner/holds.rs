@@ -1,0 +1,33 @@
+//! Setting and lifting holds at AWS.
+//!
+//! A hold must survive the loss of the database, so it is a tag on the object itself. The wish stays in the books, and
+//! protects the point, until AWS shows the tag as it was wished.
+
+use super::gate::Gate;
+use super::send;
+use crate::domain::action::{Action, Call, CallKey};
+use crate::domain::plan::Plan;
+use crate::domain::policy::Settings;
+use crate::domain::state::State;
+use crate::domain::time::Time;
+
+/// Writes or takes away the tags of holds that AWS does not show as wished.
+pub fn plan(_settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+    for ((place, id), wish) in &state.wishes {
+        if state.under_way(place, &CallKey::Hold(id.clone())) {
+            continue;
+        }
+        if now < wish.not_before {
+            plan.wake.earlier(wish.not_before, "a hold is tried again");
+            continue;
+        }
+        // Without an ARN it waits for the look that tells it.
+        let Some(arn) = wish.arn.clone() else { continue };
+        if let Err(refusal) = gate.delete(place) {
+            plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+            continue;
+        }
+        let call = Call::Hold { id: id.clone(), arn, hold: wish.hold.clone() };
+        send(plan, Action { place: place.clone(), call }, now);
+    }
+}

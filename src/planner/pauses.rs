@@ -1,0 +1,75 @@
+//! Pauses of policies: when one is over, and what becomes of it when the policy file or the clock changes under it.
+//!
+//! A pause bars new occurrences and nothing else: copies of backups that exist go on, and so does what a person orders.
+//! It is a promise to a person, so it must end by itself when it was to, never outlive its policy unseen, and never
+//! lengthen because a clock went wrong.
+
+use crate::domain::change::Change;
+use crate::domain::id::PolicyName;
+use crate::domain::pause::Pause;
+use crate::domain::plan::Plan;
+use crate::domain::policy::{Policy, Settings};
+use crate::domain::state::State;
+use crate::domain::time::Time;
+use std::collections::BTreeSet;
+
+/// Forgets pauses that ended once what came due in them is on record, and says when the next one ends.
+pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
+    for (name, pauses) in &state.pauses {
+        let recorded = settings.policies.get(name).is_none_or(|policy| recorded(policy, state, now));
+        for pause in pauses {
+            let over = || Change::PauseOver { policy: name.clone(), since: pause.since };
+            if pause.since > now {
+                // The clock was ahead when it was ordered: it lasts as long as it was to, from now on.
+                plan.record.push(over());
+                let lasts = pause.until.map(|until| until.since(pause.since));
+                let until = lasts.map(|lasts| now.plus(lasts));
+                let pause = Pause { since: now, until, ..pause.clone() };
+                if !pause.resumed {
+                    plan.record.push(Change::Paused { policy: name.clone(), pause });
+                }
+            } else if pause.over(now) {
+                if recorded {
+                    plan.record.push(over());
+                }
+            } else if let Some(until) = pause.until {
+                plan.wake.earlier(until, "a pause of a policy ends");
+            }
+        }
+    }
+}
+
+/// Whether every occurrence up to now is on record.
+fn recorded(policy: &Policy, state: &State, now: Time) -> bool {
+    let checked = state.checked.get(&policy.name).copied();
+    checked.is_some_and(|checked| policy.schedule.next_after(checked).is_none_or(|next| next > now))
+}
+
+/// A policy file took over in which a paused policy has no place any more. If all that it backed up is now in one
+/// policy that is new, it was renamed and stays paused; else the pause goes with it.
+pub fn follow(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
+    for (name, pauses) in state.pauses.iter().filter(|(name, _)| !settings.policies.contains_key(*name)) {
+        let heir = heir(settings, state, name);
+        for pause in pauses {
+            plan.record.push(Change::PauseOver { policy: name.clone(), since: pause.since });
+            if let Some(heir) = &heir {
+                plan.record.push(Change::Paused { policy: heir.clone(), pause: pause.clone() });
+            } else if pause.covers(now) {
+                plan.warnings.push(format!("policy \"{name}\" left the policy file, and its pause went with it"));
+            }
+        }
+    }
+}
+
+fn heir(settings: &Settings, state: &State, name: &PolicyName) -> Option<PolicyName> {
+    let watched_by = |policy: &PolicyName| {
+        let of = policy.clone();
+        let watched = move |watch: &crate::domain::state::Watch| watch.policy == of;
+        state.sources.iter().filter(move |(_, source)| source.watch.as_ref().is_some_and(&watched)).map(|(key, _)| key)
+    };
+    let before: BTreeSet<_> = watched_by(name).cloned().collect();
+    let mut heirs = settings.policies.values().filter(|policy| policy.source_keys().any(|key| before.contains(&key)));
+    let heir = heirs.next().filter(|_| heirs.next().is_none())?;
+    let is_new = watched_by(&heir.name).next().is_none();
+    is_new.then(|| heir.name.clone())
+}

@@ -1,0 +1,464 @@
+//! Which recovery points retention gives up.
+//!
+//! A recovery point that is deleted never comes back, and the day it is missed is the day it was kept for. So a point
+//! goes only when every rule gives it up and nothing protects it (promise 4), and each verdict names its reasons.
+//! Windows count from the newest point, not from the clock: an outage or a wrong clock drains nothing.
+
+use crate::domain::action::Request;
+use crate::domain::calendar::{Periods, Zone};
+use crate::domain::id::{Region, SourceKey, Target};
+use crate::domain::point::{Lifecycle, Point};
+use crate::domain::policy::{Policy, Retain};
+use crate::domain::state::{SourceState, State};
+use crate::domain::time::{Time, duration_text};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+
+/// Records of ours that ended FAILED are cleared away after this.
+pub const FAILED_CLEARED_AFTER: Duration = Duration::from_secs(86_400);
+/// A point from further in the future than this has no age that could be trusted.
+const AHEAD_TOLERATED: Duration = Duration::from_secs(600);
+
+/// Why a point stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// No retention is asked for.
+    Everything,
+    /// One of the newest so many: which one, of how many.
+    Last(u32, u32),
+    /// Not older than this before the newest.
+    Within(Duration),
+    /// The last of a period: the rule's word, which one counted from the newest, of how many.
+    Period(&'static str, u32, u32),
+    /// The newest of its route.
+    Newest,
+    /// A person holds it.
+    Held,
+    /// Its occurrence has not ended, so a copy may need it.
+    Open,
+    /// A copy to this Region reads it.
+    Read(Region),
+    /// The last copy under its key in its Region: without it the next one would be a full copy.
+    LastOfKey,
+    /// When its data was taken cannot be told: AWS gives no time, or one in the future.
+    AgeUnknown,
+}
+
+impl fmt::Display for Keep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everything => f.write_str("no retention is asked for"),
+            Self::Last(nth, of) => write!(f, "last {nth} of {of}"),
+            Self::Within(span) => write!(f, "within {}", duration_text(*span)),
+            Self::Period(word, nth, of) => write!(f, "{word} {nth} of {of}"),
+            Self::Newest => f.write_str("the newest of its route"),
+            Self::Held => f.write_str("held"),
+            Self::Open => f.write_str("its occurrence has not ended"),
+            Self::Read(region) => write!(f, "a copy to {region} reads it"),
+            Self::LastOfKey => f.write_str("the last copy under its key; the next would be full"),
+            Self::AgeUnknown => f.write_str("its age is unknown"),
+        }
+    }
+}
+
+/// What retention says of one point, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict<'a> {
+    /// The point.
+    pub point: &'a Point,
+    /// Why it stays; empty: it goes.
+    pub keep: Vec<Keep>,
+    /// Why it goes, if it does.
+    pub reason: String,
+}
+
+impl Verdict<'_> {
+    /// Whether it goes.
+    #[must_use]
+    pub fn goes(&self) -> bool {
+        self.keep.is_empty()
+    }
+}
+
+/// Which of the rules keep each of these points, given by the time their data was taken, newest first. The answer has
+/// an entry for each, in the same order.
+#[must_use]
+pub fn kept_by_rules(retain: &Retain, zone: &Zone, newest_first: &[Time]) -> Vec<Vec<Keep>> {
+    let mut keeps: Vec<Vec<Keep>> = vec![Vec::new(); newest_first.len()];
+    let Some(newest) = newest_first.first() else { return keeps };
+    if let Some(last) = retain.last {
+        for (keep, nth) in keeps.iter_mut().zip(1..=last) {
+            keep.push(Keep::Last(nth, last));
+        }
+    }
+    if let Some(within) = retain.within {
+        let from = newest.minus(within);
+        for (keep, _) in keeps.iter_mut().zip(newest_first).filter(|(_, taken)| **taken >= from) {
+            keep.push(Keep::Within(within));
+        }
+    }
+    type Of = fn(&Periods) -> i64;
+    let rules: [(&'static str, Option<u32>, Of); 5] = [
+        ("hourly", retain.hourly, |of| of.hour),
+        ("daily", retain.daily, |of| of.day),
+        ("weekly", retain.weekly, |of| of.week),
+        ("monthly", retain.monthly, |of| of.month),
+        ("yearly", retain.yearly, |of| of.year),
+    ];
+    if rules.iter().all(|(_, count, _)| count.is_none()) {
+        return keeps;
+    }
+    let periods: Vec<Periods> = newest_first.iter().map(|taken| zone.periods(*taken)).collect();
+    for (word, count, of) in rules {
+        let Some(count) = count else { continue };
+        let (mut seen, mut before) = (0, None);
+        for (keep, period) in keeps.iter_mut().zip(&periods) {
+            // Newest first: the first of a period is its last.
+            if before == Some(of(period)) {
+                continue;
+            }
+            if seen == count {
+                break;
+            }
+            seen += 1;
+            before = Some(of(period));
+            keep.push(Keep::Period(word, seen, count));
+        }
+    }
+    keeps
+}
+
+/// What retention says of every recovery point of one target of a source, newest first. Points of a destination that
+/// the policy does not name are no target of it and all stay.
+#[must_use]
+pub fn verdicts<'a>(
+    policy: &Policy,
+    state: &'a State,
+    key: &SourceKey,
+    target: &Target,
+    now: Time,
+) -> Vec<Verdict<'a>> {
+    judged(policy, state, key, target, now, None)
+}
+
+/// The same as it will be once there is a recovery point of `next`, newer than all there are.
+#[must_use]
+pub fn verdicts_after<'a>(
+    policy: &Policy,
+    state: &'a State,
+    key: &SourceKey,
+    target: &Target,
+    next: Time,
+) -> Vec<Verdict<'a>> {
+    judged(policy, state, key, target, next, Some(next))
+}
+
+fn judged<'a>(
+    policy: &Policy,
+    state: &'a State,
+    key: &SourceKey,
+    target: &Target,
+    now: Time,
+    next: Option<Time>,
+) -> Vec<Verdict<'a>> {
+    let Some(source) = state.sources.get(key) else { return Vec::new() };
+    let retain = retain_of(policy, target);
+    let case = Case { state, source, target, now, newest_stays: next.is_none() };
+    let mut verdicts: Vec<Verdict<'a>> = case.points().map(|point| case.protected(point)).collect();
+    let sound: Vec<usize> = (0..verdicts.len()).filter(|at| case.counts(verdicts[*at].point)).collect();
+    let taken: Vec<Time> = next.into_iter().chain(sound.iter().map(|at| verdicts[*at].point.taken_at())).collect();
+    if let Some(newest) = sound.first().filter(|_| next.is_none()) {
+        let keep = &mut verdicts[*newest].keep;
+        if !keep.contains(&Keep::Newest) {
+            keep.push(Keep::Newest);
+        }
+    }
+    match retain {
+        Some(retain) => {
+            let kept = kept_by_rules(retain, policy.schedule.zone(), &taken);
+            for (at, mut keep) in sound.into_iter().zip(kept.into_iter().skip(usize::from(next.is_some()))) {
+                verdicts[at].keep.append(&mut keep);
+                verdicts[at].reason = format!("no rule keeps it ({})", rules_text(retain));
+            }
+        }
+        None => sound.into_iter().for_each(|at| verdicts[at].keep.push(Keep::Everything)),
+    }
+    verdicts
+}
+
+/// The rules that a policy has for a target.
+#[must_use]
+pub fn retain_of<'a>(policy: &'a Policy, target: &Target) -> Option<&'a Retain> {
+    match target {
+        Target::Backup => policy.retain.as_ref(),
+        Target::Copy(region) => policy.destination(region).and_then(|destination| destination.retain.as_ref()),
+    }
+}
+
+struct Case<'a, 'b> {
+    state: &'a State,
+    source: &'a SourceState,
+    target: &'b Target,
+    now: Time,
+    /// No newer point is about to take the place of the newest.
+    newest_stays: bool,
+}
+
+impl<'a> Case<'a, '_> {
+    /// The recovery points of the target, newest first.
+    fn points(&self) -> impl Iterator<Item = &'a Point> + '_ {
+        let of_target = self.source.available.get(self.target);
+        of_target.into_iter().flatten().rev().filter_map(|(_, occurrence, id)| {
+            self.source.points_of(*occurrence, self.target).find(|point| point.id == *id)
+        })
+    }
+
+    /// Whether it is one that the rules count: with an age, and not the second of its occurrence.
+    fn counts(&self, point: &Point) -> bool {
+        !self.age_unknown(point) && self.original(point).is_none()
+    }
+
+    fn age_unknown(&self, point: &Point) -> bool {
+        point.taken_at() <= Time::ZERO || point.taken_at() > self.now.plus(AHEAD_TOLERATED)
+    }
+
+    /// The good point of which this is a duplicate.
+    fn original(&self, point: &Point) -> Option<&'a Point> {
+        let good = self.source.good_point(point.occurrence, self.target)?;
+        (good.id != point.id && good.available()).then_some(good)
+    }
+
+    /// What protects it, whatever the rules say.
+    fn protected(&self, point: &'a Point) -> Verdict<'a> {
+        let mut keep = Vec::new();
+        let newest = self.source.available.get(self.target).and_then(BTreeSet::last);
+        let newest = newest.filter(|_| self.newest_stays);
+        if newest.is_some_and(|(taken_at, _, id)| *id == point.id || *taken_at == point.taken_at()) {
+            keep.push(Keep::Newest);
+        }
+        if self.state.held(point) {
+            keep.push(Keep::Held);
+        }
+        if self.age_unknown(point) {
+            keep.push(Keep::AgeUnknown);
+        }
+        if *self.target == Target::Backup {
+            if self.source.open.contains_key(&point.occurrence) {
+                keep.push(Keep::Open);
+            }
+            keep.extend(self.readers(point).map(Keep::Read));
+        } else if self.last_of_key(point) {
+            keep.push(Keep::LastOfKey);
+        }
+        let reason = self.original(point).map(|original| format!("a duplicate of {}", original.id));
+        Verdict { point, keep, reason: reason.unwrap_or_default() }
+    }
+
+    /// Where copies of ours read a backup, or may: an ask without an answer counts.
+    fn readers(&self, backup: &'a Point) -> impl Iterator<Item = Region> + use<'a> {
+        let flying = self.source.in_flight().filter_map(|copy| {
+            let origin = copy.origin.as_ref()?;
+            (origin.backup == backup.id).then(|| copy.place.region.clone())
+        });
+        let asked = self.source.asks.iter().filter(|(_, ask)| ask.open).filter_map(|((_, target), ask)| {
+            let Request::CopyBackup { backup: read, .. } = &*ask.request else { return None };
+            (*read == backup.id).then(|| Region::from(target.destination()))
+        });
+        flying.chain(asked)
+    }
+
+    fn last_of_key(&self, copy: &Point) -> bool {
+        let same_key = self.points().find(|other| other.kms_key == copy.kms_key);
+        same_key.is_some_and(|newest| newest.id == copy.id)
+    }
+}
+
+/// The rules as they stand in the policy file.
+#[must_use]
+pub fn rules_text(retain: &Retain) -> String {
+    let counts = [
+        ("last", retain.last),
+        ("hourly", retain.hourly),
+        ("daily", retain.daily),
+        ("weekly", retain.weekly),
+        ("monthly", retain.monthly),
+        ("yearly", retain.yearly),
+    ];
+    let mut words: Vec<String> =
+        counts.iter().filter_map(|(word, count)| count.map(|count| format!("{word} {count}"))).collect();
+    words.extend(retain.within.map(|within| format!("within {}", duration_text(within))));
+    words.join(", ")
+}
+
+/// What ended FAILED and may be cleared away now, each with its reason; and when the next one may.
+///
+/// The last attempt of an occurrence that has not ended stays, so that attempts are counted on from it.
+#[must_use]
+pub fn failed_to_clear<'a>(state: &'a State, key: &SourceKey, now: Time) -> (Vec<(&'a Point, String)>, Time) {
+    let mut next = Time::NEVER;
+    let mut clear = Vec::new();
+    let Some(source) = state.sources.get(key) else { return (clear, next) };
+    for ((occurrence, target), points) in &source.points {
+        for point in points.iter().filter(|point| point.lifecycle == Lifecycle::Failed && !state.held(point)) {
+            let counted = source.open.contains_key(occurrence)
+                && source.good_point(*occurrence, target).is_none()
+                && source.highest_attempt(*occurrence, target) == point.attempt;
+            if counted {
+                continue;
+            }
+            let due = point.settled_at.unwrap_or(now).plus(FAILED_CLEARED_AFTER);
+            if due > now {
+                next = next.min(due);
+                continue;
+            }
+            let failure = point.failure.as_deref().unwrap_or("no reason given");
+            clear.push((point, format!("FAILED: {failure}")));
+        }
+    }
+    (clear, next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::tz::TimeZone;
+
+    fn zone(name: &str) -> Zone {
+        TimeZone::get(name).unwrap().into()
+    }
+
+    fn at(text: &str) -> Time {
+        Time::parse_rfc3339(text).unwrap()
+    }
+
+    fn hour(hours: u64) -> Duration {
+        Duration::from_secs(3600 * hours)
+    }
+
+    /// Every hour from `from` to `to`, retention applied after each: what is left, oldest first.
+    fn hour_by_hour(retain: &Retain, zone: &Zone, from: Time, to: Time) -> Vec<Time> {
+        let mut held: Vec<Time> = Vec::new();
+        let mut now = from;
+        while now < to {
+            held.insert(0, now);
+            let keeps = kept_by_rules(retain, zone, &held);
+            let mut keeps = keeps.iter();
+            held.retain(|_| keeps.next().is_some_and(|keep| !keep.is_empty()));
+            now = now.plus(hour(1));
+        }
+        held.reverse();
+        held
+    }
+
+    /// What a calendar on paper says: of all hours of the year, the last of each of so many periods.
+    fn on_paper(retain: &Retain, name: &str, from: Time, to: Time) -> Vec<Time> {
+        let zone = TimeZone::get(name).unwrap();
+        let hours: Vec<Time> =
+            (0..).map(|step| from.plus(hour(step))).take_while(|time| *time < to).collect::<Vec<_>>();
+        let newest = *hours.last().unwrap();
+        let label = |time: &Time, rule: &str| {
+            let local = time.to_jiff().to_zoned(zone.clone());
+            let date = local.date();
+            match rule {
+                "hourly" => local.strftime("%F %H %z").to_string(),
+                "daily" => date.to_string(),
+                "weekly" => local.strftime("%G-%V").to_string(),
+                "monthly" => local.strftime("%Y-%m").to_string(),
+                _ => date.year().to_string(),
+            }
+        };
+        let mut kept: BTreeSet<Time> = BTreeSet::new();
+        kept.extend(hours.iter().rev().take(retain.last.unwrap_or(0) as usize));
+        kept.extend(hours.iter().filter(|time| retain.within.is_some_and(|within| newest.since(**time) <= within)));
+        let rules = [
+            ("hourly", retain.hourly),
+            ("daily", retain.daily),
+            ("weekly", retain.weekly),
+            ("monthly", retain.monthly),
+            ("yearly", retain.yearly),
+        ];
+        for (rule, count) in rules {
+            let mut labels: Vec<String> = Vec::new();
+            for time in hours.iter().rev() {
+                let label = label(time, rule);
+                if !labels.contains(&label) {
+                    if labels.len() == count.unwrap_or(0) as usize {
+                        break;
+                    }
+                    labels.push(label);
+                    kept.insert(*time);
+                }
+            }
+        }
+        kept.into_iter().collect()
+    }
+
+    /// Rules, and how many points they leave of a year of hours in New York that ends at a new year's midnight.
+    fn table() -> Vec<(Retain, usize)> {
+        let none = Retain::default();
+        vec![
+            (Retain { last: Some(3), ..none.clone() }, 3),
+            (Retain { within: Some(hour(48)), ..none.clone() }, 49),
+            (Retain { hourly: Some(24), ..none.clone() }, 24),
+            (Retain { daily: Some(7), ..none.clone() }, 7),
+            (Retain { weekly: Some(8), ..none.clone() }, 8),
+            (Retain { monthly: Some(12), ..none.clone() }, 12),
+            (Retain { yearly: Some(3), ..none.clone() }, 1),
+            (Retain { last: Some(3), daily: Some(7), weekly: Some(4), ..none.clone() }, 11),
+            (Retain { hourly: Some(24), daily: Some(7), weekly: Some(4), monthly: Some(12), ..none.clone() }, 43),
+            (Retain { within: Some(hour(24 * 30)), ..none.clone() }, 721),
+            (Retain { last: Some(0), ..none }, 0),
+        ]
+    }
+
+    #[test]
+    fn a_year_hour_by_hour_leaves_exactly_what_a_calendar_on_paper_says() {
+        let (from, to) = (at("2026-01-01T05:00:00Z"), at("2027-01-01T05:00:00Z"));
+        for (retain, count) in table() {
+            let held = hour_by_hour(&retain, &zone("America/New_York"), from, to);
+            assert_eq!(held, on_paper(&retain, "America/New_York", from, to), "{retain:?}");
+            assert_eq!(held.len(), count, "{retain:?}");
+        }
+    }
+
+    #[test]
+    fn the_year_is_exact_wherever_it_is_cut_and_whatever_the_zone() {
+        let rules = Retain {
+            last: Some(2),
+            hourly: Some(30),
+            daily: Some(9),
+            weekly: Some(5),
+            monthly: Some(3),
+            ..Retain::default()
+        };
+        // Just before and after changes of the clocks, turns of months and years, and in zones off by half an hour.
+        for name in ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"] {
+            for to in [
+                "2026-03-08T08:00:00Z",
+                "2026-03-29T03:00:00Z",
+                "2026-11-01T06:00:00Z",
+                "2026-11-01T07:00:00Z",
+                "2026-10-03T16:00:00Z",
+                "2027-01-01T12:00:00Z",
+                "2027-01-04T01:00:00Z",
+            ] {
+                let (from, to) = (at("2025-12-15T00:00:00Z"), at(to));
+                let held = hour_by_hour(&rules, &zone(name), from, to);
+                assert_eq!(held, on_paper(&rules, name, from, to), "{name} to {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_outage_drains_nothing() {
+        let rules = Retain { within: Some(hour(48)), daily: Some(3), ..Retain::default() };
+        let newest = at("2026-05-01T00:00:00Z");
+        let points = [newest, newest.minus(hour(40)), newest.minus(hour(70)), newest.minus(hour(900))];
+        let keeps = kept_by_rules(&rules, &zone("UTC"), &points);
+        assert_eq!(keeps[1], [Keep::Within(hour(48)), Keep::Period("daily", 2, 3)]);
+        assert_eq!(keeps[2], [Keep::Period("daily", 3, 3)], "days without a point do not count");
+        assert!(keeps[3].is_empty());
+        assert!(kept_by_rules(&rules, &zone("UTC"), &[]).is_empty());
+    }
+}

@@ -1,0 +1,81 @@
+//! What came of a DeleteBackup, of a hold's tag, and of the look before them.
+
+use super::*;
+
+impl Settling<'_> {
+    pub(super) fn deleted(&mut self, id: &BackupId) {
+        if let Some(total) = self.deletion_total(id, true) {
+            self.push(Change::Counted(total));
+        }
+        self.gone(id);
+    }
+
+    fn gone(&mut self, id: &BackupId) {
+        if self.state.point(self.place, id).is_some() {
+            self.push(Change::Gone { place: self.place.clone(), id: id.clone(), at: self.now });
+        }
+    }
+
+    fn deletion_total(&self, id: &BackupId, done: bool) -> Option<Total> {
+        let point = self.state.point(self.place, id)?;
+        Some(Total::Deletions(self.policy_of(point), self.place.region.clone(), done))
+    }
+
+    pub(super) fn delete_refused(&mut self, id: &BackupId, fault: Fault) {
+        let key = (self.place.clone(), id.clone());
+        let Some(deletion) = self.state.deletions.get(&key) else { return };
+        if fault.class == FaultClass::Missing {
+            // It is what was wanted, whoever did it.
+            return self.gone(id);
+        }
+        let said = deletion.fault.as_ref().is_some_and(|before| before.class == fault.class);
+        if fault.class.needs_a_person() && !said {
+            let total = self.deletion_total(id, false);
+            self.changes.extend(total.map(Change::Counted));
+        }
+        let failures = deletion.failures.saturating_add(1);
+        let pause = retry::pause(fault.class, failures, self.poll(), jitter_of(self.place));
+        let (place, id) = key;
+        self.push(Change::DeleteRefused { place, id, fault, not_before: self.now.plus(pause) });
+    }
+
+    pub(super) fn hold_tried(&mut self, id: &BackupId, fault: Option<Fault>) {
+        let key = (self.place.clone(), id.clone());
+        let Some(wish) = self.state.wishes.get(&key) else { return };
+        let pause = match &fault {
+            // The wish stands until AWS's books show it, which may lag; only then is the tag written once more.
+            None => LISTING_LAG,
+            Some(fault) => {
+                retry::pause(fault.class, wish.failures.saturating_add(1), self.poll(), jitter_of(self.place))
+            }
+        };
+        let (place, id) = key;
+        self.push(Change::HoldTried { place, id, fault, not_before: self.now.plus(pause) });
+    }
+
+    /// A look by id showed an object of ours that is to be deleted or held.
+    pub(super) fn inspected(&mut self, id: &BackupId, arn: Option<String>, hold: Option<&str>) {
+        let key = (self.place.clone(), id.clone());
+        let wish = self.state.wishes.get(&key);
+        if wish.is_none() && !self.state.deletions.contains_key(&key) {
+            return;
+        }
+        let stands = wish.is_some_and(|wish| wish.hold.as_deref() == hold);
+        let nameless = wish.is_some() && !stands && arn.is_none();
+        let (place, id) = key;
+        if stands {
+            self.push(Change::HoldStands { place: place.clone(), id: id.clone() });
+        }
+        if nameless {
+            let fault = Fault::new(FaultClass::Lasting, "NoArn", "the answer names no ARN, by which tags are changed");
+            self.hold_tried(&id, Some(fault));
+        }
+        self.push(Change::Inspected { place, id, arn, at: self.now });
+    }
+
+    /// A look by id does not show what we had asked to be deleted: that is the answer that got lost.
+    pub(super) fn absent_as_asked(&self, id: &BackupId) -> bool {
+        let deletion = self.state.deletions.get(&(self.place.clone(), id.clone()));
+        deletion.is_some_and(|deletion| deletion.asked_at.is_some())
+    }
+}

@@ -1,0 +1,410 @@
+//! What would happen next: occurrences, work that waits, and what retention would delete and why.
+//!
+//! A person who is about to change a policy, or to confirm a deletion, must see the very set that is meant before
+//! anything moves. The forecast is drawn from policy and books alone, by the functions that the planner itself uses.
+
+use crate::domain::id::{AccountName, BackupId, PolicyName, Region, SourceId, SourceKey, Target};
+use crate::domain::plan::Plan;
+use crate::domain::point::Point;
+use crate::domain::policy::{Policy, Settings};
+use crate::domain::state::{SourceState, State};
+use crate::domain::time::{Time, duration_text};
+use crate::planner::chain;
+use crate::planner::deletions::{policy_of, targets, weigh};
+use crate::planner::retain::{self, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// So many of each policy's next occurrences are named.
+const OCCURRENCES: usize = 3;
+
+/// What would happen next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// When this was drawn.
+    pub at: Time,
+    /// Whether the running daemon drew it, rather than the command from the database.
+    pub live: bool,
+    /// Every policy, by name.
+    pub policies: Vec<PolicyForecast>,
+    /// Backups and copies to be made, by source.
+    pub work: Vec<WorkForecast>,
+    /// What goes, and what waits for a person before it goes, by source and Region, oldest first.
+    pub deletions: Vec<DeletionForecast>,
+    /// What stays and why, by source and Region, newest first.
+    pub kept: Vec<KeptForecast>,
+    /// What a person should know before it happens.
+    pub announcements: Vec<String>,
+}
+
+/// A policy and when it fires.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyForecast {
+    /// Its name.
+    pub policy: PolicyName,
+    /// Its account.
+    pub account: AccountName,
+    /// Its sources' Region.
+    pub region: Region,
+    /// When it fires, as written.
+    pub schedule: String,
+    /// By which time zone.
+    pub timezone: String,
+    /// Its next occurrences.
+    pub next_at: Vec<Time>,
+    /// Its sources.
+    pub sources: Vec<SourceId>,
+    /// The promise in the source's Region.
+    pub rpo_seconds: Option<u64>,
+    /// What the source's Region keeps, in words; empty: everything.
+    pub retain: String,
+    /// Its destinations.
+    pub destinations: Vec<DestinationForecast>,
+}
+
+/// A destination of a policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DestinationForecast {
+    /// Where.
+    pub region: Region,
+    /// What is promised there.
+    pub rpo_seconds: Option<u64>,
+    /// What that Region keeps, in words; empty: everything.
+    pub retain: String,
+    /// The key of the copies; `None`: the Region's `aws/fsx`.
+    pub kms_key: Option<String>,
+}
+
+/// A backup or copy that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkForecast {
+    /// Of which policy.
+    pub policy: PolicyName,
+    /// In which account.
+    pub account: AccountName,
+    /// Of which source.
+    pub source: SourceId,
+    /// Where it is made.
+    pub region: Region,
+    /// A copy rather than a backup.
+    pub copy: bool,
+    /// For which occurrence.
+    pub occurrence_at: Time,
+    /// What is copied.
+    pub of: Option<BackupId>,
+    /// Why the copy will be full; `None`: it will not, or that cannot be told.
+    pub full: Option<String>,
+    /// What it waits for, as far as that is known.
+    pub waits_for: Option<String>,
+}
+
+/// How far a deletion is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Decided and recorded; on its way.
+    Decided,
+    /// Would be decided now.
+    Now,
+    /// Waits for `lifeboat reload --confirm-deletions`.
+    Braked,
+    /// Would go once the next occurrence has its recovery point.
+    Next,
+}
+
+impl Stage {
+    /// The word shown to people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Decided => "going",
+            Self::Now => "now",
+            Self::Braked => "to confirm",
+            Self::Next => "next",
+        }
+    }
+}
+
+/// A backup or copy that goes or would go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletionForecast {
+    /// How far it is.
+    pub stage: Stage,
+    /// In which account.
+    pub account: AccountName,
+    /// Of which source.
+    pub source: SourceId,
+    /// Where.
+    pub region: Region,
+    /// Which.
+    pub id: BackupId,
+    /// When its data was taken.
+    pub taken_at: Time,
+    /// Why it goes.
+    pub reason: String,
+    /// What AWS said to the last try.
+    pub fault: Option<String>,
+}
+
+/// A recovery point that stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptForecast {
+    /// In which account.
+    pub account: AccountName,
+    /// Of which source.
+    pub source: SourceId,
+    /// Where.
+    pub region: Region,
+    /// Which.
+    pub id: BackupId,
+    /// When its data was taken.
+    pub taken_at: Time,
+    /// Why it stays.
+    pub because: Vec<String>,
+}
+
+impl Forecast {
+    /// Draws it. `plan` is the last full one, which knows what waits for what; an empty one will do.
+    #[must_use]
+    pub fn of(settings: &Settings, state: &State, plan: &Plan, live: bool, now: Time) -> Self {
+        let mut forecast = Self {
+            at: now,
+            live,
+            policies: settings.policies.values().map(|policy| policy_forecast(policy, now)).collect(),
+            work: Vec::new(),
+            deletions: Vec::new(),
+            kept: Vec::new(),
+            announcements: Vec::new(),
+        };
+        for (key, source) in &state.sources {
+            let Some(policy) = policy_of(settings, source) else { continue };
+            forecast.work_of(policy, key, source, plan);
+            if settings.daemon.prune {
+                forecast.retention_of(policy, state, key, now);
+            }
+        }
+        for ((place, id), deletion) in &state.deletions {
+            let Some(point) = state.point(place, id) else { continue };
+            let mut going = deletion_forecast(point, Stage::Decided, deletion.reason.clone());
+            going.fault = deletion.fault.as_ref().map(ToString::to_string);
+            forecast.deletions.push(going);
+        }
+        if !settings.daemon.prune {
+            forecast.announcements.push("this host deletes nothing ([daemon] prune = false)".to_owned());
+        }
+        forecast.deletions.sort_by(|a, b| deletion_order(a).cmp(&deletion_order(b)));
+        forecast
+    }
+
+    fn work_of(&mut self, policy: &Policy, key: &SourceKey, source: &SourceState, plan: &Plan) {
+        let waits_for = |destination: Option<&Region>| {
+            let wait = plan.waiting.iter().find(|wait| wait.source == *key && wait.destination.as_ref() == destination);
+            wait.map(|wait| wait.detail.clone())
+        };
+        let work = |region: &Region, copy: bool, occurrence_at: Time| WorkForecast {
+            policy: policy.name.clone(),
+            account: key.account.clone(),
+            source: key.source.clone(),
+            region: region.clone(),
+            copy,
+            occurrence_at,
+            of: None,
+            full: None,
+            waits_for: waits_for(copy.then_some(region)),
+        };
+        let lacks = |occurrence| source.good_point(occurrence, &Target::Backup).is_none();
+        for occurrence in source.open.keys().filter(|occurrence| lacks(**occurrence)) {
+            self.work.push(work(&policy.region, false, occurrence.at));
+        }
+        let Some(newest) = source.newest(&Target::Backup) else { return };
+        for destination in &policy.destinations {
+            let target = Target::Copy(destination.region.clone());
+            let full = chain::next_is_full(source, destination);
+            if let Some(full) = full.as_ref().filter(|full| **full != chain::Full::First) {
+                let (source, region) = (&key.source, &destination.region);
+                self.announcements.push(format!("the next copy of {source} to {region} will be full: {full}"));
+            }
+            let reached = source.newest_taken_at(&target);
+            if reached.is_some_and(|reached| reached >= newest.taken_at()) {
+                continue;
+            }
+            if source.good_point(newest.occurrence, &target).is_some() {
+                continue;
+            }
+            self.work.push(WorkForecast {
+                of: Some(newest.id.clone()),
+                full: full.map(|full| full.to_string()),
+                ..work(&destination.region, true, newest.occurrence.at)
+            });
+        }
+    }
+
+    fn retention_of(&mut self, policy: &Policy, state: &State, key: &SourceKey, now: Time) {
+        let decided = |point: &Point| state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
+        for target in targets(policy) {
+            let letting = weigh(policy, state, key, &target, now);
+            let braked = letting.braked.is_some();
+            let verdicts = retain::verdicts(policy, state, key, &target, now);
+            let gone: Vec<&Verdict<'_>> =
+                verdicts.iter().rev().filter(|verdict| verdict.goes() && !decided(verdict.point)).collect();
+            for verdict in gone {
+                let stage = if braked { Stage::Braked } else { Stage::Now };
+                self.deletions.push(deletion_forecast(verdict.point, stage, verdict.reason.clone()));
+            }
+            let next = policy.schedule.next_after(now);
+            let after = next.map(|next| retain::verdicts_after(policy, state, key, &target, next)).unwrap_or_default();
+            for verdict in verdicts.iter().filter(|verdict| !verdict.goes()) {
+                let goes = after.iter().rev().find(|after| after.goes() && after.point.id == verdict.point.id);
+                if let Some(after) = goes {
+                    self.deletions.push(deletion_forecast(after.point, Stage::Next, after.reason.clone()));
+                }
+                self.kept.push(KeptForecast {
+                    account: key.account.clone(),
+                    source: key.source.clone(),
+                    region: verdict.point.place.region.clone(),
+                    id: verdict.point.id.clone(),
+                    taken_at: verdict.point.taken_at(),
+                    because: verdict.keep.iter().map(ToString::to_string).collect(),
+                });
+            }
+        }
+    }
+
+    /// What waits for a person's confirmation.
+    pub fn braked(&self) -> impl Iterator<Item = &DeletionForecast> {
+        self.deletions.iter().filter(|deletion| deletion.stage == Stage::Braked)
+    }
+}
+
+fn policy_forecast(policy: &Policy, now: Time) -> PolicyForecast {
+    let mut next_at = Vec::new();
+    let mut from = now;
+    while next_at.len() < OCCURRENCES {
+        let Some(next) = policy.schedule.next_after(from) else { break };
+        next_at.push(next);
+        from = next;
+    }
+    let words = |target: &Target| retain::retain_of(policy, target).map(retain::rules_text).unwrap_or_default();
+    PolicyForecast {
+        policy: policy.name.clone(),
+        account: policy.account.clone(),
+        region: policy.region.clone(),
+        schedule: policy.schedule.text().to_owned(),
+        timezone: policy.schedule.zone_name().to_owned(),
+        next_at,
+        sources: policy.sources.clone(),
+        rpo_seconds: policy.rpo.map(|rpo| rpo.as_secs()),
+        retain: words(&Target::Backup),
+        destinations: policy
+            .destinations
+            .iter()
+            .map(|destination| DestinationForecast {
+                region: destination.region.clone(),
+                rpo_seconds: policy.rpo_in(&destination.region).map(|rpo| rpo.as_secs()),
+                retain: words(&Target::Copy(destination.region.clone())),
+                kms_key: destination.kms_key.clone(),
+            })
+            .collect(),
+    }
+}
+
+fn deletion_forecast(point: &Point, stage: Stage, reason: String) -> DeletionForecast {
+    DeletionForecast {
+        stage,
+        account: point.place.account.clone(),
+        source: point.source.clone(),
+        region: point.place.region.clone(),
+        id: point.id.clone(),
+        taken_at: point.taken_at(),
+        reason,
+        fault: None,
+    }
+}
+
+fn deletion_order(of: &DeletionForecast) -> (Stage, &AccountName, &SourceId, &Region, Time, &BackupId) {
+    (of.stage, &of.account, &of.source, &of.region, of.taken_at, &of.id)
+}
+
+/// The differences of a changed policy to the running one, as sentences, the gravest first; empty: none.
+#[must_use]
+pub fn difference(running: &Forecast, changed: &Forecast) -> Vec<String> {
+    let mut told = Vec::new();
+    deletions_differ(running, changed, &mut told);
+    let find = |of: &Forecast, name: &PolicyName| of.policies.iter().find(|policy| policy.policy == *name).cloned();
+    for before in &running.policies {
+        if find(changed, &before.policy).is_none() {
+            told.push(format!("policy {} goes; the recovery points of its sources stay", before.policy));
+        }
+    }
+    for after in &changed.policies {
+        match find(running, &after.policy) {
+            None => told.push(format!(
+                "policy {} is new: {} sources in {}, `{}`",
+                after.policy,
+                after.sources.len(),
+                after.region,
+                after.schedule
+            )),
+            Some(before) => policy_differs(&before, after, &mut told),
+        }
+    }
+    for announcement in changed.announcements.iter().filter(|text| !running.announcements.contains(text)) {
+        told.push(announcement.clone());
+    }
+    told
+}
+
+fn deletions_differ(running: &Forecast, changed: &Forecast, told: &mut Vec<String>) {
+    let goes = |of: &Forecast, id: &DeletionForecast| {
+        of.deletions.iter().any(|other| other.id == id.id && other.region == id.region && other.stage != Stage::Next)
+    };
+    let mut each = |from: &Forecast, to: &Forecast, verb: &str| {
+        for deletion in to.deletions.iter().filter(|deletion| deletion.stage != Stage::Next && !goes(from, deletion)) {
+            let DeletionForecast { id, region, source, taken_at, reason, stage, .. } = deletion;
+            let braked = if *stage == Stage::Braked { ", after a person confirmed it" } else { "" };
+            told.push(format!("{verb} {id} of {source} in {region}, taken {taken_at}{braked}: {reason}"));
+        }
+    };
+    each(running, changed, "would delete");
+    each(changed, running, "would no longer delete");
+}
+
+fn policy_differs(before: &PolicyForecast, after: &PolicyForecast, told: &mut Vec<String>) {
+    let name = &after.policy;
+    let mut say = |what: &str, from: &str, to: &str| {
+        if from != to {
+            let shown = |text: &str| if text.is_empty() { "nothing".to_owned() } else { format!("`{text}`") };
+            told.push(format!("policy {name}: {what} from {} to {}", shown(from), shown(to)));
+        }
+    };
+    let span = |seconds: Option<u64>| {
+        seconds.map(|seconds| duration_text(std::time::Duration::from_secs(seconds))).unwrap_or_default()
+    };
+    say("schedule", &before.schedule, &after.schedule);
+    say("timezone", &before.timezone, &after.timezone);
+    say("region", before.region.as_str(), after.region.as_str());
+    say("rpo", &span(before.rpo_seconds), &span(after.rpo_seconds));
+    say("retain", &before.retain, &after.retain);
+    for destination in &after.destinations {
+        let same = |other: &&DestinationForecast| other.region == destination.region;
+        let Some(was) = before.destinations.iter().find(same) else {
+            say("destination", "", destination.region.as_str());
+            continue;
+        };
+        let region = &destination.region;
+        say(&format!("rpo in {region}"), &span(was.rpo_seconds), &span(destination.rpo_seconds));
+        say(&format!("retain in {region}"), &was.retain, &destination.retain);
+        let key = |of: &DestinationForecast| of.kms_key.clone().unwrap_or_default();
+        say(&format!("kms_key in {region}"), &key(was), &key(destination));
+    }
+    for was in &before.destinations {
+        if !after.destinations.iter().any(|destination| destination.region == was.region) {
+            say("destination", was.region.as_str(), "");
+        }
+    }
+    for source in after.sources.iter().filter(|source| !before.sources.contains(source)) {
+        told.push(format!("policy {name}: source {source} joins"));
+    }
+    for source in before.sources.iter().filter(|source| !after.sources.contains(source)) {
+        told.push(format!("policy {name}: source {source} leaves; its recovery points stay"));
+    }
+}

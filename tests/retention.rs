@@ -1,0 +1,95 @@
+//! Retention through the real binary: what goes, what stays whatever the rules say, and what waits for a person.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+
+mod support;
+
+use lifeboat::sim::cloud::BackupFacts;
+use std::time::Duration;
+use support::{Bench, FILE_SYSTEMS, lifecycle, wait_until, work_of};
+
+const SOON: Duration = Duration::from_secs(60);
+const NEVER: &str = "0 0 1 1 *";
+
+fn policy(schedule: &str, retain: &str, there: &str) -> String {
+    format!(
+        "[[policy]]\nname = \"one\"\nregion = \"us-east-1\"\nfile_systems = [\"{}\"]\nschedule = \"{schedule}\"\n{retain}\n\
+         [[policy.destination]]\nregion = \"us-west-2\"\n{there}\n",
+        FILE_SYSTEMS[0]
+    )
+}
+
+/// What is there and good in a Region, oldest first.
+fn held(bench: &Bench, region: &str) -> Vec<BackupFacts> {
+    let mut held: Vec<BackupFacts> = bench.books().backups;
+    held.retain(|b| {
+        b.deleted_ms.is_none() && b.region == region && lifecycle(b) == "AVAILABLE" && work_of(b).is_some()
+    });
+    held.sort_by_key(|backup| backup.created_ms);
+    held
+}
+
+fn ready(bench: &Bench) {
+    wait_until("ready", SOON, || bench.get("/readyz").is_some());
+}
+
+/// Runs until so many copies were made, then fires no more and waits for quiet.
+fn fill(bench: &Bench, retain: &str, there: &str, copies: usize) -> support::Daemon {
+    bench.write_policy(&policy("* * * * * *", retain, there));
+    let daemon = bench.daemon();
+    let made = || bench.books().backups.iter().filter(|b| b.region == "us-west-2" && lifecycle(b) != "COPYING").count();
+    wait_until("enough copies", SOON, || made() >= copies);
+    bench.write_policy(&policy(NEVER, retain, there));
+    daemon.signal("HUP");
+    wait_until("nothing in flight", SOON, || {
+        bench
+            .books()
+            .backups
+            .iter()
+            .all(|backup| matches!(lifecycle(backup).as_str(), "AVAILABLE" | "FAILED" | "DELETED"))
+    });
+    daemon
+}
+
+#[test]
+fn both_ends_keep_what_their_rules_say_and_history_knows_the_rest() {
+    let bench = Bench::new(2000.0, "");
+    let daemon = fill(&bench, "retain = { last = 2 }", "retain = { last = 3 }", 7);
+    wait_until("two backups", SOON, || held(&bench, "us-east-1").len() == 2);
+    wait_until("three copies", SOON, || held(&bench, "us-west-2").len() == 3);
+    let deleted: Vec<BackupFacts> = bench.books().backups.into_iter().filter(|b| b.deleted_ms.is_some()).collect();
+    let newest_deleted = deleted.iter().filter(|b| b.region == "us-west-2").map(|b| b.created_ms).max();
+    let oldest_held = held(&bench, "us-west-2").first().map(|b| b.created_ms);
+    assert!(newest_deleted < oldest_held, "the oldest went");
+    let count = |region: &str| {
+        bench.metric(&format!("lifeboat_deletions_total{{policy=\"one\",region=\"{region}\",result=\"deleted\"}}"))
+    };
+    let gone = |region: &str| deleted.iter().filter(|backup| backup.region == region).count() as f64;
+    wait_until("counted", SOON, || ["us-east-1", "us-west-2"].iter().all(|region| count(region) == Some(gone(region))));
+    daemon.signal("TERM");
+    assert_eq!(daemon.exit_code(SOON), 0);
+}
+
+#[test]
+fn what_goes_at_once_waits_for_a_person_and_a_hold_stays() {
+    let bench = Bench::new(2000.0, "");
+    let _daemon = fill(&bench, "", "", 6);
+    let before = held(&bench, "us-east-1").len();
+    assert!(before >= 6);
+    bench.write_policy(&policy(NEVER, "retain = { last = 1 }", "retain = { last = 1 }"));
+    _daemon.signal("HUP");
+    let braked = || bench.metric("lifeboat_audit_findings{severity=\"error\"}");
+    wait_until("the brake", SOON, || braked() == Some(2.0));
+    assert!(bench.log().contains("event=\"braked\"") || bench.log().contains("braked"));
+    assert_eq!(held(&bench, "us-east-1").len(), before, "nothing went");
+    assert!(bench.books().backups.iter().all(|backup| backup.deleted_ms.is_none()));
+}
+
+#[test]
+fn a_refusal_to_delete_a_backup_under_a_copy_waits_in_both_wordings() {
+    for wording in ["modelled", "bad_request"] {
+        let bench = Bench::new(500.0, &format!("[cloud]\ndelete_delay_seconds = 300\nbeing_copied = \"{wording}\"\n"));
+        let _daemon = fill(&bench, "retain = { last = 1 }", "", 4);
+        wait_until("one backup", SOON, || held(&bench, "us-east-1").len() == 1);
+        ready(&bench);
+    }
+}
