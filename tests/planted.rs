@@ -9,7 +9,7 @@
 
 use lifeboat::domain::action::{Action, Call, Outcome, Request};
 use lifeboat::domain::change::{Change, End, IllegalChange, Opening};
-use lifeboat::domain::id::{Occurrence, SourceKey, Target, Trigger};
+use lifeboat::domain::id::{Occurrence, Place, SourceKey, Target, Trigger, deletion_token};
 use lifeboat::domain::plan::Plan;
 use lifeboat::domain::point::Lifecycle;
 use lifeboat::domain::policy::Settings;
@@ -35,7 +35,7 @@ struct Planted {
     world: fn(World) -> World,
 }
 
-const PLANTED: [Planted; 15] = [
+const PLANTED: [Planted; 16] = [
     Planted {
         fault: "a fresh token after an unknown answer",
         promises: &["2"],
@@ -45,6 +45,11 @@ const PLANTED: [Planted; 15] = [
         fault: "slots counted without others' copies",
         promises: &["1"],
         world: |world| world.with_mind(Box::new(BlindToOthers)),
+    },
+    Planted {
+        fault: "a source backup deleted under a copy",
+        promises: &["4"],
+        world: |world| world.with_mind(Box::new(DeletesWhatIsRead)),
     },
     Planted {
         fault: "an occurrence opened again after the clock went back",
@@ -240,6 +245,39 @@ impl Mind for BlindToOthers {
             known.others.clear();
         }
         planner::plan(settings, &state, now)
+    }
+}
+
+/// A backup whose copy was asked for has done its work.
+struct DeletesWhatIsRead;
+
+impl Mind for DeletesWhatIsRead {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        let read = |action: &Action| match &action.call {
+            Call::Make { request, .. } => match &**request {
+                Request::CopyBackup { source_region, backup, .. } => Some((
+                    Place { account: action.place.account.clone(), region: source_region.clone() },
+                    backup.clone(),
+                )),
+                Request::CreateBackup { .. } => None,
+            },
+            _ => None,
+        };
+        let read: Vec<_> = plan.actions.iter().filter_map(read).collect();
+        for (place, id) in read {
+            plan.record.push(Change::DeleteAsked { place: place.clone(), id: id.clone(), at: now });
+            let token = deletion_token(&place, &id);
+            plan.actions.push(Action { place, call: Call::Delete { id, token } });
+        }
+        plan
+    }
+
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        state.apply(change).or_else(|error| match change {
+            Change::DeleteAsked { .. } => Ok(()),
+            _ => Err(error),
+        })
     }
 }
 

@@ -30,6 +30,7 @@ pub mod checks;
 pub mod disk;
 pub mod edits;
 pub mod mind;
+mod orders;
 mod round;
 pub mod setup;
 pub mod trace;
@@ -130,6 +131,8 @@ pub struct World {
     host: Option<Host>,
     /// The policy file as it stands.
     file: Settings,
+    /// What was ordered last.
+    last_order: Option<orders::Order>,
     /// There is a slip in it: so much of it can still be read.
     legible: Option<Settings>,
     now_ms: i64,
@@ -166,6 +169,7 @@ impl World {
             disk: Box::new(Tables::default()),
             host: None,
             file: setup.settings.clone(),
+            last_order: None,
             legible: None,
             now_ms: setup.start_ms,
             ahead_ms: 0,
@@ -319,6 +323,7 @@ impl World {
                 self.note(format_args!("  {acted}"));
                 self.checks.person(self.now_ms);
             }
+            Happening::Order(order) => return self.order(order),
             Happening::Calm => {
                 self.calm = true;
                 self.ahead_ms = 0;
@@ -329,6 +334,7 @@ impl World {
                 self.checks.calm(self.now_ms);
                 self.legible = None;
                 self.reload()?;
+                self.resume_all()?;
             }
             Happening::Still => {
                 if let Some(view) = self.host.as_ref().map(|host| view(&self.cloud, host, self.now_ms, self.ahead_ms)) {
@@ -383,7 +389,7 @@ impl World {
         self.host = Some(Host { life, settings, state, wake: now, uncommitted: Vec::new() });
         // As the daemon does: times in the books that lie in the future come from a clock that was wrong.
         self.take_in(vec![Change::ClockWentBack { to: now }])?;
-        Ok(())
+        if self.calm { self.resume_all() } else { Ok(()) }
     }
 
     fn die(&mut self, down_ms: i64, lose_database: bool) -> Result<(), Broken> {

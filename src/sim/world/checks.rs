@@ -6,7 +6,7 @@
 
 use super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle};
 use super::setup::Setup;
-use crate::domain::action::{Action, Outcome};
+use crate::domain::action::{Action, Call, Outcome};
 use crate::domain::change::Change;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
@@ -162,6 +162,7 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn committed(&mut self, changes: &[Change], view: &View<'_>) -> Result<(), Broken> {
+        self.keeping.committed(changes, view, &self.shelf)?;
         for change in changes {
             self.making.committed(change);
             self.lanes.committed(change);
@@ -175,6 +176,11 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn sent(&mut self, action: &Action, view: &View<'_>) -> Result<(), Broken> {
+        if let Call::Delete { id, .. } = &action.call
+            && let Some(key) = self.lanes.pending().find(|key| self.making.copies_from(key, id.as_str()))
+        {
+            return Err(Broken::new("4", format!("{id} is to be deleted while {key} may read it")));
+        }
         self.making.sent(action, view)?;
         self.lanes.sent(action, view)?;
         self.pace.sent(action, view)
@@ -217,6 +223,7 @@ impl Checks {
         self.pace.died();
         if database_lost {
             self.making.database_lost();
+            self.keeping.database_lost();
             self.ends.database_lost();
         }
     }
@@ -255,6 +262,11 @@ impl Checks {
             return Err(Broken::new("10", "what runs is not the last policy file that could be loaded".to_owned()));
         }
         Ok(())
+    }
+
+    /// An order is carried out from now on, or (`false`) was; `true` for what lets go what the brake holds.
+    pub fn ordered(&mut self, confirms: bool) {
+        self.keeping.confirmed = confirms;
     }
 
     /// A person did something.

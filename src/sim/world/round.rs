@@ -47,7 +47,7 @@ impl World {
         Ok(())
     }
 
-    fn commit(&mut self) -> Alive {
+    pub(super) fn commit(&mut self) -> Alive {
         let Some(host) = &mut self.host else { return Ok(false) };
         if host.uncommitted.is_empty() {
             return Ok(true);

@@ -8,7 +8,7 @@ use super::super::faults::{Fault, Faults};
 use super::super::rng::Rng;
 use super::weather;
 use crate::domain::id::{AccountName, Place, Region, SourceId};
-use crate::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Policy, Settings};
+use crate::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Policy, Retain, Settings};
 use crate::domain::schedule::{Schedule, ScheduleError};
 use crate::domain::time::Time;
 use std::time::Duration;
@@ -65,6 +65,8 @@ pub enum Happening {
     Edit(Edit),
     /// A person does something in AWS's console.
     Person(Person),
+    /// A person gives Lifeboat an order.
+    Order(Order),
     /// FSx stops misbehaving, the policy is complete again, the clock is right: act two.
     Calm,
     /// The schedules end: what is under way comes to rest.
@@ -107,6 +109,25 @@ pub enum Person {
     Holds(u64),
     /// Copies a backup of ours, tags and all.
     Copies(u64),
+}
+
+/// What a person orders. Numbers choose among what is there.
+#[derive(Clone, Copy, Debug)]
+pub enum Order {
+    /// A backup of one source.
+    Backup(u64),
+    /// The same once more, as a command does that had no answer.
+    Again,
+    /// A policy stops for so long, ms.
+    Pause(u64, i64),
+    /// It goes on.
+    Resume(u64),
+    /// A recovery point is kept.
+    Hold(u64),
+    /// It may go.
+    Release(u64),
+    /// What the brake holds may go.
+    ConfirmDeletions,
 }
 
 /// A death at one certain boundary between two steps.
@@ -210,6 +231,24 @@ pub(super) fn a_schedule(rng: &mut Rng, now_ms: i64) -> Result<Schedule, Schedul
     Schedule::parse(text, zone, Time::from_millis(now_ms))
 }
 
+/// Rules under which little enough is kept that some of it goes within days; or none.
+fn retain(rng: &mut Rng) -> Option<Retain> {
+    let mut rule = |percent: f64, most: u64| rng.percent(percent).then(|| 1 + rng.below(most) as u32);
+    let mut rules = Retain {
+        last: rule(70.0, 4),
+        within: rule(20.0, 72).map(|hours| Duration::from_secs(u64::from(hours) * 3600)),
+        hourly: rule(20.0, 6),
+        daily: rule(40.0, 7),
+        weekly: rule(20.0, 3),
+        monthly: rule(10.0, 2),
+        yearly: None,
+    };
+    if rules == Retain::default() {
+        rules.last = Some(2);
+    }
+    rng.percent(60.0).then_some(rules)
+}
+
 struct Draw {
     seed: u64,
     rng: Rng,
@@ -285,7 +324,7 @@ impl Draw {
                 kms_key: None,
                 copy_tags: rng.percent(30.0),
                 tags: crate::domain::policy::Tags::new(),
-                retain: None,
+                retain: retain(rng),
             });
         }
         let window = [None, Some(gap.mul_f64(0.3)), Some(Duration::from_secs(7200))];
@@ -299,7 +338,7 @@ impl Draw {
             catch_up: if rng.percent(75.0) { CatchUp::Latest } else { CatchUp::None },
             rpo: rng.percent(70.0).then(|| gap.mul_f64(1.1 + rng.unit()) + Duration::from_secs(7200)),
             tags: [("team".to_owned(), "storage".to_owned())].into(),
-            retain: None,
+            retain: retain(rng),
             destinations,
         })
     }

@@ -2,7 +2,7 @@
 
 use super::super::faults::Fault;
 use super::super::rng::Rng;
-use super::setup::{DAY_MS, Edit, HOUR_MS, Happening, Person, Setup, a_schedule};
+use super::setup::{DAY_MS, Edit, HOUR_MS, Happening, Order, Person, Setup, a_schedule};
 
 /// How long act two has to heal what act one broke: a stuck copy, a pause after a failure, a queue for slots.
 const ACT_TWO_MS: i64 = 4 * DAY_MS;
@@ -36,6 +36,11 @@ pub fn draw(setup: &mut Setup, days: i64, rng: &mut Rng) {
             _ => Person::Deletes(choice),
         };
         setup.timetable.push((at_ms, Happening::Person(person)));
+    }
+    let orders = if rng.percent(50.0) { rng.below(30) } else { 0 };
+    for _ in 0..orders {
+        let at_ms = moment(act_one_ms, rng);
+        setup.timetable.push((at_ms, Happening::Order(order(rng))));
     }
     setup.timetable.push((act_one_ms, Happening::Calm));
     setup.timetable.push((act_one_ms + ACT_TWO_MS, Happening::Still));
@@ -143,6 +148,19 @@ fn clocks(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
         let for_ms = [60_000, HOUR_MS, 20 * HOUR_MS][rng.below(3) as usize];
         setup.timetable.push((at_ms, Happening::ClockStep(step_ms)));
         setup.timetable.push(((at_ms + for_ms).min(act_one_ms), Happening::ClockStep(-step_ms)));
+    }
+}
+
+fn order(rng: &mut Rng) -> Order {
+    let choice = rng.next_u64();
+    match rng.below(10) {
+        0..3 => Order::Backup(choice),
+        3 => Order::Again,
+        4 => Order::Pause(choice, (1 + rng.below(20)) as i64 * HOUR_MS),
+        5 => Order::Resume(choice),
+        6 | 7 => Order::Hold(choice),
+        8 => Order::Release(choice),
+        _ => Order::ConfirmDeletions,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Promises 7, 8 and 9: whatever can go on goes on, nearest deadline first, and all heals once nothing breaks.
 
-use super::super::super::cloud::Lifecycle;
+use super::super::super::cloud::{Backup, Lifecycle};
 use super::super::super::faults::Fault;
 use super::super::setup::{HOUR_MS, Setup};
 use super::shelf::Shelf;
@@ -216,7 +216,7 @@ impl Flow {
         let made = shelf.copies(view.cloud, key, there.region.as_str());
         for copy in made.take_while(|copy| copy.created_ms > oldest_ms) {
             let flying = copy.lifecycle == Lifecycle::Copying && copy.created_ms > view.now_ms - STUCK_MS - patience_ms;
-            let newer = copy.lifecycle == Lifecycle::Available && copy.taken_ms >= backup.taken_ms;
+            let newer = copy.lifecycle == Lifecycle::Available && serves(copy, backup);
             let recent = copy.ended_ms.is_some_and(|at_ms| at_ms > since_ms);
             if flying || newer || recent {
                 return Ok(());
@@ -289,8 +289,7 @@ impl Flow {
                     let Some(wanted) = shelf.newest_backup(view.cloud, &key, before_ms) else { continue };
                     let reached = shelf
                         .copies(view.cloud, &key, there.region.as_str())
-                        .filter(|copy| copy.lifecycle == Lifecycle::Available)
-                        .any(|copy| copy.taken_ms >= wanted.taken_ms);
+                        .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, wanted));
                     if !reached {
                         let what = format!("{key} has not healed: {} is not in {}", wanted.id, there.region);
                         return Err(Broken::new("9", what));
@@ -310,7 +309,7 @@ impl Flow {
                     let Some(newest) = shelf.newest_backup(view.cloud, &key, i64::MAX) else { continue };
                     let met = shelf
                         .copies(view.cloud, &key, there.region.as_str())
-                        .any(|copy| copy.lifecycle == Lifecycle::Available && copy.taken_ms >= newest.taken_ms);
+                        .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, newest));
                     if !met {
                         let what = format!("{key}: in the end {} is not in {}", newest.id, there.region);
                         return Err(Broken::new("9", what));
@@ -324,6 +323,14 @@ impl Flow {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a backup needs no copy where there is this one: of data as new, or of the same occurrence, of which there is
+/// one good copy at most, though it be of a backup that was deleted and made anew.
+fn serves(copy: &Backup, backup: &Backup) -> bool {
+    let of = |backup: &Backup, tag: &str| backup.tags.get(tag).cloned();
+    let same = |tag: &str| of(copy, tag) == of(backup, tag);
+    copy.taken_ms >= backup.taken_ms || (same("lifeboat:occurrence") && same("lifeboat:trigger"))
 }
 
 /// When a route breaks its promise; `None` if it made none.
