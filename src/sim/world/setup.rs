@@ -36,7 +36,8 @@ const SCHEDULES: [(&str, &str); 12] = [
     ("*/40 * * * *", "UTC"),
 ];
 /// More recovery points cost more time than they teach.
-const MOST_POINTS: f64 = 1_000.0;
+const MOST_POINTS: f64 = 800.0;
+const MOST_POINTS_PER_DAY: f64 = 80.0;
 /// 2026-09-20, so that a year begins before the clocks change.
 const EARLIEST_MS: i64 = 1_789_862_400_000;
 
@@ -185,23 +186,34 @@ impl Setup {
     #[must_use]
     pub fn draw(seed: u64) -> Self {
         let mut draw = Draw::new(seed);
-        let days = [6, 10, 20, 60][draw.rng.below(4) as usize];
+        let days = [6, 10, 30, 90][draw.rng.below(4) as usize];
         let mut setup = draw.frame(days);
         setup.cloud = draw.cloud();
-        let days = days.min(setup.days_for(MOST_POINTS));
+        setup.thin();
+        let days = days.min((MOST_POINTS / setup.points_per_day()) as i64).max(4);
         weather::draw(&mut setup, days, &mut draw.rng);
         setup
     }
 
-    /// In how many days, at least four, so many backups and copies come about.
-    fn days_for(&self, points: f64) -> i64 {
+    /// Takes sources out of the fleet until it can be lived through at a bearable pace.
+    fn thin(&mut self) {
+        while self.points_per_day() > MOST_POINTS_PER_DAY {
+            let largest = self.settings.policies.values_mut().max_by_key(|policy| policy.sources.len());
+            match largest.filter(|policy| policy.sources.len() > 1) {
+                Some(policy) => drop(policy.sources.pop()),
+                None => return,
+            }
+        }
+    }
+
+    /// How many backups and copies come about in a day.
+    fn points_per_day(&self) -> f64 {
         let start = Time::from_millis(self.start_ms);
         let daily = |policy: &Policy| {
             let made = policy.sources.len() * (1 + policy.destinations.len());
             made as f64 * 86_400.0 / policy.schedule.longest_gap(start, 20).as_secs_f64().max(600.0)
         };
-        let sum: f64 = self.settings.policies.values().map(daily).sum();
-        ((points / sum) as i64).max(4)
+        self.settings.policies.values().map(daily).sum()
     }
 
     /// Every Region that the policy names.
@@ -261,7 +273,7 @@ impl Draw {
 
     fn frame(&mut self, days: i64) -> Setup {
         let start_ms = EARLIEST_MS + self.rng.below(200) as i64 * DAY_MS + self.rng.below(DAY_MS as u64) as i64;
-        let polls = [15, 30, 60, 120, 300];
+        let polls = [15, 60, 120, 300, 600];
         let poll = Duration::from_secs(polls[self.rng.below(polls.len() as u64) as usize]);
         let limits = Limits {
             copies_in_flight: if self.rng.percent(70.0) { 5 } else { 1 + self.rng.below(5) as u32 },
