@@ -161,6 +161,7 @@ fn answer(action: &Action, now: Time) -> Outcome {
                 kind: FileSystemKind::Windows,
                 volume: None,
                 copied_from: None,
+                arn: None,
                 counts_to_quota: true,
                 tags: tags.clone(),
             }))
@@ -212,6 +213,7 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
             kind: point.kind,
             volume: None,
             copied_from: Some("backup-0".into()),
+            arn: None,
             counts_to_quota: true,
         })
         .collect();

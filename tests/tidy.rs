@@ -22,8 +22,16 @@ const ONLY_IN: [(&[&str], &[&str], &str); 5] = [
     (&["aws_sdk_"], &["src/engine/"], "AWS is behind the engine"),
     (&["sqlx"], &["src/store/", "src/cli/logs.rs"], "SQL is behind the store"),
     (
-        &["hyper::", "hyper_util::"],
-        &["src/report/http.rs", "src/report/http/", "src/sim/endpoint.rs", "src/sim/endpoint/", "src/cli/ask.rs"],
+        &["hyper::", "hyper_util::", "hyper_rustls::"],
+        &[
+            "src/report/http.rs",
+            "src/report/http/",
+            "src/daemon/control.rs",
+            "src/sim/endpoint.rs",
+            "src/sim/endpoint/",
+            "src/cli/ask.rs",
+            "src/daemon/notify/client.rs",
+        ],
         "HTTP stays in the HTTP files",
     ),
     (&["prometheus::"], &["src/report/metrics.rs", "src/report/metrics/"], "metrics are drawn in one place"),

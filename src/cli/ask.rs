@@ -1,13 +1,18 @@
-//! Asking the running daemon over HTTP.
+//! Asking the running daemon over HTTP: what it shows on `listen`, and what it is ordered on the control socket.
 
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A daemon on the same host answers at once or not at all.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// An order is answered once it is on disk; the daemon gives up before this.
+const ORDER_PATIENCE: Duration = Duration::from_secs(75);
 /// The picture of ten thousand sources takes some 40 MB.
 const ANSWER_MAX_BYTES: usize = 256 * 1024 * 1024;
 
@@ -19,9 +24,24 @@ pub(super) enum NoAnswer {
     Bad(String),
 }
 
+/// Why an order got no answer.
+pub(super) enum NoReply {
+    /// Nobody listens there: it surely did not arrive.
+    NoDaemon,
+    /// The socket may not be opened.
+    Denied,
+    /// It may have arrived.
+    Lost(String),
+}
+
 /// GETs a path from the daemon that listens on `address`.
 pub(super) async fn get(address: SocketAddr, path: &str) -> Result<Bytes, NoAnswer> {
-    match tokio::time::timeout(PATIENCE, try_get(reachable(address), path)).await {
+    get_within(PATIENCE, address, path).await
+}
+
+/// The same for what takes longer to answer.
+pub(super) async fn get_within(patience: Duration, address: SocketAddr, path: &str) -> Result<Bytes, NoAnswer> {
+    match tokio::time::timeout(patience, try_get(reachable(address), path)).await {
         Ok(answer) => answer,
         Err(_) => Err(NoAnswer::Bad(format!("the daemon on {address} does not answer"))),
     }
@@ -29,23 +49,53 @@ pub(super) async fn get(address: SocketAddr, path: &str) -> Result<Bytes, NoAnsw
 
 async fn try_get(address: SocketAddr, path: &str) -> Result<Bytes, NoAnswer> {
     let stream = tokio::net::TcpStream::connect(address).await.map_err(|_| NoAnswer::NoDaemon)?;
-    let bad = |what: &dyn std::fmt::Display| NoAnswer::Bad(format!("the daemon on {address}: {what}"));
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| bad(&error))?;
-    tokio::spawn(connection);
-    let request = hyper::Request::get(path)
-        .header(hyper::header::HOST, address.to_string())
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| bad(&error))?;
-    let answer = sender.send_request(request).await.map_err(|error| bad(&error))?;
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), ANSWER_MAX_BYTES).collect().await.map_err(|error| bad(&error))?;
-    let body = body.to_bytes();
-    if status.is_success() {
+    let bad = |what: String| NoAnswer::Bad(format!("the daemon on {address}: {what}"));
+    let request = hyper::Request::get(path).header(hyper::header::HOST, address.to_string());
+    let request = request.body(Full::default()).map_err(|error| bad(error.to_string()))?;
+    let (status, body) = exchange(stream, request).await.map_err(bad)?;
+    if (200..300).contains(&status) {
         Ok(body)
     } else {
-        Err(bad(&format!("{status}: {}", String::from_utf8_lossy(&body).trim())))
+        Err(bad(format!("{status}: {}", String::from_utf8_lossy(&body).trim())))
     }
+}
+
+/// GETs a path over the control socket, or POSTs JSON to it. Returns the status and the body, whatever they say.
+pub(super) async fn over_socket(socket: &Path, path: &str, json: Option<Vec<u8>>) -> Result<(u16, Bytes), NoReply> {
+    let asked = async {
+        let stream = tokio::net::UnixStream::connect(socket).await.map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::ConnectionRefused => NoReply::NoDaemon,
+            ErrorKind::PermissionDenied => NoReply::Denied,
+            _ => NoReply::Lost(error.to_string()),
+        })?;
+        let request = hyper::Request::builder().uri(path).header(hyper::header::HOST, "lifeboat");
+        let request = match json {
+            Some(json) => {
+                let request = request.method("POST").header(hyper::header::CONTENT_TYPE, "application/json");
+                request.body(Full::from(json))
+            }
+            None => request.body(Full::default()),
+        };
+        let request = request.map_err(|error| NoReply::Lost(error.to_string()))?;
+        exchange(stream, request).await.map_err(NoReply::Lost)
+    };
+    match tokio::time::timeout(ORDER_PATIENCE, asked).await {
+        Ok(reply) => reply,
+        Err(_) => Err(NoReply::Lost("the daemon does not answer".to_owned())),
+    }
+}
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    request: hyper::Request<Full<Bytes>>,
+) -> Result<(u16, Bytes), String> {
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    tokio::spawn(connection);
+    let answer = sender.send_request(request).await.map_err(|error| error.to_string())?;
+    let status = answer.status().as_u16();
+    let body = Limited::new(answer.into_body(), ANSWER_MAX_BYTES).collect().await;
+    Ok((status, body.map_err(|error| error.to_string())?.to_bytes()))
 }
 
 /// A daemon that listens on all addresses is reached on the loopback one.

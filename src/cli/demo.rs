@@ -4,7 +4,7 @@ use super::logs::{self, LogFormat};
 use super::{Done, Failure, now, runtime, terminal};
 use crate::config;
 use crate::daemon::reconcile::Command;
-use crate::daemon::{Daemon, Startup};
+use crate::daemon::{Daemon, Reread, Startup};
 use crate::domain::id::{BackupId, Region, SourceId};
 use crate::domain::policy::Settings;
 use crate::report::snapshot::Snapshot;
@@ -95,7 +95,7 @@ async fn show(args: &Args) -> Done {
     let settings = settings(&scratch, &endpoint)?;
     let startup = Startup {
         settings: settings.clone(),
-        reload: Arc::new(move || Ok(settings.clone())),
+        reload: Arc::new(move || Ok(Reread { settings: settings.clone(), warnings: Vec::new() })),
         credentials: Some(Credentials::new("AKIA111122223333DEMO", "demo", None, None, "demo")),
         systemd: false,
     };

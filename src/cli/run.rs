@@ -4,7 +4,7 @@ use super::logs::{self, LogFormat};
 use super::{Done, Failure, PolicyFile, load, runtime};
 use crate::config;
 use crate::daemon::reconcile::Command;
-use crate::daemon::{Daemon, Startup};
+use crate::daemon::{Daemon, Reread, Startup};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,10 +35,8 @@ async fn serve(loaded: config::Loaded, path: &Path) -> Done {
     let file = path.to_owned();
     let reload = Arc::new(move || {
         let loaded = config::load(&file, super::now()).map_err(|problems| problems.render(false))?;
-        for warning in &loaded.warnings {
-            tracing::warn!(event = "policy", "{}", warning.render(false).trim_end());
-        }
-        Ok(loaded.settings)
+        let warnings = loaded.warnings.iter().map(|warning| warning.render(false).trim_end().to_owned()).collect();
+        Ok(Reread { settings: loaded.settings, warnings })
     });
     // Before anything can take time: a signal that comes early must not kill.
     let failed = |error: std::io::Error| Failure::Run(format!("cannot listen for signals: {error}"));
@@ -55,7 +53,7 @@ async fn serve(loaded: config::Loaded, path: &Path) -> Done {
     let signals = tokio::spawn(async move {
         loop {
             let command = tokio::select! {
-                _ = hangup.recv() => Command::Reload(None),
+                _ = hangup.recv() => Command::Reload { confirm_deletions: false, reply: None },
                 _ = terminate.recv() => Command::Stop,
                 _ = interrupt.recv() => Command::Stop,
             };

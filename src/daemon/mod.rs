@@ -1,10 +1,14 @@
 //! The process: it waits, plans, records, calls, and survives.
 //!
 //! Everything that decides is in `planner`; here is only what cannot be pure: the loop ([`reconcile`]), the calls under
-//! way ([`dispatch`]), the clock, signals and systemd ([`system`]), and the lines of the log ([`journal`]).
+//! way ([`dispatch`]), the clock, signals and systemd ([`system`]), the socket that takes orders ([`control`]),
+//! the words to people ([`notify`]), and the lines
+//! of the log ([`journal`]).
 
+pub mod control;
 pub mod dispatch;
 pub mod journal;
+pub mod notify;
 pub mod reconcile;
 pub mod system;
 
@@ -16,15 +20,26 @@ use crate::store::{Store as _, StoreError};
 use aws_credential_types::Credentials;
 use reconcile::{Command, Reconciler};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use system::{Clock, SystemClock};
+use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_cron_scheduler::{Job, JobScheduler};
 
-/// Reads the policy file anew: the settings, or every problem as text for people.
-pub type Reloader = Arc<dyn Fn() -> Result<Settings, String> + Send + Sync>;
+/// Reads the policy file anew: what it says, or every problem as text for people.
+pub type Reloader = Arc<dyn Fn() -> Result<Reread, String> + Send + Sync>;
+
+/// A policy file that was read anew and is good.
+#[derive(Clone)]
+pub struct Reread {
+    /// What it says.
+    pub settings: Settings,
+    /// What in it hardly means what its author wanted, as text for people.
+    pub warnings: Vec<String>,
+}
 
 /// What a daemon starts with.
 pub struct Startup {
@@ -52,6 +67,9 @@ pub enum DaemonError {
         /// Why.
         source: std::io::Error,
     },
+    /// Somebody else has the path of the control socket.
+    #[error(transparent)]
+    Control(#[from] control::SocketError),
     /// A part of the process ended that must not.
     #[error("internal: {0}")]
     Internal(String),
@@ -63,14 +81,17 @@ pub struct Daemon {
     commands: mpsc::Sender<Command>,
     address: SocketAddr,
     loop_task: JoinHandle<()>,
-    http_stop: tokio::sync::oneshot::Sender<()>,
-    http_task: JoinHandle<()>,
+    /// Dropping it ends the listeners.
+    open: watch::Sender<()>,
+    listeners: JoinSet<()>,
     // Dropping it ends the heartbeat.
     _heartbeat: Option<JobScheduler>,
+    // As are those who tell.
+    _telling: notify::Telling,
 }
 
-/// How long the listener may take to end.
-const HTTP_ENDS_WITHIN: Duration = Duration::from_secs(3);
+/// How long the listeners may take to end.
+const LISTENERS_END_WITHIN: Duration = Duration::from_secs(3);
 
 impl Daemon {
     /// Opens the database, binds the listener and begins the rounds.
@@ -87,18 +108,29 @@ impl Daemon {
             .await
             .map_err(|source| DaemonError::Listen { address: daemon.listen, source })?;
         let address = listener.local_addr().unwrap_or(daemon.listen);
+        let socket = control_socket(&daemon.control).await?;
         let engine = FsxEngine::new(&startup.settings.aws, startup.credentials.clone()).await;
         let (commands, inbox) = mpsc::channel(64);
         let (reconciler, snapshots, pulse) = Reconciler::new(startup, state, store, engine, clock.clone(), inbox);
-        let view =
-            Arc::new(system::DaemonView { snapshots: snapshots.clone(), pulse, clock, database: daemon.state.clone() });
-        let (http_stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let http_task = tokio::spawn(crate::report::http::serve(listener, view, async move {
-            let _ = stopped.await;
-        }));
+        let telling = notify::begin(snapshots.clone(), reconciler.outbox(), commands.clone(), clock.clone());
+        let view = Arc::new(system::DaemonView {
+            snapshots: snapshots.clone(),
+            pulse,
+            clock,
+            database: daemon.state.clone(),
+            commands: commands.clone(),
+        });
+        let (open, closed) = watch::channel(());
+        // It never changes; it ends when the daemon does.
+        let ended = |mut closed: watch::Receiver<()>| async move { while closed.changed().await.is_ok() {} };
+        let mut listeners = JoinSet::new();
+        if let Some((socket, file)) = socket {
+            listeners.spawn(control::serve(socket, file, view.clone(), commands.clone(), ended(closed.clone())));
+        }
+        listeners.spawn(crate::report::http::serve(listener, view, ended(closed)));
         let heartbeat = heartbeat(commands.clone()).await;
         let loop_task = tokio::spawn(reconciler.run());
-        Ok(Self { snapshots, commands, address, loop_task, http_stop, http_task, _heartbeat: heartbeat })
+        Ok(Self { snapshots, commands, address, loop_task, open, listeners, _heartbeat: heartbeat, _telling: telling })
     }
 
     /// The newest picture, and every later one.
@@ -123,11 +155,25 @@ impl Daemon {
     ///
     /// # Errors
     /// The loop ended by itself.
-    pub async fn finished(self) -> Result<(), DaemonError> {
+    pub async fn finished(mut self) -> Result<(), DaemonError> {
         let ended = self.loop_task.await;
-        let _ = self.http_stop.send(());
-        let _ = tokio::time::timeout(HTTP_ENDS_WITHIN, self.http_task).await;
+        drop(self.open);
+        let all = async { while self.listeners.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(LISTENERS_END_WITHIN, all).await;
         ended.map_err(|error| DaemonError::Internal(format!("the loop ended: {error}")))
+    }
+}
+
+/// The control socket. A path that somebody else has is an error, since orders would go astray; without a place for it
+/// the backups go on, and that is said.
+async fn control_socket(path: &Path) -> Result<Option<(UnixListener, control::SocketFile)>, DaemonError> {
+    match control::bind(path).await {
+        Ok(bound) => Ok(Some(bound)),
+        Err(why @ control::SocketError::Unusable { .. }) => {
+            tracing::warn!(event = "control", "{why}; until the next start there are no orders but signals");
+            Ok(None)
+        }
+        Err(taken) => Err(taken.into()),
     }
 }
 

@@ -5,6 +5,7 @@
 //! the next one goes on from the books.
 
 use super::dispatch::{Dispatch, Done};
+use super::notify::{Fate, Outbox};
 use super::system::{Clock, Pulse, Systemd};
 use super::{Reloader, Startup, journal};
 use crate::domain::action::{Action, CallKey};
@@ -17,6 +18,9 @@ use crate::domain::time::Time;
 use crate::engine::Sent;
 use crate::engine::fsx::FsxEngine;
 use crate::planner;
+use crate::planner::orders::Order;
+use crate::report::announce::News;
+use crate::report::http::door::Caller;
 use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot};
 use crate::report::triage::{self, Tally};
 use crate::store::Store as _;
@@ -27,14 +31,52 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
+mod orders;
+
+pub use orders::{Answered, Reloaded, Unanswered};
+mod telling;
+
 /// What the loop can be told.
 pub enum Command {
     /// Look whether something is due.
     Nudge,
-    /// Read the policy file anew; answers what came of it.
-    Reload(Option<oneshot::Sender<Result<(), String>>>),
+    /// Read the policy file anew.
+    Reload {
+        /// Let go what the brake on deletions holds, if the file is good.
+        confirm_deletions: bool,
+        /// Where to say what came of it.
+        reply: Option<oneshot::Sender<Reloaded>>,
+    },
+    /// Do what a person orders.
+    Order {
+        /// What.
+        order: Order,
+        /// Whose process asks.
+        caller: Caller,
+        /// Where to say what came of it.
+        reply: oneshot::Sender<Answered>,
+    },
+    /// Show all that decisions are made from, for somebody who wants to know what comes next.
+    Survey(oneshot::Sender<Box<Survey>>),
+    /// A notification was delivered or given up.
+    Told {
+        /// Which.
+        id: String,
+        /// What became of it.
+        fate: Fate,
+    },
     /// End.
     Stop,
+}
+
+/// All that decisions are made from.
+pub struct Survey {
+    /// The policy file.
+    pub settings: Settings,
+    /// The books.
+    pub state: State,
+    /// The last full plan.
+    pub plan: Plan,
 }
 
 /// The loop looks at the clock at least this often, since the clock may be set and the host may sleep.
@@ -82,6 +124,11 @@ pub struct Reconciler {
     /// How the routes stand, as systemd was told.
     standing: String,
     forgotten: Option<Instant>,
+    outbox: watch::Sender<Arc<Outbox>>,
+    /// Noted, and not said yet.
+    unsaid: News,
+    /// Notifications were dropped since the last one was delivered.
+    overflowed: bool,
 }
 
 impl Reconciler {
@@ -137,8 +184,17 @@ impl Reconciler {
             pulse: pulse.clone(),
             standing: String::new(),
             forgotten: None,
+            outbox: watch::Sender::new(Arc::default()),
+            unsaid: News::default(),
+            overflowed: false,
         };
         (reconciler, receiver, pulse)
+    }
+
+    /// What there is to tell people, now and at every later moment.
+    #[must_use]
+    pub fn outbox(&self) -> watch::Receiver<Arc<Outbox>> {
+        self.outbox.subscribe()
     }
 
     /// Runs until told to stop.
@@ -147,6 +203,7 @@ impl Reconciler {
         let now = self.clock.now();
         self.take_in(vec![Change::ClockWentBack { to: now }]);
         self.systemd.ready(&self.status_line());
+        self.show_outbox();
         let mut due = now;
         let mut round_at = now;
         loop {
@@ -163,6 +220,8 @@ impl Reconciler {
             }
             self.forget(now).await;
             self.picture();
+            self.commit().await;
+            self.say();
             if self.wait(due).await {
                 break;
             }
@@ -225,6 +284,7 @@ impl Reconciler {
     /// Applies changes and puts them up for commit. Returns the asks that were refused as illegal.
     fn take_in(&mut self, changes: Vec<Change>) -> BTreeSet<WorkKey> {
         let mut refused = BTreeSet::new();
+        let mut events = Vec::new();
         for change in changes {
             if let Change::Sent { call: CallKey::Make(key), .. } = &change
                 && refused.contains(key)
@@ -234,7 +294,9 @@ impl Reconciler {
             journal::before(&self.state, &change);
             match self.state.apply(&change) {
                 Ok(()) => {
-                    self.changed |= change.durable();
+                    events.extend(self.event_in(&change));
+                    // A note leads to no decision, so there is no round for its sake.
+                    self.changed |= change.durable() && !matches!(change, Change::Noted(_));
                     if change.durable() {
                         self.uncommitted.push(change);
                     }
@@ -249,6 +311,9 @@ impl Reconciler {
                     }
                 }
             }
+        }
+        if !events.is_empty() {
+            self.owe(&events);
         }
         refused
     }
@@ -290,7 +355,15 @@ impl Reconciler {
             command = self.inbox.recv() => match command {
                 None | Some(Command::Stop) => return true,
                 Some(Command::Nudge) => {}
-                Some(Command::Reload(reply)) => self.reload(reply).await,
+                Some(Command::Reload { confirm_deletions, reply }) => self.reload(confirm_deletions, reply).await,
+                Some(Command::Survey(reply)) => {
+                    let (settings, state) = (self.settings.clone(), self.state.clone());
+                    let _ = reply.send(Box::new(Survey { settings, state, plan: self.last_plan.clone() }));
+                }
+                Some(Command::Order { order, caller, reply }) => {
+                    let _ = reply.send(self.order(&order, caller).await);
+                }
+                Some(Command::Told { id, fate }) => self.told(id, fate),
             },
             done = self.answers.recv() => {
                 if let Some(done) = done {
@@ -319,39 +392,6 @@ impl Reconciler {
         self.changed = true;
     }
 
-    async fn reload(&mut self, reply: Option<oneshot::Sender<Result<(), String>>>) {
-        self.systemd.reloading();
-        let result = (self.reload)();
-        match &result {
-            Ok(settings) => {
-                let mut settings = settings.clone();
-                settings.generation = self.settings.generation.wrapping_add(1);
-                for what in needs_restart(&self.settings, &settings) {
-                    tracing::warn!(event = "reload", "{what} takes effect at the next restart");
-                }
-                if settings.aws != self.settings.aws {
-                    let engine = FsxEngine::new(&settings.aws, self.credentials.clone()).await;
-                    self.dispatch.replace_engine(engine);
-                }
-                self.settings = settings;
-                self.reloaded = Reload { successful: true, succeeded_at: self.clock.now(), problem: None };
-                self.warned.clear();
-                tracing::info!(event = "reload", policies = self.settings.policies.len(), "the policy took over");
-            }
-            Err(problem) => {
-                tracing::error!(event = "reload", "the policy was refused and changes nothing:\n{problem}");
-                self.reloaded.successful = false;
-                self.reloaded.problem = Some(problem.clone());
-            }
-        }
-        self.systemd.ready(&self.status_line());
-        self.changed = true;
-        self.pictured = Instant::now().checked_sub(PICTURE_AT_MOST).unwrap_or(self.pictured);
-        if let Some(reply) = reply {
-            let _ = reply.send(result.map(drop));
-        }
-    }
-
     fn picture(&mut self) {
         let quiet = self.store_problem.is_some() == self.pictures.borrow().store_problem.is_some()
             && self.last_round_at == self.pictures.borrow().last_round_at;
@@ -373,6 +413,7 @@ impl Reconciler {
             self.systemd.status(&standing);
             self.standing = standing;
         }
+        self.tell(&snapshot);
         self.pictures.send_replace(Arc::new(snapshot));
     }
 
@@ -418,16 +459,4 @@ impl Reconciler {
         self.commit().await;
         self.store.close().await;
     }
-}
-
-fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
-    let (old, new) = (&old.daemon, &new.daemon);
-    [
-        (old.state != new.state, "[daemon] state"),
-        (old.listen != new.listen, "[daemon] listen"),
-        (old.control != new.control, "[daemon] control"),
-    ]
-    .into_iter()
-    .filter_map(|(changed, what)| changed.then_some(what))
-    .collect()
 }

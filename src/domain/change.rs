@@ -8,16 +8,18 @@ use super::deletion::Brake;
 use super::fault::Fault;
 use super::id::{AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey};
 use super::lane::Lane;
+use super::note::Note;
 use super::pause::Pause;
 use super::point::Point;
 use super::time::Time;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 mod kinds;
 
 pub use super::ending::{End, Opening, Total};
+pub use super::state::ListingPage;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,15 +130,12 @@ pub enum Change {
         /// As it stands now; takes the place of one that began at the same time.
         pause: Pause,
     },
-    /// A pause that ended, and what came due in it is on record.
-    PauseOver {
-        /// Of which policy.
-        policy: PolicyName,
-        /// When it began.
-        since: Time,
-    },
+    /// The policy's pause that began then has ended, and what came due in it is on record.
+    PauseOver(PolicyName, Time),
     /// Counts one up.
     Counted(Total),
+    /// Something is kept for people.
+    Noted(Note),
     /// A complete listing of a place ended.
     Listed {
         /// Where.
@@ -375,19 +374,6 @@ pub enum Change {
         /// To here.
         to: Time,
     },
-}
-
-/// What one page of a listing showed, beside what was ours and taken in at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListingPage {
-    /// Ours, by id.
-    pub ours: BTreeSet<BackupId>,
-    /// Occurrences whose backups were not known before.
-    pub learned: BTreeSet<(Occurrence, SourceKey)>,
-    /// Copies in flight that are not ours.
-    pub others: Vec<(BackupId, Vec<Lane>)>,
-    /// Backups that count towards the quota.
-    pub user_backups: u64,
 }
 
 /// A change that cannot be: a fault of the program, of the database or of AWS's books. It is refused and shown.

@@ -169,7 +169,7 @@ pub struct Point {
     pub lifecycle: Lifecycle,
     /// When AWS made the record.
     pub created_at: Time,
-    /// When we first saw that it had ended, well or badly.
+    /// When we first saw that it had ended, well or badly; `None` for a good one that was never seen in flight.
     pub settled_at: Option<Time>,
     /// Why it failed.
     pub failure: Option<String>,

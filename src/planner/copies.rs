@@ -5,8 +5,9 @@
 
 use super::backups::{after_failures, no_room, want_proof};
 use super::gate::{Gate, Refusal, Unanswered, wait};
+use super::order::{Order, Wish, rank};
 use super::slots::Slots;
-use super::{ask, rpo};
+use super::{ask, durations, rpo};
 use crate::domain::change::Change;
 use crate::domain::id::{Place, Region, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::Lane;
@@ -15,12 +16,14 @@ use crate::domain::point::Point;
 use crate::domain::policy::{Destination, Policy, Settings};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Plans repeats and new copies, nearest deadline first.
-pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+/// Plans repeats and new copies, each lane's slots in the order that is asked for.
+pub fn plan(settings: &Settings, state: &State, now: Time, order: Order, gate: &mut Gate<'_>, plan: &mut Plan) {
     let mut slots = Slots::new(settings.limits, state);
-    let mut candidates: Vec<Candidate<'_>> = Vec::new();
+    let mut ready: BTreeMap<Lane, Vec<Candidate<'_>>> = BTreeMap::new();
     for key in &state.active {
         let Some(source) = state.sources.get(key) else { continue };
         if state.quarantined.contains_key(key) {
@@ -30,15 +33,66 @@ pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, 
         repeats(key, source, policy, now, gate, plan);
         let Some(policy) = policy else { continue };
         for destination in &policy.destinations {
-            candidates.extend(Candidate::of_route(key, source, policy, destination));
+            let Some(candidate) = Candidate::of_route(key, source, policy, destination) else { continue };
+            match candidate.ready(settings, now, gate) {
+                // The widest of its lanes is the one in which it meets others.
+                Ok(()) => match candidate.lanes.last() {
+                    Some(lane) => ready.entry(lane.clone()).or_default().push(candidate),
+                    None => {}
+                },
+                Err(refusal) => wait(plan, &candidate.policy.name, &candidate.work, refusal),
+            }
         }
     }
-    candidates.sort_by(|a, b| (a.deadline, &a.work).cmp(&(b.deadline, &b.work)));
-    for candidate in candidates {
-        if let Err(refusal) = candidate.begin(settings, now, gate, &mut slots, plan) {
-            wait(plan, &candidate.policy.name, &candidate.work, refusal);
+    for (lane, candidates) in ready {
+        for place in places(order, state, &lane, &candidates, &slots, now) {
+            let Some(candidate) = candidates.get(place) else { continue };
+            if let Err(refusal) = candidate.begin(now, gate, &mut slots, plan) {
+                wait(plan, &candidate.policy.name, &candidate.work, refusal);
+            }
         }
     }
+}
+
+/// The places of the candidates of a lane in the order in which they get its slots.
+fn places(
+    order: Order,
+    state: &State,
+    lane: &Lane,
+    candidates: &[Candidate<'_>],
+    slots: &Slots,
+    now: Time,
+) -> Vec<usize> {
+    let (capacity, held) = slots.of(lane);
+    let free = capacity.saturating_sub(held) as usize;
+    if free == 0 || candidates.len() <= free {
+        return (0..candidates.len()).collect();
+    }
+    let wishes: Vec<Wish> = candidates.iter().map(|candidate| candidate.wish()).collect();
+    let mut ends: Vec<Time> = vec![now; free];
+    ends.extend(ends_of_flights(state, lane));
+    // Of what else is held nothing is known: others' copies, and asks without an answer.
+    let sum: Duration = wishes.iter().map(|wish| wish.takes).sum();
+    let typical = sum / u32::try_from(wishes.len()).unwrap_or(u32::MAX);
+    ends.resize(capacity as usize, now.plus(typical));
+    rank(order, &wishes, &ends, now)
+}
+
+/// When our copies in flight in a lane are expected to end.
+fn ends_of_flights<'a>(state: &'a State, lane: &'a Lane) -> impl Iterator<Item = Time> + 'a {
+    let place = match lane {
+        Lane::Shared(place) | Lane::Volume(place, _) => Some(place),
+        Lane::OntapAccount(_) => None,
+    };
+    let looks = place.and_then(|place| Some((place, state.place(place)?)));
+    let ids = looks.into_iter().flat_map(|(place, known)| known.looks.keys().map(move |id| (place, id)));
+    ids.filter_map(|(place, id)| state.point(place, id)).filter(|point| point.lanes().contains(lane)).filter_map(
+        |point| {
+            let source = state.sources.get(&point.source_key())?;
+            let expected = durations::next(source, &point.target(), point.size_bytes, None);
+            Some(point.created_at.plus(expected.takes))
+        },
+    )
 }
 
 /// Deals with copies that were asked for without a clear answer. They hold their slots already.
@@ -83,7 +137,9 @@ struct Candidate<'a> {
     policy: &'a Policy,
     destination: &'a Destination,
     backup: &'a Point,
-    deadline: Time,
+    /// A person asked for this very backup, which is not the newest.
+    for_a_person: bool,
+    lanes: Vec<Lane>,
 }
 
 impl<'a> Candidate<'a> {
@@ -104,40 +160,59 @@ impl<'a> Candidate<'a> {
             .newest(&Target::Backup)
             .filter(|backup| reached.is_none_or(|reached| reached < backup.taken_at()))
             .filter(lacks);
+        let for_a_person = newest.is_none();
         let backup = newest.or_else(|| wanted_by_a_person(source).find(lacks))?;
+        let volume = key.source.is_volume().then_some(&key.source);
         Some(Self {
-            work: WorkKey { source: key.clone(), occurrence: backup.occurrence, target: target.clone() },
+            work: WorkKey { source: key.clone(), occurrence: backup.occurrence, target },
             source,
             policy,
             destination,
             backup,
-            deadline: rpo::deadline(policy, source, &target),
+            for_a_person,
+            lanes: Lane::of_copy(backup.kind, &key.account, &destination.region, volume),
         })
     }
 
-    fn begin(
-        &self,
-        settings: &Settings,
-        now: Time,
-        gate: &mut Gate<'_>,
-        slots: &mut Slots,
-        plan: &mut Plan,
-    ) -> Result<(), Refusal> {
-        let key = &self.work.source;
-        let there = Place { account: key.account.clone(), region: self.destination.region.clone() };
+    fn there(&self) -> Place {
+        Place { account: self.work.source.account.clone(), region: self.destination.region.clone() }
+    }
+
+    /// Whether nothing but a slot is in its way.
+    fn ready(&self, settings: &Settings, now: Time, gate: &Gate<'_>) -> Result<(), Refusal> {
         self.route_free(&self.destination.region, now)?;
         after_failures(self.source, &self.work, settings.daemon.poll, now)?;
-        gate.books_known(&there)?;
-        let volume = key.source.is_volume().then_some(&key.source);
-        let lanes = Lane::of_copy(self.backup.kind, &key.account, &self.destination.region, volume);
-        slots.free(&lanes)?;
+        gate.books_known(&self.there())
+    }
+
+    fn wish(&self) -> Wish {
+        let target = &self.work.target;
+        let (reached, taken_at) = (self.source.newest_taken_at(target), self.backup.taken_at());
+        let backups = self.source.available.get(&Target::Backup);
+        let newer = |at: &Time| reached.is_none_or(|reached| reached < *at);
+        let lacked = backups.and_then(|backups| backups.iter().rev().take_while(|(at, ..)| newer(at)).last());
+        let key = self.destination.kms_key.as_deref();
+        Wish {
+            promise: rpo::promised(self.policy, target),
+            reached,
+            since: self.source.watch.as_ref().map_or(taken_at, |watch| watch.since),
+            taken_at,
+            takes: durations::next(self.source, target, self.backup.size_bytes, key).takes,
+            lacks_since: lacked.map_or(taken_at, |(at, ..)| *at),
+            asked_at: self.for_a_person.then_some(self.work.occurrence.at),
+        }
+    }
+
+    fn begin(&self, now: Time, gate: &mut Gate<'_>, slots: &mut Slots, plan: &mut Plan) -> Result<(), Refusal> {
+        let there = self.there();
+        slots.free(&self.lanes)?;
         gate.make(&there)?;
-        slots.take(&lanes);
+        slots.take(&self.lanes);
         let attempt = self.source.highest_attempt(self.work.occurrence, &self.work.target).saturating_add(1);
         let (request, dropped) =
             super::request::copy_backup(self.policy, self.destination, self.backup, &self.work, attempt);
         if !dropped.is_empty() {
-            plan.warnings.push(no_room(&key.source, &dropped));
+            plan.warnings.push(no_room(&self.work.source.source, &dropped));
         }
         ask(plan, &there, &self.work, attempt, Arc::new(request), now);
         Ok(())

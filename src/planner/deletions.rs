@@ -264,3 +264,6 @@ fn words(
     words.extend(failed.into_iter().map(|(point, _)| (point.id.clone(), None)));
     words
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,10 +20,12 @@ pub mod backups;
 pub mod chain;
 pub mod copies;
 pub mod deletions;
+pub mod durations;
 pub mod ending;
 pub mod gate;
 pub mod holds;
 pub mod looks;
+pub mod order;
 pub mod orders;
 pub mod pauses;
 pub mod request;
@@ -50,6 +52,12 @@ pub use settle::settle;
 /// record and nothing to call, plan again at once.
 #[must_use]
 pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
+    plan_in_order(settings, state, now, order::Order::TimeLeft)
+}
+
+/// As [`plan()`], giving slots in another order than Lifeboat's own: for whoever wants to compare them.
+#[must_use]
+pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: order::Order) -> Plan {
     let mut plan = Plan::default();
     if now < state.clock {
         plan.record.push(Change::ClockWentBack { to: now });
@@ -71,7 +79,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
     let mut gate = gate::Gate::new(settings, state, now);
     looks::plan(settings, state, now, &mut gate, &mut plan);
     backups::plan(settings, state, now, &mut gate, &mut plan);
-    copies::plan(settings, state, now, &mut gate, &mut plan);
+    copies::plan(settings, state, now, order, &mut gate, &mut plan);
     holds::plan(settings, state, now, &mut gate, &mut plan);
     deletions::plan(settings, state, now, &mut gate, &mut plan);
     plan

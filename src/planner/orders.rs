@@ -4,14 +4,14 @@
 //! own: here it becomes changes, which are committed, and the next round acts on the books. So an order outlives a kill
 //! the moment it is answered, and one that is repeated changes nothing.
 
-use super::deletions;
 use crate::domain::change::{Change, Opening};
-use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceId, SourceKey, Trigger};
+use crate::domain::id::{BackupId, Occurrence, PolicyName, SourceId, SourceKey, Trigger};
 use crate::domain::pause::Pause;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{ORDER_REPEATED_WITHIN, State};
 use crate::domain::time::{Time, duration_text};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// So many occurrences by hand may be open for one source; a script that asks in a loop is stopped there.
@@ -117,6 +117,8 @@ pub struct Granted {
     pub says: String,
     /// The sources that an occurrence was ordered for, new or not.
     pub sources: Vec<SourceId>,
+    /// Whether AWS shows a hold as it is wished.
+    pub stands: bool,
 }
 
 /// Why an order is not carried out; nothing has changed.
@@ -153,63 +155,65 @@ pub fn decide(settings: &Settings, state: &State, order: &Order, now: Time) -> V
         Order::Resume(order) => Ok(resume(policy(settings, &order.policy)?, state, now)),
         Order::Hold(order) => {
             let reason = reason(order.reason.as_deref())?;
+            if let Some(bad) = reason.as_ref().and_then(|reason| reason.chars().find(|c| !fits_a_tag(*c))) {
+                let takes = "letters, digits, spaces and _.:/=+-@";
+                return Err(invalid(format!(
+                    "the reason becomes a tag, and AWS takes no `{bad}` in one; it takes {takes}"
+                )));
+            }
             held(state, &order.backup, Some(reason.unwrap_or_default()), now)
         }
         Order::Release(order) => held(state, &order.backup, None, now),
     }
 }
 
-/// Lets go what the brake on deletions holds: the very set that `plan` shows.
-///
-/// # Errors
-/// Why nothing is confirmed.
-pub fn confirm_deletions(settings: &Settings, state: &State, now: Time) -> Verdict {
-    if !settings.daemon.prune {
-        return Err(invalid("this host does not prune ([daemon] prune = false)".to_owned()));
-    }
-    let changes = deletions::confirm(settings, state, now);
-    let ids: Vec<&str> = changes
-        .iter()
-        .filter_map(|change| match change {
-            Change::Condemned { id, .. } => Some(id.as_str()),
-            _ => None,
-        })
-        .collect();
-    let says = if ids.is_empty() {
-        "no deletions wait to be confirmed".to_owned()
-    } else {
-        format!("{} deletions confirmed: {}", ids.len(), ids.join(", "))
-    };
-    Ok(Granted { changes, says, sources: Vec::new() })
+/// What the brake on deletions holds, as `plan` shows it.
+#[must_use]
+pub fn braked(state: &State) -> BTreeSet<BackupId> {
+    state.braked.values().flat_map(|brake| brake.points.iter().map(|(id, _)| id.clone())).collect()
 }
 
-/// A person's wish to hold a recovery point, or (`None`) to release it.
-fn hold_wished(state: &State, place: &Place, backup: &BackupId, hold: Option<String>, now: Time) -> Verdict {
-    let wish = state.wishes.get(&(place.clone(), backup.clone()));
-    let stands = state.point(place, backup).and_then(|point| point.hold.clone());
-    let wished = wish.map_or(&stands, |wish| &wish.hold);
-    let new = *wished != hold;
-    let says = match (&hold, new) {
-        (Some(_), true) => format!("{backup} in {} is held from now on; its tag follows", place.region),
-        (Some(_), false) => format!("{backup} in {} is held already", place.region),
-        (None, true) => format!("{backup} in {} is let go as soon as AWS has taken its tag away", place.region),
-        (None, false) => format!("{backup} in {} is not held", place.region),
+/// Lets go what the brake held when the person looked, as far as the policy in force gives it up still.
+#[must_use]
+pub fn confirm_deletions(settings: &Settings, state: &State, looked_at: &BTreeSet<BackupId>, now: Time) -> Granted {
+    let mut changes = super::deletions::confirm(settings, state, now);
+    changes.retain(|change| matches!(change, Change::Condemned { id, .. } if looked_at.contains(id)));
+    let says = match changes.len() {
+        0 => "no deletions waited to be confirmed".to_owned(),
+        1 => "one deletion is confirmed".to_owned(),
+        count => format!("{count} deletions are confirmed"),
     };
-    let wish = Change::HoldWished { place: place.clone(), id: backup.clone(), hold, at: now };
-    Ok(Granted { changes: if new { vec![wish] } else { Vec::new() }, says, sources: Vec::new() })
+    Granted { changes, says, ..Granted::default() }
 }
 
 fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Verdict {
     let place = state.places.iter().find(|(_, known)| known.points.contains_key(backup)).map(|(place, _)| place);
-    let Some(place) = place else {
+    let Some((place, point)) = place.and_then(|place| Some((place, state.point(place, backup)?))) else {
         let id = shown(backup.as_str());
         return Err(unknown(format!("no recovery point {id} in any Region; `lifeboat points` lists them")));
     };
-    if hold.as_ref().is_some_and(|reason| !reason.chars().all(fits_tag)) {
-        let what = "the reason of a hold is written into a tag: letters, digits, spaces and _.:/=+-@ are allowed";
-        return Err(invalid(what.to_owned()));
+    let wish = state.wishes.get(&(place.clone(), backup.clone()));
+    let wished = wish.map_or(&point.hold, |wish| &wish.hold);
+    let (what, same) = match &hold {
+        // Who holds again without a reason leaves the one that is there.
+        Some(reason) => ("held", wished.as_ref().is_some_and(|before| reason.is_empty() || before == reason)),
+        None => ("released", wished.is_none()),
+    };
+    let mut granted = Granted { stands: same && wish.is_none(), ..Granted::default() };
+    if !same {
+        granted.changes.push(Change::HoldWished { place: place.clone(), id: backup.clone(), hold, at: now });
     }
-    hold_wished(state, place, backup, hold, now)
+    let region = &place.region;
+    granted.says = match wish.filter(|_| same).and_then(|wish| wish.fault.as_ref()) {
+        _ if granted.stands => format!("{backup} in {region} is {what}, and its tag at AWS says so"),
+        Some(fault) => format!("{backup} in {region} is {what}; its tag at AWS could not be set yet ({fault})"),
+        None => format!("{backup} in {region} is {what}; its tag at AWS follows"),
+    };
+    let deletion = state.deletions.get(&(place.clone(), backup.clone()));
+    if what == "held" && deletion.is_some_and(|deletion| deletion.asked_at.is_some()) {
+        granted.says += "; AWS was asked to delete it before";
+    }
+    Ok(granted)
 }
 
 fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) -> Verdict {
@@ -312,7 +316,7 @@ fn pause(policy: &Policy, state: &State, order: &PauseOrder, now: Time) -> Verdi
         Some(before) if *before == pause => Vec::new(),
         _ => vec![Change::Paused { policy: name.clone(), pause }],
     };
-    Ok(Granted { changes, says, sources: Vec::new() })
+    Ok(Granted { changes, says, ..Granted::default() })
 }
 
 fn resume(policy: &Policy, state: &State, now: Time) -> Granted {
@@ -326,7 +330,7 @@ fn resume(policy: &Policy, state: &State, now: Time) -> Granted {
     } else {
         format!("{name} is resumed{next}; what came due in the pause is skipped")
     };
-    Granted { changes, says, sources: Vec::new() }
+    Granted { changes, says, ..Granted::default() }
 }
 
 fn policy<'a>(settings: &'a Settings, name: &PolicyName) -> Result<&'a Policy, Refusal> {
@@ -362,9 +366,9 @@ fn reason(text: Option<&str>) -> Result<Option<String>, Refusal> {
     Ok(Some(text.to_owned()))
 }
 
-/// What AWS allows in the value of a tag (fsx-facts 3.6).
-fn fits_tag(c: char) -> bool {
-    c.is_alphanumeric() || " _.:/=+-@".contains(c)
+/// Whether AWS takes this character in a tag's value (fsx-facts 3.1).
+fn fits_a_tag(c: char) -> bool {
+    c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)
 }
 
 /// What was typed, as it may be shown to anybody.
@@ -378,4 +382,277 @@ fn unknown(what: String) -> Refusal {
 
 fn invalid(what: String) -> Refusal {
     Refusal { kind: RefusalKind::Invalid, what }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::change::End;
+    use crate::domain::id::{AccountName, Place};
+    use crate::planner::plan;
+
+    const NOON: Time = Time::from_secs(1_795_262_400);
+    const SOURCE: &str = "fs-0a1b2c3d4e5f60001";
+    const OTHER: &str = "fs-0a1b2c3d4e5f60002";
+
+    fn after(minutes: u64) -> Time {
+        NOON.plus(Duration::from_secs(60 * minutes))
+    }
+
+    /// A database, a policy that fires every ten minutes, and what became of its occurrences.
+    struct Desk {
+        settings: Settings,
+        state: State,
+        ended: Vec<(Time, End, String)>,
+        warnings: Vec<String>,
+    }
+
+    impl Desk {
+        fn new() -> Self {
+            let state = State::new(NOON, NOON);
+            let mut desk = Self { settings: settings("hourly"), state, ended: Vec::new(), warnings: Vec::new() };
+            desk.rounds(NOON);
+            desk.listed(NOON);
+            desk.rounds(NOON);
+            desk
+        }
+
+        fn listed(&mut self, began_at: Time) {
+            let place = Place { account: AccountName::own(), region: "us-east-1".into() };
+            self.apply(Change::Listed { place, began_at, pages: 1, user_backups: 0, others: Vec::new() });
+        }
+
+        fn apply(&mut self, change: Change) {
+            if let Change::Closed { occurrence, end, reason, .. } = &change {
+                self.ended.push((occurrence.at, *end, reason.clone()));
+            }
+            self.state.apply(&change).unwrap();
+        }
+
+        /// Plans until nothing durable is left to record; nothing is ever asked of AWS.
+        fn rounds(&mut self, now: Time) {
+            for _ in 0..20 {
+                self.state.clock = now;
+                let plan = plan(&self.settings, &self.state, now);
+                self.warnings.extend(plan.warnings);
+                let record: Vec<Change> = plan
+                    .record
+                    .into_iter()
+                    .filter(|change| {
+                        change.durable() || matches!(change, Change::Synced { .. } | Change::Checked { .. })
+                    })
+                    .filter(|change| !matches!(change, Change::Asked { .. }))
+                    .collect();
+                if record.is_empty() {
+                    return;
+                }
+                record.into_iter().for_each(|change| self.apply(change));
+            }
+        }
+
+        fn order(&mut self, order: Order, now: Time) -> Verdict {
+            let granted = decide(&self.settings, &self.state, &order, now)?;
+            granted.changes.iter().for_each(|change| self.apply(change.clone()));
+            Ok(granted)
+        }
+
+        fn pause(&mut self, until: Option<Time>, now: Time) -> Granted {
+            let reason = Some("maintenance".to_owned());
+            self.order(Order::Pause(PauseOrder { policy: "hourly".into(), until, reason }), now).unwrap()
+        }
+
+        fn resume(&mut self, now: Time) -> Granted {
+            self.order(Order::Resume(ResumeOrder { policy: "hourly".into() }), now).unwrap()
+        }
+
+        fn open(&self, source: &str) -> Vec<Occurrence> {
+            let key = SourceKey { account: AccountName::own(), source: source.into() };
+            self.state.sources[&key].open.keys().copied().collect()
+        }
+    }
+
+    fn settings(policy: &str) -> Settings {
+        let text = format!(
+            "[[policy]]\nname = \"{policy}\"\nregion = \"us-east-1\"\nschedule = \"*/10 * * * *\"\n\
+             file_systems = [\"{SOURCE}\", \"{OTHER}\"]\n[[policy.destination]]\nregion = \"us-west-2\"\n"
+        );
+        let mut settings = crate::config::parse(&[("test".to_owned(), text)], NOON).unwrap().settings;
+        settings.generation = 1;
+        settings
+    }
+
+    fn backup(source: Option<&str>, at: Time) -> Order {
+        Order::Backup(BackupOrder { policy: "hourly".into(), source: source.map(Into::into), at })
+    }
+
+    fn scheduled(desk: &Desk) -> Vec<Time> {
+        desk.open(SOURCE).iter().filter(|of| of.trigger == Trigger::Schedule).map(|of| of.at).collect()
+    }
+
+    #[test]
+    fn what_comes_due_in_a_pause_is_skipped_and_never_begun_after_it() {
+        let mut desk = Desk::new();
+        desk.pause(None, after(5));
+        for minute in 5..=25 {
+            desk.rounds(after(minute));
+        }
+        let skipped: Vec<Time> = desk.ended.iter().map(|(at, _, _)| *at).collect();
+        assert_eq!(skipped, [after(10), after(10), after(20), after(20)]);
+        assert!(desk.ended.iter().all(|(_, end, why)| *end == End::Skipped && why.contains("maintenance")));
+        let says = desk.resume(after(28)).says;
+        assert!(says.contains(&after(30).to_string()), "{says}");
+        desk.rounds(after(28));
+        assert!(scheduled(&desk).is_empty() && desk.state.pauses.is_empty(), "{:?}", desk.state.pauses);
+        desk.rounds(after(30));
+        assert_eq!(scheduled(&desk), [after(30)]);
+    }
+
+    #[test]
+    fn a_pause_ends_by_itself_and_wakes_the_planner() {
+        let mut desk = Desk::new();
+        desk.pause(Some(after(15)), after(1));
+        desk.rounds(after(10));
+        let mut plan = crate::domain::plan::Plan::default();
+        crate::planner::pauses::plan(&desk.settings, &desk.state, after(11), &mut plan);
+        assert_eq!(plan.wake.at, after(15));
+        assert!(desk.state.pause_at(&"hourly".into(), after(14)).is_some());
+        desk.rounds(after(15));
+        assert!(desk.state.pauses.is_empty());
+        desk.rounds(after(20));
+        assert_eq!((desk.ended.len(), scheduled(&desk)), (2, vec![after(20)]));
+    }
+
+    /// The Region was silent, or the daemon down: what came due is told by the pause of that time.
+    #[test]
+    fn what_came_due_is_judged_by_the_pause_of_its_time_however_late() {
+        let mut desk = Desk::new();
+        desk.pause(Some(after(35)), after(5));
+        desk.rounds(after(45));
+        let of_source: Vec<_> = desk.ended.iter().map(|(at, end, _)| (*at, *end)).collect();
+        let skipped = |minute| (after(minute), End::Skipped);
+        assert_eq!(of_source, [10, 20, 30, 10, 20, 30].map(skipped));
+        assert_eq!(scheduled(&desk), [after(40)]);
+        // Paused again at once: the first pause is forgotten only once all is on record, the second stands.
+        desk.rounds(after(46));
+        desk.pause(None, after(46));
+        desk.rounds(after(55));
+        assert_eq!(desk.ended.iter().filter(|(at, end, _)| (*at, *end) == skipped(50)).count(), 2);
+    }
+
+    #[test]
+    fn an_occurrence_that_was_not_asked_for_is_skipped_and_one_of_a_person_goes_on() {
+        let mut desk = Desk::new();
+        desk.rounds(after(10));
+        assert_eq!(scheduled(&desk), [after(10)]);
+        let says = desk.order(backup(Some(SOURCE), after(11)), after(11)).unwrap().says;
+        assert!(!says.contains("paused"), "{says}");
+        desk.pause(None, after(12));
+        desk.rounds(after(12));
+        assert!(desk.ended.iter().all(|(at, end, _)| *at == after(10) && *end == End::Skipped));
+        assert_eq!(desk.open(SOURCE), [Occurrence { at: after(11), trigger: Trigger::Manual }]);
+        let says = desk.order(backup(Some(OTHER), after(13)), after(13)).unwrap().says;
+        assert!(says.contains("paused since") && says.contains("does not bar it"), "{says}");
+        desk.rounds(after(13));
+        assert_eq!(desk.open(OTHER).len(), 1);
+    }
+
+    #[test]
+    fn a_policy_that_is_renamed_stays_paused_and_one_that_goes_takes_its_pause_with_it() {
+        let mut desk = Desk::new();
+        desk.pause(None, after(5));
+        desk.settings = Settings { generation: 2, ..settings("renamed") };
+        desk.rounds(after(6));
+        assert!(desk.state.pause_at(&"renamed".into(), after(6)).is_some() && desk.warnings.is_empty());
+        let mut without = settings("renamed");
+        without.policies.clear();
+        desk.settings = Settings { generation: 3, ..without };
+        desk.rounds(after(7));
+        assert!(desk.state.pauses.is_empty());
+        assert!(desk.warnings.iter().any(|warning| warning.contains("renamed")), "{:?}", desk.warnings);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_lengthens_no_pause() {
+        let mut desk = Desk::new();
+        desk.pause(Some(after(2000)), after(1000));
+        desk.apply(Change::ClockWentBack { to: after(5) });
+        desk.rounds(after(5));
+        let pause = desk.state.pause_at(&"hourly".into(), after(6)).unwrap();
+        assert_eq!((pause.since, pause.until), (after(5), Some(after(1005))));
+        desk.resume(after(7));
+        desk.apply(Change::ClockWentBack { to: after(2) });
+        desk.rounds(after(2));
+        assert!(desk.state.pauses.is_empty(), "what a person ended does not begin anew: {:?}", desk.state.pauses);
+    }
+
+    #[test]
+    fn pausing_again_sets_another_end_and_keeps_the_beginning() {
+        let mut desk = Desk::new();
+        desk.pause(Some(after(20)), after(1));
+        let order = PauseOrder { policy: "hourly".into(), until: None, reason: None };
+        let granted = desk.order(Order::Pause(order.clone()), after(3)).unwrap();
+        let pause = desk.state.pause_at(&"hourly".into(), after(3)).unwrap();
+        assert_eq!((pause.since, pause.until, pause.reason.as_deref()), (after(1), None, Some("maintenance")));
+        assert_eq!(granted.changes.len(), 1);
+        assert!(desk.order(Order::Pause(order), after(4)).unwrap().changes.is_empty());
+        assert!(desk.resume(after(5)).says.contains("resumed"));
+        assert!(desk.resume(after(6)).says.contains("was not paused"));
+    }
+
+    #[test]
+    fn an_order_that_is_repeated_is_the_same_occurrence_even_after_it_ended() {
+        let mut desk = Desk::new();
+        let first = desk.order(backup(None, after(1)), after(1)).unwrap();
+        assert_eq!((first.changes.len(), first.sources.len()), (2, 2));
+        let again = desk.order(backup(None, after(1)), after(2)).unwrap();
+        assert_eq!((again.changes.len(), again.sources.len()), (0, 2));
+        let (occurrence, key) = (Occurrence { at: after(1), trigger: Trigger::Manual }, SOURCE);
+        let source = SourceKey { account: AccountName::own(), source: key.into() };
+        let opening = desk.state.sources[&source].open[&occurrence].clone();
+        let (reason, at) = ("for the test".to_owned(), after(3));
+        desk.apply(Change::Closed { source, occurrence, opening, end: End::Missed, reason, at, earlier: 0 });
+        assert!(desk.order(backup(Some(key), after(1)), after(4)).unwrap().changes.is_empty());
+        assert_eq!(desk.open(key), []);
+    }
+
+    #[test]
+    fn orders_that_make_no_sense_say_why_and_what_there_is() {
+        let mut desk = Desk::new();
+        let unknown = |policy: &str, source: Option<&str>| {
+            Order::Backup(BackupOrder { policy: policy.into(), source: source.map(Into::into), at: after(1) })
+        };
+        let hold = Order::Hold(HoldOrder { backup: "backup-\u{1b}[2J".into(), reason: None });
+        let bad_tag = Order::Hold(HoldOrder { backup: "backup-1".into(), reason: Some("don't!".to_owned()) });
+        let two_lines = PauseOrder { policy: "hourly".into(), until: None, reason: Some("a\nb".to_owned()) };
+        let over = PauseOrder { policy: "hourly".into(), until: Some(after(0)), reason: None };
+        use RefusalKind::{Invalid, Unknown};
+        for (order, kind, says) in [
+            (unknown("nobody", None), Unknown, "there are: hourly"),
+            (unknown("hourly", Some("fs-1")), Unknown, SOURCE),
+            (backup(None, after(3)), Invalid, "has not come yet"),
+            (Order::Resume(ResumeOrder { policy: "x\u{7}".into() }), Unknown, "no policy \"x?\""),
+            (Order::Pause(two_lines), Invalid, "one line"),
+            (Order::Pause(over), Invalid, "over before it begins"),
+            (hold, Unknown, "lifeboat points"),
+            (bad_tag, Invalid, "`'`"),
+        ] {
+            let refused = desk.order(order, after(1)).unwrap_err();
+            assert_eq!(refused.kind, kind, "{refused}");
+            assert!(refused.what.contains(says) && !refused.what.contains('\u{1b}'), "{refused}");
+        }
+        let late = desk.order(backup(None, after(1)), after(12)).unwrap_err();
+        assert!(late.what.contains("more than 10m ago"), "{late}");
+    }
+
+    #[test]
+    fn a_script_that_asks_in_a_loop_is_stopped() {
+        let mut desk = Desk::new();
+        let ask = |desk: &mut Desk, nth: u64| {
+            let at = NOON.plus(Duration::from_millis(nth));
+            desk.order(backup(Some(SOURCE), at), after(1)).map(drop).map_err(|refused| refused.kind)
+        };
+        let answers: Vec<_> = (0..20).map(|nth| ask(&mut desk, nth)).collect();
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), OPEN_BY_HAND);
+        assert_eq!(answers.last(), Some(&Err(RefusalKind::NotNow)));
+    }
 }

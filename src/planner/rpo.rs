@@ -5,20 +5,13 @@
 
 use crate::domain::id::Target;
 use crate::domain::policy::Policy;
-use crate::domain::state::SourceState;
-use crate::domain::time::Time;
 use std::time::Duration;
 
-/// A route without a promise comes after all that have one, oldest first.
-const WITHOUT_PROMISE: Duration = Duration::from_secs(100 * 86_400);
-
-/// When the route breaks its promise if nothing newer arrives; the past if it already has. A route that holds nothing
-/// yet broke it long ago.
+/// What is promised for a backup or a copy; `None` if nothing is.
 #[must_use]
-pub fn deadline(policy: &Policy, source: &SourceState, target: &Target) -> Time {
-    let rpo = match target {
+pub fn promised(policy: &Policy, target: &Target) -> Option<Duration> {
+    match target {
         Target::Backup => policy.rpo,
         Target::Copy(region) => policy.rpo_in(region),
-    };
-    source.newest_taken_at(target).unwrap_or(Time::ZERO).plus(rpo.unwrap_or(WITHOUT_PROMISE))
+    }
 }

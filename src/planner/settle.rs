@@ -5,13 +5,14 @@
 //! to the same ask was lost before.
 
 use super::gate::LISTING_LAG;
-use super::looks::IDS_PER_CALL;
+use super::looks::{IDS_PER_CALL, stale_after};
 use super::retry;
 use crate::domain::action::{Action, Call, Outcome, SourceFacts};
 use crate::domain::change::{Change, ListingPage, Opening, Total};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceId, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::{FileSystemKind, Lane};
+use crate::domain::note::Note;
 use crate::domain::point::{Lifecycle, Point, Sighting};
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
@@ -191,12 +192,18 @@ impl Settling<'_> {
             if back || lag {
                 return false;
             }
-            point.settled_at = known.settled_at.filter(|_| known.lifecycle != Lifecycle::Deleted).or(point.settled_at);
+            if !known.lifecycle.in_flight() && known.lifecycle != Lifecycle::Deleted {
+                point.settled_at = known.settled_at;
+            }
             if *known == point {
                 return false;
             }
         }
         let was_moving = known.map_or(asked, |known| known.lifecycle.in_flight());
+        if known.is_none() && !was_moving && point.available() {
+            // When it ended is not known, and must not be taken for now: durations are learned from it.
+            point.settled_at = None;
+        }
         let new = known.is_none();
         if was_moving && !point.lifecycle.in_flight() {
             self.ended(&point);
@@ -276,6 +283,8 @@ impl Settling<'_> {
         let mut others = shown.others;
         others.sort();
         others.dedup();
+        let good_until = self.now.plus(stale_after(self.poll(), pages));
+        self.push(Change::Noted(Note::Read { place: self.place.clone(), at: self.now, good_until }));
         self.push(Change::Listed {
             place: self.place.clone(),
             began_at,

@@ -1,9 +1,8 @@
-//! Who gets the next slot of a lane.
+//! Which slots of a lane are free.
 //!
 //! AWS refuses a copy when too many are in flight, and a refused copy is lost to whoever does not come back for it.
 //! There is no slot object here that could leak: what a lane holds is counted anew each round from what was asked, what
-//! is in flight and what others were seen to copy (promise 1). The next slot goes to the route nearest to breaking its
-//! promise (promise 9).
+//! is in flight and what others were seen to copy (promise 1). Who gets the next one is decided in [`super::order`].
 
 use super::gate::Refusal;
 use crate::domain::lane::Lane;
@@ -38,6 +37,12 @@ impl Slots {
             }
         }
         Ok(())
+    }
+
+    /// How many copies may be in flight in a lane, and how many are.
+    #[must_use]
+    pub fn of(&self, lane: &Lane) -> (u32, u32) {
+        (lane.capacity(&self.limits), self.held.get(lane).copied().unwrap_or(0))
     }
 
     /// Takes a place in every one of these lanes.

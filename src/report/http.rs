@@ -6,25 +6,25 @@
 //! is drawn off the threads that do the work.
 
 use crate::domain::time::Time;
+use crate::report::forecast::Forecast;
+use crate::report::promises::Report;
 use crate::report::snapshot::Snapshot;
 use crate::report::{metrics, page, query, text};
-use crate::store::{HistoryEntry, HistoryQuery};
+use crate::store::{HistoryEntry, HistoryQuery, RouteQuery};
+use door::{Answering, Caller};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+pub mod door;
 
 /// A future that can be kept in a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -51,114 +51,78 @@ pub trait View: Send + Sync + 'static {
 
     /// What became of occurrences, newest first. The error says why that cannot be read.
     fn history(&self, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<HistoryEntry>, String>>;
+
+    /// What would happen next. The error says why that cannot be told.
+    fn forecast(&self) -> BoxFuture<'_, Result<Forecast, String>>;
+    /// How well promises were kept. The error says why that cannot be read.
+    fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>>;
 }
 
-/// What a client may cost.
+/// What there is to be had.
+const PATHS: [&str; 8] =
+    ["/", "/metrics", "/healthz", "/readyz", "/api/v1/status", "/api/v1/history", "/api/v1/report", "/api/v1/plan"];
+
+/// What clients may cost.
 #[derive(Clone, Copy)]
 struct Bounds {
-    /// Connections at one time; further ones wait to be accepted.
-    connections: usize,
+    /// Their connections.
+    door: door::Bounds,
     /// Pages and metrics drawn at one time.
     drawings: usize,
-    /// From the start of a connection, or the end of an answer, to the last byte of the next request's headers.
-    headers: Duration,
-    /// Bytes of request line and headers.
-    header_bytes: usize,
-    /// How long a connection is kept for further requests.
-    lifetime: Duration,
-    /// How long the last answer may take to be sent after that.
-    last_answer: Duration,
     /// How long the database may take to tell the history.
     history: Duration,
-    /// How long answers under way may take when the daemon ends.
-    shutdown: Duration,
+    /// How long it may take to draw up a report; one is drawn up at a time.
+    report: Duration,
 }
 
 const BOUNDS: Bounds = Bounds {
-    connections: 64,
+    door: door::Bounds {
+        connections: 64,
+        headers: Duration::from_secs(10),
+        header_bytes: 16 * 1024,
+        lifetime: Duration::from_secs(120),
+        last_answer: Duration::from_secs(30),
+        shutdown: Duration::from_secs(2),
+    },
     drawings: 2,
-    headers: Duration::from_secs(10),
-    header_bytes: 16 * 1024,
-    lifetime: Duration::from_secs(120),
-    last_answer: Duration::from_secs(30),
     history: Duration::from_secs(10),
-    shutdown: Duration::from_secs(2),
+    report: Duration::from_secs(60),
 };
 
-/// After a failure to accept, which is most likely a lack of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// Serves until `shutdown` is ready, then lets answers under way end, for two seconds at most.
-pub async fn serve(listener: TcpListener, view: Arc<dyn View>, shutdown: impl Future<Output = ()>) {
-    serve_within(BOUNDS, listener, view, shutdown).await;
-}
-
-async fn serve_within(bounds: Bounds, listener: TcpListener, view: Arc<dyn View>, shutdown: impl Future<Output = ()>) {
-    let site = Arc::new(Site { view, drawings: Semaphore::new(bounds.drawings), bounds });
-    let (closing, _) = watch::channel(false);
-    let mut open = JoinSet::new();
-    tokio::pin!(shutdown);
-    loop {
-        tokio::select! {
-            biased;
-            () = &mut shutdown => break,
-            Some(_) = open.join_next() => {}
-            accepted = listener.accept(), if open.len() < bounds.connections => match accepted {
-                Ok((stream, _)) => {
-                    open.spawn(connection(stream, site.clone(), closing.subscribe()));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the status listener could not accept a connection");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            },
-        }
-    }
-    drop(listener);
-    closing.send_replace(true);
-    // Those that do not end in time are cut off when `open` is dropped.
-    let _ = timeout(bounds.shutdown, async { while open.join_next().await.is_some() {} }).await;
-}
-
-async fn connection(stream: TcpStream, site: Arc<Site>, mut closing: watch::Receiver<bool>) {
-    let bounds = site.bounds;
-    let service = service_fn(|request| {
-        let site = site.clone();
-        async move { Ok::<_, Infallible>(site.answer(request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(bounds.headers)
-        .max_buf_size(bounds.header_bytes)
-        .serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = sleep(bounds.lifetime) => {
-            connection.as_mut().graceful_shutdown();
-            timeout(bounds.last_answer, connection).await.unwrap_or(Ok(()))
-        }
-        _ = closing.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection to the status listener ended early");
-    }
+pub async fn serve(listener: TcpListener, view: Arc<dyn View>, shutdown: impl Future<Output = ()> + Send) {
+    door::serve(BOUNDS.door, listener, Arc::new(Site::new(view)), shutdown).await;
 }
 
 /// What is served, and to how many at once.
-struct Site {
+pub struct Site {
     view: Arc<dyn View>,
     drawings: Semaphore,
+    reports: Semaphore,
     bounds: Bounds,
 }
 
+impl Answering for Site {
+    fn answer(&self, _: Caller, request: Request<Incoming>) -> BoxFuture<'_, Response<Full<Bytes>>> {
+        Box::pin(self.page(request))
+    }
+}
+
 impl Site {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    /// Shows this view, within the usual bounds.
+    #[must_use]
+    pub fn new(view: Arc<dyn View>) -> Self {
+        Self::within(BOUNDS, view)
+    }
+
+    fn within(bounds: Bounds, view: Arc<dyn View>) -> Self {
+        Self { view, drawings: Semaphore::new(bounds.drawings), reports: Semaphore::new(1), bounds }
+    }
+
+    /// The answer to a request, by its path.
+    pub async fn page(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
-        if !matches!(path, "/" | "/metrics" | "/healthz" | "/readyz" | "/api/v1/status" | "/api/v1/history") {
+        if !PATHS.contains(&path) {
             return plain(StatusCode::NOT_FOUND, "not found; there are /, /metrics, /healthz, /readyz and /api/v1/");
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -172,6 +136,8 @@ impl Site {
             "/readyz" => judged(self.view.ready()),
             "/api/v1/status" => self.drawn(JSON, |picture, _| serde_json::to_vec(picture).unwrap_or_default()).await,
             "/api/v1/history" => self.history(request.uri().query()).await,
+            "/api/v1/plan" => self.forecast().await,
+            "/api/v1/report" => self.report(request.uri().query()).await,
             _ => self.drawn(HTML, |picture, now| page::render(picture, now).into()).await,
         }
     }
@@ -191,20 +157,60 @@ impl Site {
         }
     }
 
+    async fn forecast(&self) -> Response<Full<Bytes>> {
+        let Ok(_turn) = self.drawings.acquire().await else {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down");
+        };
+        match timeout(self.bounds.history, self.view.forecast()).await {
+            Ok(Ok(forecast)) => match serde_json::to_vec(&forecast) {
+                Ok(body) => respond(StatusCode::OK, JSON, body),
+                Err(why) => refused(StatusCode::INTERNAL_SERVER_ERROR, &why.to_string()),
+            },
+            Ok(Err(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
+            Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the loop did not answer in time; try again"),
+        }
+    }
+
     async fn history(&self, asked: Option<&str>) -> Response<Full<Bytes>> {
         let asked = match query::history(asked, self.view.now()) {
             Ok(asked) => asked,
             Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
         };
-        match timeout(self.bounds.history, self.view.history(asked)).await {
-            Ok(Ok(entries)) => respond(StatusCode::OK, JSON, text::history_json(&entries).into()),
+        match timeout(self.bounds.history, self.view.history(asked.clone())).await {
+            Ok(Ok(entries)) => {
+                let mut page = respond(StatusCode::OK, JSON, text::history_json(&entries).into());
+                let full = entries.len() >= usize::try_from(asked.limit).unwrap_or(usize::MAX);
+                if let Some(last) = entries.last().filter(|_| full) {
+                    let next = query::history_text(&HistoryQuery { after: Some(last.mark()), ..asked });
+                    let link = HeaderValue::try_from(format!("</api/v1/history?{next}>; rel=\"next\""));
+                    page.headers_mut().extend(link.ok().map(|link| (header::LINK, link)));
+                }
+                page
+            }
             Ok(Err(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
             Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the database did not answer in time; try again"),
         }
     }
+
+    async fn report(&self, asked: Option<&str>) -> Response<Full<Bytes>> {
+        let asked = match query::report(asked, self.view.now()) {
+            Ok(asked) => asked,
+            Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
+        };
+        let drawn = timeout(self.bounds.report, async {
+            let _turn = self.reports.acquire().await.map_err(|_| "shutting down".to_owned())?;
+            self.view.report(asked).await
+        });
+        match drawn.await {
+            Ok(Ok(report)) => respond(StatusCode::OK, JSON, serde_json::to_vec(&report).unwrap_or_default()),
+            Ok(Err(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
+            Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the report took too long; ask for less of it"),
+        }
+    }
 }
 
-const JSON: &str = "application/json";
+/// What JSON is served as.
+pub const JSON: &str = "application/json";
 const HTML: &str = "text/html; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -215,7 +221,9 @@ fn judged(verdict: Result<(), String>) -> Response<Full<Bytes>> {
     }
 }
 
-fn refused(status: StatusCode, why: &str) -> Response<Full<Bytes>> {
+/// A refusal as JSON: `{"error": …}`.
+#[must_use]
+pub fn refused(status: StatusCode, why: &str) -> Response<Full<Bytes>> {
     respond(status, JSON, serde_json::json!({ "error": why }).to_string().into())
 }
 
@@ -223,7 +231,9 @@ fn plain(status: StatusCode, line: &str) -> Response<Full<Bytes>> {
     respond(status, TEXT, format!("{line}\n").into())
 }
 
-fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Full<Bytes>> {
+/// An answer with the headers that all of ours carry.
+#[must_use]
+pub fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -245,7 +255,9 @@ mod tests {
     use crate::report::samples::{self, NOW};
     use std::time::Instant;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpStream;
     use tokio::sync::{Notify, oneshot};
+    use tokio::time::sleep;
 
     struct Shown {
         picture: Arc<Snapshot>,
@@ -255,6 +267,10 @@ mod tests {
     }
 
     impl View for Shown {
+        fn forecast(&self) -> BoxFuture<'_, Result<Forecast, String>> {
+            Box::pin(async { Err("nothing is planned".to_owned()) })
+        }
+
         fn snapshot(&self) -> Arc<Snapshot> {
             self.picture.clone()
         }
@@ -275,6 +291,9 @@ mod tests {
                 Ok(entries.filter(|entry| query.since.is_none_or(|since| entry.occurrence.at >= since)).collect())
             })
         }
+        fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>> {
+            Box::pin(async move { Ok(Report { since: query.since, until: query.until, ..samples::report() }) })
+        }
     }
 
     /// A listener on a port of its own. Dropping `stop` ends it; `ended` says when it has.
@@ -289,7 +308,8 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { drop(stopped.await) };
-        let ended = tokio::spawn(serve_within(bounds, listener, Arc::new(view), shutdown));
+        let site = Arc::new(Site::within(bounds, Arc::new(view)));
+        let ended = tokio::spawn(door::serve(bounds.door, listener, site, shutdown));
         Served { address, stop, ended }
     }
 
@@ -338,6 +358,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_full_page_of_history_leads_to_the_next() {
+        let served = served().await;
+        let (_, head, _) = served.get("/api/v1/history").await;
+        assert!(!head.contains("link:"), "{head}");
+        let (status, head, body) = served.get("/api/v1/history?limit=4&policy=a%20b").await;
+        assert_eq!(status, 200);
+        let last = samples::history().pop().unwrap();
+        let mark = format!("{}~default~{}~schedule", last.occurrence.at.millis(), last.source.source);
+        assert!(
+            head.contains(&format!("link: </api/v1/history?policy=a%20b&after={mark}&limit=4>; rel=\"next\"")),
+            "{head}"
+        );
+        assert_eq!(text::history_from_json(body.as_bytes()).unwrap(), samples::history());
+        assert_eq!(served.get("/api/v1/history?outcome=fine").await.0, 400);
+    }
+
+    #[tokio::test]
     async fn every_path_answers_in_its_own_form() {
         let served = served().await;
         for (path, kind, says) in [
@@ -348,6 +385,7 @@ mod tests {
             ("/?from=a-bookmark", "text/html; charset=utf-8", "<!DOCTYPE html>"),
             ("/api/v1/status", "application/json", "\"standing\":\"late\""),
             ("/api/v1/history", "application/json", "\"outcome\":\"missed\""),
+            ("/api/v1/report?since=7d", "application/json", "\"since\":\"2026-11-14T08:00:00Z\""),
         ] {
             let (status, head, body) = served.get(path).await;
             assert_eq!(status, 200, "{path}: {head}");
@@ -455,7 +493,8 @@ mod tests {
 
     #[tokio::test]
     async fn those_who_dawdle_are_cut_off() {
-        let bounds = Bounds { headers: Duration::from_millis(50), ..BOUNDS };
+        let bounds = door::Bounds { headers: Duration::from_millis(50), ..BOUNDS.door };
+        let bounds = Bounds { door: bounds, ..BOUNDS };
         let served = served_within(bounds, shown()).await;
         // Says nothing; begins and stops; was served and stays.
         for start in ["", "GET / HT", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"] {
@@ -476,12 +515,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_does_not_read_costs_a_connection_for_a_while_only() {
-        let bounds = Bounds {
+        let bounds = door::Bounds {
             connections: 1,
             lifetime: Duration::from_millis(50),
             last_answer: Duration::from_millis(300),
-            ..BOUNDS
+            ..BOUNDS.door
         };
+        let bounds = Bounds { door: bounds, ..BOUNDS };
         let picture = Arc::new(samples::fleet(4000));
         let served = served_within(bounds, Shown { picture, ..shown() }).await;
         let mut idle = served.open().await;
@@ -495,7 +535,8 @@ mod tests {
     #[tokio::test]
     async fn the_end_waits_for_answers_under_way_but_not_for_long() {
         for (takes, waits, answered) in [(50, 5_000, true), (60_000, 100, false)] {
-            let bounds = Bounds { shutdown: Duration::from_millis(waits), ..BOUNDS };
+            let bounds = door::Bounds { shutdown: Duration::from_millis(waits), ..BOUNDS.door };
+            let bounds = Bounds { door: bounds, ..BOUNDS };
             let view = Shown { history_takes: Duration::from_millis(takes), ..shown() };
             let asked = view.asked.clone();
             let served = served_within(bounds, view).await;

@@ -8,7 +8,7 @@ use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{DURATION_BUCKETS_SECONDS, Durations, PlaceState, SourceState, State};
 use crate::domain::time::Time;
 use crate::planner::audit::Finding;
-use crate::planner::looks::{listing_beat, places_of};
+use crate::planner::looks::{places_of, stale_after};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -66,6 +66,8 @@ pub struct Counts {
     pub request_durations: BTreeMap<(&'static str, Region), RequestDurations>,
     /// How long rounds took.
     pub rounds: RequestDurations,
+    /// What became of notifications, by the word for it.
+    pub notifications: BTreeMap<&'static str, u64>,
 }
 
 /// Upper bounds of the histograms of requests and rounds, in seconds.
@@ -93,9 +95,6 @@ impl RequestDurations {
 /// The bounds of `backup_duration_seconds` and `copy_duration_seconds`.
 pub const LONG_BUCKETS_SECONDS: [f64; 14] = DURATION_BUCKETS_SECONDS;
 
-/// Books that were not read for this many listings, and this long, are stale.
-const STALE_AFTER_LISTINGS: u32 = 2;
-const STALE_AFTER: Duration = Duration::from_secs(60);
 /// AWS's clock and ours may differ by so much.
 const AHEAD_TOLERATED: Duration = Duration::from_secs(3600);
 
@@ -216,6 +215,7 @@ fn routes_of(
             rpo_seconds: rpo.map(|rpo| rpo.as_secs()),
             newest_taken_at: newest.map(Point::taken_at),
             newest: newest.map(|point| point.id.clone()),
+            late_since: rpo.and_then(|rpo| late_since(source, newest.map(Point::taken_at), rpo, now)),
             recovery_points: source.and_then(|source| source.available.get(&target)).map_or(0, BTreeSet::len),
             waiting: waits.get(&(key, destination)).cloned(),
         });
@@ -232,6 +232,14 @@ fn standing(newest: Option<Time>, rpo: Option<Duration>, stale: bool, now: Time)
         _ if stale => Standing::Unknown,
         Some(_) => Standing::Met,
         None => Standing::Late,
+    }
+}
+
+/// Since when a route is late, if it is: a route that never had a recovery point has been so from the beginning.
+fn late_since(source: Option<&SourceState>, newest: Option<Time>, rpo: Duration, now: Time) -> Option<Time> {
+    match newest {
+        Some(taken_at) => (now.since(taken_at) > rpo).then(|| taken_at.plus(rpo)),
+        None => source?.watch.as_ref().map(|watch| watch.since),
     }
 }
 
@@ -280,8 +288,7 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
                 }
             }
             let key = (&place.account, &place.region);
-            let beat = listing_beat(settings.daemon.poll, known.listed.map_or(1, |listed| listed.pages));
-            let stale_after = beat.saturating_mul(STALE_AFTER_LISTINGS).saturating_add(STALE_AFTER);
+            let stale_after = stale_after(settings.daemon.poll, known.listed.map_or(1, |listed| listed.pages));
             PlaceView {
                 account: place.account.clone(),
                 region: place.region.clone(),
@@ -294,6 +301,7 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
                 copy_slots: destinations.contains(&key).then_some(settings.limits.copies_in_flight),
                 user_backups: known.user_backups,
                 listing_pages: known.listed.map_or(0, |listed| listed.pages),
+                read_whole: known.known(),
                 copies_waiting: waiting.remove(&key).unwrap_or_default(),
             }
         })

@@ -11,11 +11,13 @@
 //! - [`endpoint`] serves the model over HTTP in AWS's protocol; the AWS CLI and every SDK work against it unchanged.
 //! - [`world`] drives the real planner through the model in virtual time and holds it to its promises. Nothing but it uses
 //!   any other part of this program: a mistake there cannot be hidden by the same mistake here.
+//! - [`rehearse`] lets the real planner live through a policy's next weeks and measures what comes of it.
 
 pub mod cloud;
 pub mod endpoint;
 pub mod faults;
 pub mod fleet;
+pub mod rehearse;
 pub mod rng;
 pub mod world;
 

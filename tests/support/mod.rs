@@ -108,6 +108,10 @@ impl Bench {
         self.path("state.db")
     }
 
+    pub fn control(&self) -> PathBuf {
+        self.path("control.sock")
+    }
+
     /// Forgets everything, as after the loss of a disk.
     pub fn lose_database(&self) {
         for name in ["state.db", "state.db-wal", "state.db-shm"] {
@@ -118,10 +122,11 @@ impl Bench {
     /// Writes the policy file: `[daemon]` and `[aws]` for this bench, then `policies`.
     pub fn write_policy(&self, policies: &str) -> PathBuf {
         let text = format!(
-            "[daemon]\nstate = \"{}\"\nlisten = \"{}\"\npoll = \"200ms\"\n\
+            "[daemon]\nstate = \"{}\"\nlisten = \"{}\"\ncontrol = \"{}\"\npoll = \"200ms\"\n\
              [aws]\nendpoint_url = \"{}\"\nrequests_per_second = 200\n{policies}",
             self.database().display(),
             self.listen,
+            self.control().display(),
             self.endpoint.url(),
         );
         let path = self.path("lifeboat.toml");

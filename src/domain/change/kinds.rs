@@ -25,8 +25,9 @@ impl Change {
             | Self::HoldTried { .. }
             | Self::HoldStands { .. }
             | Self::Paused { .. }
-            | Self::PauseOver { .. }
+            | Self::PauseOver(..)
             | Self::Counted(_)
+            | Self::Noted(_)
             | Self::ClockWentBack { .. }
             | Self::Listed { .. } => true,
             Self::Suspected { .. }

@@ -31,12 +31,16 @@ impl State {
             Change::Seen { point } => self.seen(point),
             Change::Gone { place, id, at } => self.gone(place, id, *at),
             Change::Suspected { place, id, suspected } => self.suspect(place, id, *suspected),
-            Change::Paused { .. } | Change::PauseOver { .. } => {
+            Change::Paused { .. } | Change::PauseOver(..) => {
                 self.apply_pause(change);
                 Ok(())
             }
             Change::Counted(total) => {
                 *self.totals.entry(total.clone()).or_default() += 1;
+                Ok(())
+            }
+            Change::Noted(note) => {
+                self.notes.apply(note);
                 Ok(())
             }
             Change::Timed { target, took } => {
@@ -418,6 +422,7 @@ impl State {
         self.created_at = self.created_at.min(to);
         self.started_at = self.started_at.min(to);
         self.checked.clear();
+        self.notes.clock_went_back(to);
         for source in self.sources.values_mut() {
             source.clock_went_back(to);
         }

@@ -1,11 +1,11 @@
 //! What became of occurrences: for eyes, for programs, for spreadsheets.
 
-use super::{Looks, clean, end_text, inked, table, table_text};
+use super::{Looks, became_text, clean, csv_line, inked, table, table_text};
 use crate::domain::change::End;
 use crate::domain::id::{AccountName, Occurrence, PolicyName, SourceId, SourceKey, Trigger};
 use crate::domain::time::Time;
 use crate::report::triage::{age_text, counted, source_text};
-use crate::store::HistoryEntry;
+use crate::store::{Became, HistoryEntry};
 use serde::{Deserialize, Serialize};
 
 /// One line of history with the names that JSON and CSV share.
@@ -34,7 +34,10 @@ fn row(entry: &HistoryEntry) -> Row {
         trigger: entry.occurrence.trigger,
         scheduled: entry.occurrence.at,
         recorded: entry.opened_at,
-        outcome: entry.end,
+        outcome: match entry.became {
+            Became::Open => None,
+            Became::Ended(end) => Some(end),
+        },
         ended: entry.closed_at,
         reason: entry.reason.clone(),
         earlier: entry.earlier,
@@ -47,10 +50,10 @@ pub fn history(entries: &[HistoryEntry], looks: Looks) -> String {
     if entries.is_empty() {
         return "no occurrences\n".to_owned();
     }
-    let ends = std::iter::once(None).chain(End::ALL.into_iter().rev().map(Some));
-    let counts = ends.filter_map(|end| {
-        let count = entries.iter().filter(|entry| entry.end == end).count();
-        (count > 0).then(|| format!("{count} {}", end_text(end, looks)))
+    let [open, ends @ ..] = Became::ALL;
+    let counts = std::iter::once(open).chain(ends.into_iter().rev()).filter_map(|became| {
+        let count = entries.iter().filter(|entry| entry.became == became).count();
+        (count > 0).then(|| format!("{count} {}", became_text(became, looks)))
     });
     let sentence = format!("{}: {}", counted(entries.len(), "occurrence"), counts.collect::<Vec<_>>().join(", "));
     let mut shown = table(&["Scheduled (UTC)", "Policy", "Source", "Outcome", "Took"], looks);
@@ -63,7 +66,7 @@ pub fn history(entries: &[HistoryEntry], looks: Looks) -> String {
             time_text(at, seconds),
             clean(entry.policy.as_str(), looks),
             clean(&source_text(account, source), looks),
-            end_text(entry.end, looks),
+            became_text(entry.became, looks),
             entry.closed_at.map_or(String::new(), |closed| age_text(closed.since(at))),
         ]);
         let earlier = (entry.earlier > 0).then(|| format!("stands for {} earlier ones as well", entry.earlier));
@@ -100,7 +103,7 @@ pub fn history_from_json(json: &[u8]) -> Result<Vec<HistoryEntry>, serde_json::E
         occurrence: Occurrence { at: row.scheduled, trigger: row.trigger },
         policy: row.policy,
         opened_at: row.recorded,
-        end: row.outcome,
+        became: row.outcome.map_or(Became::Open, Became::Ended),
         reason: row.reason,
         closed_at: row.ended,
         earlier: row.earlier,
@@ -108,15 +111,11 @@ pub fn history_from_json(json: &[u8]) -> Result<Vec<HistoryEntry>, serde_json::E
     Ok(rows.into_iter().map(entry).collect())
 }
 
-/// As CSV with a header line; what is null in JSON is empty here.
+/// As CSV (RFC 4180) without the header; what is null in JSON is empty here.
 #[must_use]
 pub fn history_csv(entries: &[HistoryEntry]) -> String {
-    let mut csv = FIELDS.join(",");
-    csv.push('\n');
-    for Row { policy, account, source, trigger, scheduled, recorded, outcome, ended, reason, earlier } in
-        entries.iter().map(row)
-    {
-        let fields = [
+    let line = |Row { policy, account, source, trigger, scheduled, recorded, outcome, ended, reason, earlier }| {
+        csv_line(&[
             policy.to_string(),
             account.to_string(),
             source.to_string(),
@@ -127,20 +126,15 @@ pub fn history_csv(entries: &[HistoryEntry]) -> String {
             ended.map(|at| at.to_string()).unwrap_or_default(),
             reason.unwrap_or_default(),
             earlier.to_string(),
-        ];
-        csv.push_str(&fields.map(|field| quoted(&field)).join(","));
-        csv.push('\n');
-    }
-    csv
+        ])
+    };
+    entries.iter().map(row).map(line).collect()
 }
 
-/// As RFC 4180 quotes.
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
-    }
+/// The header of [`history_csv`].
+#[must_use]
+pub fn history_csv_header() -> String {
+    csv_line(&FIELDS.map(str::to_owned))
 }
 
 #[cfg(test)]
@@ -158,7 +152,9 @@ mod tests {
 
     #[test]
     fn for_a_spreadsheet() {
-        insta::assert_snapshot!(history_csv(&samples::history()));
+        let csv = history_csv_header() + &history_csv(&samples::history());
+        assert_eq!(csv.matches("\r\n").count(), csv.lines().count(), "each line ends as RFC 4180 wants it");
+        insta::assert_snapshot!(csv.replace("\r\n", "\n"));
     }
 
     #[test]

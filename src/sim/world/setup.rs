@@ -8,7 +8,7 @@ use super::super::faults::{Fault, Faults};
 use super::super::rng::Rng;
 use super::weather;
 use crate::domain::id::{AccountName, Place, Region, SourceId};
-use crate::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Policy, Retain, Settings};
+use crate::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, Settings};
 use crate::domain::schedule::{Schedule, ScheduleError};
 use crate::domain::time::Time;
 use std::time::Duration;
@@ -293,6 +293,7 @@ impl Draw {
                 },
                 aws: Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 },
                 limits,
+                notify: Notify::default(),
                 policies: std::collections::BTreeMap::new(),
             },
             fleet: Vec::new(),

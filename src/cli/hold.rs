@@ -1,0 +1,53 @@
+//! `lifeboat hold`: a recovery point is kept until it is released.
+
+use super::order::{self, To};
+use super::{Done, Failure, runtime, terminal};
+use crate::daemon::control::DoneAnswer;
+use crate::planner::orders::HoldOrder;
+use serde::Serialize;
+use std::path::Path;
+use std::time::Duration;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Which backup or copy, `backup-…`
+    backup: String,
+    /// Why; it becomes the value of the tag `lifeboat:hold`
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Wait until the tag stands at AWS
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    to: To,
+}
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+pub(super) fn run(args: &Args) -> Done {
+    let hold = HoldOrder { backup: args.backup.as_str().into(), reason: args.reason.clone() };
+    let socket = args.to.socket()?;
+    let answer = runtime()?.block_on(until_it_stands(&socket, "/api/v1/hold", &hold, args.wait))?;
+    args.to.print(&answer)
+}
+
+/// Gives the order; then, if the tag is waited for, again until AWS shows it.
+pub(super) async fn until_it_stands(
+    socket: &Path,
+    path: &str,
+    order: &impl Serialize,
+    wait: bool,
+) -> Result<DoneAnswer, Failure> {
+    let mut said = String::new();
+    loop {
+        let answer = order::give(socket, path, order).await?;
+        if !wait || answer.stands != Some(false) {
+            return Ok(answer);
+        }
+        if answer.done != said {
+            terminal::complain(&answer.done);
+            said = answer.done;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

@@ -1,0 +1,105 @@
+//! Giving an order to the running daemon, and reading what came of it.
+//!
+//! The daemon may be killed between taking an order and saying so. Every order may be given twice and stands once, so
+//! one that may have arrived is given again, for a while, until there is an answer.
+
+use super::ask::{self, NoReply};
+use super::{Failure, PolicyFile, load_to_read, terminal};
+use crate::daemon::control::DoneAnswer;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// What every order takes.
+#[derive(clap::Args, Debug, Clone)]
+pub(super) struct To {
+    #[command(flatten)]
+    pub(super) policy_file: PolicyFile,
+    /// Print the answer as JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// An order whose answer got lost is given again for so long; a daemon that was restarted is back by then.
+const AGAIN_FOR: Duration = Duration::from_secs(30);
+const AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// What a refusal says.
+#[derive(Deserialize)]
+struct RefusedAnswer {
+    error: String,
+}
+
+impl To {
+    /// Where the daemon takes orders, by a policy file that may have problems.
+    pub(super) fn socket(&self) -> Result<PathBuf, Failure> {
+        let (settings, _) = load_to_read(&self.policy_file.config)?;
+        Ok(settings.daemon.control)
+    }
+
+    /// Prints what came of an order.
+    pub(super) fn print(&self, answer: &DoneAnswer) -> Result<ExitCode, Failure> {
+        for warning in &answer.warnings {
+            terminal::complain(warning);
+        }
+        if self.json {
+            let text = serde_json::to_string_pretty(answer);
+            return terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?);
+        }
+        terminal::print(&answer.done)
+    }
+}
+
+/// Gives an order until it is answered.
+pub(super) async fn give(socket: &Path, path: &str, order: &impl Serialize) -> Result<DoneAnswer, Failure> {
+    let json = serde_json::to_vec(order).map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?;
+    let began = Instant::now();
+    let mut lost = None;
+    loop {
+        match ask::over_socket(socket, path, Some(json.clone())).await {
+            Ok((status, body)) => return read(status, &body),
+            Err(NoReply::Denied) => return Err(denied(socket)),
+            Err(NoReply::NoDaemon) if lost.is_none() => return Err(nobody(socket)),
+            Err(NoReply::NoDaemon) => {}
+            Err(NoReply::Lost(why)) => lost = Some(why),
+        }
+        if began.elapsed() >= AGAIN_FOR {
+            let why = lost.unwrap_or_default();
+            let what = format!("the daemon on {} gave no answer ({why})", socket.display());
+            return Err(Failure::Run(format!(
+                "{what}; it is not known whether the order stands: see `lifeboat status`"
+            )));
+        }
+        tokio::time::sleep(AGAIN_AFTER).await;
+    }
+}
+
+fn read(status: u16, body: &[u8]) -> Result<DoneAnswer, Failure> {
+    if (200..300).contains(&status) {
+        let unreadable = |error| Failure::Run(format!("the daemon's answer cannot be read: {error}"));
+        return serde_json::from_slice(body).map_err(unreadable);
+    }
+    let why = match serde_json::from_slice::<RefusedAnswer>(body) {
+        Ok(refused) => refused.error,
+        Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
+    };
+    Err(match status {
+        // What `check` would print, as it stands.
+        422 => Failure::Usage(format!("lifeboat: the policy was refused and changes nothing:\n{}", why.trim_end())),
+        400 | 404 => Failure::Usage(format!("lifeboat: {why}")),
+        _ => Failure::Run(why),
+    })
+}
+
+pub(super) fn denied(socket: &Path) -> Failure {
+    let socket = socket.display();
+    Failure::Run(format!(
+        "{socket} may not be opened; give orders as root, as the daemon's user or as one of the socket's group"
+    ))
+}
+
+pub(super) fn nobody(socket: &Path) -> Failure {
+    let what = format!("no daemon takes orders on {}", socket.display());
+    Failure::Run(format!("{what}; start it (`systemctl start lifeboat`), or name its policy file with --config"))
+}

@@ -1,0 +1,24 @@
+//! `lifeboat release`: a recovery point that was held may go again.
+
+use super::hold::until_it_stands;
+use super::order::To;
+use super::{Done, runtime};
+use crate::planner::orders::ReleaseOrder;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Which backup or copy, `backup-…`
+    backup: String,
+    /// Wait until the tag is gone at AWS
+    #[arg(long)]
+    wait: bool,
+    #[command(flatten)]
+    to: To,
+}
+
+pub(super) fn run(args: &Args) -> Done {
+    let release = ReleaseOrder { backup: args.backup.as_str().into() };
+    let socket = args.to.socket()?;
+    let answer = runtime()?.block_on(until_it_stands(&socket, "/api/v1/release", &release, args.wait))?;
+    args.to.print(&answer)
+}

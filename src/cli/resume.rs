@@ -1,0 +1,19 @@
+//! `lifeboat resume`: a paused policy goes on.
+
+use super::order::{self, To};
+use super::{Done, runtime};
+use crate::planner::orders::ResumeOrder;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// Which policy
+    policy: String,
+    #[command(flatten)]
+    to: To,
+}
+
+pub(super) fn run(args: &Args) -> Done {
+    let resume = ResumeOrder { policy: args.policy.as_str().into() };
+    let answer = runtime()?.block_on(order::give(&args.to.socket()?, "/api/v1/resume", &resume))?;
+    args.to.print(&answer)
+}

@@ -1,0 +1,193 @@
+//! The control socket: orders from persons on this host, as HTTP over a Unix socket.
+//!
+//! Who may give orders is said by the file's permissions, so there are no passwords and no port. An order goes to the
+//! loop, which commits it, and the answer says what came of it; what only reads is answered as on `listen`. As there,
+//! whatever a client does costs a bounded amount of memory and time.
+
+mod socket;
+
+pub use socket::{SocketError, SocketFile, bind};
+
+use super::reconcile::{Answered, Command, Reloaded, Unanswered};
+use crate::planner::orders::{Order, RefusalKind};
+use crate::report::http::door::{self, Answering, Caller};
+use crate::report::http::{BoxFuture, JSON, Site, View, refused, respond};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+const BOUNDS: door::Bounds = door::Bounds {
+    connections: 32,
+    headers: Duration::from_secs(5),
+    header_bytes: 16 * 1024,
+    lifetime: Duration::from_secs(120),
+    last_answer: Duration::from_secs(60),
+    shutdown: Duration::from_secs(2),
+};
+/// The largest order takes some hundred bytes.
+const BODY_MAX_BYTES: usize = 16 * 1024;
+/// How long a body may take to arrive.
+const BODY_WITHIN: Duration = Duration::from_secs(5);
+/// How long the loop may take to look at an order. A commit to a slow disk takes seconds, not minutes.
+const LOOP_WITHIN: Duration = Duration::from_secs(45);
+
+/// The paths that take orders.
+const ORDERS: [&str; 6] =
+    ["/api/v1/reload", "/api/v1/backup", "/api/v1/pause", "/api/v1/resume", "/api/v1/hold", "/api/v1/release"];
+
+/// What to reload.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReloadOrder {
+    /// Let go what the brake on deletions holds.
+    #[serde(default)]
+    pub confirm_deletions: bool,
+}
+
+/// The answer to an order that stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DoneAnswer {
+    /// What came of it, for people.
+    pub done: String,
+    /// What else a person should know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// The sources that an occurrence was ordered for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    /// Of a hold or release: whether AWS shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands: Option<bool>,
+}
+
+/// Serves until `shutdown` is ready; `file` is gone when this returns.
+pub async fn serve(
+    listener: UnixListener,
+    file: SocketFile,
+    view: Arc<dyn View>,
+    commands: mpsc::Sender<Command>,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let desk = Desk { site: Site::new(view), commands };
+    let ending = async {
+        shutdown.await;
+        // Nobody is to find it any more; who is connected already gets an answer.
+        drop(file);
+    };
+    door::serve(BOUNDS, listener, Arc::new(desk), ending).await;
+}
+
+/// Takes orders.
+struct Desk {
+    site: Site,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Answering for Desk {
+    fn answer(&self, caller: Caller, request: Request<Incoming>) -> BoxFuture<'_, Response<Full<Bytes>>> {
+        Box::pin(async move {
+            let path = request.uri().path().to_owned();
+            if !ORDERS.contains(&path.as_str()) {
+                return self.site.page(request).await;
+            }
+            if *request.method() != Method::POST {
+                let mut answer = refused(StatusCode::METHOD_NOT_ALLOWED, "an order is given with POST");
+                answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+                return answer;
+            }
+            match self.take(&path, caller, request.into_body()).await {
+                Ok(done) => respond(StatusCode::OK, JSON, serde_json::to_vec(&done).unwrap_or_default()),
+                Err((status, why)) => refused(status, &why),
+            }
+        })
+    }
+}
+
+type Taken = Result<DoneAnswer, (StatusCode, String)>;
+
+impl Desk {
+    async fn take(&self, path: &str, caller: Caller, body: Incoming) -> Taken {
+        let body = match timeout(BODY_WITHIN, Limited::new(body, BODY_MAX_BYTES).collect()).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+                return Err((StatusCode::PAYLOAD_TOO_LARGE, format!("an order has at most {BODY_MAX_BYTES} bytes")));
+            }
+            Ok(Err(error)) => return Err((StatusCode::BAD_REQUEST, format!("the order did not arrive: {error}"))),
+            Err(_) => return Err((StatusCode::REQUEST_TIMEOUT, "the order did not arrive in time".to_owned())),
+        };
+        let order = match path {
+            "/api/v1/reload" if body.is_empty() => return self.reload(ReloadOrder::default()).await,
+            "/api/v1/reload" => return self.reload(read(&body)?).await,
+            "/api/v1/backup" => Order::Backup(read(&body)?),
+            "/api/v1/pause" => Order::Pause(read(&body)?),
+            "/api/v1/resume" => Order::Resume(read(&body)?),
+            "/api/v1/hold" => Order::Hold(read(&body)?),
+            _ => Order::Release(read(&body)?),
+        };
+        let of_hold = matches!(order, Order::Hold(_) | Order::Release(_));
+        let answered: Answered = self.ask(|reply| Command::Order { order, caller, reply }).await?;
+        let granted = answered.map_err(|why| (status(&why), why.to_string()))?;
+        Ok(DoneAnswer {
+            done: granted.says,
+            warnings: Vec::new(),
+            sources: granted.sources.iter().map(ToString::to_string).collect(),
+            stands: of_hold.then_some(granted.stands),
+        })
+    }
+
+    async fn reload(&self, order: ReloadOrder) -> Taken {
+        let confirm_deletions = order.confirm_deletions;
+        match self.ask(|reply| Command::Reload { confirm_deletions, reply: Some(reply) }).await? {
+            Reloaded::Refused(problems) => Err((StatusCode::UNPROCESSABLE_ENTITY, problems)),
+            Reloaded::TookOver { policies, sources, warnings, confirmed } => {
+                let mut done = format!("the policy took over: {policies} policies, {sources} sources");
+                match confirmed {
+                    None => {}
+                    Some(Ok(says)) => done = format!("{done}; {says}"),
+                    Some(Err(why)) => return Err((status(&why), format!("{done}; but nothing is confirmed: {why}"))),
+                }
+                Ok(DoneAnswer { done, warnings, ..DoneAnswer::default() })
+            }
+        }
+    }
+
+    /// Hands a command to the loop and waits for its answer.
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, (StatusCode, String)> {
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.commands.send(command(reply)).await.ok()?;
+            answer.await.ok()
+        };
+        match timeout(LOOP_WITHIN, asked).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) => Err((StatusCode::SERVICE_UNAVAILABLE, "the daemon is ending".to_owned())),
+            Err(_) => {
+                let why = "the daemon is busy; it is not known whether the order stands: give it again";
+                Err((StatusCode::GATEWAY_TIMEOUT, why.to_owned()))
+            }
+        }
+    }
+}
+
+fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, (StatusCode, String)> {
+    serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, format!("this is no such order: {error}")))
+}
+
+fn status(why: &Unanswered) -> StatusCode {
+    match why {
+        Unanswered::NotRecorded(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Unanswered::Refused(refusal) => match refusal.kind {
+            RefusalKind::Unknown => StatusCode::NOT_FOUND,
+            RefusalKind::Invalid => StatusCode::BAD_REQUEST,
+            RefusalKind::NotNow => StatusCode::CONFLICT,
+        },
+    }
+}

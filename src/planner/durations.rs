@@ -1,0 +1,214 @@
+//! How long the next backup or copy of a route will take, learned from AWS's books.
+//!
+//! A route must get its slot while there is still time to copy, so the planner has to know how long its copies take, and
+//! they differ by hours: the first copy to a Region moves everything, those after it what has changed (fsx-facts 4). AWS
+//! says neither, so both are read off the points that are held: from AWS's creation time to the moment we saw it
+//! AVAILABLE. Nothing is kept beside them, so a restart forgets nothing and a lost database forgets until the next copy.
+//!
+//! One accident must not count for long: a daemon that was down while a copy ended saw its end late. So of the last few
+//! the second longest counts, which is cautious as well.
+
+use crate::domain::id::Target;
+use crate::domain::point::{Point, STUCK_AFTER};
+use crate::domain::state::SourceState;
+use std::time::Duration;
+
+/// So many of the last points of a route are looked at.
+const LOOKED_AT: usize = 6;
+/// Of a first copy this share is expected of the next one, while none was seen yet.
+const SHARE_OF_FIRST: u32 = 10;
+/// What even an empty backup or copy takes (fsx-facts 2.1).
+pub const LEAST: Duration = Duration::from_secs(7 * 60);
+/// What everything is expected to take where neither times nor sizes are known.
+const UNKNOWN: Duration = Duration::from_secs(3600);
+/// What a first copy is expected to move in a second, until one was seen.
+const FIRST_BYTES_PER_SECOND: u64 = 100_000_000;
+
+/// What a route's points teach about durations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// Of one that moves everything, as the first did.
+    pub full: Option<Duration>,
+    /// Of one that moves what has changed.
+    pub incremental: Option<Duration>,
+}
+
+/// How long the next one is expected to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// So long.
+    pub takes: Duration,
+    /// It moves everything.
+    pub full: bool,
+    /// It was learned from this very route, not assumed.
+    pub learned: bool,
+}
+
+/// What is known of the durations of a target's points; costs the same however many are held.
+#[must_use]
+pub fn learned(source: &SourceState, target: &Target) -> Learned {
+    let mut times: Vec<Duration> = Vec::with_capacity(LOOKED_AT);
+    // The first under a key moves everything, unless an earlier one was pruned away: then it is like the others.
+    let mut oldest = None;
+    let Some(available) = source.available.get(target) else { return Learned::default() };
+    let mut key = None;
+    let mut reached_first = true;
+    for (nth, (_, occurrence, id)) in available.iter().rev().enumerate() {
+        if nth == LOOKED_AT {
+            reached_first = false;
+            break;
+        }
+        let Some(point) = source.points_of(*occurrence, target).find(|point| point.id == *id) else { continue };
+        if key.get_or_insert(&point.kms_key) != &&point.kms_key {
+            break;
+        }
+        if let Some(took) = took(point) {
+            oldest = Some((times.len(), point));
+            times.push(took);
+        }
+    }
+    let first = oldest.filter(|_| reached_first).and_then(|(at, _)| times.get(at).copied());
+    if first.is_some() {
+        times.pop();
+    }
+    match (first, second_longest(&mut times)) {
+        (Some(first), Some(later)) if first >= later.saturating_mul(2) => {
+            Learned { full: Some(first), incremental: Some(later) }
+        }
+        // Not clearly longer than those after it: one of them.
+        (Some(first), Some(later)) => Learned { full: None, incremental: Some(later.max(first)) },
+        (first, incremental) => Learned { full: first, incremental },
+    }
+}
+
+/// How long the next one of a target is expected to take. `size_bytes` is what it holds, `kms_key` the key that the
+/// policy names for it.
+#[must_use]
+pub fn next(source: &SourceState, target: &Target, size_bytes: Option<u64>, kms_key: Option<&str>) -> Expected {
+    let learned = learned(source, target);
+    let full = source.newest(target).is_none_or(|newest| another_key(newest, kms_key));
+    let (known, assumed) = if full {
+        (learned.full, first_of(size_bytes))
+    } else {
+        // Of one copy alone it cannot be told whether it was a first one: most were.
+        let share = learned.full.map(|first| first.min(LEAST.saturating_add(first / SHARE_OF_FIRST)));
+        (learned.incremental, share.unwrap_or_else(|| first_of(size_bytes).min(UNKNOWN)))
+    };
+    Expected { takes: known.unwrap_or(assumed), full, learned: known.is_some() }
+}
+
+fn first_of(size_bytes: Option<u64>) -> Duration {
+    match size_bytes {
+        Some(bytes) => LEAST.saturating_add(Duration::from_secs(bytes / FIRST_BYTES_PER_SECOND)).min(STUCK_AFTER),
+        None => UNKNOWN,
+    }
+}
+
+/// From AWS's creation time to the moment it was seen AVAILABLE, where that was seen.
+fn took(point: &Point) -> Option<Duration> {
+    let took = point.settled_at?.since(point.created_at);
+    (point.available() && !took.is_zero() && took <= STUCK_AFTER).then_some(took)
+}
+
+fn second_longest(times: &mut [Duration]) -> Option<Duration> {
+    times.sort_unstable();
+    match times {
+        [.., second, _] => Some(*second),
+        [only] => Some(*only),
+        [] => None,
+    }
+}
+
+/// Whether the policy surely names another key than the one that a point lies under. A policy may name a key by id, ARN
+/// or alias, while AWS answers with ARNs: of an alias nothing can be told.
+fn another_key(point: &Point, wanted: Option<&str>) -> bool {
+    let (Some(wanted), Some(under)) = (wanted, point.kms_key.as_deref()) else { return false };
+    let id = |key: &str| key.rsplit_once('/').map_or(key, |(_, id)| id).to_owned();
+    !wanted.contains("alias/") && id(wanted) != id(under)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::change::Change;
+    use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Trigger};
+    use crate::domain::lane::FileSystemKind;
+    use crate::domain::point::Lifecycle;
+    use crate::domain::state::State;
+    use crate::domain::tags::Origin;
+    use crate::domain::time::Time;
+    use std::sync::Arc;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn copy(nth: u32, minutes: Option<u32>, key: &str) -> Point {
+        let at = Time::from_secs(1_795_248_000).plus(3600 * Duration::from_secs(u64::from(nth)));
+        Point {
+            id: format!("backup-{nth:017x}").into(),
+            place: Place { account: AccountName::own(), region: "us-west-2".into() },
+            source: "fs-0123456789abcdef0".into(),
+            policy: None,
+            occurrence: Occurrence { at, trigger: Trigger::Schedule },
+            attempt: 1,
+            origin: Some(Origin { region: "us-east-1".into(), backup: "backup-0".into(), taken_at: at }),
+            hold: None,
+            lifecycle: Lifecycle::Available,
+            created_at: at,
+            settled_at: minutes.map(|minutes| at.plus(MINUTE * minutes)),
+            failure: None,
+            progress_percent: None,
+            size_bytes: Some(3_600_000_000_000),
+            kms_key: Some(key.to_owned()),
+            kind: FileSystemKind::Windows,
+            carried: Arc::default(),
+            suspected: None,
+        }
+    }
+
+    fn after(copies: &[Point], kms_key: Option<&str>) -> Expected {
+        let mut state = State::new(Time::ZERO, Time::ZERO);
+        for copy in copies {
+            state.apply(&Change::Seen { point: Box::new(copy.clone()) }).unwrap();
+        }
+        let key = SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() };
+        let source = state.sources.get(&key).cloned().unwrap_or_else(|| SourceState::new("us-east-1".into()));
+        next(&source, &Target::Copy("us-west-2".into()), Some(3_600_000_000_000), kms_key)
+    }
+
+    #[test]
+    fn a_first_copy_is_judged_by_size_and_later_ones_by_what_they_took() {
+        let first = after(&[], None);
+        assert!(first.full && !first.learned && first.takes > 9 * 60 * MINUTE, "{first:?}");
+        let second = after(&[copy(0, Some(600), "a")], None);
+        assert!(!second.full && !second.learned && second.takes == 67 * MINUTE, "{second:?}");
+        let third = after(&[copy(0, Some(600), "a"), copy(1, Some(12), "a")], None);
+        assert_eq!(third, Expected { takes: 12 * MINUTE, full: false, learned: true });
+    }
+
+    #[test]
+    fn one_accident_does_not_count_and_old_ones_are_forgotten() {
+        let mut copies: Vec<Point> = (0..20).map(|nth| copy(nth, Some(if nth < 10 { 50 } else { 10 }), "a")).collect();
+        assert_eq!(after(&copies, None).takes, 10 * MINUTE);
+        copies[17].settled_at = Some(copies[17].created_at.plus(600 * MINUTE));
+        assert_eq!(after(&copies, None).takes, 10 * MINUTE);
+    }
+
+    #[test]
+    fn what_was_not_seen_to_end_teaches_nothing() {
+        let adopted: Vec<Point> = (0..5).map(|nth| copy(nth, None, "a")).collect();
+        assert!(!after(&adopted, None).learned);
+        let held = [copy(0, None, "a"), copy(1, Some(9), "a"), copy(2, Some(11), "a")];
+        assert_eq!(after(&held, None).takes, 11 * MINUTE);
+    }
+
+    #[test]
+    fn another_key_means_another_first_copy() {
+        let key = "arn:aws:kms:us-west-2:111122223333:key/a";
+        let copies = [copy(0, Some(600), key), copy(1, Some(12), key), copy(2, Some(12), key)];
+        assert!(!after(&copies, Some(key)).full);
+        assert!(!after(&copies, Some("a")).full);
+        assert!(!after(&copies, Some("alias/what")).full);
+        let changed = after(&copies, Some("b"));
+        assert_eq!(changed, Expected { takes: 600 * MINUTE, full: true, learned: true });
+    }
+}

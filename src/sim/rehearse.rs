@@ -1,0 +1,174 @@
+//! The real planner on a policy against the simulated FSx, in virtual time: what will come of it, before it does.
+//!
+//! **The problem.** Whether a policy keeps its promises depends on sizes, rates of change, slots and schedules all at
+//! once, and on AWS it takes weeks to find out. **The promise.** A month passes in seconds; the decisions are those of
+//! the daemon, call by call; what came of them is read off FSx's own books ([`outcome`]), not off Lifeboat's. The same
+//! settings, cloud and seed give the same month.
+//!
+//! Unlike [`super::world`] it checks no promise and nothing dies in it: it measures.
+
+use super::cloud::Cloud;
+use super::world::wire;
+use crate::domain::action::{Action, Outcome};
+use crate::domain::change::Change;
+use crate::domain::policy::Settings;
+use crate::domain::state::State;
+use crate::domain::time::Time;
+use crate::planner::order::Order;
+use crate::planner::{plan_in_order, settle};
+use std::collections::BTreeMap;
+
+pub mod outcome;
+
+/// Plans in a row after which something is wrong with the planner.
+const PLANS_IN_A_ROW: usize = 10_000;
+/// A call's way to AWS, and as much back, ms.
+const TRAVEL_MS: i64 = 50;
+
+/// Planner, books and cloud at one moment.
+pub struct Rehearsal {
+    settings: Settings,
+    cloud: Cloud,
+    state: State,
+    order: Order,
+    now_ms: i64,
+    wake_ms: i64,
+    due: BTreeMap<(i64, u64), Event>,
+    sent: u64,
+    calls: BTreeMap<&'static str, u64>,
+}
+
+enum Event {
+    Arrives { action: Action, sent_ms: i64 },
+    Answered { action: Action, outcome: Outcome },
+}
+
+impl Rehearsal {
+    /// A daemon that starts with an empty database at `start`, its policy against this cloud.
+    #[must_use]
+    pub fn new(settings: Settings, cloud: Cloud, start: Time) -> Self {
+        Self {
+            settings: Settings { generation: 1, ..settings },
+            cloud,
+            state: State::new(start, start),
+            order: Order::default(),
+            now_ms: start.millis(),
+            wake_ms: start.millis(),
+            due: BTreeMap::new(),
+            sent: 0,
+            calls: BTreeMap::new(),
+        }
+    }
+
+    /// The same with slots given in another order.
+    #[must_use]
+    pub fn in_order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// FSx and its books.
+    #[must_use]
+    pub fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
+    /// What the daemon knows.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Calls sent so far, by operation.
+    #[must_use]
+    pub fn calls(&self) -> &BTreeMap<&'static str, u64> {
+        &self.calls
+    }
+
+    /// Lives on until `end`.
+    ///
+    /// # Errors
+    /// The planner contradicts itself: a fault of the program, in words.
+    pub fn run_until(&mut self, end: Time) -> Result<(), String> {
+        loop {
+            let event_ms = self.due.first_key_value().map_or(i64::MAX, |((at_ms, _), _)| *at_ms);
+            let next_ms = event_ms.min(self.wake_ms).max(self.now_ms);
+            if next_ms > end.millis() {
+                self.now_ms = self.now_ms.max(end.millis());
+                self.cloud.advance(self.now_ms);
+                return Ok(());
+            }
+            self.now_ms = next_ms;
+            self.cloud.advance(next_ms);
+            let mut answered = self.wake_ms <= next_ms;
+            while self.due.first_key_value().is_some_and(|((at_ms, _), _)| *at_ms <= next_ms) {
+                let Some((_, event)) = self.due.pop_first() else { break };
+                answered |= matches!(event, Event::Answered { .. });
+                self.happens(event)?;
+            }
+            if answered {
+                self.round()?;
+            }
+        }
+    }
+
+    fn now(&self) -> Time {
+        Time::from_millis(self.now_ms)
+    }
+
+    fn happens(&mut self, event: Event) -> Result<(), String> {
+        match event {
+            Event::Arrives { action, sent_ms } => {
+                let served = wire::serve(&mut self.cloud, self.now_ms, &action);
+                let answered_ms = self.now_ms + served.latency_ms + TRAVEL_MS;
+                let timeout_ms = sent_ms + wire::ANSWER_WITHIN_MS;
+                let silent = matches!(&served.outcome, Outcome::Failed(fault) if fault.code == "Timeout");
+                let (at_ms, outcome) = if silent || answered_ms > timeout_ms {
+                    (timeout_ms, Outcome::Failed(wire::no_answer()))
+                } else {
+                    (answered_ms, served.outcome)
+                };
+                self.at(at_ms, Event::Answered { action, outcome });
+                Ok(())
+            }
+            Event::Answered { action, outcome } => {
+                let changes = settle(&self.settings, &self.state, &action, outcome, self.now());
+                self.take_in(changes)
+            }
+        }
+    }
+
+    fn round(&mut self) -> Result<(), String> {
+        for _ in 0..PLANS_IN_A_ROW {
+            let now = self.now();
+            let plan = plan_in_order(&self.settings, &self.state, now, self.order);
+            self.wake_ms = plan.wake.at.millis();
+            self.state.clock = self.state.clock.max(now);
+            let again = plan.wake.at <= now || plan.record.iter().any(Change::durable);
+            self.take_in(plan.record)?;
+            for action in plan.actions {
+                *self.calls.entry(action.call.operation()).or_default() += 1;
+                self.at(self.now_ms + TRAVEL_MS, Event::Arrives { action, sent_ms: self.now_ms });
+            }
+            if !again {
+                return Ok(());
+            }
+        }
+        Err(format!("the planner does not come to rest at {}", self.now()))
+    }
+
+    fn take_in(&mut self, changes: Vec<Change>) -> Result<(), String> {
+        changes.iter().try_for_each(|change| self.state.apply(change)).map_err(|error| error.to_string())
+    }
+
+    fn at(&mut self, at_ms: i64, event: Event) {
+        self.sent += 1;
+        self.due.insert((at_ms.max(self.now_ms), self.sent), event);
+    }
+}
