@@ -32,9 +32,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
 mod orders;
+mod telling;
 
 pub use orders::{Answered, Reloaded, Unanswered};
-mod telling;
 
 /// What the loop can be told.
 pub enum Command {
