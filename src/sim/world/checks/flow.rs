@@ -1,6 +1,6 @@
 //! Promises 7, 8 and 9: whatever can go on goes on, nearest deadline first, and all heals once nothing breaks.
 
-use super::super::super::cloud::Lifecycle;
+use super::super::super::cloud::{Backup, Lifecycle};
 use super::super::super::faults::Fault;
 use super::super::setup::{HOUR_MS, Setup};
 use super::shelf::Shelf;
@@ -16,8 +16,9 @@ const STUCK_MS: i64 = 48 * HOUR_MS;
 /// The longest pause after a FAILED attempt.
 const AFTER_FAILED_MS: i64 = 6 * HOUR_MS + HOUR_MS / 2;
 
-/// A bad spell: the Regions that it covers (none: all), and when.
+/// A bad spell: the accounts and Regions that it covers (none: all), and when.
 struct Spell {
+    accounts: Vec<String>,
     regions: Vec<String>,
     from_ms: i64,
     until_ms: i64,
@@ -29,6 +30,13 @@ pub(super) struct Flow {
     calm_ms: Option<i64>,
     /// When a lane was last seen full, by account, Region and volume.
     full_ms: BTreeMap<(String, String, Option<String>), i64>,
+}
+
+impl Spell {
+    fn covers(&self, place: &Place) -> bool {
+        let names = |list: &[String], name: &str| list.is_empty() || list.iter().any(|one| one == name);
+        names(&self.accounts, place.account.as_str()) && names(&self.regions, place.region.as_str())
+    }
 }
 
 /// Whether a fault is more than noise.
@@ -56,6 +64,7 @@ impl Flow {
     pub(super) fn new(setup: &Setup) -> Self {
         let ms = |seconds: f64| setup.start_ms + (seconds * 1000.0) as i64;
         let spell = |fault: &Fault| Spell {
+            accounts: fault.accounts.clone(),
             regions: fault.regions.clone(),
             from_ms: ms(fault.from_seconds),
             until_ms: fault.until_seconds.map_or(i64::MAX, ms),
@@ -70,6 +79,11 @@ impl Flow {
 
     pub(super) fn disturbed(&mut self, now_ms: i64) {
         self.disturbed_ms = now_ms;
+    }
+
+    /// Whether a call that leaves now may be the answer to something that has changed since.
+    pub(super) fn just_disturbed(&self, now_ms: i64) -> bool {
+        now_ms - self.disturbed_ms < 120_000
     }
 
     pub(super) fn calm(&mut self, now_ms: i64) {
@@ -92,14 +106,19 @@ impl Flow {
 
     fn undisturbed_for(&self, view: &View<'_>, places: &[&Place], for_ms: i64) -> bool {
         let since_ms = view.now_ms - for_ms;
-        let bad = |place: &&Place| {
-            self.spells.iter().any(|spell| {
-                let here = spell.regions.is_empty() || spell.regions.iter().any(|name| name == place.region.as_str());
-                let ends_ms = spell.until_ms.min(self.calm_ms.unwrap_or(i64::MAX));
-                here && spell.from_ms <= view.now_ms && ends_ms > since_ms
-            })
-        };
+        let bad = |place: &&Place| self.spells_since(view.now_ms, since_ms).any(|spell| spell.covers(place));
         self.disturbed_ms < since_ms && !places.iter().any(bad)
+    }
+
+    fn spells_since(&self, now_ms: i64, since_ms: i64) -> impl Iterator<Item = &Spell> {
+        let calm_ms = self.calm_ms.unwrap_or(i64::MAX);
+        self.spells.iter().filter(move |spell| spell.from_ms <= now_ms && spell.until_ms.min(calm_ms) > since_ms)
+    }
+
+    /// The promise that something here does not go on breaks: with a bad spell elsewhere it is that one.
+    fn promise(&self, view: &View<'_>, otherwise: &'static str) -> &'static str {
+        let since_ms = view.now_ms - self.patience_ms(view);
+        if self.spells_since(view.now_ms, since_ms).next().is_some() { "7" } else { otherwise }
     }
 
     pub(super) fn inspected(&mut self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
@@ -160,7 +179,10 @@ impl Flow {
         if failed && (waits_ms < longer_ms || !self.undisturbed_for(view, &[&home], longer_ms)) {
             return Ok(());
         }
-        Err(Broken::new("8", format!("{key}: the backup of {} could begin for long and does not", newest.at)))
+        Err(Broken::new(
+            self.promise(view, "8"),
+            format!("{key}: the backup of {} could begin for long and does not", newest.at),
+        ))
     }
 
     /// A route that lacks the newest backup gets its copy begun while a slot is free.
@@ -194,7 +216,7 @@ impl Flow {
         let made = shelf.copies(view.cloud, key, there.region.as_str());
         for copy in made.take_while(|copy| copy.created_ms > oldest_ms) {
             let flying = copy.lifecycle == Lifecycle::Copying && copy.created_ms > view.now_ms - STUCK_MS - patience_ms;
-            let newer = copy.lifecycle == Lifecycle::Available && copy.taken_ms >= backup.taken_ms;
+            let newer = copy.lifecycle == Lifecycle::Available && serves(copy, backup);
             let recent = copy.ended_ms.is_some_and(|at_ms| at_ms > since_ms);
             if flying || newer || recent {
                 return Ok(());
@@ -209,7 +231,10 @@ impl Flow {
         if failed_ms > since_ms - AFTER_FAILED_MS {
             return Ok(());
         }
-        Err(Broken::new("9", format!("{key}: {} could be copied to {} for long and is not", backup.id, there.region)))
+        Err(Broken::new(
+            self.promise(view, "9"),
+            format!("{key}: {} could be copied to {} for long and is not", backup.id, there.region),
+        ))
     }
 
     /// Of the routes that wait for a slot, none is nearer to breaking its promise than one that gets a slot.
@@ -264,8 +289,7 @@ impl Flow {
                     let Some(wanted) = shelf.newest_backup(view.cloud, &key, before_ms) else { continue };
                     let reached = shelf
                         .copies(view.cloud, &key, there.region.as_str())
-                        .filter(|copy| copy.lifecycle == Lifecycle::Available)
-                        .any(|copy| copy.taken_ms >= wanted.taken_ms);
+                        .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, wanted));
                     if !reached {
                         let what = format!("{key} has not healed: {} is not in {}", wanted.id, there.region);
                         return Err(Broken::new("9", what));
@@ -285,7 +309,7 @@ impl Flow {
                     let Some(newest) = shelf.newest_backup(view.cloud, &key, i64::MAX) else { continue };
                     let met = shelf
                         .copies(view.cloud, &key, there.region.as_str())
-                        .any(|copy| copy.lifecycle == Lifecycle::Available && copy.taken_ms >= newest.taken_ms);
+                        .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, newest));
                     if !met {
                         let what = format!("{key}: in the end {} is not in {}", newest.id, there.region);
                         return Err(Broken::new("9", what));
@@ -299,6 +323,14 @@ impl Flow {
             None => Ok(()),
         }
     }
+}
+
+/// Whether a backup needs no copy where there is this one: of data as new, or of the same occurrence, of which there is
+/// one good copy at most, though it be of a backup that was deleted and made anew.
+fn serves(copy: &Backup, backup: &Backup) -> bool {
+    let of = |backup: &Backup, tag: &str| backup.tags.get(tag).cloned();
+    let same = |tag: &str| of(copy, tag) == of(backup, tag);
+    copy.taken_ms >= backup.taken_ms || (same("lifeboat:occurrence") && same("lifeboat:trigger"))
 }
 
 /// When a route breaks its promise; `None` if it made none.

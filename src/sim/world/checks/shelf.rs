@@ -59,6 +59,11 @@ impl Shelf {
         made.into_iter().any(|backup| backup.lifecycle != Lifecycle::Deleted && ours(backup))
     }
 
+    /// All that was made of a source, oldest first; of a copy, to where.
+    pub(super) fn all(&self, key: &SourceKey) -> impl Iterator<Item = (BackupIx, Option<&str>)> {
+        self.by_source.get(key).into_iter().flatten().map(|(at, to)| (*at, to.as_deref()))
+    }
+
     /// The backups of a source that are still ours, newest first.
     pub(super) fn backups<'a>(
         &'a self,
