@@ -16,7 +16,8 @@ impl World {
         let now = self.host_now();
         let Some(host) = &self.host else { return Ok(()) };
         let verdict = if matches!(drawn, setup::Order::ConfirmDeletions) {
-            rules::confirm_deletions(&host.settings, &host.state, now)
+            let looked_at = rules::braked(&host.state);
+            Ok(rules::confirm_deletions(&host.settings, &host.state, &looked_at, now))
         } else {
             let order = match drawn {
                 setup::Order::Again => self.last_order.clone(),
