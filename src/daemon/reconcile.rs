@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
 mod orders;
+mod picture;
 mod telling;
 
 pub use orders::{Answered, Reloaded, Unanswered};
@@ -389,11 +390,6 @@ impl Reconciler {
         self.take_in(changes);
         // Even an answer that changes no book frees a place for the next call.
         self.changed = true;
-    }
-
-    fn status_line(&self) -> String {
-        let sources: usize = self.settings.policies.values().map(|policy| policy.sources.len()).sum();
-        format!("{} policies, {sources} sources", self.settings.policies.len())
     }
 
     async fn forget(&mut self, now: Time) {
