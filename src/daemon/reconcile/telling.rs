@@ -1,53 +1,15 @@
-//! What the loop shows and tells people. Pictures are for whoever asks; news goes into the log and, if there is a
-//! webhook, into the books until delivered.
+//! What the loop has to tell people: it goes into the log and, if there is a webhook, into the books until delivered.
 
-use super::{PICTURE_AT_MOST, Reconciler};
+use super::Reconciler;
 use crate::daemon::journal;
 use crate::daemon::notify::{Fate, OWED_MAX, Outbox};
 use crate::domain::change::{Change, End};
-use crate::domain::fault::FaultClass;
 use crate::domain::note::Note;
 use crate::report::announce::{self, Event, News};
-use crate::report::snapshot::{Circumstances, Snapshot};
-use crate::report::triage::{self, Tally};
+use crate::report::snapshot::Snapshot;
 use std::sync::Arc;
-use std::time::Instant;
 
 impl Reconciler {
-    /// Takes a new picture, if there is anything new and the last one is not too young.
-    pub(super) fn picture(&mut self) {
-        let quiet = self.store_problem.is_some() == self.pictures.borrow().store_problem.is_some()
-            && self.last_round_at == self.pictures.borrow().last_round_at;
-        if self.pictured.elapsed() < PICTURE_AT_MOST || quiet {
-            return;
-        }
-        self.pictured = Instant::now();
-        let around = Circumstances {
-            live: true,
-            reload: self.reloaded.clone(),
-            store_problem: self.store_problem.clone(),
-            credentials_problem: self.credentials_problem(),
-            last_round_at: self.last_round_at,
-            counts: self.counts.clone(),
-        };
-        let snapshot = Snapshot::take(&self.settings, &self.state, &self.last_plan, around, self.clock.now());
-        let standing = Tally::of(&triage::lines(&snapshot, snapshot.at)).sentence();
-        if standing != self.standing {
-            self.systemd.status(&standing);
-            self.standing = standing;
-        }
-        self.tell(&snapshot);
-        self.pictures.send_replace(Arc::new(snapshot));
-    }
-
-    /// Why no place can be reached with our credentials, while none can.
-    fn credentials_problem(&self) -> Option<String> {
-        let troubles: Vec<_> = self.state.places.values().filter_map(|known| known.trouble.as_ref()).collect();
-        let credentials = FaultClass::Credentials;
-        let all = troubles.len() == self.state.places.len();
-        troubles.first().filter(|(fault, _)| all && fault.class == credentials).map(|(fault, _)| fault.to_string())
-    }
-
     /// Notes and tells what is new in a picture.
     pub(super) fn tell(&mut self, picture: &Snapshot) {
         let news = announce::news(&self.state.notes, picture);
