@@ -161,6 +161,7 @@ fn answer(action: &Action, now: Time) -> Outcome {
                 kind: FileSystemKind::Windows,
                 volume: None,
                 copied_from: None,
+                arn: None,
                 counts_to_quota: true,
                 tags: tags.clone(),
             }))
@@ -178,6 +179,8 @@ fn answer(action: &Action, now: Time) -> Outcome {
         ),
         Call::Poll { .. } => Outcome::Polled(Vec::new()),
         Call::ListPage { .. } => Outcome::Page { sightings: Vec::new(), next_token: None },
+        Call::Delete { .. } => Outcome::Deleted,
+        Call::Hold { .. } => Outcome::HoldSet,
     }
 }
 
@@ -212,6 +215,7 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
             kind: point.kind,
             volume: None,
             copied_from: Some("backup-0".into()),
+            arn: None,
             counts_to_quota: true,
         })
         .collect();

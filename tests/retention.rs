@@ -93,3 +93,65 @@ fn a_refusal_to_delete_a_backup_under_a_copy_waits_in_both_wordings() {
         ready(&bench);
     }
 }
+
+fn stdout(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn json(output: &std::process::Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+/// The ids that wait for a person, as `plan` shows them.
+fn to_confirm(plan: &serde_json::Value) -> std::collections::BTreeSet<String> {
+    let deletions = plan["deletions"].as_array().unwrap().iter();
+    deletions.filter(|of| of["stage"] == "braked").map(|of| of["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn plan_shows_the_very_set_that_is_confirmed_and_a_hold_outlives_everything() {
+    let bench = Bench::new(2000.0, "");
+    let daemon = fill(&bench, "", "", 7);
+    let oldest = held(&bench, "us-west-2").first().unwrap().id.clone();
+    let hold = bench.run(&["hold", &oldest, "--reason", "audit 7"]);
+    assert!(hold.status.success(), "{hold:?}");
+    let tagged = || bench.books().backups.iter().any(|b| b.id == oldest && b.tags.contains_key("lifeboat:hold"));
+    wait_until("the tag", SOON, tagged);
+    // A changed file, before it takes over.
+    bench.write_policy(&policy(NEVER, "retain = { last = 2 }", "retain = { last = 2 }"));
+    let against = bench.run(&["plan", "--against", "running"]);
+    assert!(stdout(&against).contains("would delete"), "{}", stdout(&against));
+    assert!(stdout(&against).contains("after a person confirmed it"), "{}", stdout(&against));
+    assert!(to_confirm(&json(&bench.run(&["plan", "--json"]))).is_empty(), "the running policy deletes nothing");
+    daemon.signal("HUP");
+    wait_until("the brake", SOON, || !to_confirm(&json(&bench.run(&["plan", "--json"]))).is_empty());
+    let expected = to_confirm(&json(&bench.run(&["plan", "--json"])));
+    assert!(!expected.contains(&oldest), "held");
+    assert!(stdout(&bench.run(&["plan", "--kept"])).contains("held"));
+    let confirmed = bench.run(&["reload", "--confirm-deletions"]);
+    assert!(confirmed.status.success(), "{confirmed:?}");
+    let gone = || -> std::collections::BTreeSet<String> {
+        bench.books().backups.into_iter().filter(|b| b.deleted_ms.is_some()).map(|b| b.id).collect()
+    };
+    wait_until("all that was confirmed is gone", SOON, || gone() == expected);
+    assert_eq!(held(&bench, "us-east-1").len(), 2);
+    assert_eq!(held(&bench, "us-west-2").len(), 3, "two and the held one");
+    // The hold is at AWS: a new database knows it.
+    daemon.kill();
+    bench.lose_database();
+    let _daemon = bench.daemon();
+    wait_until("known again", SOON, || stdout(&bench.run(&["points", "--json"])).contains("audit 7"));
+    let release = bench.run(&["release", &oldest]);
+    assert!(release.status.success(), "{release:?}");
+    wait_until("released, and so given up", SOON, || gone().contains(&oldest));
+}
+
+#[test]
+fn plan_needs_neither_daemon_nor_database() {
+    let bench = Bench::new(1.0, "");
+    bench.write_policy(&policy("0 3 * * *", "retain = { daily = 7 }", ""));
+    let plan = bench.run(&["plan"]);
+    assert!(plan.status.success(), "{plan:?}");
+    assert!(stdout(&plan).contains("0 3 * * *"), "{}", stdout(&plan));
+    assert_eq!(bench.run(&["plan", "--against", "running"]).status.code(), Some(1));
+}

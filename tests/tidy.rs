@@ -22,11 +22,12 @@ const ONLY_IN: [(&[&str], &[&str], &str); 5] = [
     (&["aws_sdk_"], &["src/engine/"], "AWS is behind the engine"),
     (&["sqlx"], &["src/store/", "src/cli/logs.rs"], "SQL is behind the store"),
     (
-        &["hyper::", "hyper_util::"],
+        &["hyper::", "hyper_util::", "hyper_rustls::"],
         &[
             "src/report/http.rs",
             "src/report/http/",
             "src/daemon/control.rs",
+            "src/daemon/notify/client.rs",
             "src/sim/endpoint.rs",
             "src/sim/endpoint/",
             "src/cli/ask.rs",

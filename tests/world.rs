@@ -1,10 +1,16 @@
 //! The planner in a world of trouble: seeds by the dozen, and what they taught, as short scripts.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
-use lifeboat::domain::policy::CatchUp;
+use lifeboat::domain::policy::{CatchUp, Retain};
+use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::time::Time;
-use lifeboat::sim::world::setup::{DAY_MS, HOUR_MS, Happening, Setup};
+use lifeboat::sim::cloud::Cloud;
+use lifeboat::sim::faults::Fault;
+use lifeboat::sim::world::setup::{DAY_MS, HOUR_MS, Happening, Order, Setup};
 use lifeboat::sim::world::{Tally, Violation, World};
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
@@ -28,25 +34,103 @@ fn quiet_weeks() {
     }
 }
 
+/// `LIFEBOAT_SEED=7` replays one seed with its whole trace; `LIFEBOAT_YEARS=20` goes on until the fleets of all seeds
+/// together have lived so long, from seed `LIFEBOAT_FROM` on (0 unless given), on all cores. Best with `--release`.
 #[test]
-fn seeds() {
+fn years() {
     if let Some(seed) = number("LIFEBOAT_SEED") {
         println!("{:?}", survives(Setup::draw(seed)));
         return;
     }
-    let from = number("LIFEBOAT_FROM").unwrap_or(0);
-    let mut failed = 0;
-    for seed in from..from + number("LIFEBOAT_SEEDS").unwrap_or(4) {
-        let began = std::time::Instant::now();
-        match run(Setup::draw(seed)) {
-            Ok(tally) => println!("{seed} {:.2}s {tally:?}", began.elapsed().as_secs_f64()),
-            Err(violation) => {
-                println!("{seed} {:.2}s {}", began.elapsed().as_secs_f64(), violation.broken);
-                failed += 1;
-            }
+    let years: f64 = std::env::var("LIFEBOAT_YEARS").ok().map_or(0.1, |text| text.parse().unwrap());
+    let enough_ms = (years * 365.0 * DAY_MS as f64) as i64;
+    let began = std::time::Instant::now();
+    let (next, sum) = (AtomicU64::new(number("LIFEBOAT_FROM").unwrap_or(0)), Mutex::new(Sum::default()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
+            scope.spawn(|| {
+                while sum.lock().unwrap().virtual_ms < enough_ms {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    // A seed that panics must say which it was.
+                    let result = std::panic::catch_unwind(|| run(Setup::draw(seed)));
+                    sum.lock().unwrap().add(seed, result);
+                }
+            });
         }
+    });
+    let mut sum = sum.into_inner().unwrap();
+    sum.broken.sort();
+    println!("{sum}, in {:.0} s", began.elapsed().as_secs_f64());
+    assert!(sum.broken.is_empty(), "{} of {} seeds broke:\n{}", sum.broken.len(), sum.seeds, sum.told());
+}
+
+/// What many seeds came to.
+#[derive(Default)]
+struct Sum {
+    seeds: u64,
+    virtual_ms: i64,
+    steps: u64,
+    calls: u64,
+    made: u64,
+    crashes: u64,
+    losses: u64,
+    broken: Vec<(u64, String)>,
+}
+
+impl Sum {
+    fn add(&mut self, seed: u64, result: std::thread::Result<Result<Tally, Box<Violation>>>) {
+        let (tally, broken) = match result {
+            Ok(Ok(tally)) => (tally, None),
+            Ok(Err(violation)) => (violation.tally, Some(violation.broken.to_string())),
+            Err(_) => (Tally::default(), Some("it panics".to_owned())),
+        };
+        if let Some(broken) = broken {
+            println!("seed {seed}: {broken}");
+            self.broken.push((seed, broken));
+        }
+        self.seeds += 1;
+        self.virtual_ms += tally.virtual_ms;
+        self.steps += tally.steps;
+        self.calls += tally.calls;
+        self.made += tally.made;
+        self.crashes += tally.crashes;
+        self.losses += tally.losses;
     }
-    assert_eq!(failed, 0);
+
+    fn told(&self) -> String {
+        let replay = |(seed, broken): &(u64, String)| {
+            format!("{broken}\n  replay: LIFEBOAT_SEED={seed} cargo test --release --test world years -- --nocapture\n")
+        };
+        self.broken.iter().take(10).map(replay).collect()
+    }
+}
+
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let years = self.virtual_ms as f64 / (365.0 * DAY_MS as f64);
+        let Self { seeds, steps, calls, made, crashes, losses, .. } = self;
+        write!(
+            f,
+            "{seeds} seeds, {years:.1} virtual fleet-years, {steps} steps, {calls} calls, {made} backups and copies, \
+             {crashes} crashes, {losses} database losses"
+        )
+    }
+}
+
+/// The whole point of a seed: whoever runs it again sees the same, line by line.
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    for seed in [1, 2] {
+        let run = || World::new(Setup::draw(seed)).with_whole_trace().live();
+        let (first, second) = (run(), run());
+        assert!(first.trace.len() > 1000, "a trace of {} lines shows nothing", first.trace.len());
+        let differs = first.trace.iter().zip(&second.trace).find(|(one, other)| one != other);
+        assert_eq!(differs, None, "seed {seed}");
+        assert_eq!(first.trace.len(), second.trace.len(), "seed {seed}");
+        assert_eq!(first.result.unwrap(), second.result.unwrap(), "seed {seed}");
+        let books = |cloud: &Cloud| format!("{:?}", cloud.backups().collect::<Vec<_>>());
+        assert!(books(&first.cloud) == books(&second.cloud), "seed {seed}: FSx's books differ");
+    }
 }
 
 /// A quiet world in which listings take many pages, and these things happen.
@@ -131,6 +215,29 @@ fn a_new_database_waits_for_what_listings_do_not_show_yet() {
             let lost = Happening::Crash { down_ms: 3000, lose_database: true };
             setup.timetable.push((at.millis() - begin_ms + 15_000, lost));
         }
+        survives(setup);
+    }
+}
+
+/// What a person ordered is copied to two Regions, one of them out of reach: what has arrived in the other must not be
+/// pruned meanwhile, or it is made again for ever.
+#[test]
+fn retention_waits_for_the_end_of_an_occurrence() {
+    for seed in 0..3 {
+        let mut setup = healing(seed, 4, &[(30 * HOUR_MS, Happening::Order(Order::Backup(0)))]);
+        let newest_only = Some(Retain { last: Some(1), ..Retain::default() });
+        for policy in setup.settings.policies.values_mut() {
+            policy.schedule = Schedule::parse("every 4h", "UTC", Time::from_millis(setup.start_ms)).unwrap();
+            policy.retain.clone_from(&newest_only);
+            policy.destinations.iter_mut().for_each(|destination| destination.retain.clone_from(&newest_only));
+        }
+        // The policy that is ordered from.
+        let policy = setup.settings.policies.values().next().unwrap();
+        let dark = policy.destinations.last().unwrap().region.to_string();
+        let black_hole = Fault { regions: vec![dark], black_hole_percent: 100.0, ..Fault::default() };
+        setup.fault(29 * HOUR_MS, 60 * HOUR_MS, black_hole);
+        setup.timetable[0].0 = 61 * HOUR_MS;
+        assert!(setup.settings.policies.values().any(|policy| policy.destinations.len() > 1));
         survives(setup);
     }
 }

@@ -36,7 +36,12 @@ pub(super) enum NoReply {
 
 /// GETs a path from the daemon that listens on `address`.
 pub(super) async fn get(address: SocketAddr, path: &str) -> Result<Bytes, NoAnswer> {
-    match tokio::time::timeout(PATIENCE, try_get(reachable(address), path)).await {
+    get_within(PATIENCE, address, path).await
+}
+
+/// The same for what takes longer to answer.
+pub(super) async fn get_within(patience: Duration, address: SocketAddr, path: &str) -> Result<Bytes, NoAnswer> {
+    match tokio::time::timeout(patience, try_get(reachable(address), path)).await {
         Ok(answer) => answer,
         Err(_) => Err(NoAnswer::Bad(format!("the daemon on {address} does not answer"))),
     }

@@ -1,24 +1,35 @@
-//! `lifeboat history`: occurrences and what became of them.
+//! `lifeboat history`: occurrences and what became of them, and what was deleted.
 
 use super::ask::{self, NoAnswer};
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
+use crate::domain::policy::Daemon;
 use crate::report::{query, text};
 use crate::store::sqlite::SqliteStore;
-use crate::store::{HistoryEntry, HistoryQuery, Store as _};
+use crate::store::{HistoryEntry, HistoryQuery, Store as _, StoreError};
+use std::process::ExitCode;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     #[command(flatten)]
     policy_file: PolicyFile,
-    /// Only occurrences scheduled since then: a duration (`7d`) or a time (`2026-11-01T00:00:00Z`)
+    /// Only what was scheduled, or deleted, since then: a duration (`7d`) or a time (`2026-11-01T00:00:00Z`)
     #[arg(long, value_name = "WHEN", default_value = "7d")]
     since: String,
+    /// Only what was before then, written in the same way
+    #[arg(long, value_name = "WHEN")]
+    until: Option<String>,
     /// Only this policy's
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
-    /// At most so many, newest first
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    limit: u32,
+    /// Only this file system's or volume's
+    #[arg(long, value_name = "ID")]
+    source: Option<String>,
+    /// Only what ended so: completed, skipped, coalesced, missed, failed, deleted; or open
+    #[arg(long, value_name = "OUTCOME")]
+    outcome: Option<String>,
+    /// At most so many, newest first; without it a table shows 1000, JSON and CSV everything
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
     /// Print JSON
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -27,53 +38,111 @@ pub(super) struct Args {
     csv: bool,
 }
 
+/// More lines than this nobody reads in a table.
+const TABLE_LINES: u64 = 1000;
+
 pub(super) fn run(args: &Args) -> Done {
-    let since = query::since(&args.since, now()).map_err(|what| Failure::Usage(format!("error: {what}")))?;
+    let mut query = question(args).map_err(|what| Failure::Usage(format!("error: {what}")))?;
     let (settings, problems) = load_to_read(&args.policy_file.config)?;
     if problems.is_some() {
         terminal::complain("the policy file has problems; `lifeboat check` shows them");
     }
-    let query = HistoryQuery { since: Some(since), policy: args.policy.as_deref().map(Into::into), limit: args.limit };
-    let entries = runtime()?.block_on(async {
-        match ask::get(settings.daemon.listen, &path(&query)).await {
-            Ok(body) => text::history_from_json(&body).map_err(|error| Failure::Run(error.to_string())),
-            Err(NoAnswer::Bad(what)) => {
-                terminal::complain(&format!("{what}; reading the database"));
-                from_database(&settings.daemon.state, &query).await
-            }
-            Err(NoAnswer::NoDaemon) => {
-                terminal::complain(&format!("no daemon on {}; reading the database", settings.daemon.listen));
-                from_database(&settings.daemon.state, &query).await
-            }
+    runtime()?.block_on(async {
+        let mut books = Books::Daemon(settings.daemon.clone());
+        let done = print(args, &mut query, &mut books).await;
+        if let Books::Database(store) = books {
+            store.close().await;
         }
-    })?;
+        done
+    })
+}
+
+fn question(args: &Args) -> Result<HistoryQuery, String> {
+    let now = now();
+    let asked = HistoryQuery {
+        since: Some(query::since(&args.since, now)?),
+        until: args.until.as_deref().map(|until| query::until(until, now)).transpose()?,
+        policy: args.policy.as_deref().map(Into::into),
+        source: args.source.as_deref().map(Into::into),
+        became: args.outcome.as_deref().map(query::outcome).transpose()?,
+        ..HistoryQuery::default()
+    };
+    query::in_order(asked.since, asked.until)?;
+    Ok(asked)
+}
+
+/// Prints page by page, so that ten years of a large fleet take no more memory than a page.
+async fn print(args: &Args, query: &mut HistoryQuery, books: &mut Books) -> Done {
+    let table = !args.json && !args.csv;
+    let most = args.limit.unwrap_or(if table { TABLE_LINES } else { u64::MAX });
+    let mut left = most;
+    let mut rows = Vec::new();
+    let mut begun = false;
+    if args.csv {
+        terminal::print(&text::history_csv_header())?;
+    }
+    loop {
+        // One more than wanted shows whether there is more.
+        let want = left.saturating_add(u64::from(table && args.limit.is_none()));
+        query.limit = u32::try_from(want).unwrap_or(u32::MAX).min(query::MAX_LIMIT);
+        let page = books.page(query).await?;
+        let full = page.len() >= usize::try_from(query.limit).unwrap_or(usize::MAX);
+        query.after = page.last().map(HistoryEntry::mark);
+        left = left.saturating_sub(u64::try_from(page.len()).unwrap_or(u64::MAX));
+        if args.csv && !page.is_empty() {
+            terminal::print_as_is(&text::history_csv(&page))?;
+        } else if args.json {
+            let json = text::history_json(&page);
+            let inner = json.trim_start_matches('[').trim_end_matches(']');
+            let between = if begun && !page.is_empty() { "," } else { "" };
+            terminal::print_as_is(&format!("{}{between}{inner}", if begun { "" } else { "[" }))?;
+        } else {
+            rows.extend(page);
+        }
+        begun = true;
+        if !full || left == 0 {
+            break;
+        }
+    }
     if args.json {
-        terminal::print(&text::history_json(&entries))
-    } else if args.csv {
-        terminal::print(&text::history_csv(&entries))
-    } else {
-        terminal::print(&text::history(&entries, terminal::looks()))
+        terminal::print("]")?;
+    } else if table {
+        let cut = usize::try_from(most).unwrap_or(usize::MAX);
+        if rows.len() > cut {
+            rows.truncate(cut);
+            terminal::complain(&format!(
+                "there is more than the newest {most}; `--limit`, `--csv` or `--json` show it"
+            ));
+        }
+        terminal::print(&text::history(&rows, terminal::looks()))?;
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-async fn from_database(path: &std::path::Path, query: &HistoryQuery) -> Result<Vec<HistoryEntry>, Failure> {
-    let failed = |error: crate::store::StoreError| Failure::Run(error.to_string());
-    let mut store = SqliteStore::read(path).await.map_err(failed)?;
-    let entries = store.history(query).await.map_err(failed);
-    store.close().await;
-    entries
+/// Where the history is read.
+enum Books {
+    Daemon(Daemon),
+    Database(SqliteStore),
 }
 
-fn path(query: &HistoryQuery) -> String {
-    let mut path = format!("/api/v1/history?limit={}", query.limit);
-    if let Some(since) = query.since {
-        path.push_str(&format!("&since={since}"));
+impl Books {
+    /// Asks the daemon; one that gives no answer to the first question is asked no further one.
+    async fn page(&mut self, query: &HistoryQuery) -> Result<Vec<HistoryEntry>, Failure> {
+        let failed = |error: StoreError| Failure::Run(error.to_string());
+        if let Self::Daemon(daemon) = self {
+            let why = match ask::get(daemon.listen, &format!("/api/v1/history?{}", query::history_text(query))).await {
+                Ok(body) => return text::history_from_json(&body).map_err(|error| Failure::Run(error.to_string())),
+                Err(NoAnswer::Bad(what)) if query.after.is_some() => return Err(Failure::Run(what)),
+                Err(NoAnswer::Bad(what)) => what,
+                Err(NoAnswer::NoDaemon) => format!("no daemon on {}", daemon.listen),
+            };
+            terminal::complain(&format!("{why}; reading the database"));
+            let store = SqliteStore::read(&daemon.state).await.map_err(failed)?;
+            *self = Self::Database(store);
+        }
+        match self {
+            Self::Database(store) => store.history(query).await.map_err(failed),
+            Self::Daemon(_) => Ok(Vec::new()),
+        }
     }
-    if let Some(policy) = &query.policy {
-        // A policy's name has no character that a query would read otherwise; what else is typed finds nothing.
-        let name: String =
-            policy.as_str().chars().filter(|c| c.is_ascii_alphanumeric() || "-_.".contains(*c)).collect();
-        path.push_str(&format!("&policy={name}"));
-    }
-    path
 }

@@ -5,6 +5,7 @@
 
 mod ask;
 mod backup;
+mod books;
 mod check;
 mod demo;
 mod history;
@@ -12,9 +13,11 @@ mod hold;
 mod logs;
 mod order;
 mod pause;
+mod plan;
 mod points;
 mod release;
 mod reload;
+mod report;
 mod resume;
 mod run;
 mod simulator;
@@ -47,6 +50,8 @@ enum Command {
     Demo(demo::Args),
     /// Say whether the policy is good, without asking AWS
     Check(check::Args),
+    /// Show what would happen next, what would be deleted and why; changes nothing
+    Plan(plan::Args),
     /// List recovery points, each with the command that would restore it
     Points(points::Args),
     /// Show every route against its promise, and what is under way
@@ -65,6 +70,8 @@ enum Command {
     Release(release::Args),
     /// Have the daemon read its policy file anew, and say what came of it
     Reload(reload::Args),
+    /// Say how well every promise was kept, for auditors
+    Report(report::Args),
     /// Serve the FSx simulator as an endpoint for the AWS CLI or any SDK
     Simulator(simulator::Args),
     /// Print the completion script of a shell
@@ -110,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Points(args) => points::run(&args),
         Command::Status(args) => status::run(&args),
         Command::History(args) => history::run(&args),
@@ -119,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Hold(args) => hold::run(&args),
         Command::Release(args) => release::run(&args),
         Command::Reload(args) => reload::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Simulator(args) => simulator::run(&args),
         Command::Completions { shell } => completions(shell),
         Command::Man => man(),

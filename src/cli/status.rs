@@ -1,16 +1,12 @@
 //! `lifeboat status`: every route against its promise.
 
 use super::ask::{self, NoAnswer};
-use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
-use crate::domain::change::Change;
+use super::{Done, Failure, PolicyFile, books, load_to_read, now, runtime, terminal};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
-use crate::planner;
 use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot, Standing};
 use crate::report::text;
 use crate::report::triage::{self, Tally};
-use crate::store::Store as _;
-use crate::store::sqlite::SqliteStore;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -127,21 +123,9 @@ async fn fetch(settings: &Settings, problems: Option<Failure>) -> Result<Snapsho
 }
 
 async fn from_database(settings: &Settings) -> Result<Snapshot, Failure> {
-    let failed = |error: crate::store::StoreError| Failure::Run(error.to_string());
-    let mut store = SqliteStore::read(&settings.daemon.state).await.map_err(failed)?;
-    let at = now();
-    let loaded = store.load(at).await;
-    store.close().await;
-    let mut state = loaded.map_err(failed)?;
     let mut settings = settings.clone();
-    settings.generation = 1;
-    // What the policy names now and the database does not know yet is shown as well; nothing of this is kept.
-    let mut plan = Plan::default();
-    planner::watch::plan(&settings, &state, at, &mut plan);
-    for change in plan.record.iter().filter(|change| matches!(change, Change::Watched { .. } | Change::Left { .. })) {
-        // A refusal only means that the picture lacks a source that the database contradicts.
-        let _ = state.apply(change);
-    }
+    let state = books::read(&mut settings).await?;
+    let at = now();
     let around = Circumstances {
         live: false,
         reload: Reload { successful: true, succeeded_at: at, problem: None },

@@ -7,9 +7,14 @@ use std::process::ExitCode;
 
 /// Prints to stdout. A reader that went away (`| head`) is no error.
 pub(super) fn print(text: &str) -> Done {
-    let mut out = std::io::stdout().lock();
     let newline = if text.ends_with('\n') { "" } else { "\n" };
-    match write!(out, "{text}{newline}").and_then(|()| out.flush()) {
+    print_as_is(&format!("{text}{newline}"))
+}
+
+/// The same for a part of a line.
+pub(super) fn print_as_is(text: &str) -> Done {
+    let mut out = std::io::stdout().lock();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Failure::Run(format!("cannot write the output: {error}")))
         }

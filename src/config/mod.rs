@@ -11,6 +11,7 @@
 mod check_daemon;
 mod check_destination;
 mod check_names;
+mod check_notify;
 mod check_policy;
 mod check_retain;
 mod check_schedule;
@@ -80,6 +81,7 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
     let daemon = check_daemon::daemon(main, findings);
     let aws = check_daemon::aws(main, findings);
     let limits = check_daemon::limits(main, findings);
+    let notify = check_notify::notify(main, findings);
     for root in &roots {
         refuse_later(root, findings);
     }
@@ -108,15 +110,11 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
             "add a `[[policy]]` with `name`, `region`, `file_systems`, `schedule` and a `[[policy.destination]]`";
         findings.add(Problem::at(main.place(), "there is no policy here: nothing would be protected", hint));
     }
-    Some(Settings { generation: 0, daemon, aws, limits, policies })
+    Some(Settings { generation: 0, daemon, aws, limits, notify, policies })
 }
 
 /// What is planned, and may well be written already, but is not in this version.
 fn refuse_later(root: &Table<'_>, findings: &mut Findings) {
-    if let Some(place) = root.key_place("notify") {
-        let hint = "take it out; until then let Prometheus watch `lifeboat_rpo_met`";
-        findings.add(Problem::at(&place, "`[notify]` is not in this version yet", hint));
-    }
     if let Some(place) = root.key_place("accounts") {
         let hint = "take it out; run a daemon with the other account's credentials for its sources";
         findings.add(Problem::at(&place, "`[accounts.…]` is not in this version yet", hint));
@@ -125,7 +123,7 @@ fn refuse_later(root: &Table<'_>, findings: &mut Findings) {
 
 /// What is said once, in the main file.
 fn refuse_misplaced(root: &Table<'_>, findings: &mut Findings) {
-    for key in ["daemon", "aws", "limits"] {
+    for key in ["daemon", "aws", "limits", "notify"] {
         if let Some(place) = root.key_place(key) {
             let what = format!("`[{key}]` cannot stand in `{EXTRA_DIR}`");
             let hint = format!("move it to the main file; files in `{EXTRA_DIR}` hold policies");

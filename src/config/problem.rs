@@ -85,8 +85,8 @@ impl Source {
 /// The line as it may be shown: what may be a secret is starred out, since messages end up in logs and tickets, and so
 /// are the control characters that the renderer lets through, since terminals obey them. Every byte keeps its place.
 fn masked(line: &str) -> Cow<'_, str> {
-    const WORDS: [&str; 5] = ["secret", "password", "passwd", "token", "access_key"];
-    let key_end = line.find('=').unwrap_or(0);
+    const WORDS: [&str; 8] = ["secret", "password", "passwd", "token", "access_key", "webhook", "heartbeat", "notify"];
+    let key_end = [line.find('='), line.find("://")].into_iter().flatten().min().unwrap_or(0);
     let key = line.get(..key_end).unwrap_or_default().to_ascii_lowercase();
     let address = line.find("://").map_or(line.len(), |at| at + 3);
     let user_length = line.get(address..).and_then(|rest| rest.find('@')).unwrap_or(0);

@@ -68,6 +68,15 @@ pub(super) const LIMITS: Shape = Shape {
     entries: &[("copies_in_flight", "copies_in_flight = 5"), ("ontap_copies_in_flight", "ontap_copies_in_flight = 5")],
 };
 
+/// `[notify]`.
+pub(super) const NOTIFY: Shape = Shape {
+    title: "[notify]",
+    entries: &[
+        ("webhook", "webhook = \"https://hooks.example.com/…\""),
+        ("heartbeat", "heartbeat = \"https://beats.example.com/…\""),
+    ],
+};
+
 /// `[[policy]]`.
 pub(super) const POLICY: Shape = Shape {
     title: "[[policy]]",
@@ -118,7 +127,7 @@ pub(super) const RETAIN: Shape = Shape {
 };
 
 /// Every kind of table that has a header of its own.
-const HEADED: [&Shape; 5] = [&POLICY, &DESTINATION, &DAEMON, &AWS, &LIMITS];
+const HEADED: [&Shape; 6] = [&POLICY, &DESTINATION, &DAEMON, &AWS, &LIMITS, &NOTIFY];
 
 /// Words that other programs use, with ours.
 const ALSO_CALLED: [(&str, &str); 23] = [
@@ -192,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_full_sample_shows_every_key() {
-        for shape in [&DAEMON, &AWS, &LIMITS, &POLICY, &DESTINATION, &RETAIN] {
+        for shape in [&DAEMON, &AWS, &LIMITS, &NOTIFY, &POLICY, &DESTINATION, &RETAIN] {
             for key in shape.keys().filter(|key| *key != "destination") {
                 assert!(is_shown(key), "config/full.toml does not show `{key}` of {}", shape.title);
             }
@@ -205,7 +214,7 @@ mod tests {
 
     #[test]
     fn every_sample_line_sets_its_own_key() {
-        for shape in [&DAEMON, &AWS, &LIMITS, &POLICY, &DESTINATION, &RETAIN] {
+        for shape in [&DAEMON, &AWS, &LIMITS, &NOTIFY, &POLICY, &DESTINATION, &RETAIN] {
             for key in shape.keys().filter(|key| *key != "destination") {
                 assert!(shape.sample(key).starts_with(&format!("{key} = ")), "{key}");
             }

@@ -5,9 +5,11 @@
 use crate::domain::change::{Change, End};
 use crate::domain::fault::Fault;
 use crate::domain::id::{Place, PolicyName, SourceKey, Target, WorkKey};
+use crate::domain::note::RouteKey;
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::state::State;
 use crate::planner::retry::PLACE_OUT_OF_ORDER;
+use crate::report::announce::{Event, EventKind};
 use tracing::{Level, debug, error, info, warn};
 
 mod deletions;
@@ -194,4 +196,27 @@ fn look_up_failed(state: &State, key: &SourceKey, fault: &Fault) {
         info!(event = "look_up_failed", %account, %source, code = fault.code, cause = fault.message,
             "the source could not be looked up; will be tried again");
     }
+}
+
+/// What people are told: in the log first of all.
+pub fn told(event: &Event) {
+    let Event { policy: Some(policy), account: Some(account), source: Some(source), region: Some(region), .. } = event
+    else {
+        return;
+    };
+    let (id, rpo_seconds, age_seconds) = (&event.id, event.rpo_seconds, event.age_seconds);
+    match event.event {
+        EventKind::RouteLate => {
+            error!(event = "late", %policy, %account, %source, %region, rpo_seconds, age_seconds, id,
+            "{}", event.message)
+        }
+        _ => info!(event = "recovered", %policy, %account, %source, %region, rpo_seconds, age_seconds, id,
+            "{}", event.message),
+    }
+}
+
+/// A route that was told to be late, and of which nothing is promised any more.
+pub fn let_go((source, target): &RouteKey) {
+    let (account, source, region) = (&source.account, &source.source, target.destination());
+    info!(event = "let_go", %account, %source, region, "a late route has no promise any more");
 }

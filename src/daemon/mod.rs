@@ -1,12 +1,13 @@
 //! The process: it waits, plans, records, calls, and survives.
 //!
 //! Everything that decides is in `planner`; here is only what cannot be pure: the loop ([`reconcile`]), the calls under
-//! way ([`dispatch`]), the clock, signals and systemd ([`system`]), the socket that takes orders ([`control`]), and the lines
-//! of the log ([`journal`]).
+//! way ([`dispatch`]), the clock, signals and systemd ([`system`]), the socket that takes orders ([`control`]), the words to
+//! people ([`notify`]), and the lines of the log ([`journal`]).
 
 pub mod control;
 pub mod dispatch;
 pub mod journal;
+pub mod notify;
 pub mod reconcile;
 pub mod system;
 
@@ -84,6 +85,8 @@ pub struct Daemon {
     listeners: JoinSet<()>,
     // Dropping it ends the heartbeat.
     _heartbeat: Option<JobScheduler>,
+    // As are those who tell.
+    _telling: notify::Telling,
 }
 
 /// How long the listeners may take to end.
@@ -108,8 +111,14 @@ impl Daemon {
         let engine = FsxEngine::new(&startup.settings.aws, startup.credentials.clone()).await;
         let (commands, inbox) = mpsc::channel(64);
         let (reconciler, snapshots, pulse) = Reconciler::new(startup, state, store, engine, clock.clone(), inbox);
-        let view =
-            Arc::new(system::DaemonView { snapshots: snapshots.clone(), pulse, clock, database: daemon.state.clone() });
+        let telling = notify::begin(snapshots.clone(), reconciler.outbox(), commands.clone(), clock.clone());
+        let view = Arc::new(system::DaemonView {
+            snapshots: snapshots.clone(),
+            pulse,
+            clock,
+            database: daemon.state.clone(),
+            commands: commands.clone(),
+        });
         let (open, closed) = watch::channel(());
         // It never changes; it ends when the daemon does.
         let ended = |mut closed: watch::Receiver<()>| async move { while closed.changed().await.is_ok() {} };
@@ -120,7 +129,7 @@ impl Daemon {
         listeners.spawn(crate::report::http::serve(listener, view, ended(closed)));
         let heartbeat = heartbeat(commands.clone()).await;
         let loop_task = tokio::spawn(reconciler.run());
-        Ok(Self { snapshots, commands, address, loop_task, open, listeners, _heartbeat: heartbeat })
+        Ok(Self { snapshots, commands, address, loop_task, open, listeners, _heartbeat: heartbeat, _telling: telling })
     }
 
     /// The newest picture, and every later one.

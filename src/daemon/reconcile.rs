@@ -5,6 +5,7 @@
 //! the next one goes on from the books.
 
 use super::dispatch::{Dispatch, Done};
+use super::notify::{Fate, Outbox};
 use super::system::{Clock, Pulse, Systemd};
 use super::{Reloader, Startup, journal};
 use crate::domain::action::{Action, CallKey};
@@ -18,9 +19,9 @@ use crate::engine::Sent;
 use crate::engine::fsx::FsxEngine;
 use crate::planner;
 use crate::planner::orders::Order;
+use crate::report::announce::News;
 use crate::report::http::door::Caller;
 use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot};
-use crate::report::triage::{self, Tally};
 use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
 use aws_credential_types::Credentials;
@@ -30,6 +31,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
 mod orders;
+mod picture;
+mod telling;
 
 pub use orders::{Answered, Reloaded, Unanswered};
 
@@ -53,8 +56,27 @@ pub enum Command {
         /// Where to say what came of it.
         reply: oneshot::Sender<Answered>,
     },
+    /// Show all that decisions are made from, for somebody who wants to know what comes next.
+    Survey(oneshot::Sender<Box<Survey>>),
+    /// A notification was delivered or given up.
+    Told {
+        /// Which.
+        id: String,
+        /// What became of it.
+        fate: Fate,
+    },
     /// End.
     Stop,
+}
+
+/// All that decisions are made from.
+pub struct Survey {
+    /// The policy file.
+    pub settings: Settings,
+    /// The books.
+    pub state: State,
+    /// The last full plan.
+    pub plan: Plan,
 }
 
 /// The loop looks at the clock at least this often, since the clock may be set and the host may sleep.
@@ -102,6 +124,11 @@ pub struct Reconciler {
     /// How the routes stand, as systemd was told.
     standing: String,
     forgotten: Option<Instant>,
+    outbox: watch::Sender<Arc<Outbox>>,
+    /// Noted, and not said yet.
+    unsaid: News,
+    /// Notifications were dropped since the last one was delivered.
+    overflowed: bool,
 }
 
 impl Reconciler {
@@ -157,8 +184,17 @@ impl Reconciler {
             pulse: pulse.clone(),
             standing: String::new(),
             forgotten: None,
+            outbox: watch::Sender::new(Arc::default()),
+            unsaid: News::default(),
+            overflowed: false,
         };
         (reconciler, receiver, pulse)
+    }
+
+    /// What there is to tell people, now and at every later moment.
+    #[must_use]
+    pub fn outbox(&self) -> watch::Receiver<Arc<Outbox>> {
+        self.outbox.subscribe()
     }
 
     /// Runs until told to stop.
@@ -167,6 +203,7 @@ impl Reconciler {
         let now = self.clock.now();
         self.take_in(vec![Change::ClockWentBack { to: now }]);
         self.systemd.ready(&self.status_line());
+        self.show_outbox();
         let mut due = now;
         let mut round_at = now;
         loop {
@@ -183,6 +220,8 @@ impl Reconciler {
             }
             self.forget(now).await;
             self.picture();
+            self.commit().await;
+            self.say();
             if self.wait(due).await {
                 break;
             }
@@ -245,6 +284,7 @@ impl Reconciler {
     /// Applies changes and puts them up for commit. Returns the asks that were refused as illegal.
     fn take_in(&mut self, changes: Vec<Change>) -> BTreeSet<WorkKey> {
         let mut refused = BTreeSet::new();
+        let mut events = Vec::new();
         for change in changes {
             if let Change::Sent { call: CallKey::Make(key), .. } = &change
                 && refused.contains(key)
@@ -254,7 +294,9 @@ impl Reconciler {
             journal::before(&self.state, &change);
             match self.state.apply(&change) {
                 Ok(()) => {
-                    self.changed |= change.durable();
+                    events.extend(self.event_in(&change));
+                    // A note leads to no decision, so there is no round for its sake.
+                    self.changed |= change.durable() && !matches!(change, Change::Noted(_));
                     if change.durable() {
                         self.uncommitted.push(change);
                     }
@@ -269,6 +311,9 @@ impl Reconciler {
                     }
                 }
             }
+        }
+        if !events.is_empty() {
+            self.owe(&events);
         }
         refused
     }
@@ -311,9 +356,14 @@ impl Reconciler {
                 None | Some(Command::Stop) => return true,
                 Some(Command::Nudge) => {}
                 Some(Command::Reload { confirm_deletions, reply }) => self.reload(confirm_deletions, reply).await,
+                Some(Command::Survey(reply)) => {
+                    let (settings, state) = (self.settings.clone(), self.state.clone());
+                    let _ = reply.send(Box::new(Survey { settings, state, plan: self.last_plan.clone() }));
+                }
                 Some(Command::Order { order, caller, reply }) => {
                     let _ = reply.send(self.order(&order, caller).await);
                 }
+                Some(Command::Told { id, fate }) => self.told(id, fate),
             },
             done = self.answers.recv() => {
                 if let Some(done) = done {
@@ -340,43 +390,6 @@ impl Reconciler {
         self.take_in(changes);
         // Even an answer that changes no book frees a place for the next call.
         self.changed = true;
-    }
-
-    fn picture(&mut self) {
-        let quiet = self.store_problem.is_some() == self.pictures.borrow().store_problem.is_some()
-            && self.last_round_at == self.pictures.borrow().last_round_at;
-        if self.pictured.elapsed() < PICTURE_AT_MOST || quiet {
-            return;
-        }
-        self.pictured = Instant::now();
-        let around = Circumstances {
-            live: true,
-            reload: self.reloaded.clone(),
-            store_problem: self.store_problem.clone(),
-            credentials_problem: self.credentials_problem(),
-            last_round_at: self.last_round_at,
-            counts: self.counts.clone(),
-        };
-        let snapshot = Snapshot::take(&self.settings, &self.state, &self.last_plan, around, self.clock.now());
-        let standing = Tally::of(&triage::lines(&snapshot, snapshot.at)).sentence();
-        if standing != self.standing {
-            self.systemd.status(&standing);
-            self.standing = standing;
-        }
-        self.pictures.send_replace(Arc::new(snapshot));
-    }
-
-    /// Why no place can be reached with our credentials, while none can.
-    fn credentials_problem(&self) -> Option<String> {
-        let troubles: Vec<_> = self.state.places.values().filter_map(|known| known.trouble.as_ref()).collect();
-        let credentials = crate::domain::fault::FaultClass::Credentials;
-        let all = troubles.len() == self.state.places.len();
-        troubles.first().filter(|(fault, _)| all && fault.class == credentials).map(|(fault, _)| fault.to_string())
-    }
-
-    fn status_line(&self) -> String {
-        let sources: usize = self.settings.policies.values().map(|policy| policy.sources.len()).sum();
-        format!("{} policies, {sources} sources", self.settings.policies.len())
     }
 
     async fn forget(&mut self, now: Time) {

@@ -1,17 +1,18 @@
 //! The process in its surroundings: the clock, systemd, and what the listener may see.
 
+use super::reconcile::Command;
 use crate::domain::time::Time;
-use crate::report::http::View;
+use crate::report::forecast::Forecast;
+use crate::report::http::{BoxFuture, View};
+use crate::report::promises::{self, Report};
 use crate::report::snapshot::Snapshot;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{HistoryEntry, HistoryQuery, Store as _};
-use std::future::Future;
+use crate::store::{HistoryEntry, HistoryQuery, RouteQuery, Store as _};
 use std::path::PathBuf;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Where the time comes from.
 pub trait Clock: Send + Sync {
@@ -57,6 +58,8 @@ pub struct DaemonView {
     pub clock: Arc<dyn Clock>,
     /// The database, for history.
     pub database: PathBuf,
+    /// The way to the loop, for what comes next.
+    pub commands: mpsc::Sender<Command>,
 }
 
 impl View for DaemonView {
@@ -90,15 +93,33 @@ impl View for DaemonView {
         }
     }
 
-    fn history(
-        &self,
-        query: HistoryQuery,
-    ) -> Pin<Box<dyn Future<Output = Result<Vec<HistoryEntry>, String>> + Send + '_>> {
+    fn history(&self, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<HistoryEntry>, String>> {
         Box::pin(async move {
             let mut store = SqliteStore::read(&self.database).await.map_err(|error| error.to_string())?;
             let entries = store.history(&query).await.map_err(|error| error.to_string());
             store.close().await;
             entries
+        })
+    }
+
+    fn forecast(&self) -> BoxFuture<'_, Result<Forecast, String>> {
+        Box::pin(async move {
+            let (reply, answer) = oneshot::channel();
+            let gone = "the daemon is stopping";
+            self.commands.send(Command::Survey(reply)).await.map_err(|_| gone)?;
+            let survey = answer.await.map_err(|_| gone)?;
+            let now = self.clock.now();
+            let draw = move || Forecast::of(&survey.settings, &survey.state, &survey.plan, true, now);
+            tokio::task::spawn_blocking(draw).await.map_err(|error| error.to_string())
+        })
+    }
+
+    fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>> {
+        Box::pin(async move {
+            let mut store = SqliteStore::read(&self.database).await.map_err(|error| error.to_string())?;
+            let report = promises::read(&mut store, query).await.map_err(|error| error.to_string());
+            store.close().await;
+            report
         })
     }
 }

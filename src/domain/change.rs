@@ -8,6 +8,7 @@ use super::deletion::Brake;
 use super::fault::Fault;
 use super::id::{AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey};
 use super::lane::Lane;
+use super::note::Note;
 use super::pause::Pause;
 use super::point::Point;
 use super::time::Time;
@@ -138,6 +139,8 @@ pub enum Change {
     },
     /// Counts one up.
     Counted(Total),
+    /// Something is kept for people.
+    Noted(Note),
     /// A complete listing of a place ended.
     Listed {
         /// Where.

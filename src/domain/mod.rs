@@ -1,7 +1,7 @@
 //! The nouns of Lifeboat, with no verbs that decide.
 //!
 //! Every other room speaks in these words: what a policy says ([`policy`]), what is known ([`state`]), what happened
-//! ([`change`]), what to call ([`action`]) and what came of it ([`fault`]). Nothing here reads a clock, draws a
+//! ([`change`]), what is kept for people ([`note`]), what to call ([`action`]) and what came of it ([`fault`]). Nothing here reads a clock, draws a
 //! number or touches the outside: time comes in as [`time::Time`], and maps are ordered, so that the same input
 //! always gives the same output.
 
@@ -13,6 +13,7 @@ pub mod ending;
 pub mod fault;
 pub mod id;
 pub mod lane;
+pub mod note;
 pub mod pause;
 pub mod plan;
 pub mod point;

@@ -6,6 +6,7 @@
 use super::id::{AccountName, PolicyName, Region, SourceId, SourceKey};
 use super::schedule::Schedule;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub struct Settings {
     pub aws: Aws,
     /// `[limits]`.
     pub limits: Limits,
+    /// `[notify]`.
+    pub notify: Notify,
     /// Every `[[policy]]`, by name.
     pub policies: BTreeMap<PolicyName, Policy>,
 }
@@ -61,6 +64,49 @@ pub struct Limits {
     pub copies_in_flight: u32,
     /// Per ONTAP volume, destination Region and KMS key.
     pub ontap_copies_in_flight: u32,
+}
+
+/// `[notify]`: whom to tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notify {
+    /// Where events are POSTed to.
+    pub webhook: Option<SecretUrl>,
+    /// What is pinged while every route meets its RPO.
+    pub heartbeat: Option<SecretUrl>,
+}
+
+/// An `http://` or `https://` address whose path lets in whoever knows it. It is shown without that.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretUrl(String);
+
+impl SecretUrl {
+    /// Takes an address that was checked.
+    #[must_use]
+    pub fn new(url: &str) -> Self {
+        Self(url.to_owned())
+    }
+
+    /// The whole address, to be used and not to be shown.
+    #[must_use]
+    pub fn whole(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Scheme, host and port alone.
+impl fmt::Display for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scheme, rest) = self.0.split_once("://").unwrap_or(("https", ""));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        write!(f, "{scheme}://{host}/…")
+    }
+}
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// One `[[policy]]`.
@@ -155,4 +201,21 @@ pub struct Retain {
     pub monthly: Option<u32>,
     /// The last of each of so many years.
     pub yearly: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_what_is_secret() {
+        for (url, shown) in [
+            ("https://hooks.example.com/services/T0/B0/x?key=y#z", "https://hooks.example.com/…"),
+            ("http://user:word@[::1]:8080?x", "http://[::1]:8080/…"),
+            ("https://h", "https://h/…"),
+        ] {
+            let url = SecretUrl::new(url);
+            assert_eq!((url.to_string().as_str(), format!("{url:?}").as_str()), (shown, shown));
+        }
+    }
 }

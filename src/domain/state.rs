@@ -9,6 +9,7 @@ use super::deletion::{Brake, Deletion, HoldWish};
 use super::fault::Fault;
 use super::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey};
 use super::lane::Lane;
+use super::note::Notes;
 use super::pause::Pause;
 use super::point::{Lifecycle, Point};
 use super::time::Time;
@@ -24,7 +25,7 @@ mod source;
 
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
 pub use pauses::ORDER_REPEATED_WITHIN;
-pub use place::{Listed, Listing, ListingPage, PlaceState};
+pub use place::{Listed, Listing, ListingPage, PlaceState, SHOWN_AFTER_GONE};
 pub use source::{Ask, LookUp, SourceState, Watch};
 
 /// Upper bounds of the duration histograms, in seconds: a minute to two days.
@@ -55,6 +56,8 @@ pub struct State {
     pub totals: BTreeMap<Total, u64>,
     /// How long backups and copies took.
     pub durations: BTreeMap<Target, Durations>,
+    /// What is kept for people alone.
+    pub notes: Notes,
     /// When the database was made.
     pub created_at: Time,
     /// When this process began.
@@ -89,6 +92,7 @@ impl State {
             pauses: BTreeMap::new(),
             totals: BTreeMap::new(),
             durations: BTreeMap::new(),
+            notes: Notes::default(),
             created_at,
             started_at,
             clock: started_at,

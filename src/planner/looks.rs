@@ -25,6 +25,10 @@ const POLLS_PER_LISTING: u32 = 20;
 /// Polls that each page of a listing must be worth.
 const POLLS_PER_PAGE: u32 = 4;
 
+/// Books that were not read for this many listings, and this long, are stale.
+const STALE_AFTER_LISTINGS: u32 = 2;
+const STALE_AFTER: Duration = Duration::from_secs(60);
+
 /// Plans listings and looks at all places that matter.
 pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
     let mut places: BTreeSet<Place> = places_of(settings).collect();
@@ -83,6 +87,12 @@ fn listing(
 #[must_use]
 pub fn listing_beat(poll: Duration, pages: u32) -> Duration {
     poll.saturating_mul(POLLS_PER_LISTING.max(pages.saturating_mul(POLLS_PER_PAGE)))
+}
+
+/// How long what was read is recent enough to rely on, when the last listing took so many pages.
+#[must_use]
+pub fn stale_after(poll: Duration, pages: u32) -> Duration {
+    listing_beat(poll, pages).saturating_mul(STALE_AFTER_LISTINGS).saturating_add(STALE_AFTER)
 }
 
 /// When the next listing of a place is due.

@@ -11,7 +11,6 @@ use crate::domain::point::{Lifecycle, Point};
 use crate::domain::policy::{Policy, Retain};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::{Time, duration_text};
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -35,7 +34,7 @@ pub enum Keep {
     Newest,
     /// A person holds it.
     Held,
-    /// Its occurrence has not ended, so a copy may need it.
+    /// Its occurrence has not ended: a copy may need it, or it is one of several that are to be there together.
     Open,
     /// A copy to this Region reads it.
     Read(Region),
@@ -164,7 +163,7 @@ fn judged<'a>(
 ) -> Vec<Verdict<'a>> {
     let Some(source) = state.sources.get(key) else { return Vec::new() };
     let retain = retain_of(policy, target);
-    let case = Case { state, source, target, now, newest_stays: next.is_none() };
+    let case = Case::of(state, source, target, now, next.is_none());
     let mut verdicts: Vec<Verdict<'a>> = case.points().map(|point| case.protected(point)).collect();
     let sound: Vec<usize> = (0..verdicts.len()).filter(|at| case.counts(verdicts[*at].point)).collect();
     let taken: Vec<Time> = next.into_iter().chain(sound.iter().map(|at| verdicts[*at].point.taken_at())).collect();
@@ -203,11 +202,22 @@ struct Case<'a, 'b> {
     now: Time,
     /// No newer point is about to take the place of the newest.
     newest_stays: bool,
+    /// When the data of the newest point was taken, and of the newest whose age can be told.
+    newest: Option<Time>,
+    newest_sound: Option<Time>,
 }
 
-impl<'a> Case<'a, '_> {
+impl<'a, 'b> Case<'a, 'b> {
+    fn of(state: &'a State, source: &'a SourceState, target: &'b Target, now: Time, newest_stays: bool) -> Self {
+        let mut case = Self { state, source, target, now, newest_stays, newest: None, newest_sound: None };
+        let newest = case.points().next().map(Point::taken_at);
+        let newest_sound = case.points().find(|point| !case.age_unknown(point)).map(Point::taken_at);
+        (case.newest, case.newest_sound) = (newest, newest_sound);
+        case
+    }
+
     /// The recovery points of the target, newest first.
-    fn points(&self) -> impl Iterator<Item = &'a Point> + '_ {
+    fn points(&self) -> impl Iterator<Item = &'a Point> + use<'a, 'b, '_> {
         let of_target = self.source.available.get(self.target);
         of_target.into_iter().flatten().rev().filter_map(|(_, occurrence, id)| {
             self.source.points_of(*occurrence, self.target).find(|point| point.id == *id)
@@ -232,9 +242,7 @@ impl<'a> Case<'a, '_> {
     /// What protects it, whatever the rules say.
     fn protected(&self, point: &'a Point) -> Verdict<'a> {
         let mut keep = Vec::new();
-        let newest = self.source.available.get(self.target).and_then(BTreeSet::last);
-        let newest = newest.filter(|_| self.newest_stays);
-        if newest.is_some_and(|(taken_at, _, id)| *id == point.id || *taken_at == point.taken_at()) {
+        if self.newest_stays && (self.newest == Some(point.taken_at()) || self.newest_sound == Some(point.taken_at())) {
             keep.push(Keep::Newest);
         }
         if self.state.held(point) {
@@ -243,10 +251,11 @@ impl<'a> Case<'a, '_> {
         if self.age_unknown(point) {
             keep.push(Keep::AgeUnknown);
         }
+        // A copy as well: an occurrence ends once all its copies are there together, and would have it made again.
+        if self.source.open.contains_key(&point.occurrence) {
+            keep.push(Keep::Open);
+        }
         if *self.target == Target::Backup {
-            if self.source.open.contains_key(&point.occurrence) {
-                keep.push(Keep::Open);
-            }
             keep.extend(self.readers(point).map(Keep::Read));
         } else if self.last_of_key(point) {
             keep.push(Keep::LastOfKey);
@@ -323,6 +332,7 @@ pub fn failed_to_clear<'a>(state: &'a State, key: &SourceKey, now: Time) -> (Vec
 mod tests {
     use super::*;
     use jiff::tz::TimeZone;
+    use std::collections::BTreeSet;
 
     fn zone(name: &str) -> Zone {
         TimeZone::get(name).unwrap().into()

@@ -5,16 +5,17 @@
 //! to the same ask was lost before.
 
 use super::gate::LISTING_LAG;
-use super::looks::IDS_PER_CALL;
+use super::looks::{IDS_PER_CALL, stale_after};
 use super::retry;
 use crate::domain::action::{Action, Call, Outcome, SourceFacts};
 use crate::domain::change::{Change, ListingPage, Opening, Total};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceId, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::{FileSystemKind, Lane};
+use crate::domain::note::Note;
 use crate::domain::point::{Lifecycle, Point, Sighting};
 use crate::domain::policy::Settings;
-use crate::domain::state::State;
+use crate::domain::state::{SHOWN_AFTER_GONE, State};
 use crate::domain::time::Time;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -187,7 +188,7 @@ impl Settling<'_> {
         if let Some(known) = known {
             let back = !known.lifecycle.in_flight() && point.lifecycle.in_flight();
             let lag = known.lifecycle == Lifecycle::Deleted
-                && known.settled_at.is_none_or(|at| self.now < at.plus(LISTING_LAG.saturating_mul(2)));
+                && known.settled_at.is_none_or(|at| self.now < at.plus(SHOWN_AFTER_GONE));
             if back || lag {
                 return false;
             }
@@ -197,6 +198,10 @@ impl Settling<'_> {
             if *known == point {
                 return false;
             }
+        }
+        let gone = || self.state.place(self.place).and_then(|known| known.gone.get(&point.id));
+        if known.is_none() && gone().is_some_and(|at| self.now < at.plus(SHOWN_AFTER_GONE)) {
+            return false;
         }
         let was_moving = known.map_or(asked, |known| known.lifecycle.in_flight());
         if known.is_none() && !was_moving && point.available() {
@@ -282,6 +287,8 @@ impl Settling<'_> {
         let mut others = shown.others;
         others.sort();
         others.dedup();
+        let good_until = self.now.plus(stale_after(self.poll(), pages));
+        self.push(Change::Noted(Note::Read { place: self.place.clone(), at: self.now, good_until }));
         self.push(Change::Listed {
             place: self.place.clone(),
             began_at,

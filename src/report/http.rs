@@ -6,9 +6,11 @@
 //! is drawn off the threads that do the work.
 
 use crate::domain::time::Time;
+use crate::report::forecast::Forecast;
+use crate::report::promises::Report;
 use crate::report::snapshot::Snapshot;
 use crate::report::{metrics, page, query, text};
-use crate::store::{HistoryEntry, HistoryQuery};
+use crate::store::{HistoryEntry, HistoryQuery, RouteQuery};
 use door::{Answering, Caller};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -49,7 +51,16 @@ pub trait View: Send + Sync + 'static {
 
     /// What became of occurrences, newest first. The error says why that cannot be read.
     fn history(&self, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<HistoryEntry>, String>>;
+
+    /// What would happen next. The error says why that cannot be told.
+    fn forecast(&self) -> BoxFuture<'_, Result<Forecast, String>>;
+    /// How well promises were kept. The error says why that cannot be read.
+    fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>>;
 }
+
+/// What there is to be had.
+const PATHS: [&str; 8] =
+    ["/", "/metrics", "/healthz", "/readyz", "/api/v1/status", "/api/v1/history", "/api/v1/report", "/api/v1/plan"];
 
 /// What clients may cost.
 #[derive(Clone, Copy)]
@@ -60,6 +71,8 @@ struct Bounds {
     drawings: usize,
     /// How long the database may take to tell the history.
     history: Duration,
+    /// How long it may take to draw up a report; one is drawn up at a time.
+    report: Duration,
 }
 
 const BOUNDS: Bounds = Bounds {
@@ -73,6 +86,7 @@ const BOUNDS: Bounds = Bounds {
     },
     drawings: 2,
     history: Duration::from_secs(10),
+    report: Duration::from_secs(60),
 };
 
 /// Serves until `shutdown` is ready, then lets answers under way end, for two seconds at most.
@@ -84,6 +98,7 @@ pub async fn serve(listener: TcpListener, view: Arc<dyn View>, shutdown: impl Fu
 pub struct Site {
     view: Arc<dyn View>,
     drawings: Semaphore,
+    reports: Semaphore,
     bounds: Bounds,
 }
 
@@ -101,13 +116,13 @@ impl Site {
     }
 
     fn within(bounds: Bounds, view: Arc<dyn View>) -> Self {
-        Self { view, drawings: Semaphore::new(bounds.drawings), bounds }
+        Self { view, drawings: Semaphore::new(bounds.drawings), reports: Semaphore::new(1), bounds }
     }
 
     /// The answer to a request, by its path.
     pub async fn page(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
-        if !matches!(path, "/" | "/metrics" | "/healthz" | "/readyz" | "/api/v1/status" | "/api/v1/history") {
+        if !PATHS.contains(&path) {
             return plain(StatusCode::NOT_FOUND, "not found; there are /, /metrics, /healthz, /readyz and /api/v1/");
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
@@ -121,6 +136,8 @@ impl Site {
             "/readyz" => judged(self.view.ready()),
             "/api/v1/status" => self.drawn(JSON, |picture, _| serde_json::to_vec(picture).unwrap_or_default()).await,
             "/api/v1/history" => self.history(request.uri().query()).await,
+            "/api/v1/plan" => self.forecast().await,
+            "/api/v1/report" => self.report(request.uri().query()).await,
             _ => self.drawn(HTML, |picture, now| page::render(picture, now).into()).await,
         }
     }
@@ -140,15 +157,54 @@ impl Site {
         }
     }
 
+    async fn forecast(&self) -> Response<Full<Bytes>> {
+        let Ok(_turn) = self.drawings.acquire().await else {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down");
+        };
+        match timeout(self.bounds.history, self.view.forecast()).await {
+            Ok(Ok(forecast)) => match serde_json::to_vec(&forecast) {
+                Ok(body) => respond(StatusCode::OK, JSON, body),
+                Err(why) => refused(StatusCode::INTERNAL_SERVER_ERROR, &why.to_string()),
+            },
+            Ok(Err(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
+            Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the loop did not answer in time; try again"),
+        }
+    }
+
     async fn history(&self, asked: Option<&str>) -> Response<Full<Bytes>> {
         let asked = match query::history(asked, self.view.now()) {
             Ok(asked) => asked,
             Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
         };
-        match timeout(self.bounds.history, self.view.history(asked)).await {
-            Ok(Ok(entries)) => respond(StatusCode::OK, JSON, text::history_json(&entries).into()),
+        match timeout(self.bounds.history, self.view.history(asked.clone())).await {
+            Ok(Ok(entries)) => {
+                let mut page = respond(StatusCode::OK, JSON, text::history_json(&entries).into());
+                let full = entries.len() >= usize::try_from(asked.limit).unwrap_or(usize::MAX);
+                if let Some(last) = entries.last().filter(|_| full) {
+                    let next = query::history_text(&HistoryQuery { after: Some(last.mark()), ..asked });
+                    let link = HeaderValue::try_from(format!("</api/v1/history?{next}>; rel=\"next\""));
+                    page.headers_mut().extend(link.ok().map(|link| (header::LINK, link)));
+                }
+                page
+            }
             Ok(Err(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
             Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the database did not answer in time; try again"),
+        }
+    }
+
+    async fn report(&self, asked: Option<&str>) -> Response<Full<Bytes>> {
+        let asked = match query::report(asked, self.view.now()) {
+            Ok(asked) => asked,
+            Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
+        };
+        let drawn = timeout(self.bounds.report, async {
+            let _turn = self.reports.acquire().await.map_err(|_| "shutting down".to_owned())?;
+            self.view.report(asked).await
+        });
+        match drawn.await {
+            Ok(Ok(report)) => respond(StatusCode::OK, JSON, serde_json::to_vec(&report).unwrap_or_default()),
+            Ok(Err(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
+            Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the report took too long; ask for less of it"),
         }
     }
 }
@@ -211,6 +267,10 @@ mod tests {
     }
 
     impl View for Shown {
+        fn forecast(&self) -> BoxFuture<'_, Result<Forecast, String>> {
+            Box::pin(async { Err("nothing is planned".to_owned()) })
+        }
+
         fn snapshot(&self) -> Arc<Snapshot> {
             self.picture.clone()
         }
@@ -230,6 +290,9 @@ mod tests {
                 let entries = samples::history().into_iter();
                 Ok(entries.filter(|entry| query.since.is_none_or(|since| entry.occurrence.at >= since)).collect())
             })
+        }
+        fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>> {
+            Box::pin(async move { Ok(Report { since: query.since, until: query.until, ..samples::report() }) })
         }
     }
 
@@ -295,6 +358,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_full_page_of_history_leads_to_the_next() {
+        let served = served().await;
+        let (_, head, _) = served.get("/api/v1/history").await;
+        assert!(!head.contains("link:"), "{head}");
+        let (status, head, body) = served.get("/api/v1/history?limit=5&policy=a%20b").await;
+        assert_eq!(status, 200);
+        let last = samples::history().pop().unwrap();
+        let mark = query::mark_text(&last.mark());
+        assert!(
+            head.contains(&format!("link: </api/v1/history?policy=a%20b&after={mark}&limit=5>; rel=\"next\"")),
+            "{head}"
+        );
+        assert_eq!(text::history_from_json(body.as_bytes()).unwrap(), samples::history());
+        assert_eq!(served.get("/api/v1/history?outcome=fine").await.0, 400);
+    }
+
+    #[tokio::test]
     async fn every_path_answers_in_its_own_form() {
         let served = served().await;
         for (path, kind, says) in [
@@ -305,6 +385,7 @@ mod tests {
             ("/?from=a-bookmark", "text/html; charset=utf-8", "<!DOCTYPE html>"),
             ("/api/v1/status", "application/json", "\"standing\":\"late\""),
             ("/api/v1/history", "application/json", "\"outcome\":\"missed\""),
+            ("/api/v1/report?since=7d", "application/json", "\"since\":\"2026-11-14T08:00:00Z\""),
         ] {
             let (status, head, body) = served.get(path).await;
             assert_eq!(status, 200, "{path}: {head}");
@@ -335,7 +416,7 @@ mod tests {
             (status, serde_json::from_str::<serde_json::Value>(&body).unwrap())
         };
         let (status, all) = entries("/api/v1/history?since=30d&policy=finance&limit=50").await;
-        assert_eq!((status, all.as_array().map(Vec::len)), (200, Some(4)));
+        assert_eq!((status, all.as_array().map(Vec::len)), (200, Some(5)));
         let (_, some) = entries("/api/v1/history?since=2026-11-21T00:00:00Z").await;
         assert_eq!(some.as_array().map(Vec::len), Some(1));
         for bad in ["since=yesterday", "limit=0", "limit=x", "frob=1", "policy=%ff", "limit=1&limit=1"] {

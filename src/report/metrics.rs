@@ -85,6 +85,11 @@ fn process(page: &mut Page, snapshot: &Snapshot) {
         "When the last round of the scheduler ended, in seconds since the epoch; 0 before the first.",
         [gauge(&[], timestamp(snapshot.last_round_at))],
     );
+    page.counters(
+        "notifications_total",
+        "Notifications to the webhook that this process delivered or gave up.",
+        snapshot.counts.notifications.iter().map(|(result, count)| counter(&[("result", result)], *count)),
+    );
     let of = |severity: Severity| snapshot.findings.iter().filter(move |finding| finding.severity == severity.as_str());
     page.gauges(
         "audit_findings",

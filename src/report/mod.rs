@@ -3,10 +3,13 @@
 //! Everything shown, be it metrics, page, API or text, is drawn from one [`Snapshot`], so that no two of them ever
 //! disagree, and so that drawing never touches what the daemon works on.
 
+pub mod announce;
+pub mod compliance;
 pub mod forecast;
 pub mod http;
 pub mod metrics;
 pub mod page;
+pub mod promises;
 pub mod query;
 #[cfg(test)]
 mod samples;

@@ -4,10 +4,11 @@ use crate::domain::change::{End, Total};
 use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Target, Trigger};
 use crate::domain::state::Durations;
 use crate::domain::time::Time;
+use crate::report::promises::{Breach, Occurrences, Report, RouteReport};
 use crate::report::snapshot::{
     Counts, FindingView, FlightView, PlaceView, PolicyView, Reload, RouteView, Snapshot, Standing, WaitingView,
 };
-use crate::store::HistoryEntry;
+use crate::store::{Became, HistoryEntry};
 use std::time::Duration;
 
 /// 2026-11-21T08:00:00Z, a Saturday.
@@ -74,6 +75,10 @@ pub fn route(policy: &str, source: &str, region: &str, age: Option<u64>, rpo_hou
         rpo_seconds: rpo_hours.map(|hours| hours * HOUR),
         newest_taken_at: age.map(ago),
         newest: age.map(|age| format!("backup-{age:017x}").into()),
+        late_since: rpo_hours.filter(|rpo| late(*rpo)).map(|rpo| match age {
+            Some(age) => ago(age - rpo * HOUR),
+            None => ago(3 * 86_400),
+        }),
         recovery_points: if age.is_some() { 14 } else { 0 },
         waiting: None,
     }
@@ -89,9 +94,11 @@ pub fn place(region: &str, copy_slots: Option<u32>) -> PlaceView {
         backups_in_flight: 0,
         copies_in_flight: 0,
         other_copies_in_flight: 0,
+        ontap_copies_in_flight: 0,
         copy_slots,
         user_backups: 212,
         listing_pages: 1,
+        read_whole: true,
         copies_waiting: std::collections::BTreeMap::new(),
     }
 }
@@ -234,9 +241,10 @@ pub fn history() -> Vec<HistoryEntry> {
         occurrence: Occurrence { at: ago(hours * HOUR), trigger: Trigger::Schedule },
         policy: "finance".into(),
         opened_at: ago(hours * HOUR - 1),
-        end,
+        became: end.map_or(Became::Open, Became::Ended),
         reason: reason.map(str::to_owned),
         closed_at: end.map(|_| ago(hours * HOUR - 1900)),
+        point: None,
         earlier: 0,
     };
     let mut entries = vec![
@@ -251,5 +259,60 @@ pub fn history() -> Vec<HistoryEntry> {
     ];
     entries[1].occurrence.trigger = Trigger::Manual;
     entries[3].earlier = 11;
+    entries.push(HistoryEntry {
+        opened_at: ago(75 * HOUR),
+        became: Became::Deleted,
+        reason: Some("given up by last 3, daily 14".to_owned()),
+        closed_at: Some(ago(75 * HOUR - 60)),
+        point: Some(("us-west-2".into(), "backup-0a1b2c3d4e5f60718".into())),
+        ..entry(26 * 24, None, None)
+    });
     entries
+}
+
+/// Thirty days of four routes: a good one, one that broke its promise, one that nobody looked at for a while, and one
+/// without a promise.
+pub fn report() -> Report {
+    let promised = 30.0 * 86_400.0;
+    let route = |source: &str, region: &str, late: f64, unknown: f64| RouteReport {
+        policy: "finance".into(),
+        account: AccountName::own(),
+        source: source.into(),
+        region: region.into(),
+        copy: region != "us-east-1",
+        rpo_seconds: Some(30 * HOUR),
+        rpo_changes: 0,
+        promised_seconds: promised,
+        met_seconds: promised - late - unknown,
+        late_seconds: late,
+        unknown_seconds: unknown,
+        met_percent: Some(((promised - late - unknown) / promised * 100_000.0).floor() / 1000.0),
+        breaches: 0,
+        longest_breach: None,
+        recovery_points: 14,
+        occurrences: Occurrences { completed: 29, open: 1, ..Occurrences::default() },
+    };
+    let mut broken = route("fs-0123456789abcdef1", "us-west-2", 12_000.0, 0.0);
+    broken.breaches = 2;
+    broken.longest_breach = Some(Breach {
+        began: ago(9 * 86_400).plus(Duration::from_millis(1)),
+        ended: Some(ago(767_100)),
+        seconds: 10_499.999,
+    });
+    broken.occurrences = Occurrences { completed: 27, missed: 1, failed: 2, ..Occurrences::default() };
+    broken.rpo_changes = 1;
+    let none = RouteReport {
+        rpo_seconds: None,
+        promised_seconds: 0.0,
+        met_seconds: 0.0,
+        met_percent: None,
+        ..route("fs-0123456789abcdef2", "eu-west-1", 0.0, 0.0)
+    };
+    let routes = vec![
+        route("fs-0123456789abcdef0", "us-east-1", 0.0, 0.0),
+        broken,
+        route("fs-0123456789abcdef1", "eu-west-1", 0.0, 7200.0),
+        none,
+    ];
+    Report { since: ago(30 * 86_400), until: NOW, routes }
 }

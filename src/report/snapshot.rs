@@ -2,13 +2,14 @@
 
 use crate::domain::change::Total;
 use crate::domain::id::{AccountName, Place, Region, SourceKey, Target};
+use crate::domain::lane::Lane;
 use crate::domain::plan::Plan;
 use crate::domain::point::Point;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{DURATION_BUCKETS_SECONDS, Durations, PlaceState, SourceState, State};
 use crate::domain::time::Time;
 use crate::planner::audit::Finding;
-use crate::planner::looks::{listing_beat, places_of};
+use crate::planner::looks::{places_of, stale_after};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -66,6 +67,8 @@ pub struct Counts {
     pub request_durations: BTreeMap<(&'static str, Region), RequestDurations>,
     /// How long rounds took.
     pub rounds: RequestDurations,
+    /// What became of notifications, by the word for it.
+    pub notifications: BTreeMap<&'static str, u64>,
 }
 
 /// Upper bounds of the histograms of requests and rounds, in seconds.
@@ -93,9 +96,6 @@ impl RequestDurations {
 /// The bounds of `backup_duration_seconds` and `copy_duration_seconds`.
 pub const LONG_BUCKETS_SECONDS: [f64; 14] = DURATION_BUCKETS_SECONDS;
 
-/// Books that were not read for this many listings, and this long, are stale.
-const STALE_AFTER_LISTINGS: u32 = 2;
-const STALE_AFTER: Duration = Duration::from_secs(60);
 /// AWS's clock and ours may differ by so much.
 const AHEAD_TOLERATED: Duration = Duration::from_secs(3600);
 
@@ -216,6 +216,7 @@ fn routes_of(
             rpo_seconds: rpo.map(|rpo| rpo.as_secs()),
             newest_taken_at: newest.map(Point::taken_at),
             newest: newest.map(|point| point.id.clone()),
+            late_since: rpo.and_then(|rpo| late_since(source, newest.map(Point::taken_at), rpo, now)),
             recovery_points: source.and_then(|source| source.available.get(&target)).map_or(0, BTreeSet::len),
             waiting: waits.get(&(key, destination)).cloned(),
         });
@@ -232,6 +233,14 @@ fn standing(newest: Option<Time>, rpo: Option<Duration>, stale: bool, now: Time)
         _ if stale => Standing::Unknown,
         Some(_) => Standing::Met,
         None => Standing::Late,
+    }
+}
+
+/// Since when a route is late, if it is: a route that never had a recovery point has been so from the beginning.
+fn late_since(source: Option<&SourceState>, newest: Option<Time>, rpo: Duration, now: Time) -> Option<Time> {
+    match newest {
+        Some(taken_at) => (now.since(taken_at) > rpo).then(|| taken_at.plus(rpo)),
+        None => source?.watch.as_ref().map(|watch| watch.since),
     }
 }
 
@@ -272,16 +281,20 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
         .map(|place| {
             let known = state.place(place).unwrap_or(&nothing);
             let (mut backups, mut copies) = (0, 0);
+            let shared = Lane::Shared(place.clone());
+            let mut ontap = known.others.values().filter(|lanes| !lanes.contains(&shared)).count();
             for point in known.looks.keys().filter_map(|id| state.point(place, id)) {
                 match (point.lifecycle.in_flight(), &point.origin) {
                     (true, None) => backups += 1,
-                    (true, Some(_)) => copies += 1,
+                    (true, Some(_)) => {
+                        copies += 1;
+                        ontap += usize::from(!point.lanes().contains(&shared));
+                    }
                     _ => {}
                 }
             }
             let key = (&place.account, &place.region);
-            let beat = listing_beat(settings.daemon.poll, known.listed.map_or(1, |listed| listed.pages));
-            let stale_after = beat.saturating_mul(STALE_AFTER_LISTINGS).saturating_add(STALE_AFTER);
+            let stale_after = stale_after(settings.daemon.poll, known.listed.map_or(1, |listed| listed.pages));
             PlaceView {
                 account: place.account.clone(),
                 region: place.region.clone(),
@@ -291,9 +304,11 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
                 backups_in_flight: backups,
                 copies_in_flight: copies,
                 other_copies_in_flight: u32::try_from(known.others.len()).unwrap_or(u32::MAX),
+                ontap_copies_in_flight: u32::try_from(ontap).unwrap_or(u32::MAX),
                 copy_slots: destinations.contains(&key).then_some(settings.limits.copies_in_flight),
                 user_backups: known.user_backups,
                 listing_pages: known.listed.map_or(0, |listed| listed.pages),
+                read_whole: known.known(),
                 copies_waiting: waiting.remove(&key).unwrap_or_default(),
             }
         })

@@ -108,6 +108,9 @@ pub struct RouteView {
     pub newest_taken_at: Option<Time>,
     /// The newest recovery point.
     pub newest: Option<BackupId>,
+    /// Since when its promise is broken, while it is.
+    #[serde(default)]
+    pub late_since: Option<Time>,
     /// How many recovery points there are.
     pub recovery_points: usize,
     /// What the next one waits for.
@@ -175,12 +178,18 @@ pub struct PlaceView {
     pub copies_in_flight: u32,
     /// Copies of others in flight, as last seen.
     pub other_copies_in_flight: u32,
+    /// Of all these copies, those of ONTAP volumes, which take no place in the lane of the others.
+    #[serde(default)]
+    pub ontap_copies_in_flight: u32,
     /// Places in the lane that Windows, Lustre and OpenZFS share; `None` where nothing is copied to.
     pub copy_slots: Option<u32>,
     /// Backups that count towards the quota, at the last listing.
     pub user_backups: u64,
     /// Pages of the last listing.
     pub listing_pages: u32,
+    /// Whether this process has read the books here whole, so that what is known is not memory alone.
+    #[serde(default)]
+    pub read_whole: bool,
     /// Copies that wait, by reason.
     pub copies_waiting: BTreeMap<String, u32>,
 }

@@ -7,11 +7,13 @@ pub mod rows;
 pub mod sqlite;
 
 use crate::domain::change::{Change, End};
-use crate::domain::id::{Occurrence, PolicyName, SourceKey};
+use crate::domain::id::{BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::state::State;
 use crate::domain::time::Time;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// A place that keeps the books.
 pub trait Store: Send {
@@ -27,11 +29,22 @@ pub trait Store: Send {
     /// None of them is kept; the caller may try again.
     fn commit(&mut self, changes: &[Change]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// What became of occurrences, newest first.
+    /// What became of occurrences, in the order of [`Mark`].
     ///
     /// # Errors
     /// The store cannot be read.
     fn history(&mut self, query: &HistoryQuery) -> impl Future<Output = Result<Vec<HistoryEntry>, StoreError>> + Send;
+
+    /// Tells `visit` what is on record of each route that was promised anything in a period, by account, source and
+    /// destination. No more than one route is in memory at a time.
+    ///
+    /// # Errors
+    /// The store cannot be read; some routes may have been told of.
+    fn routes(
+        &mut self,
+        query: &RouteQuery,
+        visit: &mut (dyn FnMut(RouteRecord) + Send),
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Forgets what ended before `before` and no longer matters to any decision.
     ///
@@ -40,36 +53,183 @@ pub trait Store: Send {
     fn prune(&mut self, before: Time) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// Which occurrences to show.
+/// Which part of the history to show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistoryQuery {
-    /// Only those scheduled at or after this.
+    /// Only what lies at or after this (see [`HistoryEntry::lies_at`]).
     pub since: Option<Time>,
+    /// Only what lies before this.
+    pub until: Option<Time>,
     /// Only this policy's.
     pub policy: Option<PolicyName>,
+    /// Only this source's, in whatever account.
+    pub source: Option<SourceId>,
+    /// Only what became of it so.
+    pub became: Option<Became>,
+    /// Only what comes after this one: how a next page is asked for.
+    pub after: Option<Mark>,
     /// At most so many.
     pub limit: u32,
 }
 
-/// One occurrence and what became of it.
+/// What became of an occurrence, or of a point that was made for one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Became {
+    /// The occurrence has not ended.
+    Open,
+    /// The occurrence ended.
+    Ended(End),
+    /// A backup or copy that was made for it is gone from AWS's books.
+    Deleted,
+}
+
+impl Became {
+    /// Every one, in the order in which they are explained.
+    pub const ALL: [Self; 7] = [
+        Self::Open,
+        Self::Ended(End::Completed),
+        Self::Ended(End::Skipped),
+        Self::Ended(End::Coalesced),
+        Self::Ended(End::Missed),
+        Self::Ended(End::Failed),
+        Self::Deleted,
+    ];
+
+    /// The word used in questions and answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Ended(end) => end.as_str(),
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// Reads [`Became::as_str`] back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|became| became.as_str() == text)
+    }
+}
+
+/// One line of history: an occurrence, or the end of a backup or copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
     /// Whose.
     pub source: SourceKey,
-    /// Which.
+    /// Which occurrence; of a backup or copy, that for which it was made.
     pub occurrence: Occurrence,
     /// The policy that fired.
     pub policy: PolicyName,
-    /// When it was recorded.
+    /// When it was recorded, or its deletion decided.
     pub opened_at: Time,
-    /// How it ended; `None` while it is open.
-    pub end: Option<End>,
+    /// What became of it.
+    pub became: Became,
     /// Why.
     pub reason: Option<String>,
-    /// When it ended.
+    /// When it ended, or was found to be gone.
     pub closed_at: Option<Time>,
+    /// Where the backup or copy was, and its id; `None` for an occurrence.
+    pub point: Option<(Region, BackupId)>,
     /// How many earlier ones this record stands for as well.
     pub earlier: u64,
+}
+
+impl HistoryEntry {
+    /// Where it lies in time: an occurrence at its scheduled time, a deletion where it was done.
+    #[must_use]
+    pub fn lies_at(&self) -> Time {
+        self.closed_at.filter(|_| self.point.is_some()).unwrap_or(self.occurrence.at)
+    }
+
+    /// Its place in the order of the history.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        let (source, point) = (self.source.clone(), self.point.clone());
+        Mark { lies_at: self.lies_at(), source, occurrence: self.occurrence, point }
+    }
+}
+
+/// A place in the order of the history: the newest first, then by account, source, occurrence, Region and id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// See [`HistoryEntry::lies_at`].
+    pub lies_at: Time,
+    /// Whose.
+    pub source: SourceKey,
+    /// Of which occurrence.
+    pub occurrence: Occurrence,
+    /// Where the backup or copy was, and its id.
+    pub point: Option<(Region, BackupId)>,
+}
+
+/// Which routes to report on, and over what time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteQuery {
+    /// The beginning of the period.
+    pub since: Time,
+    /// Its end.
+    pub until: Time,
+    /// Only this policy's promises.
+    pub policy: Option<PolicyName>,
+    /// Only this source's, in whatever account.
+    pub source: Option<SourceId>,
+}
+
+/// What is on record of one route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteRecord {
+    /// The source.
+    pub source: SourceKey,
+    /// Its own Region, or a destination.
+    pub target: Target,
+    /// Where the recovery points are.
+    pub region: Region,
+    /// What was promised in the period, oldest first; never none.
+    pub promises: Vec<PromiseSpan>,
+    /// When AWS's books of the Region were read, ever, oldest first.
+    pub readings: Vec<ReadSpan>,
+    /// Recovery points that were there at any moment of the period, or may have been.
+    pub points: Vec<Held>,
+    /// The source's occurrences that lie in the period, by what became of them.
+    pub occurrences: BTreeMap<Became, u64>,
+}
+
+/// A promise, from when until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PromiseSpan {
+    /// By which policy.
+    pub policy: PolicyName,
+    /// The largest age of the newest recovery point; `None` if none was promised.
+    pub rpo: Option<Duration>,
+    /// From when.
+    pub since: Time,
+    /// Until when; `None` while it stands.
+    pub until: Option<Time>,
+}
+
+/// A time through which AWS's books of a place were read again and again, never too far apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadSpan {
+    /// When the first of these readings ended.
+    pub since: Time,
+    /// When the last one ended.
+    pub through: Time,
+    /// Until when the last one was recent enough to rely on.
+    pub good_until: Time,
+}
+
+/// A backup or copy as a recovery point, still there or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// When its data was taken.
+    pub taken_at: Time,
+    /// When AWS began to make it.
+    pub created_at: Time,
+    /// When it was first seen AVAILABLE; `None` while it was not.
+    pub seen_at: Option<Time>,
+    /// When it was found to be none any more.
+    pub gone_at: Option<Time>,
 }
 
 /// Why the store cannot do its work. Says what, on which file, and what to do.

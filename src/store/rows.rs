@@ -3,12 +3,13 @@
 //! A database is input like any other: an old version, a bad disk or a curious person may have written it. A row that
 //! cannot be read gives an error that names it.
 
-use super::StoreProblem;
+use super::{Became, Held, ReadSpan, StoreProblem};
 use crate::domain::change::{End, Opening, Total};
 use crate::domain::deletion::{Deletion, HoldWish};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{AccountName, BackupId, Occurrence, Place, PolicyName, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::FileSystemKind;
+use crate::domain::note::{Notice, Promise, RouteKey};
 use crate::domain::pause::Pause;
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::state::{Ask, Watch};
@@ -17,6 +18,7 @@ use crate::domain::time::Time;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A row and the table it is of.
 pub(super) struct Reading<'a> {
@@ -42,6 +44,10 @@ impl Reading<'_> {
 
     fn time(&self, column: &str) -> Result<Time, StoreProblem> {
         self.get::<i64>(column).map(Time::from_millis)
+    }
+
+    fn optional_time(&self, column: &str) -> Result<Option<Time>, StoreProblem> {
+        Ok(self.get::<Option<i64>>(column)?.map(Time::from_millis))
     }
 
     fn number<T: TryFrom<i64>>(&self, column: &str) -> Result<T, StoreProblem> {
@@ -96,7 +102,7 @@ impl Reading<'_> {
     }
 
     pub(super) fn cursor(&self) -> Result<Option<Time>, StoreProblem> {
-        Ok(self.get::<Option<i64>>("cursor")?.map(Time::from_millis))
+        self.optional_time("cursor")
     }
 
     pub(super) fn has_left(&self) -> Result<bool, StoreProblem> {
@@ -171,7 +177,7 @@ impl Reading<'_> {
             hold: self.get("hold")?,
             lifecycle: Lifecycle::parse(&self.text("lifecycle")?),
             created_at: self.time("created_at")?,
-            settled_at: self.get::<Option<i64>>("settled_at")?.map(Time::from_millis),
+            settled_at: self.optional_time("settled_at")?,
             failure: self.get("failure")?,
             progress_percent: self.optional_number("progress_percent")?,
             size_bytes: self.optional_number("size_bytes")?,
@@ -215,19 +221,62 @@ impl Reading<'_> {
         Ok((self.time("listed_at")?, self.number("pages")?, self.number("user_backups")?))
     }
 
+    fn became(&self) -> Result<Became, StoreProblem> {
+        let Some(outcome) = self.get::<Option<String>>("outcome")? else { return Ok(Became::Open) };
+        Became::parse(&outcome).ok_or_else(|| self.wrong(format!("outcome {outcome}")))
+    }
+
+    pub(super) fn outcome_count(&self) -> Result<(Became, u64), StoreProblem> {
+        Ok((self.became()?, self.number("value")?))
+    }
+
+    pub(super) fn route(&self) -> Result<RouteKey, StoreProblem> {
+        Ok((self.source_key()?, Target::from_destination(&self.text("destination")?)))
+    }
+
+    pub(super) fn promise(&self) -> Result<(RouteKey, Promise), StoreProblem> {
+        let rpo = self.optional_number("rpo")?.map(Duration::from_millis);
+        let promise = Promise { policy: self.text("policy")?.into(), region: self.text("region")?.into(), rpo };
+        Ok((self.route()?, promise))
+    }
+
+    /// From when until when.
+    pub(super) fn promised(&self) -> Result<(Time, Option<Time>), StoreProblem> {
+        Ok((self.time("since")?, self.optional_time("until")?))
+    }
+
+    pub(super) fn read_span(&self) -> Result<ReadSpan, StoreProblem> {
+        let (since, through) = (self.time("since")?, self.time("through")?);
+        Ok(ReadSpan { since, through, good_until: self.time("good_until")? })
+    }
+
+    pub(super) fn held(&self) -> Result<Held, StoreProblem> {
+        let (taken_at, created_at) = (self.time("taken_at")?, self.time("created_at")?);
+        let (seen_at, gone_at) = (self.optional_time("seen_at")?, self.optional_time("gone_at")?);
+        Ok(Held { taken_at, created_at, seen_at, gone_at })
+    }
+
+    pub(super) fn since(&self) -> Result<Time, StoreProblem> {
+        self.time("since")
+    }
+
+    pub(super) fn notice(&self) -> Result<Notice, StoreProblem> {
+        Ok(Notice { id: self.text("id")?, at: self.time("at")?, body: self.text("body")? })
+    }
+
     pub(super) fn history(&self) -> Result<super::HistoryEntry, StoreProblem> {
-        let end = match self.get::<Option<String>>("outcome")? {
-            None => None,
-            Some(outcome) => Some(End::parse(&outcome).ok_or_else(|| self.wrong(format!("outcome {outcome}")))?),
-        };
         Ok(super::HistoryEntry {
             source: self.source_key()?,
             occurrence: self.occurrence()?,
             policy: self.text("policy")?.into(),
             opened_at: self.time("opened_at")?,
-            end,
+            became: self.became()?,
+            point: match self.text("id")? {
+                id if id.is_empty() => None,
+                id => Some((self.text("region")?.into(), id.into())),
+            },
             reason: self.get("reason")?,
-            closed_at: self.get::<Option<i64>>("closed_at")?.map(Time::from_millis),
+            closed_at: self.optional_time("closed_at")?,
             earlier: self.number("earlier")?,
         })
     }

@@ -4,11 +4,12 @@
 //! daemon out, because two that pace themselves apart would together break AWS's limits.
 
 use super::rows::Reading;
-use super::{HistoryEntry, HistoryQuery, Store, StoreError, StoreProblem};
+use super::{HistoryEntry, HistoryQuery, RouteQuery, RouteRecord, Store, StoreError, StoreProblem};
 use crate::domain::change::Change;
 use crate::domain::id::SourceKey;
 use crate::domain::state::{Listed, ORDER_REPEATED_WITHIN, SourceState, State};
 use crate::domain::time::Time;
+use reading::history;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -18,6 +19,8 @@ use std::time::Duration;
 use writing::write;
 
 mod deleting;
+mod noting;
+mod reading;
 mod writing;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -140,6 +143,7 @@ impl SqliteStore {
             known.user_backups = user_backups;
             known.last_seen = Some(began_at);
         }
+        self.load_notes(&mut state).await?;
         let keys: Vec<SourceKey> = state.sources.keys().cloned().collect();
         for key in keys {
             state.reindex(&key);
@@ -170,6 +174,22 @@ impl SqliteStore {
             if let Some(source) = state.sources.get_mut(&row.source_key()?) {
                 source.order_ended(row.occurrence()?, row.end()?);
             }
+        }
+        Ok(())
+    }
+
+    async fn load_notes(&mut self, state: &mut State) -> Result<()> {
+        for row in self.rows("SELECT * FROM promises WHERE until IS NULL").await? {
+            let (route, promise) = Reading { table: "promises", row: &row }.promise()?;
+            state.notes.promises.insert(route, promise);
+        }
+        for row in self.rows("SELECT * FROM late").await? {
+            let row = Reading { table: "late", row: &row };
+            state.notes.late.insert(row.route()?, row.since()?);
+        }
+        for row in self.rows("SELECT * FROM notices").await? {
+            let notice = Reading { table: "notices", row: &row }.notice()?;
+            state.notes.owed.insert((notice.at, notice.id.clone()), notice);
         }
         Ok(())
     }
@@ -228,17 +248,7 @@ impl SqliteStore {
     }
 
     async fn try_history(&mut self, query: &HistoryQuery) -> Result<Vec<HistoryEntry>> {
-        let sql = "SELECT * FROM occurrences WHERE at >= ? AND (? IS NULL OR policy = ?)
-                   ORDER BY at DESC, account, source LIMIT ?";
-        let policy = query.policy.as_ref().map(|policy| policy.as_str().to_owned());
-        let rows = sqlx::query(sql)
-            .bind(query.since.map_or(i64::MIN, Time::millis))
-            .bind(policy.clone())
-            .bind(policy)
-            .bind(i64::from(query.limit))
-            .fetch_all(&mut self.connection)
-            .await
-            .map_err(|error| from_sqlx(&error))?;
+        let rows = history(query).build().fetch_all(&mut self.connection).await.map_err(|error| from_sqlx(&error))?;
         rows.iter().map(|row| Reading { table: "occurrences", row }.history()).collect()
     }
 
@@ -249,6 +259,11 @@ impl SqliteStore {
             "DELETE FROM occurrences WHERE closed_at < ?",
             "DELETE FROM deletions WHERE deleted_at < ?",
             "DELETE FROM points WHERE lifecycle = 'DELETED' AND settled_at < ?",
+            "DELETE FROM promises WHERE until < ?",
+            "DELETE FROM held WHERE gone_at < ?",
+            // The oldest one says since when anything is known.
+            "DELETE FROM readings WHERE good_until < ? AND since > (SELECT min(since) FROM readings AS r
+             WHERE r.account = readings.account AND r.region = readings.region)",
         ] {
             let done = sqlx::query(sql).bind(before.millis()).execute(&mut *transaction).await;
             done.map_err(|error| from_sqlx(&error))?;
@@ -272,6 +287,15 @@ impl Store for SqliteStore {
     async fn history(&mut self, query: &HistoryQuery) -> std::result::Result<Vec<HistoryEntry>, StoreError> {
         let entries = self.try_history(query).await;
         self.wrap(entries)
+    }
+
+    async fn routes(
+        &mut self,
+        query: &RouteQuery,
+        visit: &mut (dyn FnMut(RouteRecord) + Send),
+    ) -> std::result::Result<(), StoreError> {
+        let done = reading::routes(&mut self.connection, query, visit).await;
+        self.wrap(done)
     }
 
     async fn prune(&mut self, before: Time) -> std::result::Result<(), StoreError> {

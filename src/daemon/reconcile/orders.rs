@@ -43,6 +43,9 @@ pub enum Unanswered {
     /// The database does not take it.
     #[error("the order is not on record: {0}; give it again once the database can be written")]
     NotRecorded(String),
+    /// It contradicts the books: a fault of this program.
+    #[error("the order contradicts the books and does not stand; the log says more")]
+    Contradicts,
 }
 
 impl Reconciler {
@@ -69,10 +72,12 @@ impl Reconciler {
             return Err(Unanswered::NotRecorded(problem.clone()));
         }
         let granted = decide(self, self.clock.now())?;
+        let aside = self.state.quarantined.len();
         self.take_in(granted.changes.clone());
         self.commit().await;
         self.show_at_once();
         match &self.store_problem {
+            None if self.state.quarantined.len() > aside => Err(Unanswered::Contradicts),
             None => Ok(granted),
             Some(problem) => Err(Unanswered::NotRecorded(problem.clone())),
         }
@@ -102,6 +107,7 @@ impl Reconciler {
                 tracing::error!(event = "reload", "the policy was refused and changes nothing:\n{problem}");
                 self.reloaded.successful = false;
                 self.reloaded.problem = Some(problem.clone());
+                self.tell_refused(&problem);
                 Reloaded::Refused(problem)
             }
         };
@@ -129,6 +135,7 @@ impl Reconciler {
             self.dispatch.replace_engine(engine);
         }
         self.settings = settings;
+        self.show_outbox();
         self.reloaded = Reload { successful: true, succeeded_at: self.clock.now(), problem: None };
         self.warned.clear();
         warnings

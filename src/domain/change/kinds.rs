@@ -27,6 +27,7 @@ impl Change {
             | Self::Paused { .. }
             | Self::PauseOver { .. }
             | Self::Counted(_)
+            | Self::Noted(_)
             | Self::ClockWentBack { .. }
             | Self::Listed { .. } => true,
             Self::Suspected { .. }

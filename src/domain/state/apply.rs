@@ -39,6 +39,10 @@ impl State {
                 *self.totals.entry(total.clone()).or_default() += 1;
                 Ok(())
             }
+            Change::Noted(note) => {
+                self.notes.apply(note);
+                Ok(())
+            }
             Change::Timed { target, took } => {
                 self.timed(target, *took);
                 Ok(())
@@ -328,6 +332,7 @@ impl State {
         known.looks.remove(id);
         known.batches.remove(id);
         known.user_backups = known.user_backups.saturating_sub(1);
+        known.gone.insert(id.clone(), at);
         let source = self.source_mut(&key.source)?;
         source.flying.remove(&(key.occurrence, key.target.clone(), id.clone()));
         if let Some(points) = source.available.get_mut(&key.target) {
@@ -418,6 +423,7 @@ impl State {
         self.created_at = self.created_at.min(to);
         self.started_at = self.started_at.min(to);
         self.checked.clear();
+        self.notes.clock_went_back(to);
         for source in self.sources.values_mut() {
             source.clock_went_back(to);
         }

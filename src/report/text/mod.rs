@@ -3,16 +3,21 @@
 //! A person asks when something is wrong and has seconds: the first line is the answer, the worst comes first, and
 //! words from outside (AWS's messages, names) can neither break a table nor speak to the terminal.
 
+mod forecast;
 mod history;
 mod live;
+mod promises;
 mod status;
 
-pub use history::{history, history_csv, history_from_json, history_json};
+pub use forecast::{difference, forecast};
+pub use history::{history, history_csv, history_csv_header, history_from_json, history_json};
 pub use live::live;
+pub use promises::{promises, promises_csv};
 pub use status::status;
 
 use crate::domain::change::End;
 use crate::report::snapshot::Standing;
+use crate::store::Became;
 use comfy_table::{LineStyle, Row, Table, TableStyle};
 
 /// What the terminal can show.
@@ -135,14 +140,31 @@ fn standing_text(standing: Standing, looks: Looks) -> String {
     paint(&format!("{} {}", looks.pick(sign, ascii), standing.as_str()), ink, looks)
 }
 
-fn end_text(end: Option<End>, looks: Looks) -> String {
-    let ink = match end {
-        Some(End::Completed) => Ink::Good,
-        Some(End::Skipped | End::Coalesced) => Ink::Faint,
-        Some(End::Missed | End::Failed) => Ink::Bad,
-        None => Ink::Doubtful,
+fn became_text(became: Became, looks: Looks) -> String {
+    let (text, ink) = match became {
+        Became::Open => ("in progress", Ink::Doubtful),
+        Became::Ended(end @ End::Completed) => (end.as_str(), Ink::Good),
+        Became::Ended(end @ (End::Skipped | End::Coalesced)) => (end.as_str(), Ink::Faint),
+        Became::Deleted => (became.as_str(), Ink::Faint),
+        Became::Ended(end @ (End::Missed | End::Failed)) => (end.as_str(), Ink::Bad),
     };
-    paint(end.map_or("in progress", End::as_str), ink, looks)
+    paint(text, ink, looks)
+}
+
+/// A line of CSV as RFC 4180 has it.
+fn csv_line(fields: &[String]) -> String {
+    let quoted = fields.iter().map(|field| {
+        if field.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", field.replace('"', "\"\""))
+        } else {
+            field.clone()
+        }
+    });
+    quoted.collect::<Vec<_>>().join(",") + "\r\n"
+}
+
+fn or_empty(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// A table without frames: columns, and a rule under their names.

@@ -27,6 +27,14 @@ pub trait Disk {
     /// None of them is kept.
     fn commit(&mut self, changes: &[Change]) -> Result<(), String>;
 
+    /// The process died, with these changes applied and not committed. What is open is to be left as a kill leaves it.
+    ///
+    /// # Errors
+    /// The disk cannot do what a crash does.
+    fn died(&mut self, _uncommitted: &[Change]) -> Result<(), String> {
+        Ok(())
+    }
+
     /// The database is gone.
     ///
     /// # Errors

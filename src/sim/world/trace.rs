@@ -58,10 +58,10 @@ impl Trace {
         self.lines
     }
 
-    /// The last lines.
+    /// The lines that were kept.
     #[must_use]
-    pub fn tail(&self) -> Vec<String> {
-        self.last.iter().cloned().collect()
+    pub fn into_lines(self) -> Vec<String> {
+        self.last.into()
     }
 }
 

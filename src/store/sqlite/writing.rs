@@ -2,6 +2,7 @@
 
 use super::super::rows::total_columns;
 use super::deleting;
+use super::noting::{self, end_held, write_held, write_note};
 use crate::domain::change::{Change, Opening, Total};
 use crate::domain::id::{Occurrence, SourceKey, WorkKey};
 use crate::domain::point::Point;
@@ -10,7 +11,7 @@ use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
 
-type Written = std::result::Result<(), sqlx::Error>;
+pub(super) type Written = std::result::Result<(), sqlx::Error>;
 
 /// Writes one change.
 pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written {
@@ -36,9 +37,11 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
                 "UPDATE points SET lifecycle = 'DELETED', settled_at = ? WHERE account = ? AND region = ? AND id = ?";
             let query = sqlx::query(sql).bind(at.millis()).bind(place.account.as_str());
             to.execute(query.bind(place.region.as_str()).bind(id.as_str())).await?;
-            deleting::gone(to, place, id, *at).await
+            deleting::gone(to, place, id, *at).await?;
+            end_held(to, place, id.as_str(), *at).await
         }
         Change::Paused { .. } | Change::PauseOver { .. } => write_pause(to, change).await,
+        Change::Noted(note) => write_note(to, note).await,
         Change::Counted(total) => count(to, total, 1).await,
         Change::ClockWentBack { to: now } => write_clock(to, *now).await,
         Change::Listed { place, began_at, pages, user_backups, .. } => {
@@ -59,7 +62,8 @@ async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
     to.execute(sqlx::query("UPDATE sources SET cursor = ?1 WHERE cursor > ?1").bind(tolerated.millis())).await?;
     to.execute(sqlx::query("UPDATE sources SET since = ?1 WHERE since > ?1").bind(now.millis())).await?;
     let sql = "UPDATE meta SET value = ?1 WHERE key = 'created_at' AND value > ?1";
-    to.execute(sqlx::query(sql).bind(now.millis())).await.map(drop)
+    to.execute(sqlx::query(sql).bind(now.millis())).await?;
+    noting::clock_went_back(to, now).await
 }
 
 async fn write_watch(to: &mut SqliteConnection, change: &Change) -> Written {
@@ -209,6 +213,7 @@ async fn write_point(to: &mut SqliteConnection, point: &Point) -> Written {
         .bind(point.kind.as_str())
         .bind(carried);
     to.execute(query).await?;
+    write_held(to, point).await?;
     let sql = r#"DELETE FROM asks WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?
                  AND attempt <= ?"#;
     let key = point.work_key();

@@ -1,0 +1,48 @@
+//! The books without a daemon: what the database says, for commands that only look.
+
+use super::{Failure, now};
+use crate::domain::change::Change;
+use crate::domain::plan::Plan;
+use crate::domain::policy::Settings;
+use crate::domain::state::State;
+use crate::planner;
+use crate::store::sqlite::SqliteStore;
+use crate::store::{Store as _, StoreProblem};
+
+/// The books as the database has them, brought together with the policy. Nothing is written.
+pub(super) async fn read(settings: &mut Settings) -> Result<State, Failure> {
+    let failed = |error: crate::store::StoreError| Failure::Run(error.to_string());
+    let mut store = SqliteStore::read(&settings.daemon.state).await.map_err(failed)?;
+    let loaded = store.load(now()).await;
+    store.close().await;
+    let mut state = loaded.map_err(failed)?;
+    follow(settings, &mut state);
+    Ok(state)
+}
+
+/// The same; a database that does not exist yet is an empty one.
+pub(super) async fn read_or_empty(settings: &mut Settings) -> Result<State, Failure> {
+    match SqliteStore::read(&settings.daemon.state).await {
+        Err(error) if matches!(error.problem, StoreProblem::Absent) => {
+            let mut state = State::new(now(), now());
+            follow(settings, &mut state);
+            Ok(state)
+        }
+        Err(error) => Err(Failure::Run(error.to_string())),
+        Ok(store) => {
+            store.close().await;
+            read(settings).await
+        }
+    }
+}
+
+/// What the policy names now and the database does not know yet is shown as well; nothing of this is kept.
+fn follow(settings: &mut Settings, state: &mut State) {
+    settings.generation = 1;
+    let mut plan = Plan::default();
+    planner::watch::plan(settings, state, now(), &mut plan);
+    for change in plan.record.iter().filter(|change| matches!(change, Change::Watched { .. } | Change::Left { .. })) {
+        // A refusal only means that the picture lacks a source that the database contradicts.
+        let _ = state.apply(change);
+    }
+}

@@ -1,0 +1,82 @@
+//! `lifeboat plan`: what would happen next, before it does.
+
+use super::ask::{self, NoAnswer};
+use super::{Done, Failure, PolicyFile, books, load, load_to_read, now, runtime, terminal};
+use crate::domain::plan::Plan;
+use crate::domain::policy::Settings;
+use crate::report::forecast::{Forecast, difference};
+use crate::report::text;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    policy: PolicyFile,
+    /// What the policy file would change: its difference to the running daemon's
+    #[arg(long, value_name = "WHAT", value_parser = ["running"])]
+    against: Option<String>,
+    /// Also list every recovery point that stays, and why
+    #[arg(long)]
+    kept: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> Done {
+    if args.against.is_some() {
+        return against(args);
+    }
+    let (settings, problems) = load_to_read(&args.policy.config)?;
+    let forecast = runtime()?.block_on(async {
+        match ask::get(settings.daemon.listen, "/api/v1/plan").await {
+            Ok(body) => read(&body),
+            Err(NoAnswer::Bad(what)) => Err(Failure::Run(what)),
+            Err(NoAnswer::NoDaemon) => {
+                if let Some(problems) = problems {
+                    return Err(problems);
+                }
+                terminal::complain(&format!("no daemon on {}; reading the database", settings.daemon.listen));
+                drawn(settings.clone()).await
+            }
+        }
+    })?;
+    if args.json {
+        print_json(&forecast)
+    } else {
+        terminal::print(&text::forecast(&forecast, args.kept, terminal::looks()))
+    }
+}
+
+/// The policy file as it lies there, with what it would change.
+fn against(args: &Args) -> Done {
+    let settings = load(&args.policy.config)?.settings;
+    let (running, changed) = runtime()?.block_on(async {
+        let running = match ask::get(settings.daemon.listen, "/api/v1/plan").await {
+            Ok(body) => read(&body)?,
+            Err(NoAnswer::Bad(what)) => return Err(Failure::Run(what)),
+            Err(NoAnswer::NoDaemon) => {
+                return Err(Failure::Run(format!("no daemon on {} to compare with", settings.daemon.listen)));
+            }
+        };
+        Ok((running, drawn(settings.clone()).await?))
+    })?;
+    let sentences = difference(&running, &changed);
+    if args.json {
+        return print_json(&serde_json::json!({ "differences": sentences, "changed": changed }));
+    }
+    terminal::print(&text::difference(&sentences, terminal::looks()))
+}
+
+fn read(body: &[u8]) -> Result<Forecast, Failure> {
+    serde_json::from_slice(body).map_err(|error| Failure::Run(format!("the daemon's answer cannot be read: {error}")))
+}
+
+async fn drawn(mut settings: Settings) -> Result<Forecast, Failure> {
+    let state = books::read_or_empty(&mut settings).await?;
+    Ok(Forecast::of(&settings, &state, &Plan::default(), false, now()))
+}
+
+fn print_json(value: &impl serde::Serialize) -> Done {
+    let text = serde_json::to_string_pretty(value);
+    terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?)
+}

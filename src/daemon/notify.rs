@@ -1,0 +1,324 @@
+//! Telling people: the webhook, and the heartbeat.
+//!
+//! A receiver may be slow, broken or gone for days, and no recovery point may come a second later for it. So the loop
+//! only keeps what is owed in its books and shows it here ([`Outbox`]); two tasks of their own read that and the
+//! pictures, and send a word back for what was delivered. They keep nothing that would be missed: after a restart
+//! what is still owed is in the books, with the same ids.
+
+use super::reconcile::Command;
+use super::system::Clock;
+use crate::domain::note::Notice;
+use crate::domain::policy::{Notify, SecretUrl};
+use crate::domain::time::Time;
+use crate::report::snapshot::{Snapshot, Standing};
+use crate::report::triage::standing_at;
+use client::{Client, Refusal};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+mod client;
+
+/// So many notifications are kept for a receiver that does not take them; of more, the oldest are dropped.
+pub const OWED_MAX: usize = 1000;
+/// After this long nobody wants to hear of it any more.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
+/// A receiver that refuses one notification, and not others, is asked so many times to take it.
+const REFUSALS_MAX: u32 = 5;
+/// Pauses double from here …
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+/// … to here.
+const PAUSE_LONGEST: Duration = Duration::from_secs(300);
+/// From one ping to the next.
+const BEAT: Duration = Duration::from_secs(60);
+/// After a ping that did not arrive.
+const BEAT_AGAIN: Duration = Duration::from_secs(15);
+/// How often it is looked whether all is well, while it is not.
+const LOOK: Duration = Duration::from_secs(1);
+/// A picture older than this comes from a loop that hangs, and vouches for nothing.
+const PICTURE_GOOD_FOR: Duration = Duration::from_secs(120);
+
+/// Whom to tell, and what was not told yet, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outbox {
+    /// Whom.
+    pub notify: Notify,
+    /// What.
+    pub owed: Vec<Notice>,
+}
+
+/// What became of a notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// The receiver took it.
+    Delivered,
+    /// The receiver refused it again and again, or was gone for too long.
+    GivenUp,
+}
+
+impl Fate {
+    /// The label in the metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::GivenUp => "given_up",
+        }
+    }
+}
+
+/// The tasks that tell; they end when this is dropped.
+pub struct Telling(Vec<JoinHandle<()>>);
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.0.iter().for_each(JoinHandle::abort);
+    }
+}
+
+/// Begins to tell.
+#[must_use]
+pub fn begin(
+    pictures: watch::Receiver<Arc<Snapshot>>,
+    outbox: watch::Receiver<Arc<Outbox>>,
+    commands: mpsc::Sender<Command>,
+    clock: Arc<dyn Clock>,
+) -> Telling {
+    let postman = Postman { outbox: outbox.clone(), commands, clock: clock.clone(), tries: BTreeMap::new() };
+    Telling(vec![tokio::spawn(postman.run()), tokio::spawn(beat(pictures, outbox, clock))])
+}
+
+/// Doubles with every failure in a row.
+fn pause(failures: u32) -> Duration {
+    let doubled = 2_u32.checked_pow(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+    PAUSE_FIRST.saturating_mul(doubled).min(PAUSE_LONGEST)
+}
+
+/// How a receiver has been lately.
+#[derive(Default)]
+struct Health {
+    failures: u32,
+    not_before: Option<Instant>,
+}
+
+impl Health {
+    /// It could not be reached, or is broken. Said once.
+    fn failed(&mut self, what: &str, url: &SecretUrl, why: &str, again: Duration) {
+        if self.failures == 0 {
+            tracing::warn!(event = "notify_failed", what, %url, why, "nobody is told; tried again until it works");
+        } else {
+            tracing::debug!(event = "notify_failed", what, %url, why, "again");
+        }
+        self.failures = self.failures.saturating_add(1);
+        self.not_before = Some(Instant::now() + again);
+    }
+
+    fn worked(&mut self, what: &str, url: &SecretUrl) {
+        if self.failures > 0 {
+            tracing::info!(event = "notify_works", what, %url, failures = self.failures, "it works again");
+        }
+        *self = Self::default();
+    }
+}
+
+/// How often a notification was refused, and when it may be tried again.
+#[derive(Clone, Copy)]
+struct Tried {
+    refusals: u32,
+    not_before: Instant,
+    over: bool,
+}
+
+/// Delivers what is owed to the webhook, in order as far as the receiver takes it.
+struct Postman {
+    outbox: watch::Receiver<Arc<Outbox>>,
+    commands: mpsc::Sender<Command>,
+    clock: Arc<dyn Clock>,
+    /// Of what is owed alone, so as many as that at most.
+    tries: BTreeMap<String, Tried>,
+}
+
+impl Postman {
+    async fn run(mut self) {
+        let client = Client::default();
+        let mut health = Health::default();
+        let mut addressed = None;
+        loop {
+            let outbox = self.outbox.borrow_and_update().clone();
+            if addressed != outbox.notify.webhook {
+                addressed.clone_from(&outbox.notify.webhook);
+                (health, self.tries) = (Health::default(), BTreeMap::new());
+            }
+            self.tries.retain(|id, _| outbox.owed.iter().any(|notice| notice.id == *id));
+            let now = Instant::now();
+            let ready = outbox.notify.webhook.as_ref().zip(self.next(&outbox, now));
+            match ready.filter(|_| health.not_before.is_none_or(|at| at <= now)) {
+                Some((url, notice)) => {
+                    if self.deliver(&client, url, notice, &mut health).await.is_err() {
+                        return;
+                    }
+                }
+                None => {
+                    let tried = self.tries.values().filter(|tried| !tried.over).map(|tried| tried.not_before);
+                    let wake = tried.chain(health.not_before).filter(|at| *at > now).min();
+                    let wake = wake.unwrap_or(now + PAUSE_LONGEST);
+                    tokio::select! {
+                        changed = self.outbox.changed() => if changed.is_err() { return },
+                        () = tokio::time::sleep_until(wake) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// The oldest that may be tried now.
+    fn next<'a>(&self, outbox: &'a Outbox, now: Instant) -> Option<&'a Notice> {
+        let may =
+            |notice: &&Notice| self.tries.get(&notice.id).is_none_or(|tried| !tried.over && tried.not_before <= now);
+        outbox.owed.iter().find(may)
+    }
+
+    /// The error: nobody listens any more.
+    async fn deliver(
+        &mut self,
+        client: &Client,
+        url: &SecretUrl,
+        notice: &Notice,
+        health: &mut Health,
+    ) -> Result<(), ()> {
+        const WHAT: &str = "webhook";
+        let old = self.clock.now().since(notice.at) > KEPT_FOR;
+        let mut refusals = self.tries.get(&notice.id).map_or(0, |tried| tried.refusals);
+        let fate = match client.post(url, notice).await {
+            Ok(()) => {
+                health.worked(WHAT, url);
+                Some(Fate::Delivered)
+            }
+            Err(Refusal::Broken(why)) => {
+                health.failed(WHAT, url, &why, pause(health.failures.saturating_add(1)));
+                old.then_some(Fate::GivenUp)
+            }
+            Err(Refusal::NotThis(why)) => {
+                health.worked(WHAT, url);
+                refusals += 1;
+                let over = old || refusals >= REFUSALS_MAX;
+                tracing::warn!(event = "notify_refused", %url, id = notice.id, why, over, "a notification was refused");
+                over.then_some(Fate::GivenUp)
+            }
+        };
+        let not_before = Instant::now() + pause(refusals.max(1));
+        self.tries.insert(notice.id.clone(), Tried { refusals, not_before, over: fate.is_some() });
+        let Some(fate) = fate else { return Ok(()) };
+        self.commands.send(Command::Told { id: notice.id.clone(), fate }).await.map_err(drop)
+    }
+}
+
+/// Pings the heartbeat while all is well.
+async fn beat(
+    pictures: watch::Receiver<Arc<Snapshot>>,
+    mut outbox: watch::Receiver<Arc<Outbox>>,
+    clock: Arc<dyn Clock>,
+) {
+    let client = Client::default();
+    let mut health = Health::default();
+    let mut due = Instant::now();
+    let mut addressed = None;
+    loop {
+        let url = outbox.borrow_and_update().notify.heartbeat.clone();
+        if addressed != url {
+            addressed.clone_from(&url);
+            (health, due) = (Health::default(), Instant::now());
+        }
+        let wake = match &url {
+            None => Instant::now() + BEAT,
+            Some(_) if due > Instant::now() => due,
+            Some(_) if !well(&pictures.borrow().clone(), clock.now()) => Instant::now() + LOOK,
+            Some(url) => {
+                let sent = Instant::now();
+                due = match client.get(url).await {
+                    Ok(()) => {
+                        health.worked("heartbeat", url);
+                        sent + BEAT
+                    }
+                    Err(Refusal::Broken(why) | Refusal::NotThis(why)) => {
+                        health.failed("heartbeat", url, &why, BEAT_AGAIN);
+                        Instant::now() + BEAT_AGAIN
+                    }
+                };
+                due
+            }
+        };
+        tokio::select! {
+            changed = outbox.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep_until(wake) => {}
+        }
+    }
+}
+
+/// Whether every route meets its RPO and the daemon is able to keep it so. What is not known is not well.
+fn well(picture: &Snapshot, now: Time) -> bool {
+    let kept = |standing| matches!(standing, Standing::Met | Standing::NoPromise);
+    now.since(picture.at) <= PICTURE_GOOD_FOR
+        && picture.last_round_at.is_some()
+        && picture.store_problem.is_none()
+        && picture.routes.iter().all(|route| kept(standing_at(route, now)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::change::Change;
+
+    #[test]
+    fn pauses_grow_and_end() {
+        let seconds: Vec<u64> = (1..12).map(|failures| pause(failures).as_secs()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+        assert_eq!(pause(u32::MAX), PAUSE_LONGEST);
+    }
+
+    #[test]
+    fn only_what_is_known_to_be_well_is_well() {
+        use crate::domain::policy::Settings;
+        use crate::domain::state::State;
+        use crate::report::snapshot::{Circumstances, Counts, Reload};
+        let now = Time::parse_rfc3339("2026-11-21T08:00:00Z").unwrap();
+        let files = [("x.toml".to_owned(), include_str!("../../config/minimal.toml").to_owned())];
+        let settings: Settings = crate::config::parse(&files, now).unwrap().settings;
+        let mut state = State::new(now, now);
+        let policy = settings.policies.values().next().unwrap();
+        for key in policy.source_keys() {
+            let (region, destinations) = (policy.region.clone(), Vec::new());
+            let watched =
+                Change::Watched { source: key, region, policy: policy.name.clone(), destinations, since: now };
+            state.apply(&watched).unwrap();
+        }
+        let around = Circumstances {
+            live: true,
+            reload: Reload { successful: true, succeeded_at: now, problem: None },
+            store_problem: None,
+            credentials_problem: None,
+            last_round_at: Some(now),
+            counts: Counts::default(),
+        };
+        let picture = Snapshot::take(&settings, &state, &crate::domain::plan::Plan::default(), around, now);
+        assert!(!well(&picture, now), "nothing was read yet");
+        let stands = |standing| {
+            let mut picture = picture.clone();
+            for route in &mut picture.routes {
+                (route.standing, route.newest_taken_at) = (standing, Some(now));
+            }
+            picture
+        };
+        assert!(well(&stands(Standing::Met), now) && well(&stands(Standing::NoPromise), now));
+        assert!(!well(&stands(Standing::Unknown), now) && !well(&stands(Standing::Late), now));
+        assert!(!well(&stands(Standing::Met), now.plus(Duration::from_secs(121))), "the loop hangs");
+        let full = Snapshot { store_problem: Some("the disk is full".to_owned()), ..stands(Standing::Met) };
+        assert!(!well(&full, now));
+        let mut young = stands(Standing::Met);
+        young.routes[0].newest_taken_at = Some(now.minus(Duration::from_secs(26 * 3600 - 30)));
+        assert!(well(&young, now) && !well(&young, now.plus(Duration::from_secs(31))), "it grew too old since");
+    }
+}

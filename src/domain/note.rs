@@ -1,0 +1,129 @@
+//! What is kept for people alone: what they were promised, since when AWS's books were read, and what they were told.
+//!
+//! No decision rests on these, but an auditor asks for them a year later, and nobody wants to be told a thing twice
+//! because a process was restarted. So they are [`Change`](super::change::Change)s like all others, committed with
+//! those of their round.
+
+use super::id::{Place, PolicyName, Region, SourceKey, Target};
+use super::time::Time;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A route: a source, and its own Region or a destination.
+pub type RouteKey = (SourceKey, Target);
+
+/// What is promised of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// By which policy.
+    pub policy: PolicyName,
+    /// Where its recovery points are.
+    pub region: Region,
+    /// The largest age of the newest; `None` if nothing is promised of it.
+    pub rpo: Option<Duration>,
+}
+
+/// A notification that has not been delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// The same for the same event, whoever tells of it and however often.
+    pub id: String,
+    /// When the event was found.
+    pub at: Time,
+    /// The JSON object that is sent.
+    pub body: String,
+}
+
+/// One thing that is kept for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// From now on this is promised of a route.
+    Promised {
+        /// Which.
+        route: RouteKey,
+        /// What.
+        promise: Promise,
+        /// From when on.
+        at: Time,
+    },
+    /// Nothing is said of this route any more.
+    Withdrawn {
+        /// Which.
+        route: RouteKey,
+        /// From when on.
+        at: Time,
+    },
+    /// AWS's books at a place were read whole.
+    Read {
+        /// Where.
+        place: Place,
+        /// When the last page came.
+        at: Time,
+        /// Until then that is recent enough to rely on.
+        good_until: Time,
+    },
+    /// It was told that a route is late.
+    Late {
+        /// Which.
+        route: RouteKey,
+        /// Since when it is late.
+        since: Time,
+    },
+    /// It was told that the route is not late any more, or it left and there is nothing more to tell.
+    Relieved {
+        /// Which.
+        route: RouteKey,
+    },
+    /// A notification is to be delivered.
+    Owed(Box<Notice>),
+    /// A notification was delivered, or given up.
+    Settled {
+        /// Which.
+        id: String,
+    },
+}
+
+/// What of the notes matters to what is noted next.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Notes {
+    /// What is promised now.
+    pub promises: BTreeMap<RouteKey, Promise>,
+    /// Routes of which it was told that they are late, with since when they are.
+    pub late: BTreeMap<RouteKey, Time>,
+    /// Notifications that were not delivered yet, by when their event was found.
+    pub owed: BTreeMap<(Time, String), Notice>,
+}
+
+impl Notes {
+    /// Takes one in. None contradicts another.
+    pub fn apply(&mut self, note: &Note) {
+        match note {
+            Note::Promised { route, promise, .. } => {
+                self.promises.insert(route.clone(), promise.clone());
+            }
+            Note::Withdrawn { route, .. } => {
+                self.promises.remove(route);
+            }
+            Note::Read { .. } => {}
+            Note::Late { route, since } => {
+                self.late.insert(route.clone(), *since);
+            }
+            Note::Relieved { route } => {
+                self.late.remove(route);
+            }
+            Note::Owed(notice) => {
+                if !self.owed.keys().any(|(_, owed)| *owed == notice.id) {
+                    self.owed.insert((notice.at, notice.id.clone()), (**notice).clone());
+                }
+            }
+            Note::Settled { id } => self.owed.retain(|(_, owed), _| owed != id),
+        }
+    }
+
+    /// Times in the future mean nothing any more.
+    pub(super) fn clock_went_back(&mut self, to: Time) {
+        for since in self.late.values_mut() {
+            *since = (*since).min(to);
+        }
+    }
+}

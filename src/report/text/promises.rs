@@ -1,0 +1,191 @@
+//! `lifeboat report`: how well every promise was kept, for eyes and for spreadsheets.
+
+use super::{Ink, Looks, add, clean, csv_line, inked, or_empty, paint, table, table_text, wrapped};
+use crate::domain::time::Time;
+use crate::report::promises::{Breach, Occurrences, Report, RouteReport};
+use crate::report::triage::{age_text, counted, source_text};
+use std::time::Duration;
+
+/// For a person: the answer in one line, then every route, the worst on top.
+#[must_use]
+pub fn promises(report: &Report, looks: Looks) -> String {
+    let Report { since, until, routes } = report;
+    let said = wrapped(&sentence(routes), looks.width.map_or(usize::MAX, usize::from));
+    let mut text = format!("{since} to {until}\n{}\n", said.join("\n"));
+    if routes.is_empty() {
+        return text;
+    }
+    let columns = ["Met", "Unknown", "Breaches", "Source", "In", "RPO", "Policy", "Kept"];
+    let mut shown = table(if looks.narrow() { &columns[..6] } else { &columns }, looks);
+    let mut worst: Vec<&RouteReport> = routes.iter().collect();
+    let rank = |route: &RouteReport| (route.met_percent.is_none(), route.met_percent.unwrap_or_default());
+    worst.sort_by(|a, b| rank(a).0.cmp(&rank(b).0).then(rank(a).1.total_cmp(&rank(b).1)));
+    let mut notes = Vec::new();
+    for route in worst {
+        let unknown = Duration::from_secs_f64(route.unknown_seconds.max(0.0));
+        let cells = [
+            met_text(route, looks),
+            if unknown.is_zero() { String::new() } else { paint(&age_text(unknown), Ink::Doubtful, looks) },
+            if route.breaches == 0 { String::new() } else { route.breaches.to_string() },
+            clean(&source_text(&route.account, &route.source), looks),
+            clean(route.region.as_str(), looks),
+            route.rpo_seconds.map_or(String::new(), |rpo| age_text(Duration::from_secs(rpo))),
+            clean(route.policy.as_str(), looks),
+            route.recovery_points.to_string(),
+        ];
+        add(&mut shown, cells);
+        notes.push(clean(&note(route), looks));
+    }
+    text.push('\n');
+    text.push_str(&table_text(&shown, &notes, looks));
+    inked(&text, looks)
+}
+
+fn sentence(routes: &[RouteReport]) -> String {
+    if routes.is_empty() {
+        return "nothing is on record of any route in this time".to_owned();
+    }
+    let of = |matches: fn(&RouteReport) -> bool| routes.iter().filter(|route| matches(route)).count();
+    let parts = [
+        (of(|route| route.promised_seconds > 0.0 && route.met_seconds >= route.promised_seconds), "met all the time"),
+        (of(|route| route.breaches > 0), "late at some time"),
+        (of(|route| route.breaches == 0 && route.unknown_seconds > 0.0), "unknown at some time"),
+        (of(|route| route.promised_seconds <= 0.0), "without a promise"),
+    ];
+    let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
+    format!("{}: {}", counted(routes.len(), "route"), parts.collect::<Vec<_>>().join(", "))
+}
+
+fn met_text(route: &RouteReport, looks: Looks) -> String {
+    let ink = match route {
+        RouteReport { met_percent: None, .. } => Ink::Faint,
+        RouteReport { breaches: 1.., .. } => Ink::Bad,
+        RouteReport { unknown_seconds, .. } if *unknown_seconds > 0.0 => Ink::Doubtful,
+        _ => Ink::Good,
+    };
+    paint(&route.met_percent.map_or("no promise".to_owned(), |percent| format!("{percent:.3}%")), ink, looks)
+}
+
+fn note(route: &RouteReport) -> String {
+    let mut said = Vec::new();
+    if let Some(Breach { began, ended, seconds }) = route.longest_breach {
+        let took = age_text(Duration::from_secs_f64(seconds.max(0.0)));
+        let ended = ended.map_or("and not over".to_owned(), |ended| format!("to {}", whole(ended)));
+        said.push(format!("longest breach {took}, from {} {ended}", whole(began)));
+    }
+    if route.rpo_changes > 0 {
+        said.push(format!("the RPO was changed {}", times(route.rpo_changes)));
+    }
+    let Occurrences { open, completed, skipped, coalesced, missed, failed } = route.occurrences;
+    let outcomes = [
+        (failed, "failed"),
+        (missed, "missed"),
+        (coalesced, "coalesced"),
+        (skipped, "skipped"),
+        (completed, "completed"),
+        (open, "in progress"),
+    ];
+    let outcomes = outcomes.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
+    let outcomes = outcomes.collect::<Vec<_>>().join(", ");
+    if !outcomes.is_empty() {
+        said.push(format!("occurrences: {outcomes}"));
+    }
+    said.join("; ")
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+/// Without the fractions of a second.
+fn whole(time: Time) -> Time {
+    Time::from_secs(time.millis().div_euclid(1000))
+}
+
+const FIELDS: [&str; 25] = [
+    "since",
+    "until",
+    "policy",
+    "account",
+    "source",
+    "region",
+    "copy",
+    "rpo_seconds",
+    "rpo_changes",
+    "promised_seconds",
+    "met_seconds",
+    "late_seconds",
+    "unknown_seconds",
+    "met_percent",
+    "breaches",
+    "longest_breach_began",
+    "longest_breach_ended",
+    "longest_breach_seconds",
+    "recovery_points",
+    "open",
+    "completed",
+    "skipped",
+    "coalesced",
+    "missed",
+    "failed",
+];
+
+/// As CSV (RFC 4180) with a header; what there is not is empty.
+#[must_use]
+pub fn promises_csv(report: &Report) -> String {
+    let mut csv = csv_line(&FIELDS.map(str::to_owned));
+    for route in &report.routes {
+        let breach = route.longest_breach;
+        let Occurrences { open, completed, skipped, coalesced, missed, failed } = route.occurrences;
+        csv.push_str(&csv_line(&[
+            report.since.to_string(),
+            report.until.to_string(),
+            route.policy.to_string(),
+            route.account.to_string(),
+            route.source.to_string(),
+            route.region.to_string(),
+            route.copy.to_string(),
+            or_empty(route.rpo_seconds),
+            route.rpo_changes.to_string(),
+            route.promised_seconds.to_string(),
+            route.met_seconds.to_string(),
+            route.late_seconds.to_string(),
+            route.unknown_seconds.to_string(),
+            or_empty(route.met_percent),
+            route.breaches.to_string(),
+            or_empty(breach.map(|breach| breach.began)),
+            or_empty(breach.and_then(|breach| breach.ended)),
+            or_empty(breach.map(|breach| breach.seconds)),
+            route.recovery_points.to_string(),
+            open.to_string(),
+            completed.to_string(),
+            skipped.to_string(),
+            coalesced.to_string(),
+            missed.to_string(),
+            failed.to_string(),
+        ]));
+    }
+    csv
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::samples;
+
+    #[test]
+    fn for_a_person() {
+        let looks = Looks { width: Some(80), ..Looks::plain() };
+        assert!(promises(&samples::report(), looks).lines().all(|line| line.chars().count() <= 80));
+        insta::assert_snapshot!(promises(&samples::report(), Looks { width: Some(120), ..Looks::plain() }));
+        let nothing = Report { routes: Vec::new(), ..samples::report() };
+        assert!(promises(&nothing, looks).contains("nothing is on record"));
+    }
+
+    #[test]
+    fn for_a_spreadsheet() {
+        let csv = promises_csv(&samples::report());
+        assert!(csv.split_terminator("\r\n").all(|line| line.split(',').count() == FIELDS.len()));
+        insta::assert_snapshot!(csv.replace("\r\n", "\n"));
+    }
+}

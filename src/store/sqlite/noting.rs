@@ -1,0 +1,110 @@
+//! What is kept for people alone, as SQL: see `domain::note` and the tables of `0004_notes.sql`.
+
+use super::writing::Written;
+use crate::domain::id::Place;
+use crate::domain::note::{Note, RouteKey};
+use crate::domain::point::{Lifecycle, Point};
+use crate::domain::time::Time;
+use sqlx::Executor as _;
+use sqlx::sqlite::SqliteConnection;
+
+/// Binds the columns that name a route: account, source, destination.
+macro_rules! bind_route {
+    ($query:expr, $route:expr) => {{
+        let (source, target): &RouteKey = $route;
+        $query.bind(source.account.as_str()).bind(source.source.as_str()).bind(target.destination())
+    }};
+}
+
+/// Writes one note.
+pub(super) async fn write_note(to: &mut SqliteConnection, note: &Note) -> Written {
+    match note {
+        Note::Promised { route, promise, at } => {
+            end_promise(to, route, *at).await?;
+            let sql = "INSERT INTO promises (account, source, destination, since, region, policy, rpo)
+                       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET until = NULL, region = excluded.region,
+                       policy = excluded.policy, rpo = excluded.rpo";
+            let rpo = promise.rpo.map(|rpo| i64::try_from(rpo.as_millis()).unwrap_or(i64::MAX));
+            let query = bind_route!(sqlx::query(sql), route).bind(at.millis()).bind(promise.region.as_str());
+            to.execute(query.bind(promise.policy.as_str()).bind(rpo)).await.map(drop)
+        }
+        Note::Withdrawn { route, at } => end_promise(to, route, *at).await,
+        Note::Read { place, at, good_until } => write_reading(to, place, *at, *good_until).await,
+        Note::Late { route, since } => {
+            let sql = "INSERT INTO late (account, source, destination, since) VALUES (?, ?, ?, ?)
+                       ON CONFLICT DO UPDATE SET since = excluded.since";
+            to.execute(bind_route!(sqlx::query(sql), route).bind(since.millis())).await.map(drop)
+        }
+        Note::Relieved { route } => {
+            let sql = "DELETE FROM late WHERE account = ? AND source = ? AND destination = ?";
+            to.execute(bind_route!(sqlx::query(sql), route)).await.map(drop)
+        }
+        Note::Owed(notice) => {
+            let sql = "INSERT INTO notices (id, at, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+            let query = sqlx::query(sql).bind(&notice.id).bind(notice.at.millis()).bind(&notice.body);
+            to.execute(query).await.map(drop)
+        }
+        Note::Settled { id } => to.execute(sqlx::query("DELETE FROM notices WHERE id = ?").bind(id)).await.map(drop),
+    }
+}
+
+async fn end_promise(to: &mut SqliteConnection, route: &RouteKey, at: Time) -> Written {
+    let sql = "UPDATE promises SET until = ? WHERE account = ? AND source = ? AND destination = ? AND until IS NULL";
+    to.execute(bind_route!(sqlx::query(sql).bind(at.millis()), route)).await.map(drop)
+}
+
+/// One that comes while the last is still good goes on where that ended.
+async fn write_reading(to: &mut SqliteConnection, place: &Place, at: Time, good_until: Time) -> Written {
+    let sql = "UPDATE readings SET through = max(through, ?3), good_until = max(good_until, ?4)
+               WHERE account = ?1 AND region = ?2 AND good_until >= ?3 AND since <= ?3";
+    let (account, region) = (place.account.as_str(), place.region.as_str());
+    let query = sqlx::query(sql).bind(account).bind(region).bind(at.millis()).bind(good_until.millis());
+    if to.execute(query).await?.rows_affected() > 0 {
+        return Ok(());
+    }
+    let sql = "INSERT INTO readings (account, region, since, through, good_until) VALUES (?1, ?2, ?3, ?3, ?4)
+               ON CONFLICT DO NOTHING";
+    let query = sqlx::query(sql).bind(account).bind(region).bind(at.millis()).bind(good_until.millis());
+    to.execute(query).await.map(drop)
+}
+
+/// A backup or copy as it stands now.
+pub(super) async fn write_held(to: &mut SqliteConnection, point: &Point) -> Written {
+    if matches!(point.lifecycle, Lifecycle::Failed | Lifecycle::Deleted) {
+        let at = point.settled_at.unwrap_or(point.created_at);
+        return end_held(to, &point.place, point.id.as_str(), at).await;
+    }
+    let sql = "INSERT INTO held (account, region, id, source, is_copy, taken_at, created_at, seen_at)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET seen_at = coalesce(seen_at, excluded.seen_at), gone_at = NULL";
+    let seen_at = point.available().then(|| point.settled_at.unwrap_or(point.created_at).millis());
+    let query = sqlx::query(sql).bind(point.place.account.as_str()).bind(point.place.region.as_str());
+    let query = query.bind(point.id.as_str()).bind(point.source.as_str()).bind(point.origin.is_some());
+    let query = query.bind(point.taken_at().millis()).bind(point.created_at.millis()).bind(seen_at);
+    to.execute(query).await.map(drop)
+}
+
+/// It is no recovery point any more, or never was one.
+pub(super) async fn end_held(to: &mut SqliteConnection, place: &Place, id: &str, at: Time) -> Written {
+    let (account, region) = (place.account.as_str(), place.region.as_str());
+    let sql = "DELETE FROM held WHERE account = ? AND region = ? AND id = ? AND seen_at IS NULL";
+    to.execute(sqlx::query(sql).bind(account).bind(region).bind(id)).await?;
+    let sql = "UPDATE held SET gone_at = ? WHERE account = ? AND region = ? AND id = ? AND gone_at IS NULL";
+    to.execute(sqlx::query(sql).bind(at.millis()).bind(account).bind(region).bind(id)).await.map(drop)
+}
+
+/// What lies ahead of a clock that went back happened by now at the latest.
+pub(super) async fn clock_went_back(to: &mut SqliteConnection, now: Time) -> Written {
+    for sql in [
+        "UPDATE OR REPLACE promises SET since = ?1 WHERE since > ?1",
+        "UPDATE promises SET until = ?1 WHERE until > ?1",
+        "UPDATE OR REPLACE readings SET since = ?1 WHERE since > ?1",
+        "UPDATE readings SET through = ?1, good_until = ?1 WHERE through > ?1",
+        "UPDATE held SET seen_at = ?1 WHERE seen_at > ?1",
+        "UPDATE held SET gone_at = ?1 WHERE gone_at > ?1",
+        "UPDATE late SET since = ?1 WHERE since > ?1",
+    ] {
+        to.execute(sqlx::query(sql).bind(now.millis())).await?;
+    }
+    Ok(())
+}
