@@ -55,7 +55,15 @@ pub(super) fn run(args: &Args) -> Done {
             if args.json {
                 let warnings = &loaded.warnings;
                 let feasible = Some(&feasible);
-                return print_json(&Report { good: true, policies, sources, routes, problems: &[], warnings, feasible });
+                return print_json(&Report {
+                    good: true,
+                    policies,
+                    sources,
+                    routes,
+                    problems: &[],
+                    warnings,
+                    feasible,
+                });
             }
             for warning in &loaded.warnings {
                 terminal::complain_as_is(&warning.render(terminal::colour_on_stderr()));
