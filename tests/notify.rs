@@ -91,10 +91,15 @@ impl Receiver {
         self.requests.lock().unwrap().clone()
     }
 
-    /// The bodies of this event that were met in this mood.
+    /// The bodies of this event that were met in this mood; of routes, those of the one that is made to fail.
     fn told(&self, event: &str, mood: Mood) -> Vec<serde_json::Value> {
-        let requests = self.requests().into_iter();
-        requests.filter(|r| r.mood == mood && r.body["event"] == event).map(|r| r.body).collect()
+        let bodies = self.requests().into_iter().filter(|r| r.mood == mood).map(|r| r.body);
+        let ours = |body: &serde_json::Value| body["region"].is_null() || body["region"] == "eu-west-1";
+        bodies.filter(|body| body["event"] == event && ours(body)).collect()
+    }
+
+    fn met_in(&self, mood: Mood) -> usize {
+        self.requests().iter().filter(|r| r.mood == mood).count()
     }
 
     fn pings(&self) -> usize {
@@ -107,7 +112,7 @@ fn policy(port: u16) -> String {
         "[notify]\nwebhook = \"http://127.0.0.1:{port}/hook/SECRET-ONE?key=SECRET-THREE\"\n\
          heartbeat = \"http://127.0.0.1:{port}/beat/SECRET-TWO\"\n\
          [[policy]]\nname = \"one\"\nregion = \"us-east-1\"\nfile_systems = [\"{}\"]\nschedule = \"*/2 * * * * *\"\n\
-         rpo = \"10s\"\n[[policy.destination]]\nregion = \"us-west-2\"\n[[policy.destination]]\nregion = \"eu-west-1\"\n",
+         rpo = \"15s\"\n[[policy.destination]]\nregion = \"us-west-2\"\n[[policy.destination]]\nregion = \"eu-west-1\"\n",
         FILE_SYSTEMS[0]
     )
 }
@@ -132,17 +137,16 @@ fn late_and_recovered_are_told_once_whatever_the_receiver_does() {
     wait_until("all is well, and the heartbeat says so", SOON, || receiver.pings() == 1);
     bench.set_faults(NO_COPIES);
     wait_until("late in the log", SOON, || lines(&bench, "late").iter().any(|line| line.contains("eu-west-1")));
-    wait_until("a broken receiver", SOON, || !receiver.told("route_late", Mood::Broken).is_empty());
+    wait_until("a broken receiver", SOON, || receiver.met_in(Mood::Broken) > 0);
     receiver.set(Mood::Dumb);
-    wait_until("one that does not answer", SOON, || receiver.requests().iter().any(|r| r.mood == Mood::Dumb));
+    wait_until("one that does not answer", SOON, || receiver.met_in(Mood::Dumb) > 0);
     let before = copies(&bench);
     wait_until("the work goes on", SOON, || copies(&bench) >= before + 3);
     daemon.kill();
 
+    let asked = receiver.met_in(Mood::Dumb);
     let daemon = bench.daemon();
-    wait_until("a broken receiver after the restart", SOON, || {
-        receiver.requests().iter().filter(|r| r.mood == Mood::Dumb).count() >= 2
-    });
+    wait_until("it is tried again after the restart", SOON, || receiver.met_in(Mood::Dumb) > asked);
     receiver.set(Mood::Good);
     wait_until("it is told in the end", SOON, || !receiver.told("route_late", Mood::Good).is_empty());
     wait_until("what failed for good is told", SOON, || !receiver.told("job_failed", Mood::Good).is_empty());
@@ -153,13 +157,13 @@ fn late_and_recovered_are_told_once_whatever_the_receiver_does() {
         ("account", "default".into()),
         ("source", FILE_SYSTEMS[0].into()),
         ("region", "eu-west-1".into()),
-        ("rpo_seconds", 10.into()),
+        ("rpo_seconds", 15.into()),
         ("occurrence", serde_json::Value::Null),
     ];
     for (field, value) in expected {
         assert_eq!(late[field], value, "{field} of {late}");
     }
-    assert!(late["age_seconds"].as_u64().unwrap() >= 10, "{late}");
+    assert!(late["age_seconds"].as_u64().unwrap() >= 15, "{late}");
     assert!(receiver.requests().iter().all(|r| r.line.starts_with("GET") || r.body["id"] == r.key.as_str()));
 
     let text = std::fs::read_to_string(&path).unwrap();
@@ -173,14 +177,14 @@ fn late_and_recovered_are_told_once_whatever_the_receiver_does() {
 
     bench.set_faults("");
     wait_until("recovery is told", SOON, || !receiver.told("route_recovered", Mood::Good).is_empty());
+    let of_route = |event: &str| lines(&bench, event).iter().filter(|line| line.contains("eu-west-1")).count();
+    assert_eq!((of_route("late"), of_route("recovered")), (1, 1), "{}", bench.log());
+    assert_eq!(receiver.told("route_late", Mood::Good).len(), 1);
     let recovered = receiver.told("route_recovered", Mood::Good).remove(0);
     assert_eq!((&recovered["late_since"], &recovered["region"]), (&late["late_since"], &"eu-west-1".into()));
     wait_until("nothing is left to tell", SOON, || {
         bench.metric("lifeboat_notifications_total{result=\"delivered\"}") >= Some(3.0)
     });
-    let of_route = |event: &str| lines(&bench, event).iter().filter(|line| line.contains("eu-west-1")).count();
-    assert_eq!((of_route("late"), of_route("recovered")), (1, 1), "{}", bench.log());
-    assert_eq!(receiver.told("route_late", Mood::Good).len(), 1);
     let log = bench.log();
     assert!(!log.contains("SECRET"), "{log}");
     let broken = |line: &&str| line.contains("event=\"notify_failed\"") && line.contains("WARN");
@@ -274,12 +278,11 @@ fn auditors_get_what_was_kept_and_what_was_not() {
             assert!((sum - number("promised_seconds")).abs() < 0.01, "{route}");
             assert!(number("met_seconds") > 1.0 && number("recovery_points") > 1.0, "{route}");
             assert!(route["occurrences"]["completed"].as_u64().unwrap() > 1, "{route}");
-            // A new route has nothing at first, and one of the three broke its promise after it had kept it.
+            // One of the three had nothing at first, kept its promise, broke it, and kept it again.
             let breaches = route["breaches"].as_u64().unwrap();
             if route["region"] == "eu-west-1" {
-                assert!(breaches == 2 && route["longest_breach"]["ended"].is_string(), "{route}");
-            } else {
-                assert!(breaches <= 1, "{route}");
+                assert!(breaches >= 2 && route["longest_breach"]["ended"].is_string(), "{route}");
+                assert!(number("late_seconds") > 1.0, "{route}");
             }
         }
     };

@@ -15,7 +15,7 @@ use lifeboat::domain::point::Lifecycle;
 use lifeboat::domain::policy::Settings;
 use lifeboat::domain::state::{Ask, State};
 use lifeboat::domain::time::Time;
-use lifeboat::planner;
+use lifeboat::planner::{self, turns::Order};
 use lifeboat::sim::world::World;
 use lifeboat::sim::world::disk::{Disk, Tables};
 use lifeboat::sim::world::mind::{Lifeboat, Mind, Reading};
@@ -83,11 +83,11 @@ const PLANTED: [Planted; 16] = [
     },
     Planted {
         fault: "what a listing does not show taken for lost",
-        promises: &["2"],
+        promises: &["1", "2"],
         world: |world| world.with_mind(Box::new(MissingIsLost)),
     },
     Planted {
-        fault: "whoever waits longest goes first, whatever was promised",
+        fault: "first come, first served, whatever was promised",
         promises: &["9"],
         world: |world| world.with_mind(Box::new(FirstComeFirstServed)),
     },
@@ -463,19 +463,12 @@ impl Mind for MissingIsLost {
     }
 }
 
-/// Every route waits its turn; promises do not count.
+/// Slots go to who has waited longest.
 struct FirstComeFirstServed;
 
 impl Mind for FirstComeFirstServed {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
-        let mut settings = settings.clone();
-        for policy in settings.policies.values_mut() {
-            policy.rpo = None;
-            for destination in &mut policy.destinations {
-                destination.rpo = None;
-            }
-        }
-        planner::plan(&settings, state, now)
+        planner::plan_in_order(settings, state, now, Order::FirstCome)
     }
 }
 

@@ -1,10 +1,12 @@
 //! The planner in a world of trouble: seeds by the dozen, and what they taught, as short scripts.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
-use lifeboat::domain::policy::CatchUp;
+use lifeboat::domain::policy::{CatchUp, Retain};
+use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::Cloud;
-use lifeboat::sim::world::setup::{DAY_MS, HOUR_MS, Happening, Setup};
+use lifeboat::sim::faults::Fault;
+use lifeboat::sim::world::setup::{DAY_MS, HOUR_MS, Happening, Order, Setup};
 use lifeboat::sim::world::{Tally, Violation, World};
 use std::fmt;
 use std::sync::Mutex;
@@ -213,6 +215,29 @@ fn a_new_database_waits_for_what_listings_do_not_show_yet() {
             let lost = Happening::Crash { down_ms: 3000, lose_database: true };
             setup.timetable.push((at.millis() - begin_ms + 15_000, lost));
         }
+        survives(setup);
+    }
+}
+
+/// What a person ordered is copied to two Regions, one of them out of reach: what has arrived in the other must not be
+/// pruned meanwhile, or it is made again for ever.
+#[test]
+fn retention_waits_for_the_end_of_an_occurrence() {
+    for seed in 0..3 {
+        let mut setup = healing(seed, 4, &[(30 * HOUR_MS, Happening::Order(Order::Backup(0)))]);
+        let newest_only = Some(Retain { last: Some(1), ..Retain::default() });
+        for policy in setup.settings.policies.values_mut() {
+            policy.schedule = Schedule::parse("every 4h", "UTC", Time::from_millis(setup.start_ms)).unwrap();
+            policy.retain.clone_from(&newest_only);
+            policy.destinations.iter_mut().for_each(|destination| destination.retain.clone_from(&newest_only));
+        }
+        // The policy that is ordered from.
+        let policy = setup.settings.policies.values().next().unwrap();
+        let dark = policy.destinations.last().unwrap().region.to_string();
+        let black_hole = Fault { regions: vec![dark], black_hole_percent: 100.0, ..Fault::default() };
+        setup.fault(29 * HOUR_MS, 60 * HOUR_MS, black_hole);
+        setup.timetable[0].0 = 61 * HOUR_MS;
+        assert!(setup.settings.policies.values().any(|policy| policy.destinations.len() > 1));
         survives(setup);
     }
 }

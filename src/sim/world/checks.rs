@@ -135,7 +135,7 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn stepped(&mut self, cloud: &Cloud) -> Result<(), Broken> {
-        self.shelf.stepped(cloud)
+        self.shelf.stepped(cloud, self.keeping.let_go())
     }
 
     /// Every few minutes of virtual time, while the process lives.

@@ -186,7 +186,7 @@ impl Setup {
     #[must_use]
     pub fn draw(seed: u64) -> Self {
         let mut draw = Draw::new(seed);
-        let days = [6, 10, 30, 90][draw.rng.below(4) as usize];
+        let days = [6, 20, 60, 180][draw.rng.below(4) as usize];
         let mut setup = draw.frame(days);
         setup.cloud = draw.cloud();
         setup.thin();
@@ -273,7 +273,7 @@ impl Draw {
 
     fn frame(&mut self, days: i64) -> Setup {
         let start_ms = EARLIEST_MS + self.rng.below(200) as i64 * DAY_MS + self.rng.below(DAY_MS as u64) as i64;
-        let polls = [15, 60, 120, 300, 600];
+        let polls = [30, 120, 300, 600, 900];
         let poll = Duration::from_secs(polls[self.rng.below(polls.len() as u64) as usize]);
         let limits = Limits {
             copies_in_flight: if self.rng.percent(70.0) { 5 } else { 1 + self.rng.below(5) as u32 },

@@ -6,9 +6,10 @@ use super::super::setup::{HOUR_MS, Setup};
 use super::shelf::Shelf;
 use super::{Broken, View, good};
 use crate::domain::action::{Call, Request};
-use crate::domain::id::{Place, SourceKey};
+use crate::domain::id::{Place, SourceKey, Trigger};
 use crate::domain::plan::{Plan, Reason};
 use crate::domain::policy::{Destination, Policy};
+use crate::domain::time::Time;
 use std::collections::BTreeMap;
 
 /// A copy that is COPYING for longer bars no newer one (promise 8).
@@ -237,7 +238,7 @@ impl Flow {
         ))
     }
 
-    /// Of the routes that wait for a slot, none is nearer to breaking its promise than one that gets a slot.
+    /// No route gets a slot while another waits that is clearly nearer to breaking its promise, and would gain by it.
     pub(super) fn planned(&self, plan: &Plan, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
         let waiting = || plan.waiting.iter().filter(|waiting| waiting.reason == Reason::Slot);
         if waiting().next().is_none() {
@@ -245,21 +246,26 @@ impl Flow {
         }
         for action in &plan.actions {
             let Call::Make { key, request } = &action.call else { continue };
-            if !matches!(**request, Request::CopyBackup { .. }) || view.state.ask(key).is_some_and(|ask| ask.open) {
+            let again = view.state.ask(key).is_some_and(|ask| ask.open);
+            let ordered = key.occurrence.trigger == Trigger::Manual || key.source.source.is_volume();
+            if again || ordered || !matches!(**request, Request::CopyBackup { .. }) {
                 continue;
             }
-            let Some(mine) = deadline_ms(view, shelf, &key.source, &action.place) else { continue };
-            for other in waiting() {
-                let same_lane = other.source.account == action.place.account
+            let Some(mine) = Standing::of(view, shelf, &key.source, &action.place) else { continue };
+            let waits = waiting().filter(|other| {
+                other.source.account == action.place.account
                     && other.destination.as_ref() == Some(&action.place.region)
-                    && !key.source.source.is_volume()
-                    && !other.source.source.is_volume();
-                let theirs = deadline_ms(view, shelf, &other.source, &action.place).filter(|_| same_lane);
-                if theirs.is_some_and(|theirs| theirs < mine) && self.undisturbed(view, &[&action.place]) {
-                    let what = format!(
-                        "{} gets a slot in {} before {}, which is nearer to its deadline",
-                        key.source, action.place, other.source
-                    );
+                    && !other.source.source.is_volume()
+            });
+            let others: Vec<_> =
+                waits.map(|other| (&other.source, Standing::of(view, shelf, &other.source, &action.place))).collect();
+            let roomy = roomy(view, shelf, &action.place, mine, &others);
+            for (other, theirs) in others {
+                let first = theirs.is_some_and(|theirs| theirs.goes_before(mine, roomy));
+                if first && self.undisturbed(view, &[&action.place]) {
+                    let (source, place) = (&key.source, &action.place);
+                    let what =
+                        format!("{source} gets a slot in {place} before {other}, which is nearer to its deadline");
                     return Err(Broken::new("9", what));
                 }
             }
@@ -272,8 +278,7 @@ impl Flow {
         let Some(calm_ms) = self.calm_ms else { return Ok(()) };
         let patience_ms = self.patience_ms(view) + AFTER_FAILED_MS;
         for policy in view.settings.policies.values() {
-            let gap_ms =
-                policy.schedule.longest_gap(crate::domain::time::Time::from_millis(calm_ms), 100).as_millis() as i64;
+            let gap_ms = policy.schedule.longest_gap(Time::from_millis(calm_ms), 100).as_millis() as i64;
             for key in policy.source_keys() {
                 let newest = shelf.newest_backup(view.cloud, &key, i64::MAX);
                 let taken_ms = newest.map_or(0, |backup| backup.created_ms);
@@ -333,14 +338,57 @@ fn serves(copy: &Backup, backup: &Backup) -> bool {
     copy.taken_ms >= backup.taken_ms || (same("lifeboat:occurrence") && same("lifeboat:trigger"))
 }
 
-/// When a route breaks its promise; `None` if it made none.
-fn deadline_ms(view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &Place) -> Option<i64> {
-    let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|of| of == *key))?;
-    let rpo = policy.destination(&there.region)?.rpo.or(policy.rpo)?;
-    let made = shelf.copies(view.cloud, key, there.region.as_str()).take(50);
-    let newest = made.filter(|copy| copy.lifecycle == Lifecycle::Available);
-    // Age counts from the creation of the backup, which the copy's tag tells.
-    let taken = newest.filter_map(|copy| crate::domain::time::Time::parse_rfc3339(copy.tags.get("lifeboat:taken")?));
-    let taken_ms = taken.max().map_or(0, crate::domain::time::Time::millis);
-    Some(taken_ms + rpo.as_millis() as i64)
+/// How a route stands that made a promise and has copies already.
+#[derive(Clone, Copy)]
+struct Standing {
+    /// When it breaks its promise.
+    deadline_ms: i64,
+    /// How long its last copy took.
+    took_ms: i64,
+    /// For how much longer the next one keeps the promise.
+    buys_ms: i64,
+}
+
+impl Standing {
+    fn of(view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &Place) -> Option<Self> {
+        let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|of| of == *key))?;
+        let rpo_ms = policy.destination(&there.region)?.rpo.or(policy.rpo)?.as_millis() as i64;
+        let backup = shelf.newest_backup(view.cloud, key, i64::MAX)?;
+        let made = || shelf.copies(view.cloud, key, there.region.as_str()).take(50);
+        let newest = || made().filter(|copy| copy.lifecycle == Lifecycle::Available);
+        // Age counts from the creation of the backup, which the copy's tag tells.
+        let taken = newest().filter_map(|copy| Time::parse_rfc3339(copy.tags.get("lifeboat:taken")?));
+        let deadline_ms = taken.max()?.millis() + rpo_ms;
+        let took_ms = newest().find_map(|copy| Some(copy.ended_ms? - copy.created_ms))?;
+        let buys_ms = backup.created_ms + rpo_ms - deadline_ms.max(view.now_ms + took_ms);
+        Some(Self { deadline_ms, took_ms, buys_ms })
+    }
+
+    /// Whether it goes first by any sound rule: it is nearer to its deadline by more than both copies can take, and either
+    /// all promises can be kept (`roomy`) or it gains much more by the slot.
+    fn goes_before(self, other: Self, roomy: bool) -> bool {
+        let both_ms = self.took_ms + other.took_ms;
+        let gains_more = self.took_ms <= 2 * other.took_ms && self.buys_ms > 0 && self.buys_ms >= 4 * other.buys_ms;
+        self.deadline_ms + 2 * both_ms < other.deadline_ms && (roomy || gains_more)
+    }
+}
+
+/// Whether all that wait for a lane keep their promise in whatever order they go, even behind all that may be under way.
+fn roomy(
+    view: &View<'_>,
+    shelf: &Shelf,
+    there: &Place,
+    mine: Standing,
+    others: &[(&SourceKey, Option<Standing>)],
+) -> bool {
+    let mut earliest_ms = mine.deadline_ms;
+    for (_, theirs) in others {
+        let Some(theirs) = theirs else { return false };
+        earliest_ms = earliest_ms.min(theirs.deadline_ms);
+    }
+    let policies = view.settings.policies.values().filter(|policy| policy.account == there.account);
+    let routes = policies.filter(|policy| policy.destination(&there.region).is_some());
+    let took =
+        routes.flat_map(Policy::source_keys).filter_map(|key| Some(Standing::of(view, shelf, &key, there)?.took_ms));
+    view.now_ms + 3 * took.sum::<i64>() < earliest_ms
 }

@@ -25,6 +25,8 @@ pub(super) struct Keeping {
     person_ms: Option<i64>,
     /// What Lifeboat deleted.
     deleted: BTreeSet<BackupIx>,
+    /// And what of it in the life of this database.
+    let_go: BTreeSet<BackupIx>,
     /// What a person told Lifeboat to hold, and since when, ms.
     held: BTreeMap<(Place, BackupId), i64>,
     /// A person just confirmed what the brake held.
@@ -36,8 +38,14 @@ impl Keeping {
         self.person_ms = Some(now_ms);
     }
 
+    /// What Lifeboat deleted in the life of this database.
+    pub(super) const fn let_go(&self) -> &BTreeSet<BackupIx> {
+        &self.let_go
+    }
+
     pub(super) fn database_lost(&mut self) {
         self.held.clear();
+        self.let_go.clear();
     }
 
     pub(super) fn committed(&mut self, changes: &[Change], view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
@@ -85,6 +93,7 @@ impl Keeping {
         read: bool,
     ) -> Result<(), Broken> {
         self.deleted.insert(at);
+        self.let_go.insert(at);
         let gone = cloud.backup(at);
         let wrong = |what: &str| Err(Broken::new("4", format!("{} in {} is deleted: {what}", gone.id, gone.region)));
         let now_ms = gone.deleted_ms.unwrap_or(i64::MAX);
