@@ -42,7 +42,8 @@ fn no_slot_is_wasted(sources: u64, hours: u32) {
     // An end is seen at the next look at the latest, and the next copy needs a call.
     let seen_after = rehearsal.settings().daemon.poll + Duration::from_secs(1);
     let looks = seen_after * u32::try_from(sources).unwrap() / lane.slots;
-    let first = rehearsal.cloud().backups().filter(|(_, backup)| backup.is_copy()).map(|(_, copy)| copy.created_ms).min();
+    let first =
+        rehearsal.cloud().backups().filter(|(_, backup)| backup.is_copy()).map(|(_, copy)| copy.created_ms).min();
     let makespan = lane.last_ended.unwrap().since(Time::from_millis(first.unwrap()));
     let bound = lane.used / lane.slots + lane.longest + looks;
     assert!(makespan <= bound, "{sources} copies took {makespan:?}, and could have taken {bound:?}");
