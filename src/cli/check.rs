@@ -6,8 +6,6 @@ use crate::domain::policy::Settings;
 use crate::domain::schedule::parse_duration;
 use crate::domain::state::State;
 use crate::planner::feasible::{self, Given};
-use crate::store::Store as _;
-use crate::store::sqlite::SqliteStore;
 use serde::Serialize;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -87,8 +85,7 @@ pub(super) fn run(args: &Args) -> Done {
 
 /// What the database teaches about durations, if there is one that can be read: a check needs none.
 fn books(settings: &Settings) -> Option<State> {
-    let runtime = runtime().ok()?;
-    runtime.block_on(async { SqliteStore::read(&settings.daemon.state).await.ok()?.load(now()).await.ok() })
+    runtime().ok()?.block_on(super::books::read(&mut settings.clone())).ok()
 }
 
 fn print_json(value: &impl Serialize) -> Done {

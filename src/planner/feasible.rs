@@ -260,8 +260,8 @@ mod tests {
         let report = judged(&[("finance", 12, "every 2h", "rpo = \"6h\"", "")], 47);
         assert!((report.lanes[0].needed_slots - 4.7).abs() < 0.01);
         assert!(report.lanes[0].policies[0].breaking.is_empty());
-        // Two hours from firing to firing, ten minutes, eleven copies before it through five slots, and its own.
-        assert_eq!(report.lanes[0].policies[0].best_rpo_seconds, 60 * (120 + 10 + 105 + 47) - 60 * 2);
+        // Two hours from firing to firing, ten minutes, eleven copies before it through five slots, its own: 280.4 minutes.
+        assert_eq!(report.lanes[0].policies[0].best_rpo_seconds, 60 * 285);
         assert!(report.lanes[0].warnings.is_empty(), "{report}");
         let tight = judged(&[("finance", 12, "every 2h", "rpo = \"4h\"", "")], 47);
         assert!(tight.lanes[0].warnings[0].contains("may be late in us-west-2"), "{tight}");

@@ -311,10 +311,10 @@ mod tests {
         }
     }
 
-    /// A lane in which more is wanted than it can do, for a year: nobody waits for longer than [`rank`] says.
+    /// A lane in which more is wanted than it can do, for six weeks: nobody waits for longer than [`rank`] says.
     #[test]
     fn nobody_starves() {
-        for seed in 0..12_u32 {
+        for seed in 0..10_u32 {
             let slots = 1 + seed as usize % 5;
             // (takes, schedule, promise), minutes: short and long copies, tight, hopeless and absent promises.
             let routes: Vec<(u32, u32, Option<u32>)> = (0..24)
@@ -331,7 +331,7 @@ mod tests {
             let mut free = vec![0_u32; slots];
             let mut reached: Vec<Option<u32>> = vec![None; routes.len()];
             let mut flies_until = vec![0_u32; routes.len()];
-            for minute in 1..150_000_u32 {
+            for minute in 1..60_000_u32 {
                 let now = Time::ZERO.plus(MINUTE * minute);
                 let wishes: Vec<(usize, Wish)> = (0..routes.len())
                     .filter(|at| flies_until[*at] <= minute)
@@ -353,6 +353,9 @@ mod tests {
                 let late = wishes.iter().map(|(_, wish)| now.since(wish.deadline())).max().unwrap_or_default();
                 assert!(late <= bound, "seed {seed}, minute {minute}: late by {late:?}, at most {bound:?}");
                 let idle: Vec<usize> = (0..slots).filter(|slot| free[*slot] <= minute).collect();
+                if idle.is_empty() {
+                    continue;
+                }
                 let ends: Vec<Time> = free.iter().map(|at| Time::ZERO.plus(MINUTE * *at)).collect();
                 let only: Vec<Wish> = wishes.iter().map(|(_, wish)| wish.clone()).collect();
                 for (slot, at) in idle.into_iter().zip(rank(Order::TimeLeft, &only, &ends, now)) {
