@@ -13,6 +13,7 @@ use crate::planner::chain;
 use crate::planner::deletions::{policy_of, targets, weigh};
 use crate::planner::retain::{self, Verdict};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// So many of each policy's next occurrences are named.
 const OCCURRENCES: usize = 3;
@@ -169,7 +170,7 @@ impl Forecast {
         let mut forecast = Self {
             at: now,
             live,
-            policies: settings.policies.values().map(|policy| policy_forecast(policy, now)).collect(),
+            policies: settings.policies.values().map(|policy| policy_forecast(policy, state, now)).collect(),
             work: Vec::new(),
             deletions: Vec::new(),
             kept: Vec::new(),
@@ -187,6 +188,11 @@ impl Forecast {
             let mut going = deletion_forecast(point, Stage::Decided, deletion.reason.clone());
             going.fault = deletion.fault.as_ref().map(ToString::to_string);
             forecast.deletions.push(going);
+        }
+        for policy in settings.policies.values() {
+            if let Some(pause) = state.pause_at(&policy.name, now) {
+                forecast.announcements.push(format!("{} is {}", policy.name, pause.sentence()));
+            }
         }
         if !settings.daemon.prune {
             forecast.announcements.push("this host deletes nothing ([daemon] prune = false)".to_owned());
@@ -275,13 +281,18 @@ impl Forecast {
     }
 }
 
-fn policy_forecast(policy: &Policy, now: Time) -> PolicyForecast {
+fn policy_forecast(policy: &Policy, state: &State, now: Time) -> PolicyForecast {
     let mut next_at = Vec::new();
-    let mut from = now;
-    while next_at.len() < OCCURRENCES {
-        let Some(next) = policy.schedule.next_after(from) else { break };
+    // Nothing begins in a pause; what comes due as it ends does.
+    let mut from = match state.pause_at(&policy.name, now).map(|pause| pause.until) {
+        None => Some(now),
+        Some(until) => until.map(|until| until.minus(Duration::from_millis(1))),
+    };
+    while let Some(next) =
+        from.and_then(|from| policy.schedule.next_after(from)).filter(|_| next_at.len() < OCCURRENCES)
+    {
         next_at.push(next);
-        from = next;
+        from = Some(next);
     }
     let words = |target: &Target| retain::retain_of(policy, target).map(retain::rules_text).unwrap_or_default();
     PolicyForecast {

@@ -3,10 +3,11 @@
 //! A database is input like any other: an old version, a bad disk or a curious person may have written it. A row that
 //! cannot be read gives an error that names it.
 
+use super::sqlite::SAID_MAX_CHARS;
 use super::{Became, Held, ReadSpan, StoreProblem};
 use crate::domain::change::{End, Opening, Total};
 use crate::domain::deletion::{Deletion, HoldWish};
-use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::fault::{Fault, FaultClass, clean};
 use crate::domain::id::{AccountName, BackupId, Occurrence, Place, PolicyName, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::note::{Notice, Promise, RouteKey};
@@ -28,7 +29,7 @@ pub(super) struct Reading<'a> {
 
 impl Reading<'_> {
     fn wrong(&self, what: impl Into<String>) -> StoreProblem {
-        StoreProblem::Row { table: self.table, what: what.into() }
+        StoreProblem::Row { table: self.table, what: clean(&what.into(), SAID_MAX_CHARS) }
     }
 
     fn get<'r, T>(&'r self, column: &str) -> Result<T, StoreProblem>
@@ -223,7 +224,7 @@ impl Reading<'_> {
 
     fn became(&self) -> Result<Became, StoreProblem> {
         let Some(outcome) = self.get::<Option<String>>("outcome")? else { return Ok(Became::Open) };
-        End::parse(&outcome).map(Became::Ended).ok_or_else(|| self.wrong(format!("outcome {outcome}")))
+        Became::parse(&outcome).ok_or_else(|| self.wrong(format!("outcome {outcome}")))
     }
 
     pub(super) fn outcome_count(&self) -> Result<(Became, u64), StoreProblem> {
@@ -271,6 +272,10 @@ impl Reading<'_> {
             policy: self.text("policy")?.into(),
             opened_at: self.time("opened_at")?,
             became: self.became()?,
+            point: match self.text("id")? {
+                id if id.is_empty() => None,
+                id => Some((self.text("region")?.into(), id.into())),
+            },
             reason: self.get("reason")?,
             closed_at: self.optional_time("closed_at")?,
             earlier: self.number("earlier")?,

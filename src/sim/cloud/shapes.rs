@@ -1,13 +1,16 @@
 //! The requests of the operations that are simulated, as the FSx API model (2018-03-01) has them.
 //!
-//! Of CreateFileSystem and CreateVolume only the members are checked that the simulator reads.
+//! Those that make and delete file systems and volumes are large, and stand apart.
+
+mod creating;
 
 use super::patterns::{
-    ARN_P, BACKUP_P, DAILY_P, FILE_SYSTEM_P, FILTER_P, KEY_P, NAME_P, NEXT_P, REGION_P, SUBNET_P, SVM_P, TAG_P,
-    TOKEN_P, VOLUME_P, WEEKLY_P,
+    ARN_P, BACKUP_P, DAILY_P, FILE_SYSTEM_P, FILTER_P, KEY_P, NEXT_P, REGION_P, SUBNET_P, SVM_P, TAG_P, TOKEN_P,
+    VOLUME_P, WEEKLY_P,
 };
 use super::validate::Shape::{Flag, List, OneOf, Record, Text, Whole};
 use super::validate::{Member, Shape, may, must};
+use creating::{CREATE_FILE_SYSTEM, CREATE_SVM, CREATE_VOLUME, DELETE_FILE_SYSTEM, DELETE_VOLUME};
 
 const INT: i64 = i32::MAX as i64;
 
@@ -21,16 +24,10 @@ static REGION: Shape = Text { min: 1, max: 20, pattern: Some(&REGION_P) };
 static KEY: Shape = Text { min: 1, max: 2048, pattern: Some(&KEY_P) };
 static NEXT: Shape = Text { min: 1, max: 255, pattern: Some(&NEXT_P) };
 static ARN: Shape = Text { min: 8, max: 512, pattern: Some(&ARN_P) };
-static NAME: Shape = Text { min: 1, max: 203, pattern: Some(&NAME_P) };
-static PATH: Shape = Text { min: 1, max: 4357, pattern: Some(&NAME_P) };
 static WEEKLY: Shape = Text { min: 7, max: 7, pattern: Some(&WEEKLY_P) };
 static DAILY: Shape = Text { min: 5, max: 5, pattern: Some(&DAILY_P) };
 static FLAG: Shape = Flag;
 static MAX_RESULTS: Shape = Whole { min: 1, max: INT };
-static COUNT: Shape = Whole { min: 0, max: INT };
-static MEGABYTES: Shape = Whole { min: 8, max: INT };
-static BYTES: Shape = Whole { min: 0, max: 22_517_998_000_000_000 };
-static RETENTION: Shape = Whole { min: 0, max: 90 };
 static TAG_KEY: Shape = Text { min: 1, max: 128, pattern: Some(&TAG_P) };
 static TAG_VALUE: Shape = Text { min: 0, max: 256, pattern: Some(&TAG_P) };
 static TAG: Shape = Record(&[must("Key", &TAG_KEY), must("Value", &TAG_VALUE)]);
@@ -98,92 +95,6 @@ static DESCRIBE_SVMS: &[Member] = &[
 static TAG_RESOURCE: &[Member] = &[must("ResourceARN", &ARN), must("Tags", &TAGS)];
 static UNTAG_RESOURCE: &[Member] = &[must("ResourceARN", &ARN), must("TagKeys", &TAG_KEYS)];
 static LIST_TAGS: &[Member] = &[must("ResourceARN", &ARN), PAGE[0], PAGE[1]];
-
-static FINAL_BACKUP: Shape = Record(&[may("SkipFinalBackup", &FLAG), may("FinalBackupTags", &TAGS)]);
-static FINAL_OPENZFS: Shape = Record(&[
-    may("SkipFinalBackup", &FLAG),
-    may("FinalBackupTags", &TAGS),
-    may("Options", &List { min: 0, max: 1, item: &OneOf(&["DELETE_CHILD_VOLUMES_AND_SNAPSHOTS"]) }),
-]);
-static DELETE_FILE_SYSTEM: &[Member] = &[
-    must("FileSystemId", &FILE_SYSTEM),
-    may("ClientRequestToken", &TOKEN),
-    may("WindowsConfiguration", &FINAL_BACKUP),
-    may("LustreConfiguration", &FINAL_BACKUP),
-    may("OpenZFSConfiguration", &FINAL_OPENZFS),
-];
-static DELETE_VOLUME: &[Member] =
-    &[may("ClientRequestToken", &TOKEN), must("VolumeId", &VOLUME), may("OntapConfiguration", &FINAL_BACKUP)];
-
-static WINDOWS: Shape = Record(&[
-    may("DeploymentType", &OneOf(&["MULTI_AZ_1", "SINGLE_AZ_1", "SINGLE_AZ_2"])),
-    must("ThroughputCapacity", &MEGABYTES),
-    may("PreferredSubnetId", &SUBNET),
-    may("WeeklyMaintenanceStartTime", &WEEKLY),
-    may("DailyAutomaticBackupStartTime", &DAILY),
-    may("AutomaticBackupRetentionDays", &RETENTION),
-    may("CopyTagsToBackups", &FLAG),
-]);
-static LUSTRE: Shape = Record(&[
-    may("WeeklyMaintenanceStartTime", &WEEKLY),
-    may("ImportPath", &PATH),
-    may("ExportPath", &PATH),
-    may("DeploymentType", &OneOf(&["SCRATCH_1", "SCRATCH_2", "PERSISTENT_1", "PERSISTENT_2"])),
-    may("DailyAutomaticBackupStartTime", &DAILY),
-    may("AutomaticBackupRetentionDays", &RETENTION),
-    may("CopyTagsToBackups", &FLAG),
-]);
-static ONTAP: Shape = Record(&[
-    must("DeploymentType", &OneOf(&["MULTI_AZ_1", "SINGLE_AZ_1", "SINGLE_AZ_2", "MULTI_AZ_2"])),
-    may("ThroughputCapacity", &MEGABYTES),
-    may("WeeklyMaintenanceStartTime", &WEEKLY),
-    may("DailyAutomaticBackupStartTime", &DAILY),
-    may("AutomaticBackupRetentionDays", &RETENTION),
-]);
-static OPENZFS: Shape = Record(&[
-    must("DeploymentType", &OneOf(&["SINGLE_AZ_1", "SINGLE_AZ_2", "SINGLE_AZ_HA_1", "SINGLE_AZ_HA_2", "MULTI_AZ_1"])),
-    must("ThroughputCapacity", &MEGABYTES),
-    may("WeeklyMaintenanceStartTime", &WEEKLY),
-    may("DailyAutomaticBackupStartTime", &DAILY),
-    may("AutomaticBackupRetentionDays", &RETENTION),
-    may("CopyTagsToBackups", &FLAG),
-]);
-static CREATE_FILE_SYSTEM: &[Member] = &[
-    may("ClientRequestToken", &TOKEN),
-    must("FileSystemType", &OneOf(&["WINDOWS", "LUSTRE", "ONTAP", "OPENZFS"])),
-    may("StorageCapacity", &COUNT),
-    may("StorageType", &OneOf(&["SSD", "HDD", "INTELLIGENT_TIERING"])),
-    must("SubnetIds", &List { min: 0, max: 50, item: &SUBNET }),
-    may("Tags", &TAGS),
-    may("KmsKeyId", &KEY),
-    may("WindowsConfiguration", &WINDOWS),
-    may("LustreConfiguration", &LUSTRE),
-    may("OntapConfiguration", &ONTAP),
-    may("OpenZFSConfiguration", &OPENZFS),
-];
-static ONTAP_VOLUME: Shape = Record(&[
-    must("StorageVirtualMachineId", &SVM),
-    may("SizeInMegabytes", &COUNT),
-    may("SizeInBytes", &BYTES),
-    may("OntapVolumeType", &OneOf(&["RW", "DP"])),
-    may("VolumeStyle", &OneOf(&["FLEXVOL", "FLEXGROUP"])),
-    may("CopyTagsToBackups", &FLAG),
-]);
-static OPENZFS_VOLUME: Shape = Record(&[must("ParentVolumeId", &VOLUME)]);
-static CREATE_VOLUME: &[Member] = &[
-    may("ClientRequestToken", &TOKEN),
-    must("VolumeType", &OneOf(&["ONTAP", "OPENZFS"])),
-    must("Name", &NAME),
-    may("OntapConfiguration", &ONTAP_VOLUME),
-    may("Tags", &TAGS),
-    may("OpenZFSConfiguration", &OPENZFS_VOLUME),
-];
-static CREATE_SVM: &[Member] = &[
-    may("ClientRequestToken", &TOKEN),
-    must("FileSystemId", &FILE_SYSTEM),
-    must("Name", &Text { min: 1, max: 47, pattern: Some(&NAME_P) }),
-    may("Tags", &TAGS),
-];
 
 /// The operations, each with the shape of its request.
 pub(crate) static OPERATIONS: &[(&str, &[Member])] = &[

@@ -193,7 +193,7 @@ impl Tables {
             Change::Paused { policy, pause } => {
                 self.pauses.insert((policy.clone(), pause.since), pause.clone());
             }
-            Change::PauseOver(policy, since) => drop(self.pauses.remove(&(policy.clone(), *since))),
+            Change::PauseOver { policy, since } => drop(self.pauses.remove(&(policy.clone(), *since))),
             Change::Counted(total) => *self.totals.entry(total.clone()).or_default() += 1,
             Change::Listed { place, began_at, pages, user_backups, .. } => {
                 let row = PlaceRow { listed_at: *began_at, pages: *pages, user_backups: *user_backups };
