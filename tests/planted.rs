@@ -15,7 +15,7 @@ use lifeboat::domain::point::Lifecycle;
 use lifeboat::domain::policy::Settings;
 use lifeboat::domain::state::{Ask, State};
 use lifeboat::domain::time::Time;
-use lifeboat::planner::{self, order::Order};
+use lifeboat::planner::{self, turns::Order};
 use lifeboat::sim::world::World;
 use lifeboat::sim::world::disk::{Disk, Tables};
 use lifeboat::sim::world::mind::{Lifeboat, Mind, Reading};

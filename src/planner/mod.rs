@@ -22,6 +22,7 @@ pub mod copies;
 pub mod deletions;
 pub mod durations;
 pub mod ending;
+pub mod feasible;
 pub mod gate;
 pub mod holds;
 pub mod looks;

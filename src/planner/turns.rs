@@ -195,3 +195,177 @@ impl Claim {
         self.class.cmp(&other.class).then(other.worth.total_cmp(&self.worth)).then(self.tie.cmp(&other.tie))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const NOW: Time = Time::from_secs(1_795_248_000);
+
+    /// A route that copies in `takes`, promised `promise`, whose newest point is `age` old, all in minutes; a backup
+    /// was taken a moment ago.
+    fn wish(takes: u32, promise: u32, age: u32) -> Wish {
+        Wish {
+            promise: Some(MINUTE * promise),
+            reached: Some(NOW.minus(MINUTE * age)),
+            since: NOW.minus(MINUTE * 100_000),
+            taken_at: NOW,
+            takes: MINUTE * takes,
+            lacks_since: NOW,
+            asked_at: None,
+        }
+    }
+
+    fn first(wishes: &[Wish]) -> usize {
+        rank(Order::TimeLeft, wishes, &[NOW], NOW)[0]
+    }
+
+    #[test]
+    fn while_all_can_be_kept_the_least_time_left_goes_first_not_the_nearest_deadline() {
+        // Nearer deadline: 100 minutes left until it, of which a copy takes 10. The other: 130, of which it takes 90.
+        let wishes = [wish(10, 200, 100), wish(90, 330, 200)];
+        assert_eq!(first(&wishes), 1);
+        assert_eq!(first(&[wish(10, 200, 180), wish(10, 200, 120), wish(10, 200, 185)]), 2);
+    }
+
+    #[test]
+    fn a_hopeless_route_does_not_drag_those_down_that_can_be_kept() {
+        // Ten hours for a promise of one: this copy is too late before it begins. The other has 5 minutes left.
+        let hopeless = Wish { taken_at: NOW.minus(MINUTE), ..wish(600, 60, 90) };
+        assert_eq!(first(&[hopeless, wish(10, 200, 185)]), 1);
+    }
+
+    #[test]
+    fn when_not_all_can_be_kept_a_slot_goes_where_it_buys_most() {
+        // Both late. A quarter of an hour of slot buys a day of promise here, and an hour there.
+        assert_eq!(first(&[wish(15, 75, 80), wish(15, 1500, 1510)]), 1);
+        // The same promise for less slot.
+        assert_eq!(first(&[wish(90, 300, 310), wish(10, 300, 310)]), 1);
+    }
+
+    #[test]
+    fn a_first_copy_waits_for_those_about_to_break_and_a_route_without_promise_for_all() {
+        let empty = Wish { reached: None, since: NOW.minus(MINUTE), ..wish(600, 1500, 0) };
+        let none = Wish { promise: None, ..wish(1, 0, 3000) };
+        let order = rank(Order::TimeLeft, &[none.clone(), empty.clone(), wish(10, 120, 109)], &[NOW], NOW);
+        assert_eq!(order, [2, 1, 0]);
+        assert_eq!(rank(Order::TimeLeft, &[none, wish(10, 2000, 10)], &[NOW, NOW], NOW), [1, 0]);
+    }
+
+    #[test]
+    fn of_first_copies_the_short_one_goes_first_then_the_one_with_the_tighter_promise() {
+        let empty = |takes, promise| Wish { reached: None, since: NOW.minus(MINUTE), ..wish(takes, promise, 0) };
+        let order = rank(Order::TimeLeft, &[empty(60, 1500), empty(60, 300), empty(10, 1500)], &[NOW], NOW);
+        assert_eq!(order, [2, 1, 0]);
+    }
+
+    fn any_wish() -> impl Strategy<Value = Wish> {
+        (1..600_u32, prop::option::weighted(0.9, 30..3000_u32), prop::option::weighted(0.9, 0..5000_u32), 0..3000_u32)
+            .prop_map(|(takes, promise, age, fresh)| Wish {
+                promise: promise.map(|minutes| MINUTE * minutes),
+                reached: age.map(|age| NOW.minus(MINUTE * age.max(fresh + 1))),
+                taken_at: NOW.minus(MINUTE * fresh),
+                lacks_since: NOW.minus(MINUTE * fresh),
+                ..wish(takes, 0, 0)
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Everybody is in the order, once, and it does not depend on how they were given.
+        #[test]
+        fn an_order_of_all(wishes in prop::collection::vec(any_wish(), 1..40), slots in 1..6_usize) {
+            for order in [Order::TimeLeft, Order::FirstCome, Order::OldestPoint] {
+                let ranked = rank(order, &wishes, &vec![NOW; slots], NOW);
+                let mut sorted = ranked.clone();
+                sorted.sort_unstable();
+                prop_assert_eq!(sorted, (0..wishes.len()).collect::<Vec<_>>());
+                let backwards: Vec<Wish> = wishes.iter().rev().cloned().collect();
+                let again = rank(order, &backwards, &vec![NOW; slots], NOW);
+                let left = |at: usize| wishes[at].left_ms(NOW);
+                let left_again = |at: usize| backwards[at].left_ms(NOW);
+                if order == Order::TimeLeft {
+                    let one: Vec<i64> = ranked.iter().map(|at| left(*at)).collect();
+                    let two: Vec<i64> = again.iter().map(|at| left_again(*at)).collect();
+                    prop_assert_eq!(one, two);
+                }
+            }
+        }
+
+        /// Who is nearer to breaking the promise, takes no longer and gains no less is never behind.
+        #[test]
+        fn the_nearer_the_cheaper_the_better(others in prop::collection::vec(any_wish(), 0..20), one in any_wish(), less in 0..600_u32) {
+            let worse = Wish { promise: Some(MINUTE * 600), ..one };
+            prop_assume!(worse.reached.is_some());
+            let better = Wish { reached: worse.reached.map(|at| at.minus(MINUTE * (less + 1))), ..worse.clone() };
+            let mut wishes = others;
+            wishes.extend([worse, better]);
+            let order = rank(Order::TimeLeft, &wishes, &[NOW, NOW], NOW);
+            let place = |at: usize| order.iter().position(|of| *of == at);
+            let (worse, better) = (wishes.len() - 2, wishes.len() - 1);
+            // Too late for both to be of any use, or late: the gain of the two is the same or grows with the need.
+            prop_assert!(place(better) < place(worse));
+        }
+    }
+
+    /// A lane in which more is wanted than it can do, for six weeks: nobody waits for longer than [`rank`] says.
+    #[test]
+    fn nobody_starves() {
+        for seed in 0..10_u32 {
+            let slots = 1 + seed as usize % 5;
+            // (takes, schedule, promise), minutes: short and long copies, tight, hopeless and absent promises.
+            let routes: Vec<(u32, u32, Option<u32>)> = (0..24)
+                .map(|nth| {
+                    let draw =
+                        |salt: u32, below: u32| (seed * 7919 + nth * 104_729 + salt * 1_299_709) % 10_007 % below;
+                    let (takes, every) = (1 + draw(1, 240), [15, 60, 240, 1440][draw(2, 4) as usize]);
+                    (takes, every, (draw(3, 8) > 0).then(|| every + draw(4, 3 * every)))
+                })
+                .collect();
+            let longest = routes.iter().map(|(takes, ..)| *takes).max().unwrap();
+            let sum: u32 = routes.iter().map(|(takes, ..)| *takes).sum();
+            let bound = MINUTE * (sum * (ROUNDS_LATE + 1) / slots as u32 + 2 * longest);
+            let mut free = vec![0_u32; slots];
+            let mut reached: Vec<Option<u32>> = vec![None; routes.len()];
+            let mut flies_until = vec![0_u32; routes.len()];
+            for minute in 1..60_000_u32 {
+                let now = Time::ZERO.plus(MINUTE * minute);
+                let wishes: Vec<(usize, Wish)> = (0..routes.len())
+                    .filter(|at| flies_until[*at] <= minute)
+                    .filter_map(|at| {
+                        let (takes, every, promise) = routes[at];
+                        let taken = minute / every * every;
+                        let wish = Wish {
+                            promise: promise.map(|minutes| MINUTE * minutes),
+                            reached: reached[at].map(|minutes| Time::ZERO.plus(MINUTE * minutes)),
+                            since: Time::ZERO,
+                            taken_at: Time::ZERO.plus(MINUTE * taken),
+                            takes: MINUTE * takes,
+                            lacks_since: Time::ZERO,
+                            asked_at: None,
+                        };
+                        reached[at].is_none_or(|reached| reached < taken).then_some((at, wish))
+                    })
+                    .collect();
+                let late = wishes.iter().map(|(_, wish)| now.since(wish.deadline())).max().unwrap_or_default();
+                assert!(late <= bound, "seed {seed}, minute {minute}: late by {late:?}, at most {bound:?}");
+                let idle: Vec<usize> = (0..slots).filter(|slot| free[*slot] <= minute).collect();
+                if idle.is_empty() {
+                    continue;
+                }
+                let ends: Vec<Time> = free.iter().map(|at| Time::ZERO.plus(MINUTE * *at)).collect();
+                let only: Vec<Wish> = wishes.iter().map(|(_, wish)| wish.clone()).collect();
+                for (slot, at) in idle.into_iter().zip(rank(Order::TimeLeft, &only, &ends, now)) {
+                    let (route, _) = wishes[at];
+                    let (takes, every, _) = routes[route];
+                    free[slot] = minute + takes;
+                    flies_until[route] = minute + takes;
+                    reached[route] = Some(minute / every * every);
+                }
+            }
+        }
+    }
+}

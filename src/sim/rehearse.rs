@@ -18,6 +18,7 @@ use crate::planner::turns::Order;
 use crate::planner::{plan_in_order, settle};
 use std::collections::BTreeMap;
 
+pub mod fleet;
 pub mod outcome;
 
 /// Plans in a row after which something is wrong with the planner.

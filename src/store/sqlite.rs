@@ -6,6 +6,7 @@
 use super::rows::Reading;
 use super::{HistoryEntry, HistoryQuery, RouteQuery, RouteRecord, Store, StoreError, StoreProblem};
 use crate::domain::change::Change;
+use crate::domain::fault::clean;
 use crate::domain::id::SourceKey;
 use crate::domain::state::{Listed, ORDER_REPEATED_WITHIN, SourceState, State};
 use crate::domain::time::Time;
@@ -26,6 +27,8 @@ mod writing;
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// The first SQLite with the fix for WAL resets (crates.md, fact 8).
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
+/// What is told of an error of SQLite's, which may quote what a broken file holds.
+pub(super) const SAID_MAX_CHARS: usize = 300;
 
 /// The books in one SQLite file.
 pub struct SqliteStore {
@@ -342,7 +345,7 @@ async fn check_version(connection: &mut SqliteConnection) -> Result<()> {
 async fn check_integrity(connection: &mut SqliteConnection) -> Result<()> {
     let said: String =
         sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(connection).await.map_err(|error| from_sqlx(&error))?;
-    if said == "ok" { Ok(()) } else { Err(StoreProblem::Corrupt(said)) }
+    if said == "ok" { Ok(()) } else { Err(StoreProblem::Corrupt(clean(&said, SAID_MAX_CHARS))) }
 }
 
 /// A file with tables and without our migrations was made by another program.
@@ -371,7 +374,7 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
 
 /// Sorts an error of SQLite by its result code (sqlite.org/rescode.html), by what a person has to do.
 fn from_sqlx(error: &sqlx::Error) -> StoreProblem {
-    let text = error.to_string();
+    let text = clean(&error.to_string(), SAID_MAX_CHARS);
     let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
     match code.map(|code| code & 0xff) {
         // 1 is what a missing table or column gives.
@@ -380,6 +383,10 @@ fn from_sqlx(error: &sqlx::Error) -> StoreProblem {
         Some(13) => StoreProblem::Full(text),
         // An I/O error while writing is what a full disk looks like below SQLite's own accounting.
         Some(10) => StoreProblem::Full(text),
+        // A row of ours that is missing, or holds what this program never wrote.
+        _ if matches!(error, sqlx::Error::RowNotFound | sqlx::Error::ColumnDecode { .. }) => {
+            StoreProblem::Corrupt(text)
+        }
         _ => StoreProblem::Other(text),
     }
 }

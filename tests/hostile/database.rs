@@ -369,7 +369,7 @@ fn a_newer_a_foreign_and_a_half_made_database_are_told_apart() {
         ("UPDATE _sqlx_migrations SET success = 0 WHERE version = 1", ""),
         ("DROP TABLE _sqlx_migrations", "another program"),
         ("DROP TABLE points", "not a usable database"),
-        ("ALTER TABLE asks DROP COLUMN asks", "not a usable database"),
+        ("ALTER TABLE asks DROP COLUMN asks", "a row of `asks` is damaged"),
         ("DELETE FROM meta", ""),
         ("UPDATE points SET lifecycle = 'AVAILABLE', attempt = attempt + 1 WHERE lifecycle = 'CREATING'", ""),
         ("DELETE FROM sources", ""),

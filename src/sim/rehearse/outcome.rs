@@ -30,17 +30,35 @@ pub struct RouteOutcome {
 }
 
 impl RouteOutcome {
+    /// Several routes together: their ages over all the time.
+    #[must_use]
+    pub fn together(routes: &[Self]) -> Ages {
+        Ages(routes.iter().flat_map(|route| route.stretches.iter().copied()).collect())
+    }
+
+    /// Its ages.
+    #[must_use]
+    pub fn ages(&self) -> Ages {
+        Ages(self.stretches.clone())
+    }
+}
+
+/// How old the newest recovery point was, and for how long: stretches of (age at the beginning, length).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ages(Vec<(Duration, Duration)>);
+
+impl Ages {
     /// The age that the newest recovery point kept to for this share (0 to 1) of the time in which there was one.
     #[must_use]
     pub fn age_at(&self, share: f64) -> Option<Duration> {
-        let all: Duration = self.stretches.iter().map(|(_, length)| *length).sum();
-        let most = self.stretches.iter().map(|(age, length)| *age + *length).max()?;
+        let all: Duration = self.0.iter().map(|(_, length)| *length).sum();
+        let most = self.0.iter().map(|(age, length)| *age + *length).max()?;
         let wanted = all.mul_f64(share.clamp(0.0, 1.0));
         let (mut low, mut high) = (0, most.as_secs() + 1);
         while low < high {
             let middle = low.midpoint(high);
             let age = Duration::from_secs(middle);
-            let younger = self.stretches.iter().map(|(from, length)| age.saturating_sub(*from).min(*length));
+            let younger = self.0.iter().map(|(from, length)| age.saturating_sub(*from).min(*length));
             if younger.sum::<Duration>() >= wanted {
                 high = middle;
             } else {
