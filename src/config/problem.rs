@@ -85,12 +85,11 @@ impl Source {
 /// The line as it may be shown: what may be a secret is starred out, since messages end up in logs and tickets, and so
 /// are the control characters that the renderer lets through, since terminals obey them. Every byte keeps its place.
 fn masked(line: &str) -> Cow<'_, str> {
-    const WORDS: [&str; 8] =
-        ["secret", "password", "passwd", "token", "access_key", "webhook", "heartbeat", "notify"];
+    const WORDS: [&str; 8] = ["secret", "password", "passwd", "token", "access_key", "webhook", "heartbeat", "notify"];
     let key_end = [line.find('='), line.find("://")].into_iter().flatten().min().unwrap_or(0);
     let key = line.get(..key_end).unwrap_or_default().to_ascii_lowercase();
     let hidden: Vec<Range<usize>> = match WORDS.iter().any(|word| key.contains(word)) {
-        true => vec![key_end + 1..line.len()],
+        true => std::iter::once(key_end + 1..line.len()).collect(),
         false => line.match_indices("://").flat_map(|(at, _)| secrets_of_address(line, at + 3)).collect(),
     };
     let is_late_control = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
