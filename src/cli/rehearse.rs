@@ -106,6 +106,7 @@ struct LaneUse {
     lane: String,
     slots: u32,
     used_percent: f64,
+    /// Of all slot time.
     idle_while_wanted_percent: f64,
     copies: u64,
     longest_copy_seconds: u64,
@@ -208,7 +209,7 @@ fn lanes(rehearsal: &Rehearsal, start: Time, end: Time) -> Vec<LaneUse> {
             lane: lane.lane.to_string(),
             slots: lane.slots,
             used_percent: 100.0 * lane.used.as_secs_f64() / (all * f64::from(lane.slots)).max(1.0),
-            idle_while_wanted_percent: 100.0 * lane.idle.as_secs_f64() / lane.wanted.as_secs_f64().max(1.0),
+            idle_while_wanted_percent: 100.0 * lane.idle.as_secs_f64() / (all * f64::from(lane.slots)).max(1.0),
             copies: lane.copies,
             longest_copy_seconds: lane.longest.as_secs(),
         })

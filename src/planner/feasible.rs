@@ -16,7 +16,7 @@ mod lanes;
 mod quotas;
 
 pub use lanes::{LaneReport, PolicyReport};
-pub use quotas::QuotaReport;
+pub use quotas::{QuotaReport, default_quota};
 
 use super::durations;
 use crate::domain::id::{AccountName, PolicyName, Region, SourceId, SourceKey, Target};
