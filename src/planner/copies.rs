@@ -36,10 +36,11 @@ pub fn plan(settings: &Settings, state: &State, now: Time, order: Order, gate: &
             let Some(candidate) = Candidate::of_route(key, source, policy, destination) else { continue };
             match candidate.ready(settings, now, gate) {
                 // The widest of its lanes is the one in which it meets others.
-                Ok(()) => match candidate.lanes.last() {
-                    Some(lane) => ready.entry(lane.clone()).or_default().push(candidate),
-                    None => {}
-                },
+                Ok(()) => {
+                    if let Some(lane) = candidate.lanes.last().cloned() {
+                        ready.entry(lane).or_default().push(candidate);
+                    }
+                }
                 Err(refusal) => wait(plan, &candidate.policy.name, &candidate.work, refusal),
             }
         }
