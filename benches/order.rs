@@ -5,7 +5,7 @@
 //! every hour to every day) and an overload (what just keeping every promise would need is 1.1 to 2.5 times what five
 //! slots give). The same fleet then lives under three orders of its slots, all else being the real planner:
 //!
-//! - **time left**: Lifeboat's own ([`lifeboat::planner::order`]);
+//! - **time left**: Lifeboat's own ([`lifeboat::planner::turns`]);
 //! - **first come**: the route that has lacked a copy for the longest;
 //! - **oldest point**: the route whose newest recovery point is the oldest.
 //!
@@ -14,7 +14,7 @@
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a bench that cannot go on ends")]
 
 use lifeboat::domain::time::Time;
-use lifeboat::planner::order::Order;
+use lifeboat::planner::turns::Order;
 use lifeboat::sim::cloud::{Cloud, FileSystemSeed, FileSystemType, Settings};
 use lifeboat::sim::rehearse::Rehearsal;
 use lifeboat::sim::rng::Rng;

@@ -60,3 +60,6 @@ CREATE TABLE notices (
     at   INTEGER NOT NULL,
     body TEXT    NOT NULL CHECK (json_valid(body))
 ) STRICT, WITHOUT ROWID;
+
+-- The history shows what was deleted, by when.
+CREATE INDEX points_gone ON points (settled_at) WHERE lifecycle = 'DELETED';

@@ -31,7 +31,7 @@
 //! | floor | room | what lives there |
 //! |---|---|---|
 //! | 5 | [`cli`] | one file a command |
-//! | 4 | [`daemon`] | the loop, the calls under way, the clock, signals, systemd, the log's lines |
+//! | 4 | [`daemon`] | the loop, the calls under way, the control socket, the clock, signals, systemd, the log's lines, the words to people |
 //! | 3 | [`report`] | the snapshot, and metrics, HTTP, page and text drawn from it alone |
 //! | 3 | [`sim`] | FSx as a pure model, the same over HTTP, what can go wrong with it, and a world that drives the planner through years |
 //! | 2 | [`planner`] | every decision |

@@ -181,6 +181,9 @@ fn a_pause_outlives_a_kill_is_shown_everywhere_and_ends_by_resume() {
     assert_eq!(status["policies"][0]["paused"]["reason"], "new disks <b>");
     assert!(done(&bench, &["status"]).contains("paused (new disks <b>)"));
     assert!(bench.get("/").unwrap().contains("paused (new disks &lt;b&gt;)"));
+    let plan: serde_json::Value = serde_json::from_str(&done(&bench, &["plan", "--json"])).unwrap();
+    assert_eq!(plan["policies"][0]["next_at"], serde_json::json!([]), "{plan}");
+    assert!(plan["announcements"][0].as_str().unwrap().contains("one is paused since"), "{plan}");
     // An order by hand goes on.
     let by_hand = bench.run(&["backup", "one", FILE_SYSTEMS[0], "--wait"]);
     assert!(by_hand.status.success() && stderr(&by_hand).contains("does not bar it"), "{}", stderr(&by_hand));

@@ -304,6 +304,11 @@ fn a_full_disk_stops_new_deeds_and_mends_itself() {
     assert!(bench.get("/metrics").is_some());
     assert!(bench.get("/healthz").is_some());
     assert!(bench.get("/readyz").is_none());
+    // An order is not said to be done while it cannot be kept.
+    let pause = bench.run(&["pause", "one"]);
+    assert_eq!(pause.status.code(), Some(1), "{}", stdout(&pause));
+    assert!(stderr(&pause).contains("not on record"), "{}", stderr(&pause));
+    assert_eq!(bench.metric("lifeboat_paused{policy=\"one\"}"), Some(0.0));
     drop(file);
     std::fs::remove_file(filler).unwrap();
     wait_until("it goes on", SOON, || asked(&bench) > before);

@@ -54,7 +54,8 @@ pub(super) fn run(args: &Args) -> Done {
 
 /// Waits until the occurrence has ended for every source. A daemon that is away for a while is waited for.
 async fn follow(socket: &Path, order: &BackupOrder, sources: &BTreeSet<String>) -> Result<Vec<HistoryEntry>, Failure> {
-    let path = format!("/api/v1/history?since={}&limit={ENTRIES}", order.at);
+    let until = order.at.plus(Duration::from_millis(1));
+    let path = format!("/api/v1/history?since={}&until={until}&limit={ENTRIES}", order.at);
     let mut away = false;
     loop {
         match ask::over_socket(socket, &path, None).await {
@@ -66,8 +67,10 @@ async fn follow(socket: &Path, order: &BackupOrder, sources: &BTreeSet<String>) 
                         && entry.occurrence.at == order.at
                         && sources.contains(entry.source.source.as_str())
                 };
-                let ended: Vec<_> =
-                    entries.into_iter().filter(|entry| of_order(entry) && entry.became != Became::Open).collect();
+                let ended: Vec<_> = entries
+                    .into_iter()
+                    .filter(|entry| of_order(entry) && matches!(entry.became, Became::Ended(_)))
+                    .collect();
                 if ended.len() >= sources.len() {
                     return Ok(ended);
                 }

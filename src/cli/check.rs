@@ -1,9 +1,14 @@
-//! `lifeboat check`: whether the policy is good.
+//! `lifeboat check`: whether the policy is good, and whether it can keep what it promises.
 
-use super::{Done, Failure, PolicyFile, now, terminal};
+use super::{Done, Failure, PolicyFile, now, runtime, terminal};
 use crate::config::{self, Problem};
+use crate::domain::policy::Settings;
+use crate::domain::schedule::parse_duration;
+use crate::domain::state::State;
+use crate::planner::feasible::{self, Given};
 use serde::Serialize;
 use std::process::ExitCode;
+use std::time::Duration;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -12,6 +17,12 @@ pub(super) struct Args {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    /// How long a copy of what has changed takes, where the database has not taught it yet: `47m`
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    copy_duration: Option<Duration>,
+    /// How long a backup takes, likewise
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    backup_duration: Option<Duration>,
 }
 
 #[derive(Serialize)]
@@ -22,6 +33,12 @@ struct Report<'a> {
     routes: usize,
     problems: &'a [Problem],
     warnings: &'a [Problem],
+    feasible: Option<&'a feasible::Report>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is not a duration above zero; write for example `47m`");
+    parse_duration(text).filter(|duration| !duration.is_zero()).ok_or_else(wrong)
 }
 
 pub(super) fn run(args: &Args) -> Done {
@@ -31,25 +48,44 @@ pub(super) fn run(args: &Args) -> Done {
             let sources: usize = policies.clone().map(|policy| policy.sources.len()).sum();
             let routes: usize = policies.map(|policy| policy.sources.len() * policy.destinations.len()).sum();
             let policies = loaded.settings.policies.len();
+            let given = Given { backup: args.backup_duration, copy: args.copy_duration };
+            let feasible = feasible::judge(&loaded.settings, books(&loaded.settings).as_ref(), given, now());
             if args.json {
-                let report =
-                    Report { good: true, policies, sources, routes, problems: &[], warnings: &loaded.warnings };
-                return print_json(&report);
+                let warnings = &loaded.warnings;
+                let feasible = Some(&feasible);
+                return print_json(&Report {
+                    good: true,
+                    policies,
+                    sources,
+                    routes,
+                    problems: &[],
+                    warnings,
+                    feasible,
+                });
             }
             for warning in &loaded.warnings {
                 terminal::complain_as_is(&warning.render(terminal::colour_on_stderr()));
             }
             let file = args.policy.config.display();
-            terminal::print(&format!("{file}: good. {policies} policies, {sources} sources, {routes} routes."))
+            terminal::print(&format!(
+                "{file}: good. {policies} policies, {sources} sources, {routes} routes.\n{}",
+                feasible.to_string().trim_end()
+            ))
         }
         Err(problems) if args.json => {
-            let report =
-                Report { good: false, policies: 0, sources: 0, routes: 0, problems: &problems.problems, warnings: &[] };
-            print_json(&report)?;
+            let problems = &problems.problems;
+            let none = (0, 0, 0);
+            let (policies, sources, routes) = none;
+            print_json(&Report { good: false, policies, sources, routes, problems, warnings: &[], feasible: None })?;
             Ok(ExitCode::from(2))
         }
         Err(problems) => Err(Failure::Usage(problems.render(terminal::colour_on_stderr()))),
     }
+}
+
+/// What the database teaches about durations, if there is one that can be read: a check needs none.
+fn books(settings: &Settings) -> Option<State> {
+    runtime().ok()?.block_on(super::books::read(&mut settings.clone())).ok()
 }
 
 fn print_json(value: &impl Serialize) -> Done {

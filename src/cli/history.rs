@@ -1,4 +1,4 @@
-//! `lifeboat history`: occurrences and what became of them.
+//! `lifeboat history`: occurrences and what became of them, and what was deleted.
 
 use super::ask::{self, NoAnswer};
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
@@ -12,10 +12,10 @@ use std::process::ExitCode;
 pub(super) struct Args {
     #[command(flatten)]
     policy_file: PolicyFile,
-    /// Only what was scheduled since then: a duration (`7d`) or a time (`2026-11-01T00:00:00Z`)
+    /// Only what was scheduled, or deleted, since then: a duration (`7d`) or a time (`2026-11-01T00:00:00Z`)
     #[arg(long, value_name = "WHEN", default_value = "7d")]
     since: String,
-    /// Only what was scheduled before then, written in the same way
+    /// Only what was before then, written in the same way
     #[arg(long, value_name = "WHEN")]
     until: Option<String>,
     /// Only this policy's
@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// Only this file system's or volume's
     #[arg(long, value_name = "ID")]
     source: Option<String>,
-    /// Only what ended so: completed, skipped, coalesced, missed, failed; or open
+    /// Only what ended so: completed, skipped, coalesced, missed, failed, deleted; or open
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
     /// At most so many, newest first; without it a table shows 1000, JSON and CSV everything

@@ -15,6 +15,7 @@ mod order;
 mod pause;
 mod plan;
 mod points;
+mod rehearse;
 mod release;
 mod reload;
 mod report;
@@ -52,6 +53,8 @@ enum Command {
     Check(check::Args),
     /// Show what would happen next, what would be deleted and why; changes nothing
     Plan(plan::Args),
+    /// Live through the policy's next weeks in seconds, against the simulator
+    Rehearse(rehearse::Args),
     /// List recovery points, each with the command that would restore it
     Points(points::Args),
     /// Show every route against its promise, and what is under way
@@ -118,6 +121,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Rehearse(args) => rehearse::run(&args),
         Command::Points(args) => points::run(&args),
         Command::Status(args) => status::run(&args),
         Command::History(args) => history::run(&args),

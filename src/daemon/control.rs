@@ -184,6 +184,7 @@ fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, (StatusCode, Str
 fn status(why: &Unanswered) -> StatusCode {
     match why {
         Unanswered::NotRecorded(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Unanswered::Contradicts => StatusCode::INTERNAL_SERVER_ERROR,
         Unanswered::Refused(refusal) => match refusal.kind {
             RefusalKind::Unknown => StatusCode::NOT_FOUND,
             RefusalKind::Invalid => StatusCode::BAD_REQUEST,

@@ -1,9 +1,8 @@
 //! The process: it waits, plans, records, calls, and survives.
 //!
 //! Everything that decides is in `planner`; here is only what cannot be pure: the loop ([`reconcile`]), the calls under
-//! way ([`dispatch`]), the clock, signals and systemd ([`system`]), the socket that takes orders ([`control`]),
-//! the words to people ([`notify`]), and the lines
-//! of the log ([`journal`]).
+//! way ([`dispatch`]), the clock, signals and systemd ([`system`]), the socket that takes orders ([`control`]), the words to
+//! people ([`notify`]), and the lines of the log ([`journal`]).
 
 pub mod control;
 pub mod dispatch;

@@ -22,7 +22,6 @@ use crate::planner::orders::Order;
 use crate::report::announce::News;
 use crate::report::http::door::Caller;
 use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot};
-use crate::report::triage::{self, Tally};
 use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
 use aws_credential_types::Credentials;
@@ -32,9 +31,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
 mod orders;
+mod picture;
+mod telling;
 
 pub use orders::{Answered, Reloaded, Unanswered};
-mod telling;
 
 /// What the loop can be told.
 pub enum Command {
@@ -390,44 +390,6 @@ impl Reconciler {
         self.take_in(changes);
         // Even an answer that changes no book frees a place for the next call.
         self.changed = true;
-    }
-
-    fn picture(&mut self) {
-        let quiet = self.store_problem.is_some() == self.pictures.borrow().store_problem.is_some()
-            && self.last_round_at == self.pictures.borrow().last_round_at;
-        if self.pictured.elapsed() < PICTURE_AT_MOST || quiet {
-            return;
-        }
-        self.pictured = Instant::now();
-        let around = Circumstances {
-            live: true,
-            reload: self.reloaded.clone(),
-            store_problem: self.store_problem.clone(),
-            credentials_problem: self.credentials_problem(),
-            last_round_at: self.last_round_at,
-            counts: self.counts.clone(),
-        };
-        let snapshot = Snapshot::take(&self.settings, &self.state, &self.last_plan, around, self.clock.now());
-        let standing = Tally::of(&triage::lines(&snapshot, snapshot.at)).sentence();
-        if standing != self.standing {
-            self.systemd.status(&standing);
-            self.standing = standing;
-        }
-        self.tell(&snapshot);
-        self.pictures.send_replace(Arc::new(snapshot));
-    }
-
-    /// Why no place can be reached with our credentials, while none can.
-    fn credentials_problem(&self) -> Option<String> {
-        let troubles: Vec<_> = self.state.places.values().filter_map(|known| known.trouble.as_ref()).collect();
-        let credentials = crate::domain::fault::FaultClass::Credentials;
-        let all = troubles.len() == self.state.places.len();
-        troubles.first().filter(|(fault, _)| all && fault.class == credentials).map(|(fault, _)| fault.to_string())
-    }
-
-    fn status_line(&self) -> String {
-        let sources: usize = self.settings.policies.values().map(|policy| policy.sources.len()).sum();
-        format!("{} policies, {sources} sources", self.settings.policies.len())
     }
 
     async fn forget(&mut self, now: Time) {

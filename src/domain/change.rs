@@ -130,8 +130,13 @@ pub enum Change {
         /// As it stands now; takes the place of one that began at the same time.
         pause: Pause,
     },
-    /// The policy's pause that began then has ended, and what came due in it is on record.
-    PauseOver(PolicyName, Time),
+    /// A pause that ended, and what came due in it is on record.
+    PauseOver {
+        /// Of which policy.
+        policy: PolicyName,
+        /// When it began.
+        since: Time,
+    },
     /// Counts one up.
     Counted(Total),
     /// Something is kept for people.

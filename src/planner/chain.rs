@@ -56,7 +56,7 @@ pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<F
 }
 
 /// Whether a policy's word for a key and AWS's ARN mean the same one; `None` if the words do not tell.
-fn same_key(wanted: &str, arn: &str) -> Option<bool> {
+pub(super) fn same_key(wanted: &str, arn: &str) -> Option<bool> {
     if wanted == arn {
         return Some(true);
     }

@@ -5,8 +5,8 @@
 
 use super::backups::{after_failures, no_room, want_proof};
 use super::gate::{Gate, Refusal, Unanswered, wait};
-use super::order::{Order, Wish, rank};
 use super::slots::Slots;
+use super::turns::{Order, Wish, rank};
 use super::{ask, durations, rpo};
 use crate::domain::change::Change;
 use crate::domain::id::{Place, Region, SourceKey, Target, Trigger, WorkKey};
@@ -36,10 +36,11 @@ pub fn plan(settings: &Settings, state: &State, now: Time, order: Order, gate: &
             let Some(candidate) = Candidate::of_route(key, source, policy, destination) else { continue };
             match candidate.ready(settings, now, gate) {
                 // The widest of its lanes is the one in which it meets others.
-                Ok(()) => match candidate.lanes.last() {
-                    Some(lane) => ready.entry(lane.clone()).or_default().push(candidate),
-                    None => {}
-                },
+                Ok(()) => {
+                    if let Some(lane) = candidate.lanes.last().cloned() {
+                        ready.entry(lane).or_default().push(candidate);
+                    }
+                }
                 Err(refusal) => wait(plan, &candidate.policy.name, &candidate.work, refusal),
             }
         }
@@ -89,8 +90,9 @@ fn ends_of_flights<'a>(state: &'a State, lane: &'a Lane) -> impl Iterator<Item =
     ids.filter_map(|(place, id)| state.point(place, id)).filter(|point| point.lanes().contains(lane)).filter_map(
         |point| {
             let source = state.sources.get(&point.source_key())?;
-            let expected = durations::next(source, &point.target(), point.size_bytes, None);
-            Some(point.created_at.plus(expected.takes))
+            let target = point.target();
+            let full = source.newest(&target).is_none();
+            Some(point.created_at.plus(durations::expected(source, &target, full, point.size_bytes).takes))
         },
     )
 }
@@ -191,13 +193,12 @@ impl<'a> Candidate<'a> {
         let backups = self.source.available.get(&Target::Backup);
         let newer = |at: &Time| reached.is_none_or(|reached| reached < *at);
         let lacked = backups.and_then(|backups| backups.iter().rev().take_while(|(at, ..)| newer(at)).last());
-        let key = self.destination.kms_key.as_deref();
         Wish {
             promise: rpo::promised(self.policy, target),
             reached,
             since: self.source.watch.as_ref().map_or(taken_at, |watch| watch.since),
             taken_at,
-            takes: durations::next(self.source, target, self.backup.size_bytes, key).takes,
+            takes: durations::next_copy(self.source, self.destination, self.backup.size_bytes).takes,
             lacks_since: lacked.map_or(taken_at, |(at, ..)| *at),
             asked_at: self.for_a_person.then_some(self.work.occurrence.at),
         }

@@ -155,15 +155,19 @@ fn chains(key: &SourceKey, policy: &Policy, source: &SourceState, plan: &mut Pla
     }
 }
 
-/// Whether the books that a verdict needs are not known yet: those of the place itself, and for a backup whether a
-/// destination may hold a copy under way that a lost database no longer tells.
+/// Whether the books that a verdict needs are not known yet: those of the place itself; for a backup whether a
+/// destination may hold a copy under way that a lost database no longer tells; for a copy whether its occurrence has
+/// ended, which only the source's Region tells then.
 fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, gate: &Gate<'_>) -> bool {
     let listed = |target: &Target| {
         let place = gate.state.place(&place_of(key, policy, target));
         place.is_some_and(|known| known.listed.is_some())
     };
-    gate.books_known(&place_of(key, policy, target)).is_err()
-        || (*target == Target::Backup && !targets(policy).all(|target| listed(&target)))
+    let told = match target {
+        Target::Backup => targets(policy).all(|target| listed(&target)),
+        Target::Copy(_) => listed(&Target::Backup),
+    };
+    !told || gate.books_known(&place_of(key, policy, target)).is_err()
 }
 
 /// What a person confirms: every point that the brake holds now is decided upon.

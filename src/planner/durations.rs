@@ -8,8 +8,10 @@
 //! One accident must not count for long: a daemon that was down while a copy ended saw its end late. So of the last few
 //! the second longest counts, which is cautious as well.
 
+use super::chain;
 use crate::domain::id::Target;
 use crate::domain::point::{Point, STUCK_AFTER};
+use crate::domain::policy::Destination;
 use crate::domain::state::SourceState;
 use std::time::Duration;
 
@@ -81,12 +83,30 @@ pub fn learned(source: &SourceState, target: &Target) -> Learned {
     }
 }
 
-/// How long the next one of a target is expected to take. `size_bytes` is what it holds, `kms_key` the key that the
-/// policy names for it.
+/// How long the next copy of a route is expected to take; `size_bytes` is what the backup holds.
 #[must_use]
-pub fn next(source: &SourceState, target: &Target, size_bytes: Option<u64>, kms_key: Option<&str>) -> Expected {
+pub fn next_copy(source: &SourceState, destination: &Destination, size_bytes: Option<u64>) -> Expected {
+    let target = Target::Copy(destination.region.clone());
+    // Looking through all that is held is only worth it when the newest copy is of no use.
+    let of_use = |newest: &Point| match (&destination.kms_key, &newest.kms_key) {
+        (Some(wanted), Some(under)) => chain::same_key(wanted, under) != Some(false),
+        _ => true,
+    };
+    let full = !source.newest(&target).is_some_and(of_use) && chain::next_is_full(source, destination).is_some();
+    expected(source, &target, full, size_bytes)
+}
+
+/// How long the next backup of a source is expected to take.
+#[must_use]
+pub fn next_backup(source: &SourceState) -> Expected {
+    let newest = source.newest(&Target::Backup);
+    expected(source, &Target::Backup, newest.is_none(), newest.and_then(|backup| backup.size_bytes))
+}
+
+/// How long one takes that is full, or is not.
+#[must_use]
+pub fn expected(source: &SourceState, target: &Target, full: bool, size_bytes: Option<u64>) -> Expected {
     let learned = learned(source, target);
-    let full = source.newest(target).is_none_or(|newest| another_key(newest, kms_key));
     let (known, assumed) = if full {
         (learned.full, first_of(size_bytes))
     } else {
@@ -117,14 +137,6 @@ fn second_longest(times: &mut [Duration]) -> Option<Duration> {
         [only] => Some(*only),
         [] => None,
     }
-}
-
-/// Whether the policy surely names another key than the one that a point lies under. A policy may name a key by id, ARN
-/// or alias, while AWS answers with ARNs: of an alias nothing can be told.
-fn another_key(point: &Point, wanted: Option<&str>) -> bool {
-    let (Some(wanted), Some(under)) = (wanted, point.kms_key.as_deref()) else { return false };
-    let id = |key: &str| key.rsplit_once('/').map_or(key, |(_, id)| id).to_owned();
-    !wanted.contains("alias/") && id(wanted) != id(under)
 }
 
 #[cfg(test)]
@@ -172,7 +184,15 @@ mod tests {
         }
         let key = SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() };
         let source = state.sources.get(&key).cloned().unwrap_or_else(|| SourceState::new("us-east-1".into()));
-        next(&source, &Target::Copy("us-west-2".into()), Some(3_600_000_000_000), kms_key)
+        let destination = Destination {
+            region: "us-west-2".into(),
+            rpo: None,
+            kms_key: kms_key.map(str::to_owned),
+            copy_tags: false,
+            tags: crate::domain::policy::Tags::new(),
+            retain: None,
+        };
+        next_copy(&source, &destination, Some(3_600_000_000_000))
     }
 
     #[test]

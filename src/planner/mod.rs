@@ -22,10 +22,10 @@ pub mod copies;
 pub mod deletions;
 pub mod durations;
 pub mod ending;
+pub mod feasible;
 pub mod gate;
 pub mod holds;
 pub mod looks;
-pub mod order;
 pub mod orders;
 pub mod pauses;
 pub mod request;
@@ -35,6 +35,7 @@ pub mod rpo;
 pub mod schedule;
 pub mod settle;
 pub mod slots;
+pub mod turns;
 pub mod watch;
 
 use crate::domain::action::{Action, Call};
@@ -52,12 +53,12 @@ pub use settle::settle;
 /// record and nothing to call, plan again at once.
 #[must_use]
 pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
-    plan_in_order(settings, state, now, order::Order::TimeLeft)
+    plan_in_order(settings, state, now, turns::Order::TimeLeft)
 }
 
 /// As [`plan()`], giving slots in another order than Lifeboat's own: for whoever wants to compare them.
 #[must_use]
-pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: order::Order) -> Plan {
+pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns::Order) -> Plan {
     let mut plan = Plan::default();
     if now < state.clock {
         plan.record.push(Change::ClockWentBack { to: now });

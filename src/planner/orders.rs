@@ -389,6 +389,9 @@ mod tests {
     use super::*;
     use crate::domain::change::End;
     use crate::domain::id::{AccountName, Place};
+    use crate::domain::lane::FileSystemKind;
+    use crate::domain::plan::Reason;
+    use crate::domain::point::{Lifecycle, Point};
     use crate::planner::plan;
 
     const NOON: Time = Time::from_secs(1_795_262_400);
@@ -613,6 +616,43 @@ mod tests {
         desk.apply(Change::Closed { source, occurrence, opening, end: End::Missed, reason, at, earlier: 0 });
         assert!(desk.order(backup(Some(key), after(1)), after(4)).unwrap().changes.is_empty());
         assert_eq!(desk.open(key), []);
+    }
+
+    /// Its next attempt may be hours away; what the schedule brings must not wait for that.
+    #[test]
+    fn an_order_whose_backup_failed_does_not_bar_the_schedule() {
+        let mut desk = Desk::new();
+        desk.order(backup(Some(SOURCE), after(1)), after(1)).unwrap();
+        let failed = Point {
+            id: "backup-1".into(),
+            place: Place { account: AccountName::own(), region: "us-east-1".into() },
+            source: SOURCE.into(),
+            policy: Some("hourly".into()),
+            occurrence: Occurrence { at: after(1), trigger: Trigger::Manual },
+            attempt: 1,
+            origin: None,
+            hold: None,
+            lifecycle: Lifecycle::Failed,
+            created_at: after(2),
+            settled_at: Some(after(10)),
+            failure: Some("broken".to_owned()),
+            progress_percent: None,
+            size_bytes: None,
+            kms_key: None,
+            kind: FileSystemKind::Windows,
+            carried: std::sync::Arc::default(),
+            suspected: None,
+        };
+        desk.apply(Change::Seen { point: Box::new(failed) });
+        let waits = |desk: &Desk, now: Time| {
+            let plan = plan(&desk.settings, &desk.state, now);
+            let of_source = plan.waiting.into_iter().find(|wait| wait.source.source.as_str() == SOURCE);
+            of_source.map(|wait| wait.reason)
+        };
+        assert_eq!(waits(&desk, after(10).minus(Duration::from_secs(1))), Some(Reason::Pause));
+        desk.rounds(after(10));
+        // The Region's books are not read in this test; but that is what the scheduled one waits for.
+        assert_eq!(waits(&desk, after(10)), Some(Reason::Listing));
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     for (name, pauses) in &state.pauses {
         let recorded = settings.policies.get(name).is_none_or(|policy| recorded(policy, state, now));
         for pause in pauses {
-            let over = || Change::PauseOver(name.clone(), pause.since);
+            let over = || Change::PauseOver { policy: name.clone(), since: pause.since };
             if pause.since > now {
                 // The clock was ahead when it was ordered: it lasts as long as it was to, from now on.
                 plan.record.push(over());
@@ -51,7 +51,7 @@ pub fn follow(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     for (name, pauses) in state.pauses.iter().filter(|(name, _)| !settings.policies.contains_key(*name)) {
         let heir = heir(settings, state, name);
         for pause in pauses {
-            plan.record.push(Change::PauseOver(name.clone(), pause.since));
+            plan.record.push(Change::PauseOver { policy: name.clone(), since: pause.since });
             if let Some(heir) = &heir {
                 plan.record.push(Change::Paused { policy: heir.clone(), pause: pause.clone() });
             } else if pause.covers(now) {

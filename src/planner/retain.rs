@@ -34,7 +34,7 @@ pub enum Keep {
     Newest,
     /// A person holds it.
     Held,
-    /// Its occurrence has not ended, so a copy may need it.
+    /// Its occurrence has not ended: a copy may need it, or it is one of several that are to be there together.
     Open,
     /// A copy to this Region reads it.
     Read(Region),
@@ -251,10 +251,11 @@ impl<'a, 'b> Case<'a, 'b> {
         if self.age_unknown(point) {
             keep.push(Keep::AgeUnknown);
         }
+        // A copy as well: an occurrence ends once all its copies are there together, and would have it made again.
+        if self.source.open.contains_key(&point.occurrence) {
+            keep.push(Keep::Open);
+        }
         if *self.target == Target::Backup {
-            if self.source.open.contains_key(&point.occurrence) {
-                keep.push(Keep::Open);
-            }
             keep.extend(self.readers(point).map(Keep::Read));
         } else if self.last_of_key(point) {
             keep.push(Keep::LastOfKey);

@@ -15,7 +15,7 @@ use crate::domain::lane::{FileSystemKind, Lane};
 use crate::domain::note::Note;
 use crate::domain::point::{Lifecycle, Point, Sighting};
 use crate::domain::policy::Settings;
-use crate::domain::state::State;
+use crate::domain::state::{SHOWN_AFTER_GONE, State};
 use crate::domain::time::Time;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -188,7 +188,7 @@ impl Settling<'_> {
         if let Some(known) = known {
             let back = !known.lifecycle.in_flight() && point.lifecycle.in_flight();
             let lag = known.lifecycle == Lifecycle::Deleted
-                && known.settled_at.is_none_or(|at| self.now < at.plus(LISTING_LAG.saturating_mul(2)));
+                && known.settled_at.is_none_or(|at| self.now < at.plus(SHOWN_AFTER_GONE));
             if back || lag {
                 return false;
             }
@@ -198,6 +198,10 @@ impl Settling<'_> {
             if *known == point {
                 return false;
             }
+        }
+        let gone = || self.state.place(self.place).and_then(|known| known.gone.get(&point.id));
+        if known.is_none() && gone().is_some_and(|at| self.now < at.plus(SHOWN_AFTER_GONE)) {
+            return false;
         }
         let was_moving = known.map_or(asked, |known| known.lifecycle.in_flight());
         if known.is_none() && !was_moving && point.available() {

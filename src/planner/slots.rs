@@ -2,7 +2,7 @@
 //!
 //! AWS refuses a copy when too many are in flight, and a refused copy is lost to whoever does not come back for it.
 //! There is no slot object here that could leak: what a lane holds is counted anew each round from what was asked, what
-//! is in flight and what others were seen to copy (promise 1). Who gets the next one is decided in [`super::order`].
+//! is in flight and what others were seen to copy (promise 1). Who gets the next one is decided in [`super::turns`].
 
 use super::gate::Refusal;
 use crate::domain::lane::Lane;

@@ -11,14 +11,16 @@ use crate::domain::state::{SourceState, State};
 use crate::domain::time::{Time, duration_text};
 use crate::planner::chain;
 use crate::planner::deletions::{policy_of, targets, weigh};
+use crate::planner::feasible::{self, Given};
 use crate::planner::retain::{self, Verdict};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// So many of each policy's next occurrences are named.
 const OCCURRENCES: usize = 3;
 
 /// What would happen next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
     /// When this was drawn.
     pub at: Time,
@@ -34,6 +36,8 @@ pub struct Forecast {
     pub kept: Vec<KeptForecast>,
     /// What a person should know before it happens.
     pub announcements: Vec<String>,
+    /// Whether slots and quotas suffice.
+    pub feasible: feasible::Report,
 }
 
 /// A policy and when it fires.
@@ -169,11 +173,12 @@ impl Forecast {
         let mut forecast = Self {
             at: now,
             live,
-            policies: settings.policies.values().map(|policy| policy_forecast(policy, now)).collect(),
+            policies: settings.policies.values().map(|policy| policy_forecast(policy, state, now)).collect(),
             work: Vec::new(),
             deletions: Vec::new(),
             kept: Vec::new(),
             announcements: Vec::new(),
+            feasible: feasible::judge(settings, Some(state), Given::default(), now),
         };
         for (key, source) in &state.sources {
             let Some(policy) = policy_of(settings, source) else { continue };
@@ -187,6 +192,11 @@ impl Forecast {
             let mut going = deletion_forecast(point, Stage::Decided, deletion.reason.clone());
             going.fault = deletion.fault.as_ref().map(ToString::to_string);
             forecast.deletions.push(going);
+        }
+        for policy in settings.policies.values() {
+            if let Some(pause) = state.pause_at(&policy.name, now) {
+                forecast.announcements.push(format!("{} is {}", policy.name, pause.sentence()));
+            }
         }
         if !settings.daemon.prune {
             forecast.announcements.push("this host deletes nothing ([daemon] prune = false)".to_owned());
@@ -275,13 +285,18 @@ impl Forecast {
     }
 }
 
-fn policy_forecast(policy: &Policy, now: Time) -> PolicyForecast {
+fn policy_forecast(policy: &Policy, state: &State, now: Time) -> PolicyForecast {
     let mut next_at = Vec::new();
-    let mut from = now;
-    while next_at.len() < OCCURRENCES {
-        let Some(next) = policy.schedule.next_after(from) else { break };
+    // Nothing begins in a pause; what comes due as it ends does.
+    let mut from = match state.pause_at(&policy.name, now).map(|pause| pause.until) {
+        None => Some(now),
+        Some(until) => until.map(|until| until.minus(Duration::from_millis(1))),
+    };
+    while let Some(next) =
+        from.and_then(|from| policy.schedule.next_after(from)).filter(|_| next_at.len() < OCCURRENCES)
+    {
         next_at.push(next);
-        from = next;
+        from = Some(next);
     }
     let words = |target: &Target| retain::retain_of(policy, target).map(retain::rules_text).unwrap_or_default();
     PolicyForecast {
@@ -347,6 +362,8 @@ pub fn difference(running: &Forecast, changed: &Forecast) -> Vec<String> {
             Some(before) => policy_differs(&before, after, &mut told),
         }
     }
+    let said: Vec<&str> = running.feasible.warnings().collect();
+    told.extend(changed.feasible.warnings().filter(|text| !said.contains(text)).map(str::to_owned));
     for announcement in changed.announcements.iter().filter(|text| !running.announcements.contains(text)) {
         told.push(announcement.clone());
     }

@@ -362,12 +362,12 @@ mod tests {
         let served = served().await;
         let (_, head, _) = served.get("/api/v1/history").await;
         assert!(!head.contains("link:"), "{head}");
-        let (status, head, body) = served.get("/api/v1/history?limit=4&policy=a%20b").await;
+        let (status, head, body) = served.get("/api/v1/history?limit=5&policy=a%20b").await;
         assert_eq!(status, 200);
         let last = samples::history().pop().unwrap();
-        let mark = format!("{}~default~{}~schedule", last.occurrence.at.millis(), last.source.source);
+        let mark = query::mark_text(&last.mark());
         assert!(
-            head.contains(&format!("link: </api/v1/history?policy=a%20b&after={mark}&limit=4>; rel=\"next\"")),
+            head.contains(&format!("link: </api/v1/history?policy=a%20b&after={mark}&limit=5>; rel=\"next\"")),
             "{head}"
         );
         assert_eq!(text::history_from_json(body.as_bytes()).unwrap(), samples::history());
@@ -416,7 +416,7 @@ mod tests {
             (status, serde_json::from_str::<serde_json::Value>(&body).unwrap())
         };
         let (status, all) = entries("/api/v1/history?since=30d&policy=finance&limit=50").await;
-        assert_eq!((status, all.as_array().map(Vec::len)), (200, Some(4)));
+        assert_eq!((status, all.as_array().map(Vec::len)), (200, Some(5)));
         let (_, some) = entries("/api/v1/history?since=2026-11-21T00:00:00Z").await;
         assert_eq!(some.as_array().map(Vec::len), Some(1));
         for bad in ["since=yesterday", "limit=0", "limit=x", "frob=1", "policy=%ff", "limit=1&limit=1"] {

@@ -7,7 +7,7 @@
 use crate::domain::time::Time;
 use crate::report::snapshot::{FindingView, FlightView, PlaceView, PolicyView, Snapshot, Standing};
 use crate::report::triage::{
-    Line, Tally, age_text, counted, lines, pause_text, problems, region_text, source_text, staleness,
+    Line, Tally, age_text, copies_in_lane, counted, lines, pause_text, problems, region_text, source_text, staleness,
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::time::Duration;
@@ -164,7 +164,6 @@ fn regions(places: &[PlaceView], now: Time) -> Markup {
 }
 
 fn region_row(place: &PlaceView, now: Time) -> Markup {
-    let PlaceView { copies_in_flight: own, other_copies_in_flight: other, .. } = place;
     let waiting: Vec<String> =
         place.copies_waiting.iter().map(|(reason, count)| format!("{count} ({reason})")).collect();
     html! {
@@ -173,8 +172,12 @@ fn region_row(place: &PlaceView, now: Time) -> Markup {
             td.number data-is="read" { @match place.last_seen { Some(seen) => (past(seen, now)), None => "not yet" } }
             td.number data-is="backups in flight" { (place.backups_in_flight) }
             td.number data-is="copies in flight" {
-                @if let Some(slots) = place.copy_slots { (own + other) " of " (slots) } @else { (own + other) }
-                @if *other > 0 { " " span.faint { "(" (other) " not ours)" } }
+                (copies_in_lane(place))
+                @if let Some(slots) = place.copy_slots { " of " (slots) }
+                @if place.ontap_copies_in_flight > 0 { ", " (place.ontap_copies_in_flight) " of ONTAP" }
+                @if place.other_copies_in_flight > 0 {
+                    " " span.faint { "(" (place.other_copies_in_flight) " not ours)" }
+                }
             }
             td data-is="waiting" { (waiting.join(", ")) }
             td.number data-is="held" { (place.user_backups) }

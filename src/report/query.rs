@@ -3,7 +3,7 @@
 //! The same question comes as `lifeboat history --since 30d` and as `/api/v1/history?since=30d`, from hands and
 //! scripts that get it wrong; so each word is read in one place, and every refusal says what to write instead.
 
-use crate::domain::id::{SourceKey, Trigger};
+use crate::domain::id::{Occurrence, SourceKey, Trigger};
 use crate::domain::schedule::parse_duration;
 use crate::domain::time::Time;
 use crate::store::{Became, HistoryQuery, Mark, RouteQuery};
@@ -178,16 +178,28 @@ const BETWEEN: char = '~';
 /// A place in the history as text, for `after`.
 #[must_use]
 pub fn mark_text(mark: &Mark) -> String {
-    let Mark { lies_at, source, trigger } = mark;
-    format!("{}{BETWEEN}{}{BETWEEN}{}{BETWEEN}{}", lies_at.millis(), source.account, source.source, trigger.as_str())
+    let Mark { lies_at, source, occurrence, point } = mark;
+    let (region, id) = point.as_ref().map_or(("", ""), |(region, id)| (region.as_str(), id.as_str()));
+    let parts = [
+        lies_at.millis().to_string(),
+        source.account.to_string(),
+        source.source.to_string(),
+        occurrence.at.millis().to_string(),
+        occurrence.trigger.as_str().to_owned(),
+        region.to_owned(),
+        id.to_owned(),
+    ];
+    parts.join(&BETWEEN.to_string())
 }
 
 fn mark(text: &str) -> Result<Mark, String> {
     let read = || {
-        let [millis, account, source, trigger] = text.split(BETWEEN).collect::<Vec<_>>().try_into().ok()?;
-        let lies_at = Time::from_millis(millis.parse().ok()?);
+        let parts: [&str; 7] = text.split(BETWEEN).collect::<Vec<_>>().try_into().ok()?;
+        let [lies_at, account, source, at, trigger, region, id] = parts;
         let source = SourceKey { account: account.into(), source: source.into() };
-        Some(Mark { lies_at, source, trigger: Trigger::parse(trigger)? })
+        let occurrence = Occurrence { at: Time::from_millis(at.parse().ok()?), trigger: Trigger::parse(trigger)? };
+        let point = (!id.is_empty()).then(|| (region.into(), id.into()));
+        Some(Mark { lies_at: Time::from_millis(lies_at.parse().ok()?), source, occurrence, point })
     };
     read().ok_or_else(|| format!("`after` is \"{}\"; take it as the link to the next page gives it", shown(text)))
 }
@@ -265,7 +277,7 @@ mod tests {
             "policy=%ff",
             "outcome=done",
             "after=1~2",
-            "after=x~a~b~schedule",
+            "after=x~a~b~1~schedule~~",
             "since=2h&until=3h",
             "since=2026-11-21T10:00:00Z&until=2026-11-21T10:00:00Z",
         ] {
@@ -287,7 +299,8 @@ mod tests {
             after: Some(Mark {
                 lies_at: NOW,
                 source: SourceKey { account: "prod".into(), source: "fsvol-1".into() },
-                trigger: Trigger::Manual,
+                occurrence: Occurrence { at: NOW, trigger: Trigger::Manual },
+                point: Some(("us-west-2".into(), "backup-1".into())),
             }),
             limit: 17,
         };

@@ -94,6 +94,7 @@ pub fn place(region: &str, copy_slots: Option<u32>) -> PlaceView {
         backups_in_flight: 0,
         copies_in_flight: 0,
         other_copies_in_flight: 0,
+        ontap_copies_in_flight: 0,
         copy_slots,
         user_backups: 212,
         listing_pages: 1,
@@ -243,6 +244,7 @@ pub fn history() -> Vec<HistoryEntry> {
         became: end.map_or(Became::Open, Became::Ended),
         reason: reason.map(str::to_owned),
         closed_at: end.map(|_| ago(hours * HOUR - 1900)),
+        point: None,
         earlier: 0,
     };
     let mut entries = vec![
@@ -257,6 +259,14 @@ pub fn history() -> Vec<HistoryEntry> {
     ];
     entries[1].occurrence.trigger = Trigger::Manual;
     entries[3].earlier = 11;
+    entries.push(HistoryEntry {
+        opened_at: ago(75 * HOUR),
+        became: Became::Deleted,
+        reason: Some("given up by last 3, daily 14".to_owned()),
+        closed_at: Some(ago(75 * HOUR - 60)),
+        point: Some(("us-west-2".into(), "backup-0a1b2c3d4e5f60718".into())),
+        ..entry(26 * 24, None, None)
+    });
     entries
 }
 

@@ -2,6 +2,7 @@
 
 use crate::domain::change::Total;
 use crate::domain::id::{AccountName, Place, Region, SourceKey, Target};
+use crate::domain::lane::Lane;
 use crate::domain::plan::Plan;
 use crate::domain::point::Point;
 use crate::domain::policy::{Policy, Settings};
@@ -280,10 +281,15 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
         .map(|place| {
             let known = state.place(place).unwrap_or(&nothing);
             let (mut backups, mut copies) = (0, 0);
+            let shared = Lane::Shared(place.clone());
+            let mut ontap = known.others.values().filter(|lanes| !lanes.contains(&shared)).count();
             for point in known.looks.keys().filter_map(|id| state.point(place, id)) {
                 match (point.lifecycle.in_flight(), &point.origin) {
                     (true, None) => backups += 1,
-                    (true, Some(_)) => copies += 1,
+                    (true, Some(_)) => {
+                        copies += 1;
+                        ontap += usize::from(!point.lanes().contains(&shared));
+                    }
                     _ => {}
                 }
             }
@@ -298,6 +304,7 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
                 backups_in_flight: backups,
                 copies_in_flight: copies,
                 other_copies_in_flight: u32::try_from(known.others.len()).unwrap_or(u32::MAX),
+                ontap_copies_in_flight: u32::try_from(ontap).unwrap_or(u32::MAX),
                 copy_slots: destinations.contains(&key).then_some(settings.limits.copies_in_flight),
                 user_backups: known.user_backups,
                 listing_pages: known.listed.map_or(0, |listed| listed.pages),

@@ -248,6 +248,13 @@ pub fn problems(snapshot: &Snapshot, now: Time) -> Vec<String> {
     problems
 }
 
+/// How many copies take a place in the lane that Windows, Lustre and OpenZFS share.
+#[must_use]
+pub fn copies_in_lane(place: &PlaceView) -> u32 {
+    let all = place.copies_in_flight.saturating_add(place.other_copies_in_flight);
+    all.saturating_sub(place.ontap_copies_in_flight)
+}
+
 /// A source's name, with its account unless that is the daemon's own.
 #[must_use]
 pub fn source_text(account: &AccountName, source: &SourceId) -> String {

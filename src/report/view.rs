@@ -178,6 +178,9 @@ pub struct PlaceView {
     pub copies_in_flight: u32,
     /// Copies of others in flight, as last seen.
     pub other_copies_in_flight: u32,
+    /// Of all these copies, those of ONTAP volumes, which take no place in the lane of the others.
+    #[serde(default)]
+    pub ontap_copies_in_flight: u32,
     /// Places in the lane that Windows, Lustre and OpenZFS share; `None` where nothing is copied to.
     pub copy_slots: Option<u32>,
     /// Backups that count towards the quota, at the last listing.

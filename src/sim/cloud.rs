@@ -70,6 +70,8 @@ struct Place {
     backups: BTreeMap<String, BackupIx>,
     /// What counts towards the quota of user-initiated backups.
     quota_used: BTreeMap<FileSystemType, u32>,
+    /// The same by ONTAP volume.
+    quota_used_by_volume: BTreeMap<String, u32>,
     resources: BTreeMap<String, Resource>,
     calls: BTreeMap<(&'static str, Cow<'static, str>), u64>,
 }
@@ -149,6 +151,8 @@ pub struct Cloud {
     places: Places,
     place_at: BTreeMap<String, BTreeMap<String, PlaceIx>>,
     backups: Arena,
+    /// In the order in which they were deleted, whoever asked for it.
+    deleted: Vec<BackupIx>,
     due: BTreeMap<(i64, u64), Event>,
     lanes: BTreeMap<Lane, LaneUse>,
     /// ONTAP copies in flight by account.
@@ -176,6 +180,7 @@ impl Cloud {
             places: Places::default(),
             place_at: BTreeMap::new(),
             backups: Arena::default(),
+            deleted: Vec::new(),
             due: BTreeMap::new(),
             lanes: BTreeMap::new(),
             ontap_copies: BTreeMap::new(),
@@ -315,6 +320,7 @@ impl Cloud {
             svms: BTreeMap::new(),
             backups: BTreeMap::new(),
             quota_used: BTreeMap::new(),
+            quota_used_by_volume: BTreeMap::new(),
             resources: BTreeMap::new(),
             calls: BTreeMap::new(),
         });

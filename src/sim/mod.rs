@@ -9,9 +9,10 @@
 //! - It keeps to what is known of FSx, and where AWS does not say, there is a knob with a benign default.
 //! - [`faults`] decides what goes wrong, the same with sockets and without.
 //! - [`endpoint`] serves the model over HTTP in AWS's protocol; the AWS CLI and every SDK work against it unchanged.
-//! - [`world`] drives the real planner through the model in virtual time and holds it to its promises. Nothing but it uses
-//!   any other part of this program: a mistake there cannot be hidden by the same mistake here.
-//! - [`rehearse`] lets the real planner live through a policy's next weeks and measures what comes of it.
+//! - [`world`] drives the real planner through the model in virtual time and holds it to its promises.
+//! - [`rehearse`] lets it live through a policy's next weeks and measures what comes of it.
+//!
+//! Nothing but these two uses any other part of this program: a mistake there cannot be hidden by the same mistake here.
 
 pub mod cloud;
 pub mod endpoint;

@@ -14,10 +14,11 @@ use crate::domain::change::Change;
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
-use crate::planner::order::Order;
+use crate::planner::turns::Order;
 use crate::planner::{plan_in_order, settle};
 use std::collections::BTreeMap;
 
+pub mod fleet;
 pub mod outcome;
 
 /// Plans in a row after which something is wrong with the planner.

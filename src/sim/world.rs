@@ -20,8 +20,8 @@ use crate::domain::state::State;
 use crate::domain::time::Time;
 use checks::{Broken, Checks, View};
 use disk::{Disk, Tables};
-use mind::{Lifeboat, Mind};
-use setup::{Happening, Setup};
+use mind::{Lifeboat, Mind, Reading};
+use setup::{Edit, Happening, Setup};
 use std::collections::BTreeMap;
 use std::fmt;
 use trace::{Brief, Leaves, Trace};
@@ -30,6 +30,7 @@ pub mod checks;
 pub mod disk;
 pub mod edits;
 pub mod mind;
+mod orders;
 mod round;
 pub mod setup;
 pub mod trace;
@@ -40,6 +41,9 @@ pub mod wire;
 const PLANS_IN_A_ROW: usize = 500;
 /// How often the checks look at everything.
 const INSPECT_EVERY_MS: i64 = 600_000;
+
+/// How often systemd starts what does not begin.
+const RESTART_EVERY_MS: i64 = 600_000;
 
 /// What a run came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,8 +64,20 @@ pub struct Tally {
     pub made: u64,
     /// Copies that FSx refused because the lane was full.
     pub refused: u64,
+    /// Boundaries between two steps at which the process could have died.
+    pub boundaries: u64,
     /// The fingerprint of the trace.
     pub sum: u64,
+}
+
+/// A run that is over.
+pub struct Run {
+    /// What it came to, or the first promise that broke.
+    pub result: Result<Tally, Box<Violation>>,
+    /// Its lines: all of them after [`World::with_whole_trace`], else the last.
+    pub trace: Vec<String>,
+    /// FSx as it stands in the end.
+    pub cloud: Cloud,
 }
 
 /// A broken promise.
@@ -73,6 +89,8 @@ pub struct Violation {
     pub at_ms: i64,
     /// Which promise, and how.
     pub broken: Broken,
+    /// What the run had come to by then.
+    pub tally: Tally,
     /// What happened last.
     pub tail: Vec<String>,
 }
@@ -83,7 +101,7 @@ impl fmt::Display for Violation {
             writeln!(f, "    {line}")?;
         }
         writeln!(f, "{} at {}", self.broken, Time::from_millis(self.at_ms))?;
-        write!(f, "replay: LIFEBOAT_SEED={} cargo test --test world", self.seed)
+        write!(f, "replay: LIFEBOAT_SEED={} cargo test --test world years", self.seed)
     }
 }
 
@@ -113,6 +131,10 @@ pub struct World {
     host: Option<Host>,
     /// The policy file as it stands.
     file: Settings,
+    /// What was ordered last.
+    last_order: Option<orders::Order>,
+    /// There is a slip in it: so much of it can still be read.
+    legible: Option<Settings>,
     now_ms: i64,
     /// By how much the host's clock is ahead.
     ahead_ms: i64,
@@ -147,6 +169,8 @@ impl World {
             disk: Box::new(Tables::default()),
             host: None,
             file: setup.settings.clone(),
+            last_order: None,
+            legible: None,
             now_ms: setup.start_ms,
             ahead_ms: 0,
             calm: false,
@@ -193,7 +217,13 @@ impl World {
     ///
     /// # Errors
     /// The first promise that breaks, with the seed and the last lines of the trace.
-    pub fn run(mut self) -> Result<Tally, Box<Violation>> {
+    pub fn run(self) -> Result<Tally, Box<Violation>> {
+        self.live().result
+    }
+
+    /// Runs to the end, and shows all that is left.
+    #[must_use]
+    pub fn live(mut self) -> Run {
         let end_ms = self.setup.start_ms + self.setup.end_ms;
         let mut result = Ok(());
         while result.is_ok() {
@@ -212,7 +242,7 @@ impl World {
         self.end(result)
     }
 
-    fn end(mut self, result: Result<(), Broken>) -> Result<Tally, Box<Violation>> {
+    fn end(mut self, result: Result<(), Broken>) -> Run {
         let result = result.and_then(|()| {
             let view = self.host.as_ref().map(|host| view(&self.cloud, host, self.now_ms, self.ahead_ms));
             self.checks.rested(view.as_ref())
@@ -221,12 +251,13 @@ impl World {
         self.tally.refused = self.cloud.lanes().values().map(|used| used.refused).sum();
         self.tally.made = self.checks.made();
         self.tally.sum = self.trace.sum();
-        match result {
-            Ok(()) => Ok(self.tally),
-            Err(broken) => {
-                Err(Box::new(Violation { seed: self.setup.seed, at_ms: self.now_ms, broken, tail: self.trace.tail() }))
-            }
-        }
+        let trace = self.trace.into_lines();
+        let (seed, at_ms, tally) = (self.setup.seed, self.now_ms, self.tally);
+        let result = match result {
+            Ok(()) => Ok(tally),
+            Err(broken) => Err(Box::new(Violation { seed, at_ms, broken, tally, tail: trace.clone() })),
+        };
+        Run { result, trace, cloud: self.cloud }
     }
 
     fn at(&mut self, at_ms: i64, event: Event) {
@@ -251,10 +282,7 @@ impl World {
         match event {
             Event::Happens(happening) => self.happens(happening),
             Event::Starts => self.start(),
-            Event::Deed { life, sent_ms, action } => {
-                self.deed(life, sent_ms, action);
-                Ok(())
-            }
+            Event::Deed { life, sent_ms, action } => self.deed(life, sent_ms, action),
             Event::Answer { life, action, outcome } => self.answer(life, &action, outcome),
             Event::Inspection => self.inspect(),
         }
@@ -284,13 +312,18 @@ impl World {
             }
             Happening::Edit(edit) => {
                 edits::edit(&mut self.file, &self.setup.settings, &edit);
-                self.reload();
+                self.legible = match edit {
+                    Edit::Spoil(choice) => Some(edits::legible(&self.file, choice)),
+                    _ => None,
+                };
+                self.reload()?;
             }
             Happening::Person(person) => {
                 let acted = edits::person(&mut self.cloud, self.now_ms, person);
                 self.note(format_args!("  {acted}"));
                 self.checks.person(self.now_ms);
             }
+            Happening::Order(order) => return self.order(order),
             Happening::Calm => {
                 self.calm = true;
                 self.ahead_ms = 0;
@@ -299,7 +332,9 @@ impl World {
                 self.cloud.set_faults(Faults::default(), Some(self.now_ms));
                 edits::restore(&mut self.file, &self.setup.settings);
                 self.checks.calm(self.now_ms);
-                self.reload();
+                self.legible = None;
+                self.reload()?;
+                self.resume_all()?;
             }
             Happening::Still => {
                 if let Some(view) = self.host.as_ref().map(|host| view(&self.cloud, host, self.now_ms, self.ahead_ms)) {
@@ -307,24 +342,40 @@ impl World {
                 }
                 let now = self.host_now();
                 edits::still(&mut self.file, now);
-                self.reload();
+                self.reload()?;
             }
         }
         Ok(())
     }
 
-    fn reload(&mut self) {
+    fn reload(&mut self) -> Result<(), Broken> {
         let now = self.host_now();
-        let Some(host) = &mut self.host else { return };
-        let generation = host.settings.generation + 1;
-        host.settings = self.file.clone();
-        host.settings.generation = generation;
-        host.wake = now;
-        self.checks.reloaded(self.now_ms, now, &host.settings);
+        let Some(host) = &mut self.host else { return Ok(()) };
+        let file = match &self.legible {
+            Some(legible) => Reading::Refused { legible },
+            None => Reading::Good(&self.file),
+        };
+        if let Some(loaded) = self.mind.reload(file) {
+            let generation = host.settings.generation + 1;
+            host.settings = Settings { generation, ..loaded };
+            host.wake = now;
+        }
+        match self.legible {
+            Some(_) => self.checks.refused(&host.settings),
+            None => {
+                self.checks.reloaded(self.now_ms, now, &host.settings);
+                Ok(())
+            }
+        }
     }
 
     fn start(&mut self) -> Result<(), Broken> {
         if self.host.is_some() {
+            return Ok(());
+        }
+        if self.legible.is_some() {
+            // With such a file it does not begin, and systemd tries again.
+            self.at(self.now_ms + RESTART_EVERY_MS, Event::Starts);
             return Ok(());
         }
         let now = self.host_now();
@@ -338,7 +389,7 @@ impl World {
         self.host = Some(Host { life, settings, state, wake: now, uncommitted: Vec::new() });
         // As the daemon does: times in the books that lie in the future come from a clock that was wrong.
         self.take_in(vec![Change::ClockWentBack { to: now }])?;
-        Ok(())
+        if self.calm { self.resume_all() } else { Ok(()) }
     }
 
     fn die(&mut self, down_ms: i64, lose_database: bool) -> Result<(), Broken> {
@@ -346,6 +397,7 @@ impl World {
         self.tally.crashes += 1;
         self.tally.losses += u64::from(lose_database);
         self.note(format_args!("* dies, down for {down_ms} ms, database lost: {lose_database}"));
+        self.disk.died(&host.uncommitted).map_err(|error| Broken::new("the store", error))?;
         if lose_database {
             self.disk.lose().map_err(|error| Broken::new("the store", error))?;
         }
@@ -363,6 +415,12 @@ impl World {
 
     /// A boundary between two steps, at which the process may die. Returns whether it lives.
     fn boundary(&mut self) -> Alive {
+        let boundary = self.tally.boundaries;
+        self.tally.boundaries += 1;
+        if let Some(death) = self.setup.dies_at.filter(|death| death.boundary == boundary) {
+            self.die(death.down_ms, death.lose_database)?;
+            return Ok(false);
+        }
         if self.calm || self.setup.crash_one_in == 0 || self.deaths.below(self.setup.crash_one_in) != 0 {
             return Ok(true);
         }

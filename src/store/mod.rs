@@ -7,7 +7,7 @@ pub mod rows;
 pub mod sqlite;
 
 use crate::domain::change::{Change, End};
-use crate::domain::id::{Occurrence, PolicyName, Region, SourceId, SourceKey, Target, Trigger};
+use crate::domain::id::{BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
@@ -79,17 +79,20 @@ pub enum Became {
     Open,
     /// The occurrence ended.
     Ended(End),
+    /// A backup or copy that was made for it is gone from AWS's books.
+    Deleted,
 }
 
 impl Became {
     /// Every one, in the order in which they are explained.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Open,
         Self::Ended(End::Completed),
         Self::Ended(End::Skipped),
         Self::Ended(End::Coalesced),
         Self::Ended(End::Missed),
         Self::Ended(End::Failed),
+        Self::Deleted,
     ];
 
     /// The word used in questions and answers.
@@ -98,6 +101,7 @@ impl Became {
         match self {
             Self::Open => "open",
             Self::Ended(end) => end.as_str(),
+            Self::Deleted => "deleted",
         }
     }
 
@@ -108,50 +112,55 @@ impl Became {
     }
 }
 
-/// One line of history.
+/// One line of history: an occurrence, or the end of a backup or copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
     /// Whose.
     pub source: SourceKey,
-    /// Which occurrence.
+    /// Which occurrence; of a backup or copy, that for which it was made.
     pub occurrence: Occurrence,
     /// The policy that fired.
     pub policy: PolicyName,
-    /// When it was recorded.
+    /// When it was recorded, or its deletion decided.
     pub opened_at: Time,
     /// What became of it.
     pub became: Became,
     /// Why.
     pub reason: Option<String>,
-    /// When it ended.
+    /// When it ended, or was found to be gone.
     pub closed_at: Option<Time>,
+    /// Where the backup or copy was, and its id; `None` for an occurrence.
+    pub point: Option<(Region, BackupId)>,
     /// How many earlier ones this record stands for as well.
     pub earlier: u64,
 }
 
 impl HistoryEntry {
-    /// Where it lies in time: an occurrence at its scheduled time.
+    /// Where it lies in time: an occurrence at its scheduled time, a deletion where it was done.
     #[must_use]
     pub fn lies_at(&self) -> Time {
-        self.occurrence.at
+        self.closed_at.filter(|_| self.point.is_some()).unwrap_or(self.occurrence.at)
     }
 
     /// Its place in the order of the history.
     #[must_use]
     pub fn mark(&self) -> Mark {
-        Mark { lies_at: self.lies_at(), source: self.source.clone(), trigger: self.occurrence.trigger }
+        let (source, point) = (self.source.clone(), self.point.clone());
+        Mark { lies_at: self.lies_at(), source, occurrence: self.occurrence, point }
     }
 }
 
-/// A place in the order of the history: the newest first, then by account, source and trigger.
+/// A place in the order of the history: the newest first, then by account, source, occurrence, Region and id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// See [`HistoryEntry::lies_at`].
     pub lies_at: Time,
     /// Whose.
     pub source: SourceKey,
-    /// What made it due.
-    pub trigger: Trigger,
+    /// Of which occurrence.
+    pub occurrence: Occurrence,
+    /// Where the backup or copy was, and its id.
+    pub point: Option<(Region, BackupId)>,
 }
 
 /// Which routes to report on, and over what time.

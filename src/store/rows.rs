@@ -224,7 +224,7 @@ impl Reading<'_> {
 
     fn became(&self) -> Result<Became, StoreProblem> {
         let Some(outcome) = self.get::<Option<String>>("outcome")? else { return Ok(Became::Open) };
-        End::parse(&outcome).map(Became::Ended).ok_or_else(|| self.wrong(format!("outcome {outcome}")))
+        Became::parse(&outcome).ok_or_else(|| self.wrong(format!("outcome {outcome}")))
     }
 
     pub(super) fn outcome_count(&self) -> Result<(Became, u64), StoreProblem> {
@@ -272,6 +272,10 @@ impl Reading<'_> {
             policy: self.text("policy")?.into(),
             opened_at: self.time("opened_at")?,
             became: self.became()?,
+            point: match self.text("id")? {
+                id if id.is_empty() => None,
+                id => Some((self.text("region")?.into(), id.into())),
+            },
             reason: self.get("reason")?,
             closed_at: self.optional_time("closed_at")?,
             earlier: self.number("earlier")?,

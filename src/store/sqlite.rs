@@ -30,6 +30,16 @@ const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 /// What is told of an error of SQLite's, which may quote what a broken file holds.
 pub(super) const SAID_MAX_CHARS: usize = 300;
 
+/// What was deleted counts its attempt as long as another one is possible: of a point `p` that is, whether it does.
+macro_rules! counts {
+    () => {
+        "(EXISTS (SELECT 1 FROM points AS b WHERE b.account = p.account AND b.source = p.source
+                  AND b.at = p.at AND b.origin_id IS NULL AND b.lifecycle <> 'DELETED')
+          OR EXISTS (SELECT 1 FROM occurrences AS o WHERE o.account = p.account AND o.source = p.source
+                     AND o.at = p.at AND o.outcome IS NULL))"
+    };
+}
+
 /// The books in one SQLite file.
 pub struct SqliteStore {
     path: PathBuf,
@@ -198,13 +208,7 @@ impl SqliteStore {
     }
 
     async fn load_points(&mut self, state: &mut State) -> Result<()> {
-        // What was deleted counts its attempt as long as another one is possible.
-        let sql = "SELECT * FROM points AS p WHERE lifecycle <> 'DELETED'
-                   OR EXISTS (SELECT 1 FROM points AS b WHERE b.account = p.account AND b.source = p.source
-                              AND b.at = p.at AND b.origin_id IS NULL AND b.lifecycle <> 'DELETED')
-                   OR EXISTS (SELECT 1 FROM occurrences AS o WHERE o.account = p.account AND o.source = p.source
-                              AND o.at = p.at AND o.outcome IS NULL)";
-        for row in self.rows(sql).await? {
+        for row in self.rows(concat!("SELECT * FROM points AS p WHERE lifecycle <> 'DELETED' OR ", counts!())).await? {
             let point = Box::new(Reading { table: "points", row: &row }.point()?);
             let id = point.id.clone();
             let refused = |error: crate::domain::change::IllegalChange| StoreProblem::Row {
@@ -260,8 +264,10 @@ impl SqliteStore {
         let mut transaction = begun.map_err(|error| from_sqlx(&error))?;
         for sql in [
             "DELETE FROM occurrences WHERE closed_at < ?",
-            "DELETE FROM deletions WHERE deleted_at < ?",
-            "DELETE FROM points WHERE lifecycle = 'DELETED' AND settled_at < ?",
+            concat!("DELETE FROM points AS p WHERE lifecycle = 'DELETED' AND settled_at < ? AND NOT (", counts!(), ")"),
+            // As long as the history shows what was deleted, it says why.
+            "DELETE FROM deletions AS d WHERE deleted_at < ? AND NOT EXISTS (SELECT 1 FROM points AS p
+             WHERE p.account = d.account AND p.region = d.region AND p.id = d.id)",
             "DELETE FROM promises WHERE until < ?",
             "DELETE FROM held WHERE gone_at < ?",
             // The oldest one says since when anything is known.

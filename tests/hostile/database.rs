@@ -12,7 +12,7 @@ use lifeboat::domain::tags::{Inscription, Origin};
 use lifeboat::domain::time::Time;
 use lifeboat::sim::Rng;
 use lifeboat::store::sqlite::SqliteStore;
-use lifeboat::store::{HistoryQuery, Store as _};
+use lifeboat::store::{HistoryQuery, RouteQuery, Store as _};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 use std::path::{Path, PathBuf};
@@ -192,6 +192,8 @@ async fn opened(path: &Path) -> Result<(), String> {
     let whole = HistoryQuery { limit: 1000, ..HistoryQuery::default() };
     if let Ok(mut reader) = SqliteStore::read(path).await.map_err(clear) {
         let _ = reader.history(&whole).await.map_err(clear);
+        let period = RouteQuery { since: Time::ZERO, until: now(), policy: None, source: None };
+        let _ = lifeboat::report::promises::read(&mut reader, period).await.map_err(clear);
         let _ = reader.load(now()).await.map_err(clear);
         reader.close().await;
     }

@@ -263,9 +263,29 @@ fn fact_14_quotas() {
     }
     let mut bench = Bench::with(Settings { windows_backups: 1, ..Settings::default() });
     let windows = bench.file_system(FileSystemType::Windows);
-    let backup = bench.backup(&windows);
+    let _backup = bench.backup(&windows);
     let error = bench.ask(HERE, "CreateBackup", json!({ "FileSystemId": windows })).unwrap_err();
     assert_eq!(field(&error, "Limit"), "TOTAL_USER_INITIATED_BACKUPS");
+    // Each volume may have one of its own, beside the one of all.
+    let mut bench = Bench::with(Settings { ontap_backups_per_volume: 1, ..Settings::default() });
+    let (one, other) = (bench.volume(VolumeSeed::default()), bench.volume(VolumeSeed::default()));
+    let first = bench.backup(&one);
+    let error = bench.ask(HERE, "CreateBackup", json!({ "VolumeId": one })).unwrap_err();
+    assert_eq!(field(&error, "Limit"), "TOTAL_USER_INITIATED_BACKUPS");
+    let second = bench.backup(&other);
+    bench.copy(&first);
+    bench.copy(&second);
+    assert_eq!(bench.begin_copy(&first).unwrap_err().code, "ServiceLimitExceeded");
+    bench.wait(HOUR);
+    bench.delete(HERE, &first).unwrap();
+    bench.backup(&one);
+}
+
+#[test]
+fn fact_14_quotas_by_type_and_region() {
+    let mut bench = Bench::with(Settings { windows_backups: 1, ..Settings::default() });
+    let windows = bench.file_system(FileSystemType::Windows);
+    let backup = bench.backup(&windows);
     // Each Region has its own, and each type.
     bench.copy(&backup);
     assert_eq!(bench.begin_copy(&backup).unwrap_err().code, "ServiceLimitExceeded");

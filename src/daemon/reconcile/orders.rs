@@ -43,6 +43,9 @@ pub enum Unanswered {
     /// The database does not take it.
     #[error("the order is not on record: {0}; give it again once the database can be written")]
     NotRecorded(String),
+    /// It contradicts the books: a fault of this program.
+    #[error("the order contradicts the books and does not stand; the log says more")]
+    Contradicts,
 }
 
 impl Reconciler {
@@ -69,10 +72,12 @@ impl Reconciler {
             return Err(Unanswered::NotRecorded(problem.clone()));
         }
         let granted = decide(self, self.clock.now())?;
+        let aside = self.state.quarantined.len();
         self.take_in(granted.changes.clone());
         self.commit().await;
         self.show_at_once();
         match &self.store_problem {
+            None if self.state.quarantined.len() > aside => Err(Unanswered::Contradicts),
             None => Ok(granted),
             Some(problem) => Err(Unanswered::NotRecorded(problem.clone())),
         }

@@ -25,7 +25,7 @@ impl Change {
             | Self::HoldTried { .. }
             | Self::HoldStands { .. }
             | Self::Paused { .. }
-            | Self::PauseOver(..)
+            | Self::PauseOver { .. }
             | Self::Counted(_)
             | Self::Noted(_)
             | Self::ClockWentBack { .. }

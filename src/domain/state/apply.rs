@@ -31,7 +31,7 @@ impl State {
             Change::Seen { point } => self.seen(point),
             Change::Gone { place, id, at } => self.gone(place, id, *at),
             Change::Suspected { place, id, suspected } => self.suspect(place, id, *suspected),
-            Change::Paused { .. } | Change::PauseOver(..) => {
+            Change::Paused { .. } | Change::PauseOver { .. } => {
                 self.apply_pause(change);
                 Ok(())
             }
@@ -332,6 +332,7 @@ impl State {
         known.looks.remove(id);
         known.batches.remove(id);
         known.user_backups = known.user_backups.saturating_sub(1);
+        known.gone.insert(id.clone(), at);
         let source = self.source_mut(&key.source)?;
         source.flying.remove(&(key.occurrence, key.target.clone(), id.clone()));
         if let Some(points) = source.available.get_mut(&key.target) {

@@ -24,7 +24,7 @@ impl State {
                 pauses.push(pause.clone());
                 pauses.sort_by_key(|pause| pause.since);
             }
-            Change::PauseOver(policy, since) => {
+            Change::PauseOver { policy, since } => {
                 if let Some(pauses) = self.pauses.get_mut(policy) {
                     pauses.retain(|pause| pause.since != *since);
                     if pauses.is_empty() {

@@ -19,6 +19,8 @@ pub struct PlaceState {
     pub user_backups: u64,
     /// Where to find each point of ours.
     pub points: BTreeMap<BackupId, WorkKey>,
+    /// What of ours is gone, and since when: a listing may still show it for a while.
+    pub gone: BTreeMap<BackupId, Time>,
     /// What is looked at by id: our points in flight or in doubt, and others' copies, with the time of the next look.
     pub looks: BTreeMap<BackupId, Time>,
     /// Ids that spoiled a batch: at most so many in one call.
@@ -30,6 +32,9 @@ pub struct PlaceState {
     /// The last such fault and when it came; `None` once an answer came.
     pub trouble: Option<(Fault, Time)>,
 }
+
+/// What is gone may be shown by listings for so long, be it that they lag or that their pages were drawn before.
+pub const SHOWN_AFTER_GONE: Duration = Duration::from_secs(4 * 60);
 
 /// A complete listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +96,9 @@ impl PlaceState {
     pub(super) fn clock_went_back(&mut self, to: Time) {
         for look in self.looks.values_mut() {
             *look = (*look).min(to);
+        }
+        for at in self.gone.values_mut() {
+            *at = (*at).min(to);
         }
         self.last_seen = self.last_seen.map(|seen| seen.min(to));
         self.trouble = self.trouble.take().map(|(fault, at)| (fault, at.min(to)));
@@ -190,6 +198,7 @@ impl State {
                 known.listing = None;
                 known.listed = Some(Listed { began_at: *began_at, pages: *pages, in_this_life: true });
                 known.user_backups = *user_backups;
+                known.gone.retain(|_, at| at.plus(SHOWN_AFTER_GONE) > *began_at);
                 known.listing_wanted = known.listing_wanted.filter(|wanted| wanted > began_at);
                 for id in std::mem::take(&mut known.others).into_keys() {
                     known.looks.remove(&id);

@@ -59,6 +59,23 @@ fn policy(here: Option<Retain>, there: Option<Retain>) -> Policy {
     }
 }
 
+fn settings(policy: &Policy) -> Settings {
+    Settings {
+        generation: 1,
+        daemon: crate::domain::policy::Daemon {
+            state: "state.db".into(),
+            listen: ([127, 0, 0, 1], 9750).into(),
+            control: "control.sock".into(),
+            poll: Duration::from_secs(30),
+            prune: true,
+        },
+        aws: crate::domain::policy::Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 },
+        limits: crate::domain::policy::Limits { copies_in_flight: 5, ontap_copies_in_flight: 5 },
+        notify: crate::domain::policy::Notify::default(),
+        policies: BTreeMap::from([(policy.name.clone(), policy.clone())]),
+    }
+}
+
 fn point(id: &str, at: Time, of: Option<(&str, Time)>, lifecycle: Lifecycle) -> Point {
     let region: Region = if of.is_some() { "us-west-2".into() } else { "us-east-1".into() };
     Point {
@@ -222,20 +239,6 @@ fn a_source_or_destination_that_left_loses_nothing() {
         Some(Retain { last: Some(28), ..Retain::default() }),
         Some(Retain { last: Some(28), ..Retain::default() }),
     );
-    let settings = |policy: &Policy| Settings {
-        generation: 1,
-        daemon: crate::domain::policy::Daemon {
-            state: "state.db".into(),
-            listen: ([127, 0, 0, 1], 9750).into(),
-            control: "control.sock".into(),
-            poll: Duration::from_secs(30),
-            prune: true,
-        },
-        aws: crate::domain::policy::Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 },
-        limits: crate::domain::policy::Limits { copies_in_flight: 5, ontap_copies_in_flight: 5 },
-        notify: crate::domain::policy::Notify::default(),
-        policies: BTreeMap::from([(policy.name.clone(), policy.clone())]),
-    };
     let copies = Target::Copy("us-west-2".into());
     assert_eq!(weigh(&policy, &state, &source(), &copies, now()).go.len(), 1);
     policy.destinations.clear();
@@ -269,4 +272,50 @@ fn what_failed_goes_after_a_day_unless_its_attempt_still_counts() {
     failed.hold = Some(String::new());
     seen(&mut state, &failed);
     assert!(retain::failed_to_clear(&state, &source(), now()).0.is_empty(), "held");
+}
+
+#[test]
+fn a_listing_that_lags_does_not_bring_back_what_was_deleted() {
+    use crate::domain::action::Outcome;
+    use crate::domain::point::Sighting;
+    let (policy, at) = (policy(None, None), now().minus(HOUR * 30));
+    let settings = settings(&policy);
+    let mut state = State::new(Time::ZERO, now());
+    watched(&mut state);
+    let backup = point("backup-1", at, None, Lifecycle::Available);
+    seen(&mut state, &backup);
+    let place = backup.place.clone();
+    let inscription = crate::domain::tags::Inscription {
+        policy: None,
+        source: backup.source.clone(),
+        occurrence: backup.occurrence,
+        attempt: 1,
+        origin: None,
+        hold: None,
+    };
+    let shown = Sighting {
+        id: backup.id.clone(),
+        lifecycle: Lifecycle::Available,
+        created_at: at,
+        failure: None,
+        progress_percent: None,
+        size_bytes: None,
+        kms_key: None,
+        kind: FileSystemKind::Windows,
+        volume: None,
+        copied_from: None,
+        arn: None,
+        counts_to_quota: true,
+        tags: inscription.write(),
+    };
+    state.apply(&Change::Gone { place: place.clone(), id: backup.id.clone(), at: now() }).unwrap();
+    state.apply(&Change::ListingBegan { place: place.clone(), at: now() }).unwrap();
+    let listed = |now: Time| {
+        let action = Action { place: place.clone(), call: Call::ListPage { next_token: None } };
+        let page = Outcome::Page { sightings: vec![shown.clone()], next_token: None };
+        let changes = crate::planner::settle(&settings, &state, &action, page, now);
+        changes.iter().any(|change| matches!(change, Change::Seen { .. }))
+    };
+    assert!(!listed(now().plus(Duration::from_secs(100))));
+    assert!(listed(now().plus(HOUR)), "what is there after all is taken in again");
 }

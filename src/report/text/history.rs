@@ -1,8 +1,8 @@
 //! What became of occurrences: for eyes, for programs, for spreadsheets.
 
-use super::{Looks, became_text, clean, csv_line, inked, table, table_text};
+use super::{Looks, became_text, clean, csv_line, inked, or_empty, table, table_text};
 use crate::domain::change::End;
-use crate::domain::id::{AccountName, Occurrence, PolicyName, SourceId, SourceKey, Trigger};
+use crate::domain::id::{AccountName, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Trigger};
 use crate::domain::time::Time;
 use crate::report::triage::{age_text, counted, source_text};
 use crate::store::{Became, HistoryEntry};
@@ -17,14 +17,42 @@ struct Row {
     trigger: Trigger,
     scheduled: Time,
     recorded: Time,
-    outcome: Option<End>,
+    outcome: Option<Outcome>,
     ended: Option<Time>,
     reason: Option<String>,
     earlier: u64,
+    region: Option<Region>,
+    backup: Option<BackupId>,
 }
 
-const FIELDS: [&str; 10] =
-    ["policy", "account", "source", "trigger", "scheduled", "recorded", "outcome", "ended", "reason", "earlier"];
+/// What became of it, in a word; null while an occurrence is open.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Outcome {
+    Ended(End),
+    Gone(Gone),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Gone {
+    Deleted,
+}
+
+const FIELDS: [&str; 12] = [
+    "policy",
+    "account",
+    "source",
+    "trigger",
+    "scheduled",
+    "recorded",
+    "outcome",
+    "ended",
+    "reason",
+    "earlier",
+    "region",
+    "backup",
+];
 
 fn row(entry: &HistoryEntry) -> Row {
     Row {
@@ -36,11 +64,22 @@ fn row(entry: &HistoryEntry) -> Row {
         recorded: entry.opened_at,
         outcome: match entry.became {
             Became::Open => None,
-            Became::Ended(end) => Some(end),
+            Became::Ended(end) => Some(Outcome::Ended(end)),
+            Became::Deleted => Some(Outcome::Gone(Gone::Deleted)),
         },
         ended: entry.closed_at,
         reason: entry.reason.clone(),
         earlier: entry.earlier,
+        region: entry.point.as_ref().map(|(region, _)| region.clone()),
+        backup: entry.point.as_ref().map(|(_, id)| id.clone()),
+    }
+}
+
+fn became(outcome: Option<&Outcome>) -> Became {
+    match outcome {
+        None => Became::Open,
+        Some(Outcome::Ended(end)) => Became::Ended(*end),
+        Some(Outcome::Gone(Gone::Deleted)) => Became::Deleted,
     }
 }
 
@@ -50,31 +89,55 @@ pub fn history(entries: &[HistoryEntry], looks: Looks) -> String {
     if entries.is_empty() {
         return "no occurrences\n".to_owned();
     }
-    let [open, ends @ ..] = Became::ALL;
-    let counts = std::iter::once(open).chain(ends.into_iter().rev()).filter_map(|became| {
-        let count = entries.iter().filter(|entry| entry.became == became).count();
-        (count > 0).then(|| format!("{count} {}", became_text(became, looks)))
-    });
-    let sentence = format!("{}: {}", counted(entries.len(), "occurrence"), counts.collect::<Vec<_>>().join(", "));
-    let mut shown = table(&["Scheduled (UTC)", "Policy", "Source", "Outcome", "Took"], looks);
+    let mut shown = table(&["Time (UTC)", "Policy", "Source", "Outcome", "Took"], looks);
     let mut notes = Vec::new();
-    let seconds = entries.iter().any(|entry| entry.occurrence.at.millis() % 60_000 != 0);
+    let seconds = entries.iter().any(|entry| entry.lies_at().millis() % 60_000 != 0 && entry.point.is_none());
     for entry in entries {
         let SourceKey { account, source } = &entry.source;
-        let at = entry.occurrence.at;
+        let took = entry.closed_at.filter(|_| entry.point.is_none()).map(|closed| closed.since(entry.occurrence.at));
         shown.add_row([
-            time_text(at, seconds),
+            time_text(entry.lies_at(), seconds),
             clean(entry.policy.as_str(), looks),
             clean(&source_text(account, source), looks),
             became_text(entry.became, looks),
-            entry.closed_at.map_or(String::new(), |closed| age_text(closed.since(at))),
+            took.map_or(String::new(), age_text),
         ]);
-        let earlier = (entry.earlier > 0).then(|| format!("stands for {} earlier ones as well", entry.earlier));
-        let manual = (entry.occurrence.trigger == Trigger::Manual).then(|| "asked for by a person".to_owned());
-        let said = manual.into_iter().chain(entry.reason.clone()).chain(earlier);
-        notes.push(clean(&said.collect::<Vec<_>>().join("; "), looks));
+        notes.push(clean(&note(entry, seconds), looks));
     }
-    inked(&format!("{sentence}\n\n{}", table_text(&shown, &notes, looks)), looks)
+    inked(&format!("{}\n\n{}", sentence(entries, looks), table_text(&shown, &notes, looks)), looks)
+}
+
+fn sentence(entries: &[HistoryEntry], looks: Looks) -> String {
+    let count = |became| entries.iter().filter(|entry| entry.became == became).count();
+    let [open, ends @ .., deleted] = Became::ALL;
+    let counts = std::iter::once(open).chain(ends.into_iter().rev()).filter_map(|became| {
+        let count = count(became);
+        (count > 0).then(|| format!("{count} {}", became_text(became, looks)))
+    });
+    let counts = counts.collect::<Vec<_>>().join(", ");
+    let gone = count(deleted);
+    let mut said = Vec::new();
+    if !counts.is_empty() {
+        said.push(format!("{}: {counts}", counted(entries.len() - gone, "occurrence")));
+    }
+    if gone > 0 {
+        said.push(counted(gone, "deletion"));
+    }
+    said.join("; ")
+}
+
+fn note(entry: &HistoryEntry, seconds: bool) -> String {
+    let mut said = Vec::new();
+    match &entry.point {
+        Some((region, id)) => said.push(format!("{id} in {region}, of {}", time_text(entry.occurrence.at, seconds))),
+        None if entry.occurrence.trigger == Trigger::Manual => said.push("asked for by a person".to_owned()),
+        None => {}
+    }
+    said.extend(entry.reason.clone());
+    if entry.earlier > 0 {
+        said.push(format!("stands for {} earlier ones as well", entry.earlier));
+    }
+    said.join("; ")
 }
 
 /// Without what is the same in every line.
@@ -103,7 +166,8 @@ pub fn history_from_json(json: &[u8]) -> Result<Vec<HistoryEntry>, serde_json::E
         occurrence: Occurrence { at: row.scheduled, trigger: row.trigger },
         policy: row.policy,
         opened_at: row.recorded,
-        became: row.outcome.map_or(Became::Open, Became::Ended),
+        became: became(row.outcome.as_ref()),
+        point: row.region.zip(row.backup),
         reason: row.reason,
         closed_at: row.ended,
         earlier: row.earlier,
@@ -114,7 +178,21 @@ pub fn history_from_json(json: &[u8]) -> Result<Vec<HistoryEntry>, serde_json::E
 /// As CSV (RFC 4180) without the header; what is null in JSON is empty here.
 #[must_use]
 pub fn history_csv(entries: &[HistoryEntry]) -> String {
-    let line = |Row { policy, account, source, trigger, scheduled, recorded, outcome, ended, reason, earlier }| {
+    let line = |row: Row| {
+        let Row {
+            policy,
+            account,
+            source,
+            trigger,
+            scheduled,
+            recorded,
+            outcome,
+            ended,
+            reason,
+            earlier,
+            region,
+            backup,
+        } = row;
         csv_line(&[
             policy.to_string(),
             account.to_string(),
@@ -122,10 +200,12 @@ pub fn history_csv(entries: &[HistoryEntry]) -> String {
             trigger.as_str().to_owned(),
             scheduled.to_string(),
             recorded.to_string(),
-            outcome.map(End::as_str).unwrap_or_default().to_owned(),
-            ended.map(|at| at.to_string()).unwrap_or_default(),
-            reason.unwrap_or_default(),
+            outcome.map(|outcome| became(Some(&outcome)).as_str()).unwrap_or_default().to_owned(),
+            or_empty(ended),
+            or_empty(reason),
             earlier.to_string(),
+            or_empty(region),
+            or_empty(backup),
         ])
     };
     entries.iter().map(row).map(line).collect()

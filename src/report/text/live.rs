@@ -4,7 +4,7 @@ use super::status::{copies_text, headline, left_out};
 use super::{Ink, Looks, add, bar, clean, inked, paint, paragraph, standing_text, table, table_text};
 use crate::domain::time::Time;
 use crate::report::snapshot::{PlaceView, Snapshot, Standing};
-use crate::report::triage::{Line, Tally, age_text, lines, problems, region_text, source_text};
+use crate::report::triage::{Line, Tally, age_text, copies_in_lane, lines, problems, region_text, source_text};
 use std::time::Duration;
 
 /// Cells of a bar.
@@ -97,7 +97,7 @@ fn slots(places: &[PlaceView], looks: Looks) -> String {
     let widest = destinations.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default();
     let mut out = String::new();
     for (name, slots, place) in destinations {
-        let held = place.copies_in_flight.saturating_add(place.other_copies_in_flight).min(slots);
+        let held = copies_in_lane(place).min(slots);
         let (on, off) = (looks.pick("▮", "#"), looks.pick("▯", "."));
         let drawn = match slots {
             ..=MOST_SLOTS_DRAWN => on.repeat(held as usize) + &off.repeat((slots - held) as usize) + " ",

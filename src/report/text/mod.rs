@@ -145,6 +145,7 @@ fn became_text(became: Became, looks: Looks) -> String {
         Became::Open => ("in progress", Ink::Doubtful),
         Became::Ended(end @ End::Completed) => (end.as_str(), Ink::Good),
         Became::Ended(end @ (End::Skipped | End::Coalesced)) => (end.as_str(), Ink::Faint),
+        Became::Deleted => (became.as_str(), Ink::Faint),
         Became::Ended(end @ (End::Missed | End::Failed)) => (end.as_str(), Ink::Bad),
     };
     paint(text, ink, looks)
@@ -160,6 +161,10 @@ fn csv_line(fields: &[String]) -> String {
         }
     });
     quoted.collect::<Vec<_>>().join(",") + "\r\n"
+}
+
+fn or_empty(value: Option<impl ToString>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// A table without frames: columns, and a rule under their names.

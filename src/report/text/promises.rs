@@ -1,6 +1,6 @@
 //! `lifeboat report`: how well every promise was kept, for eyes and for spreadsheets.
 
-use super::{Ink, Looks, add, clean, csv_line, inked, paint, table, table_text};
+use super::{Ink, Looks, add, clean, csv_line, inked, or_empty, paint, table, table_text, wrapped};
 use crate::domain::time::Time;
 use crate::report::promises::{Breach, Occurrences, Report, RouteReport};
 use crate::report::triage::{age_text, counted, source_text};
@@ -10,7 +10,8 @@ use std::time::Duration;
 #[must_use]
 pub fn promises(report: &Report, looks: Looks) -> String {
     let Report { since, until, routes } = report;
-    let mut text = format!("{since} to {until}\n{}\n", sentence(routes));
+    let said = wrapped(&sentence(routes), looks.width.map_or(usize::MAX, usize::from));
+    let mut text = format!("{since} to {until}\n{}\n", said.join("\n"));
     if routes.is_empty() {
         return text;
     }
@@ -165,10 +166,6 @@ pub fn promises_csv(report: &Report) -> String {
         ]));
     }
     csv
-}
-
-fn or_empty(value: Option<impl ToString>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::{Ink, Looks, add, clean, heading, inked, paint, paragraph, standing_t
 use crate::domain::time::Time;
 use crate::report::snapshot::{FindingView, FlightView, PlaceView, PolicyView, Snapshot, Standing};
 use crate::report::triage::{
-    Line, Tally, age_text, counted, lines, pause_text, problems, region_text, source_text, staleness,
+    Line, Tally, age_text, copies_in_lane, counted, lines, pause_text, problems, region_text, source_text, staleness,
 };
 use std::time::Duration;
 
@@ -110,14 +110,19 @@ fn places(out: &mut String, places: &[PlaceView], now: Time, looks: Looks) {
     out.push_str(&table_text(&shown, &notes, looks));
 }
 
-/// `3 of 5 (1 not ours)`.
+/// `3 of 5 (1 not ours)`, `3 of 5, 2 of ONTAP`.
 pub(super) fn copies_text(place: &PlaceView) -> String {
-    let all = place.copies_in_flight.saturating_add(place.other_copies_in_flight);
-    let slots = place.copy_slots.map_or(String::new(), |slots| format!(" of {slots}"));
-    match place.other_copies_in_flight {
-        0 => format!("{all}{slots}"),
-        others => format!("{all}{slots} ({others} not ours)"),
+    let mut text = copies_in_lane(place).to_string();
+    if let Some(slots) = place.copy_slots {
+        text.push_str(&format!(" of {slots}"));
     }
+    if place.ontap_copies_in_flight > 0 {
+        text.push_str(&format!(", {} of ONTAP", place.ontap_copies_in_flight));
+    }
+    if place.other_copies_in_flight > 0 {
+        text.push_str(&format!(" ({} not ours)", place.other_copies_in_flight));
+    }
+    text
 }
 
 fn flights(out: &mut String, flights: &[FlightView], now: Time, looks: Looks) {
@@ -217,5 +222,17 @@ mod tests {
     fn rows_can_be_bounded() {
         let text = status(&fleet(500), NOW, Looks { rows: Some(10), ..TERMINAL });
         assert!(text.lines().count() < 30 && text.contains("\nand 1990 more routes\n"), "{text}");
+    }
+
+    #[test]
+    fn copies_are_counted_by_their_lane() {
+        let mut place = crate::report::samples::place("us-west-2", Some(5));
+        (place.copies_in_flight, place.other_copies_in_flight) = (6, 3);
+        assert_eq!(copies_text(&place), "9 of 5 (3 not ours)");
+        place.ontap_copies_in_flight = 7;
+        assert_eq!(copies_text(&place), "2 of 5, 7 of ONTAP (3 not ours)");
+        place.copy_slots = None;
+        place.other_copies_in_flight = 1;
+        assert_eq!(copies_text(&place), "0, 7 of ONTAP (1 not ours)");
     }
 }

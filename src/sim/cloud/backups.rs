@@ -48,7 +48,7 @@ impl Cloud {
                 "Another backup is already under way. Wait for completion before initiating additional backups of this file system.",
             ));
         }
-        self.check_backup_quota(call.place, file_system.kind)?;
+        self.check_backup_quota(call.place, file_system.kind, volume.as_ref().map(|volume| volume.id.as_str()))?;
         let tags = match tags::given(call.body, "Tags")? {
             Some(tags) => {
                 self.check_tags(&tags, tags.len())?;

@@ -123,6 +123,12 @@ impl Cloud {
             .filter(|(_, backup)| backup.visible_ms < i64::MAX)
     }
 
+    /// What was deleted, in that order, whoever asked for it.
+    #[must_use]
+    pub fn deletions(&self) -> &[BackupIx] {
+        &self.deleted
+    }
+
     /// One of them. The index must be one of this cloud's: another's may be out of range, which panics.
     #[must_use]
     pub fn backup(&self, at: BackupIx) -> &Backup {

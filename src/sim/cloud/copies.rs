@@ -25,7 +25,7 @@ impl Cloud {
             (lane, backup.file_system.kind)
         };
         self.check_slot(&lane)?;
-        self.check_backup_quota(call.place, kind)?;
+        self.check_backup_quota(call.place, kind, lane.ontap.as_ref().map(|(volume, _)| volume.as_str()))?;
         Ok(Made::Backup(self.start_copy(call.place, source, kms_key, tags, Principal::Caller, call.now_ms)))
     }
 

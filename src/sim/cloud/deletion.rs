@@ -103,7 +103,7 @@ impl Cloud {
         if skips {
             self.begin_deletion(place, id, call.now_ms);
         } else {
-            self.check_backup_quota(place, file_system.kind)?;
+            self.check_backup_quota(place, file_system.kind, None)?;
             let tags = tags::given(configuration, "FinalBackupTags")?.unwrap_or_default();
             let member = match file_system.kind {
                 FileSystemType::Windows => "WindowsResponse",
@@ -228,7 +228,7 @@ impl Cloud {
         match owner.filter(|_| volume.kind == FileSystemType::Ontap && !skips) {
             None => self.begin_volume_deletion(place, id, call.now_ms),
             Some(owner) => {
-                self.check_backup_quota(place, FileSystemType::Ontap)?;
+                self.check_backup_quota(place, FileSystemType::Ontap, Some(id))?;
                 let tags = tags::given(configuration, "FinalBackupTags")?.unwrap_or_default();
                 answer["OntapResponse"] = self.begin_final_backup(place, owner, Some(volume), tags, call.now_ms);
                 if let Some(volume) = self.places[place].volumes.get_mut(id) {

@@ -12,6 +12,9 @@ impl Cloud {
         place.backups.insert(backup.id.clone(), at);
         if backup.kind != BackupType::Automatic {
             *place.quota_used.entry(backup.file_system.kind).or_default() += 1;
+            if let Some(volume) = &backup.volume {
+                *place.quota_used_by_volume.entry(volume.id.clone()).or_default() += 1;
+            }
         }
         self.backups.0.push(backup);
         at
@@ -33,6 +36,7 @@ impl Cloud {
         let backup = &mut self.backups[at];
         backup.lifecycle = Lifecycle::Deleted;
         backup.deleted_ms = Some(now_ms);
+        self.deleted.push(at);
         let backup = &self.backups[at];
         let place = &mut self.places[place];
         place.backups.remove(&backup.id);
@@ -47,20 +51,34 @@ impl Cloud {
         }
     }
 
-    pub(super) fn check_backup_quota(&self, place: PlaceIx, kind: FileSystemType) -> Result<(), ApiError> {
+    /// Whether one more backup, of this ONTAP volume if it is one, may be entered here.
+    pub(super) fn check_backup_quota(
+        &self,
+        place: PlaceIx,
+        kind: FileSystemType,
+        volume: Option<&str>,
+    ) -> Result<(), ApiError> {
         let quota = match kind {
             FileSystemType::Windows => self.settings.windows_backups,
             FileSystemType::Lustre => self.settings.lustre_backups,
             FileSystemType::OpenZfs => self.settings.openzfs_backups,
             FileSystemType::Ontap => self.settings.ontap_backups,
         };
-        if self.places[place].quota_used.get(&kind).copied().unwrap_or(0) < quota {
-            return Ok(());
+        let place = &self.places[place];
+        let full = |whose: &str, quota: u32| {
+            let message =
+                format!("You have reached the limit of {quota} user-initiated backups{whose} in this Region.");
+            Err(ApiError::limit("TOTAL_USER_INITIATED_BACKUPS", message))
+        };
+        if place.quota_used.get(&kind).copied().unwrap_or(0) >= quota {
+            return full("", quota);
         }
-        Err(ApiError::limit(
-            "TOTAL_USER_INITIATED_BACKUPS",
-            format!("You have reached the limit of {quota} user-initiated backups in this Region."),
-        ))
+        let (quota, used) =
+            (self.settings.ontap_backups_per_volume, volume.map(|id| place.quota_used_by_volume.get(id)));
+        match used {
+            Some(used) if quota > 0 && used.copied().unwrap_or(0) >= quota => full(" of this volume", quota),
+            _ => Ok(()),
+        }
     }
 
     /// FAILED backups leave the quota at once if they do not count (a knob).
@@ -71,10 +89,13 @@ impl Cloud {
     }
 
     pub(super) fn release_quota(&mut self, at: BackupIx) {
-        let Backup { place, kind, ref file_system, .. } = self.backups[at];
-        if kind != BackupType::Automatic
-            && let Some(used) = self.places[place].quota_used.get_mut(&file_system.kind)
-        {
+        let Backup { place, kind, ref file_system, ref volume, .. } = self.backups[at];
+        if kind == BackupType::Automatic {
+            return;
+        }
+        let place = &mut self.places[place];
+        let of_volume = volume.as_ref().and_then(|volume| place.quota_used_by_volume.get_mut(&volume.id));
+        for used in [place.quota_used.get_mut(&file_system.kind), of_volume].into_iter().flatten() {
             *used = used.saturating_sub(1);
         }
     }

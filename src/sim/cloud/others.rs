@@ -53,7 +53,7 @@ impl Cloud {
     fn stranger_copies(&mut self, place: PlaceIx, now_ms: i64) {
         let (account, region) = (self.places[place].account.clone(), self.places[place].region.clone());
         let free = self.slot_free(&Lane { account: account.clone(), region: region.clone(), ontap: None });
-        if !free || self.check_backup_quota(place, FileSystemType::Windows).is_err() {
+        if !free || self.check_backup_quota(place, FileSystemType::Windows, None).is_err() {
             return;
         }
         let file_system = self.stranger_file_system(&account, &region);
@@ -105,7 +105,9 @@ impl Cloud {
         let chosen = (self.strangers.next_u64() % targets.len() as u64) as usize;
         let (file_system, volume) = targets.swap_remove(chosen);
         let resource = volume.as_ref().map_or(&file_system.id, |volume| &volume.id);
-        if self.running_backup(place, resource).is_some() || self.check_backup_quota(place, file_system.kind).is_err() {
+        let by_volume = volume.as_ref().map(|volume| volume.id.as_str());
+        let quota_left = self.check_backup_quota(place, file_system.kind, by_volume).is_ok();
+        if self.running_backup(place, resource).is_some() || !quota_left {
             return;
         }
         let at = self.start_backup(

@@ -82,6 +82,8 @@ pub struct Settings {
     pub openzfs_backups: u32,
     /// User-initiated backups of ONTAP per account and Region.
     pub ontap_backups: u32,
+    /// User-initiated backups of one ONTAP volume in a Region, copies there included; 0: no quota. AWS mentions one without its value: UNVERIFIED.
+    pub ontap_backups_per_volume: u32,
     /// Whether FAILED backups count towards those quotas. UNVERIFIED.
     pub failed_count_to_quota: bool,
     /// Copies in flight per account and destination Region of Windows, Lustre and OpenZFS together.
@@ -178,6 +180,7 @@ impl Default for Settings {
             lustre_backups: 500,
             openzfs_backups: 10_000,
             ontap_backups: 10_000,
+            ontap_backups_per_volume: 0,
             failed_count_to_quota: true,
             copies_in_flight: 5,
             ontap_copies_in_flight: 5,

@@ -30,17 +30,35 @@ pub struct RouteOutcome {
 }
 
 impl RouteOutcome {
+    /// Several routes together: their ages over all the time.
+    #[must_use]
+    pub fn together(routes: &[Self]) -> Ages {
+        Ages(routes.iter().flat_map(|route| route.stretches.iter().copied()).collect())
+    }
+
+    /// Its ages.
+    #[must_use]
+    pub fn ages(&self) -> Ages {
+        Ages(self.stretches.clone())
+    }
+}
+
+/// How old the newest recovery point was, and for how long: stretches of (age at the beginning, length).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ages(Vec<(Duration, Duration)>);
+
+impl Ages {
     /// The age that the newest recovery point kept to for this share (0 to 1) of the time in which there was one.
     #[must_use]
     pub fn age_at(&self, share: f64) -> Option<Duration> {
-        let all: Duration = self.stretches.iter().map(|(_, length)| *length).sum();
-        let most = self.stretches.iter().map(|(age, length)| *age + *length).max()?;
+        let all: Duration = self.0.iter().map(|(_, length)| *length).sum();
+        let most = self.0.iter().map(|(age, length)| *age + *length).max()?;
         let wanted = all.mul_f64(share.clamp(0.0, 1.0));
         let (mut low, mut high) = (0, most.as_secs() + 1);
         while low < high {
             let middle = low.midpoint(high);
             let age = Duration::from_secs(middle);
-            let younger = self.stretches.iter().map(|(from, length)| age.saturating_sub(*from).min(*length));
+            let younger = self.0.iter().map(|(from, length)| age.saturating_sub(*from).min(*length));
             if younger.sum::<Duration>() >= wanted {
                 high = middle;
             } else {
@@ -268,5 +286,32 @@ impl LaneOutcome {
             could += more_could;
             flying += more_flying;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_weighed_by_time() {
+        let hours = |hours: u64| Duration::from_secs(3600 * hours);
+        // From one hour old to three, and from no age to ten.
+        let ages = Ages(vec![(hours(1), hours(2)), (hours(0), hours(10))]);
+        assert_eq!(ages.age_at(1.0), Some(hours(10)));
+        // Up to three hours old: all of the first stretch and three hours of the second, five of twelve.
+        assert_eq!(ages.age_at(5.0 / 12.0), Some(hours(3)));
+        assert_eq!(Ages(Vec::new()).age_at(0.5), None);
+    }
+
+    #[test]
+    fn a_lane_is_idle_only_while_a_copy_could_begin() {
+        let mut lane = LaneOutcome::new(&Lane::OntapAccount("default".into()), 2);
+        // One copy could begin from 0 to 10 s and does from 10 s to 40 s; another could from 20 s on and never does.
+        let steps = [(0, 1, 0), (10_000, -1, 0), (10_000, 0, 1), (20_000, 1, 0), (40_000, 0, -1)];
+        lane.walk(&steps, 0, 60_000);
+        assert_eq!(lane.used, Duration::from_secs(30));
+        assert_eq!(lane.idle, Duration::from_secs(10 + 20 + 20));
+        assert_eq!(lane.wanted, Duration::from_secs(2 * (10 + 40)));
     }
 }

@@ -4,9 +4,9 @@
 //! what FSx did, what was sent and answered, and what was committed; of the program they use the nouns and the calendar
 //! alone.
 
-use super::super::cloud::{Backup, Cloud, Lifecycle};
+use super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle};
 use super::setup::Setup;
-use crate::domain::action::{Action, Outcome};
+use crate::domain::action::{Action, Call, Outcome};
 use crate::domain::change::Change;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
@@ -17,6 +17,7 @@ use std::fmt;
 mod claims;
 mod ends;
 mod flow;
+mod keeping;
 mod lanes;
 mod making;
 mod pace;
@@ -101,6 +102,9 @@ pub struct Checks {
     ends: ends::Ends,
     claims: claims::Claims,
     flow: flow::Flow,
+    keeping: keeping::Keeping,
+    /// What the policy file said when it was last good, and loaded.
+    loaded: Option<Settings>,
 }
 
 impl Checks {
@@ -115,6 +119,8 @@ impl Checks {
             ends: ends::Ends::default(),
             claims: claims::Claims::default(),
             flow: flow::Flow::new(setup),
+            keeping: keeping::Keeping::default(),
+            loaded: None,
         }
     }
 
@@ -129,7 +135,7 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn stepped(&mut self, cloud: &Cloud) -> Result<(), Broken> {
-        self.shelf.stepped(cloud)
+        self.shelf.stepped(cloud, self.keeping.let_go())
     }
 
     /// Every few minutes of virtual time, while the process lives.
@@ -137,6 +143,7 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn inspected(&mut self, view: &View<'_>) -> Result<(), Broken> {
+        self.unmoved(view.settings)?;
         self.claims.inspected(view, &self.flow, &self.shelf)?;
         self.ends.inspected(view)?;
         self.flow.inspected(view, &self.shelf)
@@ -155,6 +162,7 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn committed(&mut self, changes: &[Change], view: &View<'_>) -> Result<(), Broken> {
+        self.keeping.committed(changes, view, &self.shelf)?;
         for change in changes {
             self.making.committed(change);
             self.lanes.committed(change);
@@ -168,6 +176,11 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn sent(&mut self, action: &Action, view: &View<'_>) -> Result<(), Broken> {
+        if let Call::Delete { id, .. } = &action.call
+            && let Some(key) = self.lanes.pending().find(|key| self.making.copies_from(key, id.as_str()))
+        {
+            return Err(Broken::new("4", format!("{id} is to be deleted while {key} may read it")));
+        }
         self.making.sent(action, view)?;
         self.lanes.sent(action, view)?;
         self.pace.sent(action, view)
@@ -178,6 +191,30 @@ impl Checks {
         self.lanes.delivered(action, outcome, view);
     }
 
+    /// Lifeboat's calls deleted these. `settings` are what it runs on, if it lives.
+    ///
+    /// # Errors
+    /// What was broken.
+    pub fn deleted(
+        &mut self,
+        these: &[BackupIx],
+        cloud: &Cloud,
+        settings: Option<&Settings>,
+        now_ms: i64,
+    ) -> Result<(), Broken> {
+        for at in these {
+            let read = self.lanes.pending().any(|key| self.making.copies_from(key, &cloud.backup(*at).id));
+            self.keeping.deleted(
+                *at,
+                cloud,
+                &self.shelf,
+                settings.filter(|_| !self.flow.just_disturbed(now_ms)),
+                read,
+            )?;
+        }
+        Ok(())
+    }
+
     /// The process died. `state` is what it believed, if all of that was on disk.
     pub fn died(&mut self, now_ms: i64, state: Option<&State>, database_lost: bool) {
         self.flow.disturbed(now_ms);
@@ -186,6 +223,7 @@ impl Checks {
         self.pace.died();
         if database_lost {
             self.making.database_lost();
+            self.keeping.database_lost();
             self.ends.database_lost();
         }
     }
@@ -198,6 +236,7 @@ impl Checks {
         self.flow.disturbed(now_ms);
         self.lanes.started(state);
         self.ends.reloaded(host_now, settings);
+        self.loaded = Some(settings.clone());
         self.claims.started(state)
     }
 
@@ -206,11 +245,34 @@ impl Checks {
         self.flow.disturbed(now_ms);
         self.pace.died();
         self.ends.reloaded(host_now, settings);
+        self.loaded = Some(settings.clone());
+    }
+
+    /// The policy file was read and refused; the process runs on `settings` now.
+    ///
+    /// # Errors
+    /// Something changed.
+    pub fn refused(&self, settings: &Settings) -> Result<(), Broken> {
+        self.unmoved(settings)
+    }
+
+    /// What runs is what was last loaded.
+    fn unmoved(&self, settings: &Settings) -> Result<(), Broken> {
+        if self.loaded.as_ref().is_some_and(|loaded| loaded != settings) {
+            return Err(Broken::new("10", "what runs is not the last policy file that could be loaded".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// An order is carried out from now on, or (`false`) was; `true` for what lets go what the brake holds.
+    pub fn ordered(&mut self, confirms: bool) {
+        self.keeping.confirmed = confirms;
     }
 
     /// A person did something.
     pub fn person(&mut self, now_ms: i64) {
         self.flow.disturbed(now_ms);
+        self.keeping.person(now_ms);
     }
 
     /// The clock was set.

@@ -27,6 +27,14 @@ pub trait Disk {
     /// None of them is kept.
     fn commit(&mut self, changes: &[Change]) -> Result<(), String>;
 
+    /// The process died, with these changes applied and not committed. What is open is to be left as a kill leaves it.
+    ///
+    /// # Errors
+    /// The disk cannot do what a crash does.
+    fn died(&mut self, _uncommitted: &[Change]) -> Result<(), String> {
+        Ok(())
+    }
+
     /// The database is gone.
     ///
     /// # Errors
@@ -185,7 +193,7 @@ impl Tables {
             Change::Paused { policy, pause } => {
                 self.pauses.insert((policy.clone(), pause.since), pause.clone());
             }
-            Change::PauseOver(policy, since) => drop(self.pauses.remove(&(policy.clone(), *since))),
+            Change::PauseOver { policy, since } => drop(self.pauses.remove(&(policy.clone(), *since))),
             Change::Counted(total) => *self.totals.entry(total.clone()).or_default() += 1,
             Change::Listed { place, began_at, pages, user_backups, .. } => {
                 let row = PlaceRow { listed_at: *began_at, pages: *pages, user_backups: *user_backups };

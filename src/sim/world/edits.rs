@@ -48,8 +48,17 @@ pub fn edit(file: &mut Settings, whole: &Settings, edit: &Edit) {
                 policy.tags.insert("version".to_owned(), choice.to_string());
             }
         }
-        Edit::Same => {}
+        Edit::Same | Edit::Spoil(_) => {}
     }
+}
+
+/// What can be read of a file with a slip in one of its policies.
+#[must_use]
+pub fn legible(file: &Settings, choice: u64) -> Settings {
+    let mut left = file.clone();
+    let spoilt = file.policies.keys().nth(at(choice, file.policies.len()));
+    left.policies.retain(|name, _| Some(name) != spoilt);
+    left
 }
 
 /// Every source and destination is back, under whatever name the policy has now.

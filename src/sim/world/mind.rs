@@ -11,6 +11,18 @@ use crate::domain::state::State;
 use crate::domain::time::Time;
 use crate::planner;
 
+/// A policy file as it was read.
+#[derive(Clone, Copy, Debug)]
+pub enum Reading<'a> {
+    /// Without a fault.
+    Good(&'a Settings),
+    /// With an error in it.
+    Refused {
+        /// As much of it as makes sense.
+        legible: &'a Settings,
+    },
+}
+
 /// Decides, reads answers, and moves the state. Every default is the real one.
 pub trait Mind {
     /// What happens now.
@@ -36,6 +48,14 @@ pub trait Mind {
     /// The change cannot be.
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
         state.apply(change)
+    }
+
+    /// What runs once the policy file was read again; `None`: what ran before.
+    fn reload(&mut self, file: Reading<'_>) -> Option<Settings> {
+        match file {
+            Reading::Good(settings) => Some(settings.clone()),
+            Reading::Refused { .. } => None,
+        }
     }
 
     /// Whether calls leave before what they were planned with is on disk.

@@ -47,7 +47,7 @@ impl World {
         Ok(())
     }
 
-    fn commit(&mut self) -> Alive {
+    pub(super) fn commit(&mut self) -> Alive {
         let Some(host) = &mut self.host else { return Ok(false) };
         if host.uncommitted.is_empty() {
             return Ok(true);
@@ -81,8 +81,16 @@ impl World {
         5 + self.wires.below(most_ms) as i64
     }
 
-    pub(super) fn deed(&mut self, life: u64, sent_ms: i64, action: Action) {
+    pub(super) fn deed(&mut self, life: u64, sent_ms: i64, action: Action) -> Result<(), Broken> {
+        let deleted = self.cloud.deletions().len();
         let served = wire::serve(&mut self.cloud, self.now_ms, &action);
+        let settings = self.host.as_ref().map(|host| &host.settings);
+        self.checks.deleted(
+            self.cloud.deletions().get(deleted..).unwrap_or_default(),
+            &self.cloud,
+            settings,
+            self.now_ms,
+        )?;
         let answered_ms = self.now_ms + served.latency_ms.min(wire::ANSWER_WITHIN_MS * 2) + self.travel_ms();
         let timeout_ms = sent_ms + wire::ANSWER_WITHIN_MS;
         let silent = matches!(&served.outcome, Outcome::Failed(fault) if fault.code == "Timeout");
@@ -92,6 +100,7 @@ impl World {
             (answered_ms, served.outcome)
         };
         self.at(at_ms, Event::Answer { life, action, outcome });
+        Ok(())
     }
 
     pub(super) fn answer(&mut self, life: u64, action: &Action, outcome: Outcome) -> Result<(), Broken> {

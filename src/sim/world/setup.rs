@@ -8,7 +8,7 @@ use super::super::faults::{Fault, Faults};
 use super::super::rng::Rng;
 use super::weather;
 use crate::domain::id::{AccountName, Place, Region, SourceId};
-use crate::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Settings};
+use crate::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, Settings};
 use crate::domain::schedule::{Schedule, ScheduleError};
 use crate::domain::time::Time;
 use std::time::Duration;
@@ -36,7 +36,8 @@ const SCHEDULES: [(&str, &str); 12] = [
     ("*/40 * * * *", "UTC"),
 ];
 /// More recovery points cost more time than they teach.
-const MOST_POINTS: f64 = 1_000.0;
+const MOST_POINTS: f64 = 600.0;
+const MOST_POINTS_PER_DAY: f64 = 40.0;
 /// 2026-09-20, so that a year begins before the clocks change.
 const EARLIEST_MS: i64 = 1_789_862_400_000;
 
@@ -65,6 +66,8 @@ pub enum Happening {
     Edit(Edit),
     /// A person does something in AWS's console.
     Person(Person),
+    /// A person gives Lifeboat an order.
+    Order(Order),
     /// FSx stops misbehaving, the policy is complete again, the clock is right: act two.
     Calm,
     /// The schedules end: what is under way comes to rest.
@@ -92,6 +95,8 @@ pub enum Edit {
     Retag(u64),
     /// Nothing: the file is loaded again as it is.
     Same,
+    /// A slip: the file is refused until the next change, and what can still be read of it lacks a policy.
+    Spoil(u64),
 }
 
 /// What a person does to what is ours. Numbers choose among what is there.
@@ -105,6 +110,36 @@ pub enum Person {
     Holds(u64),
     /// Copies a backup of ours, tags and all.
     Copies(u64),
+}
+
+/// What a person orders. Numbers choose among what is there.
+#[derive(Clone, Copy, Debug)]
+pub enum Order {
+    /// A backup of one source.
+    Backup(u64),
+    /// The same once more, as a command does that had no answer.
+    Again,
+    /// A policy stops for so long, ms.
+    Pause(u64, i64),
+    /// It goes on.
+    Resume(u64),
+    /// A recovery point is kept.
+    Hold(u64),
+    /// It may go.
+    Release(u64),
+    /// What the brake holds may go.
+    ConfirmDeletions,
+}
+
+/// A death at one certain boundary between two steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Death {
+    /// Which, counted from 0: [`Tally::boundaries`](super::Tally::boundaries) tells how many a run has.
+    pub boundary: u64,
+    /// Stays down for so long, ms.
+    pub down_ms: i64,
+    /// The database is lost meanwhile.
+    pub lose_database: bool,
 }
 
 /// A world before its first step.
@@ -126,6 +161,8 @@ pub struct Setup {
     pub timetable: Vec<(i64, Happening)>,
     /// The process dies at a boundary between two steps once in so many; 0: never.
     pub crash_one_in: u64,
+    /// The process dies at this very boundary as well.
+    pub dies_at: Option<Death>,
     /// Share of the deaths in which the database is lost, %.
     pub loss_percent: f64,
     /// Share of calls that take many seconds each way, %.
@@ -149,23 +186,34 @@ impl Setup {
     #[must_use]
     pub fn draw(seed: u64) -> Self {
         let mut draw = Draw::new(seed);
-        let days = [6, 10, 20, 60][draw.rng.below(4) as usize];
+        let days = [6, 20, 60, 180][draw.rng.below(4) as usize];
         let mut setup = draw.frame(days);
         setup.cloud = draw.cloud();
-        let days = days.min(setup.days_for(MOST_POINTS));
+        setup.thin();
+        let days = days.min((MOST_POINTS / setup.points_per_day()) as i64).max(4);
         weather::draw(&mut setup, days, &mut draw.rng);
         setup
     }
 
-    /// In how many days, at least four, so many backups and copies come about.
-    fn days_for(&self, points: f64) -> i64 {
+    /// Takes sources out of the fleet until it can be lived through at a bearable pace.
+    fn thin(&mut self) {
+        while self.points_per_day() > MOST_POINTS_PER_DAY {
+            let largest = self.settings.policies.values_mut().max_by_key(|policy| policy.sources.len());
+            match largest.filter(|policy| policy.sources.len() > 1) {
+                Some(policy) => drop(policy.sources.pop()),
+                None => return,
+            }
+        }
+    }
+
+    /// How many backups and copies come about in a day.
+    fn points_per_day(&self) -> f64 {
         let start = Time::from_millis(self.start_ms);
         let daily = |policy: &Policy| {
             let made = policy.sources.len() * (1 + policy.destinations.len());
             made as f64 * 86_400.0 / policy.schedule.longest_gap(start, 20).as_secs_f64().max(600.0)
         };
-        let sum: f64 = self.settings.policies.values().map(daily).sum();
-        ((points / sum) as i64).max(4)
+        self.settings.policies.values().map(daily).sum()
     }
 
     /// Every Region that the policy names.
@@ -195,6 +243,24 @@ pub(super) fn a_schedule(rng: &mut Rng, now_ms: i64) -> Result<Schedule, Schedul
     Schedule::parse(text, zone, Time::from_millis(now_ms))
 }
 
+/// Rules under which little enough is kept that some of it goes within days; or none.
+fn retain(rng: &mut Rng) -> Option<Retain> {
+    let mut rule = |percent: f64, most: u64| rng.percent(percent).then(|| 1 + rng.below(most) as u32);
+    let mut rules = Retain {
+        last: rule(70.0, 4),
+        within: rule(20.0, 72).map(|hours| Duration::from_secs(u64::from(hours) * 3600)),
+        hourly: rule(20.0, 6),
+        daily: rule(40.0, 7),
+        weekly: rule(20.0, 3),
+        monthly: rule(10.0, 2),
+        yearly: None,
+    };
+    if rules == Retain::default() {
+        rules.last = Some(2);
+    }
+    rng.percent(60.0).then_some(rules)
+}
+
 struct Draw {
     seed: u64,
     rng: Rng,
@@ -207,7 +273,7 @@ impl Draw {
 
     fn frame(&mut self, days: i64) -> Setup {
         let start_ms = EARLIEST_MS + self.rng.below(200) as i64 * DAY_MS + self.rng.below(DAY_MS as u64) as i64;
-        let polls = [15, 30, 60, 120, 300];
+        let polls = [30, 120, 300, 600, 900];
         let poll = Duration::from_secs(polls[self.rng.below(polls.len() as u64) as usize]);
         let limits = Limits {
             copies_in_flight: if self.rng.percent(70.0) { 5 } else { 1 + self.rng.below(5) as u32 },
@@ -235,6 +301,7 @@ impl Draw {
             faults: Faults::default(),
             timetable: Vec::new(),
             crash_one_in: 0,
+            dies_at: None,
             loss_percent: 0.0,
             slow_wire_percent: 2.0,
             end_ms: days * DAY_MS,
@@ -270,7 +337,7 @@ impl Draw {
                 kms_key: None,
                 copy_tags: rng.percent(30.0),
                 tags: crate::domain::policy::Tags::new(),
-                retain: None,
+                retain: retain(rng),
             });
         }
         let window = [None, Some(gap.mul_f64(0.3)), Some(Duration::from_secs(7200))];
@@ -284,7 +351,7 @@ impl Draw {
             catch_up: if rng.percent(75.0) { CatchUp::Latest } else { CatchUp::None },
             rpo: rng.percent(70.0).then(|| gap.mul_f64(1.1 + rng.unit()) + Duration::from_secs(7200)),
             tags: [("team".to_owned(), "storage".to_owned())].into(),
-            retain: None,
+            retain: retain(rng),
             destinations,
         })
     }
@@ -336,6 +403,7 @@ impl Draw {
             lustre_backups: 1_000_000,
             openzfs_backups: 1_000_000,
             ontap_backups: 1_000_000,
+            ontap_backups_per_volume: 0,
             token_memory_seconds: of(rng, &[600.0, 900.0, 86_400.0]),
             deleted_token: deleted[rng.below(3) as usize],
             page_size: [5, 20, 50, 50][rng.below(4) as usize],

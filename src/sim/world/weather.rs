@@ -2,7 +2,7 @@
 
 use super::super::faults::Fault;
 use super::super::rng::Rng;
-use super::setup::{DAY_MS, Edit, HOUR_MS, Happening, Person, Setup, a_schedule};
+use super::setup::{DAY_MS, Edit, HOUR_MS, Happening, Order, Person, Setup, a_schedule};
 
 /// How long act two has to heal what act one broke: a stuck copy, a pause after a failure, a queue for slots.
 const ACT_TWO_MS: i64 = 4 * DAY_MS;
@@ -36,6 +36,11 @@ pub fn draw(setup: &mut Setup, days: i64, rng: &mut Rng) {
             _ => Person::Deletes(choice),
         };
         setup.timetable.push((at_ms, Happening::Person(person)));
+    }
+    let orders = if rng.percent(50.0) { rng.below(30) } else { 0 };
+    for _ in 0..orders {
+        let at_ms = moment(act_one_ms, rng);
+        setup.timetable.push((at_ms, Happening::Order(order(rng))));
     }
     setup.timetable.push((act_one_ms, Happening::Calm));
     setup.timetable.push((act_one_ms + ACT_TWO_MS, Happening::Still));
@@ -98,8 +103,13 @@ fn severe(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
         10 => Fault { slow_factor: 8.0, latency_ms: 12_000, latency_jitter_ms: 16_000, ..Fault::default() },
         _ => Fault { close_after_percent: 100.0, operations: makes(), ..Fault::default() },
     };
+    let mut accounts: Vec<String> = Vec::new();
+    if region.is_none() && rng.percent(60.0) {
+        let all: Vec<_> = setup.settings.policies.values().map(|policy| policy.account.to_string()).collect();
+        accounts.extend(rng.pick(&all).cloned());
+    }
     let regions = region.into_iter().collect();
-    setup.fault(from_ms, until_ms, Fault { regions, ..kind });
+    setup.fault(from_ms, until_ms, Fault { accounts, regions, ..kind });
 }
 
 fn makes() -> Vec<String> {
@@ -107,7 +117,7 @@ fn makes() -> Vec<String> {
 }
 
 fn deaths(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
-    setup.crash_one_in = [0, 0, 3000, 400, 60][rng.below(5) as usize];
+    setup.crash_one_in = [0, 0, 3000, 400, 90][rng.below(5) as usize];
     setup.loss_percent = [0.0, 5.0, 40.0][rng.below(3) as usize];
     setup.slow_wire_percent = [0.5, 2.0, 10.0][rng.below(3) as usize];
     for _ in 0..rng.below(4) {
@@ -141,8 +151,21 @@ fn clocks(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
     }
 }
 
+fn order(rng: &mut Rng) -> Order {
+    let choice = rng.next_u64();
+    match rng.below(10) {
+        0..3 => Order::Backup(choice),
+        3 => Order::Again,
+        4 => Order::Pause(choice, (1 + rng.below(20)) as i64 * HOUR_MS),
+        5 => Order::Resume(choice),
+        6 | 7 => Order::Hold(choice),
+        8 => Order::Release(choice),
+        _ => Order::ConfirmDeletions,
+    }
+}
+
 fn edit(setup: &Setup, rng: &mut Rng) -> Option<Edit> {
-    Some(match rng.below(10) {
+    Some(match rng.below(11) {
         0 | 1 => Edit::DropSource(rng.next_u64()),
         2 | 3 => Edit::ReturnSource,
         4 => Edit::DropDestination(rng.next_u64()),
@@ -151,6 +174,7 @@ fn edit(setup: &Setup, rng: &mut Rng) -> Option<Edit> {
         7 => Edit::Reschedule(rng.next_u64(), a_schedule(rng, setup.start_ms).ok()?),
         8 => Edit::Slots(1 + rng.below(5) as u32),
         9 if rng.percent(50.0) => Edit::Same,
+        10 => Edit::Spoil(rng.next_u64()),
         _ => Edit::Retag(rng.next_u64()),
     })
 }

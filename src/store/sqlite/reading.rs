@@ -8,13 +8,25 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, QueryBuilder, Sqlite};
 use std::collections::BTreeMap;
 
+/// Occurrences, and what of their fruit is gone, in one form. What nobody condemned was deleted by somebody else.
+const LINES: &str = r#"SELECT * FROM (
+    SELECT at AS lies_at, account, source, at, "trigger", '' AS region, '' AS id, policy, opened_at, outcome, reason,
+           closed_at, earlier
+    FROM occurrences
+    UNION ALL
+    SELECT p.settled_at, p.account, p.source, p.at, p."trigger", p.region, p.id, coalesce(p.policy, '-'),
+           coalesce(d.condemned_at, p.settled_at), 'deleted', coalesce(d.reason, 'not deleted by Lifeboat'), p.settled_at, 0
+    FROM points AS p LEFT JOIN deletions AS d ON d.account = p.account AND d.region = p.region AND d.id = p.id
+    WHERE p.lifecycle = 'DELETED' AND p.settled_at IS NOT NULL
+)"#;
+
 /// The lines of history that were asked for, in the order of [`Mark`].
 pub(super) fn history(query: &HistoryQuery) -> QueryBuilder<Sqlite> {
     let HistoryQuery { since, until, policy, source, became, after, limit } = query;
-    let mut sql = QueryBuilder::new("SELECT * FROM occurrences WHERE at >= ");
-    sql.push_bind(since.map_or(i64::MIN, Time::millis));
+    let mut sql = QueryBuilder::new(LINES);
+    sql.push(" WHERE lies_at >= ").push_bind(since.map_or(i64::MIN, Time::millis));
     if let Some(until) = until {
-        sql.push(" AND at < ").push_bind(until.millis());
+        sql.push(" AND lies_at < ").push_bind(until.millis());
     }
     if let Some(policy) = policy {
         sql.push(" AND policy = ").push_bind(policy.as_str().to_owned());
@@ -27,19 +39,25 @@ pub(super) fn history(query: &HistoryQuery) -> QueryBuilder<Sqlite> {
         Some(Became::Open) => {
             sql.push(" AND outcome IS NULL");
         }
-        Some(Became::Ended(end)) => {
-            sql.push(" AND outcome = ").push_bind(end.as_str());
+        Some(became) => {
+            sql.push(" AND outcome = ").push_bind(became.as_str());
         }
     }
-    if let Some(Mark { lies_at, source, trigger }) = after {
+    if let Some(Mark { lies_at, source, occurrence, point }) = after {
+        let (region, id) = point.as_ref().map_or(("", ""), |(region, id)| (region.as_str(), id.as_str()));
         // The first bound is implied by the second, and the one that an index serves.
-        sql.push(" AND at <= ").push_bind(lies_at.millis());
-        sql.push(r#" AND (-at, account, source, "trigger") > ("#).push_bind(lies_at.millis().saturating_neg());
+        sql.push(" AND lies_at <= ").push_bind(lies_at.millis());
+        sql.push(r#" AND (-lies_at, account, source, at, "trigger", region, id) > ("#);
+        sql.push_bind(lies_at.millis().saturating_neg());
         sql.push(", ").push_bind(source.account.as_str().to_owned());
         sql.push(", ").push_bind(source.source.as_str().to_owned());
-        sql.push(", ").push_bind(trigger.as_str()).push(")");
+        sql.push(", ").push_bind(occurrence.at.millis());
+        sql.push(", ").push_bind(occurrence.trigger.as_str());
+        sql.push(", ").push_bind(region.to_owned());
+        sql.push(", ").push_bind(id.to_owned()).push(")");
     }
-    sql.push(r#" ORDER BY at DESC, account, source, "trigger" LIMIT "#).push_bind(i64::from(*limit));
+    sql.push(r#" ORDER BY lies_at DESC, account, source, at, "trigger", region, id LIMIT "#)
+        .push_bind(i64::from(*limit));
     sql
 }
 
@@ -152,10 +170,16 @@ async fn fetched(connection: &mut SqliteConnection, mut sql: QueryBuilder<Sqlite
 #[cfg(test)]
 mod tests {
     use crate::domain::change::{Change, End, Opening};
-    use crate::domain::id::{Occurrence, SourceKey, Trigger};
+    use crate::domain::id::{Occurrence, Place, SourceKey, Target, Trigger};
+    use crate::domain::lane::FileSystemKind;
+    use crate::domain::note::{Note, Notes, Notice, Promise};
+    use crate::domain::point::{Lifecycle, Point};
+    use crate::domain::tags::Origin;
     use crate::domain::time::Time;
     use crate::store::sqlite::SqliteStore;
-    use crate::store::{Became, HistoryEntry, HistoryQuery, Store as _};
+    use crate::store::{Became, Held, HistoryEntry, HistoryQuery, RouteQuery, Store as _};
+    use std::sync::Arc;
+    use std::time::Duration;
 
     fn key(source: &str) -> SourceKey {
         SourceKey { account: "default".into(), source: source.into() }
@@ -189,6 +213,166 @@ mod tests {
         }
         store.commit(&changes).await.unwrap();
         store
+    }
+
+    /// A copy for the occurrence of second 2 of `fs-a`, made at second 10 of a backup of second 3.
+    fn copy(lifecycle: Lifecycle, settled: Option<i64>) -> Point {
+        Point {
+            id: "backup-c".into(),
+            place: Place { account: "default".into(), region: "us-west-2".into() },
+            source: "fs-a".into(),
+            policy: Some("one".into()),
+            occurrence: Occurrence { at: Time::from_secs(2), trigger: Trigger::Schedule },
+            attempt: 1,
+            origin: Some(Origin {
+                region: "us-east-1".into(),
+                backup: "backup-b".into(),
+                taken_at: Time::from_secs(3),
+            }),
+            hold: None,
+            lifecycle,
+            created_at: Time::from_secs(10),
+            settled_at: settled.map(Time::from_secs),
+            failure: None,
+            progress_percent: None,
+            size_bytes: None,
+            kms_key: None,
+            kind: FileSystemKind::Windows,
+            carried: Arc::default(),
+            suspected: None,
+        }
+    }
+
+    fn seen(lifecycle: Lifecycle, settled: Option<i64>) -> Change {
+        Change::Seen { point: Box::new(copy(lifecycle, settled)) }
+    }
+
+    fn gone(at: i64) -> Change {
+        let Point { place, id, .. } = copy(Lifecycle::Available, None);
+        Change::Gone { place, id, at: Time::from_secs(at) }
+    }
+
+    #[tokio::test]
+    async fn what_was_deleted_is_in_the_history_with_its_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = filled(folder.path()).await;
+        let Point { place, id, .. } = copy(Lifecycle::Available, None);
+        let condemned = Change::Condemned {
+            place: place.clone(),
+            id: id.clone(),
+            reason: "given up by last 3".to_owned(),
+            at: Time::from_secs(50),
+        };
+        store.commit(&[seen(Lifecycle::Available, Some(20)), condemned, gone(60)]).await.unwrap();
+        let mut query = HistoryQuery {
+            became: Some(Became::Deleted),
+            policy: Some("one".into()),
+            limit: 9,
+            ..HistoryQuery::default()
+        };
+        let lines = store.history(&query).await.unwrap();
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!(line.point, Some(("us-west-2".into(), "backup-c".into())));
+        assert_eq!((line.reason.as_deref(), line.closed_at), (Some("given up by last 3"), Some(Time::from_secs(60))));
+        assert_eq!((line.occurrence.at, line.lies_at()), (Time::from_secs(2), Time::from_secs(60)));
+        query.became = None;
+        assert_eq!(brief(&store.history(&query).await.unwrap()), "fs-a2 fs-a5 fs-a4 fs-a3 fs-a2 fs-a1");
+        query.after = Some(line.mark());
+        assert_eq!(brief(&store.history(&query).await.unwrap()), "fs-a5 fs-a4 fs-a3 fs-a2 fs-a1");
+    }
+
+    #[tokio::test]
+    async fn what_is_on_record_of_a_route_outlives_its_points() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = filled(folder.path()).await;
+        let route = (key("fs-a"), Target::Copy("us-west-2".into()));
+        let promised = |rpo: u64, at: i64| {
+            let rpo = Some(Duration::from_secs(rpo));
+            let promise = Promise { policy: "one".into(), region: "us-west-2".into(), rpo };
+            Change::Noted(Note::Promised { route: route.clone(), promise, at: Time::from_secs(at) })
+        };
+        let read = |at: i64| {
+            let (at, good_until) = (Time::from_secs(at), Time::from_secs(at + 10));
+            Change::Noted(Note::Read { place: copy(Lifecycle::Available, None).place, at, good_until })
+        };
+        let changes = [promised(60, 0), read(1), read(9), read(30), read(35), promised(90, 40)];
+        store.commit(&changes).await.unwrap();
+        store.commit(&[seen(Lifecycle::Copying, None), seen(Lifecycle::Available, Some(20))]).await.unwrap();
+        // Seen once more, with another state beside it: nothing moves.
+        store.commit(&[seen(Lifecycle::Available, Some(20)), gone(60), promised(90, 70)]).await.unwrap();
+        store
+            .commit(&[Change::Noted(Note::Withdrawn { route: route.clone(), at: Time::from_secs(80) })])
+            .await
+            .unwrap();
+        let (query, mut records) = (period(0, 100), Vec::new());
+        store.routes(&query, &mut |record| records.push(record)).await.unwrap();
+        let [record] = records.as_slice() else { panic!("{records:?}") };
+        let seconds = |time: Time| time.millis() / 1000;
+        let spans: Vec<_> = record.promises.iter().map(|p| (seconds(p.since), p.until.map(seconds))).collect();
+        assert_eq!(spans, [(0, Some(40)), (40, Some(70)), (70, Some(80))]);
+        let readings: Vec<_> =
+            record.readings.iter().map(|r| [r.since, r.through, r.good_until].map(seconds)).collect();
+        assert_eq!(readings, [[1, 9, 19], [30, 35, 45]]);
+        let held = Held {
+            taken_at: Time::from_secs(3),
+            created_at: Time::from_secs(10),
+            seen_at: Some(Time::from_secs(20)),
+            gone_at: Some(Time::from_secs(60)),
+        };
+        assert_eq!(record.points, [held]);
+        assert_eq!(record.occurrences[&Became::Ended(End::Completed)], 2);
+        assert_eq!(record.occurrences[&Became::Open], 1);
+        for (query, count) in [
+            (period(80, 100), 0),
+            (RouteQuery { policy: Some("two".into()), ..period(0, 100) }, 0),
+            (RouteQuery { source: Some("fs-a".into()), ..period(0, 100) }, 1),
+        ] {
+            let mut found = 0;
+            store.routes(&query, &mut |_| found += 1).await.unwrap();
+            assert_eq!(found, count, "{query:?}");
+        }
+        store.prune(Time::from_secs(1000)).await.unwrap();
+        store.routes(&query, &mut |record| panic!("{record:?} is forgotten")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_failed_was_never_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = filled(folder.path()).await;
+        let route = (key("fs-a"), Target::Copy("us-west-2".into()));
+        let promise = Promise { policy: "one".into(), region: "us-west-2".into(), rpo: None };
+        let promised = Change::Noted(Note::Promised { route, promise, at: Time::ZERO });
+        store.commit(&[promised, seen(Lifecycle::Copying, None), seen(Lifecycle::Failed, Some(20))]).await.unwrap();
+        let mut held = Vec::new();
+        store.routes(&period(0, 100), &mut |record| held.extend(record.points)).await.unwrap();
+        assert_eq!(held, []);
+    }
+
+    #[tokio::test]
+    async fn what_was_told_is_known_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = filled(folder.path()).await;
+        let route = |source| (key(source), Target::Backup);
+        let notice = |id: &str| Notice { id: id.to_owned(), at: Time::from_secs(7), body: "{}".to_owned() };
+        let notes = [
+            Note::Late { route: route("fs-a"), since: Time::from_secs(5) },
+            Note::Late { route: route("fs-b"), since: Time::from_secs(6) },
+            Note::Relieved { route: route("fs-b") },
+            Note::Owed(Box::new(notice("one"))),
+            Note::Owed(Box::new(notice("two"))),
+            Note::Owed(Box::new(notice("two"))),
+            Note::Settled { id: "one".to_owned() },
+        ];
+        let mut known = Notes::default();
+        notes.iter().for_each(|note| known.apply(note));
+        store.commit(&notes.map(Change::Noted)).await.unwrap();
+        let loaded = store.load(Time::from_secs(9)).await.unwrap();
+        assert_eq!(loaded.notes, known);
+        assert_eq!((known.late.len(), known.owed.len()), (1, 1));
+    }
+
+    fn period(since: i64, until: i64) -> RouteQuery {
+        RouteQuery { since: Time::from_secs(since), until: Time::from_secs(until), policy: None, source: None }
     }
 
     fn brief(entries: &[HistoryEntry]) -> String {

@@ -40,7 +40,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             deleting::gone(to, place, id, *at).await?;
             end_held(to, place, id.as_str(), *at).await
         }
-        Change::Paused { .. } | Change::PauseOver(..) => write_pause(to, change).await,
+        Change::Paused { .. } | Change::PauseOver { .. } => write_pause(to, change).await,
         Change::Noted(note) => write_note(to, note).await,
         Change::Counted(total) => count(to, total, 1).await,
         Change::ClockWentBack { to: now } => write_clock(to, *now).await,
@@ -230,7 +230,7 @@ async fn write_pause(to: &mut SqliteConnection, change: &Change) -> Written {
             let query = query.bind(pause.until.map(Time::millis)).bind(pause.reason.as_deref()).bind(pause.resumed);
             to.execute(query).await.map(drop)
         }
-        Change::PauseOver(policy, since) => {
+        Change::PauseOver { policy, since } => {
             let query = sqlx::query("DELETE FROM pauses WHERE policy = ? AND since = ?");
             to.execute(query.bind(policy.as_str()).bind(since.millis())).await.map(drop)
         }

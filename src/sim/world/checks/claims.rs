@@ -64,8 +64,9 @@ fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Br
     for source in view.state.sources.values() {
         for points in source.available.values() {
             let Some((_, occurrence, id)) = points.last() else { continue };
-            let made = source.points.iter().filter(|((of, _), _)| of == occurrence).flat_map(|(_, all)| all);
-            let Some(point) = made.into_iter().find(|point| point.id == *id) else {
+            let from = (*occurrence, crate::domain::id::Target::Backup);
+            let made = source.points.range(from..).take_while(|((of, _), _)| of == occurrence);
+            let Some(point) = made.flat_map(|(_, all)| all).find(|point| point.id == *id) else {
                 return Err(Broken::new("the books", format!("{id} is a recovery point and no point")));
             };
             let place = &point.place;

@@ -1,14 +1,15 @@
 //! Promises 7, 8 and 9: whatever can go on goes on, nearest deadline first, and all heals once nothing breaks.
 
-use super::super::super::cloud::Lifecycle;
+use super::super::super::cloud::{Backup, Lifecycle};
 use super::super::super::faults::Fault;
 use super::super::setup::{HOUR_MS, Setup};
 use super::shelf::Shelf;
 use super::{Broken, View, good};
 use crate::domain::action::{Call, Request};
-use crate::domain::id::{Place, SourceKey};
+use crate::domain::id::{Place, SourceKey, Trigger};
 use crate::domain::plan::{Plan, Reason};
 use crate::domain::policy::{Destination, Policy};
+use crate::domain::time::Time;
 use std::collections::BTreeMap;
 
 /// A copy that is COPYING for longer bars no newer one (promise 8).
@@ -16,8 +17,9 @@ const STUCK_MS: i64 = 48 * HOUR_MS;
 /// The longest pause after a FAILED attempt.
 const AFTER_FAILED_MS: i64 = 6 * HOUR_MS + HOUR_MS / 2;
 
-/// A bad spell: the Regions that it covers (none: all), and when.
+/// A bad spell: the accounts and Regions that it covers (none: all), and when.
 struct Spell {
+    accounts: Vec<String>,
     regions: Vec<String>,
     from_ms: i64,
     until_ms: i64,
@@ -29,6 +31,13 @@ pub(super) struct Flow {
     calm_ms: Option<i64>,
     /// When a lane was last seen full, by account, Region and volume.
     full_ms: BTreeMap<(String, String, Option<String>), i64>,
+}
+
+impl Spell {
+    fn covers(&self, place: &Place) -> bool {
+        let names = |list: &[String], name: &str| list.is_empty() || list.iter().any(|one| one == name);
+        names(&self.accounts, place.account.as_str()) && names(&self.regions, place.region.as_str())
+    }
 }
 
 /// Whether a fault is more than noise.
@@ -56,6 +65,7 @@ impl Flow {
     pub(super) fn new(setup: &Setup) -> Self {
         let ms = |seconds: f64| setup.start_ms + (seconds * 1000.0) as i64;
         let spell = |fault: &Fault| Spell {
+            accounts: fault.accounts.clone(),
             regions: fault.regions.clone(),
             from_ms: ms(fault.from_seconds),
             until_ms: fault.until_seconds.map_or(i64::MAX, ms),
@@ -70,6 +80,11 @@ impl Flow {
 
     pub(super) fn disturbed(&mut self, now_ms: i64) {
         self.disturbed_ms = now_ms;
+    }
+
+    /// Whether a call that leaves now may be the answer to something that has changed since.
+    pub(super) fn just_disturbed(&self, now_ms: i64) -> bool {
+        now_ms - self.disturbed_ms < 120_000
     }
 
     pub(super) fn calm(&mut self, now_ms: i64) {
@@ -92,14 +107,19 @@ impl Flow {
 
     fn undisturbed_for(&self, view: &View<'_>, places: &[&Place], for_ms: i64) -> bool {
         let since_ms = view.now_ms - for_ms;
-        let bad = |place: &&Place| {
-            self.spells.iter().any(|spell| {
-                let here = spell.regions.is_empty() || spell.regions.iter().any(|name| name == place.region.as_str());
-                let ends_ms = spell.until_ms.min(self.calm_ms.unwrap_or(i64::MAX));
-                here && spell.from_ms <= view.now_ms && ends_ms > since_ms
-            })
-        };
+        let bad = |place: &&Place| self.spells_since(view.now_ms, since_ms).any(|spell| spell.covers(place));
         self.disturbed_ms < since_ms && !places.iter().any(bad)
+    }
+
+    fn spells_since(&self, now_ms: i64, since_ms: i64) -> impl Iterator<Item = &Spell> {
+        let calm_ms = self.calm_ms.unwrap_or(i64::MAX);
+        self.spells.iter().filter(move |spell| spell.from_ms <= now_ms && spell.until_ms.min(calm_ms) > since_ms)
+    }
+
+    /// The promise that something here does not go on breaks: with a bad spell elsewhere it is that one.
+    fn promise(&self, view: &View<'_>, otherwise: &'static str) -> &'static str {
+        let since_ms = view.now_ms - self.patience_ms(view);
+        if self.spells_since(view.now_ms, since_ms).next().is_some() { "7" } else { otherwise }
     }
 
     pub(super) fn inspected(&mut self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
@@ -160,7 +180,10 @@ impl Flow {
         if failed && (waits_ms < longer_ms || !self.undisturbed_for(view, &[&home], longer_ms)) {
             return Ok(());
         }
-        Err(Broken::new("8", format!("{key}: the backup of {} could begin for long and does not", newest.at)))
+        Err(Broken::new(
+            self.promise(view, "8"),
+            format!("{key}: the backup of {} could begin for long and does not", newest.at),
+        ))
     }
 
     /// A route that lacks the newest backup gets its copy begun while a slot is free.
@@ -194,7 +217,7 @@ impl Flow {
         let made = shelf.copies(view.cloud, key, there.region.as_str());
         for copy in made.take_while(|copy| copy.created_ms > oldest_ms) {
             let flying = copy.lifecycle == Lifecycle::Copying && copy.created_ms > view.now_ms - STUCK_MS - patience_ms;
-            let newer = copy.lifecycle == Lifecycle::Available && copy.taken_ms >= backup.taken_ms;
+            let newer = copy.lifecycle == Lifecycle::Available && serves(copy, backup);
             let recent = copy.ended_ms.is_some_and(|at_ms| at_ms > since_ms);
             if flying || newer || recent {
                 return Ok(());
@@ -209,10 +232,13 @@ impl Flow {
         if failed_ms > since_ms - AFTER_FAILED_MS {
             return Ok(());
         }
-        Err(Broken::new("9", format!("{key}: {} could be copied to {} for long and is not", backup.id, there.region)))
+        Err(Broken::new(
+            self.promise(view, "9"),
+            format!("{key}: {} could be copied to {} for long and is not", backup.id, there.region),
+        ))
     }
 
-    /// Of the routes that wait for a slot, none is nearer to breaking its promise than one that gets a slot.
+    /// No route gets a slot while another waits that is clearly nearer to breaking its promise, and would gain by it.
     pub(super) fn planned(&self, plan: &Plan, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
         let waiting = || plan.waiting.iter().filter(|waiting| waiting.reason == Reason::Slot);
         if waiting().next().is_none() {
@@ -220,21 +246,26 @@ impl Flow {
         }
         for action in &plan.actions {
             let Call::Make { key, request } = &action.call else { continue };
-            if !matches!(**request, Request::CopyBackup { .. }) || view.state.ask(key).is_some_and(|ask| ask.open) {
+            let again = view.state.ask(key).is_some_and(|ask| ask.open);
+            let ordered = key.occurrence.trigger == Trigger::Manual || key.source.source.is_volume();
+            if again || ordered || !matches!(**request, Request::CopyBackup { .. }) {
                 continue;
             }
-            let Some(mine) = deadline_ms(view, shelf, &key.source, &action.place) else { continue };
-            for other in waiting() {
-                let same_lane = other.source.account == action.place.account
+            let Some(mine) = Standing::of(view, shelf, &key.source, &action.place) else { continue };
+            let waits = waiting().filter(|other| {
+                other.source.account == action.place.account
                     && other.destination.as_ref() == Some(&action.place.region)
-                    && !key.source.source.is_volume()
-                    && !other.source.source.is_volume();
-                let theirs = deadline_ms(view, shelf, &other.source, &action.place).filter(|_| same_lane);
-                if theirs.is_some_and(|theirs| theirs < mine) && self.undisturbed(view, &[&action.place]) {
-                    let what = format!(
-                        "{} gets a slot in {} before {}, which is nearer to its deadline",
-                        key.source, action.place, other.source
-                    );
+                    && !other.source.source.is_volume()
+            });
+            let others: Vec<_> =
+                waits.map(|other| (&other.source, Standing::of(view, shelf, &other.source, &action.place))).collect();
+            let roomy = roomy(view, shelf, &action.place, mine, &others);
+            for (other, theirs) in others {
+                let first = theirs.is_some_and(|theirs| theirs.goes_before(mine, roomy));
+                if first && self.undisturbed(view, &[&action.place]) {
+                    let (source, place) = (&key.source, &action.place);
+                    let what =
+                        format!("{source} gets a slot in {place} before {other}, which is nearer to its deadline");
                     return Err(Broken::new("9", what));
                 }
             }
@@ -247,8 +278,7 @@ impl Flow {
         let Some(calm_ms) = self.calm_ms else { return Ok(()) };
         let patience_ms = self.patience_ms(view) + AFTER_FAILED_MS;
         for policy in view.settings.policies.values() {
-            let gap_ms =
-                policy.schedule.longest_gap(crate::domain::time::Time::from_millis(calm_ms), 100).as_millis() as i64;
+            let gap_ms = policy.schedule.longest_gap(Time::from_millis(calm_ms), 100).as_millis() as i64;
             for key in policy.source_keys() {
                 let newest = shelf.newest_backup(view.cloud, &key, i64::MAX);
                 let taken_ms = newest.map_or(0, |backup| backup.created_ms);
@@ -264,8 +294,7 @@ impl Flow {
                     let Some(wanted) = shelf.newest_backup(view.cloud, &key, before_ms) else { continue };
                     let reached = shelf
                         .copies(view.cloud, &key, there.region.as_str())
-                        .filter(|copy| copy.lifecycle == Lifecycle::Available)
-                        .any(|copy| copy.taken_ms >= wanted.taken_ms);
+                        .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, wanted));
                     if !reached {
                         let what = format!("{key} has not healed: {} is not in {}", wanted.id, there.region);
                         return Err(Broken::new("9", what));
@@ -285,7 +314,7 @@ impl Flow {
                     let Some(newest) = shelf.newest_backup(view.cloud, &key, i64::MAX) else { continue };
                     let met = shelf
                         .copies(view.cloud, &key, there.region.as_str())
-                        .any(|copy| copy.lifecycle == Lifecycle::Available && copy.taken_ms >= newest.taken_ms);
+                        .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, newest));
                     if !met {
                         let what = format!("{key}: in the end {} is not in {}", newest.id, there.region);
                         return Err(Broken::new("9", what));
@@ -301,14 +330,65 @@ impl Flow {
     }
 }
 
-/// When a route breaks its promise; `None` if it made none.
-fn deadline_ms(view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &Place) -> Option<i64> {
-    let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|of| of == *key))?;
-    let rpo = policy.destination(&there.region)?.rpo.or(policy.rpo)?;
-    let made = shelf.copies(view.cloud, key, there.region.as_str()).take(50);
-    let newest = made.filter(|copy| copy.lifecycle == Lifecycle::Available);
-    // Age counts from the creation of the backup, which the copy's tag tells.
-    let taken = newest.filter_map(|copy| crate::domain::time::Time::parse_rfc3339(copy.tags.get("lifeboat:taken")?));
-    let taken_ms = taken.max().map_or(0, crate::domain::time::Time::millis);
-    Some(taken_ms + rpo.as_millis() as i64)
+/// Whether a backup needs no copy where there is this one: of data as new, or of the same occurrence, of which there is
+/// one good copy at most, though it be of a backup that was deleted and made anew.
+fn serves(copy: &Backup, backup: &Backup) -> bool {
+    let of = |backup: &Backup, tag: &str| backup.tags.get(tag).cloned();
+    let same = |tag: &str| of(copy, tag) == of(backup, tag);
+    copy.taken_ms >= backup.taken_ms || (same("lifeboat:occurrence") && same("lifeboat:trigger"))
+}
+
+/// How a route stands that made a promise and has copies already.
+#[derive(Clone, Copy)]
+struct Standing {
+    /// When it breaks its promise.
+    deadline_ms: i64,
+    /// How long its last copy took.
+    took_ms: i64,
+    /// For how much longer the next one keeps the promise.
+    buys_ms: i64,
+}
+
+impl Standing {
+    fn of(view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &Place) -> Option<Self> {
+        let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|of| of == *key))?;
+        let rpo_ms = policy.destination(&there.region)?.rpo.or(policy.rpo)?.as_millis() as i64;
+        let backup = shelf.newest_backup(view.cloud, key, i64::MAX)?;
+        let made = || shelf.copies(view.cloud, key, there.region.as_str()).take(50);
+        let newest = || made().filter(|copy| copy.lifecycle == Lifecycle::Available);
+        // Age counts from the creation of the backup, which the copy's tag tells.
+        let taken = newest().filter_map(|copy| Time::parse_rfc3339(copy.tags.get("lifeboat:taken")?));
+        let deadline_ms = taken.max()?.millis() + rpo_ms;
+        let took_ms = newest().find_map(|copy| Some(copy.ended_ms? - copy.created_ms))?;
+        let buys_ms = backup.created_ms + rpo_ms - deadline_ms.max(view.now_ms + took_ms);
+        Some(Self { deadline_ms, took_ms, buys_ms })
+    }
+
+    /// Whether it goes first by any sound rule: it is nearer to its deadline by more than both copies can take, and either
+    /// all promises can be kept (`roomy`) or it gains much more by the slot.
+    fn goes_before(self, other: Self, roomy: bool) -> bool {
+        let both_ms = self.took_ms + other.took_ms;
+        let gains_more = self.took_ms <= 2 * other.took_ms && self.buys_ms > 0 && self.buys_ms >= 4 * other.buys_ms;
+        self.deadline_ms + 2 * both_ms < other.deadline_ms && (roomy || gains_more)
+    }
+}
+
+/// Whether all that wait for a lane keep their promise in whatever order they go, even behind all that may be under way.
+fn roomy(
+    view: &View<'_>,
+    shelf: &Shelf,
+    there: &Place,
+    mine: Standing,
+    others: &[(&SourceKey, Option<Standing>)],
+) -> bool {
+    let mut earliest_ms = mine.deadline_ms;
+    for (_, theirs) in others {
+        let Some(theirs) = theirs else { return false };
+        earliest_ms = earliest_ms.min(theirs.deadline_ms);
+    }
+    let policies = view.settings.policies.values().filter(|policy| policy.account == there.account);
+    let routes = policies.filter(|policy| policy.destination(&there.region).is_some());
+    let took =
+        routes.flat_map(Policy::source_keys).filter_map(|key| Some(Standing::of(view, shelf, &key, there)?.took_ms));
+    view.now_ms + 3 * took.sum::<i64>() < earliest_ms
 }

@@ -88,6 +88,11 @@ impl Lanes {
         }
     }
 
+    /// Copies that were asked for, and nothing certain is known of them.
+    pub(super) fn pending(&self) -> impl Iterator<Item = &WorkKey> {
+        self.pending.keys()
+    }
+
     fn saw(&mut self, sighting: &Sighting, place: &Place) {
         let at = (place.clone(), sighting.id.clone());
         if sighting.lifecycle == Seen::Copying {

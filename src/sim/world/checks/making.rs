@@ -4,13 +4,15 @@ use super::super::super::cloud::Lifecycle;
 use super::{Broken, View};
 use crate::domain::action::{Action, Call, Request};
 use crate::domain::change::Change;
-use crate::domain::id::WorkKey;
-use std::collections::BTreeMap;
+use crate::domain::id::{BackupId, Place, WorkKey};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 #[derive(Default)]
 pub(super) struct Making {
     intents: BTreeMap<WorkKey, Arc<Request>>,
+    /// Deletions that are on disk, and not called yet.
+    condemned: BTreeSet<(Place, BackupId)>,
 }
 
 impl Making {
@@ -18,13 +20,28 @@ impl Making {
         if let Change::Asked { key, request, .. } = change {
             self.intents.insert(key.clone(), request.clone());
         }
+        if let Change::DeleteAsked { place, id, .. } = change {
+            self.condemned.insert((place.clone(), id.clone()));
+        }
+    }
+
+    /// Whether what was last asked for this work is a copy of that backup.
+    pub(super) fn copies_from(&self, key: &WorkKey, id: &str) -> bool {
+        let request = self.intents.get(key).map(|request| &**request);
+        matches!(request, Some(Request::CopyBackup { backup, .. }) if backup.as_str() == id)
     }
 
     pub(super) fn database_lost(&mut self) {
         self.intents.clear();
+        self.condemned.clear();
     }
 
-    pub(super) fn sent(&self, action: &Action, view: &View<'_>) -> Result<(), Broken> {
+    pub(super) fn sent(&mut self, action: &Action, view: &View<'_>) -> Result<(), Broken> {
+        if let Call::Delete { id, .. } = &action.call
+            && !self.condemned.remove(&(action.place.clone(), id.clone()))
+        {
+            return Err(Broken::new("3", format!("{id} is deleted without an intent on disk")));
+        }
         let Call::Make { key, request } = &action.call else { return Ok(()) };
         if self.intents.get(key) != Some(request) {
             return Err(Broken::new("3", format!("{key} is called without an intent on disk")));

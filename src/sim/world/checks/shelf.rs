@@ -6,7 +6,7 @@
 use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal};
 use super::{Broken, Work, good, work_of};
 use crate::domain::id::SourceKey;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was made for Lifeboat.
 #[derive(Default)]
@@ -23,8 +23,9 @@ impl Shelf {
         self.made
     }
 
-    /// Of one work there is never a second while the first is good and still carries our tags.
-    pub(super) fn stepped(&mut self, cloud: &Cloud) -> Result<(), Broken> {
+    /// Of one work there is never a second while the first is good and still carries our tags; nor once Lifeboat itself
+    /// deleted a good one (`let_go`).
+    pub(super) fn stepped(&mut self, cloud: &Cloud, let_go: &BTreeSet<BackupIx>) -> Result<(), Broken> {
         if cloud.backups_made() == self.seen {
             return Ok(());
         }
@@ -37,6 +38,12 @@ impl Shelf {
             if let Some(twin) = twin {
                 let stands = twin.lifecycle.as_str();
                 let what = format!("{} is {stands} and {} is made as well, for {work:?}", twin.id, backup.id);
+                broken = Err(Broken::new("2", what));
+            }
+            let before = siblings.iter().find(|at| let_go.contains(at) && cloud.backup(**at).failure.is_none());
+            if let Some(before) = before.map(|at| &cloud.backup(*at).id) {
+                let what =
+                    format!("{before} was made, deleted by Lifeboat, and made again as {}, for {work:?}", backup.id);
                 broken = Err(Broken::new("2", what));
             }
             siblings.push(at);
@@ -57,6 +64,11 @@ impl Shelf {
     pub(super) fn begun(&self, cloud: &Cloud, work: &Work) -> bool {
         let made = self.by_work.get(work).into_iter().flatten().map(|at| cloud.backup(*at));
         made.into_iter().any(|backup| backup.lifecycle != Lifecycle::Deleted && ours(backup))
+    }
+
+    /// All that was made of a source, oldest first; of a copy, to where.
+    pub(super) fn all(&self, key: &SourceKey) -> impl Iterator<Item = (BackupIx, Option<&str>)> {
+        self.by_source.get(key).into_iter().flatten().map(|(at, to)| (*at, to.as_deref()))
     }
 
     /// The backups of a source that are still ours, newest first.

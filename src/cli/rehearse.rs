@@ -1,0 +1,265 @@
+//! `lifeboat rehearse`: the next weeks of a policy, lived through in seconds.
+
+use super::{Done, Failure, PolicyFile, load, now, runtime, terminal};
+use crate::domain::id::{PolicyName, Region};
+use crate::domain::schedule::parse_duration;
+use crate::domain::time::{Time, duration_text};
+use crate::planner::feasible::{self, Given};
+use crate::sim::rehearse::Rehearsal;
+use crate::sim::rehearse::fleet::{Assumed, furnish};
+use crate::sim::rehearse::outcome::RouteOutcome;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Longer ones teach nothing more and take minutes.
+const DAYS: std::ops::RangeInclusive<u32> = 1..=366;
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    #[command(flatten)]
+    policy: PolicyFile,
+    /// How many days to live through
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=366))]
+    days: u32,
+    /// What chance follows from: the same seed gives the same weeks
+    #[arg(long, value_name = "NUMBER", default_value_t = 7)]
+    seed: u64,
+    /// Let things go wrong as they do in an ordinary month
+    #[arg(long)]
+    faults: bool,
+    /// The smallest and largest file system where the database does not know, GiB of data: `50-4096`
+    #[arg(long, value_name = "GIB-GIB", value_parser = sizes)]
+    sizes: Option<(f64, f64)>,
+    /// How much of its data a file system changes in a day, %
+    #[arg(long, value_name = "PERCENT", value_parser = positive)]
+    change: Option<f64>,
+    /// What a copy moves in a second, MB
+    #[arg(long, value_name = "MB", value_parser = positive)]
+    copy_rate: Option<f64>,
+    /// What a copy takes at least: `390s`
+    #[arg(long, value_name = "DURATION", value_parser = floor)]
+    copy_floor: Option<f64>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.trim_end_matches('%').parse::<f64>().ok();
+    number
+        .filter(|number| number.is_finite() && *number > 0.0)
+        .ok_or_else(|| format!("`{text}` is not a number above 0"))
+}
+
+fn sizes(text: &str) -> Result<(f64, f64), String> {
+    let (low, high) = text.split_once('-').unwrap_or((text, text));
+    let (low, high) = (positive(low)?, positive(high)?);
+    if low <= high && high <= 1_000_000.0 {
+        Ok((low, high))
+    } else {
+        Err(format!("`{text}` does not go from small to large"))
+    }
+}
+
+fn floor(text: &str) -> Result<f64, String> {
+    let wrong = || format!("`{text}` is not a duration; write for example `390s`");
+    parse_duration(text).map(|duration| duration.as_secs_f64()).filter(|seconds| *seconds >= 1.0).ok_or_else(wrong)
+}
+
+/// What came of it.
+#[derive(Serialize)]
+struct Report {
+    days: u32,
+    seed: u64,
+    faults: bool,
+    assumptions: Vec<String>,
+    routes: Vec<PolicyRoutes>,
+    lanes: Vec<LaneUse>,
+    calls_per_day: BTreeMap<&'static str, u64>,
+    feasible: feasible::Report,
+}
+
+/// The routes of a policy to one Region.
+#[derive(Serialize)]
+struct PolicyRoutes {
+    policy: PolicyName,
+    region: Region,
+    sources: usize,
+    rpo_seconds: Option<u64>,
+    /// Routes that kept their promise from their first copy on.
+    kept: usize,
+    /// How long promises were broken after the first copy, all routes together.
+    broken_seconds: u64,
+    /// The age of the newest recovery point, over all routes and all the time: half, 95 %, and all of the time at most.
+    age_half_seconds: u64,
+    age_95_percent_seconds: u64,
+    age_most_seconds: u64,
+    /// When the last route had its first copy; absent: not all have one.
+    all_protected_after_seconds: Option<u64>,
+    /// Those that broke it for longest.
+    worst: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct LaneUse {
+    lane: String,
+    slots: u32,
+    used_percent: f64,
+    /// Of all slot time.
+    idle_while_wanted_percent: f64,
+    copies: u64,
+    longest_copy_seconds: u64,
+}
+
+pub(super) fn run(args: &Args) -> Done {
+    let settings = load(&args.policy.config)?.settings;
+    let books = runtime().ok().and_then(|runtime| runtime.block_on(super::books::read(&mut settings.clone())).ok());
+    let standard = Assumed::default();
+    let assumed = Assumed {
+        size_gib: args.sizes.unwrap_or(standard.size_gib),
+        change_percent: args.change.unwrap_or(standard.change_percent),
+        copy_mb_per_second: args.copy_rate.unwrap_or(standard.copy_mb_per_second),
+        copy_floor_seconds: args.copy_floor.unwrap_or(standard.copy_floor_seconds),
+        faults: args.faults,
+    };
+    let start = now();
+    let days = args.days.clamp(*DAYS.start(), *DAYS.end());
+    let end = start.plus(Duration::from_secs(u64::from(days) * 86_400));
+    let cloud = furnish(&settings, books.as_ref(), &assumed, args.seed, start).map_err(Failure::Run)?;
+    let mut rehearsal = Rehearsal::new(settings, cloud, start);
+    rehearsal.run_until(end).map_err(|what| Failure::Run(format!("the planner contradicts itself: {what}")))?;
+    let known =
+        books.as_ref().map_or(0, |books| books.sources.values().filter(|source| !source.available.is_empty()).count());
+    let report = Report {
+        days,
+        seed: args.seed,
+        faults: args.faults,
+        assumptions: assumptions(&assumed, known),
+        routes: routes(&rehearsal, start, end),
+        lanes: lanes(&rehearsal, start, end),
+        calls_per_day: rehearsal.calls().iter().map(|(name, count)| (*name, count.div_ceil(u64::from(days)))).collect(),
+        feasible: feasible::judge(rehearsal.settings(), Some(rehearsal.state()), Given::default(), end),
+    };
+    if args.json {
+        let text = serde_json::to_string_pretty(&report);
+        return terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?);
+    }
+    terminal::print(&text(&report))
+}
+
+fn assumptions(assumed: &Assumed, known: usize) -> Vec<String> {
+    let (low, high) = assumed.size_gib;
+    vec![
+        format!(
+            "file systems of {low} to {high} GiB, of which {} % change in a day, more or less by half (--sizes, --change); \
+             sizes of {known} sources are known from the database",
+            assumed.change_percent
+        ),
+        format!(
+            "a copy takes at least {} and moves {} MB a second, within 10 % (--copy-floor, --copy-rate)",
+            duration_text(Duration::from_secs_f64(assumed.copy_floor_seconds)),
+            assumed.copy_mb_per_second
+        ),
+        "it begins with no backups and no copies, and AWS's default quotas".to_owned(),
+        "AWS's own limits on the rate of calls are not known, and not in it".to_owned(),
+    ]
+}
+
+fn routes(rehearsal: &Rehearsal, start: Time, end: Time) -> Vec<PolicyRoutes> {
+    let mut groups: BTreeMap<(PolicyName, Region), Vec<RouteOutcome>> = BTreeMap::new();
+    for route in rehearsal.routes(start, end) {
+        groups.entry((route.policy.clone(), route.region.clone())).or_default().push(route);
+    }
+    let after_first = |route: &RouteOutcome| match route.promise {
+        Some(_) => route.broken.saturating_sub(route.empty),
+        None => Duration::ZERO,
+    };
+    let group = |((policy, region), routes): ((PolicyName, Region), Vec<RouteOutcome>)| {
+        let mut by_broken: Vec<&RouteOutcome> = routes.iter().filter(|route| !after_first(route).is_zero()).collect();
+        by_broken.sort_by_key(|route| std::cmp::Reverse(after_first(route)));
+        let worst = by_broken.iter().take(3);
+        let worst = worst.map(|route| format!("{} for {}", route.source.source, duration_text(after_first(route))));
+        let ages = RouteOutcome::together(&routes);
+        let age = |share: f64| ages.age_at(share).map_or(0, |age| age.as_secs());
+        let protected = routes.iter().all(|route| route.copies > 0);
+        PolicyRoutes {
+            rpo_seconds: routes.first().and_then(|route| route.promise).map(|promise| promise.as_secs()),
+            sources: routes.len(),
+            kept: routes.iter().filter(|route| route.copies > 0 && after_first(route).is_zero()).count(),
+            broken_seconds: routes.iter().map(|route| after_first(route).as_secs()).sum(),
+            age_half_seconds: age(0.5),
+            age_95_percent_seconds: age(0.95),
+            age_most_seconds: age(1.0),
+            all_protected_after_seconds: protected
+                .then(|| routes.iter().map(|route| route.empty.as_secs()).max().unwrap_or(0)),
+            worst: worst.collect(),
+            policy,
+            region,
+        }
+    };
+    groups.into_iter().map(group).collect()
+}
+
+fn lanes(rehearsal: &Rehearsal, start: Time, end: Time) -> Vec<LaneUse> {
+    let all = end.since(start).as_secs_f64();
+    let lanes = rehearsal.lanes(start, end).into_iter();
+    lanes
+        .map(|lane| LaneUse {
+            lane: lane.lane.to_string(),
+            slots: lane.slots,
+            used_percent: 100.0 * lane.used.as_secs_f64() / (all * f64::from(lane.slots)).max(1.0),
+            idle_while_wanted_percent: 100.0 * lane.idle.as_secs_f64() / (all * f64::from(lane.slots)).max(1.0),
+            copies: lane.copies,
+            longest_copy_seconds: lane.longest.as_secs(),
+        })
+        .collect()
+}
+
+fn text(report: &Report) -> String {
+    let span = |seconds: u64| duration_text(Duration::from_secs(seconds));
+    let weather = if report.faults { "with faults" } else { "nothing goes wrong" };
+    let mut lines = vec![format!("{} days, seed {}, {weather}", report.days, report.seed), String::new()];
+    for routes in &report.routes {
+        let promise =
+            routes.rpo_seconds.map_or_else(|| "no promise".to_owned(), |seconds| format!("rpo {}", span(seconds)));
+        lines.push(format!("{} → {}: {} sources, {promise}", routes.policy, routes.region, routes.sources));
+        if routes.rpo_seconds.is_some() {
+            let broken = match routes.broken_seconds {
+                0 => String::new(),
+                seconds => format!("; broken for {} in all, longest {}", span(seconds), routes.worst.join(", ")),
+            };
+            lines.push(format!("  kept by {} of {} from their first copy on{broken}", routes.kept, routes.sources));
+        }
+        lines.push(format!(
+            "  age: {} half of the time, {} for 95 %, {} at most",
+            span(routes.age_half_seconds),
+            span(routes.age_95_percent_seconds),
+            span(routes.age_most_seconds)
+        ));
+        lines.push(match routes.all_protected_after_seconds {
+            Some(seconds) => format!("  all have a copy after {}", span(seconds)),
+            None => "  not all have a copy by the end".to_owned(),
+        });
+    }
+    lines.push(String::new());
+    for lane in &report.lanes {
+        lines.push(format!(
+            "{}: {:.0} % of {} slots used, {} copies, the longest {}; {:.2} % idle while a copy could begin",
+            lane.lane,
+            lane.used_percent,
+            lane.slots,
+            lane.copies,
+            span(lane.longest_copy_seconds),
+            lane.idle_while_wanted_percent
+        ));
+    }
+    let calls: Vec<String> = report.calls_per_day.iter().map(|(name, count)| format!("{count} {name}")).collect();
+    lines.push(format!("calls a day: {}", calls.join(", ")));
+    lines.push(String::new());
+    lines.push(report.feasible.to_string().trim_end().to_owned());
+    lines.push(String::new());
+    lines.push("assumed:".to_owned());
+    lines.extend(report.assumptions.iter().map(|assumption| format!("  {assumption}")));
+    lines.join("\n")
+}

@@ -1,0 +1,52 @@
+//! The picture that everybody else sees of the loop.
+//!
+//! Drawing one costs what the fleet is large, and the loop may come round hundreds of times a second; so there is one at
+//! most every so often, and none where nothing moved.
+
+use super::{PICTURE_AT_MOST, Reconciler};
+use crate::report::snapshot::{Circumstances, Snapshot};
+use crate::report::triage::{self, Tally};
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Reconciler {
+    /// Takes a picture, if there is something new and the last one is not too young.
+    pub(super) fn picture(&mut self) {
+        let quiet = self.store_problem.is_some() == self.pictures.borrow().store_problem.is_some()
+            && self.last_round_at == self.pictures.borrow().last_round_at;
+        if self.pictured.elapsed() < PICTURE_AT_MOST || quiet {
+            return;
+        }
+        self.pictured = Instant::now();
+        let around = Circumstances {
+            live: true,
+            reload: self.reloaded.clone(),
+            store_problem: self.store_problem.clone(),
+            credentials_problem: self.credentials_problem(),
+            last_round_at: self.last_round_at,
+            counts: self.counts.clone(),
+        };
+        let snapshot = Snapshot::take(&self.settings, &self.state, &self.last_plan, around, self.clock.now());
+        let standing = Tally::of(&triage::lines(&snapshot, snapshot.at)).sentence();
+        if standing != self.standing {
+            self.systemd.status(&standing);
+            self.standing = standing;
+        }
+        self.tell(&snapshot);
+        self.pictures.send_replace(Arc::new(snapshot));
+    }
+
+    /// Why no place can be reached with our credentials, while none can.
+    fn credentials_problem(&self) -> Option<String> {
+        let troubles: Vec<_> = self.state.places.values().filter_map(|known| known.trouble.as_ref()).collect();
+        let credentials = crate::domain::fault::FaultClass::Credentials;
+        let all = troubles.len() == self.state.places.len();
+        troubles.first().filter(|(fault, _)| all && fault.class == credentials).map(|(fault, _)| fault.to_string())
+    }
+
+    /// How much there is to do, in a line for systemd.
+    pub(super) fn status_line(&self) -> String {
+        let sources: usize = self.settings.policies.values().map(|policy| policy.sources.len()).sum();
+        format!("{} policies, {sources} sources", self.settings.policies.len())
+    }
+}

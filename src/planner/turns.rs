@@ -1,0 +1,371 @@
+//! Which of the routes that wait for a lane gets the next slot.
+//!
+//! A lane takes five copies at a time and a copy cannot be stopped, so who goes first decides who keeps their promise.
+//! Going by deadline alone is right as long as all can be kept, and wrong as soon as they cannot: then it spends every slot
+//! on the route that broke its promise longest ago, and one after the other all come too late. The rule therefore is:
+//!
+//! 1. **All can be kept**: the route with the least time left goes first. Time left is deadline − now − how long its
+//!    copy will take ([`super::durations`]).
+//! 2. **Not all can be kept**: what a slot buys decides. A copy buys the time for which its route keeps its promise
+//!    longer than without it. The route goes first whose copy buys most per minute of slot; where there is time left,
+//!    what it buys counts less the more time there is (by e for each time that a copy takes on average).
+//! 3. **Nobody starves**: a route that is late by [`ROUNDS_LATE`] times as long as the lane needs to copy every route
+//!    that waits once, goes before all others, the latest first. See [`rank`] for why this ends.
+//! 4. A copy that comes too late to keep the promise even for a moment comes after those that do not; a route without
+//!    a promise comes last, and counts as late after a week.
+//!
+//! Measured against other orders in `benches/order.rs`.
+
+use crate::domain::time::Time;
+use std::cmp::Ordering;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+/// Late by so many rounds of the lane, a route goes before all others. Such routes use no more than one of so many
+/// slots in the long run.
+pub const ROUNDS_LATE: u32 = 5;
+/// A first copy makes every later one short, and is worth this much promise; so is, at most, what a person asked for.
+const FIRST_BUYS: Duration = Duration::from_secs(86_400);
+/// A route without a promise counts as late after this.
+pub const WITHOUT_PROMISE: Duration = Duration::from_secs(7 * 86_400);
+
+/// In which order slots are given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Lifeboat's: by time left, as this module tells.
+    #[default]
+    TimeLeft,
+    /// For comparison: the route that has waited longest.
+    FirstCome,
+    /// For comparison: the route whose newest recovery point is the oldest.
+    OldestPoint,
+}
+
+/// A copy that a route wants and could begin now, if it had a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// The promised largest age.
+    pub promise: Option<Duration>,
+    /// When the data of the route's newest recovery point was taken; `None` if there is none.
+    pub reached: Option<Time>,
+    /// When the route began: with nothing held, its promise is broken since then.
+    pub since: Time,
+    /// When the data of the backup to be copied was taken.
+    pub taken_at: Time,
+    /// How long the copy is expected to take.
+    pub takes: Duration,
+    /// When the oldest backup was taken that the route lacks.
+    pub lacks_since: Time,
+    /// A person asked for this very copy, then.
+    pub asked_at: Option<Time>,
+}
+
+impl Wish {
+    /// When the route breaks its promise if nothing newer arrives; the past if it already has.
+    #[must_use]
+    pub fn deadline(&self) -> Time {
+        let kept = self.promise.unwrap_or(WITHOUT_PROMISE);
+        match (self.asked_at, self.reached) {
+            (Some(asked_at), _) => asked_at,
+            (None, Some(reached)) => reached.plus(kept),
+            (None, None) if self.promise.is_none() => self.since.plus(kept),
+            (None, None) => self.since,
+        }
+    }
+
+    /// How long the copy may still wait and keep the promise, ms; negative if it is too late.
+    fn left_ms(&self, now: Time) -> i64 {
+        let takes_ms = i64::try_from(self.takes.as_millis()).unwrap_or(i64::MAX);
+        self.deadline().millis().saturating_sub(now.millis()).saturating_sub(takes_ms)
+    }
+
+    /// How much longer the route keeps its promise with this copy than without it.
+    fn buys(&self, now: Time) -> Duration {
+        let Some(promise) = self.promise else { return Duration::ZERO };
+        if self.asked_at.is_some() {
+            return promise.min(FIRST_BUYS);
+        }
+        if self.reached.is_none() {
+            return FIRST_BUYS;
+        }
+        self.taken_at.plus(promise).since(self.deadline().max(now.plus(self.takes)))
+    }
+
+    /// What breaks a tie: who is nearer to breaking its promise, counting a first copy by what will be promised.
+    fn tie(&self) -> Time {
+        match (self.reached, self.promise) {
+            (None, Some(promise)) => self.since.plus(promise),
+            _ => self.deadline(),
+        }
+    }
+}
+
+/// The places of `wishes` in the order in which they get slots. `slots` says when each slot of the lane will be free,
+/// as far as that can be told: `now` for those that are. Equal ones stay as they are given.
+///
+/// Every route gets its slot: one that is late by `W` = [`ROUNDS_LATE`] × Σ takes ÷ slots, the sum over all that wait,
+/// yields only to those that are later than it, of which each goes once, since the copy it gets makes it the less late of
+/// the two. So it begins at the latest when it is late by `W`, plus one copy of each of the others, plus the longest one
+/// that is under way. And those that go first for being late take one slot in [`ROUNDS_LATE`] in the long run, since a
+/// route that got a slot has to become late by `W` before it does so again.
+#[must_use]
+pub fn rank(order: Order, wishes: &[Wish], slots: &[Time], now: Time) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..wishes.len()).collect();
+    let by = |places: &mut Vec<usize>, compare: &dyn Fn(&Wish, &Wish) -> Ordering| {
+        places.sort_by(|a, b| compare(&wishes[*a], &wishes[*b]));
+    };
+    match order {
+        Order::FirstCome => by(&mut places, &|a, b| a.lacks_since.cmp(&b.lacks_since)),
+        Order::OldestPoint => by(&mut places, &|a, b| a.reached.cmp(&b.reached)),
+        Order::TimeLeft => {
+            by(&mut places, &|a, b| by_time_left(a, b, now));
+            if !all_kept(wishes, &places, slots, now) {
+                let lane = Crowd::of(wishes, slots.len());
+                let keys: Vec<Claim> = wishes.iter().map(|wish| lane.claim(wish, now)).collect();
+                places.sort_by(|a, b| keys[*a].compare(&keys[*b]));
+            }
+        }
+    }
+    places
+}
+
+fn by_time_left(a: &Wish, b: &Wish, now: Time) -> Ordering {
+    let key = |wish: &Wish| (wish.promise.is_none(), wish.left_ms(now), wish.tie());
+    key(a).cmp(&key(b))
+}
+
+/// Whether every promise is kept if they go in this order, each into the slot that is free first.
+fn all_kept(wishes: &[Wish], places: &[usize], slots: &[Time], now: Time) -> bool {
+    let mut free: BinaryHeap<Reverse<Time>> = slots.iter().map(|at| Reverse((*at).max(now))).collect();
+    places.iter().map(|at| &wishes[*at]).all(|wish| {
+        let Some(Reverse(begins)) = free.pop() else { return false };
+        let ends = begins.plus(wish.takes);
+        free.push(Reverse(ends));
+        ends <= wish.deadline()
+    })
+}
+
+/// What all that wait for a lane have in common.
+struct Crowd {
+    /// How late is so late that it goes first.
+    late_by: Duration,
+    /// How long a copy takes on average.
+    mean_seconds: f64,
+}
+
+impl Crowd {
+    fn of(wishes: &[Wish], slots: usize) -> Self {
+        let sum = wishes.iter().fold(Duration::ZERO, |sum, wish| sum.saturating_add(wish.takes));
+        let slots = u32::try_from(slots.max(1)).unwrap_or(u32::MAX);
+        let late_by = sum.saturating_mul(ROUNDS_LATE) / slots;
+        let count = f64::from(u32::try_from(wishes.len().max(1)).unwrap_or(u32::MAX));
+        Self { late_by, mean_seconds: (sum.as_secs_f64() / count).max(1.0) }
+    }
+
+    fn claim(&self, wish: &Wish, now: Time) -> Claim {
+        let tie = wish.tie();
+        if now.since(wish.deadline()) >= self.late_by {
+            return Claim { class: 0, worth: 0.0, tie: wish.deadline() };
+        }
+        if wish.promise.is_none() {
+            return Claim { class: 3, worth: 0.0, tie };
+        }
+        let buys = wish.buys(now);
+        if buys.is_zero() {
+            return Claim { class: 2, worth: 0.0, tie };
+        }
+        let left_seconds = Duration::from_millis(u64::try_from(wish.left_ms(now)).unwrap_or(0)).as_secs_f64();
+        let patience = (-left_seconds / self.mean_seconds).exp();
+        let worth = buys.as_secs_f64() / wish.takes.as_secs_f64().max(1.0) * patience;
+        Claim { class: 1, worth, tie }
+    }
+}
+
+/// How a wish stands among the others when not all can be kept.
+struct Claim {
+    class: u8,
+    /// Within its class, the more the earlier.
+    worth: f64,
+    tie: Time,
+}
+
+impl Claim {
+    fn compare(&self, other: &Self) -> Ordering {
+        self.class.cmp(&other.class).then(other.worth.total_cmp(&self.worth)).then(self.tie.cmp(&other.tie))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+    const NOW: Time = Time::from_secs(1_795_248_000);
+
+    /// A route that copies in `takes`, promised `promise`, whose newest point is `age` old, all in minutes; a backup
+    /// was taken a moment ago.
+    fn wish(takes: u32, promise: u32, age: u32) -> Wish {
+        Wish {
+            promise: Some(MINUTE * promise),
+            reached: Some(NOW.minus(MINUTE * age)),
+            since: NOW.minus(MINUTE * 100_000),
+            taken_at: NOW,
+            takes: MINUTE * takes,
+            lacks_since: NOW,
+            asked_at: None,
+        }
+    }
+
+    fn first(wishes: &[Wish]) -> usize {
+        rank(Order::TimeLeft, wishes, &[NOW], NOW)[0]
+    }
+
+    #[test]
+    fn while_all_can_be_kept_the_least_time_left_goes_first_not_the_nearest_deadline() {
+        // Nearer deadline: 100 minutes left until it, of which a copy takes 10. The other: 130, of which it takes 90.
+        let wishes = [wish(10, 200, 100), wish(90, 330, 200)];
+        assert_eq!(first(&wishes), 1);
+        assert_eq!(first(&[wish(10, 200, 180), wish(10, 200, 120), wish(10, 200, 185)]), 2);
+    }
+
+    #[test]
+    fn a_hopeless_route_does_not_drag_those_down_that_can_be_kept() {
+        // Ten hours for a promise of one: this copy is too late before it begins. The other has 5 minutes left.
+        let hopeless = Wish { taken_at: NOW.minus(MINUTE), ..wish(600, 60, 90) };
+        assert_eq!(first(&[hopeless, wish(10, 200, 185)]), 1);
+    }
+
+    #[test]
+    fn when_not_all_can_be_kept_a_slot_goes_where_it_buys_most() {
+        // Both late. A quarter of an hour of slot buys a day of promise here, and an hour there.
+        assert_eq!(first(&[wish(15, 75, 80), wish(15, 1500, 1510)]), 1);
+        // The same promise for less slot.
+        assert_eq!(first(&[wish(90, 300, 310), wish(10, 300, 310)]), 1);
+    }
+
+    #[test]
+    fn a_first_copy_waits_for_those_about_to_break_and_a_route_without_promise_for_all() {
+        let empty = Wish { reached: None, since: NOW.minus(MINUTE), ..wish(600, 1500, 0) };
+        let none = Wish { promise: None, ..wish(1, 0, 3000) };
+        let order = rank(Order::TimeLeft, &[none.clone(), empty.clone(), wish(10, 120, 109)], &[NOW], NOW);
+        assert_eq!(order, [2, 1, 0]);
+        assert_eq!(rank(Order::TimeLeft, &[none, wish(10, 2000, 10)], &[NOW, NOW], NOW), [1, 0]);
+    }
+
+    #[test]
+    fn of_first_copies_the_short_one_goes_first_then_the_one_with_the_tighter_promise() {
+        let empty = |takes, promise| Wish { reached: None, since: NOW.minus(MINUTE), ..wish(takes, promise, 0) };
+        let order = rank(Order::TimeLeft, &[empty(60, 1500), empty(60, 300), empty(10, 1500)], &[NOW], NOW);
+        assert_eq!(order, [2, 1, 0]);
+    }
+
+    fn any_wish() -> impl Strategy<Value = Wish> {
+        (1..600_u32, prop::option::weighted(0.9, 30..3000_u32), prop::option::weighted(0.9, 0..5000_u32), 0..3000_u32)
+            .prop_map(|(takes, promise, age, fresh)| Wish {
+                promise: promise.map(|minutes| MINUTE * minutes),
+                reached: age.map(|age| NOW.minus(MINUTE * age.max(fresh + 1))),
+                taken_at: NOW.minus(MINUTE * fresh),
+                lacks_since: NOW.minus(MINUTE * fresh),
+                ..wish(takes, 0, 0)
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Everybody is in the order, once, and it does not depend on how they were given.
+        #[test]
+        fn an_order_of_all(wishes in prop::collection::vec(any_wish(), 1..40), slots in 1..6_usize) {
+            for order in [Order::TimeLeft, Order::FirstCome, Order::OldestPoint] {
+                let ranked = rank(order, &wishes, &vec![NOW; slots], NOW);
+                let mut sorted = ranked.clone();
+                sorted.sort_unstable();
+                prop_assert_eq!(sorted, (0..wishes.len()).collect::<Vec<_>>());
+                let backwards: Vec<Wish> = wishes.iter().rev().cloned().collect();
+                let again = rank(order, &backwards, &vec![NOW; slots], NOW);
+                let left = |at: usize| wishes[at].left_ms(NOW);
+                let left_again = |at: usize| backwards[at].left_ms(NOW);
+                if order == Order::TimeLeft {
+                    let one: Vec<i64> = ranked.iter().map(|at| left(*at)).collect();
+                    let two: Vec<i64> = again.iter().map(|at| left_again(*at)).collect();
+                    prop_assert_eq!(one, two);
+                }
+            }
+        }
+
+        /// Who is nearer to breaking the promise, takes no longer and gains no less is never behind.
+        #[test]
+        fn the_nearer_the_cheaper_the_better(others in prop::collection::vec(any_wish(), 0..20), one in any_wish(), less in 0..600_u32) {
+            let worse = Wish { promise: Some(MINUTE * 600), ..one };
+            prop_assume!(worse.reached.is_some());
+            let better = Wish { reached: worse.reached.map(|at| at.minus(MINUTE * (less + 1))), ..worse.clone() };
+            let mut wishes = others;
+            wishes.extend([worse, better]);
+            let order = rank(Order::TimeLeft, &wishes, &[NOW, NOW], NOW);
+            let place = |at: usize| order.iter().position(|of| *of == at);
+            let (worse, better) = (wishes.len() - 2, wishes.len() - 1);
+            // Too late for both to be of any use, or late: the gain of the two is the same or grows with the need.
+            prop_assert!(place(better) < place(worse));
+        }
+    }
+
+    /// A lane in which more is wanted than it can do, for six weeks: nobody waits for longer than [`rank`] says.
+    #[test]
+    fn nobody_starves() {
+        for seed in 0..10_u32 {
+            let slots = 1 + seed as usize % 5;
+            // (takes, schedule, promise), minutes: short and long copies, tight, hopeless and absent promises.
+            let routes: Vec<(u32, u32, Option<u32>)> = (0..24)
+                .map(|nth| {
+                    let draw =
+                        |salt: u32, below: u32| (seed * 7919 + nth * 104_729 + salt * 1_299_709) % 10_007 % below;
+                    let (takes, every) = (1 + draw(1, 240), [15, 60, 240, 1440][draw(2, 4) as usize]);
+                    (takes, every, (draw(3, 8) > 0).then(|| every + draw(4, 3 * every)))
+                })
+                .collect();
+            let longest = routes.iter().map(|(takes, ..)| *takes).max().unwrap();
+            let sum: u32 = routes.iter().map(|(takes, ..)| *takes).sum();
+            let bound = MINUTE * (sum * (ROUNDS_LATE + 1) / slots as u32 + 2 * longest);
+            let mut free = vec![0_u32; slots];
+            let mut reached: Vec<Option<u32>> = vec![None; routes.len()];
+            let mut flies_until = vec![0_u32; routes.len()];
+            for minute in 1..60_000_u32 {
+                let now = Time::ZERO.plus(MINUTE * minute);
+                let wishes: Vec<(usize, Wish)> = (0..routes.len())
+                    .filter(|at| flies_until[*at] <= minute)
+                    .filter_map(|at| {
+                        let (takes, every, promise) = routes[at];
+                        let taken = minute / every * every;
+                        let wish = Wish {
+                            promise: promise.map(|minutes| MINUTE * minutes),
+                            reached: reached[at].map(|minutes| Time::ZERO.plus(MINUTE * minutes)),
+                            since: Time::ZERO,
+                            taken_at: Time::ZERO.plus(MINUTE * taken),
+                            takes: MINUTE * takes,
+                            lacks_since: Time::ZERO,
+                            asked_at: None,
+                        };
+                        reached[at].is_none_or(|reached| reached < taken).then_some((at, wish))
+                    })
+                    .collect();
+                let late = wishes.iter().map(|(_, wish)| now.since(wish.deadline())).max().unwrap_or_default();
+                assert!(late <= bound, "seed {seed}, minute {minute}: late by {late:?}, at most {bound:?}");
+                let idle: Vec<usize> = (0..slots).filter(|slot| free[*slot] <= minute).collect();
+                if idle.is_empty() {
+                    continue;
+                }
+                let ends: Vec<Time> = free.iter().map(|at| Time::ZERO.plus(MINUTE * *at)).collect();
+                let only: Vec<Wish> = wishes.iter().map(|(_, wish)| wish.clone()).collect();
+                for (slot, at) in idle.into_iter().zip(rank(Order::TimeLeft, &only, &ends, now)) {
+                    let (route, _) = wishes[at];
+                    let (takes, every, _) = routes[route];
+                    free[slot] = minute + takes;
+                    flies_until[route] = minute + takes;
+                    reached[route] = Some(minute / every * every);
+                }
+            }
+        }
+    }
+}

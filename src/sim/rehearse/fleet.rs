@@ -1,0 +1,132 @@
+//! A fleet for a policy: what its sources might be, where nobody knows.
+//!
+//! How a month goes depends on sizes and on how much changes, which no policy file tells. What the books know of a source
+//! is taken from them; the rest is drawn from the seed between bounds that a person can set.
+
+use crate::domain::id::{SourceKey, Target};
+use crate::domain::lane::FileSystemKind;
+use crate::domain::policy::Settings;
+use crate::domain::state::State;
+use crate::domain::time::Time;
+use crate::sim::cloud::{self, Cloud, FileSystemSeed, FileSystemType, VolumeSeed};
+use crate::sim::faults::{Fault, Faults};
+use crate::sim::rng::Rng;
+
+const GIB: f64 = 1_073_741_824.0;
+
+/// What is assumed of a fleet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Assumed {
+    /// The smallest and the largest file system, GiB of data; drawn so that each size is as likely as its double.
+    pub size_gib: (f64, f64),
+    /// How much of its data changes in a day, %; between half and twice that is drawn.
+    pub change_percent: f64,
+    /// What a copy moves in a second, MB.
+    pub copy_mb_per_second: f64,
+    /// What a copy takes at least, s (fsx-facts: six to seven minutes for next to nothing).
+    pub copy_floor_seconds: f64,
+    /// Whether things go wrong now and then.
+    pub faults: bool,
+}
+
+impl Default for Assumed {
+    fn default() -> Self {
+        Self {
+            size_gib: (50.0, 4096.0),
+            change_percent: 2.0,
+            copy_mb_per_second: 100.0,
+            copy_floor_seconds: 390.0,
+            faults: false,
+        }
+    }
+}
+
+/// An FSx with every source of the policy in it. `books` tell the size and type of those that were backed up before; of
+/// the others file systems are taken for Windows, which has the smaller quota.
+///
+/// # Errors
+/// A source that AWS could not have, and why.
+pub fn furnish(
+    settings: &Settings,
+    books: Option<&State>,
+    assumed: &Assumed,
+    seed: u64,
+    start: Time,
+) -> Result<Cloud, String> {
+    let mut rng = Rng::new(seed, "fleet");
+    let habits = cloud::Settings {
+        copy_bytes_per_second: assumed.copy_mb_per_second * 1e6,
+        copy_floor_seconds: assumed.copy_floor_seconds,
+        copies_in_flight: settings.limits.copies_in_flight.max(5),
+        ontap_copies_in_flight: settings.limits.ontap_copies_in_flight.max(5),
+        ..cloud::Settings::default()
+    };
+    let mut cloud = Cloud::new(seed).with_settings(habits);
+    for policy in settings.policies.values() {
+        for key in policy.source_keys() {
+            let (low, high) = assumed.size_gib;
+            let drawn = low * (high / low).max(1.0).powf(rng.unit()) * GIB;
+            let change = assumed.change_percent / 100.0 * 0.5 * 4_f64.powf(rng.unit());
+            let (kind, size) = known(books, &key);
+            let used = size.map_or(drawn, |bytes| bytes as f64);
+            let mut member = FileSystemSeed::new(kind);
+            member.used_bytes = Some(used as u64);
+            member.daily_change_bytes = Some((used * change) as u64);
+            member.capacity_gib = ((used / GIB * 1.25) as u64).max(1_200);
+            if kind == FileSystemType::Ontap {
+                let volume = VolumeSeed {
+                    id: Some(key.source.to_string()),
+                    used_bytes: member.used_bytes,
+                    daily_change_bytes: member.daily_change_bytes,
+                    ..VolumeSeed::default()
+                };
+                member.volumes = vec![volume];
+            } else {
+                member.id = Some(key.source.to_string());
+            }
+            let (account, region) = (policy.account.as_str(), policy.region.as_str());
+            let added = cloud.add_file_system_seed(start.millis(), account, region, &member);
+            added.map_err(|error| format!("{}: {}", key.source, error.message))?;
+        }
+    }
+    if assumed.faults {
+        cloud.set_faults(weather(), Some(start.millis()));
+    }
+    Ok(cloud)
+}
+
+fn known(books: Option<&State>, key: &SourceKey) -> (FileSystemType, Option<u64>) {
+    let source = books.and_then(|books| books.sources.get(key));
+    let newest = source.and_then(|source| source.newest(&Target::Backup));
+    let kind = match newest.map(|backup| backup.kind) {
+        _ if key.source.is_volume() => FileSystemType::Ontap,
+        Some(FileSystemKind::Lustre) => FileSystemType::Lustre,
+        Some(FileSystemKind::OpenZfs) => FileSystemType::OpenZfs,
+        _ => FileSystemType::Windows,
+    };
+    (kind, newest.and_then(|backup| backup.size_bytes))
+}
+
+/// An ordinary month: calls that are throttled, fail or lose their answer, backups and copies that end FAILED, others who
+/// copy as well, every other week a day on which copies take three times as long, and once a Region that is silent for hours.
+fn weather() -> Faults {
+    const HOUR: f64 = 3600.0;
+    const DAY: f64 = 24.0 * HOUR;
+    let noise = Fault {
+        latency_ms: 50,
+        latency_jitter_ms: 300,
+        throttle_percent: 2.0,
+        error_before_percent: 0.5,
+        error_after_percent: 0.2,
+        close_after_percent: 0.3,
+        fail_backup_percent: 1.0,
+        fail_copy_percent: 1.0,
+        other_copies_per_hour: 0.1,
+        ..Fault::default()
+    };
+    let span = |from: f64, until: f64| Fault { from_seconds: from, until_seconds: Some(until), ..Fault::default() };
+    let slow = (0..30).map(|nth| f64::from(nth) * 14.0 * DAY + 9.0 * DAY);
+    let slow = slow.map(|from| Fault { slow_factor: 3.0, ..span(from, from + DAY) });
+    let silent = Fault { black_hole_percent: 100.0, ..span(5.0 * DAY + 7.0 * HOUR, 5.0 * DAY + 10.0 * HOUR) };
+    Faults { cloud: None, fault: std::iter::once(noise).chain(slow).chain([silent]).collect() }
+}

@@ -1,0 +1,144 @@
+//! Promise 4: what Lifeboat never deletes, held against FSx's own log of what was deleted.
+//!
+//! Only the deletions that Lifeboat's calls brought about come here; what a person deletes is theirs to delete.
+
+use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle};
+use super::super::setup::DAY_MS;
+use super::shelf::Shelf;
+use super::{Broken, View, Work, work_of};
+use crate::domain::change::Change;
+use crate::domain::id::{BackupId, Place, SourceKey};
+use crate::domain::policy::Settings;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Between the look at a point and its deletion a person may do what nobody could have seen.
+const UNSEEN_MS: i64 = 120_000;
+/// What a person took away may be unknown for as long as its Region is out of reach.
+const UNKNOWN_MS: i64 = 5 * DAY_MS;
+
+fn key_of(work: &Work) -> SourceKey {
+    SourceKey { account: work.account.as_str().into(), source: work.source.as_str().into() }
+}
+
+#[derive(Default)]
+pub(super) struct Keeping {
+    person_ms: Option<i64>,
+    /// What Lifeboat deleted.
+    deleted: BTreeSet<BackupIx>,
+    /// And what of it in the life of this database.
+    let_go: BTreeSet<BackupIx>,
+    /// What a person told Lifeboat to hold, and since when, ms.
+    held: BTreeMap<(Place, BackupId), i64>,
+    /// A person just confirmed what the brake held.
+    pub(super) confirmed: bool,
+}
+
+impl Keeping {
+    pub(super) fn person(&mut self, now_ms: i64) {
+        self.person_ms = Some(now_ms);
+    }
+
+    /// What Lifeboat deleted in the life of this database.
+    pub(super) const fn let_go(&self) -> &BTreeSet<BackupIx> {
+        &self.let_go
+    }
+
+    pub(super) fn database_lost(&mut self) {
+        self.held.clear();
+        self.let_go.clear();
+    }
+
+    pub(super) fn committed(&mut self, changes: &[Change], view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
+        let mut let_go: BTreeMap<Work, Vec<&str>> = BTreeMap::new();
+        for change in changes {
+            match change {
+                Change::HoldWished { place, id, hold: Some(_), .. } => {
+                    self.held.entry((place.clone(), id.clone())).or_insert(view.now_ms);
+                }
+                Change::HoldWished { place, id, hold: None, .. } => {
+                    self.held.remove(&(place.clone(), id.clone()));
+                }
+                Change::Condemned { place, id, .. } if !self.confirmed => {
+                    let found = view.cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
+                    let Some((_, backup)) = found.filter(|(_, backup)| backup.lifecycle == Lifecycle::Available) else {
+                        continue;
+                    };
+                    let Some(work) = work_of(backup) else { continue };
+                    // Of a route, whatever the occurrence.
+                    let route = Work { trigger: String::new(), occurrence: String::new(), ..work };
+                    let_go.entry(route).or_default().push(&backup.id);
+                }
+                _ => {}
+            }
+        }
+        for (route, ids) in let_go {
+            let key = key_of(&route);
+            let all = shelf.all(&key).filter(|(_, to)| *to == route.copy_to.as_deref());
+            let held = all.filter(|(at, _)| view.cloud.backup(*at).lifecycle == Lifecycle::Available).count();
+            if ids.len() > 2 && ids.len() * 5 > held {
+                let what = format!("{} of {held} points of {key} go at once, without a person: {ids:?}", ids.len());
+                return Err(Broken::new("the brake", what));
+            }
+        }
+        Ok(())
+    }
+
+    /// `read`: a copy of it was asked for, and may be under way.
+    pub(super) fn deleted(
+        &mut self,
+        at: BackupIx,
+        cloud: &Cloud,
+        shelf: &Shelf,
+        settings: Option<&Settings>,
+        read: bool,
+    ) -> Result<(), Broken> {
+        self.deleted.insert(at);
+        self.let_go.insert(at);
+        let gone = cloud.backup(at);
+        let wrong = |what: &str| Err(Broken::new("4", format!("{} in {} is deleted: {what}", gone.id, gone.region)));
+        let now_ms = gone.deleted_ms.unwrap_or(i64::MAX);
+        let unseen = self.person_ms.is_some_and(|person_ms| now_ms - person_ms < UNSEEN_MS);
+        let Some(work) = work_of(gone) else {
+            return if unseen { Ok(()) } else { wrong("it does not carry Lifeboat's tags") };
+        };
+        if gone.tags.contains_key("lifeboat:hold") && !unseen {
+            return wrong("a person holds it");
+        }
+        let place = Place { account: gone.account.as_str().into(), region: gone.region.as_str().into() };
+        let held_ms = self.held.get(&(place, gone.id.as_str().into()));
+        if held_ms.is_some_and(|held_ms| now_ms - held_ms > UNSEEN_MS) {
+            return wrong("a person told Lifeboat to hold it");
+        }
+        if read {
+            return wrong("a copy of it was asked for");
+        }
+        let key = key_of(&work);
+        if settings.is_some_and(|settings| {
+            !settings.policies.values().any(|policy| policy.source_keys().any(|named| named == key))
+        }) {
+            return wrong("no policy names its source any more");
+        }
+        if gone.failure.is_some() || gone.ended_ms.is_none() {
+            return Ok(());
+        }
+        // It was a recovery point: one as new is left at its place, so it was neither the newest nor the last.
+        let stays = |other: &Backup| {
+            let newer =
+                other.taken_ms > gone.taken_ms || (work_of(other).as_ref() == Some(&work) && other.id != gone.id);
+            newer && other.lifecycle == Lifecycle::Available
+        };
+        let all = || shelf.all(&key).filter(|(_, to)| *to == work.copy_to.as_deref());
+        let known_to_stay = all().any(|(other, _)| stays(cloud.backup(other)));
+        let taken_by_a_person = || {
+            all().any(|(other, _)| {
+                let backup = cloud.backup(other);
+                let recent = backup.deleted_ms.is_some_and(|deleted_ms| now_ms - deleted_ms < UNKNOWN_MS);
+                recent && backup.taken_ms > gone.taken_ms && !self.deleted.contains(&other)
+            })
+        };
+        if !known_to_stay && !taken_by_a_person() {
+            return wrong("no other recovery point of its source there is as new");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! The real database file under the same life as the model of it, and under crashes that no model has.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+
+#[path = "store/conformance.rs"]
+mod conformance;
+#[path = "store/crash.rs"]
+mod crash;
+#[path = "store/file.rs"]
+mod file;
+#[path = "store/orders.rs"]
+mod orders;
+#[path = "store/torn.rs"]
+mod torn;
+
+use lifeboat::domain::state::State;
+
+/// Holds two states against each other, and shows the first thing in which they differ.
+fn same(one: &State, other: &State, when: &str) {
+    if one == other {
+        return;
+    }
+    assert_eq!(one.sources.keys().collect::<Vec<_>>(), other.sources.keys().collect::<Vec<_>>(), "{when}");
+    for (key, source) in &one.sources {
+        assert_eq!(*source, other.sources[key], "{when}: {key}");
+    }
+    for (place, known) in &one.places {
+        assert_eq!(Some(known), other.places.get(place), "{when}: {place}");
+    }
+    assert_eq!(one.totals, other.totals, "{when}");
+    assert_eq!(one, other, "{when}");
+}
