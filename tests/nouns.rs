@@ -6,10 +6,13 @@ use lifeboat::domain::change::{Change, End, Opening, Total};
 use lifeboat::domain::fault::{Fault, FaultClass, clean};
 use lifeboat::domain::id::{AccountName, Occurrence, Place, Region, SourceId, SourceKey, Target, Trigger, WorkKey};
 use lifeboat::domain::lane::{FileSystemKind, Lane};
+use lifeboat::domain::note::{Note, Notes, Notice, Promise};
+use lifeboat::domain::pause::Pause;
 use lifeboat::domain::plan::{Reason, Wake};
 use lifeboat::domain::point::{Lifecycle, Point, STUCK_AFTER, Sighting};
-use lifeboat::domain::policy::{Limits, Tags};
+use lifeboat::domain::policy::{CatchUp, Destination, Limits, Policy, SecretUrl, Tags};
 use lifeboat::domain::schedule::{Schedule, ScheduleError, parse_duration};
+use lifeboat::domain::state::State;
 use lifeboat::domain::tags::{Inscription, Origin};
 use lifeboat::domain::time::{Time, duration_text};
 use std::collections::BTreeSet;
@@ -421,4 +424,82 @@ fn the_bounds_of_schedules_are_where_they_are_said_to_be() {
     let never = |text: &str| Schedule::parse(text, "UTC", at("2096-03-01T00:00:00Z")).err();
     assert_eq!(never("0 0 29 2 *"), Some(ScheduleError::NeverFires), "2100 is no leap year");
     assert_eq!(never("0 0 30 2 *"), Some(ScheduleError::NeverFires));
+}
+
+#[test]
+fn a_pause_covers_its_time_and_not_its_end() {
+    let pause = |until| Pause { since: now(), until, reason: None, resumed: false };
+    let hour = pause(Some(now().plus(HOUR)));
+    let moment = Duration::from_millis(1);
+    let covers = |pause: &Pause| {
+        [now().minus(moment), now(), now().plus(HOUR).minus(moment), now().plus(HOUR)].map(|at| pause.covers(at))
+    };
+    assert_eq!(covers(&hour), [false, true, true, false]);
+    assert_eq!(covers(&pause(None)), [false, true, true, true]);
+    assert_eq!((hour.over(now().plus(HOUR)), hour.over(now().plus(HOUR).minus(moment))), (true, false));
+    assert!(!pause(None).over(Time::NEVER));
+    assert_eq!(pause(None).sentence(), "paused since 2026-11-21T08:00:00Z");
+    let told = Pause { reason: Some("move".to_owned()), ..hour }.sentence();
+    assert_eq!(told, "paused since 2026-11-21T08:00:00Z until 2026-11-21T09:00:00Z: move");
+}
+
+#[test]
+fn notes_are_kept_until_they_are_settled() {
+    let mut notes = Notes::default();
+    let route = (key("fs-1"), Target::Backup);
+    let promise = Promise { policy: "p".into(), region: "us-east-1".into(), rpo: Some(HOUR) };
+    notes.apply(&Note::Promised { route: route.clone(), promise: promise.clone(), at: now() });
+    assert_eq!(notes.promises.get(&route), Some(&promise));
+    notes.apply(&Note::Withdrawn { route: route.clone(), at: now() });
+    assert!(notes.promises.is_empty());
+    let notice = |id: &str, at| Note::Owed(Box::new(Notice { id: id.to_owned(), at, body: "{}".to_owned() }));
+    for (id, at) in [("a", now()), ("b", now()), ("a", now().plus(HOUR))] {
+        notes.apply(&notice(id, at));
+    }
+    assert_eq!(notes.owed.len(), 2, "one event is told of once");
+    notes.apply(&Note::Settled { id: "a".to_owned() });
+    assert_eq!(notes.owed.keys().map(|(_, id)| id.as_str()).collect::<Vec<_>>(), ["b"]);
+    // A clock that went back: what began in the future began now.
+    let mut state = State::new(now(), now());
+    for (id, since) in [("fs-1", now().plus(HOUR)), ("fs-2", now().minus(HOUR))] {
+        let note = Note::Late { route: (key(id), Target::Backup), since };
+        state.apply(&Change::Noted(note)).unwrap();
+    }
+    state.apply(&Change::ClockWentBack { to: now() }).unwrap();
+    assert_eq!(state.notes.late.values().copied().collect::<Vec<_>>(), [now(), now().minus(HOUR)]);
+    state.apply(&Change::Noted(Note::Relieved { route: (key("fs-1"), Target::Backup) })).unwrap();
+    assert_eq!(state.notes.late.len(), 1);
+}
+
+#[test]
+fn a_destination_without_a_promise_has_the_policys() {
+    let destination = |region: &str, rpo| Destination {
+        region: region.into(),
+        rpo,
+        kms_key: None,
+        copy_tags: false,
+        tags: Tags::new(),
+        retain: None,
+    };
+    let mut policy = Policy {
+        name: "p".into(),
+        account: AccountName::own(),
+        region: "us-east-1".into(),
+        sources: vec!["fs-1".into(), "fs-2".into()],
+        schedule: Schedule::parse("@daily", "UTC", now()).unwrap(),
+        start_within: None,
+        catch_up: CatchUp::Latest,
+        rpo: Some(26 * HOUR),
+        tags: Tags::new(),
+        retain: None,
+        destinations: vec![destination("us-west-2", Some(30 * HOUR)), destination("eu-west-1", None)],
+    };
+    let of = |policy: &Policy| ["us-east-1", "us-west-2", "eu-west-1"].map(|region| policy.rpo_in(&region.into()));
+    assert_eq!(of(&policy), [Some(26 * HOUR), Some(30 * HOUR), Some(26 * HOUR)]);
+    policy.rpo = None;
+    assert_eq!(of(&policy), [None, Some(30 * HOUR), None]);
+    assert_eq!(policy.destination(&"eu-west-1".into()).map(|found| found.region.as_str()), Some("eu-west-1"));
+    assert!(policy.destination(&"us-east-1".into()).is_none());
+    assert_eq!(policy.source_keys().collect::<Vec<_>>(), [key("fs-1"), key("fs-2")]);
+    assert_eq!(SecretUrl::new("https://h/secret").whole(), "https://h/secret");
 }
