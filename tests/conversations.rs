@@ -532,6 +532,7 @@ fn a_full_lane_lets_nobody_in() {
     assert!(wanted);
     talk.round();
     assert_eq!(talk.calls("CopyBackup").len(), 1, "the slot goes to another");
+    assert!(audit(&talk.settings, &talk.state, talk.now).is_empty(), "five of five is as it should be");
     // Ours that cannot be: more in flight than AWS allows is shown.
     talk.settings.limits.copies_in_flight = 3;
     let findings = audit(&talk.settings, &talk.state, talk.now);
@@ -673,4 +674,102 @@ fn nothing_is_asked_before_the_books_are_read() {
     let wait = plan.waiting.iter().find(|wait| wait.destination.is_some()).unwrap();
     assert_eq!(wait.reason, Reason::Region, "{wait:?}");
     assert!(wait.detail.contains("us-west-2 could not be listed yet"), "{wait:?}");
+}
+
+/// What AWS made and could not finish is tried once more, as another attempt, after a pause that grows.
+#[test]
+fn what_failed_is_attempted_anew_after_its_pause() {
+    let mut talk = Talk::asking(1);
+    let of = work(0, Target::Backup);
+    let mut create = talk.calls("CreateBackup").remove(0);
+    for attempt in 1..4 {
+        let Call::Make { request, .. } = &create.call else { panic!("{create:?}") };
+        let Request::CreateBackup { token, tags, .. } = &**request else { panic!("{request:?}") };
+        assert_eq!((token, tagged(tags, "lifeboat:attempt")), (&of.token(attempt), Some(attempt.to_string())));
+        let made = talk.make(&create);
+        talk.answer(&create, Outcome::Made(Box::new(made)));
+        talk.round();
+        talk.becomes(Lifecycle::Failed);
+        for sighting in talk.at_aws.values_mut() {
+            sighting.failure = Some(format!("attempt {attempt} broke"));
+        }
+        talk.now = talk.now.plus(POLL);
+        let poll = talk.until("DescribeBackups");
+        let outcome = talk.outcome(&poll);
+        talk.answer(&poll, outcome);
+        let failed_at = talk.now;
+        let until = failed_at.plus(pause_after_failed(&of, attempt, POLL));
+        let plan = talk.round();
+        let wait = plan.waiting.iter().find(|wait| wait.destination.is_none()).unwrap();
+        assert_eq!((wait.reason, wait.until), (Reason::Pause, Some(until)), "{wait:?}");
+        assert_eq!(wait.detail, format!("attempt {attempt} broke"));
+        create = talk.until("CreateBackup");
+        assert!(talk.now >= until && talk.now <= until.plus(2 * SECOND), "{} {until}", talk.now);
+    }
+}
+
+/// A refusal that waiting cannot mend holds for every occurrence of the route, for an hour.
+#[test]
+fn what_is_refused_for_good_is_refused_for_the_next_occurrence_too() {
+    let mut talk = Talk::asking(1);
+    let create = talk.calls("CreateBackup").remove(0);
+    talk.refuse(&create, FaultClass::Lasting);
+    let refused_at = talk.now;
+    let plan = talk.round();
+    assert_eq!((plan.waiting[0].reason, plan.waiting[0].detail.as_str()), (Reason::SetAside, "Refused: so it is"));
+    let again = talk.until("CreateBackup");
+    assert!((45 * MINUTE..=HOUR).contains(&talk.now.since(refused_at)), "{}", talk.now);
+    talk.refuse(&again, FaultClass::State);
+    talk.now = at("2026-11-21T11:50:00Z");
+    let again = talk.until("CreateBackup");
+    talk.refuse(&again, FaultClass::Lasting);
+    let refused_at = talk.now;
+    assert!(refused_at < at("2026-11-21T12:00:00Z"), "{refused_at}");
+    let next = talk.until("CreateBackup");
+    let Call::Make { key, .. } = &next.call else { panic!("{next:?}") };
+    assert_eq!(key.occurrence.at, at("2026-11-21T12:00:00Z"));
+    assert!(talk.now.since(refused_at) >= 45 * MINUTE, "{} after {refused_at}", talk.now);
+}
+
+/// Tags beyond AWS's fifty are left out, and that is said; who may not look a source up still backs it up.
+#[test]
+fn a_source_is_backed_up_with_the_tags_that_can_be_had() {
+    let mut talk = Talk::at_six(1);
+    let look_up = talk.calls("DescribeFileSystems").remove(0);
+    let mut many = facts(&source(0));
+    many.tags = (0..60).map(|number| (format!("k{number:02}"), "v".to_owned())).collect();
+    talk.answer(&look_up, Outcome::LookedUp(vec![many]));
+    let plan = planner::plan(&talk.settings, &talk.state, talk.now);
+    assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
+    assert!(
+        plan.warnings[0].starts_with("fs-0123456789abcde00: AWS allows 50 tags; left out: k"),
+        "{:?}",
+        plan.warnings
+    );
+    assert!(plan.warnings[0].ends_with(", k59"), "{:?}", plan.warnings);
+
+    let mut talk = Talk::at_six(1);
+    let look_up = talk.calls("DescribeFileSystems").remove(0);
+    talk.refuse(&look_up, FaultClass::Denied);
+    let plan = planner::plan(&talk.settings, &talk.state, talk.now);
+    assert_eq!(plan.actions.iter().filter(|action| action.call.operation() == "CreateBackup").count(), 1);
+    assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
+
+    let mut talk = Talk::at_six(1);
+    let look_up = talk.calls("DescribeFileSystems").remove(0);
+    talk.refuse(&look_up, FaultClass::Missing);
+    let plan = talk.round();
+    assert!(talk.calls("CreateBackup").is_empty());
+    assert_eq!(plan.waiting[0].reason, Reason::SetAside, "{:?}", plan.waiting);
+
+    // What was looked up two minutes ago is looked up anew.
+    for (age, calls) in [(2 * MINUTE - SECOND, 0), (2 * MINUTE, 1)] {
+        let mut talk = Talk::at_six(1);
+        let look_up = talk.calls("DescribeFileSystems").remove(0);
+        talk.answer(&look_up, Outcome::LookedUp(vec![facts(&source(0))]));
+        talk.now = talk.now.plus(age);
+        talk.round();
+        assert_eq!(talk.calls("DescribeFileSystems").len(), calls, "{age:?}");
+        assert_eq!(talk.calls("CreateBackup").len(), 1 - calls, "{age:?}");
+    }
 }

@@ -387,7 +387,7 @@ fn durations_are_told_in_their_two_largest_units() {
         ("0ms", "7ms")
     );
     assert_eq!(parse_duration("1w 1d"), Some(8 * DAY));
-    for text in ["1y", "2mo", "1mo 3d", "-1h", "x", ""] {
+    for text in ["1y", "2mo", "1mo 3d", "1y 3d", "-1h", "-1mo", "x", ""] {
         assert_eq!(parse_duration(text), None, "{text}");
     }
 }
