@@ -503,3 +503,35 @@ fn a_destination_without_a_promise_has_the_policys() {
     assert_eq!(policy.source_keys().collect::<Vec<_>>(), [key("fs-1"), key("fs-2")]);
     assert_eq!(SecretUrl::new("https://h/secret").whole(), "https://h/secret");
 }
+
+/// Sources that no policy names are counted where their points are, each once, as long as they have any.
+#[test]
+fn orphans_are_counted_where_their_points_are() {
+    let mut state = State::new(now(), now());
+    for (number, lifecycle) in [(1, Lifecycle::Available), (2, Lifecycle::Failed), (3, Lifecycle::Deleted)] {
+        let mut seen = sighting(false, lifecycle);
+        seen.id = format!("backup-0123456789abcde{number:02x}").as_str().into();
+        seen.tags.insert("lifeboat:source".to_owned(), format!("fs-{}", number / 2));
+        seen.tags.insert("lifeboat:attempt".to_owned(), number.to_string());
+        state.apply(&Change::Seen { point: Box::new(seen.into_point(&place(), now()).unwrap()) }).unwrap();
+    }
+    assert_eq!(state.orphans(), [(place(), 2)].into());
+    for source in ["fs-0", "fs-1"] {
+        state
+            .apply(&Change::Watched {
+                source: key(source),
+                region: "us-west-2".into(),
+                policy: "p".into(),
+                destinations: vec![],
+                since: now(),
+            })
+            .unwrap();
+    }
+    assert!(state.orphans().is_empty());
+    assert_eq!(state.calls_under_way(&place()), 0);
+    for id in ["backup-1", "backup-2"] {
+        let call = Call::Poll { ids: vec![id.into()] }.key().unwrap();
+        state.apply(&Change::Sent { place: place(), call, at: now() }).unwrap();
+    }
+    assert_eq!(state.calls_under_way(&place()), 2);
+}
