@@ -38,8 +38,8 @@ pub(super) fn run(args: &Args) -> Done {
         return runtime.block_on(watch(&settings, problems));
     }
     let snapshot = match runtime.block_on(fetch(&settings, problems)) {
-        Err(Failure::Run(what)) if args.check => {
-            terminal::print(&format!("UNKNOWN: {what}"))?;
+        Err(Failure::Run(what) | Failure::Usage(what)) if args.check => {
+            terminal::print(&format!("UNKNOWN: {}", what.lines().next().unwrap_or_default()))?;
             return Ok(ExitCode::from(UNKNOWN));
         }
         snapshot => snapshot?,

@@ -59,6 +59,20 @@ impl State {
         self.reviews = self.sources.keys().map(|key| (Time::ZERO, key.clone())).collect();
     }
 
+    /// A listing tells what retention waited for as long as the books of a place were not known well enough.
+    pub(super) fn review_place(&mut self, place: &Place) {
+        let Some(known) = self.places.get(place) else { return };
+        // After the first listing of this life, and the first that cannot lack what a lost database had asked for.
+        let settled = self.created_at.plus(SHOWN_AFTER_GONE);
+        if known.listed_since(settled) {
+            return;
+        }
+        let keys: BTreeSet<SourceKey> = known.points.values().map(|work| work.source.clone()).collect();
+        for key in keys {
+            self.review(&key, Time::ZERO);
+        }
+    }
+
     /// Has an object looked at by id, now, or no longer.
     fn look_at(&mut self, place: &Place, id: &BackupId, at: Time) {
         if let Some(known) = self.places.get_mut(place) {

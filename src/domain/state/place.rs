@@ -194,6 +194,7 @@ impl State {
                 }
             }
             Change::Listed { place, began_at, pages, user_backups, others } => {
+                self.review_place(place);
                 let known = self.places.entry(place.clone()).or_default();
                 known.listing = None;
                 known.listed = Some(Listed { began_at: *began_at, pages: *pages, in_this_life: true });
