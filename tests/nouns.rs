@@ -341,11 +341,11 @@ fn the_cursor_follows_what_was_due() {
 
 #[test]
 fn times_go_to_text_and_back_at_the_ends_of_the_calendar() {
-    for text in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z", "1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z"]
+    for text in ["0001-01-01T00:00:00Z", "9999-12-30T22:00:00.999Z", "1970-01-01T00:00:00Z", "1969-12-31T23:59:59.999Z"]
     {
         assert_eq!(at(text).to_string(), text);
     }
-    for millis in [-62_135_596_800_001, 253_402_300_800_000] {
+    for millis in [-62_135_596_800_001, 253_402_207_201_000] {
         assert_eq!(Time::from_millis(millis).to_string(), format!("@{millis}ms"));
     }
     assert_eq!(Time::from_millis(i64::MIN).to_jiff(), jiff::Timestamp::MIN);

@@ -1,7 +1,7 @@
 //! The SDK's types as the domain's nouns. Nothing an answer holds, or lacks, is trusted.
 
 use crate::domain::action::SourceFacts;
-use crate::domain::fault::clean;
+use crate::domain::fault::{Fault, FaultClass, clean};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::{Lifecycle, Sighting};
 use crate::domain::policy::Tags;
@@ -21,6 +21,13 @@ const TAGS_MAX: usize = 200;
 fn id_of(text: &str) -> Option<&str> {
     let fits = (1..=ID_MAX_BYTES).contains(&text.len());
     (fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')).then_some(text)
+}
+
+/// All of a list that can be read. Without the list, which AWS sends even when it is empty, the answer was lost on its way,
+/// and must not pass for books with nothing in them.
+pub(super) fn all<A, B>(list: Option<Vec<A>>, read: fn(&A) -> Option<B>) -> Result<Vec<B>, Fault> {
+    let lost = || Fault::new(FaultClass::Unanswered, "EmptyAnswer", "the answer does not hold what was asked for");
+    Ok(list.ok_or_else(lost)?.iter().filter_map(read).collect())
 }
 
 /// A backup as the answer shows it; `None` if it has none that can be one.
@@ -78,8 +85,8 @@ pub(super) fn volume(volume: &types::Volume) -> Option<SourceFacts> {
     })
 }
 
-/// AWS began in 2006, and a time after 9999 cannot be written into a tag: both are no times.
-const TIMES_MILLIS: std::ops::Range<i64> = 1_136_073_600_000..253_402_300_800_000;
+/// AWS began in 2006, and a time after 9999-12-30 cannot be written into a tag: both are no times.
+const TIMES_MILLIS: std::ops::Range<i64> = 1_136_073_600_000..253_402_207_201_000;
 
 fn time(at: &aws_smithy_types::DateTime) -> Option<Time> {
     at.to_millis().ok().filter(|millis| TIMES_MILLIS.contains(millis)).map(Time::from_millis)

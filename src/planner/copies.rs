@@ -37,8 +37,8 @@ pub fn plan(settings: &Settings, state: &State, now: Time, order: Order, gate: &
             match candidate.ready(settings, now, gate) {
                 // The widest of its lanes is the one in which it meets others.
                 Ok(()) => {
-                    if let Some(lane) = candidate.lanes.last() {
-                        ready.entry(lane.clone()).or_default().push(candidate);
+                    if let Some(lane) = candidate.lanes.last().cloned() {
+                        ready.entry(lane).or_default().push(candidate);
                     }
                 }
                 Err(refusal) => wait(plan, &candidate.policy.name, &candidate.work, refusal),
