@@ -17,10 +17,11 @@ use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::state::{Ask, State};
 use lifeboat::domain::time::Time;
 use lifeboat::planner::{self, turns::Order};
+use lifeboat::sim::faults::Fault;
 use lifeboat::sim::world::World;
 use lifeboat::sim::world::disk::{Disk, Tables};
 use lifeboat::sim::world::mind::{Lifeboat, Mind, Reading};
-use lifeboat::sim::world::setup::{DAY_MS, Setup};
+use lifeboat::sim::world::setup::{DAY_MS, HOUR_MS, Happening, Setup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -61,7 +62,7 @@ const PLANTED: [Planted; 16] = [
     Planted {
         fault: "an occurrence opened again after the clock went back",
         promises: &["5"],
-        setup: Draw::Trouble,
+        setup: Draw::Clock,
         world: |world| world.with_mind(Box::new(OpensAgain::default())),
     },
     Planted {
@@ -115,7 +116,7 @@ const PLANTED: [Planted; 16] = [
     Planted {
         fault: "one Region in trouble holds up all",
         promises: &["7"],
-        setup: Draw::Trouble,
+        setup: Draw::Dark,
         world: |world| world.with_mind(Box::new(AllForOne)),
     },
     Planted {
@@ -145,6 +146,10 @@ enum Draw {
     Trouble,
     /// Quiet ones in which many routes wait for one slot.
     Crowd,
+    /// Quiet ones whose clock is set back again and again.
+    Clock,
+    /// Quiet ones in which one Region does not answer for two days.
+    Dark,
 }
 
 impl Draw {
@@ -152,6 +157,21 @@ impl Draw {
         match self {
             Self::Trouble => Setup::draw(seed),
             Self::Crowd => crowd(seed),
+            Self::Clock => {
+                let mut setup = Setup::quiet(seed, 3);
+                let back = |hours| [(hours * HOUR_MS, -HOUR_MS / 2), (hours * HOUR_MS + HOUR_MS / 4, HOUR_MS / 2)];
+                let steps = (5..60).step_by(5).flat_map(back);
+                setup.timetable.extend(steps.map(|(at_ms, by_ms)| (at_ms, Happening::ClockStep(by_ms))));
+                setup
+            }
+            Self::Dark => {
+                let mut setup = Setup::quiet(seed, 4);
+                let policies = setup.settings.policies.values();
+                let dark = policies.flat_map(|policy| &policy.destinations).next().unwrap().region.to_string();
+                let fault = Fault { regions: vec![dark], black_hole_percent: 100.0, ..Fault::default() };
+                setup.fault(12 * HOUR_MS, 60 * HOUR_MS, fault);
+                setup
+            }
         }
     }
 }
