@@ -1,13 +1,14 @@
 //! The planner in a world of trouble: seeds by the dozen, and what they taught, as short scripts.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
-use lifeboat::domain::policy::{CatchUp, Retain};
+use lifeboat::domain::policy::{CatchUp, Policy, Retain};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::Cloud;
 use lifeboat::sim::faults::Fault;
-use lifeboat::sim::world::setup::{DAY_MS, HOUR_MS, Happening, Order, Setup};
+use lifeboat::sim::world::setup::{DAY_MS, Edit, HOUR_MS, Happening, Order, Setup};
 use lifeboat::sim::world::{Tally, Violation, World};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -238,6 +239,138 @@ fn retention_waits_for_the_end_of_an_occurrence() {
         setup.fault(29 * HOUR_MS, 60 * HOUR_MS, black_hole);
         setup.timetable[0].0 = 61 * HOUR_MS;
         assert!(setup.settings.policies.values().any(|policy| policy.destinations.len() > 1));
+        survives(setup);
+    }
+}
+
+/// Times of the trace at which something happened, ms after the start.
+fn steps_of(setup: &Setup) -> Vec<i64> {
+    let run = World::new(setup.clone()).with_whole_trace().live();
+    run.result.unwrap();
+    let at = |line: &String| Some(Time::parse_rfc3339(line.split(' ').next()?)?.millis() - setup.start_ms);
+    let mut steps: Vec<i64> = run.trace.iter().filter_map(at).collect();
+    steps.dedup();
+    steps
+}
+
+/// The database is lost right after a step, whichever it is, and the source Region may be out of reach from then on: what
+/// AWS holds is taken in, nothing is made twice, and work goes on where it stood.
+#[test]
+fn the_database_is_lost_after_any_step() {
+    let mut setup = script(11, 3, &[]);
+    setup.settings.daemon.poll = std::time::Duration::from_secs(300);
+    let home = setup.settings.policies.values().next().unwrap().region.to_string();
+    let steps = steps_of(&setup);
+    let every = (steps.len() / 40).max(1);
+    for (at_ms, reachable) in steps.iter().step_by(every).zip([true, false].into_iter().cycle()) {
+        let lost = Happening::Crash { down_ms: 2_000, lose_database: true };
+        let mut setup = setup.clone();
+        setup.timetable.push((at_ms + 1, lost));
+        if !reachable {
+            let regions = vec![home.clone()];
+            let black_hole = Fault { regions, black_hole_percent: 100.0, ..Fault::default() };
+            setup.fault(at_ms + 1, at_ms + 7 * HOUR_MS, black_hole);
+        }
+        let tally = survives(setup);
+        assert_eq!(tally.losses, 1);
+    }
+}
+
+/// When every copy of a run was asked for, by source, destination and the order of its backups.
+fn begun(setup: Setup) -> BTreeMap<(String, String), Vec<i64>> {
+    let (start_ms, run) = (setup.start_ms, World::new(setup).live());
+    run.result.unwrap();
+    let mut begun: BTreeMap<(String, String), Vec<i64>> = BTreeMap::new();
+    for (_, backup) in run.cloud.backups() {
+        begun
+            .entry((backup.resource().to_owned(), backup.region.clone()))
+            .or_default()
+            .push(backup.created_ms - start_ms);
+    }
+    begun
+}
+
+/// A Region, an account or a source in trouble delays no other: in each kind of trouble, what has nothing to do with it
+/// begins when it would have begun without.
+#[test]
+fn trouble_in_one_place_delays_no_other() {
+    let mut setup = (0..).map(|seed| Setup::quiet(seed, 3)).find(stands_apart).unwrap();
+    setup.cloud.duration_jitter_percent = 0.0;
+    setup.slow_wire_percent = 0.0;
+    let poll_ms = i64::try_from(setup.settings.daemon.poll.as_millis()).unwrap();
+    let (sick, accounts): (String, BTreeSet<_>) = {
+        let policies: Vec<_> = setup.settings.policies.values().collect();
+        let region = policies.iter().flat_map(|policy| &policy.destinations).next().unwrap().region.to_string();
+        (region, policies.iter().map(|policy| policy.account.clone()).collect())
+    };
+    let all = |fault: Fault| Fault { regions: vec![sick.clone()], ..fault };
+    let code = |code: &str| Fault { refuse: Some(code.to_owned()), ..Fault::default() };
+    let mut troubles = vec![
+        ("a black hole", all(Fault { black_hole_percent: 100.0, ..Fault::default() })),
+        ("silence after the deed", all(Fault { silent_percent: 100.0, ..Fault::default() })),
+        ("throttling", all(Fault { throttle_percent: 100.0, ..Fault::default() })),
+        ("no access", all(code("AccessDeniedException"))),
+        ("old credentials", all(code("ExpiredTokenException"))),
+        ("everything fails", all(Fault { fail_copy_percent: 100.0, fail_backup_percent: 100.0, ..Fault::default() })),
+        ("somebody fills the slots", all(Fault { other_copies_per_hour: 60.0, ..Fault::default() })),
+    ];
+    if accounts.len() > 1 {
+        let account = accounts.last().unwrap().to_string();
+        let fault = Fault { accounts: vec![account], black_hole_percent: 100.0, ..Fault::default() };
+        troubles.push(("an account that does not answer", fault));
+    }
+    let undisturbed = begun(setup.clone());
+    for (trouble, fault) in troubles {
+        let mut sick_setup = setup.clone();
+        let sick_account = fault.accounts.first().cloned();
+        sick_setup.fault(12 * HOUR_MS, 60 * HOUR_MS, fault);
+        let healthy = |policy: &Policy| {
+            let elsewhere = policy.region.as_str() != sick && sick_account.is_none();
+            elsewhere || sick_account.as_ref().is_some_and(|account| policy.account.as_str() != account)
+        };
+        // A world whose checks would want it healed in the end: act two begins when the trouble ends.
+        sick_setup.timetable.insert(0, (61 * HOUR_MS, Happening::Calm));
+        let disturbed = begun(sick_setup);
+        let mut compared = 0;
+        for policy in setup.settings.policies.values().filter(|policy| healthy(policy)) {
+            let regions = policy.destinations.iter().map(|destination| &destination.region).chain([&policy.region]);
+            for region in regions.filter(|region| sick_account.is_some() || region.as_str() != sick) {
+                for source in &policy.sources {
+                    let route = (source.to_string(), region.to_string());
+                    let (before, after) = (&undisturbed[&route], &disturbed[&route]);
+                    assert_eq!(before.len(), after.len(), "{trouble}: {route:?}");
+                    for (before, after) in before.iter().zip(after) {
+                        let late_ms = after - before;
+                        assert!(late_ms.abs() < 3 * poll_ms + 60_000, "{trouble}: {route:?} is {late_ms} ms late");
+                        compared += 1;
+                    }
+                }
+            }
+        }
+        assert!(compared > 10, "{trouble}: only {compared} backups and copies have nothing to do with it");
+    }
+}
+
+/// Whether a good part of a fleet has nothing to do with the first destination of its first policy.
+fn stands_apart(setup: &Setup) -> bool {
+    let policies: Vec<_> = setup.settings.policies.values().collect();
+    let Some(sick) = policies.iter().flat_map(|policy| &policy.destinations).next() else { return false };
+    let accounts: BTreeSet<_> = policies.iter().map(|policy| &policy.account).collect();
+    let apart = |policy: &&&Policy| {
+        policy.region != sick.region && policy.destinations.iter().any(|other| other.region != sick.region)
+    };
+    accounts.len() > 1 && policies.iter().filter(apart).count() > 1
+}
+
+/// A policy file with a slip in it, in every state that a daemon can be in: nothing changes, before and after a restart.
+#[test]
+fn a_policy_that_cannot_be_loaded_changes_nothing() {
+    for seed in 0..4 {
+        let spoilt = |hours: i64, choice: u64| (hours * HOUR_MS, Happening::Edit(Edit::Spoil(choice)));
+        let crash = Happening::Crash { down_ms: HOUR_MS, lose_database: seed % 2 == 1 };
+        let mend = (50 * HOUR_MS, Happening::Edit(Edit::Same));
+        let mut setup = script(seed, 4, &[spoilt(5, 0), spoilt(20, 1), spoilt(31, 2), (49 * HOUR_MS, crash), mend]);
+        setup.settings.daemon.poll = std::time::Duration::from_secs(60);
         survives(setup);
     }
 }

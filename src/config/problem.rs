@@ -88,21 +88,29 @@ fn masked(line: &str) -> Cow<'_, str> {
     const WORDS: [&str; 8] = ["secret", "password", "passwd", "token", "access_key", "webhook", "heartbeat", "notify"];
     let key_end = [line.find('='), line.find("://")].into_iter().flatten().min().unwrap_or(0);
     let key = line.get(..key_end).unwrap_or_default().to_ascii_lowercase();
-    let address = line.find("://").map_or(line.len(), |at| at + 3);
-    let user_length = line.get(address..).and_then(|rest| rest.find('@')).unwrap_or(0);
-    let hidden = match WORDS.iter().any(|word| key.contains(word)) {
-        true => key_end + 1..line.len(),
-        false => address..address + user_length,
+    let hidden: Vec<Range<usize>> = match WORDS.iter().any(|word| key.contains(word)) {
+        true => std::iter::once(key_end + 1..line.len()).collect(),
+        false => line.match_indices("://").flat_map(|(at, _)| secrets_of_address(line, at + 3)).collect(),
     };
     let is_late_control = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
-    if hidden.is_empty() && !line.chars().any(is_late_control) {
+    if hidden.iter().all(Range::is_empty) && !line.chars().any(is_late_control) {
         return Cow::Borrowed(line);
     }
     let stars = |(at, c): (usize, char)| {
-        let is_hidden = hidden.contains(&at) && !c.is_whitespace();
+        let is_hidden = hidden.iter().any(|range| range.contains(&at)) && !c.is_whitespace();
         if is_hidden || is_late_control(c) { "*".repeat(c.len_utf8()) } else { c.to_string() }
     };
     Cow::Owned(line.char_indices().map(stars).collect())
+}
+
+/// Of the address that begins at `start`, after its `://`: user and password, and on the web whatever follows the host.
+fn secrets_of_address(line: &str, start: usize) -> [Range<usize>; 2] {
+    let scheme = line.get(..start).unwrap_or_default().to_ascii_lowercase();
+    let rest = line.get(start..).unwrap_or_default().split(['"', '\'', ' ', '\t']).next().unwrap_or_default();
+    let user = rest.find('@').unwrap_or(0);
+    let path = rest.get(user..).and_then(|host| host.find(['/', '?', '#'])).map(|at| user + at + 1);
+    let path = path.filter(|_| scheme.ends_with("http://") || scheme.ends_with("https://"));
+    [start..start + user, start + path.unwrap_or(rest.len())..start + rest.len()]
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {

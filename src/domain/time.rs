@@ -11,8 +11,9 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(i64);
 
-/// The first and last instants that RFC 3339 can write with four digits of year (0001 to 9999).
-const RFC3339_MILLIS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_300_799_999;
+/// The first instant that RFC 3339 can write with four digits of year, and the last that every time zone can (two days
+/// before the year 10000): the calendar library has nothing after it, and would write an earlier time.
+const RFC3339_MILLIS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_207_200_999;
 
 impl Time {
     /// The epoch itself.

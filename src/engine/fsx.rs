@@ -4,6 +4,7 @@
 //! its retry quota never fills again with time (crates.md, fact 6). Every call ends within a bounded time.
 
 use super::faults::{Said, classify};
+use super::measure::Measure;
 use super::pacing::Pacing;
 use super::{Answer, Engine, Sent, reading};
 use crate::domain::action::{Action, Call, Outcome, Request};
@@ -37,6 +38,9 @@ const CALL_WITHIN: Duration = Duration::from_secs(45);
 const PAGE_SIZE: i32 = 1000;
 /// Pages followed for one look by id: ids are at most fifty, so more is an endpoint that never ends.
 const PAGES_PER_LOOK: usize = 50;
+
+/// The API model says 255; room for one that is newer.
+const NEXT_TOKEN_MAX_BYTES: usize = 4096;
 
 /// FSx as AWS, or any endpoint that speaks like it, serves it.
 pub struct FsxEngine {
@@ -103,7 +107,8 @@ impl FsxEngine {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = || {
             let mut config = aws_sdk_fsx::config::Builder::from(&self.shared)
-                .region(aws_sdk_fsx::config::Region::new(region.to_string()));
+                .region(aws_sdk_fsx::config::Region::new(region.to_string()))
+                .interceptor(Measure);
             if let Some(url) = &self.endpoint_url {
                 config = config.endpoint_url(url);
             }
@@ -169,8 +174,13 @@ impl FsxEngine {
         let call = self.client(&place.region).describe_backups().max_results(PAGE_SIZE);
         let call = call.set_next_token(next_token.map(str::to_owned));
         let answer = self.send(place, "DescribeBackups", requests, call.send()).await?;
-        let sightings = answer.backups().iter().filter_map(reading::sighting).collect();
-        Ok(Outcome::Page { sightings, next_token: answer.next_token.filter(|token| !token.is_empty()) })
+        let sightings = reading::all(answer.backups, reading::sighting)?;
+        let next_token = answer.next_token.filter(|token| !token.is_empty());
+        if next_token.as_ref().is_some_and(|token| token.len() > NEXT_TOKEN_MAX_BYTES) {
+            let what = "the mark of the next page is longer than any can be";
+            return Err(Fault::new(FaultClass::Unanswered, "NonsenseToken", what));
+        }
+        Ok(Outcome::Page { sightings, next_token })
     }
 
     async fn poll(
@@ -186,7 +196,7 @@ impl FsxEngine {
             let call = self.client(&place.region).describe_backups();
             let call = call.set_backup_ids(Some(ids.clone())).set_next_token(next_token);
             let answer = self.send(place, "DescribeBackups", requests, call.send()).await?;
-            sightings.extend(answer.backups().iter().filter_map(reading::sighting));
+            sightings.extend(reading::all(answer.backups, reading::sighting)?);
             next_token = answer.next_token.filter(|token| !token.is_empty());
             if next_token.is_none() {
                 return Ok(Outcome::Polled(sightings));
@@ -226,13 +236,13 @@ impl FsxEngine {
             next_token = if volumes {
                 let call = client.describe_volumes().set_volume_ids(Some(ids.clone())).set_next_token(next_token);
                 let answer = self.send(place, "DescribeVolumes", requests, call.send()).await?;
-                facts.extend(answer.volumes().iter().filter_map(reading::volume));
+                facts.extend(reading::all(answer.volumes, reading::volume)?);
                 answer.next_token
             } else {
                 let call = client.describe_file_systems().set_file_system_ids(Some(ids.clone()));
                 let call = call.set_next_token(next_token);
                 let answer = self.send(place, "DescribeFileSystems", requests, call.send()).await?;
-                facts.extend(answer.file_systems().iter().filter_map(reading::file_system));
+                facts.extend(reading::all(answer.file_systems, reading::file_system)?);
                 answer.next_token
             };
             next_token = next_token.filter(|token| !token.is_empty());

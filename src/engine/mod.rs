@@ -5,6 +5,7 @@
 
 pub mod faults;
 pub mod fsx;
+mod measure;
 pub mod pacing;
 mod reading;
 

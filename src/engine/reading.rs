@@ -1,19 +1,40 @@
 //! The SDK's types as the domain's nouns. Nothing an answer holds, or lacks, is trusted.
 
 use crate::domain::action::SourceFacts;
-use crate::domain::fault::clean;
+use crate::domain::fault::{Fault, FaultClass, clean};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::{Lifecycle, Sighting};
 use crate::domain::policy::Tags;
 use crate::domain::time::Time;
 use aws_sdk_fsx::types;
 
-/// A backup as the answer shows it; `None` if it has no id.
+/// The longest id, of a backup (fsx-facts 3.7).
+const ID_MAX_BYTES: usize = 128;
+/// The longest name of a key.
+const KEY_MAX_CHARS: usize = 2048;
+/// AWS's own words are shorter by far.
+const WORD_MAX_CHARS: usize = 64;
+/// Tags taken in of one resource: fifty of its owner's, and those that AWS adds.
+const TAGS_MAX: usize = 200;
+
+/// The text, if it can be an id of AWS.
+fn id_of(text: &str) -> Option<&str> {
+    let fits = (1..=ID_MAX_BYTES).contains(&text.len());
+    (fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')).then_some(text)
+}
+
+/// All of a list that can be read. Without the list, which AWS sends even when it is empty, the answer was lost on its way,
+/// and must not pass for books with nothing in them.
+pub(super) fn all<A, B>(list: Option<Vec<A>>, read: fn(&A) -> Option<B>) -> Result<Vec<B>, Fault> {
+    let lost = || Fault::new(FaultClass::Unanswered, "EmptyAnswer", "the answer does not hold what was asked for");
+    Ok(list.ok_or_else(lost)?.iter().filter_map(read).collect())
+}
+
+/// A backup as the answer shows it; `None` if it has none that can be one.
 pub(super) fn sighting(backup: &types::Backup) -> Option<Sighting> {
-    let of_id = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    let id = backup.backup_id().filter(|id| (1..=128).contains(&id.len()) && id.bytes().all(of_id))?;
+    let id = backup.backup_id().and_then(id_of)?;
     let kind = backup.file_system().and_then(|system| system.file_system_type());
-    let volume = backup.volume().and_then(|volume| volume.volume_id());
+    let volume = backup.volume().and_then(|volume| volume.volume_id()).and_then(id_of);
     let counts_to_quota =
         matches!(backup.r#type(), Some(types::BackupType::UserInitiated | types::BackupType::AwsBackup));
     Some(Sighting {
@@ -23,55 +44,63 @@ pub(super) fn sighting(backup: &types::Backup) -> Option<Sighting> {
         failure: backup.failure_details().and_then(|details| details.message()).map(|text| clean(text, 500)),
         progress_percent: backup.progress_percent().and_then(|percent| u8::try_from(percent.clamp(0, 100)).ok()),
         size_bytes: backup.size_in_bytes().and_then(|size| u64::try_from(size).ok()),
-        kms_key: backup.kms_key_id().map(str::to_owned),
+        kms_key: backup.kms_key_id().map(|key| clean(key, KEY_MAX_CHARS)),
         kind: match kind {
             Some(kind) => FileSystemKind::parse(kind.as_str()),
             None if volume.is_some() => FileSystemKind::Ontap,
             None => FileSystemKind::Other,
         },
         volume: volume.map(Into::into),
-        copied_from: backup.source_backup_id().filter(|id| !id.is_empty()).map(Into::into),
-        arn: backup.resource_arn().filter(|arn| arn.len() <= 512).map(str::to_owned),
+        // That there is a link matters even where it leads to no id.
+        copied_from: backup.source_backup_id().filter(|id| !id.is_empty()).map(|id| clean(id, ID_MAX_BYTES).into()),
+        arn: backup.resource_arn().filter(|arn| arn.len() <= 512 && !arn.contains(char::is_control)).map(str::to_owned),
         counts_to_quota,
         tags: tags(backup.tags()),
     })
 }
 
-/// What DescribeFileSystems says of a source; `None` if it has no id.
+/// What DescribeFileSystems says of a source; `None` if it has none that can be one.
 pub(super) fn file_system(system: &types::FileSystem) -> Option<SourceFacts> {
     let tags = tags(system.tags());
     Some(SourceFacts {
-        source: system.file_system_id()?.into(),
+        source: id_of(system.file_system_id()?)?.into(),
         kind: system.file_system_type().map_or(FileSystemKind::Other, |kind| FileSystemKind::parse(kind.as_str())),
-        lifecycle: system.lifecycle().map_or("", |lifecycle| lifecycle.as_str()).to_owned(),
+        lifecycle: clean(system.lifecycle().map_or("", |lifecycle| lifecycle.as_str()), WORD_MAX_CHARS),
         name: tags.get(crate::domain::tags::NAME).cloned(),
         tags,
     })
 }
 
-/// What DescribeVolumes says of a source; `None` if it has no id.
+/// What DescribeVolumes says of a source; `None` if it has none that can be one.
 pub(super) fn volume(volume: &types::Volume) -> Option<SourceFacts> {
     Some(SourceFacts {
-        source: volume.volume_id()?.into(),
+        source: id_of(volume.volume_id()?)?.into(),
         kind: match volume.volume_type() {
             Some(types::VolumeType::Openzfs) => FileSystemKind::OpenZfs,
             _ => FileSystemKind::Ontap,
         },
-        lifecycle: volume.lifecycle().map_or("", |lifecycle| lifecycle.as_str()).to_owned(),
+        lifecycle: clean(volume.lifecycle().map_or("", |lifecycle| lifecycle.as_str()), WORD_MAX_CHARS),
         tags: tags(volume.tags()),
-        name: volume.name().map(str::to_owned),
+        name: volume.name().map(|name| clean(name, 256)),
     })
 }
 
-/// AWS began in 2006, and a time after 9999 cannot be written into a tag: both are no times.
-const TIMES_MILLIS: std::ops::Range<i64> = 1_136_073_600_000..253_402_300_800_000;
+/// AWS began in 2006, and a time after 9999-12-30 cannot be written into a tag: both are no times.
+const TIMES_MILLIS: std::ops::Range<i64> = 1_136_073_600_000..253_402_207_201_000;
 
 fn time(at: &aws_smithy_types::DateTime) -> Option<Time> {
     at.to_millis().ok().filter(|millis| TIMES_MILLIS.contains(millis)).map(Time::from_millis)
 }
 
+/// Those that AWS can have let anybody write; what else an answer holds is left out.
 fn tags(tags: &[types::Tag]) -> Tags {
-    tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()))).collect()
+    let lawful = |text: &str, max: usize| text.chars().count() <= max && !text.contains(char::is_control);
+    tags.iter()
+        .filter_map(|tag| Some((tag.key()?, tag.value().unwrap_or_default())))
+        .filter(|(key, value)| !key.is_empty() && lawful(key, 128) && lawful(value, 256))
+        .take(TAGS_MAX)
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// Tags for a request.

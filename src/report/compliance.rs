@@ -354,9 +354,9 @@ mod tests {
         };
         if points.iter().filter(sure).any(|point| young(&point)) {
             Kept::Met
-        } else if readings.first().is_none_or(|first| t < first.since) {
-            Kept::Unknown
-        } else if points.iter().filter(possible).any(|point| young(&point)) {
+        } else if readings.first().is_none_or(|first| t < first.since)
+            || points.iter().filter(possible).any(|point| young(&point))
+        {
             Kept::Unknown
         } else {
             Kept::Broken

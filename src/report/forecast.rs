@@ -11,6 +11,7 @@ use crate::domain::state::{SourceState, State};
 use crate::domain::time::{Time, duration_text};
 use crate::planner::chain;
 use crate::planner::deletions::{policy_of, targets, weigh};
+use crate::planner::feasible::{self, Given};
 use crate::planner::retain::{self, Verdict};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use std::time::Duration;
 const OCCURRENCES: usize = 3;
 
 /// What would happen next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
     /// When this was drawn.
     pub at: Time,
@@ -35,6 +36,8 @@ pub struct Forecast {
     pub kept: Vec<KeptForecast>,
     /// What a person should know before it happens.
     pub announcements: Vec<String>,
+    /// Whether slots and quotas suffice.
+    pub feasible: feasible::Report,
 }
 
 /// A policy and when it fires.
@@ -175,6 +178,7 @@ impl Forecast {
             deletions: Vec::new(),
             kept: Vec::new(),
             announcements: Vec::new(),
+            feasible: feasible::judge(settings, Some(state), Given::default(), now),
         };
         for (key, source) in &state.sources {
             let Some(policy) = policy_of(settings, source) else { continue };
@@ -358,6 +362,8 @@ pub fn difference(running: &Forecast, changed: &Forecast) -> Vec<String> {
             Some(before) => policy_differs(&before, after, &mut told),
         }
     }
+    let said: Vec<&str> = running.feasible.warnings().collect();
+    told.extend(changed.feasible.warnings().filter(|text| !said.contains(text)).map(str::to_owned));
     for announcement in changed.announcements.iter().filter(|text| !running.announcements.contains(text)) {
         told.push(announcement.clone());
     }

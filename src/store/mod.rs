@@ -282,6 +282,8 @@ pub enum StoreProblem {
         what: String,
     },
     /// Anything else.
-    #[error("{0}")]
+    #[error(
+        "cannot be used ({0}); if that does not pass, move the file away and start again: lifeboat goes on from the tags at AWS"
+    )]
     Other(String),
 }

@@ -3,10 +3,11 @@
 //! A database is input like any other: an old version, a bad disk or a curious person may have written it. A row that
 //! cannot be read gives an error that names it.
 
+use super::sqlite::SAID_MAX_CHARS;
 use super::{Became, Held, ReadSpan, StoreProblem};
 use crate::domain::change::{End, Opening, Total};
 use crate::domain::deletion::{Deletion, HoldWish};
-use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::fault::{Fault, FaultClass, clean};
 use crate::domain::id::{AccountName, BackupId, Occurrence, Place, PolicyName, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::note::{Notice, Promise, RouteKey};
@@ -28,7 +29,7 @@ pub(super) struct Reading<'a> {
 
 impl Reading<'_> {
     fn wrong(&self, what: impl Into<String>) -> StoreProblem {
-        StoreProblem::Row { table: self.table, what: what.into() }
+        StoreProblem::Row { table: self.table, what: clean(&what.into(), SAID_MAX_CHARS) }
     }
 
     fn get<'r, T>(&'r self, column: &str) -> Result<T, StoreProblem>

@@ -6,6 +6,7 @@
 use super::rows::Reading;
 use super::{HistoryEntry, HistoryQuery, RouteQuery, RouteRecord, Store, StoreError, StoreProblem};
 use crate::domain::change::Change;
+use crate::domain::fault::clean;
 use crate::domain::id::SourceKey;
 use crate::domain::state::{Listed, ORDER_REPEATED_WITHIN, SourceState, State};
 use crate::domain::time::Time;
@@ -26,6 +27,18 @@ mod writing;
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// The first SQLite with the fix for WAL resets (crates.md, fact 8).
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
+/// What is told of an error of SQLite's, which may quote what a broken file holds.
+pub(super) const SAID_MAX_CHARS: usize = 300;
+
+/// What was deleted counts its attempt as long as another one is possible: of a point `p` that is, whether it does.
+macro_rules! counts {
+    () => {
+        "(EXISTS (SELECT 1 FROM points AS b WHERE b.account = p.account AND b.source = p.source
+                  AND b.at = p.at AND b.origin_id IS NULL AND b.lifecycle <> 'DELETED')
+          OR EXISTS (SELECT 1 FROM occurrences AS o WHERE o.account = p.account AND o.source = p.source
+                     AND o.at = p.at AND o.outcome IS NULL))"
+    };
+}
 
 /// The books in one SQLite file.
 pub struct SqliteStore {
@@ -195,13 +208,7 @@ impl SqliteStore {
     }
 
     async fn load_points(&mut self, state: &mut State) -> Result<()> {
-        // What was deleted counts its attempt as long as another one is possible.
-        let sql = "SELECT * FROM points AS p WHERE lifecycle <> 'DELETED'
-                   OR EXISTS (SELECT 1 FROM points AS b WHERE b.account = p.account AND b.source = p.source
-                              AND b.at = p.at AND b.origin_id IS NULL AND b.lifecycle <> 'DELETED')
-                   OR EXISTS (SELECT 1 FROM occurrences AS o WHERE o.account = p.account AND o.source = p.source
-                              AND o.at = p.at AND o.outcome IS NULL)";
-        for row in self.rows(sql).await? {
+        for row in self.rows(concat!("SELECT * FROM points AS p WHERE lifecycle <> 'DELETED' OR ", counts!())).await? {
             let point = Box::new(Reading { table: "points", row: &row }.point()?);
             let id = point.id.clone();
             let refused = |error: crate::domain::change::IllegalChange| StoreProblem::Row {
@@ -257,8 +264,10 @@ impl SqliteStore {
         let mut transaction = begun.map_err(|error| from_sqlx(&error))?;
         for sql in [
             "DELETE FROM occurrences WHERE closed_at < ?",
-            "DELETE FROM deletions WHERE deleted_at < ?",
-            "DELETE FROM points WHERE lifecycle = 'DELETED' AND settled_at < ?",
+            concat!("DELETE FROM points AS p WHERE lifecycle = 'DELETED' AND settled_at < ? AND NOT (", counts!(), ")"),
+            // As long as the history shows what was deleted, it says why.
+            "DELETE FROM deletions AS d WHERE deleted_at < ? AND NOT EXISTS (SELECT 1 FROM points AS p
+             WHERE p.account = d.account AND p.region = d.region AND p.id = d.id)",
             "DELETE FROM promises WHERE until < ?",
             "DELETE FROM held WHERE gone_at < ?",
             // The oldest one says since when anything is known.
@@ -342,7 +351,7 @@ async fn check_version(connection: &mut SqliteConnection) -> Result<()> {
 async fn check_integrity(connection: &mut SqliteConnection) -> Result<()> {
     let said: String =
         sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(connection).await.map_err(|error| from_sqlx(&error))?;
-    if said == "ok" { Ok(()) } else { Err(StoreProblem::Corrupt(said)) }
+    if said == "ok" { Ok(()) } else { Err(StoreProblem::Corrupt(clean(&said, SAID_MAX_CHARS))) }
 }
 
 /// A file with tables and without our migrations was made by another program.
@@ -371,7 +380,7 @@ async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
 
 /// Sorts an error of SQLite by its result code (sqlite.org/rescode.html), by what a person has to do.
 fn from_sqlx(error: &sqlx::Error) -> StoreProblem {
-    let text = error.to_string();
+    let text = clean(&error.to_string(), SAID_MAX_CHARS);
     let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
     match code.map(|code| code & 0xff) {
         // 1 is what a missing table or column gives.
@@ -380,6 +389,10 @@ fn from_sqlx(error: &sqlx::Error) -> StoreProblem {
         Some(13) => StoreProblem::Full(text),
         // An I/O error while writing is what a full disk looks like below SQLite's own accounting.
         Some(10) => StoreProblem::Full(text),
+        // A row of ours that is missing, or holds what this program never wrote.
+        _ if matches!(error, sqlx::Error::RowNotFound | sqlx::Error::ColumnDecode { .. }) => {
+            StoreProblem::Corrupt(text)
+        }
         _ => StoreProblem::Other(text),
     }
 }

@@ -12,7 +12,7 @@ use lifeboat::domain::tags::{Inscription, Origin};
 use lifeboat::domain::time::Time;
 use lifeboat::sim::Rng;
 use lifeboat::store::sqlite::SqliteStore;
-use lifeboat::store::{HistoryQuery, Store as _};
+use lifeboat::store::{HistoryQuery, RouteQuery, Store as _};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 use std::path::{Path, PathBuf};
@@ -189,9 +189,11 @@ async fn opened(path: &Path) -> Result<(), String> {
         assert!(said.len() < 2000 && !said.chars().any(char::is_control), "{said:?}");
         said
     };
-    let whole = HistoryQuery { since: None, policy: None, limit: 1000 };
+    let whole = HistoryQuery { limit: 1000, ..HistoryQuery::default() };
     if let Ok(mut reader) = SqliteStore::read(path).await.map_err(clear) {
         let _ = reader.history(&whole).await.map_err(clear);
+        let period = RouteQuery { since: Time::ZERO, until: now(), policy: None, source: None };
+        let _ = lifeboat::report::promises::read(&mut reader, period).await.map_err(clear);
         let _ = reader.load(now()).await.map_err(clear);
         reader.close().await;
     }
@@ -367,7 +369,7 @@ fn a_newer_a_foreign_and_a_half_made_database_are_told_apart() {
         ("UPDATE _sqlx_migrations SET success = 0 WHERE version = 1", ""),
         ("DROP TABLE _sqlx_migrations", "another program"),
         ("DROP TABLE points", "not a usable database"),
-        ("ALTER TABLE asks DROP COLUMN asks", "not a usable database"),
+        ("ALTER TABLE asks DROP COLUMN asks", "a row of `asks` is damaged"),
         ("DELETE FROM meta", ""),
         ("UPDATE points SET lifecycle = 'AVAILABLE', attempt = attempt + 1 WHERE lifecycle = 'CREATING'", ""),
         ("DELETE FROM sources", ""),

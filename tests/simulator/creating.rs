@@ -263,7 +263,7 @@ fn fact_14_quotas() {
     }
     let mut bench = Bench::with(Settings { windows_backups: 1, ..Settings::default() });
     let windows = bench.file_system(FileSystemType::Windows);
-    let backup = bench.backup(&windows);
+    let _backup = bench.backup(&windows);
     let error = bench.ask(HERE, "CreateBackup", json!({ "FileSystemId": windows })).unwrap_err();
     assert_eq!(field(&error, "Limit"), "TOTAL_USER_INITIATED_BACKUPS");
     // Each volume may have one of its own, beside the one of all.

@@ -4,14 +4,15 @@
 use super::file::runtime;
 use super::same;
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{Occurrence, SourceKey};
+use lifeboat::domain::id::{BackupId, Occurrence, Place, SourceKey};
+use lifeboat::domain::point::{Lifecycle, Point};
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::world::World;
 use lifeboat::sim::world::disk::{Disk, Tables};
 use lifeboat::sim::world::setup::Setup;
 use lifeboat::store::sqlite::SqliteStore;
-use lifeboat::store::{HistoryEntry, HistoryQuery, Store};
+use lifeboat::store::{Became, HistoryEntry, HistoryQuery, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -58,40 +59,90 @@ pub fn deeds(setup: Setup, most: usize) -> Vec<Deed> {
 
 /// What the history must say, kept by other means.
 #[derive(Default)]
-struct Annals(BTreeMap<(SourceKey, Occurrence), HistoryEntry>);
+struct Annals {
+    occurrences: BTreeMap<(SourceKey, Occurrence), HistoryEntry>,
+    points: BTreeMap<(Place, BackupId), Point>,
+    /// Why what is to be deleted is, when that was decided, and whether it was done.
+    condemned: BTreeMap<(Place, BackupId), (String, Time, bool)>,
+}
 
 impl Annals {
     fn note(&mut self, change: &Change) {
-        let (source, occurrence, opening) = match change {
+        match change {
             Change::Opened { source, occurrence, opening } | Change::Closed { source, occurrence, opening, .. } => {
-                (source, occurrence, opening)
+                let mut entry = HistoryEntry {
+                    source: source.clone(),
+                    occurrence: *occurrence,
+                    policy: opening.policy.clone(),
+                    opened_at: opening.opened_at,
+                    became: Became::Open,
+                    reason: None,
+                    closed_at: None,
+                    point: None,
+                    earlier: 0,
+                };
+                if let Change::Closed { end, reason, at, earlier, .. } = change {
+                    (entry.became, entry.reason) = (Became::Ended(*end), Some(reason.clone()));
+                    (entry.closed_at, entry.earlier) = (Some(*at), *earlier);
+                }
+                self.occurrences.insert((source.clone(), *occurrence), entry);
             }
-            _ => return,
-        };
-        let (end, reason, closed_at, earlier) = match change {
-            Change::Closed { end, reason, at, earlier, .. } => (Some(*end), Some(reason.clone()), Some(*at), *earlier),
-            _ => (None, None, None, 0),
-        };
-        let entry = HistoryEntry {
-            source: source.clone(),
-            occurrence: *occurrence,
-            policy: opening.policy.clone(),
-            opened_at: opening.opened_at,
-            end,
-            reason,
-            closed_at,
-            earlier,
-        };
-        self.0.insert((source.clone(), *occurrence), entry);
+            Change::Seen { point } => {
+                self.points.insert((point.place.clone(), point.id.clone()), (**point).clone());
+            }
+            Change::Gone { place, id, at } => {
+                if let Some(point) = self.points.get_mut(&(place.clone(), id.clone())) {
+                    (point.lifecycle, point.settled_at) = (Lifecycle::Deleted, Some(*at));
+                }
+                if let Some((.., done)) = self.condemned.get_mut(&(place.clone(), id.clone())) {
+                    *done = true;
+                }
+            }
+            Change::Condemned { place, id, reason, at } => {
+                self.condemned.insert((place.clone(), id.clone()), (reason.clone(), *at, false));
+            }
+            Change::Spared { place, id, .. } => {
+                let key = (place.clone(), id.clone());
+                if self.condemned.get(&key).is_some_and(|(.., done)| !done) {
+                    self.condemned.remove(&key);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn deletions(&self) -> impl Iterator<Item = HistoryEntry> {
+        self.points.iter().filter(|(_, point)| point.lifecycle == Lifecycle::Deleted).map(|(key, point)| {
+            let gone_at = point.settled_at.unwrap();
+            let (reason, decided_at, _) =
+                self.condemned.get(key).cloned().unwrap_or(("not deleted by Lifeboat".to_owned(), gone_at, true));
+            HistoryEntry {
+                source: point.source_key(),
+                occurrence: point.occurrence,
+                policy: point.policy.clone().unwrap_or_else(|| "-".into()),
+                opened_at: decided_at,
+                became: Became::Deleted,
+                reason: Some(reason),
+                closed_at: Some(gone_at),
+                point: Some((point.place.region.clone(), point.id.clone())),
+                earlier: 0,
+            }
+        })
     }
 
     fn told(&self, query: &HistoryQuery) -> Vec<HistoryEntry> {
-        let asked = |entry: &&HistoryEntry| {
-            query.since.is_none_or(|since| entry.occurrence.at >= since)
+        let asked = |entry: &HistoryEntry| {
+            query.since.is_none_or(|since| entry.lies_at() >= since)
+                && query.until.is_none_or(|until| entry.lies_at() < until)
                 && query.policy.as_ref().is_none_or(|policy| entry.policy == *policy)
+                && query.became.is_none_or(|became| entry.became == became)
         };
-        let mut told: Vec<_> = self.0.values().filter(asked).cloned().collect();
-        told.sort_by(|a, b| (b.occurrence.at, &a.source).cmp(&(a.occurrence.at, &b.source)));
+        let mut told: Vec<_> = self.occurrences.values().cloned().chain(self.deletions()).filter(asked).collect();
+        let place = |entry: &HistoryEntry| {
+            let HistoryEntry { source, occurrence, point, .. } = entry.clone();
+            (std::cmp::Reverse(entry.lies_at()), source, occurrence.at, occurrence.trigger.as_str(), point)
+        };
+        told.sort_by_key(place);
         told.truncate(query.limit as usize);
         told
     }
@@ -125,17 +176,18 @@ async fn conforms<S: Store>(deeds: &[Deed], mut open: impl AsyncFnMut(bool, Time
         }
         let Some(store) = store.as_mut().filter(|_| number % 97 == 0 || number + 1 == deeds.len()) else { continue };
         same(&model.load(now).unwrap(), &store.load(now).await.unwrap(), &when);
-        let policy = annals.0.values().last().map(|entry| entry.policy.clone());
+        let policy = annals.occurrences.values().last().map(|entry| entry.policy.clone());
         let since = annals
-            .0
+            .occurrences
             .values()
             .map(|entry| entry.occurrence.at)
             .max()
             .map(|at| at.minus(std::time::Duration::from_secs(86_400)));
         for query in [
-            HistoryQuery { since: None, policy: None, limit: u32::MAX },
-            HistoryQuery { since, policy: None, limit: 7 },
-            HistoryQuery { since: None, policy, limit: 50 },
+            HistoryQuery { limit: u32::MAX, ..HistoryQuery::default() },
+            HistoryQuery { since, limit: 7, ..HistoryQuery::default() },
+            HistoryQuery { until: since, became: Some(Became::Deleted), limit: 20, ..HistoryQuery::default() },
+            HistoryQuery { policy, limit: 50, ..HistoryQuery::default() },
         ] {
             assert_eq!(store.history(&query).await.unwrap(), annals.told(&query), "{when}: {query:?}");
         }

@@ -1,4 +1,4 @@
-//! What the loop tells people: news goes into the log and, if there is a webhook, into the books until delivered.
+//! What the loop has to tell people: it goes into the log and, if there is a webhook, into the books until delivered.
 
 use super::Reconciler;
 use crate::daemon::journal;

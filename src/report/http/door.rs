@@ -10,21 +10,23 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// What clients may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Connections at one time; further ones wait to be accepted.
+    /// Connections at one time. A further one takes the place of that which has said nothing for the longest, and waits
+    /// while there is none.
     pub connections: usize,
     /// From the start of a connection, or the end of an answer, to the last byte of the next request's headers.
     pub headers: Duration,
@@ -81,6 +83,66 @@ impl Door for UnixListener {
 /// After a failure to accept, which is most likely a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How long an answer may take to be read before its connection counts as one that says nothing.
+const READ_UNDISTURBED: Duration = Duration::from_secs(2);
+
+/// The connections that have no request to be answered, by since when, and how to ask each to go.
+///
+/// Without this, as many clients as there are places, who connect and say nothing, would keep everybody else out until
+/// their time is over, and could come back at once.
+#[derive(Default)]
+struct Waiting {
+    seats: Mutex<BTreeMap<(Instant, u64), Arc<Notify>>>,
+    /// One more waits.
+    sat_down: Notify,
+}
+
+impl Waiting {
+    fn seats(&self) -> MutexGuard<'_, BTreeMap<(Instant, u64), Arc<Notify>>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From when on the first of them may be asked to go.
+    fn first(&self) -> Option<Instant> {
+        self.seats().keys().next().map(|(since, _)| *since)
+    }
+
+    fn show_one_out(&self) {
+        if let Some((_, leave)) = self.seats().pop_first() {
+            leave.notify_one();
+        }
+    }
+}
+
+/// A connection's place among those that wait. Dropping it gives it up.
+struct Seat {
+    waiting: Arc<Waiting>,
+    number: u64,
+    leave: Arc<Notify>,
+    since: Mutex<Option<Instant>>,
+}
+
+impl Seat {
+    fn wait_from(&self, since: Option<Instant>) {
+        let mut known = self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seats = self.waiting.seats();
+        if let Some(before) = known.take() {
+            seats.remove(&(before, self.number));
+        }
+        if let Some(since) = since {
+            seats.insert((since, self.number), self.leave.clone());
+            self.waiting.sat_down.notify_one();
+        }
+        *known = since;
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.wait_from(None);
+    }
+}
+
 /// Serves until `shutdown` is ready, then lets answers under way end, for as long as the bounds say.
 pub async fn serve<D: Door>(
     bounds: Bounds,
@@ -90,21 +152,35 @@ pub async fn serve<D: Door>(
 ) {
     let (closing, _) = watch::channel(false);
     let mut open = JoinSet::new();
+    let waiting = Arc::new(Waiting::default());
+    let mut number = 0;
     tokio::pin!(shutdown);
     loop {
+        let full = open.len() >= bounds.connections;
+        let first = waiting.first().filter(|_| full);
+        let room = !full || first.is_some_and(|since| since <= Instant::now());
         tokio::select! {
             biased;
             () = &mut shutdown => break,
             Some(_) = open.join_next() => {}
-            accepted = door.let_in(), if open.len() < bounds.connections => match accepted {
+            accepted = door.let_in(), if room => match accepted {
                 Ok((stream, caller)) => {
-                    open.spawn(connection(bounds, stream, caller, answering.clone(), closing.subscribe()));
+                    if full {
+                        waiting.show_one_out();
+                    }
+                    number += 1;
+                    let (waiting, leave) = (waiting.clone(), Arc::default());
+                    let seat = Arc::new(Seat { waiting, number, leave, since: Mutex::new(None) });
+                    seat.wait_from(Some(Instant::now()));
+                    open.spawn(connection(bounds, stream, caller, seat, answering.clone(), closing.subscribe()));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a listener could not accept a connection");
                     sleep(ACCEPT_PAUSE).await;
                 }
             },
+            () = sleep_until(first.unwrap_or_else(Instant::now)), if !room && first.is_some() => {}
+            () = waiting.sat_down.notified(), if !room && first.is_none() => {}
         }
     }
     drop(door);
@@ -117,12 +193,18 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     bounds: Bounds,
     stream: S,
     caller: Caller,
+    seat: Arc<Seat>,
     answering: Arc<dyn Answering>,
     mut closing: watch::Receiver<bool>,
 ) {
     let service = service_fn(|request| {
-        let answering = answering.clone();
-        async move { Ok::<_, Infallible>(answering.answer(caller, request).await) }
+        let (answering, seat) = (answering.clone(), seat.clone());
+        async move {
+            seat.wait_from(None);
+            let answer = answering.answer(caller, request).await;
+            seat.wait_from(Instant::now().checked_add(READ_UNDISTURBED));
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -132,6 +214,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = seat.leave.notified() => Ok(()),
         () = sleep(bounds.lifetime) => {
             connection.as_mut().graceful_shutdown();
             timeout(bounds.last_answer, connection).await.unwrap_or(Ok(()))

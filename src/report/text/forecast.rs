@@ -22,6 +22,7 @@ pub fn forecast(forecast: &Forecast, kept: bool, looks: Looks) -> String {
             paragraph(&mut out, Ink::Doubtful, announcement, looks);
         }
     }
+    slots(&mut out, forecast, looks);
     let braked = forecast.braked().count();
     if braked > 0 {
         heading(&mut out, "Waits for a person", looks);
@@ -138,6 +139,17 @@ fn deletions(out: &mut String, forecast: &Forecast, looks: Looks) {
         );
     }
     out.push_str(&table_text(&shown, &[], looks));
+}
+
+fn slots(out: &mut String, forecast: &Forecast, looks: Looks) {
+    if forecast.policies.is_empty() {
+        return;
+    }
+    heading(out, "Slots and quotas", looks);
+    for line in forecast.feasible.to_string().lines() {
+        let ink = if line.trim_start().starts_with("warning") { Ink::Bad } else { Ink::Faint };
+        paragraph(out, ink, line.trim_start(), looks);
+    }
 }
 
 fn stays(out: &mut String, forecast: &Forecast, looks: Looks) {

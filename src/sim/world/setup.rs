@@ -36,8 +36,8 @@ const SCHEDULES: [(&str, &str); 12] = [
     ("*/40 * * * *", "UTC"),
 ];
 /// More recovery points cost more time than they teach.
-const MOST_POINTS: f64 = 800.0;
-const MOST_POINTS_PER_DAY: f64 = 80.0;
+const MOST_POINTS: f64 = 600.0;
+const MOST_POINTS_PER_DAY: f64 = 40.0;
 /// 2026-09-20, so that a year begins before the clocks change.
 const EARLIEST_MS: i64 = 1_789_862_400_000;
 

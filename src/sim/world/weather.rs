@@ -117,7 +117,7 @@ fn makes() -> Vec<String> {
 }
 
 fn deaths(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
-    setup.crash_one_in = [0, 0, 3000, 400, 60][rng.below(5) as usize];
+    setup.crash_one_in = [0, 0, 3000, 400, 90][rng.below(5) as usize];
     setup.loss_percent = [0.0, 5.0, 40.0][rng.below(3) as usize];
     setup.slow_wire_percent = [0.5, 2.0, 10.0][rng.below(3) as usize];
     for _ in 0..rng.below(4) {

@@ -97,6 +97,14 @@ impl Ends {
     /// What a clock that was wrong put on record was not due, and may be recorded again when it is.
     fn revoke(&mut self, to: Time) {
         let tolerated = to.plus(AHEAD_TOLERATED);
+        // A source that was further ahead than that stays a little ahead, whenever it was that the clock was set.
+        for (key, duty) in &mut self.duties {
+            let earliest = Occurrence { at: tolerated, trigger: Trigger::Schedule };
+            let mut ahead = self.records.range((key.clone(), earliest)..).take_while(|((of, _), _)| of == key);
+            if ahead.next().is_some() {
+                duty.after = duty.after.max(tolerated);
+            }
+        }
         let wrong = |occurrence: &Occurrence, end: &Option<End>| occurrence.at > tolerated && end.is_some();
         let revoked = self.records.iter().filter(|((_, occurrence), end)| wrong(occurrence, end));
         self.revoked.extend(revoked.map(|(key, _)| key.clone()));
