@@ -265,7 +265,7 @@ fn a_reload_says_what_came_of_it_and_confirms_what_the_brake_holds() {
     wait_until("what the new rules let go is gone", SOON, || left() == 4);
     bench.write_policy(&policy(NEVER, "retain = { last = 1 }"));
     let says = done(&bench, &["reload", "--confirm-deletions"]);
-    assert!(says.contains("no deletions waited"), "not shown yet: {says}");
+    assert!(says.contains("nothing is confirmed: 3 deletions wait from now on"), "not shown yet: {says}");
     wait_until("the brake holds again", SOON, braked);
     assert_eq!(left(), 4);
     let says = done(&bench, &["reload", "--confirm-deletions"]);

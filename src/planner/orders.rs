@@ -180,7 +180,9 @@ pub fn confirm_deletions(settings: &Settings, state: &State, looked_at: &BTreeSe
     let waiting = changes.len();
     changes.retain(|change| matches!(change, Change::Condemned { id, .. } if looked_at.contains(id)));
     let says = match changes.len() {
-        0 if waiting > 0 => format!("nothing is confirmed: {waiting} deletions wait from now on; see `lifeboat plan`, then confirm them"),
+        0 if waiting > 0 => format!(
+            "nothing is confirmed: {waiting} deletions wait from now on; see `lifeboat plan`, then confirm them"
+        ),
         0 => "no deletions waited to be confirmed".to_owned(),
         1 => "one deletion is confirmed".to_owned(),
         count => format!("{count} deletions are confirmed"),

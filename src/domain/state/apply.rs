@@ -269,6 +269,10 @@ impl State {
         let source = self.sources.entry(key.source.clone()).or_insert_with(|| SourceState::new(point.home().clone()));
         let slot = (key.occurrence, key.target.clone());
         let siblings = source.points.entry(slot.clone()).or_default();
+        let before = siblings.iter().find(|sibling| sibling.id == point.id);
+        // What is merely on its way gives retention nothing new to decide.
+        let decidable = !point.lifecycle.in_flight()
+            && before.is_none_or(|before| before.lifecycle != point.lifecycle || before.hold != point.hold);
         match siblings.iter_mut().find(|sibling| sibling.id == point.id) {
             Some(sibling) => *sibling = point.clone(),
             None => {
@@ -295,7 +299,9 @@ impl State {
             source.aside.remove(&key.target);
         }
         self.reindex(&key.source);
-        self.review(&key.source, Time::ZERO);
+        if decidable {
+            self.review(&key.source, Time::ZERO);
+        }
         Ok(())
     }
 

@@ -83,6 +83,9 @@ impl Door for UnixListener {
 /// After a failure to accept, which is most likely a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// A connection that has just been made is not yet one that says nothing: its request may lie unread.
+const SPEAK_UNDISTURBED: Duration = Duration::from_millis(500);
+
 /// How long an answer may take to be read before its connection counts as one that says nothing.
 const READ_UNDISTURBED: Duration = Duration::from_secs(2);
 
@@ -171,7 +174,7 @@ pub async fn serve<D: Door>(
                     number += 1;
                     let (waiting, leave) = (waiting.clone(), Arc::default());
                     let seat = Arc::new(Seat { waiting, number, leave, since: Mutex::new(None) });
-                    seat.wait_from(Some(Instant::now()));
+                    seat.wait_from(Some(Instant::now() + SPEAK_UNDISTURBED));
                     open.spawn(connection(bounds, stream, caller, seat, answering.clone(), closing.subscribe()));
                 }
                 Err(error) => {
