@@ -1,22 +1,28 @@
 //! What the order of slots is worth: `cargo bench --bench order`.
 //!
-//! One Region with two slots (as if others held the rest, so that a run is short), more copies wanted than they can make,
-//! five days from the first backup on, in virtual time. Each seed draws a fleet (file systems of 20 GB to 1 TB that change
-//! 1 to 10 % a day, under eight policies that fire every hour to twice a day; a copy takes six and a half minutes and what
-//! it moves at 100 MB a second) and an overload: what just keeping every promise would need is 1.1 to 2.5 times what two
-//! slots give. The same fleet then lives under three orders of its slots, all else being the real planner:
+//! One Region with two slots (as if others held the rest, so that a run is short), five days from the first backup on, in
+//! virtual time. Each seed draws a fleet: file systems of 20 GB to 1 TB that change 1 to 10 % a day, under eight
+//! policies that fire every hour to twice a day; a copy takes six and a half minutes and what it moves at 100 MB a second.
+//! It lives through one of two situations:
+//!
+//! - **outage**: the slots suffice (0.5 to 0.9 of them are needed), and after two days the destination is silent for twelve
+//!   hours, so that everything wants to be copied at once. Counted from the beginning of the outage.
+//! - **overload**: just keeping every promise would need 1.1 to 2.5 times what the slots give, for good. Counted from the start.
+//!
+//! The same fleet lives under three orders of its slots, all else being the real planner:
 //!
 //! - **time left**: Lifeboat's own ([`lifeboat::planner::turns`]);
 //! - **first come**: the route that has lacked a copy for the longest;
 //! - **oldest point**: the route whose newest recovery point is the oldest.
 //!
 //! Counted from FSx's own books: for how long promises were broken, all routes together, and how many routes broke theirs
-//! at all (after two days, by when first copies can have been made). `LIFEBOAT_SEEDS=40` runs more.
+//! at all after two days. `LIFEBOAT_SEEDS=40` runs more, `LIFEBOAT_SITUATION=outage` one situation alone.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a bench that cannot go on ends")]
 
 use lifeboat::domain::time::Time;
 use lifeboat::planner::turns::Order;
 use lifeboat::sim::cloud::{Cloud, FileSystemSeed, FileSystemType, Settings};
+use lifeboat::sim::faults::Faults;
 use lifeboat::sim::rehearse::Rehearsal;
 use lifeboat::sim::rng::Rng;
 use std::time::Duration;
@@ -31,6 +37,25 @@ const COPY_BYTES_PER_SECOND: f64 = 100e6;
 const COPY_FLOOR_SECONDS: f64 = 390.0;
 const ORDERS: [(Order, &str); 3] =
     [(Order::TimeLeft, "time left"), (Order::FirstCome, "first come"), (Order::OldestPoint, "oldest point")];
+
+/// How long the destination is silent.
+const OUTAGE: Duration = Duration::from_secs(12 * 3600);
+
+/// What a fleet lives through.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Situation {
+    Outage,
+    Overload,
+}
+
+impl Situation {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Outage => "outage",
+            Self::Overload => "overload",
+        }
+    }
+}
 
 /// What one order came to.
 #[derive(Clone, Copy, Default)]
@@ -48,9 +73,12 @@ struct Drawn {
 }
 
 /// A fleet with its policy.
-fn draw(seed: u64) -> Drawn {
+fn draw(seed: u64, situation: Situation) -> Drawn {
     let mut rng = Rng::new(seed, "order");
-    let wanted = 1.1 + 1.4 * rng.unit();
+    let wanted = match situation {
+        Situation::Outage => 0.5 + 0.4 * rng.unit(),
+        Situation::Overload => 1.1 + 1.4 * rng.unit(),
+    };
     let mut policies: Vec<(u64, Duration, Vec<String>)> = Vec::new();
     for _ in 0..8 {
         let hours = [1, 1, 2, 2, 3, 4, 6, 12][rng.below(8) as usize];
@@ -84,7 +112,7 @@ fn draw(seed: u64) -> Drawn {
     Drawn { policy, fleet, load: load / SLOTS }
 }
 
-fn live(seed: u64, drawn: &Drawn, order: Order) -> Came {
+fn live(seed: u64, situation: Situation, drawn: &Drawn, order: Order) -> Came {
     let parsed = lifeboat::config::parse(&[("bench".to_owned(), drawn.policy.clone())], START);
     let settings = parsed.expect("the policy of the bench is good").settings;
     let mut cloud = Cloud::new(seed).with_settings(Settings {
@@ -97,10 +125,18 @@ fn live(seed: u64, drawn: &Drawn, order: Order) -> Came {
     for member in &drawn.fleet {
         cloud.add_file_system_seed(START.millis(), "default", "us-east-1", member).expect("a fleet that AWS has");
     }
+    if situation == Situation::Outage {
+        let (from, until) = (SETTLED * 86_400, u64::from(SETTLED) * 86_400 + OUTAGE.as_secs());
+        let silent = format!(
+            "[[fault]]\nregions = [\"us-west-2\"]\nfrom_seconds = {from}\nuntil_seconds = {until}\nblack_hole_percent = 100\n"
+        );
+        cloud.set_faults(Faults::from_toml(&silent).expect("a fault"), Some(START.millis()));
+    }
     let end = START.plus(DAY * DAYS);
+    let counted_from = if situation == Situation::Outage { START.plus(DAY * SETTLED) } else { START };
     let mut rehearsal = Rehearsal::new(settings, cloud, START).in_order(order);
     rehearsal.run_until(end).expect("the planner does not contradict itself");
-    let routes = rehearsal.routes(START, end);
+    let routes = rehearsal.routes(counted_from, end);
     let settled = rehearsal.routes(START.plus(DAY * SETTLED), end);
     let lanes = rehearsal.lanes(START, end);
     let share = |lane: &lifeboat::sim::rehearse::outcome::LaneOutcome| {
@@ -119,13 +155,25 @@ fn main() {
         return;
     }
     let seeds = std::env::var("LIFEBOAT_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(20_u64);
-    println!("hours in breach, all routes together (routes that broke their promise after day {SETTLED})\n");
+    let only = std::env::var("LIFEBOAT_SITUATION").ok();
+    for situation in [Situation::Outage, Situation::Overload] {
+        if only.as_ref().is_none_or(|only| only == situation.name()) {
+            compare(situation, seeds);
+        }
+    }
+}
+
+fn compare(situation: Situation, seeds: u64) {
+    println!(
+        "\n{}: hours in breach, all routes together (routes that broke their promise after day {SETTLED})\n",
+        situation.name()
+    );
     println!("seed routes load  {}", ORDERS.map(|(_, name)| format!("{name:>20}")).concat());
     let mut sums = [Came::default(); 3];
     let mut lost = Vec::new();
     for seed in 0..seeds {
-        let drawn = draw(seed);
-        let came = ORDERS.map(|(order, _)| live(seed, &drawn, order));
+        let drawn = draw(seed, situation);
+        let came = ORDERS.map(|(order, _)| live(seed, situation, &drawn, order));
         let shown = came.map(|came| format!("{:>13.0} h ({:>3})", came.hours_broken, came.routes_broken));
         println!("{seed:>4} {:>6} {:>4.2}  {}", drawn.fleet.len(), drawn.load, shown.concat());
         for (sum, came) in sums.iter_mut().zip(came) {
