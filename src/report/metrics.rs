@@ -224,6 +224,11 @@ fn places(page: &mut Page, snapshot: &Snapshot) {
         "Backups that count towards the quota of user-initiated backups, at the last complete listing.",
         each(&|place| (place.listing_pages > 0).then_some(place.user_backups as f64)),
     );
+    page.gauges(
+        "user_backups_quota",
+        "AWS's default quota of user-initiated backups, the smallest of the types kept there; it may have been raised.",
+        each(&|place| place.user_backups_quota.map(|quota| quota as f64)),
+    );
     let mut orphans = snapshot.counts.orphans.clone();
     for place in &snapshot.places {
         let key = crate::domain::id::Place { account: place.account.clone(), region: place.region.clone() };
@@ -442,7 +447,7 @@ mod tests {
                 "build_info config_last_reload_successful config_last_reload_success_timestamp_seconds \
                  recovery_point_timestamp_seconds rpo_seconds rpo_met schedule_interval_seconds \
                  schedule_next_timestamp_seconds sources_orphaned last_seen_timestamp_seconds backups_in_flight \
-                 copies_in_flight copy_slots copies_waiting recovery_points user_backups paused audit_findings \
+                 copies_in_flight copy_slots copies_waiting recovery_points user_backups user_backups_quota paused audit_findings \
                  last_round_timestamp_seconds store_writable",
             ),
             ("counter", "occurrences_total backups_total copies_total deletions_total aws_requests_total"),

@@ -97,6 +97,7 @@ pub fn place(region: &str, copy_slots: Option<u32>) -> PlaceView {
         ontap_copies_in_flight: 0,
         copy_slots,
         user_backups: 212,
+        user_backups_quota: Some(500),
         listing_pages: 1,
         read_whole: true,
         copies_waiting: std::collections::BTreeMap::new(),

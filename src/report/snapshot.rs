@@ -9,6 +9,7 @@ use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{DURATION_BUCKETS_SECONDS, Durations, PlaceState, SourceState, State};
 use crate::domain::time::Time;
 use crate::planner::audit::Finding;
+use crate::planner::feasible::default_quota;
 use crate::planner::looks::{places_of, stale_after};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -276,6 +277,7 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
         .values()
         .flat_map(|policy| policy.destinations.iter().map(|destination| (&policy.account, &destination.region)))
         .collect();
+    let quotas = quotas(state);
     named
         .iter()
         .map(|place| {
@@ -307,12 +309,28 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
                 ontap_copies_in_flight: u32::try_from(ontap).unwrap_or(u32::MAX),
                 copy_slots: destinations.contains(&key).then_some(settings.limits.copies_in_flight),
                 user_backups: known.user_backups,
+                user_backups_quota: quotas.get(&key).copied(),
                 listing_pages: known.listed.map_or(0, |listed| listed.pages),
                 read_whole: known.known(),
                 copies_waiting: waiting.remove(&key).unwrap_or_default(),
             }
         })
         .collect()
+}
+
+/// AWS's default quota of user backups in each Region in which points are kept: the smallest of the types there.
+fn quotas(state: &State) -> BTreeMap<(&AccountName, &Region), u64> {
+    let mut quotas = BTreeMap::new();
+    for (key, source) in &state.sources {
+        let looked_up = source.look_up.facts.as_ref().map(|(_, facts)| facts.kind);
+        let Some(kind) = looked_up.or_else(|| source.newest(&Target::Backup).map(|point| point.kind)) else { continue };
+        let destinations = source.watch.iter().flat_map(|watch| &watch.destinations);
+        for region in std::iter::once(&source.region).chain(destinations) {
+            let quota = quotas.entry((&key.account, region)).or_insert(u64::MAX);
+            *quota = default_quota(kind).min(*quota);
+        }
+    }
+    quotas
 }
 
 fn findings(findings: Vec<Finding>) -> Vec<FindingView> {

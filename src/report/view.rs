@@ -185,6 +185,9 @@ pub struct PlaceView {
     pub copy_slots: Option<u32>,
     /// Backups that count towards the quota, at the last listing.
     pub user_backups: u64,
+    /// AWS's default quota of them, the smallest of the types kept there; `None` where no type is known. It may have been raised.
+    #[serde(default)]
+    pub user_backups_quota: Option<u64>,
     /// Pages of the last listing.
     pub listing_pages: u32,
     /// Whether this process has read the books here whole, so that what is known is not memory alone.
