@@ -28,10 +28,6 @@ fn held(bench: &Bench, region: &str) -> Vec<BackupFacts> {
     held
 }
 
-fn ready(bench: &Bench) {
-    wait_until("ready", SOON, || bench.get("/readyz").is_some());
-}
-
 /// Runs until so many copies were made, then fires no more and waits for quiet.
 fn fill(bench: &Bench, retain: &str, there: &str, copies: usize) -> support::Daemon {
     bench.write_policy(&policy("* * * * * *", retain, there));
@@ -70,27 +66,34 @@ fn both_ends_keep_what_their_rules_say_and_history_knows_the_rest() {
 }
 
 #[test]
-fn what_goes_at_once_waits_for_a_person_and_a_hold_stays() {
+fn what_goes_at_once_waits_for_a_person() {
     let bench = Bench::new(2000.0, "");
-    let _daemon = fill(&bench, "", "", 6);
+    let daemon = fill(&bench, "", "", 6);
     let before = held(&bench, "us-east-1").len();
     assert!(before >= 6);
     bench.write_policy(&policy(NEVER, "retain = { last = 1 }", "retain = { last = 1 }"));
-    _daemon.signal("HUP");
+    daemon.signal("HUP");
     let braked = || bench.metric("lifeboat_audit_findings{severity=\"error\"}");
     wait_until("the brake", SOON, || braked() == Some(2.0));
-    assert!(bench.log().contains("event=\"braked\"") || bench.log().contains("braked"));
+    let said = bench.log().lines().filter(|line| line.contains("ERROR") && line.contains("braked")).count();
+    assert_eq!(said, 2, "once for each route");
     assert_eq!(held(&bench, "us-east-1").len(), before, "nothing went");
     assert!(bench.books().backups.iter().all(|backup| backup.deleted_ms.is_none()));
 }
 
 #[test]
 fn a_refusal_to_delete_a_backup_under_a_copy_waits_in_both_wordings() {
-    for wording in ["modelled", "bad_request"] {
+    for (wording, code) in [("modelled", "BackupBeingCopied"), ("bad_request", "BadRequest")] {
         let bench = Bench::new(500.0, &format!("[cloud]\ndelete_delay_seconds = 300\nbeing_copied = \"{wording}\"\n"));
         let _daemon = fill(&bench, "retain = { last = 1 }", "", 4);
         wait_until("one backup", SOON, || held(&bench, "us-east-1").len() == 1);
-        ready(&bench);
+        let asked = |code: &str| {
+            let labels = format!("operation=\"DeleteBackup\",region=\"us-east-1\",code=\"{code}\"");
+            bench.metric(&format!("lifeboat_aws_requests_total{{{labels}}}")).unwrap_or(0.0)
+        };
+        let deleted = || bench.books().backups.iter().filter(|b| b.deleted_ms.is_some()).count() as f64;
+        wait_until("each was deleted by one call that AWS granted", SOON, || asked("OK") == deleted());
+        assert!(asked(code) > 0.0, "AWS refused in these words");
     }
 }
 

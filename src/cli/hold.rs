@@ -27,20 +27,25 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) fn run(args: &Args) -> Done {
     let hold = HoldOrder { backup: args.backup.as_str().into(), reason: args.reason.clone() };
     let socket = args.to.socket()?;
-    let answer = runtime()?.block_on(until_it_stands(&socket, "/api/v1/hold", &hold, args.wait))?;
+    let answer = runtime()?.block_on(until_it_stands(&socket, "/api/v1/hold", &hold, args.wait, |_| None))?;
     args.to.print(&answer)
 }
 
-/// Gives the order; then, if the tag is waited for, again until AWS shows it.
+/// Gives the order; then, if the tag is waited for, again until AWS shows it. An order that stood once and is refused
+/// when it is given again may be `over`.
 pub(super) async fn until_it_stands(
     socket: &Path,
     path: &str,
     order: &impl Serialize,
     wait: bool,
+    over: impl Fn(&Failure) -> Option<DoneAnswer>,
 ) -> Result<DoneAnswer, Failure> {
     let mut said = String::new();
     loop {
-        let answer = order::give(socket, path, order).await?;
+        let answer = match order::give(socket, path, order).await {
+            Err(failure) if !said.is_empty() => return over(&failure).ok_or(failure),
+            answer => answer?,
+        };
         if !wait || answer.stands != Some(false) {
             return Ok(answer);
         }

@@ -2,7 +2,8 @@
 
 use super::hold::until_it_stands;
 use super::order::To;
-use super::{Done, runtime};
+use super::{Done, Failure, runtime};
+use crate::daemon::control::DoneAnswer;
 use crate::planner::orders::ReleaseOrder;
 
 #[derive(clap::Args, Debug)]
@@ -19,6 +20,11 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Done {
     let release = ReleaseOrder { backup: args.backup.as_str().into() };
     let socket = args.to.socket()?;
-    let answer = runtime()?.block_on(until_it_stands(&socket, "/api/v1/release", &release, args.wait))?;
+    // What was released may be deleted by retention before its tag was seen to be gone.
+    let deleted = |failure: &Failure| {
+        let done = format!("{} is released, and was deleted since", args.backup);
+        matches!(failure, Failure::Usage(_)).then(|| DoneAnswer { done, ..DoneAnswer::default() })
+    };
+    let answer = runtime()?.block_on(until_it_stands(&socket, "/api/v1/release", &release, args.wait, deleted))?;
     args.to.print(&answer)
 }

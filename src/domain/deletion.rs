@@ -26,6 +26,22 @@ pub struct Deletion {
     pub inspected_at: Option<Time>,
 }
 
+impl Deletion {
+    /// Decided, and nothing done about it yet.
+    #[must_use]
+    pub fn new(reason: String, condemned_at: Time) -> Self {
+        Self {
+            reason,
+            condemned_at,
+            asked_at: None,
+            failures: 0,
+            not_before: Time::ZERO,
+            fault: None,
+            inspected_at: None,
+        }
+    }
+}
+
 /// A person's wish to hold a point or to let it go, until AWS's books show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldWish {
@@ -41,6 +57,14 @@ pub struct HoldWish {
     pub fault: Option<Fault>,
     /// The object's ARN, as AWS tells it, in this process.
     pub arn: Option<String>,
+}
+
+impl HoldWish {
+    /// Wished, and nothing done about it yet.
+    #[must_use]
+    pub fn new(hold: Option<String>, wished_at: Time) -> Self {
+        Self { hold, wished_at, failures: 0, not_before: Time::ZERO, fault: None, arn: None }
+    }
 }
 
 /// More than the brake lets go at once of one route: waits for `lifeboat reload --confirm-deletions`.

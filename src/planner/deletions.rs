@@ -4,7 +4,7 @@
 //! whatever speaks against it on the way spares it. What would go all at once waits for a person (the brake).
 
 use super::chain::{self, Full};
-use super::gate::{Gate, Refusal};
+use super::gate::Gate;
 use super::retain::{self, Verdict};
 use super::send;
 use crate::domain::action::{Action, Call, CallKey};
@@ -12,6 +12,7 @@ use crate::domain::change::Change;
 use crate::domain::deletion::{Brake, Deletion};
 use crate::domain::id::{BackupId, Place, SourceKey, Target, deletion_token};
 use crate::domain::plan::Plan;
+use crate::domain::point::Point;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
@@ -49,7 +50,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Letting<'a> {
     /// Goes, each with its reason, oldest first.
-    pub go: Vec<(&'a crate::domain::point::Point, String)>,
+    pub go: Vec<(&'a Point, String)>,
     /// Would go, and waits for a person.
     pub braked: Option<Brake>,
 }
@@ -98,48 +99,45 @@ fn place_of(key: &SourceKey, policy: &Policy, target: &Target) -> Place {
 }
 
 fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: &Gate<'_>, plan: &mut Plan) {
-    let mut reviewed = BTreeMap::new();
+    let mut braked = BTreeMap::new();
     let mut next = Time::NEVER;
-    let policy = state.sources.get(key).and_then(|source| policy_of(settings, source));
-    let policy = policy.filter(|_| settings.daemon.prune && !state.quarantined.contains_key(key));
-    if let (Some(policy), Some(source)) = (policy, state.sources.get(key)) {
+    let source = state.sources.get(key).filter(|_| settings.daemon.prune && !state.quarantined.contains_key(key));
+    if let Some((source, policy)) = source.and_then(|source| Some((source, policy_of(settings, source)?))) {
         chains(key, policy, source, plan);
-    }
-    let mut condemn = |place: &Place, id: &BackupId, reason: String| {
-        plan.record.push(Change::Condemned { place: place.clone(), id: id.clone(), reason, at: now });
-        plan.wake.earlier(now, "a deletion was decided");
-    };
-    for target in policy.into_iter().flat_map(targets) {
-        let Some(policy) = policy else { break };
-        if books_lack(key, policy, &target, gate) {
-            next = next.min(now.plus(REVIEW_AGAIN));
-            continue;
-        }
-        let letting = weigh(policy, state, key, &target, now);
-        for (point, reason) in letting.go {
-            condemn(&point.place, &point.id, reason);
-        }
-        if let Some(brake) = letting.braked {
-            reviewed.insert(target, brake);
-        }
-    }
-    if policy.is_some() {
-        let (clear, more) = retain::failed_to_clear(state, key, now);
-        next = next.min(more);
-        for (point, reason) in clear {
-            let known = state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
-            if known {
+        for target in targets(policy) {
+            if books_lack(key, policy, &target, gate) {
+                next = next.min(now.plus(REVIEW_AGAIN));
                 continue;
             }
-            if gate.books_known(&point.place).is_ok() {
-                condemn(&point.place, &point.id, reason);
-            } else {
-                next = next.min(now.plus(REVIEW_AGAIN));
-            }
+            let letting = weigh(policy, state, key, &target, now);
+            letting.go.into_iter().for_each(|(point, reason)| condemn(point, reason, now, plan));
+            braked.extend(letting.braked.map(|brake| (target, brake)));
+        }
+        next = next.min(clear_failed(state, key, now, gate, plan));
+    }
+    plan.record.push(Change::Reviewed { source: key.clone(), next, braked });
+    plan.wake.earlier(next, "retention");
+}
+
+/// Decides that a point goes.
+fn condemn(point: &Point, reason: String, now: Time, plan: &mut Plan) {
+    let (place, id) = (point.place.clone(), point.id.clone());
+    plan.record.push(Change::Condemned { place, id, reason, at: now });
+    plan.wake.earlier(now, "a deletion was decided");
+}
+
+/// Decides about what ended FAILED. Returns when to look again.
+fn clear_failed(state: &State, key: &SourceKey, now: Time, gate: &Gate<'_>, plan: &mut Plan) -> Time {
+    let (clear, mut next) = retain::failed_to_clear(state, key, now);
+    let undecided = |point: &Point| !state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
+    for (point, reason) in clear.into_iter().filter(|(point, _)| undecided(point)) {
+        if gate.books_known(&point.place).is_ok() {
+            condemn(point, reason, now, plan);
+        } else {
+            next = next.min(now.plus(REVIEW_AGAIN));
         }
     }
-    plan.record.push(Change::Reviewed { source: key.clone(), next, braked: reviewed });
-    plan.wake.earlier(next, "retention");
+    next
 }
 
 /// Says before the fact which copies will be full, other than first ones.
@@ -218,8 +216,7 @@ impl Steps<'_> {
             return;
         }
         if let Err(refusal) = gate.books_known(place).and_then(|()| gate.delete(place)) {
-            let Refusal { until, .. } = refusal;
-            plan.wake.earlier(until.unwrap_or(Time::NEVER), "a place is tried again");
+            plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
             return;
         }
         plan.record.push(Change::DeleteAsked { place: place.clone(), id: id.clone(), at: self.now });

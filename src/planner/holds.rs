@@ -7,12 +7,11 @@ use super::gate::Gate;
 use super::send;
 use crate::domain::action::{Action, Call, CallKey};
 use crate::domain::plan::Plan;
-use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 
 /// Writes or takes away the tags of holds that AWS does not show as wished.
-pub fn plan(_settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+pub fn plan(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
     for ((place, id), wish) in &state.wishes {
         if state.under_way(place, &CallKey::Hold(id.clone())) {
             continue;

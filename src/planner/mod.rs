@@ -81,7 +81,7 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns
     looks::plan(settings, state, now, &mut gate, &mut plan);
     backups::plan(settings, state, now, &mut gate, &mut plan);
     copies::plan(settings, state, now, order, &mut gate, &mut plan);
-    holds::plan(settings, state, now, &mut gate, &mut plan);
+    holds::plan(state, now, &mut gate, &mut plan);
     deletions::plan(settings, state, now, &mut gate, &mut plan);
     plan
 }

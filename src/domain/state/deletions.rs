@@ -98,15 +98,7 @@ impl State {
                 if self.held(point) {
                     return Err(illegal(format!("{id}: to be deleted from {place} although it is held")));
                 }
-                let deletion = Deletion {
-                    reason: reason.clone(),
-                    condemned_at: *at,
-                    asked_at: None,
-                    failures: 0,
-                    not_before: Time::ZERO,
-                    fault: None,
-                    inspected_at: None,
-                };
+                let deletion = Deletion::new(reason.clone(), *at);
                 self.deletions.insert((place.clone(), id.clone()), deletion);
                 self.look_at(place, id, Time::ZERO);
             }
@@ -170,14 +162,7 @@ impl State {
                 let Some(key) = self.point(place, id).map(Point::source_key) else {
                     return Err(illegal(format!("{id}: a hold on what is not known in {place}")));
                 };
-                let wish = HoldWish {
-                    hold: hold.clone(),
-                    wished_at: *at,
-                    failures: 0,
-                    not_before: Time::ZERO,
-                    fault: None,
-                    arn: None,
-                };
+                let wish = HoldWish::new(hold.clone(), *at);
                 self.wishes.insert((place.clone(), id.clone()), wish);
                 self.look_at(place, id, Time::ZERO);
                 self.review(&key, Time::ZERO);

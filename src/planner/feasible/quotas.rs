@@ -173,7 +173,7 @@ impl Shelf {
                 let left = quota.saturating_sub(self.now + self.holds) as f64 / self.daily;
                 let days = Duration::from_secs_f64((left * 86_400.0).min(1e10));
                 (left < 366.0).then(|| {
-                    let when = if left < 1.0 / 24.0 { "now".to_owned() } else { format!("in {}", duration_text(days)) };
+                    let when = if left > 0.0 { format!("in {}", duration_text(days)) } else { "now".to_owned() };
                     format!(
                         "nothing is ever deleted in {region}: AWS's quota of {quota} user backups ({whose}) is reached {when}, and \
                          then every backup and copy there is refused; write `retain`"

@@ -206,15 +206,7 @@ impl Tables {
     fn write_deletion(&mut self, change: &Change) {
         match change {
             Change::Condemned { place, id, reason, at } => {
-                let deletion = Deletion {
-                    reason: reason.clone(),
-                    condemned_at: *at,
-                    asked_at: None,
-                    failures: 0,
-                    not_before: Time::ZERO,
-                    fault: None,
-                    inspected_at: None,
-                };
+                let deletion = Deletion::new(reason.clone(), *at);
                 self.deletions.insert((place.clone(), id.clone()), deletion);
             }
             Change::Spared { place, id, .. } => {
@@ -231,14 +223,7 @@ impl Tables {
                 }
             }
             Change::HoldWished { place, id, hold, at } => {
-                let wish = HoldWish {
-                    hold: hold.clone(),
-                    wished_at: *at,
-                    failures: 0,
-                    not_before: Time::ZERO,
-                    fault: None,
-                    arn: None,
-                };
+                let wish = HoldWish::new(hold.clone(), *at);
                 self.wishes.insert((place.clone(), id.clone()), wish);
             }
             Change::HoldTried { place, id, fault, not_before } => {
