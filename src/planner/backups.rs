@@ -149,7 +149,7 @@ impl<'a> Round<'a> {
         gate.books_known(&home)?;
         self.looked_up(to_look_up, &home)?;
         gate.make(&home)?;
-        let attempt = self.source.highest_attempt(key.occurrence, &Target::Backup).saturating_add(1);
+        let attempt = gate.next_attempt(&home, key, self.source);
         let facts = self.source.look_up.facts.as_ref().map(|(_, facts)| facts);
         let (request, dropped) = super::request::create_backup(policy, facts, key, attempt);
         if !dropped.is_empty() {

@@ -209,7 +209,7 @@ impl<'a> Candidate<'a> {
         slots.free(&self.lanes)?;
         gate.make(&there)?;
         slots.take(&self.lanes);
-        let attempt = self.source.highest_attempt(self.work.occurrence, &self.work.target).saturating_add(1);
+        let attempt = gate.next_attempt(&there, &self.work, self.source);
         let (request, dropped) =
             super::request::copy_backup(self.policy, self.destination, self.backup, &self.work, attempt);
         if !dropped.is_empty() {

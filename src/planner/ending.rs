@@ -124,15 +124,14 @@ impl Case<'_> {
     }
 
     fn end_of_copies(&self, backup: &Point) -> Option<(End, String)> {
-        let newest = self.source.newest(&Target::Backup);
-        let superseded = self.occurrence.trigger == Trigger::Schedule
-            && backup.hold.is_none()
-            && newest
-                .is_some_and(|newest| newest.occurrence != self.occurrence && newest.taken_at() > backup.taken_at());
+        let gives_way = self.occurrence.trigger == Trigger::Schedule && backup.hold.is_none();
         let mut worst: (End, String) = (End::Completed, "the backup and every copy are AVAILABLE".to_owned());
         let watch = self.source.watch.as_ref();
         let left = Vec::new();
         for region in watch.map_or(&left, |watch| &watch.destinations) {
+            // A person may have deleted the newer backup, and left its copy: that one is newer all the same.
+            let newer = |target: &Target| self.source.newest_taken_at(target) > Some(backup.taken_at());
+            let superseded = gives_way && (newer(&Target::Backup) || newer(&Target::Copy(region.clone())));
             let (end, reason) = self.end_of_copy(region, superseded)?;
             if end > worst.0 {
                 worst = (end, reason);

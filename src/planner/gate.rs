@@ -8,7 +8,7 @@ use crate::domain::action::CallKey;
 use crate::domain::id::{Place, WorkKey};
 use crate::domain::plan::{Plan, Reason, Waiting};
 use crate::domain::policy::Settings;
-use crate::domain::state::{Ask, State, TOKEN_TRUSTED_FOR};
+use crate::domain::state::{Ask, SourceState, State, TOKEN_TRUSTED_FOR};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,6 +21,9 @@ const READS_AT_ONCE: usize = 4;
 const DELETES_AT_ONCE: usize = 4;
 /// AWS's listings lag no more than this (promise 2).
 pub const LISTING_LAG: Duration = Duration::from_secs(2 * 60);
+/// The code with which AWS may answer a token that it knows, of which what it made was deleted (fsx-facts 3.1:
+/// UNVERIFIED).
+pub(super) const WHAT_IT_MADE_IS_GONE: &str = "BackupNotFound";
 
 /// Counts what a round sends, place by place.
 pub struct Gate<'a> {
@@ -178,6 +181,26 @@ impl<'a> Gate<'a> {
         }
         let detail = format!("the database is new: {} is listed once more before anything is asked", place.region);
         Err(Refusal { reason: Reason::Listing, until: None, detail })
+    }
+}
+
+impl Gate<'_> {
+    /// The attempt that is asked for next: one above the highest that is known to have come to something.
+    ///
+    /// What a lost database had asked for may have been deleted since, while AWS still knows its token: then the same
+    /// token is answered with BackupNotFound for ever. Such an answer counts as an attempt that was deleted, once
+    /// listings begun after it show that the backup to be copied is there, and that nothing lives under the token.
+    #[must_use]
+    pub fn next_attempt(&self, place: &Place, key: &WorkKey, source: &SourceState) -> u32 {
+        let made = source.highest_attempt(key.occurrence, &key.target);
+        let since = |place: &Place, time| self.state.place(place).is_some_and(|known| known.listed_since(time));
+        let home = Place { account: key.source.account.clone(), region: source.region.clone() };
+        let gone = source.asks.get(&(key.occurrence, key.target.clone())).filter(|ask| {
+            let answered = !ask.open && ask.fault.as_ref().is_some_and(|fault| fault.code == WHAT_IT_MADE_IS_GONE);
+            let asked_at = ask.last_asked_at;
+            answered && since(place, asked_at.plus(LISTING_LAG)) && since(&home, asked_at)
+        });
+        made.max(gone.map_or(0, |ask| ask.attempt)).saturating_add(1)
     }
 }
 

@@ -32,7 +32,9 @@ const STALE_AFTER: Duration = Duration::from_secs(60);
 /// Plans listings and looks at all places that matter.
 pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
     let mut places: BTreeSet<Place> = places_of(settings).collect();
-    places.extend(state.places.iter().filter(|(_, known)| !known.looks.is_empty()).map(|(place, _)| place.clone()));
+    // What stays where no policy looks any more is told of (points, orphans), so it has to be read there as well.
+    let ours = |known: &PlaceState| !known.looks.is_empty() || !known.points.is_empty();
+    places.extend(state.places.iter().filter(|(_, known)| ours(known)).map(|(place, _)| place.clone()));
     let nothing = PlaceState::default();
     for place in places {
         let known = state.place(&place).unwrap_or(&nothing);

@@ -4,7 +4,7 @@
 //! answer never moves a thing backwards, one absence proves nothing, and a refusal proves something only if no answer
 //! to the same ask was lost before.
 
-use super::gate::LISTING_LAG;
+use super::gate::{LISTING_LAG, WHAT_IT_MADE_IS_GONE};
 use super::looks::{IDS_PER_CALL, stale_after};
 use super::retry;
 use crate::domain::action::{Action, Call, Outcome, SourceFacts};
@@ -132,8 +132,10 @@ impl Settling<'_> {
 
     fn unfulfilled(&mut self, key: &WorkKey, mut fault: Fault) {
         let Some(ask) = self.state.ask(key) else { return };
-        if key.target != Target::Backup && fault.class == FaultClass::Missing {
+        let copies = key.target != Target::Backup;
+        if fault.class == FaultClass::Missing && (copies || fault.code == WHAT_IT_MADE_IS_GONE) {
             self.doubt_source_backup(key);
+            self.push(Change::ListingWanted { place: self.place.clone(), at: self.now.plus(LISTING_LAG) });
             fault.class = FaultClass::State;
         }
         let proves_nothing = matches!(fault.class, FaultClass::Unanswered | FaultClass::Contested);

@@ -135,7 +135,7 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn stepped(&mut self, cloud: &Cloud) -> Result<(), Broken> {
-        self.shelf.stepped(cloud, self.keeping.let_go())
+        self.shelf.stepped(cloud, &self.keeping)
     }
 
     /// Every few minutes of virtual time, while the process lives.

@@ -126,7 +126,7 @@ impl Flow {
         self.look_at_lanes(view);
         for policy in view.settings.policies.values() {
             for key in policy.source_keys() {
-                self.backup_goes_on(view, policy, &key)?;
+                self.backup_goes_on(view, shelf, policy, &key)?;
                 for destination in &policy.destinations {
                     self.copy_goes_on(view, shelf, policy, destination, &key)?;
                 }
@@ -152,7 +152,7 @@ impl Flow {
     }
 
     /// An open occurrence whose file system is free gets its backup begun.
-    fn backup_goes_on(&self, view: &View<'_>, policy: &Policy, key: &SourceKey) -> Result<(), Broken> {
+    fn backup_goes_on(&self, view: &View<'_>, shelf: &Shelf, policy: &Policy, key: &SourceKey) -> Result<(), Broken> {
         let home = Place { account: policy.account.clone(), region: policy.region.clone() };
         let Some(source) = view.state.sources.get(key) else { return Ok(()) };
         let Some(newest) = source.open.keys().next_back() else { return Ok(()) };
@@ -164,6 +164,13 @@ impl Flow {
         }
         let since_ms = view.now_ms - patience_ms;
         let text = newest.at.to_string();
+        // One that was taken in after a loss of the database may be older than all that is looked at below.
+        if shelf
+            .backups(view.cloud, key)
+            .any(|backup| backup.tags.get("lifeboat:occurrence") == Some(&text) && good(backup))
+        {
+            return Ok(());
+        }
         let mut failed = false;
         let recent = view.cloud.backups().filter(|(_, backup)| backup.created_ms > since_ms - 10 * 24 * HOUR_MS);
         let of_it = recent.filter(|(_, backup)| !backup.is_copy() && backup.resource() == key.source.as_str());

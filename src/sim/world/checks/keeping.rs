@@ -43,6 +43,11 @@ impl Keeping {
         &self.let_go
     }
 
+    /// Whether a call of Lifeboat's deleted it, in whichever life.
+    pub(super) fn deleted_by_lifeboat(&self, at: BackupIx) -> bool {
+        self.deleted.contains(&at)
+    }
+
     pub(super) fn database_lost(&mut self) {
         self.held.clear();
         self.let_go.clear();

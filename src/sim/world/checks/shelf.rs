@@ -4,9 +4,10 @@
 //! is read once, when it is made; where it stands is asked of FSx each time.
 
 use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal};
+use super::keeping::Keeping;
 use super::{Broken, Work, good, work_of};
 use crate::domain::id::SourceKey;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What was made for Lifeboat.
 #[derive(Default)]
@@ -24,8 +25,8 @@ impl Shelf {
     }
 
     /// Of one work there is never a second while the first is good and still carries our tags; nor once Lifeboat itself
-    /// deleted a good one (`let_go`).
-    pub(super) fn stepped(&mut self, cloud: &Cloud, let_go: &BTreeSet<BackupIx>) -> Result<(), Broken> {
+    /// let a good one go, but for a copy of what became the newest once more.
+    pub(super) fn stepped(&mut self, cloud: &Cloud, keeping: &Keeping) -> Result<(), Broken> {
         if cloud.backups_made() == self.seen {
             return Ok(());
         }
@@ -33,25 +34,36 @@ impl Shelf {
         for (at, backup) in cloud.backups_since(self.seen).filter(|(_, backup)| backup.by == Principal::Caller) {
             let Some(work) = work_of(backup) else { continue };
             self.made += 1;
-            let siblings = self.by_work.entry(work.clone()).or_default();
+            let key = SourceKey { account: work.account.as_str().into(), source: work.source.as_str().into() };
+            let siblings = self.by_work.get(&work).map_or(&[][..], Vec::as_slice);
             let twin = siblings.iter().map(|at| cloud.backup(*at)).find(|twin| good(twin) && ours(twin));
             if let Some(twin) = twin {
                 let stands = twin.lifecycle.as_str();
                 let what = format!("{} is {stands} and {} is made as well, for {work:?}", twin.id, backup.id);
                 broken = Err(Broken::new("2", what));
             }
-            let before = siblings.iter().find(|at| let_go.contains(at) && cloud.backup(**at).failure.is_none());
-            if let Some(before) = before.map(|at| &cloud.backup(*at).id) {
+            let let_go = |at: &&BackupIx| keeping.let_go().contains(at) && cloud.backup(**at).failure.is_none();
+            let before = siblings.iter().find(let_go).map(|at| &cloud.backup(*at).id);
+            if let Some(before) = before.filter(|_| !self.newest_again(cloud, keeping, &key, &work, backup)) {
                 let what =
                     format!("{before} was made, deleted by Lifeboat, and made again as {}, for {work:?}", backup.id);
                 broken = Err(Broken::new("2", what));
             }
-            siblings.push(at);
-            let key = SourceKey { account: work.account.as_str().into(), source: work.source.as_str().into() };
-            self.by_source.entry(key).or_default().push((at, work.copy_to));
+            self.by_source.entry(key).or_default().push((at, work.copy_to.clone()));
+            self.by_work.entry(work).or_default().push(at);
         }
         self.seen = cloud.backups_made();
         broken
+    }
+
+    /// Whether persons took away what was newer than the backup of a copy: then it may be the newest once more, and the
+    /// newest is copied as long as it is (promise 8).
+    fn newest_again(&self, cloud: &Cloud, keeping: &Keeping, key: &SourceKey, work: &Work, copy: &Backup) -> bool {
+        let taken = |at: BackupIx| {
+            let newer = cloud.backup(at);
+            newer.taken_ms > copy.taken_ms && !keeping.deleted_by_lifeboat(at) && (!good(newer) || !ours(newer))
+        };
+        work.copy_to.is_some() && self.all(key).any(|(at, _)| taken(at))
     }
 
     /// Whether a work was ever done well, though it may have been deleted since.
