@@ -8,7 +8,7 @@ use lifeboat::domain::id::{AccountName, Occurrence, Place, SourceId, SourceKey, 
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::plan::{Plan, Reason};
 use lifeboat::domain::point::{Lifecycle, Sighting};
-use lifeboat::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Settings, Tags};
+use lifeboat::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, Settings, Tags};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
@@ -18,6 +18,9 @@ use lifeboat::planner::looks::{listing_beat, stale_after};
 use lifeboat::planner::retry::{pause, pause_after_failed, pause_for_place};
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+#[path = "conversations/gone.rs"]
+mod gone;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -200,6 +203,10 @@ impl Talk {
                 Outcome::Polled(known.cloned().collect())
             }
             Call::LookUp { ids } => Outcome::LookedUp(ids.iter().map(facts).collect()),
+            Call::Delete { id, .. } => {
+                self.at_aws.remove(&(region, id.to_string()));
+                Outcome::Deleted
+            }
             call => panic!("{call:?}"),
         }
     }

@@ -1,0 +1,160 @@
+//! What a person deleted, what left the policy, and what a lost database no longer knows of both.
+
+use super::*;
+
+fn there() -> Target {
+    Target::Copy(THERE.into())
+}
+
+/// The backup of six o'clock and its copy are AVAILABLE.
+fn protected() -> Talk {
+    let mut talk = Talk::new(1);
+    until_copied(&mut talk);
+    talk
+}
+
+/// Lets the next occurrence come to its end, and gives its backup and its copy.
+fn until_copied(talk: &mut Talk) -> (Sighting, Sighting) {
+    let mut made = ["CreateBackup", "CopyBackup"].map(|operation| {
+        let call = talk.until(operation);
+        let sighting = talk.make(&call);
+        talk.answer(&call, Outcome::Made(Box::new(sighting.clone())));
+        talk.becomes(Lifecycle::Available);
+        sighting
+    });
+    talk.now = talk.now.plus(2 * POLL);
+    talk.serve();
+    made.iter_mut().for_each(|sighting| sighting.lifecycle = Lifecycle::Available);
+    made.into()
+}
+
+fn delete(talk: &mut Talk, id: &Sighting) {
+    talk.at_aws.retain(|(_, of), _| *of != id.id.to_string());
+}
+
+/// Answers everything for so long.
+fn live(talk: &mut Talk, time: Duration) -> Vec<Action> {
+    let (until, mut asked) = (talk.now.plus(time), Vec::new());
+    while talk.now < until {
+        let plan = talk.round();
+        if talk.under_way.is_empty() {
+            talk.now = plan.wake.at.max(talk.now.plus(SECOND)).min(until);
+        }
+        for action in std::mem::take(&mut talk.under_way) {
+            let outcome = talk.outcome(&action);
+            asked.push(action.clone());
+            talk.answer(&action, outcome);
+        }
+    }
+    asked
+}
+
+fn lose_database(talk: &mut Talk) {
+    talk.state = State::new(talk.now, talk.now);
+    talk.under_way.clear();
+}
+
+/// What is shown of a Region is what was last read there, so it is read as long as there is something to show.
+#[test]
+fn a_region_that_left_the_policy_is_read_until_nothing_of_ours_is_there() {
+    let mut talk = protected();
+    talk.policy().destinations.clear();
+    talk.settings.generation += 1;
+    let reads_there = |asked: &[Action]| asked.iter().filter(|action| action.place == place(THERE)).count();
+    assert!(reads_there(&live(&mut talk, HOUR)) > 0, "{THERE} is not read any more");
+    assert_eq!(talk.state.sources[&key(0)].available[&there()].len(), 1);
+    let copies: Vec<Sighting> =
+        talk.at_aws.iter().filter(|((of, _), _)| of == THERE).map(|(_, of)| of.clone()).collect();
+    copies.iter().for_each(|copy| delete(&mut talk, copy));
+    live(&mut talk, HOUR);
+    assert!(talk.state.sources[&key(0)].available[&there()].is_empty(), "the copy is gone, and claimed");
+    assert_eq!(reads_there(&live(&mut talk, HOUR)), 0, "there is nothing left to read for");
+}
+
+/// A person deletes a copy, and the database is lost before that was seen. AWS still knows the token, and says of what it
+/// made that it does not exist: that was an attempt, and the next one has a token of its own.
+#[test]
+fn a_token_of_which_the_copy_was_deleted_is_not_asked_with_for_ever() {
+    let mut talk = protected();
+    let copies: Vec<Sighting> =
+        talk.at_aws.iter().filter(|((of, _), _)| of == THERE).map(|(_, of)| of.clone()).collect();
+    copies.iter().for_each(|copy| delete(&mut talk, copy));
+    lose_database(&mut talk);
+    let again = talk.until("CopyBackup");
+    let Call::Make { key, request } = &again.call else { panic!("{again:?}") };
+    let first = key.token(1);
+    assert_eq!(*request.token(), first, "nobody knows of the first attempt");
+    let gone = || Outcome::Failed(Fault::new(FaultClass::Missing, "BackupNotFound", "it does not exist"));
+    talk.answer(&again, gone());
+    let (mut asks, began) = (1, talk.now);
+    let next = loop {
+        let next = talk.until("CopyBackup");
+        let Call::Make { request, .. } = &next.call else { panic!("{next:?}") };
+        if *request.token() != first {
+            break next;
+        }
+        asks += 1;
+        assert!(asks < 10, "the same token for ever");
+        talk.answer(&next, gone());
+    };
+    let proved = talk.state.place(&next.place).unwrap().listed.unwrap();
+    assert!(proved.began_at >= began.plus(2 * MINUTE), "only a listing that cannot lag proves that nothing is there");
+    let Call::Make { key, request } = &next.call else { panic!("{next:?}") };
+    assert_eq!(*request.token(), key.token(2));
+}
+
+/// A refusal for a backup that the source's Region no longer shows is no attempt, whatever the destination says.
+#[test]
+fn a_backup_that_is_gone_makes_no_attempt_of_its_copy() {
+    let mut talk = Talk::new(1);
+    let create = talk.until("CreateBackup");
+    let backup = talk.make(&create);
+    talk.answer(&create, Outcome::Made(Box::new(backup.clone())));
+    talk.becomes(Lifecycle::Available);
+    let copy = talk.until("CopyBackup");
+    delete(&mut talk, &backup);
+    talk.answer(&copy, Outcome::Failed(Fault::new(FaultClass::Missing, "BackupNotFound", "it does not exist")));
+    let asked = live(&mut talk, 5 * HOUR);
+    let makes = asked.iter().filter_map(|action| match &action.call {
+        Call::Make { key, request } => Some((key.target.clone(), request.token().clone())),
+        _ => None,
+    });
+    for (target, token) in makes {
+        assert!(target == Target::Backup || token == work(0, there()).token(1), "{target:?} {token}");
+    }
+}
+
+/// A person deletes the newest backup and leaves its copy: the route has what is newer, so the occurrence before, taken
+/// in after the loss of the database, waits for no copy.
+#[test]
+fn an_occurrence_older_than_the_newest_copy_of_its_route_ends() {
+    let mut talk = Talk::new(1);
+    let (_, its_copy) = until_copied(&mut talk);
+    let (newest, _) = until_copied(&mut talk);
+    delete(&mut talk, &its_copy);
+    delete(&mut talk, &newest);
+    lose_database(&mut talk);
+    talk.changes.clear();
+    live(&mut talk, 10 * MINUTE);
+    let ended = talk.ended();
+    let six = ended.iter().find(|(at, ..)| at == "2026-11-21T06:00:00Z");
+    assert!(matches!(six, Some((_, End::Coalesced, _))), "{ended:?}");
+}
+
+/// Retention let an older copy go; then persons delete all that was newer. What is the newest once more is copied once
+/// more (promise 8), as another attempt.
+#[test]
+fn what_is_the_newest_once_more_is_copied_once_more() {
+    let mut talk = Talk::new(1);
+    talk.policy().destinations[0].retain = Some(Retain { last: Some(1), ..Retain::default() });
+    let (first, its_copy) = until_copied(&mut talk);
+    let (second, its_newer_copy) = until_copied(&mut talk);
+    let held: Vec<&str> = talk.at_aws.keys().filter(|(of, _)| of == THERE).map(|(_, id)| id.as_str()).collect();
+    assert_eq!(held, [its_newer_copy.id.as_str()], "retention let {} go", its_copy.id);
+    delete(&mut talk, &second);
+    delete(&mut talk, &its_newer_copy);
+    let again = talk.until("CopyBackup");
+    let Call::Make { key, request } = &again.call else { panic!("{again:?}") };
+    let Request::CopyBackup { backup, token, .. } = &**request else { panic!("{request:?}") };
+    assert_eq!((backup, token), (&first.id, &key.token(2)));
+}
