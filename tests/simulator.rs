@@ -1,5 +1,5 @@
-//! The simulator, tried through its public door: the facts about FSx that it must keep to (one test for each number of
-//! the notes' table (b)), the faults, and the protocol.
+//! The simulator, tried through its public door: the facts about FSx that it must keep to (the table in `facts.rs` says
+//! which tests hold which clause of the notes' table (b)), what is not established about FSx, the faults, and the protocol.
 
 // clippy.toml allows these in tests, but does not see that the functions beside them are tests' own.
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -10,8 +10,14 @@ mod bench;
 mod copying;
 #[path = "simulator/creating.rs"]
 mod creating;
+#[path = "simulator/deleting.rs"]
+mod deleting;
+#[path = "simulator/facts.rs"]
+mod facts;
 #[path = "simulator/faults.rs"]
 mod faults;
+#[path = "simulator/knobs.rs"]
+mod knobs;
 #[path = "simulator/listing.rs"]
 mod listing;
 #[path = "simulator/protocol.rs"]

@@ -88,7 +88,7 @@ pub struct Fault {
     pub date_skew_seconds: i64,
 
     // What follows happens inside FSx, and goes by the operation that begins it: CreateBackup or CopyBackup, and
-    // DescribeBackups for the lag.
+    // DescribeBackups for the lag, DeleteBackup for restores.
     /// Share of backups that end FAILED.
     pub fail_backup_percent: f64,
     /// Share of copies that end FAILED.
@@ -107,6 +107,8 @@ pub struct Fault {
     pub other_backups_per_hour: f64,
     /// Share of repeated requests whose token is not remembered.
     pub forget_token_percent: f64,
+    /// Share of the AVAILABLE backups that a restore reads: DeleteBackup is refused with `BackupRestoring`.
+    pub restoring_percent: f64,
     /// Keys (ARNs) that cannot be used: asking with them is refused, and copies that end meanwhile fail.
     pub disabled_keys: Vec<String>,
     /// New backups are absent from listings for this long, s of FSx's own time.
@@ -150,6 +152,7 @@ impl Default for Fault {
             other_copies_per_hour: 0.0,
             other_backups_per_hour: 0.0,
             forget_token_percent: 0.0,
+            restoring_percent: 0.0,
             disabled_keys: Vec::new(),
             list_lag_seconds: 0.0,
         }
@@ -190,6 +193,8 @@ pub struct Odds {
     pub other_backups_per_hour: f64,
     /// See [`Fault::forget_token_percent`].
     pub forget_token_percent: f64,
+    /// See [`Fault::restoring_percent`].
+    pub restoring_percent: f64,
     /// See [`Fault::list_lag_seconds`].
     pub list_lag_seconds: f64,
     /// See [`Fault::disabled_keys`].
@@ -274,6 +279,7 @@ impl Faults {
             other_copies_per_hour: 0.0,
             other_backups_per_hour: 0.0,
             forget_token_percent: 0.0,
+            restoring_percent: 0.0,
             list_lag_seconds: 0.0,
             disabled_keys: Vec::new(),
         };
@@ -287,6 +293,7 @@ impl Faults {
             odds.other_copies_per_hour += fault.other_copies_per_hour;
             odds.other_backups_per_hour += fault.other_backups_per_hour;
             odds.forget_token_percent = odds.forget_token_percent.max(fault.forget_token_percent);
+            odds.restoring_percent = odds.restoring_percent.max(fault.restoring_percent);
             odds.list_lag_seconds = odds.list_lag_seconds.max(fault.list_lag_seconds);
             odds.disabled_keys.extend(fault.disabled_keys.iter().cloned());
         }

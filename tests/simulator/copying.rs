@@ -321,3 +321,95 @@ fn a_stuck_copy_keeps_its_slot_and_its_source() {
     assert_eq!(bench.lifecycle(THERE, &copy), Some(Lifecycle::Copying));
     assert_eq!(bench.delete(HERE, &backup).unwrap_err().code, "BackupBeingCopied");
 }
+
+#[test]
+fn fact_16_a_copy_that_fails_gives_its_slot_back() {
+    let defaults = Settings::default();
+    let limits = [defaults.copies_in_flight, defaults.ontap_copies_in_flight, defaults.ontap_copies_per_account];
+    assert_eq!(limits, [5, 5, 1_000]);
+    let mut bench = Bench::with(Settings { copies_in_flight: 1, ontap_copies_in_flight: 1, ..defaults });
+    let resources = [bench.file_system(FileSystemType::Windows), bench.volume(VolumeSeed::default())];
+    for resource in resources {
+        let backup = bench.backup(&resource);
+        let fails = Fault { fail_copy_percent: 100.0, ..Fault::default() };
+        bench.cloud.set_faults(Faults::of(vec![fails]), Some(bench.now_ms));
+        let copy = id(&bench.begin_copy(&backup).unwrap());
+        assert_eq!(bench.begin_copy(&backup).unwrap_err().code, "ServiceLimitExceeded");
+        assert!(bench.finish(THERE, &copy) < MINUTE);
+        assert_eq!(bench.lifecycle(THERE, &copy), Some(Lifecycle::Failed));
+        assert!(bench.describe(THERE, &copy)["FailureDetails"]["Message"].is_string());
+        bench.cloud.set_faults(Faults::default(), Some(bench.now_ms));
+        bench.begin_copy(&backup).unwrap();
+    }
+}
+
+#[test]
+fn fact_17_neither_a_failed_backup_nor_a_copy_under_way_is_a_source() {
+    let mut bench = Bench::new();
+    let bad = bench.volume(VolumeSeed { backups_fail: true, ..VolumeSeed::default() });
+    let failed = bench.backup(&bad);
+    assert_eq!(bench.begin_copy(&failed).unwrap_err().code, "SourceBackupUnavailable");
+    let windows = bench.file_system(FileSystemType::Windows);
+    let backup = bench.backup(&windows);
+    let copy = id(&bench.begin_copy(&backup).unwrap());
+    let onwards = json!({ "SourceBackupId": copy, "SourceRegion": THERE });
+    assert_eq!(bench.code("eu-west-1", "CopyBackup", onwards.clone()), "SourceBackupUnavailable");
+    bench.finish(THERE, &copy);
+    let second = bench.ask("eu-west-1", "CopyBackup", onwards).unwrap();
+    assert_eq!(second["Backup"]["SourceBackupRegion"], THERE);
+    assert_eq!(second["Backup"]["FileSystem"]["FileSystemId"], windows.as_str());
+    // Deleted: as if it had never been.
+    bench.wait(HOUR);
+    bench.delete(HERE, &backup).unwrap();
+    assert_eq!(bench.begin_copy(&backup).unwrap_err().code, "BackupNotFound");
+}
+
+#[test]
+fn fact_20_a_full_copy_moves_all_and_takes_as_long() {
+    let mut bench = Bench::new();
+    let (size, daily) = (1_u64 << 40, 1_u64 << 30);
+    let mut seed = FileSystemSeed::new(FileSystemType::Windows);
+    (seed.used_bytes, seed.daily_change_bytes) = (Some(size), Some(daily));
+    let windows = bench.seed(&seed);
+    let copy = |bench: &mut Bench, key: Option<&str>| {
+        let backup = bench.backup(&windows);
+        let mut body = from_here(&backup);
+        if let Some(key) = key {
+            body["KmsKeyId"] = key.into();
+        }
+        let copy = id(&bench.ask(THERE, "CopyBackup", body).unwrap());
+        let took_ms = bench.finish(THERE, &copy);
+        let facts = bench.cloud.find_backup(ACCOUNT, THERE, &copy).map(|(_, b)| (b.full, b.moved_bytes)).unwrap();
+        let next_day = DAY - bench.now_ms % DAY;
+        bench.wait(next_day);
+        (facts.0, facts.1, took_ms, copy)
+    };
+    let first = copy(&mut bench, None);
+    let second = copy(&mut bench, None);
+    let keyed = copy(&mut bench, Some("alias/mine"));
+    // 1 TiB at 250 MB/s is an hour and a quarter; a day's gigabyte takes no longer than the floor.
+    for (full, moved_bytes, took_ms, _) in [&first, &keyed] {
+        assert_eq!((*full, *moved_bytes), (true, size));
+        assert!((HOUR..2 * HOUR).contains(took_ms), "{took_ms}");
+    }
+    assert!(!second.0 && (daily / 2..2 * daily).contains(&second.1) && second.2 < 8 * MINUTE, "{second:?}");
+    // What the API does not say the books do.
+    let books = serde_json::to_value(bench.cloud.books(bench.now_ms)).unwrap();
+    let kept = books["backups"].as_array().unwrap().iter().find(|known| known["id"] == first.3.as_str()).unwrap();
+    assert_eq!((&kept["full"], &kept["moved_bytes"]), (&json!(true), &json!(size)));
+    let shown = bench.describe(THERE, &first.3);
+    assert!(shown.as_object().unwrap().keys().all(|name| !name.to_lowercase().contains("full")));
+}
+
+#[test]
+fn fact_22_a_file_system_that_is_gone_can_still_be_copied() {
+    let mut bench = Bench::new();
+    let windows = bench.file_system(FileSystemType::Windows);
+    let backup = bench.backup(&windows);
+    let body = json!({ "FileSystemId": windows, "WindowsConfiguration": { "SkipFinalBackup": true } });
+    bench.ask(HERE, "DeleteFileSystem", body).unwrap();
+    bench.wait(HOUR);
+    let copy = bench.copy(&backup);
+    let shown = bench.describe(THERE, &copy);
+    assert_eq!((&shown["Lifecycle"], &shown["FileSystem"]["FileSystemId"]), (&"AVAILABLE".into(), &windows.into()));
+}

@@ -1,7 +1,7 @@
 //! Facts 7–14: backups.
 
 use lifeboat::sim::cloud::{
-    DeletedToken, FileSystemSeed, FileSystemType, Lifecycle, RefusalCode, Settings, Tags, VolumeSeed,
+    BackupType, DeletedToken, FileSystemSeed, FileSystemType, Lifecycle, RefusalCode, Settings, Tags, VolumeSeed,
 };
 use serde_json::{Value, json};
 
@@ -294,4 +294,118 @@ fn fact_14_quotas_by_type_and_region() {
     bench.wait(HOUR);
     bench.delete(HERE, &backup).unwrap();
     bench.backup(&windows);
+}
+
+#[test]
+fn fact_08_all_but_lustre_are_creating_until_they_are_available() {
+    for kind in [FileSystemType::Windows, FileSystemType::OpenZfs, FileSystemType::Ontap] {
+        let mut bench = Bench::with(Settings { lustre_pending_seconds: 60.0, ..Settings::default() });
+        let resource = match kind {
+            FileSystemType::Ontap => bench.volume(VolumeSeed::default()),
+            other => bench.file_system(other),
+        };
+        let backup = bench.begin_backup(&resource);
+        let mut seen = vec![];
+        while seen.last() != Some(&Lifecycle::Available) {
+            seen.push(bench.lifecycle(HERE, &backup).unwrap());
+            bench.wait(1_000);
+        }
+        seen.dedup();
+        assert_eq!(seen, [Lifecycle::Creating, Lifecycle::Available], "{kind:?}");
+    }
+}
+
+#[test]
+fn fact_09_an_automatic_backup_bars_for_as_long_as_it_runs_and_by_volume() {
+    let mut seed = FileSystemSeed::new(FileSystemType::Ontap);
+    seed.automatic_backup_retention_days = 7;
+    seed.daily_automatic_backup_start_time = "00:10".into();
+    let slow = VolumeSeed { used_bytes: Some(4 << 40), ..VolumeSeed::default() };
+    seed.volumes = vec![slow, VolumeSeed::default()];
+    let mut bench = Bench::new();
+    let (_, volumes) = bench.cloud.add_file_system_seed(bench.now_ms, ACCOUNT, HERE, &seed).unwrap();
+    // A user's backup that runs when the window opens keeps the automatic one away.
+    bench.wait(9 * MINUTE);
+    let own = bench.begin_backup(&volumes[1]);
+    bench.wait(MINUTE + 1);
+    let code = |bench: &mut Bench, volume: &str| bench.code(HERE, "CreateBackup", json!({ "VolumeId": volume }));
+    assert_eq!(code(&mut bench, &volumes[0]), "BackupInProgress");
+    bench.finish(HERE, &own);
+    bench.wait(MINUTE);
+    assert_eq!(code(&mut bench, &volumes[1]), "OK");
+    bench.wait(3 * HOUR);
+    assert_eq!(code(&mut bench, &volumes[0]), "OK");
+    let of_type = |bench: &Bench, kind| bench.cloud.backups().filter(|(_, backup)| backup.kind == kind).count();
+    assert_eq!((of_type(&bench, BackupType::Automatic), of_type(&bench, BackupType::UserInitiated)), (1, 3));
+}
+
+#[test]
+fn fact_10_only_volumes_that_are_written_to_and_only_ontaps() {
+    let mut bench = Bench::new();
+    let mirror = bench.volume(VolumeSeed { ontap_type: "LS".into(), ..VolumeSeed::default() });
+    let openzfs = bench.file_system(FileSystemType::OpenZfs);
+    let shown = bench.ask(HERE, "DescribeFileSystems", json!({ "FileSystemIds": [openzfs] })).unwrap();
+    let root = shown["FileSystems"][0]["OpenZFSConfiguration"]["RootVolumeId"].as_str().unwrap().to_owned();
+    for (volume, words) in
+        [(mirror, "Volume with type LS is not backupable."), (root, "Volume with type OPENZFS is not backupable.")]
+    {
+        let error = bench.ask(HERE, "CreateBackup", json!({ "VolumeId": volume })).unwrap_err();
+        assert_eq!((error.code.as_ref(), error.message.as_str()), ("BadRequest", words));
+    }
+    // A volume of a file system that is not well.
+    let mut seed = FileSystemSeed::new(FileSystemType::Ontap);
+    (seed.lifecycle, seed.volumes) = ("FAILED".into(), vec![VolumeSeed::default()]);
+    let (_, volumes) = bench.cloud.add_file_system_seed(bench.now_ms, ACCOUNT, HERE, &seed).unwrap();
+    let error = bench.ask(HERE, "CreateBackup", json!({ "VolumeId": volumes[0] })).unwrap_err();
+    assert!(error.message.contains("is in FAILED"), "{}", error.message);
+    // One that is misconfigured is taken on, and comes to nothing.
+    let mut seed = FileSystemSeed::new(FileSystemType::Windows);
+    seed.lifecycle = "MISCONFIGURED".into();
+    let windows = bench.seed(&seed);
+    let backup = bench.backup(&windows);
+    assert_eq!(bench.lifecycle(HERE, &backup), Some(Lifecycle::Failed));
+}
+
+#[test]
+fn fact_12_volumes_have_their_own_tags_and_their_own_flag() {
+    for (copy_tags_to_backups, wanted) in [(true, json!([{ "Key": "dr", "Value": "gold" }])), (false, json!([]))] {
+        let mut bench = Bench::new();
+        let tags = Tags::from([("dr".into(), "gold".into())]);
+        let volume = bench.volume(VolumeSeed { tags, copy_tags_to_backups, ..VolumeSeed::default() });
+        let made = bench.ask(HERE, "CreateBackup", json!({ "VolumeId": volume })).unwrap();
+        assert_eq!(made["Backup"]["Tags"], wanted);
+    }
+}
+
+#[test]
+fn fact_13_tokens_are_by_account_and_their_memory_is_a_knob() {
+    let quick = Settings { backup_floor_seconds: 60.0, backup_bytes_per_second: 1e12, ..Settings::default() };
+    let mut bench = Bench::with(Settings { token_memory_seconds: 600.0, ..quick });
+    let windows = bench.file_system(FileSystemType::Windows);
+    let seed = FileSystemSeed { id: Some(windows.clone()), ..FileSystemSeed::new(FileSystemType::Windows) };
+    bench.cloud.add_file_system_seed(bench.now_ms, "444455556666", HERE, &seed).unwrap();
+    let asked = json!({ "FileSystemId": windows, "ClientRequestToken": "one" });
+    let mut ask = |account: &str, at_ms: i64| {
+        id(&bench.cloud.call(bench.now_ms + at_ms, account, HERE, "CreateBackup", &asked).unwrap())
+    };
+    let (first, other) = (ask(ACCOUNT, 0), ask("444455556666", 0));
+    assert_ne!(first, other);
+    assert_eq!((ask(ACCOUNT, 599_999), ask("444455556666", 599_999)), (first.clone(), other));
+    assert_ne!(ask(ACCOUNT, 600_000), first);
+}
+
+#[test]
+fn fact_14_what_counts_to_the_quota_and_aws_own_numbers() {
+    let Settings { windows_backups, lustre_backups, openzfs_backups, ontap_backups, .. } = Settings::default();
+    assert_eq!([windows_backups, lustre_backups, openzfs_backups, ontap_backups], [500, 500, 10_000, 10_000]);
+    for (kind, code) in [
+        (BackupType::Automatic, "OK"),
+        (BackupType::UserInitiated, "ServiceLimitExceeded"),
+        (BackupType::AwsBackup, "ServiceLimitExceeded"),
+    ] {
+        let mut bench = Bench::with(Settings { windows_backups: 1, ..Settings::default() });
+        let windows = bench.file_system(FileSystemType::Windows);
+        bench.cloud.add_backup(bench.now_ms, ACCOUNT, HERE, &windows, kind, Tags::new()).unwrap();
+        assert_eq!(bench.code(HERE, "CreateBackup", json!({ "FileSystemId": windows })), code, "{kind:?}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use lifeboat::sim::cloud::{FileSystemType, Lifecycle, Lost};
+use lifeboat::sim::cloud::{FileSystemType, Lifecycle, Lost, Principal};
 use lifeboat::sim::faults::HELP;
 use lifeboat::sim::{Fault, Faults, Fleet, Settings};
 use serde_json::{Value, json};
@@ -204,4 +204,31 @@ fn a_fleet_is_read_strictly_and_settled() {
     }
     let bad = Fleet::from_toml("[[file_system]]\ntype = 'WINDOWS'\nid = 'fs-XYZ'").unwrap();
     assert!(bad.settle(&mut bench.cloud, START_MS).unwrap_err().contains("id"));
+}
+
+#[test]
+fn answers_come_late_by_the_latency_and_some_of_the_jitter() {
+    let late = Fault { latency_ms: 300, latency_jitter_ms: 100, ..Fault::default() };
+    let mut bench = with(late);
+    let mut seen = BTreeSet::new();
+    for _ in 0..200 {
+        let served = bench.cloud.serve(bench.now_ms, ACCOUNT, HERE, "DescribeBackups", &json!({}));
+        assert!(served.reply.is_ok() && (300..400).contains(&served.latency_ms), "{}", served.latency_ms);
+        seen.insert(served.latency_ms);
+    }
+    assert!(seen.len() > 20, "{seen:?}");
+}
+
+#[test]
+fn others_backups_are_in_the_way_of_ones_own() {
+    let mut bench = with(Fault { other_backups_per_hour: 20.0, ..Fault::default() });
+    let windows = bench.file_system(FileSystemType::Windows);
+    bench.wait(HOUR);
+    let others = bench.cloud.backups().filter(|(_, backup)| backup.by == Principal::Other).count();
+    assert!(others > 3, "{others}");
+    let refused = (0..60).filter(|_| {
+        bench.wait(60_000);
+        matches!(bench.ask(HERE, "CreateBackup", json!({ "FileSystemId": windows })), Err(error) if error.code == "BackupInProgress")
+    });
+    assert!(refused.count() > 10);
 }

@@ -267,3 +267,40 @@ fn tags_of_resources() {
     assert_eq!(bench.code(HERE, "ListTagsForResource", json!({ "ResourceARN": elsewhere })), "ResourceNotFound");
     assert_eq!(bench.code(HERE, "ListTagsForResource", json!({ "ResourceARN": "arn:aws:s3:::b" })), "BadRequest");
 }
+
+#[test]
+fn fact_24_fifty_to_a_page_and_lifecycles_as_they_are() {
+    let (mut bench, _) = fleet_with_backups(Settings::default(), 51);
+    let (sizes, _) = list(&mut bench, "DescribeBackups", "Backups", json!({ "MaxResults": 1_000 }));
+    assert_eq!(sizes, [50, 1]);
+    let empty = json!({ "Filters": [{ "Name": "backup-type", "Values": [] }] });
+    assert_eq!(bench.code(HERE, "DescribeBackups", empty), "BadRequest");
+    let eleven = vec![json!({ "Name": "backup-type", "Values": ["AUTOMATIC"] }); 11];
+    assert_eq!(bench.code(HERE, "DescribeBackups", json!({ "Filters": eleven })), "BadRequest");
+}
+
+#[test]
+fn fact_28_ids_at_most_fifty_and_every_lifecycle() {
+    let mut bench = Bench::new();
+    for lifecycle in
+        ["AVAILABLE", "FAILED", "MISCONFIGURED", "MISCONFIGURED_UNAVAILABLE", "CREATING", "UPDATING", "DELETING"]
+    {
+        let seed = FileSystemSeed { lifecycle: lifecycle.into(), ..FileSystemSeed::new(FileSystemType::Windows) };
+        let id = bench.seed(&seed);
+        let shown = bench.ask(HERE, "DescribeFileSystems", json!({ "FileSystemIds": [id] })).unwrap();
+        assert_eq!(shown["FileSystems"][0]["Lifecycle"], lifecycle);
+    }
+    for lifecycle in ["CREATED", "CREATING", "DELETING", "FAILED", "MISCONFIGURED", "PENDING"] {
+        let id = bench.volume(VolumeSeed { lifecycle: lifecycle.into(), ..VolumeSeed::default() });
+        let shown = bench.ask(HERE, "DescribeVolumes", json!({ "VolumeIds": [id] })).unwrap();
+        assert_eq!(shown["Volumes"][0]["Lifecycle"], lifecycle);
+        let many = vec![id; 51];
+        assert_eq!(bench.code(HERE, "DescribeVolumes", json!({ "VolumeIds": many })), "BadRequest");
+    }
+    let known = bench.file_system(FileSystemType::Windows);
+    let mixed = json!({ "FileSystemIds": [known, "fs-00000000"] });
+    assert_eq!(bench.code(HERE, "DescribeFileSystems", mixed), "FileSystemNotFound");
+    assert_eq!(bench.code(HERE, "DescribeFileSystems", json!({ "FileSystemIds": vec![known; 51] })), "BadRequest");
+    let (sizes, _) = list(&mut bench, "DescribeVolumes", "Volumes", json!({ "MaxResults": 2 }));
+    assert!(sizes.len() > 1 && sizes.iter().all(|size| *size <= 2), "{sizes:?}");
+}

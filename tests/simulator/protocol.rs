@@ -301,3 +301,89 @@ async fn the_controls_tell_and_add() {
     assert!(raw(&endpoint, &get("/")).await.starts_with("HTTP/1.1 404"));
     assert!(raw(&endpoint, "\u{1}\u{2}nonsense\r\n\r\n").await.starts_with("HTTP/1.1 400"));
 }
+
+#[test]
+fn the_command_tells_of_every_knob() {
+    let output =
+        std::process::Command::new(env!("CARGO_BIN_EXE_lifeboat")).args(["simulator", "--help"]).output().unwrap();
+    // The help is broken into lines to fit the terminal.
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = words(&String::from_utf8(output.stdout).unwrap());
+    assert!(told.ends_with(&words(lifeboat::sim::faults::HELP)), "{told}");
+}
+
+/// A header of an answer, its name in lower case.
+fn header(answer: &str, name: &str) -> Option<String> {
+    let head = answer.split("\r\n\r\n").next()?;
+    let lines = head.lines().filter_map(|line| line.split_once(": "));
+    lines.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned()).next()
+}
+
+#[tokio::test]
+async fn fact_02_each_partition_has_its_own_arns() {
+    let endpoint = endpoint(1.0, vec![]).await;
+    for (region, partition) in [(HERE, "aws"), ("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")] {
+        let seed = FileSystemSeed::new(FileSystemType::Windows);
+        let added = endpoint.cloud().lock().unwrap().add_file_system_seed(Endpoint::now_ms(), ACCOUNT, region, &seed);
+        let made = client(&endpoint, region, "test").create_backup().file_system_id(added.unwrap().0).send().await;
+        let arn = made.unwrap().backup.unwrap().resource_arn.unwrap();
+        assert!(arn.starts_with(&format!("arn:{partition}:fsx:{region}:{ACCOUNT}:backup/backup-")), "{arn}");
+    }
+}
+
+#[tokio::test]
+async fn facts_03_06_every_refusal_at_the_door_has_its_status_and_its_name_in_both_places() {
+    for (code, status) in [
+        ("OptInRequired", 403),
+        ("InvalidClientTokenId", 403),
+        ("UnrecognizedClientException", 403),
+        ("ExpiredTokenException", 403),
+        ("AccessDeniedException", 400),
+        ("ThrottlingException", 400),
+        ("InternalServerError", 500),
+        ("ServiceUnavailable", 503),
+    ] {
+        let refuse = Fault { refuse: Some(code.into()), ..Fault::default() };
+        let endpoint = endpoint(1.0, vec![refuse]).await;
+        let answer = raw(&endpoint, &post(DESCRIBE, SIGNED, "{}")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert_eq!(header(&answer, "x-amzn-errortype").as_deref(), Some(code));
+        assert!(header(&answer, "x-amzn-requestid").is_some_and(|id| id.len() == 36), "{answer}");
+        let body: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+        assert_eq!(body["__type"], code);
+        assert!(body["Message"].is_string());
+    }
+    // The shares of calls that meet the same by chance.
+    for (fault, status) in [
+        (Fault { error_before_percent: 100.0, ..Fault::default() }, 500),
+        (Fault { error_after_percent: 100.0, ..Fault::default() }, 500),
+        (Fault { unavailable_percent: 100.0, ..Fault::default() }, 503),
+        (Fault { refuse: Some("SomethingNew".into()), refuse_status: Some(418), ..Fault::default() }, 418),
+    ] {
+        let answer = raw(&endpoint(1.0, vec![fault]).await, &post(DESCRIBE, SIGNED, "{}")).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn fact_04_the_date_is_the_real_one_whatever_the_speed_unless_it_is_skewed() {
+    for skew_seconds in [0_i64, -7_200, 2_300_000_000] {
+        let skewed = Fault { date_skew_seconds: skew_seconds, ..Fault::default() };
+        let endpoint = endpoint(1e6, vec![skewed]).await;
+        let before = Endpoint::now_ms() / 1_000;
+        let answer = raw(&endpoint, &post(DESCRIBE, SIGNED, "{}")).await;
+        let date = header(&answer, "date").unwrap();
+        let told = jiff::fmt::rfc2822::parse(&date).unwrap().timestamp().as_second();
+        let after = Endpoint::now_ms() / 1_000;
+        // hyper draws its own Date once a second.
+        assert!((before - 1..=after + 1).contains(&(told - skew_seconds)), "{date} {skew_seconds}");
+    }
+    // Timestamps are numbers with milliseconds.
+    let endpoint = endpoint(1.0, vec![]).await;
+    let body = format!(r#"{{"FileSystemId":"{}"}}"#, seeded(&endpoint));
+    let answer = raw(&endpoint, &post("AWSSimbaAPIService_v20180301.CreateBackup", SIGNED, &body)).await;
+    let made: serde_json::Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let seconds = made["Backup"]["CreationTime"].as_f64().unwrap();
+    assert!((seconds * 1e3 - Endpoint::now_ms() as f64).abs() < 60_000.0, "{seconds}");
+    assert!((seconds * 1e3).fract().abs() < 1e-3 || (seconds * 1e3).fract() > 0.999, "{seconds}");
+}

@@ -55,8 +55,8 @@ impl Cloud {
         }
     }
 
-    /// Deletes the AUTOMATIC backups of a file system that are older than its retention allows, or all of them with 0 days.
-    pub(super) fn remove_automatic_backups(&mut self, place: PlaceIx, file_system: &str, days: u32, now_ms: i64) {
+    /// Deletes the AUTOMATIC backups of a file system or volume that are older than its retention allows, or all of them with 0 days.
+    pub(super) fn remove_automatic_backups(&mut self, place: PlaceIx, resource: &str, days: u32, now_ms: i64) {
         let oldest_ms = now_ms - i64::from(days) * 86_400_000;
         let old: Vec<BackupIx> = self.places[place]
             .backups
@@ -65,7 +65,7 @@ impl Cloud {
             .filter(|at| {
                 let backup = &self.backups[*at];
                 backup.kind == BackupType::Automatic
-                    && backup.file_system.id == file_system
+                    && (backup.file_system.id == resource || backup.resource() == resource)
                     && (days == 0 || backup.taken_ms < oldest_ms)
             })
             .collect();

@@ -40,15 +40,18 @@ pub(super) struct Work {
 impl Cloud {
     pub(super) fn create_backup(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
         let (file_system, volume) = self.backup_target(call)?;
+        let of_volume = volume.as_ref().map(|volume| volume.id.as_str());
+        if self.settings.limits_first {
+            self.check_backup_quota(call.place, file_system.kind, of_volume)?;
+        }
         self.check_can_be_backed_up(&file_system, volume.as_deref())?;
-        let resource = volume.as_ref().map_or(file_system.id.as_str(), |volume| volume.id.as_str());
-        if self.running_backup(call.place, resource).is_some() {
+        if self.running_backup(call.place, of_volume.unwrap_or(&file_system.id)).is_some() {
             return Err(ApiError::client(
                 "BackupInProgress",
                 "Another backup is already under way. Wait for completion before initiating additional backups of this file system.",
             ));
         }
-        self.check_backup_quota(call.place, file_system.kind, volume.as_ref().map(|volume| volume.id.as_str()))?;
+        self.check_backup_quota(call.place, file_system.kind, of_volume)?;
         let tags = match tags::given(call.body, "Tags")? {
             Some(tags) => {
                 self.check_tags(&tags, tags.len())?;
@@ -70,7 +73,12 @@ impl Cloud {
 
     fn backup_target(&self, call: &Call<'_>) -> Result<(Arc<FileSystem>, Option<Arc<Volume>>), ApiError> {
         let place = &self.places[call.place];
-        match (text(call.body, "FileSystemId"), text(call.body, "VolumeId")) {
+        let targets = (text(call.body, "FileSystemId"), text(call.body, "VolumeId"));
+        if targets.0.is_some() == targets.1.is_some() {
+            let words = || "Exactly one of FileSystemId and VolumeId must be specified.".into();
+            self.settings.both_or_no_target.refuse("", words)?;
+        }
+        match targets {
             (Some(id), None) => {
                 let file_system = place.file_systems.get(id).ok_or_else(|| ApiError::no_file_system(id))?;
                 if file_system.kind == FileSystemType::Ontap {
@@ -78,7 +86,7 @@ impl Cloud {
                 }
                 Ok((Arc::clone(file_system), None))
             }
-            (None, Some(id)) => {
+            (_, Some(id)) => {
                 let volume = place.volumes.get(id).ok_or_else(|| ApiError::no_volume(id))?;
                 if volume.kind != FileSystemType::Ontap {
                     return Err(ApiError::bad_request(format!(
@@ -90,7 +98,7 @@ impl Cloud {
                 let file_system = place.file_systems.get(owner).ok_or_else(|| ApiError::no_file_system(owner))?;
                 Ok((Arc::clone(file_system), Some(Arc::clone(volume))))
             }
-            _ => Err(ApiError::bad_request("Exactly one of FileSystemId and VolumeId must be specified.")),
+            (None, None) => Err(ApiError::bad_request("One of FileSystemId and VolumeId must be specified.")),
         }
     }
 
@@ -152,8 +160,8 @@ impl Cloud {
             bytes: moved_bytes,
             bytes_per_second: self.settings.backup_bytes_per_second,
         };
-        let doomed =
-            volume.as_ref().is_some_and(|volume| volume.backups_fail) || file_system.lifecycle == "MISCONFIGURED";
+        let doomed = volume.as_ref().is_some_and(|volume| volume.backups_fail || self.is_full(volume))
+            || file_system.lifecycle == "MISCONFIGURED";
         let outlook = self.backup_outlook(place, &work, doomed, begins_ms, now_ms);
         let id = format!("backup-{}", self.ids.hex17());
         let pending = pending_ms > 0;
@@ -185,6 +193,12 @@ impl Cloud {
             self.schedule(begins_ms + (ends_ms - begins_ms) / 2, Event::Transfers(at));
         }
         self.schedule(ends_ms, Event::Ends(at));
+    }
+
+    /// Whether a volume has no room for the snapshot that a backup of it needs (fact 11).
+    fn is_full(&self, volume: &Volume) -> bool {
+        let most_percent = self.settings.full_volume_percent;
+        most_percent < 100.0 && volume.used_bytes as f64 * 100.0 > volume.size_bytes as f64 * most_percent
     }
 
     fn backup_outlook(&mut self, place: PlaceIx, work: &Work, doomed: bool, begins_ms: i64, now_ms: i64) -> Outlook {

@@ -4,8 +4,8 @@ use super::backups::Work;
 use super::clockwork::Event;
 use super::tokens::Made;
 use super::{
-    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystemType, Lane, Lifecycle, PlaceIx, Principal, Tags,
-    regions, tags, text,
+    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystemType, Lane, Lifecycle, PlaceIx, Principal,
+    RefusalCode, Tags, regions, tags, text,
 };
 
 const IN_PROGRESS: &str = "TOTAL_IN_PROGRESS_COPY_BACKUPS";
@@ -13,39 +13,47 @@ const IN_PROGRESS: &str = "TOTAL_IN_PROGRESS_COPY_BACKUPS";
 impl Cloud {
     pub(super) fn copy_backup(&mut self, call: &Call<'_>) -> Result<Made, ApiError> {
         let source = self.copy_source(call)?;
+        if self.settings.limits_first
+            && let Ok(kms_key) = self.copy_key(call, source)
+        {
+            self.check_copy_limits(call.place, source, &kms_key)?;
+        }
         self.check_can_be_copied(call, source)?;
         let kms_key = self.copy_key(call, source)?;
         let tags = self.copy_tags(call, source)?;
-        let (lane, kind) = {
-            let backup = &self.backups[source];
-            let here = &self.places[call.place];
-            let volume = backup.volume.as_ref();
-            let ontap = volume.map(|volume| (volume.id.clone(), kms_key.clone()));
-            let lane = Lane { account: here.account.clone(), region: here.region.clone(), ontap };
-            (lane, backup.file_system.kind)
-        };
-        self.check_slot(&lane)?;
-        self.check_backup_quota(call.place, kind, lane.ontap.as_ref().map(|(volume, _)| volume.as_str()))?;
+        self.check_copy_limits(call.place, source, &kms_key)?;
         Ok(Made::Backup(self.start_copy(call.place, source, kms_key, tags, Principal::Caller, call.now_ms)))
+    }
+
+    fn check_copy_limits(&mut self, place: PlaceIx, source: BackupIx, kms_key: &str) -> Result<(), ApiError> {
+        let (backup, here) = (&self.backups[source], &self.places[place]);
+        let kind = backup.file_system.kind;
+        let takes_slot = self.takes_slot(place, backup);
+        let volume = backup.volume.as_ref().map(|volume| volume.id.clone());
+        let ontap = volume.clone().map(|volume| (volume, kms_key.to_owned()));
+        let lane = Lane { account: here.account.clone(), region: here.region.clone(), ontap };
+        if takes_slot {
+            self.check_slot(place, &lane, kind)?;
+        }
+        self.check_backup_quota(place, kind, volume.as_deref())
     }
 
     fn copy_source(&self, call: &Call<'_>) -> Result<BackupIx, ApiError> {
         let here = &self.places[call.place];
         let region = text(call.body, "SourceRegion").unwrap_or(&here.region);
         let partition = |name: &str| regions::partition(name, &self.settings.further_regions);
-        let disabled = self.settings.disabled_regions.iter().any(|name| name == region);
-        if partition(region).is_none() || partition(region) != partition(&here.region) || disabled {
-            return Err(ApiError::client(
-                "InvalidRegion",
-                format!("The source Region '{region}' is not valid or is in a different partition."),
-            ));
+        let invalid = || format!("The source Region '{region}' is not valid or is in a different partition.");
+        if partition(region).is_none() || partition(region) != partition(&here.region) {
+            return Err(ApiError::client("InvalidRegion", invalid()));
+        }
+        if self.settings.disabled_regions.iter().any(|name| name == region) {
+            self.settings.disabled_source_region.refuse(IN_PROGRESS, invalid)?;
         }
         let barred = |name: &str| self.settings.regions_without_copies.iter().any(|other| other == name);
         if region != here.region && (barred(region) || barred(&here.region)) {
-            return Err(ApiError::unsupported(format!(
-                "Cross-Region backup copies are not supported from {region} to {}.",
-                here.region
-            )));
+            self.settings.region_without_copies.refuse(IN_PROGRESS, || {
+                format!("Cross-Region backup copies are not supported from {region} to {}.", here.region)
+            })?;
         }
         let id = text(call.body, "SourceBackupId").unwrap_or_default();
         self.place_at
@@ -129,28 +137,39 @@ impl Cloud {
     }
 
     /// Refuses if the lane that the copy would use is full, and notes the refusal.
-    fn check_slot(&mut self, lane: &Lane) -> Result<(), ApiError> {
-        let limit = match lane.ontap {
-            Some(_) => self.settings.ontap_copies_in_flight,
-            None => self.settings.copies_in_flight,
-        };
-        let ontap_total = self.ontap_copies.get(&lane.account).copied().unwrap_or(0);
+    fn check_slot(&mut self, place: PlaceIx, lane: &Lane, kind: FileSystemType) -> Result<(), ApiError> {
+        let free = self.slot_free(place, lane, kind);
         let used = self.lanes.entry(lane.clone()).or_default();
-        let crowded = lane.ontap.is_some() && ontap_total >= self.settings.ontap_copies_per_account;
-        if used.in_flight < limit && !crowded {
+        if free {
             return Ok(());
         }
         used.refused += 1;
-        Err(ApiError::limit(
-            IN_PROGRESS,
-            format!("You have reached the limit of {limit} backup copies in progress to this Region."),
-        ))
+        let words = |limit| format!("You have reached the limit of {limit} backup copies in progress to this Region.");
+        let (settings, ontap) = (&self.settings, lane.ontap.is_some());
+        let (refusal, limit, most) = match ontap {
+            true => (settings.ontap_copy_refusal, settings.ontap_copy_limit.as_str(), settings.ontap_copies_in_flight),
+            false => (RefusalCode::ServiceLimitExceeded, IN_PROGRESS, settings.copies_in_flight),
+        };
+        refusal.refuse(limit, || words(most))
     }
 
     /// Whether one more copy fits into a lane.
-    pub(super) fn slot_free(&self, lane: &Lane) -> bool {
+    pub(super) fn slot_free(&self, place: PlaceIx, lane: &Lane, kind: FileSystemType) -> bool {
+        let settings = &self.settings;
         let in_flight = self.lanes.get(lane).map_or(0, |used| used.in_flight);
-        in_flight < self.settings.copies_in_flight
+        if lane.ontap.is_some() {
+            let total = self.ontap_copies.get(&lane.account).copied().unwrap_or(0);
+            return in_flight < settings.ontap_copies_in_flight && total < settings.ontap_copies_per_account;
+        }
+        if in_flight < settings.copies_in_flight {
+            return true;
+        }
+        let of_this_kind = |at: &&BackupIx| {
+            let copy = &self.backups[**at];
+            copy.lifecycle == Lifecycle::Copying && copy.takes_slot && copy.file_system.kind == kind
+        };
+        settings.slots_by_type
+            && self.places[place].backups.values().filter(of_this_kind).count() < settings.copies_in_flight as usize
     }
 
     pub(super) fn start_copy(
@@ -164,6 +183,7 @@ impl Cloud {
     ) -> BackupIx {
         let original = self.backups[source].clone();
         let (moved_bytes, full) = self.bytes_to_copy(place, &original, &kms_key);
+        let takes_slot = self.takes_slot(place, &original);
         let work = Work {
             floor_seconds: self.settings.copy_floor_seconds,
             bytes: moved_bytes,
@@ -191,6 +211,7 @@ impl Cloud {
             full,
             ends_ms: outlook.ends_ms,
             source: Some(source),
+            takes_slot,
             will_fail: outlook.will_fail,
             ..Backup::blank(id, place, file_system, volume, now_ms)
         });
@@ -200,7 +221,14 @@ impl Cloud {
         at
     }
 
+    fn takes_slot(&self, place: PlaceIx, source: &Backup) -> bool {
+        self.settings.in_region_copies_take_slots || source.region != self.places[place].region
+    }
+
     fn take_slot(&mut self, at: BackupIx) {
+        if !self.backups[at].takes_slot {
+            return;
+        }
         let lane = self.backups[at].lane();
         if lane.ontap.is_some() {
             *self.ontap_copies.entry(lane.account.clone()).or_default() += 1;
@@ -213,13 +241,14 @@ impl Cloud {
     /// Gives back the slot of a copy that ended or was deleted, and lets its source go (after a delay).
     pub(super) fn release_slot(&mut self, at: BackupIx, now_ms: i64) {
         let lane = self.backups[at].lane();
+        let held = u32::from(self.backups[at].takes_slot);
         if lane.ontap.is_some()
             && let Some(total) = self.ontap_copies.get_mut(&lane.account)
         {
-            *total = total.saturating_sub(1);
+            *total = total.saturating_sub(held);
         }
         if let Some(used) = self.lanes.get_mut(&lane) {
-            used.in_flight = used.in_flight.saturating_sub(1);
+            used.in_flight = used.in_flight.saturating_sub(held);
         }
         if let Some(source) = self.backups[at].source {
             let source = &mut self.backups[source];
@@ -267,6 +296,9 @@ impl Cloud {
             chain.newest = Some(at);
         } else {
             self.release_quota_of_failed(at);
+            if !self.settings.failed_copies_stay {
+                self.remove_backup(at, at_ms);
+            }
         }
         self.expire_strangers(at, at_ms);
     }

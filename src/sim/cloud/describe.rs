@@ -45,11 +45,27 @@ impl Cloud {
             .values()
             .filter(|at| {
                 let backup = &self.backups[**at];
-                backup.visible_ms <= call.now_ms && matches_all(backup, &filters)
+                backup.visible_ms <= call.now_ms && self.matches_all(backup, &filters)
             })
             .map(|at| (at.0 as u64, *at))
             .collect();
         self.page(call, matching, true)
+    }
+
+    fn matches_all(&self, backup: &Backup, filters: &Filters<'_>) -> bool {
+        let kind: FileSystemType = backup.file_system.kind;
+        // A copy's source may be of no Region that the copy's Region knows.
+        let found_by_source =
+            self.settings.filters_find_copies || backup.source_region.as_ref().is_none_or(|of| *of == backup.region);
+        filters.iter().all(|(name, values)| match *name {
+            "file-system-id" => found_by_source && values.contains(&backup.file_system.id.as_str()),
+            "backup-type" => values.contains(&backup.kind.as_str()),
+            "file-system-type" => values.contains(&kind.as_str()),
+            _ => {
+                let volume = backup.volume.as_ref().filter(|_| found_by_source);
+                volume.is_some_and(|volume| values.contains(&volume.id.as_str()))
+            }
+        })
     }
 
     fn backup_by_id(&self, call: &Call<'_>, id: &str) -> Result<BackupIx, ApiError> {
@@ -184,16 +200,6 @@ fn filters<'a>(call: &Call<'a>) -> Result<Filters<'a>, ApiError> {
             }
         })
         .collect()
-}
-
-fn matches_all(backup: &Backup, filters: &Filters<'_>) -> bool {
-    let kind: FileSystemType = backup.file_system.kind;
-    filters.iter().all(|(name, values)| match *name {
-        "file-system-id" => values.contains(&backup.file_system.id.as_str()),
-        "backup-type" => values.contains(&backup.kind.as_str()),
-        "file-system-type" => values.contains(&kind.as_str()),
-        _ => backup.volume.as_ref().is_some_and(|volume| values.contains(&volume.id.as_str())),
-    })
 }
 
 fn answer(member: &str, items: Vec<Value>, next: Option<String>) -> Value {

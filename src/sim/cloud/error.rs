@@ -69,8 +69,10 @@ impl ApiError {
         Self::client("BackupNotFound", format!("Backup '{id}' does not exist."))
     }
 
-    pub(crate) fn limit(limit: &'static str, message: impl Into<String>) -> Self {
-        Self::client("ServiceLimitExceeded", message).with("Limit", limit)
+    /// A limit was reached; an empty name of it is left out of the answer.
+    pub(crate) fn limit(limit: &str, message: impl Into<String>) -> Self {
+        let error = Self::client("ServiceLimitExceeded", message);
+        if limit.is_empty() { error } else { error.with("Limit", limit) }
     }
 
     pub(crate) fn internal() -> Self {

@@ -238,6 +238,7 @@ impl Cloud {
             return;
         }
         if volume.lifecycle == "DELETING" {
+            self.remove_automatic_backups(place, id, 0, at_ms);
             self.places[place].volumes.remove(id);
         } else {
             let rests = if volume.kind == FileSystemType::Ontap { "CREATED" } else { "AVAILABLE" };

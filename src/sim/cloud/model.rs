@@ -301,6 +301,8 @@ pub struct Backup {
     pub deleted_ms: Option<i64>,
     pub(crate) place: PlaceIx,
     pub(crate) source: Option<BackupIx>,
+    /// Copies: one slot of the lane is this one's while it is COPYING.
+    pub(crate) takes_slot: bool,
     pub(crate) will_fail: Option<String>,
     /// Final backups: the file system or volume goes once this is AVAILABLE.
     pub(crate) last_of_its_kind: bool,
@@ -349,6 +351,7 @@ impl Backup {
             deleted_ms: None,
             place,
             source: None,
+            takes_slot: false,
             will_fail: None,
             last_of_its_kind: false,
             visible_ms: now_ms,

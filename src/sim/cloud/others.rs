@@ -52,7 +52,8 @@ impl Cloud {
     /// Somebody copies a Windows backup of theirs from a Region that nobody else looks at, if a slot is free.
     fn stranger_copies(&mut self, place: PlaceIx, now_ms: i64) {
         let (account, region) = (self.places[place].account.clone(), self.places[place].region.clone());
-        let free = self.slot_free(&Lane { account: account.clone(), region: region.clone(), ontap: None });
+        let lane = Lane { account: account.clone(), region: region.clone(), ontap: None };
+        let free = self.slot_free(place, &lane, FileSystemType::Windows);
         if !free || self.check_backup_quota(place, FileSystemType::Windows, None).is_err() {
             return;
         }

@@ -130,8 +130,8 @@ pub struct VolumeSeed {
     pub ontap_type: String,
     /// FLEXVOL or FLEXGROUP.
     pub style: String,
-    /// Size, bytes.
-    pub size_bytes: u64,
+    /// Size, bytes; else 100 GiB, or twice what it holds where that is more.
+    pub size_bytes: Option<u64>,
     /// Bytes that hold data; else the share that the settings say.
     pub used_bytes: Option<u64>,
     /// Bytes that change in a day; else the share that the settings say.
@@ -152,7 +152,7 @@ impl Default for VolumeSeed {
             lifecycle: created(),
             ontap_type: "RW".into(),
             style: "FLEXVOL".into(),
-            size_bytes: 100 * GIB,
+            size_bytes: None,
             used_bytes: None,
             daily_change_bytes: None,
             tags: Tags::new(),
@@ -238,8 +238,9 @@ impl Cloud {
         volume.ontap_type.clone_from(&seed.ontap_type);
         volume.style.clone_from(&seed.style);
         volume.svm_id = format!("svm-{}", file_system.id.trim_start_matches("fs-"));
-        volume.size_bytes = seed.size_bytes;
-        volume.used_bytes = seed.used_bytes.unwrap_or_else(|| share(seed.size_bytes, self.settings.used_percent));
+        let roomy = (100 * GIB).max(seed.used_bytes.unwrap_or_default().saturating_mul(2));
+        volume.size_bytes = seed.size_bytes.unwrap_or(roomy);
+        volume.used_bytes = seed.used_bytes.unwrap_or_else(|| share(volume.size_bytes, self.settings.used_percent));
         volume.daily_change_bytes =
             seed.daily_change_bytes.unwrap_or_else(|| share(volume.used_bytes, self.settings.daily_change_percent));
         volume.copy_tags_to_backups = seed.copy_tags_to_backups;

@@ -11,6 +11,8 @@ pub enum RefusalCode {
     UnsupportedOperation,
     /// `ServiceLimitExceeded`, with the `Limit` that fits
     ServiceLimitExceeded,
+    /// `InvalidRegion`
+    InvalidRegion,
     /// No refusal: the request is let through.
     Allowed,
 }
@@ -29,11 +31,11 @@ pub enum BeingCopied {
     Either,
 }
 
-/// What a remembered token answers once its backup was deleted.
+/// What a remembered token answers once its backup was deleted, or ended FAILED.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeletedToken {
-    /// The backup, with lifecycle DELETED.
+    /// The backup, with lifecycle DELETED or FAILED.
     Returned,
     /// Nothing: the token is free again and makes a new backup.
     Forgotten,
@@ -71,6 +73,8 @@ pub struct Settings {
     pub used_percent: f64,
     /// Share of its data that a new file system changes in a day, %.
     pub daily_change_percent: f64,
+    /// An ONTAP volume that holds more than this share of its size fails its backups, %; 100: none does.
+    pub full_volume_percent: f64,
     /// Length of the weekly maintenance window in which backups are queued, min; 0: no maintenance.
     pub maintenance_minutes: f64,
 
@@ -92,11 +96,25 @@ pub struct Settings {
     pub ontap_copies_in_flight: u32,
     /// Copies in flight of ONTAP per account.
     pub ontap_copies_per_account: u32,
+    /// How a copy of ONTAP beyond those limits is refused. UNVERIFIED, presumably as the others'.
+    pub ontap_copy_refusal: RefusalCode,
+    /// The `Limit` of that refusal; empty: the answer carries none. UNVERIFIED.
+    pub ontap_copy_limit: String,
+    /// Whether Windows, Lustre and OpenZFS have `copies_in_flight` slots each, instead of all together. UNVERIFIED, probably not.
+    pub slots_by_type: bool,
+    /// Whether copies within a Region take its slots. UNVERIFIED, probably so.
+    pub in_region_copies_take_slots: bool,
+    /// Whether limits are checked before the state of what is asked for: which of two refusals that are both due comes. UNVERIFIED.
+    pub limits_first: bool,
 
     /// How long a ClientRequestToken is remembered, s of the caller's clock (not divided by speed, since callers repeat in their own time). UNVERIFIED.
     pub token_memory_seconds: f64,
     /// What a token answers whose backup was deleted. UNVERIFIED.
     pub deleted_token: DeletedToken,
+    /// What a token answers whose backup ended FAILED. UNVERIFIED.
+    pub failed_token: DeletedToken,
+    /// Whether a repeated request with other tags is another request (`IncompatibleParameterError`). UNVERIFIED.
+    pub token_compares_tags: bool,
 
     /// Most items on one page of a listing. UNVERIFIED; the API model's lists hold at most 50.
     pub page_size: u32,
@@ -114,9 +132,13 @@ pub struct Settings {
     pub lag_hides_ids: bool,
     /// Whether a `file-system-id` or `volume-id` filter that matches nothing known is an error (`FileSystemNotFound`, `VolumeNotFound`) or an empty list. UNVERIFIED.
     pub unknown_filter_is_error: bool,
+    /// Whether filters by file system or volume find copies in the Regions that they were copied to. UNVERIFIED.
+    pub filters_find_copies: bool,
     /// Whether a COPYING backup shows ProgressPercent (AWS's sample does not).
     pub copy_progress: bool,
 
+    /// Whether a copy that ended FAILED leaves its record, until that is deleted. UNVERIFIED, probably so.
+    pub failed_copies_stay: bool,
     /// How long after the end of a copy its source cannot be deleted, s (fact 26: 0–300).
     pub delete_delay_seconds: f64,
     /// How that is refused.
@@ -126,6 +148,8 @@ pub struct Settings {
     /// How deleting a backup of type AWS_BACKUP is refused. UNVERIFIED.
     pub aws_backup_deletion: RefusalCode,
 
+    /// How a backup asked for with both FileSystemId and VolumeId, or with neither, is refused (`Allowed`: with both the volume is meant). UNVERIFIED.
+    pub both_or_no_target: RefusalCode,
     /// How a backup of a Lustre scratch or linked file system is refused. UNVERIFIED.
     pub lustre_refusal: RefusalCode,
     /// How a copy of an Intelligent-Tiering backup is refused. UNVERIFIED.
@@ -148,12 +172,16 @@ pub struct Settings {
 
     /// Regions of partition `aws` beyond those that the simulator knows.
     pub further_regions: Vec<String>,
-    /// Opt-in Regions that the account has not enabled: calls there are refused, copies from there are `InvalidRegion`.
+    /// Opt-in Regions that the account has not enabled: calls there are refused, and copies from there.
     pub disabled_regions: Vec<String>,
     /// How calls to a disabled Region are refused: `OptInRequired`, `UnrecognizedClientException` or `InvalidClientTokenId`.
     pub disabled_region_code: String,
-    /// Regions to and from which no copies are made across Regions (`UnsupportedOperation`).
+    /// How a copy from a disabled Region is refused. UNVERIFIED.
+    pub disabled_source_region: RefusalCode,
+    /// Regions to and from which no copies are made across Regions.
     pub regions_without_copies: Vec<String>,
+    /// How a copy to or from one of those is refused. UNVERIFIED.
+    pub region_without_copies: RefusalCode,
     /// Regions without Windows Multi-AZ: a Multi-AZ backup copied there is `IncompatibleRegionForMultiAZ`.
     pub regions_without_multi_az: Vec<String>,
     /// How long other principals keep the backups and copies that they make, h.
@@ -175,6 +203,7 @@ impl Default for Settings {
             deletion_seconds: 300.0,
             used_percent: 30.0,
             daily_change_percent: 2.0,
+            full_volume_percent: 98.0,
             maintenance_minutes: 0.0,
             windows_backups: 500,
             lustre_backups: 500,
@@ -185,8 +214,15 @@ impl Default for Settings {
             copies_in_flight: 5,
             ontap_copies_in_flight: 5,
             ontap_copies_per_account: 1_000,
+            ontap_copy_refusal: RefusalCode::ServiceLimitExceeded,
+            ontap_copy_limit: "TOTAL_IN_PROGRESS_COPY_BACKUPS".into(),
+            slots_by_type: false,
+            in_region_copies_take_slots: true,
+            limits_first: false,
             token_memory_seconds: 86_400.0,
             deleted_token: DeletedToken::Returned,
+            failed_token: DeletedToken::Returned,
+            token_compares_tags: true,
             page_size: 50,
             shuffle: true,
             short_page_percent: 0.0,
@@ -195,11 +231,14 @@ impl Default for Settings {
             list_lag_seconds: 0.0,
             lag_hides_ids: false,
             unknown_filter_is_error: true,
+            filters_find_copies: true,
             copy_progress: false,
+            failed_copies_stay: true,
             delete_delay_seconds: 60.0,
             being_copied: BeingCopied::ByType,
             delete_while_copying: false,
             aws_backup_deletion: RefusalCode::BadRequest,
+            both_or_no_target: RefusalCode::BadRequest,
             lustre_refusal: RefusalCode::BadRequest,
             intelligent_tiering_copy: RefusalCode::UnsupportedOperation,
             flexgroup_copy: RefusalCode::UnsupportedOperation,
@@ -211,8 +250,10 @@ impl Default for Settings {
             only_declared_keys: false,
             further_regions: Vec::new(),
             disabled_regions: Vec::new(),
+            disabled_source_region: RefusalCode::InvalidRegion,
             disabled_region_code: "OptInRequired".into(),
             regions_without_copies: Vec::new(),
+            region_without_copies: RefusalCode::UnsupportedOperation,
             regions_without_multi_az: vec!["cn-north-1".into()],
             others_keep_hours: 24.0,
         }
@@ -221,13 +262,14 @@ impl Default for Settings {
 
 impl RefusalCode {
     /// Refuses, unless this is [`RefusalCode::Allowed`].
-    pub(crate) fn refuse(self, limit: &'static str, message: impl FnOnce() -> String) -> Result<(), super::ApiError> {
+    pub(crate) fn refuse(self, limit: &str, message: impl FnOnce() -> String) -> Result<(), super::ApiError> {
         use super::ApiError;
         match self {
             Self::Allowed => Ok(()),
             Self::BadRequest => Err(ApiError::bad_request(message())),
             Self::UnsupportedOperation => Err(ApiError::unsupported(message())),
             Self::ServiceLimitExceeded => Err(ApiError::limit(limit, message())),
+            Self::InvalidRegion => Err(ApiError::client("InvalidRegion", message())),
         }
     }
 }

@@ -66,17 +66,21 @@ impl Cloud {
             self.tokens.known.remove(key);
             return Ok(None);
         }
-        if let Some(parameter) = difference(&memo.asked, call.body) {
+        let compared = |name: &str| self.settings.token_compares_tags || name != "Tags";
+        if let Some(parameter) = difference(&memo.asked, call.body, compared) {
             return Err(ApiError::client(
                 "IncompatibleParameterError",
                 "The specified client request token was used before with other parameters.",
             )
             .with("Parameter", parameter));
         }
-        if let Made::Backup(at) = memo.made
-            && self.backups[at].lifecycle == Lifecycle::Deleted
-        {
-            match self.settings.deleted_token {
+        if let Made::Backup(at) = memo.made {
+            let answered = match self.backups[at].lifecycle {
+                Lifecycle::Deleted => self.settings.deleted_token,
+                Lifecycle::Failed => self.settings.failed_token,
+                _ => DeletedToken::Returned,
+            };
+            match answered {
                 DeletedToken::Returned => {}
                 DeletedToken::Forgotten => return Ok(None),
                 DeletedToken::NotFound => return Err(ApiError::no_backup(&self.backups[at].id)),
@@ -110,14 +114,15 @@ impl Cloud {
     }
 }
 
-/// The first member in which two requests differ, absent and null being the same.
-fn difference(before: &Value, now: &Value) -> Option<String> {
+/// The first member that is `compared` in which two requests differ, absent and null being the same.
+fn difference(before: &Value, now: &Value, compared: impl Fn(&str) -> bool) -> Option<String> {
     let (Value::Object(before), Value::Object(now)) = (before, now) else {
         return None;
     };
     before
         .keys()
         .chain(now.keys())
+        .filter(|name| compared(name))
         .find(|name| {
             let [before, now] = [before, now].map(|body| body.get(*name).filter(|v| !v.is_null()));
             before != now

@@ -24,6 +24,7 @@ impl Fault {
             ("stuck_backup_percent", self.stuck_backup_percent),
             ("stuck_copy_percent", self.stuck_copy_percent),
             ("forget_token_percent", self.forget_token_percent),
+            ("restoring_percent", self.restoring_percent),
         ];
         if let Some((name, value)) = percents.iter().find(|(_, value)| !(0.0..=100.0).contains(value)) {
             return Err(format!("{name} = {value} is not between 0 and 100"));
