@@ -1,6 +1,13 @@
 //! The planner, spoken to by hand: time passes, AWS answers, and what it then wants is looked at.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
+#[path = "conversations/answers.rs"]
+mod answers;
+#[path = "conversations/books.rs"]
+mod books;
+#[path = "conversations/endings.rs"]
+mod endings;
+
 use lifeboat::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use lifeboat::domain::change::{Change, End};
 use lifeboat::domain::fault::{Fault, FaultClass};

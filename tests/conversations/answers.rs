@@ -1,0 +1,753 @@
+//! What an answer changes in the books: every kind of call, every kind of answer, change by change.
+
+use super::books::*;
+use super::*;
+use lifeboat::domain::change::{ListingPage, Opening, Total};
+use lifeboat::domain::id::{Region, deletion_token};
+use lifeboat::domain::lane::Lane;
+use lifeboat::domain::note::Note;
+use lifeboat::domain::point::Point;
+use lifeboat::domain::tags::Inscription;
+use lifeboat::planner::settle;
+
+const MOMENT: Duration = Duration::from_millis(1);
+const LAG: Duration = Duration::from_secs(120);
+
+fn noon() -> Time {
+    at("2026-11-21T12:00:00Z")
+}
+
+/// As AWS shows it.
+fn shown(point: &Point) -> Sighting {
+    let inscription = Inscription {
+        policy: point.policy.clone(),
+        source: point.source.clone(),
+        occurrence: point.occurrence,
+        attempt: point.attempt,
+        origin: point.origin.clone(),
+        hold: None,
+    };
+    let mut tags = inscription.write();
+    tags.extend(point.hold.clone().map(|hold| ("lifeboat:hold".to_owned(), hold)));
+    Sighting {
+        id: point.id.clone(),
+        lifecycle: point.lifecycle,
+        created_at: point.created_at,
+        failure: point.failure.clone(),
+        progress_percent: None,
+        size_bytes: point.size_bytes,
+        kms_key: None,
+        kind: point.kind,
+        volume: None,
+        copied_from: None,
+        counts_to_quota: true,
+        tags,
+        arn: None,
+    }
+}
+
+/// Somebody else's.
+fn foreign(id: &str, lifecycle: Lifecycle) -> Sighting {
+    let mut sighting = shown(&backup(id, scheduled(6), lifecycle));
+    sighting.tags.clear();
+    sighting
+}
+
+/// As it is taken in when it is shown at this time.
+fn taken_in(point: &Point, now: Time) -> Point {
+    shown(point).into_point(&point.place, now).unwrap()
+}
+
+fn seen(point: Point) -> Change {
+    Change::Seen { point: Box::new(point) }
+}
+
+/// What an answer changes, but for the note that the call is over.
+fn told(books: &Books, region: &str, call: Call, outcome: Outcome, now: Time) -> Vec<Change> {
+    let action = Action { place: place(region), call };
+    let mut changes = settle(&books.settings, &books.state, &action, outcome, now);
+    changes.retain(|change| !matches!(change, Change::Returned { .. } | Change::PlaceSeen { .. }));
+    changes
+}
+
+fn polled(books: &Books, region: &str, asked: &[&str], sightings: Vec<Sighting>, now: Time) -> Vec<Change> {
+    let ids = asked.iter().map(|id| (*id).into()).collect();
+    told(books, region, Call::Poll { ids }, Outcome::Polled(sightings), now)
+}
+
+/// What a look at one point of ours changes, without the note when to look again.
+fn looked_at(books: &Books, point: &Point, now: Time) -> Vec<Change> {
+    let region = point.place.region.to_string();
+    let mut changes = polled(books, &region, &[point.id.as_str()], vec![shown(point)], now);
+    let again = Change::LookAgain {
+        place: point.place.clone(),
+        ids: vec![point.id.clone()],
+        at: now.plus(POLL),
+        batch: Some(0),
+    };
+    assert_eq!(changes.pop(), Some(again));
+    changes
+}
+
+fn failed_with(class: FaultClass) -> Outcome {
+    Outcome::Failed(fault(class, "Refused"))
+}
+
+fn make(books: &Books, key: &WorkKey) -> Call {
+    Call::Make { key: key.clone(), request: books.state.ask(key).unwrap().request.clone() }
+}
+
+fn ids(of: &[&str]) -> Vec<lifeboat::domain::id::BackupId> {
+    of.iter().map(|id| (*id).into()).collect()
+}
+
+/// The place of a backup that is asked for, with the words of the ask.
+fn asked() -> (Books, WorkKey) {
+    let mut books = Books::new();
+    books.open(scheduled(6));
+    let key = key_of(scheduled(6), Target::Backup);
+    books.ask(&key, 1, scheduled(6).at);
+    (books, key)
+}
+
+#[test]
+fn a_fault_of_the_place_counts_against_it_and_any_answer_clears_it() {
+    let (books, key) = asked();
+    let poll = Call::Poll { ids: ids(&["backup-1"]) };
+    let list = Call::ListPage { next_token: None };
+    let look_up = Call::LookUp { ids: vec![source(0)] };
+    let delete = Call::Delete { id: "backup-1".into(), token: deletion_token(&place(HOME), &"backup-1".into()) };
+    let hold = Call::Hold { id: "backup-1".into(), arn: "arn".to_owned(), hold: None };
+    for call in [make(&books, &key), poll, list, look_up, delete, hold] {
+        let reads_books = call.operation() == "DescribeBackups";
+        let action = Action { place: place(HOME), call };
+        let first = |outcome| settle(&books.settings, &books.state, &action, outcome, noon()).remove(0);
+        let returned =
+            |fault| Change::Returned { place: place(HOME), call: action.call.key().unwrap(), fault, at: noon() };
+        for class in FaultClass::ALL {
+            let counts = match class {
+                FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Credentials => true,
+                FaultClass::Denied => reads_books,
+                _ => false,
+            };
+            let expected = returned(counts.then(|| fault(class, "Refused")));
+            assert_eq!(first(failed_with(class)), expected, "{} {class:?}", action.call.operation());
+        }
+        for answer in [Outcome::Deleted, Outcome::HoldSet, Outcome::Polled(vec![]), Outcome::LookedUp(vec![])] {
+            assert_eq!(first(answer), returned(None));
+        }
+        let seen_by = |outcome| {
+            let changes = settle(&books.settings, &books.state, &action, outcome, noon());
+            changes.contains(&Change::PlaceSeen { place: place(HOME), at: noon() })
+        };
+        let page = |next: Option<&str>| Outcome::Page { sightings: vec![], next_token: next.map(str::to_owned) };
+        assert!(seen_by(page(None)) && seen_by(Outcome::Polled(vec![])), "the books were read");
+        assert!(!seen_by(page(Some("more"))), "not all of them");
+        assert!(!seen_by(Outcome::LookedUp(vec![])) && !seen_by(failed_with(FaultClass::State)));
+    }
+}
+
+#[test]
+fn what_was_made_is_known_from_its_answer() {
+    let (mut books, key) = asked();
+    let creating = backup("backup-6", scheduled(6), Lifecycle::Creating);
+    let answer = |point: &Point, with_tags: bool| {
+        let mut sighting = shown(point);
+        if !with_tags {
+            sighting.tags.clear();
+        }
+        Outcome::Made(Box::new(sighting))
+    };
+    let call = make(&books, &key);
+    let look = Change::LookAgain { place: place(HOME), ids: ids(&["backup-6"]), at: noon().plus(POLL), batch: None };
+    let expected = [seen(taken_in(&creating, noon())), look];
+    for with_tags in [true, false] {
+        assert_eq!(told(&books, HOME, call.clone(), answer(&creating, with_tags), noon()), expected);
+    }
+    // An answer that names something else proves nothing; a listing has to tell.
+    let other = backup("backup-7", scheduled(7), Lifecycle::Creating);
+    let said = "the answer names backup-7, which is not what was asked for";
+    let not_before = noon().plus(pause(FaultClass::Contested, 1, POLL, key.jitter(1)));
+    let contested = Fault::new(FaultClass::Contested, "UnexpectedAnswer", said);
+    let expected_of_other = [
+        Change::ListingWanted { place: place(HOME), at: noon() },
+        Change::Unfulfilled { key: key.clone(), fault: contested, definite: false, not_before },
+    ];
+    assert_eq!(told(&books, HOME, call.clone(), answer(&other, true), noon()), expected_of_other);
+    // The same answer once more, to a repeat: nothing new, and no second look.
+    books.see(&taken_in(&creating, noon()));
+    assert_eq!(told(&books, HOME, call.clone(), answer(&creating, true), noon()), []);
+    let done = backup("backup-6", scheduled(6), Lifecycle::Available);
+    let expected = [
+        Change::Counted(Total::Backups("finance".into(), true)),
+        Change::Timed { target: Target::Backup, took: 6 * HOUR },
+        seen(taken_in(&done, noon())),
+    ];
+    assert_eq!(told(&books, HOME, call, answer(&done, true), noon()), expected);
+}
+
+#[test]
+fn a_refusal_withdraws_an_ask_only_if_no_answer_was_lost_before() {
+    for class in FaultClass::ALL {
+        let (mut books, key) = asked();
+        let call = make(&books, &key);
+        let proves_nothing = matches!(class, FaultClass::Unanswered | FaultClass::Contested);
+        let expected = |failures: u32, definite: bool| {
+            let not_before = noon().plus(pause(class, failures, POLL, key.jitter(failures)));
+            let fault = fault(class, "Refused");
+            let unfulfilled = Change::Unfulfilled { key: key.clone(), fault, definite, not_before };
+            let listing = Change::ListingWanted { place: place(HOME), at: noon() };
+            if class == FaultClass::Contested { vec![listing, unfulfilled] } else { vec![unfulfilled] }
+        };
+        assert_eq!(told(&books, HOME, call.clone(), failed_with(class), noon()), expected(1, !proves_nothing));
+        let lost = Change::Unfulfilled {
+            key: key.clone(),
+            fault: fault(FaultClass::Unanswered, "Timeout"),
+            definite: false,
+            not_before: noon(),
+        };
+        books.apply(lost);
+        books.ask(&key, 1, noon());
+        assert_eq!(told(&books, HOME, call.clone(), failed_with(class), noon()), expected(2, false), "{class:?}");
+        let nobodys = Call::Make {
+            key: key_of(scheduled(7), Target::Backup),
+            request: books.state.ask(&key).unwrap().request.clone(),
+        };
+        assert_eq!(told(&books, HOME, nobodys, failed_with(class), noon()), [], "nothing was asked");
+    }
+    // An answer of another kind than the call proves nothing either.
+    let (books, key) = asked();
+    let changes = told(&books, HOME, make(&books, &key), Outcome::Deleted, noon());
+    let [Change::Unfulfilled { fault, definite: false, .. }] = changes.as_slice() else { panic!("{changes:?}") };
+    assert_eq!((fault.class, fault.code.as_str()), (FaultClass::Unanswered, "UnexpectedAnswer"));
+}
+
+#[test]
+fn a_refused_copy_has_the_books_read_that_can_tell_why() {
+    let made = backup("backup-6", scheduled(6), Lifecycle::Available);
+    let mut books = Books::new();
+    books.open(scheduled(6));
+    books.see(&made);
+    let key = key_of(scheduled(6), there());
+    books.ask(&key, 1, noon());
+    let call = make(&books, &key);
+    let unfulfilled = |class: FaultClass, fault: Fault| Change::Unfulfilled {
+        key: key.clone(),
+        fault,
+        definite: true,
+        not_before: noon().plus(pause(class, 1, POLL, key.jitter(1))),
+    };
+    let wanted = |region: &str| Change::ListingWanted { place: place(region), at: noon() };
+    // The destination does not find the backup: that passes, or the source's Region tells that it is gone.
+    let expected = [wanted(HOME), unfulfilled(FaultClass::State, fault(FaultClass::State, "Refused"))];
+    assert_eq!(told(&books, THERE, call.clone(), failed_with(FaultClass::Missing), noon()), expected);
+    // No slot although one looks free, the refused ask itself counted: somebody else has it.
+    let no_slot = unfulfilled(FaultClass::NoSlot, fault(FaultClass::NoSlot, "Refused"));
+    for (slots, looks_free) in [(0, false), (1, true), (2, true)] {
+        books.settings.limits.copies_in_flight = slots;
+        let expected = if looks_free { vec![wanted(THERE), no_slot.clone()] } else { vec![no_slot.clone()] };
+        assert_eq!(told(&books, THERE, call.clone(), failed_with(FaultClass::NoSlot), noon()), expected, "{slots}");
+    }
+    books.settings.limits.copies_in_flight = 2;
+    let expected = [unfulfilled(FaultClass::Quota, fault(FaultClass::Quota, "Refused"))];
+    assert_eq!(told(&books, THERE, call, failed_with(FaultClass::Quota), noon()), expected);
+}
+
+#[test]
+fn an_answer_never_moves_a_thing_backwards() {
+    let creating = backup("backup-6", scheduled(6), Lifecycle::Creating);
+    let available = backup("backup-6", scheduled(6), Lifecycle::Available);
+    let mut books = Books::new();
+    books.open(scheduled(6));
+    books.see(&taken_in(&creating, scheduled(6).at));
+    assert_eq!(looked_at(&books, &creating, noon()), [], "as it was");
+    let ended = |good: bool| Change::Counted(Total::Backups("finance".into(), good));
+    let timed = Change::Timed { target: Target::Backup, took: 6 * HOUR };
+    assert_eq!(looked_at(&books, &available, noon()), [ended(true), timed, seen(taken_in(&available, noon()))]);
+    let bad = backup("backup-6", scheduled(6), Lifecycle::Failed);
+    assert_eq!(looked_at(&books, &bad, noon()), [ended(false), seen(taken_in(&bad, noon()))]);
+
+    let settled = scheduled(7).at;
+    books.see(&taken_in(&available, settled));
+    assert_eq!(looked_at(&books, &available, noon()), [], "as it was");
+    assert_eq!(looked_at(&books, &creating, noon()), [], "an answer that is older");
+    let grown = Point { size_bytes: Some(7), ..available.clone() };
+    assert_eq!(looked_at(&books, &grown, noon()), [seen(taken_in(&grown, settled))], "it ended when it ended");
+
+    // What was deleted may be shown for four minutes.
+    books.apply(Change::Gone { place: place(HOME), id: "backup-6".into(), at: noon() });
+    let later = |seconds: u64| noon().plus(Duration::from_secs(seconds));
+    assert_eq!(looked_at(&books, &available, later(240).minus(MOMENT)), []);
+    assert_eq!(looked_at(&books, &creating, later(1000)), [], "nor does it begin anew");
+    assert_eq!(looked_at(&books, &available, later(240)), [seen(taken_in(&available, later(240)))]);
+    // The same where its record is gone with its occurrence.
+    let mut books = Books::new();
+    books.see(&available);
+    books.apply(Change::Gone { place: place(HOME), id: "backup-6".into(), at: noon() });
+    assert_eq!(looked_at(&books, &available, later(240).minus(MOMENT)), []);
+    let unsettled = Point { settled_at: None, ..taken_in(&available, noon()) };
+    assert_eq!(looked_at(&books, &available, later(240)), [seen(unsettled)]);
+}
+
+#[test]
+fn how_long_a_thing_took_is_known_only_of_what_was_seen_to_move() {
+    let available = backup("backup-6", scheduled(6), Lifecycle::Available);
+    let unsettled = Point { settled_at: None, ..taken_in(&available, noon()) };
+    let books = Books::new();
+    assert_eq!(looked_at(&books, &available, noon()), [seen(unsettled.clone())], "found, not followed");
+    let bad = backup("backup-6", scheduled(6), Lifecycle::Failed);
+    assert_eq!(looked_at(&books, &bad, noon()), [seen(taken_in(&bad, noon()))], "cleared away a day from now");
+    // The answer was lost, and it is done already when it is found: it began with the ask.
+    let (books, _) = asked();
+    let counted = Change::Counted(Total::Backups("finance".into(), true));
+    let timed = Change::Timed { target: Target::Backup, took: 6 * HOUR };
+    assert_eq!(looked_at(&books, &available, noon()), [counted, timed, seen(taken_in(&available, noon()))]);
+    // Of another attempt than the one that was asked for.
+    let earlier = Point { attempt: 2, ..available.clone() };
+    assert_eq!(looked_at(&books, &earlier, noon()), [seen(Point { attempt: 2, ..unsettled })]);
+
+    // A copy counts for its destination, and for the policy that names its source now, else for that of its tag.
+    let made = Point { policy: Some("renamed".into()), ..available };
+    let copying = copy("copy-6", &made, THERE, Lifecycle::Copying);
+    let done = copy("copy-6", &made, THERE, Lifecycle::Available);
+    let mut books = Books::new();
+    books.see(&made);
+    books.see(&copying);
+    let count = |books: &Books, done: &Point| looked_at(books, done, noon()).remove(0);
+    let copies = |policy: &str, good| Change::Counted(Total::Copies(policy.into(), THERE.into(), good));
+    assert_eq!(count(&books, &done), copies("finance", true));
+    assert_eq!(count(&books, &Point { lifecycle: Lifecycle::Failed, ..done.clone() }), copies("finance", false));
+    books.apply(Change::Left { source: key(0) });
+    assert_eq!(count(&books, &done), copies("renamed", true));
+    assert_eq!(count(&books, &Point { policy: None, ..done.clone() }), copies("unknown", true));
+    let took = looked_at(&books, &done, noon()).remove(1);
+    assert_eq!(took, Change::Timed { target: there(), took: 6 * HOUR - MINUTE });
+}
+
+fn page(books: &Books, region: &str, sightings: Vec<Sighting>, next: Option<&str>, now: Time) -> Vec<Change> {
+    let outcome = Outcome::Page { sightings, next_token: next.map(str::to_owned) };
+    told(books, region, Call::ListPage { next_token: None }, outcome, now)
+}
+
+fn began(books: &mut Books, region: &str, at: Time) {
+    books.apply(Change::ListingBegan { place: place(region), at });
+}
+
+#[test]
+fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
+    let mut books = Books::new();
+    began(&mut books, THERE, noon());
+    let known = Point { place: place(THERE), ..backup("backup-5", scheduled(5), Lifecycle::Available) };
+    let new = Point { place: place(THERE), ..backup("backup-6", scheduled(6), Lifecycle::Available) };
+    let new_copy = copy("copy-6", &new, THERE, Lifecycle::Copying);
+    books.see(&known);
+    let mut uncounted = foreign("backup-automatic", Lifecycle::Available);
+    uncounted.counts_to_quota = false;
+    let mut of_volume = foreign("backup-ontap", Lifecycle::Copying);
+    (of_volume.kind, of_volume.volume) = (FileSystemKind::Ontap, Some("fsvol-1".into()));
+    let mut odd = foreign("backup-windows", Lifecycle::Copying);
+    odd.volume = Some("fsvol-1".into());
+    let sightings = vec![
+        shown(&known),
+        shown(&new),
+        shown(&new_copy),
+        foreign("backup-theirs", Lifecycle::Available),
+        foreign("backup-deleted", Lifecycle::Deleted),
+        uncounted,
+        of_volume,
+        odd,
+    ];
+    let shared = vec![Lane::Shared(place(THERE))];
+    let volume = vec![Lane::Volume(place(THERE), "fsvol-1".into()), Lane::OntapAccount(AccountName::own())];
+    let expected = ListingPage {
+        ours: ids(&["backup-5", "backup-6", "copy-6"]).into_iter().collect(),
+        learned: [(scheduled(6), key(0))].into(),
+        others: vec![("backup-ontap".into(), volume), ("backup-windows".into(), shared)],
+        user_backups: 6,
+    };
+    let unsettled = Point { settled_at: None, ..taken_in(&new, noon()) };
+    let changes = page(&books, THERE, sightings, Some("two"), noon());
+    let settled_of_known = seen(Point { settled_at: None, ..taken_in(&known, noon()) });
+    let mut seen_only: Vec<Change> = changes.iter().filter(|change| **change != settled_of_known).cloned().collect();
+    let listing = Change::ListingPage { place: place(THERE), page: expected, next_token: "two".to_owned() };
+    assert_eq!(seen_only.pop(), Some(listing));
+    assert_eq!(seen_only, [seen(unsettled), seen(taken_in(&new_copy, noon()))]);
+    // Without a listing under way, a page says nothing.
+    assert_eq!(page(&books, HOME, vec![shown(&new)], None, noon()), []);
+}
+
+/// Pages that never end, or lead back to where they came from, are given up.
+#[test]
+fn an_endless_listing_is_given_up() {
+    let mut books = Books::new();
+    began(&mut books, HOME, noon());
+    let next = |books: &Books, token: &str| {
+        let changes = page(books, HOME, vec![], Some(token), noon());
+        match changes.as_slice() {
+            [Change::ListingPage { .. }] => true,
+            [Change::ListingStalled { restart: false, .. }] => false,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(next(&books, "one"));
+    let page = ListingPage::default();
+    books.apply(Change::ListingPage { place: place(HOME), page, next_token: "one".to_owned() });
+    assert!(next(&books, "two"));
+    assert!(!next(&books, "one"), "the same token again");
+    let pages = |books: &mut Books, pages| {
+        books.state.places.get_mut(&place(HOME)).unwrap().listing.as_mut().unwrap().pages = pages;
+    };
+    pages(&mut books, 19_999);
+    assert!(next(&books, "two"));
+    pages(&mut books, 20_000);
+    assert!(!next(&books, "two"));
+}
+
+#[test]
+fn a_listing_adopts_what_it_taught_and_doubts_what_it_did_not_show() {
+    let mut books = Books::new();
+    began(&mut books, HOME, noon());
+    let first = ListingPage {
+        ours: ids(&["backup-a"]).into_iter().collect(),
+        learned: [(scheduled(8), key(0)), (ordered(8), key(0)), (scheduled(9), key(7))].into(),
+        others: vec![("other-2".into(), vec![]), ("other-1".into(), vec![])],
+        user_backups: 30,
+    };
+    books.apply(Change::ListingPage { place: place(HOME), page: first, next_token: "two".to_owned() });
+    let made = |id: &str, occurrence: Occurrence, age: Duration| Point {
+        created_at: noon().minus(age),
+        settled_at: Some(noon()),
+        ..backup(id, occurrence, Lifecycle::Available)
+    };
+    books.see(&made("backup-a", scheduled(5), HOUR));
+    books.see(&made("backup-old", scheduled(6), LAG + MOMENT));
+    books.see(&made("backup-young", scheduled(7), LAG));
+    books.see(&Point { suspected: Some(noon()), ..made("backup-doubted", ordered(6), HOUR) });
+    let now = noon().plus(MINUTE);
+    let new = backup("backup-new", ordered(9), Lifecycle::Creating);
+    let changes = page(&books, HOME, vec![shown(&new), foreign("other-1", Lifecycle::Copying)], None, now);
+    let opened = |occurrence| {
+        let opening = Opening { policy: "finance".into(), opened_at: now, caught_up: true, adopted: true };
+        Change::Opened { source: key(0), occurrence, opening }
+    };
+    let expected = [
+        seen(taken_in(&new, now)),
+        opened(scheduled(8)),
+        opened(ordered(8)),
+        opened(ordered(9)),
+        Change::Suspected { place: place(HOME), id: "backup-old".into(), suspected: Some(now) },
+        Change::Noted(Note::Read { place: place(HOME), at: now, good_until: now.plus(stale_after(POLL, 2)) }),
+    ];
+    assert_eq!(changes[..changes.len() - 1], expected);
+    let Some(Change::Listed { place: of, began_at, pages, user_backups, others }) = changes.last() else { panic!() };
+    assert_eq!((of, *began_at, *pages, *user_backups), (&place(HOME), noon(), 2, 32));
+    let others: Vec<&str> = others.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(others, ["other-1", "other-1", "other-2"], "of each as often as it has lanes");
+}
+
+/// What is on record already is not opened anew; what a person ordered has no place in the order of time.
+#[test]
+fn only_what_is_not_on_record_is_adopted() {
+    let mut books = Books::new();
+    books.open(scheduled(8));
+    let learned = [(scheduled(7), key(0)), (scheduled(8), key(0)), (scheduled(9), key(0)), (ordered(7), key(0))];
+    began(&mut books, HOME, noon());
+    let page_of = ListingPage { learned: learned.into(), ..ListingPage::default() };
+    books.apply(Change::ListingPage { place: place(HOME), page: page_of, next_token: "two".to_owned() });
+    let opened = |books: &Books| -> Vec<Occurrence> {
+        let changes = page(books, HOME, vec![], None, noon());
+        let opened = changes.into_iter().filter_map(|change| match change {
+            Change::Opened { occurrence, .. } => Some(occurrence),
+            _ => None,
+        });
+        opened.collect()
+    };
+    assert_eq!(opened(&books), [ordered(7), scheduled(9)]);
+    books.open(ordered(7));
+    assert_eq!(opened(&books), [scheduled(9)]);
+    books.apply(Change::Left { source: key(0) });
+    assert_eq!(opened(&books), [], "no policy names it");
+
+    // A first listing that was cut short by the end of the process left backups behind that nobody adopted.
+    let mut books = Books::new();
+    let made = backup("backup-6", scheduled(6), Lifecycle::Available);
+    books.see(&made);
+    books.see(&Point { place: place(HOME), ..copy("copy-6", &made, THERE, Lifecycle::Available) });
+    began(&mut books, HOME, noon());
+    assert_eq!(opened(&books), [], "it was listed before");
+    books.state.places.get_mut(&place(HOME)).unwrap().listed = None;
+    assert_eq!(opened(&books), [scheduled(6)]);
+}
+
+/// The pause of a place is spread from three quarters to five quarters, by its Region.
+fn spread(first: Duration, of: impl Fn(&str) -> Duration) {
+    let regions =
+        ["us-east-1", "us-east-2", "us-west-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-south-1", "sa-east-1"];
+    let shares: Vec<f64> = regions.iter().map(|region| of(region).as_secs_f64() / first.as_secs_f64()).collect();
+    assert!(shares.iter().all(|share| (0.75..=1.25).contains(share)), "{shares:?}");
+    let between = shares.iter().filter(|share| (0.80..1.20).contains(*share)).count();
+    assert!(between >= 4, "{shares:?}");
+    assert!(shares.iter().any(|share| (share - shares[0]).abs() > 0.05), "{shares:?}");
+}
+
+#[test]
+fn a_page_that_failed_is_asked_for_again_or_the_listing_begins_anew() {
+    let stalled = |failures: u32, class: FaultClass, region: &str| {
+        let mut books = Books::new();
+        began(&mut books, region, noon());
+        for _ in 0..failures {
+            let (place, not_before) = (place(region), noon());
+            books.apply(Change::ListingStalled { place, not_before, restart: false });
+        }
+        let changes = told(&books, region, Call::ListPage { next_token: None }, failed_with(class), noon());
+        let [Change::ListingStalled { place: of, not_before, restart }] = changes.as_slice() else {
+            panic!("{changes:?}")
+        };
+        assert_eq!(*of, place(region));
+        (not_before.since(noon()), *restart)
+    };
+    for class in FaultClass::ALL {
+        let patience = matches!(class, FaultClass::Unanswered | FaultClass::Throttled);
+        assert_eq!(stalled(0, class, HOME).1, !patience, "{class:?}");
+        assert!(stalled(8, class, HOME).1 && stalled(7, class, HOME).1 != patience, "{class:?}");
+    }
+    spread(SECOND, |region| stalled(0, FaultClass::Throttled, region).0);
+    spread(8 * SECOND, |region| stalled(3, FaultClass::Throttled, region).0);
+    let mut books = Books::new();
+    began(&mut books, HOME, noon());
+    let changes = told(&books, HOME, Call::ListPage { next_token: None }, Outcome::HoldSet, noon());
+    assert!(matches!(changes[..], [Change::ListingStalled { restart: false, .. }]), "{changes:?}");
+}
+
+#[test]
+fn one_absence_proves_nothing() {
+    let made = backup("backup-6", scheduled(6), Lifecycle::Creating);
+    let look = |at: Time, batch| Change::LookAgain { place: place(HOME), ids: ids(&["backup-6"]), at, batch };
+    let nothing_seen = Change::LookAgain { place: place(HOME), ids: vec![], at: noon().plus(POLL), batch: Some(0) };
+    let mut books = Books::new();
+    books.see(&made);
+    let absent = |books: &Books, now| {
+        let mut changes = polled(books, HOME, &["backup-6"], vec![], now);
+        assert!(matches!(changes.pop(), Some(Change::LookAgain { batch: Some(0), .. })));
+        changes
+    };
+    let wanted = |at| Change::ListingWanted { place: place(HOME), at };
+    assert_eq!(absent(&books, noon()), [wanted(noon()), look(noon().plus(POLL), Some(1))]);
+    // What was made a moment ago is shown by no listing yet.
+    let early = scheduled(6).at.plus(SECOND);
+    assert_eq!(absent(&books, early), [wanted(scheduled(6).at.plus(LAG)), look(early.plus(POLL), Some(1))]);
+    // A single id that AWS does not know is the same.
+    let refused = told(&books, HOME, Call::Poll { ids: ids(&["backup-6"]) }, failed_with(FaultClass::Missing), noon());
+    assert_eq!(refused, [wanted(noon()), look(noon().plus(POLL), Some(1))]);
+
+    // A listing missed it too: gone, once the lag has passed by our own clock.
+    books.apply(Change::Suspected { place: place(HOME), id: "backup-6".into(), suspected: Some(noon()) });
+    let gone = |at| Change::Gone { place: place(HOME), id: "backup-6".into(), at };
+    let believed = noon().plus(LAG);
+    assert_eq!(absent(&books, believed.minus(MOMENT)), [look(believed, Some(1))]);
+    assert_eq!(absent(&books, believed), [gone(believed)]);
+    // Or it is there after all.
+    let back = Change::Suspected { place: place(HOME), id: "backup-6".into(), suspected: None };
+    let changes = looked_at(&books, &made, noon());
+    assert_eq!(changes.last(), Some(&back), "{changes:?}");
+
+    // What we had asked to be deleted is gone at the first look.
+    let mut books = Books::new();
+    books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
+    let id = || "backup-6".into();
+    books.apply(Change::Condemned { place: place(HOME), id: id(), reason: String::new(), at: noon() });
+    assert_eq!(absent(&books, noon()), [wanted(noon()), look(noon().plus(POLL), Some(1))], "not asked yet");
+    books.apply(Change::DeleteAsked { place: place(HOME), id: id(), at: noon() });
+    assert_eq!(absent(&books, noon()), [gone(noon())]);
+    // What nobody knows is no longer looked at.
+    let stranger = polled(&books, HOME, &["backup-x"], vec![], noon());
+    assert_eq!(stranger, [Change::OtherEnded { place: place(HOME), id: "backup-x".into() }, nothing_seen]);
+}
+
+#[test]
+fn a_copy_of_others_is_followed_until_it_ends() {
+    let mut books = Books::new();
+    let others = vec![("other-1".into(), vec![Lane::Shared(place(THERE))])];
+    let began_at = noon();
+    books.apply(Change::Listed { place: place(THERE), began_at, pages: 1, user_backups: 0, others });
+    let look = |id: &str, lifecycle| {
+        let mut changes = polled(&books, THERE, &[id], vec![foreign(id, lifecycle)], noon());
+        changes.pop();
+        changes
+    };
+    assert_eq!(look("other-1", Lifecycle::Copying), []);
+    let ended = |id: &str| Change::OtherEnded { place: place(THERE), id: id.into() };
+    assert_eq!(look("other-1", Lifecycle::Available), [ended("other-1")]);
+    assert_eq!(look("other-2", Lifecycle::Copying), [ended("other-2")], "of which nothing is known");
+    // Ours, whose tags somebody took away, is looked for as if it were absent.
+    let mut books = Books::new();
+    books.see(&backup("backup-6", scheduled(6), Lifecycle::Creating));
+    let changes = polled(&books, HOME, &["backup-6"], vec![foreign("backup-6", Lifecycle::Creating)], noon());
+    assert_eq!(changes[0], Change::ListingWanted { place: place(HOME), at: noon() });
+}
+
+#[test]
+fn a_batch_with_an_unknown_id_is_halved_and_one_that_failed_is_repeated() {
+    let books = Books::new();
+    let refused = |count: usize, class, region: &str| {
+        let asked: Vec<_> = (0..count).map(|nth| format!("backup-{nth}").as_str().into()).collect();
+        let changes = told(&books, region, Call::Poll { ids: asked.clone() }, failed_with(class), noon());
+        let [Change::LookAgain { place: of, ids, at, batch }] = changes.as_slice() else { panic!("{changes:?}") };
+        assert_eq!((of, ids), (&place(region), &asked));
+        (at.since(noon()), *batch)
+    };
+    assert_eq!(refused(50, FaultClass::Missing, HOME), (Duration::ZERO, Some(25)));
+    assert_eq!(refused(3, FaultClass::Missing, HOME), (Duration::ZERO, Some(1)));
+    assert_eq!(refused(60, FaultClass::Missing, HOME), (Duration::ZERO, Some(25)));
+    assert_eq!(refused(1, FaultClass::Throttled, HOME).1, None);
+    assert_eq!(refused(3, FaultClass::Denied, HOME).1, None);
+    spread(SECOND, |region| refused(3, FaultClass::Throttled, region).0);
+    let mut books = Books::new();
+    let trouble = Change::Returned {
+        place: place(HOME),
+        call: Call::ListPage { next_token: None }.key().unwrap(),
+        fault: Some(fault(FaultClass::Throttled, "Slow")),
+        at: noon(),
+    };
+    books.apply(trouble.clone());
+    books.apply(trouble);
+    let poll = Call::Poll { ids: ids(&["backup-1"]) };
+    let changes = told(&books, HOME, poll, failed_with(FaultClass::Throttled), noon());
+    let [Change::LookAgain { at, .. }] = changes.as_slice() else { panic!("{changes:?}") };
+    assert!((3 * SECOND..=5 * SECOND).contains(&at.since(noon())), "the third in a row: {at}");
+}
+
+#[test]
+fn a_look_up_tells_of_each_source() {
+    let books = Books::new();
+    let look_up =
+        |asked: &[SourceId], outcome| told(&books, HOME, Call::LookUp { ids: asked.to_vec() }, outcome, noon());
+    let known =
+        |number| Change::LookedUp { account: AccountName::own(), facts: Box::new(facts(&source(number))), at: noon() };
+    let failed = |number, fault, not_before, batch| Change::LookUpFailed {
+        source: key(number),
+        fault,
+        at: noon(),
+        not_before,
+        batch,
+    };
+    let both = [source(0), source(1)];
+    let answer = Outcome::LookedUp(vec![facts(&source(1)), facts(&source(0)), facts(&source(5))]);
+    assert_eq!(look_up(&both, answer), [known(1), known(0)], "those that were asked for");
+    let missing = Fault::new(FaultClass::Missing, "NotFound", "AWS does not show it");
+    let changes = look_up(&both, Outcome::LookedUp(vec![facts(&source(1))]));
+    let Change::LookUpFailed { not_before, .. } = changes[1] else { panic!("{changes:?}") };
+    assert_eq!(changes, [known(1), failed(0, missing, not_before, None)]);
+    assert!((45 * MINUTE..=HOUR).contains(&not_before.since(noon())), "{not_before}");
+
+    // An id that AWS does not know spoils the call for the others; alone, it is that one.
+    let five: Vec<SourceId> = (0..5).map(source).collect();
+    let split = look_up(&five, failed_with(FaultClass::Missing));
+    let expected: Vec<Change> =
+        (0..5).map(|number| failed(number, fault(FaultClass::Missing, "Refused"), noon(), Some(2))).collect();
+    assert_eq!(split, expected);
+    let paused = |asked: &[SourceId], class, region: &str| {
+        let changes = told(&books, region, Call::LookUp { ids: asked.to_vec() }, failed_with(class), noon());
+        assert_eq!(changes.len(), asked.len());
+        let Change::LookUpFailed { not_before, batch: None, .. } = changes[0] else { panic!("{changes:?}") };
+        not_before.since(noon())
+    };
+    assert!(paused(&[source(0)], FaultClass::Missing, HOME) >= 45 * MINUTE);
+    spread(POLL, |region| paused(&both, FaultClass::State, region));
+    let mut books = Books::new();
+    books.apply(failed(0, fault(FaultClass::State, "Busy"), noon(), None));
+    let again = told(&books, HOME, Call::LookUp { ids: vec![source(0)] }, failed_with(FaultClass::State), noon());
+    let Change::LookUpFailed { not_before, .. } = again[0] else { panic!("{again:?}") };
+    assert!(not_before.since(noon()) >= 2 * POLL * 3 / 4, "twice as long for the second: {not_before}");
+}
+
+fn condemned() -> Books {
+    let mut books = Books::new();
+    books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
+    let (id, reason) = ("backup-6".into(), "too old".to_owned());
+    books.apply(Change::Condemned { place: place(HOME), id, reason, at: noon() });
+    books
+}
+
+#[test]
+fn a_deletion_is_counted_once_whatever_came_of_it() {
+    let id = || "backup-6".into();
+    let delete = || Call::Delete { id: id(), token: deletion_token(&place(HOME), &id()) };
+    let gone = Change::Gone { place: place(HOME), id: id(), at: noon() };
+    let total = |done| Change::Counted(Total::Deletions("finance".into(), Region::from(HOME), done));
+    let mut books = condemned();
+    assert_eq!(told(&books, HOME, delete(), Outcome::Deleted, noon()), [total(true), gone.clone()]);
+    assert_eq!(told(&books, HOME, delete(), failed_with(FaultClass::Missing), noon()), [gone], "whoever did it");
+    let refused = |books: &Books, class| {
+        let mut changes = told(books, HOME, delete(), failed_with(class), noon());
+        let Some(Change::DeleteRefused { not_before, fault: said, .. }) = changes.pop() else { panic!() };
+        assert_eq!(said.class, class);
+        (changes, not_before.since(noon()))
+    };
+    assert_eq!(refused(&books, FaultClass::State).0, []);
+    assert_eq!(refused(&books, FaultClass::Denied).0, [total(false)], "it needs a person");
+    let (changes, first) = refused(&books, FaultClass::Throttled);
+    assert!(changes.is_empty() && (SECOND * 3 / 4..=SECOND * 5 / 4).contains(&first), "{first:?}");
+    let before = |class| Change::DeleteRefused {
+        place: place(HOME),
+        id: id(),
+        fault: fault(class, "Refused"),
+        not_before: noon(),
+    };
+    books.apply(before(FaultClass::Denied));
+    assert_eq!(refused(&books, FaultClass::Denied).0, [], "a person was told");
+    assert_eq!(refused(&books, FaultClass::Lasting).0, [total(false)], "for another reason");
+    books.apply(before(FaultClass::Throttled));
+    let (_, third) = refused(&books, FaultClass::Throttled);
+    assert!((SECOND * 3..=SECOND * 5).contains(&third), "{third:?}");
+    // What is no longer known, and what was spared meanwhile.
+    let mut books = condemned();
+    books.apply(Change::Spared { place: place(HOME), id: id(), reason: String::new() });
+    assert_eq!(told(&books, HOME, delete(), failed_with(FaultClass::State), noon()), []);
+    books.apply(Change::Gone { place: place(HOME), id: id(), at: noon() });
+    assert_eq!(told(&books, HOME, delete(), Outcome::Deleted, noon()), []);
+}
+
+#[test]
+fn a_hold_stands_once_aws_shows_it() {
+    let id = || "backup-6".into();
+    let made = backup("backup-6", scheduled(6), Lifecycle::Available);
+    let mut books = Books::new();
+    books.see(&made);
+    let call = || Call::Hold { id: id(), arn: "arn".to_owned(), hold: Some("audit".to_owned()) };
+    assert_eq!(told(&books, HOME, call(), Outcome::HoldSet, noon()), [], "nobody wished it");
+    books.apply(Change::HoldWished { place: place(HOME), id: id(), hold: Some("audit".to_owned()), at: noon() });
+    let tried =
+        |fault, after| Change::HoldTried { place: place(HOME), id: id(), fault, not_before: noon().plus(after) };
+    assert_eq!(told(&books, HOME, call(), Outcome::HoldSet, noon()), [tried(None, LAG)], "until a look shows it");
+    let refused = told(&books, HOME, call(), failed_with(FaultClass::Denied), noon());
+    let [Change::HoldTried { fault: Some(_), not_before, .. }] = refused.as_slice() else { panic!("{refused:?}") };
+    assert!((45 * MINUTE..=HOUR).contains(&not_before.since(noon())), "{not_before}");
+    books.apply(tried(Some(fault(FaultClass::State, "Busy")), Duration::ZERO));
+    let refused = told(&books, HOME, call(), failed_with(FaultClass::State), noon());
+    let [Change::HoldTried { not_before, .. }] = refused.as_slice() else { panic!("{refused:?}") };
+    assert!(not_before.since(noon()) >= 2 * POLL * 3 / 4, "{not_before}");
+
+    // A look: without the tag and with the ARN by which it is set; without either; with the tag.
+    let look = |books: &Books, hold: Option<&str>, arn: Option<&str>| {
+        let mut sighting = shown(&Point { hold: hold.map(str::to_owned), ..made.clone() });
+        sighting.arn = arn.map(str::to_owned);
+        let changes = polled(books, HOME, &["backup-6"], vec![sighting], noon());
+        let ours = |change: &Change| !matches!(change, Change::Seen { .. } | Change::LookAgain { .. });
+        changes.into_iter().filter(ours).collect::<Vec<_>>()
+    };
+    let inspected =
+        |arn: Option<&str>| Change::Inspected { place: place(HOME), id: id(), arn: arn.map(str::to_owned), at: noon() };
+    let stands = Change::HoldStands { place: place(HOME), id: id() };
+    assert_eq!(look(&books, None, Some("arn")), [inspected(Some("arn"))]);
+    assert_eq!(look(&books, Some("another"), Some("arn")), [inspected(Some("arn"))]);
+    assert_eq!(look(&books, Some("audit"), None), [stands, inspected(None)]);
+    let nameless = look(&books, None, None);
+    let [Change::HoldTried { fault: Some(said), .. }, last] = nameless.as_slice() else { panic!("{nameless:?}") };
+    assert_eq!((said.code.as_str(), last), ("NoArn", &inspected(None)));
+    // Who neither deletes nor holds it need not know.
+    let mut books = Books::new();
+    books.see(&made);
+    assert_eq!(look(&books, None, Some("arn")), []);
+    assert_eq!(look(&condemned(), None, None), [inspected(None)], "to be deleted, which needs no ARN");
+}

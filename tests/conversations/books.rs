@@ -1,0 +1,163 @@
+//! Books written by hand, change by change, for what a conversation reaches only by a long way round.
+
+use super::*;
+use lifeboat::domain::change::Opening;
+use lifeboat::domain::point::Point;
+use lifeboat::domain::tags::{Inscription, Origin};
+use std::sync::Arc;
+
+pub const SECOND_THERE: &str = "eu-west-1";
+
+/// One source in a policy with one destination; both Regions were listed at 05:00 by this process.
+pub struct Books {
+    pub settings: Settings,
+    pub state: State,
+}
+
+pub fn of(time: &str, trigger: Trigger) -> Occurrence {
+    Occurrence { at: at(time), trigger }
+}
+
+/// Of the schedule, at this hour of the day.
+pub fn scheduled(hour: u32) -> Occurrence {
+    of(&format!("2026-11-21T{hour:02}:00:00Z"), Trigger::Schedule)
+}
+
+/// Of a person, at this hour of the day.
+pub fn ordered(hour: u32) -> Occurrence {
+    of(&format!("2026-11-21T{hour:02}:30:00Z"), Trigger::Manual)
+}
+
+pub fn there() -> Target {
+    Target::Copy(THERE.into())
+}
+
+pub fn key_of(occurrence: Occurrence, target: Target) -> WorkKey {
+    WorkKey { source: key(0), occurrence, target }
+}
+
+/// A backup of an occurrence, made when it was due.
+pub fn backup(id: &str, occurrence: Occurrence, lifecycle: Lifecycle) -> Point {
+    Point {
+        id: id.into(),
+        place: place(HOME),
+        source: source(0),
+        policy: Some("finance".into()),
+        occurrence,
+        attempt: 1,
+        origin: None,
+        hold: None,
+        lifecycle,
+        created_at: occurrence.at,
+        settled_at: None,
+        failure: None,
+        progress_percent: None,
+        size_bytes: None,
+        kms_key: None,
+        kind: FileSystemKind::Windows,
+        carried: Arc::default(),
+        suspected: None,
+    }
+}
+
+/// A copy of that backup, made a minute after it.
+pub fn copy(id: &str, of: &Point, region: &str, lifecycle: Lifecycle) -> Point {
+    Point {
+        id: id.into(),
+        place: place(region),
+        origin: Some(Origin { region: HOME.into(), backup: of.id.clone(), taken_at: of.created_at }),
+        created_at: of.created_at.plus(MINUTE),
+        lifecycle,
+        ..of.clone()
+    }
+}
+
+pub fn fault(class: FaultClass, code: &str) -> Fault {
+    Fault::new(class, code, "")
+}
+
+impl Books {
+    pub fn new() -> Self {
+        let start = at("2026-11-21T05:00:00Z");
+        let mut books = Self { settings: settings(1, start), state: State::new(start, start) };
+        books.watch();
+        for region in [HOME, THERE] {
+            books.listed(region, start);
+        }
+        books
+    }
+
+    pub fn policy(&mut self) -> &mut Policy {
+        self.settings.policies.values_mut().next().unwrap()
+    }
+
+    /// The policy as it stands now is what the source is watched by.
+    pub fn watch(&mut self) {
+        let policy = self.settings.policies.values().next().unwrap();
+        let change = Change::Watched {
+            source: key(0),
+            region: policy.region.clone(),
+            policy: policy.name.clone(),
+            destinations: policy.destinations.iter().map(|destination| destination.region.clone()).collect(),
+            since: at("2026-11-21T05:00:00Z"),
+        };
+        self.apply(change);
+        self.apply(Change::Synced { generation: 1 });
+    }
+
+    /// Copies go to a second Region as well.
+    pub fn second_destination(&mut self) {
+        let destinations = &mut self.policy().destinations;
+        destinations.push(Destination { region: SECOND_THERE.into(), ..destinations[0].clone() });
+        self.watch();
+        self.listed(SECOND_THERE, at("2026-11-21T05:00:00Z"));
+    }
+
+    pub fn apply(&mut self, change: Change) {
+        self.state.apply(&change).unwrap_or_else(|error| panic!("{change:?}: {error}"));
+    }
+
+    pub fn listed(&mut self, region: &str, began_at: Time) {
+        let others = Vec::new();
+        self.apply(Change::Listed { place: place(region), began_at, pages: 1, user_backups: 0, others });
+    }
+
+    pub fn open(&mut self, occurrence: Occurrence) {
+        let (opened_at, policy) = (occurrence.at, "finance".into());
+        let opening = Opening { policy, opened_at, caught_up: false, adopted: false };
+        self.apply(Change::Opened { source: key(0), occurrence, opening });
+    }
+
+    pub fn see(&mut self, point: &Point) {
+        self.apply(Change::Seen { point: Box::new(point.clone()) });
+    }
+
+    /// Asked at this time, in words of its own.
+    pub fn ask(&mut self, of: &WorkKey, attempt: u32, at: Time) {
+        let (token, occurrence) = (of.token(attempt), of.occurrence);
+        let backup = self.state.sources[&key(0)].good_point(occurrence, &Target::Backup);
+        let origin =
+            backup.map(|backup| Origin { region: HOME.into(), backup: backup.id.clone(), taken_at: backup.created_at });
+        let of_copy = origin.filter(|_| of.target != Target::Backup);
+        let (policy, source) = (Some("finance".into()), source(0));
+        let tags =
+            Inscription { policy, source: source.clone(), occurrence, attempt, origin: of_copy.clone(), hold: None }
+                .write();
+        let request = match of_copy {
+            None => Request::CreateBackup { source, token, tags },
+            Some(Origin { region, backup, .. }) => {
+                Request::CopyBackup { source_region: region, backup, kms_key: None, token, tags }
+            }
+        };
+        self.apply(Change::Asked { key: of.clone(), attempt, request: Arc::new(request), at });
+    }
+
+    /// The ask was refused for certain, and may be repeated at any time.
+    pub fn refused(&mut self, of: &WorkKey, fault: Fault) {
+        self.apply(Change::Unfulfilled { key: of.clone(), fault, definite: true, not_before: Time::ZERO });
+    }
+
+    pub fn plan(&self, now: Time) -> Plan {
+        planner::plan(&self.settings, &self.state, now)
+    }
+}
