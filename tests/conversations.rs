@@ -7,6 +7,10 @@ mod answers;
 mod books;
 #[path = "conversations/endings.rs"]
 mod endings;
+#[path = "conversations/prunings.rs"]
+mod prunings;
+#[path = "conversations/wishes.rs"]
+mod wishes;
 
 use lifeboat::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use lifeboat::domain::change::{Change, End};

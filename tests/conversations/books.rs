@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 pub const SECOND_THERE: &str = "eu-west-1";
 
-/// One source in a policy with one destination; both Regions were listed at 05:00 by this process.
+/// Sources in a policy with one destination; both Regions were listed at 05:05, which
+/// is late enough for a database made at 05:00.
+#[derive(Clone)]
 pub struct Books {
     pub settings: Settings,
     pub state: State,
@@ -78,11 +80,18 @@ pub fn fault(class: FaultClass, code: &str) -> Fault {
 
 impl Books {
     pub fn new() -> Self {
+        Self::of(1)
+    }
+
+    /// The same, of several sources.
+    pub fn of(sources: usize) -> Self {
         let start = at("2026-11-21T05:00:00Z");
-        let mut books = Self { settings: settings(1, start), state: State::new(start, start) };
+        let mut books = Self { settings: settings(sources, start), state: State::new(start, start) };
+        // Nothing comes due by itself: each occurrence is in the books because a test put it there.
+        books.policy().schedule = Schedule::parse("0 3 1 1 *", "UTC", start).unwrap();
         books.watch();
         for region in [HOME, THERE] {
-            books.listed(region, start);
+            books.listed(region, start.plus(5 * MINUTE));
         }
         books
     }
@@ -91,17 +100,18 @@ impl Books {
         self.settings.policies.values_mut().next().unwrap()
     }
 
-    /// The policy as it stands now is what the source is watched by.
+    /// The policy as it stands now is what its sources are watched by.
     pub fn watch(&mut self) {
-        let policy = self.settings.policies.values().next().unwrap();
-        let change = Change::Watched {
-            source: key(0),
-            region: policy.region.clone(),
-            policy: policy.name.clone(),
-            destinations: policy.destinations.iter().map(|destination| destination.region.clone()).collect(),
-            since: at("2026-11-21T05:00:00Z"),
-        };
-        self.apply(change);
+        let policy = self.settings.policies.values().next().unwrap().clone();
+        for source in policy.source_keys() {
+            self.apply(Change::Watched {
+                source,
+                region: policy.region.clone(),
+                policy: policy.name.clone(),
+                destinations: policy.destinations.iter().map(|destination| destination.region.clone()).collect(),
+                since: at("2026-11-21T05:00:00Z"),
+            });
+        }
         self.apply(Change::Synced { generation: 1 });
     }
 
@@ -110,7 +120,7 @@ impl Books {
         let destinations = &mut self.policy().destinations;
         destinations.push(Destination { region: SECOND_THERE.into(), ..destinations[0].clone() });
         self.watch();
-        self.listed(SECOND_THERE, at("2026-11-21T05:00:00Z"));
+        self.listed(SECOND_THERE, at("2026-11-21T05:05:00Z"));
     }
 
     pub fn apply(&mut self, change: Change) {
@@ -157,7 +167,15 @@ impl Books {
         self.apply(Change::Unfulfilled { key: of.clone(), fault, definite: true, not_before: Time::ZERO });
     }
 
+    /// What a round decides, once what has ended is on record.
     pub fn plan(&self, now: Time) -> Plan {
-        planner::plan(&self.settings, &self.state, now)
+        let mut books = self.clone();
+        loop {
+            let plan = planner::plan(&books.settings, &books.state, now);
+            if !plan.record.iter().any(|change| matches!(change, Change::Closed { .. })) {
+                return plan;
+            }
+            plan.record.into_iter().for_each(|change| books.apply(change));
+        }
     }
 }

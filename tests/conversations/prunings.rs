@@ -1,0 +1,400 @@
+//! From a verdict of retention to DeleteBackup: what is decided, what it waits for, what spares it, what a person is
+//! asked.
+
+use super::books::*;
+use super::*;
+use lifeboat::domain::id::{BackupId, deletion_token};
+use lifeboat::domain::point::Point;
+use lifeboat::domain::policy::Retain;
+use lifeboat::planner::deletions;
+use lifeboat::planner::orders;
+use std::collections::BTreeSet;
+
+const MOMENT: Duration = Duration::from_millis(1);
+
+fn noon() -> Time {
+    at("2026-11-21T12:00:00Z")
+}
+
+fn last(count: u32) -> Option<Retain> {
+    Some(Retain { last: Some(count), ..Retain::default() })
+}
+
+fn id(hour: u32) -> BackupId {
+    format!("backup-{hour:02}").as_str().into()
+}
+
+fn copy_id(hour: u32) -> BackupId {
+    format!("copy-{hour:02}").as_str().into()
+}
+
+fn occurrence(hour: u32) -> Occurrence {
+    Occurrence { at: at("2026-11-19T00:00:00Z").plus(HOUR * hour), trigger: Trigger::Schedule }
+}
+
+fn of_hour(hour: u32) -> Point {
+    backup(id(hour).as_str(), occurrence(hour), Lifecycle::Available)
+}
+
+fn copy_of_hour(hour: u32) -> Point {
+    copy(copy_id(hour).as_str(), &of_hour(hour), THERE, Lifecycle::Available)
+}
+
+/// So many hours, each with its backup and its copy, and nothing open.
+fn held(hours: u32) -> Books {
+    let mut books = Books::new();
+    for hour in 0..hours {
+        books.see(&of_hour(hour));
+        books.see(&copy_of_hour(hour));
+    }
+    books
+}
+
+/// What a round decides to delete, by id, with the reason.
+fn condemned(plan: &Plan) -> Vec<(String, String)> {
+    let of = plan.record.iter().filter_map(|change| match change {
+        Change::Condemned { id, reason, at, .. } => {
+            assert_eq!(*at, noon());
+            Some((id.to_string(), reason.clone()))
+        }
+        _ => None,
+    });
+    of.collect()
+}
+
+fn names(plan: &Plan) -> Vec<String> {
+    condemned(plan).into_iter().map(|(id, _)| id).collect()
+}
+
+fn reviewed(plan: &Plan) -> (Time, Vec<(Target, usize, usize)>) {
+    let mut reviews = plan.record.iter().filter_map(|change| match change {
+        Change::Reviewed { source, next, braked } => {
+            assert_eq!(*source, key(0));
+            let braked = braked.iter().map(|(target, brake)| (target.clone(), brake.points.len(), brake.held));
+            Some((*next, braked.collect()))
+        }
+        _ => None,
+    });
+    let review = reviews.next().unwrap();
+    assert!(reviews.next().is_none());
+    review
+}
+
+fn round(books: &mut Books, now: Time) -> Plan {
+    let plan = books.plan(now);
+    for change in &plan.record {
+        // The calls of this test are answered at once.
+        if !matches!(change, Change::Sent { .. }) {
+            books.apply(change.clone());
+        }
+    }
+    plan
+}
+
+fn deletes(plan: &Plan) -> Vec<String> {
+    let of = plan.actions.iter().filter_map(|action| match &action.call {
+        Call::Delete { id, token } => {
+            assert_eq!(*token, deletion_token(&action.place, id));
+            Some(id.to_string())
+        }
+        _ => None,
+    });
+    of.collect()
+}
+
+#[test]
+fn what_no_rule_keeps_is_condemned_oldest_first_with_the_reason() {
+    let mut books = held(10);
+    let plan = books.plan(noon());
+    assert_eq!((names(&plan), reviewed(&plan)), (vec![], (Time::NEVER, vec![])), "without rules everything stays");
+    (books.policy().retain, books.policy().destinations[0].retain) = (last(9), last(8));
+    let plan = books.plan(noon());
+    let why = |count: u32| format!("no rule keeps it (last {count})");
+    let expected = [("backup-00", why(9)), ("copy-00", why(8)), ("copy-01", why(8))];
+    assert_eq!(condemned(&plan), expected.map(|(id, why)| (id.to_owned(), why)));
+    assert_eq!((reviewed(&plan), plan.wake.at), ((Time::NEVER, vec![]), noon()), "the next round goes on with them");
+    // What is decided is not decided again.
+    round(&mut books, noon());
+    assert_eq!(books.state.deletions.len(), 3);
+    books.apply(Change::Synced { generation: 1 });
+    assert_eq!(names(&books.plan(noon())), [] as [&str; 0]);
+    // A host that does not prune decides nothing; nor is a source judged whose books contradict themselves.
+    let mut still = held(10);
+    still.policy().retain = last(9);
+    still.settings.daemon.prune = false;
+    assert_eq!(names(&still.plan(noon())), [] as [&str; 0]);
+    still.settings.daemon.prune = true;
+    assert_eq!(names(&still.plan(noon())), ["backup-00"]);
+    still.state.quarantined.insert(key(0), "contradicts itself".to_owned());
+    assert_eq!(names(&still.plan(noon())), [] as [&str; 0]);
+    // A source is reviewed when its time has come.
+    let mut later = held(10);
+    later.policy().retain = last(9);
+    later.apply(Change::Reviewed { source: key(0), next: noon(), braked: BTreeMap::new() });
+    let plan = later.plan(noon().minus(MOMENT));
+    assert_eq!((names(&plan), plan.wake.at <= noon()), (vec![], true));
+    assert_eq!(names(&later.plan(noon())), ["backup-00"]);
+}
+
+/// More than two at once, and more than one in five, wait for a person.
+#[test]
+fn the_brake_holds_at_its_very_bounds() {
+    for (held_of, keep, braked) in
+        [(3, 1, false), (15, 12, false), (14, 11, true), (4, 1, true), (20, 16, false), (19, 15, true)]
+    {
+        let mut books = held(held_of);
+        books.policy().retain = last(keep);
+        let plan = books.plan(noon());
+        let goes = (held_of - keep) as usize;
+        if braked {
+            assert_eq!(names(&plan), [] as [&str; 0], "{held_of} {keep}");
+            assert_eq!(reviewed(&plan).1, [(Target::Backup, goes, held_of as usize)]);
+        } else {
+            assert_eq!((names(&plan).len(), reviewed(&plan).1), (goes, vec![]), "{held_of} {keep}");
+        }
+    }
+    // What is decided already counts neither as held nor as going.
+    let mut books = held(16);
+    books.policy().retain = last(14);
+    round(&mut books, noon());
+    books.policy().retain = last(11);
+    books.apply(Change::Synced { generation: 1 });
+    assert_eq!(reviewed(&books.plan(noon())).1, [(Target::Backup, 3, 14)]);
+}
+
+#[test]
+fn what_the_brake_holds_goes_when_a_person_confirms_what_was_shown() {
+    let mut books = held(14);
+    (books.policy().retain, books.policy().destinations[0].retain) = (last(11), last(11));
+    assert!(orders::braked(&books.state).is_empty());
+    let looked_at_nothing = orders::confirm_deletions(&books.settings, &books.state, &BTreeSet::new(), noon());
+    let none = "nothing is confirmed: 6 deletions wait from now on; see `lifeboat plan`, then confirm them";
+    assert_eq!((looked_at_nothing.changes.len(), looked_at_nothing.says.as_str()), (0, none));
+    round(&mut books, noon());
+    let shown = orders::braked(&books.state);
+    assert_eq!(shown.len(), 6);
+    let granted = orders::confirm_deletions(&books.settings, &books.state, &shown, noon());
+    assert_eq!(granted.says, "6 deletions are confirmed");
+    let of = |region: &str, id: BackupId| Change::Condemned {
+        place: place(region),
+        id,
+        reason: "no rule keeps it (last 11); confirmed by a person".to_owned(),
+        at: noon(),
+    };
+    for expected in (0..3).flat_map(|hour| [of(HOME, id(hour)), of(THERE, copy_id(hour))]) {
+        assert!(granted.changes.contains(&expected), "{:?}", granted.changes);
+    }
+    let one = orders::confirm_deletions(&books.settings, &books.state, &[id(1)].into(), noon());
+    assert_eq!((one.changes, one.says.as_str()), (vec![of(HOME, id(1))], "one deletion is confirmed"));
+    books.apply(Change::Left { source: key(0) });
+    let left = orders::confirm_deletions(&books.settings, &books.state, &shown, noon());
+    assert_eq!((left.changes.len(), left.says.as_str()), (0, "no deletions waited to be confirmed"));
+}
+
+/// A verdict needs the books of more than one Region: a lost database no longer tells what is under way there.
+#[test]
+fn no_verdict_without_the_books_that_it_needs() {
+    let names_without = |region: &str, never: bool| {
+        let mut books = held(10);
+        (books.policy().retain, books.policy().destinations[0].retain) = (last(9), last(9));
+        let known = books.state.places.get_mut(&place(region)).unwrap();
+        match &mut known.listed {
+            Some(listed) if !never => listed.in_this_life = false,
+            listed => *listed = None,
+        }
+        let plan = books.plan(noon());
+        let (next, _) = reviewed(&plan);
+        assert_eq!(next, noon().plus(MINUTE), "tried again");
+        names(&plan)
+    };
+    // Never listed: a copy under way there may read the backup, or its occurrence may be open.
+    assert_eq!(names_without(THERE, true), [] as [&str; 0]);
+    assert_eq!(names_without(HOME, true), [] as [&str; 0]);
+    // Listed by an earlier process: enough to know what there is, not to decide about what is there.
+    assert_eq!(names_without(THERE, false), ["backup-00"]);
+    assert_eq!(names_without(HOME, false), ["copy-00"]);
+}
+
+#[test]
+fn what_failed_is_cleared_away_once_the_books_are_known() {
+    let mut books = Books::new();
+    let failed = |hour: u32, settled: Time| Point {
+        failure: Some("no space".to_owned()),
+        settled_at: Some(settled),
+        lifecycle: Lifecycle::Failed,
+        ..of_hour(hour)
+    };
+    let day = 24 * HOUR;
+    books.see(&failed(0, noon().minus(day)));
+    books.see(&failed(1, noon().minus(day).plus(SECOND)));
+    books.see(&failed(2, noon().minus(HOUR)));
+    let plan = books.plan(noon());
+    assert_eq!(condemned(&plan), [("backup-00".to_owned(), "FAILED: no space".to_owned())]);
+    assert_eq!(reviewed(&plan).0, noon().plus(SECOND), "when the next is due");
+    books.state.places.get_mut(&place(HOME)).unwrap().listed.as_mut().unwrap().in_this_life = false;
+    let plan = books.plan(noon());
+    assert_eq!((names(&plan), reviewed(&plan).0), (vec![], noon().plus(SECOND)));
+    books.state.places.get_mut(&place(HOME)).unwrap().listed.as_mut().unwrap().in_this_life = true;
+    round(&mut books, noon());
+    assert_eq!(books.state.deletions.len(), 1);
+    books.apply(Change::Synced { generation: 1 });
+    assert_eq!(names(&books.plan(noon())), [] as [&str; 0], "decided before");
+}
+
+/// One to be deleted, decided at noon and looked at then.
+fn inspected() -> Books {
+    let mut books = held(10);
+    books.policy().retain = last(9);
+    round(&mut books, noon());
+    books.apply(Change::Inspected { place: place(HOME), id: id(0), arn: None, at: noon() });
+    books
+}
+
+#[test]
+fn a_deletion_is_asked_for_only_after_a_look_that_is_recent_and_later_than_all_that_came_before() {
+    let mut books = held(10);
+    books.policy().retain = last(9);
+    round(&mut books, noon());
+    assert_eq!(deletes(&books.plan(noon())), [] as [&str; 0], "not looked at yet");
+    let look = |books: &mut Books, at| books.apply(Change::Inspected { place: place(HOME), id: id(0), arn: None, at });
+    look(&mut books, noon().minus(MOMENT));
+    assert_eq!(deletes(&books.plan(noon())), [] as [&str; 0], "looked at before it was decided");
+    look(&mut books, noon());
+    let plan = books.plan(noon());
+    assert_eq!(deletes(&plan), ["backup-00"]);
+    assert!(
+        plan.record.contains(&Change::DeleteAsked { place: place(HOME), id: id(0), at: noon() }),
+        "the intent first"
+    );
+    assert_eq!(deletes(&books.plan(noon().plus(MINUTE).minus(MOMENT))), ["backup-00"]);
+    assert_eq!(deletes(&books.plan(noon().plus(MINUTE))), [] as [&str; 0], "a minute ago is too long ago");
+    assert_eq!(deletes(&books.plan(noon().minus(MOMENT))), [] as [&str; 0], "in the future");
+    // Not twice at a time; and after an answer that was lost, only after another look.
+    let token = deletion_token(&place(HOME), &id(0));
+    let call = Call::Delete { id: id(0), token }.key().unwrap();
+    books.apply(Change::DeleteAsked { place: place(HOME), id: id(0), at: noon() });
+    books.apply(Change::Sent { place: place(HOME), call: call.clone(), at: noon() });
+    assert_eq!(deletes(&books.plan(noon())), [] as [&str; 0], "under way");
+    books.apply(Change::Returned { place: place(HOME), call, fault: None, at: noon() });
+    assert_eq!(deletes(&books.plan(noon())), ["backup-00"], "looked at when it was asked for");
+    books.apply(Change::DeleteAsked { place: place(HOME), id: id(0), at: noon().plus(SECOND) });
+    let later = noon().plus(2 * SECOND);
+    assert_eq!(deletes(&books.plan(later)), [] as [&str; 0]);
+    look(&mut books, later);
+    assert_eq!(deletes(&books.plan(later)), ["backup-00"]);
+    // A refusal has its pause.
+    let until = later.plus(30 * SECOND);
+    let fault = fault(FaultClass::State, "BackupBeingCopied");
+    books.apply(Change::DeleteRefused { place: place(HOME), id: id(0), fault, not_before: until });
+    let plan = books.plan(until.minus(MOMENT));
+    assert_eq!((deletes(&plan), plan.wake.at <= until), (vec![], true));
+    assert_eq!(deletes(&books.plan(until)), ["backup-00"]);
+    // Four deletions at a place at a time, and none where the books are not known.
+    for nth in 0..4 {
+        let id = BackupId::from(format!("backup-x{nth}"));
+        let call = Call::Delete { id, token: "t".into() }.key().unwrap();
+        assert_eq!(deletes(&books.plan(until)), ["backup-00"], "{nth} under way");
+        books.apply(Change::Sent { place: place(HOME), call, at: noon() });
+    }
+    assert_eq!(deletes(&books.plan(until)), [] as [&str; 0]);
+    let mut unknown = inspected();
+    assert_eq!(deletes(&unknown.plan(noon())), ["backup-00"]);
+    unknown.state.places.get_mut(&place(HOME)).unwrap().listed.as_mut().unwrap().in_this_life = false;
+    assert_eq!(deletes(&unknown.plan(noon())), [] as [&str; 0]);
+}
+
+#[test]
+fn whatever_speaks_against_a_deletion_spares_it_and_is_named() {
+    let spared = |books: &Books| {
+        let plan = books.plan(noon());
+        let spared = plan.record.iter().find_map(|change| match change {
+            Change::Spared { place: of, id: of_id, reason } => {
+                assert_eq!((of, of_id, plan.wake.at), (&place(HOME), &id(0), noon()));
+                Some(reason.clone())
+            }
+            _ => None,
+        });
+        assert_eq!(spared.is_none(), deletes(&plan) == ["backup-00"], "{spared:?}");
+        spared
+    };
+    assert_eq!(spared(&inspected()), None);
+    let with = |change: fn(&mut Books)| {
+        let mut books = inspected();
+        change(&mut books);
+        spared(&books).unwrap_or_default()
+    };
+    assert_eq!(with(|books| books.settings.daemon.prune = false), "this host does not prune");
+    assert_eq!(with(|books| books.policy().retain = last(10)), "last 10 of 10");
+    assert_eq!(with(|books| books.policy().retain = None), "no retention is asked for");
+    let both = with(|books| {
+        books.policy().retain = last(10);
+        books.see(&Point { hold: Some("audit".to_owned()), ..of_hour(0) });
+    });
+    assert_eq!(both, "held, last 10 of 10");
+    assert_eq!(with(|books| books.apply(Change::Left { source: key(0) })), "nothing gives it up any more");
+    let copying = with(|books| {
+        let region = "eu-west-1";
+        books.see(&copy("copy-x", &of_hour(0), region, Lifecycle::Copying));
+    });
+    assert_eq!(copying, "a copy to eu-west-1 reads it");
+
+    // What failed and was decided upon goes on, although no rule speaks of it.
+    let mut books = Books::new();
+    let settled_at = Some(noon().minus(24 * HOUR));
+    books.see(&Point { settled_at, lifecycle: Lifecycle::Failed, ..of_hour(0) });
+    round(&mut books, noon());
+    books.apply(Change::Inspected { place: place(HOME), id: id(0), arn: None, at: noon() });
+    assert_eq!(spared(&books), None);
+    // A destination that left the policy loses nothing.
+    let mut books = held(10);
+    books.policy().destinations[0].retain = last(9);
+    round(&mut books, noon());
+    books.apply(Change::Inspected { place: place(THERE), id: copy_id(0), arn: None, at: noon() });
+    assert_eq!(deletes(&books.plan(noon())), ["copy-00"]);
+    books.policy().destinations[0].region = SECOND_THERE.into();
+    books.watch();
+    let plan = books.plan(noon());
+    assert!(deletes(&plan).is_empty() && plan.record.iter().any(|change| matches!(change, Change::Spared { .. })));
+}
+
+/// Before the next copy of a route is made full, a person hears of it.
+#[test]
+fn a_full_copy_to_come_is_said_beforehand() {
+    let warnings = |books: &Books| books.plan(noon()).warnings;
+    let mut books = Books::new();
+    books.see(&of_hour(0));
+    assert_eq!(warnings(&books), [] as [&str; 0], "a first one is full, as everybody knows");
+    books.see(&copy_of_hour(0));
+    assert_eq!(warnings(&books), [] as [&str; 0], "the policy names an alias, which does not tell the key");
+    let full = "the next copy of fs-0123456789abcde00 to us-west-2 will be full";
+    let arn = |id: &str| format!("arn:aws:kms:us-west-2:111122223333:key/{id}");
+    books.policy().destinations[0].kms_key = Some(arn("new"));
+    assert_eq!(warnings(&books), [] as [&str; 0], "AWS does not say which key the copy has");
+    books.see(&Point { kms_key: Some(arn("old")), ..copy_of_hour(0) });
+    let changes = format!("{full}: the key changes from {} to {}", arn("old"), arn("new"));
+    books.apply(Change::Synced { generation: 1 });
+    assert_eq!(warnings(&books), std::slice::from_ref(&changes));
+    // As long as any good copy under the new key is there, the next one builds on it.
+    books.see(&Point { kms_key: Some(arn("new")), lifecycle: Lifecycle::Failed, ..copy_of_hour(1) });
+    books.apply(Change::Synced { generation: 1 });
+    assert_eq!(warnings(&books), [changes]);
+    let elsewhere =
+        Point { kms_key: Some(arn("new")), ..copy("copy-e", &of_hour(1), SECOND_THERE, Lifecycle::Available) };
+    books.see(&elsewhere);
+    assert_eq!(warnings(&books).len(), 1, "another Region's is none");
+    books.see(&of_hour(1));
+    let under_new = Point { kms_key: Some(arn("new")), created_at: at("2026-11-18T00:00:00Z"), ..copy_of_hour(2) };
+    books.see(&under_new);
+    assert_eq!(warnings(&books), [] as [&str; 0]);
+    // The last copy was deleted by somebody else. What failed and was cleared away does not count.
+    let mut books = Books::new();
+    books.see(&of_hour(0));
+    books.see(&Point { failure: Some("no space".to_owned()), lifecycle: Lifecycle::Failed, ..copy_of_hour(0) });
+    books.apply(Change::Gone { place: place(THERE), id: copy_id(0), at: noon() });
+    assert_eq!(warnings(&books), [] as [&str; 0]);
+    books.see(&Point { attempt: 2, id: "copy-second".into(), ..copy_of_hour(0) });
+    books.apply(Change::Gone { place: place(THERE), id: "copy-second".into(), at: noon() });
+    assert_eq!(warnings(&books), [format!("{full}: no copy is left there")]);
+    assert_eq!(lifeboat::planner::chain::Full::First.to_string(), "the first copy of a route is full");
+    assert_eq!(deletions::targets(books.policy()).count(), 2);
+}

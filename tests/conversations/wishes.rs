@@ -1,0 +1,397 @@
+//! Which copies and backups a round asks for, on books written by hand: which ones, in which order, and what waits.
+
+use super::books::*;
+use super::*;
+use lifeboat::domain::change::Opening;
+use lifeboat::domain::id::PolicyName;
+use lifeboat::domain::lane::Lane;
+use lifeboat::domain::pause::Pause;
+use lifeboat::domain::plan::Waiting;
+use lifeboat::domain::point::Point;
+use lifeboat::planner::plan_in_order;
+use lifeboat::planner::turns::Order;
+
+const LAG: Duration = Duration::from_secs(120);
+
+fn noon() -> Time {
+    at("2026-11-21T12:00:00Z")
+}
+
+/// What a round asks AWS to make.
+fn made(plan: &Plan) -> Vec<(WorkKey, Request)> {
+    let makes = plan.actions.iter().filter_map(|action| match &action.call {
+        Call::Make { key, request } => Some((key.clone(), (**request).clone())),
+        _ => None,
+    });
+    makes.collect()
+}
+
+/// The work for which a round asks.
+fn asks(books: &Books, now: Time) -> Vec<WorkKey> {
+    made(&books.plan(now)).into_iter().map(|(key, _)| key).collect()
+}
+
+fn waits(plan: &Plan) -> Vec<(Option<&str>, Reason, &str)> {
+    let told = |wait: &'_ Waiting| {
+        assert_eq!((&wait.policy, wait.source.account.as_str()), (&PolicyName::from("finance"), "default"));
+    };
+    plan.waiting.iter().for_each(told);
+    plan.waiting
+        .iter()
+        .map(|wait| (wait.destination.as_ref().map(|region| region.as_str()), wait.reason, wait.detail.as_str()))
+        .collect()
+}
+
+fn good(id: &str, occurrence: Occurrence) -> Point {
+    backup(id, occurrence, Lifecycle::Available)
+}
+
+/// The policy brings its backups; of each its copy is wanted.
+fn with_backups(of: &[Occurrence]) -> Books {
+    let mut books = Books::new();
+    for (number, occurrence) in of.iter().enumerate() {
+        books.open(*occurrence);
+        books.see(&good(&format!("backup-{number}"), *occurrence));
+    }
+    books
+}
+
+#[test]
+fn a_route_wants_the_newest_backup_that_it_lacks() {
+    let mut books = with_backups(&[scheduled(6)]);
+    let six = key_of(scheduled(6), there());
+    assert_eq!(asks(&books, noon()), std::slice::from_ref(&six));
+    books.open(scheduled(7));
+    books.see(&good("backup-7", scheduled(7)));
+    let seven = key_of(scheduled(7), there());
+    assert_eq!(asks(&books, noon()), std::slice::from_ref(&seven), "the newer one alone");
+    let copied = copy("copy-7", &good("backup-7", scheduled(7)), THERE, Lifecycle::Available);
+    books.see(&copied);
+    assert_eq!(asks(&books, noon()), [], "what is older is not wanted any more");
+    // A backup of the very moment at which the newest copy's data was taken brings nothing.
+    books.see(&Point { created_at: scheduled(7).at, ..good("backup-8", ordered(7)) });
+    assert_eq!(asks(&books, noon()), []);
+    books.open(scheduled(8));
+    books.see(&backup("backup-9", scheduled(8), Lifecycle::Creating));
+    assert_eq!(asks(&books, noon()), [], "it is not there yet");
+    books.see(&good("backup-9", scheduled(8)));
+    assert_eq!(asks(&books, noon()), [key_of(scheduled(8), there())]);
+    // Each destination by itself.
+    books.second_destination();
+    let both = [key_of(scheduled(8), Target::Copy(SECOND_THERE.into())), key_of(scheduled(8), there())];
+    assert_eq!(asks(&books, noon()), both);
+}
+
+/// What a person ordered or holds is copied although newer ones are there; a backup of the schedule is not.
+#[test]
+fn what_a_person_wants_is_copied_after_what_is_newer() {
+    for (mut older, wanted) in [
+        (good("backup-5", ordered(5)), true),
+        (Point { hold: Some("audit".to_owned()), ..good("backup-5", scheduled(5)) }, true),
+        (good("backup-5", scheduled(5)), false),
+    ] {
+        let occurrence = older.occurrence;
+        let mut books = with_backups(&[scheduled(6)]);
+        let opening = Opening { policy: "finance".into(), opened_at: noon(), caught_up: true, adopted: true };
+        books.state.sources.get_mut(&key(0)).unwrap().open.insert(occurrence, opening);
+        books.see(&older);
+        assert_eq!(asks(&books, noon()), [key_of(scheduled(6), there())], "the newest first");
+        books.see(&copy("copy-6", &good("backup-0", scheduled(6)), THERE, Lifecycle::Available));
+        let expected = if wanted { vec![key_of(occurrence, there())] } else { vec![] };
+        assert_eq!(asks(&books, noon()), expected, "{occurrence:?}");
+        older.lifecycle = Lifecycle::Creating;
+        books.see(&older);
+        assert_eq!(asks(&books, noon()), [], "it is not there yet");
+    }
+}
+
+#[test]
+fn one_copy_of_a_route_is_under_way_at_a_time() {
+    let mut books = with_backups(&[scheduled(6), scheduled(7)]);
+    let older = good("backup-0", scheduled(6));
+    books.see(&copy("copy-6", &older, THERE, Lifecycle::Copying));
+    let flying = "copy-6 of 2026-11-21T06:00:00Z is COPYING";
+    let plan = books.plan(noon());
+    assert_eq!((made(&plan), waits(&plan)), (vec![], vec![(Some(THERE), Reason::InFlight, flying)]));
+    // A copy to another Region, or one that hangs, bars nothing.
+    let hanging =
+        |age: Duration| Point { created_at: noon().minus(age), ..copy("copy-6", &older, THERE, Lifecycle::Copying) };
+    books.see(&hanging(48 * HOUR - SECOND));
+    assert_eq!(asks(&books, noon()), []);
+    books.see(&hanging(48 * HOUR));
+    assert_eq!(asks(&books, noon()), [key_of(scheduled(7), there())]);
+    let mut books = with_backups(&[scheduled(6), scheduled(7)]);
+    books.see(&copy("copy-6", &older, SECOND_THERE, Lifecycle::Copying));
+    assert_eq!(asks(&books, noon()), [key_of(scheduled(7), there())]);
+
+    // The same for a copy that was asked for without an answer.
+    let mut books = with_backups(&[scheduled(6)]);
+    books.ask(&key_of(scheduled(6), there()), 1, noon());
+    books.open(scheduled(7));
+    books.see(&good("backup-7", scheduled(7)));
+    let asked = "the copy of 2026-11-21T06:00:00Z was asked for";
+    let plan = books.plan(noon());
+    assert_eq!(waits(&plan), [(Some(THERE), Reason::InFlight, asked)]);
+    assert_eq!(asks(&books, noon()), [key_of(scheduled(6), there())], "word for word the same again");
+    let refused = fault(FaultClass::State, "Busy");
+    books.refused(&key_of(scheduled(6), there()), refused);
+    assert_eq!(asks(&books, noon()), [key_of(scheduled(7), there())], "it was withdrawn");
+    let mut books = with_backups(&[scheduled(6)]);
+    books.ask(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), 1, noon());
+    let to: Vec<Target> = asks(&books, noon()).into_iter().map(|key| key.target).collect();
+    assert_eq!(to, [Target::Copy(SECOND_THERE.into()), there()], "a repeat, and the route's own");
+}
+
+/// Asks without an answer, of a backup and of a copy alike: repeated, waited for, looked for, given up.
+#[test]
+fn an_ask_without_an_answer_is_dealt_with() {
+    for target in [Target::Backup, there()] {
+        let mut books = Books::new();
+        books.open(scheduled(6));
+        let (region, to) = if target == Target::Backup { (HOME, None) } else { (THERE, Some(THERE)) };
+        if target != Target::Backup {
+            books.see(&good("backup-6", scheduled(6)));
+        }
+        let key = key_of(scheduled(6), target);
+        books.ask(&key, 1, noon());
+        let request = (*books.state.ask(&key).unwrap().request).clone();
+        let again = vec![(key.clone(), request)];
+        assert_eq!(made(&books.plan(noon())), again, "word for word");
+        assert_eq!(made(&books.plan(noon().plus(5 * MINUTE).minus(SECOND))), again);
+
+        // Its call is under way.
+        let call = Call::Make { key: key.clone(), request: books.state.ask(&key).unwrap().request.clone() };
+        let mut calling = books.clone();
+        calling.apply(Change::Sent { place: place(region), call: call.key().unwrap(), at: noon() });
+        let plan = calling.plan(noon());
+        assert_eq!(waits(&plan), [(to, Reason::Answer, "asked; the answer is outstanding")]);
+        assert_eq!(made(&plan), []);
+
+        // A pause, and who comes back after it.
+        let (fault, until) = (fault(FaultClass::Unanswered, "Timeout"), noon().plus(MINUTE));
+        books.apply(Change::Unfulfilled { key: key.clone(), fault, definite: false, not_before: until });
+        let plan = books.plan(until.minus(SECOND));
+        assert_eq!((waits(&plan), plan.wake.at <= until), (vec![(to, Reason::Pause, "Timeout")], true));
+        assert_eq!(made(&plan), []);
+        assert_eq!(made(&books.plan(until)), again);
+
+        // The token may be forgotten: a listing has to tell, one that began two minutes after the ask.
+        let late = noon().plus(5 * MINUTE);
+        let plan = books.plan(late);
+        let (wanted, proof_from) =
+            ("it is not known whether AWS took the request; a listing will tell", noon().plus(LAG));
+        assert_eq!((made(&plan), waits(&plan)), (vec![], vec![(to, Reason::Listing, wanted)]));
+        assert_eq!(plan.waiting[0].until, None, "it may begin at once");
+        let listing = Change::ListingWanted { place: place(region), at: proof_from };
+        assert!(plan.record.contains(&listing), "{:?}", plan.record);
+        books.apply(listing.clone());
+        assert!(!books.plan(late).record.contains(&listing), "once");
+        books.listed(region, proof_from.minus(Duration::from_millis(1)));
+        let disproved = Change::Disproved { key: key.clone() };
+        assert!(!books.plan(late).record.contains(&disproved), "that one began too early");
+        books.listed(region, proof_from);
+        let plan = books.plan(late);
+        assert!(plan.record.contains(&disproved), "{:?}", plan.record);
+        assert_eq!((made(&plan), plan.wake.at), (vec![], late));
+
+        // Asked a moment before the token is forgotten: the listing has to wait.
+        let mut books = books.clone();
+        books.ask(&key, 1, late.minus(SECOND));
+        let plan = books.plan(late);
+        assert_eq!(plan.waiting[0].until, Some(late.minus(SECOND).plus(LAG)));
+        // Without a policy it is dealt with as well, and waits for nobody to see.
+        books.apply(Change::Left { source: super::key(0) });
+        let plan = planner_of_left(&books, late);
+        assert_eq!(plan.waiting, []);
+    }
+}
+
+/// The round of a source that is in no policy: the policy file has lost it too.
+fn planner_of_left(books: &Books, now: Time) -> Plan {
+    let mut settings = books.settings.clone();
+    settings.policies.values_mut().for_each(|policy| policy.sources.clear());
+    planner::plan(&settings, &books.state, now)
+}
+
+#[test]
+fn a_place_without_books_or_calls_to_spare_makes_a_copy_wait() {
+    let mut books = with_backups(&[scheduled(6)]);
+    let born = books.state.created_at;
+    let reason = |books: &Books, now: Time| {
+        let plan = books.plan(now);
+        plan.waiting.first().map(|wait| (wait.reason, wait.detail.clone()))
+    };
+    assert_eq!(reason(&books, noon()), None);
+    // A new database: what it lost may be shown by a listing two minutes later only; until five minutes the token tells.
+    books.listed(THERE, born.plus(LAG).minus(Duration::from_millis(1)));
+    let once_more = "the database is new: us-west-2 is listed once more before anything is asked";
+    assert_eq!(reason(&books, noon()), Some((Reason::Listing, once_more.to_owned())));
+    assert_eq!(reason(&books, born.plus(5 * MINUTE)), Some((Reason::Listing, once_more.to_owned())));
+    assert_eq!(reason(&books, born.plus(5 * MINUTE).minus(SECOND)), None);
+    books.listed(THERE, born.plus(LAG));
+    assert_eq!(reason(&books, noon()), None);
+    books.state.places.get_mut(&place(THERE)).unwrap().listed = None;
+    let first = "us-west-2 is being listed for the first time";
+    assert_eq!(reason(&books, noon()), Some((Reason::Listing, first.to_owned())));
+    let trouble = Change::Returned {
+        place: place(THERE),
+        call: Call::ListPage { next_token: None }.key().unwrap(),
+        fault: Some(fault(FaultClass::Denied, "AccessDenied")),
+        at: noon(),
+    };
+    books.apply(trouble.clone());
+    let denied = "us-west-2 could not be listed yet: AccessDenied";
+    assert_eq!(reason(&books, noon()), Some((Reason::Region, denied.to_owned())));
+    // The third fault in a row closes the place, for a pause that grows; then one call at a time finds out.
+    books.listed(THERE, born.plus(LAG));
+    books.apply(trouble.clone());
+    assert_eq!(reason(&books, noon()), None, "two");
+    books.apply(trouble);
+    let closed = Some((Reason::Region, "us-west-2 does not serve us: AccessDenied".to_owned()));
+    assert_eq!(reason(&books, noon()), closed);
+    let again = noon().plus(pause_for_place(3, 0.5));
+    assert_eq!(books.plan(noon()).waiting[0].until, Some(again));
+    assert_eq!(reason(&books, again.minus(Duration::from_millis(1))), closed);
+    books.state.places.get_mut(&place(THERE)).unwrap().listed.as_mut().unwrap().began_at = noon();
+    assert_eq!(reason(&books, again), None);
+    for call in [Call::Poll { ids: vec!["backup-1".into()] }, Call::Delete { id: "backup-1".into(), token: "t".into() }]
+    {
+        let mut trying = books.clone();
+        trying.apply(Change::Sent { place: place(THERE), call: call.key().unwrap(), at: again });
+        let wait = trying.plan(again).waiting.remove(0);
+        assert_eq!((wait.reason, wait.until), (Reason::Region, None), "the one call is out");
+    }
+}
+
+/// A source of a crowd: three copies that took so long, the last of data taken at `reached`, and a backup of noon.
+fn member(books: &mut Books, number: usize, took: Duration, reached: Time) {
+    let of = |occurrence: Occurrence, taken: Time| Point {
+        id: format!("backup-{number}-{}", taken.millis()).as_str().into(),
+        source: source(number),
+        created_at: taken,
+        ..good("", occurrence)
+    };
+    for days in (0..3).rev() {
+        let taken = reached.minus(24 * HOUR * days);
+        let made = of(Occurrence { at: taken, trigger: Trigger::Schedule }, taken);
+        let begun = taken.plus(MINUTE);
+        let settled_at = Some(begun.plus(took));
+        let id = format!("copy-{number}-{days}").as_str().into();
+        books.see(&Point { id, settled_at, ..copy("", &made, THERE, Lifecycle::Available) });
+    }
+    books.see(&of(scheduled(12), noon()));
+}
+
+/// Two slots, of which one is held. As long as both who want the other can be kept, the one with the least time left
+/// goes first; if the held one is free too late for that, the one that costs less.
+#[test]
+fn who_gets_a_slot_depends_on_when_the_next_one_is_free() {
+    let now = noon().plus(10 * MINUTE);
+    let promised = |left: Duration| now.plus(left).minus(13 * HOUR);
+    let mut books = Books::of(3);
+    books.settings.limits.copies_in_flight = 2;
+    member(&mut books, 0, 10 * MINUTE, promised(65 * MINUTE));
+    member(&mut books, 1, HOUR, promised(70 * MINUTE));
+    let first = |books: &Books| asks(books, now).first().map(|key| key.source.clone());
+    // Somebody else's copy, of which nothing is known: it ends when one of the lane's does on average, in 35 minutes.
+    let mut others = books.clone();
+    let theirs = vec![("other-1".into(), vec![Lane::Shared(place(THERE))])];
+    let began_at = noon();
+    others.apply(Change::Listed { place: place(THERE), began_at, pages: 1, user_backups: 0, others: theirs });
+    assert_eq!(asks(&others, now).len(), 1, "one slot");
+    assert_eq!(first(&others), Some(key(1)), "both can be kept");
+    // Our own copy, which takes an hour: begun twenty minutes ago, it ends in time; begun now, too late.
+    for (age, expected) in [(20 * MINUTE, 1), (Duration::ZERO, 0)] {
+        let mut books = books.clone();
+        member(&mut books, 2, HOUR, promised(HOUR));
+        let backup = Point { id: "backup-third".into(), source: source(2), ..good("", scheduled(12)) };
+        let flying = copy("copy-flying", &backup, THERE, Lifecycle::Copying);
+        books.see(&Point { created_at: now.minus(age), ..flying });
+        let plan = books.plan(now);
+        assert_eq!(made(&plan).len(), 1, "{:?}", plan.waiting);
+        let slot = "2 of 2 copies in flight (us-west-2)";
+        assert!(waits(&plan).contains(&(Some(THERE), Reason::Slot, slot)), "{:?}", plan.waiting);
+        assert_eq!(first(&books), Some(key(expected)), "begun {age:?} ago");
+    }
+    // With a slot for each there is nothing to choose.
+    books.settings.limits.copies_in_flight = 3;
+    assert_eq!(asks(&books, now).len(), 2);
+}
+
+/// For whoever compares: in the order of coming, by the oldest backup that a route lacks.
+#[test]
+fn first_come_counts_from_the_oldest_backup_that_is_lacked() {
+    for (other, first) in [(8, 1), (10, 0)] {
+        let mut books = Books::of(2);
+        books.settings.limits.copies_in_flight = 1;
+        for hour in [6, 9, 12] {
+            books.see(&good(&format!("backup-{hour}"), scheduled(hour)));
+        }
+        books.see(&copy("copy-6", &good("backup-6", scheduled(6)), THERE, Lifecycle::Available));
+        books.see(&Point { source: source(1), ..good("backup-other", scheduled(other)) });
+        let plan = plan_in_order(&books.settings, &books.state, noon(), Order::FirstCome);
+        let copies: Vec<_> = made(&plan).into_iter().filter(|(key, _)| key.target == there()).collect();
+        assert_eq!(copies.len(), 1);
+        assert_eq!(copies[0].0.source, key(first), "lacked since nine o'clock against {other}");
+    }
+}
+
+#[test]
+fn tags_that_found_no_room_on_a_copy_are_named() {
+    let mut books = with_backups(&[scheduled(6)]);
+    assert_eq!(books.plan(noon()).warnings, [] as [&str; 0]);
+    books.policy().destinations[0].tags = (0..60).map(|number| (format!("k{number:02}"), "v".to_owned())).collect();
+    let warnings = books.plan(noon()).warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].starts_with("fs-0123456789abcde00: AWS allows 50 tags; left out: "), "{warnings:?}");
+}
+
+/// The backups of a source: looked up, so that nothing but the rule at hand keeps it from being asked for.
+fn looked_up() -> Books {
+    let mut books = Books::new();
+    let change = Change::LookedUp { account: AccountName::own(), facts: Box::new(facts(&source(0))), at: noon() };
+    books.apply(change);
+    books
+}
+
+#[test]
+fn one_backup_of_a_source_is_made_at_a_time_a_persons_first() {
+    let mut books = looked_up();
+    assert_eq!(asks(&books, noon()), []);
+    books.open(scheduled(6));
+    books.open(scheduled(12));
+    let backup_of = |occurrence| key_of(occurrence, Target::Backup);
+    assert_eq!(asks(&books, noon()), [backup_of(scheduled(12))]);
+    books.open(ordered(11));
+    assert_eq!(asks(&books, noon()), [backup_of(ordered(11))]);
+    books.see(&good("backup-11", ordered(11)));
+    let backups = |books: &Books| -> Vec<WorkKey> {
+        asks(books, noon()).into_iter().filter(|key| key.target == Target::Backup).collect()
+    };
+    assert_eq!(backups(&books), [backup_of(scheduled(12))], "that of the person is there");
+    books.see(&backup("backup-12", scheduled(12), Lifecycle::Creating));
+    books.open(of("2026-11-21T11:59:00Z", Trigger::Manual));
+    let plan = books.plan(noon());
+    let flying = (None, Reason::InFlight, "backup-12 of 2026-11-21T12:00:00Z is CREATING");
+    assert!(waits(&plan).contains(&flying), "{:?}", plan.waiting);
+    assert_eq!(backups(&books), []);
+}
+
+#[test]
+fn a_pause_of_the_policy_bars_another_attempt_of_the_schedule_alone() {
+    let pause =
+        Pause { since: at("2026-11-21T11:00:00Z"), until: Some(noon().plus(HOUR)), reason: None, resumed: false };
+    for (occurrence, barred) in [(scheduled(10), true), (ordered(10), false)] {
+        let mut books = looked_up();
+        books.open(occurrence);
+        let failed = backup("backup-10", occurrence, Lifecycle::Failed);
+        books.see(&Point { settled_at: Some(occurrence.at), ..failed });
+        books.apply(Change::Paused { policy: "finance".into(), pause: pause.clone() });
+        let plan = books.plan(noon());
+        if barred {
+            let until = plan.waiting[0].until;
+            assert_eq!((waits(&plan)[0].1, until), (Reason::Paused, Some(noon().plus(HOUR))), "{:?}", plan.waiting);
+        }
+        assert_eq!(made(&plan).is_empty(), barred, "{occurrence:?}");
+    }
+}
