@@ -5,6 +5,8 @@
 mod answers;
 #[path = "conversations/books.rs"]
 mod books;
+#[path = "conversations/changes.rs"]
+mod changes;
 #[path = "conversations/endings.rs"]
 mod endings;
 #[path = "conversations/prunings.rs"]

@@ -1,0 +1,532 @@
+//! What a change moves in the books, and what it leaves alone.
+
+use super::books::*;
+use super::*;
+use lifeboat::domain::action::CallKey;
+use lifeboat::domain::change::{Opening, Total};
+use lifeboat::domain::deletion::{Brake, Deletion, HoldWish};
+use lifeboat::domain::id::BackupId;
+use lifeboat::domain::point::Point;
+use lifeboat::domain::state::{DURATION_BUCKETS_SECONDS, SourceState};
+use lifeboat::domain::tags::Origin;
+use std::sync::Arc;
+
+const MOMENT: Duration = Duration::from_millis(1);
+
+fn noon() -> Time {
+    at("2026-11-21T12:00:00Z")
+}
+
+fn good(id: &str, occurrence: Occurrence) -> Point {
+    backup(id, occurrence, Lifecycle::Available)
+}
+
+fn of(books: &Books) -> &SourceState {
+    &books.state.sources[&key(0)]
+}
+
+/// What is looked at by id in a Region.
+fn looks(books: &Books, region: &str) -> Vec<String> {
+    books.state.places[&place(region)].looks.keys().map(ToString::to_string).collect()
+}
+
+fn refused(books: &Books, change: &Change) -> String {
+    let mut state = books.state.clone();
+    let illegal = state.apply(change).unwrap_err();
+    assert!(state == books.state, "nothing has moved: {illegal}");
+    illegal.to_string()
+}
+
+#[test]
+fn totals_and_durations_add_up() {
+    let mut books = Books::new();
+    let total = Total::Backups("finance".into(), true);
+    for _ in 0..3 {
+        books.apply(Change::Counted(total.clone()));
+    }
+    assert_eq!(books.state.totals[&total], 3);
+    let times = [10_000, 10_001, 172_800_000, 172_800_001, 9_000];
+    for took in times.map(Duration::from_millis) {
+        books.apply(Change::Timed { target: Target::Backup, took });
+    }
+    let durations = &books.state.durations[&Target::Backup];
+    assert_eq!((durations.buckets[0], durations.buckets[1], durations.buckets[2]), (2, 1, 0), "up to its bound");
+    assert_eq!(durations.buckets[DURATION_BUCKETS_SECONDS.len() - 1..], [1, 1], "one above all");
+    assert!((durations.sum_seconds - 345_629.002).abs() < 0.001, "{}", durations.sum_seconds);
+}
+
+#[test]
+fn an_occurrence_is_opened_once() {
+    let mut books = Books::new();
+    let opened = |occurrence: Occurrence, adopted: bool| {
+        let opening = Opening { policy: "finance".into(), opened_at: noon(), caught_up: false, adopted };
+        Change::Opened { source: key(0), occurrence, opening }
+    };
+    let closed = |occurrence: Occurrence| {
+        let opening = Opening { policy: "finance".into(), opened_at: noon(), caught_up: false, adopted: false };
+        let (end, reason) = (End::Completed, String::new());
+        Change::Closed { source: key(0), occurrence, opening, end, reason, at: noon(), earlier: 2 }
+    };
+    books.apply(opened(scheduled(6), false));
+    assert!(refused(&books, &opened(scheduled(6), false)).contains("already open"));
+    books.apply(closed(scheduled(6)));
+    assert!(refused(&books, &opened(scheduled(6), false)).contains("was opened before"), "on record");
+    assert!(refused(&books, &opened(scheduled(5), false)).contains("was opened before"), "before what is on record");
+    assert!(refused(&books, &closed(scheduled(6))).contains("ended before"));
+    assert_eq!(books.state.totals[&Total::Occurrences("finance".into(), End::Completed)], 3, "it stands for three");
+    // What AWS holds was begun by somebody: it is adopted, not begun anew. An order by hand has its own time.
+    books.see(&good("backup-8", scheduled(8)));
+    assert!(refused(&books, &opened(scheduled(8), false)).contains("was opened before"), "made");
+    books.apply(opened(scheduled(8), true));
+    books.apply(opened(ordered(5), false));
+    assert_eq!(of(&books).cursor, Some(scheduled(8).at), "an order by hand moves no cursor");
+    books.apply(opened(scheduled(9), false));
+    assert_eq!(of(&books).cursor, Some(scheduled(9).at));
+}
+
+#[test]
+fn what_ends_takes_its_refused_asks_along() {
+    let mut books = Books::new();
+    for hour in [6, 7] {
+        books.open(scheduled(hour));
+        books.see(&good(&format!("backup-{hour}"), scheduled(hour)));
+        books.ask(&key_of(scheduled(hour), there()), 1, noon());
+        books.refused(&key_of(scheduled(hour), there()), fault(FaultClass::State, "Busy"));
+    }
+    let elsewhere = Target::Copy(SECOND_THERE.into());
+    books.ask(&key_of(scheduled(6), elsewhere.clone()), 1, noon());
+    let opening = of(&books).open[&scheduled(6)].clone();
+    let (source, occurrence, reason) = (key(0), scheduled(6), String::new());
+    books.apply(Change::Closed { source, occurrence, opening, end: End::Failed, reason, at: noon(), earlier: 0 });
+    let left: Vec<_> = of(&books).asks.keys().cloned().collect();
+    assert_eq!(left, [(scheduled(6), elsewhere), (scheduled(7), there())], "an open ask stays, and those of others");
+}
+
+#[test]
+fn an_ask_that_may_stand_is_repeated_in_its_own_words_only() {
+    let mut books = Books::new();
+    books.open(scheduled(6));
+    let of_work = key_of(scheduled(6), Target::Backup);
+    books.ask(&of_work, 1, noon());
+    let request = books.state.ask(&of_work).unwrap().request.clone();
+    let again = |attempt, request| Change::Asked { key: of_work.clone(), attempt, request, at: noon().plus(SECOND) };
+    let other = Request::CreateBackup { source: source(0), token: "other".into(), tags: Tags::new() };
+    assert!(refused(&books, &again(1, Arc::new(other))).contains("in other words"));
+    assert!(refused(&books, &again(2, request.clone())).contains("in other words"));
+    books.apply(again(1, request.clone()));
+    let ask = books.state.ask(&of_work).unwrap();
+    assert_eq!((ask.asks, ask.first_asked_at, ask.last_asked_at), (2, noon(), noon().plus(SECOND)));
+    books.see(&good("backup-6", scheduled(6)));
+    assert_eq!(books.state.ask(&of_work), None, "fulfilled");
+    assert!(refused(&books, &again(2, request)).contains("although it exists"));
+}
+
+/// By id is looked at what moves, what is in doubt, and what is to be deleted or held; nothing else.
+#[test]
+fn what_is_looked_at_by_id() {
+    let id = || BackupId::from("backup-6");
+    let suspected = |since| Change::Suspected { place: place(HOME), id: id(), suspected: since };
+    let condemned = || Change::Condemned { place: place(HOME), id: id(), reason: String::new(), at: noon() };
+    let spared = || Change::Spared { place: place(HOME), id: id(), reason: String::new() };
+    let wished = || Change::HoldWished { place: place(HOME), id: id(), hold: Some(String::new()), at: noon() };
+    let stands = || Change::HoldStands { place: place(HOME), id: id() };
+    let none: [&str; 0] = [];
+    let mut books = Books::new();
+    books.see(&good("backup-6", scheduled(6)));
+    assert_eq!(looks(&books, HOME), none);
+    // Each reason alone, through whatever is seen meanwhile.
+    let grown = Point { size_bytes: Some(1), ..good("backup-6", scheduled(6)) };
+    for (begins, ends) in [(condemned(), spared()), (wished(), stands()), (suspected(Some(noon())), suspected(None))] {
+        let mut books = books.clone();
+        let seen = if matches!(begins, Change::Suspected { .. }) {
+            Point { suspected: Some(noon()), ..grown.clone() }
+        } else {
+            grown.clone()
+        };
+        books.apply(begins);
+        assert_eq!(looks(&books, HOME), ["backup-6"]);
+        books.see(&seen);
+        assert_eq!(looks(&books, HOME), ["backup-6"]);
+        books.apply(ends);
+        assert_eq!(looks(&books, HOME), none);
+    }
+    // Of two reasons the other stays.
+    let reasons = [(condemned(), spared()), (wished(), stands()), (suspected(Some(noon())), suspected(None))];
+    for (one, (begins, ends)) in reasons.iter().enumerate() {
+        for (other, (others, _)) in reasons.iter().enumerate() {
+            let mut books = books.clone();
+            let hold_after = one == 0 && other == 1 || one == 1 && other == 0;
+            books.apply(begins.clone());
+            if !hold_after && one != other {
+                books.apply(others.clone());
+            }
+            books.apply(ends.clone());
+            let expected: &[&str] = if hold_after || one == other { &none } else { &["backup-6"] };
+            assert_eq!(looks(&books, HOME), expected, "{begins:?} {others:?}");
+        }
+    }
+    // What moves is looked at, whoever doubts it or not.
+    let mut books = Books::new();
+    books.see(&backup("backup-6", scheduled(6), Lifecycle::Creating));
+    books.apply(suspected(Some(noon())));
+    books.apply(suspected(None));
+    assert_eq!(looks(&books, HOME), ["backup-6"]);
+    books.apply(wished());
+    books.apply(stands());
+    assert_eq!(looks(&books, HOME), ["backup-6"]);
+    books.apply(Change::Gone { place: place(HOME), id: id(), at: noon() });
+    assert_eq!(looks(&books, HOME), none);
+    // A store brings back what was decided and wished.
+    let mut books = Books::new();
+    books.see(&good("backup-6", scheduled(6)));
+    let deletion = Deletion { not_before: noon(), ..Deletion::new("too old".to_owned(), noon()) };
+    let mut restored = books.clone();
+    restored.state.restore_deletion(place(HOME), id(), deletion.clone());
+    assert_eq!(restored.state.deletions[&(place(HOME), id())], deletion);
+    assert_eq!(restored.state.places[&place(HOME)].looks[&id()], noon(), "when it may be tried again");
+    restored = books.clone();
+    let wish = HoldWish::new(None, noon());
+    restored.state.restore_wish(place(HOME), id(), wish.clone());
+    assert_eq!(restored.state.wishes[&(place(HOME), id())], wish);
+    assert_eq!(looks(&restored, HOME), ["backup-6"]);
+}
+
+#[test]
+fn a_hold_protects_from_the_wish_on_until_its_tag_is_gone() {
+    let (one, other) = (good("backup-6", scheduled(6)), good("backup-7", scheduled(7)));
+    let mut books = Books::new();
+    books.see(&one);
+    books.see(&other);
+    let held = |books: &Books| {
+        let state = &books.state;
+        [&one, &other].map(|point| state.held(state.point(&place(HOME), &point.id).unwrap()))
+    };
+    let wish = |hold: Option<&str>| Change::HoldWished {
+        place: place(HOME),
+        id: one.id.clone(),
+        hold: hold.map(str::to_owned),
+        at: noon(),
+    };
+    assert_eq!(held(&books), [false, false]);
+    books.apply(wish(Some("")));
+    assert_eq!(held(&books), [true, false], "wished");
+    let condemn = Change::Condemned { place: place(HOME), id: one.id.clone(), reason: String::new(), at: noon() };
+    assert!(refused(&books, &condemn).contains("although it is held"));
+    books.see(&Point { hold: Some(String::new()), ..one.clone() });
+    books.apply(Change::HoldStands { place: place(HOME), id: one.id.clone() });
+    assert!(books.state.wishes.is_empty());
+    assert_eq!(held(&books), [true, false], "by its tag");
+    books.apply(wish(None));
+    assert_eq!(held(&books), [true, false], "to be released");
+    books.see(&one);
+    assert_eq!(held(&books), [false, false]);
+}
+
+/// Retention looks at a source when it has something new to decide, and only then.
+#[test]
+fn what_gives_retention_something_to_decide() {
+    let mut books = Books::new();
+    let reviewed = |books: &mut Books| {
+        books.apply(Change::Reviewed { source: key(0), next: Time::NEVER, braked: BTreeMap::new() });
+        assert!(books.state.reviews.is_empty(), "{:?}", books.state.reviews);
+    };
+    let due = |books: &Books| books.state.reviews.iter().any(|(at, of)| (*at, of) == (Time::ZERO, &key(0)));
+    let available = good("backup-6", scheduled(6));
+    reviewed(&mut books);
+    books.see(&backup("backup-6", scheduled(6), Lifecycle::Creating));
+    assert!(!due(&books), "what moves gives nothing to decide");
+    books.see(&available);
+    assert!(due(&books));
+    books.see(&available);
+    assert_eq!(books.state.reviews.len(), 1);
+    reviewed(&mut books);
+    books.see(&Point { size_bytes: Some(1), ..available.clone() });
+    assert!(!due(&books), "as good as before");
+    books.see(&backup("backup-second", scheduled(6), Lifecycle::Failed));
+    assert!(due(&books), "what is new, beside another of its work");
+    reviewed(&mut books);
+    books.see(&Point { size_bytes: Some(2), ..backup("backup-second", scheduled(6), Lifecycle::Failed) });
+    assert!(!due(&books));
+    books.see(&Point { hold: Some(String::new()), ..available.clone() });
+    assert!(due(&books), "held from now on");
+    reviewed(&mut books);
+    books.apply(Change::HoldWished { place: place(HOME), id: "backup-6".into(), hold: None, at: noon() });
+    assert!(due(&books));
+    reviewed(&mut books);
+    books.apply(Change::HoldStands { place: place(HOME), id: "backup-6".into() });
+    assert!(due(&books));
+    reviewed(&mut books);
+    books.apply(Change::Gone { place: place(HOME), id: "backup-6".into(), at: noon() });
+    assert!(due(&books));
+    // Later than it is due already changes nothing; earlier does.
+    let next = |books: &mut Books, next| {
+        books.apply(Change::Reviewed { source: key(0), next, braked: BTreeMap::new() });
+        books.state.reviews.iter().map(|(at, _)| *at).collect::<Vec<_>>()
+    };
+    assert_eq!(next(&mut books, noon()), [noon()]);
+    books.see(&good("backup-7", scheduled(7)));
+    assert_eq!(books.state.reviews.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [Time::ZERO]);
+
+    // A first listing, and those of the first minutes of a database, tell what retention waited for.
+    let born = at("2026-11-21T05:00:00Z");
+    let mut books = Books::new();
+    books.see(&good("backup-6", scheduled(6)));
+    for (region, listed, again) in [
+        (HOME, None, true),
+        (HOME, Some(born.plus(4 * MINUTE).minus(MOMENT)), true),
+        (HOME, Some(born.plus(4 * MINUTE)), false),
+        (THERE, None, false),
+    ] {
+        let mut books = books.clone();
+        let known = books.state.places.get_mut(&place(region)).unwrap();
+        match listed {
+            None => known.listed = None,
+            Some(began_at) => known.listed.as_mut().unwrap().began_at = began_at,
+        }
+        reviewed(&mut books);
+        books.listed(region, noon());
+        assert_eq!(due(&books), again, "{region} {listed:?}");
+    }
+    let _ = next(&mut books, noon());
+}
+
+#[test]
+fn the_brake_of_a_source_is_replaced_by_its_next_review() {
+    let mut books = Books::of(2);
+    let brake = Brake { points: vec![("backup-1".into(), "too old".to_owned())], held: 1 };
+    let review = |number: usize, targets: &[Target]| Change::Reviewed {
+        source: key(number),
+        next: noon(),
+        braked: targets.iter().map(|target| (target.clone(), brake.clone())).collect(),
+    };
+    books.apply(review(0, &[Target::Backup, there()]));
+    books.apply(review(1, &[Target::Backup, there()]));
+    books.apply(review(0, &[there()]));
+    let braked: Vec<_> = books.state.braked.keys().cloned().collect();
+    assert_eq!(braked, [(key(0), there()), (key(1), Target::Backup), (key(1), there())]);
+    books.apply(review(1, &[]));
+    assert_eq!(books.state.braked.keys().cloned().collect::<Vec<_>>(), [(key(0), there())]);
+}
+
+/// Names are shared, not changed: what a point says of itself stays what it says.
+#[test]
+fn a_point_keeps_its_own_words() {
+    let mut books = Books::new();
+    books.see(&good("backup-6", scheduled(6)));
+    let foreign = Origin { region: "eu-central-1".into(), backup: "backup-x".into(), taken_at: scheduled(6).at };
+    let odd = Point {
+        policy: Some("renamed".into()),
+        origin: Some(foreign.clone()),
+        ..copy("copy-6", &good("backup-6", scheduled(6)), THERE, Lifecycle::Available)
+    };
+    books.see(&odd);
+    let kept = books.state.point(&place(THERE), &"copy-6".into()).unwrap();
+    assert_eq!((&kept.policy, &kept.origin), (&Some("renamed".into()), &Some(foreign)));
+    assert_eq!(*kept, odd);
+}
+
+/// An attempt whose object is gone still counts, as long as another is possible.
+#[test]
+fn what_was_deleted_counts_its_attempt_while_another_is_possible() {
+    let gone = |region: &str, id: &str| Change::Gone { place: place(region), id: id.into(), at: noon() };
+    let mut books = Books::new();
+    let made = good("backup-6", scheduled(6));
+    books.see(&made);
+    books.see(&copy("copy-6", &made, THERE, Lifecycle::Available));
+    books.apply(gone(THERE, "copy-6"));
+    assert_eq!(of(&books).highest_attempt(scheduled(6), &there()), 1, "its backup is there");
+    books.apply(gone(HOME, "backup-6"));
+    assert!(of(&books).points.is_empty(), "{:?}", of(&books).points);
+    let mut books = Books::new();
+    books.open(scheduled(6));
+    books.see(&made);
+    books.see(&good("backup-5", scheduled(5)));
+    books.apply(gone(HOME, "backup-6"));
+    assert_eq!(of(&books).highest_attempt(scheduled(6), &Target::Backup), 1, "its occurrence is open");
+    let kept = &of(&books).points[&(scheduled(6), Target::Backup)][0];
+    assert_eq!((kept.lifecycle, kept.settled_at), (Lifecycle::Deleted, Some(noon())));
+    assert_eq!(of(&books).points[&(scheduled(5), Target::Backup)][0].lifecycle, Lifecycle::Available);
+    assert_eq!(of(&books).newest(&Target::Backup).unwrap().id.as_str(), "backup-5");
+    assert!(refused(&books, &gone(HOME, "backup-6")).contains("where it was not known"));
+    assert!(refused(&books, &gone("eu-west-1", "backup-6")).contains("which is not known"));
+}
+
+/// A round looks at a source that has something open, asked or in flight, or a route that lacks the newest backup.
+#[test]
+fn which_sources_a_round_looks_at() {
+    let active = |books: &Books| {
+        assert_eq!(books.state.active.contains(&key(0)), of(books).active());
+        of(books).active()
+    };
+    let mut books = Books::new();
+    assert!(!active(&books));
+    let made = good("backup-6", scheduled(6));
+    let mut lacking = books.clone();
+    lacking.see(&made);
+    assert!(active(&lacking) && of(&lacking).lagging());
+    lacking.see(&copy("copy-6", &made, THERE, Lifecycle::Available));
+    assert!(!active(&lacking) && !of(&lacking).lagging(), "each has the newest");
+    let mut asked = lacking.clone();
+    asked.ask(&key_of(scheduled(7), Target::Backup), 1, noon());
+    assert!(active(&asked));
+    let mut flying = lacking.clone();
+    flying.see(&backup("backup-7", scheduled(7), Lifecycle::Creating));
+    assert!(active(&flying) && !of(&flying).lagging());
+    books.open(scheduled(6));
+    assert!(active(&books));
+    // Of two destinations one is enough; a source in no policy lacks nothing.
+    let mut two = lacking.clone();
+    two.second_destination();
+    assert!(active(&two));
+    two.apply(Change::Left { source: key(0) });
+    assert!(!active(&two));
+}
+
+#[test]
+fn what_is_known_of_occurrences_counts_up_to_now() {
+    let mut books = Books::new();
+    assert_eq!(of(&books).dealt_with(noon()), None);
+    books.see(&good("backup-6", scheduled(6)));
+    books.see(&good("backup-7", ordered(7)));
+    books.see(&good("backup-13", scheduled(13)));
+    assert_eq!(of(&books).dealt_with(noon()), Some(scheduled(6).at), "neither what was ordered nor what lies ahead");
+    assert_eq!(of(&books).dealt_with(scheduled(13).at), Some(scheduled(13).at));
+    let knows = |occurrence| of(&books).knows(occurrence);
+    assert_eq!(
+        [scheduled(5), scheduled(6), scheduled(7), ordered(7), scheduled(12)].map(knows),
+        [false, true, false, true, false]
+    );
+    let mut copied = Books::new();
+    let made = good("backup-6", scheduled(6));
+    copied.see(&copy("copy-6", &made, THERE, Lifecycle::Available));
+    assert!(of(&copied).knows(scheduled(6)), "a copy alone tells of it");
+}
+
+#[test]
+fn so_many_orders_that_ended_are_remembered() {
+    let mut books = Books::new();
+    let source = books.state.sources.get_mut(&key(0)).unwrap();
+    let order =
+        |nth: u64| Occurrence { at: noon().plus(SECOND * u32::try_from(nth).unwrap()), trigger: Trigger::Manual };
+    for nth in 0..256 {
+        source.order_ended(order(nth), End::Completed);
+    }
+    source.order_ended(scheduled(6), End::Completed);
+    assert_eq!((source.orders_ended.len(), source.orders_ended.contains_key(&order(0).at)), (256, true));
+    source.order_ended(order(256), End::Completed);
+    assert_eq!((source.orders_ended.len(), source.orders_ended.contains_key(&order(0).at)), (256, false));
+}
+
+#[test]
+fn a_place_remembers_what_it_was_told() {
+    let mut books = Books::new();
+    let known = |books: &Books| books.state.places[&place(THERE)].clone();
+    for (at, expected) in [(noon(), noon()), (noon().minus(SECOND), noon()), (noon().plus(SECOND), noon().plus(SECOND))]
+    {
+        books.apply(Change::PlaceSeen { place: place(THERE), at });
+        assert_eq!(known(&books).last_seen, Some(expected));
+    }
+    let others = vec![("other-1".into(), vec![]), ("other-2".into(), vec![])];
+    let listed = |began_at, others| Change::Listed { place: place(THERE), began_at, pages: 1, user_backups: 0, others };
+    books.apply(listed(noon(), others));
+    let batch = Change::LookAgain { place: place(THERE), ids: vec!["other-1".into()], at: noon(), batch: Some(1) };
+    books.apply(batch);
+    books.apply(Change::OtherEnded { place: place(THERE), id: "other-1".into() });
+    assert_eq!((looks(&books, THERE), known(&books).others.len()), (vec!["other-2".to_owned()], 1));
+    assert!(known(&books).batches.is_empty());
+    // A listing that begins anew has failed as often as before.
+    books.apply(Change::ListingBegan { place: place(THERE), at: noon() });
+    for (restart, failures) in [(false, 1), (false, 2), (true, 3)] {
+        books.apply(Change::ListingStalled { place: place(THERE), not_before: noon(), restart });
+        assert_eq!(known(&books).listing.unwrap().failures, failures);
+    }
+    // A listing makes what it could not show any more be forgotten, and meets the wishes that it began after.
+    let lag = 4 * MINUTE;
+    books.see(&copy("copy-6", &good("backup-6", scheduled(6)), THERE, Lifecycle::Available));
+    books.apply(Change::Gone { place: place(THERE), id: "copy-6".into(), at: noon() });
+    for (began_at, left) in [(noon().plus(lag).minus(MOMENT), 1), (noon().plus(lag), 0)] {
+        books.apply(Change::ListingWanted { place: place(THERE), at: began_at.plus(MOMENT) });
+        books.apply(listed(began_at, vec![]));
+        assert_eq!((known(&books).gone.len(), known(&books).listing_wanted), (left, Some(began_at.plus(MOMENT))));
+    }
+    books.apply(listed(noon().plus(lag).plus(MOMENT), vec![]));
+    assert_eq!(known(&books).listing_wanted, None);
+}
+
+/// Times in the future mean nothing any more: nothing waits for them, nothing counts from them.
+#[test]
+fn a_clock_that_goes_back_takes_all_times_along() {
+    let mut books = Books::new();
+    books.open(scheduled(6));
+    let (to, ahead) = (noon(), noon().plus(5 * HOUR));
+    let suspected = Some(ahead);
+    let made = Point { settled_at: Some(ahead), suspected, ..good("backup-6", scheduled(6)) };
+    books.see(&made);
+    books.see(&good("backup-7", scheduled(7)));
+    books.open(scheduled(17));
+    for (hour, at) in [(8, ahead), (9, noon()), (10, noon().minus(MINUTE))] {
+        books.ask(&key_of(scheduled(hour), Target::Backup), 1, at);
+    }
+    let (key_8, lost) = (key_of(scheduled(8), Target::Backup), fault(FaultClass::Denied, "Denied"));
+    books.apply(Change::Unfulfilled { key: key_8.clone(), fault: lost.clone(), definite: false, not_before: ahead });
+    books.apply(Change::LookedUp { account: AccountName::own(), facts: Box::new(facts(&source(0))), at: ahead });
+    books.apply(Change::LookUpSent { account: AccountName::own(), ids: vec![source(0)], until: ahead });
+    for id in ["backup-6", "backup-7"] {
+        let id = BackupId::from(id);
+        let change = Change::Condemned { place: place(HOME), id: id.clone(), reason: String::new(), at: noon() };
+        books.apply(change);
+        books.apply(Change::Inspected { place: place(HOME), id: id.clone(), arn: None, at: ahead });
+        let not_before = if id.as_str() == "backup-6" { ahead } else { noon().plus(MINUTE) };
+        books.apply(Change::DeleteRefused { place: place(HOME), id, fault: lost.clone(), not_before });
+    }
+    books.apply(Change::HoldWished { place: place(HOME), id: "backup-7".into(), hold: None, at: noon() });
+    books.apply(Change::HoldTried { place: place(HOME), id: "backup-7".into(), fault: None, not_before: ahead });
+    books.see(&copy("copy-6", &made, THERE, Lifecycle::Available));
+    books.apply(Change::Gone { place: place(THERE), id: "copy-6".into(), at: ahead });
+    books.apply(Change::PlaceSeen { place: place(THERE), at: ahead });
+    books.apply(Change::ListingWanted { place: place(THERE), at: ahead });
+    books.apply(Change::Returned { place: place(THERE), call: CallKey::List, fault: Some(lost), at: ahead });
+    books.listed(HOME, ahead);
+    books.apply(Change::ListingBegan { place: place(HOME), at: ahead });
+    books.apply(Change::ListingStalled { place: place(HOME), not_before: ahead, restart: false });
+    books.apply(Change::Checked { policy: "finance".into(), through: ahead });
+    (books.state.created_at, books.state.started_at) = (ahead, ahead);
+    books.apply(Change::Watched {
+        source: key(1),
+        region: HOME.into(),
+        policy: "finance".into(),
+        destinations: vec![THERE.into()],
+        since: ahead,
+    });
+
+    books.apply(Change::ClockWentBack { to });
+    let state = &books.state;
+    assert_eq!((state.clock, state.created_at, state.started_at, state.checked.len()), (to, to, to, 0));
+    let source = of(&books);
+    assert_eq!(source.cursor, Some(to.plus(HOUR)), "an hour ahead stays done");
+    let times = |hour| {
+        let ask = &source.asks[&(scheduled(hour), Target::Backup)];
+        (ask.first_asked_at, ask.last_asked_at, ask.not_before)
+    };
+    assert_eq!(times(8), (to.minus(5 * MINUTE), to, to.plus(HOUR)), "so long ago that it needs proof");
+    assert_eq!(times(9), (noon(), noon(), noon()));
+    assert_eq!(times(10).1, noon().minus(MINUTE));
+    assert_eq!(source.aside[&Target::Backup].1, to.plus(HOUR));
+    let point = &source.points[&(scheduled(6), Target::Backup)][0];
+    assert_eq!((point.settled_at, point.suspected), (Some(to), Some(to)));
+    assert_eq!(source.look_up.not_before, to);
+    assert_eq!(source.look_up.facts.as_ref().map(|(at, _)| *at), Some(to));
+    assert_eq!(state.sources[&key(1)].watch.as_ref().map(|watch| watch.since), Some(to));
+    let deletion = |id: &str| &state.deletions[&(place(HOME), BackupId::from(id))];
+    assert_eq!((deletion("backup-6").inspected_at, deletion("backup-6").not_before), (None, to.plus(HOUR)));
+    assert_eq!(deletion("backup-7").not_before, noon().plus(MINUTE));
+    assert_eq!(state.wishes[&(place(HOME), BackupId::from("backup-7"))].not_before, to.plus(HOUR));
+    assert_eq!(state.reviews.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [Time::ZERO; 2], "retention looks at all");
+    let (home, there) = (&state.places[&place(HOME)], &state.places[&place(THERE)]);
+    assert!(home.looks.values().chain(there.gone.values()).all(|at| *at <= to), "{home:?} {there:?}");
+    assert_eq!((there.last_seen, there.listing_wanted), (Some(to), Some(to)));
+    assert_eq!(there.trouble.as_ref().map(|(_, at)| *at), Some(to));
+    assert_eq!(home.listed.map(|listed| listed.began_at), Some(to));
+    let listing = home.listing.as_ref().unwrap();
+    assert_eq!((listing.began_at, listing.not_before), (to, to));
+}
