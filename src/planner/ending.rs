@@ -130,7 +130,10 @@ impl Case<'_> {
         let left = Vec::new();
         for region in watch.map_or(&left, |watch| &watch.destinations) {
             // A person may have deleted the newer backup, and left its copy: that one is newer all the same.
-            let newer = |target: &Target| self.source.newest_taken_at(target) > Some(backup.taken_at());
+            let newer = |target: &Target| {
+                let newest = self.source.newest(target).filter(|newest| newest.occurrence != self.occurrence);
+                newest.is_some_and(|newest| newest.taken_at() > backup.taken_at())
+            };
             let superseded = gives_way && (newer(&Target::Backup) || newer(&Target::Copy(region.clone())));
             let (end, reason) = self.end_of_copy(region, superseded)?;
             if end > worst.0 {

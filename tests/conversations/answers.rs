@@ -239,7 +239,9 @@ fn a_refused_copy_has_the_books_read_that_can_tell_why() {
     };
     let wanted = |region: &str| Change::ListingWanted { place: place(region), at: noon() };
     // The destination does not find the backup: that passes, or the source's Region tells that it is gone.
-    let expected = [wanted(HOME), unfulfilled(FaultClass::State, fault(FaultClass::State, "Refused"))];
+    // Or what the token made is gone, which a listing of the destination tells that cannot lag.
+    let nothing_there = Change::ListingWanted { place: place(THERE), at: noon().plus(2 * MINUTE) };
+    let expected = [wanted(HOME), nothing_there, unfulfilled(FaultClass::State, fault(FaultClass::State, "Refused"))];
     assert_eq!(told(&books, THERE, call.clone(), failed_with(FaultClass::Missing), noon()), expected);
     // No slot although one looks free, the refused ask itself counted: somebody else has it.
     let no_slot = unfulfilled(FaultClass::NoSlot, fault(FaultClass::NoSlot, "Refused"));
