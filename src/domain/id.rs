@@ -6,15 +6,42 @@
 use super::time::Time;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Eq, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(Arc<str>);
+
+        // Names are compared all day, and mostly with copies of themselves.
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.0.hash(state);
+            }
+        }
 
         impl $name {
             /// The name as text.
@@ -253,8 +280,8 @@ pub fn deletion_token(place: &Place, id: &BackupId) -> Token {
 fn token_of(hash: [u8; 32]) -> Token {
     let mut text = String::with_capacity(44);
     text.push_str("lb1-");
-    for byte in &hash[..20] {
-        text.push_str(&format!("{byte:02x}"));
+    for nibble in hash[..20].iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        text.extend(char::from_digit(nibble.into(), 16));
     }
     Token::from(text)
 }
