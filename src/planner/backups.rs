@@ -206,6 +206,9 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
         }
     }
     let Some(last) = last else { return Ok(()) };
+    if now >= last.plus(retry::longest_after_failed(count, poll)) {
+        return Ok(());
+    }
     let again = last.plus(retry::pause_after_failed(key, count, poll));
     if now >= again {
         return Ok(());

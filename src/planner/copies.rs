@@ -22,7 +22,6 @@ use std::time::Duration;
 
 /// Plans repeats and new copies, each lane's slots in the order that is asked for.
 pub fn plan(settings: &Settings, state: &State, now: Time, order: Order, gate: &mut Gate<'_>, plan: &mut Plan) {
-    let mut slots = Slots::new(settings.limits, state);
     let mut ready: BTreeMap<Lane, Vec<Candidate<'_>>> = BTreeMap::new();
     for key in &state.active {
         let Some(source) = state.sources.get(key) else { continue };
@@ -45,6 +44,10 @@ pub fn plan(settings: &Settings, state: &State, now: Time, order: Order, gate: &
             }
         }
     }
+    if ready.is_empty() {
+        return;
+    }
+    let mut slots = Slots::new(settings.limits, state);
     for (lane, candidates) in ready {
         for place in places(order, state, &lane, &candidates, &slots, now) {
             let Some(candidate) = candidates.get(place) else { continue };

@@ -59,16 +59,17 @@ pub struct Letting<'a> {
 #[must_use]
 pub fn weigh<'a>(policy: &Policy, state: &'a State, key: &SourceKey, target: &Target, now: Time) -> Letting<'a> {
     let verdicts = retain::verdicts(policy, state, key, target, now);
-    let decided = |verdict: &Verdict<'_>| {
-        let point = verdict.point;
-        state.deletions.contains_key(&(point.place.clone(), point.id.clone()))
+    let decided = |point: &Point| {
+        !state.deletions.is_empty() && state.deletions.contains_key(&(point.place.clone(), point.id.clone()))
     };
-    let held = verdicts.iter().filter(|verdict| !decided(verdict)).count();
-    let mut go: Vec<_> = verdicts
-        .into_iter()
-        .filter(|verdict| verdict.goes() && !decided(verdict))
-        .map(|verdict| (verdict.point, verdict.reason))
-        .collect();
+    let mut held = 0;
+    let mut go = Vec::new();
+    for verdict in verdicts.into_iter().filter(|verdict| !decided(verdict.point)) {
+        held += 1;
+        if verdict.goes() {
+            go.push((verdict.point, verdict.reason));
+        }
+    }
     go.reverse();
     if go.len() > BRAKE_POINTS && go.len() * BRAKE_SHARE > held {
         let points = go.into_iter().map(|(point, reason)| (point.id.clone(), reason)).collect();

@@ -8,12 +8,12 @@ use super::gate::{Gate, LISTING_LAG};
 use super::send;
 use crate::domain::action::{Action, Call, CallKey};
 use crate::domain::change::Change;
-use crate::domain::id::{BackupId, Place};
+use crate::domain::id::{AccountName, BackupId, Place, Region};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
 use crate::domain::state::{PlaceState, State};
 use crate::domain::time::Time;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Ids in one DescribeBackups (fsx-facts 3.5).
@@ -31,12 +31,16 @@ const STALE_AFTER: Duration = Duration::from_secs(60);
 
 /// Plans listings and looks at all places that matter.
 pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
-    let mut places: BTreeSet<Place> = places_of(settings).collect();
+    let mut places: Vec<(&AccountName, &Region)> = names_of_places(settings).collect();
     // What stays where no policy looks any more is told of (points, orphans), so it has to be read there as well.
     let ours = |known: &PlaceState| !known.looks.is_empty() || !known.points.is_empty();
-    places.extend(state.places.iter().filter(|(_, known)| ours(known)).map(|(place, _)| place.clone()));
+    let held = state.places.iter().filter(|(_, known)| ours(known));
+    places.extend(held.map(|(place, _)| (&place.account, &place.region)));
+    places.sort_unstable();
+    places.dedup();
     let nothing = PlaceState::default();
-    for place in places {
+    for (account, region) in places {
+        let place = Place { account: account.clone(), region: region.clone() };
         let known = state.place(&place).unwrap_or(&nothing);
         listing(settings, state, now, gate, plan, &place, known);
         polls(settings, now, gate, plan, &place, known);
@@ -45,11 +49,13 @@ pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, 
 
 /// Every account and Region that the policy names.
 pub fn places_of(settings: &Settings) -> impl Iterator<Item = Place> + '_ {
+    names_of_places(settings).map(|(account, region)| Place { account: account.clone(), region: region.clone() })
+}
+
+fn names_of_places(settings: &Settings) -> impl Iterator<Item = (&AccountName, &Region)> {
     settings.policies.values().flat_map(|policy| {
         let regions = policy.destinations.iter().map(|destination| &destination.region);
-        std::iter::once(&policy.region)
-            .chain(regions)
-            .map(|region| Place { account: policy.account.clone(), region: region.clone() })
+        std::iter::once(&policy.region).chain(regions).map(|region| (&policy.account, region))
     })
 }
 

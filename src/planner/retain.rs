@@ -6,11 +6,12 @@
 
 use crate::domain::action::Request;
 use crate::domain::calendar::{Periods, Zone};
-use crate::domain::id::{Region, SourceKey, Target};
+use crate::domain::id::{BackupId, Region, SourceKey, Target};
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::policy::{Policy, Retain};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::{Time, duration_text};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -164,8 +165,25 @@ fn judged<'a>(
     let Some(source) = state.sources.get(key) else { return Vec::new() };
     let retain = retain_of(policy, target);
     let case = Case::of(state, source, target, now, next.is_none());
-    let mut verdicts: Vec<Verdict<'a>> = case.points().map(|point| case.protected(point)).collect();
-    let sound: Vec<usize> = (0..verdicts.len()).filter(|at| case.counts(verdicts[*at].point)).collect();
+    let readers: Vec<(&BackupId, Region)> = if *target == Target::Backup { readers(source).collect() } else { vec![] };
+    let mut keys = BTreeSet::new();
+    let mut verdicts: Vec<Verdict<'a>> = Vec::new();
+    // Those that the rules count: with an age, and not the second of their occurrence.
+    let mut sound: Vec<usize> = Vec::new();
+    for (point, siblings) in case.points() {
+        let original = original(point, siblings);
+        if original.is_none() && !case.age_unknown(point) {
+            sound.push(verdicts.len());
+        }
+        let mut verdict = case.protected(point, original);
+        if *target == Target::Backup {
+            let of_it = readers.iter().filter(|(read, _)| **read == point.id);
+            verdict.keep.extend(of_it.map(|(_, region)| Keep::Read(region.clone())));
+        } else if keys.insert(&point.kms_key) {
+            verdict.keep.push(Keep::LastOfKey);
+        }
+        verdicts.push(verdict);
+    }
     let taken: Vec<Time> = next.into_iter().chain(sound.iter().map(|at| verdicts[*at].point.taken_at())).collect();
     if let Some(newest) = sound.first().filter(|_| next.is_none()) {
         let keep = &mut verdicts[*newest].keep;
@@ -176,9 +194,17 @@ fn judged<'a>(
     match retain {
         Some(retain) => {
             let kept = kept_by_rules(retain, policy.schedule.zone(), &taken);
+            let mut reason = None;
             for (at, mut keep) in sound.into_iter().zip(kept.into_iter().skip(usize::from(next.is_some()))) {
-                verdicts[at].keep.append(&mut keep);
-                verdicts[at].reason = format!("no rule keeps it ({})", rules_text(retain));
+                if verdicts[at].keep.is_empty() {
+                    verdicts[at].keep = keep;
+                } else {
+                    verdicts[at].keep.append(&mut keep);
+                }
+                if verdicts[at].goes() {
+                    let reason = reason.get_or_insert_with(|| format!("no rule keeps it ({})", rules_text(retain)));
+                    verdicts[at].reason.clone_from(reason);
+                }
             }
         }
         None => sound.into_iter().for_each(|at| verdicts[at].keep.push(Keep::Everything)),
@@ -210,37 +236,27 @@ struct Case<'a, 'b> {
 impl<'a, 'b> Case<'a, 'b> {
     fn of(state: &'a State, source: &'a SourceState, target: &'b Target, now: Time, newest_stays: bool) -> Self {
         let mut case = Self { state, source, target, now, newest_stays, newest: None, newest_sound: None };
-        let newest = case.points().next().map(Point::taken_at);
-        let newest_sound = case.points().find(|point| !case.age_unknown(point)).map(Point::taken_at);
+        let newest = case.points().next().map(|(point, _)| point.taken_at());
+        let newest_sound = case.points().find(|(point, _)| !case.age_unknown(point)).map(|(point, _)| point.taken_at());
         (case.newest, case.newest_sound) = (newest, newest_sound);
         case
     }
 
-    /// The recovery points of the target, newest first.
-    fn points(&self) -> impl Iterator<Item = &'a Point> + use<'a, 'b, '_> {
+    /// The recovery points of the target, newest first, each with all that was made for the same work.
+    fn points(&self) -> impl Iterator<Item = (&'a Point, &'a [Point])> + use<'a, 'b, '_> {
         let of_target = self.source.available.get(self.target);
         of_target.into_iter().flatten().rev().filter_map(|(_, occurrence, id)| {
-            self.source.points_of(*occurrence, self.target).find(|point| point.id == *id)
+            let siblings = self.source.points.get(&(*occurrence, self.target.clone()))?;
+            siblings.iter().find(|point| point.id == *id).map(|point| (point, siblings.as_slice()))
         })
-    }
-
-    /// Whether it is one that the rules count: with an age, and not the second of its occurrence.
-    fn counts(&self, point: &Point) -> bool {
-        !self.age_unknown(point) && self.original(point).is_none()
     }
 
     fn age_unknown(&self, point: &Point) -> bool {
         point.taken_at() <= Time::ZERO || point.taken_at() > self.now.plus(AHEAD_TOLERATED)
     }
 
-    /// The good point of which this is a duplicate.
-    fn original(&self, point: &Point) -> Option<&'a Point> {
-        let good = self.source.good_point(point.occurrence, self.target)?;
-        (good.id != point.id && good.available()).then_some(good)
-    }
-
-    /// What protects it, whatever the rules say.
-    fn protected(&self, point: &'a Point) -> Verdict<'a> {
+    /// What protects it, whatever the rules say and whatever else there is.
+    fn protected(&self, point: &'a Point, original: Option<&Point>) -> Verdict<'a> {
         let mut keep = Vec::new();
         if self.newest_stays && (self.newest == Some(point.taken_at()) || self.newest_sound == Some(point.taken_at())) {
             keep.push(Keep::Newest);
@@ -255,32 +271,25 @@ impl<'a, 'b> Case<'a, 'b> {
         if self.source.open.contains_key(&point.occurrence) {
             keep.push(Keep::Open);
         }
-        if *self.target == Target::Backup {
-            keep.extend(self.readers(point).map(Keep::Read));
-        } else if self.last_of_key(point) {
-            keep.push(Keep::LastOfKey);
-        }
-        let reason = self.original(point).map(|original| format!("a duplicate of {}", original.id));
+        let reason = original.map(|original| format!("a duplicate of {}", original.id));
         Verdict { point, keep, reason: reason.unwrap_or_default() }
     }
+}
 
-    /// Where copies of ours read a backup, or may: an ask without an answer counts.
-    fn readers(&self, backup: &'a Point) -> impl Iterator<Item = Region> + use<'a> {
-        let flying = self.source.in_flight().filter_map(|copy| {
-            let origin = copy.origin.as_ref()?;
-            (origin.backup == backup.id).then(|| copy.place.region.clone())
-        });
-        let asked = self.source.asks.iter().filter(|(_, ask)| ask.open).filter_map(|((_, target), ask)| {
-            let Request::CopyBackup { backup: read, .. } = &*ask.request else { return None };
-            (*read == backup.id).then(|| Region::from(target.destination()))
-        });
-        flying.chain(asked)
-    }
+/// The good point of which this is a duplicate, among all that was made for the same work.
+fn original<'a>(point: &Point, siblings: &'a [Point]) -> Option<&'a Point> {
+    let good = SourceState::good_one(siblings)?;
+    (good.id != point.id && good.available()).then_some(good)
+}
 
-    fn last_of_key(&self, copy: &Point) -> bool {
-        let same_key = self.points().find(|other| other.kms_key == copy.kms_key);
-        same_key.is_some_and(|newest| newest.id == copy.id)
-    }
+/// Which backups copies of ours read, or may, and where to: an ask without an answer counts.
+fn readers(source: &SourceState) -> impl Iterator<Item = (&BackupId, Region)> {
+    let flying = source.in_flight().filter_map(|copy| Some((&copy.origin.as_ref()?.backup, copy.place.region.clone())));
+    let asked = source.asks.iter().filter(|(_, ask)| ask.open).filter_map(|((_, target), ask)| {
+        let Request::CopyBackup { backup, .. } = &*ask.request else { return None };
+        Some((backup, Region::from(target.destination())))
+    });
+    flying.chain(asked)
 }
 
 /// The rules as they stand in the policy file.
@@ -332,7 +341,6 @@ pub fn failed_to_clear<'a>(state: &'a State, key: &SourceKey, now: Time) -> (Vec
 mod tests {
     use super::*;
     use jiff::tz::TimeZone;
-    use std::collections::BTreeSet;
 
     fn zone(name: &str) -> Zone {
         TimeZone::get(name).unwrap().into()

@@ -40,6 +40,12 @@ pub fn pause_after_failed(key: &WorkKey, attempts: u32, poll: Duration) -> Durat
     growing(poll, LONGEST_AFTER_FAILED, attempts, key.jitter(attempts))
 }
 
+/// The longest that [`pause_after_failed`] can be for any work, told without the cost of its jitter.
+#[must_use]
+pub fn longest_after_failed(attempts: u32, poll: Duration) -> Duration {
+    growing(poll, LONGEST_AFTER_FAILED, attempts, 1.0)
+}
+
 /// How long to leave a place alone after `failures` calls in a row that found it out of order.
 #[must_use]
 pub fn pause_for_place(failures: u32, jitter: f64) -> Duration {

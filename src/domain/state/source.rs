@@ -124,9 +124,14 @@ impl SourceState {
     /// The good point of one work: of two, the earlier, then the lower id, is the one.
     #[must_use]
     pub fn good_point(&self, occurrence: Occurrence, target: &Target) -> Option<&Point> {
-        self.points_of(occurrence, target)
-            .filter(|point| point.good())
-            .min_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)))
+        self.points.get(&(occurrence, target.clone())).and_then(|made| Self::good_one(made))
+    }
+
+    /// The good one among the points made for one work.
+    #[must_use]
+    pub fn good_one(made: &[Point]) -> Option<&Point> {
+        let good = made.iter().filter(|point| point.good());
+        good.min_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)))
     }
 
     /// The highest attempt known of one work; 0 if none was.
