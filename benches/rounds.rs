@@ -163,7 +163,7 @@ fn answer(action: &Action, now: Time) -> Outcome {
                 copied_from: None,
                 arn: None,
                 counts_to_quota: true,
-                tags: tags.clone(),
+                tags: tags.clone().into(),
             }))
         }
         Call::LookUp { ids } => Outcome::LookedUp(
@@ -204,7 +204,7 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
     let sightings: Vec<Sighting> = (0..sources)
         .flat_map(|number| (0..30).map(move |hours| point(number, hours, Some("us-west-2"))))
         .map(|point| Sighting {
-            tags: tags(&point),
+            tags: tags(&point).into(),
             id: point.id,
             lifecycle: Lifecycle::Available,
             created_at: point.created_at,

@@ -189,7 +189,7 @@ impl Talk {
             volume: None,
             copied_from,
             counts_to_quota: true,
-            tags,
+            tags: tags.into(),
             arn: None,
         };
         self.at_aws.insert((action.place.region.to_string(), sighting.id.to_string()), sighting.clone());

@@ -69,7 +69,7 @@ fn sighting(copy: bool, lifecycle: Lifecycle) -> Sighting {
         volume: None,
         copied_from: None,
         counts_to_quota: true,
-        tags,
+        tags: tags.into(),
         arn: None,
     }
 }
@@ -320,7 +320,7 @@ fn changes_know_whether_they_last_and_whose_they_are() {
         Change::PlaceSeen { place: place(), at: now() },
         Change::ListingBegan { place: place(), at: now() },
         Change::Synced { generation: 1 },
-        Change::Checked { policy: "p".into(), through: now() },
+        Change::Checked { policy: "p".into(), through: now(), next: None },
         Change::Timed { target: Target::Backup, took: SECOND },
         Change::OtherEnded { place: place(), id: id() },
     ];
@@ -511,8 +511,9 @@ fn orphans_are_counted_where_their_points_are() {
     for (number, lifecycle) in [(1, Lifecycle::Available), (2, Lifecycle::Failed), (3, Lifecycle::Deleted)] {
         let mut seen = sighting(false, lifecycle);
         seen.id = format!("backup-0123456789abcde{number:02x}").as_str().into();
-        seen.tags.insert("lifeboat:source".to_owned(), format!("fs-{}", number / 2));
-        seen.tags.insert("lifeboat:attempt".to_owned(), number.to_string());
+        let tags = Arc::make_mut(&mut seen.tags);
+        tags.insert("lifeboat:source".to_owned(), format!("fs-{}", number / 2));
+        tags.insert("lifeboat:attempt".to_owned(), number.to_string());
         state.apply(&Change::Seen { point: Box::new(seen.into_point(&place(), now()).unwrap()) }).unwrap();
     }
     assert_eq!(state.orphans(), [(place(), 2)].into());

@@ -497,7 +497,7 @@ impl Mind for BlindToTags {
     ) -> Vec<Change> {
         if let Outcome::Page { sightings, .. } = &mut outcome {
             for sighting in sightings.iter_mut().filter(|seen| state.point(&action.place, &seen.id).is_none()) {
-                sighting.tags.retain(|key, _| !key.starts_with("lifeboat:"));
+                std::sync::Arc::make_mut(&mut sighting.tags).retain(|key, _| !key.starts_with("lifeboat:"));
             }
         }
         planner::settle(settings, state, action, outcome, now)

@@ -365,6 +365,8 @@ pub enum Change {
         policy: PolicyName,
         /// Up to here.
         through: Time,
+        /// When it comes due next after that, if ever: the calendar is not walked again until then.
+        next: Option<Time>,
     },
     /// A backup or copy took this long.
     Timed {

@@ -3,7 +3,7 @@
 use super::id::{AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey};
 use super::lane::{FileSystemKind, Lane};
 use super::policy::Tags;
-use super::tags::{Inscription, Origin};
+use super::tags::{Inscribed, Inscription, Origin};
 use super::time::Time;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -85,7 +85,7 @@ pub struct Sighting {
     /// What a restore would hold.
     pub size_bytes: Option<u64>,
     /// The key that encrypts it.
-    pub kms_key: Option<String>,
+    pub kms_key: Option<Arc<str>>,
     /// The type of its file system.
     pub kind: FileSystemKind,
     /// The ONTAP volume it was made from.
@@ -93,11 +93,11 @@ pub struct Sighting {
     /// On a copy, AWS's own link to the source backup.
     pub copied_from: Option<BackupId>,
     /// Its ARN, by which tags are changed.
-    pub arn: Option<String>,
+    pub arn: Option<Arc<str>>,
     /// AWS's `Type` is one that counts towards the quota of user backups.
     pub counts_to_quota: bool,
     /// Its tags.
-    pub tags: Tags,
+    pub tags: Arc<Tags>,
 }
 
 impl Sighting {
@@ -116,11 +116,7 @@ impl Sighting {
         }
         let carried = match inscription.origin {
             // Only a backup is copied onward, so only its tags are needed again.
-            None => {
-                let mut tags = self.tags;
-                tags.retain(|key, _| super::tags::may_be_carried(key) && key != super::tags::NAME);
-                Arc::new(tags)
-            }
+            None => Arc::new(carried(&self.tags).map(|(key, value)| (key.clone(), value.clone())).collect()),
             Some(_) => Arc::default(),
         };
         Ok(Point {
@@ -138,12 +134,17 @@ impl Sighting {
             failure: self.failure,
             progress_percent: self.progress_percent,
             size_bytes: self.size_bytes,
-            kms_key: self.kms_key,
+            kms_key: self.kms_key.as_deref().map(str::to_owned),
             kind: self.kind,
             carried,
             suspected: None,
         })
     }
+}
+
+/// Those among the tags of a backup that a copy of it may carry on.
+fn carried(tags: &Tags) -> impl Iterator<Item = (&String, &String)> {
+    tags.iter().filter(|(key, _)| super::tags::may_be_carried(key) && *key != super::tags::NAME)
 }
 
 /// A backup or copy of ours.
@@ -237,6 +238,32 @@ impl Point {
         !matches!(self.lifecycle, Lifecycle::Failed | Lifecycle::Deleted)
     }
 
+    /// Whether an answer from its place shows it just as it is known, so that nothing is to be taken in: what
+    /// [`Sighting::into_point`] would make of it differs in [`Point::settled_at`] at most. Listings mostly show what is
+    /// known, by the thousand.
+    #[must_use]
+    pub fn shown_unchanged(&self, sighting: &Sighting) -> bool {
+        let settled = self.settled_at.is_some();
+        let known = (self.lifecycle, self.created_at, self.progress_percent, self.size_bytes, self.kind);
+        let shown =
+            (sighting.lifecycle, sighting.created_at, sighting.progress_percent, sighting.size_bytes, sighting.kind);
+        let may_be = known == shown
+            && self.id == sighting.id
+            && self.failure == sighting.failure
+            && self.kms_key.as_deref() == sighting.kms_key.as_deref()
+            && self.suspected.is_none()
+            && self.lifecycle != Lifecycle::Deleted
+            && !(self.lifecycle.in_flight() && settled);
+        let origin = self.origin.as_ref().map(|origin| &origin.backup);
+        may_be
+            && Inscribed::read(&sighting.tags).is_some_and(|inscribed| inscribed.is_of(self))
+            && (sighting.copied_from.is_none() || sighting.copied_from.as_ref() == origin)
+            && match self.origin {
+                None => carried(&sighting.tags).eq(self.carried.iter()),
+                Some(_) => self.carried.is_empty(),
+            }
+    }
+
     /// In flight for so long that it no longer bars a newer one.
     #[must_use]
     pub fn stuck(&self, now: Time) -> bool {
@@ -290,7 +317,7 @@ mod tests {
             copied_from: copied_from.map(Into::into),
             arn: None,
             counts_to_quota: true,
-            tags: inscription.write(),
+            tags: inscription.write().into(),
         }
     }
 

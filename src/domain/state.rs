@@ -42,6 +42,15 @@ pub struct Durations {
     pub sum_seconds: f64,
 }
 
+/// How far the occurrences of a policy are on record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Up to when.
+    pub through: Time,
+    /// When the next one comes due, if ever.
+    pub next: Option<Time>,
+}
+
 /// All that is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
@@ -67,7 +76,7 @@ pub struct State {
     /// The generation of the settings that `watch` of every source follows.
     pub generation: Option<u64>,
     /// Up to when all occurrences of each policy are recorded.
-    pub checked: BTreeMap<PolicyName, Time>,
+    pub checked: BTreeMap<PolicyName, Checked>,
     /// Sources with work: something open, asked, in flight, or a route that lacks the newest backup.
     pub active: BTreeSet<SourceKey>,
     /// What is to be deleted.
@@ -116,7 +125,13 @@ impl State {
     /// The point with this id at a place.
     #[must_use]
     pub fn point(&self, place: &Place, id: &BackupId) -> Option<&Point> {
-        let key = self.places.get(place)?.points.get(id)?;
+        self.point_among(self.places.get(place)?, id)
+    }
+
+    /// The same of a place whose state is at hand.
+    #[must_use]
+    pub fn point_among(&self, known: &PlaceState, id: &BackupId) -> Option<&Point> {
+        let key = known.points.get(id)?;
         self.sources.get(&key.source)?.points_of(key.occurrence, &key.target).find(|point| point.id == *id)
     }
 

@@ -4,8 +4,10 @@
 //! carries enough to start anew (product.md, “What is written at AWS”).
 
 use super::id::{BackupId, Occurrence, PolicyName, Region, SourceId, Trigger};
+use super::point::Point;
 use super::policy::Tags;
 use super::time::Time;
+use std::ops::Bound::{Included, Unbounded};
 
 /// The prefix of all tags of ours; a policy may not use it.
 pub const PREFIX: &str = "lifeboat:";
@@ -60,35 +62,87 @@ pub struct Origin {
     pub taken_at: Time,
 }
 
-impl Inscription {
+/// The same, as it stands in the tags.
+pub(super) struct Inscribed<'a> {
+    policy: Option<&'a str>,
+    source: &'a str,
+    occurrence: Occurrence,
+    attempt: u32,
+    /// Region, backup, and when that was taken.
+    origin: Option<(&'a str, &'a str, Time)>,
+    hold: Option<&'a str>,
+}
+
+impl<'a> Inscribed<'a> {
     /// Reads the tags of an object; `None` if it is not one of ours.
-    #[must_use]
-    pub fn read(tags: &Tags) -> Option<Self> {
-        let occurrence = Occurrence {
-            at: Time::parse_rfc3339(tags.get(OCCURRENCE)?)?,
-            trigger: Trigger::parse(tags.get(TRIGGER)?)?,
-        };
+    pub(super) fn read(tags: &'a Tags) -> Option<Self> {
+        let (mut policy, mut source, mut at, mut trigger) = (None, None, None, None);
+        let (mut attempt, mut origin, mut taken, mut hold) = (None, None, None, None);
+        // One walk through those of ours, which stand together.
+        let ours = tags.range::<str, _>((Included(PREFIX), Unbounded)).take_while(|(key, _)| key.starts_with(PREFIX));
+        for (key, value) in ours {
+            let place = match key.as_str() {
+                POLICY => &mut policy,
+                SOURCE => &mut source,
+                OCCURRENCE => &mut at,
+                TRIGGER => &mut trigger,
+                ATTEMPT => &mut attempt,
+                ORIGIN => &mut origin,
+                TAKEN => &mut taken,
+                HOLD => &mut hold,
+                _ => continue,
+            };
+            *place = Some(value.as_str());
+        }
+        let occurrence = Occurrence { at: Time::parse_rfc3339(at?)?, trigger: Trigger::parse(trigger?)? };
         // An id of AWS, and nothing that could speak to a terminal or a log.
         let id = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        let source = tags.get(SOURCE).filter(|source| (1..=64).contains(&source.len()) && id(source))?;
-        let origin = match tags.get(ORIGIN) {
+        let source = source.filter(|source: &&str| (1..=64).contains(&source.len()) && id(source))?;
+        let origin = match origin {
             Some(origin) => {
                 let (region, backup) = origin.split_once('/').filter(|(region, backup)| id(region) && id(backup))?;
-                let taken_at = Time::parse_rfc3339(tags.get(TAKEN)?)?;
-                Some(Origin { region: region.into(), backup: backup.into(), taken_at })
+                Some((region, backup, Time::parse_rfc3339(taken?)?))
             }
             None => None,
         };
         Some(Self {
-            policy: tags
-                .get(POLICY)
-                .filter(|name| !name.is_empty() && !name.chars().any(char::is_control))
-                .map(|name| name.as_str().into()),
-            source: source.as_str().into(),
+            policy: policy.filter(|name: &&str| !name.is_empty() && !name.chars().any(char::is_control)),
+            source,
             occurrence,
-            attempt: tags.get(ATTEMPT)?.parse().ok().filter(|attempt| *attempt >= 1)?,
+            attempt: attempt?.parse().ok().filter(|attempt| *attempt >= 1)?,
             origin,
-            hold: tags.get(HOLD).cloned(),
+            hold,
+        })
+    }
+
+    /// Whether all of it is what is known of a point.
+    pub(super) fn is_of(&self, point: &Point) -> bool {
+        let origin = point.origin.as_ref();
+        self.source == point.source.as_str()
+            && self.policy == point.policy.as_ref().map(PolicyName::as_str)
+            && self.occurrence == point.occurrence
+            && self.attempt == point.attempt
+            && self.origin == origin.map(|origin| (origin.region.as_str(), origin.backup.as_str(), origin.taken_at))
+            && self.hold == point.hold.as_deref()
+    }
+}
+
+impl Inscription {
+    /// Reads the tags of an object; `None` if it is not one of ours.
+    #[must_use]
+    pub fn read(tags: &Tags) -> Option<Self> {
+        let Inscribed { policy, source, occurrence, attempt, origin, hold } = Inscribed::read(tags)?;
+        Some(Self {
+            policy: policy.map(Into::into),
+            source: source.into(),
+            occurrence,
+            attempt,
+            origin: origin.map(|(region, backup, taken_at)| Origin {
+                region: region.into(),
+                backup: backup.into(),
+                taken_at,
+            }),
+            hold: hold.map(str::to_owned),
         })
     }
 

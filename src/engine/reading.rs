@@ -44,7 +44,7 @@ pub(super) fn sighting(backup: &types::Backup) -> Option<Sighting> {
         failure: backup.failure_details().and_then(|details| details.message()).map(|text| clean(text, 500)),
         progress_percent: backup.progress_percent().and_then(|percent| u8::try_from(percent.clamp(0, 100)).ok()),
         size_bytes: backup.size_in_bytes().and_then(|size| u64::try_from(size).ok()),
-        kms_key: backup.kms_key_id().map(|key| clean(key, KEY_MAX_CHARS)),
+        kms_key: backup.kms_key_id().map(|key| clean(key, KEY_MAX_CHARS).into()),
         kind: match kind {
             Some(kind) => FileSystemKind::parse(kind.as_str()),
             None if volume.is_some() => FileSystemKind::Ontap,
@@ -53,9 +53,9 @@ pub(super) fn sighting(backup: &types::Backup) -> Option<Sighting> {
         volume: volume.map(Into::into),
         // That there is a link matters even where it leads to no id.
         copied_from: backup.source_backup_id().filter(|id| !id.is_empty()).map(|id| clean(id, ID_MAX_BYTES).into()),
-        arn: backup.resource_arn().filter(|arn| arn.len() <= 512 && !arn.contains(char::is_control)).map(str::to_owned),
+        arn: backup.resource_arn().filter(|arn| arn.len() <= 512 && !arn.contains(char::is_control)).map(Into::into),
         counts_to_quota,
-        tags: tags(backup.tags()),
+        tags: tags(backup.tags()).into(),
     })
 }
 

@@ -41,8 +41,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
 
 /// Whether every occurrence up to now is on record.
 fn recorded(policy: &Policy, state: &State, now: Time) -> bool {
-    let checked = state.checked.get(&policy.name).copied();
-    checked.is_some_and(|checked| policy.schedule.next_after(checked).is_none_or(|next| next > now))
+    state.checked.get(&policy.name).is_some_and(|checked| checked.next.is_none_or(|next| next > now))
 }
 
 /// A policy file took over in which a paused policy has no place any more. If all that it backed up is now in one

@@ -23,23 +23,23 @@ const COUNTED: u64 = 100_000;
 /// Records every occurrence that came due and says when the next does.
 pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     for policy in settings.policies.values() {
-        let checked = state.checked.get(&policy.name).copied();
-        if let Some(next) = checked.and_then(|checked| policy.schedule.next_after(checked)) {
-            if next > now {
+        match state.checked.get(&policy.name).map(|checked| checked.next) {
+            Some(Some(next)) if next > now => {
                 plan.wake.earlier(next, "an occurrence");
                 continue;
             }
-        } else if checked.is_some() {
-            continue;
+            Some(None) => continue,
+            Some(Some(_)) | None => {}
         }
         let mut all = true;
         for key in policy.source_keys() {
             all &= plan.record.len() < RECORDED_PER_ROUND && source_due(policy, state, &key, now, plan);
         }
+        let next = policy.schedule.next_after(now);
         if all {
-            plan.record.push(Change::Checked { policy: policy.name.clone(), through: now });
+            plan.record.push(Change::Checked { policy: policy.name.clone(), through: now, next });
         }
-        if let Some(next) = policy.schedule.next_after(now) {
+        if let Some(next) = next {
             plan.wake.earlier(next, "an occurrence");
         }
     }

@@ -15,7 +15,7 @@ use crate::domain::lane::{FileSystemKind, Lane};
 use crate::domain::note::Note;
 use crate::domain::point::{Lifecycle, Point, Sighting};
 use crate::domain::policy::Settings;
-use crate::domain::state::{SHOWN_AFTER_GONE, State};
+use crate::domain::state::{PlaceState, SHOWN_AFTER_GONE, State};
 use crate::domain::time::Time;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -26,7 +26,8 @@ const PAGES_PER_LISTING: u32 = 20_000;
 /// What came of an action, as changes to record.
 #[must_use]
 pub fn settle(settings: &Settings, state: &State, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
-    let mut settling = Settling { settings, state, place: &action.place, now, changes: Vec::new() };
+    let (place, changes) = (&action.place, Vec::new());
+    let mut settling = Settling { settings, state, place, here: state.place(place), now, changes };
     settling.returned(action, &outcome);
     match (&action.call, outcome) {
         (Call::Make { key, request }, Outcome::Made(sighting)) => settling.made(key, request, *sighting),
@@ -62,6 +63,7 @@ struct Settling<'a> {
     settings: &'a Settings,
     state: &'a State,
     place: &'a Place,
+    here: Option<&'a PlaceState>,
     now: Time,
     changes: Vec<Change>,
 }
@@ -107,7 +109,7 @@ impl Settling<'_> {
         };
         // Not every endpoint repeats the tags in its answer; those that were asked for are the ones it has.
         if sighting.tags.is_empty() {
-            sighting.tags = tags.clone();
+            sighting.tags = tags.clone().into();
         }
         let id = sighting.id.clone();
         let known = self.state.point(self.place, &id).is_some();
@@ -178,6 +180,12 @@ impl Settling<'_> {
         watched.map_or_else(tagged, |watch| watch.policy.clone())
     }
 
+    /// The point that an answer shows, if it shows just what is known.
+    fn unchanged(&self, sighting: &Sighting) -> Option<&Point> {
+        let known = self.state.point_among(self.here?, &sighting.id)?;
+        (known.place == *self.place && known.shown_unchanged(sighting)).then_some(known)
+    }
+
     /// Takes in a point of ours as an answer shows it. Returns whether it was not known before.
     fn sight(&mut self, mut point: Point) -> bool {
         let key = point.work_key();
@@ -235,6 +243,10 @@ impl Settling<'_> {
         let mut page = ListingPage::default();
         for sighting in sightings {
             page.user_backups += u64::from(sighting.counts_to_quota && sighting.lifecycle != Lifecycle::Deleted);
+            if self.unchanged(&sighting).is_some() {
+                page.ours.insert(sighting.id);
+                continue;
+            }
             match sighting.into_point(self.place, self.now) {
                 Ok(point) => {
                     page.ours.insert(point.id.clone());
@@ -331,6 +343,11 @@ impl Settling<'_> {
             let (id, lifecycle, arn) = (sighting.id.clone(), sighting.lifecycle, sighting.arn.clone());
             missing.remove(&id);
             looked.push(id.clone());
+            if let Some(known) = self.unchanged(&sighting) {
+                let hold = known.hold.clone();
+                self.inspected(&id, arn, hold.as_deref());
+                continue;
+            }
             match sighting.into_point(self.place, self.now) {
                 Ok(point) => {
                     let suspected = self.state.point(self.place, &id).is_some_and(|known| known.suspected.is_some());

@@ -35,6 +35,7 @@ pub struct Rehearsal {
     now_ms: i64,
     wake_ms: i64,
     due: BTreeMap<(i64, u64), Event>,
+    shown: wire::Shown,
     sent: u64,
     calls: BTreeMap<&'static str, u64>,
 }
@@ -56,6 +57,7 @@ impl Rehearsal {
             now_ms: start.millis(),
             wake_ms: start.millis(),
             due: BTreeMap::new(),
+            shown: wire::Shown::default(),
             sent: 0,
             calls: BTreeMap::new(),
         }
@@ -126,7 +128,7 @@ impl Rehearsal {
     fn happens(&mut self, event: Event) -> Result<(), String> {
         match event {
             Event::Arrives { action, sent_ms } => {
-                let served = wire::serve(&mut self.cloud, self.now_ms, &action);
+                let served = wire::serve(&mut self.cloud, &mut self.shown, self.now_ms, &action);
                 let answered_ms = self.now_ms + served.latency_ms + TRAVEL_MS;
                 let timeout_ms = sent_ms + wire::ANSWER_WITHIN_MS;
                 let silent = matches!(&served.outcome, Outcome::Failed(fault) if fault.code == "Timeout");

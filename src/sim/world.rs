@@ -24,7 +24,7 @@ use mind::{Lifeboat, Mind, Reading};
 use setup::{Edit, Happening, Setup};
 use std::collections::BTreeMap;
 use std::fmt;
-use trace::{Brief, Leaves, Trace};
+use trace::{Brief, Came, Leaves, Trace};
 
 pub mod checks;
 pub mod disk;
@@ -126,6 +126,7 @@ enum Event {
 pub struct World {
     setup: Setup,
     cloud: Cloud,
+    shown: wire::Shown,
     mind: Box<dyn Mind>,
     disk: Box<dyn Disk>,
     host: Option<Host>,
@@ -140,7 +141,7 @@ pub struct World {
     ahead_ms: i64,
     calm: bool,
     lives: u64,
-    events: BTreeMap<(i64, u64), Event>,
+    events: BTreeMap<(i64, u64), Box<Event>>,
     next_seq: u64,
     deaths: Rng,
     wires: Rng,
@@ -165,6 +166,7 @@ impl World {
         cloud.set_faults(setup.faults.clone(), Some(setup.start_ms));
         let mut world = Self {
             cloud,
+            shown: wire::Shown::default(),
             mind: Box::new(Lifeboat),
             disk: Box::new(Tables::default()),
             host: None,
@@ -262,7 +264,7 @@ impl World {
 
     fn at(&mut self, at_ms: i64, event: Event) {
         self.next_seq += 1;
-        self.events.insert((at_ms.max(self.now_ms), self.next_seq), event);
+        self.events.insert((at_ms.max(self.now_ms), self.next_seq), Box::new(event));
     }
 
     fn host_now(&self) -> Time {
@@ -279,7 +281,7 @@ impl World {
 
     fn event(&mut self) -> Result<(), Broken> {
         let Some((_, event)) = self.events.pop_first() else { return Ok(()) };
-        match event {
+        match *event {
             Event::Happens(happening) => self.happens(happening),
             Event::Starts => self.start(),
             Event::Deed { life, sent_ms, action } => self.deed(life, sent_ms, action),
@@ -404,7 +406,7 @@ impl World {
         self.checks.died(self.now_ms, host.uncommitted.is_empty().then_some(&host.state), lose_database);
         // What was on its way may still arrive at FSx, or not.
         let deaths = &mut self.deaths;
-        self.events.retain(|_, event| match event {
+        self.events.retain(|_, event| match **event {
             Event::Deed { .. } => deaths.percent(50.0),
             Event::Answer { .. } => false,
             _ => true,

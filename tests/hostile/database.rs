@@ -67,8 +67,8 @@ fn point(source: &str, number: u64, at: Time, copy: bool, lifecycle: Lifecycle) 
         volume: None,
         copied_from: copy.then(|| format!("backup-0123456789abcd{:03x}", number - 1).as_str().into()),
         counts_to_quota: true,
-        tags: inscription.write(),
-        arn: Some(format!("arn:aws:fsx:us-east-1:111122223333:backup/{backup}")),
+        tags: inscription.write().into(),
+        arn: Some(format!("arn:aws:fsx:us-east-1:111122223333:backup/{backup}").into()),
     };
     sighting.into_point(&place(if copy { "us-west-2" } else { "us-east-1" }), at).unwrap()
 }

@@ -59,8 +59,8 @@ impl State {
                 self.deletions_anew();
                 Ok(())
             }
-            Change::Checked { policy, through } => {
-                self.checked.insert(policy.clone(), *through);
+            Change::Checked { policy, through, next } => {
+                self.checked.insert(policy.clone(), Checked { through: *through, next: *next });
                 Ok(())
             }
             Change::ClockWentBack { to } => {

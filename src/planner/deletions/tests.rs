@@ -306,7 +306,7 @@ fn a_listing_that_lags_does_not_bring_back_what_was_deleted() {
         copied_from: None,
         arn: None,
         counts_to_quota: true,
-        tags: inscription.write(),
+        tags: inscription.write().into(),
     };
     state.apply(&Change::Gone { place: place.clone(), id: backup.id.clone(), at: now() }).unwrap();
     state.apply(&Change::ListingBegan { place: place.clone(), at: now() }).unwrap();

@@ -54,7 +54,7 @@ impl Settling<'_> {
     }
 
     /// A look by id showed an object of ours that is to be deleted or held.
-    pub(super) fn inspected(&mut self, id: &BackupId, arn: Option<String>, hold: Option<&str>) {
+    pub(super) fn inspected(&mut self, id: &BackupId, arn: Option<std::sync::Arc<str>>, hold: Option<&str>) {
         let key = (self.place.clone(), id.clone());
         let wish = self.state.wishes.get(&key);
         if wish.is_none() && !self.state.deletions.contains_key(&key) {
@@ -70,6 +70,7 @@ impl Settling<'_> {
             let fault = Fault::new(FaultClass::Lasting, "NoArn", "the answer names no ARN, by which tags are changed");
             self.hold_tried(&id, Some(fault));
         }
+        let arn = arn.as_deref().map(str::to_owned);
         self.push(Change::Inspected { place, id, arn, at: self.now });
     }
 

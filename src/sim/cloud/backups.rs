@@ -170,7 +170,7 @@ impl Cloud {
             kind,
             by,
             taken_ms: begins_ms,
-            tags,
+            tags: Arc::new(tags),
             moved_bytes,
             full: last.is_none(),
             begins_ms,

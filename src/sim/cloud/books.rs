@@ -205,7 +205,7 @@ fn facts(backup: &Backup) -> BackupFacts {
         source_id: backup.source_id.clone(),
         source_region: backup.source_region.clone(),
         kms_key: backup.kms_key.clone(),
-        tags: backup.tags.clone(),
+        tags: (*backup.tags).clone(),
         created_ms: backup.created_ms,
         taken_ms: backup.taken_ms,
         ended_ms: backup.ended_ms,

@@ -130,7 +130,7 @@ impl Cloud {
     fn copy_tags(&self, call: &Call<'_>, source: BackupIx) -> Result<Tags, ApiError> {
         let new = tags::given(call.body, "Tags")?.unwrap_or_default();
         let copies = call.body.get("CopyTags").and_then(serde_json::Value::as_bool).unwrap_or(false);
-        let mut merged = if copies { self.backups[source].tags.clone() } else { Tags::new() };
+        let mut merged = if copies { (*self.backups[source].tags).clone() } else { Tags::new() };
         self.check_tags(&new, merged.len() + new.len())?;
         merged.extend(new);
         Ok(merged)
@@ -203,7 +203,7 @@ impl Cloud {
             by,
             taken_ms: original.taken_ms,
             kms_key,
-            tags,
+            tags: tags.into(),
             source_id: Some(original.id),
             source_region: Some(original.region),
             size_bytes: original.size_bytes,

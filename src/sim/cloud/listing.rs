@@ -110,10 +110,12 @@ impl Cloud {
 
 /// What was asked, apart from the paging.
 fn question(call: &Call<'_>) -> u64 {
-    let mut body = call.body.clone();
-    if let Value::Object(members) = &mut body {
-        members.remove("NextToken");
-        members.remove("MaxResults");
-    }
+    let body = match call.body {
+        Value::Object(members) => {
+            let asked = members.iter().filter(|(name, _)| !matches!(name.as_str(), "NextToken" | "MaxResults"));
+            Value::Object(asked.map(|(name, value)| (name.clone(), value.clone())).collect())
+        }
+        other => other.clone(),
+    };
     fingerprint(&format!("{} {} {body}", call.place.0, call.operation))
 }

@@ -278,7 +278,7 @@ pub struct Backup {
     /// ARN of the key.
     pub kms_key: String,
     /// Tags.
-    pub tags: Tags,
+    pub tags: Arc<Tags>,
     /// Copies: the source's id.
     pub source_id: Option<String>,
     /// Copies: the source's Region.
@@ -338,7 +338,7 @@ impl Backup {
             created_ms: now_ms,
             taken_ms: now_ms,
             kms_key: file_system.kms_key.clone(),
-            tags: Tags::new(),
+            tags: Arc::default(),
             source_id: None,
             source_region: None,
             failure: None,

@@ -307,7 +307,7 @@ impl Cloud {
             lifecycle: Lifecycle::Available,
             kind,
             by: Principal::Other,
-            tags,
+            tags: tags.into(),
             ended_ms: Some(now_ms),
             ..Backup::blank(id.clone(), place, known, None, now_ms)
         });

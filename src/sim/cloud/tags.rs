@@ -110,7 +110,7 @@ impl Cloud {
         use std::sync::Arc;
         let here = &mut self.places[place];
         match tagged {
-            Tagged::Backup(at) => Some(&mut self.backups[*at].tags),
+            Tagged::Backup(at) => Some(Arc::make_mut(&mut self.backups[*at].tags)),
             Tagged::FileSystem(id) => here.file_systems.get_mut(id).map(|known| &mut Arc::make_mut(known).tags),
             Tagged::Volume(id) => here.volumes.get_mut(id).map(|known| &mut Arc::make_mut(known).tags),
             Tagged::Svm(id) => here.svms.get_mut(id).map(|known| &mut known.tags),

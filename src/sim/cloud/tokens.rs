@@ -41,19 +41,40 @@ impl Cloud {
         call: &Call<'_>,
         make: fn(&mut Self, &Call<'_>) -> Result<Made, ApiError>,
     ) -> Result<Value, ApiError> {
+        let made = self.made_once(call, make)?;
+        self.show(call, &made)
+    }
+
+    /// The backup that CreateBackup or CopyBackup makes, or made before.
+    pub(super) fn backup_made(&mut self, call: &Call<'_>) -> Result<BackupIx, ApiError> {
+        let made = match call.operation {
+            "CreateBackup" => self.made_once(call, Self::create_backup)?,
+            "CopyBackup" => self.made_once(call, Self::copy_backup)?,
+            _ => return Err(ApiError::client("UnknownOperationException", "")),
+        };
+        match made {
+            Made::Backup(at) => Ok(at),
+            _ => Err(ApiError::internal()),
+        }
+    }
+
+    fn made_once(
+        &mut self,
+        call: &Call<'_>,
+        make: fn(&mut Self, &Call<'_>) -> Result<Made, ApiError>,
+    ) -> Result<Made, ApiError> {
         let Some(token) = text(call.body, "ClientRequestToken") else {
-            let made = make(self, call)?;
-            return self.show(call, &made);
+            return make(self, call);
         };
         let key = (call.place, call.operation, token.to_owned());
         if let Some(made) = self.recall(call, &key)? {
-            return self.show(call, &made);
+            return Ok(made);
         }
         let made = make(self, call)?;
         self.tokens.ages.push_back((call.now_ms, key.clone()));
         let memo = Memo { asked: call.body.clone(), made: made.clone(), at_ms: call.now_ms };
         self.tokens.known.insert(key, memo);
-        self.show(call, &made)
+        Ok(made)
     }
 
     fn recall(&mut self, call: &Call<'_>, key: &Key) -> Result<Option<Made>, ApiError> {

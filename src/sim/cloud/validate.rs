@@ -44,7 +44,7 @@ pub(crate) const fn may(name: &'static str, shape: &'static Shape) -> Member {
 /// Checks a whole request.
 pub(crate) fn check(body: &Value, members: &'static [Member]) -> Result<(), ApiError> {
     let mut found = Vec::new();
-    record(body, members, "", &mut found)?;
+    record(body, members, &String::new, &mut found)?;
     if found.is_empty() {
         return Ok(());
     }
@@ -52,12 +52,15 @@ pub(crate) fn check(body: &Value, members: &'static [Member]) -> Result<(), ApiE
     Err(ApiError::bad_request(format!("{} validation {noun} detected: {}", found.len(), found.join("; "))))
 }
 
-fn record(value: &Value, members: &'static [Member], path: &str, found: &mut Vec<String>) -> Result<(), ApiError> {
+/// Where a value stands in the request, written out only for a complaint.
+type Path<'a> = &'a dyn Fn() -> String;
+
+fn record(value: &Value, members: &'static [Member], path: Path<'_>, found: &mut Vec<String>) -> Result<(), ApiError> {
     let Value::Object(given) = value else {
         return Err(unreadable(value, "a structure"));
     };
     for member in members {
-        let path = format!("{path}{}", lower_first(member.name));
+        let path = || format!("{}{}", path(), lower_first(member.name));
         match given.get(member.name) {
             None | Some(Value::Null) if member.required => complain(found, None, &path, "Member must not be null"),
             None | Some(Value::Null) => {}
@@ -67,9 +70,9 @@ fn record(value: &Value, members: &'static [Member], path: &str, found: &mut Vec
     Ok(())
 }
 
-fn one(value: &Value, shape: &'static Shape, path: &str, found: &mut Vec<String>) -> Result<(), ApiError> {
+fn one(value: &Value, shape: &'static Shape, path: Path<'_>, found: &mut Vec<String>) -> Result<(), ApiError> {
     match shape {
-        Shape::Record(members) => record(value, members, &format!("{path}."), found),
+        Shape::Record(members) => record(value, members, &|| format!("{}.", path()), found),
         Shape::List { min, max, item } => list(value, (*min, *max), item, path, found),
         _ => {
             for constraint in broken(value, shape)? {
@@ -84,7 +87,7 @@ fn list(
     value: &Value,
     (min, max): (usize, usize),
     item: &'static Shape,
-    path: &str,
+    path: Path<'_>,
     found: &mut Vec<String>,
 ) -> Result<(), ApiError> {
     let Value::Array(items) = value else {
@@ -95,7 +98,9 @@ fn list(
     }
     for (at, each) in items.iter().enumerate() {
         match item {
-            Shape::Record(members) => record(each, members, &format!("{path}.{}.member.", at + 1), found)?,
+            Shape::Record(members) => {
+                record(each, members, &|| format!("{}.{}.member.", path(), at + 1), found)?;
+            }
             // The service names the whole list where one of its plain items is wrong.
             plain => {
                 let constraints = broken(each, plain)?;
@@ -153,9 +158,9 @@ fn outside(length: usize, min: usize, max: usize, what: &str) -> Option<String> 
     }
 }
 
-fn complain(found: &mut Vec<String>, value: Option<&Value>, path: &str, constraint: &str) {
+fn complain(found: &mut Vec<String>, value: Option<&Value>, path: Path<'_>, constraint: &str) {
     let shown = value.map_or_else(|| "null".to_owned(), |value| format!("'{}'", show(value)));
-    found.push(format!("Value {shown} at '{path}' failed to satisfy constraint: {constraint}"));
+    found.push(format!("Value {shown} at '{}' failed to satisfy constraint: {constraint}", path()));
 }
 
 fn show(value: &Value) -> String {

@@ -63,17 +63,30 @@ pub struct View<'a> {
 
 /// What a backup of ours is for, read from its tags by other means than the planner's.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Work {
-    account: String,
-    source: String,
-    trigger: String,
-    occurrence: String,
+struct Work<T = String> {
+    account: T,
+    source: T,
+    trigger: T,
+    occurrence: T,
     /// The destination of a copy.
-    copy_to: Option<String>,
+    copy_to: Option<T>,
 }
 
-fn work_of(backup: &Backup) -> Option<Work> {
-    let tag = |name: &str| backup.tags.get(name).cloned();
+impl Work<&str> {
+    /// To be kept.
+    fn owned(self) -> Work {
+        Work {
+            account: self.account.to_owned(),
+            source: self.source.to_owned(),
+            trigger: self.trigger.to_owned(),
+            occurrence: self.occurrence.to_owned(),
+            copy_to: self.copy_to.map(str::to_owned),
+        }
+    }
+}
+
+fn work_of(backup: &Backup) -> Option<Work<&str>> {
+    let tag = |name: &str| backup.tags.get(name).map(String::as_str);
     let origin = backup.tags.get("lifeboat:origin").and_then(|origin| origin.split_once('/'));
     // A person's copy of ours carries our tags, but not where it came from.
     if backup.source_id.as_deref() != origin.map(|(_, id)| id) {
@@ -81,11 +94,11 @@ fn work_of(backup: &Backup) -> Option<Work> {
     }
     let copy = origin.is_some();
     Some(Work {
-        account: backup.account.clone(),
+        account: &backup.account,
         source: tag("lifeboat:source")?,
         trigger: tag("lifeboat:trigger")?,
         occurrence: tag("lifeboat:occurrence")?,
-        copy_to: copy.then(|| backup.region.clone()),
+        copy_to: copy.then_some(&*backup.region),
     })
 }
 

@@ -83,7 +83,7 @@ impl World {
 
     pub(super) fn deed(&mut self, life: u64, sent_ms: i64, action: Action) -> Result<(), Broken> {
         let deleted = self.cloud.deletions().len();
-        let served = wire::serve(&mut self.cloud, self.now_ms, &action);
+        let served = wire::serve(&mut self.cloud, &mut self.shown, self.now_ms, &action);
         let settings = self.host.as_ref().map(|host| &host.settings);
         self.checks.deleted(
             self.cloud.deletions().get(deleted..).unwrap_or_default(),
@@ -108,15 +108,13 @@ impl World {
         let Some(host) = self.host.as_mut().filter(|host| host.life == life) else { return Ok(()) };
         self.checks.delivered(action, &outcome, &view(&self.cloud, host, self.now_ms, self.ahead_ms));
         let told = match &outcome {
-            Outcome::Failed(fault) => format!("{:?} {fault}", fault.class),
-            Outcome::Made(sighting) => format!("made {} {:?}", sighting.id, sighting.lifecycle),
-            Outcome::Page { sightings, next_token } => {
-                format!("page of {}, more: {}", sightings.len(), next_token.is_some())
-            }
-            Outcome::Polled(sightings) => format!("polled {}", sightings.len()),
-            Outcome::LookedUp(facts) => format!("looked up {}", facts.len()),
-            Outcome::Deleted => "deleted".to_owned(),
-            Outcome::HoldSet => "the hold is as asked".to_owned(),
+            Outcome::Failed(fault) => Came::Text(format!("{:?} {fault}", fault.class)),
+            Outcome::Made(sighting) => Came::Text(format!("made {} {:?}", sighting.id, sighting.lifecycle)),
+            Outcome::Page { sightings, next_token } => Came::Page(sightings.len(), next_token.is_some()),
+            Outcome::Polled(sightings) => Came::Polled(sightings.len()),
+            Outcome::LookedUp(facts) => Came::Text(format!("looked up {}", facts.len())),
+            Outcome::Deleted => Came::Text("deleted".to_owned()),
+            Outcome::HoldSet => Came::Text("the hold is as asked".to_owned()),
         };
         let changes = self.mind.settle(&host.settings, &host.state, action, outcome, now);
         self.note(format_args!("< {} {} {told}", action.place, Leaves(&action.call)));

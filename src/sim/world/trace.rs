@@ -40,12 +40,10 @@ impl Trace {
         // Writing to a string does not fail.
         let _ = text.write_fmt(line);
         // Eight bytes at a time: byte by byte it would be a good part of the cost of a world.
-        let words = text.as_bytes().chunks(8).map(|chunk| {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            u64::from_le_bytes(word)
-        });
-        for word in words.chain([text.len() as u64]) {
+        let (words, rest) = text.as_bytes().as_chunks::<8>();
+        let last = rest.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let last = (!rest.is_empty()).then_some(last);
+        for word in words.iter().map(|word| u64::from_le_bytes(*word)).chain(last).chain([text.len() as u64]) {
             self.sum = (self.sum ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
         }
         self.lines += 1;
@@ -103,6 +101,9 @@ impl fmt::Display for Brief<'_> {
             }
             Change::LookedUp { facts, .. } => write!(f, "looked up {}", facts.source),
             Change::Sent { .. } | Change::Returned { .. } | Change::PlaceSeen { .. } => f.write_str("a call"),
+            Change::Checked { policy, through, .. } => {
+                write!(f, "Checked {{ policy: {policy}, through: {through} }}")
+            }
             other => write!(f, "{other:?}"),
         }
     }
@@ -127,6 +128,26 @@ impl fmt::Display for Leaves<'_> {
             }
             Call::Delete { id, .. } => write!(f, "deletes {id}"),
             Call::Hold { id, hold, .. } => write!(f, "sets the hold of {id} to {hold:?}"),
+        }
+    }
+}
+
+/// What came of a call in a few words, kept until its line is written.
+pub enum Came {
+    /// So many of what was looked at.
+    Polled(usize),
+    /// So many on a page, and whether there are more.
+    Page(usize, bool),
+    /// Anything else.
+    Text(String),
+}
+
+impl fmt::Display for Came {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Polled(count) => write!(f, "polled {count}"),
+            Self::Page(count, more) => write!(f, "page of {count}, more: {more}"),
+            Self::Text(text) => f.write_str(text),
         }
     }
 }

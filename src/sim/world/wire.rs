@@ -3,7 +3,7 @@
 //! The planner must meet AWS's own words for every refusal, read as the engine reads them, and answers that say what
 //! stood in the books when the deed was done, however late they arrive.
 
-use super::super::cloud::{ApiError, Backup, BackupType, Cloud, Lost};
+use super::super::cloud::{ApiError, Backup, BackupIx, BackupType, Cloud, Lost};
 use super::super::faults::{Fate, Trouble};
 use crate::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use crate::domain::fault::{Fault, FaultClass};
@@ -15,6 +15,7 @@ use crate::domain::tags::HOLD;
 use crate::domain::time::Time;
 use crate::engine::faults::{Said, classify};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// A call that has no answer by then is given up.
 pub const ANSWER_WITHIN_MS: i64 = 30_000;
@@ -27,23 +28,51 @@ pub struct Served {
     pub latency_ms: i64,
 }
 
+/// Sightings as answers showed them last: most of what an answer shows stands as it stood before, and would be told word
+/// for word again.
+#[derive(Default)]
+pub struct Shown(Vec<Option<Sighting>>);
+
+impl Shown {
+    fn sighting(&mut self, at: BackupIx, backup: &Backup) -> Sighting {
+        if self.0.len() <= at.0 {
+            self.0.resize(at.0 + 1, None);
+        }
+        match &mut self.0[at.0] {
+            Some(before) if stands(before, backup) => before.clone(),
+            before => before.insert(sighting(backup)).clone(),
+        }
+    }
+}
+
+/// Whether an earlier sighting of the same backup still shows it as it is. What is not compared never changes; and tags
+/// are only ever put in the place of those that were shown, which the sighting keeps.
+fn stands(before: &Sighting, backup: &Backup) -> bool {
+    Arc::ptr_eq(&before.tags, &backup.tags)
+        && before.lifecycle == lifecycle(backup)
+        && before.created_at == Time::from_millis(backup.created_ms)
+        && before.failure == backup.failure
+        && before.size_bytes == Some(backup.size_bytes)
+        && before.kms_key.as_deref() == Some(backup.kms_key.as_str())
+}
+
 /// Has the deed of an action done now.
-pub fn serve(cloud: &mut Cloud, now_ms: i64, action: &Action) -> Served {
+pub fn serve(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, action: &Action) -> Served {
     match &action.call {
-        Call::Make { request, .. } => make(cloud, now_ms, &action.place, request),
+        Call::Make { request, .. } => make(cloud, shown, now_ms, &action.place, request),
         Call::ListPage { next_token } => {
             let body = match next_token {
                 Some(token) => json!({ "MaxResults": 1000, "NextToken": token }),
                 None => json!({ "MaxResults": 1000 }),
             };
-            describe(cloud, now_ms, &action.place, &body, |sightings, next_token| Outcome::Page {
+            describe(cloud, shown, now_ms, &action.place, &body, |sightings, next_token| Outcome::Page {
                 sightings,
                 next_token,
             })
         }
         Call::Poll { ids } => {
             let ids: Vec<&str> = ids.iter().map(BackupId::as_str).collect();
-            describe(cloud, now_ms, &action.place, &json!({ "BackupIds": ids }), |sightings, _| {
+            describe(cloud, shown, now_ms, &action.place, &json!({ "BackupIds": ids }), |sightings, _| {
                 Outcome::Polled(sightings)
             })
         }
@@ -81,52 +110,43 @@ fn plainly(
     Served { outcome, latency_ms: millis(served.latency_ms) }
 }
 
-fn make(cloud: &mut Cloud, now_ms: i64, place: &Place, request: &Request) -> Served {
-    let (operation, body) = match request {
+fn make(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, place: &Place, request: &Request) -> Served {
+    let (operation, mut body, tags) = match request {
         Request::CreateBackup { source, token, tags } => {
             let member = if source.is_volume() { "VolumeId" } else { "FileSystemId" };
-            let body = json!({ member: source.as_str(), "ClientRequestToken": token.as_str(), "Tags": tags_of(tags) });
-            ("CreateBackup", body)
+            let body = json!({ member: source.as_str(), "ClientRequestToken": token.as_str() });
+            ("CreateBackup", body, tags)
         }
         Request::CopyBackup { source_region, backup, kms_key, token, tags } => {
             let mut body = json!({
                 "SourceBackupId": backup.as_str(),
                 "SourceRegion": source_region.as_str(),
                 "ClientRequestToken": token.as_str(),
-                "Tags": tags_of(tags),
             });
             if let Some(key) = kms_key {
                 body["KmsKeyId"] = key.as_str().into();
             }
-            ("CopyBackup", body)
+            ("CopyBackup", body, tags)
         }
     };
-    let served = cloud.serve(now_ms, place.account.as_str(), place.region.as_str(), operation, &body);
+    body["Tags"] = tags.iter().map(tag_of).collect();
+    let served = cloud.serve_backup(now_ms, place.account.as_str(), place.region.as_str(), operation, &body);
     let outcome = match served.reply {
-        Ok(Ok(answer)) => made(cloud, place, &answer),
+        Ok(Ok(made)) => Outcome::Made(Box::new(shown.sighting(made, cloud.backup(made)))),
         Ok(Err(error)) => Outcome::Failed(refused(operation, &error)),
         Err(lost) => Outcome::Failed(unheard(operation, &lost)),
     };
     Served { outcome, latency_ms: millis(served.latency_ms) }
 }
 
-fn tags_of(tags: &Tags) -> Value {
-    tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
-}
-
-fn made(cloud: &Cloud, place: &Place, answer: &Value) -> Outcome {
-    let id = answer["Backup"]["BackupId"].as_str().unwrap_or_default();
-    let found = cloud.find_backup(place.account.as_str(), place.region.as_str(), id).map(|(_, backup)| backup);
-    // One that was deleted since is shown for its token all the same, and is only in the list of all.
-    let found = found.or_else(|| cloud.backups().map(|(_, backup)| backup).find(|backup| backup.id == id));
-    match found {
-        Some(backup) => Outcome::Made(Box::new(sighting(backup))),
-        None => Outcome::Failed(Fault::new(FaultClass::Unanswered, "EmptyAnswer", "the answer names no backup")),
-    }
+fn tag_of((key, value): (&String, &String)) -> Value {
+    let member = |name: &str, text: &str| (name.to_owned(), Value::from(text));
+    Value::Object([member("Key", key), member("Value", value)].into_iter().collect())
 }
 
 fn describe(
     cloud: &mut Cloud,
+    shown: &mut Shown,
     now_ms: i64,
     place: &Place,
     body: &Value,
@@ -137,7 +157,9 @@ fn describe(
     let decision = cloud.decide(now_ms, account, region, operation);
     let outcome = match decision.fate {
         Fate::Served => match cloud.list_backups(now_ms, account, region, body) {
-            Ok((found, next)) => outcome(found.into_iter().map(|at| sighting(cloud.backup(at))).collect(), next),
+            Ok((found, next)) => {
+                outcome(found.into_iter().map(|at| shown.sighting(at, cloud.backup(at))).collect(), next)
+            }
             Err(error) => Outcome::Failed(refused(operation, &error)),
         },
         Fate::Before(trouble) | Fate::After(trouble) => Outcome::Failed(troubled(operation, trouble)),
@@ -182,21 +204,25 @@ fn facts(shown: &Value, volume: bool) -> Option<SourceFacts> {
     })
 }
 
+fn lifecycle(backup: &Backup) -> Lifecycle {
+    Lifecycle::parse(backup.lifecycle.as_str())
+}
+
 /// A backup as DescribeBackups shows it.
 #[must_use]
 pub fn sighting(backup: &Backup) -> Sighting {
     Sighting {
         id: backup.id.as_str().into(),
-        lifecycle: Lifecycle::parse(backup.lifecycle.as_str()),
+        lifecycle: lifecycle(backup),
         created_at: Time::from_millis(backup.created_ms),
         failure: backup.failure.clone(),
         progress_percent: None,
         size_bytes: Some(backup.size_bytes),
-        kms_key: Some(backup.kms_key.clone()),
+        kms_key: Some(backup.kms_key.as_str().into()),
         kind: FileSystemKind::parse(backup.file_system.kind.as_str()),
         volume: backup.volume.as_ref().map(|volume| volume.id.as_str().into()),
         copied_from: backup.source_id.as_deref().map(Into::into),
-        arn: Some(backup.arn()),
+        arn: Some(backup.arn().into()),
         counts_to_quota: backup.kind != BackupType::Automatic,
         tags: backup.tags.clone(),
     }

@@ -81,20 +81,16 @@ fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Br
         }
     }
     let since_ms = view.now_ms - flow.patience_ms(view);
-    for backup in shelf.since(view.cloud, since_ms - 3 * DAY_MS) {
+    for (backup, place, id) in shelf.since(view.cloud, since_ms - 3 * DAY_MS) {
         let settled = backup.lifecycle == Lifecycle::Available && backup.ended_ms.is_some_and(|at_ms| at_ms < since_ms);
-        if !settled {
+        if !settled || view.state.point(place, id).is_some_and(|point| point.lifecycle == Seen::Available) {
             continue;
         }
-        let place =
-            crate::domain::id::Place { account: backup.account.as_str().into(), region: backup.region.as_str().into() };
-        let id = crate::domain::id::BackupId::from(backup.id.as_str());
-        let known = view.state.point(&place, &id).is_some_and(|point| point.lifecycle == Seen::Available);
         let watched = view.settings.policies.values().any(|policy| {
             policy.account == place.account
                 && (policy.region == place.region || policy.destination(&place.region).is_some())
         });
-        if !known && watched && flow.undisturbed(view, &[&place]) {
+        if watched && flow.undisturbed(view, &[place]) {
             return Err(Broken::new("6", format!("{id} in {place} is AVAILABLE for long and not known to be")));
         }
     }

@@ -20,6 +20,21 @@ struct Duty {
     schedule: Schedule,
     /// Occurrences after this.
     after: Time,
+    /// A moment, and the first occurrence after it: the calendar need not be walked again in between.
+    coming: Option<(Time, Time)>,
+}
+
+impl Duty {
+    fn next_after(&mut self, time: Time) -> Option<Time> {
+        match self.coming {
+            Some((from, next)) if from <= time && time < next => Some(next),
+            _ => {
+                let next = self.schedule.next_after(time);
+                self.coming = next.map(|next| (time, next));
+                next
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -43,7 +58,8 @@ impl Ends {
                 // Under another schedule, and after an absence, it counts from now on.
                 let kept = self.duties.remove(&key).filter(|duty| duty.schedule == policy.schedule);
                 let after = kept.map_or(host_now, |duty| duty.after);
-                duties.insert(key, Duty { policy: policy.name.clone(), schedule: policy.schedule.clone(), after });
+                let schedule = policy.schedule.clone();
+                duties.insert(key, Duty { policy: policy.name.clone(), schedule, after, coming: None });
             }
         }
         self.duties = duties;
@@ -131,7 +147,7 @@ impl Ends {
             }
             let from = duty.after.max(view.state.created_at);
             let mut time = from;
-            while let Some(next) = duty.schedule.next_after(time).filter(|next| *next <= through) {
+            while let Some(next) = duty.next_after(time).filter(|next| *next <= through) {
                 let occurrence = Occurrence { at: next, trigger: Trigger::Schedule };
                 let shared = self.shared.get(key).is_some_and(|shared| *shared >= next);
                 let slot = (key.clone(), occurrence);

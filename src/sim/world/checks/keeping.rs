@@ -16,8 +16,8 @@ const UNSEEN_MS: i64 = 120_000;
 /// What a person took away may be unknown for as long as its Region is out of reach.
 const UNKNOWN_MS: i64 = 5 * DAY_MS;
 
-fn key_of(work: &Work) -> SourceKey {
-    SourceKey { account: work.account.as_str().into(), source: work.source.as_str().into() }
+fn key_of(work: &Work<&str>) -> SourceKey {
+    SourceKey { account: work.account.into(), source: work.source.into() }
 }
 
 #[derive(Default)]
@@ -54,7 +54,7 @@ impl Keeping {
     }
 
     pub(super) fn committed(&mut self, changes: &[Change], view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
-        let mut let_go: BTreeMap<Work, Vec<&str>> = BTreeMap::new();
+        let mut let_go: BTreeMap<Work<&str>, Vec<&str>> = BTreeMap::new();
         for change in changes {
             match change {
                 Change::HoldWished { place, id, hold: Some(_), .. } => {
@@ -70,7 +70,7 @@ impl Keeping {
                     };
                     let Some(work) = work_of(backup) else { continue };
                     // Of a route, whatever the occurrence.
-                    let route = Work { trigger: String::new(), occurrence: String::new(), ..work };
+                    let route = Work { trigger: "", occurrence: "", ..work };
                     let_go.entry(route).or_default().push(&backup.id);
                 }
                 _ => {}
@@ -78,7 +78,7 @@ impl Keeping {
         }
         for (route, ids) in let_go {
             let key = key_of(&route);
-            let all = shelf.all(&key).filter(|(_, to)| *to == route.copy_to.as_deref());
+            let all = shelf.all(&key).filter(|(_, to)| *to == route.copy_to);
             let held = all.filter(|(at, _)| view.cloud.backup(*at).lifecycle == Lifecycle::Available).count();
             if ids.len() > 2 && ids.len() * 5 > held {
                 let what = format!("{} of {held} points of {key} go at once, without a person: {ids:?}", ids.len());
@@ -129,10 +129,10 @@ impl Keeping {
         // It was a recovery point: one as new is left at its place, so it was neither the newest nor the last.
         let stays = |other: &Backup| {
             let newer =
-                other.taken_ms > gone.taken_ms || (work_of(other).as_ref() == Some(&work) && other.id != gone.id);
-            newer && other.lifecycle == Lifecycle::Available
+                || other.taken_ms > gone.taken_ms || (work_of(other).as_ref() == Some(&work) && other.id != gone.id);
+            other.lifecycle == Lifecycle::Available && newer()
         };
-        let all = || shelf.all(&key).filter(|(_, to)| *to == work.copy_to.as_deref());
+        let all = || shelf.all(&key).filter(|(_, to)| *to == work.copy_to);
         let known_to_stay = all().any(|(other, _)| stays(cloud.backup(other)));
         let taken_by_a_person = || {
             all().any(|(other, _)| {

@@ -70,14 +70,17 @@ impl Lanes {
                 if next_token.is_none() {
                     self.shown.remove(place);
                 }
-                let (ours, others): (Vec<_>, Vec<_>) =
-                    sightings.iter().partition(|sighting| sighting.tags.contains_key("lifeboat:origin"));
-                for sighting in ours {
-                    self.saw(sighting, place);
+                for sighting in sightings {
+                    if !self.may_move(sighting, place) {
+                        continue;
+                    }
+                    if sighting.tags.contains_key("lifeboat:origin") {
+                        self.saw(sighting, place);
+                    } else if sighting.lifecycle == Seen::Copying {
+                        let shown = self.shown.entry(place.clone()).or_default();
+                        shown.push((sighting.id.clone(), lane_of(sighting, place)));
+                    }
                 }
-                let copying = others.into_iter().filter(|sighting| sighting.lifecycle == Seen::Copying);
-                let shown = self.shown.entry(place.clone()).or_default();
-                shown.extend(copying.map(|sighting| (sighting.id.clone(), lane_of(sighting, place))));
                 if more.is_none() {
                     for (id, lane) in self.shown.remove(place).unwrap_or_default() {
                         self.known.insert((place.clone(), id), lane);
@@ -91,6 +94,12 @@ impl Lanes {
     /// Copies that were asked for, and nothing certain is known of them.
     pub(super) fn pending(&self) -> impl Iterator<Item = &WorkKey> {
         self.pending.keys()
+    }
+
+    /// Whether a sighting can tell anything about a copy in flight: most are of what ended long ago.
+    fn may_move(&self, sighting: &Sighting, place: &Place) -> bool {
+        sighting.lifecycle == Seen::Copying
+            || (!self.known.is_empty() && self.known.contains_key(&(place.clone(), sighting.id.clone())))
     }
 
     fn saw(&mut self, sighting: &Sighting, place: &Place) {

@@ -3,11 +3,12 @@
 //! FSx's books only grow, and a look through all of them after every step would cost more than the steps. So each entry
 //! is read once, when it is made; where it stands is asked of FSx each time.
 
-use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal};
+use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal, Tags};
 use super::keeping::Keeping;
 use super::{Broken, Work, good, work_of};
-use crate::domain::id::SourceKey;
+use crate::domain::id::{BackupId, Place, SourceKey};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What was made for Lifeboat.
 #[derive(Default)]
@@ -15,8 +16,27 @@ pub(super) struct Shelf {
     seen: usize,
     made: u64,
     by_work: BTreeMap<Work, Vec<BackupIx>>,
-    /// Oldest first; of a copy, to where.
-    by_source: BTreeMap<SourceKey, Vec<(BackupIx, Option<String>)>>,
+    /// Oldest first.
+    by_source: BTreeMap<SourceKey, Vec<Made>>,
+}
+
+/// One backup or copy.
+struct Made {
+    at: BackupIx,
+    /// Of a copy, to where.
+    to: Option<String>,
+    place: Place,
+    id: BackupId,
+    /// As it was made. They are replaced, never changed, when a person tags it.
+    tags: Arc<Tags>,
+}
+
+impl Made {
+    fn if_ours<'a>(&self, cloud: &'a Cloud) -> Option<&'a Backup> {
+        let backup = cloud.backup(self.at);
+        // Most carry the very tags that they were made with.
+        (Arc::ptr_eq(&self.tags, &backup.tags) || ours(backup)).then_some(backup)
+    }
 }
 
 impl Shelf {
@@ -32,7 +52,7 @@ impl Shelf {
         }
         let mut broken = Ok(());
         for (at, backup) in cloud.backups_since(self.seen).filter(|(_, backup)| backup.by == Principal::Caller) {
-            let Some(work) = work_of(backup) else { continue };
+            let Some(work) = work_of(backup).map(Work::owned) else { continue };
             self.made += 1;
             let key = SourceKey { account: work.account.as_str().into(), source: work.source.as_str().into() };
             let siblings = self.by_work.get(&work).map_or(&[][..], Vec::as_slice);
@@ -49,7 +69,9 @@ impl Shelf {
                     format!("{before} was made, deleted by Lifeboat, and made again as {}, for {work:?}", backup.id);
                 broken = Err(Broken::new("2", what));
             }
-            self.by_source.entry(key).or_default().push((at, work.copy_to.clone()));
+            let place = Place { account: key.account.clone(), region: backup.region.as_str().into() };
+            let (to, id, tags) = (work.copy_to.clone(), backup.id.as_str().into(), backup.tags.clone());
+            self.by_source.entry(key).or_default().push(Made { at, to, place, id, tags });
             self.by_work.entry(work).or_default().push(at);
         }
         self.seen = cloud.backups_made();
@@ -80,7 +102,7 @@ impl Shelf {
 
     /// All that was made of a source, oldest first; of a copy, to where.
     pub(super) fn all(&self, key: &SourceKey) -> impl Iterator<Item = (BackupIx, Option<&str>)> {
-        self.by_source.get(key).into_iter().flatten().map(|(at, to)| (*at, to.as_deref()))
+        self.by_source.get(key).into_iter().flatten().map(|made| (made.at, made.to.as_deref()))
     }
 
     /// The backups of a source that are still ours, newest first.
@@ -90,7 +112,7 @@ impl Shelf {
         key: &SourceKey,
     ) -> impl Iterator<Item = &'a Backup> + use<'a> {
         let all = self.by_source.get(key).into_iter().flat_map(|all| all.iter().rev());
-        all.filter(|(_, to)| to.is_none()).map(|(at, _)| cloud.backup(*at)).filter(|backup| ours(backup))
+        all.filter(|made| made.to.is_none()).filter_map(|made| made.if_ours(cloud))
     }
 
     /// The copies of a source in a Region that are still ours, newest first, failed ones too.
@@ -102,8 +124,8 @@ impl Shelf {
     ) -> impl Iterator<Item = &'a Backup> + use<'a> {
         let all = self.by_source.get(key).into_iter().flat_map(|all| all.iter().rev());
         let region = region.to_owned();
-        let there = all.filter(move |(_, to)| to.as_ref() == Some(&region));
-        there.map(|(at, _)| cloud.backup(*at)).filter(|backup| ours(backup))
+        let there = all.filter(move |made| made.to.as_ref() == Some(&region));
+        there.filter_map(|made| made.if_ours(cloud))
     }
 
     /// The newest AVAILABLE backup of a source that ended before a moment.
@@ -113,11 +135,15 @@ impl Shelf {
         })
     }
 
-    /// Everything of ours made since a moment, newest first within each source.
-    pub(super) fn since<'a>(&'a self, cloud: &'a Cloud, since_ms: i64) -> impl Iterator<Item = &'a Backup> {
+    /// Everything of ours made since a moment, newest first within each source, with where it is and its name.
+    pub(super) fn since<'a>(
+        &'a self,
+        cloud: &'a Cloud,
+        since_ms: i64,
+    ) -> impl Iterator<Item = (&'a Backup, &'a Place, &'a BackupId)> {
         self.by_source.values().flat_map(move |all| {
-            let made = all.iter().rev().map(|(at, _)| cloud.backup(*at));
-            made.take_while(move |backup| backup.created_ms >= since_ms).filter(|backup| ours(backup))
+            let made = all.iter().rev().take_while(move |made| cloud.backup(made.at).created_ms >= since_ms);
+            made.filter_map(|made| Some((made.if_ours(cloud)?, &made.place, &made.id)))
         })
     }
 }
