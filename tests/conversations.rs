@@ -9,8 +9,12 @@ mod books;
 mod changes;
 #[path = "conversations/endings.rs"]
 mod endings;
+#[path = "conversations/orders.rs"]
+mod orders;
 #[path = "conversations/prunings.rs"]
 mod prunings;
+#[path = "conversations/rounds.rs"]
+mod rounds;
 #[path = "conversations/wishes.rs"]
 mod wishes;
 

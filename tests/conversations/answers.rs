@@ -474,7 +474,8 @@ fn only_what_is_not_on_record_is_adopted() {
     let mut books = Books::new();
     let made = backup("backup-6", scheduled(6), Lifecycle::Available);
     books.see(&made);
-    books.see(&Point { place: place(HOME), ..copy("copy-6", &made, THERE, Lifecycle::Available) });
+    let elsewhere = backup("backup-7", scheduled(7), Lifecycle::Available);
+    books.see(&Point { place: place(HOME), ..copy("copy-7", &elsewhere, THERE, Lifecycle::Available) });
     began(&mut books, HOME, noon());
     assert_eq!(opened(&books), [], "it was listed before");
     books.state.places.get_mut(&place(HOME)).unwrap().listed = None;

@@ -194,6 +194,9 @@ fn a_newer_backup_takes_the_place_of_a_copy() {
     let mut books = superseded();
     ends_as(&books, End::Coalesced, coalesced);
     assert_eq!(ends(&books, NOON).len(), 1, "the newest waits for its copy");
+    let mut making = books.clone();
+    making.see(&backup("backup-6", scheduled(6), Lifecycle::Creating));
+    assert_eq!(end(&making), None, "the backup itself is being made");
     let wanted = key_of(scheduled(6), there());
     books.ask(&wanted, 1, at(NOON));
     assert_eq!(end(&books), None, "asked for");

@@ -297,6 +297,15 @@ fn a_deletion_is_asked_for_only_after_a_look_that_is_recent_and_later_than_all_t
         books.apply(Change::Sent { place: place(HOME), call, at: noon() });
     }
     assert_eq!(deletes(&books.plan(until)), [] as [&str; 0]);
+    let mut many = held(10);
+    many.policy().retain = last(9);
+    for hour in 0..5 {
+        let (id, reason) = (id(hour), "too old".to_owned());
+        many.apply(Change::Condemned { place: place(HOME), id: id.clone(), reason, at: noon() });
+        many.apply(Change::Inspected { place: place(HOME), id, arn: None, at: noon() });
+    }
+    many.policy().retain = last(5);
+    assert_eq!(deletes(&many.plan(noon())).len(), 4, "in one round");
     let mut unknown = inspected();
     assert_eq!(deletes(&unknown.plan(noon())), ["backup-00"]);
     unknown.state.places.get_mut(&place(HOME)).unwrap().listed.as_mut().unwrap().in_this_life = false;

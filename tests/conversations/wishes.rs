@@ -199,6 +199,10 @@ fn an_ask_without_an_answer_is_dealt_with() {
         books.ask(&key, 1, late.minus(SECOND));
         let plan = books.plan(late);
         assert_eq!(plan.waiting[0].until, Some(late.minus(SECOND).plus(LAG)));
+        let mut long_ago = books.clone();
+        let ask = long_ago.state.sources.get_mut(&super::key(0)).unwrap().asks.values_mut().next().unwrap();
+        ask.last_asked_at = late.minus(LAG);
+        assert_eq!(long_ago.plan(late).waiting[0].until, None, "it may begin now");
         // Without a policy it is dealt with as well, and waits for nobody to see.
         books.apply(Change::Left { source: super::key(0) });
         let plan = planner_of_left(&books, late);
