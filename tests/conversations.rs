@@ -9,6 +9,8 @@ mod books;
 mod changes;
 #[path = "conversations/endings.rs"]
 mod endings;
+#[path = "conversations/feasible.rs"]
+mod feasible;
 #[path = "conversations/orders.rs"]
 mod orders;
 #[path = "conversations/prunings.rs"]

@@ -217,6 +217,38 @@ fn a_point_tells_its_age_its_home_and_whether_it_stands() {
     }
 }
 
+/// Tags come from outside: what is not ours, or not as we write it, is not taken in, and a policy's name only if it can
+/// be shown.
+#[test]
+fn only_what_we_write_is_read() {
+    let read = |key: &str, value: &str| {
+        let mut tags = sighting(true, Lifecycle::Available).tags;
+        tags.insert(format!("lifeboat:{key}"), value.to_owned());
+        Inscription::read(&tags)
+    };
+    let policy = |value: &str| read("policy", value).unwrap().policy.map(|name| name.to_string());
+    assert_eq!(policy("finance"), Some("finance".to_owned()));
+    assert_eq!((policy(""), policy("fin\u{1b}[2Jance")), (None, None));
+    assert!(read("origin", "us-east-1/backup-0123456789abcdef0").is_some());
+    let refused = [
+        ("origin", "us east/backup-0123456789abcdef0"),
+        ("origin", "us-east-1/backup 1"),
+        ("origin", "us-east-1"),
+        ("taken", "yesterday"),
+        ("occurrence", "yesterday"),
+        ("trigger", "nobody"),
+        ("attempt", "0"),
+        ("attempt", "x"),
+        ("source", ""),
+        ("source", "fs-1\u{7}"),
+        ("source", &"f".repeat(65)),
+    ];
+    for (key, value) in refused {
+        assert_eq!(read(key, value), None, "{key} {value:?}");
+    }
+    assert!(read("source", &"f".repeat(64)).is_some());
+}
+
 /// A copy that a person made of ours carries our tags, and AWS's own link tells it apart.
 #[test]
 fn a_link_that_leads_elsewhere_makes_it_somebody_elses() {
@@ -405,6 +437,15 @@ fn a_schedule_is_known_by_its_text_and_zone() {
     assert_eq!(schedule("0 3,4 * * *", "UTC").unwrap().interval(now()), HOUR);
     assert_eq!(schedule("0 3,4 * * *", "UTC").unwrap().longest_gap(now(), 2), 23 * HOUR);
     assert_eq!(schedule("every 6h", "Mars/Olympus"), Err(ScheduleError::Zone("Mars/Olympus".to_owned())));
+}
+
+/// Of gaps that are equally wide the first is named; the change of the clocks makes one that is wider.
+#[test]
+fn the_widest_gap_is_told_with_the_firing_it_begins_with() {
+    let widest = |text: &str, zone: &str| Schedule::parse(text, zone, now()).unwrap().widest_gap(now()).unwrap();
+    assert_eq!(widest("0 3 * * *", "UTC"), (at("2026-11-22T03:00:00Z"), DAY));
+    assert_eq!(widest("0 3,4 * * *", "UTC"), (at("2026-11-22T04:00:00Z"), 23 * HOUR));
+    assert_eq!(widest("0 3 * * *", "Europe/Berlin"), (at("2027-10-30T01:00:00Z"), DAY + HOUR));
 }
 
 /// The bounds of what a schedule may be, from both sides.

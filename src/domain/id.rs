@@ -255,7 +255,8 @@ impl WorkKey {
     pub fn jitter(&self, salt: u32) -> f64 {
         let hash = self.hash(salt, "jitter");
         let word = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
-        f64::from(word) / (f64::from(u32::MAX) + 1.0)
+        // By 2³².
+        f64::from(word) / 4_294_967_296.0
     }
 
     fn hash(&self, number: u32, purpose: &str) -> [u8; 32] {

@@ -223,9 +223,7 @@ fn parse_cron(text: &str) -> Result<Cron, ScheduleError> {
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let span: jiff::Span = text.trim().parse().ok()?;
-    if span.get_years() != 0 || span.get_months() != 0 || span.is_negative() {
-        return None;
-    }
+    // Months and years are refused here, what is negative there.
     let signed = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
     Duration::try_from(signed).ok()
 }

@@ -113,19 +113,20 @@ struct Intervals {
 
 impl Intervals {
     const FIRINGS: u32 = 50;
+    /// Where the calendar ends before a second firing: a leap year.
+    const LONGEST: Duration = Duration::from_secs(31_622_400);
 
     fn of(&mut self, schedule: &Schedule) -> Duration {
         let name = (schedule.text().to_owned(), schedule.zone_name().to_owned());
         let now = self.now;
         *self.known.entry(name).or_insert_with(|| {
-            let Some(first) = schedule.next_after(now) else { return Duration::from_secs(366 * 86_400) };
-            let mut last = first;
-            let mut gaps = 0;
+            let first = schedule.next_after(now).unwrap_or(now);
+            let (mut last, mut gaps) = (first, 0);
             while let Some(next) = schedule.next_after(last).filter(|_| gaps < Self::FIRINGS) {
                 last = next;
                 gaps += 1;
             }
-            if gaps == 0 { Duration::from_secs(366 * 86_400) } else { last.since(first) / gaps }
+            last.since(first).checked_div(gaps).unwrap_or(Self::LONGEST)
         })
     }
 }

@@ -263,7 +263,7 @@ impl Settling<'_> {
         }
         let endless = listing.pages >= PAGES_PER_LISTING || next_token.as_ref() == listing.next_token.as_ref();
         match next_token {
-            Some(_) if endless && listing.pages > 0 => self.page_failed(&nonsense()),
+            Some(_) if endless => self.page_failed(&nonsense()),
             Some(next_token) => self.push(Change::ListingPage { place: self.place.clone(), page, next_token }),
             None => {
                 let mut shown = listing.shown.clone();

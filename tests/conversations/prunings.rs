@@ -8,6 +8,7 @@ use lifeboat::domain::point::Point;
 use lifeboat::domain::policy::Retain;
 use lifeboat::planner::deletions;
 use lifeboat::planner::orders;
+use lifeboat::planner::retain;
 use std::collections::BTreeSet;
 
 const MOMENT: Duration = Duration::from_millis(1);
@@ -134,6 +135,71 @@ fn what_no_rule_keeps_is_condemned_oldest_first_with_the_reason() {
     let plan = later.plan(noon().minus(MOMENT));
     assert_eq!((names(&plan), plan.wake.at <= noon()), (vec![], true));
     assert_eq!(names(&later.plan(noon())), ["backup-00"]);
+}
+
+/// Every reason to stay is told: the newest, twice where the newest has no age; a time that cannot be; a copy that reads
+/// it. The second of an occurrence is not counted, and goes.
+#[test]
+fn each_verdict_names_its_reasons() {
+    let verdicts = |books: &Books, target: &Target| -> Vec<(String, Vec<String>, String)> {
+        let policy = books.settings.policies.values().next().unwrap();
+        let verdicts = retain::verdicts(policy, &books.state, &key(0), target, noon());
+        let told = |keep: Vec<retain::Keep>| keep.iter().map(ToString::to_string).collect();
+        verdicts.into_iter().map(|verdict| (verdict.point.id.to_string(), told(verdict.keep), verdict.reason)).collect()
+    };
+    let is = |id: &str, keep: &[&str], reason: &str| {
+        (id.to_owned(), keep.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>(), reason.to_owned())
+    };
+    let (newest, unknown, why) = ("the newest of its route", "its age is unknown", "no rule keeps it (last 1)");
+    let mut books = held(3);
+    books.policy().retain = last(1);
+    let at_time = |id: &str, hour: u32, created_at: Time| Point { created_at, id: id.into(), ..of_hour(hour) };
+    books.see(&at_time("backup-twin", 2, of_hour(2).created_at.plus(MINUTE)));
+    books.see(&at_time("backup-zero", 3, Time::ZERO));
+    books.see(&at_time("backup-ahead", 4, noon().plus(10 * MINUTE).plus(MOMENT)));
+    let expected = [
+        is("backup-ahead", &[newest, unknown], ""),
+        is("backup-twin", &[newest], "a duplicate of backup-02"),
+        is("backup-02", &[newest, "last 1 of 1"], why),
+        is("backup-01", &[], why),
+        is("backup-00", &[], why),
+        is("backup-zero", &[unknown], ""),
+    ];
+    assert_eq!(verdicts(&books, &Target::Backup), expected);
+    // Ten minutes ahead is what clocks may differ by.
+    books.see(&at_time("backup-bit", 5, noon().plus(10 * MINUTE)));
+    assert_eq!(verdicts(&books, &Target::Backup)[1], is("backup-bit", &[newest, "last 1 of 1"], why));
+
+    // A copy reads its backup from the ask on; and of copies the last of each key stays.
+    let mut books = held(3);
+    (books.policy().retain, books.policy().destinations[0].retain) = (last(1), last(1));
+    books.ask(
+        &WorkKey { source: key(0), occurrence: occurrence(1), target: Target::Copy(SECOND_THERE.into()) },
+        1,
+        noon(),
+    );
+    let backups = verdicts(&books, &Target::Backup);
+    assert_eq!(backups[1], is("backup-01", &["a copy to eu-west-1 reads it"], why));
+    assert_eq!(backups[2], is("backup-00", &[], why));
+    books.see(&Point { kms_key: Some("old".to_owned()), ..copy_of_hour(0) });
+    books.see(&Point { kms_key: Some("old".to_owned()), ..copy_of_hour(1) });
+    let of_key = "the last copy under its key; the next would be full";
+    let expected =
+        [is("copy-02", &[newest, of_key, "last 1 of 1"], why), is("copy-01", &[of_key], why), is("copy-00", &[], why)];
+    assert_eq!(verdicts(&books, &there()), expected);
+}
+
+/// What the next recovery point will make of those there are: it takes the place of the newest.
+#[test]
+fn verdicts_look_one_point_ahead() {
+    let mut books = held(4);
+    books.policy().retain = last(3);
+    let policy = books.settings.policies.values().next().unwrap();
+    let verdicts = retain::verdicts_after(policy, &books.state, &key(0), &Target::Backup, noon());
+    let told: Vec<_> = verdicts.iter().map(|verdict| (verdict.point.id.as_str(), verdict.keep.clone())).collect();
+    let keep = |nth| vec![retain::Keep::Last(nth, 3)];
+    let expected = [("backup-03", keep(2)), ("backup-02", keep(3)), ("backup-01", vec![]), ("backup-00", vec![])];
+    assert_eq!(told, expected);
 }
 
 /// More than two at once, and more than one in five, wait for a person.

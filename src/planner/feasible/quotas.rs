@@ -169,7 +169,8 @@ impl Shelf {
                 "retention asks for {holds} points in {region} and AWS's quota is {quota} ({whose}): it reaches for {each} a source; \
                  keep fewer, or have AWS raise the quota"
             )),
-            None if self.daily > 0.0 => {
+            Some(_) => None,
+            None => {
                 let left = quota.saturating_sub(self.now + self.holds) as f64 / self.daily;
                 let days = Duration::from_secs_f64((left * 86_400.0).min(1e10));
                 (left < 366.0).then(|| {
@@ -180,7 +181,6 @@ impl Shelf {
                     )
                 })
             }
-            _ => None,
         };
         let now = known.then_some(self.now);
         QuotaReport {
