@@ -7,6 +7,8 @@ mod answers;
 mod books;
 #[path = "conversations/changes.rs"]
 mod changes;
+#[path = "conversations/durations.rs"]
+mod durations;
 #[path = "conversations/endings.rs"]
 mod endings;
 #[path = "conversations/feasible.rs"]
