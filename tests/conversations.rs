@@ -13,6 +13,8 @@ mod durations;
 mod endings;
 #[path = "conversations/feasible.rs"]
 mod feasible;
+#[path = "conversations/gone.rs"]
+mod gone;
 #[path = "conversations/orders.rs"]
 mod orders;
 #[path = "conversations/prunings.rs"]
@@ -39,9 +41,6 @@ use lifeboat::planner::looks::{listing_beat, stale_after};
 use lifeboat::planner::retry::{pause, pause_after_failed, pause_for_place};
 use std::collections::BTreeMap;
 use std::time::Duration;
-
-#[path = "conversations/gone.rs"]
-mod gone;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
