@@ -222,7 +222,7 @@ fn a_point_tells_its_age_its_home_and_whether_it_stands() {
 #[test]
 fn only_what_we_write_is_read() {
     let read = |key: &str, value: &str| {
-        let mut tags = sighting(true, Lifecycle::Available).tags;
+        let mut tags = (*sighting(true, Lifecycle::Available).tags).clone();
         tags.insert(format!("lifeboat:{key}"), value.to_owned());
         Inscription::read(&tags)
     };

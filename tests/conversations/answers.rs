@@ -9,6 +9,7 @@ use lifeboat::domain::note::Note;
 use lifeboat::domain::point::Point;
 use lifeboat::domain::tags::Inscription;
 use lifeboat::planner::settle;
+use std::sync::Arc;
 
 const MOMENT: Duration = Duration::from_millis(1);
 const LAG: Duration = Duration::from_secs(120);
@@ -49,7 +50,7 @@ fn shown(point: &Point) -> Sighting {
 /// Somebody else's.
 fn foreign(id: &str, lifecycle: Lifecycle) -> Sighting {
     let mut sighting = shown(&backup(id, scheduled(6), lifecycle));
-    sighting.tags.clear();
+    sighting.tags = Arc::default();
     sighting
 }
 
@@ -154,7 +155,7 @@ fn what_was_made_is_known_from_its_answer() {
     let answer = |point: &Point, with_tags: bool| {
         let mut sighting = shown(point);
         if !with_tags {
-            sighting.tags.clear();
+            sighting.tags = Arc::default();
         }
         Outcome::Made(Box::new(sighting))
     };
@@ -734,7 +735,7 @@ fn a_hold_stands_once_aws_shows_it() {
     // A look: without the tag and with the ARN by which it is set; without either; with the tag.
     let look = |books: &Books, hold: Option<&str>, arn: Option<&str>| {
         let mut sighting = shown(&Point { hold: hold.map(str::to_owned), ..made.clone() });
-        sighting.arn = arn.map(str::to_owned);
+        sighting.arn = arn.map(Into::into);
         let changes = polled(books, HOME, &["backup-6"], vec![sighting], noon());
         let ours = |change: &Change| !matches!(change, Change::Seen { .. } | Change::LookAgain { .. });
         changes.into_iter().filter(ours).collect::<Vec<_>>()

@@ -475,7 +475,7 @@ fn a_clock_that_goes_back_takes_all_times_along() {
     books.listed(HOME, ahead);
     books.apply(Change::ListingBegan { place: place(HOME), at: ahead });
     books.apply(Change::ListingStalled { place: place(HOME), not_before: ahead, restart: false });
-    books.apply(Change::Checked { policy: "finance".into(), through: ahead });
+    books.apply(Change::Checked { policy: "finance".into(), through: ahead, next: None });
     (books.state.created_at, books.state.started_at) = (ahead, ahead);
     books.apply(Change::Watched {
         source: key(1),

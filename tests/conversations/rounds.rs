@@ -284,7 +284,8 @@ fn a_pause_that_ended_is_forgotten_once_all_is_on_record() {
         let pause = Pause { since, until, reason: None, resumed: false };
         books.apply(Change::Paused { policy: "finance".into(), pause });
         if let Some(through) = checked {
-            books.apply(Change::Checked { policy: "finance".into(), through });
+            let next = books.policy().schedule.next_after(through);
+            books.apply(Change::Checked { policy: "finance".into(), through, next });
         }
         let mut plan = Plan::default();
         planner::pauses::plan(&books.settings, &books.state, now, &mut plan);
