@@ -331,4 +331,60 @@ mod tests {
         assert!(!ours(None, Some("backup-1")), "a person's copy of a backup");
         assert!(!ours(Some("backup-1"), Some("backup-2")), "a person's copy of a copy");
     }
+
+    /// Nothing that a point is made of may differ unseen; and only what a point is made of makes a difference.
+    #[test]
+    fn what_is_shown_unchanged_is_what_would_be_the_same_point() {
+        type Twist = fn(&mut Sighting);
+        let twists: [Twist; 24] = [
+            |_| {},
+            |shown| shown.id = "backup-4".into(),
+            |shown| shown.lifecycle = Lifecycle::Failed,
+            |shown| shown.lifecycle = Lifecycle::Copying,
+            |shown| shown.created_at = Time::from_secs(7),
+            |shown| shown.failure = Some("why".to_owned()),
+            |shown| shown.progress_percent = Some(3),
+            |shown| shown.size_bytes = Some(7),
+            |shown| shown.kms_key = Some("key".into()),
+            |shown| shown.kind = FileSystemKind::Ontap,
+            |shown| shown.volume = Some("fsvol-1".into()),
+            |shown| shown.copied_from = Some("backup-9".into()),
+            |shown| shown.arn = Some("arn".into()),
+            |shown| shown.counts_to_quota = false,
+            |shown| tag(shown, super::super::tags::POLICY, "other"),
+            |shown| tag(shown, super::super::tags::SOURCE, "fs-1"),
+            |shown| tag(shown, super::super::tags::OCCURRENCE, "2026-11-21T08:00:00Z"),
+            |shown| tag(shown, super::super::tags::TRIGGER, "manual"),
+            |shown| tag(shown, super::super::tags::ATTEMPT, "2"),
+            |shown| tag(shown, super::super::tags::ORIGIN, "us-east-2/backup-1"),
+            |shown| tag(shown, super::super::tags::TAKEN, "2026-11-21T08:00:00Z"),
+            |shown| tag(shown, super::super::tags::HOLD, "audit"),
+            |shown| tag(shown, super::super::tags::NAME, "what a person calls it"),
+            |shown| tag(shown, "team", "it"),
+        ];
+        let place = Place { account: AccountName::own(), region: "us-west-2".into() };
+        for origin in [None, Some("backup-1")] {
+            for lifecycle in [Lifecycle::Available, Lifecycle::Copying, Lifecycle::Failed] {
+                let first = Sighting { lifecycle, ..sighting(origin, None) };
+                let known = first.clone().into_point(&place, Time::from_secs(3)).unwrap();
+                for (nth, twist) in twists.iter().enumerate() {
+                    let mut shown = first.clone();
+                    twist(&mut shown);
+                    let unchanged = known.shown_unchanged(&shown);
+                    let would_be = shown.into_point(&place, Time::from_secs(9)).ok();
+                    let same = would_be.map(|point| Point { settled_at: known.settled_at, ..point } == known);
+                    assert_eq!(unchanged, same.unwrap_or(false), "twist {nth} of {lifecycle:?} {origin:?}");
+                }
+                let doubted = Point { suspected: Some(Time::ZERO), ..known.clone() };
+                assert!(!doubted.shown_unchanged(&first), "whose existence is in doubt");
+            }
+        }
+        let gone = Sighting { lifecycle: Lifecycle::Deleted, ..sighting(None, None) };
+        let known = gone.clone().into_point(&place, Time::from_secs(3)).unwrap();
+        assert!(!known.shown_unchanged(&gone), "what is gone is for its reader to judge");
+    }
+
+    fn tag(shown: &mut Sighting, key: &str, value: &str) {
+        Arc::make_mut(&mut shown.tags).insert(key.to_owned(), value.to_owned());
+    }
 }
