@@ -42,7 +42,7 @@ fn shown(point: &Point) -> Sighting {
         volume: None,
         copied_from: None,
         counts_to_quota: true,
-        tags,
+        tags: tags.into(),
         arn: None,
     }
 }
