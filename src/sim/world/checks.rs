@@ -314,6 +314,7 @@ impl Checks {
     pub fn rested(&mut self, view: Option<&View<'_>>) -> Result<(), Broken> {
         let Some(view) = view else { return Err(Broken::new("9", "the process is down in the end".to_owned())) };
         self.ends.rested(view)?;
+        self.keeping.rested(view)?;
         self.flow.rested(view, &self.shelf)
     }
 }

@@ -20,6 +20,8 @@ pub const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// The Regions of a world; the first two hold sources.
 const REGIONS: [&str; 5] = ["us-east-1", "eu-central-1", "us-west-2", "eu-west-1", "ap-southeast-2"];
+/// The accounts of a world, as AWS numbers them: they stand in the ARNs by which holds are tagged.
+const ACCOUNTS: [&str; 2] = ["111122223333", "444455556666"];
 /// Schedules with their zones: plain, in step with real time, in the gaps and overlaps of DST, and with holes.
 const SCHEDULES: [(&str, &str); 12] = [
     ("0 3 * * *", "America/New_York"),
@@ -316,7 +318,7 @@ impl Draw {
 
     fn policy(&mut self, number: u64, setup: &mut Setup) -> Result<Policy, ScheduleError> {
         let rng = &mut self.rng;
-        let account = if rng.percent(80.0) { AccountName::own() } else { AccountName::from("prod") };
+        let account = AccountName::from(if rng.percent(80.0) { ACCOUNTS[0] } else { ACCOUNTS[1] });
         let home = REGIONS[rng.below(2) as usize];
         let schedule = a_schedule(rng, setup.start_ms)?;
         let gap = schedule.longest_gap(Time::from_millis(setup.start_ms), 200);
@@ -414,6 +416,35 @@ impl Draw {
             lag_hides_ids: rng.percent(30.0),
             delete_delay_seconds: of(rng, &[0.0, 60.0, 300.0]),
             others_keep_hours: of(rng, &[6.0, 24.0]),
+            ..self.unverified()
+        }
+    }
+
+    /// What is not established about FSx, either way. From numbers of its own, so that the rest of a seed stays what it was.
+    fn unverified(&self) -> cloud::Settings {
+        let mut rng = Rng::new(self.seed, "unverified");
+        let tokens = [cloud::DeletedToken::Returned, cloud::DeletedToken::Forgotten, cloud::DeletedToken::NotFound];
+        let refusals = [cloud::RefusalCode::ServiceLimitExceeded, cloud::RefusalCode::BadRequest];
+        let limits = ["TOTAL_IN_PROGRESS_COPY_BACKUPS", "", "SOMETHING_NEW"];
+        let wordings = [
+            cloud::BeingCopied::ByType,
+            cloud::BeingCopied::Modelled,
+            cloud::BeingCopied::BadRequest,
+            cloud::BeingCopied::Either,
+        ];
+        cloud::Settings {
+            failed_token: tokens[rng.below(3) as usize],
+            token_compares_tags: rng.percent(70.0),
+            failed_copies_stay: rng.percent(70.0),
+            ontap_copy_refusal: refusals[rng.below(2) as usize],
+            ontap_copy_limit: limits[rng.below(3) as usize].into(),
+            slots_by_type: rng.percent(15.0),
+            limits_first: rng.percent(50.0),
+            being_copied: wordings[rng.below(4) as usize],
+            delete_while_copying: rng.percent(30.0),
+            copy_progress: rng.percent(30.0),
+            failed_count_to_quota: rng.percent(50.0),
+            full_after_newest_deleted: rng.percent(30.0),
             ..cloud::Settings::default()
         }
     }

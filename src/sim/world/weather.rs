@@ -73,6 +73,18 @@ fn mild(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
         ..Fault::default()
     };
     setup.fault(0, act_one_ms, fault);
+    restores(setup, act_one_ms);
+}
+
+/// In some worlds some backups are being restored for a while. From numbers of its own, so that the rest of a seed stays.
+fn restores(setup: &mut Setup, act_one_ms: i64) {
+    let mut rng = Rng::new(setup.seed, "restores");
+    if rng.percent(30.0) {
+        let from_ms = moment(act_one_ms, &mut rng);
+        let until_ms = (from_ms + moment(2 * DAY_MS, &mut rng)).min(act_one_ms);
+        let restoring_percent = 10.0 + rng.unit() * 90.0;
+        setup.fault(from_ms, until_ms, Fault { restoring_percent, ..Fault::default() });
+    }
 }
 
 /// One bad spell, of one Region more often than not.

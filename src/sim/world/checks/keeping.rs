@@ -88,6 +88,18 @@ impl Keeping {
         Ok(())
     }
 
+    /// What a person told Lifeboat to hold carries the tag at AWS, without which the loss of the database would undo it.
+    pub(super) fn rested(&self, view: &View<'_>) -> Result<(), Broken> {
+        for (place, id) in self.held.keys() {
+            let found = view.cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
+            let Some((_, backup)) = found.filter(|(_, backup)| work_of(backup).is_some()) else { continue };
+            if !backup.tags.contains_key("lifeboat:hold") {
+                return Err(Broken::new("3", format!("the hold of {id} in {} never reached AWS", place.region)));
+            }
+        }
+        Ok(())
+    }
+
     /// `read`: a copy of it was asked for, and may be under way.
     pub(super) fn deleted(
         &mut self,
