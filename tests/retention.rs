@@ -97,6 +97,30 @@ fn a_refusal_to_delete_a_backup_under_a_copy_waits_in_both_wordings() {
     }
 }
 
+#[test]
+fn a_backup_that_is_being_restored_waits_until_the_restore_is_over() {
+    let restoring = "[[fault]]\nregions = [\"us-east-1\"]\nrestoring_percent = 100\n";
+    let bench = Bench::new(2000.0, restoring);
+    let _daemon = fill(&bench, "retain = { last = 1 }", "retain = { last = 1 }", 4);
+    let asked = |code: &str| {
+        let labels = format!("operation=\"DeleteBackup\",region=\"us-east-1\",code=\"{code}\"");
+        bench.metric(&format!("lifeboat_aws_requests_total{{{labels}}}")).unwrap_or(0.0)
+    };
+    wait_until("one copy: the other Region is not kept waiting", SOON, || held(&bench, "us-west-2").len() == 1);
+    wait_until("it came back after the first refusal", SOON, || asked("BackupRestoring") > 3.0);
+    let made = held(&bench, "us-east-1").len();
+    assert!(made > 1 && asked("OK") == 0.0, "none is gone");
+    let deletions = json(&bench.run(&["plan", "--json"]))["deletions"].take();
+    let waits = |deletion: &&serde_json::Value| deletion.to_string().contains("BackupRestoring");
+    assert!(deletions.as_array().unwrap().iter().any(|deletion| waits(&deletion)), "{deletions}");
+    bench.set_faults("");
+    wait_until("one backup", SOON, || held(&bench, "us-east-1").len() == 1);
+    assert_eq!(
+        bench.books().backups.iter().filter(|b| b.region == "us-east-1" && b.deleted_ms.is_some()).count(),
+        made - 1
+    );
+}
+
 fn stdout(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
