@@ -80,6 +80,7 @@ fn point(number: usize, hours: u32, region: Option<&str>) -> Point {
         kind: FileSystemKind::Windows,
         carried: Arc::default(),
         suspected: None,
+        asked_key: None,
     }
 }
 

@@ -229,6 +229,30 @@ fn a_hold_is_a_tag_at_aws_and_a_release_takes_it_away() {
 }
 
 #[test]
+fn a_hold_that_aws_does_not_let_stand_ends_the_waiting_and_stands_in_the_books() {
+    let bench = Bench::new(2000.0, "");
+    let _daemon = started(&bench, NEVER, "");
+    done(&bench, &["backup", "one", FILE_SYSTEMS[0], "--wait"]);
+    let id = bench.books().backups[0].id.clone();
+    bench.set_faults("[[fault]]\noperations = [\"TagResource\"]\nrefuse = \"AccessDeniedException\"\n");
+    let why = refused(&bench, &["hold", &id, "--reason", "audit 7", "--wait"], 1);
+    assert!(why.contains("AccessDeniedException") && why.contains("lifeboat reload"), "{why}");
+    // It stands in the database, also for those who do not wait, and it says how it is at AWS.
+    let says = done(&bench, &["hold", &id]);
+    assert!(says.contains("is held") && says.contains("AccessDeniedException"), "{says}");
+    bench.set_faults("");
+    done(&bench, &["reload"]);
+    wait_until("tagged", SOON, || {
+        bench
+            .books()
+            .backups
+            .iter()
+            .any(|backup| backup.tags.get("lifeboat:hold").is_some_and(|hold| hold == "audit 7"))
+    });
+    wait_until("it stands at AWS", SOON, || bench.run(&["hold", &id, "--wait"]).status.success());
+}
+
+#[test]
 fn a_reload_says_what_came_of_it_and_confirms_what_the_brake_holds() {
     let bench = Bench::new(2000.0, "");
     let _daemon = started(&bench, NEVER, "");

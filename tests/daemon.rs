@@ -102,6 +102,122 @@ fn tags_keys_and_metrics_of_one_source() {
 }
 
 #[test]
+fn a_code_that_is_made_up_is_counted_and_has_no_series_of_its_own() {
+    let bench = Bench::new(2000.0, "[[fault]]\nregions = [\"eu-west-1\"]\nrefuse = \"MadeUp7\"\n");
+    bench.write_policy(&one_source("*/2 * * * * *", ""));
+    let _daemon = bench.daemon();
+    let counted = |region: &str, code: &str| {
+        let labels = format!("operation=\"DescribeBackups\",region=\"{region}\",code=\"{code}\"");
+        bench.metric(&format!("lifeboat_aws_requests_total{{{labels}}}"))
+    };
+    wait_until("counted", SOON, || counted("eu-west-1", "other") > Some(0.0) && counted("us-east-1", "OK") > Some(0.0));
+    assert!(!bench.get("/metrics").unwrap().contains("MadeUp7"));
+}
+
+#[test]
+fn after_the_loss_of_its_database_it_says_what_it_waits_for() {
+    let bench = Bench::new(2000.0, "");
+    bench.write_policy(&one_source("*/2 * * * * *", ""));
+    let daemon = bench.daemon();
+    let backed_up = || bench.books().backups.iter().any(|b| b.region == "us-east-1" && lifecycle(b) == "AVAILABLE");
+    wait_until("one backup", SOON, backed_up);
+    daemon.kill();
+    assert!(!bench.log().contains("protected before this database was"), "nothing was");
+    bench.lose_database();
+    let _daemon = bench.daemon();
+    let said = || bench.log().matches("protected before this database was").count();
+    wait_until("said", SOON, || said() == 1);
+    let log = bench.log();
+    let line = log.lines().find(|line| line.contains("protected before this database was")).unwrap();
+    assert!(line.contains("INFO") && line.contains("us-east-1"), "{line}");
+    // Once for each Region with sources, however often it is listed; the destinations have none.
+    wait_until("listed everywhere", SOON, || stdout(&bench.run(&["points", "--json"])).contains("backup-"));
+    assert_eq!(said(), 1);
+}
+
+/// The words for the key of us-west-2, as they change over the life of a policy.
+#[test]
+fn a_changed_key_is_announced_in_plan_and_in_the_log_before_the_copy_that_it_makes_full() {
+    const A: &str = "arn:aws:kms:us-west-2:111122223333:key/aaaaaaaa-12ab-34cd-56ef-1234567890ab";
+    const B: &str = "arn:aws:kms:us-west-2:111122223333:key/bbbbbbbb-12ab-34cd-56ef-1234567890ab";
+    const C: &str = "arn:aws:kms:us-west-2:111122223333:key/cccccccc-12ab-34cd-56ef-1234567890ab";
+    let bench = Bench::new(2000.0, "");
+    let write = |key: &str| {
+        let key = if key.is_empty() { String::new() } else { format!("kms_key = \"{key}\"") };
+        bench.write_policy(&format!(
+            "[[policy]]\nname = \"one\"\nregion = \"us-east-1\"\nfile_systems = [\"{}\"]\nschedule = \"{NEVER}\"\n\
+             [[policy.destination]]\nregion = \"us-west-2\"\n{key}\n",
+            FILE_SYSTEMS[0]
+        ));
+    };
+    let announced = || {
+        let plan: serde_json::Value = serde_json::from_slice(&bench.run(&["plan", "--json"]).stdout).unwrap();
+        let all = plan["announcements"].as_array().unwrap().iter();
+        all.filter_map(|text| text.as_str())
+            .filter(|text| text.contains("be full"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    // Makes one more copy, and says whether it was a full one.
+    let copied_in_full = || {
+        let made = bench.run(&["backup", "one", "--wait"]);
+        assert!(made.status.success(), "{}\n{}", stderr(&made), bench.log());
+        let copies = bench.books().backups;
+        copies.iter().rev().find(|backup| backup.region == "us-west-2").unwrap().full
+    };
+    let said = || bench.log().lines().filter(|line| line.contains("WARN") && line.contains("be full")).count();
+    write(A);
+    let daemon = bench.daemon();
+    ready(&bench);
+    assert!(copied_in_full(), "the first one");
+    let mut warnings = 0;
+    for (key, words, full) in [
+        // Other words, the same key.
+        ("aaaaaaaa-12ab-34cd-56ef-1234567890ab", None, false),
+        (B, Some(format!("will be full: the key changes from {A} to {B}")), true),
+        ("", Some(format!("may be full: the policy named the key {B} and now names none (aws/fsx)")), true),
+        ("alias/aws/fsx", None, false),
+        ("alias/one", Some("may be full: the policy named the key alias/aws/fsx and now names alias/one".into()), true),
+        ("alias/two", Some("may be full: the policy named the key alias/one and now names alias/two".into()), true),
+        ("arn:aws:kms:us-west-2:111122223333:alias/two", None, false),
+        // A copy under it is left.
+        (A, None, false),
+        ("", None, false),
+        ("alias/two", None, false),
+    ] {
+        write(key);
+        assert!(bench.run(&["reload"]).status.success(), "{}", bench.log());
+        match &words {
+            Some(words) => {
+                wait_until(words, SOON, || announced().iter().any(|text| text.contains(words.as_str())));
+                wait_until("a warning in the log", SOON, || said() == warnings + 1);
+                warnings += 1;
+                assert!(bench.log().contains(words.as_str()), "{}", bench.log());
+            }
+            None => assert_eq!(announced(), Vec::<String>::new(), "{key}"),
+        }
+        assert_eq!(copied_in_full(), full, "{key}");
+        wait_until("nothing more to announce", SOON, || announced().is_empty());
+        assert_eq!(said(), warnings, "{key}: {}", bench.log());
+    }
+    // With the database the words are lost. An alias beside an ARN tells nothing then, and an ARN beside an ARN does.
+    daemon.kill();
+    bench.lose_database();
+    let _daemon = bench.daemon();
+    ready(&bench);
+    wait_until("known again", SOON, || stdout(&bench.run(&["points", "--json"])).matches("us-west-2").count() >= 10);
+    for key in ["alias/two", "alias/three", A] {
+        write(key);
+        assert!(bench.run(&["reload"]).status.success());
+        assert_eq!(announced(), Vec::<String>::new(), "{key}");
+    }
+    write(C);
+    assert!(bench.run(&["reload"]).status.success());
+    wait_until("announced", SOON, || announced().iter().any(|text| text.contains("will be full: the key changes")));
+    wait_until("said", SOON, || said() == warnings + 1);
+}
+
+#[test]
 fn a_silent_region_delays_no_other_and_is_named() {
     let bench = Bench::new(600.0, "[[fault]]\nregions = [\"eu-west-1\"]\nsilent_percent = 100\n");
     bench.write_policy(&one_source("*/5 * * * * *", ""));

@@ -11,6 +11,8 @@ mod file;
 mod orders;
 #[path = "store/torn.rs"]
 mod torn;
+#[path = "store/upgrade.rs"]
+mod upgrade;
 
 use lifeboat::domain::state::State;
 

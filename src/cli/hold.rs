@@ -31,8 +31,8 @@ pub(super) fn run(args: &Args) -> Done {
     args.to.print(&answer)
 }
 
-/// Gives the order; then, if the tag is waited for, again until AWS shows it. An order that stood once and is refused
-/// when it is given again may be `over`.
+/// Gives the order; then, if the tag is waited for, again until AWS shows it, or refuses it for a reason that does not pass.
+/// An order that stood once and is refused when it is given again may be `over`.
 pub(super) async fn until_it_stands(
     socket: &Path,
     path: &str,
@@ -48,6 +48,12 @@ pub(super) async fn until_it_stands(
         };
         if !wait || answer.stands != Some(false) {
             return Ok(answer);
+        }
+        if let Some(why) = &answer.barred {
+            let what = "AWS does not let the tag be changed, and waiting will not mend that";
+            let then =
+                "the order itself stands, in Lifeboat's database; mend the cause, then `lifeboat reload` tries anew";
+            return Err(Failure::Run(format!("{what}: {why}\n{then}")));
         }
         if answer.done != said {
             terminal::complain(&answer.done);

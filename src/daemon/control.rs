@@ -9,6 +9,7 @@ mod socket;
 pub use socket::{SocketError, SocketFile, bind};
 
 use super::reconcile::{Answered, Command, Reloaded, Unanswered};
+use crate::domain::fault::clean;
 use crate::planner::orders::{Order, RefusalKind};
 use crate::report::http::door::{self, Answering, Caller};
 use crate::report::http::{BoxFuture, JSON, Site, View, refused, respond};
@@ -34,6 +35,8 @@ const BOUNDS: door::Bounds = door::Bounds {
 };
 /// The largest order takes some hundred bytes.
 const BODY_MAX_BYTES: usize = 16 * 1024;
+/// So much of what is wrong with an order is told.
+const WRONG_MAX_CHARS: usize = 300;
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(5);
 /// How long the loop may take to look at an order. A commit to a slow disk takes seconds, not minutes.
@@ -66,6 +69,9 @@ pub struct DoneAnswer {
     /// Of a hold or release: whether AWS shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands: Option<bool>,
+    /// Of one that AWS does not show: what waiting cannot mend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub barred: Option<String>,
 }
 
 /// Serves until `shutdown` is ready; `file` is gone when this returns.
@@ -140,6 +146,7 @@ impl Desk {
             warnings: Vec::new(),
             sources: granted.sources.iter().map(ToString::to_string).collect(),
             stands: of_hold.then_some(granted.stands),
+            barred: granted.barred,
         })
     }
 
@@ -178,7 +185,10 @@ impl Desk {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, (StatusCode, String)> {
-    serde_json::from_slice(body).map_err(|error| (StatusCode::BAD_REQUEST, format!("this is no such order: {error}")))
+    // What is wrong is repeated as it was sent, of any length and with whatever a terminal would obey.
+    let shown = |error: serde_json::Error| clean(&error.to_string(), WRONG_MAX_CHARS);
+    serde_json::from_slice(body)
+        .map_err(|error| (StatusCode::BAD_REQUEST, format!("this is no such order: {}", shown(error))))
 }
 
 fn status(why: &Unanswered) -> StatusCode {

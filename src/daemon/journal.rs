@@ -7,7 +7,9 @@ use crate::domain::fault::Fault;
 use crate::domain::id::{Place, PolicyName, SourceKey, Target, WorkKey};
 use crate::domain::note::RouteKey;
 use crate::domain::point::{Lifecycle, Point};
-use crate::domain::state::State;
+use crate::domain::state::{SourceState, State};
+use crate::domain::time::Time;
+use crate::planner::gate::LISTING_LAG;
 use crate::planner::retry::PLACE_OUT_OF_ORDER;
 use crate::report::announce::{Event, EventKind};
 use tracing::{Level, debug, error, info, warn};
@@ -65,14 +67,33 @@ pub fn before(state: &State, change: &Change) {
                 "no longer in AWS's books");
         }
         Change::Returned { place, fault, .. } => place_moved(state, place, fault.as_ref()),
-        Change::Listed { place, pages, .. } => {
+        Change::Listed { place, pages, began_at, .. } => {
             debug!(event = "listed", account = %place.account, region = %place.region, pages, "listed");
+            first_listed(state, place, *began_at);
         }
         Change::LookUpFailed { source, fault, batch: None, .. } => look_up_failed(state, source, fault),
         Change::ClockWentBack { to } if *to < state.clock => {
             warn!(event = "clock", from = %state.clock, %to, "the clock went back");
         }
         _ => {}
+    }
+}
+
+/// A new database learns from AWS's books what was protected before it, and begins nothing there for as long as these may
+/// not yet show what was begun last.
+fn first_listed(state: &State, place: &Place, began_at: Time) {
+    let until = state.created_at.plus(LISTING_LAG);
+    let before = |key: &SourceKey, source: &SourceState| {
+        key.account == place.account
+            && source.region == place.region
+            && source.watch.is_some()
+            && source.dealt_with(began_at).is_some_and(|at| at < state.created_at)
+    };
+    let sources = state.sources.iter().filter(|(key, source)| before(key, source)).count();
+    if began_at < until && sources > 0 && state.place(place).is_none_or(|known| known.listed.is_none()) {
+        info!(event = "learning", account = %place.account, region = %place.region, sources, %until,
+            "protected before this database was; their schedules begin nothing until AWS's books, which may lag, were read \
+             once more after this time");
     }
 }
 

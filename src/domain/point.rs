@@ -135,6 +135,7 @@ impl Sighting {
             progress_percent: self.progress_percent,
             size_bytes: self.size_bytes,
             kms_key: self.kms_key.as_deref().map(str::to_owned),
+            asked_key: None,
             kind: self.kind,
             carried,
             suspected: None,
@@ -180,6 +181,9 @@ pub struct Point {
     pub size_bytes: Option<u64>,
     /// The key that encrypts it.
     pub kms_key: Option<String>,
+    /// On a copy: the key that it was asked for with, as the policy named it (empty: it named none); `None` if that is not
+    /// known, as of what another host asked for, and after the loss of the database.
+    pub asked_key: Option<Arc<str>>,
     /// The type of its file system.
     pub kind: FileSystemKind,
     /// On a backup: its tags that a copy may carry on.

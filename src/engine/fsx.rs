@@ -3,7 +3,7 @@
 //! The SDK's own retries are off, because a retry of a call that creates is a decision (`planner/retry`), and because
 //! its retry quota never fills again with time (crates.md, fact 6). Every call ends within a bounded time.
 
-use super::faults::{Said, classify};
+use super::faults::{Said, classify, counted_as};
 use super::measure::Measure;
 use super::pacing::Pacing;
 use super::{Answer, Engine, Sent, reading};
@@ -135,7 +135,7 @@ impl FsxEngine {
             Ok(Err(error)) => Err(fault(operation, &error)),
             Err(_) => Err(Fault::new(FaultClass::Unanswered, "Timeout", "no answer in time")),
         };
-        let code = result.as_ref().err().map_or("OK", |fault| fault.code.as_str()).to_owned();
+        let code = counted_as(result.as_ref().err().map_or("OK", |fault| fault.code.as_str()));
         requests.push(Sent { operation, code, took: began.elapsed() });
         result
     }

@@ -3,12 +3,23 @@
 //! AWS copies only what is new, as long as an earlier copy under the same key is left in the Region (fsx-facts 5). A
 //! full copy takes hours where the others take minutes and holds its slot all the while, so a person should hear of it
 //! before it begins.
+//!
+//! A policy names a key by ARN, id or alias, or names none; AWS answers with ARNs. Like is compared with like: the
+//! policy's words of now with those that a copy was asked for with, and the ARN that a word stood for last with the ARNs
+//! of the copies. An alias beside an ARN tells nothing, and nothing is said then.
 
-use crate::domain::id::Target;
-use crate::domain::point::Lifecycle;
+use crate::domain::action::Request;
+use crate::domain::fault::FaultClass;
+use crate::domain::id::{Region, SourceId, Target};
+use crate::domain::point::{Lifecycle, Point};
 use crate::domain::policy::Destination;
-use crate::domain::state::SourceState;
+use crate::domain::state::{Ask, SourceState};
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
+
+/// The key that AWS takes where none is named.
+const AWS_OWN: &str = "alias/aws/fsx";
 
 /// Why the next copy of a route will be full.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +35,28 @@ pub enum Full {
         /// The key that the policy names.
         to: String,
     },
+    /// The policy names a key in other words than before, which may yet be the same one: two aliases can be.
+    KeyRenamed {
+        /// The words that the newest copy was asked for with.
+        from: String,
+        /// The words of now.
+        to: String,
+    },
+}
+
+impl Full {
+    /// Whether it will be full for all that is known, and not only may be.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        !matches!(self, Self::KeyRenamed { .. })
+    }
+
+    /// What a person is told before it happens.
+    #[must_use]
+    pub fn announcement(&self, source: &SourceId, region: &Region) -> String {
+        let will = if self.is_certain() { "will" } else { "may" };
+        format!("the next copy of {source} to {region} {will} be full: {self}")
+    }
 }
 
 impl fmt::Display for Full {
@@ -32,12 +65,27 @@ impl fmt::Display for Full {
             Self::First => f.write_str("the first copy of a route is full"),
             Self::Lost => f.write_str("no copy is left there"),
             Self::KeyChanged { from, to } => write!(f, "the key changes from {from} to {to}"),
+            Self::KeyRenamed { from, to } => {
+                write!(f, "the policy named the key {from} and now names {to}, which may be another one")
+            }
         }
     }
 }
 
-/// Why the next copy of a source to a destination will be full; `None` if it will not, or if that cannot be told: an
-/// alias does not say which key it stands for.
+/// How a copy stands to the key of the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    /// Under the same: the next one goes on from it.
+    Same,
+    /// Under another.
+    Other,
+    /// Asked for in other words; whether they mean another key cannot be told.
+    Renamed,
+    /// Nothing can be told.
+    Unknown,
+}
+
+/// Why the next copy of a source to a destination will be full; `None` if it will not, or if that cannot be told.
 #[must_use]
 pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<Full> {
     let target = Target::Copy(destination.region.clone());
@@ -46,43 +94,94 @@ pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<F
         let lost = copies().any(|copy| copy.lifecycle == Lifecycle::Deleted && copy.failure.is_none());
         return Some(if lost { Full::Lost } else { Full::First });
     };
-    let (Some(wanted), Some(_)) = (&destination.kms_key, &newest.kms_key) else { return None };
-    let mut keys = copies().filter(|copy| copy.available()).filter_map(|copy| copy.kms_key.as_ref());
-    if keys.any(|key| same_key(wanted, key) != Some(false)) {
+    let wanted = word_of(destination);
+    if link(wanted, None, newest) == Link::Same {
         return None;
     }
-    let from = newest.kms_key.clone().unwrap_or_default();
-    Some(Full::KeyChanged { from, to: wanted.clone() })
+    let asked_so = |copy: &&Point| copy.asked_key.as_ref().is_some_and(|asked| same_words(asked, wanted));
+    // What the word stood for when it was last asked with, though that copy may be gone.
+    let stood_for = copies().filter(asked_so).filter_map(|copy| copy.kms_key.as_deref()).last();
+    let told: BTreeSet<&str> =
+        copies().filter(|copy| copy.asked_key.is_some()).filter_map(|copy| copy.kms_key.as_deref()).collect();
+    let link = |copy: &Point| match link(wanted, stood_for, copy) {
+        // Under a key that was asked for in words that are known, though this one was not.
+        Link::Unknown if copy.kms_key.as_deref().is_some_and(|key| told.contains(key)) => Link::Renamed,
+        link => link,
+    };
+    let links = || copies().filter(|copy| copy.available()).map(link);
+    if links().any(|link| matches!(link, Link::Same | Link::Unknown)) {
+        return None;
+    }
+    let (named, key) = (|text: &str| if text.is_empty() { "none (aws/fsx)" } else { text }.to_owned(), &newest.kms_key);
+    Some(match key {
+        Some(key) if links().all(|link| link == Link::Other) => {
+            Full::KeyChanged { from: key.clone(), to: named(wanted) }
+        }
+        _ => {
+            let from = newest.asked_key.as_deref().map(named).or_else(|| key.clone());
+            Full::KeyRenamed { from: from.unwrap_or_default(), to: named(wanted) }
+        }
+    })
 }
 
-/// Whether a policy's word for a key and AWS's ARN mean the same one; `None` if the words do not tell.
-pub(super) fn same_key(wanted: &str, arn: &str) -> Option<bool> {
-    if wanted == arn {
-        return Some(true);
+/// Whether nothing that is known of this copy keeps the next one from going on from it.
+pub(super) fn may_go_on_from(copy: &Point, destination: &Destination) -> bool {
+    matches!(link(word_of(destination), None, copy), Link::Same | Link::Unknown)
+}
+
+/// The words for its key that were sent with an ask for a copy. Not of an ask that AWS holds against another one: what it
+/// made was asked for by somebody else.
+pub(super) fn asked_key(ask: &Ask) -> Option<Arc<str>> {
+    let contested = ask.fault.as_ref().is_some_and(|fault| fault.class == FaultClass::Contested);
+    match &*ask.request {
+        Request::CopyBackup { kms_key, .. } if !contested => Some(kms_key.as_deref().unwrap_or_default().into()),
+        _ => None,
     }
-    let id = |text: &str| text.rsplit_once(":key/").map(|(_, id)| id.to_owned());
-    if wanted.contains("alias/") || arn.contains("alias/") {
-        return None;
+}
+
+/// The policy's word for the key; empty if it names none.
+fn word_of(destination: &Destination) -> &str {
+    destination.kms_key.as_deref().unwrap_or_default()
+}
+
+fn link(wanted: &str, stood_for: Option<&str>, copy: &Point) -> Link {
+    let asked = copy.asked_key.as_deref();
+    if asked.is_some_and(|asked| same_words(asked, wanted)) {
+        return Link::Same;
     }
-    match (wanted.starts_with("arn:"), id(arn)) {
-        (true, _) => Some(false),
-        (false, Some(id)) => Some(id == wanted),
-        (false, None) => None,
+    let same = copy.kms_key.as_deref().and_then(|key| match stood_for {
+        Some(stood_for) => same_key(stood_for, key),
+        None => same_key(wanted, key),
+    });
+    match same {
+        Some(true) => Link::Same,
+        Some(false) => Link::Other,
+        None if asked.is_some() => Link::Renamed,
+        None => Link::Unknown,
     }
+}
+
+/// What is left of a word for a key without the account and Region, which are the route's: an alias or an id.
+fn bare(word: &str) -> &str {
+    match word.rsplit_once(':').map_or(word, |(_, name)| name) {
+        "" => AWS_OWN,
+        name => name.strip_prefix("key/").unwrap_or(name),
+    }
+}
+
+fn is_alias(word: &str) -> bool {
+    bare(word).starts_with("alias/")
+}
+
+fn same_words(one: &str, other: &str) -> bool {
+    bare(one) == bare(other)
+}
+
+/// Whether two words for keys mean the same one; `None` if they do not tell.
+fn same_key(wanted: &str, key: &str) -> Option<bool> {
+    let tells = |word: &str| !is_alias(word) && !bare(word).contains('/');
+    (tells(wanted) && tells(key)).then(|| same_words(wanted, key))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_known_by_arn_and_id_but_not_by_alias() {
-        let arn = "arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-        assert_eq!(same_key(arn, arn), Some(true));
-        assert_eq!(same_key("1234abcd-12ab-34cd-56ef-1234567890ab", arn), Some(true));
-        assert_eq!(same_key("99999999-12ab-34cd-56ef-1234567890ab", arn), Some(false));
-        assert_eq!(same_key("arn:aws:kms:us-west-2:111122223333:key/other", arn), Some(false));
-        assert_eq!(same_key("alias/dr", arn), None);
-        assert_eq!(same_key("arn:aws:kms:us-west-2:111122223333:alias/dr", arn), None);
-    }
-}
+mod tests;

@@ -146,10 +146,7 @@ fn chains(key: &SourceKey, policy: &Policy, source: &SourceState, plan: &mut Pla
     for destination in &policy.destinations {
         match chain::next_is_full(source, destination) {
             None | Some(Full::First) => {}
-            Some(full) => {
-                let region = &destination.region;
-                plan.warnings.push(format!("the next copy of {} to {region} will be full: {full}", key.source));
-            }
+            Some(full) => plan.warnings.push(full.announcement(&key.source, &destination.region)),
         }
     }
 }

@@ -88,11 +88,8 @@ pub fn learned(source: &SourceState, target: &Target) -> Learned {
 pub fn next_copy(source: &SourceState, destination: &Destination, size_bytes: Option<u64>) -> Expected {
     let target = Target::Copy(destination.region.clone());
     // Looking through all that is held is only worth it when the newest copy is of no use.
-    let of_use = |newest: &Point| match (&destination.kms_key, &newest.kms_key) {
-        (Some(wanted), Some(under)) => chain::same_key(wanted, under) != Some(false),
-        _ => true,
-    };
-    let full = !source.newest(&target).is_some_and(of_use) && chain::next_is_full(source, destination).is_some();
+    let of_use = source.newest(&target).is_some_and(|newest| chain::may_go_on_from(newest, destination));
+    let full = !of_use && chain::next_is_full(source, destination).is_some();
     expected(source, &target, full, size_bytes)
 }
 
@@ -174,6 +171,7 @@ mod tests {
             kind: FileSystemKind::Windows,
             carried: Arc::default(),
             suspected: None,
+            asked_key: None,
         }
     }
 

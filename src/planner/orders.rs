@@ -119,6 +119,8 @@ pub struct Granted {
     pub sources: Vec<SourceId>,
     /// Whether AWS shows a hold as it is wished.
     pub stands: bool,
+    /// Of a hold that AWS does not show: what waiting cannot mend.
+    pub barred: Option<String>,
 }
 
 /// Why an order is not carried out; nothing has changed.
@@ -208,7 +210,9 @@ fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Ve
         granted.changes.push(Change::HoldWished { place: place.clone(), id: backup.clone(), hold, at: now });
     }
     let region = &place.region;
-    granted.says = match wish.filter(|_| same).and_then(|wish| wish.fault.as_ref()) {
+    let fault = wish.filter(|_| same).and_then(|wish| wish.fault.as_ref());
+    granted.barred = fault.filter(|fault| fault.class.needs_a_person()).map(ToString::to_string);
+    granted.says = match fault {
         _ if granted.stands => format!("{backup} in {region} is {what}, and its tag at AWS says so"),
         Some(fault) => format!("{backup} in {region} is {what}; its tag at AWS could not be set yet ({fault})"),
         None => format!("{backup} in {region} is {what}; its tag at AWS follows"),
@@ -646,6 +650,7 @@ mod tests {
             kind: FileSystemKind::Windows,
             carried: std::sync::Arc::default(),
             suspected: None,
+            asked_key: None,
         };
         desk.apply(Change::Seen { point: Box::new(failed) });
         let waits = |desk: &Desk, now: Time| {

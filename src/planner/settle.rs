@@ -4,6 +4,7 @@
 //! answer never moves a thing backwards, one absence proves nothing, and a refusal proves something only if no answer
 //! to the same ask was lost before.
 
+use super::chain;
 use super::gate::{LISTING_LAG, WHAT_IT_MADE_IS_GONE};
 use super::looks::{IDS_PER_CALL, stale_after};
 use super::retry;
@@ -194,7 +195,11 @@ impl Settling<'_> {
                 .points_of(key.occurrence, &key.target)
                 .find(|known| known.id == point.id && known.place == point.place)
         });
-        let asked = self.state.ask(&key).is_some_and(|ask| ask.attempt == point.attempt);
+        let ask = self.state.ask(&key).filter(|ask| ask.attempt == point.attempt);
+        let asked = ask.is_some();
+        // AWS names the key, not the word for it that was asked with, and a later answer must not unlearn that.
+        let remembered = known.and_then(|known| known.asked_key.clone());
+        point.asked_key = remembered.or_else(|| ask.and_then(chain::asked_key));
         if let Some(known) = known {
             let back = !known.lifecycle.in_flight() && point.lifecycle.in_flight();
             let lag = known.lifecycle == Lifecycle::Deleted

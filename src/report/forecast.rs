@@ -230,8 +230,7 @@ impl Forecast {
             let target = Target::Copy(destination.region.clone());
             let full = chain::next_is_full(source, destination);
             if let Some(full) = full.as_ref().filter(|full| **full != chain::Full::First) {
-                let (source, region) = (&key.source, &destination.region);
-                self.announcements.push(format!("the next copy of {source} to {region} will be full: {full}"));
+                self.announcements.push(full.announcement(&key.source, &destination.region));
             }
             let reached = source.newest_taken_at(&target);
             if reached.is_some_and(|reached| reached >= newest.taken_at()) {
@@ -242,7 +241,7 @@ impl Forecast {
             }
             self.work.push(WorkForecast {
                 of: Some(newest.id.clone()),
-                full: full.map(|full| full.to_string()),
+                full: full.filter(chain::Full::is_certain).map(|full| full.to_string()),
                 ..work(&destination.region, true, newest.occurrence.at)
             });
         }

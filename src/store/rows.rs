@@ -183,6 +183,7 @@ impl Reading<'_> {
             progress_percent: self.optional_number("progress_percent")?,
             size_bytes: self.optional_number("size_bytes")?,
             kms_key: self.get("kms_key")?,
+            asked_key: self.get::<Option<String>>("asked_key")?.map(Into::into),
             kind: FileSystemKind::parse(&self.text("kind")?),
             carried: Arc::new(carried.map_err(|error| self.wrong(format!("carried: {error}")))?),
             suspected: None,

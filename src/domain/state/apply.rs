@@ -313,6 +313,10 @@ impl State {
         }
         let Some((key, source)) = self.sources.get_key_value(&point.source_key()) else { return point };
         point.source = key.source.clone();
+        let newest = source.newest(&point.target()).and_then(|newest| newest.asked_key.clone());
+        if newest.is_some() && newest == point.asked_key {
+            point.asked_key = newest;
+        }
         if let Some(watch) = source.watch.as_ref().filter(|watch| Some(&watch.policy) == point.policy.as_ref()) {
             point.policy = Some(watch.policy.clone());
         }

@@ -97,6 +97,7 @@ fn point(id: &str, at: Time, of: Option<(&str, Time)>, lifecycle: Lifecycle) -> 
         kind: FileSystemKind::Windows,
         carried: Arc::default(),
         suspected: None,
+        asked_key: None,
     }
 }
 

@@ -240,6 +240,7 @@ mod tests {
             kind: FileSystemKind::Windows,
             carried: Arc::default(),
             suspected: None,
+            asked_key: None,
         }
     }
 

@@ -185,10 +185,11 @@ async fn write_point(to: &mut SqliteConnection, point: &Point) -> Written {
     to.execute(query.bind(point.home().as_str())).await?;
     let sql = r#"INSERT INTO points (account, region, id, source, "trigger", at, attempt, policy, origin_region, origin_id,
                  taken_at, hold, lifecycle, created_at, settled_at, failure, progress_percent, size_bytes, kms_key, kind,
-                 carried) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                 carried, asked_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                  ON CONFLICT DO UPDATE SET hold = excluded.hold, lifecycle = excluded.lifecycle, policy = excluded.policy,
                  settled_at = excluded.settled_at, failure = excluded.failure, size_bytes = excluded.size_bytes,
-                 progress_percent = excluded.progress_percent, kms_key = excluded.kms_key, carried = excluded.carried"#;
+                 progress_percent = excluded.progress_percent, kms_key = excluded.kms_key, carried = excluded.carried,
+                 asked_key = excluded.asked_key"#;
     let carried = serde_json::to_string(&*point.carried).map_err(|error| sqlx::Error::Encode(error.into()))?;
     let query = sqlx::query(sql)
         .bind(point.place.account.as_str())
@@ -211,7 +212,8 @@ async fn write_point(to: &mut SqliteConnection, point: &Point) -> Written {
         .bind(point.size_bytes.map(clamp))
         .bind(point.kms_key.as_deref())
         .bind(point.kind.as_str())
-        .bind(carried);
+        .bind(carried)
+        .bind(point.asked_key.as_deref());
     to.execute(query).await?;
     write_held(to, point).await?;
     let sql = r#"DELETE FROM asks WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?
