@@ -8,6 +8,8 @@
 
 #[path = "hostile/answers.rs"]
 mod answers;
+#[path = "hostile/control.rs"]
+mod control;
 #[path = "hostile/database.rs"]
 mod database;
 #[path = "hostile/desk.rs"]
