@@ -100,7 +100,7 @@ pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<F
     }
     let asked_so = |copy: &&Point| copy.asked_key.as_ref().is_some_and(|asked| same_words(asked, wanted));
     // What the word stood for when it was last asked with, though that copy may be gone.
-    let stood_for = copies().filter(asked_so).filter_map(|copy| copy.kms_key.as_deref()).last();
+    let stood_for = copies().filter(asked_so).filter_map(|copy| copy.kms_key.as_deref()).next_back();
     let told: BTreeSet<&str> =
         copies().filter(|copy| copy.asked_key.is_some()).filter_map(|copy| copy.kms_key.as_deref()).collect();
     let link = |copy: &Point| match link(wanted, stood_for, copy) {

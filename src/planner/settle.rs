@@ -59,6 +59,7 @@ fn nonsense() -> Fault {
 }
 
 mod deletions;
+mod look_ups;
 
 struct Settling<'a> {
     settings: &'a Settings,
@@ -198,8 +199,7 @@ impl Settling<'_> {
         let ask = self.state.ask(&key).filter(|ask| ask.attempt == point.attempt);
         let asked = ask.is_some();
         // AWS names the key, not the word for it that was asked with, and a later answer must not unlearn that.
-        let remembered = known.and_then(|known| known.asked_key.clone());
-        point.asked_key = remembered.or_else(|| ask.and_then(chain::asked_key));
+        point.asked_key = known.and_then(|known| known.asked_key.clone()).or_else(|| ask.and_then(chain::asked_key));
         if let Some(known) = known {
             let back = !known.lifecycle.in_flight() && point.lifecycle.in_flight();
             let lag = known.lifecycle == Lifecycle::Deleted
@@ -422,32 +422,6 @@ impl Settling<'_> {
                 let (place, ids) = (self.place.clone(), ids.to_vec());
                 self.push(Change::LookAgain { place, ids, at: self.now.plus(pause), batch: None });
             }
-        }
-    }
-
-    fn looked_up(&mut self, ids: &[SourceId], facts: Vec<SourceFacts>) {
-        let mut missing: BTreeSet<&SourceId> = ids.iter().collect();
-        for facts in facts {
-            if missing.remove(&facts.source) {
-                let account = self.place.account.clone();
-                self.push(Change::LookedUp { account, facts: Box::new(facts), at: self.now });
-            }
-        }
-        let fault = Fault::new(FaultClass::Missing, "NotFound", "AWS does not show it");
-        for id in missing {
-            self.look_up_failed(std::slice::from_ref(id), &fault);
-        }
-    }
-
-    fn look_up_failed(&mut self, ids: &[SourceId], fault: &Fault) {
-        let split = fault.class == FaultClass::Missing && ids.len() > 1;
-        for id in ids {
-            let source = SourceKey { account: self.place.account.clone(), source: id.clone() };
-            let failures = self.state.sources.get(&source).map_or(0, |known| known.look_up.failures).saturating_add(1);
-            let pause = retry::pause(fault.class, failures, self.poll(), jitter_of(self.place));
-            let not_before = if split { self.now } else { self.now.plus(pause) };
-            let batch = split.then_some(ids.len() / 2);
-            self.push(Change::LookUpFailed { source, fault: fault.clone(), at: self.now, not_before, batch });
         }
     }
 }

@@ -56,6 +56,7 @@ pub fn backup(id: &str, occurrence: Occurrence, lifecycle: Lifecycle) -> Point {
         progress_percent: None,
         size_bytes: None,
         kms_key: None,
+        asked_key: None,
         kind: FileSystemKind::Windows,
         carried: Arc::default(),
         suspected: None,

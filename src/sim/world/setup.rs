@@ -3,7 +3,7 @@
 //! Everything is drawn before the first step, so that a failing seed can be read like a script, and a script can be
 //! written by hand in its place.
 
-use super::super::cloud::{self, FileSystemSeed, FileSystemType, VolumeSeed};
+use super::super::cloud::{self, DeletedToken, FileSystemSeed, FileSystemType, VolumeSeed};
 use super::super::faults::{Fault, Faults};
 use super::super::rng::Rng;
 use super::weather;
@@ -37,6 +37,7 @@ const SCHEDULES: [(&str, &str); 12] = [
     ("0 2-5 * * *", "Australia/Sydney"),
     ("*/40 * * * *", "UTC"),
 ];
+const TOKENS: [DeletedToken; 3] = [DeletedToken::Returned, DeletedToken::Forgotten, DeletedToken::NotFound];
 /// More recovery points cost more time than they teach.
 const MOST_POINTS: f64 = 600.0;
 const MOST_POINTS_PER_DAY: f64 = 40.0;
@@ -392,7 +393,6 @@ impl Draw {
     /// FSx's habits, within what the promises ask for: tokens remembered for ten minutes, listings that lag no more than two.
     fn cloud(&mut self) -> cloud::Settings {
         let rng = &mut self.rng;
-        let deleted = [cloud::DeletedToken::Returned, cloud::DeletedToken::Forgotten, cloud::DeletedToken::NotFound];
         let of = |rng: &mut Rng, from: &[f64]| from[rng.below(from.len() as u64) as usize];
         cloud::Settings {
             backup_floor_seconds: of(rng, &[30.0, 240.0, 900.0]),
@@ -407,7 +407,7 @@ impl Draw {
             ontap_backups: 1_000_000,
             ontap_backups_per_volume: 0,
             token_memory_seconds: of(rng, &[600.0, 900.0, 86_400.0]),
-            deleted_token: deleted[rng.below(3) as usize],
+            deleted_token: TOKENS[rng.below(3) as usize],
             page_size: [5, 20, 50, 50][rng.below(4) as usize],
             short_page_percent: of(rng, &[0.0, 20.0]),
             empty_page_percent: of(rng, &[0.0, 10.0]),
@@ -423,7 +423,6 @@ impl Draw {
     /// What is not established about FSx, either way. From numbers of its own, so that the rest of a seed stays what it was.
     fn unverified(&self) -> cloud::Settings {
         let mut rng = Rng::new(self.seed, "unverified");
-        let tokens = [cloud::DeletedToken::Returned, cloud::DeletedToken::Forgotten, cloud::DeletedToken::NotFound];
         let refusals = [cloud::RefusalCode::ServiceLimitExceeded, cloud::RefusalCode::BadRequest];
         let limits = ["TOTAL_IN_PROGRESS_COPY_BACKUPS", "", "SOMETHING_NEW"];
         let wordings = [
@@ -433,7 +432,7 @@ impl Draw {
             cloud::BeingCopied::Either,
         ];
         cloud::Settings {
-            failed_token: tokens[rng.below(3) as usize],
+            failed_token: TOKENS[rng.below(3) as usize],
             token_compares_tags: rng.percent(70.0),
             failed_copies_stay: rng.percent(70.0),
             ontap_copy_refusal: refusals[rng.below(2) as usize],

@@ -1,0 +1,31 @@
+//! What AWS said of sources: their type, tags and state.
+
+use super::*;
+
+impl Settling<'_> {
+    pub(super) fn looked_up(&mut self, ids: &[SourceId], facts: Vec<SourceFacts>) {
+        let mut missing: BTreeSet<&SourceId> = ids.iter().collect();
+        for facts in facts {
+            if missing.remove(&facts.source) {
+                let account = self.place.account.clone();
+                self.push(Change::LookedUp { account, facts: Box::new(facts), at: self.now });
+            }
+        }
+        let fault = Fault::new(FaultClass::Missing, "NotFound", "AWS does not show it");
+        for id in missing {
+            self.look_up_failed(std::slice::from_ref(id), &fault);
+        }
+    }
+
+    pub(super) fn look_up_failed(&mut self, ids: &[SourceId], fault: &Fault) {
+        let split = fault.class == FaultClass::Missing && ids.len() > 1;
+        for id in ids {
+            let source = SourceKey { account: self.place.account.clone(), source: id.clone() };
+            let failures = self.state.sources.get(&source).map_or(0, |known| known.look_up.failures).saturating_add(1);
+            let pause = retry::pause(fault.class, failures, self.poll(), jitter_of(self.place));
+            let not_before = if split { self.now } else { self.now.plus(pause) };
+            let batch = split.then_some(ids.len() / 2);
+            self.push(Change::LookUpFailed { source, fault: fault.clone(), at: self.now, not_before, batch });
+        }
+    }
+}
