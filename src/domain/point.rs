@@ -243,8 +243,8 @@ impl Point {
     }
 
     /// Whether an answer from its place shows it just as it is known, so that nothing is to be taken in: what
-    /// [`Sighting::into_point`] would make of it differs in [`Point::settled_at`] at most. Listings mostly show what is
-    /// known, by the thousand.
+    /// [`Sighting::into_point`] would make of it differs at most in what no answer tells, [`Point::settled_at`] and
+    /// [`Point::asked_key`]. Listings mostly show what is known, by the thousand.
     #[must_use]
     pub fn shown_unchanged(&self, sighting: &Sighting) -> bool {
         let settled = self.settled_at.is_some();
