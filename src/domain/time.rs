@@ -230,6 +230,19 @@ mod tests {
         }
     }
 
+    /// What AWS tells by the thousand goes the short way; all that needs a calendar goes the long one.
+    #[test]
+    fn plain_text_is_read_by_hand() {
+        for text in ["2026-11-21T08:00:00Z", "1970-01-01T00:00:00Z", "2024-12-28T23:59:59Z", "0001-01-01T01:01:01Z"] {
+            let secs = text.parse::<jiff::Timestamp>().unwrap().as_second();
+            assert_eq!(plain_secs(text), Some(secs), "{text}");
+        }
+        for text in ["2024-02-29T08:00:00Z", "2026-11-21T08:00:60Z", "2026-11-21T08:00:00.250Z", "2026-11-21t08:00:00z"]
+        {
+            assert_eq!(plain_secs(text), None, "{text}");
+        }
+    }
+
     #[test]
     fn what_is_no_time_is_not_read() {
         for text in [

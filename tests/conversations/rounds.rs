@@ -29,8 +29,10 @@ fn due(books: &Books, now: Time) -> Plan {
     plan
 }
 
-/// What came due: the hour, and how it ended and why, if it did not begin.
-fn told(plan: &Plan) -> Vec<(String, Option<(End, String)>, bool)> {
+/// What came due: the hour, how it ended and why, if it did not begin, and whether it is caught up with.
+type Told = (String, Option<(End, String)>, bool);
+
+fn told(plan: &Plan) -> Vec<Told> {
     let hour = |occurrence: &Occurrence| occurrence.at.to_string()[11..16].to_owned();
     let told = plan.record.iter().filter_map(|change| match change {
         Change::Opened { occurrence, opening, .. } => Some((hour(occurrence), None, opening.caught_up)),
@@ -64,7 +66,7 @@ fn of_what_came_due_the_newest_begins_and_the_others_say_why_not() {
     assert_eq!(later, [ended("07:00", End::Missed, late), ended("08:00", End::Missed, late)]);
 
     // The process began at eight: what came due before is caught up with, its newest whatever the window.
-    let asleep = |(hour, end, _): (String, Option<(End, String)>, bool)| (hour, end, true);
+    let asleep = |(hour, end, _): Told| (hour, end, true);
     books.state.started_at = at("2026-11-21T08:00:00Z");
     let stopped = "not begun within 30m: Lifeboat was not running";
     let newest = ("08:00".to_owned(), None, true);
