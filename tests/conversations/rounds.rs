@@ -172,6 +172,14 @@ fn a_listing_goes_on_from_page_to_page() {
     assert_eq!(reads(&books.plan(noon().plus(SECOND)), HOME), [], "one at a time");
 }
 
+#[test]
+fn every_region_that_the_policy_names_is_read() {
+    let mut books = Books::of(2);
+    books.second_destination();
+    let named: Vec<String> = planner::looks::places_of(&books.settings).map(|place| place.region.to_string()).collect();
+    assert_eq!(named, [HOME, THERE, SECOND_THERE]);
+}
+
 /// A listing that is wanted comes sooner, but a listing of many pages not so soon that reading becomes all that is done.
 #[test]
 fn when_a_listing_is_due() {

@@ -9,7 +9,7 @@ use lifeboat::domain::pause::Pause;
 use lifeboat::domain::plan::Waiting;
 use lifeboat::domain::point::Point;
 use lifeboat::planner::plan_in_order;
-use lifeboat::planner::turns::Order;
+use lifeboat::planner::turns::{Order, Wish};
 
 const LAG: Duration = Duration::from_secs(120);
 
@@ -320,6 +320,28 @@ fn who_gets_a_slot_depends_on_when_the_next_one_is_free() {
     // With a slot for each there is nothing to choose.
     books.settings.limits.copies_in_flight = 3;
     assert_eq!(asks(&books, now).len(), 2);
+}
+
+/// A route that has nothing yet is late from the first moment; without a promise, after a week.
+#[test]
+fn when_a_route_counts_as_late() {
+    let promised = Wish {
+        promise: Some(13 * HOUR),
+        reached: None,
+        since: noon(),
+        taken_at: noon(),
+        takes: HOUR,
+        lacks_since: noon(),
+        asked_at: None,
+    };
+    let week = 7 * 24 * HOUR;
+    let reached = |wish: &Wish| Wish { reached: Some(noon().plus(HOUR)), ..wish.clone() };
+    let without = Wish { promise: None, ..promised.clone() };
+    assert_eq!((promised.deadline(), without.deadline()), (noon(), noon().plus(week)));
+    assert_eq!(reached(&promised).deadline(), noon().plus(14 * HOUR));
+    assert_eq!(reached(&without).deadline(), noon().plus(week + HOUR));
+    let asked = Wish { asked_at: Some(noon().minus(HOUR)), ..reached(&without) };
+    assert_eq!(asked.deadline(), noon().minus(HOUR), "a person does not wait for a promise to break");
 }
 
 /// For whoever compares: in the order of coming, by the oldest backup that a route lacks.
