@@ -342,7 +342,10 @@ fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
     began(&mut books, THERE, noon());
     let known = Point { place: place(THERE), ..backup("backup-5", scheduled(5), Lifecycle::Available) };
     let new = Point { place: place(THERE), ..backup("backup-6", scheduled(6), Lifecycle::Available) };
-    let new_copy = copy("copy-6", &new, THERE, Lifecycle::Copying);
+    // Known, and moved on; a copy whose own backup lies elsewhere.
+    let grown = Point { size_bytes: Some(7), ..known.clone() };
+    let elsewhere = backup("backup-4", scheduled(4), Lifecycle::Available);
+    let new_copy = copy("copy-4", &elsewhere, THERE, Lifecycle::Copying);
     books.see(&known);
     let mut uncounted = foreign("backup-automatic", Lifecycle::Available);
     uncounted.counts_to_quota = false;
@@ -351,7 +354,7 @@ fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
     let mut odd = foreign("backup-windows", Lifecycle::Copying);
     odd.volume = Some("fsvol-1".into());
     let sightings = vec![
-        shown(&known),
+        shown(&grown),
         shown(&new),
         shown(&new_copy),
         foreign("backup-theirs", Lifecycle::Available),
@@ -363,18 +366,19 @@ fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
     let shared = vec![Lane::Shared(place(THERE))];
     let volume = vec![Lane::Volume(place(THERE), "fsvol-1".into()), Lane::OntapAccount(AccountName::own())];
     let expected = ListingPage {
-        ours: ids(&["backup-5", "backup-6", "copy-6"]).into_iter().collect(),
+        ours: ids(&["backup-5", "backup-6", "copy-4"]).into_iter().collect(),
         learned: [(scheduled(6), key(0))].into(),
         others: vec![("backup-ontap".into(), volume), ("backup-windows".into(), shared)],
         user_backups: 6,
     };
     let unsettled = Point { settled_at: None, ..taken_in(&new, noon()) };
-    let changes = page(&books, THERE, sightings, Some("two"), noon());
-    let settled_of_known = seen(Point { settled_at: None, ..taken_in(&known, noon()) });
-    let mut seen_only: Vec<Change> = changes.iter().filter(|change| **change != settled_of_known).cloned().collect();
+    let grown = seen(Point { settled_at: None, ..taken_in(&grown, noon()) });
     let listing = Change::ListingPage { place: place(THERE), page: expected, next_token: "two".to_owned() };
-    assert_eq!(seen_only.pop(), Some(listing));
-    assert_eq!(seen_only, [seen(unsettled), seen(taken_in(&new_copy, noon()))]);
+    let changes = page(&books, THERE, sightings, Some("two"), noon());
+    assert_eq!(changes, [grown, seen(unsettled), seen(taken_in(&new_copy, noon())), listing]);
+    let unchanged = page(&books, THERE, vec![shown(&known)], Some("two"), noon());
+    let [Change::ListingPage { page: told, .. }] = unchanged.as_slice() else { panic!("{unchanged:?}") };
+    assert_eq!((told.ours.len(), told.learned.len(), told.user_backups), (1, 0, 1), "as it was");
     // Without a listing under way, a page says nothing.
     assert_eq!(page(&books, HOME, vec![shown(&new)], None, noon()), []);
 }
