@@ -7,10 +7,12 @@
 //! 1. **All can be kept**: the route with the least time left goes first. Time left is deadline − now − how long its
 //!    copy will take ([`super::durations`]).
 //! 2. **Not all can be kept**: what a slot buys decides. A copy buys the time for which its route keeps its promise
-//!    longer than without it. The route goes first whose copy buys most per minute of slot; where there is time left,
-//!    what it buys counts less the more time there is (by e for each time that a copy takes on average).
-//! 3. **Nobody starves**: a route that is late by [`ROUNDS_LATE`] times as long as the lane needs to copy every route
-//!    that waits once, goes before all others, the latest first. See [`rank`] for why this ends.
+//!    longer than without it, and the route goes first whose copy buys most per minute of slot. A *round* is what the lane
+//!    needs to copy every route that waits once. More than [`ROUNDS_BOUGHT`] rounds do not count, since by then the route
+//!    would have had its turn anyway; and with a tenth of a round left a copy counts half, with two tenths a third, since
+//!    who is not late yet loses little by waiting.
+//! 3. **Nobody starves**: a route that is late by [`ROUNDS_LATE`] rounds goes before all others, the latest first. See
+//!    [`rank`] for why this ends.
 //! 4. A copy that comes too late to keep the promise even for a moment comes after those that do not; a route without
 //!    a promise comes last, and counts as late after a week.
 //!
@@ -25,6 +27,12 @@ use std::time::Duration;
 /// Late by so many rounds of the lane, a route goes before all others. Such routes use no more than one of so many
 /// slots in the long run.
 pub const ROUNDS_LATE: u32 = 5;
+/// What a copy buys beyond so many rounds of the lane does not count: once all have had a turn, all is as before.
+/// Without this bound a source that is copied once a day would always go before one that is copied every hour.
+const ROUNDS_BOUGHT: u32 = 2;
+/// With this share of a round left, a copy counts half of what it does when it is late. It is the delay that a route has
+/// to fear which waits until it is urgent: it then stands behind those few that are more urgent still, not behind all.
+const HALVES_AT: f64 = 0.1;
 /// A first copy makes every later one short, and is worth this much promise; so is, at most, what a person asked for.
 const FIRST_BUYS: Duration = Duration::from_secs(86_400);
 /// A route without a promise counts as late after this.
@@ -148,36 +156,31 @@ fn all_kept(wishes: &[Wish], places: &[usize], slots: &[Time], now: Time) -> boo
 
 /// What all that wait for a lane have in common.
 struct Crowd {
-    /// How late is so late that it goes first.
-    late_by: Duration,
-    /// How long a copy takes on average.
-    mean_seconds: f64,
+    /// How long the lane needs to copy every one of them once.
+    round: Duration,
 }
 
 impl Crowd {
     fn of(wishes: &[Wish], slots: usize) -> Self {
         let sum = wishes.iter().fold(Duration::ZERO, |sum, wish| sum.saturating_add(wish.takes));
-        let slots = u32::try_from(slots.max(1)).unwrap_or(u32::MAX);
-        let late_by = sum.saturating_mul(ROUNDS_LATE) / slots;
-        let count = f64::from(u32::try_from(wishes.len().max(1)).unwrap_or(u32::MAX));
-        Self { late_by, mean_seconds: (sum.as_secs_f64() / count).max(1.0) }
+        Self { round: sum / u32::try_from(slots.max(1)).unwrap_or(u32::MAX) }
     }
 
     fn claim(&self, wish: &Wish, now: Time) -> Claim {
         let tie = wish.tie();
-        if now.since(wish.deadline()) >= self.late_by {
+        if now.since(wish.deadline()) >= self.round.saturating_mul(ROUNDS_LATE) {
             return Claim { class: 0, worth: 0.0, tie: wish.deadline() };
         }
         if wish.promise.is_none() {
             return Claim { class: 3, worth: 0.0, tie };
         }
-        let buys = wish.buys(now);
+        let buys = wish.buys(now).min(self.round.saturating_mul(ROUNDS_BOUGHT));
         if buys.is_zero() {
             return Claim { class: 2, worth: 0.0, tie };
         }
-        let left_seconds = Duration::from_millis(u64::try_from(wish.left_ms(now)).unwrap_or(0)).as_secs_f64();
-        let patience = (-left_seconds / self.mean_seconds).exp();
-        let worth = buys.as_secs_f64() / wish.takes.as_secs_f64().max(1.0) * patience;
+        let left = Duration::from_millis(u64::try_from(wish.left_ms(now)).unwrap_or(0));
+        let patience = 1.0 + left.as_secs_f64() / (HALVES_AT * self.round.as_secs_f64()).max(1.0);
+        let worth = buys.as_secs_f64() / wish.takes.as_secs_f64().max(1.0) / patience;
         Claim { class: 1, worth, tie }
     }
 }
@@ -239,10 +242,31 @@ mod tests {
 
     #[test]
     fn when_not_all_can_be_kept_a_slot_goes_where_it_buys_most() {
-        // Both late. A quarter of an hour of slot buys a day of promise here, and an hour there.
-        assert_eq!(first(&[wish(15, 75, 80), wish(15, 1500, 1510)]), 1);
+        // All late. A quarter of an hour of slot buys 100 minutes of promise here, and three hours there.
+        let crowd = [wish(150, 3000, 3001), wish(15, 115, 120), wish(15, 195, 200)];
+        assert_eq!(first(&crowd), 2);
         // The same promise for less slot.
         assert_eq!(first(&[wish(90, 300, 310), wish(10, 300, 310)]), 1);
+    }
+
+    #[test]
+    fn a_crowd_of_daily_routes_does_not_keep_an_hourly_one_waiting() {
+        // Five slots need an hour and a half for thirty late routes, each of which buys a day for a quarter of an hour.
+        let mut wishes = vec![wish(15, 1500, 1560); 30];
+        wishes.push(wish(7, 120, 112));
+        assert_eq!(rank(Order::TimeLeft, &wishes, &[NOW; 5], NOW)[0], 30);
+        // It does not go first while it can well wait.
+        wishes[30] = wish(7, 120, 50);
+        assert_ne!(rank(Order::TimeLeft, &wishes, &[NOW; 5], NOW)[0], 30);
+    }
+
+    #[test]
+    fn who_is_about_to_be_late_goes_before_one_that_is_late_and_buys_little() {
+        let mut wishes = vec![wish(10, 100, 105); 12];
+        wishes.push(wish(10, 300, 285));
+        assert_eq!(first(&wishes), 12);
+        wishes[12] = wish(10, 300, 120);
+        assert_ne!(first(&wishes), 12);
     }
 
     #[test]
