@@ -226,7 +226,7 @@ fn draw(seed: u64, situation: Situation) -> Drawn {
         draw.tiers(8, &[1, 1, 2, 2, 3, 4, 6, 12]);
         draw.fill(0..8, wanted * slots)
     };
-    let mut policy = format!("[daemon]\npoll = \"60s\"\n[limits]\ncopies_in_flight = {slots}\n");
+    let mut policy = format!("[daemon]\npoll = \"120s\"\n[limits]\ncopies_in_flight = {slots}\n");
     for (number, tier) in draw.tiers.iter().enumerate().filter(|(_, tier)| !tier.members.is_empty()) {
         // Copies held teach how long copies take, and backups held tell first come for how long one is lacking; more would
         // only make listings long.
