@@ -11,11 +11,11 @@
 //! a day. How many slots a fleet *needs* is reckoned as `lifeboat check` does: to keep every promise, backups being
 //! skipped where the promise allows it. Each seed draws a fleet for each of four situations:
 //!
-//! - **night**: five slots, 0.5 to 0.9 of them needed over the day. Most file systems are backed up daily, one to three
-//!   policies firing at a full hour within three hours of one another, the first between 22 and 3; a day and 2 to 12 hours
-//!   are promised, and their copies keep all slots busy for 6 to 14 hours. The others are backed up every 1 to 4 hours. Sizes
-//!   are 50 GB to 4 TB. Counted are the last three days. So some nights can be got through without a broken promise and
-//!   some cannot: that is drawn, not chosen.
+//! - **night**: five slots, 0.35 to 0.9 of them needed over the day. Most file systems are backed up daily, by one to three
+//!   policies that fire within two hours, the first between 22 and 3 o'clock; a day and 2 to 12 hours are promised, and their
+//!   copies keep all slots busy for 6 to 14 hours. The others are backed up every 1 to 4 hours. Sizes are 50 GB to 4 TB.
+//!   Counted are the last three days. Some such nights can be got through without a broken promise and some cannot, in
+//!   whatever order: that is drawn, not chosen.
 //! - **outage**: two slots (as if others held the rest, so that a run is short), 0.5 to 0.9 of them needed; every 1 to 12
 //!   hours; 20 GB to 1 TB. After two days the destination is silent for twelve hours, so that everything wants to be copied
 //!   at once. Counted from the end of the outage, since nothing helps before.
@@ -26,6 +26,9 @@
 //! What is promised where backups are more often than daily: one and a half, two or three times from one backup to the next,
 //! and half an hour. In all but the new fleet the first copies are made on the first day at fifty times the speed: they come
 //! once, and whoever gets them done late would be counted as if that were the order of every day.
+//!
+//! The daemon looks every two minutes here (otherwise every half one), so that a run is short: 5 to 15 % of the slot time pass
+//! before the end of a copy is seen, under every order alike.
 //!
 //! Counted from FSx's own books: for how long promises were broken, all routes together, and how many routes broke theirs
 //! (of the new fleet: after two days). `LIFEBOAT_SEEDS=40` runs more, `LIFEBOAT_SITUATION=outage` one situation alone. Every

@@ -33,7 +33,8 @@ const ROUNDS_BOUGHT: u32 = 2;
 /// With this share of a round left, a copy counts half of what it does when it is late. It is the delay that a route has
 /// to fear which waits until it is urgent: it then stands behind those few that are more urgent still, not behind all.
 const HALVES_AT: f64 = 0.1;
-/// A first copy makes every later one short, and is worth this much promise; so is, at most, what a person asked for.
+/// A first copy makes every later one short, and is worth this much promise (as with all, no more than two rounds count);
+/// so is, at most, what a person asked for.
 const FIRST_BUYS: Duration = Duration::from_secs(86_400);
 /// A route without a promise counts as late after this.
 pub const WITHOUT_PROMISE: Duration = Duration::from_secs(7 * 86_400);
