@@ -14,7 +14,7 @@
 //! - **night**: five slots, 0.35 to 0.9 of them needed over the day. Most file systems are backed up daily, by one to three
 //!   policies that fire within two hours, the first between 22 and 3 o'clock; a day and 2 to 12 hours are promised, and their
 //!   copies keep all slots busy for 6 to 14 hours. The others are backed up every 1 to 4 hours. Sizes are 50 GB to 4 TB.
-//!   Counted are the last three days. Some such nights can be got through without a broken promise and some cannot, in
+//!   Counted are the last three nights, up to the morning. Some such nights can be got through without a broken promise and some cannot, in
 //!   whatever order: that is drawn, not chosen.
 //! - **outage**: two slots (as if others held the rest, so that a run is short), 0.5 to 0.9 of them needed; every 1 to 12
 //!   hours; 20 GB to 1 TB. After two days the destination is silent for twelve hours, so that everything wants to be copied
@@ -92,7 +92,9 @@ impl Situation {
         match self {
             Self::NewFleet => START,
             Self::Outage => START.plus(DAY * SETTLED).plus(OUTAGE),
-            Self::Night | Self::Overload => START.plus(DAY * SETTLED),
+            // The evening: by then each has been copied once at the usual speed, so that it is known how long that takes.
+            Self::Night => START.plus(DAY * SETTLED).plus(DAY / 2),
+            Self::Overload => START.plus(DAY * SETTLED),
         }
     }
 
