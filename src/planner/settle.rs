@@ -41,15 +41,17 @@ pub fn settle(settings: &Settings, state: &State, action: &Action, outcome: Outc
         (Call::LookUp { ids }, Outcome::Failed(fault)) => settling.look_up_failed(ids, &fault),
         (Call::Delete { id, .. }, Outcome::Deleted) => settling.deleted(id),
         (Call::Delete { id, .. }, Outcome::Failed(fault)) => settling.delete_refused(id, fault),
-        (Call::Hold { id, .. }, Outcome::HoldSet) => settling.hold_tried(id, None),
-        (Call::Hold { id, .. }, Outcome::Failed(fault)) => settling.hold_tried(id, Some(fault)),
+        (Call::Hold { id, hold, .. }, Outcome::HoldSet) => settling.hold_answered(id, hold.as_deref(), None),
+        (Call::Hold { id, hold, .. }, Outcome::Failed(fault)) => {
+            settling.hold_answered(id, hold.as_deref(), Some(fault));
+        }
         // An engine answers a call in its own kind; anything else carries no knowledge.
         (Call::Make { key, .. }, _) => settling.unfulfilled(key, nonsense()),
         (Call::ListPage { .. }, _) => settling.page_failed(&nonsense()),
         (Call::Poll { ids }, _) => settling.poll_failed(ids, &nonsense()),
         (Call::LookUp { ids }, _) => settling.look_up_failed(ids, &nonsense()),
         (Call::Delete { id, .. }, _) => settling.delete_refused(id, nonsense()),
-        (Call::Hold { id, .. }, _) => settling.hold_tried(id, Some(nonsense())),
+        (Call::Hold { id, hold, .. }, _) => settling.hold_answered(id, hold.as_deref(), Some(nonsense())),
     }
     settling.changes
 }

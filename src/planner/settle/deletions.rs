@@ -1,6 +1,7 @@
 //! What came of a DeleteBackup, of a hold's tag, and of the look before them.
 
 use super::*;
+use crate::domain::action::CallKey;
 
 impl Settling<'_> {
     pub(super) fn deleted(&mut self, id: &BackupId) {
@@ -39,7 +40,15 @@ impl Settling<'_> {
         self.push(Change::DeleteRefused { place, id, fault, not_before: self.now.plus(pause) });
     }
 
-    pub(super) fn hold_tried(&mut self, id: &BackupId, fault: Option<Fault>) {
+    /// An answer to an earlier wish says nothing of one that took its place meanwhile, which is tried at once.
+    pub(super) fn hold_answered(&mut self, id: &BackupId, hold: Option<&str>, fault: Option<Fault>) {
+        let wish = self.state.wishes.get(&(self.place.clone(), id.clone()));
+        if wish.is_some_and(|wish| wish.hold.as_deref() == hold) {
+            self.hold_tried(id, fault);
+        }
+    }
+
+    fn hold_tried(&mut self, id: &BackupId, fault: Option<Fault>) {
         let key = (self.place.clone(), id.clone());
         let Some(wish) = self.state.wishes.get(&key) else { return };
         let pause = match &fault {
@@ -60,8 +69,10 @@ impl Settling<'_> {
         if wish.is_none() && !self.state.deletions.contains_key(&key) {
             return;
         }
-        let stands = wish.is_some_and(|wish| wish.hold.as_deref() == hold);
-        let nameless = wish.is_some() && !stands && arn.is_none();
+        // What is under way may yet change what this look shows.
+        let settled = !self.state.under_way(self.place, &CallKey::Hold(id.clone()));
+        let stands = wish.is_some_and(|wish| wish.hold.as_deref() == hold) && settled;
+        let nameless = wish.is_some() && !stands && settled && arn.is_none();
         let (place, id) = key;
         if stands {
             self.push(Change::HoldStands { place: place.clone(), id: id.clone() });
