@@ -9,7 +9,7 @@ use lifeboat::domain::pause::Pause;
 use lifeboat::domain::plan::Waiting;
 use lifeboat::domain::point::Point;
 use lifeboat::planner::plan_in_order;
-use lifeboat::planner::turns::{Order, Wish};
+use lifeboat::planner::turns::{Order, Wish, rank};
 
 const LAG: Duration = Duration::from_secs(120);
 
@@ -342,6 +342,31 @@ fn when_a_route_counts_as_late() {
     assert_eq!(reached(&without).deadline(), noon().plus(week + HOUR));
     let asked = Wish { asked_at: Some(noon().minus(HOUR)), ..reached(&without) };
     assert_eq!(asked.deadline(), noon().minus(HOUR), "a person does not wait for a promise to break");
+}
+
+/// Where not all promises can be kept: who is late by five rounds of the lane goes first, though its copy buys nothing;
+/// else what is bought counts, and the less the more time there is.
+#[test]
+fn who_goes_first_when_not_all_can_be_kept() {
+    let wish = |promise: Duration, age: Duration, taken: Duration| Wish {
+        promise: Some(promise),
+        reached: Some(noon().minus(age)),
+        since: noon().minus(1000 * HOUR),
+        taken_at: noon().minus(taken),
+        takes: 10 * MINUTE,
+        lacks_since: noon(),
+        asked_at: None,
+    };
+    let first = |wishes: &[Wish], slots: usize| rank(Order::TimeLeft, wishes, &vec![noon(); slots], noon())[0];
+    // Five copies of ten minutes in five slots are a round of ten minutes. This one comes too late for an hour.
+    let hopeless = |late: Duration| wish(HOUR, HOUR + late, HOUR);
+    let useful = wish(10 * HOUR, 10 * HOUR + 10 * MINUTE, Duration::ZERO);
+    let lane = |late| [useful.clone(), useful.clone(), useful.clone(), useful.clone(), hopeless(late)];
+    assert_eq!((first(&lane(50 * MINUTE), 5), first(&lane(50 * MINUTE - SECOND), 5)), (4, 0));
+    // Late already, for an hour of promise; or with half an hour to wait, for ten.
+    let patient = wish(10 * HOUR, 10 * HOUR - 40 * MINUTE, Duration::ZERO);
+    let late = wish(HOUR, HOUR + 5 * MINUTE, Duration::ZERO);
+    assert_eq!(first(&[patient, late], 1), 1);
 }
 
 /// For whoever compares: in the order of coming, by the oldest backup that a route lacks.
