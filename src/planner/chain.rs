@@ -169,17 +169,14 @@ fn bare(word: &str) -> &str {
     }
 }
 
-fn is_alias(word: &str) -> bool {
-    bare(word).starts_with("alias/")
-}
-
 fn same_words(one: &str, other: &str) -> bool {
     bare(one) == bare(other)
 }
 
 /// Whether two words for keys mean the same one; `None` if they do not tell.
 fn same_key(wanted: &str, key: &str) -> Option<bool> {
-    let tells = |word: &str| !is_alias(word) && !bare(word).contains('/');
+    // An alias has a stroke in it, an id has none.
+    let tells = |word: &str| !bare(word).contains('/');
     (tells(wanted) && tells(key)).then(|| same_words(wanted, key))
 }
 

@@ -327,6 +327,48 @@ fn how_long_a_thing_took_is_known_only_of_what_was_seen_to_move() {
     assert_eq!(took, Change::Timed { target: there(), took: 6 * HOUR - MINUTE });
 }
 
+/// AWS tells a key by its ARN alone; the word that a copy was asked for with stays with it.
+#[test]
+fn a_copy_keeps_the_word_for_its_key_that_it_was_asked_for_with() {
+    let made = backup("backup-6", scheduled(6), Lifecycle::Available);
+    let copying = copy("copy-6", &made, THERE, Lifecycle::Copying);
+    let key = key_of(scheduled(6), there());
+    let asked = |kms_key: Option<&str>, attempt: u32| {
+        let mut books = Books::new();
+        books.open(scheduled(6));
+        books.see(&made);
+        let kms_key = kms_key.map(str::to_owned);
+        let (source_region, backup, token) = (HOME.into(), made.id.clone(), key.token(attempt));
+        let request =
+            Request::CopyBackup { source_region, backup, kms_key, token, tags: shown(&copying).tags.as_ref().clone() };
+        books.apply(Change::Asked { key: key.clone(), attempt, request: Arc::new(request), at: noon() });
+        books
+    };
+    let kept = |books: &Books| -> Option<String> {
+        let answer = Outcome::Made(Box::new(shown(&copying)));
+        let changes = told(books, THERE, make(books, &key), answer, noon());
+        let Change::Seen { point } = &changes[0] else { panic!("{changes:?}") };
+        point.asked_key.as_deref().map(str::to_owned)
+    };
+    assert_eq!(kept(&asked(Some("alias/dr"), 1)).as_deref(), Some("alias/dr"));
+    assert_eq!(kept(&asked(None, 1)).as_deref(), Some(""), "none was named: AWS's own");
+    assert_eq!(kept(&asked(Some("alias/dr"), 2)), None, "of another attempt");
+    // Refused, and so not what was asked for with these words, if AWS holds the token against others.
+    for (class, expected) in [(FaultClass::Contested, None), (FaultClass::Unanswered, Some("alias/dr"))] {
+        let mut books = asked(Some("alias/dr"), 1);
+        let (fault, not_before) = (fault(class, "Refused"), noon());
+        books.apply(Change::Unfulfilled { key: key.clone(), fault, definite: false, not_before });
+        assert_eq!(kept(&books).as_deref(), expected, "{class:?}");
+    }
+    // Once known it stays, whatever is asked later.
+    let mut books = asked(Some("alias/dr"), 1);
+    books.see(&Point { asked_key: Some("alias/dr".into()), ..taken_in(&copying, noon()) });
+    let done = copy("copy-6", &made, THERE, Lifecycle::Available);
+    let changes = looked_at(&books, &done, noon());
+    let kept = Point { asked_key: Some("alias/dr".into()), ..taken_in(&done, noon()) };
+    assert_eq!(changes.last(), Some(&seen(kept)));
+}
+
 fn page(books: &Books, region: &str, sightings: Vec<Sighting>, next: Option<&str>, now: Time) -> Vec<Change> {
     let outcome = Outcome::Page { sightings, next_token: next.map(str::to_owned) };
     told(books, region, Call::ListPage { next_token: None }, outcome, now)

@@ -309,6 +309,14 @@ fn a_point_keeps_its_own_words() {
     let kept = books.state.point(&place(THERE), &"copy-6".into()).unwrap();
     assert_eq!((&kept.policy, &kept.origin), (&Some("renamed".into()), &Some(foreign)));
     assert_eq!(*kept, odd);
+    // Words for keys are shared by those that are the same.
+    for (hour, word) in [(7, Some("alias/a")), (8, Some("alias/b")), (9, Some("alias/b")), (10, None)] {
+        let made = good(&format!("backup-{hour}"), scheduled(hour));
+        let copied = copy(&format!("copy-{hour}"), &made, THERE, Lifecycle::Available);
+        let copied = Point { asked_key: word.map(Into::into), ..copied };
+        books.see(&copied);
+        assert_eq!(books.state.point(&place(THERE), &copied.id), Some(&copied));
+    }
 }
 
 /// An attempt whose object is gone still counts, as long as another is possible.

@@ -461,6 +461,14 @@ fn a_full_copy_to_come_is_said_beforehand() {
     let under_new = Point { kms_key: Some(arn("new")), created_at: at("2026-11-18T00:00:00Z"), ..copy_of_hour(2) };
     books.see(&under_new);
     assert_eq!(warnings(&books), [] as [&str; 0]);
+    // Another alias may be another key: that much is said where AWS names no key at all.
+    let mut books = Books::new();
+    books.see(&of_hour(0));
+    books.see(&Point { asked_key: Some("alias/old".into()), ..copy_of_hour(0) });
+    books.policy().destinations[0].kms_key = Some("alias/new".to_owned());
+    let renamed = "the next copy of fs-0123456789abcde00 to us-west-2 may be full: the policy named the key alias/old and now \
+                   names alias/new, which may be another one";
+    assert_eq!(warnings(&books), [renamed]);
     // The last copy was deleted by somebody else. What failed and was cleared away does not count.
     let mut books = Books::new();
     books.see(&of_hour(0));
