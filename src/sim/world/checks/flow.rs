@@ -177,7 +177,8 @@ impl Flow {
         for (_, backup) in of_it {
             let ours = backup.tags.get("lifeboat:occurrence") == Some(&text);
             // Somebody's running backup is in the way, or was a moment ago.
-            let in_the_way = backup.lifecycle.in_flight() || backup.ended_ms.is_some_and(|at_ms| at_ms > since_ms);
+            let over_ms = backup.ended_ms.or(backup.deleted_ms);
+            let in_the_way = backup.lifecycle.in_flight() || over_ms.is_some_and(|at_ms| at_ms > since_ms);
             if in_the_way || (ours && good(backup)) {
                 return Ok(());
             }
