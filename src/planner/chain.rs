@@ -95,7 +95,9 @@ pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<F
         return Some(if lost { Full::Lost } else { Full::First });
     };
     let wanted = word_of(destination);
-    if link(wanted, None, newest) == Link::Same {
+    // One that is under way in these words is the full one already: the next goes on from it.
+    let under_way = copies().filter(|copy| copy.lifecycle.in_flight());
+    if under_way.chain([newest]).any(|copy| link(wanted, None, copy) == Link::Same) {
         return None;
     }
     let asked_so = |copy: &&Point| copy.asked_key.as_ref().is_some_and(|asked| same_words(asked, wanted));

@@ -19,9 +19,16 @@ const ALIAS_ARN: &str = "arn:aws:kms:us-west-2:111122223333:alias/dr";
 
 /// Copies, oldest first: the words that each was asked for with, if they are known, AWS's answer, and whether it is left.
 fn after(copies: &[(Option<&str>, &str, bool)], wanted: Option<&str>) -> Option<Full> {
+    let stands = |left: bool| if left { Lifecycle::Available } else { Lifecycle::Deleted };
+    let copies: Vec<_> = copies.iter().map(|(asked, key, left)| (*asked, *key, stands(*left))).collect();
+    after_all(&copies, wanted)
+}
+
+/// The same, as each copy stands.
+fn after_all(copies: &[(Option<&str>, &str, Lifecycle)], wanted: Option<&str>) -> Option<Full> {
     let mut state = State::new(Time::ZERO, Time::ZERO);
     let key = SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() };
-    for (nth, (asked, key, left)) in copies.iter().enumerate() {
+    for (nth, (asked, key, lifecycle)) in copies.iter().enumerate() {
         let at = Time::from_secs(1_795_248_000).plus(Duration::from_secs(3600 * nth as u64));
         let copy = Point {
             id: format!("backup-{nth:017x}").into(),
@@ -32,7 +39,7 @@ fn after(copies: &[(Option<&str>, &str, bool)], wanted: Option<&str>) -> Option<
             attempt: 1,
             origin: Some(Origin { region: "us-east-1".into(), backup: "backup-0".into(), taken_at: at }),
             hold: None,
-            lifecycle: if *left { Lifecycle::Available } else { Lifecycle::Deleted },
+            lifecycle: *lifecycle,
             created_at: at,
             settled_at: Some(at),
             failure: None,
@@ -98,6 +105,19 @@ fn another_key_by_arn_is_certain_whatever_the_words_were() {
     // As long as one is left under the new key, the next goes on from that.
     assert_eq!(after(&[(None, B, true), (Some(A), A, true)], Some(B)), None);
     assert_eq!(after(&[(None, B, false), (Some(A), A, true)], Some(B)), changed(A, B));
+}
+
+/// What is COPYING in the new words is the full one that was announced: it is not announced once more, in other words.
+#[test]
+fn a_full_copy_under_way_is_not_announced_again() {
+    let (held, moves) = (Lifecycle::Available, Lifecycle::Copying);
+    for (asked, key) in [("", OWN), (ALIAS, A), (B, B)] {
+        let wanted = Some(asked).filter(|asked| !asked.is_empty());
+        let before = (Some("alias/old"), "arn:aws:kms:us-west-2:111122223333:key/old", held);
+        assert!(after_all(&[before], wanted).is_some(), "{asked}");
+        assert_eq!(after_all(&[before, (Some(asked), key, moves)], wanted), None, "{asked}");
+        assert!(after_all(&[before, (Some(asked), key, Lifecycle::Failed)], wanted).is_some(), "{asked}");
+    }
 }
 
 #[test]
