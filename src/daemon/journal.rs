@@ -11,6 +11,7 @@ use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
 use crate::planner::gate::LISTING_LAG;
 use crate::planner::retry::PLACE_OUT_OF_ORDER;
+use crate::planner::schedule::may_lack_the_newest;
 use crate::report::announce::{Event, EventKind};
 use tracing::{Level, debug, error, info, warn};
 
@@ -87,10 +88,10 @@ fn first_listed(state: &State, place: &Place, began_at: Time) {
         key.account == place.account
             && source.region == place.region
             && source.watch.is_some()
-            && source.dealt_with(began_at).is_some_and(|at| at < state.created_at)
+            && may_lack_the_newest(state, source, began_at, began_at)
     };
     let sources = state.sources.iter().filter(|(key, source)| before(key, source)).count();
-    if began_at < until && sources > 0 && state.place(place).is_none_or(|known| known.listed.is_none()) {
+    if sources > 0 && state.place(place).is_none_or(|known| known.listed.is_none()) {
         info!(event = "learning", account = %place.account, region = %place.region, sources, %until,
             "protected before this database was; their schedules begin nothing until AWS's books, which may lag, were read \
              once more after this time");

@@ -78,10 +78,18 @@ fn floor(state: &State, key: &SourceKey, source: &SourceState, now: Time) -> Opt
     let home = Place { account: key.account.clone(), region: source.region.clone() };
     let listed = state.place(&home)?.listed?;
     let Some(dealt_with) = source.dealt_with(now) else { return Some(watch.since) };
-    if dealt_with < state.created_at && listed.began_at < state.created_at.plus(LISTING_LAG) {
+    if may_lack_the_newest(state, source, listed.began_at, now) {
         return None;
     }
     Some(if watch.returned { dealt_with.max(watch.since) } else { dealt_with })
+}
+
+/// Whether a listing that began then may not show what was begun last for a source that was protected before this database
+/// was: nothing of its schedule begins until a later one was read.
+#[must_use]
+pub fn may_lack_the_newest(state: &State, source: &SourceState, listed_from: Time, now: Time) -> bool {
+    let protected_before = source.dealt_with(now).is_some_and(|at| at < state.created_at);
+    protected_before && listed_from < state.created_at.plus(LISTING_LAG)
 }
 
 /// What came due, oldest first, each with how many even earlier ones it stands for.
