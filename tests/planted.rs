@@ -19,7 +19,7 @@ use lifeboat::domain::time::Time;
 use lifeboat::planner::{self, turns::Order};
 use lifeboat::sim::faults::Fault;
 use lifeboat::sim::world::World;
-use lifeboat::sim::world::disk::{Disk, Tables};
+use lifeboat::sim::world::disk::{Disk, Kept};
 use lifeboat::sim::world::mind::{Lifeboat, Mind, Reading};
 use lifeboat::sim::world::setup::{DAY_MS, HOUR_MS, Happening, Setup};
 use std::collections::{BTreeMap, BTreeSet};
@@ -427,10 +427,10 @@ impl Mind for Hasty {
             let flying: Vec<_> =
                 source.flying.iter().filter(|(_, target, _)| *target == Target::Backup).cloned().collect();
             for (occurrence, target, id) in flying {
-                let made = source.points.get_mut(&(occurrence, target.clone())).unwrap();
-                let point = made.iter_mut().find(|point| point.id == id).unwrap();
+                let point = source.points.get_mut(occurrence, &target, &id).unwrap();
                 point.lifecycle = Lifecycle::Available;
-                source.available.entry(target).or_default().insert((point.created_at, occurrence, id));
+                let entry = (point.created_at, occurrence, id);
+                source.available.entry(target).or_default().insert(entry);
             }
         }
         // Of the plan for that world only the copies.
@@ -617,7 +617,7 @@ impl Mind for TakesWhatItCanRead {
 /// A disk that loses the end of what it was given.
 #[derive(Default)]
 struct Forgetful {
-    tables: Tables,
+    tables: Kept,
 }
 
 impl Disk for Forgetful {

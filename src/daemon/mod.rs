@@ -14,12 +14,12 @@ pub mod system;
 use crate::domain::policy::Settings;
 use crate::engine::fsx::FsxEngine;
 use crate::report::snapshot::Snapshot;
-use crate::store::sqlite::SqliteStore;
-use crate::store::{Store as _, StoreError};
+use crate::store::sqlite::{SqliteStore, check_integrity};
+use crate::store::{Store as _, StoreError, StoreProblem};
 use aws_credential_types::Credentials;
 use reconcile::{Command, Reconciler};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use system::{Clock, SystemClock};
@@ -103,6 +103,7 @@ impl Daemon {
         let daemon = startup.settings.daemon.clone();
         let mut store = SqliteStore::open(&daemon.state, started_at).await?;
         let state = store.load(started_at).await?;
+        let unclean = store.ended_uncleanly();
         let listener = tokio::net::TcpListener::bind(daemon.listen)
             .await
             .map_err(|source| DaemonError::Listen { address: daemon.listen, source })?;
@@ -127,6 +128,9 @@ impl Daemon {
             listeners.spawn(control::serve(socket, file, view.clone(), commands.clone(), ended(closed.clone())));
         }
         listeners.spawn(crate::report::http::serve(listener, view, ended(closed)));
+        if unclean {
+            tokio::spawn(check_database(daemon.state, commands.clone()));
+        }
         let heartbeat = heartbeat(commands.clone()).await;
         let loop_task = tokio::spawn(reconciler.run());
         Ok(Self { snapshots, commands, address, loop_task, open, listeners, _heartbeat: heartbeat, _telling: telling })
@@ -160,6 +164,19 @@ impl Daemon {
         let all = async { while self.listeners.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(LISTENERS_END_WITHIN, all).await;
         ended.map_err(|error| DaemonError::Internal(format!("the loop ended: {error}")))
+    }
+}
+
+/// Reads the database whole, beside the work: a host that went down may have left it damaged.
+async fn check_database(path: PathBuf, commands: mpsc::Sender<Command>) {
+    match check_integrity(&path).await {
+        Ok(()) => tracing::debug!(event = "store_checked", "the database is whole"),
+        Err(problem @ StoreProblem::Corrupt(_)) => {
+            let error = StoreError { path, problem };
+            // A closed queue means that the daemon ends, and the next one checks again.
+            let _ = commands.send(Command::Damaged(error.to_string())).await;
+        }
+        Err(problem) => tracing::warn!(event = "store_checked", "the database could not be checked: {problem}"),
     }
 }
 

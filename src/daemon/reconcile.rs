@@ -22,8 +22,8 @@ use crate::planner::orders::Order;
 use crate::report::announce::News;
 use crate::report::http::door::Caller;
 use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot};
-use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
+use crate::store::{Horizon, Store as _};
 use aws_credential_types::Credentials;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -65,6 +65,8 @@ pub enum Command {
         /// What became of it.
         fate: Fate,
     },
+    /// A check of the whole database found it damaged.
+    Damaged(String),
     /// End.
     Stop,
 }
@@ -91,10 +93,14 @@ const COMMIT_AGAIN: Duration = Duration::from_secs(2);
 const PLANS_IN_A_ROW: usize = 50;
 /// How long the end waits for answers that are on their way.
 const END_WAITS: Duration = Duration::from_secs(2);
-/// How long ended occurrences and deleted points are remembered.
+/// How long the past is told of at all.
 const REMEMBERED: Duration = Duration::from_secs(400 * 86_400);
+/// How long every single occurrence and deletion is.
+const REMEMBERED_SINGLY: Duration = Duration::from_secs(90 * 86_400);
 /// How often the old is forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(86_400);
+/// How long the loop is left alone between two steps of that, of which each takes some milliseconds.
+const FORGET_PAUSE: Duration = Duration::from_millis(250);
 
 /// The loop and what it holds.
 pub struct Reconciler {
@@ -123,7 +129,10 @@ pub struct Reconciler {
     pulse: Pulse,
     /// How the routes stand, as systemd was told.
     standing: String,
-    forgotten: Option<Instant>,
+    /// When the last step of forgetting was done, and whether it ended the day's work.
+    forgotten: Option<(Instant, bool)>,
+    /// What a check of the whole file found to be damaged.
+    damaged: Option<String>,
     outbox: watch::Sender<Arc<Outbox>>,
     /// Noted, and not said yet.
     unsaid: News,
@@ -184,6 +193,7 @@ impl Reconciler {
             pulse: pulse.clone(),
             standing: String::new(),
             forgotten: None,
+            damaged: None,
             outbox: watch::Sender::new(Arc::default()),
             unsaid: News::default(),
             overflowed: false,
@@ -201,7 +211,9 @@ impl Reconciler {
     pub async fn run(mut self) {
         // Times in the books that lie in the future come from a clock that was wrong.
         let now = self.clock.now();
-        self.take_in(vec![Change::ClockWentBack { to: now }]);
+        if self.state.lies_ahead_of(now) {
+            self.take_in(vec![Change::ClockWentBack { to: now }]);
+        }
         self.systemd.ready(&self.status_line());
         self.show_outbox();
         let mut due = now;
@@ -320,7 +332,7 @@ impl Reconciler {
 
     /// Commits what was applied. While the disk will not take it, tries again every so often.
     async fn commit(&mut self) {
-        if self.uncommitted.is_empty() && self.store_problem.is_none() {
+        if self.damaged.is_some() || (self.uncommitted.is_empty() && self.store_problem.is_none()) {
             return;
         }
         if self.store_problem.is_some() && self.commit_tried.is_some_and(|tried| tried.elapsed() < COMMIT_AGAIN) {
@@ -364,6 +376,7 @@ impl Reconciler {
                     let _ = reply.send(self.order(&order, caller).await);
                 }
                 Some(Command::Told { id, fate }) => self.told(id, fate),
+                Some(Command::Damaged(problem)) => self.damaged(problem),
             },
             done = self.answers.recv() => {
                 if let Some(done) = done {
@@ -376,6 +389,13 @@ impl Reconciler {
             () = tokio::time::sleep(pause) => {}
         }
         false
+    }
+
+    /// Nothing is written to a damaged file any more, and so nothing new is asked of AWS.
+    fn damaged(&mut self, problem: String) {
+        tracing::error!(event = "store_damaged", error = %problem, "nothing new is asked of AWS until this is mended");
+        self.store_problem = Some(problem.clone());
+        self.damaged = Some(problem);
     }
 
     fn answered(&mut self, done: Done) {
@@ -393,13 +413,17 @@ impl Reconciler {
     }
 
     async fn forget(&mut self, now: Time) {
-        if self.forgotten.is_some_and(|forgotten| forgotten.elapsed() < FORGET_EVERY) || self.store_problem.is_some() {
+        let pause = |ended: bool| if ended { FORGET_EVERY } else { FORGET_PAUSE };
+        let too_soon = self.forgotten.is_some_and(|(at, ended)| at.elapsed() < pause(ended));
+        if too_soon || self.changed || self.store_problem.is_some() {
             return;
         }
-        self.forgotten = Some(Instant::now());
-        if let Err(error) = self.store.prune(now.minus(REMEMBERED)).await {
+        let horizon = Horizon { coarse_before: now.minus(REMEMBERED_SINGLY), forgotten_before: now.minus(REMEMBERED) };
+        let more = self.store.forget(&horizon).await.unwrap_or_else(|error| {
             tracing::warn!(event = "forget", %error, "old history could not be removed");
-        }
+            false
+        });
+        self.forgotten = Some((Instant::now(), !more));
     }
 
     /// Takes in the answers that are about to come, then closes the books. What has no answer yet is asked again, with

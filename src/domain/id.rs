@@ -2,26 +2,28 @@
 //!
 //! A name must mean the same on every host that runs the same policy and after the database is lost, because names
 //! are all that AWS keeps for us: the tags of a backup and the ClientRequestToken of the call that made it.
+//!
+//! A million recovery points hold several names each, so a name is one word wide and shared by all that hold it.
 
 use super::time::Time;
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 use std::fmt;
-use std::sync::Arc;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
-        pub struct $name(Arc<str>);
+        pub struct $name(ArcStr);
 
-        // Names stand in ordered maps and are mostly compared with copies of themselves, which `Arc` sees when it is asked for
-        // equality, and not when it is asked for order.
+        // Names stand in ordered maps and are mostly compared with copies of themselves, which `ArcStr` sees when it is asked
+        // for equality, and not when it is asked for order.
         impl Ord for $name {
             fn cmp(&self, other: &Self) -> Ordering {
-                if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+                if ArcStr::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
             }
         }
 
@@ -198,6 +200,15 @@ impl Target {
         match self {
             Self::Backup => "",
             Self::Copy(region) => region.as_str(),
+        }
+    }
+
+    /// The destination of a copy; `None` for the backup.
+    #[must_use]
+    pub fn region(&self) -> Option<&Region> {
+        match self {
+            Self::Backup => None,
+            Self::Copy(region) => Some(region),
         }
     }
 

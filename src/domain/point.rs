@@ -5,6 +5,7 @@ use super::lane::{FileSystemKind, Lane};
 use super::policy::Tags;
 use super::tags::{Inscribed, Inscription, Origin};
 use super::time::Time;
+use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,7 +86,7 @@ pub struct Sighting {
     /// What a restore would hold.
     pub size_bytes: Option<u64>,
     /// The key that encrypts it.
-    pub kms_key: Option<Arc<str>>,
+    pub kms_key: Option<ArcStr>,
     /// The type of its file system.
     pub kind: FileSystemKind,
     /// The ONTAP volume it was made from.
@@ -93,7 +94,7 @@ pub struct Sighting {
     /// On a copy, AWS's own link to the source backup.
     pub copied_from: Option<BackupId>,
     /// Its ARN, by which tags are changed.
-    pub arn: Option<Arc<str>>,
+    pub arn: Option<ArcStr>,
     /// AWS's `Type` is one that counts towards the quota of user backups.
     pub counts_to_quota: bool,
     /// Its tags.
@@ -127,14 +128,14 @@ impl Sighting {
             occurrence: inscription.occurrence,
             attempt: inscription.attempt,
             origin: inscription.origin,
-            hold: inscription.hold,
+            hold: inscription.hold.map(Into::into),
             lifecycle: self.lifecycle,
             created_at: self.created_at,
             settled_at: (!self.lifecycle.in_flight()).then_some(seen_at),
-            failure: self.failure,
+            failure: self.failure.map(Into::into),
             progress_percent: self.progress_percent,
             size_bytes: self.size_bytes,
-            kms_key: self.kms_key.as_deref().map(str::to_owned),
+            kms_key: self.kms_key,
             asked_key: None,
             kind: self.kind,
             carried,
@@ -166,7 +167,7 @@ pub struct Point {
     /// On a copy: what it is a copy of.
     pub origin: Option<Origin>,
     /// The reason of a hold, where a person holds it.
-    pub hold: Option<String>,
+    pub hold: Option<ArcStr>,
     /// Where it stands.
     pub lifecycle: Lifecycle,
     /// When AWS made the record.
@@ -174,16 +175,16 @@ pub struct Point {
     /// When we first saw that it had ended, well or badly; `None` for a good one that was never seen in flight.
     pub settled_at: Option<Time>,
     /// Why it failed.
-    pub failure: Option<String>,
+    pub failure: Option<ArcStr>,
     /// 0 to 100, where AWS says.
     pub progress_percent: Option<u8>,
     /// What a restore would hold.
     pub size_bytes: Option<u64>,
     /// The key that encrypts it.
-    pub kms_key: Option<String>,
+    pub kms_key: Option<ArcStr>,
     /// On a copy: the key that it was asked for with, as the policy named it (empty: it named none); `None` if that is not
     /// known, as of what another host asked for, and after the loss of the database.
-    pub asked_key: Option<Arc<str>>,
+    pub asked_key: Option<ArcStr>,
     /// The type of its file system.
     pub kind: FileSystemKind,
     /// On a backup: its tags that a copy may carry on.
@@ -210,6 +211,18 @@ impl Point {
             None => Target::Backup,
             Some(_) => Target::Copy(self.place.region.clone()),
         }
+    }
+
+    /// Where a copy was made; `None` for a backup.
+    #[must_use]
+    pub fn destination(&self) -> Option<&Region> {
+        self.origin.as_ref().map(|_| &self.place.region)
+    }
+
+    /// Whether it was made for this target.
+    #[must_use]
+    pub fn is_for(&self, target: &Target) -> bool {
+        self.destination() == target.region()
     }
 
     /// The source in its account.
@@ -253,7 +266,7 @@ impl Point {
             (sighting.lifecycle, sighting.created_at, sighting.progress_percent, sighting.size_bytes, sighting.kind);
         let may_be = known == shown
             && self.id == sighting.id
-            && self.failure == sighting.failure
+            && self.failure.as_deref() == sighting.failure.as_deref()
             && self.kms_key.as_deref() == sighting.kms_key.as_deref()
             && self.suspected.is_none()
             && self.lifecycle != Lifecycle::Deleted

@@ -19,13 +19,16 @@ use std::time::Duration;
 
 mod apply;
 mod deletions;
+mod durable;
 mod pauses;
 mod place;
+mod points;
 mod source;
 
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
 pub use pauses::ORDER_REPEATED_WITHIN;
 pub use place::{Listed, Listing, ListingPage, PlaceState, SHOWN_AFTER_GONE};
+pub use points::{ByAge, Points};
 pub use source::{Ask, LookUp, SourceState, Watch};
 
 /// Upper bounds of the duration histograms, in seconds: a minute to two days.
@@ -192,7 +195,7 @@ impl State {
     pub fn orphans(&self) -> BTreeMap<Place, u64> {
         let mut orphans = BTreeMap::new();
         for source in self.sources.values().filter(|source| source.watch.is_none()) {
-            let points = source.points.values().flatten().filter(|point| point.lifecycle != Lifecycle::Deleted);
+            let points = source.points.iter().filter(|point| point.lifecycle != Lifecycle::Deleted);
             for place in points.map(|point| &point.place).collect::<BTreeSet<_>>() {
                 *orphans.entry(place.clone()).or_default() += 1;
             }

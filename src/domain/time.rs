@@ -5,11 +5,23 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Arithmetic saturates.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Time(i64);
+///
+/// An `Option<Time>` takes no more room than a `Time`, since a million recovery points hold several: the sign is turned
+/// around, which keeps the order, and the lowest number stands for nothing.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time(NonZeroU64);
+
+const SIGN: u64 = 1 << 63;
+
+impl Default for Time {
+    fn default() -> Self {
+        Self::ZERO
+    }
+}
 
 /// The first instant that RFC 3339 can write with four digits of year, and the last that every time zone can (two days
 /// before the year 10000): the calendar library has nothing after it, and would write an earlier time.
@@ -17,60 +29,63 @@ const RFC3339_MILLIS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_
 
 impl Time {
     /// The epoch itself.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self::from_millis(0);
     /// Later than anything that will happen.
-    pub const NEVER: Self = Self(i64::MAX);
+    pub const NEVER: Self = Self::from_millis(i64::MAX);
 
-    /// From milliseconds since the epoch.
+    /// From milliseconds since the epoch; the lowest number of all counts as the one above it.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
-        Self(millis)
+        match NonZeroU64::new(millis.cast_unsigned() ^ SIGN) {
+            Some(turned) => Self(turned),
+            None => Self(NonZeroU64::MIN),
+        }
     }
 
     /// From seconds since the epoch, saturating.
     #[must_use]
     pub const fn from_secs(secs: i64) -> Self {
-        Self(secs.saturating_mul(1000))
+        Self::from_millis(secs.saturating_mul(1000))
     }
 
     /// Milliseconds since the epoch.
     #[must_use]
     pub const fn millis(self) -> i64 {
-        self.0
+        (self.0.get() ^ SIGN).cast_signed()
     }
 
     /// Seconds since the epoch with fractions, as Prometheus wants them.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of any real date fit 53 bits")]
     pub fn secs_f64(self) -> f64 {
-        self.0 as f64 / 1000.0
+        self.millis() as f64 / 1000.0
     }
 
     /// This much later.
     #[must_use]
     pub fn plus(self, by: Duration) -> Self {
-        Self(self.0.saturating_add(millis_of(by)))
+        Self::from_millis(self.millis().saturating_add(millis_of(by)))
     }
 
     /// This much earlier.
     #[must_use]
     pub fn minus(self, by: Duration) -> Self {
-        Self(self.0.saturating_sub(millis_of(by)))
+        Self::from_millis(self.millis().saturating_sub(millis_of(by)))
     }
 
     /// How long after `earlier` this is; zero if it is not after it.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
-        let millis = self.0.saturating_sub(earlier.0);
+        let millis = self.millis().saturating_sub(earlier.millis());
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
     /// As the calendar library's timestamp; out-of-range values go to its ends.
     #[must_use]
     pub fn to_jiff(self) -> jiff::Timestamp {
-        match jiff::Timestamp::from_millisecond(self.0) {
+        match jiff::Timestamp::from_millisecond(self.millis()) {
             Ok(timestamp) => timestamp,
-            Err(_) if self.0 < 0 => jiff::Timestamp::MIN,
+            Err(_) if self.millis() < 0 => jiff::Timestamp::MIN,
             Err(_) => jiff::Timestamp::MAX,
         }
     }
@@ -78,7 +93,7 @@ impl Time {
     /// From the calendar library's timestamp, cut to milliseconds.
     #[must_use]
     pub fn from_jiff(timestamp: jiff::Timestamp) -> Self {
-        Self(timestamp.as_millisecond())
+        Self::from_millis(timestamp.as_millisecond())
     }
 
     /// Reads RFC 3339 text; `None` if it is not a time.
@@ -91,10 +106,10 @@ impl Time {
 /// RFC 3339 in UTC: whole seconds unless there are milliseconds to show.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !RFC3339_MILLIS.contains(&self.0) {
-            return write!(f, "@{}ms", self.0);
+        if !RFC3339_MILLIS.contains(&self.millis()) {
+            return write!(f, "@{}ms", self.millis());
         }
-        let precision = if self.0 % 1000 == 0 { 0 } else { 3 };
+        let precision = if self.millis() % 1000 == 0 { 0 } else { 3 };
         write!(f, "{:.precision$}", self.to_jiff())
     }
 }
@@ -176,6 +191,16 @@ mod tests {
         assert_eq!(end.plus(Duration::MAX), end);
         assert_eq!(Time::from_millis(i64::MIN).since(end), Duration::ZERO);
         assert!(end.to_string().starts_with('@'));
+    }
+
+    #[test]
+    fn numbers_keep_their_order_and_their_value() {
+        let numbers = [i64::MIN + 1, -1, 0, 1, i64::MAX];
+        let times = numbers.map(Time::from_millis);
+        assert!(times.is_sorted_by(|a, b| a < b));
+        assert_eq!(times.map(Time::millis), numbers);
+        assert_eq!(Time::from_millis(i64::MIN), times[0], "the lowest stands for nothing");
+        assert_eq!(size_of::<Option<Time>>(), 8);
     }
 
     #[test]

@@ -213,7 +213,7 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
     if now >= again {
         return Ok(());
     }
-    let detail = failure.unwrap_or_else(|| "the last attempt was deleted".to_owned());
+    let detail = failure.as_deref().unwrap_or("the last attempt was deleted").to_owned();
     Err(Refusal { reason: Reason::Pause, until: Some(again), detail })
 }
 

@@ -14,9 +14,9 @@ use crate::domain::id::{Region, SourceId, Target};
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::policy::Destination;
 use crate::domain::state::{Ask, SourceState};
+use arcstr::ArcStr;
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 
 /// The key that AWS takes where none is named.
 const AWS_OWN: &str = "alias/aws/fsx";
@@ -89,7 +89,7 @@ enum Link {
 #[must_use]
 pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<Full> {
     let target = Target::Copy(destination.region.clone());
-    let copies = || source.points.iter().filter(|((_, of), _)| *of == target).flat_map(|(_, points)| points);
+    let copies = || source.points.iter().filter(|point| point.is_for(&target));
     let Some(newest) = source.newest(&target) else {
         let lost = copies().any(|copy| copy.lifecycle == Lifecycle::Deleted && copy.failure.is_none());
         return Some(if lost { Full::Lost } else { Full::First });
@@ -117,10 +117,10 @@ pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<F
     let (named, key) = (|text: &str| if text.is_empty() { "none (aws/fsx)" } else { text }.to_owned(), &newest.kms_key);
     Some(match key {
         Some(key) if links().all(|link| link == Link::Other) => {
-            Full::KeyChanged { from: key.clone(), to: named(wanted) }
+            Full::KeyChanged { from: key.to_string(), to: named(wanted) }
         }
         _ => {
-            let from = newest.asked_key.as_deref().map(named).or_else(|| key.clone());
+            let from = newest.asked_key.as_deref().map(named).or_else(|| key.as_deref().map(str::to_owned));
             Full::KeyRenamed { from: from.unwrap_or_default(), to: named(wanted) }
         }
     })
@@ -133,7 +133,7 @@ pub(super) fn may_go_on_from(copy: &Point, destination: &Destination) -> bool {
 
 /// The words for its key that were sent with an ask for a copy. Not of an ask that AWS holds against another one: what it
 /// made was asked for by somebody else.
-pub(super) fn asked_key(ask: &Ask) -> Option<Arc<str>> {
+pub(super) fn asked_key(ask: &Ask) -> Option<ArcStr> {
     let contested = ask.fault.as_ref().is_some_and(|fault| fault.class == FaultClass::Contested);
     match &*ask.request {
         Request::CopyBackup { kms_key, .. } if !contested => Some(kms_key.as_deref().unwrap_or_default().into()),

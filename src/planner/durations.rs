@@ -167,7 +167,7 @@ mod tests {
             failure: None,
             progress_percent: None,
             size_bytes: Some(3_600_000_000_000),
-            kms_key: Some(key.to_owned()),
+            kms_key: Some(key.into()),
             kind: FileSystemKind::Windows,
             carried: Arc::default(),
             suspected: None,

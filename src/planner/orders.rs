@@ -199,10 +199,10 @@ fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Ve
         return Err(unknown(format!("no recovery point {id} in any Region; `lifeboat points` lists them")));
     };
     let wish = state.wishes.get(&(place.clone(), backup.clone()));
-    let wished = wish.map_or(&point.hold, |wish| &wish.hold);
+    let wished = wish.map_or(point.hold.as_deref(), |wish| wish.hold.as_deref());
     let (what, same) = match &hold {
         // Who holds again without a reason leaves the one that is there.
-        Some(reason) => ("held", wished.as_ref().is_some_and(|before| reason.is_empty() || before == reason)),
+        Some(reason) => ("held", wished.is_some_and(|before| reason.is_empty() || before == reason)),
         None => ("released", wished.is_none()),
     };
     let mut granted = Granted { stands: same && wish.is_none(), ..Granted::default() };
@@ -643,7 +643,7 @@ mod tests {
             lifecycle: Lifecycle::Failed,
             created_at: after(2),
             settled_at: Some(after(10)),
-            failure: Some("broken".to_owned()),
+            failure: Some("broken".into()),
             progress_percent: None,
             size_bytes: None,
             kms_key: None,

@@ -246,8 +246,8 @@ impl<'a, 'b> Case<'a, 'b> {
     fn points(&self) -> impl Iterator<Item = (&'a Point, &'a [Point])> + use<'a, 'b, '_> {
         let of_target = self.source.available.get(self.target);
         of_target.into_iter().flatten().rev().filter_map(|(_, occurrence, id)| {
-            let siblings = self.source.points.get(&(*occurrence, self.target.clone()))?;
-            siblings.iter().find(|point| point.id == *id).map(|point| (point, siblings.as_slice()))
+            let siblings = self.source.points.of(*occurrence, self.target);
+            siblings.iter().find(|point| point.id == *id).map(|point| (point, siblings))
         })
     }
 
@@ -317,11 +317,11 @@ pub fn failed_to_clear<'a>(state: &'a State, key: &SourceKey, now: Time) -> (Vec
     let mut next = Time::NEVER;
     let mut clear = Vec::new();
     let Some(source) = state.sources.get(key) else { return (clear, next) };
-    for ((occurrence, target), points) in &source.points {
-        for point in points.iter().filter(|point| point.lifecycle == Lifecycle::Failed && !state.held(point)) {
-            let counted = source.open.contains_key(occurrence)
-                && source.good_point(*occurrence, target).is_none()
-                && source.highest_attempt(*occurrence, target) == point.attempt;
+    for made in source.points.works() {
+        for point in made.iter().filter(|point| point.lifecycle == Lifecycle::Failed && !state.held(point)) {
+            let counted = source.open.contains_key(&point.occurrence)
+                && SourceState::good_one(made).is_none()
+                && made.iter().all(|other| other.attempt <= point.attempt);
             if counted {
                 continue;
             }

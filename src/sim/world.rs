@@ -19,7 +19,7 @@ use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use checks::{Broken, Checks, View};
-use disk::{Disk, Tables};
+use disk::{Disk, Kept};
 use mind::{Lifeboat, Mind, Reading};
 use setup::{Edit, Happening, Setup};
 use std::collections::BTreeMap;
@@ -168,7 +168,7 @@ impl World {
             cloud,
             shown: wire::Shown::default(),
             mind: Box::new(Lifeboat),
-            disk: Box::new(Tables::default()),
+            disk: Box::new(Kept::default()),
             host: None,
             file: setup.settings.clone(),
             last_order: None,
@@ -388,9 +388,12 @@ impl World {
         let life = self.lives;
         self.note(format_args!("* start {life} created {}", state.created_at));
         self.checks.started(self.now_ms, now, &settings, &state)?;
+        let ahead = state.lies_ahead_of(now);
         self.host = Some(Host { life, settings, state, wake: now, uncommitted: Vec::new() });
         // As the daemon does: times in the books that lie in the future come from a clock that was wrong.
-        self.take_in(vec![Change::ClockWentBack { to: now }])?;
+        if ahead {
+            self.take_in(vec![Change::ClockWentBack { to: now }])?;
+        }
         if self.calm { self.resume_all() } else { Ok(()) }
     }
 

@@ -46,11 +46,21 @@ pub trait Store: Send {
         visit: &mut (dyn FnMut(RouteRecord) + Send),
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Forgets what ended before `before` and no longer matters to any decision.
+    /// Makes what is old coarser and forgets what is older, none of which matters to any decision: a small step, short
+    /// enough for the loop. Returns whether there is more to do.
     ///
     /// # Errors
     /// Nothing is forgotten.
-    fn prune(&mut self, before: Time) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn forget(&mut self, horizon: &Horizon) -> impl Future<Output = Result<bool, StoreError>> + Send;
+}
+
+/// How much of the past is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Horizon {
+    /// Of what lies before, occurrences are told of by the day, and deletions no more.
+    pub coarse_before: Time,
+    /// What lies before is told of no more.
+    pub forgotten_before: Time,
 }
 
 /// Which part of the history to show.
@@ -262,6 +272,9 @@ pub enum StoreProblem {
     /// The file is somebody else's.
     #[error("the database of another program; give `state` in [daemon] a path of its own")]
     Foreign,
+    /// Another program has the file locked.
+    #[error("another program has it locked ({0}); close what has it open: lifeboat goes on by itself")]
+    Busy(String),
     /// The file or its folder cannot be written.
     #[error("cannot be written ({0}); give the service's user write access to the file and its folder")]
     ReadOnly(String),

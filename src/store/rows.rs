@@ -16,6 +16,7 @@ use crate::domain::point::{Lifecycle, Point};
 use crate::domain::state::{Ask, Watch};
 use crate::domain::tags::Origin;
 use crate::domain::time::Time;
+use arcstr::ArcStr;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteRow;
 use std::sync::Arc;
@@ -41,6 +42,10 @@ impl Reading<'_> {
 
     fn text(&self, column: &str) -> Result<String, StoreProblem> {
         self.get(column)
+    }
+
+    fn shared_text(&self, column: &str) -> Result<Option<ArcStr>, StoreProblem> {
+        Ok(self.get::<Option<&str>>(column)?.map(ArcStr::from))
     }
 
     fn time(&self, column: &str) -> Result<Time, StoreProblem> {
@@ -175,15 +180,15 @@ impl Reading<'_> {
             occurrence,
             attempt: self.number("attempt")?,
             origin,
-            hold: self.get("hold")?,
+            hold: self.shared_text("hold")?,
             lifecycle: Lifecycle::parse(&self.text("lifecycle")?),
             created_at: self.time("created_at")?,
             settled_at: self.optional_time("settled_at")?,
-            failure: self.get("failure")?,
+            failure: self.shared_text("failure")?,
             progress_percent: self.optional_number("progress_percent")?,
             size_bytes: self.optional_number("size_bytes")?,
-            kms_key: self.get("kms_key")?,
-            asked_key: self.get::<Option<String>>("asked_key")?.map(Into::into),
+            kms_key: self.shared_text("kms_key")?,
+            asked_key: self.shared_text("asked_key")?,
             kind: FileSystemKind::parse(&self.text("kind")?),
             carried: Arc::new(carried.map_err(|error| self.wrong(format!("carried: {error}")))?),
             suspected: None,

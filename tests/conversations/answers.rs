@@ -29,12 +29,12 @@ fn shown(point: &Point) -> Sighting {
         hold: None,
     };
     let mut tags = inscription.write();
-    tags.extend(point.hold.clone().map(|hold| ("lifeboat:hold".to_owned(), hold)));
+    tags.extend(point.hold.as_deref().map(|hold| ("lifeboat:hold".to_owned(), hold.to_owned())));
     Sighting {
         id: point.id.clone(),
         lifecycle: point.lifecycle,
         created_at: point.created_at,
-        failure: point.failure.clone(),
+        failure: point.failure.as_deref().map(str::to_owned),
         progress_percent: None,
         size_bytes: point.size_bytes,
         kms_key: None,
@@ -780,7 +780,7 @@ fn a_hold_stands_once_aws_shows_it() {
 
     // A look: without the tag and with the ARN by which it is set; without either; with the tag.
     let look = |books: &Books, hold: Option<&str>, arn: Option<&str>| {
-        let mut sighting = shown(&Point { hold: hold.map(str::to_owned), ..made.clone() });
+        let mut sighting = shown(&Point { hold: hold.map(Into::into), ..made.clone() });
         sighting.arn = arn.map(Into::into);
         let changes = polled(books, HOME, &["backup-6"], vec![sighting], noon());
         let ours = |change: &Change| !matches!(change, Change::Seen { .. } | Change::LookAgain { .. });

@@ -198,7 +198,7 @@ fn a_hold_protects_from_the_wish_on_until_its_tag_is_gone() {
     assert_eq!(held(&books), [true, false], "wished");
     let condemn = Change::Condemned { place: place(HOME), id: one.id.clone(), reason: String::new(), at: noon() };
     assert!(refused(&books, &condemn).contains("although it is held"));
-    books.see(&Point { hold: Some(String::new()), ..one.clone() });
+    books.see(&Point { hold: Some("".into()), ..one.clone() });
     books.apply(Change::HoldStands { place: place(HOME), id: one.id.clone() });
     assert!(books.state.wishes.is_empty());
     assert_eq!(held(&books), [true, false], "by its tag");
@@ -233,7 +233,7 @@ fn what_gives_retention_something_to_decide() {
     reviewed(&mut books);
     books.see(&Point { size_bytes: Some(2), ..backup("backup-second", scheduled(6), Lifecycle::Failed) });
     assert!(!due(&books));
-    books.see(&Point { hold: Some(String::new()), ..available.clone() });
+    books.see(&Point { hold: Some("".into()), ..available.clone() });
     assert!(due(&books), "held from now on");
     reviewed(&mut books);
     books.apply(Change::HoldWished { place: place(HOME), id: "backup-6".into(), hold: None, at: noon() });
@@ -337,9 +337,9 @@ fn what_was_deleted_counts_its_attempt_while_another_is_possible() {
     books.see(&good("backup-5", scheduled(5)));
     books.apply(gone(HOME, "backup-6"));
     assert_eq!(of(&books).highest_attempt(scheduled(6), &Target::Backup), 1, "its occurrence is open");
-    let kept = &of(&books).points[&(scheduled(6), Target::Backup)][0];
+    let kept = &of(&books).points.of(scheduled(6), &Target::Backup)[0];
     assert_eq!((kept.lifecycle, kept.settled_at), (Lifecycle::Deleted, Some(noon())));
-    assert_eq!(of(&books).points[&(scheduled(5), Target::Backup)][0].lifecycle, Lifecycle::Available);
+    assert_eq!(of(&books).points.of(scheduled(5), &Target::Backup)[0].lifecycle, Lifecycle::Available);
     assert_eq!(of(&books).newest(&Target::Backup).unwrap().id.as_str(), "backup-5");
     assert!(refused(&books, &gone(HOME, "backup-6")).contains("where it was not known"));
     assert!(refused(&books, &gone("eu-west-1", "backup-6")).contains("which is not known"));
@@ -506,7 +506,7 @@ fn a_clock_that_goes_back_takes_all_times_along() {
     assert_eq!(times(9), (noon(), noon(), noon()));
     assert_eq!(times(10).1, noon().minus(MINUTE));
     assert_eq!(source.aside[&Target::Backup].1, to.plus(HOUR));
-    let point = &source.points[&(scheduled(6), Target::Backup)][0];
+    let point = &source.points.of(scheduled(6), &Target::Backup)[0];
     assert_eq!((point.settled_at, point.suspected), (Some(to), Some(to)));
     assert_eq!(source.look_up.not_before, to);
     assert_eq!(source.look_up.facts.as_ref().map(|(at, _)| *at), Some(to));

@@ -12,7 +12,7 @@ fn copies(of: &[(Duration, &str)]) -> State {
         let made = backup(&format!("backup-{hour}"), scheduled(hour), Lifecycle::Available);
         let copied = copy(&format!("copy-{hour}"), &made, THERE, Lifecycle::Available);
         let settled_at = Some(copied.created_at.plus(*took));
-        let kms_key = Some((*kms_key).to_owned());
+        let kms_key = Some((*kms_key).into());
         state.apply(&Change::Seen { point: Box::new(Point { settled_at, kms_key, ..copied }) }).unwrap();
     }
     state

@@ -181,8 +181,8 @@ fn each_verdict_names_its_reasons() {
     let backups = verdicts(&books, &Target::Backup);
     assert_eq!(backups[1], is("backup-01", &["a copy to eu-west-1 reads it"], ""));
     assert_eq!(backups[2], is("backup-00", &[], why));
-    books.see(&Point { kms_key: Some("old".to_owned()), ..copy_of_hour(0) });
-    books.see(&Point { kms_key: Some("old".to_owned()), ..copy_of_hour(1) });
+    books.see(&Point { kms_key: Some("old".into()), ..copy_of_hour(0) });
+    books.see(&Point { kms_key: Some("old".into()), ..copy_of_hour(1) });
     let of_key = "the last copy under its key; the next would be full";
     let expected =
         [is("copy-02", &[newest, of_key, "last 1 of 1"], ""), is("copy-01", &[of_key], ""), is("copy-00", &[], why)];
@@ -285,7 +285,7 @@ fn no_verdict_without_the_books_that_it_needs() {
 fn what_failed_is_cleared_away_once_the_books_are_known() {
     let mut books = Books::new();
     let failed = |hour: u32, settled: Time| Point {
-        failure: Some("no space".to_owned()),
+        failure: Some("no space".into()),
         settled_at: Some(settled),
         lifecycle: Lifecycle::Failed,
         ..of_hour(hour)
@@ -403,7 +403,7 @@ fn whatever_speaks_against_a_deletion_spares_it_and_is_named() {
     assert_eq!(with(|books| books.policy().retain = None), "no retention is asked for");
     let both = with(|books| {
         books.policy().retain = last(10);
-        books.see(&Point { hold: Some("audit".to_owned()), ..of_hour(0) });
+        books.see(&Point { hold: Some("audit".into()), ..of_hour(0) });
     });
     assert_eq!(both, "held, last 10 of 10");
     assert_eq!(with(|books| books.apply(Change::Left { source: key(0) })), "nothing gives it up any more");
@@ -445,20 +445,21 @@ fn a_full_copy_to_come_is_said_beforehand() {
     let arn = |id: &str| format!("arn:aws:kms:us-west-2:111122223333:key/{id}");
     books.policy().destinations[0].kms_key = Some(arn("new"));
     assert_eq!(warnings(&books), [] as [&str; 0], "AWS does not say which key the copy has");
-    books.see(&Point { kms_key: Some(arn("old")), ..copy_of_hour(0) });
+    books.see(&Point { kms_key: Some(arn("old").into()), ..copy_of_hour(0) });
     let changes = format!("{full}: the key changes from {} to {}", arn("old"), arn("new"));
     books.apply(Change::Synced { generation: 1 });
     assert_eq!(warnings(&books), std::slice::from_ref(&changes));
     // As long as any good copy under the new key is there, the next one builds on it.
-    books.see(&Point { kms_key: Some(arn("new")), lifecycle: Lifecycle::Failed, ..copy_of_hour(1) });
+    books.see(&Point { kms_key: Some(arn("new").into()), lifecycle: Lifecycle::Failed, ..copy_of_hour(1) });
     books.apply(Change::Synced { generation: 1 });
     assert_eq!(warnings(&books), [changes]);
     let elsewhere =
-        Point { kms_key: Some(arn("new")), ..copy("copy-e", &of_hour(1), SECOND_THERE, Lifecycle::Available) };
+        Point { kms_key: Some(arn("new").into()), ..copy("copy-e", &of_hour(1), SECOND_THERE, Lifecycle::Available) };
     books.see(&elsewhere);
     assert_eq!(warnings(&books).len(), 1, "another Region's is none");
     books.see(&of_hour(1));
-    let under_new = Point { kms_key: Some(arn("new")), created_at: at("2026-11-18T00:00:00Z"), ..copy_of_hour(2) };
+    let under_new =
+        Point { kms_key: Some(arn("new").into()), created_at: at("2026-11-18T00:00:00Z"), ..copy_of_hour(2) };
     books.see(&under_new);
     assert_eq!(warnings(&books), [] as [&str; 0]);
     // Another alias may be another key: that much is said where AWS names no key at all.
@@ -472,7 +473,7 @@ fn a_full_copy_to_come_is_said_beforehand() {
     // The last copy was deleted by somebody else. What failed and was cleared away does not count.
     let mut books = Books::new();
     books.see(&of_hour(0));
-    books.see(&Point { failure: Some("no space".to_owned()), lifecycle: Lifecycle::Failed, ..copy_of_hour(0) });
+    books.see(&Point { failure: Some("no space".into()), lifecycle: Lifecycle::Failed, ..copy_of_hour(0) });
     books.apply(Change::Gone { place: place(THERE), id: copy_id(0), at: noon() });
     assert_eq!(warnings(&books), [] as [&str; 0]);
     books.see(&Point { attempt: 2, id: "copy-second".into(), ..copy_of_hour(0) });

@@ -12,7 +12,7 @@ use lifeboat::domain::tags::{Inscription, Origin};
 use lifeboat::domain::time::Time;
 use lifeboat::sim::Rng;
 use lifeboat::store::sqlite::SqliteStore;
-use lifeboat::store::{HistoryQuery, RouteQuery, Store as _};
+use lifeboat::store::{HistoryQuery, Horizon, RouteQuery, Store as _};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 use std::path::{Path, PathBuf};
@@ -204,7 +204,13 @@ async fn opened(path: &Path) -> Result<(), String> {
         Ok(state) => work_with(Desk::new(state), &mut store).await.map_err(clear),
         Err(said) => Err(said),
     };
-    let _ = store.prune(now().minus(DAY)).await.map_err(clear);
+    let horizon = Horizon { coarse_before: now().minus(DAY), forgotten_before: now().minus(DAY) };
+    // No more steps than there can be rows, whatever the rows are.
+    for _ in 0..1000 {
+        if !matches!(store.forget(&horizon).await.map_err(clear), Ok(true)) {
+            break;
+        }
+    }
     store.close().await;
     written
 }

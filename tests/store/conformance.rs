@@ -9,10 +9,10 @@ use lifeboat::domain::point::{Lifecycle, Point};
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::world::World;
-use lifeboat::sim::world::disk::{Disk, Tables};
+use lifeboat::sim::world::disk::{Disk, Kept};
 use lifeboat::sim::world::setup::Setup;
 use lifeboat::store::sqlite::SqliteStore;
-use lifeboat::store::{Became, HistoryEntry, HistoryQuery, Store};
+use lifeboat::store::{Became, HistoryEntry, HistoryQuery, Horizon, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -26,7 +26,7 @@ pub enum Deed {
 
 /// A disk that writes down what it is asked for.
 struct Recorder {
-    tables: Tables,
+    tables: Kept,
     deeds: Arc<Mutex<Vec<Deed>>>,
 }
 
@@ -50,7 +50,7 @@ impl Disk for Recorder {
 /// The first `most` things that a world asks of its disk.
 pub fn deeds(setup: Setup, most: usize) -> Vec<Deed> {
     let deeds = Arc::new(Mutex::new(Vec::new()));
-    let disk = Recorder { tables: Tables::default(), deeds: deeds.clone() };
+    let disk = Recorder { tables: Kept::default(), deeds: deeds.clone() };
     World::new(setup).with_disk(Box::new(disk)).run().unwrap();
     let mut deeds = std::mem::take(&mut *deeds.lock().unwrap());
     deeds.truncate(most);
@@ -151,7 +151,7 @@ impl Annals {
 /// Holds a store to the model through all of these. `open` gives the store as a new process finds it; `true`: without
 /// what it held.
 async fn conforms<S: Store>(deeds: &[Deed], mut open: impl AsyncFnMut(bool, Time) -> S, what: &str) {
-    let (mut model, mut annals) = (Tables::default(), Annals::default());
+    let (mut model, mut annals) = (Kept::default(), Annals::default());
     let mut store: Option<S> = None;
     let (mut lost, mut now) = (true, Time::ZERO);
     for (number, deed) in deeds.iter().enumerate() {
@@ -195,12 +195,13 @@ async fn conforms<S: Store>(deeds: &[Deed], mut open: impl AsyncFnMut(bool, Time
     let Some(store) = store.as_mut() else { panic!("{what}: nothing was ever loaded") };
     // What is forgotten matters to no decision.
     let before = store.load(now).await.unwrap();
-    for forgotten in [Time::ZERO, now, Time::NEVER] {
-        store.prune(forgotten).await.unwrap();
+    for forgotten_before in [Time::ZERO, now, Time::NEVER] {
+        let horizon = Horizon { coarse_before: forgotten_before, forgotten_before };
+        while store.forget(&horizon).await.unwrap() {}
         same(
             &before,
             &store.load(now).await.unwrap(),
-            &format!("{what}, after forgetting what ended before {forgotten}"),
+            &format!("{what}, after forgetting what ended before {forgotten_before}"),
         );
     }
 }

@@ -6,7 +6,7 @@ use lifeboat::domain::change::{Change, End, Opening};
 use lifeboat::domain::id::{AccountName, Occurrence, SourceKey, Trigger};
 use lifeboat::domain::pause::Pause;
 use lifeboat::domain::time::Time;
-use lifeboat::sim::world::disk::{Disk, Tables};
+use lifeboat::sim::world::disk::{Disk, Kept};
 use lifeboat::store::Store;
 use lifeboat::store::sqlite::SqliteStore;
 use std::time::Duration;
@@ -53,7 +53,7 @@ fn pauses_and_ended_orders_survive_the_process() {
     ];
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
-    let mut model = Tables::default();
+    let mut model = Kept::default();
     for (number, changes) in lives.iter().enumerate() {
         let started_at = at(5 + number as u64);
         runtime().block_on(async {

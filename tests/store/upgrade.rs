@@ -32,7 +32,7 @@ fn copy(asked_key: Option<&str>) -> Point {
         failure: None,
         progress_percent: None,
         size_bytes: Some(1),
-        kms_key: Some("arn:aws:kms:us-west-2:111122223333:key/a".to_owned()),
+        kms_key: Some("arn:aws:kms:us-west-2:111122223333:key/a".into()),
         asked_key: asked_key.map(Into::into),
         kind: FileSystemKind::Windows,
         carried: std::sync::Arc::default(),
@@ -50,7 +50,7 @@ async fn loaded(path: &Path, changes: &[Change]) -> State {
 
 fn only_point(state: &State) -> Point {
     let key = SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() };
-    state.sources[&key].points.values().flatten().next().unwrap().clone()
+    state.sources[&key].points.iter().next().unwrap().clone()
 }
 
 #[test]

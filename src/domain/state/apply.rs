@@ -165,6 +165,7 @@ impl State {
         }
         source.asks.retain(|(of, _), ask| *of != occurrence || ask.open);
         source.order_ended(occurrence, end);
+        source.forget_deleted(occurrence);
         self.review(key, Time::ZERO);
         let total = self.totals.entry(Total::Occurrences(opening.policy.clone(), end)).or_default();
         *total = total.saturating_add(count);
@@ -268,31 +269,25 @@ impl State {
         }
         let source = self.sources.entry(key.source.clone()).or_insert_with(|| SourceState::new(point.home().clone()));
         let slot = (key.occurrence, key.target.clone());
-        let siblings = source.points.entry(slot.clone()).or_default();
-        let before = siblings.iter().find(|sibling| sibling.id == point.id);
+        let before = source.points.put(point.clone());
+        if before.is_none() && key.target == Target::Backup {
+            source.points.share_origin(key.occurrence, &point.id);
+        }
         // What is merely on its way gives retention nothing new to decide.
         let decidable = !point.lifecycle.in_flight()
-            && before.is_none_or(|before| before.lifecycle != point.lifecycle || before.hold != point.hold);
-        match siblings.iter_mut().find(|sibling| sibling.id == point.id) {
-            Some(sibling) => *sibling = point.clone(),
-            None => {
-                // There is hardly ever a second one, and thousands of these are held.
-                siblings.reserve_exact(1);
-                siblings.push(point.clone());
-            }
-        }
+            && before.as_ref().is_none_or(|before| before.lifecycle != point.lifecycle || before.hold != point.hold);
         let flight = (key.occurrence, key.target.clone(), point.id.clone());
         if point.lifecycle.in_flight() {
             source.flying.insert(flight);
         } else {
             source.flying.remove(&flight);
         }
-        let recovery_points = source.available.entry(key.target.clone()).or_default();
-        let entry = (point.taken_at(), key.occurrence, point.id.clone());
+        if let Some(before) = &before {
+            source.not_available(&key.target, &(before.taken_at(), key.occurrence, point.id.clone()));
+        }
         if point.available() {
-            recovery_points.insert(entry);
-        } else {
-            recovery_points.remove(&entry);
+            let recovery_points = source.available.entry(key.target.clone()).or_default();
+            recovery_points.insert((point.taken_at(), key.occurrence, point.id.clone()));
         }
         if source.asks.get(&slot).is_some_and(|ask| ask.attempt <= point.attempt) {
             source.asks.remove(&slot);
@@ -313,9 +308,13 @@ impl State {
         }
         let Some((key, source)) = self.sources.get_key_value(&point.source_key()) else { return point };
         point.source = key.source.clone();
-        let newest = source.newest(&point.target()).and_then(|newest| newest.asked_key.clone());
-        if newest.is_some() && newest == point.asked_key {
-            point.asked_key = newest;
+        if let Some(newest) = source.newest(&point.target()) {
+            share(&mut point.asked_key, &newest.asked_key);
+            share(&mut point.kms_key, &newest.kms_key);
+            share(&mut point.policy, &newest.policy);
+            if point.carried == newest.carried {
+                point.carried = newest.carried.clone();
+            }
         }
         if let Some(watch) = source.watch.as_ref().filter(|watch| Some(&watch.policy) == point.policy.as_ref()) {
             point.policy = Some(watch.policy.clone());
@@ -345,27 +344,14 @@ impl State {
         known.gone.insert(id.clone(), at);
         let source = self.source_mut(&key.source)?;
         source.flying.remove(&(key.occurrence, key.target.clone(), id.clone()));
-        if let Some(points) = source.available.get_mut(&key.target) {
-            points.retain(|(_, _, of)| of != id);
+        if let Some(point) = source.points.get_mut(key.occurrence, &key.target, id) {
+            let entry = (point.taken_at(), key.occurrence, id.clone());
+            point.lifecycle = Lifecycle::Deleted;
+            point.settled_at = Some(at);
+            point.suspected = None;
+            source.not_available(&key.target, &entry);
         }
-        for point in source.points.get_mut(&(key.occurrence, key.target.clone())).into_iter().flatten() {
-            if point.id == *id {
-                point.lifecycle = Lifecycle::Deleted;
-                point.settled_at = Some(at);
-                point.suspected = None;
-            }
-        }
-        // What was deleted still counts its attempt, as long as another attempt is possible.
-        let possible = source.open.contains_key(&key.occurrence)
-            || source.points_of(key.occurrence, &Target::Backup).any(Point::available);
-        if !possible {
-            source.points.retain(|(of, _), points| {
-                if *of == key.occurrence {
-                    points.retain(|point| point.lifecycle != Lifecycle::Deleted);
-                }
-                !points.is_empty()
-            });
-        }
+        source.forget_deleted(key.occurrence);
         let deleted = (place.clone(), id.clone());
         self.deletions.remove(&deleted);
         self.wishes.remove(&deleted);
@@ -378,10 +364,7 @@ impl State {
         let Some(known) = self.places.get_mut(place) else { return Ok(()) };
         let Some(key) = known.points.get(id).cloned() else { return Ok(()) };
         let source = self.sources.get_mut(&key.source).ok_or_else(|| illegal(format!("{id}: of no source")))?;
-        let slot = (key.occurrence, key.target);
-        let Some(point) = source.points.get_mut(&slot).into_iter().flatten().find(|point| point.id == *id) else {
-            return Ok(());
-        };
+        let Some(point) = source.points.get_mut(key.occurrence, &key.target, id) else { return Ok(()) };
         point.suspected = suspected;
         if suspected.is_some() {
             known.looks.insert(id.clone(), Time::ZERO);
@@ -441,6 +424,13 @@ impl State {
             known.clock_went_back(to);
         }
         self.deletions_clock_went_back(to);
+    }
+}
+
+/// What is the same is held once.
+fn share<T: Clone + PartialEq>(new: &mut T, known: &T) {
+    if new == known {
+        new.clone_from(known);
     }
 }
 

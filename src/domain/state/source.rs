@@ -19,10 +19,10 @@ pub struct SourceState {
     pub orders_ended: BTreeMap<Time, End>,
     /// Intents that are not fulfilled.
     pub asks: BTreeMap<(Occurrence, Target), Ask>,
-    /// Backups and copies, by what they are for; of one work more than one only after failures, or as duplicates.
-    pub points: BTreeMap<(Occurrence, Target), Vec<Point>>,
-    /// The recovery points of each target by the time their data was taken: the newest is the last.
-    pub available: BTreeMap<Target, BTreeSet<(Time, Occurrence, BackupId)>>,
+    /// Backups and copies.
+    pub points: Points,
+    /// The recovery points of each target by age.
+    pub available: BTreeMap<Target, ByAge>,
     /// The points in flight.
     pub flying: BTreeSet<(Occurrence, Target, BackupId)>,
     /// Targets that were refused for good, whatever the occurrence: what was refused, and not again before. Forgotten by
@@ -106,7 +106,7 @@ impl SourceState {
             open: BTreeMap::new(),
             orders_ended: BTreeMap::new(),
             asks: BTreeMap::new(),
-            points: BTreeMap::new(),
+            points: Points::default(),
             available: BTreeMap::new(),
             flying: BTreeSet::new(),
             aside: BTreeMap::new(),
@@ -117,14 +117,14 @@ impl SourceState {
     }
 
     /// The points made for one work.
-    pub fn points_of(&self, occurrence: Occurrence, target: &Target) -> impl Iterator<Item = &Point> {
-        self.points.get(&(occurrence, target.clone())).into_iter().flatten()
+    pub fn points_of(&self, occurrence: Occurrence, target: &Target) -> std::slice::Iter<'_, Point> {
+        self.points.of(occurrence, target).iter()
     }
 
     /// The good point of one work: of two, the earlier, then the lower id, is the one.
     #[must_use]
     pub fn good_point(&self, occurrence: Occurrence, target: &Target) -> Option<&Point> {
-        self.points.get(&(occurrence, target.clone())).and_then(|made| Self::good_one(made))
+        Self::good_one(self.points.of(occurrence, target))
     }
 
     /// The good one among the points made for one work.
@@ -164,16 +164,15 @@ impl SourceState {
     /// lies ahead was made while the clock was wrong and says nothing about what comes before it.
     #[must_use]
     pub fn dealt_with(&self, now: Time) -> Option<Time> {
-        let scheduled = self.points.keys().rev().map(|(occurrence, _)| occurrence);
-        let seen = scheduled.into_iter().find(|of| of.trigger == Trigger::Schedule && of.at <= now);
+        let made_for = self.points.iter().rev().map(|point| point.occurrence);
+        let seen = made_for.into_iter().find(|of| of.trigger == Trigger::Schedule && of.at <= now);
         self.cursor.max(seen.map(|occurrence| occurrence.at))
     }
 
     /// Whether an occurrence is open, or anything was made for it.
     #[must_use]
     pub fn knows(&self, occurrence: Occurrence) -> bool {
-        let made = || self.points.range((occurrence, Target::Backup)..).next();
-        self.open.contains_key(&occurrence) || made().is_some_and(|((of, _), _)| *of == occurrence)
+        self.open.contains_key(&occurrence) || !self.points.of_occurrence(occurrence).is_empty()
     }
 
     /// The type of the file system that a backup was made of; as looked up if there is no such backup.
@@ -196,6 +195,27 @@ impl SourceState {
     #[must_use]
     pub fn active(&self) -> bool {
         !self.open.is_empty() || !self.asks.is_empty() || !self.flying.is_empty() || self.lagging()
+    }
+
+    /// It is no recovery point any more, if it was one.
+    pub(super) fn not_available(&mut self, target: &Target, entry: &(Time, Occurrence, BackupId)) {
+        if let Some(points) = self.available.get_mut(target) {
+            points.remove(entry);
+            if points.is_empty() {
+                self.available.remove(target);
+            }
+        }
+    }
+
+    /// What was deleted counts its attempt, and tells that it was there, only as long as another attempt is possible: while
+    /// the occurrence is open, or its backup is there to be copied.
+    pub(super) fn forget_deleted(&mut self, occurrence: Occurrence) {
+        let backups = self.points.of(occurrence, &Target::Backup);
+        let possible =
+            self.open.contains_key(&occurrence) || backups.iter().any(|backup| backup.lifecycle != Lifecycle::Deleted);
+        if !possible {
+            self.points.forget_deleted(occurrence);
+        }
     }
 
     /// The newest open scheduled occurrence up to now.
@@ -221,7 +241,7 @@ impl SourceState {
         for (_, not_before) in self.aside.values_mut() {
             *not_before = (*not_before).min(to.plus(Duration::from_secs(3600)));
         }
-        for point in self.points.values_mut().flatten() {
+        for point in self.points.iter_mut() {
             point.settled_at = point.settled_at.map(|settled| settled.min(to));
             point.suspected = point.suspected.map(|since| since.min(to));
         }

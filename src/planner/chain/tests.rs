@@ -45,10 +45,10 @@ fn after_all(copies: &[(Option<&str>, &str, Lifecycle)], wanted: Option<&str>) -
             failure: None,
             progress_percent: None,
             size_bytes: None,
-            kms_key: Some((*key).to_owned()),
+            kms_key: Some((*key).into()),
             asked_key: asked.map(Into::into),
             kind: FileSystemKind::Windows,
-            carried: Arc::default(),
+            carried: std::sync::Arc::default(),
             suspected: None,
         };
         state.apply(&Change::Seen { point: Box::new(copy) }).unwrap();

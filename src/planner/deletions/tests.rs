@@ -138,7 +138,7 @@ fn books(draw: &mut Draw) -> (State, Vec<Point>) {
             _ => Lifecycle::Available,
         };
         let mut backup = point(&format!("backup-{step}"), at, None, lifecycle);
-        backup.hold = draw.chance(9).then(|| "audit".to_owned());
+        backup.hold = draw.chance(9).then(|| "audit".into());
         if draw.chance(25) {
             backup.created_at = if draw.chance(2) { Time::ZERO } else { now().plus(HOUR * 1000) };
         }
@@ -152,8 +152,8 @@ fn books(draw: &mut Draw) -> (State, Vec<Point>) {
         if lifecycle == Lifecycle::Available && !draw.chance(4) {
             let lifecycle = if draw.chance(6) { Lifecycle::Copying } else { Lifecycle::Available };
             let mut copy = point(&format!("copy-{step}"), at, Some((backup.id.as_str(), backup.created_at)), lifecycle);
-            copy.kms_key = Some(format!("key-{}", draw.below(3)));
-            copy.hold = draw.chance(9).then(String::new);
+            copy.kms_key = Some(format!("key-{}", draw.below(3)).into());
+            copy.hold = draw.chance(9).then(Default::default);
             points.push(copy);
         }
         if draw.chance(9) {
@@ -255,7 +255,7 @@ fn what_failed_goes_after_a_day_unless_its_attempt_still_counts() {
     watched(&mut state);
     let at = now().minus(HOUR * 30);
     let mut failed = point("backup-failed", at, None, Lifecycle::Failed);
-    failed.failure = Some("no space".to_owned());
+    failed.failure = Some("no space".into());
     let opening = Opening { policy: "one".into(), opened_at: at, caught_up: false, adopted: false };
     state.apply(&Change::Opened { source: source(), occurrence: failed.occurrence, opening }).unwrap();
     seen(&mut state, &failed);
@@ -270,7 +270,7 @@ fn what_failed_goes_after_a_day_unless_its_attempt_still_counts() {
     let (clear, next) = retain::failed_to_clear(&state, &source(), early);
     assert!(clear.is_empty());
     assert_eq!(next, at.plus(FAILED_CLEARED_AFTER));
-    failed.hold = Some(String::new());
+    failed.hold = Some(Default::default());
     seen(&mut state, &failed);
     assert!(retain::failed_to_clear(&state, &source(), now()).0.is_empty(), "held");
 }

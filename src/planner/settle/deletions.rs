@@ -63,7 +63,7 @@ impl Settling<'_> {
     }
 
     /// A look by id showed an object of ours that is to be deleted or held.
-    pub(super) fn inspected(&mut self, id: &BackupId, arn: Option<std::sync::Arc<str>>, hold: Option<&str>) {
+    pub(super) fn inspected(&mut self, id: &BackupId, arn: Option<arcstr::ArcStr>, hold: Option<&str>) {
         let key = (self.place.clone(), id.clone());
         let wish = self.state.wishes.get(&key);
         if wish.is_none() && !self.state.deletions.contains_key(&key) {

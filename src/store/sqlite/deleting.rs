@@ -2,7 +2,6 @@
 
 use crate::domain::change::Change;
 use crate::domain::id::{BackupId, Place};
-use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
 
@@ -23,12 +22,12 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             let sql = "INSERT INTO deletions (account, region, id, reason, condemned_at) VALUES (?, ?, ?, ?, ?)
                        ON CONFLICT DO UPDATE SET reason = excluded.reason, condemned_at = excluded.condemned_at,
                        asked_at = NULL, failures = 0, not_before = 0, fault_class = NULL, fault_code = NULL,
-                       fault_message = NULL, deleted_at = NULL";
+                       fault_message = NULL";
             let query = bind_object!(sqlx::query(sql), place, id).bind(reason).bind(at.millis());
             to.execute(query).await.map(drop)
         }
         Change::Spared { place, id, .. } => {
-            let sql = "DELETE FROM deletions WHERE account = ? AND region = ? AND id = ? AND deleted_at IS NULL";
+            let sql = "DELETE FROM deletions WHERE account = ? AND region = ? AND id = ?";
             to.execute(bind_object!(sqlx::query(sql), place, id)).await.map(drop)
         }
         Change::DeleteAsked { place, id, at } => {
@@ -76,10 +75,10 @@ async fn write_hold(to: &mut SqliteConnection, change: &Change) -> Written {
     }
 }
 
-/// An object is gone: its deletion is history, and nobody can hold it any more.
-pub(super) async fn gone(to: &mut SqliteConnection, place: &Place, id: &BackupId, at: Time) -> Written {
-    let sql = "UPDATE deletions SET deleted_at = ? WHERE account = ? AND region = ? AND id = ? AND deleted_at IS NULL";
-    to.execute(bind_object!(sqlx::query(sql).bind(at.millis()), place, id)).await?;
+/// An object is gone: nobody can delete it any more, nor hold it.
+pub(super) async fn gone(to: &mut SqliteConnection, place: &Place, id: &BackupId) -> Written {
+    let sql = "DELETE FROM deletions WHERE account = ? AND region = ? AND id = ?";
+    to.execute(bind_object!(sqlx::query(sql), place, id)).await?;
     let sql = "DELETE FROM wishes WHERE account = ? AND region = ? AND id = ?";
     to.execute(bind_object!(sqlx::query(sql), place, id)).await.map(drop)
 }

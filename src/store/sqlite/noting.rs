@@ -3,7 +3,6 @@
 use super::writing::Written;
 use crate::domain::id::Place;
 use crate::domain::note::{Note, RouteKey};
-use crate::domain::point::{Lifecycle, Point};
 use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
@@ -68,31 +67,6 @@ async fn write_reading(to: &mut SqliteConnection, place: &Place, at: Time, good_
     to.execute(query).await.map(drop)
 }
 
-/// A backup or copy as it stands now.
-pub(super) async fn write_held(to: &mut SqliteConnection, point: &Point) -> Written {
-    if matches!(point.lifecycle, Lifecycle::Failed | Lifecycle::Deleted) {
-        let at = point.settled_at.unwrap_or(point.created_at);
-        return end_held(to, &point.place, point.id.as_str(), at).await;
-    }
-    let sql = "INSERT INTO held (account, region, id, source, is_copy, taken_at, created_at, seen_at)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-               ON CONFLICT DO UPDATE SET seen_at = coalesce(seen_at, excluded.seen_at), gone_at = NULL";
-    let seen_at = point.available().then(|| point.settled_at.unwrap_or(point.created_at).millis());
-    let query = sqlx::query(sql).bind(point.place.account.as_str()).bind(point.place.region.as_str());
-    let query = query.bind(point.id.as_str()).bind(point.source.as_str()).bind(point.origin.is_some());
-    let query = query.bind(point.taken_at().millis()).bind(point.created_at.millis()).bind(seen_at);
-    to.execute(query).await.map(drop)
-}
-
-/// It is no recovery point any more, or never was one.
-pub(super) async fn end_held(to: &mut SqliteConnection, place: &Place, id: &str, at: Time) -> Written {
-    let (account, region) = (place.account.as_str(), place.region.as_str());
-    let sql = "DELETE FROM held WHERE account = ? AND region = ? AND id = ? AND seen_at IS NULL";
-    to.execute(sqlx::query(sql).bind(account).bind(region).bind(id)).await?;
-    let sql = "UPDATE held SET gone_at = ? WHERE account = ? AND region = ? AND id = ? AND gone_at IS NULL";
-    to.execute(sqlx::query(sql).bind(at.millis()).bind(account).bind(region).bind(id)).await.map(drop)
-}
-
 /// What lies ahead of a clock that went back happened by now at the latest.
 pub(super) async fn clock_went_back(to: &mut SqliteConnection, now: Time) -> Written {
     for sql in [
@@ -100,8 +74,10 @@ pub(super) async fn clock_went_back(to: &mut SqliteConnection, now: Time) -> Wri
         "UPDATE promises SET until = ?1 WHERE until > ?1",
         "UPDATE OR REPLACE readings SET since = ?1 WHERE since > ?1",
         "UPDATE readings SET through = ?1, good_until = ?1 WHERE through > ?1",
-        "UPDATE held SET seen_at = ?1 WHERE seen_at > ?1",
-        "UPDATE held SET gone_at = ?1 WHERE gone_at > ?1",
+        // What went lately is in both tables with the same time, and in this one by time.
+        "UPDATE OR REPLACE past_points SET seen_at = min(seen_at, ?1), gone_at = min(gone_at, ?1)
+         WHERE gone_at > ?1 AND EXISTS (SELECT 1 FROM removals WHERE gone_at > ?1)",
+        "UPDATE OR REPLACE removals SET gone_at = ?1 WHERE gone_at > ?1",
         "UPDATE late SET since = ?1 WHERE since > ?1",
     ] {
         to.execute(sqlx::query(sql).bind(now.millis())).await?;

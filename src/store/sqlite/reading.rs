@@ -8,47 +8,110 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, QueryBuilder, Sqlite};
 use std::collections::BTreeMap;
 
-/// Occurrences, and what of their fruit is gone, in one form. What nobody condemned was deleted by somebody else.
-const LINES: &str = r#"SELECT * FROM (
-    SELECT at AS lies_at, account, source, at, "trigger", '' AS region, '' AS id, policy, opened_at, outcome, reason,
-           closed_at, earlier
-    FROM occurrences
-    UNION ALL
-    SELECT p.settled_at, p.account, p.source, p.at, p."trigger", p.region, p.id, coalesce(p.policy, '-'),
-           coalesce(d.condemned_at, p.settled_at), 'deleted', coalesce(d.reason, 'not deleted by Lifeboat'), p.settled_at, 0
-    FROM points AS p LEFT JOIN deletions AS d ON d.account = p.account AND d.region = p.region AND d.id = p.id
-    WHERE p.lifecycle = 'DELETED' AND p.settled_at IS NOT NULL
-)"#;
+/// One kind of line: its columns and tables, and what of them a question is asked about.
+struct Arm {
+    columns: &'static str,
+    lies_at: &'static str,
+    account: &'static str,
+    source: &'static str,
+    policy: &'static str,
+    outcome: &'static str,
+    /// Where the backup or copy was, and its id.
+    point: [&'static str; 2],
+    occurrence: [&'static str; 2],
+}
 
-/// The lines of history that were asked for, in the order of [`Mark`].
+/// Occurrences that are told of one by one; those of old days, by the day; and what of their fruit is gone. What nobody
+/// decided to delete was deleted by somebody else.
+const ARMS: [Arm; 3] = [
+    Arm {
+        columns: r#"SELECT at AS lies_at, account, source, at, "trigger", '' AS region, '' AS id, policy, opened_at, outcome,
+            reason, closed_at, earlier FROM occurrences"#,
+        lies_at: "at",
+        account: "account",
+        source: "source",
+        policy: "policy",
+        outcome: "outcome",
+        point: ["''", "''"],
+        occurrence: ["at", r#""trigger""#],
+    },
+    Arm {
+        columns: r#"SELECT o.last_at AS lies_at, o.account AS account, o.source AS source, o.last_at AS at,
+            o."trigger" AS "trigger", '' AS region, '' AS id, t.text AS policy, o.last_at AS opened_at, o.outcome AS outcome,
+            NULL AS reason, o.closed_at AS closed_at, o.count - 1 AS earlier
+            FROM past_occurrences AS o JOIN texts AS t ON t.number = o.policy"#,
+        lies_at: "o.last_at",
+        account: "o.account",
+        source: "o.source",
+        policy: "t.text",
+        outcome: "o.outcome",
+        point: ["''", "''"],
+        occurrence: ["o.last_at", r#"o."trigger""#],
+    },
+    Arm {
+        columns: r#"SELECT g.gone_at AS lies_at, r.account AS account, r.source AS source, g.at AS at,
+            g."trigger" AS "trigger", r.region AS region, g.id AS id, coalesce(p.text, '-') AS policy,
+            coalesce(g.decided_at, g.gone_at) AS opened_at, 'deleted' AS outcome,
+            coalesce(w.text, 'not deleted by Lifeboat') AS reason, g.gone_at AS closed_at, 0 AS earlier
+            FROM removals AS g JOIN routes AS r ON r.number = g.route LEFT JOIN texts AS p ON p.number = g.policy
+            LEFT JOIN texts AS w ON w.number = g.reason"#,
+        lies_at: "g.gone_at",
+        account: "r.account",
+        source: "r.source",
+        policy: "coalesce(p.text, '-')",
+        outcome: "'deleted'",
+        point: ["r.region", "g.id"],
+        occurrence: ["g.at", r#"g."trigger""#],
+    },
+];
+
+/// The order of [`Mark`].
+const ORDER: &str = r#" ORDER BY lies_at DESC, account, source, at, "trigger", region, id LIMIT "#;
+
+/// The lines of history that were asked for, in the order of [`Mark`]. Each kind of line is read from its end, by its index
+/// of time, and no further than the question goes; then the three are merged.
 pub(super) fn history(query: &HistoryQuery) -> QueryBuilder<Sqlite> {
-    let HistoryQuery { since, until, policy, source, became, after, limit } = query;
-    let mut sql = QueryBuilder::new(LINES);
-    sql.push(" WHERE lies_at >= ").push_bind(since.map_or(i64::MIN, Time::millis));
+    let mut sql = QueryBuilder::new("SELECT * FROM (");
+    for (nth, arm) in ARMS.iter().enumerate() {
+        sql.push(if nth == 0 { "SELECT * FROM (" } else { " UNION ALL SELECT * FROM (" });
+        sql.push(arm.columns);
+        push_filters(&mut sql, arm, query);
+        sql.push(ORDER).push_bind(i64::from(query.limit)).push(")");
+    }
+    sql.push(")").push(ORDER).push_bind(i64::from(query.limit));
+    sql
+}
+
+fn push_filters(sql: &mut QueryBuilder<Sqlite>, arm: &Arm, query: &HistoryQuery) {
+    let HistoryQuery { since, until, policy, source, became, after, limit: _ } = query;
+    sql.push(" WHERE ").push(arm.lies_at).push(" >= ").push_bind(since.map_or(i64::MIN, Time::millis));
     if let Some(until) = until {
-        sql.push(" AND lies_at < ").push_bind(until.millis());
+        sql.push(" AND ").push(arm.lies_at).push(" < ").push_bind(until.millis());
     }
     if let Some(policy) = policy {
-        sql.push(" AND policy = ").push_bind(policy.as_str().to_owned());
+        sql.push(" AND ").push(arm.policy).push(" = ").push_bind(policy.as_str().to_owned());
     }
     if let Some(source) = source {
-        sql.push(" AND source = ").push_bind(source.as_str().to_owned());
+        sql.push(" AND ").push(arm.source).push(" = ").push_bind(source.as_str().to_owned());
     }
     match became {
         None => {}
         Some(Became::Open) => {
-            sql.push(" AND outcome IS NULL");
+            sql.push(" AND ").push(arm.outcome).push(" IS NULL");
         }
         Some(became) => {
-            sql.push(" AND outcome = ").push_bind(became.as_str());
+            sql.push(" AND ").push(arm.outcome).push(" = ").push_bind(became.as_str());
         }
     }
     if let Some(Mark { lies_at, source, occurrence, point }) = after {
         let (region, id) = point.as_ref().map_or(("", ""), |(region, id)| (region.as_str(), id.as_str()));
         // The first bound is implied by the second, and the one that an index serves.
-        sql.push(" AND lies_at <= ").push_bind(lies_at.millis());
-        sql.push(r#" AND (-lies_at, account, source, at, "trigger", region, id) > ("#);
-        sql.push_bind(lies_at.millis().saturating_neg());
+        sql.push(" AND ").push(arm.lies_at).push(" <= ").push_bind(lies_at.millis());
+        sql.push(" AND (-").push(arm.lies_at);
+        for column in [arm.account, arm.source, arm.occurrence[0], arm.occurrence[1], arm.point[0], arm.point[1]] {
+            sql.push(", ").push(column);
+        }
+        sql.push(") > (").push_bind(lies_at.millis().saturating_neg());
         sql.push(", ").push_bind(source.account.as_str().to_owned());
         sql.push(", ").push_bind(source.source.as_str().to_owned());
         sql.push(", ").push_bind(occurrence.at.millis());
@@ -56,9 +119,6 @@ pub(super) fn history(query: &HistoryQuery) -> QueryBuilder<Sqlite> {
         sql.push(", ").push_bind(region.to_owned());
         sql.push(", ").push_bind(id.to_owned()).push(")");
     }
-    sql.push(r#" ORDER BY lies_at DESC, account, source, at, "trigger", region, id LIMIT "#)
-        .push_bind(i64::from(*limit));
-    sql
 }
 
 /// What is on record of each route, all as of one moment.
@@ -133,34 +193,64 @@ async fn readings(connection: &mut SqliteConnection) -> Result<BTreeMap<Place, V
     Ok(readings)
 }
 
+/// What was a recovery point of the route in the period, or may have been: what AWS has, and what is past.
 async fn held(connection: &mut SqliteConnection, query: &RouteQuery, route: &RouteRecord) -> Result<Vec<Held>> {
-    let mut sql = QueryBuilder::new("SELECT * FROM held WHERE account = ");
+    let is_copy = route.target != Target::Backup;
+    let mut sql = QueryBuilder::new(
+        "SELECT taken_at, created_at, CASE lifecycle WHEN 'AVAILABLE' THEN coalesce(settled_at, created_at) END AS seen_at,
+         NULL AS gone_at FROM points INDEXED BY points_by_work WHERE account = ",
+    );
     sql.push_bind(route.source.account.as_str().to_owned());
     sql.push(" AND source = ").push_bind(route.source.source.as_str().to_owned());
     sql.push(" AND region = ").push_bind(route.region.as_str().to_owned());
-    sql.push(" AND is_copy = ").push_bind(route.target != Target::Backup);
+    sql.push(" AND (origin_id IS NOT NULL) = ").push_bind(is_copy);
+    sql.push(" AND lifecycle NOT IN ('FAILED', 'DELETED') AND created_at < ").push_bind(query.until.millis());
+    sql.push(
+        " UNION ALL SELECT taken_at, created_at, seen_at, gone_at FROM past_points WHERE route =
+         (SELECT number FROM routes WHERE account = ",
+    );
+    sql.push_bind(route.source.account.as_str().to_owned());
+    sql.push(" AND source = ").push_bind(route.source.source.as_str().to_owned());
+    sql.push(" AND region = ").push_bind(route.region.as_str().to_owned());
+    sql.push(" AND is_copy = ").push_bind(is_copy).push(")");
+    sql.push(" AND gone_at > ").push_bind(query.since.millis());
     sql.push(" AND created_at < ").push_bind(query.until.millis());
-    sql.push(" AND (gone_at IS NULL OR gone_at > ").push_bind(query.since.millis()).push(")");
     let rows = fetched(connection, sql).await?;
-    rows.iter().map(|row| Reading { table: "held", row }.held()).collect()
+    rows.iter().map(|row| Reading { table: "points", row }.held()).collect()
 }
 
+/// How the occurrences of the period ended. Those of old days are counted with the last of their day.
 async fn count_occurrences(
     connection: &mut SqliteConnection,
     query: &RouteQuery,
     source: &SourceKey,
 ) -> Result<BTreeMap<Became, u64>> {
-    let mut sql =
-        QueryBuilder::new("SELECT outcome, count(*) + sum(earlier) AS value FROM occurrences WHERE account = ");
-    sql.push_bind(source.account.as_str().to_owned());
-    sql.push(" AND source = ").push_bind(source.source.as_str().to_owned());
-    sql.push(" AND at >= ").push_bind(query.since.millis()).push(" AND at < ").push_bind(query.until.millis());
+    let mut sql = QueryBuilder::new(
+        "SELECT outcome, sum(value) AS value FROM (SELECT outcome, 1 + earlier AS value FROM occurrences WHERE account = ",
+    );
+    push_source_and_period(&mut sql, query, source, "at");
     if let Some(policy) = &query.policy {
         sql.push(" AND policy = ").push_bind(policy.as_str().to_owned());
     }
-    sql.push(" GROUP BY outcome");
+    sql.push(
+        " UNION ALL SELECT outcome, count FROM past_occurrences INDEXED BY past_occurrences_by_source WHERE account = ",
+    );
+    push_source_and_period(&mut sql, query, source, "last_at");
+    if let Some(policy) = &query.policy {
+        sql.push(" AND policy = (SELECT number FROM texts WHERE text = ")
+            .push_bind(policy.as_str().to_owned())
+            .push(")");
+    }
+    sql.push(") GROUP BY outcome");
     let rows = fetched(connection, sql).await?;
     rows.iter().map(|row| Reading { table: "occurrences", row }.outcome_count()).collect()
+}
+
+fn push_source_and_period(sql: &mut QueryBuilder<Sqlite>, query: &RouteQuery, source: &SourceKey, at: &'static str) {
+    sql.push_bind(source.account.as_str().to_owned());
+    sql.push(" AND source = ").push_bind(source.source.as_str().to_owned());
+    sql.push(" AND ").push(at).push(" >= ").push_bind(query.since.millis());
+    sql.push(" AND ").push(at).push(" < ").push_bind(query.until.millis());
 }
 
 async fn fetched(connection: &mut SqliteConnection, mut sql: QueryBuilder<Sqlite>) -> Result<Vec<SqliteRow>> {
@@ -177,7 +267,7 @@ mod tests {
     use crate::domain::tags::Origin;
     use crate::domain::time::Time;
     use crate::store::sqlite::SqliteStore;
-    use crate::store::{Became, Held, HistoryEntry, HistoryQuery, RouteQuery, Store as _};
+    use crate::store::{Became, Held, HistoryEntry, HistoryQuery, Horizon, RouteQuery, Store as _};
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -332,7 +422,9 @@ mod tests {
             store.routes(&query, &mut |_| found += 1).await.unwrap();
             assert_eq!(found, count, "{query:?}");
         }
-        store.prune(Time::from_secs(1000)).await.unwrap();
+        let forgotten_before = Time::from_secs(1000);
+        let horizon = Horizon { coarse_before: forgotten_before, forgotten_before };
+        while store.forget(&horizon).await.unwrap() {}
         store.routes(&query, &mut |record| panic!("{record:?} is forgotten")).await.unwrap();
     }
 

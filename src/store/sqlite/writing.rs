@@ -2,14 +2,16 @@
 
 use super::super::rows::total_columns;
 use super::deleting;
-use super::noting::{self, end_held, write_held, write_note};
+use super::noting::{self, write_note};
+use super::past;
 use crate::domain::change::{Change, Opening, Total};
-use crate::domain::id::{Occurrence, SourceKey, WorkKey};
-use crate::domain::point::Point;
-use crate::domain::state::AHEAD_TOLERATED;
+use crate::domain::id::{BackupId, Occurrence, Place, SourceKey, WorkKey};
+use crate::domain::point::{Lifecycle, Point};
+use crate::domain::state::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
 use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
+use std::time::Duration;
 
 pub(super) type Written = std::result::Result<(), sqlx::Error>;
 
@@ -26,20 +28,14 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             count(to, &Total::Occurrences(opening.policy.clone(), *end), earlier.saturating_add(1)).await?;
             let sql = r#"DELETE FROM asks WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND open = 0"#;
             let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
-            to.execute(query.bind(occurrence.trigger.as_str()).bind(occurrence.at.millis())).await.map(drop)
+            to.execute(query.bind(occurrence.trigger.as_str()).bind(occurrence.at.millis())).await?;
+            forget_deleted(to, source, *occurrence).await
         }
         Change::Asked { .. } | Change::Unfulfilled { .. } | Change::Disproved { .. } | Change::Retriable { .. } => {
             write_ask(to, change).await
         }
         Change::Seen { point } => write_point(to, point).await,
-        Change::Gone { place, id, at } => {
-            let sql =
-                "UPDATE points SET lifecycle = 'DELETED', settled_at = ? WHERE account = ? AND region = ? AND id = ?";
-            let query = sqlx::query(sql).bind(at.millis()).bind(place.account.as_str());
-            to.execute(query.bind(place.region.as_str()).bind(id.as_str())).await?;
-            deleting::gone(to, place, id, *at).await?;
-            end_held(to, place, id.as_str(), *at).await
-        }
+        Change::Gone { place, id, at } => write_gone(to, place, id, *at).await,
         Change::Paused { .. } | Change::PauseOver { .. } => write_pause(to, change).await,
         Change::Noted(note) => write_note(to, note).await,
         Change::Counted(total) => count(to, total, 1).await,
@@ -63,6 +59,18 @@ async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
     to.execute(sqlx::query("UPDATE sources SET since = ?1 WHERE since > ?1").bind(now.millis())).await?;
     let sql = "UPDATE meta SET value = ?1 WHERE key = 'created_at' AND value > ?1";
     to.execute(sqlx::query(sql).bind(now.millis())).await?;
+    for sql in [
+        "UPDATE points SET settled_at = ?1 WHERE settled_at > ?1",
+        "UPDATE asks SET first_asked_at = min(first_asked_at, ?2), last_asked_at = ?1 WHERE last_asked_at > ?1",
+        "UPDATE asks SET not_before = ?3 WHERE not_before > ?3",
+        "UPDATE deletions SET not_before = ?3 WHERE not_before > ?3",
+        "UPDATE wishes SET not_before = ?3 WHERE not_before > ?3",
+        "UPDATE places SET listed_at = ?1 WHERE listed_at > ?1",
+    ] {
+        let (trusted_since, soon) = (now.minus(TOKEN_TRUSTED_FOR), now.plus(Duration::from_secs(3600)));
+        let query = sqlx::query(sql).bind(now.millis()).bind(trusted_since.millis()).bind(soon.millis());
+        to.execute(query).await?;
+    }
     noting::clock_went_back(to, now).await
 }
 
@@ -151,6 +159,10 @@ async fn write_ask(to: &mut SqliteConnection, change: &Change) -> Written {
                          ON CONFLICT DO UPDATE SET attempt = excluded.attempt, request = excluded.request,
                          first_asked_at = CASE WHEN open THEN first_asked_at ELSE excluded.first_asked_at END,
                          asks = CASE WHEN open THEN asks + 1 ELSE 1 END, last_asked_at = excluded.last_asked_at,
+                         not_before = CASE WHEN open THEN not_before ELSE excluded.not_before END,
+                         fault_class = CASE WHEN open THEN fault_class END,
+                         fault_code = CASE WHEN open THEN fault_code END,
+                         fault_message = CASE WHEN open THEN fault_message END,
                          open = 1"#;
             let request = serde_json::to_string(&**request).map_err(|error| sqlx::Error::Encode(error.into()))?;
             let query = bind_work!(sqlx::query(sql), key).bind(i64::from(*attempt)).bind(request);
@@ -183,13 +195,17 @@ async fn write_point(to: &mut SqliteConnection, point: &Point) -> Written {
     let sql = "INSERT INTO sources (account, source, region) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
     let query = sqlx::query(sql).bind(point.place.account.as_str()).bind(point.source.as_str());
     to.execute(query.bind(point.home().as_str())).await?;
+    write_change_of_standing(to, point).await?;
     let sql = r#"INSERT INTO points (account, region, id, source, "trigger", at, attempt, policy, origin_region, origin_id,
                  taken_at, hold, lifecycle, created_at, settled_at, failure, progress_percent, size_bytes, kms_key, kind,
                  carried, asked_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                 ON CONFLICT DO UPDATE SET hold = excluded.hold, lifecycle = excluded.lifecycle, policy = excluded.policy,
-                 settled_at = excluded.settled_at, failure = excluded.failure, size_bytes = excluded.size_bytes,
-                 progress_percent = excluded.progress_percent, kms_key = excluded.kms_key, carried = excluded.carried,
-                 asked_key = excluded.asked_key"#;
+                 ON CONFLICT DO UPDATE SET source = excluded.source, "trigger" = excluded."trigger", at = excluded.at,
+                 attempt = excluded.attempt, policy = excluded.policy, origin_region = excluded.origin_region,
+                 origin_id = excluded.origin_id, taken_at = excluded.taken_at, hold = excluded.hold,
+                 lifecycle = excluded.lifecycle, created_at = excluded.created_at, settled_at = excluded.settled_at,
+                 failure = excluded.failure, progress_percent = excluded.progress_percent,
+                 size_bytes = excluded.size_bytes, kms_key = excluded.kms_key, kind = excluded.kind,
+                 carried = excluded.carried, asked_key = excluded.asked_key"#;
     let carried = serde_json::to_string(&*point.carried).map_err(|error| sqlx::Error::Encode(error.into()))?;
     let query = sqlx::query(sql)
         .bind(point.place.account.as_str())
@@ -215,11 +231,60 @@ async fn write_point(to: &mut SqliteConnection, point: &Point) -> Written {
         .bind(carried)
         .bind(point.asked_key.as_deref());
     to.execute(query).await?;
-    write_held(to, point).await?;
     let sql = r#"DELETE FROM asks WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?
                  AND attempt <= ?"#;
     let key = point.work_key();
     to.execute(bind_work!(sqlx::query(sql), &key).bind(i64::from(point.attempt))).await.map(drop)
+}
+
+/// What its new standing means for what is counted and told: one that was not there counts towards the quota, and one
+/// that was a recovery point and is none any more is past.
+async fn write_change_of_standing(to: &mut SqliteConnection, point: &Point) -> Written {
+    let (account, region) = (point.place.account.as_str(), point.place.region.as_str());
+    let sql = "SELECT lifecycle FROM points WHERE account = ? AND region = ? AND id = ?";
+    let query = sqlx::query_scalar::<_, String>(sql).bind(account).bind(region).bind(point.id.as_str());
+    let before = query.fetch_optional(&mut *to).await?;
+    let exists = point.lifecycle != Lifecycle::Deleted;
+    if exists && before.as_deref().is_none_or(|before| before == Lifecycle::Deleted.as_str()) {
+        let sql = "UPDATE places SET user_backups = user_backups + 1 WHERE account = ? AND region = ?";
+        to.execute(sqlx::query(sql).bind(account).bind(region)).await?;
+    }
+    if matches!(point.lifecycle, Lifecycle::Failed | Lifecycle::Deleted) && before.is_some() {
+        let at = point.settled_at.unwrap_or(point.created_at);
+        past::no_longer_available(to, &point.place, &point.id, at).await?;
+    }
+    Ok(())
+}
+
+async fn write_gone(to: &mut SqliteConnection, place: &Place, id: &BackupId, at: Time) -> Written {
+    past::removed(to, place, id, at).await?;
+    deleting::gone(to, place, id).await?;
+    let (account, region) = (place.account.as_str(), place.region.as_str());
+    let sql = "UPDATE places SET user_backups = max(user_backups - 1, 0) WHERE account = ? AND region = ?";
+    to.execute(sqlx::query(sql).bind(account).bind(region)).await?;
+    let sql = r#"UPDATE points SET lifecycle = 'DELETED', settled_at = ? WHERE account = ? AND region = ? AND id = ?
+                 RETURNING source, "trigger", at"#;
+    let query = sqlx::query_as::<_, (String, String, i64)>(sql).bind(at.millis()).bind(account).bind(region);
+    let Some((source, trigger, at)) = query.bind(id.as_str()).fetch_optional(&mut *to).await? else { return Ok(()) };
+    forget_deleted_of(to, account, &source, &trigger, at).await
+}
+
+async fn forget_deleted(to: &mut SqliteConnection, source: &SourceKey, occurrence: Occurrence) -> Written {
+    let (account, source, trigger) = (source.account.as_str(), source.source.as_str(), occurrence.trigger.as_str());
+    forget_deleted_of(to, account, source, trigger, occurrence.at.millis()).await
+}
+
+/// What was deleted stays only as long as another attempt is possible, as `State` has it.
+async fn forget_deleted_of(to: &mut SqliteConnection, account: &str, source: &str, trigger: &str, at: i64) -> Written {
+    let sql = r#"DELETE FROM points WHERE (account, region, id) IN (
+                     SELECT account, region, id FROM points INDEXED BY points_by_work
+                     WHERE account = ?1 AND source = ?2 AND at = ?3 AND "trigger" = ?4 AND lifecycle = 'DELETED')
+                 AND NOT EXISTS (SELECT 1 FROM points INDEXED BY points_by_work
+                     WHERE account = ?1 AND source = ?2 AND at = ?3 AND "trigger" = ?4 AND origin_id IS NULL
+                     AND lifecycle <> 'DELETED')
+                 AND NOT EXISTS (SELECT 1 FROM occurrences WHERE account = ?1 AND source = ?2 AND "trigger" = ?4
+                     AND at = ?3 AND outcome IS NULL)"#;
+    to.execute(sqlx::query(sql).bind(account).bind(source).bind(at).bind(trigger)).await.map(drop)
 }
 
 async fn write_pause(to: &mut SqliteConnection, change: &Change) -> Written {

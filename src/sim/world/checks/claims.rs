@@ -38,7 +38,7 @@ impl Claims {
                 return wrong(format!("{key}: its asks {:?} became {:?}", before.asks, after.asks));
             }
             let points = |of: &crate::domain::state::SourceState| {
-                let there = of.points.values().flatten().filter(|point| point.lifecycle != Seen::Deleted);
+                let there = of.points.iter().filter(|point| point.lifecycle != Seen::Deleted);
                 there.map(|point| (point.id.clone(), (point.lifecycle, point.attempt))).collect::<BTreeMap<_, _>>()
             };
             if points(before) != points(after) {
@@ -64,9 +64,8 @@ fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Br
     for source in view.state.sources.values() {
         for points in source.available.values() {
             let Some((_, occurrence, id)) = points.last() else { continue };
-            let from = (*occurrence, crate::domain::id::Target::Backup);
-            let made = source.points.range(from..).take_while(|((of, _), _)| of == occurrence);
-            let Some(point) = made.flat_map(|(_, all)| all).find(|point| point.id == *id) else {
+            let made = source.points.of_occurrence(*occurrence);
+            let Some(point) = made.iter().find(|point| point.id == *id) else {
                 return Err(Broken::new("the books", format!("{id} is a recovery point and no point")));
             };
             let place = &point.place;

@@ -1,0 +1,97 @@
+//! What of the state outlives the process.
+//!
+//! A store keeps it, and nothing else is kept: this is the one place that says what a next process knows. Every store is
+//! held to it (`tests/store/conformance.rs`), so that what is recorded cannot come to differ from what is in memory.
+
+use super::*;
+
+impl State {
+    /// What a process that begins at `started_at` knows, if every durable change up to now was kept.
+    #[must_use]
+    pub fn reloaded(&self, started_at: Time) -> Self {
+        let mut next = Self::new(self.created_at, started_at);
+        next.pauses.clone_from(&self.pauses);
+        next.totals.clone_from(&self.totals);
+        next.notes.clone_from(&self.notes);
+        for (key, source) in &self.sources {
+            next.sources.insert(key.clone(), source.reloaded(started_at));
+        }
+        for (key, source) in &self.sources {
+            for point in &source.points {
+                // What stood here cannot contradict what stood here.
+                let _ = next.apply(&Change::Seen { point: Box::new(Point { suspected: None, ..point.clone() }) });
+            }
+            if let Some(kept) = next.sources.get_mut(key) {
+                kept.asks.clone_from(&source.asks);
+            }
+        }
+        for ((place, id), deletion) in &self.deletions {
+            next.restore_deletion(place.clone(), id.clone(), Deletion { inspected_at: None, ..deletion.clone() });
+        }
+        for ((place, id), wish) in &self.wishes {
+            next.restore_wish(place.clone(), id.clone(), HoldWish { arn: None, ..wish.clone() });
+        }
+        for (place, known) in &self.places {
+            if let Some(listed) = known.listed {
+                next.restore_listed(place.clone(), listed.began_at, listed.pages, known.user_backups);
+            }
+        }
+        next.all_restored();
+        next
+    }
+
+    /// Takes in the last complete listing of an earlier process: what it cost, and what it counted.
+    pub fn restore_listed(&mut self, place: Place, began_at: Time, pages: u32, user_backups: u64) {
+        let known = self.places.entry(place).or_default();
+        known.listed = Some(Listed { began_at, pages, in_this_life: false });
+        known.user_backups = user_backups;
+        known.last_seen = Some(began_at);
+    }
+
+    /// Ends taking in what a store kept: what is derived from it is put in place, and retention looks at all of it.
+    pub fn all_restored(&mut self) {
+        for known in self.places.values_mut() {
+            known.points = std::mem::take(&mut known.points).into_iter().collect();
+        }
+        let keys: Vec<SourceKey> = self.sources.keys().cloned().collect();
+        for key in &keys {
+            self.reindex(key);
+        }
+        self.review_all();
+    }
+
+    /// Whether anything on record lies ahead of this time that [`Change::ClockWentBack`] would mend.
+    #[must_use]
+    pub fn lies_ahead_of(&self, now: Time) -> bool {
+        let soon = now.plus(Duration::from_secs(3600));
+        self.created_at > now
+            || self.sources.values().any(|source| source.lies_ahead_of(now))
+            || self.places.values().any(|known| known.last_seen > Some(now))
+            || self.notes.late.values().any(|since| *since > now)
+            || self.deletions.values().any(|deletion| deletion.not_before > soon)
+            || self.wishes.values().any(|wish| wish.not_before > soon)
+    }
+}
+
+impl SourceState {
+    /// The part that is kept, but for points and asks.
+    fn reloaded(&self, started_at: Time) -> Self {
+        let mut next = Self::new(self.region.clone());
+        next.watch.clone_from(&self.watch);
+        next.cursor = self.cursor;
+        next.left = self.left;
+        next.open.clone_from(&self.open);
+        let remembered = started_at.minus(ORDER_REPEATED_WITHIN);
+        let ended = self.orders_ended.iter().filter(|(at, _)| **at > remembered);
+        next.orders_ended = ended.map(|(at, end)| (*at, *end)).collect();
+        next
+    }
+
+    fn lies_ahead_of(&self, now: Time) -> bool {
+        let soon = now.plus(Duration::from_secs(3600));
+        self.cursor > Some(now)
+            || self.watch.as_ref().is_some_and(|watch| watch.since > now)
+            || self.asks.values().any(|ask| ask.last_asked_at > now || ask.not_before > soon)
+            || self.points.iter().any(|point| point.settled_at > Some(now))
+    }
+}

@@ -1,0 +1,144 @@
+//! From the tables to the state of a new process.
+//!
+//! Rows are taken in one by one as they are read, so that what is held is held once, and shares its names as what AWS
+//! shows does. Only what is live is read: what is past lies in tables of its own.
+
+use super::opening::from_sqlx;
+use super::{Reading, Result};
+use crate::domain::change::{Change, IllegalChange};
+use crate::domain::state::{ORDER_REPEATED_WITHIN, SourceState, State};
+use crate::domain::time::Time;
+use crate::store::StoreProblem;
+use futures_util::TryStreamExt as _;
+use sqlx::sqlite::SqliteConnection;
+
+/// Reads a table row by row.
+async fn each(
+    connection: &mut SqliteConnection,
+    table: &'static str,
+    sql: &'static str,
+    mut take: impl FnMut(Reading<'_>) -> Result<()>,
+) -> Result<()> {
+    let mut rows = sqlx::query(sql).fetch(connection);
+    while let Some(row) = rows.try_next().await.map_err(|error| from_sqlx(&error))? {
+        take(Reading { table, row: &row })?;
+    }
+    Ok(())
+}
+
+/// All that is kept.
+pub(super) async fn load(from: &mut SqliteConnection, started_at: Time) -> Result<State> {
+    let sql = "SELECT value FROM meta WHERE key = 'created_at'";
+    let created_at = sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut *from).await;
+    let created_at = Time::from_millis(created_at.map_err(|error| from_sqlx(&error))?);
+    let mut state = State::new(created_at, started_at);
+    load_sources(from, &mut state).await?;
+    each(from, "points", "SELECT * FROM points", |row| {
+        let point = Box::new(row.point()?);
+        let id = point.id.clone();
+        let refused = |error: IllegalChange| StoreProblem::Row { table: "points", what: format!("{id}: {error}") };
+        state.apply(&Change::Seen { point }).map_err(refused)
+    })
+    .await?;
+    load_intents(from, &mut state).await?;
+    load_notes(from, &mut state).await?;
+    each(from, "totals", "SELECT * FROM totals", |row| {
+        let (total, value) = row.total()?;
+        state.totals.insert(total, value);
+        Ok(())
+    })
+    .await?;
+    each(from, "places", "SELECT * FROM places", |row| {
+        let (began_at, pages, user_backups) = row.listed()?;
+        state.restore_listed(row.place()?, began_at, pages, user_backups);
+        Ok(())
+    })
+    .await?;
+    state.all_restored();
+    Ok(state)
+}
+
+async fn load_sources(from: &mut SqliteConnection, state: &mut State) -> Result<()> {
+    each(from, "sources", "SELECT * FROM sources", |row| {
+        let mut source = SourceState::new(row.region()?.into());
+        source.watch = row.watch()?;
+        source.cursor = row.cursor()?;
+        source.left = row.has_left()?;
+        state.sources.insert(row.source_key()?, source);
+        Ok(())
+    })
+    .await?;
+    each(from, "occurrences", "SELECT * FROM occurrences WHERE outcome IS NULL", |row| {
+        if let Some(source) = state.sources.get_mut(&row.source_key()?) {
+            source.open.insert(row.occurrence()?, row.opening()?);
+        }
+        Ok(())
+    })
+    .await?;
+    let sql = r#"SELECT * FROM occurrences WHERE "trigger" = 'manual' AND outcome IS NOT NULL AND at > ? ORDER BY at"#;
+    let after = state.started_at.minus(ORDER_REPEATED_WITHIN);
+    let ended = sqlx::query(sql).bind(after.millis()).fetch_all(from).await;
+    for row in ended.map_err(|error| from_sqlx(&error))? {
+        let row = Reading { table: "occurrences", row: &row };
+        if let Some(source) = state.sources.get_mut(&row.source_key()?) {
+            source.order_ended(row.occurrence()?, row.end()?);
+        }
+    }
+    Ok(())
+}
+
+/// What is under way, or to be done.
+async fn load_intents(from: &mut SqliteConnection, state: &mut State) -> Result<()> {
+    each(from, "asks", "SELECT * FROM asks", |row| {
+        let key = row.work_key()?;
+        if let Some(source) = state.sources.get_mut(&key.source) {
+            source.asks.insert((key.occurrence, key.target.clone()), row.ask()?);
+        }
+        Ok(())
+    })
+    .await?;
+    each(from, "pauses", "SELECT * FROM pauses", |row| {
+        let (policy, pause) = row.pause()?;
+        // Pauses are independent of all else, so none can be illegal.
+        let _ = state.apply(&Change::Paused { policy, pause });
+        Ok(())
+    })
+    .await?;
+    each(from, "deletions", "SELECT * FROM deletions", |row| {
+        let (place, id) = (row.place()?, row.id()?);
+        if state.point(&place, &id).is_some() {
+            state.restore_deletion(place, id, row.deletion()?);
+        }
+        Ok(())
+    })
+    .await?;
+    each(from, "wishes", "SELECT * FROM wishes", |row| {
+        let (place, id) = (row.place()?, row.id()?);
+        if state.point(&place, &id).is_some() {
+            state.restore_wish(place, id, row.wish()?);
+        }
+        Ok(())
+    })
+    .await
+}
+
+async fn load_notes(from: &mut SqliteConnection, state: &mut State) -> Result<()> {
+    let sql = "SELECT * FROM promises INDEXED BY promises_standing WHERE until IS NULL";
+    each(from, "promises", sql, |row| {
+        let (route, promise) = row.promise()?;
+        state.notes.promises.insert(route, promise);
+        Ok(())
+    })
+    .await?;
+    each(from, "late", "SELECT * FROM late", |row| {
+        state.notes.late.insert(row.route()?, row.since()?);
+        Ok(())
+    })
+    .await?;
+    each(from, "notices", "SELECT * FROM notices", |row| {
+        let notice = row.notice()?;
+        state.notes.owed.insert((notice.at, notice.id.clone()), notice);
+        Ok(())
+    })
+    .await
+}

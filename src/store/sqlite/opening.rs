@@ -1,0 +1,137 @@
+//! The file itself: who may have it, whether it is ours, and whether it is whole.
+
+use super::{Result, SAID_MAX_CHARS};
+use crate::domain::fault::clean;
+use crate::domain::time::Time;
+use crate::store::StoreProblem;
+use sqlx::ConnectOptions as _;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+/// The first SQLite with the fix for WAL resets (crates.md, fact 8).
+const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
+/// The write-ahead log is cut back to this once it was taken over into the file; between two such moments it may grow.
+const WAL_KEPT_BYTES: &str = "8388608";
+
+/// A connection that writes so that a commit survives a power cut.
+pub(super) async fn connect(path: &Path) -> Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("journal_size_limit", WAL_KEPT_BYTES)
+        .busy_timeout(Duration::from_secs(5))
+        .disable_statement_logging();
+    options.connect().await.map_err(|error| from_sqlx(&error))
+}
+
+pub(super) fn lock(path: &Path) -> Result<File> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".lock");
+    let file = File::options().create(true).truncate(false).write(true).open(PathBuf::from(beside));
+    let file = file.map_err(|error| from_io(&error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreProblem::Locked),
+        Err(TryLockError::Error(error)) => Err(from_io(&error)),
+    }
+}
+
+pub(super) async fn check_version(connection: &mut SqliteConnection) -> Result<()> {
+    let version: String =
+        sqlx::query_scalar("SELECT sqlite_version()").fetch_one(connection).await.map_err(|error| from_sqlx(&error))?;
+    let numbers: Vec<u32> = version.split('.').filter_map(|number| number.parse().ok()).collect();
+    if numbers.as_slice() < OLDEST_SQLITE.as_slice() {
+        return Err(StoreProblem::Other(format!("SQLite {version} may corrupt its log; 3.51.3 or newer is needed")));
+    }
+    Ok(())
+}
+
+/// Reads the whole file and tells whether it can be relied on. Costs as much as the file is large, so it is done beside
+/// the work, and only after a process that did not end in order.
+///
+/// # Errors
+/// What is wrong with the file.
+pub async fn check_integrity(path: &Path) -> Result<()> {
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).disable_statement_logging();
+    let mut connection = options.connect().await.map_err(|error| from_sqlx(&error))?;
+    let said = sqlx::query_scalar::<_, String>("PRAGMA quick_check(1)").fetch_one(&mut connection).await;
+    match said.map_err(|error| from_sqlx(&error))?.as_str() {
+        "ok" => Ok(()),
+        damaged => Err(StoreProblem::Corrupt(clean(damaged, SAID_MAX_CHARS))),
+    }
+}
+
+/// Marks the file as in use; returns whether it was so already, since the last process did not close it.
+pub(super) async fn begin(connection: &mut SqliteConnection, now: Time) -> Result<bool> {
+    sqlx::query("INSERT INTO meta (key, value) VALUES ('created_at', ?) ON CONFLICT DO NOTHING")
+        .bind(now.millis())
+        .execute(&mut *connection)
+        .await
+        .map_err(|error| from_sqlx(&error))?;
+    let sql = "INSERT INTO meta (key, value) VALUES ('in_use', 1) ON CONFLICT DO NOTHING";
+    let marked = sqlx::query(sql).execute(connection).await.map_err(|error| from_sqlx(&error))?;
+    Ok(marked.rows_affected() == 0)
+}
+
+/// Marks the file as closed in order.
+pub(super) async fn end(connection: &mut SqliteConnection) {
+    // If this fails, the next start checks the file: no more than that.
+    let _ = sqlx::query("DELETE FROM meta WHERE key = 'in_use'").execute(connection).await;
+}
+
+/// A file with tables and without our migrations was made by another program.
+pub(super) async fn check_ownership(connection: &mut SqliteConnection) -> Result<()> {
+    let sql = "SELECT count(*) > 0 AND sum(name = '_sqlx_migrations') = 0 FROM sqlite_schema WHERE type = 'table'";
+    let foreign: Option<bool> =
+        sqlx::query_scalar(sql).fetch_one(connection).await.map_err(|error| from_sqlx(&error))?;
+    if foreign == Some(true) { Err(StoreProblem::Foreign) } else { Ok(()) }
+}
+
+pub(super) fn known_schema() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
+    MIGRATIONS.run(connection).await.map_err(|error| match error {
+        MigrateError::VersionMissing(found) => StoreProblem::Newer { found, known: known_schema() },
+        MigrateError::VersionMismatch(version) => {
+            StoreProblem::Corrupt(format!("its schema {version} is not the one this program knows by that number"))
+        }
+        MigrateError::Execute(error) => from_sqlx(&error),
+        MigrateError::ExecuteMigration(error, _) => from_sqlx(&error),
+        other => StoreProblem::Other(other.to_string()),
+    })
+}
+
+/// Sorts an error of SQLite by its result code (sqlite.org/rescode.html), by what a person has to do.
+pub(super) fn from_sqlx(error: &sqlx::Error) -> StoreProblem {
+    let text = clean(&error.to_string(), SAID_MAX_CHARS);
+    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
+    match code.map(|code| code & 0xff) {
+        // 1 is what a missing table or column gives.
+        Some(1 | 11 | 26) => StoreProblem::Corrupt(text),
+        Some(3 | 8 | 14 | 23) => StoreProblem::ReadOnly(text),
+        Some(5 | 6) => StoreProblem::Busy(text),
+        Some(13) => StoreProblem::Full(text),
+        // An I/O error while writing is what a full disk looks like below SQLite's own accounting.
+        Some(10) => StoreProblem::Full(text),
+        // A row of ours that is missing, or holds what this program never wrote.
+        _ if matches!(error, sqlx::Error::RowNotFound | sqlx::Error::ColumnDecode { .. }) => {
+            StoreProblem::Corrupt(text)
+        }
+        _ => StoreProblem::Other(text),
+    }
+}
+
+pub(super) fn from_io(error: &std::io::Error) -> StoreProblem {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreProblem::Full(error.to_string()),
+        _ => StoreProblem::ReadOnly(error.to_string()),
+    }
+}
