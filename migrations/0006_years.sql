@@ -96,16 +96,51 @@ DELETE FROM deletions WHERE deleted_at IS NOT NULL;
 DROP INDEX deletions_open;
 ALTER TABLE deletions DROP COLUMN deleted_at;
 
+-- One source's lie together, since that is how they are read at a start.
+CREATE TABLE points_by_source (
+    account          TEXT    NOT NULL,
+    source           TEXT    NOT NULL,
+    at               INTEGER NOT NULL,
+    region           TEXT    NOT NULL,
+    id               TEXT    NOT NULL,
+    "trigger"        TEXT    NOT NULL CHECK ("trigger" IN ('schedule', 'manual')),
+    attempt          INTEGER NOT NULL CHECK (attempt BETWEEN 1 AND 4294967295),
+    policy           TEXT,
+    origin_region    TEXT,
+    origin_id        TEXT,
+    taken_at         INTEGER NOT NULL,
+    hold             TEXT,
+    lifecycle        TEXT    NOT NULL,
+    created_at       INTEGER NOT NULL,
+    settled_at       INTEGER,
+    failure          TEXT,
+    progress_percent INTEGER CHECK (progress_percent BETWEEN 0 AND 255),
+    size_bytes       INTEGER,
+    kms_key          TEXT,
+    kind             TEXT    NOT NULL,
+    carried          TEXT    NOT NULL DEFAULT '{}' CHECK (json_valid(carried)),
+    asked_key        TEXT,
+    PRIMARY KEY (account, source, at, region, id),
+    CHECK ((origin_region IS NULL) = (origin_id IS NULL))
+) STRICT, WITHOUT ROWID;
+
 -- What was deleted counts its attempt as long as another one is possible: while its occurrence is open, or the backup is
 -- there to be copied.
-DELETE FROM points AS p WHERE p.lifecycle = 'DELETED'
-AND NOT EXISTS (SELECT 1 FROM points AS b INDEXED BY points_by_work
-                WHERE b.account = p.account AND b.source = p.source AND b.at = p.at AND b."trigger" = p."trigger"
-                AND b.origin_id IS NULL AND b.lifecycle <> 'DELETED')
-AND NOT EXISTS (SELECT 1 FROM occurrences AS o WHERE o.account = p.account AND o.source = p.source
-                AND o."trigger" = p."trigger" AND o.at = p.at AND o.outcome IS NULL);
+INSERT INTO points_by_source
+SELECT account, source, at, region, id, "trigger", attempt, policy, origin_region, origin_id, taken_at, hold, lifecycle,
+       created_at, settled_at, failure, progress_percent, size_bytes, kms_key, kind, carried, asked_key
+FROM points AS p WHERE p.lifecycle <> 'DELETED'
+OR EXISTS (SELECT 1 FROM points AS b INDEXED BY points_by_work
+           WHERE b.account = p.account AND b.source = p.source AND b.at = p.at AND b."trigger" = p."trigger"
+           AND b.origin_id IS NULL AND b.lifecycle <> 'DELETED')
+OR EXISTS (SELECT 1 FROM occurrences AS o WHERE o.account = p.account AND o.source = p.source
+           AND o."trigger" = p."trigger" AND o.at = p.at AND o.outcome IS NULL)
+ORDER BY account, source, at;
+
+DROP TABLE points;
+ALTER TABLE points_by_source RENAME TO points;
+CREATE UNIQUE INDEX points_by_id ON points (account, region, id);
 
 CREATE INDEX promises_standing ON promises (account, source, destination) WHERE until IS NULL;
 
-DROP INDEX points_gone;
 DROP TABLE held;

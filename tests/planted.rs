@@ -305,7 +305,7 @@ impl Mind for FreshToken {
 /// Puts an intent into the books that the books would refuse.
 fn force_ask(state: &mut State, change: &Change) -> Option<()> {
     let Change::Asked { key, attempt, request, at } = change else { return None };
-    let source = state.sources.get_mut(&key.source)?;
+    let source = state.source_to_restore(&key.source)?;
     let slot = (key.occurrence, key.target.clone());
     let before = source.asks.get(&slot).filter(|ask| ask.open);
     let ask = Ask {
@@ -396,7 +396,7 @@ impl Mind for OpensAgain {
                     self.opened.insert((source.clone(), *occurrence), opening.clone());
                 }
                 if state.apply(change).is_err()
-                    && let Some(known) = state.sources.get_mut(source)
+                    && let Some(known) = state.source_to_restore(source)
                 {
                     known.open.insert(*occurrence, opening.clone());
                     state.reindex(source);
@@ -423,7 +423,7 @@ impl Mind for Hasty {
             return plan;
         }
         let mut early = state.clone();
-        for source in early.sources.values_mut() {
+        for source in early.sources.values_mut().map(std::sync::Arc::make_mut) {
             let flying: Vec<_> =
                 source.flying.iter().filter(|(_, target, _)| *target == Target::Backup).cloned().collect();
             for (occurrence, target, id) in flying {

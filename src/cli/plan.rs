@@ -28,7 +28,8 @@ pub(super) fn run(args: &Args) -> Done {
     }
     let (settings, problems) = load_to_read(&args.policy.config)?;
     let forecast = runtime()?.block_on(async {
-        match ask::get(settings.daemon.listen, "/api/v1/plan").await {
+        let path = if args.kept { "/api/v1/plan?kept=true" } else { "/api/v1/plan" };
+        match ask::get(settings.daemon.listen, path).await {
             Ok(body) => read(&body),
             Err(NoAnswer::Bad(what)) => Err(Failure::Run(what)),
             Err(NoAnswer::NoDaemon) => {
@@ -36,7 +37,7 @@ pub(super) fn run(args: &Args) -> Done {
                     return Err(problems);
                 }
                 terminal::complain(&format!("no daemon on {}; reading the database", settings.daemon.listen));
-                drawn(settings.clone()).await
+                drawn(settings.clone(), args.kept).await
             }
         }
     })?;
@@ -58,7 +59,7 @@ fn against(args: &Args) -> Done {
                 return Err(Failure::Run(format!("no daemon on {} to compare with", settings.daemon.listen)));
             }
         };
-        Ok((running, drawn(settings.clone()).await?))
+        Ok((running, drawn(settings.clone(), false).await?))
     })?;
     let sentences = difference(&running, &changed);
     if args.json {
@@ -71,9 +72,9 @@ fn read(body: &[u8]) -> Result<Forecast, Failure> {
     serde_json::from_slice(body).map_err(|error| Failure::Run(format!("the daemon's answer cannot be read: {error}")))
 }
 
-async fn drawn(mut settings: Settings) -> Result<Forecast, Failure> {
+async fn drawn(mut settings: Settings, kept: bool) -> Result<Forecast, Failure> {
     let state = books::read_or_empty(&mut settings).await?;
-    Ok(Forecast::of(&settings, &state, &Plan::default(), false, now()))
+    Ok(Forecast::of(&settings, &state, &Plan::default(), false, kept, now()))
 }
 
 fn print_json(value: &impl serde::Serialize) -> Done {

@@ -102,14 +102,14 @@ impl View for DaemonView {
         })
     }
 
-    fn forecast(&self) -> BoxFuture<'_, Result<Forecast, String>> {
+    fn forecast(&self, kept: bool) -> BoxFuture<'_, Result<Forecast, String>> {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
             let gone = "the daemon is stopping";
             self.commands.send(Command::Survey(reply)).await.map_err(|_| gone)?;
             let survey = answer.await.map_err(|_| gone)?;
             let now = self.clock.now();
-            let draw = move || Forecast::of(&survey.settings, &survey.state, &survey.plan, true, now);
+            let draw = move || Forecast::of(&survey.settings, &survey.state, &survey.plan, true, kept, now);
             tokio::task::spawn_blocking(draw).await.map_err(|error| error.to_string())
         })
     }

@@ -57,8 +57,9 @@ pub struct Checked {
 /// All that is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// By account and id; those that no policy names any more stay as long as they hold points.
-    pub sources: BTreeMap<SourceKey, SourceState>,
+    /// By account and id; those that no policy names any more stay as long as they hold points. Each is shared with who
+    /// was given the state to look at, until it moves.
+    pub sources: BTreeMap<SourceKey, Arc<SourceState>>,
     /// By account and Region.
     pub places: BTreeMap<Place, PlaceState>,
     /// Pauses by policy, each policy's by when they began; those that ended stay until what came due in them is on

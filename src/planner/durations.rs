@@ -181,7 +181,7 @@ mod tests {
             state.apply(&Change::Seen { point: Box::new(copy.clone()) }).unwrap();
         }
         let key = SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() };
-        let source = state.sources.get(&key).cloned().unwrap_or_else(|| SourceState::new("us-east-1".into()));
+        let source = state.sources.get(&key).cloned().unwrap_or_else(|| SourceState::new("us-east-1".into()).into());
         let destination = Destination {
             region: "us-west-2".into(),
             rpo: None,

@@ -14,6 +14,7 @@ use crate::planner::deletions::{policy_of, targets, weigh};
 use crate::planner::feasible::{self, Given};
 use crate::planner::retain::{self, Verdict};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// So many of each policy's next occurrences are named.
@@ -32,7 +33,10 @@ pub struct Forecast {
     pub work: Vec<WorkForecast>,
     /// What goes, and what waits for a person before it goes, by source and Region, oldest first.
     pub deletions: Vec<DeletionForecast>,
-    /// What stays and why, by source and Region, newest first.
+    /// How many recovery points stay.
+    #[serde(default)]
+    pub kept_count: u64,
+    /// What stays and why, by source and Region, newest first; nothing unless it was asked for, since it is all there is.
     pub kept: Vec<KeptForecast>,
     /// What a person should know before it happens.
     pub announcements: Vec<String>,
@@ -166,25 +170,33 @@ pub struct KeptForecast {
     pub because: Vec<String>,
 }
 
+/// What each route waits for.
+type Waits<'a> = BTreeMap<(&'a SourceKey, Option<&'a Region>), &'a str>;
+
 impl Forecast {
-    /// Draws it. `plan` is the last full one, which knows what waits for what; an empty one will do.
+    /// Draws it. `plan` is the last full one, which knows what waits for what; an empty one will do. What stays is listed
+    /// only if `kept` asks for it.
     #[must_use]
-    pub fn of(settings: &Settings, state: &State, plan: &Plan, live: bool, now: Time) -> Self {
+    pub fn of(settings: &Settings, state: &State, plan: &Plan, live: bool, kept: bool, now: Time) -> Self {
         let mut forecast = Self {
             at: now,
             live,
             policies: settings.policies.values().map(|policy| policy_forecast(policy, state, now)).collect(),
             work: Vec::new(),
             deletions: Vec::new(),
+            kept_count: 0,
             kept: Vec::new(),
             announcements: Vec::new(),
             feasible: feasible::judge(settings, Some(state), Given::default(), now),
         };
+        let waiting = plan.waiting.iter().map(|wait| ((&wait.source, wait.destination.as_ref()), wait.detail.as_str()));
+        // Of two reasons the first is the one.
+        let waiting: Waits<'_> = waiting.rev().collect();
         for (key, source) in &state.sources {
             let Some(policy) = policy_of(settings, source) else { continue };
-            forecast.work_of(policy, key, source, plan);
+            forecast.work_of(policy, key, source, &waiting);
             if settings.daemon.prune {
-                forecast.retention_of(policy, state, key, now);
+                forecast.retention_of(policy, state, key, kept, now);
             }
         }
         for ((place, id), deletion) in &state.deletions {
@@ -205,11 +217,9 @@ impl Forecast {
         forecast
     }
 
-    fn work_of(&mut self, policy: &Policy, key: &SourceKey, source: &SourceState, plan: &Plan) {
-        let waits_for = |destination: Option<&Region>| {
-            let wait = plan.waiting.iter().find(|wait| wait.source == *key && wait.destination.as_ref() == destination);
-            wait.map(|wait| wait.detail.clone())
-        };
+    fn work_of(&mut self, policy: &Policy, key: &SourceKey, source: &SourceState, waiting: &Waits<'_>) {
+        let waits_for =
+            |destination: Option<&Region>| waiting.get(&(key, destination)).map(|detail| (*detail).to_owned());
         let work = |region: &Region, copy: bool, occurrence_at: Time| WorkForecast {
             policy: policy.name.clone(),
             account: key.account.clone(),
@@ -247,7 +257,7 @@ impl Forecast {
         }
     }
 
-    fn retention_of(&mut self, policy: &Policy, state: &State, key: &SourceKey, now: Time) {
+    fn retention_of(&mut self, policy: &Policy, state: &State, key: &SourceKey, kept: bool, now: Time) {
         let decided = |point: &Point| state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
         for target in targets(policy) {
             let letting = weigh(policy, state, key, &target, now);
@@ -265,6 +275,10 @@ impl Forecast {
                 let goes = after.iter().rev().find(|after| after.goes() && after.point.id == verdict.point.id);
                 if let Some(after) = goes {
                     self.deletions.push(deletion_forecast(after.point, Stage::Next, after.reason.clone()));
+                }
+                self.kept_count += 1;
+                if !kept {
+                    continue;
                 }
                 self.kept.push(KeptForecast {
                     account: key.account.clone(),

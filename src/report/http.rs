@@ -52,8 +52,8 @@ pub trait View: Send + Sync + 'static {
     /// What became of occurrences, newest first. The error says why that cannot be read.
     fn history(&self, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<HistoryEntry>, String>>;
 
-    /// What would happen next. The error says why that cannot be told.
-    fn forecast(&self) -> BoxFuture<'_, Result<Forecast, String>>;
+    /// What would happen next; with `kept`, also all that stays. The error says why that cannot be told.
+    fn forecast(&self, kept: bool) -> BoxFuture<'_, Result<Forecast, String>>;
     /// How well promises were kept. The error says why that cannot be read.
     fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>>;
 }
@@ -136,7 +136,7 @@ impl Site {
             "/readyz" => judged(self.view.ready()),
             "/api/v1/status" => self.drawn(JSON, |picture, _| serde_json::to_vec(picture).unwrap_or_default()).await,
             "/api/v1/history" => self.history(request.uri().query()).await,
-            "/api/v1/plan" => self.forecast().await,
+            "/api/v1/plan" => self.forecast(request.uri().query()).await,
             "/api/v1/report" => self.report(request.uri().query()).await,
             _ => self.drawn(HTML, |picture, now| page::render(picture, now).into()).await,
         }
@@ -157,11 +157,15 @@ impl Site {
         }
     }
 
-    async fn forecast(&self) -> Response<Full<Bytes>> {
+    async fn forecast(&self, asked: Option<&str>) -> Response<Full<Bytes>> {
+        let kept = match query::plan(asked) {
+            Ok(kept) => kept,
+            Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
+        };
         let Ok(_turn) = self.drawings.acquire().await else {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down");
         };
-        match timeout(self.bounds.history, self.view.forecast()).await {
+        match timeout(self.bounds.history, self.view.forecast(kept)).await {
             Ok(Ok(forecast)) => match serde_json::to_vec(&forecast) {
                 Ok(body) => respond(StatusCode::OK, JSON, body),
                 Err(why) => refused(StatusCode::INTERNAL_SERVER_ERROR, &why.to_string()),
@@ -267,7 +271,7 @@ mod tests {
     }
 
     impl View for Shown {
-        fn forecast(&self) -> BoxFuture<'_, Result<Forecast, String>> {
+        fn forecast(&self, _kept: bool) -> BoxFuture<'_, Result<Forecast, String>> {
             Box::pin(async { Err("nothing is planned".to_owned()) })
         }
 

@@ -120,6 +120,22 @@ pub fn report(query: Option<&str>, now: Time) -> Result<RouteQuery, String> {
     Ok(asked)
 }
 
+/// Whether a plan is to list also what stays: `kept=true`.
+///
+/// # Errors
+/// Something in it is unknown, doubled or unreadable; says what.
+pub fn plan(query: Option<&str>) -> Result<bool, String> {
+    let mut kept = false;
+    for (_, value) in pairs(query, &["kept"])? {
+        kept = match value.as_str() {
+            "true" => true,
+            "false" => false,
+            _ => return Err(format!("`kept` is `true` or `false`, not `{}`", shown(&value))),
+        };
+    }
+    Ok(kept)
+}
+
 /// A question as the query of a URL that [`report`] reads back.
 #[must_use]
 pub fn report_text(asked: &RouteQuery) -> String {

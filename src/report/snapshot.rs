@@ -137,7 +137,7 @@ impl Snapshot {
         for policy in settings.policies.values() {
             for key in policy.source_keys() {
                 let is_stale = |region: &Region| stale.contains(&(&key.account, region));
-                routes_of(policy, &key, state.sources.get(&key), &is_stale, &waits, now, &mut routes);
+                routes_of(policy, &key, state.sources.get(&key).map(AsRef::as_ref), &is_stale, &waits, now, &mut routes);
             }
         }
         let mut counts = around.counts;
@@ -246,7 +246,7 @@ fn late_since(source: Option<&SourceState>, newest: Option<Time>, rpo: Duration,
 }
 
 fn flights(state: &State) -> Vec<FlightView> {
-    let flying = state.active.iter().filter_map(|key| state.sources.get(key)).flat_map(SourceState::in_flight);
+    let flying = state.active.iter().filter_map(|key| state.sources.get(key)).flat_map(|source| source.in_flight());
     flying
         .map(|point| FlightView {
             source: point.source.clone(),

@@ -24,6 +24,7 @@ mod loading;
 mod noting;
 mod opening;
 mod past;
+mod point_rows;
 mod reading;
 mod writing;
 

@@ -399,7 +399,7 @@ fn what_is_known_of_occurrences_counts_up_to_now() {
 #[test]
 fn so_many_orders_that_ended_are_remembered() {
     let mut books = Books::new();
-    let source = books.state.sources.get_mut(&key(0)).unwrap();
+    let source = books.state.source_to_restore(&key(0)).unwrap();
     let order =
         |nth: u64| Occurrence { at: noon().plus(SECOND * u32::try_from(nth).unwrap()), trigger: Trigger::Manual };
     for nth in 0..256 {

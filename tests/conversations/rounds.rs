@@ -87,7 +87,7 @@ fn of_what_came_due_the_newest_begins_and_the_others_say_why_not() {
 fn an_outage_too_long_to_list_says_how_many_at_least() {
     let mut books = hourly();
     books.policy().schedule = Schedule::parse("every 1s", "UTC", noon()).unwrap();
-    books.state.sources.get_mut(&key(0)).unwrap().points = lifeboat::domain::state::Points::default();
+    books.state.source_to_restore(&key(0)).unwrap().points = lifeboat::domain::state::Points::default();
     let start = at("2026-11-21T05:00:00Z");
     let earlier = |seconds: u32| {
         let plan = due(&books, start.plus(SECOND * seconds));

@@ -93,7 +93,7 @@ fn what_a_person_wants_is_copied_after_what_is_newer() {
         let occurrence = older.occurrence;
         let mut books = with_backups(&[scheduled(6)]);
         let opening = Opening { policy: "finance".into(), opened_at: noon(), caught_up: true, adopted: true };
-        books.state.sources.get_mut(&key(0)).unwrap().open.insert(occurrence, opening);
+        books.state.source_to_restore(&key(0)).unwrap().open.insert(occurrence, opening);
         books.see(&older);
         assert_eq!(asks(&books, noon()), [key_of(scheduled(6), there())], "the newest first");
         books.see(&copy("copy-6", &good("backup-0", scheduled(6)), THERE, Lifecycle::Available));
@@ -200,7 +200,7 @@ fn an_ask_without_an_answer_is_dealt_with() {
         let plan = books.plan(late);
         assert_eq!(plan.waiting[0].until, Some(late.minus(SECOND).plus(LAG)));
         let mut long_ago = books.clone();
-        let ask = long_ago.state.sources.get_mut(&super::key(0)).unwrap().asks.values_mut().next().unwrap();
+        let ask = long_ago.state.source_to_restore(&super::key(0)).unwrap().asks.values_mut().next().unwrap();
         ask.last_asked_at = late.minus(LAG);
         assert_eq!(long_ago.plan(late).waiting[0].until, None, "it may begin now");
         // Without a policy it is dealt with as well, and waits for nobody to see.

@@ -182,9 +182,14 @@ impl Bench {
 
     /// Asks the daemon over HTTP; `None` if it does not answer with 200.
     pub fn get(&self, path: &str) -> Option<String> {
+        self.get_within(path, Duration::from_secs(5))
+    }
+
+    /// The same, with another time limit.
+    pub fn get_within(&self, path: &str, limit: Duration) -> Option<String> {
         use std::io::{Read as _, Write as _};
         let mut stream = std::net::TcpStream::connect_timeout(&self.listen, Duration::from_secs(1)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        stream.set_read_timeout(Some(limit)).ok()?;
         write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).ok()?;
@@ -220,6 +225,11 @@ pub struct Daemon {
 }
 
 impl Daemon {
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn kill(mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

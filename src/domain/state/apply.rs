@@ -53,8 +53,8 @@ impl State {
             Change::Synced { generation } => {
                 self.generation = Some(*generation);
                 self.checked.clear();
-                for source in self.sources.values_mut() {
-                    source.aside.clear();
+                for source in self.sources.values_mut().filter(|source| !source.aside.is_empty()) {
+                    Arc::make_mut(source).aside.clear();
                 }
                 self.deletions_anew();
                 Ok(())
@@ -94,7 +94,7 @@ impl State {
 
     /// Keeps the index of what a round looks at. Only who fills `sources` by hand, as a store does, needs to call it.
     pub fn reindex(&mut self, key: &SourceKey) {
-        if self.sources.get(key).is_some_and(SourceState::active) {
+        if self.sources.get(key).is_some_and(|source| source.active()) {
             self.active.insert(key.clone());
         } else {
             self.active.remove(key);
@@ -102,13 +102,18 @@ impl State {
     }
 
     fn source_mut(&mut self, key: &SourceKey) -> Result<&mut SourceState, IllegalChange> {
-        self.sources.get_mut(key).ok_or_else(|| illegal(format!("{key} is not known")))
+        self.sources.get_mut(key).map(Arc::make_mut).ok_or_else(|| illegal(format!("{key} is not known")))
+    }
+
+    fn source_or_new(&mut self, key: &SourceKey, region: &Region) -> &mut SourceState {
+        let new = || Arc::new(SourceState::new(region.clone()));
+        Arc::make_mut(self.sources.entry(key.clone()).or_insert_with(new))
     }
 
     fn apply_watch(&mut self, change: &Change) -> Result<(), IllegalChange> {
         match change {
             Change::Watched { source: key, region, policy, destinations, since } => {
-                let source = self.sources.entry(key.clone()).or_insert_with(|| SourceState::new(region.clone()));
+                let source = self.source_or_new(key, region);
                 let (since, returned) = match &source.watch {
                     Some(watch) => (watch.since, watch.returned),
                     None => (*since, source.left),
@@ -257,7 +262,8 @@ impl State {
             return Err(illegal(format!("{}: its tags made it part of {before} and now of {key}", point.id)));
         }
         let exists = point.lifecycle != Lifecycle::Deleted;
-        if exists && known.points.insert(point.id.clone(), key.clone()).is_none() {
+        if exists && !known.points.contains_key(&point.id) {
+            Arc::make_mut(&mut known.points).insert(point.id.clone(), key.clone());
             known.user_backups = known.user_backups.saturating_add(1);
         }
         let cared_for = cares(&self.deletions, &self.wishes, &point.place, &point.id);
@@ -267,7 +273,8 @@ impl State {
             known.looks.remove(&point.id);
             known.batches.remove(&point.id);
         }
-        let source = self.sources.entry(key.source.clone()).or_insert_with(|| SourceState::new(point.home().clone()));
+        let new = || Arc::new(SourceState::new(point.home().clone()));
+        let source = Arc::make_mut(self.sources.entry(key.source.clone()).or_insert_with(new));
         let slot = (key.occurrence, key.target.clone());
         let before = source.points.put(point.clone());
         if before.is_none() && key.target == Target::Backup {
@@ -335,7 +342,9 @@ impl State {
         let Some(known) = self.places.get_mut(place) else {
             return Err(illegal(format!("{id}: gone from {place}, which is not known")));
         };
-        let Some(key) = known.points.remove(id) else {
+        let known_there = known.points.contains_key(id);
+        let removed = known_there.then(|| Arc::make_mut(&mut known.points).remove(id)).flatten();
+        let Some(key) = removed else {
             return Err(illegal(format!("{id}: gone from {place}, where it was not known")));
         };
         known.looks.remove(id);
@@ -363,7 +372,8 @@ impl State {
     fn suspect(&mut self, place: &Place, id: &BackupId, suspected: Option<Time>) -> Result<(), IllegalChange> {
         let Some(known) = self.places.get_mut(place) else { return Ok(()) };
         let Some(key) = known.points.get(id).cloned() else { return Ok(()) };
-        let source = self.sources.get_mut(&key.source).ok_or_else(|| illegal(format!("{id}: of no source")))?;
+        let source = self.sources.get_mut(&key.source).map(Arc::make_mut);
+        let source = source.ok_or_else(|| illegal(format!("{id}: of no source")))?;
         let Some(point) = source.points.get_mut(key.occurrence, &key.target, id) else { return Ok(()) };
         point.suspected = suspected;
         if suspected.is_some() {
@@ -418,7 +428,7 @@ impl State {
         self.checked.clear();
         self.notes.clock_went_back(to);
         for source in self.sources.values_mut() {
-            source.clock_went_back(to);
+            Arc::make_mut(source).clock_went_back(to);
         }
         for known in self.places.values_mut() {
             known.clock_went_back(to);

@@ -46,15 +46,15 @@ impl State {
     fn review_next(&mut self, key: &SourceKey, at: Time) {
         let Some(source) = self.sources.get_mut(key) else { return };
         self.reviews.remove(&(source.review_at, key.clone()));
-        source.review_at = at;
+        Arc::make_mut(source).review_at = at;
         if at < Time::NEVER {
             self.reviews.insert((at, key.clone()));
         }
     }
 
     pub(super) fn review_all(&mut self) {
-        for source in self.sources.values_mut() {
-            source.review_at = Time::ZERO;
+        for source in self.sources.values_mut().filter(|source| source.review_at != Time::ZERO) {
+            Arc::make_mut(source).review_at = Time::ZERO;
         }
         self.reviews = self.sources.keys().map(|key| (Time::ZERO, key.clone())).collect();
     }

@@ -14,14 +14,14 @@ impl State {
         next.totals.clone_from(&self.totals);
         next.notes.clone_from(&self.notes);
         for (key, source) in &self.sources {
-            next.sources.insert(key.clone(), source.reloaded(started_at));
+            next.sources.insert(key.clone(), Arc::new(source.reloaded(started_at)));
         }
         for (key, source) in &self.sources {
             for point in &source.points {
                 // What stood here cannot contradict what stood here.
                 let _ = next.apply(&Change::Seen { point: Box::new(Point { suspected: None, ..point.clone() }) });
             }
-            if let Some(kept) = next.sources.get_mut(key) {
+            if let Some(kept) = next.source_to_restore(key) {
                 kept.asks.clone_from(&source.asks);
             }
         }
@@ -48,10 +48,24 @@ impl State {
         known.last_seen = Some(began_at);
     }
 
+    /// A source, to put into it what a store kept.
+    pub fn source_to_restore(&mut self, key: &SourceKey) -> Option<&mut SourceState> {
+        self.sources.get_mut(key).map(Arc::make_mut)
+    }
+
+    /// So many points of a source are about to be taken in.
+    pub fn expect_points(&mut self, key: &SourceKey, count: usize) {
+        if let Some(source) = self.source_to_restore(key) {
+            source.points.expect(count);
+        }
+    }
+
     /// Ends taking in what a store kept: what is derived from it is put in place, and retention looks at all of it.
     pub fn all_restored(&mut self) {
         for known in self.places.values_mut() {
-            known.points = std::mem::take(&mut known.points).into_iter().collect();
+            // Built anew, the index has no gaps.
+            let points = Arc::unwrap_or_clone(std::mem::take(&mut known.points));
+            known.points = Arc::new(points.into_iter().collect());
         }
         let keys: Vec<SourceKey> = self.sources.keys().cloned().collect();
         for key in &keys {

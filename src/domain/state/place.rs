@@ -17,8 +17,8 @@ pub struct PlaceState {
     pub others: BTreeMap<BackupId, Vec<Lane>>,
     /// Backups that count towards the quota: as the last listing counted them, and what of ours came and went since.
     pub user_backups: u64,
-    /// Where to find each point of ours.
-    pub points: BTreeMap<BackupId, WorkKey>,
+    /// Where to find each point of ours; shared with who was given the state to look at, until it moves.
+    pub points: Arc<BTreeMap<BackupId, WorkKey>>,
     /// What of ours is gone, and since when: a listing may still show it for a while.
     pub gone: BTreeMap<BackupId, Time>,
     /// What is looked at by id: our points in flight or in doubt, and others' copies, with the time of the next look.

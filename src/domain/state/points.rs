@@ -51,6 +51,11 @@ impl Points {
         self.0.is_empty()
     }
 
+    /// Makes room for so many in all.
+    pub(super) fn expect(&mut self, count: usize) {
+        self.0.reserve_exact(count.saturating_sub(self.0.len()));
+    }
+
     /// Takes one in, or takes note of how it stands now; returns how it stood before.
     pub(super) fn put(&mut self, point: Point) -> Option<Point> {
         let key = (point.occurrence, point.destination());

@@ -61,7 +61,7 @@ fn after_all(copies: &[(Option<&str>, &str, Lifecycle)], wanted: Option<&str>) -
         tags: crate::domain::policy::Tags::new(),
         retain: None,
     };
-    let source = state.sources.get(&key).cloned().unwrap_or_else(|| SourceState::new("us-east-1".into()));
+    let source = state.sources.get(&key).cloned().unwrap_or_else(|| SourceState::new("us-east-1".into()).into());
     next_is_full(&source, &destination)
 }
 

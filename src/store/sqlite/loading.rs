@@ -4,13 +4,13 @@
 //! shows does. Only what is live is read: what is past lies in tables of its own.
 
 use super::opening::from_sqlx;
-use super::{Reading, Result};
-use crate::domain::change::{Change, IllegalChange};
+use super::{Reading, Result, point_rows};
+use crate::domain::change::Change;
 use crate::domain::state::{ORDER_REPEATED_WITHIN, SourceState, State};
 use crate::domain::time::Time;
-use crate::store::StoreProblem;
 use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteConnection;
+use std::sync::Arc;
 
 /// Reads a table row by row.
 async fn each(
@@ -33,13 +33,7 @@ pub(super) async fn load(from: &mut SqliteConnection, started_at: Time) -> Resul
     let created_at = Time::from_millis(created_at.map_err(|error| from_sqlx(&error))?);
     let mut state = State::new(created_at, started_at);
     load_sources(from, &mut state).await?;
-    each(from, "points", "SELECT * FROM points", |row| {
-        let point = Box::new(row.point()?);
-        let id = point.id.clone();
-        let refused = |error: IllegalChange| StoreProblem::Row { table: "points", what: format!("{id}: {error}") };
-        state.apply(&Change::Seen { point }).map_err(refused)
-    })
-    .await?;
+    point_rows::load(from, &mut state).await?;
     load_intents(from, &mut state).await?;
     load_notes(from, &mut state).await?;
     each(from, "totals", "SELECT * FROM totals", |row| {
@@ -64,12 +58,12 @@ async fn load_sources(from: &mut SqliteConnection, state: &mut State) -> Result<
         source.watch = row.watch()?;
         source.cursor = row.cursor()?;
         source.left = row.has_left()?;
-        state.sources.insert(row.source_key()?, source);
+        state.sources.insert(row.source_key()?, Arc::new(source));
         Ok(())
     })
     .await?;
     each(from, "occurrences", "SELECT * FROM occurrences WHERE outcome IS NULL", |row| {
-        if let Some(source) = state.sources.get_mut(&row.source_key()?) {
+        if let Some(source) = state.source_to_restore(&row.source_key()?) {
             source.open.insert(row.occurrence()?, row.opening()?);
         }
         Ok(())
@@ -80,7 +74,7 @@ async fn load_sources(from: &mut SqliteConnection, state: &mut State) -> Result<
     let ended = sqlx::query(sql).bind(after.millis()).fetch_all(from).await;
     for row in ended.map_err(|error| from_sqlx(&error))? {
         let row = Reading { table: "occurrences", row: &row };
-        if let Some(source) = state.sources.get_mut(&row.source_key()?) {
+        if let Some(source) = state.source_to_restore(&row.source_key()?) {
             source.order_ended(row.occurrence()?, row.end()?);
         }
     }
@@ -91,7 +85,7 @@ async fn load_sources(from: &mut SqliteConnection, state: &mut State) -> Result<
 async fn load_intents(from: &mut SqliteConnection, state: &mut State) -> Result<()> {
     each(from, "asks", "SELECT * FROM asks", |row| {
         let key = row.work_key()?;
-        if let Some(source) = state.sources.get_mut(&key.source) {
+        if let Some(source) = state.source_to_restore(&key.source) {
             source.asks.insert((key.occurrence, key.target.clone()), row.ask()?);
         }
         Ok(())

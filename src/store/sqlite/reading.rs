@@ -198,7 +198,7 @@ async fn held(connection: &mut SqliteConnection, query: &RouteQuery, route: &Rou
     let is_copy = route.target != Target::Backup;
     let mut sql = QueryBuilder::new(
         "SELECT taken_at, created_at, CASE lifecycle WHEN 'AVAILABLE' THEN coalesce(settled_at, created_at) END AS seen_at,
-         NULL AS gone_at FROM points INDEXED BY points_by_work WHERE account = ",
+         NULL AS gone_at FROM points WHERE account = ",
     );
     sql.push_bind(route.source.account.as_str().to_owned());
     sql.push(" AND source = ").push_bind(route.source.source.as_str().to_owned());

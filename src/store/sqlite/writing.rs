@@ -199,7 +199,7 @@ async fn write_point(to: &mut SqliteConnection, point: &Point) -> Written {
     let sql = r#"INSERT INTO points (account, region, id, source, "trigger", at, attempt, policy, origin_region, origin_id,
                  taken_at, hold, lifecycle, created_at, settled_at, failure, progress_percent, size_bytes, kms_key, kind,
                  carried, asked_key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                 ON CONFLICT DO UPDATE SET source = excluded.source, "trigger" = excluded."trigger", at = excluded.at,
+                 ON CONFLICT (account, region, id) DO UPDATE SET source = excluded.source, "trigger" = excluded."trigger", at = excluded.at,
                  attempt = excluded.attempt, policy = excluded.policy, origin_region = excluded.origin_region,
                  origin_id = excluded.origin_id, taken_at = excluded.taken_at, hold = excluded.hold,
                  lifecycle = excluded.lifecycle, created_at = excluded.created_at, settled_at = excluded.settled_at,
@@ -277,9 +277,9 @@ async fn forget_deleted(to: &mut SqliteConnection, source: &SourceKey, occurrenc
 /// What was deleted stays only as long as another attempt is possible, as `State` has it.
 async fn forget_deleted_of(to: &mut SqliteConnection, account: &str, source: &str, trigger: &str, at: i64) -> Written {
     let sql = r#"DELETE FROM points WHERE (account, region, id) IN (
-                     SELECT account, region, id FROM points INDEXED BY points_by_work
+                     SELECT account, region, id FROM points
                      WHERE account = ?1 AND source = ?2 AND at = ?3 AND "trigger" = ?4 AND lifecycle = 'DELETED')
-                 AND NOT EXISTS (SELECT 1 FROM points INDEXED BY points_by_work
+                 AND NOT EXISTS (SELECT 1 FROM points
                      WHERE account = ?1 AND source = ?2 AND at = ?3 AND "trigger" = ?4 AND origin_id IS NULL
                      AND lifecycle <> 'DELETED')
                  AND NOT EXISTS (SELECT 1 FROM occurrences WHERE account = ?1 AND source = ?2 AND "trigger" = ?4

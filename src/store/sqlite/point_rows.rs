@@ -1,0 +1,124 @@
+//! The rows of `points`, a source's at a time.
+//!
+//! There may be a million, of twenty-two columns each, and handing every column from SQLite's thread to ours would take
+//! most of a start. So SQLite puts the rows of a source into one text, which is read here. A text that cannot be read is
+//! read again row by row, since that names the row and the column.
+
+use super::opening::from_sqlx;
+use super::{Reading, Result};
+use crate::domain::change::{Change, IllegalChange};
+use crate::domain::id::{AccountName, Occurrence, Place, SourceId, SourceKey, Trigger};
+use crate::domain::lane::FileSystemKind;
+use crate::domain::point::{Lifecycle, Point};
+use crate::domain::policy::Tags;
+use crate::domain::state::State;
+use crate::domain::tags::Origin;
+use crate::domain::time::Time;
+use crate::store::StoreProblem;
+use futures_util::TryStreamExt as _;
+use serde::Deserialize;
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteConnection;
+use std::sync::Arc;
+
+/// In the order of the primary key, so that nothing has to be sorted.
+const BY_SOURCE: &str = r#"SELECT account, source, json_group_array(json_array(region, id, "trigger", at, attempt, policy,
+    origin_region, origin_id, taken_at, hold, lifecycle, created_at, settled_at, failure, progress_percent, size_bytes,
+    kms_key, kind, json(carried), asked_key)) AS points FROM points GROUP BY account, source ORDER BY account, source"#;
+
+/// One row, as [`BY_SOURCE`] puts it.
+#[derive(Deserialize)]
+struct PointRow(
+    String,
+    String,
+    String,
+    i64,
+    u32,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    i64,
+    Option<String>,
+    String,
+    i64,
+    Option<i64>,
+    Option<String>,
+    Option<u8>,
+    Option<u64>,
+    Option<String>,
+    String,
+    Tags,
+    Option<String>,
+);
+
+impl PointRow {
+    fn into_point(self, account: &AccountName, source: &SourceId) -> Option<Point> {
+        let Self(region, id, trigger, at, attempt, policy, origin_region, origin_id, taken_at, hold, lifecycle, ..) =
+            self;
+        let Self(.., created_at, settled_at, failure, progress_percent, size_bytes, kms_key, kind, carried, asked_key) =
+            self;
+        let origin = origin_region.zip(origin_id).map(|(region, backup)| Origin {
+            region: region.into(),
+            backup: backup.into(),
+            taken_at: Time::from_millis(taken_at),
+        });
+        Some(Point {
+            id: id.into(),
+            place: Place { account: account.clone(), region: region.into() },
+            source: source.clone(),
+            policy: policy.map(Into::into),
+            occurrence: Occurrence { at: Time::from_millis(at), trigger: Trigger::parse(&trigger)? },
+            attempt: (attempt >= 1).then_some(attempt)?,
+            origin,
+            hold: hold.map(Into::into),
+            lifecycle: Lifecycle::parse(&lifecycle),
+            created_at: Time::from_millis(created_at),
+            settled_at: settled_at.map(Time::from_millis),
+            failure: failure.map(Into::into),
+            progress_percent,
+            size_bytes,
+            kms_key: kms_key.map(Into::into),
+            asked_key: asked_key.map(Into::into),
+            kind: FileSystemKind::parse(&kind),
+            carried: Arc::new(carried),
+            suspected: None,
+        })
+    }
+}
+
+/// Takes in all points.
+pub(super) async fn load(from: &mut SqliteConnection, state: &mut State) -> Result<()> {
+    if read_by_source(from, state).await.is_some() {
+        return Ok(());
+    }
+    let mut rows = sqlx::query("SELECT * FROM points").fetch(from);
+    while let Some(row) = rows.try_next().await.map_err(|error| from_sqlx(&error))? {
+        take(state, Reading { table: "points", row: &row }.point()?)?;
+    }
+    Ok(())
+}
+
+/// `None` where anything is not as this program writes it. What was taken in until then is taken in again without harm.
+async fn read_by_source(from: &mut SqliteConnection, state: &mut State) -> Option<()> {
+    let mut rows = sqlx::query(BY_SOURCE).fetch(from);
+    while let Some(row) = rows.try_next().await.ok()? {
+        let account = AccountName::from(row.try_get::<&str, _>(0).ok()?);
+        let source = SourceId::from(row.try_get::<&str, _>(1).ok()?);
+        let points: Vec<PointRow> = serde_json::from_str(row.try_get::<&str, _>(2).ok()?).ok()?;
+        let key = SourceKey { account, source };
+        let count = points.len();
+        for (nth, point) in points.into_iter().enumerate() {
+            take(state, point.into_point(&key.account, &key.source)?).ok()?;
+            if nth == 0 {
+                state.expect_points(&key, count);
+            }
+        }
+    }
+    Some(())
+}
+
+fn take(state: &mut State, point: Point) -> Result<()> {
+    let id = point.id.clone();
+    let refused = |error: IllegalChange| StoreProblem::Row { table: "points", what: format!("{id}: {error}") };
+    state.apply(&Change::Seen { point: Box::new(point) }).map_err(refused)
+}
