@@ -1,6 +1,8 @@
 //! The real database file under the same life as the model of it, and under crashes that no model has.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
+#[path = "store/any_changes.rs"]
+mod any_changes;
 #[path = "store/conformance.rs"]
 mod conformance;
 #[path = "store/crash.rs"]

@@ -87,6 +87,15 @@ const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);
 const ROUND_AT_LEAST: Duration = Duration::from_secs(15);
 /// A new picture at most this often.
 const PICTURE_AT_MOST: Duration = Duration::from_millis(500);
+/// Pictures take at most this share of the time, so that a large fleet has fewer.
+const PICTURE_SHARE: u32 = 50;
+/// A round that took longer than this is followed by a rest of [`ROUND_REST`] times as long, in which answers gather: what
+/// a backup or copy costs must not grow with the fleet.
+const ROUND_WITHOUT_REST: Duration = Duration::from_millis(2);
+/// See [`ROUND_WITHOUT_REST`].
+const ROUND_REST: u32 = 10;
+/// No rest is longer.
+const ROUND_REST_AT_MOST: Duration = Duration::from_millis(250);
 /// How soon a commit that failed is tried again.
 const COMMIT_AGAIN: Duration = Duration::from_secs(2);
 /// Plans in a row before the loop looks up.
@@ -125,6 +134,10 @@ pub struct Reconciler {
     warned: BTreeSet<String>,
     pictures: watch::Sender<Arc<Snapshot>>,
     pictured: Instant,
+    /// How long the last picture took.
+    picture_took: Duration,
+    /// No round before this, since the last one was long.
+    rest_until: Instant,
     changed: bool,
     pulse: Pulse,
     /// How the routes stand, as systemd was told.
@@ -189,6 +202,8 @@ impl Reconciler {
             warned: BTreeSet::new(),
             pictures,
             pictured: Instant::now(),
+            picture_took: Duration::ZERO,
+            rest_until: Instant::now(),
             changed: true,
             pulse: pulse.clone(),
             standing: String::new(),
@@ -224,7 +239,9 @@ impl Reconciler {
             self.systemd.alive();
             self.commit().await;
             let idle_for = now.since(round_at);
+            let rested = Instant::now() >= self.rest_until;
             if self.store_problem.is_none()
+                && rested
                 && (self.changed || now >= due || now < round_at || idle_for >= ROUND_AT_LEAST)
             {
                 due = self.round().await;
@@ -258,7 +275,10 @@ impl Reconciler {
             }
         }
         self.last_round_at = Some(self.clock.now());
-        self.counts.rounds.observe(began.elapsed());
+        let took = began.elapsed();
+        self.counts.rounds.observe(took);
+        let rest = took.saturating_sub(ROUND_WITHOUT_REST).saturating_mul(ROUND_REST);
+        self.rest_until = Instant::now() + rest.min(ROUND_REST_AT_MOST);
         wake
     }
 
@@ -361,6 +381,7 @@ impl Reconciler {
     async fn wait(&mut self, due: Time) -> bool {
         let pause = due.since(self.clock.now()).min(LOOK_AT_CLOCK);
         let pause = if self.changed { Duration::ZERO } else { pause };
+        let pause = pause.max(self.rest_until.saturating_duration_since(Instant::now()));
         let pause = if self.store_problem.is_some() { LOOK_AT_CLOCK } else { pause };
         tokio::select! {
             biased;

@@ -354,6 +354,13 @@ pub enum Change {
         /// A batch of this size failed because one id in it is unknown.
         batch: Option<usize>,
     },
+    /// Nothing needs this any more.
+    Forgotten(Forgotten),
+    /// All was looked through for what nothing needs any more.
+    Swept {
+        /// When.
+        at: Time,
+    },
     /// Sources and policy were brought together for this generation of the settings.
     Synced {
         /// [`Settings::generation`](super::policy::Settings::generation).
@@ -381,6 +388,17 @@ pub enum Change {
         /// To here.
         to: Time,
     },
+}
+
+/// What nothing needs any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forgotten {
+    /// A source that no policy names, and of which AWS has nothing of ours.
+    Source(SourceKey),
+    /// A place that no policy names and where nothing of ours is.
+    Place(Place),
+    /// A counter of a policy that is no more.
+    Total(Total),
 }
 
 /// A change that cannot be: a fault of the program, of the database or of AWS's books. It is refused and shown.

@@ -77,6 +77,8 @@ pub struct State {
     pub started_at: Time,
     /// The latest time that a round has seen.
     pub clock: Time,
+    /// When all was last looked through for what nothing needs any more, by this process.
+    pub swept_at: Option<Time>,
     /// The generation of the settings that `watch` of every source follows.
     pub generation: Option<u64>,
     /// Up to when all occurrences of each policy are recorded.
@@ -109,6 +111,7 @@ impl State {
             created_at,
             started_at,
             clock: started_at,
+            swept_at: None,
             generation: None,
             checked: BTreeMap::new(),
             active: BTreeSet::new(),

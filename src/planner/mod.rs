@@ -9,7 +9,7 @@
 //! books of the one before:
 //!
 //! 1. [`watch`]: which sources the policy names; [`pauses`]: which policies a person stopped;
-//! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended;
+//! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended; [`forgetting`]: what nothing needs any more;
 //! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for; [`holds`]: what a person keeps;
 //!    [`deletions`]: what goes, as [`retain`] decides.
 //!
@@ -23,6 +23,7 @@ pub mod deletions;
 pub mod durations;
 pub mod ending;
 pub mod feasible;
+pub mod forgetting;
 pub mod gate;
 pub mod holds;
 pub mod looks;
@@ -73,6 +74,7 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns
     }
     schedule::plan(settings, state, now, &mut plan);
     ending::plan(settings, state, now, &mut plan);
+    forgetting::plan(settings, state, now, &mut plan);
     if plan.record.iter().any(Change::durable) {
         plan.wake.earlier(now, "books first");
         return plan;

@@ -137,7 +137,15 @@ impl Snapshot {
         for policy in settings.policies.values() {
             for key in policy.source_keys() {
                 let is_stale = |region: &Region| stale.contains(&(&key.account, region));
-                routes_of(policy, &key, state.sources.get(&key).map(AsRef::as_ref), &is_stale, &waits, now, &mut routes);
+                routes_of(
+                    policy,
+                    &key,
+                    state.sources.get(&key).map(AsRef::as_ref),
+                    &is_stale,
+                    &waits,
+                    now,
+                    &mut routes,
+                );
             }
         }
         let mut counts = around.counts;

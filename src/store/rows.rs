@@ -4,7 +4,7 @@
 //! cannot be read gives an error that names it.
 
 use super::sqlite::SAID_MAX_CHARS;
-use super::{Became, Held, ReadSpan, StoreProblem};
+use super::{Became, ReadSpan, StoreProblem};
 use crate::domain::change::{End, Opening, Total};
 use crate::domain::deletion::{Deletion, HoldWish};
 use crate::domain::fault::{Fault, FaultClass, clean};
@@ -255,12 +255,6 @@ impl Reading<'_> {
     pub(super) fn read_span(&self) -> Result<ReadSpan, StoreProblem> {
         let (since, through) = (self.time("since")?, self.time("through")?);
         Ok(ReadSpan { since, through, good_until: self.time("good_until")? })
-    }
-
-    pub(super) fn held(&self) -> Result<Held, StoreProblem> {
-        let (taken_at, created_at) = (self.time("taken_at")?, self.time("created_at")?);
-        let (seen_at, gone_at) = (self.optional_time("seen_at")?, self.optional_time("gone_at")?);
-        Ok(Held { taken_at, created_at, seen_at, gone_at })
     }
 
     pub(super) fn since(&self) -> Result<Time, StoreProblem> {

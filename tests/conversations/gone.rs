@@ -71,6 +71,27 @@ fn a_region_that_left_the_policy_is_read_until_nothing_of_ours_is_there() {
     assert_eq!(reads_there(&live(&mut talk, HOUR)), 0, "there is nothing left to read for");
 }
 
+/// A file system leaves the policy and all of it is deleted: nothing of it is known any more a day later, nor of the Region
+/// that nothing else is copied to, nor of the policy's counters once that is gone too.
+#[test]
+fn what_nothing_needs_any_more_is_forgotten() {
+    let mut talk = protected();
+    assert!(!talk.state.totals.is_empty() && talk.state.places.contains_key(&place(THERE)));
+    talk.settings.policies.clear();
+    talk.settings.generation += 1;
+    live(&mut talk, HOUR);
+    assert!(talk.state.sources.contains_key(&key(0)), "it has points");
+    let all: Vec<Sighting> = talk.at_aws.values().cloned().collect();
+    all.iter().for_each(|backup| delete(&mut talk, backup));
+    for _ in 0..25 {
+        live(&mut talk, HOUR);
+    }
+    assert!(talk.state.sources.is_empty(), "{:?}", talk.state.sources.keys());
+    assert!(talk.state.places.is_empty(), "{:?}", talk.state.places.keys());
+    assert!(talk.state.totals.is_empty(), "{:?}", talk.state.totals);
+    assert!(talk.state.reviews.is_empty() && talk.state.active.is_empty());
+}
+
 /// A person deletes a copy, and the database is lost before that was seen. AWS still knows the token, and says of what it
 /// made that it does not exist: that was an attempt, and the next one has a token of its own.
 #[test]

@@ -3,7 +3,7 @@
 //! Drawing one costs what the fleet is large, and the loop may come round hundreds of times a second; so there is one at
 //! most every so often, and none where nothing moved.
 
-use super::{PICTURE_AT_MOST, Reconciler};
+use super::{PICTURE_AT_MOST, PICTURE_SHARE, Reconciler};
 use crate::report::snapshot::{Circumstances, Snapshot};
 use crate::report::triage::{self, Tally};
 use std::sync::Arc;
@@ -14,10 +14,11 @@ impl Reconciler {
     pub(super) fn picture(&mut self) {
         let quiet = self.store_problem.is_some() == self.pictures.borrow().store_problem.is_some()
             && self.last_round_at == self.pictures.borrow().last_round_at;
-        if self.pictured.elapsed() < PICTURE_AT_MOST || quiet {
+        let pause = PICTURE_AT_MOST.max(self.picture_took.saturating_mul(PICTURE_SHARE));
+        if self.pictured.elapsed() < pause || quiet {
             return;
         }
-        self.pictured = Instant::now();
+        let began = Instant::now();
         let around = Circumstances {
             live: true,
             reload: self.reloaded.clone(),
@@ -34,6 +35,8 @@ impl Reconciler {
         }
         self.tell(&snapshot);
         self.pictures.send_replace(Arc::new(snapshot));
+        self.pictured = Instant::now();
+        self.picture_took = self.pictured.saturating_duration_since(began);
     }
 
     /// Why no place can be reached with our credentials, while none can.

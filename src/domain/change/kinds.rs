@@ -28,6 +28,7 @@ impl Change {
             | Self::PauseOver { .. }
             | Self::Counted(_)
             | Self::Noted(_)
+            | Self::Forgotten(_)
             | Self::ClockWentBack { .. }
             | Self::Listed { .. } => true,
             Self::Suspected { .. }
@@ -46,6 +47,7 @@ impl Change {
             | Self::LookedUp { .. }
             | Self::LookUpFailed { .. }
             | Self::Timed { .. }
+            | Self::Swept { .. }
             | Self::Synced { .. }
             | Self::Checked { .. } => false,
         }

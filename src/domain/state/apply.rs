@@ -50,6 +50,11 @@ impl State {
             Change::LookUpSent { .. } | Change::LookedUp { .. } | Change::LookUpFailed { .. } => {
                 self.apply_look_up(change)
             }
+            Change::Forgotten(what) => self.forget(what),
+            Change::Swept { at } => {
+                self.swept_at = Some(*at);
+                Ok(())
+            }
             Change::Synced { generation } => {
                 self.generation = Some(*generation);
                 self.checked.clear();
@@ -166,7 +171,9 @@ impl State {
             if source.cursor.is_some_and(|cursor| cursor >= occurrence.at) {
                 return Err(illegal(format!("{key}: the occurrence of {} ended before", occurrence.at)));
             }
-            source.cursor = source.cursor.max(Some(occurrence.at));
+            if opening.moves_cursor(occurrence) {
+                source.cursor = source.cursor.max(Some(occurrence.at));
+            }
         }
         source.asks.retain(|(of, _), ask| *of != occurrence || ask.open);
         source.order_ended(occurrence, end);
@@ -425,6 +432,7 @@ impl State {
         self.clock = to;
         self.created_at = self.created_at.min(to);
         self.started_at = self.started_at.min(to);
+        self.swept_at = self.swept_at.map(|swept_at| swept_at.min(to));
         self.checked.clear();
         self.notes.clock_went_back(to);
         for source in self.sources.values_mut() {

@@ -3,7 +3,9 @@
 //! A store keeps it, and nothing else is kept: this is the one place that says what a next process knows. Every store is
 //! held to it (`tests/store/conformance.rs`), so that what is recorded cannot come to differ from what is in memory.
 
+use super::apply::illegal;
 use super::*;
+use crate::domain::change::Forgotten;
 
 impl State {
     /// What a process that begins at `started_at` knows, if every durable change up to now was kept.
@@ -84,6 +86,32 @@ impl State {
             || self.notes.late.values().any(|since| *since > now)
             || self.deletions.values().any(|deletion| deletion.not_before > soon)
             || self.wishes.values().any(|wish| wish.not_before > soon)
+    }
+}
+
+impl State {
+    /// Lets go what nothing needs any more.
+    pub(super) fn forget(&mut self, what: &Forgotten) -> Result<(), IllegalChange> {
+        match what {
+            Forgotten::Source(key) => {
+                let Some(source) = self.sources.get(key) else { return Ok(()) };
+                if source.watch.is_some() || !source.points.is_empty() || source.active() {
+                    return Err(illegal(format!("{key}: to be forgotten while there is something of it")));
+                }
+                self.reviews.remove(&(source.review_at, key.clone()));
+                self.sources.remove(key);
+                self.braked.retain(|(source, _), _| source != key);
+                self.quarantined.remove(key);
+            }
+            Forgotten::Place(place) => {
+                if self.places.get(place).is_some_and(|known| !known.points.is_empty()) {
+                    return Err(illegal(format!("{place}: to be forgotten while points of ours are there")));
+                }
+                self.places.remove(place);
+            }
+            Forgotten::Total(total) => drop(self.totals.remove(total)),
+        }
+        Ok(())
     }
 }
 

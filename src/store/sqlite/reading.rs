@@ -3,7 +3,7 @@
 use super::{Reading, Result, from_sqlx};
 use crate::domain::id::{Place, SourceKey, Target};
 use crate::domain::time::Time;
-use crate::store::{Became, Held, HistoryQuery, Mark, PromiseSpan, ReadSpan, RouteQuery, RouteRecord};
+use crate::store::{Became, Held, HistoryQuery, Mark, PromiseSpan, ReadSpan, RouteQuery, RouteRecord, StoreProblem};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, QueryBuilder, Sqlite};
 use std::collections::BTreeMap;
@@ -196,8 +196,10 @@ async fn readings(connection: &mut SqliteConnection) -> Result<BTreeMap<Place, V
 /// What was a recovery point of the route in the period, or may have been: what AWS has, and what is past.
 async fn held(connection: &mut SqliteConnection, query: &RouteQuery, route: &RouteRecord) -> Result<Vec<Held>> {
     let is_copy = route.target != Target::Backup;
+    // In one text, since hundreds of rows of each of thousands of routes would take most of a report.
     let mut sql = QueryBuilder::new(
-        "SELECT taken_at, created_at, CASE lifecycle WHEN 'AVAILABLE' THEN coalesce(settled_at, created_at) END AS seen_at,
+        "SELECT json_group_array(json_array(taken_at, created_at, seen_at, gone_at)) FROM (
+         SELECT taken_at, created_at, CASE lifecycle WHEN 'AVAILABLE' THEN coalesce(settled_at, created_at) END AS seen_at,
          NULL AS gone_at FROM points WHERE account = ",
     );
     sql.push_bind(route.source.account.as_str().to_owned());
@@ -214,9 +216,18 @@ async fn held(connection: &mut SqliteConnection, query: &RouteQuery, route: &Rou
     sql.push(" AND region = ").push_bind(route.region.as_str().to_owned());
     sql.push(" AND is_copy = ").push_bind(is_copy).push(")");
     sql.push(" AND gone_at > ").push_bind(query.since.millis());
-    sql.push(" AND created_at < ").push_bind(query.until.millis());
-    let rows = fetched(connection, sql).await?;
-    rows.iter().map(|row| Reading { table: "points", row }.held()).collect()
+    sql.push(" AND created_at < ").push_bind(query.until.millis()).push(")");
+    let text: String = sql.build_query_scalar().fetch_one(connection).await.map_err(|error| from_sqlx(&error))?;
+    let points: Vec<(i64, i64, Option<i64>, Option<i64>)> =
+        serde_json::from_str(&text).map_err(|error| StoreProblem::Row { table: "points", what: error.to_string() })?;
+    let time = Time::from_millis;
+    let held = points.into_iter().map(|(taken_at, created_at, seen_at, gone_at)| Held {
+        taken_at: time(taken_at),
+        created_at: time(created_at),
+        seen_at: seen_at.map(time),
+        gone_at: gone_at.map(time),
+    });
+    Ok(held.collect())
 }
 
 /// How the occurrences of the period ended. Those of old days are counted with the last of their day.

@@ -4,7 +4,7 @@ use super::super::rows::total_columns;
 use super::deleting;
 use super::noting::{self, write_note};
 use super::past;
-use crate::domain::change::{Change, Opening, Total};
+use crate::domain::change::{Change, Forgotten, Opening, Total};
 use crate::domain::id::{BackupId, Occurrence, Place, SourceKey, WorkKey};
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::state::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
@@ -39,6 +39,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
         Change::Paused { .. } | Change::PauseOver { .. } => write_pause(to, change).await,
         Change::Noted(note) => write_note(to, note).await,
         Change::Counted(total) => count(to, total, 1).await,
+        Change::Forgotten(what) => forget(to, what).await,
         Change::ClockWentBack { to: now } => write_clock(to, *now).await,
         Change::Listed { place, began_at, pages, user_backups, .. } => {
             let sql = "INSERT INTO places (account, region, listed_at, pages, user_backups) VALUES (?, ?, ?, ?, ?)
@@ -302,6 +303,24 @@ async fn write_pause(to: &mut SqliteConnection, change: &Change) -> Written {
             to.execute(query.bind(policy.as_str()).bind(since.millis())).await.map(drop)
         }
         _ => Ok(()),
+    }
+}
+
+async fn forget(to: &mut SqliteConnection, what: &Forgotten) -> Written {
+    match what {
+        Forgotten::Source(key) => {
+            let query = sqlx::query("DELETE FROM sources WHERE account = ? AND source = ?");
+            to.execute(query.bind(key.account.as_str()).bind(key.source.as_str())).await.map(drop)
+        }
+        Forgotten::Place(place) => {
+            let query = sqlx::query("DELETE FROM places WHERE account = ? AND region = ?");
+            to.execute(query.bind(place.account.as_str()).bind(place.region.as_str())).await.map(drop)
+        }
+        Forgotten::Total(total) => {
+            let (kind, policy, region, result) = total_columns(total);
+            let query = sqlx::query("DELETE FROM totals WHERE kind = ? AND policy = ? AND region = ? AND result = ?");
+            to.execute(query.bind(kind).bind(policy).bind(region).bind(result)).await.map(drop)
+        }
     }
 }
 

@@ -1,0 +1,59 @@
+//! What nothing needs any more.
+//!
+//! A host runs for years, and file systems, Regions and policies come and go. What is known of one that no policy names,
+//! and of which AWS has nothing of ours, leads to no decision ever again: it leaves memory and database, while the
+//! history of it stays as long as all history does.
+
+use super::looks::places_of;
+use crate::domain::change::{Change, Forgotten};
+use crate::domain::ending::Total;
+use crate::domain::id::Place;
+use crate::domain::plan::Plan;
+use crate::domain::policy::Settings;
+use crate::domain::state::{PlaceState, SourceState, State};
+use crate::domain::time::Time;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How often all is looked through.
+const EVERY: Duration = Duration::from_secs(86_400);
+
+/// How long after a start what AWS has was surely read, where it can be.
+const FIRST_AFTER: Duration = Duration::from_secs(3600);
+
+/// Records what is to be forgotten, once a day.
+pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
+    let due = state.swept_at.map_or(state.started_at.plus(FIRST_AFTER), |swept_at| swept_at.plus(EVERY));
+    if now < due {
+        plan.wake.earlier(due, "a look for what nothing needs any more");
+        return;
+    }
+    for (key, _) in state.sources.iter().filter(|(_, source)| is_over(source)) {
+        plan.record.push(Change::Forgotten(Forgotten::Source(key.clone())));
+    }
+    let places: BTreeSet<Place> = places_of(settings).collect();
+    for (place, _) in state.places.iter().filter(|(place, known)| !places.contains(place) && is_empty(known)) {
+        plan.record.push(Change::Forgotten(Forgotten::Place(place.clone())));
+    }
+    for total in state.totals.keys().filter(|total| !settings.policies.contains_key(policy_of(total))) {
+        plan.record.push(Change::Forgotten(Forgotten::Total(total.clone())));
+    }
+    plan.record.push(Change::Swept { at: now });
+}
+
+fn is_over(source: &SourceState) -> bool {
+    source.watch.is_none() && source.points.is_empty() && source.open.is_empty() && source.asks.is_empty()
+}
+
+fn is_empty(known: &PlaceState) -> bool {
+    known.points.is_empty() && known.looks.is_empty() && known.calls.is_empty() && known.listing.is_none()
+}
+
+fn policy_of(total: &Total) -> &crate::domain::id::PolicyName {
+    match total {
+        Total::Occurrences(policy, _)
+        | Total::Backups(policy, _)
+        | Total::Copies(policy, ..)
+        | Total::Deletions(policy, ..) => policy,
+    }
+}

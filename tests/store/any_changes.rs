@@ -1,0 +1,275 @@
+//! Whatever happens, what a store gives back is what of the state is durable: changes are drawn without regard to whether
+//! they make sense together, and those that the state takes are committed.
+
+use super::file::runtime;
+use super::same;
+use lifeboat::domain::action::Request;
+use lifeboat::domain::change::{Change, End, Forgotten, Opening, Total};
+use lifeboat::domain::fault::{Fault, FaultClass};
+use lifeboat::domain::id::{BackupId, Occurrence, Place, Region, SourceKey, Target, Trigger, WorkKey};
+use lifeboat::domain::lane::FileSystemKind;
+use lifeboat::domain::note::{Note, Notice, Promise};
+use lifeboat::domain::pause::Pause;
+use lifeboat::domain::point::{Lifecycle, Point};
+use lifeboat::domain::state::State;
+use lifeboat::domain::tags::Origin;
+use lifeboat::domain::time::Time;
+use lifeboat::sim::Rng;
+use lifeboat::store::Store as _;
+use lifeboat::store::sqlite::SqliteStore;
+use std::sync::Arc;
+use std::time::Duration;
+
+const START: Time = Time::from_secs(1_795_248_000);
+const REGIONS: [&str; 3] = ["us-east-1", "us-west-2", "eu-west-1"];
+
+/// Draws one thing after the other, by a clock that goes on.
+struct Draw {
+    rng: Rng,
+    now: Time,
+}
+
+impl Draw {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.rng.below(bound)
+    }
+
+    fn chance(&mut self, one_in: u64) -> bool {
+        self.below(one_in) == 0
+    }
+
+    fn one<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len() as u64) as usize]
+    }
+
+    fn time(&mut self) -> Time {
+        let ahead = Duration::from_secs(self.below(7200));
+        if self.chance(5) { self.now.plus(ahead) } else { self.now.minus(ahead) }
+    }
+
+    fn source(&mut self) -> SourceKey {
+        SourceKey { account: "default".into(), source: self.one(&["fs-a", "fs-b", "fsvol-c"]).into() }
+    }
+
+    fn occurrence(&mut self) -> Occurrence {
+        let trigger = if self.chance(4) { Trigger::Manual } else { Trigger::Schedule };
+        Occurrence { at: START.plus(Duration::from_secs(600 * self.below(8))), trigger }
+    }
+
+    fn target(&mut self) -> Target {
+        match self.one(&REGIONS) {
+            "us-east-1" => Target::Backup,
+            region => Target::Copy(region.into()),
+        }
+    }
+
+    fn work(&mut self) -> WorkKey {
+        WorkKey { source: self.source(), occurrence: self.occurrence(), target: self.target() }
+    }
+
+    /// What is named by a work and an attempt is always the same, so that changes meet.
+    fn id(work: &WorkKey, attempt: u32) -> BackupId {
+        format!("backup-{}", &work.token(attempt).as_str()[4..21]).as_str().into()
+    }
+
+    fn place_of(work: &WorkKey) -> Place {
+        let region = work.target.region().cloned().unwrap_or_else(|| Region::from(REGIONS[0]));
+        Place { account: work.source.account.clone(), region }
+    }
+
+    fn object(&mut self) -> (Place, BackupId) {
+        let (work, attempt) = (self.work(), 1 + self.below(2) as u32);
+        (Self::place_of(&work), Self::id(&work, attempt))
+    }
+
+    fn point(&mut self) -> Point {
+        let (work, attempt) = (self.work(), 1 + self.below(2) as u32);
+        let first = WorkKey { target: Target::Backup, ..work.clone() };
+        let in_flight = if work.target == Target::Backup { Lifecycle::Creating } else { Lifecycle::Copying };
+        let lifecycle = self.one(&[in_flight, Lifecycle::Available, Lifecycle::Available, Lifecycle::Failed]);
+        let origin = work.target.region().map(|_| Origin {
+            region: REGIONS[0].into(),
+            backup: Self::id(&first, 1),
+            taken_at: work.occurrence.at,
+        });
+        let word = |draw: &mut Self| draw.chance(3).then(|| draw.one(&["one", "two", ""]));
+        Point {
+            id: Self::id(&work, attempt),
+            place: Self::place_of(&work),
+            source: work.source.source.clone(),
+            policy: self.chance(2).then(|| "finance".into()),
+            occurrence: work.occurrence,
+            attempt,
+            origin,
+            hold: word(self).map(Into::into),
+            lifecycle,
+            created_at: self.time(),
+            settled_at: (!lifecycle.in_flight()).then(|| self.time()),
+            failure: word(self).map(Into::into),
+            progress_percent: self.chance(3).then(|| self.below(101) as u8),
+            size_bytes: self.chance(2).then(|| self.below(1 << 50)),
+            kms_key: word(self).map(Into::into),
+            asked_key: word(self).map(Into::into),
+            kind: self.one(&[FileSystemKind::Windows, FileSystemKind::Ontap]),
+            carried: Arc::new(word(self).map(|value| ("team".to_owned(), value.to_owned())).into_iter().collect()),
+            suspected: None,
+        }
+    }
+
+    fn fault(&mut self) -> Fault {
+        let class = self.one(&[FaultClass::Throttled, FaultClass::Lasting, FaultClass::Missing]);
+        Fault::new(class, "Code", "what AWS says")
+    }
+
+    fn opening(&mut self) -> Opening {
+        Opening {
+            policy: self.one(&["finance", "hr"]).into(),
+            opened_at: self.time(),
+            caught_up: self.chance(2),
+            adopted: self.chance(3),
+        }
+    }
+
+    fn note(&mut self) -> Note {
+        let route = (self.source(), self.target());
+        let at = self.now;
+        match self.below(6) {
+            0 => {
+                let rpo = self.chance(2).then(|| Duration::from_secs(3600));
+                Note::Promised {
+                    route,
+                    promise: Promise { policy: "finance".into(), region: REGIONS[1].into(), rpo },
+                    at,
+                }
+            }
+            1 => Note::Withdrawn { route, at },
+            2 => Note::Late { route, since: self.time() },
+            3 => Note::Relieved { route },
+            4 => {
+                let id = format!("notice-{}", self.below(4));
+                Note::Owed(Box::new(Notice { id, at: START, body: "{}".to_owned() }))
+            }
+            _ => Note::Settled { id: format!("notice-{}", self.below(4)) },
+        }
+    }
+
+    fn about_deletion(&mut self) -> Change {
+        let (place, id) = self.object();
+        let (at, not_before) = (self.now, self.time());
+        match self.below(7) {
+            0 => Change::Condemned { place, id, reason: "no rule keeps it".to_owned(), at },
+            1 => Change::Spared { place, id, reason: "a rule keeps it".to_owned() },
+            2 => Change::DeleteAsked { place, id, at },
+            3 => Change::DeleteRefused { place, id, fault: self.fault(), not_before },
+            4 => Change::HoldWished { place, id, hold: self.chance(2).then(|| "audit".to_owned()), at },
+            5 => Change::HoldTried { place, id, fault: self.chance(2).then(|| self.fault()), not_before },
+            _ => Change::HoldStands { place, id },
+        }
+    }
+
+    fn about_request(&mut self, state: &State) -> Change {
+        let key = self.work();
+        let known = state.ask(&key).cloned();
+        match self.below(5) {
+            0 | 1 => {
+                let again = known.filter(|ask| ask.open && !self.chance(8));
+                let attempt = again.as_ref().map_or_else(|| 1 + self.below(3) as u32, |ask| ask.attempt);
+                let fresh = Request::CreateBackup {
+                    source: key.source.source.clone(),
+                    token: key.token(attempt),
+                    tags: [("team".to_owned(), "it".to_owned())].into(),
+                };
+                let request = again.map_or_else(|| Arc::new(fresh), |ask| ask.request);
+                Change::Asked { key, attempt, request, at: self.now }
+            }
+            2 => {
+                let (fault, definite) = (self.fault(), self.chance(2));
+                Change::Unfulfilled { key, fault, definite, not_before: self.time() }
+            }
+            3 => Change::Disproved { key },
+            _ => Change::Retriable { key },
+        }
+    }
+
+    fn change(&mut self, state: &State) -> Change {
+        let (source, occurrence) = (self.source(), self.occurrence());
+        match self.below(20) {
+            0 => Change::Watched {
+                source,
+                region: REGIONS[0].into(),
+                policy: self.one(&["finance", "hr"]).into(),
+                destinations: REGIONS[1..].iter().map(|region| (*region).into()).collect(),
+                since: self.time(),
+            },
+            1 if self.chance(3) => Change::Left { source },
+            2 => Change::Opened { source, occurrence, opening: self.opening() },
+            3 => {
+                let end = self.one(&End::ALL);
+                let (opening, reason, earlier) = (self.opening(), "so it is".to_owned(), self.below(3));
+                Change::Closed { source, occurrence, opening, end, reason, at: self.now, earlier }
+            }
+            4..=7 => self.about_request(state),
+            8..=11 => Change::Seen { point: Box::new(self.point()) },
+            12 => {
+                let (place, id) = self.object();
+                Change::Gone { place, id, at: self.now }
+            }
+            13..=15 => self.about_deletion(),
+            16 => {
+                let policy = self.one(&["finance", "hr"]).into();
+                let since = START.plus(Duration::from_secs(self.below(3)));
+                let pause = Pause { since, until: self.chance(2).then(|| self.time()), reason: None, resumed: false };
+                if self.chance(3) { Change::PauseOver { policy, since } } else { Change::Paused { policy, pause } }
+            }
+            17 => Change::Noted(self.note()),
+            18 if self.chance(4) => Change::ClockWentBack { to: self.now.minus(Duration::from_secs(self.below(600))) },
+            18 => Change::Counted(Total::Copies("finance".into(), self.one(&REGIONS).into(), self.chance(2))),
+            _ if self.chance(3) => Change::Forgotten(match self.below(3) {
+                0 => Forgotten::Source(source),
+                1 => Forgotten::Place(Place { account: "default".into(), region: self.one(&REGIONS).into() }),
+                _ => Forgotten::Total(Total::Copies("finance".into(), self.one(&REGIONS).into(), self.chance(2))),
+            }),
+            _ => Change::Listed {
+                place: Place { account: "default".into(), region: self.one(&REGIONS).into() },
+                began_at: self.time(),
+                pages: 1 + self.below(5) as u32,
+                user_backups: self.below(600),
+                others: Vec::new(),
+            },
+        }
+    }
+}
+
+#[test]
+fn what_a_store_gives_back_is_the_durable_part_of_the_state() {
+    let mut taken = 0;
+    for seed in 0..12 {
+        let folder = tempfile::tempdir().unwrap();
+        runtime().block_on(async {
+            let path = folder.path().join("state.db");
+            let mut store = SqliteStore::open(&path, START).await.unwrap();
+            let mut state = store.load(START).await.unwrap();
+            let mut draw = Draw { rng: Rng::new(seed, "any changes"), now: START.plus(Duration::from_secs(3600)) };
+            for step in 0..400 {
+                draw.now = draw.now.plus(Duration::from_secs(draw.below(60)));
+                let change = draw.change(&state);
+                if state.apply(&change).is_ok() {
+                    taken += 1;
+                    store.commit(std::slice::from_ref(&change)).await.unwrap();
+                }
+                if step % 10 == 9 {
+                    let when = format!("seed {seed}, step {step}, after {change:?}");
+                    same(&state.reloaded(draw.now), &store.load(draw.now).await.unwrap(), &when);
+                }
+                if draw.chance(50) {
+                    // The next process goes on from what was kept.
+                    store.close().await;
+                    store = SqliteStore::open(&path, draw.now).await.unwrap();
+                    state = store.load(draw.now).await.unwrap();
+                }
+            }
+            store.close().await;
+        });
+    }
+    assert!(taken > 1500, "{taken} changes make too little sense together");
+}
