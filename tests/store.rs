@@ -11,6 +11,8 @@ mod crash;
 mod file;
 #[path = "store/orders.rs"]
 mod orders;
+#[path = "store/query_plans.rs"]
+mod query_plans;
 #[path = "store/torn.rs"]
 mod torn;
 #[path = "store/upgrade.rs"]

@@ -8,10 +8,10 @@ use lifeboat::domain::point::{Lifecycle, Point};
 use lifeboat::domain::state::State;
 use lifeboat::domain::tags::Origin;
 use lifeboat::domain::time::Time;
-use lifeboat::store::Store as _;
 use lifeboat::store::sqlite::SqliteStore;
-use sqlx::ConnectOptions as _;
+use lifeboat::store::{Became, HistoryEntry, HistoryQuery, RouteQuery, Store as _};
 use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 use std::path::Path;
 
 const START: Time = Time::from_secs(1_795_248_000);
@@ -82,4 +82,109 @@ fn a_database_from_before_the_words_were_kept_is_taken_over() {
         let moved = Change::Seen { point: Box::new(copy(Some("alias/new"))) };
         assert_eq!(only_point(&loaded(&path, &[moved]).await), copy(Some("alias/new")));
     });
+}
+
+/// A file as the version before wrote it: with all that was ever deleted among what is there.
+async fn before_years(path: &Path, rows: &[&'static str]) {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    let sql = "CREATE TABLE _sqlx_migrations (version BIGINT PRIMARY KEY, description TEXT NOT NULL,
+               installed_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, success BOOLEAN NOT NULL, checksum BLOB NOT NULL,
+               execution_time BIGINT NOT NULL)";
+    sqlx::query(sql).execute(&mut connection).await.unwrap();
+    for migration in sqlx::migrate!("./migrations").iter().filter(|migration| migration.version <= 5) {
+        sqlx::raw_sql(migration.sql.clone()).execute(&mut connection).await.unwrap();
+        sqlx::query("INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (?, ?, 1, ?, 0)")
+            .bind(migration.version)
+            .bind(migration.description.as_ref())
+            .bind(migration.checksum.as_ref())
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    for sql in rows {
+        sqlx::query(*sql).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+}
+
+#[test]
+fn what_was_deleted_in_an_older_file_is_past_and_told_of_as_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    let rows = [
+        "INSERT INTO meta VALUES ('created_at', 1000)",
+        "INSERT INTO sources (account, source, region, policy, destinations, since, cursor)
+         VALUES ('default', 'fs-a', 'us-east-1', 'one', '[\"us-west-2\"]', 1000, 30000)",
+        // Of the first occurrence all is gone; of the second the copy is, and the backup is there, so it counts.
+        "INSERT INTO points (account, region, id, source, \"trigger\", at, attempt, policy, origin_region, origin_id, taken_at,
+         lifecycle, created_at, settled_at, kind) VALUES
+         ('default', 'us-east-1', 'backup-1', 'fs-a', 'schedule', 10000, 1, 'one', NULL, NULL, 11000, 'DELETED', 11000,
+          50000, 'WINDOWS'),
+         ('default', 'us-west-2', 'backup-2', 'fs-a', 'schedule', 10000, 1, 'one', 'us-east-1', 'backup-1', 11000, 'DELETED',
+          12000, 51000, 'WINDOWS'),
+         ('default', 'us-east-1', 'backup-3', 'fs-a', 'schedule', 20000, 1, 'one', NULL, NULL, 21000, 'AVAILABLE', 21000,
+          22000, 'WINDOWS'),
+         ('default', 'us-west-2', 'backup-4', 'fs-a', 'schedule', 20000, 2, 'one', 'us-east-1', 'backup-3', 21000, 'DELETED',
+          23000, 52000, 'WINDOWS')",
+        "INSERT INTO held (account, region, id, source, is_copy, taken_at, created_at, seen_at, gone_at) VALUES
+         ('default', 'us-east-1', 'backup-1', 'fs-a', 0, 11000, 11000, 11500, 50000),
+         ('default', 'us-west-2', 'backup-2', 'fs-a', 1, 11000, 12000, 12500, 51000),
+         ('default', 'us-east-1', 'backup-3', 'fs-a', 0, 21000, 21000, 22000, NULL),
+         ('default', 'us-west-2', 'backup-4', 'fs-a', 1, 21000, 23000, 24000, 52000)",
+        "INSERT INTO deletions (account, region, id, reason, condemned_at, deleted_at) VALUES
+         ('default', 'us-east-1', 'backup-1', 'no rule keeps it', 49000, 50000),
+         ('default', 'us-east-1', 'backup-3', 'no rule keeps it', 60000, NULL)",
+        "INSERT INTO promises (account, source, destination, since, region, policy, rpo) VALUES
+         ('default', 'fs-a', '', 1000, 'us-east-1', 'one', 60000), ('default', 'fs-a', 'us-west-2', 1000, 'us-west-2', 'one', 60000)",
+    ];
+    runtime().block_on(async {
+        before_years(&path, &rows).await;
+        let mut store = SqliteStore::open(&path, START).await.unwrap();
+        let state = store.load(START).await.unwrap();
+        let source = &state.sources[&SourceKey { account: AccountName::own(), source: "fs-a".into() }];
+        let held: Vec<_> =
+            source.points.iter().map(|point| (point.id.as_str(), point.lifecycle, point.attempt)).collect();
+        assert_eq!(held, [("backup-3", Lifecycle::Available, 1), ("backup-4", Lifecycle::Deleted, 2)]);
+        assert_eq!(state.deletions.len(), 1, "what is still to be deleted");
+        let query = HistoryQuery { became: Some(Became::Deleted), limit: 9, ..HistoryQuery::default() };
+        let told: Vec<_> = store.history(&query).await.unwrap().into_iter().map(brief).collect();
+        assert_eq!(
+            told,
+            [
+                "backup-4 of 20 gone 52 decided 52: not deleted by Lifeboat",
+                "backup-2 of 10 gone 51 decided 51: not deleted by Lifeboat",
+                "backup-1 of 10 gone 50 decided 49: no rule keeps it",
+            ]
+        );
+        let mut spans = Vec::new();
+        let query = RouteQuery { since: Time::ZERO, until: START, policy: None, source: None };
+        store
+            .routes(&query, &mut |record| {
+                let mut points: Vec<_> = record
+                    .points
+                    .iter()
+                    .map(|held| (seconds(held.created_at), held.seen_at.map(seconds), held.gone_at.map(seconds)))
+                    .collect();
+                points.sort_unstable();
+                spans.push((record.region.to_string(), points));
+            })
+            .await
+            .unwrap();
+        let at_home = vec![(11, Some(11), Some(50)), (21, Some(22), None)];
+        let there = vec![(12, Some(12), Some(51)), (23, Some(24), Some(52))];
+        assert_eq!(spans, [("us-east-1".to_owned(), at_home), ("us-west-2".to_owned(), there)]);
+        store.close().await;
+    });
+}
+
+fn seconds(time: Time) -> i64 {
+    time.millis() / 1000
+}
+
+fn brief(entry: HistoryEntry) -> String {
+    let (_, id) = entry.point.unwrap();
+    let gone = entry.closed_at.map(seconds).unwrap();
+    let reason = entry.reason.unwrap();
+    format!("{id} of {} gone {gone} decided {}: {reason}", seconds(entry.occurrence.at), seconds(entry.opened_at))
 }

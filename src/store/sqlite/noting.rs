@@ -74,9 +74,9 @@ pub(super) async fn clock_went_back(to: &mut SqliteConnection, now: Time) -> Wri
         "UPDATE promises SET until = ?1 WHERE until > ?1",
         "UPDATE OR REPLACE readings SET since = ?1 WHERE since > ?1",
         "UPDATE readings SET through = ?1, good_until = ?1 WHERE through > ?1",
-        // What went lately is in both tables with the same time, and in this one by time.
+        // Route by route, since what went last is at the end of each.
         "UPDATE OR REPLACE past_points SET seen_at = min(seen_at, ?1), gone_at = min(gone_at, ?1)
-         WHERE gone_at > ?1 AND EXISTS (SELECT 1 FROM removals WHERE gone_at > ?1)",
+         WHERE route IN (SELECT number FROM routes) AND gone_at > ?1",
         "UPDATE OR REPLACE removals SET gone_at = ?1 WHERE gone_at > ?1",
         "UPDATE late SET since = ?1 WHERE since > ?1",
     ] {
