@@ -272,6 +272,25 @@ pub enum Change {
         /// When.
         at: Time,
     },
+    /// A call that was to leave does not: what it was planned with could not be committed. AWS said nothing.
+    Withdrawn {
+        /// Where it was to go.
+        place: Place,
+        /// Which.
+        call: CallKey,
+    },
+    /// AWS refused to list backups or to show some by id, for a reason other than being unwell; or (`None`) does so no
+    /// longer.
+    ReadAnswered {
+        /// Where.
+        place: Place,
+        /// A listing or a look.
+        call: CallKey,
+        /// The refusal.
+        fault: Option<Fault>,
+        /// When.
+        at: Time,
+    },
     /// The first page of a listing is asked for.
     ListingBegan {
         /// Where.

@@ -25,7 +25,7 @@ mod source;
 
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
 pub use pauses::ORDER_REPEATED_WITHIN;
-pub use place::{Listed, Listing, ListingPage, PlaceState, SHOWN_AFTER_GONE};
+pub use place::{Listed, Listing, ListingPage, PlaceState, ReadRefusal, SHOWN_AFTER_GONE};
 pub use source::{Ask, LookUp, SourceState, Watch};
 
 /// Upper bounds of the duration histograms, in seconds: a minute to two days.

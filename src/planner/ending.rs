@@ -3,6 +3,7 @@
 //! Every occurrence ends in one recorded outcome, the worst that applies (promise 5). An end is only recorded once
 //! nothing of the occurrence can move any more, so it never has to be taken back.
 
+use super::retain::UNSEEN_COPY_READS_FOR;
 use super::schedule::window_passed;
 use crate::domain::change::{Change, End, Opening};
 use crate::domain::id::{Occurrence, Place, Region, SourceKey, Target, Trigger};
@@ -124,7 +125,7 @@ impl Case<'_> {
     }
 
     fn end_of_copies(&self, backup: &Point) -> Option<(End, String)> {
-        let gives_way = self.occurrence.trigger == Trigger::Schedule && backup.hold.is_none();
+        let gives_way = self.occurrence.trigger == Trigger::Schedule && !self.state.held(backup);
         let mut worst: (End, String) = (End::Completed, "the backup and every copy are AVAILABLE".to_owned());
         let watch = self.source.watch.as_ref();
         let left = Vec::new();
@@ -170,7 +171,9 @@ impl Case<'_> {
         }
         let there = Place { account: self.key.account.clone(), region: region.clone() };
         let known = self.state.place(&there).is_some_and(|place| place.known());
-        if !superseded || (self.opening.adopted && !known) {
+        // What was adopted may have its copy there, unless nobody could look for so long that it does not matter any more.
+        let unseen = self.opening.adopted && !known;
+        if !superseded || (unseen && self.now < self.opening.opened_at.plus(UNSEEN_COPY_READS_FOR)) {
             return None;
         }
         if self.source.highest_attempt(self.occurrence, &target) > 0 {

@@ -8,7 +8,7 @@ use crate::domain::action::CallKey;
 use crate::domain::id::{Place, WorkKey};
 use crate::domain::plan::{Plan, Reason, Waiting};
 use crate::domain::policy::Settings;
-use crate::domain::state::{Ask, SourceState, State, TOKEN_TRUSTED_FOR};
+use crate::domain::state::{Ask, PlaceState, SourceState, State, TOKEN_TRUSTED_FOR};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -160,9 +160,8 @@ impl<'a> Gate<'a> {
     pub fn books_known(&self, place: &Place) -> Result<(), Refusal> {
         let known = self.state.place(place);
         if !known.is_some_and(|place| place.known()) {
-            let trouble = known.and_then(|known| known.trouble.as_ref());
-            return Err(match trouble {
-                Some((fault, _)) => Refusal {
+            return Err(match known.and_then(PlaceState::unread_because) {
+                Some(fault) => Refusal {
                     reason: Reason::Region,
                     until: None,
                     detail: format!("{} could not be listed yet: {fault}", place.region),

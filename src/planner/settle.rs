@@ -8,7 +8,7 @@ use super::chain;
 use super::gate::{LISTING_LAG, WHAT_IT_MADE_IS_GONE};
 use super::looks::{IDS_PER_CALL, stale_after};
 use super::retry;
-use crate::domain::action::{Action, Call, Outcome, SourceFacts};
+use crate::domain::action::{Action, Call, CallKey, Outcome, SourceFacts};
 use crate::domain::change::{Change, ListingPage, Opening, Total};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceId, SourceKey, Target, Trigger, WorkKey};
@@ -338,12 +338,32 @@ impl Settling<'_> {
         let failures = self.state.place(self.place).and_then(|known| known.listing.as_ref()).map_or(0, |l| l.failures);
         // A token can expire: whatever AWS says about a later page, begin anew if it is not a matter of patience.
         let restart = !matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled) || failures >= 8;
-        let pause = retry::pause_for_place(failures.saturating_add(1), jitter_of(self.place));
+        let pause = self.read_refused(CallKey::List, fault, failures);
         let not_before = self.now.plus(pause);
         self.push(Change::ListingStalled { place: self.place.clone(), not_before, restart });
     }
 
+    /// How long to wait with a listing or a look that failed. A place that is unwell is tried again soon; one that answers
+    /// and refuses is counted until a whole listing, or a look, succeeds: a first page that comes proves nothing.
+    fn read_refused(&mut self, call: CallKey, fault: &Fault, failures: u32) -> Duration {
+        if matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Credentials) {
+            return retry::pause_for_place(failures.saturating_add(1), jitter_of(self.place));
+        }
+        let refusals = self.here.and_then(|known| match call {
+            CallKey::List => known.refused_listing.as_ref(),
+            _ => known.refused_looks.as_ref(),
+        });
+        let failures = refusals.map_or(0, |refusal| refusal.failures).saturating_add(1);
+        let (place, fault) = (self.place.clone(), Some(fault.clone()));
+        self.push(Change::ReadAnswered { place, call, fault, at: self.now });
+        retry::pause_for_refused_read(failures, jitter_of(self.place))
+    }
+
     fn polled(&mut self, ids: &[BackupId], sightings: Vec<Sighting>) {
+        if let Some(first) = ids.first().filter(|_| self.here.is_some_and(|known| known.refused_looks.is_some())) {
+            let (place, call) = (self.place.clone(), CallKey::Poll(first.clone()));
+            self.push(Change::ReadAnswered { place, call, fault: None, at: self.now });
+        }
         let mut missing: BTreeSet<&BackupId> = ids.iter().collect();
         let mut looked = Vec::new();
         for sighting in sightings {
@@ -419,8 +439,9 @@ impl Settling<'_> {
                 self.push(Change::LookAgain { place, ids, at: self.now, batch });
             }
             _ => {
-                let failures = self.state.place(self.place).map_or(0, |known| known.failures);
-                let pause = retry::pause_for_place(failures.saturating_add(1), jitter_of(self.place));
+                let failures = self.here.map_or(0, |known| known.failures);
+                let call = ids.first().cloned().map_or(CallKey::List, CallKey::Poll);
+                let pause = self.read_refused(call, fault, failures);
                 let (place, ids) = (self.place.clone(), ids.to_vec());
                 self.push(Change::LookAgain { place, ids, at: self.now.plus(pause), batch: None });
             }

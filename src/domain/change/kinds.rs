@@ -36,6 +36,8 @@ impl Change {
             | Self::PlaceSeen { .. }
             | Self::Sent { .. }
             | Self::Returned { .. }
+            | Self::Withdrawn { .. }
+            | Self::ReadAnswered { .. }
             | Self::ListingBegan { .. }
             | Self::ListingPage { .. }
             | Self::ListingStalled { .. }

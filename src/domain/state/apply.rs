@@ -55,6 +55,10 @@ impl State {
                 self.checked.clear();
                 for source in self.sources.values_mut() {
                     source.aside.clear();
+                    source.look_up.worth_another_try();
+                }
+                for known in self.places.values_mut() {
+                    known.worth_another_try();
                 }
                 self.deletions_anew();
                 Ok(())
@@ -80,6 +84,8 @@ impl State {
             | Change::PlaceSeen { .. }
             | Change::Sent { .. }
             | Change::Returned { .. }
+            | Change::Withdrawn { .. }
+            | Change::ReadAnswered { .. }
             | Change::ListingBegan { .. }
             | Change::ListingPage { .. }
             | Change::ListingStalled { .. }
@@ -405,7 +411,8 @@ impl State {
             Change::LookUpSent { account, ids, until } => {
                 for id in ids {
                     let key = SourceKey { account: account.clone(), source: id.clone() };
-                    self.source_mut(&key)?.look_up.not_before = *until;
+                    let look_up = &mut self.source_mut(&key)?.look_up;
+                    (look_up.not_before, look_up.under_way) = (*until, true);
                 }
             }
             Change::LookedUp { account, facts, at } => {
@@ -416,6 +423,7 @@ impl State {
             Change::LookUpFailed { source: key, fault, at, not_before, batch } => {
                 let look_up = &mut self.source_mut(key)?.look_up;
                 look_up.batch = *batch;
+                look_up.under_way = false;
                 look_up.not_before = *not_before;
                 // A refused batch says nothing about any one source in it.
                 if batch.is_none() {

@@ -93,6 +93,17 @@ pub struct LookUp {
     pub not_before: Time,
     /// At most so many in one call: a batch with it was refused.
     pub batch: Option<usize>,
+    /// It was asked and has not answered; after `not_before` that answer is not waited for any more.
+    pub under_way: bool,
+}
+
+impl LookUp {
+    /// A reload: what was refused for good may be mended.
+    pub(super) fn worth_another_try(&mut self) {
+        if !self.under_way && self.fault.as_ref().is_some_and(|(_, fault)| fault.class.needs_a_person()) {
+            self.not_before = Time::ZERO;
+        }
+    }
 }
 
 impl SourceState {
