@@ -9,6 +9,8 @@ mod crash;
 mod file;
 #[path = "store/orders.rs"]
 mod orders;
+#[path = "store/stuck.rs"]
+mod stuck;
 #[path = "store/torn.rs"]
 mod torn;
 #[path = "store/upgrade.rs"]

@@ -5,7 +5,7 @@
 use crate::domain::action::CallKey;
 use crate::domain::change::{Change, End};
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{Place, PolicyName, SourceKey, Target, WorkKey};
+use crate::domain::id::{AccountId, Place, PolicyName, SourceKey, Target, WorkKey};
 use crate::domain::note::RouteKey;
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::state::{SourceState, State};
@@ -69,6 +69,18 @@ pub fn before(state: &State, change: &Change) {
                 "no longer in AWS's books");
         }
         Change::Returned { place, fault, .. } => place_moved(state, place, fault.as_ref()),
+        Change::AccountRecorded { account, id, .. } => {
+            info!(event = "account", %account, %id, "this is the account whose recovery points this database keeps");
+        }
+        Change::AccountForeign { place, id, fault, .. } => foreign(state, place, id, fault),
+        Change::AccountProven { place, .. } if state.place(place).is_some_and(|known| known.foreign.is_some()) => {
+            let (account, region) = (&place.account, &place.region);
+            info!(event = "account_back", %account, %region, "the account on record answers again");
+        }
+        Change::Cancelled { source, occurrence, .. } => {
+            let key = WorkKey { source: source.clone(), occurrence: *occurrence, target: Target::Backup };
+            job!(Level::INFO, state, &key, "cancelled", "a person cancelled it");
+        }
         Change::ReadAnswered { place, call, fault, .. } => read_answered(state, place, call, fault.as_ref()),
         Change::Listed { place, pages, began_at, .. } => {
             read_answered(state, place, &CallKey::List, None);
@@ -194,6 +206,7 @@ fn place_moved(state: &State, place: &Place, fault: Option<&Fault>) {
     match fault {
         // What may not be read says so by itself.
         Some(fault) if fault.class == FaultClass::Denied => {}
+        Some(_) if state.place(place).is_some_and(|known| known.foreign.is_some()) => {}
         Some(fault) if failures.saturating_add(1) == PLACE_OUT_OF_ORDER => {
             if fault.class.needs_a_person() {
                 error!(event = "region_down", %account, %region, code = fault.code, cause = fault.message,
@@ -207,6 +220,15 @@ fn place_moved(state: &State, place: &Place, fault: Option<&Fault>) {
             info!(event = "region_up", %account, %region, "the Region serves us again");
         }
         _ => {}
+    }
+}
+
+/// Somebody else answers: said once, until the account changes once more.
+fn foreign(state: &State, place: &Place, id: &AccountId, fault: &Fault) {
+    let before = state.place(place).and_then(|known| known.foreign.as_ref());
+    if before.is_none_or(|before| before.id != *id) {
+        let (account, region) = (&place.account, &place.region);
+        error!(event = "other_account", %account, %region, %id, "{}", fault.message);
     }
 }
 
@@ -240,7 +262,8 @@ fn read_answered(state: &State, place: &Place, call: &CallKey, fault: Option<&Fa
 
 fn look_up_failed(state: &State, key: &SourceKey, fault: &Fault) {
     let before = state.sources.get(key).and_then(|source| source.look_up.fault.as_ref());
-    if before.is_some_and(|(_, before)| before.code == fault.code) {
+    let foreign = state.foreign(&key.account).is_some();
+    if foreign || before.is_some_and(|(_, before)| before.code == fault.code) {
         return;
     }
     let (account, source) = (&key.account, &key.source);

@@ -102,6 +102,12 @@ fn places(settings: &Settings, state: &State, findings: &mut Vec<Finding>) {
     for place in places_of(settings).collect::<BTreeSet<Place>>() {
         let Some(known) = state.place(&place) else { continue };
         let refusal = known.refused_listing.as_ref().or(known.refused_looks.as_ref());
+        if let Some(foreign) = &known.foreign {
+            let source = SourceKey { account: place.account.clone(), source: place.region.as_str().into() };
+            let what = format!("since {}: {}", foreign.since, foreign.fault.message);
+            findings.push(Finding { severity: Severity::Error, source, what });
+            continue;
+        }
         let unwell = known.failures >= PLACE_OUT_OF_ORDER && !known.known();
         let Some(fault) = refusal.map(|refusal| &refusal.fault).or(known.unread_because().filter(|_| unwell)) else {
             continue;
@@ -125,11 +131,15 @@ fn unread(place: &Place, known: &PlaceState, fault: &Fault) -> String {
     format!("{region} cannot be listed{since} ({fault}): {waits}")
 }
 
-/// Why no Region of the policy can be reached with our credentials, while none can. A Region that left the policy says
+/// Why no Region of the policy can be reached with our credentials, while none can, or whose they are if they are of
+/// another account. A Region that left the policy says
 /// nothing about it.
 #[must_use]
 pub fn credentials_problem(settings: &Settings, state: &State) -> Option<String> {
     let places: BTreeSet<Place> = places_of(settings).collect();
+    if let Some(foreign) = places.iter().find_map(|place| state.foreign(&place.account)) {
+        return Some(foreign.fault.to_string());
+    }
     let mut problem = None;
     for place in &places {
         let (fault, _) = state.place(place)?.trouble.as_ref()?;

@@ -84,7 +84,7 @@ impl<'a> Round<'a> {
             asked = true;
             let (key, home) = (self.work(*occurrence), self.home());
             let refusal = match gate.unanswered(&home, &key, intent) {
-                Unanswered::Again if self.aside => {
+                Unanswered::Again if self.aside || !wanted(self.source, occurrence) => {
                     want_proof(&home, intent.last_asked_at.plus(LISTING_LAG), gate, plan)
                 }
                 Unanswered::Again => match gate.make(&home) {
@@ -123,7 +123,8 @@ impl<'a> Round<'a> {
     /// One that FAILED and pauses lets the others go before it, or it would bar them for hours.
     fn next(&self) -> Option<Occurrence> {
         let lacks = |occurrence: &Occurrence| self.source.good_point(*occurrence, &Target::Backup).is_none();
-        let manual = self.source.open.keys().filter(|of| of.trigger == Trigger::Manual && lacks(of)).copied();
+        let wanted = |of: &&Occurrence| of.trigger == Trigger::Manual && !self.source.cancelled.contains_key(of);
+        let manual = self.source.open.keys().filter(wanted).filter(|of| lacks(of)).copied();
         let lacking: Vec<Occurrence> = manual.chain(self.source.newest_open(self.now).filter(lacks)).collect();
         let poll = self.settings.daemon.poll;
         let ready = |of: &&Occurrence| after_failures(self.source, &self.work(**of), poll, self.now).is_ok();
@@ -190,6 +191,12 @@ impl<'a> Round<'a> {
         let reason = if set_aside { Reason::SetAside } else { Reason::LookUp };
         Err(Refusal { reason, until: Some(look_up.not_before), detail })
     }
+}
+
+/// Whether what was asked for an occurrence may be asked again: not once a person cancelled it, or it was given up.
+pub(super) fn wanted(source: &SourceState, occurrence: &Occurrence) -> bool {
+    let open = occurrence.trigger != Trigger::Manual || source.open.contains_key(occurrence);
+    open && !source.cancelled.contains_key(occurrence)
 }
 
 /// Whether the pauses after refusals and failed attempts are over.

@@ -3,7 +3,7 @@
 //! A route wants the newest AVAILABLE backup of its source and whatever a person asked for or holds. One copy of a
 //! route is under way at a time; one that was never asked for gives way to a newer backup.
 
-use super::backups::{after_failures, no_room, want_proof};
+use super::backups::{after_failures, no_room, want_proof, wanted};
 use super::gate::{Gate, LISTING_LAG, Refusal, Unanswered, wait};
 use super::slots::Slots;
 use super::turns::{Order, Wish, rank};
@@ -114,7 +114,9 @@ fn repeats(
         let work = WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
         let there = Place { account: key.account.clone(), region: region.clone() };
         let refusal = match gate.unanswered(&there, &work, intent) {
-            Unanswered::Again if aside => want_proof(&there, intent.last_asked_at.plus(LISTING_LAG), gate, plan),
+            Unanswered::Again if aside || !wanted(source, occurrence) => {
+                want_proof(&there, intent.last_asked_at.plus(LISTING_LAG), gate, plan)
+            }
             Unanswered::Again => match gate.make(&there) {
                 Ok(()) => {
                     ask(plan, &there, &work, intent.attempt, intent.request.clone(), now);
@@ -244,5 +246,6 @@ fn wanted_by_a_person<'a>(state: &'a State, source: &'a SourceState) -> impl Ite
             .good_point(*occurrence, &Target::Backup)
             .filter(|backup| backup.available())
             .filter(|backup| occurrence.trigger == Trigger::Manual || state.held(backup))
+            .filter(|_| !source.cancelled.contains_key(occurrence))
     })
 }

@@ -108,6 +108,14 @@ impl<'a> Gate<'a> {
         Ok(())
     }
 
+    /// Whether it is the account on record that answers; only reading tells when it does again.
+    fn ours(&self, place: &Place) -> Result<(), Refusal> {
+        match self.state.foreign(&place.account) {
+            Some(foreign) => Err(Refusal { reason: Reason::SetAside, until: None, detail: foreign.fault.to_string() }),
+            None => Ok(()),
+        }
+    }
+
     /// Takes a place for a call that reads.
     ///
     /// # Errors
@@ -127,6 +135,7 @@ impl<'a> Gate<'a> {
     /// # Errors
     /// Why not now.
     pub fn make(&mut self, place: &Place) -> Result<(), Refusal> {
+        self.ours(place)?;
         self.place_open(place)?;
         let makes = self.makes.entry(place.clone()).or_default();
         if *makes >= MAKES_AT_ONCE {
@@ -141,6 +150,7 @@ impl<'a> Gate<'a> {
     /// # Errors
     /// Why not now.
     pub fn delete(&mut self, place: &Place) -> Result<(), Refusal> {
+        self.ours(place)?;
         self.place_open(place)?;
         let deletes = self.deletes.entry(place.clone()).or_default();
         if *deletes >= DELETES_AT_ONCE {

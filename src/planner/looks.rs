@@ -11,7 +11,7 @@ use crate::domain::change::Change;
 use crate::domain::id::{AccountName, BackupId, Place, Region};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
-use crate::domain::state::{PlaceState, State};
+use crate::domain::state::{PROOF_AFTER, PlaceState, State};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,12 +38,42 @@ pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, 
     places.extend(held.map(|(place, _)| (&place.account, &place.region)));
     places.sort_unstable();
     places.dedup();
+    proofs(state, now, gate, plan);
     let nothing = PlaceState::default();
     for (account, region) in places {
         let place = Place { account: account.clone(), region: region.clone() };
         let known = state.place(&place).unwrap_or(&nothing);
         listing(settings, state, now, gate, plan, &place, known);
+        if state.foreign(account).is_some() {
+            // Looks by id would find nothing. Listings tell when the account on record answers again.
+            continue;
+        }
         polls(settings, state, now, gate, plan, &place, known);
+    }
+}
+
+/// Asks an account who it is, where an answer that names nobody contradicts the record: a file system of ours is in the
+/// account on record and in no other.
+fn proofs(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+    for (account, known) in &state.accounts {
+        let Some(wanted) = known.proof_wanted else { continue };
+        let due = wanted.plus(PROOF_AFTER);
+        let of_account = state.sources.iter().filter(|(key, source)| key.account == *account && source.watch.is_some());
+        let next = of_account.min_by_key(|(_, source)| source.look_up.not_before);
+        let Some((key, source)) = next else { continue };
+        let due = due.max(source.look_up.not_before);
+        if due > now {
+            plan.wake.earlier(due, "an account is asked who it is");
+            continue;
+        }
+        let home = Place { account: account.clone(), region: source.region.clone() };
+        if let Err(refusal) = gate.read(&home) {
+            plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+            continue;
+        }
+        let (ids, until) = (vec![key.source.clone()], now.plus(CALL_ENDS_WITHIN));
+        plan.record.push(Change::LookUpSent { account: account.clone(), ids: ids.clone(), until });
+        send(plan, Action { place: home, call: Call::LookUp { ids } }, now);
     }
 }
 

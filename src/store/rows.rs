@@ -39,11 +39,11 @@ impl Reading<'_> {
         self.row.try_get(column).map_err(|error| self.wrong(error.to_string()))
     }
 
-    fn text(&self, column: &str) -> Result<String, StoreProblem> {
+    pub(super) fn text(&self, column: &str) -> Result<String, StoreProblem> {
         self.get(column)
     }
 
-    fn time(&self, column: &str) -> Result<Time, StoreProblem> {
+    pub(super) fn time(&self, column: &str) -> Result<Time, StoreProblem> {
         self.get::<i64>(column).map(Time::from_millis)
     }
 

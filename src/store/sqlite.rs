@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use writing::write;
 
+mod accounts;
 mod deleting;
 mod noting;
 mod reading;
@@ -157,6 +158,7 @@ impl SqliteStore {
             known.last_seen = Some(began_at);
         }
         self.load_notes(&mut state).await?;
+        self.load_accounts(&mut state).await?;
         let keys: Vec<SourceKey> = state.sources.keys().cloned().collect();
         for key in keys {
             state.reindex(&key);

@@ -28,11 +28,16 @@ impl Change {
             | Self::PauseOver { .. }
             | Self::Counted(_)
             | Self::Noted(_)
+            | Self::Cancelled { .. }
+            | Self::AccountRecorded { .. }
             | Self::ClockWentBack { .. }
             | Self::Listed { .. } => true,
             Self::Suspected { .. }
             | Self::Inspected { .. }
             | Self::Reviewed { .. }
+            | Self::AccountProven { .. }
+            | Self::AccountForeign { .. }
+            | Self::AccountDoubted { .. }
             | Self::PlaceSeen { .. }
             | Self::Sent { .. }
             | Self::Returned { .. }
@@ -61,6 +66,7 @@ impl Change {
             | Self::Left { source }
             | Self::Opened { source, .. }
             | Self::Closed { source, .. }
+            | Self::Cancelled { source, .. }
             | Self::LookUpFailed { source, .. }
             | Self::Reviewed { source, .. } => Some(source.clone()),
             Self::Asked { key, .. }

@@ -80,6 +80,14 @@ impl State {
             | Change::HoldStands { .. }
             | Change::Inspected { .. }
             | Change::Reviewed { .. } => self.apply_deletion(change),
+            Change::AccountRecorded { .. }
+            | Change::AccountProven { .. }
+            | Change::AccountForeign { .. }
+            | Change::AccountDoubted { .. } => {
+                self.apply_account(change);
+                Ok(())
+            }
+            Change::Cancelled { source, occurrence, at } => self.cancel(source, *occurrence, *at),
             Change::Listed { .. }
             | Change::PlaceSeen { .. }
             | Change::Sent { .. }
@@ -170,11 +178,21 @@ impl State {
             source.cursor = source.cursor.max(Some(occurrence.at));
         }
         source.asks.retain(|(of, _), ask| *of != occurrence || ask.open);
+        source.cancelled.remove(&occurrence);
         source.order_ended(occurrence, end);
         self.review(key, Time::ZERO);
         let total = self.totals.entry(Total::Occurrences(opening.policy.clone(), end)).or_default();
         *total = total.saturating_add(count);
         self.reindex(key);
+        Ok(())
+    }
+
+    fn cancel(&mut self, key: &SourceKey, occurrence: Occurrence, at: Time) -> Result<(), IllegalChange> {
+        let source = self.source_mut(key)?;
+        if occurrence.trigger != Trigger::Manual || !source.open.contains_key(&occurrence) {
+            return Err(illegal(format!("{key}: nothing that a person ordered at {} is open", occurrence.at)));
+        }
+        source.cancelled.insert(occurrence, at);
         Ok(())
     }
 
@@ -449,6 +467,7 @@ impl State {
             known.clock_went_back(to);
         }
         self.deletions_clock_went_back(to);
+        self.accounts_clock_went_back(to);
     }
 }
 

@@ -35,6 +35,8 @@ pub struct PlaceState {
     pub refused_listing: Option<ReadRefusal>,
     /// AWS refuses to show backups by id, while it does.
     pub refused_looks: Option<ReadRefusal>,
+    /// Answers name another account than the one on record, while they do.
+    pub foreign: Option<Foreign>,
 }
 
 /// A refusal to be read, of a place that answers otherwise.
@@ -90,6 +92,8 @@ pub struct ListingPage {
     pub others: Vec<(BackupId, Vec<Lane>)>,
     /// Backups that count towards the quota.
     pub user_backups: u64,
+    /// It names the account on record.
+    pub named: bool,
 }
 
 impl PlaceState {
@@ -103,7 +107,8 @@ impl PlaceState {
     #[must_use]
     pub fn unread_because(&self) -> Option<&Fault> {
         let refusal = self.refused_listing.as_ref().or(self.refused_looks.as_ref()).map(|refusal| &refusal.fault);
-        self.trouble.as_ref().map(|(fault, _)| fault).or(refusal)
+        let foreign = self.foreign.as_ref().map(|foreign| &foreign.fault);
+        foreign.or(self.trouble.as_ref().map(|(fault, _)| fault)).or(refusal)
     }
 
     /// Where refusals of this kind of reading are kept.
@@ -233,6 +238,7 @@ impl State {
                     listing.shown.ours.extend(page.ours.iter().cloned());
                     listing.shown.learned.extend(page.learned.iter().cloned());
                     listing.shown.others.extend(page.others.iter().cloned());
+                    listing.shown.named |= page.named;
                     listing.shown.user_backups = listing.shown.user_backups.saturating_add(page.user_backups);
                 }
             }

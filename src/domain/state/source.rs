@@ -17,6 +17,8 @@ pub struct SourceState {
     pub open: BTreeMap<Occurrence, Opening>,
     /// How the latest occurrences that a person asked for ended, so that a request repeated after that is known.
     pub orders_ended: BTreeMap<Time, End>,
+    /// Those among the open ones that a person cancelled, and when: nothing more is asked for them.
+    pub cancelled: BTreeMap<Occurrence, Time>,
     /// Intents that are not fulfilled.
     pub asks: BTreeMap<(Occurrence, Target), Ask>,
     /// Backups and copies, by what they are for; of one work more than one only after failures, or as duplicates.
@@ -116,6 +118,7 @@ impl SourceState {
             cursor: None,
             open: BTreeMap::new(),
             orders_ended: BTreeMap::new(),
+            cancelled: BTreeMap::new(),
             asks: BTreeMap::new(),
             points: BTreeMap::new(),
             available: BTreeMap::new(),

@@ -6,10 +6,14 @@
 
 use crate::domain::change::{Change, End, Opening, Total};
 use crate::domain::deletion::{Deletion, HoldWish};
-use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::id::{
+    AccountId, AccountName, BackupId, Occurrence, Place, PolicyName, SourceKey, Target, Trigger, WorkKey,
+};
 use crate::domain::pause::Pause;
 use crate::domain::point::{Lifecycle, Point};
-use crate::domain::state::{AHEAD_TOLERATED, Ask, Listed, ORDER_REPEATED_WITHIN, SourceState, State, Watch};
+use crate::domain::state::{
+    AHEAD_TOLERATED, AccountState, Ask, Listed, ORDER_REPEATED_WITHIN, SourceState, State, Watch,
+};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 
@@ -76,6 +80,8 @@ pub struct Tables {
     places: BTreeMap<Place, PlaceRow>,
     deletions: BTreeMap<(Place, BackupId), Deletion>,
     wishes: BTreeMap<(Place, BackupId), HoldWish>,
+    accounts: BTreeMap<AccountName, AccountId>,
+    cancelled: BTreeMap<(SourceKey, Occurrence), Time>,
 }
 
 impl Disk for Tables {
@@ -119,6 +125,14 @@ impl Disk for Tables {
         for ((place, id), wish) in &self.wishes {
             if state.point(place, id).is_some() {
                 state.restore_wish(place.clone(), id.clone(), wish.clone());
+            }
+        }
+        for (account, id) in &self.accounts {
+            state.accounts.insert(account.clone(), AccountState::recorded(id.clone()));
+        }
+        for ((key, occurrence), at) in &self.cancelled {
+            if let Some(source) = state.sources.get_mut(key) {
+                source.cancelled.insert(*occurrence, *at);
             }
         }
         state.totals.clone_from(&self.totals);
@@ -173,6 +187,7 @@ impl Tables {
             }
             Change::Closed { source, occurrence, opening, end, earlier, .. } => {
                 self.write_occurrence(source, *occurrence, opening, Some(*end));
+                self.cancelled.remove(&(source.clone(), *occurrence));
                 let total = Total::Occurrences(opening.policy.clone(), *end);
                 *self.totals.entry(total).or_default() += earlier.saturating_add(1);
                 self.asks.retain(|(of, at, _), ask| of != source || at != occurrence || ask.open);
@@ -198,6 +213,12 @@ impl Tables {
             Change::Listed { place, began_at, pages, user_backups, .. } => {
                 let row = PlaceRow { listed_at: *began_at, pages: *pages, user_backups: *user_backups };
                 self.places.insert(place.clone(), row);
+            }
+            Change::AccountRecorded { account, id, .. } => {
+                self.accounts.entry(account.clone()).or_insert_with(|| id.clone());
+            }
+            Change::Cancelled { source, occurrence, at } => {
+                self.cancelled.insert((source.clone(), *occurrence), *at);
             }
             _ => self.write_deletion(change),
         }
