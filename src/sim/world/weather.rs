@@ -17,6 +17,7 @@ pub fn draw(setup: &mut Setup, days: i64, rng: &mut Rng) {
         severe(setup, act_one_ms, rng);
     }
     deaths(setup, act_one_ms, rng);
+    strangers(setup, act_one_ms);
     clocks(setup, act_one_ms, rng);
     let edits = if rng.percent(50.0) { rng.below(12) } else { 0 };
     for _ in 0..edits {
@@ -76,7 +77,6 @@ fn mild(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
     restores(setup, act_one_ms);
     closed(setup, act_one_ms);
     cancels(setup, act_one_ms);
-    strangers(setup, act_one_ms);
 }
 
 /// In some worlds some backups are being restored for a while. From numbers of its own, so that the rest of a seed stays.
@@ -119,10 +119,11 @@ fn cancels(setup: &mut Setup, act_one_ms: i64) {
     }
 }
 
-/// In some worlds the credentials are for a while those of another account.
+/// In some worlds the credentials are for a while those of another account. Not where databases are lost: with its record
+/// of the account, nobody could know whose answers those are.
 fn strangers(setup: &mut Setup, act_one_ms: i64) {
     let mut rng = Rng::new(setup.seed, "other account");
-    if rng.percent(15.0) {
+    if setup.loss_percent == 0.0 && rng.percent(40.0) {
         let from_ms = moment(act_one_ms, &mut rng);
         let until_ms = (from_ms + HOUR_MS + moment(2 * DAY_MS, &mut rng)).min(act_one_ms);
         setup.timetable.push((from_ms, Happening::OtherAccount(true)));
