@@ -13,6 +13,8 @@ mod file;
 mod orders;
 #[path = "store/query_plans.rs"]
 mod query_plans;
+#[path = "store/stuck.rs"]
+mod stuck;
 #[path = "store/torn.rs"]
 mod torn;
 #[path = "store/upgrade.rs"]

@@ -6,7 +6,9 @@
 use super::action::{CallKey, Request, SourceFacts};
 use super::deletion::Brake;
 use super::fault::Fault;
-use super::id::{AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey};
+use super::id::{
+    AccountId, AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey,
+};
 use super::lane::Lane;
 use super::note::Note;
 use super::pause::Pause;
@@ -67,6 +69,15 @@ pub enum Change {
         at: Time,
         /// How many earlier occurrences this record stands for as well, after an outage too long to list each.
         earlier: u64,
+    },
+    /// A person cancelled an occurrence that a person had ordered: nothing more is asked for it, and it ends.
+    Cancelled {
+        /// Whose.
+        source: SourceKey,
+        /// Which.
+        occurrence: Occurrence,
+        /// When.
+        at: Time,
     },
     /// Intent: this will be asked for now. Committed before the call.
     Asked {
@@ -153,6 +164,40 @@ pub enum Change {
         user_backups: u64,
         /// Copies in flight that are not ours, with their lanes.
         others: Vec<(BackupId, Vec<Lane>)>,
+    },
+    /// The first answer that names an account says who it is.
+    AccountRecorded {
+        /// As the policy file calls it.
+        account: AccountName,
+        /// As AWS does.
+        id: AccountId,
+        /// When.
+        at: Time,
+    },
+    /// An answer names the account on record.
+    AccountProven {
+        /// Where.
+        place: Place,
+        /// When.
+        at: Time,
+    },
+    /// An answer names another account than the one on record; nothing of it is believed.
+    AccountForeign {
+        /// Where.
+        place: Place,
+        /// The account that it names.
+        id: AccountId,
+        /// In words.
+        fault: Fault,
+        /// When.
+        at: Time,
+    },
+    /// An answer that names nobody contradicts the record, so another has to name the account.
+    AccountDoubted {
+        /// Which.
+        account: AccountName,
+        /// When.
+        at: Time,
     },
     /// AWS's books at a place were read.
     PlaceSeen {
@@ -268,6 +313,25 @@ pub enum Change {
         /// Which.
         call: CallKey,
         /// The fault, if it is the place's rather than the call's.
+        fault: Option<Fault>,
+        /// When.
+        at: Time,
+    },
+    /// A call that was to leave does not: what it was planned with could not be committed. AWS said nothing.
+    Withdrawn {
+        /// Where it was to go.
+        place: Place,
+        /// Which.
+        call: CallKey,
+    },
+    /// AWS refused to list backups or to show some by id, for a reason other than being unwell; or (`None`) does so no
+    /// longer.
+    ReadAnswered {
+        /// Where.
+        place: Place,
+        /// A listing or a look.
+        call: CallKey,
+        /// The refusal.
         fault: Option<Fault>,
         /// When.
         at: Time,

@@ -38,6 +38,8 @@ pub enum Order {
     Hold(HoldOrder),
     /// It may go again.
     Release(ReleaseOrder),
+    /// What was ordered and is not done is given up.
+    Cancel(CancelOrder),
 }
 
 impl Order {
@@ -50,6 +52,7 @@ impl Order {
             Self::Resume(_) => "resume",
             Self::Hold(_) => "hold",
             Self::Release(_) => "release",
+            Self::Cancel(_) => "cancel",
         }
     }
 }
@@ -106,6 +109,20 @@ pub struct HoldOrder {
 pub struct ReleaseOrder {
     /// Which.
     pub backup: BackupId,
+}
+
+/// Backups that a person ordered, and that are not done, are given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CancelOrder {
+    /// Of which policy.
+    pub policy: PolicyName,
+    /// Of which of its sources; `None`: of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceId>,
+    /// Only the one that was ordered at this time; `None`: all that are open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
 }
 
 /// An order that stands once its changes are committed.
@@ -166,6 +183,7 @@ pub fn decide(settings: &Settings, state: &State, order: &Order, now: Time) -> V
             held(state, &order.backup, Some(reason.unwrap_or_default()), now)
         }
         Order::Release(order) => held(state, &order.backup, None, now),
+        Order::Cancel(order) => cancel(settings, state, order, now),
     }
 }
 
@@ -263,6 +281,48 @@ fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) ->
     for note in aside {
         granted.says += &format!("; not of {note}");
     }
+    Ok(granted)
+}
+
+/// Only what a person ordered can be cancelled: a schedule is paused, or changed.
+fn cancel(settings: &Settings, state: &State, order: &CancelOrder, now: Time) -> Verdict {
+    let policy = policy(settings, &order.policy)?;
+    let keys: Vec<SourceKey> =
+        policy.source_keys().filter(|key| order.source.as_ref().is_none_or(|only| *only == key.source)).collect();
+    if keys.is_empty() {
+        return Err(unknown(no_source(policy, order.source.as_ref())));
+    }
+    let (mut granted, mut before) = (Granted::default(), 0);
+    for key in keys {
+        let Some(source) = state.sources.get(&key) else { continue };
+        let meant = |at: &Time| order.at.is_none_or(|only| only == *at);
+        before += source.orders_ended.keys().filter(|at| meant(at)).count();
+        for occurrence in source.open.keys().filter(|of| of.trigger == Trigger::Manual && meant(&of.at)) {
+            if source.cancelled.contains_key(occurrence) {
+                before += 1;
+                continue;
+            }
+            let (source, occurrence) = (key.clone(), *occurrence);
+            granted.changes.push(Change::Cancelled { source, occurrence, at: now });
+            granted.sources.push(key.source.clone());
+        }
+    }
+    let name = &policy.name;
+    granted.says = match (granted.changes.len(), before, order.at) {
+        (0, 0, Some(at)) => {
+            let what = format!("{name}: no backup that was ordered at {at} is open; `lifeboat history` lists them");
+            return Err(unknown(what));
+        }
+        (0, _, _) => format!("{name}: no backup that was ordered is open any more"),
+        (1, _, _) => {
+            format!("{name}: one backup that was ordered is cancelled; what AWS has begun of it is left to retention")
+        }
+        (count, _, _) => {
+            format!(
+                "{name}: {count} backups that were ordered are cancelled; what AWS has begun of them is left to retention"
+            )
+        }
+    };
     Ok(granted)
 }
 

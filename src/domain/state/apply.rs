@@ -58,8 +58,13 @@ impl State {
             Change::Synced { generation } => {
                 self.generation = Some(*generation);
                 self.checked.clear();
-                for source in self.sources.values_mut().filter(|source| !source.aside.is_empty()) {
-                    Arc::make_mut(source).aside.clear();
+                for source in self.sources.values_mut().filter(|source| source.waits_for_a_reload()) {
+                    let source = Arc::make_mut(source);
+                    source.aside.clear();
+                    source.look_up.worth_another_try();
+                }
+                for known in self.places.values_mut() {
+                    known.worth_another_try();
                 }
                 self.deletions_anew();
                 Ok(())
@@ -81,10 +86,20 @@ impl State {
             | Change::HoldStands { .. }
             | Change::Inspected { .. }
             | Change::Reviewed { .. } => self.apply_deletion(change),
+            Change::AccountRecorded { .. }
+            | Change::AccountProven { .. }
+            | Change::AccountForeign { .. }
+            | Change::AccountDoubted { .. } => {
+                self.apply_account(change);
+                Ok(())
+            }
+            Change::Cancelled { source, occurrence, at } => self.cancel(source, *occurrence, *at),
             Change::Listed { .. }
             | Change::PlaceSeen { .. }
             | Change::Sent { .. }
             | Change::Returned { .. }
+            | Change::Withdrawn { .. }
+            | Change::ReadAnswered { .. }
             | Change::ListingBegan { .. }
             | Change::ListingPage { .. }
             | Change::ListingStalled { .. }
@@ -176,12 +191,22 @@ impl State {
             }
         }
         source.asks.retain(|(of, _), ask| *of != occurrence || ask.open);
+        source.cancelled.remove(&occurrence);
         source.order_ended(occurrence, end);
         source.forget_deleted(occurrence);
         self.review(key, Time::ZERO);
         let total = self.totals.entry(Total::Occurrences(opening.policy.clone(), end)).or_default();
         *total = total.saturating_add(count);
         self.reindex(key);
+        Ok(())
+    }
+
+    fn cancel(&mut self, key: &SourceKey, occurrence: Occurrence, at: Time) -> Result<(), IllegalChange> {
+        let source = self.source_mut(key)?;
+        if occurrence.trigger != Trigger::Manual || !source.open.contains_key(&occurrence) {
+            return Err(illegal(format!("{key}: nothing that a person ordered at {} is open", occurrence.at)));
+        }
+        source.cancelled.insert(occurrence, at);
         Ok(())
     }
 
@@ -405,7 +430,8 @@ impl State {
             Change::LookUpSent { account, ids, until } => {
                 for id in ids {
                     let key = SourceKey { account: account.clone(), source: id.clone() };
-                    self.source_mut(&key)?.look_up.not_before = *until;
+                    let look_up = &mut self.source_mut(&key)?.look_up;
+                    (look_up.not_before, look_up.under_way) = (*until, true);
                 }
             }
             Change::LookedUp { account, facts, at } => {
@@ -416,6 +442,7 @@ impl State {
             Change::LookUpFailed { source: key, fault, at, not_before, batch } => {
                 let look_up = &mut self.source_mut(key)?.look_up;
                 look_up.batch = *batch;
+                look_up.under_way = false;
                 look_up.not_before = *not_before;
                 // A refused batch says nothing about any one source in it.
                 if batch.is_none() {
@@ -442,6 +469,7 @@ impl State {
             known.clock_went_back(to);
         }
         self.deletions_clock_went_back(to);
+        self.accounts_clock_went_back(to);
     }
 }
 

@@ -44,6 +44,12 @@ const MOST_POINTS_PER_DAY: f64 = 40.0;
 /// 2026-09-20, so that a year begins before the clocks change.
 const EARLIEST_MS: i64 = 1_789_862_400_000;
 
+/// The other account of a world.
+#[must_use]
+pub fn other_account(account: &AccountName) -> AccountName {
+    AccountName::from(if account.as_str() == ACCOUNTS[0] { ACCOUNTS[1] } else { ACCOUNTS[0] })
+}
+
 /// A file system and where it lies.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -71,6 +77,8 @@ pub enum Happening {
     Person(Person),
     /// A person gives Lifeboat an order.
     Order(Order),
+    /// The credentials are those of another account from now on, or the right ones again.
+    OtherAccount(bool),
     /// FSx stops misbehaving, the policy is complete again, the clock is right: act two.
     Calm,
     /// The schedules end: what is under way comes to rest.
@@ -122,6 +130,8 @@ pub enum Order {
     Backup(u64),
     /// The same once more, as a command does that had no answer.
     Again,
+    /// What was ordered of a policy and is not done is given up.
+    Cancel(u64),
     /// A policy stops for so long, ms.
     Pause(u64, i64),
     /// It goes on.

@@ -1,6 +1,7 @@
 //! Changes as SQL. Each durable [`Change`] has its statement here, and moves the rows as `State::apply` moves the state.
 
 use super::super::rows::total_columns;
+use super::accounts;
 use super::deleting;
 use super::noting::{self, write_note};
 use super::past;
@@ -24,6 +25,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
         }
         Change::Closed { source, occurrence, opening, end, reason, at, earlier } => {
             let closed = Some((end.as_str(), reason.as_str(), *at));
+            accounts::ended(to, source, *occurrence).await?;
             write_occurrence(to, source, *occurrence, opening, closed, *earlier).await?;
             count(to, &Total::Occurrences(opening.policy.clone(), *end), earlier.saturating_add(1)).await?;
             let sql = r#"DELETE FROM asks WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND open = 0"#;
@@ -49,6 +51,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             let query = query.bind(began_at.millis()).bind(i64::from(*pages)).bind(clamp(*user_backups));
             to.execute(query).await.map(drop)
         }
+        Change::AccountRecorded { .. } | Change::Cancelled { .. } => accounts::write(to, change).await,
         _ => deleting::write(to, change).await,
     }
 }
