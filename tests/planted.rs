@@ -765,6 +765,11 @@ impl Mind for PrunesNothingInTheDark {
             .any(|place| state.place(&place).is_none_or(|known| known.listed.is_none()));
         if dark {
             plan.record.retain(|change| !matches!(change, Change::Condemned { .. }));
+            for change in &mut plan.record {
+                if let Change::Reviewed { braked, .. } = change {
+                    braked.clear();
+                }
+            }
         }
         plan
     }
