@@ -491,10 +491,9 @@ impl Mind for Hasty {
             let flying: Vec<_> =
                 source.flying.iter().filter(|(_, target, _)| *target == Target::Backup).cloned().collect();
             for (occurrence, target, id) in flying {
-                let point = source.points.get_mut(occurrence, &target, &id).unwrap();
+                let mut point = source.points_of(occurrence, &target).find(|point| point.id == id).unwrap().clone();
                 point.lifecycle = Lifecycle::Available;
-                let entry = (point.created_at, occurrence, id);
-                source.available.entry(target).or_default().insert(entry);
+                source.points.put(point);
             }
         }
         // Of the plan for that world only the copies.

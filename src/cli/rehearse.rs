@@ -129,8 +129,9 @@ pub(super) fn run(args: &Args) -> Done {
     let cloud = furnish(&settings, books.as_ref(), &assumed, args.seed, start).map_err(Failure::Run)?;
     let mut rehearsal = Rehearsal::new(settings, cloud, start);
     rehearsal.run_until(end).map_err(|what| Failure::Run(format!("the planner contradicts itself: {what}")))?;
-    let known =
-        books.as_ref().map_or(0, |books| books.sources.values().filter(|source| !source.available.is_empty()).count());
+    let known = books
+        .as_ref()
+        .map_or(0, |books| books.sources.values().filter(|source| source.points.targets().next().is_some()).count());
     let report = Report {
         days,
         seed: args.seed,

@@ -192,16 +192,15 @@ impl<'a> Candidate<'a> {
     fn wish(&self) -> Wish {
         let target = &self.work.target;
         let (reached, taken_at) = (self.source.newest_taken_at(target), self.backup.taken_at());
-        let backups = self.source.available.get(&Target::Backup);
-        let newer = |at: &Time| reached.is_none_or(|reached| reached < *at);
-        let lacked = backups.and_then(|backups| backups.iter().rev().take_while(|(at, ..)| newer(at)).last());
+        let taken = self.source.points.available(&Target::Backup).rev().map(Point::taken_at);
+        let lacked = taken.take_while(|at| reached.is_none_or(|reached| reached < *at)).last();
         Wish {
             promise: rpo::promised(self.policy, target),
             reached,
             since: self.source.watch.as_ref().map_or(taken_at, |watch| watch.since),
             taken_at,
             takes: durations::next_copy(self.source, self.destination, self.backup.size_bytes).takes,
-            lacks_since: lacked.map_or(taken_at, |(at, ..)| *at),
+            lacks_since: lacked.unwrap_or(taken_at),
             asked_at: self.for_a_person.then_some(self.work.occurrence.at),
         }
     }

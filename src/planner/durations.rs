@@ -52,15 +52,13 @@ pub fn learned(source: &SourceState, target: &Target) -> Learned {
     let mut times: Vec<Duration> = Vec::with_capacity(LOOKED_AT);
     // The first under a key moves everything, unless an earlier one was pruned away: then it is like the others.
     let mut oldest = None;
-    let Some(available) = source.available.get(target) else { return Learned::default() };
     let mut key = None;
     let mut reached_first = true;
-    for (nth, (_, occurrence, id)) in available.iter().rev().enumerate() {
+    for (nth, point) in source.points.available(target).rev().enumerate() {
         if nth == LOOKED_AT {
             reached_first = false;
             break;
         }
-        let Some(point) = source.points_of(*occurrence, target).find(|point| point.id == *id) else { continue };
         if key.get_or_insert(&point.kms_key) != &&point.kms_key {
             break;
         }

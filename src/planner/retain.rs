@@ -256,11 +256,8 @@ impl<'a, 'b> Case<'a, 'b> {
 
     /// The recovery points of the target, newest first, each with all that was made for the same work.
     fn points(&self) -> impl Iterator<Item = (&'a Point, &'a [Point])> + use<'a, 'b, '_> {
-        let of_target = self.source.available.get(self.target);
-        of_target.into_iter().flatten().rev().filter_map(|(_, occurrence, id)| {
-            let siblings = self.source.points.of(*occurrence, self.target);
-            siblings.iter().find(|point| point.id == *id).map(|point| (point, siblings))
-        })
+        let newest_first = self.source.points.available(self.target).rev();
+        newest_first.map(|point| (point, self.source.points.of(point.occurrence, self.target)))
     }
 
     fn age_unknown(&self, point: &Point) -> bool {

@@ -6,7 +6,7 @@ use crate::domain::lane::Lane;
 use crate::domain::plan::Plan;
 use crate::domain::point::Point;
 use crate::domain::policy::{Policy, Settings};
-use crate::domain::state::{ByAge, DURATION_BUCKETS_SECONDS, Durations, PlaceState, SourceState, State};
+use crate::domain::state::{DURATION_BUCKETS_SECONDS, Durations, PlaceState, SourceState, State};
 use crate::domain::time::Time;
 use crate::planner::audit::Finding;
 use crate::planner::feasible::default_quota;
@@ -226,7 +226,7 @@ fn routes_of(
             newest_taken_at: newest.map(Point::taken_at),
             newest: newest.map(|point| point.id.clone()),
             late_since: rpo.and_then(|rpo| late_since(source, newest.map(Point::taken_at), rpo, now)),
-            recovery_points: source.and_then(|source| source.available.get(&target)).map_or(0, ByAge::len),
+            recovery_points: source.map_or(0, |source| source.points.available(&target).len()),
             waiting: waits.get(&(key, destination)).cloned(),
         });
     }

@@ -62,12 +62,12 @@ fn a_region_that_left_the_policy_is_read_until_nothing_of_ours_is_there() {
     talk.settings.generation += 1;
     let reads_there = |asked: &[Action]| asked.iter().filter(|action| action.place == place(THERE)).count();
     assert!(reads_there(&live(&mut talk, HOUR)) > 0, "{THERE} is not read any more");
-    assert_eq!(talk.state.sources[&key(0)].available[&there()].len(), 1);
+    assert_eq!(talk.state.sources[&key(0)].points.available(&there()).len(), 1);
     let copies: Vec<Sighting> =
         talk.at_aws.iter().filter(|((of, _), _)| of == THERE).map(|(_, of)| of.clone()).collect();
     copies.iter().for_each(|copy| delete(&mut talk, copy));
     live(&mut talk, HOUR);
-    assert!(!talk.state.sources[&key(0)].available.contains_key(&there()), "the copy is gone, and claimed");
+    assert_eq!(talk.state.sources[&key(0)].points.available(&there()).len(), 0, "the copy is gone, and claimed");
     assert_eq!(reads_there(&live(&mut talk, HOUR)), 0, "there is nothing left to read for");
 }
 

@@ -202,6 +202,11 @@ impl Draw {
                 since: self.time(),
             },
             1 if self.chance(3) => Change::Left { source },
+            1 if self.chance(3) => {
+                let id = self.one(&["111122223333", "444455556666"]).into();
+                Change::AccountRecorded { account: "default".into(), id, at: self.now }
+            }
+            1 => Change::Cancelled { source, occurrence, at: self.now },
             2 => Change::Opened { source, occurrence, opening: self.opening() },
             3 => {
                 let end = self.one(&End::ALL);

@@ -321,13 +321,6 @@ impl State {
         } else {
             source.flying.remove(&flight);
         }
-        if let Some(before) = &before {
-            source.not_available(&key.target, &(before.taken_at(), key.occurrence, point.id.clone()));
-        }
-        if point.available() {
-            let recovery_points = source.available.entry(key.target.clone()).or_default();
-            recovery_points.insert((point.taken_at(), key.occurrence, point.id.clone()));
-        }
         if source.asks.get(&slot).is_some_and(|ask| ask.attempt <= point.attempt) {
             source.asks.remove(&slot);
             source.aside.remove(&key.target);
@@ -385,13 +378,7 @@ impl State {
         known.gone.insert(id.clone(), at);
         let source = self.source_mut(&key.source)?;
         source.flying.remove(&(key.occurrence, key.target.clone(), id.clone()));
-        if let Some(point) = source.points.get_mut(key.occurrence, &key.target, id) {
-            let entry = (point.taken_at(), key.occurrence, id.clone());
-            point.lifecycle = Lifecycle::Deleted;
-            point.settled_at = Some(at);
-            point.suspected = None;
-            source.not_available(&key.target, &entry);
-        }
+        source.points.deleted(key.occurrence, &key.target, id, at);
         source.forget_deleted(key.occurrence);
         let deleted = (place.clone(), id.clone());
         self.deletions.remove(&deleted);
@@ -406,8 +393,7 @@ impl State {
         let Some(key) = known.points.get(id).cloned() else { return Ok(()) };
         let source = self.sources.get_mut(&key.source).map(Arc::make_mut);
         let source = source.ok_or_else(|| illegal(format!("{id}: of no source")))?;
-        let Some(point) = source.points.get_mut(key.occurrence, &key.target, id) else { return Ok(()) };
-        point.suspected = suspected;
+        let Some(point) = source.points.suspect(key.occurrence, &key.target, id, suspected) else { return Ok(()) };
         if suspected.is_some() {
             known.looks.insert(id.clone(), Time::ZERO);
         } else if !point.lifecycle.in_flight() && !cares(&self.deletions, &self.wishes, place, id) {

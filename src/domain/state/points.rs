@@ -8,116 +8,204 @@ use super::*;
 
 /// Backups and copies, ordered by occurrence, then the backup before its copies, then copies by Region. Of one work more
 /// than one only after failures, or as duplicates, by attempt, then by id.
+///
+/// Which of them are recovery points is told from themselves, so an index of it cannot hold what is none.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Points(Vec<Point>);
+pub struct Points {
+    all: Vec<Point>,
+    /// Where the recovery points of each target lie in `all`, the one whose data was taken last at the end.
+    by_age: BTreeMap<Target, Vec<u32>>,
+}
+
+type Age<'a> = (Time, Occurrence, &'a BackupId);
+
+fn age(point: &Point) -> Age<'_> {
+    (point.taken_at(), point.occurrence, &point.id)
+}
 
 impl Points {
     /// All of them, in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Point> {
-        self.0.iter()
+        self.all.iter()
     }
 
     /// What was made for each work, never nothing.
     pub fn works(&self) -> impl Iterator<Item = &[Point]> {
-        self.0.chunk_by(|one, next| one.occurrence == next.occurrence && one.destination() == next.destination())
+        self.all.chunk_by(|one, next| one.occurrence == next.occurrence && one.destination() == next.destination())
     }
 
     /// What was made for one work.
     #[must_use]
     pub fn of(&self, occurrence: Occurrence, target: &Target) -> &[Point] {
         let wanted = (occurrence, target.region());
-        let from = self.0.partition_point(|point| (point.occurrence, point.destination()) < wanted);
-        let rest = &self.0[from..];
+        let from = self.all.partition_point(|point| (point.occurrence, point.destination()) < wanted);
+        let rest = &self.all[from..];
         &rest[..rest.iter().take_while(|point| (point.occurrence, point.destination()) == wanted).count()]
     }
 
     /// What was made for one occurrence: the backup, then copies.
     #[must_use]
     pub fn of_occurrence(&self, occurrence: Occurrence) -> &[Point] {
-        let from = self.0.partition_point(|point| point.occurrence < occurrence);
-        let rest = &self.0[from..];
+        let from = self.all.partition_point(|point| point.occurrence < occurrence);
+        let rest = &self.all[from..];
         &rest[..rest.iter().take_while(|point| point.occurrence == occurrence).count()]
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// Makes room for so many in all.
     pub(super) fn expect(&mut self, count: usize) {
-        self.0.reserve_exact(count.saturating_sub(self.0.len()));
+        self.all.reserve_exact(count.saturating_sub(self.all.len()));
     }
 
     /// Takes one in, or takes note of how it stands now; returns how it stood before.
-    pub(super) fn put(&mut self, point: Point) -> Option<Point> {
+    pub fn put(&mut self, point: Point) -> Option<Point> {
         let key = (point.occurrence, point.destination());
-        let first = self.0.partition_point(|other| (other.occurrence, other.destination()) < key);
-        let siblings = self.0[first..].iter().take_while(|other| (other.occurrence, other.destination()) == key);
-        let (count, known) = siblings.enumerate().fold((0, None), |(_, known), (nth, other)| {
-            (nth + 1, if other.id == point.id { Some(first + nth) } else { known })
-        });
-        let before = match known {
-            Some(known) => Some(std::mem::replace(&mut self.0[known], point)),
-            None => {
-                if self.0.len() == self.0.capacity() {
-                    // Twice as much, as a vector grows by itself, would be mostly empty over thousands of sources.
-                    self.0.reserve_exact(self.0.len() / 8 + 2);
-                }
-                self.0.insert(first + count, point);
-                None
+        let first = self.all.partition_point(|other| (other.occurrence, other.destination()) < key);
+        let siblings = self.all[first..].iter().take_while(|other| (other.occurrence, other.destination()) == key);
+        let (mut at, mut known) = (first, None);
+        for (nth, other) in siblings.enumerate() {
+            if other.id == point.id {
+                known = Some(first + nth);
+            } else if (other.attempt, &other.id) < (point.attempt, &point.id) {
+                at = first + nth + 1;
             }
-        };
-        // There is hardly ever more than one, but its attempt may be another than it was, if its tags are.
-        let end = first + count + usize::from(before.is_none());
-        self.0[first..end].sort_by(|one, other| (one.attempt, &one.id).cmp(&(other.attempt, &other.id)));
+        }
+        if let Some(known) = known.filter(|known| self.all[*known].attempt == point.attempt) {
+            self.leave_ages(known);
+            let before = std::mem::replace(&mut self.all[known], point);
+            self.join_ages(known);
+            return Some(before);
+        }
+        // Its attempt is another than it was, since its tags are: it moves among its siblings.
+        let before = known.map(|known| self.take(known));
+        if known.is_some_and(|known| known < at) {
+            at -= 1;
+        }
+        if self.all.len() == self.all.capacity() {
+            // Twice as much, as a vector grows by itself, would be mostly empty over thousands of sources.
+            self.all.reserve_exact(self.all.len() / 8 + 2);
+        }
+        self.all.insert(at, point);
+        self.by_age.values_mut().flatten().filter(|of| **of as usize >= at).for_each(|of| *of += 1);
+        self.join_ages(at);
         before
     }
 
-    /// One of them, to change what does not move it: neither its occurrence nor its target.
-    pub fn get_mut(&mut self, occurrence: Occurrence, target: &Target, id: &BackupId) -> Option<&mut Point> {
+    /// It is gone from AWS's books; returns whether it was there.
+    pub(super) fn deleted(&mut self, occurrence: Occurrence, target: &Target, id: &BackupId, at: Time) -> bool {
+        let Some(known) = self.find(occurrence, target, id) else { return false };
+        self.leave_ages(known);
+        let point = &mut self.all[known];
+        point.lifecycle = Lifecycle::Deleted;
+        point.settled_at = Some(at);
+        point.suspected = None;
+        true
+    }
+
+    fn find(&self, occurrence: Occurrence, target: &Target, id: &BackupId) -> Option<usize> {
         let wanted = (occurrence, target.region());
-        let from = self.0.partition_point(|point| (point.occurrence, point.destination()) < wanted);
-        let rest = self.0[from..].iter_mut();
-        rest.take_while(|point| (point.occurrence, point.destination()) == wanted).find(|point| point.id == *id)
+        let from = self.all.partition_point(|point| (point.occurrence, point.destination()) < wanted);
+        let siblings = self.all[from..].iter().take_while(|point| (point.occurrence, point.destination()) == wanted);
+        siblings.enumerate().find(|(_, point)| point.id == *id).map(|(nth, _)| from + nth)
+    }
+
+    /// Takes one out.
+    fn take(&mut self, at: usize) -> Point {
+        self.leave_ages(at);
+        self.by_age.values_mut().flatten().filter(|of| **of as usize > at).for_each(|of| *of -= 1);
+        self.all.remove(at)
+    }
+
+    /// Puts what lies there among the recovery points, if it is one.
+    fn join_ages(&mut self, at: usize) {
+        let point = &self.all[at];
+        // Four thousand million points of one source are more than AWS has room for.
+        let (true, Ok(number)) = (point.available(), u32::try_from(at)) else { return };
+        let ages = self.by_age.entry(point.target()).or_default();
+        let after = ages.partition_point(|of| age(&self.all[*of as usize]) < age(point));
+        if ages.len() == ages.capacity() {
+            ages.reserve_exact(ages.len() / 8 + 2);
+        }
+        ages.insert(after, number);
+    }
+
+    /// Takes what lies there from among the recovery points, if it is one.
+    fn leave_ages(&mut self, at: usize) {
+        let target = self.all[at].target();
+        let Some(ages) = self.by_age.get_mut(&target) else { return };
+        ages.retain(|of| *of as usize != at);
+        if ages.is_empty() {
+            self.by_age.remove(&target);
+        }
+    }
+
+    /// The recovery points of a target, the one whose data was taken first before all others.
+    pub fn available(&self, target: &Target) -> impl DoubleEndedIterator<Item = &Point> + ExactSizeIterator + use<'_> {
+        let ages = self.by_age.get(target).map(Vec::as_slice).unwrap_or_default();
+        ages.iter().map(|of| &self.all[*of as usize])
+    }
+
+    /// The targets that have recovery points.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.by_age.keys()
+    }
+
+    /// Doubts that one is there, or no longer does; returns how it stands then.
+    pub(super) fn suspect(
+        &mut self,
+        occurrence: Occurrence,
+        target: &Target,
+        id: &BackupId,
+        suspected: Option<Time>,
+    ) -> Option<&Point> {
+        let at = self.find(occurrence, target, id)?;
+        self.all[at].suspected = suspected;
+        self.all.get(at)
     }
 
     /// Copies name their backup as the backup does, so that the name is held once.
     pub(super) fn share_origin(&mut self, occurrence: Occurrence, backup: &BackupId) {
-        let from = self.0.partition_point(|point| point.occurrence < occurrence);
-        for copy in self.0[from..].iter_mut().take_while(|point| point.occurrence == occurrence) {
+        let from = self.all.partition_point(|point| point.occurrence < occurrence);
+        for copy in self.all[from..].iter_mut().take_while(|point| point.occurrence == occurrence) {
             if let Some(origin) = copy.origin.as_mut().filter(|origin| origin.backup == *backup) {
                 origin.backup = backup.clone();
             }
         }
     }
 
-    /// All of them, to change what moves none.
-    pub(super) fn iter_mut(&mut self) -> std::slice::IterMut<'_, Point> {
-        self.0.iter_mut()
+    /// Times in the future mean nothing any more.
+    pub(super) fn clock_went_back(&mut self, to: Time) {
+        for point in &mut self.all {
+            point.settled_at = point.settled_at.map(|settled| settled.min(to));
+            point.suspected = point.suspected.map(|since| since.min(to));
+        }
     }
 
     /// Forgets what was deleted among what was made for an occurrence.
     pub(super) fn forget_deleted(&mut self, occurrence: Occurrence) {
-        let from = self.0.partition_point(|point| point.occurrence < occurrence);
+        let from = self.all.partition_point(|point| point.occurrence < occurrence);
         let count = self.of_occurrence(occurrence).len();
         let mut at = from;
         for _ in 0..count {
-            if self.0[at].lifecycle == Lifecycle::Deleted {
-                self.0.remove(at);
+            if self.all[at].lifecycle == Lifecycle::Deleted {
+                self.take(at);
             } else {
                 at += 1;
             }
         }
-        if self.0.len() < self.0.capacity() / 2 {
-            self.0.shrink_to(self.0.len() + self.0.len() / 8);
+        if self.all.len() < self.all.capacity() / 2 {
+            self.all.shrink_to(self.all.len() + self.all.len() / 8);
         }
     }
 }
@@ -127,7 +215,7 @@ impl<'a> IntoIterator for &'a Points {
     type IntoIter = std::slice::Iter<'a, Point>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.all.iter()
     }
 }
 
@@ -136,60 +224,6 @@ impl IntoIterator for Points {
     type IntoIter = std::vec::IntoIter<Point>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
-/// Recovery points of one target by the time their data was taken, the newest last, with where to find each.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ByAge(Vec<(Time, Occurrence, BackupId)>);
-
-impl ByAge {
-    /// All of them, the oldest first.
-    pub fn iter(&self) -> std::slice::Iter<'_, (Time, Occurrence, BackupId)> {
-        self.0.iter()
-    }
-
-    /// The newest.
-    #[must_use]
-    pub fn last(&self) -> Option<&(Time, Occurrence, BackupId)> {
-        self.0.last()
-    }
-
-    /// How many there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Takes one in.
-    pub fn insert(&mut self, entry: (Time, Occurrence, BackupId)) {
-        if let Err(at) = self.0.binary_search(&entry) {
-            if self.0.len() == self.0.capacity() {
-                self.0.reserve_exact(self.0.len() / 8 + 2);
-            }
-            self.0.insert(at, entry);
-        }
-    }
-
-    pub(super) fn remove(&mut self, entry: &(Time, Occurrence, BackupId)) {
-        if let Ok(at) = self.0.binary_search(entry) {
-            self.0.remove(at);
-        }
-    }
-}
-
-impl<'a> IntoIterator for &'a ByAge {
-    type Item = &'a (Time, Occurrence, BackupId);
-    type IntoIter = std::slice::Iter<'a, (Time, Occurrence, BackupId)>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.all.into_iter()
     }
 }

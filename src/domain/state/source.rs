@@ -23,8 +23,6 @@ pub struct SourceState {
     pub asks: BTreeMap<(Occurrence, Target), Ask>,
     /// Backups and copies.
     pub points: Points,
-    /// The recovery points of each target by age.
-    pub available: BTreeMap<Target, ByAge>,
     /// The points in flight.
     pub flying: BTreeSet<(Occurrence, Target, BackupId)>,
     /// Targets that were refused for good, whatever the occurrence: what was refused, and not again before. Forgotten by
@@ -125,7 +123,6 @@ impl SourceState {
             cancelled: BTreeMap::new(),
             asks: BTreeMap::new(),
             points: Points::default(),
-            available: BTreeMap::new(),
             flying: BTreeSet::new(),
             aside: BTreeMap::new(),
             left: false,
@@ -161,14 +158,13 @@ impl SourceState {
     /// The newest recovery point of a target, by when its data was taken.
     #[must_use]
     pub fn newest(&self, target: &Target) -> Option<&Point> {
-        let (_, occurrence, id) = self.available.get(target)?.last()?;
-        self.points_of(*occurrence, target).find(|point| point.id == *id)
+        self.points.available(target).next_back()
     }
 
     /// When the data of the newest recovery point of a target was taken.
     #[must_use]
     pub fn newest_taken_at(&self, target: &Target) -> Option<Time> {
-        self.available.get(target)?.last().map(|(taken_at, _, _)| *taken_at)
+        self.newest(target).map(Point::taken_at)
     }
 
     /// The points in flight, oldest occurrence first.
@@ -220,16 +216,6 @@ impl SourceState {
         !self.aside.is_empty() || self.look_up.waits_for_a_person()
     }
 
-    /// It is no recovery point any more, if it was one.
-    pub(super) fn not_available(&mut self, target: &Target, entry: &(Time, Occurrence, BackupId)) {
-        if let Some(points) = self.available.get_mut(target) {
-            points.remove(entry);
-            if points.is_empty() {
-                self.available.remove(target);
-            }
-        }
-    }
-
     /// What was deleted counts its attempt, and tells that it was there, only as long as another attempt is possible: while
     /// the occurrence is open, or its backup is there to be copied.
     pub(super) fn forget_deleted(&mut self, occurrence: Occurrence) {
@@ -264,10 +250,7 @@ impl SourceState {
         for (_, not_before) in self.aside.values_mut() {
             *not_before = (*not_before).min(to.plus(Duration::from_secs(3600)));
         }
-        for point in self.points.iter_mut() {
-            point.settled_at = point.settled_at.map(|settled| settled.min(to));
-            point.suspected = point.suspected.map(|since| since.min(to));
-        }
+        self.points.clock_went_back(to);
         let look_up = &mut self.look_up;
         look_up.not_before = look_up.not_before.min(to);
         if let Some((at, _)) = &mut look_up.facts {

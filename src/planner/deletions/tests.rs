@@ -219,8 +219,7 @@ fn nothing_that_promise_4_protects_ever_goes() {
                 assert_eq!(forbidden(&state, &points, point), None, "seed {seed}: {id}");
                 gone += 1;
             }
-            let (go, held) =
-                (letting.go.len(), state.sources[&source()].available.get(&target).map_or(0, |of| of.len()));
+            let (go, held) = (letting.go.len(), state.sources[&source()].points.available(&target).len());
             assert!(go <= 2 || go * 5 <= held, "seed {seed}: {go} of {held} past the brake");
         }
     }

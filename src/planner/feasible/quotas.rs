@@ -83,8 +83,7 @@ pub(super) fn judge(settings: &Settings, state: Option<&State>, now: Time) -> Ve
                 shelf.holds += holds.unwrap_or(0);
                 shelf.for_ever += usize::from(holds.is_none());
                 let source = state.and_then(|state| state.sources.get(&key));
-                shelf.now +=
-                    source.and_then(|source| source.available.get(target)).map_or(0, |points| points.len() as u64);
+                shelf.now += source.map_or(0, |source| source.points.available(target).len() as u64);
             }
         }
     }

@@ -62,12 +62,9 @@ impl Claims {
 
 fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Broken> {
     for source in view.state.sources.values() {
-        for points in source.available.values() {
-            let Some((_, occurrence, id)) = points.last() else { continue };
-            let made = source.points.of_occurrence(*occurrence);
-            let Some(point) = made.iter().find(|point| point.id == *id) else {
-                return Err(Broken::new("the books", format!("{id} is a recovery point and no point")));
-            };
+        for target in source.points.targets() {
+            let Some(point) = source.newest(target) else { continue };
+            let id = &point.id;
             let place = &point.place;
             let found = view.cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
             let true_now = found.is_some_and(|(_, backup)| backup.lifecycle == Lifecycle::Available);

@@ -33,13 +33,11 @@ pub(super) fn inspected(view: &View<'_>, flow: &Flow) -> Result<(), Broken> {
             if state.braked.contains_key(&(key.clone(), Target::Backup)) || state.quarantined.contains_key(&key) {
                 continue;
             }
-            let kept =
-                source.available.get(&Target::Backup).into_iter().flatten().filter(|(taken_at, occurrence, id)| {
-                    let decided = state.deletions.contains_key(&(home.clone(), id.clone()));
-                    let held = state.point(&home, id).is_some_and(|point| state.held(point));
-                    let free = !held && !decided && !source.open.contains_key(occurrence);
-                    free && old(*taken_at) && *taken_at > state.created_at
-                });
+            let kept = source.points.available(&Target::Backup).filter(|point| {
+                let decided = state.deletions.contains_key(&(home.clone(), point.id.clone()));
+                let free = !state.held(point) && !decided && !source.open.contains_key(&point.occurrence);
+                free && old(point.taken_at()) && point.taken_at() > state.created_at
+            });
             let kept = kept.count();
             if kept > last as usize + MORE {
                 let what = format!("{kept} backups of {key} are kept for long, where its policy keeps {last}");
