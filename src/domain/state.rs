@@ -22,6 +22,7 @@ use std::time::Duration;
 mod accounts;
 mod apply;
 mod deletions;
+mod look_ups;
 mod pauses;
 mod place;
 mod source;
