@@ -619,13 +619,11 @@ fn another_account_behind_the_same_name_takes_nothing_from_the_record() {
     let bench = Bench::new(2000.0, "");
     bench.write_policy(&one_source("*/2 * * * * *", ""));
     let daemon = bench.daemon();
-    let copied = |region: &str| bench.books().backups.iter().any(|b| b.region == region && lifecycle(b) == "AVAILABLE");
-    wait_until("copied", SOON, || DESTINATIONS.iter().all(|region| copied(region)));
+    let points = || stdout(&bench.run(&["points", "--json"])).matches("\"backup-").count();
+    wait_until("some points", SOON, || points() > 6);
     daemon.kill();
     bench.write_policy(&one_source(NEVER, ""));
-    let points = || stdout(&bench.run(&["points", "--json"])).matches("\"id\"").count();
     let before = points();
-    assert!(before > 2, "{before}");
     let stranger = |account: &str| {
         let log = std::fs::File::options().create(true).append(true).open(bench.path("log")).unwrap();
         let mut command = bench.command(&["run"]);

@@ -18,10 +18,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod illegal;
 mod kinds;
 
 pub use super::ending::{End, Opening, Total};
 pub use super::state::ListingPage;
+pub use illegal::IllegalChange;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -463,12 +465,4 @@ pub enum Forgotten {
     Place(Place),
     /// A counter of a policy that is no more.
     Total(Total),
-}
-
-/// A change that cannot be: a fault of the program, of the database or of AWS's books. It is refused and shown.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
-pub struct IllegalChange {
-    /// What is wrong with it, naming the object.
-    pub what: String,
 }

@@ -23,6 +23,7 @@ mod accounts;
 mod apply;
 mod deletions;
 mod durable;
+mod look_ups;
 mod pauses;
 mod place;
 mod points;

@@ -121,7 +121,7 @@ impl State {
         }
     }
 
-    fn source_mut(&mut self, key: &SourceKey) -> Result<&mut SourceState, IllegalChange> {
+    pub(super) fn source_mut(&mut self, key: &SourceKey) -> Result<&mut SourceState, IllegalChange> {
         self.sources.get_mut(key).map(Arc::make_mut).ok_or_else(|| illegal(format!("{key} is not known")))
     }
 
@@ -409,36 +409,6 @@ impl State {
         let bucket = DURATION_BUCKETS_SECONDS.iter().position(|bound| seconds <= *bound);
         durations.buckets[bucket.unwrap_or(DURATION_BUCKETS_SECONDS.len())] += 1;
         durations.sum_seconds += seconds;
-    }
-
-    fn apply_look_up(&mut self, change: &Change) -> Result<(), IllegalChange> {
-        match change {
-            Change::LookUpSent { account, ids, until } => {
-                for id in ids {
-                    let key = SourceKey { account: account.clone(), source: id.clone() };
-                    let look_up = &mut self.source_mut(&key)?.look_up;
-                    (look_up.not_before, look_up.under_way) = (*until, true);
-                }
-            }
-            Change::LookedUp { account, facts, at } => {
-                let key = SourceKey { account: account.clone(), source: facts.source.clone() };
-                let source = self.source_mut(&key)?;
-                source.look_up = LookUp { facts: Some((*at, (**facts).clone())), ..LookUp::default() };
-            }
-            Change::LookUpFailed { source: key, fault, at, not_before, batch } => {
-                let look_up = &mut self.source_mut(key)?.look_up;
-                look_up.batch = *batch;
-                look_up.under_way = false;
-                look_up.not_before = *not_before;
-                // A refused batch says nothing about any one source in it.
-                if batch.is_none() {
-                    look_up.fault = Some((*at, fault.clone()));
-                    look_up.failures = look_up.failures.saturating_add(1);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
     }
 
     fn clock_went_back(&mut self, to: Time) {
