@@ -173,6 +173,12 @@ impl SqliteStore {
             source.left = row.has_left()?;
             state.sources.insert(row.source_key()?, source);
         }
+        for row in self.rows("SELECT * FROM schedules ORDER BY account, source, number").await? {
+            let row = Reading { table: "schedules", row: &row };
+            if let Some(watch) = state.sources.get_mut(&row.source_key()?).and_then(|source| source.watch.as_mut()) {
+                watch.lines.push(row.line()?);
+            }
+        }
         for row in self.rows("SELECT * FROM occurrences WHERE outcome IS NULL").await? {
             let row = Reading { table: "occurrences", row: &row };
             if let Some(source) = state.sources.get_mut(&row.source_key()?) {

@@ -167,7 +167,7 @@ impl Tables {
 
     fn write(&mut self, change: &Change) {
         match change {
-            Change::Watched { .. } | Change::Left { .. } => self.write_watch(change),
+            Change::Watched { .. } | Change::Rescheduled { .. } | Change::Left { .. } => self.write_watch(change),
             Change::Opened { source, occurrence, opening } => {
                 self.write_occurrence(source, *occurrence, opening, None);
             }
@@ -245,6 +245,9 @@ impl Tables {
             row.cursor = row.cursor.map(|cursor| cursor.min(to.plus(AHEAD_TOLERATED)));
             if let Some(watch) = &mut row.watch {
                 watch.since = watch.since.min(to);
+                for line in &mut watch.lines {
+                    line.since = line.since.map(|since| since.min(to));
+                }
             }
         }
     }
@@ -254,12 +257,19 @@ impl Tables {
             Change::Watched { source, region, policy, destinations, since } => {
                 let fresh = SourceRow { region: region.clone(), watch: None, cursor: None, left: false };
                 let row = self.sources.entry(source.clone()).or_insert(fresh);
-                let (since, returned) =
-                    row.watch.as_ref().map_or((*since, row.left), |watch| (watch.since, watch.returned));
+                let (since, returned, lines) = row
+                    .watch
+                    .take()
+                    .map_or_else(|| (*since, row.left, Vec::new()), |watch| (watch.since, watch.returned, watch.lines));
                 row.region = region.clone();
                 row.left = false;
                 let (policy, destinations) = (policy.clone(), destinations.clone());
-                row.watch = Some(Watch { policy, destinations, since, returned });
+                row.watch = Some(Watch { policy, destinations, since, returned, lines });
+            }
+            Change::Rescheduled { source, lines } => {
+                if let Some(watch) = self.sources.get_mut(source).and_then(|row| row.watch.as_mut()) {
+                    watch.lines.clone_from(lines);
+                }
             }
             Change::Left { source } => {
                 if let Some(row) = self.sources.get_mut(source) {
