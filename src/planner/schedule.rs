@@ -142,7 +142,7 @@ pub fn may_lack_the_newest(state: &State, source: &SourceState, listed_from: Tim
 fn due_between(schedule: &Schedule, floor: Time, through: Time, now: Time) -> Vec<(Time, u64)> {
     let Some(newest) = schedule.latest_between(floor, through) else { return Vec::new() };
     // Walk from the far end only as far as is recorded one by one, by estimating where that begins.
-    let gap = schedule.interval(now);
+    let gap = schedule.gaps(now).mean;
     let reach = gap.saturating_mul(u32::try_from(RECORDED_EACH).unwrap_or(u32::MAX));
     let near = floor.max(newest.minus(reach));
     let mut due = Vec::new();
