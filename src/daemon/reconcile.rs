@@ -93,6 +93,8 @@ const PLANS_IN_A_ROW: usize = 50;
 const END_WAITS: Duration = Duration::from_secs(2);
 /// How long ended occurrences and deleted points are remembered.
 const REMEMBERED: Duration = Duration::from_secs(400 * 86_400);
+/// How often it is looked whether a package brought new zone data: well within a day.
+const ZONES_EVERY: Duration = Duration::from_secs(6 * 3600);
 /// How often the old is forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(86_400);
 
@@ -124,6 +126,8 @@ pub struct Reconciler {
     /// How the routes stand, as systemd was told.
     standing: String,
     forgotten: Option<Instant>,
+    /// When the zone data were last looked at.
+    zones_read: Instant,
     outbox: watch::Sender<Arc<Outbox>>,
     /// Noted, and not said yet.
     unsaid: News,
@@ -184,6 +188,7 @@ impl Reconciler {
             pulse: pulse.clone(),
             standing: String::new(),
             forgotten: None,
+            zones_read: Instant::now(),
             outbox: watch::Sender::new(Arc::default()),
             unsaid: News::default(),
             overflowed: false,
@@ -219,6 +224,7 @@ impl Reconciler {
                 round_at = self.clock.now();
             }
             self.forget(now).await;
+            self.renew_zones();
             self.picture();
             self.commit().await;
             self.say();

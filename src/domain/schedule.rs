@@ -99,6 +99,24 @@ impl Schedule {
         }
     }
 
+    /// The same by the zone data as they are now; `None` if they did not change, or the zone is gone from them.
+    #[must_use]
+    pub fn by_new_zone_data(&self) -> Option<Self> {
+        let zone = TimeZone::get(&self.zone_name).ok()?;
+        let mut renewed = self.clone();
+        if let Kind::Cron { zone: known, .. } = &mut renewed.kind {
+            if *known == zone {
+                return None;
+            }
+            *known = zone.clone();
+        } else if self.zone == Zone::from(zone.clone()) {
+            return None;
+        }
+        renewed.zone = Zone::from(zone);
+        renewed.gaps = Arc::default();
+        Some(renewed)
+    }
+
     /// The text as written.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -439,6 +457,43 @@ mod tests {
         assert_eq!(hours("0 3 * * *", "UTC"), 24);
         assert_eq!(hours("0 3 * * 1-5", "UTC"), 72);
         assert_eq!(hours("every 6h", "America/New_York"), 6);
+    }
+
+    #[test]
+    fn last_days_nearest_weekdays_and_nth_weekdays() {
+        for (line, right) in [
+            ("0 3 L * *", ["2026-01-31T03:00:00Z", "2026-02-28T03:00:00Z"]),
+            ("0 3 15W * *", ["2026-01-15T03:00:00Z", "2026-02-16T03:00:00Z"]),
+            ("0 3 * * MON#1", ["2026-01-05T03:00:00Z", "2026-02-02T03:00:00Z"]),
+            ("0 3 * * FRI#L", ["2026-01-30T03:00:00Z", "2026-02-27T03:00:00Z"]),
+        ] {
+            assert_eq!(firings(line, "UTC", "2026-01-01T00:00:00Z", 2), right, "{line}");
+        }
+    }
+
+    /// What is promised beforehand does not depend on the day it is asked.
+    #[test]
+    fn gaps_are_the_same_on_every_day() {
+        for (line, zone, longest, mean) in [
+            ("0 3 * * 1-5", "UTC", 72 * 3600, 7 * 86_400 / 5),
+            ("0 3 * * 1-5", "America/New_York", 73 * 3600, 7 * 86_400 / 5),
+            ("*/15 * * * 1-5", "UTC", 48 * 3600 + 900, 7 * 86_400 / 480),
+            ("0 9-17 * * *", "UTC", 16 * 3600, 86_400 / 9),
+            ("@hourly", "Asia/Kolkata", 3600, 3600),
+            ("0 0 1 * *", "UTC", 31 * 86_400, 1461 * 86_400 / 48),
+            ("0 3 * * MON#1", "UTC", 35 * 86_400, 1461 * 86_400 / 48),
+            ("0 0 1 1 *", "UTC", 366 * 86_400, 1461 * 86_400 / 4),
+            ("0 1,13 * * *", "America/New_York", 13 * 3600, 43_200),
+            ("* * * * * *", "Europe/Berlin", 1, 1),
+        ] {
+            let mut told = Vec::new();
+            for day in ["2026-01-01T00:00:00Z", "2026-07-05T09:30:00Z", "2026-11-28T12:00:00Z", "2026-12-31T23:59:00Z"]
+            {
+                let gaps = schedule(line, zone).gaps(at(day));
+                told.push((gaps.longest.unwrap().1.as_secs(), gaps.mean.as_secs()));
+            }
+            assert_eq!(told, [(longest, mean); 4], "{line} {zone}");
+        }
     }
 
     #[test]

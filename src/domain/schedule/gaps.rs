@@ -41,7 +41,9 @@ impl Schedule {
             }
             Kind::Cron { cron, zone, .. } => (cron, zone),
         };
-        let start = now.year_began();
+        // The first day of the year where the clocks are, so that whole days are counted.
+        let year = now.year_began().plus(DAY).to_jiff().to_zoned(zone.clone()).first_of_year();
+        let start = year.and_then(|day| day.start_of_day()).map_or(now, |day| Time::from_jiff(day.timestamp()));
         let mut walk = Walk { schedule: self, zone, longest: None, per_day: 0, days: 0 };
         let weekly = cron.pattern.is_dom_wildcard() && each_week(self.text());
         let (mut window, mut end) = (CYCLE, start.plus(CYCLE));
@@ -87,7 +89,7 @@ impl Walk<'_> {
     fn days(&mut self, start: Time, end: Time) -> Time {
         let mut last: Option<Time> = None;
         for _ in 0..DAYS_MAX {
-            let Some(first) = self.schedule.next_after(last.unwrap_or(start)) else { return end };
+            let Some(first) = self.schedule.next_after(last.unwrap_or(before(start))) else { return end };
             if let Some(last) = last {
                 self.consider(last, first);
             }
