@@ -106,6 +106,8 @@ const END_WAITS: Duration = Duration::from_secs(2);
 const REMEMBERED: Duration = Duration::from_secs(400 * 86_400);
 /// How long every single occurrence and deletion is.
 const REMEMBERED_SINGLY: Duration = Duration::from_secs(90 * 86_400);
+/// How often it is looked whether a package brought new zone data: well within a day.
+const ZONES_EVERY: Duration = Duration::from_secs(6 * 3600);
 /// How often the old is forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(86_400);
 /// How long the loop is left alone between two steps of that, of which each takes some milliseconds.
@@ -146,6 +148,8 @@ pub struct Reconciler {
     forgotten: Option<(Instant, bool)>,
     /// What a check of the whole file found to be damaged.
     damaged: Option<String>,
+    /// When the zone data were last looked at.
+    zones_read: Instant,
     outbox: watch::Sender<Arc<Outbox>>,
     /// Noted, and not said yet.
     unsaid: News,
@@ -209,6 +213,7 @@ impl Reconciler {
             standing: String::new(),
             forgotten: None,
             damaged: None,
+            zones_read: Instant::now(),
             outbox: watch::Sender::new(Arc::default()),
             unsaid: News::default(),
             overflowed: false,
@@ -248,6 +253,7 @@ impl Reconciler {
                 round_at = self.clock.now();
             }
             self.forget(now).await;
+            self.renew_zones();
             self.picture();
             self.commit().await;
             self.say();
