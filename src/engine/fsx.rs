@@ -353,3 +353,23 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)
     }
     causes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_of_aws_and_one_by_name_contradict_each_other() {
+        let told = |fips: bool, dual: bool, named: bool| {
+            let shared = SdkConfig::builder().use_fips(fips).use_dual_stack(dual).build();
+            contradiction(&shared, named).map(|fault| (fault.class, fault.message))
+        };
+        for (fips, dual, named) in [(true, true, false), (false, true, false), (false, false, true)] {
+            assert_eq!(told(fips, dual, named), None);
+        }
+        for (fips, dual, word) in [(true, false, "use_fips_endpoint"), (false, true, "use_dualstack_endpoint")] {
+            let (class, message) = told(fips, dual, true).unwrap();
+            assert!(class == FaultClass::Credentials && message.contains(word), "{message}");
+        }
+    }
+}
