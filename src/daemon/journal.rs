@@ -3,7 +3,7 @@
 //! ERROR means that a person should come. What repeats is said once.
 
 use crate::domain::action::CallKey;
-use crate::domain::change::{Change, End, Line};
+use crate::domain::change::{AccountEvidence, Change, End, Line};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{AccountId, Place, PolicyName, SourceKey, Target, WorkKey};
 use crate::domain::note::RouteKey;
@@ -73,8 +73,10 @@ pub fn before(state: &State, change: &Change) {
         Change::AccountRecorded { account, id, .. } => {
             info!(event = "account", %account, %id, "this is the account whose recovery points this database keeps");
         }
-        Change::AccountForeign { place, id, fault, .. } => foreign(state, place, id, fault),
-        Change::AccountProven { place, .. } if state.place(place).is_some_and(|known| known.foreign.is_some()) => {
+        Change::Account(AccountEvidence::Foreign { place, id, fault, .. }) => foreign(state, place, id, fault),
+        Change::Account(AccountEvidence::Proven { place, .. })
+            if state.place(place).is_some_and(|known| known.foreign.is_some()) =>
+        {
             let (account, region) = (&place.account, &place.region);
             info!(event = "account_back", %account, %region, "the account on record answers again");
         }

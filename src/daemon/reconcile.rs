@@ -22,8 +22,8 @@ use crate::planner::orders::Order;
 use crate::report::announce::News;
 use crate::report::http::door::Caller;
 use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot};
+use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Horizon, Store as _};
 use aws_credential_types::Credentials;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,6 +33,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 mod orders;
 mod picture;
 mod telling;
+mod upkeep;
 
 pub use orders::{Answered, Reloaded, Unanswered};
 
@@ -102,16 +103,8 @@ const COMMIT_AGAIN: Duration = Duration::from_secs(2);
 const PLANS_IN_A_ROW: usize = 50;
 /// How long the end waits for answers that are on their way.
 const END_WAITS: Duration = Duration::from_secs(2);
-/// How long the past is told of at all.
-const REMEMBERED: Duration = Duration::from_secs(400 * 86_400);
-/// How long every single occurrence and deletion is.
-const REMEMBERED_SINGLY: Duration = Duration::from_secs(90 * 86_400);
 /// How often it is looked whether a package brought new zone data: well within a day.
 const ZONES_EVERY: Duration = Duration::from_secs(6 * 3600);
-/// How often the old is forgotten.
-const FORGET_EVERY: Duration = Duration::from_secs(86_400);
-/// How long the loop is left alone between two steps of that, of which each takes some milliseconds.
-const FORGET_PAUSE: Duration = Duration::from_millis(250);
 
 /// The loop and what it holds.
 pub struct Reconciler {
@@ -418,13 +411,6 @@ impl Reconciler {
         false
     }
 
-    /// Nothing is written to a damaged file any more, and so nothing new is asked of AWS.
-    fn damaged(&mut self, problem: String) {
-        tracing::error!(event = "store_damaged", error = %problem, "nothing new is asked of AWS until this is mended");
-        self.store_problem = Some(problem.clone());
-        self.damaged = Some(problem);
-    }
-
     fn answered(&mut self, done: Done) {
         let now = self.clock.now();
         let Done { action, answer } = done;
@@ -437,20 +423,6 @@ impl Reconciler {
         self.take_in(changes);
         // Even an answer that changes no book frees a place for the next call.
         self.changed = true;
-    }
-
-    async fn forget(&mut self, now: Time) {
-        let pause = |ended: bool| if ended { FORGET_EVERY } else { FORGET_PAUSE };
-        let too_soon = self.forgotten.is_some_and(|(at, ended)| at.elapsed() < pause(ended));
-        if too_soon || self.changed || self.store_problem.is_some() {
-            return;
-        }
-        let horizon = Horizon { coarse_before: now.minus(REMEMBERED_SINGLY), forgotten_before: now.minus(REMEMBERED) };
-        let more = self.store.forget(&horizon).await.unwrap_or_else(|error| {
-            tracing::warn!(event = "forget", %error, "old history could not be removed");
-            false
-        });
-        self.forgotten = Some((Instant::now(), !more));
     }
 
     /// Takes in the answers that are about to come, then closes the books. What has no answer yet is asked again, with

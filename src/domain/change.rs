@@ -18,11 +18,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod account;
+mod forgotten;
 mod illegal;
 mod kinds;
 
 pub use super::ending::{End, Opening, Total};
 pub use super::state::{Line, ListingPage};
+pub use account::AccountEvidence;
+pub use forgotten::Forgotten;
 pub use illegal::IllegalChange;
 
 /// One thing that happened.
@@ -183,31 +187,8 @@ pub enum Change {
         /// When.
         at: Time,
     },
-    /// An answer names the account on record.
-    AccountProven {
-        /// Where.
-        place: Place,
-        /// When.
-        at: Time,
-    },
-    /// An answer names another account than the one on record; nothing of it is believed.
-    AccountForeign {
-        /// Where.
-        place: Place,
-        /// The account that it names.
-        id: AccountId,
-        /// In words.
-        fault: Fault,
-        /// When.
-        at: Time,
-    },
-    /// An answer that names nobody contradicts the record, so another has to name the account.
-    AccountDoubted {
-        /// Which.
-        account: AccountName,
-        /// When.
-        at: Time,
-    },
+    /// What an answer showed of whose it is.
+    Account(AccountEvidence),
     /// AWS's books at a place were read.
     PlaceSeen {
         /// Where.
@@ -461,15 +442,4 @@ pub enum Change {
         /// To here.
         to: Time,
     },
-}
-
-/// What nothing needs any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Forgotten {
-    /// A source that no policy names, and of which AWS has nothing of ours.
-    Source(SourceKey),
-    /// A place that no policy names and where nothing of ours is.
-    Place(Place),
-    /// A counter of a policy that is no more.
-    Total(Total),
 }

@@ -37,9 +37,7 @@ impl Change {
             Self::Suspected { .. }
             | Self::Inspected { .. }
             | Self::Reviewed { .. }
-            | Self::AccountProven { .. }
-            | Self::AccountForeign { .. }
-            | Self::AccountDoubted { .. }
+            | Self::Account(_)
             | Self::PlaceSeen { .. }
             | Self::Sent { .. }
             | Self::Returned { .. }

@@ -6,6 +6,7 @@
 //! nothing that the record contradicts.
 
 use super::*;
+use crate::domain::change::AccountEvidence;
 
 /// An account is proven for a moment by an answer that came so much later: one that came sooner may have been on its way
 /// already. No call takes longer.
@@ -77,7 +78,7 @@ impl State {
                 let known = self.accounts.entry(account.clone()).or_insert_with(|| AccountState::recorded(id.clone()));
                 known.proven_at = known.proven_at.max(Some(*at));
             }
-            Change::AccountProven { place, at } => {
+            Change::Account(AccountEvidence::Proven { place, at }) => {
                 if let Some(known) = self.accounts.get_mut(&place.account) {
                     known.proven_at = known.proven_at.max(Some(*at));
                     known.proof_wanted = known.proof_wanted.filter(|wanted| wanted.plus(PROOF_AFTER) > *at);
@@ -86,12 +87,12 @@ impl State {
                     known.foreign = None;
                 }
             }
-            Change::AccountForeign { place, id, fault, at } => {
+            Change::Account(AccountEvidence::Foreign { place, id, fault, at }) => {
                 let known = self.places.entry(place.clone()).or_default();
                 let since = known.foreign.as_ref().map_or(*at, |before| before.since);
                 known.foreign = Some(Foreign { id: id.clone(), since, fault: fault.clone() });
             }
-            Change::AccountDoubted { account, at } => {
+            Change::Account(AccountEvidence::Doubted { account, at }) => {
                 if let Some(known) = self.accounts.get_mut(account) {
                     known.proof_wanted = known.proof_wanted.or(Some(*at));
                 }

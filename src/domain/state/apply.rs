@@ -86,10 +86,7 @@ impl State {
             | Change::HoldStands { .. }
             | Change::Inspected { .. }
             | Change::Reviewed { .. } => self.apply_deletion(change),
-            Change::AccountRecorded { .. }
-            | Change::AccountProven { .. }
-            | Change::AccountForeign { .. }
-            | Change::AccountDoubted { .. } => {
+            Change::AccountRecorded { .. } | Change::Account(_) => {
                 self.apply_account(change);
                 Ok(())
             }

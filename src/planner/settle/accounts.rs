@@ -1,6 +1,7 @@
 //! Whose answer it is.
 
 use super::*;
+use crate::domain::change::AccountEvidence;
 use crate::domain::id::{AccountId, account_of_arn};
 
 /// The code of an answer that comes from another account.
@@ -31,7 +32,7 @@ impl Settling<'_> {
         match (recorded, other) {
             (Some(_), _) if named => {
                 self.named = true;
-                self.push(Change::AccountProven { place: self.place.clone(), at });
+                self.push(Change::Account(AccountEvidence::Proven { place: self.place.clone(), at }));
             }
             (None, Some(id)) => {
                 self.named = true;
@@ -39,7 +40,12 @@ impl Settling<'_> {
             }
             (Some(recorded), Some(id)) => {
                 let fault = foreign(account, recorded, &id);
-                self.push(Change::AccountForeign { place: self.place.clone(), id, fault: fault.clone(), at });
+                self.push(Change::Account(AccountEvidence::Foreign {
+                    place: self.place.clone(),
+                    id,
+                    fault: fault.clone(),
+                    at,
+                }));
                 return Outcome::Failed(fault);
             }
             _ => {}
@@ -54,7 +60,7 @@ impl Settling<'_> {
         if self.state.proven_around(account, began_at) || !self.contradicted() {
             return true;
         }
-        self.push(Change::AccountDoubted { account: account.clone(), at: self.now });
+        self.push(Change::Account(AccountEvidence::Doubted { account: account.clone(), at: self.now }));
         let (place, not_before) = (self.place.clone(), self.now.plus(LIST_AGAIN));
         self.push(Change::ListingStalled { place, not_before, restart: true });
         false

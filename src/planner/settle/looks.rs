@@ -1,6 +1,7 @@
 //! What a look by id did not show, or could not.
 
 use super::*;
+use crate::domain::change::AccountEvidence;
 
 impl Settling<'_> {
     /// A look by id did not find it.
@@ -14,7 +15,7 @@ impl Settling<'_> {
                 let believed = since.plus(LISTING_LAG);
                 if !self.state.proven_after(&place.account, *since) {
                     // It may be another account that does not show it.
-                    self.push(Change::AccountDoubted { account: place.account.clone(), at: *since });
+                    self.push(Change::Account(AccountEvidence::Doubted { account: place.account.clone(), at: *since }));
                     let at = self.next_look().max(believed);
                     self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
                 } else if self.now >= believed {

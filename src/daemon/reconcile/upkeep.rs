@@ -1,0 +1,39 @@
+//! What the database needs beside the work: the old is forgotten a little at a time, and a damaged file is left alone.
+
+use super::Reconciler;
+use crate::domain::time::Time;
+use crate::store::{Horizon, Store as _};
+use std::time::{Duration, Instant};
+
+/// How long the past is told of at all.
+const REMEMBERED: Duration = Duration::from_secs(400 * 86_400);
+/// How long every single occurrence and deletion is.
+const REMEMBERED_SINGLY: Duration = Duration::from_secs(90 * 86_400);
+/// How often the old is forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(86_400);
+/// How long the loop is left alone between two steps of that, of which each takes some milliseconds.
+const FORGET_PAUSE: Duration = Duration::from_millis(250);
+
+impl Reconciler {
+    /// Does the next step of forgetting, where nothing else is to be done.
+    pub(super) async fn forget(&mut self, now: Time) {
+        let pause = |ended: bool| if ended { FORGET_EVERY } else { FORGET_PAUSE };
+        let too_soon = self.forgotten.is_some_and(|(at, ended)| at.elapsed() < pause(ended));
+        if too_soon || self.changed || self.store_problem.is_some() {
+            return;
+        }
+        let horizon = Horizon { coarse_before: now.minus(REMEMBERED_SINGLY), forgotten_before: now.minus(REMEMBERED) };
+        let more = self.store.forget(&horizon).await.unwrap_or_else(|error| {
+            tracing::warn!(event = "forget", %error, "old history could not be removed");
+            false
+        });
+        self.forgotten = Some((Instant::now(), !more));
+    }
+
+    /// Nothing is written to a damaged file any more, and so nothing new is asked of AWS.
+    pub(super) fn damaged(&mut self, problem: String) {
+        tracing::error!(event = "store_damaged", error = %problem, "nothing new is asked of AWS until this is mended");
+        self.store_problem = Some(problem.clone());
+        self.damaged = Some(problem);
+    }
+}
