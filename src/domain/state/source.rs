@@ -131,6 +131,15 @@ impl SourceState {
         }
     }
 
+    /// Other schedules hold.
+    pub(super) fn rescheduled(&mut self, key: &SourceKey, lines: &[Line]) -> Result<(), IllegalChange> {
+        let watch = self.watch.as_mut();
+        let watch =
+            watch.ok_or_else(|| IllegalChange { what: format!("{key} is in no policy, and so has no schedule") })?;
+        lines.clone_into(&mut watch.lines);
+        Ok(())
+    }
+
     /// The points made for one work.
     pub fn points_of(&self, occurrence: Occurrence, target: &Target) -> impl Iterator<Item = &Point> {
         self.points.get(&(occurrence, target.clone())).into_iter().flatten()
