@@ -141,11 +141,7 @@ impl State {
                     Some(Watch { policy: policy.clone(), destinations: destinations.clone(), since, returned, lines });
                 self.reindex(key);
             }
-            Change::Rescheduled { source: key, lines } => {
-                let watch = self.source_mut(key)?.watch.as_mut();
-                let watch = watch.ok_or_else(|| illegal(format!("{key} is in no policy, and so has no schedule")))?;
-                watch.lines.clone_from(lines);
-            }
+            Change::Rescheduled { source: key, lines } => self.source_mut(key)?.rescheduled(key, lines)?,
             Change::Left { source: key } => {
                 let source = self.source_mut(key)?;
                 source.watch = None;

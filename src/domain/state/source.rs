@@ -146,6 +146,15 @@ impl SourceState {
         }
     }
 
+    /// Other schedules hold.
+    pub(super) fn rescheduled(&mut self, key: &SourceKey, lines: &[Line]) -> Result<(), IllegalChange> {
+        let watch = self.watch.as_mut();
+        let watch =
+            watch.ok_or_else(|| IllegalChange { what: format!("{key} is in no policy, and so has no schedule") })?;
+        lines.clone_into(&mut watch.lines);
+        Ok(())
+    }
+
     /// The points made for one work.
     pub fn points_of(&self, occurrence: Occurrence, target: &Target) -> std::slice::Iter<'_, Point> {
         self.points.of(occurrence, target).iter()

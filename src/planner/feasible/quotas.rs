@@ -105,8 +105,10 @@ fn kind_of(state: Option<&State>, key: &SourceKey) -> FileSystemKind {
 /// The next firings, newest first: as good as those of the past, since retention counts from the newest.
 fn firings(policy: &Policy, now: Time) -> Vec<Time> {
     let next = |time: &Time| policy.schedule.next_after(*time);
-    // From the beginning of the year, so that no day is told other numbers than the next.
-    let mut firings: Vec<Time> = std::iter::successors(next(&now.year_began()), next).take(FIRINGS).collect();
+    // From a certain hour of the year, so that no day is told other numbers than the next; not from its first, so that no
+    // day ends with the newest.
+    let from = now.year_began().plus(Duration::from_secs(82 * 3600));
+    let mut firings: Vec<Time> = std::iter::successors(next(&from), next).take(FIRINGS).collect();
     firings.reverse();
     firings
 }
