@@ -3,6 +3,8 @@
 
 #[path = "store/any_changes.rs"]
 mod any_changes;
+#[path = "store/busy.rs"]
+mod busy;
 #[path = "store/conformance.rs"]
 mod conformance;
 #[path = "store/crash.rs"]

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 #[path = "support/mod.rs"]
-#[allow(dead_code, reason = "shared by several test programs")]
 mod support;
 #[path = "support/years.rs"]
 mod years;

@@ -106,7 +106,7 @@ impl Case<'_> {
     }
 
     fn failure(&self, target: &Target) -> String {
-        let failed = self.source.points_of(self.occurrence, target).filter(|point| !point.good()).last();
+        let failed = self.source.points_of(self.occurrence, target).rfind(|point| !point.good());
         match failed {
             Some(Point { failure: Some(failure), .. }) => format!("FAILED: {failure}"),
             Some(point) => point.lifecycle.as_str().to_owned(),

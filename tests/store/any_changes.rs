@@ -257,7 +257,7 @@ impl Draw {
 #[test]
 fn what_a_store_gives_back_is_the_durable_part_of_the_state() {
     let mut taken = 0;
-    for seed in 0..12 {
+    for seed in 0..6 {
         let folder = tempfile::tempdir().unwrap();
         runtime().block_on(async {
             let path = folder.path().join("state.db");
@@ -285,5 +285,5 @@ fn what_a_store_gives_back_is_the_durable_part_of_the_state() {
             store.close().await;
         });
     }
-    assert!(taken > 1500, "{taken} changes make too little sense together");
+    assert!(taken > 700, "{taken} changes make too little sense together");
 }

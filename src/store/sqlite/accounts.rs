@@ -2,29 +2,34 @@
 
 use super::Result;
 use super::loading::each;
-use crate::domain::change::Change;
-use crate::domain::id::{AccountName, Occurrence, SourceId, SourceKey, Trigger};
+use crate::domain::id::{AccountId, AccountName, Occurrence, SourceId, SourceKey, Trigger};
 use crate::domain::state::{AccountState, State};
+use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
 
 type Written = std::result::Result<(), sqlx::Error>;
 
-/// Writes one change about an account or a cancelled order; others are not for these tables.
-pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written {
-    match change {
-        Change::AccountRecorded { account, id, at } => {
-            let sql = "INSERT INTO accounts (account, id, recorded_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
-            to.execute(sqlx::query(sql).bind(account.as_str()).bind(id.as_str()).bind(at.millis())).await.map(drop)
-        }
-        Change::Cancelled { source, occurrence, at } => {
-            let sql = "INSERT INTO cancelled (account, source, at, cancelled_at) VALUES (?, ?, ?, ?)
-                       ON CONFLICT DO UPDATE SET cancelled_at = excluded.cancelled_at";
-            let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
-            to.execute(query.bind(occurrence.at.millis()).bind(at.millis())).await.map(drop)
-        }
-        _ => Ok(()),
-    }
+pub(super) async fn account_recorded(
+    to: &mut SqliteConnection,
+    account: &AccountName,
+    id: &AccountId,
+    at: &Time,
+) -> Written {
+    let sql = "INSERT INTO accounts (account, id, recorded_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+    to.execute(sqlx::query(sql).bind(account.as_str()).bind(id.as_str()).bind(at.millis())).await.map(drop)
+}
+
+pub(super) async fn cancelled(
+    to: &mut SqliteConnection,
+    source: &SourceKey,
+    occurrence: &Occurrence,
+    at: &Time,
+) -> Written {
+    let sql = "INSERT INTO cancelled (account, source, at, cancelled_at) VALUES (?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET cancelled_at = excluded.cancelled_at";
+    let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
+    to.execute(query.bind(occurrence.at.millis()).bind(at.millis())).await.map(drop)
 }
 
 /// An occurrence that ended is no longer cancelled.
