@@ -31,6 +31,7 @@ pub mod disk;
 pub mod edits;
 pub mod mind;
 mod orders;
+pub mod persons;
 mod round;
 pub mod setup;
 pub mod trace;
