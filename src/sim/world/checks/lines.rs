@@ -52,6 +52,10 @@ impl Lines {
     pub(super) fn clock_set(&mut self, host_now: Time) {
         self.clock_set = true;
         self.unsure_until = self.unsure_until.max(host_now.plus(AHEAD_TOLERATED));
+        // What began ahead of a clock that went back is in force by now at the latest, as the state has it.
+        for held in self.held.values_mut().flatten() {
+            held.from = held.from.min(host_now);
+        }
     }
 
     pub(super) fn committed(&mut self, change: &Change) -> Result<(), Broken> {
