@@ -9,8 +9,6 @@ mod books;
 mod changes;
 #[path = "conversations/durations.rs"]
 mod durations;
-#[path = "conversations/edits.rs"]
-mod edits;
 #[path = "conversations/endings.rs"]
 mod endings;
 #[path = "conversations/feasible.rs"]
@@ -23,10 +21,6 @@ mod orders;
 mod prunings;
 #[path = "conversations/rounds.rs"]
 mod rounds;
-#[path = "conversations/strangers.rs"]
-mod strangers;
-#[path = "conversations/stuck.rs"]
-mod stuck;
 #[path = "conversations/wishes.rs"]
 mod wishes;
 
@@ -308,7 +302,6 @@ fn facts(id: &SourceId) -> SourceFacts {
         lifecycle: "AVAILABLE".to_owned(),
         tags: tags(&[("team", "own"), ("floor", "2"), ("aws:x", "y")]),
         name: None,
-        account: None,
     }
 }
 

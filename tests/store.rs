@@ -11,14 +11,10 @@ mod conformance;
 mod crash;
 #[path = "store/file.rs"]
 mod file;
-#[path = "store/lines.rs"]
-mod lines;
 #[path = "store/orders.rs"]
 mod orders;
 #[path = "store/query_plans.rs"]
 mod query_plans;
-#[path = "store/stuck.rs"]
-mod stuck;
 #[path = "store/torn.rs"]
 mod torn;
 #[path = "store/upgrade.rs"]

@@ -103,8 +103,6 @@ const COMMIT_AGAIN: Duration = Duration::from_secs(2);
 const PLANS_IN_A_ROW: usize = 50;
 /// How long the end waits for answers that are on their way.
 const END_WAITS: Duration = Duration::from_secs(2);
-/// How often it is looked whether a package brought new zone data: well within a day.
-const ZONES_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 /// The loop and what it holds.
 pub struct Reconciler {
@@ -141,8 +139,6 @@ pub struct Reconciler {
     forgotten: Option<(Instant, bool)>,
     /// What a check of the whole file found to be damaged.
     damaged: Option<String>,
-    /// When the zone data were last looked at.
-    zones_read: Instant,
     outbox: watch::Sender<Arc<Outbox>>,
     /// Noted, and not said yet.
     unsaid: News,
@@ -206,7 +202,6 @@ impl Reconciler {
             standing: String::new(),
             forgotten: None,
             damaged: None,
-            zones_read: Instant::now(),
             outbox: watch::Sender::new(Arc::default()),
             unsaid: News::default(),
             overflowed: false,
@@ -246,7 +241,6 @@ impl Reconciler {
                 round_at = self.clock.now();
             }
             self.forget(now).await;
-            self.renew_zones();
             self.picture();
             self.commit().await;
             self.say();
@@ -295,7 +289,7 @@ impl Reconciler {
                 matches!(&action.call, crate::domain::action::Call::Make { key, .. } if refused.contains(key));
             if illegal || self.store_problem.is_some() {
                 // Nothing leaves without its intent on disk. The ask stands as one without an answer.
-                self.withdraw(&action);
+                self.withdraw(&action, now);
             } else {
                 self.dispatch.start(action);
             }
@@ -306,9 +300,9 @@ impl Reconciler {
         }
     }
 
-    fn withdraw(&mut self, action: &Action) {
+    fn withdraw(&mut self, action: &Action, now: Time) {
         if let Some(call) = action.call.key() {
-            self.take_in(vec![Change::Withdrawn { place: action.place.clone(), call }]);
+            self.take_in(vec![Change::Returned { place: action.place.clone(), call, fault: None, at: now }]);
         }
     }
 

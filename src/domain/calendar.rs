@@ -7,7 +7,7 @@ use super::time::Time;
 use jiff::tz::TimeZone;
 
 /// A time zone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Zone(TimeZone);
 
 impl From<TimeZone> for Zone {

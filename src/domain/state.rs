@@ -7,9 +7,7 @@ use super::action::{CallKey, Request, SourceFacts};
 use super::change::{Change, IllegalChange, Opening, Total};
 use super::deletion::{Brake, Deletion, HoldWish};
 use super::fault::Fault;
-use super::id::{
-    AccountId, AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey,
-};
+use super::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey};
 use super::lane::Lane;
 use super::note::Notes;
 use super::pause::Pause;
@@ -19,22 +17,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-mod accounts;
 mod apply;
 mod deletions;
 mod durable;
-mod look_ups;
 mod pauses;
 mod place;
 mod points;
 mod source;
 
-pub use accounts::{AccountState, Foreign, PROOF_AFTER};
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
 pub use pauses::ORDER_REPEATED_WITHIN;
-pub use place::{Listed, Listing, ListingPage, PlaceState, ReadRefusal, SHOWN_AFTER_GONE};
+pub use place::{Listed, Listing, ListingPage, PlaceState, SHOWN_AFTER_GONE};
 pub use points::Points;
-pub use source::{Ask, Line, LookUp, SourceState, Watch};
+pub use source::{Ask, LookUp, SourceState, Watch};
 
 /// Upper bounds of the duration histograms, in seconds: a minute to two days.
 pub const DURATION_BUCKETS_SECONDS: [f64; 14] = [
@@ -67,8 +62,6 @@ pub struct State {
     pub sources: BTreeMap<SourceKey, Arc<SourceState>>,
     /// By account and Region.
     pub places: BTreeMap<Place, PlaceState>,
-    /// Who each account of the policy file is, as AWS's answers name it.
-    pub accounts: BTreeMap<AccountName, AccountState>,
     /// Pauses by policy, each policy's by when they began; those that ended stay until what came due in them is on
     /// record.
     pub pauses: BTreeMap<PolicyName, Vec<Pause>>,
@@ -111,7 +104,6 @@ impl State {
         Self {
             sources: BTreeMap::new(),
             places: BTreeMap::new(),
-            accounts: BTreeMap::new(),
             pauses: BTreeMap::new(),
             totals: BTreeMap::new(),
             durations: BTreeMap::new(),

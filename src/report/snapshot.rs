@@ -184,7 +184,7 @@ fn policy_view(policy: &Policy, state: &State, now: Time) -> PolicyView {
         region: policy.region.clone(),
         schedule: policy.schedule.text().to_owned(),
         timezone: policy.schedule.zone_name().to_owned(),
-        interval_seconds: policy.schedule.gaps(now).mean.as_secs(),
+        interval_seconds: policy.schedule.interval(now).as_secs(),
         next_at: policy.schedule.next_after(now),
         sources: policy.sources.len(),
         paused: state.pause_at(&policy.name, now).map(|pause| PauseView {
@@ -310,7 +310,7 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
                 region: place.region.clone(),
                 last_seen: known.last_seen,
                 stale: known.last_seen.is_none_or(|seen| now.since(seen) > stale_after),
-                trouble: known.unread_because().map(ToString::to_string),
+                trouble: known.trouble.as_ref().map(|(fault, _)| fault.to_string()),
                 backups_in_flight: backups,
                 copies_in_flight: copies,
                 other_copies_in_flight: u32::try_from(known.others.len()).unwrap_or(u32::MAX),

@@ -31,7 +31,6 @@ pub mod disk;
 pub mod edits;
 pub mod mind;
 mod orders;
-pub mod persons;
 mod round;
 pub mod setup;
 pub mod trace;
@@ -141,8 +140,6 @@ pub struct World {
     /// By how much the host's clock is ahead.
     ahead_ms: i64,
     calm: bool,
-    /// Calls go to another account, whatever Lifeboat calls it.
-    other_account: bool,
     lives: u64,
     events: BTreeMap<(i64, u64), Box<Event>>,
     next_seq: u64,
@@ -179,7 +176,6 @@ impl World {
             now_ms: setup.start_ms,
             ahead_ms: 0,
             calm: false,
-            other_account: false,
             lives: 0,
             events: BTreeMap::new(),
             next_seq: 0,
@@ -330,10 +326,8 @@ impl World {
                 self.checks.person(self.now_ms);
             }
             Happening::Order(order) => return self.order(order),
-            Happening::OtherAccount(other) => self.other_account = other && !self.calm,
             Happening::Calm => {
                 self.calm = true;
-                self.other_account = false;
                 self.ahead_ms = 0;
                 let now = self.host_now();
                 self.checks.clock_set(self.now_ms, now);

@@ -5,7 +5,7 @@
 
 use super::sqlite::SAID_MAX_CHARS;
 use super::{Became, ReadSpan, StoreProblem};
-use crate::domain::change::{End, Line, Opening, Total};
+use crate::domain::change::{End, Opening, Total};
 use crate::domain::deletion::{Deletion, HoldWish};
 use crate::domain::fault::{Fault, FaultClass, clean};
 use crate::domain::id::{AccountName, BackupId, Occurrence, Place, PolicyName, SourceKey, Target, Trigger, WorkKey};
@@ -40,7 +40,7 @@ impl Reading<'_> {
         self.row.try_get(column).map_err(|error| self.wrong(error.to_string()))
     }
 
-    pub(super) fn text(&self, column: &str) -> Result<String, StoreProblem> {
+    fn text(&self, column: &str) -> Result<String, StoreProblem> {
         self.get(column)
     }
 
@@ -48,7 +48,7 @@ impl Reading<'_> {
         Ok(self.get::<Option<&str>>(column)?.map(ArcStr::from))
     }
 
-    pub(super) fn time(&self, column: &str) -> Result<Time, StoreProblem> {
+    fn time(&self, column: &str) -> Result<Time, StoreProblem> {
         self.get::<i64>(column).map(Time::from_millis)
     }
 
@@ -100,13 +100,7 @@ impl Reading<'_> {
             destinations: destinations.map_err(|error| self.wrong(format!("destinations: {error}")))?,
             since: self.time("since")?,
             returned: self.get("returned")?,
-            lines: Vec::new(),
         }))
-    }
-
-    pub(super) fn line(&self) -> Result<Line, StoreProblem> {
-        let (text, zone) = (self.text("line")?.into(), self.text("zone")?.into());
-        Ok(Line { text, zone, since: self.optional_time("since")? })
     }
 
     pub(super) fn region(&self) -> Result<String, StoreProblem> {

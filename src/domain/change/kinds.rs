@@ -8,7 +8,6 @@ impl Change {
     pub fn durable(&self) -> bool {
         match self {
             Self::Watched { .. }
-            | Self::Rescheduled { .. }
             | Self::Left { .. }
             | Self::Opened { .. }
             | Self::Closed { .. }
@@ -30,19 +29,14 @@ impl Change {
             | Self::Counted(_)
             | Self::Noted(_)
             | Self::Forgotten(_)
-            | Self::Cancelled { .. }
-            | Self::AccountRecorded { .. }
             | Self::ClockWentBack { .. }
             | Self::Listed { .. } => true,
             Self::Suspected { .. }
             | Self::Inspected { .. }
             | Self::Reviewed { .. }
-            | Self::Account(_)
             | Self::PlaceSeen { .. }
             | Self::Sent { .. }
             | Self::Returned { .. }
-            | Self::Withdrawn { .. }
-            | Self::ReadAnswered { .. }
             | Self::ListingBegan { .. }
             | Self::ListingPage { .. }
             | Self::ListingStalled { .. }
@@ -64,11 +58,9 @@ impl Change {
     pub fn source(&self) -> Option<SourceKey> {
         match self {
             Self::Watched { source, .. }
-            | Self::Rescheduled { source, .. }
             | Self::Left { source }
             | Self::Opened { source, .. }
             | Self::Closed { source, .. }
-            | Self::Cancelled { source, .. }
             | Self::LookUpFailed { source, .. }
             | Self::Reviewed { source, .. } => Some(source.clone()),
             Self::Asked { key, .. }

@@ -15,8 +15,6 @@ impl State {
         next.pauses.clone_from(&self.pauses);
         next.totals.clone_from(&self.totals);
         next.notes.clone_from(&self.notes);
-        let recorded = |known: &AccountState| AccountState::recorded(known.id.clone());
-        next.accounts = self.accounts.iter().map(|(name, known)| (name.clone(), recorded(known))).collect();
         for (key, source) in &self.sources {
             next.sources.insert(key.clone(), Arc::new(source.reloaded(started_at)));
         }
@@ -117,12 +115,6 @@ impl State {
     }
 }
 
-impl Watch {
-    fn lie_ahead_of(&self, now: Time) -> bool {
-        self.since > now || self.lines.iter().any(|line| line.since > Some(now))
-    }
-}
-
 impl SourceState {
     /// The part that is kept, but for points and asks.
     fn reloaded(&self, started_at: Time) -> Self {
@@ -131,7 +123,6 @@ impl SourceState {
         next.cursor = self.cursor;
         next.left = self.left;
         next.open.clone_from(&self.open);
-        next.cancelled.clone_from(&self.cancelled);
         let remembered = started_at.minus(ORDER_REPEATED_WITHIN);
         let ended = self.orders_ended.iter().filter(|(at, _)| **at > remembered);
         next.orders_ended = ended.map(|(at, end)| (*at, *end)).collect();
@@ -141,7 +132,7 @@ impl SourceState {
     fn lies_ahead_of(&self, now: Time) -> bool {
         let soon = now.plus(Duration::from_secs(3600));
         self.cursor > Some(now)
-            || self.watch.as_ref().is_some_and(|watch| watch.lie_ahead_of(now))
+            || self.watch.as_ref().is_some_and(|watch| watch.since > now)
             || self.asks.values().any(|ask| ask.last_asked_at > now || ask.not_before > soon)
             || self.points.iter().any(|point| point.settled_at > Some(now))
     }

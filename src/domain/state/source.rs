@@ -17,8 +17,6 @@ pub struct SourceState {
     pub open: BTreeMap<Occurrence, Opening>,
     /// How the latest occurrences that a person asked for ended, so that a request repeated after that is known.
     pub orders_ended: BTreeMap<Time, End>,
-    /// Those among the open ones that a person cancelled, and when: nothing more is asked for them.
-    pub cancelled: BTreeMap<Occurrence, Time>,
     /// Intents that are not fulfilled.
     pub asks: BTreeMap<(Occurrence, Target), Ask>,
     /// Backups and copies.
@@ -47,21 +45,6 @@ pub struct Watch {
     pub since: Time,
     /// It was watched before, left, and came back: what AWS shows from before does not make older occurrences due.
     pub returned: bool,
-    /// The schedules that count, each from its time until that of the next, oldest first: the last is what the policy
-    /// says. Before it stand only those of which what came due is not all on record. Empty: not known, as in a database
-    /// that was made before schedules were kept.
-    pub lines: Vec<Line>,
-}
-
-/// A schedule as it was written, and from when it holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// The line.
-    pub text: Arc<str>,
-    /// Its time zone.
-    pub zone: Arc<str>,
-    /// Occurrences after this are its own. `None`: it was there when the source was first seen, and may have been for long.
-    pub since: Option<Time>,
 }
 
 /// An intent: something asked of AWS that has not come to anything yet.
@@ -108,21 +91,6 @@ pub struct LookUp {
     pub not_before: Time,
     /// At most so many in one call: a batch with it was refused.
     pub batch: Option<usize>,
-    /// It was asked and has not answered; after `not_before` that answer is not waited for any more.
-    pub under_way: bool,
-}
-
-impl LookUp {
-    /// A reload: what was refused for good may be mended.
-    pub(super) fn worth_another_try(&mut self) {
-        if self.waits_for_a_person() {
-            self.not_before = Time::ZERO;
-        }
-    }
-
-    fn waits_for_a_person(&self) -> bool {
-        !self.under_way && self.fault.as_ref().is_some_and(|(_, fault)| fault.class.needs_a_person())
-    }
 }
 
 impl SourceState {
@@ -135,7 +103,6 @@ impl SourceState {
             cursor: None,
             open: BTreeMap::new(),
             orders_ended: BTreeMap::new(),
-            cancelled: BTreeMap::new(),
             asks: BTreeMap::new(),
             points: Points::default(),
             flying: BTreeSet::new(),
@@ -144,15 +111,6 @@ impl SourceState {
             look_up: LookUp::default(),
             review_at: Time::NEVER,
         }
-    }
-
-    /// Other schedules hold.
-    pub(super) fn rescheduled(&mut self, key: &SourceKey, lines: &[Line]) -> Result<(), IllegalChange> {
-        let watch = self.watch.as_mut();
-        let watch =
-            watch.ok_or_else(|| IllegalChange { what: format!("{key} is in no policy, and so has no schedule") })?;
-        lines.clone_into(&mut watch.lines);
-        Ok(())
     }
 
     /// The points made for one work.
@@ -235,11 +193,6 @@ impl SourceState {
         !self.open.is_empty() || !self.asks.is_empty() || !self.flying.is_empty() || self.lagging()
     }
 
-    /// Whether anything of it was refused for good, which a new policy may mend.
-    pub(super) fn waits_for_a_reload(&self) -> bool {
-        !self.aside.is_empty() || self.look_up.waits_for_a_person()
-    }
-
     /// What was deleted counts its attempt, and tells that it was there, only as long as another attempt is possible: while
     /// the occurrence is open, or its backup is there to be copied.
     pub(super) fn forget_deleted(&mut self, occurrence: Occurrence) {
@@ -262,9 +215,6 @@ impl SourceState {
         self.cursor = self.cursor.map(|cursor| cursor.min(to.plus(AHEAD_TOLERATED)));
         if let Some(watch) = &mut self.watch {
             watch.since = watch.since.min(to);
-            for line in &mut watch.lines {
-                line.since = line.since.map(|since| since.min(to));
-            }
         }
         for ask in self.asks.values_mut() {
             if ask.last_asked_at > to {

@@ -15,12 +15,10 @@ use crate::domain::time::Time;
 use std::fmt;
 
 mod claims;
-mod crowd;
 mod ends;
 mod flow;
 mod keeping;
 mod lanes;
-mod lines;
 mod making;
 mod pace;
 mod shelf;
@@ -115,7 +113,6 @@ pub struct Checks {
     lanes: lanes::Lanes,
     pace: pace::Pace,
     ends: ends::Ends,
-    lines: lines::Lines,
     claims: claims::Claims,
     flow: flow::Flow,
     keeping: keeping::Keeping,
@@ -133,7 +130,6 @@ impl Checks {
             lanes: lanes::Lanes::default(),
             pace: pace::Pace::default(),
             ends: ends::Ends::default(),
-            lines: lines::Lines::default(),
             claims: claims::Claims::default(),
             flow: flow::Flow::new(setup),
             keeping: keeping::Keeping::default(),
@@ -163,7 +159,6 @@ impl Checks {
         self.unmoved(view.settings)?;
         self.claims.inspected(view, &self.flow, &self.shelf)?;
         self.ends.inspected(view)?;
-        crowd::inspected(view, &self.flow)?;
         self.flow.inspected(view, &self.shelf)
     }
 
@@ -185,7 +180,6 @@ impl Checks {
             self.making.committed(change);
             self.lanes.committed(change);
             self.ends.committed(change, view, &self.shelf)?;
-            self.lines.committed(change)?;
         }
         Ok(())
     }
@@ -240,7 +234,6 @@ impl Checks {
         self.lanes.died(database_lost);
         self.claims.died(state.filter(|_| !database_lost));
         self.pace.died();
-        self.lines.died();
         if database_lost {
             self.making.database_lost();
             self.keeping.database_lost();
@@ -256,7 +249,6 @@ impl Checks {
         self.flow.disturbed(now_ms);
         self.lanes.started(state);
         self.ends.reloaded(host_now, settings);
-        self.lines.reloaded(host_now, settings);
         self.loaded = Some(settings.clone());
         self.claims.started(state)
     }
@@ -266,7 +258,6 @@ impl Checks {
         self.flow.disturbed(now_ms);
         self.pace.died();
         self.ends.reloaded(host_now, settings);
-        self.lines.reloaded(host_now, settings);
         self.loaded = Some(settings.clone());
     }
 
@@ -301,7 +292,6 @@ impl Checks {
     pub fn clock_set(&mut self, now_ms: i64, host_now: Time) {
         self.flow.disturbed(now_ms);
         self.ends.clock_set(host_now);
-        self.lines.clock_set(host_now);
     }
 
     /// Nothing goes wrong from now on.
