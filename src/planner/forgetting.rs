@@ -24,8 +24,8 @@ const FIRST_AFTER: Duration = Duration::from_secs(3600);
 /// Records what is to be forgotten, once a day.
 pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     let due = state.swept_at.map_or(state.started_at.plus(FIRST_AFTER), |swept_at| swept_at.plus(EVERY));
+    // Nothing is in a hurry: some round comes by.
     if now < due {
-        plan.wake.earlier(due, "a look for what nothing needs any more");
         return;
     }
     for (key, _) in state.sources.iter().filter(|(_, source)| is_over(source)) {
