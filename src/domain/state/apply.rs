@@ -177,7 +177,6 @@ impl State {
         }
         source.asks.retain(|(of, _), ask| *of != occurrence || ask.open);
         source.order_ended(occurrence, end);
-        source.forget_deleted(occurrence);
         self.review(key, Time::ZERO);
         let total = self.totals.entry(Total::Occurrences(opening.policy.clone(), end)).or_default();
         *total = total.saturating_add(count);

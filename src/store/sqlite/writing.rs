@@ -28,8 +28,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             count(to, &Total::Occurrences(opening.policy.clone(), *end), earlier.saturating_add(1)).await?;
             let sql = r#"DELETE FROM asks WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND open = 0"#;
             let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
-            to.execute(query.bind(occurrence.trigger.as_str()).bind(occurrence.at.millis())).await?;
-            forget_deleted(to, source, *occurrence).await
+            to.execute(query.bind(occurrence.trigger.as_str()).bind(occurrence.at.millis())).await.map(drop)
         }
         Change::Asked { .. } | Change::Unfulfilled { .. } | Change::Disproved { .. } | Change::Retriable { .. } => {
             write_ask(to, change).await
@@ -268,11 +267,6 @@ async fn write_gone(to: &mut SqliteConnection, place: &Place, id: &BackupId, at:
     let query = sqlx::query_as::<_, (String, String, i64)>(sql).bind(at.millis()).bind(account).bind(region);
     let Some((source, trigger, at)) = query.bind(id.as_str()).fetch_optional(&mut *to).await? else { return Ok(()) };
     forget_deleted_of(to, account, &source, &trigger, at).await
-}
-
-async fn forget_deleted(to: &mut SqliteConnection, source: &SourceKey, occurrence: Occurrence) -> Written {
-    let (account, source, trigger) = (source.account.as_str(), source.source.as_str(), occurrence.trigger.as_str());
-    forget_deleted_of(to, account, source, trigger, occurrence.at.millis()).await
 }
 
 /// What was deleted stays only as long as another attempt is possible, as `State` has it.
