@@ -140,6 +140,7 @@ ORDER BY account, source, at;
 DROP TABLE points;
 ALTER TABLE points_by_source RENAME TO points;
 CREATE UNIQUE INDEX points_by_id ON points (account, region, id);
+CREATE INDEX points_deleted ON points (settled_at) WHERE lifecycle = 'DELETED';
 
 CREATE INDEX promises_standing ON promises (account, source, destination) WHERE until IS NULL;
 

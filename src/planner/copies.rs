@@ -5,6 +5,7 @@
 
 use super::backups::{after_failures, no_room, want_proof};
 use super::gate::{Gate, Refusal, Unanswered, wait};
+use super::retain::would_go_at_once;
 use super::slots::Slots;
 use super::turns::{Order, Wish, rank};
 use super::{ask, durations, rpo};
@@ -166,7 +167,12 @@ impl<'a> Candidate<'a> {
             .filter(|backup| reached.is_none_or(|reached| reached < backup.taken_at()))
             .filter(lacks);
         let for_a_person = newest.is_none();
-        let backup = newest.or_else(|| wanted_by_a_person(source).find(lacks))?;
+        let found_in_vain = |backup: &Point| {
+            let adopted = source.open.get(&backup.occurrence).is_some_and(|opening| opening.adopted);
+            adopted && would_go_at_once(policy, source, &target, backup)
+        };
+        let of_a_person = || wanted_by_a_person(source).filter(|backup| !found_in_vain(backup)).find(lacks);
+        let backup = newest.or_else(of_a_person)?;
         let volume = key.source.is_volume().then_some(&key.source);
         Some(Self {
             work: WorkKey { source: key.clone(), occurrence: backup.occurrence, target },

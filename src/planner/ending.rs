@@ -3,6 +3,7 @@
 //! Every occurrence ends in one recorded outcome, the worst that applies (promise 5). An end is only recorded once
 //! nothing of the occurrence can move any more, so it never has to be taken back.
 
+use super::retain::would_go_at_once;
 use super::schedule::window_passed;
 use crate::domain::change::{Change, End, Opening};
 use crate::domain::id::{Occurrence, Place, Region, SourceKey, Target, Trigger};
@@ -134,7 +135,10 @@ impl Case<'_> {
                 let newest = self.source.newest(target).filter(|newest| newest.occurrence != self.occurrence);
                 newest.is_some_and(|newest| newest.taken_at() > backup.taken_at())
             };
-            let superseded = gives_way && (newer(&Target::Backup) || newer(&Target::Copy(region.clone())));
+            let target = Target::Copy(region.clone());
+            let in_vain = || self.policy.is_some_and(|policy| would_go_at_once(policy, self.source, &target, backup));
+            let superseded =
+                (gives_way && (newer(&Target::Backup) || newer(&target))) || (self.opening.adopted && in_vain());
             let (end, reason) = self.end_of_copy(region, superseded)?;
             if end > worst.0 {
                 worst = (end, reason);

@@ -221,6 +221,22 @@ pub fn retain_of<'a>(policy: &'a Policy, target: &Target) -> Option<&'a Retain> 
     }
 }
 
+/// Whether a copy of this backup would be let go as soon as it is there, since newer ones are and no rule keeps it.
+///
+/// After the loss of the database that may have happened: what was let go is shown by nothing at AWS, and would be made
+/// anew, moved and deleted again.
+#[must_use]
+pub fn would_go_at_once(policy: &Policy, source: &SourceState, target: &Target, backup: &Point) -> bool {
+    let Some(retain) = retain_of(policy, target) else { return false };
+    let mut taken: Vec<Time> = source.points.available(target).rev().map(Point::taken_at).collect();
+    let at = taken.partition_point(|taken| *taken > backup.taken_at());
+    if at == 0 {
+        return false;
+    }
+    taken.insert(at, backup.taken_at());
+    kept_by_rules(retain, policy.schedule.zone(), &taken).get(at).is_some_and(Vec::is_empty)
+}
+
 struct Case<'a, 'b> {
     state: &'a State,
     source: &'a SourceState,

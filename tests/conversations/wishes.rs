@@ -105,6 +105,34 @@ fn what_a_person_wants_is_copied_after_what_is_newer() {
     }
 }
 
+/// The database was lost after the copy of a person's backup was let go: nothing at AWS tells of that copy, and it is not
+/// made again only to be let go again. Where the rules would keep it, or this database knows the order, it is made.
+#[test]
+fn what_retention_would_let_go_at_once_is_not_made_after_a_loss() {
+    let newest = |last: u32| Some(Retain { last: Some(last), ..Retain::default() });
+    for (adopted, retain, wanted) in
+        [(true, newest(1), false), (true, newest(2), true), (true, None, true), (false, newest(1), true)]
+    {
+        let mut books = with_backups(&[scheduled(6)]);
+        books.policy().destinations[0].retain = retain;
+        let opening = Opening { policy: "finance".into(), opened_at: noon(), caught_up: adopted, adopted };
+        books.apply(Change::Opened { source: key(0), occurrence: ordered(5), opening });
+        books.see(&good("backup-5", ordered(5)));
+        books.see(&copy("copy-6", &good("backup-0", scheduled(6)), THERE, Lifecycle::Available));
+        let expected = if wanted { vec![key_of(ordered(5), there())] } else { vec![] };
+        let mut plan = Plan::default();
+        planner::ending::plan(&books.settings, &books.state, noon(), &mut plan);
+        let ended = plan.record.iter().any(|change| {
+            matches!(change, Change::Closed { occurrence, end: End::Coalesced, .. } if *occurrence == ordered(5))
+        });
+        assert_eq!(ended, !wanted, "adopted {adopted}, {:?}", books.settings);
+        for change in plan.record {
+            books.apply(change);
+        }
+        assert_eq!(asks(&books, noon()), expected, "adopted {adopted}");
+    }
+}
+
 #[test]
 fn one_copy_of_a_route_is_under_way_at_a_time() {
     let mut books = with_backups(&[scheduled(6), scheduled(7)]);

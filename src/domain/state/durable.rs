@@ -71,6 +71,9 @@ impl State {
         }
         let keys: Vec<SourceKey> = self.sources.keys().cloned().collect();
         for key in &keys {
+            if let Some(source) = self.source_to_restore(key) {
+                source.forget_all_deleted();
+            }
             self.reindex(key);
         }
         self.review_all();

@@ -204,6 +204,15 @@ impl SourceState {
         }
     }
 
+    /// The same for every occurrence, as a process begins: while one ran, an occurrence that ended could be adopted again.
+    pub(super) fn forget_all_deleted(&mut self) {
+        let deleted = self.points.iter().filter(|point| point.lifecycle == Lifecycle::Deleted);
+        let occurrences: BTreeSet<Occurrence> = deleted.map(|point| point.occurrence).collect();
+        for occurrence in occurrences {
+            self.forget_deleted(occurrence);
+        }
+    }
+
     /// The newest open scheduled occurrence up to now.
     #[must_use]
     pub fn newest_open(&self, now: Time) -> Option<Occurrence> {

@@ -160,6 +160,13 @@ async fn forget_rest(to: &mut SqliteConnection, before: i64) -> sqlx::Result<()>
         // The oldest one says since when anything is known.
         "DELETE FROM readings WHERE good_until < ? AND since > (SELECT min(since) FROM readings AS r
          WHERE r.account = readings.account AND r.region = readings.region)",
+        // What a process that was killed, or an occurrence that ended, left of what was deleted. Nothing loads it.
+        r#"DELETE FROM points WHERE lifecycle = 'DELETED' AND settled_at < ?
+           AND NOT EXISTS (SELECT 1 FROM points AS b WHERE b.account = points.account AND b.source = points.source
+                           AND b.at = points.at AND b."trigger" = points."trigger" AND b.origin_id IS NULL
+                           AND b.lifecycle <> 'DELETED')
+           AND NOT EXISTS (SELECT 1 FROM occurrences AS o WHERE o.account = points.account AND o.source = points.source
+                           AND o."trigger" = points."trigger" AND o.at = points.at AND o.outcome IS NULL)"#,
         // Nothing that is kept so long can name it any more.
         "DELETE FROM texts WHERE used_at < ?",
     ] {
