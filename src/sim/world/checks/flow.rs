@@ -351,7 +351,8 @@ fn serves(copy: &Backup, backup: &Backup) -> bool {
 struct Standing {
     /// When it breaks its promise.
     deadline_ms: i64,
-    /// How long its last copy took.
+    /// How long its last copy took, or seemed to take: the end of one that ended while no process ran is seen late, and
+    /// nothing at AWS tells when that was.
     took_ms: i64,
     /// For how much longer the next one keeps the promise.
     buys_ms: i64,
@@ -368,6 +369,7 @@ impl Standing {
         let taken = newest().filter_map(|copy| Time::parse_rfc3339(copy.tags.get("lifeboat:taken")?));
         let deadline_ms = taken.max()?.millis() + rpo_ms;
         let took_ms = newest().find_map(|copy| Some(copy.ended_ms? - copy.created_ms))?;
+        let took_ms = took_ms.max(seemed_to_take_ms(view, key, there));
         let buys_ms = backup.created_ms + rpo_ms - deadline_ms.max(view.now_ms + took_ms);
         Some(Self { deadline_ms, took_ms, buys_ms })
     }
@@ -379,6 +381,14 @@ impl Standing {
         let gains_more = self.took_ms <= 2 * other.took_ms && self.buys_ms > 0 && self.buys_ms >= 4 * other.buys_ms;
         self.deadline_ms + 2 * both_ms < other.deadline_ms && (roomy || gains_more)
     }
+}
+
+/// The longest that a copy of a route seemed to take, by when its end was first seen.
+fn seemed_to_take_ms(view: &View<'_>, key: &SourceKey, there: &Place) -> i64 {
+    let Some(source) = view.state.sources.get(key) else { return 0 };
+    let seen = source.points.iter().filter(|copy| copy.place == *there && copy.available() && copy.origin.is_some());
+    let took = seen.filter_map(|copy| Some(copy.settled_at?.since(copy.created_at).as_millis() as i64));
+    took.max().unwrap_or(0)
 }
 
 /// Whether all that wait for a lane keep their promise in whatever order they go, even behind all that may be under way.
