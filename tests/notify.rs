@@ -178,6 +178,8 @@ fn late_and_recovered_are_told_once_whatever_the_receiver_does() {
     bench.set_faults("");
     wait_until("recovery is told", SOON, || !receiver.told("route_recovered", Mood::Good).is_empty());
     let of_route = |event: &str| lines(&bench, event).iter().filter(|line| line.contains("eu-west-1")).count();
+    // The receiver may hear of it before the log's own thread has written its line.
+    wait_until("recovery is in the log", SOON, || of_route("recovered") > 0);
     assert_eq!((of_route("late"), of_route("recovered")), (1, 1), "{}", bench.log());
     assert_eq!(receiver.told("route_late", Mood::Good).len(), 1);
     let recovered = receiver.told("route_recovered", Mood::Good).remove(0);
