@@ -172,12 +172,99 @@ fn what_is_doubtful_but_possible_is_only_warned_of() {
         ("rpo          = \"26h\"", "rpo = \"24h\"", "no time for the backup"),
         ("rpo          = \"26h\"", "start_within = \"2d\"", "beyond the next firing"),
         ("rpo          = \"26h\"", "tags = { Name = \"x\" }", "`Name`"),
+        ("rpo          = \"26h\"", "rpo = \"24h 5m\"", "leaves 5m"),
+        ("rpo          = \"26h\"", "timezone = \"Etc/GMT+2\"", "2h behind UTC"),
+        ("rpo          = \"26h\"", "timezone = \"Etc/GMT-3\"", "3h ahead of UTC"),
+        ("rpo          = \"26h\"", "retain = { within = \"48h 30m\" }", "is minutes"),
     ] {
         assert!(MINIMAL.contains(from));
         let loaded = parse(&MINIMAL.replace(from, to)).unwrap();
         assert_eq!(loaded.warnings.len(), 1, "{to}");
         assert_eq!(loaded.warnings[0].severity, Severity::Warning);
         assert!(loaded.warnings[0].what.contains(told), "{}", loaded.warnings[0]);
+    }
+}
+
+fn without_a_copys_promise(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with("  rpo")).map(|line| format!("{line}\n")).collect()
+}
+
+/// The policy of the minimal file with another schedule, zone or retention: what is refused or warned of, and the hint.
+fn said(schedule: &str, more: &str) -> Vec<(String, String)> {
+    let scheduled = MINIMAL.lines().find(|line| line.starts_with("schedule")).unwrap();
+    let promised = MINIMAL.lines().find(|line| line.starts_with("rpo")).unwrap();
+    let text = MINIMAL.replace(scheduled, &format!("schedule = \"{schedule}\"")).replace(promised, more);
+    let text = without_a_copys_promise(&text);
+    let problems = match parse(&text) {
+        Ok(loaded) => loaded.warnings,
+        Err(problems) => problems.problems,
+    };
+    problems.into_iter().map(|problem| (problem.what, problem.hint)).collect()
+}
+
+#[test]
+fn lines_that_mislead_get_the_right_hint() {
+    for (line, hint) in [
+        ("*/90 * * * *", "write `every 90m`"),
+        ("0 */36 * * *", "write `every 36h`"),
+        ("*/60 * * * *", "write `every 60m`"),
+        ("*/45 * * * *", "write `every 45m`"),
+        ("0 */7 * * *", "write `every 7h`"),
+        ("0 3 1-7 * MON", "`* * MON#1`"),
+        ("0 3 15 * MON", "MON#1"),
+        ("@every 6h", "write `every 6h`"),
+        ("CRON_TZ=Asia/Tokyo 0 3 * * *", "`timezone = \"Asia/Tokyo\"` and `schedule = \"0 3 * * *\"`"),
+        ("0 3 * * FRI-MON", "write `FRI,SAT,SUN,MON`"),
+        ("0 22-2 * * *", "write `22-23,0-2`"),
+        ("0 3 * * THUR", "write `THU`"),
+    ] {
+        let said = said(line, "");
+        assert!(said.len() == 1 && said[0].1.contains(hint), "{line}: {said:?}");
+    }
+    for line in
+        ["0 3 * * MON#1", "0 3 L * *", "0 3 15W * *", "*/15 * * * *", "0 */6 * * *", "0 3 * * 1-5", "0 3 */2 * *"]
+    {
+        assert_eq!(said(line, ""), [], "{line}");
+    }
+    assert!(said("@midnight", "").iter().all(|(_, hint)| hint.contains("@daily")));
+}
+
+#[test]
+fn zones_are_never_hinted_with_the_wrong_sign() {
+    for (zone, right) in [("GMT+2", "Etc/GMT-2"), ("UTC-5", "Etc/GMT+5"), ("+02:00", "Etc/GMT-2"), ("UTC+0530", "")] {
+        let said = said("@daily", &format!("timezone = \"{zone}\""));
+        let named: Vec<&str> = said[0].1.split('`').filter(|word| word.starts_with("Etc/")).collect();
+        assert_eq!(named.concat(), right, "{zone}: {said:?}");
+    }
+    for zone in ["Factory", "posixrules", "factory"] {
+        assert!(said("@daily", &format!("timezone = \"{zone}\""))[0].0.contains("no IANA time zone"), "{zone}");
+    }
+}
+
+#[test]
+fn a_window_that_holds_only_the_newest_is_refused() {
+    let said = |within: &str| said("0 3 * * *", &format!("retain = {{ within = \"{within}\" }}"));
+    let months = said("7m");
+    assert!(months[0].0.contains("keeps nothing but the newest"), "{months:?}");
+    assert!(months[0].1.contains("months are not a unit: write 210d"), "{months:?}");
+    assert!(said("23h")[0].0.contains("keeps nothing but the newest"));
+    assert_eq!(said("7d"), []);
+    assert_eq!(said("90000000ms"), [], "25 h");
+}
+
+#[test]
+fn what_is_refused_does_not_depend_on_the_day() {
+    let line = MINIMAL.lines().find(|line| line.starts_with("schedule")).unwrap();
+    let promise = MINIMAL.lines().find(|line| line.starts_with("rpo")).unwrap();
+    for (rpo, refused) in [("24h", true), ("48h", true), ("49h", false)] {
+        let promised = format!("rpo = \"{rpo}\"");
+        let text = MINIMAL.replace(line, "schedule = \"*/15 * * * 1-5\"").replace(promise, &promised);
+        let text = without_a_copys_promise(&text);
+        for day in 23..30 {
+            let now = Time::parse_rfc3339(&format!("2026-11-{day}T12:00:00Z")).unwrap();
+            let read = config::parse(&[("lifeboat.toml".to_owned(), text.clone())], now);
+            assert_eq!(read.is_err(), refused, "{rpo} on the {day}th");
+        }
     }
 }
 

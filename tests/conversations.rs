@@ -9,6 +9,8 @@ mod books;
 mod changes;
 #[path = "conversations/durations.rs"]
 mod durations;
+#[path = "conversations/edits.rs"]
+mod edits;
 #[path = "conversations/endings.rs"]
 mod endings;
 #[path = "conversations/feasible.rs"]

@@ -439,13 +439,13 @@ fn a_schedule_is_known_by_its_text_and_zone() {
     assert_eq!(schedule("every 6h", "Mars/Olympus"), Err(ScheduleError::Zone("Mars/Olympus".to_owned())));
 }
 
-/// Of gaps that are equally wide the first is named; the change of the clocks makes one that is wider.
+/// Of gaps that are equally wide the first of the year is named; the change of the clocks makes one that is wider.
 #[test]
 fn the_widest_gap_is_told_with_the_firing_it_begins_with() {
     let widest = |text: &str, zone: &str| Schedule::parse(text, zone, now()).unwrap().widest_gap(now()).unwrap();
-    assert_eq!(widest("0 3 * * *", "UTC"), (at("2026-11-22T03:00:00Z"), DAY));
-    assert_eq!(widest("0 3,4 * * *", "UTC"), (at("2026-11-22T04:00:00Z"), 23 * HOUR));
-    assert_eq!(widest("0 3 * * *", "Europe/Berlin"), (at("2027-10-30T01:00:00Z"), DAY + HOUR));
+    assert_eq!(widest("0 3 * * *", "UTC"), (at("2026-01-01T03:00:00Z"), DAY));
+    assert_eq!(widest("0 3,4 * * *", "UTC"), (at("2026-01-01T04:00:00Z"), 23 * HOUR));
+    assert_eq!(widest("0 3 * * *", "Europe/Berlin"), (at("2026-10-24T01:00:00Z"), DAY + HOUR));
 }
 
 /// The bounds of what a schedule may be, from both sides.

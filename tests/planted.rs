@@ -40,7 +40,7 @@ struct Planted {
     world: fn(World) -> World,
 }
 
-const PLANTED: [Planted; 16] = [
+const PLANTED: [Planted; 17] = [
     Planted {
         fault: "a fresh token after an unknown answer",
         promises: &["2"],
@@ -136,6 +136,12 @@ const PLANTED: [Planted; 16] = [
         promises: &["7", "8", "9"],
         setup: Draw::Trouble,
         world: |world| world.with_mind(Box::new(GivesUp)),
+    },
+    Planted {
+        fault: "an edited schedule holds from the beginning",
+        promises: &["5"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(HeldForEver)),
     },
 ];
 
@@ -271,6 +277,22 @@ fn every_planted_fault_is_found_and_the_planner_as_it_is_survives() {
         wrong.push(format!("nothing planted: {violation}"));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the policy says now is taken to have been said from the beginning.
+struct HeldForEver;
+
+impl Mind for HeldForEver {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        for change in &mut plan.record {
+            if let Change::Rescheduled { lines, .. } = change {
+                lines.drain(..lines.len() - 1);
+                lines[0].since = None;
+            }
+        }
+        plan
+    }
 }
 
 /// A repeat of an open ask carries a token of its own.

@@ -11,6 +11,8 @@ mod conformance;
 mod crash;
 #[path = "store/file.rs"]
 mod file;
+#[path = "store/lines.rs"]
+mod lines;
 #[path = "store/orders.rs"]
 mod orders;
 #[path = "store/query_plans.rs"]

@@ -41,8 +41,13 @@ fn follow(settings: &mut Settings, state: &mut State) {
     settings.generation = 1;
     let mut plan = Plan::default();
     planner::watch::plan(settings, state, now(), &mut plan);
-    for change in plan.record.iter().filter(|change| matches!(change, Change::Watched { .. } | Change::Left { .. })) {
+    for change in plan.record.iter().filter(|change| kept_up(change)) {
         // A refusal only means that the picture lacks a source that the database contradicts.
         let _ = state.apply(change);
     }
+}
+
+/// What shows in a picture of the books.
+const fn kept_up(change: &Change) -> bool {
+    matches!(change, Change::Watched { .. } | Change::Rescheduled { .. } | Change::Left { .. })
 }

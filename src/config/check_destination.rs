@@ -51,7 +51,7 @@ fn one(
         table.text(findings, "kms_key").and_then(|text| text.check(findings, |key| check_names::kms_key(key, here)));
     let copy_tags = table.boolean(findings, "copy_tags");
     let tags = check_retain::tags(table, Some(around.tags), findings);
-    let retain = check_retain::retain(table, findings);
+    let retain = check_retain::retain(table, around.timed, findings);
     Some(Destination {
         region: Region::from(region?.value),
         rpo: rpo.map(|found| found.value),

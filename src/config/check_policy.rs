@@ -57,7 +57,7 @@ impl Fleet {
             check_schedule::keeps_promise(rpo, timed, findings);
         }
         let tags = check_retain::tags(table, None, findings);
-        let retain = check_retain::retain(table, findings);
+        let retain = check_retain::retain(table, timed.as_ref(), findings);
         let around = Around { region: region.as_ref(), timed: timed.as_ref(), tags: &tags };
         let destinations = check_destination::all(table, &around, findings);
         Some(Policy {

@@ -1,10 +1,13 @@
 //! `retain` and `tags`: what policies and destinations have in common.
 
 use super::check_names;
+use super::check_schedule::Timed;
 use super::problem::{Findings, Place, Problem};
-use super::reader::Table;
+use super::reader::{Found, Table};
 use super::shape;
+use super::wording::{exact, shown};
 use crate::domain::policy::{Retain, Tags};
+use std::time::Duration;
 
 /// AWS takes this many tags on a backup (fsx-facts 3.2).
 const TAGS_MAX: usize = 50;
@@ -15,12 +18,16 @@ const TAGS_OWN: usize = 9;
 const POINTS_MAX: u32 = 10_000;
 
 /// `retain`; `None` if it is absent or wrong.
-pub(super) fn retain(around: &Table<'_>, findings: &mut Findings) -> Option<Retain> {
+pub(super) fn retain(around: &Table<'_>, timed: Option<&Found<Timed>>, findings: &mut Findings) -> Option<Retain> {
     let table = around.table(findings, "retain", &shape::RETAIN)?;
     let mut count = |key: &str| table.whole(findings, key, 0..=POINTS_MAX, "").map(|found| found.value);
     let (last, hourly, daily) = (count("last"), count("hourly"), count("daily"));
     let (weekly, monthly, yearly) = (count("weekly"), count("monthly"), count("yearly"));
-    let within = table.duration(findings, "within").map(|found| found.value);
+    let within = table.duration(findings, "within");
+    if let Some(within) = &within {
+        check_within(within, &table, timed, findings);
+    }
+    let within = within.map(|found| found.value);
     // A rule of none gives everything up, as if it were not there.
     let some = |count: Option<u32>| count.filter(|count| *count > 0);
     let retain = Retain {
@@ -39,6 +46,49 @@ pub(super) fn retain(around: &Table<'_>, findings: &mut Findings) -> Option<Reta
         findings.add(Problem::at(table.place(), "this retention keeps nothing", hint));
     }
     Some(retain)
+}
+
+/// A window that no second point falls into, and minutes that may be meant for months.
+fn check_within(within: &Found<Duration>, table: &Table<'_>, timed: Option<&Found<Timed>>, findings: &mut Findings) {
+    // It was read as a duration, so it is text.
+    let Some(text) = table.text(findings, "within") else { return };
+    let months = minutes_in(text.value);
+    if let Some(timed) = timed
+        && let Some((_, gap)) = timed.value.gap.filter(|(_, gap)| within.value < *gap)
+    {
+        let what = format!(
+            "`within = \"{}\"` keeps nothing but the newest: firings are up to {} apart",
+            shown(text.value),
+            exact(gap)
+        );
+        let hint = match months {
+            Some(months) => format!("months are not a unit: write {}d", months.saturating_mul(30)),
+            None => "write a longer one, or `last = 1` if that is meant".to_owned(),
+        };
+        findings.add(Problem::at(&within.place, what, hint).and(&timed.place, "the schedule"));
+    } else if let Some(months) = months {
+        let what = format!("`m` in `within = \"{}\"` is minutes", shown(text.value));
+        let hint =
+            format!("write it in h or d; months are not a unit: {months} of them are {}d", months.saturating_mul(30));
+        findings.add(Problem::at(&within.place, what, hint).warning());
+    }
+}
+
+/// The number before a bare `m`.
+fn minutes_in(text: &str) -> Option<u64> {
+    let mut number = String::new();
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '0'..='9' => number.push(letter),
+            'm' if !number.is_empty() && !letters.peek().is_some_and(|next| next.is_ascii_alphabetic()) => {
+                return number.parse().ok();
+            }
+            ' ' => {}
+            _ => number.clear(),
+        }
+    }
+    None
 }
 
 /// Tags and where they stand.

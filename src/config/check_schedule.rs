@@ -3,6 +3,7 @@
 //! A schedule is read once per distinct line: a file with hundreds of policies has few of them, and finding the widest
 //! gap walks through hundreds of firings.
 
+use super::check_steps;
 use super::problem::{Findings, Problem};
 use super::reader::{Found, Table};
 use super::wording::{Wrong, exact, nearest, shown};
@@ -56,9 +57,23 @@ impl Calendar {
             let what = format!("no IANA time zone is called `{}`", shown(zone.value));
             findings.add(Problem::at(&zone.place, what, zone_hint(zone.value)));
         }
+        if let Some(zone) = zone.as_ref().filter(|_| zone_is_known)
+            && let Some((what, hint)) = reversed(zone.value)
+        {
+            findings.add(Problem::at(&zone.place, what, hint).warning());
+        }
         let written = written?;
+        if let Some(wrong) = check_steps::too_wide(written.value) {
+            findings.add(Problem::at(&written.place, wrong.what, wrong.hint));
+            return None;
+        }
+        let place = written.place.clone();
+        let text = written.value;
         let read = self.read(written.value, if zone_is_known { zone_name } else { "UTC" });
         let found = written.check(findings, |text| read.map_err(|error| schedule_wrong(text, error)))?;
+        for doubt in check_steps::doubts(text) {
+            findings.add(Problem::at(&place, doubt.what, doubt.hint).warning());
+        }
         zone_is_known.then_some(found)
     }
 }
@@ -86,7 +101,13 @@ fn zone_hint(written: &str) -> String {
     if let Some((_, place)) = ABBREVIATIONS.iter().find(|(short, _)| short.eq_ignore_ascii_case(&tidy)) {
         return format!("name a place that keeps this time, for example `{place}`");
     }
-    let names: Vec<String> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
+    if let Some(hint) = offset_hint(&tidy) {
+        return hint;
+    }
+    // Files that are no zones, and those whose names mean the opposite of what they seem to.
+    let no_place = |name: &str| matches!(name, "Factory" | "posixrules" | "localtime") || name.contains(['+', '-']);
+    let known = jiff::tz::db().available().map(|name| name.as_str().to_owned());
+    let names: Vec<String> = known.filter(|name| !name.starts_with("Etc/") || !no_place(name)).collect();
     let is_city = |name: &&String| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(&tidy));
     let city = names.iter().find(is_city).map(String::as_str);
     let near = city.or_else(|| nearest(written, names.iter().map(String::as_str)).filter(|name| name.contains('/')));
@@ -94,6 +115,45 @@ fn zone_hint(written: &str) -> String {
         Some(name) => format!("did you mean `{name}`?"),
         None => "write a name of the IANA database, for example `America/New_York`, or `UTC`".to_owned(),
     }
+}
+
+/// Hours ahead of UTC, of what is written as an offset: `GMT+2`, `UTC-5`, `+02:00`.
+fn offset(written: &str) -> Option<i8> {
+    let upper = written.to_ascii_uppercase();
+    let rest = ["ETC/GMT", "GMT", "UTC", "UT"].iter().find_map(|name| upper.strip_prefix(name)).unwrap_or(&upper);
+    let (sign, rest) = match rest.split_at_checked(1)? {
+        ("+", rest) => (1, rest),
+        ("-", rest) => (-1, rest),
+        _ => return None,
+    };
+    let hours = rest.strip_suffix(":00").or(rest.strip_suffix("00").filter(|_| rest.len() == 4)).unwrap_or(rest);
+    hours.parse::<i8>().ok().filter(|hours| (0..=14).contains(hours)).map(|hours| sign * hours)
+}
+
+/// The name of the zone that is always so far ahead: IANA writes it with the opposite sign.
+fn always(ahead: i8) -> Option<String> {
+    match ahead {
+        0 => Some("UTC".to_owned()),
+        -12..=14 => Some(format!("Etc/GMT{:+}", -ahead)),
+        _ => None,
+    }
+}
+
+fn offset_hint(written: &str) -> Option<String> {
+    let name = always(offset(written)?)?;
+    Some(format!(
+        "name a place that keeps this time, as `Europe/Berlin`; what is always at this offset is called `{name}`"
+    ))
+}
+
+/// `Etc/GMT+2` is behind UTC and reads as if it were ahead.
+fn reversed(name: &str) -> Option<(String, String)> {
+    let etc = name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("Etc/GMT"));
+    let hours = -offset(name).filter(|hours| etc && *hours != 0)?;
+    let (far, side) = (hours.unsigned_abs(), if hours > 0 { "ahead of" } else { "behind" });
+    let other = always(-hours).map_or(String::new(), |other| format!(", or `{other}` if the other side is meant"));
+    let what = format!("`{}` is {far}h {side} UTC: the signs of these names are reversed", shown(name));
+    Some((what, format!("name a place that keeps this time{other}")))
 }
 
 fn schedule_wrong(text: &str, error: ScheduleError) -> Wrong {
@@ -148,6 +208,9 @@ fn schedule_hint(text: &str) -> String {
     let interval = lower.strip_prefix("every").unwrap_or(&lower).trim();
     let is_interval = parse_duration(interval)
         .is_some_and(|length| length.subsec_nanos() == 0 && (1..=366 * 86_400).contains(&length.as_secs()));
+    if let Some(hint) = check_steps::foreign(text) {
+        return hint;
+    }
     if let Some(inner) = lower.strip_prefix("rate(").and_then(|inner| inner.strip_suffix(')')) {
         return format!(
             "write `every {}`",
@@ -172,7 +235,9 @@ fn schedule_hint(text: &str) -> String {
 /// Checks that firings come close enough together for `rpo`.
 pub(super) fn keeps_promise(rpo: &Found<Duration>, timed: &Found<Timed>, findings: &mut Findings) {
     let Some((from, gap)) = timed.value.gap else { return };
-    if gap < rpo.value {
+    // What a backup and its copy take at the least; a promise that leaves less is kept on paper alone.
+    let least = (gap / 4).min(Duration::from_secs(30 * 60));
+    if gap + least <= rpo.value {
         return;
     }
     let wider = if gap >= Duration::from_secs(4 * 3600) { Duration::from_secs(3600) } else { gap / 4 };
@@ -192,7 +257,12 @@ pub(super) fn keeps_promise(rpo: &Found<Duration>, timed: &Found<Timed>, finding
         );
         findings.add(Problem::at(&rpo.place, what, hint).and(&timed.place, note));
     } else {
-        let what = format!("an RPO of {} leaves no time for the backup itself: firings are as far apart", exact(gap));
+        let what = if gap == rpo.value {
+            format!("an RPO of {} leaves no time for the backup itself: firings are as far apart", exact(gap))
+        } else {
+            let left = exact(rpo.value.saturating_sub(gap));
+            format!("an RPO of {} leaves {left} for the backup and its copy, which take longer", exact(rpo.value))
+        };
         findings.add(Problem::at(&rpo.place, what, hint).and(&timed.place, note).warning());
     }
 }

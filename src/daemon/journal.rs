@@ -2,7 +2,7 @@
 //!
 //! ERROR means that a person should come. What repeats is said once.
 
-use crate::domain::change::{Change, End};
+use crate::domain::change::{Change, End, Line};
 use crate::domain::fault::Fault;
 use crate::domain::id::{Place, PolicyName, SourceKey, Target, WorkKey};
 use crate::domain::note::RouteKey;
@@ -38,6 +38,7 @@ pub fn before(state: &State, change: &Change) {
         {
             debug!(event = "watched", %policy, account = %source.account, source = %source.source, %region, "watching");
         }
+        Change::Rescheduled { source, lines } => rescheduled(state, source, lines),
         Change::Left { source } => {
             info!(event = "left", account = %source.account, source = %source.source,
                 "no policy names it any more; its recovery points stay");
@@ -77,6 +78,20 @@ pub fn before(state: &State, change: &Change) {
             warn!(event = "clock", from = %state.clock, %to, "the clock went back");
         }
         _ => {}
+    }
+}
+
+/// An edit of the policy is said for each source that it concerns; that a schedule is first taken down is not.
+fn rescheduled(state: &State, source: &SourceKey, lines: &[Line]) {
+    let before =
+        state.sources.get(source).and_then(|source| source.watch.as_ref()).and_then(|watch| watch.lines.last());
+    let (Some(before), Some(now)) = (before, lines.last()) else { return };
+    if (&before.text, &before.zone) != (&now.text, &now.zone)
+        && let Some(since) = now.since
+    {
+        info!(event = "rescheduled", policy = %policy_of(state, source), account = %source.account,
+            source = %source.source, schedule = %now.text, timezone = %now.zone, before = %before.text,
+            timezone_before = %before.zone, %since, "another schedule holds");
     }
 }
 

@@ -103,6 +103,8 @@ const COMMIT_AGAIN: Duration = Duration::from_secs(2);
 const PLANS_IN_A_ROW: usize = 50;
 /// How long the end waits for answers that are on their way.
 const END_WAITS: Duration = Duration::from_secs(2);
+/// How often it is looked whether a package brought new zone data: well within a day.
+const ZONES_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 /// The loop and what it holds.
 pub struct Reconciler {
@@ -139,6 +141,8 @@ pub struct Reconciler {
     forgotten: Option<(Instant, bool)>,
     /// What a check of the whole file found to be damaged.
     damaged: Option<String>,
+    /// When the zone data were last looked at.
+    zones_read: Instant,
     outbox: watch::Sender<Arc<Outbox>>,
     /// Noted, and not said yet.
     unsaid: News,
@@ -202,6 +206,7 @@ impl Reconciler {
             standing: String::new(),
             forgotten: None,
             damaged: None,
+            zones_read: Instant::now(),
             outbox: watch::Sender::new(Arc::default()),
             unsaid: News::default(),
             overflowed: false,
@@ -241,6 +246,7 @@ impl Reconciler {
                 round_at = self.clock.now();
             }
             self.forget(now).await;
+            self.renew_zones();
             self.picture();
             self.commit().await;
             self.say();

@@ -7,7 +7,7 @@ use super::time::Time;
 use jiff::tz::TimeZone;
 
 /// A time zone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
 impl From<TimeZone> for Zone {

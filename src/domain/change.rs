@@ -19,7 +19,7 @@ use std::time::Duration;
 mod kinds;
 
 pub use super::ending::{End, Opening, Total};
-pub use super::state::ListingPage;
+pub use super::state::{Line, ListingPage};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,13 @@ pub enum Change {
         destinations: Vec<Region>,
         /// Occurrences count from here, unless AWS shows that it was protected before.
         since: Time,
+    },
+    /// Other schedules hold for a source, or the same from another time: these, in place of all before.
+    Rescheduled {
+        /// Which.
+        source: SourceKey,
+        /// As [`Watch::lines`](super::state::Watch::lines).
+        lines: Vec<Line>,
     },
     /// No policy names this source any more.
     Left {

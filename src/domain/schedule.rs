@@ -1,15 +1,23 @@
 //! When a policy fires.
 //!
-//! Time zones skip hours and repeat them. A fixed hour that is skipped fires at the end of the gap, one that is
-//! repeated fires once; wildcard and stepped hours follow real time (product.md, `timezone`). This is the whole
-//! calendar of the program: given an instant, the next firing after it.
+//! Time zones skip hours and repeat them. The hour field alone decides what that means (product.md, `timezone`): one of
+//! values, lists and ranges is matched against the wall clock, so that a time that is skipped fires at the end of the gap
+//! and one that is repeated fires the first time; one with `*` or a step follows real time. This is the whole calendar of
+//! the program: given an instant, the next firing after it. croner matches civil times; here they become instants.
+
+mod gaps;
+
+pub use gaps::Gaps;
 
 use super::calendar::Zone;
 use super::time::Time;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
-use jiff::tz::TimeZone;
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A schedule that is known to fire.
@@ -19,12 +27,14 @@ pub struct Schedule {
     zone_name: String,
     zone: Zone,
     kind: Kind,
+    /// Found once, by whoever asks first.
+    gaps: Arc<OnceLock<Gaps>>,
 }
 
 #[derive(Clone)]
 enum Kind {
     Every { interval_millis: i64 },
-    Cron { cron: Box<Cron>, zone: TimeZone },
+    Cron { cron: Box<Cron>, zone: TimeZone, fixed: bool },
 }
 
 /// Why a schedule was refused.
@@ -43,6 +53,10 @@ pub enum ScheduleError {
 
 /// The shortest and longest `every`.
 const EVERY_SECS: std::ops::RangeInclusive<u64> = 1..=366 * 86_400;
+/// Files among the zones that are none: one says that nothing was chosen, one holds rules for others.
+const NO_ZONES: [&str; 3] = ["Factory", "posixrules", "localtime"];
+/// So many changes of the clocks are looked past for a firing; no zone has as many in a hundred years.
+const CHANGES_MAX: usize = 1000;
 /// A line longer than this is no schedule that a person wrote.
 const TEXT_MAX_BYTES: usize = 200;
 
@@ -54,19 +68,53 @@ impl Schedule {
     /// # Errors
     /// What is wrong, in words for the person who wrote it.
     pub fn parse(text: &str, zone_name: &str, now: Time) -> Result<Self, ScheduleError> {
-        let zone = TimeZone::get(zone_name).map_err(|_| ScheduleError::Zone(zone_name.to_owned()))?;
+        let unknown = || ScheduleError::Zone(zone_name.to_owned());
+        if NO_ZONES.iter().any(|name| name.eq_ignore_ascii_case(zone_name)) {
+            return Err(unknown());
+        }
+        let zone = TimeZone::get(zone_name).map_err(|_| unknown())?;
+        Self::within(text, zone_name, zone, now)
+    }
+
+    /// The same in a zone that is at hand.
+    ///
+    /// # Errors
+    /// What is wrong, in words for the person who wrote it.
+    pub fn within(text: &str, zone_name: &str, zone: TimeZone, now: Time) -> Result<Self, ScheduleError> {
         let trimmed = text.trim();
         let kind = match trimmed.strip_prefix("every ") {
             Some(interval) => parse_every(interval)?,
-            None => Kind::Cron { cron: Box::new(parse_cron(trimmed)?), zone: zone.clone() },
+            None => {
+                let (cron, fixed) = parse_cron(trimmed)?;
+                Kind::Cron { cron: Box::new(cron), zone: zone.clone(), fixed }
+            }
         };
         let zone = Zone::from(zone);
-        let schedule = Self { text: trimmed.to_owned(), zone_name: zone_name.to_owned(), zone, kind };
+        let schedule =
+            Self { text: trimmed.to_owned(), zone_name: zone_name.to_owned(), zone, kind, gaps: Arc::default() };
         let four_years = Duration::from_secs(4 * 366 * 86_400);
         match schedule.next_after(now) {
             Some(next) if next <= now.plus(four_years) => Ok(schedule),
             _ => Err(ScheduleError::NeverFires),
         }
+    }
+
+    /// The same by the zone data as they are now; `None` if they did not change, or the zone is gone from them.
+    #[must_use]
+    pub fn by_new_zone_data(&self) -> Option<Self> {
+        let zone = TimeZone::get(&self.zone_name).ok()?;
+        let mut renewed = self.clone();
+        if let Kind::Cron { zone: known, .. } = &mut renewed.kind {
+            if *known == zone {
+                return None;
+            }
+            *known = zone.clone();
+        } else if self.zone == Zone::from(zone.clone()) {
+            return None;
+        }
+        renewed.zone = Zone::from(zone);
+        renewed.gaps = Arc::default();
+        Some(renewed)
     }
 
     /// The text as written.
@@ -95,13 +143,11 @@ impl Schedule {
                 let next = time.millis().div_euclid(*interval_millis).checked_add(1)?.checked_mul(*interval_millis)?;
                 Some(Time::from_millis(next))
             }
-            Kind::Cron { cron, zone } => {
-                // croner works in whole seconds: from the second that `time` lies in, the next is always after it.
-                let from = Time::from_secs(time.millis().div_euclid(1000));
-                let zoned = from.to_jiff().to_zoned(zone.clone());
-                let next = cron.find_next_occurrence(&zoned, false).ok()?;
-                let next = Time::from_jiff(next.timestamp());
-                (next > time).then_some(next)
+            Kind::Cron { cron, zone, fixed } => {
+                // Whole seconds: from the one that `time` lies in, the next is always after it.
+                let from = Time::from_secs(time.millis().div_euclid(1000)).to_jiff();
+                let next = if *fixed { next_fixed(cron, zone, from) } else { next_real(cron, zone, from) };
+                next.map(Time::from_jiff).filter(|next| *next > time)
             }
         }
     }
@@ -138,35 +184,6 @@ impl Schedule {
         longest
     }
 
-    /// The longest time between two neighbouring firings that is to be expected after `now`, and the firing it begins
-    /// with; `None` if there are no two.
-    ///
-    /// Looks at the next 400 firings, and around the next changes of the clocks, which can widen a gap by an hour half
-    /// a year ahead.
-    #[must_use]
-    pub fn widest_gap(&self, now: Time) -> Option<(Time, Duration)> {
-        const FIRINGS: usize = 400;
-        const AROUND: Duration = Duration::from_secs(30 * 3600);
-        let mut starts = vec![(now, Time::NEVER)];
-        if let Kind::Cron { zone, .. } = &self.kind {
-            let changes = zone.following(now.to_jiff()).take(2).map(|change| Time::from_jiff(change.timestamp()));
-            starts.extend(changes.map(|at| (at.minus(AROUND).max(now), at.plus(AROUND))));
-        }
-        let mut widest: Option<(Time, Duration)> = None;
-        for (start, end) in starts {
-            let Some(mut previous) = self.next_after(start) else { continue };
-            for _ in 0..FIRINGS {
-                let Some(next) = self.next_after(previous).filter(|_| previous < end) else { break };
-                let gap = next.since(previous);
-                if widest.is_none_or(|(_, length)| gap > length) {
-                    widest = Some((previous, gap));
-                }
-                previous = next;
-            }
-        }
-        widest
-    }
-
     /// The time between the next two firings after `now`.
     #[must_use]
     pub fn interval(&self, now: Time) -> Duration {
@@ -196,7 +213,52 @@ fn parse_every(interval: &str) -> Result<Kind, ScheduleError> {
     Ok(Kind::Every { interval_millis })
 }
 
-fn parse_cron(text: &str) -> Result<Cron, ScheduleError> {
+/// The first match of the wall clock after `from`, as an instant. Wall times in order are instants in order: a skipped one
+/// is the end of its gap, a repeated one its first time.
+fn next_fixed(cron: &Cron, zone: &TimeZone, from: Timestamp) -> Option<Timestamp> {
+    let mut civil = zone.to_datetime(from);
+    // What is over already lies in the first pass of an hour that is being repeated; the rest of a day at the most.
+    for _ in 0..=86_400 {
+        civil = cron.find_next_occurrence(&civil, false).ok()?;
+        let instant = fixed_instant(zone, civil)?;
+        if instant > from {
+            return Some(instant);
+        }
+    }
+    None
+}
+
+fn fixed_instant(zone: &TimeZone, civil: DateTime) -> Option<Timestamp> {
+    match zone.to_ambiguous_timestamp(civil).offset() {
+        AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(civil).ok(),
+        AmbiguousOffset::Fold { before, .. } => before.to_timestamp(civil).ok(),
+        AmbiguousOffset::Gap { before, after } => {
+            let (earliest, latest) = (after.to_timestamp(civil).ok()?, before.to_timestamp(civil).ok()?);
+            let changes = zone.following(earliest).map(|change| change.timestamp());
+            changes.take_while(|change| *change <= latest).last().or(Some(latest))
+        }
+    }
+}
+
+/// The first instant after `from` whose wall time matches: from one change of the clocks to the next, an offset is constant.
+fn next_real(cron: &Cron, zone: &TimeZone, from: Timestamp) -> Option<Timestamp> {
+    let mut civil = zone.to_datetime(from);
+    let mut offset = zone.to_offset(from);
+    let mut changes = zone.following(from);
+    for _ in 0..CHANGES_MAX {
+        let next = offset.to_timestamp(cron.find_next_occurrence(&civil, false).ok()?).ok()?;
+        let Some(change) = changes.next().map(|change| change.timestamp()).filter(|change| *change <= next) else {
+            return Some(next);
+        };
+        offset = zone.to_offset(change);
+        // From the second before, so that the moment of the change itself is looked at.
+        civil = offset.to_datetime(change).checked_sub(SignedDuration::from_secs(1)).ok()?;
+    }
+    None
+}
+
+/// The line as five or six fields, and whether its hours are fixed.
+fn parse_cron(text: &str) -> Result<(Cron, bool), ScheduleError> {
     let wrong = |why: String| ScheduleError::Text(why);
     if text.len() > TEXT_MAX_BYTES {
         return Err(wrong(format!("longer than {TEXT_MAX_BYTES} characters")));
@@ -215,7 +277,12 @@ fn parse_cron(text: &str) -> Result<Cron, ScheduleError> {
         }
     }
     let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
-    parser.parse(text).map_err(|error| wrong(format!("not a cron line: {error}")))
+    let cron = parser.parse(text).map_err(|error| wrong(format!("not a cron line: {error}")))?;
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    // Of the nicknames only `@hourly` has an hour field with `*`.
+    let hour = fields.len().checked_sub(4).and_then(|at| fields.get(at));
+    let fixed = hour.map_or(!text.eq_ignore_ascii_case("@hourly"), |hour| !hour.contains(['*', '/', '?']));
+    Ok((cron, fixed))
 }
 
 /// Reads `26h`, `2h 30m`, `90d`, `1w`: units from weeks to milliseconds, days of 24 hours. `None` if it is not a
@@ -320,6 +387,67 @@ mod tests {
         }
     }
 
+    /// The right values of a public report, each told by Python's zoneinfo.
+    #[test]
+    fn fixed_hours_go_by_the_wall_clock() {
+        for (line, zone, from, right) in [
+            (
+                "0 2,14 * * *",
+                "America/New_York",
+                "2027-03-13T12:00:00Z",
+                &["2027-03-13T19:00:00Z", "2027-03-14T07:00:00Z", "2027-03-14T18:00:00Z"][..],
+            ),
+            (
+                "0,30 2 * * 0",
+                "America/New_York",
+                "2027-03-13T12:00:00Z",
+                &["2027-03-14T07:00:00Z", "2027-03-21T06:00:00Z", "2027-03-21T06:30:00Z"],
+            ),
+            (
+                "0 0,30 2 * * 0",
+                "America/New_York",
+                "2027-03-13T12:00:00Z",
+                &["2027-03-14T07:00:00Z", "2027-03-21T06:00:00Z", "2027-03-21T06:30:00Z"],
+            ),
+            ("*/20 2 * * *", "Europe/Paris", "2027-03-27T12:00:00Z", &["2027-03-28T01:00:00Z", "2027-03-29T00:00:00Z"]),
+            (
+                "0 0,12 * * *",
+                "America/Havana",
+                "2027-03-13T20:00:00Z",
+                &["2027-03-14T05:00:00Z", "2027-03-14T16:00:00Z"],
+            ),
+            (
+                "0 1,13 * * *",
+                "America/New_York",
+                "2026-11-01T04:00:00Z",
+                &["2026-11-01T05:00:00Z", "2026-11-01T18:00:00Z"],
+            ),
+            (
+                "*/30 2 * * *",
+                "Australia/Melbourne",
+                "2026-04-04T14:00:00Z",
+                &["2026-04-04T15:00:00Z", "2026-04-04T15:30:00Z", "2026-04-05T16:00:00Z"],
+            ),
+            ("30 23 * * 6", "America/Nuuk", "2027-03-26T12:00:00Z", &["2027-03-28T01:00:00Z", "2027-04-04T00:30:00Z"]),
+            ("0 23 27 * *", "America/Nuuk", "2027-03-26T12:00:00Z", &["2027-03-28T01:00:00Z", "2027-04-28T00:00:00Z"]),
+            ("15 23 27 3 *", "America/Nuuk", "2027-03-26T12:00:00Z", &["2027-03-28T01:00:00Z", "2028-03-28T00:15:00Z"]),
+            (
+                "0 12 * * *",
+                "Pacific/Apia",
+                "2011-12-29T00:00:00Z",
+                &["2011-12-29T22:00:00Z", "2011-12-30T10:00:00Z", "2011-12-30T22:00:00Z"],
+            ),
+            (
+                "0 */2 * * *",
+                "Pacific/Apia",
+                "2011-12-30T07:00:00Z",
+                &["2011-12-30T08:00:00Z", "2011-12-30T10:00:00Z", "2011-12-30T12:00:00Z"],
+            ),
+        ] {
+            assert_eq!(firings(line, zone, from, right.len()), right, "{line} {zone}");
+        }
+    }
+
     #[test]
     fn the_widest_gap_sees_a_change_of_the_clocks_half_a_year_ahead() {
         let now = at("2026-04-01T00:00:00Z");
@@ -329,6 +457,43 @@ mod tests {
         assert_eq!(hours("0 3 * * *", "UTC"), 24);
         assert_eq!(hours("0 3 * * 1-5", "UTC"), 72);
         assert_eq!(hours("every 6h", "America/New_York"), 6);
+    }
+
+    #[test]
+    fn last_days_nearest_weekdays_and_nth_weekdays() {
+        for (line, right) in [
+            ("0 3 L * *", ["2026-01-31T03:00:00Z", "2026-02-28T03:00:00Z"]),
+            ("0 3 15W * *", ["2026-01-15T03:00:00Z", "2026-02-16T03:00:00Z"]),
+            ("0 3 * * MON#1", ["2026-01-05T03:00:00Z", "2026-02-02T03:00:00Z"]),
+            ("0 3 * * FRI#L", ["2026-01-30T03:00:00Z", "2026-02-27T03:00:00Z"]),
+        ] {
+            assert_eq!(firings(line, "UTC", "2026-01-01T00:00:00Z", 2), right, "{line}");
+        }
+    }
+
+    /// What is promised beforehand does not depend on the day it is asked.
+    #[test]
+    fn gaps_are_the_same_on_every_day() {
+        for (line, zone, longest, mean) in [
+            ("0 3 * * 1-5", "UTC", 72 * 3600, 7 * 86_400 / 5),
+            ("0 3 * * 1-5", "America/New_York", 73 * 3600, 7 * 86_400 / 5),
+            ("*/15 * * * 1-5", "UTC", 48 * 3600 + 900, 7 * 86_400 / 480),
+            ("0 9-17 * * *", "UTC", 16 * 3600, 86_400 / 9),
+            ("@hourly", "Asia/Kolkata", 3600, 3600),
+            ("0 0 1 * *", "UTC", 31 * 86_400, 1461 * 86_400 / 48),
+            ("0 3 * * MON#1", "UTC", 35 * 86_400, 1461 * 86_400 / 48),
+            ("0 0 1 1 *", "UTC", 366 * 86_400, 1461 * 86_400 / 4),
+            ("0 1,13 * * *", "America/New_York", 13 * 3600, 43_200),
+            ("* * * * * *", "Europe/Berlin", 1, 1),
+        ] {
+            let mut told = Vec::new();
+            for day in ["2026-01-01T00:00:00Z", "2026-07-05T09:30:00Z", "2026-11-28T12:00:00Z", "2026-12-31T23:59:00Z"]
+            {
+                let gaps = schedule(line, zone).gaps(at(day));
+                told.push((gaps.longest.unwrap().1.as_secs(), gaps.mean.as_secs()));
+            }
+            assert_eq!(told, [(longest, mean); 4], "{line} {zone}");
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
 pub use pauses::ORDER_REPEATED_WITHIN;
 pub use place::{Listed, Listing, ListingPage, PlaceState, SHOWN_AFTER_GONE};
 pub use points::Points;
-pub use source::{Ask, LookUp, SourceState, Watch};
+pub use source::{Ask, Line, LookUp, SourceState, Watch};
 
 /// Upper bounds of the duration histograms, in seconds: a minute to two days.
 pub const DURATION_BUCKETS_SECONDS: [f64; 14] = [

@@ -96,6 +96,13 @@ impl Time {
         Self::from_millis(timestamp.as_millisecond())
     }
 
+    /// When its year began, in UTC.
+    #[must_use]
+    pub fn year_began(self) -> Self {
+        let day = self.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).first_of_year().and_then(|day| day.start_of_day());
+        day.map_or(self, |day| Self::from_jiff(day.timestamp()))
+    }
+
     /// Reads RFC 3339 text; `None` if it is not a time.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {

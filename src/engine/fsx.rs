@@ -42,10 +42,28 @@ const PAGES_PER_LOOK: usize = 50;
 /// The API model says 255; room for one that is newer.
 const NEXT_TOKEN_MAX_BYTES: usize = 4096;
 
+/// Where the SDK finds an endpoint for this service alone.
+const ENDPOINT_OF_FSX: &str = "AWS_ENDPOINT_URL_FSX";
+
+/// FIPS and dual-stack endpoints are AWS's own: together with an endpoint by name the SDK refuses every call, in words
+/// that name no setting. It is a setting that a person has to put right, as with credentials.
+fn contradiction(shared: &SdkConfig, endpoint_named: bool) -> Option<Fault> {
+    let (fips, dual) = (shared.use_fips() == Some(true), shared.use_dual_stack() == Some(true));
+    let asked = match (endpoint_named, fips, dual) {
+        (true, true, _) => "AWS_USE_FIPS_ENDPOINT (use_fips_endpoint)",
+        (true, false, true) => "AWS_USE_DUALSTACK_ENDPOINT (use_dualstack_endpoint)",
+        _ => return None,
+    };
+    let text = format!("{asked} is set, and `endpoint_url` (or AWS_ENDPOINT_URL) as well: take out one of them");
+    Some(Fault::new(FaultClass::Credentials, "SettingsContradict", &text))
+}
+
 /// FSx as AWS, or any endpoint that speaks like it, serves it.
 pub struct FsxEngine {
     shared: SdkConfig,
     endpoint_url: Option<String>,
+    /// Settings that rule each other out: nothing is sent.
+    contradiction: Option<Fault>,
     pacing: Pacing,
     clients: Mutex<BTreeMap<Region, Client>>,
 }
@@ -78,8 +96,12 @@ impl FsxEngine {
         if let Some(credentials) = credentials {
             loader = loader.credentials_provider(credentials);
         }
+        let shared = loader.load().await;
+        let named = aws.endpoint_url.as_deref().or(shared.endpoint_url());
+        let contradiction = contradiction(&shared, named.is_some() || std::env::var_os(ENDPOINT_OF_FSX).is_some());
         Self {
-            shared: loader.load().await,
+            shared,
+            contradiction,
             endpoint_url: aws.endpoint_url.clone(),
             pacing: Pacing::new(aws.requests_per_second),
             clients: Mutex::default(),
@@ -128,6 +150,9 @@ impl FsxEngine {
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
+        if let Some(fault) = &self.contradiction {
+            return Err(fault.clone());
+        }
         self.pacing.turn(place).await;
         let began = Instant::now();
         let result = match tokio::time::timeout(CALL_WITHIN, request).await {
@@ -327,4 +352,24 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)
         cause = error.source();
     }
     causes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn endpoints_of_aws_and_one_by_name_contradict_each_other() {
+        let told = |fips: bool, dual: bool, named: bool| {
+            let shared = SdkConfig::builder().use_fips(fips).use_dual_stack(dual).build();
+            contradiction(&shared, named).map(|fault| (fault.class, fault.message))
+        };
+        for (fips, dual, named) in [(true, true, false), (false, true, false), (false, false, true)] {
+            assert_eq!(told(fips, dual, named), None);
+        }
+        for (fips, dual, word) in [(true, false, "use_fips_endpoint"), (false, true, "use_dualstack_endpoint")] {
+            let (class, message) = told(fips, dual, true).unwrap();
+            assert!(class == FaultClass::Credentials && message.contains(word), "{message}");
+        }
+    }
 }

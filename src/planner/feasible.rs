@@ -21,11 +21,9 @@ pub use quotas::{QuotaReport, default_quota};
 use super::durations;
 use crate::domain::id::{AccountName, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::policy::{Policy, Settings};
-use crate::domain::schedule::Schedule;
 use crate::domain::state::State;
 use crate::domain::time::{Time, duration_text};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -61,6 +59,8 @@ struct Route<'a> {
     key: SourceKey,
     region: &'a Region,
     every: Duration,
+    /// The longest time between two firings.
+    gap: Duration,
     backup: Duration,
     copy: Duration,
     learned: bool,
@@ -71,10 +71,10 @@ struct Route<'a> {
 /// take and what is held; `given` counts where it does not. Costs a look at every route.
 #[must_use]
 pub fn judge(settings: &Settings, state: Option<&State>, given: Given, now: Time) -> Report {
-    let mut intervals = Intervals { now, known: BTreeMap::new() };
     let mut routes = Vec::new();
     for policy in settings.policies.values() {
-        let every = intervals.of(&policy.schedule);
+        let gaps = policy.schedule.gaps(now);
+        let (every, gap) = (gaps.mean, gaps.longest.map_or(gaps.mean, |(_, gap)| gap));
         for key in policy.source_keys() {
             let source = state.and_then(|state| state.sources.get(&key));
             let seen = source.and_then(|source| durations::learned(source, &Target::Backup).incremental);
@@ -87,6 +87,7 @@ pub fn judge(settings: &Settings, state: Option<&State>, given: Given, now: Time
                     key: key.clone(),
                     region: &destination.region,
                     every,
+                    gap,
                     backup,
                     copy: seen.or(given.copy).unwrap_or(ASSUMED_COPY),
                     learned: seen.is_some(),
@@ -103,32 +104,6 @@ pub fn judge(settings: &Settings, state: Option<&State>, given: Given, now: Time
         format!("{unlearned} of {} routes: {copy} a copy and {backup} a backup, as {source}", routes.len())
     });
     Report { lanes: lanes::judge(&settings.limits, routes), quotas: quotas::judge(settings, state, now), assumed }
-}
-
-/// From one firing to the next, on average: each schedule is walked once, since many policies share one.
-struct Intervals {
-    now: Time,
-    known: BTreeMap<(String, String), Duration>,
-}
-
-impl Intervals {
-    const FIRINGS: u32 = 50;
-    /// Where the calendar ends before a second firing: a leap year.
-    const LONGEST: Duration = Duration::from_secs(31_622_400);
-
-    fn of(&mut self, schedule: &Schedule) -> Duration {
-        let name = (schedule.text().to_owned(), schedule.zone_name().to_owned());
-        let now = self.now;
-        *self.known.entry(name).or_insert_with(|| {
-            let first = schedule.next_after(now).unwrap_or(now);
-            let (mut last, mut gaps) = (first, 0);
-            while let Some(next) = schedule.next_after(last).filter(|_| gaps < Self::FIRINGS) {
-                last = next;
-                gaps += 1;
-            }
-            last.since(first).checked_div(gaps).unwrap_or(Self::LONGEST)
-        })
-    }
 }
 
 impl Report {

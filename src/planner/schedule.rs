@@ -10,8 +10,10 @@ use crate::domain::id::{Occurrence, Place, SourceKey, Trigger};
 use crate::domain::pause::Pause;
 use crate::domain::plan::Plan;
 use crate::domain::policy::{CatchUp, Policy, Settings};
-use crate::domain::state::{SourceState, State};
+use crate::domain::schedule::Schedule;
+use crate::domain::state::{Line, SourceState, State, Watch};
 use crate::domain::time::{Time, duration_text};
+use std::time::Duration;
 
 /// Occurrences recorded in one round; the rest come in the next, which follows at once.
 const RECORDED_PER_ROUND: usize = 2000;
@@ -19,6 +21,8 @@ const RECORDED_PER_ROUND: usize = 2000;
 const RECORDED_EACH: usize = 500;
 /// So many are counted for the shared record; with more, the count says how many at least.
 const COUNTED: u64 = 100_000;
+
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// Records every occurrence that came due and says when the next does.
 pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
@@ -52,8 +56,8 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
         return true;
     }
     let Some(floor) = floor(state, key, source, now) else { return false };
-    let Some(newest) = policy.schedule.latest_between(floor, now) else { return true };
-    let due = due_between(policy, floor, newest, now);
+    let lines = source.watch.as_ref().map_or(&[][..], |watch| &watch.lines);
+    let due = due_by_lines(policy, lines, floor, now);
     let recorder = Recorder { policy, state, key, now };
     let begins = due.iter().rev().map(|(at, _)| *at).find(|at| recorder.pause(*at).is_none());
     // In the order of time: one that is recorded after a later one could not be. What a clock that ran ahead began in
@@ -66,7 +70,34 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
         };
         plan.record.push(record);
     }
+    // What an earlier schedule made due is on record with this.
+    if let [.., last] = lines
+        && lines.len() > 1
+    {
+        plan.record.push(Change::Rescheduled { source: key.clone(), lines: vec![last.clone()] });
+    }
     true
+}
+
+/// What each schedule made due from its time until that of the next, oldest first. An edit holds from when it was first
+/// seen; what the schedule before it made due until then, also while the daemon was not running, came due.
+fn due_by_lines(policy: &Policy, lines: &[Line], floor: Time, now: Time) -> Vec<(Time, u64)> {
+    let mut due = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        let from = line.since.map_or(floor, |since| since.max(floor));
+        let Some(next) = lines.get(number + 1) else {
+            due.extend(due_between(&policy.schedule, from, now, now));
+            break;
+        };
+        // One that can no longer be read, as after its zone was taken out of the database, makes nothing due.
+        if let Ok(schedule) = Schedule::parse(&line.text, &line.zone, now) {
+            due.extend(due_between(&schedule, from, next.since.unwrap_or(from), now));
+        }
+    }
+    if lines.is_empty() {
+        due.extend(due_between(&policy.schedule, floor, now, now));
+    }
+    due
 }
 
 /// Occurrences after this are not dealt with yet; `None` while AWS's books may tell of some.
@@ -81,7 +112,22 @@ fn floor(state: &State, key: &SourceKey, source: &SourceState, now: Time) -> Opt
     if may_lack_the_newest(state, source, listed.began_at, now) {
         return None;
     }
-    Some(if watch.returned { dealt_with.max(watch.since) } else { dealt_with })
+    let counts_from_then = !watch.returned && (dealt_with >= watch.since || held_before(source, watch, dealt_with));
+    Some(if counts_from_then { dealt_with } else { dealt_with.max(watch.since) })
+}
+
+/// Whether the schedule that was there when a source was first seen here may be taken to have made due what AWS shows
+/// from before: the newest two were made for neighbouring occurrences of it.
+///
+/// Nothing at AWS tells by which schedule a backup was made. Where the database was lost and the policy edited, or the
+/// source was another host's until now, what this schedule would have made due was never scheduled.
+fn held_before(source: &SourceState, watch: &Watch, newest: Time) -> bool {
+    let Some(Line { text, zone, since: None }) = watch.lines.first() else { return watch.lines.is_empty() };
+    let Ok(schedule) = Schedule::parse(text, zone, newest) else { return false };
+    let scheduled = source.points.iter().rev().map(|point| point.occurrence);
+    let mut made = scheduled.filter(|of| of.trigger == Trigger::Schedule && of.at < newest);
+    let fires = |at: Time| schedule.next_after(at.minus(MOMENT)) == Some(at);
+    made.next().is_some_and(|before| fires(before.at) && schedule.next_after(before.at) == Some(newest))
 }
 
 /// Whether a listing that began then may not show what was begun last for a source that was protected before this database
@@ -93,9 +139,10 @@ pub fn may_lack_the_newest(state: &State, source: &SourceState, listed_from: Tim
 }
 
 /// What came due, oldest first, each with how many even earlier ones it stands for.
-fn due_between(policy: &Policy, floor: Time, newest: Time, now: Time) -> Vec<(Time, u64)> {
+fn due_between(schedule: &Schedule, floor: Time, through: Time, now: Time) -> Vec<(Time, u64)> {
+    let Some(newest) = schedule.latest_between(floor, through) else { return Vec::new() };
     // Walk from the far end only as far as is recorded one by one, by estimating where that begins.
-    let gap = policy.schedule.interval(now);
+    let gap = schedule.gaps(now).mean;
     let reach = gap.saturating_mul(u32::try_from(RECORDED_EACH).unwrap_or(u32::MAX));
     let near = floor.max(newest.minus(reach));
     let mut due = Vec::new();
@@ -103,17 +150,17 @@ fn due_between(policy: &Policy, floor: Time, newest: Time, now: Time) -> Vec<(Ti
         let mut count: u64 = 0;
         let mut last = None;
         let mut time = floor;
-        while let Some(next) = policy.schedule.next_after(time).filter(|next| *next <= near && count < COUNTED) {
+        while let Some(next) = schedule.next_after(time).filter(|next| *next <= near && count < COUNTED) {
             last = Some(next);
             count += 1;
             time = next;
         }
         if let Some(last) = last {
-            due.push((policy.schedule.latest_between(last, near).unwrap_or(last), count - 1));
+            due.push((schedule.latest_between(last, near).unwrap_or(last), count - 1));
         }
     }
     let mut time = near;
-    while let Some(next) = policy.schedule.next_after(time).filter(|next| *next < newest) {
+    while let Some(next) = schedule.next_after(time).filter(|next| *next < newest) {
         due.push((next, 0));
         time = next;
     }

@@ -1,12 +1,16 @@
 //! Which sources the policy names: the books follow the settings, once for each load.
 
-use crate::domain::change::Change;
+use crate::domain::change::{Change, Line};
 use crate::domain::id::{Region, SourceKey};
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use std::collections::BTreeSet;
+
+/// So many schedules of a source are kept while AWS's books do not tell yet what the earlier ones made due; of more edits
+/// than that, the earliest are forgotten.
+const LINES: usize = 8;
 
 /// Records sources that came, changed or left. A source that left keeps its recovery points.
 pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
@@ -25,6 +29,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
                     since: now,
                 });
             }
+            plan.record.extend(rescheduled(state, policy, &key, now));
             named.insert(key);
         }
     }
@@ -43,6 +48,22 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     }
     super::pauses::follow(settings, state, now, plan);
     plan.record.push(Change::Synced { generation: settings.generation });
+}
+
+/// A schedule that the books do not have yet: it holds from now on, since nothing tells when the file was edited. The one
+/// before it stays until what it made due is on record. For a source that is new here, or of which it was not kept, what
+/// the policy says now is taken to have held before: [`schedule`](super::schedule) judges how far that goes.
+fn rescheduled(state: &State, policy: &Policy, key: &SourceKey, now: Time) -> Option<Change> {
+    let watch = state.sources.get(key).and_then(|source| source.watch.as_ref());
+    let kept = watch.map_or(&[][..], |watch| &watch.lines);
+    let (text, zone) = (policy.schedule.text(), policy.schedule.zone_name());
+    if kept.last().is_some_and(|line| &*line.text == text && &*line.zone == zone) {
+        return None;
+    }
+    let since = (!kept.is_empty()).then_some(now);
+    let line = Line { text: text.into(), zone: zone.into(), since };
+    let kept = kept.get((kept.len() + 1).saturating_sub(LINES)..).unwrap_or_default();
+    Some(Change::Rescheduled { source: key.clone(), lines: kept.iter().cloned().chain([line]).collect() })
 }
 
 fn regions(policy: &Policy) -> Vec<Region> {

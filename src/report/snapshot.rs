@@ -184,7 +184,7 @@ fn policy_view(policy: &Policy, state: &State, now: Time) -> PolicyView {
         region: policy.region.clone(),
         schedule: policy.schedule.text().to_owned(),
         timezone: policy.schedule.zone_name().to_owned(),
-        interval_seconds: policy.schedule.interval(now).as_secs(),
+        interval_seconds: policy.schedule.gaps(now).mean.as_secs(),
         next_at: policy.schedule.next_after(now),
         sources: policy.sources.len(),
         paused: state.pause_at(&policy.name, now).map(|pause| PauseView {

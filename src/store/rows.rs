@@ -5,7 +5,7 @@
 
 use super::sqlite::SAID_MAX_CHARS;
 use super::{Became, ReadSpan, StoreProblem};
-use crate::domain::change::{End, Opening, Total};
+use crate::domain::change::{End, Line, Opening, Total};
 use crate::domain::deletion::{Deletion, HoldWish};
 use crate::domain::fault::{Fault, FaultClass, clean};
 use crate::domain::id::{AccountName, BackupId, Occurrence, Place, PolicyName, SourceKey, Target, Trigger, WorkKey};
@@ -100,7 +100,13 @@ impl Reading<'_> {
             destinations: destinations.map_err(|error| self.wrong(format!("destinations: {error}")))?,
             since: self.time("since")?,
             returned: self.get("returned")?,
+            lines: Vec::new(),
         }))
+    }
+
+    pub(super) fn line(&self) -> Result<Line, StoreProblem> {
+        let (text, zone) = (self.text("line")?.into(), self.text("zone")?.into());
+        Ok(Line { text, zone, since: self.optional_time("since")? })
     }
 
     pub(super) fn region(&self) -> Result<String, StoreProblem> {

@@ -278,7 +278,9 @@ fn a_new_policy_file_may_mend_what_was_refused_for_good() {
         books.settings.generation += 1;
         planner::watch::plan(&books.settings, &books.state, noon(), &mut plan);
         let retried = plan.record.contains(&Change::Retriable { key: of });
-        assert_eq!(plan.record.len(), 1 + usize::from(retried), "{:?}", plan.record);
+        // These books were made by hand, and have no schedule yet.
+        let others = plan.record.iter().filter(|change| !matches!(change, Change::Rescheduled { .. })).count();
+        assert_eq!(others, 1 + usize::from(retried), "{:?}", plan.record);
         retried
     };
     assert!(retried(FaultClass::Denied, noon().plus(MOMENT)));

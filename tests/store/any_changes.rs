@@ -4,7 +4,7 @@
 use super::file::runtime;
 use super::same;
 use lifeboat::domain::action::Request;
-use lifeboat::domain::change::{Change, End, Forgotten, Opening, Total};
+use lifeboat::domain::change::{Change, End, Forgotten, Line, Opening, Total};
 use lifeboat::domain::fault::{Fault, FaultClass};
 use lifeboat::domain::id::{BackupId, Occurrence, Place, Region, SourceKey, Target, Trigger, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
@@ -202,6 +202,15 @@ impl Draw {
                 since: self.time(),
             },
             1 if self.chance(3) => Change::Left { source },
+            1 if self.chance(2) => {
+                let line = |draw: &mut Self| Line {
+                    text: draw.one(&["0 3 * * *", "every 6h"]).into(),
+                    zone: "UTC".into(),
+                    since: draw.chance(2).then(|| draw.time()),
+                };
+                let lines = (0..self.below(3)).map(|_| line(self)).collect();
+                Change::Rescheduled { source, lines }
+            }
             2 => Change::Opened { source, occurrence, opening: self.opening() },
             3 => {
                 let end = self.one(&End::ALL);

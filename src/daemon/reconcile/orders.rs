@@ -3,13 +3,14 @@
 //! Whoever gives an order wants to know that it stands. So the answer leaves only after the changes are committed; a
 //! kill before that loses the order, and the one who asks knows it.
 
-use super::{PICTURE_AT_MOST, Reconciler};
+use super::{PICTURE_AT_MOST, Reconciler, ZONES_EVERY};
 use crate::daemon::Reread;
 use crate::domain::policy::Settings;
 use crate::engine::fsx::FsxEngine;
 use crate::planner::orders::{self, Granted, Order, Refusal};
 use crate::report::http::door::Caller;
 use crate::report::snapshot::Reload;
+use std::collections::BTreeSet;
 use std::time::Instant;
 use tokio::sync::oneshot;
 
@@ -86,6 +87,8 @@ impl Reconciler {
     /// Reads the policy file anew. Deletions are confirmed as they were shown before, by the policy that is in force then.
     pub(super) async fn reload(&mut self, confirm_deletions: bool, reply: Option<oneshot::Sender<Reloaded>>) {
         self.systemd.reloading();
+        // Zone data that a package brought count from now on.
+        jiff::tz::db().reset();
         let looked_at = orders::braked(&self.state);
         let reloaded = match (self.reload)() {
             Ok(reread) => {
@@ -139,6 +142,28 @@ impl Reconciler {
         self.reloaded = Reload { successful: true, succeeded_at: self.clock.now(), problem: None };
         self.warned.clear();
         warnings
+    }
+
+    /// Takes up zone data that changed on disk: the policy is the same, and fires by them from now on.
+    pub(super) fn renew_zones(&mut self) {
+        if self.zones_read.elapsed() < ZONES_EVERY {
+            return;
+        }
+        self.zones_read = Instant::now();
+        jiff::tz::db().reset();
+        let mut zones = BTreeSet::new();
+        for policy in self.settings.policies.values_mut() {
+            if let Some(schedule) = policy.schedule.by_new_zone_data() {
+                zones.insert(schedule.zone_name().to_owned());
+                policy.schedule = schedule;
+            }
+        }
+        if zones.is_empty() {
+            return;
+        }
+        tracing::info!(event = "zones", ?zones, "new zone data");
+        self.settings.generation = self.settings.generation.wrapping_add(1);
+        self.show_at_once();
     }
 
     /// A round and a picture without waiting for their time.

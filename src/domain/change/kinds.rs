@@ -8,6 +8,7 @@ impl Change {
     pub fn durable(&self) -> bool {
         match self {
             Self::Watched { .. }
+            | Self::Rescheduled { .. }
             | Self::Left { .. }
             | Self::Opened { .. }
             | Self::Closed { .. }
@@ -58,6 +59,7 @@ impl Change {
     pub fn source(&self) -> Option<SourceKey> {
         match self {
             Self::Watched { source, .. }
+            | Self::Rescheduled { source, .. }
             | Self::Left { source }
             | Self::Opened { source, .. }
             | Self::Closed { source, .. }

@@ -21,7 +21,7 @@ impl State {
     /// The change contradicts what is known; nothing has moved.
     pub fn apply(&mut self, change: &Change) -> Result<(), IllegalChange> {
         match change {
-            Change::Watched { .. } | Change::Left { .. } => self.apply_watch(change),
+            Change::Watched { .. } | Change::Rescheduled { .. } | Change::Left { .. } => self.apply_watch(change),
             Change::Opened { source, occurrence, opening } => self.open(source, *occurrence, opening),
             Change::Closed { source, occurrence, opening, end, earlier, .. } => {
                 self.close(source, *occurrence, earlier.saturating_add(1), opening, *end)
@@ -119,16 +119,17 @@ impl State {
         match change {
             Change::Watched { source: key, region, policy, destinations, since } => {
                 let source = self.source_or_new(key, region);
-                let (since, returned) = match &source.watch {
-                    Some(watch) => (watch.since, watch.returned),
-                    None => (*since, source.left),
+                let (since, returned, lines) = match source.watch.take() {
+                    Some(watch) => (watch.since, watch.returned, watch.lines),
+                    None => (*since, source.left, Vec::new()),
                 };
                 source.region = region.clone();
                 source.left = false;
                 source.watch =
-                    Some(Watch { policy: policy.clone(), destinations: destinations.clone(), since, returned });
+                    Some(Watch { policy: policy.clone(), destinations: destinations.clone(), since, returned, lines });
                 self.reindex(key);
             }
+            Change::Rescheduled { source: key, lines } => self.source_mut(key)?.rescheduled(key, lines)?,
             Change::Left { source: key } => {
                 let source = self.source_mut(key)?;
                 source.watch = None;

@@ -118,6 +118,12 @@ impl State {
     }
 }
 
+impl Watch {
+    fn lie_ahead_of(&self, now: Time) -> bool {
+        self.since > now || self.lines.iter().any(|line| line.since > Some(now))
+    }
+}
+
 impl SourceState {
     /// The part that is kept, but for points and asks.
     fn reloaded(&self, started_at: Time) -> Self {
@@ -135,7 +141,7 @@ impl SourceState {
     fn lies_ahead_of(&self, now: Time) -> bool {
         let soon = now.plus(Duration::from_secs(3600));
         self.cursor > Some(now)
-            || self.watch.as_ref().is_some_and(|watch| watch.since > now)
+            || self.watch.as_ref().is_some_and(|watch| watch.lie_ahead_of(now))
             || self.asks.values().any(|ask| ask.last_asked_at > now || ask.not_before > soon)
             || self.points.iter().any(|point| point.settled_at > Some(now))
     }

@@ -45,6 +45,21 @@ pub struct Watch {
     pub since: Time,
     /// It was watched before, left, and came back: what AWS shows from before does not make older occurrences due.
     pub returned: bool,
+    /// The schedules that count, each from its time until that of the next, oldest first: the last is what the policy
+    /// says. Before it stand only those of which what came due is not all on record. Empty: not known, as in a database
+    /// that was made before schedules were kept.
+    pub lines: Vec<Line>,
+}
+
+/// A schedule as it was written, and from when it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The line.
+    pub text: Arc<str>,
+    /// Its time zone.
+    pub zone: Arc<str>,
+    /// Occurrences after this are its own. `None`: it was there when the source was first seen, and may have been for long.
+    pub since: Option<Time>,
 }
 
 /// An intent: something asked of AWS that has not come to anything yet.
@@ -111,6 +126,15 @@ impl SourceState {
             look_up: LookUp::default(),
             review_at: Time::NEVER,
         }
+    }
+
+    /// Other schedules hold.
+    pub(super) fn rescheduled(&mut self, key: &SourceKey, lines: &[Line]) -> Result<(), IllegalChange> {
+        let watch = self.watch.as_mut();
+        let watch =
+            watch.ok_or_else(|| IllegalChange { what: format!("{key} is in no policy, and so has no schedule") })?;
+        lines.clone_into(&mut watch.lines);
+        Ok(())
     }
 
     /// The points made for one work.
@@ -224,6 +248,9 @@ impl SourceState {
         self.cursor = self.cursor.map(|cursor| cursor.min(to.plus(AHEAD_TOLERATED)));
         if let Some(watch) = &mut self.watch {
             watch.since = watch.since.min(to);
+            for line in &mut watch.lines {
+                line.since = line.since.map(|since| since.min(to));
+            }
         }
         for ask in self.asks.values_mut() {
             if ask.last_asked_at > to {

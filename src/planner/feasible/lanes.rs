@@ -92,7 +92,10 @@ impl Route<'_> {
     fn may_skip_to(&self) -> u64 {
         let Some(promise) = self.promise else { return u64::MAX };
         let room = promise.saturating_sub(self.backup).saturating_sub(self.copy);
-        (room.as_millis() / self.every.as_millis().max(1)).try_into().unwrap_or(u64::MAX)
+        if room < self.gap {
+            return 0;
+        }
+        (room.as_millis() / self.every.as_millis().max(1)).max(1).try_into().unwrap_or(u64::MAX)
     }
 
     /// The share of a slot that keeping the promise needs.
@@ -107,12 +110,12 @@ impl Route<'_> {
     fn oldest(&self, stretch: f64, waits: Duration) -> Duration {
         if stretch > 1.0 {
             // Always busy: the newest backup is up to an interval old when its turn comes.
-            return self.every.mul_f64(stretch) + self.every + self.backup + self.copy;
+            return self.every.mul_f64(stretch) + self.gap + self.backup + self.copy;
         }
         // One copy of a route at a time.
         let turns = self.copy.as_millis().div_ceil(self.every.as_millis().max(1)).max(1);
-        let spacing = self.every.saturating_mul(u32::try_from(turns).unwrap_or(u32::MAX));
-        spacing + self.backup + waits.min(self.every) + self.copy
+        let spacing = self.every.saturating_mul(u32::try_from(turns - 1).unwrap_or(u32::MAX));
+        spacing + self.gap + self.backup + waits.min(self.every) + self.copy
     }
 }
 
@@ -187,21 +190,28 @@ impl<'a> Lanes<'a, '_> {
     /// Promises that no number of slots could keep.
     fn never(&self, place: &str) -> Option<String> {
         let never: Vec<&Route<'_>> = self.routes.iter().filter(|route| route.may_skip_to() == 0).collect();
-        let worst = never.iter().max_by_key(|route| route.every + route.backup + route.copy)?;
+        let worst = never.iter().max_by_key(|route| route.gap + route.backup + route.copy)?;
         let promise = worst.promise.map(duration_text).unwrap_or_default();
-        let oldest = rounded(worst.every + worst.backup + worst.copy);
+        let oldest = rounded(worst.gap + worst.backup + worst.copy);
         let sources: Vec<SourceId> = never.iter().map(|route| route.key.source.clone()).collect();
         Some(format!(
-            "{} cannot keep {promise} in {place}, whatever the slots: a firing {}, {} for the backup and {} for the copy make \
+            "{} cannot keep {promise} in {place}, whatever the slots: {}, {} for the backup and {} for the copy make \
              {}; promise that or more, or fire more often ({})",
             count(never.len(), "route"),
-            every(worst.every),
+            apart(worst),
             duration_text(worst.backup),
             duration_text(worst.copy),
             duration_text(oldest),
             some_of(&sources),
         ))
     }
+}
+
+fn apart(route: &Route<'_>) -> String {
+    if route.gap == route.every {
+        return format!("a firing {}", every(route.every));
+    }
+    format!("up to {} between firings", duration_text(route.gap))
 }
 
 #[derive(Clone, Debug)]

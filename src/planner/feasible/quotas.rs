@@ -65,9 +65,9 @@ pub(super) fn judge(settings: &Settings, state: Option<&State>, now: Time) -> Ve
     let mut shelves: BTreeMap<(Place, FileSystemKind), Shelf> = BTreeMap::new();
     for policy in settings.policies.values() {
         let firings = firings(policy, now);
-        let daily = per_day(&firings);
+        let daily = per_day(policy, now);
         let mut rules: Vec<(&Region, Target, Option<u64>)> = Vec::new();
-        let holds = |retain: Option<&Retain>| retain.map(|retain| held(policy, retain, &firings));
+        let holds = |retain: Option<&Retain>| retain.map(|retain| held(policy, retain, &firings, daily));
         rules.push((&policy.region, Target::Backup, holds(policy.retain.as_ref())));
         for destination in &policy.destinations {
             let target = Target::Copy(destination.region.clone());
@@ -105,19 +105,20 @@ fn kind_of(state: Option<&State>, key: &SourceKey) -> FileSystemKind {
 /// The next firings, newest first: as good as those of the past, since retention counts from the newest.
 fn firings(policy: &Policy, now: Time) -> Vec<Time> {
     let next = |time: &Time| policy.schedule.next_after(*time);
-    let mut firings: Vec<Time> = std::iter::successors(next(&now), next).take(FIRINGS).collect();
+    // From a certain hour of the year, so that no day is told other numbers than the next; not from its first, so that no
+    // day ends with the newest.
+    let from = now.year_began().plus(Duration::from_secs(82 * 3600));
+    let mut firings: Vec<Time> = std::iter::successors(next(&from), next).take(FIRINGS).collect();
     firings.reverse();
     firings
 }
 
-fn per_day(newest_first: &[Time]) -> f64 {
-    let (Some(newest), Some(oldest)) = (newest_first.first(), newest_first.last()) else { return 0.0 };
-    let days = newest.since(*oldest).as_secs_f64() / 86_400.0;
-    if days > 0.0 { (newest_first.len().saturating_sub(1)) as f64 / days } else { 0.0 }
+fn per_day(policy: &Policy, now: Time) -> f64 {
+    86_400.0 / policy.schedule.gaps(now).mean.as_secs_f64().max(1.0)
 }
 
 /// How many points of a source these rules hold in the long run, at most.
-fn held(policy: &Policy, retain: &Retain, newest_first: &[Time]) -> u64 {
+fn held(policy: &Policy, retain: &Retain, newest_first: &[Time], daily: f64) -> u64 {
     let kept = kept_by_rules(retain, policy.schedule.zone(), newest_first);
     let mut held = kept.iter().filter(|keeps| !keeps.is_empty()).count() as u64;
     // A rule that reaches further back than was tried keeps the rest of its number there.
@@ -135,7 +136,7 @@ fn held(policy: &Policy, retain: &Retain, newest_first: &[Time]) -> u64 {
     }
     let tried = newest_first.first().zip(newest_first.last()).map_or(Duration::ZERO, |(new, old)| new.since(*old));
     if let Some(beyond) = retain.within.and_then(|within| within.checked_sub(tried)).filter(|_| !tried.is_zero()) {
-        held += (beyond.as_secs_f64() / 86_400.0 * per_day(newest_first)) as u64;
+        held += (beyond.as_secs_f64() / 86_400.0 * daily) as u64;
     }
     let last = u64::from(retain.last.unwrap_or(0)).saturating_sub(newest_first.len() as u64);
     // The newest stays whatever the rules say.

@@ -7,6 +7,13 @@ impl Settling<'_> {
         let mut missing: BTreeSet<&SourceId> = ids.iter().collect();
         for facts in facts {
             if missing.remove(&facts.source) {
+                // FSx backs up ONTAP by the volume: the call for the file system would be refused for good.
+                if facts.kind == FileSystemKind::Ontap && !facts.source.is_volume() {
+                    let words = "it is an ONTAP file system, which FSx backs up by the volume: name its volumes under `volumes`";
+                    let fault = Fault::new(FaultClass::Lasting, "OntapFileSystem", words);
+                    self.look_up_failed(std::slice::from_ref(&facts.source), &fault);
+                    continue;
+                }
                 let account = self.place.account.clone();
                 self.push(Change::LookedUp { account, facts: Box::new(facts), at: self.now });
             }

@@ -19,6 +19,7 @@ mod ends;
 mod flow;
 mod keeping;
 mod lanes;
+mod lines;
 mod making;
 mod pace;
 mod shelf;
@@ -113,6 +114,7 @@ pub struct Checks {
     lanes: lanes::Lanes,
     pace: pace::Pace,
     ends: ends::Ends,
+    lines: lines::Lines,
     claims: claims::Claims,
     flow: flow::Flow,
     keeping: keeping::Keeping,
@@ -130,6 +132,7 @@ impl Checks {
             lanes: lanes::Lanes::default(),
             pace: pace::Pace::default(),
             ends: ends::Ends::default(),
+            lines: lines::Lines::default(),
             claims: claims::Claims::default(),
             flow: flow::Flow::new(setup),
             keeping: keeping::Keeping::default(),
@@ -180,6 +183,7 @@ impl Checks {
             self.making.committed(change);
             self.lanes.committed(change);
             self.ends.committed(change, view, &self.shelf)?;
+            self.lines.committed(change)?;
         }
         Ok(())
     }
@@ -234,6 +238,7 @@ impl Checks {
         self.lanes.died(database_lost);
         self.claims.died(state.filter(|_| !database_lost));
         self.pace.died();
+        self.lines.died();
         if database_lost {
             self.making.database_lost();
             self.keeping.database_lost();
@@ -249,6 +254,7 @@ impl Checks {
         self.flow.disturbed(now_ms);
         self.lanes.started(state);
         self.ends.reloaded(host_now, settings);
+        self.lines.reloaded(host_now, settings);
         self.loaded = Some(settings.clone());
         self.claims.started(state)
     }
@@ -258,6 +264,7 @@ impl Checks {
         self.flow.disturbed(now_ms);
         self.pace.died();
         self.ends.reloaded(host_now, settings);
+        self.lines.reloaded(host_now, settings);
         self.loaded = Some(settings.clone());
     }
 
@@ -292,6 +299,7 @@ impl Checks {
     pub fn clock_set(&mut self, now_ms: i64, host_now: Time) {
         self.flow.disturbed(now_ms);
         self.ends.clock_set(host_now);
+        self.lines.clock_set(host_now);
     }
 
     /// Nothing goes wrong from now on.

@@ -62,6 +62,14 @@ async fn load_sources(from: &mut SqliteConnection, state: &mut State) -> Result<
         Ok(())
     })
     .await?;
+    each(from, "schedules", "SELECT * FROM schedules ORDER BY account, source, number", |row| {
+        let source = state.source_to_restore(&row.source_key()?);
+        if let Some(watch) = source.and_then(|source| source.watch.as_mut()) {
+            watch.lines.push(row.line()?);
+        }
+        Ok(())
+    })
+    .await?;
     each(from, "occurrences", "SELECT * FROM occurrences WHERE outcome IS NULL", |row| {
         if let Some(source) = state.source_to_restore(&row.source_key()?) {
             source.open.insert(row.occurrence()?, row.opening()?);

@@ -4,7 +4,7 @@ use super::super::rows::total_columns;
 use super::deleting;
 use super::noting::{self, write_note};
 use super::past;
-use crate::domain::change::{Change, Forgotten, Opening, Total};
+use crate::domain::change::{Change, Forgotten, Line, Opening, Total};
 use crate::domain::id::{BackupId, Occurrence, Place, SourceKey, WorkKey};
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::state::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
@@ -19,6 +19,7 @@ pub(super) type Written = std::result::Result<(), sqlx::Error>;
 pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written {
     match change {
         Change::Watched { .. } | Change::Left { .. } => write_watch(to, change).await,
+        Change::Rescheduled { source, lines } => write_lines(to, source, lines).await,
         Change::Opened { source, occurrence, opening } => {
             write_occurrence(to, source, *occurrence, opening, None, 0).await
         }
@@ -57,6 +58,7 @@ async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
     let tolerated = now.plus(AHEAD_TOLERATED);
     to.execute(sqlx::query("UPDATE sources SET cursor = ?1 WHERE cursor > ?1").bind(tolerated.millis())).await?;
     to.execute(sqlx::query("UPDATE sources SET since = ?1 WHERE since > ?1").bind(now.millis())).await?;
+    to.execute(sqlx::query("UPDATE schedules SET since = ?1 WHERE since > ?1").bind(now.millis())).await?;
     let sql = "UPDATE meta SET value = ?1 WHERE key = 'created_at' AND value > ?1";
     to.execute(sqlx::query(sql).bind(now.millis())).await?;
     for sql in [
@@ -94,10 +96,24 @@ async fn write_watch(to: &mut SqliteConnection, change: &Change) -> Written {
             let sql = "UPDATE sources SET policy = NULL, destinations = NULL, since = NULL, has_left = 1
                        WHERE account = ? AND source = ?";
             let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
-            to.execute(query).await.map(drop)
+            to.execute(query).await?;
+            write_lines(to, source, &[]).await
         }
         _ => Ok(()),
     }
+}
+
+/// These in place of all that were there.
+async fn write_lines(to: &mut SqliteConnection, source: &SourceKey, lines: &[Line]) -> Written {
+    let sql = "DELETE FROM schedules WHERE account = ? AND source = ?";
+    to.execute(sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str())).await?;
+    for (number, line) in (0_i64..).zip(lines) {
+        let sql = "INSERT INTO schedules (account, source, number, line, zone, since) VALUES (?, ?, ?, ?, ?, ?)";
+        let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str()).bind(number);
+        let query = query.bind(&*line.text).bind(&*line.zone).bind(line.since.map(Time::millis));
+        to.execute(query).await?;
+    }
+    Ok(())
 }
 
 async fn write_occurrence(

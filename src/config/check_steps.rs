@@ -1,0 +1,128 @@
+//! What a cron line says and is easily misread: steps, and days that are set twice.
+
+use super::wording::{Wrong, shown};
+
+/// A field by its name, how many values it has, and the unit of `every` that steps through it.
+struct Field {
+    name: &'static str,
+    values: u64,
+    unit: Option<&'static str>,
+}
+
+const FIELDS: [Field; 6] = [
+    Field { name: "second", values: 60, unit: Some("s") },
+    Field { name: "minute", values: 60, unit: Some("m") },
+    Field { name: "hour", values: 24, unit: Some("h") },
+    Field { name: "day", values: 31, unit: Some("d") },
+    Field { name: "month", values: 12, unit: None },
+    Field { name: "weekday", values: 7, unit: Some("d") },
+];
+
+/// The fields of a line, with what they are; nothing for what is no cron line.
+fn fields(text: &str) -> Vec<(&'static Field, &str)> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words.len() {
+        5 => FIELDS.iter().skip(1).zip(words).collect(),
+        6 => FIELDS.iter().zip(words).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The steps of a field that begin from all of its values.
+fn steps(field: &str) -> impl Iterator<Item = u64> {
+    let items = field.split(',').filter_map(|item| item.strip_prefix("*/"));
+    items.filter_map(|step| step.parse().ok())
+}
+
+/// A step as wide as its field, which fires once where it seems to fire ever so often.
+pub(super) fn too_wide(text: &str) -> Option<Wrong> {
+    for (field, word) in fields(text) {
+        let Some(step) = steps(word).find(|step| *step >= field.values) else { continue };
+        let (name, values) = (field.name, field.values);
+        let what = format!("`{}`: a step of {step} is as wide as the {name} field, which has {values}", shown(text));
+        let hint = match field.unit {
+            Some(unit) => format!("write `every {step}{unit}`, or the one {name} that is meant"),
+            None => format!("write the one {name} that is meant"),
+        };
+        return Some(Wrong::new(what, hint));
+    }
+    None
+}
+
+/// What is possible and seldom meant.
+pub(super) fn doubts(text: &str) -> Vec<Wrong> {
+    let fields = fields(text);
+    let mut doubts = Vec::new();
+    for (field, word) in fields.iter().filter(|(field, _)| !matches!(field.name, "day" | "weekday")) {
+        let Some(step) = steps(word).find(|step| *step > 0 && field.values % step != 0) else { continue };
+        let last = field.values % step;
+        let what =
+            format!("`{word}` is uneven: it begins anew with each round of {}, {last} after its last", field.values);
+        let hint = match field.unit {
+            Some(unit) => format!("if an even interval is meant, write `every {step}{unit}`"),
+            None => "write the months out".to_owned(),
+        };
+        doubts.push(Wrong::new(what, hint));
+    }
+    let word = |name: &str| fields.iter().find(|(field, _)| field.name == name).map_or("*", |(_, word)| word);
+    let (day, weekday) = (word("day"), word("weekday"));
+    if !day.starts_with(['*', '?']) && !weekday.starts_with(['*', '?']) {
+        let what =
+            format!("day `{day}` and weekday `{weekday}` are both set: it fires on every day that is one or the other");
+        let hint = match day {
+            "1-7" => format!(
+                "if the first such weekday of the month is meant, write `* * {weekday}#1` for day, month and weekday"
+            ),
+            _ => "leave one of them `*`; for the first Monday of a month the weekday is `MON#1`".to_owned(),
+        };
+        doubts.push(Wrong::new(what, hint));
+    }
+    doubts
+}
+
+/// What to write instead of words that other programs take.
+pub(super) fn foreign(text: &str) -> Option<String> {
+    const WEEK: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+    let upper = text.to_ascii_uppercase();
+    if upper == "@MIDNIGHT" {
+        return Some("write `@daily`".to_owned());
+    }
+    if let Some(interval) = upper.strip_prefix("@EVERY ") {
+        return Some(format!("write `every {}`", shown(&interval.trim().to_ascii_lowercase())));
+    }
+    if upper.starts_with("CRON_TZ=") || upper.starts_with("TZ=") {
+        let (zone, rest) = text.split_once('=')?.1.split_once(char::is_whitespace)?;
+        return Some(format!("write `timezone = \"{}\"` and `schedule = \"{}\"`", shown(zone), shown(rest.trim())));
+    }
+    for (field, word) in fields(text) {
+        for item in word.split(',').map(|item| item.split('/').next().unwrap_or_default()) {
+            if field.name == "weekday" {
+                for day in item.split('-') {
+                    let known =
+                        day.get(..3).and_then(|short| WEEK.iter().find(|name| name.eq_ignore_ascii_case(short)));
+                    if let Some(name) = known.filter(|_| day.len() > 3 && day.bytes().all(|b| b.is_ascii_alphabetic()))
+                    {
+                        return Some(format!("write `{name}`: weekdays are {}", WEEK.join(", ")));
+                    }
+                }
+            }
+            let Some((from, to)) = item.split_once('-') else { continue };
+            if field.name == "weekday" {
+                let number = |day: &str| WEEK.iter().position(|name| name.eq_ignore_ascii_case(day));
+                if let (Some(from), Some(to)) = (number(from), number(to))
+                    && from > to
+                {
+                    let days = (from..=to + 7).filter_map(|day| WEEK.get(day % 7).copied()).collect::<Vec<_>>();
+                    return Some(format!("a range does not go over the end of the week: write `{}`", days.join(",")));
+                }
+            }
+            let (Ok(from), Ok(to)) = (from.parse::<u64>(), to.parse::<u64>()) else { continue };
+            let first = u64::from(matches!(field.name, "day" | "month"));
+            if from > to && from < field.values + first {
+                let last = field.values + first - 1;
+                return Some(format!("a range does not go over the end: write `{from}-{last},{first}-{to}`"));
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,92 @@
+//! Promise 5, the other way round: nothing is on record that was not scheduled. An edit of the policy holds from when it
+//! was loaded, and what the schedule before it made due until then stays due.
+
+use super::Broken;
+use crate::domain::change::Change;
+use crate::domain::id::{Occurrence, SourceKey, Trigger};
+use crate::domain::policy::Settings;
+use crate::domain::schedule::Schedule;
+use crate::domain::state::AHEAD_TOLERATED;
+use crate::domain::time::Time;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A schedule that was loaded.
+struct Held {
+    schedule: Schedule,
+    from: Time,
+    /// The books have it. What was loaded and died with the process was never in force.
+    kept: bool,
+}
+
+/// Which schedule was in force when, by source.
+#[derive(Default)]
+pub(super) struct Lines {
+    held: BTreeMap<SourceKey, Vec<Held>>,
+    /// What was in force before is not certain, since the clock was set.
+    unsure_until: Time,
+    clock_set: bool,
+}
+
+impl Lines {
+    pub(super) fn reloaded(&mut self, host_now: Time, settings: &Settings) {
+        if std::mem::take(&mut self.clock_set) {
+            self.unsure_until = self.unsure_until.max(host_now);
+        }
+        for policy in settings.policies.values() {
+            for key in policy.source_keys() {
+                let held = self.held.entry(key).or_default();
+                if held.last().is_none_or(|last| last.schedule != policy.schedule) {
+                    held.push(Held { schedule: policy.schedule.clone(), from: host_now, kept: false });
+                }
+            }
+        }
+    }
+
+    pub(super) fn died(&mut self) {
+        for held in self.held.values_mut() {
+            held.retain(|held| held.kept);
+        }
+    }
+
+    pub(super) fn clock_set(&mut self, host_now: Time) {
+        self.clock_set = true;
+        self.unsure_until = self.unsure_until.max(host_now.plus(AHEAD_TOLERATED));
+        // What began ahead of a clock that went back is in force by now at the latest, as the state has it.
+        for held in self.held.values_mut().flatten() {
+            held.from = held.from.min(host_now);
+        }
+    }
+
+    pub(super) fn committed(&mut self, change: &Change) -> Result<(), Broken> {
+        match change {
+            Change::Rescheduled { source, .. } => {
+                self.held.entry(source.clone()).or_default().iter_mut().for_each(|held| held.kept = true);
+                Ok(())
+            }
+            Change::Opened { source, occurrence, opening } | Change::Closed { source, occurrence, opening, .. }
+                if !opening.adopted =>
+            {
+                self.scheduled(source, *occurrence)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn scheduled(&self, source: &SourceKey, occurrence: Occurrence) -> Result<(), Broken> {
+        let at = occurrence.at;
+        if occurrence.trigger != Trigger::Schedule || at <= self.unsure_until {
+            return Ok(());
+        }
+        let held = self.held.get(source).map_or(&[][..], Vec::as_slice);
+        let in_force = |number: usize, held_then: &Held| {
+            let until = held.get(number + 1).map_or(Time::NEVER, |next| next.from);
+            let just_before = at.minus(Duration::from_millis(1));
+            held_then.from < at && at <= until && held_then.schedule.next_after(just_before) == Some(at)
+        };
+        if held.iter().enumerate().any(|(number, held)| in_force(number, held)) {
+            return Ok(());
+        }
+        Err(Broken::new("5", format!("{source}: the occurrence of {at} is on record and was never scheduled")))
+    }
+}
