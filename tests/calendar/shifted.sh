@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The real binary under a shifted clock, from right before a change of the clocks to right after it: `check` takes the
-# policy, and `plan`, next_at, schedule_next_timestamp_seconds and what the daemon begins name the same moments.
+# policy, `plan`, next_at, schedule_next_timestamp_seconds and what the daemon begins name the same moments, and
+# `rehearse` lives through as many.
 #   tests/calendar/shifted.sh PATH-OF-LIFEBOAT     (needs faketime, curl and python3)
 set -euo pipefail
 lifeboat=$1
@@ -12,9 +13,10 @@ field() { python3 -c 'import json,sys; print(eval("d"+sys.argv[1], {"d": json.lo
 same() { [ "$1" = "$2" ] || { echo "$case_: $3 says $1, not $2"; cat "$work/log"; exit 1; }; }
 until_() { for _ in $(seq 300); do "$@" >/dev/null 2>&1 && return; sleep 0.1; done; echo "$case_: never: $*"; cat "$work/log"; exit 1; }
 
-# The moment at which the daemon starts, twenty seconds before the first firing that is told, and the one after it.
+# The line and its zone; its first firing, twenty seconds before which the daemon starts, and the one after it; how many
+# there are from that start on in 24 hours.
 try() {
-  local line=$1 zone=$2 first=$3 second=$4
+  local line=$1 zone=$2 first=$3 second=$4 in_a_day=$5
   case_="'$line' $zone $first"
   port=$((port + 2))
   local start; start=$(date -u -d "$first - 20 seconds" '+%Y-%m-%d %H:%M:%S')
@@ -39,6 +41,7 @@ TOML
   export LIFEBOAT_CONFIG="$work/lifeboat.toml"
   faketime "$start" "$lifeboat" check >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
   same "$(faketime "$start" "$lifeboat" plan --json 2>>"$work/log" | field '["policies"][0]["next_at"][:2]')" "['$first', '$second']" plan
+  same "$(faketime "$start" "$lifeboat" rehearse --days 1 --json 2>>"$work/log" | field '["calls_per_day"]["CreateBackup"]')" "$in_a_day" rehearse
   faketime "$start" "$lifeboat" simulator --listen "127.0.0.1:$port" >"$work/simulator.log" 2>&1 &
   local simulator=$!
   until_ grep -q http:// "$work/simulator.log"
@@ -56,9 +59,9 @@ TOML
   echo "ok $case_"
 }
 
-try '0 2,14 * * *' America/New_York 2027-03-14T07:00:00Z 2027-03-14T18:00:00Z
-try '0 1,13 * * *' America/New_York 2026-11-01T05:00:00Z 2026-11-01T18:00:00Z
-try '*/20 2 * * *' Europe/Paris 2027-03-28T01:00:00Z 2027-03-29T00:00:00Z
-try '30 23 * * 6' America/Nuuk 2027-03-28T01:00:00Z 2027-04-04T00:30:00Z
-try '0 0,12 * * *' America/Havana 2027-03-14T05:00:00Z 2027-03-14T16:00:00Z
-try '30 */1 * * *' Australia/Melbourne 2026-04-04T15:30:00Z 2026-04-04T16:30:00Z
+try '0 2,14 * * *' America/New_York 2027-03-14T07:00:00Z 2027-03-14T18:00:00Z 3
+try '0 1,13 * * *' America/New_York 2026-11-01T05:00:00Z 2026-11-01T18:00:00Z 2
+try '*/20 2 * * *' Europe/Paris 2027-03-28T01:00:00Z 2027-03-29T00:00:00Z 4
+try '30 23 * * 6' America/Nuuk 2027-03-28T01:00:00Z 2027-04-04T00:30:00Z 1
+try '0 0,12 * * *' America/Havana 2027-03-14T05:00:00Z 2027-03-14T16:00:00Z 3
+try '30 */1 * * *' Australia/Melbourne 2026-04-04T15:30:00Z 2026-04-04T16:30:00Z 24

@@ -187,6 +187,15 @@ impl Bench {
 
     /// The same, with another time limit.
     pub fn get_within(&self, path: &str, limit: Duration) -> Option<String> {
+        self.answer_within(path, limit).filter(|(status, _)| *status == 200).map(|(_, body)| body)
+    }
+
+    /// The status and body of an answer, whatever it says.
+    pub fn answer(&self, path: &str) -> Option<(u16, String)> {
+        self.answer_within(path, Duration::from_secs(5))
+    }
+
+    fn answer_within(&self, path: &str, limit: Duration) -> Option<(u16, String)> {
         use std::io::{Read as _, Write as _};
         let mut stream = std::net::TcpStream::connect_timeout(&self.listen, Duration::from_secs(1)).ok()?;
         stream.set_read_timeout(Some(limit)).ok()?;
@@ -195,7 +204,8 @@ impl Bench {
         stream.read_to_end(&mut answer).ok()?;
         let answer = String::from_utf8(answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;
-        head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        Some((status, body.to_owned()))
     }
 
     pub fn status(&self) -> Option<serde_json::Value> {
