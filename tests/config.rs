@@ -217,12 +217,22 @@ fn lines_that_mislead_get_the_right_hint() {
         ("0 3 * * FRI-MON", "write `FRI,SAT,SUN,MON`"),
         ("0 22-2 * * *", "write `22-23,0-2`"),
         ("0 3 * * THUR", "write `THU`"),
+        ("5-59/60 * * * *", "write `every 60m`"),
+        ("10-20/30 * * * *", "write `10`"),
+        ("0 3 */2 * *", "write `every 2d`"),
+        ("0 3 * * */2", "write `every 2d`"),
+        ("0 3 * * */7", "write `every 7d`"),
+        ("0 3 * DEC-FEB *", "write `DEC,JAN,FEB`"),
+        ("0 3 28-3 * *", "write `28-31,1-3`"),
+        ("0/15 * * * *", "write `*/15`"),
+        ("7/15 * * * *", "write `7-59/15`"),
+        ("0/90 * * * *", "write `every 90m`"),
     ] {
         let said = said(line, "");
         assert!(said.len() == 1 && said[0].1.contains(hint), "{line}: {said:?}");
     }
     for line in
-        ["0 3 * * MON#1", "0 3 L * *", "0 3 15W * *", "*/15 * * * *", "0 */6 * * *", "0 3 * * 1-5", "0 3 */2 * *"]
+        ["0 3 * * MON#1", "0 3 L * *", "0 3 15W * *", "*/15 * * * *", "0 */6 * * *", "0 3 * * 1-5", "0 8-20/4 * * *"]
     {
         assert_eq!(said(line, ""), [], "{line}");
     }
@@ -237,7 +247,9 @@ fn zones_are_never_hinted_with_the_wrong_sign() {
         assert_eq!(named.concat(), right, "{zone}: {said:?}");
     }
     for zone in ["Factory", "posixrules", "factory"] {
-        assert!(said("@daily", &format!("timezone = \"{zone}\""))[0].0.contains("no IANA time zone"), "{zone}");
+        let said = said("@daily", &format!("timezone = \"{zone}\""));
+        assert!(said[0].0.contains("no IANA time zone"), "{zone}: {said:?}");
+        assert!(!said[0].1.contains("did you mean"), "{zone}: {said:?}");
     }
 }
 
@@ -248,6 +260,7 @@ fn a_window_that_holds_only_the_newest_is_refused() {
     assert!(months[0].0.contains("keeps nothing but the newest"), "{months:?}");
     assert!(months[0].1.contains("months are not a unit: write 210d"), "{months:?}");
     assert!(said("23h")[0].0.contains("keeps nothing but the newest"));
+    assert!(said("2880m")[0].1.contains("in h or d"), "two days");
     assert_eq!(said("7d"), []);
     assert_eq!(said("90000000ms"), [], "25 h");
 }

@@ -68,8 +68,10 @@ fn check_within(within: &Found<Duration>, table: &Table<'_>, timed: Option<&Foun
         findings.add(Problem::at(&within.place, what, hint).and(&timed.place, "the schedule"));
     } else if let Some(months) = months {
         let what = format!("`m` in `within = \"{}\"` is minutes", shown(text.value));
-        let hint =
-            format!("write it in h or d; months are not a unit: {months} of them are {}d", months.saturating_mul(30));
+        let hint = match months {
+            ..=120 => format!("write it in h or d; months are not a unit: {months} of them are {}d", months * 30),
+            _ => "write it in h or d".to_owned(),
+        };
         findings.add(Problem::at(&within.place, what, hint).warning());
     }
 }

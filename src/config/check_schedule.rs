@@ -105,9 +105,11 @@ fn zone_hint(written: &str) -> String {
         return hint;
     }
     // Files that are no zones, and those whose names mean the opposite of what they seem to.
-    let no_place = |name: &str| matches!(name, "Factory" | "posixrules" | "localtime") || name.contains(['+', '-']);
+    let no_place = |name: &str| {
+        matches!(name, "Factory" | "posixrules" | "localtime") || name.contains("GMT+") || name.contains("GMT-")
+    };
     let known = jiff::tz::db().available().map(|name| name.as_str().to_owned());
-    let names: Vec<String> = known.filter(|name| !name.starts_with("Etc/") || !no_place(name)).collect();
+    let names: Vec<String> = known.filter(|name| !no_place(name)).collect();
     let is_city = |name: &&String| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(&tidy));
     let city = names.iter().find(is_city).map(String::as_str);
     let near = city.or_else(|| nearest(written, names.iter().map(String::as_str)).filter(|name| name.contains('/')));

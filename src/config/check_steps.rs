@@ -28,16 +28,18 @@ fn fields(text: &str) -> Vec<(&'static Field, &str)> {
     }
 }
 
-/// The steps of a field that begin from all of its values.
-fn steps(field: &str) -> impl Iterator<Item = u64> {
-    let items = field.split(',').filter_map(|item| item.strip_prefix("*/"));
-    items.filter_map(|step| step.parse().ok())
+/// The steps of a field: each item as written, what it steps through, and by how much.
+fn steps(field: &str) -> impl Iterator<Item = (&str, &str, u64)> {
+    field.split(',').filter_map(|item| {
+        let (from, step) = item.split_once('/')?;
+        Some((item, from, step.parse().ok()?))
+    })
 }
 
 /// A step as wide as its field, which fires once where it seems to fire ever so often.
 pub(super) fn too_wide(text: &str) -> Option<Wrong> {
     for (field, word) in fields(text) {
-        let Some(step) = steps(word).find(|step| *step >= field.values) else { continue };
+        let Some((_, _, step)) = steps(word).find(|(_, _, step)| *step >= field.values) else { continue };
         let (name, values) = (field.name, field.values);
         let what = format!("`{}`: a step of {step} is as wide as the {name} field, which has {values}", shown(text));
         let hint = match field.unit {
@@ -49,21 +51,38 @@ pub(super) fn too_wide(text: &str) -> Option<Wrong> {
     None
 }
 
-/// What is possible and seldom meant.
-pub(super) fn doubts(text: &str) -> Vec<Wrong> {
-    let fields = fields(text);
-    let mut doubts = Vec::new();
-    for (field, word) in fields.iter().filter(|(field, _)| !matches!(field.name, "day" | "weekday")) {
-        let Some(step) = steps(word).find(|step| *step > 0 && field.values % step != 0) else { continue };
-        let last = field.values % step;
-        let what =
-            format!("`{word}` is uneven: it begins anew with each round of {}, {last} after its last", field.values);
+/// A step that does not come out even, or that leaves its range at once.
+fn doubtful_step(field: &Field, word: &str) -> Option<Wrong> {
+    for (item, from, step) in steps(word) {
+        if let Some((low, high)) = from.split_once('-')
+            && let (Ok(low), Ok(high)) = (low.parse::<u64>(), high.parse::<u64>())
+            && step > high.saturating_sub(low)
+        {
+            let what = format!("`{item}` is nothing but {low}: a step of {step} leaves the range at once");
+            return Some(Wrong::new(what, format!("write `{low}`")));
+        }
+        // No number of days comes out even in every month.
+        if from != "*" || step < 2 || (field.values % step == 0 && field.name != "day") {
+            continue;
+        }
+        let again = match field.name {
+            "day" => "each month".to_owned(),
+            _ => format!("with each round of {}, {} after its last", field.values, field.values % step),
+        };
+        let what = format!("`{item}` is uneven: it begins anew {again}");
         let hint = match field.unit {
             Some(unit) => format!("if an even interval is meant, write `every {step}{unit}`"),
             None => "write the months out".to_owned(),
         };
-        doubts.push(Wrong::new(what, hint));
+        return Some(Wrong::new(what, hint));
     }
+    None
+}
+
+/// What is possible and seldom meant.
+pub(super) fn doubts(text: &str) -> Vec<Wrong> {
+    let fields = fields(text);
+    let mut doubts: Vec<Wrong> = fields.iter().filter_map(|(field, word)| doubtful_step(field, word)).collect();
     let word = |name: &str| fields.iter().find(|(field, _)| field.name == name).map_or("*", |(_, word)| word);
     let (day, weekday) = (word("day"), word("weekday"));
     if !day.starts_with(['*', '?']) && !weekday.starts_with(['*', '?']) {
@@ -83,6 +102,7 @@ pub(super) fn doubts(text: &str) -> Vec<Wrong> {
 /// What to write instead of words that other programs take.
 pub(super) fn foreign(text: &str) -> Option<String> {
     const WEEK: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+    const YEAR: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
     let upper = text.to_ascii_uppercase();
     if upper == "@MIDNIGHT" {
         return Some("write `@daily`".to_owned());
@@ -95,6 +115,15 @@ pub(super) fn foreign(text: &str) -> Option<String> {
         return Some(format!("write `timezone = \"{}\"` and `schedule = \"{}\"`", shown(zone), shown(rest.trim())));
     }
     for (field, word) in fields(text) {
+        // Quartz and EventBridge step from a single value to the end.
+        if let Some((from, step)) = steps(word).find_map(|(_, from, step)| Some((from.parse::<u64>().ok()?, step))) {
+            let first = u64::from(matches!(field.name, "day" | "month"));
+            return Some(match field.unit.filter(|_| step >= field.values) {
+                Some(unit) => format!("write `every {step}{unit}`"),
+                None if from == first => format!("write `*/{step}`"),
+                None => format!("write `{from}-{}/{step}`", field.values + first - 1),
+            });
+        }
         for item in word.split(',').map(|item| item.split('/').next().unwrap_or_default()) {
             if field.name == "weekday" {
                 for day in item.split('-') {
@@ -107,14 +136,18 @@ pub(super) fn foreign(text: &str) -> Option<String> {
                 }
             }
             let Some((from, to)) = item.split_once('-') else { continue };
-            if field.name == "weekday" {
-                let number = |day: &str| WEEK.iter().position(|name| name.eq_ignore_ascii_case(day));
-                if let (Some(from), Some(to)) = (number(from), number(to))
-                    && from > to
-                {
-                    let days = (from..=to + 7).filter_map(|day| WEEK.get(day % 7).copied()).collect::<Vec<_>>();
-                    return Some(format!("a range does not go over the end of the week: write `{}`", days.join(",")));
-                }
+            let (names, round) = match field.name {
+                "weekday" => (&WEEK[..], "week"),
+                "month" => (&YEAR[..], "year"),
+                _ => (&[][..], ""),
+            };
+            let number = |written: &str| names.iter().position(|name| name.eq_ignore_ascii_case(written));
+            if let (Some(from), Some(to)) = (number(from), number(to))
+                && from > to
+            {
+                let named = (from..=to + names.len()).filter_map(|at| names.get(at % names.len()).copied());
+                let named = named.collect::<Vec<_>>().join(",");
+                return Some(format!("a range does not go over the end of the {round}: write `{named}`"));
             }
             let (Ok(from), Ok(to)) = (from.parse::<u64>(), to.parse::<u64>()) else { continue };
             let first = u64::from(matches!(field.name, "day" | "month"));
