@@ -62,7 +62,7 @@ fn doubtful_step(field: &Field, word: &str) -> Option<Wrong> {
             return Some(Wrong::new(what, format!("write `{low}`")));
         }
         // No number of days comes out even in every month.
-        if from != "*" || step < 2 || (field.values % step == 0 && field.name != "day") {
+        if from != "*" || step < 2 || (field.values.is_multiple_of(step) && field.name != "day") {
             continue;
         }
         let again = match field.name {
