@@ -175,6 +175,7 @@ fn answer(action: &Action, now: Time) -> Outcome {
                     lifecycle: "AVAILABLE".to_owned(),
                     tags: [("team".to_owned(), "bench".to_owned())].into(),
                     name: None,
+                    account: None,
                 })
                 .collect(),
         ),

@@ -23,6 +23,10 @@ mod orders;
 mod prunings;
 #[path = "conversations/rounds.rs"]
 mod rounds;
+#[path = "conversations/strangers.rs"]
+mod strangers;
+#[path = "conversations/stuck.rs"]
+mod stuck;
 #[path = "conversations/wishes.rs"]
 mod wishes;
 
@@ -304,6 +308,7 @@ fn facts(id: &SourceId) -> SourceFacts {
         lifecycle: "AVAILABLE".to_owned(),
         tags: tags(&[("team", "own"), ("floor", "2"), ("aws:x", "y")]),
         name: None,
+        account: None,
     }
 }
 

@@ -614,3 +614,45 @@ fn a_log_that_nobody_reads_stops_nothing() {
     daemon.signal("TERM");
     assert_eq!(daemon.exit_code(Duration::from_secs(10)), 0);
 }
+
+/// Keys of another account under the same name: nothing is believed of what it answers, and it is said.
+#[test]
+fn another_account_behind_the_same_name_takes_nothing_from_the_record() {
+    let bench = Bench::new(2000.0, "");
+    bench.write_policy(&one_source("*/2 * * * * *", ""));
+    let daemon = bench.daemon();
+    let points = || stdout(&bench.run(&["points", "--json"])).matches("\"backup-").count();
+    wait_until("some points", SOON, || points() > 6);
+    daemon.kill();
+    bench.write_policy(&one_source(NEVER, ""));
+    let before = points();
+    let stranger = |account: &str| {
+        let log = std::fs::File::options().create(true).append(true).open(bench.path("log")).unwrap();
+        let mut command = bench.command(&["run"]);
+        command.env("AWS_ACCESS_KEY_ID", format!("AKIA{account}TEST")).stderr(log);
+        support::Daemon { child: command.stdout(std::process::Stdio::null()).spawn().unwrap() }
+    };
+    {
+        // Something of its own, so that its answers name it.
+        let shared = bench.endpoint.cloud();
+        let mut cloud = shared.lock().unwrap();
+        let now = lifeboat::sim::endpoint::Endpoint::now_ms();
+        let body = serde_json::json!({ "FileSystemType": "WINDOWS", "StorageCapacity": 32, "SubnetIds": ["subnet-0123456789abcdef0"],
+            "WindowsConfiguration": { "ThroughputCapacity": 32, "ActiveDirectoryId": "d-0123456789" } });
+        let made = cloud.serve(now, "444455556666", "us-east-1", "CreateFileSystem", &body);
+        let id = made.reply.unwrap().unwrap()["FileSystem"]["FileSystemId"].as_str().unwrap().to_owned();
+        cloud.advance(now + 3_600_000);
+        let body = serde_json::json!({ "FileSystemId": id });
+        cloud.serve(now + 3_600_000, "444455556666", "us-east-1", "CreateBackup", &body).reply.unwrap().unwrap();
+    }
+    let daemon = stranger("444455556666");
+    wait_until("said", SOON, || bench.log().contains("the database is that of 111122223333"));
+    assert_eq!(bench.get("/readyz"), None, "its credentials are not ours");
+    wait_until("shown", SOON, || stdout(&bench.run(&["status"])).contains("444455556666"));
+    assert_eq!(points(), before);
+    assert!(!bench.log().contains("no longer in AWS's books"));
+    daemon.kill();
+    let _daemon = bench.daemon();
+    ready(&bench);
+    assert!(points() >= before);
+}

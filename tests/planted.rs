@@ -12,7 +12,7 @@ use lifeboat::domain::change::{Change, End, IllegalChange, Opening};
 use lifeboat::domain::id::{Occurrence, Place, SourceKey, Target, Trigger, deletion_token};
 use lifeboat::domain::plan::Plan;
 use lifeboat::domain::point::Lifecycle;
-use lifeboat::domain::policy::Settings;
+use lifeboat::domain::policy::{Retain, Settings};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::state::{Ask, State};
 use lifeboat::domain::time::Time;
@@ -21,7 +21,7 @@ use lifeboat::sim::faults::Fault;
 use lifeboat::sim::world::World;
 use lifeboat::sim::world::disk::{Disk, Kept};
 use lifeboat::sim::world::mind::{Lifeboat, Mind, Reading};
-use lifeboat::sim::world::setup::{DAY_MS, HOUR_MS, Happening, Setup};
+use lifeboat::sim::world::setup::{DAY_MS, HOUR_MS, Happening, Order as Ordered, Setup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,7 +40,7 @@ struct Planted {
     world: fn(World) -> World,
 }
 
-const PLANTED: [Planted; 17] = [
+const PLANTED: [Planted; 21] = [
     Planted {
         fault: "a fresh token after an unknown answer",
         promises: &["2"],
@@ -138,6 +138,30 @@ const PLANTED: [Planted; 17] = [
         world: |world| world.with_mind(Box::new(GivesUp)),
     },
     Planted {
+        fault: "answers of another account believed",
+        promises: &["2", "3", "4", "6"],
+        setup: Draw::Strange,
+        world: |world| world.with_mind(Box::new(BelievesAnybody)),
+    },
+    Planted {
+        fault: "a refused listing repeated without a pause",
+        promises: &["8"],
+        setup: Draw::Refused,
+        world: |world| world.with_mind(Box::new(ListsWithoutPause)),
+    },
+    Planted {
+        fault: "no pruning beside a destination that cannot be listed",
+        promises: &["7"],
+        setup: Draw::Refused,
+        world: |world| world.with_mind(Box::new(PrunesNothingInTheDark)),
+    },
+    Planted {
+        fault: "what a person cancelled goes on",
+        promises: &["5"],
+        setup: Draw::Cancelled,
+        world: |world| world.with_mind(Box::new(NeverCancels)),
+    },
+    Planted {
         fault: "an edited schedule holds from the beginning",
         promises: &["5"],
         setup: Draw::Trouble,
@@ -156,6 +180,12 @@ enum Draw {
     Clock,
     /// Quiet ones in which one Region does not answer for two days.
     Dark,
+    /// Quiet ones whose credentials are those of another account for half a day.
+    Strange,
+    /// Quiet ones in which a destination refuses to be listed from the beginning.
+    Refused,
+    /// Quiet ones in which copies are refused, and what a person ordered is cancelled.
+    Cancelled,
 }
 
 impl Draw {
@@ -178,8 +208,42 @@ impl Draw {
                 setup.fault(12 * HOUR_MS, 60 * HOUR_MS, fault);
                 setup
             }
+            Self::Strange => {
+                let mut setup = Setup::quiet(seed, 4);
+                setup.timetable.push((30 * HOUR_MS, Happening::OtherAccount(true)));
+                setup.timetable.push((42 * HOUR_MS, Happening::OtherAccount(false)));
+                setup
+            }
+            Self::Refused => {
+                let mut setup = Setup::quiet(seed, 6);
+                refuse(&mut setup, "BadRequest", "DescribeBackups", 6 * DAY_MS);
+                for policy in setup.settings.policies.values_mut() {
+                    policy.retain = Some(Retain { last: Some(3), ..Retain::default() });
+                }
+                setup
+            }
+            Self::Cancelled => {
+                let mut setup = Setup::quiet(seed, 3);
+                refuse(&mut setup, "InvalidDestinationKmsKey", "CopyBackup", 3 * DAY_MS);
+                for hour in (6..48).step_by(6) {
+                    let order = |order| Happening::Order(order);
+                    setup.timetable.push((hour * HOUR_MS, order(Ordered::Backup(seed))));
+                    setup.timetable.push((hour * HOUR_MS + HOUR_MS, order(Ordered::Cancel(seed))));
+                }
+                setup
+            }
         }
     }
+}
+
+/// One destination refuses one operation from the beginning.
+fn refuse(setup: &mut Setup, code: &str, operation: &str, until_ms: i64) {
+    let policies = setup.settings.policies.values();
+    let region = policies.flat_map(|policy| &policy.destinations).next().unwrap().region.to_string();
+    let refuse = Some(code.to_owned());
+    let operations = vec![operation.to_owned()];
+    let fault = Fault { regions: vec![region], operations, refuse, refuse_percent: 100.0, ..Fault::default() };
+    setup.fault(0, until_ms, fault);
 }
 
 /// Backups of a day and backups of six hours come due together, and one copy at a time is made of them. There is time
@@ -675,5 +739,71 @@ impl Mind for GivesUp {
         });
         plan.wake.earlier(now.plus(std::time::Duration::from_secs(600)), "anything new");
         plan
+    }
+}
+
+/// Whoever answers is taken for the account on record.
+struct BelievesAnybody;
+
+impl Mind for BelievesAnybody {
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        match change {
+            Change::AccountRecorded { .. } => Ok(()),
+            _ => state.apply(change),
+        }
+    }
+}
+
+/// A refused listing is repeated at once.
+struct ListsWithoutPause;
+
+impl Mind for ListsWithoutPause {
+    fn settle(
+        &mut self,
+        settings: &Settings,
+        state: &State,
+        action: &Action,
+        outcome: Outcome,
+        now: Time,
+    ) -> Vec<Change> {
+        let mut changes = planner::settle(settings, state, action, outcome, now);
+        for change in &mut changes {
+            if let Change::ListingStalled { not_before, .. } = change {
+                *not_before = now.plus(Duration::from_secs(1));
+            }
+        }
+        changes
+    }
+}
+
+/// As long as a destination was never listed, nothing is deleted at the source.
+struct PrunesNothingInTheDark;
+
+impl Mind for PrunesNothingInTheDark {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        let dark = planner::looks::places_of(settings)
+            .any(|place| state.place(&place).is_none_or(|known| known.listed.is_none()));
+        if dark {
+            plan.record.retain(|change| !matches!(change, Change::Condemned { .. }));
+            for change in &mut plan.record {
+                if let Change::Reviewed { braked, .. } = change {
+                    braked.clear();
+                }
+            }
+        }
+        plan
+    }
+}
+
+/// Takes an order to cancel, and goes on.
+struct NeverCancels;
+
+impl Mind for NeverCancels {
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        match change {
+            Change::Cancelled { .. } => Ok(()),
+            _ => state.apply(change),
+        }
     }
 }

@@ -17,6 +17,8 @@ mod lines;
 mod orders;
 #[path = "store/query_plans.rs"]
 mod query_plans;
+#[path = "store/stuck.rs"]
+mod stuck;
 #[path = "store/torn.rs"]
 mod torn;
 #[path = "store/upgrade.rs"]

@@ -6,6 +6,7 @@
 mod ask;
 mod backup;
 mod books;
+mod cancel;
 mod check;
 mod demo;
 mod history;
@@ -63,6 +64,8 @@ enum Command {
     History(history::Args),
     /// Take a backup now, and copy it
     Backup(backup::Args),
+    /// Give up backups that were ordered and are not done
+    Cancel(cancel::Args),
     /// Stop a policy's schedule for a while
     Pause(pause::Args),
     /// Let a paused policy go on
@@ -126,6 +129,7 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::run(&args),
         Command::History(args) => history::run(&args),
         Command::Backup(args) => backup::run(&args),
+        Command::Cancel(args) => cancel::run(&args),
         Command::Pause(args) => pause::run(&args),
         Command::Resume(args) => resume::run(&args),
         Command::Hold(args) => hold::run(&args),

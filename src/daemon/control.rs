@@ -43,8 +43,15 @@ const BODY_WITHIN: Duration = Duration::from_secs(5);
 const LOOP_WITHIN: Duration = Duration::from_secs(45);
 
 /// The paths that take orders.
-const ORDERS: [&str; 6] =
-    ["/api/v1/reload", "/api/v1/backup", "/api/v1/pause", "/api/v1/resume", "/api/v1/hold", "/api/v1/release"];
+const ORDERS: [&str; 7] = [
+    "/api/v1/reload",
+    "/api/v1/backup",
+    "/api/v1/cancel",
+    "/api/v1/pause",
+    "/api/v1/resume",
+    "/api/v1/hold",
+    "/api/v1/release",
+];
 
 /// What to reload.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +140,7 @@ impl Desk {
             "/api/v1/reload" if body.is_empty() => return self.reload(ReloadOrder::default()).await,
             "/api/v1/reload" => return self.reload(read(&body)?).await,
             "/api/v1/backup" => Order::Backup(read(&body)?),
+            "/api/v1/cancel" => Order::Cancel(read(&body)?),
             "/api/v1/pause" => Order::Pause(read(&body)?),
             "/api/v1/resume" => Order::Resume(read(&body)?),
             "/api/v1/hold" => Order::Hold(read(&body)?),

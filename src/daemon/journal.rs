@@ -2,9 +2,10 @@
 //!
 //! ERROR means that a person should come. What repeats is said once.
 
-use crate::domain::change::{Change, End, Line};
-use crate::domain::fault::Fault;
-use crate::domain::id::{Place, PolicyName, SourceKey, Target, WorkKey};
+use crate::domain::action::CallKey;
+use crate::domain::change::{AccountEvidence, Change, End, Line};
+use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::id::{AccountId, Place, PolicyName, SourceKey, Target, WorkKey};
 use crate::domain::note::RouteKey;
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::state::{SourceState, State};
@@ -69,7 +70,23 @@ pub fn before(state: &State, change: &Change) {
                 "no longer in AWS's books");
         }
         Change::Returned { place, fault, .. } => place_moved(state, place, fault.as_ref()),
+        Change::AccountRecorded { account, id, .. } => {
+            info!(event = "account", %account, %id, "this is the account whose recovery points this database keeps");
+        }
+        Change::Account(AccountEvidence::Foreign { place, id, fault, .. }) => foreign(state, place, id, fault),
+        Change::Account(AccountEvidence::Proven { place, .. })
+            if state.place(place).is_some_and(|known| known.foreign.is_some()) =>
+        {
+            let (account, region) = (&place.account, &place.region);
+            info!(event = "account_back", %account, %region, "the account on record answers again");
+        }
+        Change::Cancelled { source, occurrence, .. } => {
+            let key = WorkKey { source: source.clone(), occurrence: *occurrence, target: Target::Backup };
+            job!(Level::INFO, state, &key, "cancelled", "a person cancelled it");
+        }
+        Change::ReadAnswered { place, call, fault, .. } => read_answered(state, place, call, fault.as_ref()),
         Change::Listed { place, pages, began_at, .. } => {
+            read_answered(state, place, &CallKey::List, None);
             debug!(event = "listed", account = %place.account, region = %place.region, pages, "listed");
             first_listed(state, place, *began_at);
         }
@@ -204,6 +221,9 @@ fn place_moved(state: &State, place: &Place, fault: Option<&Fault>) {
     let failures = state.place(place).map_or(0, |known| known.failures);
     let (account, region) = (&place.account, &place.region);
     match fault {
+        // What may not be read says so by itself.
+        Some(fault) if fault.class == FaultClass::Denied => {}
+        Some(_) if state.place(place).is_some_and(|known| known.foreign.is_some()) => {}
         Some(fault) if failures.saturating_add(1) == PLACE_OUT_OF_ORDER => {
             if fault.class.needs_a_person() {
                 error!(event = "region_down", %account, %region, code = fault.code, cause = fault.message,
@@ -220,9 +240,47 @@ fn place_moved(state: &State, place: &Place, fault: Option<&Fault>) {
     }
 }
 
+/// Somebody else answers: said once, until the account changes once more.
+fn foreign(state: &State, place: &Place, id: &AccountId, fault: &Fault) {
+    let before = state.place(place).and_then(|known| known.foreign.as_ref());
+    if before.is_none_or(|before| before.id != *id) {
+        let (account, region) = (&place.account, &place.region);
+        error!(event = "other_account", %account, %region, %id, "{}", fault.message);
+    }
+}
+
+/// AWS refuses to be read, or does so no longer: said when it begins, when the reason changes, and when it is over.
+fn read_answered(state: &State, place: &Place, call: &CallKey, fault: Option<&Fault>) {
+    let known = state.place(place);
+    let refusal = known.and_then(|known| match call {
+        CallKey::List => known.refused_listing.as_ref(),
+        _ => known.refused_looks.as_ref(),
+    });
+    let (account, region) = (&place.account, &place.region);
+    let what = if *call == CallKey::List { "list" } else { "look" };
+    let Some(fault) = fault else {
+        if refusal.is_some() {
+            info!(event = "readable", %account, %region, what, "AWS's books can be read again");
+        }
+        return;
+    };
+    if refusal.is_some_and(|before| before.fault.code == fault.code) {
+        return;
+    }
+    let (code, cause) = (fault.code.as_str(), fault.message.as_str());
+    if fault.class.needs_a_person() {
+        error!(event = "unreadable", %account, %region, what, code, cause,
+            "AWS refuses to show its backups; tried again with pauses up to an hour, and on reload");
+    } else {
+        warn!(event = "unreadable", %account, %region, what, code, cause,
+            "AWS does not show its backups; tried again with pauses up to an hour, and on reload");
+    }
+}
+
 fn look_up_failed(state: &State, key: &SourceKey, fault: &Fault) {
     let before = state.sources.get(key).and_then(|source| source.look_up.fault.as_ref());
-    if before.is_some_and(|(_, before)| before.code == fault.code) {
+    let foreign = state.foreign(&key.account).is_some();
+    if foreign || before.is_some_and(|(_, before)| before.code == fault.code) {
         return;
     }
     let (account, source) = (&key.account, &key.source);

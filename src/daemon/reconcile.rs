@@ -295,7 +295,7 @@ impl Reconciler {
                 matches!(&action.call, crate::domain::action::Call::Make { key, .. } if refused.contains(key));
             if illegal || self.store_problem.is_some() {
                 // Nothing leaves without its intent on disk. The ask stands as one without an answer.
-                self.withdraw(&action, now);
+                self.withdraw(&action);
             } else {
                 self.dispatch.start(action);
             }
@@ -306,9 +306,9 @@ impl Reconciler {
         }
     }
 
-    fn withdraw(&mut self, action: &Action, now: Time) {
+    fn withdraw(&mut self, action: &Action) {
         if let Some(call) = action.call.key() {
-            self.take_in(vec![Change::Returned { place: action.place.clone(), call, fault: None, at: now }]);
+            self.take_in(vec![Change::Withdrawn { place: action.place.clone(), call }]);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Calls to make, and what came of them. One action is one request.
 
 use super::fault::Fault;
-use super::id::{BackupId, Place, Region, SourceId, Token, WorkKey};
+use super::id::{AccountId, BackupId, Place, Region, SourceId, Token, WorkKey};
 use super::lane::FileSystemKind;
 use super::point::Sighting;
 use super::policy::Tags;
@@ -160,6 +160,8 @@ pub struct SourceFacts {
     pub tags: Tags,
     /// What DescribeFileSystems calls it by a `Name` tag, or its volume name.
     pub name: Option<String>,
+    /// The account that its ARN names.
+    pub account: Option<AccountId>,
 }
 
 /// What came of an action.

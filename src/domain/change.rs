@@ -6,7 +6,9 @@
 use super::action::{CallKey, Request, SourceFacts};
 use super::deletion::Brake;
 use super::fault::Fault;
-use super::id::{AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey};
+use super::id::{
+    AccountId, AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey,
+};
 use super::lane::Lane;
 use super::note::Note;
 use super::pause::Pause;
@@ -16,10 +18,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod account;
+mod forgotten;
+mod illegal;
 mod kinds;
 
 pub use super::ending::{End, Opening, Total};
 pub use super::state::{Line, ListingPage};
+pub use account::AccountEvidence;
+pub use forgotten::Forgotten;
+pub use illegal::IllegalChange;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +82,15 @@ pub enum Change {
         at: Time,
         /// How many earlier occurrences this record stands for as well, after an outage too long to list each.
         earlier: u64,
+    },
+    /// A person cancelled an occurrence that a person had ordered: nothing more is asked for it, and it ends.
+    Cancelled {
+        /// Whose.
+        source: SourceKey,
+        /// Which.
+        occurrence: Occurrence,
+        /// When.
+        at: Time,
     },
     /// Intent: this will be asked for now. Committed before the call.
     Asked {
@@ -161,6 +178,17 @@ pub enum Change {
         /// Copies in flight that are not ours, with their lanes.
         others: Vec<(BackupId, Vec<Lane>)>,
     },
+    /// The first answer that names an account says who it is.
+    AccountRecorded {
+        /// As the policy file calls it.
+        account: AccountName,
+        /// As AWS does.
+        id: AccountId,
+        /// When.
+        at: Time,
+    },
+    /// What an answer showed of whose it is.
+    Account(AccountEvidence),
     /// AWS's books at a place were read.
     PlaceSeen {
         /// Where.
@@ -275,6 +303,25 @@ pub enum Change {
         /// Which.
         call: CallKey,
         /// The fault, if it is the place's rather than the call's.
+        fault: Option<Fault>,
+        /// When.
+        at: Time,
+    },
+    /// A call that was to leave does not: what it was planned with could not be committed. AWS said nothing.
+    Withdrawn {
+        /// Where it was to go.
+        place: Place,
+        /// Which.
+        call: CallKey,
+    },
+    /// AWS refused to list backups or to show some by id, for a reason other than being unwell; or (`None`) does so no
+    /// longer.
+    ReadAnswered {
+        /// Where.
+        place: Place,
+        /// A listing or a look.
+        call: CallKey,
+        /// The refusal.
         fault: Option<Fault>,
         /// When.
         at: Time,
@@ -395,23 +442,4 @@ pub enum Change {
         /// To here.
         to: Time,
     },
-}
-
-/// What nothing needs any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Forgotten {
-    /// A source that no policy names, and of which AWS has nothing of ours.
-    Source(SourceKey),
-    /// A place that no policy names and where nothing of ours is.
-    Place(Place),
-    /// A counter of a policy that is no more.
-    Total(Total),
-}
-
-/// A change that cannot be: a fault of the program, of the database or of AWS's books. It is refused and shown.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
-pub struct IllegalChange {
-    /// What is wrong with it, naming the object.
-    pub what: String,
 }

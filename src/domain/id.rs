@@ -78,6 +78,10 @@ name! {
     AccountName
 }
 name! {
+    /// An account as AWS numbers it: twelve digits.
+    AccountId
+}
+name! {
     /// An AWS Region, `us-east-1`.
     Region
 }
@@ -104,6 +108,13 @@ impl AccountName {
     pub fn own() -> Self {
         Self::from("default")
     }
+}
+
+/// The account that an ARN names, if it names one.
+#[must_use]
+pub fn account_of_arn(arn: &str) -> Option<&str> {
+    let account = arn.strip_prefix("arn:")?.split(':').nth(3)?;
+    (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
 }
 
 impl SourceId {

@@ -7,7 +7,9 @@ use super::action::{CallKey, Request, SourceFacts};
 use super::change::{Change, IllegalChange, Opening, Total};
 use super::deletion::{Brake, Deletion, HoldWish};
 use super::fault::Fault;
-use super::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey};
+use super::id::{
+    AccountId, AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey,
+};
 use super::lane::Lane;
 use super::note::Notes;
 use super::pause::Pause;
@@ -17,17 +19,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod accounts;
 mod apply;
 mod deletions;
 mod durable;
+mod look_ups;
 mod pauses;
 mod place;
 mod points;
 mod source;
 
+pub use accounts::{AccountState, Foreign, PROOF_AFTER};
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
 pub use pauses::ORDER_REPEATED_WITHIN;
-pub use place::{Listed, Listing, ListingPage, PlaceState, SHOWN_AFTER_GONE};
+pub use place::{Listed, Listing, ListingPage, PlaceState, ReadRefusal, SHOWN_AFTER_GONE};
 pub use points::Points;
 pub use source::{Ask, Line, LookUp, SourceState, Watch};
 
@@ -62,6 +67,8 @@ pub struct State {
     pub sources: BTreeMap<SourceKey, Arc<SourceState>>,
     /// By account and Region.
     pub places: BTreeMap<Place, PlaceState>,
+    /// Who each account of the policy file is, as AWS's answers name it.
+    pub accounts: BTreeMap<AccountName, AccountState>,
     /// Pauses by policy, each policy's by when they began; those that ended stay until what came due in them is on
     /// record.
     pub pauses: BTreeMap<PolicyName, Vec<Pause>>,
@@ -104,6 +111,7 @@ impl State {
         Self {
             sources: BTreeMap::new(),
             places: BTreeMap::new(),
+            accounts: BTreeMap::new(),
             pauses: BTreeMap::new(),
             totals: BTreeMap::new(),
             durations: BTreeMap::new(),

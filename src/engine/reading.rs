@@ -2,6 +2,7 @@
 
 use crate::domain::action::SourceFacts;
 use crate::domain::fault::{Fault, FaultClass, clean};
+use crate::domain::id::account_of_arn;
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::{Lifecycle, Sighting};
 use crate::domain::policy::Tags;
@@ -67,6 +68,7 @@ pub(super) fn file_system(system: &types::FileSystem) -> Option<SourceFacts> {
         kind: system.file_system_type().map_or(FileSystemKind::Other, |kind| FileSystemKind::parse(kind.as_str())),
         lifecycle: clean(system.lifecycle().map_or("", |lifecycle| lifecycle.as_str()), WORD_MAX_CHARS),
         name: tags.get(crate::domain::tags::NAME).cloned(),
+        account: system.resource_arn().and_then(account_of_arn).map(Into::into),
         tags,
     })
 }
@@ -82,6 +84,7 @@ pub(super) fn volume(volume: &types::Volume) -> Option<SourceFacts> {
         lifecycle: clean(volume.lifecycle().map_or("", |lifecycle| lifecycle.as_str()), WORD_MAX_CHARS),
         tags: tags(volume.tags()),
         name: volume.name().map(|name| clean(name, 256)),
+        account: volume.resource_arn().and_then(account_of_arn).map(Into::into),
     })
 }
 

@@ -1,10 +1,14 @@
 //! The books linted: what should not be, found in tests, after every simulated step, and in production.
 
-use crate::domain::id::{SourceKey, Target};
+use super::looks::places_of;
+use super::retry::PLACE_OUT_OF_ORDER;
+use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::id::{Place, SourceKey, Target};
 use crate::domain::point::Point;
 use crate::domain::policy::Settings;
-use crate::domain::state::State;
+use crate::domain::state::{PlaceState, State};
 use crate::domain::time::Time;
+use std::collections::BTreeSet;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +63,7 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
         );
         findings.push(Finding { severity: Severity::Error, source: key.clone(), what });
     }
+    places(settings, state, &mut findings);
     for key in &state.active {
         let Some(source) = state.sources.get(key) else { continue };
         for point in source.in_flight().filter(|point| point.stuck(now)) {
@@ -89,4 +94,58 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Regions of the policy whose books cannot be read. What waits for them, and what does not, is said as well: nobody
+/// should find out by a quota that is full.
+fn places(settings: &Settings, state: &State, findings: &mut Vec<Finding>) {
+    for place in places_of(settings).collect::<BTreeSet<Place>>() {
+        let Some(known) = state.place(&place) else { continue };
+        let refusal = known.refused_listing.as_ref().or(known.refused_looks.as_ref());
+        if let Some(foreign) = &known.foreign {
+            let source = SourceKey { account: place.account.clone(), source: place.region.as_str().into() };
+            let what = format!("since {}: {}", foreign.since, foreign.fault.message);
+            findings.push(Finding { severity: Severity::Error, source, what });
+            continue;
+        }
+        let unwell = known.failures >= PLACE_OUT_OF_ORDER && !known.known();
+        let Some(fault) = refusal.map(|refusal| &refusal.fault).or(known.unread_because().filter(|_| unwell)) else {
+            continue;
+        };
+        let severity = if fault.class.needs_a_person() { Severity::Error } else { Severity::Warning };
+        let what = unread(&place, known, fault);
+        let source = SourceKey { account: place.account.clone(), source: place.region.as_str().into() };
+        findings.push(Finding { severity, source, what });
+    }
+}
+
+fn unread(place: &Place, known: &PlaceState, fault: &Fault) -> String {
+    let region = &place.region;
+    let since = known.refused_listing.as_ref().or(known.refused_looks.as_ref());
+    let since = since.map_or(String::new(), |refusal| format!(" since {}", refusal.since));
+    let waits = if known.known() {
+        "what it holds is known as of the last listing"
+    } else {
+        "nothing is asked for there, and nothing there is pruned; other Regions go on"
+    };
+    format!("{region} cannot be listed{since} ({fault}): {waits}")
+}
+
+/// Why no Region of the policy can be reached with our credentials, while none can, or whose they are if they are of
+/// another account. A Region that left the policy says
+/// nothing about it.
+#[must_use]
+pub fn credentials_problem(settings: &Settings, state: &State) -> Option<String> {
+    let places: BTreeSet<Place> = places_of(settings).collect();
+    if let Some(foreign) = places.iter().find_map(|place| state.foreign(&place.account)) {
+        return Some(foreign.fault.to_string());
+    }
+    let mut problem = None;
+    for place in &places {
+        let (fault, _) = state.place(place)?.trouble.as_ref()?;
+        if fault.class == FaultClass::Credentials && problem.is_none() {
+            problem = Some(fault.to_string());
+        }
+    }
+    problem
 }

@@ -4,7 +4,7 @@
 //! person asked for come one after the other. A backup that FAILED is tried again, as another attempt, until a newer
 //! occurrence takes over.
 
-use super::gate::{Gate, Refusal, Unanswered, paused, wait};
+use super::gate::{Gate, LISTING_LAG, Refusal, Unanswered, paused, wait};
 use super::looks::CALL_ENDS_WITHIN;
 use super::{ask, retry, send};
 use crate::domain::action::{Action, Call};
@@ -32,12 +32,10 @@ pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, 
     let mut to_look_up = ToLookUp::new();
     for key in &state.active {
         let Some(source) = state.sources.get(key) else { continue };
-        if state.quarantined.contains_key(key) {
-            continue;
-        }
-        let round = Round { settings, now, key, source };
+        let aside = state.quarantined.contains_key(key);
+        let round = Round { settings, now, key, source, aside };
         let asked = round.repeat(gate, plan);
-        if let Some(policy) = round.policy().filter(|_| !asked) {
+        if let Some(policy) = round.policy().filter(|_| !asked && !aside) {
             round.begin(policy, gate, plan, &mut to_look_up);
         }
     }
@@ -59,6 +57,8 @@ struct Round<'a> {
     now: Time,
     key: &'a SourceKey,
     source: &'a SourceState,
+    /// It is set aside: what became of an ask is found out, and nothing is asked.
+    aside: bool,
 }
 
 impl<'a> Round<'a> {
@@ -84,6 +84,9 @@ impl<'a> Round<'a> {
             asked = true;
             let (key, home) = (self.work(*occurrence), self.home());
             let refusal = match gate.unanswered(&home, &key, intent) {
+                Unanswered::Again if self.aside || !wanted(self.source, occurrence) => {
+                    want_proof(&home, intent.last_asked_at.plus(LISTING_LAG), gate, plan)
+                }
                 Unanswered::Again => match gate.make(&home) {
                     Ok(()) => {
                         ask(plan, &home, &key, intent.attempt, intent.request.clone(), self.now);
@@ -120,7 +123,8 @@ impl<'a> Round<'a> {
     /// One that FAILED and pauses lets the others go before it, or it would bar them for hours.
     fn next(&self) -> Option<Occurrence> {
         let lacks = |occurrence: &Occurrence| self.source.good_point(*occurrence, &Target::Backup).is_none();
-        let manual = self.source.open.keys().filter(|of| of.trigger == Trigger::Manual && lacks(of)).copied();
+        let wanted = |of: &&Occurrence| of.trigger == Trigger::Manual && !self.source.cancelled.contains_key(of);
+        let manual = self.source.open.keys().filter(wanted).filter(|of| lacks(of)).copied();
         let lacking: Vec<Occurrence> = manual.chain(self.source.newest_open(self.now).filter(lacks)).collect();
         let poll = self.settings.daemon.poll;
         let ready = |of: &&Occurrence| after_failures(self.source, &self.work(**of), poll, self.now).is_ok();
@@ -167,8 +171,9 @@ impl<'a> Round<'a> {
             return Ok(());
         }
         if let Some((_, fault)) = &look_up.fault {
-            // Who may not describe a source may still back it up; its own tags stay behind then.
-            if fault.class == FaultClass::Denied {
+            // Who may not describe a source may still back it up; its own tags stay behind then. It is asked again once
+            // the pause is over, and that answer is waited for.
+            if fault.class == FaultClass::Denied && self.now < look_up.not_before && !look_up.under_way {
                 return Ok(());
             }
         }
@@ -186,6 +191,12 @@ impl<'a> Round<'a> {
         let reason = if set_aside { Reason::SetAside } else { Reason::LookUp };
         Err(Refusal { reason, until: Some(look_up.not_before), detail })
     }
+}
+
+/// Whether what was asked for an occurrence may be asked again: not once a person cancelled it, or it was given up.
+pub(super) fn wanted(source: &SourceState, occurrence: &Occurrence) -> bool {
+    let open = occurrence.trigger != Trigger::Manual || source.open.contains_key(occurrence);
+    open && !source.cancelled.contains_key(occurrence)
 }
 
 /// Whether the pauses after refusals and failed attempts are over.

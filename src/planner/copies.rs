@@ -3,8 +3,8 @@
 //! A route wants the newest AVAILABLE backup of its source and whatever a person asked for or holds. One copy of a
 //! route is under way at a time; one that was never asked for gives way to a newer backup.
 
-use super::backups::{after_failures, no_room, want_proof};
-use super::gate::{Gate, Refusal, Unanswered, wait};
+use super::backups::{after_failures, no_room, want_proof, wanted};
+use super::gate::{Gate, LISTING_LAG, Refusal, Unanswered, wait};
 use super::retain::would_go_at_once;
 use super::slots::Slots;
 use super::turns::{Order, Wish, rank};
@@ -26,14 +26,12 @@ pub fn plan(settings: &Settings, state: &State, now: Time, order: Order, gate: &
     let mut ready: BTreeMap<Lane, Vec<Candidate<'_>>> = BTreeMap::new();
     for key in &state.active {
         let Some(source) = state.sources.get(key) else { continue };
-        if state.quarantined.contains_key(key) {
-            continue;
-        }
         let policy = source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy));
-        repeats(key, source, policy, now, gate, plan);
-        let Some(policy) = policy else { continue };
+        let aside = state.quarantined.contains_key(key);
+        repeats(key, source, policy, aside, now, gate, plan);
+        let Some(policy) = policy.filter(|_| !aside) else { continue };
         for destination in &policy.destinations {
-            let Some(candidate) = Candidate::of_route(key, source, policy, destination) else { continue };
+            let Some(candidate) = Candidate::of_route(state, key, policy, destination) else { continue };
             match candidate.ready(settings, now, gate) {
                 // The widest of its lanes is the one in which it meets others.
                 Ok(()) => {
@@ -101,11 +99,13 @@ fn ends_of_flights<'a>(state: &'a State, lane: &'a Lane) -> impl Iterator<Item =
     )
 }
 
-/// Deals with copies that were asked for without a clear answer. They hold their slots already.
+/// Deals with copies that were asked for without a clear answer. They hold their slots already: of a source that is set
+/// aside nothing is asked any more, but what became of an ask is found out, or its slot would be held for ever.
 fn repeats(
     key: &SourceKey,
     source: &SourceState,
     policy: Option<&Policy>,
+    aside: bool,
     now: Time,
     gate: &mut Gate<'_>,
     plan: &mut Plan,
@@ -115,6 +115,9 @@ fn repeats(
         let work = WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
         let there = Place { account: key.account.clone(), region: region.clone() };
         let refusal = match gate.unanswered(&there, &work, intent) {
+            Unanswered::Again if aside || !wanted(source, occurrence) => {
+                want_proof(&there, intent.last_asked_at.plus(LISTING_LAG), gate, plan)
+            }
             Unanswered::Again => match gate.make(&there) {
                 Ok(()) => {
                     ask(plan, &there, &work, intent.attempt, intent.request.clone(), now);
@@ -150,12 +153,8 @@ struct Candidate<'a> {
 
 impl<'a> Candidate<'a> {
     /// The copy that a route wants next, if it wants one.
-    fn of_route(
-        key: &SourceKey,
-        source: &'a SourceState,
-        policy: &'a Policy,
-        destination: &'a Destination,
-    ) -> Option<Self> {
+    fn of_route(state: &'a State, key: &SourceKey, policy: &'a Policy, destination: &'a Destination) -> Option<Self> {
+        let source = state.sources.get(key)?;
         let target = Target::Copy(destination.region.clone());
         let lacks = |backup: &&Point| {
             source.good_point(backup.occurrence, &target).is_none()
@@ -171,7 +170,7 @@ impl<'a> Candidate<'a> {
             let adopted = source.open.get(&backup.occurrence).is_some_and(|opening| opening.adopted);
             adopted && would_go_at_once(policy, source, &target, backup)
         };
-        let of_a_person = || wanted_by_a_person(source).filter(|backup| !found_in_vain(backup)).find(lacks);
+        let of_a_person = || wanted_by_a_person(state, source).filter(|backup| !found_in_vain(backup)).find(lacks);
         let backup = newest.or_else(of_a_person)?;
         let volume = key.source.is_volume().then_some(&key.source);
         Some(Self {
@@ -244,12 +243,14 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Backups that no newer one supersedes: asked for by a person, or on hold, in occurrences that have not ended.
-fn wanted_by_a_person(source: &SourceState) -> impl Iterator<Item = &Point> {
+/// Backups that no newer one supersedes: asked for by a person, or on hold (wished is enough), in occurrences that have
+/// not ended.
+fn wanted_by_a_person<'a>(state: &'a State, source: &'a SourceState) -> impl Iterator<Item = &'a Point> {
     source.open.keys().filter_map(|occurrence| {
         source
             .good_point(*occurrence, &Target::Backup)
             .filter(|backup| backup.available())
-            .filter(|backup| occurrence.trigger == Trigger::Manual || backup.hold.is_some())
+            .filter(|backup| occurrence.trigger == Trigger::Manual || state.held(backup))
+            .filter(|_| !source.cancelled.contains_key(occurrence))
     })
 }

@@ -66,7 +66,8 @@ pub fn weigh<'a>(policy: &Policy, state: &'a State, key: &SourceKey, target: &Ta
     let mut go = Vec::new();
     for verdict in verdicts.into_iter().filter(|verdict| !decided(verdict.point)) {
         held += 1;
-        if verdict.goes() {
+        // What may not be there any more, or not ours, is left alone until it is seen again.
+        if verdict.goes() && verdict.point.suspected.is_none() {
             go.push((verdict.point, verdict.reason));
         }
     }
@@ -105,6 +106,7 @@ fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: 
     let source = state.sources.get(key).filter(|_| settings.daemon.prune && !state.quarantined.contains_key(key));
     if let Some((source, policy)) = source.and_then(|source| Some((source, policy_of(settings, source)?))) {
         chains(key, policy, source, plan);
+        next = next.min(unseen(policy, state, now, plan));
         for target in targets(policy) {
             if books_lack(key, policy, &target, gate) {
                 next = next.min(now.plus(REVIEW_AGAIN));
@@ -118,6 +120,23 @@ fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: 
     }
     plan.record.push(Change::Reviewed { source: key.clone(), next, braked });
     plan.wake.earlier(next, "retention");
+}
+
+/// Says what stays because a destination cannot be read. Returns until when it does.
+fn unseen(policy: &Policy, state: &State, now: Time, plan: &mut Plan) -> Time {
+    let unseen = retain::unseen_destinations(policy, state, now);
+    let until = state.created_at.plus(retain::UNSEEN_COPY_READS_FOR);
+    for region in &unseen {
+        let place = Place { account: policy.account.clone(), region: (*region).clone() };
+        // One that is merely being listed for the first time is no news.
+        if state.place(&place).is_some_and(|known| known.unread_because().is_some()) {
+            plan.warnings.push(format!(
+                "{region} cannot be listed: backups in {} that are older than the database stay until {until}, since a copy                  there may read them; all others are pruned as ever",
+                policy.region
+            ));
+        }
+    }
+    if unseen.is_empty() { Time::NEVER } else { until }
 }
 
 /// Decides that a point goes.
@@ -151,16 +170,16 @@ fn chains(key: &SourceKey, policy: &Policy, source: &SourceState, plan: &mut Pla
     }
 }
 
-/// Whether the books that a verdict needs are not known yet: those of the place itself; for a backup whether a
-/// destination may hold a copy under way that a lost database no longer tells; for a copy whether its occurrence has
-/// ended, which only the source's Region tells then.
+/// Whether the books that a verdict needs are not known yet: those of the place itself; for a copy whether its occurrence
+/// has ended, which only the source's Region tells then. A backup waits for no destination (promise 7): what a copy may
+/// read there that only a lost database knew of is kept one by one, as [`retain::unseen_destinations`] has it.
 fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, gate: &Gate<'_>) -> bool {
     let listed = |target: &Target| {
         let place = gate.state.place(&place_of(key, policy, target));
         place.is_some_and(|known| known.listed.is_some())
     };
     let told = match target {
-        Target::Backup => targets(policy).all(|target| listed(&target)),
+        Target::Backup => true,
         Target::Copy(_) => listed(&Target::Backup),
     };
     !told || gate.books_known(&place_of(key, policy, target)).is_err()

@@ -3,7 +3,7 @@
 //! Every occurrence ends in one recorded outcome, the worst that applies (promise 5). An end is only recorded once
 //! nothing of the occurrence can move any more, so it never has to be taken back.
 
-use super::retain::would_go_at_once;
+use super::retain::{UNSEEN_COPY_READS_FOR, would_go_at_once};
 use super::schedule::window_passed;
 use crate::domain::change::{Change, End, Opening};
 use crate::domain::id::{Occurrence, Place, Region, SourceKey, Target, Trigger};
@@ -12,6 +12,12 @@ use crate::domain::point::Point;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::{Time, duration_text};
+use std::time::Duration;
+
+/// An occurrence that a person ordered is given up after this, if by then its backup or a copy is not made and none is
+/// under way: one whose destination is closed to us would else be open for ever, keep its points and count against the
+/// orders that may be open.
+pub const ORDER_GIVEN_UP_AFTER: Duration = Duration::from_secs(7 * 86_400);
 
 /// Records the end of every open occurrence that has one.
 pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
@@ -30,10 +36,15 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
                     at: now,
                     earlier: 0,
                 });
+            } else if occurrence.trigger == Trigger::Manual {
+                let due = opening.opened_at.plus(ORDER_GIVEN_UP_AFTER);
+                if due > now {
+                    plan.wake.earlier(due, "an order is given up");
+                }
             } else if let Some(window) = policy.and_then(|policy| policy.start_within) {
                 let closes = occurrence.at.plus(window);
                 if closes >= now {
-                    plan.wake.earlier(closes.plus(std::time::Duration::from_millis(1)), "a start window ends");
+                    plan.wake.earlier(closes.plus(Duration::from_millis(1)), "a start window ends");
                 }
             }
         }
@@ -56,6 +67,9 @@ impl Case<'_> {
         if self.asked(&Target::Backup) {
             return None;
         }
+        if let Some(at) = self.source.cancelled.get(&self.occurrence) {
+            return Some((End::Failed, format!("cancelled by a person at {at}{}", self.left_behind())));
+        }
         match self.source.good_point(self.occurrence, &Target::Backup) {
             Some(backup) if backup.available() => self.end_of_copies(backup),
             Some(_) => None,
@@ -65,6 +79,19 @@ impl Case<'_> {
 
     fn asked(&self, target: &Target) -> bool {
         self.source.asks.get(&(self.occurrence, target.clone())).is_some_and(|ask| ask.open)
+    }
+
+    /// Whether a person's order has waited long enough.
+    fn given_up(&self) -> bool {
+        self.occurrence.trigger == Trigger::Manual && self.now >= self.opening.opened_at.plus(ORDER_GIVEN_UP_AFTER)
+    }
+
+    /// What a cancelled order leaves to retention, as an ending of a sentence.
+    fn left_behind(&self) -> String {
+        match self.source.good_point(self.occurrence, &Target::Backup) {
+            Some(backup) => format!("; its backup {} is left to retention", backup.id),
+            None => String::new(),
+        }
     }
 
     /// Why the last ask for it came to nothing, as an ending of a sentence.
@@ -101,6 +128,15 @@ impl Case<'_> {
                 _ => (End::Failed, format!("its backup {}, then {left}", self.failure(&Target::Backup))),
             });
         };
+        if self.given_up() {
+            let after = duration_text(ORDER_GIVEN_UP_AFTER);
+            let what = match attempts {
+                0 => String::new(),
+                _ => format!(": {} ({attempts} attempts)", self.failure(&Target::Backup)),
+            };
+            let because = self.because(&Target::Backup);
+            return Some((End::Failed, format!("its backup was given up after {after}{what}{because}")));
+        }
         if attempts > 0 {
             let newer = self.newer()?;
             let reason = format!(
@@ -125,7 +161,7 @@ impl Case<'_> {
     }
 
     fn end_of_copies(&self, backup: &Point) -> Option<(End, String)> {
-        let gives_way = self.occurrence.trigger == Trigger::Schedule && backup.hold.is_none();
+        let gives_way = self.occurrence.trigger == Trigger::Schedule && !self.state.held(backup);
         let mut worst: (End, String) = (End::Completed, "the backup and every copy are AVAILABLE".to_owned());
         let watch = self.source.watch.as_ref();
         let left = Vec::new();
@@ -158,12 +194,13 @@ impl Case<'_> {
     /// How one copy ends; `None` while it may still move.
     fn end_of_copy(&self, region: &Region, superseded: bool) -> Option<(End, String)> {
         let target = Target::Copy(region.clone());
-        if self.asked(&target) {
+        let given_up = self.given_up();
+        if self.asked(&target) && !given_up {
             return None;
         }
         match self.source.good_point(self.occurrence, &target) {
             Some(copy) if copy.available() => return Some((End::Completed, String::new())),
-            Some(copy) if copy.stuck(self.now) && superseded => {
+            Some(copy) if copy.stuck(self.now) && (superseded || given_up) => {
                 return Some((
                     End::Failed,
                     format!("its copy {} to {region} stays {}", copy.id, copy.lifecycle.as_str()),
@@ -172,9 +209,15 @@ impl Case<'_> {
             Some(_) => return None,
             None => {}
         }
+        if given_up {
+            let (after, because) = (duration_text(ORDER_GIVEN_UP_AFTER), self.because(&target));
+            return Some((End::Failed, format!("its copy to {region} was given up after {after}{because}")));
+        }
         let there = Place { account: self.key.account.clone(), region: region.clone() };
         let known = self.state.place(&there).is_some_and(|place| place.known());
-        if !superseded || (self.opening.adopted && !known) {
+        // What was adopted may have its copy there, unless nobody could look for so long that it does not matter any more.
+        let unseen = self.opening.adopted && !known;
+        if !superseded || (unseen && self.now < self.opening.opened_at.plus(UNSEEN_COPY_READS_FOR)) {
             return None;
         }
         if self.source.highest_attempt(self.occurrence, &target) > 0 {

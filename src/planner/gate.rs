@@ -8,7 +8,7 @@ use crate::domain::action::CallKey;
 use crate::domain::id::{Place, WorkKey};
 use crate::domain::plan::{Plan, Reason, Waiting};
 use crate::domain::policy::Settings;
-use crate::domain::state::{Ask, SourceState, State, TOKEN_TRUSTED_FOR};
+use crate::domain::state::{Ask, PlaceState, SourceState, State, TOKEN_TRUSTED_FOR};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -108,6 +108,14 @@ impl<'a> Gate<'a> {
         Ok(())
     }
 
+    /// Whether it is the account on record that answers; only reading tells when it does again.
+    fn ours(&self, place: &Place) -> Result<(), Refusal> {
+        match self.state.foreign(&place.account) {
+            Some(foreign) => Err(Refusal { reason: Reason::SetAside, until: None, detail: foreign.fault.to_string() }),
+            None => Ok(()),
+        }
+    }
+
     /// Takes a place for a call that reads.
     ///
     /// # Errors
@@ -127,6 +135,7 @@ impl<'a> Gate<'a> {
     /// # Errors
     /// Why not now.
     pub fn make(&mut self, place: &Place) -> Result<(), Refusal> {
+        self.ours(place)?;
         self.place_open(place)?;
         let makes = self.makes.entry(place.clone()).or_default();
         if *makes >= MAKES_AT_ONCE {
@@ -141,6 +150,7 @@ impl<'a> Gate<'a> {
     /// # Errors
     /// Why not now.
     pub fn delete(&mut self, place: &Place) -> Result<(), Refusal> {
+        self.ours(place)?;
         self.place_open(place)?;
         let deletes = self.deletes.entry(place.clone()).or_default();
         if *deletes >= DELETES_AT_ONCE {
@@ -160,9 +170,8 @@ impl<'a> Gate<'a> {
     pub fn books_known(&self, place: &Place) -> Result<(), Refusal> {
         let known = self.state.place(place);
         if !known.is_some_and(|place| place.known()) {
-            let trouble = known.and_then(|known| known.trouble.as_ref());
-            return Err(match trouble {
-                Some((fault, _)) => Refusal {
+            return Err(match known.and_then(PlaceState::unread_because) {
+                Some(fault) => Refusal {
                     reason: Reason::Region,
                     until: None,
                     detail: format!("{} could not be listed yet: {fault}", place.region),

@@ -11,7 +11,7 @@ use crate::domain::change::Change;
 use crate::domain::id::{AccountName, BackupId, Place, Region};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
-use crate::domain::state::{PlaceState, State};
+use crate::domain::state::{PROOF_AFTER, PlaceState, State};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,12 +38,42 @@ pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, 
     places.extend(held.map(|(place, _)| (&place.account, &place.region)));
     places.sort_unstable();
     places.dedup();
+    proofs(state, now, gate, plan);
     let nothing = PlaceState::default();
     for (account, region) in places {
         let place = Place { account: account.clone(), region: region.clone() };
         let known = state.place(&place).unwrap_or(&nothing);
         listing(settings, state, now, gate, plan, &place, known);
-        polls(settings, now, gate, plan, &place, known);
+        if state.foreign(account).is_some() {
+            // Looks by id would find nothing. Listings tell when the account on record answers again.
+            continue;
+        }
+        polls(settings, state, now, gate, plan, &place, known);
+    }
+}
+
+/// Asks an account who it is, where an answer that names nobody contradicts the record: a file system of ours is in the
+/// account on record and in no other.
+fn proofs(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+    for (account, known) in &state.accounts {
+        let Some(wanted) = known.proof_wanted else { continue };
+        let due = wanted.plus(PROOF_AFTER);
+        let of_account = state.sources.iter().filter(|(key, source)| key.account == *account && source.watch.is_some());
+        let next = of_account.min_by_key(|(_, source)| source.look_up.not_before);
+        let Some((key, source)) = next else { continue };
+        let due = due.max(source.look_up.not_before);
+        if due > now {
+            plan.wake.earlier(due, "an account is asked who it is");
+            continue;
+        }
+        let home = Place { account: account.clone(), region: source.region.clone() };
+        if let Err(refusal) = gate.read(&home) {
+            plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+            continue;
+        }
+        let (ids, until) = (vec![key.source.clone()], now.plus(CALL_ENDS_WITHIN));
+        plan.record.push(Change::LookUpSent { account: account.clone(), ids: ids.clone(), until });
+        send(plan, Action { place: home, call: Call::LookUp { ids } }, now);
     }
 }
 
@@ -119,30 +149,73 @@ fn listing_due(poll: Duration, born: Time, now: Time, known: &PlaceState) -> Tim
     due
 }
 
-fn polls(settings: &Settings, now: Time, gate: &mut Gate<'_>, plan: &mut Plan, place: &Place, known: &PlaceState) {
+fn polls(
+    settings: &Settings,
+    state: &State,
+    now: Time,
+    gate: &mut Gate<'_>,
+    plan: &mut Plan,
+    place: &Place,
+    known: &PlaceState,
+) {
     let poll = settings.daemon.poll;
     let Some(earliest) = known.looks.values().min().copied() else { return };
     if earliest > now {
         plan.wake.earlier(earliest, "a look at work in flight");
         return;
     }
-    // What is due a little later goes along, so that looks fall together and fill their calls.
-    let horizon = now.plus(poll / 4);
-    let mut by_size: BTreeMap<usize, Vec<BackupId>> = BTreeMap::new();
-    for (id, _) in known.looks.iter().filter(|(_, at)| **at <= horizon) {
-        let size = known.batches.get(id).copied().unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
-        by_size.entry(size).or_default().push(id.clone());
-    }
-    for (size, ids) in by_size {
-        for ids in ids.chunks(size) {
-            if let Err(refusal) = gate.read(place) {
-                plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
-                return;
-            }
-            let ids = ids.to_vec();
-            let until = now.plus(CALL_ENDS_WITHIN);
-            plan.record.push(Change::LookAgain { place: place.clone(), ids: ids.clone(), at: until, batch: None });
-            send(plan, Action { place: place.clone(), call: Call::Poll { ids } }, now);
+    for ids in batches(state, known, now.plus(poll / 4)) {
+        if let Err(refusal) = gate.read(place) {
+            plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+            return;
         }
+        let until = now.plus(CALL_ENDS_WITHIN);
+        plan.record.push(Change::LookAgain { place: place.clone(), ids: ids.clone(), at: until, batch: None });
+        send(plan, Action { place: place.clone(), call: Call::Poll { ids } }, now);
+    }
+}
+
+/// The ids that are due up to `horizon`, each batch one call's worth, the most pressing first.
+///
+/// A place takes a few calls at a time. Were they served by id, a thousand deletions would go before the one copy whose
+/// end frees a slot. What is due a little later goes along, so that looks fall together and fill their calls.
+fn batches(state: &State, known: &PlaceState, horizon: Time) -> Vec<Vec<BackupId>> {
+    let mut by_size: BTreeMap<usize, Vec<(Urgency, Time, &BackupId)>> = BTreeMap::new();
+    for (id, at) in known.looks.iter().filter(|(_, at)| **at <= horizon) {
+        let size = known.batches.get(id).copied().unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
+        by_size.entry(size).or_default().push((urgency(state, known, id), *at, id));
+    }
+    let mut batches: Vec<(Urgency, Time, Vec<BackupId>)> = Vec::new();
+    for (size, mut due) in by_size {
+        due.sort_unstable();
+        let batch = |ids: &[(Urgency, Time, &BackupId)]| {
+            let (urgency, at, _) = ids.first()?;
+            Some((*urgency, *at, ids.iter().map(|(_, _, id)| (*id).clone()).collect()))
+        };
+        batches.extend(due.chunks(size).filter_map(batch));
+    }
+    batches.sort_unstable();
+    batches.into_iter().map(|(_, _, ids)| ids).collect()
+}
+
+/// How pressing it is to look at something by id, the most pressing first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Urgency {
+    /// A backup or copy of ours whose end frees a slot, or lets a copy begin.
+    InFlight,
+    /// Somebody else's copy: its end frees a slot.
+    Other,
+    /// Whether it is still there decides what is asked for next.
+    Suspected,
+    /// It is to be deleted or held, which can wait.
+    Kept,
+}
+
+fn urgency(state: &State, known: &PlaceState, id: &BackupId) -> Urgency {
+    match state.point_among(known, id) {
+        Some(point) if point.lifecycle.in_flight() => Urgency::InFlight,
+        Some(point) if point.suspected.is_some() => Urgency::Suspected,
+        Some(_) => Urgency::Kept,
+        None => Urgency::Other,
     }
 }

@@ -14,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+mod cancel;
+
 /// So many occurrences by hand may be open for one source; a script that asks in a loop is stopped there.
 const OPEN_BY_HAND: usize = 16;
 /// The clock of who asks may be ahead by so much.
@@ -38,6 +40,8 @@ pub enum Order {
     Hold(HoldOrder),
     /// It may go again.
     Release(ReleaseOrder),
+    /// What was ordered and is not done is given up.
+    Cancel(CancelOrder),
 }
 
 impl Order {
@@ -50,6 +54,7 @@ impl Order {
             Self::Resume(_) => "resume",
             Self::Hold(_) => "hold",
             Self::Release(_) => "release",
+            Self::Cancel(_) => "cancel",
         }
     }
 }
@@ -106,6 +111,20 @@ pub struct HoldOrder {
 pub struct ReleaseOrder {
     /// Which.
     pub backup: BackupId,
+}
+
+/// Backups that a person ordered, and that are not done, are given up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CancelOrder {
+    /// Of which policy.
+    pub policy: PolicyName,
+    /// Of which of its sources; `None`: of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<SourceId>,
+    /// Only the one that was ordered at this time; `None`: all that are open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
 }
 
 /// An order that stands once its changes are committed.
@@ -166,6 +185,7 @@ pub fn decide(settings: &Settings, state: &State, order: &Order, now: Time) -> V
             held(state, &order.backup, Some(reason.unwrap_or_default()), now)
         }
         Order::Release(order) => held(state, &order.backup, None, now),
+        Order::Cancel(order) => cancel::cancel(settings, state, order, now),
     }
 }
 

@@ -6,7 +6,7 @@
 
 use crate::domain::action::Request;
 use crate::domain::calendar::{Periods, Zone};
-use crate::domain::id::{BackupId, Region, SourceKey, Target};
+use crate::domain::id::{BackupId, Place, Region, SourceKey, Target};
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::policy::{Policy, Retain};
 use crate::domain::state::{SourceState, State};
@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// Records of ours that ended FAILED are cleared away after this.
 pub const FAILED_CLEARED_AFTER: Duration = Duration::from_secs(86_400);
+/// For so long after a new database was made, a destination that it never listed may hold a copy that the database before
+/// it had asked for. AWS itself refuses to delete what is still read after that.
+pub const UNSEEN_COPY_READS_FOR: Duration = Duration::from_secs(7 * 86_400);
 /// A point from further in the future than this has no age that could be trusted.
 const AHEAD_TOLERATED: Duration = Duration::from_secs(600);
 
@@ -39,6 +42,8 @@ pub enum Keep {
     Open,
     /// A copy to this Region reads it.
     Read(Region),
+    /// This Region was never listed, and a copy there that was asked for before the database was made may read it.
+    MaybeRead(Region),
     /// The last copy under its key in its Region: without it the next one would be a full copy.
     LastOfKey,
     /// When its data was taken cannot be told: AWS gives no time, or one in the future.
@@ -56,6 +61,9 @@ impl fmt::Display for Keep {
             Self::Held => f.write_str("held"),
             Self::Open => f.write_str("its occurrence has not ended"),
             Self::Read(region) => write!(f, "a copy to {region} reads it"),
+            Self::MaybeRead(region) => {
+                write!(f, "a copy to {region}, which was never listed, may read it")
+            }
             Self::LastOfKey => f.write_str("the last copy under its key; the next would be full"),
             Self::AgeUnknown => f.write_str("its age is unknown"),
         }
@@ -166,6 +174,7 @@ fn judged<'a>(
     let retain = retain_of(policy, target);
     let case = Case::of(state, source, target, now, next.is_none());
     let readers: Vec<(&BackupId, Region)> = if *target == Target::Backup { readers(source).collect() } else { vec![] };
+    let unseen = if *target == Target::Backup { unseen_destinations(policy, state, now) } else { vec![] };
     let mut keys = BTreeSet::new();
     let mut verdicts: Vec<Verdict<'a>> = Vec::new();
     // Those that the rules count: with an age, and not the second of their occurrence.
@@ -179,6 +188,9 @@ fn judged<'a>(
         if *target == Target::Backup {
             let of_it = readers.iter().filter(|(read, _)| **read == point.id);
             verdict.keep.extend(of_it.map(|(_, region)| Keep::Read(region.clone())));
+            if point.created_at <= state.created_at.plus(AHEAD_TOLERATED) {
+                verdict.keep.extend(unseen.iter().map(|region| Keep::MaybeRead((*region).clone())));
+            }
         } else if keys.insert(&point.kms_key) {
             verdict.keep.push(Keep::LastOfKey);
         }
@@ -303,6 +315,20 @@ fn readers(source: &SourceState) -> impl Iterator<Item = (&BackupId, Region)> {
         Some((backup, Region::from(target.destination())))
     });
     flying.chain(asked)
+}
+
+/// The destinations of a policy that this database never listed, as long as a copy may be under way there of which only
+/// the database before it knew. What this one asked for is on record, so no backup younger than it is read unseen.
+#[must_use]
+pub fn unseen_destinations<'a>(policy: &'a Policy, state: &State, now: Time) -> Vec<&'a Region> {
+    if now >= state.created_at.plus(UNSEEN_COPY_READS_FOR) {
+        return Vec::new();
+    }
+    let unseen = |region: &&Region| {
+        let place = Place { account: policy.account.clone(), region: (*region).clone() };
+        state.place(&place).is_none_or(|known| known.listed.is_none())
+    };
+    policy.destinations.iter().map(|destination| &destination.region).filter(unseen).collect()
 }
 
 /// The rules as they stand in the policy file.

@@ -52,6 +52,13 @@ pub fn pause_for_place(failures: u32, jitter: f64) -> Duration {
     growing(SECOND, LONGEST_FOR_PLACE, failures, jitter)
 }
 
+/// How long to wait after `failures` times in a row that AWS refused to be read. It is rarely a matter of patience, but
+/// only an answer tells when it is over.
+#[must_use]
+pub fn pause_for_refused_read(failures: u32, jitter: f64) -> Duration {
+    growing(SECOND, HOUR, failures, jitter)
+}
+
 /// Doubles from `first` with each failure, spread by a quarter up and down, never over `longest`.
 fn growing(first: Duration, longest: Duration, failures: u32, jitter: f64) -> Duration {
     let doubled = first.saturating_mul(1u32 << failures.saturating_sub(1).min(20)).min(longest);

@@ -8,7 +8,7 @@ use super::chain;
 use super::gate::{LISTING_LAG, WHAT_IT_MADE_IS_GONE};
 use super::looks::{IDS_PER_CALL, stale_after};
 use super::retry;
-use crate::domain::action::{Action, Call, Outcome, SourceFacts};
+use crate::domain::action::{Action, Call, CallKey, Outcome, SourceFacts};
 use crate::domain::change::{Change, ListingPage, Opening, Total};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceId, SourceKey, Target, Trigger, WorkKey};
@@ -28,7 +28,8 @@ const PAGES_PER_LISTING: u32 = 20_000;
 #[must_use]
 pub fn settle(settings: &Settings, state: &State, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
     let (place, changes) = (&action.place, Vec::new());
-    let mut settling = Settling { settings, state, place, here: state.place(place), now, changes };
+    let mut settling = Settling { settings, state, place, here: state.place(place), now, named: false, changes };
+    let outcome = settling.of_whom(outcome);
     settling.returned(action, &outcome);
     match (&action.call, outcome) {
         (Call::Make { key, request }, Outcome::Made(sighting)) => settling.made(key, request, *sighting),
@@ -60,8 +61,10 @@ fn nonsense() -> Fault {
     Fault::new(FaultClass::Unanswered, "UnexpectedAnswer", "the answer is of another kind than the call")
 }
 
+mod accounts;
 mod deletions;
 mod look_ups;
+mod looks;
 
 struct Settling<'a> {
     settings: &'a Settings,
@@ -69,6 +72,8 @@ struct Settling<'a> {
     place: &'a Place,
     here: Option<&'a PlaceState>,
     now: Time,
+    /// The answer names the account on record.
+    named: bool,
     changes: Vec<Change>,
 }
 
@@ -247,7 +252,7 @@ impl Settling<'_> {
 
     fn page(&mut self, sightings: Vec<Sighting>, next_token: Option<String>) {
         let Some(listing) = self.state.place(self.place).and_then(|known| known.listing.as_ref()) else { return };
-        let mut page = ListingPage::default();
+        let mut page = ListingPage { named: self.named, ..ListingPage::default() };
         for sighting in sightings {
             page.user_backups += u64::from(sighting.counts_to_quota && sighting.lifecycle != Lifecycle::Deleted);
             if self.unchanged(&sighting).is_some() {
@@ -278,6 +283,10 @@ impl Settling<'_> {
                 shown.learned.extend(page.learned);
                 shown.others.extend(page.others);
                 shown.user_backups += page.user_backups;
+                shown.named |= page.named;
+                if !shown.named && !self.nobody_there(listing.began_at) {
+                    return;
+                }
                 self.listed(listing.began_at, listing.pages.saturating_add(1), shown);
             }
         }
@@ -338,12 +347,32 @@ impl Settling<'_> {
         let failures = self.state.place(self.place).and_then(|known| known.listing.as_ref()).map_or(0, |l| l.failures);
         // A token can expire: whatever AWS says about a later page, begin anew if it is not a matter of patience.
         let restart = !matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled) || failures >= 8;
-        let pause = retry::pause_for_place(failures.saturating_add(1), jitter_of(self.place));
+        let pause = self.read_refused(CallKey::List, fault, failures);
         let not_before = self.now.plus(pause);
         self.push(Change::ListingStalled { place: self.place.clone(), not_before, restart });
     }
 
+    /// How long to wait with a listing or a look that failed. A place that is unwell is tried again soon; one that answers
+    /// and refuses is counted until a whole listing, or a look, succeeds: a first page that comes proves nothing.
+    fn read_refused(&mut self, call: CallKey, fault: &Fault, failures: u32) -> Duration {
+        if matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Credentials) {
+            return retry::pause_for_place(failures.saturating_add(1), jitter_of(self.place));
+        }
+        let refusals = self.here.and_then(|known| match call {
+            CallKey::List => known.refused_listing.as_ref(),
+            _ => known.refused_looks.as_ref(),
+        });
+        let failures = refusals.map_or(0, |refusal| refusal.failures).saturating_add(1);
+        let (place, fault) = (self.place.clone(), Some(fault.clone()));
+        self.push(Change::ReadAnswered { place, call, fault, at: self.now });
+        retry::pause_for_refused_read(failures, jitter_of(self.place))
+    }
+
     fn polled(&mut self, ids: &[BackupId], sightings: Vec<Sighting>) {
+        if let Some(first) = ids.first().filter(|_| self.here.is_some_and(|known| known.refused_looks.is_some())) {
+            let (place, call) = (self.place.clone(), CallKey::Poll(first.clone()));
+            self.push(Change::ReadAnswered { place, call, fault: None, at: self.now });
+        }
         let mut missing: BTreeSet<&BackupId> = ids.iter().collect();
         let mut looked = Vec::new();
         for sighting in sightings {
@@ -380,50 +409,16 @@ impl Settling<'_> {
         if known && lifecycle != Lifecycle::Copying {
             self.push(Change::OtherEnded { place: self.place.clone(), id });
         } else if !known {
-            // It was ours and lost its tags: a person took it out of our hands.
+            // It was ours and lost its tags: a person took it out of our hands. It is still there, so what was asked for
+            // its deletion did not happen.
+            if self.absent_as_asked(&id) {
+                let reason = "its tags were taken off: it is no longer Lifeboat's to delete".to_owned();
+                let place = self.place.clone();
+                self.push(Change::Spared { place: place.clone(), id: id.clone(), reason });
+                self.push(Change::Suspected { place, id, suspected: Some(self.now) });
+                return;
+            }
             self.absent(&id);
-        }
-    }
-
-    /// A look by id did not find it.
-    fn absent(&mut self, id: &BackupId) {
-        let place = self.place.clone();
-        match self.state.point(self.place, id) {
-            Some(_) if self.absent_as_asked(id) => self.push(Change::Gone { place, id: id.clone(), at: self.now }),
-            Some(Point { suspected: Some(since), .. }) => {
-                // AWS's clock and ours may differ, and ours may jump: what was made a moment ago can look old to a
-                // listing. So the lag has to pass once more, by our clock alone, between the doubt and the belief.
-                let believed = since.plus(LISTING_LAG);
-                if self.now >= believed {
-                    self.push(Change::Gone { place, id: id.clone(), at: self.now });
-                } else {
-                    self.push(Change::LookAgain { place, ids: vec![id.clone()], at: believed, batch: Some(1) });
-                }
-            }
-            Some(point) => {
-                // One absence proves nothing: a listing has to miss it as well.
-                let at = point.created_at.plus(LISTING_LAG).max(self.now);
-                self.push(Change::ListingWanted { place: place.clone(), at });
-                self.push(Change::LookAgain { place, ids: vec![id.clone()], at: self.next_look(), batch: Some(1) });
-            }
-            None => self.push(Change::OtherEnded { place, id: id.clone() }),
-        }
-    }
-
-    fn poll_failed(&mut self, ids: &[BackupId], fault: &Fault) {
-        match (ids, fault.class) {
-            ([id], FaultClass::Missing) => self.absent(id),
-            (_, FaultClass::Missing) => {
-                let (place, ids) = (self.place.clone(), ids.to_vec());
-                let batch = Some(ids.len().min(IDS_PER_CALL) / 2);
-                self.push(Change::LookAgain { place, ids, at: self.now, batch });
-            }
-            _ => {
-                let failures = self.state.place(self.place).map_or(0, |known| known.failures);
-                let pause = retry::pause_for_place(failures.saturating_add(1), jitter_of(self.place));
-                let (place, ids) = (self.place.clone(), ids.to_vec());
-                self.push(Change::LookAgain { place, ids, at: self.now.plus(pause), batch: None });
-            }
         }
     }
 }

@@ -310,7 +310,7 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
                 region: place.region.clone(),
                 last_seen: known.last_seen,
                 stale: known.last_seen.is_none_or(|seen| now.since(seen) > stale_after),
-                trouble: known.trouble.as_ref().map(|(fault, _)| fault.to_string()),
+                trouble: known.unread_because().map(ToString::to_string),
                 backups_in_flight: backups,
                 copies_in_flight: copies,
                 other_copies_in_flight: u32::try_from(known.others.len()).unwrap_or(u32::MAX),

@@ -31,6 +31,7 @@ pub mod disk;
 pub mod edits;
 pub mod mind;
 mod orders;
+pub mod persons;
 mod round;
 pub mod setup;
 pub mod trace;
@@ -140,6 +141,8 @@ pub struct World {
     /// By how much the host's clock is ahead.
     ahead_ms: i64,
     calm: bool,
+    /// Calls go to another account, whatever Lifeboat calls it.
+    other_account: bool,
     lives: u64,
     events: BTreeMap<(i64, u64), Box<Event>>,
     next_seq: u64,
@@ -176,6 +179,7 @@ impl World {
             now_ms: setup.start_ms,
             ahead_ms: 0,
             calm: false,
+            other_account: false,
             lives: 0,
             events: BTreeMap::new(),
             next_seq: 0,
@@ -326,8 +330,10 @@ impl World {
                 self.checks.person(self.now_ms);
             }
             Happening::Order(order) => return self.order(order),
+            Happening::OtherAccount(other) => self.other_account = other && !self.calm,
             Happening::Calm => {
                 self.calm = true;
+                self.other_account = false;
                 self.ahead_ms = 0;
                 let now = self.host_now();
                 self.checks.clock_set(self.now_ms, now);

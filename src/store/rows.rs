@@ -40,7 +40,7 @@ impl Reading<'_> {
         self.row.try_get(column).map_err(|error| self.wrong(error.to_string()))
     }
 
-    fn text(&self, column: &str) -> Result<String, StoreProblem> {
+    pub(super) fn text(&self, column: &str) -> Result<String, StoreProblem> {
         self.get(column)
     }
 
@@ -48,7 +48,7 @@ impl Reading<'_> {
         Ok(self.get::<Option<&str>>(column)?.map(ArcStr::from))
     }
 
-    fn time(&self, column: &str) -> Result<Time, StoreProblem> {
+    pub(super) fn time(&self, column: &str) -> Result<Time, StoreProblem> {
         self.get::<i64>(column).map(Time::from_millis)
     }
 

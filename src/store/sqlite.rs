@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use writing::write;
 
+mod accounts;
 mod deleting;
 mod forgetting;
 mod loading;

@@ -6,7 +6,8 @@ use lifeboat::domain::id::BackupId;
 use lifeboat::domain::pause::Pause;
 use lifeboat::domain::point::Point;
 use lifeboat::planner::orders::{
-    BackupOrder, Granted, HoldOrder, Order, PauseOrder, Refusal, RefusalKind, ReleaseOrder, ResumeOrder, decide,
+    BackupOrder, CancelOrder, Granted, HoldOrder, Order, PauseOrder, Refusal, RefusalKind, ReleaseOrder, ResumeOrder,
+    decide,
 };
 
 fn noon() -> Time {
@@ -35,8 +36,9 @@ fn pause_order(reason: Option<&str>, until: Option<Time>) -> Order {
 fn an_order_is_known_by_its_command() {
     let backup = Order::Backup(BackupOrder { policy: "finance".into(), source: None, at: noon() });
     let resume = Order::Resume(ResumeOrder { policy: "finance".into() });
-    let words = [backup, pause_order(None, None), resume, hold(None), release()].map(|order| order.word());
-    assert_eq!(words, ["backup", "pause", "resume", "hold", "release"]);
+    let cancel = Order::Cancel(CancelOrder { policy: "finance".into(), source: None, at: None });
+    let words = [backup, pause_order(None, None), resume, hold(None), release(), cancel].map(|order| order.word());
+    assert_eq!(words, ["backup", "pause", "resume", "hold", "release", "cancel"]);
 }
 
 /// An order to hold or release says what is so, what is still to come, and what stands in its way.

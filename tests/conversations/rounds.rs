@@ -202,7 +202,7 @@ fn when_a_listing_is_due() {
     assert_eq!(first_after(1, Some(began_at.plus(HOUR))), 600, "the ordinary one comes before");
 }
 
-/// Looks fall together: what is due within a quarter of `poll` goes along. They go wherever there is something to see.
+/// Looks fall together, what has been due for longest first: what is due within a quarter of `poll` goes along. They go wherever there is something to see.
 #[test]
 fn what_is_looked_at_together() {
     let mut books = Books::new();
@@ -226,7 +226,7 @@ fn what_is_looked_at_together() {
         };
         reads(&books.plan(noon()), region).into_iter().filter_map(of).collect()
     };
-    assert_eq!(polled(&books, HOME), [vec!["backup-3"], vec!["backup-0", "backup-1"]]);
+    assert_eq!(polled(&books, HOME), [vec!["backup-0", "backup-1"], vec!["backup-3"]]);
     // Where no policy reaches any more, work in flight is followed; a Region without any is left alone.
     books.see(&copy("copy-0", &home, SECOND_THERE, Lifecycle::Copying));
     books.listed("ap-south-1", noon());

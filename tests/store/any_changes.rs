@@ -202,6 +202,10 @@ impl Draw {
                 since: self.time(),
             },
             1 if self.chance(3) => Change::Left { source },
+            1 if self.chance(3) => {
+                let id = self.one(&["111122223333", "444455556666"]).into();
+                Change::AccountRecorded { account: "default".into(), id, at: self.now }
+            }
             1 if self.chance(2) => {
                 let line = |draw: &mut Self| Line {
                     text: draw.one(&["0 3 * * *", "every 6h"]).into(),
@@ -211,6 +215,7 @@ impl Draw {
                 let lines = (0..self.below(3)).map(|_| line(self)).collect();
                 Change::Rescheduled { source, lines }
             }
+            1 => Change::Cancelled { source, occurrence, at: self.now },
             2 => Change::Opened { source, occurrence, opening: self.opening() },
             3 => {
                 let end = self.one(&End::ALL);

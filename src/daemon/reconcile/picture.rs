@@ -4,6 +4,7 @@
 //! most every so often, and none where nothing moved.
 
 use super::{PICTURE_AT_MOST, PICTURE_SHARE, Reconciler};
+use crate::planner::audit::credentials_problem;
 use crate::report::snapshot::{Circumstances, Snapshot};
 use crate::report::triage::{self, Tally};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ impl Reconciler {
             live: true,
             reload: self.reloaded.clone(),
             store_problem: self.store_problem.clone(),
-            credentials_problem: self.credentials_problem(),
+            credentials_problem: credentials_problem(&self.settings, &self.state),
             last_round_at: self.last_round_at,
             counts: self.counts.clone(),
         };
@@ -37,14 +38,6 @@ impl Reconciler {
         self.pictures.send_replace(Arc::new(snapshot));
         self.pictured = Instant::now();
         self.picture_took = self.pictured.saturating_duration_since(began);
-    }
-
-    /// Why no place can be reached with our credentials, while none can.
-    fn credentials_problem(&self) -> Option<String> {
-        let troubles: Vec<_> = self.state.places.values().filter_map(|known| known.trouble.as_ref()).collect();
-        let credentials = crate::domain::fault::FaultClass::Credentials;
-        let all = troubles.len() == self.state.places.len();
-        troubles.first().filter(|(fault, _)| all && fault.class == credentials).map(|(fault, _)| fault.to_string())
     }
 
     /// How much there is to do, in a line for systemd.

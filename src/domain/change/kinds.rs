@@ -30,14 +30,19 @@ impl Change {
             | Self::Counted(_)
             | Self::Noted(_)
             | Self::Forgotten(_)
+            | Self::Cancelled { .. }
+            | Self::AccountRecorded { .. }
             | Self::ClockWentBack { .. }
             | Self::Listed { .. } => true,
             Self::Suspected { .. }
             | Self::Inspected { .. }
             | Self::Reviewed { .. }
+            | Self::Account(_)
             | Self::PlaceSeen { .. }
             | Self::Sent { .. }
             | Self::Returned { .. }
+            | Self::Withdrawn { .. }
+            | Self::ReadAnswered { .. }
             | Self::ListingBegan { .. }
             | Self::ListingPage { .. }
             | Self::ListingStalled { .. }
@@ -63,6 +68,7 @@ impl Change {
             | Self::Left { source }
             | Self::Opened { source, .. }
             | Self::Closed { source, .. }
+            | Self::Cancelled { source, .. }
             | Self::LookUpFailed { source, .. }
             | Self::Reviewed { source, .. } => Some(source.clone()),
             Self::Asked { key, .. }

@@ -58,8 +58,13 @@ impl State {
             Change::Synced { generation } => {
                 self.generation = Some(*generation);
                 self.checked.clear();
-                for source in self.sources.values_mut().filter(|source| !source.aside.is_empty()) {
-                    Arc::make_mut(source).aside.clear();
+                for source in self.sources.values_mut().filter(|source| source.waits_for_a_reload()) {
+                    let source = Arc::make_mut(source);
+                    source.aside.clear();
+                    source.look_up.worth_another_try();
+                }
+                for known in self.places.values_mut() {
+                    known.worth_another_try();
                 }
                 self.deletions_anew();
                 Ok(())
@@ -81,10 +86,17 @@ impl State {
             | Change::HoldStands { .. }
             | Change::Inspected { .. }
             | Change::Reviewed { .. } => self.apply_deletion(change),
+            Change::AccountRecorded { .. } | Change::Account(_) => {
+                self.apply_account(change);
+                Ok(())
+            }
+            Change::Cancelled { source, occurrence, at } => self.cancel(source, *occurrence, *at),
             Change::Listed { .. }
             | Change::PlaceSeen { .. }
             | Change::Sent { .. }
             | Change::Returned { .. }
+            | Change::Withdrawn { .. }
+            | Change::ReadAnswered { .. }
             | Change::ListingBegan { .. }
             | Change::ListingPage { .. }
             | Change::ListingStalled { .. }
@@ -106,7 +118,7 @@ impl State {
         }
     }
 
-    fn source_mut(&mut self, key: &SourceKey) -> Result<&mut SourceState, IllegalChange> {
+    pub(super) fn source_mut(&mut self, key: &SourceKey) -> Result<&mut SourceState, IllegalChange> {
         self.sources.get_mut(key).map(Arc::make_mut).ok_or_else(|| illegal(format!("{key} is not known")))
     }
 
@@ -177,11 +189,21 @@ impl State {
             }
         }
         source.asks.retain(|(of, _), ask| *of != occurrence || ask.open);
+        source.cancelled.remove(&occurrence);
         source.order_ended(occurrence, end);
         self.review(key, Time::ZERO);
         let total = self.totals.entry(Total::Occurrences(opening.policy.clone(), end)).or_default();
         *total = total.saturating_add(count);
         self.reindex(key);
+        Ok(())
+    }
+
+    fn cancel(&mut self, key: &SourceKey, occurrence: Occurrence, at: Time) -> Result<(), IllegalChange> {
+        let source = self.source_mut(key)?;
+        if occurrence.trigger != Trigger::Manual || !source.open.contains_key(&occurrence) {
+            return Err(illegal(format!("{key}: nothing that a person ordered at {} is open", occurrence.at)));
+        }
+        source.cancelled.insert(occurrence, at);
         Ok(())
     }
 
@@ -386,34 +408,6 @@ impl State {
         durations.sum_seconds += seconds;
     }
 
-    fn apply_look_up(&mut self, change: &Change) -> Result<(), IllegalChange> {
-        match change {
-            Change::LookUpSent { account, ids, until } => {
-                for id in ids {
-                    let key = SourceKey { account: account.clone(), source: id.clone() };
-                    self.source_mut(&key)?.look_up.not_before = *until;
-                }
-            }
-            Change::LookedUp { account, facts, at } => {
-                let key = SourceKey { account: account.clone(), source: facts.source.clone() };
-                let source = self.source_mut(&key)?;
-                source.look_up = LookUp { facts: Some((*at, (**facts).clone())), ..LookUp::default() };
-            }
-            Change::LookUpFailed { source: key, fault, at, not_before, batch } => {
-                let look_up = &mut self.source_mut(key)?.look_up;
-                look_up.batch = *batch;
-                look_up.not_before = *not_before;
-                // A refused batch says nothing about any one source in it.
-                if batch.is_none() {
-                    look_up.fault = Some((*at, fault.clone()));
-                    look_up.failures = look_up.failures.saturating_add(1);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
     fn clock_went_back(&mut self, to: Time) {
         self.clock = to;
         self.created_at = self.created_at.min(to);
@@ -428,6 +422,7 @@ impl State {
             known.clock_went_back(to);
         }
         self.deletions_clock_went_back(to);
+        self.accounts_clock_went_back(to);
     }
 }
 

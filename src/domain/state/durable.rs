@@ -15,6 +15,8 @@ impl State {
         next.pauses.clone_from(&self.pauses);
         next.totals.clone_from(&self.totals);
         next.notes.clone_from(&self.notes);
+        let recorded = |known: &AccountState| AccountState::recorded(known.id.clone());
+        next.accounts = self.accounts.iter().map(|(name, known)| (name.clone(), recorded(known))).collect();
         for (key, source) in &self.sources {
             next.sources.insert(key.clone(), Arc::new(source.reloaded(started_at)));
         }
@@ -132,6 +134,7 @@ impl SourceState {
         next.cursor = self.cursor;
         next.left = self.left;
         next.open.clone_from(&self.open);
+        next.cancelled.clone_from(&self.cancelled);
         let remembered = started_at.minus(ORDER_REPEATED_WITHIN);
         let ended = self.orders_ended.iter().filter(|(at, _)| **at > remembered);
         next.orders_ended = ended.map(|(at, end)| (*at, *end)).collect();

@@ -31,6 +31,23 @@ pub struct PlaceState {
     pub failures: u32,
     /// The last such fault and when it came; `None` once an answer came.
     pub trouble: Option<(Fault, Time)>,
+    /// AWS refuses to list backups here, while it does: `None` once a listing is complete.
+    pub refused_listing: Option<ReadRefusal>,
+    /// AWS refuses to show backups by id, while it does.
+    pub refused_looks: Option<ReadRefusal>,
+    /// Answers name another account than the one on record, while they do.
+    pub foreign: Option<Foreign>,
+}
+
+/// A refusal to be read, of a place that answers otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadRefusal {
+    /// The last one.
+    pub fault: Fault,
+    /// When the first came.
+    pub since: Time,
+    /// How many in a row.
+    pub failures: u32,
 }
 
 /// What is gone may be shown by listings for so long, be it that they lag or that their pages were drawn before.
@@ -75,6 +92,8 @@ pub struct ListingPage {
     pub others: Vec<(BackupId, Vec<Lane>)>,
     /// Backups that count towards the quota.
     pub user_backups: u64,
+    /// It names the account on record.
+    pub named: bool,
 }
 
 impl PlaceState {
@@ -82,6 +101,33 @@ impl PlaceState {
     #[must_use]
     pub fn known(&self) -> bool {
         self.listed.is_some_and(|listed| listed.in_this_life)
+    }
+
+    /// Why the books here cannot be read, while they cannot.
+    #[must_use]
+    pub fn unread_because(&self) -> Option<&Fault> {
+        let refusal = self.refused_listing.as_ref().or(self.refused_looks.as_ref()).map(|refusal| &refusal.fault);
+        let foreign = self.foreign.as_ref().map(|foreign| &foreign.fault);
+        foreign.or(self.trouble.as_ref().map(|(fault, _)| fault)).or(refusal)
+    }
+
+    /// Where refusals of this kind of reading are kept.
+    pub(super) fn refusal_of(&mut self, call: &CallKey) -> Option<&mut Option<ReadRefusal>> {
+        match call {
+            CallKey::List => Some(&mut self.refused_listing),
+            CallKey::Poll(_) => Some(&mut self.refused_looks),
+            _ => None,
+        }
+    }
+
+    /// A reload: what was refused may be mended.
+    pub(super) fn worth_another_try(&mut self) {
+        if let Some(listing) = self.listing.as_mut().filter(|_| self.refused_listing.is_some()) {
+            listing.not_before = Time::ZERO;
+        }
+        if self.refused_looks.is_some() {
+            self.looks.values_mut().for_each(|look| *look = Time::ZERO);
+        }
     }
 
     /// Whether this process has had a complete listing here that began at or after `time`.
@@ -102,6 +148,9 @@ impl PlaceState {
         }
         self.last_seen = self.last_seen.map(|seen| seen.min(to));
         self.trouble = self.trouble.take().map(|(fault, at)| (fault, at.min(to)));
+        for refusal in [&mut self.refused_listing, &mut self.refused_looks].into_iter().flatten() {
+            refusal.since = refusal.since.min(to);
+        }
         self.listing_wanted = self.listing_wanted.map(|wanted| wanted.min(to));
         if let Some(listed) = &mut self.listed {
             listed.began_at = listed.began_at.min(to);
@@ -138,6 +187,15 @@ impl State {
                     }
                 }
             }
+            Change::Withdrawn { place, call } => {
+                self.places.entry(place.clone()).or_default().calls.remove(call);
+            }
+            Change::ReadAnswered { place, call, fault, at } => {
+                let Some(refusal) = self.places.entry(place.clone()).or_default().refusal_of(call) else { return };
+                let (since, failures) = refusal.as_ref().map_or((*at, 0), |refusal| (refusal.since, refusal.failures));
+                let failures = failures.saturating_add(1);
+                *refusal = fault.clone().map(|fault| ReadRefusal { fault, since, failures });
+            }
             Change::LookAgain { place, ids, at, batch } => {
                 let known = self.places.entry(place.clone()).or_default();
                 for id in ids {
@@ -169,7 +227,8 @@ impl State {
             }
             Change::ListingBegan { place, at } => {
                 let known = self.places.entry(place.clone()).or_default();
-                known.listing = Some(Listing { began_at: *at, ..Listing::default() });
+                let failures = known.listing.as_ref().map_or(0, |listing| listing.failures);
+                known.listing = Some(Listing { began_at: *at, failures, ..Listing::default() });
             }
             Change::ListingPage { place, page, next_token } => {
                 if let Some(listing) = self.places.entry(place.clone()).or_default().listing.as_mut() {
@@ -179,6 +238,7 @@ impl State {
                     listing.shown.ours.extend(page.ours.iter().cloned());
                     listing.shown.learned.extend(page.learned.iter().cloned());
                     listing.shown.others.extend(page.others.iter().cloned());
+                    listing.shown.named |= page.named;
                     listing.shown.user_backups = listing.shown.user_backups.saturating_add(page.user_backups);
                 }
             }
@@ -197,6 +257,7 @@ impl State {
                 self.review_place(place);
                 let known = self.places.entry(place.clone()).or_default();
                 known.listing = None;
+                known.refused_listing = None;
                 known.listed = Some(Listed { began_at: *began_at, pages: *pages, in_this_life: true });
                 known.user_backups = *user_backups;
                 known.gone.retain(|_, at| at.plus(SHOWN_AFTER_GONE) > *began_at);

@@ -17,6 +17,8 @@ pub struct SourceState {
     pub open: BTreeMap<Occurrence, Opening>,
     /// How the latest occurrences that a person asked for ended, so that a request repeated after that is known.
     pub orders_ended: BTreeMap<Time, End>,
+    /// Those among the open ones that a person cancelled, and when: nothing more is asked for them.
+    pub cancelled: BTreeMap<Occurrence, Time>,
     /// Intents that are not fulfilled.
     pub asks: BTreeMap<(Occurrence, Target), Ask>,
     /// Backups and copies.
@@ -106,6 +108,21 @@ pub struct LookUp {
     pub not_before: Time,
     /// At most so many in one call: a batch with it was refused.
     pub batch: Option<usize>,
+    /// It was asked and has not answered; after `not_before` that answer is not waited for any more.
+    pub under_way: bool,
+}
+
+impl LookUp {
+    /// A reload: what was refused for good may be mended.
+    pub(super) fn worth_another_try(&mut self) {
+        if self.waits_for_a_person() {
+            self.not_before = Time::ZERO;
+        }
+    }
+
+    fn waits_for_a_person(&self) -> bool {
+        !self.under_way && self.fault.as_ref().is_some_and(|(_, fault)| fault.class.needs_a_person())
+    }
 }
 
 impl SourceState {
@@ -118,6 +135,7 @@ impl SourceState {
             cursor: None,
             open: BTreeMap::new(),
             orders_ended: BTreeMap::new(),
+            cancelled: BTreeMap::new(),
             asks: BTreeMap::new(),
             points: Points::default(),
             flying: BTreeSet::new(),
@@ -215,6 +233,11 @@ impl SourceState {
     #[must_use]
     pub fn active(&self) -> bool {
         !self.open.is_empty() || !self.asks.is_empty() || !self.flying.is_empty() || self.lagging()
+    }
+
+    /// Whether anything of it was refused for good, which a new policy may mend.
+    pub(super) fn waits_for_a_reload(&self) -> bool {
+        !self.aside.is_empty() || self.look_up.waits_for_a_person()
     }
 
     /// What was deleted counts its attempt, and tells that it was there, only as long as another attempt is possible: while

@@ -1,7 +1,6 @@
 //! What came of a DeleteBackup, of a hold's tag, and of the look before them.
 
 use super::*;
-use crate::domain::action::CallKey;
 
 impl Settling<'_> {
     pub(super) fn deleted(&mut self, id: &BackupId) {

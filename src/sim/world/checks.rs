@@ -15,6 +15,7 @@ use crate::domain::time::Time;
 use std::fmt;
 
 mod claims;
+mod crowd;
 mod ends;
 mod flow;
 mod keeping;
@@ -162,6 +163,7 @@ impl Checks {
         self.unmoved(view.settings)?;
         self.claims.inspected(view, &self.flow, &self.shelf)?;
         self.ends.inspected(view)?;
+        crowd::inspected(view, &self.flow)?;
         self.flow.inspected(view, &self.shelf)
     }
 

@@ -6,7 +6,9 @@ use crate::domain::id::{BackupId, PolicyName, SourceId};
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
-use crate::planner::orders::{self as rules, BackupOrder, HoldOrder, PauseOrder, ReleaseOrder, ResumeOrder};
+use crate::planner::orders::{
+    self as rules, BackupOrder, CancelOrder, HoldOrder, PauseOrder, ReleaseOrder, ResumeOrder,
+};
 use std::time::Duration;
 
 pub(super) use crate::planner::orders::Order;
@@ -81,6 +83,9 @@ fn spelled(drawn: setup::Order, settings: &Settings, state: &State, now: Time) -
             Order::Hold(HoldOrder { backup: point(choice)?, reason: Some("audit".to_owned()) })
         }
         setup::Order::Release(choice) => Order::Release(ReleaseOrder { backup: point(choice)? }),
+        setup::Order::Cancel(choice) => {
+            Order::Cancel(CancelOrder { policy: policy(choice)?.name.clone(), source: None, at: None })
+        }
         setup::Order::Again | setup::Order::ConfirmDeletions => return None,
     })
 }

@@ -75,6 +75,13 @@ impl World {
         Ok(true)
     }
 
+    /// The same call with the credentials of the world's other account, while it has them.
+    fn elsewhere(&self, action: &Action) -> Option<Action> {
+        let account = setup::other_account(&action.place.account);
+        let place = crate::domain::id::Place { account, region: action.place.region.clone() };
+        self.other_account.then(|| Action { place, call: action.call.clone() })
+    }
+
     fn travel_ms(&mut self) -> i64 {
         let slow = self.wires.percent(self.setup.slow_wire_percent);
         let most_ms = if slow && !self.calm { 20_000 } else { 400 };
@@ -83,7 +90,10 @@ impl World {
 
     pub(super) fn deed(&mut self, life: u64, sent_ms: i64, action: Action) -> Result<(), Broken> {
         let deleted = self.cloud.deletions().len();
-        let served = wire::serve(&mut self.cloud, &mut self.shown, self.now_ms, &action);
+        let served = match self.elsewhere(&action) {
+            Some(elsewhere) => wire::serve(&mut self.cloud, &mut self.shown, self.now_ms, &elsewhere),
+            None => wire::serve(&mut self.cloud, &mut self.shown, self.now_ms, &action),
+        };
         let settings = self.host.as_ref().map(|host| &host.settings);
         self.checks.deleted(
             self.cloud.deletions().get(deleted..).unwrap_or_default(),

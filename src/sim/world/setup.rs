@@ -6,12 +6,15 @@
 use super::super::cloud::{self, DeletedToken, FileSystemSeed, FileSystemType, VolumeSeed};
 use super::super::faults::{Fault, Faults};
 use super::super::rng::Rng;
+pub use super::persons::{Order, Person};
 use super::weather;
 use crate::domain::id::{AccountName, Place, Region, SourceId};
 use crate::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, Settings};
 use crate::domain::schedule::{Schedule, ScheduleError};
 use crate::domain::time::Time;
 use std::time::Duration;
+
+mod habits;
 
 /// An hour, ms.
 pub const HOUR_MS: i64 = 3_600_000;
@@ -44,6 +47,12 @@ const MOST_POINTS_PER_DAY: f64 = 40.0;
 /// 2026-09-20, so that a year begins before the clocks change.
 const EARLIEST_MS: i64 = 1_789_862_400_000;
 
+/// The other account of a world.
+#[must_use]
+pub fn other_account(account: &AccountName) -> AccountName {
+    AccountName::from(if account.as_str() == ACCOUNTS[0] { ACCOUNTS[1] } else { ACCOUNTS[0] })
+}
+
 /// A file system and where it lies.
 #[derive(Clone, Debug)]
 pub struct Member {
@@ -71,6 +80,8 @@ pub enum Happening {
     Person(Person),
     /// A person gives Lifeboat an order.
     Order(Order),
+    /// The credentials are those of another account from now on, or the right ones again.
+    OtherAccount(bool),
     /// FSx stops misbehaving, the policy is complete again, the clock is right: act two.
     Calm,
     /// The schedules end: what is under way comes to rest.
@@ -100,38 +111,6 @@ pub enum Edit {
     Same,
     /// A slip: the file is refused until the next change, and what can still be read of it lacks a policy.
     Spoil(u64),
-}
-
-/// What a person does to what is ours. Numbers choose among what is there.
-#[derive(Clone, Copy, Debug)]
-pub enum Person {
-    /// Deletes a backup or copy that is AVAILABLE or FAILED.
-    Deletes(u64),
-    /// Takes our tags off one.
-    Untags(u64),
-    /// Puts one on hold.
-    Holds(u64),
-    /// Copies a backup of ours, tags and all.
-    Copies(u64),
-}
-
-/// What a person orders. Numbers choose among what is there.
-#[derive(Clone, Copy, Debug)]
-pub enum Order {
-    /// A backup of one source.
-    Backup(u64),
-    /// The same once more, as a command does that had no answer.
-    Again,
-    /// A policy stops for so long, ms.
-    Pause(u64, i64),
-    /// It goes on.
-    Resume(u64),
-    /// A recovery point is kept.
-    Hold(u64),
-    /// It may go.
-    Release(u64),
-    /// What the brake holds may go.
-    ConfirmDeletions,
 }
 
 /// A death at one certain boundary between two steps.
@@ -388,63 +367,5 @@ impl Draw {
         };
         setup.fleet.push(Member { place: place.clone(), seed });
         id.map(Into::into)
-    }
-
-    /// FSx's habits, within what the promises ask for: tokens remembered for ten minutes, listings that lag no more than two.
-    fn cloud(&mut self) -> cloud::Settings {
-        let rng = &mut self.rng;
-        let of = |rng: &mut Rng, from: &[f64]| from[rng.below(from.len() as u64) as usize];
-        cloud::Settings {
-            backup_floor_seconds: of(rng, &[30.0, 240.0, 900.0]),
-            backup_bytes_per_second: of(rng, &[100e6, 750e6]),
-            copy_floor_seconds: of(rng, &[60.0, 390.0, 1200.0]),
-            copy_bytes_per_second: of(rng, &[50e6, 250e6]),
-            lustre_pending_seconds: of(rng, &[0.0, 60.0]),
-            maintenance_minutes: of(rng, &[0.0, 30.0]),
-            windows_backups: 1_000_000,
-            lustre_backups: 1_000_000,
-            openzfs_backups: 1_000_000,
-            ontap_backups: 1_000_000,
-            ontap_backups_per_volume: 0,
-            token_memory_seconds: of(rng, &[600.0, 900.0, 86_400.0]),
-            deleted_token: TOKENS[rng.below(3) as usize],
-            page_size: [5, 20, 50, 50][rng.below(4) as usize],
-            short_page_percent: of(rng, &[0.0, 20.0]),
-            empty_page_percent: of(rng, &[0.0, 10.0]),
-            next_token_seconds: of(rng, &[0.0, 300.0]),
-            list_lag_seconds: of(rng, &[0.0, 5.0, 60.0, 119.0]),
-            lag_hides_ids: rng.percent(30.0),
-            delete_delay_seconds: of(rng, &[0.0, 60.0, 300.0]),
-            others_keep_hours: of(rng, &[6.0, 24.0]),
-            ..self.unverified()
-        }
-    }
-
-    /// What is not established about FSx, either way. From numbers of its own, so that the rest of a seed stays what it was.
-    fn unverified(&self) -> cloud::Settings {
-        let mut rng = Rng::new(self.seed, "unverified");
-        let refusals = [cloud::RefusalCode::ServiceLimitExceeded, cloud::RefusalCode::BadRequest];
-        let limits = ["TOTAL_IN_PROGRESS_COPY_BACKUPS", "", "SOMETHING_NEW"];
-        let wordings = [
-            cloud::BeingCopied::ByType,
-            cloud::BeingCopied::Modelled,
-            cloud::BeingCopied::BadRequest,
-            cloud::BeingCopied::Either,
-        ];
-        cloud::Settings {
-            failed_token: TOKENS[rng.below(3) as usize],
-            token_compares_tags: rng.percent(70.0),
-            failed_copies_stay: rng.percent(70.0),
-            ontap_copy_refusal: refusals[rng.below(2) as usize],
-            ontap_copy_limit: limits[rng.below(3) as usize].into(),
-            slots_by_type: rng.percent(15.0),
-            limits_first: rng.percent(50.0),
-            being_copied: wordings[rng.below(4) as usize],
-            delete_while_copying: rng.percent(30.0),
-            copy_progress: rng.percent(30.0),
-            failed_count_to_quota: rng.percent(50.0),
-            full_after_newest_deleted: rng.percent(30.0),
-            ..cloud::Settings::default()
-        }
     }
 }

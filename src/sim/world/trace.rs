@@ -101,6 +101,7 @@ impl fmt::Display for Brief<'_> {
             }
             Change::LookedUp { facts, .. } => write!(f, "looked up {}", facts.source),
             Change::Sent { .. } | Change::Returned { .. } | Change::PlaceSeen { .. } => f.write_str("a call"),
+            Change::ReadAnswered { place, fault, .. } => write!(f, "reading {place}: {fault:?}"),
             Change::Checked { policy, through, .. } => {
                 write!(f, "Checked {{ policy: {policy}, through: {through} }}")
             }

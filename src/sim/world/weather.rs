@@ -17,6 +17,7 @@ pub fn draw(setup: &mut Setup, days: i64, rng: &mut Rng) {
         severe(setup, act_one_ms, rng);
     }
     deaths(setup, act_one_ms, rng);
+    strangers(setup, act_one_ms);
     clocks(setup, act_one_ms, rng);
     let edits = if rng.percent(50.0) { rng.below(12) } else { 0 };
     for _ in 0..edits {
@@ -74,6 +75,8 @@ fn mild(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
     };
     setup.fault(0, act_one_ms, fault);
     restores(setup, act_one_ms);
+    closed(setup, act_one_ms);
+    cancels(setup, act_one_ms);
 }
 
 /// In some worlds some backups are being restored for a while. From numbers of its own, so that the rest of a seed stays.
@@ -84,6 +87,47 @@ fn restores(setup: &mut Setup, act_one_ms: i64) {
         let until_ms = (from_ms + moment(2 * DAY_MS, &mut rng)).min(act_one_ms);
         let restoring_percent = 10.0 + rng.unit() * 90.0;
         setup.fault(from_ms, until_ms, Fault { restoring_percent, ..Fault::default() });
+    }
+}
+
+/// In some worlds a destination refuses to be listed for long, in AWS's various words, or does nothing at all for us.
+fn closed(setup: &mut Setup, act_one_ms: i64) {
+    let mut rng = Rng::new(setup.seed, "closed");
+    let policies = setup.settings.policies.values();
+    let destinations: Vec<String> =
+        policies.flat_map(|policy| &policy.destinations).map(|destination| destination.region.to_string()).collect();
+    let Some(region) = rng.pick(&destinations).filter(|_| rng.percent(20.0)).cloned() else { return };
+    let from_ms = if rng.percent(50.0) { 0 } else { moment(act_one_ms, &mut rng) };
+    let until_ms = (from_ms + DAY_MS + moment(12 * DAY_MS, &mut rng)).min(act_one_ms);
+    let codes = ["BadRequest", "AccessDeniedException", "SomethingNew", "OptInRequired"];
+    let refuse = codes[rng.below(4) as usize].to_owned();
+    let operations = if rng.percent(50.0) { vec!["DescribeBackups".to_owned()] } else { Vec::new() };
+    let fault =
+        Fault { regions: vec![region], operations, refuse: Some(refuse), refuse_percent: 100.0, ..Fault::default() };
+    setup.fault(from_ms, until_ms, fault);
+}
+
+/// In some worlds a person gives up what a person ordered.
+fn cancels(setup: &mut Setup, act_one_ms: i64) {
+    let mut rng = Rng::new(setup.seed, "cancels");
+    let cancels = if rng.percent(30.0) { rng.below(8) } else { 0 };
+    for _ in 0..cancels {
+        let (at_ms, choice) = (moment(act_one_ms, &mut rng), rng.next_u64());
+        setup.timetable.push((at_ms, Happening::Order(Order::Backup(choice))));
+        let after_ms = moment(2 * HOUR_MS, &mut rng);
+        setup.timetable.push(((at_ms + after_ms).min(act_one_ms), Happening::Order(Order::Cancel(choice))));
+    }
+}
+
+/// In some worlds the credentials are for a while those of another account. Not where databases are lost: with its record
+/// of the account, nobody could know whose answers those are.
+fn strangers(setup: &mut Setup, act_one_ms: i64) {
+    let mut rng = Rng::new(setup.seed, "other account");
+    if setup.loss_percent == 0.0 && rng.percent(40.0) {
+        let from_ms = moment(act_one_ms, &mut rng);
+        let until_ms = (from_ms + HOUR_MS + moment(2 * DAY_MS, &mut rng)).min(act_one_ms);
+        setup.timetable.push((from_ms, Happening::OtherAccount(true)));
+        setup.timetable.push((until_ms, Happening::OtherAccount(false)));
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::cloud::{ApiError, Backup, BackupIx, BackupType, Cloud, Lost};
 use super::super::faults::{Fate, Trouble};
 use crate::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{BackupId, Place, SourceId};
+use crate::domain::id::{BackupId, Place, SourceId, account_of_arn};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::{Lifecycle, Sighting};
 use crate::domain::policy::Tags;
@@ -200,6 +200,7 @@ fn facts(shown: &Value, volume: bool) -> Option<SourceFacts> {
         kind: FileSystemKind::parse(text(if volume { "VolumeType" } else { "FileSystemType" })?),
         lifecycle: text("Lifecycle")?.to_owned(),
         name: text("Name").map(str::to_owned),
+        account: text("ResourceARN").and_then(account_of_arn).map(Into::into),
         tags,
     })
 }

@@ -1,7 +1,8 @@
 //! Deletions and holds as SQL, moved as `State::apply` moves them.
 
-use crate::domain::change::Change;
+use crate::domain::fault::Fault;
 use crate::domain::id::{BackupId, Place};
+use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
 
@@ -15,64 +16,80 @@ macro_rules! bind_object {
     }};
 }
 
-/// Writes one change about a deletion or a hold; others are not for this table.
-pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written {
-    match change {
-        Change::Condemned { place, id, reason, at } => {
-            let sql = "INSERT INTO deletions (account, region, id, reason, condemned_at) VALUES (?, ?, ?, ?, ?)
-                       ON CONFLICT DO UPDATE SET reason = excluded.reason, condemned_at = excluded.condemned_at,
-                       asked_at = NULL, failures = 0, not_before = 0, fault_class = NULL, fault_code = NULL,
-                       fault_message = NULL";
-            let query = bind_object!(sqlx::query(sql), place, id).bind(reason).bind(at.millis());
-            to.execute(query).await.map(drop)
-        }
-        Change::Spared { place, id, .. } => {
-            let sql = "DELETE FROM deletions WHERE account = ? AND region = ? AND id = ?";
-            to.execute(bind_object!(sqlx::query(sql), place, id)).await.map(drop)
-        }
-        Change::DeleteAsked { place, id, at } => {
-            let sql = "UPDATE deletions SET asked_at = ? WHERE account = ? AND region = ? AND id = ?";
-            to.execute(bind_object!(sqlx::query(sql).bind(at.millis()), place, id)).await.map(drop)
-        }
-        Change::DeleteRefused { place, id, fault, not_before } => {
-            let sql =
-                "UPDATE deletions SET failures = failures + 1, fault_class = ?, fault_code = ?, fault_message = ?,
-                       not_before = ? WHERE account = ? AND region = ? AND id = ?";
-            let query = sqlx::query(sql).bind(fault.class.as_str()).bind(&fault.code).bind(&fault.message);
-            to.execute(bind_object!(query.bind(not_before.millis()), place, id)).await.map(drop)
-        }
-        _ => write_hold(to, change).await,
-    }
+pub(super) async fn condemned(
+    to: &mut SqliteConnection,
+    place: &Place,
+    id: &BackupId,
+    reason: &str,
+    at: &Time,
+) -> Written {
+    let sql = "INSERT INTO deletions (account, region, id, reason, condemned_at) VALUES (?, ?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET reason = excluded.reason, condemned_at = excluded.condemned_at,
+               asked_at = NULL, failures = 0, not_before = 0, fault_class = NULL, fault_code = NULL,
+               fault_message = NULL";
+    let query = bind_object!(sqlx::query(sql), place, id).bind(reason).bind(at.millis());
+    to.execute(query).await.map(drop)
 }
 
-async fn write_hold(to: &mut SqliteConnection, change: &Change) -> Written {
-    match change {
-        Change::HoldWished { place, id, hold, at } => {
-            let sql = "INSERT INTO wishes (account, region, id, hold, wished_at) VALUES (?, ?, ?, ?, ?)
-                       ON CONFLICT DO UPDATE SET hold = excluded.hold, wished_at = excluded.wished_at, failures = 0,
-                       not_before = 0, fault_class = NULL, fault_code = NULL, fault_message = NULL";
-            let query = bind_object!(sqlx::query(sql), place, id).bind(hold.as_deref()).bind(at.millis());
-            to.execute(query).await.map(drop)
-        }
-        Change::HoldTried { place, id, fault, not_before } => {
-            let sql =
-                "UPDATE wishes SET failures = CASE WHEN ?1 IS NULL THEN 0 ELSE failures + 1 END, fault_class = ?1,
-                       fault_code = ?2, fault_message = ?3, not_before = ?4
-                       WHERE account = ?5 AND region = ?6 AND id = ?7";
-            let fault = fault.as_ref();
-            let query = sqlx::query(sql)
-                .bind(fault.map(|fault| fault.class.as_str()))
-                .bind(fault.map(|fault| fault.code.as_str()))
-                .bind(fault.map(|fault| fault.message.as_str()))
-                .bind(not_before.millis());
-            to.execute(bind_object!(query, place, id)).await.map(drop)
-        }
-        Change::HoldStands { place, id } => {
-            let sql = "DELETE FROM wishes WHERE account = ? AND region = ? AND id = ?";
-            to.execute(bind_object!(sqlx::query(sql), place, id)).await.map(drop)
-        }
-        _ => Ok(()),
-    }
+pub(super) async fn spared(to: &mut SqliteConnection, place: &Place, id: &BackupId) -> Written {
+    let sql = "DELETE FROM deletions WHERE account = ? AND region = ? AND id = ?";
+    to.execute(bind_object!(sqlx::query(sql), place, id)).await.map(drop)
+}
+
+pub(super) async fn delete_asked(to: &mut SqliteConnection, place: &Place, id: &BackupId, at: &Time) -> Written {
+    let sql = "UPDATE deletions SET asked_at = ? WHERE account = ? AND region = ? AND id = ?";
+    to.execute(bind_object!(sqlx::query(sql).bind(at.millis()), place, id)).await.map(drop)
+}
+
+pub(super) async fn delete_refused(
+    to: &mut SqliteConnection,
+    place: &Place,
+    id: &BackupId,
+    fault: &Fault,
+    not_before: &Time,
+) -> Written {
+    let sql = "UPDATE deletions SET failures = failures + 1, fault_class = ?, fault_code = ?, fault_message = ?,
+               not_before = ? WHERE account = ? AND region = ? AND id = ?";
+    let query = sqlx::query(sql).bind(fault.class.as_str()).bind(&fault.code).bind(&fault.message);
+    to.execute(bind_object!(query.bind(not_before.millis()), place, id)).await.map(drop)
+}
+
+pub(super) async fn hold_wished(
+    to: &mut SqliteConnection,
+    place: &Place,
+    id: &BackupId,
+    hold: &Option<String>,
+    at: &Time,
+) -> Written {
+    let sql = "INSERT INTO wishes (account, region, id, hold, wished_at) VALUES (?, ?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET hold = excluded.hold, wished_at = excluded.wished_at, failures = 0,
+               not_before = 0, fault_class = NULL, fault_code = NULL, fault_message = NULL";
+    let query = bind_object!(sqlx::query(sql), place, id).bind(hold.as_deref()).bind(at.millis());
+    to.execute(query).await.map(drop)
+}
+
+pub(super) async fn hold_tried(
+    to: &mut SqliteConnection,
+    place: &Place,
+    id: &BackupId,
+    fault: &Option<Fault>,
+    not_before: &Time,
+) -> Written {
+    let sql = "UPDATE wishes SET failures = CASE WHEN ?1 IS NULL THEN 0 ELSE failures + 1 END, fault_class = ?1,
+               fault_code = ?2, fault_message = ?3, not_before = ?4
+               WHERE account = ?5 AND region = ?6 AND id = ?7";
+    let fault = fault.as_ref();
+    let query = sqlx::query(sql)
+        .bind(fault.map(|fault| fault.class.as_str()))
+        .bind(fault.map(|fault| fault.code.as_str()))
+        .bind(fault.map(|fault| fault.message.as_str()))
+        .bind(not_before.millis());
+    to.execute(bind_object!(query, place, id)).await.map(drop)
+}
+
+pub(super) async fn hold_stands(to: &mut SqliteConnection, place: &Place, id: &BackupId) -> Written {
+    let sql = "DELETE FROM wishes WHERE account = ? AND region = ? AND id = ?";
+    to.execute(bind_object!(sqlx::query(sql), place, id)).await.map(drop)
 }
 
 /// An object is gone: nobody can delete it any more, nor hold it.

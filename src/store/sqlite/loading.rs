@@ -4,7 +4,7 @@
 //! shows does. Only what is live is read: what is past lies in tables of its own.
 
 use super::opening::from_sqlx;
-use super::{Reading, Result, point_rows};
+use super::{Reading, Result, accounts, point_rows};
 use crate::domain::change::Change;
 use crate::domain::state::{ORDER_REPEATED_WITHIN, SourceState, State};
 use crate::domain::time::Time;
@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteConnection;
 use std::sync::Arc;
 
 /// Reads a table row by row.
-async fn each(
+pub(super) async fn each(
     connection: &mut SqliteConnection,
     table: &'static str,
     sql: &'static str,
@@ -35,6 +35,7 @@ pub(super) async fn load(from: &mut SqliteConnection, started_at: Time) -> Resul
     load_sources(from, &mut state).await?;
     point_rows::load(from, &mut state).await?;
     load_intents(from, &mut state).await?;
+    accounts::load(from, &mut state).await?;
     load_notes(from, &mut state).await?;
     each(from, "totals", "SELECT * FROM totals", |row| {
         let (total, value) = row.total()?;

@@ -1,11 +1,15 @@
 //! Changes as SQL. Each durable [`Change`] has its statement here, and moves the rows as `State::apply` moves the state.
 
 use super::super::rows::total_columns;
+use super::accounts;
 use super::deleting;
 use super::noting::{self, write_note};
 use super::past;
+use crate::domain::action::Request;
 use crate::domain::change::{Change, Forgotten, Line, Opening, Total};
-use crate::domain::id::{BackupId, Occurrence, Place, SourceKey, WorkKey};
+use crate::domain::fault::Fault;
+use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, WorkKey};
+use crate::domain::pause::Pause;
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::state::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
 use crate::domain::time::Time;
@@ -18,25 +22,33 @@ pub(super) type Written = std::result::Result<(), sqlx::Error>;
 /// Writes one change.
 pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written {
     match change {
-        Change::Watched { .. } | Change::Left { .. } => write_watch(to, change).await,
+        Change::Watched { source, region, policy, destinations, since } => {
+            watched(to, source, region, policy, destinations, since).await
+        }
+        Change::Left { source } => left(to, source).await,
         Change::Rescheduled { source, lines } => write_lines(to, source, lines).await,
         Change::Opened { source, occurrence, opening } => {
             write_occurrence(to, source, *occurrence, opening, None, 0).await
         }
         Change::Closed { source, occurrence, opening, end, reason, at, earlier } => {
             let closed = Some((end.as_str(), reason.as_str(), *at));
+            accounts::ended(to, source, *occurrence).await?;
             write_occurrence(to, source, *occurrence, opening, closed, *earlier).await?;
             count(to, &Total::Occurrences(opening.policy.clone(), *end), earlier.saturating_add(1)).await?;
             let sql = r#"DELETE FROM asks WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND open = 0"#;
             let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
             to.execute(query.bind(occurrence.trigger.as_str()).bind(occurrence.at.millis())).await.map(drop)
         }
-        Change::Asked { .. } | Change::Unfulfilled { .. } | Change::Disproved { .. } | Change::Retriable { .. } => {
-            write_ask(to, change).await
+        Change::Asked { key, attempt, request, at } => asked(to, key, attempt, request, at).await,
+        Change::Unfulfilled { key, fault, definite, not_before } => {
+            unfulfilled(to, key, fault, definite, not_before).await
         }
+        Change::Disproved { key } => disproved(to, key).await,
+        Change::Retriable { key } => retriable(to, key).await,
         Change::Seen { point } => write_point(to, point).await,
         Change::Gone { place, id, at } => write_gone(to, place, id, *at).await,
-        Change::Paused { .. } | Change::PauseOver { .. } => write_pause(to, change).await,
+        Change::Paused { policy, pause } => paused(to, policy, pause).await,
+        Change::PauseOver { policy, since } => pause_over(to, policy, since).await,
         Change::Noted(note) => write_note(to, note).await,
         Change::Counted(total) => count(to, total, 1).await,
         Change::Forgotten(what) => forget(to, what).await,
@@ -49,7 +61,42 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             let query = query.bind(began_at.millis()).bind(i64::from(*pages)).bind(clamp(*user_backups));
             to.execute(query).await.map(drop)
         }
-        _ => deleting::write(to, change).await,
+        Change::AccountRecorded { account, id, at } => accounts::account_recorded(to, account, id, at).await,
+        Change::Cancelled { source, occurrence, at } => accounts::cancelled(to, source, occurrence, at).await,
+        Change::Condemned { place, id, reason, at } => deleting::condemned(to, place, id, reason, at).await,
+        Change::Spared { place, id, .. } => deleting::spared(to, place, id).await,
+        Change::DeleteAsked { place, id, at } => deleting::delete_asked(to, place, id, at).await,
+        Change::DeleteRefused { place, id, fault, not_before } => {
+            deleting::delete_refused(to, place, id, fault, not_before).await
+        }
+        Change::HoldWished { place, id, hold, at } => deleting::hold_wished(to, place, id, hold, at).await,
+        Change::HoldTried { place, id, fault, not_before } => {
+            deleting::hold_tried(to, place, id, fault, not_before).await
+        }
+        Change::HoldStands { place, id } => deleting::hold_stands(to, place, id).await,
+        // Found out anew by every process. What is new is to be named on one side or the other.
+        Change::Suspected { .. }
+        | Change::Inspected { .. }
+        | Change::Reviewed { .. }
+        | Change::PlaceSeen { .. }
+        | Change::Sent { .. }
+        | Change::Returned { .. }
+        | Change::Withdrawn { .. }
+        | Change::ReadAnswered { .. }
+        | Change::ListingBegan { .. }
+        | Change::ListingPage { .. }
+        | Change::ListingStalled { .. }
+        | Change::ListingWanted { .. }
+        | Change::LookAgain { .. }
+        | Change::OtherEnded { .. }
+        | Change::LookUpSent { .. }
+        | Change::LookedUp { .. }
+        | Change::LookUpFailed { .. }
+        | Change::Timed { .. }
+        | Change::Swept { .. }
+        | Change::Synced { .. }
+        | Change::Checked { .. }
+        | Change::Account(_) => Ok(()),
     }
 }
 
@@ -76,31 +123,32 @@ async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
     noting::clock_went_back(to, now).await
 }
 
-async fn write_watch(to: &mut SqliteConnection, change: &Change) -> Written {
-    match change {
-        Change::Watched { source, region, policy, destinations, since } => {
-            // One that was watched all along keeps its beginning; one that left and came back begins anew.
-            let sql =
-                "INSERT INTO sources (account, source, region, policy, destinations, since) VALUES (?, ?, ?, ?, ?, ?)
-                       ON CONFLICT DO UPDATE SET region = excluded.region, destinations = excluded.destinations,
-                       since = CASE WHEN policy IS NULL THEN excluded.since ELSE since END,
-                       returned = CASE WHEN policy IS NULL THEN has_left ELSE returned END,
-                       policy = excluded.policy, has_left = 0";
-            let destinations =
-                serde_json::to_string(destinations).map_err(|error| sqlx::Error::Encode(error.into()))?;
-            let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
-            let query = query.bind(region.as_str()).bind(policy.as_str()).bind(destinations).bind(since.millis());
-            to.execute(query).await.map(drop)
-        }
-        Change::Left { source } => {
-            let sql = "UPDATE sources SET policy = NULL, destinations = NULL, since = NULL, has_left = 1
-                       WHERE account = ? AND source = ?";
-            let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
-            to.execute(query).await?;
-            write_lines(to, source, &[]).await
-        }
-        _ => Ok(()),
-    }
+async fn watched(
+    to: &mut SqliteConnection,
+    source: &SourceKey,
+    region: &Region,
+    policy: &PolicyName,
+    destinations: &[Region],
+    since: &Time,
+) -> Written {
+    // One that was watched all along keeps its beginning; one that left and came back begins anew.
+    let sql = "INSERT INTO sources (account, source, region, policy, destinations, since) VALUES (?, ?, ?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET region = excluded.region, destinations = excluded.destinations,
+               since = CASE WHEN policy IS NULL THEN excluded.since ELSE since END,
+               returned = CASE WHEN policy IS NULL THEN has_left ELSE returned END,
+               policy = excluded.policy, has_left = 0";
+    let destinations = serde_json::to_string(destinations).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
+    let query = query.bind(region.as_str()).bind(policy.as_str()).bind(destinations).bind(since.millis());
+    to.execute(query).await.map(drop)
+}
+
+async fn left(to: &mut SqliteConnection, source: &SourceKey) -> Written {
+    let sql = "UPDATE sources SET policy = NULL, destinations = NULL, since = NULL, has_left = 1
+               WHERE account = ? AND source = ?";
+    let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
+    to.execute(query).await?;
+    write_lines(to, source, &[]).await
 }
 
 /// These in place of all that were there.
@@ -166,44 +214,48 @@ macro_rules! bind_work {
     }};
 }
 
-async fn write_ask(to: &mut SqliteConnection, change: &Change) -> Written {
-    match change {
-        Change::Asked { key, attempt, request, at } => {
-            // A repeat of an open ask keeps its first time; what was withdrawn begins anew.
-            let sql = r#"INSERT INTO asks (account, source, "trigger", at, destination, attempt, request, open,
-                         first_asked_at, last_asked_at, asks, not_before) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, 1, ?)
-                         ON CONFLICT DO UPDATE SET attempt = excluded.attempt, request = excluded.request,
-                         first_asked_at = CASE WHEN open THEN first_asked_at ELSE excluded.first_asked_at END,
-                         asks = CASE WHEN open THEN asks + 1 ELSE 1 END, last_asked_at = excluded.last_asked_at,
-                         not_before = CASE WHEN open THEN not_before ELSE excluded.not_before END,
-                         fault_class = CASE WHEN open THEN fault_class END,
-                         fault_code = CASE WHEN open THEN fault_code END,
-                         fault_message = CASE WHEN open THEN fault_message END,
-                         open = 1"#;
-            let request = serde_json::to_string(&**request).map_err(|error| sqlx::Error::Encode(error.into()))?;
-            let query = bind_work!(sqlx::query(sql), key).bind(i64::from(*attempt)).bind(request);
-            to.execute(query.bind(at.millis()).bind(at.millis()).bind(at.millis())).await.map(drop)
-        }
-        Change::Unfulfilled { key, fault, definite, not_before } => {
-            let sql = r#"UPDATE asks SET failures = failures + 1, fault_class = ?, fault_code = ?, fault_message = ?,
-                         not_before = ?, open = CASE WHEN ? THEN 0 ELSE open END, asks = CASE WHEN ? THEN 0 ELSE asks END
-                         WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?"#;
-            let query = sqlx::query(sql).bind(fault.class.as_str()).bind(&fault.code).bind(&fault.message);
-            let query = query.bind(not_before.millis()).bind(*definite).bind(*definite);
-            to.execute(bind_work!(query, key)).await.map(drop)
-        }
-        Change::Disproved { key } => {
-            let sql = r#"UPDATE asks SET open = 0, asks = 0, not_before = 0
-                         WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?"#;
-            to.execute(bind_work!(sqlx::query(sql), key)).await.map(drop)
-        }
-        Change::Retriable { key } => {
-            let sql = r#"UPDATE asks SET failures = 0, not_before = 0
-                         WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?"#;
-            to.execute(bind_work!(sqlx::query(sql), key)).await.map(drop)
-        }
-        _ => Ok(()),
-    }
+async fn asked(to: &mut SqliteConnection, key: &WorkKey, attempt: &u32, request: &Request, at: &Time) -> Written {
+    // A repeat of an open ask keeps its first time; what was withdrawn begins anew.
+    let sql = r#"INSERT INTO asks (account, source, "trigger", at, destination, attempt, request, open,
+                 first_asked_at, last_asked_at, asks, not_before) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, 1, ?)
+                 ON CONFLICT DO UPDATE SET attempt = excluded.attempt, request = excluded.request,
+                 first_asked_at = CASE WHEN open THEN first_asked_at ELSE excluded.first_asked_at END,
+                 asks = CASE WHEN open THEN asks + 1 ELSE 1 END, last_asked_at = excluded.last_asked_at,
+                 not_before = CASE WHEN open THEN not_before ELSE excluded.not_before END,
+                 fault_class = CASE WHEN open THEN fault_class END,
+                 fault_code = CASE WHEN open THEN fault_code END,
+                 fault_message = CASE WHEN open THEN fault_message END,
+                 open = 1"#;
+    let request = serde_json::to_string(request).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let query = bind_work!(sqlx::query(sql), key).bind(i64::from(*attempt)).bind(request);
+    to.execute(query.bind(at.millis()).bind(at.millis()).bind(at.millis())).await.map(drop)
+}
+
+async fn unfulfilled(
+    to: &mut SqliteConnection,
+    key: &WorkKey,
+    fault: &Fault,
+    definite: &bool,
+    not_before: &Time,
+) -> Written {
+    let sql = r#"UPDATE asks SET failures = failures + 1, fault_class = ?, fault_code = ?, fault_message = ?,
+                 not_before = ?, open = CASE WHEN ? THEN 0 ELSE open END, asks = CASE WHEN ? THEN 0 ELSE asks END
+                 WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?"#;
+    let query = sqlx::query(sql).bind(fault.class.as_str()).bind(&fault.code).bind(&fault.message);
+    let query = query.bind(not_before.millis()).bind(*definite).bind(*definite);
+    to.execute(bind_work!(query, key)).await.map(drop)
+}
+
+async fn disproved(to: &mut SqliteConnection, key: &WorkKey) -> Written {
+    let sql = r#"UPDATE asks SET open = 0, asks = 0, not_before = 0
+                 WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?"#;
+    to.execute(bind_work!(sqlx::query(sql), key)).await.map(drop)
+}
+
+async fn retriable(to: &mut SqliteConnection, key: &WorkKey) -> Written {
+    let sql = r#"UPDATE asks SET failures = 0, not_before = 0
+                 WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?"#;
+    to.execute(bind_work!(sqlx::query(sql), key)).await.map(drop)
 }
 
 async fn write_point(to: &mut SqliteConnection, point: &Point) -> Written {
@@ -298,22 +350,18 @@ async fn forget_deleted_of(to: &mut SqliteConnection, account: &str, source: &st
     to.execute(sqlx::query(sql).bind(account).bind(source).bind(at).bind(trigger)).await.map(drop)
 }
 
-async fn write_pause(to: &mut SqliteConnection, change: &Change) -> Written {
-    match change {
-        Change::Paused { policy, pause } => {
-            let sql = "INSERT INTO pauses (policy, since, until, reason, resumed) VALUES (?, ?, ?, ?, ?)
-                       ON CONFLICT DO UPDATE SET until = excluded.until, reason = excluded.reason,
-                       resumed = excluded.resumed";
-            let query = sqlx::query(sql).bind(policy.as_str()).bind(pause.since.millis());
-            let query = query.bind(pause.until.map(Time::millis)).bind(pause.reason.as_deref()).bind(pause.resumed);
-            to.execute(query).await.map(drop)
-        }
-        Change::PauseOver { policy, since } => {
-            let query = sqlx::query("DELETE FROM pauses WHERE policy = ? AND since = ?");
-            to.execute(query.bind(policy.as_str()).bind(since.millis())).await.map(drop)
-        }
-        _ => Ok(()),
-    }
+async fn paused(to: &mut SqliteConnection, policy: &PolicyName, pause: &Pause) -> Written {
+    let sql = "INSERT INTO pauses (policy, since, until, reason, resumed) VALUES (?, ?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET until = excluded.until, reason = excluded.reason,
+               resumed = excluded.resumed";
+    let query = sqlx::query(sql).bind(policy.as_str()).bind(pause.since.millis());
+    let query = query.bind(pause.until.map(Time::millis)).bind(pause.reason.as_deref()).bind(pause.resumed);
+    to.execute(query).await.map(drop)
+}
+
+async fn pause_over(to: &mut SqliteConnection, policy: &PolicyName, since: &Time) -> Written {
+    let query = sqlx::query("DELETE FROM pauses WHERE policy = ? AND since = ?");
+    to.execute(query.bind(policy.as_str()).bind(since.millis())).await.map(drop)
 }
 
 async fn forget(to: &mut SqliteConnection, what: &Forgotten) -> Written {

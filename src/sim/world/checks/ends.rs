@@ -46,6 +46,8 @@ pub(super) struct Ends {
     /// Records that stand for all before them.
     shared: BTreeMap<SourceKey, Time>,
     duties: BTreeMap<SourceKey, Duty>,
+    /// What a person cancelled and is not ended, and when, ms.
+    cancelled: BTreeMap<(SourceKey, Occurrence), i64>,
     /// Since when the process runs on the settings that it has, by its clock.
     settled_since: Time,
 }
@@ -77,6 +79,7 @@ impl Ends {
 
     pub(super) fn database_lost(&mut self) {
         self.records.clear();
+        self.cancelled.clear();
         self.revoked.clear();
         self.shared.clear();
         // What AWS does not show of them is forgotten with it.
@@ -91,7 +94,11 @@ impl Ends {
                     return Err(Broken::new("5", what));
                 }
             }
+            Change::Cancelled { source, occurrence, .. } => {
+                self.cancelled.entry((source.clone(), *occurrence)).or_insert(view.now_ms);
+            }
             Change::Closed { source, occurrence, end, earlier, reason, .. } => {
+                self.cancelled.remove(&(source.clone(), *occurrence));
                 if let Some(Some(before)) = self.records.insert((source.clone(), *occurrence), Some(*end)) {
                     let what = format!("{source}: the occurrence of {} was {before:?} and is {end:?}", occurrence.at);
                     return Err(Broken::new("5", what));
@@ -130,11 +137,26 @@ impl Ends {
         }
     }
 
+    /// What a person cancelled ends, as soon as nothing that was asked for it may still be made.
+    fn cancelled_end(&self, view: &View<'_>) -> Result<(), Broken> {
+        for ((key, occurrence), at_ms) in &self.cancelled {
+            let Some(source) = view.state.sources.get(key) else { continue };
+            let asked = source.asks.iter().any(|((of, _), ask)| of == occurrence && ask.open);
+            let long = view.now_ms - at_ms > 600_000;
+            if long && !asked && source.open.contains_key(occurrence) {
+                let what = format!("{key}: the order of {} was cancelled long ago and is open", occurrence.at);
+                return Err(Broken::new("5", what));
+            }
+        }
+        Ok(())
+    }
+
     /// Whatever came due is on record.
     pub(super) fn inspected(&mut self, view: &View<'_>) -> Result<(), Broken> {
         if view.host_now.since(self.settled_since) < RECORDED_WITHIN {
             return Ok(());
         }
+        self.cancelled_end(view)?;
         let through = view.host_now.minus(RECORDED_WITHIN);
         for (key, duty) in &mut self.duties {
             // A new database knows what was done before only once it has read the Region.

@@ -1,0 +1,33 @@
+//! What an answer showed of whose it is.
+
+use super::*;
+
+/// What an answer showed of the account that it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountEvidence {
+    /// It names the account on record.
+    Proven {
+        /// Where.
+        place: Place,
+        /// When.
+        at: Time,
+    },
+    /// It names another account than the one on record; nothing of it is believed.
+    Foreign {
+        /// Where.
+        place: Place,
+        /// The account that it names.
+        id: AccountId,
+        /// In words.
+        fault: Fault,
+        /// When.
+        at: Time,
+    },
+    /// It names nobody and contradicts the record, so another has to name the account.
+    Doubted {
+        /// Which.
+        account: AccountName,
+        /// When.
+        at: Time,
+    },
+}

@@ -1,0 +1,113 @@
+//! Which account AWS's answers come from.
+//!
+//! A profile, a key or an endpoint can be changed under the same name. The books would then be held against those of a
+//! stranger, in which nothing of ours is, and every recovery point would be taken for lost. So the first account that an
+//! answer names is put on record; of an answer that names another nothing is believed, and one that names none proves
+//! nothing that the record contradicts.
+
+use super::*;
+use crate::domain::change::AccountEvidence;
+
+/// An account is proven for a moment by an answer that came so much later: one that came sooner may have been on its way
+/// already. No call takes longer.
+pub const PROOF_AFTER: Duration = Duration::from_secs(60);
+/// An account that was proven this long before is still the one that answers.
+const PROOF_LASTS: Duration = Duration::from_secs(2 * 60);
+
+/// An account of the policy file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountState {
+    /// The account that the first answer named.
+    pub id: AccountId,
+    /// When an answer of this process named it last.
+    pub proven_at: Option<Time>,
+    /// Since when an answer that names nobody contradicts the record, so that another has to name the account.
+    pub proof_wanted: Option<Time>,
+}
+
+/// Answers come from an account that is not the one on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// The account that they name.
+    pub id: AccountId,
+    /// Since when.
+    pub since: Time,
+    /// In words.
+    pub fault: Fault,
+}
+
+impl AccountState {
+    /// As it is on record, and not named by any answer yet.
+    #[must_use]
+    pub fn recorded(id: AccountId) -> Self {
+        Self { id, proven_at: None, proof_wanted: None }
+    }
+}
+
+impl State {
+    /// Why nothing that an account answers is believed, while that is so: one of its Regions names another account.
+    #[must_use]
+    pub fn foreign(&self, account: &AccountName) -> Option<&Foreign> {
+        let of_account =
+            |(place, known): (&Place, &'_ PlaceState)| place.account == *account && known.foreign.is_some();
+        if !self.accounts.contains_key(account) {
+            return None;
+        }
+        let known = self.places.iter().find(|entry| of_account((entry.0, entry.1))).map(|(_, known)| known);
+        known.and_then(|known| known.foreign.as_ref())
+    }
+
+    /// Whether what an account did not show at `since` is not there: an answer that was asked for later names the account
+    /// on record. One of which nothing is on record proves itself.
+    #[must_use]
+    pub fn proven_after(&self, account: &AccountName, since: Time) -> bool {
+        let Some(known) = self.accounts.get(account) else { return true };
+        self.foreign(account).is_none() && known.proven_at.is_some_and(|at| at >= since.plus(PROOF_AFTER))
+    }
+
+    /// Whether an answer that was asked for at `asked_at` and names nobody comes from the account on record.
+    #[must_use]
+    pub fn proven_around(&self, account: &AccountName, asked_at: Time) -> bool {
+        let Some(known) = self.accounts.get(account) else { return true };
+        self.foreign(account).is_none() && known.proven_at.is_some_and(|at| at >= asked_at.minus(PROOF_LASTS))
+    }
+
+    pub(super) fn apply_account(&mut self, change: &Change) {
+        match change {
+            Change::AccountRecorded { account, id, at } => {
+                let known = self.accounts.entry(account.clone()).or_insert_with(|| AccountState::recorded(id.clone()));
+                known.proven_at = known.proven_at.max(Some(*at));
+            }
+            Change::Account(AccountEvidence::Proven { place, at }) => {
+                if let Some(known) = self.accounts.get_mut(&place.account) {
+                    known.proven_at = known.proven_at.max(Some(*at));
+                    known.proof_wanted = known.proof_wanted.filter(|wanted| wanted.plus(PROOF_AFTER) > *at);
+                }
+                if let Some(known) = self.places.get_mut(place) {
+                    known.foreign = None;
+                }
+            }
+            Change::Account(AccountEvidence::Foreign { place, id, fault, at }) => {
+                let known = self.places.entry(place.clone()).or_default();
+                let since = known.foreign.as_ref().map_or(*at, |before| before.since);
+                known.foreign = Some(Foreign { id: id.clone(), since, fault: fault.clone() });
+            }
+            Change::Account(AccountEvidence::Doubted { account, at }) => {
+                if let Some(known) = self.accounts.get_mut(account) {
+                    known.proof_wanted = known.proof_wanted.or(Some(*at));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn accounts_clock_went_back(&mut self, to: Time) {
+        for known in self.accounts.values_mut() {
+            known.proven_at = known.proven_at.map(|at| at.min(to));
+            known.proof_wanted = known.proof_wanted.map(|at| at.min(to));
+        }
+        for foreign in self.places.values_mut().filter_map(|known| known.foreign.as_mut()) {
+            foreign.since = foreign.since.min(to);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Whose answer it is.
+
+use super::*;
+use crate::domain::change::AccountEvidence;
+use crate::domain::id::{AccountId, account_of_arn};
+
+/// The code of an answer that comes from another account.
+pub(super) const OTHER_ACCOUNT: &str = "OtherAccount";
+/// A listing that shows nothing is repeated so much later, when another answer has named the account.
+const LIST_AGAIN: Duration = Duration::from_secs(90);
+
+impl Settling<'_> {
+    /// Looks which account an answer names. One that names another than the one on record is no answer to us: it becomes
+    /// a failure, and nothing that it says is taken in.
+    pub(super) fn of_whom(&mut self, outcome: Outcome) -> Outcome {
+        let account = &self.place.account;
+        let recorded = self.state.accounts.get(account).map(|known| &known.id);
+        let (mut named, mut other) = (false, None);
+        let mut name = |id: &str| match recorded {
+            Some(recorded) if recorded.as_str() == id => named = true,
+            _ => drop(other.get_or_insert_with(|| AccountId::from(id))),
+        };
+        match &outcome {
+            Outcome::Made(sighting) => names(std::slice::from_ref(sighting.as_ref()), &mut name),
+            Outcome::Page { sightings, .. } | Outcome::Polled(sightings) => names(sightings, &mut name),
+            Outcome::LookedUp(facts) => {
+                facts.iter().filter_map(|facts| facts.account.as_ref()).for_each(|id| name(id.as_str()));
+            }
+            Outcome::Deleted | Outcome::HoldSet | Outcome::Failed(_) => {}
+        }
+        let at = self.now;
+        match (recorded, other) {
+            (Some(_), _) if named => {
+                self.named = true;
+                self.push(Change::Account(AccountEvidence::Proven { place: self.place.clone(), at }));
+            }
+            (None, Some(id)) => {
+                self.named = true;
+                self.push(Change::AccountRecorded { account: account.clone(), id, at });
+            }
+            (Some(recorded), Some(id)) => {
+                let fault = foreign(account, recorded, &id);
+                self.push(Change::Account(AccountEvidence::Foreign {
+                    place: self.place.clone(),
+                    id,
+                    fault: fault.clone(),
+                    at,
+                }));
+                return Outcome::Failed(fault);
+            }
+            _ => {}
+        }
+        outcome
+    }
+
+    /// Whether a whole listing that names no account may be believed: it is that of the account on record, or contradicts
+    /// nothing that is on record. Else another answer has to say who answers, and the listing is made once more.
+    pub(super) fn nobody_there(&mut self, began_at: Time) -> bool {
+        let account = &self.place.account;
+        if self.state.proven_around(account, began_at) || !self.contradicted() {
+            return true;
+        }
+        self.push(Change::Account(AccountEvidence::Doubted { account: account.clone(), at: self.now }));
+        let (place, not_before) = (self.place.clone(), self.now.plus(LIST_AGAIN));
+        self.push(Change::ListingStalled { place, not_before, restart: true });
+        false
+    }
+
+    /// Whether an empty listing would take anything from the record.
+    fn contradicted(&self) -> bool {
+        let held = self.here.is_some_and(|known| !known.points.is_empty() || !known.others.is_empty());
+        let asked = || {
+            let keys = self.state.active.iter().filter(|key| key.account == self.place.account);
+            keys.filter_map(|key| self.state.sources.get(key)).any(|source| {
+                let here = |target: &Target| match target {
+                    Target::Backup => source.region == self.place.region,
+                    Target::Copy(region) => *region == self.place.region,
+                };
+                source.asks.iter().any(|((_, target), ask)| ask.open && here(target))
+            })
+        };
+        held || asked()
+    }
+}
+
+/// Which accounts the ARNs of sightings name; thousands in a row name the same one.
+fn names(sightings: &[Sighting], name: &mut impl FnMut(&str)) {
+    let mut before = None;
+    for account in sightings.iter().filter_map(|sighting| account_of_arn(sighting.arn.as_deref()?)) {
+        if before != Some(account) {
+            name(account);
+            before = Some(account);
+        }
+    }
+}
+
+fn foreign(account: &crate::domain::id::AccountName, recorded: &AccountId, other: &AccountId) -> Fault {
+    let what = format!(
+        "the answers come from account {other}, and the database is that of {recorded} (\"{account}\"): nothing is \
+         believed, asked for or deleted there until they come from {recorded} again; correct the profile, key or endpoint, \
+         or, to change accounts on purpose, name a new `[daemon] state` and restart"
+    );
+    Fault::new(FaultClass::Credentials, OTHER_ACCOUNT, &what)
+}

@@ -1,0 +1,54 @@
+//! What a look by id did not show, or could not.
+
+use super::*;
+use crate::domain::change::AccountEvidence;
+
+impl Settling<'_> {
+    /// A look by id did not find it.
+    pub(super) fn absent(&mut self, id: &BackupId) {
+        let place = self.place.clone();
+        match self.state.point(self.place, id) {
+            Some(_) if self.absent_as_asked(id) => self.push(Change::Gone { place, id: id.clone(), at: self.now }),
+            Some(Point { suspected: Some(since), .. }) => {
+                // AWS's clock and ours may differ, and ours may jump: what was made a moment ago can look old to a
+                // listing. So the lag has to pass once more, by our clock alone, between the doubt and the belief.
+                let believed = since.plus(LISTING_LAG);
+                if !self.state.proven_after(&place.account, *since) {
+                    // It may be another account that does not show it.
+                    self.push(Change::Account(AccountEvidence::Doubted { account: place.account.clone(), at: *since }));
+                    let at = self.next_look().max(believed);
+                    self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
+                } else if self.now >= believed {
+                    self.push(Change::Gone { place, id: id.clone(), at: self.now });
+                } else {
+                    self.push(Change::LookAgain { place, ids: vec![id.clone()], at: believed, batch: Some(1) });
+                }
+            }
+            Some(point) => {
+                // One absence proves nothing: a listing has to miss it as well.
+                let at = point.created_at.plus(LISTING_LAG).max(self.now);
+                self.push(Change::ListingWanted { place: place.clone(), at });
+                self.push(Change::LookAgain { place, ids: vec![id.clone()], at: self.next_look(), batch: Some(1) });
+            }
+            None => self.push(Change::OtherEnded { place, id: id.clone() }),
+        }
+    }
+
+    pub(super) fn poll_failed(&mut self, ids: &[BackupId], fault: &Fault) {
+        match (ids, fault.class) {
+            ([id], FaultClass::Missing) => self.absent(id),
+            (_, FaultClass::Missing) => {
+                let (place, ids) = (self.place.clone(), ids.to_vec());
+                let batch = Some(ids.len().min(IDS_PER_CALL) / 2);
+                self.push(Change::LookAgain { place, ids, at: self.now, batch });
+            }
+            _ => {
+                let failures = self.here.map_or(0, |known| known.failures);
+                let call = ids.first().cloned().map_or(CallKey::List, CallKey::Poll);
+                let pause = self.read_refused(call, fault, failures);
+                let (place, ids) = (self.place.clone(), ids.to_vec());
+                self.push(Change::LookAgain { place, ids, at: self.now.plus(pause), batch: None });
+            }
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Answers of another account than the one on record.
+
+use super::*;
+use lifeboat::planner::audit::credentials_problem;
+
+const OURS: &str = "111122223333";
+const THEIRS: &str = "444455556666";
+
+/// Answers everything for so long, as an account that holds what it holds.
+fn live(talk: &mut Talk, time: Duration, account: &str, shows: bool) -> Vec<Action> {
+    let (until, mut asked) = (talk.now.plus(time), Vec::new());
+    while talk.now < until {
+        let plan = talk.round();
+        if talk.under_way.is_empty() {
+            talk.now = plan.wake.at.max(talk.now.plus(SECOND)).min(until);
+        }
+        for action in std::mem::take(&mut talk.under_way) {
+            let outcome = if account == OURS { named(talk.outcome(&action), OURS) } else { elsewhere(&action, shows) };
+            asked.push(action.clone());
+            talk.answer(&action, outcome);
+        }
+    }
+    asked
+}
+
+fn named(mut outcome: Outcome, account: &str) -> Outcome {
+    let arn = |sighting: &mut Sighting| {
+        sighting.arn = Some(format!("arn:aws:fsx:us-east-1:{account}:backup/{}", sighting.id).into());
+    };
+    match &mut outcome {
+        Outcome::Made(sighting) => arn(sighting),
+        Outcome::Page { sightings, .. } | Outcome::Polled(sightings) => sightings.iter_mut().for_each(arn),
+        Outcome::LookedUp(facts) => facts.iter_mut().for_each(|facts| facts.account = Some(account.into())),
+        _ => {}
+    }
+    outcome
+}
+
+/// Another account: nothing of ours is there, and perhaps something of its own.
+fn elsewhere(action: &Action, shows: bool) -> Outcome {
+    let missing = Outcome::Failed(Fault::new(FaultClass::Missing, "BackupNotFound", ""));
+    match &action.call {
+        Call::ListPage { .. } => {
+            let theirs = Sighting {
+                id: "backup-theirs".into(),
+                lifecycle: Lifecycle::Available,
+                created_at: at("2026-01-01T00:00:00Z"),
+                failure: None,
+                progress_percent: None,
+                size_bytes: None,
+                kms_key: None,
+                kind: FileSystemKind::Windows,
+                volume: None,
+                copied_from: None,
+                arn: None,
+                counts_to_quota: true,
+                tags: Tags::new().into(),
+            };
+            let sightings = if shows { vec![theirs] } else { Vec::new() };
+            named(Outcome::Page { sightings, next_token: None }, THEIRS)
+        }
+        _ => missing,
+    }
+}
+
+/// Three occurrences are copied, and who answers is on record.
+fn protected() -> Talk {
+    let mut talk = Talk::new(1);
+    for _ in 0..4 {
+        live(&mut talk, 3 * HOUR, OURS, false);
+        talk.becomes(Lifecycle::Available);
+        live(&mut talk, 10 * MINUTE, OURS, false);
+        talk.becomes(Lifecycle::Available);
+        live(&mut talk, 10 * MINUTE, OURS, false);
+    }
+    assert_eq!(talk.state.accounts[&AccountName::own()].id.as_str(), OURS);
+    assert!(talk.state.sources[&key(0)].newest(&Target::Copy(THERE.into())).is_some());
+    talk.changes.clear();
+    talk
+}
+
+fn gone(talk: &Talk) -> usize {
+    talk.changes.iter().filter(|change| matches!(change, Change::Gone { .. })).count()
+}
+
+/// Nothing is believed, asked for or deleted; it is said; and it heals by itself.
+#[test]
+fn answers_of_another_account_are_refused_until_ours_answers_again() {
+    let mut talk = protected();
+    let points = |talk: &Talk| talk.state.places.values().map(|known| known.points.len()).sum::<usize>();
+    let before = points(&talk);
+    let asked = live(&mut talk, DAY, THEIRS, true);
+    assert_eq!((gone(&talk), points(&talk)), (0, before));
+    let later = &asked[asked.len() / 10..];
+    assert!(later.iter().all(|action| matches!(action.call, Call::ListPage { .. } | Call::LookUp { .. })), "{later:?}");
+    assert!(later.len() < 2000, "{} calls in a day", later.len());
+    let foreign = talk.state.foreign(&AccountName::own()).unwrap();
+    assert_eq!(foreign.id.as_str(), THEIRS);
+    let said = credentials_problem(&talk.settings, &talk.state).unwrap();
+    assert!(said.contains(OURS) && said.contains(THEIRS) && said.contains("[daemon] state"), "{said}");
+    let findings = audit(&talk.settings, &talk.state, talk.now);
+    let found = |finding: &lifeboat::planner::audit::Finding| {
+        finding.severity == Severity::Error && finding.what.contains(THEIRS)
+    };
+    assert!(findings.iter().any(found), "{findings:?}");
+    live(&mut talk, 20 * MINUTE, OURS, false);
+    assert_eq!((gone(&talk), talk.state.foreign(&AccountName::own())), (0, None));
+    assert_eq!(credentials_problem(&talk.settings, &talk.state), None);
+    live(&mut talk, 12 * HOUR, OURS, false);
+    assert!(points(&talk) > before, "and work goes on");
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// An empty account names nobody, so its silence proves nothing.
+#[test]
+fn an_account_in_which_nothing_is_takes_nothing_from_the_record() {
+    let mut talk = protected();
+    live(&mut talk, DAY, THEIRS, false);
+    assert_eq!(gone(&talk), 0);
+    let deleted =
+        talk.changes.iter().any(|change| matches!(change, Change::DeleteAsked { .. } | Change::Disproved { .. }));
+    assert!(!deleted);
+    live(&mut talk, HOUR, OURS, false);
+    assert_eq!(gone(&talk), 0);
+}
+
+/// What a person deleted is missed all the same, since the account proves itself by its file systems.
+#[test]
+fn what_was_deleted_in_our_own_account_is_found_gone_though_nothing_is_left() {
+    let mut talk = protected();
+    talk.policy().schedule = Schedule::parse("0 3 1 1 *", "UTC", talk.now).unwrap();
+    talk.take_in(vec![Change::Synced { generation: 1 }]);
+    talk.at_aws.clear();
+    live(&mut talk, 2 * HOUR, OURS, false);
+    assert!(talk.state.places.values().all(|known| known.points.is_empty()), "{:?}", talk.state.places);
+}
