@@ -135,3 +135,19 @@ fn what_was_deleted_in_our_own_account_is_found_gone_though_nothing_is_left() {
     live(&mut talk, 2 * HOUR, OURS, false);
     assert!(talk.state.places.values().all(|known| known.points.is_empty()), "{:?}", talk.state.places);
 }
+
+/// One that nothing is left in can prove itself no more; its silence is believed in the end, and costs little until then.
+#[test]
+fn an_account_that_nothing_is_left_in_is_believed_after_days() {
+    let mut talk = protected();
+    let asked = live(&mut talk, 2 * DAY, THEIRS, false);
+    let looks = asked.iter().filter(|action| matches!(action.call, Call::Poll { .. })).count();
+    assert!(
+        looks < 6000,
+        "{looks} looks in two days at {} points",
+        talk.state.places.values().map(|known| known.points.len()).sum::<usize>()
+    );
+    assert_eq!(gone(&talk), 0);
+    live(&mut talk, 2 * DAY, THEIRS, false);
+    assert!(talk.state.places.values().all(|known| known.points.is_empty()), "{:?}", talk.state.places);
+}

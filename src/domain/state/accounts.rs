@@ -14,6 +14,10 @@ pub const PROOF_AFTER: Duration = Duration::from_secs(60);
 /// An account that was proven this long before is still the one that answers.
 const PROOF_LASTS: Duration = Duration::from_secs(2 * 60);
 
+/// What nobody named the account for so long, with nothing that names another, is believed in the end: an account in which
+/// nothing is left can prove itself no more.
+pub const DOUBT_ENDS_AFTER: Duration = Duration::from_secs(3 * 86_400);
+
 /// An account of the policy file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountState {
@@ -70,6 +74,13 @@ impl State {
     pub fn proven_around(&self, account: &AccountName, asked_at: Time) -> bool {
         let Some(known) = self.accounts.get(account) else { return true };
         self.foreign(account).is_none() && known.proven_at.is_some_and(|at| at >= asked_at.minus(PROOF_LASTS))
+    }
+
+    /// Whether an account was asked for so long who it is, and named neither itself nor another.
+    #[must_use]
+    pub fn doubted_in_vain(&self, account: &AccountName, now: Time) -> bool {
+        let wanted = self.accounts.get(account).and_then(|known| known.proof_wanted);
+        self.foreign(account).is_none() && wanted.is_some_and(|wanted| now >= wanted.plus(DOUBT_ENDS_AFTER))
     }
 
     pub(super) fn apply_account(&mut self, change: &Change) {

@@ -57,7 +57,8 @@ impl Settling<'_> {
     /// nothing that is on record. Else another answer has to say who answers, and the listing is made once more.
     pub(super) fn nobody_there(&mut self, began_at: Time) -> bool {
         let account = &self.place.account;
-        if self.state.proven_around(account, began_at) || !self.contradicted() {
+        let proven = self.state.proven_around(account, began_at) || self.state.doubted_in_vain(account, self.now);
+        if proven || !self.contradicted() {
             return true;
         }
         self.push(Change::Account(AccountEvidence::Doubted { account: account.clone(), at: self.now }));

@@ -3,6 +3,9 @@
 use super::*;
 use crate::domain::change::AccountEvidence;
 
+/// From one look at what an account of which nobody knows whose it is does not show to the next.
+const UNPROVEN_LOOK: Duration = Duration::from_secs(5 * 60);
+
 impl Settling<'_> {
     /// A look by id did not find it.
     pub(super) fn absent(&mut self, id: &BackupId) {
@@ -13,10 +16,12 @@ impl Settling<'_> {
                 // AWS's clock and ours may differ, and ours may jump: what was made a moment ago can look old to a
                 // listing. So the lag has to pass once more, by our clock alone, between the doubt and the belief.
                 let believed = since.plus(LISTING_LAG);
-                if !self.state.proven_after(&place.account, *since) {
-                    // It may be another account that does not show it.
-                    self.push(Change::Account(AccountEvidence::Doubted { account: place.account.clone(), at: *since }));
-                    let at = self.next_look().max(believed);
+                let account = &place.account;
+                if !self.state.proven_after(account, *since) && !self.state.doubted_in_vain(account, self.now) {
+                    // It may be another account that does not show it. Who answers is asked elsewhere; looking itself
+                    // teaches nothing new until that is told.
+                    self.push(Change::Account(AccountEvidence::Doubted { account: account.clone(), at: *since }));
+                    let at = self.next_look().max(self.now.plus(UNPROVEN_LOOK)).max(believed);
                     self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
                 } else if self.now >= believed {
                     self.push(Change::Gone { place, id: id.clone(), at: self.now });

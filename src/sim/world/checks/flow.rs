@@ -2,7 +2,7 @@
 
 use super::super::super::cloud::{Backup, Lifecycle};
 use super::super::super::faults::Fault;
-use super::super::setup::{HOUR_MS, Setup};
+use super::super::setup::{HOUR_MS, Happening, Setup};
 use super::shelf::Shelf;
 use super::{Broken, View, good};
 use crate::domain::action::{Call, Request};
@@ -61,6 +61,18 @@ fn is_spell(fault: &Fault) -> bool {
         || shares.iter().any(|percent| *percent > 8.0)
 }
 
+/// The times in which all answers are those of another account: nothing goes on in them, and nothing is learned.
+fn strangers(setup: &Setup) -> impl Iterator<Item = Spell> + '_ {
+    let times = |other: bool| {
+        let of_it = move |what: &Happening| matches!(what, Happening::OtherAccount(begins) if *begins == other);
+        setup.timetable.iter().filter(move |(_, what)| of_it(what)).map(|(at_ms, _)| setup.start_ms + at_ms)
+    };
+    times(true).map(move |from_ms| {
+        let until_ms = times(false).filter(|until_ms| *until_ms >= from_ms).min().unwrap_or(i64::MAX);
+        Spell { accounts: Vec::new(), regions: Vec::new(), from_ms, until_ms }
+    })
+}
+
 impl Flow {
     pub(super) fn new(setup: &Setup) -> Self {
         let ms = |seconds: f64| setup.start_ms + (seconds * 1000.0) as i64;
@@ -70,8 +82,9 @@ impl Flow {
             from_ms: ms(fault.from_seconds),
             until_ms: fault.until_seconds.map_or(i64::MAX, ms),
         };
+        let faults = setup.faults.fault.iter().filter(|fault| is_spell(fault)).map(spell);
         Self {
-            spells: setup.faults.fault.iter().filter(|fault| is_spell(fault)).map(spell).collect(),
+            spells: faults.chain(strangers(setup)).collect(),
             disturbed_ms: setup.start_ms,
             calm_ms: None,
             full_ms: BTreeMap::new(),
