@@ -6,8 +6,9 @@ use crate::domain::change::{Change, End};
 use crate::domain::id::{Occurrence, PolicyName, SourceKey, Trigger};
 use crate::domain::policy::Settings;
 use crate::domain::schedule::Schedule;
-use crate::domain::state::AHEAD_TOLERATED;
+use crate::domain::state::{AHEAD_TOLERATED, PlaceState};
 use crate::domain::time::Time;
+use crate::planner::schedule::may_lack_the_newest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -162,7 +163,7 @@ impl Ends {
             // A new database knows what was done before only once it has read the Region.
             let told = view.settings.policies.get(&duty.policy).is_some_and(|policy| {
                 let home = crate::domain::id::Place { account: policy.account.clone(), region: policy.region.clone() };
-                view.state.place(&home).is_some_and(|known| known.known())
+                view.state.place(&home).is_some_and(|known| known.known() && shows_the_newest(view, key, known))
             });
             if !told || view.state.created_at > through {
                 continue;
@@ -192,6 +193,12 @@ impl Ends {
             None => Ok(()),
         }
     }
+}
+
+/// Whether the Region was read late enough in the life of this database to show what the one before it began last.
+fn shows_the_newest(view: &View<'_>, key: &SourceKey, home: &PlaceState) -> bool {
+    let (Some(source), Some(listed)) = (view.state.sources.get(key), home.listed) else { return false };
+    !may_lack_the_newest(view.state, source, listed.began_at, view.host_now)
 }
 
 /// Whether an outcome is true of FSx's books.
