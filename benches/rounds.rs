@@ -9,7 +9,7 @@ use lifeboat::domain::action::{Action, Outcome};
 use lifeboat::domain::change::Change;
 use lifeboat::domain::id::{AccountName, BackupId, Occurrence, Place, SourceKey, Trigger};
 use lifeboat::domain::lane::FileSystemKind;
-use lifeboat::domain::point::{Lifecycle, Point, Sighting};
+use lifeboat::domain::point::{Lifecycle, Point, Provenance, Sighting};
 use lifeboat::domain::policy::Settings;
 use lifeboat::domain::state::State;
 use lifeboat::domain::tags::{Inscription, Origin};
@@ -62,10 +62,17 @@ fn point(number: usize, hours: u32, region: Option<&str>) -> Point {
     });
     let end = region.map_or(0, |region| DESTINATIONS.iter().position(|other| *other == region).map_or(9, |at| at + 1));
     Point {
+        provenance: Provenance {
+            place: place(region.unwrap_or("us-east-1")),
+            source: source(number).into(),
+            policy: Some("bench".into()),
+            kms_key: None,
+            kind: FileSystemKind::Windows,
+            carried: Arc::default(),
+            asked_key: None,
+        }
+        .into(),
         id: BackupId::from(format!("backup-{number:08x}{hours:08x}{end}")),
-        place: place(region.unwrap_or("us-east-1")),
-        source: source(number).into(),
-        policy: Some("bench".into()),
         occurrence: Occurrence { at, trigger: Trigger::Schedule },
         attempt: 1,
         origin,
@@ -76,11 +83,7 @@ fn point(number: usize, hours: u32, region: Option<&str>) -> Point {
         failure: None,
         progress_percent: None,
         size_bytes: Some(1 << 40),
-        kms_key: None,
-        kind: FileSystemKind::Windows,
-        carried: Arc::default(),
         suspected: None,
-        asked_key: None,
     }
 }
 
@@ -207,6 +210,7 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
         .flat_map(|number| (0..30).map(move |hours| point(number, hours, Some("us-west-2"))))
         .map(|point| Sighting {
             tags: tags(&point).into(),
+            kind: point.kind,
             id: point.id,
             lifecycle: Lifecycle::Available,
             created_at: point.created_at,
@@ -214,7 +218,6 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
             progress_percent: None,
             size_bytes: point.size_bytes,
             kms_key: None,
-            kind: point.kind,
             volume: None,
             copied_from: Some("backup-0".into()),
             arn: None,

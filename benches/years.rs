@@ -9,7 +9,7 @@ use lifeboat::domain::action::Request;
 use lifeboat::domain::change::{Change, End, Opening};
 use lifeboat::domain::id::{Occurrence, Place, Region, SourceKey, Target, Trigger, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
-use lifeboat::domain::point::{Lifecycle, Point};
+use lifeboat::domain::point::{Lifecycle, Point, Provenance};
 use lifeboat::domain::tags::Origin;
 use lifeboat::domain::time::Time;
 use lifeboat::store::sqlite::SqliteStore;
@@ -45,10 +45,17 @@ fn point(key: &WorkKey, region: usize, lifecycle: Lifecycle) -> Point {
     });
     let created_at = key.occurrence.at.plus(Duration::from_secs(600 * region as u64));
     Point {
+        provenance: Provenance {
+            place: Place { account: "default".into(), region: REGIONS[region].into() },
+            source: key.source.source.clone(),
+            policy: Some("all".into()),
+            kms_key: Some("arn:aws:kms:us-east-1:111122223333:key/703f0ebf-7936-45ad-8b6b-18691a9ff907".into()),
+            asked_key: (region > 0).then(|| "".into()),
+            kind: FileSystemKind::Windows,
+            carried: Arc::new([("team".to_owned(), "storage".to_owned())].into()),
+        }
+        .into(),
         id: id(key),
-        place: Place { account: "default".into(), region: REGIONS[region].into() },
-        source: key.source.source.clone(),
-        policy: Some("all".into()),
         occurrence: key.occurrence,
         attempt: 1,
         origin,
@@ -59,10 +66,6 @@ fn point(key: &WorkKey, region: usize, lifecycle: Lifecycle) -> Point {
         failure: None,
         progress_percent: None,
         size_bytes: Some(1 << 40),
-        kms_key: Some("arn:aws:kms:us-east-1:111122223333:key/703f0ebf-7936-45ad-8b6b-18691a9ff907".into()),
-        asked_key: (region > 0).then(|| "".into()),
-        kind: FileSystemKind::Windows,
-        carried: Arc::new([("team".to_owned(), "storage".to_owned())].into()),
         suspected: None,
     }
 }

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use support::{Bench, wait_until};
 use years::{Years, make, source};
 
-fn policy(bench: &Bench, sources: u32) {
+fn policy(bench: &Bench, sources: u32, held: u32) {
     let ids: Vec<String> = (0..sources).map(|number| format!("\"{}\"", source(number))).collect();
     bench.write_policy(&format!(
         "[[policy]]\nname = \"all\"\nregion = \"us-east-1\"\nfile_systems = [{}]\nschedule = \"0 0 * * *\"\nrpo = \"30h\"\n\
-         retain = {{ last = 7 }}\n\
-         [[policy.destination]]\nregion = \"us-west-2\"\nretain = {{ last = 7 }}\n\
-         [[policy.destination]]\nregion = \"eu-west-1\"\nretain = {{ last = 7 }}\n\
-         [[policy.destination]]\nregion = \"ap-southeast-2\"\nretain = {{ last = 7 }}\n",
+         retain = {{ last = {held} }}\n\
+         [[policy.destination]]\nregion = \"us-west-2\"\nretain = {{ last = {held} }}\n\
+         [[policy.destination]]\nregion = \"eu-west-1\"\nretain = {{ last = {held} }}\n\
+         [[policy.destination]]\nregion = \"ap-southeast-2\"\nretain = {{ last = {held} }}\n",
         ids.join(", ")
     ));
 }
@@ -37,7 +37,7 @@ fn a_daemon_with_years_behind_it_starts_and_answers() {
     let (sources, past_days) = (number("LIFEBOAT_SOURCES", 1000), number("LIFEBOAT_DAYS", 400));
     let held = number("LIFEBOAT_HELD", 7);
     let bench = Bench::new(1.0, "");
-    policy(&bench, sources);
+    policy(&bench, sources, held);
     let years = Years { sources, past_days, held };
     let began = Instant::now();
     let now = Time::from_millis(lifeboat::sim::Endpoint::now_ms());

@@ -120,11 +120,18 @@ impl Sighting {
             None => Arc::new(carried(&self.tags).map(|(key, value)| (key.clone(), value.clone())).collect()),
             Some(_) => Arc::default(),
         };
-        Ok(Point {
-            id: self.id,
+        let provenance = Provenance {
             place: place.clone(),
             source: inscription.source,
             policy: inscription.policy,
+            kind: self.kind,
+            kms_key: self.kms_key,
+            asked_key: None,
+            carried,
+        };
+        Ok(Point {
+            id: self.id,
+            provenance: Arc::new(provenance),
             occurrence: inscription.occurrence,
             attempt: inscription.attempt,
             origin: inscription.origin,
@@ -135,10 +142,6 @@ impl Sighting {
             failure: self.failure.map(Into::into),
             progress_percent: self.progress_percent,
             size_bytes: self.size_bytes,
-            kms_key: self.kms_key,
-            asked_key: None,
-            kind: self.kind,
-            carried,
             suspected: None,
         })
     }
@@ -149,17 +152,34 @@ fn carried(tags: &Tags) -> impl Iterator<Item = (&String, &String)> {
     tags.iter().filter(|(key, _)| super::tags::may_be_carried(key) && *key != super::tags::NAME)
 }
 
-/// A backup or copy of ours.
+/// Where a backup or copy lies, whose it is, and what it was made with. The points of a route mostly have it in common, and
+/// then hold it once: a million of them must fit on a small host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Point {
-    /// AWS's id of it.
-    pub id: BackupId,
+pub struct Provenance {
     /// The account and Region whose books hold it.
     pub place: Place,
     /// Whose recovery point it is.
     pub source: SourceId,
     /// Informative: the policy that asked for it.
     pub policy: Option<PolicyName>,
+    /// The type of its file system.
+    pub kind: FileSystemKind,
+    /// The key that encrypts it.
+    pub kms_key: Option<ArcStr>,
+    /// On a copy: the key that it was asked for with, as the policy named it (empty: it named none); `None` if that is not
+    /// known, as of what another host asked for, and after the loss of the database.
+    pub asked_key: Option<ArcStr>,
+    /// On a backup: its tags that a copy may carry on.
+    pub carried: Arc<Tags>,
+}
+
+/// A backup or copy of ours. It reads as if the fields of its [`Provenance`] were its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// AWS's id of it.
+    pub id: BackupId,
+    /// Where it lies, whose it is, and what it was made with.
+    pub provenance: Arc<Provenance>,
     /// For which firing.
     pub occurrence: Occurrence,
     /// Which attempt.
@@ -180,24 +200,30 @@ pub struct Point {
     pub progress_percent: Option<u8>,
     /// What a restore would hold.
     pub size_bytes: Option<u64>,
-    /// The key that encrypts it.
-    pub kms_key: Option<ArcStr>,
-    /// On a copy: the key that it was asked for with, as the policy named it (empty: it named none); `None` if that is not
-    /// known, as of what another host asked for, and after the loss of the database.
-    pub asked_key: Option<ArcStr>,
-    /// The type of its file system.
-    pub kind: FileSystemKind,
-    /// On a backup: its tags that a copy may carry on.
-    pub carried: Arc<Tags>,
     /// Since when its existence is in doubt: a complete listing did not show it. It is asked for by id before it is
     /// believed gone.
     pub suspected: Option<Time>,
+}
+
+impl std::ops::Deref for Point {
+    type Target = Provenance;
+
+    fn deref(&self) -> &Provenance {
+        &self.provenance
+    }
 }
 
 /// A copy that is COPYING for longer is reported and bars no newer one (promise 8).
 pub const STUCK_AFTER: Duration = Duration::from_secs(48 * 3600);
 
 impl Point {
+    /// The same with another provenance.
+    #[must_use]
+    pub fn but(mut self, change: impl FnOnce(&mut Provenance)) -> Self {
+        change(Arc::make_mut(&mut self.provenance));
+        self
+    }
+
     /// The account that holds it.
     #[must_use]
     pub fn account(&self) -> &AccountName {

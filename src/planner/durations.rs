@@ -140,7 +140,7 @@ mod tests {
     use crate::domain::change::Change;
     use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Trigger};
     use crate::domain::lane::FileSystemKind;
-    use crate::domain::point::Lifecycle;
+    use crate::domain::point::{Lifecycle, Provenance};
     use crate::domain::state::State;
     use crate::domain::tags::Origin;
     use crate::domain::time::Time;
@@ -151,10 +151,17 @@ mod tests {
     fn copy(nth: u32, minutes: Option<u32>, key: &str) -> Point {
         let at = Time::from_secs(1_795_248_000).plus(3600 * Duration::from_secs(u64::from(nth)));
         Point {
+            provenance: Provenance {
+                place: Place { account: AccountName::own(), region: "us-west-2".into() },
+                source: "fs-0123456789abcdef0".into(),
+                policy: None,
+                kms_key: Some(key.into()),
+                kind: FileSystemKind::Windows,
+                carried: Arc::default(),
+                asked_key: None,
+            }
+            .into(),
             id: format!("backup-{nth:017x}").into(),
-            place: Place { account: AccountName::own(), region: "us-west-2".into() },
-            source: "fs-0123456789abcdef0".into(),
-            policy: None,
             occurrence: Occurrence { at, trigger: Trigger::Schedule },
             attempt: 1,
             origin: Some(Origin { region: "us-east-1".into(), backup: "backup-0".into(), taken_at: at }),
@@ -165,11 +172,7 @@ mod tests {
             failure: None,
             progress_percent: None,
             size_bytes: Some(3_600_000_000_000),
-            kms_key: Some(key.into()),
-            kind: FileSystemKind::Windows,
-            carried: Arc::default(),
             suspected: None,
-            asked_key: None,
         }
     }
 

@@ -419,7 +419,7 @@ mod tests {
     use crate::domain::id::{AccountName, Place};
     use crate::domain::lane::FileSystemKind;
     use crate::domain::plan::Reason;
-    use crate::domain::point::{Lifecycle, Point};
+    use crate::domain::point::{Lifecycle, Point, Provenance};
     use crate::planner::plan;
 
     const NOON: Time = Time::from_secs(1_795_262_400);
@@ -652,10 +652,17 @@ mod tests {
         let mut desk = Desk::new();
         desk.order(backup(Some(SOURCE), after(1)), after(1)).unwrap();
         let failed = Point {
+            provenance: Provenance {
+                place: Place { account: AccountName::own(), region: "us-east-1".into() },
+                source: SOURCE.into(),
+                policy: Some("hourly".into()),
+                kms_key: None,
+                kind: FileSystemKind::Windows,
+                carried: std::sync::Arc::default(),
+                asked_key: None,
+            }
+            .into(),
             id: "backup-1".into(),
-            place: Place { account: AccountName::own(), region: "us-east-1".into() },
-            source: SOURCE.into(),
-            policy: Some("hourly".into()),
             occurrence: Occurrence { at: after(1), trigger: Trigger::Manual },
             attempt: 1,
             origin: None,
@@ -666,11 +673,7 @@ mod tests {
             failure: Some("broken".into()),
             progress_percent: None,
             size_bytes: None,
-            kms_key: None,
-            kind: FileSystemKind::Windows,
-            carried: std::sync::Arc::default(),
             suspected: None,
-            asked_key: None,
         };
         desk.apply(Change::Seen { point: Box::new(failed) });
         let waits = |desk: &Desk, now: Time| {

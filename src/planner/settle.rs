@@ -206,7 +206,10 @@ impl Settling<'_> {
         let ask = self.state.ask(&key).filter(|ask| ask.attempt == point.attempt);
         let asked = ask.is_some();
         // AWS names the key, not the word for it that was asked with, and a later answer must not unlearn that.
-        point.asked_key = known.and_then(|known| known.asked_key.clone()).or_else(|| ask.and_then(chain::asked_key));
+        let asked_key = known.and_then(|known| known.asked_key.clone()).or_else(|| ask.and_then(chain::asked_key));
+        if asked_key.is_some() {
+            point = point.but(|of| of.asked_key = asked_key);
+        }
         if let Some(known) = known {
             let back = !known.lifecycle.in_flight() && point.lifecycle.in_flight();
             let lag = known.lifecycle == Lifecycle::Deleted

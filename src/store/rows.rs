@@ -12,7 +12,7 @@ use crate::domain::id::{AccountName, BackupId, Occurrence, Place, PolicyName, So
 use crate::domain::lane::FileSystemKind;
 use crate::domain::note::{Notice, Promise, RouteKey};
 use crate::domain::pause::Pause;
-use crate::domain::point::{Lifecycle, Point};
+use crate::domain::point::{Lifecycle, Point, Provenance};
 use crate::domain::state::{Ask, Watch};
 use crate::domain::tags::Origin;
 use crate::domain::time::Time;
@@ -178,11 +178,18 @@ impl Reading<'_> {
             _ => None,
         };
         let occurrence = self.occurrence()?;
-        Ok(Point {
-            id: self.text("id")?.into(),
+        let provenance = Provenance {
             place: self.place()?,
             source: self.text("source")?.into(),
             policy: self.get::<Option<String>>("policy")?.map(Into::into),
+            kind: FileSystemKind::parse(&self.text("kind")?),
+            kms_key: self.shared_text("kms_key")?,
+            asked_key: self.shared_text("asked_key")?,
+            carried: Arc::new(carried.map_err(|error| self.wrong(format!("carried: {error}")))?),
+        };
+        Ok(Point {
+            id: self.text("id")?.into(),
+            provenance: Arc::new(provenance),
             occurrence,
             attempt: self.number("attempt")?,
             origin,
@@ -193,10 +200,6 @@ impl Reading<'_> {
             failure: self.shared_text("failure")?,
             progress_percent: self.optional_number("progress_percent")?,
             size_bytes: self.optional_number("size_bytes")?,
-            kms_key: self.shared_text("kms_key")?,
-            asked_key: self.shared_text("asked_key")?,
-            kind: FileSystemKind::parse(&self.text("kind")?),
-            carried: Arc::new(carried.map_err(|error| self.wrong(format!("carried: {error}")))?),
             suspected: None,
         })
     }

@@ -310,7 +310,7 @@ fn how_long_a_thing_took_is_known_only_of_what_was_seen_to_move() {
     assert_eq!(looked_at(&books, &earlier, noon()), [seen(Point { attempt: 2, ..unsettled })]);
 
     // A copy counts for its destination, and for the policy that names its source now, else for that of its tag.
-    let made = Point { policy: Some("renamed".into()), ..available };
+    let made = available.but(|of| of.policy = Some("renamed".into()));
     let copying = copy("copy-6", &made, THERE, Lifecycle::Copying);
     let done = copy("copy-6", &made, THERE, Lifecycle::Available);
     let mut books = Books::new();
@@ -322,7 +322,7 @@ fn how_long_a_thing_took_is_known_only_of_what_was_seen_to_move() {
     assert_eq!(count(&books, &Point { lifecycle: Lifecycle::Failed, ..done.clone() }), copies("finance", false));
     books.apply(Change::Left { source: key(0) });
     assert_eq!(count(&books, &done), copies("renamed", true));
-    assert_eq!(count(&books, &Point { policy: None, ..done.clone() }), copies("unknown", true));
+    assert_eq!(count(&books, &done.clone().but(|of| of.policy = None)), copies("unknown", true));
     let took = looked_at(&books, &done, noon()).remove(1);
     assert_eq!(took, Change::Timed { target: there(), took: 6 * HOUR - MINUTE });
 }
@@ -362,10 +362,10 @@ fn a_copy_keeps_the_word_for_its_key_that_it_was_asked_for_with() {
     }
     // Once known it stays, whatever is asked later.
     let mut books = asked(Some("alias/dr"), 1);
-    books.see(&Point { asked_key: Some("alias/dr".into()), ..taken_in(&copying, noon()) });
+    books.see(&taken_in(&copying, noon()).but(|of| of.asked_key = Some("alias/dr".into())));
     let done = copy("copy-6", &made, THERE, Lifecycle::Available);
     let changes = looked_at(&books, &done, noon());
-    let kept = Point { asked_key: Some("alias/dr".into()), ..taken_in(&done, noon()) };
+    let kept = taken_in(&done, noon()).but(|of| of.asked_key = Some("alias/dr".into()));
     assert_eq!(changes.last(), Some(&seen(kept)));
 }
 
@@ -382,8 +382,8 @@ fn began(books: &mut Books, region: &str, at: Time) {
 fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
     let mut books = Books::new();
     began(&mut books, THERE, noon());
-    let known = Point { place: place(THERE), ..backup("backup-5", scheduled(5), Lifecycle::Available) };
-    let new = Point { place: place(THERE), ..backup("backup-6", scheduled(6), Lifecycle::Available) };
+    let known = backup("backup-5", scheduled(5), Lifecycle::Available).but(|of| of.place = place(THERE));
+    let new = backup("backup-6", scheduled(6), Lifecycle::Available).but(|of| of.place = place(THERE));
     // Known, and moved on; a copy whose own backup lies elsewhere.
     let grown = Point { size_bytes: Some(7), ..known.clone() };
     let elsewhere = backup("backup-4", scheduled(4), Lifecycle::Available);
@@ -524,7 +524,7 @@ fn only_what_is_not_on_record_is_adopted() {
     let made = backup("backup-6", scheduled(6), Lifecycle::Available);
     books.see(&made);
     let elsewhere = backup("backup-7", scheduled(7), Lifecycle::Available);
-    books.see(&Point { place: place(HOME), ..copy("copy-7", &elsewhere, THERE, Lifecycle::Available) });
+    books.see(&copy("copy-7", &elsewhere, THERE, Lifecycle::Available).but(|of| of.place = place(HOME)));
     began(&mut books, HOME, noon());
     assert_eq!(opened(&books), [], "it was listed before");
     books.state.places.get_mut(&place(HOME)).unwrap().listed = None;

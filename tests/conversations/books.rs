@@ -2,7 +2,7 @@
 
 use super::*;
 use lifeboat::domain::change::Opening;
-use lifeboat::domain::point::Point;
+use lifeboat::domain::point::{Point, Provenance};
 use lifeboat::domain::tags::{Inscription, Origin};
 use std::sync::Arc;
 
@@ -41,10 +41,17 @@ pub fn key_of(occurrence: Occurrence, target: Target) -> WorkKey {
 /// A backup of an occurrence, made when it was due.
 pub fn backup(id: &str, occurrence: Occurrence, lifecycle: Lifecycle) -> Point {
     Point {
+        provenance: Provenance {
+            place: place(HOME),
+            source: source(0),
+            policy: Some("finance".into()),
+            kms_key: None,
+            asked_key: None,
+            kind: FileSystemKind::Windows,
+            carried: Arc::default(),
+        }
+        .into(),
         id: id.into(),
-        place: place(HOME),
-        source: source(0),
-        policy: Some("finance".into()),
         occurrence,
         attempt: 1,
         origin: None,
@@ -55,10 +62,6 @@ pub fn backup(id: &str, occurrence: Occurrence, lifecycle: Lifecycle) -> Point {
         failure: None,
         progress_percent: None,
         size_bytes: None,
-        kms_key: None,
-        asked_key: None,
-        kind: FileSystemKind::Windows,
-        carried: Arc::default(),
         suspected: None,
     }
 }
@@ -67,11 +70,10 @@ pub fn backup(id: &str, occurrence: Occurrence, lifecycle: Lifecycle) -> Point {
 pub fn copy(id: &str, of: &Point, region: &str, lifecycle: Lifecycle) -> Point {
     Point {
         id: id.into(),
-        place: place(region),
         origin: Some(Origin { region: HOME.into(), backup: of.id.clone(), taken_at: of.created_at }),
         created_at: of.created_at.plus(MINUTE),
         lifecycle,
-        ..of.clone()
+        ..of.clone().but(|of| of.place = place(region))
     }
 }
 

@@ -301,9 +301,9 @@ fn a_point_keeps_its_own_words() {
     books.see(&good("backup-6", scheduled(6)));
     let foreign = Origin { region: "eu-central-1".into(), backup: "backup-x".into(), taken_at: scheduled(6).at };
     let odd = Point {
-        policy: Some("renamed".into()),
         origin: Some(foreign.clone()),
-        ..copy("copy-6", &good("backup-6", scheduled(6)), THERE, Lifecycle::Available)
+        ..(copy("copy-6", &good("backup-6", scheduled(6)), THERE, Lifecycle::Available))
+            .but(|of| of.policy = Some("renamed".into()))
     };
     books.see(&odd);
     let kept = books.state.point(&place(THERE), &"copy-6".into()).unwrap();
@@ -313,7 +313,7 @@ fn a_point_keeps_its_own_words() {
     for (hour, word) in [(7, Some("alias/a")), (8, Some("alias/b")), (9, Some("alias/b")), (10, None)] {
         let made = good(&format!("backup-{hour}"), scheduled(hour));
         let copied = copy(&format!("copy-{hour}"), &made, THERE, Lifecycle::Available);
-        let copied = Point { asked_key: word.map(Into::into), ..copied };
+        let copied = copied.but(|of| of.asked_key = word.map(Into::into));
         books.see(&copied);
         assert_eq!(books.state.point(&place(THERE), &copied.id), Some(&copied));
     }

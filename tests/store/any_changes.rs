@@ -10,7 +10,7 @@ use lifeboat::domain::id::{BackupId, Occurrence, Place, Region, SourceKey, Targe
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::note::{Note, Notice, Promise};
 use lifeboat::domain::pause::Pause;
-use lifeboat::domain::point::{Lifecycle, Point};
+use lifeboat::domain::point::{Lifecycle, Point, Provenance};
 use lifeboat::domain::state::State;
 use lifeboat::domain::tags::Origin;
 use lifeboat::domain::time::Time;
@@ -94,10 +94,17 @@ impl Draw {
         });
         let word = |draw: &mut Self| draw.chance(3).then(|| draw.one(&["one", "two", ""]));
         Point {
+            provenance: Provenance {
+                place: Self::place_of(&work),
+                source: work.source.source.clone(),
+                policy: self.chance(2).then(|| "finance".into()),
+                kms_key: word(self).map(Into::into),
+                asked_key: word(self).map(Into::into),
+                kind: self.one(&[FileSystemKind::Windows, FileSystemKind::Ontap]),
+                carried: Arc::new(word(self).map(|value| ("team".to_owned(), value.to_owned())).into_iter().collect()),
+            }
+            .into(),
             id: Self::id(&work, attempt),
-            place: Self::place_of(&work),
-            source: work.source.source.clone(),
-            policy: self.chance(2).then(|| "finance".into()),
             occurrence: work.occurrence,
             attempt,
             origin,
@@ -108,10 +115,6 @@ impl Draw {
             failure: word(self).map(Into::into),
             progress_percent: self.chance(3).then(|| self.below(101) as u8),
             size_bytes: self.chance(2).then(|| self.below(1 << 50)),
-            kms_key: word(self).map(Into::into),
-            asked_key: word(self).map(Into::into),
-            kind: self.one(&[FileSystemKind::Windows, FileSystemKind::Ontap]),
-            carried: Arc::new(word(self).map(|value| ("team".to_owned(), value.to_owned())).into_iter().collect()),
             suspected: None,
         }
     }

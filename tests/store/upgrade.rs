@@ -4,7 +4,7 @@ use super::file::runtime;
 use lifeboat::domain::change::Change;
 use lifeboat::domain::id::{AccountName, Occurrence, Place, SourceKey, Trigger};
 use lifeboat::domain::lane::FileSystemKind;
-use lifeboat::domain::point::{Lifecycle, Point};
+use lifeboat::domain::point::{Lifecycle, Point, Provenance};
 use lifeboat::domain::state::State;
 use lifeboat::domain::tags::Origin;
 use lifeboat::domain::time::Time;
@@ -18,10 +18,17 @@ const START: Time = Time::from_secs(1_795_248_000);
 
 fn copy(asked_key: Option<&str>) -> Point {
     Point {
+        provenance: Provenance {
+            place: Place { account: AccountName::own(), region: "us-west-2".into() },
+            source: "fs-0123456789abcdef0".into(),
+            policy: Some("one".into()),
+            kms_key: Some("arn:aws:kms:us-west-2:111122223333:key/a".into()),
+            asked_key: asked_key.map(Into::into),
+            kind: FileSystemKind::Windows,
+            carried: std::sync::Arc::default(),
+        }
+        .into(),
         id: "backup-0123456789abcdef0".into(),
-        place: Place { account: AccountName::own(), region: "us-west-2".into() },
-        source: "fs-0123456789abcdef0".into(),
-        policy: Some("one".into()),
         occurrence: Occurrence { at: START, trigger: Trigger::Schedule },
         attempt: 1,
         origin: Some(Origin { region: "us-east-1".into(), backup: "backup-0".into(), taken_at: START }),
@@ -32,10 +39,6 @@ fn copy(asked_key: Option<&str>) -> Point {
         failure: None,
         progress_percent: None,
         size_bytes: Some(1),
-        kms_key: Some("arn:aws:kms:us-west-2:111122223333:key/a".into()),
-        asked_key: asked_key.map(Into::into),
-        kind: FileSystemKind::Windows,
-        carried: std::sync::Arc::default(),
         suspected: None,
     }
 }

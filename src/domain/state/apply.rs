@@ -329,24 +329,34 @@ impl State {
         Ok(())
     }
 
+    /// One that is not like the newest of its route shares at least names.
+    fn share_provenance(&self, point: &mut Point, key: &SourceKey, newest: Option<&Point>) {
+        let watch = self.sources.get(key).and_then(|source| source.watch.as_ref());
+        let of = Arc::make_mut(&mut point.provenance);
+        if let Some((place, _)) = self.places.get_key_value(&of.place) {
+            of.place = place.clone();
+        }
+        of.source = key.source.clone();
+        if let Some(newest) = newest {
+            share(&mut of.asked_key, &newest.asked_key);
+            share(&mut of.kms_key, &newest.kms_key);
+            share(&mut of.policy, &newest.policy);
+            if of.carried == newest.carried {
+                of.carried = newest.carried.clone();
+            }
+        }
+        if let Some(watch) = watch.filter(|watch| Some(&watch.policy) == of.policy.as_ref()) {
+            of.policy = Some(watch.policy.clone());
+        }
+    }
+
     /// The point with names that are held already, since every answer brings its own copies of the same few.
     fn sharing_names(&self, point: &Point) -> Point {
         let mut point = point.clone();
-        if let Some((place, _)) = self.places.get_key_value(&point.place) {
-            point.place = place.clone();
-        }
         let Some((key, source)) = self.sources.get_key_value(&point.source_key()) else { return point };
-        point.source = key.source.clone();
-        if let Some(newest) = source.newest(&point.target()) {
-            share(&mut point.asked_key, &newest.asked_key);
-            share(&mut point.kms_key, &newest.kms_key);
-            share(&mut point.policy, &newest.policy);
-            if point.carried == newest.carried {
-                point.carried = newest.carried.clone();
-            }
-        }
-        if let Some(watch) = source.watch.as_ref().filter(|watch| Some(&watch.policy) == point.policy.as_ref()) {
-            point.policy = Some(watch.policy.clone());
+        match source.newest(&point.target()) {
+            Some(newest) if newest.provenance == point.provenance => point.provenance = newest.provenance.clone(),
+            newest => self.share_provenance(&mut point, key, newest),
         }
         if let Some(origin) = point.origin.as_mut().filter(|origin| origin.region == source.region) {
             origin.region = source.region.clone();

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::change::Change;
 use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Trigger};
 use crate::domain::lane::FileSystemKind;
+use crate::domain::point::Provenance;
 use crate::domain::state::State;
 use crate::domain::tags::Origin;
 use crate::domain::time::Time;
@@ -31,10 +32,17 @@ fn after_all(copies: &[(Option<&str>, &str, Lifecycle)], wanted: Option<&str>) -
     for (nth, (asked, key, lifecycle)) in copies.iter().enumerate() {
         let at = Time::from_secs(1_795_248_000).plus(Duration::from_secs(3600 * nth as u64));
         let copy = Point {
+            provenance: Provenance {
+                place: Place { account: AccountName::own(), region: "us-west-2".into() },
+                source: "fs-0123456789abcdef0".into(),
+                policy: None,
+                kms_key: Some((*key).into()),
+                asked_key: asked.map(Into::into),
+                kind: FileSystemKind::Windows,
+                carried: std::sync::Arc::default(),
+            }
+            .into(),
             id: format!("backup-{nth:017x}").into(),
-            place: Place { account: AccountName::own(), region: "us-west-2".into() },
-            source: "fs-0123456789abcdef0".into(),
-            policy: None,
             occurrence: Occurrence { at, trigger: Trigger::Schedule },
             attempt: 1,
             origin: Some(Origin { region: "us-east-1".into(), backup: "backup-0".into(), taken_at: at }),
@@ -45,10 +53,6 @@ fn after_all(copies: &[(Option<&str>, &str, Lifecycle)], wanted: Option<&str>) -
             failure: None,
             progress_percent: None,
             size_bytes: None,
-            kms_key: Some((*key).into()),
-            asked_key: asked.map(Into::into),
-            kind: FileSystemKind::Windows,
-            carried: std::sync::Arc::default(),
             suspected: None,
         };
         state.apply(&Change::Seen { point: Box::new(copy) }).unwrap();

@@ -5,6 +5,7 @@ use crate::domain::change::Opening;
 use crate::domain::id::{AccountName, Occurrence, Region, Trigger};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::Lifecycle;
+use crate::domain::point::Provenance;
 use crate::domain::policy::{CatchUp, Destination, Retain};
 use crate::domain::schedule::Schedule;
 use crate::domain::tags::Origin;
@@ -79,10 +80,17 @@ fn settings(policy: &Policy) -> Settings {
 fn point(id: &str, at: Time, of: Option<(&str, Time)>, lifecycle: Lifecycle) -> Point {
     let region: Region = if of.is_some() { "us-west-2".into() } else { "us-east-1".into() };
     Point {
+        provenance: Provenance {
+            place: Place { account: AccountName::own(), region },
+            source: source().source,
+            policy: None,
+            kms_key: None,
+            kind: FileSystemKind::Windows,
+            carried: Arc::default(),
+            asked_key: None,
+        }
+        .into(),
         id: id.into(),
-        place: Place { account: AccountName::own(), region },
-        source: source().source,
-        policy: None,
         occurrence: Occurrence { at, trigger: Trigger::Schedule },
         attempt: 1,
         origin: of.map(|(backup, taken_at)| Origin { region: "us-east-1".into(), backup: backup.into(), taken_at }),
@@ -93,11 +101,7 @@ fn point(id: &str, at: Time, of: Option<(&str, Time)>, lifecycle: Lifecycle) -> 
         failure: None,
         progress_percent: None,
         size_bytes: None,
-        kms_key: None,
-        kind: FileSystemKind::Windows,
-        carried: Arc::default(),
         suspected: None,
-        asked_key: None,
     }
 }
 
@@ -152,7 +156,7 @@ fn books(draw: &mut Draw) -> (State, Vec<Point>) {
         if lifecycle == Lifecycle::Available && !draw.chance(4) {
             let lifecycle = if draw.chance(6) { Lifecycle::Copying } else { Lifecycle::Available };
             let mut copy = point(&format!("copy-{step}"), at, Some((backup.id.as_str(), backup.created_at)), lifecycle);
-            copy.kms_key = Some(format!("key-{}", draw.below(3)).into());
+            copy = copy.but(|of| of.kms_key = Some(format!("key-{}", draw.below(3)).into()));
             copy.hold = draw.chance(9).then(Default::default);
             points.push(copy);
         }

@@ -9,7 +9,7 @@ use super::{Reading, Result};
 use crate::domain::change::{Change, IllegalChange};
 use crate::domain::id::{AccountName, Occurrence, Place, SourceId, SourceKey, Trigger};
 use crate::domain::lane::FileSystemKind;
-use crate::domain::point::{Lifecycle, Point};
+use crate::domain::point::{Lifecycle, Point, Provenance};
 use crate::domain::policy::Tags;
 use crate::domain::state::State;
 use crate::domain::tags::Origin;
@@ -63,10 +63,17 @@ impl PointRow {
             taken_at: Time::from_millis(taken_at),
         });
         Some(Point {
+            provenance: Provenance {
+                place: Place { account: account.clone(), region: region.into() },
+                source: source.clone(),
+                policy: policy.map(Into::into),
+                kms_key: kms_key.map(Into::into),
+                asked_key: asked_key.map(Into::into),
+                kind: FileSystemKind::parse(&kind),
+                carried: Arc::new(carried),
+            }
+            .into(),
             id: id.into(),
-            place: Place { account: account.clone(), region: region.into() },
-            source: source.clone(),
-            policy: policy.map(Into::into),
             occurrence: Occurrence { at: Time::from_millis(at), trigger: Trigger::parse(&trigger)? },
             attempt: (attempt >= 1).then_some(attempt)?,
             origin,
@@ -77,10 +84,6 @@ impl PointRow {
             failure: failure.map(Into::into),
             progress_percent,
             size_bytes,
-            kms_key: kms_key.map(Into::into),
-            asked_key: asked_key.map(Into::into),
-            kind: FileSystemKind::parse(&kind),
-            carried: Arc::new(carried),
             suspected: None,
         })
     }

@@ -274,7 +274,7 @@ mod tests {
     use crate::domain::id::{Occurrence, Place, SourceKey, Target, Trigger};
     use crate::domain::lane::FileSystemKind;
     use crate::domain::note::{Note, Notes, Notice, Promise};
-    use crate::domain::point::{Lifecycle, Point};
+    use crate::domain::point::{Lifecycle, Point, Provenance};
     use crate::domain::tags::Origin;
     use crate::domain::time::Time;
     use crate::store::sqlite::SqliteStore;
@@ -319,10 +319,17 @@ mod tests {
     /// A copy for the occurrence of second 2 of `fs-a`, made at second 10 of a backup of second 3.
     fn copy(lifecycle: Lifecycle, settled: Option<i64>) -> Point {
         Point {
+            provenance: Provenance {
+                place: Place { account: "default".into(), region: "us-west-2".into() },
+                source: "fs-a".into(),
+                policy: Some("one".into()),
+                kms_key: None,
+                kind: FileSystemKind::Windows,
+                carried: Arc::default(),
+                asked_key: None,
+            }
+            .into(),
             id: "backup-c".into(),
-            place: Place { account: "default".into(), region: "us-west-2".into() },
-            source: "fs-a".into(),
-            policy: Some("one".into()),
             occurrence: Occurrence { at: Time::from_secs(2), trigger: Trigger::Schedule },
             attempt: 1,
             origin: Some(Origin {
@@ -337,11 +344,7 @@ mod tests {
             failure: None,
             progress_percent: None,
             size_bytes: None,
-            kms_key: None,
-            kind: FileSystemKind::Windows,
-            carried: Arc::default(),
             suspected: None,
-            asked_key: None,
         }
     }
 
@@ -350,7 +353,8 @@ mod tests {
     }
 
     fn gone(at: i64) -> Change {
-        let Point { place, id, .. } = copy(Lifecycle::Available, None);
+        let copied = copy(Lifecycle::Available, None);
+        let (place, id) = (copied.place.clone(), copied.id);
         Change::Gone { place, id, at: Time::from_secs(at) }
     }
 
@@ -358,7 +362,8 @@ mod tests {
     async fn what_was_deleted_is_in_the_history_with_its_reason() {
         let folder = tempfile::tempdir().unwrap();
         let mut store = filled(folder.path()).await;
-        let Point { place, id, .. } = copy(Lifecycle::Available, None);
+        let copied = copy(Lifecycle::Available, None);
+        let (place, id) = (copied.place.clone(), copied.id);
         let condemned = Change::Condemned {
             place: place.clone(),
             id: id.clone(),
@@ -395,7 +400,7 @@ mod tests {
         };
         let read = |at: i64| {
             let (at, good_until) = (Time::from_secs(at), Time::from_secs(at + 10));
-            Change::Noted(Note::Read { place: copy(Lifecycle::Available, None).place, at, good_until })
+            Change::Noted(Note::Read { place: copy(Lifecycle::Available, None).place.clone(), at, good_until })
         };
         let changes = [promised(60, 0), read(1), read(9), read(30), read(35), promised(90, 40)];
         store.commit(&changes).await.unwrap();
