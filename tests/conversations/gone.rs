@@ -179,3 +179,24 @@ fn what_is_the_newest_once_more_is_copied_once_more() {
     let Request::CopyBackup { backup, token, .. } = &**request else { panic!("{request:?}") };
     assert_eq!((backup, token), (&first.id, &key.token(2)));
 }
+
+/// A person deletes a copy, it is made once more, and the database is lost before any listing shows that. A token tells
+/// of the attempt that it is for and of no other, so only a listing that cannot lag tells that there is a second.
+#[test]
+fn a_second_attempt_that_no_listing_shows_yet_has_no_first_beside_it() {
+    let mut talk = protected();
+    let copies: Vec<Sighting> =
+        talk.at_aws.iter().filter(|((of, _), _)| of == THERE).map(|(_, of)| of.clone()).collect();
+    copies.iter().for_each(|copy| delete(&mut talk, copy));
+    let again = talk.until("CopyBackup");
+    let Call::Make { key, request } = &again.call else { panic!("{again:?}") };
+    assert_eq!(*request.token(), key.token(2));
+    let hidden = talk.make(&again);
+    delete(&mut talk, &hidden);
+    lose_database(&mut talk);
+    let asked = live(&mut talk, 2 * MINUTE - SECOND);
+    talk.at_aws.insert((THERE.to_owned(), hidden.id.to_string()), hidden);
+    let later = live(&mut talk, 10 * MINUTE);
+    let copies = asked.iter().chain(&later).filter(|action| action.call.operation() == "CopyBackup");
+    assert_eq!(copies.count(), 0);
+}
