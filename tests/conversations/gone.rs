@@ -200,3 +200,45 @@ fn a_second_attempt_that_no_listing_shows_yet_has_no_first_beside_it() {
     let copies = asked.iter().chain(&later).filter(|action| action.call.operation() == "CopyBackup");
     assert_eq!(copies.count(), 0);
 }
+
+/// A clock that is forty days ahead makes an occurrence that comes due forty days later. By then its backup and its copy
+/// are gone, and the process began anew: it is not made again.
+#[test]
+fn what_a_clock_made_ahead_of_time_is_not_made_again_when_it_comes_due() {
+    const AHEAD: Duration = Duration::from_secs(40 * 86_400);
+    let mut talk = protected();
+    talk.now = talk.now.plus(AHEAD);
+    for operation in ["CreateBackup", "CopyBackup"] {
+        let call = talk.until(operation);
+        let mut sighting = talk.make(&call);
+        sighting.created_at = sighting.created_at.minus(AHEAD);
+        talk.at_aws.insert((call.place.region.to_string(), sighting.id.to_string()), sighting.clone());
+        talk.answer(&call, Outcome::Made(Box::new(sighting)));
+        talk.becomes(Lifecycle::Available);
+    }
+    let due = talk.state.sources[&key(0)].points.iter().map(|point| point.occurrence.at).max().unwrap();
+    live(&mut talk, 5 * MINUTE);
+    talk.now = talk.now.minus(AHEAD);
+    let ahead = |talk: &Talk| talk.state.sources[&key(0)].points.iter().any(|point| point.occurrence.at == due);
+    assert!(ahead(&talk) && due > talk.now.plus(39 * 24 * HOUR), "{due}");
+    for made in talk.at_aws.clone().into_values().filter(|made| made.tags["lifeboat:occurrence"] == due.to_string()) {
+        delete(&mut talk, &made);
+    }
+    live(&mut talk, HOUR);
+    talk.state = talk.state.reloaded(talk.now);
+    talk.under_way.clear();
+    talk.changes.clear();
+    talk.now = due.minus(MINUTE);
+    live(&mut talk, HOUR);
+    let again = |change: &Change| matches!(change, Change::Asked { key, .. } if key.occurrence.at == due);
+    assert!(!talk.changes.iter().any(again), "it is made again");
+    // Once that time has passed for certain, nothing remembers it.
+    for _ in 0..2 {
+        talk.becomes(Lifecycle::Available);
+        live(&mut talk, 5 * MINUTE);
+    }
+    until_copied(&mut talk);
+    assert!(ahead(&talk));
+    talk.state = talk.state.reloaded(talk.now);
+    assert!(!ahead(&talk), "{:?}", talk.state.sources[&key(0)].points);
+}
