@@ -242,3 +242,22 @@ fn what_a_clock_made_ahead_of_time_is_not_made_again_when_it_comes_due() {
     talk.state = talk.state.reloaded(talk.now);
     assert!(!ahead(&talk), "{:?}", talk.state.sources[&key(0)].points);
 }
+
+/// The first attempt at a backup FAILED and the second was copied and deleted; then the database is lost. The copy tells
+/// that there was a backup which is gone, as the record of the first attempt does not.
+#[test]
+fn a_backup_that_was_copied_and_deleted_is_not_made_anew_after_a_loss() {
+    let mut talk = Talk::new(1);
+    let create = talk.until("CreateBackup");
+    let failed = talk.make(&create);
+    talk.answer(&create, Outcome::Made(Box::new(failed)));
+    talk.becomes(Lifecycle::Failed);
+    let (second, _) = until_copied(&mut talk);
+    delete(&mut talk, &second);
+    lose_database(&mut talk);
+    talk.changes.clear();
+    let asked = live(&mut talk, HOUR);
+    assert!(asked.iter().all(|action| action.call.operation() == "DescribeBackups"), "{asked:?}");
+    let ended = talk.ended();
+    assert!(matches!(ended.as_slice(), [(at, End::Completed, _)] if at == "2026-11-21T06:00:00Z"), "{ended:?}");
+}
