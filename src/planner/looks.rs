@@ -126,14 +126,18 @@ fn polls(settings: &Settings, now: Time, gate: &mut Gate<'_>, plan: &mut Plan, p
         plan.wake.earlier(earliest, "a look at work in flight");
         return;
     }
-    // What is due a little later goes along, so that looks fall together and fill their calls.
+    // What is due a little later goes along where a call has room for it, so that looks fall together. It gets no call of
+    // its own: such calls would be asked again with every answer, and what is due would wait behind them for ever.
     let horizon = now.plus(poll / 4);
-    let mut by_size: BTreeMap<usize, Vec<BackupId>> = BTreeMap::new();
-    for (id, _) in known.looks.iter().filter(|(_, at)| **at <= horizon) {
+    let mut by_size: BTreeMap<usize, (Vec<BackupId>, Vec<BackupId>)> = BTreeMap::new();
+    for (id, at) in known.looks.iter().filter(|(_, at)| **at <= horizon) {
         let size = known.batches.get(id).copied().unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
-        by_size.entry(size).or_default().push(id.clone());
+        let (due, soon) = by_size.entry(size).or_default();
+        if *at <= now { due.push(id.clone()) } else { soon.push(id.clone()) }
     }
-    for (size, ids) in by_size {
+    for (size, (mut ids, soon)) in by_size {
+        let room = ids.len().next_multiple_of(size) - ids.len();
+        ids.extend(soon.into_iter().take(room));
         for ids in ids.chunks(size) {
             if let Err(refusal) = gate.read(place) {
                 plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
