@@ -150,7 +150,7 @@ impl<'a> Round<'a> {
         if let Some(pause) = pause.filter(|_| key.occurrence.trigger == Trigger::Schedule) {
             return Err(Refusal { reason: Reason::Paused, until: pause.until, detail: pause.sentence() });
         }
-        gate.books_known(&home)?;
+        gate.books_known_for(&home, self.source)?;
         self.looked_up(to_look_up, &home)?;
         gate.make(&home)?;
         let attempt = gate.next_attempt(&home, key, self.source);

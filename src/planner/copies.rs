@@ -192,7 +192,7 @@ impl<'a> Candidate<'a> {
     fn ready(&self, settings: &Settings, now: Time, gate: &Gate<'_>) -> Result<(), Refusal> {
         self.route_free(&self.destination.region, now)?;
         after_failures(self.source, &self.work, settings.daemon.poll, now)?;
-        gate.books_known(&self.there())
+        gate.books_known_for(&self.there(), self.source)
     }
 
     fn wish(&self) -> Wish {

@@ -42,7 +42,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
 }
 
 fn is_over(source: &SourceState) -> bool {
-    source.watch.is_none() && source.points.is_empty() && source.open.is_empty() && source.asks.is_empty()
+    source.watch.is_none() && source.holds_nothing() && source.open.is_empty() && source.asks.is_empty()
 }
 
 fn is_empty(known: &PlaceState) -> bool {

@@ -160,36 +160,57 @@ impl<'a> Gate<'a> {
         Ok(())
     }
 
-    /// Whether the books of a place are known well enough to ask something new of it.
+    /// Whether the books of a place are known well enough to ask something new of it for this source.
     ///
-    /// What a lost database had asked for is caught by its token for ten minutes, and by a listing after two. So a
-    /// young database may ask at once, after one listing; later it needs one that began two minutes after its birth.
+    /// What a lost database had asked for is shown by a listing that began two minutes after the birth of this one. Of a
+    /// source of which nothing is older than this database its token tells as well, for ten minutes, so that it need not
+    /// wait. A source that was protected before does: the token holds the number of the attempt, and what tells that
+    /// there was a first one may be deleted, while a listing does not show the second yet.
+    ///
+    /// # Errors
+    /// What is still to be read.
+    pub fn books_known_for(&self, place: &Place, source: &SourceState) -> Result<(), Refusal> {
+        self.listed(place)?;
+        let born = self.state.created_at;
+        let token_catches = self.now < born.plus(TOKEN_TRUSTED_FOR);
+        if token_catches && source.points.iter().all(|point| point.created_at >= born) {
+            return Ok(());
+        }
+        self.books_known(place)
+    }
+
+    /// Whether the books of a place are known for certain, whatever a lost database had asked for.
     ///
     /// # Errors
     /// What is still to be read.
     pub fn books_known(&self, place: &Place) -> Result<(), Refusal> {
-        let known = self.state.place(place);
-        if !known.is_some_and(|place| place.known()) {
-            return Err(match known.and_then(PlaceState::unread_because) {
-                Some(fault) => Refusal {
-                    reason: Reason::Region,
-                    until: None,
-                    detail: format!("{} could not be listed yet: {fault}", place.region),
-                },
-                None => Refusal {
-                    reason: Reason::Listing,
-                    until: None,
-                    detail: format!("{} is being listed for the first time", place.region),
-                },
-            });
-        }
-        let born = self.state.created_at;
-        let token_catches = self.now < born.plus(TOKEN_TRUSTED_FOR);
-        if token_catches || known.is_some_and(|known| known.listed_since(born.plus(LISTING_LAG))) {
+        self.listed(place)?;
+        let settled = self.state.created_at.plus(LISTING_LAG);
+        if self.state.place(place).is_some_and(|known| known.listed_since(settled)) {
             return Ok(());
         }
         let detail = format!("the database is new: {} is listed once more before anything is asked", place.region);
         Err(Refusal { reason: Reason::Listing, until: None, detail })
+    }
+
+    /// Whether this process has read all of a place at least once.
+    fn listed(&self, place: &Place) -> Result<(), Refusal> {
+        let known = self.state.place(place);
+        if known.is_some_and(|place| place.known()) {
+            return Ok(());
+        }
+        Err(match known.and_then(PlaceState::unread_because) {
+            Some(fault) => Refusal {
+                reason: Reason::Region,
+                until: None,
+                detail: format!("{} could not be listed yet: {fault}", place.region),
+            },
+            None => Refusal {
+                reason: Reason::Listing,
+                until: None,
+                detail: format!("{} is being listed for the first time", place.region),
+            },
+        })
     }
 }
 

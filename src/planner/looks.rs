@@ -164,7 +164,7 @@ fn polls(
         plan.wake.earlier(earliest, "a look at work in flight");
         return;
     }
-    for ids in batches(state, known, now.plus(poll / 4)) {
+    for ids in batches(state, known, now, now.plus(poll / 4)) {
         if let Err(refusal) = gate.read(place) {
             plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
             return;
@@ -175,24 +175,27 @@ fn polls(
     }
 }
 
-/// The ids that are due up to `horizon`, each batch one call's worth, the most pressing first.
+/// The ids that are due, each batch one call's worth, the most pressing first.
 ///
 /// A place takes a few calls at a time. Were they served by id, a thousand deletions would go before the one copy whose
-/// end frees a slot. What is due a little later goes along, so that looks fall together and fill their calls.
-fn batches(state: &State, known: &PlaceState, horizon: Time) -> Vec<Vec<BackupId>> {
-    let mut by_size: BTreeMap<usize, Vec<(Urgency, Time, &BackupId)>> = BTreeMap::new();
+/// end frees a slot. What is due up to `horizon` goes along where a call has room for it, so that looks fall together. It
+/// gets no call of its own: such calls would be asked again with every answer, and what is due would wait behind them.
+fn batches(state: &State, known: &PlaceState, now: Time, horizon: Time) -> Vec<Vec<BackupId>> {
+    let mut by_size: BTreeMap<usize, Vec<(bool, Urgency, Time, &BackupId)>> = BTreeMap::new();
     for (id, at) in known.looks.iter().filter(|(_, at)| **at <= horizon) {
         let size = known.batches.get(id).copied().unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
-        by_size.entry(size).or_default().push((urgency(state, known, id), *at, id));
+        by_size.entry(size).or_default().push((*at > now, urgency(state, known, id), *at, id));
     }
     let mut batches: Vec<(Urgency, Time, Vec<BackupId>)> = Vec::new();
-    for (size, mut due) in by_size {
-        due.sort_unstable();
-        let batch = |ids: &[(Urgency, Time, &BackupId)]| {
-            let (urgency, at, _) = ids.first()?;
-            Some((*urgency, *at, ids.iter().map(|(_, _, id)| (*id).clone()).collect()))
+    for (size, mut ids) in by_size {
+        ids.sort_unstable();
+        let due = ids.iter().take_while(|(soon, ..)| !soon).count();
+        ids.truncate(due.next_multiple_of(size));
+        let batch = |ids: &[(bool, Urgency, Time, &BackupId)]| {
+            let (_, urgency, at, _) = ids.first()?;
+            Some((*urgency, *at, ids.iter().map(|(.., id)| (*id).clone()).collect()))
         };
-        batches.extend(due.chunks(size).filter_map(batch));
+        batches.extend(ids.chunks(size).filter_map(batch));
     }
     batches.sort_unstable();
     batches.into_iter().map(|(_, _, ids)| ids).collect()

@@ -120,7 +120,7 @@ impl Settling<'_> {
         if sighting.tags.is_empty() {
             sighting.tags = tags.clone().into();
         }
-        let id = sighting.id.clone();
+        let (id, ended) = (sighting.id.clone(), !sighting.lifecycle.in_flight());
         let known = self.state.point(self.place, &id).is_some();
         match sighting.into_point(self.place, self.now) {
             Ok(point) if point.work_key() == *key => {
@@ -136,12 +136,19 @@ impl Settling<'_> {
             }
             _ => {
                 let what = format!("the answer names {id}, which is not what was asked for");
-                self.unfulfilled(key, Fault::new(FaultClass::Contested, "UnexpectedAnswer", &what));
+                // A person took our tags off it. As the token stands for that, nothing else was made with it; if it has
+                // ended, nothing is under way that would take a slot.
+                self.refused(key, Fault::new(FaultClass::Contested, "UnexpectedAnswer", &what), ended);
             }
         }
     }
 
-    fn unfulfilled(&mut self, key: &WorkKey, mut fault: Fault) {
+    fn unfulfilled(&mut self, key: &WorkKey, fault: Fault) {
+        self.refused(key, fault, false);
+    }
+
+    /// An ask came to nothing; `nothing_made`: surely, and whatever answers to it were lost.
+    fn refused(&mut self, key: &WorkKey, mut fault: Fault, nothing_made: bool) {
         let Some(ask) = self.state.ask(key) else { return };
         let copies = key.target != Target::Backup;
         if fault.class == FaultClass::Missing && (copies || fault.code == WHAT_IT_MADE_IS_GONE) {
@@ -150,7 +157,7 @@ impl Settling<'_> {
             fault.class = FaultClass::State;
         }
         let proves_nothing = matches!(fault.class, FaultClass::Unanswered | FaultClass::Contested);
-        let definite = !proves_nothing && ask.asks <= 1;
+        let definite = nothing_made || (!proves_nothing && ask.asks <= 1);
         let failures = ask.failures.saturating_add(1);
         let pause = retry::pause(fault.class, failures, self.poll(), key.jitter(failures));
         if fault.class == FaultClass::Contested {

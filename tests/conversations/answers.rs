@@ -223,6 +223,29 @@ fn a_refusal_withdraws_an_ask_only_if_no_answer_was_lost_before() {
     assert_eq!((fault.class, fault.code.as_str()), (FaultClass::Unanswered, "UnexpectedAnswer"));
 }
 
+/// A person took our tags off a copy whose answer was lost. The token stands for it, so that nothing else was made, and
+/// once it has ended nothing is under way: the ask holds no slot any more, whatever answers were lost before.
+#[test]
+fn an_answer_that_names_what_is_no_longer_ours_ends_the_ask_once_that_has_ended() {
+    for lifecycle in [Lifecycle::Copying, Lifecycle::Available] {
+        let made = backup("backup-6", scheduled(6), Lifecycle::Available);
+        let mut books = Books::new();
+        books.open(scheduled(6));
+        books.see(&made);
+        let key = key_of(scheduled(6), there());
+        books.ask(&key, 1, noon());
+        books.ask(&key, 1, noon());
+        let mut untagged = shown(&copy("copy-6", &made, THERE, lifecycle));
+        Arc::make_mut(&mut untagged.tags).remove("lifeboat:source");
+        for change in told(&books, THERE, make(&books, &key), Outcome::Made(Box::new(untagged)), noon()) {
+            books.apply(change);
+        }
+        let held: u32 = books.state.lanes_held().into_values().sum();
+        assert_eq!(held, u32::from(lifecycle.in_flight()), "{lifecycle:?}");
+        assert_eq!(books.state.ask(&key).unwrap().fault.as_ref().unwrap().class, FaultClass::Contested);
+    }
+}
+
 #[test]
 fn a_refused_copy_has_the_books_read_that_can_tell_why() {
     let made = backup("backup-6", scheduled(6), Lifecycle::Available);

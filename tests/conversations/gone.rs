@@ -179,3 +179,85 @@ fn what_is_the_newest_once_more_is_copied_once_more() {
     let Request::CopyBackup { backup, token, .. } = &**request else { panic!("{request:?}") };
     assert_eq!((backup, token), (&first.id, &key.token(2)));
 }
+
+/// A person deletes a copy, it is made once more, and the database is lost before any listing shows that. A token tells
+/// of the attempt that it is for and of no other, so only a listing that cannot lag tells that there is a second.
+#[test]
+fn a_second_attempt_that_no_listing_shows_yet_has_no_first_beside_it() {
+    let mut talk = protected();
+    let copies: Vec<Sighting> =
+        talk.at_aws.iter().filter(|((of, _), _)| of == THERE).map(|(_, of)| of.clone()).collect();
+    copies.iter().for_each(|copy| delete(&mut talk, copy));
+    let again = talk.until("CopyBackup");
+    let Call::Make { key, request } = &again.call else { panic!("{again:?}") };
+    assert_eq!(*request.token(), key.token(2));
+    let hidden = talk.make(&again);
+    delete(&mut talk, &hidden);
+    lose_database(&mut talk);
+    let asked = live(&mut talk, 2 * MINUTE - SECOND);
+    talk.at_aws.insert((THERE.to_owned(), hidden.id.to_string()), hidden);
+    let later = live(&mut talk, 10 * MINUTE);
+    let copies = asked.iter().chain(&later).filter(|action| action.call.operation() == "CopyBackup");
+    assert_eq!(copies.count(), 0);
+}
+
+/// A clock that is forty days ahead makes an occurrence that comes due forty days later. By then its backup and its copy
+/// are gone, and the process began anew: it is not made again.
+#[test]
+fn what_a_clock_made_ahead_of_time_is_not_made_again_when_it_comes_due() {
+    const AHEAD: Duration = Duration::from_secs(40 * 86_400);
+    let mut talk = protected();
+    talk.now = talk.now.plus(AHEAD);
+    for operation in ["CreateBackup", "CopyBackup"] {
+        let call = talk.until(operation);
+        let mut sighting = talk.make(&call);
+        sighting.created_at = sighting.created_at.minus(AHEAD);
+        talk.at_aws.insert((call.place.region.to_string(), sighting.id.to_string()), sighting.clone());
+        talk.answer(&call, Outcome::Made(Box::new(sighting)));
+        talk.becomes(Lifecycle::Available);
+    }
+    let due = talk.state.sources[&key(0)].points.iter().map(|point| point.occurrence.at).max().unwrap();
+    live(&mut talk, 5 * MINUTE);
+    talk.now = talk.now.minus(AHEAD);
+    let ahead = |talk: &Talk| talk.state.sources[&key(0)].points.iter().any(|point| point.occurrence.at == due);
+    assert!(ahead(&talk) && due > talk.now.plus(39 * 24 * HOUR), "{due}");
+    for made in talk.at_aws.clone().into_values().filter(|made| made.tags["lifeboat:occurrence"] == due.to_string()) {
+        delete(&mut talk, &made);
+    }
+    live(&mut talk, HOUR);
+    talk.state = talk.state.reloaded(talk.now);
+    talk.under_way.clear();
+    talk.changes.clear();
+    talk.now = due.minus(MINUTE);
+    live(&mut talk, HOUR);
+    let again = |change: &Change| matches!(change, Change::Asked { key, .. } if key.occurrence.at == due);
+    assert!(!talk.changes.iter().any(again), "it is made again");
+    // Once that time has passed for certain, nothing remembers it.
+    for _ in 0..2 {
+        talk.becomes(Lifecycle::Available);
+        live(&mut talk, 5 * MINUTE);
+    }
+    until_copied(&mut talk);
+    assert!(ahead(&talk));
+    talk.state = talk.state.reloaded(talk.now);
+    assert!(!ahead(&talk), "{:?}", talk.state.sources[&key(0)].points);
+}
+
+/// The first attempt at a backup FAILED and the second was copied and deleted; then the database is lost. The copy tells
+/// that there was a backup which is gone, as the record of the first attempt does not.
+#[test]
+fn a_backup_that_was_copied_and_deleted_is_not_made_anew_after_a_loss() {
+    let mut talk = Talk::new(1);
+    let create = talk.until("CreateBackup");
+    let failed = talk.make(&create);
+    talk.answer(&create, Outcome::Made(Box::new(failed)));
+    talk.becomes(Lifecycle::Failed);
+    let (second, _) = until_copied(&mut talk);
+    delete(&mut talk, &second);
+    lose_database(&mut talk);
+    talk.changes.clear();
+    let asked = live(&mut talk, HOUR);
+    assert!(asked.iter().all(|action| action.call.operation() == "DescribeBackups"), "{asked:?}");
+    let ended = talk.ended();
+    assert!(matches!(ended.as_slice(), [(at, End::Completed, _)] if at == "2026-11-21T06:00:00Z"), "{ended:?}");
+}

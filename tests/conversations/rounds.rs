@@ -235,6 +235,27 @@ fn what_is_looked_at_together() {
     assert_eq!(reads(&books.plan(noon().plus(HOUR)), "ap-south-1"), []);
 }
 
+/// What AWS refused in a batch is looked at one by one, four calls at a time. What is only nearly due takes none of them,
+/// or what is due would never get one.
+#[test]
+fn what_is_nearly_due_goes_along_and_never_before() {
+    let mut books = Books::new();
+    books.settings.daemon.poll = 15 * MINUTE;
+    let first = backup("backup-0", scheduled(6), Lifecycle::Creating);
+    for nth in 0..7 {
+        books.see(&Point { id: format!("backup-{nth}").as_str().into(), attempt: nth + 1, ..first.clone() });
+        let at = if nth < 5 { noon().plus(2 * MINUTE) } else { noon() };
+        let ids = vec![BackupId::from(format!("backup-{nth}").as_str())];
+        books.apply(Change::LookAgain { place: place(HOME), ids, at, batch: Some(1) });
+    }
+    // Both Regions were read a moment ago.
+    books.listed(HOME, noon());
+    books.listed(THERE, noon());
+    let looked_at: Vec<Call> = reads(&books.plan(noon()), HOME);
+    let one = |id: &str| Call::Poll { ids: vec![id.into()] };
+    assert_eq!(looked_at, [one("backup-5"), one("backup-6")]);
+}
+
 #[test]
 fn the_tag_of_a_hold_is_written_when_its_arn_is_known() {
     let mut books = Books::new();

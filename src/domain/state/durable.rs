@@ -100,7 +100,7 @@ impl State {
         match what {
             Forgotten::Source(key) => {
                 let Some(source) = self.sources.get(key) else { return Ok(()) };
-                if source.watch.is_some() || !source.points.is_empty() || source.active() {
+                if source.watch.is_some() || !source.holds_nothing() || source.active() {
                     return Err(illegal(format!("{key}: to be forgotten while there is something of it")));
                 }
                 self.reviews.remove(&(source.review_at, key.clone()));

@@ -241,23 +241,40 @@ impl SourceState {
     }
 
     /// What was deleted counts its attempt, and tells that it was there, only as long as another attempt is possible: while
-    /// the occurrence is open, or its backup is there to be copied.
+    /// the occurrence is open, or its backup is there to be copied, or it may yet come due, having been made ahead of time.
     pub(super) fn forget_deleted(&mut self, occurrence: Occurrence) {
-        let backups = self.points.of(occurrence, &Target::Backup);
-        let possible =
-            self.open.contains_key(&occurrence) || backups.iter().any(|backup| backup.lifecycle != Lifecycle::Deleted);
-        if !possible {
+        let early = self.points.of_occurrence(occurrence).iter().any(made_ahead_of_time);
+        if !early && !self.may_go_on(occurrence) {
             self.points.forget_deleted(occurrence);
         }
     }
 
+    fn may_go_on(&self, occurrence: Occurrence) -> bool {
+        let backups = self.points.of(occurrence, &Target::Backup);
+        self.open.contains_key(&occurrence) || backups.iter().any(|backup| backup.lifecycle != Lifecycle::Deleted)
+    }
+
     /// The same for every occurrence, as a process begins: while one ran, an occurrence that ended could be adopted again.
+    /// By now what was made ahead of time may have come due for certain: AWS made something later, and the schedule is
+    /// past it.
     pub(super) fn forget_all_deleted(&mut self) {
         let deleted = self.points.iter().filter(|point| point.lifecycle == Lifecycle::Deleted);
         let occurrences: BTreeSet<Occurrence> = deleted.map(|point| point.occurrence).collect();
+        let there = self.points.iter().filter(|point| point.lifecycle != Lifecycle::Deleted);
+        let newest = there.map(|point| point.created_at).max();
         for occurrence in occurrences {
-            self.forget_deleted(occurrence);
+            let early = self.points.of_occurrence(occurrence).iter().any(made_ahead_of_time);
+            let came_due = newest.min(self.cursor) >= Some(occurrence.at);
+            if (!early || came_due) && !self.may_go_on(occurrence) {
+                self.points.forget_deleted(occurrence);
+            }
         }
+    }
+
+    /// Whether nothing of it is at AWS, as far as is known.
+    #[must_use]
+    pub fn holds_nothing(&self) -> bool {
+        self.points.iter().all(|point| point.lifecycle == Lifecycle::Deleted)
     }
 
     /// The newest open scheduled occurrence up to now.
@@ -293,4 +310,10 @@ impl SourceState {
             *at = (*at).min(to);
         }
     }
+}
+
+/// Whether AWS made it long before the occurrence was due that it is for. A clock that was wrong brought that about, and
+/// once it is right the occurrence comes due once more, and must be known to have been dealt with.
+fn made_ahead_of_time(point: &Point) -> bool {
+    point.occurrence.trigger == Trigger::Schedule && point.created_at.plus(AHEAD_TOLERATED) < point.occurrence.at
 }

@@ -241,6 +241,7 @@ impl Checks {
         self.claims.died(state.filter(|_| !database_lost));
         self.pace.died();
         self.lines.died();
+        self.ends.died();
         if database_lost {
             self.making.database_lost();
             self.keeping.database_lost();

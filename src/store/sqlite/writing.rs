@@ -337,7 +337,7 @@ async fn write_gone(to: &mut SqliteConnection, place: &Place, id: &BackupId, at:
     forget_deleted_of(to, account, &source, &trigger, at).await
 }
 
-/// What was deleted stays only as long as another attempt is possible, as `State` has it.
+/// What was deleted stays only as long as another attempt is possible or its occurrence may yet come due, as `State` has it.
 async fn forget_deleted_of(to: &mut SqliteConnection, account: &str, source: &str, trigger: &str, at: i64) -> Written {
     let sql = r#"DELETE FROM points WHERE (account, region, id) IN (
                      SELECT account, region, id FROM points
@@ -345,9 +345,13 @@ async fn forget_deleted_of(to: &mut SqliteConnection, account: &str, source: &st
                  AND NOT EXISTS (SELECT 1 FROM points
                      WHERE account = ?1 AND source = ?2 AND at = ?3 AND "trigger" = ?4 AND origin_id IS NULL
                      AND lifecycle <> 'DELETED')
+                 AND NOT EXISTS (SELECT 1 FROM points
+                     WHERE account = ?1 AND source = ?2 AND at = ?3 AND "trigger" = ?4 AND "trigger" = 'schedule'
+                     AND created_at + ?5 < at)
                  AND NOT EXISTS (SELECT 1 FROM occurrences WHERE account = ?1 AND source = ?2 AND "trigger" = ?4
                      AND at = ?3 AND outcome IS NULL)"#;
-    to.execute(sqlx::query(sql).bind(account).bind(source).bind(at).bind(trigger)).await.map(drop)
+    let ahead = i64::try_from(AHEAD_TOLERATED.as_millis()).unwrap_or(i64::MAX);
+    to.execute(sqlx::query(sql).bind(account).bind(source).bind(at).bind(trigger).bind(ahead)).await.map(drop)
 }
 
 async fn paused(to: &mut SqliteConnection, policy: &PolicyName, pause: &Pause) -> Written {
@@ -367,8 +371,11 @@ async fn pause_over(to: &mut SqliteConnection, policy: &PolicyName, since: &Time
 async fn forget(to: &mut SqliteConnection, what: &Forgotten) -> Written {
     match what {
         Forgotten::Source(key) => {
+            let (account, source) = (key.account.as_str(), key.source.as_str());
             let query = sqlx::query("DELETE FROM sources WHERE account = ? AND source = ?");
-            to.execute(query.bind(key.account.as_str()).bind(key.source.as_str())).await.map(drop)
+            to.execute(query.bind(account).bind(source)).await?;
+            let query = sqlx::query("DELETE FROM points WHERE account = ? AND source = ? AND lifecycle = 'DELETED'");
+            to.execute(query.bind(account).bind(source)).await.map(drop)
         }
         Forgotten::Place(place) => {
             let query = sqlx::query("DELETE FROM places WHERE account = ? AND region = ?");

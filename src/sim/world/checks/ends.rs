@@ -21,6 +21,8 @@ struct Duty {
     schedule: Schedule,
     /// Occurrences after this.
     after: Time,
+    /// The books have it. What was loaded and died with the process was never in force: the next one cannot know of it.
+    kept: bool,
     /// A moment, and the first occurrence after it: the calendar need not be walked again in between.
     coming: Option<(Time, Time)>,
 }
@@ -60,9 +62,9 @@ impl Ends {
             for key in policy.source_keys() {
                 // Under another schedule, and after an absence, it counts from now on.
                 let kept = self.duties.remove(&key).filter(|duty| duty.schedule == policy.schedule);
-                let after = kept.map_or(host_now, |duty| duty.after);
+                let (after, kept) = kept.map_or((host_now, false), |duty| (duty.after, duty.kept));
                 let schedule = policy.schedule.clone();
-                duties.insert(key, Duty { policy: policy.name.clone(), schedule, after, coming: None });
+                duties.insert(key, Duty { policy: policy.name.clone(), schedule, after, kept, coming: None });
             }
         }
         self.duties = duties;
@@ -76,6 +78,10 @@ impl Ends {
         for duty in self.duties.values_mut() {
             duty.after = host_now.plus(AHEAD_TOLERATED);
         }
+    }
+
+    pub(super) fn died(&mut self) {
+        self.duties.retain(|_, duty| duty.kept);
     }
 
     pub(super) fn database_lost(&mut self) {
@@ -110,6 +116,9 @@ impl Ends {
                 return judged(source, *occurrence, *end, reason, view, shelf);
             }
             Change::ClockWentBack { to } => self.revoke(*to),
+            Change::Rescheduled { source, .. } => {
+                self.duties.get_mut(source).into_iter().for_each(|duty| duty.kept = true);
+            }
             Change::Left { source } => {
                 self.duties.remove(source);
             }
