@@ -3,6 +3,8 @@
 
 #[path = "daemon/environment.rs"]
 mod environment;
+#[path = "daemon/stuck.rs"]
+mod stuck;
 mod support;
 
 use std::os::unix::net::UnixDatagram;
