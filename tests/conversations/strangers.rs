@@ -151,3 +151,16 @@ fn an_account_that_nothing_is_left_in_is_believed_after_days() {
     live(&mut talk, 2 * DAY, THEIRS, false);
     assert!(talk.state.places.values().all(|known| known.points.is_empty()), "{:?}", talk.state.places);
 }
+
+/// A Region in which nothing is left names nobody; that the keys are right again is told by another.
+#[test]
+fn a_region_that_is_empty_by_now_holds_up_nothing_once_the_account_answers_again() {
+    let mut talk = protected();
+    live(&mut talk, HOUR, THEIRS, true);
+    assert!(talk.state.places.values().all(|known| known.foreign.is_some()));
+    talk.at_aws.retain(|_, sighting| sighting.copied_from.is_none());
+    live(&mut talk, 20 * MINUTE, OURS, false);
+    assert_eq!(talk.state.foreign(&AccountName::own()), None);
+    let asked = live(&mut talk, 12 * HOUR, OURS, false);
+    assert!(asked.iter().any(|action| matches!(action.call, Call::Make { .. })), "and work goes on");
+}

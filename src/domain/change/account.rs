@@ -23,6 +23,12 @@ pub enum AccountEvidence {
         /// When.
         at: Time,
     },
+    /// Since it was last named by another account, one that names nobody shows a place of an account that has proven itself
+    /// by now.
+    Cleared {
+        /// Where.
+        place: Place,
+    },
     /// It names nobody and contradicts the record, so another has to name the account.
     Doubted {
         /// Which.

@@ -36,6 +36,8 @@ pub struct Foreign {
     pub id: AccountId,
     /// Since when.
     pub since: Time,
+    /// When they did last.
+    pub seen_at: Time,
     /// In words.
     pub fault: Fault,
 }
@@ -76,6 +78,14 @@ impl State {
         self.foreign(account).is_none() && known.proven_at.is_some_and(|at| at >= asked_at.minus(PROOF_LASTS))
     }
 
+    /// Whether an account has proven itself since a place of it answered for another the last time: the keys are right
+    /// again, and a place in which nothing is can say so only by naming nobody.
+    #[must_use]
+    pub fn proven_since(&self, account: &AccountName, foreign: &Foreign) -> bool {
+        let proven_at = self.accounts.get(account).and_then(|known| known.proven_at);
+        proven_at.is_some_and(|at| at >= foreign.seen_at.plus(PROOF_AFTER))
+    }
+
     /// Whether an account was asked for so long who it is, and named neither itself nor another.
     #[must_use]
     pub fn doubted_in_vain(&self, account: &AccountName, now: Time) -> bool {
@@ -101,7 +111,12 @@ impl State {
             Change::Account(AccountEvidence::Foreign { place, id, fault, at }) => {
                 let known = self.places.entry(place.clone()).or_default();
                 let since = known.foreign.as_ref().map_or(*at, |before| before.since);
-                known.foreign = Some(Foreign { id: id.clone(), since, fault: fault.clone() });
+                known.foreign = Some(Foreign { id: id.clone(), since, seen_at: *at, fault: fault.clone() });
+            }
+            Change::Account(AccountEvidence::Cleared { place }) => {
+                if let Some(known) = self.places.get_mut(place) {
+                    known.foreign = None;
+                }
             }
             Change::Account(AccountEvidence::Doubted { account, at }) => {
                 if let Some(known) = self.accounts.get_mut(account) {
@@ -118,7 +133,7 @@ impl State {
             known.proof_wanted = known.proof_wanted.map(|at| at.min(to));
         }
         for foreign in self.places.values_mut().filter_map(|known| known.foreign.as_mut()) {
-            foreign.since = foreign.since.min(to);
+            (foreign.since, foreign.seen_at) = (foreign.since.min(to), foreign.seen_at.min(to));
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::change::AccountEvidence;
 use crate::domain::id::{AccountId, account_of_arn};
+use crate::domain::state::PROOF_AFTER;
 
 /// The code of an answer that comes from another account.
 pub(super) const OTHER_ACCOUNT: &str = "OtherAccount";
@@ -32,6 +33,7 @@ impl Settling<'_> {
         match (recorded, other) {
             (Some(_), _) if named => {
                 self.named = true;
+                self.look_where_another_answered();
                 self.push(Change::Account(AccountEvidence::Proven { place: self.place.clone(), at }));
             }
             (None, Some(id)) => {
@@ -53,10 +55,24 @@ impl Settling<'_> {
         outcome
     }
 
+    /// The keys are right again: places that answered for another account are read anew, soon, not with their next listing.
+    fn look_where_another_answered(&mut self) {
+        let of_account = |(place, known): &(&Place, &PlaceState)| {
+            place.account == self.place.account && *place != self.place && known.foreign.is_some()
+        };
+        let places: Vec<Place> = self.state.places.iter().filter(of_account).map(|(place, _)| place.clone()).collect();
+        let at = self.now.plus(PROOF_AFTER);
+        places.into_iter().for_each(|place| self.push(Change::ListingWanted { place, at }));
+    }
+
     /// Whether a whole listing that names no account may be believed: it is that of the account on record, or contradicts
     /// nothing that is on record. Else another answer has to say who answers, and the listing is made once more.
     pub(super) fn nobody_there(&mut self, began_at: Time) -> bool {
         let account = &self.place.account;
+        let foreign = self.here.and_then(|known| known.foreign.as_ref());
+        if foreign.is_some_and(|foreign| self.state.proven_since(account, foreign)) {
+            self.push(Change::Account(AccountEvidence::Cleared { place: self.place.clone() }));
+        }
         let proven = self.state.proven_around(account, began_at) || self.state.doubted_in_vain(account, self.now);
         if proven || !self.contradicted() {
             return true;
