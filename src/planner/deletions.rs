@@ -65,9 +65,8 @@ pub fn weigh<'a>(policy: &Policy, state: &'a State, key: &SourceKey, target: &Ta
     let mut held = 0;
     let mut go = Vec::new();
     for verdict in verdicts.into_iter().filter(|verdict| !decided(verdict.point)) {
-        held += 1;
-        // What may not be there any more, or not ours, is left alone until it is seen again.
-        if verdict.goes() && verdict.point.suspected.is_none() {
+        held += usize::from(verdict.point.suspected.is_none());
+        if verdict.goes() {
             go.push((verdict.point, verdict.reason));
         }
     }

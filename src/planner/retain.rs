@@ -48,6 +48,8 @@ pub enum Keep {
     LastOfKey,
     /// When its data was taken cannot be told: AWS gives no time, or one in the future.
     AgeUnknown,
+    /// A complete listing did not show it. It may be gone, and lets nothing else go until that is known.
+    InDoubt,
 }
 
 impl fmt::Display for Keep {
@@ -66,6 +68,7 @@ impl fmt::Display for Keep {
             }
             Self::LastOfKey => f.write_str("the last copy under its key; the next would be full"),
             Self::AgeUnknown => f.write_str("its age is unknown"),
+            Self::InDoubt => f.write_str("a listing did not show it"),
         }
     }
 }
@@ -177,11 +180,11 @@ fn judged<'a>(
     let unseen = if *target == Target::Backup { unseen_destinations(policy, state, now) } else { vec![] };
     let mut keys = BTreeSet::new();
     let mut verdicts: Vec<Verdict<'a>> = Vec::new();
-    // Those that the rules count: with an age, and not the second of their occurrence.
+    // Those that the rules count: surely there, with an age, and not the second of their occurrence.
     let mut sound: Vec<usize> = Vec::new();
     for (point, siblings) in case.points() {
         let original = original(point, siblings);
-        if original.is_none() && !case.age_unknown(point) {
+        if original.is_none() && !case.age_unknown(point) && !in_doubt(point) {
             sound.push(verdicts.len());
         }
         let mut verdict = case.protected(point, original);
@@ -191,7 +194,7 @@ fn judged<'a>(
             if point.created_at <= state.created_at.plus(AHEAD_TOLERATED) {
                 verdict.keep.extend(unseen.iter().map(|region| Keep::MaybeRead((*region).clone())));
             }
-        } else if keys.insert(&point.kms_key) {
+        } else if !in_doubt(point) && keys.insert(&point.kms_key) {
             verdict.keep.push(Keep::LastOfKey);
         }
         verdicts.push(verdict);
@@ -264,8 +267,9 @@ struct Case<'a, 'b> {
 impl<'a, 'b> Case<'a, 'b> {
     fn of(state: &'a State, source: &'a SourceState, target: &'b Target, now: Time, newest_stays: bool) -> Self {
         let mut case = Self { state, source, target, now, newest_stays, newest: None, newest_sound: None };
-        let newest = case.points().next().map(|(point, _)| point.taken_at());
-        let newest_sound = case.points().find(|(point, _)| !case.age_unknown(point)).map(|(point, _)| point.taken_at());
+        let there = || case.points().map(|(point, _)| point).filter(|point| !in_doubt(point));
+        let newest = there().next().map(Point::taken_at);
+        let newest_sound = there().find(|point| !case.age_unknown(point)).map(Point::taken_at);
         (case.newest, case.newest_sound) = (newest, newest_sound);
         case
     }
@@ -292,6 +296,9 @@ impl<'a, 'b> Case<'a, 'b> {
         if self.age_unknown(point) {
             keep.push(Keep::AgeUnknown);
         }
+        if in_doubt(point) {
+            keep.push(Keep::InDoubt);
+        }
         // A copy as well: an occurrence ends once all its copies are there together, and would have it made again.
         if self.source.open.contains_key(&point.occurrence) {
             keep.push(Keep::Open);
@@ -304,7 +311,12 @@ impl<'a, 'b> Case<'a, 'b> {
 /// The good point of which this is a duplicate, among all that was made for the same work.
 fn original<'a>(point: &Point, siblings: &'a [Point]) -> Option<&'a Point> {
     let good = SourceState::good_one(siblings)?;
-    (good.id != point.id && good.available()).then_some(good)
+    (good.id != point.id && good.available() && !in_doubt(good)).then_some(good)
+}
+
+/// Whether it may be gone: persons delete as well, and after an outage the newest may be what they deleted.
+fn in_doubt(point: &Point) -> bool {
+    point.suspected.is_some()
 }
 
 /// Which backups copies of ours read, or may, and where to: an ask without an answer counts.

@@ -485,3 +485,28 @@ fn a_full_copy_to_come_is_said_beforehand() {
     assert_eq!(lifeboat::planner::chain::Full::First.to_string(), "the first copy of a route is full");
     assert_eq!(deletions::targets(books.policy()).count(), 2);
 }
+
+/// Persons deleted the newest copies while no process ran. The first listing does not show them, and until it is certain
+/// that they are gone they let nothing go that is there.
+#[test]
+fn what_may_be_gone_lets_nothing_go() {
+    let mut books = held(10);
+    books.policy().destinations[0].retain = last(2);
+    for hour in [8, 9] {
+        let suspected = Some(noon());
+        books.apply(Change::Suspected { place: place(THERE), id: copy_id(hour), suspected });
+    }
+    let gone = |books: &Books| -> BTreeSet<String> {
+        let policy = books.settings.policies.values().next().unwrap();
+        let verdicts = retain::verdicts(policy, &books.state, &key(0), &there(), noon());
+        verdicts.iter().filter(|verdict| verdict.goes()).map(|verdict| verdict.point.id.to_string()).collect()
+    };
+    let older = |hours: u32| (0..hours).map(|hour| copy_id(hour).to_string()).collect::<BTreeSet<_>>();
+    assert_eq!(gone(&books), older(6), "two are left that are there");
+    // They are there after all.
+    for hour in [8, 9] {
+        books.see(&copy_of_hour(hour));
+    }
+    assert_eq!(gone(&books), older(8));
+    assert!(books.state.reviews.contains(&(Time::ZERO, key(0))), "retention looks at it again");
+}

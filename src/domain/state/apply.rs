@@ -309,9 +309,11 @@ impl State {
         if before.is_none() && key.target == Target::Backup {
             source.points.share_origin(key.occurrence, &point.id);
         }
-        // What is merely on its way gives retention nothing new to decide.
-        let decidable = !point.lifecycle.in_flight()
-            && before.as_ref().is_none_or(|before| before.lifecycle != point.lifecycle || before.hold != point.hold);
+        // What is merely on its way gives retention nothing new to decide; what was in doubt and is there does.
+        let moved = |before: &Point| {
+            before.lifecycle != point.lifecycle || before.hold != point.hold || before.suspected.is_some()
+        };
+        let decidable = !point.lifecycle.in_flight() && before.as_ref().is_none_or(moved);
         let flight = (key.occurrence, key.target.clone(), point.id.clone());
         if point.lifecycle.in_flight() {
             source.flying.insert(flight);
