@@ -166,10 +166,13 @@ fn plan_shows_the_very_set_that_is_confirmed_and_a_hold_outlives_everything() {
     // The hold is at AWS: a new database knows it.
     daemon.kill();
     bench.lose_database();
-    let _daemon = bench.daemon();
+    let daemon = bench.daemon();
     wait_until("known again", SOON, || stdout(&bench.run(&["points", "--json"])).contains("audit 7"));
     let release = bench.run(&["release", &oldest]);
     assert!(release.status.success(), "{release:?}");
+    daemon.kill();
+    bench.age_database(Duration::from_secs(180));
+    let _daemon = bench.daemon();
     wait_until("released, and so given up", SOON, || gone().contains(&oldest));
 }
 

@@ -150,7 +150,7 @@ fn clear_failed(state: &State, key: &SourceKey, now: Time, gate: &Gate<'_>, plan
     let (clear, mut next) = retain::failed_to_clear(state, key, now);
     let undecided = |point: &Point| !state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
     for (point, reason) in clear.into_iter().filter(|(point, _)| undecided(point)) {
-        if gate.books_known(&point.place).is_ok() {
+        if gate.books_known_of(&point.place, key).is_ok() {
             condemn(point, reason, now, plan);
         } else {
             next = next.min(now.plus(REVIEW_AGAIN));
@@ -181,7 +181,7 @@ fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, gate: &Gate<'_>
         Target::Backup => true,
         Target::Copy(_) => listed(&Target::Backup),
     };
-    !told || gate.books_known(&place_of(key, policy, target)).is_err()
+    !told || gate.books_known_of(&place_of(key, policy, target), key).is_err()
 }
 
 /// What a person confirms: every point that the brake holds now is decided upon.
@@ -231,7 +231,11 @@ impl Steps<'_> {
             plan.wake.earlier(self.now, "a deletion was given up");
             return;
         }
-        if let Err(refusal) = gate.books_known(place).and_then(|()| gate.delete(place)) {
+        let known = match self.state.point(place, id) {
+            Some(point) => gate.books_known_of(place, &point.source_key()),
+            None => gate.books_known(place),
+        };
+        if let Err(refusal) = known.and_then(|()| gate.delete(place)) {
             plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
             return;
         }

@@ -5,7 +5,7 @@
 
 use super::retry::{PLACE_OUT_OF_ORDER, pause_for_place};
 use crate::domain::action::CallKey;
-use crate::domain::id::{Place, WorkKey};
+use crate::domain::id::{Place, SourceKey, WorkKey};
 use crate::domain::plan::{Plan, Reason, Waiting};
 use crate::domain::policy::Settings;
 use crate::domain::state::{Ask, PlaceState, SourceState, State, TOKEN_TRUSTED_FOR};
@@ -177,6 +177,17 @@ impl<'a> Gate<'a> {
             return Ok(());
         }
         self.books_known(place)
+    }
+
+    /// The same for a source by its name; of one that is not known, for certain.
+    ///
+    /// # Errors
+    /// What is still to be read.
+    pub fn books_known_of(&self, place: &Place, key: &SourceKey) -> Result<(), Refusal> {
+        match self.state.sources.get(key) {
+            Some(source) => self.books_known_for(place, source),
+            None => self.books_known(place),
+        }
     }
 
     /// Whether the books of a place are known for certain, whatever a lost database had asked for.

@@ -2,7 +2,6 @@
 
 use super::*;
 use lifeboat::sim::cloud::BackupFacts;
-use sqlx::{Connection as _, Executor as _};
 
 /// A schedule that fires every other second, pruned to the newest two on both ends.
 fn pruned() -> String {
@@ -35,11 +34,7 @@ fn a_destination_that_cannot_be_listed_stops_no_pruning_at_the_source() {
     daemon.signal("TERM");
     assert_eq!(daemon.exit_code(SOON), 0);
     // A day later: what was made since is read by no copy that only an earlier database knew of.
-    bench.runtime.block_on(async {
-        let mut file = sqlx::SqliteConnection::connect(bench.database().to_str().unwrap()).await.unwrap();
-        let older = "UPDATE meta SET value = value - 86400000 WHERE key = 'created_at'";
-        file.execute(older).await.unwrap();
-    });
+    bench.age_database(Duration::from_secs(86_400));
     std::fs::remove_file(bench.path("log")).unwrap();
     let _daemon = bench.daemon();
     let deleted = |region: &str| {

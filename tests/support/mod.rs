@@ -119,6 +119,19 @@ impl Bench {
         }
     }
 
+    /// What waits until a listing cannot lag any more after the birth of the database need not wait any longer. No daemon
+    /// may run.
+    pub fn age_database(&self, by: Duration) {
+        use sqlx::{ConnectOptions as _, Connection as _};
+        self.runtime.block_on(async {
+            let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.database());
+            let mut connection = options.connect().await.unwrap();
+            let older = sqlx::query("UPDATE meta SET value = value - ? WHERE key = 'created_at'");
+            older.bind(i64::try_from(by.as_millis()).unwrap()).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    }
+
     /// Writes the policy file: `[daemon]` and `[aws]` for this bench, then `policies`.
     pub fn write_policy(&self, policies: &str) -> PathBuf {
         let text = format!(
