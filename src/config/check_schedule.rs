@@ -7,7 +7,7 @@ use super::check_steps;
 use super::problem::{Findings, Problem};
 use super::reader::{Found, Table};
 use super::wording::{Wrong, exact, nearest, shown};
-use crate::domain::schedule::{Schedule, ScheduleError, parse_duration};
+use crate::domain::schedule::{NO_ZONES, Schedule, ScheduleError, parse_duration};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -105,9 +105,7 @@ fn zone_hint(written: &str) -> String {
         return hint;
     }
     // Files that are no zones, and those whose names mean the opposite of what they seem to.
-    let no_place = |name: &str| {
-        matches!(name, "Factory" | "posixrules" | "localtime") || name.contains("GMT+") || name.contains("GMT-")
-    };
+    let no_place = |name: &str| NO_ZONES.contains(&name) || name.contains("GMT+") || name.contains("GMT-");
     let known = jiff::tz::db().available().map(|name| name.as_str().to_owned());
     let names: Vec<String> = known.filter(|name| !no_place(name)).collect();
     let is_city = |name: &&String| name.rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(&tidy));

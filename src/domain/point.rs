@@ -219,7 +219,7 @@ pub const STUCK_AFTER: Duration = Duration::from_secs(48 * 3600);
 impl Point {
     /// The same with another provenance.
     #[must_use]
-    pub fn but(mut self, change: impl FnOnce(&mut Provenance)) -> Self {
+    pub fn with_provenance(mut self, change: impl FnOnce(&mut Provenance)) -> Self {
         change(Arc::make_mut(&mut self.provenance));
         self
     }

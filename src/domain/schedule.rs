@@ -54,7 +54,7 @@ pub enum ScheduleError {
 /// The shortest and longest `every`.
 const EVERY_SECS: std::ops::RangeInclusive<u64> = 1..=366 * 86_400;
 /// Files among the zones that are none: one says that nothing was chosen, one holds rules for others.
-const NO_ZONES: [&str; 3] = ["Factory", "posixrules", "localtime"];
+pub const NO_ZONES: [&str; 3] = ["Factory", "posixrules", "localtime"];
 /// So many changes of the clocks are looked past for a firing; no zone has as many in a hundred years.
 const CHANGES_MAX: usize = 1000;
 /// A line longer than this is no schedule that a person wrote.

@@ -29,7 +29,7 @@ mod place;
 mod points;
 mod source;
 
-pub use accounts::{AccountState, DOUBT_ENDS_AFTER, Foreign, PROOF_AFTER};
+pub use accounts::{AccountState, Foreign, PROOF_AFTER};
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
 pub use pauses::ORDER_REPEATED_WITHIN;
 pub use place::{Listed, Listing, ListingPage, PlaceState, ReadRefusal, SHOWN_AFTER_GONE};

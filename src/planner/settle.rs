@@ -215,7 +215,7 @@ impl Settling<'_> {
         // AWS names the key, not the word for it that was asked with, and a later answer must not unlearn that.
         let asked_key = known.and_then(|known| known.asked_key.clone()).or_else(|| ask.and_then(chain::asked_key));
         if asked_key.is_some() {
-            point = point.but(|of| of.asked_key = asked_key);
+            point = point.with_provenance(|of| of.asked_key = asked_key);
         }
         if let Some(known) = known {
             let back = !known.lifecycle.in_flight() && point.lifecycle.in_flight();

@@ -333,7 +333,7 @@ fn how_long_a_thing_took_is_known_only_of_what_was_seen_to_move() {
     assert_eq!(looked_at(&books, &earlier, noon()), [seen(Point { attempt: 2, ..unsettled })]);
 
     // A copy counts for its destination, and for the policy that names its source now, else for that of its tag.
-    let made = available.but(|of| of.policy = Some("renamed".into()));
+    let made = available.with_provenance(|of| of.policy = Some("renamed".into()));
     let copying = copy("copy-6", &made, THERE, Lifecycle::Copying);
     let done = copy("copy-6", &made, THERE, Lifecycle::Available);
     let mut books = Books::new();
@@ -345,7 +345,7 @@ fn how_long_a_thing_took_is_known_only_of_what_was_seen_to_move() {
     assert_eq!(count(&books, &Point { lifecycle: Lifecycle::Failed, ..done.clone() }), copies("finance", false));
     books.apply(Change::Left { source: key(0) });
     assert_eq!(count(&books, &done), copies("renamed", true));
-    assert_eq!(count(&books, &done.clone().but(|of| of.policy = None)), copies("unknown", true));
+    assert_eq!(count(&books, &done.clone().with_provenance(|of| of.policy = None)), copies("unknown", true));
     let took = looked_at(&books, &done, noon()).remove(1);
     assert_eq!(took, Change::Timed { target: there(), took: 6 * HOUR - MINUTE });
 }
@@ -385,10 +385,10 @@ fn a_copy_keeps_the_word_for_its_key_that_it_was_asked_for_with() {
     }
     // Once known it stays, whatever is asked later.
     let mut books = asked(Some("alias/dr"), 1);
-    books.see(&taken_in(&copying, noon()).but(|of| of.asked_key = Some("alias/dr".into())));
+    books.see(&taken_in(&copying, noon()).with_provenance(|of| of.asked_key = Some("alias/dr".into())));
     let done = copy("copy-6", &made, THERE, Lifecycle::Available);
     let changes = looked_at(&books, &done, noon());
-    let kept = taken_in(&done, noon()).but(|of| of.asked_key = Some("alias/dr".into()));
+    let kept = taken_in(&done, noon()).with_provenance(|of| of.asked_key = Some("alias/dr".into()));
     assert_eq!(changes.last(), Some(&seen(kept)));
 }
 
@@ -405,8 +405,8 @@ fn began(books: &mut Books, region: &str, at: Time) {
 fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
     let mut books = Books::new();
     began(&mut books, THERE, noon());
-    let known = backup("backup-5", scheduled(5), Lifecycle::Available).but(|of| of.place = place(THERE));
-    let new = backup("backup-6", scheduled(6), Lifecycle::Available).but(|of| of.place = place(THERE));
+    let known = backup("backup-5", scheduled(5), Lifecycle::Available).with_provenance(|of| of.place = place(THERE));
+    let new = backup("backup-6", scheduled(6), Lifecycle::Available).with_provenance(|of| of.place = place(THERE));
     // Known, and moved on; a copy whose own backup lies elsewhere.
     let grown = Point { size_bytes: Some(7), ..known.clone() };
     let elsewhere = backup("backup-4", scheduled(4), Lifecycle::Available);
@@ -547,7 +547,7 @@ fn only_what_is_not_on_record_is_adopted() {
     let made = backup("backup-6", scheduled(6), Lifecycle::Available);
     books.see(&made);
     let elsewhere = backup("backup-7", scheduled(7), Lifecycle::Available);
-    books.see(&copy("copy-7", &elsewhere, THERE, Lifecycle::Available).but(|of| of.place = place(HOME)));
+    books.see(&copy("copy-7", &elsewhere, THERE, Lifecycle::Available).with_provenance(|of| of.place = place(HOME)));
     began(&mut books, HOME, noon());
     assert_eq!(opened(&books), [], "it was listed before");
     books.state.places.get_mut(&place(HOME)).unwrap().listed = None;

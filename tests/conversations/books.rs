@@ -73,7 +73,7 @@ pub fn copy(id: &str, of: &Point, region: &str, lifecycle: Lifecycle) -> Point {
         origin: Some(Origin { region: HOME.into(), backup: of.id.clone(), taken_at: of.created_at }),
         created_at: of.created_at.plus(MINUTE),
         lifecycle,
-        ..of.clone().but(|of| of.place = place(region))
+        ..of.clone().with_provenance(|of| of.place = place(region))
     }
 }
 

@@ -303,7 +303,7 @@ fn a_point_keeps_its_own_words() {
     let odd = Point {
         origin: Some(foreign.clone()),
         ..(copy("copy-6", &good("backup-6", scheduled(6)), THERE, Lifecycle::Available))
-            .but(|of| of.policy = Some("renamed".into()))
+            .with_provenance(|of| of.policy = Some("renamed".into()))
     };
     books.see(&odd);
     let kept = books.state.point(&place(THERE), &"copy-6".into()).unwrap();
@@ -313,7 +313,7 @@ fn a_point_keeps_its_own_words() {
     for (hour, word) in [(7, Some("alias/a")), (8, Some("alias/b")), (9, Some("alias/b")), (10, None)] {
         let made = good(&format!("backup-{hour}"), scheduled(hour));
         let copied = copy(&format!("copy-{hour}"), &made, THERE, Lifecycle::Available);
-        let copied = copied.but(|of| of.asked_key = word.map(Into::into));
+        let copied = copied.with_provenance(|of| of.asked_key = word.map(Into::into));
         books.see(&copied);
         assert_eq!(books.state.point(&place(THERE), &copied.id), Some(&copied));
     }

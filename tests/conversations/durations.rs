@@ -14,7 +14,9 @@ fn copies(of: &[(Duration, &str)]) -> State {
         let settled_at = Some(copied.created_at.plus(*took));
         let kms_key = Some((*kms_key).into());
         state
-            .apply(&Change::Seen { point: Box::new(Point { settled_at, ..copied.but(|of| of.kms_key = kms_key) }) })
+            .apply(&Change::Seen {
+                point: Box::new(Point { settled_at, ..copied.with_provenance(|of| of.kms_key = kms_key) }),
+            })
             .unwrap();
     }
     state

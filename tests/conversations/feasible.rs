@@ -39,8 +39,10 @@ fn teach(state: &mut State, source: SourceId, backup_takes: Duration, copy_takes
         let occurrence = of(&format!("2026-11-{day:02}T00:00:00Z"), Trigger::Schedule);
         let id = format!("backup-{day}-{source}");
         let settled_at = Some(occurrence.at.plus(backup_takes));
-        let made =
-            Point { settled_at, ..backup(&id, occurrence, Lifecycle::Available).but(|of| of.source = source.clone()) };
+        let made = Point {
+            settled_at,
+            ..backup(&id, occurrence, Lifecycle::Available).with_provenance(|of| of.source = source.clone())
+        };
         let copied = copy(&format!("copy-{day}-{source}"), &made, THERE, Lifecycle::Available);
         let settled_at = Some(copied.created_at.plus(copy_takes));
         state.apply(&Change::Seen { point: Box::new(made) }).unwrap();
@@ -208,7 +210,8 @@ fn kept(held: u32, schedule: &str, more: &str) -> (Option<u64>, Option<String>) 
     for nth in 0..held {
         let occurrence = Occurrence { at: now().minus(HOUR * (nth + 1)), trigger: Trigger::Schedule };
         let id = format!("backup-{nth}");
-        let point = backup(&id, occurrence, Lifecycle::Available).but(|of| of.source = fs(0, nth as usize % 2));
+        let point =
+            backup(&id, occurrence, Lifecycle::Available).with_provenance(|of| of.source = fs(0, nth as usize % 2));
         state.apply(&Change::Seen { point: Box::new(point) }).unwrap();
     }
     let report = judge(&policies(&[("finance", 2, schedule, more, QUIET)]), Some(&state), Given::default(), now());

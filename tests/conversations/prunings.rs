@@ -181,8 +181,8 @@ fn each_verdict_names_its_reasons() {
     let backups = verdicts(&books, &Target::Backup);
     assert_eq!(backups[1], is("backup-01", &["a copy to eu-west-1 reads it"], ""));
     assert_eq!(backups[2], is("backup-00", &[], why));
-    books.see(&copy_of_hour(0).but(|of| of.kms_key = Some("old".into())));
-    books.see(&copy_of_hour(1).but(|of| of.kms_key = Some("old".into())));
+    books.see(&copy_of_hour(0).with_provenance(|of| of.kms_key = Some("old".into())));
+    books.see(&copy_of_hour(1).with_provenance(|of| of.kms_key = Some("old".into())));
     let of_key = "the last copy under its key; the next would be full";
     let expected =
         [is("copy-02", &[newest, of_key, "last 1 of 1"], ""), is("copy-01", &[of_key], ""), is("copy-00", &[], why)];
@@ -445,30 +445,32 @@ fn a_full_copy_to_come_is_said_beforehand() {
     let arn = |id: &str| format!("arn:aws:kms:us-west-2:111122223333:key/{id}");
     books.policy().destinations[0].kms_key = Some(arn("new"));
     assert_eq!(warnings(&books), [] as [&str; 0], "AWS does not say which key the copy has");
-    books.see(&copy_of_hour(0).but(|of| of.kms_key = Some(arn("old").into())));
+    books.see(&copy_of_hour(0).with_provenance(|of| of.kms_key = Some(arn("old").into())));
     let changes = format!("{full}: the key changes from {} to {}", arn("old"), arn("new"));
     books.apply(Change::Synced { generation: 1 });
     assert_eq!(warnings(&books), std::slice::from_ref(&changes));
     // As long as any good copy under the new key is there, the next one builds on it.
-    books
-        .see(&Point { lifecycle: Lifecycle::Failed, ..copy_of_hour(1).but(|of| of.kms_key = Some(arn("new").into())) });
+    books.see(&Point {
+        lifecycle: Lifecycle::Failed,
+        ..copy_of_hour(1).with_provenance(|of| of.kms_key = Some(arn("new").into()))
+    });
     books.apply(Change::Synced { generation: 1 });
     assert_eq!(warnings(&books), [changes]);
-    let elsewhere =
-        copy("copy-e", &of_hour(1), SECOND_THERE, Lifecycle::Available).but(|of| of.kms_key = Some(arn("new").into()));
+    let elsewhere = copy("copy-e", &of_hour(1), SECOND_THERE, Lifecycle::Available)
+        .with_provenance(|of| of.kms_key = Some(arn("new").into()));
     books.see(&elsewhere);
     assert_eq!(warnings(&books).len(), 1, "another Region's is none");
     books.see(&of_hour(1));
     let under_new = Point {
         created_at: at("2026-11-18T00:00:00Z"),
-        ..copy_of_hour(2).but(|of| of.kms_key = Some(arn("new").into()))
+        ..copy_of_hour(2).with_provenance(|of| of.kms_key = Some(arn("new").into()))
     };
     books.see(&under_new);
     assert_eq!(warnings(&books), [] as [&str; 0]);
     // Another alias may be another key: that much is said where AWS names no key at all.
     let mut books = Books::new();
     books.see(&of_hour(0));
-    books.see(&copy_of_hour(0).but(|of| of.asked_key = Some("alias/old".into())));
+    books.see(&copy_of_hour(0).with_provenance(|of| of.asked_key = Some("alias/old".into())));
     books.policy().destinations[0].kms_key = Some("alias/new".to_owned());
     let renamed = "the next copy of fs-0123456789abcde00 to us-west-2 may be full: the policy named the key alias/old and now \
                    names alias/new, which may be another one";

@@ -300,7 +300,7 @@ fn member(books: &mut Books, number: usize, took: Duration, reached: Time) {
     let of = |occurrence: Occurrence, taken: Time| Point {
         id: format!("backup-{number}-{}", taken.millis()).as_str().into(),
         created_at: taken,
-        ..good("", occurrence).but(|of| of.source = source(number))
+        ..good("", occurrence).with_provenance(|of| of.source = source(number))
     };
     for days in (0..3).rev() {
         let taken = reached.minus(24 * HOUR * days);
@@ -335,7 +335,8 @@ fn who_gets_a_slot_depends_on_when_the_next_one_is_free() {
     for (age, expected) in [(20 * MINUTE, 1), (Duration::ZERO, 0)] {
         let mut books = books.clone();
         member(&mut books, 2, HOUR, promised(HOUR));
-        let backup = Point { id: "backup-third".into(), ..good("", scheduled(12)).but(|of| of.source = source(2)) };
+        let backup =
+            Point { id: "backup-third".into(), ..good("", scheduled(12)).with_provenance(|of| of.source = source(2)) };
         let flying = copy("copy-flying", &backup, THERE, Lifecycle::Copying);
         books.see(&Point { created_at: now.minus(age), ..flying });
         let plan = books.plan(now);
@@ -406,7 +407,7 @@ fn first_come_counts_from_the_oldest_backup_that_is_lacked() {
             books.see(&good(&format!("backup-{hour}"), scheduled(hour)));
         }
         books.see(&copy("copy-6", &good("backup-6", scheduled(6)), THERE, Lifecycle::Available));
-        books.see(&good("backup-other", scheduled(other)).but(|of| of.source = source(1)));
+        books.see(&good("backup-other", scheduled(other)).with_provenance(|of| of.source = source(1)));
         let plan = plan_in_order(&books.settings, &books.state, noon(), Order::FirstCome);
         let copies: Vec<_> = made(&plan).into_iter().filter(|(key, _)| key.target == there()).collect();
         assert_eq!(copies.len(), 1);

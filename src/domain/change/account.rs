@@ -23,8 +23,7 @@ pub enum AccountEvidence {
         /// When.
         at: Time,
     },
-    /// Since it was last named by another account, one that names nobody shows a place of an account that has proven itself
-    /// by now.
+    /// A place that answered for another account names nobody now, and its account has proven itself since.
     Cleared {
         /// Where.
         place: Place,

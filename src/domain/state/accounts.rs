@@ -14,9 +14,9 @@ pub const PROOF_AFTER: Duration = Duration::from_secs(60);
 /// An account that was proven this long before is still the one that answers.
 const PROOF_LASTS: Duration = Duration::from_secs(2 * 60);
 
-/// What nobody named the account for so long, with nothing that names another, is believed in the end: an account in which
-/// nothing is left can prove itself no more.
-pub const DOUBT_ENDS_AFTER: Duration = Duration::from_secs(3 * 86_400);
+/// An account that was asked so long who it is, and named nobody, is believed in the end: one in which nothing is left can
+/// prove itself no more.
+const DOUBT_ENDS_AFTER: Duration = Duration::from_secs(3 * 86_400);
 
 /// An account of the policy file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -156,7 +156,7 @@ fn books(draw: &mut Draw) -> (State, Vec<Point>) {
         if lifecycle == Lifecycle::Available && !draw.chance(4) {
             let lifecycle = if draw.chance(6) { Lifecycle::Copying } else { Lifecycle::Available };
             let mut copy = point(&format!("copy-{step}"), at, Some((backup.id.as_str(), backup.created_at)), lifecycle);
-            copy = copy.but(|of| of.kms_key = Some(format!("key-{}", draw.below(3)).into()));
+            copy = copy.with_provenance(|of| of.kms_key = Some(format!("key-{}", draw.below(3)).into()));
             copy.hold = draw.chance(9).then(Default::default);
             points.push(copy);
         }

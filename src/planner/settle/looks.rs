@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::change::AccountEvidence;
 
-/// From one look at what an account of which nobody knows whose it is does not show to the next.
+/// What is missing is looked at this seldom while nobody knows which account answers.
 const UNPROVEN_LOOK: Duration = Duration::from_secs(5 * 60);
 
 impl Settling<'_> {

@@ -1,5 +1,6 @@
 //! Promise 5: every occurrence that comes due while its source is in the policy ends in one recorded outcome.
 
+use super::super::super::cloud::Backup;
 use super::shelf::Shelf;
 use super::{Broken, View, Work};
 use crate::domain::change::{Change, End};
@@ -8,10 +9,11 @@ use crate::domain::policy::Settings;
 use crate::domain::schedule::Schedule;
 use crate::domain::state::{AHEAD_TOLERATED, PlaceState};
 use crate::domain::time::Time;
-use crate::planner::schedule::may_lack_the_newest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// FSx's listings lag by so much at most (fsx-facts; promise 2).
+const LISTING_LAG: Duration = Duration::from_secs(120);
 /// An occurrence must be on record so long after it came due, while the process lives and could tell.
 const RECORDED_WITHIN: Duration = Duration::from_secs(600);
 
@@ -204,10 +206,23 @@ impl Ends {
     }
 }
 
-/// Whether the Region was read late enough in the life of this database to show what the one before it began last.
+/// Whether the Region was read late enough in the life of this database to show what the one before it began last, if FSx
+/// has anything from before it.
 fn shows_the_newest(view: &View<'_>, key: &SourceKey, home: &PlaceState) -> bool {
-    let (Some(source), Some(listed)) = (view.state.sources.get(key), home.listed) else { return false };
-    !may_lack_the_newest(view.state, source, listed.began_at, view.host_now)
+    let born = view.state.created_at;
+    if home.listed.is_some_and(|listed| listed.began_at >= born.plus(LISTING_LAG)) {
+        return true;
+    }
+    let born_text = born.to_string();
+    let from_before = |backup: &Backup| {
+        let occurrence = backup.tags.get("lifeboat:occurrence");
+        occurrence.is_some() && (backup.created_ms < born.millis() || occurrence < Some(&born_text))
+    };
+    let of_source = |backup: &Backup| {
+        backup.account == key.account.as_str()
+            && backup.tags.get("lifeboat:source").is_some_and(|of| of == key.source.as_str())
+    };
+    !view.cloud.backups().any(|(_, backup)| of_source(backup) && from_before(backup))
 }
 
 /// Whether an outcome is true of FSx's books.
