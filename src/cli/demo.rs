@@ -103,6 +103,7 @@ async fn show(args: &Args) -> Done {
     let address = daemon.address();
     let commands = daemon.commands();
     let mut snapshots = daemon.snapshots();
+    let running = tokio::spawn(daemon.run());
     let mut screen = Screen::new(&endpoint.url(), &address.to_string())?;
     let began = Instant::now();
     let mut protected_after = None;
@@ -123,9 +124,9 @@ async fn show(args: &Args) -> Done {
     }
     // The daemon may have ended by itself already; then there is nothing to stop.
     let _ = commands.send(Command::Stop).await;
-    let ended = daemon.finished().await;
+    let ended = running.await;
     endpoint.shutdown().await;
-    ended.map_err(|error| Failure::Run(error.to_string()))?;
+    ended.map_err(|error| internal(error.to_string()))?.map_err(|error| Failure::Run(error.to_string()))?;
     match protected_after {
         Some(after) => {
             terminal::print(&format!(

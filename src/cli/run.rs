@@ -63,7 +63,7 @@ async fn serve(loaded: config::Loaded, path: &Path) -> Done {
             }
         }
     });
-    let ended = daemon.finished().await;
+    let ended = daemon.run().await;
     signals.abort();
     ended.map_err(|error| Failure::Run(error.to_string()))?;
     tracing::info!(event = "stopped", "stopped");

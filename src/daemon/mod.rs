@@ -17,15 +17,17 @@ use crate::report::snapshot::Snapshot;
 use crate::store::sqlite::{SqliteStore, check_integrity};
 use crate::store::{Store as _, StoreError, StoreProblem};
 use aws_credential_types::Credentials;
+use futures_util::FutureExt as _;
 use reconcile::{Command, Reconciler};
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use system::{Clock, SystemClock};
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio_cron_scheduler::{Job, JobScheduler};
 
 /// Reads the policy file anew: what it says, or every problem as text for people.
@@ -79,7 +81,7 @@ pub struct Daemon {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     commands: mpsc::Sender<Command>,
     address: SocketAddr,
-    loop_task: JoinHandle<()>,
+    reconciler: Reconciler,
     /// Dropping it ends the listeners.
     open: watch::Sender<()>,
     listeners: JoinSet<()>,
@@ -93,7 +95,7 @@ pub struct Daemon {
 const LISTENERS_END_WITHIN: Duration = Duration::from_secs(3);
 
 impl Daemon {
-    /// Opens the database, binds the listener and begins the rounds.
+    /// Opens the database and binds the listener; [`Daemon::run`] begins the rounds.
     ///
     /// # Errors
     /// The database or the address cannot be had.
@@ -132,8 +134,7 @@ impl Daemon {
             tokio::spawn(check_database(daemon.state, commands.clone()));
         }
         let heartbeat = heartbeat(commands.clone()).await;
-        let loop_task = tokio::spawn(reconciler.run());
-        Ok(Self { snapshots, commands, address, loop_task, open, listeners, _heartbeat: heartbeat, _telling: telling })
+        Ok(Self { snapshots, commands, address, reconciler, open, listeners, _heartbeat: heartbeat, _telling: telling })
     }
 
     /// The newest picture, and every later one.
@@ -154,16 +155,19 @@ impl Daemon {
         self.commands.clone()
     }
 
-    /// Runs until told to stop.
+    /// Goes round until told to stop, within the task of who calls. On the main thread, what the loop holds for years
+    /// comes from one part of the allocator, and what answers are read into, which lives for moments, from others: mixed,
+    /// they would leave gaps as large as the books.
     ///
     /// # Errors
     /// The loop ended by itself.
-    pub async fn finished(mut self) -> Result<(), DaemonError> {
-        let ended = self.loop_task.await;
+    pub async fn run(mut self) -> Result<(), DaemonError> {
+        let ended = AssertUnwindSafe(self.reconciler.run()).catch_unwind().await;
         drop(self.open);
         let all = async { while self.listeners.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(LISTENERS_END_WITHIN, all).await;
-        ended.map_err(|error| DaemonError::Internal(format!("the loop ended: {error}")))
+        // What it panicked with is in the log already.
+        ended.map_err(|_| DaemonError::Internal("the loop ended".to_owned()))
     }
 }
 

@@ -360,7 +360,8 @@ impl Reconciler {
         self.commit_tried = Some(Instant::now());
         match self.store.commit(&self.uncommitted).await {
             Ok(()) => {
-                self.uncommitted.clear();
+                // Its room goes as well: it was that of a year's occurrences, if the database is new.
+                self.uncommitted = Vec::new();
                 if self.store_problem.take().is_some() {
                     tracing::info!(event = "store_writable", "the database can be written again");
                     self.changed = true;

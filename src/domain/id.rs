@@ -3,10 +3,13 @@
 //! A name must mean the same on every host that runs the same policy and after the database is lost, because names
 //! are all that AWS keeps for us: the tags of a backup and the ClientRequestToken of the call that made it.
 //!
-//! A million recovery points hold several names each, so a name is one word wide and shared by all that hold it.
+//! A million recovery points hold several names each, so a name is one word wide and shared by all that hold it; but for
+//! the id of a backup, which nothing else shares and which lies where it is held, or each would be a piece of memory of
+//! its own between those of the answers that brought it.
 
 use super::time::Time;
 use arcstr::ArcStr;
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
@@ -18,6 +21,8 @@ macro_rules! name {
         #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name(ArcStr);
+
+        name!(text $name);
 
         // Names stand in ordered maps and are mostly compared with copies of themselves, which `ArcStr` sees when it is asked
         // for equality, and not when it is asked for order.
@@ -32,7 +37,8 @@ macro_rules! name {
                 Some(self.cmp(other))
             }
         }
-
+    };
+    (text $name:ident) => {
         impl $name {
             /// The name as text.
             #[must_use]
@@ -89,10 +95,14 @@ name! {
     /// A file system (`fs-…`) or an ONTAP volume (`fsvol-…`).
     SourceId
 }
-name! {
-    /// An FSx backup or copy, `backup-…`.
-    BackupId
-}
+
+/// An FSx backup or copy, `backup-…`. Of AWS's length it takes no memory but its own.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BackupId(CompactString);
+
+name!(text BackupId);
+
 name! {
     /// The `name` of a `[[policy]]`.
     PolicyName

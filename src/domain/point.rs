@@ -86,7 +86,7 @@ pub struct Sighting {
     /// What a restore would hold.
     pub size_bytes: Option<u64>,
     /// The key that encrypts it.
-    pub kms_key: Option<ArcStr>,
+    pub kms_key: Option<String>,
     /// The type of its file system.
     pub kind: FileSystemKind,
     /// The ONTAP volume it was made from.
@@ -125,7 +125,7 @@ impl Sighting {
             source: inscription.source,
             policy: inscription.policy,
             kind: self.kind,
-            kms_key: self.kms_key,
+            kms_key: self.kms_key.map(Into::into),
             asked_key: None,
             carried,
         };

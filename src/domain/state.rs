@@ -21,6 +21,7 @@ use std::time::Duration;
 
 mod accounts;
 mod apply;
+mod asks;
 mod deletions;
 mod durable;
 mod look_ups;
@@ -32,7 +33,7 @@ mod source;
 pub use accounts::{AccountState, Foreign, PROOF_AFTER};
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
 pub use pauses::ORDER_REPEATED_WITHIN;
-pub use place::{Listed, Listing, ListingPage, PlaceState, ReadRefusal, SHOWN_AFTER_GONE};
+pub use place::{Listed, Listing, ListingPage, PlaceState, ReadRefusal, SHOWN_AFTER_GONE, Whereabouts};
 pub use points::Points;
 pub use source::{Ask, Line, LookUp, SourceState, Watch};
 
@@ -140,13 +141,13 @@ impl State {
     /// The point with this id at a place.
     #[must_use]
     pub fn point(&self, place: &Place, id: &BackupId) -> Option<&Point> {
-        self.point_among(self.places.get(place)?, id)
+        self.point_among(place, self.places.get(place)?, id)
     }
 
     /// The same of a place whose state is at hand.
     #[must_use]
-    pub fn point_among(&self, known: &PlaceState, id: &BackupId) -> Option<&Point> {
-        let key = known.points.get(id)?;
+    pub fn point_among(&self, place: &Place, known: &PlaceState, id: &BackupId) -> Option<&Point> {
+        let key = known.points.get(id)?.work(place);
         self.sources.get(&key.source)?.points_of(key.occurrence, &key.target).find(|point| point.id == *id)
     }
 
@@ -187,8 +188,7 @@ impl State {
                 }
             }
         }
-        for key in &self.active {
-            let Some(source) = self.sources.get(key) else { continue };
+        for (key, source) in self.active_sources() {
             for ((occurrence, target), ask) in &source.asks {
                 let Target::Copy(destination) = target else { continue };
                 // Fulfilled but not yet withdrawn would count twice; `Seen` withdraws the ask in the same change.
@@ -200,6 +200,11 @@ impl State {
             }
         }
         held
+    }
+
+    /// What a round looks at, by key: the sources that [`State::active`] names.
+    pub fn active_sources(&self) -> impl Iterator<Item = (&SourceKey, &SourceState)> {
+        self.active.iter().filter_map(|key| Some((key, self.sources.get(key)?.as_ref())))
     }
 
     /// How many sources with points of ours no policy names any more, by where those points are.

@@ -45,7 +45,7 @@ pub(super) fn sighting(backup: &types::Backup) -> Option<Sighting> {
         failure: backup.failure_details().and_then(|details| details.message()).map(|text| clean(text, 500)),
         progress_percent: backup.progress_percent().and_then(|percent| u8::try_from(percent.clamp(0, 100)).ok()),
         size_bytes: backup.size_in_bytes().and_then(|size| u64::try_from(size).ok()),
-        kms_key: backup.kms_key_id().map(|key| clean(key, KEY_MAX_CHARS).into()),
+        kms_key: backup.kms_key_id().map(|key| clean(key, KEY_MAX_CHARS)),
         kind: match kind {
             Some(kind) => FileSystemKind::parse(kind.as_str()),
             None if volume.is_some() => FileSystemKind::Ontap,

@@ -64,8 +64,7 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
         findings.push(Finding { severity: Severity::Error, source: key.clone(), what });
     }
     places(settings, state, &mut findings);
-    for key in &state.active {
-        let Some(source) = state.sources.get(key) else { continue };
+    for (key, source) in state.active_sources() {
         for point in source.in_flight().filter(|point| point.stuck(now)) {
             let what =
                 format!("{} in {} is {} since {}", point.id, point.place, point.lifecycle.as_str(), point.created_at);

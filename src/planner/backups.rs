@@ -6,14 +6,14 @@
 
 use super::gate::{Gate, LISTING_LAG, Refusal, Unanswered, paused, wait};
 use super::looks::CALL_ENDS_WITHIN;
-use super::{ask, retry, send};
+use super::{Active, ask, retry, send};
 use crate::domain::action::{Action, Call};
 use crate::domain::change::Change;
 use crate::domain::fault::FaultClass;
 use crate::domain::id::{Occurrence, Place, SourceId, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::plan::{Plan, Reason};
 use crate::domain::policy::{Policy, Settings};
-use crate::domain::state::{SourceState, State};
+use crate::domain::state::SourceState;
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,11 +28,10 @@ const IDS_PER_CALL: usize = 50;
 type ToLookUp = BTreeMap<(Place, bool, usize), Vec<SourceId>>;
 
 /// Plans repeats, new backups and the look-ups that they need.
-pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+pub fn plan(settings: &Settings, now: Time, active: &[Active<'_>], gate: &mut Gate<'_>, plan: &mut Plan) {
     let mut to_look_up = ToLookUp::new();
-    for key in &state.active {
-        let Some(source) = state.sources.get(key) else { continue };
-        let aside = state.quarantined.contains_key(key);
+    for (key, source) in active.iter().copied() {
+        let aside = gate.state.quarantined.contains_key(key);
         let round = Round { settings, now, key, source, aside };
         let asked = round.repeat(gate, plan);
         if let Some(policy) = round.policy().filter(|_| !asked && !aside) {

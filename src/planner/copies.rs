@@ -8,7 +8,7 @@ use super::gate::{Gate, LISTING_LAG, Refusal, Unanswered, wait};
 use super::retain::would_go_at_once;
 use super::slots::Slots;
 use super::turns::{Order, Wish, rank};
-use super::{ask, durations, rpo};
+use super::{Active, ask, durations, rpo};
 use crate::domain::change::Change;
 use crate::domain::id::{Place, Region, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::Lane;
@@ -22,16 +22,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Plans repeats and new copies, each lane's slots in the order that is asked for.
-pub fn plan(settings: &Settings, state: &State, now: Time, order: Order, gate: &mut Gate<'_>, plan: &mut Plan) {
+pub fn plan(settings: &Settings, now: Time, order: Order, active: &[Active<'_>], gate: &mut Gate<'_>, plan: &mut Plan) {
+    let state = gate.state;
     let mut ready: BTreeMap<Lane, Vec<Candidate<'_>>> = BTreeMap::new();
-    for key in &state.active {
-        let Some(source) = state.sources.get(key) else { continue };
+    for (key, source) in active.iter().copied() {
         let policy = source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy));
         let aside = state.quarantined.contains_key(key);
         repeats(key, source, policy, aside, now, gate, plan);
         let Some(policy) = policy.filter(|_| !aside) else { continue };
         for destination in &policy.destinations {
-            let Some(candidate) = Candidate::of_route(state, key, policy, destination) else { continue };
+            let Some(candidate) = Candidate::of_route(state, key, source, policy, destination) else { continue };
             match candidate.ready(settings, now, gate) {
                 // The widest of its lanes is the one in which it meets others.
                 Ok(()) => {
@@ -153,8 +153,13 @@ struct Candidate<'a> {
 
 impl<'a> Candidate<'a> {
     /// The copy that a route wants next, if it wants one.
-    fn of_route(state: &'a State, key: &SourceKey, policy: &'a Policy, destination: &'a Destination) -> Option<Self> {
-        let source = state.sources.get(key)?;
+    fn of_route(
+        state: &'a State,
+        key: &SourceKey,
+        source: &'a SourceState,
+        policy: &'a Policy,
+        destination: &'a Destination,
+    ) -> Option<Self> {
         let target = Target::Copy(destination.region.clone());
         let lacks = |backup: &&Point| {
             source.good_point(backup.occurrence, &target).is_none()

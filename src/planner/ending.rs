@@ -3,6 +3,7 @@
 //! Every occurrence ends in one recorded outcome, the worst that applies (promise 5). An end is only recorded once
 //! nothing of the occurrence can move any more, so it never has to be taken back.
 
+use super::Active;
 use super::gate::LISTING_LAG;
 use super::retain::{UNSEEN_COPY_READS_FOR, would_go_at_once};
 use super::schedule::window_passed;
@@ -20,10 +21,16 @@ use std::time::Duration;
 /// orders that may be open.
 pub const ORDER_GIVEN_UP_AFTER: Duration = Duration::from_secs(7 * 86_400);
 
+/// At most so many ends in one plan; one that has some to record is followed by the next at once. A host that lost its database learns of a year of
+/// occurrences at a time, and their ends must not all be in memory together.
+const ENDS_AT_ONCE: usize = 1000;
+
 /// Records the end of every open occurrence that has one.
-pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
-    for key in &state.active {
-        let Some(source) = state.sources.get(key) else { continue };
+pub fn plan(settings: &Settings, state: &State, now: Time, active: &[Active<'_>], plan: &mut Plan) {
+    for (key, source) in active.iter().copied() {
+        if plan.record.len() >= ENDS_AT_ONCE {
+            return;
+        }
         let policy = source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy));
         for (occurrence, opening) in &source.open {
             let case = Case { state, key, source, policy, occurrence: *occurrence, opening, now };

@@ -41,9 +41,10 @@ pub mod watch;
 
 use crate::domain::action::{Action, Call};
 use crate::domain::change::Change;
+use crate::domain::id::SourceKey;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
-use crate::domain::state::State;
+use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
 
 pub use settle::settle;
@@ -73,7 +74,8 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns
         return plan;
     }
     schedule::plan(settings, state, now, &mut plan);
-    ending::plan(settings, state, now, &mut plan);
+    let active: Vec<Active<'_>> = state.active_sources().collect();
+    ending::plan(settings, state, now, &active, &mut plan);
     forgetting::plan(settings, state, now, &mut plan);
     if plan.record.iter().any(Change::durable) {
         plan.wake.earlier(now, "books first");
@@ -81,12 +83,15 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns
     }
     let mut gate = gate::Gate::new(settings, state, now);
     looks::plan(settings, state, now, &mut gate, &mut plan);
-    backups::plan(settings, state, now, &mut gate, &mut plan);
-    copies::plan(settings, state, now, order, &mut gate, &mut plan);
+    backups::plan(settings, now, &active, &mut gate, &mut plan);
+    copies::plan(settings, now, order, &active, &mut gate, &mut plan);
     holds::plan(state, now, &mut gate, &mut plan);
     deletions::plan(settings, state, now, &mut gate, &mut plan);
     plan
 }
+
+/// A source that a round looks at: each is found once a round, since in a storm there are thousands.
+pub type Active<'a> = (&'a SourceKey, &'a SourceState);
 
 /// Puts a call into the plan, together with the note that it leaves.
 fn send(plan: &mut Plan, action: Action, now: Time) {

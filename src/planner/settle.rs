@@ -198,7 +198,7 @@ impl Settling<'_> {
 
     /// The point that an answer shows, if it shows just what is known.
     fn unchanged(&self, sighting: &Sighting) -> Option<&Point> {
-        let known = self.state.point_among(self.here?, &sighting.id)?;
+        let known = self.state.point_among(self.place, self.here?, &sighting.id)?;
         (known.place == *self.place && known.shown_unchanged(sighting)).then_some(known)
     }
 
@@ -308,8 +308,8 @@ impl Settling<'_> {
         let known = self.state.place(self.place);
         if let Some(known) = known.filter(|known| known.listed.is_none()) {
             // A listing before this one may have ended half-way, with the process: what it showed is known, not adopted.
-            let backups = known.points.values().filter(|work| work.target == Target::Backup);
-            learned.extend(backups.map(|work| (work.occurrence, work.source.clone())));
+            let backups = known.points.values().filter(|known| known.is_backup());
+            learned.extend(backups.map(|backup| (backup.occurrence(), backup.work(self.place).source)));
         }
         for (occurrence, key) in learned {
             self.adopt(&key, occurrence);

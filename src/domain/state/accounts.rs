@@ -93,13 +93,14 @@ impl State {
         self.foreign(account).is_none() && wanted.is_some_and(|wanted| now >= wanted.plus(DOUBT_ENDS_AFTER))
     }
 
-    pub(super) fn apply_account(&mut self, change: &Change) {
-        match change {
-            Change::AccountRecorded { account, id, at } => {
-                let known = self.accounts.entry(account.clone()).or_insert_with(|| AccountState::recorded(id.clone()));
-                known.proven_at = known.proven_at.max(Some(*at));
-            }
-            Change::Account(AccountEvidence::Proven { place, at }) => {
+    pub(super) fn account_recorded(&mut self, account: &AccountName, id: &AccountId, at: Time) {
+        let known = self.accounts.entry(account.clone()).or_insert_with(|| AccountState::recorded(id.clone()));
+        known.proven_at = known.proven_at.max(Some(at));
+    }
+
+    pub(super) fn account_shown(&mut self, evidence: &AccountEvidence) {
+        match evidence {
+            AccountEvidence::Proven { place, at } => {
                 if let Some(known) = self.accounts.get_mut(&place.account) {
                     known.proven_at = known.proven_at.max(Some(*at));
                     known.proof_wanted = known.proof_wanted.filter(|wanted| wanted.plus(PROOF_AFTER) > *at);
@@ -108,22 +109,21 @@ impl State {
                     known.foreign = None;
                 }
             }
-            Change::Account(AccountEvidence::Foreign { place, id, fault, at }) => {
+            AccountEvidence::Foreign { place, id, fault, at } => {
                 let known = self.places.entry(place.clone()).or_default();
                 let since = known.foreign.as_ref().map_or(*at, |before| before.since);
                 known.foreign = Some(Foreign { id: id.clone(), since, seen_at: *at, fault: fault.clone() });
             }
-            Change::Account(AccountEvidence::Cleared { place }) => {
+            AccountEvidence::Cleared { place } => {
                 if let Some(known) = self.places.get_mut(place) {
                     known.foreign = None;
                 }
             }
-            Change::Account(AccountEvidence::Doubted { account, at }) => {
+            AccountEvidence::Doubted { account, at } => {
                 if let Some(known) = self.accounts.get_mut(account) {
                     known.proof_wanted = known.proof_wanted.or(Some(*at));
                 }
             }
-            _ => {}
         }
     }
 

@@ -5,7 +5,6 @@
 
 use super::deletions::cares;
 use super::*;
-use crate::domain::action::Request;
 
 /// After this long a token may be forgotten, so a repeat needs proof first (product.md, “Unknown answers”).
 pub const TOKEN_TRUSTED_FOR: Duration = Duration::from_secs(5 * 60);
@@ -21,92 +20,89 @@ impl State {
     /// The change contradicts what is known; nothing has moved.
     pub fn apply(&mut self, change: &Change) -> Result<(), IllegalChange> {
         match change {
-            Change::Watched { .. } | Change::Rescheduled { .. } | Change::Left { .. } => self.apply_watch(change),
-            Change::Opened { source, occurrence, opening } => self.open(source, *occurrence, opening),
-            Change::Closed { source, occurrence, opening, end, earlier, .. } => {
-                self.close(source, *occurrence, earlier.saturating_add(1), opening, *end)
+            Change::Watched { source, region, policy, destinations, since } => {
+                self.watched(source, region, policy, destinations, *since);
             }
-            Change::Asked { key, attempt, request, at } => self.asked(key, *attempt, request, *at),
-            Change::Unfulfilled { .. } | Change::Disproved { .. } | Change::Retriable { .. } => self.apply_ask(change),
-            Change::Seen { point } => self.seen(point),
-            Change::Gone { place, id, at } => self.gone(place, id, *at),
-            Change::Suspected { place, id, suspected } => self.suspect(place, id, *suspected),
-            Change::Paused { .. } | Change::PauseOver { .. } => {
-                self.apply_pause(change);
-                Ok(())
+            Change::Rescheduled { source, lines } => self.source_mut(source)?.rescheduled(source, lines)?,
+            Change::Left { source } => self.left(source)?,
+            Change::Opened { source, occurrence, opening } => self.open(source, *occurrence, opening)?,
+            Change::Closed { source, occurrence, opening, end, earlier, reason: _, at: _ } => {
+                self.close(source, *occurrence, earlier.saturating_add(1), opening, *end)?;
             }
-            Change::Counted(total) => {
-                *self.totals.entry(total.clone()).or_default() += 1;
-                Ok(())
+            Change::Cancelled { source, occurrence, at } => self.cancel(source, *occurrence, *at)?,
+            Change::Asked { key, attempt, request, at } => self.asked(key, *attempt, request, *at)?,
+            Change::Unfulfilled { key, fault, definite, not_before } => {
+                self.unfulfilled(key, fault, *definite, *not_before)?;
             }
-            Change::Noted(note) => {
-                self.notes.apply(note);
-                Ok(())
+            Change::Disproved { key } => self.disproved(key)?,
+            Change::Retriable { key } => self.retriable(key)?,
+            Change::Seen { point } => self.seen(point)?,
+            Change::Gone { place, id, at } => self.gone(place, id, *at)?,
+            Change::Suspected { place, id, suspected } => self.suspect(place, id, *suspected)?,
+            Change::Paused { policy, pause } => self.paused(policy, pause),
+            Change::PauseOver { policy, since } => self.pause_over(policy, *since),
+            Change::Counted(total) => *self.totals.entry(total.clone()).or_default() += 1,
+            Change::Noted(note) => self.notes.apply(note),
+            Change::Timed { target, took } => self.timed(target, *took),
+            Change::LookUpSent { account, ids, until } => self.look_up_sent(account, ids, *until)?,
+            Change::LookedUp { account, facts, at } => self.looked_up(account, facts, *at)?,
+            Change::LookUpFailed { source, fault, at, not_before, batch } => {
+                self.look_up_failed(source, fault, *at, *not_before, *batch)?;
             }
-            Change::Timed { target, took } => {
-                self.timed(target, *took);
-                Ok(())
-            }
-            Change::LookUpSent { .. } | Change::LookedUp { .. } | Change::LookUpFailed { .. } => {
-                self.apply_look_up(change)
-            }
-            Change::Forgotten(what) => self.forget(what),
-            Change::Swept { at } => {
-                self.swept_at = Some(*at);
-                Ok(())
-            }
-            Change::Synced { generation } => {
-                self.generation = Some(*generation);
-                self.checked.clear();
-                for source in self.sources.values_mut().filter(|source| source.waits_for_a_reload()) {
-                    let source = Arc::make_mut(source);
-                    source.aside.clear();
-                    source.look_up.worth_another_try();
-                }
-                for known in self.places.values_mut() {
-                    known.worth_another_try();
-                }
-                self.deletions_anew();
-                Ok(())
-            }
+            Change::Forgotten(what) => self.forget(what)?,
+            Change::Swept { at } => self.swept_at = Some(*at),
+            Change::Synced { generation } => self.synced(*generation),
             Change::Checked { policy, through, next } => {
                 self.checked.insert(policy.clone(), Checked { through: *through, next: *next });
-                Ok(())
             }
-            Change::ClockWentBack { to } => {
-                self.clock_went_back(*to);
-                Ok(())
+            Change::ClockWentBack { to } => self.clock_went_back(*to),
+            Change::Condemned { place, id, reason, at } => self.condemned(place, id, reason, *at)?,
+            Change::Spared { place, id, reason: _ } => self.spared(place, id),
+            Change::DeleteAsked { place, id, at } => self.delete_asked(place, id, *at)?,
+            Change::DeleteRefused { place, id, fault, not_before } => {
+                self.delete_refused(place, id, fault, *not_before)?;
             }
-            Change::Condemned { .. }
-            | Change::Spared { .. }
-            | Change::DeleteAsked { .. }
-            | Change::DeleteRefused { .. }
-            | Change::HoldWished { .. }
-            | Change::HoldTried { .. }
-            | Change::HoldStands { .. }
-            | Change::Inspected { .. }
-            | Change::Reviewed { .. } => self.apply_deletion(change),
-            Change::AccountRecorded { .. } | Change::Account(_) => {
-                self.apply_account(change);
-                Ok(())
+            Change::HoldWished { place, id, hold, at } => self.hold_wished(place, id, hold.as_ref(), *at)?,
+            Change::HoldTried { place, id, fault, not_before } => {
+                self.hold_tried(place, id, fault.as_ref(), *not_before);
             }
-            Change::Cancelled { source, occurrence, at } => self.cancel(source, *occurrence, *at),
-            Change::Listed { .. }
-            | Change::PlaceSeen { .. }
-            | Change::Sent { .. }
-            | Change::Returned { .. }
-            | Change::Withdrawn { .. }
-            | Change::ReadAnswered { .. }
-            | Change::ListingBegan { .. }
-            | Change::ListingPage { .. }
-            | Change::ListingStalled { .. }
-            | Change::ListingWanted { .. }
-            | Change::LookAgain { .. }
-            | Change::OtherEnded { .. } => {
-                self.apply_place(change);
-                Ok(())
+            Change::HoldStands { place, id } => self.hold_stands(place, id),
+            Change::Inspected { place, id, arn, at } => self.inspected(place, id, arn.as_ref(), *at),
+            Change::Reviewed { source, next, braked } => self.reviewed(source, *next, braked),
+            Change::AccountRecorded { account, id, at } => self.account_recorded(account, id, *at),
+            Change::Account(evidence) => self.account_shown(evidence),
+            Change::Listed { place, began_at, pages, user_backups, others } => {
+                let listed = Listed { began_at: *began_at, pages: *pages, in_this_life: true };
+                self.listed(place, listed, *user_backups, others);
             }
+            Change::PlaceSeen { place, at } => self.place_seen(place, *at),
+            Change::Sent { place, call, at: _ } => self.sent(place, call),
+            Change::Returned { place, call, fault, at } => self.returned(place, call, fault.as_ref(), *at),
+            Change::Withdrawn { place, call } => self.withdrawn(place, call),
+            Change::ReadAnswered { place, call, fault, at } => self.read_answered(place, call, fault.as_ref(), *at),
+            Change::ListingBegan { place, at } => self.listing_began(place, *at),
+            Change::ListingPage { place, page, next_token } => self.listing_page(place, page, next_token),
+            Change::ListingStalled { place, not_before, restart } => self.listing_stalled(place, *not_before, *restart),
+            Change::ListingWanted { place, at } => self.listing_wanted(place, *at),
+            Change::LookAgain { place, ids, at, batch } => self.look_again(place, ids, *at, *batch),
+            Change::OtherEnded { place, id } => self.other_ended(place, id),
         }
+        Ok(())
+    }
+
+    /// A policy is in force, anew or as it was: what was refused for good may be mended.
+    fn synced(&mut self, generation: u64) {
+        self.generation = Some(generation);
+        self.checked.clear();
+        for source in self.sources.values_mut().filter(|source| source.waits_for_a_reload()) {
+            let source = Arc::make_mut(source);
+            source.aside.clear();
+            source.look_up.worth_another_try();
+        }
+        for known in self.places.values_mut() {
+            known.worth_another_try();
+        }
+        self.deletions_anew();
     }
 
     /// Keeps the index of what a round looks at. Only who fills `sources` by hand, as a store does, needs to call it.
@@ -127,29 +123,24 @@ impl State {
         Arc::make_mut(self.sources.entry(key.clone()).or_insert_with(new))
     }
 
-    fn apply_watch(&mut self, change: &Change) -> Result<(), IllegalChange> {
-        match change {
-            Change::Watched { source: key, region, policy, destinations, since } => {
-                let source = self.source_or_new(key, region);
-                let (since, returned, lines) = match source.watch.take() {
-                    Some(watch) => (watch.since, watch.returned, watch.lines),
-                    None => (*since, source.left, Vec::new()),
-                };
-                source.region = region.clone();
-                source.left = false;
-                source.watch =
-                    Some(Watch { policy: policy.clone(), destinations: destinations.clone(), since, returned, lines });
-                self.reindex(key);
-            }
-            Change::Rescheduled { source: key, lines } => self.source_mut(key)?.rescheduled(key, lines)?,
-            Change::Left { source: key } => {
-                let source = self.source_mut(key)?;
-                source.watch = None;
-                source.left = true;
-                self.reindex(key);
-            }
-            _ => {}
-        }
+    fn watched(&mut self, key: &SourceKey, region: &Region, policy: &PolicyName, destinations: &[Region], since: Time) {
+        let source = self.source_or_new(key, region);
+        let (since, returned, lines) = match source.watch.take() {
+            Some(watch) => (watch.since, watch.returned, watch.lines),
+            None => (since, source.left, Vec::new()),
+        };
+        source.region = region.clone();
+        source.left = false;
+        source.watch =
+            Some(Watch { policy: policy.clone(), destinations: destinations.to_vec(), since, returned, lines });
+        self.reindex(key);
+    }
+
+    fn left(&mut self, key: &SourceKey) -> Result<(), IllegalChange> {
+        let source = self.source_mut(key)?;
+        source.watch = None;
+        source.left = true;
+        self.reindex(key);
         Ok(())
     }
 
@@ -207,92 +198,18 @@ impl State {
         Ok(())
     }
 
-    fn asked(&mut self, key: &WorkKey, attempt: u32, request: &Arc<Request>, at: Time) -> Result<(), IllegalChange> {
-        let source = self.source_mut(&key.source)?;
-        let slot = (key.occurrence, key.target.clone());
-        if let Some(ask) = source.asks.get_mut(&slot).filter(|ask| ask.open) {
-            if ask.attempt != attempt || ask.request != *request {
-                return Err(illegal(format!("{key}: asked again in other words while the first ask may stand")));
-            }
-            ask.last_asked_at = at;
-            ask.asks = ask.asks.saturating_add(1);
-            return Ok(());
-        }
-        if source.good_point(key.occurrence, &key.target).is_some() {
-            return Err(illegal(format!("{key}: asked for although it exists")));
-        }
-        if attempt <= source.highest_attempt(key.occurrence, &key.target) {
-            return Err(illegal(format!("{key}: attempt {attempt} was made before")));
-        }
-        let from_available = source.good_point(key.occurrence, &Target::Backup).is_some_and(Point::available);
-        if key.target != Target::Backup && !from_available {
-            return Err(illegal(format!("{key}: a copy of a backup that is not AVAILABLE")));
-        }
-        let failures = source.asks.get(&slot).map_or(0, |ask| ask.failures);
-        let ask = Ask {
-            attempt,
-            request: request.clone(),
-            open: true,
-            first_asked_at: at,
-            last_asked_at: at,
-            asks: 1,
-            failures,
-            not_before: at,
-            fault: None,
-        };
-        source.asks.insert(slot, ask);
-        self.reindex(&key.source);
-        Ok(())
-    }
-
-    fn apply_ask(&mut self, change: &Change) -> Result<(), IllegalChange> {
-        let (Change::Unfulfilled { key, .. } | Change::Disproved { key } | Change::Retriable { key }) = change else {
-            return Ok(());
-        };
-        let source = self.source_mut(&key.source)?;
-        let slot = (key.occurrence, key.target.clone());
-        let Some(ask) = source.asks.get_mut(&slot) else {
-            return Err(illegal(format!("{key}: nothing was asked")));
-        };
-        match change {
-            Change::Unfulfilled { fault, definite, not_before, .. } => {
-                ask.failures = ask.failures.saturating_add(1);
-                ask.fault = Some(fault.clone());
-                ask.not_before = *not_before;
-                if *definite {
-                    ask.open = false;
-                    ask.asks = 0;
-                }
-                if fault.class.needs_a_person() {
-                    source.aside.insert(key.target.clone(), (fault.clone(), *not_before));
-                } else if *definite {
-                    source.aside.remove(&key.target);
-                }
-            }
-            Change::Disproved { .. } => {
-                ask.open = false;
-                ask.asks = 0;
-                ask.not_before = Time::ZERO;
-            }
-            _ => {
-                ask.not_before = Time::ZERO;
-                ask.failures = 0;
-            }
-        }
-        self.reindex(&key.source);
-        Ok(())
-    }
-
     fn seen(&mut self, point: &Point) -> Result<(), IllegalChange> {
         let point = &self.sharing_names(point);
         let key = point.work_key();
         let known = self.places.entry(point.place.clone()).or_default();
-        if let Some(before) = known.points.get(&point.id).filter(|before| **before != key) {
+        let whereabouts = Whereabouts::of(point);
+        if let Some(before) = known.points.get(&point.id).filter(|before| **before != whereabouts) {
+            let before = before.work(&point.place);
             return Err(illegal(format!("{}: its tags made it part of {before} and now of {key}", point.id)));
         }
         let exists = point.lifecycle != Lifecycle::Deleted;
         if exists && !known.points.contains_key(&point.id) {
-            Arc::make_mut(&mut known.points).insert(point.id.clone(), key.clone());
+            Arc::make_mut(&mut known.points).insert(point.id.clone(), whereabouts);
             known.user_backups = known.user_backups.saturating_add(1);
         }
         let cared_for = cares(&self.deletions, &self.wishes, &point.place, &point.id);
@@ -306,9 +223,6 @@ impl State {
         let source = Arc::make_mut(self.sources.entry(key.source.clone()).or_insert_with(new));
         let slot = (key.occurrence, key.target.clone());
         let before = source.points.put(point.clone());
-        if before.is_none() && key.target == Target::Backup {
-            source.points.share_origin(key.occurrence, &point.id);
-        }
         // What is merely on its way gives retention nothing new to decide; what was in doubt and is there does.
         let moved = |before: &Point| {
             before.lifecycle != point.lifecycle || before.hold != point.hold || before.suspected.is_some()
@@ -363,12 +277,6 @@ impl State {
         if let Some(origin) = point.origin.as_mut().filter(|origin| origin.region == source.region) {
             origin.region = source.region.clone();
         }
-        if let Some(origin) = &mut point.origin
-            && let Some(backup) = source.good_point(point.occurrence, &Target::Backup)
-            && backup.id == origin.backup
-        {
-            origin.backup = backup.id.clone();
-        }
         point
     }
 
@@ -378,7 +286,7 @@ impl State {
         };
         let known_there = known.points.contains_key(id);
         let removed = known_there.then(|| Arc::make_mut(&mut known.points).remove(id)).flatten();
-        let Some(key) = removed else {
+        let Some(key) = removed.map(|known| known.work(place)) else {
             return Err(illegal(format!("{id}: gone from {place}, where it was not known")));
         };
         known.looks.remove(id);
@@ -399,7 +307,7 @@ impl State {
 
     fn suspect(&mut self, place: &Place, id: &BackupId, suspected: Option<Time>) -> Result<(), IllegalChange> {
         let Some(known) = self.places.get_mut(place) else { return Ok(()) };
-        let Some(key) = known.points.get(id).cloned() else { return Ok(()) };
+        let Some(key) = known.points.get(id).map(|known| known.work(place)) else { return Ok(()) };
         let source = self.sources.get_mut(&key.source).map(Arc::make_mut);
         let source = source.ok_or_else(|| illegal(format!("{id}: of no source")))?;
         let Some(point) = source.points.suspect(key.occurrence, &key.target, id, suspected) else { return Ok(()) };

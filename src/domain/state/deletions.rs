@@ -2,6 +2,7 @@
 
 use super::apply::illegal;
 use super::*;
+use crate::domain::id::SourceId;
 
 /// Whether somebody wants to see this object by id: it is to be deleted, or its hold is to change.
 pub(super) fn cares(
@@ -67,9 +68,9 @@ impl State {
         if known.listed_since(settled) {
             return;
         }
-        let keys: BTreeSet<SourceKey> = known.points.values().map(|work| work.source.clone()).collect();
-        for key in keys {
-            self.review(&key, Time::ZERO);
+        let sources: BTreeSet<SourceId> = known.points.values().map(|known| known.source.clone()).collect();
+        for source in sources {
+            self.review(&SourceKey { account: place.account.clone(), source }, Time::ZERO);
         }
     }
 
@@ -89,61 +90,74 @@ impl State {
         }
     }
 
-    pub(super) fn apply_deletion(&mut self, change: &Change) -> Result<(), IllegalChange> {
-        match change {
-            Change::Condemned { place, id, reason, at } => {
-                let Some(point) = self.point(place, id) else {
-                    return Err(illegal(format!("{id}: to be deleted from {place}, where it is not known")));
-                };
-                if self.held(point) {
-                    return Err(illegal(format!("{id}: to be deleted from {place} although it is held")));
-                }
-                let deletion = Deletion::new(reason.clone(), *at);
-                self.deletions.insert((place.clone(), id.clone()), deletion);
-                self.look_at(place, id, Time::ZERO);
-            }
-            Change::Spared { place, id, .. } => {
-                let point = self.point(place, id).map(Point::source_key);
-                self.deletions.remove(&(place.clone(), id.clone()));
-                self.look_no_more(place, id);
-                if let Some(key) = point {
-                    self.review(&key, Time::ZERO);
-                }
-            }
-            Change::DeleteAsked { place, id, at } => {
-                if self.point(place, id).is_some_and(|point| self.held(point)) {
-                    return Err(illegal(format!("{id}: deleted from {place} although it is held")));
-                }
-                self.deletion_mut(place, id)?.asked_at = Some(*at);
-            }
-            Change::DeleteRefused { place, id, fault, not_before } => {
-                let deletion = self.deletion_mut(place, id)?;
-                deletion.failures = deletion.failures.saturating_add(1);
-                deletion.fault = Some(fault.clone());
-                deletion.not_before = *not_before;
-                self.look_at(place, id, *not_before);
-            }
-            Change::Inspected { place, id, arn, at } => {
-                let key = (place.clone(), id.clone());
-                if let Some(deletion) = self.deletions.get_mut(&key) {
-                    deletion.inspected_at = Some(*at);
-                }
-                if let Some(wish) = self.wishes.get_mut(&key) {
-                    wish.arn = arn.clone().or(wish.arn.take());
-                }
-            }
-            Change::Reviewed { source, next, braked } => {
-                for target in self.targets_braked(source) {
-                    self.braked.remove(&(source.clone(), target));
-                }
-                for (target, brake) in braked {
-                    self.braked.insert((source.clone(), target.clone()), brake.clone());
-                }
-                self.review_next(source, *next);
-            }
-            _ => return self.apply_hold(change),
+    pub(super) fn condemned(
+        &mut self,
+        place: &Place,
+        id: &BackupId,
+        reason: &str,
+        at: Time,
+    ) -> Result<(), IllegalChange> {
+        let Some(point) = self.point(place, id) else {
+            return Err(illegal(format!("{id}: to be deleted from {place}, where it is not known")));
+        };
+        if self.held(point) {
+            return Err(illegal(format!("{id}: to be deleted from {place} although it is held")));
         }
+        self.deletions.insert((place.clone(), id.clone()), Deletion::new(reason.to_owned(), at));
+        self.look_at(place, id, Time::ZERO);
         Ok(())
+    }
+
+    pub(super) fn spared(&mut self, place: &Place, id: &BackupId) {
+        let point = self.point(place, id).map(Point::source_key);
+        self.deletions.remove(&(place.clone(), id.clone()));
+        self.look_no_more(place, id);
+        if let Some(key) = point {
+            self.review(&key, Time::ZERO);
+        }
+    }
+
+    pub(super) fn delete_asked(&mut self, place: &Place, id: &BackupId, at: Time) -> Result<(), IllegalChange> {
+        if self.point(place, id).is_some_and(|point| self.held(point)) {
+            return Err(illegal(format!("{id}: deleted from {place} although it is held")));
+        }
+        self.deletion_mut(place, id)?.asked_at = Some(at);
+        Ok(())
+    }
+
+    pub(super) fn delete_refused(
+        &mut self,
+        place: &Place,
+        id: &BackupId,
+        fault: &Fault,
+        not_before: Time,
+    ) -> Result<(), IllegalChange> {
+        let deletion = self.deletion_mut(place, id)?;
+        deletion.failures = deletion.failures.saturating_add(1);
+        deletion.fault = Some(fault.clone());
+        deletion.not_before = not_before;
+        self.look_at(place, id, not_before);
+        Ok(())
+    }
+
+    pub(super) fn inspected(&mut self, place: &Place, id: &BackupId, arn: Option<&String>, at: Time) {
+        let key = (place.clone(), id.clone());
+        if let Some(deletion) = self.deletions.get_mut(&key) {
+            deletion.inspected_at = Some(at);
+        }
+        if let Some(wish) = self.wishes.get_mut(&key) {
+            wish.arn = arn.cloned().or(wish.arn.take());
+        }
+    }
+
+    pub(super) fn reviewed(&mut self, source: &SourceKey, next: Time, braked: &BTreeMap<Target, Brake>) {
+        for target in self.targets_braked(source) {
+            self.braked.remove(&(source.clone(), target));
+        }
+        for (target, brake) in braked {
+            self.braked.insert((source.clone(), target.clone()), brake.clone());
+        }
+        self.review_next(source, next);
     }
 
     fn targets_braked(&self, source: &SourceKey) -> Vec<Target> {
@@ -156,35 +170,37 @@ impl State {
         deletion.ok_or_else(|| illegal(format!("{id}: deleted from {place} without a decision on record")))
     }
 
-    fn apply_hold(&mut self, change: &Change) -> Result<(), IllegalChange> {
-        match change {
-            Change::HoldWished { place, id, hold, at } => {
-                let Some(key) = self.point(place, id).map(Point::source_key) else {
-                    return Err(illegal(format!("{id}: a hold on what is not known in {place}")));
-                };
-                let wish = HoldWish::new(hold.clone(), *at);
-                self.wishes.insert((place.clone(), id.clone()), wish);
-                self.look_at(place, id, Time::ZERO);
-                self.review(&key, Time::ZERO);
-            }
-            Change::HoldTried { place, id, fault, not_before } => {
-                if let Some(wish) = self.wishes.get_mut(&(place.clone(), id.clone())) {
-                    wish.failures = if fault.is_some() { wish.failures.saturating_add(1) } else { 0 };
-                    wish.fault = fault.clone();
-                    wish.not_before = *not_before;
-                }
-            }
-            Change::HoldStands { place, id } => {
-                self.wishes.remove(&(place.clone(), id.clone()));
-                let key = self.point(place, id).map(Point::source_key);
-                self.look_no_more(place, id);
-                if let Some(key) = key {
-                    self.review(&key, Time::ZERO);
-                }
-            }
-            _ => {}
-        }
+    pub(super) fn hold_wished(
+        &mut self,
+        place: &Place,
+        id: &BackupId,
+        hold: Option<&String>,
+        at: Time,
+    ) -> Result<(), IllegalChange> {
+        let Some(key) = self.point(place, id).map(Point::source_key) else {
+            return Err(illegal(format!("{id}: a hold on what is not known in {place}")));
+        };
+        self.wishes.insert((place.clone(), id.clone()), HoldWish::new(hold.cloned(), at));
+        self.look_at(place, id, Time::ZERO);
+        self.review(&key, Time::ZERO);
         Ok(())
+    }
+
+    pub(super) fn hold_tried(&mut self, place: &Place, id: &BackupId, fault: Option<&Fault>, not_before: Time) {
+        if let Some(wish) = self.wishes.get_mut(&(place.clone(), id.clone())) {
+            wish.failures = if fault.is_some() { wish.failures.saturating_add(1) } else { 0 };
+            wish.fault = fault.cloned();
+            wish.not_before = not_before;
+        }
+    }
+
+    pub(super) fn hold_stands(&mut self, place: &Place, id: &BackupId) {
+        self.wishes.remove(&(place.clone(), id.clone()));
+        let key = self.point(place, id).map(Point::source_key);
+        self.look_no_more(place, id);
+        if let Some(key) = key {
+            self.review(&key, Time::ZERO);
+        }
     }
 
     /// A reload: retention looks at everything, and what was refused for good is worth another try.

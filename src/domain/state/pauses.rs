@@ -16,23 +16,19 @@ impl State {
         self.pauses.get(policy)?.iter().rev().find(|pause| pause.covers(at))
     }
 
-    pub(super) fn apply_pause(&mut self, change: &Change) {
-        match change {
-            Change::Paused { policy, pause } => {
-                let pauses = self.pauses.entry(policy.clone()).or_default();
-                pauses.retain(|other| other.since != pause.since);
-                pauses.push(pause.clone());
-                pauses.sort_by_key(|pause| pause.since);
+    pub(super) fn paused(&mut self, policy: &PolicyName, pause: &Pause) {
+        let pauses = self.pauses.entry(policy.clone()).or_default();
+        pauses.retain(|other| other.since != pause.since);
+        pauses.push(pause.clone());
+        pauses.sort_by_key(|pause| pause.since);
+    }
+
+    pub(super) fn pause_over(&mut self, policy: &PolicyName, since: Time) {
+        if let Some(pauses) = self.pauses.get_mut(policy) {
+            pauses.retain(|pause| pause.since != since);
+            if pauses.is_empty() {
+                self.pauses.remove(policy);
             }
-            Change::PauseOver { policy, since } => {
-                if let Some(pauses) = self.pauses.get_mut(policy) {
-                    pauses.retain(|pause| pause.since != *since);
-                    if pauses.is_empty() {
-                        self.pauses.remove(policy);
-                    }
-                }
-            }
-            _ => {}
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is known of one account in one Region.
 
 use super::*;
+use crate::domain::id::SourceId;
 
 /// One account in one Region.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,7 +19,7 @@ pub struct PlaceState {
     /// Backups that count towards the quota: as the last listing counted them, and what of ours came and went since.
     pub user_backups: u64,
     /// Where to find each point of ours; shared with who was given the state to look at, until it moves.
-    pub points: Arc<BTreeMap<BackupId, WorkKey>>,
+    pub points: Arc<BTreeMap<BackupId, Whereabouts>>,
     /// What of ours is gone, and since when: a listing may still show it for a while.
     pub gone: BTreeMap<BackupId, Time>,
     /// What is looked at by id: our points in flight or in doubt, and others' copies, with the time of the next look.
@@ -37,6 +38,45 @@ pub struct PlaceState {
     pub refused_looks: Option<ReadRefusal>,
     /// Answers name another account than the one on record, while they do.
     pub foreign: Option<Foreign>,
+}
+
+/// Where to find a point of ours: a [`WorkKey`] without what its place says already, since there are a million of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// Whose.
+    pub source: SourceId,
+    at: Time,
+    trigger: Trigger,
+    is_copy: bool,
+}
+
+impl Whereabouts {
+    /// Of this point.
+    #[must_use]
+    pub fn of(point: &Point) -> Self {
+        let Occurrence { at, trigger } = point.occurrence;
+        Self { source: point.source.clone(), at, trigger, is_copy: point.origin.is_some() }
+    }
+
+    /// For which firing.
+    #[must_use]
+    pub fn occurrence(&self) -> Occurrence {
+        Occurrence { at: self.at, trigger: self.trigger }
+    }
+
+    /// Whether it is a backup, not a copy.
+    #[must_use]
+    pub fn is_backup(&self) -> bool {
+        !self.is_copy
+    }
+
+    /// What it was made for, given where it lies.
+    #[must_use]
+    pub fn work(&self, place: &Place) -> WorkKey {
+        let source = SourceKey { account: place.account.clone(), source: self.source.clone() };
+        let target = if self.is_copy { Target::Copy(place.region.clone()) } else { Target::Backup };
+        WorkKey { source, occurrence: self.occurrence(), target }
+    }
 }
 
 /// A refusal to be read, of a place that answers otherwise.
@@ -163,115 +203,116 @@ impl PlaceState {
 }
 
 impl State {
-    /// The changes that concern a place as a whole. Their places come into being with them.
-    pub(super) fn apply_place(&mut self, change: &Change) {
-        match change {
-            Change::PlaceSeen { place, at } => {
-                let known = self.places.entry(place.clone()).or_default();
-                known.last_seen = known.last_seen.max(Some(*at));
+    /// What is known of a place, which comes into being with the first change that concerns it.
+    fn place_mut(&mut self, place: &Place) -> &mut PlaceState {
+        self.places.entry(place.clone()).or_default()
+    }
+
+    pub(super) fn place_seen(&mut self, place: &Place, at: Time) {
+        let known = self.place_mut(place);
+        known.last_seen = known.last_seen.max(Some(at));
+    }
+
+    pub(super) fn sent(&mut self, place: &Place, call: &CallKey) {
+        self.place_mut(place).calls.insert(call.clone());
+    }
+
+    pub(super) fn returned(&mut self, place: &Place, call: &CallKey, fault: Option<&Fault>, at: Time) {
+        let known = self.place_mut(place);
+        known.calls.remove(call);
+        known.failures = fault.map_or(0, |_| known.failures.saturating_add(1));
+        known.trouble = fault.map(|fault| (fault.clone(), at));
+    }
+
+    pub(super) fn withdrawn(&mut self, place: &Place, call: &CallKey) {
+        self.place_mut(place).calls.remove(call);
+    }
+
+    pub(super) fn read_answered(&mut self, place: &Place, call: &CallKey, fault: Option<&Fault>, at: Time) {
+        let Some(refusal) = self.place_mut(place).refusal_of(call) else { return };
+        let (since, failures) = refusal.as_ref().map_or((at, 0), |refusal| (refusal.since, refusal.failures));
+        let failures = failures.saturating_add(1);
+        *refusal = fault.map(|fault| ReadRefusal { fault: fault.clone(), since, failures });
+    }
+
+    pub(super) fn look_again(&mut self, place: &Place, ids: &[BackupId], at: Time, batch: Option<usize>) {
+        let known = self.place_mut(place);
+        for id in ids {
+            match batch {
+                Some(0) => known.batches.remove(id),
+                Some(size) => known.batches.insert(id.clone(), size),
+                None => None,
+            };
+            if let Some(look) = known.looks.get_mut(id) {
+                *look = at;
             }
-            Change::Sent { place, call, .. } => {
-                self.places.entry(place.clone()).or_default().calls.insert(call.clone());
-            }
-            Change::Returned { place, call, fault, at } => {
-                let known = self.places.entry(place.clone()).or_default();
-                known.calls.remove(call);
-                match fault {
-                    Some(fault) => {
-                        known.failures = known.failures.saturating_add(1);
-                        known.trouble = Some((fault.clone(), *at));
-                    }
-                    None => {
-                        known.failures = 0;
-                        known.trouble = None;
-                    }
-                }
-            }
-            Change::Withdrawn { place, call } => {
-                self.places.entry(place.clone()).or_default().calls.remove(call);
-            }
-            Change::ReadAnswered { place, call, fault, at } => {
-                let Some(refusal) = self.places.entry(place.clone()).or_default().refusal_of(call) else { return };
-                let (since, failures) = refusal.as_ref().map_or((*at, 0), |refusal| (refusal.since, refusal.failures));
-                let failures = failures.saturating_add(1);
-                *refusal = fault.clone().map(|fault| ReadRefusal { fault, since, failures });
-            }
-            Change::LookAgain { place, ids, at, batch } => {
-                let known = self.places.entry(place.clone()).or_default();
-                for id in ids {
-                    match batch {
-                        Some(0) => known.batches.remove(id),
-                        Some(size) => known.batches.insert(id.clone(), *size),
-                        None => None,
-                    };
-                    if let Some(look) = known.looks.get_mut(id) {
-                        *look = *at;
-                    }
-                }
-            }
-            Change::OtherEnded { place, id } => {
-                let known = self.places.entry(place.clone()).or_default();
-                known.others.remove(id);
-                known.looks.remove(id);
-                known.batches.remove(id);
-            }
-            _ => self.apply_listing(change),
         }
     }
 
-    fn apply_listing(&mut self, change: &Change) {
-        match change {
-            Change::ListingWanted { place, at } => {
-                let known = self.places.entry(place.clone()).or_default();
-                known.listing_wanted = known.listing_wanted.max(Some(*at));
-            }
-            Change::ListingBegan { place, at } => {
-                let known = self.places.entry(place.clone()).or_default();
-                let failures = known.listing.as_ref().map_or(0, |listing| listing.failures);
-                known.listing = Some(Listing { began_at: *at, failures, ..Listing::default() });
-            }
-            Change::ListingPage { place, page, next_token } => {
-                if let Some(listing) = self.places.entry(place.clone()).or_default().listing.as_mut() {
-                    listing.pages = listing.pages.saturating_add(1);
-                    listing.next_token = Some(next_token.clone());
-                    listing.failures = 0;
-                    listing.shown.ours.extend(page.ours.iter().cloned());
-                    listing.shown.learned.extend(page.learned.iter().cloned());
-                    listing.shown.others.extend(page.others.iter().cloned());
-                    listing.shown.named |= page.named;
-                    listing.shown.user_backups = listing.shown.user_backups.saturating_add(page.user_backups);
-                }
-            }
-            Change::ListingStalled { place, not_before, restart } => {
-                let known = self.places.entry(place.clone()).or_default();
-                if *restart {
-                    let failures = known.listing.as_ref().map_or(0, |listing| listing.failures);
-                    known.listing = Some(Listing { failures, ..Listing::default() });
-                }
-                if let Some(listing) = known.listing.as_mut() {
-                    listing.failures = listing.failures.saturating_add(1);
-                    listing.not_before = *not_before;
-                }
-            }
-            Change::Listed { place, began_at, pages, user_backups, others } => {
-                self.review_place(place);
-                let known = self.places.entry(place.clone()).or_default();
-                known.listing = None;
-                known.refused_listing = None;
-                known.listed = Some(Listed { began_at: *began_at, pages: *pages, in_this_life: true });
-                known.user_backups = *user_backups;
-                known.gone.retain(|_, at| at.plus(SHOWN_AFTER_GONE) > *began_at);
-                known.listing_wanted = known.listing_wanted.filter(|wanted| wanted > began_at);
-                for id in std::mem::take(&mut known.others).into_keys() {
-                    known.looks.remove(&id);
-                    known.batches.remove(&id);
-                }
-                for (id, lanes) in others {
-                    known.looks.insert(id.clone(), Time::ZERO);
-                    known.others.insert(id.clone(), lanes.clone());
-                }
-            }
-            _ => {}
+    pub(super) fn other_ended(&mut self, place: &Place, id: &BackupId) {
+        let known = self.place_mut(place);
+        known.others.remove(id);
+        known.looks.remove(id);
+        known.batches.remove(id);
+    }
+
+    pub(super) fn listing_wanted(&mut self, place: &Place, at: Time) {
+        let known = self.place_mut(place);
+        known.listing_wanted = known.listing_wanted.max(Some(at));
+    }
+
+    pub(super) fn listing_began(&mut self, place: &Place, at: Time) {
+        let known = self.place_mut(place);
+        let failures = known.listing.as_ref().map_or(0, |listing| listing.failures);
+        known.listing = Some(Listing { began_at: at, failures, ..Listing::default() });
+    }
+
+    pub(super) fn listing_page(&mut self, place: &Place, page: &ListingPage, next_token: &str) {
+        let Some(listing) = self.place_mut(place).listing.as_mut() else { return };
+        listing.pages = listing.pages.saturating_add(1);
+        listing.next_token = Some(next_token.to_owned());
+        listing.failures = 0;
+        listing.shown.ours.extend(page.ours.iter().cloned());
+        listing.shown.learned.extend(page.learned.iter().cloned());
+        listing.shown.others.extend(page.others.iter().cloned());
+        listing.shown.named |= page.named;
+        listing.shown.user_backups = listing.shown.user_backups.saturating_add(page.user_backups);
+    }
+
+    pub(super) fn listing_stalled(&mut self, place: &Place, not_before: Time, restart: bool) {
+        let known = self.place_mut(place);
+        if restart {
+            let failures = known.listing.as_ref().map_or(0, |listing| listing.failures);
+            known.listing = Some(Listing { failures, ..Listing::default() });
+        }
+        if let Some(listing) = known.listing.as_mut() {
+            listing.failures = listing.failures.saturating_add(1);
+            listing.not_before = not_before;
+        }
+    }
+
+    pub(super) fn listed(
+        &mut self,
+        place: &Place,
+        listed: Listed,
+        user_backups: u64,
+        others: &[(BackupId, Vec<Lane>)],
+    ) {
+        self.review_place(place);
+        let known = self.place_mut(place);
+        known.listing = None;
+        known.refused_listing = None;
+        known.listed = Some(listed);
+        known.user_backups = user_backups;
+        known.gone.retain(|_, at| at.plus(SHOWN_AFTER_GONE) > listed.began_at);
+        known.listing_wanted = known.listing_wanted.filter(|wanted| *wanted > listed.began_at);
+        for id in std::mem::take(&mut known.others).into_keys() {
+            known.looks.remove(&id);
+            known.batches.remove(&id);
+        }
+        for (id, lanes) in others {
+            known.looks.insert(id.clone(), Time::ZERO);
+            known.others.insert(id.clone(), lanes.clone());
         }
     }
 }

@@ -174,16 +174,6 @@ impl Points {
         self.all.get(at)
     }
 
-    /// Copies name their backup as the backup does, so that the name is held once.
-    pub(super) fn share_origin(&mut self, occurrence: Occurrence, backup: &BackupId) {
-        let from = self.all.partition_point(|point| point.occurrence < occurrence);
-        for copy in self.all[from..].iter_mut().take_while(|point| point.occurrence == occurrence) {
-            if let Some(origin) = copy.origin.as_mut().filter(|origin| origin.backup == *backup) {
-                origin.backup = backup.clone();
-            }
-        }
-    }
-
     /// Times in the future mean nothing any more.
     pub(super) fn clock_went_back(&mut self, to: Time) {
         for point in &mut self.all {
