@@ -37,6 +37,8 @@ pub struct PlaceState {
     pub refused_looks: Option<ReadRefusal>,
     /// Answers name another account than the one on record, while they do.
     pub foreign: Option<Foreign>,
+    /// Since when whole listings name nobody and contradict the record, while they do and are not believed.
+    pub silent_since: Option<Time>,
 }
 
 /// A refusal to be read, of a place that answers otherwise.
@@ -152,6 +154,7 @@ impl PlaceState {
             refusal.since = refusal.since.min(to);
         }
         self.listing_wanted = self.listing_wanted.map(|wanted| wanted.min(to));
+        self.silent_since = self.silent_since.map(|since| since.min(to));
         if let Some(listed) = &mut self.listed {
             listed.began_at = listed.began_at.min(to);
         }
@@ -258,6 +261,7 @@ impl State {
                 let known = self.places.entry(place.clone()).or_default();
                 known.listing = None;
                 known.refused_listing = None;
+                known.silent_since = None;
                 known.listed = Some(Listed { began_at: *began_at, pages: *pages, in_this_life: true });
                 known.user_backups = *user_backups;
                 known.gone.retain(|_, at| at.plus(SHOWN_AFTER_GONE) > *began_at);

@@ -1,0 +1,64 @@
+//! What seeds of the world taught that nobody had run before.
+
+use super::answers::{began, foreign, page, told};
+use super::books::*;
+use super::*;
+use lifeboat::domain::change::AccountEvidence;
+use lifeboat::domain::id::BackupId;
+use lifeboat::domain::lane::Lane;
+
+fn noon() -> Time {
+    at("2026-11-21T12:00:00Z")
+}
+
+/// A slot that somebody else's copy takes is not free because an answer that may be of another account does not show it.
+#[test]
+fn anothers_copy_is_not_over_because_nobody_says_who_does_not_show_it() {
+    let mut books = Books::new();
+    let (account, id) = (AccountName::own(), || BackupId::from("backup-other"));
+    let others = vec![(id(), vec![Lane::Shared(place(THERE))])];
+    books.apply(Change::Listed { place: place(THERE), began_at: noon(), pages: 1, user_backups: 0, others });
+    let look = || Call::Poll { ids: vec![id()] };
+    let missing = || Outcome::Failed(Fault::new(FaultClass::Missing, "BackupNotFound", ""));
+    let over = |changes: &[Change]| changes.contains(&Change::OtherEnded { place: place(THERE), id: id() });
+    assert!(over(&told(&books, THERE, look(), missing(), noon())), "of no account anything is on record");
+    books.apply(Change::AccountRecorded { account, id: "111122223333".into(), at: noon() });
+    let changes = told(&books, THERE, look(), missing(), noon().plus(SECOND));
+    let wanted = Change::ListingWanted { place: place(THERE), at: noon().plus(SECOND) };
+    assert!(!over(&changes) && changes.contains(&wanted), "{changes:?}");
+    let again = changes.iter().find_map(|change| match change {
+        Change::LookAgain { at, .. } => Some(*at),
+        _ => None,
+    });
+    assert!(again >= Some(noon().plus(MINUTE)), "the listing tells: {again:?}");
+    let mut named = foreign("backup-third", Lifecycle::Available);
+    named.arn = Some("arn:aws:fsx:us-west-2:111122223333:backup/backup-third".into());
+    let of_ours = Outcome::Polled(vec![named]);
+    assert!(over(&told(&books, THERE, look(), of_ours, noon().plus(SECOND))), "an answer of the account tells");
+}
+
+/// Keys change between two answers: a listing that names nobody is not believed because an answer before it named the
+/// account, but because one after a listing like it did.
+#[test]
+fn a_silent_listing_is_believed_once_the_account_was_named_after_one_like_it() {
+    let mut books = Books::new();
+    let others = vec![("backup-other".into(), vec![Lane::Shared(place(THERE))])];
+    books.apply(Change::Listed { place: place(THERE), began_at: noon(), pages: 1, user_backups: 0, others });
+    books.apply(Change::AccountRecorded { account: AccountName::own(), id: "111122223333".into(), at: noon() });
+    let proven = |books: &mut Books, at| {
+        books.apply(Change::Account(AccountEvidence::Proven { place: place(HOME), at }));
+    };
+    let listed = |books: &mut Books, at: Time| {
+        began(books, THERE, at);
+        let changes = page(books, THERE, vec![], None, at);
+        changes.iter().for_each(|change| books.apply(change.clone()));
+        changes.iter().any(|change| matches!(change, Change::Listed { .. }))
+    };
+    proven(&mut books, noon());
+    assert!(!listed(&mut books, noon().plus(SECOND)), "named a second before");
+    assert!(!listed(&mut books, noon().plus(90 * SECOND)), "not named since");
+    proven(&mut books, noon().plus(100 * SECOND));
+    assert!(listed(&mut books, noon().plus(180 * SECOND)));
+    assert_eq!(books.state.places[&place(THERE)].silent_since, None);
+    assert!(books.state.lanes_held().is_empty());
+}
