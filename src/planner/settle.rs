@@ -342,10 +342,13 @@ impl Settling<'_> {
     fn adopt(&mut self, key: &SourceKey, occurrence: Occurrence) {
         let source = self.state.sources.get(key);
         let Some(watch) = source.and_then(|source| source.watch.as_ref()) else { return };
+        // What a person ordered may have ended, cancelled for one, between the page that showed it and the last one.
         let recorded = source.is_some_and(|source| {
-            source.open.contains_key(&occurrence)
-                || (occurrence.trigger == Trigger::Schedule
-                    && source.cursor.is_some_and(|cursor| cursor >= occurrence.at))
+            let ended = match occurrence.trigger {
+                Trigger::Schedule => source.cursor.is_some_and(|cursor| cursor >= occurrence.at),
+                Trigger::Manual => source.orders_ended.contains_key(&occurrence.at),
+            };
+            ended || source.open.contains_key(&occurrence)
         });
         if !recorded {
             let opening = Opening { policy: watch.policy.clone(), opened_at: self.now, caught_up: true, adopted: true };

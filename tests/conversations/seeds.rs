@@ -11,6 +11,38 @@ fn noon() -> Time {
     at("2026-11-21T12:00:00Z")
 }
 
+fn opened(changes: &[Change]) -> Vec<Occurrence> {
+    let of = changes.iter().filter_map(|change| match change {
+        Change::Opened { occurrence, .. } => Some(*occurrence),
+        _ => None,
+    });
+    of.collect()
+}
+
+/// A listing shows on its first page the backup of an order that was cancelled meanwhile; the order ends, and the last page
+/// must not take it for one that nobody knows.
+#[test]
+fn an_order_that_ended_between_two_pages_is_not_adopted_with_the_last() {
+    let mut books = Books::new();
+    books.open(ordered(6));
+    books.ask(&key_of(ordered(6), Target::Backup), 1, noon());
+    books.apply(Change::Cancelled { source: key(0), occurrence: ordered(6), at: noon() });
+    began(&mut books, HOME, noon());
+    let made = backup("backup-6", ordered(6), Lifecycle::Available);
+    for change in page(&books, HOME, vec![super::answers::shown(&made)], Some("two"), noon()) {
+        books.apply(change);
+    }
+    let plan = planner::plan(&books.settings, &books.state, noon());
+    let closed = |change: &&Change| matches!(change, Change::Closed { end: End::Failed, .. });
+    let end = plan.record.iter().find(closed).unwrap().clone();
+    let mut unended = books.clone();
+    books.apply(end);
+    assert_eq!(opened(&page(&books, HOME, vec![], None, noon())), []);
+    // One of which nothing is on record is taken in.
+    unended.state.sources.get_mut(&key(0)).map(std::sync::Arc::make_mut).unwrap().open.clear();
+    assert_eq!(opened(&page(&unended, HOME, vec![], None, noon())), [ordered(6)]);
+}
+
 /// A slot that somebody else's copy takes is not free because an answer that may be of another account does not show it.
 #[test]
 fn anothers_copy_is_not_over_because_nobody_says_who_does_not_show_it() {
