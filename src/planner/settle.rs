@@ -160,6 +160,8 @@ impl Settling<'_> {
         let definite = nothing_made || (!proves_nothing && ask.asks <= 1);
         let failures = ask.failures.saturating_add(1);
         let pause = retry::pause(fault.class, failures, self.poll(), key.jitter(failures));
+        let attempts = self.state.sources.get(&key.source).map_or(0, |source| source.failed_attempts(key));
+        let pause = pause.max(retry::pause_after_attempts(fault.class, attempts, failures, key, self.poll()));
         if fault.class == FaultClass::Contested {
             self.push(Change::ListingWanted { place: self.place.clone(), at: self.now });
         }

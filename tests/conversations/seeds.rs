@@ -43,6 +43,46 @@ fn an_order_that_ended_between_two_pages_is_not_adopted_with_the_last() {
     assert_eq!(opened(&page(&unended, HOME, vec![], None, noon())), [ordered(6)]);
 }
 
+/// Copies are begun, fail, and the answers get lost as well: the pauses of one work go on growing from attempt to attempt.
+#[test]
+fn a_work_that_fails_in_two_ways_is_asked_for_with_pauses_that_grow() {
+    let mut talk = Talk::new(1);
+    let create = talk.until("CreateBackup");
+    let made = talk.make(&create);
+    talk.answer(&create, Outcome::Made(Box::new(made)));
+    talk.becomes(Lifecycle::Available);
+    let (mut asked, mut tokens): (Vec<Time>, Vec<String>) = (Vec::new(), Vec::new());
+    let end = talk.now.plus(6 * HOUR);
+    while talk.now < end {
+        let plan = talk.round();
+        if talk.under_way.is_empty() {
+            talk.now = plan.wake.at.max(talk.now.plus(SECOND)).min(end);
+        }
+        for action in std::mem::take(&mut talk.under_way) {
+            let Call::Make { key: WorkKey { target: Target::Copy(_), occurrence, .. }, request } = &action.call else {
+                let outcome = talk.outcome(&action);
+                talk.answer(&action, outcome);
+                talk.becomes(Lifecycle::Available);
+                continue;
+            };
+            if occurrence.at == at("2026-11-21T06:00:00Z") {
+                asked.push(talk.now);
+            }
+            // AWS knows its tokens, and what it made FAILED at once.
+            if !tokens.contains(&request.token().to_string()) {
+                tokens.push(request.token().to_string());
+                talk.make(&action);
+                talk.becomes(Lifecycle::Failed);
+            }
+            talk.refuse(&action, FaultClass::Unanswered);
+        }
+    }
+    assert!(tokens.len() >= 3, "{tokens:?}");
+    let in_an_hour = |from: &Time| asked.iter().filter(|at| **at >= *from && at.since(*from) < HOUR).count();
+    let most = asked.iter().map(in_an_hour).max().unwrap();
+    assert!(most <= 20, "{most} asks in an hour: {asked:?}");
+}
+
 /// A slot that somebody else's copy takes is not free because an answer that may be of another account does not show it.
 #[test]
 fn anothers_copy_is_not_over_because_nobody_says_who_does_not_show_it() {

@@ -179,6 +179,13 @@ impl SourceState {
         self.points_of(occurrence, target).map(|point| point.attempt).max().unwrap_or(0)
     }
 
+    /// How many attempts of one work are known to have FAILED, or to have been deleted.
+    #[must_use]
+    pub fn failed_attempts(&self, key: &WorkKey) -> u32 {
+        let failed = self.points_of(key.occurrence, &key.target).filter(|point| !point.good());
+        u32::try_from(failed.count()).unwrap_or(u32::MAX)
+    }
+
     /// The newest recovery point of a target, by when its data was taken.
     #[must_use]
     pub fn newest(&self, target: &Target) -> Option<&Point> {
