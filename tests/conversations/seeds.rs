@@ -6,6 +6,7 @@ use super::*;
 use lifeboat::domain::change::AccountEvidence;
 use lifeboat::domain::id::BackupId;
 use lifeboat::domain::lane::Lane;
+use lifeboat::domain::point::Point;
 
 fn noon() -> Time {
     at("2026-11-21T12:00:00Z")
@@ -133,4 +134,39 @@ fn a_silent_listing_is_believed_once_the_account_was_named_after_one_like_it() {
     assert!(listed(&mut books, noon().plus(180 * SECOND)));
     assert_eq!(books.state.places[&place(THERE)].silent_since, None);
     assert!(books.state.lanes_held().is_empty());
+}
+
+/// Begun by a clock that ran ahead, and the database that saw it begin is lost; its backup is gone, a copy is there. It comes
+/// due in the life of this database, which records how it stands and makes nothing anew.
+#[test]
+fn what_was_begun_ahead_of_time_is_on_record_when_it_comes_due() {
+    let mut books = Books::new();
+    books.policy().schedule = Schedule::parse("every 6h", "UTC", noon()).unwrap();
+    books.apply(Change::Synced { generation: 1 });
+    let due = scheduled(12);
+    let gone = Point { created_at: at("2026-11-20T09:00:00Z"), ..backup("backup-12", due, Lifecycle::Available) };
+    books.see(&copy("copy-12", &gone, THERE, Lifecycle::Available));
+    let record = |now: Time| {
+        let mut books = books.clone();
+        books.listed(HOME, now.minus(MINUTE));
+        let (mut record, mut made) = (Vec::new(), 0);
+        loop {
+            let plan = planner::plan(&books.settings, &books.state, now);
+            let makes = |action: &&Action| matches!(action.call, Call::Make { .. } | Call::LookUp { .. });
+            made += plan.actions.iter().filter(makes).count();
+            if !plan.record.iter().any(Change::durable) {
+                return (record, made);
+            }
+            plan.record.iter().for_each(|change| books.apply(change.clone()));
+            record.extend(plan.record.into_iter().filter_map(|change| match change {
+                Change::Closed { occurrence, end, .. } => Some((occurrence, end)),
+                _ => None,
+            }));
+        }
+    };
+    let (record_at_six, made) = record(at("2026-11-21T06:00:00Z"));
+    assert_eq!((record_at_six.len(), made), (0, 1), "what comes before it comes due as ever");
+    let (record, made) = record(noon());
+    assert_eq!((record.last(), made), (Some(&(due, End::Completed)), 0), "{record:?}");
+    assert!(record.iter().any(|(of, _)| *of == scheduled(6)), "{record:?}");
 }
