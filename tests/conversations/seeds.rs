@@ -170,3 +170,33 @@ fn what_was_begun_ahead_of_time_is_on_record_when_it_comes_due() {
     assert_eq!((record.last(), made), (Some(&(due, End::Completed)), 0), "{record:?}");
     assert!(record.iter().any(|(of, _)| *of == scheduled(6)), "{record:?}");
 }
+
+/// The clock is set back while an occurrence is open, and right again: the occurrence ends once.
+#[test]
+fn an_occurrence_that_was_open_while_the_clock_was_back_ends_once() {
+    let mut books = Books::new();
+    books.policy().schedule = Schedule::parse("every 6h", "UTC", noon()).unwrap();
+    books.policy().start_within = Some(2 * HOUR);
+    books.apply(Change::Synced { generation: 1 });
+    books.open(scheduled(6));
+    books.apply(Change::ClockWentBack { to: at("2026-11-20T06:00:00Z") });
+    assert!(books.state.sources[&key(0)].cursor < Some(scheduled(6).at));
+    let mut ended = Vec::new();
+    for hour in [9, 12, 18] {
+        let now = scheduled(hour).at;
+        books.listed(HOME, now);
+        loop {
+            let plan = planner::plan(&books.settings, &books.state, now);
+            if !plan.record.iter().any(Change::durable) {
+                break;
+            }
+            plan.record.iter().for_each(|change| books.apply(change.clone()));
+            ended.extend(plan.record.into_iter().filter_map(|change| match change {
+                Change::Closed { occurrence, end, .. } => Some((occurrence, end)),
+                _ => None,
+            }));
+        }
+    }
+    let of_six = ended.iter().filter(|(of, _)| *of == scheduled(6)).count();
+    assert_eq!(of_six, 1, "{ended:?}");
+}
