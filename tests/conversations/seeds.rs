@@ -200,3 +200,32 @@ fn an_occurrence_that_was_open_while_the_clock_was_back_ends_once() {
     let of_six = ended.iter().filter(|(of, _)| *of == scheduled(6)).count();
     assert_eq!(of_six, 1, "{ended:?}");
 }
+
+/// Another account does not show what we asked to be deleted, and says that it does not exist: it is gone once the account
+/// on record has answered since.
+#[test]
+fn a_deletion_is_not_done_because_another_account_may_not_show_it() {
+    let mut books = Books::new();
+    let id = || BackupId::from("backup-6");
+    books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
+    books.apply(Change::AccountRecorded { account: AccountName::own(), id: "111122223333".into(), at: noon() });
+    books.apply(Change::Condemned { place: place(HOME), id: id(), reason: String::new(), at: noon() });
+    books.apply(Change::DeleteAsked { place: place(HOME), id: id(), at: noon() });
+    let token = lifeboat::domain::id::deletion_token(&place(HOME), &id());
+    let delete = || Call::Delete { id: id(), token: token.clone() };
+    let look = || Call::Poll { ids: vec![id()] };
+    let missing = || Outcome::Failed(Fault::new(FaultClass::Missing, "BackupNotFound", ""));
+    let gone = |changes: &[Change]| changes.iter().any(|change| matches!(change, Change::Gone { .. }));
+    let soon = noon().plus(SECOND);
+    assert!(gone(&told(&books, HOME, delete(), Outcome::Deleted, soon)), "no other account can have deleted it");
+    for call in [delete(), look()] {
+        let mut books = books.clone();
+        let changes = told(&books, HOME, call, missing(), soon);
+        let wanted = |change: &Change| matches!(change, Change::Account(AccountEvidence::Doubted { .. }));
+        assert!(!gone(&changes) && changes.iter().any(wanted), "{changes:?}");
+        changes.into_iter().for_each(|change| books.apply(change));
+        let at = noon().plus(2 * MINUTE);
+        books.apply(Change::Account(AccountEvidence::Proven { place: place(THERE), at }));
+        assert!(gone(&told(&books, HOME, look(), missing(), at)));
+    }
+}

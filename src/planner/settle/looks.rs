@@ -4,14 +4,17 @@ use super::*;
 use crate::domain::change::AccountEvidence;
 
 /// What is missing is looked at this seldom while nobody knows which account answers.
-const UNPROVEN_LOOK: Duration = Duration::from_secs(5 * 60);
+pub(super) const UNPROVEN_LOOK: Duration = Duration::from_secs(5 * 60);
 
 impl Settling<'_> {
     /// A look by id did not find it.
     pub(super) fn absent(&mut self, id: &BackupId) {
         let place = self.place.clone();
-        match self.state.point(self.place, id) {
-            Some(_) if self.absent_as_asked(id) => self.push(Change::Gone { place, id: id.clone(), at: self.now }),
+        let known = self.state.point(self.place, id);
+        if let Some(asked_at) = self.deletion_asked(id).filter(|_| known.is_some()) {
+            return self.absent_as_asked(id, asked_at);
+        }
+        match known {
             Some(Point { suspected: Some(since), .. }) => {
                 // AWS's clock and ours may differ, and ours may jump: what was made a moment ago can look old to a
                 // listing. So the lag has to pass once more, by our clock alone, between the doubt and the belief.

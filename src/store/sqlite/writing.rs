@@ -113,6 +113,8 @@ async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
         "UPDATE asks SET first_asked_at = min(first_asked_at, ?2), last_asked_at = ?1 WHERE last_asked_at > ?1",
         "UPDATE asks SET not_before = ?3 WHERE not_before > ?3",
         "UPDATE deletions SET not_before = ?3 WHERE not_before > ?3",
+        "UPDATE deletions SET condemned_at = ?1 WHERE condemned_at > ?1",
+        "UPDATE deletions SET asked_at = ?1 WHERE asked_at > ?1",
         "UPDATE wishes SET not_before = ?3 WHERE not_before > ?3",
         "UPDATE places SET listed_at = ?1 WHERE listed_at > ?1",
     ] {
