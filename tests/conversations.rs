@@ -23,6 +23,8 @@ mod orders;
 mod prunings;
 #[path = "conversations/rounds.rs"]
 mod rounds;
+#[path = "conversations/seeds.rs"]
+mod seeds;
 #[path = "conversations/strangers.rs"]
 mod strangers;
 #[path = "conversations/stuck.rs"]

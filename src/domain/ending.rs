@@ -76,4 +76,11 @@ impl Opening {
     pub fn moves_cursor(&self, occurrence: Occurrence) -> bool {
         occurrence.trigger == Trigger::Schedule && occurrence.at <= self.opened_at
     }
+
+    /// The same as it ends. A clock that was set back and right again meanwhile may have moved the cursor before it; while
+    /// the clock is back, the occurrence lies ahead.
+    #[must_use]
+    pub fn moves_cursor_at_end(&self, occurrence: Occurrence, at: Time) -> bool {
+        self.moves_cursor(occurrence) && occurrence.at <= at
+    }
 }

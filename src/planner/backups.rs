@@ -121,7 +121,8 @@ impl<'a> Round<'a> {
     ///
     /// One that FAILED and pauses lets the others go before it, or it would bar them for hours.
     fn next(&self) -> Option<Occurrence> {
-        let lacks = |occurrence: &Occurrence| self.source.good_point(*occurrence, &Target::Backup).is_none();
+        let lacks =
+            |of: &Occurrence| self.source.good_point(*of, &Target::Backup).is_none() && !self.source.had_a_backup(*of);
         let wanted = |of: &&Occurrence| of.trigger == Trigger::Manual && !self.source.cancelled.contains_key(of);
         let manual = self.source.open.keys().filter(wanted).filter(|of| lacks(of)).copied();
         let lacking: Vec<Occurrence> = manual.chain(self.source.newest_open(self.now).filter(lacks)).collect();

@@ -8,7 +8,7 @@ use super::gate::LISTING_LAG;
 use super::retain::{UNSEEN_COPY_READS_FOR, would_go_at_once};
 use super::schedule::window_passed;
 use crate::domain::change::{Change, End, Opening};
-use crate::domain::id::{BackupId, Occurrence, Place, Region, SourceKey, Target, Trigger};
+use crate::domain::id::{Occurrence, Place, Region, SourceKey, Target, Trigger};
 use crate::domain::plan::Plan;
 use crate::domain::point::Point;
 use crate::domain::policy::{Policy, Settings};
@@ -81,18 +81,10 @@ impl Case<'_> {
         match self.source.good_point(self.occurrence, &Target::Backup) {
             Some(backup) if backup.available() => self.end_of_copies(backup),
             Some(_) => None,
-            None if self.policy.is_some() && self.had_a_backup() => self.end_of_what_was_copied(),
+            // It is not made again, as it would not have been without the loss of the database that knew it.
+            None if self.policy.is_some() && self.source.had_a_backup(self.occurrence) => self.end_of_what_was_copied(),
             None => self.end_without_backup(),
         }
-    }
-
-    /// Whether a copy tells that its backup was made, which this database has never seen: it is gone since before. It is
-    /// not made again, as it would not have been without the loss of the database that knew it.
-    fn had_a_backup(&self) -> bool {
-        let backups = self.source.points_of(self.occurrence, &Target::Backup);
-        let seen = |backup: &BackupId| backups.clone().any(|point| point.id == *backup);
-        let copies = self.source.points.of_occurrence(self.occurrence).iter().filter(|copy| copy.good());
-        copies.filter_map(|copy| copy.origin.as_ref()).any(|origin| !seen(&origin.backup))
     }
 
     /// How one ends whose backup is gone since before this database: what is there of it stays, nothing more is made.

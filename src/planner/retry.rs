@@ -34,6 +34,24 @@ pub fn pause(class: FaultClass, failures: u32, poll: Duration, jitter: f64) -> D
     growing(first, longest, failures, jitter)
 }
 
+/// How long to wait with an ask of an attempt that comes after others, when it got no answer or was refused for a moment:
+/// the pauses after those others go on growing. Each attempt that began with seconds anew would make a storm of a work that
+/// fails one way and the other.
+#[must_use]
+pub fn pause_after_attempts(
+    class: FaultClass,
+    attempts: u32,
+    failures: u32,
+    key: &WorkKey,
+    poll: Duration,
+) -> Duration {
+    let for_a_moment = matches!(class, FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Contested);
+    if attempts == 0 || !for_a_moment {
+        return Duration::ZERO;
+    }
+    pause_after_failed(key, attempts.saturating_add(failures), poll).min(HOUR)
+}
+
 /// How long to wait with the attempt after `attempts` (from 1) that ended FAILED or were deleted.
 #[must_use]
 pub fn pause_after_failed(key: &WorkKey, attempts: u32, poll: Duration) -> Duration {

@@ -61,8 +61,14 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
     let recorder = Recorder { policy, state, key, now };
     let begins = due.iter().rev().map(|(at, _)| *at).find(|at| recorder.pause(*at).is_none());
     // In the order of time: one that is recorded after a later one could not be. What a clock that ran ahead began in
-    // advance is not begun again when it comes due.
-    for (at, earlier) in due.into_iter().filter(|(at, _)| !source.knows(scheduled(*at))) {
+    // advance is not begun again when it comes due. It is on record, unless only a database before this one saw it begin.
+    for (at, earlier) in due {
+        if source.knows(scheduled(at)) {
+            if !source.open.contains_key(&scheduled(at)) && source.had_a_backup(scheduled(at)) {
+                plan.record.push(recorder.found(at));
+            }
+            continue;
+        }
         let record = match (recorder.pause(at), begins) {
             (Some(pause), _) => recorder.closed(at, End::Skipped, pause.sentence(), earlier),
             (None, Some(begins)) if begins != at => recorder.passed_over(at, begins, earlier),
@@ -189,6 +195,12 @@ impl Recorder<'_> {
     fn opening(&self, at: Time) -> Opening {
         let (policy, caught_up) = (self.policy.name.clone(), self.asleep(at));
         Opening { policy, opened_at: self.now, caught_up, adopted: false }
+    }
+
+    /// Begun ahead of time, as copies of it tell: how it stands by now is its end.
+    fn found(&self, at: Time) -> Change {
+        let opening = Opening { adopted: true, caught_up: true, ..self.opening(at) };
+        Change::Opened { source: self.key.clone(), occurrence: scheduled(at), opening }
     }
 
     /// The newest: it begins, unless it is too late for that.

@@ -160,6 +160,8 @@ impl Settling<'_> {
         let definite = nothing_made || (!proves_nothing && ask.asks <= 1);
         let failures = ask.failures.saturating_add(1);
         let pause = retry::pause(fault.class, failures, self.poll(), key.jitter(failures));
+        let attempts = self.state.sources.get(&key.source).map_or(0, |source| source.failed_attempts(key));
+        let pause = pause.max(retry::pause_after_attempts(fault.class, attempts, failures, key, self.poll()));
         if fault.class == FaultClass::Contested {
             self.push(Change::ListingWanted { place: self.place.clone(), at: self.now });
         }
@@ -342,10 +344,13 @@ impl Settling<'_> {
     fn adopt(&mut self, key: &SourceKey, occurrence: Occurrence) {
         let source = self.state.sources.get(key);
         let Some(watch) = source.and_then(|source| source.watch.as_ref()) else { return };
+        // What a person ordered may have ended, cancelled for one, between the page that showed it and the last one.
         let recorded = source.is_some_and(|source| {
-            source.open.contains_key(&occurrence)
-                || (occurrence.trigger == Trigger::Schedule
-                    && source.cursor.is_some_and(|cursor| cursor >= occurrence.at))
+            let ended = match occurrence.trigger {
+                Trigger::Schedule => source.cursor.is_some_and(|cursor| cursor >= occurrence.at),
+                Trigger::Manual => source.orders_ended.contains_key(&occurrence.at),
+            };
+            ended || source.open.contains_key(&occurrence)
         });
         if !recorded {
             let opening = Opening { policy: watch.policy.clone(), opened_at: self.now, caught_up: true, adopted: true };
@@ -421,7 +426,7 @@ impl Settling<'_> {
         } else if !known {
             // It was ours and lost its tags: a person took it out of our hands. It is still there, so what was asked for
             // its deletion did not happen.
-            if self.absent_as_asked(&id) {
+            if self.deletion_asked(&id).is_some() {
                 let reason = "its tags were taken off: it is no longer Lifeboat's to delete".to_owned();
                 let place = self.place.clone();
                 self.push(Change::Spared { place: place.clone(), id: id.clone(), reason });

@@ -19,7 +19,7 @@ fn noon() -> Time {
 }
 
 /// As AWS shows it.
-fn shown(point: &Point) -> Sighting {
+pub fn shown(point: &Point) -> Sighting {
     let inscription = Inscription {
         policy: point.policy.clone(),
         source: point.source.clone(),
@@ -48,7 +48,7 @@ fn shown(point: &Point) -> Sighting {
 }
 
 /// Somebody else's.
-fn foreign(id: &str, lifecycle: Lifecycle) -> Sighting {
+pub fn foreign(id: &str, lifecycle: Lifecycle) -> Sighting {
     let mut sighting = shown(&backup(id, scheduled(6), lifecycle));
     sighting.tags = Arc::default();
     sighting
@@ -64,7 +64,7 @@ fn seen(point: Point) -> Change {
 }
 
 /// What an answer changes, but for the note that the call is over.
-fn told(books: &Books, region: &str, call: Call, outcome: Outcome, now: Time) -> Vec<Change> {
+pub fn told(books: &Books, region: &str, call: Call, outcome: Outcome, now: Time) -> Vec<Change> {
     let action = Action { place: place(region), call };
     let mut changes = settle(&books.settings, &books.state, &action, outcome, now);
     changes.retain(|change| !matches!(change, Change::Returned { .. } | Change::PlaceSeen { .. }));
@@ -392,12 +392,12 @@ fn a_copy_keeps_the_word_for_its_key_that_it_was_asked_for_with() {
     assert_eq!(changes.last(), Some(&seen(kept)));
 }
 
-fn page(books: &Books, region: &str, sightings: Vec<Sighting>, next: Option<&str>, now: Time) -> Vec<Change> {
+pub fn page(books: &Books, region: &str, sightings: Vec<Sighting>, next: Option<&str>, now: Time) -> Vec<Change> {
     let outcome = Outcome::Page { sightings, next_token: next.map(str::to_owned) };
     told(books, region, Call::ListPage { next_token: None }, outcome, now)
 }
 
-fn began(books: &mut Books, region: &str, at: Time) {
+pub fn began(books: &mut Books, region: &str, at: Time) {
     books.apply(Change::ListingBegan { place: place(region), at });
 }
 

@@ -164,3 +164,15 @@ fn a_region_that_is_empty_by_now_holds_up_nothing_once_the_account_answers_again
     let asked = live(&mut talk, 12 * HOUR, OURS, false);
     assert!(asked.iter().any(|action| matches!(action.call, Call::Make { .. })), "and work goes on");
 }
+
+/// Days of silence are days in which somebody asked, not a clock that was set forward.
+#[test]
+fn a_clock_that_jumps_is_not_days_of_silence() {
+    let mut talk = protected();
+    live(&mut talk, DAY, THEIRS, false);
+    talk.now = talk.now.plus(40 * DAY);
+    live(&mut talk, DAY, THEIRS, false);
+    assert_eq!(gone(&talk), 0);
+    live(&mut talk, HOUR, OURS, false);
+    assert_eq!(gone(&talk), 0);
+}

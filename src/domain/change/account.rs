@@ -28,10 +28,19 @@ pub enum AccountEvidence {
         /// Where.
         place: Place,
     },
+    /// A whole listing of a place names nobody and contradicts the record.
+    Silent {
+        /// Where.
+        place: Place,
+        /// When.
+        at: Time,
+    },
     /// It names nobody and contradicts the record, so another has to name the account.
     Doubted {
         /// Which.
         account: AccountName,
+        /// Since when what it contradicts is in doubt.
+        since: Time,
         /// When.
         at: Time,
     },

@@ -17,6 +17,8 @@ const PROOF_LASTS: Duration = Duration::from_secs(2 * 60);
 /// An account that was asked so long who it is, and named nobody, is believed in the end: one in which nothing is left can
 /// prove itself no more.
 const DOUBT_ENDS_AFTER: Duration = Duration::from_secs(3 * 86_400);
+/// From one silent answer to the next no more than this counts: a clock that jumps is not days of silence.
+const SILENCE_AT_ONCE: Duration = Duration::from_secs(3600);
 
 /// An account of the policy file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub struct AccountState {
     pub proven_at: Option<Time>,
     /// Since when an answer that names nobody contradicts the record, so that another has to name the account.
     pub proof_wanted: Option<Time>,
+    /// When such an answer came last, and how long there have been such answers and no other.
+    pub silent: Option<(Time, Duration)>,
 }
 
 /// Answers come from an account that is not the one on record.
@@ -46,7 +50,7 @@ impl AccountState {
     /// As it is on record, and not named by any answer yet.
     #[must_use]
     pub fn recorded(id: AccountId) -> Self {
-        Self { id, proven_at: None, proof_wanted: None }
+        Self { id, proven_at: None, proof_wanted: None, silent: None }
     }
 }
 
@@ -71,11 +75,15 @@ impl State {
         self.foreign(account).is_none() && known.proven_at.is_some_and(|at| at >= since.plus(PROOF_AFTER))
     }
 
-    /// Whether an answer that was asked for at `asked_at` and names nobody comes from the account on record.
+    /// Whether a whole listing of a place that began at `began_at` and names nobody comes from the account on record: one
+    /// before it named nobody either, and another answer named the account since. That it was named before tells nothing,
+    /// since keys change between two answers.
     #[must_use]
-    pub fn proven_around(&self, account: &AccountName, asked_at: Time) -> bool {
-        let Some(known) = self.accounts.get(account) else { return true };
-        self.foreign(account).is_none() && known.proven_at.is_some_and(|at| at >= asked_at.minus(PROOF_LASTS))
+    pub fn named_between(&self, place: &Place, began_at: Time) -> bool {
+        let Some(known) = self.accounts.get(&place.account) else { return true };
+        let silent_since = self.places.get(place).and_then(|known| known.silent_since);
+        let since = silent_since.map(|since| since.plus(PROOF_AFTER).max(began_at.minus(PROOF_LASTS)));
+        self.foreign(&place.account).is_none() && since.is_some_and(|since| known.proven_at >= Some(since))
     }
 
     /// Whether an account has proven itself since a place of it answered for another the last time: the keys are right
@@ -88,9 +96,9 @@ impl State {
 
     /// Whether an account was asked for so long who it is, and named neither itself nor another.
     #[must_use]
-    pub fn doubted_in_vain(&self, account: &AccountName, now: Time) -> bool {
-        let wanted = self.accounts.get(account).and_then(|known| known.proof_wanted);
-        self.foreign(account).is_none() && wanted.is_some_and(|wanted| now >= wanted.plus(DOUBT_ENDS_AFTER))
+    pub fn doubted_in_vain(&self, account: &AccountName) -> bool {
+        let silent = self.accounts.get(account).and_then(|known| known.silent);
+        self.foreign(account).is_none() && silent.is_some_and(|(_, lasted)| lasted >= DOUBT_ENDS_AFTER)
     }
 
     pub(super) fn account_recorded(&mut self, account: &AccountName, id: &AccountId, at: Time) {
@@ -103,7 +111,9 @@ impl State {
             AccountEvidence::Proven { place, at } => {
                 if let Some(known) = self.accounts.get_mut(&place.account) {
                     known.proven_at = known.proven_at.max(Some(*at));
-                    known.proof_wanted = known.proof_wanted.filter(|wanted| wanted.plus(PROOF_AFTER) > *at);
+                    if known.proof_wanted.is_some_and(|wanted| wanted.plus(PROOF_AFTER) <= *at) {
+                        (known.proof_wanted, known.silent) = (None, None);
+                    }
                 }
                 if let Some(known) = self.places.get_mut(place) {
                     known.foreign = None;
@@ -119,9 +129,15 @@ impl State {
                     known.foreign = None;
                 }
             }
-            AccountEvidence::Doubted { account, at } => {
+            AccountEvidence::Silent { place, at } => {
+                let known = self.places.entry(place.clone()).or_default();
+                known.silent_since = known.silent_since.or(Some(*at));
+            }
+            AccountEvidence::Doubted { account, since, at } => {
                 if let Some(known) = self.accounts.get_mut(account) {
-                    known.proof_wanted = known.proof_wanted.or(Some(*at));
+                    known.proof_wanted = known.proof_wanted.or(Some(*since));
+                    let (before, lasted) = known.silent.unwrap_or((*at, Duration::ZERO));
+                    known.silent = Some((*at, lasted.saturating_add(at.since(before).min(SILENCE_AT_ONCE))));
                 }
             }
         }
@@ -131,6 +147,7 @@ impl State {
         for known in self.accounts.values_mut() {
             known.proven_at = known.proven_at.map(|at| at.min(to));
             known.proof_wanted = known.proof_wanted.map(|at| at.min(to));
+            known.silent = known.silent.map(|(at, lasted)| (at.min(to), lasted));
         }
         for foreign in self.places.values_mut().filter_map(|known| known.foreign.as_mut()) {
             (foreign.since, foreign.seen_at) = (foreign.since.min(to), foreign.seen_at.min(to));

@@ -26,8 +26,8 @@ impl State {
             Change::Rescheduled { source, lines } => self.source_mut(source)?.rescheduled(source, lines)?,
             Change::Left { source } => self.left(source)?,
             Change::Opened { source, occurrence, opening } => self.open(source, *occurrence, opening)?,
-            Change::Closed { source, occurrence, opening, end, earlier, reason: _, at: _ } => {
-                self.close(source, *occurrence, earlier.saturating_add(1), opening, *end)?;
+            Change::Closed { source, occurrence, opening, end, earlier, reason: _, at } => {
+                self.close(source, *occurrence, earlier.saturating_add(1), opening, *end, *at)?;
             }
             Change::Cancelled { source, occurrence, at } => self.cancel(source, *occurrence, *at)?,
             Change::Asked { key, attempt, request, at } => self.asked(key, *attempt, request, *at)?,
@@ -169,15 +169,15 @@ impl State {
         count: u64,
         opening: &Opening,
         end: super::super::change::End,
+        at: Time,
     ) -> Result<(), IllegalChange> {
         let source = self.source_mut(key)?;
-        if source.open.remove(&occurrence).is_none() && occurrence.trigger == Trigger::Schedule {
-            if source.cursor.is_some_and(|cursor| cursor >= occurrence.at) {
-                return Err(illegal(format!("{key}: the occurrence of {} ended before", occurrence.at)));
-            }
-            if opening.moves_cursor(occurrence) {
-                source.cursor = source.cursor.max(Some(occurrence.at));
-            }
+        let fresh = source.open.remove(&occurrence).is_none() && occurrence.trigger == Trigger::Schedule;
+        if fresh && source.cursor.is_some_and(|cursor| cursor >= occurrence.at) {
+            return Err(illegal(format!("{key}: the occurrence of {} ended before", occurrence.at)));
+        }
+        if opening.moves_cursor_at_end(occurrence, at) {
+            source.cursor = source.cursor.max(Some(occurrence.at));
         }
         source.asks.retain(|(of, _), ask| *of != occurrence || ask.open);
         source.cancelled.remove(&occurrence);

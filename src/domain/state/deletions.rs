@@ -225,6 +225,8 @@ impl State {
         let soon = to.plus(Duration::from_secs(3600));
         for deletion in self.deletions.values_mut() {
             deletion.inspected_at = None;
+            deletion.condemned_at = deletion.condemned_at.min(to);
+            deletion.asked_at = deletion.asked_at.map(|at| at.min(to));
             deletion.not_before = deletion.not_before.min(soon);
         }
         for wish in self.wishes.values_mut() {

@@ -38,6 +38,8 @@ pub struct PlaceState {
     pub refused_looks: Option<ReadRefusal>,
     /// Answers name another account than the one on record, while they do.
     pub foreign: Option<Foreign>,
+    /// Since when whole listings name nobody and contradict the record, while they do and are not believed.
+    pub silent_since: Option<Time>,
 }
 
 /// Where to find a point of ours: a [`WorkKey`] without what its place says already, since there are a million of them.
@@ -192,6 +194,7 @@ impl PlaceState {
             refusal.since = refusal.since.min(to);
         }
         self.listing_wanted = self.listing_wanted.map(|wanted| wanted.min(to));
+        self.silent_since = self.silent_since.map(|since| since.min(to));
         if let Some(listed) = &mut self.listed {
             listed.began_at = listed.began_at.min(to);
         }
@@ -302,6 +305,7 @@ impl State {
         let known = self.place_mut(place);
         known.listing = None;
         known.refused_listing = None;
+        known.silent_since = None;
         known.listed = Some(listed);
         known.user_backups = user_backups;
         known.gone.retain(|_, at| at.plus(SHOWN_AFTER_GONE) > listed.began_at);

@@ -179,6 +179,23 @@ impl SourceState {
         self.points_of(occurrence, target).map(|point| point.attempt).max().unwrap_or(0)
     }
 
+    /// How many attempts of one work are known to have FAILED, or to have been deleted.
+    #[must_use]
+    pub fn failed_attempts(&self, key: &WorkKey) -> u32 {
+        let failed = self.points_of(key.occurrence, &key.target).filter(|point| !point.good());
+        u32::try_from(failed.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a copy tells that the backup of an occurrence was made, which this database has never seen: it is gone since
+    /// before it.
+    #[must_use]
+    pub fn had_a_backup(&self, occurrence: Occurrence) -> bool {
+        let backups = self.points_of(occurrence, &Target::Backup);
+        let seen = |backup: &BackupId| backups.clone().any(|point| point.id == *backup);
+        let copies = self.points.of_occurrence(occurrence).iter().filter(|copy| copy.good());
+        copies.filter_map(|copy| copy.origin.as_ref()).any(|origin| !seen(&origin.backup))
+    }
+
     /// The newest recovery point of a target, by when its data was taken.
     #[must_use]
     pub fn newest(&self, target: &Target) -> Option<&Point> {
@@ -199,12 +216,13 @@ impl SourceState {
     }
 
     /// The newest scheduled occurrence up to now that is known to have been dealt with, recorded or seen at AWS. What
-    /// lies ahead was made while the clock was wrong and says nothing about what comes before it.
+    /// lies ahead was made while the clock was wrong and says nothing about what comes before it, now or once it has come
+    /// due.
     #[must_use]
     pub fn dealt_with(&self, now: Time) -> Option<Time> {
-        let made_for = self.points.iter().rev().map(|point| point.occurrence);
-        let seen = made_for.into_iter().find(|of| of.trigger == Trigger::Schedule && of.at <= now);
-        self.cursor.max(seen.map(|occurrence| occurrence.at))
+        let of_schedule = self.points.iter().rev().filter(|point| point.occurrence.trigger == Trigger::Schedule);
+        let mut in_time = of_schedule.filter(|point| point.occurrence.at <= now && !made_ahead_of_time(point));
+        self.cursor.max(in_time.next().map(|point| point.occurrence.at))
     }
 
     /// Whether an occurrence is open, or anything was made for it.

@@ -65,20 +65,23 @@ impl Settling<'_> {
         places.into_iter().for_each(|place| self.push(Change::ListingWanted { place, at }));
     }
 
-    /// Whether a whole listing that names no account may be believed: it is that of the account on record, or contradicts
-    /// nothing that is on record. Else another answer has to say who answers, and the listing is made once more.
+    /// Whether a whole listing that names no account may be believed: it contradicts nothing that is on record, or one before
+    /// it did and another answer named the account since. Else another answer has to say who answers, and the listing is
+    /// made once more.
     pub(super) fn nobody_there(&mut self, began_at: Time) -> bool {
         let account = &self.place.account;
         let foreign = self.here.and_then(|known| known.foreign.as_ref());
         if foreign.is_some_and(|foreign| self.state.proven_since(account, foreign)) {
             self.push(Change::Account(AccountEvidence::Cleared { place: self.place.clone() }));
         }
-        let proven = self.state.proven_around(account, began_at) || self.state.doubted_in_vain(account, self.now);
+        let proven = self.state.named_between(self.place, began_at) || self.state.doubted_in_vain(account);
         if proven || !self.contradicted() {
             return true;
         }
-        self.push(Change::Account(AccountEvidence::Doubted { account: account.clone(), at: self.now }));
-        let (place, not_before) = (self.place.clone(), self.now.plus(LIST_AGAIN));
+        let (account, place, at) = (account.clone(), self.place.clone(), self.now);
+        self.push(Change::Account(AccountEvidence::Silent { place: place.clone(), at }));
+        self.push(Change::Account(AccountEvidence::Doubted { account, since: at, at }));
+        let not_before = self.now.plus(LIST_AGAIN);
         self.push(Change::ListingStalled { place, not_before, restart: true });
         false
     }

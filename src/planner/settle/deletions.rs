@@ -1,6 +1,9 @@
 //! What came of a DeleteBackup, of a hold's tag, and of the look before them.
 
+use super::looks::UNPROVEN_LOOK;
 use super::*;
+use crate::domain::change::AccountEvidence;
+use crate::domain::state::PROOF_AFTER;
 
 impl Settling<'_> {
     pub(super) fn deleted(&mut self, id: &BackupId) {
@@ -26,7 +29,8 @@ impl Settling<'_> {
         let Some(deletion) = self.state.deletions.get(&key) else { return };
         if fault.class == FaultClass::Missing {
             // It is what was wanted, whoever did it.
-            return self.gone(id);
+            let asked_at = deletion.asked_at.unwrap_or(deletion.condemned_at);
+            return self.absent_as_asked(id, asked_at);
         }
         let said = deletion.fault.as_ref().is_some_and(|before| before.class == fault.class);
         if fault.class.needs_a_person() && !said {
@@ -84,9 +88,22 @@ impl Settling<'_> {
         self.push(Change::Inspected { place, id, arn, at: self.now });
     }
 
-    /// A look by id does not show what we had asked to be deleted: that is the answer that got lost.
-    pub(super) fn absent_as_asked(&self, id: &BackupId) -> bool {
-        let deletion = self.state.deletions.get(&(self.place.clone(), id.clone()));
-        deletion.is_some_and(|deletion| deletion.asked_at.is_some())
+    /// When we asked for this to be deleted, if we did.
+    pub(super) fn deletion_asked(&self, id: &BackupId) -> Option<Time> {
+        self.state.deletions.get(&(self.place.clone(), id.clone()))?.asked_at
+    }
+
+    /// An answer does not show what we had asked to be deleted: that is the answer that got lost, once the account on record
+    /// has answered since. Another does not show it either.
+    pub(super) fn absent_as_asked(&mut self, id: &BackupId, asked_at: Time) {
+        let account = &self.place.account;
+        if self.state.proven_after(account, asked_at) || self.state.doubted_in_vain(account) {
+            return self.gone(id);
+        }
+        let (account, place) = (account.clone(), self.place.clone());
+        self.push(Change::Account(AccountEvidence::Doubted { account, since: asked_at, at: self.now }));
+        let proven = asked_at.plus(PROOF_AFTER + PROOF_AFTER);
+        let at = if self.now < proven { proven } else { self.now.plus(UNPROVEN_LOOK).max(self.next_look()) };
+        self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
     }
 }

@@ -4,23 +4,27 @@ use super::*;
 use crate::domain::change::AccountEvidence;
 
 /// What is missing is looked at this seldom while nobody knows which account answers.
-const UNPROVEN_LOOK: Duration = Duration::from_secs(5 * 60);
+pub(super) const UNPROVEN_LOOK: Duration = Duration::from_secs(5 * 60);
 
 impl Settling<'_> {
     /// A look by id did not find it.
     pub(super) fn absent(&mut self, id: &BackupId) {
         let place = self.place.clone();
-        match self.state.point(self.place, id) {
-            Some(_) if self.absent_as_asked(id) => self.push(Change::Gone { place, id: id.clone(), at: self.now }),
+        let known = self.state.point(self.place, id);
+        if let Some(asked_at) = self.deletion_asked(id).filter(|_| known.is_some()) {
+            return self.absent_as_asked(id, asked_at);
+        }
+        match known {
             Some(Point { suspected: Some(since), .. }) => {
                 // AWS's clock and ours may differ, and ours may jump: what was made a moment ago can look old to a
                 // listing. So the lag has to pass once more, by our clock alone, between the doubt and the belief.
                 let believed = since.plus(LISTING_LAG);
                 let account = &place.account;
-                if !self.state.proven_after(account, *since) && !self.state.doubted_in_vain(account, self.now) {
+                if !self.state.proven_after(account, *since) && !self.state.doubted_in_vain(account) {
                     // It may be another account that does not show it. Who answers is asked elsewhere; looking itself
                     // teaches nothing new until that is told.
-                    self.push(Change::Account(AccountEvidence::Doubted { account: account.clone(), at: *since }));
+                    let (account, since) = (account.clone(), *since);
+                    self.push(Change::Account(AccountEvidence::Doubted { account, since, at: self.now }));
                     let at = self.next_look().max(self.now.plus(UNPROVEN_LOOK)).max(believed);
                     self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
                 } else if self.now >= believed {
@@ -35,8 +39,20 @@ impl Settling<'_> {
                 self.push(Change::ListingWanted { place: place.clone(), at });
                 self.push(Change::LookAgain { place, ids: vec![id.clone()], at: self.next_look(), batch: Some(1) });
             }
+            // Its slot is not free then; a listing tells.
+            None if self.may_be_elsewhere(id) => {
+                self.push(Change::ListingWanted { place: place.clone(), at: self.now });
+                let at = self.next_look().max(self.now.plus(UNPROVEN_LOOK));
+                self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
+            }
             None => self.push(Change::OtherEnded { place, id: id.clone() }),
         }
+    }
+
+    /// Whether somebody else's copy is not shown by an answer that may come from another account.
+    fn may_be_elsewhere(&self, id: &BackupId) -> bool {
+        let on_record = self.state.accounts.contains_key(&self.place.account);
+        on_record && !self.named && self.here.is_some_and(|known| known.others.contains_key(id))
     }
 
     pub(super) fn poll_failed(&mut self, ids: &[BackupId], fault: &Fault) {

@@ -246,6 +246,7 @@ impl Checks {
             self.making.database_lost();
             self.keeping.database_lost();
             self.ends.database_lost();
+            self.flow.database_lost(now_ms);
         }
     }
 

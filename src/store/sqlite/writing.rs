@@ -113,6 +113,8 @@ async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
         "UPDATE asks SET first_asked_at = min(first_asked_at, ?2), last_asked_at = ?1 WHERE last_asked_at > ?1",
         "UPDATE asks SET not_before = ?3 WHERE not_before > ?3",
         "UPDATE deletions SET not_before = ?3 WHERE not_before > ?3",
+        "UPDATE deletions SET condemned_at = ?1 WHERE condemned_at > ?1",
+        "UPDATE deletions SET asked_at = ?1 WHERE asked_at > ?1",
         "UPDATE wishes SET not_before = ?3 WHERE not_before > ?3",
         "UPDATE places SET listed_at = ?1 WHERE listed_at > ?1",
     ] {
@@ -172,13 +174,14 @@ async fn write_occurrence(
     closed: Option<(&str, &str, Time)>,
     earlier: u64,
 ) -> Written {
-    // What was open before has moved the cursor already.
-    let sql = r#"UPDATE sources SET cursor = max(coalesce(cursor, ?3), ?3) WHERE account = ?1 AND source = ?2
-                 AND NOT EXISTS (SELECT 1 FROM occurrences AS o WHERE o.account = ?1 AND o.source = ?2
-                                 AND o."trigger" = ?4 AND o.at = ?3 AND o.outcome IS NULL)"#;
-    if opening.moves_cursor(occurrence) {
+    let sql = "UPDATE sources SET cursor = max(coalesce(cursor, ?3), ?3) WHERE account = ?1 AND source = ?2";
+    let moves = match closed {
+        Some((_, _, at)) => opening.moves_cursor_at_end(occurrence, at),
+        None => opening.moves_cursor(occurrence),
+    };
+    if moves {
         let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
-        to.execute(query.bind(occurrence.at.millis()).bind(occurrence.trigger.as_str())).await?;
+        to.execute(query.bind(occurrence.at.millis())).await?;
     }
     let sql = r#"INSERT INTO occurrences (account, source, "trigger", at, policy, opened_at, caught_up, adopted, outcome,
                  reason, closed_at, earlier) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

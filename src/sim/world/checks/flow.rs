@@ -28,6 +28,8 @@ struct Spell {
 pub(super) struct Flow {
     spells: Vec<Spell>,
     disturbed_ms: i64,
+    /// The database was lost last, or never; what is older, no process saw begin that goes by this one.
+    born_ms: i64,
     calm_ms: Option<i64>,
     /// When a lane was last seen full, by account, Region and volume.
     full_ms: BTreeMap<(String, String, Option<String>), i64>,
@@ -86,6 +88,7 @@ impl Flow {
         Self {
             spells: faults.chain(strangers(setup)).collect(),
             disturbed_ms: setup.start_ms,
+            born_ms: setup.start_ms,
             calm_ms: None,
             full_ms: BTreeMap::new(),
         }
@@ -93,6 +96,10 @@ impl Flow {
 
     pub(super) fn disturbed(&mut self, now_ms: i64) {
         self.disturbed_ms = now_ms;
+    }
+
+    pub(super) fn database_lost(&mut self, now_ms: i64) {
+        self.born_ms = now_ms;
     }
 
     /// Whether a call that leaves now may be the answer to something that has changed since.
@@ -275,15 +282,18 @@ impl Flow {
             if again || ordered || !matches!(**request, Request::CopyBackup { .. }) {
                 continue;
             }
-            let Some(mine) = Standing::of(view, shelf, &key.source, &action.place) else { continue };
+            let standing = |of: &SourceKey| Standing::of(view, shelf, of, &action.place, self.born_ms);
+            let Some(mine) = standing(&key.source) else { continue };
             let waits = waiting().filter(|other| {
                 other.source.account == action.place.account
                     && other.destination.as_ref() == Some(&action.place.region)
                     && !other.source.source.is_volume()
             });
-            let others: Vec<_> =
-                waits.map(|other| (&other.source, Standing::of(view, shelf, &other.source, &action.place))).collect();
-            let roomy = roomy(view, shelf, &action.place, mine, &others);
+            let others: Vec<_> = waits.map(|other| (&other.source, standing(&other.source))).collect();
+            let policies = view.settings.policies.values().filter(|policy| policy.account == action.place.account);
+            let routes = policies.filter(|policy| policy.destination(&action.place.region).is_some());
+            let took_ms = routes.flat_map(Policy::source_keys).filter_map(|key| Some(standing(&key)?.took_ms)).sum();
+            let roomy = roomy(view.now_ms, mine, &others, took_ms);
             for (other, theirs) in others {
                 let first = theirs.is_some_and(|theirs| theirs.goes_before(mine, roomy));
                 if first && self.undisturbed(view, &[&action.place]) {
@@ -370,12 +380,14 @@ struct Standing {
     /// How long its last copy took, or seemed to take: the end of one that ended while no process ran is seen late, and
     /// nothing at AWS tells when that was.
     took_ms: i64,
+    /// One of them began in the life of this database. Of older ones nothing at AWS tells how long they took.
+    told: bool,
     /// For how much longer the next one keeps the promise.
     buys_ms: i64,
 }
 
 impl Standing {
-    fn of(view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &Place) -> Option<Self> {
+    fn of(view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &Place, born_ms: i64) -> Option<Self> {
         let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|of| of == *key))?;
         let rpo_ms = policy.destination(&there.region)?.rpo.or(policy.rpo)?.as_millis() as i64;
         let backup = shelf.newest_backup(view.cloud, key, i64::MAX)?;
@@ -387,7 +399,8 @@ impl Standing {
         let took_ms = newest().find_map(|copy| Some(copy.ended_ms? - copy.created_ms))?;
         let took_ms = took_ms.max(seemed_to_take_ms(view, key, there));
         let buys_ms = backup.created_ms + rpo_ms - deadline_ms.max(view.now_ms + took_ms);
-        Some(Self { deadline_ms, took_ms, buys_ms })
+        let told = newest().any(|copy| copy.created_ms >= born_ms);
+        Some(Self { deadline_ms, took_ms, told, buys_ms })
     }
 
     /// Whether it goes first by any sound rule: it is nearer to its deadline by more than both copies can take, and either
@@ -395,7 +408,8 @@ impl Standing {
     fn goes_before(self, other: Self, roomy: bool) -> bool {
         let both_ms = self.took_ms + other.took_ms;
         let gains_more = self.took_ms <= 2 * other.took_ms && self.buys_ms > 0 && self.buys_ms >= 4 * other.buys_ms;
-        self.deadline_ms + 2 * both_ms < other.deadline_ms && (roomy || gains_more)
+        let told = self.told && other.told;
+        told && self.deadline_ms + 2 * both_ms < other.deadline_ms && (roomy || gains_more)
     }
 }
 
@@ -407,22 +421,13 @@ fn seemed_to_take_ms(view: &View<'_>, key: &SourceKey, there: &Place) -> i64 {
     took.max().unwrap_or(0)
 }
 
-/// Whether all that wait for a lane keep their promise in whatever order they go, even behind all that may be under way.
-fn roomy(
-    view: &View<'_>,
-    shelf: &Shelf,
-    there: &Place,
-    mine: Standing,
-    others: &[(&SourceKey, Option<Standing>)],
-) -> bool {
+/// Whether all that wait for a lane keep their promise in whatever order they go, even behind all that may be under way:
+/// copies of all its routes take so long.
+fn roomy(now_ms: i64, mine: Standing, others: &[(&SourceKey, Option<Standing>)], took_ms: i64) -> bool {
     let mut earliest_ms = mine.deadline_ms;
     for (_, theirs) in others {
         let Some(theirs) = theirs else { return false };
         earliest_ms = earliest_ms.min(theirs.deadline_ms);
     }
-    let policies = view.settings.policies.values().filter(|policy| policy.account == there.account);
-    let routes = policies.filter(|policy| policy.destination(&there.region).is_some());
-    let took =
-        routes.flat_map(Policy::source_keys).filter_map(|key| Some(Standing::of(view, shelf, &key, there)?.took_ms));
-    view.now_ms + 3 * took.sum::<i64>() < earliest_ms
+    now_ms + 3 * took_ms < earliest_ms
 }
