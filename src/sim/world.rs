@@ -142,7 +142,7 @@ pub struct World {
     ahead_ms: i64,
     calm: bool,
     /// Calls go to another account, whatever Lifeboat calls it.
-    other_account: bool,
+    other_account: round::OtherAccount,
     lives: u64,
     events: BTreeMap<(i64, u64), Box<Event>>,
     next_seq: u64,
@@ -179,7 +179,7 @@ impl World {
             now_ms: setup.start_ms,
             ahead_ms: 0,
             calm: false,
-            other_account: false,
+            other_account: round::OtherAccount::default(),
             lives: 0,
             events: BTreeMap::new(),
             next_seq: 0,
@@ -330,10 +330,10 @@ impl World {
                 self.checks.person(self.now_ms);
             }
             Happening::Order(order) => return self.order(order),
-            Happening::OtherAccount(other) => self.other_account = other && !self.calm,
+            Happening::OtherAccount(other) => self.other_account.answers = other && !self.calm,
             Happening::Calm => {
                 self.calm = true;
-                self.other_account = false;
+                self.other_account.answers = false;
                 self.ahead_ms = 0;
                 let now = self.host_now();
                 self.checks.clock_set(self.now_ms, now);

@@ -1,6 +1,17 @@
 //! The daemon's loop, as `daemon/reconcile` has it, with a place to die after every step.
 
 use super::*;
+use crate::domain::id::AccountName;
+use std::collections::BTreeSet;
+
+/// The world's other account, whose credentials calls have for a while.
+#[derive(Default)]
+pub(super) struct OtherAccount {
+    pub(super) answers: bool,
+    /// Accounts that have named themselves, as the disk has it. Of one that has not, whoever answers first is the account on
+    /// record, and nothing could tell it from another.
+    on_record: BTreeSet<AccountName>,
+}
 
 impl World {
     pub(super) fn round(&mut self) -> Alive {
@@ -55,6 +66,11 @@ impl World {
         let changes = std::mem::take(&mut host.uncommitted);
         self.disk.commit(&changes).map_err(|error| Broken::new("the store", error))?;
         self.checks.committed(&changes, &view(&self.cloud, host, self.now_ms, self.ahead_ms))?;
+        let recorded = changes.into_iter().filter_map(|change| match change {
+            Change::AccountRecorded { account, .. } => Some(account),
+            _ => None,
+        });
+        self.other_account.on_record.extend(recorded);
         self.boundary()
     }
 
@@ -79,7 +95,8 @@ impl World {
     fn elsewhere(&self, action: &Action) -> Option<Action> {
         let account = setup::other_account(&action.place.account);
         let place = crate::domain::id::Place { account, region: action.place.region.clone() };
-        self.other_account.then(|| Action { place, call: action.call.clone() })
+        let is_meant = self.other_account.answers && self.other_account.on_record.contains(&action.place.account);
+        is_meant.then(|| Action { place, call: action.call.clone() })
     }
 
     fn travel_ms(&mut self) -> i64 {
