@@ -90,13 +90,14 @@ const ROUND_AT_LEAST: Duration = Duration::from_secs(15);
 const PICTURE_AT_MOST: Duration = Duration::from_millis(500);
 /// Pictures take at most this share of the time, so that a large fleet has fewer.
 const PICTURE_SHARE: u32 = 50;
-/// A round that took longer than this is followed by a rest of [`ROUND_REST`] times as long, in which answers gather: what
-/// a backup or copy costs must not grow with the fleet.
+/// A round in which deciding took longer than this is followed by a rest of [`ROUND_REST`] times as long, in which answers
+/// gather: deciding costs what is open, so that in a storm over a large fleet what a backup or copy costs would grow with
+/// it. Writing to the disk is no reason to rest.
 const ROUND_WITHOUT_REST: Duration = Duration::from_millis(2);
-/// See [`ROUND_WITHOUT_REST`].
-const ROUND_REST: u32 = 10;
-/// No rest is longer.
-const ROUND_REST_AT_MOST: Duration = Duration::from_millis(250);
+/// See [`ROUND_WITHOUT_REST`]: deciding takes at most a twentieth of a core, however large the fleet.
+const ROUND_REST: u32 = 19;
+/// No rest is longer: a slot that is free is used soon enough, since copies take minutes.
+const ROUND_REST_AT_MOST: Duration = Duration::from_secs(1);
 /// How soon a commit that failed is tried again.
 const COMMIT_AGAIN: Duration = Duration::from_secs(2);
 /// Plans in a row before the loop looks up.
@@ -261,10 +262,12 @@ impl Reconciler {
     async fn round(&mut self) -> Time {
         let began = Instant::now();
         self.changed = false;
-        let mut wake = Time::NEVER;
+        let (mut wake, mut deciding) = (Time::NEVER, Duration::ZERO);
         for _ in 0..PLANS_IN_A_ROW {
             let now = self.clock.now();
+            let asked = Instant::now();
             let plan = planner::plan(&self.settings, &self.state, now);
+            deciding += asked.elapsed();
             let again = plan.wake.at <= now;
             wake = plan.wake.at;
             self.carry_out(plan, now).await;
@@ -274,9 +277,8 @@ impl Reconciler {
             }
         }
         self.last_round_at = Some(self.clock.now());
-        let took = began.elapsed();
-        self.counts.rounds.observe(took);
-        let rest = took.saturating_sub(ROUND_WITHOUT_REST).saturating_mul(ROUND_REST);
+        self.counts.rounds.observe(began.elapsed());
+        let rest = deciding.saturating_sub(ROUND_WITHOUT_REST).saturating_mul(ROUND_REST);
         self.rest_until = Instant::now() + rest.min(ROUND_REST_AT_MOST);
         wake
     }
