@@ -76,7 +76,7 @@ impl File {
                 longest.forgetting = longest.forgetting.max(began.elapsed());
             }
         }
-        if self.day % 30 == 0 || self.day == 365 || self.day == 400 {
+        if self.day.is_multiple_of(30) || self.day == 365 || self.day == 400 {
             let kilobytes =
                 |name: &str| std::fs::metadata(self.folder.path().join(name)).map_or(0, |file| file.len() / 1000);
             let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
