@@ -262,11 +262,12 @@ fn a_reload_says_what_came_of_it_and_confirms_what_the_brake_holds() {
     bench.write_policy(&policy("never ever", ""));
     let why = refused(&bench, &["reload"], 2);
     assert!(why.contains("refused and changes nothing") && why.contains("never ever") && why.contains("lifeboat.toml"));
-    assert_eq!(bench.metric("lifeboat_config_last_reload_successful"), Some(0.0));
+    let successful = |wanted| bench.metric("lifeboat_config_last_reload_successful") == Some(wanted);
+    wait_until("the metric says so", SOON, || successful(0.0));
     bench.write_policy(&policy(NEVER, "retain = { last = 1 }"));
     let says = done(&bench, &["reload"]);
     assert!(says.contains("the policy took over: 1 policies, 2 sources"), "{says}");
-    assert_eq!(bench.metric("lifeboat_config_last_reload_successful"), Some(1.0));
+    wait_until("the metric says so", SOON, || successful(1.0));
     let braked = || {
         let status = bench.status().unwrap_or_default();
         status["findings"].as_array().is_some_and(|findings| {

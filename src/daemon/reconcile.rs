@@ -93,7 +93,7 @@ const PICTURE_SHARE: u32 = 50;
 /// A round in which deciding took longer than this is followed by a rest of [`ROUND_REST`] times as long, in which answers
 /// gather: deciding costs what is open, so that in a storm over a large fleet what a backup or copy costs would grow with
 /// it. Writing to the disk is no reason to rest.
-const ROUND_WITHOUT_REST: Duration = Duration::from_millis(2);
+const ROUND_WITHOUT_REST: Duration = Duration::from_millis(4);
 /// See [`ROUND_WITHOUT_REST`]: deciding takes at most a twentieth of a core, however large the fleet.
 const ROUND_REST: u32 = 19;
 /// No rest is longer: a slot that is free is used soon enough, since copies take minutes.

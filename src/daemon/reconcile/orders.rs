@@ -166,9 +166,10 @@ impl Reconciler {
         self.show_at_once();
     }
 
-    /// A round and a picture without waiting for their time.
+    /// A round and a picture without waiting for their time: a person waits for them.
     fn show_at_once(&mut self) {
         self.changed = true;
+        self.rest_until = Instant::now();
         self.pictured = Instant::now().checked_sub(PICTURE_AT_MOST).unwrap_or(self.pictured);
     }
 }
