@@ -259,13 +259,6 @@ pub enum Unanswered {
 }
 
 impl Gate<'_> {
-    /// Whether something FAILED that an ask brought about which was repeated: only a listing tells what else it did.
-    fn came_to_nothing(&self, key: &WorkKey, ask: &Ask) -> bool {
-        let source = self.state.sources.get(&key.source);
-        let mut made = source.into_iter().flat_map(|source| source.points_of(key.occurrence, &key.target));
-        made.any(|point| !point.good() && point.attempt >= ask.attempt)
-    }
-
     /// Decides about an open ask (product.md, “Unknown answers”).
     #[must_use]
     pub fn unanswered(&self, place: &Place, key: &WorkKey, ask: &Ask) -> Unanswered {
@@ -280,7 +273,7 @@ impl Gate<'_> {
         if self.now < ask.not_before {
             return Unanswered::Wait(paused(ask));
         }
-        if self.now.since(ask.first_asked_at) < TOKEN_TRUSTED_FOR && !self.came_to_nothing(key, ask) {
+        if self.now.since(ask.first_asked_at) < TOKEN_TRUSTED_FOR {
             return Unanswered::Again;
         }
         Unanswered::Prove(proof_from)

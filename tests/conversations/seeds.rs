@@ -229,36 +229,3 @@ fn a_deletion_is_not_done_because_another_account_may_not_show_it() {
         assert!(gone(&told(&books, HOME, look(), missing(), at)));
     }
 }
-
-/// An ask was repeated, and what the first made FAILED: AWS may have forgotten the token with it and made something good of
-/// the second. Nothing more is asked before a listing tells.
-#[test]
-fn what_failed_tells_nothing_of_the_repeat_of_its_ask() {
-    let mut books = Books::new();
-    books.open(scheduled(12));
-    let of = key_of(scheduled(12), Target::Backup);
-    books.ask(&of, 1, noon());
-    books.ask(&of, 1, noon().plus(MINUTE));
-    let failed = backup("backup-failed", scheduled(12), Lifecycle::Failed);
-    books.see(&failed);
-    assert!(books.state.ask(&of).is_some_and(|ask| ask.open));
-    let soon = noon().plus(2 * MINUTE);
-    let plan = books.plan(soon);
-    assert!(plan.actions.iter().all(|action| !matches!(action.call, Call::Make { .. })), "{:?}", plan.actions);
-    let wanted = Change::ListingWanted { place: place(HOME), at: noon().plus(3 * MINUTE) };
-    assert!(plan.record.contains(&wanted), "{:?}", plan.record);
-    // The repeat made a good one.
-    let mut good = books.clone();
-    good.see(&backup("backup-good", scheduled(12), Lifecycle::Available));
-    assert_eq!(good.state.ask(&of), None);
-    // Or nothing: then another attempt follows.
-    books.listed(HOME, noon().plus(3 * MINUTE));
-    let plan = books.plan(noon().plus(4 * MINUTE));
-    assert!(plan.record.contains(&Change::Disproved { key: of.clone() }), "{:?}", plan.record);
-    // One that was asked for once is told by what it made.
-    let mut once = Books::new();
-    once.open(scheduled(12));
-    once.ask(&of, 1, noon());
-    once.see(&failed);
-    assert_eq!(once.state.ask(&of), None);
-}

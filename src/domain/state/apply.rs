@@ -234,7 +234,7 @@ impl State {
         } else {
             source.flying.remove(&flight);
         }
-        if source.asks.get(&slot).is_some_and(|ask| ask.fulfilled_by(point)) {
+        if source.asks.get(&slot).is_some_and(|ask| ask.attempt <= point.attempt) {
             source.asks.remove(&slot);
             source.aside.remove(&key.target);
         }

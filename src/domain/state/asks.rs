@@ -103,12 +103,6 @@ impl State {
 }
 
 impl Ask {
-    /// Whether this is what became of it. What FAILED tells nothing of a repeat: AWS may have forgotten the token with it, and
-    /// made something else of the next ask.
-    pub(super) fn fulfilled_by(&self, point: &Point) -> bool {
-        self.attempt <= point.attempt && (point.good() || self.asks <= 1)
-    }
-
     /// AWS made nothing of it.
     fn withdraw(&mut self) {
         self.open = false;

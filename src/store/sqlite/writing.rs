@@ -303,9 +303,9 @@ async fn write_point(to: &mut SqliteConnection, point: &Point) -> Written {
         .bind(point.asked_key.as_deref());
     to.execute(query).await?;
     let sql = r#"DELETE FROM asks WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?
-                 AND attempt <= ? AND (? OR asks <= 1)"#;
+                 AND attempt <= ?"#;
     let key = point.work_key();
-    to.execute(bind_work!(sqlx::query(sql), &key).bind(i64::from(point.attempt)).bind(point.good())).await.map(drop)
+    to.execute(bind_work!(sqlx::query(sql), &key).bind(i64::from(point.attempt))).await.map(drop)
 }
 
 /// What its new standing means for what is counted and told: one that was not there counts towards the quota, and one
