@@ -6,6 +6,10 @@
 //! by one plan, one commit, and one step of forgetting.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot go on ends")]
 
+#[allow(dead_code, reason = "the tests of the store use the rest")]
+#[path = "../tests/store/file.rs"]
+mod file;
+
 use lifeboat::domain::change::Change;
 use lifeboat::domain::plan::Plan;
 use lifeboat::domain::policy::Settings;
@@ -18,7 +22,6 @@ use lifeboat::sim::world::mind::Mind;
 use lifeboat::sim::world::setup::{DAY_MS, Happening, Member, Setup};
 use lifeboat::store::sqlite::SqliteStore;
 use lifeboat::store::{Horizon, Store as _};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -60,10 +63,6 @@ struct File {
 }
 
 impl File {
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("state.db")
-    }
-
     /// What the daemon does once a day beside its work, and the line of the month.
     fn midnight(&mut self, now: Time) {
         let horizon = Horizon { coarse_before: now.minus(DAY * 90), forgotten_before: now.minus(DAY * 400) };
@@ -99,12 +98,7 @@ impl File {
 
 impl Disk for File {
     fn load(&mut self, started_at: Time) -> Result<State, String> {
-        let path = self.path();
-        let (store, state) = self.runtime.block_on(async {
-            let mut store = SqliteStore::open(&path, started_at).await.map_err(|error| error.to_string())?;
-            let state = store.load(started_at).await.map_err(|error| error.to_string())?;
-            Ok::<_, String>((store, state))
-        })?;
+        let (store, state) = file::open(&self.runtime, &self.folder.path().join("state.db"), started_at)?;
         self.store = Some(store);
         Ok(state)
     }
@@ -164,7 +158,7 @@ fn main() {
     setup.timetable = vec![(days * DAY_MS, Happening::Still)];
     let longest = Arc::<Mutex<Longest>>::default();
     let disk = File {
-        runtime: tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap(),
+        runtime: file::runtime(),
         folder: tempfile::tempdir().unwrap(),
         store: None,
         longest: longest.clone(),

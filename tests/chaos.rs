@@ -71,8 +71,7 @@ fn killed_again_and_again(kills: u64, faults: &str, lose_database: bool) {
     // No more occurrences; what is under way comes to its end.
     bench.write_fleet_policy("0 0 1 1 *");
     daemon.signal("HUP");
-    // What FAILED of an ask that was repeated is not tried again before a listing that cannot lag: two minutes.
-    wait_until("healed", Duration::from_secs(240), || healed(&bench.books()));
+    wait_until("healed", Duration::from_secs(90), || healed(&bench.books()));
     let books = bench.books();
     nothing_made_twice(&books);
     lanes_kept(&books);

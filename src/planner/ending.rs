@@ -21,18 +21,19 @@ use std::time::Duration;
 /// orders that may be open.
 pub const ORDER_GIVEN_UP_AFTER: Duration = Duration::from_secs(7 * 86_400);
 
-/// At most so many ends in one plan; one that has some to record is followed by the next at once. A host that lost its database learns of a year of
-/// occurrences at a time, and their ends must not all be in memory together.
+/// At most so many ends in one plan, which is followed by the next at once. A host that lost its database learns of a year
+/// of occurrences at a time, and their ends must not all be in memory together.
 const ENDS_AT_ONCE: usize = 1000;
 
 /// Records the end of every open occurrence that has one.
 pub fn plan(settings: &Settings, state: &State, now: Time, active: &[Active<'_>], plan: &mut Plan) {
+    let most = plan.record.len().saturating_add(ENDS_AT_ONCE);
     for (key, source) in active.iter().copied() {
-        if plan.record.len() >= ENDS_AT_ONCE {
-            return;
-        }
         let policy = source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy));
         for (occurrence, opening) in &source.open {
+            if plan.record.len() >= most {
+                return;
+            }
             let case = Case { state, key, source, policy, occurrence: *occurrence, opening, now };
             if let Some((end, reason)) = case.end() {
                 plan.record.push(Change::Closed {

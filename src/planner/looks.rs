@@ -164,7 +164,7 @@ fn polls(
         plan.wake.earlier(earliest, "a look at work in flight");
         return;
     }
-    for ids in batches(state, (place, known), now, now.plus(poll / 4)) {
+    for ids in batches(state, place, known, now, now.plus(poll / 4)) {
         if let Err(refusal) = gate.read(place) {
             plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
             return;
@@ -180,7 +180,7 @@ fn polls(
 /// A place takes a few calls at a time. Were they served by id, a thousand deletions would go before the one copy whose
 /// end frees a slot. What is due up to `horizon` goes along where a call has room for it, so that looks fall together. It
 /// gets no call of its own: such calls would be asked again with every answer, and what is due would wait behind them.
-fn batches(state: &State, (place, known): (&Place, &PlaceState), now: Time, horizon: Time) -> Vec<Vec<BackupId>> {
+fn batches(state: &State, place: &Place, known: &PlaceState, now: Time, horizon: Time) -> Vec<Vec<BackupId>> {
     let mut by_size: BTreeMap<usize, Vec<(bool, Urgency, Time, &BackupId)>> = BTreeMap::new();
     for (id, at) in known.looks.iter().filter(|(_, at)| **at <= horizon) {
         let size = known.batches.get(id).copied().unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);

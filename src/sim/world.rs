@@ -411,6 +411,7 @@ impl World {
         self.disk.died(&host.uncommitted).map_err(|error| Broken::new("the store", error))?;
         if lose_database {
             self.disk.lose().map_err(|error| Broken::new("the store", error))?;
+            self.other_account.database_lost();
         }
         self.checks.died(self.now_ms, host.uncommitted.is_empty().then_some(&host.state), lose_database);
         // What was on its way may still arrive at FSx, or not.

@@ -8,14 +8,7 @@ use lifeboat::domain::point::Point;
 
 /// The ends that a round at this time records, by the hour of the occurrence.
 fn ends(books: &Books, now: &str) -> Vec<(String, End, String)> {
-    let mut plan = Plan::default();
-    planner::ending::plan(
-        &books.settings,
-        &books.state,
-        at(now),
-        &books.state.active_sources().collect::<Vec<_>>(),
-        &mut plan,
-    );
+    let plan = books.plan_of_ends(at(now));
     let closed = plan.record.into_iter().map(|change| match change {
         Change::Closed { occurrence, end, reason, .. } => (occurrence.at.to_string()[11..16].to_owned(), end, reason),
         other => panic!("{other:?}"),
@@ -159,14 +152,7 @@ fn what_never_began_is_skipped_missed_or_coalesced() {
 fn the_end_of_a_window_wakes_the_planner() {
     let mut books = six();
     let wake = |books: &Books, now: &str| {
-        let mut plan = Plan::default();
-        planner::ending::plan(
-            &books.settings,
-            &books.state,
-            at(now),
-            &books.state.active_sources().collect::<Vec<_>>(),
-            &mut plan,
-        );
+        let plan = books.plan_of_ends(at(now));
         (plan.record.len(), plan.wake.at)
     };
     assert_eq!(wake(&books, NOON), (0, Time::NEVER), "no window");

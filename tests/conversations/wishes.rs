@@ -120,14 +120,7 @@ fn what_retention_would_let_go_at_once_is_not_made_after_a_loss() {
         books.see(&good("backup-5", ordered(5)));
         books.see(&copy("copy-6", &good("backup-0", scheduled(6)), THERE, Lifecycle::Available));
         let expected = if wanted { vec![key_of(ordered(5), there())] } else { vec![] };
-        let mut plan = Plan::default();
-        planner::ending::plan(
-            &books.settings,
-            &books.state,
-            noon(),
-            &books.state.active_sources().collect::<Vec<_>>(),
-            &mut plan,
-        );
+        let plan = books.plan_of_ends(noon());
         let ended = plan.record.iter().any(|change| {
             matches!(change, Change::Closed { occurrence, end: End::Coalesced, .. } if *occurrence == ordered(5))
         });

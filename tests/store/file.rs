@@ -96,14 +96,18 @@ impl SqliteDisk {
     }
 }
 
+/// The store of this file, and what it holds.
+pub fn open(runtime: &tokio::runtime::Runtime, path: &Path, started_at: Time) -> Result<(SqliteStore, State), String> {
+    runtime.block_on(async {
+        let mut store = SqliteStore::open(path, started_at).await.map_err(|error| error.to_string())?;
+        let state = store.load(started_at).await.map_err(|error| error.to_string())?;
+        Ok((store, state))
+    })
+}
+
 impl Disk for SqliteDisk {
     fn load(&mut self, started_at: Time) -> Result<State, String> {
-        let path = self.path();
-        let (store, state) = self.runtime.block_on(async {
-            let mut store = SqliteStore::open(&path, started_at).await.map_err(|error| error.to_string())?;
-            let state = store.load(started_at).await.map_err(|error| error.to_string())?;
-            Ok::<_, String>((store, state))
-        })?;
+        let (store, state) = open(&self.runtime, &self.path(), started_at)?;
         self.store = Some(store);
         Ok(state)
     }

@@ -13,6 +13,12 @@ pub(super) struct OtherAccount {
     on_record: BTreeSet<AccountName>,
 }
 
+impl OtherAccount {
+    pub(super) fn database_lost(&mut self) {
+        self.on_record.clear();
+    }
+}
+
 impl World {
     pub(super) fn round(&mut self) -> Alive {
         for _ in 0..PLANS_IN_A_ROW {
