@@ -515,7 +515,7 @@ impl Mind for Hasty {
             for (occurrence, target, id) in flying {
                 let mut point = source.points_of(occurrence, &target).find(|point| point.id == id).unwrap().clone();
                 point.lifecycle = Lifecycle::Available;
-                source.points.put(point);
+                source.points.put(Box::new(point));
             }
         }
         // Of the plan for that world only the copies.

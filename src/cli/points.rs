@@ -96,7 +96,7 @@ async fn from_database(args: &Args) -> Result<Vec<Point>, Failure> {
     let state = store.load(now()).await;
     store.close().await;
     let sources = state.map_err(failed)?.sources;
-    Ok(sources.into_values().flat_map(|source| Arc::unwrap_or_clone(source).points).collect())
+    Ok(sources.into_values().flat_map(|source| Arc::unwrap_or_clone(source).points.into_all()).collect())
 }
 
 /// Reads every Region at the same time; one that is out of reach is named on stderr and the others are shown. Complete

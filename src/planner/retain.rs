@@ -275,7 +275,7 @@ impl<'a, 'b> Case<'a, 'b> {
     }
 
     /// The recovery points of the target, newest first, each with all that was made for the same work.
-    fn points(&self) -> impl Iterator<Item = (&'a Point, &'a [Point])> + use<'a, 'b, '_> {
+    fn points(&self) -> impl Iterator<Item = (&'a Point, &'a [Box<Point>])> + use<'a, 'b, '_> {
         let newest_first = self.source.points.available(self.target).rev();
         newest_first.map(|point| (point, self.source.points.of(point.occurrence, self.target)))
     }
@@ -309,7 +309,7 @@ impl<'a, 'b> Case<'a, 'b> {
 }
 
 /// The good point of which this is a duplicate, among all that was made for the same work.
-fn original<'a>(point: &Point, siblings: &'a [Point]) -> Option<&'a Point> {
+fn original<'a>(point: &Point, siblings: &'a [Box<Point>]) -> Option<&'a Point> {
     let good = SourceState::good_one(siblings)?;
     (good.id != point.id && good.available() && !in_doubt(good)).then_some(good)
 }

@@ -222,9 +222,9 @@ impl State {
         let new = || Arc::new(SourceState::new(point.home().clone()));
         let source = Arc::make_mut(self.sources.entry(key.source.clone()).or_insert_with(new));
         let slot = (key.occurrence, key.target.clone());
-        let before = source.points.put(point.clone());
+        let before = source.points.put(Box::new(point.clone()));
         // What is merely on its way gives retention nothing new to decide; what was in doubt and is there does.
-        let moved = |before: &Point| {
+        let moved = |before: &Box<Point>| {
             before.lifecycle != point.lifecycle || before.hold != point.hold || before.suspected.is_some()
         };
         let decidable = !point.lifecycle.in_flight() && before.as_ref().is_none_or(moved);

@@ -21,7 +21,7 @@ impl State {
             next.sources.insert(key.clone(), Arc::new(source.reloaded(started_at)));
         }
         for (key, source) in &self.sources {
-            for point in &source.points {
+            for point in source.points.iter() {
                 // What stood here cannot contradict what stood here.
                 let _ = next.apply(&Change::Seen { point: Box::new(Point { suspected: None, ..point.clone() }) });
             }

@@ -1,8 +1,9 @@
-//! The backups and copies of one source, in one piece of memory.
+//! The backups and copies of one source, in order.
 //!
-//! A million of them are held, and most are only looked at when retention or a listing comes by. So they lie side by
-//! side, ordered by what they are for, without a tree over each source: what is for one occurrence is found by halving,
-//! and what is new comes in near the end.
+//! A million of them are held, and most are only looked at when retention or a listing comes by. So they stand in one
+//! row, ordered by what they are for, without a tree over each source: what is for one occurrence is found by halving,
+//! and what is new comes in near the end. Each lies in a piece of memory of its own: thousands of rows that grow side by
+//! side, page by page of a listing, would otherwise leave ever larger gaps where they were.
 
 use super::*;
 
@@ -12,7 +13,7 @@ use super::*;
 /// Which of them are recovery points is told from themselves, so an index of it cannot hold what is none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Points {
-    all: Vec<Point>,
+    all: Vec<Box<Point>>,
     /// Where the recovery points of each target lie in `all`, the one whose data was taken last at the end.
     by_age: BTreeMap<Target, Vec<u32>>,
 }
@@ -25,18 +26,18 @@ fn age(point: &Point) -> Age<'_> {
 
 impl Points {
     /// All of them, in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Point> {
-        self.all.iter()
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Point> + ExactSizeIterator + Clone {
+        self.all.iter().map(Box::as_ref)
     }
 
     /// What was made for each work, never nothing.
-    pub fn works(&self) -> impl Iterator<Item = &[Point]> {
+    pub fn works(&self) -> impl Iterator<Item = &[Box<Point>]> {
         self.all.chunk_by(|one, next| one.occurrence == next.occurrence && one.destination() == next.destination())
     }
 
     /// What was made for one work.
     #[must_use]
-    pub fn of(&self, occurrence: Occurrence, target: &Target) -> &[Point] {
+    pub fn of(&self, occurrence: Occurrence, target: &Target) -> &[Box<Point>] {
         let wanted = (occurrence, target.region());
         let from = self.all.partition_point(|point| (point.occurrence, point.destination()) < wanted);
         let rest = &self.all[from..];
@@ -45,10 +46,15 @@ impl Points {
 
     /// What was made for one occurrence: the backup, then copies.
     #[must_use]
-    pub fn of_occurrence(&self, occurrence: Occurrence) -> &[Point] {
+    pub fn of_occurrence(&self, occurrence: Occurrence) -> &[Box<Point>] {
         let from = self.all.partition_point(|point| point.occurrence < occurrence);
         let rest = &self.all[from..];
         &rest[..rest.iter().take_while(|point| point.occurrence == occurrence).count()]
+    }
+
+    /// All of them, in order, for whoever needs nothing else of the state.
+    pub fn into_all(self) -> impl Iterator<Item = Point> {
+        self.all.into_iter().map(|point| *point)
     }
 
     /// How many there are.
@@ -69,7 +75,7 @@ impl Points {
     }
 
     /// Takes one in, or takes note of how it stands now; returns how it stood before.
-    pub fn put(&mut self, point: Point) -> Option<Point> {
+    pub fn put(&mut self, point: Box<Point>) -> Option<Box<Point>> {
         let key = (point.occurrence, point.destination());
         let first = self.all.partition_point(|other| (other.occurrence, other.destination()) < key);
         let siblings = self.all[first..].iter().take_while(|other| (other.occurrence, other.destination()) == key);
@@ -121,7 +127,7 @@ impl Points {
     }
 
     /// Takes one out.
-    fn take(&mut self, at: usize) -> Point {
+    fn take(&mut self, at: usize) -> Box<Point> {
         self.leave_ages(at);
         self.by_age.values_mut().flatten().filter(|of| **of as usize > at).for_each(|of| *of -= 1);
         self.all.remove(at)
@@ -153,7 +159,7 @@ impl Points {
     /// The recovery points of a target, the one whose data was taken first before all others.
     pub fn available(&self, target: &Target) -> impl DoubleEndedIterator<Item = &Point> + ExactSizeIterator + use<'_> {
         let ages = self.by_age.get(target).map(Vec::as_slice).unwrap_or_default();
-        ages.iter().map(|of| &self.all[*of as usize])
+        ages.iter().map(|of| &*self.all[*of as usize])
     }
 
     /// The targets that have recovery points.
@@ -171,7 +177,7 @@ impl Points {
     ) -> Option<&Point> {
         let at = self.find(occurrence, target, id)?;
         self.all[at].suspected = suspected;
-        self.all.get(at)
+        self.all.get(at).map(Box::as_ref)
     }
 
     /// Times in the future mean nothing any more.
@@ -197,23 +203,5 @@ impl Points {
         if self.all.len() < self.all.capacity() / 2 {
             self.all.shrink_to(self.all.len() + self.all.len() / 8);
         }
-    }
-}
-
-impl<'a> IntoIterator for &'a Points {
-    type Item = &'a Point;
-    type IntoIter = std::slice::Iter<'a, Point>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.all.iter()
-    }
-}
-
-impl IntoIterator for Points {
-    type Item = Point;
-    type IntoIter = std::vec::IntoIter<Point>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.all.into_iter()
     }
 }

@@ -156,8 +156,12 @@ impl SourceState {
     }
 
     /// The points made for one work.
-    pub fn points_of(&self, occurrence: Occurrence, target: &Target) -> std::slice::Iter<'_, Point> {
-        self.points.of(occurrence, target).iter()
+    pub fn points_of(
+        &self,
+        occurrence: Occurrence,
+        target: &Target,
+    ) -> impl DoubleEndedIterator<Item = &Point> + Clone + use<'_> {
+        self.points.of(occurrence, target).iter().map(Box::as_ref)
     }
 
     /// The good point of one work: of two, the earlier, then the lower id, is the one.
@@ -168,8 +172,8 @@ impl SourceState {
 
     /// The good one among the points made for one work.
     #[must_use]
-    pub fn good_one(made: &[Point]) -> Option<&Point> {
-        let good = made.iter().filter(|point| point.good());
+    pub fn good_one(made: &[Box<Point>]) -> Option<&Point> {
+        let good = made.iter().map(Box::as_ref).filter(|point| point.good());
         good.min_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)))
     }
 
@@ -261,7 +265,7 @@ impl SourceState {
     /// What was deleted counts its attempt, and tells that it was there, only as long as another attempt is possible: while
     /// the occurrence is open, or its backup is there to be copied, or it may yet come due, having been made ahead of time.
     pub(super) fn forget_deleted(&mut self, occurrence: Occurrence) {
-        let early = self.points.of_occurrence(occurrence).iter().any(made_ahead_of_time);
+        let early = self.points.of_occurrence(occurrence).iter().any(|point| made_ahead_of_time(point));
         if !early && !self.may_go_on(occurrence) {
             self.points.forget_deleted(occurrence);
         }
@@ -281,7 +285,7 @@ impl SourceState {
         let there = self.points.iter().filter(|point| point.lifecycle != Lifecycle::Deleted);
         let newest = there.map(|point| point.created_at).max();
         for occurrence in occurrences {
-            let early = self.points.of_occurrence(occurrence).iter().any(made_ahead_of_time);
+            let early = self.points.of_occurrence(occurrence).iter().any(|point| made_ahead_of_time(point));
             let came_due = newest.min(self.cursor) >= Some(occurrence.at);
             if (!early || came_due) && !self.may_go_on(occurrence) {
                 self.points.forget_deleted(occurrence);

@@ -144,7 +144,7 @@ impl Lanes {
                     self.pending.insert(work, (key.account.clone(), region.clone(), volume.clone()));
                 }
             }
-            for point in &source.points {
+            for point in source.points.iter() {
                 if point.origin.is_some() && point.lifecycle.in_flight() {
                     let lane = (key.account.clone(), point.place.region.clone(), volume.clone());
                     self.known.insert((point.place.clone(), point.id.clone()), lane);
