@@ -84,6 +84,7 @@ fn point(number: usize, hours: u32, region: Option<&str>) -> Point {
         progress_percent: None,
         size_bytes: Some(1 << 40),
         suspected: None,
+        disputed: false,
     }
 }
 
@@ -108,7 +109,17 @@ fn fleet(settings: &Settings, sources: usize, held: usize) -> (State, Time) {
     }
     for region in DESTINATIONS.into_iter().chain(["us-east-1"]) {
         let place = place(region);
-        take_in(&mut state, vec![Change::Listed { place, began_at: now, pages: 40, user_backups: 0, others: vec![] }]);
+        take_in(
+            &mut state,
+            vec![Change::Listed {
+                place,
+                began_at: now,
+                pages: 40,
+                user_backups: 0,
+                others: vec![],
+                strangers: vec![],
+            }],
+        );
     }
     // The first rounds watch every source and find nothing due.
     for _ in 0..10 {
@@ -166,7 +177,9 @@ fn answer(action: &Action, now: Time) -> Outcome {
                 volume: None,
                 copied_from: None,
                 arn: None,
-                counts_to_quota: true,
+                file_system: None,
+                copied_from_region: None,
+                made_as: lifeboat::domain::point::MadeAs::UserInitiated,
                 tags: tags.clone().into(),
             }))
         }
@@ -219,9 +232,11 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
             size_bytes: point.size_bytes,
             kms_key: None,
             volume: None,
-            copied_from: Some("backup-0".into()),
+            copied_from: point.origin.as_ref().map(|origin| origin.backup.clone()),
             arn: None,
-            counts_to_quota: true,
+            file_system: None,
+            copied_from_region: None,
+            made_as: lifeboat::domain::point::MadeAs::UserInitiated,
         })
         .collect();
     let action = Action { place: place.clone(), call: lifeboat::domain::action::Call::ListPage { next_token: None } };

@@ -67,6 +67,7 @@ fn point(key: &WorkKey, region: usize, lifecycle: Lifecycle) -> Point {
         progress_percent: None,
         size_bytes: Some(1 << 40),
         suspected: None,
+        disputed: false,
     }
 }
 

@@ -203,7 +203,9 @@ impl Talk {
             kind: FileSystemKind::Windows,
             volume: None,
             copied_from,
-            counts_to_quota: true,
+            file_system: None,
+            copied_from_region: None,
+            made_as: lifeboat::domain::point::MadeAs::UserInitiated,
             tags: tags.into(),
             arn: None,
         };

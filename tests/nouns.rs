@@ -68,7 +68,9 @@ fn sighting(copy: bool, lifecycle: Lifecycle) -> Sighting {
         kind: FileSystemKind::Windows,
         volume: None,
         copied_from: None,
-        counts_to_quota: true,
+        file_system: None,
+        copied_from_region: None,
+        made_as: lifeboat::domain::point::MadeAs::UserInitiated,
         tags: tags.into(),
         arn: None,
     }
@@ -334,7 +336,7 @@ fn changes_know_whether_they_last_and_whose_they_are() {
         Change::Asked { key: backup(), attempt: 1, request: Arc::new(request), at: now() },
         Change::Unfulfilled { key: backup(), fault: fault(), definite: true, not_before: now() },
         Change::Disproved { key: backup() },
-        Change::Retriable { key: backup() },
+        Change::Retriable(backup()),
         Change::Seen { point: Box::new(point(false, Lifecycle::Available)) },
     ];
     for change in lasting {
@@ -351,7 +353,7 @@ fn changes_know_whether_they_last_and_whose_they_are() {
         Change::Suspected { place: place(), id: id(), suspected: None },
         Change::PlaceSeen { place: place(), at: now() },
         Change::ListingBegan { place: place(), at: now() },
-        Change::Synced { generation: 1 },
+        Change::Synced(1),
         Change::Checked { policy: "p".into(), through: now(), next: None },
         Change::Timed { target: Target::Backup, took: SECOND },
         Change::OtherEnded { place: place(), id: id() },

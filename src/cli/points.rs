@@ -5,11 +5,14 @@
 
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::action::{Action, Call, Outcome};
+use crate::domain::change::Change;
+use crate::domain::evidence::{self, Evidence, Objection};
 use crate::domain::fault::{Fault, clean};
-use crate::domain::id::{AccountName, Place, Region, SourceId};
+use crate::domain::id::{AccountName, BackupId, Place, Region, SourceId};
 use crate::domain::lane::FileSystemKind;
-use crate::domain::point::{Lifecycle, Point};
+use crate::domain::point::{Lifecycle, Point, Sighting};
 use crate::domain::policy::Aws;
+use crate::domain::state::{Dispute, State};
 use crate::domain::time::{Time, duration_text};
 use crate::engine::Engine as _;
 use crate::engine::fsx::FsxEngine;
@@ -17,7 +20,7 @@ use crate::planner::looks::places_of;
 use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -60,33 +63,60 @@ struct View<'a> {
     kind: &'a str,
     policy: Option<&'a str>,
     hold: Option<&'a str>,
-    restore: String,
+    /// What contradicts its tags: it is not counted, and not to be relied on.
+    disputed: Option<&'a str>,
+    /// What could not be confirmed: whose it is, a person must decide.
+    unconfirmed: Option<&'a str>,
+    /// The command that restores it; none while it is disputed.
+    restore: Option<String>,
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let (mut points, complete) = runtime()?.block_on(async {
+    let (mut shown, complete) = runtime()?.block_on(async {
         if args.aws { from_aws(args).await } else { from_database(args).await.map(|points| (points, true)) }
     })?;
-    points.retain(|point| {
+    shown.retain(|Shown { point, .. }| {
         point.lifecycle == Lifecycle::Available
             && args.source.as_ref().is_none_or(|source| point.source.as_str() == source)
             && (args.region.is_empty() || args.region.iter().any(|region| point.place.region.as_str() == region))
     });
-    points.sort_by(|a, b| {
+    shown.sort_by(|Shown { point: a, .. }, Shown { point: b, .. }| {
         (&a.source, &a.place.region, b.taken_at(), &a.id).cmp(&(&b.source, &b.place.region, a.taken_at(), &b.id))
     });
     let at = now();
     if args.json {
-        let views: Vec<View<'_>> = points.iter().map(|point| view(point, at)).collect();
+        let views: Vec<View<'_>> = shown.iter().map(|shown| view(shown, at)).collect();
         let text = serde_json::to_string_pretty(&views);
         terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?)?;
     } else {
-        terminal::print(&as_text(&points, at))?;
+        terminal::print(&as_text(&shown, at))?;
     }
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn from_database(args: &Args) -> Result<Vec<Point>, Failure> {
+/// A point, and what speaks against it.
+struct Shown {
+    point: Point,
+    objection: Option<Objection>,
+}
+
+/// All of a state, disputed or not.
+fn all_of(state: State) -> Vec<Shown> {
+    let mut disputes: BTreeMap<(Place, BackupId), Dispute> = BTreeMap::new();
+    for (place, id, dispute) in state.disputes() {
+        disputes.insert((place.clone(), id.clone()), dispute.clone());
+    }
+    let mut shown = Vec::new();
+    for point in state.sources.into_values().flat_map(|source| Arc::unwrap_or_clone(source).points.into_all()) {
+        let dispute = disputes.remove(&(point.place.clone(), point.id.clone()));
+        shown.push(Shown { point, objection: dispute.map(|dispute| dispute.objection) });
+    }
+    let claims = disputes.into_values().filter_map(|dispute| Some((dispute.claim?, dispute.objection)));
+    shown.extend(claims.map(|(claim, objection)| Shown { point: *claim, objection: Some(objection) }));
+    shown
+}
+
+async fn from_database(args: &Args) -> Result<Vec<Shown>, Failure> {
     let (settings, problems) = load_to_read(&args.policy.config)?;
     complain_of(problems.as_ref());
     let failed = |error: crate::store::StoreError| {
@@ -95,13 +125,12 @@ async fn from_database(args: &Args) -> Result<Vec<Point>, Failure> {
     let mut store = SqliteStore::read(&settings.daemon.state).await.map_err(failed)?;
     let state = store.load(now()).await;
     store.close().await;
-    let sources = state.map_err(failed)?.sources;
-    Ok(sources.into_values().flat_map(|source| Arc::unwrap_or_clone(source).points.into_all()).collect())
+    Ok(all_of(state.map_err(failed)?))
 }
 
 /// Reads every Region at the same time; one that is out of reach is named on stderr and the others are shown. Complete
 /// as long as any Region answered: that is what the bad day is like.
-async fn from_aws(args: &Args) -> Result<(Vec<Point>, bool), Failure> {
+async fn from_aws(args: &Args) -> Result<(Vec<Shown>, bool), Failure> {
     let (aws, places) = match load_to_read(&args.policy.config) {
         Ok((settings, problems)) => {
             complain_of(problems.as_ref());
@@ -129,18 +158,61 @@ async fn from_aws(args: &Args) -> Result<(Vec<Point>, bool), Failure> {
             tokio::spawn(async move { (place.clone(), list(&engine, &place).await) })
         })
         .collect();
-    let (mut points, mut answered) = (Vec::new(), false);
+    let mut read = Vec::new();
     for reading in readings {
         match reading.await {
-            Ok((_, Ok(more))) => {
-                answered = true;
-                points.extend(more);
-            }
+            Ok((place, Ok(sightings))) => read.push((place, sightings)),
             Ok((place, Err(fault))) => terminal::complain(&format!("{} cannot be read: {fault}", place.region)),
             Err(error) => terminal::complain(&error.to_string()),
         }
     }
-    Ok((points, answered))
+    let answered = !read.is_empty();
+    Ok((all_of(weighed(read)), answered))
+}
+
+/// What the books of several Regions show together, by the same evidence as the daemon's: backups first, since copies are
+/// of them.
+fn weighed(read: Vec<(Place, Vec<Sighting>)>) -> State {
+    let mut state = State::new(Time::ZERO, now());
+    let mut copies = Vec::new();
+    for (place, sightings) in read {
+        let (of_others, backups): (Vec<_>, Vec<_>) =
+            sightings.into_iter().partition(|sighting| sighting.tags.contains_key(crate::domain::tags::ORIGIN));
+        let mut strangers = Vec::new();
+        for sighting in backups {
+            if let Some(stranger) = take_in(&mut state, &place, sighting) {
+                strangers.push(stranger);
+            }
+        }
+        let (others, user_backups, began_at) = (Vec::new(), 0, Time::NEVER);
+        let listed = Change::Listed { place: place.clone(), began_at, pages: 1, user_backups, others, strangers };
+        // A listing contradicts nothing.
+        let _ = state.apply(&listed);
+        copies.push((place, of_others));
+    }
+    for (place, sightings) in copies {
+        for sighting in sightings {
+            take_in(&mut state, &place, sighting);
+        }
+    }
+    state
+}
+
+/// Takes in one; returns of which source it is if it is somebody else's.
+fn take_in(state: &mut State, place: &Place, sighting: Sighting) -> Option<(BackupId, SourceId)> {
+    let id = sighting.id.clone();
+    let of = sighting.volume.clone().or_else(|| sighting.file_system.clone());
+    let (change, stranger) = match evidence::weigh(state, place, None, sighting, now()) {
+        Evidence::Ours(point) => (Change::Seen { point }, None),
+        Evidence::Objected { objection, claim, .. } => {
+            let dispute = Some(Box::new(Dispute { objection, since: now(), claim }));
+            (Change::Disputed { place: place.clone(), id: id.clone(), dispute }, of)
+        }
+        Evidence::Others(_) => return of.map(|of| (id, of)),
+    };
+    // Neither can contradict what else is there.
+    let _ = state.apply(&change);
+    stranger.map(|of| (id, of))
 }
 
 fn complain_of(problems: Option<&Failure>) {
@@ -156,8 +228,8 @@ fn own(region: &str) -> Place {
     Place { account: AccountName::own(), region: region.into() }
 }
 
-async fn list(engine: &FsxEngine, place: &Place) -> Result<Vec<Point>, Fault> {
-    let mut points = Vec::new();
+async fn list(engine: &FsxEngine, place: &Place) -> Result<Vec<Sighting>, Fault> {
+    let mut read = Vec::new();
     let mut next_token = None;
     for _ in 0..PAGES_MAX {
         let action = Action { place: place.clone(), call: Call::ListPage { next_token: next_token.clone() } };
@@ -170,16 +242,22 @@ async fn list(engine: &FsxEngine, place: &Place) -> Result<Vec<Point>, Fault> {
                 _ => tokio::time::sleep(std::time::Duration::from_millis(250 << tries)).await,
             }
         };
-        points.extend(sightings.into_iter().filter_map(|sighting| sighting.into_point(place, now()).ok()));
+        read.extend(sightings);
         match next {
             Some(next) if next_token.as_ref() != Some(&next) => next_token = Some(next),
-            _ => return Ok(points),
+            _ => return Ok(read),
         }
     }
-    Ok(points)
+    Ok(read)
 }
 
-fn view(point: &Point, at: Time) -> View<'_> {
+fn view(Shown { point, objection }: &Shown, at: Time) -> View<'_> {
+    let (mut disputed, mut unconfirmed) = (None, None);
+    match objection {
+        Some(Objection::Disputed(what)) => disputed = Some(what.as_str()),
+        Some(Objection::Unconfirmed(what)) => unconfirmed = Some(what.as_str()),
+        None => {}
+    }
     View {
         source: &point.source,
         account: point.account(),
@@ -195,7 +273,9 @@ fn view(point: &Point, at: Time) -> View<'_> {
         kind: point.kind.as_str(),
         policy: point.policy.as_ref().map(|policy| policy.as_str()),
         hold: point.hold.as_deref(),
-        restore: restore(point),
+        restore: disputed.is_none().then(|| restore(point)),
+        disputed,
+        unconfirmed,
     }
 }
 
@@ -220,13 +300,13 @@ fn restore(point: &Point) -> String {
     }
 }
 
-fn as_text(points: &[Point], at: Time) -> String {
+fn as_text(points: &[Shown], at: Time) -> String {
     if points.is_empty() {
         return "No recovery points.".to_owned();
     }
     let mut text = String::new();
     let mut source = None;
-    for point in points {
+    for Shown { point, objection } in points {
         if source != Some(&point.source) {
             let policy = point.policy.as_ref().map_or("", |policy| policy.as_str());
             text.push_str(&format!("{} ({}) {policy}\n", point.source, point.kind.as_str()));
@@ -241,12 +321,17 @@ fn as_text(points: &[Point], at: Time) -> String {
         };
         let key = clean(point.kms_key.as_deref().unwrap_or("default key"), 2048);
         text.push_str(&format!(
-            "  {:<14} {}  {age} old, taken {}  {size}  {key}{hold}\n      {}\n",
+            "  {:<14} {}  {age} old, taken {}  {size}  {key}{hold}\n",
             point.place.region,
             clean(point.id.as_str(), 128),
             point.taken_at(),
-            clean(&restore(point), 1024)
         ));
+        if let Some(objection) = objection {
+            text.push_str(&format!("      {}: {}\n", objection.as_str().to_uppercase(), clean(objection.what(), 512)));
+        }
+        if !matches!(objection, Some(Objection::Disputed(_))) {
+            text.push_str(&format!("      {}\n", clean(&restore(point), 1024)));
+        }
     }
     text
 }

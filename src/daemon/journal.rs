@@ -4,11 +4,12 @@
 
 use crate::domain::action::CallKey;
 use crate::domain::change::{AccountEvidence, Change, End, Line};
+use crate::domain::evidence::Objection;
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{AccountId, Place, PolicyName, SourceKey, Target, WorkKey};
+use crate::domain::id::{AccountId, BackupId, Place, PolicyName, SourceKey, Target, WorkKey};
 use crate::domain::note::RouteKey;
 use crate::domain::point::{Lifecycle, Point};
-use crate::domain::state::{SourceState, State};
+use crate::domain::state::{Dispute, SourceState, State};
 use crate::domain::time::Time;
 use crate::planner::gate::LISTING_LAG;
 use crate::planner::retry::PLACE_OUT_OF_ORDER;
@@ -56,6 +57,11 @@ pub fn before(state: &State, change: &Change) {
         Change::Unfulfilled { key, fault, definite, .. } => unfulfilled(state, key, fault, *definite),
         Change::Disproved { key } => job!(Level::INFO, state, key, "disproved", "AWS did not take it; asking anew"),
         Change::Seen { point } => seen(state, point),
+        Change::Disputed { place, id, dispute: Some(dispute) } => disputed(state, place, id, dispute),
+        Change::Disputed { place, id, dispute: None } => {
+            info!(event = "undisputed", account = %place.account, region = %place.region, backup = %id,
+                "nothing contradicts its tags any more, or it is gone");
+        }
         Change::Condemned { .. }
         | Change::Spared { .. }
         | Change::DeleteAsked { .. }
@@ -146,6 +152,25 @@ fn region_of<'a>(state: &'a State, key: &'a WorkKey) -> &'a str {
     match &key.target {
         Target::Copy(region) => region.as_str(),
         Target::Backup => state.sources.get(&key.source).map_or("-", |source| source.region.as_str()),
+    }
+}
+
+/// Said once for each thing that speaks against it.
+fn disputed(state: &State, place: &Place, id: &BackupId, dispute: &Dispute) {
+    let before = state.place(place).and_then(|known| known.disputes.get(id));
+    if before.is_some_and(|before| before.objection == dispute.objection) {
+        return;
+    }
+    let (account, region, what) = (&place.account, &place.region, dispute.objection.what());
+    match dispute.objection {
+        Objection::Disputed(_) => {
+            error!(event = "disputed", %account, %region, backup = %id, what,
+                "not counted, copied or deleted until its tag is put right or it is deleted by hand");
+        }
+        Objection::Unconfirmed(_) => {
+            warn!(event = "unconfirmed", %account, %region, backup = %id, what,
+                "not counted and not deleted; `lifeboat points` shows it with its restore command");
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use super::lane::Lane;
 use super::note::Note;
 use super::pause::Pause;
 use super::point::Point;
+use super::state::Dispute;
 use super::time::Time;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -120,10 +121,7 @@ pub enum Change {
         key: WorkKey,
     },
     /// A reload, or an hour: what was refused for good may be asked again now.
-    Retriable {
-        /// What for.
-        key: WorkKey,
-    },
+    Retriable(WorkKey),
     /// A backup or copy of ours in AWS's books, new or moved on. Fulfils an ask for it.
     Seen {
         /// As it stands now.
@@ -137,6 +135,16 @@ pub enum Change {
         id: BackupId,
         /// When that was seen.
         at: Time,
+    },
+    /// It carries our tags, and a field of AWS or the record contradicts them: it is not to be counted. Or nothing does any
+    /// more, or it is gone.
+    Disputed {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+        /// What speaks against it.
+        dispute: Option<Box<Dispute>>,
     },
     /// A complete listing did not show it, or (`None`) it was seen again.
     Suspected {
@@ -177,6 +185,8 @@ pub enum Change {
         user_backups: u64,
         /// Copies in flight that are not ours, with their lanes.
         others: Vec<(BackupId, Vec<Lane>)>,
+        /// Backups that are not ours, by id, and of which source each is.
+        strangers: Vec<(BackupId, SourceId)>,
     },
     /// The first answer that names an account says who it is.
     AccountRecorded {
@@ -410,16 +420,10 @@ pub enum Change {
     },
     /// Nothing needs this any more.
     Forgotten(Forgotten),
-    /// All was looked through for what nothing needs any more.
-    Swept {
-        /// When.
-        at: Time,
-    },
-    /// Sources and policy were brought together for this generation of the settings.
-    Synced {
-        /// [`Settings::generation`](super::policy::Settings::generation).
-        generation: u64,
-    },
+    /// All was looked through at this time for what nothing needs any more.
+    Swept(Time),
+    /// Sources and policy were brought together for this [generation](super::policy::Settings::generation).
+    Synced(u64),
     /// All occurrences of a policy up to this time are recorded.
     Checked {
         /// Which policy.

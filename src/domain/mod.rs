@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod change;
 pub mod deletion;
 pub mod ending;
+pub mod evidence;
 pub mod fault;
 pub mod id;
 pub mod lane;

@@ -70,6 +70,19 @@ impl Lifecycle {
     }
 }
 
+/// How a backup came about: AWS's `Type` (fsx-facts 2.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MadeAs {
+    /// Somebody asked for it, as we do.
+    UserInitiated,
+    /// AWS made it by itself, by the file system's settings.
+    Automatic,
+    /// AWS Backup made it.
+    AwsBackup,
+    /// The answer does not say, or in a word that this version does not know.
+    Untold,
+}
+
 /// One backup or copy as an answer of AWS shows it, ours or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
@@ -89,19 +102,29 @@ pub struct Sighting {
     pub kms_key: Option<String>,
     /// The type of its file system.
     pub kind: FileSystemKind,
+    /// The file system it was made from. Whether a copy shows that of its source backup is not known (fsx-facts 2.1).
+    pub file_system: Option<SourceId>,
     /// The ONTAP volume it was made from.
     pub volume: Option<SourceId>,
     /// On a copy, AWS's own link to the source backup.
     pub copied_from: Option<BackupId>,
+    /// On a copy, the Region of the source backup, as AWS names it.
+    pub copied_from_region: Option<Region>,
     /// Its ARN, by which tags are changed.
     pub arn: Option<ArcStr>,
-    /// AWS's `Type` is one that counts towards the quota of user backups.
-    pub counts_to_quota: bool,
+    /// How it came about.
+    pub made_as: MadeAs,
     /// Its tags.
     pub tags: Arc<Tags>,
 }
 
 impl Sighting {
+    /// Whether it counts towards the quota of user backups (fsx-facts 3.2).
+    #[must_use]
+    pub fn counts_to_quota(&self) -> bool {
+        matches!(self.made_as, MadeAs::UserInitiated | MadeAs::AwsBackup)
+    }
+
     /// As a point of ours.
     ///
     /// A copy that a person made of one of ours, with the API's CopyTags, carries our tags, but AWS's own link leads to
@@ -110,11 +133,16 @@ impl Sighting {
     /// # Errors
     /// It is not one of ours: the sighting as it was.
     pub fn into_point(self, place: &Place, seen_at: Time) -> Result<Point, Box<Self>> {
+        let link = self.copied_from.clone();
+        let shown = self.clone();
+        let point = self.as_claimed(place, seen_at)?;
+        let origin = point.origin.as_ref().map(|origin| &origin.backup);
+        if link.is_some() && link.as_ref() != origin { Err(Box::new(shown)) } else { Ok(point) }
+    }
+
+    /// As the point that its tags make of it, whatever AWS's own fields say.
+    pub(super) fn as_claimed(self, place: &Place, seen_at: Time) -> Result<Point, Box<Self>> {
         let Some(inscription) = Inscription::read(&self.tags) else { return Err(Box::new(self)) };
-        let origin = inscription.origin.as_ref().map(|origin| &origin.backup);
-        if self.copied_from.is_some() && self.copied_from.as_ref() != origin {
-            return Err(Box::new(self));
-        }
         let carried = match inscription.origin {
             // Only a backup is copied onward, so only its tags are needed again.
             None => Arc::new(carried(&self.tags).map(|(key, value)| (key.clone(), value.clone())).collect()),
@@ -143,6 +171,7 @@ impl Sighting {
             progress_percent: self.progress_percent,
             size_bytes: self.size_bytes,
             suspected: None,
+            disputed: false,
         })
     }
 }
@@ -166,8 +195,8 @@ pub struct Provenance {
     pub kind: FileSystemKind,
     /// The key that encrypts it.
     pub kms_key: Option<ArcStr>,
-    /// On a copy: the key that it was asked for with, as the policy named it (empty: it named none); `None` if that is not
-    /// known, as of what another host asked for, and after the loss of the database.
+    /// The key that it was asked for with, as the policy named it (empty: it named none, or it is a backup); `None` if
+    /// Lifeboat is not known to have asked for it, as of what another host asked for, and after the loss of the database.
     pub asked_key: Option<ArcStr>,
     /// On a backup: its tags that a copy may carry on.
     pub carried: Arc<Tags>,
@@ -203,6 +232,8 @@ pub struct Point {
     /// Since when its existence is in doubt: a complete listing did not show it. It is asked for by id before it is
     /// believed gone.
     pub suspected: Option<Time>,
+    /// What its tags say contradicts AWS or the record: it is there, and it is nothing to count on until that is mended.
+    pub disputed: bool,
 }
 
 impl std::ops::Deref for Point {
@@ -272,7 +303,30 @@ impl Point {
     /// Whether it is a recovery point now.
     #[must_use]
     pub fn available(&self) -> bool {
-        self.lifecycle == Lifecycle::Available
+        self.lifecycle == Lifecycle::Available && !self.disputed
+    }
+
+    /// Whether it is on record that Lifeboat asked for it, and as what.
+    #[must_use]
+    pub fn asked_by_us(&self) -> bool {
+        self.asked_key.is_some()
+    }
+
+    /// The same, with what AWS's fields say of it now, whatever its tags do.
+    #[must_use]
+    pub fn as_fields_say(&self, sighting: &Sighting, seen_at: Time) -> Self {
+        let mut point = self.clone();
+        point.lifecycle = sighting.lifecycle;
+        point.failure = sighting.failure.as_deref().map(Into::into);
+        (point.progress_percent, point.size_bytes) = (sighting.progress_percent, sighting.size_bytes);
+        if sighting.created_at > Time::ZERO {
+            point.created_at = sighting.created_at;
+        }
+        if !point.lifecycle.in_flight() && point.settled_at.is_none() {
+            point.settled_at = Some(seen_at);
+        }
+        point.suspected = None;
+        point
     }
 
     /// Whether it is good or may yet be: what makes another attempt wrong.
@@ -291,6 +345,7 @@ impl Point {
         let shown =
             (sighting.lifecycle, sighting.created_at, sighting.progress_percent, sighting.size_bytes, sighting.kind);
         let may_be = known == shown
+            && !self.disputed
             && self.id == sighting.id
             && self.failure.as_deref() == sighting.failure.as_deref()
             && self.kms_key.as_deref() == sighting.kms_key.as_deref()
@@ -356,10 +411,12 @@ mod tests {
             size_bytes: None,
             kms_key: None,
             kind: FileSystemKind::Windows,
+            file_system: None,
             volume: None,
             copied_from: copied_from.map(Into::into),
+            copied_from_region: None,
             arn: None,
-            counts_to_quota: true,
+            made_as: MadeAs::UserInitiated,
             tags: inscription.write().into(),
         }
     }
@@ -393,7 +450,7 @@ mod tests {
             |shown| shown.volume = Some("fsvol-1".into()),
             |shown| shown.copied_from = Some("backup-9".into()),
             |shown| shown.arn = Some("arn".into()),
-            |shown| shown.counts_to_quota = false,
+            |shown| shown.made_as = MadeAs::Automatic,
             |shown| tag(shown, super::super::tags::POLICY, "other"),
             |shown| tag(shown, super::super::tags::SOURCE, "fs-1"),
             |shown| tag(shown, super::super::tags::OCCURRENCE, "2026-11-21T08:00:00Z"),

@@ -23,6 +23,7 @@ mod accounts;
 mod apply;
 mod asks;
 mod deletions;
+mod disputes;
 mod durable;
 mod look_ups;
 mod pauses;
@@ -32,6 +33,7 @@ mod source;
 
 pub use accounts::{AccountState, Foreign, PROOF_AFTER};
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
+pub use disputes::Dispute;
 pub use pauses::ORDER_REPEATED_WITHIN;
 pub use place::{Listed, Listing, ListingPage, PlaceState, ReadRefusal, SHOWN_AFTER_GONE, Whereabouts};
 pub use points::Points;

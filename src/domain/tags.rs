@@ -3,6 +3,7 @@
 //! The database can be lost and the source's Region out of reach on the one day that matters. So every object at AWS
 //! carries enough to start anew (product.md, “What is written at AWS”).
 
+use super::fault::clean;
 use super::id::{BackupId, Occurrence, PolicyName, Region, SourceId, Trigger};
 use super::point::Point;
 use super::policy::Tags;
@@ -94,14 +95,14 @@ impl<'a> Inscribed<'a> {
             };
             *place = Some(value.as_str());
         }
-        let occurrence = Occurrence { at: Time::parse_rfc3339(at?)?, trigger: Trigger::parse(trigger?)? };
+        let occurrence = Occurrence { at: moment(at?)?, trigger: Trigger::parse(trigger?)? };
         // An id of AWS, and nothing that could speak to a terminal or a log.
         let id = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let source = source.filter(|source: &&str| (1..=64).contains(&source.len()) && id(source))?;
         let origin = match origin {
             Some(origin) => {
                 let (region, backup) = origin.split_once('/').filter(|(region, backup)| id(region) && id(backup))?;
-                Some((region, backup, Time::parse_rfc3339(taken?)?))
+                Some((region, backup, moment(taken?)?))
             }
             None => None,
         };
@@ -115,6 +116,48 @@ impl<'a> Inscribed<'a> {
         })
     }
 
+    /// Whose recovery point it says that this is.
+    pub(super) fn source(&self) -> &'a str {
+        self.source
+    }
+
+    /// For which firing.
+    pub(super) fn occurrence(&self) -> Occurrence {
+        self.occurrence
+    }
+
+    /// On a copy: the Region and id of the source backup, and when that was taken.
+    pub(super) fn origin(&self) -> Option<(&'a str, &'a str, Time)> {
+        self.origin
+    }
+
+    /// What of it is not as it was when Lifeboat asked for the point: the tag, what it says, and what is on record.
+    pub(super) fn altered(&self, point: &Point) -> Option<(&'static str, String, String)> {
+        if self.source != point.source.as_str() {
+            return Some((SOURCE, self.source.to_owned(), point.source.to_string()));
+        }
+        let (said, known) = (self.occurrence, point.occurrence);
+        if said.at != known.at {
+            return Some((OCCURRENCE, said.at.to_string(), known.at.to_string()));
+        }
+        if said.trigger != known.trigger {
+            return Some((TRIGGER, said.trigger.as_str().to_owned(), known.trigger.as_str().to_owned()));
+        }
+        if self.attempt != point.attempt {
+            return Some((ATTEMPT, self.attempt.to_string(), point.attempt.to_string()));
+        }
+        let said = self.origin.map(|(region, backup, _)| format!("{region}/{backup}"));
+        let known = point.origin.as_ref().map(|origin| format!("{}/{}", origin.region, origin.backup));
+        if said != known {
+            let none = || "nothing".to_owned();
+            return Some((ORIGIN, said.unwrap_or_else(none), known.unwrap_or_else(none)));
+        }
+        let said = self.origin.map(|(.., taken_at)| taken_at);
+        let known = point.origin.as_ref().map(|origin| origin.taken_at);
+        let (said, known) = said.zip(known).filter(|(said, known)| said != known)?;
+        Some((TAKEN, said.to_string(), known.to_string()))
+    }
+
     /// Whether all of it is what is known of a point.
     pub(super) fn is_of(&self, point: &Point) -> bool {
         let origin = point.origin.as_ref();
@@ -125,6 +168,41 @@ impl<'a> Inscribed<'a> {
             && self.origin == origin.map(|origin| (origin.region.as_str(), origin.backup.as_str(), origin.taken_at))
             && self.hold == point.hold.as_deref()
     }
+}
+
+/// A time that AWS and every reader of ours can mean.
+fn moment(text: &str) -> Option<Time> {
+    Time::parse_rfc3339(text).filter(|at| (Time::ZERO..=Time::LAST_WRITABLE).contains(at))
+}
+
+/// What is wrong with tags that name a source and do not say all that ours do: the tag, and what it says. `None` where
+/// they name none: a person who takes `lifeboat:source` off takes the object out of our hands.
+#[must_use]
+pub fn flaw(tags: &Tags) -> Option<(&'static str, String)> {
+    if !tags.contains_key(SOURCE) {
+        return None;
+    }
+    let said = |key: &'static str| (key, tags.get(key).map_or_else(|| "nothing".to_owned(), |text| clean(text, 64)));
+    let mut probe = tags.clone();
+    let sound = Inscription {
+        policy: None,
+        source: "fs-0".into(),
+        occurrence: Occurrence { at: Time::ZERO, trigger: Trigger::Schedule },
+        attempt: 1,
+        origin: Some(Origin { region: "r".into(), backup: "b".into(), taken_at: Time::ZERO }),
+        hold: None,
+    }
+    .write();
+    // The tag with which all of it can be read once it is sound, with those before it.
+    for key in [SOURCE, OCCURRENCE, TRIGGER, ATTEMPT, ORIGIN, TAKEN] {
+        if let Some(value) = sound.get(key) {
+            probe.insert(key.to_owned(), value.clone());
+        }
+        if Inscribed::read(&probe).is_some() {
+            return Some(said(key));
+        }
+    }
+    Some(said(SOURCE))
 }
 
 impl Inscription {

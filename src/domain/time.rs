@@ -33,6 +33,9 @@ impl Time {
     /// Later than anything that will happen.
     pub const NEVER: Self = Self::from_millis(i64::MAX);
 
+    /// The last that RFC 3339 can write in every time zone.
+    pub const LAST_WRITABLE: Self = Self::from_millis(*RFC3339_MILLIS.end());
+
     /// From milliseconds since the epoch; the lowest number of all counts as the one above it.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {

@@ -4,7 +4,7 @@ use crate::domain::action::SourceFacts;
 use crate::domain::fault::{Fault, FaultClass, clean};
 use crate::domain::id::account_of_arn;
 use crate::domain::lane::FileSystemKind;
-use crate::domain::point::{Lifecycle, Sighting};
+use crate::domain::point::{Lifecycle, MadeAs, Sighting};
 use crate::domain::policy::Tags;
 use crate::domain::time::Time;
 use aws_sdk_fsx::types;
@@ -36,8 +36,6 @@ pub(super) fn sighting(backup: &types::Backup) -> Option<Sighting> {
     let id = backup.backup_id().and_then(id_of)?;
     let kind = backup.file_system().and_then(|system| system.file_system_type());
     let volume = backup.volume().and_then(|volume| volume.volume_id()).and_then(id_of);
-    let counts_to_quota =
-        matches!(backup.r#type(), Some(types::BackupType::UserInitiated | types::BackupType::AwsBackup));
     Some(Sighting {
         id: id.into(),
         lifecycle: backup.lifecycle().map_or(Lifecycle::Unknown, |lifecycle| Lifecycle::parse(lifecycle.as_str())),
@@ -51,11 +49,18 @@ pub(super) fn sighting(backup: &types::Backup) -> Option<Sighting> {
             None if volume.is_some() => FileSystemKind::Ontap,
             None => FileSystemKind::Other,
         },
+        file_system: backup.file_system().and_then(|system| system.file_system_id()).and_then(id_of).map(Into::into),
         volume: volume.map(Into::into),
         // That there is a link matters even where it leads to no id.
         copied_from: backup.source_backup_id().filter(|id| !id.is_empty()).map(|id| clean(id, ID_MAX_BYTES).into()),
+        copied_from_region: backup.source_backup_region().and_then(id_of).map(Into::into),
         arn: backup.resource_arn().filter(|arn| arn.len() <= 512 && !arn.contains(char::is_control)).map(Into::into),
-        counts_to_quota,
+        made_as: match backup.r#type() {
+            Some(types::BackupType::UserInitiated) => MadeAs::UserInitiated,
+            Some(types::BackupType::Automatic) => MadeAs::Automatic,
+            Some(types::BackupType::AwsBackup) => MadeAs::AwsBackup,
+            _ => MadeAs::Untold,
+        },
         tags: tags(backup.tags()).into(),
     })
 }

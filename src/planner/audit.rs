@@ -2,6 +2,7 @@
 
 use super::looks::places_of;
 use super::retry::PLACE_OUT_OF_ORDER;
+use crate::domain::evidence::Objection;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{Place, SourceKey, Target};
 use crate::domain::point::Point;
@@ -64,6 +65,23 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
         findings.push(Finding { severity: Severity::Error, source: key.clone(), what });
     }
     places(settings, state, &mut findings);
+    for (place, id, dispute) in state.disputes() {
+        let severity = match dispute.objection {
+            Objection::Disputed(_) => Severity::Error,
+            Objection::Unconfirmed(_) => Severity::Warning,
+        };
+        let of = dispute.claim.as_ref().map(|claim| claim.source.clone());
+        let of = of.or_else(|| state.point(place, id).map(|point| point.source.clone()));
+        let source = SourceKey { account: place.account.clone(), source: of.unwrap_or_else(|| id.as_str().into()) };
+        let what = format!(
+            "{id} in {} is {} since {}, and not counted: {}",
+            place.region,
+            dispute.objection.as_str(),
+            dispute.since,
+            dispute.objection.what()
+        );
+        findings.push(Finding { severity, source, what });
+    }
     for (key, source) in state.active_sources() {
         for point in source.in_flight().filter(|point| point.stuck(now)) {
             let what =

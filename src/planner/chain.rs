@@ -137,6 +137,7 @@ pub(super) fn asked_key(ask: &Ask) -> Option<ArcStr> {
     let contested = ask.fault.as_ref().is_some_and(|fault| fault.class == FaultClass::Contested);
     match &*ask.request {
         Request::CopyBackup { kms_key, .. } if !contested => Some(kms_key.as_deref().unwrap_or_default().into()),
+        Request::CreateBackup { .. } if !contested => Some(ArcStr::new()),
         _ => None,
     }
 }

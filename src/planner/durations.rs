@@ -173,6 +173,7 @@ mod tests {
             progress_percent: None,
             size_bytes: Some(3_600_000_000_000),
             suspected: None,
+            disputed: false,
         }
     }
 

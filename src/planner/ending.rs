@@ -80,6 +80,7 @@ impl Case<'_> {
             return Some((End::Failed, format!("cancelled by a person at {at}{}", self.left_behind())));
         }
         match self.source.good_point(self.occurrence, &Target::Backup) {
+            Some(backup) if backup.disputed => self.end_of_disputed(backup),
             Some(backup) if backup.available() => self.end_of_copies(backup),
             Some(_) => None,
             // It is not made again, as it would not have been without the loss of the database that knew it.
@@ -144,6 +145,16 @@ impl Case<'_> {
             Some(point) => point.lifecycle.as_str().to_owned(),
             None => "never made".to_owned(),
         }
+    }
+
+    /// How one ends whose backup is not to be counted on: it is not made again, and gives way to the next.
+    fn end_of_disputed(&self, backup: &Point) -> Option<(End, String)> {
+        let what = format!("its backup {} is disputed", backup.id);
+        if self.given_up() {
+            return Some((End::Failed, format!("{what} for {}", duration_text(ORDER_GIVEN_UP_AFTER))));
+        }
+        let newer = self.newer()?;
+        Some((End::Failed, format!("{what}; the occurrence of {} took over", newer.at)))
     }
 
     fn newer(&self) -> Option<Occurrence> {
@@ -232,6 +243,9 @@ impl Case<'_> {
         }
         match self.source.good_point(self.occurrence, &target) {
             Some(copy) if copy.available() => return Some((End::Completed, String::new())),
+            Some(copy) if copy.disputed && (superseded || given_up) => {
+                return Some((End::Failed, format!("its copy {} to {region} is disputed", copy.id)));
+            }
             Some(copy) if copy.stuck(self.now) && (superseded || given_up) => {
                 return Some((
                     End::Failed,

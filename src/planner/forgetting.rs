@@ -38,7 +38,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     for total in state.totals.keys().filter(|total| !settings.policies.contains_key(policy_of(total))) {
         plan.record.push(Change::Forgotten(Forgotten::Total(total.clone())));
     }
-    plan.record.push(Change::Swept { at: now });
+    plan.record.push(Change::Swept(now));
 }
 
 fn is_over(source: &SourceState) -> bool {

@@ -22,6 +22,10 @@ pub fn plan(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
         }
         // Without an ARN it waits for the look that tells it.
         let Some(arn) = wish.arn.clone() else { continue };
+        // Whose it is must be known before anything is written on it.
+        if state.place(place).is_some_and(|known| known.disputes.contains_key(id)) {
+            continue;
+        }
         if let Err(refusal) = gate.delete(place) {
             plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
             continue;

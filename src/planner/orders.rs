@@ -8,7 +8,7 @@ use crate::domain::change::{Change, Opening};
 use crate::domain::id::{BackupId, Occurrence, PolicyName, SourceId, SourceKey, Trigger};
 use crate::domain::pause::Pause;
 use crate::domain::policy::{Policy, Settings};
-use crate::domain::state::{ORDER_REPEATED_WITHIN, State};
+use crate::domain::state::{ORDER_REPEATED_WITHIN, PlaceState, State};
 use crate::domain::time::{Time, duration_text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -213,8 +213,13 @@ pub fn confirm_deletions(settings: &Settings, state: &State, looked_at: &BTreeSe
 }
 
 fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Verdict {
-    let place = state.places.iter().find(|(_, known)| known.points.contains_key(backup)).map(|(place, _)| place);
-    let Some((place, point)) = place.and_then(|place| Some((place, state.point(place, backup)?))) else {
+    let carries = |known: &PlaceState| known.points.contains_key(backup) || known.disputes.contains_key(backup);
+    let place = state.places.iter().find(|(_, known)| carries(known));
+    if let Some((place, dispute)) = place.and_then(|(place, known)| Some((place, known.disputes.get(backup)?))) {
+        let what = dispute.objection.what();
+        return Err(invalid(format!("{backup} in {} is {}: {what}", place.region, dispute.objection.as_str())));
+    }
+    let Some((place, point)) = place.and_then(|(place, _)| Some((place, state.point(place, backup)?))) else {
         let id = shown(backup.as_str());
         return Err(unknown(format!("no recovery point {id} in any Region; `lifeboat points` lists them")));
     };
@@ -450,7 +455,14 @@ mod tests {
 
         fn listed(&mut self, began_at: Time) {
             let place = Place { account: AccountName::own(), region: "us-east-1".into() };
-            self.apply(Change::Listed { place, began_at, pages: 1, user_backups: 0, others: Vec::new() });
+            self.apply(Change::Listed {
+                place,
+                began_at,
+                pages: 1,
+                user_backups: 0,
+                others: Vec::new(),
+                strangers: Vec::new(),
+            });
         }
 
         fn apply(&mut self, change: Change) {
@@ -469,9 +481,7 @@ mod tests {
                 let record: Vec<Change> = plan
                     .record
                     .into_iter()
-                    .filter(|change| {
-                        change.durable() || matches!(change, Change::Synced { .. } | Change::Checked { .. })
-                    })
+                    .filter(|change| change.durable() || matches!(change, Change::Synced(_) | Change::Checked { .. }))
                     .filter(|change| !matches!(change, Change::Asked { .. }))
                     .collect();
                 if record.is_empty() {
@@ -674,6 +684,7 @@ mod tests {
             progress_percent: None,
             size_bytes: None,
             suspected: None,
+            disputed: false,
         };
         desk.apply(Change::Seen { point: Box::new(failed) });
         let waits = |desk: &Desk, now: Time| {

@@ -369,7 +369,9 @@ pub fn failed_to_clear<'a>(state: &'a State, key: &SourceKey, now: Time) -> (Vec
     let mut clear = Vec::new();
     let Some(source) = state.sources.get(key) else { return (clear, next) };
     for made in source.points.works() {
-        for point in made.iter().filter(|point| point.lifecycle == Lifecycle::Failed && !state.held(point)) {
+        for point in
+            made.iter().filter(|point| point.lifecycle == Lifecycle::Failed && !point.disputed && !state.held(point))
+        {
             let counted = source.open.contains_key(&point.occurrence)
                 && SourceState::good_one(made).is_none()
                 && made.iter().all(|other| other.attempt <= point.attempt);

@@ -10,6 +10,7 @@ use super::looks::{IDS_PER_CALL, stale_after};
 use super::retry;
 use crate::domain::action::{Action, Call, CallKey, Outcome, SourceFacts};
 use crate::domain::change::{Change, ListingPage, Opening, Total};
+use crate::domain::evidence::{self, Evidence};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceId, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::{FileSystemKind, Lane};
@@ -63,6 +64,8 @@ fn nonsense() -> Fault {
 
 mod accounts;
 mod deletions;
+mod disputes;
+mod listings;
 mod look_ups;
 mod looks;
 
@@ -122,9 +125,9 @@ impl Settling<'_> {
         }
         let (id, ended) = (sighting.id.clone(), !sighting.lifecycle.in_flight());
         let known = self.state.point(self.place, &id).is_some();
-        match sighting.into_point(self.place, self.now) {
-            Ok(point) if point.work_key() == *key => {
-                self.sight(point);
+        match self.weigh(sighting) {
+            Evidence::Ours(point) if point.work_key() == *key => {
+                self.sight(*point);
                 if !known {
                     self.push(Change::LookAgain {
                         place: self.place.clone(),
@@ -201,7 +204,14 @@ impl Settling<'_> {
     /// The point that an answer shows, if it shows just what is known.
     fn unchanged(&self, sighting: &Sighting) -> Option<&Point> {
         let known = self.state.point_among(self.place, self.here?, &sighting.id)?;
-        (known.place == *self.place && known.shown_unchanged(sighting)).then_some(known)
+        let unchanged = known.place == *self.place && known.shown_unchanged(sighting);
+        (unchanged && evidence::stands(self.state, self.place, known, sighting)).then_some(known)
+    }
+
+    /// What an answer shows, given all that is known.
+    fn weigh(&self, sighting: Sighting) -> Evidence {
+        let known = self.here.and_then(|here| self.state.point_among(self.place, here, &sighting.id));
+        evidence::weigh(self.state, self.place, known, sighting, self.now)
     }
 
     /// Takes in a point of ours as an answer shows it. Returns whether it was not known before.
@@ -262,111 +272,6 @@ impl Settling<'_> {
         }
     }
 
-    fn page(&mut self, sightings: Vec<Sighting>, next_token: Option<String>) {
-        let Some(listing) = self.state.place(self.place).and_then(|known| known.listing.as_ref()) else { return };
-        let mut page = ListingPage { named: self.named, ..ListingPage::default() };
-        for sighting in sightings {
-            page.user_backups += u64::from(sighting.counts_to_quota && sighting.lifecycle != Lifecycle::Deleted);
-            if self.unchanged(&sighting).is_some() {
-                page.ours.insert(sighting.id);
-                continue;
-            }
-            match sighting.into_point(self.place, self.now) {
-                Ok(point) => {
-                    page.ours.insert(point.id.clone());
-                    let (occurrence, source, target) = (point.occurrence, point.source_key(), point.target());
-                    if self.sight(point) && target == Target::Backup {
-                        page.learned.insert((occurrence, source));
-                    }
-                }
-                Err(other) if other.lifecycle == Lifecycle::Copying => {
-                    page.others.push((other.id.clone(), lanes_of_other(&other, self.place)));
-                }
-                Err(_) => {}
-            }
-        }
-        let endless = listing.pages >= PAGES_PER_LISTING || next_token.as_ref() == listing.next_token.as_ref();
-        match next_token {
-            Some(_) if endless => self.page_failed(&nonsense()),
-            Some(next_token) => self.push(Change::ListingPage { place: self.place.clone(), page, next_token }),
-            None => {
-                let mut shown = listing.shown.clone();
-                shown.ours.extend(page.ours);
-                shown.learned.extend(page.learned);
-                shown.others.extend(page.others);
-                shown.user_backups += page.user_backups;
-                shown.named |= page.named;
-                if !shown.named && !self.nobody_there(listing.began_at) {
-                    return;
-                }
-                self.listed(listing.began_at, listing.pages.saturating_add(1), shown);
-            }
-        }
-    }
-
-    /// A listing is complete: adopt what it taught, doubt what it did not show.
-    fn listed(&mut self, began_at: Time, pages: u32, shown: ListingPage) {
-        let mut learned = shown.learned;
-        let known = self.state.place(self.place);
-        if let Some(known) = known.filter(|known| known.listed.is_none()) {
-            // A listing before this one may have ended half-way, with the process: what it showed is known, not adopted.
-            let backups = known.points.values().filter(|known| known.is_backup());
-            learned.extend(backups.map(|backup| (backup.occurrence(), backup.work(self.place).source)));
-        }
-        for (occurrence, key) in learned {
-            self.adopt(&key, occurrence);
-        }
-        if let Some(known) = known {
-            for id in known.points.keys().filter(|id| !shown.ours.contains(*id)) {
-                let Some(point) = self.state.point(self.place, id) else { continue };
-                // What is younger than the lag may be missing.
-                if point.created_at.plus(LISTING_LAG) < began_at && point.suspected.is_none() {
-                    let (place, id) = (self.place.clone(), id.clone());
-                    self.push(Change::Suspected { place, id, suspected: Some(self.now) });
-                }
-            }
-        }
-        let mut others = shown.others;
-        others.sort();
-        others.dedup();
-        let good_until = self.now.plus(stale_after(self.poll(), pages));
-        self.push(Change::Noted(Note::Read { place: self.place.clone(), at: self.now, good_until }));
-        self.push(Change::Listed {
-            place: self.place.clone(),
-            began_at,
-            pages,
-            user_backups: shown.user_backups,
-            others,
-        });
-    }
-
-    /// An occurrence that AWS knows and we did not: its work goes on where it stands.
-    fn adopt(&mut self, key: &SourceKey, occurrence: Occurrence) {
-        let source = self.state.sources.get(key);
-        let Some(watch) = source.and_then(|source| source.watch.as_ref()) else { return };
-        // What a person ordered may have ended, cancelled for one, between the page that showed it and the last one.
-        let recorded = source.is_some_and(|source| {
-            let ended = match occurrence.trigger {
-                Trigger::Schedule => source.cursor.is_some_and(|cursor| cursor >= occurrence.at),
-                Trigger::Manual => source.orders_ended.contains_key(&occurrence.at),
-            };
-            ended || source.open.contains_key(&occurrence)
-        });
-        if !recorded {
-            let opening = Opening { policy: watch.policy.clone(), opened_at: self.now, caught_up: true, adopted: true };
-            self.push(Change::Opened { source: key.clone(), occurrence, opening });
-        }
-    }
-
-    fn page_failed(&mut self, fault: &Fault) {
-        let failures = self.state.place(self.place).and_then(|known| known.listing.as_ref()).map_or(0, |l| l.failures);
-        // A token can expire: whatever AWS says about a later page, begin anew if it is not a matter of patience.
-        let restart = !matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled) || failures >= 8;
-        let pause = self.read_refused(CallKey::List, fault, failures);
-        let not_before = self.now.plus(pause);
-        self.push(Change::ListingStalled { place: self.place.clone(), not_before, restart });
-    }
-
     /// How long to wait with a listing or a look that failed. A place that is unwell is tried again soon; one that answers
     /// and refuses is counted until a whole listing, or a look, succeeds: a first page that comes proves nothing.
     fn read_refused(&mut self, call: CallKey, fault: &Fault, failures: u32) -> Duration {
@@ -399,17 +304,21 @@ impl Settling<'_> {
                 self.inspected(&id, arn, hold.as_deref());
                 continue;
             }
-            match sighting.into_point(self.place, self.now) {
-                Ok(point) => {
+            match self.weigh(sighting) {
+                Evidence::Ours(point) => {
                     let suspected = self.state.point(self.place, &id).is_some_and(|known| known.suspected.is_some());
                     let hold = point.hold.clone();
-                    self.sight(point);
+                    self.undisputed(&id);
+                    self.sight(*point);
                     if suspected {
                         self.push(Change::Suspected { place: self.place.clone(), id: id.clone(), suspected: None });
                     }
                     self.inspected(&id, arn, hold.as_deref());
                 }
-                Err(_) => self.other_seen(id, lifecycle),
+                Evidence::Objected { objection, on_record: Some(on_record), claim, .. } => {
+                    self.objected(&id, objection, Some(on_record), claim);
+                }
+                Evidence::Objected { .. } | Evidence::Others(_) => self.other_seen(id, lifecycle),
             }
         }
         for id in missing {

@@ -42,12 +42,12 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
             if ask.set_aside().is_some() && ask.not_before > now {
                 let key =
                     crate::domain::id::WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
-                plan.record.push(Change::Retriable { key });
+                plan.record.push(Change::Retriable(key));
             }
         }
     }
     super::pauses::follow(settings, state, now, plan);
-    plan.record.push(Change::Synced { generation: settings.generation });
+    plan.record.push(Change::Synced(settings.generation));
 }
 
 /// A schedule that the books do not have yet: it holds from now on, since nothing tells when the file was edited. The one

@@ -229,6 +229,16 @@ fn places(page: &mut Page, snapshot: &Snapshot) {
         "AWS's default quota of user-initiated backups, the smallest of the types kept there; it may have been raised.",
         each(&|place| place.user_backups_quota.map(|quota| quota as f64)),
     );
+    page.gauges(
+        "needs_person",
+        "What waits for a person: tags that contradict AWS (disputed), deletions that the brake holds (brake), routes that AWS refuses for good (set_aside), credentials.",
+        snapshot.places.iter().flat_map(|place| {
+            place.needs_person.iter().map(|(what, count)| {
+                let labels = [("account", place.account.as_str()), ("region", place.region.as_str()), ("what", what)];
+                gauge(&labels, f64::from(*count))
+            })
+        }),
+    );
     let mut orphans = snapshot.counts.orphans.clone();
     for place in &snapshot.places {
         let key = crate::domain::id::Place { account: place.account.clone(), region: place.region.clone() };
@@ -446,7 +456,7 @@ mod tests {
                 "gauge",
                 "build_info config_last_reload_successful config_last_reload_success_timestamp_seconds \
                  recovery_point_timestamp_seconds rpo_seconds rpo_met schedule_interval_seconds \
-                 schedule_next_timestamp_seconds sources_orphaned last_seen_timestamp_seconds backups_in_flight \
+                 schedule_next_timestamp_seconds sources_orphaned needs_person last_seen_timestamp_seconds backups_in_flight \
                  copies_in_flight copy_slots copies_waiting recovery_points user_backups user_backups_quota paused audit_findings \
                  last_round_timestamp_seconds store_writable",
             ),
@@ -488,6 +498,7 @@ mod tests {
             r#"lifeboat_copies_in_flight{account="default",region="us-west-2",owner="other"} 1"#.to_owned(),
             r#"lifeboat_copy_slots{account="default",region="us-west-2"} 5"#.to_owned(),
             r#"lifeboat_copies_waiting{account="default",region="us-west-2",reason="slot"} 0"#.to_owned(),
+            r#"lifeboat_needs_person{account="default",region="us-east-1",what="disputed"} 0"#.to_owned(),
             r#"lifeboat_sources_orphaned{account="default",region="us-east-1"} 0"#.to_owned(),
             r#"lifeboat_aws_requests_total{operation="CopyBackup",region="us-west-2",code="ServiceLimitExceeded"} 3"#
                 .to_owned(),

@@ -5,6 +5,7 @@ use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Target, Trigg
 use crate::domain::state::Durations;
 use crate::domain::time::Time;
 use crate::report::promises::{Breach, Occurrences, Report, RouteReport};
+use crate::report::snapshot::NEEDS;
 use crate::report::snapshot::{
     Counts, FindingView, FlightView, PlaceView, PolicyView, Reload, RouteView, Snapshot, Standing, WaitingView,
 };
@@ -101,6 +102,7 @@ pub fn place(region: &str, copy_slots: Option<u32>) -> PlaceView {
         listing_pages: 1,
         read_whole: true,
         copies_waiting: std::collections::BTreeMap::new(),
+        needs_person: NEEDS.map(|what| (what.to_owned(), 0)).into(),
     }
 }
 

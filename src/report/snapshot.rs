@@ -1,6 +1,8 @@
 //! One immutable picture of everything, taken between two rounds.
 
 use crate::domain::change::Total;
+use crate::domain::evidence::Objection;
+use crate::domain::fault::FaultClass;
 use crate::domain::id::{AccountName, Place, Region, SourceKey, Target};
 use crate::domain::lane::Lane;
 use crate::domain::plan::Plan;
@@ -321,9 +323,32 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
                 listing_pages: known.listed.map_or(0, |listed| listed.pages),
                 read_whole: known.known(),
                 copies_waiting: waiting.remove(&key).unwrap_or_default(),
+                needs_person: needs_person(state, place, known),
             }
         })
         .collect()
+}
+
+/// What may wait for a person at a place.
+pub const NEEDS: [&str; 4] = ["brake", "credentials", "disputed", "set_aside"];
+
+fn needs_person(state: &State, place: &Place, known: &PlaceState) -> BTreeMap<String, u32> {
+    let here = |key: &SourceKey, target: &Target| {
+        let region = match target {
+            Target::Backup => state.sources.get(key).map(|source| &source.region),
+            Target::Copy(region) => Some(region),
+        };
+        key.account == place.account && region == Some(&place.region)
+    };
+    let disputed = known.disputes.values().filter(|of| matches!(of.objection, Objection::Disputed(_))).count();
+    let braked = state.braked.keys().filter(|(key, target)| here(key, target)).count();
+    let aside = state.sources.iter().flat_map(|(key, source)| source.aside.keys().map(move |target| (key, target)));
+    let aside = aside.filter(|(key, target)| here(key, target)).count();
+    let credentials = known.foreign.is_some()
+        || known.trouble.as_ref().is_some_and(|(fault, _)| fault.class == FaultClass::Credentials);
+    let counts = [braked, usize::from(credentials), disputed, aside];
+    let counted = NEEDS.into_iter().zip(counts);
+    counted.map(|(what, count)| (what.to_owned(), u32::try_from(count).unwrap_or(u32::MAX))).collect()
 }
 
 /// AWS's default quota of user backups in each Region in which points are kept: the smallest of the types there.

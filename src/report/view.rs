@@ -195,6 +195,9 @@ pub struct PlaceView {
     pub read_whole: bool,
     /// Copies that wait, by reason.
     pub copies_waiting: BTreeMap<String, u32>,
+    /// What waits for a person here, by kind.
+    #[serde(default)]
+    pub needs_person: BTreeMap<String, u32>,
 }
 
 /// Something that should not be.

@@ -29,7 +29,7 @@ pub(super) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn wrong(&self, what: impl Into<String>) -> StoreProblem {
+    pub(super) fn wrong(&self, what: impl Into<String>) -> StoreProblem {
         StoreProblem::Row { table: self.table, what: clean(&what.into(), SAID_MAX_CHARS) }
     }
 
@@ -41,6 +41,10 @@ impl Reading<'_> {
     }
 
     pub(super) fn text(&self, column: &str) -> Result<String, StoreProblem> {
+        self.get(column)
+    }
+
+    pub(super) fn optional_text(&self, column: &str) -> Result<Option<String>, StoreProblem> {
         self.get(column)
     }
 
@@ -201,6 +205,7 @@ impl Reading<'_> {
             progress_percent: self.optional_number("progress_percent")?,
             size_bytes: self.optional_number("size_bytes")?,
             suspected: None,
+            disputed: false,
         })
     }
 

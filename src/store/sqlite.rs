@@ -20,6 +20,7 @@ use writing::write;
 
 mod accounts;
 mod deleting;
+mod disputes;
 mod forgetting;
 mod loading;
 mod noting;

@@ -41,7 +41,9 @@ pub fn shown(point: &Point) -> Sighting {
         kind: point.kind,
         volume: None,
         copied_from: None,
-        counts_to_quota: true,
+        file_system: None,
+        copied_from_region: None,
+        made_as: lifeboat::domain::point::MadeAs::UserInitiated,
         tags: tags.into(),
         arn: None,
     }
@@ -57,6 +59,11 @@ pub fn foreign(id: &str, lifecycle: Lifecycle) -> Sighting {
 /// As it is taken in when it is shown at this time.
 fn taken_in(point: &Point, now: Time) -> Point {
     shown(point).into_point(&point.place, now).unwrap()
+}
+
+/// The same, as it is on record once Lifeboat has asked for it.
+fn asked_for(point: Point) -> Point {
+    point.with_provenance(|of| of.asked_key = Some("".into()))
 }
 
 fn seen(point: Point) -> Change {
@@ -161,7 +168,7 @@ fn what_was_made_is_known_from_its_answer() {
     };
     let call = make(&books, &key);
     let look = Change::LookAgain { place: place(HOME), ids: ids(&["backup-6"]), at: noon().plus(POLL), batch: None };
-    let expected = [seen(taken_in(&creating, noon())), look];
+    let expected = [seen(asked_for(taken_in(&creating, noon()))), look];
     for with_tags in [true, false] {
         assert_eq!(told(&books, HOME, call.clone(), answer(&creating, with_tags), noon()), expected);
     }
@@ -176,13 +183,13 @@ fn what_was_made_is_known_from_its_answer() {
     ];
     assert_eq!(told(&books, HOME, call.clone(), answer(&other, true), noon()), expected_of_other);
     // The same answer once more, to a repeat: nothing new, and no second look.
-    books.see(&taken_in(&creating, noon()));
+    books.see(&asked_for(taken_in(&creating, noon())));
     assert_eq!(told(&books, HOME, call.clone(), answer(&creating, true), noon()), []);
     let done = backup("backup-6", scheduled(6), Lifecycle::Available);
     let expected = [
         Change::Counted(Total::Backups("finance".into(), true)),
         Change::Timed { target: Target::Backup, took: 6 * HOUR },
-        seen(taken_in(&done, noon())),
+        seen(asked_for(taken_in(&done, noon()))),
     ];
     assert_eq!(told(&books, HOME, call, answer(&done, true), noon()), expected);
 }
@@ -327,7 +334,7 @@ fn how_long_a_thing_took_is_known_only_of_what_was_seen_to_move() {
     let (books, _) = asked();
     let counted = Change::Counted(Total::Backups("finance".into(), true));
     let timed = Change::Timed { target: Target::Backup, took: 6 * HOUR };
-    assert_eq!(looked_at(&books, &available, noon()), [counted, timed, seen(taken_in(&available, noon()))]);
+    assert_eq!(looked_at(&books, &available, noon()), [counted, timed, seen(asked_for(taken_in(&available, noon())))]);
     // Of another attempt than the one that was asked for.
     let earlier = Point { attempt: 2, ..available.clone() };
     assert_eq!(looked_at(&books, &earlier, noon()), [seen(Point { attempt: 2, ..unsettled })]);
@@ -413,7 +420,7 @@ fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
     let new_copy = copy("copy-4", &elsewhere, THERE, Lifecycle::Copying);
     books.see(&known);
     let mut uncounted = foreign("backup-automatic", Lifecycle::Available);
-    uncounted.counts_to_quota = false;
+    uncounted.made_as = lifeboat::domain::point::MadeAs::Automatic;
     let mut of_volume = foreign("backup-ontap", Lifecycle::Copying);
     (of_volume.kind, of_volume.volume) = (FileSystemKind::Ontap, Some("fsvol-1".into()));
     let mut odd = foreign("backup-windows", Lifecycle::Copying);
@@ -436,6 +443,7 @@ fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
         others: vec![("backup-ontap".into(), volume), ("backup-windows".into(), shared)],
         user_backups: 6,
         named: false,
+        ..ListingPage::default()
     };
     let unsettled = Point { settled_at: None, ..taken_in(&new, noon()) };
     let grown = seen(Point { settled_at: None, ..taken_in(&grown, noon()) });
@@ -486,6 +494,7 @@ fn a_listing_adopts_what_it_taught_and_doubts_what_it_did_not_show() {
         others: vec![("other-2".into(), vec![]), ("other-1".into(), vec![])],
         user_backups: 30,
         named: false,
+        ..ListingPage::default()
     };
     books.apply(Change::ListingPage { place: place(HOME), page: first, next_token: "two".to_owned() });
     let made = |id: &str, occurrence: Occurrence, age: Duration| Point {
@@ -513,7 +522,9 @@ fn a_listing_adopts_what_it_taught_and_doubts_what_it_did_not_show() {
         Change::Noted(Note::Read { place: place(HOME), at: now, good_until: now.plus(stale_after(POLL, 2)) }),
     ];
     assert_eq!(changes[..changes.len() - 1], expected);
-    let Some(Change::Listed { place: of, began_at, pages, user_backups, others }) = changes.last() else { panic!() };
+    let Some(Change::Listed { place: of, began_at, pages, user_backups, others, .. }) = changes.last() else {
+        panic!()
+    };
     assert_eq!((of, *began_at, *pages, *user_backups), (&place(HOME), noon(), 2, 32));
     let others: Vec<&str> = others.iter().map(|(id, _)| id.as_str()).collect();
     assert_eq!(others, ["other-1", "other-1", "other-2"], "of each as often as it has lanes");
@@ -645,7 +656,14 @@ fn a_copy_of_others_is_followed_until_it_ends() {
     let mut books = Books::new();
     let others = vec![("other-1".into(), vec![Lane::Shared(place(THERE))])];
     let began_at = noon();
-    books.apply(Change::Listed { place: place(THERE), began_at, pages: 1, user_backups: 0, others });
+    books.apply(Change::Listed {
+        place: place(THERE),
+        began_at,
+        pages: 1,
+        user_backups: 0,
+        others,
+        strangers: Vec::new(),
+    });
     let look = |id: &str, lifecycle| {
         let mut changes = polled(&books, THERE, &[id], vec![foreign(id, lifecycle)], noon());
         changes.pop();

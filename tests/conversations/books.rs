@@ -63,6 +63,7 @@ pub fn backup(id: &str, occurrence: Occurrence, lifecycle: Lifecycle) -> Point {
         progress_percent: None,
         size_bytes: None,
         suspected: None,
+        disputed: false,
     }
 }
 
@@ -115,7 +116,7 @@ impl Books {
                 since: at("2026-11-21T05:00:00Z"),
             });
         }
-        self.apply(Change::Synced { generation: 1 });
+        self.apply(Change::Synced(1));
     }
 
     /// Copies go to a second Region as well.
@@ -132,7 +133,14 @@ impl Books {
 
     pub fn listed(&mut self, region: &str, began_at: Time) {
         let others = Vec::new();
-        self.apply(Change::Listed { place: place(region), began_at, pages: 1, user_backups: 0, others });
+        self.apply(Change::Listed {
+            place: place(region),
+            began_at,
+            pages: 1,
+            user_backups: 0,
+            others,
+            strangers: Vec::new(),
+        });
     }
 
     pub fn open(&mut self, occurrence: Occurrence) {

@@ -421,7 +421,14 @@ fn a_place_remembers_what_it_was_told() {
         assert_eq!(known(&books).last_seen, Some(expected));
     }
     let others = vec![("other-1".into(), vec![]), ("other-2".into(), vec![])];
-    let listed = |began_at, others| Change::Listed { place: place(THERE), began_at, pages: 1, user_backups: 0, others };
+    let listed = |began_at, others| Change::Listed {
+        place: place(THERE),
+        began_at,
+        pages: 1,
+        user_backups: 0,
+        others,
+        strangers: Vec::new(),
+    };
     books.apply(listed(noon(), others));
     let batch = Change::LookAgain { place: place(THERE), ids: vec!["other-1".into()], at: noon(), batch: Some(1) };
     books.apply(batch);

@@ -117,7 +117,7 @@ fn what_no_rule_keeps_is_condemned_oldest_first_with_the_reason() {
     // What is decided is not decided again.
     round(&mut books, noon());
     assert_eq!(books.state.deletions.len(), 3);
-    books.apply(Change::Synced { generation: 1 });
+    books.apply(Change::Synced(1));
     assert_eq!(names(&books.plan(noon())), [] as [&str; 0]);
     // A host that does not prune decides nothing; nor is a source judged whose books contradict themselves.
     let mut still = held(10);
@@ -224,7 +224,7 @@ fn the_brake_holds_at_its_very_bounds() {
     books.policy().retain = last(14);
     round(&mut books, noon());
     books.policy().retain = last(11);
-    books.apply(Change::Synced { generation: 1 });
+    books.apply(Change::Synced(1));
     assert_eq!(reviewed(&books.plan(noon())).1, [(Target::Backup, 3, 14)]);
 }
 
@@ -303,7 +303,7 @@ fn what_failed_is_cleared_away_once_the_books_are_known() {
     books.state.places.get_mut(&place(HOME)).unwrap().listed.as_mut().unwrap().in_this_life = true;
     round(&mut books, noon());
     assert_eq!(books.state.deletions.len(), 1);
-    books.apply(Change::Synced { generation: 1 });
+    books.apply(Change::Synced(1));
     assert_eq!(names(&books.plan(noon())), [] as [&str; 0], "decided before");
 }
 
@@ -447,14 +447,14 @@ fn a_full_copy_to_come_is_said_beforehand() {
     assert_eq!(warnings(&books), [] as [&str; 0], "AWS does not say which key the copy has");
     books.see(&copy_of_hour(0).with_provenance(|of| of.kms_key = Some(arn("old").into())));
     let changes = format!("{full}: the key changes from {} to {}", arn("old"), arn("new"));
-    books.apply(Change::Synced { generation: 1 });
+    books.apply(Change::Synced(1));
     assert_eq!(warnings(&books), std::slice::from_ref(&changes));
     // As long as any good copy under the new key is there, the next one builds on it.
     books.see(&Point {
         lifecycle: Lifecycle::Failed,
         ..copy_of_hour(1).with_provenance(|of| of.kms_key = Some(arn("new").into()))
     });
-    books.apply(Change::Synced { generation: 1 });
+    books.apply(Change::Synced(1));
     assert_eq!(warnings(&books), [changes]);
     let elsewhere = copy("copy-e", &of_hour(1), SECOND_THERE, Lifecycle::Available)
         .with_provenance(|of| of.kms_key = Some(arn("new").into()));

@@ -187,7 +187,14 @@ fn when_a_listing_is_due() {
     let first_after = |pages: u32, wanted: Option<Time>| {
         let mut books = Books::new();
         let (others, user_backups) = (vec![], 0);
-        books.apply(Change::Listed { place: place(HOME), began_at, pages, user_backups, others });
+        books.apply(Change::Listed {
+            place: place(HOME),
+            began_at,
+            pages,
+            user_backups,
+            others,
+            strangers: Vec::new(),
+        });
         if let Some(at) = wanted {
             books.apply(Change::ListingWanted { place: place(HOME), at });
         }
@@ -207,7 +214,7 @@ fn when_a_listing_is_due() {
 fn what_is_looked_at_together() {
     let mut books = Books::new();
     // The Regions that no policy names are not forgotten under way.
-    books.apply(Change::Swept { at: noon() });
+    books.apply(Change::Swept(noon()));
     let home = backup("backup-0", scheduled(6), Lifecycle::Creating);
     books.see(&home);
     for nth in 1..4 {
@@ -298,7 +305,7 @@ fn a_new_policy_file_may_mend_what_was_refused_for_good() {
         assert!(plan.record.is_empty(), "the same file: {:?}", plan.record);
         books.settings.generation += 1;
         planner::watch::plan(&books.settings, &books.state, noon(), &mut plan);
-        let retried = plan.record.contains(&Change::Retriable { key: of });
+        let retried = plan.record.contains(&Change::Retriable(of));
         // These books were made by hand, and have no schedule yet.
         let others = plan.record.iter().filter(|change| !matches!(change, Change::Rescheduled { .. })).count();
         assert_eq!(others, 1 + usize::from(retried), "{:?}", plan.record);

@@ -90,7 +90,14 @@ fn anothers_copy_is_not_over_because_nobody_says_who_does_not_show_it() {
     let mut books = Books::new();
     let (account, id) = (AccountName::own(), || BackupId::from("backup-other"));
     let others = vec![(id(), vec![Lane::Shared(place(THERE))])];
-    books.apply(Change::Listed { place: place(THERE), began_at: noon(), pages: 1, user_backups: 0, others });
+    books.apply(Change::Listed {
+        place: place(THERE),
+        began_at: noon(),
+        pages: 1,
+        user_backups: 0,
+        others,
+        strangers: Vec::new(),
+    });
     let look = || Call::Poll { ids: vec![id()] };
     let missing = || Outcome::Failed(Fault::new(FaultClass::Missing, "BackupNotFound", ""));
     let over = |changes: &[Change]| changes.contains(&Change::OtherEnded { place: place(THERE), id: id() });
@@ -116,7 +123,14 @@ fn anothers_copy_is_not_over_because_nobody_says_who_does_not_show_it() {
 fn a_silent_listing_is_believed_once_the_account_was_named_after_one_like_it() {
     let mut books = Books::new();
     let others = vec![("backup-other".into(), vec![Lane::Shared(place(THERE))])];
-    books.apply(Change::Listed { place: place(THERE), began_at: noon(), pages: 1, user_backups: 0, others });
+    books.apply(Change::Listed {
+        place: place(THERE),
+        began_at: noon(),
+        pages: 1,
+        user_backups: 0,
+        others,
+        strangers: Vec::new(),
+    });
     books.apply(Change::AccountRecorded { account: AccountName::own(), id: "111122223333".into(), at: noon() });
     let proven = |books: &mut Books, at| {
         books.apply(Change::Account(AccountEvidence::Proven { place: place(HOME), at }));
@@ -142,7 +156,7 @@ fn a_silent_listing_is_believed_once_the_account_was_named_after_one_like_it() {
 fn what_was_begun_ahead_of_time_is_on_record_when_it_comes_due() {
     let mut books = Books::new();
     books.policy().schedule = Schedule::parse("every 6h", "UTC", noon()).unwrap();
-    books.apply(Change::Synced { generation: 1 });
+    books.apply(Change::Synced(1));
     let due = scheduled(12);
     let gone = Point { created_at: at("2026-11-20T09:00:00Z"), ..backup("backup-12", due, Lifecycle::Available) };
     books.see(&copy("copy-12", &gone, THERE, Lifecycle::Available));
@@ -177,7 +191,7 @@ fn an_occurrence_that_was_open_while_the_clock_was_back_ends_once() {
     let mut books = Books::new();
     books.policy().schedule = Schedule::parse("every 6h", "UTC", noon()).unwrap();
     books.policy().start_within = Some(2 * HOUR);
-    books.apply(Change::Synced { generation: 1 });
+    books.apply(Change::Synced(1));
     books.open(scheduled(6));
     books.apply(Change::ClockWentBack { to: at("2026-11-20T06:00:00Z") });
     assert!(books.state.sources[&key(0)].cursor < Some(scheduled(6).at));

@@ -53,7 +53,9 @@ fn elsewhere(action: &Action, shows: bool) -> Outcome {
                 volume: None,
                 copied_from: None,
                 arn: None,
-                counts_to_quota: true,
+                file_system: None,
+                copied_from_region: None,
+                made_as: lifeboat::domain::point::MadeAs::UserInitiated,
                 tags: Tags::new().into(),
             };
             let sightings = if shows { vec![theirs] } else { Vec::new() };
@@ -130,7 +132,7 @@ fn an_account_in_which_nothing_is_takes_nothing_from_the_record() {
 fn what_was_deleted_in_our_own_account_is_found_gone_though_nothing_is_left() {
     let mut talk = protected();
     talk.policy().schedule = Schedule::parse("0 3 1 1 *", "UTC", talk.now).unwrap();
-    talk.take_in(vec![Change::Synced { generation: 1 }]);
+    talk.take_in(vec![Change::Synced(1)]);
     talk.at_aws.clear();
     live(&mut talk, 2 * HOUR, OURS, false);
     assert!(talk.state.places.values().all(|known| known.points.is_empty()), "{:?}", talk.state.places);

@@ -132,7 +132,7 @@ fn a_listing_that_is_refused_is_tried_with_growing_pauses_and_says_why() {
         // The other Regions went on.
         assert!(talk.at_aws.keys().filter(|(region, _)| region == HOME).count() >= 4, "{code}");
         // A reload is worth a try at once, and a complete listing ends it.
-        talk.take_in(vec![Change::Synced { generation: 1 }]);
+        talk.take_in(vec![Change::Synced(1)]);
         talk.round();
         assert_eq!(talk.calls("DescribeBackups").len(), 1, "{code}");
         assert!(talk.state.places[&place(THERE)].refused_listing.is_some());
@@ -142,6 +142,7 @@ fn a_listing_that_is_refused_is_tried_with_growing_pauses_and_says_why() {
             pages: 1,
             user_backups: 0,
             others: vec![],
+            strangers: vec![],
         }]);
         assert!(talk.state.places[&place(THERE)].refused_listing.is_none());
     }
@@ -169,7 +170,7 @@ fn a_denied_look_up_is_asked_again_hourly_and_after_a_reload() {
     assert_eq!(talk.calls("CreateBackup").len(), 1, "without the source's tags");
     let lifeboat::domain::state::LookUp { not_before, .. } = talk.state.sources[&key(0)].look_up;
     assert!(not_before > talk.now.plus(30 * MINUTE));
-    talk.take_in(vec![Change::Synced { generation: 1 }]);
+    talk.take_in(vec![Change::Synced(1)]);
     assert_eq!(talk.state.sources[&key(0)].look_up.not_before, Time::ZERO);
     let mut later = Talk::at_six(1);
     let look_up = later.calls("DescribeFileSystems").remove(0);
@@ -208,7 +209,14 @@ fn a_crowd_of_deletions_starves_no_look_at_what_is_in_flight() {
     books.apply(Change::Suspected { place: place(THERE), id: doubted.id, suspected: Some(noon()) });
     books.see(&copy("z-flying", &made, THERE, Lifecycle::Copying));
     let others = vec![("y-other".into(), vec![])];
-    books.apply(Change::Listed { place: place(THERE), began_at: noon(), pages: 1, user_backups: 0, others });
+    books.apply(Change::Listed {
+        place: place(THERE),
+        began_at: noon(),
+        pages: 1,
+        user_backups: 0,
+        others,
+        strangers: Vec::new(),
+    });
     let plan = books.plan(noon());
     let looks =
         plan.actions.iter().filter(|action| action.place == place(THERE)).find_map(|action| match &action.call {
@@ -355,7 +363,9 @@ fn what_lost_its_tags_after_a_refused_deletion_is_not_told_as_deleted() {
         volume: None,
         copied_from: None,
         arn: None,
-        counts_to_quota: true,
+        file_system: None,
+        copied_from_region: None,
+        made_as: lifeboat::domain::point::MadeAs::UserInitiated,
         tags: Tags::new().into(),
     };
     let look = Action { place: place(HOME), call: Call::Poll { ids: vec![id()] } };
@@ -373,7 +383,7 @@ fn what_lost_its_tags_after_a_refused_deletion_is_not_told_as_deleted() {
     // It is not decided upon again meanwhile, and leaves the books once the lag has passed.
     books.policy().retain = Some(Retain { last: Some(1), ..Retain::default() });
     books.see(&backup("backup-7", scheduled(7), Lifecycle::Available));
-    books.apply(Change::Synced { generation: 1 });
+    books.apply(Change::Synced(1));
     assert_eq!(condemned(&books.plan(noon())), [] as [&str; 0]);
     let changes = told(&books, noon().plus(SHOWN_AFTER_GONE));
     assert!(changes.iter().any(|change| matches!(change, Change::Gone { .. })), "{changes:?}");

@@ -327,7 +327,14 @@ fn who_gets_a_slot_depends_on_when_the_next_one_is_free() {
     let mut others = books.clone();
     let theirs = vec![("other-1".into(), vec![Lane::Shared(place(THERE))])];
     let began_at = noon();
-    others.apply(Change::Listed { place: place(THERE), began_at, pages: 1, user_backups: 0, others: theirs });
+    others.apply(Change::Listed {
+        place: place(THERE),
+        began_at,
+        pages: 1,
+        user_backups: 0,
+        others: theirs,
+        strangers: Vec::new(),
+    });
     assert_eq!(asks(&others, now).len(), 1, "one slot");
     assert_eq!(first(&others), Some(key(1)), "both can be kept");
     // Our own copy, which takes an hour: begun twenty minutes ago, it ends in time; begun now, too late.

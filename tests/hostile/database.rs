@@ -66,7 +66,9 @@ fn point(source: &str, number: u64, at: Time, copy: bool, lifecycle: Lifecycle) 
         kind: if source.starts_with("fsvol") { FileSystemKind::Ontap } else { FileSystemKind::Windows },
         volume: None,
         copied_from: copy.then(|| format!("backup-0123456789abcd{:03x}", number - 1).as_str().into()),
-        counts_to_quota: true,
+        file_system: None,
+        copied_from_region: None,
+        made_as: lifeboat::domain::point::MadeAs::UserInitiated,
         tags: inscription.write().into(),
         arn: Some(format!("arn:aws:fsx:us-east-1:111122223333:backup/{backup}").into()),
     };
@@ -144,7 +146,7 @@ fn life() -> Vec<Change> {
     }
     for region in ["us-east-1", "us-west-2"] {
         let (place, began_at) = (place(region), now().minus(DAY));
-        changes.push(Change::Listed { place, began_at, pages: 3, user_backups: 17, others: vec![] });
+        changes.push(Change::Listed { place, began_at, pages: 3, user_backups: 17, others: vec![], strangers: vec![] });
     }
     changes
 }

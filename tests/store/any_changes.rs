@@ -5,13 +5,14 @@ use super::file::runtime;
 use super::same;
 use lifeboat::domain::action::Request;
 use lifeboat::domain::change::{Change, End, Forgotten, Line, Opening, Total};
+use lifeboat::domain::evidence::Objection;
 use lifeboat::domain::fault::{Fault, FaultClass};
 use lifeboat::domain::id::{BackupId, Occurrence, Place, Region, SourceKey, Target, Trigger, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::note::{Note, Notice, Promise};
 use lifeboat::domain::pause::Pause;
 use lifeboat::domain::point::{Lifecycle, Point, Provenance};
-use lifeboat::domain::state::State;
+use lifeboat::domain::state::{Dispute, State};
 use lifeboat::domain::tags::Origin;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::Rng;
@@ -116,6 +117,7 @@ impl Draw {
             progress_percent: self.chance(3).then(|| self.below(101) as u8),
             size_bytes: self.chance(2).then(|| self.below(1 << 50)),
             suspected: None,
+            disputed: false,
         }
     }
 
@@ -190,13 +192,28 @@ impl Draw {
                 Change::Unfulfilled { key, fault, definite, not_before: self.time() }
             }
             3 => Change::Disproved { key },
-            _ => Change::Retriable { key },
+            _ => Change::Retriable(key),
         }
+    }
+
+    fn about_dispute(&mut self) -> Change {
+        let (place, id) = self.object();
+        if self.chance(2) {
+            return Change::Disputed { place, id, dispute: None };
+        }
+        let objection = match self.below(2) {
+            0 => Objection::Disputed("its tag says so".to_owned()),
+            _ => Objection::Unconfirmed("nobody knows".to_owned()),
+        };
+        let claim = self.chance(2).then(|| Point { id: id.clone(), ..self.point() });
+        let claim = claim.map(|claim| Box::new(claim.with_provenance(|of| of.place = place.clone())));
+        Change::Disputed { place, id, dispute: Some(Box::new(Dispute { objection, since: self.time(), claim })) }
     }
 
     fn change(&mut self, state: &State) -> Change {
         let (source, occurrence) = (self.source(), self.occurrence());
-        match self.below(20) {
+        match self.below(21) {
+            20 => self.about_dispute(),
             0 => Change::Watched {
                 source,
                 region: REGIONS[0].into(),
@@ -252,6 +269,7 @@ impl Draw {
                 pages: 1 + self.below(5) as u32,
                 user_backups: self.below(600),
                 others: Vec::new(),
+                strangers: Vec::new(),
             },
         }
     }

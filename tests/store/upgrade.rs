@@ -40,6 +40,7 @@ fn copy(asked_key: Option<&str>) -> Point {
         progress_percent: None,
         size_bytes: Some(1),
         suspected: None,
+        disputed: false,
     }
 }
 

@@ -15,9 +15,10 @@ impl Change {
             | Self::Asked { .. }
             | Self::Unfulfilled { .. }
             | Self::Disproved { .. }
-            | Self::Retriable { .. }
+            | Self::Retriable(_)
             | Self::Seen { .. }
             | Self::Gone { .. }
+            | Self::Disputed { .. }
             | Self::Condemned { .. }
             | Self::Spared { .. }
             | Self::DeleteAsked { .. }
@@ -53,8 +54,8 @@ impl Change {
             | Self::LookedUp { .. }
             | Self::LookUpFailed { .. }
             | Self::Timed { .. }
-            | Self::Swept { .. }
-            | Self::Synced { .. }
+            | Self::Swept(_)
+            | Self::Synced(_)
             | Self::Checked { .. } => false,
         }
     }
@@ -74,7 +75,7 @@ impl Change {
             Self::Asked { key, .. }
             | Self::Unfulfilled { key, .. }
             | Self::Disproved { key }
-            | Self::Retriable { key } => Some(key.source.clone()),
+            | Self::Retriable(key) => Some(key.source.clone()),
             Self::Seen { point } => Some(point.source_key()),
             _ => None,
         }

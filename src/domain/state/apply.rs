@@ -35,9 +35,10 @@ impl State {
                 self.unfulfilled(key, fault, *definite, *not_before)?;
             }
             Change::Disproved { key } => self.disproved(key)?,
-            Change::Retriable { key } => self.retriable(key)?,
-            Change::Seen { point } => self.seen(point)?,
+            Change::Retriable(key) => self.retriable(key)?,
+            Change::Seen { point } => self.seen(point),
             Change::Gone { place, id, at } => self.gone(place, id, *at)?,
+            Change::Disputed { place, id, dispute } => self.disputed(place, id, dispute.as_deref()),
             Change::Suspected { place, id, suspected } => self.suspect(place, id, *suspected)?,
             Change::Paused { policy, pause } => self.paused(policy, pause),
             Change::PauseOver { policy, since } => self.pause_over(policy, *since),
@@ -50,8 +51,8 @@ impl State {
                 self.look_up_failed(source, fault, *at, *not_before, *batch)?;
             }
             Change::Forgotten(what) => self.forget(what)?,
-            Change::Swept { at } => self.swept_at = Some(*at),
-            Change::Synced { generation } => self.synced(*generation),
+            Change::Swept(at) => self.swept_at = Some(*at),
+            Change::Synced(generation) => self.synced(*generation),
             Change::Checked { policy, through, next } => {
                 self.checked.insert(policy.clone(), Checked { through: *through, next: *next });
             }
@@ -71,9 +72,9 @@ impl State {
             Change::Reviewed { source, next, braked } => self.reviewed(source, *next, braked),
             Change::AccountRecorded { account, id, at } => self.account_recorded(account, id, *at),
             Change::Account(evidence) => self.account_shown(evidence),
-            Change::Listed { place, began_at, pages, user_backups, others } => {
+            Change::Listed { place, began_at, pages, user_backups, others, strangers } => {
                 let listed = Listed { began_at: *began_at, pages: *pages, in_this_life: true };
-                self.listed(place, listed, *user_backups, others);
+                self.listed(place, listed, *user_backups, others, strangers);
             }
             Change::PlaceSeen { place, at } => self.place_seen(place, *at),
             Change::Sent { place, call, at: _ } => self.sent(place, call),
@@ -198,15 +199,16 @@ impl State {
         Ok(())
     }
 
-    fn seen(&mut self, point: &Point) -> Result<(), IllegalChange> {
+    fn seen(&mut self, point: &Point) {
         let point = &self.sharing_names(point);
         let key = point.work_key();
-        let known = self.places.entry(point.place.clone()).or_default();
         let whereabouts = Whereabouts::of(point);
-        if let Some(before) = known.points.get(&point.id).filter(|before| **before != whereabouts) {
-            let before = before.work(&point.place);
-            return Err(illegal(format!("{}: its tags made it part of {before} and now of {key}", point.id)));
+        let before = self.places.get(&point.place).and_then(|known| known.points.get(&point.id));
+        if let Some(before) = before.filter(|before| **before != whereabouts).map(|before| before.work(&point.place)) {
+            self.unplace(&point.place, &point.id, &before);
         }
+        let known = self.places.entry(point.place.clone()).or_default();
+        let disputed = known.disputes.contains_key(&point.id);
         let exists = point.lifecycle != Lifecycle::Deleted;
         if exists && !known.points.contains_key(&point.id) {
             Arc::make_mut(&mut known.points).insert(point.id.clone(), whereabouts);
@@ -222,7 +224,7 @@ impl State {
         let new = || Arc::new(SourceState::new(point.home().clone()));
         let source = Arc::make_mut(self.sources.entry(key.source.clone()).or_insert_with(new));
         let slot = (key.occurrence, key.target.clone());
-        let before = source.points.put(Box::new(point.clone()));
+        let before = source.points.put(Box::new(Point { disputed, ..point.clone() }));
         // What is merely on its way gives retention nothing new to decide; what was in doubt and is there does.
         let moved = |before: &Box<Point>| {
             before.lifecycle != point.lifecycle || before.hold != point.hold || before.suspected.is_some()
@@ -242,7 +244,6 @@ impl State {
         if decidable {
             self.review(&key.source, Time::ZERO);
         }
-        Ok(())
     }
 
     /// One that is not like the newest of its route shares at least names.
@@ -291,6 +292,7 @@ impl State {
         };
         known.looks.remove(id);
         known.batches.remove(id);
+        known.disputes.remove(id);
         known.user_backups = known.user_backups.saturating_sub(1);
         known.gone.insert(id.clone(), at);
         let source = self.source_mut(&key.source)?;

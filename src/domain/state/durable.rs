@@ -29,6 +29,9 @@ impl State {
                 kept.asks.clone_from(&source.asks);
             }
         }
+        for (place, id, dispute) in self.disputes() {
+            next.disputed(place, id, Some(dispute));
+        }
         for ((place, id), deletion) in &self.deletions {
             next.restore_deletion(place.clone(), id.clone(), Deletion { inspected_at: None, ..deletion.clone() });
         }

@@ -20,6 +20,11 @@ pub struct PlaceState {
     pub user_backups: u64,
     /// Where to find each point of ours; shared with who was given the state to look at, until it moves.
     pub points: Arc<BTreeMap<BackupId, Whereabouts>>,
+    /// What carries our tags and is not counted, ours or not.
+    pub disputes: BTreeMap<BackupId, Dispute>,
+    /// Backups of others that the last complete listing showed, and of which source each is: a copy may say that it was made
+    /// of one. Only of a Region in which there are sources.
+    pub strangers: BTreeMap<BackupId, SourceId>,
     /// What of ours is gone, and since when: a listing may still show it for a while.
     pub gone: BTreeMap<BackupId, Time>,
     /// What is looked at by id: our points in flight or in doubt, and others' copies, with the time of the next look.
@@ -136,6 +141,10 @@ pub struct ListingPage {
     pub user_backups: u64,
     /// It names the account on record.
     pub named: bool,
+    /// What carries our tags and is not counted.
+    pub disputed: BTreeSet<BackupId>,
+    /// Backups that are not ours, and of which source each is.
+    pub strangers: Vec<(BackupId, SourceId)>,
 }
 
 impl PlaceState {
@@ -184,6 +193,9 @@ impl PlaceState {
     pub(super) fn clock_went_back(&mut self, to: Time) {
         for look in self.looks.values_mut() {
             *look = (*look).min(to);
+        }
+        for dispute in self.disputes.values_mut() {
+            dispute.since = dispute.since.min(to);
         }
         for at in self.gone.values_mut() {
             *at = (*at).min(to);
@@ -279,6 +291,8 @@ impl State {
         listing.shown.learned.extend(page.learned.iter().cloned());
         listing.shown.others.extend(page.others.iter().cloned());
         listing.shown.named |= page.named;
+        listing.shown.disputed.extend(page.disputed.iter().cloned());
+        listing.shown.strangers.extend(page.strangers.iter().cloned());
         listing.shown.user_backups = listing.shown.user_backups.saturating_add(page.user_backups);
     }
 
@@ -300,6 +314,7 @@ impl State {
         listed: Listed,
         user_backups: u64,
         others: &[(BackupId, Vec<Lane>)],
+        strangers: &[(BackupId, SourceId)],
     ) {
         self.review_place(place);
         let known = self.place_mut(place);
@@ -308,6 +323,8 @@ impl State {
         known.silent_since = None;
         known.listed = Some(listed);
         known.user_backups = user_backups;
+        // From a row in order, the index has no gaps.
+        known.strangers = strangers.iter().cloned().collect();
         known.gone.retain(|_, at| at.plus(SHOWN_AFTER_GONE) > listed.began_at);
         known.listing_wanted = known.listing_wanted.filter(|wanted| *wanted > listed.began_at);
         for id in std::mem::take(&mut known.others).into_keys() {

@@ -119,6 +119,21 @@ impl Points {
         true
     }
 
+    /// It is to be counted no more, or is again.
+    pub(super) fn mark_disputed(&mut self, occurrence: Occurrence, target: &Target, id: &BackupId, disputed: bool) {
+        let Some(known) = self.find(occurrence, target, id) else { return };
+        self.leave_ages(known);
+        self.all[known].disputed = disputed;
+        self.join_ages(known);
+    }
+
+    /// Takes one out altogether.
+    pub(super) fn remove(&mut self, occurrence: Occurrence, target: &Target, id: &BackupId) {
+        if let Some(known) = self.find(occurrence, target, id) {
+            self.take(known);
+        }
+    }
+
     fn find(&self, occurrence: Occurrence, target: &Target, id: &BackupId) -> Option<usize> {
         let wanted = (occurrence, target.region());
         let from = self.all.partition_point(|point| (point.occurrence, point.destination()) < wanted);

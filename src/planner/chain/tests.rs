@@ -54,6 +54,7 @@ fn after_all(copies: &[(Option<&str>, &str, Lifecycle)], wanted: Option<&str>) -
             progress_percent: None,
             size_bytes: None,
             suspected: None,
+            disputed: false,
         };
         state.apply(&Change::Seen { point: Box::new(copy) }).unwrap();
     }

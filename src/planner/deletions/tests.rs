@@ -102,6 +102,7 @@ fn point(id: &str, at: Time, of: Option<(&str, Time)>, lifecycle: Lifecycle) -> 
         progress_percent: None,
         size_bytes: None,
         suspected: None,
+        disputed: false,
     }
 }
 
@@ -309,7 +310,9 @@ fn a_listing_that_lags_does_not_bring_back_what_was_deleted() {
         volume: None,
         copied_from: None,
         arn: None,
-        counts_to_quota: true,
+        file_system: None,
+        copied_from_region: None,
+        made_as: crate::domain::point::MadeAs::UserInitiated,
         tags: inscription.write().into(),
     };
     state.apply(&Change::Gone { place: place.clone(), id: backup.id.clone(), at: now() }).unwrap();

@@ -87,7 +87,7 @@ impl fmt::Display for Brief<'_> {
                 write!(f, "unfulfilled {key} {} definite {definite} not before {not_before}", fault.code)
             }
             Change::Disproved { key } => write!(f, "disproved {key}"),
-            Change::Retriable { key } => write!(f, "retriable {key}"),
+            Change::Retriable(key) => write!(f, "retriable {key}"),
             Change::Seen { point } => {
                 let (id, stands) = (&point.id, point.lifecycle.as_str());
                 write!(f, "seen {id} {stands} {} attempt {}", point.work_key(), point.attempt)

@@ -9,7 +9,7 @@ use crate::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{BackupId, Place, SourceId, account_of_arn};
 use crate::domain::lane::FileSystemKind;
-use crate::domain::point::{Lifecycle, Sighting};
+use crate::domain::point::{Lifecycle, MadeAs, Sighting};
 use crate::domain::policy::Tags;
 use crate::domain::tags::HOLD;
 use crate::domain::time::Time;
@@ -224,7 +224,13 @@ pub fn sighting(backup: &Backup) -> Sighting {
         volume: backup.volume.as_ref().map(|volume| volume.id.as_str().into()),
         copied_from: backup.source_id.as_deref().map(Into::into),
         arn: Some(backup.arn().into()),
-        counts_to_quota: backup.kind != BackupType::Automatic,
+        file_system: Some(backup.file_system.id.as_str().into()),
+        copied_from_region: backup.source_region.as_deref().map(Into::into),
+        made_as: match backup.kind {
+            BackupType::Automatic => MadeAs::Automatic,
+            BackupType::UserInitiated => MadeAs::UserInitiated,
+            BackupType::AwsBackup => MadeAs::AwsBackup,
+        },
         tags: backup.tags.clone(),
     }
 }

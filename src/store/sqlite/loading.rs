@@ -4,7 +4,7 @@
 //! shows does. Only what is live is read: what is past lies in tables of its own.
 
 use super::opening::from_sqlx;
-use super::{Reading, Result, accounts, point_rows};
+use super::{Reading, Result, accounts, disputes, point_rows};
 use crate::domain::change::Change;
 use crate::domain::state::{ORDER_REPEATED_WITHIN, SourceState, State};
 use crate::domain::time::Time;
@@ -34,6 +34,7 @@ pub(super) async fn load(from: &mut SqliteConnection, started_at: Time) -> Resul
     let mut state = State::new(created_at, started_at);
     load_sources(from, &mut state).await?;
     point_rows::load(from, &mut state).await?;
+    disputes::load(from, &mut state).await?;
     load_intents(from, &mut state).await?;
     accounts::load(from, &mut state).await?;
     load_notes(from, &mut state).await?;

@@ -16,7 +16,7 @@ use crate::domain::tags::Origin;
 use crate::domain::time::Time;
 use crate::store::StoreProblem;
 use futures_util::TryStreamExt as _;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ const BY_SOURCE: &str = r#"SELECT account, source, json_group_array(json_array(r
     kms_key, kind, json(carried), asked_key)) AS points FROM points GROUP BY account, source ORDER BY account, source"#;
 
 /// One row, as [`BY_SOURCE`] puts it.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct PointRow(
     String,
     String,
@@ -85,8 +85,43 @@ impl PointRow {
             progress_percent,
             size_bytes,
             suspected: None,
+            disputed: false,
         })
     }
+}
+
+/// A point in one text, with the source that it is said to be of.
+pub(super) fn row_of(point: &Point) -> std::result::Result<String, serde_json::Error> {
+    let origin = point.origin.as_ref();
+    let row = PointRow(
+        point.place.region.to_string(),
+        point.id.to_string(),
+        point.occurrence.trigger.as_str().to_owned(),
+        point.occurrence.at.millis(),
+        point.attempt,
+        point.policy.as_ref().map(ToString::to_string),
+        origin.map(|origin| origin.region.to_string()),
+        origin.map(|origin| origin.backup.to_string()),
+        point.taken_at().millis(),
+        point.hold.as_deref().map(str::to_owned),
+        point.lifecycle.as_str().to_owned(),
+        point.created_at.millis(),
+        point.settled_at.map(Time::millis),
+        point.failure.as_deref().map(str::to_owned),
+        point.progress_percent,
+        point.size_bytes,
+        point.kms_key.as_deref().map(str::to_owned),
+        point.kind.as_str().to_owned(),
+        (*point.carried).clone(),
+        point.asked_key.as_deref().map(str::to_owned),
+    );
+    serde_json::to_string(&(point.source.as_str(), row))
+}
+
+/// What [`row_of`] wrote.
+pub(super) fn claim_of(account: &AccountName, text: &str) -> Option<Point> {
+    let (source, row): (String, PointRow) = serde_json::from_str(text).ok()?;
+    row.into_point(account, &source.into())
 }
 
 /// Takes in all points.

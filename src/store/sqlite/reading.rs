@@ -345,6 +345,7 @@ mod tests {
             progress_percent: None,
             size_bytes: None,
             suspected: None,
+            disputed: false,
         }
     }
 

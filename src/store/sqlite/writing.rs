@@ -3,6 +3,7 @@
 use super::super::rows::total_columns;
 use super::accounts;
 use super::deleting;
+use super::disputes;
 use super::noting::{self, write_note};
 use super::past;
 use crate::domain::action::Request;
@@ -44,9 +45,11 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             unfulfilled(to, key, fault, definite, not_before).await
         }
         Change::Disproved { key } => disproved(to, key).await,
-        Change::Retriable { key } => retriable(to, key).await,
+        Change::Retriable(key) => retriable(to, key).await,
         Change::Seen { point } => write_point(to, point).await,
         Change::Gone { place, id, at } => write_gone(to, place, id, *at).await,
+        Change::Disputed { place, id, dispute: Some(dispute) } => disputes::disputed(to, place, id, dispute).await,
+        Change::Disputed { place, id, dispute: None } => disputes::undisputed(to, place, id).await,
         Change::Paused { policy, pause } => paused(to, policy, pause).await,
         Change::PauseOver { policy, since } => pause_over(to, policy, since).await,
         Change::Noted(note) => write_note(to, note).await,
@@ -93,8 +96,8 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
         | Change::LookedUp { .. }
         | Change::LookUpFailed { .. }
         | Change::Timed { .. }
-        | Change::Swept { .. }
-        | Change::Synced { .. }
+        | Change::Swept(_)
+        | Change::Synced(_)
         | Change::Checked { .. }
         | Change::Account(_) => Ok(()),
     }
@@ -122,6 +125,7 @@ async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
         let query = sqlx::query(sql).bind(now.millis()).bind(trusted_since.millis()).bind(soon.millis());
         to.execute(query).await?;
     }
+    disputes::clock_went_back(to, now).await?;
     noting::clock_went_back(to, now).await
 }
 
@@ -330,6 +334,7 @@ async fn write_change_of_standing(to: &mut SqliteConnection, point: &Point) -> W
 async fn write_gone(to: &mut SqliteConnection, place: &Place, id: &BackupId, at: Time) -> Written {
     past::removed(to, place, id, at).await?;
     deleting::gone(to, place, id).await?;
+    disputes::undisputed(to, place, id).await?;
     let (account, region) = (place.account.as_str(), place.region.as_str());
     let sql = "UPDATE places SET user_backups = max(user_backups - 1, 0) WHERE account = ? AND region = ?";
     to.execute(sqlx::query(sql).bind(account).bind(region)).await?;
@@ -381,6 +386,7 @@ async fn forget(to: &mut SqliteConnection, what: &Forgotten) -> Written {
             to.execute(query.bind(account).bind(source)).await.map(drop)
         }
         Forgotten::Place(place) => {
+            disputes::forgotten(to, place).await?;
             let query = sqlx::query("DELETE FROM places WHERE account = ? AND region = ?");
             to.execute(query.bind(place.account.as_str()).bind(place.region.as_str())).await.map(drop)
         }

@@ -1,0 +1,239 @@
+//! What an answer of AWS proves of a backup or copy that carries our tags.
+//!
+//! Whoever may tag a backup can write our tags on anything, and a person who mends a tag by hand can mistype it. What is
+//! taken for a recovery point is copied on, counted as the newest, and lets older ones go. So AWS's own fields say what a
+//! thing is, then what is on record of what Lifeboat asked for, and tags add only what neither knows (product.md, “What
+//! counts as evidence”). Nothing else reads tags.
+
+use super::id::{BackupId, Place, SourceId};
+use super::point::{MadeAs, Point, Sighting};
+use super::state::State;
+use super::tags::{Inscribed, OCCURRENCE, ORIGIN, SOURCE, TAKEN, flaw};
+use super::time::Time;
+use std::time::Duration;
+
+/// What an answer shows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Evidence {
+    /// A point of ours, as it stands now.
+    Ours(Box<Point>),
+    /// One that carries our tags and cannot be counted.
+    Objected {
+        /// Why not.
+        objection: Objection,
+        /// As it stands now, if it is on record: as the record has it, but for what AWS's fields say.
+        on_record: Option<Box<Point>>,
+        /// What its tags make of it, if they can be read.
+        claim: Option<Box<Point>>,
+        /// All that AWS shows.
+        shown: Box<Sighting>,
+    },
+    /// Not ours.
+    Others(Box<Sighting>),
+}
+
+/// Why a point is not counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Objection {
+    /// A tag contradicts a field or the record.
+    Disputed(String),
+    /// Nothing confirms its tags, and something that may mean nothing speaks against them.
+    Unconfirmed(String),
+}
+
+/// What is known of the backup that a copy says it was made of.
+enum OriginBook<'a> {
+    /// A backup of ours.
+    Ours(&'a Point),
+    /// Somebody else's backup of this source.
+    Theirs(&'a SourceId),
+    /// Its Region was read since the copy was made, and does not show it.
+    NotThere,
+    /// Its Region was read, but not since.
+    NotSince,
+    /// Its Region was not read by this process.
+    Unread,
+}
+
+/// AWS shows times to the millisecond, and not every endpoint does.
+const ROUNDING: Duration = Duration::from_secs(1);
+
+/// What the answer shows, given all that is known.
+#[must_use]
+pub fn weigh(state: &State, place: &Place, known: Option<&Point>, sighting: Sighting, seen_at: Time) -> Evidence {
+    let inscribed = Inscribed::read(&sighting.tags);
+    let objection = match (&inscribed, known) {
+        (Some(claims), _) => object(state, place, known, claims, &sighting),
+        (None, _) => flaw(&sighting.tags).map(|(tag, said)| disputed_tag(tag, &said, "that cannot be read")),
+    };
+    let Some(objection) = objection else {
+        return match sighting.into_point(place, seen_at) {
+            Ok(point) => Evidence::Ours(Box::new(point)),
+            Err(other) => Evidence::Others(other),
+        };
+    };
+    let claim = sighting.clone().as_claimed(place, seen_at).ok().map(Box::new);
+    let on_record = known.map(|known| Box::new(known.as_fields_say(&sighting, seen_at)));
+    Evidence::Objected { objection, on_record, claim, shown: Box::new(sighting) }
+}
+
+/// Whether anything speaks against a point that an answer shows with the very tags on record.
+#[must_use]
+pub fn stands(state: &State, place: &Place, known: &Point, sighting: &Sighting) -> bool {
+    // What we asked for ourselves can be contradicted by AWS alone, and of a copy AWS says only what it was made of.
+    let claims = Inscribed::read(&sighting.tags);
+    claims.is_some_and(|claims| object(state, place, Some(known), &claims, sighting).is_none())
+}
+
+fn object(
+    state: &State,
+    place: &Place,
+    known: Option<&Point>,
+    claims: &Inscribed<'_>,
+    sighting: &Sighting,
+) -> Option<Objection> {
+    let altered = known.and_then(|known| claims.altered(known));
+    // What was adopted was so by its tags, and has no other record.
+    let unaltered = known.is_some() && altered.is_none();
+    if let Some((tag, said, recorded)) = altered.filter(|_| known.is_some_and(Point::asked_by_us)) {
+        return Some(disputed_tag(tag, &said, &format!("it was asked for with “{recorded}”")));
+    }
+    let made_as = match sighting.made_as {
+        MadeAs::Automatic => Some("AUTOMATIC"),
+        MadeAs::AwsBackup => Some("AWS_BACKUP"),
+        MadeAs::UserInitiated | MadeAs::Untold => None,
+    };
+    if let Some(made_as) = made_as {
+        return Some(Objection::Disputed(format!(
+            "it carries Lifeboat's tags, and AWS's Type says “{made_as}”, which Lifeboat does not make"
+        )));
+    }
+    match claims.origin() {
+        None => backup(claims, sighting),
+        Some(origin) => copy(state, place, unaltered, claims, origin, sighting),
+    }
+}
+
+/// Of a backup AWS says what it was made from.
+fn backup(claims: &Inscribed<'_>, sighting: &Sighting) -> Option<Objection> {
+    let (field, said) = another(claims.source(), sighting)?;
+    Some(disputed_tag(SOURCE, claims.source(), &format!("AWS's {field} says “{said}”")))
+}
+
+/// Of a copy AWS says what it is a copy of.
+fn copy(
+    state: &State,
+    place: &Place,
+    unaltered: bool,
+    claims: &Inscribed<'_>,
+    (region, backup, taken_at): (&str, &str, Time),
+    sighting: &Sighting,
+) -> Option<Objection> {
+    let said = || format!("{region}/{backup}");
+    if let Some(link) = sighting.copied_from.as_ref().filter(|link| link.as_str() != backup) {
+        return Some(disputed_tag(ORIGIN, &said(), &format!("AWS's SourceBackupId says “{link}”")));
+    }
+    if let Some(link) = sighting.copied_from_region.as_ref().filter(|link| link.as_str() != region) {
+        return Some(disputed_tag(ORIGIN, &said(), &format!("AWS's SourceBackupRegion says “{link}”")));
+    }
+    let another = another(claims.source(), sighting);
+    let home = Place { account: place.account.clone(), region: region.into() };
+    let made_at = sighting.created_at;
+    match origin_book(state, &home, &BackupId::from(backup), made_at) {
+        OriginBook::Ours(origin) => {
+            if claims.source() != origin.source.as_str() {
+                let recorded = format!("{} is a backup of “{}”", origin.id, origin.source);
+                return Some(disputed_tag(SOURCE, claims.source(), &recorded));
+            }
+            if claims.occurrence() != origin.occurrence {
+                let recorded = format!("{} is the backup of “{}”", origin.id, origin.occurrence.at);
+                return Some(disputed_tag(OCCURRENCE, &claims.occurrence().at.to_string(), &recorded));
+            }
+            let told = origin.created_at > Time::ZERO;
+            if told && (taken_at.since(origin.created_at) > ROUNDING || origin.created_at.since(taken_at) > ROUNDING) {
+                let recorded = format!("{} was created at “{}”", origin.id, origin.created_at);
+                return Some(disputed_tag(TAKEN, &taken_at.to_string(), &recorded));
+            }
+            // Without AWS's link it may as well be a backup of something else.
+            let (field, said) = another.filter(|_| !unaltered && sighting.copied_from.is_none())?;
+            return Some(disputed_tag(SOURCE, claims.source(), &format!("AWS's {field} says “{said}”")));
+        }
+        OriginBook::Theirs(of) if of.as_str() != claims.source() => {
+            return Some(disputed_tag(SOURCE, claims.source(), &format!("{} is a backup of “{of}”", said())));
+        }
+        // It was confirmed, or asked for, while its source backup was on record.
+        _ if unaltered => return None,
+        OriginBook::Theirs(_) => {}
+        OriginBook::NotSince if another.is_none() && !sighting.tells(claims.source()) => {
+            return Some(Objection::Unconfirmed(format!("its source backup {} was not looked for yet", said())));
+        }
+        OriginBook::NotSince | OriginBook::NotThere | OriginBook::Unread => {
+            if let Some((field, of)) = another {
+                return Some(Objection::Unconfirmed(format!(
+                    "its tag {SOURCE} says “{}” and AWS's {field} “{of}”, which may or may not be its source backup's; \
+                     that ({}) is not to be seen",
+                    claims.source(),
+                    said()
+                )));
+            }
+        }
+    }
+    let made_later = made_at > Time::ZERO && taken_at.since(made_at) > ROUNDING;
+    made_later.then(|| disputed_tag(TAKEN, &taken_at.to_string(), &format!("the copy was created at “{made_at}”")))
+}
+
+fn origin_book<'a>(state: &'a State, home: &Place, backup: &BackupId, copied_at: Time) -> OriginBook<'a> {
+    let Some(known) = state.place(home) else { return OriginBook::Unread };
+    if let Some(point) = state.point_among(home, known, backup).filter(|point| point.origin.is_none()) {
+        return OriginBook::Ours(point);
+    }
+    if let Some(of) = known.strangers.get(backup) {
+        return OriginBook::Theirs(of);
+    }
+    match known.listed.filter(|listed| listed.in_this_life) {
+        Some(listed) if listed.began_at > copied_at => OriginBook::NotThere,
+        Some(_) => OriginBook::NotSince,
+        None => OriginBook::Unread,
+    }
+}
+
+/// The field that names another source than this, and what it names.
+fn another(source: &str, sighting: &Sighting) -> Option<(&'static str, String)> {
+    let (volume, file_system) = (sighting.volume.as_ref(), sighting.file_system.as_ref());
+    if let Some(volume) = volume {
+        return (volume.as_str() != source).then(|| ("VolumeId", volume.to_string()));
+    }
+    let volume_wanted = SourceId::from(source).is_volume();
+    let file_system = file_system.filter(|of| !volume_wanted && of.as_str() != source)?;
+    Some(("FileSystemId", file_system.to_string()))
+}
+
+impl Objection {
+    /// The tag or field and what contradicts it, for people.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        match self {
+            Self::Disputed(what) | Self::Unconfirmed(what) => what,
+        }
+    }
+
+    /// In a word.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Disputed(_) => "disputed",
+            Self::Unconfirmed(_) => "unconfirmed",
+        }
+    }
+}
+
+impl Sighting {
+    /// Whether a field names this source.
+    fn tells(&self, source: &str) -> bool {
+        [&self.volume, &self.file_system].into_iter().flatten().any(|of| of.as_str() == source)
+    }
+}
+
+fn disputed_tag(tag: &str, said: &str, recorded: &str) -> Objection {
+    Objection::Disputed(format!("its tag {tag} says “{said}”, and {recorded}"))
+}

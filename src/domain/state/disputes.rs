@@ -1,0 +1,59 @@
+//! What carries our tags and is not counted.
+
+use super::*;
+use crate::domain::evidence::Objection;
+
+/// A backup or copy that carries our tags, and what speaks against it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dispute {
+    /// What speaks against it.
+    pub objection: Objection,
+    /// Since when.
+    pub since: Time,
+    /// What its tags make of it, if they can be read and it is not on record.
+    pub claim: Option<Box<Point>>,
+}
+
+impl State {
+    /// It is not to be counted; or is again, or gone.
+    pub(super) fn disputed(&mut self, place: &Place, id: &BackupId, dispute: Option<&Dispute>) {
+        let known = self.places.entry(place.clone()).or_default();
+        match dispute {
+            Some(dispute) => drop(known.disputes.insert(id.clone(), dispute.clone())),
+            None => drop(known.disputes.remove(id)),
+        }
+        self.mark_disputed(place, id, dispute.is_some());
+    }
+
+    fn mark_disputed(&mut self, place: &Place, id: &BackupId, disputed: bool) {
+        let Some(key) = self.places.get(place).and_then(|known| known.points.get(id)).map(|known| known.work(place))
+        else {
+            return;
+        };
+        let Some(source) = self.sources.get_mut(&key.source).map(Arc::make_mut) else { return };
+        source.points.mark_disputed(key.occurrence, &key.target, id, disputed);
+        self.reindex(&key.source);
+        self.review(&key.source, Time::ZERO);
+    }
+
+    /// A point that was adopted by its tags, and of which they say something else by now, leaves the place that they gave
+    /// it.
+    pub(super) fn unplace(&mut self, place: &Place, id: &BackupId, key: &WorkKey) {
+        if let Some(source) = self.sources.get_mut(&key.source).map(Arc::make_mut) {
+            source.points.remove(key.occurrence, &key.target, id);
+            source.flying.remove(&(key.occurrence, key.target.clone(), id.clone()));
+        }
+        if let Some(known) = self.places.get_mut(place) {
+            Arc::make_mut(&mut known.points).remove(id);
+            known.user_backups = known.user_backups.saturating_sub(1);
+        }
+        self.reindex(&key.source);
+        self.review(&key.source, Time::ZERO);
+    }
+
+    /// Everything that is not counted.
+    #[must_use]
+    pub fn disputes(&self) -> impl Iterator<Item = (&Place, &BackupId, &Dispute)> {
+        self.places.iter().flat_map(|(place, known)| known.disputes.iter().map(move |(id, of)| (place, id, of)))
+    }
+}

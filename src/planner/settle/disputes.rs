@@ -1,0 +1,81 @@
+//! What carries our tags and is not to be counted.
+
+use super::*;
+use crate::domain::evidence::Objection;
+use crate::domain::state::Dispute;
+
+impl Settling<'_> {
+    /// Something speaks against a point: it is not counted until nothing does, and said once.
+    pub(super) fn objected(
+        &mut self,
+        id: &BackupId,
+        objection: Objection,
+        on_record: Option<Box<Point>>,
+        claim: Option<Box<Point>>,
+    ) {
+        let known = self.here.and_then(|here| here.disputes.get(id));
+        let claim = claim.filter(|_| on_record.is_none());
+        let same = known.is_some_and(|known| {
+            let claims = known.claim.as_ref().map(|of| (of.lifecycle, &of.provenance, of.occurrence));
+            known.objection == objection
+                && claims == claim.as_ref().map(|of| (of.lifecycle, &of.provenance, of.occurrence))
+        });
+        if let Some(on_record) = on_record {
+            self.sight(*on_record);
+            if self.state.deletions.contains_key(&(self.place.clone(), id.clone())) {
+                let reason = format!("{} is not Lifeboat's to delete while {}", id, objection.what());
+                self.push(Change::Spared { place: self.place.clone(), id: id.clone(), reason });
+            }
+        }
+        if !same {
+            let since = known.map_or(self.now, |known| known.since);
+            let dispute = Some(Box::new(Dispute { objection, since, claim }));
+            self.push(Change::Disputed { place: self.place.clone(), id: id.clone(), dispute });
+        }
+    }
+
+    /// Nothing speaks against it by now.
+    pub(super) fn undisputed(&mut self, id: &BackupId) {
+        if self.here.is_some_and(|here| here.disputes.contains_key(id)) {
+            self.push(Change::Disputed { place: self.place.clone(), id: id.clone(), dispute: None });
+        }
+    }
+
+    /// A complete listing: what it shows no more is gone, or carries our tags no more; and what could not be confirmed at
+    /// another place while this one was unread is looked at again there.
+    pub(super) fn listed_disputes(&mut self, shown: &BTreeSet<BackupId>) {
+        let Some(here) = self.here else { return };
+        let gone = here.disputes.keys().filter(|id| !shown.contains(*id) && !here.points.contains_key(*id));
+        for id in gone.cloned().collect::<Vec<_>>() {
+            self.push(Change::Disputed { place: self.place.clone(), id, dispute: None });
+        }
+        let waiting = self.state.disputes().filter(|(place, _, dispute)| {
+            let home = dispute.claim.as_ref().and_then(|claim| claim.origin.as_ref()).map(|origin| &origin.region);
+            let from_here = place.account == self.place.account && home == Some(&self.place.region);
+            from_here && matches!(dispute.objection, Objection::Unconfirmed(_)) && *place != self.place
+        });
+        let places: BTreeSet<&Place> = waiting
+            .filter(|(place, ..)| {
+                // Once for what was not there when it was looked for: looking again and again would show nothing new.
+                let there = self.state.place(place).and_then(|known| known.listed);
+                here.listed.is_none_or(|last| !last.in_this_life || there.is_none_or(|l| l.began_at > last.began_at))
+            })
+            .map(|(place, ..)| place)
+            .collect();
+        for place in places {
+            self.push(Change::ListingWanted { place: place.clone(), at: self.now });
+        }
+    }
+
+    /// Somebody else's.
+    pub(super) fn note_other(&self, other: &Sighting, page: &mut ListingPage) {
+        if other.lifecycle == Lifecycle::Copying {
+            page.others.push((other.id.clone(), lanes_of_other(other, self.place)));
+        }
+        let of = other.volume.as_ref().or(other.file_system.as_ref());
+        let home = self.settings.policies.values().any(|policy| policy.region == self.place.region);
+        if let Some(of) = of.filter(|_| home && other.copied_from.is_none()) {
+            page.strangers.push((other.id.clone(), of.clone()));
+        }
+    }
+}
