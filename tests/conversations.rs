@@ -7,6 +7,8 @@ mod answers;
 mod books;
 #[path = "conversations/changes.rs"]
 mod changes;
+#[path = "conversations/disputes.rs"]
+mod disputes;
 #[path = "conversations/durations.rs"]
 mod durations;
 #[path = "conversations/edits.rs"]
@@ -192,6 +194,12 @@ impl Talk {
             Request::CreateBackup { tags, .. } => (Lifecycle::Creating, tags.clone(), None),
             Request::CopyBackup { tags, backup, .. } => (Lifecycle::Copying, tags.clone(), Some(backup.clone())),
         };
+        let of = match &**request {
+            Request::CreateBackup { source, .. } => Some(source.clone()),
+            Request::CopyBackup { backup, .. } => {
+                self.at_aws.get(&(HOME.to_owned(), backup.to_string())).and_then(|backup| backup.file_system.clone())
+            }
+        };
         let sighting = Sighting {
             id: format!("backup-0123456789abcd{number:03x}").as_str().into(),
             lifecycle,
@@ -202,9 +210,9 @@ impl Talk {
             kms_key: None,
             kind: FileSystemKind::Windows,
             volume: None,
+            copied_from_region: copied_from.as_ref().map(|_| HOME.into()),
             copied_from,
-            file_system: None,
-            copied_from_region: None,
+            file_system: of,
             made_as: lifeboat::domain::point::MadeAs::UserInitiated,
             tags: tags.into(),
             arn: None,

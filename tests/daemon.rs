@@ -1,6 +1,8 @@
 //! The real binary in its surroundings: signals, systemd, disks, Regions that do not answer, and what it says of them.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
+#[path = "daemon/disputes.rs"]
+mod disputes;
 #[path = "daemon/environment.rs"]
 mod environment;
 #[path = "daemon/stuck.rs"]

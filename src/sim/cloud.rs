@@ -48,7 +48,7 @@ pub use model::{
 };
 pub use seeding::{FileSystemSeed, VolumeSeed};
 pub use serving::{Lost, Served};
-pub use settings::{BeingCopied, DeletedToken, RefusalCode, Settings};
+pub use settings::{BeingCopied, CopySubject, DeletedToken, RefusalCode, Settings};
 
 use super::faults::{Asked, Dice, Faults, Odds};
 use super::rng::Rng;

@@ -325,6 +325,7 @@ const UNVERIFIED: &[(&str, &[&str])] = &[
     ("code and Limit of ONTAP's limit on copies", &["ontap_copy_refusal", "ontap_copy_limit"]),
     ("what shares the five", &["slots_by_type", "in_region_copies_take_slots"]),
     ("whether the next copy is full if only the newest was deleted", &["full_after_newest_deleted"]),
+    ("what a copy shows of the file system it was made from", &["copies_file_system"]),
     ("deleting what is COPYING", &["delete_while_copying"]),
     ("the order of checks", &["limits_first"]),
     ("ONTAP's quota by volume", &["ontap_backups_per_volume"]),

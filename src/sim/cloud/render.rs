@@ -3,7 +3,24 @@
 use serde_json::{Value, json};
 
 use super::super::rng::fingerprint;
-use super::{BackupIx, Cloud, FileSystem, FileSystemType, Lifecycle, Volume, fleet, tags, timestamp};
+use super::{
+    Backup, BackupIx, Cloud, CopySubject, FileSystem, FileSystemType, Lifecycle, Volume, fleet, tags, timestamp,
+};
+
+impl Backup {
+    /// The id that it shows of the file system or volume that it was made from.
+    #[must_use]
+    pub fn shown_subject(&self, id: &str, copies: CopySubject) -> Option<String> {
+        match copies {
+            CopySubject::Absent if self.source_id.is_some() => None,
+            CopySubject::Other if self.source_id.is_some() => {
+                let (kind, _) = id.split_once('-').unwrap_or((id, ""));
+                Some(format!("{kind}-{:017x}", fingerprint(&self.id)))
+            }
+            _ => Some(id.to_owned()),
+        }
+    }
+}
 
 impl Cloud {
     /// A backup as the API shows it.
@@ -41,6 +58,14 @@ impl Cloud {
                 shown["Volume"]["Lifecycle"] = "DELETED".into();
             }
         }
+        let copies = self.settings.copies_file_system;
+        if copies != CopySubject::Kept && backup.source_id.is_some() {
+            let of = backup.shown_subject(&backup.file_system.id, copies);
+            set_or_remove(&mut shown["FileSystem"], "FileSystemId", of);
+            if let Some(snapshot) = &backup.volume {
+                set_or_remove(&mut shown["Volume"], "VolumeId", backup.shown_subject(&snapshot.id, copies));
+            }
+        }
         if let Some(message) = &backup.failure {
             shown["FailureDetails"] = json!({ "Message": message });
         }
@@ -53,6 +78,14 @@ impl Cloud {
     fn volume_exists(&self, region: &str, volume: &Volume, account: &str) -> bool {
         let place = self.place_at.get(account).and_then(|places| places.get(region));
         place.is_some_and(|place| self.places[*place].volumes.contains_key(&volume.id))
+    }
+}
+
+fn set_or_remove(object: &mut Value, name: &str, value: Option<String>) {
+    match (value, object.as_object_mut()) {
+        (Some(value), Some(members)) => drop(members.insert(name.to_owned(), value.into())),
+        (None, Some(members)) => drop(members.remove(name)),
+        _ => {}
     }
 }
 

@@ -43,6 +43,18 @@ pub enum DeletedToken {
     NotFound,
 }
 
+/// What a copy shows as the file system or volume that it was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CopySubject {
+    /// That of its source backup.
+    Kept,
+    /// None.
+    Absent,
+    /// One of its own.
+    Other,
+}
+
 /// The model's own behaviour. Each value that facts mark UNVERIFIED is a knob here.
 ///
 /// Durations are those of AWS; [`Cloud::with_speed`](super::Cloud::with_speed) divides them.
@@ -137,6 +149,8 @@ pub struct Settings {
     /// Whether a COPYING backup shows ProgressPercent (AWS's sample does not).
     pub copy_progress: bool,
 
+    /// What a copy shows as its FileSystemId, and its VolumeId if it has one. UNVERIFIED, probably that of its source backup.
+    pub copies_file_system: CopySubject,
     /// Whether a copy that ended FAILED leaves its record, until that is deleted. UNVERIFIED, probably so.
     pub failed_copies_stay: bool,
     /// How long after the end of a copy its source cannot be deleted, s (fact 26: 0–300).
@@ -233,6 +247,7 @@ impl Default for Settings {
             unknown_filter_is_error: true,
             filters_find_copies: true,
             copy_progress: false,
+            copies_file_system: CopySubject::Kept,
             failed_copies_stay: true,
             delete_delay_seconds: 60.0,
             being_copied: BeingCopied::ByType,

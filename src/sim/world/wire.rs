@@ -3,7 +3,7 @@
 //! The planner must meet AWS's own words for every refusal, read as the engine reads them, and answers that say what
 //! stood in the books when the deed was done, however late they arrive.
 
-use super::super::cloud::{ApiError, Backup, BackupIx, BackupType, Cloud, Lost};
+use super::super::cloud::{ApiError, Backup, BackupIx, BackupType, Cloud, CopySubject, Lost};
 use super::super::faults::{Fate, Trouble};
 use crate::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use crate::domain::fault::{Fault, FaultClass};
@@ -34,13 +34,14 @@ pub struct Served {
 pub struct Shown(Vec<Option<Sighting>>);
 
 impl Shown {
-    fn sighting(&mut self, at: BackupIx, backup: &Backup) -> Sighting {
+    fn sighting(&mut self, at: BackupIx, cloud: &Cloud) -> Sighting {
+        let backup = cloud.backup(at);
         if self.0.len() <= at.0 {
             self.0.resize(at.0 + 1, None);
         }
         match &mut self.0[at.0] {
             Some(before) if stands(before, backup) => before.clone(),
-            before => before.insert(sighting(backup)).clone(),
+            before => before.insert(sighting(backup, cloud.settings().copies_file_system)).clone(),
         }
     }
 }
@@ -132,7 +133,7 @@ fn make(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, place: &Place, reques
     body["Tags"] = tags.iter().map(tag_of).collect();
     let served = cloud.serve_backup(now_ms, place.account.as_str(), place.region.as_str(), operation, &body);
     let outcome = match served.reply {
-        Ok(Ok(made)) => Outcome::Made(Box::new(shown.sighting(made, cloud.backup(made)))),
+        Ok(Ok(made)) => Outcome::Made(Box::new(shown.sighting(made, cloud))),
         Ok(Err(error)) => Outcome::Failed(refused(operation, &error)),
         Err(lost) => Outcome::Failed(unheard(operation, &lost)),
     };
@@ -157,9 +158,7 @@ fn describe(
     let decision = cloud.decide(now_ms, account, region, operation);
     let outcome = match decision.fate {
         Fate::Served => match cloud.list_backups(now_ms, account, region, body) {
-            Ok((found, next)) => {
-                outcome(found.into_iter().map(|at| shown.sighting(at, cloud.backup(at))).collect(), next)
-            }
+            Ok((found, next)) => outcome(found.into_iter().map(|at| shown.sighting(at, cloud)).collect(), next),
             Err(error) => Outcome::Failed(refused(operation, &error)),
         },
         Fate::Before(trouble) | Fate::After(trouble) => Outcome::Failed(troubled(operation, trouble)),
@@ -211,7 +210,7 @@ fn lifecycle(backup: &Backup) -> Lifecycle {
 
 /// A backup as DescribeBackups shows it.
 #[must_use]
-pub fn sighting(backup: &Backup) -> Sighting {
+pub fn sighting(backup: &Backup, copies: CopySubject) -> Sighting {
     Sighting {
         id: backup.id.as_str().into(),
         lifecycle: lifecycle(backup),
@@ -221,10 +220,10 @@ pub fn sighting(backup: &Backup) -> Sighting {
         size_bytes: Some(backup.size_bytes),
         kms_key: Some(backup.kms_key.as_str().into()),
         kind: FileSystemKind::parse(backup.file_system.kind.as_str()),
-        volume: backup.volume.as_ref().map(|volume| volume.id.as_str().into()),
+        volume: backup.volume.as_ref().and_then(|volume| backup.shown_subject(&volume.id, copies)).map(Into::into),
         copied_from: backup.source_id.as_deref().map(Into::into),
         arn: Some(backup.arn().into()),
-        file_system: Some(backup.file_system.id.as_str().into()),
+        file_system: backup.shown_subject(&backup.file_system.id, copies).map(Into::into),
         copied_from_region: backup.source_region.as_deref().map(Into::into),
         made_as: match backup.kind {
             BackupType::Automatic => MadeAs::Automatic,

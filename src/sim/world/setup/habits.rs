@@ -44,6 +44,7 @@ impl Draw {
             cloud::BeingCopied::BadRequest,
             cloud::BeingCopied::Either,
         ];
+        let subjects = [cloud::CopySubject::Kept, cloud::CopySubject::Absent, cloud::CopySubject::Other];
         cloud::Settings {
             failed_token: TOKENS[rng.below(3) as usize],
             token_compares_tags: rng.percent(70.0),
@@ -57,6 +58,7 @@ impl Draw {
             copy_progress: rng.percent(30.0),
             failed_count_to_quota: rng.percent(50.0),
             full_after_newest_deleted: rng.percent(30.0),
+            copies_file_system: subjects[rng.below(3) as usize],
             ..cloud::Settings::default()
         }
     }

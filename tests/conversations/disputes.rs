@@ -1,0 +1,319 @@
+//! Tags that say one thing, and AWS's fields or the record another.
+
+use super::*;
+use lifeboat::domain::evidence::Objection;
+use lifeboat::domain::id::BackupId;
+use lifeboat::domain::point::{MadeAs, Point};
+use lifeboat::domain::tags::{ATTEMPT, OCCURRENCE, ORIGIN, SOURCE, TAKEN, TRIGGER};
+use lifeboat::domain::time::Time;
+use std::sync::Arc;
+
+/// Three occurrences of two sources are copied.
+fn protected() -> Talk {
+    let mut talk = Talk::new(2);
+    talk.serve();
+    talk.now = at("2026-11-21T06:00:00Z");
+    for _ in 0..3 {
+        occurrence(&mut talk);
+    }
+    talk.changes.clear();
+    talk
+}
+
+/// What comes due is made and copied, and six hours pass.
+fn occurrence(talk: &mut Talk) {
+    let next = talk.now.plus(6 * HOUR);
+    for _ in 0..3 {
+        talk.serve();
+        talk.becomes(Lifecycle::Available);
+        talk.wait(10 * MINUTE);
+    }
+    talk.serve();
+    talk.now = next;
+}
+
+/// Both Regions are listed.
+fn look(talk: &mut Talk) {
+    talk.wait(5 * MINUTE);
+    let at = talk.now;
+    talk.take_in([HOME, THERE].map(|region| Change::ListingWanted { place: place(region), at }).into());
+    talk.serve();
+}
+
+fn newest(talk: &Talk, target: &Target) -> Point {
+    talk.state.sources[&key(0)].newest(target).unwrap().clone()
+}
+
+fn at_aws<'a>(talk: &'a mut Talk, point: &Point) -> &'a mut Sighting {
+    talk.at_aws.get_mut(&(point.place.region.to_string(), point.id.to_string())).unwrap()
+}
+
+fn tag(talk: &mut Talk, point: &Point, tag: &str, value: &str) {
+    Arc::make_mut(&mut at_aws(talk, point).tags).insert(tag.to_owned(), value.to_owned());
+}
+
+fn disputed(talk: &Talk) -> Vec<(String, String)> {
+    let all = talk.state.disputes();
+    all.filter(|(.., dispute)| matches!(dispute.objection, Objection::Disputed(_)))
+        .map(|(_, id, dispute)| (id.to_string(), dispute.objection.what().to_owned()))
+        .collect()
+}
+
+fn unconfirmed(talk: &Talk) -> usize {
+    talk.state.disputes().filter(|(.., dispute)| matches!(dispute.objection, Objection::Unconfirmed(_))).count()
+}
+
+fn deleted(talk: &Talk) -> usize {
+    talk.changes.iter().filter(|change| matches!(change, Change::Condemned { .. } | Change::Gone { .. })).count()
+}
+
+fn findings(talk: &Talk) -> Vec<String> {
+    audit(&talk.settings, &talk.state, talk.now).into_iter().map(|finding| finding.what).collect()
+}
+
+fn there() -> Target {
+    Target::Copy(THERE.into())
+}
+
+fn later(time: Time, by: Duration) -> String {
+    time.plus(by).to_string()
+}
+
+/// One finding that names the point and both values; not counted, not copied, nothing deleted for it; the source goes on;
+/// and all is well once the tag is put right.
+#[test]
+fn an_edited_tag_disputes_that_point_alone_and_heals_when_it_is_put_right() {
+    let other = source(1).to_string();
+    let far = "2031-01-01T00:00:00Z".to_owned();
+    let of_backups = [(SOURCE, other.clone()), (OCCURRENCE, far.clone()), (TRIGGER, "manual".to_owned())];
+    let of_all =
+        [(ATTEMPT, "2".to_owned()), (OCCURRENCE, "0000-01-01T00:00:00Z".to_owned()), (ATTEMPT, "x".to_owned())];
+    let of_copies = [(ORIGIN, format!("{HOME}/backup-1")), (TAKEN, far.clone()), (SOURCE, other), (OCCURRENCE, far)];
+    let backups = of_backups.iter().chain(&of_all).map(|edit| (Target::Backup, edit));
+    let copies = of_copies.iter().chain(&of_all).map(|edit| (there(), edit));
+    for (target, (name, value)) in backups.chain(copies) {
+        let mut talk = protected();
+        let point = newest(&talk, &target);
+        let right = at_aws(&mut talk, &point).tags[*name].clone();
+        tag(&mut talk, &point, name, value);
+        look(&mut talk);
+        let (before, case) = (newest(&talk, &target), format!("{target:?} {name}={value}"));
+        assert_ne!(before.id, point.id, "{case}: it is not counted");
+        let said = disputed(&talk);
+        assert_eq!(said.len(), 1, "{case}: {said:?}");
+        assert_eq!(said[0].0, point.id.to_string(), "{case}");
+        assert!(said[0].1.contains(name) && said[0].1.contains(value.as_str()), "{case}: {}", said[0].1);
+        assert_eq!(findings(&talk).iter().filter(|what| what.contains(point.id.as_str())).count(), 1, "{case}");
+        assert!(talk.state.quarantined.is_empty(), "{case}");
+        assert_eq!(deleted(&talk), 0, "{case}");
+        occurrence(&mut talk);
+        let (next, copied) = (newest(&talk, &Target::Backup), newest(&talk, &there()));
+        assert!(next.created_at > point.created_at && copied.taken_at() == next.created_at, "{case}: it goes on");
+        look(&mut talk);
+        tag(&mut talk, &point, name, &right);
+        look(&mut talk);
+        assert_eq!(disputed(&talk), [], "{case}");
+        assert!(talk.state.sources[&key(0)].points.available(&target).any(|known| known.id == point.id), "{case}");
+        assert_eq!(deleted(&talk), 0, "{case}");
+    }
+}
+
+/// A restart knows it as before, and so does one without the database once AWS was read.
+#[test]
+fn a_dispute_outlives_a_restart() {
+    let mut talk = protected();
+    let point = newest(&talk, &Target::Backup);
+    tag(&mut talk, &point, OCCURRENCE, "2031-01-01T00:00:00Z");
+    look(&mut talk);
+    talk.state = talk.state.reloaded(talk.now);
+    assert_eq!(disputed(&talk).len(), 1);
+    assert_ne!(newest(&talk, &Target::Backup).id, point.id);
+    talk.serve();
+    assert_eq!(disputed(&talk).len(), 1);
+}
+
+fn forged(talk: &Talk, id: &str, like: &Point, of: &str) -> Sighting {
+    let mut forged = talk.at_aws[&(like.place.region.to_string(), like.id.to_string())].clone();
+    (forged.id, forged.file_system, forged.created_at) = (id.into(), Some(of.into()), talk.now);
+    let tags = Arc::make_mut(&mut forged.tags);
+    tags.insert(OCCURRENCE.to_owned(), talk.now.to_string());
+    forged
+}
+
+fn put(talk: &mut Talk, region: &str, sighting: Sighting) {
+    talk.at_aws.insert((region.to_owned(), sighting.id.to_string()), sighting);
+}
+
+#[test]
+fn a_backup_of_another_file_system_is_never_taken_for_the_victims() {
+    for automatic in [false, true] {
+        let mut talk = protected();
+        talk.policy().retain = Some(Retain { last: Some(2), ..Retain::default() });
+        let like = newest(&talk, &Target::Backup);
+        let mut theirs = forged(&talk, "backup-forged", &like, "fs-0fffffffffffffff0");
+        if automatic {
+            (theirs.file_system, theirs.made_as) = (like.source.clone().into(), MadeAs::Automatic);
+        }
+        put(&mut talk, HOME, theirs);
+        talk.changes.clear();
+        look(&mut talk);
+        let said = disputed(&talk);
+        let other = if automatic { "AUTOMATIC" } else { "fs-0fffffffffffffff0" };
+        assert!(said.len() == 1 && said[0].1.contains(other), "{said:?}");
+        assert_eq!(newest(&talk, &Target::Backup).id, like.id);
+        occurrence(&mut talk);
+        let asked = talk.changes.iter().filter(|change| matches!(change, Change::Asked { .. })).count();
+        assert_eq!(asked, 4, "two sources are backed up and copied, and nothing else");
+        assert!(
+            !talk
+                .changes
+                .iter()
+                .any(|change| matches!(change, Change::Condemned { id, .. } if *id == BackupId::from("backup-forged")))
+        );
+        // Whoever wrote the tags takes them off.
+        Arc::make_mut(&mut talk.at_aws.get_mut(&(HOME.to_owned(), "backup-forged".to_owned())).unwrap().tags).clear();
+        look(&mut talk);
+        assert_eq!(disputed(&talk), []);
+    }
+}
+
+/// In the destination alone: a copy of somebody's backup, with the victim's tags. What a copy shows as its file system is
+/// not known, so all three ways.
+#[test]
+fn a_copy_of_another_file_systems_backup_is_never_taken_for_the_victims() {
+    let stranger = "fs-0fffffffffffffff0";
+    for shows in [Some(stranger), None, Some("fs-0eeeeeeeeeeeeeee0")] {
+        let mut talk = protected();
+        let (backup, like) = (newest(&talk, &Target::Backup), newest(&talk, &there()));
+        let mut theirs = forged(&talk, "backup-theirs", &backup, stranger);
+        theirs.tags = Arc::default();
+        put(&mut talk, HOME, theirs);
+        talk.now = talk.now.plus(MINUTE);
+        let mut copy = forged(&talk, "backup-forged", &like, stranger);
+        copy.file_system = shows.map(Into::into);
+        copy.copied_from = Some("backup-theirs".into());
+        let tags = Arc::make_mut(&mut copy.tags);
+        tags.insert(ORIGIN.to_owned(), format!("{HOME}/backup-theirs"));
+        tags.insert(TAKEN.to_owned(), talk.now.minus(MINUTE).to_string());
+        put(&mut talk, THERE, copy);
+        for _ in 0..2 {
+            look(&mut talk);
+            assert_eq!(newest(&talk, &there()).id, like.id, "{shows:?}: not counted at any time");
+        }
+        let said = disputed(&talk);
+        assert!(said.len() == 1 && said[0].1.contains(stranger), "{shows:?}: {said:?}");
+        assert_eq!(deleted(&talk), 0);
+    }
+}
+
+/// The same, with a tag that names the victim's own backup: AWS's link says otherwise.
+#[test]
+fn a_copy_is_of_the_backup_that_aws_names() {
+    let mut talk = protected();
+    let (backup, like) = (newest(&talk, &Target::Backup), newest(&talk, &there()));
+    let linked = [(Some("backup-theirs"), None), (Some(backup.id.as_str()), Some("eu-west-1")), (None, None)];
+    for (number, (link, region)) in linked.into_iter().enumerate() {
+        let mut copy = forged(&talk, &format!("backup-forged{number}"), &like, "fs-0fffffffffffffff0");
+        copy.tags = talk.at_aws[&(THERE.to_owned(), like.id.to_string())].tags.clone();
+        copy.copied_from = link.map(Into::into);
+        copy.copied_from_region = region.map(Into::into);
+        put(&mut talk, THERE, copy);
+    }
+    look(&mut talk);
+    let said = disputed(&talk);
+    assert!(said.len() == 3 && said[0].1.contains("SourceBackupId"), "{said:?}");
+    assert!(said[1].1.contains("SourceBackupRegion") && said[2].1.contains("FileSystemId"), "{said:?}");
+}
+
+/// Whatever a copy shows as its file system, our own are taken in after the loss of the database: confirmed by their backup
+/// while it is there, by themselves if they name the source or nothing, and else left to a person.
+#[test]
+fn after_the_loss_of_the_database_our_copies_are_known_or_shown_as_unconfirmed() {
+    for (shows, origins, confirmed) in [
+        (Some(source(0)), true, true),
+        (None, true, true),
+        (Some("fs-0eeeeeeeeeeeeeee0".into()), true, true),
+        (Some(source(0)), false, true),
+        (None, false, true),
+        (Some("fs-0eeeeeeeeeeeeeee0".into()), false, false),
+    ] {
+        let mut talk = protected();
+        let held = talk.state.sources[&key(0)].points.available(&there()).len();
+        let mine = source(0).to_string();
+        for ((region, _), sighting) in &mut talk.at_aws {
+            if region == THERE && sighting.tags[SOURCE] == mine {
+                sighting.file_system.clone_from(&shows);
+            }
+        }
+        if !origins {
+            talk.at_aws.retain(|(region, _), _| region != HOME);
+        }
+        talk.now = talk.now.plus(MINUTE);
+        talk.state = State::new(talk.now, talk.now);
+        talk.serve();
+        look(&mut talk);
+        look(&mut talk);
+        let known = talk.state.sources.get(&key(0)).map_or(0, |known| known.points.available(&there()).len());
+        let case = format!("{shows:?}, origins {origins}");
+        let expected = if confirmed { (held, 0) } else { (0, held) };
+        assert_eq!((known, unconfirmed(&talk)), expected, "{case}: {:?}", findings(&talk));
+        assert_eq!(disputed(&talk), [], "{case}");
+        assert_eq!(deleted(&talk), 0, "{case}");
+    }
+}
+
+/// On the bad day the source's Region answers nothing: what carries the right tags counts, and a file system that may mean
+/// nothing is for a person to judge.
+#[test]
+fn copies_count_by_themselves_while_the_sources_region_is_out_of_reach() {
+    let mut talk = protected();
+    let held = talk.state.sources[&key(0)].points.available(&there()).len();
+    talk.state = State::new(talk.now, talk.now);
+    talk.round();
+    for action in std::mem::take(&mut talk.under_way) {
+        if action.place == place(THERE) {
+            let outcome = talk.outcome(&action);
+            talk.answer(&action, outcome);
+        } else {
+            talk.refuse(&action, FaultClass::Unanswered);
+        }
+    }
+    assert_eq!(talk.state.sources[&key(0)].points.available(&there()).len(), held);
+}
+
+/// A point that was taken in by its tags has no other record: what they say later holds, and it keeps one place.
+#[test]
+fn a_point_that_was_adopted_follows_its_tags() {
+    let mut talk = protected();
+    let point = newest(&talk, &Target::Backup);
+    let right = at_aws(&mut talk, &point).tags[OCCURRENCE].clone();
+    tag(&mut talk, &point, OCCURRENCE, &later(point.occurrence.at, MINUTE));
+    talk.now = talk.now.plus(MINUTE);
+    talk.state = State::new(talk.now, talk.now);
+    talk.serve();
+    look(&mut talk);
+    let count = |talk: &Talk| talk.state.sources[&key(0)].points.available(&Target::Backup).len();
+    let held = count(&talk);
+    assert_eq!(newest(&talk, &Target::Backup).occurrence.at, point.occurrence.at.plus(MINUTE));
+    tag(&mut talk, &point, OCCURRENCE, &right);
+    look(&mut talk);
+    assert_eq!((count(&talk), newest(&talk, &Target::Backup).occurrence), (held, point.occurrence));
+    assert!(talk.state.quarantined.is_empty());
+}
+
+/// A person cannot hold what is not known to be ours, and what was to be deleted is left alone.
+#[test]
+fn a_disputed_point_is_neither_held_nor_deleted() {
+    let mut talk = protected();
+    let point = newest(&talk, &there());
+    talk.take_in(vec![Change::Condemned {
+        place: point.place.clone(),
+        id: point.id.clone(),
+        reason: "no rule keeps it".to_owned(),
+        at: talk.now,
+    }]);
+    tag(&mut talk, &point, ATTEMPT, "7");
+    look(&mut talk);
+    assert!(talk.state.deletions.is_empty());
+    assert!(talk.at_aws.contains_key(&(THERE.to_owned(), point.id.to_string())));
+}
