@@ -40,7 +40,7 @@ struct Planted {
     world: fn(World) -> World,
 }
 
-const PLANTED: [Planted; 21] = [
+const PLANTED: [Planted; 22] = [
     Planted {
         fault: "a fresh token after an unknown answer",
         promises: &["2"],
@@ -88,6 +88,12 @@ const PLANTED: [Planted; 21] = [
         promises: &["2", "3", "5", "6"],
         setup: Draw::Trouble,
         world: |world| world.with_mind(Box::new(BlindToTags)),
+    },
+    Planted {
+        fault: "tags believed over what AWS's fields say",
+        promises: &["2", "4", "6"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(BelievesTags)),
     },
     Planted {
         fault: "a coalesced occurrence not recorded",
@@ -583,6 +589,27 @@ impl Mind for BlindToTags {
         if let Outcome::Page { sightings, .. } = &mut outcome {
             for sighting in sightings.iter_mut().filter(|seen| state.point(&action.place, &seen.id).is_none()) {
                 std::sync::Arc::make_mut(&mut sighting.tags).retain(|key, _| !key.starts_with("lifeboat:"));
+            }
+        }
+        planner::settle(settings, state, action, outcome, now)
+    }
+}
+
+/// Whatever carries our tags is ours.
+struct BelievesTags;
+
+impl Mind for BelievesTags {
+    fn settle(
+        &mut self,
+        settings: &Settings,
+        state: &State,
+        action: &Action,
+        mut outcome: Outcome,
+        now: Time,
+    ) -> Vec<Change> {
+        if let Outcome::Page { sightings, .. } | Outcome::Polled(sightings) = &mut outcome {
+            for sighting in sightings {
+                (sighting.file_system, sighting.volume) = (None, None);
             }
         }
         planner::settle(settings, state, action, outcome, now)

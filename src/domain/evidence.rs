@@ -56,7 +56,7 @@ enum OriginBook<'a> {
 }
 
 /// AWS shows times to the millisecond, and not every endpoint does.
-const ROUNDING: Duration = Duration::from_secs(1);
+pub const ROUNDING: Duration = Duration::from_secs(1);
 
 /// What the answer shows, given all that is known.
 #[must_use]

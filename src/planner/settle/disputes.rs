@@ -1,7 +1,7 @@
 //! What carries our tags and is not to be counted.
 
 use super::*;
-use crate::domain::evidence::Objection;
+use crate::domain::evidence::{Objection, ROUNDING};
 use crate::domain::state::Dispute;
 
 impl Settling<'_> {
@@ -31,6 +31,38 @@ impl Settling<'_> {
             let since = known.map_or(self.now, |known| known.since);
             let dispute = Some(Box::new(Dispute { objection, since, claim }));
             self.push(Change::Disputed { place: self.place.clone(), id: id.clone(), dispute });
+        }
+    }
+
+    /// Copies that nothing confirmed before this backup of theirs was known. They are taken in with it: what lacks a copy is
+    /// copied at once.
+    pub(super) fn confirmed_by(&self, backup: &Point) -> Vec<Box<Point>> {
+        let state = self.state;
+        let claims = self.claims.get_or_init(|| {
+            let mut claims: BTreeMap<&BackupId, Vec<&Point>> = BTreeMap::new();
+            for (.., dispute) in state.disputes().filter(|(.., of)| matches!(of.objection, Objection::Unconfirmed(_))) {
+                let claim = dispute.claim.as_deref();
+                if let Some((claim, origin)) = claim.and_then(|claim| Some((claim, claim.origin.as_ref()?))) {
+                    claims.entry(&origin.backup).or_default().push(claim);
+                }
+            }
+            claims
+        });
+        let of_it = claims.get(&backup.id).into_iter().flatten().filter(|claim| {
+            let region = claim.origin.as_ref().map(|origin| &origin.region);
+            let linked = region == Some(&backup.place.region) && claim.place.account == backup.place.account;
+            let apart = claim.taken_at().since(backup.created_at).max(backup.created_at.since(claim.taken_at()));
+            linked && claim.source == backup.source && claim.occurrence == backup.occurrence && apart <= ROUNDING
+        });
+        of_it.map(|claim| Box::new((*claim).clone())).collect()
+    }
+
+    /// Takes them in.
+    pub(super) fn confirmed(&mut self, copies: Vec<Box<Point>>) {
+        for mut point in copies {
+            point.settled_at = point.settled_at.filter(|_| !point.available());
+            self.push(Change::Disputed { place: point.place.clone(), id: point.id.clone(), dispute: None });
+            self.push(Change::Seen { point });
         }
     }
 

@@ -95,9 +95,15 @@ fn work_of(backup: &Backup) -> Option<Work<&str>> {
         return None;
     }
     let copy = origin.is_some();
+    let source = tag("lifeboat:source")?;
+    // Whoever may make backups may write our tags on them. What it was made of is on the model's books.
+    let of = backup.volume.as_ref().map_or(&backup.file_system.id, |volume| &volume.id);
+    if of != source {
+        return None;
+    }
     Some(Work {
         account: &backup.account,
-        source: tag("lifeboat:source")?,
+        source,
         trigger: tag("lifeboat:trigger")?,
         occurrence: tag("lifeboat:occurrence")?,
         copy_to: copy.then_some(&*backup.region),

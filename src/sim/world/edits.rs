@@ -112,6 +112,7 @@ pub fn person(cloud: &mut Cloud, now_ms: i64, person: Person) -> String {
         Person::Untags(choice) => ("UntagResource", choice),
         Person::Holds(choice) => ("TagResource", choice),
         Person::Copies(choice) => ("CopyBackup", choice),
+        Person::Forges(choice) => ("CreateBackup", choice),
     };
     let ours: Vec<&Backup> = cloud
         .backups()
@@ -123,10 +124,19 @@ pub fn person(cloud: &mut Cloud, now_ms: i64, person: Person) -> String {
     let young = ours.len().saturating_sub(12);
     let Some(backup) = ours.get(young + at(choice, ours.len() - young)) else { return "nothing there".to_owned() };
     let arn = format!("arn:aws:fsx:{}:{}:backup/{}", backup.region, backup.account, backup.id);
+    let another = cloud.backups().map(|(_, other)| other).find(|other| {
+        let beside = (&other.account, &other.region) == (&backup.account, &backup.region);
+        beside && other.volume.is_none() && other.source_id.is_none() && other.file_system.id != backup.file_system.id
+    });
     let body = match person {
         Person::Deletes(_) => json!({ "BackupId": backup.id }),
         Person::Untags(_) => json!({ "ResourceARN": arn, "TagKeys": ["lifeboat:source", "lifeboat:occurrence"] }),
         Person::Holds(_) => json!({ "ResourceARN": arn, "Tags": [{ "Key": "lifeboat:hold", "Value": "audit" }] }),
+        Person::Forges(_) => {
+            let Some(another) = another else { return "nothing there".to_owned() };
+            let tags: Vec<_> = backup.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
+            json!({ "FileSystemId": another.file_system.id, "Tags": tags })
+        }
         Person::Copies(_) => {
             json!({ "SourceBackupId": backup.id, "SourceRegion": backup.region, "CopyTags": true })
         }

@@ -11,6 +11,8 @@ pub enum Person {
     Holds(u64),
     /// Copies a backup of ours, tags and all.
     Copies(u64),
+    /// Backs up another file system with the tags of a backup of ours.
+    Forges(u64),
 }
 
 /// What a person orders. Numbers choose among what is there.

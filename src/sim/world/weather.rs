@@ -34,6 +34,7 @@ pub fn draw(setup: &mut Setup, days: i64, rng: &mut Rng) {
             0 => Person::Untags(choice),
             1 => Person::Holds(choice),
             2 | 3 => Person::Copies(choice),
+            4 | 5 => Person::Forges(choice),
             _ => Person::Deletes(choice),
         };
         setup.timetable.push((at_ms, Happening::Person(person)));

@@ -1,10 +1,11 @@
 //! Promises 3 and 6: what the process believes is what FSx held when last seen, and a restart believes the same.
 
-use super::super::super::cloud::Lifecycle;
+use super::super::super::cloud::{CopySubject, Lifecycle};
 use super::super::setup::DAY_MS;
 use super::flow::Flow;
 use super::shelf::Shelf;
 use super::{Broken, View};
+use crate::domain::evidence::Objection;
 use crate::domain::point::Lifecycle as Seen;
 use crate::domain::state::State;
 use std::collections::BTreeMap;
@@ -80,6 +81,14 @@ fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Br
     for (backup, place, id) in shelf.since(view.cloud, since_ms - 3 * DAY_MS) {
         let settled = backup.lifecycle == Lifecycle::Available && backup.ended_ms.is_some_and(|at_ms| at_ms < since_ms);
         if !settled || view.state.point(place, id).is_some_and(|point| point.lifecycle == Seen::Available) {
+            continue;
+        }
+        // What nothing but its tags says to be ours is left to a person, where AWS lets copies name another file system.
+        let unconfirmed = view.state.place(place).and_then(|known| known.disputes.get(id)).is_some_and(|dispute| {
+            matches!(dispute.objection, Objection::Unconfirmed(_))
+                && view.cloud.settings().copies_file_system == CopySubject::Other
+        });
+        if unconfirmed {
             continue;
         }
         let watched = view.settings.policies.values().any(|policy| {
