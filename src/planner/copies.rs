@@ -10,6 +10,7 @@ use super::slots::Slots;
 use super::turns::{Order, Wish, rank};
 use super::{Active, ask, durations, rpo};
 use crate::domain::change::Change;
+use crate::domain::evidence::Objection;
 use crate::domain::id::{Place, Region, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::Lane;
 use crate::domain::plan::{Plan, Reason};
@@ -161,8 +162,20 @@ impl<'a> Candidate<'a> {
         destination: &'a Destination,
     ) -> Option<Self> {
         let target = Target::Copy(destination.region.clone());
+        let there = Place { account: key.account.clone(), region: destination.region.clone() };
+        // What may be ours is not made again on a guess.
+        let may_be_there = |backup: &Point| {
+            let disputes = state.place(&there).map(|known| &known.disputes).filter(|disputes| !disputes.is_empty());
+            disputes.into_iter().flat_map(BTreeMap::values).any(|dispute| {
+                let claim = dispute.claim.as_ref().filter(|_| matches!(dispute.objection, Objection::Unconfirmed(_)));
+                claim.is_some_and(|claim| {
+                    claim.source == backup.source && claim.occurrence == backup.occurrence && claim.good()
+                })
+            })
+        };
         let lacks = |backup: &&Point| {
             source.good_point(backup.occurrence, &target).is_none()
+                && !may_be_there(backup)
                 && !source.asks.get(&(backup.occurrence, target.clone())).is_some_and(|ask| ask.open)
         };
         let reached = source.newest_taken_at(&target);

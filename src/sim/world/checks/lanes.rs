@@ -9,6 +9,7 @@ use crate::domain::action::{Action, Call, Outcome, Request};
 use crate::domain::change::Change;
 use crate::domain::fault::FaultClass;
 use crate::domain::id::{AccountName, BackupId, Place, Region, SourceId, WorkKey};
+use crate::domain::lane::FileSystemKind;
 use crate::domain::point::{Lifecycle as Seen, Sighting};
 use crate::domain::state::State;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,7 +27,9 @@ pub(super) struct Lanes {
 }
 
 fn lane_of(sighting: &Sighting, place: &Place) -> Lane {
-    (place.account.clone(), place.region.clone(), sighting.volume.clone())
+    // A copy of a volume takes no place among the others, also where AWS does not say of which volume.
+    let untold = || (sighting.kind == FileSystemKind::Ontap).then(|| SourceId::from("fsvol-untold"));
+    (place.account.clone(), place.region.clone(), sighting.volume.clone().or_else(untold))
 }
 
 impl Lanes {
