@@ -68,7 +68,8 @@ impl Reconciler {
         &mut self,
         decide: impl FnOnce(&Self, crate::domain::time::Time) -> Result<Granted, Refusal>,
     ) -> Answered {
-        // With changes that are not on disk yet nothing could be promised.
+        // With changes that are not on disk yet nothing could be promised, nor with a file that is none.
+        self.make_sure().await;
         if let Some(problem) = &self.store_problem {
             return Err(Unanswered::NotRecorded(problem.clone()));
         }
@@ -76,6 +77,7 @@ impl Reconciler {
         let aside = self.state.quarantined.len();
         self.take_in(granted.changes.clone());
         self.commit().await;
+        self.make_sure().await;
         self.show_at_once();
         match &self.store_problem {
             None if self.state.quarantined.len() > aside => Err(Unanswered::Contradicts),
