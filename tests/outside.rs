@@ -2,6 +2,8 @@
 //! of it may hold the daemon, lie to it or have it tell what is secret.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
+#[path = "outside/credentials.rs"]
+mod credentials;
 #[path = "outside/disk.rs"]
 mod disk;
 mod support;

@@ -32,6 +32,7 @@ use crate::domain::time::Time;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Keeps Amazon FSx file systems recoverable in another AWS Region.
 #[derive(Parser, Debug)]
@@ -191,10 +192,19 @@ fn now() -> Time {
     SystemClock.now()
 }
 
+/// Threads beside the workers, for what takes long or blocks.
+const BLOCKING_THREADS: usize = 16;
+/// They stay: with one of them there, work waits where the system has no thread to give; with none, tokio panics.
+const BLOCKING_THREADS_STAY: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_keep_alive(BLOCKING_THREADS_STAY)
         .enable_all()
         .build()
-        .map_err(|error| Failure::Run(format!("cannot start: {error}")))
+        .map_err(|error| Failure::Run(format!("cannot start: {error}")))?;
+    drop(runtime.spawn_blocking(|| ()));
+    Ok(runtime)
 }
