@@ -175,12 +175,18 @@ fn load(path: &Path) -> Result<config::Loaded, Failure> {
 /// Loads what a command that only reads needs. A file that may not be used does not keep a person from seeing how things
 /// stand: what can be read of it is returned, with the problems.
 fn load_to_read(path: &Path) -> Result<(Settings, Option<Failure>), Failure> {
+    let (settings, refused) = load_or_salvage(path)?;
+    Ok((settings, refused.map(|(failure, _)| failure)))
+}
+
+/// The same; with the problems goes whether the file could not be read at all, so that all of it are defaults.
+fn load_or_salvage(path: &Path) -> Result<(Settings, Option<(Failure, bool)>), Failure> {
     match config::load(path, now()) {
         Ok(loaded) => Ok((loaded.settings, None)),
         Err(problems) => {
             let failure = Failure::Usage(problems.render(terminal::colour_on_stderr()));
-            match config::salvage(path, now()).filter(|_| path.exists()) {
-                Some(settings) => Ok((settings, Some(failure))),
+            match config::salvage(path, &problems, now()).filter(|_| path.exists()) {
+                Some(settings) => Ok((settings, Some((failure, problems.unread)))),
                 None => Err(failure),
             }
         }

@@ -26,6 +26,7 @@ use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
 use aws_credential_types::Credentials;
 use keeping::Keeping;
+use reloading::Reloads;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,6 +35,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 mod keeping;
 mod orders;
 mod picture;
+mod reloading;
 mod telling;
 mod upkeep;
 
@@ -117,6 +119,7 @@ pub struct Reconciler {
     inbox: mpsc::Receiver<Command>,
     clock: Arc<dyn Clock>,
     reload: Reloader,
+    reloads: Reloads,
     credentials: Option<Credentials>,
     systemd: Systemd,
     /// Applied, and not committed because the disk would not take it.
@@ -186,6 +189,7 @@ impl Reconciler {
             inbox,
             clock,
             reload: startup.reload,
+            reloads: Reloads::default(),
             credentials: startup.credentials,
             systemd: Systemd::new(startup.systemd),
             uncommitted: Vec::new(),
@@ -359,7 +363,7 @@ impl Reconciler {
             command = self.inbox.recv() => match command {
                 None | Some(Command::Stop) => return true,
                 Some(Command::Nudge) => {}
-                Some(Command::Reload { confirm_deletions, reply }) => self.reload(confirm_deletions, reply).await,
+                Some(Command::Reload { confirm_deletions, reply }) => self.reload(confirm_deletions, reply),
                 Some(Command::Survey(reply)) => {
                     let (settings, state) = (self.settings.clone(), self.state.clone());
                     let _ = reply.send(Box::new(Survey { settings, state, plan: self.last_plan.clone() }));
@@ -378,6 +382,7 @@ impl Reconciler {
                     self.answered(done);
                 }
             }
+            read = self.reloads.read() => self.was_read(read).await,
             () = tokio::time::sleep(pause) => {}
         }
         false
