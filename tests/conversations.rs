@@ -101,6 +101,7 @@ fn settings(sources: usize, start: Time) -> Settings {
             listen: ([127, 0, 0, 1], 9750).into(),
             control: "control.sock".into(),
             poll: POLL,
+            hosts: Vec::new(),
             prune: true,
         },
         aws: Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 },

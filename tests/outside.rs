@@ -6,6 +6,8 @@
 mod credentials;
 #[path = "outside/disk.rs"]
 mod disk;
+#[path = "outside/listener.rs"]
+mod listener;
 #[path = "outside/policy.rs"]
 mod policy;
 mod support;

@@ -13,6 +13,7 @@ pub mod system;
 
 use crate::domain::policy::Settings;
 use crate::engine::fsx::FsxEngine;
+use crate::report::http::hosts::Hosts;
 use crate::report::snapshot::Snapshot;
 use crate::store::sqlite::{Opened, Renewed, SqliteStore, check_integrity};
 use crate::store::{StoreError, StoreProblem};
@@ -133,7 +134,8 @@ impl Daemon {
         if let Some((socket, file)) = socket {
             listeners.spawn(control::serve(socket, file, view.clone(), commands.clone(), ended(closed.clone())));
         }
-        listeners.spawn(crate::report::http::serve(listener, view, ended(closed)));
+        let hosts = Hosts::new(address.ip(), &daemon.hosts);
+        listeners.spawn(crate::report::http::serve(listener, view, hosts, ended(closed)));
         if unclean {
             tokio::spawn(check_database(daemon.state, commands.clone()));
         }

@@ -143,6 +143,7 @@ fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
     [
         (old.state != new.state, "[daemon] state"),
         (old.listen != new.listen, "[daemon] listen"),
+        (old.hosts != new.hosts, "[daemon] hosts"),
         (old.control != new.control, "[daemon] control"),
     ]
     .into_iter()
