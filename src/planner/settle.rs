@@ -358,20 +358,11 @@ impl Settling<'_> {
         }
     }
 
-    fn page_failed(&mut self, fault: &Fault) {
-        let failures = self.state.place(self.place).and_then(|known| known.listing.as_ref()).map_or(0, |l| l.failures);
-        // A token can expire: whatever AWS says about a later page, begin anew if it is not a matter of patience.
-        let restart = !matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled) || failures >= 8;
-        let pause = self.read_refused(CallKey::List, fault, failures);
-        let not_before = self.now.plus(pause);
-        self.push(Change::ListingStalled { place: self.place.clone(), not_before, restart });
-    }
-
     /// How long to wait with a listing or a look that failed. A place that is unwell is tried again soon; one that answers
     /// and refuses is counted until a whole listing, or a look, succeeds: a first page that comes proves nothing.
     fn read_refused(&mut self, call: CallKey, fault: &Fault, failures: u32) -> Duration {
         if matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Credentials) {
-            return retry::pause_for_place(failures.saturating_add(1), jitter_of(self.place));
+            return retry::pause_for_place(fault.class, failures.saturating_add(1), jitter_of(self.place));
         }
         let refusals = self.here.and_then(|known| match call {
             CallKey::List => known.refused_listing.as_ref(),

@@ -143,7 +143,7 @@ impl Answering for Site {
     fn answer(&self, caller: Caller, request: Request<Incoming>) -> BoxFuture<'_, Response<Full<Bytes>>> {
         Box::pin(async move {
             match self.hosts.as_ref().map(|hosts| hosts.check(&request, caller.local)) {
-                Some(Err(refused)) => refused,
+                Some(Err((status, why))) => plain(status, &why),
                 _ => self.page(request).await,
             }
         })

@@ -55,6 +55,9 @@ fn asides(bench: &Bench) -> Vec<String> {
     names.filter(|name| name.contains(".aside-") && !name.ends_with("-wal")).collect()
 }
 
+/// One thing that is done to a file.
+type FileHarm = (&'static str, fn(&Path));
+
 /// One thing that is done to a database, and whether something is left to be moved aside.
 type Harm = (&'static str, fn(&Bench), bool);
 
@@ -217,7 +220,7 @@ fn a_second_daemon_on_the_lost_path_keeps_what_it_made() {
 
 #[test]
 fn a_corrupt_file_is_moved_aside_at_a_start_and_rebuilt_from_aws() {
-    let garbage: [(&str, fn(&Path)); 3] = [
+    let garbage: [FileHarm; 3] = [
         ("no database", |path| fs::write(path, b"this is not a database, and somebody may want it back").unwrap()),
         ("its first page", |path| scribble(path, 0, 4096)),
         ("all but its first page", |path| {

@@ -4,11 +4,8 @@
 //! were its own (DNS rebinding). It cannot choose the `Host` that the browser sends: so only names that are ours are
 //! answered.
 
-use super::{TEXT, respond};
 use crate::domain::fault::clean;
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::{Request, Response, StatusCode, Version, header};
+use hyper::{Request, StatusCode, Version, header};
 use std::net::IpAddr;
 
 /// So much of a name is repeated.
@@ -32,9 +29,9 @@ impl Hosts {
     /// Whether a request that came in on `local` calls us by a name of ours.
     ///
     /// # Errors
-    /// The refusal.
-    pub(super) fn check<T>(&self, request: &Request<T>, local: Option<IpAddr>) -> Result<(), Response<Full<Bytes>>> {
-        let refused = |status, line: String| Err(respond(status, TEXT, format!("{line}\n").into()));
+    /// The status of the refusal, and why.
+    pub(super) fn check<T>(&self, request: &Request<T>, local: Option<IpAddr>) -> Result<(), (StatusCode, String)> {
+        let refused = |status, line: String| Err((status, line));
         let mut named = request.headers().get_all(header::HOST).iter();
         let host = named.next();
         if named.next().is_some() {
@@ -98,7 +95,7 @@ mod tests {
     fn asked(listen: &str, request: Request<()>) -> u16 {
         let hosts = Hosts::new(listen.parse().unwrap(), &["Lifeboat.Example.COM".to_owned(), "192.0.2.7".to_owned()]);
         let local = Some("192.0.2.44".parse().unwrap());
-        hosts.check(&request, local).map_or_else(|refused| refused.status().as_u16(), |()| 200)
+        hosts.check(&request, local).map_or_else(|(status, _)| status.as_u16(), |()| 200)
     }
 
     fn with_host(listen: &str, host: &str) -> u16 {
