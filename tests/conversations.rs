@@ -103,6 +103,7 @@ fn settings(sources: usize, start: Time) -> Settings {
             listen: ([127, 0, 0, 1], 9750).into(),
             control: "control.sock".into(),
             poll: POLL,
+            hosts: Vec::new(),
             prune: true,
         },
         aws: Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 },
@@ -416,8 +417,10 @@ fn pauses_are_exactly_as_long_as_their_class_says() {
             assert_eq!((of(40, 0.5), of(40, 0.0)), (longest, longest * 3 / 4), "{class:?}");
         }
     }
-    assert_eq!((pause_for_place(1, 0.5), pause_for_place(4, 0.5)), (SECOND, 8 * SECOND));
-    assert_eq!(pause_for_place(30, 0.5), 5 * MINUTE);
+    for (class, longest) in [(Unanswered, MINUTE), (Throttled, MINUTE), (Credentials, 5 * MINUTE)] {
+        assert_eq!((pause_for_place(class, 1, 0.5), pause_for_place(class, 4, 0.5)), (SECOND, 8 * SECOND));
+        assert_eq!(pause_for_place(class, 30, 1.0), longest);
+    }
     let work = work(0, Target::Backup);
     let spread = |attempts: u32| POLL.mul_f64(0.75 + 0.5 * work.jitter(attempts));
     let off = |attempts: u32, wanted: Duration| pause_after_failed(&work, attempts, POLL).abs_diff(wanted);

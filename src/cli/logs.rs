@@ -3,6 +3,7 @@
 //! Under systemd each line carries its priority and no time, since the journal keeps both; on a terminal it is for
 //! people; with `--log-format json` it is for programs.
 
+use crate::domain::fault::clean;
 use clap::ValueEnum;
 use std::fmt;
 use std::io::IsTerminal as _;
@@ -38,12 +39,37 @@ pub(super) fn begin(format: LogFormat, default_level: &str) -> WorkerGuard {
     let journal = std::env::var_os("JOURNAL_STREAM").is_some() && !std::io::stderr().is_terminal();
     let begun = match format {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
-        LogFormat::Text if journal => builder.event_format(Journal).try_init(),
-        LogFormat::Text => builder.with_ansi(super::terminal::colour_on_stderr()).compact().try_init(),
+        LogFormat::Text if journal => builder.event_format(Cleaned(Journal)).try_init(),
+        LogFormat::Text => {
+            builder.with_ansi(super::terminal::colour_on_stderr()).compact().map_event_format(Cleaned).try_init()
+        }
     };
     // A second start in one process keeps the first, as in tests.
     drop(begun);
     guard
+}
+
+/// So much of a line of another crate is written.
+const FOREIGN_MAX_CHARS: usize = 1000;
+
+/// What other crates log may quote anything that they were given: it is kept to one line of bounded length, and nothing in
+/// it tells a terminal what to do. JSON does that by itself.
+struct Cleaned<F>(F);
+
+impl<S, N, F> FormatEvent<S, N> for Cleaned<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if event.metadata().target().starts_with(env!("CARGO_PKG_NAME")) {
+            return self.0.format_event(context, to, event);
+        }
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        writeln!(to, "{}", clean(line.trim_end(), FOREIGN_MAX_CHARS))
+    }
 }
 
 /// `<6>message field=value`: sd-daemon(3) reads the priority and takes it off.

@@ -32,6 +32,7 @@ use crate::domain::time::Time;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Keeps Amazon FSx file systems recoverable in another AWS Region.
 #[derive(Parser, Debug)]
@@ -174,12 +175,18 @@ fn load(path: &Path) -> Result<config::Loaded, Failure> {
 /// Loads what a command that only reads needs. A file that may not be used does not keep a person from seeing how things
 /// stand: what can be read of it is returned, with the problems.
 fn load_to_read(path: &Path) -> Result<(Settings, Option<Failure>), Failure> {
+    let (settings, refused) = load_or_salvage(path)?;
+    Ok((settings, refused.map(|(failure, _)| failure)))
+}
+
+/// The same; with the problems goes whether the file could not be read at all, so that all of it are defaults.
+fn load_or_salvage(path: &Path) -> Result<(Settings, Option<(Failure, bool)>), Failure> {
     match config::load(path, now()) {
         Ok(loaded) => Ok((loaded.settings, None)),
         Err(problems) => {
             let failure = Failure::Usage(problems.render(terminal::colour_on_stderr()));
-            match config::salvage(path, now()).filter(|_| path.exists()) {
-                Some(settings) => Ok((settings, Some(failure))),
+            match config::salvage(path, &problems, now()).filter(|_| path.exists()) {
+                Some(settings) => Ok((settings, Some((failure, problems.unread)))),
                 None => Err(failure),
             }
         }
@@ -191,10 +198,19 @@ fn now() -> Time {
     SystemClock.now()
 }
 
+/// Threads beside the workers, for what takes long or blocks.
+const BLOCKING_THREADS: usize = 16;
+/// They stay: with one of them there, work waits where the system has no thread to give; with none, tokio panics.
+const BLOCKING_THREADS_STAY: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_keep_alive(BLOCKING_THREADS_STAY)
         .enable_all()
         .build()
-        .map_err(|error| Failure::Run(format!("cannot start: {error}")))
+        .map_err(|error| Failure::Run(format!("cannot start: {error}")))?;
+    drop(runtime.spawn_blocking(|| ()));
+    Ok(runtime)
 }

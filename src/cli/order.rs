@@ -4,7 +4,7 @@
 //! one that may have arrived is given again, for a while, until there is an answer.
 
 use super::ask::{self, NoReply};
-use super::{Failure, PolicyFile, load_to_read, terminal};
+use super::{Failure, PolicyFile, load_or_salvage, terminal};
 use crate::daemon::control::DoneAnswer;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -34,8 +34,12 @@ struct RefusedAnswer {
 impl To {
     /// Where the daemon takes orders, by a policy file that may have problems.
     pub(super) fn socket(&self) -> Result<PathBuf, Failure> {
-        let (settings, _) = load_to_read(&self.policy_file.config)?;
-        Ok(settings.daemon.control)
+        let (settings, refused) = load_or_salvage(&self.policy_file.config)?;
+        match refused {
+            // Where the daemon listens stands in the file: that nobody does in the usual place says nothing.
+            Some((failure, true)) if !settings.daemon.control.exists() => Err(failure),
+            _ => Ok(settings.daemon.control),
+        }
     }
 
     /// Prints what came of an order.

@@ -16,6 +16,8 @@ const POLL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::fr
 const REQUESTS_PER_SECOND: RangeInclusive<f64> = 0.1..=1000.0;
 /// AWS takes this many copies at a time in a lane (fsx-facts 3.2).
 const COPIES_IN_FLIGHT: RangeInclusive<u32> = 1..=5;
+/// A host has no more names than this that anybody calls it by.
+const HOSTS_MAX: usize = 100;
 /// The kernel's limit on the path of a socket.
 const SOCKET_PATH_MAX_BYTES: usize = 107;
 
@@ -24,6 +26,7 @@ pub(super) fn daemon(file: &Table<'_>, findings: &mut Findings) -> Daemon {
     let mut daemon = Daemon {
         state: PathBuf::from("/var/lib/lifeboat/state.db"),
         listen: SocketAddr::from(([127, 0, 0, 1], 9750)),
+        hosts: Vec::new(),
         control: PathBuf::from("/run/lifeboat/control.sock"),
         poll: Duration::from_secs(30),
         prune: true,
@@ -34,6 +37,14 @@ pub(super) fn daemon(file: &Table<'_>, findings: &mut Findings) -> Daemon {
     }
     if let Some(listen) = table.text(findings, "listen").and_then(|text| text.check(findings, address)) {
         daemon.listen = listen.value;
+    }
+    if let Some(hosts) = table.texts(findings, "hosts") {
+        let names: Vec<_> = hosts.value.into_iter().filter_map(|text| text.check(findings, host)).collect();
+        if names.len() > HOSTS_MAX {
+            let what = format!("there are {} names here, more than {HOSTS_MAX}", names.len());
+            findings.add(Problem::at(&hosts.place, what, "name those by which Prometheus and people call this host"));
+        }
+        daemon.hosts = names.into_iter().map(|name| name.value).collect();
     }
     if let Some(control) = table.text(findings, "control").and_then(|text| text.check(findings, socket)) {
         if control.value == daemon.state {
@@ -81,6 +92,43 @@ fn path(text: &str) -> Result<PathBuf, Wrong> {
         return wrong(format!("`{}` is a directory", shown(text)), sample);
     }
     Ok(PathBuf::from(text))
+}
+
+/// A name as it stands in a request's `Host`, without a port.
+fn host(text: &str) -> Result<String, Wrong> {
+    if text.parse::<std::net::IpAddr>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    let wrong = |what: String, hint: &str| Err(Wrong::new(what, hint));
+    let quoted = shown(text);
+    if text.contains("://") || text.contains('/') {
+        return wrong(
+            format!("`{quoted}` is an address of a page"),
+            "write the name alone, such as `lifeboat.example.com`",
+        );
+    }
+    if text.contains('*') {
+        return wrong(
+            format!("`{quoted}` stands for many names"),
+            "write out each name, such as `lifeboat.example.com`",
+        );
+    }
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let part = |part: &str| {
+        (1..=63).contains(&part.len()) && part.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'))
+    };
+    if let Some((name, port)) = name.rsplit_once(':')
+        && port.bytes().all(|c| c.is_ascii_digit())
+    {
+        return wrong(
+            format!("`{quoted}` has a port"),
+            &format!("leave it out, for it does not matter: `{}`", shown(name)),
+        );
+    }
+    if name.len() > 253 || !name.split('.').all(part) {
+        return wrong(format!("`{quoted}` is not the name of a host"), "write for example `lifeboat.example.com`");
+    }
+    Ok(name.to_ascii_lowercase())
 }
 
 fn socket(text: &str) -> Result<PathBuf, Wrong> {

@@ -7,6 +7,11 @@ use crate::domain::time::Time;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 /// The directory beside the main file whose `*.toml` files are merged.
 pub const EXTRA_DIR: &str = "lifeboat.d";
@@ -15,19 +20,63 @@ pub const FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// How many files are read from [`EXTRA_DIR`].
 const EXTRA_FILES_MAX: usize = 1_000;
 
-/// Reads the policy file at `path` and the files of `lifeboat.d/` beside it, in the order of their names.
+/// How long reading takes at most: a dead network file system, and some files of the kernel, never answer.
+const READ_WITHIN: Duration = Duration::from_secs(5);
+/// Readings that never ended, each of which keeps a thread. With so many there is no further one.
+const STUCK_MAX: usize = 16;
+static STUCK: AtomicUsize = AtomicUsize::new(0);
+
+/// Reads the policy file at `path` and the files of `lifeboat.d/` beside it, in the order of their names. Whatever they are,
+/// this comes back within seconds.
 ///
 /// `now` is where schedules are tried out from.
 ///
 /// # Errors
 /// Everything that is wrong, unless nothing is.
 pub fn load(path: &Path, now: Time) -> Result<Loaded, Problems> {
+    let unread = |what: &str| {
+        let hint = "see whether its file system answers, and whether it is a file that a person wrote";
+        Problems { unread: true, ..Problems::one(Problem::of_file(&name_of(path), what, hint)) }
+    };
+    if STUCK.load(Ordering::SeqCst) >= STUCK_MAX {
+        return Err(unread("it cannot be read: earlier attempts to read it have not come back yet"));
+    }
+    let (done, loaded) = mpsc::sync_channel(1);
+    let owned = path.to_owned();
+    // Set by whoever comes first, the end of the reading or of the patience; the other one finds it.
+    let over = Arc::new(AtomicBool::new(false));
+    let ended = over.clone();
+    let reader = thread::Builder::new().name("policy".to_owned()).spawn(move || {
+        // Nobody listens any more if it took too long.
+        let _ = done.send(load_here(&owned, now));
+        if ended.swap(true, Ordering::SeqCst) {
+            STUCK.fetch_sub(1, Ordering::SeqCst);
+        }
+    });
+    if let Err(error) = reader {
+        return Err(unread(&format!("it cannot be read now: there is no thread to be had ({error})")));
+    }
+    match loaded.recv_timeout(READ_WITHIN) {
+        Ok(loaded) => loaded,
+        Err(RecvTimeoutError::Timeout) => {
+            STUCK.fetch_add(1, Ordering::SeqCst);
+            if over.swap(true, Ordering::SeqCst) {
+                STUCK.fetch_sub(1, Ordering::SeqCst);
+            }
+            Err(unread(&format!("it cannot be read: nothing came within {} s", READ_WITHIN.as_secs())))
+        }
+        Err(RecvTimeoutError::Disconnected) => Err(unread("it cannot be read: reading it failed within this program")),
+    }
+}
+
+/// The same, for as long as it takes.
+fn load_here(path: &Path, now: Time) -> Result<Loaded, Problems> {
     let mut files = Vec::new();
     let mut unread = Vec::new();
     match read(path) {
         Ok(text) => files.push((name_of(path), text)),
         // What is in the other files means nothing without this one.
-        Err(problem) => return Err(Problems::one(*problem)),
+        Err(problem) => return Err(Problems { unread: true, ..Problems::one(*problem) }),
     }
     match extra_paths(path) {
         Ok(paths) => {
@@ -43,15 +92,22 @@ pub fn load(path: &Path, now: Time) -> Result<Loaded, Problems> {
     if unread.is_empty() {
         return parse(&files, now);
     }
-    let Err(mut problems) = parse(&files, now) else { return Err(Problems { problems: unread, more: 0 }) };
-    unread.append(&mut problems.problems);
-    Err(Problems { problems: unread, more: problems.more })
+    let (mut problems, more) = match parse(&files, now) {
+        Ok(_) => (Vec::new(), 0),
+        Err(problems) => (problems.problems, problems.more),
+    };
+    unread.append(&mut problems);
+    Err(Problems { problems: unread, more, unread: false })
 }
 
 /// What can be read of policy files that may not be used, with defaults for the rest: enough to ask a running daemon, or
-/// the database it left, while a person is still mending the file. Policies with a problem are left out.
+/// the database it left, while a person is still mending the file. Policies with a problem are left out. Of a file that
+/// could not be read at all (`problems`) nothing is tried again.
 #[must_use]
-pub fn salvage(path: &Path, now: Time) -> Option<Settings> {
+pub fn salvage(path: &Path, problems: &Problems, now: Time) -> Option<Settings> {
+    if problems.unread {
+        return salvage_texts(&[(name_of(path), String::new())], now);
+    }
     let main = read(path).unwrap_or_default();
     let extra = extra_paths(path).unwrap_or_default();
     let mut files = vec![(name_of(path), main)];

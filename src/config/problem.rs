@@ -356,12 +356,15 @@ pub struct Problems {
     pub problems: Vec<Problem>,
     /// How many more there are.
     pub more: usize,
+    /// The main file could not be read at all, so nothing is known of what it says.
+    #[serde(skip)]
+    pub unread: bool,
 }
 
 impl Problems {
     /// One problem alone.
     pub(super) fn one(problem: Problem) -> Self {
-        Self { problems: vec![problem], more: 0 }
+        Self { problems: vec![problem], more: 0, unread: false }
     }
 
     /// All of them drawn one below the other, with terminal colours if `colour`.
@@ -423,6 +426,6 @@ impl Findings {
         }
         let more = self.unkept + self.kept.len().saturating_sub(SHOWN_MAX);
         self.kept.truncate(SHOWN_MAX);
-        Err(Problems { problems: self.kept, more })
+        Err(Problems { problems: self.kept, more, unread: false })
     }
 }

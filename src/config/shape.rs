@@ -46,6 +46,7 @@ pub(super) const DAEMON: Shape = Shape {
     entries: &[
         ("state", "state = \"/var/lib/lifeboat/state.db\""),
         ("listen", "listen = \"127.0.0.1:9750\""),
+        ("hosts", "hosts = [\"lifeboat.example.com\"]"),
         ("control", "control = \"/run/lifeboat/control.sock\""),
         ("poll", "poll = \"30s\""),
         ("prune", "prune = true"),

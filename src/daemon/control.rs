@@ -95,7 +95,8 @@ pub async fn serve(
         // Nobody is to find it any more; who is connected already gets an answer.
         drop(file);
     };
-    door::serve(BOUNDS, listener, Arc::new(desk), ending).await;
+    let bounds = door::Bounds { connections: door::affordable(BOUNDS.connections), ..BOUNDS };
+    door::serve(bounds, listener, Arc::new(desk), ending).await;
 }
 
 /// Takes orders.

@@ -13,9 +13,10 @@ pub mod system;
 
 use crate::domain::policy::Settings;
 use crate::engine::fsx::FsxEngine;
+use crate::report::http::hosts::Hosts;
 use crate::report::snapshot::Snapshot;
-use crate::store::sqlite::{SqliteStore, check_integrity};
-use crate::store::{Store as _, StoreError, StoreProblem};
+use crate::store::sqlite::{Opened, Renewed, SqliteStore, check_integrity};
+use crate::store::{StoreError, StoreProblem};
 use aws_credential_types::Credentials;
 use futures_util::FutureExt as _;
 use reconcile::{Command, Reconciler};
@@ -103,8 +104,12 @@ impl Daemon {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let started_at = clock.now();
         let daemon = startup.settings.daemon.clone();
-        let mut store = SqliteStore::open(&daemon.state, started_at).await?;
-        let state = store.load(started_at).await?;
+        let Opened { store, state, replaced } = SqliteStore::open_or_renew(&daemon.state, started_at).await?;
+        if let Some(Renewed { problem: Some(error), aside: Some(aside) }) = replaced {
+            tracing::error!(event = "store_replaced", %error, aside = %aside.display(),
+                "the database was moved aside; a new one is filled from the tags at AWS, and pauses, orders, the history and \
+                 holds that AWS does not show yet are lost with it");
+        }
         let unclean = store.ended_uncleanly();
         let listener = tokio::net::TcpListener::bind(daemon.listen)
             .await
@@ -129,7 +134,8 @@ impl Daemon {
         if let Some((socket, file)) = socket {
             listeners.spawn(control::serve(socket, file, view.clone(), commands.clone(), ended(closed.clone())));
         }
-        listeners.spawn(crate::report::http::serve(listener, view, ended(closed)));
+        let hosts = Hosts::new(address.ip(), &daemon.hosts);
+        listeners.spawn(crate::report::http::serve(listener, view, hosts, ended(closed)));
         if unclean {
             tokio::spawn(check_database(daemon.state, commands.clone()));
         }
@@ -176,9 +182,8 @@ async fn check_database(path: PathBuf, commands: mpsc::Sender<Command>) {
     match check_integrity(&path).await {
         Ok(()) => tracing::debug!(event = "store_checked", "the database is whole"),
         Err(problem @ StoreProblem::Corrupt(_)) => {
-            let error = StoreError { path, problem };
             // A closed queue means that the daemon ends, and the next one checks again.
-            let _ = commands.send(Command::Damaged(error.to_string())).await;
+            let _ = commands.send(Command::Damaged(StoreError { path, problem })).await;
         }
         Err(problem) => tracing::warn!(event = "store_checked", "the database could not be checked: {problem}"),
     }

@@ -22,16 +22,20 @@ use crate::planner::orders::Order;
 use crate::report::announce::News;
 use crate::report::http::door::Caller;
 use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot};
-use crate::store::Store as _;
+use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
 use aws_credential_types::Credentials;
+use keeping::Keeping;
+use reloading::Reloads;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
+mod keeping;
 mod orders;
 mod picture;
+mod reloading;
 mod telling;
 mod upkeep;
 
@@ -67,7 +71,7 @@ pub enum Command {
         fate: Fate,
     },
     /// A check of the whole database found it damaged.
-    Damaged(String),
+    Damaged(StoreError),
     /// End.
     Stop,
 }
@@ -98,8 +102,6 @@ const ROUND_WITHOUT_REST: Duration = Duration::from_millis(4);
 const ROUND_REST: u32 = 19;
 /// No rest is longer: a slot that is free is used soon enough, since copies take minutes.
 const ROUND_REST_AT_MOST: Duration = Duration::from_secs(1);
-/// How soon a commit that failed is tried again.
-const COMMIT_AGAIN: Duration = Duration::from_secs(2);
 /// Plans in a row before the loop looks up.
 const PLANS_IN_A_ROW: usize = 50;
 /// How long the end waits for answers that are on their way.
@@ -117,12 +119,13 @@ pub struct Reconciler {
     inbox: mpsc::Receiver<Command>,
     clock: Arc<dyn Clock>,
     reload: Reloader,
+    reloads: Reloads,
     credentials: Option<Credentials>,
     systemd: Systemd,
     /// Applied, and not committed because the disk would not take it.
     uncommitted: Vec<Change>,
     store_problem: Option<String>,
-    commit_tried: Option<Instant>,
+    keeping: Keeping,
     reloaded: Reload,
     last_plan: Plan,
     last_round_at: Option<Time>,
@@ -140,8 +143,6 @@ pub struct Reconciler {
     standing: String,
     /// When the last step of forgetting was done, and whether it ended the day's work.
     forgotten: Option<(Instant, bool)>,
-    /// What a check of the whole file found to be damaged.
-    damaged: Option<String>,
     /// When the zone data were last looked at.
     zones_read: Instant,
     outbox: watch::Sender<Arc<Outbox>>,
@@ -188,11 +189,12 @@ impl Reconciler {
             inbox,
             clock,
             reload: startup.reload,
+            reloads: Reloads::default(),
             credentials: startup.credentials,
             systemd: Systemd::new(startup.systemd),
             uncommitted: Vec::new(),
             store_problem: None,
-            commit_tried: None,
+            keeping: Keeping::default(),
             reloaded,
             last_plan: Plan::default(),
             last_round_at: None,
@@ -206,7 +208,6 @@ impl Reconciler {
             pulse: pulse.clone(),
             standing: String::new(),
             forgotten: None,
-            damaged: None,
             zones_read: Instant::now(),
             outbox: watch::Sender::new(Arc::default()),
             unsaid: News::default(),
@@ -351,34 +352,6 @@ impl Reconciler {
         refused
     }
 
-    /// Commits what was applied. While the disk will not take it, tries again every so often.
-    async fn commit(&mut self) {
-        if self.damaged.is_some() || (self.uncommitted.is_empty() && self.store_problem.is_none()) {
-            return;
-        }
-        if self.store_problem.is_some() && self.commit_tried.is_some_and(|tried| tried.elapsed() < COMMIT_AGAIN) {
-            return;
-        }
-        self.commit_tried = Some(Instant::now());
-        match self.store.commit(&self.uncommitted).await {
-            Ok(()) => {
-                // Its room goes as well: it was that of a year's occurrences, if the database is new.
-                self.uncommitted = Vec::new();
-                if self.store_problem.take().is_some() {
-                    tracing::info!(event = "store_writable", "the database can be written again");
-                    self.changed = true;
-                }
-            }
-            Err(error) => {
-                if self.store_problem.is_none() {
-                    tracing::error!(event = "store_unwritable", %error, "nothing new is asked of AWS until this is mended");
-                }
-                tracing::debug!(event = "store_unwritable", %error, "still");
-                self.store_problem = Some(error.to_string());
-            }
-        }
-    }
-
     /// Waits for something to do. Returns whether to end.
     async fn wait(&mut self, due: Time) -> bool {
         let pause = due.since(self.clock.now()).min(LOOK_AT_CLOCK);
@@ -390,7 +363,7 @@ impl Reconciler {
             command = self.inbox.recv() => match command {
                 None | Some(Command::Stop) => return true,
                 Some(Command::Nudge) => {}
-                Some(Command::Reload { confirm_deletions, reply }) => self.reload(confirm_deletions, reply).await,
+                Some(Command::Reload { confirm_deletions, reply }) => self.reload(confirm_deletions, reply),
                 Some(Command::Survey(reply)) => {
                     let (settings, state) = (self.settings.clone(), self.state.clone());
                     let _ = reply.send(Box::new(Survey { settings, state, plan: self.last_plan.clone() }));
@@ -399,7 +372,7 @@ impl Reconciler {
                     let _ = reply.send(self.order(&order, caller).await);
                 }
                 Some(Command::Told { id, fate }) => self.told(id, fate),
-                Some(Command::Damaged(problem)) => self.damaged(problem),
+                Some(Command::Damaged(problem)) => self.lose(&problem),
             },
             done = self.answers.recv() => {
                 if let Some(done) = done {
@@ -409,6 +382,7 @@ impl Reconciler {
                     self.answered(done);
                 }
             }
+            read = self.reloads.read() => self.was_read(read).await,
             () = tokio::time::sleep(pause) => {}
         }
         false
@@ -443,7 +417,7 @@ impl Reconciler {
         while let Ok(done) = self.answers.try_recv() {
             self.answered(done);
         }
-        self.commit_tried = None;
+        self.keeping.hurry();
         self.commit().await;
         self.store.close().await;
     }

@@ -38,6 +38,8 @@ pub struct Daemon {
     pub state: PathBuf,
     /// Where metrics and status are served.
     pub listen: SocketAddr,
+    /// Names, beside the loopback ones and its own address, that `listen` is called by.
+    pub hosts: Vec<String>,
     /// The Unix socket that takes changes.
     pub control: PathBuf,
     /// How often work in flight is looked at.

@@ -5,6 +5,7 @@
 //! and text, first match wins, and what matches nothing is waited for with growing pauses.
 
 use crate::domain::fault::{Fault, FaultClass};
+use std::error::Error;
 
 /// What an answer said went wrong.
 #[derive(Clone, Copy, Debug, Default)]
@@ -203,6 +204,23 @@ pub fn counted_as(code: &str) -> String {
 
 fn or<'a>(message: &'a str, otherwise: &'a str) -> &'a str {
     if message.is_empty() { otherwise } else { message }
+}
+
+/// The causes of an error on one line.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut texts: Vec<String> = causes(error).into_iter().map(ToString::to_string).collect();
+    texts.dedup();
+    texts.join(": ")
+}
+
+pub(super) fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
+    let mut causes = vec![error];
+    let mut cause = error.source();
+    while let Some(error) = cause.filter(|_| causes.len() < 20) {
+        causes.push(error);
+        cause = error.source();
+    }
+    causes
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 //! The SDK's own retries are off, because a retry of a call that creates is a decision (`planner/retry`), and because
 //! its retry quota never fills again with time (crates.md, fact 6). Every call ends within a bounded time.
 
-use super::faults::{Said, classify, counted_as};
+use super::credentials::SharedCredentials;
+use super::faults::{Said, causes, chain, classify, counted_as};
 use super::measure::Measure;
 use super::pacing::Pacing;
 use super::{Answer, Engine, Sent, reading};
@@ -13,6 +14,7 @@ use crate::domain::id::{Place, Region, SourceId};
 use crate::domain::policy::Aws;
 use crate::domain::tags::HOLD;
 use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::identity::IdentityCache;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -32,7 +34,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const READ_WITHIN: Duration = Duration::from_secs(20);
 /// One request from end to end.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// The same with the credentials that it may have to fetch first.
+/// The same with what the SDK does around it.
 const CALL_WITHIN: Duration = Duration::from_secs(45);
 /// Backups asked for in one page of a listing; AWS may give fewer.
 const PAGE_SIZE: i32 = 1000;
@@ -61,6 +63,7 @@ fn contradiction(shared: &SdkConfig, endpoint_named: bool) -> Option<Fault> {
 /// FSx as AWS, or any endpoint that speaks like it, serves it.
 pub struct FsxEngine {
     shared: SdkConfig,
+    credentials: SharedCredentials,
     endpoint_url: Option<String>,
     /// Settings that rule each other out: nothing is sent.
     contradiction: Option<Fault>,
@@ -86,21 +89,24 @@ impl FsxEngine {
             None => profile.build(),
         };
         let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new()).or_else(profile);
+        let region = region.or_else("us-east-1").region().await;
+        let credentials = SharedCredentials::new(aws, credentials, region.clone()).await;
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .region(region.or_else("us-east-1"))
+            .region(region)
+            .credentials_provider(credentials.clone())
+            // They are kept where they are fetched, once for all Regions.
+            .identity_cache(IdentityCache::no_cache())
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
         if let Some(profile) = &aws.profile {
             loader = loader.profile_name(profile);
-        }
-        if let Some(credentials) = credentials {
-            loader = loader.credentials_provider(credentials);
         }
         let shared = loader.load().await;
         let named = aws.endpoint_url.as_deref().or(shared.endpoint_url());
         let contradiction = contradiction(&shared, named.is_some() || std::env::var_os(ENDPOINT_OF_FSX).is_some());
         Self {
             shared,
+            credentials,
             contradiction,
             endpoint_url: aws.endpoint_url.clone(),
             pacing: Pacing::new(aws.requests_per_second),
@@ -113,16 +119,7 @@ impl FsxEngine {
     /// # Errors
     /// Why not.
     pub async fn credentials(&self) -> Result<(), Fault> {
-        use aws_credential_types::provider::ProvideCredentials as _;
-        let fault = |text: &str| Fault::new(FaultClass::Credentials, "NoCredentials", text);
-        let Some(provider) = self.shared.credentials_provider() else {
-            return Err(fault("no credentials are configured"));
-        };
-        match tokio::time::timeout(CALL_WITHIN, provider.provide_credentials()).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(fault(&chain(&error))),
-            Err(_) => Err(fault("the source of credentials does not answer")),
-        }
+        self.credentials.get().await.map(drop)
     }
 
     fn client(&self, region: &Region) -> Client {
@@ -153,6 +150,8 @@ impl FsxEngine {
         if let Some(fault) = &self.contradiction {
             return Err(fault.clone());
         }
+        // Without them nothing is sent, and so nothing is counted; with them, the SDK finds them at hand.
+        self.credentials().await?;
         self.pacing.turn(place).await;
         let began = Instant::now();
         let result = match tokio::time::timeout(CALL_WITHIN, request).await {
@@ -335,23 +334,6 @@ fn limit_of(body: &[u8]) -> Option<String> {
 
 fn lacks_credentials(error: &(dyn Error + 'static)) -> bool {
     causes(error).into_iter().any(|error| error.is::<aws_credential_types::provider::error::CredentialsError>())
-}
-
-/// The causes of an error on one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut texts: Vec<String> = causes(error).into_iter().map(ToString::to_string).collect();
-    texts.dedup();
-    texts.join(": ")
-}
-
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
-    let mut causes = vec![error];
-    let mut cause = error.source();
-    while let Some(error) = cause.filter(|_| causes.len() < 20) {
-        causes.push(error);
-        cause = error.source();
-    }
-    causes
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! An engine turns one [`Action`] into one request, paced and bounded in time, and every answer, good, bad or absent,
 //! into an [`Outcome`]. It decides nothing and repeats nothing: a call that creates is sent exactly once per action.
 
+mod credentials;
 pub mod faults;
 pub mod fsx;
 mod measure;

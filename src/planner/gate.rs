@@ -97,7 +97,7 @@ impl<'a> Gate<'a> {
         let Some((fault, at)) = known.trouble.as_ref().filter(|_| known.failures >= PLACE_OUT_OF_ORDER) else {
             return Ok(());
         };
-        let again = at.plus(pause_for_place(known.failures, 0.5));
+        let again = at.plus(pause_for_place(fault.class, known.failures, 0.5));
         let detail = format!("{} does not serve us: {fault}", place.region);
         if self.now < again {
             return Err(Refusal { reason: Reason::Region, until: Some(again), detail });

@@ -14,8 +14,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The longest pause after AWS made something that ended FAILED.
 pub const LONGEST_AFTER_FAILED: Duration = Duration::from_secs(6 * 3600);
-/// How often a place that does not answer is tried.
-const LONGEST_FOR_PLACE: Duration = Duration::from_secs(5 * 60);
+/// How often a place that does not answer is tried: with one call, so that the end of an outage is found within a minute.
+const LONGEST_FOR_PLACE: Duration = MINUTE;
+/// The same where it is not the place that is unwell, but who asks.
+const LONGEST_FOR_CREDENTIALS: Duration = Duration::from_secs(5 * 60);
 /// Failures in a row from which a place counts as out of order: then one call at a time finds out.
 pub const PLACE_OUT_OF_ORDER: u32 = 3;
 
@@ -66,8 +68,9 @@ pub fn longest_after_failed(attempts: u32, poll: Duration) -> Duration {
 
 /// How long to leave a place alone after `failures` calls in a row that found it out of order.
 #[must_use]
-pub fn pause_for_place(failures: u32, jitter: f64) -> Duration {
-    growing(SECOND, LONGEST_FOR_PLACE, failures, jitter)
+pub fn pause_for_place(class: FaultClass, failures: u32, jitter: f64) -> Duration {
+    let longest = if class == FaultClass::Credentials { LONGEST_FOR_CREDENTIALS } else { LONGEST_FOR_PLACE };
+    growing(SECOND, longest, failures, jitter)
 }
 
 /// How long to wait after `failures` times in a row that AWS refused to be read. It is rarely a matter of patience, but

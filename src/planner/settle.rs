@@ -287,7 +287,7 @@ impl Settling<'_> {
     /// and refuses is counted until a whole listing, or a look, succeeds: a first page that comes proves nothing.
     fn read_refused(&mut self, call: CallKey, fault: &Fault, failures: u32) -> Duration {
         if matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Credentials) {
-            return retry::pause_for_place(failures.saturating_add(1), jitter_of(self.place));
+            return retry::pause_for_place(fault.class, failures.saturating_add(1), jitter_of(self.place));
         }
         let refusals = self.here.and_then(|known| match call {
             CallKey::List => known.refused_listing.as_ref(),

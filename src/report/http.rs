@@ -12,10 +12,12 @@ use crate::report::snapshot::Snapshot;
 use crate::report::{metrics, page, query, text};
 use crate::store::{HistoryEntry, HistoryQuery, RouteQuery};
 use door::{Answering, Caller};
-use http_body_util::Full;
+use hosts::Hosts;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use packing::Packed;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 pub mod door;
+pub mod hosts;
+mod packing;
 
 /// A future that can be kept in a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -58,6 +62,9 @@ pub trait View: Send + Sync + 'static {
     fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>>;
 }
 
+/// What watches over the daemon: it gets an answer however busy the rest is.
+const WATCHERS: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
+
 /// What there is to be had.
 const PATHS: [&str; 8] =
     ["/", "/metrics", "/healthz", "/readyz", "/api/v1/status", "/api/v1/history", "/api/v1/report", "/api/v1/plan"];
@@ -67,7 +74,11 @@ const PATHS: [&str; 8] =
 struct Bounds {
     /// Their connections.
     door: door::Bounds,
-    /// Pages and metrics drawn at one time.
+    /// Requests answered at one time, those of [`WATCHERS`] apart.
+    places: usize,
+    /// Requests for metrics answered at one time; they are drawn one after the other.
+    scrapes: usize,
+    /// Pages drawn at one time.
     drawings: usize,
     /// How long the database may take to tell the history.
     history: Duration,
@@ -84,27 +95,58 @@ const BOUNDS: Bounds = Bounds {
         last_answer: Duration::from_secs(30),
         shutdown: Duration::from_secs(2),
     },
+    places: 48,
+    scrapes: 8,
     drawings: 2,
     history: Duration::from_secs(10),
     report: Duration::from_secs(60),
 };
 
-/// Serves until `shutdown` is ready, then lets answers under way end, for two seconds at most.
-pub async fn serve(listener: TcpListener, view: Arc<dyn View>, shutdown: impl Future<Output = ()> + Send) {
-    door::serve(BOUNDS.door, listener, Arc::new(Site::new(view)), shutdown).await;
+impl Bounds {
+    /// As many connections as this process may have open beside its work; a quarter of them is for [`WATCHERS`] alone.
+    fn affordable() -> Self {
+        let connections = door::affordable(BOUNDS.door.connections);
+        let own = connections / 4;
+        let door = door::Bounds { connections, ..BOUNDS.door };
+        Self { door, places: connections - own, scrapes: (own / 2).max(1), ..BOUNDS }
+    }
+}
+
+/// Serves until `shutdown` is ready, then lets answers under way end, for two seconds at most. Only clients that call it by
+/// a name of `hosts` are answered.
+pub async fn serve(
+    listener: TcpListener,
+    view: Arc<dyn View>,
+    hosts: Hosts,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let bounds = Bounds::affordable();
+    let site = Site { hosts: Some(hosts), ..Site::within(bounds, view) };
+    door::serve(bounds.door, listener, Arc::new(site), shutdown).await;
 }
 
 /// What is served, and to how many at once.
 pub struct Site {
     view: Arc<dyn View>,
-    drawings: Semaphore,
+    /// By which names it may be called; `None`: by any, where no browser can reach it.
+    hosts: Option<Hosts>,
+    places: Semaphore,
+    scrapes: Semaphore,
+    /// Held until the drawing ends, whether or not its client still waits.
+    scrape: Arc<Semaphore>,
+    drawings: Arc<Semaphore>,
     reports: Semaphore,
     bounds: Bounds,
 }
 
 impl Answering for Site {
-    fn answer(&self, _: Caller, request: Request<Incoming>) -> BoxFuture<'_, Response<Full<Bytes>>> {
-        Box::pin(self.page(request))
+    fn answer(&self, caller: Caller, request: Request<Incoming>) -> BoxFuture<'_, Response<Full<Bytes>>> {
+        Box::pin(async move {
+            match self.hosts.as_ref().map(|hosts| hosts.check(&request, caller.local)) {
+                Some(Err((status, why))) => plain(status, &why),
+                _ => self.page(request).await,
+            }
+        })
     }
 }
 
@@ -116,7 +158,16 @@ impl Site {
     }
 
     fn within(bounds: Bounds, view: Arc<dyn View>) -> Self {
-        Self { view, drawings: Semaphore::new(bounds.drawings), reports: Semaphore::new(1), bounds }
+        Self {
+            view,
+            hosts: None,
+            places: Semaphore::new(bounds.places),
+            scrapes: Semaphore::new(bounds.scrapes),
+            scrape: Arc::new(Semaphore::new(1)),
+            drawings: Arc::new(Semaphore::new(bounds.drawings)),
+            reports: Semaphore::new(1),
+            bounds,
+        }
     }
 
     /// The answer to a request, by its path.
@@ -130,26 +181,57 @@ impl Site {
             refused.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             return refused;
         }
-        match path {
-            "/metrics" => self.drawn(metrics::CONTENT_TYPE, |picture, now| metrics::render(picture, now).into()).await,
-            "/healthz" => judged(self.view.healthy()),
-            "/readyz" => judged(self.view.ready()),
-            "/api/v1/status" => self.drawn(JSON, |picture, _| serde_json::to_vec(picture).unwrap_or_default()).await,
+        let places = match path {
+            "/metrics" => Some(&self.scrapes),
+            _ if WATCHERS.contains(&path) => None,
+            _ => Some(&self.places),
+        };
+        let Ok(_place) = places.map(Semaphore::try_acquire).transpose() else { return busy() };
+        let gzip = packing::taken(request.headers());
+        let answer = match path {
+            "/metrics" => {
+                let draw = |picture: &Snapshot, now| metrics::render(picture, now).into();
+                return self.drawn(&self.scrape, metrics::CONTENT_TYPE, gzip, draw).await;
+            }
+            "/healthz" => return judged(self.view.healthy()),
+            "/readyz" => return judged(self.view.ready()),
+            "/api/v1/status" => {
+                let draw = |picture: &Snapshot, _| serde_json::to_vec(picture).unwrap_or_default();
+                return self.drawn(&self.drawings, JSON, gzip, draw).await;
+            }
             "/api/v1/history" => self.history(request.uri().query()).await,
             "/api/v1/plan" => self.forecast(request.uri().query()).await,
             "/api/v1/report" => self.report(request.uri().query()).await,
-            _ => self.drawn(HTML, |picture, now| page::render(picture, now).into()).await,
-        }
+            _ => {
+                let draw = |picture: &Snapshot, now| page::render(picture, now).into();
+                return self.drawn(&self.drawings, HTML, gzip, draw).await;
+            }
+        };
+        if answer.status() == StatusCode::OK { self.packed(answer, gzip).await } else { answer }
     }
 
     /// A large fleet takes a while and megabytes to draw: off the worker threads, and few at a time.
-    async fn drawn(&self, kind: &'static str, draw: fn(&Snapshot, Time) -> Vec<u8>) -> Response<Full<Bytes>> {
-        let Ok(_turn) = self.drawings.acquire().await else {
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down");
-        };
-        let (picture, now) = (self.view.snapshot(), self.view.now());
-        match tokio::task::spawn_blocking(move || draw(&picture, now)).await {
-            Ok(body) if !body.is_empty() => respond(StatusCode::OK, kind, body),
+    async fn drawn(
+        &self,
+        turns: &Arc<Semaphore>,
+        kind: &'static str,
+        gzip: bool,
+        draw: fn(&Snapshot, Time) -> Vec<u8>,
+    ) -> Response<Full<Bytes>> {
+        let (view, asked) = (self.view.clone(), turns.clone().acquire_owned());
+        let Ok(turn) = asked.await else { return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down") };
+        let (picture, now) = (view.snapshot(), view.now());
+        let drawn = tokio::task::spawn_blocking(move || {
+            let packed = packing::pack(draw(&picture, now), gzip);
+            drop(turn);
+            packed
+        });
+        match drawn.await {
+            Ok(Packed { body, gzip }) if !body.is_empty() => {
+                let mut answer = respond(StatusCode::OK, kind, body);
+                packing::mark(answer.headers_mut(), gzip);
+                answer
+            }
             _ => {
                 tracing::error!("an answer of the status listener could not be drawn");
                 plain(StatusCode::INTERNAL_SERVER_ERROR, "this could not be drawn; the log says more")
@@ -157,15 +239,47 @@ impl Site {
         }
     }
 
+    /// An answer that is there already, packed as the client takes it.
+    async fn packed(&self, answer: Response<Full<Bytes>>, gzip: bool) -> Response<Full<Bytes>> {
+        let (mut head, body) = answer.into_parts();
+        // A body that is there whole cannot fail.
+        let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        if !gzip {
+            packing::mark(&mut head.headers, false);
+            return Response::from_parts(head, Full::new(body));
+        }
+        let Ok(turn) = self.drawings.clone().acquire_owned().await else {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down");
+        };
+        let whole = body.clone();
+        let packed = tokio::task::spawn_blocking(move || {
+            let packed = packing::pack(whole.into(), true);
+            drop(turn);
+            packed
+        });
+        let Packed { body, gzip } = packed.await.unwrap_or_else(|_| Packed { body: body.into(), gzip: false });
+        packing::mark(&mut head.headers, gzip);
+        Response::from_parts(head, Full::new(body.into()))
+    }
+
     async fn forecast(&self, asked: Option<&str>) -> Response<Full<Bytes>> {
         let kept = match query::plan(asked) {
             Ok(kept) => kept,
             Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
         };
-        let Ok(_turn) = self.drawings.acquire().await else {
+        let Ok(turn) = self.drawings.clone().acquire_owned().await else {
             return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down");
         };
-        match timeout(self.bounds.history, self.view.forecast(kept)).await {
+        let view = self.view.clone();
+        // The turn lasts as long as the work, also where nobody waits for it any more.
+        let drawing = tokio::spawn(async move {
+            let forecast = view.forecast(kept).await;
+            drop(turn);
+            forecast
+        });
+        let drawn =
+            async { drawing.await.unwrap_or_else(|_| Err("it could not be drawn; the log says more".to_owned())) };
+        match timeout(self.bounds.history, drawn).await {
             Ok(Ok(forecast)) => match serde_json::to_vec(&forecast) {
                 Ok(body) => respond(StatusCode::OK, JSON, body),
                 Err(why) => refused(StatusCode::INTERNAL_SERVER_ERROR, &why.to_string()),
@@ -231,6 +345,14 @@ pub fn refused(status: StatusCode, why: &str) -> Response<Full<Bytes>> {
     respond(status, JSON, serde_json::json!({ "error": why }).to_string().into())
 }
 
+fn busy() -> Response<Full<Bytes>> {
+    let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, "too many requests are being answered; try again");
+    let headers = answer.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
 fn plain(status: StatusCode, line: &str) -> Response<Full<Bytes>> {
     respond(status, TEXT, format!("{line}\n").into())
 }
@@ -257,6 +379,7 @@ pub fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Respons
 mod tests {
     use super::*;
     use crate::report::samples::{self, NOW};
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Instant;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
@@ -268,11 +391,20 @@ mod tests {
         trouble: Option<String>,
         history_takes: Duration,
         asked: Arc<Notify>,
+        /// Forecasts that are drawn now, and the most that were at one time.
+        forecasts: Arc<AtomicUsize>,
+        forecasts_most: Arc<AtomicUsize>,
     }
 
     impl View for Shown {
         fn forecast(&self, _kept: bool) -> BoxFuture<'_, Result<Forecast, String>> {
-            Box::pin(async { Err("nothing is planned".to_owned()) })
+            Box::pin(async {
+                let at_once = self.forecasts.fetch_add(1, Ordering::SeqCst) + 1;
+                self.forecasts_most.fetch_max(at_once, Ordering::SeqCst);
+                sleep(self.history_takes).await;
+                self.forecasts.fetch_sub(1, Ordering::SeqCst);
+                Err("nothing is planned".to_owned())
+            })
         }
 
         fn snapshot(&self) -> Arc<Snapshot> {
@@ -323,6 +455,8 @@ mod tests {
             trouble: None,
             history_takes: Duration::ZERO,
             asked: Arc::default(),
+            forecasts: Arc::default(),
+            forecasts_most: Arc::default(),
         }
     }
 
@@ -534,6 +668,42 @@ mod tests {
         let (status, _, _) = timeout(Duration::from_secs(5), served.get("/healthz")).await.expect("served in turn");
         assert_eq!(status, 200);
         assert!(read_all(&mut idle).await.len() < metrics::render(&samples::fleet(4000), NOW).len());
+    }
+
+    #[tokio::test]
+    async fn those_who_watch_are_answered_however_many_are_busy() {
+        let slow = Shown { history_takes: Duration::from_secs(60), ..shown() };
+        let served = served_within(BOUNDS, slow).await;
+        let mut busy = Vec::new();
+        for _ in 0..BOUNDS.door.connections * 2 {
+            let Ok(Ok(mut stream)) = timeout(Duration::from_secs(2), TcpStream::connect(served.address)).await else {
+                break;
+            };
+            let _ = stream.write_all(b"GET /api/v1/history HTTP/1.1\r\nHost: x\r\n\r\n").await;
+            busy.push(stream);
+        }
+        for _ in 0..3 {
+            for path in WATCHERS {
+                let (status, ..) = timeout(Duration::from_secs(5), served.get(path)).await.expect("answered");
+                assert_eq!(status, 200, "{path}");
+            }
+        }
+        let (status, ..) =
+            timeout(Duration::from_secs(5), served.get("/api/v1/history")).await.expect("refused at once");
+        assert_eq!(status, 503);
+        drop(busy);
+    }
+
+    #[tokio::test]
+    async fn a_turn_at_drawing_lasts_as_long_as_the_drawing() {
+        let view = Shown { history_takes: Duration::from_millis(200), ..shown() };
+        let most = view.forecasts_most.clone();
+        let bounds = Bounds { history: Duration::from_millis(20), drawings: 1, ..BOUNDS };
+        let served = served_within(bounds, view).await;
+        for _ in 0..4 {
+            assert_eq!(served.get("/api/v1/plan").await.0, 503);
+        }
+        assert_eq!(most.load(Ordering::SeqCst), 1);
     }
 
     #[tokio::test]

@@ -252,7 +252,8 @@ pub struct StoreError {
     pub problem: StoreProblem,
 }
 
-/// What is wrong with a store.
+/// What is wrong with a store, and what a person can do. Of what is to be mended by waiting nothing is said here: a
+/// daemon that runs tries again, a start that ends does not.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreProblem {
     /// Another process has it.
@@ -267,26 +268,35 @@ pub enum StoreProblem {
         known: i64,
     },
     /// The file is not a database any more.
-    #[error("not a usable database ({0}); move the file away and start again: lifeboat goes on from the tags at AWS")]
+    #[error("not a usable database ({0}); `lifeboat run` moves it aside and goes on from the tags at AWS")]
     Corrupt(String),
     /// The file is somebody else's.
     #[error("the database of another program; give `state` in [daemon] a path of its own")]
     Foreign,
     /// Another program has the file locked.
-    #[error("another program has it locked ({0}); close what has it open: lifeboat goes on by itself")]
+    #[error("another program has it locked ({0}); close what has it open")]
     Busy(String),
     /// The file or its folder cannot be written.
     #[error("cannot be written ({0}); give the service's user write access to the file and its folder")]
     ReadOnly(String),
     /// The disk is full.
-    #[error("the disk is full ({0}); free space: lifeboat goes on by itself")]
+    #[error("the disk is full ({0}); free space")]
     Full(String),
+    /// The disk, or what is below it, fails.
+    #[error("cannot be read or written ({0}); see what the kernel's log says of the disk")]
+    Io(String),
+    /// Something else has its name.
+    #[error("{0}, not a file; move it away, or give `state` in [daemon] another path")]
+    NotAFile(&'static str),
+    /// The file that is open is not the one at the path any more, or another program wrote over it.
+    #[error("{0} while this lifeboat has it open; a new one is written from what is in memory")]
+    Lost(String),
     /// There is no database.
     #[error("no database here yet; it is made by the first `lifeboat run`")]
     Absent,
     /// A row holds what this program cannot have written.
     #[error(
-        "a row of `{table}` is damaged ({what}); move the file away and start again: lifeboat goes on from the tags at AWS"
+        "a row of `{table}` is damaged ({what}); `lifeboat run` moves the file aside and goes on from the tags at AWS"
     )]
     Row {
         /// In which table.
@@ -295,8 +305,14 @@ pub enum StoreProblem {
         what: String,
     },
     /// Anything else.
-    #[error(
-        "cannot be used ({0}); if that does not pass, move the file away and start again: lifeboat goes on from the tags at AWS"
-    )]
+    #[error("cannot be used ({0}); if that does not pass, move the file away: lifeboat goes on from the tags at AWS")]
     Other(String),
+}
+
+impl StoreProblem {
+    /// Whether the file is worth nothing any more: what is in it is to be found out anew.
+    #[must_use]
+    pub fn loses_the_file(&self) -> bool {
+        matches!(self, Self::Corrupt(_) | Self::Row { .. } | Self::Lost(_))
+    }
 }

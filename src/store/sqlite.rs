@@ -1,7 +1,8 @@
 //! The books in one SQLite file.
 //!
-//! One writer, WAL, `synchronous=FULL`: a commit survives a power cut. A lock file beside the database keeps a second
-//! daemon out, because two that pace themselves apart would together break AWS's limits.
+//! One writer, WAL, `synchronous=FULL`: a commit survives a power cut. A lock on the file keeps a second daemon out,
+//! because two that pace themselves apart would together break AWS's limits. A file that is lost or damaged is replaced by
+//! one that holds what is in memory; at a start there is nothing in memory, and AWS's inventory says what was.
 
 use super::rows::Reading;
 use super::{HistoryEntry, HistoryQuery, Horizon, RouteQuery, RouteRecord, Store, StoreError, StoreProblem};
@@ -9,11 +10,12 @@ use crate::domain::change::Change;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use forgetting::Forgetting;
-use opening::{check_ownership, check_version, connect, from_io, from_sqlx, known_schema, lock, migrate};
+use held::HeldFile;
+use opening::{check_ownership, check_version, connect, known_schema, migrate};
+use problems::from_sqlx;
 use reading::history;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use writing::write;
@@ -22,15 +24,20 @@ mod accounts;
 mod deleting;
 mod disputes;
 mod forgetting;
+mod held;
 mod loading;
 mod noting;
 mod opening;
 mod past;
 mod point_rows;
+mod problems;
 mod reading;
+mod renewing;
+mod rewriting;
 mod writing;
 
 pub use opening::check_integrity;
+pub use renewing::{Opened, Renewed};
 
 /// What is told of an error of SQLite's, which may quote what a broken file holds.
 pub(super) const SAID_MAX_CHARS: usize = 300;
@@ -45,8 +52,23 @@ pub struct SqliteStore {
     forgetting: Forgetting,
     /// The last process that wrote here did not close the file in order.
     ended_uncleanly: bool,
-    /// Held as long as this lives; `None` for a reader.
-    _lock: Option<File>,
+    /// The file, held as long as this lives; `None` for a reader. After the connection, which is closed first.
+    file: Option<HeldFile>,
+    /// Where a file was moved that a fresh one is to take the place of.
+    aside: Option<PathBuf>,
+}
+
+/// How the file at the path stands to the one that is open.
+#[derive(Debug)]
+pub enum Standing {
+    /// It is the one, as it was left.
+    Sound,
+    /// It is the one, and another program wrote to it or touched it.
+    Touched,
+    /// It is not the one any more, or lacks what was in it: what is committed now is gone with the process.
+    Lost(StoreProblem),
+    /// It cannot be looked at.
+    Unknown(StoreProblem),
 }
 
 type Result<T, E = StoreProblem> = std::result::Result<T, E>;
@@ -61,17 +83,57 @@ impl SqliteStore {
     }
 
     async fn try_open(path: &Path, now: Time) -> Result<Self> {
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| from_io(&error))?;
+        let file = HeldFile::take(path)?;
+        Self::open_held(path, file, now).await.map_err(|(problem, _)| problem)
+    }
+
+    /// Opens the file that is held; gives it back if that fails.
+    async fn open_held(path: &Path, mut file: HeldFile, now: Time) -> Result<Self, (StoreProblem, HeldFile)> {
+        let mut connection = match connect(path).await {
+            Ok(connection) => connection,
+            Err(problem) => return Err((problem, file)),
+        };
+        let prepared = async {
+            check_version(&mut connection).await?;
+            check_ownership(&mut connection).await?;
+            migrate(&mut connection).await?;
+            opening::begin(&mut connection, now).await
+        };
+        match prepared.await {
+            Ok(ended_uncleanly) if file.is_at_its_path() => {
+                file.written();
+                let (path, forgetting) = (path.to_owned(), Forgetting::default());
+                Ok(Self { path, connection, broken: false, forgetting, ended_uncleanly, file: Some(file), aside: None })
+            }
+            // SQLite opens it by its name once more, and may have got another.
+            Ok(_) => {
+                let _ = connection.close().await;
+                Err((StoreProblem::Lost("another file has taken its place".to_owned()), file))
+            }
+            Err(problem) => {
+                let _ = connection.close().await;
+                Err((problem, file))
+            }
         }
-        let lock = lock(path)?;
-        let mut connection = connect(path).await?;
-        check_version(&mut connection).await?;
-        check_ownership(&mut connection).await?;
-        migrate(&mut connection).await?;
-        let ended_uncleanly = opening::begin(&mut connection, now).await?;
-        let (path, forgetting) = (path.to_owned(), Forgetting::default());
-        Ok(Self { path, connection, broken: false, forgetting, ended_uncleanly, _lock: Some(lock) })
+    }
+
+    /// The path, as the policy names it.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How the file at the path stands to the one that is open. Costs a look at two names.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.file.as_ref().map_or(Standing::Sound, HeldFile::standing)
+    }
+
+    /// Takes the file for what it is to be, after it was found to be whole.
+    pub fn believe(&mut self) {
+        if let Some(file) = &mut self.file {
+            file.written();
+        }
     }
 
     /// Whether the last process that wrote here was killed, or the host went down: [`check_integrity`] is worth its time
@@ -108,7 +170,15 @@ impl SqliteStore {
             Some(found) if found > known => Err(StoreProblem::Newer { found, known }),
             Some(_) => {
                 let (path, forgetting) = (path.to_owned(), Forgetting::default());
-                Ok(Self { path, connection, broken: false, forgetting, ended_uncleanly: false, _lock: None })
+                Ok(Self {
+                    path,
+                    connection,
+                    broken: false,
+                    forgetting,
+                    ended_uncleanly: false,
+                    file: None,
+                    aside: None,
+                })
             }
             None => Err(StoreProblem::Absent),
         }
@@ -116,11 +186,12 @@ impl SqliteStore {
 
     /// Closes the file in order, leaving nothing beside it.
     pub async fn close(mut self) {
-        if self._lock.is_some() && !self.broken {
+        if self.file.is_some() && !self.broken {
             opening::end(&mut self.connection).await;
         }
         // An error here leaves the write-ahead log for the next start, which is what it is for.
         let _ = self.connection.close().await;
+        drop(self.file);
     }
 
     fn wrap<T>(&self, result: Result<T>) -> std::result::Result<T, StoreError> {
@@ -129,8 +200,7 @@ impl SqliteStore {
 
     async fn try_commit(&mut self, changes: &[Change]) -> Result<()> {
         if self.broken {
-            self.connection = connect(&self.path).await?;
-            self.broken = false;
+            self.reconnect().await?;
         }
         if !changes.iter().any(Change::durable) {
             return Ok(());
@@ -141,6 +211,17 @@ impl SqliteStore {
             write(&mut transaction, change).await.map_err(|error| from_sqlx(&error))?;
         }
         transaction.commit().await.map_err(|error| from_sqlx(&error))
+    }
+
+    async fn reconnect(&mut self) -> Result<()> {
+        // The new one comes first: the last connection of a file takes the log along.
+        let fresh = connect(&self.path).await?;
+        let _ = std::mem::replace(&mut self.connection, fresh).close().await;
+        self.broken = false;
+        if let Some(file) = &mut self.file {
+            file.written();
+        }
+        Ok(())
     }
 
     async fn try_history(&mut self, query: &HistoryQuery) -> Result<Vec<HistoryEntry>> {
@@ -158,6 +239,7 @@ impl Store for SqliteStore {
     async fn commit(&mut self, changes: &[Change]) -> std::result::Result<(), StoreError> {
         let done = self.try_commit(changes).await;
         self.broken |= done.is_err();
+        self.believe();
         self.wrap(done)
     }
 
@@ -178,6 +260,7 @@ impl Store for SqliteStore {
     async fn forget(&mut self, horizon: &Horizon) -> std::result::Result<bool, StoreError> {
         let more = self.forgetting.slice(&mut self.connection, horizon).await;
         self.broken |= more.is_err();
+        self.believe();
         self.wrap(more)
     }
 }

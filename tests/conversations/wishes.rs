@@ -280,7 +280,7 @@ fn a_place_without_books_or_calls_to_spare_makes_a_copy_wait() {
     books.apply(trouble);
     let closed = Some((Reason::Region, "us-west-2 does not serve us: AccessDenied".to_owned()));
     assert_eq!(reason(&books, noon()), closed);
-    let again = noon().plus(pause_for_place(3, 0.5));
+    let again = noon().plus(pause_for_place(FaultClass::Unanswered, 3, 0.5));
     assert_eq!(books.plan(noon()).waiting[0].until, Some(again));
     assert_eq!(reason(&books, again.minus(Duration::from_millis(1))), closed);
     books.state.places.get_mut(&place(THERE)).unwrap().listed.as_mut().unwrap().began_at = noon();

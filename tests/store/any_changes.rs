@@ -296,6 +296,14 @@ fn what_a_store_gives_back_is_the_durable_part_of_the_state() {
                     let when = format!("seed {seed}, step {step}, after {change:?}");
                     same(&state.reloaded(draw.now), &store.load(draw.now).await.unwrap(), &when);
                 }
+                if step % 40 == 39 {
+                    // A fresh file, written from memory alone, gives back the same.
+                    let when = format!("seed {seed}, step {step}, written anew");
+                    std::fs::remove_file(&path).unwrap();
+                    let renewed = store.renew(&state, draw.now).await.unwrap();
+                    assert!(renewed.aside.is_none(), "{when}");
+                    same(&state.reloaded(draw.now), &store.load(draw.now).await.unwrap(), &when);
+                }
                 if draw.chance(50) {
                     // The next process goes on from what was kept.
                     store.close().await;

@@ -212,7 +212,8 @@ impl Bench {
         use std::io::{Read as _, Write as _};
         let mut stream = std::net::TcpStream::connect_timeout(&self.listen, Duration::from_secs(1)).ok()?;
         stream.set_read_timeout(Some(limit)).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+        let host = self.listen;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").ok()?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).ok()?;
         let answer = String::from_utf8(answer).ok()?;

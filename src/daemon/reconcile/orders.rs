@@ -1,18 +1,13 @@
-//! Orders carried into the loop: the policy read anew, and what a person asks for.
+//! What a person orders, carried into the loop.
 //!
 //! Whoever gives an order wants to know that it stands. So the answer leaves only after the changes are committed; a
 //! kill before that loses the order, and the one who asks knows it.
 
 use super::{PICTURE_AT_MOST, Reconciler, ZONES_EVERY};
-use crate::daemon::Reread;
-use crate::domain::policy::Settings;
-use crate::engine::fsx::FsxEngine;
 use crate::planner::orders::{self, Granted, Order, Refusal};
 use crate::report::http::door::Caller;
-use crate::report::snapshot::Reload;
 use std::collections::BTreeSet;
 use std::time::Instant;
-use tokio::sync::oneshot;
 
 /// What came of a reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,11 +59,12 @@ impl Reconciler {
         answered
     }
 
-    async fn carry(
+    pub(super) async fn carry(
         &mut self,
         decide: impl FnOnce(&Self, crate::domain::time::Time) -> Result<Granted, Refusal>,
     ) -> Answered {
-        // With changes that are not on disk yet nothing could be promised.
+        // With changes that are not on disk yet nothing could be promised, nor with a file that is none.
+        self.make_sure().await;
         if let Some(problem) = &self.store_problem {
             return Err(Unanswered::NotRecorded(problem.clone()));
         }
@@ -76,72 +72,13 @@ impl Reconciler {
         let aside = self.state.quarantined.len();
         self.take_in(granted.changes.clone());
         self.commit().await;
+        self.make_sure().await;
         self.show_at_once();
         match &self.store_problem {
             None if self.state.quarantined.len() > aside => Err(Unanswered::Contradicts),
             None => Ok(granted),
             Some(problem) => Err(Unanswered::NotRecorded(problem.clone())),
         }
-    }
-
-    /// Reads the policy file anew. Deletions are confirmed as they were shown before, by the policy that is in force then.
-    pub(super) async fn reload(&mut self, confirm_deletions: bool, reply: Option<oneshot::Sender<Reloaded>>) {
-        self.systemd.reloading();
-        // Zone data that a package brought count from now on.
-        jiff::tz::db().reset();
-        let looked_at = orders::braked(&self.state);
-        let reloaded = match (self.reload)() {
-            Ok(reread) => {
-                let warnings = self.take_over(reread).await;
-                let policies = self.settings.policies.len();
-                let sources = self.settings.policies.values().map(|policy| policy.sources.len()).sum();
-                let confirmed = if confirm_deletions {
-                    let confirm =
-                        |this: &Self, now| Ok(orders::confirm_deletions(&this.settings, &this.state, &looked_at, now));
-                    let granted = self.carry(confirm).await;
-                    Some(granted.map(|granted| granted.says))
-                } else {
-                    None
-                };
-                tracing::info!(event = "reload", policies, "the policy took over");
-                Reloaded::TookOver { policies, sources, warnings, confirmed }
-            }
-            Err(problem) => {
-                tracing::error!(event = "reload", "the policy was refused and changes nothing:\n{problem}");
-                self.reloaded.successful = false;
-                self.reloaded.problem = Some(problem.clone());
-                self.tell_refused(&problem);
-                Reloaded::Refused(problem)
-            }
-        };
-        self.systemd.ready(&self.status_line());
-        self.show_at_once();
-        if let Some(reply) = reply {
-            // Who asked may be gone.
-            let _ = reply.send(reloaded);
-        }
-    }
-
-    async fn take_over(&mut self, reread: Reread) -> Vec<String> {
-        let Reread { mut settings, mut warnings } = reread;
-        for warning in &warnings {
-            tracing::warn!(event = "policy", "{warning}");
-        }
-        settings.generation = self.settings.generation.wrapping_add(1);
-        for what in needs_restart(&self.settings, &settings) {
-            let warning = format!("{what} takes effect at the next restart");
-            tracing::warn!(event = "reload", "{warning}");
-            warnings.push(warning);
-        }
-        if settings.aws != self.settings.aws {
-            let engine = FsxEngine::new(&settings.aws, self.credentials.clone()).await;
-            self.dispatch.replace_engine(engine);
-        }
-        self.settings = settings;
-        self.show_outbox();
-        self.reloaded = Reload { successful: true, succeeded_at: self.clock.now(), problem: None };
-        self.warned.clear();
-        warnings
     }
 
     /// Takes up zone data that changed on disk: the policy is the same, and fires by them from now on.
@@ -167,21 +104,9 @@ impl Reconciler {
     }
 
     /// A round and a picture without waiting for their time: a person waits for them.
-    fn show_at_once(&mut self) {
+    pub(super) fn show_at_once(&mut self) {
         self.changed = true;
         self.rest_until = Instant::now();
         self.pictured = Instant::now().checked_sub(PICTURE_AT_MOST).unwrap_or(self.pictured);
     }
-}
-
-fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
-    let (old, new) = (&old.daemon, &new.daemon);
-    [
-        (old.state != new.state, "[daemon] state"),
-        (old.listen != new.listen, "[daemon] listen"),
-        (old.control != new.control, "[daemon] control"),
-    ]
-    .into_iter()
-    .filter_map(|(changed, what)| changed.then_some(what))
-    .collect()
 }

@@ -1,4 +1,4 @@
-//! What the database needs beside the work: the old is forgotten a little at a time, and a damaged file is left alone.
+//! What the database needs beside the work: the old is forgotten a little at a time.
 
 use super::Reconciler;
 use crate::domain::time::Time;
@@ -28,12 +28,5 @@ impl Reconciler {
             false
         });
         self.forgotten = Some((Instant::now(), !more));
-    }
-
-    /// Nothing is written to a damaged file any more, and so nothing new is asked of AWS.
-    pub(super) fn damaged(&mut self, problem: String) {
-        tracing::error!(event = "store_damaged", error = %problem, "nothing new is asked of AWS until this is mended");
-        self.store_problem = Some(problem.clone());
-        self.damaged = Some(problem);
     }
 }

@@ -122,6 +122,8 @@ pub struct Listing {
     pub next_token: Option<String>,
     /// Failures in a row.
     pub failures: u32,
+    /// How often it was begun anew: its pauses go on growing, though its first pages come.
+    pub begun_anew: u32,
     /// Not before.
     pub not_before: Time,
     /// What it showed so far.
@@ -278,8 +280,9 @@ impl State {
 
     pub(super) fn listing_began(&mut self, place: &Place, at: Time) {
         let known = self.place_mut(place);
-        let failures = known.listing.as_ref().map_or(0, |listing| listing.failures);
-        known.listing = Some(Listing { began_at: at, failures, ..Listing::default() });
+        let before = known.listing.take().unwrap_or_default();
+        let (failures, begun_anew) = (before.failures, before.begun_anew);
+        known.listing = Some(Listing { began_at: at, failures, begun_anew, ..Listing::default() });
     }
 
     pub(super) fn listing_page(&mut self, place: &Place, page: &ListingPage, next_token: &str) {
@@ -299,8 +302,9 @@ impl State {
     pub(super) fn listing_stalled(&mut self, place: &Place, not_before: Time, restart: bool) {
         let known = self.place_mut(place);
         if restart {
-            let failures = known.listing.as_ref().map_or(0, |listing| listing.failures);
-            known.listing = Some(Listing { failures, ..Listing::default() });
+            let before = known.listing.take().unwrap_or_default();
+            let (failures, begun_anew) = (before.failures, before.begun_anew.saturating_add(1));
+            known.listing = Some(Listing { failures, begun_anew, ..Listing::default() });
         }
         if let Some(listing) = known.listing.as_mut() {
             listing.failures = listing.failures.saturating_add(1);

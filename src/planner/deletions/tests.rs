@@ -68,6 +68,7 @@ fn settings(policy: &Policy) -> Settings {
             listen: ([127, 0, 0, 1], 9750).into(),
             control: "control.sock".into(),
             poll: Duration::from_secs(30),
+            hosts: Vec::new(),
             prune: true,
         },
         aws: crate::domain::policy::Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 },

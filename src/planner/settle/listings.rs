@@ -112,13 +112,4 @@ impl Settling<'_> {
             self.push(Change::Opened { source: key.clone(), occurrence, opening });
         }
     }
-
-    pub(super) fn page_failed(&mut self, fault: &Fault) {
-        let failures = self.state.place(self.place).and_then(|known| known.listing.as_ref()).map_or(0, |l| l.failures);
-        // A token can expire: whatever AWS says about a later page, begin anew if it is not a matter of patience.
-        let restart = !matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled) || failures >= 8;
-        let pause = self.read_refused(CallKey::List, fault, failures);
-        let not_before = self.now.plus(pause);
-        self.push(Change::ListingStalled { place: self.place.clone(), not_before, restart });
-    }
 }

@@ -1,4 +1,4 @@
-//! What a look by id did not show, or could not.
+//! What a look by id did not show, or could not; and pages of a listing that failed.
 
 use super::*;
 use crate::domain::change::AccountEvidence;
@@ -71,5 +71,17 @@ impl Settling<'_> {
                 self.push(Change::LookAgain { place, ids, at: self.now.plus(pause), batch: None });
             }
         }
+    }
+
+    pub(super) fn page_failed(&mut self, fault: &Fault) {
+        let listing = self.here.and_then(|known| known.listing.as_ref());
+        let (failures, anew) = listing.map_or((0, 0), |listing| (listing.failures, listing.begun_anew));
+        let later_page = listing.is_some_and(|listing| listing.next_token.is_some());
+        // A token can expire, or be one that can never be served: no later page is waited for after its second failure.
+        let patience = matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled);
+        let restart = !patience || (later_page && failures > 0);
+        let pause = self.read_refused(CallKey::List, fault, failures.saturating_add(anew));
+        let (place, not_before) = (self.place.clone(), self.now.plus(pause));
+        self.push(Change::ListingStalled { place, not_before, restart });
     }
 }

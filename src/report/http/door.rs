@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -45,6 +46,8 @@ pub struct Bounds {
 pub struct Caller {
     /// The user id of the process; `None` over TCP.
     pub uid: Option<u32>,
+    /// The address of ours that it came to; `None` over a socket in the file system.
+    pub local: Option<IpAddr>,
 }
 
 /// What answers requests.
@@ -66,7 +69,9 @@ impl Door for TcpListener {
     type Stream = TcpStream;
 
     async fn let_in(&self) -> io::Result<(TcpStream, Caller)> {
-        self.accept().await.map(|(stream, _)| (stream, Caller::default()))
+        let (stream, _) = self.accept().await?;
+        let local = stream.local_addr().ok().map(|address| address.ip());
+        Ok((stream, Caller { uid: None, local }))
     }
 }
 
@@ -76,8 +81,21 @@ impl Door for UnixListener {
     async fn let_in(&self) -> io::Result<(UnixStream, Caller)> {
         let (stream, _) = self.accept().await?;
         let uid = stream.peer_cred().ok().map(|peer| peer.uid());
-        Ok((stream, Caller { uid }))
+        Ok((stream, Caller { uid, local: None }))
     }
+}
+
+/// Descriptors that the work needs: the database, calls to AWS, the log, files that are read.
+const FILES_FOR_THE_WORK: u64 = 64;
+/// However little there is, so many clients are let in.
+const CONNECTIONS_LEAST: usize = 8;
+
+/// As many connections as this process may have open beside its work, `most` at most.
+#[must_use]
+pub fn affordable(most: usize) -> usize {
+    let Some(files) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current else { return most };
+    let left = files.saturating_sub(FILES_FOR_THE_WORK) / 2;
+    usize::try_from(left).unwrap_or(most).clamp(CONNECTIONS_LEAST.min(most), most)
 }
 
 /// After a failure to accept, which is most likely a lack of file descriptors.
@@ -156,7 +174,7 @@ pub async fn serve<D: Door>(
     let (closing, _) = watch::channel(false);
     let mut open = JoinSet::new();
     let waiting = Arc::new(Waiting::default());
-    let mut number = 0;
+    let (mut number, mut refused_by_system) = (0, false);
     tokio::pin!(shutdown);
     loop {
         let full = open.len() >= bounds.connections;
@@ -168,6 +186,7 @@ pub async fn serve<D: Door>(
             Some(_) = open.join_next() => {}
             accepted = door.let_in(), if room => match accepted {
                 Ok((stream, caller)) => {
+                    refused_by_system = false;
                     if full {
                         waiting.show_one_out();
                     }
@@ -178,7 +197,9 @@ pub async fn serve<D: Door>(
                     open.spawn(connection(bounds, stream, caller, seat, answering.clone(), closing.subscribe()));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "a listener could not accept a connection");
+                    if !std::mem::replace(&mut refused_by_system, true) {
+                        tracing::warn!(%error, "a listener could not accept a connection");
+                    }
                     sleep(ACCEPT_PAUSE).await;
                 }
             },

@@ -271,6 +271,7 @@ impl Draw {
                     listen: ([127, 0, 0, 1], 9750).into(),
                     control: "control.sock".into(),
                     poll,
+                    hosts: Vec::new(),
                     prune: true,
                 },
                 aws: Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 },

@@ -4,7 +4,7 @@
 //! index, and says whether there is more. Once the work of a day is done, a cycle ends.
 
 use super::Result;
-use super::opening::from_sqlx;
+use super::problems::from_sqlx;
 use crate::store::Horizon;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, Executor as _};

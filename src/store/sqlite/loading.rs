@@ -3,7 +3,7 @@
 //! Rows are taken in one by one as they are read, so that what is held is held once, and shares its names as what AWS
 //! shows does. Only what is live is read: what is past lies in tables of its own.
 
-use super::opening::from_sqlx;
+use super::problems::from_sqlx;
 use super::{Reading, Result, accounts, disputes, point_rows};
 use crate::domain::change::Change;
 use crate::domain::state::{ORDER_REPEATED_WITHIN, SourceState, State};

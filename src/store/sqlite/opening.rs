@@ -1,5 +1,6 @@
-//! The file itself: who may have it, whether it is ours, and whether it is whole.
+//! The database in the file: whether it is ours, of a schema that is known, and whole.
 
+use super::problems::from_sqlx;
 use super::{Result, SAID_MAX_CHARS};
 use crate::domain::fault::clean;
 use crate::domain::time::Time;
@@ -7,8 +8,7 @@ use crate::store::StoreProblem;
 use sqlx::ConnectOptions as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -17,29 +17,18 @@ const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 /// The write-ahead log is cut back to this once it was taken over into the file; between two such moments it may grow.
 const WAL_KEPT_BYTES: &str = "8388608";
 
-/// A connection that writes so that a commit survives a power cut.
+/// A connection that writes so that a commit survives a power cut. The file is there, as who holds it has made sure of: one
+/// that was lost since then must not come back empty.
 pub(super) async fn connect(path: &Path) -> Result<SqliteConnection> {
     let options = SqliteConnectOptions::new()
         .filename(path)
-        .create_if_missing(true)
+        .create_if_missing(false)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("journal_size_limit", WAL_KEPT_BYTES)
         .busy_timeout(Duration::from_secs(5))
         .disable_statement_logging();
     options.connect().await.map_err(|error| from_sqlx(&error))
-}
-
-pub(super) fn lock(path: &Path) -> Result<File> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".lock");
-    let file = File::options().create(true).truncate(false).write(true).open(PathBuf::from(beside));
-    let file = file.map_err(|error| from_io(&error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreProblem::Locked),
-        Err(TryLockError::Error(error)) => Err(from_io(&error)),
-    }
 }
 
 pub(super) async fn check_version(connection: &mut SqliteConnection) -> Result<()> {
@@ -97,8 +86,10 @@ pub(super) fn known_schema() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
+/// Brings the schema up to date.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
-    MIGRATIONS.run(connection).await.map_err(|error| match error {
+    // `run` says the same of whatever a connection can be got from, and the compiler cannot see that it may change threads.
+    MIGRATIONS.run_direct(None, connection, false).await.map_err(|error| match error {
         MigrateError::VersionMissing(found) => StoreProblem::Newer { found, known: known_schema() },
         MigrateError::VersionMismatch(version) => {
             StoreProblem::Corrupt(format!("its schema {version} is not the one this program knows by that number"))
@@ -107,31 +98,4 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
         MigrateError::ExecuteMigration(error, _) => from_sqlx(&error),
         other => StoreProblem::Other(other.to_string()),
     })
-}
-
-/// Sorts an error of SQLite by its result code (sqlite.org/rescode.html), by what a person has to do.
-pub(super) fn from_sqlx(error: &sqlx::Error) -> StoreProblem {
-    let text = clean(&error.to_string(), SAID_MAX_CHARS);
-    let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
-    match code.map(|code| code & 0xff) {
-        // 1 is what a missing table or column gives.
-        Some(1 | 11 | 26) => StoreProblem::Corrupt(text),
-        Some(3 | 8 | 14 | 23) => StoreProblem::ReadOnly(text),
-        Some(5 | 6) => StoreProblem::Busy(text),
-        Some(13) => StoreProblem::Full(text),
-        // An I/O error while writing is what a full disk looks like below SQLite's own accounting.
-        Some(10) => StoreProblem::Full(text),
-        // A row of ours that is missing, or holds what this program never wrote.
-        _ if matches!(error, sqlx::Error::RowNotFound | sqlx::Error::ColumnDecode { .. }) => {
-            StoreProblem::Corrupt(text)
-        }
-        _ => StoreProblem::Other(text),
-    }
-}
-
-pub(super) fn from_io(error: &std::io::Error) -> StoreProblem {
-    match error.kind() {
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreProblem::Full(error.to_string()),
-        _ => StoreProblem::ReadOnly(error.to_string()),
-    }
 }

@@ -4,7 +4,7 @@
 //! most of a start. So SQLite puts the rows of a source into one text, which is read here. A text that cannot be read is
 //! read again row by row, since that names the row and the column.
 
-use super::opening::from_sqlx;
+use super::problems::from_sqlx;
 use super::{Reading, Result};
 use crate::domain::change::{Change, IllegalChange};
 use crate::domain::id::{AccountName, Occurrence, Place, SourceId, SourceKey, Trigger};

@@ -221,6 +221,8 @@ macro_rules! bind_work {
     }};
 }
 
+pub(super) use bind_work;
+
 async fn asked(to: &mut SqliteConnection, key: &WorkKey, attempt: &u32, request: &Request, at: &Time) -> Written {
     // A repeat of an open ask keeps its first time; what was withdrawn begins anew.
     let sql = r#"INSERT INTO asks (account, source, "trigger", at, destination, attempt, request, open,
@@ -407,6 +409,6 @@ async fn count(to: &mut SqliteConnection, total: &Total, by: u64) -> Written {
 }
 
 /// SQLite counts to 2^63 - 1.
-fn clamp(number: u64) -> i64 {
+pub(super) fn clamp(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

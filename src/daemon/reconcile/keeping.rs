@@ -1,0 +1,211 @@
+//! What was applied is committed, to the file that is at its path.
+//!
+//! While the disk takes nothing, or the file is not the one that was opened, nothing new is asked of AWS and no order
+//! stands. Both are tried again by themselves; a file that is lost is replaced by one that holds all that is in memory.
+
+use super::Reconciler;
+use crate::domain::time::Time;
+use crate::store::sqlite::{Standing, check_integrity};
+use crate::store::{Store as _, StoreError, StoreProblem};
+use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How soon what failed is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+/// A file that is lost again sooner than this after it was replaced is replaced again with growing pauses: each time one
+/// more is moved aside.
+const CALM: Duration = Duration::from_secs(600);
+/// The longest of these pauses.
+const RENEW_PAUSE_MAX: Duration = Duration::from_secs(3600);
+/// A file that another program wrote to is read whole, but not again and again.
+const CHECK_EVERY: Duration = Duration::from_secs(10);
+/// How long an order waits for such a check.
+const CHECK_WITHIN: Duration = Duration::from_secs(20);
+
+/// How often it is told in a long renewal that it goes on.
+const ALIVE_EVERY: Duration = Duration::from_secs(1);
+
+/// How it goes with the file.
+#[derive(Default)]
+pub(super) struct Keeping {
+    /// When a commit or a renewal was last tried.
+    tried: Option<Instant>,
+    /// The file is lost: what is in memory is to be put into a fresh one.
+    lost: bool,
+    /// When that was last done, and the pause before the next.
+    renewed: Option<(Instant, Duration)>,
+    /// The file is read whole, since another program wrote to it.
+    check: Option<JoinHandle<Result<(), StoreProblem>>>,
+    checked: Option<Instant>,
+}
+
+impl Keeping {
+    /// What failed is tried again without a pause.
+    pub(super) fn hurry(&mut self) {
+        self.tried = None;
+    }
+
+    fn renewal_waits(&self) -> bool {
+        self.renewed.is_some_and(|(at, pause)| at.elapsed() < pause)
+    }
+}
+
+impl Reconciler {
+    /// Commits what was applied. While that is not possible, tries again every so often.
+    pub(super) async fn commit(&mut self) {
+        if !self.look_at_file().await || (self.uncommitted.is_empty() && self.store_problem.is_none()) {
+            return;
+        }
+        if self.store_problem.is_some() && self.keeping.tried.is_some_and(|tried| tried.elapsed() < AGAIN) {
+            return;
+        }
+        self.keeping.tried = Some(Instant::now());
+        if !self.keeping.lost {
+            match self.store.commit(&self.uncommitted).await {
+                Ok(()) => return self.committed(),
+                Err(error) if error.problem.loses_the_file() => self.lose(&error),
+                Err(error) => return self.failed(&error),
+            }
+        }
+        if !self.keeping.renewal_waits() {
+            self.renew().await;
+        }
+    }
+
+    /// Before an order is answered: the file is the one at the path, and whole as far as is known.
+    pub(super) async fn make_sure(&mut self) {
+        self.keeping.checked = None;
+        self.look_at_file().await;
+        if let Some(check) = &mut self.keeping.check {
+            match timeout(CHECK_WITHIN, check).await {
+                Ok(checked) => {
+                    self.keeping.check = None;
+                    self.take_check(checked.unwrap_or(Ok(())));
+                }
+                Err(_) => {
+                    self.store_problem = Some(self.says("another program wrote to it, and it is still being checked"));
+                    return;
+                }
+            }
+        }
+        if self.store_problem.is_some() {
+            self.commit().await;
+        }
+    }
+
+    /// Holds the file that is open against the one at the path. Returns whether there is anything to try.
+    async fn look_at_file(&mut self) -> bool {
+        if let Some(check) = self.keeping.check.take_if(|check| check.is_finished()) {
+            let checked = check.await.unwrap_or(Ok(()));
+            self.take_check(checked);
+        }
+        if self.keeping.lost {
+            return true;
+        }
+        let path = || self.store.path().to_owned();
+        match self.store.standing() {
+            Standing::Sound => {}
+            Standing::Lost(problem) => self.lose(&StoreError { path: path(), problem }),
+            Standing::Unknown(problem) => {
+                self.failed(&StoreError { path: path(), problem });
+                return false;
+            }
+            Standing::Touched => {
+                let soon = self.keeping.checked.is_some_and(|at| at.elapsed() < CHECK_EVERY);
+                if self.keeping.check.is_none() && !soon {
+                    let path = path();
+                    self.store.believe();
+                    self.keeping.checked = Some(Instant::now());
+                    self.keeping.check = Some(tokio::spawn(async move { check_integrity(&path).await }));
+                }
+            }
+        }
+        true
+    }
+
+    fn take_check(&mut self, checked: Result<(), StoreProblem>) {
+        let path = self.store.path().to_owned();
+        match checked {
+            Ok(()) => tracing::debug!(event = "store_checked", "another program wrote to the database; it is whole"),
+            Err(problem) if problem.loses_the_file() => self.lose(&StoreError { path, problem }),
+            Err(problem) => tracing::warn!(event = "store_checked", "the database could not be checked: {problem}"),
+        }
+    }
+
+    /// The file is worth nothing any more.
+    pub(super) fn lose(&mut self, error: &StoreError) {
+        if !std::mem::replace(&mut self.keeping.lost, true) {
+            tracing::error!(event = "store_lost", %error, "nothing new is asked of AWS until a new one is written");
+            self.keeping.hurry();
+        }
+        self.store_problem = Some(self.says(&error.to_string()));
+    }
+
+    fn failed(&mut self, error: &StoreError) {
+        if self.store_problem.is_none() {
+            tracing::error!(event = "store_unwritable", %error, "nothing new is asked of AWS until this is mended");
+        }
+        tracing::debug!(event = "store_unwritable", %error, "still");
+        self.store_problem = Some(self.says(&error.to_string()));
+    }
+
+    fn says(&self, problem: &str) -> String {
+        let path = self.store.path().display().to_string();
+        let named = if problem.starts_with(&path) { problem.to_owned() } else { format!("{path}: {problem}") };
+        format!("{named}: lifeboat goes on by itself")
+    }
+
+    fn committed(&mut self) {
+        // Its room goes as well: it was that of a year's occurrences, if the database is new.
+        self.uncommitted = Vec::new();
+        if self.store_problem.take().is_some() {
+            tracing::info!(event = "store_writable", "the database can be written again");
+            self.changed = true;
+        }
+    }
+
+    /// Puts all that is in memory into a fresh file.
+    async fn renew(&mut self) {
+        let now = self.clock.now();
+        let done = {
+            let renewing = self.store.renew(&self.state, now);
+            tokio::pin!(renewing);
+            loop {
+                tokio::select! {
+                    done = &mut renewing => break done,
+                    // A million rows take a while.
+                    () = tokio::time::sleep(ALIVE_EVERY) => {
+                        self.pulse.beat(self.clock.now());
+                        self.systemd.alive();
+                    }
+                }
+            }
+        };
+        match done {
+            Ok(renewed) => self.renewed(renewed.aside.as_deref(), now),
+            Err(error) => {
+                tracing::debug!(event = "store_lost", %error, "no new one yet");
+                self.store_problem = Some(self.says(&error.to_string()));
+            }
+        }
+    }
+
+    fn renewed(&mut self, aside: Option<&std::path::Path>, now: Time) {
+        self.uncommitted = Vec::new();
+        self.store_problem = None;
+        self.keeping.lost = false;
+        let again = self.keeping.renewed.filter(|(at, pause)| at.elapsed() < CALM.max(*pause * 2));
+        let pause = again.map_or(AGAIN, |(_, pause)| (pause * 2).min(RENEW_PAUSE_MAX));
+        self.keeping.renewed = Some((Instant::now(), pause));
+        self.changed = true;
+        match aside {
+            Some(aside) => tracing::warn!(event = "store_renewed", aside = %aside.display(),
+                "a new database holds all that was in memory; the old one, with the history before {now}, was moved aside"),
+            None => tracing::warn!(
+                event = "store_renewed",
+                "a new database holds all that was in memory; the history before {now} is lost with the old one"
+            ),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The policy read anew.
+//!
+//! A file may be where nothing answers any more. So it is read beside the loop, one reading at a time, and takes over
+//! between two rounds once it is there and good.
+
+use super::Reconciler;
+use super::orders::Reloaded;
+use crate::daemon::Reread;
+use crate::domain::id::BackupId;
+use crate::domain::policy::Settings;
+use crate::engine::fsx::FsxEngine;
+use crate::planner::orders;
+use crate::report::snapshot::Reload;
+use std::collections::{BTreeSet, VecDeque};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Reloads that wait for their turn.
+const WAITING_MAX: usize = 16;
+
+/// What came of reading the files.
+pub(super) type Reading = Result<Reread, String>;
+
+/// A reload that was asked for.
+struct Asked {
+    confirm_deletions: bool,
+    /// What the brake held then.
+    looked_at: BTreeSet<BackupId>,
+    reply: Option<oneshot::Sender<Reloaded>>,
+}
+
+/// Reloads, in the order in which they were asked for.
+#[derive(Default)]
+pub(super) struct Reloads {
+    waiting: VecDeque<Asked>,
+    /// The reading for the first of them.
+    reading: Option<JoinHandle<Reading>>,
+}
+
+impl Reloads {
+    /// What came of the reading under way; never ready while there is none.
+    pub(super) async fn read(&mut self) -> Reading {
+        let Some(reading) = &mut self.reading else { return std::future::pending().await };
+        let read = reading.await;
+        self.reading = None;
+        read.unwrap_or_else(|_| Err("the policy could not be read; the log says more".to_owned()))
+    }
+}
+
+impl Reconciler {
+    /// Begins to read the policy file anew, or puts that in line. Deletions are confirmed as they were shown before, by the
+    /// policy that is in force then.
+    pub(super) fn reload(&mut self, confirm_deletions: bool, reply: Option<oneshot::Sender<Reloaded>>) {
+        let waiting = &mut self.reloads.waiting;
+        // A signal says no more than one that waits already; the first in line may have been read before this one came.
+        let signal = |asked: &Asked| asked.reply.is_none() && !asked.confirm_deletions;
+        if reply.is_none() && !confirm_deletions && waiting.iter().skip(1).any(signal) {
+            return;
+        }
+        if waiting.len() >= WAITING_MAX {
+            tracing::warn!(event = "reload", "a reload was not taken: too many wait already");
+            if let Some(reply) = reply {
+                let _ = reply.send(Reloaded::Refused("too many reloads wait already; try again later".to_owned()));
+            }
+            return;
+        }
+        waiting.push_back(Asked { confirm_deletions, looked_at: orders::braked(&self.state), reply });
+        self.read_next();
+    }
+
+    fn read_next(&mut self) {
+        if self.reloads.reading.is_some() || self.reloads.waiting.is_empty() {
+            return;
+        }
+        self.systemd.reloading();
+        // Zone data that a package brought count from now on.
+        jiff::tz::db().reset();
+        let reload = self.reload.clone();
+        self.reloads.reading = Some(tokio::task::spawn_blocking(move || reload()));
+    }
+
+    /// The files were read: takes over what they say, or says what is wrong with them.
+    pub(super) async fn was_read(&mut self, read: Reading) {
+        let Some(Asked { confirm_deletions, looked_at, reply }) = self.reloads.waiting.pop_front() else { return };
+        let reloaded = match read {
+            Ok(reread) => {
+                let warnings = self.take_over(reread).await;
+                let policies = self.settings.policies.len();
+                let sources = self.settings.policies.values().map(|policy| policy.sources.len()).sum();
+                let confirmed = if confirm_deletions {
+                    let confirm =
+                        |this: &Self, now| Ok(orders::confirm_deletions(&this.settings, &this.state, &looked_at, now));
+                    let granted = self.carry(confirm).await;
+                    Some(granted.map(|granted| granted.says))
+                } else {
+                    None
+                };
+                tracing::info!(event = "reload", policies, "the policy took over");
+                Reloaded::TookOver { policies, sources, warnings, confirmed }
+            }
+            Err(problem) => {
+                tracing::error!(event = "reload", "the policy was refused and changes nothing:\n{problem}");
+                self.reloaded.successful = false;
+                self.reloaded.problem = Some(problem.clone());
+                self.tell_refused(&problem);
+                Reloaded::Refused(problem)
+            }
+        };
+        self.systemd.ready(&self.status_line());
+        self.show_at_once();
+        if let Some(reply) = reply {
+            // Who asked may be gone.
+            let _ = reply.send(reloaded);
+        }
+        self.read_next();
+    }
+
+    async fn take_over(&mut self, reread: Reread) -> Vec<String> {
+        let Reread { mut settings, mut warnings } = reread;
+        for warning in &warnings {
+            tracing::warn!(event = "policy", "{warning}");
+        }
+        settings.generation = self.settings.generation.wrapping_add(1);
+        for what in needs_restart(&self.settings, &settings) {
+            let warning = format!("{what} takes effect at the next restart");
+            tracing::warn!(event = "reload", "{warning}");
+            warnings.push(warning);
+        }
+        if settings.aws != self.settings.aws {
+            let engine = FsxEngine::new(&settings.aws, self.credentials.clone()).await;
+            self.dispatch.replace_engine(engine);
+        }
+        self.settings = settings;
+        self.show_outbox();
+        self.reloaded = Reload { successful: true, succeeded_at: self.clock.now(), problem: None };
+        self.warned.clear();
+        warnings
+    }
+}
+
+fn needs_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
+    let (old, new) = (&old.daemon, &new.daemon);
+    [
+        (old.state != new.state, "[daemon] state"),
+        (old.listen != new.listen, "[daemon] listen"),
+        (old.hosts != new.hosts, "[daemon] hosts"),
+        (old.control != new.control, "[daemon] control"),
+    ]
+    .into_iter()
+    .filter_map(|(changed, what)| changed.then_some(what))
+    .collect()
+}

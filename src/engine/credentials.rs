@@ -1,0 +1,180 @@
+//! Where the credentials come from: fetched once for all Regions, within a bounded time, and kept while they last.
+//!
+//! The SDK would ask the source anew for each Region and try, leave a process that hangs behind, and put what it prints
+//! into its error. So `credential_process` is run here, and the SDK is handed what came of it; every other source is
+//! the SDK's own, behind the same one door.
+
+mod process;
+mod profile;
+
+use super::faults::chain;
+use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::policy::Aws;
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::meta::region::ProvideRegion;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{self, ProvideCredentials, future};
+use profile::Base;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+/// The longest that a fetch may take: a call waits for it within its own time.
+const FETCH_WITHIN: Duration = Duration::from_secs(20);
+/// Credentials are fetched anew so long before they end.
+const AHEAD: Duration = Duration::from_secs(300);
+/// Credentials that name no end are fetched anew after this.
+const KEPT_FOR: Duration = Duration::from_secs(900);
+/// After a fetch, good or bad, there is none for so long: Regions that ask together share what came of one.
+const NOT_AGAIN_FOR: Duration = Duration::from_secs(10);
+
+/// The one door to the credentials. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct SharedCredentials(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    source: Source,
+    state: Mutex<State>,
+}
+
+/// Where credentials come from.
+#[derive(Debug)]
+enum Source {
+    /// Handed in by the program.
+    Given(Credentials),
+    /// As every AWS tool takes them.
+    Found { chain: DefaultCredentialsChain, profile: Option<String> },
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: Option<Known>,
+    fetched: Option<Instant>,
+    failed: Option<Fault>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    credentials: Credentials,
+    since: Instant,
+}
+
+impl Known {
+    /// Good for a request now.
+    fn lasts(&self) -> bool {
+        self.credentials.expiry().is_none_or(|end| end > SystemTime::now())
+    }
+
+    /// No need to fetch others yet.
+    fn fresh(&self) -> bool {
+        match self.credentials.expiry() {
+            Some(end) => end > SystemTime::now() + AHEAD,
+            None => self.since.elapsed() < KEPT_FOR,
+        }
+    }
+}
+
+impl SharedCredentials {
+    /// Those that the program brings, or else what environment, profile, container or instance have.
+    pub(super) async fn new(aws: &Aws, given: Option<Credentials>, region: impl ProvideRegion + 'static) -> Self {
+        let source = match given {
+            Some(credentials) => Source::Given(credentials),
+            None => {
+                let mut chain = DefaultCredentialsChain::builder().region(region);
+                if let Some(profile) = &aws.profile {
+                    chain = chain.profile_name(profile);
+                }
+                Source::Found { chain: chain.build().await, profile: aws.profile.clone() }
+            }
+        };
+        Self(Arc::new(Inner { source, state: Mutex::default() }))
+    }
+
+    /// Credentials for now.
+    ///
+    /// # Errors
+    /// Why there are none; nothing of what a program printed.
+    pub(super) async fn get(&self) -> Result<Credentials, Fault> {
+        if let Ok(state) = self.0.state.try_lock()
+            && let Some(known) = state.known.as_ref().filter(|known| known.fresh())
+        {
+            return Ok(known.credentials.clone());
+        }
+        let inner = self.0.clone();
+        // In a task of its own: it ends as it should, whether or not whoever asks still waits.
+        let got = tokio::spawn(async move { inner.get().await }).await;
+        got.unwrap_or_else(|_| Err(fault("the source of credentials failed within this program; the log says more")))
+    }
+}
+
+impl Inner {
+    async fn get(&self) -> Result<Credentials, Fault> {
+        // Held while a fetch goes on: those who come meanwhile get what comes of it.
+        let mut state = self.state.lock().await;
+        let lately = state.fetched.is_some_and(|at| at.elapsed() < NOT_AGAIN_FOR);
+        if let Some(known) = &state.known
+            && (known.fresh() || (known.lasts() && lately))
+        {
+            return Ok(known.credentials.clone());
+        }
+        if let Some(failed) = state.failed.as_ref().filter(|_| lately) {
+            return Err(failed.clone());
+        }
+        let fetched = match timeout(FETCH_WITHIN, self.source.fetch()).await {
+            Ok(fetched) => fetched,
+            Err(_) => Err(fault("the source of credentials does not answer")),
+        };
+        state.fetched = Some(Instant::now());
+        state.failed = fetched.as_ref().err().cloned();
+        match fetched {
+            Ok(credentials) => {
+                state.known = Some(Known { credentials: credentials.clone(), since: Instant::now() });
+                Ok(credentials)
+            }
+            // Those that are about to end are good until then.
+            Err(fault) => match state.known.as_ref().filter(|known| known.lasts()) {
+                Some(known) => Ok(known.credentials.clone()),
+                None => Err(fault),
+            },
+        }
+    }
+}
+
+impl Source {
+    async fn fetch(&self) -> Result<Credentials, Fault> {
+        match self {
+            Self::Given(credentials) => Ok(credentials.clone()),
+            Self::Found { chain: found, profile } => match profile::base(profile.as_deref()).await {
+                Some(Base { command, roles }) => {
+                    let base = process::run(&command).await.map_err(|why| fault(&why))?;
+                    match roles {
+                        None => Ok(base),
+                        Some(roles) => roles.assume(&base).await.map_err(|error| fault(&chain(&error))),
+                    }
+                }
+                None => found.provide_credentials().await.map_err(|error| fault(&chain(&error))),
+            },
+        }
+    }
+}
+
+fn fault(text: &str) -> Fault {
+    Fault::new(FaultClass::Credentials, "NoCredentials", text)
+}
+
+impl ProvideCredentials for SharedCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        let got = async {
+            let got: provider::Result =
+                self.get().await.map_err(|fault| CredentialsError::provider_error(fault.message));
+            got
+        };
+        future::ProvideCredentials::new(got)
+    }
+}

@@ -1,0 +1,190 @@
+//! The file that is open, held against the file at the path.
+//!
+//! SQLite goes on writing to a file that was removed, replaced or cut short under it, and what it commits there is gone
+//! with the process. So the file is looked at again and again: by device, inode and size, it and the log beside it. The
+//! lock that keeps a second daemon out is on the file itself, by whatever path it is reached.
+
+use super::problems::from_io;
+use super::{Result, Standing};
+use crate::domain::time::Time;
+use crate::store::StoreProblem;
+use std::fs::{self, File, Metadata, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// As SQLite makes it.
+const MODE: u32 = 0o644;
+/// Files of one name that are moved aside within one second.
+const ASIDE_TRIES: u32 = 100;
+
+/// What tells a file from another, and from what it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    fn of(found: &Metadata) -> Self {
+        let modified = (found.mtime(), found.mtime_nsec());
+        Self { device: found.dev(), inode: found.ino(), size: found.size(), modified }
+    }
+
+    /// What is at a path, through every link; `None` if nothing is.
+    fn at(path: &Path) -> std::io::Result<Option<Self>> {
+        match fs::metadata(path) {
+            Ok(found) => Ok(Some(Self::of(&found))),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    const fn same_file(&self, other: &Self) -> bool {
+        self.device == other.device && self.inode == other.inode
+    }
+}
+
+/// The database file, locked, with what it looked like after our own last write.
+pub(super) struct HeldFile {
+    /// As the policy names it.
+    path: PathBuf,
+    /// Where the file itself is: SQLite puts its log beside that.
+    real: PathBuf,
+    database: Stamp,
+    log: Option<Stamp>,
+    /// Open for as long as SQLite has the file open, since closing any descriptor of a file lets go the locks that SQLite has
+    /// on it.
+    _lock: File,
+}
+
+impl HeldFile {
+    /// Locks the file at this path, making an empty one if there is none.
+    pub(super) fn take(path: &Path) -> Result<Self> {
+        match fs::metadata(path) {
+            Ok(found) => check_is_file(&found)?,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+                    fs::create_dir_all(folder).map_err(|error| from_io(&error))?;
+                }
+            }
+            Err(error) => return Err(from_io(&error)),
+        }
+        let mut options = File::options();
+        let options = options.read(true).write(true).create(true).truncate(false).mode(MODE);
+        let file = options.open(path).map_err(|error| from_io(&error))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreProblem::Locked),
+            Err(TryLockError::Error(error)) => return Err(from_io(&error)),
+        }
+        let found = file.metadata().map_err(|error| from_io(&error))?;
+        check_is_file(&found)?;
+        let real = path.canonicalize().map_err(|error| from_io(&error))?;
+        Ok(Self { path: path.to_owned(), real, database: Stamp::of(&found), log: None, _lock: file })
+    }
+
+    /// Notes what our own writing made of the files. What is at the path instead of them is not taken in.
+    pub(super) fn written(&mut self) {
+        if let Ok(Some(found)) = Stamp::at(&self.path)
+            && found.same_file(&self.database)
+        {
+            self.database = found;
+        }
+        match (Stamp::at(&beside(&self.real, "-wal")), &self.log) {
+            (Ok(Some(found)), Some(known)) if !found.same_file(known) => {}
+            (Ok(Some(found)), _) => self.log = Some(found),
+            _ => {}
+        }
+    }
+
+    /// Whether the files are those that are open, as our own writing left them.
+    pub(super) fn standing(&self) -> Standing {
+        let (database, log) = match (Stamp::at(&self.path), Stamp::at(&beside(&self.real, "-wal"))) {
+            (Ok(database), Ok(log)) => (database, log),
+            (Err(error), _) | (_, Err(error)) => return Standing::Unknown(from_io(&error)),
+        };
+        let lost = |what: &str| Standing::Lost(StoreProblem::Lost(what.to_owned()));
+        match database {
+            None => return lost("the file is gone from this path"),
+            Some(found) if !found.same_file(&self.database) => return lost("another file has taken its place"),
+            Some(found) if found.size < self.database.size => return lost("the file was cut short"),
+            Some(_) => {}
+        }
+        match (&self.log, log) {
+            (Some(_), None) => return lost("its write-ahead log (-wal) was removed"),
+            (Some(known), Some(found)) if !found.same_file(known) => {
+                return lost("another file has taken the place of its write-ahead log (-wal)");
+            }
+            (Some(known), Some(found)) if found.size < known.size => {
+                return lost("its write-ahead log (-wal) was cut short");
+            }
+            _ => {}
+        }
+        if database == Some(self.database) && log == self.log { Standing::Sound } else { Standing::Touched }
+    }
+
+    /// Whether the file at the path is still this one, whatever is in it.
+    pub(super) fn is_at_its_path(&self) -> bool {
+        matches!(Stamp::at(&self.path), Ok(Some(found)) if found.same_file(&self.database))
+    }
+
+    /// Moves the file away from its path, with its log, to a name that tells when.
+    pub(super) fn move_aside(&self, now: Time) -> Result<PathBuf> {
+        // Through links, which may have been set anew since it was opened.
+        let real = self.path.canonicalize().map_err(|error| from_io(&error))?;
+        let aside = free_name(&real, now)?;
+        fs::rename(&real, &aside).map_err(|error| from_io(&error))?;
+        // Without its log it may lack what was committed last: there is none if it was closed in order.
+        let _ = fs::rename(beside(&real, "-wal"), beside(&aside, "-wal"));
+        let _ = fs::remove_file(beside(&real, "-shm"));
+        Ok(aside)
+    }
+
+    /// Whether there is nothing in it.
+    pub(super) fn is_empty(&self) -> bool {
+        self.database.size == 0
+    }
+
+    /// Removes the file: it is ours, and nothing is in it.
+    pub(super) fn remove(self) {
+        for path in [&self.real, &beside(&self.real, "-wal"), &beside(&self.real, "-shm")] {
+            // What stays is moved aside by the next attempt.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+/// Another file by the name that stands beside this one.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// `state.db.aside-20261128T221005Z`, where there is no such file yet.
+fn free_name(real: &Path, now: Time) -> Result<PathBuf> {
+    let time: String = now.to_string().chars().filter(|c| !matches!(c, '-' | ':')).collect();
+    let time = time.split('.').next().unwrap_or_default().trim_end_matches('Z').to_owned();
+    for nth in 0..ASIDE_TRIES {
+        let suffix = if nth == 0 { format!(".aside-{time}Z") } else { format!(".aside-{time}Z-{nth}") };
+        let aside = beside(real, &suffix);
+        if fs::symlink_metadata(&aside).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            return Ok(aside);
+        }
+    }
+    Err(StoreProblem::Other("it cannot be moved aside: every name for that is taken".to_owned()))
+}
+
+fn check_is_file(found: &Metadata) -> Result<()> {
+    let kind = found.file_type();
+    Err(StoreProblem::NotAFile(match () {
+        () if kind.is_file() => return Ok(()),
+        () if kind.is_dir() => "this is a directory",
+        () if kind.is_fifo() => "this is a pipe",
+        () if kind.is_socket() => "this is a socket",
+        () => "this is a device",
+    }))
+}

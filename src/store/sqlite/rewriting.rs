@@ -1,0 +1,293 @@
+//! The whole state as rows, for a fresh file: what `loading` reads, written.
+//!
+//! What is past is not in memory, so it is not written either: the history begins anew with the file.
+
+use super::super::rows::total_columns;
+use super::disputes;
+use super::writing::{Written, bind_work, clamp};
+use crate::domain::fault::Fault;
+use crate::domain::id::{SourceKey, WorkKey};
+use crate::domain::point::Point;
+use crate::domain::state::{SourceState, State};
+use crate::domain::time::Time;
+use serde::Serialize;
+use sqlx::Executor as _;
+use sqlx::sqlite::SqliteConnection;
+
+/// Points that are handed to SQLite as one text: there may be a million.
+const POINTS_AT_ONCE: usize = 500;
+/// What stands for the reason of an order that ended before the file was written.
+const REASON_LOST: &str = "its record was lost with the database of that time";
+
+/// Binds the columns that tell of a fault: class, code, message.
+macro_rules! bind_fault {
+    ($query:expr, $fault:expr) => {{
+        let fault: Option<&Fault> = $fault;
+        $query
+            .bind(fault.map(|fault| fault.class.as_str()))
+            .bind(fault.map(|fault| fault.code.as_str()))
+            .bind(fault.map(|fault| fault.message.as_str()))
+    }};
+}
+
+/// Writes the state into tables that hold nothing.
+pub(super) async fn write_all(to: &mut SqliteConnection, state: &State, now: Time) -> Written {
+    let sql = "UPDATE meta SET value = ? WHERE key = 'created_at'";
+    to.execute(sqlx::query(sql).bind(state.created_at.millis())).await?;
+    for (key, source) in &state.sources {
+        write_source(to, key, source).await?;
+        write_occurrences(to, key, source).await?;
+        write_asks(to, key, source).await?;
+    }
+    let mut batch = Vec::with_capacity(POINTS_AT_ONCE);
+    for source in state.sources.values() {
+        for point in source.points.iter() {
+            batch.push(PointRow::of(point));
+            if batch.len() == POINTS_AT_ONCE {
+                write_points(to, &batch).await?;
+                batch.clear();
+            }
+        }
+    }
+    write_points(to, &batch).await?;
+    write_places(to, state, now).await?;
+    for (place, id, dispute) in state.disputes() {
+        disputes::disputed(to, place, id, dispute).await?;
+    }
+    write_deletions(to, state).await?;
+    write_notes(to, state, now).await
+}
+
+async fn write_source(to: &mut SqliteConnection, key: &SourceKey, source: &SourceState) -> Written {
+    let watch = source.watch.as_ref();
+    let destinations = watch.map(|watch| serde_json::to_string(&watch.destinations)).transpose();
+    let destinations = destinations.map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let sql = "INSERT INTO sources (account, source, region, policy, destinations, since, returned, has_left, cursor)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let query = sqlx::query(sql)
+        .bind(key.account.as_str())
+        .bind(key.source.as_str())
+        .bind(source.region.as_str())
+        .bind(watch.map(|watch| watch.policy.as_str()))
+        .bind(destinations)
+        .bind(watch.map(|watch| watch.since.millis()))
+        .bind(watch.is_some_and(|watch| watch.returned))
+        .bind(source.left)
+        .bind(source.cursor.map(Time::millis));
+    to.execute(query).await?;
+    for (number, line) in (0_i64..).zip(watch.map(|watch| watch.lines.as_slice()).unwrap_or_default()) {
+        let sql = "INSERT INTO schedules (account, source, number, line, zone, since) VALUES (?, ?, ?, ?, ?, ?)";
+        let query = sqlx::query(sql).bind(key.account.as_str()).bind(key.source.as_str()).bind(number);
+        let query = query.bind(&*line.text).bind(&*line.zone).bind(line.since.map(Time::millis));
+        to.execute(query).await?;
+    }
+    Ok(())
+}
+
+/// Those that are open, and those ended ones that a repeated order has to find.
+async fn write_occurrences(to: &mut SqliteConnection, key: &SourceKey, source: &SourceState) -> Written {
+    for (occurrence, opening) in &source.open {
+        let sql = r#"INSERT INTO occurrences (account, source, "trigger", at, policy, opened_at, caught_up, adopted)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"#;
+        let query = sqlx::query(sql)
+            .bind(key.account.as_str())
+            .bind(key.source.as_str())
+            .bind(occurrence.trigger.as_str())
+            .bind(occurrence.at.millis())
+            .bind(opening.policy.as_str())
+            .bind(opening.opened_at.millis())
+            .bind(opening.caught_up)
+            .bind(opening.adopted);
+        to.execute(query).await?;
+    }
+    let policy = source.watch.as_ref().map_or("-", |watch| watch.policy.as_str());
+    for (at, end) in &source.orders_ended {
+        let sql = r#"INSERT INTO occurrences (account, source, "trigger", at, policy, opened_at, caught_up, adopted, outcome,
+                     reason, closed_at) VALUES (?1, ?2, 'manual', ?3, ?4, ?3, 0, 0, ?5, ?6, ?3) ON CONFLICT DO NOTHING"#;
+        let query = sqlx::query(sql).bind(key.account.as_str()).bind(key.source.as_str()).bind(at.millis());
+        to.execute(query.bind(policy).bind(end.as_str()).bind(REASON_LOST)).await?;
+    }
+    for (occurrence, at) in &source.cancelled {
+        let sql = "INSERT INTO cancelled (account, source, at, cancelled_at) VALUES (?, ?, ?, ?)";
+        let query = sqlx::query(sql).bind(key.account.as_str()).bind(key.source.as_str());
+        to.execute(query.bind(occurrence.at.millis()).bind(at.millis())).await?;
+    }
+    Ok(())
+}
+
+async fn write_asks(to: &mut SqliteConnection, source: &SourceKey, known: &SourceState) -> Written {
+    for ((occurrence, target), ask) in &known.asks {
+        let key = WorkKey { source: source.clone(), occurrence: *occurrence, target: target.clone() };
+        let request = serde_json::to_string(&*ask.request).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        let sql = r#"INSERT INTO asks (account, source, "trigger", at, destination, attempt, request, open,
+                     first_asked_at, last_asked_at, asks, failures, not_before, fault_class, fault_code, fault_message)
+                     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#;
+        let query = bind_work!(sqlx::query(sql), &key)
+            .bind(i64::from(ask.attempt))
+            .bind(request)
+            .bind(ask.open)
+            .bind(ask.first_asked_at.millis())
+            .bind(ask.last_asked_at.millis())
+            .bind(i64::from(ask.asks))
+            .bind(i64::from(ask.failures))
+            .bind(ask.not_before.millis());
+        to.execute(bind_fault!(query, ask.fault.as_ref())).await?;
+    }
+    Ok(())
+}
+
+/// A row of `points`, as [`write_points`] takes it.
+#[derive(Serialize)]
+struct PointRow<'a> {
+    account: &'a str,
+    region: &'a str,
+    id: &'a str,
+    source: &'a str,
+    trigger: &'static str,
+    at: i64,
+    attempt: u32,
+    policy: Option<&'a str>,
+    origin_region: Option<&'a str>,
+    origin_id: Option<&'a str>,
+    taken_at: i64,
+    hold: Option<&'a str>,
+    lifecycle: &'a str,
+    created_at: i64,
+    settled_at: Option<i64>,
+    failure: Option<&'a str>,
+    progress_percent: Option<u8>,
+    size_bytes: Option<i64>,
+    kms_key: Option<&'a str>,
+    kind: &'a str,
+    carried: &'a crate::domain::policy::Tags,
+    asked_key: Option<&'a str>,
+}
+
+impl<'a> PointRow<'a> {
+    fn of(point: &'a Point) -> Self {
+        Self {
+            account: point.place.account.as_str(),
+            region: point.place.region.as_str(),
+            id: point.id.as_str(),
+            source: point.source.as_str(),
+            trigger: point.occurrence.trigger.as_str(),
+            at: point.occurrence.at.millis(),
+            attempt: point.attempt,
+            policy: point.policy.as_ref().map(|policy| policy.as_str()),
+            origin_region: point.origin.as_ref().map(|origin| origin.region.as_str()),
+            origin_id: point.origin.as_ref().map(|origin| origin.backup.as_str()),
+            taken_at: point.taken_at().millis(),
+            hold: point.hold.as_deref(),
+            lifecycle: point.lifecycle.as_str(),
+            created_at: point.created_at.millis(),
+            settled_at: point.settled_at.map(Time::millis),
+            failure: point.failure.as_deref(),
+            progress_percent: point.progress_percent,
+            size_bytes: point.size_bytes.map(clamp),
+            kms_key: point.kms_key.as_deref(),
+            kind: point.kind.as_str(),
+            carried: &point.carried,
+            asked_key: point.asked_key.as_deref(),
+        }
+    }
+}
+
+async fn write_points(to: &mut SqliteConnection, rows: &[PointRow<'_>]) -> Written {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = r#"INSERT INTO points (account, region, id, source, "trigger", at, attempt, policy, origin_region, origin_id,
+                 taken_at, hold, lifecycle, created_at, settled_at, failure, progress_percent, size_bytes, kms_key, kind,
+                 carried, asked_key)
+                 SELECT value ->> 'account', value ->> 'region', value ->> 'id', value ->> 'source', value ->> 'trigger',
+                 value ->> 'at', value ->> 'attempt', value ->> 'policy', value ->> 'origin_region', value ->> 'origin_id',
+                 value ->> 'taken_at', value ->> 'hold', value ->> 'lifecycle', value ->> 'created_at',
+                 value ->> 'settled_at', value ->> 'failure', value ->> 'progress_percent', value ->> 'size_bytes',
+                 value ->> 'kms_key', value ->> 'kind', value -> 'carried', value ->> 'asked_key' FROM json_each(?)"#;
+    let rows = serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(error.into()))?;
+    to.execute(sqlx::query(sql).bind(rows)).await.map(drop)
+}
+
+async fn write_places(to: &mut SqliteConnection, state: &State, now: Time) -> Written {
+    for (place, known) in &state.places {
+        let Some(listed) = known.listed else { continue };
+        let sql = "INSERT INTO places (account, region, listed_at, pages, user_backups) VALUES (?, ?, ?, ?, ?)";
+        let query = sqlx::query(sql).bind(place.account.as_str()).bind(place.region.as_str());
+        let query = query.bind(listed.began_at.millis()).bind(i64::from(listed.pages)).bind(clamp(known.user_backups));
+        to.execute(query).await?;
+    }
+    for (account, known) in &state.accounts {
+        let sql = "INSERT INTO accounts (account, id, recorded_at) VALUES (?, ?, ?)";
+        let query = sqlx::query(sql).bind(account.as_str()).bind(known.id.as_str()).bind(now.millis());
+        to.execute(query).await?;
+    }
+    for (total, value) in &state.totals {
+        let (kind, policy, region, result) = total_columns(total);
+        let sql = "INSERT INTO totals (kind, policy, region, result, value) VALUES (?, ?, ?, ?, ?)";
+        let query = sqlx::query(sql).bind(kind).bind(policy).bind(region).bind(result).bind(clamp(*value));
+        to.execute(query).await?;
+    }
+    for (policy, pauses) in &state.pauses {
+        for pause in pauses {
+            let sql = "INSERT INTO pauses (policy, since, until, reason, resumed) VALUES (?, ?, ?, ?, ?)";
+            let query = sqlx::query(sql).bind(policy.as_str()).bind(pause.since.millis());
+            let query = query.bind(pause.until.map(Time::millis)).bind(pause.reason.as_deref()).bind(pause.resumed);
+            to.execute(query).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn write_deletions(to: &mut SqliteConnection, state: &State) -> Written {
+    for ((place, id), deletion) in &state.deletions {
+        let sql = "INSERT INTO deletions (account, region, id, reason, condemned_at, asked_at, failures, not_before,
+                   fault_class, fault_code, fault_message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let query = sqlx::query(sql)
+            .bind(place.account.as_str())
+            .bind(place.region.as_str())
+            .bind(id.as_str())
+            .bind(deletion.reason.as_str())
+            .bind(deletion.condemned_at.millis())
+            .bind(deletion.asked_at.map(Time::millis))
+            .bind(i64::from(deletion.failures))
+            .bind(deletion.not_before.millis());
+        to.execute(bind_fault!(query, deletion.fault.as_ref())).await?;
+    }
+    for ((place, id), wish) in &state.wishes {
+        let sql = "INSERT INTO wishes (account, region, id, hold, wished_at, failures, not_before,
+                   fault_class, fault_code, fault_message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let query = sqlx::query(sql)
+            .bind(place.account.as_str())
+            .bind(place.region.as_str())
+            .bind(id.as_str())
+            .bind(wish.hold.as_deref())
+            .bind(wish.wished_at.millis())
+            .bind(i64::from(wish.failures))
+            .bind(wish.not_before.millis());
+        to.execute(bind_fault!(query, wish.fault.as_ref())).await?;
+    }
+    Ok(())
+}
+
+async fn write_notes(to: &mut SqliteConnection, state: &State, now: Time) -> Written {
+    for ((source, target), promise) in &state.notes.promises {
+        // Since when it was promised is past; so much is sure.
+        let sql = "INSERT INTO promises (account, source, destination, since, region, policy, rpo)
+                   VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let rpo = promise.rpo.map(|rpo| i64::try_from(rpo.as_millis()).unwrap_or(i64::MAX));
+        let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
+        let query = query.bind(target.destination()).bind(now.millis()).bind(promise.region.as_str());
+        to.execute(query.bind(promise.policy.as_str()).bind(rpo)).await?;
+    }
+    for ((source, target), since) in &state.notes.late {
+        let sql = "INSERT INTO late (account, source, destination, since) VALUES (?, ?, ?, ?)";
+        let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
+        to.execute(query.bind(target.destination()).bind(since.millis())).await?;
+    }
+    for notice in state.notes.owed.values() {
+        let sql = "INSERT INTO notices (id, at, body) VALUES (?, ?, ?)";
+        let query = sqlx::query(sql).bind(&notice.id).bind(notice.at.millis()).bind(&notice.body);
+        to.execute(query).await?;
+    }
+    Ok(())
+}
