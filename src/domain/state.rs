@@ -24,6 +24,7 @@ mod apply;
 mod asks;
 mod deletions;
 mod durable;
+mod index;
 mod look_ups;
 mod pauses;
 mod place;
@@ -32,6 +33,7 @@ mod source;
 
 pub use accounts::{AccountState, Foreign, PROOF_AFTER};
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
+pub use index::Index;
 pub use pauses::ORDER_REPEATED_WITHIN;
 pub use place::{Listed, Listing, ListingPage, PlaceState, ReadRefusal, SHOWN_AFTER_GONE, Whereabouts};
 pub use points::Points;

@@ -209,7 +209,7 @@ impl State {
         }
         let exists = point.lifecycle != Lifecycle::Deleted;
         if exists && !known.points.contains_key(&point.id) {
-            Arc::make_mut(&mut known.points).insert(point.id.clone(), whereabouts);
+            known.points.insert(point.id.clone(), whereabouts);
             known.user_backups = known.user_backups.saturating_add(1);
         }
         let cared_for = cares(&self.deletions, &self.wishes, &point.place, &point.id);
@@ -284,9 +284,7 @@ impl State {
         let Some(known) = self.places.get_mut(place) else {
             return Err(illegal(format!("{id}: gone from {place}, which is not known")));
         };
-        let known_there = known.points.contains_key(id);
-        let removed = known_there.then(|| Arc::make_mut(&mut known.points).remove(id)).flatten();
-        let Some(key) = removed.map(|known| known.work(place)) else {
+        let Some(key) = known.points.remove(id).map(|known| known.work(place)) else {
             return Err(illegal(format!("{id}: gone from {place}, where it was not known")));
         };
         known.looks.remove(id);

@@ -18,8 +18,8 @@ pub struct PlaceState {
     pub others: BTreeMap<BackupId, Vec<Lane>>,
     /// Backups that count towards the quota: as the last listing counted them, and what of ours came and went since.
     pub user_backups: u64,
-    /// Where to find each point of ours; shared with who was given the state to look at, until it moves.
-    pub points: Arc<BTreeMap<BackupId, Whereabouts>>,
+    /// Where to find each point of ours.
+    pub points: Index,
     /// What of ours is gone, and since when: a listing may still show it for a while.
     pub gone: BTreeMap<BackupId, Time>,
     /// What is looked at by id: our points in flight or in doubt, and others' copies, with the time of the next look.
@@ -47,9 +47,9 @@ pub struct PlaceState {
 pub struct Whereabouts {
     /// Whose.
     pub source: SourceId,
-    at: Time,
-    trigger: Trigger,
-    is_copy: bool,
+    pub(super) at: Time,
+    pub(super) trigger: Trigger,
+    pub(super) is_copy: bool,
 }
 
 impl Whereabouts {
@@ -306,6 +306,9 @@ impl State {
         known.listing = None;
         known.refused_listing = None;
         known.silent_since = None;
+        if !known.known() {
+            known.points.pack();
+        }
         known.listed = Some(listed);
         known.user_backups = user_backups;
         known.gone.retain(|_, at| at.plus(SHOWN_AFTER_GONE) > listed.began_at);
