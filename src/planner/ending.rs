@@ -139,9 +139,9 @@ impl Case<'_> {
 
     fn failure(&self, target: &Target) -> String {
         let failed = self.source.points_of(self.occurrence, target).rfind(|point| !point.good());
-        match failed {
-            Some(Point { failure: Some(failure), .. }) => format!("FAILED: {failure}"),
-            Some(point) => point.lifecycle.as_str().to_owned(),
+        match failed.map(|point| (point, &point.remarks.failure)) {
+            Some((_, Some(failure))) => format!("FAILED: {failure}"),
+            Some((point, None)) => point.lifecycle.as_str().to_owned(),
             None => "never made".to_owned(),
         }
     }

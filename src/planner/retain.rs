@@ -316,7 +316,7 @@ fn original<'a>(point: &Point, siblings: &'a [Box<Point>]) -> Option<&'a Point> 
 
 /// Whether it may be gone: persons delete as well, and after an outage the newest may be what they deleted.
 fn in_doubt(point: &Point) -> bool {
-    point.suspected.is_some()
+    point.remarks.suspected.is_some()
 }
 
 /// Which backups copies of ours read, or may, and where to: an ask without an answer counts.
@@ -381,7 +381,7 @@ pub fn failed_to_clear<'a>(state: &'a State, key: &SourceKey, now: Time) -> (Vec
                 next = next.min(due);
                 continue;
             }
-            let failure = point.failure.as_deref().unwrap_or("no reason given");
+            let failure = point.remarks.failure.as_deref().unwrap_or("no reason given");
             clear.push((point, format!("FAILED: {failure}")));
         }
     }

@@ -320,7 +320,7 @@ impl Settling<'_> {
             for id in known.points.keys().filter(|id| !shown.ours.contains(*id)) {
                 let Some(point) = self.state.point(self.place, id) else { continue };
                 // What is younger than the lag may be missing.
-                if point.created_at.plus(LISTING_LAG) < began_at && point.suspected.is_none() {
+                if point.created_at.plus(LISTING_LAG) < began_at && point.remarks.suspected.is_none() {
                     let (place, id) = (self.place.clone(), id.clone());
                     self.push(Change::Suspected { place, id, suspected: Some(self.now) });
                 }
@@ -395,14 +395,15 @@ impl Settling<'_> {
             missing.remove(&id);
             looked.push(id.clone());
             if let Some(known) = self.unchanged(&sighting) {
-                let hold = known.hold.clone();
+                let hold = known.remarks.hold.clone();
                 self.inspected(&id, arn, hold.as_deref());
                 continue;
             }
             match sighting.into_point(self.place, self.now) {
                 Ok(point) => {
-                    let suspected = self.state.point(self.place, &id).is_some_and(|known| known.suspected.is_some());
-                    let hold = point.hold.clone();
+                    let suspected =
+                        self.state.point(self.place, &id).is_some_and(|known| known.remarks.suspected.is_some());
+                    let hold = point.remarks.hold.clone();
                     self.sight(point);
                     if suspected {
                         self.push(Change::Suspected { place: self.place.clone(), id: id.clone(), suspected: None });

@@ -48,7 +48,7 @@ fn a_hold_says_how_far_it_is() {
     let mut books = Books::new();
     books.see(&made);
     let shown = |books: &mut Books, hold: Option<&str>| {
-        books.see(&Point { hold: hold.map(Into::into), ..made.clone() });
+        books.see(&made.clone().with_remarks(|remarks| remarks.hold = hold.map(Into::into)));
         books.apply(Change::HoldStands { place: place(HOME), id: "backup-6".into() });
     };
     let says = |books: &mut Books, what: &Order| {

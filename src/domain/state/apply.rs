@@ -213,7 +213,7 @@ impl State {
             known.user_backups = known.user_backups.saturating_add(1);
         }
         let cared_for = cares(&self.deletions, &self.wishes, &point.place, &point.id);
-        if point.lifecycle.in_flight() || point.suspected.is_some() || cared_for {
+        if point.lifecycle.in_flight() || point.remarks.suspected.is_some() || cared_for {
             known.looks.entry(point.id.clone()).or_insert(Time::ZERO);
         } else {
             known.looks.remove(&point.id);
@@ -225,7 +225,9 @@ impl State {
         let before = source.points.put(Box::new(point.clone()));
         // What is merely on its way gives retention nothing new to decide; what was in doubt and is there does.
         let moved = |before: &Box<Point>| {
-            before.lifecycle != point.lifecycle || before.hold != point.hold || before.suspected.is_some()
+            before.lifecycle != point.lifecycle
+                || before.remarks.hold != point.remarks.hold
+                || before.remarks.suspected.is_some()
         };
         let decidable = !point.lifecycle.in_flight() && before.as_ref().is_none_or(moved);
         let flight = (key.occurrence, key.target.clone(), point.id.clone());

@@ -23,7 +23,9 @@ impl State {
         for (key, source) in &self.sources {
             for point in source.points.iter() {
                 // What stood here cannot contradict what stood here.
-                let _ = next.apply(&Change::Seen { point: Box::new(Point { suspected: None, ..point.clone() }) });
+                let _ = next.apply(&Change::Seen {
+                    point: Box::new(point.clone().with_remarks(|remarks| remarks.suspected = None)),
+                });
             }
             if let Some(kept) = next.source_to_restore(key) {
                 kept.asks.clone_from(&source.asks);

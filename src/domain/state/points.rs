@@ -115,7 +115,7 @@ impl Points {
         let point = &mut self.all[known];
         point.lifecycle = Lifecycle::Deleted;
         point.settled_at = Some(at);
-        point.suspected = None;
+        point.remarks.change(|remarks| remarks.suspected = None);
         true
     }
 
@@ -176,7 +176,7 @@ impl Points {
         suspected: Option<Time>,
     ) -> Option<&Point> {
         let at = self.find(occurrence, target, id)?;
-        self.all[at].suspected = suspected;
+        self.all[at].remarks.change(|remarks| remarks.suspected = suspected);
         self.all.get(at).map(Box::as_ref)
     }
 
@@ -184,7 +184,9 @@ impl Points {
     pub(super) fn clock_went_back(&mut self, to: Time) {
         for point in &mut self.all {
             point.settled_at = point.settled_at.map(|settled| settled.min(to));
-            point.suspected = point.suspected.map(|since| since.min(to));
+            if let Some(since) = point.remarks.suspected {
+                point.remarks.change(|remarks| remarks.suspected = Some(since.min(to)));
+            }
         }
     }
 

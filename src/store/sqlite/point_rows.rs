@@ -11,6 +11,7 @@ use crate::domain::id::{AccountName, Occurrence, Place, SourceId, SourceKey, Tri
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::{Lifecycle, Point, Provenance};
 use crate::domain::policy::Tags;
+use crate::domain::remarks::Remarks;
 use crate::domain::state::State;
 use crate::domain::tags::Origin;
 use crate::domain::time::Time;
@@ -77,14 +78,12 @@ impl PointRow {
             occurrence: Occurrence { at: Time::from_millis(at), trigger: Trigger::parse(&trigger)? },
             attempt: (attempt >= 1).then_some(attempt)?,
             origin,
-            hold: hold.map(Into::into),
             lifecycle: Lifecycle::parse(&lifecycle),
             created_at: Time::from_millis(created_at),
             settled_at: settled_at.map(Time::from_millis),
-            failure: failure.map(Into::into),
             progress_percent,
-            size_bytes,
-            suspected: None,
+            size_bytes: size_bytes.map(Into::into),
+            remarks: Remarks { hold: hold.map(Into::into), failure: failure.map(Into::into), suspected: None }.into(),
         })
     }
 }
