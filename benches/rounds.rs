@@ -11,6 +11,7 @@ use lifeboat::domain::id::{AccountName, BackupId, Occurrence, Place, SourceKey, 
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::point::{Lifecycle, Point, Provenance, Sighting};
 use lifeboat::domain::policy::Settings;
+use lifeboat::domain::remarks::Remarked;
 use lifeboat::domain::state::State;
 use lifeboat::domain::tags::{Inscription, Origin};
 use lifeboat::domain::time::Time;
@@ -76,15 +77,12 @@ fn point(number: usize, hours: u32, region: Option<&str>) -> Point {
         occurrence: Occurrence { at, trigger: Trigger::Schedule },
         attempt: 1,
         origin,
-        hold: None,
         lifecycle: Lifecycle::Available,
         created_at: taken_at,
         settled_at: Some(taken_at),
-        failure: None,
         progress_percent: None,
-        size_bytes: Some(1 << 40),
-        suspected: None,
-        disputed: false,
+        size_bytes: Some((1_u64 << 40).into()),
+        remarks: Remarked::default(),
     }
 }
 
@@ -229,7 +227,7 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
             created_at: point.created_at,
             failure: None,
             progress_percent: None,
-            size_bytes: point.size_bytes,
+            size_bytes: point.size_bytes.map(Into::into),
             kms_key: None,
             volume: None,
             copied_from: point.origin.as_ref().map(|origin| origin.backup.clone()),

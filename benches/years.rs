@@ -10,6 +10,7 @@ use lifeboat::domain::change::{Change, End, Opening};
 use lifeboat::domain::id::{Occurrence, Place, Region, SourceKey, Target, Trigger, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::point::{Lifecycle, Point, Provenance};
+use lifeboat::domain::remarks::Remarked;
 use lifeboat::domain::tags::Origin;
 use lifeboat::domain::time::Time;
 use lifeboat::store::sqlite::SqliteStore;
@@ -59,15 +60,12 @@ fn point(key: &WorkKey, region: usize, lifecycle: Lifecycle) -> Point {
         occurrence: key.occurrence,
         attempt: 1,
         origin,
-        hold: None,
         lifecycle,
         created_at,
         settled_at: (!lifecycle.in_flight()).then(|| created_at.plus(Duration::from_secs(500))),
-        failure: None,
         progress_percent: None,
-        size_bytes: Some(1 << 40),
-        suspected: None,
-        disputed: false,
+        size_bytes: Some((1_u64 << 40).into()),
+        remarks: Remarked::default(),
     }
 }
 

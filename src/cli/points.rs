@@ -268,11 +268,11 @@ fn view(Shown { point, objection }: &Shown, at: Time) -> View<'_> {
         occurrence: point.occurrence.at,
         taken_at: point.taken_at(),
         age_seconds: at.since(point.taken_at()).as_secs(),
-        size_bytes: point.size_bytes,
+        size_bytes: point.size_bytes.map(Into::into),
         kms_key: point.kms_key.as_deref(),
         kind: point.kind.as_str(),
         policy: point.policy.as_ref().map(|policy| policy.as_str()),
-        hold: point.hold.as_deref(),
+        hold: point.remarks.hold.as_deref(),
         restore: disputed.is_none().then(|| restore(point)),
         disputed,
         unconfirmed,
@@ -313,8 +313,8 @@ fn as_text(points: &[Shown], at: Time) -> String {
             source = Some(&point.source);
         }
         let age = duration_text(at.since(point.taken_at()));
-        let size = point.size_bytes.map_or_else(|| "size unknown".to_owned(), bytes_text);
-        let hold = match point.hold.as_deref() {
+        let size = point.size_bytes.map_or_else(|| "size unknown".to_owned(), |size| bytes_text(size.into()));
+        let hold = match point.remarks.hold.as_deref() {
             Some("") => "  HELD".to_owned(),
             Some(reason) => format!("  HELD: {}", clean(reason, 256)),
             None => String::new(),

@@ -235,7 +235,7 @@ fn seen(state: &State, point: &Point) {
         _ if !moved => {}
         Lifecycle::Available => job!(Level::INFO, state, &key, "available", attempt, backup, "recovery point"),
         Lifecycle::Failed => {
-            let failure = point.failure.as_deref().unwrap_or("no reason given");
+            let failure = point.remarks.failure.as_deref().unwrap_or("no reason given");
             job!(Level::WARN, state, &key, "failed", attempt, backup, failure, "AWS could not finish it");
         }
         _ => job!(Level::INFO, state, &key, "started", attempt, backup, lifecycle, "AWS is at work"),

@@ -3,6 +3,7 @@
 use super::id::{AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey};
 use super::lane::{FileSystemKind, Lane};
 use super::policy::Tags;
+use super::remarks::{Bytes, Remarked, Remarks};
 use super::tags::{Inscribed, Inscription, Origin};
 use super::time::Time;
 use arcstr::ArcStr;
@@ -157,21 +158,24 @@ impl Sighting {
             asked_key: None,
             carried,
         };
+        let remarks = Remarks {
+            hold: inscription.hold.map(Into::into),
+            failure: self.failure.map(Into::into),
+            suspected: None,
+            disputed: false,
+        };
         Ok(Point {
             id: self.id,
             provenance: Arc::new(provenance),
             occurrence: inscription.occurrence,
             attempt: inscription.attempt,
             origin: inscription.origin,
-            hold: inscription.hold.map(Into::into),
             lifecycle: self.lifecycle,
             created_at: self.created_at,
             settled_at: (!self.lifecycle.in_flight()).then_some(seen_at),
-            failure: self.failure.map(Into::into),
             progress_percent: self.progress_percent,
-            size_bytes: self.size_bytes,
-            suspected: None,
-            disputed: false,
+            size_bytes: self.size_bytes.map(Into::into),
+            remarks: remarks.into(),
         })
     }
 }
@@ -215,25 +219,18 @@ pub struct Point {
     pub attempt: u32,
     /// On a copy: what it is a copy of.
     pub origin: Option<Origin>,
-    /// The reason of a hold, where a person holds it.
-    pub hold: Option<ArcStr>,
     /// Where it stands.
     pub lifecycle: Lifecycle,
     /// When AWS made the record.
     pub created_at: Time,
     /// When we first saw that it had ended, well or badly; `None` for a good one that was never seen in flight.
     pub settled_at: Option<Time>,
-    /// Why it failed.
-    pub failure: Option<ArcStr>,
-    /// 0 to 100, where AWS says.
+    /// 0 to 100, where AWS says; mostly 100.
     pub progress_percent: Option<u8>,
     /// What a restore would hold.
-    pub size_bytes: Option<u64>,
-    /// Since when its existence is in doubt: a complete listing did not show it. It is asked for by id before it is
-    /// believed gone.
-    pub suspected: Option<Time>,
-    /// What its tags say contradicts AWS or the record: it is there, and it is nothing to count on until that is mended.
-    pub disputed: bool,
+    pub size_bytes: Option<Bytes>,
+    /// What only few have: a hold, a failure, a doubt.
+    pub remarks: Remarked,
 }
 
 impl std::ops::Deref for Point {
@@ -252,6 +249,13 @@ impl Point {
     #[must_use]
     pub fn with_provenance(mut self, change: impl FnOnce(&mut Provenance)) -> Self {
         change(Arc::make_mut(&mut self.provenance));
+        self
+    }
+
+    /// The same with other remarks.
+    #[must_use]
+    pub fn with_remarks(mut self, change: impl FnOnce(&mut Remarks)) -> Self {
+        self.remarks.change(change);
         self
     }
 
@@ -303,7 +307,7 @@ impl Point {
     /// Whether it is a recovery point now.
     #[must_use]
     pub fn available(&self) -> bool {
-        self.lifecycle == Lifecycle::Available && !self.disputed
+        self.lifecycle == Lifecycle::Available && !self.remarks.disputed
     }
 
     /// Whether it is on record that Lifeboat asked for it, and as what.
@@ -317,15 +321,17 @@ impl Point {
     pub fn as_fields_say(&self, sighting: &Sighting, seen_at: Time) -> Self {
         let mut point = self.clone();
         point.lifecycle = sighting.lifecycle;
-        point.failure = sighting.failure.as_deref().map(Into::into);
-        (point.progress_percent, point.size_bytes) = (sighting.progress_percent, sighting.size_bytes);
+        (point.progress_percent, point.size_bytes) = (sighting.progress_percent, sighting.size_bytes.map(Into::into));
         if sighting.created_at > Time::ZERO {
             point.created_at = sighting.created_at;
         }
         if !point.lifecycle.in_flight() && point.settled_at.is_none() {
             point.settled_at = Some(seen_at);
         }
-        point.suspected = None;
+        point.remarks.change(|remarks| {
+            remarks.failure = sighting.failure.as_deref().map(Into::into);
+            remarks.suspected = None;
+        });
         point
     }
 
@@ -341,15 +347,15 @@ impl Point {
     #[must_use]
     pub fn shown_unchanged(&self, sighting: &Sighting) -> bool {
         let settled = self.settled_at.is_some();
+        let size = sighting.size_bytes.map(Bytes::from);
         let known = (self.lifecycle, self.created_at, self.progress_percent, self.size_bytes, self.kind);
-        let shown =
-            (sighting.lifecycle, sighting.created_at, sighting.progress_percent, sighting.size_bytes, sighting.kind);
+        let shown = (sighting.lifecycle, sighting.created_at, sighting.progress_percent, size, sighting.kind);
         let may_be = known == shown
-            && !self.disputed
+            && !self.remarks.disputed
             && self.id == sighting.id
-            && self.failure.as_deref() == sighting.failure.as_deref()
+            && self.remarks.failure.as_deref() == sighting.failure.as_deref()
             && self.kms_key.as_deref() == sighting.kms_key.as_deref()
-            && self.suspected.is_none()
+            && self.remarks.suspected.is_none()
             && self.lifecycle != Lifecycle::Deleted
             && !(self.lifecycle.in_flight() && settled);
         let origin = self.origin.as_ref().map(|origin| &origin.backup);
@@ -421,6 +427,12 @@ mod tests {
         }
     }
 
+    /// A million are held: what one takes must not grow unseen, and its memory must fit a class of the allocator's.
+    #[test]
+    fn a_point_takes_no_more_than_128_bytes() {
+        assert_eq!(size_of::<Point>(), 128);
+    }
+
     #[test]
     fn a_persons_copy_of_ours_is_not_ours() {
         let place = Place { account: AccountName::own(), region: "us-west-2".into() };
@@ -475,7 +487,7 @@ mod tests {
                     let same = would_be.map(|point| Point { settled_at: known.settled_at, ..point } == known);
                     assert_eq!(unchanged, same.unwrap_or(false), "twist {nth} of {lifecycle:?} {origin:?}");
                 }
-                let doubted = Point { suspected: Some(Time::ZERO), ..known.clone() };
+                let doubted = known.clone().with_remarks(|remarks| remarks.suspected = Some(Time::ZERO));
                 assert!(!doubted.shown_unchanged(&first), "whose existence is in doubt");
             }
         }

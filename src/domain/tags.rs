@@ -166,7 +166,7 @@ impl<'a> Inscribed<'a> {
             && self.occurrence == point.occurrence
             && self.attempt == point.attempt
             && self.origin == origin.map(|origin| (origin.region.as_str(), origin.backup.as_str(), origin.taken_at))
-            && self.hold == point.hold.as_deref()
+            && self.hold == point.remarks.hold.as_deref()
     }
 }
 

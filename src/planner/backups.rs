@@ -213,7 +213,7 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
     for point in failed {
         count += 1;
         if point.settled_at >= last {
-            (last, failure) = (point.settled_at, point.failure.clone());
+            (last, failure) = (point.settled_at, point.remarks.failure.clone());
         }
     }
     let Some(last) = last else { return Ok(()) };

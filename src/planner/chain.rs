@@ -91,7 +91,7 @@ pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<F
     let target = Target::Copy(destination.region.clone());
     let copies = || source.points.iter().filter(|point| point.is_for(&target));
     let Some(newest) = source.newest(&target) else {
-        let lost = copies().any(|copy| copy.lifecycle == Lifecycle::Deleted && copy.failure.is_none());
+        let lost = copies().any(|copy| copy.lifecycle == Lifecycle::Deleted && copy.remarks.failure.is_none());
         return Some(if lost { Full::Lost } else { Full::First });
     };
     let wanted = word_of(destination);

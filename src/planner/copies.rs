@@ -248,7 +248,8 @@ impl<'a> Candidate<'a> {
     fn route_free(&self, region: &Region, now: Time) -> Result<(), Refusal> {
         let target = Target::Copy(region.clone());
         let flying = self.source.in_flight();
-        let flying = flying.filter(|point| !point.disputed).find(|point| point.target() == target && !point.stuck(now));
+        let flying =
+            flying.filter(|point| !point.remarks.disputed).find(|point| point.target() == target && !point.stuck(now));
         if let Some(flying) = flying {
             let detail = format!("{} of {} is {}", flying.id, flying.occurrence.at, flying.lifecycle.as_str());
             return Err(Refusal { reason: Reason::InFlight, until: None, detail });

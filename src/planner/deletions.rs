@@ -65,7 +65,7 @@ pub fn weigh<'a>(policy: &Policy, state: &'a State, key: &SourceKey, target: &Ta
     let mut held = 0;
     let mut go = Vec::new();
     for verdict in verdicts.into_iter().filter(|verdict| !decided(verdict.point)) {
-        held += usize::from(verdict.point.suspected.is_none());
+        held += usize::from(verdict.point.remarks.suspected.is_none());
         if verdict.goes() {
             go.push((verdict.point, verdict.reason));
         }

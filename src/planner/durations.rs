@@ -12,6 +12,7 @@ use super::chain;
 use crate::domain::id::Target;
 use crate::domain::point::{Point, STUCK_AFTER};
 use crate::domain::policy::Destination;
+use crate::domain::remarks::Bytes;
 use crate::domain::state::SourceState;
 use std::time::Duration;
 
@@ -83,7 +84,7 @@ pub fn learned(source: &SourceState, target: &Target) -> Learned {
 
 /// How long the next copy of a route is expected to take; `size_bytes` is what the backup holds.
 #[must_use]
-pub fn next_copy(source: &SourceState, destination: &Destination, size_bytes: Option<u64>) -> Expected {
+pub fn next_copy(source: &SourceState, destination: &Destination, size_bytes: Option<Bytes>) -> Expected {
     let target = Target::Copy(destination.region.clone());
     // Looking through all that is held is only worth it when the newest copy is of no use.
     let of_use = source.newest(&target).is_some_and(|newest| chain::may_go_on_from(newest, destination));
@@ -100,7 +101,7 @@ pub fn next_backup(source: &SourceState) -> Expected {
 
 /// How long one takes that is full, or is not.
 #[must_use]
-pub fn expected(source: &SourceState, target: &Target, full: bool, size_bytes: Option<u64>) -> Expected {
+pub fn expected(source: &SourceState, target: &Target, full: bool, size_bytes: Option<Bytes>) -> Expected {
     let learned = learned(source, target);
     let (known, assumed) = if full {
         (learned.full, first_of(size_bytes))
@@ -112,9 +113,11 @@ pub fn expected(source: &SourceState, target: &Target, full: bool, size_bytes: O
     Expected { takes: known.unwrap_or(assumed), full, learned: known.is_some() }
 }
 
-fn first_of(size_bytes: Option<u64>) -> Duration {
+fn first_of(size_bytes: Option<Bytes>) -> Duration {
     match size_bytes {
-        Some(bytes) => LEAST.saturating_add(Duration::from_secs(bytes / FIRST_BYTES_PER_SECOND)).min(STUCK_AFTER),
+        Some(bytes) => {
+            LEAST.saturating_add(Duration::from_secs(u64::from(bytes) / FIRST_BYTES_PER_SECOND)).min(STUCK_AFTER)
+        }
         None => UNKNOWN,
     }
 }
@@ -141,6 +144,7 @@ mod tests {
     use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Trigger};
     use crate::domain::lane::FileSystemKind;
     use crate::domain::point::{Lifecycle, Provenance};
+    use crate::domain::remarks::Remarked;
     use crate::domain::state::State;
     use crate::domain::tags::Origin;
     use crate::domain::time::Time;
@@ -165,15 +169,12 @@ mod tests {
             occurrence: Occurrence { at, trigger: Trigger::Schedule },
             attempt: 1,
             origin: Some(Origin { region: "us-east-1".into(), backup: "backup-0".into(), taken_at: at }),
-            hold: None,
             lifecycle: Lifecycle::Available,
             created_at: at,
             settled_at: minutes.map(|minutes| at.plus(MINUTE * minutes)),
-            failure: None,
             progress_percent: None,
-            size_bytes: Some(3_600_000_000_000),
-            suspected: None,
-            disputed: false,
+            size_bytes: Some(3_600_000_000_000_u64.into()),
+            remarks: Remarked::default(),
         }
     }
 
@@ -192,7 +193,7 @@ mod tests {
             tags: crate::domain::policy::Tags::new(),
             retain: None,
         };
-        next_copy(&source, &destination, Some(3_600_000_000_000))
+        next_copy(&source, &destination, Some(3_600_000_000_000_u64.into()))
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Case<'_> {
             return Some((End::Failed, format!("cancelled by a person at {at}{}", self.left_behind())));
         }
         match self.source.good_point(self.occurrence, &Target::Backup) {
-            Some(backup) if backup.disputed => self.end_of_disputed(backup),
+            Some(backup) if backup.remarks.disputed => self.end_of_disputed(backup),
             Some(backup) if backup.available() => self.end_of_copies(backup),
             Some(_) => None,
             // It is not made again, as it would not have been without the loss of the database that knew it.
@@ -140,9 +140,9 @@ impl Case<'_> {
 
     fn failure(&self, target: &Target) -> String {
         let failed = self.source.points_of(self.occurrence, target).rfind(|point| !point.good());
-        match failed {
-            Some(Point { failure: Some(failure), .. }) => format!("FAILED: {failure}"),
-            Some(point) => point.lifecycle.as_str().to_owned(),
+        match failed.map(|point| (point, &point.remarks.failure)) {
+            Some((_, Some(failure))) => format!("FAILED: {failure}"),
+            Some((point, None)) => point.lifecycle.as_str().to_owned(),
             None => "never made".to_owned(),
         }
     }
@@ -243,7 +243,7 @@ impl Case<'_> {
         }
         match self.source.good_point(self.occurrence, &target) {
             Some(copy) if copy.available() => return Some((End::Completed, String::new())),
-            Some(copy) if copy.disputed && (superseded || given_up) => {
+            Some(copy) if copy.remarks.disputed && (superseded || given_up) => {
                 return Some((End::Failed, format!("its copy {} to {region} is disputed", copy.id)));
             }
             Some(copy) if copy.stuck(self.now) && (superseded || given_up) => {

@@ -217,7 +217,7 @@ enum Urgency {
 fn urgency(state: &State, place: &Place, known: &PlaceState, id: &BackupId) -> Urgency {
     match state.point_among(place, known, id) {
         Some(point) if point.lifecycle.in_flight() => Urgency::InFlight,
-        Some(point) if point.suspected.is_some() => Urgency::Suspected,
+        Some(point) if point.remarks.suspected.is_some() => Urgency::Suspected,
         Some(_) => Urgency::Kept,
         None => Urgency::Other,
     }

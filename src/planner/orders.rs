@@ -224,7 +224,7 @@ fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Ve
         return Err(unknown(format!("no recovery point {id} in any Region; `lifeboat points` lists them")));
     };
     let wish = state.wishes.get(&(place.clone(), backup.clone()));
-    let wished = wish.map_or(point.hold.as_deref(), |wish| wish.hold.as_deref());
+    let wished = wish.map_or(point.remarks.hold.as_deref(), |wish| wish.hold.as_deref());
     let (what, same) = match &hold {
         // Who holds again without a reason leaves the one that is there.
         Some(reason) => ("held", wished.is_some_and(|before| reason.is_empty() || before == reason)),
@@ -425,6 +425,7 @@ mod tests {
     use crate::domain::lane::FileSystemKind;
     use crate::domain::plan::Reason;
     use crate::domain::point::{Lifecycle, Point, Provenance};
+    use crate::domain::remarks::Remarks;
     use crate::planner::plan;
 
     const NOON: Time = Time::from_secs(1_795_262_400);
@@ -676,15 +677,12 @@ mod tests {
             occurrence: Occurrence { at: after(1), trigger: Trigger::Manual },
             attempt: 1,
             origin: None,
-            hold: None,
             lifecycle: Lifecycle::Failed,
             created_at: after(2),
             settled_at: Some(after(10)),
-            failure: Some("broken".into()),
             progress_percent: None,
             size_bytes: None,
-            suspected: None,
-            disputed: false,
+            remarks: Remarks { failure: Some("broken".into()), ..Remarks::default() }.into(),
         };
         desk.apply(Change::Seen { point: Box::new(failed) });
         let waits = |desk: &Desk, now: Time| {

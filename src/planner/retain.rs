@@ -316,7 +316,7 @@ fn original<'a>(point: &Point, siblings: &'a [Box<Point>]) -> Option<&'a Point> 
 
 /// Whether it may be gone: persons delete as well, and after an outage the newest may be what they deleted.
 fn in_doubt(point: &Point) -> bool {
-    point.suspected.is_some()
+    point.remarks.suspected.is_some()
 }
 
 /// Which backups copies of ours read, or may, and where to: an ask without an answer counts.
@@ -369,8 +369,9 @@ pub fn failed_to_clear<'a>(state: &'a State, key: &SourceKey, now: Time) -> (Vec
     let mut clear = Vec::new();
     let Some(source) = state.sources.get(key) else { return (clear, next) };
     for made in source.points.works() {
-        for point in
-            made.iter().filter(|point| point.lifecycle == Lifecycle::Failed && !point.disputed && !state.held(point))
+        for point in made
+            .iter()
+            .filter(|point| point.lifecycle == Lifecycle::Failed && !point.remarks.disputed && !state.held(point))
         {
             let counted = source.open.contains_key(&point.occurrence)
                 && SourceState::good_one(made).is_none()
@@ -383,7 +384,7 @@ pub fn failed_to_clear<'a>(state: &'a State, key: &SourceKey, now: Time) -> (Vec
                 next = next.min(due);
                 continue;
             }
-            let failure = point.failure.as_deref().unwrap_or("no reason given");
+            let failure = point.remarks.failure.as_deref().unwrap_or("no reason given");
             clear.push((point, format!("FAILED: {failure}")));
         }
     }

@@ -311,14 +311,15 @@ impl Settling<'_> {
             missing.remove(&id);
             looked.push(id.clone());
             if let Some(known) = self.unchanged(&sighting) {
-                let hold = known.hold.clone();
+                let hold = known.remarks.hold.clone();
                 self.inspected(&id, arn, hold.as_deref());
                 continue;
             }
             match self.weigh(sighting) {
                 Evidence::Ours(point) => {
-                    let suspected = self.state.point(self.place, &id).is_some_and(|known| known.suspected.is_some());
-                    let hold = point.hold.clone();
+                    let suspected =
+                        self.state.point(self.place, &id).is_some_and(|known| known.remarks.suspected.is_some());
+                    let hold = point.remarks.hold.clone();
                     self.undisputed(&id);
                     self.sight(*point);
                     if suspected {

@@ -13,6 +13,7 @@ use crate::domain::lane::FileSystemKind;
 use crate::domain::note::{Notice, Promise, RouteKey};
 use crate::domain::pause::Pause;
 use crate::domain::point::{Lifecycle, Point, Provenance};
+use crate::domain::remarks::Remarks;
 use crate::domain::state::{Ask, Watch};
 use crate::domain::tags::Origin;
 use crate::domain::time::Time;
@@ -191,21 +192,24 @@ impl Reading<'_> {
             asked_key: self.shared_text("asked_key")?,
             carried: Arc::new(carried.map_err(|error| self.wrong(format!("carried: {error}")))?),
         };
+        let remarks = Remarks {
+            hold: self.shared_text("hold")?,
+            failure: self.shared_text("failure")?,
+            suspected: None,
+            disputed: false,
+        };
         Ok(Point {
             id: self.text("id")?.into(),
             provenance: Arc::new(provenance),
             occurrence,
             attempt: self.number("attempt")?,
             origin,
-            hold: self.shared_text("hold")?,
             lifecycle: Lifecycle::parse(&self.text("lifecycle")?),
             created_at: self.time("created_at")?,
             settled_at: self.optional_time("settled_at")?,
-            failure: self.shared_text("failure")?,
             progress_percent: self.optional_number("progress_percent")?,
-            size_bytes: self.optional_number("size_bytes")?,
-            suspected: None,
-            disputed: false,
+            size_bytes: self.optional_number::<u64>("size_bytes")?.map(Into::into),
+            remarks: remarks.into(),
         })
     }
 

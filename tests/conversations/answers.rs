@@ -29,14 +29,14 @@ pub fn shown(point: &Point) -> Sighting {
         hold: None,
     };
     let mut tags = inscription.write();
-    tags.extend(point.hold.as_deref().map(|hold| ("lifeboat:hold".to_owned(), hold.to_owned())));
+    tags.extend(point.remarks.hold.as_deref().map(|hold| ("lifeboat:hold".to_owned(), hold.to_owned())));
     Sighting {
         id: point.id.clone(),
         lifecycle: point.lifecycle,
         created_at: point.created_at,
-        failure: point.failure.as_deref().map(str::to_owned),
+        failure: point.remarks.failure.as_deref().map(str::to_owned),
         progress_percent: None,
-        size_bytes: point.size_bytes,
+        size_bytes: point.size_bytes.map(Into::into),
         kms_key: None,
         kind: point.kind,
         volume: None,
@@ -304,7 +304,7 @@ fn an_answer_never_moves_a_thing_backwards() {
     books.see(&taken_in(&available, settled));
     assert_eq!(looked_at(&books, &available, noon()), [], "as it was");
     assert_eq!(looked_at(&books, &creating, noon()), [], "an answer that is older");
-    let grown = Point { size_bytes: Some(7), ..available.clone() };
+    let grown = Point { size_bytes: Some(7.into()), ..available.clone() };
     assert_eq!(looked_at(&books, &grown, noon()), [seen(taken_in(&grown, settled))], "it ended when it ended");
 
     // What was deleted may be shown for four minutes.
@@ -415,7 +415,7 @@ fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
     let known = backup("backup-5", scheduled(5), Lifecycle::Available).with_provenance(|of| of.place = place(THERE));
     let new = backup("backup-6", scheduled(6), Lifecycle::Available).with_provenance(|of| of.place = place(THERE));
     // Known, and moved on; a copy whose own backup lies elsewhere.
-    let grown = Point { size_bytes: Some(7), ..known.clone() };
+    let grown = Point { size_bytes: Some(7.into()), ..known.clone() };
     let elsewhere = backup("backup-4", scheduled(4), Lifecycle::Available);
     let new_copy = copy("copy-4", &elsewhere, THERE, Lifecycle::Copying);
     books.see(&known);
@@ -505,7 +505,8 @@ fn a_listing_adopts_what_it_taught_and_doubts_what_it_did_not_show() {
     books.see(&made("backup-a", scheduled(5), HOUR));
     books.see(&made("backup-old", scheduled(6), LAG + MOMENT));
     books.see(&made("backup-young", scheduled(7), LAG));
-    books.see(&Point { suspected: Some(noon()), ..made("backup-doubted", ordered(6), HOUR) });
+    let doubted = made("backup-doubted", ordered(6), HOUR);
+    books.see(&doubted.with_remarks(|remarks| remarks.suspected = Some(noon())));
     let now = noon().plus(MINUTE);
     let new = backup("backup-new", ordered(9), Lifecycle::Creating);
     let changes = page(&books, HOME, vec![shown(&new), foreign("other-1", Lifecycle::Copying)], None, now);
@@ -849,7 +850,7 @@ fn a_hold_stands_once_aws_shows_it() {
 
     // A look: without the tag and with the ARN by which it is set; without either; with the tag.
     let look = |books: &Books, hold: Option<&str>, arn: Option<&str>| {
-        let mut sighting = shown(&Point { hold: hold.map(Into::into), ..made.clone() });
+        let mut sighting = shown(&made.clone().with_remarks(|remarks| remarks.hold = hold.map(Into::into)));
         sighting.arn = arn.map(Into::into);
         let changes = polled(books, HOME, &["backup-6"], vec![sighting], noon());
         let ours = |change: &Change| !matches!(change, Change::Seen { .. } | Change::LookAgain { .. });

@@ -3,6 +3,7 @@
 use super::*;
 use lifeboat::domain::change::Opening;
 use lifeboat::domain::point::{Point, Provenance};
+use lifeboat::domain::remarks::Remarked;
 use lifeboat::domain::tags::{Inscription, Origin};
 use std::sync::Arc;
 
@@ -55,15 +56,12 @@ pub fn backup(id: &str, occurrence: Occurrence, lifecycle: Lifecycle) -> Point {
         occurrence,
         attempt: 1,
         origin: None,
-        hold: None,
         lifecycle,
         created_at: occurrence.at,
         settled_at: None,
-        failure: None,
         progress_percent: None,
         size_bytes: None,
-        suspected: None,
-        disputed: false,
+        remarks: Remarked::default(),
     }
 }
 

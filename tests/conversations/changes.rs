@@ -139,8 +139,8 @@ fn what_is_looked_at_by_id() {
         // Through whatever is seen meanwhile.
         let mut alone = books.clone();
         alone.apply(begins.clone());
-        let suspected = alone.state.point(&place(HOME), &id()).unwrap().suspected;
-        alone.see(&Point { suspected, size_bytes: Some(1), ..good("backup-6", scheduled(6)) });
+        let remarks = alone.state.point(&place(HOME), &id()).unwrap().remarks.clone();
+        alone.see(&Point { remarks, size_bytes: Some(1.into()), ..good("backup-6", scheduled(6)) });
         assert_eq!(looks(&alone, HOME), ["backup-6"], "{begins:?}");
         alone.apply(ends.clone());
         assert_eq!(looks(&alone, HOME), none, "{ends:?}");
@@ -198,7 +198,7 @@ fn a_hold_protects_from_the_wish_on_until_its_tag_is_gone() {
     assert_eq!(held(&books), [true, false], "wished");
     let condemn = Change::Condemned { place: place(HOME), id: one.id.clone(), reason: String::new(), at: noon() };
     assert!(refused(&books, &condemn).contains("although it is held"));
-    books.see(&Point { hold: Some("".into()), ..one.clone() });
+    books.see(&one.clone().with_remarks(|remarks| remarks.hold = Some("".into())));
     books.apply(Change::HoldStands { place: place(HOME), id: one.id.clone() });
     assert!(books.state.wishes.is_empty());
     assert_eq!(held(&books), [true, false], "by its tag");
@@ -226,14 +226,14 @@ fn what_gives_retention_something_to_decide() {
     books.see(&available);
     assert_eq!(books.state.reviews.len(), 1);
     reviewed(&mut books);
-    books.see(&Point { size_bytes: Some(1), ..available.clone() });
+    books.see(&Point { size_bytes: Some(1.into()), ..available.clone() });
     assert!(!due(&books), "as good as before");
     books.see(&backup("backup-second", scheduled(6), Lifecycle::Failed));
     assert!(due(&books), "what is new, beside another of its work");
     reviewed(&mut books);
-    books.see(&Point { size_bytes: Some(2), ..backup("backup-second", scheduled(6), Lifecycle::Failed) });
+    books.see(&Point { size_bytes: Some(2.into()), ..backup("backup-second", scheduled(6), Lifecycle::Failed) });
     assert!(!due(&books));
-    books.see(&Point { hold: Some("".into()), ..available.clone() });
+    books.see(&available.clone().with_remarks(|remarks| remarks.hold = Some("".into())));
     assert!(due(&books), "held from now on");
     reviewed(&mut books);
     books.apply(Change::HoldWished { place: place(HOME), id: "backup-6".into(), hold: None, at: noon() });
@@ -460,8 +460,8 @@ fn a_clock_that_goes_back_takes_all_times_along() {
     let mut books = Books::new();
     books.open(scheduled(6));
     let (to, ahead) = (noon(), noon().plus(5 * HOUR));
-    let suspected = Some(ahead);
-    let made = Point { settled_at: Some(ahead), suspected, ..good("backup-6", scheduled(6)) };
+    let made = Point { settled_at: Some(ahead), ..good("backup-6", scheduled(6)) };
+    let made = made.with_remarks(|remarks| remarks.suspected = Some(ahead));
     books.see(&made);
     books.see(&good("backup-7", scheduled(7)));
     books.open(scheduled(17));
@@ -514,7 +514,7 @@ fn a_clock_that_goes_back_takes_all_times_along() {
     assert_eq!(times(10).1, noon().minus(MINUTE));
     assert_eq!(source.aside[&Target::Backup].1, to.plus(HOUR));
     let point = &source.points.of(scheduled(6), &Target::Backup)[0];
-    assert_eq!((point.settled_at, point.suspected), (Some(to), Some(to)));
+    assert_eq!((point.settled_at, point.remarks.suspected), (Some(to), Some(to)));
     assert_eq!(source.look_up.not_before, to);
     assert_eq!(source.look_up.facts.as_ref().map(|(at, _)| *at), Some(to));
     assert_eq!(state.sources[&key(1)].watch.as_ref().map(|watch| watch.since), Some(to));

@@ -50,8 +50,8 @@ fn left(books: &mut Books) {
 
 /// What AWS could not finish, with what it said of it.
 fn failed(point: Point, why: Option<&str>) -> Point {
-    let failure = why.map(Into::into);
-    Point { lifecycle: Lifecycle::Failed, failure, settled_at: Some(point.created_at), ..point }
+    let point = point.with_remarks(|remarks| remarks.failure = why.map(Into::into));
+    Point { lifecycle: Lifecycle::Failed, settled_at: Some(point.created_at), ..point }
 }
 
 #[test]
@@ -234,7 +234,8 @@ fn a_newer_backup_takes_the_place_of_a_copy() {
     books.see(&backup("backup-12", scheduled(12), Lifecycle::Available));
     assert_eq!(ends(&books, NOON), []);
     let mut books = superseded();
-    let held = Point { hold: Some("".into()), ..backup("backup-6", scheduled(6), Lifecycle::Available) };
+    let made = backup("backup-6", scheduled(6), Lifecycle::Available);
+    let held = made.with_remarks(|remarks| remarks.hold = Some("".into()));
     books.see(&held);
     assert_eq!(end(&books), None);
 }

@@ -4,7 +4,6 @@ use super::books::*;
 use super::*;
 use lifeboat::domain::id::BackupId;
 use lifeboat::domain::pause::Pause;
-use lifeboat::domain::point::Point;
 use lifeboat::planner::orders::{
     BackupOrder, CancelOrder, Granted, HoldOrder, Order, PauseOrder, Refusal, RefusalKind, ReleaseOrder, ResumeOrder,
     decide,
@@ -48,7 +47,7 @@ fn a_hold_says_how_far_it_is() {
     let mut books = Books::new();
     books.see(&made);
     let shown = |books: &mut Books, hold: Option<&str>| {
-        books.see(&Point { hold: hold.map(Into::into), ..made.clone() });
+        books.see(&made.clone().with_remarks(|remarks| remarks.hold = hold.map(Into::into)));
         books.apply(Change::HoldStands { place: place(HOME), id: "backup-6".into() });
     };
     let says = |books: &mut Books, what: &Order| {

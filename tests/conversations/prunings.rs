@@ -6,6 +6,7 @@ use super::*;
 use lifeboat::domain::id::{BackupId, deletion_token};
 use lifeboat::domain::point::Point;
 use lifeboat::domain::policy::Retain;
+use lifeboat::domain::remarks::Remarks;
 use lifeboat::planner::deletions;
 use lifeboat::planner::orders;
 use lifeboat::planner::retain;
@@ -285,7 +286,7 @@ fn no_verdict_without_the_books_that_it_needs() {
 fn what_failed_is_cleared_away_once_the_books_are_known() {
     let mut books = Books::new();
     let failed = |hour: u32, settled: Time| Point {
-        failure: Some("no space".into()),
+        remarks: Remarks { failure: Some("no space".into()), ..Remarks::default() }.into(),
         settled_at: Some(settled),
         lifecycle: Lifecycle::Failed,
         ..of_hour(hour)
@@ -403,7 +404,7 @@ fn whatever_speaks_against_a_deletion_spares_it_and_is_named() {
     assert_eq!(with(|books| books.policy().retain = None), "no retention is asked for");
     let both = with(|books| {
         books.policy().retain = last(10);
-        books.see(&Point { hold: Some("audit".into()), ..of_hour(0) });
+        books.see(&of_hour(0).with_remarks(|remarks| remarks.hold = Some("audit".into())));
     });
     assert_eq!(both, "held, last 10 of 10");
     assert_eq!(with(|books| books.apply(Change::Left { source: key(0) })), "nothing gives it up any more");
@@ -478,7 +479,8 @@ fn a_full_copy_to_come_is_said_beforehand() {
     // The last copy was deleted by somebody else. What failed and was cleared away does not count.
     let mut books = Books::new();
     books.see(&of_hour(0));
-    books.see(&Point { failure: Some("no space".into()), lifecycle: Lifecycle::Failed, ..copy_of_hour(0) });
+    let failed = copy_of_hour(0).with_remarks(|remarks| remarks.failure = Some("no space".into()));
+    books.see(&Point { lifecycle: Lifecycle::Failed, ..failed });
     books.apply(Change::Gone { place: place(THERE), id: copy_id(0), at: noon() });
     assert_eq!(warnings(&books), [] as [&str; 0]);
     books.see(&Point { attempt: 2, id: "copy-second".into(), ..copy_of_hour(0) });

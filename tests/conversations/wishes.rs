@@ -87,7 +87,7 @@ fn a_route_wants_the_newest_backup_that_it_lacks() {
 fn what_a_person_wants_is_copied_after_what_is_newer() {
     for (mut older, wanted) in [
         (good("backup-5", ordered(5)), true),
-        (Point { hold: Some("audit".into()), ..good("backup-5", scheduled(5)) }, true),
+        (good("backup-5", scheduled(5)).with_remarks(|remarks| remarks.hold = Some("audit".into())), true),
         (good("backup-5", scheduled(5)), false),
     ] {
         let occurrence = older.occurrence;

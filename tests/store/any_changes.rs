@@ -12,6 +12,7 @@ use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::note::{Note, Notice, Promise};
 use lifeboat::domain::pause::Pause;
 use lifeboat::domain::point::{Lifecycle, Point, Provenance};
+use lifeboat::domain::remarks::Remarks;
 use lifeboat::domain::state::{Dispute, State};
 use lifeboat::domain::tags::Origin;
 use lifeboat::domain::time::Time;
@@ -109,15 +110,18 @@ impl Draw {
             occurrence: work.occurrence,
             attempt,
             origin,
-            hold: word(self).map(Into::into),
             lifecycle,
             created_at: self.time(),
             settled_at: (!lifecycle.in_flight()).then(|| self.time()),
-            failure: word(self).map(Into::into),
             progress_percent: self.chance(3).then(|| self.below(101) as u8),
-            size_bytes: self.chance(2).then(|| self.below(1 << 50)),
-            suspected: None,
-            disputed: false,
+            size_bytes: self.chance(2).then(|| self.below(1 << 50).into()),
+            remarks: Remarks {
+                hold: word(self).map(Into::into),
+                failure: word(self).map(Into::into),
+                suspected: None,
+                disputed: false,
+            }
+            .into(),
         }
     }
 

@@ -5,6 +5,7 @@ use lifeboat::domain::change::Change;
 use lifeboat::domain::id::{AccountName, Occurrence, Place, SourceKey, Trigger};
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::point::{Lifecycle, Point, Provenance};
+use lifeboat::domain::remarks::Remarked;
 use lifeboat::domain::state::State;
 use lifeboat::domain::tags::Origin;
 use lifeboat::domain::time::Time;
@@ -32,15 +33,12 @@ fn copy(asked_key: Option<&str>) -> Point {
         occurrence: Occurrence { at: START, trigger: Trigger::Schedule },
         attempt: 1,
         origin: Some(Origin { region: "us-east-1".into(), backup: "backup-0".into(), taken_at: START }),
-        hold: None,
         lifecycle: Lifecycle::Available,
         created_at: START,
         settled_at: Some(START),
-        failure: None,
         progress_percent: None,
-        size_bytes: Some(1),
-        suspected: None,
-        disputed: false,
+        size_bytes: Some(1.into()),
+        remarks: Remarked::default(),
     }
 }
 

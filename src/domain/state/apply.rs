@@ -211,11 +211,11 @@ impl State {
         let disputed = known.disputes.contains_key(&point.id);
         let exists = point.lifecycle != Lifecycle::Deleted;
         if exists && !known.points.contains_key(&point.id) {
-            Arc::make_mut(&mut known.points).insert(point.id.clone(), whereabouts);
+            known.points.insert(point.id.clone(), whereabouts);
             known.user_backups = known.user_backups.saturating_add(1);
         }
         let cared_for = cares(&self.deletions, &self.wishes, &point.place, &point.id);
-        if point.lifecycle.in_flight() || point.suspected.is_some() || cared_for {
+        if point.lifecycle.in_flight() || point.remarks.suspected.is_some() || cared_for {
             known.looks.entry(point.id.clone()).or_insert(Time::ZERO);
         } else {
             known.looks.remove(&point.id);
@@ -224,10 +224,14 @@ impl State {
         let new = || Arc::new(SourceState::new(point.home().clone()));
         let source = Arc::make_mut(self.sources.entry(key.source.clone()).or_insert_with(new));
         let slot = (key.occurrence, key.target.clone());
-        let before = source.points.put(Box::new(Point { disputed, ..point.clone() }));
+        let mut taken_in = Box::new(point.clone());
+        taken_in.remarks.change(|remarks| remarks.disputed = disputed);
+        let before = source.points.put(taken_in);
         // What is merely on its way gives retention nothing new to decide; what was in doubt and is there does.
         let moved = |before: &Box<Point>| {
-            before.lifecycle != point.lifecycle || before.hold != point.hold || before.suspected.is_some()
+            before.lifecycle != point.lifecycle
+                || before.remarks.hold != point.remarks.hold
+                || before.remarks.suspected.is_some()
         };
         let decidable = !point.lifecycle.in_flight() && before.as_ref().is_none_or(moved);
         let flight = (key.occurrence, key.target.clone(), point.id.clone());
@@ -285,9 +289,7 @@ impl State {
         let Some(known) = self.places.get_mut(place) else {
             return Err(illegal(format!("{id}: gone from {place}, which is not known")));
         };
-        let known_there = known.points.contains_key(id);
-        let removed = known_there.then(|| Arc::make_mut(&mut known.points).remove(id)).flatten();
-        let Some(key) = removed.map(|known| known.work(place)) else {
+        let Some(key) = known.points.remove(id).map(|known| known.work(place)) else {
             return Err(illegal(format!("{id}: gone from {place}, where it was not known")));
         };
         known.looks.remove(id);

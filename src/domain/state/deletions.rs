@@ -21,7 +21,7 @@ impl State {
     #[must_use]
     pub fn held(&self, point: &Point) -> bool {
         let wish = || self.wishes.get(&(point.place.clone(), point.id.clone()));
-        point.hold.is_some() || (!self.wishes.is_empty() && wish().is_some_and(|wish| wish.hold.is_some()))
+        point.remarks.hold.is_some() || (!self.wishes.is_empty() && wish().is_some_and(|wish| wish.hold.is_some()))
     }
 
     /// Takes in a deletion from the store.
@@ -83,7 +83,9 @@ impl State {
 
     fn look_no_more(&mut self, place: &Place, id: &BackupId) {
         let needed = cares(&self.deletions, &self.wishes, place, id)
-            || self.point(place, id).is_some_and(|point| point.lifecycle.in_flight() || point.suspected.is_some());
+            || self
+                .point(place, id)
+                .is_some_and(|point| point.lifecycle.in_flight() || point.remarks.suspected.is_some());
         if let Some(known) = self.places.get_mut(place).filter(|_| !needed) {
             known.looks.remove(id);
             known.batches.remove(id);

@@ -44,7 +44,7 @@ impl State {
             source.flying.remove(&(key.occurrence, key.target.clone(), id.clone()));
         }
         if let Some(known) = self.places.get_mut(place) {
-            Arc::make_mut(&mut known.points).remove(id);
+            known.points.remove(id);
             known.user_backups = known.user_backups.saturating_sub(1);
         }
         self.reindex(&key.source);

@@ -23,7 +23,9 @@ impl State {
         for (key, source) in &self.sources {
             for point in source.points.iter() {
                 // What stood here cannot contradict what stood here.
-                let _ = next.apply(&Change::Seen { point: Box::new(Point { suspected: None, ..point.clone() }) });
+                let _ = next.apply(&Change::Seen {
+                    point: Box::new(point.clone().with_remarks(|remarks| remarks.suspected = None)),
+                });
             }
             if let Some(kept) = next.source_to_restore(key) {
                 kept.asks.clone_from(&source.asks);
@@ -69,11 +71,7 @@ impl State {
 
     /// Ends taking in what a store kept: what is derived from it is put in place, and retention looks at all of it.
     pub fn all_restored(&mut self) {
-        for known in self.places.values_mut() {
-            // Built anew, the index has no gaps.
-            let points = Arc::unwrap_or_clone(std::mem::take(&mut known.points));
-            known.points = Arc::new(points.into_iter().collect());
-        }
+        self.places.values_mut().for_each(|known| known.points.pack());
         let keys: Vec<SourceKey> = self.sources.keys().cloned().collect();
         for key in &keys {
             if let Some(source) = self.source_to_restore(key) {

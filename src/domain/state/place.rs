@@ -18,8 +18,8 @@ pub struct PlaceState {
     pub others: BTreeMap<BackupId, Vec<Lane>>,
     /// Backups that count towards the quota: as the last listing counted them, and what of ours came and went since.
     pub user_backups: u64,
-    /// Where to find each point of ours; shared with who was given the state to look at, until it moves.
-    pub points: Arc<BTreeMap<BackupId, Whereabouts>>,
+    /// Where to find each point of ours.
+    pub points: Index,
     /// What carries our tags and is not counted, ours or not.
     pub disputes: BTreeMap<BackupId, Dispute>,
     /// Backups of others that the last complete listing showed, and of which source each is: a copy may say that it was made
@@ -52,9 +52,9 @@ pub struct PlaceState {
 pub struct Whereabouts {
     /// Whose.
     pub source: SourceId,
-    at: Time,
-    trigger: Trigger,
-    is_copy: bool,
+    pub(super) at: Time,
+    pub(super) trigger: Trigger,
+    pub(super) is_copy: bool,
 }
 
 impl Whereabouts {
@@ -325,6 +325,9 @@ impl State {
         known.listing = None;
         known.refused_listing = None;
         known.silent_since = None;
+        if !known.known() {
+            known.points.pack();
+        }
         known.listed = Some(listed);
         known.user_backups = user_backups;
         // From a row in order, the index has no gaps.

@@ -115,7 +115,7 @@ impl Points {
         let point = &mut self.all[known];
         point.lifecycle = Lifecycle::Deleted;
         point.settled_at = Some(at);
-        point.suspected = None;
+        point.remarks.change(|remarks| remarks.suspected = None);
         true
     }
 
@@ -123,7 +123,7 @@ impl Points {
     pub(super) fn mark_disputed(&mut self, occurrence: Occurrence, target: &Target, id: &BackupId, disputed: bool) {
         let Some(known) = self.find(occurrence, target, id) else { return };
         self.leave_ages(known);
-        self.all[known].disputed = disputed;
+        self.all[known].remarks.change(|remarks| remarks.disputed = disputed);
         self.join_ages(known);
     }
 
@@ -191,7 +191,7 @@ impl Points {
         suspected: Option<Time>,
     ) -> Option<&Point> {
         let at = self.find(occurrence, target, id)?;
-        self.all[at].suspected = suspected;
+        self.all[at].remarks.change(|remarks| remarks.suspected = suspected);
         self.all.get(at).map(Box::as_ref)
     }
 
@@ -199,7 +199,9 @@ impl Points {
     pub(super) fn clock_went_back(&mut self, to: Time) {
         for point in &mut self.all {
             point.settled_at = point.settled_at.map(|settled| settled.min(to));
-            point.suspected = point.suspected.map(|since| since.min(to));
+            if let Some(since) = point.remarks.suspected {
+                point.remarks.change(|remarks| remarks.suspected = Some(since.min(to)));
+            }
         }
     }
 

@@ -196,7 +196,7 @@ impl SourceState {
     pub fn had_a_backup(&self, occurrence: Occurrence) -> bool {
         let backups = self.points_of(occurrence, &Target::Backup);
         let seen = |backup: &BackupId| backups.clone().any(|point| point.id == *backup);
-        let copies = self.points.of_occurrence(occurrence).iter().filter(|copy| copy.good() && !copy.disputed);
+        let copies = self.points.of_occurrence(occurrence).iter().filter(|copy| copy.good() && !copy.remarks.disputed);
         copies.filter_map(|copy| copy.origin.as_ref()).any(|origin| !seen(&origin.backup))
     }
 

@@ -5,6 +5,7 @@ use crate::domain::change::Change;
 use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Trigger};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::Provenance;
+use crate::domain::remarks::Remarked;
 use crate::domain::state::State;
 use crate::domain::tags::Origin;
 use crate::domain::time::Time;
@@ -46,15 +47,12 @@ fn after_all(copies: &[(Option<&str>, &str, Lifecycle)], wanted: Option<&str>) -
             occurrence: Occurrence { at, trigger: Trigger::Schedule },
             attempt: 1,
             origin: Some(Origin { region: "us-east-1".into(), backup: "backup-0".into(), taken_at: at }),
-            hold: None,
             lifecycle: *lifecycle,
             created_at: at,
             settled_at: Some(at),
-            failure: None,
             progress_percent: None,
             size_bytes: None,
-            suspected: None,
-            disputed: false,
+            remarks: Remarked::default(),
         };
         state.apply(&Change::Seen { point: Box::new(copy) }).unwrap();
     }

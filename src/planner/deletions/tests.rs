@@ -7,6 +7,7 @@ use crate::domain::lane::FileSystemKind;
 use crate::domain::point::Lifecycle;
 use crate::domain::point::Provenance;
 use crate::domain::policy::{CatchUp, Destination, Retain};
+use crate::domain::remarks::Remarked;
 use crate::domain::schedule::Schedule;
 use crate::domain::tags::Origin;
 use crate::planner::retain::FAILED_CLEARED_AFTER;
@@ -95,15 +96,12 @@ fn point(id: &str, at: Time, of: Option<(&str, Time)>, lifecycle: Lifecycle) -> 
         occurrence: Occurrence { at, trigger: Trigger::Schedule },
         attempt: 1,
         origin: of.map(|(backup, taken_at)| Origin { region: "us-east-1".into(), backup: backup.into(), taken_at }),
-        hold: None,
         lifecycle,
         created_at: at,
         settled_at: (!lifecycle.in_flight()).then_some(at),
-        failure: None,
         progress_percent: None,
         size_bytes: None,
-        suspected: None,
-        disputed: false,
+        remarks: Remarked::default(),
     }
 }
 
@@ -144,7 +142,7 @@ fn books(draw: &mut Draw) -> (State, Vec<Point>) {
             _ => Lifecycle::Available,
         };
         let mut backup = point(&format!("backup-{step}"), at, None, lifecycle);
-        backup.hold = draw.chance(9).then(|| "audit".into());
+        backup.remarks.change(|remarks| remarks.hold = draw.chance(9).then(|| "audit".into()));
         if draw.chance(25) {
             backup.created_at = if draw.chance(2) { Time::ZERO } else { now().plus(HOUR * 1000) };
         }
@@ -159,7 +157,7 @@ fn books(draw: &mut Draw) -> (State, Vec<Point>) {
             let lifecycle = if draw.chance(6) { Lifecycle::Copying } else { Lifecycle::Available };
             let mut copy = point(&format!("copy-{step}"), at, Some((backup.id.as_str(), backup.created_at)), lifecycle);
             copy = copy.with_provenance(|of| of.kms_key = Some(format!("key-{}", draw.below(3)).into()));
-            copy.hold = draw.chance(9).then(Default::default);
+            copy.remarks.change(|remarks| remarks.hold = draw.chance(9).then(Default::default));
             points.push(copy);
         }
         if draw.chance(9) {
@@ -194,7 +192,7 @@ fn forbidden(state: &State, points: &[Point], point: &Point) -> Option<&'static 
     {
         return Some("the newest of its route");
     }
-    if point.hold.is_some() || state.wishes.contains_key(&(point.place.clone(), point.id.clone())) {
+    if point.remarks.hold.is_some() || state.wishes.contains_key(&(point.place.clone(), point.id.clone())) {
         return Some("held");
     }
     let copying = points.iter().filter(|other| other.lifecycle == Lifecycle::Copying);
@@ -260,7 +258,7 @@ fn what_failed_goes_after_a_day_unless_its_attempt_still_counts() {
     watched(&mut state);
     let at = now().minus(HOUR * 30);
     let mut failed = point("backup-failed", at, None, Lifecycle::Failed);
-    failed.failure = Some("no space".into());
+    failed.remarks.change(|remarks| remarks.failure = Some("no space".into()));
     let opening = Opening { policy: "one".into(), opened_at: at, caught_up: false, adopted: false };
     state.apply(&Change::Opened { source: source(), occurrence: failed.occurrence, opening }).unwrap();
     seen(&mut state, &failed);
@@ -275,7 +273,7 @@ fn what_failed_goes_after_a_day_unless_its_attempt_still_counts() {
     let (clear, next) = retain::failed_to_clear(&state, &source(), early);
     assert!(clear.is_empty());
     assert_eq!(next, at.plus(FAILED_CLEARED_AFTER));
-    failed.hold = Some(Default::default());
+    failed.remarks.change(|remarks| remarks.hold = Some(Default::default()));
     seen(&mut state, &failed);
     assert!(retain::failed_to_clear(&state, &source(), now()).0.is_empty(), "held");
 }

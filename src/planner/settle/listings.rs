@@ -70,7 +70,7 @@ impl Settling<'_> {
             for id in known.points.keys().filter(|id| !shown.ours.contains(*id)) {
                 let Some(point) = self.state.point(self.place, id) else { continue };
                 // What is younger than the lag may be missing.
-                if point.created_at.plus(LISTING_LAG) < began_at && point.suspected.is_none() {
+                if point.created_at.plus(LISTING_LAG) < began_at && point.remarks.suspected.is_none() {
                     let (place, id) = (self.place.clone(), id.clone());
                     self.push(Change::Suspected { place, id, suspected: Some(self.now) });
                 }

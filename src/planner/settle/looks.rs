@@ -14,16 +14,16 @@ impl Settling<'_> {
         if let Some(asked_at) = self.deletion_asked(id).filter(|_| known.is_some()) {
             return self.absent_as_asked(id, asked_at);
         }
-        match known {
-            Some(Point { suspected: Some(since), .. }) => {
+        match known.map(|point| (point, point.remarks.suspected)) {
+            Some((_, Some(since))) => {
                 // AWS's clock and ours may differ, and ours may jump: what was made a moment ago can look old to a
                 // listing. So the lag has to pass once more, by our clock alone, between the doubt and the belief.
                 let believed = since.plus(LISTING_LAG);
                 let account = &place.account;
-                if !self.state.proven_after(account, *since) && !self.state.doubted_in_vain(account) {
+                if !self.state.proven_after(account, since) && !self.state.doubted_in_vain(account) {
                     // It may be another account that does not show it. Who answers is asked elsewhere; looking itself
                     // teaches nothing new until that is told.
-                    let (account, since) = (account.clone(), *since);
+                    let account = account.clone();
                     self.push(Change::Account(AccountEvidence::Doubted { account, since, at: self.now }));
                     let at = self.next_look().max(self.now.plus(UNPROVEN_LOOK)).max(believed);
                     self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
@@ -33,7 +33,7 @@ impl Settling<'_> {
                     self.push(Change::LookAgain { place, ids: vec![id.clone()], at: believed, batch: Some(1) });
                 }
             }
-            Some(point) => {
+            Some((point, None)) => {
                 // One absence proves nothing: a listing has to miss it as well.
                 let at = point.created_at.plus(LISTING_LAG).max(self.now);
                 self.push(Change::ListingWanted { place: place.clone(), at });

@@ -104,7 +104,7 @@ fn known(books: Option<&State>, key: &SourceKey) -> (FileSystemType, Option<u64>
         Some(FileSystemKind::OpenZfs) => FileSystemType::OpenZfs,
         _ => FileSystemType::Windows,
     };
-    (kind, newest.and_then(|backup| backup.size_bytes))
+    (kind, newest.and_then(|backup| backup.size_bytes).map(u64::from))
 }
 
 /// An ordinary month: calls that are throttled, fail or lose their answer, backups and copies that end FAILED, others who

@@ -11,6 +11,7 @@ use crate::domain::id::{AccountName, Occurrence, Place, SourceId, SourceKey, Tri
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::{Lifecycle, Point, Provenance};
 use crate::domain::policy::Tags;
+use crate::domain::remarks::Remarks;
 use crate::domain::state::State;
 use crate::domain::tags::Origin;
 use crate::domain::time::Time;
@@ -77,15 +78,18 @@ impl PointRow {
             occurrence: Occurrence { at: Time::from_millis(at), trigger: Trigger::parse(&trigger)? },
             attempt: (attempt >= 1).then_some(attempt)?,
             origin,
-            hold: hold.map(Into::into),
             lifecycle: Lifecycle::parse(&lifecycle),
             created_at: Time::from_millis(created_at),
             settled_at: settled_at.map(Time::from_millis),
-            failure: failure.map(Into::into),
             progress_percent,
-            size_bytes,
-            suspected: None,
-            disputed: false,
+            size_bytes: size_bytes.map(Into::into),
+            remarks: Remarks {
+                hold: hold.map(Into::into),
+                failure: failure.map(Into::into),
+                suspected: None,
+                disputed: false,
+            }
+            .into(),
         })
     }
 }
@@ -103,13 +107,13 @@ pub(super) fn row_of(point: &Point) -> std::result::Result<String, serde_json::E
         origin.map(|origin| origin.region.to_string()),
         origin.map(|origin| origin.backup.to_string()),
         point.taken_at().millis(),
-        point.hold.as_deref().map(str::to_owned),
+        point.remarks.hold.as_deref().map(str::to_owned),
         point.lifecycle.as_str().to_owned(),
         point.created_at.millis(),
         point.settled_at.map(Time::millis),
-        point.failure.as_deref().map(str::to_owned),
+        point.remarks.failure.as_deref().map(str::to_owned),
         point.progress_percent,
-        point.size_bytes,
+        point.size_bytes.map(u64::from),
         point.kms_key.as_deref().map(str::to_owned),
         point.kind.as_str().to_owned(),
         (*point.carried).clone(),

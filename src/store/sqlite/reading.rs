@@ -275,6 +275,7 @@ mod tests {
     use crate::domain::lane::FileSystemKind;
     use crate::domain::note::{Note, Notes, Notice, Promise};
     use crate::domain::point::{Lifecycle, Point, Provenance};
+    use crate::domain::remarks::Remarked;
     use crate::domain::tags::Origin;
     use crate::domain::time::Time;
     use crate::store::sqlite::SqliteStore;
@@ -337,15 +338,12 @@ mod tests {
                 backup: "backup-b".into(),
                 taken_at: Time::from_secs(3),
             }),
-            hold: None,
             lifecycle,
             created_at: Time::from_secs(10),
             settled_at: settled.map(Time::from_secs),
-            failure: None,
             progress_percent: None,
             size_bytes: None,
-            suspected: None,
-            disputed: false,
+            remarks: Remarked::default(),
         }
     }
 

@@ -1,0 +1,103 @@
+//! What is to be said of few points only.
+//!
+//! A million points are held, and nearly all of them are there, whole, unheld and beyond doubt. So what most of them lack
+//! takes one word in each, and memory of its own where there is something.
+
+use super::time::Time;
+use arcstr::ArcStr;
+use std::num::NonZeroU64;
+
+/// What only few points have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remarks {
+    /// The reason of a hold, where a person holds it.
+    pub hold: Option<ArcStr>,
+    /// Why it failed.
+    pub failure: Option<ArcStr>,
+    /// Since when its existence is in doubt: a complete listing did not show it. It is asked for by id before it is
+    /// believed gone.
+    pub suspected: Option<Time>,
+    /// What its tags say contradicts AWS or the record: it is there, and it is nothing to count on until that is mended.
+    pub disputed: bool,
+}
+
+/// [`Remarks`] that take memory only where there are any; they read as if they lay there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remarked(Option<Box<Remarks>>);
+
+static NONE: Remarks = Remarks { hold: None, failure: None, suspected: None, disputed: false };
+
+impl Remarked {
+    /// Changes them.
+    pub fn change(&mut self, change: impl FnOnce(&mut Remarks)) {
+        let mut remarks = self.0.take().map(|remarks| *remarks).unwrap_or_default();
+        change(&mut remarks);
+        *self = remarks.into();
+    }
+}
+
+impl From<Remarks> for Remarked {
+    fn from(remarks: Remarks) -> Self {
+        // None are always held as nothing, so that what is equal compares equal.
+        Self((remarks != NONE).then(|| Box::new(remarks)))
+    }
+}
+
+impl std::ops::Deref for Remarked {
+    type Target = Remarks;
+
+    fn deref(&self) -> &Remarks {
+        self.0.as_deref().unwrap_or(&NONE)
+    }
+}
+
+/// A number of bytes. An `Option` of it takes no more room: the highest number stands for nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Bytes(NonZeroU64);
+
+impl From<u64> for Bytes {
+    /// The highest number of all counts as the one below it.
+    fn from(bytes: u64) -> Self {
+        Self(NonZeroU64::new(!bytes).unwrap_or(NonZeroU64::MIN))
+    }
+}
+
+impl From<Bytes> for u64 {
+    fn from(bytes: Bytes) -> Self {
+        !bytes.0.get()
+    }
+}
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", u64::from(*self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remarks_that_say_nothing_are_nothing() {
+        let mut remarked = Remarked::from(Remarks { hold: Some("audit".into()), ..Remarks::default() });
+        assert_eq!(remarked.hold.as_deref(), Some("audit"));
+        assert_ne!(remarked, Remarked::default());
+        remarked.change(|remarks| remarks.suspected = Some(Time::ZERO));
+        assert_eq!((remarked.hold.as_deref(), remarked.suspected), (Some("audit"), Some(Time::ZERO)));
+        remarked.change(|remarks| *remarks = Remarks::default());
+        assert!(remarked.0.is_none());
+        assert_eq!(remarked, Remarked::default());
+        assert_eq!(*remarked, Remarks::default());
+    }
+
+    #[test]
+    fn bytes_are_the_number_they_were_made_of() {
+        for number in [0, 1, 1 << 40, u64::MAX - 1] {
+            assert_eq!(u64::from(Bytes::from(number)), number);
+            assert_eq!(format!("{:?}", Bytes::from(number)), number.to_string());
+        }
+        assert_eq!(u64::from(Bytes::from(u64::MAX)), u64::MAX - 1);
+        assert_eq!(size_of::<Option<Bytes>>(), 8);
+    }
+}

@@ -1,0 +1,277 @@
+//! Where the points of a place are to be found, by id.
+//!
+//! A tree whose nodes are half empty, as one is that was filled in order, would take as much room as the points
+//! themselves. So what is known lies in pieces of one sorted row, each as long as what is in it and little more. A piece
+//! is shared with who was given the state to look at, until it changes; the others stay shared.
+
+use super::*;
+
+/// More than so many are no longer one piece: four kilobytes, of which what is put in moves half on average.
+const MOST: usize = 85;
+/// Fewer than so many join their neighbours.
+const FEWEST: usize = 16;
+
+type Piece = Vec<(BackupId, Whereabouts)>;
+
+/// The points of a place by id, in its order.
+#[derive(Clone, Default)]
+pub struct Index {
+    /// None is empty, each is sorted, and the next begins after its end.
+    pieces: Vec<Arc<Piece>>,
+    len: usize,
+}
+
+impl Index {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All of them, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&BackupId, &Whereabouts)> {
+        self.pieces.iter().flat_map(|piece| piece.iter()).map(|(id, whereabouts)| (id, whereabouts))
+    }
+
+    /// All ids, in order.
+    pub fn keys(&self) -> impl Iterator<Item = &BackupId> {
+        self.iter().map(|(id, _)| id)
+    }
+
+    /// Where each is, in the order of their ids.
+    pub fn values(&self) -> impl Iterator<Item = &Whereabouts> {
+        self.iter().map(|(_, whereabouts)| whereabouts)
+    }
+
+    /// Where this one is.
+    #[must_use]
+    pub fn get(&self, id: &BackupId) -> Option<&Whereabouts> {
+        let piece = self.pieces.get(self.piece_of(id))?;
+        let at = piece.binary_search_by(|(other, _)| other.cmp(id)).ok()?;
+        piece.get(at).map(|(_, whereabouts)| whereabouts)
+    }
+
+    /// Whether this one is there.
+    #[must_use]
+    pub fn contains_key(&self, id: &BackupId) -> bool {
+        self.get(id).is_some()
+    }
+
+    /// Takes one in; returns where it was before.
+    pub fn insert(&mut self, id: BackupId, whereabouts: Whereabouts) -> Option<Whereabouts> {
+        let nth = self.piece_of(&id);
+        let Some(piece) = self.pieces.get_mut(nth) else {
+            self.pieces.push(Arc::new(vec![(id, whereabouts)]));
+            self.len = 1;
+            return None;
+        };
+        let piece = Arc::make_mut(piece);
+        let at = match piece.binary_search_by(|(other, _)| other.cmp(&id)) {
+            Ok(known) => return Some(std::mem::replace(&mut piece[known].1, whereabouts)),
+            Err(at) => at,
+        };
+        self.len += 1;
+        if piece.len() < MOST {
+            make_room(piece);
+            piece.insert(at, (id, whereabouts));
+            return None;
+        }
+        // What comes in order leaves whole pieces behind it.
+        let from = if at == piece.len() { at } else { piece.len() / 2 };
+        let mut rest = Piece::with_capacity(piece.len() - from + 8);
+        rest.extend(piece.drain(from..));
+        if at < from {
+            piece.insert(at, (id, whereabouts));
+        } else {
+            rest.insert(at - from, (id, whereabouts));
+        }
+        piece.shrink_to_fit();
+        self.pieces.insert(nth + 1, Arc::new(rest));
+        None
+    }
+
+    /// Takes one out; returns where it was.
+    pub fn remove(&mut self, id: &BackupId) -> Option<Whereabouts> {
+        let nth = self.piece_of(id);
+        let known = self.pieces.get(nth)?.binary_search_by(|(other, _)| other.cmp(id)).ok()?;
+        let piece = Arc::make_mut(&mut self.pieces[nth]);
+        let (_, whereabouts) = piece.remove(known);
+        self.len -= 1;
+        if piece.is_empty() {
+            self.pieces.remove(nth);
+        } else if piece.len() < FEWEST {
+            self.join(nth);
+        }
+        Some(whereabouts)
+    }
+
+    /// Lays them together as tightly as they go, once most of what is to come is there.
+    pub(super) fn pack(&mut self) {
+        let mut pieces = Vec::with_capacity(self.len.div_ceil(MOST));
+        let mut packed = Piece::new();
+        let mut left = self.len;
+        for entry in std::mem::take(&mut self.pieces).into_iter().flat_map(Arc::unwrap_or_clone) {
+            if packed.capacity() == 0 {
+                packed.reserve_exact(left.min(MOST));
+            }
+            packed.push(entry);
+            left -= 1;
+            if packed.len() == MOST {
+                pieces.push(Arc::new(std::mem::take(&mut packed)));
+            }
+        }
+        if !packed.is_empty() {
+            pieces.push(Arc::new(packed));
+        }
+        self.pieces = pieces;
+    }
+
+    /// The piece in which it lies, if it is there: the last that begins at or before it, or the first.
+    fn piece_of(&self, id: &BackupId) -> usize {
+        self.pieces.partition_point(|piece| piece.first().is_some_and(|(first, _)| first <= id)).saturating_sub(1)
+    }
+
+    /// Puts a small piece and a neighbour of it together, where they are one piece then.
+    fn join(&mut self, nth: usize) {
+        for first in [nth.saturating_sub(1), nth] {
+            let Some([one, next]) = self.pieces.get(first..first + 2) else { continue };
+            if one.len() + next.len() <= MOST {
+                let next = self.pieces.remove(first + 1);
+                let one = Arc::make_mut(&mut self.pieces[first]);
+                one.reserve_exact(next.len());
+                one.extend(Arc::unwrap_or_clone(next));
+                return;
+            }
+        }
+    }
+}
+
+/// Room for one more, and little more than that.
+fn make_room(piece: &mut Piece) {
+    if piece.len() == piece.capacity() {
+        piece.reserve_exact((piece.len() / 8).max(4));
+    }
+}
+
+impl PartialEq for Index {
+    /// Where pieces end makes no difference.
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && self.iter().eq(other.iter())
+    }
+}
+
+impl std::fmt::Debug for Index {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::SourceId;
+    use proptest::prelude::*;
+
+    fn id(number: u16) -> BackupId {
+        format!("backup-{number:05}").as_str().into()
+    }
+
+    fn whereabouts(number: u16) -> Whereabouts {
+        let source = SourceId::from(format!("fs-{number}").as_str());
+        Whereabouts { source, at: Time::ZERO, trigger: Trigger::Schedule, is_copy: false }
+    }
+
+    /// What the pieces are to be, whatever was done to them.
+    fn holds(index: &Index) {
+        assert_eq!(index.len(), index.iter().count());
+        assert!(index.pieces.iter().all(|piece| !piece.is_empty() && piece.len() <= MOST));
+        assert!(index.keys().is_sorted_by(|one, next| one < next));
+    }
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Insert(u16, u16),
+        Remove(u16),
+        InOrder(u16),
+        Pack,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            30 => (0..600_u16, 0..9_u16).prop_map(|(id, value)| Step::Insert(id, value)),
+            20 => (0..600_u16).prop_map(Step::Remove),
+            1 => (0..500_u16).prop_map(Step::InOrder),
+            1 => Just(Step::Pack),
+        ]
+    }
+
+    proptest! {
+        /// It answers as an ordered map does, and who was given it keeps what it was.
+        #[test]
+        fn it_is_an_ordered_map(steps in proptest::collection::vec(step(), 0..800)) {
+            let (mut index, mut map) = (Index::default(), BTreeMap::new());
+            let mut given = (index.clone(), map.clone());
+            for (nth, step) in steps.into_iter().enumerate() {
+                match step {
+                    Step::Insert(number, value) => {
+                        let (before, known) = (index.insert(id(number), whereabouts(value)), map.insert(id(number), whereabouts(value)));
+                        prop_assert_eq!(before, known);
+                    }
+                    Step::Remove(number) => {
+                        prop_assert_eq!(index.remove(&id(number)), map.remove(&id(number)));
+                        prop_assert!(!index.contains_key(&id(number)));
+                    }
+                    Step::InOrder(from) => {
+                        for number in from..from + 200 {
+                            index.insert(id(number), whereabouts(number));
+                            map.insert(id(number), whereabouts(number));
+                        }
+                    }
+                    Step::Pack => index.pack(),
+                }
+                if nth == 300 {
+                    given = (index.clone(), map.clone());
+                }
+            }
+            holds(&index);
+            prop_assert!(index.iter().eq(map.iter()));
+            prop_assert!(given.0.iter().eq(given.1.iter()));
+            for number in 0..700 {
+                prop_assert_eq!(index.get(&id(number)), map.get(&id(number)));
+            }
+            let mut packed = index.clone();
+            packed.pack();
+            holds(&packed);
+            prop_assert_eq!(packed, index);
+        }
+    }
+
+    #[test]
+    fn what_comes_in_order_and_what_is_packed_leaves_no_gaps() {
+        let mut index = Index::default();
+        for number in 0..5000 {
+            index.insert(id(number), whereabouts(number));
+        }
+        let full = |index: &Index| index.pieces.iter().rev().skip(1).all(|piece| piece.len() == MOST);
+        assert!(full(&index));
+        let mut shuffled = Index::default();
+        for number in 0..5000_u32 {
+            let number = u16::try_from(number * 7919 % 5000).unwrap();
+            shuffled.insert(id(number), whereabouts(number));
+        }
+        assert_eq!(shuffled, index);
+        shuffled.pack();
+        assert!(full(&shuffled) && shuffled.pieces.iter().all(|piece| piece.capacity() == piece.len()));
+        for number in (0..5000).filter(|number| number % 10 != 0) {
+            shuffled.remove(&id(number));
+        }
+        holds(&shuffled);
+        assert!(shuffled.pieces.len() <= 500 / FEWEST, "what little is left is together: {}", shuffled.pieces.len());
+    }
+}
