@@ -6,6 +6,7 @@
 //! counts as evidence”). Nothing else reads tags.
 
 use super::id::{BackupId, Place, SourceId};
+use super::lane::FileSystemKind;
 use super::point::{MadeAs, Point, Sighting};
 use super::state::State;
 use super::tags::{Inscribed, OCCURRENCE, ORIGIN, SOURCE, TAKEN, flaw};
@@ -204,6 +205,12 @@ fn another(source: &str, sighting: &Sighting) -> Option<(&'static str, String)> 
         return (volume.as_str() != source).then(|| ("VolumeId", volume.to_string()));
     }
     let volume_wanted = SourceId::from(source).is_volume();
+    if volume_wanted
+        && matches!(sighting.kind, FileSystemKind::Windows | FileSystemKind::Lustre | FileSystemKind::OpenZfs)
+    {
+        // Of these there are backups of whole file systems alone (fsx-facts 1.1).
+        return Some(("FileSystemType", sighting.kind.as_str().to_owned()));
+    }
     let file_system = file_system.filter(|of| !volume_wanted && of.as_str() != source)?;
     Some(("FileSystemId", file_system.to_string()))
 }

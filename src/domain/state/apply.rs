@@ -214,6 +214,8 @@ impl State {
             known.points.insert(point.id.clone(), whereabouts);
             known.user_backups = known.user_backups.saturating_add(1);
         }
+        // A copy that nothing confirmed at first was taken for somebody else's.
+        known.others.remove(&point.id);
         let cared_for = cares(&self.deletions, &self.wishes, &point.place, &point.id);
         if point.lifecycle.in_flight() || point.remarks.suspected.is_some() || cared_for {
             known.looks.entry(point.id.clone()).or_insert(Time::ZERO);
