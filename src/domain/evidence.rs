@@ -138,6 +138,10 @@ fn copy(
         return Some(disputed_tag(ORIGIN, &said(), &format!("AWS's SourceBackupRegion says “{link}”")));
     }
     let another = another(claims.source(), sighting);
+    // Without AWS's link it may as well be a backup of what AWS names.
+    if let Some((field, said)) = another.as_ref().filter(|_| !unaltered && sighting.copied_from.is_none()) {
+        return Some(disputed_tag(SOURCE, claims.source(), &format!("AWS's {field} says “{said}”")));
+    }
     let home = Place { account: place.account.clone(), region: region.into() };
     let made_at = sighting.created_at;
     match origin_book(state, &home, &BackupId::from(backup), made_at) {
@@ -155,9 +159,7 @@ fn copy(
                 let recorded = format!("{} was created at “{}”", origin.id, origin.created_at);
                 return Some(disputed_tag(TAKEN, &taken_at.to_string(), &recorded));
             }
-            // Without AWS's link it may as well be a backup of something else.
-            let (field, said) = another.filter(|_| !unaltered && sighting.copied_from.is_none())?;
-            return Some(disputed_tag(SOURCE, claims.source(), &format!("AWS's {field} says “{said}”")));
+            return None;
         }
         OriginBook::Theirs(of) if of.as_str() != claims.source() => {
             return Some(disputed_tag(SOURCE, claims.source(), &format!("{} is a backup of “{of}”", said())));
