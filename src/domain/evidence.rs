@@ -73,7 +73,7 @@ pub fn weigh(state: &State, place: &Place, known: Option<&Point>, sighting: Sigh
             Err(other) => Evidence::Others(other),
         };
     };
-    let claim = sighting.clone().as_claimed(place, seen_at).ok().map(Box::new);
+    let claim = sighting.clone().claimed(place, seen_at).ok().map(Box::new);
     let on_record = known.map(|known| Box::new(known.as_fields_say(&sighting, seen_at)));
     Evidence::Objected { objection, on_record, claim, shown: Box::new(sighting) }
 }

@@ -136,13 +136,13 @@ impl Sighting {
     pub fn into_point(self, place: &Place, seen_at: Time) -> Result<Point, Box<Self>> {
         let link = self.copied_from.clone();
         let shown = self.clone();
-        let point = self.as_claimed(place, seen_at)?;
+        let point = self.claimed(place, seen_at)?;
         let origin = point.origin.as_ref().map(|origin| &origin.backup);
         if link.is_some() && link.as_ref() != origin { Err(Box::new(shown)) } else { Ok(point) }
     }
 
     /// As the point that its tags make of it, whatever AWS's own fields say.
-    pub(super) fn as_claimed(self, place: &Place, seen_at: Time) -> Result<Point, Box<Self>> {
+    pub(super) fn claimed(self, place: &Place, seen_at: Time) -> Result<Point, Box<Self>> {
         let Some(inscription) = Inscription::read(&self.tags) else { return Err(Box::new(self)) };
         let carried = match inscription.origin {
             // Only a backup is copied onward, so only its tags are needed again.

@@ -230,12 +230,12 @@ impl State {
         taken_in.remarks.change(|remarks| remarks.disputed = disputed);
         let before = source.points.put(taken_in);
         // What is merely on its way gives retention nothing new to decide; what was in doubt and is there does.
-        let moved = |before: &Box<Point>| {
+        let moved = |before: &Point| {
             before.lifecycle != point.lifecycle
                 || before.remarks.hold != point.remarks.hold
                 || before.remarks.suspected.is_some()
         };
-        let decidable = !point.lifecycle.in_flight() && before.as_ref().is_none_or(moved);
+        let decidable = !point.lifecycle.in_flight() && before.as_deref().is_none_or(moved);
         let flight = (key.occurrence, key.target.clone(), point.id.clone());
         if point.lifecycle.in_flight() {
             source.flying.insert(flight);

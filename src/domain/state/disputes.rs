@@ -52,7 +52,6 @@ impl State {
     }
 
     /// Everything that is not counted.
-    #[must_use]
     pub fn disputes(&self) -> impl Iterator<Item = (&Place, &BackupId, &Dispute)> {
         self.places.iter().flat_map(|(place, known)| known.disputes.iter().map(move |(id, of)| (place, id, of)))
     }

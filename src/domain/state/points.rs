@@ -13,6 +13,7 @@ use super::*;
 /// Which of them are recovery points is told from themselves, so an index of it cannot hold what is none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Points {
+    #[expect(clippy::vec_box, reason = "rows that grow side by side would leave ever larger gaps")]
     all: Vec<Box<Point>>,
     /// Where the recovery points of each target lie in `all`, the one whose data was taken last at the end.
     by_age: BTreeMap<Target, Vec<u32>>,

@@ -36,7 +36,7 @@ impl Settling<'_> {
 
     /// Copies that nothing confirmed before this backup of theirs was known. They are taken in with it: what lacks a copy is
     /// copied at once.
-    pub(super) fn confirmed_by(&self, backup: &Point) -> Vec<Box<Point>> {
+    pub(super) fn confirmed_by(&self, backup: &Point) -> Vec<Point> {
         let state = self.state;
         let claims = self.claims.get_or_init(|| {
             let mut claims: BTreeMap<&BackupId, Vec<&Point>> = BTreeMap::new();
@@ -54,15 +54,15 @@ impl Settling<'_> {
             let apart = claim.taken_at().since(backup.created_at).max(backup.created_at.since(claim.taken_at()));
             linked && claim.source == backup.source && claim.occurrence == backup.occurrence && apart <= ROUNDING
         });
-        of_it.map(|claim| Box::new((*claim).clone())).collect()
+        of_it.map(|claim| (*claim).clone()).collect()
     }
 
     /// Takes them in.
-    pub(super) fn confirmed(&mut self, copies: Vec<Box<Point>>) {
+    pub(super) fn confirmed(&mut self, copies: Vec<Point>) {
         for mut point in copies {
             point.settled_at = point.settled_at.filter(|_| !point.available());
             self.push(Change::Disputed { place: point.place.clone(), id: point.id.clone(), dispute: None });
-            self.push(Change::Seen { point });
+            self.push(Change::Seen { point: Box::new(point) });
         }
     }
 
@@ -77,7 +77,7 @@ impl Settling<'_> {
     /// another place while this one was unread is looked at again there.
     pub(super) fn listed_disputes(&mut self, shown: &BTreeSet<BackupId>) {
         let Some(here) = self.here else { return };
-        let gone = here.disputes.keys().filter(|id| !shown.contains(*id) && !here.points.contains_key(*id));
+        let gone = here.disputes.keys().filter(|id| !shown.contains(*id) && !here.points.contains_key(id));
         for id in gone.cloned().collect::<Vec<_>>() {
             self.push(Change::Disputed { place: self.place.clone(), id, dispute: None });
         }
