@@ -1,8 +1,8 @@
 //! Facts 15–23: copies; and 26: deletions that copies stand in the way of.
 
 use lifeboat::sim::cloud::{
-    BackupType, BeingCopied, FileSystemSeed, FileSystemType, KeyState, Lifecycle, RefusalCode, Settings, Tags,
-    VolumeSeed,
+    BackupType, BeingCopied, CopySubject, FileSystemSeed, FileSystemType, KeyState, Lifecycle, RefusalCode, Settings,
+    Tags, VolumeSeed,
 };
 use lifeboat::sim::{Fault, Faults};
 use serde_json::{Value, json};
@@ -36,6 +36,23 @@ fn fact_15_a_copy_lives_in_the_destination() {
     assert_eq!(bench.code(THERE, "CopyBackup", json!({ "SourceBackupId": backup })), "BackupNotFound");
     let inside = bench.ask(HERE, "CopyBackup", json!({ "SourceBackupId": backup })).unwrap();
     assert_eq!(inside["Backup"]["SourceBackupRegion"], HERE);
+}
+
+#[test]
+fn what_a_copy_shows_of_its_file_system_is_a_knob() {
+    for copies_file_system in [CopySubject::Kept, CopySubject::Absent, CopySubject::Other] {
+        let mut bench = Bench::with(Settings { copies_file_system, ..Settings::default() });
+        let windows = bench.file_system(FileSystemType::Windows);
+        let backup = bench.backup(&windows);
+        let answer = bench.begin_copy(&backup).unwrap();
+        let shown = answer["Backup"]["FileSystem"]["FileSystemId"].as_str();
+        match copies_file_system {
+            CopySubject::Kept => assert_eq!(shown, Some(windows.as_str())),
+            CopySubject::Absent => assert_eq!(shown, None),
+            CopySubject::Other => assert!(shown.is_some_and(|shown| shown.starts_with("fs-") && shown != windows)),
+        }
+        assert_eq!(answer["Backup"]["SourceBackupId"], backup.as_str());
+    }
 }
 
 #[test]
