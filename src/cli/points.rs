@@ -5,8 +5,7 @@
 
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::action::{Action, Call, Outcome};
-use crate::domain::change::Change;
-use crate::domain::evidence::{self, Evidence, Objection};
+use crate::domain::evidence::{Objection, weigh_books};
 use crate::domain::fault::{Fault, clean};
 use crate::domain::id::{AccountName, BackupId, Place, Region, SourceId};
 use crate::domain::lane::FileSystemKind;
@@ -167,52 +166,7 @@ async fn from_aws(args: &Args) -> Result<(Vec<Shown>, bool), Failure> {
         }
     }
     let answered = !read.is_empty();
-    Ok((all_of(weighed(read)), answered))
-}
-
-/// What the books of several Regions show together, by the same evidence as the daemon's: backups first, since copies are
-/// of them.
-fn weighed(read: Vec<(Place, Vec<Sighting>)>) -> State {
-    let mut state = State::new(Time::ZERO, now());
-    let mut copies = Vec::new();
-    for (place, sightings) in read {
-        let (of_others, backups): (Vec<_>, Vec<_>) =
-            sightings.into_iter().partition(|sighting| sighting.tags.contains_key(crate::domain::tags::ORIGIN));
-        let mut strangers = Vec::new();
-        for sighting in backups {
-            if let Some(stranger) = take_in(&mut state, &place, sighting) {
-                strangers.push(stranger);
-            }
-        }
-        let (others, user_backups, began_at) = (Vec::new(), 0, Time::NEVER);
-        let listed = Change::Listed { place: place.clone(), began_at, pages: 1, user_backups, others, strangers };
-        // A listing contradicts nothing.
-        let _ = state.apply(&listed);
-        copies.push((place, of_others));
-    }
-    for (place, sightings) in copies {
-        for sighting in sightings {
-            take_in(&mut state, &place, sighting);
-        }
-    }
-    state
-}
-
-/// Takes in one; returns of which source it is if it is somebody else's.
-fn take_in(state: &mut State, place: &Place, sighting: Sighting) -> Option<(BackupId, SourceId)> {
-    let id = sighting.id.clone();
-    let of = sighting.volume.clone().or_else(|| sighting.file_system.clone());
-    let (change, stranger) = match evidence::weigh(state, place, None, sighting, now()) {
-        Evidence::Ours(point) => (Change::Seen { point }, None),
-        Evidence::Objected { objection, claim, .. } => {
-            let dispute = Some(Box::new(Dispute { objection, since: now(), claim }));
-            (Change::Disputed { place: place.clone(), id: id.clone(), dispute }, of)
-        }
-        Evidence::Others(_) => return of.map(|of| (id, of)),
-    };
-    // Neither can contradict what else is there.
-    let _ = state.apply(&change);
-    stranger.map(|of| (id, of))
+    Ok((all_of(weigh_books(read, now())), answered))
 }
 
 fn complain_of(problems: Option<&Failure>) {

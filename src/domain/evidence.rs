@@ -5,13 +5,17 @@
 //! thing is, then what is on record of what Lifeboat asked for, and tags add only what neither knows (product.md, “What
 //! counts as evidence”). Nothing else reads tags.
 
-use super::id::{BackupId, Place, SourceId};
+use super::id::{BackupId, Place, SourceId, is_volume};
 use super::lane::FileSystemKind;
 use super::point::{MadeAs, Point, Sighting};
 use super::state::State;
 use super::tags::{Inscribed, OCCURRENCE, ORIGIN, SOURCE, TAKEN, flaw};
 use super::time::Time;
 use std::time::Duration;
+
+mod books;
+
+pub use books::weigh_books;
 
 /// What an answer shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,7 +61,25 @@ enum OriginBook<'a> {
 }
 
 /// AWS shows times to the millisecond, and not every endpoint does.
-pub const ROUNDING: Duration = Duration::from_secs(1);
+const ROUNDING: Duration = Duration::from_secs(1);
+
+fn same_moment(one: Time, other: Time) -> bool {
+    one.since(other).max(other.since(one)) <= ROUNDING
+}
+
+/// Whether a backup of ours is the one that a copy's tags name, and bears out all that they say.
+#[must_use]
+pub fn confirms(backup: &Point, claim: &Point) -> bool {
+    let origin = claim.origin.as_ref().filter(|_| backup.origin.is_none());
+    origin.is_some_and(|origin| {
+        origin.backup == backup.id
+            && origin.region == backup.place.region
+            && claim.place.account == backup.place.account
+            && claim.source == backup.source
+            && claim.occurrence == backup.occurrence
+            && same_moment(origin.taken_at, backup.created_at)
+    })
+}
 
 /// What the answer shows, given all that is known.
 #[must_use]
@@ -78,10 +100,9 @@ pub fn weigh(state: &State, place: &Place, known: Option<&Point>, sighting: Sigh
     Evidence::Objected { objection, on_record, claim, shown: Box::new(sighting) }
 }
 
-/// Whether anything speaks against a point that an answer shows with the very tags on record.
+/// Whether nothing speaks against a point that an answer shows with the very tags on record.
 #[must_use]
 pub fn stands(state: &State, place: &Place, known: &Point, sighting: &Sighting) -> bool {
-    // What we asked for ourselves can be contradicted by AWS alone, and of a copy AWS says only what it was made of.
     let claims = Inscribed::read(&sighting.tags);
     claims.is_some_and(|claims| object(state, place, Some(known), &claims, sighting).is_none())
 }
@@ -154,8 +175,7 @@ fn copy(
                 let recorded = format!("{} is the backup of “{}”", origin.id, origin.occurrence.at);
                 return Some(disputed_tag(OCCURRENCE, &claims.occurrence().at.to_string(), &recorded));
             }
-            let told = origin.created_at > Time::ZERO;
-            if told && (taken_at.since(origin.created_at) > ROUNDING || origin.created_at.since(taken_at) > ROUNDING) {
+            if origin.created_at > Time::ZERO && !same_moment(taken_at, origin.created_at) {
                 let recorded = format!("{} was created at “{}”", origin.id, origin.created_at);
                 return Some(disputed_tag(TAKEN, &taken_at.to_string(), &recorded));
             }
@@ -206,7 +226,7 @@ fn another(source: &str, sighting: &Sighting) -> Option<(&'static str, String)> 
     if let Some(volume) = volume {
         return (volume.as_str() != source).then(|| ("VolumeId", volume.to_string()));
     }
-    let volume_wanted = SourceId::from(source).is_volume();
+    let volume_wanted = is_volume(source);
     if volume_wanted
         && matches!(sighting.kind, FileSystemKind::Windows | FileSystemKind::Lustre | FileSystemKind::OpenZfs)
     {

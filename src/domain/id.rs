@@ -131,8 +131,13 @@ impl SourceId {
     /// Whether this is an ONTAP volume, which is backed up by `VolumeId`, rather than a file system.
     #[must_use]
     pub fn is_volume(&self) -> bool {
-        self.as_str().starts_with("fsvol-")
+        is_volume(self.as_str())
     }
+}
+
+/// Whether this is the id of a volume.
+pub(super) fn is_volume(id: &str) -> bool {
+    id.starts_with("fsvol-")
 }
 
 /// One account in one Region: what shares a rate limit, a queue of calls and a listing.

@@ -146,16 +146,16 @@ impl<'a> Inscribed<'a> {
         if self.attempt != point.attempt {
             return Some((ATTEMPT, self.attempt.to_string(), point.attempt.to_string()));
         }
-        let said = self.origin.map(|(region, backup, _)| format!("{region}/{backup}"));
-        let known = point.origin.as_ref().map(|origin| format!("{}/{}", origin.region, origin.backup));
-        if said != known {
-            let none = || "nothing".to_owned();
-            return Some((ORIGIN, said.unwrap_or_else(none), known.unwrap_or_else(none)));
+        let known =
+            point.origin.as_ref().map(|origin| (origin.region.as_str(), origin.backup.as_str(), origin.taken_at));
+        if self.origin.map(link) != known.map(link) {
+            let text = |origin: Option<(&str, &str, Time)>| {
+                origin.map_or_else(|| "nothing".to_owned(), |(region, backup, _)| format!("{region}/{backup}"))
+            };
+            return Some((ORIGIN, text(self.origin), text(known)));
         }
-        let said = self.origin.map(|(.., taken_at)| taken_at);
-        let known = point.origin.as_ref().map(|origin| origin.taken_at);
-        let (said, known) = said.zip(known).filter(|(said, known)| said != known)?;
-        Some((TAKEN, said.to_string(), known.to_string()))
+        let (said, known) = self.origin.zip(known).map(|((.., said), (.., known))| (said, known))?;
+        (said != known).then(|| (TAKEN, said.to_string(), known.to_string()))
     }
 
     /// Whether all of it is what is known of a point.
@@ -168,6 +168,11 @@ impl<'a> Inscribed<'a> {
             && self.origin == origin.map(|origin| (origin.region.as_str(), origin.backup.as_str(), origin.taken_at))
             && self.hold == point.remarks.hold.as_deref()
     }
+}
+
+/// The Region and id of a source backup.
+fn link<'a>((region, backup, _): (&'a str, &'a str, Time)) -> (&'a str, &'a str) {
+    (region, backup)
 }
 
 /// A time that AWS and every reader of ours can mean.

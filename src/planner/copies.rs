@@ -10,7 +10,6 @@ use super::slots::Slots;
 use super::turns::{Order, Wish, rank};
 use super::{Active, ask, durations, rpo};
 use crate::domain::change::Change;
-use crate::domain::evidence::Objection;
 use crate::domain::id::{Place, Region, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::Lane;
 use crate::domain::plan::{Plan, Reason};
@@ -165,13 +164,8 @@ impl<'a> Candidate<'a> {
         let there = Place { account: key.account.clone(), region: destination.region.clone() };
         // What may be ours is not made again on a guess.
         let may_be_there = |backup: &Point| {
-            let disputes = state.place(&there).map(|known| &known.disputes).filter(|disputes| !disputes.is_empty());
-            disputes.into_iter().flat_map(BTreeMap::values).any(|dispute| {
-                let claim = dispute.claim.as_ref().filter(|_| matches!(dispute.objection, Objection::Unconfirmed(_)));
-                claim.is_some_and(|claim| {
-                    claim.source == backup.source && claim.occurrence == backup.occurrence && claim.good()
-                })
-            })
+            let claims = state.place(&there).map(|known| known.unconfirmed_of(&backup.source, backup.occurrence));
+            claims.into_iter().flatten().any(Point::good)
         };
         let lacks = |backup: &&Point| {
             source.good_point(backup.occurrence, &target).is_none()

@@ -19,8 +19,7 @@ use crate::domain::point::{Lifecycle, Point, Sighting};
 use crate::domain::policy::Settings;
 use crate::domain::state::{PlaceState, SHOWN_AFTER_GONE, State};
 use crate::domain::time::Time;
-use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A listing of more pages than this is given up: an endpoint that never ends its pages must not hold us for ever.
@@ -30,8 +29,7 @@ const PAGES_PER_LISTING: u32 = 20_000;
 #[must_use]
 pub fn settle(settings: &Settings, state: &State, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
     let (place, changes) = (&action.place, Vec::new());
-    let (here, claims) = (state.place(place), OnceCell::new());
-    let mut settling = Settling { settings, state, place, here, now, named: false, claims, changes };
+    let mut settling = Settling { settings, state, place, here: state.place(place), now, named: false, changes };
     let outcome = settling.of_whom(outcome);
     settling.returned(action, &outcome);
     match (&action.call, outcome) {
@@ -79,8 +77,6 @@ struct Settling<'a> {
     now: Time,
     /// The answer names the account on record.
     named: bool,
-    /// Copies that nothing confirms, by the backup that they say they were made of; put together once it is asked for.
-    claims: OnceCell<BTreeMap<&'a BackupId, Vec<&'a Point>>>,
     changes: Vec<Change>,
 }
 
@@ -260,14 +256,9 @@ impl Settling<'_> {
         if was_moving && !point.lifecycle.in_flight() {
             self.ended(&point);
         }
-        let confirms = new && point.origin.is_none();
-        if confirms {
-            let copies = self.confirmed_by(&point);
-            self.push(Change::Seen { point: Box::new(point) });
-            self.confirmed(copies);
-        } else {
-            self.push(Change::Seen { point: Box::new(point) });
-        }
+        let confirmed = if new { self.confirmed_by(&point) } else { Vec::new() };
+        self.push(Change::Seen { point: Box::new(point) });
+        self.confirmed(confirmed);
         new
     }
 

@@ -296,7 +296,7 @@ impl State {
         };
         known.looks.remove(id);
         known.batches.remove(id);
-        known.disputes.remove(id);
+        known.dispute(id, None);
         known.user_backups = known.user_backups.saturating_sub(1);
         known.gone.insert(id.clone(), at);
         let source = self.source_mut(&key.source)?;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::evidence::Objection;
+use crate::domain::id::SourceId;
 
 /// A backup or copy that carries our tags, and what speaks against it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,14 +15,38 @@ pub struct Dispute {
     pub claim: Option<Box<Point>>,
 }
 
+impl Dispute {
+    /// What it may be, where nothing but its tags says so.
+    fn unconfirmed(&self) -> Option<&Point> {
+        self.claim.as_deref().filter(|_| matches!(self.objection, Objection::Unconfirmed(_)))
+    }
+}
+
+impl PlaceState {
+    /// Copies that nothing confirms, and that may have been made for this occurrence of a source.
+    pub fn unconfirmed_of(&self, source: &SourceId, occurrence: Occurrence) -> impl Iterator<Item = &Point> {
+        let from = (source.clone(), occurrence, BackupId::from(""));
+        let of_it = self.unconfirmed.range(from..).take_while(move |(of, at, _)| of == source && *at == occurrence);
+        of_it.filter_map(|(.., id)| self.disputes.get(id)?.unconfirmed())
+    }
+
+    /// It is not to be counted; or is again, or gone.
+    pub(super) fn dispute(&mut self, id: &BackupId, dispute: Option<&Dispute>) {
+        let place_of = |claim: &Point| (claim.source.clone(), claim.occurrence, id.clone());
+        if let Some(before) = self.disputes.remove(id).as_ref().and_then(Dispute::unconfirmed) {
+            self.unconfirmed.remove(&place_of(before));
+        }
+        if let Some(dispute) = dispute {
+            self.unconfirmed.extend(dispute.unconfirmed().map(place_of));
+            self.disputes.insert(id.clone(), dispute.clone());
+        }
+    }
+}
+
 impl State {
     /// It is not to be counted; or is again, or gone.
     pub(super) fn disputed(&mut self, place: &Place, id: &BackupId, dispute: Option<&Dispute>) {
-        let known = self.places.entry(place.clone()).or_default();
-        match dispute {
-            Some(dispute) => drop(known.disputes.insert(id.clone(), dispute.clone())),
-            None => drop(known.disputes.remove(id)),
-        }
+        self.places.entry(place.clone()).or_default().dispute(id, dispute);
         self.mark_disputed(place, id, dispute.is_some());
     }
 

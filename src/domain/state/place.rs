@@ -22,6 +22,8 @@ pub struct PlaceState {
     pub points: Index,
     /// What carries our tags and is not counted, ours or not.
     pub disputes: BTreeMap<BackupId, Dispute>,
+    /// Those among them that nothing confirms, by what their tags say they are for: every round asks.
+    pub(super) unconfirmed: BTreeSet<(SourceId, Occurrence, BackupId)>,
     /// Backups of others that the last complete listing showed, and of which source each is: a copy may say that it was made
     /// of one. Only of a Region in which there are sources.
     pub strangers: BTreeMap<BackupId, SourceId>,

@@ -1,7 +1,7 @@
 //! What carries our tags and is not to be counted.
 
 use super::*;
-use crate::domain::evidence::{Objection, ROUNDING};
+use crate::domain::evidence::Objection;
 use crate::domain::state::Dispute;
 
 impl Settling<'_> {
@@ -37,24 +37,9 @@ impl Settling<'_> {
     /// Copies that nothing confirmed before this backup of theirs was known. They are taken in with it: what lacks a copy is
     /// copied at once.
     pub(super) fn confirmed_by(&self, backup: &Point) -> Vec<Point> {
-        let state = self.state;
-        let claims = self.claims.get_or_init(|| {
-            let mut claims: BTreeMap<&BackupId, Vec<&Point>> = BTreeMap::new();
-            for (.., dispute) in state.disputes().filter(|(.., of)| matches!(of.objection, Objection::Unconfirmed(_))) {
-                let claim = dispute.claim.as_deref();
-                if let Some((claim, origin)) = claim.and_then(|claim| Some((claim, claim.origin.as_ref()?))) {
-                    claims.entry(&origin.backup).or_default().push(claim);
-                }
-            }
-            claims
-        });
-        let of_it = claims.get(&backup.id).into_iter().flatten().filter(|claim| {
-            let region = claim.origin.as_ref().map(|origin| &origin.region);
-            let linked = region == Some(&backup.place.region) && claim.place.account == backup.place.account;
-            let apart = claim.taken_at().since(backup.created_at).max(backup.created_at.since(claim.taken_at()));
-            linked && claim.source == backup.source && claim.occurrence == backup.occurrence && apart <= ROUNDING
-        });
-        of_it.map(|claim| (*claim).clone()).collect()
+        let places = self.state.places.iter().filter(|(place, _)| place.account == backup.place.account);
+        let claims = places.flat_map(|(_, known)| known.unconfirmed_of(&backup.source, backup.occurrence));
+        claims.filter(|claim| evidence::confirms(backup, claim)).cloned().collect()
     }
 
     /// Takes them in.
@@ -81,22 +66,20 @@ impl Settling<'_> {
         for id in gone.cloned().collect::<Vec<_>>() {
             self.push(Change::Disputed { place: self.place.clone(), id, dispute: None });
         }
-        let waiting = self.state.disputes().filter(|(place, _, dispute)| {
-            let home = dispute.claim.as_ref().and_then(|claim| claim.origin.as_ref()).map(|origin| &origin.region);
-            let from_here = place.account == self.place.account && home == Some(&self.place.region);
-            from_here && matches!(dispute.objection, Objection::Unconfirmed(_)) && *place != self.place
-        });
-        let places: BTreeSet<&Place> = waiting
-            .filter(|(place, ..)| {
-                // Once for what was not there when it was looked for: looking again and again would show nothing new.
-                let there = self.state.place(place).and_then(|known| known.listed);
-                here.listed.is_none_or(|last| !last.in_this_life || there.is_none_or(|l| l.began_at > last.began_at))
-            })
-            .map(|(place, ..)| place)
-            .collect();
-        for place in places {
-            self.push(Change::ListingWanted { place: place.clone(), at: self.now });
-        }
+        // What an earlier listing could tell was told with it.
+        let told =
+            |claim: &Point| here.listed.is_some_and(|last| last.in_this_life && last.began_at > claim.created_at);
+        let waits = |claim: &Point| {
+            let home = claim.origin.as_ref().map(|origin| &origin.region);
+            home == Some(&self.place.region) && claim.place.account == self.place.account && !told(claim)
+        };
+        let unconfirmed = self.state.disputes().filter(|(.., of)| matches!(of.objection, Objection::Unconfirmed(_)));
+        let claims = unconfirmed.filter_map(|(place, _, dispute)| Some((place, dispute.claim.as_deref()?)));
+        let places: BTreeSet<&Place> = claims.filter(|(_, claim)| waits(claim)).map(|(place, _)| place).collect();
+        let elsewhere = places.into_iter().filter(|place| *place != self.place);
+        let wanted = elsewhere.map(|place| Change::ListingWanted { place: place.clone(), at: self.now });
+        let wanted: Vec<Change> = wanted.collect();
+        self.changes.extend(wanted);
     }
 
     /// Somebody else's.
