@@ -70,25 +70,45 @@ struct View<'a> {
     restore: Option<String>,
 }
 
+/// What is disputed because its tags cannot be read: whose it may be and from when is not known.
+#[derive(Serialize)]
+struct Unreadable {
+    account: AccountName,
+    region: Region,
+    id: BackupId,
+    disputed: String,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry<'a> {
+    Point(Box<View<'a>>),
+    Unreadable(&'a Unreadable),
+}
+
 pub(super) fn run(args: &Args) -> Done {
-    let (mut shown, complete) = runtime()?.block_on(async {
-        if args.aws { from_aws(args).await } else { from_database(args).await.map(|points| (points, true)) }
+    let (books, complete) = runtime()?.block_on(async {
+        if args.aws { from_aws(args).await } else { from_database(args).await.map(|books| (books, true)) }
     })?;
+    let Books { mut shown, mut unreadable } = books;
+    let wanted = |region: &Region| args.region.is_empty() || args.region.iter().any(|name| region.as_str() == name);
     shown.retain(|Shown { point, .. }| {
         point.lifecycle == Lifecycle::Available
             && args.source.as_ref().is_none_or(|source| point.source.as_str() == source)
-            && (args.region.is_empty() || args.region.iter().any(|region| point.place.region.as_str() == region))
+            && wanted(&point.place.region)
     });
+    unreadable.retain(|of| args.source.is_none() && wanted(&of.region));
     shown.sort_by(|Shown { point: a, .. }, Shown { point: b, .. }| {
         (&a.source, &a.place.region, b.taken_at(), &a.id).cmp(&(&b.source, &b.place.region, a.taken_at(), &b.id))
     });
     let at = now();
     if args.json {
-        let views: Vec<View<'_>> = shown.iter().map(|shown| view(shown, at)).collect();
-        let text = serde_json::to_string_pretty(&views);
+        let points = shown.iter().map(|shown| Entry::Point(Box::new(view(shown, at))));
+        let entries: Vec<Entry<'_>> = points.chain(unreadable.iter().map(Entry::Unreadable)).collect();
+        let text = serde_json::to_string_pretty(&entries);
         terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?)?;
     } else {
-        terminal::print(&as_text(&shown, at))?;
+        terminal::print(&as_text(&shown, &unreadable, at))?;
     }
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -99,8 +119,14 @@ struct Shown {
     objection: Option<Objection>,
 }
 
+/// All that there is to show.
+struct Books {
+    shown: Vec<Shown>,
+    unreadable: Vec<Unreadable>,
+}
+
 /// All of a state, disputed or not.
-fn all_of(state: State) -> Vec<Shown> {
+fn all_of(state: State) -> Books {
     let mut disputes: BTreeMap<(Place, BackupId), Dispute> = BTreeMap::new();
     for (place, id, dispute) in state.disputes() {
         disputes.insert((place.clone(), id.clone()), dispute.clone());
@@ -110,12 +136,17 @@ fn all_of(state: State) -> Vec<Shown> {
         let dispute = disputes.remove(&(point.place.clone(), point.id.clone()));
         shown.push(Shown { point, objection: dispute.map(|dispute| dispute.objection) });
     }
-    let claims = disputes.into_values().filter_map(|dispute| Some((dispute.claim?, dispute.objection)));
-    shown.extend(claims.map(|(claim, objection)| Shown { point: *claim, objection: Some(objection) }));
-    shown
+    let mut unreadable = Vec::new();
+    for ((Place { account, region }, id), Dispute { objection, claim, .. }) in disputes {
+        match claim {
+            Some(claim) => shown.push(Shown { point: *claim, objection: Some(objection) }),
+            None => unreadable.push(Unreadable { account, region, id, disputed: objection.what().to_owned() }),
+        }
+    }
+    Books { shown, unreadable }
 }
 
-async fn from_database(args: &Args) -> Result<Vec<Shown>, Failure> {
+async fn from_database(args: &Args) -> Result<Books, Failure> {
     let (settings, problems) = load_to_read(&args.policy.config)?;
     complain_of(problems.as_ref());
     let failed = |error: crate::store::StoreError| {
@@ -129,7 +160,7 @@ async fn from_database(args: &Args) -> Result<Vec<Shown>, Failure> {
 
 /// Reads every Region at the same time; one that is out of reach is named on stderr and the others are shown. Complete
 /// as long as any Region answered: that is what the bad day is like.
-async fn from_aws(args: &Args) -> Result<(Vec<Shown>, bool), Failure> {
+async fn from_aws(args: &Args) -> Result<(Books, bool), Failure> {
     let (aws, places) = match load_to_read(&args.policy.config) {
         Ok((settings, problems)) => {
             complain_of(problems.as_ref());
@@ -254,8 +285,8 @@ fn restore(point: &Point) -> String {
     }
 }
 
-fn as_text(points: &[Shown], at: Time) -> String {
-    if points.is_empty() {
+fn as_text(points: &[Shown], unreadable: &[Unreadable], at: Time) -> String {
+    if points.is_empty() && unreadable.is_empty() {
         return "No recovery points.".to_owned();
     }
     let mut text = String::new();
@@ -286,6 +317,13 @@ fn as_text(points: &[Shown], at: Time) -> String {
         if !matches!(objection, Some(Objection::Disputed(_))) {
             text.push_str(&format!("      {}\n", clean(&restore(point), 1024)));
         }
+    }
+    if !unreadable.is_empty() {
+        text.push_str("of an unknown source\n");
+    }
+    for Unreadable { region, id, disputed, .. } in unreadable {
+        let (id, what) = (clean(id.as_str(), 128), clean(disputed, 512));
+        text.push_str(&format!("  {region:<14} {id}\n      DISPUTED: {what}\n"));
     }
     text
 }

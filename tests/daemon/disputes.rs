@@ -83,6 +83,13 @@ fn edited_and_forged_tags_are_said_once_and_cost_nothing_else() {
     assert!(shown(&bench, &ours.id).unwrap()["disputed"].is_string());
     let _daemon = bench.daemon();
     wait_until("still disputed", SOON, || disputed(&bench) == 2.0);
+    // What says when it was made in no way that can be read is shown as well, also where there is no record of it.
+    tag(&bench, &ours, "lifeboat:occurrence", "0000-01-01T00:00:00Z");
+    let from_aws: Vec<Value> = serde_json::from_str(&stdout(&bench.run(&["points", "--aws", "--json"]))).unwrap();
+    let entry = from_aws.iter().find(|point| point["id"] == *ours.id).unwrap();
+    assert!(entry["disputed"].as_str().unwrap().contains("lifeboat:occurrence"), "{entry}");
+    assert!(stdout(&bench.run(&["points", "--aws"])).contains(&ours.id));
+    tag(&bench, &ours, "lifeboat:occurrence", &ours.tags["lifeboat:occurrence"]);
     // Put right, and deleted by hand.
     tag(&bench, &ours, "lifeboat:taken", &right);
     by_hand(&bench, "us-east-1", "DeleteBackup", &json!({"BackupId": forged}));
