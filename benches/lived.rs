@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a measurement that cannot go on ends")]
 
 #[allow(dead_code, reason = "the tests of the store use the rest")]
-#[path = "../tests/store/file.rs"]
+#[path = "../tests/model/store/file.rs"]
 mod file;
 
 use lifeboat::domain::change::Change;

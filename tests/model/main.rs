@@ -1,0 +1,8 @@
+//! The planner and the store under test without a process: spoken to by hand, in worlds of trouble, with faults planted.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+
+mod conversations;
+mod planted;
+mod slots;
+mod store;
+mod world;

@@ -1,0 +1,835 @@
+//! Faults planted in the planner, each of which the simulated world must find: a check that finds nothing proves
+//! nothing.
+//!
+//! Each bends one rule of the real planner, through the seams of the world. It is caught if some drawn seed breaks the
+//! promise that the rule serves; the planner as it is must survive the very same seeds. To run it over more seeds, or to
+//! see what each fault costs:
+//! `LIFEBOAT_SEEDS=50 cargo test --release --test planted -- --nocapture`.
+
+use lifeboat::domain::action::{Action, Call, Outcome, Request};
+use lifeboat::domain::change::{Change, End, IllegalChange, Opening};
+use lifeboat::domain::id::{Occurrence, Place, SourceKey, Target, Trigger, deletion_token};
+use lifeboat::domain::plan::Plan;
+use lifeboat::domain::point::Lifecycle;
+use lifeboat::domain::policy::{Retain, Settings};
+use lifeboat::domain::schedule::Schedule;
+use lifeboat::domain::state::{Ask, State};
+use lifeboat::domain::time::Time;
+use lifeboat::planner::{self, turns::Order};
+use lifeboat::sim::faults::Fault;
+use lifeboat::sim::world::World;
+use lifeboat::sim::world::disk::{Disk, Kept};
+use lifeboat::sim::world::mind::{Lifeboat, Mind, Reading};
+use lifeboat::sim::world::setup::{DAY_MS, HOUR_MS, Happening, Order as Ordered, Setup};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Seeds that a fault may take.
+const SEEDS: u64 = 40;
+
+struct Planted {
+    /// The rule that is bent, and how.
+    fault: &'static str,
+    /// The promises that may name it.
+    promises: &'static [&'static str],
+    /// What a seed draws.
+    setup: Draw,
+    world: fn(World) -> World,
+}
+
+const PLANTED: [Planted; 22] = [
+    Planted {
+        fault: "a fresh token after an unknown answer",
+        promises: &["2"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(FreshToken)),
+    },
+    Planted {
+        fault: "slots counted without others' copies",
+        promises: &["1"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(BlindToOthers)),
+    },
+    Planted {
+        fault: "a source backup deleted under a copy",
+        promises: &["4"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(DeletesWhatIsRead)),
+    },
+    Planted {
+        fault: "an occurrence opened again after the clock went back",
+        promises: &["5"],
+        setup: Draw::Clock,
+        world: |world| world.with_mind(Box::new(OpensAgain::default())),
+    },
+    Planted {
+        fault: "a copy of a backup that is not AVAILABLE",
+        promises: &["2"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(Hasty)),
+    },
+    Planted {
+        fault: "an illegal change applied",
+        promises: &["5"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(Lawless::default())),
+    },
+    Planted {
+        fault: "the intent committed after the call",
+        promises: &["3"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(CallsFirst)),
+    },
+    Planted {
+        fault: "adoption that ignores tags",
+        promises: &["2", "3", "5", "6"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(BlindToTags)),
+    },
+    Planted {
+        fault: "tags believed over what AWS's fields say",
+        promises: &["2", "4", "6"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(BelievesTags)),
+    },
+    Planted {
+        fault: "a coalesced occurrence not recorded",
+        promises: &["5"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(ForgetsCoalesced)),
+    },
+    Planted {
+        fault: "what a listing does not show taken for lost",
+        promises: &["1", "2"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(MissingIsLost)),
+    },
+    Planted {
+        fault: "first come, first served, whatever was promised",
+        promises: &["9"],
+        setup: Draw::Crowd,
+        world: |world| world.with_mind(Box::new(FirstComeFirstServed)),
+    },
+    Planted {
+        fault: "repeats without a pause",
+        promises: &["8"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(NeverPauses)),
+    },
+    Planted {
+        fault: "one Region in trouble holds up all",
+        promises: &["7"],
+        setup: Draw::Dark,
+        world: |world| world.with_mind(Box::new(AllForOne)),
+    },
+    Planted {
+        fault: "a refused policy runs as far as it can be read",
+        promises: &["10"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(TakesWhatItCanRead)),
+    },
+    Planted {
+        fault: "a commit that keeps all but the last change",
+        promises: &["3"],
+        setup: Draw::Trouble,
+        world: |world| world.with_disk(Box::new(Forgetful::default())),
+    },
+    Planted {
+        fault: "a FAILED attempt is never tried again",
+        promises: &["7", "8", "9"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(GivesUp)),
+    },
+    Planted {
+        fault: "answers of another account believed",
+        promises: &["2", "3", "4", "6"],
+        setup: Draw::Strange,
+        world: |world| world.with_mind(Box::new(BelievesAnybody)),
+    },
+    Planted {
+        fault: "a refused listing repeated without a pause",
+        promises: &["8"],
+        setup: Draw::Refused,
+        world: |world| world.with_mind(Box::new(ListsWithoutPause)),
+    },
+    Planted {
+        fault: "no pruning beside a destination that cannot be listed",
+        promises: &["7"],
+        setup: Draw::Refused,
+        world: |world| world.with_mind(Box::new(PrunesNothingInTheDark)),
+    },
+    Planted {
+        fault: "what a person cancelled goes on",
+        promises: &["5"],
+        setup: Draw::Cancelled,
+        world: |world| world.with_mind(Box::new(NeverCancels)),
+    },
+    Planted {
+        fault: "an edited schedule holds from the beginning",
+        promises: &["5"],
+        setup: Draw::Trouble,
+        world: |world| world.with_mind(Box::new(HeldForEver)),
+    },
+];
+
+/// What the worlds are drawn from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Draw {
+    /// As the sweeps draw them.
+    Trouble,
+    /// Quiet ones in which many routes wait for one slot.
+    Crowd,
+    /// Quiet ones whose clock is set back again and again.
+    Clock,
+    /// Quiet ones in which one Region does not answer for two days.
+    Dark,
+    /// Quiet ones whose credentials are those of another account for half a day.
+    Strange,
+    /// Quiet ones in which a destination refuses to be listed from the beginning.
+    Refused,
+    /// Quiet ones in which copies are refused, and what a person ordered is cancelled.
+    Cancelled,
+}
+
+impl Draw {
+    fn of(self, seed: u64) -> Setup {
+        match self {
+            Self::Trouble => Setup::draw(seed),
+            Self::Crowd => crowd(seed),
+            Self::Clock => {
+                let mut setup = Setup::quiet(seed, 3);
+                let back = |hours| [(hours * HOUR_MS, -HOUR_MS / 2), (hours * HOUR_MS + HOUR_MS / 4, HOUR_MS / 2)];
+                let steps = (5..60).step_by(5).flat_map(back);
+                setup.timetable.extend(steps.map(|(at_ms, by_ms)| (at_ms, Happening::ClockStep(by_ms))));
+                setup
+            }
+            Self::Dark => {
+                let mut setup = Setup::quiet(seed, 4);
+                let policies = setup.settings.policies.values();
+                let dark = policies.flat_map(|policy| &policy.destinations).next().unwrap().region.to_string();
+                let fault = Fault { regions: vec![dark], black_hole_percent: 100.0, ..Fault::default() };
+                setup.fault(12 * HOUR_MS, 60 * HOUR_MS, fault);
+                setup
+            }
+            Self::Strange => {
+                let mut setup = Setup::quiet(seed, 4);
+                setup.timetable.push((30 * HOUR_MS, Happening::OtherAccount(true)));
+                setup.timetable.push((42 * HOUR_MS, Happening::OtherAccount(false)));
+                setup
+            }
+            Self::Refused => {
+                let mut setup = Setup::quiet(seed, 6);
+                refuse(&mut setup, "BadRequest", "DescribeBackups", 6 * DAY_MS);
+                for policy in setup.settings.policies.values_mut() {
+                    policy.retain = Some(Retain { last: Some(3), ..Retain::default() });
+                }
+                setup
+            }
+            Self::Cancelled => {
+                let mut setup = Setup::quiet(seed, 3);
+                refuse(&mut setup, "InvalidDestinationKmsKey", "CopyBackup", 3 * DAY_MS);
+                for hour in (6..48).step_by(6) {
+                    let order = |order| Happening::Order(order);
+                    setup.timetable.push((hour * HOUR_MS, order(Ordered::Backup(seed))));
+                    setup.timetable.push((hour * HOUR_MS + HOUR_MS, order(Ordered::Cancel(seed))));
+                }
+                setup
+            }
+        }
+    }
+}
+
+/// One destination refuses one operation from the beginning.
+fn refuse(setup: &mut Setup, code: &str, operation: &str, until_ms: i64) {
+    let policies = setup.settings.policies.values();
+    let region = policies.flat_map(|policy| &policy.destinations).next().unwrap().region.to_string();
+    let refuse = Some(code.to_owned());
+    let operations = vec![operation.to_owned()];
+    let fault = Fault { regions: vec![region], operations, refuse, refuse_percent: 100.0, ..Fault::default() };
+    setup.fault(0, until_ms, fault);
+}
+
+/// Backups of a day and backups of six hours come due together, and one copy at a time is made of them. There is time
+/// enough for all, but not in any order.
+fn crowd(seed: u64) -> Setup {
+    let two = |setup: &Setup| {
+        let policies = setup.settings.policies.values();
+        let files = policies.filter(|policy| policy.sources.iter().filter(|source| !source.is_volume()).count() > 1);
+        let accounts: Vec<_> = files.map(|policy| &policy.account).collect();
+        accounts.len() > 1 && accounts.iter().all(|account| *account == accounts[0])
+    };
+    let mut setup = (seed * 1000..).map(|seed| Setup::quiet(seed, 4)).find(two).unwrap();
+    setup.settings.daemon.poll = Duration::from_secs(30);
+    setup.settings.limits.copies_in_flight = 1;
+    setup.cloud.copies_in_flight = 1;
+    setup.cloud.copy_floor_seconds = 720.0;
+    setup.cloud.copy_bytes_per_second = 1e12;
+    setup.cloud.backup_bytes_per_second = 1e12;
+    let hours = |hours: u64| Some(Duration::from_secs(hours * 3600));
+    for (at, policy) in setup.settings.policies.values_mut().enumerate() {
+        let (line, rpo) = if at % 2 == 0 { ("50 5 * * *", hours(60)) } else { ("0 */6 * * *", hours(12)) };
+        policy.schedule = Schedule::parse(line, "UTC", Time::from_millis(setup.start_ms)).unwrap();
+        policy.rpo = rpo;
+        policy.start_within = None;
+        policy.sources.retain(|source| !source.is_volume());
+        policy.destinations.truncate(1);
+        policy.destinations[0].region = "us-west-2".into();
+        policy.destinations[0].rpo = rpo;
+    }
+    setup
+}
+
+/// What one fault took to be found.
+struct Caught {
+    seed: u64,
+    virtual_ms: i64,
+    said: String,
+}
+
+fn hunt(planted: &Planted, seeds: u64) -> Result<Caught, String> {
+    let mut virtual_ms = 0;
+    for seed in 0..seeds {
+        match (planted.world)(World::new(planted.setup.of(seed))).run() {
+            Ok(tally) => virtual_ms += tally.virtual_ms,
+            Err(violation) if planted.promises.contains(&violation.broken.promise) => {
+                virtual_ms += violation.tally.virtual_ms;
+                return Ok(Caught { seed, virtual_ms, said: violation.broken.to_string() });
+            }
+            Err(violation) => return Err(format!("seed {seed} finds something else: {}", violation.broken)),
+        }
+    }
+    Err(format!("not found in {seeds} seeds"))
+}
+
+/// All of them, on all cores.
+fn each<T: Send + Sync, R: Send>(of: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let next = AtomicUsize::new(0);
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let worker = || {
+            let mut mine = Vec::new();
+            while let Some((at, one)) =
+                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, of.get(at)?)))
+            {
+                mine.push((at, work(one)));
+            }
+            mine
+        };
+        let workers: Vec<_> = (0..cores).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+#[test]
+fn every_planted_fault_is_found_and_the_planner_as_it_is_survives() {
+    let seeds = std::env::var("LIFEBOAT_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS);
+    let mut wrong = Vec::new();
+    let mut same_seeds: BTreeSet<(Draw, u64)> = BTreeSet::new();
+    for (planted, found) in PLANTED.iter().zip(each(&PLANTED, |planted| hunt(planted, seeds))) {
+        match found {
+            Ok(Caught { seed, virtual_ms, said }) => {
+                let days = virtual_ms as f64 / DAY_MS as f64;
+                let said: String = said.chars().take(300).collect();
+                println!("{}: seeds 0 to {seed}, {days:.1} virtual days. {said}", planted.fault);
+                same_seeds.extend((0..=seed).map(|seed| (planted.setup, seed)));
+            }
+            Err(problem) => wrong.push(format!("{}: {problem}", planted.fault)),
+        }
+    }
+    let same_seeds: Vec<(Draw, u64)> = same_seeds.into_iter().collect();
+    let honest = |(setup, seed): &(Draw, u64)| World::new(setup.of(*seed)).with_mind(Box::new(Lifeboat)).run();
+    for violation in each(&same_seeds, honest).into_iter().filter_map(Result::err) {
+        wrong.push(format!("nothing planted: {violation}"));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What the policy says now is taken to have been said from the beginning.
+struct HeldForEver;
+
+impl Mind for HeldForEver {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        for change in &mut plan.record {
+            if let Change::Rescheduled { lines, .. } = change {
+                lines.drain(..lines.len() - 1);
+                lines[0].since = None;
+            }
+        }
+        plan
+    }
+}
+
+/// A repeat of an open ask carries a token of its own.
+struct FreshToken;
+
+impl Mind for FreshToken {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        let fresh = |key, request: &mut Arc<Request>| {
+            let Some(ask) = state.ask(key).filter(|ask| ask.open) else { return };
+            let (Request::CreateBackup { token, .. } | Request::CopyBackup { token, .. }) = Arc::make_mut(request);
+            *token = format!("{token}-{}", ask.asks).into();
+        };
+        for change in &mut plan.record {
+            if let Change::Asked { key, request, .. } = change {
+                fresh(key, request);
+            }
+        }
+        for action in &mut plan.actions {
+            if let Call::Make { key, request } = &mut action.call {
+                fresh(key, request);
+            }
+        }
+        plan
+    }
+
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        state.apply(change).or_else(|error| force_ask(state, change).ok_or(error))
+    }
+}
+
+/// Puts an intent into the books that the books would refuse.
+fn force_ask(state: &mut State, change: &Change) -> Option<()> {
+    let Change::Asked { key, attempt, request, at } = change else { return None };
+    let source = state.source_to_restore(&key.source)?;
+    let slot = (key.occurrence, key.target.clone());
+    let before = source.asks.get(&slot).filter(|ask| ask.open);
+    let ask = Ask {
+        attempt: *attempt,
+        request: request.clone(),
+        open: true,
+        first_asked_at: before.map_or(*at, |ask| ask.first_asked_at),
+        last_asked_at: *at,
+        asks: before.map_or(0, |ask| ask.asks) + 1,
+        failures: before.map_or(0, |ask| ask.failures),
+        not_before: *at,
+        fault: None,
+    };
+    source.asks.insert(slot, ask);
+    state.reindex(&key.source);
+    Some(())
+}
+
+/// Others' copies take no place in a lane.
+struct BlindToOthers;
+
+impl Mind for BlindToOthers {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut state = state.clone();
+        for known in state.places.values_mut() {
+            known.others.clear();
+        }
+        planner::plan(settings, &state, now)
+    }
+}
+
+/// A backup whose copy was asked for has done its work.
+struct DeletesWhatIsRead;
+
+impl Mind for DeletesWhatIsRead {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        let read = |action: &Action| match &action.call {
+            Call::Make { request, .. } => match &**request {
+                Request::CopyBackup { source_region, backup, .. } => Some((
+                    Place { account: action.place.account.clone(), region: source_region.clone() },
+                    backup.clone(),
+                )),
+                Request::CreateBackup { .. } => None,
+            },
+            _ => None,
+        };
+        let read: Vec<_> = plan.actions.iter().filter_map(read).collect();
+        for (place, id) in read {
+            plan.record.push(Change::DeleteAsked { place: place.clone(), id: id.clone(), at: now });
+            let token = deletion_token(&place, &id);
+            plan.actions.push(Action { place, call: Call::Delete { id, token } });
+        }
+        plan
+    }
+
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        state.apply(change).or_else(|error| match change {
+            Change::DeleteAsked { .. } => Ok(()),
+            _ => Err(error),
+        })
+    }
+}
+
+/// An occurrence that the clock passes a second time opens a second time.
+#[derive(Default)]
+struct OpensAgain {
+    opened: BTreeMap<(SourceKey, Occurrence), Opening>,
+    again: BTreeMap<(SourceKey, Occurrence), Opening>,
+}
+
+impl Mind for OpensAgain {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        let due = self.again.extract_if(.., |(_, occurrence), _| occurrence.at <= now);
+        for ((source, occurrence), opening) in due {
+            if state.sources.get(&source).is_some_and(|known| !known.open.contains_key(&occurrence)) {
+                plan.record.push(Change::Opened { source, occurrence, opening });
+            }
+        }
+        plan
+    }
+
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        match change {
+            Change::Opened { source, occurrence, opening } => {
+                if occurrence.trigger == Trigger::Schedule {
+                    self.opened.insert((source.clone(), *occurrence), opening.clone());
+                }
+                if state.apply(change).is_err()
+                    && let Some(known) = state.source_to_restore(source)
+                {
+                    known.open.insert(*occurrence, opening.clone());
+                    state.reindex(source);
+                }
+                Ok(())
+            }
+            Change::ClockWentBack { to } => {
+                let ahead = self.opened.iter().filter(|((_, occurrence), _)| occurrence.at > *to);
+                self.again.extend(ahead.map(|(key, opening)| (key.clone(), opening.clone())));
+                state.apply(change)
+            }
+            _ => state.apply(change),
+        }
+    }
+}
+
+/// Copies what is still being made.
+struct Hasty;
+
+impl Mind for Hasty {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        if plan.record.iter().any(Change::durable) {
+            return plan;
+        }
+        let mut early = state.clone();
+        for source in early.sources.values_mut().map(std::sync::Arc::make_mut) {
+            let flying: Vec<_> =
+                source.flying.iter().filter(|(_, target, _)| *target == Target::Backup).cloned().collect();
+            for (occurrence, target, id) in flying {
+                let mut point = source.points_of(occurrence, &target).find(|point| point.id == id).unwrap().clone();
+                point.lifecycle = Lifecycle::Available;
+                source.points.put(Box::new(point));
+            }
+        }
+        // Of the plan for that world only the copies.
+        let copies = planner::plan(settings, &early, now);
+        let copy = |action: &Action| matches!(&action.call, Call::Make { key, .. } if key.target != Target::Backup);
+        plan.actions.extend(copies.actions.into_iter().filter(copy));
+        plan.record.extend(copies.record.into_iter().filter(|change| match change {
+            Change::Asked { key, .. } => key.target != Target::Backup,
+            Change::Sent { call: lifeboat::domain::action::CallKey::Make(key), .. } => key.target != Target::Backup,
+            _ => false,
+        }));
+        plan
+    }
+
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        state.apply(change).or_else(|error| force_ask(state, change).ok_or(error))
+    }
+}
+
+/// Records an end a second time now and then, and takes in whatever it is given.
+#[derive(Default)]
+struct Lawless {
+    closed: Vec<Change>,
+}
+
+impl Mind for Lawless {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        if self.closed.len() >= 5 {
+            plan.record.push(self.closed.remove(0));
+            self.closed.clear();
+        }
+        plan
+    }
+
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        if matches!(change, Change::Closed { .. }) {
+            self.closed.push(change.clone());
+        }
+        let _ = state.apply(change);
+        Ok(())
+    }
+}
+
+struct CallsFirst;
+
+impl Mind for CallsFirst {
+    fn calls_first(&self) -> bool {
+        true
+    }
+}
+
+/// What listings show of ours is not recognised.
+struct BlindToTags;
+
+impl Mind for BlindToTags {
+    fn settle(
+        &mut self,
+        settings: &Settings,
+        state: &State,
+        action: &Action,
+        mut outcome: Outcome,
+        now: Time,
+    ) -> Vec<Change> {
+        if let Outcome::Page { sightings, .. } = &mut outcome {
+            for sighting in sightings.iter_mut().filter(|seen| state.point(&action.place, &seen.id).is_none()) {
+                std::sync::Arc::make_mut(&mut sighting.tags).retain(|key, _| !key.starts_with("lifeboat:"));
+            }
+        }
+        planner::settle(settings, state, action, outcome, now)
+    }
+}
+
+/// Whatever carries our tags is ours.
+struct BelievesTags;
+
+impl Mind for BelievesTags {
+    fn settle(
+        &mut self,
+        settings: &Settings,
+        state: &State,
+        action: &Action,
+        mut outcome: Outcome,
+        now: Time,
+    ) -> Vec<Change> {
+        if let Outcome::Page { sightings, .. } | Outcome::Polled(sightings) = &mut outcome {
+            for sighting in sightings {
+                (sighting.file_system, sighting.volume) = (None, None);
+            }
+        }
+        planner::settle(settings, state, action, outcome, now)
+    }
+}
+
+/// What never began needs no record.
+struct ForgetsCoalesced;
+
+impl Mind for ForgetsCoalesced {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        plan.record.retain(|change| match change {
+            Change::Closed { source, occurrence, end: End::Coalesced, .. } => {
+                state.sources.get(source).is_some_and(|known| known.open.contains_key(occurrence))
+            }
+            _ => true,
+        });
+        plan
+    }
+}
+
+/// What a complete listing does not show is gone.
+struct MissingIsLost;
+
+impl Mind for MissingIsLost {
+    fn settle(
+        &mut self,
+        settings: &Settings,
+        state: &State,
+        action: &Action,
+        outcome: Outcome,
+        now: Time,
+    ) -> Vec<Change> {
+        let shown: Option<Vec<_>> = match &outcome {
+            Outcome::Page { sightings, next_token: None } => {
+                Some(sightings.iter().map(|seen| seen.id.clone()).collect())
+            }
+            _ => None,
+        };
+        let mut changes = planner::settle(settings, state, action, outcome, now);
+        changes.retain(|change| !matches!(change, Change::Suspected { suspected: Some(_), .. }));
+        let known = state.place(&action.place);
+        if let (Some(shown), Some(known)) = (shown, known)
+            && let Some(listing) = &known.listing
+        {
+            for id in known.points.keys().filter(|id| !listing.shown.ours.contains(*id) && !shown.contains(*id)) {
+                changes.push(Change::Gone { place: action.place.clone(), id: id.clone(), at: now });
+            }
+        }
+        changes
+    }
+}
+
+/// Slots go to who has waited longest.
+struct FirstComeFirstServed;
+
+impl Mind for FirstComeFirstServed {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        planner::plan_in_order(settings, state, now, Order::FirstCome)
+    }
+}
+
+/// What failed is asked for again at once.
+struct NeverPauses;
+
+impl Mind for NeverPauses {
+    fn settle(
+        &mut self,
+        settings: &Settings,
+        state: &State,
+        action: &Action,
+        outcome: Outcome,
+        now: Time,
+    ) -> Vec<Change> {
+        let mut changes = planner::settle(settings, state, action, outcome, now);
+        for change in &mut changes {
+            if let Change::Unfulfilled { not_before, .. } = change {
+                *not_before = now;
+            }
+        }
+        changes
+    }
+}
+
+/// While a Region does not answer, nothing new is asked for anywhere.
+struct AllForOne;
+
+impl Mind for AllForOne {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        let in_trouble = state.places.values().any(|known| known.failures >= 3);
+        if in_trouble {
+            let make = |action: &Action| matches!(action.call, Call::Make { .. });
+            plan.actions.retain(|action| !make(action));
+            plan.record.retain(|change| match change {
+                Change::Asked { .. } => false,
+                Change::Sent { call, .. } => !matches!(call, lifeboat::domain::action::CallKey::Make(_)),
+                _ => true,
+            });
+            plan.wake.earlier(now.plus(std::time::Duration::from_secs(60)), "a Region is in trouble");
+        }
+        plan
+    }
+}
+
+/// Half a policy is better than none.
+struct TakesWhatItCanRead;
+
+impl Mind for TakesWhatItCanRead {
+    fn reload(&mut self, file: Reading<'_>) -> Option<Settings> {
+        let (Reading::Good(settings) | Reading::Refused { legible: settings }) = file;
+        Some(settings.clone())
+    }
+}
+
+/// A disk that loses the end of what it was given.
+#[derive(Default)]
+struct Forgetful {
+    tables: Kept,
+}
+
+impl Disk for Forgetful {
+    fn load(&mut self, started_at: Time) -> Result<State, String> {
+        self.tables.load(started_at)
+    }
+
+    fn commit(&mut self, changes: &[Change]) -> Result<(), String> {
+        self.tables.commit(&changes[..changes.len().saturating_sub(1)])
+    }
+
+    fn lose(&mut self) -> Result<(), String> {
+        self.tables.lose()
+    }
+}
+
+/// What FAILED once stays as it is.
+struct GivesUp;
+
+impl Mind for GivesUp {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        let again = |key: &lifeboat::domain::id::WorkKey| {
+            let highest =
+                |source: &lifeboat::domain::state::SourceState| source.highest_attempt(key.occurrence, &key.target);
+            state.sources.get(&key.source).is_some_and(|source| highest(source) > 0)
+        };
+        plan.actions.retain(|action| !matches!(&action.call, Call::Make { key, .. } if again(key)));
+        plan.record.retain(|change| match change {
+            Change::Asked { key, .. } | Change::Sent { call: lifeboat::domain::action::CallKey::Make(key), .. } => {
+                !again(key)
+            }
+            _ => true,
+        });
+        plan.wake.earlier(now.plus(std::time::Duration::from_secs(600)), "anything new");
+        plan
+    }
+}
+
+/// Whoever answers is taken for the account on record.
+struct BelievesAnybody;
+
+impl Mind for BelievesAnybody {
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        match change {
+            Change::AccountRecorded { .. } => Ok(()),
+            _ => state.apply(change),
+        }
+    }
+}
+
+/// A refused listing is repeated at once.
+struct ListsWithoutPause;
+
+impl Mind for ListsWithoutPause {
+    fn settle(
+        &mut self,
+        settings: &Settings,
+        state: &State,
+        action: &Action,
+        outcome: Outcome,
+        now: Time,
+    ) -> Vec<Change> {
+        let mut changes = planner::settle(settings, state, action, outcome, now);
+        for change in &mut changes {
+            if let Change::ListingStalled { not_before, .. } = change {
+                *not_before = now.plus(Duration::from_secs(1));
+            }
+        }
+        changes
+    }
+}
+
+/// As long as a destination was never listed, nothing is deleted at the source.
+struct PrunesNothingInTheDark;
+
+impl Mind for PrunesNothingInTheDark {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        let dark = planner::looks::places_of(settings)
+            .any(|place| state.place(&place).is_none_or(|known| known.listed.is_none()));
+        if dark {
+            plan.record.retain(|change| !matches!(change, Change::Condemned { .. }));
+            for change in &mut plan.record {
+                if let Change::Reviewed { braked, .. } = change {
+                    braked.clear();
+                }
+            }
+        }
+        plan
+    }
+}
+
+/// Takes an order to cancel, and goes on.
+struct NeverCancels;
+
+impl Mind for NeverCancels {
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        match change {
+            Change::Cancelled { .. } => Ok(()),
+            _ => state.apply(change),
+        }
+    }
+}

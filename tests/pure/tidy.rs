@@ -1,0 +1,209 @@
+//! House rules, read off the source: who may use whom, what may not be used where, and how long a file may be.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Rooms by floor; a room may use those on lower floors only.
+const FLOORS: [(&str, u8); 9] = [
+    ("domain", 1),
+    ("config", 2),
+    ("store", 2),
+    ("engine", 2),
+    ("planner", 2),
+    ("sim", 3),
+    ("report", 3),
+    ("daemon", 4),
+    ("cli", 5),
+];
+
+/// (words, where they are allowed, why not elsewhere)
+const ONLY_IN: [(&[&str], &[&str], &str); 5] = [
+    (&["aws_sdk_"], &["src/engine/"], "AWS is behind the engine"),
+    (&["sqlx"], &["src/store/", "src/cli/logs.rs"], "SQL is behind the store"),
+    (
+        &["hyper::", "hyper_util::", "hyper_rustls::"],
+        &[
+            "src/report/http.rs",
+            "src/report/http/",
+            "src/daemon/control.rs",
+            "src/daemon/notify/client.rs",
+            "src/sim/endpoint.rs",
+            "src/sim/endpoint/",
+            "src/cli/ask.rs",
+        ],
+        "HTTP stays in the HTTP files",
+    ),
+    (&["prometheus::"], &["src/report/metrics.rs", "src/report/metrics/"], "metrics are drawn in one place"),
+    (&["croner::"], &["src/domain/schedule.rs"], "there is one calendar"),
+];
+
+/// What the pure rooms may not touch.
+const IMPURE: [&str; 16] = [
+    "SystemTime",
+    "Instant::now",
+    "Timestamp::now",
+    "Zoned::now",
+    "std::env",
+    "std::fs",
+    "TcpStream",
+    "std::process",
+    "std::thread",
+    "tokio",
+    "HashMap",
+    "HashSet",
+    "rand::",
+    "println!",
+    "tracing::",
+    "async fn",
+];
+
+/// The longest file, without its tests.
+const LINES_MAX: usize = 450;
+
+struct Source {
+    path: String,
+    /// Without the tests at its end.
+    code: String,
+}
+
+fn sources() -> Vec<Source> {
+    let mut paths = Vec::new();
+    collect(Path::new("src"), &mut paths);
+    paths.sort();
+    assert!(paths.len() > 30, "the source was not found");
+    paths
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("\n#[cfg(test)]\n").next().unwrap_or_default().to_owned();
+            Source { path: path.display().to_string(), code }
+        })
+        .collect()
+}
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, paths);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            paths.push(path);
+        }
+    }
+}
+
+/// Lines that are code, with their numbers.
+fn code_lines(code: &str) -> impl Iterator<Item = (usize, &str)> {
+    code.lines().enumerate().map(|(at, line)| (at + 1, line)).filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+fn room(path: &str) -> Option<&str> {
+    path.strip_prefix("src/")?.split(['/', '.']).next()
+}
+
+#[test]
+fn rooms_use_only_lower_floors() {
+    let floors: BTreeMap<&str, u8> = FLOORS.into();
+    let mut wrong = Vec::new();
+    for Source { path, code } in sources() {
+        let Some((own, floor)) = room(&path).and_then(|room| Some((room, *floors.get(room)?))) else { continue };
+        for (line, text) in code_lines(&code) {
+            for used in text.split("crate::").skip(1) {
+                let used = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+                if let Some(other) = floors.get(used)
+                    && used != own
+                    && *other >= floor
+                {
+                    wrong.push(format!("{path}:{line}: {own} uses {used}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn outside_things_stay_behind_their_rooms() {
+    let mut wrong = Vec::new();
+    for Source { path, code } in sources() {
+        for (words, allowed, why) in ONLY_IN {
+            if allowed.iter().any(|allowed| path.starts_with(allowed)) {
+                continue;
+            }
+            for (line, text) in code_lines(&code) {
+                if let Some(word) = words.iter().find(|word| text.contains(**word)) {
+                    wrong.push(format!("{path}:{line}: {word}: {why}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_pure_rooms_are_pure() {
+    let mut wrong = Vec::new();
+    for Source { path, code } in sources() {
+        if !path.starts_with("src/domain/") && !path.starts_with("src/planner/") {
+            continue;
+        }
+        for (line, text) in code_lines(&code) {
+            if let Some(word) = IMPURE.iter().find(|word| text.contains(**word)) {
+                wrong.push(format!("{path}:{line}: {word}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_open_or_unsafe() {
+    let mut wrong = Vec::new();
+    for Source { path, code } in sources() {
+        for (line, text) in code_lines(&code) {
+            for word in ["todo!(", "unimplemented!(", "FIXME", "XXX", "unsafe {", "unsafe fn", "dbg!("] {
+                if text.contains(word) {
+                    wrong.push(format!("{path}:{line}: {word}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn files_can_be_read_at_one_sitting() {
+    let long: Vec<String> = sources()
+        .into_iter()
+        .filter(|source| source.code.lines().count() > LINES_MAX)
+        .map(|source| format!("{}: {} lines", source.path, source.code.lines().count()))
+        .collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn every_module_says_what_it_is_for() {
+    let silent: Vec<String> = sources()
+        .into_iter()
+        .filter(|source| !source.code.trim_start().starts_with("//!"))
+        .map(|source| source.path)
+        .collect();
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}
+
+#[test]
+fn names_say_what_things_are() {
+    let vague: Vec<String> = sources()
+        .into_iter()
+        .map(|source| source.path)
+        .filter(|path| ["util", "common", "manager", "helper"].iter().any(|word| path.contains(word)))
+        .collect();
+    assert!(vague.is_empty(), "{}", vague.join("\n"));
+}
+
+#[test]
+fn the_manual_shows_the_sample_that_is_tested() {
+    let sample = std::fs::read_to_string("config/minimal.toml").unwrap();
+    let policy = sample.split_once("\n\n").map_or(sample.as_str(), |(_, policy)| policy);
+    assert!(std::fs::read_to_string("README.md").unwrap().contains(policy.trim()), "README.md shows another policy");
+}
