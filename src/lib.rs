@@ -26,7 +26,7 @@
 //!
 //! # The rooms
 //!
-//! A room uses only rooms on floors below its own; `tests/tidy.rs` holds this against the code.
+//! A room uses only rooms on floors below its own; `tests/pure/tidy.rs` holds this against the code.
 //!
 //! | floor | room | what lives there |
 //! |---|---|---|

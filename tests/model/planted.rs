@@ -4,7 +4,7 @@
 //! Each bends one rule of the real planner, through the seams of the world. It is caught if some drawn seed breaks the
 //! promise that the rule serves; the planner as it is must survive the very same seeds. To run it over more seeds, or to
 //! see what each fault costs:
-//! `LIFEBOAT_SEEDS=50 cargo test --release --test planted -- --nocapture`.
+//! `LIFEBOAT_SEEDS=50 cargo test --release --test model planted:: -- --nocapture`.
 
 use lifeboat::domain::action::{Action, Call, Outcome, Request};
 use lifeboat::domain::change::{Change, End, IllegalChange, Opening};

@@ -56,7 +56,7 @@ fn a_hundred_sources() {
     no_slot_is_wasted(100, 60);
 }
 
-/// `cargo test --release --test slots -- --ignored`
+/// `cargo test --release --test model slots:: -- --ignored`
 #[test]
 #[ignore = "takes a minute without optimization"]
 fn a_thousand_sources() {

@@ -99,7 +99,9 @@ impl Sum {
 
     fn told(&self) -> String {
         let replay = |(seed, broken): &(u64, String)| {
-            format!("{broken}\n  replay: LIFEBOAT_SEED={seed} cargo test --release --test world years -- --nocapture\n")
+            format!(
+                "{broken}\n  replay: LIFEBOAT_SEED={seed} cargo test --release --test model world::years -- --nocapture\n"
+            )
         };
         self.broken.iter().take(10).map(replay).collect()
     }

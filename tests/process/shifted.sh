@@ -2,7 +2,7 @@
 # The real binary under a shifted clock, from right before a change of the clocks to right after it: `check` takes the
 # policy, `plan`, next_at, schedule_next_timestamp_seconds and what the daemon begins name the same moments, and
 # `rehearse` lives through as many.
-#   tests/calendar/shifted.sh PATH-OF-LIFEBOAT     (needs faketime, curl and python3)
+#   tests/process/shifted.sh PATH-OF-LIFEBOAT     (needs faketime, curl and python3)
 set -euo pipefail
 lifeboat=$1
 work=$(mktemp -d)

