@@ -194,8 +194,7 @@ fn load_or_salvage(path: &Path) -> Result<(Settings, Option<(Failure, bool)>), F
 }
 
 fn now() -> Time {
-    use crate::daemon::system::{Clock as _, SystemClock};
-    SystemClock.now()
+    crate::daemon::system::host_time()
 }
 
 /// Threads beside the workers, for what takes long or blocks.

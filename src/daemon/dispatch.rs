@@ -57,7 +57,7 @@ impl<E: Engine> Dispatch<E> {
             // Even a bug in the engine must not leave a call under way for ever.
             let answer = call.await.unwrap_or_else(|error| {
                 let fault = Fault::new(FaultClass::Unanswered, "Internal", &error.to_string());
-                Answer { outcome: Outcome::Failed(fault), requests: Vec::new() }
+                Answer { outcome: Outcome::Failed(fault), requests: Vec::new(), dated: None }
             });
             let _ = back.send(Done { action, answer });
         });

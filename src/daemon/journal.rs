@@ -17,7 +17,10 @@ use crate::planner::schedule::may_lack_the_newest;
 use crate::report::announce::{Event, EventKind};
 use tracing::{Level, debug, error, info, warn};
 
+mod clock;
 mod deletions;
+
+pub use clock::clock;
 
 /// One line about a piece of work.
 macro_rules! job {

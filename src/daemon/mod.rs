@@ -101,7 +101,7 @@ impl Daemon {
     /// # Errors
     /// The database or the address cannot be had.
     pub async fn start(startup: Startup) -> Result<Self, DaemonError> {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::begin());
         let started_at = clock.now();
         let daemon = startup.settings.daemon.clone();
         let Opened { store, state, replaced } = SqliteStore::open_or_renew(&daemon.state, started_at).await?;

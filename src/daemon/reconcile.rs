@@ -157,13 +157,14 @@ impl Reconciler {
     #[must_use]
     pub fn new(
         startup: Startup,
-        state: State,
+        mut state: State,
         store: SqliteStore,
         engine: FsxEngine,
         clock: Arc<dyn Clock>,
         inbox: mpsc::Receiver<Command>,
     ) -> (Self, watch::Receiver<Arc<Snapshot>>, Pulse) {
         let now = clock.now();
+        state.timekeeping = clock.known();
         let (dispatch, answers) = Dispatch::new(engine);
         let reloaded = Reload { successful: true, succeeded_at: now, problem: None };
         let mut settings = startup.settings;
@@ -224,17 +225,13 @@ impl Reconciler {
 
     /// Runs until told to stop.
     pub async fn run(mut self) {
-        // Times in the books that lie in the future come from a clock that was wrong.
-        let now = self.clock.now();
-        if self.state.lies_ahead_of(now) {
-            self.take_in(vec![Change::ClockWentBack { to: now }]);
-        }
+        let now = self.keep_time();
         self.systemd.ready(&self.status_line());
         self.show_outbox();
         let mut due = now;
         let mut round_at = now;
         loop {
-            let now = self.clock.now();
+            let now = self.keep_time();
             self.pulse.beat(now);
             self.systemd.alive();
             self.commit().await;
@@ -259,13 +256,25 @@ impl Reconciler {
         self.end().await;
     }
 
+    /// The time, and what is known of it put where decisions are made.
+    fn keep_time(&mut self) -> Time {
+        let now = self.clock.now();
+        let known = self.clock.known();
+        if known != self.state.timekeeping {
+            journal::clock(&self.state.timekeeping, &known);
+            self.changed |= known.trust != self.state.timekeeping.trust;
+            self.state.timekeeping = known;
+        }
+        now
+    }
+
     /// Plans until there is nothing left to record at once. Returns when something is due next.
     async fn round(&mut self) -> Time {
         let began = Instant::now();
         self.changed = false;
         let (mut wake, mut deciding) = (Time::NEVER, Duration::ZERO);
         for _ in 0..PLANS_IN_A_ROW {
-            let now = self.clock.now();
+            let now = self.keep_time();
             let asked = Instant::now();
             let plan = planner::plan(&self.settings, &self.state, now);
             deciding += asked.elapsed();
@@ -389,8 +398,16 @@ impl Reconciler {
     }
 
     fn answered(&mut self, done: Done) {
-        let now = self.clock.now();
         let Done { action, answer } = done;
+        let first_word = answer.dated.is_some_and(|dated| self.clock.heard(&dated.heard()));
+        let now = self.keep_time();
+        if first_word {
+            self.state.clock_confirmed(now, self.clock.runs_for());
+            // Times in the books that lie in the future come from a clock that was wrong.
+            if self.state.clock > now || self.state.lies_ahead_of(now) {
+                self.take_in(vec![Change::ClockWentBack { to: now }]);
+            }
+        }
         for Sent { operation, code, took } in answer.requests {
             let region = action.place.region.clone();
             *self.counts.requests.entry((operation, region.clone(), code)).or_default() += 1;

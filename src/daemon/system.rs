@@ -2,6 +2,7 @@
 
 use super::reconcile::Command;
 use crate::domain::time::Time;
+use crate::domain::timekeeper::{Heard, Timekeeper, Timekeeping};
 use crate::report::forecast::Forecast;
 use crate::report::http::{BoxFuture, View};
 use crate::report::promises::{self, Report};
@@ -9,24 +10,66 @@ use crate::report::snapshot::Snapshot;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{HistoryEntry, HistoryQuery, RouteQuery, Store as _};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Where the time comes from.
 pub trait Clock: Send + Sync {
-    /// Now, by the wall.
+    /// Now, as far as it is known.
     fn now(&self) -> Time;
+    /// What is known of the time.
+    fn known(&self) -> Timekeeping;
+    /// Takes in what an answer of AWS said of the time. Returns whether it is the first with which AWS agrees.
+    fn heard(&self, heard: &Heard) -> bool;
+    /// How long the process has been running.
+    fn runs_for(&self) -> Duration;
 }
 
-/// The host's clock. It may be set at any moment, so the loop looks at it every second instead of trusting one sleep.
-pub struct SystemClock;
+/// What the host's clock shows.
+#[must_use]
+pub fn host_time() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Time::from_millis(since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+}
+
+/// The host's clock as far as AWS confirms it. It may be set at any moment, so the loop looks at it every second instead of
+/// trusting one sleep.
+pub struct SystemClock {
+    began: Instant,
+    keeper: Mutex<Timekeeper>,
+}
+
+impl SystemClock {
+    /// The clock of a process that begins.
+    #[must_use]
+    pub fn begin() -> Self {
+        Self { began: Instant::now(), keeper: Mutex::new(Timekeeper::new(host_time(), Duration::ZERO)) }
+    }
+
+    fn keeper(&self) -> MutexGuard<'_, Timekeeper> {
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Clock for SystemClock {
     fn now(&self) -> Time {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        Time::from_millis(since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
+        let mut keeper = self.keeper();
+        keeper.read(host_time(), self.began.elapsed())
+    }
+
+    fn known(&self) -> Timekeeping {
+        self.keeper().known()
+    }
+
+    fn heard(&self, heard: &Heard) -> bool {
+        let mut keeper = self.keeper();
+        keeper.heard(host_time(), self.began.elapsed(), heard)
+    }
+
+    fn runs_for(&self) -> Duration {
+        self.keeper().runs_for(self.began.elapsed())
     }
 }
 

@@ -15,6 +15,7 @@ use super::note::Notes;
 use super::pause::Pause;
 use super::point::{Lifecycle, Point};
 use super::time::Time;
+use super::timekeeper::Timekeeping;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +90,8 @@ pub struct State {
     pub started_at: Time,
     /// The latest time that a round has seen.
     pub clock: Time,
+    /// What is known of the time.
+    pub timekeeping: Timekeeping,
     /// When all was last looked through for what nothing needs any more, by this process.
     pub swept_at: Option<Time>,
     /// The generation of the settings that `watch` of every source follows.
@@ -124,6 +127,7 @@ impl State {
             created_at,
             started_at,
             clock: started_at,
+            timekeeping: Timekeeping::default(),
             swept_at: None,
             generation: None,
             checked: BTreeMap::new(),

@@ -68,6 +68,7 @@ pub struct FsxEngine {
     /// Settings that rule each other out: nothing is sent.
     contradiction: Option<Fault>,
     pacing: Pacing,
+    measure: Measure,
     clients: Mutex<BTreeMap<Region, Client>>,
 }
 
@@ -110,6 +111,7 @@ impl FsxEngine {
             contradiction,
             endpoint_url: aws.endpoint_url.clone(),
             pacing: Pacing::new(aws.requests_per_second),
+            measure: Measure::default(),
             clients: Mutex::default(),
         }
     }
@@ -127,7 +129,7 @@ impl FsxEngine {
         let fresh = || {
             let mut config = aws_sdk_fsx::config::Builder::from(&self.shared)
                 .region(aws_sdk_fsx::config::Region::new(region.to_string()))
-                .interceptor(Measure);
+                .interceptor(self.measure.clone());
             if let Some(url) = &self.endpoint_url {
                 config = config.endpoint_url(url);
             }
@@ -294,7 +296,7 @@ impl Engine for FsxEngine {
             }
             Call::Hold { arn, hold, .. } => self.hold(place, arn, hold.as_deref(), &mut requests).await,
         };
-        Answer { outcome: result.unwrap_or_else(Outcome::Failed), requests }
+        Answer { outcome: result.unwrap_or_else(Outcome::Failed), requests, dated: self.measure.take_date() }
     }
 }
 

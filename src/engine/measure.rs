@@ -1,20 +1,28 @@
 //! What of an answer is believed before the SDK reads it.
 //!
+//! Every answer says what time it is at AWS, which is kept for whoever asks.
+//!
 //! The SDK takes a whole answer into memory, and signs every later request by the clock that the last answer showed. A
 //! proxy or an endpoint gone wrong that sends without end would end the process within the time that one call is
 //! allowed; one that names the last second of the calendar would make every later call of the client end in a panic.
 
+use super::Dated;
+use crate::domain::time::Time;
 use aws_runtime::service_clock_skew::DisableClockSkewCorrection;
 use aws_sdk_fsx::config::interceptors::{
     BeforeDeserializationInterceptorContextMut, BeforeDeserializationInterceptorContextRef,
+    BeforeTransmitInterceptorContextRef,
 };
 use aws_sdk_fsx::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_smithy_types::DateTime;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::{Storable, StoreReplace};
 use aws_smithy_types::date_time::Format;
 use http_body_util::Limited;
 use std::error::Error;
 use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// More than a thousand backups with fifty of the longest tags each.
 const ANSWER_MAX_BYTES: usize = 64 << 20;
@@ -23,12 +31,39 @@ const CLOCK_OF_AWS: Range<i64> = 1_136_073_600..7_258_118_400;
 
 /// Cuts off an answer that is larger than any can be, which then counts as one that cannot be read, and goes by no clock
 /// that cannot be AWS's.
-#[derive(Debug)]
-pub(super) struct Measure;
+#[derive(Clone, Debug, Default)]
+pub(super) struct Measure {
+    last: Arc<Mutex<Option<Dated>>>,
+}
+
+impl Measure {
+    /// The newest date that came since this was last asked.
+    pub(super) fn take_date(&self) -> Option<Dated> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// When a request left.
+#[derive(Clone, Copy, Debug)]
+struct Left(Instant);
+
+impl Storable for Left {
+    type Storer = StoreReplace<Self>;
+}
 
 impl Intercept for Measure {
     fn name(&self) -> &'static str {
         "Measure"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        state: &mut ConfigBag,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        state.interceptor_state().store_put(Left(Instant::now()));
+        Ok(())
     }
 
     fn read_after_transmit(
@@ -39,9 +74,20 @@ impl Intercept for Measure {
     ) -> Result<(), Box<dyn Error + Send + Sync>> {
         let date = context.response().headers().get("date");
         let date = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
-        if date.is_some_and(|date| !CLOCK_OF_AWS.contains(&date.secs())) {
+        let Some(date) = date else { return Ok(()) };
+        if !CLOCK_OF_AWS.contains(&date.secs()) {
             state.interceptor_state().store_put(DisableClockSkewCorrection::from(true));
+            return Ok(());
         }
+        // A proxy that answers in AWS's place has a clock of its own.
+        let response = context.response();
+        if response.status().as_u16() != 200 && response.headers().get("x-amzn-requestid").is_none() {
+            return Ok(());
+        }
+        let answered = Instant::now();
+        let asked = state.load::<Left>().map_or(answered, |left| left.0);
+        let dated = Dated { date: Time::from_secs(date.secs()), asked, answered };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(dated);
         Ok(())
     }
 

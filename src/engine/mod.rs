@@ -11,8 +11,10 @@ pub mod pacing;
 mod reading;
 
 use crate::domain::action::{Action, Outcome};
+use crate::domain::time::Time;
+use crate::domain::timekeeper::Heard;
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What came back, and what it cost.
 #[derive(Debug)]
@@ -21,6 +23,27 @@ pub struct Answer {
     pub outcome: Outcome,
     /// Each request that was sent for it, in order.
     pub requests: Vec<Sent>,
+    /// What time it was at AWS, if an answer said so.
+    pub dated: Option<Dated>,
+}
+
+/// The `Date` of an answer, and when that was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dated {
+    /// The date.
+    pub date: Time,
+    /// The request left.
+    pub asked: Instant,
+    /// The answer came.
+    pub answered: Instant,
+}
+
+impl Dated {
+    /// What it says by now.
+    #[must_use]
+    pub fn heard(&self) -> Heard {
+        Heard { date: self.date, asked_ago: self.asked.elapsed(), answered_ago: self.answered.elapsed() }
+    }
 }
 
 /// One request, for the metrics.

@@ -8,8 +8,10 @@ use crate::domain::id::{Place, SourceKey, Target};
 use crate::domain::point::Point;
 use crate::domain::policy::Settings;
 use crate::domain::state::{PlaceState, State};
-use crate::domain::time::Time;
+use crate::domain::time::{Time, duration_text};
+use crate::domain::timekeeper::TOLD_FROM;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +66,7 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
         );
         findings.push(Finding { severity: Severity::Error, source: key.clone(), what });
     }
+    clock(state, &mut findings);
     places(settings, state, &mut findings);
     for (place, id, dispute) in state.disputes() {
         let severity = match dispute.objection {
@@ -111,6 +114,22 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The host's clock, where it differs from AWS's.
+fn clock(state: &State, findings: &mut Vec<Finding>) {
+    let Some(offset_ms) = state.timekeeping.offset_ms else { return };
+    let offset = Duration::from_millis(offset_ms.unsigned_abs());
+    if offset < TOLD_FROM {
+        return;
+    }
+    let which = if offset_ms > 0 { "ahead of" } else { "behind" };
+    let off = state.timekeeping.off_ms().is_some();
+    let waits = if off { ": nothing is opened, missed, deleted or forgotten until it is set right" } else { "" };
+    let what = format!("the host's clock is {} {which} AWS's{waits}", duration_text(offset));
+    let severity = if off { Severity::Error } else { Severity::Warning };
+    let source = SourceKey { account: crate::domain::id::AccountName::own(), source: "clock".into() };
+    findings.push(Finding { severity, source, what });
 }
 
 /// Regions of the policy whose books cannot be read. What waits for them, and what does not, is said as well: nobody

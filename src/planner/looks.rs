@@ -103,7 +103,7 @@ fn listing(
     }
     let due = match &known.listing {
         Some(listing) => listing.not_before,
-        None => listing_due(settings.daemon.poll, state.created_at, now, known),
+        None => listing_due(settings.daemon.poll, state, now, known),
     };
     if due > now {
         plan.wake.earlier(due, "a listing");
@@ -134,14 +134,16 @@ pub fn stale_after(poll: Duration, pages: u32) -> Duration {
 }
 
 /// When the next listing of a place is due.
-fn listing_due(poll: Duration, born: Time, now: Time, known: &PlaceState) -> Time {
+fn listing_due(poll: Duration, state: &State, now: Time, known: &PlaceState) -> Time {
     let Some(listed) = known.listed.filter(|listed| listed.in_this_life) else { return now };
     let mut due = listed.began_at.plus(listing_beat(poll, listed.pages));
-    let proves_birth = born.plus(LISTING_LAG);
+    let proves_birth = state.created_at.plus(LISTING_LAG);
     if listed.began_at < proves_birth {
         due = due.min(proves_birth);
     }
-    if let Some(wanted) = known.listing_wanted {
+    // Any answer says what time it is.
+    let word_wanted = state.timekeeping.wants_word_since().filter(|since| listed.began_at < *since);
+    if let Some(wanted) = known.listing_wanted.into_iter().chain(word_wanted).min() {
         // Even a wanted one must not come so often that a thousand pages become the daily work.
         let spaced = listed.began_at.plus(poll.max(poll.saturating_mul(listed.pages) / 8));
         due = due.min(wanted.max(spaced));

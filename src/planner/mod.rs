@@ -62,6 +62,10 @@ pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
 #[must_use]
 pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns::Order) -> Plan {
     let mut plan = Plan::default();
+    if !state.timekeeping.confirmed() {
+        without_a_clock(settings, state, now, order, &mut plan);
+        return plan;
+    }
     if now < state.clock {
         plan.record.push(Change::ClockWentBack { to: now });
         plan.wake.earlier(now, "the clock went back");
@@ -88,6 +92,19 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns
     holds::plan(state, now, &mut gate, &mut plan);
     deletions::plan(settings, state, now, &mut gate, &mut plan);
     plan
+}
+
+/// What goes on while AWS does not confirm the time: nothing is opened, ended, deleted or forgotten. What is open goes on
+/// as long as it is known how much time passes; else AWS is only read, until it says what time it is.
+fn without_a_clock(settings: &Settings, state: &State, now: Time, order: turns::Order, plan: &mut Plan) {
+    let mut gate = gate::Gate::new(settings, state, now);
+    looks::plan(settings, state, now, &mut gate, plan);
+    if state.timekeeping.goes_on() {
+        let active: Vec<Active<'_>> = state.active_sources().collect();
+        backups::plan(settings, now, &active, &mut gate, plan);
+        copies::plan(settings, now, order, &active, &mut gate, plan);
+        holds::plan(state, now, &mut gate, plan);
+    }
 }
 
 /// A source that a round looks at: each is found once a round, since in a storm there are thousands.

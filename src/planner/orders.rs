@@ -171,6 +171,11 @@ type Verdict = Result<Granted, Refusal>;
 /// Why nothing.
 pub fn decide(settings: &Settings, state: &State, order: &Order, now: Time) -> Verdict {
     match order {
+        Order::Backup(_) | Order::Pause(_) if !state.timekeeping.goes_on() && state.timekeeping.off_ms().is_some() => {
+            let what =
+                "the host's clock is off AWS's, so what time it is is not known; set it, then give the order again";
+            Err(Refusal { kind: RefusalKind::NotNow, what: what.to_owned() })
+        }
         Order::Backup(order) => backup(settings, state, order, now),
         Order::Pause(order) => pause(policy(settings, &order.policy)?, state, order, now),
         Order::Resume(order) => Ok(resume(policy(settings, &order.policy)?, state, now)),

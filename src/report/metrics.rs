@@ -85,6 +85,11 @@ fn process(page: &mut Page, snapshot: &Snapshot) {
         "When the last round of the scheduler ended, in seconds since the epoch; 0 before the first.",
         [gauge(&[], timestamp(snapshot.last_round_at))],
     );
+    page.gauges(
+        "clock_offset_seconds",
+        "The host's clock minus AWS's; NaN until AWS was heard. Beyond 300 nothing is opened, missed, deleted or forgotten.",
+        [gauge(&[], snapshot.clock.offset_seconds.unwrap_or(f64::NAN))],
+    );
     page.counters(
         "notifications_total",
         "Notifications to the webhook that this process delivered or gave up.",
@@ -231,7 +236,7 @@ fn places(page: &mut Page, snapshot: &Snapshot) {
     );
     page.gauges(
         "needs_person",
-        "What waits for a person: tags that contradict AWS (disputed), deletions that the brake holds (brake), routes that AWS refuses for good (set_aside), credentials.",
+        "What waits for a person: tags that contradict AWS (disputed), deletions that the brake holds (brake), routes that AWS refuses for good (set_aside), credentials, the host's clock.",
         snapshot.places.iter().flat_map(|place| {
             place.needs_person.iter().map(|(what, count)| {
                 let labels = [("account", place.account.as_str()), ("region", place.region.as_str()), ("what", what)];

@@ -7,7 +7,8 @@ use crate::domain::time::Time;
 use crate::report::promises::{Breach, Occurrences, Report, RouteReport};
 use crate::report::snapshot::NEEDS;
 use crate::report::snapshot::{
-    Counts, FindingView, FlightView, PlaceView, PolicyView, Reload, RouteView, Snapshot, Standing, WaitingView,
+    ClockView, Counts, FindingView, FlightView, PlaceView, PolicyView, Reload, RouteView, Snapshot, Standing,
+    WaitingView,
 };
 use crate::store::{Became, HistoryEntry};
 use std::time::Duration;
@@ -36,6 +37,7 @@ pub fn empty() -> Snapshot {
         credentials_problem: None,
         store_problem: None,
         last_round_at: Some(ago(4)),
+        clock: ClockView { confirmed: true, offset_seconds: Some(0.0) },
         policies: Vec::new(),
         routes: Vec::new(),
         flights: Vec::new(),
@@ -81,6 +83,7 @@ pub fn route(policy: &str, source: &str, region: &str, age: Option<u64>, rpo_hou
             None => ago(3 * 86_400),
         }),
         recovery_points: if age.is_some() { 14 } else { 0 },
+        time_unknown: false,
         waiting: None,
     }
 }

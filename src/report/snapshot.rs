@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub use super::view::{
-    FindingView, FlightView, PauseView, PlaceView, PolicyView, Reload, RouteView, Standing, WaitingView,
+    ClockView, FindingView, FlightView, PauseView, PlaceView, PolicyView, Reload, RouteView, Standing, WaitingView,
 };
 
 /// Everything, at one moment.
@@ -40,6 +40,9 @@ pub struct Snapshot {
     pub credentials_problem: Option<String>,
     /// When the last round ended.
     pub last_round_at: Option<Time>,
+    /// What is known of the time.
+    #[serde(default)]
+    pub clock: ClockView,
     /// Every policy, by name.
     pub policies: Vec<PolicyView>,
     /// Every source in its own Region and in each destination, by policy, source and Region.
@@ -150,6 +153,9 @@ impl Snapshot {
                 );
             }
         }
+        if !state.timekeeping.confirmed() {
+            routes.iter_mut().for_each(RouteView::without_a_clock);
+        }
         let mut counts = around.counts;
         counts.totals.clone_from(&state.totals);
         counts.durations.clone_from(&state.durations);
@@ -163,6 +169,7 @@ impl Snapshot {
             store_problem: around.store_problem,
             credentials_problem: around.credentials_problem,
             last_round_at: around.last_round_at,
+            clock: ClockView::of(&state.timekeeping),
             policies: settings.policies.values().map(|policy| policy_view(policy, state, now)).collect(),
             routes,
             flights: flights(state),
@@ -229,6 +236,7 @@ fn routes_of(
             newest: newest.map(|point| point.id.clone()),
             late_since: rpo.and_then(|rpo| late_since(source, newest.map(Point::taken_at), rpo, now)),
             recovery_points: source.map_or(0, |source| source.points.available(&target).len()),
+            time_unknown: false,
             waiting: waits.get(&(key, destination)).cloned(),
         });
     }
@@ -330,7 +338,7 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
 }
 
 /// What may wait for a person at a place.
-pub const NEEDS: [&str; 4] = ["brake", "credentials", "disputed", "set_aside"];
+pub const NEEDS: [&str; 5] = ["brake", "clock", "credentials", "disputed", "set_aside"];
 
 fn needs_person(state: &State, place: &Place, known: &PlaceState) -> BTreeMap<String, u32> {
     let here = |key: &SourceKey, target: &Target| {
@@ -346,7 +354,8 @@ fn needs_person(state: &State, place: &Place, known: &PlaceState) -> BTreeMap<St
     let aside = aside.filter(|(key, target)| here(key, target)).count();
     let credentials = known.foreign.is_some()
         || known.trouble.as_ref().is_some_and(|(fault, _)| fault.class == FaultClass::Credentials);
-    let counts = [braked, usize::from(credentials), disputed, aside];
+    let clock = usize::from(state.timekeeping.off_ms().is_some());
+    let counts = [braked, clock, usize::from(credentials), disputed, aside];
     let counted = NEEDS.into_iter().zip(counts);
     counted.map(|(what, count)| (what.to_owned(), u32::try_from(count).unwrap_or(u32::MAX))).collect()
 }

@@ -130,6 +130,7 @@ pub fn lines<'a>(snapshot: &'a Snapshot, now: Time) -> Vec<Line<'a>> {
 #[must_use]
 pub fn standing_at(route: &RouteView, now: Time) -> Standing {
     match (route.age(now), route.rpo_seconds) {
+        _ if route.time_unknown => route.standing,
         (Some(age), Some(rpo)) if age > Duration::from_secs(rpo) => Standing::Late,
         _ => route.standing,
     }

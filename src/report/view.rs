@@ -2,6 +2,7 @@
 
 use crate::domain::id::{AccountName, BackupId, PolicyName, Region, SourceId, SourceKey};
 use crate::domain::time::Time;
+use crate::domain::timekeeper::Timekeeping;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -113,6 +114,9 @@ pub struct RouteView {
     pub late_since: Option<Time>,
     /// How many recovery points there are.
     pub recovery_points: usize,
+    /// AWS does not confirm the time, so how old that is is not known.
+    #[serde(default)]
+    pub time_unknown: bool,
     /// What the next one waits for.
     pub waiting: Option<WaitingView>,
 }
@@ -157,6 +161,39 @@ pub struct FlightView {
     pub progress_percent: Option<u8>,
     /// When AWS began it.
     pub created_at: Time,
+}
+
+/// What is known of the time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClockView {
+    /// AWS agrees with the host's clock. While it does not, nothing is opened, missed, deleted or forgotten.
+    pub confirmed: bool,
+    /// The host's clock minus AWS's, as last heard.
+    pub offset_seconds: Option<f64>,
+}
+
+impl Default for ClockView {
+    fn default() -> Self {
+        Self::of(&Timekeeping::default())
+    }
+}
+
+impl ClockView {
+    /// As people read it.
+    #[must_use]
+    pub fn of(known: &Timekeeping) -> Self {
+        Self { confirmed: known.confirmed(), offset_seconds: known.offset_ms.map(|offset| offset as f64 / 1000.0) }
+    }
+}
+
+impl RouteView {
+    /// How old its newest point is, nobody knows.
+    pub(super) fn without_a_clock(&mut self) {
+        if self.standing != Standing::NoPromise {
+            self.standing = Standing::Unknown;
+        }
+        (self.time_unknown, self.late_since) = (true, None);
+    }
 }
 
 /// An account in a Region.

@@ -18,6 +18,7 @@ use crate::domain::change::Change;
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
+use crate::domain::timekeeper::Timekeeper;
 use checks::{Broken, Checks, View};
 use disk::{Disk, Kept};
 use mind::{Lifeboat, Mind, Reading};
@@ -27,6 +28,7 @@ use std::fmt;
 use trace::{Brief, Came, Leaves, Trace};
 
 pub mod checks;
+mod clock;
 pub mod disk;
 pub mod edits;
 pub mod mind;
@@ -102,7 +104,7 @@ impl fmt::Display for Violation {
             writeln!(f, "    {line}")?;
         }
         writeln!(f, "{} at {}", self.broken, Time::from_millis(self.at_ms))?;
-        write!(f, "replay: LIFEBOAT_SEED={} cargo test --test world years", self.seed)
+        write!(f, "replay: LIFEBOAT_SEED={} cargo test --test model world::years", self.seed)
     }
 }
 
@@ -113,13 +115,14 @@ struct Host {
     state: State,
     wake: Time,
     uncommitted: Vec<Change>,
+    keeper: Timekeeper,
 }
 
 enum Event {
     Happens(Happening),
     Starts,
     Deed { life: u64, sent_ms: i64, action: Action },
-    Answer { life: u64, action: Action, outcome: Outcome },
+    Answer { life: u64, action: Action, outcome: Outcome, dated: Option<clock::Dated> },
     Inspection,
 }
 
@@ -140,6 +143,8 @@ pub struct World {
     now_ms: i64,
     /// By how much the host's clock is ahead.
     ahead_ms: i64,
+    /// By how much the time is ahead that Lifeboat goes by, as the checks were told.
+    told_ahead_ms: i64,
     calm: bool,
     /// Calls go to another account, whatever Lifeboat calls it.
     other_account: round::OtherAccount,
@@ -178,6 +183,7 @@ impl World {
             legible: None,
             now_ms: setup.start_ms,
             ahead_ms: 0,
+            told_ahead_ms: 0,
             calm: false,
             other_account: round::OtherAccount::default(),
             lives: 0,
@@ -250,7 +256,7 @@ impl World {
 
     fn end(mut self, result: Result<(), Broken>) -> Run {
         let result = result.and_then(|()| {
-            let view = self.host.as_ref().map(|host| view(&self.cloud, host, self.now_ms, self.ahead_ms));
+            let view = self.host.as_ref().map(|host| view(&self.cloud, host, self.now_ms));
             self.checks.rested(view.as_ref())
         });
         self.tally.virtual_ms = self.now_ms - self.setup.start_ms;
@@ -271,14 +277,6 @@ impl World {
         self.events.insert((at_ms.max(self.now_ms), self.next_seq), Box::new(event));
     }
 
-    fn host_now(&self) -> Time {
-        Time::from_millis(self.now_ms + self.ahead_ms)
-    }
-
-    fn true_ms(&self, host_time: Time) -> i64 {
-        host_time.millis().saturating_sub(self.ahead_ms)
-    }
-
     fn note(&mut self, line: fmt::Arguments<'_>) {
         self.trace.note(format_args!("{} {line}", Time::from_millis(self.now_ms)));
     }
@@ -289,7 +287,7 @@ impl World {
             Event::Happens(happening) => self.happens(happening),
             Event::Starts => self.start(),
             Event::Deed { life, sent_ms, action } => self.deed(life, sent_ms, action),
-            Event::Answer { life, action, outcome } => self.answer(life, &action, outcome),
+            Event::Answer { life, action, outcome, dated } => self.answer(life, &action, outcome, dated),
             Event::Inspection => self.inspect(),
         }
     }
@@ -297,7 +295,7 @@ impl World {
     fn inspect(&mut self) -> Result<(), Broken> {
         self.at(self.now_ms + INSPECT_EVERY_MS, Event::Inspection);
         match &self.host {
-            Some(host) => self.checks.inspected(&view(&self.cloud, host, self.now_ms, self.ahead_ms)),
+            Some(host) => self.checks.inspected(&view(&self.cloud, host, self.now_ms)),
             None => Ok(()),
         }
     }
@@ -309,11 +307,7 @@ impl World {
             Happening::ClockStep(by_ms) => {
                 if !self.calm {
                     self.ahead_ms += by_ms;
-                    let now = self.host_now();
-                    self.checks.clock_set(self.now_ms, now);
-                    if let Some(host) = &mut self.host {
-                        host.wake = host.wake.min(now);
-                    }
+                    self.clock_set();
                 }
             }
             Happening::Edit(edit) => {
@@ -335,8 +329,7 @@ impl World {
                 self.calm = true;
                 self.other_account.answers = false;
                 self.ahead_ms = 0;
-                let now = self.host_now();
-                self.checks.clock_set(self.now_ms, now);
+                self.clock_set();
                 self.cloud.set_faults(Faults::default(), Some(self.now_ms));
                 edits::restore(&mut self.file, &self.setup.settings);
                 self.checks.calm(self.now_ms);
@@ -345,7 +338,7 @@ impl World {
                 self.resume_all()?;
             }
             Happening::Still => {
-                if let Some(view) = self.host.as_ref().map(|host| view(&self.cloud, host, self.now_ms, self.ahead_ms)) {
+                if let Some(view) = self.host.as_ref().map(|host| view(&self.cloud, host, self.now_ms)) {
                     self.checks.healed(&view)?;
                 }
                 let now = self.host_now();
@@ -386,20 +379,18 @@ impl World {
             self.at(self.now_ms + RESTART_EVERY_MS, Event::Starts);
             return Ok(());
         }
-        let now = self.host_now();
-        let state = self.disk.load(now).map_err(|error| Broken::new("the store", error))?;
+        let now = self.host_time();
+        let mut state = self.disk.load(now).map_err(|error| Broken::new("the store", error))?;
         self.lives += 1;
         let mut settings = self.file.clone();
         settings.generation = 1;
         let life = self.lives;
         self.note(format_args!("* start {life} created {}", state.created_at));
         self.checks.started(self.now_ms, now, &settings, &state)?;
-        let ahead = state.lies_ahead_of(now);
-        self.host = Some(Host { life, settings, state, wake: now, uncommitted: Vec::new() });
-        // As the daemon does: times in the books that lie in the future come from a clock that was wrong.
-        if ahead {
-            self.take_in(vec![Change::ClockWentBack { to: now }])?;
-        }
+        let mut keeper = self.keeper_of_a_start();
+        state.timekeeping = self.mind.time_known(&mut keeper, now, clock::steady(self.now_ms));
+        self.host = Some(Host { life, settings, state, wake: now, uncommitted: Vec::new(), keeper });
+        self.time_moved();
         if self.calm { self.resume_all() } else { Ok(()) }
     }
 
@@ -444,7 +435,6 @@ impl World {
     }
 }
 
-fn view<'a>(cloud: &'a Cloud, host: &'a Host, now_ms: i64, ahead_ms: i64) -> View<'a> {
-    let (state, settings) = (&host.state, &host.settings);
-    View { now_ms, host_now: Time::from_millis(now_ms + ahead_ms), cloud, state, settings }
+fn view<'a>(cloud: &'a Cloud, host: &'a Host, now_ms: i64) -> View<'a> {
+    View { now_ms, host_now: host.now(now_ms), cloud, state: &host.state, settings: &host.settings }
 }

@@ -3,6 +3,7 @@
 mod answers;
 mod books;
 mod changes;
+mod clock;
 mod disputes;
 mod durations;
 mod edits;

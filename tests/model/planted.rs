@@ -15,6 +15,7 @@ use lifeboat::domain::policy::{Retain, Settings};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::state::{Ask, State};
 use lifeboat::domain::time::Time;
+use lifeboat::domain::timekeeper::{Timekeeper, Timekeeping};
 use lifeboat::planner::{self, turns::Order};
 use lifeboat::sim::faults::Fault;
 use lifeboat::sim::world::World;
@@ -39,7 +40,7 @@ struct Planted {
     world: fn(World) -> World,
 }
 
-const PLANTED: [Planted; 22] = [
+const PLANTED: [Planted; 23] = [
     Planted {
         fault: "a fresh token after an unknown answer",
         promises: &["2"],
@@ -172,6 +173,12 @@ const PLANTED: [Planted; 22] = [
         setup: Draw::Trouble,
         world: |world| world.with_mind(Box::new(HeldForEver)),
     },
+    Planted {
+        fault: "the host's clock believed, whatever AWS says",
+        promises: &["the clock"],
+        setup: Draw::Jumps,
+        world: |world| world.with_mind(Box::new(BelievesTheClock)),
+    },
 ];
 
 /// What the worlds are drawn from.
@@ -181,8 +188,10 @@ enum Draw {
     Trouble,
     /// Quiet ones in which many routes wait for one slot.
     Crowd,
-    /// Quiet ones whose clock is set back again and again.
+    /// Quiet ones whose clock is set back again and again, by as much as is borne.
     Clock,
+    /// Quiet ones whose clock is a day off for an hour, again and again.
+    Jumps,
     /// Quiet ones in which one Region does not answer for two days.
     Dark,
     /// Quiet ones whose credentials are those of another account for half a day.
@@ -200,8 +209,19 @@ impl Draw {
             Self::Crowd => crowd(seed),
             Self::Clock => {
                 let mut setup = Setup::quiet(seed, 3);
-                let back = |hours| [(hours * HOUR_MS, -HOUR_MS / 2), (hours * HOUR_MS + HOUR_MS / 4, HOUR_MS / 2)];
-                let steps = (5..60).step_by(5).flat_map(back);
+                // What is begun ends before the clock is set back, and AWS is heard at once.
+                (setup.cloud.copy_floor_seconds, setup.cloud.copy_bytes_per_second) = (10.0, 1e12);
+                (setup.cloud.backup_floor_seconds, setup.cloud.backup_bytes_per_second) = (10.0, 1e12);
+                setup.settings.daemon.poll = Duration::from_secs(15);
+                let back = |seconds: i64| [(seconds * 1000, -270_000), ((seconds + 480) * 1000, 270_000)];
+                let steps = (5 * 3600..60 * 3600).step_by(967).flat_map(back);
+                setup.timetable.extend(steps.map(|(at_ms, by_ms)| (at_ms, Happening::ClockStep(by_ms))));
+                setup
+            }
+            Self::Jumps => {
+                let mut setup = Setup::quiet(seed, 3);
+                let jump = |hours| [(hours * HOUR_MS, DAY_MS), ((hours + 1) * HOUR_MS, -DAY_MS)];
+                let steps = (5..60).step_by(5).flat_map(jump);
                 setup.timetable.extend(steps.map(|(at_ms, by_ms)| (at_ms, Happening::ClockStep(by_ms))));
                 setup
             }
@@ -831,5 +851,15 @@ impl Mind for NeverCancels {
             Change::Cancelled { .. } => Ok(()),
             _ => state.apply(change),
         }
+    }
+}
+
+/// Time is what the host's clock shows.
+struct BelievesTheClock;
+
+impl Mind for BelievesTheClock {
+    fn time_known(&mut self, keeper: &mut Timekeeper, host: Time, steady: Duration) -> Timekeeping {
+        *keeper = Timekeeper::new(host, steady);
+        Timekeeping::default()
     }
 }

@@ -1,5 +1,6 @@
 //! The real binary in its surroundings: signals, systemd, disks, Regions that do not answer, and what it says of them.
 
+mod clock;
 mod disputes;
 mod environment;
 mod stuck;

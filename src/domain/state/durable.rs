@@ -1,7 +1,7 @@
 //! What of the state outlives the process.
 //!
 //! A store keeps it, and nothing else is kept: this is the one place that says what a next process knows. Every store is
-//! held to it (`tests/store/conformance.rs`), so that what is recorded cannot come to differ from what is in memory.
+//! held to it (`tests/model/store/conformance.rs`), so that what is recorded cannot come to differ from what is in memory.
 
 use super::apply::illegal;
 use super::*;
@@ -96,6 +96,19 @@ impl State {
 }
 
 impl State {
+    /// AWS confirms for the first time what time it is. Where the host's clock was behind until then, this process began
+    /// later than it thought, and so did the books if it made them.
+    pub fn clock_confirmed(&mut self, now: Time, runs_for: Duration) {
+        let began = now.minus(runs_for);
+        if began.since(self.started_at) < NOTICED {
+            return;
+        }
+        if self.created_at == self.started_at {
+            self.created_at = began;
+        }
+        self.started_at = began;
+    }
+
     /// Lets go what nothing needs any more.
     pub(super) fn forget(&mut self, what: &Forgotten) -> Result<(), IllegalChange> {
         match what {
@@ -120,6 +133,9 @@ impl State {
         Ok(())
     }
 }
+
+/// So much of a difference matters.
+const NOTICED: Duration = Duration::from_secs(60);
 
 impl Watch {
     fn lie_ahead_of(&self, now: Time) -> bool {

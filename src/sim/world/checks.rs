@@ -15,6 +15,7 @@ use crate::domain::time::Time;
 use std::fmt;
 
 mod claims;
+mod clock;
 mod crowd;
 mod ends;
 mod flow;
@@ -167,6 +168,10 @@ impl Checks {
     /// What was broken.
     pub fn inspected(&mut self, view: &View<'_>) -> Result<(), Broken> {
         self.unmoved(view.settings)?;
+        if !view.state.timekeeping.confirmed() {
+            self.flow.disturbed(view.now_ms);
+            self.ends.unsettled(view.host_now);
+        }
         self.claims.inspected(view, &self.flow, &self.shelf)?;
         self.ends.inspected(view)?;
         crowd::inspected(view, &self.flow)?;
@@ -188,6 +193,7 @@ impl Checks {
     pub fn committed(&mut self, changes: &[Change], view: &View<'_>) -> Result<(), Broken> {
         self.keeping.committed(changes, view, &self.shelf)?;
         for change in changes {
+            clock::committed(change, view)?;
             self.making.committed(change);
             self.lanes.committed(change);
             self.ends.committed(change, view, &self.shelf)?;

@@ -9,7 +9,9 @@ use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
+use crate::domain::timekeeper::{Timekeeper, Timekeeping};
 use crate::planner;
+use std::time::Duration;
 
 /// A policy file as it was read.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +58,11 @@ pub trait Mind {
             Reading::Good(settings) => Some(settings.clone()),
             Reading::Refused { .. } => None,
         }
+    }
+
+    /// What is known of the time, after the host's clock was set, or an answer was heard.
+    fn time_known(&mut self, keeper: &mut Timekeeper, _host: Time, _steady: Duration) -> Timekeeping {
+        keeper.known()
     }
 
     /// Whether calls leave before what they were planned with is on disk.

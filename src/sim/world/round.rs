@@ -28,7 +28,7 @@ impl World {
             self.tally.plans += 1;
             host.wake = plan.wake.at;
             host.state.clock = host.state.clock.max(now);
-            self.checks.planned(&plan, &view(&self.cloud, host, self.now_ms, self.ahead_ms))?;
+            self.checks.planned(&plan, &view(&self.cloud, host, self.now_ms))?;
             let idle = plan.record.is_empty() && plan.actions.is_empty();
             let again = plan.wake.at <= now || plan.record.iter().any(Change::durable);
             if idle && again {
@@ -71,7 +71,7 @@ impl World {
         }
         let changes = std::mem::take(&mut host.uncommitted);
         self.disk.commit(&changes).map_err(|error| Broken::new("the store", error))?;
-        self.checks.committed(&changes, &view(&self.cloud, host, self.now_ms, self.ahead_ms))?;
+        self.checks.committed(&changes, &view(&self.cloud, host, self.now_ms))?;
         let recorded = changes.into_iter().filter_map(|change| match change {
             Change::AccountRecorded { account, .. } => Some(account),
             _ => None,
@@ -85,7 +85,7 @@ impl World {
             self.note(format_args!("> {} {}", action.place, Leaves(&action.call)));
             let Some(host) = &self.host else { return Ok(false) };
             let life = host.life;
-            self.checks.sent(action, &view(&self.cloud, host, self.now_ms, self.ahead_ms))?;
+            self.checks.sent(action, &view(&self.cloud, host, self.now_ms))?;
             self.tally.calls += 1;
             let there_ms = self.travel_ms();
             let (action, sent_ms) = (action.clone(), self.now_ms);
@@ -127,19 +127,29 @@ impl World {
         let answered_ms = self.now_ms + served.latency_ms.min(wire::ANSWER_WITHIN_MS * 2) + self.travel_ms();
         let timeout_ms = sent_ms + wire::ANSWER_WITHIN_MS;
         let silent = matches!(&served.outcome, Outcome::Failed(fault) if fault.code == "Timeout");
-        let (at_ms, outcome) = if silent || answered_ms > timeout_ms {
-            (timeout_ms, Outcome::Failed(wire::no_answer()))
+        let (at_ms, outcome, dated) = if silent || answered_ms > timeout_ms {
+            (timeout_ms, Outcome::Failed(wire::no_answer()), None)
         } else {
-            (answered_ms, served.outcome)
+            let date = Time::from_secs(self.now_ms.div_euclid(1000));
+            (answered_ms, served.outcome, Some(clock::Dated { date, asked_ms: sent_ms }))
         };
-        self.at(at_ms, Event::Answer { life, action, outcome });
+        self.at(at_ms, Event::Answer { life, action, outcome, dated });
         Ok(())
     }
 
-    pub(super) fn answer(&mut self, life: u64, action: &Action, outcome: Outcome) -> Result<(), Broken> {
+    pub(super) fn answer(
+        &mut self,
+        life: u64,
+        action: &Action,
+        outcome: Outcome,
+        dated: Option<clock::Dated>,
+    ) -> Result<(), Broken> {
+        if let Some(dated) = dated.filter(|_| self.host.as_ref().is_some_and(|host| host.life == life)) {
+            self.hear(dated)?;
+        }
         let now = self.host_now();
         let Some(host) = self.host.as_mut().filter(|host| host.life == life) else { return Ok(()) };
-        self.checks.delivered(action, &outcome, &view(&self.cloud, host, self.now_ms, self.ahead_ms));
+        self.checks.delivered(action, &outcome, &view(&self.cloud, host, self.now_ms));
         let told = match &outcome {
             Outcome::Failed(fault) => Came::Text(format!("{:?} {fault}", fault.class)),
             Outcome::Made(sighting) => Came::Text(format!("made {} {:?}", sighting.id, sighting.lifecycle)),

@@ -82,6 +82,11 @@ impl Ends {
         }
     }
 
+    /// Nothing can be put on record now, and all of it must be soon after.
+    pub(super) fn unsettled(&mut self, host_now: Time) {
+        self.settled_since = host_now;
+    }
+
     pub(super) fn died(&mut self) {
         self.duties.retain(|_, duty| duty.kept);
     }

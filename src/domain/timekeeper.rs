@@ -1,0 +1,265 @@
+//! Whose word the time is.
+//!
+//! **The problem.** A host boots with the clock of its board, is put to sleep, or has its clock set wrong for six seconds; a
+//! scheduler that believes it begins the wrong backup, calls the right one missed, and deletes what is not old.
+//! **The promise.** Time is the host's as long as AWS's `Date` agrees within [`TOLERATED`]. A jump against the clock that
+//! only counts is not followed until AWS confirms it; until then time goes on as it did. What decides by the time asks
+//! [`Timekeeping::confirmed`] first.
+
+use super::time::Time;
+use std::time::Duration;
+
+/// The host's clock may differ from AWS's by so much and be believed.
+pub const TOLERATED: Duration = Duration::from_secs(5 * 60);
+/// A difference from here on is told.
+pub const TOLD_FROM: Duration = Duration::from_secs(60);
+/// What the host's clock is set by at once and followed at once, as time services do.
+const STEP_FOLLOWED_MS: i64 = 30_000;
+/// `Date` counts whole seconds.
+const DATE_COUNTS: Duration = Duration::from_secs(1);
+
+/// What an answer of AWS said of the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Its `Date`.
+    pub date: Time,
+    /// How long ago the request left.
+    pub asked_ago: Duration,
+    /// How long ago the answer came.
+    pub answered_ago: Duration,
+}
+
+/// How far the time is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// The host's clock and AWS's agree. What has no daemon, and so asks nobody, takes the host's word as well.
+    #[default]
+    Confirmed,
+    /// AWS has not agreed since this process began, or since the host's clock jumped then.
+    Unproven {
+        /// Nothing heard before counts.
+        since: Time,
+    },
+    /// AWS agreed, and the host's clock jumped since.
+    Doubted {
+        /// Nothing heard before counts.
+        since: Time,
+    },
+    /// AWS agreed once, and no longer does.
+    Off,
+}
+
+/// What is known of the time at this moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timekeeping {
+    /// How far it is known.
+    pub trust: Trust,
+    /// The host's clock minus AWS's, ms, as last heard.
+    pub offset_ms: Option<i64>,
+}
+
+impl Timekeeping {
+    /// Whether anything may be decided by the time.
+    #[must_use]
+    pub fn confirmed(&self) -> bool {
+        self.trust == Trust::Confirmed
+    }
+
+    /// Whether how much time passed is known, and what is open may go on.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        !matches!(self.trust, Trust::Unproven { .. })
+    }
+
+    /// From when on AWS has to be heard anew.
+    #[must_use]
+    pub fn wants_word_since(&self) -> Option<Time> {
+        match self.trust {
+            Trust::Unproven { since } | Trust::Doubted { since } => Some(since),
+            Trust::Confirmed | Trust::Off => None,
+        }
+    }
+
+    /// The host's clock is off by more than is tolerated, ms: a person has to set it.
+    #[must_use]
+    pub fn off_ms(&self) -> Option<i64> {
+        self.offset_ms.filter(|offset| offset.unsigned_abs() > TOLERATED.as_millis() as u64 && !self.confirmed())
+    }
+}
+
+/// Keeps the time of one process.
+#[derive(Clone, Copy, Debug)]
+pub struct Timekeeper {
+    /// The host's clock minus the one that only counts, ms, as last read.
+    host_ms: i64,
+    /// The time that is gone by minus the one that only counts, ms.
+    own_ms: i64,
+    /// When the process began, by the clock that only counts.
+    began: Duration,
+    known: Timekeeping,
+}
+
+impl Timekeeper {
+    /// The time of a process that begins: nothing is confirmed.
+    #[must_use]
+    pub fn new(host: Time, steady: Duration) -> Self {
+        let host_ms = host.millis().saturating_sub(millis(steady));
+        let known = Timekeeping { trust: Trust::Unproven { since: host }, offset_ms: None };
+        Self { host_ms, own_ms: host_ms, began: steady, known }
+    }
+
+    /// How long the process has been running.
+    #[must_use]
+    pub fn runs_for(&self, steady: Duration) -> Duration {
+        steady.saturating_sub(self.began)
+    }
+
+    /// What is known of the time.
+    #[must_use]
+    pub fn known(&self) -> Timekeeping {
+        self.known
+    }
+
+    /// The time to go by, as long as nobody set the host's clock since it was last read.
+    #[must_use]
+    pub fn at(&self, steady: Duration) -> Time {
+        Time::from_millis(self.own_ms.saturating_add(millis(steady)))
+    }
+
+    /// The time to go by. `host` is what the host's clock shows, `steady` what a clock shows that only counts.
+    pub fn read(&mut self, host: Time, steady: Duration) -> Time {
+        let host_ms = host.millis().saturating_sub(millis(steady));
+        let step = host_ms.saturating_sub(self.host_ms);
+        self.host_ms = host_ms;
+        if step.abs() <= STEP_FOLLOWED_MS {
+            self.own_ms = self.own_ms.saturating_add(step);
+        }
+        let now = self.at(steady);
+        if step.abs() > STEP_FOLLOWED_MS {
+            self.known.trust = match self.known.trust {
+                Trust::Unproven { .. } => Trust::Unproven { since: now },
+                _ => Trust::Doubted { since: now },
+            };
+        }
+        now
+    }
+
+    /// Takes in what an answer said. Returns whether it is the first with which AWS agrees.
+    pub fn heard(&mut self, host: Time, steady: Duration, heard: &Heard) -> bool {
+        let now = self.read(host, steady);
+        let earliest = heard.date.plus(heard.answered_ago);
+        let latest = heard.date.plus(heard.asked_ago.max(heard.answered_ago)).plus(DATE_COUNTS);
+        let offset_ms = if host < earliest {
+            host.millis().saturating_sub(earliest.millis())
+        } else {
+            host.millis().saturating_sub(latest.millis()).max(0)
+        };
+        // An answer to what was asked before a jump says what the clock was then.
+        if self.known.wants_word_since().is_some_and(|since| now.minus(heard.answered_ago) < since) {
+            return false;
+        }
+        self.known.offset_ms = Some(offset_ms);
+        let unproven = matches!(self.known.trust, Trust::Unproven { .. });
+        if offset_ms.unsigned_abs() <= TOLERATED.as_millis() as u64 {
+            self.own_ms = self.host_ms;
+            self.known.trust = Trust::Confirmed;
+            return unproven;
+        }
+        if !unproven {
+            self.known.trust = Trust::Off;
+        }
+        false
+    }
+}
+
+fn millis(steady: Duration) -> i64 {
+    i64::try_from(steady.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Time = Time::from_secs(1_795_248_000);
+    const SECOND: Duration = Duration::from_secs(1);
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn at(seconds: u32) -> (Time, Duration) {
+        (NOON.plus(SECOND * seconds), SECOND * seconds)
+    }
+
+    fn says(date: Time) -> Heard {
+        Heard { date, asked_ago: SECOND, answered_ago: Duration::ZERO }
+    }
+
+    fn confirmed() -> Timekeeper {
+        let mut keeper = Timekeeper::new(NOON, Duration::ZERO);
+        assert!(keeper.heard(NOON, Duration::ZERO, &says(NOON)));
+        keeper
+    }
+
+    #[test]
+    fn nothing_is_confirmed_until_aws_agrees() {
+        let mut keeper = Timekeeper::new(NOON, Duration::ZERO);
+        assert!(!keeper.known().confirmed() && !keeper.known().goes_on());
+        assert!(!keeper.heard(NOON, Duration::ZERO, &says(NOON.minus(DAY))));
+        assert_eq!(keeper.known().offset_ms, Some(86_400_000 - 2_000));
+        assert!(!keeper.known().goes_on(), "whose clock is wrong is not known");
+        // The host's clock is set right: AWS agrees, and time is that.
+        let right = NOON.minus(DAY).plus(SECOND * 5);
+        assert_eq!(keeper.read(right, SECOND * 5), NOON.plus(SECOND * 5), "not followed on its own word");
+        assert!(keeper.heard(right, SECOND * 5, &says(right)));
+        assert_eq!(keeper.read(right, SECOND * 5), right);
+    }
+
+    #[test]
+    fn a_jump_is_not_followed_and_time_goes_on() {
+        let mut keeper = confirmed();
+        let (host, steady) = at(10);
+        assert_eq!(keeper.read(host.plus(DAY), steady), host);
+        assert!(!keeper.known().confirmed() && keeper.known().goes_on());
+        // What was on its way before says nothing of it.
+        let before = Heard { date: host, asked_ago: SECOND * 6, answered_ago: SECOND * 5 };
+        let (host, steady) = at(12);
+        keeper.heard(host.plus(DAY), steady, &before);
+        assert!(matches!(keeper.known().trust, Trust::Doubted { .. }));
+        keeper.heard(host.plus(DAY), steady, &says(host));
+        assert_eq!(keeper.known().trust, Trust::Off);
+        assert_eq!(keeper.read(host.plus(DAY), steady), host);
+        // Set back: a jump again, until AWS agrees.
+        let (host, steady) = at(20);
+        assert_eq!(keeper.read(host, steady), host);
+        assert!(!keeper.known().confirmed());
+        assert!(!keeper.heard(host, steady, &says(host)), "it is not the first time");
+        assert!(keeper.known().confirmed());
+    }
+
+    #[test]
+    fn a_host_that_slept_takes_its_own_clock_once_aws_agrees() {
+        let mut keeper = confirmed();
+        let (slept, steady) = (NOON.plus(DAY), SECOND * 3);
+        assert_eq!(keeper.read(slept, steady), NOON.plus(SECOND * 3));
+        keeper.heard(slept, steady, &says(slept));
+        assert_eq!((keeper.read(slept, steady), keeper.known().trust), (slept, Trust::Confirmed));
+    }
+
+    #[test]
+    fn small_steps_are_followed_and_small_differences_borne() {
+        let mut keeper = confirmed();
+        let (host, steady) = at(10);
+        assert_eq!(keeper.read(host.minus(SECOND * 20), steady), host.minus(SECOND * 20));
+        keeper.heard(host.minus(SECOND * 20), steady, &says(host.plus(SECOND * 200)));
+        assert!(keeper.known().confirmed());
+        assert_eq!(keeper.known().offset_ms, Some(-220_000));
+        assert_eq!(keeper.known().off_ms(), None);
+    }
+
+    #[test]
+    fn an_answer_that_was_long_on_its_way_is_borne_with() {
+        let mut keeper = confirmed();
+        let (host, steady) = at(30);
+        let late = Heard { date: NOON.plus(SECOND * 5), asked_ago: SECOND * 28, answered_ago: SECOND };
+        keeper.heard(host, steady, &late);
+        assert_eq!(keeper.known().offset_ms, Some(0));
+    }
+}

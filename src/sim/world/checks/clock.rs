@@ -1,0 +1,25 @@
+//! What AWS says outranks the host's clock: nothing is decided by a time that is not.
+
+use super::{Broken, View};
+use crate::domain::change::Change;
+use crate::domain::id::Trigger;
+
+/// A clock may be off by so much and be believed, with what an answer was under way.
+const TOLERATED_MS: i64 = 6 * 60_000;
+
+pub(super) fn committed(change: &Change, view: &View<'_>) -> Result<(), Broken> {
+    let off_ms = view.host_now.millis() - view.now_ms;
+    if off_ms.abs() <= TOLERATED_MS {
+        return Ok(());
+    }
+    let decided = match change {
+        Change::Opened { occurrence, opening, .. } if !opening.adopted && occurrence.trigger == Trigger::Schedule => {
+            "opened"
+        }
+        Change::Closed { opening, .. } if !opening.adopted => "ended",
+        Change::Condemned { .. } => "deleted",
+        Change::Left { .. } => "forgotten",
+        _ => return Ok(()),
+    };
+    Err(Broken::new("the clock", format!("something is {decided} while the time is off by {off_ms} ms: {change:?}")))
+}

@@ -1,0 +1,103 @@
+//! A host whose clock differs from AWS's, through the real binary.
+
+use super::*;
+
+/// What AWS says of the time is so many seconds after the host's clock.
+fn aws_ahead(seconds: i64) -> String {
+    format!("[[fault]]\ndate_skew_seconds = {seconds}\n")
+}
+
+fn offset(bench: &Bench) -> Option<f64> {
+    bench.metric("lifeboat_clock_offset_seconds").filter(|offset| !offset.is_nan())
+}
+
+fn clock_lines(bench: &Bench) -> Vec<String> {
+    bench.log().lines().filter(|line| line.contains("ERROR") && line.contains("clock")).map(str::to_owned).collect()
+}
+
+fn needs_person(bench: &Bench) -> Option<f64> {
+    bench.metric("lifeboat_needs_person{account=\"default\",region=\"us-east-1\",what=\"clock\"}")
+}
+
+fn met(bench: &Bench) -> Option<f64> {
+    let source = FILE_SYSTEMS[0];
+    bench.metric(&format!(
+        "lifeboat_rpo_met{{policy=\"one\",account=\"default\",source=\"{source}\",region=\"us-west-2\"}}"
+    ))
+}
+
+/// A host that boots with the clock of its board: nothing is done on its word, however long, and all once it is right.
+#[test]
+fn a_start_with_a_wrong_clock_decides_nothing() {
+    for ahead in [-2 * 365 * 86_400, -90_000, 90_000] {
+        let bench = Bench::new(2000.0, &aws_ahead(ahead));
+        bench.write_policy(&one_source("*/2 * * * * *", "retain = { last = 3 }"));
+        let daemon = bench.daemon();
+        wait_until("AWS is heard", SOON, || offset(&bench).is_some());
+        assert!((offset(&bench).unwrap() + ahead as f64).abs() < 5.0, "{:?}", offset(&bench));
+        wait_until("looks go on", SOON, || {
+            let labels = "operation=\"DescribeBackups\",region=\"us-east-1\",code=\"OK\"";
+            bench.metric(&format!("lifeboat_aws_requests_total{{{labels}}}")) > Some(1.0)
+        });
+        assert!(bench.books().backups.is_empty());
+        assert_eq!(needs_person(&bench), Some(1.0));
+        assert!(met(&bench).unwrap().is_nan());
+        let status = stdout(&bench.run(&["status"]));
+        assert!(status.contains("the host's clock is") && !status.contains("all met"), "{status}");
+        assert_eq!(clock_lines(&bench).len(), 1, "{:?}", clock_lines(&bench));
+        let order = bench.run(&["backup", "one"]);
+        assert!(!order.status.success() && stderr(&order).contains("clock is off"), "{order:?}");
+        bench.set_faults("");
+        wait_until("copies", SOON, || {
+            let books = bench.books();
+            books.backups.iter().any(|backup| backup.region == "us-west-2" && lifecycle(backup) == "AVAILABLE")
+        });
+        wait_until("well", SOON, || met(&bench) == Some(1.0) && needs_person(&bench) == Some(0.0));
+        assert!(offset(&bench).unwrap().abs() < 5.0);
+        assert!(bench.run(&["backup", "one"]).status.success());
+        nothing_made_twice(&bench.books());
+        drop(daemon);
+    }
+}
+
+/// While AWS disagrees, what is under way goes on, and nothing begins; then what came due is caught up.
+#[test]
+fn a_clock_that_goes_wrong_holds_up_only_decisions() {
+    let bench = Bench::new(2000.0, "");
+    bench.write_policy(&one_source("*/2 * * * * *", "retain = { last = 3 }"));
+    let daemon = bench.daemon();
+    let available = || bench.books().backups.iter().filter(|backup| lifecycle(backup) == "AVAILABLE").count();
+    wait_until("copies", SOON, || available() > 4);
+    bench.set_faults(&aws_ahead(-90_000));
+    wait_until("it is noticed", SOON, || needs_person(&bench) == Some(1.0));
+    // What was under way ends.
+    wait_until("rest", SOON, || !bench.books().backups.iter().any(|backup| lifecycle(backup).ends_with("ING")));
+    let made = bench.books().backups.len();
+    let deleted = || bench.books().backups.iter().filter(|backup| lifecycle(backup) == "DELETED").count();
+    let gone = deleted();
+    let rounds = || bench.metric("lifeboat_round_duration_seconds_count").unwrap_or(0.0);
+    let before = rounds();
+    wait_until("rounds", SOON, || rounds() > before + 20.0);
+    assert_eq!((bench.books().backups.len(), deleted()), (made, gone));
+    assert!(met(&bench).unwrap().is_nan());
+    bench.set_faults("");
+    wait_until("it goes on", SOON, || bench.books().backups.len() > made && deleted() > gone);
+    assert_eq!(clock_lines(&bench).len(), 1, "{:?}", clock_lines(&bench));
+    let history = stdout(&bench.run(&["history", "--limit", "1000"]));
+    assert!(!history.contains("missed"), "{history}");
+    nothing_made_twice(&bench.books());
+    drop(daemon);
+}
+
+/// Four minutes are borne with, and said.
+#[test]
+fn a_small_difference_is_said_and_stops_nothing() {
+    let bench = Bench::new(2000.0, &aws_ahead(240));
+    bench.write_policy(&one_source("*/2 * * * * *", ""));
+    let daemon = bench.daemon();
+    wait_until("copies", SOON, || bench.books().backups.iter().any(|backup| backup.region == "us-west-2"));
+    wait_until("it is shown", SOON, || stdout(&bench.run(&["status"])).contains("behind AWS's"));
+    assert!((offset(&bench).unwrap() + 240.0).abs() < 5.0);
+    assert!(clock_lines(&bench).is_empty() && needs_person(&bench) == Some(0.0));
+    drop(daemon);
+}
