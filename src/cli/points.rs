@@ -188,16 +188,19 @@ async fn from_aws(args: &Args) -> Result<(Books, bool), Failure> {
             tokio::spawn(async move { (place.clone(), list(&engine, &place).await) })
         })
         .collect();
-    let mut read = Vec::new();
+    let (mut read, mut at_aws) = (Vec::new(), None);
     for reading in readings {
         match reading.await {
-            Ok((place, Ok(sightings))) => read.push((place, sightings)),
+            Ok((place, Ok((sightings, date)))) => {
+                at_aws = at_aws.max(date);
+                read.push((place, sightings));
+            }
             Ok((place, Err(fault))) => terminal::complain(&format!("{} cannot be read: {fault}", place.region)),
             Err(error) => terminal::complain(&error.to_string()),
         }
     }
     let answered = !read.is_empty();
-    Ok((all_of(weigh_books(read, now())), answered))
+    Ok((all_of(weigh_books(read, at_aws.unwrap_or_else(now))), answered))
 }
 
 fn complain_of(problems: Option<&Failure>) {
@@ -213,15 +216,18 @@ fn own(region: &str) -> Place {
     Place { account: AccountName::own(), region: region.into() }
 }
 
-async fn list(engine: &FsxEngine, place: &Place) -> Result<Vec<Sighting>, Fault> {
-    let mut read = Vec::new();
+/// All that a Region shows, and what time it is at AWS, if it says so.
+async fn list(engine: &FsxEngine, place: &Place) -> Result<(Vec<Sighting>, Option<Time>), Fault> {
+    let (mut read, mut at_aws) = (Vec::new(), None);
     let mut next_token = None;
     for _ in 0..PAGES_MAX {
         let action = Action { place: place.clone(), call: Call::ListPage { next_token: next_token.clone() } };
         let mut tries = 0;
         let (sightings, next) = loop {
             tries += 1;
-            match engine.call(&action).await.outcome {
+            let answer = engine.call(&action).await;
+            at_aws = answer.dated.map(|dated| dated.date).or(at_aws);
+            match answer.outcome {
                 Outcome::Page { sightings, next_token } => break (sightings, next_token),
                 Outcome::Failed(fault) if tries >= TRIES_PER_PAGE || fault.class.needs_a_person() => return Err(fault),
                 _ => tokio::time::sleep(std::time::Duration::from_millis(250 << tries)).await,
@@ -230,10 +236,10 @@ async fn list(engine: &FsxEngine, place: &Place) -> Result<Vec<Sighting>, Fault>
         read.extend(sightings);
         match next {
             Some(next) if next_token.as_ref() != Some(&next) => next_token = Some(next),
-            _ => return Ok(read),
+            _ => break,
         }
     }
-    Ok(read)
+    Ok((read, at_aws))
 }
 
 fn view(Shown { point, objection }: &Shown, at: Time) -> View<'_> {

@@ -11,6 +11,7 @@ use super::point::{MadeAs, Point, Sighting};
 use super::state::State;
 use super::tags::{Inscribed, OCCURRENCE, ORIGIN, SOURCE, TAKEN, flaw};
 use super::time::Time;
+use super::timekeeper::TOLERATED;
 use std::time::Duration;
 
 mod books;
@@ -60,6 +61,9 @@ enum OriginBook<'a> {
     Unread,
 }
 
+/// A change of what never changes is borne out by so long a time without another.
+const CREATION_SETTLED_AFTER: Duration = Duration::from_secs(86_400);
+
 /// AWS shows times to the millisecond, and not every endpoint does.
 const ROUNDING: Duration = Duration::from_secs(1);
 
@@ -85,8 +89,13 @@ pub fn confirms(backup: &Point, claim: &Point) -> bool {
 #[must_use]
 pub fn weigh(state: &State, place: &Place, known: Option<&Point>, sighting: Sighting, seen_at: Time) -> Evidence {
     let inscribed = Inscribed::read(&sighting.tags);
+    let mut dated = true;
     let objection = match (&inscribed, known) {
-        (Some(claims), _) => object(state, place, known, claims, &sighting),
+        (Some(claims), _) => object(state, place, known, claims, &sighting).or_else(|| {
+            let untimely = untimely(state, place, known, &sighting, seen_at);
+            dated = untimely.is_none();
+            untimely
+        }),
         (None, _) => flaw(&sighting.tags).map(|(tag, said)| disputed_tag(tag, &said, "that cannot be read")),
     };
     let Some(objection) = objection else {
@@ -96,15 +105,47 @@ pub fn weigh(state: &State, place: &Place, known: Option<&Point>, sighting: Sigh
         };
     };
     let claim = sighting.clone().claimed(place, seen_at).ok().map(Box::new);
-    let on_record = known.map(|known| Box::new(known.as_fields_say(&sighting, seen_at)));
+    let on_record = known.map(|known| Box::new(known.as_fields_say(&sighting, seen_at))).or_else(|| {
+        // Whose it is stands, but not since when: that is as good as not told.
+        let undated = Sighting { created_at: Time::ZERO, ..sighting.clone() };
+        undated.into_point(place, seen_at).ok().filter(|_| !dated).map(Box::new)
+    });
     Evidence::Objected { objection, on_record, claim, shown: Box::new(sighting) }
 }
 
 /// Whether nothing speaks against a point that an answer shows with the very tags on record.
 #[must_use]
-pub fn stands(state: &State, place: &Place, known: &Point, sighting: &Sighting) -> bool {
+pub fn stands(state: &State, place: &Place, known: &Point, sighting: &Sighting, seen_at: Time) -> bool {
     let claims = Inscribed::read(&sighting.tags);
-    claims.is_some_and(|claims| object(state, place, Some(known), &claims, sighting).is_none())
+    untimely(state, place, Some(known), sighting, seen_at).is_none()
+        && claims.is_some_and(|claims| object(state, place, Some(known), &claims, sighting).is_none())
+}
+
+/// When a thing was created never changes, and is never still to come: an endpoint that says so is wrong for a moment, and
+/// must not make a point the newest for years, or as old as what may go.
+fn untimely(
+    state: &State,
+    place: &Place,
+    known: Option<&Point>,
+    sighting: &Sighting,
+    seen_at: Time,
+) -> Option<Objection> {
+    let created_at = sighting.created_at;
+    if state.timekeeping.confirmed() && created_at.since(seen_at) > TOLERATED {
+        return Some(Objection::Disputed(format!(
+            "AWS's CreationTime says “{created_at}”, and by AWS's Date that is still to come"
+        )));
+    }
+    let before =
+        known.map(|known| known.created_at).filter(|before| *before > Time::ZERO && created_at > Time::ZERO)?;
+    if same_moment(before, created_at) {
+        return None;
+    }
+    let objection = Objection::Disputed(format!("AWS's CreationTime says “{created_at}”, and said “{before}” before"));
+    let told = state.place(place).and_then(|here| here.disputes.get(&sighting.id));
+    let settled =
+        told.is_some_and(|told| told.objection == objection && seen_at.since(told.since) >= CREATION_SETTLED_AFTER);
+    (!settled).then_some(objection)
 }
 
 fn object(

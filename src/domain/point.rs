@@ -322,7 +322,7 @@ impl Point {
         let mut point = self.clone();
         point.lifecycle = sighting.lifecycle;
         (point.progress_percent, point.size_bytes) = (sighting.progress_percent, sighting.size_bytes.map(Into::into));
-        if sighting.created_at > Time::ZERO {
+        if point.created_at == Time::ZERO {
             point.created_at = sighting.created_at;
         }
         if !point.lifecycle.in_flight() && point.settled_at.is_none() {

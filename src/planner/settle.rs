@@ -205,7 +205,7 @@ impl Settling<'_> {
     fn unchanged(&self, sighting: &Sighting) -> Option<&Point> {
         let known = self.state.point_among(self.place, self.here?, &sighting.id)?;
         let unchanged = known.place == *self.place && known.shown_unchanged(sighting);
-        (unchanged && evidence::stands(self.state, self.place, known, sighting)).then_some(known)
+        (unchanged && evidence::stands(self.state, self.place, known, sighting, self.now)).then_some(known)
     }
 
     /// What an answer shows, given all that is known.

@@ -86,6 +86,8 @@ pub struct Fault {
     pub truncated_percent: f64,
     /// The header `Date` is wrong by this much, s.
     pub date_skew_seconds: i64,
+    /// Answers show every CreationTime of a backup wrong by this much, s.
+    pub creation_time_skew_seconds: i64,
 
     // What follows happens inside FSx, and goes by the operation that begins it: CreateBackup or CopyBackup, and
     // DescribeBackups for the lag, DeleteBackup for restores.
@@ -143,6 +145,7 @@ impl Default for Fault {
             empty_percent: 0.0,
             truncated_percent: 0.0,
             date_skew_seconds: 0,
+            creation_time_skew_seconds: 0,
             fail_backup_percent: 0.0,
             fail_copy_percent: 0.0,
             stuck_backup_percent: 0.0,
@@ -256,6 +259,8 @@ impl Faults {
             };
             decision.latency_ms = decision.latency_ms.saturating_add(fault.latency_ms).saturating_add(jitter_ms);
             decision.date_skew_seconds = decision.date_skew_seconds.saturating_add(fault.date_skew_seconds);
+            let skew_seconds = &mut decision.creation_time_skew_seconds;
+            *skew_seconds = skew_seconds.saturating_add(fault.creation_time_skew_seconds);
             let strikes = fault.strike(at, dice, asked);
             if decision.fate == Fate::Served
                 && let Some(fate) = strikes

@@ -14,6 +14,8 @@ pub struct Served<T = Value> {
     pub latency_ms: u64,
     /// By how much the header `Date` is wrong, s.
     pub date_skew_seconds: i64,
+    /// By how much every CreationTime of a backup is wrong, s.
+    pub creation_time_skew_seconds: i64,
 }
 
 /// No answer of FSx's, but this.
@@ -37,7 +39,11 @@ impl Cloud {
     /// Does one operation of the FSx API at `now_ms`, if the faults in force let it, and says what the caller gets to see.
     pub fn serve(&mut self, now_ms: i64, account: &str, region: &str, operation: &str, body: &Value) -> Served {
         let told = |answer: Result<Value, ApiError>| answer.unwrap_or_else(|error| error.body());
-        self.serve_by(now_ms, (account, region), operation, body, Self::dispatch, told)
+        let mut served = self.serve_by(now_ms, (account, region), operation, body, Self::dispatch, told);
+        if let Ok(Ok(answer)) = &mut served.reply {
+            skew_creation(answer, served.creation_time_skew_seconds);
+        }
+        served
     }
 
     /// CreateBackup or CopyBackup, without the JSON of the answer, which is most of its cost: for a world in virtual time.
@@ -76,7 +82,8 @@ impl Cloud {
                 lost(trouble, told(answer))
             }
         };
-        Served { reply, latency_ms: decision.latency_ms, date_skew_seconds: decision.date_skew_seconds }
+        let Decision { latency_ms, date_skew_seconds, creation_time_skew_seconds, .. } = decision;
+        Served { reply, latency_ms, date_skew_seconds, creation_time_skew_seconds }
     }
 
     /// What the faults in force do to a call at `now_ms`: for a world that does the deed itself, by
@@ -92,6 +99,21 @@ impl Cloud {
         if super::regions::partition(region, &self.settings.further_regions).is_some() {
             let place = self.place(account, region);
             self.count(place, known.map_or("Unknown", |(name, _)| name), trouble.name());
+        }
+    }
+}
+
+fn skew_creation(answer: &mut Value, seconds: i64) {
+    if seconds == 0 {
+        return;
+    }
+    let shown = match answer.get("Backup") {
+        Some(_) => answer.get_mut("Backup").map(std::slice::from_mut),
+        None => answer.get_mut("Backups").and_then(Value::as_array_mut).map(Vec::as_mut_slice),
+    };
+    for backup in shown.into_iter().flatten() {
+        if let Some(at) = backup["CreationTime"].as_f64() {
+            backup["CreationTime"] = (at + seconds as f64).into();
         }
     }
 }

@@ -11,6 +11,8 @@ pub struct Decision {
     pub latency_ms: u64,
     /// By how much the header `Date` is wrong, s.
     pub date_skew_seconds: i64,
+    /// By how much every CreationTime of a backup is wrong, s.
+    pub creation_time_skew_seconds: i64,
 }
 
 /// How a call goes.

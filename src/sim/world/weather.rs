@@ -77,6 +77,7 @@ fn mild(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
     setup.fault(0, act_one_ms, fault);
     restores(setup, act_one_ms);
     closed(setup, act_one_ms);
+    misdated(setup, act_one_ms);
     cancels(setup, act_one_ms);
 }
 
@@ -106,6 +107,26 @@ fn closed(setup: &mut Setup, act_one_ms: i64) {
     let fault =
         Fault { regions: vec![region], operations, refuse: Some(refuse), refuse_percent: 100.0, ..Fault::default() };
     setup.fault(from_ms, until_ms, fault);
+}
+
+/// In some worlds answers show for a while that all backups, known or new, will only be created in the future.
+fn misdated(setup: &mut Setup, act_one_ms: i64) {
+    let mut rng = Rng::new(setup.seed, "misdated");
+    if !rng.percent(25.0) {
+        return;
+    }
+    let policies = setup.settings.policies.values();
+    let regions = policies.flat_map(|policy| {
+        let there = policy.destinations.iter().map(|destination| &destination.region);
+        there.chain([&policy.region]).map(ToString::to_string)
+    });
+    let regions: Vec<String> = regions.collect();
+    let region = rng.pick(&regions).filter(|_| rng.percent(60.0)).cloned();
+    let from_ms = moment(act_one_ms, &mut rng);
+    let until_ms = (from_ms + HOUR_MS / 4 + moment(12 * HOUR_MS, &mut rng)).min(act_one_ms);
+    let creation_time_skew_seconds = [3_600, 40 * 86_400, 5 * 365 * 86_400][rng.below(3) as usize];
+    let regions = region.into_iter().collect();
+    setup.fault(from_ms, until_ms, Fault { regions, creation_time_skew_seconds, ..Fault::default() });
 }
 
 /// In some worlds a person gives up what a person ordered.

@@ -133,7 +133,10 @@ fn make(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, place: &Place, reques
     body["Tags"] = tags.iter().map(tag_of).collect();
     let served = cloud.serve_backup(now_ms, place.account.as_str(), place.region.as_str(), operation, &body);
     let outcome = match served.reply {
-        Ok(Ok(made)) => Outcome::Made(Box::new(shown.sighting(made, cloud))),
+        Ok(Ok(made)) => {
+            let sighting = shown.sighting(made, cloud);
+            Outcome::Made(Box::new(skewed(sighting, served.creation_time_skew_seconds)))
+        }
         Ok(Err(error)) => Outcome::Failed(refused(operation, &error)),
         Err(lost) => Outcome::Failed(unheard(operation, &lost)),
     };
@@ -158,12 +161,24 @@ fn describe(
     let decision = cloud.decide(now_ms, account, region, operation);
     let outcome = match decision.fate {
         Fate::Served => match cloud.list_backups(now_ms, account, region, body) {
-            Ok((found, next)) => outcome(found.into_iter().map(|at| shown.sighting(at, cloud)).collect(), next),
+            Ok((found, next)) => {
+                let skew_seconds = decision.creation_time_skew_seconds;
+                let sighted = found.into_iter().map(|at| skewed(shown.sighting(at, cloud), skew_seconds));
+                outcome(sighted.collect(), next)
+            }
             Err(error) => Outcome::Failed(refused(operation, &error)),
         },
         Fate::Before(trouble) | Fate::After(trouble) => Outcome::Failed(troubled(operation, trouble)),
     };
     Served { outcome, latency_ms: millis(decision.latency_ms) }
+}
+
+fn skewed(mut sighting: Sighting, seconds: i64) -> Sighting {
+    if seconds != 0 {
+        let created_ms = sighting.created_at.millis().saturating_add(seconds.saturating_mul(1000));
+        sighting.created_at = Time::from_millis(created_ms);
+    }
+    sighting
 }
 
 fn look_up(cloud: &mut Cloud, now_ms: i64, place: &Place, ids: &[SourceId]) -> Served {

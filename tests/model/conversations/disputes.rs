@@ -317,3 +317,47 @@ fn a_disputed_point_is_neither_held_nor_deleted() {
     assert!(talk.state.deletions.is_empty());
     assert!(talk.at_aws.contains_key(&(THERE.to_owned(), point.id.to_string())));
 }
+
+/// A moment of wrong answers must not make a point the newest for years: what AWS says was created tomorrow is not counted
+/// until it says otherwise, and nothing of it is written anywhere.
+#[test]
+fn what_is_still_to_be_created_is_not_counted() {
+    let mut talk = protected();
+    let (backup, copy) = (newest(&talk, &Target::Backup), newest(&talk, &there()));
+    for point in [&backup, &copy] {
+        at_aws(&mut talk, point).created_at = point.created_at.plus(50 * 24 * HOUR);
+    }
+    look(&mut talk);
+    let said = disputed(&talk);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said.iter().all(|(_, what)| what.contains("CreationTime") && what.contains("still to come")), "{said:?}");
+    assert!(newest(&talk, &there()).taken_at() < copy.taken_at(), "the one before it is the newest");
+    for point in [&backup, &copy] {
+        at_aws(&mut talk, point).created_at = point.created_at;
+    }
+    look(&mut talk);
+    assert_eq!(disputed(&talk), []);
+    assert_eq!(newest(&talk, &Target::Backup).created_at, backup.created_at);
+    assert_eq!(newest(&talk, &there()).taken_at(), copy.taken_at());
+}
+
+/// When a thing was created never changes. What makes a point as old as what may go is believed after a day.
+#[test]
+fn a_creation_time_that_changes_is_believed_after_a_day() {
+    let mut talk = protected();
+    let backup = newest(&talk, &Target::Backup);
+    let older = backup.created_at.minus(40 * 24 * HOUR);
+    at_aws(&mut talk, &backup).created_at = older;
+    look(&mut talk);
+    let of_it =
+        |talk: &Talk| disputed(talk).iter().any(|(id, what)| *id == backup.id.to_string() && what.contains("before"));
+    assert!(of_it(&talk));
+    talk.now = talk.now.plus(20 * HOUR);
+    look(&mut talk);
+    assert!(of_it(&talk));
+    talk.now = talk.now.plus(5 * HOUR);
+    look(&mut talk);
+    assert!(!of_it(&talk));
+    let known = talk.state.sources[&key(0)].points.iter().find(|point| point.id == backup.id).unwrap();
+    assert_eq!(known.created_at, older);
+}

@@ -96,3 +96,24 @@ fn edited_and_forged_tags_are_said_once_and_cost_nothing_else() {
     wait_until("nothing is disputed", SOON, || disputed(&bench) == 0.0);
     nothing_made_twice(&bench.books());
 }
+
+/// Answers that show for a moment that everything will only be created next month.
+#[test]
+fn a_moment_of_wrong_answers_is_over_when_it_is_over() {
+    let bench = Bench::new(2000.0, "");
+    bench.write_policy(&one_source("*/3 * * * * *", ""));
+    let daemon = bench.daemon();
+    wait_until("copies", SOON, || available(&bench, "us-west-2").len() > 1);
+    bench.set_faults("[[fault]]\ncreation_time_skew_seconds = 2592000\n");
+    wait_until("disputed", SOON, || disputed(&bench) > 1.0);
+    bench.set_faults("");
+    wait_until("healed", SOON, || disputed(&bench) == 0.0);
+    let copies = available(&bench, "us-west-2").len();
+    wait_until("further copies", SOON, || available(&bench, "us-west-2").len() > copies + 1);
+    let now = lifeboat::domain::time::Time::from_millis(Endpoint::now_ms()).to_string();
+    let books = bench.books();
+    let taken = books.backups.iter().filter_map(|backup| backup.tags.get("lifeboat:taken"));
+    assert!(taken.clone().count() > 2 && taken.into_iter().all(|taken| *taken < now));
+    nothing_made_twice(&books);
+    drop(daemon);
+}
