@@ -64,6 +64,9 @@ enum OriginBook<'a> {
 /// A change of what never changes is borne out by so long a time without another.
 const CREATION_SETTLED_AFTER: Duration = Duration::from_secs(86_400);
 
+/// How such a dispute ends.
+const STILL_TO_COME: &str = "and by AWS's Date that is still to come";
+
 /// AWS shows times to the millisecond, and not every endpoint does.
 const ROUNDING: Duration = Duration::from_secs(1);
 
@@ -87,13 +90,18 @@ pub fn confirms(backup: &Point, claim: &Point) -> bool {
 
 /// What the answer shows, given all that is known.
 #[must_use]
-pub fn weigh(state: &State, place: &Place, known: Option<&Point>, sighting: Sighting, seen_at: Time) -> Evidence {
+pub fn weigh(state: &State, place: &Place, known: Option<&Point>, mut sighting: Sighting, seen_at: Time) -> Evidence {
+    // Of what is on record it is known when it was created, and that never changes.
+    let dated = known.filter(|known| dated(state, place, known, seen_at));
+    if let Some(dated) = dated.filter(|_| to_come(state, sighting.created_at, seen_at)) {
+        sighting.created_at = dated.created_at;
+    }
     let inscribed = Inscribed::read(&sighting.tags);
-    let mut dated = true;
+    let mut timely = true;
     let objection = match (&inscribed, known) {
         (Some(claims), _) => object(state, place, known, claims, &sighting).or_else(|| {
             let untimely = untimely(state, place, known, &sighting, seen_at);
-            dated = untimely.is_none();
+            timely = untimely.is_none();
             untimely
         }),
         (None, _) => flaw(&sighting.tags).map(|(tag, said)| disputed_tag(tag, &said, "that cannot be read")),
@@ -106,9 +114,9 @@ pub fn weigh(state: &State, place: &Place, known: Option<&Point>, sighting: Sigh
     };
     let claim = sighting.clone().claimed(place, seen_at).ok().map(Box::new);
     let on_record = known.map(|known| Box::new(known.as_fields_say(&sighting, seen_at))).or_else(|| {
-        // Whose it is stands, but not since when: that is as good as not told.
-        let undated = Sighting { created_at: Time::ZERO, ..sighting.clone() };
-        undated.into_point(place, seen_at).ok().filter(|_| !dated).map(Box::new)
+        // Whose it is stands, but not since when: now, at the latest.
+        let undated = Sighting { created_at: seen_at, ..sighting.clone() };
+        undated.into_point(place, seen_at).ok().filter(|_| !timely).map(Box::new)
     });
     Evidence::Objected { objection, on_record, claim, shown: Box::new(sighting) }
 }
@@ -121,6 +129,22 @@ pub fn stands(state: &State, place: &Place, known: &Point, sighting: &Sighting, 
         && claims.is_some_and(|claims| object(state, place, Some(known), &claims, sighting).is_none())
 }
 
+/// Whether a time lies ahead of AWS's own.
+fn to_come(state: &State, time: Time, now: Time) -> bool {
+    state.timekeeping.confirmed() && time.since(now) > TOLERATED
+}
+
+/// Whether it was first seen while its creation was still to come, and AWS has not said otherwise since.
+fn undated(state: &State, place: &Place, known: &Point) -> bool {
+    let told = state.place(place).and_then(|here| here.disputes.get(&known.id));
+    told.is_some_and(|told| told.objection.what().ends_with(STILL_TO_COME))
+}
+
+/// Whether it is on record when it was created.
+fn dated(state: &State, place: &Place, known: &Point, now: Time) -> bool {
+    !undated(state, place, known) && known.created_at > Time::ZERO && !to_come(state, known.created_at, now)
+}
+
 /// When a thing was created never changes, and is never still to come: an endpoint that says so is wrong for a moment, and
 /// must not make a point the newest for years, or as old as what may go.
 fn untimely(
@@ -131,14 +155,11 @@ fn untimely(
     seen_at: Time,
 ) -> Option<Objection> {
     let created_at = sighting.created_at;
-    if state.timekeeping.confirmed() && created_at.since(seen_at) > TOLERATED {
-        return Some(Objection::Disputed(format!(
-            "AWS's CreationTime says “{created_at}”, and by AWS's Date that is still to come"
-        )));
+    if to_come(state, created_at, seen_at) {
+        return Some(Objection::Disputed(format!("AWS's CreationTime says “{created_at}”, {STILL_TO_COME}")));
     }
-    let before =
-        known.map(|known| known.created_at).filter(|before| *before > Time::ZERO && created_at > Time::ZERO)?;
-    if same_moment(before, created_at) {
+    let before = known.filter(|known| dated(state, place, known, seen_at)).map(|known| known.created_at)?;
+    if created_at == Time::ZERO || same_moment(before, created_at) {
         return None;
     }
     let objection = Objection::Disputed(format!("AWS's CreationTime says “{created_at}”, and said “{before}” before"));
@@ -216,7 +237,8 @@ fn copy(
                 let recorded = format!("{} is the backup of “{}”", origin.id, origin.occurrence.at);
                 return Some(disputed_tag(OCCURRENCE, &claims.occurrence().at.to_string(), &recorded));
             }
-            if origin.created_at > Time::ZERO && !same_moment(taken_at, origin.created_at) {
+            let known = origin.created_at > Time::ZERO && !undated(state, &home, origin);
+            if known && !same_moment(taken_at, origin.created_at) {
                 let recorded = format!("{} was created at “{}”", origin.id, origin.created_at);
                 return Some(disputed_tag(TAKEN, &taken_at.to_string(), &recorded));
             }

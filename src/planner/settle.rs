@@ -125,19 +125,27 @@ impl Settling<'_> {
         }
         let (id, ended) = (sighting.id.clone(), !sighting.lifecycle.in_flight());
         let known = self.state.point(self.place, &id).is_some();
-        match self.weigh(sighting) {
+        let stands = match self.weigh(sighting) {
             Evidence::Ours(point) if point.work_key() == *key => {
                 self.sight(*point);
-                if !known {
-                    self.push(Change::LookAgain {
-                        place: self.place.clone(),
-                        ids: vec![id],
-                        at: self.next_look(),
-                        batch: None,
-                    });
-                }
+                true
             }
-            _ => {
+            // What it was made for is not in doubt, whatever else is.
+            Evidence::Objected { objection, on_record: Some(on_record), claim, .. } if on_record.work_key() == *key => {
+                self.objected(&id, objection, Some(on_record), claim);
+                true
+            }
+            _ => false,
+        };
+        match stands {
+            true if known => {}
+            true => self.push(Change::LookAgain {
+                place: self.place.clone(),
+                ids: vec![id],
+                at: self.next_look(),
+                batch: None,
+            }),
+            false => {
                 let what = format!("the answer names {id}, which is not what was asked for");
                 // A person took our tags off it. As the token stands for that, nothing else was made with it; if it has
                 // ended, nothing is under way that would take a slot.

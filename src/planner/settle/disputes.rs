@@ -5,14 +5,16 @@ use crate::domain::evidence::Objection;
 use crate::domain::state::Dispute;
 
 impl Settling<'_> {
-    /// Something speaks against a point: it is not counted until nothing does, and said once.
+    /// Something speaks against a point: it is not counted until nothing does, and said once. Returns whether it is on
+    /// record from now on.
     pub(super) fn objected(
         &mut self,
         id: &BackupId,
         objection: Objection,
         on_record: Option<Box<Point>>,
         claim: Option<Box<Point>>,
-    ) {
+    ) -> bool {
+        let mut new = false;
         let known = self.here.and_then(|here| here.disputes.get(id));
         let claim = claim.filter(|_| on_record.is_none());
         let same = known.is_some_and(|known| {
@@ -21,7 +23,7 @@ impl Settling<'_> {
                 && claims == claim.as_ref().map(|of| (of.lifecycle, &of.provenance, of.occurrence))
         });
         if let Some(on_record) = on_record {
-            self.sight(*on_record);
+            new = self.sight(*on_record);
             if self.state.deletions.contains_key(&(self.place.clone(), id.clone())) {
                 let reason = format!("{} is not Lifeboat's to delete while {}", id, objection.what());
                 self.push(Change::Spared { place: self.place.clone(), id: id.clone(), reason });
@@ -32,6 +34,7 @@ impl Settling<'_> {
             let dispute = Some(Box::new(Dispute { objection, since, claim }));
             self.push(Change::Disputed { place: self.place.clone(), id: id.clone(), dispute });
         }
+        new
     }
 
     /// Copies that nothing confirmed before this backup of theirs was known. They are taken in with it: what lacks a copy is

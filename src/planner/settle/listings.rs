@@ -28,7 +28,11 @@ impl Settling<'_> {
                     } else {
                         self.note_other(&shown, &mut page);
                     }
-                    self.objected(&shown.id, objection, on_record, claim);
+                    let backup = on_record.as_ref().filter(|point| point.target() == Target::Backup);
+                    let learned = backup.map(|backup| (backup.occurrence, backup.source_key()));
+                    if self.objected(&shown.id, objection, on_record, claim) {
+                        page.learned.extend(learned);
+                    }
                 }
                 Evidence::Others(other) => self.note_other(&other, &mut page),
             }

@@ -124,7 +124,7 @@ fn misdated(setup: &mut Setup, act_one_ms: i64) {
     let region = rng.pick(&regions).filter(|_| rng.percent(60.0)).cloned();
     let from_ms = moment(act_one_ms, &mut rng);
     let until_ms = (from_ms + HOUR_MS / 4 + moment(12 * HOUR_MS, &mut rng)).min(act_one_ms);
-    let creation_time_skew_seconds = [3_600, 40 * 86_400, 5 * 365 * 86_400][rng.below(3) as usize];
+    let creation_time_skew_seconds = [40 * 86_400, 5 * 365 * 86_400][rng.below(2) as usize];
     let regions = region.into_iter().collect();
     setup.fault(from_ms, until_ms, Fault { regions, creation_time_skew_seconds, ..Fault::default() });
 }
