@@ -97,6 +97,14 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns
 /// What goes on while AWS does not confirm the time: nothing is opened, ended, deleted or forgotten. What is open goes on
 /// as long as it is known how much time passes; else AWS is only read, until it says what time it is.
 fn without_a_clock(settings: &Settings, state: &State, now: Time, order: turns::Order, plan: &mut Plan) {
+    if state.timekeeping.goes_on() {
+        // An edit of the policy holds from when it was loaded.
+        watch::plan(settings, state, now, plan);
+        if !plan.record.is_empty() {
+            plan.wake.earlier(now, "books first");
+            return;
+        }
+    }
     let mut gate = gate::Gate::new(settings, state, now);
     looks::plan(settings, state, now, &mut gate, plan);
     if state.timekeeping.goes_on() {

@@ -146,6 +146,8 @@ pub struct World {
     /// By how much the time is ahead that Lifeboat goes by, as the checks were told.
     told_ahead_ms: i64,
     calm: bool,
+    /// What persons mistyped and nobody put right yet.
+    mistyped: Vec<edits::Mistyped>,
     /// Calls go to another account, whatever Lifeboat calls it.
     other_account: round::OtherAccount,
     lives: u64,
@@ -185,6 +187,7 @@ impl World {
             ahead_ms: 0,
             told_ahead_ms: 0,
             calm: false,
+            mistyped: Vec::new(),
             other_account: round::OtherAccount::default(),
             lives: 0,
             events: BTreeMap::new(),
@@ -319,7 +322,7 @@ impl World {
                 self.reload()?;
             }
             Happening::Person(person) => {
-                let acted = edits::person(&mut self.cloud, self.now_ms, person);
+                let acted = edits::person(&mut self.cloud, &mut self.mistyped, self.now_ms, person);
                 self.note(format_args!("  {acted}"));
                 self.checks.person(self.now_ms);
             }

@@ -104,20 +104,21 @@ fn each(file: &mut Settings, whole: &Settings, change: impl Fn(&mut Policy, &Pol
 }
 
 /// Does what a person does, and says what that was.
-pub fn person(cloud: &mut Cloud, now_ms: i64, person: Person) -> String {
+pub fn person(cloud: &mut Cloud, mistyped: &mut Vec<Mistyped>, now_ms: i64, person: Person) -> String {
     let ended = |backup: &&Backup| matches!(backup.lifecycle, Lifecycle::Available | Lifecycle::Failed);
     let available = |backup: &&Backup| backup.lifecycle == Lifecycle::Available;
     let (operation, choice) = match person {
         Person::Deletes(choice) => ("DeleteBackup", choice),
         Person::Untags(choice) => ("UntagResource", choice),
-        Person::Holds(choice) => ("TagResource", choice),
+        Person::Edits(choice) | Person::Holds(choice) => ("TagResource", choice),
         Person::Copies(choice) => ("CopyBackup", choice),
+        Person::Mends => return mend(cloud, mistyped, now_ms),
         Person::Forges(choice) => ("CreateBackup", choice),
     };
     let ours: Vec<&Backup> = cloud
         .backups()
         .map(|(_, backup)| backup)
-        .filter(|backup| backup.tags.contains_key("lifeboat:source"))
+        .filter(|backup| backup.tags.get("lifeboat:source").is_some_and(|source| source == made_of(backup)))
         .filter(|backup| if operation == "DeleteBackup" { ended(backup) } else { available(backup) })
         .collect();
     // The youngest are where the trouble is.
@@ -132,11 +133,19 @@ pub fn person(cloud: &mut Cloud, now_ms: i64, person: Person) -> String {
         Person::Deletes(_) => json!({ "BackupId": backup.id }),
         Person::Untags(_) => json!({ "ResourceARN": arn, "TagKeys": ["lifeboat:source", "lifeboat:occurrence"] }),
         Person::Holds(_) => json!({ "ResourceARN": arn, "Tags": [{ "Key": "lifeboat:hold", "Value": "audit" }] }),
+        Person::Edits(choice) => {
+            let (key, value) = mistype(backup, choice >> 32);
+            let right = backup.tags.get(key).cloned().unwrap_or_default();
+            let (account, region) = (backup.account.clone(), backup.region.clone());
+            mistyped.push(Mistyped { account, region, arn: arn.clone(), key, right });
+            json!({ "ResourceARN": arn, "Tags": [{ "Key": key, "Value": value }] })
+        }
         Person::Forges(_) => {
             let Some(another) = another else { return "nothing there".to_owned() };
             let tags: Vec<_> = backup.tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect();
             json!({ "FileSystemId": another.file_system.id, "Tags": tags })
         }
+        Person::Mends => return "nothing".to_owned(),
         Person::Copies(_) => {
             json!({ "SourceBackupId": backup.id, "SourceRegion": backup.region, "CopyTags": true })
         }
@@ -145,4 +154,39 @@ pub fn person(cloud: &mut Cloud, now_ms: i64, person: Person) -> String {
     let region = if matches!(person, Person::Copies(_)) { "us-west-2".to_owned() } else { backup.region.clone() };
     let answer = cloud.call(now_ms, &account, &region, operation, &body);
     format!("{operation} {id}: {}", answer.map_or_else(|error| error.to_string(), |_| "OK".to_owned()))
+}
+
+/// What a backup was made of. A forged one is left alone: made of the right thing once more, it would be as good as ours.
+fn made_of(backup: &Backup) -> &String {
+    backup.volume.as_ref().map_or(&backup.file_system.id, |volume| &volume.id)
+}
+
+/// One of our tags, as a person may mistype it.
+fn mistype(backup: &Backup, choice: u64) -> (&'static str, &'static str) {
+    let far = "2031-01-01T00:00:00Z";
+    let of_any = [("lifeboat:occurrence", far), ("lifeboat:trigger", "manuel"), ("lifeboat:attempt", "9")];
+    let of_one = match backup.source_id {
+        Some(_) => [("lifeboat:taken", far), ("lifeboat:origin", "us-east-1/backup-00000000000000000")],
+        None => [("lifeboat:source", "fs-0ffffffffffffffff"), ("lifeboat:trigger", "manual")],
+    };
+    of_any.into_iter().chain(of_one).nth(at(choice, 5)).unwrap_or(of_any[0])
+}
+
+/// A tag that a person mistyped, and as it was.
+pub struct Mistyped {
+    account: String,
+    region: String,
+    arn: String,
+    key: &'static str,
+    right: String,
+}
+
+fn mend(cloud: &mut Cloud, mistyped: &mut Vec<Mistyped>, now_ms: i64) -> String {
+    let count = mistyped.len();
+    for Mistyped { account, region, arn, key, right } in mistyped.drain(..).rev() {
+        let body = json!({ "ResourceARN": arn, "Tags": [{ "Key": key, "Value": right }] });
+        // What is gone needs no mending.
+        let _ = cloud.call(now_ms, &account, &region, "TagResource", &body);
+    }
+    format!("{count} tags are put right")
 }

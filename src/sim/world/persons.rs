@@ -7,6 +7,10 @@ pub enum Person {
     Deletes(u64),
     /// Takes our tags off one.
     Untags(u64),
+    /// Mistypes one of our tags on one.
+    Edits(u64),
+    /// Puts right every tag that somebody mistyped.
+    Mends,
     /// Puts one on hold.
     Holds(u64),
     /// Copies a backup of ours, tags and all.

@@ -78,6 +78,7 @@ fn mild(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
     restores(setup, act_one_ms);
     closed(setup, act_one_ms);
     misdated(setup, act_one_ms);
+    mistyped(setup, act_one_ms);
     cancels(setup, act_one_ms);
 }
 
@@ -107,6 +108,20 @@ fn closed(setup: &mut Setup, act_one_ms: i64) {
     let fault =
         Fault { regions: vec![region], operations, refuse: Some(refuse), refuse_percent: 100.0, ..Fault::default() };
     setup.fault(from_ms, until_ms, fault);
+}
+
+/// In some worlds a person mistypes our tags, and a person puts them right, or nobody does.
+fn mistyped(setup: &mut Setup, act_one_ms: i64) {
+    let mut rng = Rng::new(setup.seed, "mistyped");
+    let slips = if rng.percent(30.0) { 1 + rng.below(6) } else { 0 };
+    for _ in 0..slips {
+        let at_ms = moment(act_one_ms, &mut rng);
+        setup.timetable.push((at_ms, Happening::Person(Person::Edits(rng.next_u64()))));
+        if rng.percent(70.0) {
+            let mended_ms = (at_ms + moment(3 * DAY_MS, &mut rng)).min(act_one_ms);
+            setup.timetable.push((mended_ms, Happening::Person(Person::Mends)));
+        }
+    }
 }
 
 /// In some worlds answers show for a while that all backups, known or new, will only be created in the future.

@@ -257,6 +257,10 @@ fn judged(
         End::Completed => {
             let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|key| key == *source));
             let Some(policy) = policy else { return wrong("its source is in no policy") };
+            // After the loss of the database tags are all there is to know an occurrence by.
+            if shelf.mistyped(view.cloud, source) {
+                return Ok(());
+            }
             if !made(None) {
                 return wrong("it has no backup");
             }

@@ -16,6 +16,8 @@ pub(super) struct Shelf {
     seen: usize,
     made: u64,
     by_work: BTreeMap<Work, Vec<BackupIx>>,
+    /// The tags that each was made with.
+    as_made: BTreeMap<BackupIx, Arc<Tags>>,
     /// Oldest first.
     by_source: BTreeMap<SourceKey, Vec<Made>>,
 }
@@ -35,7 +37,7 @@ impl Made {
     fn if_ours<'a>(&self, cloud: &'a Cloud) -> Option<&'a Backup> {
         let backup = cloud.backup(self.at);
         // Most carry the very tags that they were made with.
-        (Arc::ptr_eq(&self.tags, &backup.tags) || ours(backup)).then_some(backup)
+        ours(backup, &self.tags).then_some(backup)
     }
 }
 
@@ -56,7 +58,8 @@ impl Shelf {
             self.made += 1;
             let key = SourceKey { account: work.account.as_str().into(), source: work.source.as_str().into() };
             let siblings = self.by_work.get(&work).map_or(&[][..], Vec::as_slice);
-            let twin = siblings.iter().map(|at| cloud.backup(*at)).find(|twin| good(twin) && ours(twin));
+            let ours = siblings.iter().filter(|at| self.ours(cloud, **at)).map(|at| cloud.backup(*at));
+            let twin = ours.into_iter().find(|twin| good(twin));
             if let Some(twin) = twin {
                 let stands = twin.lifecycle.as_str();
                 let what = format!("{} is {stands} and {} is made as well, for {work:?}", twin.id, backup.id);
@@ -73,6 +76,7 @@ impl Shelf {
             let (to, id, tags) = (work.copy_to.clone(), backup.id.as_str().into(), backup.tags.clone());
             self.by_source.entry(key).or_default().push(Made { at, to, place, id, tags });
             self.by_work.entry(work).or_default().push(at);
+            self.as_made.insert(at, backup.tags.clone());
         }
         self.seen = cloud.backups_made();
         broken
@@ -83,7 +87,9 @@ impl Shelf {
     fn newest_again(&self, cloud: &Cloud, keeping: &Keeping, key: &SourceKey, work: &Work, copy: &Backup) -> bool {
         let taken = |at: BackupIx| {
             let newer = cloud.backup(at);
-            newer.taken_ms > copy.taken_ms && !keeping.deleted_by_lifeboat(at) && (!good(newer) || !ours(newer))
+            newer.taken_ms > copy.taken_ms
+                && !keeping.deleted_by_lifeboat(at)
+                && (!good(newer) || !self.ours(cloud, at))
         };
         work.copy_to.is_some() && self.all(key).any(|(at, _)| taken(at))
     }
@@ -96,8 +102,13 @@ impl Shelf {
 
     /// Whether FSx's books show that a work was begun, however it ended.
     pub(super) fn begun(&self, cloud: &Cloud, work: &Work) -> bool {
-        let made = self.by_work.get(work).into_iter().flatten().map(|at| cloud.backup(*at));
-        made.into_iter().any(|backup| backup.lifecycle != Lifecycle::Deleted && ours(backup))
+        let ours = self.by_work.get(work).into_iter().flatten().filter(|at| self.ours(cloud, **at));
+        ours.into_iter().any(|at| cloud.backup(*at).lifecycle != Lifecycle::Deleted)
+    }
+
+    /// Whether a person has left our tags on it as they were.
+    pub(super) fn ours(&self, cloud: &Cloud, at: BackupIx) -> bool {
+        self.as_made.get(&at).is_some_and(|made| ours(cloud.backup(at), made))
     }
 
     /// All that was made of a source, oldest first; of a copy, to where.
@@ -128,6 +139,22 @@ impl Shelf {
         there.filter_map(|made| made.if_ours(cloud))
     }
 
+    /// Whether a good copy of a backup is in a Region on which a person mistyped our tags: it is not counted, and not made
+    /// again.
+    pub(super) fn mistyped_copy(&self, cloud: &Cloud, key: &SourceKey, region: &str, of: &Backup) -> bool {
+        let made = self.by_source.get(key).into_iter().flatten().filter(|made| made.to.as_deref() == Some(region));
+        made.map(|made| (made, cloud.backup(made.at))).any(|(made, copy)| {
+            let of_it = copy.source_id.as_ref() == Some(&of.id) && good(copy);
+            of_it && copy.tags.contains_key("lifeboat:source") && !ours(copy, &made.tags)
+        })
+    }
+
+    /// Whether a person mistyped our tags on anything of a source.
+    pub(super) fn mistyped(&self, cloud: &Cloud, key: &SourceKey) -> bool {
+        let mut made = self.by_source.get(key).into_iter().flatten();
+        made.any(|made| !ours(cloud.backup(made.at), &made.tags))
+    }
+
     /// The newest AVAILABLE backup of a source that ended before a moment.
     pub(super) fn newest_backup<'a>(&'a self, cloud: &'a Cloud, key: &SourceKey, before_ms: i64) -> Option<&'a Backup> {
         self.backups(cloud, key).find(|backup| {
@@ -148,7 +175,17 @@ impl Shelf {
     }
 }
 
-/// Whether a person has left our tags on it.
-fn ours(backup: &Backup) -> bool {
-    backup.tags.contains_key("lifeboat:source")
+/// What says what a thing is.
+const IDENTITY: [&str; 6] = [
+    "lifeboat:source",
+    "lifeboat:occurrence",
+    "lifeboat:trigger",
+    "lifeboat:attempt",
+    "lifeboat:origin",
+    "lifeboat:taken",
+];
+
+/// Whether it carries our tags as it was made with them. Tags are replaced, never changed.
+fn ours(backup: &Backup, made: &Arc<Tags>) -> bool {
+    Arc::ptr_eq(made, &backup.tags) || IDENTITY.iter().all(|tag| backup.tags.get(*tag) == made.get(*tag))
 }
