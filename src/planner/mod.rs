@@ -26,6 +26,7 @@ pub mod feasible;
 pub mod forgetting;
 pub mod gate;
 pub mod holds;
+pub mod lane_gate;
 pub mod looks;
 pub mod orders;
 pub mod pauses;

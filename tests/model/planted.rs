@@ -7,6 +7,7 @@
 //! `LIFEBOAT_SEEDS=50 cargo test --release --test model planted:: -- --nocapture`.
 
 use lifeboat::domain::action::{Action, Call, Outcome, Request};
+use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::change::{Change, End, IllegalChange, Opening};
 use lifeboat::domain::id::{Occurrence, Place, SourceKey, Target, Trigger, deletion_token};
 use lifeboat::domain::plan::Plan;
@@ -39,10 +40,10 @@ struct Planted {
     world: fn(World) -> World,
 }
 
-const PLANTED: [Planted; 22] = [
+const PLANTED: [Planted; 23] = [
     Planted {
         fault: "a fresh token after an unknown answer",
-        promises: &["2"],
+        promises: &["2", "3"],
         setup: Draw::Trouble,
         world: |world| world.with_mind(Box::new(FreshToken)),
     },
@@ -149,6 +150,12 @@ const PLANTED: [Planted; 22] = [
         world: |world| world.with_mind(Box::new(BelievesAnybody)),
     },
     Planted {
+        fault: "a refusal for want of a slot per route",
+        promises: &["8"],
+        setup: Draw::Unseen,
+        world: |world| world.with_mind(Box::new(NeverClosesALane)),
+    },
+    Planted {
         fault: "a refused listing repeated without a pause",
         promises: &["8"],
         setup: Draw::Refused,
@@ -189,6 +196,8 @@ enum Draw {
     Strange,
     /// Quiet ones in which a destination refuses to be listed from the beginning.
     Refused,
+    /// Quiet ones in which copies that no listing shows fill every lane for half a day.
+    Unseen,
     /// Quiet ones in which copies are refused, and what a person ordered is cancelled.
     Cancelled,
 }
@@ -225,6 +234,11 @@ impl Draw {
                 for policy in setup.settings.policies.values_mut() {
                     policy.retain = Some(Retain { last: Some(3), ..Retain::default() });
                 }
+                setup
+            }
+            Self::Unseen => {
+                let mut setup = Setup::quiet(seed, 3);
+                setup.fault(30 * HOUR_MS, 42 * HOUR_MS, Fault { unseen_copies: 5, ..Fault::default() });
                 setup
             }
             Self::Cancelled => {
@@ -562,6 +576,15 @@ impl Mind for Lawless {
         }
         let _ = state.apply(change);
         Ok(())
+    }
+}
+
+/// Each route finds out for itself that a lane is full.
+struct NeverClosesALane;
+
+impl Mind for NeverClosesALane {
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        if matches!(change, Change::Lane(LaneEvidence::Refused { .. })) { Ok(()) } else { state.apply(change) }
     }
 }
 

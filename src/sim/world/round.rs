@@ -139,7 +139,7 @@ impl World {
     pub(super) fn answer(&mut self, life: u64, action: &Action, outcome: Outcome) -> Result<(), Broken> {
         let now = self.host_now();
         let Some(host) = self.host.as_mut().filter(|host| host.life == life) else { return Ok(()) };
-        self.checks.delivered(action, &outcome, &view(&self.cloud, host, self.now_ms, self.ahead_ms));
+        self.checks.delivered(action, &outcome, &view(&self.cloud, host, self.now_ms, self.ahead_ms))?;
         let told = match &outcome {
             Outcome::Failed(fault) => Came::Text(format!("{:?} {fault}", fault.class)),
             Outcome::Made(sighting) => Came::Text(format!("made {} {:?}", sighting.id, sighting.lifecycle)),

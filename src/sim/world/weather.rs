@@ -77,6 +77,7 @@ fn mild(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
     setup.fault(0, act_one_ms, fault);
     restores(setup, act_one_ms);
     closed(setup, act_one_ms);
+    unseen(setup, act_one_ms);
     cancels(setup, act_one_ms);
 }
 
@@ -106,6 +107,19 @@ fn closed(setup: &mut Setup, act_one_ms: i64) {
     let fault =
         Fault { regions: vec![region], operations, refuse: Some(refuse), refuse_percent: 100.0, ..Fault::default() };
     setup.fault(from_ms, until_ms, fault);
+}
+
+/// In some worlds copies that no listing shows take slots for a while.
+fn unseen(setup: &mut Setup, act_one_ms: i64) {
+    let mut rng = Rng::new(setup.seed, "unseen copies");
+    let spells = if rng.percent(40.0) { 1 + rng.below(3) } else { 0 };
+    for _ in 0..spells {
+        let from_ms = moment(act_one_ms, &mut rng);
+        let lengths = [HOUR_MS / 6, 2 * HOUR_MS, 12 * HOUR_MS, 2 * DAY_MS];
+        let until_ms = (from_ms + lengths[rng.below(4) as usize]).min(act_one_ms);
+        let unseen_copies = if rng.percent(60.0) { 5 } else { 1 + rng.below(4) as u32 };
+        setup.fault(from_ms, until_ms, Fault { unseen_copies, ..Fault::default() });
+    }
 }
 
 /// In some worlds a person gives up what a person ordered.

@@ -91,7 +91,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
         | Change::ListingStalled { .. }
         | Change::ListingWanted { .. }
         | Change::LookAgain { .. }
-        | Change::OtherEnded { .. }
+        | Change::Lane(_)
         | Change::LookUpSent { .. }
         | Change::LookedUp { .. }
         | Change::LookUpFailed { .. }
@@ -247,11 +247,12 @@ async fn unfulfilled(
     definite: &bool,
     not_before: &Time,
 ) -> Written {
-    let sql = r#"UPDATE asks SET failures = failures + 1, fault_class = ?, fault_code = ?, fault_message = ?,
-                 not_before = ?, open = CASE WHEN ? THEN 0 ELSE open END, asks = CASE WHEN ? THEN 0 ELSE asks END
-                 WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?"#;
+    let sql = r#"UPDATE asks SET failures = failures + (?1 <> 'no_slot'), fault_class = ?1, fault_code = ?2,
+                 fault_message = ?3, not_before = ?4, open = CASE WHEN ?5 THEN 0 ELSE open END,
+                 asks = CASE WHEN ?5 THEN 0 ELSE asks END
+                 WHERE account = ?6 AND source = ?7 AND "trigger" = ?8 AND at = ?9 AND destination = ?10"#;
     let query = sqlx::query(sql).bind(fault.class.as_str()).bind(&fault.code).bind(&fault.message);
-    let query = query.bind(not_before.millis()).bind(*definite).bind(*definite);
+    let query = query.bind(not_before.millis()).bind(*definite);
     to.execute(bind_work!(query, key)).await.map(drop)
 }
 

@@ -3,6 +3,7 @@
 use super::books::*;
 use super::*;
 use lifeboat::domain::action::CallKey;
+use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::change::{Opening, Total};
 use lifeboat::domain::deletion::{Brake, Deletion, HoldWish};
 use lifeboat::domain::id::BackupId;
@@ -432,7 +433,7 @@ fn a_place_remembers_what_it_was_told() {
     books.apply(listed(noon(), others));
     let batch = Change::LookAgain { place: place(THERE), ids: vec!["other-1".into()], at: noon(), batch: Some(1) };
     books.apply(batch);
-    books.apply(Change::OtherEnded { place: place(THERE), id: "other-1".into() });
+    books.apply(Change::Lane(LaneEvidence::OtherEnded { place: place(THERE), id: "other-1".into() }));
     assert_eq!((looks(&books, THERE), known(&books).others.len()), (vec!["other-2".to_owned()], 1));
     assert!(known(&books).batches.is_empty());
     // A listing that begins anew has failed as often as before.

@@ -58,6 +58,7 @@ fn is_spell(fault: &Fault) -> bool {
         fault.stuck_backup_percent,
     ];
     fault.refuse.is_some()
+        || fault.unseen_copies > 0
         || fault.latency_ms > 5000
         || fault.slow_factor > 1.0
         || shares.iter().any(|percent| *percent > 8.0)
