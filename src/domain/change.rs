@@ -217,6 +217,8 @@ pub enum Change {
         id: BackupId,
         /// Why, for people.
         reason: String,
+        /// A person let it go.
+        confirmed: bool,
         /// When.
         at: Time,
     },

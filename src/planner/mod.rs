@@ -17,6 +17,7 @@
 
 pub mod audit;
 pub mod backups;
+pub mod brake;
 pub mod chain;
 pub mod copies;
 pub mod deletions;

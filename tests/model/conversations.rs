@@ -2,6 +2,7 @@
 
 mod answers;
 mod books;
+mod brakes;
 mod changes;
 mod disputes;
 mod durations;

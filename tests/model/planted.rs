@@ -21,7 +21,7 @@ use lifeboat::sim::faults::Fault;
 use lifeboat::sim::world::World;
 use lifeboat::sim::world::disk::{Disk, Kept};
 use lifeboat::sim::world::mind::{Lifeboat, Mind, Reading};
-use lifeboat::sim::world::setup::{DAY_MS, HOUR_MS, Happening, Order as Ordered, Setup};
+use lifeboat::sim::world::setup::{DAY_MS, Edit, HOUR_MS, Happening, Order as Ordered, Setup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,7 +40,7 @@ struct Planted {
     world: fn(World) -> World,
 }
 
-const PLANTED: [Planted; 23] = [
+const PLANTED: [Planted; 24] = [
     Planted {
         fault: "a fresh token after an unknown answer",
         promises: &["2", "3"],
@@ -168,6 +168,12 @@ const PLANTED: [Planted; 23] = [
         world: |world| world.with_mind(Box::new(PrunesNothingInTheDark)),
     },
     Planted {
+        fault: "the brake by the round",
+        promises: &["the brake"],
+        setup: Draw::Steps,
+        world: |world| world.with_mind(Box::new(NeverLooksBack)),
+    },
+    Planted {
         fault: "what a person cancelled goes on",
         promises: &["5"],
         setup: Draw::Cancelled,
@@ -198,6 +204,8 @@ enum Draw {
     Refused,
     /// Quiet ones in which copies that no listing shows fill every lane for half a day.
     Unseen,
+    /// Quiet ones in which a policy keeps two fewer nine times within an hour.
+    Steps,
     /// Quiet ones in which copies are refused, and what a person ordered is cancelled.
     Cancelled,
 }
@@ -239,6 +247,19 @@ impl Draw {
             Self::Unseen => {
                 let mut setup = Setup::quiet(seed, 3);
                 setup.fault(30 * HOUR_MS, 42 * HOUR_MS, Fault { unseen_copies: 5, ..Fault::default() });
+                setup
+            }
+            Self::Steps => {
+                let mut setup = Setup::quiet(seed, 3);
+                for policy in setup.settings.policies.values_mut() {
+                    policy.schedule = Schedule::parse("every 90m", "UTC", Time::from_millis(setup.start_ms)).unwrap();
+                    policy.retain = Some(Retain { last: Some(20), ..Retain::default() });
+                }
+                for step in 0..9 {
+                    let at_ms = 60 * HOUR_MS + step * HOUR_MS / 10;
+                    let edits = (0..setup.settings.policies.len() as u64).map(Edit::KeepLess);
+                    setup.timetable.extend(edits.map(|edit| (at_ms, Happening::Edit(edit))));
+                }
                 setup
             }
             Self::Cancelled => {
@@ -585,6 +606,21 @@ struct NeverClosesALane;
 impl Mind for NeverClosesALane {
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
         if matches!(change, Change::Lane(LaneEvidence::Refused { .. })) { Ok(()) } else { state.apply(change) }
+    }
+}
+
+/// What went before this round is forgotten.
+struct NeverLooksBack;
+
+impl Mind for NeverLooksBack {
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        state.apply(change)?;
+        if matches!(change, Change::Gone { .. }) {
+            for source in state.sources.values_mut().filter(|source| !source.losses.is_empty()) {
+                Arc::make_mut(source).losses.clear();
+            }
+        }
+        Ok(())
     }
 }
 

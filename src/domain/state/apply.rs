@@ -57,7 +57,9 @@ impl State {
                 self.checked.insert(policy.clone(), Checked { through: *through, next: *next });
             }
             Change::ClockWentBack { to } => self.clock_went_back(*to),
-            Change::Condemned { place, id, reason, at } => self.condemned(place, id, reason, *at)?,
+            Change::Condemned { place, id, reason, confirmed, at } => {
+                self.condemned(place, id, reason, *confirmed, *at)?;
+            }
             Change::Spared { place, id, reason: _ } => self.spared(place, id),
             Change::DeleteAsked { place, id, at } => self.delete_asked(place, id, *at)?,
             Change::DeleteRefused { place, id, fault, not_before } => {
@@ -291,6 +293,7 @@ impl State {
     }
 
     fn gone(&mut self, place: &Place, id: &BackupId, at: Time) -> Result<(), IllegalChange> {
+        self.lost(place, id, at);
         let Some(known) = self.places.get_mut(place) else {
             return Err(illegal(format!("{id}: gone from {place}, which is not known")));
         };

@@ -14,6 +14,7 @@ use crate::domain::state::State;
 use crate::domain::time::Time;
 use std::fmt;
 
+mod brake;
 mod claims;
 mod crowd;
 mod ends;
@@ -313,6 +314,7 @@ impl Checks {
     pub fn clock_set(&mut self, now_ms: i64, host_now: Time) {
         self.flow.disturbed(now_ms);
         self.pace.clock_set();
+        self.keeping.clock_set();
         self.ends.clock_set(host_now);
         self.lines.clock_set(host_now);
     }

@@ -674,7 +674,13 @@ fn one_absence_proves_nothing() {
     let mut books = Books::new();
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     let id = || "backup-6".into();
-    books.apply(Change::Condemned { place: place(HOME), id: id(), reason: String::new(), at: noon() });
+    books.apply(Change::Condemned {
+        place: place(HOME),
+        id: id(),
+        reason: String::new(),
+        confirmed: false,
+        at: noon(),
+    });
     assert_eq!(absent(&books, noon()), [wanted(noon()), look(noon().plus(POLL), Some(1))], "not asked yet");
     books.apply(Change::DeleteAsked { place: place(HOME), id: id(), at: noon() });
     assert_eq!(absent(&books, noon()), [gone(noon())]);
@@ -795,7 +801,7 @@ fn condemned() -> Books {
     let mut books = Books::new();
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     let (id, reason) = ("backup-6".into(), "too old".to_owned());
-    books.apply(Change::Condemned { place: place(HOME), id, reason, at: noon() });
+    books.apply(Change::Condemned { place: place(HOME), id, reason, confirmed: false, at: noon() });
     books
 }
 

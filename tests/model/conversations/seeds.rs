@@ -226,7 +226,13 @@ fn a_deletion_is_not_done_because_another_account_may_not_show_it() {
     let id = || BackupId::from("backup-6");
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     books.apply(Change::AccountRecorded { account: AccountName::own(), id: "111122223333".into(), at: noon() });
-    books.apply(Change::Condemned { place: place(HOME), id: id(), reason: String::new(), at: noon() });
+    books.apply(Change::Condemned {
+        place: place(HOME),
+        id: id(),
+        reason: String::new(),
+        confirmed: false,
+        at: noon(),
+    });
     books.apply(Change::DeleteAsked { place: place(HOME), id: id(), at: noon() });
     let token = lifeboat::domain::id::deletion_token(&place(HOME), &id());
     let delete = || Call::Delete { id: id(), token: token.clone() };
