@@ -30,7 +30,7 @@ pub fn plan(settings: &Settings, now: Time, order: Order, active: &[Active<'_>],
     for (key, source) in active.iter().copied() {
         let policy = source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy));
         let aside = state.quarantined.contains_key(key);
-        repeats(key, source, policy, aside, now, gate, &mut lane_gate, plan);
+        repeats(key, source, policy, aside, gate, &mut lane_gate, plan);
         let Some(policy) = policy.filter(|_| !aside) else { continue };
         for destination in &policy.destinations {
             let Some(candidate) = Candidate::of_route(state, key, source, policy, destination) else { continue };
@@ -110,7 +110,6 @@ fn repeats(
     source: &SourceState,
     policy: Option<&Policy>,
     aside: bool,
-    now: Time,
     gate: &mut Gate<'_>,
     lane_gate: &mut LaneGate<'_>,
     plan: &mut Plan,
@@ -127,14 +126,14 @@ fn repeats(
             Unanswered::Again => match lane_gate.open(&lanes).and_then(|()| gate.make(&there)) {
                 Ok(()) => {
                     lane_gate.take(&lanes);
-                    ask(plan, &there, &work, intent.attempt, intent.request.clone(), now);
+                    ask(plan, &there, &work, intent.attempt, intent.request.clone(), gate.now);
                     continue;
                 }
                 Err(refusal) => refusal,
             },
             Unanswered::Disproved => {
                 plan.record.push(Change::Disproved { key: work });
-                plan.wake.earlier(now, "an ask was disproved");
+                plan.wake.earlier(gate.now, "an ask was disproved");
                 continue;
             }
             Unanswered::Prove(from) => want_proof(&there, from, gate, plan),

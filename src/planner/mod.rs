@@ -10,8 +10,9 @@
 //!
 //! 1. [`watch`]: which sources the policy names; [`pauses`]: which policies a person stopped;
 //! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended; [`forgetting`]: what nothing needs any more;
-//! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for; [`holds`]: what a person keeps;
-//!    [`deletions`]: what goes, as [`retain`] decides.
+//! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for, as far as [`slots`] and the
+//!    [`lane_gate`] let it; [`holds`]: what a person keeps; [`deletions`]: what goes, as [`retain`] decides and the
+//!    [`brake`] allows.
 //!
 //! What a person orders between two rounds becomes changes by [`orders`]; the next round acts on the books as ever.
 
