@@ -95,7 +95,13 @@ fn night(source: u32, day: u32) -> Vec<Vec<Change>> {
             let id = point(&self::work(source, old, region), region, Lifecycle::Available).id;
             let place = Place { account: "default".into(), region: (*name).into() };
             let reason = "no rule keeps it (last 7)".to_owned();
-            commits.push(vec![Change::Condemned { place: place.clone(), id: id.clone(), reason, at }]);
+            commits.push(vec![Change::Condemned {
+                place: place.clone(),
+                id: id.clone(),
+                reason,
+                confirmed: false,
+                at,
+            }]);
             commits.push(vec![Change::DeleteAsked { place: place.clone(), id: id.clone(), at }]);
             commits.push(vec![Change::Gone { place, id, at: at.plus(Duration::from_secs(3600)) }]);
         }

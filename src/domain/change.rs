@@ -23,12 +23,14 @@ mod account;
 mod forgotten;
 mod illegal;
 mod kinds;
+mod lane;
 
 pub use super::ending::{End, Opening, Total};
 pub use super::state::{Line, ListingPage};
 pub use account::AccountEvidence;
 pub use forgotten::Forgotten;
 pub use illegal::IllegalChange;
+pub use lane::LaneEvidence;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -215,6 +217,8 @@ pub enum Change {
         id: BackupId,
         /// Why, for people.
         reason: String,
+        /// A person let it go.
+        confirmed: bool,
         /// When.
         at: Time,
     },
@@ -380,13 +384,8 @@ pub enum Change {
         /// leaves it.
         batch: Option<usize>,
     },
-    /// A copy of somebody else ended or vanished.
-    OtherEnded {
-        /// Where.
-        place: Place,
-        /// Which.
-        id: BackupId,
-    },
+    /// What an answer showed of the lanes.
+    Lane(LaneEvidence),
     /// A look-up of sources leaves; they are not looked up again before.
     LookUpSent {
         /// In which account.

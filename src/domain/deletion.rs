@@ -5,13 +5,37 @@
 
 use super::fault::Fault;
 use super::id::BackupId;
+use super::point::Point;
 use super::time::Time;
+use std::time::Duration;
+
+/// So long the brake remembers what was let go.
+pub const LOSSES_COUNT_FOR: Duration = Duration::from_secs(86_400);
+
+/// A recovery point that Lifeboat let go without a person's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Loss {
+    /// When that was decided.
+    pub lost_at: Time,
+    /// When it had become a recovery point.
+    pub came_at: Time,
+}
+
+impl Loss {
+    /// When this became a recovery point. Of what was found at AWS as one, it is when it was made.
+    #[must_use]
+    pub fn came_at(point: &Point) -> Time {
+        point.settled_at.unwrap_or(point.created_at)
+    }
+}
 
 /// A backup or copy that is to be deleted, and how far that got.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// Why, for people.
     pub reason: String,
+    /// A person let it go, which the brake does not count.
+    pub confirmed: bool,
     /// When that was decided.
     pub condemned_at: Time,
     /// When DeleteBackup was last called; `None` before the first time.
@@ -29,9 +53,10 @@ pub struct Deletion {
 impl Deletion {
     /// Decided, and nothing done about it yet.
     #[must_use]
-    pub fn new(reason: String, condemned_at: Time) -> Self {
+    pub fn new(reason: String, confirmed: bool, condemned_at: Time) -> Self {
         Self {
             reason,
+            confirmed,
             condemned_at,
             asked_at: None,
             failures: 0,
@@ -67,11 +92,13 @@ impl HoldWish {
     }
 }
 
-/// More than the brake lets go at once of one route: waits for `lifeboat reload --confirm-deletions`.
+/// More than the brake lets go of one route in 24 hours: waits for `lifeboat reload --confirm-deletions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brake {
     /// What would go, oldest first, each with its reason.
     pub points: Vec<(BackupId, String)>,
     /// Recovery points of the route, these among them.
     pub held: usize,
+    /// The most that it held at one moment of the last 24 hours, without what a person let go.
+    pub most: usize,
 }

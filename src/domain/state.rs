@@ -23,6 +23,7 @@ use std::time::Duration;
 mod accounts;
 mod apply;
 mod asks;
+mod closed_lanes;
 mod deletions;
 mod disputes;
 mod durable;
@@ -35,6 +36,7 @@ mod source;
 
 pub use accounts::{AccountState, Foreign, PROOF_AFTER};
 pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
+pub use closed_lanes::ClosedLane;
 pub use disputes::Dispute;
 pub use index::Index;
 pub use pauses::ORDER_REPEATED_WITHIN;
@@ -108,6 +110,8 @@ pub struct State {
     pub reviews: BTreeSet<(Time, SourceKey)>,
     /// What retention would let go and a person has not confirmed, by source and target.
     pub braked: BTreeMap<(SourceKey, Target), Brake>,
+    /// Lanes in which AWS refused a copy for want of a slot, as far as this process asked.
+    pub closed_lanes: BTreeMap<Lane, ClosedLane>,
     /// Sources set aside because a change to them was illegal, with what was wrong.
     pub quarantined: BTreeMap<SourceKey, String>,
 }
@@ -136,6 +140,7 @@ impl State {
             wishes: BTreeMap::new(),
             reviews: BTreeSet::new(),
             braked: BTreeMap::new(),
+            closed_lanes: BTreeMap::new(),
             quarantined: BTreeMap::new(),
         }
     }

@@ -60,9 +60,14 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
             Target::Copy(region) => format!("copies in {region}"),
         };
         let what = format!(
-            "retention would delete {} of {} {of} at once: see `lifeboat plan`, then `lifeboat reload --confirm-deletions`",
+            "retention would delete {} of {} {of}{}: see `lifeboat plan`, then `lifeboat reload --confirm-deletions`",
             brake.points.len(),
-            brake.held
+            brake.held,
+            if brake.most == brake.held {
+                " at once".to_owned()
+            } else {
+                format!(", of {} held within a day", brake.most)
+            }
         );
         findings.push(Finding { severity: Severity::Error, source: key.clone(), what });
     }

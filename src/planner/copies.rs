@@ -5,6 +5,7 @@
 
 use super::backups::{after_failures, no_room, want_proof, wanted};
 use super::gate::{Gate, LISTING_LAG, Refusal, Unanswered, wait};
+use super::lane_gate::LaneGate;
 use super::retain::would_go_at_once;
 use super::slots::Slots;
 use super::turns::{Order, Wish, rank};
@@ -25,10 +26,11 @@ use std::time::Duration;
 pub fn plan(settings: &Settings, now: Time, order: Order, active: &[Active<'_>], gate: &mut Gate<'_>, plan: &mut Plan) {
     let state = gate.state;
     let mut ready: BTreeMap<Lane, Vec<Candidate<'_>>> = BTreeMap::new();
+    let mut lane_gate = LaneGate::new(state, now);
     for (key, source) in active.iter().copied() {
         let policy = source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy));
         let aside = state.quarantined.contains_key(key);
-        repeats(key, source, policy, aside, now, gate, plan);
+        repeats(key, source, policy, aside, gate, &mut lane_gate, plan);
         let Some(policy) = policy.filter(|_| !aside) else { continue };
         for destination in &policy.destinations {
             let Some(candidate) = Candidate::of_route(state, key, source, policy, destination) else { continue };
@@ -48,9 +50,9 @@ pub fn plan(settings: &Settings, now: Time, order: Order, active: &[Active<'_>],
     }
     let mut slots = Slots::new(settings.limits, state);
     for (lane, candidates) in ready {
-        for place in places(order, state, &lane, &candidates, &slots, now) {
+        for place in places(order, state, &lane, &candidates, &slots, &lane_gate, now) {
             let Some(candidate) = candidates.get(place) else { continue };
-            if let Err(refusal) = candidate.begin(now, gate, &mut slots, plan) {
+            if let Err(refusal) = candidate.begin(now, gate, &mut slots, &mut lane_gate, plan) {
                 wait(plan, &candidate.policy.name, &candidate.work, refusal);
             }
         }
@@ -64,11 +66,13 @@ fn places(
     lane: &Lane,
     candidates: &[Candidate<'_>],
     slots: &Slots,
+    lane_gate: &LaneGate<'_>,
     now: Time,
 ) -> Vec<usize> {
     let (capacity, held) = slots.of(lane);
     let free = capacity.saturating_sub(held) as usize;
-    if free == 0 || candidates.len() <= free {
+    let room = free.min(lane_gate.room(std::slice::from_ref(lane)) as usize);
+    if room == 0 || candidates.len() <= room {
         return (0..candidates.len()).collect();
     }
     let wishes: Vec<Wish> = candidates.iter().map(|candidate| candidate.wish()).collect();
@@ -106,28 +110,30 @@ fn repeats(
     source: &SourceState,
     policy: Option<&Policy>,
     aside: bool,
-    now: Time,
     gate: &mut Gate<'_>,
+    lane_gate: &mut LaneGate<'_>,
     plan: &mut Plan,
 ) {
     for ((occurrence, target), intent) in source.asks.iter().filter(|(_, intent)| intent.open) {
         let Target::Copy(region) = target else { continue };
         let work = WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
         let there = Place { account: key.account.clone(), region: region.clone() };
+        let lanes = gate.state.lanes_of_copy(&work);
         let refusal = match gate.unanswered(&there, &work, intent) {
             Unanswered::Again if aside || !wanted(source, occurrence) => {
                 want_proof(&there, intent.last_asked_at.plus(LISTING_LAG), gate, plan)
             }
-            Unanswered::Again => match gate.make(&there) {
+            Unanswered::Again => match lane_gate.open(&lanes).and_then(|()| gate.make(&there)) {
                 Ok(()) => {
-                    ask(plan, &there, &work, intent.attempt, intent.request.clone(), now);
+                    lane_gate.take(&lanes);
+                    ask(plan, &there, &work, intent.attempt, intent.request.clone(), gate.now);
                     continue;
                 }
                 Err(refusal) => refusal,
             },
             Unanswered::Disproved => {
                 plan.record.push(Change::Disproved { key: work });
-                plan.wake.earlier(now, "an ask was disproved");
+                plan.wake.earlier(gate.now, "an ask was disproved");
                 continue;
             }
             Unanswered::Prove(from) => want_proof(&there, from, gate, plan),
@@ -223,11 +229,20 @@ impl<'a> Candidate<'a> {
         }
     }
 
-    fn begin(&self, now: Time, gate: &mut Gate<'_>, slots: &mut Slots, plan: &mut Plan) -> Result<(), Refusal> {
+    fn begin(
+        &self,
+        now: Time,
+        gate: &mut Gate<'_>,
+        slots: &mut Slots,
+        lane_gate: &mut LaneGate<'_>,
+        plan: &mut Plan,
+    ) -> Result<(), Refusal> {
         let there = self.there();
         slots.free(&self.lanes)?;
+        lane_gate.open(&self.lanes)?;
         gate.make(&there)?;
         slots.take(&self.lanes);
+        lane_gate.take(&self.lanes);
         let attempt = gate.next_attempt(&there, &self.work, self.source);
         let (request, dropped) =
             super::request::copy_backup(self.policy, self.destination, self.backup, &self.work, attempt);

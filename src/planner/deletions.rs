@@ -1,8 +1,9 @@
 //! Deleting what retention gives up.
 //!
 //! Each deletion is decided, recorded, looked at once more at AWS and asked for, in this order and over several rounds;
-//! whatever speaks against it on the way spares it. What would go all at once waits for a person (the brake).
+//! whatever speaks against it on the way spares it. What would cost a route too much waits for a person ([`super::brake`]).
 
+use super::brake::Recent;
 use super::chain::{self, Full};
 use super::gate::Gate;
 use super::retain::{self, Verdict};
@@ -23,13 +24,10 @@ use std::time::Duration;
 const REVIEWS_PER_ROUND: usize = 100;
 /// A deletion is asked for within this after AWS last showed its object.
 const INSPECTED_WITHIN: Duration = Duration::from_secs(60);
+/// So often it is looked whether the brake still holds.
+const BRAKE_AGAIN: Duration = Duration::from_secs(3600);
 /// So soon a review is tried again that lacks the books of a place.
 const REVIEW_AGAIN: Duration = Duration::from_secs(60);
-/// More than so many points of a route at once, and more than one in [`BRAKE_SHARE`], wait for a person.
-pub const BRAKE_POINTS: usize = 2;
-/// See [`BRAKE_POINTS`].
-pub const BRAKE_SHARE: usize = 5;
-
 /// Decides what is to be deleted, and goes on with what was decided.
 pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
     let mut reviews = state.reviews.iter().peekable();
@@ -59,21 +57,18 @@ pub struct Letting<'a> {
 #[must_use]
 pub fn weigh<'a>(policy: &Policy, state: &'a State, key: &SourceKey, target: &Target, now: Time) -> Letting<'a> {
     let verdicts = retain::verdicts(policy, state, key, target, now);
-    let decided = |point: &Point| {
-        !state.deletions.is_empty() && state.deletions.contains_key(&(point.place.clone(), point.id.clone()))
-    };
-    let mut held = 0;
+    let mut recent = Recent::of(state, key, target, now);
     let mut go = Vec::new();
-    for verdict in verdicts.into_iter().filter(|verdict| !decided(verdict.point)) {
-        held += usize::from(verdict.point.remarks.suspected.is_none());
-        if verdict.goes() {
+    for verdict in verdicts {
+        if !recent.add(state, verdict.point) && verdict.goes() {
             go.push((verdict.point, verdict.reason));
         }
     }
     go.reverse();
-    if go.len() > BRAKE_POINTS && go.len() * BRAKE_SHARE > held {
+    if recent.holds(go.len()) {
         let points = go.into_iter().map(|(point, reason)| (point.id.clone(), reason)).collect();
-        return Letting { go: Vec::new(), braked: Some(Brake { points, held }) };
+        let brake = Brake { points, held: recent.held(), most: recent.most() };
+        return Letting { go: Vec::new(), braked: Some(brake) };
     }
     Letting { go, braked: None }
 }
@@ -116,6 +111,10 @@ fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: 
             braked.extend(letting.braked.map(|brake| (target, brake)));
         }
         next = next.min(clear_failed(state, key, now, gate, plan));
+        if !braked.is_empty() {
+            // The time that the brake looks back at moves on.
+            next = next.min(now.plus(BRAKE_AGAIN));
+        }
     }
     plan.record.push(Change::Reviewed { source: key.clone(), next, braked });
     plan.wake.earlier(next, "retention");
@@ -141,7 +140,7 @@ fn unseen(policy: &Policy, state: &State, now: Time, plan: &mut Plan) -> Time {
 /// Decides that a point goes.
 fn condemn(point: &Point, reason: String, now: Time, plan: &mut Plan) {
     let (place, id) = (point.place.clone(), point.id.clone());
-    plan.record.push(Change::Condemned { place, id, reason, at: now });
+    plan.record.push(Change::Condemned { place, id, reason, confirmed: false, at: now });
     plan.wake.earlier(now, "a deletion was decided");
 }
 
@@ -197,6 +196,7 @@ pub fn confirm(settings: &Settings, state: &State, now: Time) -> Vec<Change> {
                 place: place.clone(),
                 id,
                 reason: format!("{reason}; confirmed by a person"),
+                confirmed: true,
                 at: now,
             }));
         }

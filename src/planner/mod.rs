@@ -10,13 +10,15 @@
 //!
 //! 1. [`watch`]: which sources the policy names; [`pauses`]: which policies a person stopped;
 //! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended; [`forgetting`]: what nothing needs any more;
-//! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for; [`holds`]: what a person keeps;
-//!    [`deletions`]: what goes, as [`retain`] decides.
+//! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for, as far as [`slots`] and the
+//!    [`lane_gate`] let it; [`holds`]: what a person keeps; [`deletions`]: what goes, as [`retain`] decides and the
+//!    [`brake`] allows.
 //!
 //! What a person orders between two rounds becomes changes by [`orders`]; the next round acts on the books as ever.
 
 pub mod audit;
 pub mod backups;
+pub mod brake;
 pub mod chain;
 pub mod copies;
 pub mod deletions;
@@ -26,6 +28,7 @@ pub mod feasible;
 pub mod forgetting;
 pub mod gate;
 pub mod holds;
+pub mod lane_gate;
 pub mod looks;
 pub mod orders;
 pub mod pauses;

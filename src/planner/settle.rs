@@ -9,7 +9,7 @@ use super::gate::{LISTING_LAG, WHAT_IT_MADE_IS_GONE};
 use super::looks::{IDS_PER_CALL, stale_after};
 use super::retry;
 use crate::domain::action::{Action, Call, CallKey, Outcome, SourceFacts};
-use crate::domain::change::{Change, ListingPage, Opening, Total};
+use crate::domain::change::{Change, LaneEvidence, ListingPage, Opening, Total};
 use crate::domain::evidence::{self, Evidence};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceId, SourceKey, Target, Trigger, WorkKey};
@@ -65,6 +65,7 @@ fn nonsense() -> Fault {
 mod accounts;
 mod deletions;
 mod disputes;
+mod lanes;
 mod listings;
 mod look_ups;
 mod looks;
@@ -127,6 +128,7 @@ impl Settling<'_> {
         let known = self.state.point(self.place, &id).is_some();
         let stands = match self.weigh(sighting) {
             Evidence::Ours(point) if point.work_key() == *key => {
+                self.lane_granted(key);
                 self.sight(*point);
                 true
             }
@@ -169,15 +171,14 @@ impl Settling<'_> {
         }
         let proves_nothing = matches!(fault.class, FaultClass::Unanswered | FaultClass::Contested);
         let definite = nothing_made || (!proves_nothing && ask.asks <= 1);
+        if fault.class == FaultClass::NoSlot && copies {
+            return self.no_slot(key, fault, definite);
+        }
         let failures = ask.failures.saturating_add(1);
         let pause = retry::pause(fault.class, failures, self.poll(), key.jitter(failures));
         let attempts = self.state.sources.get(&key.source).map_or(0, |source| source.failed_attempts(key));
         let pause = pause.max(retry::pause_after_attempts(fault.class, attempts, failures, key, self.poll()));
         if fault.class == FaultClass::Contested {
-            self.push(Change::ListingWanted { place: self.place.clone(), at: self.now });
-        }
-        if fault.class == FaultClass::NoSlot && self.lane_looks_free(key) {
-            // Somebody else's copies fill it: see them.
             self.push(Change::ListingWanted { place: self.place.clone(), at: self.now });
         }
         self.push(Change::Unfulfilled { key: key.clone(), fault, definite, not_before: self.now.plus(pause) });
@@ -188,19 +189,6 @@ impl Settling<'_> {
         let Some(source) = self.state.sources.get(&key.source) else { return };
         let Some(backup) = source.good_point(key.occurrence, &Target::Backup) else { return };
         self.push(Change::ListingWanted { place: backup.place.clone(), at: self.now });
-    }
-
-    fn lane_looks_free(&self, key: &WorkKey) -> bool {
-        let (Some(source), Target::Copy(region)) = (self.state.sources.get(&key.source), &key.target) else {
-            return false;
-        };
-        let kind = source.kind_of_backup(key.occurrence);
-        let volume = key.source.source.is_volume().then_some(&key.source.source);
-        let held = self.state.lanes_held();
-        // The refused ask itself is among those held.
-        Lane::of_copy(kind, &key.source.account, region, volume)
-            .iter()
-            .all(|lane| held.get(lane).copied().unwrap_or(0) <= lane.capacity(&self.settings.limits))
     }
 
     fn policy_of(&self, point: &Point) -> PolicyName {
@@ -342,7 +330,7 @@ impl Settling<'_> {
     fn other_seen(&mut self, id: BackupId, lifecycle: Lifecycle) {
         let known = self.state.place(self.place).is_some_and(|known| known.others.contains_key(&id));
         if known && lifecycle != Lifecycle::Copying {
-            self.push(Change::OtherEnded { place: self.place.clone(), id });
+            self.push(Change::Lane(LaneEvidence::OtherEnded { place: self.place.clone(), id }));
         } else if !known {
             // It was ours and lost its tags: a person took it out of our hands. It is still there, so what was asked for
             // its deletion did not happen.

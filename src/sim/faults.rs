@@ -107,6 +107,8 @@ pub struct Fault {
     pub other_copies_per_hour: f64,
     /// Backups per hour that other principals take of the file systems in each Region covered.
     pub other_backups_per_hour: f64,
+    /// Slots of each lane covered that are taken by copies which no listing shows.
+    pub unseen_copies: u32,
     /// Share of repeated requests whose token is not remembered.
     pub forget_token_percent: f64,
     /// Share of the AVAILABLE backups that a restore reads: DeleteBackup is refused with `BackupRestoring`.
@@ -154,6 +156,7 @@ impl Default for Fault {
             slow_factor: 1.0,
             other_copies_per_hour: 0.0,
             other_backups_per_hour: 0.0,
+            unseen_copies: 0,
             forget_token_percent: 0.0,
             restoring_percent: 0.0,
             disabled_keys: Vec::new(),
@@ -194,6 +197,8 @@ pub struct Odds {
     pub other_copies_per_hour: f64,
     /// See [`Fault::other_backups_per_hour`].
     pub other_backups_per_hour: f64,
+    /// See [`Fault::unseen_copies`].
+    pub unseen_copies: u32,
     /// See [`Fault::forget_token_percent`].
     pub forget_token_percent: f64,
     /// See [`Fault::restoring_percent`].
@@ -283,6 +288,7 @@ impl Faults {
             slow_factor: 1.0,
             other_copies_per_hour: 0.0,
             other_backups_per_hour: 0.0,
+            unseen_copies: 0,
             forget_token_percent: 0.0,
             restoring_percent: 0.0,
             list_lag_seconds: 0.0,
@@ -297,6 +303,7 @@ impl Faults {
             odds.slow_factor *= fault.slow_factor;
             odds.other_copies_per_hour += fault.other_copies_per_hour;
             odds.other_backups_per_hour += fault.other_backups_per_hour;
+            odds.unseen_copies = odds.unseen_copies.max(fault.unseen_copies);
             odds.forget_token_percent = odds.forget_token_percent.max(fault.forget_token_percent);
             odds.restoring_percent = odds.restoring_percent.max(fault.restoring_percent);
             odds.list_lag_seconds = odds.list_lag_seconds.max(fault.list_lag_seconds);

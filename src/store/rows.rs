@@ -6,7 +6,7 @@
 use super::sqlite::SAID_MAX_CHARS;
 use super::{Became, ReadSpan, StoreProblem};
 use crate::domain::change::{End, Line, Opening, Total};
-use crate::domain::deletion::{Deletion, HoldWish};
+use crate::domain::deletion::{Deletion, HoldWish, Loss};
 use crate::domain::fault::{Fault, FaultClass, clean};
 use crate::domain::id::{AccountName, BackupId, Occurrence, Place, PolicyName, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::FileSystemKind;
@@ -154,6 +154,7 @@ impl Reading<'_> {
     pub(super) fn deletion(&self) -> Result<Deletion, StoreProblem> {
         Ok(Deletion {
             reason: self.text("reason")?,
+            confirmed: self.get("confirmed")?,
             condemned_at: self.time("condemned_at")?,
             asked_at: self.get::<Option<i64>>("asked_at")?.map(Time::from_millis),
             failures: self.number("failures")?,
@@ -161,6 +162,11 @@ impl Reading<'_> {
             fault: self.fault()?,
             inspected_at: None,
         })
+    }
+
+    pub(super) fn loss(&self) -> Result<(SourceKey, Target, Loss), StoreProblem> {
+        let target = Target::from_destination(&self.text("destination")?);
+        Ok((self.source_key()?, target, Loss { lost_at: self.time("lost_at")?, came_at: self.time("came_at")? }))
     }
 
     pub(super) fn wish(&self) -> Result<HoldWish, StoreProblem> {

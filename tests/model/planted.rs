@@ -7,6 +7,7 @@
 //! `LIFEBOAT_SEEDS=50 cargo test --release --test model planted:: -- --nocapture`.
 
 use lifeboat::domain::action::{Action, Call, Outcome, Request};
+use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::change::{Change, End, IllegalChange, Opening};
 use lifeboat::domain::id::{Occurrence, Place, SourceKey, Target, Trigger, deletion_token};
 use lifeboat::domain::plan::Plan;
@@ -21,7 +22,7 @@ use lifeboat::sim::faults::Fault;
 use lifeboat::sim::world::World;
 use lifeboat::sim::world::disk::{Disk, Kept};
 use lifeboat::sim::world::mind::{Lifeboat, Mind, Reading};
-use lifeboat::sim::world::setup::{DAY_MS, HOUR_MS, Happening, Order as Ordered, Setup};
+use lifeboat::sim::world::setup::{DAY_MS, Edit, HOUR_MS, Happening, Order as Ordered, Setup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -40,10 +41,10 @@ struct Planted {
     world: fn(World) -> World,
 }
 
-const PLANTED: [Planted; 23] = [
+const PLANTED: [Planted; 25] = [
     Planted {
         fault: "a fresh token after an unknown answer",
-        promises: &["2"],
+        promises: &["2", "3"],
         setup: Draw::Trouble,
         world: |world| world.with_mind(Box::new(FreshToken)),
     },
@@ -150,6 +151,12 @@ const PLANTED: [Planted; 23] = [
         world: |world| world.with_mind(Box::new(BelievesAnybody)),
     },
     Planted {
+        fault: "a refusal for want of a slot per route",
+        promises: &["8"],
+        setup: Draw::Unseen,
+        world: |world| world.with_mind(Box::new(NeverClosesALane)),
+    },
+    Planted {
         fault: "a refused listing repeated without a pause",
         promises: &["8"],
         setup: Draw::Refused,
@@ -160,6 +167,12 @@ const PLANTED: [Planted; 23] = [
         promises: &["7"],
         setup: Draw::Refused,
         world: |world| world.with_mind(Box::new(PrunesNothingInTheDark)),
+    },
+    Planted {
+        fault: "the brake by the round",
+        promises: &["the brake"],
+        setup: Draw::Steps,
+        world: |world| world.with_mind(Box::new(NeverLooksBack)),
     },
     Planted {
         fault: "what a person cancelled goes on",
@@ -198,6 +211,10 @@ enum Draw {
     Strange,
     /// Quiet ones in which a destination refuses to be listed from the beginning.
     Refused,
+    /// Quiet ones in which copies that no listing shows fill every lane for half a day.
+    Unseen,
+    /// Quiet ones in which a policy keeps two fewer nine times within an hour.
+    Steps,
     /// Quiet ones in which copies are refused, and what a person ordered is cancelled.
     Cancelled,
 }
@@ -244,6 +261,24 @@ impl Draw {
                 refuse(&mut setup, "BadRequest", "DescribeBackups", 6 * DAY_MS);
                 for policy in setup.settings.policies.values_mut() {
                     policy.retain = Some(Retain { last: Some(3), ..Retain::default() });
+                }
+                setup
+            }
+            Self::Unseen => {
+                let mut setup = Setup::quiet(seed, 3);
+                setup.fault(30 * HOUR_MS, 42 * HOUR_MS, Fault { unseen_copies: 5, ..Fault::default() });
+                setup
+            }
+            Self::Steps => {
+                let mut setup = Setup::quiet(seed, 3);
+                for policy in setup.settings.policies.values_mut() {
+                    policy.schedule = Schedule::parse("every 90m", "UTC", Time::from_millis(setup.start_ms)).unwrap();
+                    policy.retain = Some(Retain { last: Some(20), ..Retain::default() });
+                }
+                for step in 0..9 {
+                    let at_ms = 60 * HOUR_MS + step * HOUR_MS / 10;
+                    let edits = (0..setup.settings.policies.len() as u64).map(Edit::KeepLess);
+                    setup.timetable.extend(edits.map(|edit| (at_ms, Happening::Edit(edit))));
                 }
                 setup
             }
@@ -581,6 +616,30 @@ impl Mind for Lawless {
             self.closed.push(change.clone());
         }
         let _ = state.apply(change);
+        Ok(())
+    }
+}
+
+/// Each route finds out for itself that a lane is full.
+struct NeverClosesALane;
+
+impl Mind for NeverClosesALane {
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        if matches!(change, Change::Lane(LaneEvidence::Refused { .. })) { Ok(()) } else { state.apply(change) }
+    }
+}
+
+/// What went before this round is forgotten.
+struct NeverLooksBack;
+
+impl Mind for NeverLooksBack {
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        state.apply(change)?;
+        if matches!(change, Change::Gone { .. }) {
+            for source in state.sources.values_mut().filter(|source| !source.losses.is_empty()) {
+                Arc::make_mut(source).losses.clear();
+            }
+        }
         Ok(())
     }
 }

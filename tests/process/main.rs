@@ -6,6 +6,7 @@ mod chaos;
 mod control;
 mod daemon;
 mod hostile;
+mod lanes;
 mod notify;
 mod outside;
 mod rehearse;

@@ -78,6 +78,42 @@ fn what_goes_at_once_waits_for_a_person() {
     assert!(bench.books().backups.iter().all(|backup| backup.deleted_ms.is_none()));
 }
 
+/// Nine reloads in half a minute, each of two points fewer: the brake counts them together, across restarts, and lets go
+/// what a person confirms.
+#[test]
+fn small_steps_add_up_and_wait_for_a_person() {
+    let bench = Bench::new(2000.0, "");
+    let mut daemon = fill(&bench, "", "", 20);
+    let copies = held(&bench, "us-west-2").len();
+    assert!(copies >= 20);
+    let deleted = || bench.books().backups.iter().filter(|b| b.deleted_ms.is_some() && b.region == "us-west-2").count();
+    let fifth = copies / 5;
+    for step in 1..10 {
+        let there = format!("retain = {{ last = {} }}", copies - 2 * step);
+        bench.write_policy(&policy(NEVER, "", &there));
+        if step % 3 == 0 {
+            daemon.signal("TERM");
+            assert_eq!(daemon.exit_code(SOON), 0);
+            daemon = bench.daemon();
+        } else {
+            daemon.signal("HUP");
+        }
+        std::thread::sleep(Duration::from_secs(3));
+    }
+    let waits = || to_confirm(&json(&bench.run(&["plan", "--json"]))).len();
+    wait_until("the rest waits", SOON, || waits() + deleted() == 18);
+    assert!((2..=fifth.max(2)).contains(&deleted()), "{} of {copies} went without a person", deleted());
+    let says = bench.run(&["status"]);
+    assert!(stdout(&says).contains("held within a day"), "{says:?}");
+    let confirmed = bench.run(&["reload", "--confirm-deletions"]);
+    assert!(confirmed.status.success(), "{confirmed:?}");
+    wait_until("all that was confirmed is gone", SOON, || deleted() == 18);
+    // It does not count what a person let go.
+    bench.write_policy(&policy(NEVER, "", &format!("retain = {{ last = {} }}", copies - 19)));
+    daemon.signal("HUP");
+    wait_until("one more goes by itself", SOON, || deleted() == 19 || waits() > 0);
+}
+
 #[test]
 fn a_refusal_to_delete_a_backup_under_a_copy_waits_in_both_wordings() {
     for (wording, code) in [("modelled", "BackupBeingCopied"), ("bad_request", "BadRequest")] {

@@ -1,6 +1,7 @@
 //! The nouns say what they mean: the words they are known by outside, and the small judgements that everything rests on.
 
 use lifeboat::domain::action::{Call, Request};
+use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::change::{Change, End, Opening, Total};
 use lifeboat::domain::fault::{Fault, FaultClass, clean};
 use lifeboat::domain::id::{AccountName, Occurrence, Place, Region, SourceId, SourceKey, Target, Trigger, WorkKey};
@@ -355,7 +356,9 @@ fn changes_know_whether_they_last_and_whose_they_are() {
         Change::Synced(1),
         Change::Checked { policy: "p".into(), through: now(), next: None },
         Change::Timed { target: Target::Backup, took: SECOND },
-        Change::OtherEnded { place: place(), id: id() },
+        Change::Lane(LaneEvidence::OtherEnded { place: place(), id: id() }),
+        Change::Lane(LaneEvidence::Refused { lane: Lane::Shared(place()), at: now(), until: now() }),
+        Change::Lane(LaneEvidence::Granted { lane: Lane::Shared(place()), full: true }),
     ];
     for change in passing {
         assert!(!change.durable(), "{change:?}");

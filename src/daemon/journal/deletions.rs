@@ -95,7 +95,7 @@ fn brakes(state: &State, source: &SourceKey, braked: &BTreeMap<Target, Brake>) {
         let (points, held) = (brake.points.len(), brake.held);
         if before.is_none() {
             error!(event = "braked", %account, source = %id, destination, points, held,
-                "retention would delete more at once than is allowed without a person: `lifeboat plan` shows what, \
+                "retention would delete more within a day than is allowed without a person: `lifeboat plan` shows what, \
                  `lifeboat reload --confirm-deletions` lets it go");
         } else {
             debug!(event = "braked", %account, source = %id, destination, points, held, "the brake holds");

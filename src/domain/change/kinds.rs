@@ -49,7 +49,7 @@ impl Change {
             | Self::ListingStalled { .. }
             | Self::ListingWanted { .. }
             | Self::LookAgain { .. }
-            | Self::OtherEnded { .. }
+            | Self::Lane(_)
             | Self::LookUpSent { .. }
             | Self::LookedUp { .. }
             | Self::LookUpFailed { .. }

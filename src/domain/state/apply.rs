@@ -57,7 +57,9 @@ impl State {
                 self.checked.insert(policy.clone(), Checked { through: *through, next: *next });
             }
             Change::ClockWentBack { to } => self.clock_went_back(*to),
-            Change::Condemned { place, id, reason, at } => self.condemned(place, id, reason, *at)?,
+            Change::Condemned { place, id, reason, confirmed, at } => {
+                self.condemned(place, id, reason, *confirmed, *at)?;
+            }
             Change::Spared { place, id, reason: _ } => self.spared(place, id),
             Change::DeleteAsked { place, id, at } => self.delete_asked(place, id, *at)?,
             Change::DeleteRefused { place, id, fault, not_before } => {
@@ -86,7 +88,7 @@ impl State {
             Change::ListingStalled { place, not_before, restart } => self.listing_stalled(place, *not_before, *restart),
             Change::ListingWanted { place, at } => self.listing_wanted(place, *at),
             Change::LookAgain { place, ids, at, batch } => self.look_again(place, ids, *at, *batch),
-            Change::OtherEnded { place, id } => self.other_ended(place, id),
+            Change::Lane(evidence) => self.lane_shown(evidence),
         }
         Ok(())
     }
@@ -247,6 +249,9 @@ impl State {
             source.aside.remove(&key.target);
         }
         self.reindex(&key.source);
+        if let Some(before) = before.filter(|_| !point.lifecycle.in_flight()) {
+            self.lanes_moved(&before.lanes());
+        }
         if decidable {
             self.review(&key.source, Time::ZERO);
         }
@@ -288,6 +293,7 @@ impl State {
     }
 
     fn gone(&mut self, place: &Place, id: &BackupId, at: Time) -> Result<(), IllegalChange> {
+        self.lost(place, id, at);
         let Some(known) = self.places.get_mut(place) else {
             return Err(illegal(format!("{id}: gone from {place}, which is not known")));
         };
@@ -299,13 +305,17 @@ impl State {
         known.dispute(id, None);
         known.user_backups = known.user_backups.saturating_sub(1);
         known.gone.insert(id.clone(), at);
+        let lanes = self.lanes_of_copy(&key);
         let source = self.source_mut(&key.source)?;
-        source.flying.remove(&(key.occurrence, key.target.clone(), id.clone()));
+        let in_flight = source.flying.remove(&(key.occurrence, key.target.clone(), id.clone()));
         source.points.deleted(key.occurrence, &key.target, id, at);
         source.forget_deleted(key.occurrence);
         let deleted = (place.clone(), id.clone());
         self.deletions.remove(&deleted);
         self.wishes.remove(&deleted);
+        if in_flight {
+            self.lanes_moved(&lanes);
+        }
         self.reindex(&key.source);
         self.review(&key.source, Time::ZERO);
         Ok(())
@@ -349,6 +359,7 @@ impl State {
         }
         self.deletions_clock_went_back(to);
         self.accounts_clock_went_back(to);
+        self.closed_lanes_clock_went_back(to);
     }
 }
 

@@ -3,6 +3,7 @@
 use super::apply::illegal;
 use super::*;
 use crate::domain::action::Request;
+use crate::domain::fault::FaultClass;
 
 impl State {
     pub(super) fn asked(
@@ -58,7 +59,8 @@ impl State {
         not_before: Time,
     ) -> Result<(), IllegalChange> {
         self.with_ask(key, |aside, ask| {
-            ask.failures = ask.failures.saturating_add(1);
+            // Of refusals for want of a slot the lane keeps count: how often a route was its probe says nothing of the route.
+            ask.failures = ask.failures.saturating_add(u32::from(fault.class != FaultClass::NoSlot));
             ask.fault = Some(fault.clone());
             ask.not_before = not_before;
             if definite {

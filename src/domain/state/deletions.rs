@@ -2,6 +2,7 @@
 
 use super::apply::illegal;
 use super::*;
+use crate::domain::deletion::{LOSSES_COUNT_FOR, Loss};
 use crate::domain::id::SourceId;
 
 /// Whether somebody wants to see this object by id: it is to be deleted, or its hold is to change.
@@ -97,6 +98,7 @@ impl State {
         place: &Place,
         id: &BackupId,
         reason: &str,
+        confirmed: bool,
         at: Time,
     ) -> Result<(), IllegalChange> {
         let Some(point) = self.point(place, id) else {
@@ -105,9 +107,27 @@ impl State {
         if self.held(point) {
             return Err(illegal(format!("{id}: to be deleted from {place} although it is held")));
         }
-        self.deletions.insert((place.clone(), id.clone()), Deletion::new(reason.to_owned(), at));
+        self.deletions.insert((place.clone(), id.clone()), Deletion::new(reason.to_owned(), confirmed, at));
         self.look_at(place, id, Time::ZERO);
         Ok(())
+    }
+
+    /// What was to be deleted is gone: the brake remembers it for a while.
+    pub(super) fn lost(&mut self, place: &Place, id: &BackupId, at: Time) {
+        let Some(deletion) = self.deletions.get(&(place.clone(), id.clone())).filter(|known| !known.confirmed) else {
+            return;
+        };
+        let (from, lost_at) = (at.minus(LOSSES_COUNT_FOR), deletion.condemned_at);
+        let gone = self.point(place, id).filter(|point| point.lifecycle == Lifecycle::Available && lost_at > from);
+        let Some((key, target, came_at)) = gone.map(|point| (point.source_key(), point.target(), Loss::came_at(point)))
+        else {
+            return;
+        };
+        let Some(source) = self.sources.get_mut(&key).map(Arc::make_mut) else { return };
+        let losses = source.losses.entry(target).or_default();
+        losses.retain(|loss| loss.lost_at > from);
+        let loss = Loss { lost_at, came_at };
+        losses.insert(losses.partition_point(|before| *before <= loss), loss);
     }
 
     pub(super) fn spared(&mut self, place: &Place, id: &BackupId) {

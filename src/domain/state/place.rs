@@ -270,9 +270,10 @@ impl State {
 
     pub(super) fn other_ended(&mut self, place: &Place, id: &BackupId) {
         let known = self.place_mut(place);
-        known.others.remove(id);
+        let lanes = known.others.remove(id);
         known.looks.remove(id);
         known.batches.remove(id);
+        self.lanes_moved(&lanes.unwrap_or_default());
     }
 
     pub(super) fn listing_wanted(&mut self, place: &Place, at: Time) {
@@ -336,13 +337,17 @@ impl State {
         known.strangers = strangers.iter().cloned().collect();
         known.gone.retain(|_, at| at.plus(SHOWN_AFTER_GONE) > listed.began_at);
         known.listing_wanted = known.listing_wanted.filter(|wanted| *wanted > listed.began_at);
-        for id in std::mem::take(&mut known.others).into_keys() {
-            known.looks.remove(&id);
-            known.batches.remove(&id);
+        let before = std::mem::take(&mut known.others);
+        for id in before.keys() {
+            known.looks.remove(id);
+            known.batches.remove(id);
         }
         for (id, lanes) in others {
             known.looks.insert(id.clone(), Time::ZERO);
             known.others.insert(id.clone(), lanes.clone());
         }
+        let ended = before.into_iter().filter(|(id, _)| !known.others.contains_key(id));
+        let lanes: Vec<Lane> = ended.flat_map(|(_, lanes)| lanes).collect();
+        self.lanes_moved(&lanes);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::change::End;
+use crate::domain::deletion::Loss;
 use crate::domain::lane::FileSystemKind;
 
 /// One source.
@@ -28,6 +29,8 @@ pub struct SourceState {
     /// Targets that were refused for good, whatever the occurrence: what was refused, and not again before. Forgotten by
     /// a restart and by a reload, after which it is worth another try.
     pub aside: BTreeMap<Target, (Fault, Time)>,
+    /// What Lifeboat let go of each target within a day, as far as the brake counts it, the first lost first.
+    pub losses: BTreeMap<Target, Vec<Loss>>,
     /// It was in a policy and left it.
     pub left: bool,
     /// What AWS said of the file system or volume.
@@ -140,6 +143,7 @@ impl SourceState {
             points: Points::default(),
             flying: BTreeSet::new(),
             aside: BTreeMap::new(),
+            losses: BTreeMap::new(),
             left: false,
             look_up: LookUp::default(),
             review_at: Time::NEVER,
@@ -324,6 +328,12 @@ impl SourceState {
         }
         for (_, not_before) in self.aside.values_mut() {
             *not_before = (*not_before).min(to.plus(Duration::from_secs(3600)));
+        }
+        for losses in self.losses.values_mut() {
+            for loss in losses.iter_mut() {
+                *loss = Loss { lost_at: loss.lost_at.min(to), came_at: loss.came_at.min(to) };
+            }
+            losses.sort_unstable();
         }
         self.points.clock_went_back(to);
         let look_up = &mut self.look_up;

@@ -45,7 +45,7 @@ impl Settling<'_> {
                 let at = self.next_look().max(self.now.plus(UNPROVEN_LOOK));
                 self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
             }
-            None => self.push(Change::OtherEnded { place, id: id.clone() }),
+            None => self.push(Change::Lane(LaneEvidence::OtherEnded { place, id: id.clone() })),
         }
     }
 

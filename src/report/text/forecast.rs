@@ -27,8 +27,8 @@ pub fn forecast(forecast: &Forecast, kept: bool, looks: Looks) -> String {
     if braked > 0 {
         heading(&mut out, "Waits for a person", looks);
         let what = format!(
-            "{} would go at once, more than a fifth of their route: nothing of it is deleted before `lifeboat reload \
-             --confirm-deletions`, which lets go exactly what is listed here as \"{}\".",
+            "{} would go, more than a fifth of what their route held within a day: nothing of it is deleted before `lifeboat \
+             reload --confirm-deletions`, which lets go exactly what is listed here as \"{}\".",
             counted(braked, "recovery point"),
             Stage::Braked.as_str()
         );

@@ -16,16 +16,17 @@ impl Cloud {
         if self.settings.limits_first
             && let Ok(kms_key) = self.copy_key(call, source)
         {
-            self.check_copy_limits(call.place, source, &kms_key)?;
+            self.check_copy_limits(call, source, &kms_key)?;
         }
         self.check_can_be_copied(call, source)?;
         let kms_key = self.copy_key(call, source)?;
         let tags = self.copy_tags(call, source)?;
-        self.check_copy_limits(call.place, source, &kms_key)?;
+        self.check_copy_limits(call, source, &kms_key)?;
         Ok(Made::Backup(self.start_copy(call.place, source, kms_key, tags, Principal::Caller, call.now_ms)))
     }
 
-    fn check_copy_limits(&mut self, place: PlaceIx, source: BackupIx, kms_key: &str) -> Result<(), ApiError> {
+    fn check_copy_limits(&mut self, call: &Call<'_>, source: BackupIx, kms_key: &str) -> Result<(), ApiError> {
+        let place = call.place;
         let (backup, here) = (&self.backups[source], &self.places[place]);
         let kind = backup.file_system.kind;
         let takes_slot = self.takes_slot(place, backup);
@@ -33,7 +34,7 @@ impl Cloud {
         let ontap = volume.clone().map(|volume| (volume, kms_key.to_owned()));
         let lane = Lane { account: here.account.clone(), region: here.region.clone(), ontap };
         if takes_slot {
-            self.check_slot(place, &lane, kind)?;
+            self.check_slot(place, &lane, kind, call.now_ms)?;
         }
         self.check_backup_quota(place, kind, volume.as_deref())
     }
@@ -137,8 +138,8 @@ impl Cloud {
     }
 
     /// Refuses if the lane that the copy would use is full, and notes the refusal.
-    fn check_slot(&mut self, place: PlaceIx, lane: &Lane, kind: FileSystemType) -> Result<(), ApiError> {
-        let free = self.slot_free(place, lane, kind);
+    fn check_slot(&mut self, place: PlaceIx, lane: &Lane, kind: FileSystemType, now_ms: i64) -> Result<(), ApiError> {
+        let free = self.slot_free(place, lane, kind, now_ms);
         let used = self.lanes.entry(lane.clone()).or_default();
         if free {
             return Ok(());
@@ -154,9 +155,10 @@ impl Cloud {
     }
 
     /// Whether one more copy fits into a lane.
-    pub(super) fn slot_free(&self, place: PlaceIx, lane: &Lane, kind: FileSystemType) -> bool {
+    pub(super) fn slot_free(&self, place: PlaceIx, lane: &Lane, kind: FileSystemType, now_ms: i64) -> bool {
         let settings = &self.settings;
-        let in_flight = self.lanes.get(lane).map_or(0, |used| used.in_flight);
+        let unseen = self.odds(place, "CopyBackup", now_ms).unseen_copies;
+        let in_flight = self.lanes.get(lane).map_or(0, |used| used.in_flight).saturating_add(unseen);
         if lane.ontap.is_some() {
             let total = self.ontap_copies.get(&lane.account).copied().unwrap_or(0);
             return in_flight < settings.ontap_copies_in_flight && total < settings.ontap_copies_per_account;

@@ -53,7 +53,7 @@ impl Cloud {
     fn stranger_copies(&mut self, place: PlaceIx, now_ms: i64) {
         let (account, region) = (self.places[place].account.clone(), self.places[place].region.clone());
         let lane = Lane { account: account.clone(), region: region.clone(), ontap: None };
-        let free = self.slot_free(place, &lane, FileSystemType::Windows);
+        let free = self.slot_free(place, &lane, FileSystemType::Windows, now_ms);
         if !free || self.check_backup_quota(place, FileSystemType::Windows, None).is_err() {
             return;
         }

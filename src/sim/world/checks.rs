@@ -14,6 +14,7 @@ use crate::domain::state::State;
 use crate::domain::time::Time;
 use std::fmt;
 
+mod brake;
 mod claims;
 mod clock;
 mod crowd;
@@ -218,8 +219,12 @@ impl Checks {
     }
 
     /// An answer reaches the process.
-    pub fn delivered(&mut self, action: &Action, outcome: &Outcome, view: &View<'_>) {
+    ///
+    /// # Errors
+    /// What was broken.
+    pub fn delivered(&mut self, action: &Action, outcome: &Outcome, view: &View<'_>) -> Result<(), Broken> {
         self.lanes.delivered(action, outcome, view);
+        self.pace.delivered(action, outcome, view.now_ms)
     }
 
     /// Lifeboat's calls deleted these. `settings` are what it runs on, if it lives.
@@ -314,6 +319,8 @@ impl Checks {
     /// The clock was set.
     pub fn clock_set(&mut self, now_ms: i64, host_now: Time) {
         self.flow.disturbed(now_ms);
+        self.pace.clock_set();
+        self.keeping.clock_set();
         self.ends.clock_set(host_now);
         self.lines.clock_set(host_now);
     }

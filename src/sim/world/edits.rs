@@ -2,7 +2,7 @@
 
 use super::super::cloud::{Backup, Cloud, Lifecycle};
 use super::setup::{Edit, Person};
-use crate::domain::policy::{Policy, Settings};
+use crate::domain::policy::{Policy, Retain, Settings};
 use crate::domain::schedule::Schedule;
 use crate::domain::time::Time;
 use serde_json::json;
@@ -48,8 +48,30 @@ pub fn edit(file: &mut Settings, whole: &Settings, edit: &Edit) {
                 policy.tags.insert("version".to_owned(), choice.to_string());
             }
         }
+        Edit::KeepLess(choice) => {
+            if let Some(policy) = chosen(file, *choice) {
+                let at = at(*choice >> 8, 1 + policy.destinations.len());
+                let of_destination = at.checked_sub(1).and_then(|at| policy.destinations.get_mut(at));
+                keep_less(of_destination.map_or(&mut policy.retain, |destination| &mut destination.retain));
+            }
+        }
         Edit::Same | Edit::Spoil(_) => {}
     }
+}
+
+/// A little less than before, and never nothing.
+fn keep_less(retain: &mut Option<Retain>) {
+    let Some(retain) = retain else { return };
+    let fewer = |count: &mut Option<u32>, by: u32| {
+        let less = count.filter(|count| *count > 1).map(|count| count.saturating_sub(by).max(1));
+        *count = less.or(*count);
+        less.is_some()
+    };
+    let _ = fewer(&mut retain.last, 2)
+        || fewer(&mut retain.hourly, 1)
+        || fewer(&mut retain.daily, 1)
+        || fewer(&mut retain.weekly, 1)
+        || fewer(&mut retain.monthly, 1);
 }
 
 /// What can be read of a file with a slip in one of its policies.

@@ -149,7 +149,7 @@ impl World {
         }
         let now = self.host_now();
         let Some(host) = self.host.as_mut().filter(|host| host.life == life) else { return Ok(()) };
-        self.checks.delivered(action, &outcome, &view(&self.cloud, host, self.now_ms));
+        self.checks.delivered(action, &outcome, &view(&self.cloud, host, self.now_ms))?;
         let told = match &outcome {
             Outcome::Failed(fault) => Came::Text(format!("{:?} {fault}", fault.class)),
             Outcome::Made(sighting) => Came::Text(format!("made {} {:?}", sighting.id, sighting.lifecycle)),

@@ -107,6 +107,8 @@ pub enum Edit {
     Slots(u32),
     /// Tags and keys change: new requests differ from old ones.
     Retag(u64),
+    /// The policy keeps a little less of a target: two fewer of the last ones, or one period fewer.
+    KeepLess(u64),
     /// Nothing: the file is loaded again as it is.
     Same,
     /// A slip: the file is refused until the next change, and what can still be read of it lacks a policy.

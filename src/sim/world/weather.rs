@@ -3,6 +3,7 @@
 use super::super::faults::Fault;
 use super::super::rng::Rng;
 use super::setup::{DAY_MS, Edit, HOUR_MS, Happening, Order, Person, Setup, a_schedule};
+use crate::domain::policy::Retain;
 
 /// How long act two has to heal what act one broke: a stuck copy, a pause after a failure, a queue for slots.
 const ACT_TWO_MS: i64 = 4 * DAY_MS;
@@ -79,7 +80,9 @@ fn mild(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
     closed(setup, act_one_ms);
     misdated(setup, act_one_ms);
     mistyped(setup, act_one_ms);
+    unseen(setup, act_one_ms);
     cancels(setup, act_one_ms);
+    steps(setup, act_one_ms);
 }
 
 /// In some worlds some backups are being restored for a while. From numbers of its own, so that the rest of a seed stays.
@@ -142,6 +145,44 @@ fn misdated(setup: &mut Setup, act_one_ms: i64) {
     let creation_time_skew_seconds = [40 * 86_400, 5 * 365 * 86_400][rng.below(2) as usize];
     let regions = region.into_iter().collect();
     setup.fault(from_ms, until_ms, Fault { regions, creation_time_skew_seconds, ..Fault::default() });
+}
+
+/// In some worlds copies that no listing shows take slots for a while.
+fn unseen(setup: &mut Setup, act_one_ms: i64) {
+    let mut rng = Rng::new(setup.seed, "unseen copies");
+    let spells = if rng.percent(40.0) { 1 + rng.below(3) } else { 0 };
+    for _ in 0..spells {
+        let from_ms = moment(act_one_ms, &mut rng);
+        let lengths = [HOUR_MS / 6, 2 * HOUR_MS, 12 * HOUR_MS, 2 * DAY_MS];
+        let until_ms = (from_ms + lengths[rng.below(4) as usize]).min(act_one_ms);
+        let unseen_copies = if rng.percent(60.0) { 5 } else { 1 + rng.below(4) as u32 };
+        setup.fault(from_ms, until_ms, Fault { unseen_copies, ..Fault::default() });
+    }
+}
+
+/// In some worlds a person lets a policy keep less and less, a little at a time, within an hour.
+fn steps(setup: &mut Setup, act_one_ms: i64) {
+    let mut rng = Rng::new(setup.seed, "step by step");
+    let policies = setup.settings.policies.len() as u64;
+    if !rng.percent(30.0) || policies == 0 {
+        return;
+    }
+    let (policy, target) = (rng.below(policies), rng.below(4));
+    let choice = policy | (target << 8);
+    if let Some(policy) = setup.settings.policies.values_mut().nth(policy as usize) {
+        // Enough that it takes steps to get to nothing.
+        let last = Some(8 + rng.below(16) as u32);
+        let kept = Some(Retain { last, ..Retain::default() });
+        policy.retain.clone_from(&kept);
+        policy.destinations.iter_mut().for_each(|destination| destination.retain.clone_from(&kept));
+    }
+    for _ in 0..1 + rng.below(2) {
+        let from_ms = act_one_ms / 4 + moment(act_one_ms / 2, &mut rng);
+        for _ in 0..3 + rng.below(7) {
+            let at_ms = (from_ms + moment(HOUR_MS, &mut rng)).min(act_one_ms);
+            setup.timetable.push((at_ms, Happening::Edit(Edit::KeepLess(choice))));
+        }
+    }
 }
 
 /// In some worlds a person gives up what a person ordered.

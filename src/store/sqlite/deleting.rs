@@ -1,5 +1,6 @@
 //! Deletions and holds as SQL, moved as `State::apply` moves them.
 
+use crate::domain::deletion::LOSSES_COUNT_FOR;
 use crate::domain::fault::Fault;
 use crate::domain::id::{BackupId, Place};
 use crate::domain::time::Time;
@@ -21,13 +22,15 @@ pub(super) async fn condemned(
     place: &Place,
     id: &BackupId,
     reason: &str,
+    confirmed: bool,
     at: &Time,
 ) -> Written {
-    let sql = "INSERT INTO deletions (account, region, id, reason, condemned_at) VALUES (?, ?, ?, ?, ?)
-               ON CONFLICT DO UPDATE SET reason = excluded.reason, condemned_at = excluded.condemned_at,
+    let sql = "INSERT INTO deletions (account, region, id, reason, confirmed, condemned_at) VALUES (?, ?, ?, ?, ?, ?)
+               ON CONFLICT DO UPDATE SET reason = excluded.reason, confirmed = excluded.confirmed,
+               condemned_at = excluded.condemned_at,
                asked_at = NULL, failures = 0, not_before = 0, fault_class = NULL, fault_code = NULL,
                fault_message = NULL";
-    let query = bind_object!(sqlx::query(sql), place, id).bind(reason).bind(at.millis());
+    let query = bind_object!(sqlx::query(sql), place, id).bind(reason).bind(confirmed).bind(at.millis());
     to.execute(query).await.map(drop)
 }
 
@@ -90,6 +93,22 @@ pub(super) async fn hold_tried(
 pub(super) async fn hold_stands(to: &mut SqliteConnection, place: &Place, id: &BackupId) -> Written {
     let sql = "DELETE FROM wishes WHERE account = ? AND region = ? AND id = ?";
     to.execute(bind_object!(sqlx::query(sql), place, id)).await.map(drop)
+}
+
+/// What was to be deleted is gone: the brake remembers it for a while, as `State` has it.
+pub(super) async fn lost(to: &mut SqliteConnection, place: &Place, id: &BackupId, at: Time) -> Written {
+    let from = at.minus(LOSSES_COUNT_FOR).millis();
+    let sql = "INSERT OR IGNORE INTO losses (account, source, destination, lost_at, came_at, id)
+               SELECT p.account, p.source, CASE WHEN p.origin_id IS NULL THEN '' ELSE p.region END, d.condemned_at,
+                      coalesce(p.settled_at, p.created_at), p.id
+               FROM deletions AS d JOIN points AS p USING (account, region, id)
+               WHERE d.account = ? AND d.region = ? AND d.id = ? AND NOT d.confirmed AND d.condemned_at > ?
+               AND p.lifecycle = 'AVAILABLE' RETURNING source, destination";
+    let query = bind_object!(sqlx::query_as::<_, (String, String)>(sql), place, id).bind(from);
+    let Some((source, destination)) = query.fetch_optional(&mut *to).await? else { return Ok(()) };
+    let sql = "DELETE FROM losses WHERE account = ? AND source = ? AND destination = ? AND lost_at <= ?";
+    let query = sqlx::query(sql).bind(place.account.as_str()).bind(source).bind(destination).bind(from);
+    to.execute(query).await.map(drop)
 }
 
 /// An object is gone: nobody can delete it any more, nor hold it.

@@ -116,6 +116,14 @@ async fn load_intents(from: &mut SqliteConnection, state: &mut State) -> Result<
         Ok(())
     })
     .await?;
+    each(from, "losses", "SELECT * FROM losses ORDER BY account, source, destination, lost_at, came_at", |row| {
+        let (key, target, loss) = row.loss()?;
+        if let Some(source) = state.source_to_restore(&key) {
+            source.losses.entry(target).or_default().push(loss);
+        }
+        Ok(())
+    })
+    .await?;
     each(from, "wishes", "SELECT * FROM wishes", |row| {
         let (place, id) = (row.place()?, row.id()?);
         if state.point(&place, &id).is_some() {

@@ -367,6 +367,7 @@ mod tests {
             place: place.clone(),
             id: id.clone(),
             reason: "given up by last 3".to_owned(),
+            confirmed: false,
             at: Time::from_secs(50),
         };
         store.commit(&[seen(Lifecycle::Available, Some(20)), condemned, gone(60)]).await.unwrap();

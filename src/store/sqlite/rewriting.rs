@@ -38,6 +38,7 @@ pub(super) async fn write_all(to: &mut SqliteConnection, state: &State, now: Tim
         write_source(to, key, source).await?;
         write_occurrences(to, key, source).await?;
         write_asks(to, key, source).await?;
+        write_losses(to, key, source).await?;
     }
     let mut batch = Vec::with_capacity(POINTS_AT_ONCE);
     for source in state.sources.values() {
@@ -111,6 +112,20 @@ async fn write_occurrences(to: &mut SqliteConnection, key: &SourceKey, source: &
         let sql = "INSERT INTO cancelled (account, source, at, cancelled_at) VALUES (?, ?, ?, ?)";
         let query = sqlx::query(sql).bind(key.account.as_str()).bind(key.source.as_str());
         to.execute(query.bind(occurrence.at.millis()).bind(at.millis())).await?;
+    }
+    Ok(())
+}
+
+/// Which they were is not in memory: a number stands for each.
+async fn write_losses(to: &mut SqliteConnection, key: &SourceKey, source: &SourceState) -> Written {
+    for (target, losses) in &source.losses {
+        for (number, loss) in losses.iter().enumerate() {
+            let sql =
+                "INSERT INTO losses (account, source, destination, lost_at, came_at, id) VALUES (?, ?, ?, ?, ?, ?)";
+            let query = sqlx::query(sql).bind(key.account.as_str()).bind(key.source.as_str());
+            let query = query.bind(target.destination()).bind(loss.lost_at.millis()).bind(loss.came_at.millis());
+            to.execute(query.bind(number.to_string())).await?;
+        }
     }
     Ok(())
 }
@@ -240,13 +255,14 @@ async fn write_places(to: &mut SqliteConnection, state: &State, now: Time) -> Wr
 
 async fn write_deletions(to: &mut SqliteConnection, state: &State) -> Written {
     for ((place, id), deletion) in &state.deletions {
-        let sql = "INSERT INTO deletions (account, region, id, reason, condemned_at, asked_at, failures, not_before,
-                   fault_class, fault_code, fault_message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+        let sql = "INSERT INTO deletions (account, region, id, reason, confirmed, condemned_at, asked_at, failures, not_before,
+                   fault_class, fault_code, fault_message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let query = sqlx::query(sql)
             .bind(place.account.as_str())
             .bind(place.region.as_str())
             .bind(id.as_str())
             .bind(deletion.reason.as_str())
+            .bind(deletion.confirmed)
             .bind(deletion.condemned_at.millis())
             .bind(deletion.asked_at.map(Time::millis))
             .bind(i64::from(deletion.failures))

@@ -66,7 +66,9 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
         }
         Change::AccountRecorded { account, id, at } => accounts::account_recorded(to, account, id, at).await,
         Change::Cancelled { source, occurrence, at } => accounts::cancelled(to, source, occurrence, at).await,
-        Change::Condemned { place, id, reason, at } => deleting::condemned(to, place, id, reason, at).await,
+        Change::Condemned { place, id, reason, confirmed, at } => {
+            deleting::condemned(to, place, id, reason, *confirmed, at).await
+        }
         Change::Spared { place, id, .. } => deleting::spared(to, place, id).await,
         Change::DeleteAsked { place, id, at } => deleting::delete_asked(to, place, id, at).await,
         Change::DeleteRefused { place, id, fault, not_before } => {
@@ -91,7 +93,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
         | Change::ListingStalled { .. }
         | Change::ListingWanted { .. }
         | Change::LookAgain { .. }
-        | Change::OtherEnded { .. }
+        | Change::Lane(_)
         | Change::LookUpSent { .. }
         | Change::LookedUp { .. }
         | Change::LookUpFailed { .. }
@@ -118,6 +120,7 @@ async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
         "UPDATE deletions SET not_before = ?3 WHERE not_before > ?3",
         "UPDATE deletions SET condemned_at = ?1 WHERE condemned_at > ?1",
         "UPDATE deletions SET asked_at = ?1 WHERE asked_at > ?1",
+        "UPDATE losses SET came_at = min(came_at, ?1), lost_at = min(lost_at, ?1) WHERE lost_at > ?1 OR came_at > ?1",
         "UPDATE wishes SET not_before = ?3 WHERE not_before > ?3",
         "UPDATE places SET listed_at = ?1 WHERE listed_at > ?1",
     ] {
@@ -247,11 +250,12 @@ async fn unfulfilled(
     definite: &bool,
     not_before: &Time,
 ) -> Written {
-    let sql = r#"UPDATE asks SET failures = failures + 1, fault_class = ?, fault_code = ?, fault_message = ?,
-                 not_before = ?, open = CASE WHEN ? THEN 0 ELSE open END, asks = CASE WHEN ? THEN 0 ELSE asks END
-                 WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND destination = ?"#;
+    let sql = r#"UPDATE asks SET failures = failures + (?1 <> 'no_slot'), fault_class = ?1, fault_code = ?2,
+                 fault_message = ?3, not_before = ?4, open = CASE WHEN ?5 THEN 0 ELSE open END,
+                 asks = CASE WHEN ?5 THEN 0 ELSE asks END
+                 WHERE account = ?6 AND source = ?7 AND "trigger" = ?8 AND at = ?9 AND destination = ?10"#;
     let query = sqlx::query(sql).bind(fault.class.as_str()).bind(&fault.code).bind(&fault.message);
-    let query = query.bind(not_before.millis()).bind(*definite).bind(*definite);
+    let query = query.bind(not_before.millis()).bind(*definite);
     to.execute(bind_work!(query, key)).await.map(drop)
 }
 
@@ -335,6 +339,7 @@ async fn write_change_of_standing(to: &mut SqliteConnection, point: &Point) -> W
 
 async fn write_gone(to: &mut SqliteConnection, place: &Place, id: &BackupId, at: Time) -> Written {
     past::removed(to, place, id, at).await?;
+    deleting::lost(to, place, id, at).await?;
     deleting::gone(to, place, id).await?;
     disputes::undisputed(to, place, id).await?;
     let (account, region) = (place.account.as_str(), place.region.as_str());
@@ -383,6 +388,8 @@ async fn forget(to: &mut SqliteConnection, what: &Forgotten) -> Written {
         Forgotten::Source(key) => {
             let (account, source) = (key.account.as_str(), key.source.as_str());
             let query = sqlx::query("DELETE FROM sources WHERE account = ? AND source = ?");
+            to.execute(query.bind(account).bind(source)).await?;
+            let query = sqlx::query("DELETE FROM losses WHERE account = ? AND source = ?");
             to.execute(query.bind(account).bind(source)).await?;
             let query = sqlx::query("DELETE FROM points WHERE account = ? AND source = ? AND lifecycle = 'DELETED'");
             to.execute(query.bind(account).bind(source)).await.map(drop)

@@ -2,6 +2,7 @@
 
 use super::books::*;
 use super::*;
+use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::change::{ListingPage, Opening, Total};
 use lifeboat::domain::id::{Region, deletion_token};
 use lifeboat::domain::lane::Lane;
@@ -275,10 +276,16 @@ fn a_refused_copy_has_the_books_read_that_can_tell_why() {
     let expected = [wanted(HOME), nothing_there, unfulfilled(FaultClass::State, fault(FaultClass::State, "Refused"))];
     assert_eq!(told(&books, THERE, call.clone(), failed_with(FaultClass::Missing), noon()), expected);
     // No slot although one looks free, the refused ask itself counted: somebody else has it.
-    let no_slot = unfulfilled(FaultClass::NoSlot, fault(FaultClass::NoSlot, "Refused"));
+    // The pause is the lane's, not the route's.
+    let refused = fault(FaultClass::NoSlot, "Refused");
+    let no_slot = Change::Unfulfilled { key: key.clone(), fault: refused, definite: true, not_before: noon() };
+    let lane = lifeboat::domain::lane::Lane::Shared(place(THERE));
+    let until = noon().plus(pause(FaultClass::NoSlot, 1, POLL, key.jitter(1)));
+    let closed = Change::Lane(LaneEvidence::Refused { lane, at: noon(), until });
     for (slots, looks_free) in [(0, false), (1, true), (2, true)] {
         books.settings.limits.copies_in_flight = slots;
-        let expected = if looks_free { vec![wanted(THERE), no_slot.clone()] } else { vec![no_slot.clone()] };
+        let closed = [closed.clone(), no_slot.clone()];
+        let expected = if looks_free { [wanted(THERE)].into_iter().chain(closed).collect() } else { closed.to_vec() };
         assert_eq!(told(&books, THERE, call.clone(), failed_with(FaultClass::NoSlot), noon()), expected, "{slots}");
     }
     books.settings.limits.copies_in_flight = 2;
@@ -667,13 +674,22 @@ fn one_absence_proves_nothing() {
     let mut books = Books::new();
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     let id = || "backup-6".into();
-    books.apply(Change::Condemned { place: place(HOME), id: id(), reason: String::new(), at: noon() });
+    books.apply(Change::Condemned {
+        place: place(HOME),
+        id: id(),
+        reason: String::new(),
+        confirmed: false,
+        at: noon(),
+    });
     assert_eq!(absent(&books, noon()), [wanted(noon()), look(noon().plus(POLL), Some(1))], "not asked yet");
     books.apply(Change::DeleteAsked { place: place(HOME), id: id(), at: noon() });
     assert_eq!(absent(&books, noon()), [gone(noon())]);
     // What nobody knows is no longer looked at.
     let stranger = polled(&books, HOME, &["backup-x"], vec![], noon());
-    assert_eq!(stranger, [Change::OtherEnded { place: place(HOME), id: "backup-x".into() }, nothing_seen]);
+    assert_eq!(
+        stranger,
+        [Change::Lane(LaneEvidence::OtherEnded { place: place(HOME), id: "backup-x".into() }), nothing_seen]
+    );
 }
 
 #[test]
@@ -695,7 +711,7 @@ fn a_copy_of_others_is_followed_until_it_ends() {
         changes
     };
     assert_eq!(look("other-1", Lifecycle::Copying), []);
-    let ended = |id: &str| Change::OtherEnded { place: place(THERE), id: id.into() };
+    let ended = |id: &str| Change::Lane(LaneEvidence::OtherEnded { place: place(THERE), id: id.into() });
     assert_eq!(look("other-1", Lifecycle::Available), [ended("other-1")]);
     assert_eq!(look("other-2", Lifecycle::Copying), [ended("other-2")], "of which nothing is known");
     // Ours, whose tags somebody took away, is looked for as if it were absent.
@@ -785,7 +801,7 @@ fn condemned() -> Books {
     let mut books = Books::new();
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     let (id, reason) = ("backup-6".into(), "too old".to_owned());
-    books.apply(Change::Condemned { place: place(HOME), id, reason, at: noon() });
+    books.apply(Change::Condemned { place: place(HOME), id, reason, confirmed: false, at: noon() });
     books
 }
 

@@ -3,6 +3,7 @@
 use super::books::*;
 use super::*;
 use lifeboat::domain::action::CallKey;
+use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::change::{Opening, Total};
 use lifeboat::domain::deletion::{Brake, Deletion, HoldWish};
 use lifeboat::domain::id::BackupId;
@@ -126,7 +127,8 @@ fn an_ask_that_may_stand_is_repeated_in_its_own_words_only() {
 fn what_is_looked_at_by_id() {
     let id = || BackupId::from("backup-6");
     let suspected = |since| Change::Suspected { place: place(HOME), id: id(), suspected: since };
-    let condemned = || Change::Condemned { place: place(HOME), id: id(), reason: String::new(), at: noon() };
+    let condemned =
+        || Change::Condemned { place: place(HOME), id: id(), reason: String::new(), confirmed: false, at: noon() };
     let spared = || Change::Spared { place: place(HOME), id: id(), reason: String::new() };
     let wished = || Change::HoldWished { place: place(HOME), id: id(), hold: None, at: noon() };
     let stands = || Change::HoldStands { place: place(HOME), id: id() };
@@ -165,7 +167,7 @@ fn what_is_looked_at_by_id() {
     // A store brings back what was decided and wished.
     let mut books = Books::new();
     books.see(&good("backup-6", scheduled(6)));
-    let deletion = Deletion { not_before: noon(), ..Deletion::new("too old".to_owned(), noon()) };
+    let deletion = Deletion { not_before: noon(), ..Deletion::new("too old".to_owned(), false, noon()) };
     let mut restored = books.clone();
     restored.state.restore_deletion(place(HOME), id(), deletion.clone());
     assert_eq!(restored.state.deletions[&(place(HOME), id())], deletion);
@@ -196,7 +198,13 @@ fn a_hold_protects_from_the_wish_on_until_its_tag_is_gone() {
     assert_eq!(held(&books), [false, false]);
     books.apply(wish(Some("")));
     assert_eq!(held(&books), [true, false], "wished");
-    let condemn = Change::Condemned { place: place(HOME), id: one.id.clone(), reason: String::new(), at: noon() };
+    let condemn = Change::Condemned {
+        place: place(HOME),
+        id: one.id.clone(),
+        reason: String::new(),
+        confirmed: false,
+        at: noon(),
+    };
     assert!(refused(&books, &condemn).contains("although it is held"));
     books.see(&one.clone().with_remarks(|remarks| remarks.hold = Some("".into())));
     books.apply(Change::HoldStands { place: place(HOME), id: one.id.clone() });
@@ -279,7 +287,7 @@ fn what_gives_retention_something_to_decide() {
 #[test]
 fn the_brake_of_a_source_is_replaced_by_its_next_review() {
     let mut books = Books::of(2);
-    let brake = Brake { points: vec![("backup-1".into(), "too old".to_owned())], held: 1 };
+    let brake = Brake { points: vec![("backup-1".into(), "too old".to_owned())], held: 1, most: 1 };
     let review = |number: usize, targets: &[Target]| Change::Reviewed {
         source: key(number),
         next: noon(),
@@ -432,7 +440,7 @@ fn a_place_remembers_what_it_was_told() {
     books.apply(listed(noon(), others));
     let batch = Change::LookAgain { place: place(THERE), ids: vec!["other-1".into()], at: noon(), batch: Some(1) };
     books.apply(batch);
-    books.apply(Change::OtherEnded { place: place(THERE), id: "other-1".into() });
+    books.apply(Change::Lane(LaneEvidence::OtherEnded { place: place(THERE), id: "other-1".into() }));
     assert_eq!((looks(&books, THERE), known(&books).others.len()), (vec!["other-2".to_owned()], 1));
     assert!(known(&books).batches.is_empty());
     // A listing that begins anew has failed as often as before.
@@ -474,7 +482,13 @@ fn a_clock_that_goes_back_takes_all_times_along() {
     books.apply(Change::LookUpSent { account: AccountName::own(), ids: vec![source(0)], until: ahead });
     for id in ["backup-6", "backup-7"] {
         let id = BackupId::from(id);
-        let change = Change::Condemned { place: place(HOME), id: id.clone(), reason: String::new(), at: noon() };
+        let change = Change::Condemned {
+            place: place(HOME),
+            id: id.clone(),
+            reason: String::new(),
+            confirmed: false,
+            at: noon(),
+        };
         books.apply(change);
         books.apply(Change::Inspected { place: place(HOME), id: id.clone(), arn: None, at: ahead });
         let not_before = if id.as_str() == "backup-6" { ahead } else { noon().plus(MINUTE) };

@@ -310,6 +310,7 @@ fn a_disputed_point_is_neither_held_nor_deleted() {
         place: point.place.clone(),
         id: point.id.clone(),
         reason: "no rule keeps it".to_owned(),
+        confirmed: false,
         at: talk.now,
     }]);
     tag(&mut talk, &point, ATTEMPT, "7");

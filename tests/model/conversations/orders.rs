@@ -78,7 +78,13 @@ fn a_hold_says_how_far_it_is() {
     // What AWS was asked to delete may be gone already.
     let also = "; AWS was asked to delete it before";
     let id = || BackupId::from("backup-6");
-    books.apply(Change::Condemned { place: place(HOME), id: id(), reason: String::new(), at: noon() });
+    books.apply(Change::Condemned {
+        place: place(HOME),
+        id: id(),
+        reason: String::new(),
+        confirmed: false,
+        at: noon(),
+    });
     assert!(!says(&mut books.clone(), &hold(None)).2.contains(also), "decided, not asked");
     books.apply(Change::DeleteAsked { place: place(HOME), id: id(), at: noon() });
     assert_eq!(says(&mut books.clone(), &hold(None)).2, format!("{}{also}", follows("held")));

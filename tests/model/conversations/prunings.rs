@@ -246,6 +246,7 @@ fn what_the_brake_holds_goes_when_a_person_confirms_what_was_shown() {
         place: place(region),
         id,
         reason: "no rule keeps it (last 11); confirmed by a person".to_owned(),
+        confirmed: true,
         at: noon(),
     };
     for expected in (0..3).flat_map(|hour| [of(HOME, id(hour)), of(THERE, copy_id(hour))]) {
@@ -368,7 +369,7 @@ fn a_deletion_is_asked_for_only_after_a_look_that_is_recent_and_later_than_all_t
     many.policy().retain = last(9);
     for hour in 0..5 {
         let (id, reason) = (id(hour), "too old".to_owned());
-        many.apply(Change::Condemned { place: place(HOME), id: id.clone(), reason, at: noon() });
+        many.apply(Change::Condemned { place: place(HOME), id: id.clone(), reason, confirmed: false, at: noon() });
         many.apply(Change::Inspected { place: place(HOME), id, arn: None, at: noon() });
     }
     many.policy().retain = last(5);

@@ -4,6 +4,7 @@ use super::answers::{began, foreign, page, told};
 use super::books::*;
 use super::*;
 use lifeboat::domain::change::AccountEvidence;
+use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::id::BackupId;
 use lifeboat::domain::lane::Lane;
 use lifeboat::domain::point::Point;
@@ -100,7 +101,9 @@ fn anothers_copy_is_not_over_because_nobody_says_who_does_not_show_it() {
     });
     let look = || Call::Poll { ids: vec![id()] };
     let missing = || Outcome::Failed(Fault::new(FaultClass::Missing, "BackupNotFound", ""));
-    let over = |changes: &[Change]| changes.contains(&Change::OtherEnded { place: place(THERE), id: id() });
+    let over = |changes: &[Change]| {
+        changes.contains(&Change::Lane(LaneEvidence::OtherEnded { place: place(THERE), id: id() }))
+    };
     assert!(over(&told(&books, THERE, look(), missing(), noon())), "of no account anything is on record");
     books.apply(Change::AccountRecorded { account, id: "111122223333".into(), at: noon() });
     let changes = told(&books, THERE, look(), missing(), noon().plus(SECOND));
@@ -223,7 +226,13 @@ fn a_deletion_is_not_done_because_another_account_may_not_show_it() {
     let id = || BackupId::from("backup-6");
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     books.apply(Change::AccountRecorded { account: AccountName::own(), id: "111122223333".into(), at: noon() });
-    books.apply(Change::Condemned { place: place(HOME), id: id(), reason: String::new(), at: noon() });
+    books.apply(Change::Condemned {
+        place: place(HOME),
+        id: id(),
+        reason: String::new(),
+        confirmed: false,
+        at: noon(),
+    });
     books.apply(Change::DeleteAsked { place: place(HOME), id: id(), at: noon() });
     let token = lifeboat::domain::id::deletion_token(&place(HOME), &id());
     let delete = || Call::Delete { id: id(), token: token.clone() };

@@ -202,7 +202,13 @@ fn a_crowd_of_deletions_starves_no_look_at_what_is_in_flight() {
         };
         let old = copy(&id, &backup("gone", occurrence, Lifecycle::Available), THERE, Lifecycle::Available);
         books.see(&old);
-        books.apply(Change::Condemned { place: place(THERE), id: old.id.clone(), reason: String::new(), at: noon() });
+        books.apply(Change::Condemned {
+            place: place(THERE),
+            id: old.id.clone(),
+            reason: String::new(),
+            confirmed: false,
+            at: noon(),
+        });
     }
     let doubted = copy("b-doubted", &backup("gone", scheduled(1), Lifecycle::Available), THERE, Lifecycle::Available);
     books.see(&doubted);
@@ -349,7 +355,13 @@ fn what_lost_its_tags_after_a_refused_deletion_is_not_told_as_deleted() {
     let made = backup("backup-6", scheduled(6), Lifecycle::Available);
     books.see(&made);
     let id = || BackupId::from("backup-6");
-    books.apply(Change::Condemned { place: place(HOME), id: id(), reason: String::new(), at: noon() });
+    books.apply(Change::Condemned {
+        place: place(HOME),
+        id: id(),
+        reason: String::new(),
+        confirmed: false,
+        at: noon(),
+    });
     books.apply(Change::DeleteAsked { place: place(HOME), id: id(), at: noon() });
     let shown = Sighting {
         id: id(),

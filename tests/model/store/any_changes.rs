@@ -166,7 +166,10 @@ impl Draw {
         let (place, id) = self.object();
         let (at, not_before) = (self.now, self.time());
         match self.below(7) {
-            0 => Change::Condemned { place, id, reason: "no rule keeps it".to_owned(), at },
+            0 => {
+                let confirmed = self.chance(4);
+                Change::Condemned { place, id, reason: "no rule keeps it".to_owned(), confirmed, at }
+            }
             1 => Change::Spared { place, id, reason: "a rule keeps it".to_owned() },
             2 => Change::DeleteAsked { place, id, at },
             3 => Change::DeleteRefused { place, id, fault: self.fault(), not_before },

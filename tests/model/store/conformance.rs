@@ -98,7 +98,7 @@ impl Annals {
                     *done = true;
                 }
             }
-            Change::Condemned { place, id, reason, at } => {
+            Change::Condemned { place, id, reason, at, .. } => {
                 self.condemned.insert((place.clone(), id.clone()), (reason.clone(), *at, false));
             }
             Change::Spared { place, id, .. } => {

@@ -136,7 +136,7 @@ fn life() -> Vec<Change> {
         }
         let oldest = || format!("backup-0123456789abcd{:03x}", which * 512 + 1).as_str().into();
         let (at, reason) = (now().minus(DAY), "no rule keeps it".to_owned());
-        changes.push(Change::Condemned { place: place("us-east-1"), id: oldest(), reason, at });
+        changes.push(Change::Condemned { place: place("us-east-1"), id: oldest(), reason, confirmed: false, at });
         changes.push(Change::HoldWished {
             place: place("us-west-2"),
             id: oldest(),

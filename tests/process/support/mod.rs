@@ -89,9 +89,13 @@ pub fn free_address() -> SocketAddr {
 
 impl Bench {
     pub fn new(speed: f64, faults: &str) -> Self {
+        Self::with_fleet(FLEET, speed, faults)
+    }
+
+    pub fn with_fleet(fleet: &str, speed: f64, faults: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let mut cloud = Cloud::new(1).with_speed(speed);
-        Fleet::from_toml(FLEET).unwrap().settle(&mut cloud, Endpoint::now_ms()).unwrap();
+        Fleet::from_toml(fleet).unwrap().settle(&mut cloud, Endpoint::now_ms()).unwrap();
         let faults = Faults::from_toml(faults).unwrap();
         let endpoint = runtime.block_on(Endpoint::bind(([127, 0, 0, 1], 0).into(), cloud, faults)).unwrap();
         Self {

@@ -59,6 +59,7 @@ fn is_spell(fault: &Fault) -> bool {
     ];
     fault.refuse.is_some()
         || fault.creation_time_skew_seconds != 0
+        || fault.unseen_copies > 0
         || fault.latency_ms > 5000
         || fault.slow_factor > 1.0
         || shares.iter().any(|percent| *percent > 8.0)

@@ -4,6 +4,7 @@
 
 use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle};
 use super::super::setup::DAY_MS;
+use super::brake::Brake;
 use super::shelf::Shelf;
 use super::{Broken, View, Work, work_of};
 use crate::domain::change::Change;
@@ -31,6 +32,7 @@ pub(super) struct Keeping {
     held: BTreeMap<(Place, BackupId), i64>,
     /// A person just confirmed what the brake held.
     pub(super) confirmed: bool,
+    brake: Brake,
 }
 
 impl Keeping {
@@ -51,10 +53,15 @@ impl Keeping {
     pub(super) fn database_lost(&mut self) {
         self.held.clear();
         self.let_go.clear();
+        self.brake.database_lost();
+    }
+
+    /// The clock by which the process looks back was set.
+    pub(super) fn clock_set(&mut self) {
+        self.brake.clock_set();
     }
 
     pub(super) fn committed(&mut self, changes: &[Change], view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
-        let mut let_go: BTreeMap<Work<&str>, Vec<&str>> = BTreeMap::new();
         for change in changes {
             match change {
                 Change::HoldWished { place, id, hold: Some(_), .. } => {
@@ -63,29 +70,15 @@ impl Keeping {
                 Change::HoldWished { place, id, hold: None, .. } => {
                     self.held.remove(&(place.clone(), id.clone()));
                 }
-                Change::Condemned { place, id, .. } if !self.confirmed => {
-                    let found = view.cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
-                    let Some((_, backup)) = found.filter(|(_, backup)| backup.lifecycle == Lifecycle::Available) else {
-                        continue;
-                    };
-                    let Some(work) = work_of(backup) else { continue };
-                    // Of a route, whatever the occurrence.
-                    let route = Work { trigger: "", occurrence: "", ..work };
-                    let_go.entry(route).or_default().push(&backup.id);
-                }
                 _ => {}
             }
         }
-        for (route, ids) in let_go {
-            let key = key_of(&route);
-            let all = shelf.all(&key).filter(|(_, to)| *to == route.copy_to);
-            let held = all.filter(|(at, _)| view.cloud.backup(*at).lifecycle == Lifecycle::Available).count();
-            if ids.len() > 2 && ids.len() * 5 > held {
-                let what = format!("{} of {held} points of {key} go at once, without a person: {ids:?}", ids.len());
-                return Err(Broken::new("the brake", what));
-            }
-        }
-        Ok(())
+        let by_lifeboat = &self.deleted;
+        let gone_unseen = |backup: &Backup, at: BackupIx| {
+            let deleted_ms = backup.deleted_ms.filter(|_| !by_lifeboat.contains(&at));
+            deleted_ms.is_some_and(|deleted_ms| view.now_ms - deleted_ms < UNKNOWN_MS)
+        };
+        self.brake.committed(changes, view, shelf, self.confirmed, gone_unseen)
     }
 
     /// What a person told Lifeboat to hold carries the tag at AWS, without which the loss of the database would undo it.

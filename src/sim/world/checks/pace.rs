@@ -2,11 +2,15 @@
 
 use super::super::super::cloud::{Backup, Lifecycle};
 use super::{Broken, View};
-use crate::domain::action::{Action, Call};
-use crate::domain::id::{Place, WorkKey};
+use crate::domain::action::{Action, Call, Outcome};
+use crate::domain::fault::FaultClass;
+use crate::domain::id::{Place, SourceId, Target, WorkKey};
 use std::collections::{BTreeMap, VecDeque};
 
 const HOUR_MS: i64 = 3_600_000;
+const MINUTE_MS: i64 = 60_000;
+/// Refusals for want of a slot that a lane may bring in a minute, whatever waits.
+const NO_SLOT_PER_MINUTE: usize = 2;
 /// Pauses double from a second to an hour, so a dozen asks fit into the first hour; as many again for a second cause.
 const ASKS_PER_HOUR: usize = 24;
 /// Reads that a place may cost in one poll, and in one hour whatever the poll.
@@ -17,6 +21,8 @@ const READS_PER_HOUR: i64 = 400;
 pub(super) struct Pace {
     asks: BTreeMap<WorkKey, VecDeque<i64>>,
     reads: BTreeMap<Place, VecDeque<i64>>,
+    /// Refusals for want of a slot, by place, and volume for ONTAP.
+    no_slot: BTreeMap<(Place, Option<SourceId>), VecDeque<i64>>,
 }
 
 impl Pace {
@@ -24,6 +30,33 @@ impl Pace {
     pub(super) fn died(&mut self) {
         self.asks.clear();
         self.reads.clear();
+        self.no_slot.clear();
+    }
+
+    /// The clock by which the process spaces its calls was set.
+    pub(super) fn clock_set(&mut self) {
+        self.no_slot.clear();
+    }
+
+    pub(super) fn delivered(&mut self, action: &Action, outcome: &Outcome, now_ms: i64) -> Result<(), Broken> {
+        let (Call::Make { key, .. }, Outcome::Failed(fault)) = (&action.call, outcome) else { return Ok(()) };
+        if fault.class != FaultClass::NoSlot || key.target == Target::Backup {
+            return Ok(());
+        }
+        // These are the lane's, not the route's.
+        self.asks.get_mut(key).map(VecDeque::pop_back);
+        let volume = key.source.source.is_volume().then(|| key.source.source.clone());
+        let refused = self.no_slot.entry((action.place.clone(), volume)).or_default();
+        refused.push_back(now_ms);
+        while refused.front().is_some_and(|at_ms| *at_ms <= now_ms - MINUTE_MS) {
+            refused.pop_front();
+        }
+        if refused.len() > NO_SLOT_PER_MINUTE {
+            let what =
+                format!("{} copies were refused in {} for want of a slot in a minute", refused.len(), action.place);
+            return Err(Broken::new("8", what));
+        }
+        Ok(())
     }
 
     pub(super) fn sent(&mut self, action: &Action, view: &View<'_>) -> Result<(), Broken> {

@@ -1,0 +1,31 @@
+//! What answers show of the lanes in which copies are in flight.
+
+use super::*;
+
+/// What an answer shows of a lane. It holds for this process alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LaneEvidence {
+    /// AWS refused a copy for want of a slot: nobody asks for one there before.
+    Refused {
+        /// The lane.
+        lane: Lane,
+        /// When.
+        at: Time,
+        /// Not before.
+        until: Time,
+    },
+    /// AWS granted a copy in a lane that had refused one.
+    Granted {
+        /// The lane.
+        lane: Lane,
+        /// The books hold as many copies there as may be in flight.
+        full: bool,
+    },
+    /// A copy of somebody else ended or vanished.
+    OtherEnded {
+        /// Where.
+        place: Place,
+        /// Which.
+        id: BackupId,
+    },
+}

@@ -1,0 +1,202 @@
+//! The brake looks back: what a route loses in a day waits for a person, however small the steps.
+
+use super::books::*;
+use super::*;
+use lifeboat::domain::policy::Retain;
+use lifeboat::planner::deletions;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+fn start() -> Time {
+    at("2026-11-16T00:00:00Z")
+}
+
+fn last(count: u32) -> Retain {
+    Retain { last: Some(count), ..Retain::default() }
+}
+
+/// One source whose backups come and go, weighed as a review does.
+struct Route {
+    books: Books,
+    now: Time,
+    gone: usize,
+}
+
+impl Route {
+    /// So many backups, one each hour from the start on; it is `later` after the last.
+    fn hourly(count: u32, later: Duration) -> Self {
+        let mut route = Self { books: Books::new(), now: start(), gone: 0 };
+        for _ in 0..count {
+            route.comes();
+            route.now = route.now.plus(HOUR);
+        }
+        route.now = route.now.plus(later);
+        route
+    }
+
+    fn comes(&mut self) {
+        let made_for = Occurrence { at: self.now, trigger: Trigger::Schedule };
+        let mut point = backup(&format!("backup-{}", self.now.millis()), made_for, Lifecycle::Available);
+        (point.created_at, point.settled_at) = (self.now, Some(self.now));
+        self.books.see(&point);
+    }
+
+    fn keeps(&mut self, retain: Retain) {
+        self.books.settings.policies.values_mut().next().unwrap().retain = Some(retain);
+    }
+
+    fn held(&self) -> usize {
+        self.books.state.sources[&key(0)].points.available(&Target::Backup).len()
+    }
+
+    /// Retention decides; what goes is gone at once if `done`. Returns what the brake holds, of how many, and the most
+    /// that was held.
+    fn review(&mut self, done: bool) -> Option<(usize, usize, usize)> {
+        let policy = self.books.settings.policies.values().next().unwrap().clone();
+        let letting = deletions::weigh(&policy, &self.books.state, &key(0), &Target::Backup, self.now);
+        let (at, place) = (self.now, place(HOME));
+        let going: Vec<_> = letting.go.iter().map(|(point, reason)| (point.id.clone(), reason.clone())).collect();
+        let braked = letting.braked.map(|brake| (brake.points.len(), brake.held, brake.most));
+        for (id, reason) in going {
+            self.gone += 1;
+            let condemned = Change::Condemned { place: place.clone(), id: id.clone(), reason, confirmed: false, at };
+            self.books.apply(condemned);
+            if done {
+                self.books.apply(Change::Gone { place: place.clone(), id, at });
+            }
+        }
+        braked
+    }
+
+    fn restart(&mut self) {
+        self.books.state = self.books.state.reloaded(self.now);
+    }
+}
+
+/// Nine reloads, each of two points fewer, would delete eighteen of twenty. Four are a fifth, and no more go.
+#[test]
+fn small_steps_count_together_across_restarts_and_whether_done_or_decided() {
+    // Long ago, and all within the hour before: as young as a route can be.
+    for later in [2 * DAY, Duration::ZERO] {
+        for (restarts, done) in [(false, true), (true, true), (true, false), (false, false)] {
+            let mut route = Route::hourly(20, later);
+            let mut braked = Vec::new();
+            for step in 1..10 {
+                route.keeps(last(20 - 2 * step));
+                braked.extend(route.review(done));
+                if restarts {
+                    route.restart();
+                }
+                route.now = route.now.plus(3 * SECOND);
+            }
+            assert_eq!((route.gone, braked.len()), (4, 7), "{later:?} {restarts} {done}");
+            assert_eq!((braked[0], braked[6]), ((2, 16, 20), (14, 16, 20)), "{later:?} {restarts} {done}");
+            // A day after, what went before is over; what goes at once is not.
+            route.now = route.now.plus(DAY);
+            assert_eq!(route.review(done), Some((14, 16, 16)));
+            route.keeps(last(14));
+            assert_eq!((route.review(done), route.gone), (None, 6));
+        }
+    }
+}
+
+#[test]
+fn what_came_new_makes_up_for_what_went() {
+    // Two go without a word, whatever there is; the third only if something came.
+    let mut route = Route::hourly(8, 2 * DAY);
+    route.keeps(last(6));
+    assert_eq!((route.review(true), route.gone), (None, 2));
+    route.keeps(last(5));
+    assert_eq!(route.review(true), Some((1, 6, 8)));
+    route.now = route.now.plus(MINUTE);
+    route.comes();
+    route.keeps(last(6));
+    assert_eq!((route.review(true), route.gone), (None, 3), "one came, one goes");
+    // What came and went within the day is no loss of what was there before it.
+    for _ in 0..30 {
+        route.now = route.now.plus(MINUTE);
+        route.comes();
+        assert_eq!(route.review(true), None);
+    }
+    assert_eq!((route.gone, route.held()), (33, 6));
+}
+
+#[test]
+fn what_a_person_confirmed_does_not_count() {
+    let mut route = Route::hourly(20, 2 * DAY);
+    route.keeps(last(8));
+    assert_eq!(route.review(true), Some((12, 20, 20)));
+    let confirmed = deletions::confirm(&route.books.settings, &route.books.state, route.now);
+    assert_eq!(confirmed.len(), 12);
+    let mut gone = Vec::new();
+    for change in confirmed {
+        let Change::Condemned { ref place, ref id, confirmed, at, .. } = change else { panic!("{change:?}") };
+        assert!(confirmed);
+        gone.push(Change::Gone { place: place.clone(), id: id.clone(), at });
+        route.books.apply(change);
+    }
+    // Decided, and then done: neither counts, nor after a restart.
+    assert_eq!(route.review(true), None);
+    route.restart();
+    for change in gone {
+        assert_eq!(route.review(true), None);
+        route.books.apply(change);
+    }
+    route.keeps(last(6));
+    assert_eq!((route.review(true), route.gone, route.held()), (None, 2, 6));
+}
+
+/// Somebody else's deletions are theirs, and a database that is new knows of no losses.
+#[test]
+fn what_others_deleted_and_what_nobody_knows_of_does_not_count() {
+    let mut route = Route::hourly(20, 2 * DAY);
+    for hour in 0..10 {
+        let id = format!("backup-{}", start().plus(HOUR * hour).millis()).as_str().into();
+        route.books.apply(Change::Gone { place: place(HOME), id, at: route.now });
+    }
+    route.keeps(last(8));
+    assert_eq!((route.review(true), route.held()), (None, 8));
+    let losses = &route.books.state.sources[&key(0)].losses;
+    assert_eq!(losses[&Target::Backup].len(), 2, "{losses:?}");
+}
+
+/// Hourly backups for weeks under rules by hour, day, week: days and weeks close, and nothing waits for a person.
+#[test]
+fn steady_retention_never_engages_it() {
+    for retain in [
+        last(1),
+        last(3),
+        last(24),
+        Retain { hourly: Some(24), daily: Some(7), weekly: Some(4), ..Retain::default() },
+        Retain { last: Some(3), daily: Some(14), weekly: Some(8), monthly: Some(12), ..Retain::default() },
+        Retain { last: Some(2), daily: Some(7), ..Retain::default() },
+        Retain { within: Some(36 * HOUR), daily: Some(10), ..Retain::default() },
+    ] {
+        let mut route = Route::hourly(0, Duration::ZERO);
+        route.keeps(retain.clone());
+        for hour in 0..24 * 24 {
+            route.comes();
+            assert_eq!(route.review(true), None, "{retain:?} {hour}");
+            route.now = route.now.plus(HOUR);
+        }
+        assert!(route.gone > 400, "{}", route.gone);
+        // An outage of two days: the next backup lets go no more than it would have.
+        route.now = route.now.plus(2 * DAY);
+        route.comes();
+        let fewer = route.review(true).map_or(0, |(points, ..)| points);
+        assert!(fewer == 0 || retain.within.is_some(), "{retain:?}: {fewer}");
+    }
+}
+
+#[test]
+fn a_clock_that_went_back_leaves_no_loss_ahead() {
+    let mut route = Route::hourly(20, 2 * DAY);
+    route.keeps(last(18));
+    route.review(true);
+    let to = route.now.minus(12 * HOUR);
+    route.books.apply(Change::ClockWentBack { to });
+    assert!(route.books.state.sources[&key(0)].losses[&Target::Backup].iter().all(|loss| loss.lost_at == to));
+    route.now = to;
+    route.keeps(last(14));
+    assert_eq!(route.review(true), Some((4, 18, 20)));
+}

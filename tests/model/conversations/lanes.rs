@@ -1,0 +1,186 @@
+//! A lane that AWS refuses is closed for all that wait for it, and opens again one copy at a time.
+
+use super::*;
+use lifeboat::domain::change::LaneEvidence;
+use lifeboat::domain::lane::Lane;
+use lifeboat::domain::state::ClosedLane;
+
+const WAITING: usize = 12;
+
+/// Twelve routes want a copy into one lane, and `hidden` copies that no listing shows are in flight there.
+struct Lanes {
+    talk: Talk,
+    hidden: usize,
+    refused_at: Vec<Time>,
+    asked: Vec<(Time, SourceId)>,
+}
+
+impl Lanes {
+    fn new(hidden: usize) -> Self {
+        let mut talk = Talk::asking(WAITING);
+        for create in talk.calls("CreateBackup") {
+            let made = talk.make(&create);
+            talk.answer(&create, Outcome::Made(Box::new(made)));
+        }
+        talk.round();
+        talk.becomes(Lifecycle::Available);
+        talk.now = talk.now.plus(POLL);
+        Self { talk, hidden, refused_at: Vec::new(), asked: Vec::new() }
+    }
+
+    fn in_flight(&self) -> usize {
+        self.talk.at_aws.iter().filter(|((region, _), seen)| region == THERE && seen.lifecycle.in_flight()).count()
+    }
+
+    /// One round, and the answers to its calls, which come before the next.
+    fn step(&mut self) -> Plan {
+        let plan = self.talk.round();
+        let copies = self.talk.under_way.iter().filter(|action| action.call.operation() == "CopyBackup").count();
+        assert!(copies <= 2, "{copies} copies are asked for at once");
+        for action in std::mem::take(&mut self.talk.under_way) {
+            let outcome = match &action.call {
+                Call::Make { key, request } if matches!(**request, Request::CopyBackup { .. }) => {
+                    self.asked.push((self.talk.now, key.source.source.clone()));
+                    if self.in_flight() + self.hidden < 5 {
+                        self.talk.outcome(&action)
+                    } else {
+                        self.refused_at.push(self.talk.now);
+                        Outcome::Failed(Fault::new(FaultClass::NoSlot, "ServiceLimitExceeded", "5 copies"))
+                    }
+                }
+                _ => self.talk.outcome(&action),
+            };
+            self.talk.answer(&action, outcome);
+        }
+        plan
+    }
+
+    fn run(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            self.step();
+            self.talk.now = self.talk.now.plus(SECOND);
+        }
+    }
+
+    fn most_in_a_minute(&self) -> usize {
+        let within = |from: &Time| self.refused_at.iter().filter(|at| *at >= from && **at < from.plus(MINUTE)).count();
+        self.refused_at.iter().map(within).max().unwrap_or(0)
+    }
+
+    fn lane() -> Lane {
+        Lane::Shared(place(THERE))
+    }
+}
+
+#[test]
+fn a_refusal_closes_the_lane_for_all_that_wait() {
+    let mut lanes = Lanes::new(5);
+    lanes.run(45);
+    assert_eq!(lanes.refused_at.len(), 2, "{:?}", lanes.asked);
+    let plan = lanes.step();
+    let slot = plan.waiting.iter().filter(|waiting| waiting.reason == Reason::Slot && waiting.until.is_some());
+    assert_eq!(slot.count(), WAITING, "{:?}", plan.waiting);
+    assert!(plan.waiting[0].detail.contains("AWS refused a copy at"), "{:?}", plan.waiting[0]);
+    assert!(plan.wake.at > lanes.talk.now && plan.wake.at <= lanes.talk.now.plus(MINUTE), "{:?}", plan.wake);
+    lanes.run(1800);
+    assert!(lanes.most_in_a_minute() <= 2, "{:?}", lanes.refused_at);
+    assert!((30..=45).contains(&lanes.refused_at.len()), "{}", lanes.refused_at.len());
+    // The probes were of one route, and its own pauses do not grow by them.
+    assert!(lanes.talk.state.ask(&work(0, Target::Copy(THERE.into()))).is_some_and(|ask| ask.failures == 0));
+}
+
+#[test]
+fn a_slot_that_becomes_free_unseen_is_used_within_two_polls() {
+    let mut lanes = Lanes::new(5);
+    lanes.run(1000);
+    lanes.hidden = 0;
+    lanes.run(60);
+    assert_eq!(lanes.in_flight(), 5, "{:?}", lanes.asked);
+    // The books hold what AWS allows: the lane is trusted again.
+    let closed = lanes.talk.state.closed_lanes[&Lanes::lane()];
+    assert_eq!((closed.refusals, closed.one_at_a_time), (0, false));
+}
+
+#[test]
+fn a_probe_is_one_copy_of_the_route_that_goes_first_and_a_granted_one_lets_one_more_follow() {
+    let mut lanes = Lanes::new(5);
+    let mut urgent = lanes.talk.policy().clone();
+    (urgent.name, urgent.sources) = ("urgent".into(), vec![source(WAITING - 1)]);
+    urgent.destinations[0].rpo = Some(7 * HOUR);
+    lanes.talk.policy().sources.pop();
+    lanes.talk.settings.policies.insert(urgent.name.clone(), urgent);
+    lanes.talk.settings.generation = 2;
+    lanes.run(59);
+    assert_eq!(lanes.asked.len(), 2, "{:?}", lanes.asked);
+    lanes.asked.clear();
+    lanes.run(300);
+    assert!(lanes.asked.iter().all(|(_, of)| *of == source(WAITING - 1)), "{:?}", lanes.asked);
+    // Two places are free from here on: the probe, one more, and the next is refused.
+    (lanes.hidden, lanes.asked) = (3, Vec::new());
+    let refused = lanes.refused_at.len();
+    while lanes.refused_at.len() == refused {
+        let before = lanes.asked.len();
+        lanes.run(1);
+        assert!(lanes.asked.len() <= before + 1, "one at a time: {:?}", lanes.asked);
+    }
+    assert_eq!((lanes.in_flight(), lanes.asked.len()), (2, 3), "{:?}", lanes.asked);
+    assert_eq!(lanes.asked[0].1, source(WAITING - 1));
+}
+
+#[test]
+fn whatever_ends_in_a_lane_opens_it() {
+    let mut lanes = Lanes::new(3);
+    lanes.run(200);
+    assert_eq!(lanes.in_flight(), 2);
+    let closed = |lanes: &Lanes| lanes.talk.state.closed_lanes[&Lanes::lane()];
+    while closed(&lanes).until < lanes.talk.now.plus(10 * SECOND) {
+        lanes.run(1);
+    }
+    // Ours: seen at the next look, and the next copy is asked for with the same answer.
+    let known = closed(&lanes);
+    let mut state = lanes.talk.state.clone();
+    let flying = state.sources.values().find_map(|known| known.in_flight().find(|point| point.origin.is_some()));
+    let mut point = flying.unwrap().clone();
+    point.lifecycle = Lifecycle::Available;
+    state.apply(&Change::Seen { point: Box::new(point.clone()) }).unwrap();
+    let opened = ClosedLane { until: Time::ZERO, ..known };
+    assert_eq!(state.closed_lanes[&Lanes::lane()], opened);
+    // One that vanished, and somebody else's.
+    let mut state = lanes.talk.state.clone();
+    state.apply(&Change::Gone { place: place(THERE), id: point.id.clone(), at: lanes.talk.now }).unwrap();
+    assert_eq!(state.closed_lanes[&Lanes::lane()], opened);
+    let mut state = lanes.talk.state.clone();
+    let listed = |others: &[(&str, Lane)]| Change::Listed {
+        place: place(THERE),
+        began_at: lanes.talk.now,
+        pages: 1,
+        user_backups: 3,
+        others: others.iter().map(|(id, lane)| ((*id).into(), vec![lane.clone()])).collect(),
+        strangers: Vec::new(),
+    };
+    let other = ("backup-other", Lanes::lane());
+    state.apply(&listed(std::slice::from_ref(&other))).unwrap();
+    assert_eq!(state.closed_lanes[&Lanes::lane()], known, "what is there still proves nothing");
+    let mut shown = state.clone();
+    shown.apply(&Change::Lane(LaneEvidence::OtherEnded { place: place(THERE), id: "backup-other".into() })).unwrap();
+    assert_eq!(shown.closed_lanes[&Lanes::lane()], opened);
+    state.apply(&listed(&[])).unwrap();
+    assert_eq!(state.closed_lanes[&Lanes::lane()], opened, "a listing shows that it ended");
+}
+
+/// What a lane refused is not kept, and a process that begins anew is no storm either.
+#[test]
+fn a_restart_closes_the_lane_anew_with_its_first_refusal() {
+    let mut lanes = Lanes::new(5);
+    lanes.run(100);
+    lanes.talk.state = lanes.talk.state.reloaded(lanes.talk.now);
+    assert!(lanes.talk.state.closed_lanes.is_empty());
+    lanes.refused_at.clear();
+    lanes.run(59);
+    assert_eq!(lanes.refused_at.len(), 2);
+    // A clock that went back leaves nothing closed for longer than its pause.
+    let to = lanes.talk.now.minus(HOUR);
+    lanes.talk.state.apply(&Change::ClockWentBack { to }).unwrap();
+    let closed = lanes.talk.state.closed_lanes[&Lanes::lane()];
+    assert!(closed.until <= to && closed.refused_at <= to && closed.refused_before <= Some(to), "{closed:?}");
+}
