@@ -151,6 +151,7 @@ impl<'a> Round<'a> {
             return Err(Refusal { reason: Reason::Paused, until: pause.until, detail: pause.sentence() });
         }
         gate.books_known_for(&home, self.source)?;
+        after_lost_answers(self.source, key, &home, gate, plan)?;
         self.looked_up(to_look_up, &home)?;
         gate.make(&home)?;
         let attempt = gate.next_attempt(&home, key, self.source);
@@ -226,6 +227,23 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
     }
     let detail = failure.as_deref().unwrap_or("the last attempt was deleted").to_owned();
     Err(Refusal { reason: Reason::Pause, until: Some(again), detail })
+}
+
+/// Of what was asked for again and again, something failed: before another attempt the books must show that nothing else
+/// came of it. Where they may not be read, that cannot be known.
+pub(super) fn after_lost_answers(
+    source: &SourceState,
+    key: &WorkKey,
+    place: &Place,
+    gate: &Gate<'_>,
+    plan: &mut Plan,
+) -> Result<(), Refusal> {
+    let Some(asked_at) = source.unsure.get(&(key.occurrence, key.target.clone())) else { return Ok(()) };
+    let from = asked_at.plus(LISTING_LAG);
+    match gate.state.place(place) {
+        Some(known) if known.listed_since(from) || known.refused_listing.is_some() => Ok(()),
+        _ => Err(want_proof(place, from, gate, plan)),
+    }
 }
 
 /// Asks for the listing that tells what became of an ask, once.

@@ -3,7 +3,7 @@
 //! A route wants the newest AVAILABLE backup of its source and whatever a person asked for or holds. One copy of a
 //! route is under way at a time; one that was never asked for gives way to a newer backup.
 
-use super::backups::{after_failures, no_room, want_proof, wanted};
+use super::backups::{after_failures, after_lost_answers, no_room, want_proof, wanted};
 use super::gate::{Gate, LISTING_LAG, Refusal, Unanswered, wait};
 use super::lane_gate::LaneGate;
 use super::retain::would_go_at_once;
@@ -34,7 +34,10 @@ pub fn plan(settings: &Settings, now: Time, order: Order, active: &[Active<'_>],
         let Some(policy) = policy.filter(|_| !aside) else { continue };
         for destination in &policy.destinations {
             let Some(candidate) = Candidate::of_route(state, key, source, policy, destination) else { continue };
-            match candidate.ready(settings, now, gate) {
+            let proven = |candidate: &Candidate<'_>, plan: &mut Plan| {
+                after_lost_answers(source, &candidate.work, &candidate.there(), gate, plan)
+            };
+            match candidate.ready(settings, now, gate).and_then(|()| proven(&candidate, plan)) {
                 // The widest of its lanes is the one in which it meets others.
                 Ok(()) => {
                     if let Some(lane) = candidate.lanes.last().cloned() {

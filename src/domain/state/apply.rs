@@ -183,6 +183,7 @@ impl State {
             source.cursor = source.cursor.max(Some(occurrence.at));
         }
         source.asks.retain(|(of, _), ask| *of != occurrence || ask.open);
+        source.unsure.retain(|(of, _), _| *of != occurrence);
         source.cancelled.remove(&occurrence);
         source.order_ended(occurrence, end);
         self.review(key, Time::ZERO);
@@ -245,7 +246,8 @@ impl State {
             source.flying.remove(&flight);
         }
         if source.asks.get(&slot).is_some_and(|ask| ask.attempt <= point.attempt) {
-            source.asks.remove(&slot);
+            let repeated = source.asks.remove(&slot).filter(|ask| ask.asks > 1 && !point.good());
+            source.unsure.extend(repeated.map(|ask| (slot, ask.last_asked_at)));
             source.aside.remove(&key.target);
         }
         self.reindex(&key.source);

@@ -6,6 +6,7 @@
 
 use super::*;
 use crate::domain::change::LaneEvidence;
+use crate::domain::lane::FileSystemKind;
 
 /// What is known of a lane that refused a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,9 @@ impl State {
             return Vec::new();
         };
         let volume = key.source.source.is_volume().then_some(&key.source.source);
-        Lane::of_copy(source.kind_of_backup(key.occurrence), &key.source.account, region, volume)
+        // A backup of a volume is of ONTAP (fsx-facts 1.1), also when nothing of it is left.
+        let kind = volume.map_or_else(|| source.kind_of_backup(key.occurrence), |_| FileSystemKind::Ontap);
+        Lane::of_copy(kind, &key.source.account, region, volume)
     }
 
     pub(super) fn lane_shown(&mut self, evidence: &LaneEvidence) {

@@ -29,6 +29,10 @@ pub struct SourceState {
     /// Targets that were refused for good, whatever the occurrence: what was refused, and not again before. Forgotten by
     /// a restart and by a reload, after which it is worth another try.
     pub aside: BTreeMap<Target, (Fault, Time)>,
+    /// What was asked for again after answers were lost, and of which something was seen to have failed, with when it was
+    /// last asked for: the last ask may have made another, which no listing shows yet. Known to this process alone, since
+    /// the next one reads the books before it asks.
+    pub unsure: BTreeMap<(Occurrence, Target), Time>,
     /// What Lifeboat let go of each target within a day, as far as the brake counts it, the first lost first.
     pub losses: BTreeMap<Target, Vec<Loss>>,
     /// It was in a policy and left it.
@@ -143,6 +147,7 @@ impl SourceState {
             points: Points::default(),
             flying: BTreeSet::new(),
             aside: BTreeMap::new(),
+            unsure: BTreeMap::new(),
             losses: BTreeMap::new(),
             left: false,
             look_up: LookUp::default(),

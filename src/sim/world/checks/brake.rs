@@ -5,7 +5,7 @@ use super::super::setup::DAY_MS;
 use super::shelf::Shelf;
 use super::{Broken, View, Work, work_of};
 use crate::domain::change::Change;
-use crate::domain::id::SourceKey;
+use crate::domain::id::{Place, SourceKey};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The process's clock and the wire may be late by so much.
@@ -74,7 +74,7 @@ impl Brake {
                 .filter(|at| !self.going.contains(at) && !self.confirmed.contains(at))
                 .filter(|at| {
                     let backup = view.cloud.backup(*at);
-                    backup.lifecycle == Lifecycle::Available || gone_unseen(backup, *at)
+                    (backup.lifecycle == Lifecycle::Available && seen(view, backup)) || gone_unseen(backup, *at)
                 })
                 .collect();
             self.going.extend(&now_going);
@@ -98,4 +98,11 @@ impl Brake {
         }
         Ok(())
     }
+}
+
+/// Whether its end was seen: what ended a moment ago comes new when it is.
+fn seen(view: &View<'_>, backup: &Backup) -> bool {
+    let place = Place { account: backup.account.as_str().into(), region: backup.region.as_str().into() };
+    let known = view.state.point(&place, &backup.id.as_str().into());
+    known.is_some_and(|known| !known.lifecycle.in_flight())
 }

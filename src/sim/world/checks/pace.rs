@@ -4,7 +4,7 @@ use super::super::super::cloud::{Backup, Lifecycle};
 use super::{Broken, View};
 use crate::domain::action::{Action, Call, Outcome};
 use crate::domain::fault::FaultClass;
-use crate::domain::id::{Place, SourceId, Target, WorkKey};
+use crate::domain::id::{BackupId, Place, SourceId, Target, WorkKey};
 use std::collections::{BTreeMap, VecDeque};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -20,6 +20,7 @@ const READS_PER_HOUR: i64 = 400;
 #[derive(Default)]
 pub(super) struct Pace {
     asks: BTreeMap<WorkKey, VecDeque<i64>>,
+    deletes: BTreeMap<(Place, BackupId), VecDeque<i64>>,
     reads: BTreeMap<Place, VecDeque<i64>>,
     /// Refusals for want of a slot, by place, and volume for ONTAP.
     no_slot: BTreeMap<(Place, Option<SourceId>), VecDeque<i64>>,
@@ -29,6 +30,7 @@ impl Pace {
     /// A restart or a reload tries anew what was set aside.
     pub(super) fn died(&mut self) {
         self.asks.clear();
+        self.deletes.clear();
         self.reads.clear();
         self.no_slot.clear();
     }
@@ -73,6 +75,11 @@ impl Pace {
                 return Err(Broken::new("8", format!("{key} was asked for {count} times in an hour")));
             }
             return Ok(());
+        }
+        if let Call::Delete { id, .. } = &action.call {
+            let count = recent(self.deletes.entry((action.place.clone(), id.clone())).or_default());
+            let again = || Broken::new("8", format!("{id} was asked to be deleted {count} times in an hour"));
+            return if count > ASKS_PER_HOUR { Err(again()) } else { Ok(()) };
         }
         let poll_ms = i64::try_from(view.settings.daemon.poll.as_millis()).unwrap_or(i64::MAX).max(1);
         let pages = view.state.place(&action.place).and_then(|known| known.listed).map_or(1, |listed| listed.pages);

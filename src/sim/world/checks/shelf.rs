@@ -10,6 +10,9 @@ use crate::domain::id::{BackupId, Place, SourceKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The tags that each was made with.
+type AsMade = BTreeMap<BackupIx, Arc<Tags>>;
+
 /// What was made for Lifeboat.
 #[derive(Default)]
 pub(super) struct Shelf {
@@ -17,7 +20,7 @@ pub(super) struct Shelf {
     made: u64,
     by_work: BTreeMap<Work, Vec<BackupIx>>,
     /// The tags that each was made with.
-    as_made: BTreeMap<BackupIx, Arc<Tags>>,
+    as_made: AsMade,
     /// Oldest first.
     by_source: BTreeMap<SourceKey, Vec<Made>>,
 }
@@ -34,10 +37,10 @@ struct Made {
 }
 
 impl Made {
-    fn if_ours<'a>(&self, cloud: &'a Cloud) -> Option<&'a Backup> {
+    fn if_ours<'a>(&self, cloud: &'a Cloud, as_made: &AsMade) -> Option<&'a Backup> {
         let backup = cloud.backup(self.at);
         // Most carry the very tags that they were made with.
-        ours(backup, &self.tags).then_some(backup)
+        (ours(backup, &self.tags) && of_ours(cloud, as_made, backup)).then_some(backup)
     }
 }
 
@@ -108,7 +111,8 @@ impl Shelf {
 
     /// Whether a person has left our tags on it as they were.
     pub(super) fn ours(&self, cloud: &Cloud, at: BackupIx) -> bool {
-        self.as_made.get(&at).is_some_and(|made| ours(cloud.backup(at), made))
+        let backup = cloud.backup(at);
+        self.as_made.get(&at).is_some_and(|made| ours(backup, made)) && of_ours(cloud, &self.as_made, backup)
     }
 
     /// All that was made of a source, oldest first; of a copy, to where.
@@ -123,7 +127,7 @@ impl Shelf {
         key: &SourceKey,
     ) -> impl Iterator<Item = &'a Backup> + use<'a> {
         let all = self.by_source.get(key).into_iter().flat_map(|all| all.iter().rev());
-        all.filter(|made| made.to.is_none()).filter_map(|made| made.if_ours(cloud))
+        all.filter(|made| made.to.is_none()).filter_map(|made| made.if_ours(cloud, &self.as_made))
     }
 
     /// The copies of a source in a Region that are still ours, newest first, failed ones too.
@@ -136,7 +140,7 @@ impl Shelf {
         let all = self.by_source.get(key).into_iter().flat_map(|all| all.iter().rev());
         let region = region.to_owned();
         let there = all.filter(move |made| made.to.as_ref() == Some(&region));
-        there.filter_map(|made| made.if_ours(cloud))
+        there.filter_map(|made| made.if_ours(cloud, &self.as_made))
     }
 
     /// Whether a good copy of a backup is in a Region on which a person mistyped our tags: it is not counted, and not made
@@ -170,7 +174,7 @@ impl Shelf {
     ) -> impl Iterator<Item = (&'a Backup, &'a Place, &'a BackupId)> {
         self.by_source.values().flat_map(move |all| {
             let made = all.iter().rev().take_while(move |made| cloud.backup(made.at).created_ms >= since_ms);
-            made.filter_map(|made| Some((made.if_ours(cloud)?, &made.place, &made.id)))
+            made.filter_map(|made| Some((made.if_ours(cloud, &self.as_made)?, &made.place, &made.id)))
         })
     }
 }
@@ -188,4 +192,15 @@ const IDENTITY: [&str; 6] = [
 /// Whether it carries our tags as it was made with them. Tags are replaced, never changed.
 fn ours(backup: &Backup, made: &Arc<Tags>) -> bool {
     Arc::ptr_eq(made, &backup.tags) || IDENTITY.iter().all(|tag| backup.tags.get(*tag) == made.get(*tag))
+}
+
+/// Whether, of a copy, the backup that it was made of, if it is there, carries our tags as it was made with them: the two
+/// must agree.
+fn of_ours(cloud: &Cloud, as_made: &AsMade, copy: &Backup) -> bool {
+    let (Some(region), Some(id)) = (&copy.source_region, &copy.source_id) else { return true };
+    let Some((at, origin)) = cloud.find_backup(&copy.account, region, id) else { return true };
+    let there = !matches!(origin.lifecycle, Lifecycle::Deleted) && origin.tags.contains_key("lifeboat:source");
+    let same = |tag: &str| copy.tags.get(tag) == origin.tags.get(tag);
+    let agree = same("lifeboat:occurrence") && same("lifeboat:trigger");
+    !there || (agree && as_made.get(&at).is_none_or(|made| ours(origin, made)))
 }
