@@ -1,5 +1,6 @@
 //! `lifeboat check`: whether the policy is good, and whether it can keep what it promises.
 
+use super::inquiry::{self, Answers};
 use super::{Done, Failure, PolicyFile, now, runtime, terminal};
 use crate::config::{self, Problem};
 use crate::domain::policy::Settings;
@@ -17,6 +18,9 @@ pub(super) struct Args {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    /// Also ask AWS: whether the Regions answer, the sources are there, and the clock is right
+    #[arg(long)]
+    aws: bool,
     /// How long a copy of what has changed takes, where the database has not taught it yet: `47m`
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     copy_duration: Option<Duration>,
@@ -34,6 +38,8 @@ struct Report<'a> {
     problems: &'a [Problem],
     warnings: &'a [Problem],
     feasible: Option<&'a feasible::Report>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aws: Option<&'a Answers>,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -50,18 +56,23 @@ pub(super) fn run(args: &Args) -> Done {
             let policies = loaded.settings.policies.len();
             let given = Given { backup: args.backup_duration, copy: args.copy_duration };
             let feasible = feasible::judge(&loaded.settings, books(&loaded.settings).as_ref(), given, now());
+            let answers = if args.aws { Some(runtime()?.block_on(inquiry::ask(&loaded.settings))) } else { None };
+            let good = answers.as_ref().is_none_or(Answers::good);
+            let done = if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
             if args.json {
                 let warnings = &loaded.warnings;
                 let feasible = Some(&feasible);
-                return print_json(&Report {
-                    good: true,
+                print_json(&Report {
+                    good,
                     policies,
                     sources,
                     routes,
                     problems: &[],
                     warnings,
                     feasible,
-                });
+                    aws: answers.as_ref(),
+                })?;
+                return Ok(done);
             }
             for warning in &loaded.warnings {
                 terminal::complain_as_is(&warning.render(terminal::colour_on_stderr()));
@@ -70,13 +81,26 @@ pub(super) fn run(args: &Args) -> Done {
             terminal::print(&format!(
                 "{file}: good. {policies} policies, {sources} sources, {routes} routes.\n{}",
                 feasible.to_string().trim_end()
-            ))
+            ))?;
+            if let Some(answers) = &answers {
+                terminal::print(answers.to_string().trim_end())?;
+            }
+            Ok(done)
         }
         Err(problems) if args.json => {
             let problems = &problems.problems;
             let none = (0, 0, 0);
             let (policies, sources, routes) = none;
-            print_json(&Report { good: false, policies, sources, routes, problems, warnings: &[], feasible: None })?;
+            print_json(&Report {
+                good: false,
+                policies,
+                sources,
+                routes,
+                problems,
+                warnings: &[],
+                feasible: None,
+                aws: None,
+            })?;
             Ok(ExitCode::from(2))
         }
         Err(problems) => Err(Failure::Usage(problems.render(terminal::colour_on_stderr()))),

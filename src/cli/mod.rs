@@ -11,6 +11,7 @@ mod check;
 mod demo;
 mod history;
 mod hold;
+mod inquiry;
 mod logs;
 mod order;
 mod pause;

@@ -65,3 +65,59 @@ try '*/20 2 * * *' Europe/Paris 2027-03-28T01:00:00Z 2027-03-29T00:00:00Z 4
 try '30 23 * * 6' America/Nuuk 2027-03-28T01:00:00Z 2027-04-04T00:30:00Z 1
 try '0 0,12 * * *' America/Havana 2027-03-14T05:00:00Z 2027-03-14T16:00:00Z 3
 try '30 */1 * * *' Australia/Melbourne 2026-04-04T15:30:00Z 2026-04-04T16:30:00Z 24
+
+# A host whose clock is set 25 hours ahead for six seconds, and then goes right: not a minute is lost, and nothing is said
+# to be due at another time.
+jump() {
+  case_='a clock that jumps'
+  port=$((port + 2))
+  rm -f "$work"/state.db* "$work/log" "$work/simulator.log"
+  cat >"$work/lifeboat.toml" <<TOML
+[daemon]
+state = "$work/state.db"
+listen = "127.0.0.1:$((port + 1))"
+control = "$work/control.sock"
+poll = "5s"
+[aws]
+endpoint_url = "http://127.0.0.1:$port"
+[[policy]]
+name = "minutely"
+region = "us-east-1"
+file_systems = ["fs-0123456789abcdef0"]
+schedule = "*/10 * * * * *"
+  [[policy.destination]]
+  region = "us-west-2"
+TOML
+  export LIFEBOAT_CONFIG="$work/lifeboat.toml"
+  "$lifeboat" simulator --listen "127.0.0.1:$port" --speed 1000 >"$work/simulator.log" 2>&1 &
+  local simulator=$!
+  until_ grep -q http:// "$work/simulator.log"
+  echo '+0s' >"$work/offset"
+  LD_PRELOAD=$(dirname "$(find /usr/lib -name libfaketime.so.1 | head -1)")/libfaketime.so.1 \
+    FAKETIME_TIMESTAMP_FILE="$work/offset" FAKETIME_CACHE_DURATION=1 FAKETIME_DONT_FAKE_MONOTONIC=1 \
+    "$lifeboat" run 2>"$work/log" &
+  local daemon=$!
+  until_ grep -q "occurrence opened" "$work/log"
+  local metrics="http://127.0.0.1:$((port + 1))/metrics"
+  ahead() { curl -fsS "$metrics" | awk '/^lifeboat_clock_offset_seconds/ {exit !($2 > 80000)}'; }
+  level() { curl -fsS "$metrics" | awk '/^lifeboat_clock_offset_seconds/ {exit !($2 < 2 && $2 > -2)}'; }
+  echo '+25h' >"$work/offset"
+  until_ grep -q "the host's clock jumped" "$work/log"
+  until_ ahead
+  sleep 4
+  echo '+0s' >"$work/offset"
+  until_ level
+  local before; before=$(grep -c "occurrence opened" "$work/log")
+  more() { [ "$(grep -c "occurrence opened" "$work/log")" -gt $((before + 2)) ]; }
+  until_ more
+  # Three more came due within half a minute of the clock's being right, and none a day ahead is on record.
+  local history; history=$("$lifeboat" history --limit 1000)
+  local tomorrow; tomorrow=$(date -u -d '+1 day' +%Y-%m-%d)
+  if grep -qE "missed|$tomorrow" <<<"$history" || grep -q "occurrence=$tomorrow" "$work/log"; then
+    echo "$case_: $history"; cat "$work/log"; exit 1
+  fi
+  kill "$daemon" "$simulator"
+  wait "$daemon" "$simulator" 2>/dev/null || true
+  echo "ok $case_"
+}
+jump

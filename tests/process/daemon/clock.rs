@@ -101,3 +101,34 @@ fn a_small_difference_is_said_and_stops_nothing() {
     assert!(clock_lines(&bench).is_empty() && needs_person(&bench) == Some(0.0));
     drop(daemon);
 }
+
+/// Before the night: the clock, the Regions and the sources.
+#[test]
+fn check_asks_aws_what_a_file_cannot_tell() {
+    let bench = Bench::new(2000.0, &aws_ahead(-90_060));
+    bench.write_policy(&one_source(NEVER, ""));
+    let check = |more: &[&str]| bench.run(&[&["check", "--aws"], more].concat());
+    let off = check(&[]);
+    assert_eq!(off.status.code(), Some(1), "{off:?}");
+    assert!(stdout(&off).contains("clock: the host's is 1d 1h ahead of AWS's: nothing would be opened"), "{off:?}");
+    bench.set_faults("");
+    let good = check(&[]);
+    assert_eq!(good.status.code(), Some(0), "{good:?}");
+    let said = stdout(&good);
+    assert!(said.contains("clock: as AWS's") && said.contains("us-east-1: answers, 1 of 1 sources found"), "{said}");
+    bench.set_faults("[[fault]]\nregions = [\"eu-west-1\"]\nrefuse = \"OptInRequired\"\n");
+    let refused = check(&["--json"]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let said: serde_json::Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(said["good"], false);
+    let regions = said["aws"]["regions"].as_array().unwrap();
+    let problems = |region: &str| regions.iter().find(|of| of["region"] == region).unwrap()["problems"].to_string();
+    assert!(problems("eu-west-1").contains("OptInRequired") && problems("us-west-2") == "[]", "{said}");
+    bench.set_faults("");
+    let text = one_source(NEVER, "").replace(FILE_SYSTEMS[0], "fs-0123456789abcdef0");
+    bench.write_policy(&text);
+    let missing = check(&[]);
+    assert_eq!(missing.status.code(), Some(1), "{missing:?}");
+    assert!(stdout(&missing).contains("fs-0123456789abcdef0 cannot be looked up"), "{missing:?}");
+    assert!(bench.books().backups.is_empty());
+}

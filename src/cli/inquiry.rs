@@ -1,0 +1,184 @@
+//! What `lifeboat check --aws` asks of AWS before the night does: whether each Region answers, whether the sources are there,
+//! and whether the host's clock is AWS's. It only reads.
+
+use super::now;
+use crate::domain::action::{Action, Call, Outcome};
+use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::id::{Place, SourceId};
+use crate::domain::policy::Settings;
+use crate::domain::time::duration_text;
+use crate::domain::timekeeper::{TOLD_FROM, TOLERATED, Timekeeper};
+use crate::engine::{Answer, Engine as _, fsx::FsxEngine};
+use crate::planner::looks::places_of;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// So many sources are asked for at one time.
+const IDS_PER_CALL: usize = 50;
+/// A call that may be mended by waiting is repeated so often.
+const TRIES: u32 = 3;
+
+/// What AWS answered.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Answers {
+    /// The host's clock minus AWS's; absent if no answer said what time it is.
+    clock_offset_seconds: Option<f64>,
+    regions: Vec<RegionAnswer>,
+}
+
+#[derive(Debug, Serialize)]
+struct RegionAnswer {
+    account: String,
+    region: String,
+    /// Sources of the policy that are there, and how many there should be.
+    sources_found: usize,
+    sources_named: usize,
+    problems: Vec<String>,
+}
+
+impl Answers {
+    /// Whether a person should come before the night.
+    pub(super) fn good(&self) -> bool {
+        self.regions.iter().all(|region| region.problems.is_empty()) && self.clock_problem().is_none()
+    }
+
+    fn clock_problem(&self) -> Option<f64> {
+        self.clock_offset_seconds.filter(|offset| offset.abs() > TOLERATED.as_secs_f64())
+    }
+}
+
+impl fmt::Display for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.clock_offset_seconds {
+            None => writeln!(f, "clock: not known, since no answer said what time it is at AWS")?,
+            Some(offset) if offset.abs() < TOLD_FROM.as_secs_f64() => writeln!(f, "clock: as AWS's")?,
+            Some(offset) => {
+                let which = if offset > 0.0 { "ahead of" } else { "behind" };
+                let off = if self.clock_problem().is_some() {
+                    ": nothing would be opened, missed, deleted or forgotten; set it"
+                } else {
+                    ""
+                };
+                let offset = duration_text(Duration::from_secs_f64(offset.abs()));
+                writeln!(f, "clock: the host's is {offset} {which} AWS's{off}")?;
+            }
+        }
+        for RegionAnswer { account, region, sources_found, sources_named, problems } in &self.regions {
+            let found = match sources_named {
+                0 => String::new(),
+                _ => format!(", {sources_found} of {sources_named} sources found"),
+            };
+            let state = if problems.is_empty() { "answers" } else { "does not do all that is needed" };
+            writeln!(f, "{account}/{region}: {state}{found}")?;
+            for problem in problems {
+                writeln!(f, "  {problem}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Asks AWS, all Regions at the same time.
+pub(super) async fn ask(settings: &Settings) -> Answers {
+    let mut sources: BTreeMap<Place, BTreeSet<SourceId>> =
+        places_of(settings).map(|at| (at, BTreeSet::new())).collect();
+    for policy in settings.policies.values() {
+        let home = Place { account: policy.account.clone(), region: policy.region.clone() };
+        sources.entry(home).or_default().extend(policy.sources.iter().cloned());
+    }
+    let engine = Arc::new(FsxEngine::new(&settings.aws, None).await);
+    let asked = sources.into_iter().map(|(place, named)| {
+        let engine = engine.clone();
+        tokio::spawn(async move { Inquiry { engine, place, offset_ms: None }.ask(named).await })
+    });
+    let mut answers = Answers::default();
+    for region in asked.collect::<Vec<_>>() {
+        let Ok((region, offset_ms)) = region.await else { continue };
+        answers.regions.push(region);
+        if let Some(offset_ms) = offset_ms {
+            let offset = offset_ms as f64 / 1000.0;
+            let nearer = answers.clock_offset_seconds.is_none_or(|other: f64| offset.abs() < other.abs());
+            answers.clock_offset_seconds = if nearer { Some(offset) } else { answers.clock_offset_seconds };
+        }
+    }
+    answers
+}
+
+/// What is asked at one place.
+struct Inquiry {
+    engine: Arc<FsxEngine>,
+    place: Place,
+    offset_ms: Option<i64>,
+}
+
+impl Inquiry {
+    async fn ask(mut self, named: BTreeSet<SourceId>) -> (RegionAnswer, Option<i64>) {
+        let mut problems = Vec::new();
+        if let Outcome::Failed(fault) = self.call(Call::ListPage { next_token: None }).await {
+            problems.push(format!("its backups cannot be read: {fault}"));
+        }
+        let (volumes, file_systems): (Vec<SourceId>, Vec<SourceId>) =
+            named.iter().cloned().partition(SourceId::is_volume);
+        let mut found = 0;
+        // What is not there fails a whole call, so that is asked for in halves.
+        let chunks = volumes.chunks(IDS_PER_CALL).chain(file_systems.chunks(IDS_PER_CALL));
+        let mut left: Vec<Vec<SourceId>> = chunks.map(<[SourceId]>::to_vec).collect();
+        while let Some(ids) = left.pop() {
+            match self.call(Call::LookUp { ids: ids.clone() }).await {
+                Outcome::LookedUp(facts) => {
+                    found += facts.len();
+                    let missing = ids.iter().filter(|id| !facts.iter().any(|fact| fact.source == **id));
+                    problems.extend(missing.map(|id| format!("{id} is not there")));
+                }
+                Outcome::Failed(fault) if fault.class == FaultClass::Missing && ids.len() > 1 => {
+                    let (one, other) = ids.split_at(ids.len() / 2);
+                    left.extend([one.to_vec(), other.to_vec()]);
+                }
+                Outcome::Failed(fault) => {
+                    let which = match ids.as_slice() {
+                        [one] => one.to_string(),
+                        several => format!("{} sources", several.len()),
+                    };
+                    problems.push(format!("{which} cannot be looked up: {fault}"));
+                }
+                _ => {}
+            }
+        }
+        let region = RegionAnswer {
+            account: self.place.account.to_string(),
+            region: self.place.region.to_string(),
+            sources_found: found,
+            sources_named: named.len(),
+            problems,
+        };
+        (region, self.offset_ms)
+    }
+
+    async fn call(&mut self, call: Call) -> Outcome {
+        let action = Action { place: self.place.clone(), call };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let Answer { outcome, dated, .. } = self.engine.call(&action).await;
+            if let Some(dated) = dated {
+                let begun = Instant::now();
+                let mut keeper = Timekeeper::new(now(), begun.elapsed());
+                keeper.heard(now(), begun.elapsed(), &dated.heard());
+                self.offset_ms = keeper.known().offset_ms.or(self.offset_ms);
+            }
+            match outcome {
+                Outcome::Failed(fault) if tries < TRIES && may_pass(&fault) => {
+                    tokio::time::sleep(Duration::from_millis(250 << tries)).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+fn may_pass(fault: &Fault) -> bool {
+    matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled)
+}
