@@ -126,6 +126,7 @@ impl Settling<'_> {
         }
         let (id, ended) = (sighting.id.clone(), !sighting.lifecycle.in_flight());
         let known = self.state.point(self.place, &id).is_some();
+        let mut code = "UnexpectedAnswer";
         let stands = match self.weigh(sighting) {
             Evidence::Ours(point) if point.work_key() == *key => {
                 self.lane_granted(key);
@@ -136,6 +137,11 @@ impl Settling<'_> {
             Evidence::Objected { objection, on_record: Some(on_record), claim, .. } if on_record.work_key() == *key => {
                 self.objected(&id, objection, Some(on_record), claim);
                 true
+            }
+            // Once it has ended, and nobody's tags claim it for us, this attempt has come to what is no longer ours.
+            Evidence::Others(_) if ended => {
+                code = WHAT_IT_MADE_IS_GONE;
+                false
             }
             _ => false,
         };
@@ -151,7 +157,7 @@ impl Settling<'_> {
                 let what = format!("the answer names {id}, which is not what was asked for");
                 // A person took our tags off it. As the token stands for that, nothing else was made with it; if it has
                 // ended, nothing is under way that would take a slot.
-                self.refused(key, Fault::new(FaultClass::Contested, "UnexpectedAnswer", &what), ended);
+                self.refused(key, Fault::new(FaultClass::Contested, code, &what), ended);
             }
         }
     }

@@ -18,6 +18,8 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
         return;
     }
     let mut named: BTreeSet<SourceKey> = BTreeSet::new();
+    // What the process began with holds from then on, though AWS may have had to be asked for the time first.
+    let since = if state.generation.is_none() { now.min(state.started_at) } else { now };
     for policy in settings.policies.values() {
         for key in policy.source_keys() {
             if !follows(state, policy, &key) {
@@ -26,10 +28,10 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
                     region: policy.region.clone(),
                     policy: policy.name.clone(),
                     destinations: regions(policy),
-                    since: now,
+                    since,
                 });
             }
-            plan.record.extend(rescheduled(state, policy, &key, now));
+            plan.record.extend(rescheduled(state, policy, &key, since));
             named.insert(key);
         }
     }

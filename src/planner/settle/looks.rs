@@ -11,7 +11,11 @@ impl Settling<'_> {
     pub(super) fn absent(&mut self, id: &BackupId) {
         let place = self.place.clone();
         let known = self.state.point(self.place, id);
-        if let Some(asked_at) = self.deletion_asked(id).filter(|_| known.is_some()) {
+        // What AWS refused to delete was there then: that it is absent now is no answer to the wish.
+        let deletion = self.state.deletions.get(&(self.place.clone(), id.clone()));
+        let refused = deletion.and_then(|deletion| deletion.fault.as_ref());
+        let refused = refused.is_some_and(|fault| !matches!(fault.class, FaultClass::Unanswered | FaultClass::Missing));
+        if let Some(asked_at) = self.deletion_asked(id).filter(|_| known.is_some() && !refused) {
             return self.absent_as_asked(id, asked_at);
         }
         match known.map(|point| (point, point.remarks.suspected)) {
@@ -37,7 +41,12 @@ impl Settling<'_> {
                 // One absence proves nothing: a listing has to miss it as well.
                 let at = point.created_at.plus(LISTING_LAG).max(self.now);
                 self.push(Change::ListingWanted { place: place.clone(), at });
-                self.push(Change::LookAgain { place, ids: vec![id.clone()], at: self.next_look(), batch: Some(1) });
+                // While nobody knows who answers, looking again teaches nothing.
+                let account = self.state.accounts.get(&place.account);
+                let doubted = account.is_some_and(|known| known.silent.is_some());
+                let unproven = doubted || self.state.foreign(&place.account).is_some();
+                let at = if unproven { self.next_look().max(self.now.plus(UNPROVEN_LOOK)) } else { self.next_look() };
+                self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
             }
             // Its slot is not free then; a listing tells.
             None if self.may_be_elsewhere(id) => {

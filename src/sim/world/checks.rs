@@ -136,7 +136,7 @@ impl Checks {
     #[must_use]
     pub fn new(setup: &Setup) -> Self {
         Self {
-            shelf: shelf::Shelf::default(),
+            shelf: shelf::Shelf::new(setup),
             making: making::Making::default(),
             lanes: lanes::Lanes::default(),
             pace: pace::Pace::default(),

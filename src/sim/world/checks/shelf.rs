@@ -4,6 +4,8 @@
 //! is read once, when it is made; where it stands is asked of FSx each time.
 
 use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal, Tags};
+use super::super::super::faults::Fault;
+use super::super::setup::{HOUR_MS, Setup};
 use super::keeping::Keeping;
 use super::{Broken, Work, good, work_of};
 use crate::domain::id::{BackupId, Place, SourceKey};
@@ -21,6 +23,8 @@ pub(super) struct Shelf {
     by_work: BTreeMap<Work, Vec<BackupIx>>,
     /// The tags that each was made with.
     as_made: AsMade,
+    /// When answers misdated what was new, so that it was not counted, and until when that may last.
+    misdated: Vec<(i64, i64)>,
     /// Oldest first.
     by_source: BTreeMap<SourceKey, Vec<Made>>,
 }
@@ -37,14 +41,27 @@ struct Made {
 }
 
 impl Made {
-    fn if_ours<'a>(&self, cloud: &'a Cloud, as_made: &AsMade) -> Option<&'a Backup> {
+    fn if_ours<'a>(&self, cloud: &'a Cloud) -> Option<&'a Backup> {
         let backup = cloud.backup(self.at);
         // Most carry the very tags that they were made with.
-        (ours(backup, &self.tags) && of_ours(cloud, as_made, backup)).then_some(backup)
+        ours(backup, &self.tags).then_some(backup)
     }
 }
 
+/// What was misdated may be known as such for so much longer.
+const DATED_WITHIN_MS: i64 = 24 * HOUR_MS;
+
 impl Shelf {
+    pub(super) fn new(setup: &Setup) -> Self {
+        let misdates = setup.faults.fault.iter().filter(|fault| fault.creation_time_skew_seconds != 0);
+        let ms = |seconds: f64| setup.start_ms + (seconds * 1000.0) as i64;
+        let spell = |fault: &Fault| {
+            let until_ms = fault.until_seconds.map_or(i64::MAX, |until| ms(until) + DATED_WITHIN_MS);
+            (ms(fault.from_seconds), until_ms)
+        };
+        Self { misdated: misdates.map(spell).collect(), ..Self::default() }
+    }
+
     pub(super) const fn made(&self) -> u64 {
         self.made
     }
@@ -88,11 +105,12 @@ impl Shelf {
     /// Whether persons took away what was newer than the backup of a copy: then it may be the newest once more, and the
     /// newest is copied as long as it is (promise 8).
     fn newest_again(&self, cloud: &Cloud, keeping: &Keeping, key: &SourceKey, work: &Work, copy: &Backup) -> bool {
+        let misdated = self.misdated.iter().any(|(from, until)| (*from..*until).contains(&copy.created_ms));
         let taken = |at: BackupIx| {
             let newer = cloud.backup(at);
             newer.taken_ms > copy.taken_ms
                 && !keeping.deleted_by_lifeboat(at)
-                && (!good(newer) || !self.ours(cloud, at))
+                && (!good(newer) || !self.ours(cloud, at) || misdated)
         };
         work.copy_to.is_some() && self.all(key).any(|(at, _)| taken(at))
     }
@@ -127,7 +145,7 @@ impl Shelf {
         key: &SourceKey,
     ) -> impl Iterator<Item = &'a Backup> + use<'a> {
         let all = self.by_source.get(key).into_iter().flat_map(|all| all.iter().rev());
-        all.filter(|made| made.to.is_none()).filter_map(|made| made.if_ours(cloud, &self.as_made))
+        all.filter(|made| made.to.is_none()).filter_map(|made| made.if_ours(cloud))
     }
 
     /// The copies of a source in a Region that are still ours, newest first, failed ones too.
@@ -140,7 +158,7 @@ impl Shelf {
         let all = self.by_source.get(key).into_iter().flat_map(|all| all.iter().rev());
         let region = region.to_owned();
         let there = all.filter(move |made| made.to.as_ref() == Some(&region));
-        there.filter_map(|made| made.if_ours(cloud, &self.as_made))
+        there.filter_map(|made| made.if_ours(cloud))
     }
 
     /// Whether a good copy of a backup is in a Region on which a person mistyped our tags: it is not counted, and not made
@@ -174,7 +192,8 @@ impl Shelf {
     ) -> impl Iterator<Item = (&'a Backup, &'a Place, &'a BackupId)> {
         self.by_source.values().flat_map(move |all| {
             let made = all.iter().rev().take_while(move |made| cloud.backup(made.at).created_ms >= since_ms);
-            made.filter_map(|made| Some((made.if_ours(cloud, &self.as_made)?, &made.place, &made.id)))
+            made.filter(|made| self.ours(cloud, made.at))
+                .filter_map(|made| Some((made.if_ours(cloud)?, &made.place, &made.id)))
         })
     }
 }
