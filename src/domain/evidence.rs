@@ -131,7 +131,7 @@ pub fn stands(state: &State, place: &Place, known: &Point, sighting: &Sighting, 
 
 /// Whether a time lies ahead of AWS's own.
 fn to_come(state: &State, time: Time, now: Time) -> bool {
-    state.timekeeping.confirmed() && time.since(now) > TOLERATED
+    state.timekeeping.goes_on() && time.since(now) > TOLERATED
 }
 
 /// Whether it was first seen while its creation was still to come, and AWS has not said otherwise since.
@@ -164,8 +164,8 @@ fn untimely(
     }
     let objection = Objection::Disputed(format!("AWS's CreationTime says “{created_at}”, and said “{before}” before"));
     let told = state.place(place).and_then(|here| here.disputes.get(&sighting.id));
-    let settled =
-        told.is_some_and(|told| told.objection == objection && seen_at.since(told.since) >= CREATION_SETTLED_AFTER);
+    let settled = state.timekeeping.confirmed()
+        && told.is_some_and(|told| told.objection == objection && seen_at.since(told.since) >= CREATION_SETTLED_AFTER);
     (!settled).then_some(objection)
 }
 

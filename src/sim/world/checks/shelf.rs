@@ -218,7 +218,7 @@ fn ours(backup: &Backup, made: &Arc<Tags>) -> bool {
 fn of_ours(cloud: &Cloud, as_made: &AsMade, copy: &Backup) -> bool {
     let (Some(region), Some(id)) = (&copy.source_region, &copy.source_id) else { return true };
     let Some((at, origin)) = cloud.find_backup(&copy.account, region, id) else { return true };
-    let there = !matches!(origin.lifecycle, Lifecycle::Deleted) && origin.tags.contains_key("lifeboat:source");
+    let there = origin.tags.contains_key("lifeboat:source");
     let same = |tag: &str| copy.tags.get(tag) == origin.tags.get(tag);
     let agree = same("lifeboat:occurrence") && same("lifeboat:trigger");
     !there || (agree && as_made.get(&at).is_none_or(|made| ours(origin, made)))
