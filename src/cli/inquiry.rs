@@ -7,17 +7,15 @@ use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{Place, SourceId};
 use crate::domain::policy::Settings;
 use crate::domain::time::duration_text;
-use crate::domain::timekeeper::{TOLD_FROM, TOLERATED, Timekeeper};
+use crate::domain::timekeeper::{TOLD_FROM, TOLERATED};
 use crate::engine::{Answer, Engine as _, fsx::FsxEngine};
-use crate::planner::looks::places_of;
+use crate::planner::looks::{IDS_PER_CALL, places_of};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// So many sources are asked for at one time.
-const IDS_PER_CALL: usize = 50;
 /// A call that may be mended by waiting is repeated so often.
 const TRIES: u32 = 3;
 
@@ -91,12 +89,18 @@ pub(super) async fn ask(settings: &Settings) -> Answers {
     }
     let engine = Arc::new(FsxEngine::new(&settings.aws, None).await);
     let asked = sources.into_iter().map(|(place, named)| {
-        let engine = engine.clone();
-        tokio::spawn(async move { Inquiry { engine, place, offset_ms: None }.ask(named).await })
+        let inquiry = Inquiry { engine: engine.clone(), place: place.clone(), offset_ms: None };
+        let sources_named = named.len();
+        (place, sources_named, tokio::spawn(inquiry.ask(named)))
     });
     let mut answers = Answers::default();
-    for region in asked.collect::<Vec<_>>() {
-        let Ok((region, offset_ms)) = region.await else { continue };
+    for (Place { account, region }, sources_named, inquiry) in asked.collect::<Vec<_>>() {
+        let (account, region) = (account.to_string(), region.to_string());
+        // Even a bug must not leave out a Region that was to be asked.
+        let (region, offset_ms) = inquiry.await.unwrap_or_else(|error| {
+            let problems = vec![format!("it could not be asked: {error}")];
+            (RegionAnswer { account, region, sources_found: 0, sources_named, problems }, None)
+        });
         answers.regions.push(region);
         if let Some(offset_ms) = offset_ms {
             let offset = offset_ms as f64 / 1000.0;
@@ -163,12 +167,7 @@ impl Inquiry {
         loop {
             tries += 1;
             let Answer { outcome, dated, .. } = self.engine.call(&action).await;
-            if let Some(dated) = dated {
-                let begun = Instant::now();
-                let mut keeper = Timekeeper::new(now(), begun.elapsed());
-                keeper.heard(now(), begun.elapsed(), &dated.heard());
-                self.offset_ms = keeper.known().offset_ms.or(self.offset_ms);
-            }
+            self.offset_ms = dated.map(|dated| dated.heard().offset_ms(now())).or(self.offset_ms);
             match outcome {
                 Outcome::Failed(fault) if tries < TRIES && may_pass(&fault) => {
                     tokio::time::sleep(Duration::from_millis(250 << tries)).await;

@@ -29,6 +29,21 @@ pub struct Heard {
     pub answered_ago: Duration,
 }
 
+impl Heard {
+    /// By how much the host's clock is ahead of AWS's at least, ms; behind where it is negative. What the answer was under way
+    /// for is borne with.
+    #[must_use]
+    pub fn offset_ms(&self, host: Time) -> i64 {
+        let earliest = self.date.plus(self.answered_ago);
+        let latest = self.date.plus(self.asked_ago.max(self.answered_ago)).plus(DATE_COUNTS);
+        if host < earliest {
+            host.millis().saturating_sub(earliest.millis())
+        } else {
+            host.millis().saturating_sub(latest.millis()).max(0)
+        }
+    }
+}
+
 /// How far the time is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
@@ -147,13 +162,7 @@ impl Timekeeper {
     /// Takes in what an answer said. Returns whether it is the first with which AWS agrees.
     pub fn heard(&mut self, host: Time, steady: Duration, heard: &Heard) -> bool {
         let now = self.read(host, steady);
-        let earliest = heard.date.plus(heard.answered_ago);
-        let latest = heard.date.plus(heard.asked_ago.max(heard.answered_ago)).plus(DATE_COUNTS);
-        let offset_ms = if host < earliest {
-            host.millis().saturating_sub(earliest.millis())
-        } else {
-            host.millis().saturating_sub(latest.millis()).max(0)
-        };
+        let offset_ms = heard.offset_ms(host);
         // An answer to what was asked before a jump says what the clock was then.
         if self.known.wants_word_since().is_some_and(|since| now.minus(heard.answered_ago) < since) {
             return false;

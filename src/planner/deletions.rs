@@ -28,6 +28,7 @@ const INSPECTED_WITHIN: Duration = Duration::from_secs(60);
 const BRAKE_AGAIN: Duration = Duration::from_secs(3600);
 /// So soon a review is tried again that lacks the books of a place.
 const REVIEW_AGAIN: Duration = Duration::from_secs(60);
+
 /// Decides what is to be deleted, and goes on with what was decided.
 pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
     let mut reviews = state.reviews.iter().peekable();

@@ -145,20 +145,14 @@ impl Settling<'_> {
             }
             _ => false,
         };
-        match stands {
-            true if known => {}
-            true => self.push(Change::LookAgain {
-                place: self.place.clone(),
-                ids: vec![id],
-                at: self.next_look(),
-                batch: None,
-            }),
-            false => {
-                let what = format!("the answer names {id}, which is not what was asked for");
-                // A person took our tags off it. As the token stands for that, nothing else was made with it; if it has
-                // ended, nothing is under way that would take a slot.
-                self.refused(key, Fault::new(FaultClass::Contested, code, &what), ended);
-            }
+        if !stands {
+            let what = format!("the answer names {id}, which is not what was asked for");
+            // A person took our tags off it. As the token stands for that, nothing else was made with it; if it has
+            // ended, nothing is under way that would take a slot.
+            self.refused(key, Fault::new(FaultClass::Contested, code, &what), ended);
+        } else if !known {
+            let (place, at) = (self.place.clone(), self.next_look());
+            self.push(Change::LookAgain { place, ids: vec![id], at, batch: None });
         }
     }
 

@@ -13,14 +13,8 @@ field() { python3 -c 'import json,sys; print(eval("d"+sys.argv[1], {"d": json.lo
 same() { [ "$1" = "$2" ] || { echo "$case_: $3 says $1, not $2"; cat "$work/log"; exit 1; }; }
 until_() { for _ in $(seq 300); do "$@" >/dev/null 2>&1 && return; sleep 0.1; done; echo "$case_: never: $*"; cat "$work/log"; exit 1; }
 
-# The line and its zone; its first firing, twenty seconds before which the daemon starts, and the one after it; how many
-# there are from that start on in 24 hours.
-try() {
-  local line=$1 zone=$2 first=$3 second=$4 in_a_day=$5
-  case_="'$line' $zone $first"
-  port=$((port + 2))
-  local start; start=$(date -u -d "$first - 20 seconds" '+%Y-%m-%d %H:%M:%S')
-  rm -f "$work"/state.db*
+# Writes the policy file: one source by this schedule in this zone, and the endpoint at $port.
+policy() {
   cat >"$work/lifeboat.toml" <<TOML
 [daemon]
 state = "$work/state.db"
@@ -33,12 +27,23 @@ endpoint_url = "http://127.0.0.1:$port"
 name = "dst"
 region = "us-east-1"
 file_systems = ["fs-0123456789abcdef0"]
-schedule = "$line"
-timezone = "$zone"
+schedule = "$1"
+timezone = "$2"
   [[policy.destination]]
   region = "us-west-2"
 TOML
   export LIFEBOAT_CONFIG="$work/lifeboat.toml"
+}
+
+# The line and its zone; its first firing, twenty seconds before which the daemon starts, and the one after it; how many
+# there are from that start on in 24 hours.
+try() {
+  local line=$1 zone=$2 first=$3 second=$4 in_a_day=$5
+  case_="'$line' $zone $first"
+  port=$((port + 2))
+  local start; start=$(date -u -d "$first - 20 seconds" '+%Y-%m-%d %H:%M:%S')
+  rm -f "$work"/state.db*
+  policy "$line" "$zone"
   faketime "$start" "$lifeboat" check >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
   same "$(faketime "$start" "$lifeboat" plan --json 2>>"$work/log" | field '["policies"][0]["next_at"][:2]')" "['$first', '$second']" plan
   same "$(faketime "$start" "$lifeboat" rehearse --days 1 --json 2>>"$work/log" | field '["calls_per_day"]["CreateBackup"]')" "$in_a_day" rehearse
@@ -72,23 +77,7 @@ jump() {
   case_='a clock that jumps'
   port=$((port + 2))
   rm -f "$work"/state.db* "$work/log" "$work/simulator.log"
-  cat >"$work/lifeboat.toml" <<TOML
-[daemon]
-state = "$work/state.db"
-listen = "127.0.0.1:$((port + 1))"
-control = "$work/control.sock"
-poll = "5s"
-[aws]
-endpoint_url = "http://127.0.0.1:$port"
-[[policy]]
-name = "minutely"
-region = "us-east-1"
-file_systems = ["fs-0123456789abcdef0"]
-schedule = "*/10 * * * * *"
-  [[policy.destination]]
-  region = "us-west-2"
-TOML
-  export LIFEBOAT_CONFIG="$work/lifeboat.toml"
+  policy '*/10 * * * * *' UTC
   "$lifeboat" simulator --listen "127.0.0.1:$port" --speed 1000 >"$work/simulator.log" 2>&1 &
   local simulator=$!
   until_ grep -q http:// "$work/simulator.log"
