@@ -10,11 +10,11 @@ use crate::domain::id::{AccountId, BackupId, Place, PolicyName, SourceKey, Targe
 use crate::domain::note::RouteKey;
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::state::{Dispute, SourceState, State};
-use crate::domain::time::Time;
 use crate::planner::gate::LISTING_LAG;
 use crate::planner::retry::PLACE_OUT_OF_ORDER;
 use crate::planner::schedule::may_lack_the_newest;
 use crate::report::announce::{Event, EventKind};
+use std::collections::BTreeSet;
 use tracing::{Level, debug, error, info, warn};
 
 mod clock;
@@ -94,10 +94,9 @@ pub fn before(state: &State, change: &Change) {
             job!(Level::INFO, state, &key, "cancelled", "a person cancelled it");
         }
         Change::ReadAnswered { place, call, fault, .. } => read_answered(state, place, call, fault.as_ref()),
-        Change::Listed { place, pages, began_at, .. } => {
+        Change::Listed { place, pages, .. } => {
             read_answered(state, place, &CallKey::List, None);
             debug!(event = "listed", account = %place.account, region = %place.region, pages, "listed");
-            first_listed(state, place, *began_at);
         }
         Change::LookUpFailed { source, fault, batch: None, .. } => look_up_failed(state, source, fault),
         Change::ClockWentBack { to } if *to < state.clock => {
@@ -122,20 +121,28 @@ fn rescheduled(state: &State, source: &SourceKey, lines: &[Line]) {
 }
 
 /// A new database learns from AWS's books what was protected before it, and begins nothing there for as long as these may
-/// not yet show what was begun last.
-fn first_listed(state: &State, place: &Place, began_at: Time) {
-    let until = state.created_at.plus(LISTING_LAG);
-    let before = |key: &SourceKey, source: &SourceState| {
-        key.account == place.account
-            && source.region == place.region
-            && source.watch.is_some()
-            && may_lack_the_newest(state, source, began_at, began_at)
-    };
-    let sources = state.sources.iter().filter(|(key, source)| before(key, source)).count();
-    if sources > 0 && state.place(place).is_none_or(|known| known.listed.is_none()) {
-        info!(event = "learning", account = %place.account, region = %place.region, sources, %until,
-            "protected before this database was; their schedules begin nothing until AWS's books, which may lag, were read \
-             once more after this time");
+/// not yet show what was begun last. Said once for each place, when the policy holds and the place was listed, whichever
+/// came first.
+pub fn learning(state: &State, learned: &mut BTreeSet<Place>) {
+    if !state.timekeeping.goes_on() {
+        return;
+    }
+    for (place, known) in &state.places {
+        let Some(listed) = known.listed.filter(|_| !learned.contains(place)) else { continue };
+        learned.insert(place.clone());
+        let before = |key: &SourceKey, source: &SourceState| {
+            key.account == place.account
+                && source.region == place.region
+                && source.watch.is_some()
+                && may_lack_the_newest(state, source, listed.began_at, listed.began_at)
+        };
+        let sources = state.sources.iter().filter(|(key, source)| before(key, source)).count();
+        if sources > 0 {
+            let until = state.created_at.plus(LISTING_LAG);
+            info!(event = "learning", account = %place.account, region = %place.region, sources, %until,
+                "protected before this database was; their schedules begin nothing until AWS's books, which may lag, were \
+                 read once more after this time");
+        }
     }
 }
 

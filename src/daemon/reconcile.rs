@@ -10,7 +10,7 @@ use super::system::{Clock, Pulse, Systemd};
 use super::{Reloader, Startup, journal};
 use crate::domain::action::{Action, CallKey};
 use crate::domain::change::Change;
-use crate::domain::id::WorkKey;
+use crate::domain::id::{Place, WorkKey};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
@@ -131,6 +131,8 @@ pub struct Reconciler {
     last_round_at: Option<Time>,
     counts: Counts,
     warned: BTreeSet<String>,
+    /// Places whose first listing is not news any more.
+    learned: BTreeSet<Place>,
     pictures: watch::Sender<Arc<Snapshot>>,
     pictured: Instant,
     /// How long the last picture took.
@@ -181,6 +183,8 @@ impl Reconciler {
         let (pictures, receiver) = watch::channel(Arc::new(first));
         let pulse = Pulse::default();
         pulse.beat(now);
+        let listed_before = state.places.iter().filter(|(_, known)| known.listed.is_some());
+        let learned = listed_before.map(|(place, _)| place.clone()).collect();
         let reconciler = Self {
             settings,
             state,
@@ -201,6 +205,7 @@ impl Reconciler {
             last_round_at: None,
             counts: Counts::default(),
             warned: BTreeSet::new(),
+            learned,
             pictures,
             pictured: Instant::now(),
             picture_took: Duration::ZERO,
@@ -314,6 +319,7 @@ impl Reconciler {
         }
         // A plan that stopped after its books has not looked at what waits.
         if plan.wake.why != "books first" {
+            journal::learning(&self.state, &mut self.learned);
             self.last_plan = plan;
         }
     }
