@@ -83,7 +83,7 @@ pub fn before(state: &State, change: &Change) {
             info!(event = "account", %account, %id, "this is the account whose recovery points this database keeps");
         }
         Change::Account(AccountEvidence::Foreign { place, id, fault, .. }) => foreign(state, place, id, fault),
-        Change::Account(AccountEvidence::Proven { place, .. } | AccountEvidence::Cleared { place })
+        Change::Account(AccountEvidence::Proven { place, .. } | AccountEvidence::Cleared { place, .. })
             if state.place(place).is_some_and(|known| known.foreign.is_some()) =>
         {
             let (account, region) = (&place.account, &place.region);

@@ -9,7 +9,7 @@ use super::id::{BackupId, Place, SourceId, is_volume};
 use super::lane::FileSystemKind;
 use super::point::{MadeAs, Point, Sighting};
 use super::state::State;
-use super::tags::{Inscribed, OCCURRENCE, ORIGIN, SOURCE, TAKEN, flaw};
+use super::tags::{Inscribed, OCCURRENCE, ORIGIN, SOURCE, TAKEN, TRIGGER, flaw};
 use super::time::Time;
 use super::timekeeper::TOLERATED;
 use std::time::Duration;
@@ -234,8 +234,13 @@ fn copy(
                 return Some(disputed_tag(SOURCE, claims.source(), &recorded));
             }
             if claims.occurrence() != origin.occurrence {
-                let recorded = format!("{} is the backup of “{}”", origin.id, origin.occurrence.at);
-                return Some(disputed_tag(OCCURRENCE, &claims.occurrence().at.to_string(), &recorded));
+                let (said, recorded) = (claims.occurrence(), origin.occurrence);
+                let (tag, said, recorded) = if said.at == recorded.at {
+                    (TRIGGER, said.trigger.as_str().to_owned(), recorded.trigger.as_str().to_owned())
+                } else {
+                    (OCCURRENCE, said.at.to_string(), recorded.at.to_string())
+                };
+                return Some(disputed_tag(tag, &said, &format!("{} is the backup of “{recorded}”", origin.id)));
             }
             let known = origin.created_at > Time::ZERO && !undated(state, &home, origin);
             if known && !same_moment(taken_at, origin.created_at) {

@@ -213,7 +213,9 @@ impl<'a> Candidate<'a> {
     fn ready(&self, settings: &Settings, now: Time, gate: &Gate<'_>) -> Result<(), Refusal> {
         self.route_free(&self.destination.region, now)?;
         after_failures(self.source, &self.work, settings.daemon.poll, now)?;
-        gate.books_known_for(&self.there(), self.source)
+        gate.books_known_for(&self.there(), self.source)?;
+        let home = Place { account: self.work.source.account.clone(), region: self.source.region.clone() };
+        gate.newest_known(&home, self.source)
     }
 
     fn wish(&self) -> Wish {

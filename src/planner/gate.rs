@@ -204,6 +204,22 @@ impl<'a> Gate<'a> {
         Err(Refusal { reason: Reason::Listing, until: None, detail })
     }
 
+    /// Whether it is known which backup of a source is the newest: its own Region was read in whole since this database was
+    /// made, and late enough to show what a lost one had begun. An older backup would take a slot for hours, for nothing.
+    ///
+    /// # Errors
+    /// What is still to be read.
+    pub fn newest_known(&self, home: &Place, source: &SourceState) -> Result<(), Refusal> {
+        let born = self.state.created_at;
+        let read = self.state.place(home).and_then(|known| known.listed);
+        match read {
+            Some(read) if read.began_at >= born.plus(LISTING_LAG) => Ok(()),
+            Some(_) if source.points.iter().all(|point| point.created_at >= born) => Ok(()),
+            Some(_) => self.books_known(home),
+            None => self.listed(home),
+        }
+    }
+
     /// Whether this process has read all of a place at least once.
     fn listed(&self, place: &Place) -> Result<(), Refusal> {
         let known = self.state.place(place);

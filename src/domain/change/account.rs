@@ -27,6 +27,8 @@ pub enum AccountEvidence {
     Cleared {
         /// Where.
         place: Place,
+        /// When.
+        at: Time,
     },
     /// A whole listing of a place names nobody and contradicts the record.
     Silent {

@@ -115,20 +115,14 @@ impl State {
                         (known.proof_wanted, known.silent) = (None, None);
                     }
                 }
-                if let Some(known) = self.places.get_mut(place) {
-                    known.foreign = None;
-                }
+                self.answers_for_itself(place, *at);
             }
             AccountEvidence::Foreign { place, id, fault, at } => {
                 let known = self.places.entry(place.clone()).or_default();
                 let since = known.foreign.as_ref().map_or(*at, |before| before.since);
                 known.foreign = Some(Foreign { id: id.clone(), since, seen_at: *at, fault: fault.clone() });
             }
-            AccountEvidence::Cleared { place } => {
-                if let Some(known) = self.places.get_mut(place) {
-                    known.foreign = None;
-                }
-            }
+            AccountEvidence::Cleared { place, at } => self.answers_for_itself(place, *at),
             AccountEvidence::Silent { place, at } => {
                 let known = self.places.entry(place.clone()).or_default();
                 known.silent_since = known.silent_since.or(Some(*at));
@@ -140,6 +134,13 @@ impl State {
                     known.silent = Some((*at, lasted.saturating_add(at.since(before).min(SILENCE_AT_ONCE))));
                 }
             }
+        }
+    }
+
+    fn answers_for_itself(&mut self, place: &Place, now: Time) {
+        let foreign = self.places.get_mut(place).and_then(|known| known.foreign.take());
+        if foreign.is_some() {
+            self.look_up_again(&place.account, now);
         }
     }
 

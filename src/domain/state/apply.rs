@@ -161,6 +161,9 @@ impl State {
             source.cursor = source.cursor.max(Some(occurrence.at));
         }
         source.open.insert(occurrence, opening.clone());
+        if occurrence.trigger == Trigger::Manual {
+            source.orders_ended.remove(&occurrence.at);
+        }
         self.reindex(key);
         Ok(())
     }

@@ -153,7 +153,7 @@ impl SourceState {
         next.open.clone_from(&self.open);
         next.cancelled.clone_from(&self.cancelled);
         next.losses.clone_from(&self.losses);
-        let remembered = started_at.minus(ORDER_REPEATED_WITHIN);
+        let remembered = started_at.minus(ORDER_REMEMBERED_FOR);
         let ended = self.orders_ended.iter().filter(|(at, _)| **at > remembered);
         next.orders_ended = ended.map(|(at, end)| (*at, *end)).collect();
         next

@@ -20,6 +20,12 @@ impl State {
         Ok(())
     }
 
+    /// After another account answered for this one.
+    pub(super) fn look_up_again(&mut self, account: &AccountName, now: Time) {
+        let of_account = self.sources.iter_mut().filter(|(key, _)| key.account == *account);
+        of_account.for_each(|(_, source)| std::sync::Arc::make_mut(source).look_up.forgive(now));
+    }
+
     pub(super) fn looked_up(
         &mut self,
         account: &AccountName,
@@ -54,8 +60,8 @@ impl State {
         look_up.not_before = not_before;
         // A refused batch says nothing about any one source in it.
         if batch.is_none() {
+            look_up.failures = look_up.failures_with(fault);
             look_up.fault = Some((at, fault.clone()));
-            look_up.failures = look_up.failures.saturating_add(1);
         }
         Ok(())
     }

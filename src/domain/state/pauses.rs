@@ -6,6 +6,10 @@ use crate::domain::change::End;
 /// A request that is repeated may still arrive so long after its time, and is known to be the same until then.
 pub const ORDER_REPEATED_WITHIN: Duration = Duration::from_secs(10 * 60);
 
+/// An occurrence by hand that ended is known as such for so long, over restarts too: what AWS shows of it opens it no more,
+/// though a tag of it was mistyped meanwhile and put right.
+pub const ORDER_REMEMBERED_FOR: Duration = Duration::from_secs(30 * 86_400);
+
 /// So many ended occurrences by hand are remembered of a source.
 const ORDERS_REMEMBERED: usize = 256;
 

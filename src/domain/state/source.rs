@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::change::End;
 use crate::domain::deletion::Loss;
+use crate::domain::fault::FaultClass;
 use crate::domain::lane::FileSystemKind;
 
 /// One source.
@@ -124,6 +125,26 @@ impl LookUp {
     pub(super) fn worth_another_try(&mut self) {
         if self.waits_for_a_person() {
             self.not_before = Time::ZERO;
+        }
+    }
+
+    /// How many failures in a row this one makes. What passes by itself begins anew after what does not: the long pause of
+    /// the one is no measure for the other.
+    #[must_use]
+    pub fn failures_with(&self, fault: &Fault) -> u32 {
+        let lasts =
+            |fault: &Fault| matches!(fault.class, FaultClass::Missing | FaultClass::Denied | FaultClass::Lasting);
+        if self.fault.as_ref().is_some_and(|(_, before)| lasts(before)) && !lasts(fault) {
+            1
+        } else {
+            self.failures.saturating_add(1)
+        }
+    }
+
+    /// The account on record answers again: what failed while another one did told nothing.
+    pub(super) fn forgive(&mut self, now: Time) {
+        if !self.under_way && self.fault.is_some() {
+            self.not_before = self.not_before.min(now);
         }
     }
 

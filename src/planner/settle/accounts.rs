@@ -72,7 +72,7 @@ impl Settling<'_> {
         let account = &self.place.account;
         let foreign = self.here.and_then(|known| known.foreign.as_ref());
         if foreign.is_some_and(|foreign| self.state.proven_since(account, foreign)) {
-            self.push(Change::Account(AccountEvidence::Cleared { place: self.place.clone() }));
+            self.push(Change::Account(AccountEvidence::Cleared { place: self.place.clone(), at: self.now }));
         }
         let proven = self.state.named_between(self.place, began_at) || self.state.doubted_in_vain(account);
         if proven || !self.contradicted() {

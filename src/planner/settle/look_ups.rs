@@ -28,7 +28,7 @@ impl Settling<'_> {
         let split = fault.class == FaultClass::Missing && ids.len() > 1;
         for id in ids {
             let source = SourceKey { account: self.place.account.clone(), source: id.clone() };
-            let failures = self.state.sources.get(&source).map_or(0, |known| known.look_up.failures).saturating_add(1);
+            let failures = self.state.sources.get(&source).map_or(1, |known| known.look_up.failures_with(fault));
             let pause = retry::pause(fault.class, failures, self.poll(), jitter_of(self.place));
             let not_before = if split { self.now } else { self.now.plus(pause) };
             let batch = split.then_some(ids.len() / 2);

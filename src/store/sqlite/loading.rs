@@ -6,7 +6,7 @@
 use super::problems::from_sqlx;
 use super::{Reading, Result, accounts, disputes, point_rows};
 use crate::domain::change::Change;
-use crate::domain::state::{ORDER_REPEATED_WITHIN, SourceState, State};
+use crate::domain::state::{ORDER_REMEMBERED_FOR, SourceState, State};
 use crate::domain::time::Time;
 use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteConnection;
@@ -79,8 +79,8 @@ async fn load_sources(from: &mut SqliteConnection, state: &mut State) -> Result<
         Ok(())
     })
     .await?;
-    let sql = r#"SELECT * FROM occurrences WHERE "trigger" = 'manual' AND outcome IS NOT NULL AND at > ? ORDER BY at"#;
-    let after = state.started_at.minus(ORDER_REPEATED_WITHIN);
+    let sql = r#"SELECT * FROM occurrences INDEXED BY orders_ended WHERE "trigger" = 'manual' AND outcome IS NOT NULL AND at > ? ORDER BY at"#;
+    let after = state.started_at.minus(ORDER_REMEMBERED_FOR);
     let ended = sqlx::query(sql).bind(after.millis()).fetch_all(from).await;
     for row in ended.map_err(|error| from_sqlx(&error))? {
         let row = Reading { table: "occurrences", row: &row };

@@ -795,6 +795,16 @@ fn a_look_up_tells_of_each_source() {
     let again = told(&books, HOME, Call::LookUp { ids: vec![source(0)] }, failed_with(FaultClass::State), noon());
     let Change::LookUpFailed { not_before, .. } = again[0] else { panic!("{again:?}") };
     assert!(not_before.since(noon()) >= 2 * POLL * 3 / 4, "twice as long for the second: {not_before}");
+    // An hour after each refusal is no reason to wait hours for what is over in a moment.
+    for hours in 1..6 {
+        books.apply(failed(0, fault(FaultClass::Missing, "Refused"), noon(), None));
+        assert_eq!(books.state.sources[&key(0)].look_up.failures, hours + 1);
+    }
+    let moment = told(&books, HOME, Call::LookUp { ids: vec![source(0)] }, failed_with(FaultClass::Unanswered), noon());
+    let Change::LookUpFailed { not_before, .. } = moment[0] else { panic!("{moment:?}") };
+    assert!(not_before.since(noon()) <= 2 * SECOND, "{not_before}");
+    moment.into_iter().for_each(|change| books.apply(change));
+    assert_eq!(books.state.sources[&key(0)].look_up.failures, 1);
 }
 
 fn condemned() -> Books {

@@ -127,6 +127,21 @@ fn an_account_in_which_nothing_is_takes_nothing_from_the_record() {
     assert_eq!(gone(&talk), 0);
 }
 
+/// A file system that another account does not have is asked for again as soon as ours answers, not an hour later.
+#[test]
+fn what_was_not_found_in_another_account_is_asked_for_again_at_once() {
+    let mut talk = protected();
+    live(&mut talk, 6 * HOUR, THEIRS, true);
+    let look_up = |talk: &Talk| talk.state.sources[&key(0)].look_up.clone();
+    let missing = Fault::new(FaultClass::Missing, "FileSystemNotFound", "");
+    let (source, at, not_before) = (key(0), talk.now, talk.now.plus(HOUR));
+    talk.take_in(vec![Change::LookUpFailed { source, fault: missing, at, not_before, batch: None }]);
+    assert!(talk.state.foreign(&AccountName::own()).is_some());
+    live(&mut talk, 20 * MINUTE, OURS, false);
+    assert_eq!(talk.state.foreign(&AccountName::own()), None);
+    assert!(look_up(&talk).not_before < not_before, "{:?}", look_up(&talk));
+}
+
 /// What a person deleted is missed all the same, since the account proves itself by its file systems.
 #[test]
 fn what_was_deleted_in_our_own_account_is_found_gone_though_nothing_is_left() {

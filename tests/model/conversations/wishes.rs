@@ -244,6 +244,28 @@ fn planner_of_left(books: &Books, now: Time) -> Plan {
     planner::plan(&settings, &books.state, now)
 }
 
+/// A copy of what is not the newest would take a slot for hours, for nothing.
+#[test]
+fn after_the_loss_of_the_database_no_copy_begins_before_the_newest_backup_is_known() {
+    let mut books = with_backups(&[scheduled(6)]);
+    // The backup was there before this database was.
+    books.state.created_at = scheduled(6).at.plus(HOUR);
+    let born = books.state.created_at;
+    books.listed(THERE, born.plus(LAG));
+    let reason = |books: &Books| {
+        let plan = books.plan(noon());
+        plan.waiting.first().map(|wait| (wait.reason, wait.detail.clone()))
+    };
+    books.listed(HOME, born.plus(LAG).minus(Duration::from_millis(1)));
+    let once_more = "the database is new: us-east-1 is listed once more before anything is asked";
+    assert_eq!(reason(&books), Some((Reason::Listing, once_more.to_owned())));
+    books.listed(HOME, born.plus(LAG));
+    assert_eq!(reason(&books), None);
+    books.state.places.get_mut(&place(HOME)).unwrap().listed = None;
+    let first = "us-east-1 is being listed for the first time";
+    assert_eq!(reason(&books), Some((Reason::Listing, first.to_owned())));
+}
+
 #[test]
 fn a_place_without_books_or_calls_to_spare_makes_a_copy_wait() {
     let mut books = with_backups(&[scheduled(6)]);

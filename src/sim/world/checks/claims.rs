@@ -78,7 +78,7 @@ fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Br
         }
     }
     let since_ms = view.now_ms - flow.patience_ms(view);
-    for (backup, place, id) in shelf.since(view.cloud, since_ms - 3 * DAY_MS) {
+    for (backup, place, id) in shelf.since(view.cloud, since_ms - 3 * DAY_MS, since_ms) {
         let settled = backup.lifecycle == Lifecycle::Available && backup.ended_ms.is_some_and(|at_ms| at_ms < since_ms);
         if !settled || view.state.point(place, id).is_some_and(|point| point.lifecycle == Seen::Available) {
             continue;

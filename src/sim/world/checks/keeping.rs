@@ -111,12 +111,14 @@ impl Keeping {
         let Some(work) = work_of(gone) else {
             return if unseen { Ok(()) } else { wrong("it does not carry Lifeboat's tags") };
         };
-        if gone.tags.contains_key("lifeboat:hold") && !unseen {
-            return wrong("a person holds it");
-        }
         let place = Place { account: gone.account.as_str().into(), region: gone.region.as_str().into() };
         let held_ms = self.held.get(&(place, gone.id.as_str().into()));
-        if held_ms.is_some_and(|held_ms| now_ms - held_ms > UNSEEN_MS) {
+        // An order that came while the deletion was on its way has no power over it, though its tag may still get there.
+        let held_late = held_ms.is_some_and(|held_ms| now_ms - held_ms <= UNSEEN_MS);
+        if gone.tags.contains_key("lifeboat:hold") && !unseen && !held_late {
+            return wrong("a person holds it");
+        }
+        if held_ms.is_some() && !held_late {
             return wrong("a person told Lifeboat to hold it");
         }
         if read {

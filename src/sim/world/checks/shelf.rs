@@ -184,18 +184,30 @@ impl Shelf {
         })
     }
 
-    /// Everything of ours made since a moment, newest first within each source, with where it is and its name.
+    /// Everything of ours made since a moment, newest first within each source, with where it is and its name; and which
+    /// nothing mistyped contradicted since another.
     pub(super) fn since<'a>(
         &'a self,
         cloud: &'a Cloud,
         since_ms: i64,
+        settled_ms: i64,
     ) -> impl Iterator<Item = (&'a Backup, &'a Place, &'a BackupId)> {
         self.by_source.values().flat_map(move |all| {
             let made = all.iter().rev().take_while(move |made| cloud.backup(made.at).created_ms >= since_ms);
             made.filter(|made| self.ours(cloud, made.at))
                 .filter_map(|made| Some((made.if_ours(cloud)?, &made.place, &made.id)))
+                .filter(move |(copy, ..)| !contradicted(cloud, all, copy, settled_ms))
         })
     }
+}
+
+/// Whether the backup of a copy was there since a moment, mistyped, and is gone now: the next look learns of it.
+fn contradicted(cloud: &Cloud, all: &[Made], copy: &Backup, since_ms: i64) -> bool {
+    let Some(of) = &copy.source_id else { return false };
+    all.iter().filter(|made| made.id.as_str() == of).any(|made| {
+        let origin = cloud.backup(made.at);
+        origin.deleted_ms.is_some_and(|deleted_ms| deleted_ms >= since_ms) && !ours(origin, &made.tags)
+    })
 }
 
 /// What says what a thing is.
