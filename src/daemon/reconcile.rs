@@ -318,7 +318,7 @@ impl Reconciler {
             }
         }
         // A plan that stopped after its books has not looked at what waits.
-        if plan.wake.why != "books first" {
+        if !plan.books_only {
             journal::learning(&self.state, &mut self.learned);
             self.last_plan = plan;
         }

@@ -77,7 +77,7 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns
     watch::plan(settings, state, now, &mut plan);
     pauses::plan(settings, state, now, &mut plan);
     if !plan.record.is_empty() {
-        plan.wake.earlier(now, "books first");
+        plan.stop_after_books(now);
         return plan;
     }
     schedule::plan(settings, state, now, &mut plan);
@@ -85,7 +85,7 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns
     ending::plan(settings, state, now, &active, &mut plan);
     forgetting::plan(settings, state, now, &mut plan);
     if plan.record.iter().any(Change::durable) {
-        plan.wake.earlier(now, "books first");
+        plan.stop_after_books(now);
         return plan;
     }
     let mut gate = gate::Gate::new(settings, state, now);
@@ -104,7 +104,7 @@ fn without_a_clock(settings: &Settings, state: &State, now: Time, order: turns::
         // An edit of the policy holds from when it was loaded.
         watch::plan(settings, state, now, plan);
         if !plan.record.is_empty() {
-            plan.wake.earlier(now, "books first");
+            plan.stop_after_books(now);
             return;
         }
     }

@@ -230,6 +230,7 @@ fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Ve
     };
     let wish = state.wishes.get(&(place.clone(), backup.clone()));
     let wished = wish.map_or(point.remarks.hold.as_deref(), |wish| wish.hold.as_deref());
+    let is_held = hold.is_some();
     let (what, same) = match &hold {
         // Who holds again without a reason leaves the one that is there.
         Some(reason) => ("held", wished.is_some_and(|before| reason.is_empty() || before == reason)),
@@ -248,7 +249,7 @@ fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Ve
         None => format!("{backup} in {region} is {what}; its tag at AWS follows"),
     };
     let deletion = state.deletions.get(&(place.clone(), backup.clone()));
-    if what == "held" && deletion.is_some_and(|deletion| deletion.asked_at.is_some()) {
+    if is_held && deletion.is_some_and(|deletion| deletion.asked_at.is_some()) {
         granted.says += "; AWS was asked to delete it before";
     }
     Ok(granted)
