@@ -19,6 +19,7 @@ mod check_steps;
 mod files;
 mod problem;
 mod reader;
+mod secrets;
 mod shape;
 mod syntax;
 mod wording;
