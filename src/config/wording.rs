@@ -97,7 +97,8 @@ pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// A duration to the second as the file writes it, in hours rather than days up to a week: `26h`, `2h 30m`, `14d`.
-pub(super) fn exact(duration: Duration) -> String {
+#[must_use]
+pub fn exact(duration: Duration) -> String {
     let total = duration.as_secs();
     let millis = duration.subsec_millis();
     if total >= 7 * 86_400 && total.is_multiple_of(86_400) && millis == 0 {
