@@ -7,6 +7,7 @@ use crate::domain::policy::Settings;
 use crate::domain::schedule::parse_duration;
 use crate::domain::state::State;
 use crate::planner::feasible::{self, Given};
+use crate::report::triage::counted;
 use serde::Serialize;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -79,7 +80,10 @@ pub(super) fn run(args: &Args) -> Done {
             }
             let file = args.policy.config.display();
             terminal::print(&format!(
-                "{file}: good. {policies} policies, {sources} sources, {routes} routes.\n{}",
+                "{file}: good. {}, {}, {}.\n{}",
+                counted(policies, "policy"),
+                counted(sources, "source"),
+                counted(routes, "route"),
                 feasible.to_string().trim_end()
             ))?;
             if let Some(answers) = &answers {

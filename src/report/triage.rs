@@ -277,7 +277,11 @@ pub fn age_text(age: Duration) -> String {
 /// `1 route`, `2 routes`.
 #[must_use]
 pub fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+    match noun.strip_suffix("cy") {
+        _ if count == 1 => format!("{count} {noun}"),
+        Some(stem) => format!("{count} {stem}cies"),
+        None => format!("{count} {noun}s"),
+    }
 }
 
 #[cfg(test)]

@@ -69,3 +69,25 @@ fn a_rehearsal_foretells_who_keeps_the_promise_and_repeats_itself() {
     };
     assert_eq!(verdict(&said), verdict(&again));
 }
+
+#[test]
+fn what_there_is_one_of_is_said_in_the_singular() {
+    let folder = tempfile::tempdir().unwrap();
+    let (said, _) = lifeboat(&policy(&folder, 1, "3h"), &["check"]);
+    assert!(said.contains("good. 1 policy, 1 source, 1 route."), "{said}");
+    let (said, _) = lifeboat(&policy(&folder, 2, "3h"), &["check"]);
+    assert!(said.contains("good. 1 policy, 2 sources, 2 routes."), "{said}");
+}
+
+#[test]
+fn a_mistyped_region_is_warned_of_whatever_the_endpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = policy(&folder, 1, "3h");
+    let text = std::fs::read_to_string(&file).unwrap();
+    for more in ["", "[aws]\nendpoint_url = \"http://127.0.0.1:1\"\n"] {
+        std::fs::write(&file, format!("{text}{more}").replace("us-west-2", "us-wset-2")).unwrap();
+        let (said, code) = lifeboat(&file, &["check"]);
+        assert_eq!(code, 0, "a Region may be newer than this program: {said}");
+        assert!(said.contains("us-wset-2") && said.contains("did you mean `us-west-2`?"), "{said}");
+    }
+}
