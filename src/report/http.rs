@@ -23,7 +23,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 pub mod door;
@@ -130,12 +130,13 @@ pub struct Site {
     view: Arc<dyn View>,
     /// By which names it may be called; `None`: by any, where no browser can reach it.
     hosts: Option<Hosts>,
-    places: Semaphore,
-    scrapes: Semaphore,
-    /// Held until the drawing ends, whether or not its client still waits.
+    // What is taken of these is held until the work ends, whether or not its client still waits: else clients that ask and go
+    // away would have any amount of it done at one time.
+    places: Arc<Semaphore>,
+    scrapes: Arc<Semaphore>,
     scrape: Arc<Semaphore>,
     drawings: Arc<Semaphore>,
-    reports: Semaphore,
+    reports: Arc<Semaphore>,
     bounds: Bounds,
 }
 
@@ -161,11 +162,11 @@ impl Site {
         Self {
             view,
             hosts: None,
-            places: Semaphore::new(bounds.places),
-            scrapes: Semaphore::new(bounds.scrapes),
+            places: Arc::new(Semaphore::new(bounds.places)),
+            scrapes: Arc::new(Semaphore::new(bounds.scrapes)),
             scrape: Arc::new(Semaphore::new(1)),
             drawings: Arc::new(Semaphore::new(bounds.drawings)),
-            reports: Semaphore::new(1),
+            reports: Arc::new(Semaphore::new(1)),
             bounds,
         }
     }
@@ -186,7 +187,7 @@ impl Site {
             _ if WATCHERS.contains(&path) => None,
             _ => Some(&self.places),
         };
-        let Ok(_place) = places.map(Semaphore::try_acquire).transpose() else { return busy() };
+        let Ok(place) = places.map(|places| places.clone().try_acquire_owned()).transpose() else { return busy() };
         let gzip = packing::taken(request.headers());
         let answer = match path {
             "/metrics" => {
@@ -199,8 +200,8 @@ impl Site {
                 let draw = |picture: &Snapshot, _| serde_json::to_vec(picture).unwrap_or_default();
                 return self.drawn(&self.drawings, JSON, gzip, draw).await;
             }
-            "/api/v1/history" => self.history(request.uri().query()).await,
-            "/api/v1/plan" => self.forecast(request.uri().query()).await,
+            "/api/v1/history" => self.history(request.uri().query(), place).await,
+            "/api/v1/plan" => return self.forecast(request.uri().query(), gzip).await,
             "/api/v1/report" => self.report(request.uri().query()).await,
             _ => {
                 let draw = |picture: &Snapshot, now| page::render(picture, now).into();
@@ -227,11 +228,7 @@ impl Site {
             packed
         });
         match drawn.await {
-            Ok(Packed { body, gzip }) if !body.is_empty() => {
-                let mut answer = respond(StatusCode::OK, kind, body);
-                packing::mark(answer.headers_mut(), gzip);
-                answer
-            }
+            Ok(packed) if !packed.body.is_empty() => as_packed(kind, packed),
             _ => {
                 tracing::error!("an answer of the status listener could not be drawn");
                 plain(StatusCode::INTERNAL_SERVER_ERROR, "this could not be drawn; the log says more")
@@ -262,39 +259,37 @@ impl Site {
         Response::from_parts(head, Full::new(body.into()))
     }
 
-    async fn forecast(&self, asked: Option<&str>) -> Response<Full<Bytes>> {
+    async fn forecast(&self, asked: Option<&str>, gzip: bool) -> Response<Full<Bytes>> {
         let kept = match query::plan(asked) {
             Ok(kept) => kept,
             Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
         };
-        let Ok(turn) = self.drawings.clone().acquire_owned().await else {
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down");
-        };
-        let view = self.view.clone();
-        // The turn lasts as long as the work, also where nobody waits for it any more.
-        let drawing = tokio::spawn(async move {
-            let forecast = view.forecast(kept).await;
-            drop(turn);
-            forecast
+        let drawn = timeout(self.bounds.history, async {
+            let turn = self.drawings.clone().acquire_owned().await.map_err(|_| "shutting down".to_owned())?;
+            let view = self.view.clone();
+            let drawing = async move {
+                let forecast = view.forecast(kept).await?;
+                let write = move || serde_json::to_vec(&forecast).map(|body| packing::pack(body, gzip));
+                let written = tokio::task::spawn_blocking(write).await.map_err(|error| error.to_string())?;
+                written.map_err(|error| error.to_string())
+            };
+            done_within(turn, drawing).await
         });
-        let drawn =
-            async { drawing.await.unwrap_or_else(|_| Err("it could not be drawn; the log says more".to_owned())) };
-        match timeout(self.bounds.history, drawn).await {
-            Ok(Ok(forecast)) => match serde_json::to_vec(&forecast) {
-                Ok(body) => respond(StatusCode::OK, JSON, body),
-                Err(why) => refused(StatusCode::INTERNAL_SERVER_ERROR, &why.to_string()),
-            },
+        match drawn.await {
+            Ok(Ok(packed)) => as_packed(JSON, packed),
             Ok(Err(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
             Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the loop did not answer in time; try again"),
         }
     }
 
-    async fn history(&self, asked: Option<&str>) -> Response<Full<Bytes>> {
+    async fn history(&self, asked: Option<&str>, place: Option<OwnedSemaphorePermit>) -> Response<Full<Bytes>> {
         let asked = match query::history(asked, self.view.now()) {
             Ok(asked) => asked,
             Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
         };
-        match timeout(self.bounds.history, self.view.history(asked.clone())).await {
+        let (view, query) = (self.view.clone(), asked.clone());
+        let read = done_within(place, async move { view.history(query).await });
+        match timeout(self.bounds.history, read).await {
             Ok(Ok(entries)) => {
                 let mut page = respond(StatusCode::OK, JSON, text::history_json(&entries).into());
                 let full = entries.len() >= usize::try_from(asked.limit).unwrap_or(usize::MAX);
@@ -316,8 +311,9 @@ impl Site {
             Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
         };
         let drawn = timeout(self.bounds.report, async {
-            let _turn = self.reports.acquire().await.map_err(|_| "shutting down".to_owned())?;
-            self.view.report(asked).await
+            let turn = self.reports.clone().acquire_owned().await.map_err(|_| "shutting down".to_owned())?;
+            let view = self.view.clone();
+            done_within(turn, async move { view.report(asked).await }).await
         });
         match drawn.await {
             Ok(Ok(report)) => respond(StatusCode::OK, JSON, serde_json::to_vec(&report).unwrap_or_default()),
@@ -325,6 +321,19 @@ impl Site {
             Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the report took too long; ask for less of it"),
         }
     }
+}
+
+/// Does work that holds its `turn` until it ends, also where nobody waits for it any more.
+async fn done_within<T: Send + 'static>(
+    turn: impl Send + 'static,
+    work: impl Future<Output = Result<T, String>> + Send + 'static,
+) -> Result<T, String> {
+    let working = tokio::spawn(async move {
+        let done = work.await;
+        drop(turn);
+        done
+    });
+    working.await.unwrap_or_else(|_| Err("it could not be told; the log says more".to_owned()))
 }
 
 /// What JSON is served as.
@@ -343,6 +352,12 @@ fn judged(verdict: Result<(), String>) -> Response<Full<Bytes>> {
 #[must_use]
 pub fn refused(status: StatusCode, why: &str) -> Response<Full<Bytes>> {
     respond(status, JSON, serde_json::json!({ "error": why }).to_string().into())
+}
+
+fn as_packed(kind: &'static str, Packed { body, gzip }: Packed) -> Response<Full<Bytes>> {
+    let mut answer = respond(StatusCode::OK, kind, body);
+    packing::mark(answer.headers_mut(), gzip);
+    answer
 }
 
 fn busy() -> Response<Full<Bytes>> {
@@ -704,6 +719,23 @@ mod tests {
             assert_eq!(served.get("/api/v1/plan").await.0, 503);
         }
         assert_eq!(most.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_for_by_a_client_that_went_away_holds_its_place_until_it_is_done() {
+        let view = Shown { history_takes: Duration::from_secs(60), ..shown() };
+        let asked = view.asked.clone();
+        let served = served_within(Bounds { places: 2, ..BOUNDS }, view).await;
+        for _ in 0..2 {
+            let mut asking = served.open().await;
+            asking.write_all(b"GET /api/v1/history HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            asked.notified().await;
+            asking.shutdown().await.unwrap();
+            assert_eq!(read_all(&mut asking).await, "", "the listener lets it go");
+        }
+        let (status, ..) =
+            timeout(Duration::from_secs(5), served.get("/api/v1/history")).await.expect("refused at once");
+        assert_eq!(status, 503);
     }
 
     #[tokio::test]
