@@ -221,9 +221,14 @@ impl Site {
     ) -> Response<Full<Bytes>> {
         let (view, asked) = (self.view.clone(), turns.clone().acquire_owned());
         let Ok(turn) = asked.await else { return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down") };
-        let (picture, now) = (view.snapshot(), view.now());
+        let (picture, now, rounds_problem) = (view.snapshot(), view.now(), view.healthy().err());
         let drawn = tokio::task::spawn_blocking(move || {
-            let packed = packing::pack(draw(&picture, now), gzip);
+            // A loop that hangs takes no new picture, and the last one is not true for ever.
+            let mut judged = picture.judged_at(now);
+            if rounds_problem.is_some() {
+                judged.to_mut().rounds_problem = rounds_problem;
+            }
+            let packed = packing::pack(draw(&judged, now), gzip);
             drop(turn);
             packed
         });
@@ -394,6 +399,7 @@ pub fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Respons
 mod tests {
     use super::*;
     use crate::report::samples::{self, NOW};
+    use crate::report::snapshot::Standing;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Instant;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -403,6 +409,7 @@ mod tests {
 
     struct Shown {
         picture: Arc<Snapshot>,
+        now: Time,
         trouble: Option<String>,
         history_takes: Duration,
         asked: Arc<Notify>,
@@ -426,7 +433,7 @@ mod tests {
             self.picture.clone()
         }
         fn now(&self) -> Time {
-            NOW
+            self.now
         }
         fn healthy(&self) -> Result<(), String> {
             self.trouble.clone().map_or(Ok(()), Err)
@@ -467,6 +474,7 @@ mod tests {
     fn shown() -> Shown {
         Shown {
             picture: Arc::new(samples::bad_day()),
+            now: NOW,
             trouble: None,
             history_takes: Duration::ZERO,
             asked: Arc::default(),
@@ -719,6 +727,29 @@ mod tests {
             assert_eq!(served.get("/api/v1/plan").await.0, 503);
         }
         assert_eq!(most.load(Ordering::SeqCst), 1);
+    }
+
+    /// A loop that hangs takes no picture any more, and the listener answers on.
+    #[tokio::test]
+    async fn an_answer_is_judged_by_the_time_at_which_it_is_asked_for() {
+        let picture = Arc::new(samples::good_day());
+        let met = |body: &str| {
+            body.lines().filter(|line| line.starts_with("lifeboat_rpo_met{") && line.ends_with(" 1")).count()
+        };
+        let served = served_within(BOUNDS, Shown { picture: picture.clone(), ..shown() }).await;
+        assert!(met(&served.get("/metrics").await.2) > 0);
+        let trouble = Some("no round for 1800 s".to_owned());
+        let hung = Shown { picture, trouble, now: samples::ahead(1800), ..shown() };
+        let served = served_within(BOUNDS, hung).await;
+        assert_eq!(met(&served.get("/metrics").await.2), 0);
+        let (_, _, body) = served.get("/api/v1/status").await;
+        let status: Snapshot = serde_json::from_str(&body).unwrap();
+        let standings = status.routes.iter().map(|route| route.standing);
+        assert!(standings.clone().any(|standing| standing == Standing::Unknown), "{body}");
+        assert!(standings.clone().all(|standing| standing != Standing::Met), "{body}");
+        assert!(status.places.iter().all(|place| place.stale), "{body}");
+        let (_, _, page) = served.get("/").await;
+        assert!(page.contains("no round for 1800 s"), "{page}");
     }
 
     #[tokio::test]

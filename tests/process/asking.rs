@@ -1,6 +1,11 @@
 //! Commands that ask a daemon: what they make of an answer that is long, late, old, or of a file that was changed.
 
 use crate::support::{Bench, FILE_SYSTEMS, wait_until};
+use lifeboat::domain::time::Time;
+use serde_json::{Value, json};
+use std::io::{BufRead as _, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::thread;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
@@ -13,12 +18,81 @@ fn stderr(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// Reads one request: its path with the query, and its body.
+fn request(stream: &mut impl Read) -> (String, Vec<u8>) {
+    let mut reader = BufReader::new(stream);
+    let (mut path, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).unwrap() == 0 || line == "\r\n" {
+            break;
+        }
+        if path.is_empty() {
+            path = line.split(' ').nth(1).unwrap().to_owned();
+        } else if let Some((_, value)) = line.to_lowercase().split_once("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    (path, body)
+}
+
+fn answer(stream: &mut impl Write, body: &str) {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    // Who asked may have given up.
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
+}
+
 fn policy(more: &str) -> String {
     format!(
         "[[policy]]\nname = \"finance\"\nregion = \"us-east-1\"\nfile_systems = [\"{}\"]\nschedule = \"0 3 * * *\"\n\
          rpo = \"26h\"\n{more}[[policy.destination]]\nregion = \"us-west-2\"\nrpo = \"30h\"\n",
         FILE_SYSTEMS[0]
     )
+}
+
+/// The times in what a daemon told, moved into the past; those of recovery points stay.
+fn aged(status: &mut Value, by: Duration) {
+    let move_back = |value: &mut Value| {
+        if let Some(at) = value.as_str().and_then(Time::parse_rfc3339) {
+            *value = json!(at.minus(by).to_string());
+        }
+    };
+    for field in ["at", "last_round_at"] {
+        move_back(&mut status[field]);
+    }
+    for place in status["places"].as_array_mut().unwrap() {
+        move_back(&mut place["last_seen"]);
+    }
+}
+
+#[test]
+fn a_status_is_judged_by_the_time_at_which_it_is_asked_for() {
+    let bench = Bench::new(2000.0, "");
+    bench.write_policy(&policy(""));
+    let daemon = bench.daemon();
+    wait_until("ready", SOON, || bench.get("/readyz").is_some());
+    assert!(bench.run(&["backup", "finance", "--wait"]).status.success());
+    wait_until("OK", SOON, || bench.run(&["status", "--check"]).status.code() == Some(0));
+    let mut status: Value = serde_json::from_str(&bench.get("/api/v1/status").unwrap()).unwrap();
+    daemon.kill();
+    // What a daemon would tell whose loop has hung for two hours.
+    aged(&mut status, Duration::from_secs(2 * 3600));
+    let listener = TcpListener::bind(bench.listen).unwrap();
+    thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            request(&mut stream);
+            answer(&mut stream, &status.to_string());
+        }
+    });
+    let check = bench.run(&["status", "--check"]);
+    assert_eq!(check.status.code(), Some(3), "{}", stdout(&check));
+    assert!(stdout(&check).contains("2h"), "it says since when: {}", stdout(&check));
+    let json: Value = serde_json::from_slice(&bench.run(&["status", "--json"]).stdout).unwrap();
+    let standings: Vec<&str> =
+        json["routes"].as_array().unwrap().iter().map(|route| route["standing"].as_str().unwrap()).collect();
+    assert_eq!(standings, ["unknown", "unknown"], "{json}");
 }
 
 #[test]
