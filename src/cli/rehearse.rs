@@ -1,6 +1,6 @@
 //! `lifeboat rehearse`: the next weeks of a policy, lived through in seconds.
 
-use super::{Done, Failure, PolicyFile, load, runtime, terminal};
+use super::{Done, Failure, PolicyFile, books, load, runtime, terminal};
 use crate::domain::id::{PolicyName, Region};
 use crate::domain::policy::Settings;
 use crate::domain::schedule::parse_duration;
@@ -132,7 +132,10 @@ struct LaneUse {
 
 pub(super) fn run(args: &Args) -> Done {
     let settings = load(&args.policy.config)?.settings;
-    let books = runtime().ok().and_then(|runtime| runtime.block_on(super::books::read(&mut settings.clone())).ok());
+    let (books, database_problem) = runtime()?.block_on(books::learn(&settings));
+    if let Some(problem) = database_problem {
+        terminal::complain(&problem);
+    }
     let standard = Assumed::default();
     let assumed = Assumed {
         size_gib: args.sizes.unwrap_or(standard.size_gib),

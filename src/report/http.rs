@@ -86,6 +86,11 @@ struct Bounds {
     report: Duration,
 }
 
+/// How long an answer other than a report may take to be found.
+pub const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long a report may take.
+pub const REPORTS_WITHIN: Duration = Duration::from_secs(60);
+
 const BOUNDS: Bounds = Bounds {
     door: door::Bounds {
         connections: 64,
@@ -98,8 +103,8 @@ const BOUNDS: Bounds = Bounds {
     places: 48,
     scrapes: 8,
     drawings: 2,
-    history: Duration::from_secs(10),
-    report: Duration::from_secs(60),
+    history: ANSWERS_WITHIN,
+    report: REPORTS_WITHIN,
 };
 
 impl Bounds {

@@ -111,6 +111,21 @@ fn faults_of_a_rehearsal_silence_one_region_and_not_all() {
 }
 
 #[test]
+fn a_database_that_cannot_be_read_is_said_by_those_who_would_learn_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = policy(&folder, 1, "3h");
+    for command in ["check", "rehearse"] {
+        let (said, code) = lifeboat(&file, &[command]);
+        assert!(code == 0 && !said.contains("state.db"), "none is there yet, and none is needed: {said}");
+    }
+    std::fs::write(folder.path().join("state.db"), "this is no database, whatever its name may say").unwrap();
+    for command in ["check", "rehearse"] {
+        let (said, code) = lifeboat(&file, &[command]);
+        assert!(code == 0 && said.contains("state.db") && said.contains("not in it"), "{command}: {said}");
+    }
+}
+
+#[test]
 fn what_there_is_one_of_is_said_in_the_singular() {
     let folder = tempfile::tempdir().unwrap();
     let (said, _) = lifeboat(&policy(&folder, 1, "3h"), &["check"]);
