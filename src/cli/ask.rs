@@ -1,5 +1,6 @@
 //! Asking the running daemon over HTTP: what it shows on `listen`, and what it is ordered on the control socket.
 
+use crate::report::http::ANSWERS_WITHIN;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
@@ -9,12 +10,18 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// A daemon on the same host answers at once or not at all.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// A healthy daemon on the same host answers at once. One whose database is slow says so when its own time is over, and
+/// that answer is to arrive.
+const PATIENCE: Duration = longer_than(ANSWERS_WITHIN);
 /// An order is answered once it is on disk; the daemon gives up before this.
 const ORDER_PATIENCE: Duration = Duration::from_secs(75);
 /// The picture of ten thousand sources takes some 40 MB.
 const ANSWER_MAX_BYTES: usize = 256 * 1024 * 1024;
+
+/// What a daemon says within this time has arrived by then.
+pub(super) const fn longer_than(answers_within: Duration) -> Duration {
+    Duration::from_secs(answers_within.as_secs() + 5)
+}
 
 /// Why there is no answer.
 pub(super) enum NoAnswer {

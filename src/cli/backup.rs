@@ -6,8 +6,8 @@ use super::{Done, Failure, now, runtime, terminal};
 use crate::domain::change::End;
 use crate::domain::id::Trigger;
 use crate::planner::orders::BackupOrder;
-use crate::report::text;
-use crate::store::{Became, HistoryEntry};
+use crate::report::{query, text};
+use crate::store::{Became, HistoryEntry, HistoryQuery};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
@@ -27,9 +27,6 @@ pub(super) struct Args {
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// As many as the history gives at once.
-const ENTRIES: u32 = 10_000;
-
 pub(super) fn run(args: &Args) -> Done {
     let socket = args.to.socket()?;
     // The name of the occurrence: whatever is lost on the way, the order is the same one.
@@ -54,34 +51,49 @@ pub(super) fn run(args: &Args) -> Done {
 
 /// Waits until the occurrence has ended for every source. A daemon that is away for a while is waited for.
 async fn follow(socket: &Path, order: &BackupOrder, sources: &BTreeSet<String>) -> Result<Vec<HistoryEntry>, Failure> {
-    let until = order.at.plus(Duration::from_millis(1));
-    let path = format!("/api/v1/history?since={}&until={until}&limit={ENTRIES}", order.at);
     let mut away = false;
     loop {
-        match ask::over_socket(socket, &path, None).await {
-            Ok((200, body)) => {
-                away = false;
-                let entries = text::history_from_json(&body).map_err(|error| Failure::Run(error.to_string()))?;
-                let of_order = |entry: &HistoryEntry| {
-                    entry.occurrence.trigger == Trigger::Manual
-                        && entry.occurrence.at == order.at
-                        && sources.contains(entry.source.source.as_str())
-                };
-                let ended: Vec<_> = entries
-                    .into_iter()
-                    .filter(|entry| of_order(entry) && matches!(entry.became, Became::Ended(_)))
-                    .collect();
-                if ended.len() >= sources.len() {
-                    return Ok(ended);
-                }
-            }
-            Err(NoReply::Denied) => return Err(order::denied(socket)),
-            _ if !away => {
+        match ended(socket, order, sources).await? {
+            Some(ended) if ended.len() >= sources.len() => return Ok(ended),
+            Some(_) => away = false,
+            None if !away => {
                 away = true;
                 terminal::complain("the daemon does not answer; its order stands, and this waits for it");
             }
-            _ => {}
+            None => {}
         }
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// For which sources the occurrence has ended, page by page, since there may be more of them than one page holds; `None`
+/// if the daemon does not answer.
+async fn ended(
+    socket: &Path,
+    order: &BackupOrder,
+    sources: &BTreeSet<String>,
+) -> Result<Option<Vec<HistoryEntry>>, Failure> {
+    let of_order = |entry: &HistoryEntry| {
+        entry.occurrence.trigger == Trigger::Manual
+            && entry.occurrence.at == order.at
+            && sources.contains(entry.source.source.as_str())
+    };
+    let until = order.at.plus(Duration::from_millis(1));
+    let mut asked =
+        HistoryQuery { since: Some(order.at), until: Some(until), limit: query::MAX_LIMIT, ..HistoryQuery::default() };
+    let mut ended = Vec::new();
+    loop {
+        let path = format!("/api/v1/history?{}", query::history_text(&asked));
+        let page = match ask::over_socket(socket, &path, None).await {
+            Ok((200, body)) => text::history_from_json(&body).map_err(|error| Failure::Run(error.to_string()))?,
+            Err(NoReply::Denied) => return Err(order::denied(socket)),
+            _ => return Ok(None),
+        };
+        let is_last = page.len() < usize::try_from(asked.limit).unwrap_or(usize::MAX);
+        asked.after = page.last().map(HistoryEntry::mark);
+        ended.extend(page.into_iter().filter(|entry| of_order(entry) && matches!(entry.became, Became::Ended(_))));
+        if is_last {
+            return Ok(Some(ended));
+        }
     }
 }

@@ -7,17 +7,30 @@ use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::planner;
 use crate::store::sqlite::SqliteStore;
-use crate::store::{Store as _, StoreProblem};
+use crate::store::{Store as _, StoreError, StoreProblem};
 
 /// The books as the database has them, brought together with the policy. Nothing is written.
 pub(super) async fn read(settings: &mut Settings) -> Result<State, Failure> {
-    let failed = |error: crate::store::StoreError| Failure::Run(error.to_string());
-    let mut store = SqliteStore::read(&settings.daemon.state).await.map_err(failed)?;
+    try_read(settings).await.map_err(|error| Failure::Run(error.to_string()))
+}
+
+async fn try_read(settings: &mut Settings) -> Result<State, StoreError> {
+    let mut store = SqliteStore::read(&settings.daemon.state).await?;
     let loaded = store.load(now()).await;
     store.close().await;
-    let mut state = loaded.map_err(failed)?;
+    let mut state = loaded?;
     follow(settings, &mut state);
     Ok(state)
+}
+
+/// What the database teaches a command that can do without. One that does not exist yet teaches nothing; of one that
+/// cannot be read, it is returned why, for a person to know what the result rests on.
+pub(super) async fn learn(settings: &Settings) -> (Option<State>, Option<String>) {
+    match try_read(&mut settings.clone()).await {
+        Ok(state) => (Some(state), None),
+        Err(error) if matches!(error.problem, StoreProblem::Absent) => (None, None),
+        Err(error) => (None, Some(format!("{error}; what it would teach of sizes and durations is not in it"))),
+    }
 }
 
 /// The same; a database that does not exist yet is an empty one.

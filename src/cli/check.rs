@@ -1,12 +1,11 @@
 //! `lifeboat check`: whether the policy is good, and whether it can keep what it promises.
 
 use super::inquiry::{self, Answers};
-use super::{Done, Failure, PolicyFile, now, runtime, terminal};
+use super::{Done, Failure, PolicyFile, books, now, runtime, terminal};
 use crate::config::{self, Problem};
-use crate::domain::policy::Settings;
 use crate::domain::schedule::parse_duration;
-use crate::domain::state::State;
 use crate::planner::feasible::{self, Given};
+use crate::report::triage::counted;
 use serde::Serialize;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -38,6 +37,9 @@ struct Report<'a> {
     problems: &'a [Problem],
     warnings: &'a [Problem],
     feasible: Option<&'a feasible::Report>,
+    /// Why the database teaches nothing, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database_problem: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     aws: Option<&'a Answers>,
 }
@@ -55,7 +57,11 @@ pub(super) fn run(args: &Args) -> Done {
             let routes: usize = policies.map(|policy| policy.sources.len() * policy.destinations.len()).sum();
             let policies = loaded.settings.policies.len();
             let given = Given { backup: args.backup_duration, copy: args.copy_duration };
-            let feasible = feasible::judge(&loaded.settings, books(&loaded.settings).as_ref(), given, now());
+            let (learned, database_problem) = runtime()?.block_on(books::learn(&loaded.settings));
+            if let Some(problem) = &database_problem {
+                terminal::complain(problem);
+            }
+            let feasible = feasible::judge(&loaded.settings, learned.as_ref(), given, now());
             let answers = if args.aws { Some(runtime()?.block_on(inquiry::ask(&loaded.settings))) } else { None };
             let good = answers.as_ref().is_none_or(Answers::good);
             let done = if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };
@@ -70,6 +76,7 @@ pub(super) fn run(args: &Args) -> Done {
                     problems: &[],
                     warnings,
                     feasible,
+                    database_problem,
                     aws: answers.as_ref(),
                 })?;
                 return Ok(done);
@@ -79,7 +86,10 @@ pub(super) fn run(args: &Args) -> Done {
             }
             let file = args.policy.config.display();
             terminal::print(&format!(
-                "{file}: good. {policies} policies, {sources} sources, {routes} routes.\n{}",
+                "{file}: good. {}, {}, {}.\n{}",
+                counted(policies, "policy"),
+                counted(sources, "source"),
+                counted(routes, "route"),
                 feasible.to_string().trim_end()
             ))?;
             if let Some(answers) = &answers {
@@ -99,17 +109,13 @@ pub(super) fn run(args: &Args) -> Done {
                 problems,
                 warnings: &[],
                 feasible: None,
+                database_problem: None,
                 aws: None,
             })?;
             Ok(ExitCode::from(2))
         }
         Err(problems) => Err(Failure::Usage(problems.render(terminal::colour_on_stderr()))),
     }
-}
-
-/// What the database teaches about durations, if there is one that can be read: a check needs none.
-fn books(settings: &Settings) -> Option<State> {
-    runtime().ok()?.block_on(super::books::read(&mut settings.clone())).ok()
 }
 
 fn print_json(value: &impl Serialize) -> Done {

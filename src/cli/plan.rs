@@ -3,8 +3,9 @@
 use super::ask::{self, NoAnswer};
 use super::{Done, Failure, PolicyFile, books, load, load_to_read, now, runtime, terminal};
 use crate::domain::plan::Plan;
-use crate::domain::policy::Settings;
-use crate::report::forecast::{Forecast, difference};
+use crate::domain::policy::{Daemon, Settings};
+use crate::report::difference::difference;
+use crate::report::forecast::Forecast;
 use crate::report::text;
 
 #[derive(clap::Args, Debug)]
@@ -55,9 +56,7 @@ fn against(args: &Args) -> Done {
         let running = match ask::get(settings.daemon.listen, "/api/v1/plan").await {
             Ok(body) => read(&body)?,
             Err(NoAnswer::Bad(what)) => return Err(Failure::Run(what)),
-            Err(NoAnswer::NoDaemon) => {
-                return Err(Failure::Run(format!("no daemon on {} to compare with", settings.daemon.listen)));
-            }
+            Err(NoAnswer::NoDaemon) => by_socket(&settings).await?,
         };
         Ok((running, drawn(settings.clone(), false).await?))
     })?;
@@ -66,6 +65,18 @@ fn against(args: &Args) -> Done {
         return print_json(&serde_json::json!({ "differences": sentences, "changed": changed }));
     }
     terminal::print(&text::difference(&sentences, terminal::looks()))
+}
+
+/// Where the file names another `listen` than the daemon has, the control socket leads to it.
+async fn by_socket(settings: &Settings) -> Result<Forecast, Failure> {
+    let Daemon { listen, control, .. } = &settings.daemon;
+    match ask::over_socket(control, "/api/v1/plan", None).await {
+        Ok((200, body)) => read(&body),
+        _ => {
+            let control = control.display();
+            Err(Failure::Run(format!("no daemon on {listen}, nor on {control}, to compare with; is it running?")))
+        }
+    }
 }
 
 fn read(body: &[u8]) -> Result<Forecast, Failure> {

@@ -1,17 +1,21 @@
 //! `lifeboat rehearse`: the next weeks of a policy, lived through in seconds.
 
-use super::{Done, Failure, PolicyFile, load, now, runtime, terminal};
+use super::{Done, Failure, PolicyFile, books, load, runtime, terminal};
 use crate::domain::id::{PolicyName, Region};
+use crate::domain::policy::Settings;
 use crate::domain::schedule::parse_duration;
 use crate::domain::time::{Time, duration_text};
 use crate::planner::feasible::{self, Given};
+use crate::report::triage::counted;
 use crate::sim::rehearse::Rehearsal;
-use crate::sim::rehearse::fleet::{Assumed, furnish};
+use crate::sim::rehearse::fleet::{self, Assumed, furnish};
 use crate::sim::rehearse::outcome::RouteOutcome;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// A Monday. That it stands still lets the same seed give the same weeks, whenever they are asked for.
+const START: &str = "2026-11-02T00:00:00Z";
 /// Longer ones teach nothing more and take minutes.
 const DAYS: std::ops::RangeInclusive<u32> = 1..=366;
 
@@ -22,7 +26,10 @@ pub(super) struct Args {
     /// How many days to live through
     #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=366))]
     days: u32,
-    /// What chance follows from: the same seed gives the same weeks
+    /// When they begin
+    #[arg(long, value_name = "TIME", default_value = START, value_parser = time)]
+    start: Time,
+    /// What chance follows from: the same seed and start give the same weeks
     #[arg(long, value_name = "NUMBER", default_value_t = 7)]
     seed: u64,
     /// Let things go wrong as they do in an ordinary month
@@ -52,6 +59,10 @@ fn positive(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("`{text}` is not a number above 0"))
 }
 
+fn time(text: &str) -> Result<Time, String> {
+    Time::parse_rfc3339(text).ok_or_else(|| format!("`{text}` is not a time; write for example `{START}`"))
+}
+
 fn sizes(text: &str) -> Result<(f64, f64), String> {
     let (low, high) = text.split_once('-').unwrap_or((text, text));
     let (low, high) = (positive(low)?, positive(high)?);
@@ -71,6 +82,7 @@ fn floor(text: &str) -> Result<f64, String> {
 #[derive(Serialize)]
 struct Report {
     days: u32,
+    start: Time,
     seed: u64,
     faults: bool,
     assumptions: Vec<String>,
@@ -80,23 +92,28 @@ struct Report {
     feasible: feasible::Report,
 }
 
-/// The routes of a policy to one Region.
+/// The routes of a policy to one Region, or its sources in their own.
 #[derive(Serialize)]
 struct PolicyRoutes {
     policy: PolicyName,
     region: Region,
+    /// A destination, rather than the sources' own Region.
+    copy: bool,
     sources: usize,
     rpo_seconds: Option<u64>,
-    /// Routes that kept their promise from their first copy on.
+    /// Routes that kept their promise from their first recovery point on.
     kept: usize,
-    /// How long promises were broken after the first copy, all routes together.
+    /// How long promises were broken after the first recovery point, all routes together.
     broken_seconds: u64,
-    /// The age of the newest recovery point, over all routes and all the time: half, 95 %, and all of the time at most.
-    age_half_seconds: u64,
-    age_95_percent_seconds: u64,
-    age_most_seconds: u64,
-    /// When the last route had its first copy; absent: not all have one.
+    /// The age of the newest recovery point, over all routes and all the time in which there was one: half, 95 %, and all of
+    /// it at most; absent: there never was one.
+    age_half_seconds: Option<u64>,
+    age_95_percent_seconds: Option<u64>,
+    age_most_seconds: Option<u64>,
+    /// When the last route had its first recovery point; absent: not all have one.
     all_protected_after_seconds: Option<u64>,
+    /// What the first that has none waits for in the end.
+    waits: Option<String>,
     /// Those that broke it for longest.
     worst: Vec<String>,
 }
@@ -109,12 +126,16 @@ struct LaneUse {
     /// Of all slot time.
     idle_while_wanted_percent: f64,
     copies: u64,
-    longest_copy_seconds: u64,
+    /// Absent: none ended.
+    longest_copy_seconds: Option<u64>,
 }
 
 pub(super) fn run(args: &Args) -> Done {
     let settings = load(&args.policy.config)?.settings;
-    let books = runtime().ok().and_then(|runtime| runtime.block_on(super::books::read(&mut settings.clone())).ok());
+    let (books, database_problem) = runtime()?.block_on(books::learn(&settings));
+    if let Some(problem) = database_problem {
+        terminal::complain(&problem);
+    }
     let standard = Assumed::default();
     let assumed = Assumed {
         size_gib: args.sizes.unwrap_or(standard.size_gib),
@@ -123,7 +144,7 @@ pub(super) fn run(args: &Args) -> Done {
         copy_floor_seconds: args.copy_floor.unwrap_or(standard.copy_floor_seconds),
         faults: args.faults,
     };
-    let start = now();
+    let start = args.start;
     let days = args.days.clamp(*DAYS.start(), *DAYS.end());
     let end = start.plus(Duration::from_secs(u64::from(days) * 86_400));
     let cloud = furnish(&settings, books.as_ref(), &assumed, args.seed, start).map_err(Failure::Run)?;
@@ -134,9 +155,10 @@ pub(super) fn run(args: &Args) -> Done {
         .map_or(0, |books| books.sources.values().filter(|source| source.points.targets().next().is_some()).count());
     let report = Report {
         days,
+        start,
         seed: args.seed,
         faults: args.faults,
-        assumptions: assumptions(&assumed, known),
+        assumptions: assumptions(&assumed, known, rehearsal.settings()),
         routes: routes(&rehearsal, start, end),
         lanes: lanes(&rehearsal, start, end),
         calls_per_day: rehearsal.calls().iter().map(|(name, count)| (*name, count.div_ceil(u64::from(days)))).collect(),
@@ -149,9 +171,9 @@ pub(super) fn run(args: &Args) -> Done {
     terminal::print(&text(&report))
 }
 
-fn assumptions(assumed: &Assumed, known: usize) -> Vec<String> {
+fn assumptions(assumed: &Assumed, known: usize, settings: &Settings) -> Vec<String> {
     let (low, high) = assumed.size_gib;
-    vec![
+    let mut assumptions = vec![
         format!(
             "file systems of {low} to {high} GiB, of which {} % change in a day, more or less by half (--sizes, --change); \
              sizes of {known} sources are known from the database",
@@ -164,26 +186,39 @@ fn assumptions(assumed: &Assumed, known: usize) -> Vec<String> {
         ),
         "it begins with no backups and no copies, and AWS's default quotas".to_owned(),
         "AWS's own limits on the rate of calls are not known, and not in it".to_owned(),
-    ]
+    ];
+    if let Some(region) = fleet::silent_region(settings).filter(|_| assumed.faults) {
+        assumptions.push(format!(
+            "throttling, lost answers, failed copies, copies of others and slow days everywhere; {region} alone is silent \
+             on the sixth day for three hours (--faults)"
+        ));
+    }
+    assumptions
 }
 
 fn routes(rehearsal: &Rehearsal, start: Time, end: Time) -> Vec<PolicyRoutes> {
-    let mut groups: BTreeMap<(PolicyName, Region), Vec<RouteOutcome>> = BTreeMap::new();
-    for route in rehearsal.routes(start, end) {
-        groups.entry((route.policy.clone(), route.region.clone())).or_default().push(route);
+    let mut groups: BTreeMap<(PolicyName, bool, Region), Vec<RouteOutcome>> = BTreeMap::new();
+    for (copy, routes) in [(false, rehearsal.home_routes(start, end)), (true, rehearsal.routes(start, end))] {
+        for route in routes {
+            groups.entry((route.policy.clone(), copy, route.region.clone())).or_default().push(route);
+        }
     }
     let after_first = |route: &RouteOutcome| match route.promise {
         Some(_) => route.broken.saturating_sub(route.empty),
         None => Duration::ZERO,
     };
-    let group = |((policy, region), routes): ((PolicyName, Region), Vec<RouteOutcome>)| {
+    let group = |((policy, copy, region), routes): ((PolicyName, bool, Region), Vec<RouteOutcome>)| {
         let mut by_broken: Vec<&RouteOutcome> = routes.iter().filter(|route| !after_first(route).is_zero()).collect();
         by_broken.sort_by_key(|route| std::cmp::Reverse(after_first(route)));
         let worst = by_broken.iter().take(3);
         let worst = worst.map(|route| format!("{} for {}", route.source.source, duration_text(after_first(route))));
         let ages = RouteOutcome::together(&routes);
-        let age = |share: f64| ages.age_at(share).map_or(0, |age| age.as_secs());
-        let protected = routes.iter().all(|route| route.copies > 0);
+        let age = |share: f64| ages.age_at(share).map(|age| age.as_secs());
+        let empty = routes.iter().find(|route| route.copies == 0);
+        let waiting = empty.and_then(|empty| {
+            let mut waiting = rehearsal.waiting().iter().filter(|waiting| waiting.source == empty.source);
+            waiting.find(|waiting| waiting.destination.as_ref() == Some(&region).filter(|_| copy))
+        });
         PolicyRoutes {
             rpo_seconds: routes.first().and_then(|route| route.promise).map(|promise| promise.as_secs()),
             sources: routes.len(),
@@ -192,11 +227,15 @@ fn routes(rehearsal: &Rehearsal, start: Time, end: Time) -> Vec<PolicyRoutes> {
             age_half_seconds: age(0.5),
             age_95_percent_seconds: age(0.95),
             age_most_seconds: age(1.0),
-            all_protected_after_seconds: protected
-                .then(|| routes.iter().map(|route| route.empty.as_secs()).max().unwrap_or(0)),
+            all_protected_after_seconds: match empty {
+                Some(_) => None,
+                None => routes.iter().map(|route| route.empty.as_secs()).max(),
+            },
+            waits: waiting.map(|waiting| format!("{} ({})", waiting.detail, waiting.source.source)),
             worst: worst.collect(),
             policy,
             region,
+            copy,
         }
     };
     groups.into_iter().map(group).collect()
@@ -212,46 +251,26 @@ fn lanes(rehearsal: &Rehearsal, start: Time, end: Time) -> Vec<LaneUse> {
             used_percent: 100.0 * lane.used.as_secs_f64() / (all * f64::from(lane.slots)).max(1.0),
             idle_while_wanted_percent: 100.0 * lane.idle.as_secs_f64() / (all * f64::from(lane.slots)).max(1.0),
             copies: lane.copies,
-            longest_copy_seconds: lane.longest.as_secs(),
+            longest_copy_seconds: Some(lane.longest.as_secs()).filter(|longest| *longest > 0),
         })
         .collect()
 }
 
 fn text(report: &Report) -> String {
-    let span = |seconds: u64| duration_text(Duration::from_secs(seconds));
     let weather = if report.faults { "with faults" } else { "nothing goes wrong" };
-    let mut lines = vec![format!("{} days, seed {}, {weather}", report.days, report.seed), String::new()];
-    for routes in &report.routes {
-        let promise =
-            routes.rpo_seconds.map_or_else(|| "no promise".to_owned(), |seconds| format!("rpo {}", span(seconds)));
-        lines.push(format!("{} → {}: {} sources, {promise}", routes.policy, routes.region, routes.sources));
-        if routes.rpo_seconds.is_some() {
-            let broken = match routes.broken_seconds {
-                0 => String::new(),
-                seconds => format!("; broken for {} in all, longest {}", span(seconds), routes.worst.join(", ")),
-            };
-            lines.push(format!("  kept by {} of {} from their first copy on{broken}", routes.kept, routes.sources));
-        }
-        lines.push(format!(
-            "  age: {} half of the time, {} for 95 %, {} at most",
-            span(routes.age_half_seconds),
-            span(routes.age_95_percent_seconds),
-            span(routes.age_most_seconds)
-        ));
-        lines.push(match routes.all_protected_after_seconds {
-            Some(seconds) => format!("  all have a copy after {}", span(seconds)),
-            None => "  not all have a copy by the end".to_owned(),
-        });
-    }
+    let days = counted(usize::try_from(report.days).unwrap_or(usize::MAX), "day");
+    let mut lines = vec![format!("{days} from {}, seed {}, {weather}", report.start, report.seed), String::new()];
+    report.routes.iter().for_each(|routes| routes_text(routes, &mut lines));
     lines.push(String::new());
     for lane in &report.lanes {
+        let longest = lane.longest_copy_seconds.map(|seconds| format!(", the longest {}", span(seconds)));
         lines.push(format!(
-            "{}: {:.0} % of {} slots used, {} copies, the longest {}; {:.2} % idle while a copy could begin",
+            "{}: {:.0} % of {} slots used, {} copies{}; {:.2} % idle while a copy could begin",
             lane.lane,
             lane.used_percent,
             lane.slots,
             lane.copies,
-            span(lane.longest_copy_seconds),
+            longest.unwrap_or_default(),
             lane.idle_while_wanted_percent
         ));
     }
@@ -263,4 +282,38 @@ fn text(report: &Report) -> String {
     lines.push("assumed:".to_owned());
     lines.extend(report.assumptions.iter().map(|assumption| format!("  {assumption}")));
     lines.join("\n")
+}
+
+fn span(seconds: u64) -> String {
+    duration_text(Duration::from_secs(seconds))
+}
+
+fn routes_text(routes: &PolicyRoutes, lines: &mut Vec<String>) {
+    let promise =
+        routes.rpo_seconds.map_or_else(|| "no promise".to_owned(), |seconds| format!("rpo {}", span(seconds)));
+    let to = if routes.copy { " →" } else { " in" };
+    let sources = counted(routes.sources, "source");
+    lines.push(format!("{}{to} {}: {sources}, {promise}", routes.policy, routes.region));
+    if routes.rpo_seconds.is_some() {
+        let broken = match routes.broken_seconds {
+            0 => String::new(),
+            seconds => format!("; broken for {} in all, longest {}", span(seconds), routes.worst.join(", ")),
+        };
+        let (kept, sources) = (routes.kept, routes.sources);
+        lines.push(format!("  kept by {kept} of {sources} from their first recovery point on{broken}"));
+    }
+    lines.push(match (routes.age_half_seconds, routes.age_95_percent_seconds, routes.age_most_seconds) {
+        (Some(half), Some(most_of_it), Some(most)) => {
+            format!("  age: {} half of the time, {} for 95 %, {} at most", span(half), span(most_of_it), span(most))
+        }
+        _ => "  no recovery point at any time".to_owned(),
+    });
+    lines.push(match routes.all_protected_after_seconds {
+        Some(seconds) => format!("  all have a recovery point after {}", span(seconds)),
+        None => "  not all have a recovery point by the end".to_owned(),
+    });
+    if !fleet::serves(&routes.region) {
+        lines.push(format!("  {} is not a Region that the simulator knows: is it spelt as AWS does?", routes.region));
+    }
+    lines.extend(routes.waits.as_ref().map(|waits| format!("  what is missing waits: {waits}")));
 }

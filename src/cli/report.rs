@@ -3,6 +3,7 @@
 use super::ask::{self, NoAnswer};
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::policy::Daemon;
+use crate::report::http::REPORTS_WITHIN;
 use crate::report::promises::{self, Report};
 use crate::report::{query, text};
 use crate::store::sqlite::SqliteStore;
@@ -33,8 +34,8 @@ pub(super) struct Args {
     csv: bool,
 }
 
-/// A large fleet takes the daemon a while; it gives up after a minute itself.
-const PATIENCE: Duration = Duration::from_secs(70);
+/// A large fleet takes the daemon a while.
+const PATIENCE: Duration = ask::longer_than(REPORTS_WITHIN);
 
 pub(super) fn run(args: &Args) -> Done {
     let asked = question(args).map_err(|what| Failure::Usage(format!("error: {what}")))?;

@@ -46,7 +46,13 @@ async fn serve(loaded: config::Loaded, path: &Path) -> Done {
     let policies = loaded.settings.policies.len();
     let state = loaded.settings.daemon.state.display().to_string();
     let startup = Startup { settings: loaded.settings, reload, credentials: None, systemd: true };
-    let daemon = Daemon::start(startup).await.map_err(|error| Failure::Run(error.to_string()))?;
+    // A start may have to wait, for a database that another program has locked for example, and so hears whom it is told by
+    // to end. It may be dropped anywhere: the next one goes on from what is on disk.
+    let daemon = tokio::select! {
+        started = Daemon::start(startup) => started.map_err(|error| Failure::Run(error.to_string()))?,
+        _ = terminate.recv() => return Ok(stopped()),
+        _ = interrupt.recv() => return Ok(stopped()),
+    };
     tracing::info!(event = "started", version = env!("CARGO_PKG_VERSION"), policies, %state,
         listen = %daemon.address(), "lifeboat is running");
     let commands = daemon.commands();
@@ -66,6 +72,10 @@ async fn serve(loaded: config::Loaded, path: &Path) -> Done {
     let ended = daemon.run().await;
     signals.abort();
     ended.map_err(|error| Failure::Run(error.to_string()))?;
+    Ok(stopped())
+}
+
+fn stopped() -> ExitCode {
     tracing::info!(event = "stopped", "stopped");
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }

@@ -61,11 +61,11 @@ fn print_json(snapshot: &Snapshot) -> Done {
     terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?)
 }
 
-/// The worst of all promises at this moment, be the picture older.
+/// The worst of all promises.
 fn worst(snapshot: &Snapshot) -> Option<Standing> {
     let worst = Tally::of(&triage::lines(snapshot, now())).worst();
     // Nobody keeps the promises while no daemon runs or none can work, however well they stand.
-    let kept = snapshot.live && snapshot.store_problem.is_none();
+    let kept = snapshot.live && snapshot.store_problem.is_none() && triage::hangs(snapshot, now()).is_none();
     if kept || worst == Some(Standing::Late) { worst } else { Some(Standing::Unknown) }
 }
 
@@ -84,10 +84,11 @@ fn check_line(snapshot: &Snapshot) -> String {
         Some(Standing::Unknown) => "UNKNOWN",
         _ => "OK",
     };
-    let but = match &snapshot.store_problem {
-        Some(problem) => format!("; {problem}"),
-        None if !snapshot.live => "; no daemon is running".to_owned(),
-        None => String::new(),
+    let but = match (&snapshot.store_problem, triage::hangs(snapshot, now())) {
+        (Some(problem), _) => format!("; {problem}"),
+        _ if !snapshot.live => "; no daemon is running".to_owned(),
+        (None, Some(why)) => format!("; the daemon hangs: {why}"),
+        (None, None) => String::new(),
     };
     format!("{word}: {}{but}", Tally::of(&lines).sentence())
 }
@@ -109,7 +110,8 @@ async fn fetch(settings: &Settings, problems: Option<Failure>) -> Result<Snapsho
     match ask::get(settings.daemon.listen, "/api/v1/status").await {
         Ok(body) => {
             let unreadable = |error| Failure::Run(format!("the daemon's answer cannot be read: {error}"));
-            serde_json::from_slice(&body).map_err(unreadable)
+            let snapshot: Snapshot = serde_json::from_slice(&body).map_err(unreadable)?;
+            Ok(snapshot.judged_at(now()).into_owned())
         }
         Err(NoAnswer::Bad(what)) => Err(Failure::Run(what)),
         Err(NoAnswer::NoDaemon) => {

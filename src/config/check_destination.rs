@@ -33,6 +33,7 @@ fn one(
     let region = table.text(findings, "region").and_then(|text| text.check(findings, check_names::region));
     let in_region = table.boolean(findings, "in_region");
     if let Some(region) = &region {
+        check_names::warn_of_unknown_region(region, findings);
         where_to(region, in_region.as_ref(), around, findings);
         if let Some(first) = regions.get(region.value) {
             let what = format!("`{}` is a destination twice", region.value);

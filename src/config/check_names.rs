@@ -3,7 +3,10 @@
 //! An id with a slip is found out at 03:00, by a call that fails for good. These rules follow AWS's own patterns
 //! (fsx-facts 3.7), so that what passes here is at least well-formed there.
 
-use super::wording::{Wrong, shown};
+use super::problem::{Findings, Problem};
+use super::reader::Found;
+use super::wording::{Wrong, nearest, shown};
+use crate::domain::regions;
 
 /// The longest Region name that FSx takes.
 const REGION_MAX_BYTES: usize = 20;
@@ -108,6 +111,20 @@ pub(super) fn region(name: &str) -> Result<&str, Wrong> {
         return Err(Wrong::new(what, format!("this is an Availability Zone; write its Region, `{zone_less}`")));
     }
     Err(Wrong::new(what, "write it as AWS does, for example `us-east-1` or `eu-central-1`"))
+}
+
+/// Warns of a Region that nobody has heard of: most likely a slip, which otherwise shows only once AWS refuses it.
+pub(super) fn warn_of_unknown_region(region: &Found<&str>, findings: &mut Findings) {
+    if regions::all().any(|known| known == region.value) {
+        return;
+    }
+    let what = format!("`{}` is not a Region that this version knows", shown(region.value));
+    let newer = "one that is newer than this version is used as it is written";
+    let hint = match nearest(region.value, regions::all()) {
+        Some(meant) => format!("did you mean `{meant}`? If not: {newer}"),
+        None => format!("see whether it is spelt as AWS does; {newer}"),
+    };
+    findings.add(Problem::at(&region.place, what, hint).warning());
 }
 
 fn is_lower(word: &str) -> bool {

@@ -45,6 +45,9 @@ impl Fleet {
         let account = account(table, findings);
         table.require(findings, "region");
         let region = table.text(findings, "region").and_then(|text| text.check(findings, check_names::region));
+        if let Some(region) = &region {
+            check_names::warn_of_unknown_region(region, findings);
+        }
         let sources = self.sources(table, findings);
         let timed = self.calendar.schedule(table, findings);
         let start_within = table.duration(findings, "start_within");

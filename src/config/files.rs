@@ -1,6 +1,7 @@
 //! The files themselves, before a word in them is read.
 
 use super::problem::{Problem, Problems, Source};
+use super::secrets::Readable;
 use super::{Loaded, parse, salvage_texts};
 use crate::domain::policy::Settings;
 use crate::domain::time::Time;
@@ -186,7 +187,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Problem {
 fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Problem {
     let good = error.utf8_error().valid_up_to();
     let text = String::from_utf8_lossy(error.as_bytes());
-    let source = Source::new(name, &text, Vec::new());
+    let source = Source::new(name, &Readable::of(&text), Vec::new());
     let hint = if error.as_bytes().starts_with(&[0xff, 0xfe]) || error.as_bytes().starts_with(&[0xfe, 0xff]) {
         "this looks like UTF-16: save the file as UTF-8"
     } else {

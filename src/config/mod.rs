@@ -19,12 +19,14 @@ mod check_steps;
 mod files;
 mod problem;
 mod reader;
+mod secrets;
 mod shape;
 mod syntax;
 mod wording;
 
 pub use files::{EXTRA_DIR, FILE_MAX_BYTES, load, salvage};
 pub use problem::{Place, Problem, Problems, SHOWN_MAX, Severity};
+pub use wording::exact as duration_as_written;
 
 use crate::domain::policy::Settings;
 use crate::domain::time::Time;

@@ -4,10 +4,10 @@
 //! bare one. So every problem carries its place to the column, the text it means, and what to write instead, and all
 //! of them are shown together, drawn the way compilers draw them.
 
+use super::secrets::{HIDDEN, Readable};
 use super::wording::shown;
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -46,10 +46,11 @@ impl Lines {
     }
 }
 
-/// One file as it was read.
+/// One file as it was read, but for its secrets.
 #[derive(Debug)]
 pub(super) struct Source {
     name: String,
+    /// With [`HIDDEN`] for every byte that is not shown.
     text: String,
     lines: Lines,
     /// Stretches that are no TOML: what was recovered from them is not worth a second complaint.
@@ -58,7 +59,8 @@ pub(super) struct Source {
 
 impl Source {
     /// A file and the stretches of it that are no TOML, in order and apart from each other.
-    pub(super) fn new(name: &str, text: &str, damage: Vec<Range<usize>>) -> Arc<Self> {
+    pub(super) fn new(name: &str, readable: &Readable, damage: Vec<Range<usize>>) -> Arc<Self> {
+        let text = readable.text();
         Arc::new(Self { name: name.to_owned(), text: text.to_owned(), lines: Lines::of(text), damage })
     }
 
@@ -82,35 +84,14 @@ impl Source {
     }
 }
 
-/// The line as it may be shown: what may be a secret is starred out, since messages end up in logs and tickets, and so
-/// are the control characters that the renderer lets through, since terminals obey them. Every byte keeps its place.
-fn masked(line: &str) -> Cow<'_, str> {
-    const WORDS: [&str; 8] = ["secret", "password", "passwd", "token", "access_key", "webhook", "heartbeat", "notify"];
-    let key_end = [line.find('='), line.find("://")].into_iter().flatten().min().unwrap_or(0);
-    let key = line.get(..key_end).unwrap_or_default().to_ascii_lowercase();
-    let hidden: Vec<Range<usize>> = match WORDS.iter().any(|word| key.contains(word)) {
-        true => std::iter::once(key_end + 1..line.len()).collect(),
-        false => line.match_indices("://").flat_map(|(at, _)| secrets_of_address(line, at + 3)).collect(),
-    };
+/// The line as it is drawn: what is hidden is starred out, and so are the control characters that the renderer lets
+/// through, since terminals obey them. Every byte keeps its place.
+fn drawn(line: &str) -> String {
     let is_late_control = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
-    if hidden.iter().all(Range::is_empty) && !line.chars().any(is_late_control) {
-        return Cow::Borrowed(line);
-    }
-    let stars = |(at, c): (usize, char)| {
-        let is_hidden = hidden.iter().any(|range| range.contains(&at)) && !c.is_whitespace();
-        if is_hidden || is_late_control(c) { "*".repeat(c.len_utf8()) } else { c.to_string() }
+    let star = |c: char| {
+        if c == HIDDEN || is_late_control(c) { "*".repeat(c.len_utf8()) } else { c.to_string() }
     };
-    Cow::Owned(line.char_indices().map(stars).collect())
-}
-
-/// Of the address that begins at `start`, after its `://`: user and password, and on the web whatever follows the host.
-fn secrets_of_address(line: &str, start: usize) -> [Range<usize>; 2] {
-    let scheme = line.get(..start).unwrap_or_default().to_ascii_lowercase();
-    let rest = line.get(start..).unwrap_or_default().split(['"', '\'', ' ', '\t']).next().unwrap_or_default();
-    let user = rest.find('@').unwrap_or(0);
-    let path = rest.get(user..).and_then(|host| host.find(['/', '?', '#'])).map(|at| user + at + 1);
-    let path = path.filter(|_| scheme.ends_with("http://") || scheme.ends_with("https://"));
-    [start..start + user, start + path.unwrap_or(rest.len())..start + rest.len()]
+    line.chars().map(star).collect()
 }
 
 fn floor_boundary(text: &str, at: usize) -> usize {
@@ -150,7 +131,7 @@ impl Place {
         self.span.clone()
     }
 
-    /// The text it covers.
+    /// The text it covers, with U+0001 for every byte that may be secret.
     #[must_use]
     pub fn text(&self) -> &str {
         self.source.text.get(self.span.clone()).unwrap_or_default()
@@ -180,7 +161,7 @@ impl Place {
     fn elements<'a>(&'a self, kind: AnnotationKind, note: Option<&'a str>) -> Vec<Element<'a>> {
         let (window, span) = self.window();
         let cut = window != self.source.line_span(self.span.start);
-        let text = masked(self.source.text.get(window).unwrap_or_default());
+        let text = drawn(self.source.text.get(window).unwrap_or_default());
         let annotation = kind.span(span).label(note);
         let snippet = Snippet::source(text).line_start(self.line()).annotation(annotation);
         if cut {

@@ -6,6 +6,7 @@
 //! line is not checked further, and nothing is said to be missing from a damaged file.
 
 use super::problem::{Findings, Lines, Problem, Source};
+use super::secrets::Readable;
 use super::wording::shown;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -55,6 +56,9 @@ pub(super) fn read(name: &str, text: &str, findings: &mut Findings) -> Document 
     let mut slips = Vec::new();
     let mut damage = Vec::new();
     let mut repaired = text.to_owned();
+    // What is said of a slip quotes it, and so goes by what may be shown.
+    let readable = Readable::of(text);
+    let text = readable.text();
     for reading in 1..=READINGS_MAX {
         let (tree, errors) = DeTable::parse_recoverable(&repaired);
         let errors: Vec<(&str, Range<usize>)> =
@@ -71,7 +75,7 @@ pub(super) fn read(name: &str, text: &str, findings: &mut Findings) -> Document 
         }
     }
     damage.extend(slips.iter().filter(|slip| slip.damages).map(|slip| lines.around(slip.span.start)));
-    let source = Source::new(name, text, merged(damage));
+    let source = Source::new(name, &readable, merged(damage));
     let mut complained = BTreeSet::new();
     for slip in slips {
         let place = source.place(slip.span);

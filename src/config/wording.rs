@@ -3,6 +3,7 @@
 //! Messages repeat text from the file, which may be long, hold control characters, or be nearly but not quite a known
 //! word. Here it is cut to size, and the known word that was probably meant is found.
 
+use super::secrets::{HIDDEN, without_secrets_of_addresses};
 use std::time::Duration;
 
 /// What is wrong with a value and what to write instead; the place is added by who reads the file.
@@ -24,13 +25,24 @@ impl Wrong {
 /// The longest quotation.
 const SHOWN_MAX_CHARS: usize = 60;
 
-/// Text from the file as it goes into a message: on one line, and not longer than a person reads.
+/// Text from the file as it goes into a message: on one line, not longer than a person reads, and with `…` for what is
+/// secret in it.
 pub(super) fn shown(text: &str) -> String {
-    let mut quoted: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(SHOWN_MAX_CHARS + 1).collect();
-    if quoted.chars().count() > SHOWN_MAX_CHARS {
-        quoted.pop();
-        quoted.push('…');
+    let mut quoted = String::new();
+    let mut count = 0;
+    for c in without_secrets_of_addresses(text).chars() {
+        let c = match c {
+            HIDDEN if quoted.ends_with('…') => continue,
+            HIDDEN => '…',
+            c if c.is_control() => ' ',
+            c => c,
+        };
+        count += 1;
+        if count > SHOWN_MAX_CHARS {
+            quoted.push('…');
+            break;
+        }
+        quoted.push(c);
     }
     quoted
 }
@@ -85,7 +97,8 @@ pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// A duration to the second as the file writes it, in hours rather than days up to a week: `26h`, `2h 30m`, `14d`.
-pub(super) fn exact(duration: Duration) -> String {
+#[must_use]
+pub fn exact(duration: Duration) -> String {
     let total = duration.as_secs();
     let millis = duration.subsec_millis();
     if total >= 7 * 86_400 && total.is_multiple_of(86_400) && millis == 0 {
@@ -125,5 +138,6 @@ mod tests {
     fn quotations_are_short_and_on_one_line() {
         assert_eq!(shown("a\nb"), "a b");
         assert_eq!(shown(&"é".repeat(100)).chars().count(), 61);
+        assert_eq!(shown("https://host/secret, and\u{1}\u{1}more"), "https://host/… and…more");
     }
 }

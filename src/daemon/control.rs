@@ -13,6 +13,7 @@ use crate::domain::fault::clean;
 use crate::planner::orders::{Order, RefusalKind};
 use crate::report::http::door::{self, Answering, Caller};
 use crate::report::http::{BoxFuture, JSON, Site, View, refused, respond};
+use crate::report::triage::counted;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderValue};
@@ -164,7 +165,10 @@ impl Desk {
         match self.ask(|reply| Command::Reload { confirm_deletions, reply: Some(reply) }).await? {
             Reloaded::Refused(problems) => Err((StatusCode::UNPROCESSABLE_ENTITY, problems)),
             Reloaded::TookOver { policies, sources, warnings, confirmed } => {
-                let mut done = format!("the policy took over: {policies} policies, {sources} sources");
+                let mut done = {
+                    let (policies, sources) = (counted(policies, "policy"), counted(sources, "source"));
+                    format!("the policy took over: {policies}, {sources}")
+                };
                 match confirmed {
                     None => {}
                     Some(Ok(says)) => done = format!("{done}; {says}"),

@@ -11,7 +11,6 @@ use crate::domain::note::Notice;
 use crate::domain::policy::{Notify, SecretUrl};
 use crate::domain::time::Time;
 use crate::report::snapshot::{Snapshot, Standing};
-use crate::report::triage::standing_at;
 use client::{Client, Refusal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -261,10 +260,11 @@ async fn beat(
 /// Whether every route meets its RPO and the daemon is able to keep it so. What is not known is not well.
 fn well(picture: &Snapshot, now: Time) -> bool {
     let kept = |standing| matches!(standing, Standing::Met | Standing::NoPromise);
+    let picture = picture.judged_at(now);
     now.since(picture.at) <= PICTURE_GOOD_FOR
         && picture.last_round_at.is_some()
         && picture.store_problem.is_none()
-        && picture.routes.iter().all(|route| kept(standing_at(route, now)))
+        && picture.routes.iter().all(|route| kept(route.standing))
 }
 
 #[cfg(test)]

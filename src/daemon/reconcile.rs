@@ -79,11 +79,11 @@ pub enum Command {
 /// All that decisions are made from.
 pub struct Survey {
     /// The policy file.
-    pub settings: Settings,
-    /// The books.
+    pub settings: Arc<Settings>,
+    /// The books; sources and recovery points are shared with the loop until they move, and copied one by one then.
     pub state: State,
     /// The last full plan.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
 }
 
 /// The loop looks at the clock at least this often, since the clock may be set and the host may sleep.
@@ -111,7 +111,7 @@ const ZONES_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 /// The loop and what it holds.
 pub struct Reconciler {
-    settings: Settings,
+    settings: Arc<Settings>,
     state: State,
     store: SqliteStore,
     dispatch: Dispatch<FsxEngine>,
@@ -127,7 +127,7 @@ pub struct Reconciler {
     store_problem: Option<String>,
     keeping: Keeping,
     reloaded: Reload,
-    last_plan: Plan,
+    last_plan: Arc<Plan>,
     last_round_at: Option<Time>,
     counts: Counts,
     warned: BTreeSet<String>,
@@ -186,7 +186,7 @@ impl Reconciler {
         let listed_before = state.places.iter().filter(|(_, known)| known.listed.is_some());
         let learned = listed_before.map(|(place, _)| place.clone()).collect();
         let reconciler = Self {
-            settings,
+            settings: Arc::new(settings),
             state,
             store,
             dispatch,
@@ -201,7 +201,7 @@ impl Reconciler {
             store_problem: None,
             keeping: Keeping::default(),
             reloaded,
-            last_plan: Plan::default(),
+            last_plan: Arc::default(),
             last_round_at: None,
             counts: Counts::default(),
             warned: BTreeSet::new(),
@@ -320,7 +320,7 @@ impl Reconciler {
         // A plan that stopped after its books has not looked at what waits.
         if !plan.books_only {
             journal::learning(&self.state, &mut self.learned);
-            self.last_plan = plan;
+            self.last_plan = Arc::new(plan);
         }
     }
 
@@ -380,8 +380,8 @@ impl Reconciler {
                 Some(Command::Nudge) => {}
                 Some(Command::Reload { confirm_deletions, reply }) => self.reload(confirm_deletions, reply),
                 Some(Command::Survey(reply)) => {
-                    let (settings, state) = (self.settings.clone(), self.state.clone());
-                    let _ = reply.send(Box::new(Survey { settings, state, plan: self.last_plan.clone() }));
+                    let (settings, plan) = (Arc::clone(&self.settings), Arc::clone(&self.last_plan));
+                    let _ = reply.send(Box::new(Survey { settings, state: self.state.clone(), plan }));
                 }
                 Some(Command::Order { order, caller, reply }) => {
                     let _ = reply.send(self.order(&order, caller).await);

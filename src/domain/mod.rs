@@ -19,6 +19,7 @@ pub mod pause;
 pub mod plan;
 pub mod point;
 pub mod policy;
+pub mod regions;
 pub mod remarks;
 pub mod schedule;
 pub mod state;

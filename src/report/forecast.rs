@@ -8,11 +8,12 @@ use crate::domain::plan::Plan;
 use crate::domain::point::Point;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{SourceState, State};
-use crate::domain::time::{Time, duration_text};
+use crate::domain::time::Time;
 use crate::planner::chain;
 use crate::planner::deletions::{policy_of, targets, weigh};
 use crate::planner::feasible::{self, Given};
 use crate::planner::retain::{self, Verdict};
+use crate::report::setting_texts::{self, SettingTexts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,6 +28,9 @@ pub struct Forecast {
     pub at: Time,
     /// Whether the running daemon drew it, rather than the command from the database.
     pub live: bool,
+    /// All settings but those of policies, as [`setting_texts`] has them.
+    #[serde(default)]
+    pub settings: SettingTexts,
     /// Every policy, by name.
     pub policies: Vec<PolicyForecast>,
     /// Backups and copies to be made, by source.
@@ -67,6 +71,9 @@ pub struct PolicyForecast {
     pub retain: String,
     /// Its destinations.
     pub destinations: Vec<DestinationForecast>,
+    /// All that it says beside sources and destinations.
+    #[serde(default)]
+    pub settings: SettingTexts,
 }
 
 /// A destination of a policy.
@@ -80,6 +87,9 @@ pub struct DestinationForecast {
     pub retain: String,
     /// The key of the copies; `None`: the Region's `aws/fsx`.
     pub kms_key: Option<String>,
+    /// All that the policy says of it.
+    #[serde(default)]
+    pub settings: SettingTexts,
 }
 
 /// A backup or copy that is to be made.
@@ -181,6 +191,7 @@ impl Forecast {
         let mut forecast = Self {
             at: now,
             live,
+            settings: setting_texts::of_file(settings),
             policies: settings.policies.values().map(|policy| policy_forecast(policy, state, now)).collect(),
             work: Vec::new(),
             deletions: Vec::new(),
@@ -330,8 +341,10 @@ fn policy_forecast(policy: &Policy, state: &State, now: Time) -> PolicyForecast 
                 rpo_seconds: policy.rpo_in(&destination.region).map(|rpo| rpo.as_secs()),
                 retain: words(&Target::Copy(destination.region.clone())),
                 kms_key: destination.kms_key.clone(),
+                settings: setting_texts::of_destination(policy, destination),
             })
             .collect(),
+        settings: setting_texts::of_policy(policy),
     }
 }
 
@@ -350,91 +363,4 @@ fn deletion_forecast(point: &Point, stage: Stage, reason: String) -> DeletionFor
 
 fn deletion_order(of: &DeletionForecast) -> (Stage, &AccountName, &SourceId, &Region, Time, &BackupId) {
     (of.stage, &of.account, &of.source, &of.region, of.taken_at, &of.id)
-}
-
-/// The differences of a changed policy to the running one, as sentences, the gravest first; empty: none.
-#[must_use]
-pub fn difference(running: &Forecast, changed: &Forecast) -> Vec<String> {
-    let mut told = Vec::new();
-    deletions_differ(running, changed, &mut told);
-    let find = |of: &Forecast, name: &PolicyName| of.policies.iter().find(|policy| policy.policy == *name).cloned();
-    for before in &running.policies {
-        if find(changed, &before.policy).is_none() {
-            told.push(format!("policy {} goes; the recovery points of its sources stay", before.policy));
-        }
-    }
-    for after in &changed.policies {
-        match find(running, &after.policy) {
-            None => told.push(format!(
-                "policy {} is new: {} sources in {}, `{}`",
-                after.policy,
-                after.sources.len(),
-                after.region,
-                after.schedule
-            )),
-            Some(before) => policy_differs(&before, after, &mut told),
-        }
-    }
-    let said: Vec<&str> = running.feasible.warnings().collect();
-    told.extend(changed.feasible.warnings().filter(|text| !said.contains(text)).map(str::to_owned));
-    for announcement in changed.announcements.iter().filter(|text| !running.announcements.contains(text)) {
-        told.push(announcement.clone());
-    }
-    told
-}
-
-fn deletions_differ(running: &Forecast, changed: &Forecast, told: &mut Vec<String>) {
-    let goes = |of: &Forecast, id: &DeletionForecast| {
-        of.deletions.iter().any(|other| other.id == id.id && other.region == id.region && other.stage != Stage::Next)
-    };
-    let mut each = |from: &Forecast, to: &Forecast, verb: &str| {
-        for deletion in to.deletions.iter().filter(|deletion| deletion.stage != Stage::Next && !goes(from, deletion)) {
-            let DeletionForecast { id, region, source, taken_at, reason, stage, .. } = deletion;
-            let braked = if *stage == Stage::Braked { ", after a person confirmed it" } else { "" };
-            told.push(format!("{verb} {id} of {source} in {region}, taken {taken_at}{braked}: {reason}"));
-        }
-    };
-    each(running, changed, "would delete");
-    each(changed, running, "would no longer delete");
-}
-
-fn policy_differs(before: &PolicyForecast, after: &PolicyForecast, told: &mut Vec<String>) {
-    let name = &after.policy;
-    let mut say = |what: &str, from: &str, to: &str| {
-        if from != to {
-            let shown = |text: &str| if text.is_empty() { "nothing".to_owned() } else { format!("`{text}`") };
-            told.push(format!("policy {name}: {what} from {} to {}", shown(from), shown(to)));
-        }
-    };
-    let span = |seconds: Option<u64>| {
-        seconds.map(|seconds| duration_text(std::time::Duration::from_secs(seconds))).unwrap_or_default()
-    };
-    say("schedule", &before.schedule, &after.schedule);
-    say("timezone", &before.timezone, &after.timezone);
-    say("region", before.region.as_str(), after.region.as_str());
-    say("rpo", &span(before.rpo_seconds), &span(after.rpo_seconds));
-    say("retain", &before.retain, &after.retain);
-    for destination in &after.destinations {
-        let same = |other: &&DestinationForecast| other.region == destination.region;
-        let Some(was) = before.destinations.iter().find(same) else {
-            say("destination", "", destination.region.as_str());
-            continue;
-        };
-        let region = &destination.region;
-        say(&format!("rpo in {region}"), &span(was.rpo_seconds), &span(destination.rpo_seconds));
-        say(&format!("retain in {region}"), &was.retain, &destination.retain);
-        let key = |of: &DestinationForecast| of.kms_key.clone().unwrap_or_default();
-        say(&format!("kms_key in {region}"), &key(was), &key(destination));
-    }
-    for was in &before.destinations {
-        if !after.destinations.iter().any(|destination| destination.region == was.region) {
-            say("destination", was.region.as_str(), "");
-        }
-    }
-    for source in after.sources.iter().filter(|source| !before.sources.contains(source)) {
-        told.push(format!("policy {name}: source {source} joins"));
-    }
-    for source in before.sources.iter().filter(|source| !after.sources.contains(source)) {
-        told.push(format!("policy {name}: source {source} leaves; its recovery points stay"));
-    }
 }

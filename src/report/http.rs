@@ -23,7 +23,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 pub mod door;
@@ -86,6 +86,11 @@ struct Bounds {
     report: Duration,
 }
 
+/// How long an answer other than a report may take to be found.
+pub const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long a report may take.
+pub const REPORTS_WITHIN: Duration = Duration::from_secs(60);
+
 const BOUNDS: Bounds = Bounds {
     door: door::Bounds {
         connections: 64,
@@ -98,8 +103,8 @@ const BOUNDS: Bounds = Bounds {
     places: 48,
     scrapes: 8,
     drawings: 2,
-    history: Duration::from_secs(10),
-    report: Duration::from_secs(60),
+    history: ANSWERS_WITHIN,
+    report: REPORTS_WITHIN,
 };
 
 impl Bounds {
@@ -130,12 +135,13 @@ pub struct Site {
     view: Arc<dyn View>,
     /// By which names it may be called; `None`: by any, where no browser can reach it.
     hosts: Option<Hosts>,
-    places: Semaphore,
-    scrapes: Semaphore,
-    /// Held until the drawing ends, whether or not its client still waits.
+    // What is taken of these is held until the work ends, whether or not its client still waits: else clients that ask and go
+    // away would have any amount of it done at one time.
+    places: Arc<Semaphore>,
+    scrapes: Arc<Semaphore>,
     scrape: Arc<Semaphore>,
     drawings: Arc<Semaphore>,
-    reports: Semaphore,
+    reports: Arc<Semaphore>,
     bounds: Bounds,
 }
 
@@ -161,11 +167,11 @@ impl Site {
         Self {
             view,
             hosts: None,
-            places: Semaphore::new(bounds.places),
-            scrapes: Semaphore::new(bounds.scrapes),
+            places: Arc::new(Semaphore::new(bounds.places)),
+            scrapes: Arc::new(Semaphore::new(bounds.scrapes)),
             scrape: Arc::new(Semaphore::new(1)),
             drawings: Arc::new(Semaphore::new(bounds.drawings)),
-            reports: Semaphore::new(1),
+            reports: Arc::new(Semaphore::new(1)),
             bounds,
         }
     }
@@ -186,7 +192,7 @@ impl Site {
             _ if WATCHERS.contains(&path) => None,
             _ => Some(&self.places),
         };
-        let Ok(_place) = places.map(Semaphore::try_acquire).transpose() else { return busy() };
+        let Ok(place) = places.map(|places| places.clone().try_acquire_owned()).transpose() else { return busy() };
         let gzip = packing::taken(request.headers());
         let answer = match path {
             "/metrics" => {
@@ -199,8 +205,8 @@ impl Site {
                 let draw = |picture: &Snapshot, _| serde_json::to_vec(picture).unwrap_or_default();
                 return self.drawn(&self.drawings, JSON, gzip, draw).await;
             }
-            "/api/v1/history" => self.history(request.uri().query()).await,
-            "/api/v1/plan" => self.forecast(request.uri().query()).await,
+            "/api/v1/history" => self.history(request.uri().query(), place).await,
+            "/api/v1/plan" => return self.forecast(request.uri().query(), gzip).await,
             "/api/v1/report" => self.report(request.uri().query()).await,
             _ => {
                 let draw = |picture: &Snapshot, now| page::render(picture, now).into();
@@ -220,18 +226,19 @@ impl Site {
     ) -> Response<Full<Bytes>> {
         let (view, asked) = (self.view.clone(), turns.clone().acquire_owned());
         let Ok(turn) = asked.await else { return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down") };
-        let (picture, now) = (view.snapshot(), view.now());
+        let (picture, now, rounds_problem) = (view.snapshot(), view.now(), view.healthy().err());
         let drawn = tokio::task::spawn_blocking(move || {
-            let packed = packing::pack(draw(&picture, now), gzip);
+            // A loop that hangs takes no new picture, and the last one is not true for ever.
+            let mut judged = picture.judged_at(now);
+            if rounds_problem.is_some() {
+                judged.to_mut().rounds_problem = rounds_problem;
+            }
+            let packed = packing::pack(draw(&judged, now), gzip);
             drop(turn);
             packed
         });
         match drawn.await {
-            Ok(Packed { body, gzip }) if !body.is_empty() => {
-                let mut answer = respond(StatusCode::OK, kind, body);
-                packing::mark(answer.headers_mut(), gzip);
-                answer
-            }
+            Ok(packed) if !packed.body.is_empty() => as_packed(kind, packed),
             _ => {
                 tracing::error!("an answer of the status listener could not be drawn");
                 plain(StatusCode::INTERNAL_SERVER_ERROR, "this could not be drawn; the log says more")
@@ -262,39 +269,37 @@ impl Site {
         Response::from_parts(head, Full::new(body.into()))
     }
 
-    async fn forecast(&self, asked: Option<&str>) -> Response<Full<Bytes>> {
+    async fn forecast(&self, asked: Option<&str>, gzip: bool) -> Response<Full<Bytes>> {
         let kept = match query::plan(asked) {
             Ok(kept) => kept,
             Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
         };
-        let Ok(turn) = self.drawings.clone().acquire_owned().await else {
-            return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down");
-        };
-        let view = self.view.clone();
-        // The turn lasts as long as the work, also where nobody waits for it any more.
-        let drawing = tokio::spawn(async move {
-            let forecast = view.forecast(kept).await;
-            drop(turn);
-            forecast
+        let drawn = timeout(self.bounds.history, async {
+            let turn = self.drawings.clone().acquire_owned().await.map_err(|_| "shutting down".to_owned())?;
+            let view = self.view.clone();
+            let drawing = async move {
+                let forecast = view.forecast(kept).await?;
+                let write = move || serde_json::to_vec(&forecast).map(|body| packing::pack(body, gzip));
+                let written = tokio::task::spawn_blocking(write).await.map_err(|error| error.to_string())?;
+                written.map_err(|error| error.to_string())
+            };
+            done_within(turn, drawing).await
         });
-        let drawn =
-            async { drawing.await.unwrap_or_else(|_| Err("it could not be drawn; the log says more".to_owned())) };
-        match timeout(self.bounds.history, drawn).await {
-            Ok(Ok(forecast)) => match serde_json::to_vec(&forecast) {
-                Ok(body) => respond(StatusCode::OK, JSON, body),
-                Err(why) => refused(StatusCode::INTERNAL_SERVER_ERROR, &why.to_string()),
-            },
+        match drawn.await {
+            Ok(Ok(packed)) => as_packed(JSON, packed),
             Ok(Err(why)) => refused(StatusCode::SERVICE_UNAVAILABLE, &why),
             Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the loop did not answer in time; try again"),
         }
     }
 
-    async fn history(&self, asked: Option<&str>) -> Response<Full<Bytes>> {
+    async fn history(&self, asked: Option<&str>, place: Option<OwnedSemaphorePermit>) -> Response<Full<Bytes>> {
         let asked = match query::history(asked, self.view.now()) {
             Ok(asked) => asked,
             Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
         };
-        match timeout(self.bounds.history, self.view.history(asked.clone())).await {
+        let (view, query) = (self.view.clone(), asked.clone());
+        let read = done_within(place, async move { view.history(query).await });
+        match timeout(self.bounds.history, read).await {
             Ok(Ok(entries)) => {
                 let mut page = respond(StatusCode::OK, JSON, text::history_json(&entries).into());
                 let full = entries.len() >= usize::try_from(asked.limit).unwrap_or(usize::MAX);
@@ -316,8 +321,9 @@ impl Site {
             Err(why) => return refused(StatusCode::BAD_REQUEST, &why),
         };
         let drawn = timeout(self.bounds.report, async {
-            let _turn = self.reports.acquire().await.map_err(|_| "shutting down".to_owned())?;
-            self.view.report(asked).await
+            let turn = self.reports.clone().acquire_owned().await.map_err(|_| "shutting down".to_owned())?;
+            let view = self.view.clone();
+            done_within(turn, async move { view.report(asked).await }).await
         });
         match drawn.await {
             Ok(Ok(report)) => respond(StatusCode::OK, JSON, serde_json::to_vec(&report).unwrap_or_default()),
@@ -325,6 +331,19 @@ impl Site {
             Err(_) => refused(StatusCode::SERVICE_UNAVAILABLE, "the report took too long; ask for less of it"),
         }
     }
+}
+
+/// Does work that holds its `turn` until it ends, also where nobody waits for it any more.
+async fn done_within<T: Send + 'static>(
+    turn: impl Send + 'static,
+    work: impl Future<Output = Result<T, String>> + Send + 'static,
+) -> Result<T, String> {
+    let working = tokio::spawn(async move {
+        let done = work.await;
+        drop(turn);
+        done
+    });
+    working.await.unwrap_or_else(|_| Err("it could not be told; the log says more".to_owned()))
 }
 
 /// What JSON is served as.
@@ -343,6 +362,12 @@ fn judged(verdict: Result<(), String>) -> Response<Full<Bytes>> {
 #[must_use]
 pub fn refused(status: StatusCode, why: &str) -> Response<Full<Bytes>> {
     respond(status, JSON, serde_json::json!({ "error": why }).to_string().into())
+}
+
+fn as_packed(kind: &'static str, Packed { body, gzip }: Packed) -> Response<Full<Bytes>> {
+    let mut answer = respond(StatusCode::OK, kind, body);
+    packing::mark(answer.headers_mut(), gzip);
+    answer
 }
 
 fn busy() -> Response<Full<Bytes>> {
@@ -379,6 +404,7 @@ pub fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Respons
 mod tests {
     use super::*;
     use crate::report::samples::{self, NOW};
+    use crate::report::snapshot::Standing;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Instant;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -388,6 +414,7 @@ mod tests {
 
     struct Shown {
         picture: Arc<Snapshot>,
+        now: Time,
         trouble: Option<String>,
         history_takes: Duration,
         asked: Arc<Notify>,
@@ -411,7 +438,7 @@ mod tests {
             self.picture.clone()
         }
         fn now(&self) -> Time {
-            NOW
+            self.now
         }
         fn healthy(&self) -> Result<(), String> {
             self.trouble.clone().map_or(Ok(()), Err)
@@ -452,6 +479,7 @@ mod tests {
     fn shown() -> Shown {
         Shown {
             picture: Arc::new(samples::bad_day()),
+            now: NOW,
             trouble: None,
             history_takes: Duration::ZERO,
             asked: Arc::default(),
@@ -704,6 +732,46 @@ mod tests {
             assert_eq!(served.get("/api/v1/plan").await.0, 503);
         }
         assert_eq!(most.load(Ordering::SeqCst), 1);
+    }
+
+    /// A loop that hangs takes no picture any more, and the listener answers on.
+    #[tokio::test]
+    async fn an_answer_is_judged_by_the_time_at_which_it_is_asked_for() {
+        let picture = Arc::new(samples::good_day());
+        let met = |body: &str| {
+            body.lines().filter(|line| line.starts_with("lifeboat_rpo_met{") && line.ends_with(" 1")).count()
+        };
+        let served = served_within(BOUNDS, Shown { picture: picture.clone(), ..shown() }).await;
+        assert!(met(&served.get("/metrics").await.2) > 0);
+        let trouble = Some("no round for 1800 s".to_owned());
+        let hung = Shown { picture, trouble, now: samples::ahead(1800), ..shown() };
+        let served = served_within(BOUNDS, hung).await;
+        assert_eq!(met(&served.get("/metrics").await.2), 0);
+        let (_, _, body) = served.get("/api/v1/status").await;
+        let status: Snapshot = serde_json::from_str(&body).unwrap();
+        let standings = status.routes.iter().map(|route| route.standing);
+        assert!(standings.clone().any(|standing| standing == Standing::Unknown), "{body}");
+        assert!(standings.clone().all(|standing| standing != Standing::Met), "{body}");
+        assert!(status.places.iter().all(|place| place.stale), "{body}");
+        let (_, _, page) = served.get("/").await;
+        assert!(page.contains("no round for 1800 s"), "{page}");
+    }
+
+    #[tokio::test]
+    async fn what_was_asked_for_by_a_client_that_went_away_holds_its_place_until_it_is_done() {
+        let view = Shown { history_takes: Duration::from_secs(60), ..shown() };
+        let asked = view.asked.clone();
+        let served = served_within(Bounds { places: 2, ..BOUNDS }, view).await;
+        for _ in 0..2 {
+            let mut asking = served.open().await;
+            asking.write_all(b"GET /api/v1/history HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+            asked.notified().await;
+            asking.shutdown().await.unwrap();
+            assert_eq!(read_all(&mut asking).await, "", "the listener lets it go");
+        }
+        let (status, ..) =
+            timeout(Duration::from_secs(5), served.get("/api/v1/history")).await.expect("refused at once");
+        assert_eq!(status, 503);
     }
 
     #[tokio::test]

@@ -14,7 +14,6 @@ use crate::planner::audit::Severity;
 use crate::report::snapshot::{
     LONG_BUCKETS_SECONDS, PlaceView, RequestDurations, RouteView, SHORT_BUCKETS_SECONDS, Snapshot, Standing,
 };
-use crate::report::triage::standing_at;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
@@ -148,7 +147,7 @@ fn recovery_points(page: &mut Page, snapshot: &Snapshot, now: Time) {
         "rpo_met",
         "Whether the newest recovery point is younger than promised (1) or not (0); NaN while AWS was not read \
          recently enough to say.",
-        snapshot.routes.iter().filter_map(|route| Some(gauge(&route_labels(route), met(standing_at(route, now))?))),
+        snapshot.routes.iter().filter_map(|route| Some(gauge(&route_labels(route), met(route.standing_at(now))?))),
     );
     page.gauges(
         "recovery_points",

@@ -5,6 +5,7 @@
 
 pub mod announce;
 pub mod compliance;
+pub mod difference;
 pub mod forecast;
 pub mod http;
 pub mod metrics;
@@ -13,6 +14,7 @@ pub mod promises;
 pub mod query;
 #[cfg(test)]
 mod samples;
+pub mod setting_texts;
 pub mod snapshot;
 pub mod text;
 pub mod triage;

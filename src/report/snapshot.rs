@@ -14,6 +14,7 @@ use crate::planner::audit::Finding;
 use crate::planner::feasible::default_quota;
 use crate::planner::looks::{places_of, stale_after};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -40,6 +41,9 @@ pub struct Snapshot {
     pub credentials_problem: Option<String>,
     /// When the last round ended.
     pub last_round_at: Option<Time>,
+    /// Why rounds do not go on, where they did not when this was asked for.
+    #[serde(default)]
+    pub rounds_problem: Option<String>,
     /// What is known of the time.
     #[serde(default)]
     pub clock: ClockView,
@@ -169,6 +173,7 @@ impl Snapshot {
             store_problem: around.store_problem,
             credentials_problem: around.credentials_problem,
             last_round_at: around.last_round_at,
+            rounds_problem: None,
             clock: ClockView::of(&state.timekeeping),
             policies: settings.policies.values().map(|policy| policy_view(policy, state, now)).collect(),
             routes,
@@ -177,6 +182,38 @@ impl Snapshot {
             findings: findings(crate::planner::audit::audit(settings, state, now)),
             counts,
         }
+    }
+
+    /// The same as it is to be judged at `now`: nobody knows when the next picture comes, and meanwhile recovery points grow
+    /// old, and so does what was read of AWS's books.
+    #[must_use]
+    pub fn judged_at(&self, now: Time) -> Cow<'_, Self> {
+        let grown_stale: BTreeSet<(&AccountName, &Region)> = self
+            .places
+            .iter()
+            .filter(|place| !place.stale && place.stale_at(now))
+            .map(|place| (&place.account, &place.region))
+            .collect();
+        let judge = |route: &RouteView| match route.standing_at(now) {
+            Standing::Met if grown_stale.contains(&(&route.account, &route.region)) => Standing::Unknown,
+            standing => standing,
+        };
+        if grown_stale.is_empty() && self.routes.iter().all(|route| judge(route) == route.standing) {
+            return Cow::Borrowed(self);
+        }
+        let mut judged = self.clone();
+        for (route, was) in judged.routes.iter_mut().zip(&self.routes) {
+            route.standing = judge(was);
+            let rpo = route.rpo_seconds.map(Duration::from_secs);
+            let became_late = route.standing == Standing::Late && was.standing != Standing::Late;
+            if let Some((taken_at, rpo)) = route.newest_taken_at.zip(rpo).filter(|_| became_late) {
+                route.late_since = Some(taken_at.plus(rpo));
+            }
+        }
+        for place in &mut judged.places {
+            place.stale = place.stale_at(now);
+        }
+        Cow::Owned(judged)
     }
 
     /// Whether every route, promised or not, has a recovery point at all.
@@ -320,6 +357,7 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
                 region: place.region.clone(),
                 last_seen: known.last_seen,
                 stale: known.last_seen.is_none_or(|seen| now.since(seen) > stale_after),
+                stale_after_seconds: Some(stale_after.as_secs()),
                 trouble: known.unread_because().map(ToString::to_string),
                 backups_in_flight: backups,
                 copies_in_flight: copies,

@@ -106,7 +106,7 @@ pub fn lines<'a>(snapshot: &'a Snapshot, now: Time) -> Vec<Line<'a>> {
         let RouteView { account, source, region, copy, .. } = route;
         let flight = flights.get(&(account, source, region, *copy)).copied();
         let place = places.get(&(account, region)).copied();
-        let standing = standing_at(route, now);
+        let standing = route.standing_at(now);
         Line {
             route,
             position,
@@ -123,17 +123,6 @@ pub fn lines<'a>(snapshot: &'a Snapshot, now: Time) -> Vec<Line<'a>> {
         rank(a.standing).cmp(&rank(b.standing)).then(used(b).total_cmp(&used(a)))
     });
     lines
-}
-
-/// How a route stands at `now`, which may be later than the picture: a point that was young enough may have grown too
-/// old since.
-#[must_use]
-pub fn standing_at(route: &RouteView, now: Time) -> Standing {
-    match (route.age(now), route.rpo_seconds) {
-        _ if route.time_unknown => route.standing,
-        (Some(age), Some(rpo)) if age > Duration::from_secs(rpo) => Standing::Late,
-        _ => route.standing,
-    }
 }
 
 fn rank(standing: Standing) -> u8 {
@@ -233,11 +222,8 @@ pub fn problems(snapshot: &Snapshot, now: Time) -> Vec<String> {
         problems.push(format!("The database cannot be written, so nothing new is asked of AWS: {problem}"));
     }
     if snapshot.live {
-        let latest = snapshot.last_round_at.unwrap_or(snapshot.started_at).max(snapshot.at);
-        let silent = now.since(latest);
-        if silent > ROUNDS_AT_LEAST_EVERY {
-            problems.push(format!("The daemon has done nothing for {}; this is what it knew then", age_text(silent)));
-        }
+        let hung = hangs(snapshot, now);
+        problems.extend(hung.map(|why| format!("The daemon hangs: {why}; this is what it knew then")));
     } else {
         problems.push("No daemon runs here; this is what the database holds".to_owned());
     }
@@ -247,6 +233,14 @@ pub fn problems(snapshot: &Snapshot, now: Time) -> Vec<String> {
         problems.push(format!("The policy file was refused; the one loaded {since} ago stays in force: {problem}"));
     }
     problems
+}
+
+/// Why the daemon cannot be relied on to do its work at `now`: its rounds do not go on, though it answers.
+#[must_use]
+pub fn hangs(snapshot: &Snapshot, now: Time) -> Option<String> {
+    let latest = snapshot.last_round_at.unwrap_or(snapshot.started_at).max(snapshot.at);
+    let silent = Some(now.since(latest)).filter(|silent| snapshot.live && *silent > ROUNDS_AT_LEAST_EVERY);
+    snapshot.rounds_problem.clone().or_else(|| Some(format!("it has done nothing for {}", age_text(silent?))))
 }
 
 /// How many copies take a place in the lane that Windows, Lustre and OpenZFS share.
@@ -274,10 +268,14 @@ pub fn age_text(age: Duration) -> String {
     if age.as_secs() == 0 { "0s".to_owned() } else { duration_text(Duration::from_secs(age.as_secs())) }
 }
 
-/// `1 route`, `2 routes`.
+/// `1 route`, `2 routes`, `3 policies`.
 #[must_use]
 pub fn counted(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+    match noun.strip_suffix("cy") {
+        _ if count == 1 => format!("{count} {noun}"),
+        Some(stem) => format!("{count} {stem}cies"),
+        None => format!("{count} {noun}s"),
+    }
 }
 
 #[cfg(test)]
@@ -324,7 +322,7 @@ mod tests {
         assert_eq!(problems(&good_day(), NOW), Vec::<String>::new());
         let bad = problems(&bad_day(), NOW);
         assert!(bad[0].contains("disk is full") && bad[1].contains("`shedule`"), "{bad:?}");
-        assert!(problems(&good_day(), ahead(3600))[0].contains("nothing for 1h"));
+        assert!(problems(&good_day(), ahead(3600))[0].contains("done nothing for 1h"));
         let offline = Snapshot { live: false, ..good_day() };
         assert!(problems(&offline, ahead(86_400))[0].contains("No daemon"));
     }

@@ -127,6 +127,17 @@ impl RouteView {
     pub fn age(&self, now: Time) -> Option<Duration> {
         self.newest_taken_at.map(|taken_at| now.since(taken_at))
     }
+
+    /// How it stands at `now`, which may be later than the picture: a point that was young enough may have grown too old
+    /// since.
+    #[must_use]
+    pub fn standing_at(&self, now: Time) -> Standing {
+        match (self.age(now), self.rpo_seconds) {
+            _ if self.time_unknown => self.standing,
+            (Some(age), Some(rpo)) if age > Duration::from_secs(rpo) => Standing::Late,
+            _ => self.standing,
+        }
+    }
 }
 
 /// What something waits for.
@@ -207,6 +218,9 @@ pub struct PlaceView {
     pub last_seen: Option<Time>,
     /// That was too long ago to rely on.
     pub stale: bool,
+    /// After how long it is.
+    #[serde(default)]
+    pub stale_after_seconds: Option<u64>,
     /// What is wrong with it, while calls fail there.
     pub trouble: Option<String>,
     /// Backups of ours in flight.
@@ -235,6 +249,15 @@ pub struct PlaceView {
     /// What waits for a person here, by kind.
     #[serde(default)]
     pub needs_person: BTreeMap<String, u32>,
+}
+
+impl PlaceView {
+    /// Whether AWS's books here were read too long before `now` to rely on.
+    #[must_use]
+    pub fn stale_at(&self, now: Time) -> bool {
+        let after = self.stale_after_seconds.map(Duration::from_secs);
+        self.stale || self.last_seen.zip(after).is_some_and(|(seen, after)| now.since(seen) > after)
+    }
 }
 
 /// Something that should not be.

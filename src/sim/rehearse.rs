@@ -11,6 +11,7 @@ use super::cloud::Cloud;
 use super::world::wire;
 use crate::domain::action::{Action, Outcome};
 use crate::domain::change::Change;
+use crate::domain::plan::Waiting;
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
@@ -38,6 +39,8 @@ pub struct Rehearsal {
     shown: wire::Shown,
     sent: u64,
     calls: BTreeMap<&'static str, u64>,
+    /// What waits, as the last whole plan had it.
+    waiting: Vec<Waiting>,
 }
 
 enum Event {
@@ -60,6 +63,7 @@ impl Rehearsal {
             shown: wire::Shown::default(),
             sent: 0,
             calls: BTreeMap::new(),
+            waiting: Vec::new(),
         }
     }
 
@@ -92,6 +96,12 @@ impl Rehearsal {
     #[must_use]
     pub fn calls(&self) -> &BTreeMap<&'static str, u64> {
         &self.calls
+    }
+
+    /// What waits now, and for what.
+    #[must_use]
+    pub fn waiting(&self) -> &[Waiting] {
+        &self.waiting
     }
 
     /// Lives on until `end`.
@@ -158,6 +168,10 @@ impl Rehearsal {
             for action in plan.actions {
                 *self.calls.entry(action.call.operation()).or_default() += 1;
                 self.at(self.now_ms + TRAVEL_MS, Event::Arrives { action, sent_ms: self.now_ms });
+            }
+            // A plan that stopped after its books has not looked at what waits.
+            if plan.wake.why != "books first" {
+                self.waiting = plan.waiting;
             }
             if !again {
                 return Ok(());

@@ -263,7 +263,7 @@ fn a_reload_says_what_came_of_it_and_confirms_what_the_brake_holds() {
     wait_until("the metric says so", SOON, || successful(0.0));
     bench.write_policy(&policy(NEVER, "retain = { last = 1 }"));
     let says = done(&bench, &["reload"]);
-    assert!(says.contains("the policy took over: 1 policies, 2 sources"), "{says}");
+    assert!(says.contains("the policy took over: 1 policy, 2 sources"), "{says}");
     wait_until("the metric says so", SOON, || successful(1.0));
     let braked = || {
         let status = bench.status().unwrap_or_default();

@@ -62,10 +62,89 @@ fn a_rehearsal_foretells_who_keeps_the_promise_and_repeats_itself() {
     let (said, code) = lifeboat(&crowded, &slow);
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("broken for") && said.contains("will break their promise"), "{said}");
-    // But for the times, which go by the clock, the same seed tells the same story.
     let (again, _) = lifeboat(&crowded, &slow);
-    let verdict = |said: &str| {
-        said.lines().find(|line| line.contains("kept by")).map(|line| line.split(';').next().unwrap().to_owned())
+    assert_eq!(said, again, "the same seed tells the same story");
+    let (other, _) = lifeboat(&crowded, &[&slow[..], &["--start", "2026-03-01T00:00:00Z"]].concat());
+    assert!(other.contains("from 2026-03-01T00:00:00Z") && !said.contains("from 2026-03-01"), "{other}");
+    let (refused, code) = lifeboat(&crowded, &["rehearse", "--start", "soon"]);
+    assert!(code == 2 && refused.contains("2026-11-02T00:00:00Z"), "{refused}");
+}
+
+#[test]
+fn a_rehearsal_judges_the_sources_own_region_and_says_why_a_route_has_no_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = policy(&folder, 2, "3h");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("us-west-2", "us-wset-2")).unwrap();
+    let (said, code) = lifeboat(&file, &["rehearse", "--days", "2", "--sizes", "50-100"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("finance in us-east-1: 2 sources, rpo 3h\n  kept by 2 of 2"), "{said}");
+    assert!(!said.contains("0ms") && !said.contains(" 0s"), "what is not there has no age: {said}");
+    let unprotected = said.split("finance → us-wset-2").nth(1).unwrap();
+    assert!(unprotected.contains("no recovery point at any time"), "{said}");
+    assert!(
+        unprotected.contains("what is missing waits: ") && unprotected.contains("us-wset-2 is not a Region"),
+        "{said}"
+    );
+    let (said, _) = lifeboat(&file, &["rehearse", "--days", "2", "--sizes", "50-100", "--json"]);
+    let json = said.split_once('{').map(|(_, json)| format!("{{{json}")).unwrap();
+    let report: Value = serde_json::from_str(&json).unwrap();
+    let none = report["routes"].as_array().unwrap().iter().find(|route| route["region"] == "us-wset-2").unwrap();
+    assert_eq!(none["age_most_seconds"], Value::Null, "{none}");
+}
+
+#[test]
+fn faults_of_a_rehearsal_silence_one_region_and_not_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = policy(&folder, 3, "4h");
+    let (said, code) = lifeboat(&file, &["rehearse", "--days", "7", "--sizes", "50-100", "--faults", "--json"]);
+    assert_eq!(code, 0, "{said}");
+    let report: Value = serde_json::from_str(&said).unwrap();
+    let age = |region: &str| {
+        let routes = report["routes"].as_array().unwrap();
+        routes.iter().find(|route| route["region"] == region).unwrap()["age_most_seconds"].as_u64().unwrap()
     };
-    assert_eq!(verdict(&said), verdict(&again));
+    let silent: Vec<bool> = ["us-east-1", "us-west-2"].map(|region| age(region) > 4 * 3600).into();
+    assert_eq!(silent, [false, true], "the destination alone is silent for three hours: {said}");
+    let assumed = report["assumptions"].to_string();
+    assert!(assumed.contains("us-west-2") && assumed.contains("silent"), "{assumed}");
+}
+
+#[test]
+fn a_database_that_cannot_be_read_is_said_by_those_who_would_learn_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = policy(&folder, 1, "3h");
+    for command in ["check", "rehearse"] {
+        let (said, code) = lifeboat(&file, &[command]);
+        assert!(code == 0 && !said.contains("state.db"), "none is there yet, and none is needed: {said}");
+    }
+    std::fs::write(folder.path().join("state.db"), "this is no database, whatever its name may say").unwrap();
+    for command in ["check", "rehearse"] {
+        let (said, code) = lifeboat(&file, &[command]);
+        assert!(code == 0 && said.contains("state.db") && said.contains("not in it"), "{command}: {said}");
+    }
+}
+
+#[test]
+fn what_there_is_one_of_is_said_in_the_singular() {
+    let folder = tempfile::tempdir().unwrap();
+    let (said, _) = lifeboat(&policy(&folder, 1, "3h"), &["check"]);
+    assert!(said.contains("good. 1 policy, 1 source, 1 route."), "{said}");
+    let (said, _) = lifeboat(&policy(&folder, 2, "3h"), &["check"]);
+    assert!(said.contains("good. 1 policy, 2 sources, 2 routes."), "{said}");
+    let (said, _) = lifeboat(&policy(&folder, 1, "3h"), &["rehearse", "--days", "1"]);
+    assert!(said.contains("1 day from ") && said.contains(": 1 source, rpo"), "{said}");
+}
+
+#[test]
+fn a_mistyped_region_is_warned_of_whatever_the_endpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = policy(&folder, 1, "3h");
+    let text = std::fs::read_to_string(&file).unwrap();
+    for more in ["", "[aws]\nendpoint_url = \"http://127.0.0.1:1\"\n"] {
+        std::fs::write(&file, format!("{text}{more}").replace("us-west-2", "us-wset-2")).unwrap();
+        let (said, code) = lifeboat(&file, &["check"]);
+        assert_eq!(code, 0, "a Region may be newer than this program: {said}");
+        assert!(said.contains("us-wset-2") && said.contains("did you mean `us-west-2`?"), "{said}");
+    }
 }

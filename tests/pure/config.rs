@@ -184,6 +184,76 @@ fn what_is_doubtful_but_possible_is_only_warned_of() {
     }
 }
 
+/// Lines that a person could write, each with a secret in it that begins with `S3CRET`, wherever they stand.
+const SECRETS: [&str; 30] = [
+    "webhook = https://hooks.example.com/services/S3CRET",
+    "webhook: https://hooks.example.com/services/S3CRET",
+    "webhook https://hooks.example.com/services/S3CRET",
+    "webhook = “https://hooks.example.com/services/S3CRET”",
+    "webhook = ‘S3CRET’",
+    "webhook = «S3CRET»",
+    "webhook: S3CRET",
+    "webhook \"S3CRET\"",
+    "webhook = S3CRET",
+    "webhook = \"S3CRET",
+    "webhook = \"a\\S3CRET\"",
+    "webhook == \"S3CRET\"",
+    "webhook = [\"S3CRET\" \"S3CRET\"]",
+    "webhook = { url = \"S3CRET\"",
+    "webhook = \"\"\"\nS3CRET\n",
+    "webhook =\n  S3CRET",
+    "webhok: hooks.example.com/S3CRET",
+    "Heartbeat: S3CRET",
+    "\"heartbeat\": S3CRET",
+    "notify.webhook: S3CRET",
+    "notify: { webhook: S3CRET }",
+    "aws_secret_access_key: S3CRET",
+    "api_token = S3CRET",
+    "password S3CRET",
+    "tags = { token = S3CRET }",
+    "state = https://user:S3CRET@host.example.com/S3CRET?S3CRET#S3CRET",
+    "timezone = \"postgres://user:S3CRET@db.example.com/x?key=S3CRET\"",
+    "https://hooks.example.com/S3CRET",
+    "x = \"ok\" # webhook: S3CRET",
+    "schedule: HTTPS://hooks.example.com/S3CRET, https://user:S3CRET@h",
+];
+
+#[test]
+fn no_message_repeats_a_secret_however_it_was_written() {
+    let mut told = Vec::new();
+    for line in SECRETS {
+        for text in [
+            format!("[notify]\n{line}\n{MINIMAL}"),
+            format!("{MINIMAL}{line}\n"),
+            format!("{line}\n{MINIMAL}"),
+            format!("[aws]\n{}{line}\n", " ".repeat(300)),
+        ] {
+            let (drawn, json) = match parse(&text) {
+                Ok(_) => continue,
+                Err(problems) => (problems.render(true), serde_json::to_string(&problems).unwrap()),
+            };
+            if drawn.contains("S3CRET") || json.contains("S3CRET") {
+                told.push(drawn);
+            }
+        }
+    }
+    assert!(told.is_empty(), "{} of them, such as\n{}", told.len(), told.join("\n\n"));
+}
+
+#[test]
+fn what_is_no_secret_is_shown_as_it_was_written() {
+    for (line, shown) in [
+        ("schedule: 0 3 * * *", "`schedule: 0 3 * * *` is no `key = value`"),
+        ("region = us-east-1", "`us-east-1` is text without quotes"),
+        ("webhook: https://hooks.example.com/x", "`webhook: …` is no `key = value`"),
+        ("state = https://hooks.example.com/x/y", "`https://hooks.example.com/…` is text without quotes"),
+        ("name = “token”", "`“token”` is in typographic quotes"),
+    ] {
+        let told = complaints(&format!("{MINIMAL}{line}\n"));
+        assert!(told.iter().any(|what| what == shown), "{line}: {told:#?}");
+    }
+}
+
 fn without_a_copys_promise(text: &str) -> String {
     text.lines().filter(|line| !line.starts_with("  rpo")).map(|line| format!("{line}\n")).collect()
 }

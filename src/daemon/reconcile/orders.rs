@@ -7,6 +7,7 @@ use super::{PICTURE_AT_MOST, Reconciler, ZONES_EVERY};
 use crate::planner::orders::{self, Granted, Order, Refusal};
 use crate::report::http::door::Caller;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What came of a reload.
@@ -89,7 +90,7 @@ impl Reconciler {
         self.zones_read = Instant::now();
         jiff::tz::db().reset();
         let mut zones = BTreeSet::new();
-        for policy in self.settings.policies.values_mut() {
+        for policy in Arc::make_mut(&mut self.settings).policies.values_mut() {
             if let Some(schedule) = policy.schedule.by_new_zone_data() {
                 zones.insert(schedule.zone_name().to_owned());
                 policy.schedule = schedule;
@@ -99,7 +100,8 @@ impl Reconciler {
             return;
         }
         tracing::info!(event = "zones", ?zones, "new zone data");
-        self.settings.generation = self.settings.generation.wrapping_add(1);
+        let settings = Arc::make_mut(&mut self.settings);
+        settings.generation = settings.generation.wrapping_add(1);
         self.show_at_once();
     }
 

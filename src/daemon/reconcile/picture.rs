@@ -6,7 +6,7 @@
 use super::{PICTURE_AT_MOST, PICTURE_SHARE, Reconciler};
 use crate::planner::audit::credentials_problem;
 use crate::report::snapshot::{Circumstances, Snapshot};
-use crate::report::triage::{self, Tally};
+use crate::report::triage::{self, Tally, counted};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -43,6 +43,6 @@ impl Reconciler {
     /// How much there is to do, in a line for systemd.
     pub(super) fn status_line(&self) -> String {
         let sources: usize = self.settings.policies.values().map(|policy| policy.sources.len()).sum();
-        format!("{} policies, {sources} sources", self.settings.policies.len())
+        format!("{}, {}", counted(self.settings.policies.len(), "policy"), counted(sources, "source"))
     }
 }

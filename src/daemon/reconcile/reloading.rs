@@ -12,6 +12,7 @@ use crate::engine::fsx::FsxEngine;
 use crate::planner::orders;
 use crate::report::snapshot::Reload;
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -130,7 +131,7 @@ impl Reconciler {
             let engine = FsxEngine::new(&settings.aws, self.credentials.clone()).await;
             self.dispatch.replace_engine(engine);
         }
-        self.settings = settings;
+        self.settings = Arc::new(settings);
         self.show_outbox();
         self.reloaded = Reload { successful: true, succeeded_at: self.clock.now(), problem: None };
         self.warned.clear();

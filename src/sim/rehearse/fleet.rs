@@ -3,14 +3,16 @@
 //! How a month goes depends on sizes and on how much changes, which no policy file tells. What the books know of a source
 //! is taken from them; the rest is drawn from the seed between bounds that a person can set.
 
-use crate::domain::id::{SourceKey, Target};
+use crate::domain::id::{Region, SourceKey, Target};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::policy::Settings;
+use crate::domain::regions::{CHINA, GOVERNMENT, STANDARD};
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use crate::sim::cloud::{self, Cloud, FileSystemSeed, FileSystemType, VolumeSeed};
 use crate::sim::faults::{Fault, Faults};
 use crate::sim::rng::Rng;
+use std::collections::BTreeMap;
 
 const GIB: f64 = 1_073_741_824.0;
 
@@ -90,9 +92,27 @@ pub fn furnish(
         }
     }
     if assumed.faults {
-        cloud.set_faults(weather(), Some(start.millis()));
+        cloud.set_faults(weather(silent_region(settings)), Some(start.millis()));
     }
     Ok(cloud)
+}
+
+/// Which Region is silent for some hours where things go wrong: the one that most copies go to, the first by name of several.
+#[must_use]
+pub fn silent_region(settings: &Settings) -> Option<&Region> {
+    let mut copied: BTreeMap<&Region, usize> = BTreeMap::new();
+    for policy in settings.policies.values() {
+        for destination in &policy.destinations {
+            *copied.entry(&destination.region).or_default() += policy.sources.len();
+        }
+    }
+    copied.into_iter().rev().max_by_key(|(_, sources)| *sources).map(|(region, _)| region)
+}
+
+/// Whether the simulated FSx serves this Region: it refuses all others, as AWS does where a Region is not enabled.
+#[must_use]
+pub fn serves(region: &Region) -> bool {
+    [STANDARD, CHINA, GOVERNMENT].iter().any(|names| names.contains(&region.as_str()))
 }
 
 fn known(books: Option<&State>, key: &SourceKey) -> (FileSystemType, Option<u64>) {
@@ -108,8 +128,8 @@ fn known(books: Option<&State>, key: &SourceKey) -> (FileSystemType, Option<u64>
 }
 
 /// An ordinary month: calls that are throttled, fail or lose their answer, backups and copies that end FAILED, others who
-/// copy as well, every other week a day on which copies take three times as long, and once a Region that is silent for hours.
-fn weather() -> Faults {
+/// copy as well, every other week a day on which copies take three times as long, and once one Region that is silent for hours.
+fn weather(silent_region: Option<&Region>) -> Faults {
     const HOUR: f64 = 3600.0;
     const DAY: f64 = 24.0 * HOUR;
     let noise = Fault {
@@ -127,6 +147,11 @@ fn weather() -> Faults {
     let span = |from: f64, until: f64| Fault { from_seconds: from, until_seconds: Some(until), ..Fault::default() };
     let slow = (0..30).map(|nth| f64::from(nth) * 14.0 * DAY + 9.0 * DAY);
     let slow = slow.map(|from| Fault { slow_factor: 3.0, ..span(from, from + DAY) });
-    let silent = Fault { black_hole_percent: 100.0, ..span(5.0 * DAY + 7.0 * HOUR, 5.0 * DAY + 10.0 * HOUR) };
-    Faults { cloud: None, fault: std::iter::once(noise).chain(slow).chain([silent]).collect() }
+    // No Regions would mean all.
+    let silent = silent_region.map(|region| Fault {
+        regions: vec![region.to_string()],
+        black_hole_percent: 100.0,
+        ..span(5.0 * DAY + 7.0 * HOUR, 5.0 * DAY + 10.0 * HOUR)
+    });
+    Faults { cloud: None, fault: std::iter::once(noise).chain(slow).chain(silent).collect() }
 }

@@ -3,6 +3,7 @@
 use super::Rehearsal;
 use crate::domain::id::{PolicyName, Region, SourceKey};
 use crate::domain::lane::Lane;
+use crate::domain::policy::Policy;
 use crate::domain::time::Time;
 use crate::sim::cloud::{Backup, Lifecycle};
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,11 +16,11 @@ pub struct RouteOutcome {
     pub policy: PolicyName,
     /// The source.
     pub source: SourceKey,
-    /// The destination.
+    /// The destination, or the source's own Region.
     pub region: Region,
     /// What was promised.
     pub promise: Option<Duration>,
-    /// Copies that became AVAILABLE.
+    /// Copies, or backups in the source's own Region, that became AVAILABLE.
     pub copies: u64,
     /// How long the promise was broken, all together.
     pub broken: Duration,
@@ -99,21 +100,27 @@ impl Rehearsal {
         for policy in self.settings.policies.values() {
             for key in policy.source_keys() {
                 for destination in &policy.destinations {
-                    let none = Vec::new();
-                    let copies = made.get(&(key.clone(), Some(destination.region.clone()))).unwrap_or(&none);
-                    let mut route = RouteOutcome {
-                        policy: policy.name.clone(),
-                        source: key.clone(),
-                        region: destination.region.clone(),
-                        promise: policy.rpo_in(&destination.region),
-                        copies: 0,
-                        broken: Duration::ZERO,
-                        stretches: Vec::new(),
-                        empty: Duration::ZERO,
-                    };
-                    route.follow(copies, from, until);
+                    let mut route = RouteOutcome::new(policy, &key, &destination.region);
+                    let copies = made.get(&(key.clone(), Some(destination.region.clone())));
+                    route.follow(copies.map_or(&[], Vec::as_slice), from, until);
                     routes.push(route);
                 }
+            }
+        }
+        routes
+    }
+
+    /// The same of every source in its own Region, unless copies go there as well, which are judged in its place.
+    #[must_use]
+    pub fn home_routes(&self, from: Time, until: Time) -> Vec<RouteOutcome> {
+        let made = self.made();
+        let mut routes = Vec::new();
+        for policy in self.settings.policies.values().filter(|policy| policy.destination(&policy.region).is_none()) {
+            for key in policy.source_keys() {
+                let mut route = RouteOutcome::new(policy, &key, &policy.region);
+                let backups = made.get(&(key.clone(), None));
+                route.follow(backups.map_or(&[], Vec::as_slice), from, until);
+                routes.push(route);
             }
         }
         routes
@@ -173,6 +180,19 @@ fn span(from_ms: i64, until_ms: i64) -> Duration {
 }
 
 impl RouteOutcome {
+    fn new(policy: &Policy, source: &SourceKey, region: &Region) -> Self {
+        Self {
+            policy: policy.name.clone(),
+            source: source.clone(),
+            region: region.clone(),
+            promise: policy.rpo_in(region),
+            copies: 0,
+            broken: Duration::ZERO,
+            stretches: Vec::new(),
+            empty: Duration::ZERO,
+        }
+    }
+
     fn follow(&mut self, copies: &[&Backup], from: Time, until: Time) {
         let mut ends: Vec<(i64, i64)> =
             copies.iter().filter_map(|copy| Some((good_since(copy)?, taken_ms(copy)))).collect();

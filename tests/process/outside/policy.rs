@@ -84,3 +84,26 @@ fn reloads_stand_in_line_and_each_is_answered() {
     }
     ready(&bench);
 }
+
+#[test]
+fn a_secret_in_a_file_that_is_refused_is_told_nowhere() {
+    let bench = Bench::new(600.0, "");
+    let policy = bench.write_policy(&quiet());
+    let daemon = bench.daemon();
+    ready(&bench);
+    let good = fs::read_to_string(&policy).unwrap();
+    for line in
+        ["webhook: https://hooks.example.com/services/S3CRET", "webhook = “https://h/S3CRET”", "webhook = S3CRET"]
+    {
+        fs::write(&policy, format!("[notify]\n{line}\n{good}")).unwrap();
+        let refused = bench.run(&["reload"]);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(stderr(&refused).contains("webhook"), "{}", stderr(&refused));
+        let page = bench.get("/").unwrap();
+        assert!(page.contains("refused"), "{page}");
+        for said in [stderr(&refused), bench.log(), page, bench.get("/api/v1/status").unwrap()] {
+            assert!(!said.contains("S3CRET"), "{said}");
+        }
+    }
+    drop(daemon);
+}

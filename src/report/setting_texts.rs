@@ -1,0 +1,134 @@
+//! Every setting of a policy file as text, by its name, so that two files can be compared whole.
+//!
+//! What the daemon tells here is read by whoever reaches its listener. So an address that lets in whoever knows it is told
+//! by its host, and by a mark that says no more than whether two of them are the same.
+
+use crate::config::duration_as_written;
+use crate::domain::policy::{
+    Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, SecretUrl, Settings, Tags,
+};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::time::Duration;
+
+/// Settings as text, by name; empty text: it is not set. Of one policy, destination, or all that is said once.
+pub type SettingTexts = BTreeMap<String, String>;
+
+/// All that is said once in a file. Every field is named here, so that none can be forgotten.
+#[must_use]
+pub fn of_file(settings: &Settings) -> SettingTexts {
+    let Settings { generation: _, daemon, aws, limits, notify, policies: _ } = settings;
+    let Daemon { state, listen, hosts, control, poll, prune } = daemon;
+    let Aws { profile, endpoint_url, requests_per_second } = aws;
+    let Limits { copies_in_flight, ontap_copies_in_flight } = limits;
+    let Notify { webhook, heartbeat } = notify;
+    texts([
+        ("[daemon] state", state.display().to_string()),
+        ("[daemon] listen", listen.to_string()),
+        ("[daemon] hosts", hosts.join(", ")),
+        ("[daemon] control", control.display().to_string()),
+        ("[daemon] poll", duration_as_written(*poll)),
+        ("[daemon] prune", prune.to_string()),
+        ("[aws] profile", optional(profile.as_ref())),
+        ("[aws] endpoint_url", endpoint_url.as_deref().map(endpoint).unwrap_or_default()),
+        ("[aws] requests_per_second", requests_per_second.to_string()),
+        ("[limits] copies_in_flight", copies_in_flight.to_string()),
+        ("[limits] ontap_copies_in_flight", ontap_copies_in_flight.to_string()),
+        ("[notify] webhook", webhook.as_ref().map(marked).unwrap_or_default()),
+        ("[notify] heartbeat", heartbeat.as_ref().map(marked).unwrap_or_default()),
+    ])
+}
+
+/// All that a policy says, but for its name, sources and destinations.
+#[must_use]
+pub fn of_policy(policy: &Policy) -> SettingTexts {
+    let Policy {
+        name: _,
+        account,
+        region,
+        sources: _,
+        schedule,
+        start_within,
+        catch_up,
+        rpo,
+        tags,
+        retain,
+        destinations: _,
+    } = policy;
+    let catch_up = match catch_up {
+        CatchUp::Latest => "latest",
+        CatchUp::None => "none",
+    };
+    texts([
+        ("account", account.to_string()),
+        ("region", region.to_string()),
+        ("schedule", schedule.text().to_owned()),
+        ("timezone", schedule.zone_name().to_owned()),
+        ("start_within", duration(*start_within)),
+        ("catch_up", catch_up.to_owned()),
+        ("rpo", duration(*rpo)),
+        ("tags", tags_text(tags)),
+        ("retain", retain.as_ref().map(retain_text).unwrap_or_default()),
+    ])
+}
+
+/// All that a policy says of one of its destinations.
+#[must_use]
+pub fn of_destination(policy: &Policy, destination: &Destination) -> SettingTexts {
+    let Destination { region, rpo: _, kms_key, copy_tags, tags, retain } = destination;
+    texts([
+        // What counts there, be it said of the destination or of the policy.
+        ("rpo", duration(policy.rpo_in(region))),
+        ("kms_key", optional(kms_key.as_ref())),
+        ("copy_tags", copy_tags.to_string()),
+        ("tags", tags_text(tags)),
+        ("retain", retain.as_ref().map(retain_text).unwrap_or_default()),
+    ])
+}
+
+fn texts<const N: usize>(texts: [(&str, String); N]) -> SettingTexts {
+    texts.map(|(name, text)| (name.to_owned(), text)).into()
+}
+
+fn optional(value: Option<&impl Display>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
+}
+
+fn duration(duration: Option<Duration>) -> String {
+    duration.map(duration_as_written).unwrap_or_default()
+}
+
+fn tags_text(tags: &Tags) -> String {
+    let tags: Vec<String> = tags.iter().map(|(key, value)| format!("{key} = {value:?}")).collect();
+    tags.join(", ")
+}
+
+fn retain_text(retain: &Retain) -> String {
+    let Retain { last, within, hourly, daily, weekly, monthly, yearly } = retain;
+    let counts = [
+        ("last", last),
+        ("hourly", hourly),
+        ("daily", daily),
+        ("weekly", weekly),
+        ("monthly", monthly),
+        ("yearly", yearly),
+    ];
+    let counts = counts.iter().filter_map(|(word, count)| count.map(|count| format!("{word} {count}")));
+    let within = within.map(|within| format!("within {}", duration_as_written(within)));
+    counts.chain(within).collect::<Vec<_>>().join(", ")
+}
+
+/// An endpoint is no secret, but what stands beside its host may be one.
+fn endpoint(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let is_host_alone = !rest.trim_end_matches('/').contains(['/', '?', '#', '@']);
+    if is_host_alone { url.to_owned() } else { marked(&SecretUrl::new(url)) }
+}
+
+/// Sixteen bits of a hash: that two are the same by accident is unlikely enough, and nothing can be found out from them.
+fn marked(url: &SecretUrl) -> String {
+    let hash = Sha256::digest(url.whole());
+    let mark: String = hash.iter().take(2).map(|byte| format!("{byte:02x}")).collect();
+    format!("{url} (mark {mark})")
+}
