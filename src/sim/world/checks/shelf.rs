@@ -193,21 +193,26 @@ impl Shelf {
         settled_ms: i64,
     ) -> impl Iterator<Item = (&'a Backup, &'a Place, &'a BackupId)> {
         self.by_source.values().flat_map(move |all| {
+            let contradicted = contradicting(cloud, all, since_ms, settled_ms);
             let made = all.iter().rev().take_while(move |made| cloud.backup(made.at).created_ms >= since_ms);
             made.filter(|made| self.ours(cloud, made.at))
                 .filter_map(|made| Some((made.if_ours(cloud)?, &made.place, &made.id)))
-                .filter(move |(copy, ..)| !contradicted(cloud, all, copy, settled_ms))
+                .filter(move |(copy, ..)| copy.source_id.as_ref().is_none_or(|of| !contradicted.contains(&of.as_str())))
         })
     }
 }
 
-/// Whether the backup of a copy was there since a moment, mistyped, and is gone now: the next look learns of it.
-fn contradicted(cloud: &Cloud, all: &[Made], copy: &Backup, since_ms: i64) -> bool {
-    let Some(of) = &copy.source_id else { return false };
-    all.iter().filter(|made| made.id.as_str() == of).any(|made| {
+/// A copy is made within so long of its backup.
+const COPIED_WITHIN_MS: i64 = 7 * 24 * HOUR_MS;
+
+/// Backups that were mistyped and are gone since a moment: the next look learns that nothing speaks against their copies.
+fn contradicting<'a>(cloud: &Cloud, all: &'a [Made], since_ms: i64, gone_since_ms: i64) -> Vec<&'a str> {
+    let origins = all.iter().rev().take_while(|made| cloud.backup(made.at).created_ms >= since_ms - COPIED_WITHIN_MS);
+    let gone = origins.filter(|made| {
         let origin = cloud.backup(made.at);
-        origin.deleted_ms.is_some_and(|deleted_ms| deleted_ms >= since_ms) && !ours(origin, &made.tags)
-    })
+        origin.deleted_ms.is_some_and(|deleted_ms| deleted_ms >= gone_since_ms) && !ours(origin, &made.tags)
+    });
+    gone.map(|made| made.id.as_str()).collect()
 }
 
 /// What says what a thing is.
