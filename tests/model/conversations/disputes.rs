@@ -8,8 +8,6 @@ use lifeboat::domain::tags::{ATTEMPT, OCCURRENCE, ORIGIN, SOURCE, TAKEN, TRIGGER
 use lifeboat::domain::time::Time;
 use std::sync::Arc;
 
-const DAY: Duration = Duration::from_secs(86_400);
-
 /// Three occurrences of two sources are copied.
 fn protected() -> Talk {
     let mut talk = Talk::new(2);
@@ -432,18 +430,24 @@ fn begins_to_list(talk: &mut Talk, region: &str) {
 #[test]
 fn a_backup_that_is_found_brings_the_copies_in_that_waited_for_it() {
     let mut talk = protected();
+    let like = newest(&talk, &there());
     let held = unlisted(&mut talk);
     let failed =
         talk.at_aws.iter_mut().find(|((region, _), shown)| region == THERE && shown.file_system != Some(source(1)));
     let (id, failed) = failed.map(|((_, id), shown)| (BackupId::from(id.as_str()), shown)).unwrap();
     failed.lifecycle = Lifecycle::Failed;
+    // Of the same occurrence, and of a backup that nobody ever sees.
+    let mut astray = Sighting { id: "backup-astray".into(), ..at_aws(&mut talk, &like).clone() };
+    Arc::make_mut(&mut astray.tags).insert(ORIGIN.to_owned(), format!("{HOME}/backup-gone"));
+    astray.copied_from = Some("backup-gone".into());
+    put(&mut talk, THERE, astray);
     lists(&mut talk, THERE);
-    assert_eq!(unconfirmed(&talk), held);
+    assert_eq!(unconfirmed(&talk), held + 1);
     let known = |talk: &Talk| talk.state.sources.get(&key(0)).map_or(0, |known| known.points.available(&there()).len());
     assert_eq!(known(&talk), 0);
     talk.now = talk.now.plus(MINUTE);
     lists(&mut talk, HOME);
-    assert_eq!((unconfirmed(&talk), known(&talk), disputed(&talk)), (0, held - 1, vec![]));
+    assert_eq!((unconfirmed(&talk), known(&talk), disputed(&talk)), (1, held - 1, vec![]));
     // When a good one ended is not known, and must not be taken for the moment at which it was found.
     let copies: Vec<_> = talk.state.sources[&key(0)].points.iter().filter(|point| point.origin.is_some()).collect();
     assert_eq!(copies.len(), held);
@@ -524,14 +528,11 @@ fn a_copy_within_its_region_wants_no_other_look_at_that() {
         let tags = Arc::make_mut(&mut sighting.tags);
         tags.insert(ORIGIN.to_owned(), format!("{THERE}/backup-{nth}"));
         sighting.copied_from = Some(format!("backup-{nth}").as_str().into());
-        sighting.copied_from_region = Some(THERE.into());
+        (sighting.copied_from_region, sighting.created_at) = (Some(THERE.into()), talk.now);
     }
     lists(&mut talk, THERE);
     assert_eq!(unconfirmed(&talk), held);
-    for sighting in talk.at_aws.values_mut() {
-        sighting.created_at = sighting.created_at.plus(DAY);
-    }
-    talk.now = talk.now.plus(DAY);
+    talk.now = talk.now.plus(MINUTE);
     begins_to_list(&mut talk, THERE);
     assert_eq!(lists_at(&mut talk, &place(THERE)), []);
 }
@@ -606,4 +607,28 @@ fn what_an_unconfirmed_copy_claims_is_kept_as_it_changes() {
     talk.changes.clear();
     look(&mut talk);
     assert!(!talk.changes.iter().any(|change| matches!(change, Change::Disputed { .. })), "nothing changed");
+}
+
+/// What a copy may have been made of is remembered: backups, where there are sources.
+#[test]
+fn others_backups_are_remembered_in_each_region_with_sources_and_nothing_else_is() {
+    let mut talk = protected();
+    let mut second = talk.policy().clone();
+    (second.name, second.region, second.sources) = ("second".into(), "eu-west-1".into(), vec![source(7)]);
+    talk.settings.policies.insert(second.name.clone(), second);
+    talk.settings.generation = 2;
+    let like = newest(&talk, &Target::Backup);
+    for region in [HOME, THERE, "eu-west-1"] {
+        let mut theirs = forged(&talk, "backup-theirs", &like, "fs-0fffffffffffffff0");
+        theirs.tags = Arc::default();
+        let mut copy = Sighting { id: "backup-copied".into(), ..theirs.clone() };
+        copy.copied_from = Some("backup-elsewhere".into());
+        put(&mut talk, region, theirs);
+        put(&mut talk, region, copy);
+    }
+    look(&mut talk);
+    let remembered = |region: &str| -> Vec<String> {
+        talk.state.places[&place(region)].strangers.keys().map(ToString::to_string).collect()
+    };
+    assert_eq!([HOME, THERE, "eu-west-1"].map(remembered), [vec!["backup-theirs"], vec![], vec!["backup-theirs"]]);
 }

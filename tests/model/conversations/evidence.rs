@@ -2,7 +2,7 @@
 
 use super::books::*;
 use super::*;
-use lifeboat::domain::evidence::{Evidence, confirms, stands, weigh};
+use lifeboat::domain::evidence::{Evidence, confirms, stands, weigh, weigh_books};
 use lifeboat::domain::point::{MadeAs, Point};
 use lifeboat::domain::state::Dispute;
 use lifeboat::domain::tags::{Inscription, ORIGIN, Origin};
@@ -79,8 +79,11 @@ fn a_backup_confirms_the_copy_that_names_it_and_no_other() {
         assert!(!confirms(&ours(), claim), "{claim:?}");
     }
     // A copy is copied no further.
-    let of_it = tagged_otherwise(|origin| (origin.region, origin.backup) = (THERE.into(), "backup-2".into()));
-    assert!(!confirms(&our_copy(), &Point { id: "backup-4".into(), ..of_it }));
+    let of_it = tagged_otherwise(|origin| {
+        *origin = Origin { region: THERE.into(), backup: "backup-2".into(), taken_at: our_copy().created_at };
+    });
+    let further = Point { id: "backup-4".into(), ..of_it };
+    assert!(confirms(&Point { origin: None, ..our_copy() }, &further) && !confirms(&our_copy(), &further));
 }
 
 /// In a word whose it is, or what speaks against it.
@@ -170,7 +173,10 @@ fn a_copy_says_what_is_on_record_of_its_source_backup() {
     assert_eq!(said(&books, None, linked.clone()), "ours");
     let unlinked = Sighting { copied_from: None, ..linked };
     assert!(said(&books, None, unlinked.clone()).ends_with("AWS's FileSystemId says “fs-0fffffffffffffff0”"));
-    assert_eq!(said(&books, Some(&our_copy()), unlinked), "ours", "what was confirmed once");
+    assert_eq!(said(&books, Some(&our_copy()), unlinked.clone()), "ours", "what was confirmed once");
+    let before = Point { occurrence: scheduled(7), ..our_copy() };
+    let told = said(&books, Some(&before), unlinked);
+    assert!(told.ends_with("AWS's FileSystemId says “fs-0fffffffffffffff0”"), "by other tags: {told}");
     let of_another = our_copy().with_provenance(|of| of.source = source(1));
     let told = of_copy(&books, &of_another);
     assert!(told.ends_with(&format!("and backup-1 is a backup of “{}”", source(0))), "{told}");
@@ -250,6 +256,8 @@ fn a_copy_whose_source_backup_is_not_to_be_seen_counts_by_itself_or_waits() {
     books.listed(HOME, made);
     assert_eq!(said(&books, None, told(Some(VOLUME))), "ours");
     assert_eq!(word(&said(&books, None, told(None))), "unconfirmed");
+    let of_some_volume = Sighting { file_system: Some(OTHER.into()), ..told(None) };
+    assert_eq!(word(&said(&books, None, of_some_volume)), "unconfirmed", "which of its volumes is not said");
 }
 
 #[test]
@@ -383,4 +391,59 @@ fn what_is_shown_unchanged_stands_only_while_nothing_speaks_against_it() {
     assert!(of_copy(&books));
     home_was_listed(&mut books, "2026-11-21T06:30:00Z", &[("backup-1", OTHER)]);
     assert!(!of_copy(&books));
+}
+
+/// Whichever Region is read first: a copy is weighed when all backups are known, those of others among them.
+#[test]
+fn whole_books_are_weighed_together() {
+    let others = |id: &str, volume: Option<&str>, file_system: Option<&str>| Sighting {
+        id: id.into(),
+        volume: volume.map(Into::into),
+        file_system: file_system.map(Into::into),
+        tags: Tags::new().into(),
+        ..shown(&ours())
+    };
+    let copy_of = |id: &str, backup: &str| {
+        let claim = tagged_otherwise(|origin| origin.backup = backup.into());
+        shown(&Point { id: id.into(), ..claim })
+    };
+    let forged = Sighting { id: "backup-forged".into(), file_system: Some(OTHER.into()), ..shown(&ours()) };
+    let at_home = vec![
+        Sighting { file_system: Some(source(0)), ..shown(&ours()) },
+        forged,
+        others("backup-volume", Some(VOLUME), Some(OTHER)),
+        others("backup-files", None, Some(OTHER)),
+        others("backup-nothing", None, None),
+    ];
+    let there = vec![
+        copy_of("copy-ours", "backup-1"),
+        copy_of("copy-forged", "backup-forged"),
+        copy_of("copy-volume", "backup-volume"),
+        copy_of("copy-files", "backup-files"),
+    ];
+    let expected = [
+        ("backup-forged", format!("AWS's FileSystemId says “{OTHER}”")),
+        ("copy-files", format!("us-east-1/backup-files is a backup of “{OTHER}”")),
+        ("copy-forged", format!("us-east-1/backup-forged is a backup of “{OTHER}”")),
+        ("copy-volume", format!("us-east-1/backup-volume is a backup of “{VOLUME}”")),
+    ];
+    for home_first in [true, false] {
+        let mut read = vec![(place(HOME), at_home.clone()), (place(THERE), there.clone())];
+        if !home_first {
+            read.reverse();
+        }
+        let state = weigh_books(read, at(NOW));
+        let points = state.sources[&key(0)].points.iter().map(|point| point.id.to_string());
+        assert_eq!(points.collect::<Vec<_>>(), ["backup-1", "copy-ours"], "{home_first}");
+        let strangers = &state.places[&place(HOME)].strangers;
+        let strangers: Vec<_> = strangers.iter().map(|(id, of)| (id.as_str(), of.as_str())).collect();
+        let known = [("backup-files", OTHER), ("backup-forged", OTHER), ("backup-volume", VOLUME)];
+        assert_eq!(strangers, known, "{home_first}");
+        let disputes = state.disputes().map(|(_, id, dispute)| (id.as_str(), dispute.objection.what()));
+        let disputes: Vec<_> = disputes.collect();
+        assert_eq!(disputes.len(), expected.len(), "{home_first}: {disputes:?}");
+        for ((id, what), (of, end)) in disputes.iter().zip(&expected) {
+            assert!(id == of && what.ends_with(end.as_str()), "{home_first} {of}: {what}");
+        }
+    }
 }
