@@ -271,4 +271,66 @@ mod tests {
         keeper.heard(host, steady, &late);
         assert_eq!(keeper.known().offset_ms, Some(0));
     }
+
+    #[test]
+    fn what_an_answer_was_under_way_for_is_no_difference() {
+        let heard = Heard { date: NOON, asked_ago: SECOND * 3, answered_ago: SECOND };
+        // `Date` may have been any moment of a whole second, and be set at any moment between question and answer.
+        let off = |ms: i64| heard.offset_ms(Time::from_millis(NOON.millis() + ms));
+        assert_eq!(
+            [off(-1_000), off(999), off(1_000), off(4_000), off(4_001), off(9_000)],
+            [-2_000, -1, 0, 0, 1, 5_000]
+        );
+        let backwards = Heard { asked_ago: SECOND, answered_ago: SECOND * 3, ..heard };
+        assert_eq!(backwards.offset_ms(NOON.plus(SECOND * 4)), 0, "what was answered was asked before");
+    }
+
+    #[test]
+    fn a_person_sets_the_clock_only_where_it_is_off_by_more_than_is_tolerated() {
+        let off = |trust, offset_ms| Timekeeping { trust, offset_ms }.off_ms();
+        for trust in [Trust::Unproven { since: NOON }, Trust::Doubted { since: NOON }, Trust::Off] {
+            assert_eq!([off(trust, None), off(trust, Some(300_000)), off(trust, Some(-300_000))], [None; 3]);
+            assert_eq!([off(trust, Some(300_001)), off(trust, Some(-300_001))], [Some(300_001), Some(-300_001)]);
+        }
+        assert_eq!(off(Trust::Confirmed, Some(300_001)), None, "AWS agrees");
+    }
+
+    #[test]
+    fn a_process_counts_from_where_the_counting_clock_stood() {
+        let mut keeper = Timekeeper::new(NOON, DAY);
+        assert_eq!((keeper.at(DAY), keeper.runs_for(DAY)), (NOON, Duration::ZERO));
+        let (host, steady) = (NOON.plus(SECOND * 7), DAY + SECOND * 7);
+        assert_eq!((keeper.read(host, steady), keeper.runs_for(steady)), (host, SECOND * 7));
+        assert!(keeper.heard(host, steady, &says(host)), "the host's clock did not jump");
+    }
+
+    #[test]
+    fn half_a_minute_is_a_small_step_and_anything_longer_is_a_jump_either_way() {
+        let ms = Duration::from_millis(1);
+        let (host, steady) = at(60);
+        for small in [host.plus(SECOND * 30), host.minus(SECOND * 30)] {
+            let mut keeper = confirmed();
+            assert_eq!((keeper.read(small, steady), keeper.known().trust), (small, Trust::Confirmed));
+        }
+        for jump in [host.plus(SECOND * 30 + ms), host.minus(SECOND * 30 + ms)] {
+            let mut keeper = confirmed();
+            assert_eq!((keeper.read(jump, steady), keeper.known().trust), (host, Trust::Doubted { since: host }));
+        }
+    }
+
+    #[test]
+    fn five_minutes_are_tolerated_and_no_more() {
+        let ms = Duration::from_millis(1);
+        let (ahead, behind) = (TOLERATED + SECOND * 2, TOLERATED);
+        for (date, trust) in [
+            (NOON.minus(ahead), Trust::Confirmed),
+            (NOON.minus(ahead + ms), Trust::Off),
+            (NOON.plus(behind), Trust::Confirmed),
+            (NOON.plus(behind + ms), Trust::Off),
+        ] {
+            let mut keeper = confirmed();
+            keeper.heard(NOON, Duration::ZERO, &says(date));
+            assert_eq!(keeper.known().trust, trust, "{date}");
+        }
+    }
 }

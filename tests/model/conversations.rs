@@ -9,6 +9,7 @@ mod disputes;
 mod durations;
 mod edits;
 mod endings;
+mod evidence;
 mod feasible;
 mod gone;
 mod lanes;

@@ -30,7 +30,9 @@ impl Settling<'_> {
             }
         }
         if !same {
-            let since = known.map_or(self.now, |known| known.since);
+            // A creation time is believed once this very objection is a day old.
+            let same_before = known.filter(|known| known.objection == objection);
+            let since = same_before.map_or(self.now, |known| known.since);
             let dispute = Some(Box::new(Dispute { objection, since, claim }));
             self.push(Change::Disputed { place: self.place.clone(), id: id.clone(), dispute });
         }

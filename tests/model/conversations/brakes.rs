@@ -3,6 +3,7 @@
 use super::books::*;
 use super::*;
 use lifeboat::domain::policy::Retain;
+use lifeboat::planner::brake::Recent;
 use lifeboat::planner::deletions;
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -199,4 +200,47 @@ fn a_clock_that_went_back_leaves_no_loss_ahead() {
     route.now = to;
     route.keeps(last(14));
     assert_eq!(route.review(true), Some((4, 18, 20)));
+}
+
+#[test]
+fn a_loss_counts_for_a_day_to_the_moment_whether_done_or_decided() {
+    for done in [true, false] {
+        let mut route = Route::hourly(20, 2 * DAY);
+        route.keeps(last(16));
+        assert_eq!((route.review(done), route.gone), (None, 4), "a fifth");
+        route.keeps(last(13));
+        route.now = route.now.plus(DAY).minus(Duration::from_millis(1));
+        assert_eq!(route.review(done), Some((3, 16, 20)), "{done}");
+        route.now = route.now.plus(Duration::from_millis(1));
+        assert_eq!((route.review(done), route.gone), (None, 7), "{done}");
+    }
+}
+
+#[test]
+fn what_a_person_confirmed_does_not_count_while_it_is_still_to_be_done() {
+    let mut route = Route::hourly(20, 2 * DAY);
+    route.keeps(last(8));
+    assert_eq!(route.review(true), Some((12, 20, 20)));
+    for change in deletions::confirm(&route.books.settings, &route.books.state, route.now) {
+        route.books.apply(change);
+    }
+    route.keeps(last(6));
+    assert_eq!((route.review(false), route.gone), (None, 2));
+    route.keeps(last(5));
+    assert_eq!(route.review(false), Some((1, 6, 8)), "what went without a person's word does count");
+}
+
+/// A clock that went back leaves points behind that came after they were let go.
+#[test]
+fn what_came_after_it_was_lost_was_there_for_a_moment() {
+    let mut route = Route::hourly(5, 2 * DAY);
+    route.now = route.now.plus(HOUR);
+    route.comes();
+    let point = route.books.state.sources[&key(0)].newest(&Target::Backup).unwrap().clone();
+    let (place, id, reason, at) = (place(HOME), point.id, String::new(), route.now.minus(HOUR));
+    route.books.apply(Change::Condemned { place, id, reason, confirmed: false, at });
+    let mut recent = Recent::of(&route.books.state, &key(0), &Target::Backup, route.now);
+    let points = route.books.state.sources[&key(0)].points.iter();
+    let decided = points.filter(|point| recent.add(&route.books.state, point)).count();
+    assert_eq!((decided, recent.held(), recent.most()), (1, 5, 6));
 }

@@ -345,8 +345,11 @@ fn what_is_still_to_be_created_is_not_counted() {
     talk.answer(&create, Outcome::Made(made));
     let said = disputed(&talk);
     assert!(matches!(&said[..], [(of, what)] if *of == id.to_string() && what.contains("still to come")), "{said:?}");
+    let on_record = |talk: &Talk| talk.state.point(&place(HOME), &id).map(|point| (point.created_at, point.lifecycle));
+    assert_eq!(on_record(&talk), Some((talk.now, Lifecycle::Creating)), "what was asked for is there, since now");
     talk.becomes(Lifecycle::Available);
     look(&mut talk);
+    assert_eq!(on_record(&talk).map(|(_, lifecycle)| lifecycle), Some(Lifecycle::Available));
     talk.serve();
     assert_eq!(newest(&talk, &Target::Backup).id, backup.id, "the one before it is the newest");
     assert!(!talk.at_aws.values().any(|shown| shown.copied_from.as_ref() == Some(&id)), "not copied");
@@ -379,4 +382,276 @@ fn a_creation_time_that_changes_is_believed_after_a_day() {
     assert!(!of_it(&talk));
     let known = talk.state.sources[&key(0)].points.iter().find(|point| point.id == backup.id).unwrap();
     assert_eq!(known.created_at, older);
+}
+
+/// A day of the same word: one that AWS takes back for yet another is told since then.
+#[test]
+fn a_creation_time_that_changes_again_is_believed_a_day_after_that() {
+    let mut talk = protected();
+    let backup = newest(&talk, &Target::Backup);
+    let known = |talk: &Talk| talk.state.point(&place(HOME), &backup.id).unwrap().created_at;
+    at_aws(&mut talk, &backup).created_at = backup.created_at.minus(40 * 24 * HOUR);
+    look(&mut talk);
+    let last = backup.created_at.minus(80 * 24 * HOUR);
+    talk.now = talk.now.plus(23 * HOUR);
+    at_aws(&mut talk, &backup).created_at = last;
+    look(&mut talk);
+    talk.now = talk.now.plus(2 * HOUR);
+    look(&mut talk);
+    assert_eq!(known(&talk), backup.created_at, "told for two hours");
+    talk.now = talk.now.plus(22 * HOUR);
+    look(&mut talk);
+    assert_eq!(known(&talk), last);
+}
+
+/// Copies whose file system is another than their tags say, and a new database: both Regions are being listed.
+fn unlisted(talk: &mut Talk) -> usize {
+    let held = talk.state.sources[&key(0)].points.available(&there()).len();
+    let mine = source(0).to_string();
+    for ((region, _), sighting) in &mut talk.at_aws {
+        if region == THERE && sighting.tags[SOURCE] == mine {
+            sighting.file_system = Some("fs-0eeeeeeeeeeeeeee0".into());
+        }
+    }
+    talk.now = talk.now.plus(MINUTE);
+    talk.state = State::new(talk.now, talk.now);
+    talk.changes.clear();
+    talk.round();
+    held
+}
+
+/// The listing of one Region that is under way is answered.
+fn lists(talk: &mut Talk, region: &str) {
+    lists_at(talk, &place(region));
+}
+
+/// The same of any account; returns which listings are wanted then.
+fn lists_at(talk: &mut Talk, place: &Place) -> Vec<Place> {
+    let lists = |action: &Action| action.place == *place && matches!(action.call, Call::ListPage { .. });
+    let at = talk.under_way.iter().position(lists).unwrap();
+    let action = talk.under_way.remove(at);
+    let outcome = talk.outcome(&action);
+    talk.changes.clear();
+    talk.answer(&action, outcome);
+    let wanted = talk.changes.iter().filter_map(|change| match change {
+        Change::ListingWanted { place, .. } => Some(place.clone()),
+        _ => None,
+    });
+    wanted.collect()
+}
+
+/// A listing of this Region begins now.
+fn begins_to_list(talk: &mut Talk, region: &str) {
+    talk.take_in(vec![Change::ListingWanted { place: place(region), at: talk.now }]);
+    talk.round();
+}
+
+/// What lacks a copy is copied at once: copies that waited for their backup to be seen are counted in the same moment.
+#[test]
+fn a_backup_that_is_found_brings_the_copies_in_that_waited_for_it() {
+    let mut talk = protected();
+    let like = newest(&talk, &there());
+    let held = unlisted(&mut talk);
+    let failed =
+        talk.at_aws.iter_mut().find(|((region, _), shown)| region == THERE && shown.file_system != Some(source(1)));
+    let (id, failed) = failed.map(|((_, id), shown)| (BackupId::from(id.as_str()), shown)).unwrap();
+    failed.lifecycle = Lifecycle::Failed;
+    // Of the same occurrence, and of a backup that nobody ever sees.
+    let mut astray = Sighting { id: "backup-astray".into(), ..at_aws(&mut talk, &like).clone() };
+    Arc::make_mut(&mut astray.tags).insert(ORIGIN.to_owned(), format!("{HOME}/backup-gone"));
+    astray.copied_from = Some("backup-gone".into());
+    put(&mut talk, THERE, astray);
+    lists(&mut talk, THERE);
+    assert_eq!(unconfirmed(&talk), held + 1);
+    let known = |talk: &Talk| talk.state.sources.get(&key(0)).map_or(0, |known| known.points.available(&there()).len());
+    assert_eq!(known(&talk), 0);
+    talk.now = talk.now.plus(MINUTE);
+    lists(&mut talk, HOME);
+    assert_eq!((unconfirmed(&talk), known(&talk), disputed(&talk)), (1, held - 1, vec![]));
+    // When a good one ended is not known, and must not be taken for the moment at which it was found.
+    let copies: Vec<_> = talk.state.sources[&key(0)].points.iter().filter(|point| point.origin.is_some()).collect();
+    assert_eq!(copies.len(), held);
+    assert!(copies.iter().all(|copy| copy.settled_at.is_some() == (copy.id == id)), "{copies:?}");
+    let copied = |talk: &mut Talk| talk.calls("CopyBackup").len();
+    talk.round();
+    assert_eq!(copied(&mut talk), 0);
+}
+
+/// Copies of which nothing is to be seen in the Region that they say they came from wait there; both are being listed.
+fn waiting_there() -> (Talk, usize) {
+    let mut talk = protected();
+    talk.at_aws.retain(|(region, _), _| region != HOME);
+    let held = unlisted(&mut talk);
+    (talk, held)
+}
+
+/// Once for all that a listing of the sources' Region could tell, not with each that follows.
+#[test]
+fn what_waits_for_another_region_is_looked_at_again_once_that_was_read() {
+    for made_before in [SECOND, Duration::ZERO] {
+        let (mut talk, held) = waiting_there();
+        let began_at = talk.now;
+        for sighting in talk.at_aws.values_mut() {
+            sighting.created_at = began_at.minus(made_before);
+        }
+        lists(&mut talk, THERE);
+        talk.now = talk.now.plus(SECOND);
+        assert_eq!(lists_at(&mut talk, &place(HOME)), [place(THERE)]);
+        talk.serve();
+        assert_eq!(unconfirmed(&talk), held);
+        // What was made as a listing began may have been missed by it.
+        for wanted in [vec![place(THERE)], vec![]] {
+            talk.wait(MINUTE);
+            begins_to_list(&mut talk, HOME);
+            let wanted = if made_before.is_zero() { wanted } else { vec![] };
+            assert_eq!(lists_at(&mut talk, &place(HOME)), wanted);
+            talk.serve();
+        }
+        // A process that begins has read nothing yet.
+        talk.state = talk.state.reloaded(talk.now);
+        talk.round();
+        assert_eq!(lists_at(&mut talk, &place(HOME)), [place(THERE)]);
+    }
+}
+
+#[test]
+fn what_waits_is_looked_at_again_for_no_other_region_and_account_and_not_when_it_is_disputed() {
+    for disputed in [false, true] {
+        let (mut talk, _) = waiting_there();
+        for sighting in talk.at_aws.values_mut().filter(|_| disputed) {
+            sighting.made_as = MadeAs::Automatic;
+        }
+        let mut others = talk.policy().clone();
+        (others.name, others.account) = ("others".into(), "111122223333".into());
+        others.destinations[0].region = "eu-west-1".into();
+        talk.settings.policies.insert(others.name.clone(), others);
+        let mut further = talk.policy().destinations[0].clone();
+        further.region = "eu-west-1".into();
+        talk.policy().destinations.push(further);
+        talk.settings.generation = 2;
+        talk.round();
+        lists(&mut talk, THERE);
+        let theirs = Place { account: "111122223333".into(), region: HOME.into() };
+        for place in [&place("eu-west-1"), &theirs] {
+            assert_eq!(lists_at(&mut talk, place), [], "{place:?}");
+        }
+        let wanted = if disputed { vec![] } else { vec![place(THERE)] };
+        assert_eq!(lists_at(&mut talk, &place(HOME)), wanted);
+    }
+}
+
+/// It was looked at in that very listing.
+#[test]
+fn a_copy_within_its_region_wants_no_other_look_at_that() {
+    let (mut talk, held) = waiting_there();
+    for (nth, sighting) in talk.at_aws.values_mut().enumerate() {
+        let tags = Arc::make_mut(&mut sighting.tags);
+        tags.insert(ORIGIN.to_owned(), format!("{THERE}/backup-{nth}"));
+        sighting.copied_from = Some(format!("backup-{nth}").as_str().into());
+        (sighting.copied_from_region, sighting.created_at) = (Some(THERE.into()), talk.now);
+    }
+    lists(&mut talk, THERE);
+    assert_eq!(unconfirmed(&talk), held);
+    talk.now = talk.now.plus(MINUTE);
+    begins_to_list(&mut talk, THERE);
+    assert_eq!(lists_at(&mut talk, &place(THERE)), []);
+}
+
+/// A listing may miss what is there, for minutes.
+#[test]
+fn a_disputed_point_that_a_listing_misses_stays_disputed() {
+    let mut talk = protected();
+    let point = newest(&talk, &Target::Backup);
+    tag(&mut talk, &point, OCCURRENCE, "2031-01-01T00:00:00Z");
+    look(&mut talk);
+    assert!(talk.state.disputes().all(|(.., dispute)| dispute.claim.is_none()), "the record knows what it is");
+    let missed = talk.at_aws.remove(&(HOME.to_owned(), point.id.to_string())).unwrap();
+    talk.wait(5 * MINUTE);
+    begins_to_list(&mut talk, HOME);
+    lists(&mut talk, HOME);
+    assert_eq!(disputed(&talk).len(), 1);
+    talk.at_aws.insert((HOME.to_owned(), point.id.to_string()), missed);
+    look(&mut talk);
+    assert_eq!(disputed(&talk).len(), 1);
+}
+
+/// What never was on record, and is there no more, is no finding any longer.
+#[test]
+fn a_forged_backup_that_is_gone_is_disputed_no_more() {
+    let mut talk = protected();
+    let like = newest(&talk, &Target::Backup);
+    let theirs = forged(&talk, "backup-forged", &like, "fs-0fffffffffffffff0");
+    put(&mut talk, HOME, theirs);
+    look(&mut talk);
+    let since = |talk: &Talk| talk.state.disputes().next().map(|(.., dispute)| dispute.since);
+    let first = since(&talk);
+    assert_eq!(disputed(&talk).len(), 1);
+    // Said once, until something else speaks against it.
+    talk.changes.clear();
+    look(&mut talk);
+    let said = |talk: &Talk| talk.changes.iter().filter(|change| matches!(change, Change::Disputed { .. })).count();
+    assert_eq!(said(&talk), 0);
+    talk.at_aws.get_mut(&(HOME.to_owned(), "backup-forged".to_owned())).unwrap().made_as = MadeAs::Automatic;
+    look(&mut talk);
+    assert_eq!(said(&talk), 1);
+    assert!(since(&talk) > first);
+    assert!(disputed(&talk)[0].1.contains("AUTOMATIC"));
+    talk.at_aws.remove(&(HOME.to_owned(), "backup-forged".to_owned()));
+    look(&mut talk);
+    assert_eq!(disputed(&talk), []);
+}
+
+/// What a person reads of an unconfirmed copy is how it stands now.
+#[test]
+fn what_an_unconfirmed_copy_claims_is_kept_as_it_changes() {
+    let mut talk = protected();
+    let copy = newest(&talk, &there());
+    talk.at_aws.retain(|(region, _), _| region != HOME);
+    unlisted(&mut talk);
+    at_aws(&mut talk, &copy).lifecycle = Lifecycle::Copying;
+    talk.serve();
+    let claim = |talk: &Talk| -> Point {
+        let mut disputes = talk.state.disputes();
+        disputes.find(|(_, id, _)| **id == copy.id).and_then(|(.., dispute)| dispute.claim.as_deref().cloned()).unwrap()
+    };
+    assert_eq!((claim(&talk).lifecycle, claim(&talk).occurrence), (Lifecycle::Copying, copy.occurrence));
+    let since = |talk: &Talk| talk.state.disputes().find(|(_, id, _)| **id == copy.id).map(|(.., of)| of.since);
+    let first = since(&talk);
+    at_aws(&mut talk, &copy).lifecycle = Lifecycle::Available;
+    look(&mut talk);
+    assert_eq!((claim(&talk).lifecycle, since(&talk)), (Lifecycle::Available, first));
+    at_aws(&mut talk, &copy).kms_key = Some("key".to_owned());
+    look(&mut talk);
+    assert_eq!(claim(&talk).kms_key.as_deref(), Some("key"));
+    let later = copy.occurrence.at.plus(MINUTE);
+    tag(&mut talk, &copy, OCCURRENCE, &later.to_string());
+    look(&mut talk);
+    assert_eq!(claim(&talk).occurrence.at, later);
+    talk.changes.clear();
+    look(&mut talk);
+    assert!(!talk.changes.iter().any(|change| matches!(change, Change::Disputed { .. })), "nothing changed");
+}
+
+/// What a copy may have been made of is remembered: backups, where there are sources.
+#[test]
+fn others_backups_are_remembered_in_each_region_with_sources_and_nothing_else_is() {
+    let mut talk = protected();
+    let mut second = talk.policy().clone();
+    (second.name, second.region, second.sources) = ("second".into(), "eu-west-1".into(), vec![source(7)]);
+    talk.settings.policies.insert(second.name.clone(), second);
+    talk.settings.generation = 2;
+    let like = newest(&talk, &Target::Backup);
+    for region in [HOME, THERE, "eu-west-1"] {
+        let mut theirs = forged(&talk, "backup-theirs", &like, "fs-0fffffffffffffff0");
+        theirs.tags = Arc::default();
+        let mut copy = Sighting { id: "backup-copied".into(), ..theirs.clone() };
+        copy.copied_from = Some("backup-elsewhere".into());
+        put(&mut talk, region, theirs);
+        put(&mut talk, region, copy);
+    }
+    look(&mut talk);
+    let remembered = |region: &str| -> Vec<String> {
+        talk.state.places[&place(region)].strangers.keys().map(ToString::to_string).collect()
+    };
+    assert_eq!([HOME, THERE, "eu-west-1"].map(remembered), [vec!["backup-theirs"], vec![], vec!["backup-theirs"]]);
 }

@@ -4,8 +4,10 @@ use super::*;
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::lane::Lane;
 use lifeboat::domain::state::ClosedLane;
+use lifeboat::planner::lane_gate::LaneGate;
 
 const WAITING: usize = 12;
+const VOLUME: &str = "fsvol-0123456789abcdef0";
 
 /// Twelve routes want a copy into one lane, and `hidden` copies that no listing shows are in flight there.
 struct Lanes {
@@ -183,4 +185,132 @@ fn a_restart_closes_the_lane_anew_with_its_first_refusal() {
     lanes.talk.state.apply(&Change::ClockWentBack { to }).unwrap();
     let closed = lanes.talk.state.closed_lanes[&Lanes::lane()];
     assert!(closed.until <= to && closed.refused_at <= to && closed.refused_before <= Some(to), "{closed:?}");
+}
+
+/// A lane that refused so many seconds ago, and lets copies be asked for again from `until` on.
+fn closed(refused: &[u32], until: Time, one_at_a_time: bool) -> (State, Time) {
+    let now = at("2026-11-21T06:00:00Z");
+    let mut state = State::new(now, now);
+    let ago = |seconds: &u32| now.minus(SECOND * *seconds);
+    if let Some(last) = refused.last() {
+        let refused_before = refused.iter().rev().nth(1).map(ago);
+        let known = ClosedLane { refused_at: ago(last), refused_before, refusals: 1, until, one_at_a_time };
+        state.closed_lanes.insert(Lanes::lane(), known);
+    }
+    (state, now)
+}
+
+#[test]
+fn no_more_copies_are_asked_for_than_may_be_refused_in_a_minute() {
+    // Refusals, whether one is asked for at a time, copies that are being asked for, and how many more may be.
+    for (refused, one_at_a_time, asked, room) in [
+        (&[][..], false, 0, 2),
+        (&[], false, 1, 1),
+        (&[], false, 2, 0),
+        (&[], false, 3, 0),
+        (&[10], true, 0, 1),
+        (&[10], true, 1, 0),
+        (&[10], false, 0, 1),
+        (&[10], false, 1, 0),
+        (&[50, 10], true, 0, 0),
+        (&[50, 10], false, 0, 0),
+        (&[59, 10], false, 0, 0),
+        (&[60, 10], false, 0, 1),
+        (&[90, 10], true, 0, 1),
+        (&[90, 60], false, 0, 2),
+        (&[90, 60], false, 1, 1),
+        (&[90, 60], true, 0, 1),
+        (&[90, 60], true, 1, 0),
+    ] {
+        let (state, now) = closed(refused, Time::ZERO, one_at_a_time);
+        let mut gate = LaneGate::new(&state, now);
+        let lanes = [Lanes::lane()];
+        (0..asked).for_each(|_| gate.take(&lanes));
+        let case = format!("{refused:?}, one at a time: {one_at_a_time}, {asked} asked for");
+        assert_eq!((gate.room(&lanes), gate.open(&lanes).is_ok()), (room, room > 0), "{case}");
+        // Other lanes are open.
+        assert_eq!(gate.room(&[Lane::Shared(place(HOME))]), 2, "{case}");
+    }
+}
+
+#[test]
+fn a_closed_lane_says_from_when_on_a_copy_is_asked_for() {
+    let said = |refused: &[u32], pause: i64, asked: usize| {
+        let now = at("2026-11-21T06:00:00Z").millis();
+        let (state, now) = closed(refused, Time::from_millis(now + pause * 1000), true);
+        let mut gate = LaneGate::new(&state, now);
+        let lanes = [Lanes::lane()];
+        (0..asked).for_each(|_| gate.take(&lanes));
+        gate.open(&lanes).map_err(|refusal| (refusal.reason, refusal.until.map(|until| until.since(now).as_secs())))
+    };
+    assert_eq!(said(&[10], 0, 0), Ok(()), "the pause is over");
+    assert_eq!(said(&[10], 1, 0), Err((Reason::Slot, Some(1))));
+    assert_eq!(said(&[10], 25, 1), Err((Reason::Slot, Some(25))), "what was asked for before changes nothing");
+    // Two refusals a minute: the pause may be over before the first of them is a minute ago.
+    assert_eq!(said(&[50, 10], 0, 0), Err((Reason::Slot, Some(10))));
+    assert_eq!(said(&[50, 10], 25, 0), Err((Reason::Slot, Some(25))));
+    assert_eq!(said(&[70, 10], 5, 0), Err((Reason::Slot, Some(5))));
+    // What is being asked for tells more than the refusals before it.
+    assert_eq!(said(&[70, 10], 0, 1), Err((Reason::Calls, None)));
+    assert_eq!(said(&[], 0, 2), Err((Reason::Calls, None)));
+}
+
+/// The books hold few of an account's thousand copies, and AWS names no lane: a refusal is of the volume's.
+#[test]
+fn copies_of_a_volume_wait_for_its_own_lane() {
+    let now = at("2026-11-21T06:00:00Z");
+    let volume = |number: u32| {
+        let volume = format!("fsvol-0123456789abcde{number:02x}").as_str().into();
+        Lane::of_copy(FileSystemKind::Ontap, &AccountName::own(), &THERE.into(), Some(&volume))
+    };
+    let mut state = State::new(now, now);
+    let refused = LaneEvidence::Refused { lane: volume(1)[0].clone(), at: now, until: now.plus(MINUTE) };
+    state.apply(&Change::Lane(refused)).unwrap();
+    let mut gate = LaneGate::new(&state, now);
+    (0..2).for_each(|_| gate.take(&volume(2)));
+    let shut = |number: u32| (gate.room(&volume(number)), gate.open(&volume(number)).map_err(|refusal| refusal.reason));
+    assert_eq!([shut(1), shut(2), shut(3)], [(0, Err(Reason::Slot)), (0, Err(Reason::Calls)), (2, Ok(()))]);
+    assert_eq!(gate.room(&[]), 0, "a copy of what nobody knows");
+}
+
+#[test]
+fn a_copy_takes_a_place_in_the_lanes_of_its_kind() {
+    let mut talk = Talk::new(1);
+    talk.policy().sources.push(VOLUME.into());
+    talk.serve();
+    let of = |source: &str, target: Target| {
+        let source = SourceKey { account: AccountName::own(), source: source.into() };
+        talk.state.lanes_of_copy(&WorkKey { source, ..work(0, target) })
+    };
+    let (mine, copied) = (source(0).to_string(), Target::Copy(THERE.into()));
+    assert_eq!(of(&mine, copied.clone()), [Lanes::lane()]);
+    // Nothing of it is there that could tell its kind: what has volumes is of ONTAP.
+    let own = AccountName::own();
+    assert_eq!(of(VOLUME, copied.clone()), [Lane::Volume(place(THERE), VOLUME.into()), Lane::OntapAccount(own)]);
+    assert_eq!([of(&mine, Target::Backup), of("fs-0fffffffffffffff0", copied)], [vec![], vec![]]);
+}
+
+#[test]
+fn a_lane_is_asked_for_one_copy_at_a_time_until_as_many_as_it_holds_were_granted() {
+    let now = at("2026-11-21T06:00:00Z");
+    let mut state = State::new(now, now);
+    let mut after = |evidence: LaneEvidence| {
+        state.apply(&Change::Lane(evidence)).unwrap();
+        state.closed_lanes.get(&Lanes::lane()).copied()
+    };
+    let granted = |full: bool| LaneEvidence::Granted { lane: Lanes::lane(), full };
+    let refused = |at: Time| LaneEvidence::Refused { lane: Lanes::lane(), at, until: at.plus(MINUTE) };
+    assert_eq!(after(granted(false)), None, "nobody refused there");
+    let (until, one_at_a_time) = (now.plus(MINUTE), true);
+    let once = ClosedLane { refused_at: now, refused_before: None, refusals: 1, until, one_at_a_time };
+    assert_eq!(after(refused(now)), Some(once));
+    let opened = ClosedLane { refusals: 0, until: Time::ZERO, ..once };
+    assert_eq!(after(granted(false)), Some(opened), "one more may follow");
+    let trusted = ClosedLane { one_at_a_time: false, ..opened };
+    assert_eq!(after(granted(true)), Some(trusted));
+    assert_eq!(after(granted(false)), Some(trusted), "one of them ended, and the next was granted");
+    let later = now.plus(HOUR);
+    let again = ClosedLane { refused_at: later, refused_before: Some(now), until: later.plus(MINUTE), ..once };
+    assert_eq!(after(refused(later)), Some(again));
+    assert_eq!(after(refused(later)).map(|closed| closed.refusals), Some(2));
 }
