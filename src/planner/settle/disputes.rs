@@ -18,9 +18,12 @@ impl Settling<'_> {
         let known = self.here.and_then(|here| here.disputes.get(id));
         let claim = claim.filter(|_| on_record.is_none());
         let same = known.is_some_and(|known| {
-            let claims = known.claim.as_ref().map(|of| (of.lifecycle, &of.provenance, of.occurrence));
-            known.objection == objection
-                && claims == claim.as_ref().map(|of| (of.lifecycle, &of.provenance, of.occurrence))
+            // All that it would be taken in with, but for how far it is.
+            let told = |claim: &Option<Box<Point>>| {
+                let claim = claim.as_deref()?.clone();
+                Some(Point { progress_percent: None, settled_at: None, ..claim })
+            };
+            known.objection == objection && told(&known.claim) == told(&claim)
         });
         if let Some(on_record) = on_record {
             new = self.sight(*on_record);

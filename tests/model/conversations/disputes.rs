@@ -627,6 +627,10 @@ fn what_an_unconfirmed_copy_claims_is_kept_as_it_changes() {
     tag(&mut talk, &copy, OCCURRENCE, &later.to_string());
     look(&mut talk);
     assert_eq!(claim(&talk).occurrence.at, later);
+    // A hold that a person put on it meanwhile is known when it is taken in.
+    tag(&mut talk, &copy, "lifeboat:hold", "audit");
+    look(&mut talk);
+    assert_eq!(claim(&talk).remarks.hold.as_deref(), Some("audit"));
     talk.changes.clear();
     look(&mut talk);
     assert!(!talk.changes.iter().any(|change| matches!(change, Change::Disputed { .. })), "nothing changed");
