@@ -342,7 +342,8 @@ impl State {
             known.looks.remove(id);
             known.batches.remove(id);
         }
-        for (id, lanes) in others {
+        // What a page took for somebody else's may have been confirmed as ours before the last page came.
+        for (id, lanes) in others.iter().filter(|(id, _)| !known.points.contains_key(id)) {
             known.looks.insert(id.clone(), Time::ZERO);
             known.others.insert(id.clone(), lanes.clone());
         }

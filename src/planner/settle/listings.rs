@@ -1,6 +1,7 @@
 //! What a page of a listing showed, and what a whole one did not.
 
 use super::*;
+use crate::domain::state::AHEAD_TOLERATED;
 
 impl Settling<'_> {
     pub(super) fn page(&mut self, sightings: Vec<Sighting>, next_token: Option<String>) {
@@ -99,7 +100,8 @@ impl Settling<'_> {
         });
     }
 
-    /// An occurrence that AWS knows and we did not: its work goes on where it stands.
+    /// An occurrence that AWS knows and we did not: its work goes on where it stands. One that is still to come is none: its
+    /// tag was mistyped, perhaps on several at once.
     fn adopt(&mut self, key: &SourceKey, occurrence: Occurrence) {
         let source = self.state.sources.get(key);
         let Some(watch) = source.and_then(|source| source.watch.as_ref()) else { return };
@@ -111,7 +113,7 @@ impl Settling<'_> {
             };
             ended || source.open.contains_key(&occurrence)
         });
-        if !recorded {
+        if !recorded && occurrence.at <= self.now.plus(AHEAD_TOLERATED) {
             let opening = Opening { policy: watch.policy.clone(), opened_at: self.now, caught_up: true, adopted: true };
             self.push(Change::Opened { source: key.clone(), occurrence, opening });
         }

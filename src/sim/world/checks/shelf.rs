@@ -193,11 +193,14 @@ impl Shelf {
         settled_ms: i64,
     ) -> impl Iterator<Item = (&'a Backup, &'a Place, &'a BackupId)> {
         self.by_source.values().flat_map(move |all| {
-            let contradicted = contradicting(cloud, all, since_ms, settled_ms);
+            let gone = gone_lately(cloud, all, since_ms, settled_ms);
             let made = all.iter().rev().take_while(move |made| cloud.backup(made.at).created_ms >= since_ms);
             made.filter(|made| self.ours(cloud, made.at))
                 .filter_map(|made| Some((made.if_ours(cloud)?, &made.place, &made.id)))
-                .filter(move |(copy, ..)| copy.source_id.as_ref().is_none_or(|of| !contradicted.contains(&of.as_str())))
+                .filter(move |(copy, ..)| {
+                    let origin = copy.source_id.as_ref().and_then(|of| gone.get(of.as_str()));
+                    origin.is_none_or(|(origin, as_made)| agree(copy, origin) && ours(origin, as_made))
+                })
         })
     }
 }
@@ -205,14 +208,24 @@ impl Shelf {
 /// A copy is made within so long of its backup.
 const COPIED_WITHIN_MS: i64 = 7 * 24 * HOUR_MS;
 
-/// Backups that were mistyped and are gone since a moment: the next look learns that nothing speaks against their copies.
-fn contradicting<'a>(cloud: &Cloud, all: &'a [Made], since_ms: i64, gone_since_ms: i64) -> Vec<&'a str> {
+/// Backups that are gone since a moment, with the tags they were made with: the next look learns that nothing speaks against
+/// their copies any more.
+fn gone_lately<'a>(
+    cloud: &'a Cloud,
+    all: &'a [Made],
+    since_ms: i64,
+    gone_since_ms: i64,
+) -> BTreeMap<&'a str, (&'a Backup, &'a Arc<Tags>)> {
     let origins = all.iter().rev().take_while(|made| cloud.backup(made.at).created_ms >= since_ms - COPIED_WITHIN_MS);
-    let gone = origins.filter(|made| {
-        let origin = cloud.backup(made.at);
-        origin.deleted_ms.is_some_and(|deleted_ms| deleted_ms >= gone_since_ms) && !ours(origin, &made.tags)
+    let gone = origins.map(|made| (made, cloud.backup(made.at))).filter(|(made, origin)| {
+        made.to.is_none() && origin.deleted_ms.is_some_and(|deleted_ms| deleted_ms >= gone_since_ms)
     });
-    gone.map(|made| made.id.as_str()).collect()
+    gone.map(|(made, origin)| (made.id.as_str(), (origin, &made.tags))).collect()
+}
+
+/// Whether a copy and its backup carry tags of the same occurrence.
+fn agree(copy: &Backup, origin: &Backup) -> bool {
+    ["lifeboat:occurrence", "lifeboat:trigger"].iter().all(|tag| copy.tags.get(*tag) == origin.tags.get(*tag))
 }
 
 /// What says what a thing is.
@@ -236,7 +249,5 @@ fn of_ours(cloud: &Cloud, as_made: &AsMade, copy: &Backup) -> bool {
     let (Some(region), Some(id)) = (&copy.source_region, &copy.source_id) else { return true };
     let Some((at, origin)) = cloud.find_backup(&copy.account, region, id) else { return true };
     let there = origin.tags.contains_key("lifeboat:source");
-    let same = |tag: &str| copy.tags.get(tag) == origin.tags.get(tag);
-    let agree = same("lifeboat:occurrence") && same("lifeboat:trigger");
-    !there || (agree && as_made.get(&at).is_none_or(|made| ours(origin, made)))
+    !there || (agree(copy, origin) && as_made.get(&at).is_none_or(|made| ours(origin, made)))
 }
