@@ -5,6 +5,7 @@
 
 use super::secrets::{HIDDEN, without_secrets_of_addresses};
 use std::time::Duration;
+use strsim::osa_distance;
 
 /// What is wrong with a value and what to write instead; the place is added by who reads the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,40 +51,22 @@ pub(super) fn shown(text: &str) -> String {
 /// The word among `known` that `written` was probably meant to be.
 pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = plain_letters(written);
-    let length = written.len();
+    let length = written.chars().count();
     if length == 0 || length > 64 {
         return None;
     }
     let allowed = (length / 3).clamp(1, 3);
     known
         .into_iter()
-        .map(|word| (distance(&written, &plain_letters(word)), word))
+        .map(|word| (osa_distance(&written, &plain_letters(word)), word))
         .filter(|(distance, word)| *distance <= allowed && *distance < word.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }
 
 /// Lower case, with `-` and spaces as `_`: differences that are slips of style.
-fn plain_letters(word: &str) -> Vec<char> {
+fn plain_letters(word: &str) -> String {
     word.chars().take(80).map(|c| if c == '-' || c == ' ' { '_' } else { c.to_ascii_lowercase() }).collect()
-}
-
-/// How many letters must be added, dropped, changed, or swapped with their neighbour.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let mut best = (above[j] + usize::from(x != y)).min(above[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[b.len()]
 }
 
 /// Words joined as in a sentence: `` `a`, `b` and `c` ``.
