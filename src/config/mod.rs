@@ -22,6 +22,7 @@ mod reader;
 mod secrets;
 mod shape;
 mod syntax;
+mod web_host;
 mod wording;
 
 pub use files::{EXTRA_DIR, FILE_MAX_BYTES, load, salvage};
