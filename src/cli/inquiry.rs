@@ -3,10 +3,10 @@
 
 use super::now;
 use crate::domain::action::{Action, Call, Outcome};
+use crate::domain::duration::duration_text;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{Place, SourceId};
 use crate::domain::policy::Settings;
-use crate::domain::time::duration_text;
 use crate::domain::timekeeper::{TOLD_FROM, TOLERATED};
 use crate::engine::{Answer, Engine as _, fsx::FsxEngine};
 use crate::planner::looks::{IDS_PER_CALL, places_of};

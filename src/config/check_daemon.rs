@@ -4,7 +4,8 @@ use super::problem::{Findings, Problem};
 use super::reader::Table;
 use super::shape;
 use super::web_host::{Flaw, web_host};
-use super::wording::{Wrong, exact, shown};
+use super::wording::{Wrong, shown};
+use crate::domain::duration::exact_text;
 use crate::domain::policy::{Aws, Daemon, Limits};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -67,7 +68,7 @@ fn within_poll(poll: Duration) -> Result<Duration, Wrong> {
     if POLL.contains(&poll) {
         return Ok(poll);
     }
-    let what = format!("`poll` must be from {} to {}", exact(*POLL.start()), exact(*POLL.end()));
+    let what = format!("`poll` must be from {} to {}", exact_text(*POLL.start()), exact_text(*POLL.end()));
     Err(Wrong::new(what, "write for example `poll = \"30s\"`"))
 }
 

@@ -5,7 +5,8 @@ use super::check_schedule::Timed;
 use super::problem::{Findings, Place, Problem};
 use super::reader::{Found, Table};
 use super::shape;
-use super::wording::{exact, shown};
+use super::wording::shown;
+use crate::domain::duration::exact_text;
 use crate::domain::policy::{Retain, Tags};
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ fn check_within(within: &Found<Duration>, table: &Table<'_>, timed: Option<&Foun
         let what = format!(
             "`within = \"{}\"` keeps nothing but the newest: firings are up to {} apart",
             shown(text.value),
-            exact(gap)
+            exact_text(gap)
         );
         let hint = match months {
             Some(months) => format!("months are not a unit: write {}d", months.saturating_mul(30)),

@@ -4,7 +4,6 @@
 //! word. Here it is cut to size, and the known word that was probably meant is found.
 
 use super::secrets::{HIDDEN, without_secrets_of_addresses};
-use std::time::Duration;
 use strsim::osa_distance;
 
 /// What is wrong with a value and what to write instead; the place is added by who reads the file.
@@ -79,19 +78,6 @@ pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
-/// A duration to the second as the file writes it, in hours rather than days up to a week: `26h`, `2h 30m`, `14d`.
-#[must_use]
-pub fn exact(duration: Duration) -> String {
-    let total = duration.as_secs();
-    let millis = duration.subsec_millis();
-    if total >= 7 * 86_400 && total.is_multiple_of(86_400) && millis == 0 {
-        return format!("{}d", total / 86_400);
-    }
-    let parts = [(total / 3600, "h"), (total / 60 % 60, "m"), (total % 60, "s"), (u64::from(millis), "ms")];
-    let words: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
-    if words.is_empty() { "0s".to_owned() } else { words.join(" ") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,15 +92,6 @@ mod tests {
         assert_eq!(nearest("banana", known), None);
         assert_eq!(nearest("", known), None);
         assert_eq!(nearest(&"x".repeat(1_000_000), known), None);
-    }
-
-    #[test]
-    fn durations_are_written_as_they_could_be_typed() {
-        assert_eq!(exact(Duration::from_secs(26 * 3600)), "26h");
-        assert_eq!(exact(Duration::from_secs(9000)), "2h 30m");
-        assert_eq!(exact(Duration::from_secs(14 * 86_400)), "14d");
-        assert_eq!(exact(Duration::ZERO), "0s");
-        assert_eq!(exact(Duration::from_millis(250)), "250ms");
     }
 
     #[test]

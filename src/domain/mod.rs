@@ -9,6 +9,7 @@ pub mod action;
 pub mod calendar;
 pub mod change;
 pub mod deletion;
+pub mod duration;
 pub mod ending;
 pub mod evidence;
 pub mod fault;

@@ -6,13 +6,14 @@
 
 use super::gate::LISTING_LAG;
 use crate::domain::change::{Change, End, Opening};
+use crate::domain::duration::duration_text;
 use crate::domain::id::{Occurrence, Place, SourceKey, Trigger};
 use crate::domain::pause::Pause;
 use crate::domain::plan::Plan;
 use crate::domain::policy::{CatchUp, Policy, Settings};
 use crate::domain::schedule::Schedule;
 use crate::domain::state::{Line, SourceState, State, Watch};
-use crate::domain::time::{Time, duration_text};
+use crate::domain::time::Time;
 use std::time::Duration;
 
 /// Occurrences recorded in one round; the rest come in the next, which follows at once.

@@ -3,8 +3,8 @@
 //! The same question comes as `lifeboat history --since 30d` and as `/api/v1/history?since=30d`, from hands and
 //! scripts that get it wrong; so each word is read in one place, and every refusal says what to write instead.
 
+use crate::domain::duration::parse_duration;
 use crate::domain::id::{Occurrence, SourceKey, Trigger};
-use crate::domain::schedule::parse_duration;
 use crate::domain::time::Time;
 use crate::store::{Became, HistoryQuery, Mark, RouteQuery};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};

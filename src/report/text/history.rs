@@ -2,9 +2,10 @@
 
 use super::{Looks, became_text, clean, csv_lines, inked, table, table_text};
 use crate::domain::change::End;
+use crate::domain::duration::age_text;
 use crate::domain::id::{AccountName, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Trigger};
 use crate::domain::time::Time;
-use crate::report::triage::{age_text, counted, source_text};
+use crate::report::triage::{counted, source_text};
 use crate::store::{Became, HistoryEntry};
 use serde::{Deserialize, Serialize};
 

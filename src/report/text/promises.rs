@@ -1,9 +1,10 @@
 //! `lifeboat report`: how well every promise was kept, for eyes and for spreadsheets.
 
 use super::{Ink, Looks, add, clean, csv_lines, inked, or_empty, paint, table, table_text, wrapped};
+use crate::domain::duration::age_text;
 use crate::domain::time::Time;
 use crate::report::promises::{Breach, Occurrences, Report, RouteReport};
-use crate::report::triage::{age_text, counted, source_text};
+use crate::report::triage::{counted, source_text};
 use std::time::Duration;
 
 /// For a person: the answer in one line, then every route, the worst on top.
