@@ -8,10 +8,9 @@ use super::shape;
 use super::wording::shown;
 use crate::domain::duration::exact_text;
 use crate::domain::policy::{Retain, Tags};
+use crate::domain::tags::MAX as TAGS_MAX;
 use std::time::Duration;
 
-/// AWS takes this many tags on a backup (fsx-facts 3.2).
-const TAGS_MAX: usize = 50;
 /// Lifeboat's own: policy, source, occurrence, trigger, attempt, origin, taken, Name, and hold, so that a person can
 /// always put a hold.
 const TAGS_OWN: usize = 9;

@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod fault;
 pub mod id;
 pub mod lane;
+pub mod limits;
 pub mod note;
 pub mod pause;
 pub mod plan;
