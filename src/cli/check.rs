@@ -3,7 +3,7 @@
 use super::inquiry::{self, Answers};
 use super::{Done, Failure, PolicyFile, books, now, runtime, terminal};
 use crate::config::{self, Problem};
-use crate::domain::schedule::parse_duration;
+use crate::domain::duration::parse_duration;
 use crate::planner::feasible::{self, Given};
 use crate::report::triage::counted;
 use serde::Serialize;

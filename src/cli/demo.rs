@@ -12,7 +12,7 @@ use crate::report::text;
 use crate::sim::{Cloud, Endpoint, Faults, Fleet};
 use aws_credential_types::Credentials;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -66,25 +66,9 @@ pub(super) fn run(args: &Args) -> Done {
     runtime()?.block_on(show(args))
 }
 
-/// A folder of its own that goes with the demo.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join(format!("lifeboat-demo-{}-{}", std::process::id(), now().millis()));
-        std::fs::create_dir(&path).map_err(|error| Failure::Run(format!("{}: {error}", path.display())))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 async fn show(args: &Args) -> Done {
-    let scratch = Scratch::new()?;
+    let scratch = tempfile::Builder::new().prefix("lifeboat-demo-").tempdir();
+    let scratch = scratch.map_err(|error| Failure::Run(error.to_string()))?;
     let internal = |what: String| Failure::Run(format!("the demo is broken: {what}"));
     let mut cloud = Cloud::new(7).with_speed(SPEED);
     let fleet = Fleet::from_toml(FLEET).map_err(internal)?;
@@ -92,7 +76,7 @@ async fn show(args: &Args) -> Done {
     let endpoint = Endpoint::bind(([127, 0, 0, 1], 0).into(), cloud, Faults::default())
         .await
         .map_err(|error| internal(format!("cannot listen: {error}")))?;
-    let settings = settings(&scratch, &endpoint)?;
+    let settings = settings(scratch.path(), &endpoint)?;
     let startup = Startup {
         settings: settings.clone(),
         reload: Arc::new(move || Ok(Reread { settings: settings.clone(), warnings: Vec::new() })),
@@ -145,12 +129,12 @@ fn timed_out(args: &Args, began: Instant, protected_after: Option<Duration>) -> 
     protected_after.is_none() && began.elapsed() > Duration::from_secs(args.within)
 }
 
-fn settings(scratch: &Scratch, endpoint: &Endpoint) -> Result<Settings, Failure> {
+fn settings(scratch: &Path, endpoint: &Endpoint) -> Result<Settings, Failure> {
     let loaded = config::parse(&[("config/demo.toml".to_owned(), POLICY.to_owned())], now())
         .map_err(|problems| Failure::Run(problems.render(false)))?;
     let mut settings = loaded.settings;
-    settings.daemon.state = scratch.0.join("state.db");
-    settings.daemon.control = scratch.0.join("control.sock");
+    settings.daemon.state = scratch.join("state.db");
+    settings.daemon.control = scratch.join("control.sock");
     settings.aws.endpoint_url = Some(endpoint.url());
     Ok(settings)
 }

@@ -3,13 +3,14 @@
 
 use super::now;
 use crate::domain::action::{Action, Call, Outcome};
+use crate::domain::duration::duration_text;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{Place, SourceId};
+use crate::domain::limits::IDS_PER_CALL;
 use crate::domain::policy::Settings;
-use crate::domain::time::duration_text;
 use crate::domain::timekeeper::{TOLD_FROM, TOLERATED};
 use crate::engine::{Answer, Engine as _, fsx::FsxEngine};
-use crate::planner::looks::{IDS_PER_CALL, places_of};
+use crate::planner::looks::places_of;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use super::order::{self, To};
 use super::{Done, Failure, now, runtime};
-use crate::domain::schedule::parse_duration;
+use crate::domain::duration::parse_duration;
 use crate::planner::orders::PauseOrder;
 use std::time::Duration;
 

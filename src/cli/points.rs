@@ -5,6 +5,7 @@
 
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::action::{Action, Call, Outcome};
+use crate::domain::duration::duration_text;
 use crate::domain::evidence::{Objection, weigh_books};
 use crate::domain::fault::{Fault, clean};
 use crate::domain::id::{AccountName, BackupId, Place, Region, SourceId};
@@ -12,7 +13,7 @@ use crate::domain::lane::FileSystemKind;
 use crate::domain::point::{Lifecycle, Point, Sighting};
 use crate::domain::policy::Aws;
 use crate::domain::state::{Dispute, State};
-use crate::domain::time::{Time, duration_text};
+use crate::domain::time::Time;
 use crate::engine::Engine as _;
 use crate::engine::fsx::FsxEngine;
 use crate::planner::looks::places_of;

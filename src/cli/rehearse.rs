@@ -1,10 +1,10 @@
 //! `lifeboat rehearse`: the next weeks of a policy, lived through in seconds.
 
 use super::{Done, Failure, PolicyFile, books, load, runtime, terminal};
+use crate::domain::duration::{duration_text, parse_duration};
 use crate::domain::id::{PolicyName, Region};
 use crate::domain::policy::Settings;
-use crate::domain::schedule::parse_duration;
-use crate::domain::time::{Time, duration_text};
+use crate::domain::time::Time;
 use crate::planner::feasible::{self, Given};
 use crate::report::triage::counted;
 use crate::sim::rehearse::Rehearsal;

@@ -3,7 +3,9 @@
 use super::problem::{Findings, Problem};
 use super::reader::Table;
 use super::shape;
-use super::wording::{Wrong, exact, shown};
+use super::web_host::{Flaw, web_host};
+use super::wording::{Wrong, shown};
+use crate::domain::duration::exact_text;
 use crate::domain::policy::{Aws, Daemon, Limits};
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -66,7 +68,7 @@ fn within_poll(poll: Duration) -> Result<Duration, Wrong> {
     if POLL.contains(&poll) {
         return Ok(poll);
     }
-    let what = format!("`poll` must be from {} to {}", exact(*POLL.start()), exact(*POLL.end()));
+    let what = format!("`poll` must be from {} to {}", exact_text(*POLL.start()), exact_text(*POLL.end()));
     Err(Wrong::new(what, "write for example `poll = \"30s\"`"))
 }
 
@@ -187,32 +189,20 @@ fn endpoint_url(url: &str) -> Result<&str, Wrong> {
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(Wrong::new("an address has no blanks in it", sample));
     }
-    if url.split(['?', '#']).next().is_some_and(|address| address.contains('@')) {
-        return Err(Wrong::new("credentials do not go into the address", sample));
-    }
-    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
-        let what = format!("`{}` does not begin with `http://` or `https://`", shown(url));
-        let hint = if url.contains("://") { sample.to_owned() } else { format!("write `http://{}`", shown(url)) };
-        return Err(Wrong::new(what, hint));
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let (host, port) = match authority.strip_prefix('[').and_then(|inner| inner.split_once(']')) {
-        Some((inner, after)) if inner.parse::<std::net::Ipv6Addr>().is_ok() => {
-            (inner, after.strip_prefix(':').or(after.is_empty().then_some("443")))
+    // Also without a scheme, and whatever it hides in: who writes a password there is told of that first.
+    let mentions_user = url.split(['?', '#']).next().is_some_and(|address| address.contains('@'));
+    let host = if mentions_user { Err(Flaw::Credentials) } else { web_host(url) };
+    let what = match host {
+        Ok(_) => return Ok(url),
+        Err(Flaw::Scheme) => {
+            let hint = if url.contains("://") { sample.to_owned() } else { format!("write `http://{}`", shown(url)) };
+            return Err(Wrong::new(format!("`{}` does not begin with `http://` or `https://`", shown(url)), hint));
         }
-        Some(_) => ("", None),
-        None => match authority.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (authority, Some("443")),
-        },
+        Err(Flaw::Credentials) => "credentials do not go into the address".to_owned(),
+        Err(Flaw::Host) => format!("`{}` names no host", shown(url)),
+        Err(Flaw::Port) => format!("`{}` has no port from 1 to 65535 after the host", shown(url)),
     };
-    if host.is_empty() {
-        return Err(Wrong::new(format!("`{}` names no host", shown(url)), sample));
-    }
-    if !port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port > 0)) {
-        return Err(Wrong::new(format!("`{}` has no port from 1 to 65535 after the host", shown(url)), sample));
-    }
-    Ok(url)
+    Err(Wrong::new(what, sample))
 }
 
 /// `[limits]`, or its defaults.

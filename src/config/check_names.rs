@@ -7,6 +7,7 @@ use super::problem::{Findings, Problem};
 use super::reader::Found;
 use super::wording::{Wrong, nearest, shown};
 use crate::domain::regions;
+use uuid::Uuid;
 
 /// The longest Region name that FSx takes.
 const REGION_MAX_BYTES: usize = 20;
@@ -211,12 +212,11 @@ fn is_key_path(name: &str) -> bool {
 
 /// `1234abcd-12ab-34cd-56ef-1234567890ab`, or `mrk-` and 32 digits.
 fn is_key_id(key: &str) -> bool {
-    if let Some(digits) = key.strip_prefix("mrk-") {
-        return digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // By their lengths: with hyphens between, and the digits alone.
+    match key.strip_prefix("mrk-") {
+        Some(digits) => digits.len() == 32 && Uuid::try_parse(digits).is_ok(),
+        None => key.len() == 36 && Uuid::try_parse(key).is_ok(),
     }
-    let groups: Vec<&str> = key.split('-').collect();
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
-        && groups.iter().all(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// A tag's key.
@@ -337,6 +337,12 @@ mod tests {
             "dr",
             "alias/",
             "a key",
+            "1234abcd12ab34cd56ef1234567890ab",
+            "1234abcd-12ab-34cd-56ef1-234567890ab",
+            "1234abcd-12ab-34cd-56ef-1234567890ag",
+            "{1234abcd-12ab-34cd-56ef-1234567890}",
+            "mrk-1234abcd12ab34cd56ef1234567890abcdef",
+            "mrk-1234abcd-12ab-34cd-56ef-1234567890ab",
             "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
             "arn:aws-cn:kms:us-west-2:111122223333:alias/dr",
             "arn:aws:kms:us-west-2:1111:alias/dr",

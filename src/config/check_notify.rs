@@ -3,9 +3,10 @@
 use super::problem::{Findings, Problem};
 use super::reader::{Found, Table};
 use super::shape;
+use super::web_host::{Flaw, web_host};
 use super::wording::Wrong;
 use crate::domain::policy::{Notify, SecretUrl};
-use std::net::IpAddr;
+use url::Host;
 
 /// Longer ones are refused by many servers and proxies.
 const URL_MAX_BYTES: usize = 2000;
@@ -27,50 +28,29 @@ pub(super) fn notify(file: &Table<'_>, findings: &mut Findings) -> Notify {
 }
 
 fn address<'t>(url: &'t str, sample: &str) -> Result<&'t str, Wrong> {
-    let wrong = |what: &str| Err(Wrong::new(what, format!("write for example `{sample}`")));
-    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https")) else {
-        return wrong("the address does not begin with `https://`");
-    };
-    if url.len() > URL_MAX_BYTES {
-        return wrong("the address is too long");
-    }
     let plain = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c);
-    if !rest.chars().all(plain) {
-        return wrong("the address has a character in it that has to be written as %XX");
-    }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if authority.contains('@') {
-        return wrong("a name and password do not go into the address");
-    }
-    let (host, port) = host_and_port(authority);
-    let is_name = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
-    let is_host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).map_or_else(
-        || !host.is_empty() && host.chars().all(is_name),
-        |address| address.parse::<std::net::Ipv6Addr>().is_ok(),
-    );
-    if !is_host {
-        return wrong(&format!("there is no host after `{scheme}://`"));
-    }
-    match port.map(str::parse::<u16>) {
-        None | Some(Ok(1..)) => Ok(url),
-        Some(_) => wrong("the port after the host must be from 1 to 65535"),
-    }
-}
-
-fn host_and_port(authority: &str) -> (&str, Option<&str>) {
-    let after_host = authority.find(']').map_or(0, |bracket| bracket + 1);
-    match authority.get(after_host..).and_then(|rest| rest.find(':')) {
-        Some(colon) => (&authority[..after_host + colon], authority.get(after_host + colon + 1..)),
-        None => (authority, None),
-    }
+    let what = match web_host(url) {
+        Err(Flaw::Scheme) => "the address does not begin with `https://`",
+        _ if url.len() > URL_MAX_BYTES => "the address is too long",
+        _ if !url.chars().all(plain) => "the address has a character in it that has to be written as %XX",
+        Err(Flaw::Credentials) => "a name and password do not go into the address",
+        Err(Flaw::Host) if url.starts_with("https") => "there is no host after `https://`",
+        Err(Flaw::Host) => "there is no host after `http://`",
+        Err(Flaw::Port) => "the port after the host must be from 1 to 65535",
+        Ok(_) => return Ok(url),
+    };
+    Err(Wrong::new(what, format!("write for example `{sample}`")))
 }
 
 /// Unencrypted, and not to this host alone.
 fn is_open(url: &str) -> bool {
-    let Some(rest) = url.strip_prefix("http://") else { return false };
-    let (host, _) = host_and_port(rest.split(['/', '?', '#']).next().unwrap_or_default());
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    !host.eq_ignore_ascii_case("localhost") && !address.is_ok_and(|address| address.is_loopback())
+    let within = match web_host(url) {
+        Ok(Host::Domain(name)) => name == "localhost",
+        Ok(Host::Ipv4(address)) => address.is_loopback(),
+        Ok(Host::Ipv6(address)) => address.is_loopback(),
+        Err(_) => false,
+    };
+    url.starts_with("http://") && !within
 }
 
 #[cfg(test)]

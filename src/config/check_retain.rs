@@ -5,12 +5,12 @@ use super::check_schedule::Timed;
 use super::problem::{Findings, Place, Problem};
 use super::reader::{Found, Table};
 use super::shape;
-use super::wording::{exact, shown};
+use super::wording::shown;
+use crate::domain::duration::exact_text;
 use crate::domain::policy::{Retain, Tags};
+use crate::domain::tags::MAX as TAGS_MAX;
 use std::time::Duration;
 
-/// AWS takes this many tags on a backup (fsx-facts 3.2).
-const TAGS_MAX: usize = 50;
 /// Lifeboat's own: policy, source, occurrence, trigger, attempt, origin, taken, Name, and hold, so that a person can
 /// always put a hold.
 const TAGS_OWN: usize = 9;
@@ -59,7 +59,7 @@ fn check_within(within: &Found<Duration>, table: &Table<'_>, timed: Option<&Foun
         let what = format!(
             "`within = \"{}\"` keeps nothing but the newest: firings are up to {} apart",
             shown(text.value),
-            exact(gap)
+            exact_text(gap)
         );
         let hint = match months {
             Some(months) => format!("months are not a unit: write {}d", months.saturating_mul(30)),

@@ -6,8 +6,9 @@
 use super::check_steps;
 use super::problem::{Findings, Problem};
 use super::reader::{Found, Table};
-use super::wording::{Wrong, exact, nearest, shown};
-use crate::domain::schedule::{NO_ZONES, Schedule, ScheduleError, parse_duration};
+use super::wording::{Wrong, nearest, shown};
+use crate::domain::duration::{exact_text, parse_duration};
+use crate::domain::schedule::{NO_ZONES, Schedule, ScheduleError};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -243,25 +244,25 @@ pub(super) fn keeps_promise(rpo: &Found<Duration>, timed: &Found<Timed>, finding
     let wider = if gap >= Duration::from_secs(4 * 3600) { Duration::from_secs(3600) } else { gap / 4 };
     let fitting = Duration::from_secs((gap + wider).as_secs().max(1));
     let often = Duration::from_secs(rpo.value.as_secs() / 2);
-    let mut hint = format!("promise `rpo = \"{}\"` or more", exact(fitting));
+    let mut hint = format!("promise `rpo = \"{}\"` or more", exact_text(fitting));
     if !often.is_zero() {
-        hint.push_str(&format!(", or fire more often, for example `schedule = \"every {}\"`", exact(often)));
+        hint.push_str(&format!(", or fire more often, for example `schedule = \"every {}\"`", exact_text(often)));
     }
     let until = from.plus(gap);
-    let note = format!("up to {} between firings ({from} to {until})", exact(gap));
+    let note = format!("up to {} between firings ({from} to {until})", exact_text(gap));
     if gap > rpo.value {
         let what = format!(
             "this schedule cannot meet an RPO of {}: its firings are up to {} apart",
-            exact(rpo.value),
-            exact(gap)
+            exact_text(rpo.value),
+            exact_text(gap)
         );
         findings.add(Problem::at(&rpo.place, what, hint).and(&timed.place, note));
     } else {
         let what = if gap == rpo.value {
-            format!("an RPO of {} leaves no time for the backup itself: firings are as far apart", exact(gap))
+            format!("an RPO of {} leaves no time for the backup itself: firings are as far apart", exact_text(gap))
         } else {
-            let left = exact(rpo.value.saturating_sub(gap));
-            format!("an RPO of {} leaves {left} for the backup and its copy, which take longer", exact(rpo.value))
+            let left = exact_text(rpo.value.saturating_sub(gap));
+            format!("an RPO of {} leaves {left} for the backup and its copy, which take longer", exact_text(rpo.value))
         };
         findings.add(Problem::at(&rpo.place, what, hint).and(&timed.place, note).warning());
     }
@@ -271,7 +272,7 @@ pub(super) fn keeps_promise(rpo: &Found<Duration>, timed: &Found<Timed>, finding
 pub(super) fn start_within(limit: &Found<Duration>, timed: &Found<Timed>, findings: &mut Findings) {
     let Some((_, gap)) = timed.value.gap else { return };
     if limit.value > gap {
-        let what = format!("`start_within` reaches beyond the next firing, which is at most {} away", exact(gap));
+        let what = format!("`start_within` reaches beyond the next firing, which is at most {} away", exact_text(gap));
         let hint = "leave it out (an occurrence may begin until the next one is due), or write less";
         findings.add(Problem::at(&limit.place, what, hint).and(&timed.place, "the schedule").warning());
     }

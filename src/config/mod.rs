@@ -22,11 +22,11 @@ mod reader;
 mod secrets;
 mod shape;
 mod syntax;
+mod web_host;
 mod wording;
 
 pub use files::{EXTRA_DIR, FILE_MAX_BYTES, load, salvage};
 pub use problem::{Place, Problem, Problems, SHOWN_MAX, Severity};
-pub use wording::exact as duration_as_written;
 
 use crate::domain::policy::Settings;
 use crate::domain::time::Time;

@@ -6,7 +6,7 @@
 use super::problem::{Findings, Place, Problem, Source};
 use super::shape::{self, Shape};
 use super::wording::{Wrong, listed, nearest, shown};
-use crate::domain::schedule::parse_duration;
+use crate::domain::duration::parse_duration;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,7 +4,7 @@
 //! word. Here it is cut to size, and the known word that was probably meant is found.
 
 use super::secrets::{HIDDEN, without_secrets_of_addresses};
-use std::time::Duration;
+use strsim::osa_distance;
 
 /// What is wrong with a value and what to write instead; the place is added by who reads the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,40 +50,22 @@ pub(super) fn shown(text: &str) -> String {
 /// The word among `known` that `written` was probably meant to be.
 pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = plain_letters(written);
-    let length = written.len();
+    let length = written.chars().count();
     if length == 0 || length > 64 {
         return None;
     }
     let allowed = (length / 3).clamp(1, 3);
     known
         .into_iter()
-        .map(|word| (distance(&written, &plain_letters(word)), word))
+        .map(|word| (osa_distance(&written, &plain_letters(word)), word))
         .filter(|(distance, word)| *distance <= allowed && *distance < word.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }
 
 /// Lower case, with `-` and spaces as `_`: differences that are slips of style.
-fn plain_letters(word: &str) -> Vec<char> {
+fn plain_letters(word: &str) -> String {
     word.chars().take(80).map(|c| if c == '-' || c == ' ' { '_' } else { c.to_ascii_lowercase() }).collect()
-}
-
-/// How many letters must be added, dropped, changed, or swapped with their neighbour.
-fn distance(a: &[char], b: &[char]) -> usize {
-    let mut before: Vec<usize> = Vec::new();
-    let mut above: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let mut best = (above[j] + usize::from(x != y)).min(above[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
-                best = best.min(before[j - 1] + 1);
-            }
-            row.push(best);
-        }
-        before = std::mem::replace(&mut above, row);
-    }
-    above[b.len()]
 }
 
 /// Words joined as in a sentence: `` `a`, `b` and `c` ``.
@@ -94,19 +76,6 @@ pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
         Some((last, _)) => last.clone(),
         None => String::new(),
     }
-}
-
-/// A duration to the second as the file writes it, in hours rather than days up to a week: `26h`, `2h 30m`, `14d`.
-#[must_use]
-pub fn exact(duration: Duration) -> String {
-    let total = duration.as_secs();
-    let millis = duration.subsec_millis();
-    if total >= 7 * 86_400 && total.is_multiple_of(86_400) && millis == 0 {
-        return format!("{}d", total / 86_400);
-    }
-    let parts = [(total / 3600, "h"), (total / 60 % 60, "m"), (total % 60, "s"), (u64::from(millis), "ms")];
-    let words: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
-    if words.is_empty() { "0s".to_owned() } else { words.join(" ") }
 }
 
 #[cfg(test)]
@@ -123,15 +92,6 @@ mod tests {
         assert_eq!(nearest("banana", known), None);
         assert_eq!(nearest("", known), None);
         assert_eq!(nearest(&"x".repeat(1_000_000), known), None);
-    }
-
-    #[test]
-    fn durations_are_written_as_they_could_be_typed() {
-        assert_eq!(exact(Duration::from_secs(26 * 3600)), "26h");
-        assert_eq!(exact(Duration::from_secs(9000)), "2h 30m");
-        assert_eq!(exact(Duration::from_secs(14 * 86_400)), "14d");
-        assert_eq!(exact(Duration::ZERO), "0s");
-        assert_eq!(exact(Duration::from_millis(250)), "250ms");
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Pulse {
 }
 
 /// A loop that did not come round for this long is stuck.
-const STUCK_AFTER: Duration = Duration::from_secs(60);
+const LOOP_STUCK_AFTER: Duration = Duration::from_secs(60);
 
 /// What the listener may see of a daemon.
 pub struct DaemonView {
@@ -116,7 +116,7 @@ impl View for DaemonView {
 
     fn healthy(&self) -> Result<(), String> {
         let silent = self.clock.now().since(self.pulse.last());
-        if silent <= STUCK_AFTER { Ok(()) } else { Err(format!("no round for {} s", silent.as_secs())) }
+        if silent <= LOOP_STUCK_AFTER { Ok(()) } else { Err(format!("no round for {} s", silent.as_secs())) }
     }
 
     fn ready(&self) -> Result<(), String> {

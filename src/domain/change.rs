@@ -440,7 +440,7 @@ pub enum Change {
         took: Duration,
     },
     /// The wall clock went back: times in the future mean nothing any more, and occurrences that it put on record more
-    /// than [`AHEAD_TOLERATED`](super::state::AHEAD_TOLERATED) ahead will come due once more.
+    /// than [`AHEAD_TOLERATED`](super::limits::AHEAD_TOLERATED) ahead will come due once more.
     ClockWentBack {
         /// To here.
         to: Time,

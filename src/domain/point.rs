@@ -6,10 +6,10 @@ use super::policy::Tags;
 use super::remarks::{Bytes, Remarked, Remarks};
 use super::tags::{Inscribed, Inscription, Origin};
 use super::time::Time;
+use crate::domain::limits::COPY_STUCK_AFTER;
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Where a backup or copy stands (fsx-facts 2.1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
@@ -241,9 +241,6 @@ impl std::ops::Deref for Point {
     }
 }
 
-/// A copy that is COPYING for longer is reported and bars no newer one (promise 8).
-pub const STUCK_AFTER: Duration = Duration::from_secs(48 * 3600);
-
 impl Point {
     /// The same with another provenance.
     #[must_use]
@@ -371,7 +368,7 @@ impl Point {
     /// In flight for so long that it no longer bars a newer one.
     #[must_use]
     pub fn stuck(&self, now: Time) -> bool {
-        self.lifecycle.in_flight() && now.since(self.created_at) >= STUCK_AFTER
+        self.lifecycle.in_flight() && now.since(self.created_at) >= COPY_STUCK_AFTER
     }
 
     /// The Region of the source's file system, as far as this point tells.

@@ -11,6 +11,7 @@ pub use gaps::Gaps;
 
 use super::calendar::Zone;
 use super::time::Time;
+use crate::domain::duration::parse_duration;
 use croner::Cron;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::civil::DateTime;
@@ -283,16 +284,6 @@ fn parse_cron(text: &str) -> Result<(Cron, bool), ScheduleError> {
     let hour = fields.len().checked_sub(4).and_then(|at| fields.get(at));
     let fixed = hour.map_or(!text.eq_ignore_ascii_case("@hourly"), |hour| !hour.contains(['*', '/', '?']));
     Ok((cron, fixed))
-}
-
-/// Reads `26h`, `2h 30m`, `90d`, `1w`: units from weeks to milliseconds, days of 24 hours. `None` if it is not a
-/// duration, is negative, or uses months or years, whose length is not fixed.
-#[must_use]
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let span: jiff::Span = text.trim().parse().ok()?;
-    // Months and years are refused here, what is negative there.
-    let signed = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
-    Duration::try_from(signed).ok()
 }
 
 #[cfg(test)]

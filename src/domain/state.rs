@@ -34,13 +34,12 @@ mod place;
 mod points;
 mod source;
 
-pub use accounts::{AccountState, Foreign, PROOF_AFTER};
-pub use apply::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
+pub use accounts::{AccountState, Foreign};
 pub use closed_lanes::ClosedLane;
 pub use disputes::Dispute;
 pub use index::Index;
 pub use pauses::{ORDER_REMEMBERED_FOR, ORDER_REPEATED_WITHIN};
-pub use place::{Listed, Listing, ListingPage, PlaceState, ReadRefusal, SHOWN_AFTER_GONE, Whereabouts};
+pub use place::{Listed, Listing, ListingPage, PlaceState, ReadRefusal, Whereabouts};
 pub use points::Points;
 pub use source::{Ask, Line, LookUp, SourceState, Watch};
 

@@ -148,19 +148,6 @@ fn millis_of(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A duration in the words of the policy file: `26h`, `2h 30m`, `45s`, `3d 4h`; the two largest units that are not zero.
-#[must_use]
-pub fn duration_text(duration: Duration) -> String {
-    let total = duration.as_secs();
-    if total == 0 {
-        return format!("{}ms", duration.as_millis());
-    }
-    let parts = [(total / 86_400, "d"), (total / 3600 % 24, "h"), (total / 60 % 60, "m"), (total % 60, "s")];
-    let words: Vec<String> =
-        parts.iter().filter(|(n, _)| *n > 0).take(2).map(|(n, unit)| format!("{n}{unit}")).collect();
-    words.join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -211,12 +198,5 @@ mod tests {
         assert_eq!(times.map(Time::millis), numbers);
         assert_eq!(Time::from_millis(i64::MIN), times[0], "the lowest stands for nothing");
         assert_eq!(size_of::<Option<Time>>(), 8);
-    }
-
-    #[test]
-    fn durations_read_as_people_write_them() {
-        assert_eq!(duration_text(Duration::from_secs(26 * 3600)), "1d 2h");
-        assert_eq!(duration_text(Duration::from_secs(9000)), "2h 30m");
-        assert_eq!(duration_text(Duration::from_millis(250)), "250ms");
     }
 }

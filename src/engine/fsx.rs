@@ -11,6 +11,7 @@ use super::{Answer, Engine, Sent, reading};
 use crate::domain::action::{Action, Call, Outcome, Request};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{Place, Region, SourceId};
+use crate::domain::limits::{ANSWER_WITHIN, CALL_WITHIN};
 use crate::domain::policy::Aws;
 use crate::domain::tags::HOLD;
 use aws_config::environment::region::EnvironmentVariableRegionProvider;
@@ -32,10 +33,6 @@ use std::time::{Duration, Instant};
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Until the first byte of an answer, and between bytes.
 const READ_WITHIN: Duration = Duration::from_secs(20);
-/// One request from end to end.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// The same with what the SDK does around it.
-const CALL_WITHIN: Duration = Duration::from_secs(45);
 /// Backups asked for in one page of a listing; AWS may give fewer.
 const PAGE_SIZE: i32 = 1000;
 /// Pages followed for one look by id: ids are at most fifty, so more is an endpoint that never ends.

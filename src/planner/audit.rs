@@ -2,13 +2,14 @@
 
 use super::looks::places_of;
 use super::retry::PLACE_OUT_OF_ORDER;
+use crate::domain::duration::duration_text;
 use crate::domain::evidence::Objection;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{Place, SourceKey, Target};
 use crate::domain::point::Point;
 use crate::domain::policy::Settings;
 use crate::domain::state::{PlaceState, State};
-use crate::domain::time::{Time, duration_text};
+use crate::domain::time::Time;
 use crate::domain::timekeeper::TOLD_FROM;
 use std::collections::BTreeSet;
 use std::time::Duration;

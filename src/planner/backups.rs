@@ -4,13 +4,13 @@
 //! person asked for come one after the other. A backup that FAILED is tried again, as another attempt, until a newer
 //! occurrence takes over.
 
-use super::gate::{Gate, LISTING_LAG, Refusal, Unanswered, paused, wait};
-use super::looks::CALL_ENDS_WITHIN;
+use super::gate::{Gate, Refusal, Unanswered, paused, wait};
 use super::{Active, ask, retry, send};
 use crate::domain::action::{Action, Call};
 use crate::domain::change::Change;
 use crate::domain::fault::FaultClass;
 use crate::domain::id::{Occurrence, Place, SourceId, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::limits::{CALL_ENDS_WITHIN, IDS_PER_CALL, LISTING_LAG};
 use crate::domain::plan::{Plan, Reason};
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::SourceState;
@@ -21,8 +21,6 @@ use std::time::Duration;
 
 /// A source's tags as of this long ago are good enough for a new backup.
 const LOOKED_UP_WITHIN: Duration = Duration::from_secs(2 * 60);
-/// Ids in one DescribeFileSystems or DescribeVolumes (fsx-facts 3.5).
-const IDS_PER_CALL: usize = 50;
 
 /// Sources to look up: by place, by kind (volumes apart), by how many may go into one call.
 type ToLookUp = BTreeMap<(Place, bool, usize), Vec<SourceId>>;

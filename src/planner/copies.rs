@@ -4,7 +4,7 @@
 //! route is under way at a time; one that was never asked for gives way to a newer backup.
 
 use super::backups::{after_failures, after_lost_answers, no_room, want_proof, wanted};
-use super::gate::{Gate, LISTING_LAG, Refusal, Unanswered, wait};
+use super::gate::{Gate, Refusal, Unanswered, wait};
 use super::lane_gate::LaneGate;
 use super::retain::would_go_at_once;
 use super::slots::Slots;
@@ -13,6 +13,7 @@ use super::{Active, ask, durations, rpo};
 use crate::domain::change::Change;
 use crate::domain::id::{Place, Region, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::Lane;
+use crate::domain::limits::LISTING_LAG;
 use crate::domain::plan::{Plan, Reason};
 use crate::domain::point::Point;
 use crate::domain::policy::{Destination, Policy, Settings};

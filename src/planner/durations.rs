@@ -10,7 +10,8 @@
 
 use super::chain;
 use crate::domain::id::Target;
-use crate::domain::point::{Point, STUCK_AFTER};
+use crate::domain::limits::COPY_STUCK_AFTER;
+use crate::domain::point::Point;
 use crate::domain::policy::Destination;
 use crate::domain::remarks::Bytes;
 use crate::domain::state::SourceState;
@@ -116,7 +117,7 @@ pub fn expected(source: &SourceState, target: &Target, full: bool, size_bytes: O
 fn first_of(size_bytes: Option<Bytes>) -> Duration {
     match size_bytes {
         Some(bytes) => {
-            LEAST.saturating_add(Duration::from_secs(u64::from(bytes) / FIRST_BYTES_PER_SECOND)).min(STUCK_AFTER)
+            LEAST.saturating_add(Duration::from_secs(u64::from(bytes) / FIRST_BYTES_PER_SECOND)).min(COPY_STUCK_AFTER)
         }
         None => UNKNOWN,
     }
@@ -125,7 +126,7 @@ fn first_of(size_bytes: Option<Bytes>) -> Duration {
 /// From AWS's creation time to the moment it was seen AVAILABLE, where that was seen.
 fn took(point: &Point) -> Option<Duration> {
     let took = point.settled_at?.since(point.created_at);
-    (point.available() && !took.is_zero() && took <= STUCK_AFTER).then_some(took)
+    (point.available() && !took.is_zero() && took <= COPY_STUCK_AFTER).then_some(took)
 }
 
 fn second_longest(times: &mut [Duration]) -> Option<Duration> {

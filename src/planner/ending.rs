@@ -4,16 +4,17 @@
 //! nothing of the occurrence can move any more, so it never has to be taken back.
 
 use super::Active;
-use super::gate::LISTING_LAG;
 use super::retain::{UNSEEN_COPY_READS_FOR, would_go_at_once};
 use super::schedule::window_passed;
 use crate::domain::change::{Change, End, Opening};
+use crate::domain::duration::duration_text;
 use crate::domain::id::{Occurrence, Place, Region, SourceKey, Target, Trigger};
+use crate::domain::limits::LISTING_LAG;
 use crate::domain::plan::Plan;
 use crate::domain::point::Point;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{SourceState, State};
-use crate::domain::time::{Time, duration_text};
+use crate::domain::time::Time;
 use std::time::Duration;
 
 /// An occurrence that a person ordered is given up after this, if by then its backup or a copy is not made and none is

@@ -19,10 +19,11 @@ pub use lanes::{LaneReport, PolicyReport};
 pub use quotas::{QuotaReport, default_quota};
 
 use super::durations;
+use crate::domain::duration::duration_text;
 use crate::domain::id::{AccountName, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::State;
-use crate::domain::time::{Time, duration_text};
+use crate::domain::time::Time;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;

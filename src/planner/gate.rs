@@ -6,12 +6,12 @@
 use super::retry::{PLACE_OUT_OF_ORDER, pause_for_place};
 use crate::domain::action::CallKey;
 use crate::domain::id::{Place, SourceKey, WorkKey};
+use crate::domain::limits::{LISTING_LAG, TOKEN_TRUSTED_FOR};
 use crate::domain::plan::{Plan, Reason, Waiting};
 use crate::domain::policy::Settings;
-use crate::domain::state::{Ask, PlaceState, SourceState, State, TOKEN_TRUSTED_FOR};
+use crate::domain::state::{Ask, PlaceState, SourceState, State};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// Calls that make something, at a place at one time.
 const MAKES_AT_ONCE: usize = 12;
@@ -19,8 +19,6 @@ const MAKES_AT_ONCE: usize = 12;
 const READS_AT_ONCE: usize = 4;
 /// Calls that delete or hold, at a place at one time.
 const DELETES_AT_ONCE: usize = 4;
-/// AWS's listings lag no more than this (promise 2).
-pub const LISTING_LAG: Duration = Duration::from_secs(2 * 60);
 /// The code with which AWS may answer a token that it knows, of which what it made was deleted (fsx-facts 3.1:
 /// UNVERIFIED).
 pub(super) const WHAT_IT_MADE_IS_GONE: &str = "BackupNotFound";

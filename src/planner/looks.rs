@@ -4,22 +4,19 @@
 //! full listing costs pages, so the time between two of them grows with the pages the last one took: the calls per
 //! hour stay the same however many recovery points there are.
 
-use super::gate::{Gate, LISTING_LAG};
+use super::gate::Gate;
 use super::send;
 use crate::domain::action::{Action, Call, CallKey};
 use crate::domain::change::Change;
 use crate::domain::id::{AccountName, BackupId, Place, Region};
+use crate::domain::limits::{CALL_ENDS_WITHIN, IDS_PER_CALL, LISTING_LAG, PROOF_AFTER};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
-use crate::domain::state::{PROOF_AFTER, PlaceState, State};
+use crate::domain::state::{PlaceState, State};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Ids in one DescribeBackups (fsx-facts 3.5).
-pub const IDS_PER_CALL: usize = 50;
-/// A call is over after this, one way or the other; until then its ids are not looked at again.
-pub const CALL_ENDS_WITHIN: Duration = Duration::from_secs(120);
 /// Polls between two full listings, at least.
 const POLLS_PER_LISTING: u32 = 20;
 /// Polls that each page of a listing must be worth.

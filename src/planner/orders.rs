@@ -5,11 +5,12 @@
 //! the moment it is answered, and one that is repeated changes nothing.
 
 use crate::domain::change::{Change, Opening};
+use crate::domain::duration::duration_text;
 use crate::domain::id::{BackupId, Occurrence, PolicyName, SourceId, SourceKey, Trigger};
 use crate::domain::pause::Pause;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{ORDER_REPEATED_WITHIN, PlaceState, State};
-use crate::domain::time::{Time, duration_text};
+use crate::domain::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -6,11 +6,12 @@
 
 use crate::domain::action::Request;
 use crate::domain::calendar::{Periods, Zone};
+use crate::domain::duration::duration_text;
 use crate::domain::id::{BackupId, Place, Region, SourceKey, Target};
 use crate::domain::point::{Lifecycle, Point};
 use crate::domain::policy::{Policy, Retain};
 use crate::domain::state::{SourceState, State};
-use crate::domain::time::{Time, duration_text};
+use crate::domain::time::Time;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;

@@ -4,15 +4,16 @@
 //! restart did: due is what lies between the last one dealt with and now, nothing else. Of several that came due at
 //! once only the newest begins; a backup taken now serves them all.
 
-use super::gate::LISTING_LAG;
 use crate::domain::change::{Change, End, Opening};
+use crate::domain::duration::duration_text;
 use crate::domain::id::{Occurrence, Place, SourceKey, Trigger};
+use crate::domain::limits::LISTING_LAG;
 use crate::domain::pause::Pause;
 use crate::domain::plan::Plan;
 use crate::domain::policy::{CatchUp, Policy, Settings};
 use crate::domain::schedule::Schedule;
 use crate::domain::state::{Line, SourceState, State, Watch};
-use crate::domain::time::{Time, duration_text};
+use crate::domain::time::Time;
 use std::time::Duration;
 
 /// Occurrences recorded in one round; the rest come in the next, which follows at once.

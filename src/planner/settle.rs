@@ -5,8 +5,8 @@
 //! to the same ask was lost before.
 
 use super::chain;
-use super::gate::{LISTING_LAG, WHAT_IT_MADE_IS_GONE};
-use super::looks::{IDS_PER_CALL, stale_after};
+use super::gate::WHAT_IT_MADE_IS_GONE;
+use super::looks::stale_after;
 use super::retry;
 use crate::domain::action::{Action, Call, CallKey, Outcome, SourceFacts};
 use crate::domain::change::{Change, LaneEvidence, ListingPage, Opening, Total};
@@ -14,10 +14,11 @@ use crate::domain::evidence::{self, Evidence};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceId, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::{FileSystemKind, Lane};
+use crate::domain::limits::{LISTING_LAG, SHOWN_AFTER_GONE};
 use crate::domain::note::Note;
 use crate::domain::point::{Lifecycle, Point, Sighting};
 use crate::domain::policy::Settings;
-use crate::domain::state::{PlaceState, SHOWN_AFTER_GONE, State};
+use crate::domain::state::{PlaceState, State};
 use crate::domain::time::Time;
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -6,7 +6,8 @@
 //! between two pictures was never late for anybody.
 
 use super::snapshot::{PlaceView, RouteView, Snapshot, Standing};
-use super::triage::{age_text, source_text};
+use super::triage::source_text;
+use crate::domain::duration::age_text;
 use crate::domain::id::{AccountName, Occurrence, PolicyName, Region, SourceId, SourceKey, Target, Trigger};
 use crate::domain::note::{Note, Notes, Notice, Promise, RouteKey};
 use crate::domain::time::Time;

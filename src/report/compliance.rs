@@ -8,6 +8,7 @@
 //! next read; it is *possible* if it came or went while nobody looked. The promise is met while a sure point is young
 //! enough, unknown while only a possible one is, and broken otherwise.
 
+use crate::domain::limits::TAKEN_AHEAD_TOLERATED;
 use crate::domain::time::Time;
 use crate::store::{Held, ReadSpan};
 use serde::{Deserialize, Serialize};
@@ -17,8 +18,6 @@ use std::time::Duration;
 /// A point found gone so soon after a break in the readings may have gone at any moment of the break: it takes several
 /// looks to believe that something is gone.
 const DOUBT: Duration = Duration::from_secs(3600);
-/// A point from further in the future says nothing about how old its data is (as `status` has it).
-const AHEAD_TOLERATED: Duration = Duration::from_secs(3600);
 /// A moment is the finest that there is.
 const MOMENT: Duration = Duration::from_millis(1);
 
@@ -132,7 +131,7 @@ impl Breaks {
     }
 
     fn plausible(&self, point: &Held, seen: Time) -> bool {
-        point.taken_at.since(seen) <= AHEAD_TOLERATED
+        point.taken_at.since(seen) <= TAKEN_AHEAD_TOLERATED
     }
 
     /// From when its age counts.

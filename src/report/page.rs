@@ -4,10 +4,11 @@
 //! So it is one document with its own style, the worst on top, every age with its absolute time behind it, and no more
 //! lines than a browser can bear, whatever the fleet.
 
+use crate::domain::duration::age_text;
 use crate::domain::time::Time;
 use crate::report::snapshot::{FindingView, FlightView, PlaceView, PolicyView, Snapshot, Standing};
 use crate::report::triage::{
-    Line, Tally, age_text, copies_in_lane, counted, lines, pause_text, problems, region_text, source_text, staleness,
+    Line, Tally, copies_in_lane, counted, lines, pause_text, problems, region_text, source_text, staleness,
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::time::Duration;

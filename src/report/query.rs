@@ -3,10 +3,11 @@
 //! The same question comes as `lifeboat history --since 30d` and as `/api/v1/history?since=30d`, from hands and
 //! scripts that get it wrong; so each word is read in one place, and every refusal says what to write instead.
 
+use crate::domain::duration::parse_duration;
 use crate::domain::id::{Occurrence, SourceKey, Trigger};
-use crate::domain::schedule::parse_duration;
 use crate::domain::time::Time;
 use crate::store::{Became, HistoryQuery, Mark, RouteQuery};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::time::Duration;
 
 /// So many entries come when nobody says how many.
@@ -163,8 +164,12 @@ pub fn history_text(asked: &HistoryQuery) -> String {
     query_text(&values)
 }
 
+/// What is escaped in the value of a query: whatever a URL may read in a way of its own.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b':');
+
 fn query_text(values: &[(&str, Option<String>)]) -> String {
-    let given = values.iter().filter_map(|(name, value)| Some(format!("{name}={}", escaped(value.as_ref()?))));
+    let escaped = |value| utf8_percent_encode(value, ESCAPED);
+    let given = values.iter().filter_map(|(name, value)| Some(format!("{name}={}", escaped(value.as_deref()?))));
     given.collect::<Vec<_>>().join("&")
 }
 
@@ -176,14 +181,15 @@ fn pairs<'a>(query: Option<&'a str>, known: &[&'static str]) -> Result<Vec<(&'a 
         if !known.contains(&name) {
             return Err(format!("`{}` is unknown; there are {}", shown(name), known.join(", ")));
         }
-        let value = unescaped(value).ok_or_else(|| format!("the value of `{name}` is not UTF-8 text"))?;
+        let value = percent_decode_str(value).decode_utf8();
+        let value = value.map_err(|_| format!("the value of `{name}` is not UTF-8 text"))?;
         if value.is_empty() {
             return Err(format!("`{name}` is empty; give it a value, or leave it out"));
         }
         if pairs.iter().any(|(before, _)| *before == name) {
             return Err(format!("`{name}` is given twice"));
         }
-        pairs.push((name, value));
+        pairs.push((name, value.into_owned()));
     }
     Ok(pairs)
 }
@@ -218,30 +224,6 @@ fn mark(text: &str) -> Result<Mark, String> {
         Some(Mark { lies_at: Time::from_millis(lies_at.parse().ok()?), source, occurrence, point })
     };
     read().ok_or_else(|| format!("`after` is \"{}\"; take it as the link to the next page gives it", shown(text)))
-}
-
-/// Escapes whatever a URL may read in a way of its own.
-fn escaped(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~:".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
-}
-
-/// Undoes %-escapes; one that is none stands for itself. `None` if that gives no text.
-fn unescaped(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let digits = if byte == b'%' { after.split_first_chunk::<2>() } else { None };
-        let escaped = digits.and_then(|(&[high, low], after)| Some((hex(high)? << 4 | hex(low)?, after)));
-        let (byte, after) = escaped.unwrap_or((byte, after));
-        bytes.push(byte);
-        rest = after;
-    }
-    String::from_utf8(bytes).ok()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 /// Enough of a wrong word to recognise it by.

@@ -3,7 +3,7 @@
 //! What the daemon tells here is read by whoever reaches its listener. So an address that lets in whoever knows it is told
 //! by its host, and by a mark that says no more than whether two of them are the same.
 
-use crate::config::duration_as_written;
+use crate::domain::duration::exact_text;
 use crate::domain::policy::{
     Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, SecretUrl, Settings, Tags,
 };
@@ -28,7 +28,7 @@ pub fn of_file(settings: &Settings) -> SettingTexts {
         ("[daemon] listen", listen.to_string()),
         ("[daemon] hosts", hosts.join(", ")),
         ("[daemon] control", control.display().to_string()),
-        ("[daemon] poll", duration_as_written(*poll)),
+        ("[daemon] poll", exact_text(*poll)),
         ("[daemon] prune", prune.to_string()),
         ("[aws] profile", optional(profile.as_ref())),
         ("[aws] endpoint_url", endpoint_url.as_deref().map(endpoint).unwrap_or_default()),
@@ -96,7 +96,7 @@ fn optional(value: Option<&impl Display>) -> String {
 }
 
 fn duration(duration: Option<Duration>) -> String {
-    duration.map(duration_as_written).unwrap_or_default()
+    duration.map(exact_text).unwrap_or_default()
 }
 
 fn tags_text(tags: &Tags) -> String {
@@ -115,7 +115,7 @@ fn retain_text(retain: &Retain) -> String {
         ("yearly", yearly),
     ];
     let counts = counts.iter().filter_map(|(word, count)| count.map(|count| format!("{word} {count}")));
-    let within = within.map(|within| format!("within {}", duration_as_written(within)));
+    let within = within.map(|within| format!("within {}", exact_text(within)));
     counts.chain(within).collect::<Vec<_>>().join(", ")
 }
 

@@ -5,6 +5,7 @@ use crate::domain::evidence::Objection;
 use crate::domain::fault::FaultClass;
 use crate::domain::id::{AccountName, Place, Region, SourceKey, Target};
 use crate::domain::lane::Lane;
+use crate::domain::limits::TAKEN_AHEAD_TOLERATED;
 use crate::domain::plan::Plan;
 use crate::domain::point::Point;
 use crate::domain::policy::{Policy, Settings};
@@ -105,9 +106,6 @@ impl RequestDurations {
 
 /// The bounds of `backup_duration_seconds` and `copy_duration_seconds`.
 pub const LONG_BUCKETS_SECONDS: [f64; 14] = DURATION_BUCKETS_SECONDS;
-
-/// AWS's clock and ours may differ by so much.
-const AHEAD_TOLERATED: Duration = Duration::from_secs(3600);
 
 /// What the daemon knows beside the books.
 #[derive(Clone, Debug)]
@@ -285,7 +283,7 @@ fn standing(newest: Option<Time>, rpo: Option<Duration>, stale: bool, now: Time)
     match newest {
         Some(taken_at) if now.since(taken_at) > rpo => Standing::Late,
         // A time that lies ahead says nothing about how old the data is.
-        Some(taken_at) if taken_at.since(now) > AHEAD_TOLERATED => Standing::Unknown,
+        Some(taken_at) if taken_at.since(now) > TAKEN_AHEAD_TOLERATED => Standing::Unknown,
         _ if stale => Standing::Unknown,
         Some(_) => Standing::Met,
         None => Standing::Late,

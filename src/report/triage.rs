@@ -4,8 +4,9 @@
 //! terminal show the same things first: what threatens everything, then the routes, the worst on top, each with the
 //! reason why it stands as it does.
 
+use crate::domain::duration::age_text;
 use crate::domain::id::{AccountName, Region, SourceId};
-use crate::domain::time::{Time, duration_text};
+use crate::domain::time::Time;
 use crate::report::snapshot::{FlightView, PauseView, PlaceView, RouteView, Snapshot, Standing};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -260,12 +261,6 @@ pub fn source_text(account: &AccountName, source: &SourceId) -> String {
 #[must_use]
 pub fn region_text(account: &AccountName, region: &Region) -> String {
     if *account == AccountName::own() { region.to_string() } else { format!("{account}/{region}") }
-}
-
-/// A duration for people, whole seconds at the finest.
-#[must_use]
-pub fn age_text(age: Duration) -> String {
-    if age.as_secs() == 0 { "0s".to_owned() } else { duration_text(Duration::from_secs(age.as_secs())) }
 }
 
 /// `1 route`, `2 routes`, `3 policies`.

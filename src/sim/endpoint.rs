@@ -18,6 +18,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -127,15 +128,8 @@ impl Shared {
 
     fn request_id(&self) -> String {
         let mut rng = self.request_ids.lock().unwrap_or_else(PoisonError::into_inner);
-        let (high, low) = (rng.next_u64(), rng.next_u64());
-        format!(
-            "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
-            high >> 32,
-            (high >> 16) & 0xffff,
-            high & 0xfff,
-            low >> 52,
-            low & 0xffff_ffff_ffff
-        )
+        let drawn = u128::from(rng.next_u64()) << 64 | u128::from(rng.next_u64());
+        uuid::Builder::from_random_bytes(drawn.to_be_bytes()).into_uuid().to_string()
     }
 }
 
@@ -290,11 +284,23 @@ fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
 /// The form of RFC 9110, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn http_date(epoch_seconds: i64) -> String {
     jiff::Timestamp::from_second(epoch_seconds)
-        .map(|moment| moment.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+        .and_then(|moment| DateTimePrinter::new().timestamp_to_rfc9110_string(&moment))
         .unwrap_or_default()
 }
 
 fn epoch_ms() -> i64 {
     // A clock before 1970 counts as 1970.
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_http_and_none_where_there_is_none() {
+        assert_eq!(http_date(784_111_777), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(http_date(253_402_300_800), "", "the year 10000");
+        assert_eq!(http_date(i64::MIN), "");
+    }
 }

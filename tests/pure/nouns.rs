@@ -3,18 +3,20 @@
 use lifeboat::domain::action::{Call, Request};
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::change::{Change, End, Opening, Total};
+use lifeboat::domain::duration::{duration_text, parse_duration};
 use lifeboat::domain::fault::{Fault, FaultClass, clean};
 use lifeboat::domain::id::{AccountName, Occurrence, Place, Region, SourceId, SourceKey, Target, Trigger, WorkKey};
 use lifeboat::domain::lane::{FileSystemKind, Lane};
+use lifeboat::domain::limits::COPY_STUCK_AFTER;
 use lifeboat::domain::note::{Note, Notes, Notice, Promise};
 use lifeboat::domain::pause::Pause;
 use lifeboat::domain::plan::{Reason, Wake};
-use lifeboat::domain::point::{Lifecycle, Point, STUCK_AFTER, Sighting};
+use lifeboat::domain::point::{Lifecycle, Point, Sighting};
 use lifeboat::domain::policy::{CatchUp, Destination, Limits, Policy, SecretUrl, Tags};
-use lifeboat::domain::schedule::{Schedule, ScheduleError, parse_duration};
+use lifeboat::domain::schedule::{Schedule, ScheduleError};
 use lifeboat::domain::state::State;
 use lifeboat::domain::tags::{Inscription, Origin};
-use lifeboat::domain::time::{Time, duration_text};
+use lifeboat::domain::time::Time;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -189,7 +191,7 @@ fn a_point_takes_a_place_only_while_it_is_being_copied() {
 #[test]
 fn a_copy_is_stuck_after_two_days_and_not_before() {
     let copy = point(true, Lifecycle::Copying);
-    assert_eq!(STUCK_AFTER, 2 * DAY);
+    assert_eq!(COPY_STUCK_AFTER, 2 * DAY);
     let after = |time| copy.stuck(copy.created_at.plus(time));
     assert_eq!((after(2 * DAY - SECOND), after(2 * DAY), after(3 * DAY)), (false, true, true));
     assert!(!point(true, Lifecycle::Available).stuck(now().plus(30 * DAY)), "what has ended is not stuck");

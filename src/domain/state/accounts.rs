@@ -7,10 +7,8 @@
 
 use super::*;
 use crate::domain::change::AccountEvidence;
+use crate::domain::limits::PROOF_AFTER;
 
-/// An account is proven for a moment by an answer that came so much later: one that came sooner may have been on its way
-/// already. No call takes longer.
-pub const PROOF_AFTER: Duration = Duration::from_secs(60);
 /// An account that was proven this long before is still the one that answers.
 const PROOF_LASTS: Duration = Duration::from_secs(2 * 60);
 

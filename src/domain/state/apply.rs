@@ -6,13 +6,6 @@
 use super::deletions::cares;
 use super::*;
 
-/// After this long a token may be forgotten, so a repeat needs proof first (product.md, “Unknown answers”).
-pub const TOKEN_TRUSTED_FOR: Duration = Duration::from_secs(5 * 60);
-
-/// When the clock goes back, what is on record up to this far ahead stays done, so that a small step makes nothing fire
-/// twice. What is further ahead was never due: the clock was wrong.
-pub const AHEAD_TOLERATED: Duration = Duration::from_secs(3600);
-
 impl State {
     /// Moves on by one change.
     ///

@@ -4,6 +4,7 @@ use super::apply::illegal;
 use super::*;
 use crate::domain::deletion::{LOSSES_COUNT_FOR, Loss};
 use crate::domain::id::SourceId;
+use crate::domain::limits::{PUT_OFF_AT_MOST, SHOWN_AFTER_GONE};
 
 /// Whether somebody wants to see this object by id: it is to be deleted, or its hold is to change.
 pub(super) fn cares(
@@ -244,7 +245,7 @@ impl State {
     }
 
     pub(super) fn deletions_clock_went_back(&mut self, to: Time) {
-        let soon = to.plus(Duration::from_secs(3600));
+        let soon = to.plus(PUT_OFF_AT_MOST);
         for deletion in self.deletions.values_mut() {
             deletion.inspected_at = None;
             deletion.condemned_at = deletion.condemned_at.min(to);

@@ -6,6 +6,7 @@
 use super::apply::illegal;
 use super::*;
 use crate::domain::change::Forgotten;
+use crate::domain::limits::PUT_OFF_AT_MOST;
 
 impl State {
     /// What a process that begins at `started_at` knows, if every durable change up to now was kept.
@@ -85,7 +86,7 @@ impl State {
     /// Whether anything on record lies ahead of this time that [`Change::ClockWentBack`] would mend.
     #[must_use]
     pub fn lies_ahead_of(&self, now: Time) -> bool {
-        let soon = now.plus(Duration::from_secs(3600));
+        let soon = now.plus(PUT_OFF_AT_MOST);
         self.created_at > now
             || self.sources.values().any(|source| source.lies_ahead_of(now))
             || self.places.values().any(|known| known.last_seen > Some(now))
@@ -160,7 +161,7 @@ impl SourceState {
     }
 
     fn lies_ahead_of(&self, now: Time) -> bool {
-        let soon = now.plus(Duration::from_secs(3600));
+        let soon = now.plus(PUT_OFF_AT_MOST);
         self.cursor > Some(now)
             || self.watch.as_ref().is_some_and(|watch| watch.lie_ahead_of(now))
             || self.asks.values().any(|ask| ask.last_asked_at > now || ask.not_before > soon)

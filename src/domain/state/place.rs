@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::id::SourceId;
+use crate::domain::limits::SHOWN_AFTER_GONE;
 
 /// One account in one Region.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -98,9 +99,6 @@ pub struct ReadRefusal {
     /// How many in a row.
     pub failures: u32,
 }
-
-/// What is gone may be shown by listings for so long, be it that they lag or that their pages were drawn before.
-pub const SHOWN_AFTER_GONE: Duration = Duration::from_secs(4 * 60);
 
 /// A complete listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use crate::domain::change::End;
 use crate::domain::deletion::Loss;
 use crate::domain::fault::FaultClass;
 use crate::domain::lane::FileSystemKind;
+use crate::domain::limits::{AHEAD_TOLERATED, PUT_OFF_AT_MOST, TOKEN_TRUSTED_FOR};
 
 /// One source.
 #[derive(Clone, Debug, PartialEq)]
@@ -350,10 +351,10 @@ impl SourceState {
                 ask.last_asked_at = to;
                 ask.first_asked_at = ask.first_asked_at.min(to.minus(TOKEN_TRUSTED_FOR));
             }
-            ask.not_before = ask.not_before.min(to.plus(Duration::from_secs(3600)));
+            ask.not_before = ask.not_before.min(to.plus(PUT_OFF_AT_MOST));
         }
         for (_, not_before) in self.aside.values_mut() {
-            *not_before = (*not_before).min(to.plus(Duration::from_secs(3600)));
+            *not_before = (*not_before).min(to.plus(PUT_OFF_AT_MOST));
         }
         for losses in self.losses.values_mut() {
             for loss in losses.iter_mut() {

@@ -1,10 +1,10 @@
 //! Slots against promises.
 
 use super::{Route, at, count, every, names, rounded, seconds, some_of};
+use crate::domain::duration::{duration_text, minutes_text};
 use crate::domain::id::{AccountName, Place, PolicyName, Region, SourceId};
 use crate::domain::lane::{FileSystemKind, Lane};
 use crate::domain::policy::Limits;
-use crate::domain::time::duration_text;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -253,7 +253,7 @@ fn fitting(interval: Duration, stretch: f64, longest: Duration) -> Duration {
 fn words(place: &str, slots: u32, needed: f64, policies: &[PolicyReport]) -> (String, Vec<String>) {
     let part = |policy: &PolicyReport| {
         let (interval, copy) = (Duration::from_secs(policy.interval_seconds), Duration::from_secs(policy.copy_seconds));
-        format!("{} {} at {} a copy", count(policy.sources, "source"), every(interval), minutes(copy))
+        format!("{} {} at {} a copy", count(policy.sources, "source"), every(interval), minutes_text(copy))
     };
     let parts: Vec<String> = policies.iter().map(part).collect();
     let needs = if policies.iter().map(|policy| policy.sources).sum::<usize>() == 1 { "needs" } else { "need" };
@@ -312,12 +312,4 @@ fn tight(place: &str, policies: &BTreeMap<&PolicyName, Vec<(&Route<'_>, &Fate)>>
         ))
     };
     policies.iter().filter_map(of).collect()
-}
-
-/// A duration in minutes up to two hours, as people say it of a copy.
-fn minutes(duration: Duration) -> String {
-    match duration.as_secs() {
-        secs @ 60..7200 => format!("{} min", (secs + 30) / 60),
-        _ => duration_text(duration),
-    }
 }

@@ -4,11 +4,12 @@
 //! FSx refuses every further backup and copy: the worst moment to find out.
 
 use super::{at, count};
+use crate::domain::duration::duration_text;
 use crate::domain::id::{AccountName, Place, Region, SourceKey, Target};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::policy::{Policy, Retain, Settings};
 use crate::domain::state::State;
-use crate::domain::time::{Time, duration_text};
+use crate::domain::time::Time;
 use crate::planner::retain::{Keep, kept_by_rules};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

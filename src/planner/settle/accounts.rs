@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::change::AccountEvidence;
 use crate::domain::id::{AccountId, account_of_arn};
-use crate::domain::state::PROOF_AFTER;
+use crate::domain::limits::PROOF_AFTER;
 
 /// The code of an answer that comes from another account.
 pub(super) const OTHER_ACCOUNT: &str = "OtherAccount";

@@ -3,7 +3,7 @@
 use super::looks::UNPROVEN_LOOK;
 use super::*;
 use crate::domain::change::AccountEvidence;
-use crate::domain::state::PROOF_AFTER;
+use crate::domain::limits::{LISTING_LAG, PROOF_AFTER};
 
 impl Settling<'_> {
     pub(super) fn deleted(&mut self, id: &BackupId) {

@@ -1,7 +1,7 @@
 //! What a page of a listing showed, and what a whole one did not.
 
 use super::*;
-use crate::domain::state::AHEAD_TOLERATED;
+use crate::domain::limits::{AHEAD_TOLERATED, LISTING_LAG};
 
 impl Settling<'_> {
     pub(super) fn page(&mut self, sightings: Vec<Sighting>, next_token: Option<String>) {

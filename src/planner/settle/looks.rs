@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::change::AccountEvidence;
+use crate::domain::limits::{IDS_PER_CALL, LISTING_LAG};
 
 /// What is missing is looked at this seldom while nobody knows which account answers.
 pub(super) const UNPROVEN_LOOK: Duration = Duration::from_secs(5 * 60);

@@ -1,10 +1,11 @@
 //! What became of occurrences: for eyes, for programs, for spreadsheets.
 
-use super::{Looks, became_text, clean, csv_line, inked, or_empty, table, table_text};
+use super::{Looks, became_text, clean, csv_lines, inked, table, table_text};
 use crate::domain::change::End;
+use crate::domain::duration::age_text;
 use crate::domain::id::{AccountName, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Trigger};
 use crate::domain::time::Time;
-use crate::report::triage::{age_text, counted, source_text};
+use crate::report::triage::{counted, source_text};
 use crate::store::{Became, HistoryEntry};
 use serde::{Deserialize, Serialize};
 
@@ -178,43 +179,13 @@ pub fn history_from_json(json: &[u8]) -> Result<Vec<HistoryEntry>, serde_json::E
 /// As CSV (RFC 4180) without the header; what is null in JSON is empty here.
 #[must_use]
 pub fn history_csv(entries: &[HistoryEntry]) -> String {
-    let line = |row: Row| {
-        let Row {
-            policy,
-            account,
-            source,
-            trigger,
-            scheduled,
-            recorded,
-            outcome,
-            ended,
-            reason,
-            earlier,
-            region,
-            backup,
-        } = row;
-        csv_line(&[
-            policy.to_string(),
-            account.to_string(),
-            source.to_string(),
-            trigger.as_str().to_owned(),
-            scheduled.to_string(),
-            recorded.to_string(),
-            outcome.map(|outcome| became(Some(&outcome)).as_str()).unwrap_or_default().to_owned(),
-            or_empty(ended),
-            or_empty(reason),
-            earlier.to_string(),
-            or_empty(region),
-            or_empty(backup),
-        ])
-    };
-    entries.iter().map(row).map(line).collect()
+    csv_lines(entries.iter().map(row))
 }
 
 /// The header of [`history_csv`].
 #[must_use]
 pub fn history_csv_header() -> String {
-    csv_line(&FIELDS.map(str::to_owned))
+    csv_lines([FIELDS])
 }
 
 #[cfg(test)]

@@ -2,9 +2,10 @@
 
 use super::status::{copies_text, headline, left_out};
 use super::{Ink, Looks, add, bar, clean, inked, paint, paragraph, standing_text, table, table_text};
+use crate::domain::duration::age_text;
 use crate::domain::time::Time;
 use crate::report::snapshot::{PlaceView, Snapshot, Standing};
-use crate::report::triage::{Line, Tally, age_text, copies_in_lane, lines, problems, region_text, source_text};
+use crate::report::triage::{Line, Tally, copies_in_lane, lines, problems, region_text, source_text};
 use std::time::Duration;
 
 /// Cells of a bar.

@@ -19,6 +19,7 @@ use crate::domain::change::End;
 use crate::report::snapshot::Standing;
 use crate::store::Became;
 use comfy_table::{LineStyle, Row, Table, TableStyle};
+use serde::Serialize;
 
 /// What the terminal can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,16 +152,15 @@ fn became_text(became: Became, looks: Looks) -> String {
     paint(text, ink, looks)
 }
 
-/// A line of CSV as RFC 4180 has it.
-fn csv_line(fields: &[String]) -> String {
-    let quoted = fields.iter().map(|field| {
-        if field.contains([',', '"', '\n', '\r']) {
-            format!("\"{}\"", field.replace('"', "\"\""))
-        } else {
-            field.clone()
-        }
-    });
-    quoted.collect::<Vec<_>>().join(",") + "\r\n"
+/// Lines of CSV as RFC 4180 has them, without a header.
+fn csv_lines(rows: impl IntoIterator<Item = impl Serialize>) -> String {
+    let mut csv =
+        csv::WriterBuilder::new().has_headers(false).terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    for row in rows {
+        // Flat rows of one length: writing them into memory cannot fail.
+        let _ = csv.serialize(row);
+    }
+    csv.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
 fn or_empty(value: Option<impl ToString>) -> String {
@@ -279,6 +279,17 @@ mod tests {
         let bars = [0.0, 1.0, 50.0, 99.0, 100.0, 400.0].map(|part| bar(part, 100.0, 4, ASCII));
         assert_eq!(bars, ["....", "#...", "##..", "###.", "####", "####"]);
         assert_eq!(bar(1.0, 0.0, 2, Looks::plain()), "▱▱");
+    }
+
+    #[test]
+    fn only_what_csv_reads_in_a_way_of_its_own_is_quoted() {
+        let rows = [
+            ("a b", Some("é;'#"), 1, None::<&str>),
+            ("", Some(","), 0, Some("\"")),
+            ("\r", Some("\n"), 2, Some("\t -")),
+        ];
+        assert_eq!(csv_lines(rows), "a b,é;'#,1,\r\n,\",\",0,\"\"\"\"\r\n\"\r\",\"\n\",2,\t -\r\n");
+        assert_eq!(csv_lines([["since", "until"]]), "since,until\r\n");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! `lifeboat report`: how well every promise was kept, for eyes and for spreadsheets.
 
-use super::{Ink, Looks, add, clean, csv_line, inked, or_empty, paint, table, table_text, wrapped};
+use super::{Ink, Looks, add, clean, csv_lines, inked, or_empty, paint, table, table_text, wrapped};
+use crate::domain::duration::age_text;
 use crate::domain::time::Time;
 use crate::report::promises::{Breach, Occurrences, Report, RouteReport};
-use crate::report::triage::{age_text, counted, source_text};
+use crate::report::triage::{counted, source_text};
 use std::time::Duration;
 
 /// For a person: the answer in one line, then every route, the worst on top.
@@ -133,11 +134,10 @@ const FIELDS: [&str; 25] = [
 /// As CSV (RFC 4180) with a header; what there is not is empty.
 #[must_use]
 pub fn promises_csv(report: &Report) -> String {
-    let mut csv = csv_line(&FIELDS.map(str::to_owned));
-    for route in &report.routes {
+    let row = |route: &RouteReport| {
         let breach = route.longest_breach;
         let Occurrences { open, completed, skipped, coalesced, missed, failed } = route.occurrences;
-        csv.push_str(&csv_line(&[
+        [
             report.since.to_string(),
             report.until.to_string(),
             route.policy.to_string(),
@@ -163,9 +163,9 @@ pub fn promises_csv(report: &Report) -> String {
             coalesced.to_string(),
             missed.to_string(),
             failed.to_string(),
-        ]));
-    }
-    csv
+        ]
+    };
+    csv_lines([FIELDS]) + &csv_lines(report.routes.iter().map(row))
 }
 
 #[cfg(test)]

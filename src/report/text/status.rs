@@ -1,10 +1,11 @@
 //! `lifeboat status`: how every route stands, and what goes on.
 
 use super::{Ink, Looks, add, clean, heading, inked, paint, paragraph, standing_text, table, table_text};
+use crate::domain::duration::age_text;
 use crate::domain::time::Time;
 use crate::report::snapshot::{FindingView, FlightView, PlaceView, PolicyView, Snapshot, Standing};
 use crate::report::triage::{
-    Line, Tally, age_text, copies_in_lane, counted, lines, pause_text, problems, region_text, source_text, staleness,
+    Line, Tally, copies_in_lane, counted, lines, pause_text, problems, region_text, source_text, staleness,
 };
 use std::time::Duration;
 

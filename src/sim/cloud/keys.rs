@@ -1,6 +1,7 @@
 //! KMS keys, as far as FSx sees them (fact 19).
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::super::rng::{fingerprint, mix};
 use super::regions::arn_partition;
@@ -89,10 +90,9 @@ impl Cloud {
 
 /// A UUID, or the id of a multi-Region key.
 fn key_id(id: &str) -> bool {
-    let hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
-    if let Some(rest) = id.strip_prefix("mrk-") {
-        return rest.len() == 32 && hex(rest);
+    // By their lengths: with hyphens between, and the digits alone.
+    match id.strip_prefix("mrk-") {
+        Some(digits) => digits.len() == 32 && Uuid::try_parse(digits).is_ok(),
+        None => id.len() == 36 && Uuid::try_parse(id).is_ok(),
     }
-    let groups: Vec<&str> = id.split('-').collect();
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) && groups.iter().all(|group| hex(group))
 }

@@ -9,6 +9,7 @@ use crate::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{BackupId, Place, SourceId, account_of_arn};
 use crate::domain::lane::FileSystemKind;
+use crate::domain::limits::ANSWER_WITHIN;
 use crate::domain::point::{Lifecycle, MadeAs, Sighting};
 use crate::domain::policy::Tags;
 use crate::domain::tags::HOLD;
@@ -18,7 +19,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// A call that has no answer by then is given up.
-pub const ANSWER_WITHIN_MS: i64 = 30_000;
+pub const ANSWER_WITHIN_MS: i64 = ANSWER_WITHIN.as_millis() as i64;
 
 /// What the deed led to, and how much later than usual the answer comes, ms.
 pub struct Served {

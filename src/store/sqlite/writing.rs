@@ -10,13 +10,12 @@ use crate::domain::action::Request;
 use crate::domain::change::{Change, Forgotten, Line, Opening, Total};
 use crate::domain::fault::Fault;
 use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, WorkKey};
+use crate::domain::limits::{AHEAD_TOLERATED, PUT_OFF_AT_MOST, TOKEN_TRUSTED_FOR};
 use crate::domain::pause::Pause;
 use crate::domain::point::{Lifecycle, Point};
-use crate::domain::state::{AHEAD_TOLERATED, TOKEN_TRUSTED_FOR};
 use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
-use std::time::Duration;
 
 pub(super) type Written = std::result::Result<(), sqlx::Error>;
 
@@ -124,7 +123,7 @@ async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
         "UPDATE wishes SET not_before = ?3 WHERE not_before > ?3",
         "UPDATE places SET listed_at = ?1 WHERE listed_at > ?1",
     ] {
-        let (trusted_since, soon) = (now.minus(TOKEN_TRUSTED_FOR), now.plus(Duration::from_secs(3600)));
+        let (trusted_since, soon) = (now.minus(TOKEN_TRUSTED_FOR), now.plus(PUT_OFF_AT_MOST));
         let query = sqlx::query(sql).bind(now.millis()).bind(trusted_since.millis()).bind(soon.millis());
         to.execute(query).await?;
     }

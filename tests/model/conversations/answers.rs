@@ -571,6 +571,14 @@ fn only_what_is_not_on_record_is_adopted() {
     assert_eq!(opened(&books), [], "it was listed before");
     books.state.places.get_mut(&place(HOME)).unwrap().listed = None;
     assert_eq!(opened(&books), [scheduled(6)]);
+
+    // A tag that was mistyped to a time to come is no occurrence.
+    let mut books = Books::new();
+    began(&mut books, HOME, noon());
+    let to_come = of("2031-01-01T00:00:00Z", Trigger::Schedule);
+    let page_of = ListingPage { learned: [(to_come, key(0))].into(), ..ListingPage::default() };
+    books.apply(Change::ListingPage { place: place(HOME), page: page_of, next_token: "two".to_owned() });
+    assert_eq!(opened(&books), []);
 }
 
 /// The pause of a place is spread from three quarters to five quarters, by its Region.

@@ -404,6 +404,26 @@ fn what_is_known_of_occurrences_counts_up_to_now() {
     assert!(of(&copied).knows(scheduled(6)), "a copy alone tells of it");
 }
 
+/// A page took it for somebody else's before its backup was known, and the last page came after that.
+#[test]
+fn a_copy_that_was_confirmed_while_its_region_was_listed_keeps_its_slot() {
+    let mut books = Books::new();
+    let made = good("backup-6", scheduled(6));
+    let flying = copy("copy-6", &made, THERE, Lifecycle::Copying);
+    books.see(&made);
+    books.see(&flying);
+    let listed = |books: &mut Books, others: &[&str]| {
+        let others = others.iter().map(|id| ((*id).into(), flying.lanes())).collect();
+        let (place, strangers) = (place(THERE), Vec::new());
+        books.apply(Change::Listed { place, began_at: noon(), pages: 2, user_backups: 1, others, strangers });
+    };
+    listed(&mut books, &["copy-6", "other-1"]);
+    let held = |books: &Books| flying.lanes().iter().map(|lane| books.state.lanes_held()[lane]).collect::<Vec<_>>();
+    assert_eq!(held(&books), [2], "once as ours, and the other");
+    listed(&mut books, &[]);
+    assert_eq!(held(&books), [1]);
+}
+
 #[test]
 fn so_many_orders_that_ended_are_remembered() {
     let mut books = Books::new();

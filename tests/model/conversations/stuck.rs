@@ -4,8 +4,8 @@
 use super::books::*;
 use super::*;
 use lifeboat::domain::id::BackupId;
+use lifeboat::domain::limits::SHOWN_AFTER_GONE;
 use lifeboat::domain::point::Point;
-use lifeboat::domain::state::SHOWN_AFTER_GONE;
 use lifeboat::planner::ending::ORDER_GIVEN_UP_AFTER;
 use lifeboat::planner::orders::{CancelOrder, Order, RefusalKind, decide};
 use lifeboat::planner::retain::UNSEEN_COPY_READS_FOR;

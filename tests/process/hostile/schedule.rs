@@ -1,8 +1,9 @@
 //! Cron lines, intervals and time zones as people, generators and vandals write them, at any time in history.
 
 use super::dice::{below, digits, each_case, one, text};
-use lifeboat::domain::schedule::{Schedule, parse_duration};
-use lifeboat::domain::time::{Time, duration_text};
+use lifeboat::domain::duration::{duration_text, parse_duration};
+use lifeboat::domain::schedule::Schedule;
+use lifeboat::domain::time::Time;
 use lifeboat::sim::Rng;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};

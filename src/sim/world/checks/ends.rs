@@ -5,15 +5,14 @@ use super::shelf::Shelf;
 use super::{Broken, View, Work};
 use crate::domain::change::{Change, End};
 use crate::domain::id::{Occurrence, PolicyName, SourceKey, Trigger};
+use crate::domain::limits::{AHEAD_TOLERATED, LISTING_LAG};
 use crate::domain::policy::Settings;
 use crate::domain::schedule::Schedule;
-use crate::domain::state::{AHEAD_TOLERATED, PlaceState};
+use crate::domain::state::PlaceState;
 use crate::domain::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// FSx's listings lag by so much at most (fsx-facts; promise 2).
-const LISTING_LAG: Duration = Duration::from_secs(120);
 /// An occurrence must be on record so long after it came due, while the process lives and could tell.
 const RECORDED_WITHIN: Duration = Duration::from_secs(600);
 

@@ -4,9 +4,9 @@
 use super::Broken;
 use crate::domain::change::Change;
 use crate::domain::id::{Occurrence, SourceKey, Trigger};
+use crate::domain::limits::AHEAD_TOLERATED;
 use crate::domain::policy::Settings;
 use crate::domain::schedule::Schedule;
-use crate::domain::state::AHEAD_TOLERATED;
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
