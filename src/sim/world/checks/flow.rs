@@ -3,6 +3,7 @@
 use super::super::super::cloud::{Backup, Lifecycle};
 use super::super::super::faults::Fault;
 use super::super::setup::{HOUR_MS, Happening, Setup};
+use super::armed::Check;
 use super::shelf::Shelf;
 use super::{Broken, View, good};
 use crate::domain::action::{Call, Request};
@@ -138,10 +139,13 @@ impl Flow {
         self.spells.iter().filter(move |spell| spell.from_ms <= now_ms && spell.until_ms.min(calm_ms) > since_ms)
     }
 
-    /// The promise that something here does not go on breaks: with a bad spell elsewhere it is that one.
-    fn promise(&self, view: &View<'_>, otherwise: &'static str) -> &'static str {
+    /// The check that something here goes on: one of two, by whether there is a bad spell elsewhere.
+    fn armed(&self, view: &View<'_>, beside_trouble: Check, otherwise: Check) -> Check {
         let since_ms = view.now_ms - self.patience_ms(view);
-        if self.spells_since(view.now_ms, since_ms).next().is_some() { "7" } else { otherwise }
+        let trouble = self.spells_since(view.now_ms, since_ms).next().is_some();
+        let check = if trouble { beside_trouble } else { otherwise };
+        view.armed.count(check);
+        check
     }
 
     pub(super) fn inspected(&mut self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
@@ -184,6 +188,7 @@ impl Flow {
         if waits_ms < patience_ms || !self.undisturbed(view, &[&home]) {
             return Ok(());
         }
+        let check = self.armed(view, Check::BackupBesideTrouble, Check::BackupGoesOn);
         let since_ms = view.now_ms - patience_ms;
         let text = newest.at.to_string();
         // What a person mistyped is there, and waits for a person or for the next.
@@ -215,10 +220,7 @@ impl Flow {
         if failed && (waits_ms < longer_ms || !self.undisturbed_for(view, &[&home], longer_ms)) {
             return Ok(());
         }
-        Err(Broken::new(
-            self.promise(view, "8"),
-            format!("{key}: the backup of {} could begin for long and does not", newest.at),
-        ))
+        Err(check.broken(format!("{key}: the backup of {} could begin for long and does not", newest.at)))
     }
 
     /// A route that lacks the newest backup gets its copy begun while a slot is free.
@@ -249,6 +251,7 @@ impl Flow {
         if shelf.mistyped_copy(view.cloud, key, there.region.as_str(), backup) {
             return Ok(());
         }
+        let check = self.armed(view, Check::CopyBesideTrouble, Check::CopyGoesOn);
         let mut failed_ms = i64::MIN;
         // What is older neither flies nor bars anything.
         let oldest_ms = view.now_ms.min(backup.created_ms) - STUCK_MS - patience_ms - AFTER_FAILED_MS;
@@ -273,10 +276,7 @@ impl Flow {
         if failed_ms > since_ms - AFTER_FAILED_MS || served() {
             return Ok(());
         }
-        Err(Broken::new(
-            self.promise(view, "9"),
-            format!("{key}: {} could be copied to {} for long and is not", backup.id, there.region),
-        ))
+        Err(check.broken(format!("{key}: {} could be copied to {} for long and is not", backup.id, there.region)))
     }
 
     /// No route gets a slot while another waits that is clearly nearer to breaking its promise, and would gain by it.
@@ -305,12 +305,13 @@ impl Flow {
             let took_ms = routes.flat_map(Policy::source_keys).filter_map(|key| Some(standing(&key)?.took_ms)).sum();
             let roomy = roomy(view.now_ms, mine, &others, took_ms);
             for (other, theirs) in others {
-                let first = theirs.is_some_and(|theirs| theirs.goes_before(mine, roomy));
-                if first && self.undisturbed(view, &[&action.place]) {
+                let Some(theirs) = theirs.filter(|_| self.undisturbed(view, &[&action.place])) else { continue };
+                view.armed.count(Check::NearestFirst);
+                if theirs.goes_before(mine, roomy) {
                     let (source, place) = (&key.source, &action.place);
                     let what =
                         format!("{source} gets a slot in {place} before {other}, which is nearer to its deadline");
-                    return Err(Broken::new("9", what));
+                    return Err(Check::NearestFirst.broken(what));
                 }
             }
         }
@@ -327,22 +328,24 @@ impl Flow {
                 let newest = shelf.newest_backup(view.cloud, &key, i64::MAX);
                 let taken_ms = newest.map_or(0, |backup| backup.created_ms);
                 let slowest_ms = 12 * HOUR_MS;
-                if view.now_ms - calm_ms > gap_ms + patience_ms + slowest_ms
-                    && taken_ms < view.now_ms - gap_ms - patience_ms - slowest_ms
-                {
-                    return Err(Broken::new("9", format!("{key} has not healed: no new backup")));
+                if view.now_ms - calm_ms > gap_ms + patience_ms + slowest_ms {
+                    view.armed.count(Check::BackupHeals);
+                    if taken_ms < view.now_ms - gap_ms - patience_ms - slowest_ms {
+                        return Err(Check::BackupHeals.broken(format!("{key} has not healed: no new backup")));
+                    }
                 }
                 for destination in &policy.destinations {
                     let there = Place { account: policy.account.clone(), region: destination.region.clone() };
                     let before_ms = view.now_ms - patience_ms - 36 * HOUR_MS;
                     let Some(wanted) = shelf.newest_backup(view.cloud, &key, before_ms) else { continue };
+                    view.armed.count(Check::CopyHeals);
                     let reached = shelf
                         .copies(view.cloud, &key, there.region.as_str())
                         .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, wanted));
                     let mistyped = shelf.mistyped_copy(view.cloud, &key, there.region.as_str(), wanted);
                     if !reached && !mistyped {
                         let what = format!("{key} has not healed: {} is not in {}", wanted.id, there.region);
-                        return Err(Broken::new("9", what));
+                        return Err(Check::CopyHeals.broken(what));
                     }
                 }
             }
@@ -357,19 +360,24 @@ impl Flow {
                 for destination in &policy.destinations {
                     let there = Place { account: policy.account.clone(), region: destination.region.clone() };
                     let Some(newest) = shelf.newest_backup(view.cloud, &key, i64::MAX) else { continue };
+                    view.armed.count(Check::CopiedInTheEnd);
                     let met = shelf
                         .copies(view.cloud, &key, there.region.as_str())
                         .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, newest));
                     if !met && !shelf.mistyped_copy(view.cloud, &key, there.region.as_str(), newest) {
                         let what = format!("{key}: in the end {} is not in {}", newest.id, there.region);
-                        return Err(Broken::new("9", what));
+                        return Err(Check::CopiedInTheEnd.broken(what));
                     }
                 }
             }
         }
+        view.armed.count(Check::NothingAskedInTheEnd);
         let asked = view.state.sources.iter().find(|(_, source)| source.asks.values().any(|ask| ask.open));
         match asked {
-            Some((key, source)) => Err(Broken::new("9", format!("{key}: in the end asks are open: {:?}", source.asks))),
+            Some((key, source)) => {
+                let what = format!("{key}: in the end asks are open: {:?}", source.asks);
+                Err(Check::NothingAskedInTheEnd.broken(what))
+            }
             None => Ok(()),
         }
     }

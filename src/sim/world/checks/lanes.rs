@@ -4,6 +4,7 @@
 //! while FSx really has it in flight, so that old knowledge is never held against anyone.
 
 use super::super::super::cloud::{Cloud, Lifecycle};
+use super::armed::Check;
 use super::{Broken, View};
 use crate::domain::action::{Action, Call, Outcome, Request};
 use crate::domain::change::Change;
@@ -45,9 +46,12 @@ impl Lanes {
         let flying = self.known.iter().filter(|((place, id), of)| **of == lane && in_flight(view.cloud, place, id));
         let asked = self.pending.values().filter(|of| **of == lane).count();
         let held = flying.count() + asked;
+        if held > 0 {
+            view.armed.count(Check::LaneHasRoom);
+        }
         if held >= limit as usize {
             let what = format!("{key} is asked for while {held} of {limit} copies are known to be in flight");
-            return Err(Broken::new("1", what));
+            return Err(Check::LaneHasRoom.broken(what));
         }
         self.pending.insert(key.clone(), lane);
         Ok(())

@@ -6,6 +6,7 @@
 use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal, Tags};
 use super::super::super::faults::Fault;
 use super::super::setup::{HOUR_MS, Setup};
+use super::armed::{Armed, Check};
 use super::keeping::Keeping;
 use super::{Broken, Work, good, work_of};
 use crate::domain::id::{BackupId, Place, SourceKey};
@@ -68,7 +69,7 @@ impl Shelf {
 
     /// Of one work there is never a second while the first is good and still carries our tags; nor once Lifeboat itself
     /// let a good one go, but for a copy of what became the newest once more.
-    pub(super) fn stepped(&mut self, cloud: &Cloud, keeping: &Keeping) -> Result<(), Broken> {
+    pub(super) fn stepped(&mut self, cloud: &Cloud, keeping: &Keeping, armed: &Armed) -> Result<(), Broken> {
         if cloud.backups_made() == self.seen {
             return Ok(());
         }
@@ -78,19 +79,25 @@ impl Shelf {
             self.made += 1;
             let key = SourceKey { account: work.account.as_str().into(), source: work.source.as_str().into() };
             let siblings = self.by_work.get(&work).map_or(&[][..], Vec::as_slice);
+            if !siblings.is_empty() {
+                armed.count(Check::MadeOnce);
+            }
             let ours = siblings.iter().filter(|at| self.ours(cloud, **at)).map(|at| cloud.backup(*at));
             let twin = ours.into_iter().find(|twin| good(twin));
             if let Some(twin) = twin {
                 let stands = twin.lifecycle.as_str();
                 let what = format!("{} is {stands} and {} is made as well, for {work:?}", twin.id, backup.id);
-                broken = Err(Broken::new("2", what));
+                broken = Err(Check::MadeOnce.broken(what));
+            }
+            if !keeping.let_go().is_empty() {
+                armed.count(Check::NotMadeAgain);
             }
             let let_go = |at: &&BackupIx| keeping.let_go().contains(at) && cloud.backup(**at).failure.is_none();
             let before = siblings.iter().find(let_go).map(|at| &cloud.backup(*at).id);
             if let Some(before) = before.filter(|_| !self.newest_again(cloud, keeping, &key, &work, backup)) {
                 let what =
                     format!("{before} was made, deleted by Lifeboat, and made again as {}, for {work:?}", backup.id);
-                broken = Err(Broken::new("2", what));
+                broken = Err(Check::NotMadeAgain.broken(what));
             }
             let place = Place { account: key.account.clone(), region: backup.region.as_str().into() };
             let (to, id, tags) = (work.copy_to.clone(), backup.id.as_str().into(), backup.tags.clone());
@@ -131,6 +138,11 @@ impl Shelf {
     pub(super) fn ours(&self, cloud: &Cloud, at: BackupIx) -> bool {
         let backup = cloud.backup(at);
         self.as_made.get(&at).is_some_and(|made| ours(backup, made)) && of_ours(cloud, &self.as_made, backup)
+    }
+
+    /// The sources of which anything was made.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &SourceKey> {
+        self.by_source.keys()
     }
 
     /// All that was made of a source, oldest first; of a copy, to where.
