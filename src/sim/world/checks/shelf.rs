@@ -9,7 +9,7 @@ use super::super::setup::{HOUR_MS, Setup};
 use super::armed::{Armed, Check};
 use super::keeping::Keeping;
 use super::{Broken, Work, good, work_of};
-use crate::domain::id::{BackupId, Place, SourceKey};
+use crate::domain::id::{BackupId, Place, SourceKey, Target, WorkKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -120,6 +120,27 @@ impl Shelf {
                 && (!good(newer) || !self.ours(cloud, at) || misdated)
         };
         work.copy_to.is_some() && self.all(key).any(|(at, _)| taken(at))
+    }
+
+    /// Whether answers misdate what is there now and then, so that its order is not known.
+    pub(super) fn misdates(&self) -> bool {
+        !self.misdated.is_empty()
+    }
+
+    /// All that was made for a work.
+    pub(super) fn made_for(&self, key: &WorkKey) -> impl Iterator<Item = BackupIx> {
+        let copy_to = match &key.target {
+            Target::Backup => None,
+            Target::Copy(region) => Some(region.to_string()),
+        };
+        let work = Work {
+            account: key.source.account.to_string(),
+            source: key.source.source.to_string(),
+            trigger: key.occurrence.trigger.as_str().to_owned(),
+            occurrence: key.occurrence.at.to_string(),
+            copy_to,
+        };
+        self.by_work.get(&work).into_iter().flatten().copied()
     }
 
     /// Whether a work was ever done well, though it may have been deleted since.
