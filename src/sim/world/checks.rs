@@ -28,6 +28,7 @@ mod lines;
 mod making;
 mod pace;
 mod shelf;
+mod standing;
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,7 +183,7 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn planned(&mut self, plan: &Plan, view: &View<'_>) -> Result<(), Broken> {
-        self.flow.planned(plan, view, &self.shelf)
+        standing::planned(plan, view, &self.shelf, &self.flow)
     }
 
     /// Durable changes are on disk.
@@ -194,7 +195,7 @@ impl Checks {
         for change in changes {
             clock::committed(change, view)?;
             self.making.committed(change);
-            self.lanes.committed(change);
+            self.lanes.committed(change, view, &self.shelf);
             self.ends.committed(change, view, &self.shelf)?;
             self.lines.committed(change, view)?;
         }
@@ -222,7 +223,7 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn delivered(&mut self, action: &Action, outcome: &Outcome, view: &View<'_>) -> Result<(), Broken> {
-        self.lanes.delivered(action, outcome, view);
+        self.lanes.delivered(action, outcome);
         self.pace.delivered(action, outcome, view)
     }
 
@@ -317,7 +318,7 @@ impl Checks {
 
     /// A person did something.
     pub fn person(&mut self, now_ms: i64) {
-        self.flow.disturbed(now_ms);
+        self.flow.person(now_ms);
         self.keeping.person(now_ms);
     }
 

@@ -86,7 +86,8 @@ fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Br
         }
     }
     let since_ms = view.now_ms - flow.patience_ms(view);
-    for (backup, place, id) in shelf.since(view.cloud, since_ms - 3 * DAY_MS, since_ms) {
+    for (backup, place, id) in shelf.since(view.cloud, since_ms - 3 * DAY_MS, view.now_ms - flow.listed_within_ms(view))
+    {
         let settled = backup.lifecycle == Lifecycle::Available && backup.ended_ms.is_some_and(|at_ms| at_ms < since_ms);
         if !settled || !undisturbed(place) {
             continue;
