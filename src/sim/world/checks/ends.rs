@@ -111,6 +111,8 @@ impl Ends {
                 }
             }
             Change::Cancelled { source, occurrence, .. } => {
+                // From now on it is watched; a good planner ends it at once.
+                view.armed.count(Check::CancelledEnds);
                 self.cancelled.entry((source.clone(), *occurrence)).or_insert(view.now_ms);
             }
             Change::Closed { source, occurrence, end, earlier, reason, .. } => {
@@ -163,9 +165,6 @@ impl Ends {
             let Some(source) = view.state.sources.get(key) else { continue };
             let asked = source.asks.iter().any(|((of, _), ask)| of == occurrence && ask.open);
             let long = view.now_ms - at_ms > 600_000;
-            if long && !asked {
-                view.armed.count(Check::CancelledEnds);
-            }
             if long && !asked && source.open.contains_key(occurrence) {
                 let what = format!("{key}: the order of {} was cancelled long ago and is open", occurrence.at);
                 return Err(Check::CancelledEnds.broken(what));
