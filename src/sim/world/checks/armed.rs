@@ -59,6 +59,8 @@ checks! {
     NotTheNewest = "4",
     /// A copy is deleted where another must be left under its key.
     NotTheLastOfItsKey = "4",
+    /// A recovery point is deleted that its policy keeps by number or by span.
+    NotKeptByRule = "4",
     /// Points of a route are let go.
     Brake = "the brake",
     /// Something is recorded while the time is off.

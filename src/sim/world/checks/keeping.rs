@@ -10,16 +10,34 @@ use super::shelf::Shelf;
 use super::{Broken, View, Work, work_of};
 use crate::domain::change::Change;
 use crate::domain::id::{BackupId, Place, SourceKey};
-use crate::domain::policy::Settings;
+use crate::domain::policy::{Retain, Settings};
+use crate::domain::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Between the look at a point and its deletion a person may do what nobody could have seen.
 const UNSEEN_MS: i64 = 120_000;
+/// AWS and the tag of a copy tell when data was taken to the second.
+const TOLD_WITHIN_MS: i64 = 2_000;
 /// What a person took away may be unknown for as long as its Region is out of reach.
 const UNKNOWN_MS: i64 = 5 * DAY_MS;
 
 fn key_of(work: &Work<&str>) -> SourceKey {
     SourceKey { account: work.account.into(), source: work.source.into() }
+}
+
+/// When the backup behind it was created, from which its age counts: of a copy its tag tells.
+fn told_ms(backup: &Backup) -> i64 {
+    let told = backup.tags.get("lifeboat:taken").and_then(|told| Time::parse_rfc3339(told));
+    told.map_or(backup.created_ms, Time::millis)
+}
+
+/// What the policy keeps of a source, at home or in a Region.
+fn retain_of<'a>(settings: &'a Settings, key: &SourceKey, copy_to: Option<&str>) -> Option<&'a Retain> {
+    let policy = settings.policies.values().find(|policy| policy.source_keys().any(|named| named == *key))?;
+    match copy_to {
+        Some(region) => policy.destination(&region.into())?.retain.as_ref(),
+        None => policy.retain.as_ref(),
+    }
 }
 
 #[derive(Default)]
@@ -165,6 +183,22 @@ impl Keeping {
         armed.count(Check::NotTheNewest);
         if !all().any(|(other, _)| counts(other)) {
             return wrong(Check::NotTheNewest, "no other recovery point of its source there is as new");
+        }
+        if let Some(retain) = settings.and_then(|settings| retain_of(settings, &key, work.copy_to))
+            && !shelf.misdates()
+        {
+            armed.count(Check::NotKeptByRule);
+            let newer = || all().filter(|(other, _)| counts(*other)).map(|(other, _)| cloud.backup(other));
+            // One of the newest so many, each occurrence counted once; or of the span before the newest.
+            let works: BTreeSet<_> = newer().map(|other| work_of(other).ok_or(&other.id)).collect();
+            let second = newer().any(|other| work_of(other).as_ref() == Some(&work));
+            let newest_ms = newer().map(told_ms).max().unwrap_or(told_ms(gone));
+            let by_number = retain.last.is_some_and(|last| works.len() < last as usize);
+            let span_ms = retain.within.map_or(0, |within| within.as_millis() as i64);
+            let by_span = newest_ms - told_ms(gone) < span_ms - TOLD_WITHIN_MS;
+            if !second && (by_number || by_span) {
+                return wrong(Check::NotKeptByRule, "its policy keeps it, counted from the newest");
+            }
         }
         if work.copy_to.is_some() {
             armed.count(Check::NotTheLastOfItsKey);
