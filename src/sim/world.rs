@@ -19,6 +19,7 @@ use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use crate::domain::timekeeper::Timekeeper;
+use checks::armed::{Armed, Check, Counts};
 use checks::{Broken, Checks, View};
 use disk::{Disk, Kept};
 use mind::{Lifeboat, Mind, Reading};
@@ -67,6 +68,8 @@ pub struct Tally {
     pub made: u64,
     /// Copies that FSx refused because the lane was full.
     pub refused: u64,
+    /// How often each check was armed.
+    pub armed: Counts,
     /// Boundaries between two steps at which the process could have died.
     pub boundaries: u64,
     /// The fingerprint of the trace.
@@ -157,6 +160,7 @@ pub struct World {
     wires: Rng,
     trace: Trace,
     checks: Checks,
+    armed: Armed,
     tally: Tally,
 }
 
@@ -196,6 +200,7 @@ impl World {
             wires: Rng::new(setup.seed, "wires"),
             trace: Trace::default(),
             checks: Checks::new(&setup),
+            armed: Armed::default(),
             tally: Tally::default(),
             setup,
         };
@@ -252,18 +257,19 @@ impl World {
             self.cloud.advance(next_ms);
             self.tally.steps += 1;
             result = if event_ms <= next_ms { self.event() } else { self.round().map(drop) };
-            result = result.and_then(|()| self.checks.stepped(&self.cloud));
+            result = result.and_then(|()| self.checks.stepped(&self.cloud, &self.armed));
         }
         self.end(result)
     }
 
     fn end(mut self, result: Result<(), Broken>) -> Run {
         let result = result.and_then(|()| {
-            let view = self.host.as_ref().map(|host| view(&self.cloud, host, self.now_ms));
-            self.checks.rested(view.as_ref())
+            let view = self.host.as_ref().map(|host| view(&self.cloud, host, &self.armed, self.now_ms));
+            self.checks.rested(view.as_ref(), &self.armed)
         });
         self.tally.virtual_ms = self.now_ms - self.setup.start_ms;
         self.tally.refused = self.cloud.lanes().values().map(|used| used.refused).sum();
+        self.tally.armed = self.armed.counts();
         self.tally.made = self.checks.made();
         self.tally.sum = self.trace.sum();
         let trace = self.trace.into_lines();
@@ -298,7 +304,7 @@ impl World {
     fn inspect(&mut self) -> Result<(), Broken> {
         self.at(self.now_ms + INSPECT_EVERY_MS, Event::Inspection);
         match &self.host {
-            Some(host) => self.checks.inspected(&view(&self.cloud, host, self.now_ms)),
+            Some(host) => self.checks.inspected(&view(&self.cloud, host, &self.armed, self.now_ms)),
             None => Ok(()),
         }
     }
@@ -341,7 +347,7 @@ impl World {
                 self.resume_all()?;
             }
             Happening::Still => {
-                if let Some(view) = self.host.as_ref().map(|host| view(&self.cloud, host, self.now_ms)) {
+                if let Some(view) = self.host.as_ref().map(|host| view(&self.cloud, host, &self.armed, self.now_ms)) {
                     self.checks.healed(&view)?;
                 }
                 let now = self.host_now();
@@ -365,7 +371,7 @@ impl World {
             host.wake = now;
         }
         match self.legible {
-            Some(_) => self.checks.refused(&host.settings),
+            Some(_) => self.checks.refused(&host.settings, &self.armed),
             None => {
                 self.checks.reloaded(self.now_ms, now, &host.settings);
                 Ok(())
@@ -383,13 +389,14 @@ impl World {
             return Ok(());
         }
         let now = self.host_time();
-        let mut state = self.disk.load(now).map_err(|error| Broken::new("the store", error))?;
+        self.armed.count(Check::DiskServes);
+        let mut state = self.disk.load(now).map_err(|error| Check::DiskServes.broken(error))?;
         self.lives += 1;
         let mut settings = self.file.clone();
         settings.generation = 1;
         let life = self.lives;
         self.note(format_args!("* start {life} created {}", state.created_at));
-        self.checks.started(self.now_ms, now, &settings, &state)?;
+        self.checks.started(self.now_ms, now, &settings, &state, &self.armed)?;
         let mut keeper = self.keeper_of_a_start();
         state.timekeeping = self.mind.time_known(&mut keeper, now, clock::steady(self.now_ms));
         self.host = Some(Host { life, settings, state, wake: now, uncommitted: Vec::new(), keeper });
@@ -402,9 +409,9 @@ impl World {
         self.tally.crashes += 1;
         self.tally.losses += u64::from(lose_database);
         self.note(format_args!("* dies, down for {down_ms} ms, database lost: {lose_database}"));
-        self.disk.died(&host.uncommitted).map_err(|error| Broken::new("the store", error))?;
+        self.disk.died(&host.uncommitted).map_err(|error| Check::DiskServes.broken(error))?;
         if lose_database {
-            self.disk.lose().map_err(|error| Broken::new("the store", error))?;
+            self.disk.lose().map_err(|error| Check::DiskServes.broken(error))?;
             self.other_account.database_lost();
         }
         self.checks.died(self.now_ms, host.uncommitted.is_empty().then_some(&host.state), lose_database);
@@ -438,6 +445,6 @@ impl World {
     }
 }
 
-fn view<'a>(cloud: &'a Cloud, host: &'a Host, now_ms: i64) -> View<'a> {
-    View { now_ms, host_now: host.now(now_ms), cloud, state: &host.state, settings: &host.settings }
+fn view<'a>(cloud: &'a Cloud, host: &'a Host, armed: &'a Armed, now_ms: i64) -> View<'a> {
+    View { now_ms, host_now: host.now(now_ms), cloud, state: &host.state, settings: &host.settings, armed }
 }

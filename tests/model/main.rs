@@ -3,6 +3,7 @@
 
 mod conversations;
 mod planted;
+mod proof;
 mod slots;
 mod store;
 mod world;

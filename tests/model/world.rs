@@ -5,6 +5,7 @@ use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::Cloud;
 use lifeboat::sim::faults::Fault;
+use lifeboat::sim::world::checks::armed::{Check, Counts};
 use lifeboat::sim::world::setup::{DAY_MS, Edit, HOUR_MS, Happening, Order, Setup};
 use lifeboat::sim::world::{Tally, Violation, World};
 use std::collections::{BTreeMap, BTreeSet};
@@ -61,8 +62,16 @@ fn years() {
     let mut sum = sum.into_inner().unwrap();
     sum.broken.sort();
     println!("{sum}, in {:.0} s", began.elapsed().as_secs_f64());
+    println!("comparisons that could have failed:\n{}", sum.armed);
+    if years >= ENOUGH_YEARS {
+        let never: Vec<Check> = sum.armed.never().collect();
+        assert!(never.is_empty(), "in {years} fleet-years these checks were never armed: {never:?}");
+    }
     assert!(sum.broken.is_empty(), "{} of {} seeds broke:\n{}", sum.broken.len(), sum.seeds, sum.told());
 }
+
+/// In so many fleet-years every check finds something to compare.
+const ENOUGH_YEARS: f64 = 5.0;
 
 /// What many seeds came to.
 #[derive(Default)]
@@ -74,6 +83,7 @@ struct Sum {
     made: u64,
     crashes: u64,
     losses: u64,
+    armed: Counts,
     broken: Vec<(u64, String)>,
 }
 
@@ -95,6 +105,7 @@ impl Sum {
         self.made += tally.made;
         self.crashes += tally.crashes;
         self.losses += tally.losses;
+        self.armed.add(&tally.armed);
     }
 
     fn told(&self) -> String {

@@ -12,8 +12,10 @@ use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
+use armed::{Armed, Check};
 use std::fmt;
 
+pub mod armed;
 mod brake;
 mod claims;
 mod clock;
@@ -26,22 +28,17 @@ mod lines;
 mod making;
 mod pace;
 mod shelf;
+mod standing;
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
+    /// The check that found it.
+    pub check: Check,
     /// The number of the promise in the contract, or what else must hold.
     pub promise: &'static str,
     /// How.
     pub what: String,
-}
-
-impl Broken {
-    /// A promise and how it was broken.
-    #[must_use]
-    pub fn new(promise: &'static str, what: String) -> Self {
-        Self { promise, what }
-    }
 }
 
 impl fmt::Display for Broken {
@@ -63,6 +60,8 @@ pub struct View<'a> {
     pub state: &'a State,
     /// The policy file that it runs on.
     pub settings: &'a Settings,
+    /// Counts what could have failed.
+    pub armed: &'a Armed,
 }
 
 /// What a backup of ours is for, read from its tags by other means than the planner's.
@@ -159,8 +158,8 @@ impl Checks {
     ///
     /// # Errors
     /// What was broken.
-    pub fn stepped(&mut self, cloud: &Cloud) -> Result<(), Broken> {
-        self.shelf.stepped(cloud, &self.keeping)
+    pub fn stepped(&mut self, cloud: &Cloud, armed: &Armed) -> Result<(), Broken> {
+        self.shelf.stepped(cloud, &self.keeping, armed)
     }
 
     /// Every few minutes of virtual time, while the process lives.
@@ -184,7 +183,7 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn planned(&mut self, plan: &Plan, view: &View<'_>) -> Result<(), Broken> {
-        self.flow.planned(plan, view, &self.shelf)
+        standing::planned(plan, view, &self.shelf, &self.flow)
     }
 
     /// Durable changes are on disk.
@@ -196,9 +195,9 @@ impl Checks {
         for change in changes {
             clock::committed(change, view)?;
             self.making.committed(change);
-            self.lanes.committed(change);
+            self.lanes.committed(change, view, &self.shelf);
             self.ends.committed(change, view, &self.shelf)?;
-            self.lines.committed(change)?;
+            self.lines.committed(change, view)?;
         }
         Ok(())
     }
@@ -208,10 +207,11 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn sent(&mut self, action: &Action, view: &View<'_>) -> Result<(), Broken> {
-        if let Call::Delete { id, .. } = &action.call
-            && let Some(key) = self.lanes.pending().find(|key| self.making.copies_from(key, id.as_str()))
-        {
-            return Err(Broken::new("4", format!("{id} is to be deleted while {key} may read it")));
+        if let Call::Delete { id, .. } = &action.call {
+            let mut pending = self.lanes.pending().inspect(|_| view.armed.count(Check::NotCalledWhileRead));
+            if let Some(key) = pending.find(|key| self.making.copies_from(key, id.as_str())) {
+                return Err(Check::NotCalledWhileRead.broken(format!("{id} is to be deleted while {key} may read it")));
+            }
         }
         self.making.sent(action, view)?;
         self.lanes.sent(action, view)?;
@@ -223,8 +223,8 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn delivered(&mut self, action: &Action, outcome: &Outcome, view: &View<'_>) -> Result<(), Broken> {
-        self.lanes.delivered(action, outcome, view);
-        self.pace.delivered(action, outcome, view.now_ms)
+        self.lanes.delivered(action, outcome);
+        self.pace.delivered(action, outcome, view)
     }
 
     /// Lifeboat's calls deleted these. `settings` are what it runs on, if it lives.
@@ -237,16 +237,13 @@ impl Checks {
         cloud: &Cloud,
         settings: Option<&Settings>,
         now_ms: i64,
+        armed: &Armed,
     ) -> Result<(), Broken> {
         for at in these {
-            let read = self.lanes.pending().any(|key| self.making.copies_from(key, &cloud.backup(*at).id));
-            self.keeping.deleted(
-                *at,
-                cloud,
-                &self.shelf,
-                settings.filter(|_| !self.flow.just_disturbed(now_ms)),
-                read,
-            )?;
+            let mut pending = self.lanes.pending().inspect(|_| armed.count(Check::NotRead));
+            let read = pending.any(|key| self.making.copies_from(key, &cloud.backup(*at).id));
+            let settings = settings.filter(|_| !self.flow.just_disturbed(now_ms));
+            self.keeping.deleted(*at, cloud, &self.shelf, settings, read, armed)?;
         }
         Ok(())
     }
@@ -271,13 +268,20 @@ impl Checks {
     ///
     /// # Errors
     /// What was broken.
-    pub fn started(&mut self, now_ms: i64, host_now: Time, settings: &Settings, state: &State) -> Result<(), Broken> {
+    pub fn started(
+        &mut self,
+        now_ms: i64,
+        host_now: Time,
+        settings: &Settings,
+        state: &State,
+        armed: &Armed,
+    ) -> Result<(), Broken> {
         self.flow.disturbed(now_ms);
         self.lanes.started(state);
         self.ends.reloaded(host_now, settings);
         self.lines.reloaded(host_now, settings);
         self.loaded = Some(settings.clone());
-        self.claims.started(state)
+        self.claims.started(state, armed)
     }
 
     /// The policy file was loaded.
@@ -293,14 +297,16 @@ impl Checks {
     ///
     /// # Errors
     /// Something changed.
-    pub fn refused(&self, settings: &Settings) -> Result<(), Broken> {
+    pub fn refused(&self, settings: &Settings, armed: &Armed) -> Result<(), Broken> {
+        armed.count(Check::RefusedChangesNothing);
         self.unmoved(settings)
     }
 
     /// What runs is what was last loaded.
     fn unmoved(&self, settings: &Settings) -> Result<(), Broken> {
         if self.loaded.as_ref().is_some_and(|loaded| loaded != settings) {
-            return Err(Broken::new("10", "what runs is not the last policy file that could be loaded".to_owned()));
+            let what = "what runs is not the last policy file that could be loaded".to_owned();
+            return Err(Check::RefusedChangesNothing.broken(what));
         }
         Ok(())
     }
@@ -312,7 +318,7 @@ impl Checks {
 
     /// A person did something.
     pub fn person(&mut self, now_ms: i64) {
-        self.flow.disturbed(now_ms);
+        self.flow.person(now_ms);
         self.keeping.person(now_ms);
     }
 
@@ -342,8 +348,10 @@ impl Checks {
     ///
     /// # Errors
     /// What has not.
-    pub fn rested(&mut self, view: Option<&View<'_>>) -> Result<(), Broken> {
-        let Some(view) = view else { return Err(Broken::new("9", "the process is down in the end".to_owned())) };
+    pub fn rested(&mut self, view: Option<&View<'_>>, armed: &Armed) -> Result<(), Broken> {
+        armed.count(Check::AliveInTheEnd);
+        let down = || Check::AliveInTheEnd.broken("the process is down in the end".to_owned());
+        let view = view.ok_or_else(down)?;
         self.ends.rested(view)?;
         self.keeping.rested(view)?;
         self.flow.rested(view, &self.shelf)

@@ -55,6 +55,10 @@ pub fn edit(file: &mut Settings, whole: &Settings, edit: &Edit) {
                 keep_less(of_destination.map_or(&mut policy.retain, |destination| &mut destination.retain));
             }
         }
+        Edit::Rekey(choice) => {
+            let destinations = chosen(file, *choice).into_iter().flat_map(|policy| &mut policy.destinations);
+            destinations.for_each(|destination| destination.kms_key = Some(format!("alias/key-{choice}")));
+        }
         Edit::Same | Edit::Spoil(_) => {}
     }
 }

@@ -26,13 +26,15 @@ impl World {
             let Some(host) = &mut self.host else { return Ok(false) };
             let plan = self.mind.plan(&host.settings, &host.state, now);
             self.tally.plans += 1;
+            self.armed.count(Check::ComesToRest);
             host.wake = plan.wake.at;
             host.state.clock = host.state.clock.max(now);
-            self.checks.planned(&plan, &view(&self.cloud, host, self.now_ms))?;
+            self.checks.planned(&plan, &view(&self.cloud, host, &self.armed, self.now_ms))?;
             let idle = plan.record.is_empty() && plan.actions.is_empty();
             let again = plan.wake.at <= now || plan.record.iter().any(Change::durable);
             if idle && again {
-                return Err(Broken::new("8", format!("busy without end: nothing to do, and {} is due", plan.wake.why)));
+                let what = format!("busy without end: nothing to do, and {} is due", plan.wake.why);
+                return Err(Check::ComesToRest.broken(what));
             }
             let late = self.mind.calls_first();
             let early = late && !plan.actions.is_empty();
@@ -47,16 +49,17 @@ impl World {
                 return Ok(true);
             }
         }
-        Err(Broken::new("8", "the planner does not come to rest".to_owned()))
+        Err(Check::ComesToRest.broken("the planner does not come to rest".to_owned()))
     }
 
     pub(super) fn take_in(&mut self, changes: Vec<Change>) -> Result<(), Broken> {
         for change in changes {
             self.trace.note(format_args!("    {}", Brief(&change)));
             let Some(host) = &mut self.host else { return Ok(()) };
+            self.armed.count(Check::BooksAreLegal);
             self.mind
                 .apply(&mut host.state, &change)
-                .map_err(|error| Broken::new("the books", format!("illegal: {error}: {change:?}")))?;
+                .map_err(|error| Check::BooksAreLegal.broken(format!("illegal: {error}: {change:?}")))?;
             if change.durable() {
                 host.uncommitted.push(change);
             }
@@ -70,8 +73,9 @@ impl World {
             return Ok(true);
         }
         let changes = std::mem::take(&mut host.uncommitted);
-        self.disk.commit(&changes).map_err(|error| Broken::new("the store", error))?;
-        self.checks.committed(&changes, &view(&self.cloud, host, self.now_ms))?;
+        self.armed.count(Check::DiskServes);
+        self.disk.commit(&changes).map_err(|error| Check::DiskServes.broken(error))?;
+        self.checks.committed(&changes, &view(&self.cloud, host, &self.armed, self.now_ms))?;
         let recorded = changes.into_iter().filter_map(|change| match change {
             Change::AccountRecorded { account, .. } => Some(account),
             _ => None,
@@ -85,7 +89,7 @@ impl World {
             self.note(format_args!("> {} {}", action.place, Leaves(&action.call)));
             let Some(host) = &self.host else { return Ok(false) };
             let life = host.life;
-            self.checks.sent(action, &view(&self.cloud, host, self.now_ms))?;
+            self.checks.sent(action, &view(&self.cloud, host, &self.armed, self.now_ms))?;
             self.tally.calls += 1;
             let there_ms = self.travel_ms();
             let (action, sent_ms) = (action.clone(), self.now_ms);
@@ -123,6 +127,7 @@ impl World {
             &self.cloud,
             settings,
             self.now_ms,
+            &self.armed,
         )?;
         let answered_ms = self.now_ms + served.latency_ms.min(wire::ANSWER_WITHIN_MS * 2) + self.travel_ms();
         let timeout_ms = sent_ms + wire::ANSWER_WITHIN_MS;
@@ -149,7 +154,7 @@ impl World {
         }
         let now = self.host_now();
         let Some(host) = self.host.as_mut().filter(|host| host.life == life) else { return Ok(()) };
-        self.checks.delivered(action, &outcome, &view(&self.cloud, host, self.now_ms))?;
+        self.checks.delivered(action, &outcome, &view(&self.cloud, host, &self.armed, self.now_ms))?;
         let told = match &outcome {
             Outcome::Failed(fault) => Came::Text(format!("{:?} {fault}", fault.class)),
             Outcome::Made(sighting) => Came::Text(format!("made {} {:?}", sighting.id, sighting.lifecycle)),

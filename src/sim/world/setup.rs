@@ -109,6 +109,8 @@ pub enum Edit {
     Retag(u64),
     /// The policy keeps a little less of a target: two fewer of the last ones, or one period fewer.
     KeepLess(u64),
+    /// Copies of a policy are made under another key from now on.
+    Rekey(u64),
     /// Nothing: the file is loaded again as it is.
     Same,
     /// A slip: the file is refused until the next change, and what can still be read of it lacks a policy.

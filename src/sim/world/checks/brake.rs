@@ -2,6 +2,7 @@
 
 use super::super::super::cloud::{Backup, BackupIx, Lifecycle};
 use super::super::setup::DAY_MS;
+use super::armed::Check;
 use super::shelf::Shelf;
 use super::{Broken, View, Work, work_of};
 use crate::domain::change::Change;
@@ -85,6 +86,7 @@ impl Brake {
                 moments.pop_front();
             }
             for moment in moments.iter() {
+                view.armed.count(Check::Brake);
                 let lost = moment.held.iter().filter(|at| self.going.contains(at)).count();
                 let came = stays.difference(&moment.held).count();
                 let (beyond, held) = (lost.saturating_sub(came), moment.held.len());
@@ -92,7 +94,7 @@ impl Brake {
                     let hours = (view.now_ms - moment.at_ms) / 3_600_000;
                     let what =
                         format!("{lost} of {held} points of {key} go within {hours} h, {came} came, without a person");
-                    return Err(Broken::new("the brake", what));
+                    return Err(Check::Brake.broken(what));
                 }
             }
         }

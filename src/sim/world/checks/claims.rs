@@ -2,10 +2,12 @@
 
 use super::super::super::cloud::{CopySubject, Lifecycle};
 use super::super::setup::DAY_MS;
+use super::armed::{Armed, Check};
 use super::flow::Flow;
 use super::shelf::Shelf;
 use super::{Broken, View};
 use crate::domain::evidence::Objection;
+use crate::domain::id::Place;
 use crate::domain::point::Lifecycle as Seen;
 use crate::domain::state::State;
 use std::collections::BTreeMap;
@@ -21,10 +23,11 @@ impl Claims {
     }
 
     /// What was on disk when the process died is what the next one knows.
-    pub(super) fn started(&mut self, state: &State) -> Result<(), Broken> {
+    pub(super) fn started(&mut self, state: &State, armed: &Armed) -> Result<(), Broken> {
         let Some(believed) = self.believed.take() else { return Ok(()) };
-        let wrong = |what: String| Err(Broken::new("3", format!("after a restart {what}")));
+        let wrong = |what: String| Err(Check::SameAfterRestart.broken(format!("after a restart {what}")));
         for (key, before) in &believed.sources {
+            armed.count(Check::SameAfterRestart);
             let Some(after) = state.sources.get(key) else { return wrong(format!("{key} is forgotten")) };
             if (&before.watch, &before.open, before.left) != (&after.watch, &after.open, after.left) {
                 return wrong(format!("{key}: {before:?} became {after:?}"));
@@ -57,11 +60,13 @@ impl Claims {
         let Some((place, what)) = view.state.quarantined.iter().next() else {
             return recovery_points(view, flow, shelf);
         };
-        Err(Broken::new("the books", format!("{place} is set aside: {what}")))
+        Err(Check::BooksAreLegal.broken(format!("{place} is set aside: {what}")))
     }
 }
 
 fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Broken> {
+    let mut by_place: BTreeMap<&Place, bool> = BTreeMap::new();
+    let mut undisturbed = |place| *by_place.entry(place).or_insert_with(|| flow.undisturbed(view, &[place]));
     for source in view.state.sources.values() {
         for target in source.points.targets() {
             let Some(point) = source.newest(target) else { continue };
@@ -69,18 +74,26 @@ fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Br
             let place = &point.place;
             let found = view.cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
             let true_now = found.is_some_and(|(_, backup)| backup.lifecycle == Lifecycle::Available);
-            if !true_now && flow.undisturbed(view, &[place]) {
-                return Err(Broken::new(
-                    "6",
-                    format!("{id} in {place} is claimed as AVAILABLE and is {:?}", found.map(|(_, b)| b.lifecycle)),
-                ));
+            if !undisturbed(place) {
+                continue;
+            }
+            view.armed.count(Check::ClaimIsTrue);
+            if !true_now {
+                let is = found.map(|(_, backup)| backup.lifecycle);
+                let what = format!("{id} in {place} is claimed as AVAILABLE and is {is:?}");
+                return Err(Check::ClaimIsTrue.broken(what));
             }
         }
     }
     let since_ms = view.now_ms - flow.patience_ms(view);
-    for (backup, place, id) in shelf.since(view.cloud, since_ms - 3 * DAY_MS, since_ms) {
+    for (backup, place, id) in shelf.since(view.cloud, since_ms - 3 * DAY_MS, view.now_ms - flow.listed_within_ms(view))
+    {
         let settled = backup.lifecycle == Lifecycle::Available && backup.ended_ms.is_some_and(|at_ms| at_ms < since_ms);
-        if !settled || view.state.point(place, id).is_some_and(|point| point.lifecycle == Seen::Available) {
+        if !settled || !undisturbed(place) {
+            continue;
+        }
+        view.armed.count(Check::KnownSoon);
+        if view.state.point(place, id).is_some_and(|point| point.lifecycle == Seen::Available) {
             continue;
         }
         // What nothing but its tags says to be ours is left to a person, where AWS lets copies name another file system.
@@ -95,8 +108,8 @@ fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Br
             policy.account == place.account
                 && (policy.region == place.region || policy.destination(&place.region).is_some())
         });
-        if watched && flow.undisturbed(view, &[place]) {
-            return Err(Broken::new("6", format!("{id} in {place} is AVAILABLE for long and not known to be")));
+        if watched {
+            return Err(Check::KnownSoon.broken(format!("{id} in {place} is AVAILABLE for long and not known to be")));
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! What AWS says outranks the host's clock: nothing is decided by a time that is not.
 
+use super::armed::Check;
 use super::{Broken, View};
 use crate::domain::change::Change;
 use crate::domain::id::Trigger;
@@ -12,6 +13,7 @@ pub(super) fn committed(change: &Change, view: &View<'_>) -> Result<(), Broken> 
     if off_ms.abs() <= TOLERATED_MS {
         return Ok(());
     }
+    view.armed.count(Check::NotByAWrongClock);
     let decided = match change {
         Change::Opened { occurrence, opening, .. } if !opening.adopted && occurrence.trigger == Trigger::Schedule => {
             "opened"
@@ -21,5 +23,6 @@ pub(super) fn committed(change: &Change, view: &View<'_>) -> Result<(), Broken> 
         Change::Left { .. } => "forgotten",
         _ => return Ok(()),
     };
-    Err(Broken::new("the clock", format!("something is {decided} while the time is off by {off_ms} ms: {change:?}")))
+    let what = format!("something is {decided} while the time is off by {off_ms} ms: {change:?}");
+    Err(Check::NotByAWrongClock.broken(what))
 }

@@ -1,5 +1,6 @@
 //! Promise 7: a destination in trouble does not keep retention from its work at the source, until the quota is full.
 
+use super::armed::Check;
 use super::flow::Flow;
 use super::{Broken, View};
 use crate::domain::id::{Place, Target};
@@ -39,9 +40,10 @@ pub(super) fn inspected(view: &View<'_>, flow: &Flow) -> Result<(), Broken> {
                 free && old(point.taken_at()) && point.taken_at() > state.created_at
             });
             let kept = kept.count();
+            view.armed.count(Check::PrunedBesideTrouble);
             if kept > last as usize + MORE {
                 let what = format!("{kept} backups of {key} are kept for long, where its policy keeps {last}");
-                return Err(Broken::new("7", what));
+                return Err(Check::PrunedBesideTrouble.broken(what));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Promise 5: every occurrence that comes due while its source is in the policy ends in one recorded outcome.
 
 use super::super::super::cloud::Backup;
+use super::armed::Check;
 use super::shelf::Shelf;
 use super::{Broken, View, Work};
 use crate::domain::change::{Change, End};
@@ -102,19 +103,23 @@ impl Ends {
     pub(super) fn committed(&mut self, change: &Change, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
         match change {
             Change::Opened { source, occurrence, .. } => {
+                view.armed.count(Check::OpenedOnce);
                 if let Some(before) = self.records.insert((source.clone(), *occurrence), None) {
                     let what = format!("{source}: the occurrence of {} is opened again ({before:?})", occurrence.at);
-                    return Err(Broken::new("5", what));
+                    return Err(Check::OpenedOnce.broken(what));
                 }
             }
             Change::Cancelled { source, occurrence, .. } => {
+                // From now on it is watched; a good planner ends it at once.
+                view.armed.count(Check::CancelledEnds);
                 self.cancelled.entry((source.clone(), *occurrence)).or_insert(view.now_ms);
             }
             Change::Closed { source, occurrence, end, earlier, reason, .. } => {
                 self.cancelled.remove(&(source.clone(), *occurrence));
+                view.armed.count(Check::ClosedOnce);
                 if let Some(Some(before)) = self.records.insert((source.clone(), *occurrence), Some(*end)) {
                     let what = format!("{source}: the occurrence of {} was {before:?} and is {end:?}", occurrence.at);
-                    return Err(Broken::new("5", what));
+                    return Err(Check::ClosedOnce.broken(what));
                 }
                 if *earlier > 0 {
                     self.shared.insert(source.clone(), occurrence.at);
@@ -161,7 +166,7 @@ impl Ends {
             let long = view.now_ms - at_ms > 600_000;
             if long && !asked && source.open.contains_key(occurrence) {
                 let what = format!("{key}: the order of {} was cancelled long ago and is open", occurrence.at);
-                return Err(Broken::new("5", what));
+                return Err(Check::CancelledEnds.broken(what));
             }
         }
         Ok(())
@@ -186,11 +191,12 @@ impl Ends {
             let from = duty.after.max(view.state.created_at);
             let mut time = from;
             while let Some(next) = duty.next_after(time).filter(|next| *next <= through) {
+                view.armed.count(Check::OnRecord);
                 let occurrence = Occurrence { at: next, trigger: Trigger::Schedule };
                 let shared = self.shared.get(key).is_some_and(|shared| *shared >= next);
                 let slot = (key.clone(), occurrence);
                 if !shared && !self.records.contains_key(&slot) && !self.revoked.contains(&slot) {
-                    return Err(Broken::new("5", format!("{key}: the occurrence of {next} is on no record")));
+                    return Err(Check::OnRecord.broken(format!("{key}: the occurrence of {next} is on no record")));
                 }
                 time = next;
             }
@@ -201,9 +207,10 @@ impl Ends {
 
     pub(super) fn rested(&self, view: &View<'_>) -> Result<(), Broken> {
         let due = |occurrence: &Occurrence| occurrence.at <= view.host_now;
-        match self.records.iter().find(|((_, occurrence), end)| end.is_none() && due(occurrence)) {
+        let mut due = self.records.iter().filter(|((_, occurrence), _)| due(occurrence));
+        match due.by_ref().inspect(|_| view.armed.count(Check::AllEnded)).find(|(_, end)| end.is_none()) {
             Some(((source, occurrence), _)) => {
-                Err(Broken::new("5", format!("{source}: the occurrence of {} never ended", occurrence.at)))
+                Err(Check::AllEnded.broken(format!("{source}: the occurrence of {} never ended", occurrence.at)))
             }
             None => Ok(()),
         }
@@ -246,29 +253,34 @@ fn judged(
         copy_to: copy_to.map(str::to_owned),
     };
     let made = |copy_to: Option<&str>| shelf.ended_well(view.cloud, &work(copy_to));
-    let wrong = |what: &str| {
-        Err(Broken::new(
-            "5",
-            format!("{source}: the occurrence of {} is {end:?} ({reason}), but {what}", occurrence.at),
-        ))
+    let wrong = |check: Check, what: &str| {
+        Err(check.broken(format!("{source}: the occurrence of {} is {end:?} ({reason}), but {what}", occurrence.at)))
     };
     match end {
         End::Completed => {
             let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|key| key == *source));
-            let Some(policy) = policy else { return wrong("its source is in no policy") };
+            let Some(policy) = policy else { return wrong(Check::CompletedIsTrue, "its source is in no policy") };
             // After the loss of the database tags are all there is to know an occurrence by.
             if shelf.mistyped(view.cloud, source) {
                 return Ok(());
             }
+            view.armed.count(Check::CompletedIsTrue);
             if !made(None) {
-                return wrong("it has no backup");
+                return wrong(Check::CompletedIsTrue, "it has no backup");
             }
             match policy.destinations.iter().find(|destination| !made(Some(destination.region.as_str()))) {
-                Some(missing) => wrong(&format!("it has no copy in {}", missing.region)),
+                Some(missing) => wrong(Check::CompletedIsTrue, &format!("it has no copy in {}", missing.region)),
                 None => Ok(()),
             }
         }
-        End::Missed if shelf.begun(view.cloud, &work(None)) => wrong("its backup was begun"),
+        End::Missed => {
+            view.armed.count(Check::MissedIsTrue);
+            if shelf.begun(view.cloud, &work(None)) {
+                wrong(Check::MissedIsTrue, "its backup was begun")
+            } else {
+                Ok(())
+            }
+        }
         _ => Ok(()),
     }
 }

@@ -3,11 +3,10 @@
 use super::super::super::cloud::{Backup, Lifecycle};
 use super::super::super::faults::Fault;
 use super::super::setup::{HOUR_MS, Happening, Setup};
+use super::armed::Check;
 use super::shelf::Shelf;
 use super::{Broken, View, good};
-use crate::domain::action::{Call, Request};
-use crate::domain::id::{Place, SourceKey, Target, Trigger};
-use crate::domain::plan::{Plan, Reason};
+use crate::domain::id::{Place, SourceKey, Target};
 use crate::domain::policy::{Destination, Policy};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
@@ -23,13 +22,17 @@ struct Spell {
     regions: Vec<String>,
     from_ms: i64,
     until_ms: i64,
+    /// What it leaves behind only a full listing mends.
+    listing_mends: bool,
 }
 
 pub(super) struct Flow {
     spells: Vec<Spell>,
     disturbed_ms: i64,
+    /// A person last did something at AWS, which only a full listing may show.
+    person_ms: i64,
     /// The database was lost last, or never; what is older, no process saw begin that goes by this one.
-    born_ms: i64,
+    pub(super) born_ms: i64,
     calm_ms: Option<i64>,
     /// When a lane was last seen full, by account, Region and volume.
     full_ms: BTreeMap<(String, String, Option<String>), i64>,
@@ -73,7 +76,7 @@ fn strangers(setup: &Setup) -> impl Iterator<Item = Spell> + '_ {
     };
     times(true).map(move |from_ms| {
         let until_ms = times(false).filter(|until_ms| *until_ms >= from_ms).min().unwrap_or(i64::MAX);
-        Spell { accounts: Vec::new(), regions: Vec::new(), from_ms, until_ms }
+        Spell { accounts: Vec::new(), regions: Vec::new(), from_ms, until_ms, listing_mends: true }
     })
 }
 
@@ -85,11 +88,13 @@ impl Flow {
             regions: fault.regions.clone(),
             from_ms: ms(fault.from_seconds),
             until_ms: fault.until_seconds.map_or(i64::MAX, ms),
+            listing_mends: fault.creation_time_skew_seconds != 0,
         };
         let faults = setup.faults.fault.iter().filter(|fault| is_spell(fault)).map(spell);
         Self {
             spells: faults.chain(strangers(setup)).collect(),
             disturbed_ms: setup.start_ms,
+            person_ms: i64::MIN / 2,
             born_ms: setup.start_ms,
             calm_ms: None,
             full_ms: BTreeMap::new(),
@@ -98,6 +103,11 @@ impl Flow {
 
     pub(super) fn disturbed(&mut self, now_ms: i64) {
         self.disturbed_ms = now_ms;
+    }
+
+    pub(super) fn person(&mut self, now_ms: i64) {
+        self.disturbed_ms = now_ms;
+        self.person_ms = now_ms;
     }
 
     pub(super) fn database_lost(&mut self, now_ms: i64) {
@@ -114,12 +124,17 @@ impl Flow {
         self.calm_ms = Some(now_ms);
     }
 
-    /// How long whatever can go on may take to go on: the longest pause after a refusal, and two full listings.
+    /// How long whatever can go on may take to go on: the longest pause after a refusal, a few looks at what is in flight,
+    /// and two listings that were asked for because an answer was lost, which are spaced by their pages.
     pub(super) fn patience_ms(&self, view: &View<'_>) -> i64 {
-        let poll_ms = view.settings.daemon.poll.as_millis() as i64;
-        let pages = view.state.places.values().filter_map(|known| known.listed).map(|listed| listed.pages).max();
-        let beat_ms = poll_ms * i64::from(pages.unwrap_or(1).saturating_mul(4).max(20));
-        HOUR_MS + HOUR_MS / 4 + beat_ms * 5 / 2
+        let (poll_ms, pages) = poll_and_pages(view);
+        HOUR_MS + HOUR_MS / 4 + poll_ms * (5 + pages / 4)
+    }
+
+    /// The same where only listings that nobody asked for tell: two of them.
+    pub(super) fn listed_within_ms(&self, view: &View<'_>) -> i64 {
+        let (poll_ms, pages) = poll_and_pages(view);
+        HOUR_MS + HOUR_MS / 4 + poll_ms * (pages * 4).max(20) * 5 / 2
     }
 
     /// Whether nothing out of the ordinary happened at these places for so long that all must be as it should.
@@ -129,8 +144,14 @@ impl Flow {
 
     fn undisturbed_for(&self, view: &View<'_>, places: &[&Place], for_ms: i64) -> bool {
         let since_ms = view.now_ms - for_ms;
-        let bad = |place: &&Place| self.spells_since(view.now_ms, since_ms).any(|spell| spell.covers(place));
-        self.disturbed_ms < since_ms && !places.iter().any(bad)
+        let listed_ms = view.now_ms - self.listed_within_ms(view).max(for_ms);
+        let mut spells = self.spells_since(view.now_ms, listed_ms).filter(|spell| {
+            let until_ms = spell.until_ms.min(self.calm_ms.unwrap_or(i64::MAX));
+            spell.listing_mends || until_ms > since_ms
+        });
+        self.disturbed_ms < since_ms
+            && self.person_ms < listed_ms
+            && !spells.any(|spell| places.iter().any(|place| spell.covers(place)))
     }
 
     fn spells_since(&self, now_ms: i64, since_ms: i64) -> impl Iterator<Item = &Spell> {
@@ -138,10 +159,13 @@ impl Flow {
         self.spells.iter().filter(move |spell| spell.from_ms <= now_ms && spell.until_ms.min(calm_ms) > since_ms)
     }
 
-    /// The promise that something here does not go on breaks: with a bad spell elsewhere it is that one.
-    fn promise(&self, view: &View<'_>, otherwise: &'static str) -> &'static str {
+    /// The check that something here goes on: one of two, by whether there is a bad spell elsewhere.
+    fn armed(&self, view: &View<'_>, beside_trouble: Check, otherwise: Check) -> Check {
         let since_ms = view.now_ms - self.patience_ms(view);
-        if self.spells_since(view.now_ms, since_ms).next().is_some() { "7" } else { otherwise }
+        let trouble = self.spells_since(view.now_ms, since_ms).next().is_some();
+        let check = if trouble { beside_trouble } else { otherwise };
+        view.armed.count(check);
+        check
     }
 
     pub(super) fn inspected(&mut self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
@@ -184,6 +208,7 @@ impl Flow {
         if waits_ms < patience_ms || !self.undisturbed(view, &[&home]) {
             return Ok(());
         }
+        let check = self.armed(view, Check::BackupBesideTrouble, Check::BackupGoesOn);
         let since_ms = view.now_ms - patience_ms;
         let text = newest.at.to_string();
         // What a person mistyped is there, and waits for a person or for the next.
@@ -215,10 +240,7 @@ impl Flow {
         if failed && (waits_ms < longer_ms || !self.undisturbed_for(view, &[&home], longer_ms)) {
             return Ok(());
         }
-        Err(Broken::new(
-            self.promise(view, "8"),
-            format!("{key}: the backup of {} could begin for long and does not", newest.at),
-        ))
+        Err(check.broken(format!("{key}: the backup of {} could begin for long and does not", newest.at)))
     }
 
     /// A route that lacks the newest backup gets its copy begun while a slot is free.
@@ -235,20 +257,32 @@ impl Flow {
         if !self.undisturbed(view, &[&home, &there]) {
             return Ok(());
         }
-        let patience_ms = self.patience_ms(view);
-        let since_ms = view.now_ms - patience_ms;
+        let since_ms = view.now_ms - self.patience_ms(view);
         let volume = key.source.is_volume().then(|| key.source.to_string());
         let lane = (there.account.to_string(), there.region.to_string(), volume);
         if self.full_ms.get(&lane).is_some_and(|at_ms| *at_ms >= since_ms) {
             return Ok(());
         }
-        let Some(backup) = shelf.newest_backup(view.cloud, key, i64::MAX) else { return Ok(()) };
-        if backup.ended_ms.is_none_or(|at_ms| at_ms > since_ms) {
+        let Some(backup) = self.to_copy(view, shelf, key, &there) else { return Ok(()) };
+        let check = self.armed(view, Check::CopyBesideTrouble, Check::CopyGoesOn);
+        if !self.lacks(view, shelf, key, &there, backup) {
             return Ok(());
         }
-        if shelf.mistyped_copy(view.cloud, key, there.region.as_str(), backup) {
-            return Ok(());
-        }
+        Err(check.broken(format!("{key}: {} could be copied to {} for long and is not", backup.id, there.region)))
+    }
+
+    /// The backup that a route must have, if it has been there for long.
+    fn to_copy<'a>(&self, view: &View<'a>, shelf: &'a Shelf, key: &SourceKey, there: &Place) -> Option<&'a Backup> {
+        let since_ms = view.now_ms - self.patience_ms(view);
+        let newest = shelf.newest_backup(view.cloud, key, i64::MAX)?;
+        let backup = Some(newest).filter(|backup| backup.ended_ms.is_some_and(|at_ms| at_ms <= since_ms))?;
+        (!shelf.mistyped_copy(view.cloud, key, there.region.as_str(), backup)).then_some(backup)
+    }
+
+    /// Whether a route has no copy of it, nor one under way, and nothing bars it for a while.
+    fn lacks(&self, view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &Place, backup: &Backup) -> bool {
+        let patience_ms = self.patience_ms(view);
+        let since_ms = view.now_ms - patience_ms;
         let mut failed_ms = i64::MIN;
         // What is older neither flies nor bars anything.
         let oldest_ms = view.now_ms.min(backup.created_ms) - STUCK_MS - patience_ms - AFTER_FAILED_MS;
@@ -258,63 +292,35 @@ impl Flow {
             let newer = copy.lifecycle == Lifecycle::Available && serves(copy, backup);
             let recent = copy.ended_ms.is_some_and(|at_ms| at_ms > since_ms);
             if flying || newer || recent {
-                return Ok(());
+                return false;
             }
             if copy.source_id.as_ref() == Some(&backup.id) {
                 failed_ms = failed_ms.max(copy.ended_ms.unwrap_or(copy.created_ms));
                 if copy.lifecycle == Lifecycle::Copying {
-                    return Ok(());
+                    return false;
                 }
             }
         }
         // A copy for the same occurrence may be older than all of these, if its backup was deleted and made anew.
         let mut copies = shelf.copies(view.cloud, key, there.region.as_str());
         let mut served = || copies.any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, backup));
-        if failed_ms > since_ms - AFTER_FAILED_MS || served() {
-            return Ok(());
-        }
-        Err(Broken::new(
-            self.promise(view, "9"),
-            format!("{key}: {} could be copied to {} for long and is not", backup.id, there.region),
-        ))
+        failed_ms <= since_ms - AFTER_FAILED_MS && !served()
     }
 
-    /// No route gets a slot while another waits that is clearly nearer to breaking its promise, and would gain by it.
-    pub(super) fn planned(&self, plan: &Plan, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
-        let waiting = || plan.waiting.iter().filter(|waiting| waiting.reason == Reason::Slot);
-        if waiting().next().is_none() {
-            return Ok(());
-        }
-        for action in &plan.actions {
-            let Call::Make { key, request } = &action.call else { continue };
-            let again = view.state.ask(key).is_some_and(|ask| ask.open);
-            let ordered = key.occurrence.trigger == Trigger::Manual || key.source.source.is_volume();
-            if again || ordered || !matches!(**request, Request::CopyBackup { .. }) {
-                continue;
-            }
-            let standing = |of: &SourceKey| Standing::of(view, shelf, of, &action.place, self.born_ms);
-            let Some(mine) = standing(&key.source) else { continue };
-            let waits = waiting().filter(|other| {
-                other.source.account == action.place.account
-                    && other.destination.as_ref() == Some(&action.place.region)
-                    && !other.source.source.is_volume()
-            });
-            let others: Vec<_> = waits.map(|other| (&other.source, standing(&other.source))).collect();
-            let policies = view.settings.policies.values().filter(|policy| policy.account == action.place.account);
-            let routes = policies.filter(|policy| policy.destination(&action.place.region).is_some());
-            let took_ms = routes.flat_map(Policy::source_keys).filter_map(|key| Some(standing(&key)?.took_ms)).sum();
-            let roomy = roomy(view.now_ms, mine, &others, took_ms);
-            for (other, theirs) in others {
-                let first = theirs.is_some_and(|theirs| theirs.goes_before(mine, roomy));
-                if first && self.undisturbed(view, &[&action.place]) {
-                    let (source, place) = (&key.source, &action.place);
-                    let what =
-                        format!("{source} gets a slot in {place} before {other}, which is nearer to its deadline");
-                    return Err(Broken::new("9", what));
-                }
-            }
-        }
-        Ok(())
+    /// The routes to a place, other than of volumes, that by FSx's books lack what could be copied, and could for long but
+    /// for a slot.
+    pub(super) fn waiting<'a>(&self, view: &View<'a>, shelf: &Shelf, there: &Place) -> Vec<SourceKey> {
+        let policies = view.settings.policies.values().filter(|policy| policy.account == there.account);
+        let routes = policies.filter(|policy| policy.destination(&there.region).is_some()).flat_map(|policy| {
+            let home = Place { account: policy.account.clone(), region: policy.region.clone() };
+            policy.source_keys().map(move |key| (home.clone(), key))
+        });
+        let waits = |(home, key): &(Place, SourceKey)| {
+            !key.source.is_volume()
+                && self.undisturbed(view, &[home, there])
+                && self.to_copy(view, shelf, key, there).is_some_and(|of| self.lacks(view, shelf, key, there, of))
+        };
+        routes.filter(waits).map(|(_, key)| key).collect()
     }
 
     /// The end of act two: every source has a fresh backup, every route has what could be copied.
@@ -327,22 +333,24 @@ impl Flow {
                 let newest = shelf.newest_backup(view.cloud, &key, i64::MAX);
                 let taken_ms = newest.map_or(0, |backup| backup.created_ms);
                 let slowest_ms = 12 * HOUR_MS;
-                if view.now_ms - calm_ms > gap_ms + patience_ms + slowest_ms
-                    && taken_ms < view.now_ms - gap_ms - patience_ms - slowest_ms
-                {
-                    return Err(Broken::new("9", format!("{key} has not healed: no new backup")));
+                if view.now_ms - calm_ms > gap_ms + patience_ms + slowest_ms {
+                    view.armed.count(Check::BackupHeals);
+                    if taken_ms < view.now_ms - gap_ms - patience_ms - slowest_ms {
+                        return Err(Check::BackupHeals.broken(format!("{key} has not healed: no new backup")));
+                    }
                 }
                 for destination in &policy.destinations {
                     let there = Place { account: policy.account.clone(), region: destination.region.clone() };
                     let before_ms = view.now_ms - patience_ms - 36 * HOUR_MS;
                     let Some(wanted) = shelf.newest_backup(view.cloud, &key, before_ms) else { continue };
+                    view.armed.count(Check::CopyHeals);
                     let reached = shelf
                         .copies(view.cloud, &key, there.region.as_str())
                         .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, wanted));
                     let mistyped = shelf.mistyped_copy(view.cloud, &key, there.region.as_str(), wanted);
                     if !reached && !mistyped {
                         let what = format!("{key} has not healed: {} is not in {}", wanted.id, there.region);
-                        return Err(Broken::new("9", what));
+                        return Err(Check::CopyHeals.broken(what));
                     }
                 }
             }
@@ -357,22 +365,32 @@ impl Flow {
                 for destination in &policy.destinations {
                     let there = Place { account: policy.account.clone(), region: destination.region.clone() };
                     let Some(newest) = shelf.newest_backup(view.cloud, &key, i64::MAX) else { continue };
+                    view.armed.count(Check::CopiedInTheEnd);
                     let met = shelf
                         .copies(view.cloud, &key, there.region.as_str())
                         .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, newest));
                     if !met && !shelf.mistyped_copy(view.cloud, &key, there.region.as_str(), newest) {
                         let what = format!("{key}: in the end {} is not in {}", newest.id, there.region);
-                        return Err(Broken::new("9", what));
+                        return Err(Check::CopiedInTheEnd.broken(what));
                     }
                 }
             }
         }
+        view.armed.count(Check::NothingAskedInTheEnd);
         let asked = view.state.sources.iter().find(|(_, source)| source.asks.values().any(|ask| ask.open));
         match asked {
-            Some((key, source)) => Err(Broken::new("9", format!("{key}: in the end asks are open: {:?}", source.asks))),
+            Some((key, source)) => {
+                let what = format!("{key}: in the end asks are open: {:?}", source.asks);
+                Err(Check::NothingAskedInTheEnd.broken(what))
+            }
             None => Ok(()),
         }
     }
+}
+
+fn poll_and_pages(view: &View<'_>) -> (i64, i64) {
+    let pages = view.state.places.values().filter_map(|known| known.listed).map(|listed| listed.pages).max();
+    (view.settings.daemon.poll.as_millis() as i64, pages.unwrap_or(1).into())
 }
 
 /// Whether a backup needs no copy where there is this one: of data as new, or of the same occurrence, of which there is
@@ -381,64 +399,4 @@ fn serves(copy: &Backup, backup: &Backup) -> bool {
     let of = |backup: &Backup, tag: &str| backup.tags.get(tag).cloned();
     let same = |tag: &str| of(copy, tag) == of(backup, tag);
     copy.taken_ms >= backup.taken_ms || (same("lifeboat:occurrence") && same("lifeboat:trigger"))
-}
-
-/// How a route stands that made a promise and has copies already.
-#[derive(Clone, Copy)]
-struct Standing {
-    /// When it breaks its promise.
-    deadline_ms: i64,
-    /// How long its last copy took, or seemed to take: the end of one that ended while no process ran is seen late, and
-    /// nothing at AWS tells when that was.
-    took_ms: i64,
-    /// One of them began in the life of this database. Of older ones nothing at AWS tells how long they took.
-    told: bool,
-    /// For how much longer the next one keeps the promise.
-    buys_ms: i64,
-}
-
-impl Standing {
-    fn of(view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &Place, born_ms: i64) -> Option<Self> {
-        let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|of| of == *key))?;
-        let rpo_ms = policy.destination(&there.region)?.rpo.or(policy.rpo)?.as_millis() as i64;
-        let backup = shelf.newest_backup(view.cloud, key, i64::MAX)?;
-        let made = || shelf.copies(view.cloud, key, there.region.as_str()).take(50);
-        let newest = || made().filter(|copy| copy.lifecycle == Lifecycle::Available);
-        // Age counts from the creation of the backup, which the copy's tag tells.
-        let taken = newest().filter_map(|copy| Time::parse_rfc3339(copy.tags.get("lifeboat:taken")?));
-        let deadline_ms = taken.max()?.millis() + rpo_ms;
-        let took_ms = newest().find_map(|copy| Some(copy.ended_ms? - copy.created_ms))?;
-        let took_ms = took_ms.max(seemed_to_take_ms(view, key, there));
-        let buys_ms = backup.created_ms + rpo_ms - deadline_ms.max(view.now_ms + took_ms);
-        let told = newest().any(|copy| copy.created_ms >= born_ms);
-        Some(Self { deadline_ms, took_ms, told, buys_ms })
-    }
-
-    /// Whether it goes first by any sound rule: it is nearer to its deadline by more than both copies can take, and either
-    /// all promises can be kept (`roomy`) or it gains much more by the slot.
-    fn goes_before(self, other: Self, roomy: bool) -> bool {
-        let both_ms = self.took_ms + other.took_ms;
-        let gains_more = self.took_ms <= 2 * other.took_ms && self.buys_ms > 0 && self.buys_ms >= 4 * other.buys_ms;
-        let told = self.told && other.told;
-        told && self.deadline_ms + 2 * both_ms < other.deadline_ms && (roomy || gains_more)
-    }
-}
-
-/// The longest that a copy of a route seemed to take, by when its end was first seen.
-fn seemed_to_take_ms(view: &View<'_>, key: &SourceKey, there: &Place) -> i64 {
-    let Some(source) = view.state.sources.get(key) else { return 0 };
-    let seen = source.points.iter().filter(|copy| copy.place == *there && copy.available() && copy.origin.is_some());
-    let took = seen.filter_map(|copy| Some(copy.settled_at?.since(copy.created_at).as_millis() as i64));
-    took.max().unwrap_or(0)
-}
-
-/// Whether all that wait for a lane keep their promise in whatever order they go, even behind all that may be under way:
-/// copies of all its routes take so long.
-fn roomy(now_ms: i64, mine: Standing, others: &[(&SourceKey, Option<Standing>)], took_ms: i64) -> bool {
-    let mut earliest_ms = mine.deadline_ms;
-    for (_, theirs) in others {
-        let Some(theirs) = theirs else { return false };
-        earliest_ms = earliest_ms.min(theirs.deadline_ms);
-    }
-    now_ms + 3 * took_ms < earliest_ms
 }

@@ -4,21 +4,40 @@
 
 use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle};
 use super::super::setup::DAY_MS;
+use super::armed::{Armed, Check};
 use super::brake::Brake;
 use super::shelf::Shelf;
 use super::{Broken, View, Work, work_of};
 use crate::domain::change::Change;
 use crate::domain::id::{BackupId, Place, SourceKey};
-use crate::domain::policy::Settings;
+use crate::domain::policy::{Retain, Settings};
+use crate::domain::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Between the look at a point and its deletion a person may do what nobody could have seen.
 const UNSEEN_MS: i64 = 120_000;
+/// AWS and the tag of a copy tell when data was taken to the second.
+const TOLD_WITHIN_MS: i64 = 2_000;
 /// What a person took away may be unknown for as long as its Region is out of reach.
 const UNKNOWN_MS: i64 = 5 * DAY_MS;
 
 fn key_of(work: &Work<&str>) -> SourceKey {
     SourceKey { account: work.account.into(), source: work.source.into() }
+}
+
+/// When the backup behind it was created, from which its age counts: of a copy its tag tells.
+fn told_ms(backup: &Backup) -> i64 {
+    let told = backup.tags.get("lifeboat:taken").and_then(|told| Time::parse_rfc3339(told));
+    told.map_or(backup.created_ms, Time::millis)
+}
+
+/// What the policy keeps of a source, at home or in a Region.
+fn retain_of<'a>(settings: &'a Settings, key: &SourceKey, copy_to: Option<&str>) -> Option<&'a Retain> {
+    let policy = settings.policies.values().find(|policy| policy.source_keys().any(|named| named == *key))?;
+    match copy_to {
+        Some(region) => policy.destination(&region.into())?.retain.as_ref(),
+        None => policy.retain.as_ref(),
+    }
 }
 
 #[derive(Default)]
@@ -86,8 +105,9 @@ impl Keeping {
         for (place, id) in self.held.keys() {
             let found = view.cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
             let Some((_, backup)) = found.filter(|(_, backup)| work_of(backup).is_some()) else { continue };
+            view.armed.count(Check::HoldAtAws);
             if !backup.tags.contains_key("lifeboat:hold") {
-                return Err(Broken::new("3", format!("the hold of {id} in {} never reached AWS", place.region)));
+                return Err(Check::HoldAtAws.broken(format!("the hold of {id} in {} never reached AWS", place.region)));
             }
         }
         Ok(())
@@ -101,34 +121,48 @@ impl Keeping {
         shelf: &Shelf,
         settings: Option<&Settings>,
         read: bool,
+        armed: &Armed,
     ) -> Result<(), Broken> {
         self.deleted.insert(at);
         self.let_go.insert(at);
         let gone = cloud.backup(at);
-        let wrong = |what: &str| Err(Broken::new("4", format!("{} in {} is deleted: {what}", gone.id, gone.region)));
+        let wrong =
+            |check: Check, what: &str| Err(check.broken(format!("{} in {} is deleted: {what}", gone.id, gone.region)));
         let now_ms = gone.deleted_ms.unwrap_or(i64::MAX);
         let unseen = self.person_ms.is_some_and(|person_ms| now_ms - person_ms < UNSEEN_MS);
+        if !unseen {
+            armed.count(Check::Ours);
+        }
         let Some(work) = work_of(gone) else {
-            return if unseen { Ok(()) } else { wrong("it does not carry Lifeboat's tags") };
+            return if unseen { Ok(()) } else { wrong(Check::Ours, "it does not carry Lifeboat's tags") };
         };
         let place = Place { account: gone.account.as_str().into(), region: gone.region.as_str().into() };
         let held_ms = self.held.get(&(place, gone.id.as_str().into()));
         // An order that came while the deletion was on its way has no power over it, though its tag may still get there.
         let held_late = held_ms.is_some_and(|held_ms| now_ms - held_ms <= UNSEEN_MS);
+        if !self.held.is_empty() && !unseen && !held_late {
+            armed.count(Check::NotHeld);
+        }
         if gone.tags.contains_key("lifeboat:hold") && !unseen && !held_late {
-            return wrong("a person holds it");
+            return wrong(Check::NotHeld, "a person holds it");
         }
         if held_ms.is_some() && !held_late {
-            return wrong("a person told Lifeboat to hold it");
+            return wrong(Check::NotHeld, "a person told Lifeboat to hold it");
         }
         if read {
-            return wrong("a copy of it was asked for");
+            return wrong(Check::NotRead, "a copy of it was asked for");
         }
         let key = key_of(&work);
-        if settings.is_some_and(|settings| {
-            !settings.policies.values().any(|policy| policy.source_keys().any(|named| named == key))
-        }) {
-            return wrong("no policy names its source any more");
+        if let Some(settings) = settings {
+            let named = |key: &SourceKey| {
+                settings.policies.values().any(|policy| policy.source_keys().any(|named| named == *key))
+            };
+            if shelf.sources().any(|source| !named(source)) {
+                armed.count(Check::SourceNamed);
+            }
+            if !named(&key) {
+                return wrong(Check::SourceNamed, "no policy names its source any more");
+            }
         }
         if gone.failure.is_some() || gone.ended_ms.is_none() {
             return Ok(());
@@ -140,16 +174,38 @@ impl Keeping {
             other.lifecycle == Lifecycle::Available && newer()
         };
         let all = || shelf.all(&key).filter(|(_, to)| *to == work.copy_to);
-        let known_to_stay = all().any(|(other, _)| stays(cloud.backup(other)));
-        let taken_by_a_person = || {
-            all().any(|(other, _)| {
-                let backup = cloud.backup(other);
-                let recent = backup.deleted_ms.is_some_and(|deleted_ms| now_ms - deleted_ms < UNKNOWN_MS);
-                recent && backup.taken_ms > gone.taken_ms && !self.deleted.contains(&other)
-            })
+        let taken_by_a_person = |other: BackupIx| {
+            let backup = cloud.backup(other);
+            let recent = backup.deleted_ms.is_some_and(|deleted_ms| now_ms - deleted_ms < UNKNOWN_MS);
+            recent && backup.taken_ms > gone.taken_ms && !self.deleted.contains(&other)
         };
-        if !known_to_stay && !taken_by_a_person() {
-            return wrong("no other recovery point of its source there is as new");
+        let counts = |other: BackupIx| stays(cloud.backup(other)) || taken_by_a_person(other);
+        armed.count(Check::NotTheNewest);
+        if !all().any(|(other, _)| counts(other)) {
+            return wrong(Check::NotTheNewest, "no other recovery point of its source there is as new");
+        }
+        if let Some(retain) = settings.and_then(|settings| retain_of(settings, &key, work.copy_to))
+            && !shelf.misdates()
+        {
+            armed.count(Check::NotKeptByRule);
+            let newer = || all().filter(|(other, _)| counts(*other)).map(|(other, _)| cloud.backup(other));
+            // One of the newest so many, each occurrence counted once; or of the span before the newest.
+            let works: BTreeSet<_> = newer().map(|other| work_of(other).ok_or(&other.id)).collect();
+            let second = newer().any(|other| work_of(other).as_ref() == Some(&work));
+            let newest_ms = newer().map(told_ms).max().unwrap_or(told_ms(gone));
+            let by_number = retain.last.is_some_and(|last| works.len() < last as usize);
+            let span_ms = retain.within.map_or(0, |within| within.as_millis() as i64);
+            let by_span = newest_ms - told_ms(gone) < span_ms - TOLD_WITHIN_MS;
+            if !second && (by_number || by_span) {
+                return wrong(Check::NotKeptByRule, "its policy keeps it, counted from the newest");
+            }
+        }
+        if work.copy_to.is_some() {
+            armed.count(Check::NotTheLastOfItsKey);
+            let under_its_key = |other: BackupIx| cloud.backup(other).kms_key == gone.kms_key;
+            if !all().any(|(other, _)| under_its_key(other) && counts(other)) {
+                return wrong(Check::NotTheLastOfItsKey, "no other copy under its key is as new: the next one is full");
+            }
         }
         Ok(())
     }

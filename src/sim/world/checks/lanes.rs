@@ -4,10 +4,11 @@
 //! while FSx really has it in flight, so that old knowledge is never held against anyone.
 
 use super::super::super::cloud::{Cloud, Lifecycle};
+use super::armed::Check;
+use super::shelf::Shelf;
 use super::{Broken, View};
 use crate::domain::action::{Action, Call, Outcome, Request};
 use crate::domain::change::Change;
-use crate::domain::fault::FaultClass;
 use crate::domain::id::{AccountName, BackupId, Place, Region, SourceId, WorkKey};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::{Lifecycle as Seen, Sighting};
@@ -45,24 +46,23 @@ impl Lanes {
         let flying = self.known.iter().filter(|((place, id), of)| **of == lane && in_flight(view.cloud, place, id));
         let asked = self.pending.values().filter(|of| **of == lane).count();
         let held = flying.count() + asked;
+        if held > 0 {
+            view.armed.count(Check::LaneHasRoom);
+        }
         if held >= limit as usize {
             let what = format!("{key} is asked for while {held} of {limit} copies are known to be in flight");
-            return Err(Broken::new("1", what));
+            return Err(Check::LaneHasRoom.broken(what));
         }
         self.pending.insert(key.clone(), lane);
         Ok(())
     }
 
-    pub(super) fn delivered(&mut self, action: &Action, outcome: &Outcome, _view: &View<'_>) {
+    pub(super) fn delivered(&mut self, action: &Action, outcome: &Outcome) {
         let place = &action.place;
         match (&action.call, outcome) {
             (Call::Make { key, .. }, Outcome::Made(sighting)) => {
                 self.pending.remove(key);
                 self.saw(sighting, place);
-            }
-            (Call::Make { key, .. }, Outcome::Failed(fault)) => {
-                // Whether an earlier ask with an unknown answer stands is the planner's to prove, and shows on disk.
-                let _ = (key, fault.class == FaultClass::Unanswered);
             }
             (Call::Poll { .. }, Outcome::Polled(sightings)) => {
                 for sighting in sightings {
@@ -114,15 +114,20 @@ impl Lanes {
         }
     }
 
-    pub(super) fn committed(&mut self, change: &Change) {
-        match change {
-            Change::Disproved { key } | Change::Unfulfilled { key, definite: true, .. } => {
-                self.pending.remove(key);
+    /// What became of an ask is the planner's to say, and that nothing came of it may be wrong: what FSx made of it is in
+    /// the lane, whatever is said.
+    pub(super) fn committed(&mut self, change: &Change, view: &View<'_>, shelf: &Shelf) {
+        let key = match change {
+            Change::Disproved { key } | Change::Unfulfilled { key, definite: true, .. } => key,
+            Change::Seen { point } => &point.work_key(),
+            _ => return,
+        };
+        let Some(lane) = self.pending.remove(key) else { return };
+        for made in shelf.made_for(key).map(|at| view.cloud.backup(at)) {
+            if made.lifecycle == Lifecycle::Copying {
+                let place = Place { account: lane.0.clone(), region: lane.1.clone() };
+                self.known.insert((place, made.id.as_str().into()), lane.clone());
             }
-            Change::Seen { point } => {
-                self.pending.remove(&point.work_key());
-            }
-            _ => {}
         }
     }
 

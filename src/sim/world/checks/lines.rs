@@ -1,7 +1,8 @@
 //! Promise 5, the other way round: nothing is on record that was not scheduled. An edit of the policy holds from when it
 //! was loaded, and what the schedule before it made due until then stays due.
 
-use super::Broken;
+use super::armed::Check;
+use super::{Broken, View};
 use crate::domain::change::Change;
 use crate::domain::id::{Occurrence, SourceKey, Trigger};
 use crate::domain::limits::AHEAD_TOLERATED;
@@ -58,7 +59,7 @@ impl Lines {
         }
     }
 
-    pub(super) fn committed(&mut self, change: &Change) -> Result<(), Broken> {
+    pub(super) fn committed(&mut self, change: &Change, view: &View<'_>) -> Result<(), Broken> {
         match change {
             Change::Rescheduled { source, .. } => {
                 self.held.entry(source.clone()).or_default().iter_mut().for_each(|held| held.kept = true);
@@ -67,17 +68,18 @@ impl Lines {
             Change::Opened { source, occurrence, opening } | Change::Closed { source, occurrence, opening, .. }
                 if !opening.adopted =>
             {
-                self.scheduled(source, *occurrence)
+                self.scheduled(source, *occurrence, view)
             }
             _ => Ok(()),
         }
     }
 
-    fn scheduled(&self, source: &SourceKey, occurrence: Occurrence) -> Result<(), Broken> {
+    fn scheduled(&self, source: &SourceKey, occurrence: Occurrence, view: &View<'_>) -> Result<(), Broken> {
         let at = occurrence.at;
         if occurrence.trigger != Trigger::Schedule || at <= self.unsure_until {
             return Ok(());
         }
+        view.armed.count(Check::WasScheduled);
         let held = self.held.get(source).map_or(&[][..], Vec::as_slice);
         let in_force = |number: usize, held_then: &Held| {
             let until = held.get(number + 1).map_or(Time::NEVER, |next| next.from);
@@ -87,6 +89,7 @@ impl Lines {
         if held.iter().enumerate().any(|(number, held)| in_force(number, held)) {
             return Ok(());
         }
-        Err(Broken::new("5", format!("{source}: the occurrence of {at} is on record and was never scheduled")))
+        let what = format!("{source}: the occurrence of {at} is on record and was never scheduled");
+        Err(Check::WasScheduled.broken(what))
     }
 }

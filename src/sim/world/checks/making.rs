@@ -1,6 +1,7 @@
 //! Promises 2 and 3: nothing is asked for that is not on disk, and no copy of what is not AVAILABLE.
 
 use super::super::super::cloud::Lifecycle;
+use super::armed::Check;
 use super::{Broken, View};
 use crate::domain::action::{Action, Call, Request};
 use crate::domain::change::Change;
@@ -37,23 +38,28 @@ impl Making {
     }
 
     pub(super) fn sent(&mut self, action: &Action, view: &View<'_>) -> Result<(), Broken> {
-        if let Call::Delete { id, .. } = &action.call
-            && !self.condemned.remove(&(action.place.clone(), id.clone()))
-        {
-            return Err(Broken::new("3", format!("{id} is deleted without an intent on disk")));
+        if let Call::Delete { id, .. } = &action.call {
+            view.armed.count(Check::DeletionOnDisk);
+            if !self.condemned.remove(&(action.place.clone(), id.clone())) {
+                return Err(Check::DeletionOnDisk.broken(format!("{id} is deleted without an intent on disk")));
+            }
         }
         let Call::Make { key, request } = &action.call else { return Ok(()) };
+        view.armed.count(Check::MakeOnDisk);
         if self.intents.get(key) != Some(request) {
-            return Err(Broken::new("3", format!("{key} is called without an intent on disk")));
+            return Err(Check::MakeOnDisk.broken(format!("{key} is called without an intent on disk")));
         }
         let Request::CopyBackup { backup, source_region, .. } = &**request else { return Ok(()) };
         let account = action.place.account.as_str();
         let found = view.cloud.find_backup(account, source_region.as_str(), backup.as_str());
+        if found.is_some() {
+            view.armed.count(Check::CopiesWhatIsDone);
+        }
         match found {
             // What is not there was deleted by a person a moment ago.
             Some((_, source)) if source.lifecycle != Lifecycle::Available => {
                 let what = format!("{key}: {backup} is to be copied while it is {}", source.lifecycle.as_str());
-                Err(Broken::new("2", what))
+                Err(Check::CopiesWhatIsDone.broken(what))
             }
             _ => Ok(()),
         }

@@ -1,6 +1,7 @@
 //! Promise 8: what fails is repeated with growing pauses, and nothing becomes a storm of calls.
 
 use super::super::super::cloud::{Backup, Lifecycle};
+use super::armed::Check;
 use super::{Broken, View};
 use crate::domain::action::{Action, Call, Outcome};
 use crate::domain::fault::FaultClass;
@@ -40,7 +41,8 @@ impl Pace {
         self.no_slot.clear();
     }
 
-    pub(super) fn delivered(&mut self, action: &Action, outcome: &Outcome, now_ms: i64) -> Result<(), Broken> {
+    pub(super) fn delivered(&mut self, action: &Action, outcome: &Outcome, view: &View<'_>) -> Result<(), Broken> {
+        let now_ms = view.now_ms;
         let (Call::Make { key, .. }, Outcome::Failed(fault)) = (&action.call, outcome) else { return Ok(()) };
         if fault.class != FaultClass::NoSlot || key.target == Target::Backup {
             return Ok(());
@@ -53,10 +55,11 @@ impl Pace {
         while refused.front().is_some_and(|at_ms| *at_ms <= now_ms - MINUTE_MS) {
             refused.pop_front();
         }
+        view.armed.count(Check::LaneClosed);
         if refused.len() > NO_SLOT_PER_MINUTE {
             let what =
                 format!("{} copies were refused in {} for want of a slot in a minute", refused.len(), action.place);
-            return Err(Broken::new("8", what));
+            return Err(Check::LaneClosed.broken(what));
         }
         Ok(())
     }
@@ -71,23 +74,31 @@ impl Pace {
         };
         if let Call::Make { key, .. } = &action.call {
             let count = recent(self.asks.entry(key.clone()).or_default());
+            if count > 1 {
+                view.armed.count(Check::AskedSeldom);
+            }
             if count > ASKS_PER_HOUR {
-                return Err(Broken::new("8", format!("{key} was asked for {count} times in an hour")));
+                return Err(Check::AskedSeldom.broken(format!("{key} was asked for {count} times in an hour")));
             }
             return Ok(());
         }
         if let Call::Delete { id, .. } = &action.call {
             let count = recent(self.deletes.entry((action.place.clone(), id.clone())).or_default());
-            let again = || Broken::new("8", format!("{id} was asked to be deleted {count} times in an hour"));
+            if count > 1 {
+                view.armed.count(Check::DeletedSeldom);
+            }
+            let again =
+                || Check::DeletedSeldom.broken(format!("{id} was asked to be deleted {count} times in an hour"));
             return if count > ASKS_PER_HOUR { Err(again()) } else { Ok(()) };
         }
         let poll_ms = i64::try_from(view.settings.daemon.poll.as_millis()).unwrap_or(i64::MAX).max(1);
         let pages = view.state.place(&action.place).and_then(|known| known.listed).map_or(1, |listed| listed.pages);
         let most = |pages: i64| READS_PER_HOUR + (HOUR_MS / poll_ms) * READS_PER_POLL + 4 * pages;
         let count = recent(self.reads.entry(action.place.clone()).or_default()) as i64;
+        view.armed.count(Check::ReadSeldom);
         // What a listing costs that is the first of its database, nobody knows before it is over.
         if count > most(pages.into()) && count > most(pages_of(view, &action.place)) {
-            return Err(Broken::new("8", format!("{} was read {count} times in an hour", action.place)));
+            return Err(Check::ReadSeldom.broken(format!("{} was read {count} times in an hour", action.place)));
         }
         Ok(())
     }

@@ -6,9 +6,10 @@
 use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal, Tags};
 use super::super::super::faults::Fault;
 use super::super::setup::{HOUR_MS, Setup};
+use super::armed::{Armed, Check};
 use super::keeping::Keeping;
 use super::{Broken, Work, good, work_of};
-use crate::domain::id::{BackupId, Place, SourceKey};
+use crate::domain::id::{BackupId, Place, SourceKey, Target, WorkKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -68,7 +69,7 @@ impl Shelf {
 
     /// Of one work there is never a second while the first is good and still carries our tags; nor once Lifeboat itself
     /// let a good one go, but for a copy of what became the newest once more.
-    pub(super) fn stepped(&mut self, cloud: &Cloud, keeping: &Keeping) -> Result<(), Broken> {
+    pub(super) fn stepped(&mut self, cloud: &Cloud, keeping: &Keeping, armed: &Armed) -> Result<(), Broken> {
         if cloud.backups_made() == self.seen {
             return Ok(());
         }
@@ -78,19 +79,25 @@ impl Shelf {
             self.made += 1;
             let key = SourceKey { account: work.account.as_str().into(), source: work.source.as_str().into() };
             let siblings = self.by_work.get(&work).map_or(&[][..], Vec::as_slice);
+            if !siblings.is_empty() {
+                armed.count(Check::MadeOnce);
+            }
             let ours = siblings.iter().filter(|at| self.ours(cloud, **at)).map(|at| cloud.backup(*at));
             let twin = ours.into_iter().find(|twin| good(twin));
             if let Some(twin) = twin {
                 let stands = twin.lifecycle.as_str();
                 let what = format!("{} is {stands} and {} is made as well, for {work:?}", twin.id, backup.id);
-                broken = Err(Broken::new("2", what));
+                broken = Err(Check::MadeOnce.broken(what));
+            }
+            if !keeping.let_go().is_empty() {
+                armed.count(Check::NotMadeAgain);
             }
             let let_go = |at: &&BackupIx| keeping.let_go().contains(at) && cloud.backup(**at).failure.is_none();
             let before = siblings.iter().find(let_go).map(|at| &cloud.backup(*at).id);
             if let Some(before) = before.filter(|_| !self.newest_again(cloud, keeping, &key, &work, backup)) {
                 let what =
                     format!("{before} was made, deleted by Lifeboat, and made again as {}, for {work:?}", backup.id);
-                broken = Err(Broken::new("2", what));
+                broken = Err(Check::NotMadeAgain.broken(what));
             }
             let place = Place { account: key.account.clone(), region: backup.region.as_str().into() };
             let (to, id, tags) = (work.copy_to.clone(), backup.id.as_str().into(), backup.tags.clone());
@@ -115,6 +122,27 @@ impl Shelf {
         work.copy_to.is_some() && self.all(key).any(|(at, _)| taken(at))
     }
 
+    /// Whether answers misdate what is there now and then, so that its order is not known.
+    pub(super) fn misdates(&self) -> bool {
+        !self.misdated.is_empty()
+    }
+
+    /// All that was made for a work.
+    pub(super) fn made_for(&self, key: &WorkKey) -> impl Iterator<Item = BackupIx> {
+        let copy_to = match &key.target {
+            Target::Backup => None,
+            Target::Copy(region) => Some(region.to_string()),
+        };
+        let work = Work {
+            account: key.source.account.to_string(),
+            source: key.source.source.to_string(),
+            trigger: key.occurrence.trigger.as_str().to_owned(),
+            occurrence: key.occurrence.at.to_string(),
+            copy_to,
+        };
+        self.by_work.get(&work).into_iter().flatten().copied()
+    }
+
     /// Whether a work was ever done well, though it may have been deleted since.
     pub(super) fn ended_well(&self, cloud: &Cloud, work: &Work) -> bool {
         let made = self.by_work.get(work).into_iter().flatten().map(|at| cloud.backup(*at));
@@ -131,6 +159,11 @@ impl Shelf {
     pub(super) fn ours(&self, cloud: &Cloud, at: BackupIx) -> bool {
         let backup = cloud.backup(at);
         self.as_made.get(&at).is_some_and(|made| ours(backup, made)) && of_ours(cloud, &self.as_made, backup)
+    }
+
+    /// The sources of which anything was made.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &SourceKey> {
+        self.by_source.keys()
     }
 
     /// All that was made of a source, oldest first; of a copy, to where.

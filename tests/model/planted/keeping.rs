@@ -1,0 +1,280 @@
+//! Faults that delete what is still needed (promise 4), and one that keeps what is not.
+
+use lifeboat::domain::action::{Action, Call, Outcome};
+use lifeboat::domain::change::{Change, IllegalChange};
+use lifeboat::domain::id::{BackupId, Place, SourceKey, Target, deletion_token};
+use lifeboat::domain::plan::Plan;
+use lifeboat::domain::point::{Point, Sighting};
+use lifeboat::domain::policy::{Settings, Tags};
+use lifeboat::domain::state::{SourceState, State};
+use lifeboat::domain::time::Time;
+use lifeboat::planner;
+use lifeboat::sim::world::mind::Mind;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longer than what nobody could have seen yet counts for.
+const SEEN_BY_THEN: Duration = Duration::from_secs(600);
+
+/// Calls for a deletion that nothing decided upon, with its intent on disk.
+fn delete(plan: &mut Plan, point: &Point, now: Time) {
+    let (place, id) = (point.place.clone(), point.id.clone());
+    plan.record.push(Change::DeleteAsked { place: place.clone(), id: id.clone(), at: now });
+    let token = deletion_token(&place, &id);
+    plan.actions.push(Action { place, call: Call::Delete { id, token } });
+}
+
+/// The books know of no decision for it.
+fn undecided(state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+    state.apply(change).or_else(|error| match change {
+        Change::DeleteAsked { .. } => Ok(()),
+        _ => Err(error),
+    })
+}
+
+/// A route with two copies loses the newer.
+#[derive(Default)]
+pub struct DeletesTheNewest(BTreeSet<BackupId>);
+
+impl Mind for DeletesTheNewest {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        for source in state.sources.values() {
+            let copies = source.points.targets().filter(|target| matches!(target, Target::Copy(_)));
+            for target in copies.filter(|target| source.points.available(target).count() > 1) {
+                if let Some(newest) = source.newest(target).filter(|newest| self.0.insert(newest.id.clone())) {
+                    delete(&mut plan, newest, now);
+                }
+            }
+        }
+        plan
+    }
+
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        undecided(state, change)
+    }
+}
+
+/// A hold is nothing that retention knows of.
+pub struct KnowsNoHolds;
+
+impl Mind for KnowsNoHolds {
+    fn settle(
+        &mut self,
+        settings: &Settings,
+        state: &State,
+        action: &Action,
+        mut outcome: Outcome,
+        now: Time,
+    ) -> Vec<Change> {
+        for sighting in sightings(&mut outcome) {
+            if sighting.tags.contains_key("lifeboat:hold") {
+                Arc::make_mut(&mut sighting.tags).remove("lifeboat:hold");
+            }
+        }
+        planner::settle(settings, state, action, outcome, now)
+    }
+
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        if matches!(change, Change::HoldWished { .. }) { Ok(()) } else { state.apply(change) }
+    }
+}
+
+/// What an answer shows.
+fn sightings(outcome: &mut Outcome) -> &mut [Sighting] {
+    match outcome {
+        Outcome::Page { sightings, .. } | Outcome::Polled(sightings) => sightings,
+        _ => &mut [],
+    }
+}
+
+/// Tags are read once and never again.
+#[derive(Default)]
+pub struct ReadsTagsOnce(BTreeMap<(Place, BackupId), Arc<Tags>>);
+
+impl Mind for ReadsTagsOnce {
+    fn settle(
+        &mut self,
+        settings: &Settings,
+        state: &State,
+        action: &Action,
+        mut outcome: Outcome,
+        now: Time,
+    ) -> Vec<Change> {
+        for sighting in sightings(&mut outcome) {
+            let first =
+                self.0.entry((action.place.clone(), sighting.id.clone())).or_insert_with(|| sighting.tags.clone());
+            sighting.tags = first.clone();
+        }
+        planner::settle(settings, state, action, outcome, now)
+    }
+}
+
+/// What would wait for a person goes at once.
+pub struct NeverBrakes;
+
+impl Mind for NeverBrakes {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        let mut condemned = Vec::new();
+        for change in &mut plan.record {
+            let Change::Reviewed { source, braked, .. } = change else { continue };
+            for (target, brake) in std::mem::take(braked) {
+                let place = Place { account: source.account.clone(), region: region_of(state, source, &target) };
+                condemned.extend(brake.points.into_iter().map(|(id, reason)| Change::Condemned {
+                    place: place.clone(),
+                    id,
+                    reason,
+                    confirmed: false,
+                    at: now,
+                }));
+            }
+        }
+        plan.record.extend(condemned);
+        plan
+    }
+}
+
+fn region_of(state: &State, source: &SourceKey, target: &Target) -> lifeboat::domain::id::Region {
+    match target {
+        Target::Backup => state.sources[source].region.clone(),
+        Target::Copy(region) => region.clone(),
+    }
+}
+
+/// A source that no policy names any more is cleared away.
+#[derive(Default)]
+pub struct ClearsAwayWhatLeft {
+    left: BTreeMap<SourceKey, Time>,
+    asked: BTreeSet<BackupId>,
+}
+
+impl Mind for ClearsAwayWhatLeft {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        let named: BTreeSet<SourceKey> = settings.policies.values().flat_map(|policy| policy.source_keys()).collect();
+        for (key, source) in state.sources.iter().filter(|(key, _)| !named.contains(key)) {
+            let since = *self.left.entry(key.clone()).or_insert(now);
+            if now.since(since) < SEEN_BY_THEN {
+                continue;
+            }
+            let mut points = source.points.available(&Target::Backup);
+            if let Some(oldest) = points.next().filter(|oldest| self.asked.insert(oldest.id.clone())) {
+                delete(&mut plan, oldest, now);
+            }
+        }
+        plan
+    }
+
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        undecided(state, change)
+    }
+}
+
+/// What is older than a day by the clock goes, though nothing newer came.
+#[derive(Default)]
+pub struct CountsFromTheClock(BTreeSet<BackupId>);
+
+impl Mind for CountsFromTheClock {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        let old = |point: &&Point| now.since(point.taken_at()) > Duration::from_secs(86_400);
+        for source in state.sources.values() {
+            delete_oldest(source, old, &mut self.0, &mut plan, now);
+        }
+        plan
+    }
+
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        undecided(state, change)
+    }
+}
+
+/// Nothing but the newest is kept.
+#[derive(Default)]
+pub struct KeepsNone(BTreeSet<BackupId>);
+
+impl Mind for KeepsNone {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut plan = planner::plan(settings, state, now);
+        for source in state.sources.values() {
+            delete_oldest(source, |_| true, &mut self.0, &mut plan, now);
+        }
+        plan
+    }
+
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        undecided(state, change)
+    }
+}
+
+/// The oldest backup of a source, if there is a newer one and nothing but a rule keeps it.
+fn delete_oldest(
+    source: &SourceState,
+    goes: impl FnMut(&&Point) -> bool,
+    asked: &mut BTreeSet<BackupId>,
+    plan: &mut Plan,
+    now: Time,
+) {
+    let mut backups = source.points.available(&Target::Backup).rev().skip(1).filter(goes);
+    let done = |point: &&Point| !source.open.contains_key(&point.occurrence) && !asked.contains(&point.id);
+    if let Some(oldest) = backups.rfind(done) {
+        delete(plan, oldest, now);
+        asked.insert(oldest.id.clone());
+    }
+}
+
+/// Whatever the key, one copy is as good as another.
+pub struct BlindToKeys;
+
+impl Mind for BlindToKeys {
+    fn settle(
+        &mut self,
+        settings: &Settings,
+        state: &State,
+        action: &Action,
+        mut outcome: Outcome,
+        now: Time,
+    ) -> Vec<Change> {
+        if let Outcome::Made(sighting) = &mut outcome {
+            sighting.kms_key = None;
+        }
+        sightings(&mut outcome).iter_mut().for_each(|sighting| sighting.kms_key = None);
+        planner::settle(settings, state, action, outcome, now)
+    }
+}
+
+/// What somebody else deleted is believed to be there.
+pub struct MissesNothing;
+
+impl Mind for MissesNothing {
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        match change {
+            Change::Gone { place, id, .. } if !state.deletions.contains_key(&(place.clone(), id.clone())) => Ok(()),
+            _ => state.apply(change),
+        }
+    }
+}
+
+/// A call without an answer did nothing.
+pub struct TakesSilenceForNo;
+
+impl Mind for TakesSilenceForNo {
+    fn settle(
+        &mut self,
+        settings: &Settings,
+        state: &State,
+        action: &Action,
+        outcome: Outcome,
+        now: Time,
+    ) -> Vec<Change> {
+        let mut changes = planner::settle(settings, state, action, outcome, now);
+        for change in &mut changes {
+            if let Change::Unfulfilled { definite, .. } = change {
+                *definite = true;
+            }
+        }
+        changes
+    }
+}
