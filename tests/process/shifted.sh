@@ -46,7 +46,7 @@ try() {
   policy "$line" "$zone"
   faketime "$start" "$lifeboat" check >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
   same "$(faketime "$start" "$lifeboat" plan --json 2>>"$work/log" | field '["policies"][0]["next_at"][:2]')" "['$first', '$second']" plan
-  same "$(faketime "$start" "$lifeboat" rehearse --days 1 --json 2>>"$work/log" | field '["calls_per_day"]["CreateBackup"]')" "$in_a_day" rehearse
+  same "$(faketime "$start" "$lifeboat" rehearse --start "${start/ /T}Z" --days 1 --json 2>>"$work/log" | field '["calls_per_day"]["CreateBackup"]')" "$in_a_day" rehearse
   faketime "$start" "$lifeboat" simulator --listen "127.0.0.1:$port" >"$work/simulator.log" 2>&1 &
   local simulator=$!
   until_ grep -q http:// "$work/simulator.log"
