@@ -108,7 +108,7 @@ impl<'a> Gate<'a> {
 
     /// Whether it is the account on record that answers; only reading tells when it does again.
     fn ours(&self, place: &Place) -> Result<(), Refusal> {
-        match self.state.foreign(&place.account) {
+        match self.state.foreign_at(place) {
             Some(foreign) => Err(Refusal { reason: Reason::SetAside, until: None, detail: foreign.fault.to_string() }),
             None => Ok(()),
         }

@@ -41,7 +41,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, 
         let place = Place { account: account.clone(), region: region.clone() };
         let known = state.place(&place).unwrap_or(&nothing);
         listing(settings, state, now, gate, plan, &place, known);
-        if state.foreign(account).is_some() {
+        if state.foreign_at(&place).is_some() {
             // Looks by id would find nothing. Listings tell when the account on record answers again.
             continue;
         }

@@ -53,16 +53,27 @@ impl AccountState {
 }
 
 impl State {
-    /// Why nothing that an account answers is believed, while that is so: one of its Regions names another account.
+    /// Why nothing that an account answers is believed, while that is so: one of its Regions names another account. One that
+    /// cannot be reached any more has no say once the account has proven itself elsewhere: it would hold up all others.
     #[must_use]
     pub fn foreign(&self, account: &AccountName) -> Option<&Foreign> {
-        let of_account =
-            |(place, known): (&Place, &'_ PlaceState)| place.account == *account && known.foreign.is_some();
         if !self.accounts.contains_key(account) {
             return None;
         }
-        let known = self.places.iter().find(|entry| of_account((entry.0, entry.1))).map(|(_, known)| known);
-        known.and_then(|known| known.foreign.as_ref())
+        let of_account = self.places.iter().filter(|(place, _)| place.account == *account);
+        let mut foreign = of_account.filter_map(|(_, known)| Some((known, known.foreign.as_ref()?)));
+        let silent = |known: &PlaceState, foreign: &Foreign| {
+            known.trouble.as_ref().is_some_and(|(_, at)| *at > foreign.seen_at) && self.proven_since(account, foreign)
+        };
+        foreign.find(|(known, foreign)| !silent(known, foreign)).map(|(_, foreign)| foreign)
+    }
+
+    /// The same of a place, which is not believed itself either until it names its account.
+    #[must_use]
+    pub fn foreign_at(&self, place: &Place) -> Option<&Foreign> {
+        let recorded = self.accounts.contains_key(&place.account);
+        let here = self.places.get(place).and_then(|known| known.foreign.as_ref()).filter(|_| recorded);
+        here.or_else(|| self.foreign(&place.account))
     }
 
     /// Whether what an account did not show at `since` is not there: an answer that was asked for later names the account

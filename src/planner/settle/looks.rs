@@ -45,7 +45,7 @@ impl Settling<'_> {
                 // While nobody knows who answers, looking again teaches nothing.
                 let account = self.state.accounts.get(&place.account);
                 let doubted = account.is_some_and(|known| known.silent.is_some());
-                let unproven = doubted || self.state.foreign(&place.account).is_some();
+                let unproven = doubted || self.state.foreign_at(&place).is_some();
                 let at = if unproven { self.next_look().max(self.now.plus(UNPROVEN_LOOK)) } else { self.next_look() };
                 self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
             }

@@ -182,6 +182,35 @@ fn a_region_that_is_empty_by_now_holds_up_nothing_once_the_account_answers_again
     assert!(asked.iter().any(|action| matches!(action.call, Call::Make { .. })), "and work goes on");
 }
 
+/// The account is ours again, and the last word of a Region that cannot be reached since was that of another.
+#[test]
+fn a_region_that_fell_silent_holds_up_no_other_once_the_account_answers_again() {
+    let mut talk = protected();
+    live(&mut talk, HOUR, THEIRS, true);
+    let (until, mut made) = (talk.now.plus(12 * HOUR), Vec::new());
+    while talk.now < until {
+        let plan = talk.round();
+        if talk.under_way.is_empty() {
+            talk.now = plan.wake.at.max(talk.now.plus(SECOND)).min(until);
+        }
+        for action in std::mem::take(&mut talk.under_way) {
+            let outcome = if action.place.region.as_str() == THERE {
+                assert!(!matches!(action.call, Call::Make { .. } | Call::Delete { .. }), "it is not believed yet");
+                Outcome::Failed(Fault::new(FaultClass::Unanswered, "Timeout", "no answer in time"))
+            } else {
+                named(talk.outcome(&action), OURS)
+            };
+            made.extend(matches!(action.call, Call::Make { .. }).then_some(talk.now));
+            talk.answer(&action, outcome);
+        }
+    }
+    assert!(talk.state.places[&place(THERE)].foreign.is_some());
+    assert_eq!(talk.state.foreign(&AccountName::own()), None);
+    assert!(!made.is_empty(), "backups go on");
+    live(&mut talk, HOUR, OURS, false);
+    assert_eq!(talk.state.foreign_at(&place(THERE)), None);
+}
+
 /// Days of silence are days in which somebody asked, not a clock that was set forward.
 #[test]
 fn a_clock_that_jumps_is_not_days_of_silence() {
