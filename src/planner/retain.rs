@@ -22,7 +22,7 @@ pub const FAILED_CLEARED_AFTER: Duration = Duration::from_secs(86_400);
 /// it had asked for. AWS itself refuses to delete what is still read after that.
 pub const UNSEEN_COPY_READS_FOR: Duration = Duration::from_secs(7 * 86_400);
 /// A point from further in the future than this has no age that could be trusted.
-const AHEAD_TOLERATED: Duration = Duration::from_secs(600);
+const AGELESS_BEYOND: Duration = Duration::from_secs(600);
 
 /// Why a point stays.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,7 +192,7 @@ fn judged<'a>(
         if *target == Target::Backup {
             let of_it = readers.iter().filter(|(read, _)| **read == point.id);
             verdict.keep.extend(of_it.map(|(_, region)| Keep::Read(region.clone())));
-            if point.created_at <= state.created_at.plus(AHEAD_TOLERATED) {
+            if point.created_at <= state.created_at.plus(AGELESS_BEYOND) {
                 verdict.keep.extend(unseen.iter().map(|region| Keep::MaybeRead((*region).clone())));
             }
         } else if !in_doubt(point) && keys.insert(&point.kms_key) {
@@ -282,7 +282,7 @@ impl<'a, 'b> Case<'a, 'b> {
     }
 
     fn age_unknown(&self, point: &Point) -> bool {
-        point.taken_at() <= Time::ZERO || point.taken_at() > self.now.plus(AHEAD_TOLERATED)
+        point.taken_at() <= Time::ZERO || point.taken_at() > self.now.plus(AGELESS_BEYOND)
     }
 
     /// What protects it, whatever the rules say and whatever else there is.
