@@ -70,6 +70,30 @@ fn years() {
     assert!(sum.broken.is_empty(), "{} of {} seeds broke:\n{}", sum.broken.len(), sum.seeds, sum.told());
 }
 
+/// Before and after a change that must not change what Lifeboat does, the same seeds give the same lines:
+/// `LIFEBOAT_TRACES=folder cargo test --release --test model world::traces -- --ignored` writes those of a hundred seeds.
+#[test]
+#[ignore = "for comparing two builds: writes some hundred megabytes"]
+fn traces() {
+    let folder = std::path::PathBuf::from(std::env::var("LIFEBOAT_TRACES").unwrap());
+    let from = number("LIFEBOAT_FROM").unwrap_or(0);
+    let next = AtomicU64::new(from);
+    let write_next = || {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        let is_wanted = seed < from + 100;
+        if is_wanted {
+            let run = World::new(Setup::draw(seed)).with_whole_trace().live();
+            std::fs::write(folder.join(format!("{seed}.txt")), run.trace.join("\n")).unwrap();
+        }
+        is_wanted
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, std::num::NonZero::get) {
+            scope.spawn(|| while write_next() {});
+        }
+    });
+}
+
 /// In so many fleet-years every check finds something to compare.
 const ENOUGH_YEARS: f64 = 5.0;
 
