@@ -335,6 +335,9 @@ impl Settling<'_> {
         } else if !known {
             // It was ours and lost its tags: a person took it out of our hands. It is still there, so what was asked for
             // its deletion did not happen.
+            if self.state.under_way(self.place, &CallKey::Delete(id.clone())) {
+                return;
+            }
             if self.deletion_asked(&id).is_some() {
                 let reason = "its tags were taken off: it is no longer Lifeboat's to delete".to_owned();
                 let place = self.place.clone();

@@ -3,6 +3,7 @@
 use super::apply::illegal;
 use super::*;
 use crate::domain::deletion::{LOSSES_COUNT_FOR, Loss};
+use crate::domain::fault::FaultClass;
 use crate::domain::id::SourceId;
 use crate::domain::limits::{PUT_OFF_AT_MOST, SHOWN_AFTER_GONE};
 
@@ -159,6 +160,10 @@ impl State {
         deletion.failures = deletion.failures.saturating_add(1);
         deletion.fault = Some(fault.clone());
         deletion.not_before = not_before;
+        if fault.class == FaultClass::Unanswered {
+            // It may have happened: what was seen before tells nothing any more.
+            deletion.inspected_at = None;
+        }
         self.look_at(place, id, not_before);
         Ok(())
     }

@@ -73,6 +73,9 @@ impl Settling<'_> {
             return;
         }
         // What is under way may yet change what this look shows.
+        if self.state.under_way(self.place, &CallKey::Delete(id.clone())) {
+            return;
+        }
         let settled = !self.state.under_way(self.place, &CallKey::Hold(id.clone()));
         let stands = wish.is_some_and(|wish| wish.hold.as_deref() == hold) && settled;
         let nameless = wish.is_some() && !stands && settled && arn.is_none();

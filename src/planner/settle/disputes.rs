@@ -27,7 +27,8 @@ impl Settling<'_> {
         });
         if let Some(on_record) = on_record {
             new = self.sight(*on_record);
-            if self.state.deletions.contains_key(&(self.place.clone(), id.clone())) {
+            let deleting = self.state.under_way(self.place, &CallKey::Delete(id.clone()));
+            if !deleting && self.state.deletions.contains_key(&(self.place.clone(), id.clone())) {
                 let reason = format!("{} is not Lifeboat's to delete while {}", id, objection.what());
                 self.push(Change::Spared { place: self.place.clone(), id: id.clone(), reason });
             }

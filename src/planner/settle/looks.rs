@@ -16,6 +16,8 @@ impl Settling<'_> {
         let deletion = self.state.deletions.get(&(self.place.clone(), id.clone()));
         let refused = deletion.and_then(|deletion| deletion.fault.as_ref());
         let refused = refused.is_some_and(|fault| !matches!(fault.class, FaultClass::Unanswered | FaultClass::Missing));
+        // Unless it is being asked for again.
+        let refused = refused && !self.state.under_way(self.place, &CallKey::Delete(id.clone()));
         if let Some(asked_at) = self.deletion_asked(id).filter(|_| known.is_some() && !refused) {
             return self.absent_as_asked(id, asked_at);
         }

@@ -3,6 +3,7 @@
 
 use super::books::*;
 use super::*;
+use lifeboat::domain::change::AccountEvidence;
 use lifeboat::domain::id::{BackupId, deletion_token};
 use lifeboat::domain::point::Point;
 use lifeboat::domain::policy::Retain;
@@ -316,6 +317,49 @@ fn inspected() -> Books {
     round(&mut books, noon());
     books.apply(Change::Inspected { place: place(HOME), id: id(0), arn: None, at: noon() });
     books
+}
+
+/// It was refused once, asked for again, and gone before that call's answer was lost: a listing misses it meanwhile. It
+/// was Lifeboat that deleted it, and the brake counts it.
+#[test]
+fn what_went_by_a_call_whose_answer_was_lost_counts_for_the_brake() {
+    let mut books = inspected();
+    let delete = Call::Delete { id: id(0), token: deletion_token(&place(HOME), &id(0)) };
+    let leaves = |books: &mut Books, at: Time| {
+        books.apply(Change::DeleteAsked { place: place(HOME), id: id(0), at });
+        books.apply(Change::Sent { place: place(HOME), call: delete.key().unwrap(), at });
+    };
+    let returns = |books: &mut Books, class: FaultClass, at: Time| {
+        let outcome = Outcome::Failed(fault(class, "Refused"));
+        let action = Action { place: place(HOME), call: delete.clone() };
+        for change in planner::settle(&books.settings, &books.state, &action, outcome, at) {
+            books.apply(change);
+        }
+    };
+    leaves(&mut books, noon());
+    returns(&mut books, FaultClass::Throttled, noon());
+    let again = noon().plus(2 * SECOND);
+    leaves(&mut books, again);
+    // A look that comes back while it is under way proves nothing, whatever it shows.
+    let shown = books.state.point(&place(HOME), &id(0)).unwrap().clone();
+    let look = Call::Poll { ids: vec![id(0)] };
+    let poll = |books: &Books, outcome, at| super::answers::told(books, HOME, look.clone(), outcome, at);
+    let there = poll(&books, Outcome::Polled(vec![super::answers::shown(&shown)]), again);
+    assert!(!there.iter().any(|change| matches!(change, Change::Inspected { .. })), "{there:?}");
+    books.apply(Change::Suspected { place: place(HOME), id: id(0), suspected: Some(again) });
+    let lost = again.plus(30 * SECOND);
+    returns(&mut books, FaultClass::Unanswered, lost);
+    let later = lost.plus(MINUTE);
+    let plan = books.plan(later);
+    let is_spared = plan.record.iter().any(|change| matches!(change, Change::Spared { .. }));
+    assert!(!is_spared, "nothing is known of it: {:?}", plan.record);
+    books.apply(Change::Account(AccountEvidence::Proven { place: place(HOME), at: later }));
+    let missing = Outcome::Failed(fault(FaultClass::Missing, "BackupNotFound"));
+    for change in poll(&books, missing, later) {
+        books.apply(change);
+    }
+    assert!(books.state.point(&place(HOME), &id(0)).is_none_or(|point| !point.available()), "gone");
+    assert_eq!(books.state.sources[&key(0)].losses[&Target::Backup].len(), 1, "by Lifeboat's own call");
 }
 
 #[test]
