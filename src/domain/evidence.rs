@@ -99,7 +99,7 @@ pub fn weigh(state: &State, place: &Place, known: Option<&Point>, mut sighting: 
     let inscribed = Inscribed::read(&sighting.tags);
     let mut timely = true;
     let objection = match (&inscribed, known) {
-        (Some(claims), _) => object(state, place, known, claims, &sighting).or_else(|| {
+        (Some(claims), _) => object(state, place, known, claims, &sighting, seen_at).or_else(|| {
             let untimely = untimely(state, place, known, &sighting, seen_at);
             timely = untimely.is_none();
             untimely
@@ -126,7 +126,7 @@ pub fn weigh(state: &State, place: &Place, known: Option<&Point>, mut sighting: 
 pub fn stands(state: &State, place: &Place, known: &Point, sighting: &Sighting, seen_at: Time) -> bool {
     let claims = Inscribed::read(&sighting.tags);
     untimely(state, place, Some(known), sighting, seen_at).is_none()
-        && claims.is_some_and(|claims| object(state, place, Some(known), &claims, sighting).is_none())
+        && claims.is_some_and(|claims| object(state, place, Some(known), &claims, sighting, seen_at).is_none())
 }
 
 /// Whether a time lies ahead of AWS's own.
@@ -175,6 +175,7 @@ fn object(
     known: Option<&Point>,
     claims: &Inscribed<'_>,
     sighting: &Sighting,
+    seen_at: Time,
 ) -> Option<Objection> {
     let altered = known.and_then(|known| claims.altered(known));
     // What was adopted was so by its tags, and has no other record.
@@ -194,7 +195,13 @@ fn object(
     }
     match claims.origin() {
         None => backup(claims, sighting),
-        Some(origin) => copy(state, place, unaltered, claims, origin, sighting),
+        Some(origin) => {
+            // It may be shown with a time that is still to come: it was made by now, and the record may know when.
+            let made_at = known.filter(|known| dated(state, place, known, seen_at));
+            let made_at = made_at.map_or(sighting.created_at, |known| known.created_at);
+            let made_at = if to_come(state, made_at, seen_at) { seen_at } else { made_at };
+            copy(state, place, unaltered, claims, origin, sighting, made_at)
+        }
     }
 }
 
@@ -212,6 +219,7 @@ fn copy(
     claims: &Inscribed<'_>,
     (region, backup, taken_at): (&str, &str, Time),
     sighting: &Sighting,
+    made_at: Time,
 ) -> Option<Objection> {
     let said = || format!("{region}/{backup}");
     if let Some(link) = sighting.copied_from.as_ref().filter(|link| link.as_str() != backup) {
@@ -226,7 +234,6 @@ fn copy(
         return Some(disputed_tag(SOURCE, claims.source(), &format!("AWS's {field} says “{said}”")));
     }
     let home = Place { account: place.account.clone(), region: region.into() };
-    let made_at = sighting.created_at;
     match origin_book(state, &home, &BackupId::from(backup), made_at) {
         OriginBook::Ours(origin) => {
             if claims.source() != origin.source.as_str() {
@@ -253,7 +260,7 @@ fn copy(
             return Some(disputed_tag(SOURCE, claims.source(), &format!("{} is a backup of “{of}”", said())));
         }
         // It was confirmed, or asked for, while its source backup was on record.
-        _ if unaltered => return None,
+        _ if unaltered => {}
         OriginBook::Theirs(_) => {}
         OriginBook::NotSince if another.is_none() && !sighting.tells(claims.source()) => {
             return Some(Objection::Unconfirmed(format!("its source backup {} was not looked for yet", said())));

@@ -23,6 +23,9 @@ const RECORDED_EACH: usize = 500;
 /// So many are counted for the shared record; with more, the count says how many at least.
 const COUNTED: u64 = 100_000;
 
+/// So many occurrences, one after the other, show that their schedule held, though they make up less than a day.
+const NEIGHBOURS: u32 = 100;
+const DAY: Duration = Duration::from_secs(86_400);
 const MOMENT: Duration = Duration::from_millis(1);
 
 /// Records every occurrence that came due and says when the next does.
@@ -124,17 +127,32 @@ fn floor(state: &State, key: &SourceKey, source: &SourceState, now: Time) -> Opt
 }
 
 /// Whether the schedule that was there when a source was first seen here may be taken to have made due what AWS shows
-/// from before: the newest two were made for neighbouring occurrences of it.
+/// from before: for a day at least, back from the newest, they were made for one occurrence of it after the other.
 ///
 /// Nothing at AWS tells by which schedule a backup was made. Where the database was lost and the policy edited, or the
-/// source was another host's until now, what this schedule would have made due was never scheduled.
+/// source was another host's until now, what this schedule would have made due was never scheduled; and every hour from
+/// two to five looks like every hour until a day is looked at whole. Where so much is not kept, as of every hour, the next
+/// occurrence is near, and serves as well as one that is caught up.
 fn held_before(source: &SourceState, watch: &Watch, newest: Time) -> bool {
     let Some(Line { text, zone, since: None }) = watch.lines.first() else { return watch.lines.is_empty() };
     let Ok(schedule) = Schedule::parse(text, zone, newest) else { return false };
     let scheduled = source.points.iter().rev().map(|point| point.occurrence);
-    let mut made = scheduled.filter(|of| of.trigger == Trigger::Schedule && of.at < newest);
     let fires = |at: Time| schedule.next_after(at.minus(MOMENT)) == Some(at);
-    made.next().is_some_and(|before| fires(before.at) && schedule.next_after(before.at) == Some(newest))
+    let (mut after, mut neighbours) = (newest, 0);
+    for before in scheduled.filter(|of| of.trigger == Trigger::Schedule).map(|of| of.at) {
+        // A copy, or what a clock that ran ahead began.
+        if before >= after {
+            continue;
+        }
+        if !fires(before) || schedule.next_after(before) != Some(after) {
+            return false;
+        }
+        (after, neighbours) = (before, neighbours + 1);
+        if newest.since(before) >= DAY || neighbours == NEIGHBOURS {
+            return true;
+        }
+    }
+    false
 }
 
 /// Whether a listing that began then may not show what was begun last for a source that was protected before this database

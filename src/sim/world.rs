@@ -272,7 +272,8 @@ impl World {
         self.tally.armed = self.armed.counts();
         self.tally.made = self.checks.made();
         self.tally.sum = self.trace.sum();
-        let trace = self.trace.into_lines();
+        let waits = result.as_ref().err().map(|_| self.waits());
+        let trace: Vec<String> = self.trace.into_lines().into_iter().chain(waits.into_iter().flatten()).collect();
         let (seed, at_ms, tally) = (self.setup.seed, self.now_ms, self.tally);
         let result = match result {
             Ok(()) => Ok(tally),

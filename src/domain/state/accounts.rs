@@ -63,7 +63,7 @@ impl State {
         let of_account = self.places.iter().filter(|(place, _)| place.account == *account);
         let mut foreign = of_account.filter_map(|(_, known)| Some((known, known.foreign.as_ref()?)));
         let silent = |known: &PlaceState, foreign: &Foreign| {
-            known.trouble.as_ref().is_some_and(|(_, at)| *at > foreign.seen_at) && self.proven_since(account, foreign)
+            known.silent_after(foreign.seen_at) && self.proven_since(account, foreign)
         };
         foreign.find(|(known, foreign)| !silent(known, foreign)).map(|(_, foreign)| foreign)
     }

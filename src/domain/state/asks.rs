@@ -59,8 +59,9 @@ impl State {
         not_before: Time,
     ) -> Result<(), IllegalChange> {
         self.with_ask(key, |aside, ask| {
-            // Of refusals for want of a slot the lane keeps count: how often a route was its probe says nothing of the route.
-            ask.failures = ask.failures.saturating_add(u32::from(fault.class != FaultClass::NoSlot));
+            // Of refusals for want of a slot the lane keeps count: how often a route was its probe says nothing of the route,
+            // and AWS did answer, so that failures before it and after it are not in a row.
+            ask.failures = if fault.class == FaultClass::NoSlot { 0 } else { ask.failures.saturating_add(1) };
             ask.fault = Some(fault.clone());
             ask.not_before = not_before;
             if definite {

@@ -96,6 +96,8 @@ pub struct ReadRefusal {
     pub fault: Fault,
     /// When the first came.
     pub since: Time,
+    /// When the last came.
+    pub last_at: Time,
     /// How many in a row.
     pub failures: u32,
 }
@@ -162,6 +164,13 @@ impl PlaceState {
         let refusal = self.refused_listing.as_ref().or(self.refused_looks.as_ref()).map(|refusal| &refusal.fault);
         let foreign = self.foreign.as_ref().map(|foreign| &foreign.fault);
         foreign.or(self.trouble.as_ref().map(|(fault, _)| fault)).or(refusal)
+    }
+
+    /// Whether it was asked after this and answered with no more than a failure or a refusal, which names nobody.
+    pub(super) fn silent_after(&self, time: Time) -> bool {
+        let refusals = [&self.refused_listing, &self.refused_looks].into_iter().flatten();
+        let mut refused = refusals.map(|refusal| refusal.last_at);
+        self.trouble.as_ref().is_some_and(|(_, at)| *at > time) || refused.any(|at| at > time)
     }
 
     /// Where refusals of this kind of reading are kept.
@@ -249,7 +258,7 @@ impl State {
         let Some(refusal) = self.place_mut(place).refusal_of(call) else { return };
         let (since, failures) = refusal.as_ref().map_or((at, 0), |refusal| (refusal.since, refusal.failures));
         let failures = failures.saturating_add(1);
-        *refusal = fault.map(|fault| ReadRefusal { fault: fault.clone(), since, failures });
+        *refusal = fault.map(|fault| ReadRefusal { fault: fault.clone(), since, last_at: at, failures });
     }
 
     pub(super) fn look_again(&mut self, place: &Place, ids: &[BackupId], at: Time, batch: Option<usize>) {

@@ -6,6 +6,8 @@ use crate::domain::limits::{IDS_PER_CALL, LISTING_LAG};
 
 /// What is missing is looked at this seldom while nobody knows which account answers.
 pub(super) const UNPROVEN_LOOK: Duration = Duration::from_secs(5 * 60);
+/// A later page is waited for through so many failures at most, however often the listing was begun anew.
+const PATIENCE_WITH_PAGE: u32 = 5;
 
 impl Settling<'_> {
     /// A look by id did not find it.
@@ -89,9 +91,10 @@ impl Settling<'_> {
         let listing = self.here.and_then(|known| known.listing.as_ref());
         let (failures, anew) = listing.map_or((0, 0), |listing| (listing.failures, listing.begun_anew));
         let later_page = listing.is_some_and(|listing| listing.next_token.is_some());
-        // A token can expire, or be one that can never be served: no later page is waited for after its second failure.
+        // A token can expire, or be one that can never be served: no later page is waited for after its second failure. Each
+        // listing that was begun anew has more patience, since of many pages where many calls fail one fails twice for sure.
         let patience = matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled);
-        let restart = !patience || (later_page && failures > 0);
+        let restart = !patience || (later_page && failures > anew.min(PATIENCE_WITH_PAGE));
         let pause = self.read_refused(CallKey::List, fault, failures.saturating_add(anew));
         let (place, not_before) = (self.place.clone(), self.now.plus(pause));
         self.push(Change::ListingStalled { place, not_before, restart });

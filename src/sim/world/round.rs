@@ -52,6 +52,13 @@ impl World {
         Err(Check::ComesToRest.broken("the planner does not come to rest".to_owned()))
     }
 
+    /// What waits by the planner's own words, for whoever looks into a promise that broke.
+    pub(super) fn waits(&mut self) -> Vec<String> {
+        let now = self.host_now();
+        let plan = self.host.as_ref().map(|host| self.mind.plan(&host.settings, &host.state, now));
+        plan.into_iter().flat_map(|plan| plan.waiting).map(|waits| format!("waits: {waits:?}")).collect()
+    }
+
     pub(super) fn take_in(&mut self, changes: Vec<Change>) -> Result<(), Broken> {
         for change in changes {
             self.trace.note(format_args!("    {}", Brief(&change)));

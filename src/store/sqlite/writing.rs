@@ -249,7 +249,7 @@ async fn unfulfilled(
     definite: &bool,
     not_before: &Time,
 ) -> Written {
-    let sql = r#"UPDATE asks SET failures = failures + (?1 <> 'no_slot'), fault_class = ?1, fault_code = ?2,
+    let sql = r#"UPDATE asks SET failures = CASE WHEN ?1 = 'no_slot' THEN 0 ELSE failures + 1 END, fault_class = ?1, fault_code = ?2,
                  fault_message = ?3, not_before = ?4, open = CASE WHEN ?5 THEN 0 ELSE open END,
                  asks = CASE WHEN ?5 THEN 0 ELSE asks END
                  WHERE account = ?6 AND source = ?7 AND "trigger" = ?8 AND at = ?9 AND destination = ?10"#;

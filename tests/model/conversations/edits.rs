@@ -153,8 +153,18 @@ fn edits_without_end_are_bounded() {
 fn what_came_due_under_the_same_schedule_is_caught_up() {
     for lost in [false, true] {
         let mut talk = at_one();
+        // A day of backups is what tells by which schedule they were made.
+        for time in ["21T18:00:00Z", "22T00:00:00Z", "22T06:00:00Z", "22T12:00:00Z"] {
+            for _ in 0..3 {
+                talk.serve();
+                talk.becomes(Lifecycle::Available);
+                talk.wait(30 * MINUTE);
+            }
+            talk.now = at(&format!("2026-11-{time}"));
+            talk.serve();
+        }
         let from = talk.changes.len();
-        talk.now = at("2026-11-21T19:00:00Z");
+        talk.now = at("2026-11-22T19:00:00Z");
         if lost {
             talk.state = State::new(talk.now, talk.now);
         } else {
@@ -164,7 +174,7 @@ fn what_came_due_under_the_same_schedule_is_caught_up() {
         talk.wait(10 * MINUTE);
         talk.serve();
         let due = due(&talk, from);
-        assert!(due.contains(&("2026-11-21T18:00:00Z".to_owned(), "begun")), "lost: {lost}, {due:?}");
+        assert!(due.contains(&("2026-11-22T18:00:00Z".to_owned(), "begun")), "lost: {lost}, {due:?}");
     }
 }
 

@@ -271,6 +271,15 @@ fn nothing_is_taken_after_its_copy_was_made() {
     assert_eq!((taken(SECOND, made), taken(2 * SECOND, Time::ZERO)), ("ours".to_owned(), "ours".to_owned()));
     let told = taken(2 * SECOND, made);
     assert!(told.starts_with("disputed: its tag lifeboat:taken") && told.contains("the copy was created at"), "{told}");
+    // Nor after now, whatever AWS says for a moment, nor where it was believed before.
+    let (far, later) = (at(NOW).plus(3 * DAY), at(NOW).plus(DAY));
+    let claim = tagged_otherwise(|origin| origin.taken_at = later);
+    let wrong = Sighting { created_at: far, ..shown(&claim) };
+    let on_record = Point { created_at: far, ..claim.clone() };
+    for (known, answer) in [(None, wrong), (Some(&on_record), shown(&claim)), (Some(&claim), shown(&claim))] {
+        let told = said(&books, known, answer);
+        assert!(told.starts_with("disputed: its tag lifeboat:taken"), "{told}");
+    }
 }
 
 fn created(at: Time) -> Sighting {

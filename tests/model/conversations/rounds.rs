@@ -6,6 +6,7 @@ use lifeboat::domain::action::CallKey;
 use lifeboat::domain::id::BackupId;
 use lifeboat::domain::pause::Pause;
 use lifeboat::domain::point::Point;
+use lifeboat::domain::state::Line;
 use lifeboat::domain::state::ListingPage;
 
 const MOMENT: Duration = Duration::from_millis(1);
@@ -130,6 +131,37 @@ fn nothing_is_due_before_it_can_be_told() {
         let plan = due(&books, now);
         assert_eq!((!told(&plan).is_empty(), checked(&plan)), (told_of, told_of), "{dealt_with} {listed}");
     }
+}
+
+/// Nothing at AWS tells by which schedule a backup was made: a day of one occurrence after the other does.
+#[test]
+fn a_schedule_held_before_a_lost_database_if_a_day_of_backups_says_so() {
+    let born = at("2026-11-21T05:00:00Z");
+    let caught_up = |schedule: &str, made: &[&str]| {
+        let mut books = Books { state: State::new(born, born), ..Books::new() };
+        books.policy().schedule = Schedule::parse(schedule, "UTC", noon()).unwrap();
+        for (nth, at_time) in made.iter().enumerate() {
+            let of = Occurrence { at: at(at_time), trigger: Trigger::Schedule };
+            books.see(&backup(&format!("backup-{nth}"), of, Lifecycle::Available));
+        }
+        books.watch();
+        let line = Line { text: schedule.into(), zone: "UTC".into(), since: None };
+        books.apply(Change::Rescheduled { source: key(0), lines: vec![line] });
+        books.listed(HOME, born.plus(LAG));
+        let before = |change: &Change| matches!(change, Change::Opened { occurrence, .. } | Change::Closed { occurrence, .. } if occurrence.at < born);
+        due(&books, at("2026-11-21T06:30:00Z")).record.iter().any(before)
+    };
+    let hours =
+        |day: &str, from: u32, to: u32| (from..=to).map(|hour| format!("2026-11-{day}T{hour:02}:00:00Z")).collect();
+    let of = |parts: &[Vec<String>]| parts.concat();
+    let check =
+        |schedule: &str, made: Vec<String>| caught_up(schedule, &made.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(check("@hourly", of(&[hours("19", 5, 23), hours("20", 0, 5)])), "a day of every hour");
+    assert!(!check("@hourly", of(&[hours("19", 6, 23), hours("20", 0, 5)])), "a little less");
+    assert!(!check("@hourly", of(&[hours("19", 2, 5), hours("20", 2, 5)])), "from two to five alone");
+    assert!(check("0 4 * * *", of(&[hours("19", 4, 4), hours("20", 4, 4)])), "two days");
+    assert!(!check("0 4 * * *", of(&[hours("20", 4, 4)])), "one tells nothing");
+    assert!(!check("0 4 * * *", of(&[hours("19", 3, 3), hours("20", 4, 4)])), "another hour before");
 }
 
 /// So many are recorded in a round; the rest in the next, and only then is all on record.

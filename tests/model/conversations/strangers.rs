@@ -182,9 +182,16 @@ fn a_region_that_is_empty_by_now_holds_up_nothing_once_the_account_answers_again
     assert!(asked.iter().any(|action| matches!(action.call, Call::Make { .. })), "and work goes on");
 }
 
-/// The account is ours again, and the last word of a Region that cannot be reached since was that of another.
+/// The account is ours again, and the last word of a Region that cannot be reached since, or refuses to be read, was that
+/// of another.
 #[test]
 fn a_region_that_fell_silent_holds_up_no_other_once_the_account_answers_again() {
+    others_go_on_beside(&Fault::new(FaultClass::Unanswered, "Timeout", "no answer in time"));
+    others_go_on_beside(&Fault::new(FaultClass::Lasting, "BadRequest", "the request was refused"));
+    others_go_on_beside(&Fault::new(FaultClass::Denied, "AccessDeniedException", "you may not"));
+}
+
+fn others_go_on_beside(silence: &Fault) {
     let mut talk = protected();
     live(&mut talk, HOUR, THEIRS, true);
     let (until, mut made) = (talk.now.plus(12 * HOUR), Vec::new());
@@ -196,7 +203,7 @@ fn a_region_that_fell_silent_holds_up_no_other_once_the_account_answers_again() 
         for action in std::mem::take(&mut talk.under_way) {
             let outcome = if action.place.region.as_str() == THERE {
                 assert!(!matches!(action.call, Call::Make { .. } | Call::Delete { .. }), "it is not believed yet");
-                Outcome::Failed(Fault::new(FaultClass::Unanswered, "Timeout", "no answer in time"))
+                Outcome::Failed(silence.clone())
             } else {
                 named(talk.outcome(&action), OURS)
             };
@@ -206,8 +213,8 @@ fn a_region_that_fell_silent_holds_up_no_other_once_the_account_answers_again() 
     }
     assert!(talk.state.places[&place(THERE)].foreign.is_some());
     assert_eq!(talk.state.foreign(&AccountName::own()), None);
-    assert!(!made.is_empty(), "backups go on");
-    live(&mut talk, HOUR, OURS, false);
+    assert!(!made.is_empty(), "backups go on beside {silence}");
+    live(&mut talk, 2 * HOUR, OURS, false);
     assert_eq!(talk.state.foreign_at(&place(THERE)), None);
 }
 

@@ -6,7 +6,7 @@ use super::super::setup::{HOUR_MS, Happening, Setup};
 use super::armed::Check;
 use super::shelf::Shelf;
 use super::{Broken, View, good};
-use crate::domain::id::{Place, SourceKey, Target};
+use crate::domain::id::{Place, PolicyName, SourceKey, Target};
 use crate::domain::policy::{Destination, Policy};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
@@ -36,6 +36,8 @@ pub(super) struct Flow {
     calm_ms: Option<i64>,
     /// When a lane was last seen full, by account, Region and volume.
     full_ms: BTreeMap<(String, String, Option<String>), i64>,
+    /// When a policy was last seen paused.
+    paused_ms: BTreeMap<PolicyName, i64>,
 }
 
 impl Spell {
@@ -98,6 +100,7 @@ impl Flow {
             born_ms: setup.start_ms,
             calm_ms: None,
             full_ms: BTreeMap::new(),
+            paused_ms: BTreeMap::new(),
         }
     }
 
@@ -170,6 +173,11 @@ impl Flow {
 
     pub(super) fn inspected(&mut self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
         self.look_at_lanes(view);
+        for policy in view.settings.policies.keys() {
+            if view.state.pause_at(policy, view.host_now).is_some() {
+                self.paused_ms.insert(policy.clone(), view.now_ms);
+            }
+        }
         for policy in view.settings.policies.values() {
             for key in policy.source_keys() {
                 self.backup_goes_on(view, shelf, policy, &key)?;
@@ -205,7 +213,9 @@ impl Flow {
         let patience_ms = self.patience_ms(view);
         let waits_ms =
             source.open.get(newest).map_or(0, |opening| view.host_now.since(opening.opened_at).as_millis() as i64);
-        if waits_ms < patience_ms || !self.undisturbed(view, &[&home]) {
+        // A pause bars what failed before it from being tried again.
+        let paused_ms = self.paused_ms.get(&policy.name).copied().unwrap_or(i64::MIN);
+        if waits_ms < patience_ms || !self.undisturbed(view, &[&home]) || paused_ms > view.now_ms - patience_ms {
             return Ok(());
         }
         let check = self.armed(view, Check::BackupBesideTrouble, Check::BackupGoesOn);
@@ -329,10 +339,10 @@ impl Flow {
         let patience_ms = self.patience_ms(view) + AFTER_FAILED_MS;
         for policy in view.settings.policies.values() {
             let gap_ms = policy.schedule.longest_gap(Time::from_millis(calm_ms), 100).as_millis() as i64;
+            let slowest_ms = 12 * HOUR_MS;
             for key in policy.source_keys() {
                 let newest = shelf.newest_backup(view.cloud, &key, i64::MAX);
                 let taken_ms = newest.map_or(0, |backup| backup.created_ms);
-                let slowest_ms = 12 * HOUR_MS;
                 if view.now_ms - calm_ms > gap_ms + patience_ms + slowest_ms {
                     view.armed.count(Check::BackupHeals);
                     if taken_ms < view.now_ms - gap_ms - patience_ms - slowest_ms {
@@ -341,7 +351,10 @@ impl Flow {
                 }
                 for destination in &policy.destinations {
                     let there = Place { account: policy.account.clone(), region: destination.region.clone() };
-                    let before_ms = view.now_ms - patience_ms - 36 * HOUR_MS;
+                    // One that had just begun is in its way, and it takes as long itself.
+                    let made = shelf.copies(view.cloud, &key, there.region.as_str());
+                    let took_ms = made.filter_map(|copy| Some(copy.ended_ms? - copy.created_ms)).max().unwrap_or(0);
+                    let before_ms = view.now_ms - patience_ms - (36 * HOUR_MS).max(2 * took_ms + 2 * slowest_ms);
                     let Some(wanted) = shelf.newest_backup(view.cloud, &key, before_ms) else { continue };
                     view.armed.count(Check::CopyHeals);
                     let reached = shelf
