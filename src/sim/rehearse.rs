@@ -5,10 +5,10 @@
 //! the daemon, call by call; what came of them is read off FSx's own books ([`outcome`]), not off Lifeboat's. The same
 //! settings, cloud and seed give the same month.
 //!
-//! Unlike [`super::world`] it checks no promise and nothing dies in it: it measures.
+//! Unlike the world of the tests it checks no promise and nothing dies in it: it measures.
 
 use super::cloud::Cloud;
-use super::world::wire;
+use super::wire;
 use crate::domain::action::{Action, Outcome};
 use crate::domain::change::Change;
 use crate::domain::plan::Waiting;

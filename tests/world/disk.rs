@@ -5,9 +5,9 @@
 //! next process knows; the conformance suite holds the real store to the same. A world can also be given that store, as
 //! another [`Disk`].
 
-use crate::domain::change::Change;
-use crate::domain::state::State;
-use crate::domain::time::Time;
+use lifeboat::domain::change::Change;
+use lifeboat::domain::state::State;
+use lifeboat::domain::time::Time;
 
 /// Keeps the books between two lives of the process.
 pub trait Disk {
