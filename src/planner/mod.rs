@@ -58,7 +58,7 @@ pub use settle::settle;
 /// record and nothing to call, plan again at once.
 #[must_use]
 pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
-    plan_in_order(settings, state, now, turns::Order::TimeLeft)
+    plan_in_order(settings, state, now, turns::TIME_LEFT)
 }
 
 /// As [`plan()`], giving slots in another order than Lifeboat's own: for whoever wants to compare them.

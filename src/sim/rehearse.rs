@@ -15,7 +15,7 @@ use crate::domain::plan::Waiting;
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
-use crate::planner::turns::Order;
+use crate::planner::turns::{Order, TIME_LEFT};
 use crate::planner::{plan_in_order, settle};
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ impl Rehearsal {
             settings: Settings { generation: 1, ..settings },
             cloud,
             state: State::new(start, start),
-            order: Order::default(),
+            order: TIME_LEFT,
             now_ms: start.millis(),
             wake_ms: start.millis(),
             due: BTreeMap::new(),

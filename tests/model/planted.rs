@@ -24,7 +24,7 @@ use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::state::{Ask, State};
 use lifeboat::domain::time::Time;
 use lifeboat::domain::timekeeper::{Timekeeper, Timekeeping};
-use lifeboat::planner::{self, turns::Order};
+use lifeboat::planner;
 use lifeboat::sim::faults::Fault;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -866,7 +866,7 @@ struct FirstComeFirstServed;
 
 impl Mind for FirstComeFirstServed {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
-        planner::plan_in_order(settings, state, now, Order::FirstCome)
+        planner::plan_in_order(settings, state, now, crate::turns::first_come)
     }
 }
 
