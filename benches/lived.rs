@@ -1,6 +1,6 @@
 //! Years that the planner lives through with its books in a real file: `cargo bench --bench lived`.
 //!
-//! The simulated world (`sim::world`, all its checks on) at its own pace, with the store of the daemon as its disk:
+//! The simulated world (`tests/world`, all its checks on) at its own pace, with the store of the daemon as its disk:
 //! `LIFEBOAT_SOURCES` (10) daily sources with three destinations, seven kept everywhere, for `LIFEBOAT_DAYS` (400) days.
 //! Told for the month that ends: what is on the disk, what this process holds, and the longest that the loop was held up
 //! by one plan, one commit, and one step of forgetting.
@@ -9,17 +9,20 @@
 #[allow(dead_code, reason = "the tests of the store use the rest")]
 #[path = "../tests/model/store/file.rs"]
 mod file;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/world/mod.rs"]
+mod world;
 
+use crate::world::World;
+use crate::world::disk::Disk;
+use crate::world::mind::Mind;
+use crate::world::setup::{DAY_MS, Happening, Member, Setup};
 use lifeboat::domain::change::Change;
 use lifeboat::domain::plan::Plan;
 use lifeboat::domain::policy::Settings;
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::{FileSystemSeed, FileSystemType};
-use lifeboat::sim::world::World;
-use lifeboat::sim::world::disk::Disk;
-use lifeboat::sim::world::mind::Mind;
-use lifeboat::sim::world::setup::{DAY_MS, Happening, Member, Setup};
 use lifeboat::store::sqlite::SqliteStore;
 use lifeboat::store::{Horizon, Store as _};
 use std::sync::{Arc, Mutex, PoisonError};

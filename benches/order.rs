@@ -35,8 +35,11 @@
 //! core takes one fleet at a time.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a bench that cannot go on ends")]
 
+#[path = "../tests/model/turns.rs"]
+mod turns;
+
 use lifeboat::domain::time::Time;
-use lifeboat::planner::turns::Order;
+use lifeboat::planner::turns::{Order, TIME_LEFT};
 use lifeboat::sim::cloud::{Cloud, FileSystemSeed, FileSystemType, Settings};
 use lifeboat::sim::faults::Faults;
 use lifeboat::sim::rehearse::Rehearsal;
@@ -57,7 +60,7 @@ const COPY_FLOOR_SECONDS: f64 = 390.0;
 /// From the firing until the backup is seen, s.
 const BACKUP_SECONDS: f64 = 300.0;
 const ORDERS: [(Order, &str); 3] =
-    [(Order::TimeLeft, "time left"), (Order::FirstCome, "first come"), (Order::OldestPoint, "oldest point")];
+    [(TIME_LEFT, "time left"), (turns::first_come, "first come"), (turns::oldest_point, "oldest point")];
 
 /// How long the destination is silent.
 const OUTAGE: Duration = Duration::from_secs(12 * 3600);

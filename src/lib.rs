@@ -33,12 +33,14 @@
 //! | 5 | [`cli`] | one file a command |
 //! | 4 | [`daemon`] | the loop, the calls under way, the control socket, the clock, signals, systemd, the log's lines, the words to people |
 //! | 3 | [`report`] | the snapshot, and metrics, HTTP, page and text drawn from it alone |
-//! | 3 | [`sim`] | FSx as a pure model, the same over HTTP, what can go wrong with it, and a world that drives the planner through years |
+//! | 3 | [`sim`] | FSx as a pure model, the same over HTTP, what can go wrong with it, and a policy's next weeks lived through in virtual time |
 //! | 2 | [`planner`] | every decision |
 //! | 2 | [`engine`] | the way to AWS: pacing, errors as data |
 //! | 2 | [`store`] | where the books are kept |
 //! | 2 | [`config`] | the policy file, with all its problems at once |
 //! | 1 | [`domain`] | the nouns |
+//!
+//! What drives the planner through years of trouble is a test, and no room of the program: `tests/world`.
 //!
 //! # Three walks
 //!

@@ -39,12 +39,6 @@ impl<E: Engine> Dispatch<E> {
         self.engine = Arc::new(engine);
     }
 
-    /// The engine in use.
-    #[must_use]
-    pub fn engine(&self) -> Arc<E> {
-        self.engine.clone()
-    }
-
     /// Starts a call.
     pub fn start(&mut self, action: Action) {
         while self.running.try_join_next().is_some() {}

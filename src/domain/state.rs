@@ -169,12 +169,6 @@ impl State {
         self.sources.get(&key.source)?.asks.get(&(key.occurrence, key.target.clone()))
     }
 
-    /// Calls under way at a place.
-    #[must_use]
-    pub fn calls_under_way(&self, place: &Place) -> usize {
-        self.places.get(place).map_or(0, |known| known.calls.len())
-    }
-
     /// Whether this call is under way.
     #[must_use]
     pub fn under_way(&self, place: &Place, call: &CallKey) -> bool {

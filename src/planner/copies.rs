@@ -8,7 +8,7 @@ use super::gate::{Gate, Refusal, Unanswered, wait};
 use super::lane_gate::LaneGate;
 use super::retain::would_go_at_once;
 use super::slots::Slots;
-use super::turns::{Order, Wish, rank};
+use super::turns::{Order, Wish};
 use super::{Active, ask, durations, rpo};
 use crate::domain::change::Change;
 use crate::domain::id::{Place, Region, SourceKey, Target, Trigger, WorkKey};
@@ -86,7 +86,8 @@ fn places(
     let sum: Duration = wishes.iter().map(|wish| wish.takes).sum();
     let typical = sum / u32::try_from(wishes.len()).unwrap_or(u32::MAX);
     ends.resize(capacity as usize, now.plus(typical));
-    rank(order, &wishes, &ends, now)
+    let works: Vec<&WorkKey> = candidates.iter().map(|candidate| &candidate.work).collect();
+    order(state, &works, &wishes, &ends, now)
 }
 
 /// When our copies in flight in a lane are expected to end.
@@ -222,15 +223,12 @@ impl<'a> Candidate<'a> {
     fn wish(&self) -> Wish {
         let target = &self.work.target;
         let (reached, taken_at) = (self.source.newest_taken_at(target), self.backup.taken_at());
-        let taken = self.source.points.available(&Target::Backup).rev().map(Point::taken_at);
-        let lacked = taken.take_while(|at| reached.is_none_or(|reached| reached < *at)).last();
         Wish {
             promise: rpo::promised(self.policy, target),
             reached,
             since: self.source.watch.as_ref().map_or(taken_at, |watch| watch.since),
             taken_at,
             takes: durations::next_copy(self.source, self.destination, self.backup.size_bytes).takes,
-            lacks_since: lacked.unwrap_or(taken_at),
             asked_at: self.for_a_person.then_some(self.work.occurrence.at),
         }
     }

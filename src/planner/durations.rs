@@ -93,13 +93,6 @@ pub fn next_copy(source: &SourceState, destination: &Destination, size_bytes: Op
     expected(source, &target, full, size_bytes)
 }
 
-/// How long the next backup of a source is expected to take.
-#[must_use]
-pub fn next_backup(source: &SourceState) -> Expected {
-    let newest = source.newest(&Target::Backup);
-    expected(source, &Target::Backup, newest.is_none(), newest.and_then(|backup| backup.size_bytes))
-}
-
 /// How long one takes that is full, or is not.
 #[must_use]
 pub fn expected(source: &SourceState, target: &Target, full: bool, size_bytes: Option<Bytes>) -> Expected {

@@ -8,7 +8,6 @@ use crate::domain::action::CallKey;
 use crate::domain::id::{Place, SourceKey, WorkKey};
 use crate::domain::limits::{LISTING_LAG, TOKEN_TRUSTED_FOR};
 use crate::domain::plan::{Plan, Reason, Waiting};
-use crate::domain::policy::Settings;
 use crate::domain::state::{Ask, PlaceState, SourceState, State};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
@@ -25,8 +24,6 @@ pub(super) const WHAT_IT_MADE_IS_GONE: &str = "BackupNotFound";
 
 /// Counts what a round sends, place by place.
 pub struct Gate<'a> {
-    /// The policy file.
-    pub settings: &'a Settings,
     /// The books.
     pub state: &'a State,
     /// The time of the round.
@@ -69,9 +66,9 @@ impl Refusal {
 impl<'a> Gate<'a> {
     /// Nothing sent yet in this round.
     #[must_use]
-    pub fn new(settings: &'a Settings, state: &'a State, now: Time) -> Self {
+    pub fn new(state: &'a State, now: Time) -> Self {
         let nothing = BTreeMap::new;
-        let mut gate = Self { settings, state, now, makes: nothing(), reads: nothing(), deletes: nothing() };
+        let mut gate = Self { state, now, makes: nothing(), reads: nothing(), deletes: nothing() };
         for (place, known) in &state.places {
             for call in &known.calls {
                 let count = match call {

@@ -58,7 +58,7 @@ pub use settle::settle;
 /// record and nothing to call, plan again at once.
 #[must_use]
 pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
-    plan_in_order(settings, state, now, turns::Order::TimeLeft)
+    plan_in_order(settings, state, now, turns::TIME_LEFT)
 }
 
 /// As [`plan()`], giving slots in another order than Lifeboat's own: for whoever wants to compare them.
@@ -88,7 +88,7 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns
         plan.stop_after_books(now);
         return plan;
     }
-    let mut gate = gate::Gate::new(settings, state, now);
+    let mut gate = gate::Gate::new(state, now);
     looks::plan(settings, state, now, &mut gate, &mut plan);
     backups::plan(settings, now, &active, &mut gate, &mut plan);
     copies::plan(settings, now, order, &active, &mut gate, &mut plan);
@@ -108,7 +108,7 @@ fn without_a_clock(settings: &Settings, state: &State, now: Time, order: turns::
             return;
         }
     }
-    let mut gate = gate::Gate::new(settings, state, now);
+    let mut gate = gate::Gate::new(state, now);
     looks::plan(settings, state, now, &mut gate, plan);
     if state.timekeeping.goes_on() {
         let active: Vec<Active<'_>> = state.active_sources().collect();

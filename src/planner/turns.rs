@@ -18,6 +18,8 @@
 //!
 //! Measured against other orders in `benches/order.rs`.
 
+use crate::domain::id::WorkKey;
+use crate::domain::state::State;
 use crate::domain::time::Time;
 use std::cmp::Ordering;
 use std::cmp::Reverse;
@@ -39,17 +41,12 @@ const FIRST_BUYS: Duration = Duration::from_secs(86_400);
 /// A route without a promise counts as late after this.
 pub const WITHOUT_PROMISE: Duration = Duration::from_secs(7 * 86_400);
 
-/// In which order slots are given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
-    /// Lifeboat's: by time left, as this module tells.
-    #[default]
-    TimeLeft,
-    /// For comparison: the route that has waited longest.
-    FirstCome,
-    /// For comparison: the route whose newest recovery point is the oldest.
-    OldestPoint,
-}
+/// In which order the slots of a lane are given: of those that wait for it, the work of each and what it wants, and when
+/// each slot will be free, the places in that order.
+pub type Order = fn(&State, &[&WorkKey], &[Wish], &[Time], Time) -> Vec<usize>;
+
+/// Lifeboat's order, as this module tells: that of [`rank`].
+pub const TIME_LEFT: Order = |_, _, wishes, slots, now| rank(wishes, slots, now);
 
 /// A copy that a route wants and could begin now, if it had a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,8 +61,6 @@ pub struct Wish {
     pub taken_at: Time,
     /// How long the copy is expected to take.
     pub takes: Duration,
-    /// When the oldest backup was taken that the route lacks.
-    pub lacks_since: Time,
     /// A person asked for this very copy, then.
     pub asked_at: Option<Time>,
 }
@@ -119,22 +114,13 @@ impl Wish {
 /// that is under way. And those that go first for being late take one slot in [`ROUNDS_LATE`] in the long run, since a
 /// route that got a slot has to become late by `W` before it does so again.
 #[must_use]
-pub fn rank(order: Order, wishes: &[Wish], slots: &[Time], now: Time) -> Vec<usize> {
+pub fn rank(wishes: &[Wish], slots: &[Time], now: Time) -> Vec<usize> {
     let mut places: Vec<usize> = (0..wishes.len()).collect();
-    let by = |places: &mut Vec<usize>, compare: &dyn Fn(&Wish, &Wish) -> Ordering| {
-        places.sort_by(|a, b| compare(&wishes[*a], &wishes[*b]));
-    };
-    match order {
-        Order::FirstCome => by(&mut places, &|a, b| a.lacks_since.cmp(&b.lacks_since)),
-        Order::OldestPoint => by(&mut places, &|a, b| a.reached.cmp(&b.reached)),
-        Order::TimeLeft => {
-            by(&mut places, &|a, b| by_time_left(a, b, now));
-            if !all_kept(wishes, &places, slots, now) {
-                let lane = Crowd::of(wishes, slots.len());
-                let keys: Vec<Claim> = wishes.iter().map(|wish| lane.claim(wish, now)).collect();
-                places.sort_by(|a, b| keys[*a].compare(&keys[*b]));
-            }
-        }
+    places.sort_by(|a, b| by_time_left(&wishes[*a], &wishes[*b], now));
+    if !all_kept(wishes, &places, slots, now) {
+        let lane = Crowd::of(wishes, slots.len());
+        let keys: Vec<Claim> = wishes.iter().map(|wish| lane.claim(wish, now)).collect();
+        places.sort_by(|a, b| keys[*a].compare(&keys[*b]));
     }
     places
 }
@@ -217,13 +203,12 @@ mod tests {
             since: NOW.minus(MINUTE * 100_000),
             taken_at: NOW,
             takes: MINUTE * takes,
-            lacks_since: NOW,
             asked_at: None,
         }
     }
 
     fn first(wishes: &[Wish]) -> usize {
-        rank(Order::TimeLeft, wishes, &[NOW], NOW)[0]
+        rank(wishes, &[NOW], NOW)[0]
     }
 
     #[test]
@@ -255,10 +240,10 @@ mod tests {
         // Five slots need an hour and a half for thirty late routes, each of which buys a day for a quarter of an hour.
         let mut wishes = vec![wish(15, 1500, 1560); 30];
         wishes.push(wish(7, 120, 112));
-        assert_eq!(rank(Order::TimeLeft, &wishes, &[NOW; 5], NOW)[0], 30);
+        assert_eq!(rank(&wishes, &[NOW; 5], NOW)[0], 30);
         // It does not go first while it can well wait.
         wishes[30] = wish(7, 120, 50);
-        assert_ne!(rank(Order::TimeLeft, &wishes, &[NOW; 5], NOW)[0], 30);
+        assert_ne!(rank(&wishes, &[NOW; 5], NOW)[0], 30);
     }
 
     #[test]
@@ -274,15 +259,15 @@ mod tests {
     fn a_first_copy_waits_for_those_about_to_break_and_a_route_without_promise_for_all() {
         let empty = Wish { reached: None, since: NOW.minus(MINUTE), ..wish(600, 1500, 0) };
         let none = Wish { promise: None, ..wish(1, 0, 3000) };
-        let order = rank(Order::TimeLeft, &[none.clone(), empty.clone(), wish(10, 120, 109)], &[NOW], NOW);
+        let order = rank(&[none.clone(), empty.clone(), wish(10, 120, 109)], &[NOW], NOW);
         assert_eq!(order, [2, 1, 0]);
-        assert_eq!(rank(Order::TimeLeft, &[none, wish(10, 2000, 10)], &[NOW, NOW], NOW), [1, 0]);
+        assert_eq!(rank(&[none, wish(10, 2000, 10)], &[NOW, NOW], NOW), [1, 0]);
     }
 
     #[test]
     fn of_first_copies_the_short_one_goes_first_then_the_one_with_the_tighter_promise() {
         let empty = |takes, promise| Wish { reached: None, since: NOW.minus(MINUTE), ..wish(takes, promise, 0) };
-        let order = rank(Order::TimeLeft, &[empty(60, 1500), empty(60, 300), empty(10, 1500)], &[NOW], NOW);
+        let order = rank(&[empty(60, 1500), empty(60, 300), empty(10, 1500)], &[NOW], NOW);
         assert_eq!(order, [2, 1, 0]);
     }
 
@@ -292,7 +277,6 @@ mod tests {
                 promise: promise.map(|minutes| MINUTE * minutes),
                 reached: age.map(|age| NOW.minus(MINUTE * age.max(fresh + 1))),
                 taken_at: NOW.minus(MINUTE * fresh),
-                lacks_since: NOW.minus(MINUTE * fresh),
                 ..wish(takes, 0, 0)
             })
     }
@@ -303,21 +287,17 @@ mod tests {
         /// Everybody is in the order, once, and it does not depend on how they were given.
         #[test]
         fn an_order_of_all(wishes in prop::collection::vec(any_wish(), 1..40), slots in 1..6_usize) {
-            for order in [Order::TimeLeft, Order::FirstCome, Order::OldestPoint] {
-                let ranked = rank(order, &wishes, &vec![NOW; slots], NOW);
-                let mut sorted = ranked.clone();
-                sorted.sort_unstable();
-                prop_assert_eq!(sorted, (0..wishes.len()).collect::<Vec<_>>());
-                let backwards: Vec<Wish> = wishes.iter().rev().cloned().collect();
-                let again = rank(order, &backwards, &vec![NOW; slots], NOW);
-                let left = |at: usize| wishes[at].left_ms(NOW);
-                let left_again = |at: usize| backwards[at].left_ms(NOW);
-                if order == Order::TimeLeft {
-                    let one: Vec<i64> = ranked.iter().map(|at| left(*at)).collect();
-                    let two: Vec<i64> = again.iter().map(|at| left_again(*at)).collect();
-                    prop_assert_eq!(one, two);
-                }
-            }
+            let ranked = rank(&wishes, &vec![NOW; slots], NOW);
+            let mut sorted = ranked.clone();
+            sorted.sort_unstable();
+            prop_assert_eq!(sorted, (0..wishes.len()).collect::<Vec<_>>());
+            let backwards: Vec<Wish> = wishes.iter().rev().cloned().collect();
+            let again = rank(&backwards, &vec![NOW; slots], NOW);
+            let left = |at: usize| wishes[at].left_ms(NOW);
+            let left_again = |at: usize| backwards[at].left_ms(NOW);
+            let one: Vec<i64> = ranked.iter().map(|at| left(*at)).collect();
+            let two: Vec<i64> = again.iter().map(|at| left_again(*at)).collect();
+            prop_assert_eq!(one, two);
         }
 
         /// Who is nearer to breaking the promise, takes no longer and gains no less is never behind.
@@ -328,7 +308,7 @@ mod tests {
             let better = Wish { reached: worse.reached.map(|at| at.minus(MINUTE * (less + 1))), ..worse.clone() };
             let mut wishes = others;
             wishes.extend([worse, better]);
-            let order = rank(Order::TimeLeft, &wishes, &[NOW, NOW], NOW);
+            let order = rank(&wishes, &[NOW, NOW], NOW);
             let place = |at: usize| order.iter().position(|of| *of == at);
             let (worse, better) = (wishes.len() - 2, wishes.len() - 1);
             // Too late for both to be of any use, or late: the gain of the two is the same or grows with the need.
@@ -369,7 +349,6 @@ mod tests {
                             since: Time::ZERO,
                             taken_at: Time::ZERO.plus(MINUTE * taken),
                             takes: MINUTE * takes,
-                            lacks_since: Time::ZERO,
                             asked_at: None,
                         };
                         reached[at].is_none_or(|reached| reached < taken).then_some((at, wish))
@@ -383,7 +362,7 @@ mod tests {
                 }
                 let ends: Vec<Time> = free.iter().map(|at| Time::ZERO.plus(MINUTE * *at)).collect();
                 let only: Vec<Wish> = wishes.iter().map(|(_, wish)| wish.clone()).collect();
-                for (slot, at) in idle.into_iter().zip(rank(Order::TimeLeft, &only, &ends, now)) {
+                for (slot, at) in idle.into_iter().zip(rank(&only, &ends, now)) {
                     let (route, _) = wishes[at];
                     let (takes, every, _) = routes[route];
                     free[slot] = minute + takes;

@@ -9,8 +9,8 @@
 //! - It keeps to what is known of FSx, and where AWS does not say, there is a knob with a benign default.
 //! - [`faults`] decides what goes wrong, the same with sockets and without.
 //! - [`endpoint`] serves the model over HTTP in AWS's protocol; the AWS CLI and every SDK work against it unchanged.
-//! - [`world`] drives the real planner through the model in virtual time and holds it to its promises.
-//! - [`rehearse`] lets it live through a policy's next weeks and measures what comes of it.
+//! - [`rehearse`] lets the real planner live through a policy's next weeks in virtual time and measures what comes of it;
+//!   its calls go by [`wire`], as do those of the world of the tests, which holds the planner to its promises.
 //!
 //! Nothing but these two uses any other part of this program: a mistake there cannot be hidden by the same mistake here.
 
@@ -20,7 +20,7 @@ pub mod faults;
 pub mod fleet;
 pub mod rehearse;
 pub mod rng;
-pub mod world;
+pub mod wire;
 
 pub use cloud::{ApiError, Cloud, Settings};
 pub use endpoint::Endpoint;

@@ -5,17 +5,17 @@
 //! the daemon, call by call; what came of them is read off FSx's own books ([`outcome`]), not off Lifeboat's. The same
 //! settings, cloud and seed give the same month.
 //!
-//! Unlike [`super::world`] it checks no promise and nothing dies in it: it measures.
+//! Unlike the world of the tests it checks no promise and nothing dies in it: it measures.
 
 use super::cloud::Cloud;
-use super::world::wire;
+use super::wire;
 use crate::domain::action::{Action, Outcome};
 use crate::domain::change::Change;
 use crate::domain::plan::Waiting;
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
-use crate::planner::turns::Order;
+use crate::planner::turns::{Order, TIME_LEFT};
 use crate::planner::{plan_in_order, settle};
 use std::collections::BTreeMap;
 
@@ -56,7 +56,7 @@ impl Rehearsal {
             settings: Settings { generation: 1, ..settings },
             cloud,
             state: State::new(start, start),
-            order: Order::default(),
+            order: TIME_LEFT,
             now_ms: start.millis(),
             wake_ms: start.millis(),
             due: BTreeMap::new(),

@@ -6,4 +6,5 @@ mod planted;
 mod proof;
 mod slots;
 mod store;
+mod turns;
 mod world;

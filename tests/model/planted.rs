@@ -7,6 +7,11 @@
 //! `LIFEBOAT_FAULT=brake LIFEBOAT_SEEDS=50 cargo test --release --test model planted:: -- --nocapture`.
 
 use crate::proof;
+use crate::world::World;
+use crate::world::checks::armed::Check;
+use crate::world::disk::{Disk, Kept};
+use crate::world::mind::{Lifeboat, Mind, Reading};
+use crate::world::setup::{DAY_MS, Edit, HOUR_MS, Happening, Order as Ordered, Person, Setup};
 use keeping::*;
 use lifeboat::domain::action::{Action, Call, Outcome, Request};
 use lifeboat::domain::change::LaneEvidence;
@@ -19,13 +24,8 @@ use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::state::{Ask, State};
 use lifeboat::domain::time::Time;
 use lifeboat::domain::timekeeper::{Timekeeper, Timekeeping};
-use lifeboat::planner::{self, turns::Order};
+use lifeboat::planner;
 use lifeboat::sim::faults::Fault;
-use lifeboat::sim::world::World;
-use lifeboat::sim::world::checks::armed::Check;
-use lifeboat::sim::world::disk::{Disk, Kept};
-use lifeboat::sim::world::mind::{Lifeboat, Mind, Reading};
-use lifeboat::sim::world::setup::{DAY_MS, Edit, HOUR_MS, Happening, Order as Ordered, Person, Setup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -866,7 +866,7 @@ struct FirstComeFirstServed;
 
 impl Mind for FirstComeFirstServed {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
-        planner::plan_in_order(settings, state, now, Order::FirstCome)
+        planner::plan_in_order(settings, state, now, crate::turns::first_come)
     }
 }
 

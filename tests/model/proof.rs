@@ -6,7 +6,7 @@
 //! some years of fleets fails in [`world::years`](crate::world).
 
 use crate::planted::PLANTED;
-use lifeboat::sim::world::checks::armed::Check;
+use crate::world::checks::armed::Check;
 use std::collections::BTreeSet;
 
 /// One check.
@@ -14,7 +14,7 @@ struct Row {
     /// The number of the promise in the contract, or what else must hold.
     promise: &'static str,
     check: Check,
-    /// File under `src/sim/world/` and function.
+    /// File under `tests/world/` and function.
     place: &'static str,
     /// Planted faults that it may be the one to find.
     faults: &'static [&'static str],
@@ -106,7 +106,7 @@ fn every_check_stands_where_the_table_says() {
     for Row { promise, check, place, .. } in PROOF {
         assert_eq!(check.promise(), promise, "{check:?}");
         let (file, function) = place.split_once("::").unwrap();
-        let text = std::fs::read_to_string(format!("src/sim/world/{file}")).unwrap();
+        let text = std::fs::read_to_string(format!("tests/world/{file}")).unwrap();
         let is_head =
             |line: &str| line.contains(&format!("fn {function}(")) || line.contains(&format!("fn {function}<"));
         let from = text.lines().position(is_head).unwrap_or_else(|| panic!("there is no {place}"));

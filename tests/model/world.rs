@@ -1,13 +1,17 @@
 //! The planner in a world of trouble: seeds by the dozen, and what they taught, as short scripts.
 
+#[path = "../world/mod.rs"]
+mod simulated;
+
+pub use simulated::{Tally, Violation, World, checks, disk, mind, setup};
+
+use checks::armed::{Check, Counts};
 use lifeboat::domain::policy::{CatchUp, Policy, Retain};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::Cloud;
 use lifeboat::sim::faults::Fault;
-use lifeboat::sim::world::checks::armed::{Check, Counts};
-use lifeboat::sim::world::setup::{DAY_MS, Edit, HOUR_MS, Happening, Order, Setup};
-use lifeboat::sim::world::{Tally, Violation, World};
+use setup::{DAY_MS, Edit, HOUR_MS, Happening, Order, Setup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Mutex;

@@ -1,4 +1,5 @@
-//! House rules, read off the source: who may use whom, what may not be used where, and how long a file may be.
+//! House rules, read off the source and the simulated world of the tests: who may use whom, what may not be used where, and
+//! how long a file may be.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -57,6 +58,14 @@ const IMPURE: [&str; 16] = [
     "async fn",
 ];
 
+/// The world that drives the planner, and what it is judged by.
+const WORLD: &str = "tests/world/";
+/// It stands on the floor of the simulator: these rooms are above it, or beside it.
+const NOT_FOR_THE_WORLD: [&str; 3] = ["report", "daemon", "cli"];
+/// What may judge it: the nouns, the calendar and the books of the simulated FSx. A checker that used a rule of the planner
+/// would share its mistakes.
+const FOR_CHECKS: [&str; 2] = ["domain", "sim"];
+
 /// The longest file, without its tests.
 const LINES_MAX: usize = 450;
 
@@ -101,6 +110,7 @@ fn what_follows_the_tests_is_read_as_well() {
 fn sources() -> Vec<Source> {
     let mut paths = Vec::new();
     collect(Path::new("src"), &mut paths);
+    collect(Path::new(WORLD), &mut paths);
     paths.sort();
     assert!(paths.len() > 30, "the source was not found");
     paths
@@ -154,6 +164,25 @@ fn rooms_use_only_lower_floors() {
 }
 
 #[test]
+fn the_world_uses_nothing_above_it_and_its_checks_nothing_that_decides() {
+    let (mut wrong, mut files) = (Vec::new(), 0);
+    for Source { path, code } in sources().into_iter().filter(|source| source.path.starts_with(WORLD)) {
+        files += 1;
+        let checks = path.starts_with("tests/world/checks");
+        for (line, text) in code_lines(&code) {
+            for used in text.split("lifeboat::").skip(1) {
+                let used = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
+                if NOT_FOR_THE_WORLD.contains(&used) || checks && !FOR_CHECKS.contains(&used) {
+                    wrong.push(format!("{path}:{line}: {used}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(files > 20, "the world was not found");
+}
+
+#[test]
 fn outside_things_stay_behind_their_rooms() {
     let mut wrong = Vec::new();
     for Source { path, code } in sources() {
@@ -175,7 +204,7 @@ fn outside_things_stay_behind_their_rooms() {
 fn the_pure_rooms_are_pure() {
     let mut wrong = Vec::new();
     for Source { path, code } in sources() {
-        if !path.starts_with("src/domain/") && !path.starts_with("src/planner/") {
+        if ![WORLD, "src/domain/", "src/planner/"].iter().any(|pure| path.starts_with(pure)) {
             continue;
         }
         for (line, text) in code_lines(&code) {

@@ -1,7 +1,7 @@
-//! What of the state outlives the process.
+//! How what outlives the process comes back into the state, and what of it a clock that goes back would mend.
 //!
-//! A store keeps it, and nothing else is kept: this is the one place that says what a next process knows. Every store is
-//! held to it (`tests/model/store/conformance.rs`), so that what is recorded cannot come to differ from what is in memory.
+//! What a next process knows is said in one place, `tests/world/disk.rs`. Every store is held to it
+//! (`tests/model/store/conformance.rs`), so that what is recorded cannot come to differ from what is in memory.
 
 use super::apply::illegal;
 use super::*;
@@ -9,47 +9,6 @@ use crate::domain::change::Forgotten;
 use crate::domain::limits::PUT_OFF_AT_MOST;
 
 impl State {
-    /// What a process that begins at `started_at` knows, if every durable change up to now was kept.
-    #[must_use]
-    pub fn reloaded(&self, started_at: Time) -> Self {
-        let mut next = Self::new(self.created_at, started_at);
-        next.pauses.clone_from(&self.pauses);
-        next.totals.clone_from(&self.totals);
-        next.notes.clone_from(&self.notes);
-        let recorded = |known: &AccountState| AccountState::recorded(known.id.clone());
-        next.accounts = self.accounts.iter().map(|(name, known)| (name.clone(), recorded(known))).collect();
-        for (key, source) in &self.sources {
-            next.sources.insert(key.clone(), Arc::new(source.reloaded(started_at)));
-        }
-        for (key, source) in &self.sources {
-            for point in source.points.iter() {
-                // What stood here cannot contradict what stood here.
-                let _ = next.apply(&Change::Seen {
-                    point: Box::new(point.clone().with_remarks(|remarks| remarks.suspected = None)),
-                });
-            }
-            if let Some(kept) = next.source_to_restore(key) {
-                kept.asks.clone_from(&source.asks);
-            }
-        }
-        for (place, id, dispute) in self.disputes() {
-            next.disputed(place, id, Some(dispute));
-        }
-        for ((place, id), deletion) in &self.deletions {
-            next.restore_deletion(place.clone(), id.clone(), Deletion { inspected_at: None, ..deletion.clone() });
-        }
-        for ((place, id), wish) in &self.wishes {
-            next.restore_wish(place.clone(), id.clone(), HoldWish { arn: None, ..wish.clone() });
-        }
-        for (place, known) in &self.places {
-            if let Some(listed) = known.listed {
-                next.restore_listed(place.clone(), listed.began_at, listed.pages, known.user_backups);
-            }
-        }
-        next.all_restored();
-        next
-    }
-
     /// Takes in the last complete listing of an earlier process: what it cost, and what it counted.
     pub fn restore_listed(&mut self, place: Place, began_at: Time, pages: u32, user_backups: u64) {
         let known = self.places.entry(place).or_default();
@@ -145,21 +104,6 @@ impl Watch {
 }
 
 impl SourceState {
-    /// The part that is kept, but for points and asks.
-    fn reloaded(&self, started_at: Time) -> Self {
-        let mut next = Self::new(self.region.clone());
-        next.watch.clone_from(&self.watch);
-        next.cursor = self.cursor;
-        next.left = self.left;
-        next.open.clone_from(&self.open);
-        next.cancelled.clone_from(&self.cancelled);
-        next.losses.clone_from(&self.losses);
-        let remembered = started_at.minus(ORDER_REMEMBERED_FOR);
-        let ended = self.orders_ended.iter().filter(|(at, _)| **at > remembered);
-        next.orders_ended = ended.map(|(at, end)| (*at, *end)).collect();
-        next
-    }
-
     fn lies_ahead_of(&self, now: Time) -> bool {
         let soon = now.plus(PUT_OFF_AT_MOST);
         self.cursor > Some(now)

@@ -36,12 +36,6 @@ impl RouteOutcome {
     pub fn together(routes: &[Self]) -> Ages {
         Ages(routes.iter().flat_map(|route| route.stretches.iter().copied()).collect())
     }
-
-    /// Its ages.
-    #[must_use]
-    pub fn ages(&self) -> Ages {
-        Ages(self.stretches.clone())
-    }
 }
 
 /// How old the newest recovery point was, and for how long: stretches of (age at the beginning, length).

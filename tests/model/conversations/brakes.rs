@@ -2,6 +2,7 @@
 
 use super::books::*;
 use super::*;
+use crate::world::disk::reloaded;
 use lifeboat::domain::policy::Retain;
 use lifeboat::planner::brake::Recent;
 use lifeboat::planner::deletions;
@@ -70,7 +71,7 @@ impl Route {
     }
 
     fn restart(&mut self) {
-        self.books.state = self.books.state.reloaded(self.now);
+        self.books.state = reloaded(&self.books.state, self.now);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Tags that say one thing, and AWS's fields or the record another.
 
 use super::*;
+use crate::world::disk::reloaded;
 use lifeboat::domain::evidence::Objection;
 use lifeboat::domain::id::BackupId;
 use lifeboat::domain::point::{MadeAs, Point};
@@ -125,7 +126,7 @@ fn a_dispute_outlives_a_restart() {
     let point = newest(&talk, &Target::Backup);
     tag(&mut talk, &point, OCCURRENCE, "2031-01-01T00:00:00Z");
     look(&mut talk);
-    talk.state = talk.state.reloaded(talk.now);
+    talk.state = reloaded(&talk.state, talk.now);
     assert_eq!(disputed(&talk).len(), 1);
     assert_ne!(newest(&talk, &Target::Backup).id, point.id);
     talk.serve();
@@ -508,7 +509,7 @@ fn what_waits_for_another_region_is_looked_at_again_once_that_was_read() {
             talk.serve();
         }
         // A process that begins has read nothing yet.
-        talk.state = talk.state.reloaded(talk.now);
+        talk.state = reloaded(&talk.state, talk.now);
         talk.round();
         assert_eq!(lists_at(&mut talk, &place(HOME)), [place(THERE)]);
     }

@@ -2,6 +2,7 @@
 
 use super::books::*;
 use super::*;
+use crate::world::disk::reloaded;
 use lifeboat::domain::evidence::{Evidence, confirms, stands, weigh, weigh_books};
 use lifeboat::domain::point::{MadeAs, Point};
 use lifeboat::domain::state::Dispute;
@@ -237,7 +238,7 @@ fn a_copy_whose_source_backup_is_not_to_be_seen_counts_by_itself_or_waits() {
         let mut books = Books::new();
         match listed_at {
             Some(listed_at) => books.listed(HOME, listed_at),
-            None => books.state = books.state.reloaded(made),
+            None => books.state = reloaded(&books.state, made),
         }
         assert_eq!(said(&books, None, mine.clone()), "ours", "{listed_at:?}");
         assert_eq!(word(&said(&books, None, silent.clone())), of_silent, "{listed_at:?}");

@@ -1,6 +1,7 @@
 //! What a person deleted, what left the policy, and what a lost database no longer knows of both.
 
 use super::*;
+use crate::world::disk::reloaded;
 
 fn there() -> Target {
     Target::Copy(THERE.into())
@@ -225,7 +226,7 @@ fn what_a_clock_made_ahead_of_time_is_not_made_again_when_it_comes_due() {
         delete(&mut talk, &made);
     }
     live(&mut talk, HOUR);
-    talk.state = talk.state.reloaded(talk.now);
+    talk.state = reloaded(&talk.state, talk.now);
     talk.under_way.clear();
     talk.changes.clear();
     talk.now = due.minus(MINUTE);
@@ -239,7 +240,7 @@ fn what_a_clock_made_ahead_of_time_is_not_made_again_when_it_comes_due() {
     }
     until_copied(&mut talk);
     assert!(ahead(&talk));
-    talk.state = talk.state.reloaded(talk.now);
+    talk.state = reloaded(&talk.state, talk.now);
     assert!(!ahead(&talk), "{:?}", talk.state.sources[&key(0)].points);
 }
 

@@ -1,6 +1,7 @@
 //! A lane that AWS refuses is closed for all that wait for it, and opens again one copy at a time.
 
 use super::*;
+use crate::world::disk::reloaded;
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::lane::Lane;
 use lifeboat::domain::state::ClosedLane;
@@ -175,7 +176,7 @@ fn whatever_ends_in_a_lane_opens_it() {
 fn a_restart_closes_the_lane_anew_with_its_first_refusal() {
     let mut lanes = Lanes::new(5);
     lanes.run(100);
-    lanes.talk.state = lanes.talk.state.reloaded(lanes.talk.now);
+    lanes.talk.state = reloaded(&lanes.talk.state, lanes.talk.now);
     assert!(lanes.talk.state.closed_lanes.is_empty());
     lanes.refused_at.clear();
     lanes.run(59);

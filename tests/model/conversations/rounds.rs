@@ -314,7 +314,7 @@ fn the_tag_of_a_hold_is_written_when_its_arn_is_known() {
     let plan = books.plan(until.minus(MOMENT));
     assert_eq!((holds(&books, until.minus(MOMENT)), plan.wake.at <= until), (vec![], true));
     let mut quiet = Plan::default();
-    let mut gate = planner::gate::Gate::new(&books.settings, &books.state, noon());
+    let mut gate = planner::gate::Gate::new(&books.state, noon());
     planner::holds::plan(&books.state, until.minus(MOMENT), &mut gate, &mut quiet);
     assert_eq!((quiet.wake.at, quiet.wake.why), (until, "a hold is tried again"));
     assert_eq!(holds(&books, until), std::slice::from_ref(&hold));

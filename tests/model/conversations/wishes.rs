@@ -2,6 +2,7 @@
 
 use super::books::*;
 use super::*;
+use crate::turns::{first_come, oldest_point};
 use lifeboat::domain::change::Opening;
 use lifeboat::domain::id::PolicyName;
 use lifeboat::domain::lane::Lane;
@@ -381,15 +382,8 @@ fn who_gets_a_slot_depends_on_when_the_next_one_is_free() {
 /// A route that has nothing yet is late from the first moment; without a promise, after a week.
 #[test]
 fn when_a_route_counts_as_late() {
-    let promised = Wish {
-        promise: Some(13 * HOUR),
-        reached: None,
-        since: noon(),
-        taken_at: noon(),
-        takes: HOUR,
-        lacks_since: noon(),
-        asked_at: None,
-    };
+    let promised =
+        Wish { promise: Some(13 * HOUR), reached: None, since: noon(), taken_at: noon(), takes: HOUR, asked_at: None };
     let week = 7 * 24 * HOUR;
     let reached = |wish: &Wish| Wish { reached: Some(noon().plus(HOUR)), ..wish.clone() };
     let without = Wish { promise: None, ..promised.clone() };
@@ -410,10 +404,9 @@ fn who_goes_first_when_not_all_can_be_kept() {
         since: noon().minus(1000 * HOUR),
         taken_at: noon().minus(taken),
         takes: 10 * MINUTE,
-        lacks_since: noon(),
         asked_at: None,
     };
-    let first = |wishes: &[Wish], slots: usize| rank(Order::TimeLeft, wishes, &vec![noon(); slots], noon())[0];
+    let first = |wishes: &[Wish], slots: usize| rank(wishes, &vec![noon(); slots], noon())[0];
     // Five copies of ten minutes in five slots are a round of ten minutes. This one comes too late for an hour.
     let hopeless = |late: Duration| wish(HOUR, HOUR + late, HOUR);
     let useful = wish(10 * HOUR, 10 * HOUR + 10 * MINUTE, Duration::ZERO);
@@ -425,10 +418,10 @@ fn who_goes_first_when_not_all_can_be_kept() {
     assert_eq!(first(&[patient, late], 1), 1);
 }
 
-/// For whoever compares: in the order of coming, by the oldest backup that a route lacks.
+/// What Lifeboat is compared with: in the order of coming, by the oldest backup that a route lacks; and by what it has.
 #[test]
 fn first_come_counts_from_the_oldest_backup_that_is_lacked() {
-    for (other, first) in [(8, 1), (10, 0)] {
+    for (order, other, first) in [(first_come as Order, 8, 1), (first_come, 10, 0), (oldest_point, 10, 1)] {
         let mut books = Books::of(2);
         books.settings.limits.copies_in_flight = 1;
         for hour in [6, 9, 12] {
@@ -436,7 +429,7 @@ fn first_come_counts_from_the_oldest_backup_that_is_lacked() {
         }
         books.see(&copy("copy-6", &good("backup-6", scheduled(6)), THERE, Lifecycle::Available));
         books.see(&good("backup-other", scheduled(other)).with_provenance(|of| of.source = source(1)));
-        let plan = plan_in_order(&books.settings, &books.state, noon(), Order::FirstCome);
+        let plan = plan_in_order(&books.settings, &books.state, noon(), order);
         let copies: Vec<_> = made(&plan).into_iter().filter(|(key, _)| key.target == there()).collect();
         assert_eq!(copies.len(), 1);
         assert_eq!(copies[0].0.source, key(first), "lacked since nine o'clock against {other}");

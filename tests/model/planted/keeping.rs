@@ -1,5 +1,6 @@
 //! Faults that delete what is still needed (promise 4), and one that keeps what is not.
 
+use crate::world::mind::Mind;
 use lifeboat::domain::action::{Action, Call, Outcome};
 use lifeboat::domain::change::{Change, IllegalChange};
 use lifeboat::domain::id::{BackupId, Place, SourceKey, Target, deletion_token};
@@ -9,7 +10,6 @@ use lifeboat::domain::policy::{Settings, Tags};
 use lifeboat::domain::state::{SourceState, State};
 use lifeboat::domain::time::Time;
 use lifeboat::planner;
-use lifeboat::sim::world::mind::Mind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;

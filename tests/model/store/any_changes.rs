@@ -3,6 +3,7 @@
 
 use super::file::runtime;
 use super::same;
+use crate::world::disk::reloaded;
 use lifeboat::domain::action::Request;
 use lifeboat::domain::change::{Change, End, Forgotten, Line, Opening, Total};
 use lifeboat::domain::evidence::Objection;
@@ -301,7 +302,7 @@ fn what_a_store_gives_back_is_the_durable_part_of_the_state() {
                 }
                 if step % 10 == 9 {
                     let when = format!("seed {seed}, step {step}, after {change:?}");
-                    same(&state.reloaded(draw.now), &store.load(draw.now).await.unwrap(), &when);
+                    same(&reloaded(&state, draw.now), &store.load(draw.now).await.unwrap(), &when);
                 }
                 if step % 40 == 39 {
                     // A fresh file, written from memory alone, gives back the same.
@@ -309,7 +310,7 @@ fn what_a_store_gives_back_is_the_durable_part_of_the_state() {
                     std::fs::remove_file(&path).unwrap();
                     let renewed = store.renew(&state, draw.now).await.unwrap();
                     assert!(renewed.aside.is_none(), "{when}");
-                    same(&state.reloaded(draw.now), &store.load(draw.now).await.unwrap(), &when);
+                    same(&reloaded(&state, draw.now), &store.load(draw.now).await.unwrap(), &when);
                 }
                 if draw.chance(50) {
                     // The next process goes on from what was kept.

@@ -3,14 +3,14 @@
 
 use super::file::runtime;
 use super::same;
+use crate::world::World;
+use crate::world::disk::{Disk, Kept};
+use crate::world::setup::Setup;
 use lifeboat::domain::change::Change;
 use lifeboat::domain::id::{BackupId, Occurrence, Place, SourceKey};
 use lifeboat::domain::point::{Lifecycle, Point};
 use lifeboat::domain::state::{ORDER_REMEMBERED_FOR, State};
 use lifeboat::domain::time::Time;
-use lifeboat::sim::world::World;
-use lifeboat::sim::world::disk::{Disk, Kept};
-use lifeboat::sim::world::setup::Setup;
 use lifeboat::store::sqlite::SqliteStore;
 use lifeboat::store::{Became, HistoryEntry, HistoryQuery, Horizon, Store};
 use std::collections::BTreeMap;

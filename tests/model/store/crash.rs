@@ -2,10 +2,10 @@
 //! commit, in the middle of it, between it and the first call, between two calls.
 
 use super::file::{Death, SqliteDisk};
+use crate::world::setup::{self, HOUR_MS, Happening, Setup};
+use crate::world::{Tally, World};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::time::Time;
-use lifeboat::sim::world::setup::{self, HOUR_MS, Happening, Setup};
-use lifeboat::sim::world::{Tally, World};
 use std::time::Duration;
 
 /// A few hours of a small fleet in a world where nothing else goes wrong.

@@ -1,10 +1,10 @@
 //! The real store as a disk of the simulated world, and the files that a crash leaves of it.
 
+use crate::world::disk::Disk;
 use lifeboat::domain::change::Change;
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::rng::Rng;
-use lifeboat::sim::world::disk::Disk;
 use lifeboat::store::Store as _;
 use lifeboat::store::sqlite::SqliteStore;
 use std::path::{Path, PathBuf};

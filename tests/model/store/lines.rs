@@ -2,10 +2,10 @@
 
 use super::file::runtime;
 use super::same;
+use crate::world::disk::{Disk, Kept};
 use lifeboat::domain::change::{Change, Line};
 use lifeboat::domain::id::{AccountName, SourceKey};
 use lifeboat::domain::time::Time;
-use lifeboat::sim::world::disk::{Disk, Kept};
 use lifeboat::store::Store;
 use lifeboat::store::sqlite::SqliteStore;
 

@@ -3,10 +3,10 @@
 use super::conformance::{Deed, deeds};
 use super::file::{Files, runtime};
 use super::same;
+use crate::world::setup::Setup;
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::rng::Rng;
-use lifeboat::sim::world::setup::Setup;
 use lifeboat::store::Store as _;
 use lifeboat::store::sqlite::SqliteStore;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! The daemon's loop, as `daemon/reconcile` has it, with a place to die after every step.
 
 use super::*;
-use crate::domain::id::AccountName;
+use lifeboat::domain::id::AccountName;
 use std::collections::BTreeSet;
 
 /// The world's other account, whose credentials calls have for a while.
@@ -111,7 +111,7 @@ impl World {
     /// The same call with the credentials of the world's other account, while it has them.
     fn elsewhere(&self, action: &Action) -> Option<Action> {
         let account = setup::other_account(&action.place.account);
-        let place = crate::domain::id::Place { account, region: action.place.region.clone() };
+        let place = lifeboat::domain::id::Place { account, region: action.place.region.clone() };
         let is_meant = self.other_account.answers && self.other_account.on_record.contains(&action.place.account);
         is_meant.then(|| Action { place, call: action.call.clone() })
     }

@@ -1,9 +1,9 @@
 //! What goes wrong, drawn: act one breaks, act two stops breaking.
 
-use super::super::faults::Fault;
-use super::super::rng::Rng;
 use super::setup::{DAY_MS, Edit, HOUR_MS, Happening, Order, Person, Setup, a_schedule};
-use crate::domain::policy::Retain;
+use lifeboat::domain::policy::Retain;
+use lifeboat::sim::faults::Fault;
+use lifeboat::sim::rng::Rng;
 
 /// How long act two has to heal what act one broke: a stuck copy, a pause after a failure, a queue for slots.
 const ACT_TWO_MS: i64 = 4 * DAY_MS;

@@ -3,8 +3,8 @@
 //! The planner must meet AWS's own words for every refusal, read as the engine reads them, and answers that say what
 //! stood in the books when the deed was done, however late they arrive.
 
-use super::super::cloud::{ApiError, Backup, BackupIx, BackupType, Cloud, CopySubject, Lost};
-use super::super::faults::{Fate, Trouble};
+use super::cloud::{ApiError, Backup, BackupIx, BackupType, Cloud, CopySubject, Lost};
+use super::faults::{Fate, Trouble};
 use crate::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{BackupId, Place, SourceId, account_of_arn};

@@ -3,13 +3,13 @@
 //! FSx's books only grow, and a look through all of them after every step would cost more than the steps. So each entry
 //! is read once, when it is made; where it stands is asked of FSx each time.
 
-use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal, Tags};
-use super::super::super::faults::Fault;
 use super::super::setup::{HOUR_MS, Setup};
 use super::armed::{Armed, Check};
 use super::keeping::Keeping;
 use super::{Broken, Work, good, work_of};
-use crate::domain::id::{BackupId, Place, SourceKey, Target, WorkKey};
+use lifeboat::domain::id::{BackupId, Place, SourceKey, Target, WorkKey};
+use lifeboat::sim::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal, Tags};
+use lifeboat::sim::faults::Fault;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

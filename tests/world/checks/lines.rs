@@ -3,12 +3,12 @@
 
 use super::armed::Check;
 use super::{Broken, View};
-use crate::domain::change::Change;
-use crate::domain::id::{Occurrence, SourceKey, Trigger};
-use crate::domain::limits::AHEAD_TOLERATED;
-use crate::domain::policy::Settings;
-use crate::domain::schedule::Schedule;
-use crate::domain::time::Time;
+use lifeboat::domain::change::Change;
+use lifeboat::domain::id::{Occurrence, SourceKey, Trigger};
+use lifeboat::domain::limits::AHEAD_TOLERATED;
+use lifeboat::domain::policy::Settings;
+use lifeboat::domain::schedule::Schedule;
+use lifeboat::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
 //! Promises 2 and 3: nothing is asked for that is not on disk, and no copy of what is not AVAILABLE.
 
-use super::super::super::cloud::Lifecycle;
 use super::armed::Check;
 use super::{Broken, View};
-use crate::domain::action::{Action, Call, Request};
-use crate::domain::change::Change;
-use crate::domain::id::{BackupId, Place, WorkKey};
+use lifeboat::domain::action::{Action, Call, Request};
+use lifeboat::domain::change::Change;
+use lifeboat::domain::id::{BackupId, Place, WorkKey};
+use lifeboat::sim::cloud::Lifecycle;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

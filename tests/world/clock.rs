@@ -1,7 +1,7 @@
 //! The host's clock, which may be wrong, and AWS's, which is right.
 
 use super::*;
-use crate::domain::timekeeper::Heard;
+use lifeboat::domain::timekeeper::Heard;
 use std::time::Duration;
 
 /// What an answer says of the time.

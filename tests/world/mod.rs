@@ -10,18 +10,19 @@
 //!
 //! There is no thread, no clock and no randomness here but what follows from the seed.
 
-use super::cloud::Cloud;
-use super::faults::Faults;
-use super::rng::Rng;
-use crate::domain::action::{Action, Outcome};
-use crate::domain::change::Change;
-use crate::domain::policy::Settings;
-use crate::domain::state::State;
-use crate::domain::time::Time;
-use crate::domain::timekeeper::Timekeeper;
 use checks::armed::{Armed, Check, Counts};
 use checks::{Broken, Checks, View};
 use disk::{Disk, Kept};
+use lifeboat::domain::action::{Action, Outcome};
+use lifeboat::domain::change::Change;
+use lifeboat::domain::policy::Settings;
+use lifeboat::domain::state::State;
+use lifeboat::domain::time::Time;
+use lifeboat::domain::timekeeper::Timekeeper;
+use lifeboat::sim::cloud::Cloud;
+use lifeboat::sim::faults::Faults;
+use lifeboat::sim::rng::Rng;
+use lifeboat::sim::wire;
 use mind::{Lifeboat, Mind, Reading};
 use setup::{Edit, Happening, Setup};
 use std::collections::BTreeMap;
@@ -39,7 +40,6 @@ mod round;
 pub mod setup;
 pub mod trace;
 pub mod weather;
-pub mod wire;
 
 /// Plans in a row after which a planner that records and records is called restless.
 const PLANS_IN_A_ROW: usize = 500;

@@ -1,11 +1,11 @@
 //! Promise 8: what fails is repeated with growing pauses, and nothing becomes a storm of calls.
 
-use super::super::super::cloud::{Backup, Lifecycle};
 use super::armed::Check;
 use super::{Broken, View};
-use crate::domain::action::{Action, Call, Outcome};
-use crate::domain::fault::FaultClass;
-use crate::domain::id::{BackupId, Place, SourceId, Target, WorkKey};
+use lifeboat::domain::action::{Action, Call, Outcome};
+use lifeboat::domain::fault::FaultClass;
+use lifeboat::domain::id::{BackupId, Place, SourceId, Target, WorkKey};
+use lifeboat::sim::cloud::{Backup, Lifecycle};
 use std::collections::{BTreeMap, VecDeque};
 
 const HOUR_MS: i64 = 3_600_000;

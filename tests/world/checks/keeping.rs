@@ -2,16 +2,16 @@
 //!
 //! Only the deletions that Lifeboat's calls brought about come here; what a person deletes is theirs to delete.
 
-use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle};
 use super::super::setup::DAY_MS;
 use super::armed::{Armed, Check};
 use super::brake::Brake;
 use super::shelf::Shelf;
 use super::{Broken, View, Work, work_of};
-use crate::domain::change::Change;
-use crate::domain::id::{BackupId, Place, SourceKey};
-use crate::domain::policy::{Retain, Settings};
-use crate::domain::time::Time;
+use lifeboat::domain::change::Change;
+use lifeboat::domain::id::{BackupId, Place, SourceKey};
+use lifeboat::domain::policy::{Retain, Settings};
+use lifeboat::domain::time::Time;
+use lifeboat::sim::cloud::{Backup, BackupIx, Cloud, Lifecycle};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Between the look at a point and its deletion a person may do what nobody could have seen.

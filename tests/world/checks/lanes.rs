@@ -3,16 +3,16 @@
 //! What it knows is what answers showed to this life of it, and what the disk kept of earlier ones. A copy counts only
 //! while FSx really has it in flight, so that old knowledge is never held against anyone.
 
-use super::super::super::cloud::{Cloud, Lifecycle};
 use super::armed::Check;
 use super::shelf::Shelf;
 use super::{Broken, View};
-use crate::domain::action::{Action, Call, Outcome, Request};
-use crate::domain::change::Change;
-use crate::domain::id::{AccountName, BackupId, Place, Region, SourceId, WorkKey};
-use crate::domain::lane::FileSystemKind;
-use crate::domain::point::{Lifecycle as Seen, Sighting};
-use crate::domain::state::State;
+use lifeboat::domain::action::{Action, Call, Outcome, Request};
+use lifeboat::domain::change::Change;
+use lifeboat::domain::id::{AccountName, BackupId, Place, Region, SourceId, WorkKey};
+use lifeboat::domain::lane::FileSystemKind;
+use lifeboat::domain::point::{Lifecycle as Seen, Sighting};
+use lifeboat::domain::state::State;
+use lifeboat::sim::cloud::{Cloud, Lifecycle};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Account, destination, and the volume for ONTAP.
@@ -147,7 +147,7 @@ impl Lanes {
             sources.insert(key.clone());
             let volume = key.source.is_volume().then(|| key.source.clone());
             for ((occurrence, target), _) in source.asks.iter().filter(|(_, ask)| ask.open) {
-                if let crate::domain::id::Target::Copy(region) = target {
+                if let lifeboat::domain::id::Target::Copy(region) = target {
                     let work = WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
                     self.pending.insert(work, (key.account.clone(), region.clone(), volume.clone()));
                 }

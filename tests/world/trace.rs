@@ -3,8 +3,8 @@
 //! Two runs of one seed are the same run only if they are the same byte for byte. Keeping years of lines would cost
 //! more than the simulation, so each line goes into a sum and only the last are kept.
 
-use crate::domain::action::{Call, Request};
-use crate::domain::change::Change;
+use lifeboat::domain::action::{Call, Request};
+use lifeboat::domain::change::Change;
 use std::collections::VecDeque;
 use std::fmt::{self, Write as _};
 
@@ -15,14 +15,13 @@ const KEPT: usize = 400;
 #[derive(Debug)]
 pub struct Trace {
     sum: u64,
-    lines: u64,
     last: VecDeque<String>,
     kept: usize,
 }
 
 impl Default for Trace {
     fn default() -> Self {
-        Self { sum: 0xcbf2_9ce4_8422_2325, lines: 0, last: VecDeque::new(), kept: KEPT }
+        Self { sum: 0xcbf2_9ce4_8422_2325, last: VecDeque::new(), kept: KEPT }
     }
 }
 
@@ -46,7 +45,6 @@ impl Trace {
         for word in words.iter().map(|word| u64::from_le_bytes(*word)).chain(last).chain([text.len() as u64]) {
             self.sum = (self.sum ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(23);
         }
-        self.lines += 1;
         self.last.push_back(text);
     }
 
@@ -54,12 +52,6 @@ impl Trace {
     #[must_use]
     pub const fn sum(&self) -> u64 {
         self.sum
-    }
-
-    /// How many lines there were.
-    #[must_use]
-    pub const fn lines(&self) -> u64 {
-        self.lines
     }
 
     /// The lines that were kept.

@@ -1,12 +1,12 @@
 //! The brake: what a route loses in any 24 hours, beyond what came new in them, waits for a person if it is too much.
 
-use super::super::super::cloud::{Backup, BackupIx, Lifecycle};
 use super::super::setup::DAY_MS;
 use super::armed::Check;
 use super::shelf::Shelf;
 use super::{Broken, View, Work, work_of};
-use crate::domain::change::Change;
-use crate::domain::id::{Place, SourceKey};
+use lifeboat::domain::change::Change;
+use lifeboat::domain::id::{Place, SourceKey};
+use lifeboat::sim::cloud::{Backup, BackupIx, Lifecycle};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The process's clock and the wire may be late by so much.

@@ -2,16 +2,16 @@
 
 use super::setup;
 use super::{Broken, World};
-use crate::domain::id::{BackupId, PolicyName, SourceId};
-use crate::domain::policy::Settings;
-use crate::domain::state::State;
-use crate::domain::time::Time;
-use crate::planner::orders::{
+use lifeboat::domain::id::{BackupId, PolicyName, SourceId};
+use lifeboat::domain::policy::Settings;
+use lifeboat::domain::state::State;
+use lifeboat::domain::time::Time;
+use lifeboat::planner::orders::{
     self as rules, BackupOrder, CancelOrder, HoldOrder, PauseOrder, ReleaseOrder, ResumeOrder,
 };
 use std::time::Duration;
 
-pub(super) use crate::planner::orders::Order;
+pub(super) use lifeboat::planner::orders::Order;
 
 impl World {
     pub(super) fn order(&mut self, drawn: setup::Order) -> Result<(), Broken> {

@@ -2,8 +2,8 @@
 
 use super::armed::Check;
 use super::{Broken, View};
-use crate::domain::change::Change;
-use crate::domain::id::Trigger;
+use lifeboat::domain::change::Change;
+use lifeboat::domain::id::Trigger;
 
 /// A clock may be off by so much and be believed, with what an answer was under way.
 const TOLERATED_MS: i64 = 6 * 60_000;

@@ -1,15 +1,15 @@
 //! How near routes are to breaking their promise, and which of two goes first by any sound rule (promise 9).
 
-use super::super::super::cloud::Lifecycle;
 use super::armed::Check;
 use super::flow::Flow;
 use super::shelf::Shelf;
 use super::{Broken, View};
-use crate::domain::action::{Call, Request};
-use crate::domain::id::{Place, SourceKey, Target, Trigger};
-use crate::domain::plan::{Plan, Reason};
-use crate::domain::policy::Policy;
-use crate::domain::time::Time;
+use lifeboat::domain::action::{Call, Request};
+use lifeboat::domain::id::{Place, SourceKey, Target, Trigger};
+use lifeboat::domain::plan::{Plan, Reason};
+use lifeboat::domain::policy::Policy;
+use lifeboat::domain::time::Time;
+use lifeboat::sim::cloud::Lifecycle;
 use std::collections::BTreeSet;
 
 /// No route gets a slot while another waits that is clearly nearer to breaking its promise, and would gain by it. Which

@@ -3,14 +3,14 @@
 //! A world is only worth something if it notices a broken planner. So the planner is reached through a [`Mind`] that a
 //! test can replace by one with a fault planted in it, without a line of the planner itself being made breakable.
 
-use crate::domain::action::{Action, Outcome};
-use crate::domain::change::{Change, IllegalChange};
-use crate::domain::plan::Plan;
-use crate::domain::policy::Settings;
-use crate::domain::state::State;
-use crate::domain::time::Time;
-use crate::domain::timekeeper::{Timekeeper, Timekeeping};
-use crate::planner;
+use lifeboat::domain::action::{Action, Outcome};
+use lifeboat::domain::change::{Change, IllegalChange};
+use lifeboat::domain::plan::Plan;
+use lifeboat::domain::policy::Settings;
+use lifeboat::domain::state::State;
+use lifeboat::domain::time::Time;
+use lifeboat::domain::timekeeper::{Timekeeper, Timekeeping};
+use lifeboat::planner;
 use std::time::Duration;
 
 /// A policy file as it was read.

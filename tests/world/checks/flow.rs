@@ -1,14 +1,14 @@
 //! Promises 7, 8 and 9: whatever can go on goes on, nearest deadline first, and all heals once nothing breaks.
 
-use super::super::super::cloud::{Backup, Lifecycle};
-use super::super::super::faults::Fault;
 use super::super::setup::{HOUR_MS, Happening, Setup};
 use super::armed::Check;
 use super::shelf::Shelf;
 use super::{Broken, View, good};
-use crate::domain::id::{Place, PolicyName, SourceKey, Target};
-use crate::domain::policy::{Destination, Policy};
-use crate::domain::time::Time;
+use lifeboat::domain::id::{Place, PolicyName, SourceKey, Target};
+use lifeboat::domain::policy::{Destination, Policy};
+use lifeboat::domain::time::Time;
+use lifeboat::sim::cloud::{Backup, Lifecycle};
+use lifeboat::sim::faults::Fault;
 use std::collections::BTreeMap;
 
 /// A copy that is COPYING for longer bars no newer one (promise 8).

@@ -3,8 +3,8 @@
 use super::armed::Check;
 use super::flow::Flow;
 use super::{Broken, View};
-use crate::domain::id::{Place, Target};
-use crate::domain::time::Time;
+use lifeboat::domain::id::{Place, Target};
+use lifeboat::domain::time::Time;
 use std::time::Duration;
 
 /// So many more than the rule keeps may be there: read by copies, waiting for a review, or for a slow deletion.

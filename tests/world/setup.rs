@@ -3,15 +3,15 @@
 //! Everything is drawn before the first step, so that a failing seed can be read like a script, and a script can be
 //! written by hand in its place.
 
-use super::super::cloud::{self, DeletedToken, FileSystemSeed, FileSystemType, VolumeSeed};
-use super::super::faults::{Fault, Faults};
-use super::super::rng::Rng;
 pub use super::persons::{Order, Person};
 use super::weather;
-use crate::domain::id::{AccountName, Place, Region, SourceId};
-use crate::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, Settings};
-use crate::domain::schedule::{Schedule, ScheduleError};
-use crate::domain::time::Time;
+use lifeboat::domain::id::{AccountName, Place, Region, SourceId};
+use lifeboat::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, Settings};
+use lifeboat::domain::schedule::{Schedule, ScheduleError};
+use lifeboat::domain::time::Time;
+use lifeboat::sim::cloud::{self, DeletedToken, FileSystemSeed, FileSystemType, VolumeSeed};
+use lifeboat::sim::faults::{Fault, Faults};
+use lifeboat::sim::rng::Rng;
 use std::time::Duration;
 
 mod habits;
@@ -323,7 +323,7 @@ impl Draw {
                 rpo: rng.percent(50.0).then(|| gap.mul_f64(1.2 + rng.unit()) + Duration::from_secs(7200)),
                 kms_key: None,
                 copy_tags: rng.percent(30.0),
-                tags: crate::domain::policy::Tags::new(),
+                tags: lifeboat::domain::policy::Tags::new(),
                 retain: retain(rng),
             });
         }

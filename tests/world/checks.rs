@@ -4,15 +4,15 @@
 //! what FSx did, what was sent and answered, and what was committed; of the program they use the nouns and the calendar
 //! alone.
 
-use super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle};
 use super::setup::Setup;
-use crate::domain::action::{Action, Call, Outcome};
-use crate::domain::change::Change;
-use crate::domain::plan::Plan;
-use crate::domain::policy::Settings;
-use crate::domain::state::State;
-use crate::domain::time::Time;
 use armed::{Armed, Check};
+use lifeboat::domain::action::{Action, Call, Outcome};
+use lifeboat::domain::change::Change;
+use lifeboat::domain::plan::Plan;
+use lifeboat::domain::policy::Settings;
+use lifeboat::domain::state::State;
+use lifeboat::domain::time::Time;
+use lifeboat::sim::cloud::{Backup, BackupIx, Cloud, Lifecycle};
 use std::fmt;
 
 pub mod armed;

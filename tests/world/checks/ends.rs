@@ -1,16 +1,16 @@
 //! Promise 5: every occurrence that comes due while its source is in the policy ends in one recorded outcome.
 
-use super::super::super::cloud::Backup;
 use super::armed::Check;
 use super::shelf::Shelf;
 use super::{Broken, View, Work};
-use crate::domain::change::{Change, End};
-use crate::domain::id::{Occurrence, PolicyName, SourceKey, Trigger};
-use crate::domain::limits::{AHEAD_TOLERATED, LISTING_LAG};
-use crate::domain::policy::Settings;
-use crate::domain::schedule::Schedule;
-use crate::domain::state::PlaceState;
-use crate::domain::time::Time;
+use lifeboat::domain::change::{Change, End};
+use lifeboat::domain::id::{Occurrence, PolicyName, SourceKey, Trigger};
+use lifeboat::domain::limits::{AHEAD_TOLERATED, LISTING_LAG};
+use lifeboat::domain::policy::Settings;
+use lifeboat::domain::schedule::Schedule;
+use lifeboat::domain::state::PlaceState;
+use lifeboat::domain::time::Time;
+use lifeboat::sim::cloud::Backup;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -182,7 +182,8 @@ impl Ends {
         for (key, duty) in &mut self.duties {
             // A new database knows what was done before only once it has read the Region.
             let told = view.settings.policies.get(&duty.policy).is_some_and(|policy| {
-                let home = crate::domain::id::Place { account: policy.account.clone(), region: policy.region.clone() };
+                let home =
+                    lifeboat::domain::id::Place { account: policy.account.clone(), region: policy.region.clone() };
                 view.state.place(&home).is_some_and(|known| known.known() && shows_the_newest(view, key, known))
             });
             if !told || view.state.created_at > through {

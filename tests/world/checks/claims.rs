@@ -1,15 +1,15 @@
 //! Promises 3 and 6: what the process believes is what FSx held when last seen, and a restart believes the same.
 
-use super::super::super::cloud::{CopySubject, Lifecycle};
 use super::super::setup::DAY_MS;
 use super::armed::{Armed, Check};
 use super::flow::Flow;
 use super::shelf::Shelf;
 use super::{Broken, View};
-use crate::domain::evidence::Objection;
-use crate::domain::id::Place;
-use crate::domain::point::Lifecycle as Seen;
-use crate::domain::state::State;
+use lifeboat::domain::evidence::Objection;
+use lifeboat::domain::id::Place;
+use lifeboat::domain::point::Lifecycle as Seen;
+use lifeboat::domain::state::State;
+use lifeboat::sim::cloud::{CopySubject, Lifecycle};
 use std::collections::BTreeMap;
 
 #[derive(Default)]
@@ -32,8 +32,8 @@ impl Claims {
             if (&before.watch, &before.open, before.left) != (&after.watch, &after.open, after.left) {
                 return wrong(format!("{key}: {before:?} became {after:?}"));
             }
-            let asks = |of: &crate::domain::state::SourceState| {
-                let brief = |ask: &crate::domain::state::Ask| {
+            let asks = |of: &lifeboat::domain::state::SourceState| {
+                let brief = |ask: &lifeboat::domain::state::Ask| {
                     (ask.attempt, ask.open, ask.asks, ask.failures, ask.request.clone())
                 };
                 of.asks.iter().map(|(slot, ask)| (slot.clone(), brief(ask))).collect::<BTreeMap<_, _>>()
@@ -41,7 +41,7 @@ impl Claims {
             if asks(before) != asks(after) {
                 return wrong(format!("{key}: its asks {:?} became {:?}", before.asks, after.asks));
             }
-            let points = |of: &crate::domain::state::SourceState| {
+            let points = |of: &lifeboat::domain::state::SourceState| {
                 let there = of.points.iter().filter(|point| point.lifecycle != Seen::Deleted);
                 there.map(|point| (point.id.clone(), (point.lifecycle, point.attempt))).collect::<BTreeMap<_, _>>()
             };

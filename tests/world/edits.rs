@@ -1,10 +1,10 @@
 //! Changes from outside: of the policy file, and by a person's hand in AWS's console.
 
-use super::super::cloud::{Backup, Cloud, Lifecycle};
 use super::setup::{Edit, Person};
-use crate::domain::policy::{Policy, Retain, Settings};
-use crate::domain::schedule::Schedule;
-use crate::domain::time::Time;
+use lifeboat::domain::policy::{Policy, Retain, Settings};
+use lifeboat::domain::schedule::Schedule;
+use lifeboat::domain::time::Time;
+use lifeboat::sim::cloud::{Backup, Cloud, Lifecycle};
 use serde_json::json;
 
 /// Changes the file. `whole` is the file as it was in the beginning, with every source and destination.
