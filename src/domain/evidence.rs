@@ -196,11 +196,11 @@ fn object(
     match claims.origin() {
         None => backup(claims, sighting),
         Some(origin) => {
-            // It may be shown with a time that is still to come: it was made by now, and the record may know when.
-            let made_at = known.filter(|known| dated(state, place, known, seen_at));
-            let made_at = made_at.map_or(sighting.created_at, |known| known.created_at);
-            let made_at = if to_come(state, made_at, seen_at) { seen_at } else { made_at };
-            copy(state, place, unaltered, claims, origin, sighting, made_at)
+            // It may be shown with a time that is still to come: it was made by now.
+            let shown_at = sighting.created_at;
+            let made_at = if to_come(state, shown_at, seen_at) { seen_at } else { shown_at };
+            let still_to_come = to_come(state, origin.2, seen_at);
+            copy(state, place, unaltered && !still_to_come, claims, origin, sighting, made_at)
         }
     }
 }
@@ -260,7 +260,7 @@ fn copy(
             return Some(disputed_tag(SOURCE, claims.source(), &format!("{} is a backup of “{of}”", said())));
         }
         // It was confirmed, or asked for, while its source backup was on record.
-        _ if unaltered => {}
+        _ if unaltered => return None,
         OriginBook::Theirs(_) => {}
         OriginBook::NotSince if another.is_none() && !sighting.tells(claims.source()) => {
             return Some(Objection::Unconfirmed(format!("its source backup {} was not looked for yet", said())));

@@ -4,6 +4,7 @@ use super::apply::illegal;
 use super::*;
 use crate::domain::action::Request;
 use crate::domain::fault::FaultClass;
+use crate::domain::limits::FAILURES_AFTER_NO_SLOT;
 
 impl State {
     pub(super) fn asked(
@@ -59,9 +60,12 @@ impl State {
         not_before: Time,
     ) -> Result<(), IllegalChange> {
         self.with_ask(key, |aside, ask| {
-            // Of refusals for want of a slot the lane keeps count: how often a route was its probe says nothing of the route,
-            // and AWS did answer, so that failures before it and after it are not in a row.
-            ask.failures = if fault.class == FaultClass::NoSlot { 0 } else { ask.failures.saturating_add(1) };
+            // Of refusals for want of a slot the lane keeps count: how often a route was its probe says nothing of the route.
+            // But AWS did answer, so that what fails after it waits for minutes and not for an hour.
+            ask.failures = match fault.class {
+                FaultClass::NoSlot => ask.failures.min(FAILURES_AFTER_NO_SLOT),
+                _ => ask.failures.saturating_add(1),
+            };
             ask.fault = Some(fault.clone());
             ask.not_before = not_before;
             if definite {

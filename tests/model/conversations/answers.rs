@@ -289,14 +289,27 @@ fn a_refused_copy_has_the_books_read_that_can_tell_why() {
         assert_eq!(told(&books, THERE, call.clone(), failed_with(FaultClass::NoSlot), noon()), expected, "{slots}");
     }
     books.settings.limits.copies_in_flight = 2;
-    // AWS did answer: what fails after it is the first to fail.
-    for class in [FaultClass::Unanswered, FaultClass::Unanswered, FaultClass::NoSlot] {
-        books.refused(&key, fault(class, "Refused"));
-    }
-    assert_eq!(books.state.ask(&key).unwrap().failures, 0);
-    books.ask(&key, 2, noon());
     let expected = [unfulfilled(FaultClass::Quota, fault(FaultClass::Quota, "Refused"))];
     assert_eq!(told(&books, THERE, call, failed_with(FaultClass::Quota), noon()), expected);
+}
+
+/// AWS does answer: what fails after a refusal for want of a slot waits for minutes, however much failed before it.
+#[test]
+fn failures_before_a_full_lane_do_not_make_the_next_pause_an_hour() {
+    let mut books = Books::new();
+    books.open(scheduled(6));
+    books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
+    let key = key_of(scheduled(6), Target::Copy(THERE.into()));
+    books.ask(&key, 1, scheduled(6).at);
+    let fail = |books: &mut Books, class, times| {
+        (0..times).for_each(|_| books.refused(&key, fault(class, "Refused")));
+        books.state.ask(&key).unwrap().failures
+    };
+    assert_eq!(fail(&mut books, FaultClass::Unanswered, 3), 3);
+    assert_eq!(fail(&mut books, FaultClass::NoSlot, 5), 3, "of these the lane keeps count");
+    assert_eq!(fail(&mut books, FaultClass::Unanswered, 20), 23);
+    assert_eq!(fail(&mut books, FaultClass::NoSlot, 1), 8);
+    assert!(pause(FaultClass::Unanswered, 9, POLL, 1.0) < 6 * MINUTE);
 }
 
 #[test]
