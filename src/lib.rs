@@ -30,10 +30,11 @@
 //!
 //! | floor | room | what lives there |
 //! |---|---|---|
-//! | 5 | [`cli`] | one file a command |
-//! | 4 | [`daemon`] | the loop, the calls under way, the control socket, the clock, signals, systemd, the log's lines, the words to people |
-//! | 3 | [`report`] | the snapshot, and metrics, HTTP, page and text drawn from it alone |
-//! | 3 | [`sim`] | FSx as a pure model, the same over HTTP, what can go wrong with it, and a policy's next weeks lived through in virtual time |
+//! | 6 | [`cli`] | one file a command |
+//! | 5 | [`daemon`] | what is around the loop: the calls under way, the control socket, the clock, signals, systemd, the log's lines, the words to people |
+//! | 4 | [`report`] | the snapshot, and metrics, HTTP, page and text drawn from it alone |
+//! | 4 | [`sim`] | FSx as a pure model, the same over HTTP, what can go wrong with it, and a policy's next weeks lived through in virtual time |
+//! | 3 | [`driver`] | plan, commit, dispatch, settle: the one loop, which the daemon, a rehearsal and the world of the tests run |
 //! | 2 | [`planner`] | every decision |
 //! | 2 | [`engine`] | the way to AWS: pacing, errors as data |
 //! | 2 | [`store`] | where the books are kept |
@@ -63,6 +64,7 @@ pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod domain;
+pub mod driver;
 pub mod engine;
 pub mod planner;
 pub mod report;

@@ -7,17 +7,15 @@
 use super::dispatch::{Dispatch, Done};
 use super::notify::{Fate, Outbox};
 use super::system::{Clock, Pulse, Systemd};
-use super::{Reloader, Startup, journal};
-use crate::domain::action::{Action, CallKey};
+use super::{Reloader, Startup};
 use crate::domain::change::Change;
-use crate::domain::id::{Place, WorkKey};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
+use crate::driver::Driver;
 use crate::engine::Sent;
 use crate::engine::fsx::FsxEngine;
-use crate::planner;
 use crate::planner::orders::Order;
 use crate::report::announce::News;
 use crate::report::http::door::Caller;
@@ -27,7 +25,9 @@ use crate::store::sqlite::SqliteStore;
 use aws_credential_types::Credentials;
 use keeping::Keeping;
 use reloading::Reloads;
+use shell::Shell;
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -36,6 +36,7 @@ mod keeping;
 mod orders;
 mod picture;
 mod reloading;
+mod shell;
 mod telling;
 mod upkeep;
 
@@ -111,36 +112,21 @@ const ZONES_EVERY: Duration = Duration::from_secs(6 * 3600);
 
 /// The loop and what it holds.
 pub struct Reconciler {
-    settings: Arc<Settings>,
-    state: State,
-    store: SqliteStore,
-    dispatch: Dispatch<FsxEngine>,
+    driver: Driver,
+    shell: Shell,
     answers: mpsc::UnboundedReceiver<Done>,
     inbox: mpsc::Receiver<Command>,
-    clock: Arc<dyn Clock>,
     reload: Reloader,
     reloads: Reloads,
     credentials: Option<Credentials>,
-    systemd: Systemd,
-    /// Applied, and not committed because the disk would not take it.
-    uncommitted: Vec<Change>,
-    store_problem: Option<String>,
-    keeping: Keeping,
     reloaded: Reload,
-    last_plan: Arc<Plan>,
     last_round_at: Option<Time>,
-    counts: Counts,
-    warned: BTreeSet<String>,
-    /// Places whose first listing is not news any more.
-    learned: BTreeSet<Place>,
     pictures: watch::Sender<Arc<Snapshot>>,
     pictured: Instant,
     /// How long the last picture took.
     picture_took: Duration,
     /// No round before this, since the last one was long.
     rest_until: Instant,
-    changed: bool,
-    pulse: Pulse,
     /// How the routes stand, as systemd was told.
     standing: String,
     /// When the last step of forgetting was done, and whether it ended the day's work.
@@ -150,8 +136,6 @@ pub struct Reconciler {
     outbox: watch::Sender<Arc<Outbox>>,
     /// Noted, and not said yet.
     unsaid: News,
-    /// Notifications were dropped since the last one was delivered.
-    overflowed: bool,
 }
 
 impl Reconciler {
@@ -169,8 +153,7 @@ impl Reconciler {
         state.timekeeping = clock.known();
         let (dispatch, answers) = Dispatch::new(engine);
         let reloaded = Reload { successful: true, succeeded_at: now, problem: None };
-        let mut settings = startup.settings;
-        settings.generation = 1;
+        let driver = Driver::new(startup.settings, state, now);
         let around = Circumstances {
             live: true,
             reload: reloaded.clone(),
@@ -179,45 +162,49 @@ impl Reconciler {
             last_round_at: None,
             counts: Counts::default(),
         };
-        let first = Snapshot::take(&settings, &state, &Plan::default(), around, now);
+        let first = Snapshot::take(&driver.settings, &driver.state, &Plan::default(), around, now);
         let (pictures, receiver) = watch::channel(Arc::new(first));
         let pulse = Pulse::default();
         pulse.beat(now);
-        let listed_before = state.places.iter().filter(|(_, known)| known.listed.is_some());
+        let listed_before = driver.state.places.iter().filter(|(_, known)| known.listed.is_some());
         let learned = listed_before.map(|(place, _)| place.clone()).collect();
-        let reconciler = Self {
-            settings: Arc::new(settings),
-            state,
+        let shell = Shell {
             store,
             dispatch,
+            clock,
+            keeping: Keeping::default(),
+            store_problem: None,
+            counts: Counts::default(),
+            pulse: pulse.clone(),
+            systemd: Systemd::new(startup.systemd),
+            warned: BTreeSet::new(),
+            learned,
+            last_plan: Arc::default(),
+            owed: Vec::new(),
+            outbox_stale: true,
+            overflowed: false,
+            woken: false,
+            deciding: Duration::ZERO,
+        };
+        let reconciler = Self {
+            driver,
+            shell,
             answers,
             inbox,
-            clock,
             reload: startup.reload,
             reloads: Reloads::default(),
             credentials: startup.credentials,
-            systemd: Systemd::new(startup.systemd),
-            uncommitted: Vec::new(),
-            store_problem: None,
-            keeping: Keeping::default(),
             reloaded,
-            last_plan: Arc::default(),
             last_round_at: None,
-            counts: Counts::default(),
-            warned: BTreeSet::new(),
-            learned,
             pictures,
             pictured: Instant::now(),
             picture_took: Duration::ZERO,
             rest_until: Instant::now(),
-            changed: true,
-            pulse: pulse.clone(),
             standing: String::new(),
             forgotten: None,
             zones_read: Instant::now(),
             outbox: watch::Sender::new(Arc::default()),
             unsaid: News::default(),
-            overflowed: false,
         };
         (reconciler, receiver, pulse)
     }
@@ -231,148 +218,74 @@ impl Reconciler {
     /// Runs until told to stop.
     pub async fn run(mut self) {
         let now = self.keep_time();
-        self.systemd.ready(&self.status_line());
+        self.shell.systemd.ready(&self.status_line());
         self.show_outbox();
-        let mut due = now;
         let mut round_at = now;
         loop {
             let now = self.keep_time();
-            self.pulse.beat(now);
-            self.systemd.alive();
+            self.shell.pulse.beat(now);
+            self.shell.systemd.alive();
             self.commit().await;
             let idle_for = now.since(round_at);
             let rested = Instant::now() >= self.rest_until;
-            if self.store_problem.is_none()
-                && rested
-                && (self.changed || now >= due || now < round_at || idle_for >= ROUND_AT_LEAST)
-            {
-                due = self.round().await;
-                round_at = self.clock.now();
+            let due = self.driver.changed || now >= self.driver.wake;
+            if self.shell.store_problem.is_none() && rested && (due || now < round_at || idle_for >= ROUND_AT_LEAST) {
+                self.round().await;
+                round_at = self.shell.clock.now();
             }
             self.forget(now).await;
             self.renew_zones();
             self.picture();
             self.commit().await;
             self.say();
-            if self.wait(due).await {
+            self.show_outbox();
+            if self.wait().await {
                 break;
             }
         }
         self.end().await;
     }
 
-    /// The time, and what is known of it put where decisions are made.
     fn keep_time(&mut self) -> Time {
-        let now = self.clock.now();
-        let known = self.clock.known();
-        if known != self.state.timekeeping {
-            journal::clock(&self.state.timekeeping, &known);
-            self.changed |= known.trust != self.state.timekeeping.trust;
-            self.state.timekeeping = known;
-        }
+        let now = self.shell.keep_time(&mut self.driver.state);
+        self.wake_up();
         now
     }
 
-    /// Plans until there is nothing left to record at once. Returns when something is due next.
-    async fn round(&mut self) -> Time {
+    /// What moved without a change wants a round as well.
+    fn wake_up(&mut self) {
+        self.driver.changed |= std::mem::take(&mut self.shell.woken);
+    }
+
+    /// Plans until there is nothing left to record at once.
+    async fn round(&mut self) {
         let began = Instant::now();
-        self.changed = false;
-        let (mut wake, mut deciding) = (Time::NEVER, Duration::ZERO);
-        for _ in 0..PLANS_IN_A_ROW {
-            let now = self.keep_time();
-            let asked = Instant::now();
-            let plan = planner::plan(&self.settings, &self.state, now);
-            deciding += asked.elapsed();
-            let again = plan.wake.at <= now;
-            wake = plan.wake.at;
-            self.carry_out(plan, now).await;
-            self.pulse.beat(now);
-            if !again || self.store_problem.is_some() {
-                break;
-            }
-        }
-        self.last_round_at = Some(self.clock.now());
-        self.counts.rounds.observe(began.elapsed());
-        let rest = deciding.saturating_sub(ROUND_WITHOUT_REST).saturating_mul(ROUND_REST);
+        self.shell.deciding = Duration::ZERO;
+        goes_on(self.driver.round(&mut self.shell).await);
+        self.wake_up();
+        self.last_round_at = Some(self.shell.clock.now());
+        self.shell.counts.rounds.observe(began.elapsed());
+        let rest = self.shell.deciding.saturating_sub(ROUND_WITHOUT_REST).saturating_mul(ROUND_REST);
         self.rest_until = Instant::now() + rest.min(ROUND_REST_AT_MOST);
-        wake
     }
 
-    async fn carry_out(&mut self, mut plan: Plan, now: Time) {
-        self.state.clock = self.state.clock.max(now);
-        for warning in std::mem::take(&mut plan.warnings) {
-            if self.warned.len() < 10_000 && self.warned.insert(warning.clone()) {
-                tracing::warn!(event = "warning", "{warning}");
-            }
-        }
-        let refused = self.take_in(std::mem::take(&mut plan.record));
-        self.commit().await;
-        for action in std::mem::take(&mut plan.actions) {
-            let illegal =
-                matches!(&action.call, crate::domain::action::Call::Make { key, .. } if refused.contains(key));
-            if illegal || self.store_problem.is_some() {
-                // Nothing leaves without its intent on disk. The ask stands as one without an answer.
-                self.withdraw(&action);
-            } else {
-                self.dispatch.start(action);
-            }
-        }
-        // A plan that stopped after its books has not looked at what waits.
-        if !plan.books_only {
-            journal::learning(&self.state, &mut self.learned);
-            self.last_plan = Arc::new(plan);
-        }
+    /// Commits what was applied.
+    async fn commit(&mut self) {
+        goes_on(self.driver.commit(&mut self.shell).await);
+        self.wake_up();
     }
 
-    fn withdraw(&mut self, action: &Action) {
-        if let Some(call) = action.call.key() {
-            self.take_in(vec![Change::Withdrawn { place: action.place.clone(), call }]);
-        }
-    }
-
-    /// Applies changes and puts them up for commit. Returns the asks that were refused as illegal.
-    fn take_in(&mut self, changes: Vec<Change>) -> BTreeSet<WorkKey> {
-        let mut refused = BTreeSet::new();
-        let mut events = Vec::new();
-        for change in changes {
-            if let Change::Sent { call: CallKey::Make(key), .. } = &change
-                && refused.contains(key)
-            {
-                continue;
-            }
-            journal::before(&self.state, &change);
-            match self.state.apply(&change) {
-                Ok(()) => {
-                    events.extend(self.event_in(&change));
-                    // A note leads to no decision, so there is no round for its sake.
-                    self.changed |= change.durable() && !matches!(change, Change::Noted(_));
-                    if change.durable() {
-                        self.uncommitted.push(change);
-                    }
-                }
-                Err(error) => {
-                    tracing::error!(event = "illegal", %error, "refused a change that contradicts the books; the source is set aside until a restart");
-                    if let Change::Asked { key, .. } = &change {
-                        refused.insert(key.clone());
-                    }
-                    if let Some(source) = change.source() {
-                        self.state.quarantined.insert(source, error.to_string());
-                    }
-                }
-            }
-        }
-        if !events.is_empty() {
-            self.owe(&events);
-        }
-        refused
+    /// Applies changes and puts them up for commit.
+    fn take_in(&mut self, changes: Vec<Change>) {
+        goes_on(self.driver.take_in(changes, &mut self.shell));
     }
 
     /// Waits for something to do. Returns whether to end.
-    async fn wait(&mut self, due: Time) -> bool {
-        let pause = due.since(self.clock.now()).min(LOOK_AT_CLOCK);
-        let pause = if self.changed { Duration::ZERO } else { pause };
+    async fn wait(&mut self) -> bool {
+        let pause = self.driver.wake.since(self.shell.clock.now()).min(LOOK_AT_CLOCK);
+        let pause = if self.driver.changed { Duration::ZERO } else { pause };
         let pause = pause.max(self.rest_until.saturating_duration_since(Instant::now()));
-        let pause = if self.store_problem.is_some() { LOOK_AT_CLOCK } else { pause };
+        let pause = if self.shell.store_problem.is_some() { LOOK_AT_CLOCK } else { pause };
         tokio::select! {
             biased;
             command = self.inbox.recv() => match command {
@@ -380,14 +293,14 @@ impl Reconciler {
                 Some(Command::Nudge) => {}
                 Some(Command::Reload { confirm_deletions, reply }) => self.reload(confirm_deletions, reply),
                 Some(Command::Survey(reply)) => {
-                    let (settings, plan) = (Arc::clone(&self.settings), Arc::clone(&self.last_plan));
-                    let _ = reply.send(Box::new(Survey { settings, state: self.state.clone(), plan }));
+                    let (settings, plan) = (Arc::clone(&self.driver.settings), Arc::clone(&self.shell.last_plan));
+                    let _ = reply.send(Box::new(Survey { settings, state: self.driver.state.clone(), plan }));
                 }
                 Some(Command::Order { order, caller, reply }) => {
                     let _ = reply.send(self.order(&order, caller).await);
                 }
                 Some(Command::Told { id, fate }) => self.told(id, fate),
-                Some(Command::Damaged(problem)) => self.lose(&problem),
+                Some(Command::Damaged(problem)) => self.shell.lose(&problem),
             },
             done = self.answers.recv() => {
                 if let Some(done) = done {
@@ -405,33 +318,32 @@ impl Reconciler {
 
     fn answered(&mut self, done: Done) {
         let Done { action, answer } = done;
-        let first_word = answer.dated.is_some_and(|dated| self.clock.heard(&dated.heard()));
+        let first_word = answer.dated.is_some_and(|dated| self.shell.clock.heard(&dated.heard()));
         let now = self.keep_time();
         if first_word {
-            self.state.clock_confirmed(now, self.clock.runs_for());
-            // Times in the books that lie in the future come from a clock that was wrong.
-            if self.state.clock > now || self.state.lies_ahead_of(now) {
-                self.take_in(vec![Change::ClockWentBack { to: now }]);
-            }
+            let runs_for = self.shell.clock.runs_for();
+            goes_on(self.driver.time_confirmed(now, runs_for, &mut self.shell));
         }
         for Sent { operation, code, took } in answer.requests {
             let region = action.place.region.clone();
-            *self.counts.requests.entry((operation, region.clone(), code)).or_default() += 1;
-            self.counts.request_durations.entry((operation, region)).or_default().observe(took);
+            let counts = &mut self.shell.counts;
+            *counts.requests.entry((operation, region.clone(), code)).or_default() += 1;
+            counts.request_durations.entry((operation, region)).or_default().observe(took);
         }
-        let changes = planner::settle(&self.settings, &self.state, &action, answer.outcome, now);
-        self.take_in(changes);
-        // Even an answer that changes no book frees a place for the next call.
-        self.changed = true;
+        goes_on(self.driver.answered(&action, answer.outcome, now, &mut self.shell));
     }
 
     /// Takes in the answers that are about to come, then closes the books. What has no answer yet is asked again, with
     /// the same token, by the next process.
     async fn end(mut self) {
-        self.systemd.stopping();
-        tracing::info!(event = "stopping", under_way = self.dispatch.under_way(), "stopping; work at AWS goes on");
+        self.shell.systemd.stopping();
+        tracing::info!(
+            event = "stopping",
+            under_way = self.shell.dispatch.under_way(),
+            "stopping; work at AWS goes on"
+        );
         let deadline = tokio::time::Instant::now() + END_WAITS;
-        while self.dispatch.under_way() > 0 {
+        while self.shell.dispatch.under_way() > 0 {
             match tokio::time::timeout_at(deadline, self.answers.recv()).await {
                 Ok(Some(done)) => self.answered(done),
                 _ => break,
@@ -440,8 +352,15 @@ impl Reconciler {
         while let Ok(done) = self.answers.try_recv() {
             self.answered(done);
         }
-        self.keeping.hurry();
+        self.shell.keeping.hurry();
         self.commit().await;
-        self.store.close().await;
+        self.shell.store.close().await;
+    }
+}
+
+/// Nothing around the daemon's driver stops it.
+fn goes_on<T>(done: Result<T, Infallible>) -> T {
+    match done {
+        Ok(done) => done,
     }
 }

@@ -10,31 +10,33 @@
 use super::cloud::Cloud;
 use super::wire;
 use crate::domain::action::{Action, Outcome};
-use crate::domain::change::Change;
-use crate::domain::plan::Waiting;
+use crate::domain::change::{Change, IllegalChange};
+use crate::domain::plan::{Plan, Waiting};
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
+use crate::driver::{Basis, Driver, Surroundings, at_once};
+use crate::planner::plan_in_order;
 use crate::planner::turns::{Order, TIME_LEFT};
-use crate::planner::{plan_in_order, settle};
 use std::collections::BTreeMap;
 
 pub mod fleet;
 pub mod outcome;
 
-/// Plans in a row after which something is wrong with the planner.
-const PLANS_IN_A_ROW: usize = 10_000;
 /// A call's way to AWS, and as much back, ms.
 const TRAVEL_MS: i64 = 50;
 
 /// Planner, books and cloud at one moment.
 pub struct Rehearsal {
-    settings: Settings,
+    driver: Driver,
+    stage: Stage,
+}
+
+/// What is around the driver: virtual time, and FSx as a model. Nothing dies, so nothing needs a store.
+struct Stage {
     cloud: Cloud,
-    state: State,
     order: Order,
     now_ms: i64,
-    wake_ms: i64,
     due: BTreeMap<(i64, u64), Event>,
     shown: wire::Shown,
     sent: u64,
@@ -48,60 +50,115 @@ enum Event {
     Answered { action: Action, outcome: Outcome },
 }
 
+impl Surroundings for Stage {
+    type Stop = String;
+
+    const PLANS_IN_A_ROW: usize = 10_000;
+
+    fn now(&mut self, _state: &mut State) -> Time {
+        Time::from_millis(self.now_ms)
+    }
+
+    fn plan(&mut self, on: Basis<'_>, now: Time) -> Plan {
+        plan_in_order(on.settings, on.state, now, self.order)
+    }
+
+    fn illegal(&mut self, _change: &Change, error: &IllegalChange) -> Result<(), String> {
+        Err(error.to_string())
+    }
+
+    async fn commit(&mut self, _on: Basis<'_>, _changes: &[Change]) -> Result<bool, String> {
+        Ok(true)
+    }
+
+    fn start(&mut self, _on: Basis<'_>, action: Action) -> Result<(), String> {
+        *self.calls.entry(action.call.operation()).or_default() += 1;
+        self.at(self.now_ms + TRAVEL_MS, Event::Arrives { action, sent_ms: self.now_ms });
+        Ok(())
+    }
+
+    fn carried_out(&mut self, _state: &State, plan: Plan) {
+        self.waiting = plan.waiting;
+    }
+
+    fn restless(&mut self) -> Result<(), String> {
+        Err(format!("the planner does not come to rest at {}", Time::from_millis(self.now_ms)))
+    }
+}
+
+impl Stage {
+    /// A call arrives at AWS, and its answer leaves.
+    fn arrives(&mut self, action: Action, sent_ms: i64) {
+        let served = wire::serve(&mut self.cloud, &mut self.shown, self.now_ms, &action);
+        let answered_ms = self.now_ms + served.latency_ms + TRAVEL_MS;
+        let timeout_ms = sent_ms + wire::ANSWER_WITHIN_MS;
+        let silent = matches!(&served.outcome, Outcome::Failed(fault) if fault.code == "Timeout");
+        let (at_ms, outcome) = if silent || answered_ms > timeout_ms {
+            (timeout_ms, Outcome::Failed(wire::no_answer()))
+        } else {
+            (answered_ms, served.outcome)
+        };
+        self.at(at_ms, Event::Answered { action, outcome });
+    }
+
+    fn at(&mut self, at_ms: i64, event: Event) {
+        self.sent += 1;
+        self.due.insert((at_ms.max(self.now_ms), self.sent), event);
+    }
+}
+
 impl Rehearsal {
     /// A daemon that starts with an empty database at `start`, its policy against this cloud.
     #[must_use]
     pub fn new(settings: Settings, cloud: Cloud, start: Time) -> Self {
-        Self {
-            settings: Settings { generation: 1, ..settings },
+        let stage = Stage {
             cloud,
-            state: State::new(start, start),
             order: TIME_LEFT,
             now_ms: start.millis(),
-            wake_ms: start.millis(),
             due: BTreeMap::new(),
             shown: wire::Shown::default(),
             sent: 0,
             calls: BTreeMap::new(),
             waiting: Vec::new(),
-        }
+        };
+        Self { driver: Driver::new(settings, State::new(start, start), start), stage }
     }
 
     /// The same with slots given in another order.
     #[must_use]
     pub fn in_order(mut self, order: Order) -> Self {
-        self.order = order;
+        self.stage.order = order;
         self
     }
 
     /// FSx and its books.
     #[must_use]
     pub fn cloud(&self) -> &Cloud {
-        &self.cloud
+        &self.stage.cloud
     }
 
     /// What the daemon knows.
     #[must_use]
     pub fn state(&self) -> &State {
-        &self.state
+        &self.driver.state
     }
 
     /// The policy.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.driver.settings
     }
 
     /// Calls sent so far, by operation.
     #[must_use]
     pub fn calls(&self) -> &BTreeMap<&'static str, u64> {
-        &self.calls
+        &self.stage.calls
     }
 
     /// What waits now, and for what.
     #[must_use]
     pub fn waiting(&self) -> &[Waiting] {
-        &self.waiting
+        &self.stage.waiting
     }
 
     /// Lives on until `end`.
@@ -109,83 +166,31 @@ impl Rehearsal {
     /// # Errors
     /// The planner contradicts itself: a fault of the program, in words.
     pub fn run_until(&mut self, end: Time) -> Result<(), String> {
+        let Self { driver, stage } = self;
         loop {
-            let event_ms = self.due.first_key_value().map_or(i64::MAX, |((at_ms, _), _)| *at_ms);
-            let next_ms = event_ms.min(self.wake_ms).max(self.now_ms);
+            let event_ms = stage.due.first_key_value().map_or(i64::MAX, |((at_ms, _), _)| *at_ms);
+            let next_ms = event_ms.min(driver.wake.millis()).max(stage.now_ms);
             if next_ms > end.millis() {
-                self.now_ms = self.now_ms.max(end.millis());
-                self.cloud.advance(self.now_ms);
+                stage.now_ms = stage.now_ms.max(end.millis());
+                stage.cloud.advance(stage.now_ms);
                 return Ok(());
             }
-            self.now_ms = next_ms;
-            self.cloud.advance(next_ms);
-            let mut answered = self.wake_ms <= next_ms;
-            while self.due.first_key_value().is_some_and(|((at_ms, _), _)| *at_ms <= next_ms) {
-                let Some((_, event)) = self.due.pop_first() else { break };
-                answered |= matches!(event, Event::Answered { .. });
-                self.happens(event)?;
+            stage.now_ms = next_ms;
+            stage.cloud.advance(next_ms);
+            let mut plans = driver.wake.millis() <= next_ms;
+            while stage.due.first_key_value().is_some_and(|((at_ms, _), _)| *at_ms <= next_ms) {
+                let Some((_, event)) = stage.due.pop_first() else { break };
+                match event {
+                    Event::Arrives { action, sent_ms } => stage.arrives(action, sent_ms),
+                    Event::Answered { action, outcome } => {
+                        plans = true;
+                        driver.answered(&action, outcome, Time::from_millis(next_ms), stage)?;
+                    }
+                }
             }
-            if answered {
-                self.round()?;
-            }
-        }
-    }
-
-    fn now(&self) -> Time {
-        Time::from_millis(self.now_ms)
-    }
-
-    fn happens(&mut self, event: Event) -> Result<(), String> {
-        match event {
-            Event::Arrives { action, sent_ms } => {
-                let served = wire::serve(&mut self.cloud, &mut self.shown, self.now_ms, &action);
-                let answered_ms = self.now_ms + served.latency_ms + TRAVEL_MS;
-                let timeout_ms = sent_ms + wire::ANSWER_WITHIN_MS;
-                let silent = matches!(&served.outcome, Outcome::Failed(fault) if fault.code == "Timeout");
-                let (at_ms, outcome) = if silent || answered_ms > timeout_ms {
-                    (timeout_ms, Outcome::Failed(wire::no_answer()))
-                } else {
-                    (answered_ms, served.outcome)
-                };
-                self.at(at_ms, Event::Answered { action, outcome });
-                Ok(())
-            }
-            Event::Answered { action, outcome } => {
-                let changes = settle(&self.settings, &self.state, &action, outcome, self.now());
-                self.take_in(changes)
+            if plans {
+                at_once(driver.round(stage)).unwrap_or_else(|| Err("a rehearsal waits for nothing".to_owned()))?;
             }
         }
-    }
-
-    fn round(&mut self) -> Result<(), String> {
-        for _ in 0..PLANS_IN_A_ROW {
-            let now = self.now();
-            let plan = plan_in_order(&self.settings, &self.state, now, self.order);
-            self.wake_ms = plan.wake.at.millis();
-            self.state.clock = self.state.clock.max(now);
-            let again = plan.wake.at <= now || plan.record.iter().any(Change::durable);
-            self.take_in(plan.record)?;
-            for action in plan.actions {
-                *self.calls.entry(action.call.operation()).or_default() += 1;
-                self.at(self.now_ms + TRAVEL_MS, Event::Arrives { action, sent_ms: self.now_ms });
-            }
-            // A plan that stopped after its books has not looked at what waits.
-            if plan.wake.why != "books first" {
-                self.waiting = plan.waiting;
-            }
-            if !again {
-                return Ok(());
-            }
-        }
-        Err(format!("the planner does not come to rest at {}", self.now()))
-    }
-
-    fn take_in(&mut self, changes: Vec<Change>) -> Result<(), String> {
-        changes.iter().try_for_each(|change| self.state.apply(change)).map_err(|error| error.to_string())
-    }
-
-    fn at(&mut self, at_ms: i64, event: Event) {
-        self.sent += 1;
-        self.due.insert((at_ms.max(self.now_ms), self.sent), event);
     }
 }

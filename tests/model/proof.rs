@@ -62,7 +62,7 @@ const PROOF: [Row; 47] = [
     row("8", Check::DeletedSeldom, "checks/pace.rs::sent", &[]),
     row("8", Check::ReadSeldom, "checks/pace.rs::sent", &["a refused listing repeated without a pause"]),
     row("8", Check::LaneClosed, "checks/pace.rs::delivered", &["a refusal for want of a slot per route"]),
-    row("8", Check::ComesToRest, "round.rs::round", &[]),
+    row("8", Check::ComesToRest, "round.rs::planned", &[]),
     row("9", Check::CopyGoesOn, "checks/flow.rs::copy_goes_on", &["a FAILED attempt is never tried again"]),
     row("9", Check::NearestFirst, "checks/standing.rs::planned", &["first come, first served, whatever was promised"]),
     row("9", Check::BackupHeals, "checks/flow.rs::healed", &[]),
@@ -71,7 +71,7 @@ const PROOF: [Row; 47] = [
     row("9", Check::NothingAskedInTheEnd, "checks/flow.rs::rested", &[]),
     row("9", Check::AliveInTheEnd, "checks.rs::rested", &[]),
     row("10", Check::RefusedChangesNothing, "checks.rs::unmoved", &["a refused policy runs as far as it can be read"]),
-    row("the books", Check::BooksAreLegal, "round.rs::take_in", &[]),
+    row("the books", Check::BooksAreLegal, "round.rs::illegal", &[]),
     row("the store", Check::DiskServes, "round.rs::commit", &[]),
 ];
 

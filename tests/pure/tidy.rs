@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Rooms by floor; a room may use those on lower floors only.
-const FLOORS: [(&str, u8); 9] = [
+const FLOORS: [(&str, u8); 10] = [
     ("domain", 1),
     ("config", 2),
     ("store", 2),
     ("engine", 2),
     ("planner", 2),
-    ("sim", 3),
-    ("report", 3),
-    ("daemon", 4),
-    ("cli", 5),
+    ("driver", 3),
+    ("sim", 4),
+    ("report", 4),
+    ("daemon", 5),
+    ("cli", 6),
 ];
 
 /// (words, where they are allowed, why not elsewhere)

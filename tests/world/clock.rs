@@ -48,7 +48,8 @@ impl World {
         let (shown, counted) = (self.host_time(), steady(self.now_ms));
         if let Some(host) = &mut self.host {
             host.keeper.read(shown, counted);
-            host.state.timekeeping = self.mind.time_known(&mut host.keeper, shown, counted);
+            let known = self.mind.time_known(&mut host.keeper, shown, counted);
+            self.driver.iter_mut().for_each(|driver| driver.state.timekeeping = known);
         }
         self.time_moved();
     }
@@ -61,8 +62,8 @@ impl World {
             self.told_ahead_ms = ahead_ms;
             self.checks.clock_set(self.now_ms, now);
         }
-        if let Some(host) = &mut self.host {
-            host.wake = host.wake.min(now);
+        if let Some(driver) = &mut self.driver {
+            driver.wake = driver.wake.min(now);
         }
     }
 
@@ -74,18 +75,16 @@ impl World {
         let before = host.keeper.known().trust;
         let heard = Heard { date: dated.date, asked_ago, answered_ago: Duration::ZERO };
         let first_word = host.keeper.heard(shown, counted, &heard);
-        host.state.timekeeping = self.mind.time_known(&mut host.keeper, shown, counted);
-        let now = host.now(self.now_ms);
+        let known = self.mind.time_known(&mut host.keeper, shown, counted);
+        self.driver.iter_mut().for_each(|driver| driver.state.timekeeping = known);
+        let (now, runs_for) = (host.now(self.now_ms), host.keeper.runs_for(counted));
         if before != host.keeper.known().trust {
             let known = host.keeper.known();
             self.note(format_args!("  the time is {now}: {known:?}"));
             self.time_moved();
         }
-        if let Some(host) = self.host.as_mut().filter(|_| first_word) {
-            host.state.clock_confirmed(now, host.keeper.runs_for(counted));
-            if host.state.clock > now || host.state.lies_ahead_of(now) {
-                self.take_in(vec![Change::ClockWentBack { to: now }])?;
-            }
+        if first_word {
+            self.drive(|driver, world| driver.time_confirmed(now, runs_for, world))?;
         }
         Ok(())
     }

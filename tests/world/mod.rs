@@ -19,6 +19,7 @@ use lifeboat::domain::policy::Settings;
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::domain::timekeeper::Timekeeper;
+use lifeboat::driver::{Basis, Driver};
 use lifeboat::sim::cloud::Cloud;
 use lifeboat::sim::faults::Faults;
 use lifeboat::sim::rng::Rng;
@@ -41,8 +42,6 @@ pub mod setup;
 pub mod trace;
 pub mod weather;
 
-/// Plans in a row after which a planner that records and records is called restless.
-const PLANS_IN_A_ROW: usize = 500;
 /// How often the checks look at everything.
 const INSPECT_EVERY_MS: i64 = 600_000;
 
@@ -114,10 +113,6 @@ impl fmt::Display for Violation {
 /// The process, while it lives.
 struct Host {
     life: u64,
-    settings: Settings,
-    state: State,
-    wake: Time,
-    uncommitted: Vec<Change>,
     keeper: Timekeeper,
 }
 
@@ -137,6 +132,8 @@ pub struct World {
     mind: Box<dyn Mind>,
     disk: Box<dyn Disk>,
     host: Option<Host>,
+    /// What the process runs. It is away while it runs.
+    driver: Option<Driver>,
     /// The policy file as it stands.
     file: Settings,
     /// What was ordered last.
@@ -164,9 +161,6 @@ pub struct World {
     tally: Tally,
 }
 
-/// Whether the process still lives after a step.
-type Alive = Result<bool, Broken>;
-
 impl World {
     /// A world before its first step.
     #[must_use]
@@ -184,6 +178,7 @@ impl World {
             mind: Box::new(Lifeboat),
             disk: Box::new(Kept::default()),
             host: None,
+            driver: None,
             file: setup.settings.clone(),
             last_order: None,
             legible: None,
@@ -247,7 +242,7 @@ impl World {
         let end_ms = self.setup.start_ms + self.setup.end_ms;
         let mut result = Ok(());
         while result.is_ok() {
-            let woken_ms = self.host.as_ref().map_or(i64::MAX, |host| self.true_ms(host.wake));
+            let woken_ms = self.driver.as_ref().map_or(i64::MAX, |driver| self.true_ms(driver.wake));
             let event_ms = self.events.first_key_value().map_or(i64::MAX, |((at_ms, _), _)| *at_ms);
             let next_ms = woken_ms.min(event_ms).max(self.now_ms);
             if next_ms > end_ms {
@@ -256,7 +251,7 @@ impl World {
             self.now_ms = next_ms;
             self.cloud.advance(next_ms);
             self.tally.steps += 1;
-            result = if event_ms <= next_ms { self.event() } else { self.round().map(drop) };
+            result = if event_ms <= next_ms { self.event() } else { self.round() };
             result = result.and_then(|()| self.checks.stepped(&self.cloud, &self.armed));
         }
         self.end(result)
@@ -264,7 +259,8 @@ impl World {
 
     fn end(mut self, result: Result<(), Broken>) -> Run {
         let result = result.and_then(|()| {
-            let view = self.host.as_ref().map(|host| view(&self.cloud, host, &self.armed, self.now_ms));
+            let (now, on) = (self.host_now(), self.driver.as_ref().map(Driver::basis));
+            let view = on.map(|on| view(&self.cloud, now, on, &self.armed, self.now_ms));
             self.checks.rested(view.as_ref(), &self.armed)
         });
         self.tally.virtual_ms = self.now_ms - self.setup.start_ms;
@@ -304,8 +300,9 @@ impl World {
 
     fn inspect(&mut self) -> Result<(), Broken> {
         self.at(self.now_ms + INSPECT_EVERY_MS, Event::Inspection);
-        match &self.host {
-            Some(host) => self.checks.inspected(&view(&self.cloud, host, &self.armed, self.now_ms)),
+        let now = self.host_now();
+        match &self.driver {
+            Some(driver) => self.checks.inspected(&view(&self.cloud, now, driver.basis(), &self.armed, self.now_ms)),
             None => Ok(()),
         }
     }
@@ -348,10 +345,10 @@ impl World {
                 self.resume_all()?;
             }
             Happening::Still => {
-                if let Some(view) = self.host.as_ref().map(|host| view(&self.cloud, host, &self.armed, self.now_ms)) {
-                    self.checks.healed(&view)?;
-                }
                 let now = self.host_now();
+                if let Some(on) = self.driver.as_ref().map(Driver::basis) {
+                    self.checks.healed(&view(&self.cloud, now, on, &self.armed, self.now_ms))?;
+                }
                 edits::still(&mut self.file, now);
                 self.reload()?;
             }
@@ -361,20 +358,19 @@ impl World {
 
     fn reload(&mut self) -> Result<(), Broken> {
         let now = self.host_now();
-        let Some(host) = &mut self.host else { return Ok(()) };
+        let Some(driver) = &mut self.driver else { return Ok(()) };
         let file = match &self.legible {
             Some(legible) => Reading::Refused { legible },
             None => Reading::Good(&self.file),
         };
         if let Some(loaded) = self.mind.reload(file) {
-            let generation = host.settings.generation + 1;
-            host.settings = Settings { generation, ..loaded };
-            host.wake = now;
+            driver.take_over(loaded);
+            driver.wake = now;
         }
         match self.legible {
-            Some(_) => self.checks.refused(&host.settings, &self.armed),
+            Some(_) => self.checks.refused(&driver.settings, &self.armed),
             None => {
-                self.checks.reloaded(self.now_ms, now, &host.settings);
+                self.checks.reloaded(self.now_ms, now, &driver.settings);
                 Ok(())
             }
         }
@@ -393,29 +389,30 @@ impl World {
         self.armed.count(Check::DiskServes);
         let mut state = self.disk.load(now).map_err(|error| Check::DiskServes.broken(error))?;
         self.lives += 1;
-        let mut settings = self.file.clone();
-        settings.generation = 1;
+        let settings = self.file.clone();
         let life = self.lives;
         self.note(format_args!("* start {life} created {}", state.created_at));
         self.checks.started(self.now_ms, now, &settings, &state, &self.armed)?;
         let mut keeper = self.keeper_of_a_start();
         state.timekeeping = self.mind.time_known(&mut keeper, now, clock::steady(self.now_ms));
-        self.host = Some(Host { life, settings, state, wake: now, uncommitted: Vec::new(), keeper });
+        self.host = Some(Host { life, keeper });
+        self.driver = Some(Driver::new(settings, state, now));
         self.time_moved();
         if self.calm { self.resume_all() } else { Ok(()) }
     }
 
     fn die(&mut self, down_ms: i64, lose_database: bool) -> Result<(), Broken> {
-        let Some(host) = self.host.take() else { return Ok(()) };
+        self.host = None;
+        let Some(driver) = self.driver.take() else { return Ok(()) };
         self.tally.crashes += 1;
         self.tally.losses += u64::from(lose_database);
         self.note(format_args!("* dies, down for {down_ms} ms, database lost: {lose_database}"));
-        self.disk.died(&host.uncommitted).map_err(|error| Check::DiskServes.broken(error))?;
+        self.disk.died(driver.uncommitted()).map_err(|error| Check::DiskServes.broken(error))?;
         if lose_database {
             self.disk.lose().map_err(|error| Check::DiskServes.broken(error))?;
             self.other_account.database_lost();
         }
-        self.checks.died(self.now_ms, host.uncommitted.is_empty().then_some(&host.state), lose_database);
+        self.checks.died(self.now_ms, driver.uncommitted().is_empty().then_some(&driver.state), lose_database);
         // What was on its way may still arrive at FSx, or not.
         let deaths = &mut self.deaths;
         self.events.retain(|_, event| match **event {
@@ -426,26 +423,8 @@ impl World {
         self.at(self.now_ms + down_ms, Event::Starts);
         Ok(())
     }
-
-    /// A boundary between two steps, at which the process may die. Returns whether it lives.
-    fn boundary(&mut self) -> Alive {
-        let boundary = self.tally.boundaries;
-        self.tally.boundaries += 1;
-        if let Some(death) = self.setup.dies_at.filter(|death| death.boundary == boundary) {
-            self.die(death.down_ms, death.lose_database)?;
-            return Ok(false);
-        }
-        if self.calm || self.setup.crash_one_in == 0 || self.deaths.below(self.setup.crash_one_in) != 0 {
-            return Ok(true);
-        }
-        let downs = [500, 5_000, 60_000, 600_000, 2 * setup::HOUR_MS];
-        let down_ms = downs[self.deaths.below(5) as usize];
-        let lose_database = self.deaths.percent(self.setup.loss_percent);
-        self.die(down_ms, lose_database)?;
-        Ok(false)
-    }
 }
 
-fn view<'a>(cloud: &'a Cloud, host: &'a Host, armed: &'a Armed, now_ms: i64) -> View<'a> {
-    View { now_ms, host_now: host.now(now_ms), cloud, state: &host.state, settings: &host.settings, armed }
+fn view<'a>(cloud: &'a Cloud, host_now: Time, on: Basis<'a>, armed: &'a Armed, now_ms: i64) -> View<'a> {
+    View { now_ms, host_now, cloud, state: on.state, settings: on.settings, armed }
 }

@@ -6,6 +6,7 @@ use lifeboat::domain::id::{BackupId, PolicyName, SourceId};
 use lifeboat::domain::policy::Settings;
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
+use lifeboat::driver::{Basis, Driver};
 use lifeboat::planner::orders::{
     self as rules, BackupOrder, CancelOrder, HoldOrder, PauseOrder, ReleaseOrder, ResumeOrder,
 };
@@ -16,17 +17,17 @@ pub(super) use lifeboat::planner::orders::Order;
 impl World {
     pub(super) fn order(&mut self, drawn: setup::Order) -> Result<(), Broken> {
         let now = self.host_now();
-        let Some(host) = &self.host else { return Ok(()) };
+        let Some(Basis { settings, state }) = self.driver.as_ref().map(Driver::basis) else { return Ok(()) };
         let verdict = if matches!(drawn, setup::Order::ConfirmDeletions) {
-            let looked_at = rules::braked(&host.state);
-            Ok(rules::confirm_deletions(&host.settings, &host.state, &looked_at, now))
+            let looked_at = rules::braked(state);
+            Ok(rules::confirm_deletions(settings, state, &looked_at, now))
         } else {
             let order = match drawn {
                 setup::Order::Again => self.last_order.clone(),
-                _ => spelled(drawn, &host.settings, &host.state, now),
+                _ => spelled(drawn, settings, state, now),
             };
             let Some(order) = order else { return Ok(()) };
-            let verdict = rules::decide(&host.settings, &host.state, &order, now);
+            let verdict = rules::decide(settings, state, &order, now);
             self.last_order = Some(order);
             verdict
         };
@@ -34,10 +35,10 @@ impl World {
             Ok(granted) => {
                 self.note(format_args!("  {}", granted.says));
                 self.checks.ordered(matches!(drawn, setup::Order::ConfirmDeletions));
-                self.take_in(granted.changes)?;
-                if self.boundary()? && self.commit()? {
-                    self.round()?;
-                }
+                self.drive(|driver, world| {
+                    driver.take_in(granted.changes, world)?;
+                    world.commit_and_go_on(driver)
+                })?;
             }
             Err(refusal) => self.note(format_args!("  refused: {refusal}")),
         }
@@ -48,15 +49,15 @@ impl World {
     /// No policy stays paused once the trouble is over.
     pub(super) fn resume_all(&mut self) -> Result<(), Broken> {
         let now = self.host_now();
-        let Some(host) = &self.host else { return Ok(()) };
-        let names: Vec<PolicyName> = host.settings.policies.keys().cloned().collect();
-        for policy in names {
-            let Some(host) = &self.host else { return Ok(()) };
-            let order = Order::Resume(ResumeOrder { policy });
-            let changes = rules::decide(&host.settings, &host.state, &order, now).map(|granted| granted.changes);
-            self.take_in(changes.unwrap_or_default())?;
-        }
-        Ok(())
+        self.drive(|driver, world| {
+            let names: Vec<PolicyName> = driver.settings.policies.keys().cloned().collect();
+            for policy in names {
+                let order = Order::Resume(ResumeOrder { policy });
+                let granted = rules::decide(&driver.settings, &driver.state, &order, now);
+                driver.take_in(granted.map(|granted| granted.changes).unwrap_or_default(), world)?;
+            }
+            Ok(())
+        })
     }
 }
 

@@ -1,7 +1,10 @@
-//! The daemon's loop, as `daemon/reconcile` has it, with a place to die after every step.
+//! What is around the driver in a world: a place to die after every step, and the checks at each.
 
 use super::*;
+use lifeboat::domain::change::IllegalChange;
 use lifeboat::domain::id::AccountName;
+use lifeboat::domain::plan::Plan;
+use lifeboat::driver::{Surroundings, at_once};
 use std::collections::BTreeSet;
 
 /// The world's other account, whose credentials calls have for a while.
@@ -19,93 +22,150 @@ impl OtherAccount {
     }
 }
 
-impl World {
-    pub(super) fn round(&mut self) -> Alive {
-        for _ in 0..PLANS_IN_A_ROW {
-            let now = self.host_now();
-            let Some(host) = &mut self.host else { return Ok(false) };
-            let plan = self.mind.plan(&host.settings, &host.state, now);
-            self.tally.plans += 1;
-            self.armed.count(Check::ComesToRest);
-            host.wake = plan.wake.at;
-            host.state.clock = host.state.clock.max(now);
-            self.checks.planned(&plan, &view(&self.cloud, host, &self.armed, self.now_ms))?;
-            let idle = plan.record.is_empty() && plan.actions.is_empty();
-            let again = plan.wake.at <= now || plan.record.iter().any(Change::durable);
-            if idle && again {
-                let what = format!("busy without end: nothing to do, and {} is due", plan.wake.why);
-                return Err(Check::ComesToRest.broken(what));
-            }
-            let late = self.mind.calls_first();
-            let early = late && !plan.actions.is_empty();
-            if early && !self.dispatch(&plan.actions)? {
-                return Ok(false);
-            }
-            self.take_in(plan.record)?;
-            if !self.boundary()? || !self.commit()? || (!early && !self.dispatch(&plan.actions)?) {
-                return Ok(false);
-            }
-            if !again {
-                return Ok(true);
-            }
+/// Why a driver goes on no longer.
+pub enum Stop {
+    /// The process dies, and is down for so long.
+    Dies {
+        down_ms: i64,
+        lose_database: bool,
+    },
+    Broken(Broken),
+}
+
+impl From<Broken> for Stop {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+impl Surroundings for World {
+    type Stop = Stop;
+
+    const PLANS_IN_A_ROW: usize = 500;
+
+    fn now(&mut self, _state: &mut State) -> Time {
+        self.host_now()
+    }
+
+    fn plan(&mut self, on: Basis<'_>, now: Time) -> Plan {
+        self.mind.plan(on.settings, on.state, now)
+    }
+
+    fn settle(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
+        self.mind.settle(on.settings, on.state, action, outcome, now)
+    }
+
+    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
+        self.mind.apply(state, change)
+    }
+
+    fn planned(&mut self, on: Basis<'_>, plan: &mut Plan, now: Time) -> Result<(), Stop> {
+        self.tally.plans += 1;
+        self.armed.count(Check::ComesToRest);
+        self.checks.planned(plan, &view(&self.cloud, now, on, &self.armed, self.now_ms))?;
+        let idle = plan.record.is_empty() && plan.actions.is_empty();
+        let again = plan.wake.at <= now || plan.record.iter().any(Change::durable);
+        if idle && again {
+            let what = format!("busy without end: nothing to do, and {} is due", plan.wake.why);
+            return Err(Check::ComesToRest.broken(what).into());
         }
-        Err(Check::ComesToRest.broken("the planner does not come to rest".to_owned()))
-    }
-
-    /// What waits by the planner's own words, for whoever looks into a promise that broke.
-    pub(super) fn waits(&mut self) -> Vec<String> {
-        let now = self.host_now();
-        let plan = self.host.as_ref().map(|host| self.mind.plan(&host.settings, &host.state, now));
-        plan.into_iter().flat_map(|plan| plan.waiting).map(|waits| format!("waits: {waits:?}")).collect()
-    }
-
-    pub(super) fn take_in(&mut self, changes: Vec<Change>) -> Result<(), Broken> {
-        for change in changes {
-            self.trace.note(format_args!("    {}", Brief(&change)));
-            let Some(host) = &mut self.host else { return Ok(()) };
-            self.armed.count(Check::BooksAreLegal);
-            self.mind
-                .apply(&mut host.state, &change)
-                .map_err(|error| Check::BooksAreLegal.broken(format!("illegal: {error}: {change:?}")))?;
-            if change.durable() {
-                host.uncommitted.push(change);
+        if self.mind.calls_first() {
+            for action in std::mem::take(&mut plan.actions) {
+                Surroundings::start(self, on, action)?;
+                self.between()?;
             }
         }
         Ok(())
     }
 
-    pub(super) fn commit(&mut self) -> Alive {
-        let Some(host) = &mut self.host else { return Ok(false) };
-        if host.uncommitted.is_empty() {
+    fn applies(&mut self, _state: &State, change: &Change) {
+        self.trace.note(format_args!("    {}", Brief(change)));
+        self.armed.count(Check::BooksAreLegal);
+    }
+
+    fn illegal(&mut self, change: &Change, error: &IllegalChange) -> Result<(), Stop> {
+        Err(Check::BooksAreLegal.broken(format!("illegal: {error}: {change:?}")).into())
+    }
+
+    async fn commit(&mut self, on: Basis<'_>, changes: &[Change]) -> Result<bool, Stop> {
+        if changes.is_empty() {
             return Ok(true);
         }
-        let changes = std::mem::take(&mut host.uncommitted);
         self.armed.count(Check::DiskServes);
-        self.disk.commit(&changes).map_err(|error| Check::DiskServes.broken(error))?;
-        self.checks.committed(&changes, &view(&self.cloud, host, &self.armed, self.now_ms))?;
-        let recorded = changes.into_iter().filter_map(|change| match change {
-            Change::AccountRecorded { account, .. } => Some(account),
+        self.disk.commit(changes).map_err(|error| Check::DiskServes.broken(error))?;
+        let now = self.host_now();
+        self.checks.committed(changes, &view(&self.cloud, now, on, &self.armed, self.now_ms))?;
+        let recorded = changes.iter().filter_map(|change| match change {
+            Change::AccountRecorded { account, .. } => Some(account.clone()),
             _ => None,
         });
         self.other_account.on_record.extend(recorded);
-        self.boundary()
+        Ok(true)
     }
 
-    fn dispatch(&mut self, actions: &[Action]) -> Alive {
-        for action in actions {
-            self.note(format_args!("> {} {}", action.place, Leaves(&action.call)));
-            let Some(host) = &self.host else { return Ok(false) };
-            let life = host.life;
-            self.checks.sent(action, &view(&self.cloud, host, &self.armed, self.now_ms))?;
-            self.tally.calls += 1;
-            let there_ms = self.travel_ms();
-            let (action, sent_ms) = (action.clone(), self.now_ms);
-            self.at(self.now_ms + there_ms, Event::Deed { life, sent_ms, action });
-            if !self.boundary()? {
-                return Ok(false);
-            }
+    fn start(&mut self, on: Basis<'_>, action: Action) -> Result<(), Stop> {
+        self.note(format_args!("> {} {}", action.place, Leaves(&action.call)));
+        let now = self.host_now();
+        self.checks.sent(&action, &view(&self.cloud, now, on, &self.armed, self.now_ms))?;
+        self.tally.calls += 1;
+        let there_ms = self.travel_ms();
+        let (life, sent_ms) = (self.lives, self.now_ms);
+        self.at(self.now_ms + there_ms, Event::Deed { life, sent_ms, action });
+        Ok(())
+    }
+
+    fn between(&mut self) -> Result<(), Stop> {
+        let boundary = self.tally.boundaries;
+        self.tally.boundaries += 1;
+        if let Some(death) = self.setup.dies_at.filter(|death| death.boundary == boundary) {
+            return Err(Stop::Dies { down_ms: death.down_ms, lose_database: death.lose_database });
         }
-        Ok(true)
+        if self.calm || self.setup.crash_one_in == 0 || self.deaths.below(self.setup.crash_one_in) != 0 {
+            return Ok(());
+        }
+        let downs = [500, 5_000, 60_000, 600_000, 2 * setup::HOUR_MS];
+        let down_ms = downs[self.deaths.below(5) as usize];
+        Err(Stop::Dies { down_ms, lose_database: self.deaths.percent(self.setup.loss_percent) })
+    }
+
+    fn restless(&mut self) -> Result<(), Stop> {
+        Err(Check::ComesToRest.broken("the planner does not come to rest".to_owned()).into())
+    }
+}
+
+impl World {
+    /// Lets the process do something, if it lives, and has it die if it comes to that.
+    pub(super) fn drive(
+        &mut self,
+        work: impl FnOnce(&mut Driver, &mut Self) -> Result<(), Stop>,
+    ) -> Result<(), Broken> {
+        let Some(mut driver) = self.driver.take() else { return Ok(()) };
+        let done = work(&mut driver, self);
+        self.driver = Some(driver);
+        match done {
+            Ok(()) => Ok(()),
+            Err(Stop::Dies { down_ms, lose_database }) => self.die(down_ms, lose_database),
+            Err(Stop::Broken(broken)) => Err(broken),
+        }
+    }
+
+    pub(super) fn round(&mut self) -> Result<(), Broken> {
+        self.drive(|driver, world| at_once(driver.round(world)).expect("a world waits for nothing"))
+    }
+
+    /// What was taken in is committed, and what follows from it is done.
+    pub(super) fn commit_and_go_on(&mut self, driver: &mut Driver) -> Result<(), Stop> {
+        self.between()?;
+        at_once(driver.commit(self)).expect("a disk of a world waits for nothing")?;
+        at_once(driver.round(self)).expect("a world waits for nothing")
+    }
+
+    /// What waits by the planner's own words, for whoever looks into a promise that broke.
+    pub(super) fn waits(&mut self) -> Vec<String> {
+        let now = self.host_now();
+        let on = self.driver.as_ref().map(Driver::basis);
+        let plan = on.map(|on| self.mind.plan(on.settings, on.state, now));
+        plan.into_iter().flat_map(|plan| plan.waiting).map(|waits| format!("waits: {waits:?}")).collect()
     }
 
     /// The same call with the credentials of the world's other account, while it has them.
@@ -128,7 +188,7 @@ impl World {
             Some(elsewhere) => wire::serve(&mut self.cloud, &mut self.shown, self.now_ms, &elsewhere),
             None => wire::serve(&mut self.cloud, &mut self.shown, self.now_ms, &action),
         };
-        let settings = self.host.as_ref().map(|host| &host.settings);
+        let settings = self.driver.as_ref().map(|driver| &*driver.settings);
         self.checks.deleted(
             self.cloud.deletions().get(deleted..).unwrap_or_default(),
             &self.cloud,
@@ -160,8 +220,9 @@ impl World {
             self.hear(dated)?;
         }
         let now = self.host_now();
-        let Some(host) = self.host.as_mut().filter(|host| host.life == life) else { return Ok(()) };
-        self.checks.delivered(action, &outcome, &view(&self.cloud, host, &self.armed, self.now_ms))?;
+        let lives = self.host.as_ref().is_some_and(|host| host.life == life);
+        let Some(driver) = self.driver.as_ref().filter(|_| lives) else { return Ok(()) };
+        self.checks.delivered(action, &outcome, &view(&self.cloud, now, driver.basis(), &self.armed, self.now_ms))?;
         let told = match &outcome {
             Outcome::Failed(fault) => Came::Text(format!("{:?} {fault}", fault.class)),
             Outcome::Made(sighting) => Came::Text(format!("made {} {:?}", sighting.id, sighting.lifecycle)),
@@ -171,12 +232,10 @@ impl World {
             Outcome::Deleted => Came::Text("deleted".to_owned()),
             Outcome::HoldSet => Came::Text("the hold is as asked".to_owned()),
         };
-        let changes = self.mind.settle(&host.settings, &host.state, action, outcome, now);
         self.note(format_args!("< {} {} {told}", action.place, Leaves(&action.call)));
-        self.take_in(changes)?;
-        if self.boundary()? && self.commit()? {
-            self.round()?;
-        }
-        Ok(())
+        self.drive(|driver, world| {
+            driver.answered(action, outcome, now, world)?;
+            world.commit_and_go_on(driver)
+        })
     }
 }

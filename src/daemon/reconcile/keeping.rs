@@ -3,7 +3,9 @@
 //! While the disk takes nothing, or the file is not the one that was opened, nothing new is asked of AWS and no order
 //! stands. Both are tried again by themselves; a file that is lost is replaced by one that holds all that is in memory.
 
-use super::Reconciler;
+use super::shell::Shell;
+use crate::domain::change::Change;
+use crate::domain::state::State;
 use crate::domain::time::Time;
 use crate::store::sqlite::{Standing, check_integrity};
 use crate::store::{Store as _, StoreError, StoreProblem};
@@ -51,10 +53,11 @@ impl Keeping {
     }
 }
 
-impl Reconciler {
-    /// Commits what was applied. While that is not possible, tries again every so often.
-    pub(super) async fn commit(&mut self) {
-        if !self.look_at_file().await || (self.uncommitted.is_empty() && self.store_problem.is_none()) {
+impl Shell {
+    /// Commits what was applied, or puts all of it into a fresh file. While that is not possible, tries again every so
+    /// often.
+    pub(super) async fn keep(&mut self, state: &State, changes: &[Change]) {
+        if !self.look_at_file().await || (changes.is_empty() && self.store_problem.is_none()) {
             return;
         }
         if self.store_problem.is_some() && self.keeping.tried.is_some_and(|tried| tried.elapsed() < AGAIN) {
@@ -62,19 +65,19 @@ impl Reconciler {
         }
         self.keeping.tried = Some(Instant::now());
         if !self.keeping.lost {
-            match self.store.commit(&self.uncommitted).await {
+            match self.store.commit(changes).await {
                 Ok(()) => return self.committed(),
                 Err(error) if error.problem.loses_the_file() => self.lose(&error),
                 Err(error) => return self.failed(&error),
             }
         }
         if !self.keeping.renewal_waits() {
-            self.renew().await;
+            self.renew(state).await;
         }
     }
 
     /// Before an order is answered: the file is the one at the path, and whole as far as is known.
-    pub(super) async fn make_sure(&mut self) {
+    pub(super) async fn make_sure_of_file(&mut self) {
         self.keeping.checked = None;
         self.look_at_file().await;
         if let Some(check) = &mut self.keeping.check {
@@ -88,9 +91,6 @@ impl Reconciler {
                     return;
                 }
             }
-        }
-        if self.store_problem.is_some() {
-            self.commit().await;
         }
     }
 
@@ -157,19 +157,17 @@ impl Reconciler {
     }
 
     fn committed(&mut self) {
-        // Its room goes as well: it was that of a year's occurrences, if the database is new.
-        self.uncommitted = Vec::new();
         if self.store_problem.take().is_some() {
             tracing::info!(event = "store_writable", "the database can be written again");
-            self.changed = true;
+            self.woken = true;
         }
     }
 
     /// Puts all that is in memory into a fresh file.
-    async fn renew(&mut self) {
+    async fn renew(&mut self, state: &State) {
         let now = self.clock.now();
         let done = {
-            let renewing = self.store.renew(&self.state, now);
+            let renewing = self.store.renew(state, now);
             tokio::pin!(renewing);
             loop {
                 tokio::select! {
@@ -192,13 +190,12 @@ impl Reconciler {
     }
 
     fn renewed(&mut self, aside: Option<&std::path::Path>, now: Time) {
-        self.uncommitted = Vec::new();
         self.store_problem = None;
         self.keeping.lost = false;
         let again = self.keeping.renewed.filter(|(at, pause)| at.elapsed() < CALM.max(*pause * 2));
         let pause = again.map_or(AGAIN, |(_, pause)| (pause * 2).min(RENEW_PAUSE_MAX));
         self.keeping.renewed = Some((Instant::now(), pause));
-        self.changed = true;
+        self.woken = true;
         match aside {
             Some(aside) => tracing::warn!(event = "store_renewed", aside = %aside.display(),
                 "a new database holds all that was in memory; the old one, with the history before {now}, was moved aside"),

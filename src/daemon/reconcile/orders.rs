@@ -4,6 +4,7 @@
 //! kill before that loses the order, and the one who asks knows it.
 
 use super::{PICTURE_AT_MOST, Reconciler, ZONES_EVERY};
+use crate::driver::Driver;
 use crate::planner::orders::{self, Granted, Order, Refusal};
 use crate::report::http::door::Caller;
 use std::collections::BTreeSet;
@@ -48,7 +49,7 @@ pub enum Unanswered {
 impl Reconciler {
     /// Decides an order, commits what it changes, and only then says so.
     pub(super) async fn order(&mut self, order: &Order, caller: Caller) -> Answered {
-        let answered = self.carry(|this, now| orders::decide(&this.settings, &this.state, order, now)).await;
+        let answered = self.carry(|driver, now| orders::decide(&driver.settings, &driver.state, order, now)).await;
         let (what, uid) = (order.word(), caller.uid.map_or_else(|| "-".to_owned(), |uid| uid.to_string()));
         match &answered {
             Ok(granted) if granted.changes.is_empty() => {
@@ -62,23 +63,31 @@ impl Reconciler {
 
     pub(super) async fn carry(
         &mut self,
-        decide: impl FnOnce(&Self, crate::domain::time::Time) -> Result<Granted, Refusal>,
+        decide: impl FnOnce(&Driver, crate::domain::time::Time) -> Result<Granted, Refusal>,
     ) -> Answered {
         // With changes that are not on disk yet nothing could be promised, nor with a file that is none.
         self.make_sure().await;
-        if let Some(problem) = &self.store_problem {
+        if let Some(problem) = &self.shell.store_problem {
             return Err(Unanswered::NotRecorded(problem.clone()));
         }
-        let granted = decide(self, self.clock.now())?;
-        let aside = self.state.quarantined.len();
+        let granted = decide(&self.driver, self.shell.clock.now())?;
+        let aside = self.driver.state.quarantined.len();
         self.take_in(granted.changes.clone());
         self.commit().await;
         self.make_sure().await;
         self.show_at_once();
-        match &self.store_problem {
-            None if self.state.quarantined.len() > aside => Err(Unanswered::Contradicts),
+        match &self.shell.store_problem {
+            None if self.driver.state.quarantined.len() > aside => Err(Unanswered::Contradicts),
             None => Ok(granted),
             Some(problem) => Err(Unanswered::NotRecorded(problem.clone())),
+        }
+    }
+
+    /// The file is the one at the path, and whole as far as is known.
+    async fn make_sure(&mut self) {
+        self.shell.make_sure_of_file().await;
+        if self.shell.store_problem.is_some() {
+            self.commit().await;
         }
     }
 
@@ -90,7 +99,7 @@ impl Reconciler {
         self.zones_read = Instant::now();
         jiff::tz::db().reset();
         let mut zones = BTreeSet::new();
-        for policy in Arc::make_mut(&mut self.settings).policies.values_mut() {
+        for policy in Arc::make_mut(&mut self.driver.settings).policies.values_mut() {
             if let Some(schedule) = policy.schedule.by_new_zone_data() {
                 zones.insert(schedule.zone_name().to_owned());
                 policy.schedule = schedule;
@@ -100,14 +109,14 @@ impl Reconciler {
             return;
         }
         tracing::info!(event = "zones", ?zones, "new zone data");
-        let settings = Arc::make_mut(&mut self.settings);
+        let settings = Arc::make_mut(&mut self.driver.settings);
         settings.generation = settings.generation.wrapping_add(1);
         self.show_at_once();
     }
 
     /// A round and a picture without waiting for their time: a person waits for them.
     pub(super) fn show_at_once(&mut self) {
-        self.changed = true;
+        self.driver.changed = true;
         self.rest_until = Instant::now();
         self.pictured = Instant::now().checked_sub(PICTURE_AT_MOST).unwrap_or(self.pictured);
     }

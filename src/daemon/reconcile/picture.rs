@@ -13,7 +13,7 @@ use std::time::Instant;
 impl Reconciler {
     /// Takes a picture, if there is something new and the last one is not too young.
     pub(super) fn picture(&mut self) {
-        let quiet = self.store_problem.is_some() == self.pictures.borrow().store_problem.is_some()
+        let quiet = self.shell.store_problem.is_some() == self.pictures.borrow().store_problem.is_some()
             && self.last_round_at == self.pictures.borrow().last_round_at;
         let pause = PICTURE_AT_MOST.max(self.picture_took.saturating_mul(PICTURE_SHARE));
         if self.pictured.elapsed() < pause || quiet {
@@ -23,15 +23,21 @@ impl Reconciler {
         let around = Circumstances {
             live: true,
             reload: self.reloaded.clone(),
-            store_problem: self.store_problem.clone(),
-            credentials_problem: credentials_problem(&self.settings, &self.state),
+            store_problem: self.shell.store_problem.clone(),
+            credentials_problem: credentials_problem(&self.driver.settings, &self.driver.state),
             last_round_at: self.last_round_at,
-            counts: self.counts.clone(),
+            counts: self.shell.counts.clone(),
         };
-        let snapshot = Snapshot::take(&self.settings, &self.state, &self.last_plan, around, self.clock.now());
+        let snapshot = Snapshot::take(
+            &self.driver.settings,
+            &self.driver.state,
+            &self.shell.last_plan,
+            around,
+            self.shell.clock.now(),
+        );
         let standing = Tally::of(&triage::lines(&snapshot, snapshot.at)).sentence();
         if standing != self.standing {
-            self.systemd.status(&standing);
+            self.shell.systemd.status(&standing);
             self.standing = standing;
         }
         self.tell(&snapshot);
@@ -42,7 +48,7 @@ impl Reconciler {
 
     /// How much there is to do, in a line for systemd.
     pub(super) fn status_line(&self) -> String {
-        let sources: usize = self.settings.policies.values().map(|policy| policy.sources.len()).sum();
-        format!("{}, {}", counted(self.settings.policies.len(), "policy"), counted(sources, "source"))
+        let sources: usize = self.driver.settings.policies.values().map(|policy| policy.sources.len()).sum();
+        format!("{}, {}", counted(self.driver.settings.policies.len(), "policy"), counted(sources, "source"))
     }
 }

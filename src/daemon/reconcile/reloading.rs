@@ -8,11 +8,11 @@ use super::orders::Reloaded;
 use crate::daemon::Reread;
 use crate::domain::id::BackupId;
 use crate::domain::policy::Settings;
+use crate::driver::Driver;
 use crate::engine::fsx::FsxEngine;
 use crate::planner::orders;
 use crate::report::snapshot::Reload;
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -65,7 +65,7 @@ impl Reconciler {
             }
             return;
         }
-        waiting.push_back(Asked { confirm_deletions, looked_at: orders::braked(&self.state), reply });
+        waiting.push_back(Asked { confirm_deletions, looked_at: orders::braked(&self.driver.state), reply });
         self.read_next();
     }
 
@@ -73,7 +73,7 @@ impl Reconciler {
         if self.reloads.reading.is_some() || self.reloads.waiting.is_empty() {
             return;
         }
-        self.systemd.reloading();
+        self.shell.systemd.reloading();
         // Zone data that a package brought count from now on.
         jiff::tz::db().reset();
         let reload = self.reload.clone();
@@ -86,11 +86,12 @@ impl Reconciler {
         let reloaded = match read {
             Ok(reread) => {
                 let warnings = self.take_over(reread).await;
-                let policies = self.settings.policies.len();
-                let sources = self.settings.policies.values().map(|policy| policy.sources.len()).sum();
+                let policies = self.driver.settings.policies.len();
+                let sources = self.driver.settings.policies.values().map(|policy| policy.sources.len()).sum();
                 let confirmed = if confirm_deletions {
-                    let confirm =
-                        |this: &Self, now| Ok(orders::confirm_deletions(&this.settings, &this.state, &looked_at, now));
+                    let confirm = |driver: &Driver, now| {
+                        Ok(orders::confirm_deletions(&driver.settings, &driver.state, &looked_at, now))
+                    };
                     let granted = self.carry(confirm).await;
                     Some(granted.map(|granted| granted.says))
                 } else {
@@ -107,7 +108,7 @@ impl Reconciler {
                 Reloaded::Refused(problem)
             }
         };
-        self.systemd.ready(&self.status_line());
+        self.shell.systemd.ready(&self.status_line());
         self.show_at_once();
         if let Some(reply) = reply {
             // Who asked may be gone.
@@ -117,24 +118,24 @@ impl Reconciler {
     }
 
     async fn take_over(&mut self, reread: Reread) -> Vec<String> {
-        let Reread { mut settings, mut warnings } = reread;
+        let Reread { settings, mut warnings } = reread;
         for warning in &warnings {
             tracing::warn!(event = "policy", "{warning}");
         }
-        settings.generation = self.settings.generation.wrapping_add(1);
-        for what in needs_restart(&self.settings, &settings) {
+        for what in needs_restart(&self.driver.settings, &settings) {
             let warning = format!("{what} takes effect at the next restart");
             tracing::warn!(event = "reload", "{warning}");
             warnings.push(warning);
         }
-        if settings.aws != self.settings.aws {
+        if settings.aws != self.driver.settings.aws {
             let engine = FsxEngine::new(&settings.aws, self.credentials.clone()).await;
-            self.dispatch.replace_engine(engine);
+            self.shell.dispatch.replace_engine(engine);
         }
-        self.settings = Arc::new(settings);
+        self.driver.take_over(settings);
+        self.shell.outbox_stale = true;
         self.show_outbox();
-        self.reloaded = Reload { successful: true, succeeded_at: self.clock.now(), problem: None };
-        self.warned.clear();
+        self.reloaded = Reload { successful: true, succeeded_at: self.shell.clock.now(), problem: None };
+        self.shell.warned.clear();
         warnings
     }
 }

@@ -2,8 +2,8 @@
 
 use super::Reconciler;
 use crate::daemon::journal;
-use crate::daemon::notify::{Fate, OWED_MAX, Outbox};
-use crate::domain::change::{Change, End};
+use crate::daemon::notify::{Fate, Outbox};
+use crate::domain::change::Change;
 use crate::domain::note::Note;
 use crate::report::announce::{self, Event, News};
 use crate::report::snapshot::Snapshot;
@@ -12,9 +12,9 @@ use std::sync::Arc;
 impl Reconciler {
     /// Notes and tells what is new in a picture.
     pub(super) fn tell(&mut self, picture: &Snapshot) {
-        let news = announce::news(&self.state.notes, picture);
+        let news = announce::news(&self.driver.state.notes, picture);
+        self.shell.owed.extend(news.events.iter().cloned());
         self.take_in(news.notes.into_iter().map(Change::Noted).collect());
-        self.owe(&news.events);
         self.unsaid.events.extend(news.events);
         self.unsaid.let_go.extend(news.let_go);
     }
@@ -27,64 +27,34 @@ impl Reconciler {
         let_go.iter().for_each(journal::let_go);
     }
 
-    /// The event in a change that was just taken in, if it is one.
-    pub(super) fn event_in(&self, change: &Change) -> Option<Event> {
-        match change {
-            Change::Closed { source, occurrence, opening, end: End::Failed, reason, at, .. } => {
-                Some(Event::job_failed(&opening.policy, source, *occurrence, reason, *at))
-            }
-            _ => None,
-        }
-    }
-
     /// A reload was refused.
     pub(super) fn tell_refused(&mut self, problem: &str) {
-        let event = Event::reload_refused(problem, self.reloaded.succeeded_at, self.clock.now());
-        self.owe(&[event]);
-    }
-
-    /// Keeps events until the webhook took them.
-    pub(super) fn owe(&mut self, events: &[Event]) {
-        if self.settings.notify.webhook.is_none() {
-            return;
-        }
-        for event in events {
-            let full = self.state.notes.owed.len() >= OWED_MAX;
-            let oldest = self.state.notes.owed.keys().next().filter(|_| full).map(|(_, id)| id.clone());
-            if let Some(id) = oldest {
-                if !self.overflowed {
-                    tracing::warn!(
-                        event = "notify_dropped",
-                        kept = OWED_MAX,
-                        "too much to tell; the oldest is dropped"
-                    );
-                    self.overflowed = true;
-                }
-                self.told(id, Fate::GivenUp);
-            }
-            self.take_in(vec![Change::Noted(Note::Owed(Box::new(event.notice())))]);
-        }
-        self.show_outbox();
+        let event = Event::reload_refused(problem, self.reloaded.succeeded_at, self.shell.clock.now());
+        self.shell.owed.push(event);
+        self.take_in(Vec::new());
     }
 
     /// A notification was delivered or given up.
     pub(super) fn told(&mut self, id: String, fate: Fate) {
-        if self.state.notes.owed.keys().any(|(_, owed)| *owed == id) {
-            *self.counts.notifications.entry(fate.as_str()).or_default() += 1;
+        if self.driver.state.notes.owed.keys().any(|(_, owed)| *owed == id) {
+            *self.shell.counts.notifications.entry(fate.as_str()).or_default() += 1;
             self.take_in(vec![Change::Noted(Note::Settled { id })]);
-            self.overflowed &= fate != Fate::Delivered;
-            self.show_outbox();
+            self.shell.overflowed &= fate != Fate::Delivered;
+            self.shell.outbox_stale = true;
         }
     }
 
     /// Lets those who tell see what there is; without a webhook nothing is owed to anybody.
     pub(super) fn show_outbox(&mut self) {
-        if self.settings.notify.webhook.is_none() && !self.state.notes.owed.is_empty() {
-            let ids: Vec<String> = self.state.notes.owed.keys().map(|(_, id)| id.clone()).collect();
+        if !std::mem::take(&mut self.shell.outbox_stale) {
+            return;
+        }
+        if self.driver.settings.notify.webhook.is_none() && !self.driver.state.notes.owed.is_empty() {
+            let ids: Vec<String> = self.driver.state.notes.owed.keys().map(|(_, id)| id.clone()).collect();
             self.take_in(ids.into_iter().map(|id| Change::Noted(Note::Settled { id })).collect());
         }
-        let owed = self.state.notes.owed.values().cloned().collect();
-        let outbox = Outbox { notify: self.settings.notify.clone(), owed };
+        let owed = self.driver.state.notes.owed.values().cloned().collect();
+        let outbox = Outbox { notify: self.driver.settings.notify.clone(), owed };
         self.outbox.send_if_modified(|shown| {
             let changed = **shown != outbox;
             *shown = Arc::new(outbox);

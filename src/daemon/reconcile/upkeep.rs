@@ -19,11 +19,15 @@ impl Reconciler {
     pub(super) async fn forget(&mut self, now: Time) {
         let pause = |ended: bool| if ended { FORGET_EVERY } else { FORGET_PAUSE };
         let too_soon = self.forgotten.is_some_and(|(at, ended)| at.elapsed() < pause(ended));
-        if too_soon || self.changed || self.store_problem.is_some() || !self.state.timekeeping.confirmed() {
+        if too_soon
+            || self.driver.changed
+            || self.shell.store_problem.is_some()
+            || !self.driver.state.timekeeping.confirmed()
+        {
             return;
         }
         let horizon = Horizon { coarse_before: now.minus(REMEMBERED_SINGLY), forgotten_before: now.minus(REMEMBERED) };
-        let more = self.store.forget(&horizon).await.unwrap_or_else(|error| {
+        let more = self.shell.store.forget(&horizon).await.unwrap_or_else(|error| {
             tracing::warn!(event = "forget", %error, "old history could not be removed");
             false
         });

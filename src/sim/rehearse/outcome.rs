@@ -91,7 +91,7 @@ impl Rehearsal {
     pub fn routes(&self, from: Time, until: Time) -> Vec<RouteOutcome> {
         let made = self.made();
         let mut routes = Vec::new();
-        for policy in self.settings.policies.values() {
+        for policy in self.settings().policies.values() {
             for key in policy.source_keys() {
                 for destination in &policy.destinations {
                     let mut route = RouteOutcome::new(policy, &key, &destination.region);
@@ -109,7 +109,7 @@ impl Rehearsal {
     pub fn home_routes(&self, from: Time, until: Time) -> Vec<RouteOutcome> {
         let made = self.made();
         let mut routes = Vec::new();
-        for policy in self.settings.policies.values().filter(|policy| policy.destination(&policy.region).is_none()) {
+        for policy in self.settings().policies.values().filter(|policy| policy.destination(&policy.region).is_none()) {
             for key in policy.source_keys() {
                 let mut route = RouteOutcome::new(policy, &key, &policy.region);
                 let backups = made.get(&(key.clone(), None));
@@ -126,7 +126,7 @@ impl Rehearsal {
         let made = self.made();
         let mut steps: BTreeMap<Lane, Vec<Step>> = BTreeMap::new();
         let mut outcomes: BTreeMap<Lane, LaneOutcome> = BTreeMap::new();
-        for policy in self.settings.policies.values() {
+        for policy in self.settings().policies.values() {
             for key in policy.source_keys().filter(|key| !key.source.is_volume()) {
                 let none = Vec::new();
                 let backups = made.get(&(key.clone(), None)).unwrap_or(&none);
@@ -134,7 +134,7 @@ impl Rehearsal {
                     let copies = made.get(&(key.clone(), Some(region.clone()))).unwrap_or(&none);
                     let place = crate::domain::id::Place { account: key.account.clone(), region: region.clone() };
                     let lane = Lane::Shared(place);
-                    let slots = lane.capacity(&self.settings.limits);
+                    let slots = lane.capacity(&self.settings().limits);
                     let outcome = outcomes.entry(lane.clone()).or_insert_with(|| LaneOutcome::new(&lane, slots));
                     for copy in copies.iter().filter(|copy| copy.created_ms >= from.millis()) {
                         outcome.count(copy);
@@ -155,7 +155,7 @@ impl Rehearsal {
     /// Everything that became AVAILABLE, or was on the way, by source and destination, as it was made.
     fn made(&self) -> BTreeMap<(SourceKey, Option<Region>), Vec<&Backup>> {
         let mut made: BTreeMap<_, Vec<&Backup>> = BTreeMap::new();
-        for (_, backup) in self.cloud.backups() {
+        for (_, backup) in self.cloud().backups() {
             let key = SourceKey { account: backup.account.as_str().into(), source: backup.resource().into() };
             let region = backup.is_copy().then(|| backup.region.as_str().into());
             made.entry((key, region)).or_default().push(backup);
