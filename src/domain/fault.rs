@@ -64,6 +64,12 @@ impl FaultClass {
         }
     }
 
+    /// Whether it says nothing of what was asked: the same call may succeed a moment later.
+    #[must_use]
+    pub fn passes_by_itself(self) -> bool {
+        matches!(self, Self::Unanswered | Self::Throttled | Self::Contested)
+    }
+
     /// Reads [`FaultClass::as_str`] back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -48,8 +48,7 @@ pub fn pause_after_attempts(
     key: &WorkKey,
     poll: Duration,
 ) -> Duration {
-    let for_a_moment = matches!(class, FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Contested);
-    if attempts == 0 || !for_a_moment {
+    if attempts == 0 || !class.passes_by_itself() {
         return Duration::ZERO;
     }
     pause_after_failed(key, attempts.saturating_add(failures), poll).min(HOUR)

@@ -175,7 +175,7 @@ impl Settling<'_> {
         if fault.class == FaultClass::NoSlot && copies {
             return self.no_slot(key, fault, definite);
         }
-        let failures = ask.failures.saturating_add(1);
+        let failures = ask.failures_with(fault.class);
         let pause = retry::pause(fault.class, failures, self.poll(), key.jitter(failures));
         let attempts = self.state.sources.get(&key.source).map_or(0, |source| source.failed_attempts(key));
         let pause = pause.max(retry::pause_after_attempts(fault.class, attempts, failures, key, self.poll()));

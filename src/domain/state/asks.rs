@@ -4,7 +4,7 @@ use super::apply::illegal;
 use super::*;
 use crate::domain::action::Request;
 use crate::domain::fault::FaultClass;
-use crate::domain::limits::FAILURES_AFTER_NO_SLOT;
+use crate::domain::limits::FAILURES_AFTER_AN_ANSWER;
 
 impl State {
     pub(super) fn asked(
@@ -61,11 +61,9 @@ impl State {
     ) -> Result<(), IllegalChange> {
         self.with_ask(key, |aside, ask| {
             // Of refusals for want of a slot the lane keeps count: how often a route was its probe says nothing of the route.
-            // But AWS did answer, so that what fails after it waits for minutes and not for an hour.
-            ask.failures = match fault.class {
-                FaultClass::NoSlot => ask.failures.min(FAILURES_AFTER_NO_SLOT),
-                _ => ask.failures.saturating_add(1),
-            };
+            if fault.class != FaultClass::NoSlot {
+                ask.failures = ask.failures_with(fault.class);
+            }
             ask.fault = Some(fault.clone());
             ask.not_before = not_before;
             if definite {
@@ -110,6 +108,14 @@ impl State {
 }
 
 impl Ask {
+    /// How many failures in a row this one makes. A lost answer after an hour of clear refusals waits for minutes.
+    #[must_use]
+    pub fn failures_with(&self, class: FaultClass) -> u32 {
+        let answered = self.fault.as_ref().is_some_and(|before| !before.class.passes_by_itself());
+        let bound = if answered && class.passes_by_itself() { FAILURES_AFTER_AN_ANSWER } else { u32::MAX };
+        self.failures.min(bound).saturating_add(1)
+    }
+
     /// AWS made nothing of it.
     fn withdraw(&mut self) {
         self.open = false;

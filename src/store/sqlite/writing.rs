@@ -10,7 +10,7 @@ use crate::domain::action::Request;
 use crate::domain::change::{Change, Forgotten, Line, Opening, Total};
 use crate::domain::fault::Fault;
 use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, WorkKey};
-use crate::domain::limits::FAILURES_AFTER_NO_SLOT;
+use crate::domain::limits::FAILURES_AFTER_AN_ANSWER;
 use crate::domain::limits::{AHEAD_TOLERATED, PUT_OFF_AT_MOST, TOKEN_TRUSTED_FOR};
 use crate::domain::pause::Pause;
 use crate::domain::point::{Lifecycle, Point};
@@ -250,13 +250,17 @@ async fn unfulfilled(
     definite: &bool,
     not_before: &Time,
 ) -> Written {
-    let sql = r#"UPDATE asks SET failures = CASE WHEN ?1 = 'no_slot' THEN min(failures, ?11) ELSE failures + 1 END,
+    let sql = r#"UPDATE asks SET failures = CASE
+                   WHEN ?1 = 'no_slot' THEN failures
+                   WHEN ?12 AND fault_class NOT IN ('unanswered', 'throttled', 'contested') THEN min(failures, ?11) + 1
+                   ELSE failures + 1 END,
                  fault_class = ?1, fault_code = ?2, fault_message = ?3, not_before = ?4, open = CASE WHEN ?5 THEN 0 ELSE open END,
                  asks = CASE WHEN ?5 THEN 0 ELSE asks END
                  WHERE account = ?6 AND source = ?7 AND "trigger" = ?8 AND at = ?9 AND destination = ?10"#;
     let query = sqlx::query(sql).bind(fault.class.as_str()).bind(&fault.code).bind(&fault.message);
     let query = query.bind(not_before.millis()).bind(*definite);
-    to.execute(bind_work!(query, key).bind(i64::from(FAILURES_AFTER_NO_SLOT))).await.map(drop)
+    let query = bind_work!(query, key).bind(i64::from(FAILURES_AFTER_AN_ANSWER)).bind(fault.class.passes_by_itself());
+    to.execute(query).await.map(drop)
 }
 
 async fn disproved(to: &mut SqliteConnection, key: &WorkKey) -> Written {

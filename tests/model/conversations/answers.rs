@@ -293,23 +293,30 @@ fn a_refused_copy_has_the_books_read_that_can_tell_why() {
     assert_eq!(told(&books, THERE, call, failed_with(FaultClass::Quota), noon()), expected);
 }
 
-/// AWS does answer: what fails after a refusal for want of a slot waits for minutes, however much failed before it.
+/// AWS does answer: a lost answer after a clear refusal waits for minutes, however much failed before it.
 #[test]
-fn failures_before_a_full_lane_do_not_make_the_next_pause_an_hour() {
-    let mut books = Books::new();
-    books.open(scheduled(6));
-    books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
-    let key = key_of(scheduled(6), Target::Copy(THERE.into()));
-    books.ask(&key, 1, scheduled(6).at);
-    let fail = |books: &mut Books, class, times| {
-        (0..times).for_each(|_| books.refused(&key, fault(class, "Refused")));
-        books.state.ask(&key).unwrap().failures
-    };
-    assert_eq!(fail(&mut books, FaultClass::Unanswered, 3), 3);
-    assert_eq!(fail(&mut books, FaultClass::NoSlot, 5), 3, "of these the lane keeps count");
-    assert_eq!(fail(&mut books, FaultClass::Unanswered, 20), 23);
-    assert_eq!(fail(&mut books, FaultClass::NoSlot, 1), 8);
-    assert!(pause(FaultClass::Unanswered, 9, POLL, 1.0) < 6 * MINUTE);
+fn failures_before_a_clear_answer_do_not_make_the_next_pause_an_hour() {
+    for answer in [FaultClass::NoSlot, FaultClass::State] {
+        let mut books = Books::new();
+        books.open(scheduled(6));
+        books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
+        let key = key_of(scheduled(6), Target::Copy(THERE.into()));
+        books.ask(&key, 1, scheduled(6).at);
+        let fail = |books: &mut Books, class, times| {
+            (0..times).for_each(|_| books.refused(&key, fault(class, "Refused")));
+            books.state.ask(&key).unwrap().failures
+        };
+        let counted = u32::from(answer != FaultClass::NoSlot);
+        assert_eq!(fail(&mut books, FaultClass::Unanswered, 3), 3);
+        assert_eq!(fail(&mut books, answer, 5), 3 + 5 * counted, "of those for want of a slot the lane keeps count");
+        assert_eq!(fail(&mut books, FaultClass::Throttled, 20), 23 + 5 * counted);
+        fail(&mut books, answer, 1);
+        let lost = Outcome::Failed(fault(FaultClass::Unanswered, "Lost"));
+        let changes = told(&books, THERE, make(&books, &key), lost, noon());
+        let Some(Change::Unfulfilled { not_before, .. }) = changes.last() else { panic!("{changes:?}") };
+        assert!(not_before.since(noon()) < 6 * MINUTE, "{not_before}");
+        assert_eq!(fail(&mut books, FaultClass::Unanswered, 1), 9);
+    }
 }
 
 #[test]
