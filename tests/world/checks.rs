@@ -317,7 +317,8 @@ impl Checks {
     }
 
     /// A person did something.
-    pub fn person(&mut self, now_ms: i64) {
+    pub fn person(&mut self, cloud: &Cloud, now_ms: i64) {
+        self.shelf.person(cloud, now_ms);
         self.flow.person(now_ms);
         self.keeping.person(now_ms);
     }

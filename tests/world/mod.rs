@@ -328,7 +328,7 @@ impl World {
             Happening::Person(person) => {
                 let acted = edits::person(&mut self.cloud, &mut self.mistyped, self.now_ms, person);
                 self.note(format_args!("  {acted}"));
-                self.checks.person(self.now_ms);
+                self.checks.person(&self.cloud, self.now_ms);
             }
             Happening::Order(order) => return self.order(order),
             Happening::OtherAccount(other) => self.other_account.answers = other && !self.calm,

@@ -169,9 +169,9 @@ impl Keeping {
         }
         // It was a recovery point: one as new is left at its place, so it was neither the newest nor the last.
         let stays = |other: &Backup| {
-            let newer =
-                || other.taken_ms > gone.taken_ms || (work_of(other).as_ref() == Some(&work) && other.id != gone.id);
-            other.lifecycle == Lifecycle::Available && newer()
+            // Two copies of one backup, made under different tags, are as new as one another.
+            let newer = || other.taken_ms >= gone.taken_ms || work_of(other).as_ref() == Some(&work);
+            other.lifecycle == Lifecycle::Available && other.id != gone.id && newer()
         };
         let all = || shelf.all(&key).filter(|(_, to)| *to == work.copy_to);
         let taken_by_a_person = |other: BackupIx| {

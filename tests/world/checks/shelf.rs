@@ -28,6 +28,8 @@ pub(super) struct Shelf {
     misdated: Vec<(i64, i64)>,
     /// Oldest first.
     by_source: BTreeMap<SourceKey, Vec<Made>>,
+    /// What our tags were mistyped on, or on its backup, and when they were put right.
+    mistyped: BTreeMap<BackupIx, Option<i64>>,
 }
 
 /// One backup or copy.
@@ -49,7 +51,7 @@ impl Made {
     }
 }
 
-/// What was misdated may be known as such for so much longer.
+/// What was misdated or mistyped may be known as such for so much longer.
 const DATED_WITHIN_MS: i64 = 24 * HOUR_MS;
 
 impl Shelf {
@@ -61,6 +63,24 @@ impl Shelf {
             (ms(fault.from_seconds), until_ms)
         };
         Self { misdated: misdates.map(spell).collect(), ..Self::default() }
+    }
+
+    /// A person did something at AWS.
+    pub(super) fn person(&mut self, cloud: &Cloud, now_ms: i64) {
+        let all: Vec<BackupIx> = self.by_source.values().flatten().map(|made| made.at).collect();
+        for at in all {
+            if !self.ours(cloud, at) {
+                self.mistyped.insert(at, None);
+            } else if let Some(until_ms) = self.mistyped.get_mut(&at) {
+                until_ms.get_or_insert(now_ms);
+            }
+        }
+    }
+
+    /// Whether it may still be known as contradicted, which counts as nothing.
+    fn may_be_disputed(&self, at: BackupIx, now_ms: i64) -> bool {
+        let mistyped = self.mistyped.get(&at);
+        mistyped.is_some_and(|until_ms| until_ms.is_none_or(|until_ms| now_ms - until_ms < DATED_WITHIN_MS))
     }
 
     pub(super) const fn made(&self) -> u64 {
@@ -82,7 +102,9 @@ impl Shelf {
             if !siblings.is_empty() {
                 armed.count(Check::MadeOnce);
             }
-            let ours = siblings.iter().filter(|at| self.ours(cloud, **at)).map(|at| cloud.backup(*at));
+            let now_ms = backup.created_ms;
+            let counts = |at: &&BackupIx| self.ours(cloud, **at) && !self.may_be_disputed(**at, now_ms);
+            let ours = siblings.iter().filter(counts).map(|at| cloud.backup(*at));
             let twin = ours.into_iter().find(|twin| good(twin));
             if let Some(twin) = twin {
                 let stands = twin.lifecycle.as_str();
