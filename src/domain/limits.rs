@@ -12,8 +12,8 @@ pub const SHOWN_AFTER_GONE: Duration = Duration::from_secs(4 * 60);
 pub const TOKEN_TRUSTED_FOR: Duration = Duration::from_secs(5 * 60);
 /// Ids in one DescribeBackups, DescribeFileSystems or DescribeVolumes (fsx-facts 3.5).
 pub const IDS_PER_CALL: usize = 50;
-/// What passes by itself and comes after another refusal counts as no later than this failure in a row: AWS did answer, so
-/// that its pause is one of minutes.
+/// A clear refusal counts as no later than this failure in a row: by then its own pause is as long as it gets, and AWS did
+/// answer, so that a lost answer after it waits for minutes.
 pub const FAILURES_AFTER_AN_ANSWER: u32 = 8;
 /// A copy that is COPYING for longer is reported and bars no newer one (promise 8).
 pub const COPY_STUCK_AFTER: Duration = Duration::from_secs(48 * 3600);

@@ -60,10 +60,7 @@ impl State {
         not_before: Time,
     ) -> Result<(), IllegalChange> {
         self.with_ask(key, |aside, ask| {
-            // Of refusals for want of a slot the lane keeps count: how often a route was its probe says nothing of the route.
-            if fault.class != FaultClass::NoSlot {
-                ask.failures = ask.failures_with(fault.class);
-            }
+            ask.failures = ask.failures_with(fault.class);
             ask.fault = Some(fault.clone());
             ask.not_before = not_before;
             if definite {
@@ -108,12 +105,12 @@ impl State {
 }
 
 impl Ask {
-    /// How many failures in a row this one makes. A lost answer after an hour of clear refusals waits for minutes.
+    /// How many failures in a row this one makes. Of refusals for want of a slot the lane keeps count: how often a route was
+    /// its probe says nothing of the route.
     #[must_use]
     pub fn failures_with(&self, class: FaultClass) -> u32 {
-        let answered = self.fault.as_ref().is_some_and(|before| !before.class.passes_by_itself());
-        let bound = if answered && class.passes_by_itself() { FAILURES_AFTER_AN_ANSWER } else { u32::MAX };
-        self.failures.min(bound).saturating_add(1)
+        let more = self.failures.saturating_add(u32::from(class != FaultClass::NoSlot));
+        if class.passes_by_itself() { more } else { more.min(FAILURES_AFTER_AN_ANSWER) }
     }
 
     /// AWS made nothing of it.

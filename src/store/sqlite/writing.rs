@@ -251,9 +251,8 @@ async fn unfulfilled(
     not_before: &Time,
 ) -> Written {
     let sql = r#"UPDATE asks SET failures = CASE
-                   WHEN ?1 = 'no_slot' THEN failures
-                   WHEN ?12 AND fault_class NOT IN ('unanswered', 'throttled', 'contested') THEN min(failures, ?11) + 1
-                   ELSE failures + 1 END,
+                   WHEN ?12 THEN failures + 1
+                   ELSE min(failures + (?1 <> 'no_slot'), ?11) END,
                  fault_class = ?1, fault_code = ?2, fault_message = ?3, not_before = ?4, open = CASE WHEN ?5 THEN 0 ELSE open END,
                  asks = CASE WHEN ?5 THEN 0 ELSE asks END
                  WHERE account = ?6 AND source = ?7 AND "trigger" = ?8 AND at = ?9 AND destination = ?10"#;

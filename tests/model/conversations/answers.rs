@@ -310,7 +310,8 @@ fn failures_before_a_clear_answer_do_not_make_the_next_pause_an_hour() {
         assert_eq!(fail(&mut books, FaultClass::Unanswered, 3), 3);
         assert_eq!(fail(&mut books, answer, 5), 3 + 5 * counted, "of those for want of a slot the lane keeps count");
         assert_eq!(fail(&mut books, FaultClass::Throttled, 20), 23 + 5 * counted);
-        fail(&mut books, answer, 1);
+        assert_eq!(fail(&mut books, answer, 1), 8);
+        books.ask(&key, 2, noon());
         let lost = Outcome::Failed(fault(FaultClass::Unanswered, "Lost"));
         let changes = told(&books, THERE, make(&books, &key), lost, noon());
         let Some(Change::Unfulfilled { not_before, .. }) = changes.last() else { panic!("{changes:?}") };
