@@ -101,7 +101,7 @@ fn fleet(settings: &Settings, sources: usize, held: usize) -> (State, Time) {
         for hours in (0..held).filter_map(|hours| u32::try_from(hours).ok()) {
             let copies = DESTINATIONS.map(|region| point(number, hours, Some(region)));
             for point in copies.into_iter().chain([point(number, hours, None)]) {
-                take_in(&mut state, vec![Change::Seen { point: Box::new(point) }]);
+                take_in(&mut state, vec![Change::BackupObserved { point: Box::new(point) }]);
             }
         }
     }
@@ -181,7 +181,7 @@ fn answer(action: &Action, now: Time) -> Outcome {
                 tags: tags.clone().into(),
             }))
         }
-        Call::LookUp { ids } => Outcome::LookedUp(
+        Call::DescribeSources { ids } => Outcome::SourcesDescribed(
             ids.iter()
                 .map(|id| SourceFacts {
                     source: id.clone(),

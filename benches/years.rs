@@ -86,24 +86,24 @@ fn night(source: u32, day: u32) -> Vec<Vec<Change>> {
             let (backup, source_region) = (point(&first, 0, Lifecycle::Available).id, REGIONS[0].into());
             Request::CopyBackup { source_region, backup, kms_key: None, token: work.token(1), tags }
         };
-        commits.push(vec![Change::Asked { key: work.clone(), attempt: 1, request: Arc::new(request), at }]);
+        commits.push(vec![Change::RequestRecorded { key: work.clone(), attempt: 1, request: Arc::new(request), at }]);
         let in_flight = if region == 0 { Lifecycle::Creating } else { Lifecycle::Copying };
         for lifecycle in [in_flight, Lifecycle::Available] {
-            commits.push(vec![Change::Seen { point: Box::new(point(&work, region, lifecycle)) }]);
+            commits.push(vec![Change::BackupObserved { point: Box::new(point(&work, region, lifecycle)) }]);
         }
         if let Some(old) = day.checked_sub(KEPT_DAYS) {
             let id = point(&self::work(source, old, region), region, Lifecycle::Available).id;
             let place = Place { account: "default".into(), region: (*name).into() };
             let reason = "no rule keeps it (last 7)".to_owned();
-            commits.push(vec![Change::Condemned {
+            commits.push(vec![Change::DeletionPlanned {
                 place: place.clone(),
                 id: id.clone(),
                 reason,
                 confirmed: false,
                 at,
             }]);
-            commits.push(vec![Change::DeleteAsked { place: place.clone(), id: id.clone(), at }]);
-            commits.push(vec![Change::Gone { place, id, at: at.plus(Duration::from_secs(3600)) }]);
+            commits.push(vec![Change::DeletionRequested { place: place.clone(), id: id.clone(), at }]);
+            commits.push(vec![Change::BackupRemoved { place, id, at: at.plus(Duration::from_secs(3600)) }]);
         }
     }
     let (end, reason) = (End::Completed, "backup and 3 copies AVAILABLE".to_owned());

@@ -62,5 +62,5 @@ fn follow(settings: &mut Settings, state: &mut State) {
 
 /// What shows in a picture of the books.
 const fn kept_up(change: &Change) -> bool {
-    matches!(change, Change::Watched { .. } | Change::Rescheduled { .. } | Change::Left { .. })
+    matches!(change, Change::MembershipUpdated { .. } | Change::Rescheduled { .. } | Change::SourceDeparted { .. })
 }

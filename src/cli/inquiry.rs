@@ -132,8 +132,8 @@ impl Inquiry {
         let chunks = volumes.chunks(IDS_PER_CALL).chain(file_systems.chunks(IDS_PER_CALL));
         let mut left: Vec<Vec<SourceId>> = chunks.map(<[SourceId]>::to_vec).collect();
         while let Some(ids) = left.pop() {
-            match self.call(Call::LookUp { ids: ids.clone() }).await {
-                Outcome::LookedUp(facts) => {
+            match self.call(Call::DescribeSources { ids: ids.clone() }).await {
+                Outcome::SourcesDescribed(facts) => {
                     found += facts.len();
                     let missing = ids.iter().filter(|id| !facts.iter().any(|fact| fact.source == **id));
                     problems.extend(missing.map(|id| format!("{id} is not there")));

@@ -38,13 +38,13 @@ macro_rules! job {
 /// Says what a change means, before it is applied.
 pub fn before(state: &State, change: &Change) {
     match change {
-        Change::Watched { source, policy, region, .. }
+        Change::MembershipUpdated { source, policy, region, .. }
             if state.sources.get(source).is_none_or(|s| s.watch.is_none()) =>
         {
             debug!(event = "watched", %policy, account = %source.account, source = %source.source, %region, "watching");
         }
         Change::Rescheduled { source, lines } => rescheduled(state, source, lines),
-        Change::Left { source } => {
+        Change::SourceDeparted { source } => {
             info!(event = "left", account = %source.account, source = %source.source,
                 "no policy names it any more; its recovery points stay");
         }
@@ -54,27 +54,29 @@ pub fn before(state: &State, change: &Change) {
             job!(Level::INFO, state, &key, "opened", adopted, "occurrence opened");
         }
         Change::Closed { .. } => closed(state, change),
-        Change::Asked { key, attempt, .. } => {
+        Change::RequestRecorded { key, attempt, .. } => {
             job!(Level::INFO, state, key, "asked", attempt, "asking AWS");
         }
-        Change::Unfulfilled { key, fault, definite, .. } => unfulfilled(state, key, fault, *definite),
-        Change::Disproved { key } => job!(Level::INFO, state, key, "disproved", "AWS did not take it; asking anew"),
-        Change::Seen { point } => seen(state, point),
+        Change::RequestFailed { key, fault, definite, .. } => unfulfilled(state, key, fault, *definite),
+        Change::RequestNeverApplied { key } => {
+            job!(Level::INFO, state, key, "disproved", "AWS did not take it; asking anew")
+        }
+        Change::BackupObserved { point } => seen(state, point),
         Change::Disputed { place, id, dispute: Some(dispute) } => disputed(state, place, id, dispute),
         Change::Disputed { place, id, dispute: None } => {
             info!(event = "undisputed", account = %place.account, region = %place.region, backup = %id,
                 "nothing contradicts its tags any more, or it is gone");
         }
-        Change::Condemned { .. }
-        | Change::Spared { .. }
-        | Change::DeleteAsked { .. }
-        | Change::DeleteRefused { .. }
-        | Change::HoldWished { .. }
+        Change::DeletionPlanned { .. }
+        | Change::DeletionCancelled { .. }
+        | Change::DeletionRequested { .. }
+        | Change::DeletionFailed { .. }
+        | Change::HoldRequested { .. }
         | Change::HoldTried { .. }
-        | Change::HoldStands { .. }
+        | Change::HoldConfirmed { .. }
         | Change::Reviewed { .. } => deletions::before(state, change),
-        Change::Gone { place, id, .. } if deletions::done(state, place, id) => {}
-        Change::Gone { place, id, .. } => {
+        Change::BackupRemoved { place, id, .. } if deletions::done(state, place, id) => {}
+        Change::BackupRemoved { place, id, .. } => {
             warn!(event = "gone", account = %place.account, region = %place.region, backup = %id,
                 "no longer in AWS's books");
         }
@@ -98,7 +100,7 @@ pub fn before(state: &State, change: &Change) {
             read_answered(state, place, &CallKey::List, None);
             debug!(event = "listed", account = %place.account, region = %place.region, pages, "listed");
         }
-        Change::LookUpFailed { source, fault, batch: None, .. } => look_up_failed(state, source, fault),
+        Change::SourceLookupFailed { source, fault, batch: None, .. } => look_up_failed(state, source, fault),
         Change::ClockWentBack { to } if *to < state.clock => {
             warn!(event = "clock", from = %state.clock, %to, "the clock went back");
         }

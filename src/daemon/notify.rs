@@ -291,8 +291,13 @@ mod tests {
         let policy = settings.policies.values().next().unwrap();
         for key in policy.source_keys() {
             let (region, destinations) = (policy.region.clone(), Vec::new());
-            let watched =
-                Change::Watched { source: key, region, policy: policy.name.clone(), destinations, since: now };
+            let watched = Change::MembershipUpdated {
+                source: key,
+                region,
+                policy: policy.name.clone(),
+                destinations,
+                since: now,
+            };
             state.apply(&watched).unwrap();
         }
         let around = Circumstances {

@@ -352,7 +352,7 @@ impl Reconciler {
                 }
                 Err(error) => {
                     tracing::error!(event = "illegal", %error, "refused a change that contradicts the books; the source is set aside until a restart");
-                    if let Change::Asked { key, .. } = &change {
+                    if let Change::RequestRecorded { key, .. } = &change {
                         refused.insert(key.clone());
                     }
                     if let Some(source) = change.source() {

@@ -76,7 +76,7 @@ pub enum Call {
         ids: Vec<BackupId>,
     },
     /// DescribeFileSystems or DescribeVolumes by id, 1 to 50 of one kind.
-    LookUp {
+    DescribeSources {
         /// Which.
         ids: Vec<SourceId>,
     },
@@ -107,8 +107,8 @@ pub enum CallKey {
     List,
     /// [`Call::Poll`], by its first id.
     Poll(BackupId),
-    /// [`Call::LookUp`], by its first id.
-    LookUp(SourceId),
+    /// [`Call::DescribeSources`], by its first id.
+    DescribeSources(SourceId),
     /// [`Call::Delete`].
     Delete(BackupId),
     /// [`Call::Hold`].
@@ -123,7 +123,7 @@ impl Call {
             Self::Make { key, .. } => Some(CallKey::Make(key.clone())),
             Self::ListPage { .. } => Some(CallKey::List),
             Self::Poll { ids } => ids.first().cloned().map(CallKey::Poll),
-            Self::LookUp { ids } => ids.first().cloned().map(CallKey::LookUp),
+            Self::DescribeSources { ids } => ids.first().cloned().map(CallKey::DescribeSources),
             Self::Delete { id, .. } => Some(CallKey::Delete(id.clone())),
             Self::Hold { id, .. } => Some(CallKey::Hold(id.clone())),
         }
@@ -138,8 +138,8 @@ impl Call {
                 Request::CopyBackup { .. } => "CopyBackup",
             },
             Self::ListPage { .. } | Self::Poll { .. } => "DescribeBackups",
-            Self::LookUp { ids } if ids.first().is_some_and(SourceId::is_volume) => "DescribeVolumes",
-            Self::LookUp { .. } => "DescribeFileSystems",
+            Self::DescribeSources { ids } if ids.first().is_some_and(SourceId::is_volume) => "DescribeVolumes",
+            Self::DescribeSources { .. } => "DescribeFileSystems",
             Self::Delete { .. } => "DeleteBackup",
             Self::Hold { hold: Some(_), .. } => "TagResource",
             Self::Hold { hold: None, .. } => "UntagResource",
@@ -178,8 +178,8 @@ pub enum Outcome {
     },
     /// To [`Call::Poll`]: all that were asked for.
     Polled(Vec<Sighting>),
-    /// To [`Call::LookUp`]: all that were asked for.
-    LookedUp(Vec<SourceFacts>),
+    /// To [`Call::DescribeSources`]: all that were asked for.
+    SourcesDescribed(Vec<SourceFacts>),
     /// To [`Call::Delete`]: it is gone.
     Deleted,
     /// To [`Call::Hold`]: the tag is as asked.

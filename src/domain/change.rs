@@ -36,7 +36,7 @@ pub use lane::LaneEvidence;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// A policy names this source (anew, under another name, or with other destinations).
-    Watched {
+    MembershipUpdated {
         /// Which.
         source: SourceKey,
         /// Where it is.
@@ -56,7 +56,7 @@ pub enum Change {
         lines: Vec<Line>,
     },
     /// No policy names this source any more.
-    Left {
+    SourceDeparted {
         /// Which.
         source: SourceKey,
     },
@@ -96,7 +96,7 @@ pub enum Change {
         at: Time,
     },
     /// Intent: this will be asked for now. Committed before the call.
-    Asked {
+    RequestRecorded {
         /// What for.
         key: WorkKey,
         /// Which attempt.
@@ -107,7 +107,7 @@ pub enum Change {
         at: Time,
     },
     /// An ask was refused, or got no answer.
-    Unfulfilled {
+    RequestFailed {
         /// What for.
         key: WorkKey,
         /// What came back.
@@ -118,19 +118,19 @@ pub enum Change {
         not_before: Time,
     },
     /// AWS's books prove that nothing was made: the ask is withdrawn.
-    Disproved {
+    RequestNeverApplied {
         /// What for.
         key: WorkKey,
     },
     /// A reload, or an hour: what was refused for good may be asked again now.
-    Retriable(WorkKey),
+    RequestRetryAllowed(WorkKey),
     /// A backup or copy of ours in AWS's books, new or moved on. Fulfils an ask for it.
-    Seen {
+    BackupObserved {
         /// As it stands now.
         point: Box<Point>,
     },
     /// A backup or copy of ours is no longer in AWS's books.
-    Gone {
+    BackupRemoved {
         /// Where.
         place: Place,
         /// Which.
@@ -149,7 +149,7 @@ pub enum Change {
         dispute: Option<Box<Dispute>>,
     },
     /// A complete listing did not show it, or (`None`) it was seen again.
-    Suspected {
+    MissingFromListing {
         /// Where.
         place: Place,
         /// Which.
@@ -202,7 +202,7 @@ pub enum Change {
     /// What an answer showed of whose it is.
     Account(AccountEvidence),
     /// AWS's books at a place were read.
-    PlaceSeen {
+    InventoryRead {
         /// Where.
         place: Place,
         /// When.
@@ -210,7 +210,7 @@ pub enum Change {
     },
 
     /// Intent: this backup or copy is to be deleted, once AWS shows it again and nothing speaks against it.
-    Condemned {
+    DeletionPlanned {
         /// Where.
         place: Place,
         /// Which.
@@ -223,7 +223,7 @@ pub enum Change {
         at: Time,
     },
     /// It is not to be deleted after all.
-    Spared {
+    DeletionCancelled {
         /// Where.
         place: Place,
         /// Which.
@@ -231,8 +231,8 @@ pub enum Change {
         /// Why, for people.
         reason: String,
     },
-    /// Intent: DeleteBackup will be called now. Committed before the call; its answer is [`Change::Gone`].
-    DeleteAsked {
+    /// Intent: DeleteBackup will be called now. Committed before the call; its answer is [`Change::BackupRemoved`].
+    DeletionRequested {
         /// Where.
         place: Place,
         /// Which.
@@ -241,7 +241,7 @@ pub enum Change {
         at: Time,
     },
     /// DeleteBackup was refused, or got no answer.
-    DeleteRefused {
+    DeletionFailed {
         /// Where.
         place: Place,
         /// Which.
@@ -252,7 +252,7 @@ pub enum Change {
         not_before: Time,
     },
     /// A person wants a hold set or lifted; kept until AWS's books show it.
-    HoldWished {
+    HoldRequested {
         /// Where.
         place: Place,
         /// Which.
@@ -274,7 +274,7 @@ pub enum Change {
         not_before: Time,
     },
     /// AWS's books show the hold as it was wished.
-    HoldStands {
+    HoldConfirmed {
         /// Where.
         place: Place,
         /// Which.
@@ -373,7 +373,7 @@ pub enum Change {
         at: Time,
     },
     /// The ids are to be looked at next at this time, at most so many in one call.
-    LookAgain {
+    PollScheduled {
         /// Where.
         place: Place,
         /// Which.
@@ -387,7 +387,7 @@ pub enum Change {
     /// What an answer showed of the lanes.
     Lane(LaneEvidence),
     /// A look-up of sources leaves; they are not looked up again before.
-    LookUpSent {
+    SourceLookupSent {
         /// In which account.
         account: AccountName,
         /// Which.
@@ -396,7 +396,7 @@ pub enum Change {
         until: Time,
     },
     /// A source was looked up.
-    LookedUp {
+    SourceLookedUp {
         /// In which account.
         account: AccountName,
         /// What AWS says.
@@ -405,7 +405,7 @@ pub enum Change {
         at: Time,
     },
     /// A look-up of a source failed.
-    LookUpFailed {
+    SourceLookupFailed {
         /// Which.
         source: SourceKey,
         /// How.

@@ -19,7 +19,8 @@ pub enum FaultClass {
     /// The quota of user backups is used up: wait, and tell a person.
     Quota,
     /// Something is in a state that passes: wait.
-    State,
+    #[serde(rename = "state")]
+    TransientState,
     /// The thing named does not exist.
     Missing,
     /// The credentials are missing, wrong or expired.
@@ -27,9 +28,11 @@ pub enum FaultClass {
     /// The credentials are good but may not do this.
     Denied,
     /// Somebody asked with this token in other words: list and adopt what is there.
-    Contested,
+    #[serde(rename = "contested")]
+    TokenConflict,
     /// Waiting cannot mend it: a person must change something.
-    Lasting,
+    #[serde(rename = "lasting")]
+    Permanent,
 }
 
 impl FaultClass {
@@ -39,12 +42,12 @@ impl FaultClass {
         Self::Throttled,
         Self::NoSlot,
         Self::Quota,
-        Self::State,
+        Self::TransientState,
         Self::Missing,
         Self::Credentials,
         Self::Denied,
-        Self::Contested,
-        Self::Lasting,
+        Self::TokenConflict,
+        Self::Permanent,
     ];
 
     /// The word used in the database, metrics and logs.
@@ -55,12 +58,12 @@ impl FaultClass {
             Self::Throttled => "throttled",
             Self::NoSlot => "no_slot",
             Self::Quota => "quota",
-            Self::State => "state",
+            Self::TransientState => "state",
             Self::Missing => "missing",
             Self::Credentials => "credentials",
             Self::Denied => "denied",
-            Self::Contested => "contested",
-            Self::Lasting => "lasting",
+            Self::TokenConflict => "contested",
+            Self::Permanent => "lasting",
         }
     }
 
@@ -73,7 +76,7 @@ impl FaultClass {
     /// Whether waiting alone will not help: reported once, then tried only hourly or after a reload (promise 8).
     #[must_use]
     pub fn needs_a_person(self) -> bool {
-        matches!(self, Self::Missing | Self::Credentials | Self::Denied | Self::Lasting)
+        matches!(self, Self::Missing | Self::Credentials | Self::Denied | Self::Permanent)
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Notice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
     /// From now on this is promised of a route.
-    Promised {
+    RpoSet {
         /// Which.
         route: RouteKey,
         /// What.
@@ -47,7 +47,7 @@ pub enum Note {
         at: Time,
     },
     /// Nothing is said of this route any more.
-    Withdrawn {
+    RpoRemoved {
         /// Which.
         route: RouteKey,
         /// From when on.
@@ -70,14 +70,14 @@ pub enum Note {
         since: Time,
     },
     /// It was told that the route is not late any more, or it left and there is nothing more to tell.
-    Relieved {
+    LateCleared {
         /// Which.
         route: RouteKey,
     },
     /// A notification is to be delivered.
-    Owed(Box<Notice>),
+    NotificationQueued(Box<Notice>),
     /// A notification was delivered, or given up.
-    Settled {
+    NotificationDone {
         /// Which.
         id: String,
     },
@@ -98,25 +98,25 @@ impl Notes {
     /// Takes one in. None contradicts another.
     pub fn apply(&mut self, note: &Note) {
         match note {
-            Note::Promised { route, promise, .. } => {
+            Note::RpoSet { route, promise, .. } => {
                 self.promises.insert(route.clone(), promise.clone());
             }
-            Note::Withdrawn { route, .. } => {
+            Note::RpoRemoved { route, .. } => {
                 self.promises.remove(route);
             }
             Note::Read { .. } => {}
             Note::Late { route, since } => {
                 self.late.insert(route.clone(), *since);
             }
-            Note::Relieved { route } => {
+            Note::LateCleared { route } => {
                 self.late.remove(route);
             }
-            Note::Owed(notice) => {
+            Note::NotificationQueued(notice) => {
                 if !self.owed.keys().any(|(_, owed)| *owed == notice.id) {
                     self.owed.insert((notice.at, notice.id.clone()), (**notice).clone());
                 }
             }
-            Note::Settled { id } => self.owed.retain(|(_, owed), _| owed != id),
+            Note::NotificationDone { id } => self.owed.retain(|(_, owed), _| owed != id),
         }
     }
 

@@ -78,21 +78,21 @@ pub enum Reason {
     /// The lane is full.
     Slot,
     /// An earlier copy of the route, or backup of the source, is still in flight.
-    InFlight,
+    InProgress,
     /// A pause after a failure.
-    Pause,
+    Backoff,
     /// An answer is outstanding.
-    Answer,
+    AwaitingResponse,
     /// The place has not been listed yet, or must be listed again.
     Listing,
     /// The place does not answer or refuses everything.
     Region,
     /// A refusal that waiting cannot mend.
-    SetAside,
+    NeedsPerson,
     /// The source was not looked up yet.
-    LookUp,
+    DescribeSource,
     /// A bound on the calls at one time.
-    Calls,
+    CallLimit,
     /// A person paused the policy.
     Paused,
 }
@@ -103,14 +103,14 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Slot => "slot",
-            Self::InFlight => "in_flight",
-            Self::Pause => "pause",
-            Self::Answer => "answer",
+            Self::InProgress => "in_progress",
+            Self::Backoff => "backoff",
+            Self::AwaitingResponse => "awaiting_response",
             Self::Listing => "listing",
             Self::Region => "region",
-            Self::SetAside => "set_aside",
-            Self::LookUp => "look_up",
-            Self::Calls => "calls",
+            Self::NeedsPerson => "needs_person",
+            Self::DescribeSource => "describe_source",
+            Self::CallLimit => "call_limit",
             Self::Paused => "paused",
         }
     }

@@ -270,7 +270,7 @@ impl FsxEngine {
             };
             next_token = next_token.filter(|token| !token.is_empty());
             if next_token.is_none() {
-                return Ok(Outcome::LookedUp(facts));
+                return Ok(Outcome::SourcesDescribed(facts));
             }
         }
         Err(endless())
@@ -285,7 +285,7 @@ impl Engine for FsxEngine {
             Call::Make { request, .. } => self.make(place, request, &mut requests).await,
             Call::ListPage { next_token } => self.page(place, next_token.as_deref(), &mut requests).await,
             Call::Poll { ids } => self.poll(place, ids, &mut requests).await,
-            Call::LookUp { ids } => self.look_up(place, ids, &mut requests).await,
+            Call::DescribeSources { ids } => self.look_up(place, ids, &mut requests).await,
             Call::Delete { id, token } => {
                 let call = self.client(&place.region).delete_backup().backup_id(id.as_str());
                 let call = call.client_request_token(token.as_str());
@@ -320,7 +320,7 @@ where
         }
         SdkError::ResponseError(_) => classify(&Said { operation, status, message: &chain(error), ..Said::default() }),
         _ if lacks_credentials(error) => Fault::new(FaultClass::Credentials, "NoCredentials", &chain(error)),
-        SdkError::ConstructionFailure(_) => Fault::new(FaultClass::Lasting, "InvalidRequest", &chain(error)),
+        SdkError::ConstructionFailure(_) => Fault::new(FaultClass::Permanent, "InvalidRequest", &chain(error)),
         _ => Fault::new(FaultClass::Unanswered, "Dispatch", &chain(error)),
     }
 }

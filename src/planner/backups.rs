@@ -43,8 +43,8 @@ pub fn plan(settings: &Settings, now: Time, active: &[Active<'_>], gate: &mut Ga
                 break;
             }
             let (account, until) = (place.account.clone(), now.plus(CALL_ENDS_WITHIN));
-            plan.record.push(Change::LookUpSent { account, ids: ids.to_vec(), until });
-            send(plan, Action { place: place.clone(), call: Call::LookUp { ids: ids.to_vec() } }, now);
+            plan.record.push(Change::SourceLookupSent { account, ids: ids.to_vec(), until });
+            send(plan, Action { place: place.clone(), call: Call::DescribeSources { ids: ids.to_vec() } }, now);
         }
     }
 }
@@ -92,7 +92,7 @@ impl<'a> Round<'a> {
                     Err(refusal) => refusal,
                 },
                 Unanswered::Disproved => {
-                    plan.record.push(Change::Disproved { key });
+                    plan.record.push(Change::RequestNeverApplied { key });
                     plan.wake.earlier(self.now, "an ask was disproved");
                     continue;
                 }
@@ -140,7 +140,7 @@ impl<'a> Round<'a> {
         let home = self.home();
         if let Some(flying) = self.source.in_flight().find(|point| point.origin.is_none()) {
             let detail = format!("{} of {} is {}", flying.id, flying.occurrence.at, flying.lifecycle.as_str());
-            return Err(Refusal { reason: Reason::InFlight, until: None, detail });
+            return Err(Refusal { reason: Reason::InProgress, until: None, detail });
         }
         after_failures(self.source, key, self.settings.daemon.poll, self.now)?;
         // What was never asked for ends as skipped; this is for another attempt. A person's order goes on.
@@ -184,10 +184,10 @@ impl<'a> Round<'a> {
             let size = look_up.batch.unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
             let group = (home.clone(), self.key.source.is_volume(), size);
             to_look_up.entry(group).or_default().push(self.key.source.clone());
-            return Err(Refusal { reason: Reason::LookUp, until: None, detail });
+            return Err(Refusal { reason: Reason::DescribeSource, until: None, detail });
         }
         let set_aside = look_up.fault.as_ref().is_some_and(|(_, fault)| fault.class.needs_a_person());
-        let reason = if set_aside { Reason::SetAside } else { Reason::LookUp };
+        let reason = if set_aside { Reason::NeedsPerson } else { Reason::DescribeSource };
         Err(Refusal { reason, until: Some(look_up.not_before), detail })
     }
 }
@@ -205,7 +205,7 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
     }
     // What was refused for good is refused for every occurrence.
     if let Some((fault, not_before)) = source.aside.get(&key.target).filter(|(_, not_before)| now < *not_before) {
-        return Err(Refusal { reason: Reason::SetAside, until: Some(*not_before), detail: fault.to_string() });
+        return Err(Refusal { reason: Reason::NeedsPerson, until: Some(*not_before), detail: fault.to_string() });
     }
     let failed = source.points_of(key.occurrence, &key.target).filter(|point| !point.good());
     let (mut count, mut last, mut failure) = (0, None, None);
@@ -224,7 +224,7 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
         return Ok(());
     }
     let detail = failure.as_deref().unwrap_or("the last attempt was deleted").to_owned();
-    Err(Refusal { reason: Reason::Pause, until: Some(again), detail })
+    Err(Refusal { reason: Reason::Backoff, until: Some(again), detail })
 }
 
 /// Of what was asked for again and again, something failed: before another attempt the books must show that nothing else

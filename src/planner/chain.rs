@@ -134,7 +134,7 @@ pub(super) fn may_go_on_from(copy: &Point, destination: &Destination) -> bool {
 /// The words for its key that were sent with an ask for a copy. Not of an ask that AWS holds against another one: what it
 /// made was asked for by somebody else.
 pub(super) fn asked_key(ask: &Ask) -> Option<ArcStr> {
-    let contested = ask.fault.as_ref().is_some_and(|fault| fault.class == FaultClass::Contested);
+    let contested = ask.fault.as_ref().is_some_and(|fault| fault.class == FaultClass::TokenConflict);
     match &*ask.request {
         Request::CopyBackup { kms_key, .. } if !contested => Some(kms_key.as_deref().unwrap_or_default().into()),
         Request::CreateBackup { .. } if !contested => Some(ArcStr::new()),

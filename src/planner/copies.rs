@@ -136,7 +136,7 @@ fn repeats(
                 Err(refusal) => refusal,
             },
             Unanswered::Disproved => {
-                plan.record.push(Change::Disproved { key: work });
+                plan.record.push(Change::RequestNeverApplied { key: work });
                 plan.wake.earlier(gate.now, "an ask was disproved");
                 continue;
             }
@@ -267,12 +267,12 @@ impl<'a> Candidate<'a> {
             flying.filter(|point| !point.remarks.disputed).find(|point| point.target() == target && !point.stuck(now));
         if let Some(flying) = flying {
             let detail = format!("{} of {} is {}", flying.id, flying.occurrence.at, flying.lifecycle.as_str());
-            return Err(Refusal { reason: Reason::InFlight, until: None, detail });
+            return Err(Refusal { reason: Reason::InProgress, until: None, detail });
         }
         let asked = self.source.asks.iter().find(|((_, of), ask)| *of == target && ask.open);
         if let Some(((occurrence, _), _)) = asked {
             let detail = format!("the copy of {} was asked for", occurrence.at);
-            return Err(Refusal { reason: Reason::InFlight, until: None, detail });
+            return Err(Refusal { reason: Reason::InProgress, until: None, detail });
         }
         Ok(())
     }

@@ -141,7 +141,7 @@ fn unseen(policy: &Policy, state: &State, now: Time, plan: &mut Plan) -> Time {
 /// Decides that a point goes.
 fn condemn(point: &Point, reason: String, now: Time, plan: &mut Plan) {
     let (place, id) = (point.place.clone(), point.id.clone());
-    plan.record.push(Change::Condemned { place, id, reason, confirmed: false, at: now });
+    plan.record.push(Change::DeletionPlanned { place, id, reason, confirmed: false, at: now });
     plan.wake.earlier(now, "a deletion was decided");
 }
 
@@ -193,7 +193,7 @@ pub fn confirm(settings: &Settings, state: &State, now: Time) -> Vec<Change> {
         for target in targets(policy) {
             let Some(brake) = weigh(policy, state, key, &target, now).braked else { continue };
             let place = place_of(key, policy, &target);
-            changes.extend(brake.points.into_iter().map(|(id, reason)| Change::Condemned {
+            changes.extend(brake.points.into_iter().map(|(id, reason)| Change::DeletionPlanned {
                 place: place.clone(),
                 id,
                 reason: format!("{reason}; confirmed by a person"),
@@ -228,7 +228,7 @@ impl Steps<'_> {
             return;
         }
         if let Some(reason) = self.spared(place, id) {
-            plan.record.push(Change::Spared { place: place.clone(), id: id.clone(), reason });
+            plan.record.push(Change::DeletionCancelled { place: place.clone(), id: id.clone(), reason });
             plan.wake.earlier(self.now, "a deletion was given up");
             return;
         }
@@ -240,7 +240,7 @@ impl Steps<'_> {
             plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
             return;
         }
-        plan.record.push(Change::DeleteAsked { place: place.clone(), id: id.clone(), at: self.now });
+        plan.record.push(Change::DeletionRequested { place: place.clone(), id: id.clone(), at: self.now });
         let call = Call::Delete { id: id.clone(), token: deletion_token(place, id) };
         send(plan, Action { place: place.clone(), call }, self.now);
     }

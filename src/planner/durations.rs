@@ -182,7 +182,7 @@ mod tests {
     fn after(copies: &[Point], kms_key: Option<&str>) -> Expected {
         let mut state = State::new(Time::ZERO, Time::ZERO);
         for copy in copies {
-            state.apply(&Change::Seen { point: Box::new(copy.clone()) }).unwrap();
+            state.apply(&Change::BackupObserved { point: Box::new(copy.clone()) }).unwrap();
         }
         let key = SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() };
         let source = state.sources.get(&key).cloned().unwrap_or_else(|| SourceState::new("us-east-1".into()).into());

@@ -76,7 +76,7 @@ impl<'a> Gate<'a> {
             for call in &known.calls {
                 let count = match call {
                     CallKey::Make(_) => &mut gate.makes,
-                    CallKey::List | CallKey::Poll(_) | CallKey::LookUp(_) => &mut gate.reads,
+                    CallKey::List | CallKey::Poll(_) | CallKey::DescribeSources(_) => &mut gate.reads,
                     CallKey::Delete(_) | CallKey::Hold(_) => &mut gate.deletes,
                 };
                 *count.entry(place.clone()).or_default() += 1;
@@ -109,7 +109,9 @@ impl<'a> Gate<'a> {
     /// Whether it is the account on record that answers; only reading tells when it does again.
     fn ours(&self, place: &Place) -> Result<(), Refusal> {
         match self.state.foreign_at(place) {
-            Some(foreign) => Err(Refusal { reason: Reason::SetAside, until: None, detail: foreign.fault.to_string() }),
+            Some(foreign) => {
+                Err(Refusal { reason: Reason::NeedsPerson, until: None, detail: foreign.fault.to_string() })
+            }
             None => Ok(()),
         }
     }
@@ -122,7 +124,7 @@ impl<'a> Gate<'a> {
         self.place_open(place)?;
         let reads = self.reads.entry(place.clone()).or_default();
         if *reads >= READS_AT_ONCE {
-            return Err(Refusal { reason: Reason::Calls, until: None, detail: format!("{reads} calls under way") });
+            return Err(Refusal { reason: Reason::CallLimit, until: None, detail: format!("{reads} calls under way") });
         }
         *reads += 1;
         Ok(())
@@ -137,7 +139,7 @@ impl<'a> Gate<'a> {
         self.place_open(place)?;
         let makes = self.makes.entry(place.clone()).or_default();
         if *makes >= MAKES_AT_ONCE {
-            return Err(Refusal { reason: Reason::Calls, until: None, detail: format!("{makes} calls under way") });
+            return Err(Refusal { reason: Reason::CallLimit, until: None, detail: format!("{makes} calls under way") });
         }
         *makes += 1;
         Ok(())
@@ -152,7 +154,11 @@ impl<'a> Gate<'a> {
         self.place_open(place)?;
         let deletes = self.deletes.entry(place.clone()).or_default();
         if *deletes >= DELETES_AT_ONCE {
-            return Err(Refusal { reason: Reason::Calls, until: None, detail: format!("{deletes} calls under way") });
+            return Err(Refusal {
+                reason: Reason::CallLimit,
+                until: None,
+                detail: format!("{deletes} calls under way"),
+            });
         }
         *deletes += 1;
         Ok(())
@@ -278,7 +284,7 @@ impl Gate<'_> {
     pub fn unanswered(&self, place: &Place, key: &WorkKey, ask: &Ask) -> Unanswered {
         if self.state.under_way(place, &CallKey::Make(key.clone())) {
             let detail = "asked; the answer is outstanding".to_owned();
-            return Unanswered::Wait(Refusal { reason: Reason::Answer, until: None, detail });
+            return Unanswered::Wait(Refusal { reason: Reason::AwaitingResponse, until: None, detail });
         }
         let proof_from = ask.last_asked_at.plus(LISTING_LAG);
         if self.state.place(place).is_some_and(|known| known.listed_since(proof_from)) {
@@ -297,7 +303,7 @@ impl Gate<'_> {
 /// The wait that a pause after a failure means.
 #[must_use]
 pub fn paused(ask: &Ask) -> Refusal {
-    let reason = if ask.set_aside().is_some() { Reason::SetAside } else { Reason::Pause };
+    let reason = if ask.set_aside().is_some() { Reason::NeedsPerson } else { Reason::Backoff };
     let detail = ask.fault.as_ref().map_or_else(|| "waiting".to_owned(), ToString::to_string);
     Refusal { reason, until: Some(ask.not_before), detail }
 }

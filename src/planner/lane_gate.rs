@@ -69,7 +69,7 @@ impl<'a> LaneGate<'a> {
         let shut = self.closed.get(lane).filter(|closed| asked == 0 || self.now < closed.until);
         let Some(closed) = shut else {
             let detail = format!("{asked} copies are being asked for ({lane})");
-            return Err(Refusal { reason: Reason::Calls, until: None, detail });
+            return Err(Refusal { reason: Reason::CallLimit, until: None, detail });
         };
         let recent = closed.refused_since(self.now.minus(MINUTE));
         let spaced = closed.refused_before.filter(|_| recent >= REFUSALS_PER_MINUTE).map(|at| at.plus(MINUTE));

@@ -69,8 +69,8 @@ fn proofs(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
             continue;
         }
         let (ids, until) = (vec![key.source.clone()], now.plus(CALL_ENDS_WITHIN));
-        plan.record.push(Change::LookUpSent { account: account.clone(), ids: ids.clone(), until });
-        send(plan, Action { place: home, call: Call::LookUp { ids } }, now);
+        plan.record.push(Change::SourceLookupSent { account: account.clone(), ids: ids.clone(), until });
+        send(plan, Action { place: home, call: Call::DescribeSources { ids } }, now);
     }
 }
 
@@ -169,7 +169,7 @@ fn polls(
             return;
         }
         let until = now.plus(CALL_ENDS_WITHIN);
-        plan.record.push(Change::LookAgain { place: place.clone(), ids: ids.clone(), at: until, batch: None });
+        plan.record.push(Change::PollScheduled { place: place.clone(), ids: ids.clone(), at: until, batch: None });
         send(plan, Action { place: place.clone(), call: Call::Poll { ids } }, now);
     }
 }

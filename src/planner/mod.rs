@@ -138,6 +138,6 @@ fn ask(
     request: std::sync::Arc<crate::domain::action::Request>,
     now: Time,
 ) {
-    plan.record.push(Change::Asked { key: key.clone(), attempt, request: request.clone(), at: now });
+    plan.record.push(Change::RequestRecorded { key: key.clone(), attempt, request: request.clone(), at: now });
     send(plan, Action { place: place.clone(), call: Call::Make { key: key.clone(), request } }, now);
 }

@@ -206,7 +206,7 @@ pub fn braked(state: &State) -> BTreeSet<BackupId> {
 pub fn confirm_deletions(settings: &Settings, state: &State, looked_at: &BTreeSet<BackupId>, now: Time) -> Granted {
     let mut changes = super::deletions::confirm(settings, state, now);
     let waiting = changes.len();
-    changes.retain(|change| matches!(change, Change::Condemned { id, .. } if looked_at.contains(id)));
+    changes.retain(|change| matches!(change, Change::DeletionPlanned { id, .. } if looked_at.contains(id)));
     let says = match changes.len() {
         0 if waiting > 0 => format!(
             "nothing is confirmed: {waiting} deletions wait from now on; see `lifeboat plan`, then confirm them"
@@ -239,7 +239,7 @@ fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Ve
     };
     let mut granted = Granted { stands: same && wish.is_none(), ..Granted::default() };
     if !same {
-        granted.changes.push(Change::HoldWished { place: place.clone(), id: backup.clone(), hold, at: now });
+        granted.changes.push(Change::HoldRequested { place: place.clone(), id: backup.clone(), hold, at: now });
     }
     let region = &place.region;
     let fault = wish.filter(|_| same).and_then(|wish| wish.fault.as_ref());
@@ -490,7 +490,7 @@ mod tests {
                     .record
                     .into_iter()
                     .filter(|change| change.durable() || matches!(change, Change::Synced(_) | Change::Checked { .. }))
-                    .filter(|change| !matches!(change, Change::Asked { .. }))
+                    .filter(|change| !matches!(change, Change::RequestRecorded { .. }))
                     .collect();
                 if record.is_empty() {
                     return;
@@ -691,13 +691,13 @@ mod tests {
             size_bytes: None,
             remarks: Remarks { failure: Some("broken".into()), ..Remarks::default() }.into(),
         };
-        desk.apply(Change::Seen { point: Box::new(failed) });
+        desk.apply(Change::BackupObserved { point: Box::new(failed) });
         let waits = |desk: &Desk, now: Time| {
             let plan = plan(&desk.settings, &desk.state, now);
             let of_source = plan.waiting.into_iter().find(|wait| wait.source.source.as_str() == SOURCE);
             of_source.map(|wait| wait.reason)
         };
-        assert_eq!(waits(&desk, after(10).minus(Duration::from_secs(1))), Some(Reason::Pause));
+        assert_eq!(waits(&desk, after(10).minus(Duration::from_secs(1))), Some(Reason::Backoff));
         desk.rounds(after(10));
         // The Region's books are not read in this test; but that is what the scheduled one waits for.
         assert_eq!(waits(&desk, after(10)), Some(Reason::Listing));

@@ -26,13 +26,13 @@ pub const PLACE_OUT_OF_ORDER: u32 = 3;
 #[must_use]
 pub fn pause(class: FaultClass, failures: u32, poll: Duration, jitter: f64) -> Duration {
     let (first, longest) = match class {
-        FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Contested => (SECOND, HOUR),
+        FaultClass::Unanswered | FaultClass::Throttled | FaultClass::TokenConflict => (SECOND, HOUR),
         // Of a lane (see [`super::lane_gate`]): no longer, since a slot that is free is used within two polls.
         FaultClass::NoSlot => (poll / 2, poll * 7 / 4),
-        FaultClass::State => (poll, HOUR),
+        FaultClass::TransientState => (poll, HOUR),
         FaultClass::Quota => (5 * MINUTE, HOUR),
         FaultClass::Credentials => (10 * SECOND, HOUR),
-        FaultClass::Missing | FaultClass::Denied | FaultClass::Lasting => (HOUR, HOUR),
+        FaultClass::Missing | FaultClass::Denied | FaultClass::Permanent => (HOUR, HOUR),
     };
     growing(first, longest, failures, jitter)
 }
@@ -48,7 +48,7 @@ pub fn pause_after_attempts(
     key: &WorkKey,
     poll: Duration,
 ) -> Duration {
-    let for_a_moment = matches!(class, FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Contested);
+    let for_a_moment = matches!(class, FaultClass::Unanswered | FaultClass::Throttled | FaultClass::TokenConflict);
     if attempts == 0 || !for_a_moment {
         return Duration::ZERO;
     }
@@ -99,7 +99,7 @@ mod tests {
             assert!(pauses.iter().all(|pause| *pause <= HOUR && !pause.is_zero()), "{class:?}");
             assert!(pause(class, u32::MAX, 30 * SECOND, 1.0) <= HOUR, "{class:?}");
         }
-        assert_eq!(pause(FaultClass::Lasting, 1, SECOND, 0.5), HOUR);
+        assert_eq!(pause(FaultClass::Permanent, 1, SECOND, 0.5), HOUR);
         assert_eq!(growing(SECOND, LONGEST_AFTER_FAILED, 40, 1.0), LONGEST_AFTER_FAILED);
     }
 }

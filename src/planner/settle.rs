@@ -40,8 +40,8 @@ pub fn settle(settings: &Settings, state: &State, action: &Action, outcome: Outc
         (Call::ListPage { .. }, Outcome::Failed(fault)) => settling.page_failed(&fault),
         (Call::Poll { ids }, Outcome::Polled(sightings)) => settling.polled(ids, sightings),
         (Call::Poll { ids }, Outcome::Failed(fault)) => settling.poll_failed(ids, &fault),
-        (Call::LookUp { ids }, Outcome::LookedUp(facts)) => settling.looked_up(ids, facts),
-        (Call::LookUp { ids }, Outcome::Failed(fault)) => settling.look_up_failed(ids, &fault),
+        (Call::DescribeSources { ids }, Outcome::SourcesDescribed(facts)) => settling.looked_up(ids, facts),
+        (Call::DescribeSources { ids }, Outcome::Failed(fault)) => settling.look_up_failed(ids, &fault),
         (Call::Delete { id, .. }, Outcome::Deleted) => settling.deleted(id),
         (Call::Delete { id, .. }, Outcome::Failed(fault)) => settling.delete_refused(id, fault),
         (Call::Hold { id, hold, .. }, Outcome::HoldSet) => settling.hold_answered(id, hold.as_deref(), None),
@@ -52,7 +52,7 @@ pub fn settle(settings: &Settings, state: &State, action: &Action, outcome: Outc
         (Call::Make { key, .. }, _) => settling.unfulfilled(key, nonsense()),
         (Call::ListPage { .. }, _) => settling.page_failed(&nonsense()),
         (Call::Poll { ids }, _) => settling.poll_failed(ids, &nonsense()),
-        (Call::LookUp { ids }, _) => settling.look_up_failed(ids, &nonsense()),
+        (Call::DescribeSources { ids }, _) => settling.look_up_failed(ids, &nonsense()),
         (Call::Delete { id, .. }, _) => settling.delete_refused(id, nonsense()),
         (Call::Hold { id, hold, .. }, _) => settling.hold_answered(id, hold.as_deref(), Some(nonsense())),
     }
@@ -112,7 +112,7 @@ impl Settling<'_> {
         }
         // Pages of a listing that never ends show nothing for certain.
         if matches!(outcome, Outcome::Page { next_token: None, .. } | Outcome::Polled(_)) {
-            self.push(Change::PlaceSeen { place: self.place.clone(), at: self.now });
+            self.push(Change::InventoryRead { place: self.place.clone(), at: self.now });
         }
     }
 
@@ -150,10 +150,10 @@ impl Settling<'_> {
             let what = format!("the answer names {id}, which is not what was asked for");
             // A person took our tags off it. As the token stands for that, nothing else was made with it; if it has
             // ended, nothing is under way that would take a slot.
-            self.refused(key, Fault::new(FaultClass::Contested, code, &what), ended);
+            self.refused(key, Fault::new(FaultClass::TokenConflict, code, &what), ended);
         } else if !known {
             let (place, at) = (self.place.clone(), self.next_look());
-            self.push(Change::LookAgain { place, ids: vec![id], at, batch: None });
+            self.push(Change::PollScheduled { place, ids: vec![id], at, batch: None });
         }
     }
 
@@ -168,9 +168,9 @@ impl Settling<'_> {
         if fault.class == FaultClass::Missing && (copies || fault.code == WHAT_IT_MADE_IS_GONE) {
             self.doubt_source_backup(key);
             self.push(Change::ListingWanted { place: self.place.clone(), at: self.now.plus(LISTING_LAG) });
-            fault.class = FaultClass::State;
+            fault.class = FaultClass::TransientState;
         }
-        let proves_nothing = matches!(fault.class, FaultClass::Unanswered | FaultClass::Contested);
+        let proves_nothing = matches!(fault.class, FaultClass::Unanswered | FaultClass::TokenConflict);
         let definite = nothing_made || (!proves_nothing && ask.asks <= 1);
         if fault.class == FaultClass::NoSlot && copies {
             return self.no_slot(key, fault, definite);
@@ -179,10 +179,10 @@ impl Settling<'_> {
         let pause = retry::pause(fault.class, failures, self.poll(), key.jitter(failures));
         let attempts = self.state.sources.get(&key.source).map_or(0, |source| source.failed_attempts(key));
         let pause = pause.max(retry::pause_after_attempts(fault.class, attempts, failures, key, self.poll()));
-        if fault.class == FaultClass::Contested {
+        if fault.class == FaultClass::TokenConflict {
             self.push(Change::ListingWanted { place: self.place.clone(), at: self.now });
         }
-        self.push(Change::Unfulfilled { key: key.clone(), fault, definite, not_before: self.now.plus(pause) });
+        self.push(Change::RequestFailed { key: key.clone(), fault, definite, not_before: self.now.plus(pause) });
     }
 
     /// A destination does not find the backup that it should copy: look whether it is still there.
@@ -254,7 +254,7 @@ impl Settling<'_> {
             self.ended(&point);
         }
         let confirmed = if new { self.confirmed_by(&point) } else { Vec::new() };
-        self.push(Change::Seen { point: Box::new(point) });
+        self.push(Change::BackupObserved { point: Box::new(point) });
         self.confirmed(confirmed);
         new
     }
@@ -311,7 +311,11 @@ impl Settling<'_> {
                     self.undisputed(&id);
                     self.sight(*point);
                     if suspected {
-                        self.push(Change::Suspected { place: self.place.clone(), id: id.clone(), suspected: None });
+                        self.push(Change::MissingFromListing {
+                            place: self.place.clone(),
+                            id: id.clone(),
+                            suspected: None,
+                        });
                     }
                     self.inspected(&id, arn, hold.as_deref());
                 }
@@ -325,7 +329,7 @@ impl Settling<'_> {
             self.absent(id);
         }
         let place = self.place.clone();
-        self.push(Change::LookAgain { place, ids: looked, at: self.next_look(), batch: Some(0) });
+        self.push(Change::PollScheduled { place, ids: looked, at: self.next_look(), batch: Some(0) });
     }
 
     fn other_seen(&mut self, id: BackupId, lifecycle: Lifecycle) {
@@ -338,8 +342,8 @@ impl Settling<'_> {
             if self.deletion_asked(&id).is_some() {
                 let reason = "its tags were taken off: it is no longer Lifeboat's to delete".to_owned();
                 let place = self.place.clone();
-                self.push(Change::Spared { place: place.clone(), id: id.clone(), reason });
-                self.push(Change::Suspected { place, id, suspected: Some(self.now) });
+                self.push(Change::DeletionCancelled { place: place.clone(), id: id.clone(), reason });
+                self.push(Change::MissingFromListing { place, id, suspected: Some(self.now) });
                 return;
             }
             self.absent(&id);

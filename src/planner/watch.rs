@@ -23,7 +23,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     for policy in settings.policies.values() {
         for key in policy.source_keys() {
             if !follows(state, policy, &key) {
-                plan.record.push(Change::Watched {
+                plan.record.push(Change::MembershipUpdated {
                     source: key.clone(),
                     region: policy.region.clone(),
                     policy: policy.name.clone(),
@@ -37,14 +37,14 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     }
     for (key, source) in &state.sources {
         if source.watch.is_some() && !named.contains(key) {
-            plan.record.push(Change::Left { source: key.clone() });
+            plan.record.push(Change::SourceDeparted { source: key.clone() });
         }
         // What was refused for good may be mended by the new policy.
         for ((occurrence, target), ask) in &source.asks {
             if ask.set_aside().is_some() && ask.not_before > now {
                 let key =
                     crate::domain::id::WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
-                plan.record.push(Change::Retriable(key));
+                plan.record.push(Change::RequestRetryAllowed(key));
             }
         }
     }

@@ -212,7 +212,7 @@ pub fn news(known: &Notes, picture: &Snapshot) -> News {
             (Standing::NoPromise, Some(_)) => news.let_go.push(key.clone()),
             (Standing::Late, None) if !news_of_old => late(&key, route, picture.at, &mut news),
             (Standing::Met, Some(since)) if !news_of_old => {
-                news.notes.push(Note::Relieved { route: key.clone() });
+                news.notes.push(Note::LateCleared { route: key.clone() });
                 news.events.push(Event::recovered(route, *since, picture.at));
             }
             _ => {}
@@ -220,10 +220,10 @@ pub fn news(known: &Notes, picture: &Snapshot) -> News {
         shown.insert(key);
     }
     for key in known.promises.keys().filter(|key| !shown.contains(*key)) {
-        news.notes.push(Note::Withdrawn { route: key.clone(), at: picture.at });
+        news.notes.push(Note::RpoRemoved { route: key.clone(), at: picture.at });
     }
     news.let_go.extend(known.late.keys().filter(|key| !shown.contains(*key)).cloned());
-    news.notes.extend(news.let_go.iter().map(|route| Note::Relieved { route: route.clone() }));
+    news.notes.extend(news.let_go.iter().map(|route| Note::LateCleared { route: route.clone() }));
     news
 }
 
@@ -238,7 +238,7 @@ fn promised(known: &Notes, key: &RouteKey, route: &RouteView, at: Time, news: &m
         |promise: &Promise| promise.rpo == rpo && promise.policy == route.policy && promise.region == route.region;
     if !known.promises.get(key).is_some_and(same) {
         let promise = Promise { policy: route.policy.clone(), region: route.region.clone(), rpo };
-        news.notes.push(Note::Promised { route: key.clone(), promise, at });
+        news.notes.push(Note::RpoSet { route: key.clone(), promise, at });
     }
 }
 
@@ -350,7 +350,7 @@ mod tests {
         let noted = |known: &mut Notes, picture: &Snapshot| {
             let notes = news(known, picture).notes;
             notes.iter().for_each(|note| known.apply(note));
-            notes.iter().filter(|note| matches!(note, Note::Promised { .. } | Note::Withdrawn { .. })).count()
+            notes.iter().filter(|note| matches!(note, Note::RpoSet { .. } | Note::RpoRemoved { .. })).count()
         };
         assert_eq!(noted(&mut known, &good_day()), good_day().routes.len());
         assert_eq!(noted(&mut known, &good_day()), 0);

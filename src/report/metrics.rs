@@ -26,14 +26,14 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// "none" from "never heard of".
 const REASONS: [Reason; 10] = [
     Reason::Slot,
-    Reason::InFlight,
-    Reason::Pause,
-    Reason::Answer,
+    Reason::InProgress,
+    Reason::Backoff,
+    Reason::AwaitingResponse,
     Reason::Listing,
     Reason::Region,
-    Reason::SetAside,
-    Reason::LookUp,
-    Reason::Calls,
+    Reason::NeedsPerson,
+    Reason::DescribeSource,
+    Reason::CallLimit,
     Reason::Paused,
 ];
 
@@ -581,14 +581,14 @@ mod tests {
         // A new reason does not compile here until it is known above.
         let known = |reason: Reason| match reason {
             Reason::Slot
-            | Reason::InFlight
-            | Reason::Pause
-            | Reason::Answer
+            | Reason::InProgress
+            | Reason::Backoff
+            | Reason::AwaitingResponse
             | Reason::Listing
             | Reason::Region
-            | Reason::SetAside
-            | Reason::LookUp
-            | Reason::Calls
+            | Reason::NeedsPerson
+            | Reason::DescribeSource
+            | Reason::CallLimit
             | Reason::Paused => listed(reason),
         };
         assert!(REASONS.into_iter().all(known));

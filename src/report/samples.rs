@@ -151,7 +151,7 @@ pub fn good_day() -> Snapshot {
         flight("fs-0123456789abcdef0", "us-west-2", 1500, Some(62)),
         flight("fs-0fedcba9876543210", "us-west-2", 900, Some(7)),
     ];
-    picture.routes[7].waiting = waits("in_flight", "backup-0384 of 2026-11-21T07:44:00Z is COPYING", None);
+    picture.routes[7].waiting = waits("in_progress", "backup-0384 of 2026-11-21T07:44:00Z is COPYING", None);
     picture.places = vec![place("eu-west-1", Some(5)), place("us-east-1", None), place("us-west-2", Some(5))];
     picture.places[2].copies_in_flight = 2;
     picture.places[2].other_copies_in_flight = 1;
@@ -210,7 +210,7 @@ pub fn bad_day() -> Snapshot {
     let lost = "<script>alert(1)</script>\u{1b}[31m";
     picture.routes.push(route("finance", lost, "us-east-1", Some(29 * HOUR), Some(26)));
     picture.routes[10].waiting =
-        waits("set_aside", "FileSystemNotFound: file system does not exist; remove it from the policy", None);
+        waits("needs_person", "FileSystemNotFound: file system does not exist; remove it from the policy", None);
     picture.flights.push(flight("fs-0e11aa22bb33cc44d", "us-west-2", 51 * HOUR, None));
     picture.flights.push(flight("fs-0e11aa22bb33cc44d", "us-east-1", 95, Some(100)));
     picture.findings = vec![

@@ -161,7 +161,7 @@ fn why(
     if let Some(waiting) = &route.waiting {
         // What was just said is not said again in the planner's words.
         let said = match waiting.reason.as_str() {
-            "in_flight" => flight.is_some(),
+            "in_progress" => flight.is_some(),
             "paused" => pause.is_some(),
             "region" => stale.is_some_and(|place| place.trouble.is_some()),
             _ => false,
@@ -191,14 +191,14 @@ pub fn pause_text(pause: &PauseView, now: Time) -> String {
 fn wait_text(reason: &str) -> String {
     let said = match reason {
         "slot" => "waits for a free slot",
-        "in_flight" => "waits for the one before it",
-        "pause" => "pauses after a failure",
-        "answer" => "waits for an answer",
+        "in_progress" => "waits for the one before it",
+        "backoff" => "pauses after a failure",
+        "awaiting_response" => "waits for an answer",
         "listing" => "waits for a listing",
         "region" => "waits for the Region",
-        "set_aside" => "set aside until somebody acts",
-        "look_up" => "waits for its look-up",
-        "calls" => "waits for other calls",
+        "needs_person" => "set aside until somebody acts",
+        "describe_source" => "waits for its look-up",
+        "call_limit" => "waits for other calls",
         "paused" => "waits for the end of the pause",
         other => return format!("waits ({other})"),
     };

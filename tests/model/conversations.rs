@@ -228,7 +228,7 @@ impl Talk {
                 let known = ids.iter().filter_map(|id| self.at_aws.get(&(region.clone(), id.to_string())));
                 Outcome::Polled(known.cloned().collect())
             }
-            Call::LookUp { ids } => Outcome::LookedUp(ids.iter().map(facts).collect()),
+            Call::DescribeSources { ids } => Outcome::SourcesDescribed(ids.iter().map(facts).collect()),
             Call::Delete { id, .. } => {
                 self.at_aws.remove(&(region, id.to_string()));
                 Outcome::Deleted
@@ -284,9 +284,9 @@ impl Talk {
     fn asking(sources: usize) -> Self {
         let mut talk = Self::at_six(sources);
         for look_up in talk.calls("DescribeFileSystems") {
-            let Call::LookUp { ids } = &look_up.call else { panic!("{look_up:?}") };
+            let Call::DescribeSources { ids } = &look_up.call else { panic!("{look_up:?}") };
             let found = ids.iter().map(facts).collect();
-            talk.answer(&look_up, Outcome::LookedUp(found));
+            talk.answer(&look_up, Outcome::SourcesDescribed(found));
         }
         talk.round();
         talk
@@ -339,7 +339,7 @@ fn a_day_as_it_should_be() {
     talk.wait(SECOND);
     let look_ups = talk.calls("DescribeFileSystems");
     assert_eq!(look_ups.len(), 1);
-    talk.answer(&look_ups[0], Outcome::LookedUp(vec![facts(&source(0))]));
+    talk.answer(&look_ups[0], Outcome::SourcesDescribed(vec![facts(&source(0))]));
     talk.round();
     let creates = talk.calls("CreateBackup");
     let Call::Make { key: made, request } = &creates[0].call else { panic!("{creates:?}") };
@@ -387,14 +387,16 @@ fn a_day_as_it_should_be() {
 /// Each class of refusal has its own first pause, doubles, and ends at its bound; jitter spreads it by a quarter.
 #[test]
 fn pauses_are_exactly_as_long_as_their_class_says() {
-    use FaultClass::{Contested, Credentials, Denied, Lasting, Missing, NoSlot, Quota, State, Throttled, Unanswered};
+    use FaultClass::{
+        Credentials, Denied, Missing, NoSlot, Permanent, Quota, Throttled, TokenConflict, TransientState, Unanswered,
+    };
     for (classes, first, longest) in [
-        (vec![Unanswered, Throttled, Contested], SECOND, HOUR),
+        (vec![Unanswered, Throttled, TokenConflict], SECOND, HOUR),
         (vec![NoSlot], POLL / 2, POLL * 7 / 4),
-        (vec![State], POLL, HOUR),
+        (vec![TransientState], POLL, HOUR),
         (vec![Quota], 5 * MINUTE, HOUR),
         (vec![Credentials], 10 * SECOND, HOUR),
-        (vec![Missing, Denied, Lasting], HOUR, HOUR),
+        (vec![Missing, Denied, Permanent], HOUR, HOUR),
     ] {
         for class in classes {
             let of = |failures, jitter| pause(class, failures, POLL, jitter);
@@ -427,12 +429,12 @@ fn listings_come_as_often_as_their_pages_allow() {
 fn what_was_refused_is_asked_for_again_after_its_pause() {
     let mut talk = Talk::asking(1);
     let create = talk.calls("CreateBackup").remove(0);
-    talk.refuse(&create, FaultClass::State);
+    talk.refuse(&create, FaultClass::TransientState);
     let plan = talk.round();
     assert!(talk.under_way.is_empty());
-    assert_eq!((plan.waiting.len(), plan.waiting[0].reason), (1, Reason::Pause));
+    assert_eq!((plan.waiting.len(), plan.waiting[0].reason), (1, Reason::Backoff));
     let until = plan.waiting[0].until.unwrap();
-    assert_eq!(until, talk.now.plus(pause(FaultClass::State, 1, POLL, work(0, Target::Backup).jitter(1))));
+    assert_eq!(until, talk.now.plus(pause(FaultClass::TransientState, 1, POLL, work(0, Target::Backup).jitter(1))));
     assert_eq!(plan.wake.at, until);
     talk.now = until.minus(Duration::from_millis(1));
     talk.round();
@@ -464,7 +466,7 @@ fn a_lost_answer_is_asked_for_again_and_then_looked_for() {
         talk.now = plan.wake.at.max(talk.now.plus(SECOND)).min(first_asked.plus(5 * MINUTE));
         // Listings do not come through either.
         for list in talk.calls("DescribeBackups") {
-            talk.answer(&list, Outcome::Failed(Fault::new(FaultClass::State, "Later", "")));
+            talk.answer(&list, Outcome::Failed(Fault::new(FaultClass::TransientState, "Later", "")));
         }
     }
     assert!(repeats >= 2, "{repeats}");
@@ -522,7 +524,7 @@ fn calls_at_a_place_are_bounded() {
     let sizes: Vec<usize> = look_ups
         .iter()
         .map(|action| match &action.call {
-            Call::LookUp { ids } => ids.len(),
+            Call::DescribeSources { ids } => ids.len(),
             _ => 0,
         })
         .collect();
@@ -530,13 +532,13 @@ fn calls_at_a_place_are_bounded() {
     talk.round();
     assert!(talk.calls("DescribeFileSystems").is_empty());
     for look_up in &look_ups {
-        let Call::LookUp { ids } = &look_up.call else { continue };
+        let Call::DescribeSources { ids } = &look_up.call else { continue };
         let found = ids.iter().map(facts).collect();
-        talk.answer(look_up, Outcome::LookedUp(found));
+        talk.answer(look_up, Outcome::SourcesDescribed(found));
     }
     let plan = talk.round();
     assert_eq!(talk.calls("CreateBackup").len(), 12);
-    assert!(plan.waiting.iter().any(|wait| wait.reason == Reason::Calls));
+    assert!(plan.waiting.iter().any(|wait| wait.reason == Reason::CallLimit));
 }
 
 /// A copy is asked for only while a slot of its lane is known free; the rest wait, and say for what.
@@ -595,7 +597,7 @@ fn the_audit_finds_what_should_not_be() {
     assert_eq!((stuck.len(), stuck[0].0, stuck[0].0.as_str()), (1, Severity::Error, "error"));
     assert!(stuck[0].1.contains("backup-0123456789abcd000 in default/us-east-1 is CREATING since"), "{stuck:?}");
     let twin = talk.make(&create).into_point(&place(HOME), talk.now).unwrap();
-    talk.take_in(vec![Change::Seen { point: Box::new(twin) }]);
+    talk.take_in(vec![Change::BackupObserved { point: Box::new(twin) }]);
     let found = findings(&talk);
     assert!(found.iter().any(|(severity, what)| {
         *severity == Severity::Warning && what.contains("has 1 duplicates of backup-0123456789abcd000")
@@ -664,13 +666,14 @@ fn sources_come_and_go_with_the_policy() {
     talk.policy().sources.remove(1);
     talk.settings.generation += 1;
     talk.round();
-    assert!(talk.changes.iter().any(|change| *change == Change::Left { source: key(1) }));
+    assert!(talk.changes.iter().any(|change| *change == Change::SourceDeparted { source: key(1) }));
     assert!(talk.state.sources.get(&key(1)).is_none_or(|source| source.watch.is_none()));
     let left = talk.changes.len();
     talk.settings.generation += 1;
     talk.round();
-    let again =
-        talk.changes[left..].iter().any(|change| matches!(change, Change::Left { .. } | Change::Watched { .. }));
+    let again = talk.changes[left..]
+        .iter()
+        .any(|change| matches!(change, Change::SourceDeparted { .. } | Change::MembershipUpdated { .. }));
     assert!(!again, "the same policy changes nothing");
     talk.policy().sources.push(source(1));
     talk.settings.generation += 1;
@@ -698,7 +701,7 @@ fn nothing_is_asked_before_the_books_are_read() {
     talk.now = at("2026-11-21T06:00:00Z");
     talk.round();
     for look_up in talk.calls("DescribeFileSystems") {
-        talk.answer(&look_up, Outcome::LookedUp(vec![facts(&source(0))]));
+        talk.answer(&look_up, Outcome::SourcesDescribed(vec![facts(&source(0))]));
     }
     talk.round();
     let create = talk.calls("CreateBackup").remove(0);
@@ -737,7 +740,7 @@ fn what_failed_is_attempted_anew_after_its_pause() {
         let until = failed_at.plus(pause_after_failed(&of, attempt, POLL));
         let plan = talk.round();
         let wait = plan.waiting.iter().find(|wait| wait.destination.is_none()).unwrap();
-        assert_eq!((wait.reason, wait.until), (Reason::Pause, Some(until)), "{wait:?}");
+        assert_eq!((wait.reason, wait.until), (Reason::Backoff, Some(until)), "{wait:?}");
         assert_eq!(wait.detail, format!("attempt {attempt} broke"));
         create = talk.until("CreateBackup");
         assert!(talk.now >= until && talk.now <= until.plus(2 * SECOND), "{} {until}", talk.now);
@@ -749,16 +752,16 @@ fn what_failed_is_attempted_anew_after_its_pause() {
 fn what_is_refused_for_good_is_refused_for_the_next_occurrence_too() {
     let mut talk = Talk::asking(1);
     let create = talk.calls("CreateBackup").remove(0);
-    talk.refuse(&create, FaultClass::Lasting);
+    talk.refuse(&create, FaultClass::Permanent);
     let refused_at = talk.now;
     let plan = talk.round();
-    assert_eq!((plan.waiting[0].reason, plan.waiting[0].detail.as_str()), (Reason::SetAside, "Refused: so it is"));
+    assert_eq!((plan.waiting[0].reason, plan.waiting[0].detail.as_str()), (Reason::NeedsPerson, "Refused: so it is"));
     let again = talk.until("CreateBackup");
     assert!((45 * MINUTE..=HOUR).contains(&talk.now.since(refused_at)), "{}", talk.now);
-    talk.refuse(&again, FaultClass::State);
+    talk.refuse(&again, FaultClass::TransientState);
     talk.now = at("2026-11-21T11:50:00Z");
     let again = talk.until("CreateBackup");
-    talk.refuse(&again, FaultClass::Lasting);
+    talk.refuse(&again, FaultClass::Permanent);
     let refused_at = talk.now;
     assert!(refused_at < at("2026-11-21T12:00:00Z"), "{refused_at}");
     let next = talk.until("CreateBackup");
@@ -774,7 +777,7 @@ fn a_source_is_backed_up_with_the_tags_that_can_be_had() {
     let look_up = talk.calls("DescribeFileSystems").remove(0);
     let mut many = facts(&source(0));
     many.tags = (0..60).map(|number| (format!("k{number:02}"), "v".to_owned())).collect();
-    talk.answer(&look_up, Outcome::LookedUp(vec![many]));
+    talk.answer(&look_up, Outcome::SourcesDescribed(vec![many]));
     let plan = planner::plan(&talk.settings, &talk.state, talk.now);
     assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
     assert!(
@@ -796,13 +799,13 @@ fn a_source_is_backed_up_with_the_tags_that_can_be_had() {
     talk.refuse(&look_up, FaultClass::Missing);
     let plan = talk.round();
     assert!(talk.calls("CreateBackup").is_empty());
-    assert_eq!(plan.waiting[0].reason, Reason::SetAside, "{:?}", plan.waiting);
+    assert_eq!(plan.waiting[0].reason, Reason::NeedsPerson, "{:?}", plan.waiting);
 
     // What was looked up two minutes ago is looked up anew.
     for (age, calls) in [(2 * MINUTE - SECOND, 0), (2 * MINUTE, 1)] {
         let mut talk = Talk::at_six(1);
         let look_up = talk.calls("DescribeFileSystems").remove(0);
-        talk.answer(&look_up, Outcome::LookedUp(vec![facts(&source(0))]));
+        talk.answer(&look_up, Outcome::SourcesDescribed(vec![facts(&source(0))]));
         talk.now = talk.now.plus(age);
         talk.round();
         assert_eq!(talk.calls("DescribeFileSystems").len(), calls, "{age:?}");

@@ -550,7 +550,7 @@ impl Mind for FreshToken {
             *token = format!("{token}-{}", ask.asks).into();
         };
         for change in &mut plan.record {
-            if let Change::Asked { key, request, .. } = change {
+            if let Change::RequestRecorded { key, request, .. } = change {
                 fresh(key, request);
             }
         }
@@ -569,7 +569,7 @@ impl Mind for FreshToken {
 
 /// Puts an intent into the books that the books would refuse.
 fn force_ask(state: &mut State, change: &Change) -> Option<()> {
-    let Change::Asked { key, attempt, request, at } = change else { return None };
+    let Change::RequestRecorded { key, attempt, request, at } = change else { return None };
     let source = state.source_to_restore(&key.source)?;
     let slot = (key.occurrence, key.target.clone());
     let before = source.asks.get(&slot).filter(|ask| ask.open);
@@ -620,7 +620,7 @@ impl Mind for DeletesWhatIsRead {
         };
         let read: Vec<_> = plan.actions.iter().filter_map(read).collect();
         for (place, id) in read {
-            plan.record.push(Change::DeleteAsked { place: place.clone(), id: id.clone(), at: now });
+            plan.record.push(Change::DeletionRequested { place: place.clone(), id: id.clone(), at: now });
             let token = deletion_token(&place, &id);
             plan.actions.push(Action { place, call: Call::Delete { id, token } });
         }
@@ -629,7 +629,7 @@ impl Mind for DeletesWhatIsRead {
 
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
         state.apply(change).or_else(|error| match change {
-            Change::DeleteAsked { .. } => Ok(()),
+            Change::DeletionRequested { .. } => Ok(()),
             _ => Err(error),
         })
     }
@@ -702,7 +702,7 @@ impl Mind for Hasty {
         let copy = |action: &Action| matches!(&action.call, Call::Make { key, .. } if key.target != Target::Backup);
         plan.actions.extend(copies.actions.into_iter().filter(copy));
         plan.record.extend(copies.record.into_iter().filter(|change| match change {
-            Change::Asked { key, .. } => key.target != Target::Backup,
+            Change::RequestRecorded { key, .. } => key.target != Target::Backup,
             Change::Sent { call: lifeboat::domain::action::CallKey::Make(key), .. } => key.target != Target::Backup,
             _ => false,
         }));
@@ -754,7 +754,7 @@ struct NeverLooksBack;
 impl Mind for NeverLooksBack {
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
         state.apply(change)?;
-        if matches!(change, Change::Gone { .. }) {
+        if matches!(change, Change::BackupRemoved { .. }) {
             for source in state.sources.values_mut().filter(|source| !source.losses.is_empty()) {
                 Arc::make_mut(source).losses.clear();
             }
@@ -848,13 +848,13 @@ impl Mind for MissingIsLost {
             _ => None,
         };
         let mut changes = planner::settle(settings, state, action, outcome, now);
-        changes.retain(|change| !matches!(change, Change::Suspected { suspected: Some(_), .. }));
+        changes.retain(|change| !matches!(change, Change::MissingFromListing { suspected: Some(_), .. }));
         let known = state.place(&action.place);
         if let (Some(shown), Some(known)) = (shown, known)
             && let Some(listing) = &known.listing
         {
             for id in known.points.keys().filter(|id| !listing.shown.ours.contains(*id) && !shown.contains(*id)) {
-                changes.push(Change::Gone { place: action.place.clone(), id: id.clone(), at: now });
+                changes.push(Change::BackupRemoved { place: action.place.clone(), id: id.clone(), at: now });
             }
         }
         changes
@@ -884,7 +884,7 @@ impl Mind for NeverPauses {
     ) -> Vec<Change> {
         let mut changes = planner::settle(settings, state, action, outcome, now);
         for change in &mut changes {
-            if let Change::Unfulfilled { not_before, .. } = change {
+            if let Change::RequestFailed { not_before, .. } = change {
                 *not_before = now;
             }
         }
@@ -903,7 +903,7 @@ impl Mind for AllForOne {
             let make = |action: &Action| matches!(action.call, Call::Make { .. });
             plan.actions.retain(|action| !make(action));
             plan.record.retain(|change| match change {
-                Change::Asked { .. } => false,
+                Change::RequestRecorded { .. } => false,
                 Change::Sent { call, .. } => !matches!(call, lifeboat::domain::action::CallKey::Make(_)),
                 _ => true,
             });
@@ -956,9 +956,8 @@ impl Mind for GivesUp {
         };
         plan.actions.retain(|action| !matches!(&action.call, Call::Make { key, .. } if again(key)));
         plan.record.retain(|change| match change {
-            Change::Asked { key, .. } | Change::Sent { call: lifeboat::domain::action::CallKey::Make(key), .. } => {
-                !again(key)
-            }
+            Change::RequestRecorded { key, .. }
+            | Change::Sent { call: lifeboat::domain::action::CallKey::Make(key), .. } => !again(key),
             _ => true,
         });
         plan.wake.earlier(now.plus(std::time::Duration::from_secs(600)), "anything new");
@@ -1009,7 +1008,7 @@ impl Mind for PrunesNothingInTheDark {
         let dark = planner::looks::places_of(settings)
             .any(|place| state.place(&place).is_none_or(|known| known.listed.is_none()));
         if dark {
-            plan.record.retain(|change| !matches!(change, Change::Condemned { .. }));
+            plan.record.retain(|change| !matches!(change, Change::DeletionPlanned { .. }));
             for change in &mut plan.record {
                 if let Change::Reviewed { braked, .. } = change {
                     braked.clear();

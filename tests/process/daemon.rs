@@ -540,7 +540,7 @@ fn a_refusal_for_good_sets_one_route_aside_and_a_reload_tries_again() {
         status["routes"].as_array().is_some_and(|routes| {
             routes.iter().any(|route| {
                 route["region"] == "us-west-2"
-                    && route["waiting"]["reason"] == "set_aside"
+                    && route["waiting"]["reason"] == "needs_person"
                     && route["waiting"]["detail"].as_str().is_some_and(|detail| detail.contains("KmsKey"))
             })
         })

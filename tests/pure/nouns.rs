@@ -115,8 +115,10 @@ fn every_word_is_read_back_as_what_it_was_written_for() {
     assert_eq!(Lifecycle::parse("NEW"), Lifecycle::Unknown);
     assert_eq!((FileSystemKind::Other.as_str(), Lifecycle::Copying.as_str()), ("OTHER", "COPYING"));
     assert_eq!((End::Coalesced.as_str(), FaultClass::NoSlot.as_str()), ("coalesced", "no_slot"));
-    let reasons = [Reason::Slot, Reason::InFlight, Reason::Pause, Reason::Answer, Reason::Listing, Reason::Region];
-    let reasons = reasons.into_iter().chain([Reason::SetAside, Reason::LookUp, Reason::Calls, Reason::Paused]);
+    let reasons =
+        [Reason::Slot, Reason::InProgress, Reason::Backoff, Reason::AwaitingResponse, Reason::Listing, Reason::Region];
+    let reasons =
+        reasons.into_iter().chain([Reason::NeedsPerson, Reason::DescribeSource, Reason::CallLimit, Reason::Paused]);
     let words: Vec<String> = reasons.map(|reason| format!("{reason:>9}")).collect();
     let expected =
         "     slot in_flight     pause    answer   listing    region set_aside   look_up     calls    paused";
@@ -130,8 +132,8 @@ fn names_are_shown_whole() {
     assert_eq!(work(Target::Backup).to_string(), "default/fs-0123456789abcdef0 schedule 2026-11-21T08:00:00Z");
     let copy = work(Target::Copy("eu-west-1".into())).to_string();
     assert_eq!(copy, "default/fs-0123456789abcdef0 schedule 2026-11-21T08:00:00Z → eu-west-1");
-    assert_eq!(Fault::new(FaultClass::State, "BackupInProgress", "").to_string(), "BackupInProgress");
-    assert_eq!(Fault::new(FaultClass::State, "A", "b\nc").to_string(), "A: b c");
+    assert_eq!(Fault::new(FaultClass::TransientState, "BackupInProgress", "").to_string(), "BackupInProgress");
+    assert_eq!(Fault::new(FaultClass::TransientState, "A", "b\nc").to_string(), "A: b c");
     assert_eq!(clean("a\u{1b}[2Jb", 4), "a [2");
 }
 
@@ -299,8 +301,8 @@ fn calls_are_named_and_told_apart() {
         (make(copy), "CopyBackup"),
         (Call::ListPage { next_token: None }, "DescribeBackups"),
         (Call::Poll { ids: vec!["backup-1".into()] }, "DescribeBackups"),
-        (Call::LookUp { ids: vec!["fs-1".into()] }, "DescribeFileSystems"),
-        (Call::LookUp { ids: vec!["fsvol-1".into()] }, "DescribeVolumes"),
+        (Call::DescribeSources { ids: vec!["fs-1".into()] }, "DescribeFileSystems"),
+        (Call::DescribeSources { ids: vec!["fsvol-1".into()] }, "DescribeVolumes"),
         (Call::Delete { id: "backup-1".into(), token: "t".into() }, "DeleteBackup"),
         (hold(Some("why")), "TagResource"),
         (hold(None), "UntagResource"),
@@ -311,7 +313,7 @@ fn calls_are_named_and_told_apart() {
     }
     let keys: BTreeSet<_> = calls.iter().filter_map(|(call, _)| call.key()).collect();
     assert_eq!(keys.len(), 7, "both makings are of one work, and both holds of one point");
-    assert_eq!((Call::Poll { ids: vec![] }.key(), Call::LookUp { ids: vec![] }.key()), (None, None));
+    assert_eq!((Call::Poll { ids: vec![] }.key(), Call::DescribeSources { ids: vec![] }.key()), (None, None));
 }
 
 /// What the store must keep, what it need not, and whose route is set aside if it cannot be.
@@ -322,9 +324,9 @@ fn changes_know_whether_they_last_and_whose_they_are() {
     let occurrence = Occurrence { at: now(), trigger: Trigger::Schedule };
     let backup = || work(Target::Backup);
     let request = Request::CreateBackup { source: "fs-1".into(), token: "t".into(), tags: Tags::new() };
-    let fault = || Fault::new(FaultClass::State, "BackupInProgress", "");
+    let fault = || Fault::new(FaultClass::TransientState, "BackupInProgress", "");
     let lasting = [
-        Change::Left { source: ours.clone() },
+        Change::SourceDeparted { source: ours.clone() },
         Change::Opened { source: ours.clone(), occurrence, opening: opening() },
         Change::Closed {
             source: ours.clone(),
@@ -335,11 +337,11 @@ fn changes_know_whether_they_last_and_whose_they_are() {
             at: now(),
             earlier: 0,
         },
-        Change::Asked { key: backup(), attempt: 1, request: Arc::new(request), at: now() },
-        Change::Unfulfilled { key: backup(), fault: fault(), definite: true, not_before: now() },
-        Change::Disproved { key: backup() },
-        Change::Retriable(backup()),
-        Change::Seen { point: Box::new(point(false, Lifecycle::Available)) },
+        Change::RequestRecorded { key: backup(), attempt: 1, request: Arc::new(request), at: now() },
+        Change::RequestFailed { key: backup(), fault: fault(), definite: true, not_before: now() },
+        Change::RequestNeverApplied { key: backup() },
+        Change::RequestRetryAllowed(backup()),
+        Change::BackupObserved { point: Box::new(point(false, Lifecycle::Available)) },
     ];
     for change in lasting {
         assert!(change.durable(), "{change:?}");
@@ -347,13 +349,15 @@ fn changes_know_whether_they_last_and_whose_they_are() {
     }
     let id = || "backup-1".into();
     let counted = Change::Counted(Total::Backups("p".into(), true));
-    for change in [counted, Change::Gone { place: place(), id: id(), at: now() }, Change::ClockWentBack { to: now() }] {
+    for change in
+        [counted, Change::BackupRemoved { place: place(), id: id(), at: now() }, Change::ClockWentBack { to: now() }]
+    {
         assert!(change.durable(), "{change:?}");
         assert_eq!(change.source(), None, "{change:?}");
     }
     let passing = [
-        Change::Suspected { place: place(), id: id(), suspected: None },
-        Change::PlaceSeen { place: place(), at: now() },
+        Change::MissingFromListing { place: place(), id: id(), suspected: None },
+        Change::InventoryRead { place: place(), at: now() },
         Change::ListingBegan { place: place(), at: now() },
         Change::Synced(1),
         Change::Checked { policy: "p".into(), through: now(), next: None },
@@ -367,7 +371,7 @@ fn changes_know_whether_they_last_and_whose_they_are() {
         assert_eq!(change.source(), None, "{change:?}");
     }
     let failed =
-        Change::LookUpFailed { source: ours.clone(), fault: fault(), at: now(), not_before: now(), batch: None };
+        Change::SourceLookupFailed { source: ours.clone(), fault: fault(), at: now(), not_before: now(), batch: None };
     assert_eq!((failed.durable(), failed.source()), (false, Some(ours)));
 }
 
@@ -495,16 +499,17 @@ fn notes_are_kept_until_they_are_settled() {
     let mut notes = Notes::default();
     let route = (key("fs-1"), Target::Backup);
     let promise = Promise { policy: "p".into(), region: "us-east-1".into(), rpo: Some(HOUR) };
-    notes.apply(&Note::Promised { route: route.clone(), promise: promise.clone(), at: now() });
+    notes.apply(&Note::RpoSet { route: route.clone(), promise: promise.clone(), at: now() });
     assert_eq!(notes.promises.get(&route), Some(&promise));
-    notes.apply(&Note::Withdrawn { route: route.clone(), at: now() });
+    notes.apply(&Note::RpoRemoved { route: route.clone(), at: now() });
     assert!(notes.promises.is_empty());
-    let notice = |id: &str, at| Note::Owed(Box::new(Notice { id: id.to_owned(), at, body: "{}".to_owned() }));
+    let notice =
+        |id: &str, at| Note::NotificationQueued(Box::new(Notice { id: id.to_owned(), at, body: "{}".to_owned() }));
     for (id, at) in [("a", now()), ("b", now()), ("a", now().plus(HOUR))] {
         notes.apply(&notice(id, at));
     }
     assert_eq!(notes.owed.len(), 2, "one event is told of once");
-    notes.apply(&Note::Settled { id: "a".to_owned() });
+    notes.apply(&Note::NotificationDone { id: "a".to_owned() });
     assert_eq!(notes.owed.keys().map(|(_, id)| id.as_str()).collect::<Vec<_>>(), ["b"]);
     // A clock that went back: what began in the future began now.
     let mut state = State::new(now(), now());
@@ -514,7 +519,7 @@ fn notes_are_kept_until_they_are_settled() {
     }
     state.apply(&Change::ClockWentBack { to: now() }).unwrap();
     assert_eq!(state.notes.late.values().copied().collect::<Vec<_>>(), [now(), now().minus(HOUR)]);
-    state.apply(&Change::Noted(Note::Relieved { route: (key("fs-1"), Target::Backup) })).unwrap();
+    state.apply(&Change::Noted(Note::LateCleared { route: (key("fs-1"), Target::Backup) })).unwrap();
     assert_eq!(state.notes.late.len(), 1);
 }
 
@@ -561,12 +566,12 @@ fn orphans_are_counted_where_their_points_are() {
         let tags = Arc::make_mut(&mut seen.tags);
         tags.insert("lifeboat:source".to_owned(), format!("fs-{}", number / 2));
         tags.insert("lifeboat:attempt".to_owned(), number.to_string());
-        state.apply(&Change::Seen { point: Box::new(seen.into_point(&place(), now()).unwrap()) }).unwrap();
+        state.apply(&Change::BackupObserved { point: Box::new(seen.into_point(&place(), now()).unwrap()) }).unwrap();
     }
     assert_eq!(state.orphans(), [(place(), 2)].into());
     for source in ["fs-0", "fs-1"] {
         state
-            .apply(&Change::Watched {
+            .apply(&Change::MembershipUpdated {
                 source: key(source),
                 region: "us-west-2".into(),
                 policy: "p".into(),

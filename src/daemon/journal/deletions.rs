@@ -21,16 +21,16 @@ macro_rules! object {
 /// Says what a change means, before it is applied.
 pub(super) fn before(state: &State, change: &Change) {
     match change {
-        Change::Condemned { place, id, reason, .. } => {
+        Change::DeletionPlanned { place, id, reason, .. } => {
             object!(Level::INFO, state, place, id, "condemned", reason, "will be deleted");
         }
-        Change::Spared { place, id, reason } => {
+        Change::DeletionCancelled { place, id, reason } => {
             object!(Level::INFO, state, place, id, "spared", reason, "will not be deleted after all");
         }
-        Change::DeleteAsked { place, id, .. } => {
+        Change::DeletionRequested { place, id, .. } => {
             object!(Level::DEBUG, state, place, id, "delete_asked", "asking AWS to delete");
         }
-        Change::DeleteRefused { place, id, fault, .. } => {
+        Change::DeletionFailed { place, id, fault, .. } => {
             let before = state.deletions.get(&(place.clone(), id.clone())).and_then(|known| known.fault.as_ref());
             let said = before.is_some_and(|before| before.class == fault.class && before.code == fault.code);
             let (code, cause) = (fault.code.as_str(), fault.message.as_str());
@@ -56,7 +56,7 @@ pub(super) fn before(state: &State, change: &Change) {
 
 fn hold(state: &State, change: &Change) {
     match change {
-        Change::HoldWished { place, id, hold, .. } => match hold {
+        Change::HoldRequested { place, id, hold, .. } => match hold {
             Some(reason) => object!(Level::INFO, state, place, id, "hold", reason, "held by a person"),
             None => object!(Level::INFO, state, place, id, "release", "let go by a person"),
         },
@@ -78,7 +78,7 @@ fn hold(state: &State, change: &Change) {
                 object!(Level::DEBUG, state, place, id, "hold_refused", code, cause, "will be tried again");
             }
         }
-        Change::HoldStands { place, id } => {
+        Change::HoldConfirmed { place, id } => {
             object!(Level::INFO, state, place, id, "hold_stands", "AWS shows the hold as wished");
         }
         _ => {}

@@ -62,7 +62,7 @@ impl Reconciler {
                 }
                 self.told(id, Fate::GivenUp);
             }
-            self.take_in(vec![Change::Noted(Note::Owed(Box::new(event.notice())))]);
+            self.take_in(vec![Change::Noted(Note::NotificationQueued(Box::new(event.notice())))]);
         }
         self.show_outbox();
     }
@@ -71,7 +71,7 @@ impl Reconciler {
     pub(super) fn told(&mut self, id: String, fate: Fate) {
         if self.state.notes.owed.keys().any(|(_, owed)| *owed == id) {
             *self.counts.notifications.entry(fate.as_str()).or_default() += 1;
-            self.take_in(vec![Change::Noted(Note::Settled { id })]);
+            self.take_in(vec![Change::Noted(Note::NotificationDone { id })]);
             self.overflowed &= fate != Fate::Delivered;
             self.show_outbox();
         }
@@ -81,7 +81,7 @@ impl Reconciler {
     pub(super) fn show_outbox(&mut self) {
         if self.settings.notify.webhook.is_none() && !self.state.notes.owed.is_empty() {
             let ids: Vec<String> = self.state.notes.owed.keys().map(|(_, id)| id.clone()).collect();
-            self.take_in(ids.into_iter().map(|id| Change::Noted(Note::Settled { id })).collect());
+            self.take_in(ids.into_iter().map(|id| Change::Noted(Note::NotificationDone { id })).collect());
         }
         let owed = self.state.notes.owed.values().cloned().collect();
         let outbox = Outbox { notify: self.settings.notify.clone(), owed };

@@ -35,14 +35,14 @@ fn take_in(state: &mut State, place: &Place, sighting: Sighting, now: Time) -> O
     let id = sighting.id.clone();
     let of = sighting.volume.clone().or_else(|| sighting.file_system.clone());
     let change = match weigh(state, place, None, sighting, now) {
-        Evidence::Ours(point) => Change::Seen { point },
+        Evidence::Ours(point) => Change::BackupObserved { point },
         Evidence::Objected { objection, claim, .. } => {
             let dispute = Some(Box::new(Dispute { objection, since: now, claim }));
             Change::Disputed { place: place.clone(), id: id.clone(), dispute }
         }
         Evidence::Others(_) => return of.map(|of| (id, of)),
     };
-    let ours = matches!(change, Change::Seen { .. });
+    let ours = matches!(change, Change::BackupObserved { .. });
     // Neither can contradict what else is there.
     let _ = state.apply(&change);
     of.filter(|_| !ours).map(|of| (id, of))

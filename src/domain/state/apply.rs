@@ -13,34 +13,34 @@ impl State {
     /// The change contradicts what is known; nothing has moved.
     pub fn apply(&mut self, change: &Change) -> Result<(), IllegalChange> {
         match change {
-            Change::Watched { source, region, policy, destinations, since } => {
+            Change::MembershipUpdated { source, region, policy, destinations, since } => {
                 self.watched(source, region, policy, destinations, *since);
             }
             Change::Rescheduled { source, lines } => self.source_mut(source)?.rescheduled(source, lines)?,
-            Change::Left { source } => self.left(source)?,
+            Change::SourceDeparted { source } => self.left(source)?,
             Change::Opened { source, occurrence, opening } => self.open(source, *occurrence, opening)?,
             Change::Closed { source, occurrence, opening, end, earlier, reason: _, at } => {
                 self.close(source, *occurrence, earlier.saturating_add(1), opening, *end, *at)?;
             }
             Change::Cancelled { source, occurrence, at } => self.cancel(source, *occurrence, *at)?,
-            Change::Asked { key, attempt, request, at } => self.asked(key, *attempt, request, *at)?,
-            Change::Unfulfilled { key, fault, definite, not_before } => {
+            Change::RequestRecorded { key, attempt, request, at } => self.asked(key, *attempt, request, *at)?,
+            Change::RequestFailed { key, fault, definite, not_before } => {
                 self.unfulfilled(key, fault, *definite, *not_before)?;
             }
-            Change::Disproved { key } => self.disproved(key)?,
-            Change::Retriable(key) => self.retriable(key)?,
-            Change::Seen { point } => self.seen(point),
-            Change::Gone { place, id, at } => self.gone(place, id, *at)?,
+            Change::RequestNeverApplied { key } => self.disproved(key)?,
+            Change::RequestRetryAllowed(key) => self.retriable(key)?,
+            Change::BackupObserved { point } => self.seen(point),
+            Change::BackupRemoved { place, id, at } => self.gone(place, id, *at)?,
             Change::Disputed { place, id, dispute } => self.disputed(place, id, dispute.as_deref()),
-            Change::Suspected { place, id, suspected } => self.suspect(place, id, *suspected)?,
+            Change::MissingFromListing { place, id, suspected } => self.suspect(place, id, *suspected)?,
             Change::Paused { policy, pause } => self.paused(policy, pause),
             Change::PauseOver { policy, since } => self.pause_over(policy, *since),
             Change::Counted(total) => *self.totals.entry(total.clone()).or_default() += 1,
             Change::Noted(note) => self.notes.apply(note),
             Change::Timed { target, took } => self.timed(target, *took),
-            Change::LookUpSent { account, ids, until } => self.look_up_sent(account, ids, *until)?,
-            Change::LookedUp { account, facts, at } => self.looked_up(account, facts, *at)?,
-            Change::LookUpFailed { source, fault, at, not_before, batch } => {
+            Change::SourceLookupSent { account, ids, until } => self.look_up_sent(account, ids, *until)?,
+            Change::SourceLookedUp { account, facts, at } => self.looked_up(account, facts, *at)?,
+            Change::SourceLookupFailed { source, fault, at, not_before, batch } => {
                 self.look_up_failed(source, fault, *at, *not_before, *batch)?;
             }
             Change::Forgotten(what) => self.forget(what)?,
@@ -50,19 +50,19 @@ impl State {
                 self.checked.insert(policy.clone(), Checked { through: *through, next: *next });
             }
             Change::ClockWentBack { to } => self.clock_went_back(*to),
-            Change::Condemned { place, id, reason, confirmed, at } => {
+            Change::DeletionPlanned { place, id, reason, confirmed, at } => {
                 self.condemned(place, id, reason, *confirmed, *at)?;
             }
-            Change::Spared { place, id, reason: _ } => self.spared(place, id),
-            Change::DeleteAsked { place, id, at } => self.delete_asked(place, id, *at)?,
-            Change::DeleteRefused { place, id, fault, not_before } => {
+            Change::DeletionCancelled { place, id, reason: _ } => self.spared(place, id),
+            Change::DeletionRequested { place, id, at } => self.delete_asked(place, id, *at)?,
+            Change::DeletionFailed { place, id, fault, not_before } => {
                 self.delete_refused(place, id, fault, *not_before)?;
             }
-            Change::HoldWished { place, id, hold, at } => self.hold_wished(place, id, hold.as_ref(), *at)?,
+            Change::HoldRequested { place, id, hold, at } => self.hold_wished(place, id, hold.as_ref(), *at)?,
             Change::HoldTried { place, id, fault, not_before } => {
                 self.hold_tried(place, id, fault.as_ref(), *not_before);
             }
-            Change::HoldStands { place, id } => self.hold_stands(place, id),
+            Change::HoldConfirmed { place, id } => self.hold_stands(place, id),
             Change::Inspected { place, id, arn, at } => self.inspected(place, id, arn.as_ref(), *at),
             Change::Reviewed { source, next, braked } => self.reviewed(source, *next, braked),
             Change::AccountRecorded { account, id, at } => self.account_recorded(account, id, *at),
@@ -71,7 +71,7 @@ impl State {
                 let listed = Listed { began_at: *began_at, pages: *pages, in_this_life: true };
                 self.listed(place, listed, *user_backups, others, strangers);
             }
-            Change::PlaceSeen { place, at } => self.place_seen(place, *at),
+            Change::InventoryRead { place, at } => self.place_seen(place, *at),
             Change::Sent { place, call, at: _ } => self.sent(place, call),
             Change::Returned { place, call, fault, at } => self.returned(place, call, fault.as_ref(), *at),
             Change::Withdrawn { place, call } => self.withdrawn(place, call),
@@ -80,7 +80,7 @@ impl State {
             Change::ListingPage { place, page, next_token } => self.listing_page(place, page, next_token),
             Change::ListingStalled { place, not_before, restart } => self.listing_stalled(place, *not_before, *restart),
             Change::ListingWanted { place, at } => self.listing_wanted(place, *at),
-            Change::LookAgain { place, ids, at, batch } => self.look_again(place, ids, *at, *batch),
+            Change::PollScheduled { place, ids, at, batch } => self.look_again(place, ids, *at, *batch),
             Change::Lane(evidence) => self.lane_shown(evidence),
         }
         Ok(())

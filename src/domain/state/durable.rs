@@ -24,7 +24,7 @@ impl State {
         for (key, source) in &self.sources {
             for point in source.points.iter() {
                 // What stood here cannot contradict what stood here.
-                let _ = next.apply(&Change::Seen {
+                let _ = next.apply(&Change::BackupObserved {
                     point: Box::new(point.clone().with_remarks(|remarks| remarks.suspected = None)),
                 });
             }

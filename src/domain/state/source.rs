@@ -134,7 +134,7 @@ impl LookUp {
     #[must_use]
     pub fn failures_with(&self, fault: &Fault) -> u32 {
         let lasts =
-            |fault: &Fault| matches!(fault.class, FaultClass::Missing | FaultClass::Denied | FaultClass::Lasting);
+            |fault: &Fault| matches!(fault.class, FaultClass::Missing | FaultClass::Denied | FaultClass::Permanent);
         if self.fault.as_ref().is_some_and(|(_, before)| lasts(before)) && !lasts(fault) {
             1
         } else {

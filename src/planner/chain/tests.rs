@@ -54,7 +54,7 @@ fn after_all(copies: &[(Option<&str>, &str, Lifecycle)], wanted: Option<&str>) -
             size_bytes: None,
             remarks: Remarked::default(),
         };
-        state.apply(&Change::Seen { point: Box::new(copy) }).unwrap();
+        state.apply(&Change::BackupObserved { point: Box::new(copy) }).unwrap();
     }
     let destination = Destination {
         region: "us-west-2".into(),

@@ -106,7 +106,7 @@ fn point(id: &str, at: Time, of: Option<(&str, Time)>, lifecycle: Lifecycle) -> 
 }
 
 fn watched(state: &mut State) {
-    let change = Change::Watched {
+    let change = Change::MembershipUpdated {
         source: source(),
         region: "us-east-1".into(),
         policy: "one".into(),
@@ -117,7 +117,7 @@ fn watched(state: &mut State) {
 }
 
 fn seen(state: &mut State, point: &Point) {
-    state.apply(&Change::Seen { point: Box::new(point.clone()) }).unwrap();
+    state.apply(&Change::BackupObserved { point: Box::new(point.clone()) }).unwrap();
 }
 
 fn rules(draw: &mut Draw) -> Option<Retain> {
@@ -172,7 +172,7 @@ fn books(draw: &mut Draw) -> (State, Vec<Point>) {
     for point in &points {
         if draw.chance(15) {
             let (place, id) = (point.place.clone(), point.id.clone());
-            state.apply(&Change::HoldWished { place, id, hold: Some(String::new()), at: now() }).unwrap();
+            state.apply(&Change::HoldRequested { place, id, hold: Some(String::new()), at: now() }).unwrap();
         }
     }
     (state, points)
@@ -248,7 +248,7 @@ fn a_source_or_destination_that_left_loses_nothing() {
     policy.destinations.clear();
     assert!(words(&policy, &state, &source(), &copies, now()).is_empty(), "nothing gives it up");
     assert!(policy_of(&settings(&policy), &state.sources[&source()]).is_some());
-    state.apply(&Change::Left { source: source() }).unwrap();
+    state.apply(&Change::SourceDeparted { source: source() }).unwrap();
     assert!(policy_of(&settings(&policy), &state.sources[&source()]).is_none());
 }
 
@@ -314,13 +314,13 @@ fn a_listing_that_lags_does_not_bring_back_what_was_deleted() {
         made_as: crate::domain::point::MadeAs::UserInitiated,
         tags: inscription.write().into(),
     };
-    state.apply(&Change::Gone { place: place.clone(), id: backup.id.clone(), at: now() }).unwrap();
+    state.apply(&Change::BackupRemoved { place: place.clone(), id: backup.id.clone(), at: now() }).unwrap();
     state.apply(&Change::ListingBegan { place: place.clone(), at: now() }).unwrap();
     let listed = |now: Time| {
         let action = Action { place: place.clone(), call: Call::ListPage { next_token: None } };
         let page = Outcome::Page { sightings: vec![shown.clone()], next_token: None };
         let changes = crate::planner::settle(&settings, &state, &action, page, now);
-        changes.iter().any(|change| matches!(change, Change::Seen { .. }))
+        changes.iter().any(|change| matches!(change, Change::BackupObserved { .. }))
     };
     assert!(!listed(now().plus(Duration::from_secs(100))));
     assert!(listed(now().plus(HOUR)), "what is there after all is taken in again");

@@ -24,7 +24,7 @@ impl Settling<'_> {
         match &outcome {
             Outcome::Made(sighting) => names(std::slice::from_ref(sighting.as_ref()), &mut name),
             Outcome::Page { sightings, .. } | Outcome::Polled(sightings) => names(sightings, &mut name),
-            Outcome::LookedUp(facts) => {
+            Outcome::SourcesDescribed(facts) => {
                 facts.iter().filter_map(|facts| facts.account.as_ref()).for_each(|id| name(id.as_str()));
             }
             Outcome::Deleted | Outcome::HoldSet | Outcome::Failed(_) => {}

@@ -15,7 +15,7 @@ impl Settling<'_> {
 
     fn gone(&mut self, id: &BackupId) {
         if self.state.point(self.place, id).is_some() {
-            self.push(Change::Gone { place: self.place.clone(), id: id.clone(), at: self.now });
+            self.push(Change::BackupRemoved { place: self.place.clone(), id: id.clone(), at: self.now });
         }
     }
 
@@ -40,7 +40,7 @@ impl Settling<'_> {
         let failures = deletion.failures.saturating_add(1);
         let pause = retry::pause(fault.class, failures, self.poll(), jitter_of(self.place));
         let (place, id) = key;
-        self.push(Change::DeleteRefused { place, id, fault, not_before: self.now.plus(pause) });
+        self.push(Change::DeletionFailed { place, id, fault, not_before: self.now.plus(pause) });
     }
 
     /// An answer to an earlier wish says nothing of one that took its place meanwhile, which is tried at once.
@@ -78,10 +78,11 @@ impl Settling<'_> {
         let nameless = wish.is_some() && !stands && settled && arn.is_none();
         let (place, id) = key;
         if stands {
-            self.push(Change::HoldStands { place: place.clone(), id: id.clone() });
+            self.push(Change::HoldConfirmed { place: place.clone(), id: id.clone() });
         }
         if nameless {
-            let fault = Fault::new(FaultClass::Lasting, "NoArn", "the answer names no ARN, by which tags are changed");
+            let fault =
+                Fault::new(FaultClass::Permanent, "NoArn", "the answer names no ARN, by which tags are changed");
             self.hold_tried(&id, Some(fault));
         }
         let arn = arn.as_deref().map(str::to_owned);
@@ -104,6 +105,6 @@ impl Settling<'_> {
         self.push(Change::Account(AccountEvidence::Doubted { account, since: asked_at, at: self.now }));
         let proven = asked_at.plus(PROOF_AFTER + PROOF_AFTER);
         let at = if self.now < proven { proven } else { self.now.plus(UNPROVEN_LOOK).max(self.next_look()) };
-        self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
+        self.push(Change::PollScheduled { place, ids: vec![id.clone()], at, batch: Some(1) });
     }
 }

@@ -29,7 +29,7 @@ impl Settling<'_> {
             new = self.sight(*on_record);
             if self.state.deletions.contains_key(&(self.place.clone(), id.clone())) {
                 let reason = format!("{} is not Lifeboat's to delete while {}", id, objection.what());
-                self.push(Change::Spared { place: self.place.clone(), id: id.clone(), reason });
+                self.push(Change::DeletionCancelled { place: self.place.clone(), id: id.clone(), reason });
             }
         }
         if !same {
@@ -55,7 +55,7 @@ impl Settling<'_> {
         for mut point in copies {
             point.settled_at = point.settled_at.filter(|_| !point.available());
             self.push(Change::Disputed { place: point.place.clone(), id: point.id.clone(), dispute: None });
-            self.push(Change::Seen { point: Box::new(point) });
+            self.push(Change::BackupObserved { point: Box::new(point) });
         }
     }
 

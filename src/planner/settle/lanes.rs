@@ -19,7 +19,7 @@ impl Settling<'_> {
             }
             self.push(Change::Lane(LaneEvidence::Refused { lane, at: self.now, until: self.now.plus(pause) }));
         }
-        self.push(Change::Unfulfilled { key: key.clone(), fault, definite, not_before: self.now });
+        self.push(Change::RequestFailed { key: key.clone(), fault, definite, not_before: self.now });
     }
 
     /// AWS grants a copy.

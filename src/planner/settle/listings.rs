@@ -77,7 +77,7 @@ impl Settling<'_> {
                 // What is younger than the lag may be missing.
                 if point.created_at.plus(LISTING_LAG) < began_at && point.remarks.suspected.is_none() {
                     let (place, id) = (self.place.clone(), id.clone());
-                    self.push(Change::Suspected { place, id, suspected: Some(self.now) });
+                    self.push(Change::MissingFromListing { place, id, suspected: Some(self.now) });
                 }
             }
         }

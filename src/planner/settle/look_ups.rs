@@ -10,12 +10,12 @@ impl Settling<'_> {
                 // FSx backs up ONTAP by the volume: the call for the file system would be refused for good.
                 if facts.kind == FileSystemKind::Ontap && !facts.source.is_volume() {
                     let words = "it is an ONTAP file system, which FSx backs up by the volume: name its volumes under `volumes`";
-                    let fault = Fault::new(FaultClass::Lasting, "OntapFileSystem", words);
+                    let fault = Fault::new(FaultClass::Permanent, "OntapFileSystem", words);
                     self.look_up_failed(std::slice::from_ref(&facts.source), &fault);
                     continue;
                 }
                 let account = self.place.account.clone();
-                self.push(Change::LookedUp { account, facts: Box::new(facts), at: self.now });
+                self.push(Change::SourceLookedUp { account, facts: Box::new(facts), at: self.now });
             }
         }
         let fault = Fault::new(FaultClass::Missing, "NotFound", "AWS does not show it");
@@ -32,7 +32,7 @@ impl Settling<'_> {
             let pause = retry::pause(fault.class, failures, self.poll(), jitter_of(self.place));
             let not_before = if split { self.now } else { self.now.plus(pause) };
             let batch = split.then_some(ids.len() / 2);
-            self.push(Change::LookUpFailed { source, fault: fault.clone(), at: self.now, not_before, batch });
+            self.push(Change::SourceLookupFailed { source, fault: fault.clone(), at: self.now, not_before, batch });
         }
     }
 }

@@ -31,11 +31,11 @@ impl Settling<'_> {
                     let account = account.clone();
                     self.push(Change::Account(AccountEvidence::Doubted { account, since, at: self.now }));
                     let at = self.next_look().max(self.now.plus(UNPROVEN_LOOK)).max(believed);
-                    self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
+                    self.push(Change::PollScheduled { place, ids: vec![id.clone()], at, batch: Some(1) });
                 } else if self.now >= believed {
-                    self.push(Change::Gone { place, id: id.clone(), at: self.now });
+                    self.push(Change::BackupRemoved { place, id: id.clone(), at: self.now });
                 } else {
-                    self.push(Change::LookAgain { place, ids: vec![id.clone()], at: believed, batch: Some(1) });
+                    self.push(Change::PollScheduled { place, ids: vec![id.clone()], at: believed, batch: Some(1) });
                 }
             }
             Some((point, None)) => {
@@ -47,13 +47,13 @@ impl Settling<'_> {
                 let doubted = account.is_some_and(|known| known.silent.is_some());
                 let unproven = doubted || self.state.foreign_at(&place).is_some();
                 let at = if unproven { self.next_look().max(self.now.plus(UNPROVEN_LOOK)) } else { self.next_look() };
-                self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
+                self.push(Change::PollScheduled { place, ids: vec![id.clone()], at, batch: Some(1) });
             }
             // Its slot is not free then; a listing tells.
             None if self.may_be_elsewhere(id) => {
                 self.push(Change::ListingWanted { place: place.clone(), at: self.now });
                 let at = self.next_look().max(self.now.plus(UNPROVEN_LOOK));
-                self.push(Change::LookAgain { place, ids: vec![id.clone()], at, batch: Some(1) });
+                self.push(Change::PollScheduled { place, ids: vec![id.clone()], at, batch: Some(1) });
             }
             None => self.push(Change::Lane(LaneEvidence::OtherEnded { place, id: id.clone() })),
         }
@@ -71,14 +71,14 @@ impl Settling<'_> {
             (_, FaultClass::Missing) => {
                 let (place, ids) = (self.place.clone(), ids.to_vec());
                 let batch = Some(ids.len().min(IDS_PER_CALL) / 2);
-                self.push(Change::LookAgain { place, ids, at: self.now, batch });
+                self.push(Change::PollScheduled { place, ids, at: self.now, batch });
             }
             _ => {
                 let failures = self.here.map_or(0, |known| known.failures);
                 let call = ids.first().cloned().map_or(CallKey::List, CallKey::Poll);
                 let pause = self.read_refused(call, fault, failures);
                 let (place, ids) = (self.place.clone(), ids.to_vec());
-                self.push(Change::LookAgain { place, ids, at: self.now.plus(pause), batch: None });
+                self.push(Change::PollScheduled { place, ids, at: self.now.plus(pause), batch: None });
             }
         }
     }

@@ -160,7 +160,7 @@ impl World {
             Outcome::Made(sighting) => Came::Text(format!("made {} {:?}", sighting.id, sighting.lifecycle)),
             Outcome::Page { sightings, next_token } => Came::Page(sightings.len(), next_token.is_some()),
             Outcome::Polled(sightings) => Came::Polled(sightings.len()),
-            Outcome::LookedUp(facts) => Came::Text(format!("looked up {}", facts.len())),
+            Outcome::SourcesDescribed(facts) => Came::Text(format!("looked up {}", facts.len())),
             Outcome::Deleted => Came::Text("deleted".to_owned()),
             Outcome::HoldSet => Came::Text("the hold is as asked".to_owned()),
         };

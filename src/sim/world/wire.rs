@@ -78,7 +78,7 @@ pub fn serve(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, action: &Action)
                 Outcome::Polled(sightings)
             })
         }
-        Call::LookUp { ids } => look_up(cloud, now_ms, &action.place, ids),
+        Call::DescribeSources { ids } => look_up(cloud, now_ms, &action.place, ids),
         Call::Delete { id, token } => {
             let body = json!({ "BackupId": id.as_str(), "ClientRequestToken": token.as_str() });
             plainly(cloud, now_ms, &action.place, "DeleteBackup", &body, Outcome::Deleted)
@@ -194,7 +194,7 @@ fn look_up(cloud: &mut Cloud, now_ms: i64, place: &Place, ids: &[SourceId]) -> S
     let outcome = match served.reply {
         Ok(Ok(answer)) => {
             let shown = answer[member].as_array().map(Vec::as_slice).unwrap_or_default();
-            Outcome::LookedUp(shown.iter().filter_map(|shown| facts(shown, volumes)).collect())
+            Outcome::SourcesDescribed(shown.iter().filter_map(|shown| facts(shown, volumes)).collect())
         }
         Ok(Err(error)) => Outcome::Failed(refused(operation, &error)),
         Err(lost) => Outcome::Failed(unheard(operation, &lost)),

@@ -18,7 +18,7 @@ macro_rules! bind_route {
 /// Writes one note.
 pub(super) async fn write_note(to: &mut SqliteConnection, note: &Note) -> Written {
     match note {
-        Note::Promised { route, promise, at } => {
+        Note::RpoSet { route, promise, at } => {
             end_promise(to, route, *at).await?;
             let sql = "INSERT INTO promises (account, source, destination, since, region, policy, rpo)
                        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET until = NULL, region = excluded.region,
@@ -27,23 +27,25 @@ pub(super) async fn write_note(to: &mut SqliteConnection, note: &Note) -> Writte
             let query = bind_route!(sqlx::query(sql), route).bind(at.millis()).bind(promise.region.as_str());
             to.execute(query.bind(promise.policy.as_str()).bind(rpo)).await.map(drop)
         }
-        Note::Withdrawn { route, at } => end_promise(to, route, *at).await,
+        Note::RpoRemoved { route, at } => end_promise(to, route, *at).await,
         Note::Read { place, at, good_until } => write_reading(to, place, *at, *good_until).await,
         Note::Late { route, since } => {
             let sql = "INSERT INTO late (account, source, destination, since) VALUES (?, ?, ?, ?)
                        ON CONFLICT DO UPDATE SET since = excluded.since";
             to.execute(bind_route!(sqlx::query(sql), route).bind(since.millis())).await.map(drop)
         }
-        Note::Relieved { route } => {
+        Note::LateCleared { route } => {
             let sql = "DELETE FROM late WHERE account = ? AND source = ? AND destination = ?";
             to.execute(bind_route!(sqlx::query(sql), route)).await.map(drop)
         }
-        Note::Owed(notice) => {
+        Note::NotificationQueued(notice) => {
             let sql = "INSERT INTO notices (id, at, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
             let query = sqlx::query(sql).bind(&notice.id).bind(notice.at.millis()).bind(&notice.body);
             to.execute(query).await.map(drop)
         }
-        Note::Settled { id } => to.execute(sqlx::query("DELETE FROM notices WHERE id = ?").bind(id)).await.map(drop),
+        Note::NotificationDone { id } => {
+            to.execute(sqlx::query("DELETE FROM notices WHERE id = ?").bind(id)).await.map(drop)
+        }
     }
 }
 

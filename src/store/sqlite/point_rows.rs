@@ -162,5 +162,5 @@ async fn read_by_source(from: &mut SqliteConnection, state: &mut State) -> Optio
 fn take(state: &mut State, point: Point) -> Result<()> {
     let id = point.id.clone();
     let refused = |error: IllegalChange| StoreProblem::Row { table: "points", what: format!("{id}: {error}") };
-    state.apply(&Change::Seen { point: Box::new(point) }).map_err(refused)
+    state.apply(&Change::BackupObserved { point: Box::new(point) }).map_err(refused)
 }

@@ -293,7 +293,7 @@ mod tests {
         let mut changes = Vec::new();
         for (source, policy) in [("fs-a", "one"), ("fs-b", "two")] {
             let source = key(source);
-            changes.push(Change::Watched {
+            changes.push(Change::MembershipUpdated {
                 source: source.clone(),
                 region: "us-east-1".into(),
                 policy: policy.into(),
@@ -348,13 +348,13 @@ mod tests {
     }
 
     fn seen(lifecycle: Lifecycle, settled: Option<i64>) -> Change {
-        Change::Seen { point: Box::new(copy(lifecycle, settled)) }
+        Change::BackupObserved { point: Box::new(copy(lifecycle, settled)) }
     }
 
     fn gone(at: i64) -> Change {
         let copied = copy(Lifecycle::Available, None);
         let (place, id) = (copied.place.clone(), copied.id);
-        Change::Gone { place, id, at: Time::from_secs(at) }
+        Change::BackupRemoved { place, id, at: Time::from_secs(at) }
     }
 
     #[tokio::test]
@@ -363,7 +363,7 @@ mod tests {
         let mut store = filled(folder.path()).await;
         let copied = copy(Lifecycle::Available, None);
         let (place, id) = (copied.place.clone(), copied.id);
-        let condemned = Change::Condemned {
+        let condemned = Change::DeletionPlanned {
             place: place.clone(),
             id: id.clone(),
             reason: "given up by last 3".to_owned(),
@@ -396,7 +396,7 @@ mod tests {
         let promised = |rpo: u64, at: i64| {
             let rpo = Some(Duration::from_secs(rpo));
             let promise = Promise { policy: "one".into(), region: "us-west-2".into(), rpo };
-            Change::Noted(Note::Promised { route: route.clone(), promise, at: Time::from_secs(at) })
+            Change::Noted(Note::RpoSet { route: route.clone(), promise, at: Time::from_secs(at) })
         };
         let read = |at: i64| {
             let (at, good_until) = (Time::from_secs(at), Time::from_secs(at + 10));
@@ -408,7 +408,7 @@ mod tests {
         // Seen once more, with another state beside it: nothing moves.
         store.commit(&[seen(Lifecycle::Available, Some(20)), gone(60), promised(90, 70)]).await.unwrap();
         store
-            .commit(&[Change::Noted(Note::Withdrawn { route: route.clone(), at: Time::from_secs(80) })])
+            .commit(&[Change::Noted(Note::RpoRemoved { route: route.clone(), at: Time::from_secs(80) })])
             .await
             .unwrap();
         let (query, mut records) = (period(0, 100), Vec::new());
@@ -450,7 +450,7 @@ mod tests {
         let mut store = filled(folder.path()).await;
         let route = (key("fs-a"), Target::Copy("us-west-2".into()));
         let promise = Promise { policy: "one".into(), region: "us-west-2".into(), rpo: None };
-        let promised = Change::Noted(Note::Promised { route, promise, at: Time::ZERO });
+        let promised = Change::Noted(Note::RpoSet { route, promise, at: Time::ZERO });
         store.commit(&[promised, seen(Lifecycle::Copying, None), seen(Lifecycle::Failed, Some(20))]).await.unwrap();
         let mut held = Vec::new();
         store.routes(&period(0, 100), &mut |record| held.extend(record.points)).await.unwrap();
@@ -466,11 +466,11 @@ mod tests {
         let notes = [
             Note::Late { route: route("fs-a"), since: Time::from_secs(5) },
             Note::Late { route: route("fs-b"), since: Time::from_secs(6) },
-            Note::Relieved { route: route("fs-b") },
-            Note::Owed(Box::new(notice("one"))),
-            Note::Owed(Box::new(notice("two"))),
-            Note::Owed(Box::new(notice("two"))),
-            Note::Settled { id: "one".to_owned() },
+            Note::LateCleared { route: route("fs-b") },
+            Note::NotificationQueued(Box::new(notice("one"))),
+            Note::NotificationQueued(Box::new(notice("two"))),
+            Note::NotificationQueued(Box::new(notice("two"))),
+            Note::NotificationDone { id: "one".to_owned() },
         ];
         let mut known = Notes::default();
         notes.iter().for_each(|note| known.apply(note));

@@ -22,10 +22,10 @@ pub(super) type Written = std::result::Result<(), sqlx::Error>;
 /// Writes one change.
 pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written {
     match change {
-        Change::Watched { source, region, policy, destinations, since } => {
+        Change::MembershipUpdated { source, region, policy, destinations, since } => {
             watched(to, source, region, policy, destinations, since).await
         }
-        Change::Left { source } => left(to, source).await,
+        Change::SourceDeparted { source } => left(to, source).await,
         Change::Rescheduled { source, lines } => write_lines(to, source, lines).await,
         Change::Opened { source, occurrence, opening } => {
             write_occurrence(to, source, *occurrence, opening, None, 0).await
@@ -39,14 +39,14 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
             to.execute(query.bind(occurrence.trigger.as_str()).bind(occurrence.at.millis())).await.map(drop)
         }
-        Change::Asked { key, attempt, request, at } => asked(to, key, attempt, request, at).await,
-        Change::Unfulfilled { key, fault, definite, not_before } => {
+        Change::RequestRecorded { key, attempt, request, at } => asked(to, key, attempt, request, at).await,
+        Change::RequestFailed { key, fault, definite, not_before } => {
             unfulfilled(to, key, fault, definite, not_before).await
         }
-        Change::Disproved { key } => disproved(to, key).await,
-        Change::Retriable(key) => retriable(to, key).await,
-        Change::Seen { point } => write_point(to, point).await,
-        Change::Gone { place, id, at } => write_gone(to, place, id, *at).await,
+        Change::RequestNeverApplied { key } => disproved(to, key).await,
+        Change::RequestRetryAllowed(key) => retriable(to, key).await,
+        Change::BackupObserved { point } => write_point(to, point).await,
+        Change::BackupRemoved { place, id, at } => write_gone(to, place, id, *at).await,
         Change::Disputed { place, id, dispute: Some(dispute) } => disputes::disputed(to, place, id, dispute).await,
         Change::Disputed { place, id, dispute: None } => disputes::undisputed(to, place, id).await,
         Change::Paused { policy, pause } => paused(to, policy, pause).await,
@@ -65,24 +65,24 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
         }
         Change::AccountRecorded { account, id, at } => accounts::account_recorded(to, account, id, at).await,
         Change::Cancelled { source, occurrence, at } => accounts::cancelled(to, source, occurrence, at).await,
-        Change::Condemned { place, id, reason, confirmed, at } => {
+        Change::DeletionPlanned { place, id, reason, confirmed, at } => {
             deleting::condemned(to, place, id, reason, *confirmed, at).await
         }
-        Change::Spared { place, id, .. } => deleting::spared(to, place, id).await,
-        Change::DeleteAsked { place, id, at } => deleting::delete_asked(to, place, id, at).await,
-        Change::DeleteRefused { place, id, fault, not_before } => {
+        Change::DeletionCancelled { place, id, .. } => deleting::spared(to, place, id).await,
+        Change::DeletionRequested { place, id, at } => deleting::delete_asked(to, place, id, at).await,
+        Change::DeletionFailed { place, id, fault, not_before } => {
             deleting::delete_refused(to, place, id, fault, not_before).await
         }
-        Change::HoldWished { place, id, hold, at } => deleting::hold_wished(to, place, id, hold, at).await,
+        Change::HoldRequested { place, id, hold, at } => deleting::hold_wished(to, place, id, hold, at).await,
         Change::HoldTried { place, id, fault, not_before } => {
             deleting::hold_tried(to, place, id, fault, not_before).await
         }
-        Change::HoldStands { place, id } => deleting::hold_stands(to, place, id).await,
+        Change::HoldConfirmed { place, id } => deleting::hold_stands(to, place, id).await,
         // Found out anew by every process. What is new is to be named on one side or the other.
-        Change::Suspected { .. }
+        Change::MissingFromListing { .. }
         | Change::Inspected { .. }
         | Change::Reviewed { .. }
-        | Change::PlaceSeen { .. }
+        | Change::InventoryRead { .. }
         | Change::Sent { .. }
         | Change::Returned { .. }
         | Change::Withdrawn { .. }
@@ -91,11 +91,11 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
         | Change::ListingPage { .. }
         | Change::ListingStalled { .. }
         | Change::ListingWanted { .. }
-        | Change::LookAgain { .. }
+        | Change::PollScheduled { .. }
         | Change::Lane(_)
-        | Change::LookUpSent { .. }
-        | Change::LookedUp { .. }
-        | Change::LookUpFailed { .. }
+        | Change::SourceLookupSent { .. }
+        | Change::SourceLookedUp { .. }
+        | Change::SourceLookupFailed { .. }
         | Change::Timed { .. }
         | Change::Swept(_)
         | Change::Synced(_)

@@ -68,14 +68,14 @@ fn asked_for(point: Point) -> Point {
 }
 
 fn seen(point: Point) -> Change {
-    Change::Seen { point: Box::new(point) }
+    Change::BackupObserved { point: Box::new(point) }
 }
 
 /// What an answer changes, but for the note that the call is over.
 pub fn told(books: &Books, region: &str, call: Call, outcome: Outcome, now: Time) -> Vec<Change> {
     let action = Action { place: place(region), call };
     let mut changes = settle(&books.settings, &books.state, &action, outcome, now);
-    changes.retain(|change| !matches!(change, Change::Returned { .. } | Change::PlaceSeen { .. }));
+    changes.retain(|change| !matches!(change, Change::Returned { .. } | Change::InventoryRead { .. }));
     changes
 }
 
@@ -88,7 +88,7 @@ fn polled(books: &Books, region: &str, asked: &[&str], sightings: Vec<Sighting>,
 fn looked_at(books: &Books, point: &Point, now: Time) -> Vec<Change> {
     let region = point.place.region.to_string();
     let mut changes = polled(books, &region, &[point.id.as_str()], vec![shown(point)], now);
-    let again = Change::LookAgain {
+    let again = Change::PollScheduled {
         place: point.place.clone(),
         ids: vec![point.id.clone()],
         at: now.plus(POLL),
@@ -124,7 +124,7 @@ fn a_fault_of_the_place_counts_against_it_and_any_answer_clears_it() {
     let (books, key) = asked();
     let poll = Call::Poll { ids: ids(&["backup-1"]) };
     let list = Call::ListPage { next_token: None };
-    let look_up = Call::LookUp { ids: vec![source(0)] };
+    let look_up = Call::DescribeSources { ids: vec![source(0)] };
     let delete = Call::Delete { id: "backup-1".into(), token: deletion_token(&place(HOME), &"backup-1".into()) };
     let hold = Call::Hold { id: "backup-1".into(), arn: "arn".to_owned(), hold: None };
     for call in [make(&books, &key), poll, list, look_up, delete, hold] {
@@ -142,17 +142,17 @@ fn a_fault_of_the_place_counts_against_it_and_any_answer_clears_it() {
             let expected = returned(counts.then(|| fault(class, "Refused")));
             assert_eq!(first(failed_with(class)), expected, "{} {class:?}", action.call.operation());
         }
-        for answer in [Outcome::Deleted, Outcome::HoldSet, Outcome::Polled(vec![]), Outcome::LookedUp(vec![])] {
+        for answer in [Outcome::Deleted, Outcome::HoldSet, Outcome::Polled(vec![]), Outcome::SourcesDescribed(vec![])] {
             assert_eq!(first(answer), returned(None));
         }
         let seen_by = |outcome| {
             let changes = settle(&books.settings, &books.state, &action, outcome, noon());
-            changes.contains(&Change::PlaceSeen { place: place(HOME), at: noon() })
+            changes.contains(&Change::InventoryRead { place: place(HOME), at: noon() })
         };
         let page = |next: Option<&str>| Outcome::Page { sightings: vec![], next_token: next.map(str::to_owned) };
         assert!(seen_by(page(None)) && seen_by(Outcome::Polled(vec![])), "the books were read");
         assert!(!seen_by(page(Some("more"))), "not all of them");
-        assert!(!seen_by(Outcome::LookedUp(vec![])) && !seen_by(failed_with(FaultClass::State)));
+        assert!(!seen_by(Outcome::SourcesDescribed(vec![])) && !seen_by(failed_with(FaultClass::TransientState)));
     }
 }
 
@@ -168,7 +168,8 @@ fn what_was_made_is_known_from_its_answer() {
         Outcome::Made(Box::new(sighting))
     };
     let call = make(&books, &key);
-    let look = Change::LookAgain { place: place(HOME), ids: ids(&["backup-6"]), at: noon().plus(POLL), batch: None };
+    let look =
+        Change::PollScheduled { place: place(HOME), ids: ids(&["backup-6"]), at: noon().plus(POLL), batch: None };
     let expected = [seen(asked_for(taken_in(&creating, noon()))), look];
     for with_tags in [true, false] {
         assert_eq!(told(&books, HOME, call.clone(), answer(&creating, with_tags), noon()), expected);
@@ -176,11 +177,11 @@ fn what_was_made_is_known_from_its_answer() {
     // An answer that names something else proves nothing; a listing has to tell.
     let other = backup("backup-7", scheduled(7), Lifecycle::Creating);
     let said = "the answer names backup-7, which is not what was asked for";
-    let not_before = noon().plus(pause(FaultClass::Contested, 1, POLL, key.jitter(1)));
-    let contested = Fault::new(FaultClass::Contested, "UnexpectedAnswer", said);
+    let not_before = noon().plus(pause(FaultClass::TokenConflict, 1, POLL, key.jitter(1)));
+    let contested = Fault::new(FaultClass::TokenConflict, "UnexpectedAnswer", said);
     let expected_of_other = [
         Change::ListingWanted { place: place(HOME), at: noon() },
-        Change::Unfulfilled { key: key.clone(), fault: contested, definite: false, not_before },
+        Change::RequestFailed { key: key.clone(), fault: contested, definite: false, not_before },
     ];
     assert_eq!(told(&books, HOME, call.clone(), answer(&other, true), noon()), expected_of_other);
     // The same answer once more, to a repeat: nothing new, and no second look.
@@ -200,16 +201,16 @@ fn a_refusal_withdraws_an_ask_only_if_no_answer_was_lost_before() {
     for class in FaultClass::ALL {
         let (mut books, key) = asked();
         let call = make(&books, &key);
-        let proves_nothing = matches!(class, FaultClass::Unanswered | FaultClass::Contested);
+        let proves_nothing = matches!(class, FaultClass::Unanswered | FaultClass::TokenConflict);
         let expected = |failures: u32, definite: bool| {
             let not_before = noon().plus(pause(class, failures, POLL, key.jitter(failures)));
             let fault = fault(class, "Refused");
-            let unfulfilled = Change::Unfulfilled { key: key.clone(), fault, definite, not_before };
+            let unfulfilled = Change::RequestFailed { key: key.clone(), fault, definite, not_before };
             let listing = Change::ListingWanted { place: place(HOME), at: noon() };
-            if class == FaultClass::Contested { vec![listing, unfulfilled] } else { vec![unfulfilled] }
+            if class == FaultClass::TokenConflict { vec![listing, unfulfilled] } else { vec![unfulfilled] }
         };
         assert_eq!(told(&books, HOME, call.clone(), failed_with(class), noon()), expected(1, !proves_nothing));
-        let lost = Change::Unfulfilled {
+        let lost = Change::RequestFailed {
             key: key.clone(),
             fault: fault(FaultClass::Unanswered, "Timeout"),
             definite: false,
@@ -227,7 +228,7 @@ fn a_refusal_withdraws_an_ask_only_if_no_answer_was_lost_before() {
     // An answer of another kind than the call proves nothing either.
     let (books, key) = asked();
     let changes = told(&books, HOME, make(&books, &key), Outcome::Deleted, noon());
-    let [Change::Unfulfilled { fault, definite: false, .. }] = changes.as_slice() else { panic!("{changes:?}") };
+    let [Change::RequestFailed { fault, definite: false, .. }] = changes.as_slice() else { panic!("{changes:?}") };
     assert_eq!((fault.class, fault.code.as_str()), (FaultClass::Unanswered, "UnexpectedAnswer"));
 }
 
@@ -250,7 +251,7 @@ fn an_answer_that_names_what_is_no_longer_ours_ends_the_ask_once_that_has_ended(
         }
         let held: u32 = books.state.lanes_held().into_values().sum();
         assert_eq!(held, u32::from(lifecycle.in_flight()), "{lifecycle:?}");
-        assert_eq!(books.state.ask(&key).unwrap().fault.as_ref().unwrap().class, FaultClass::Contested);
+        assert_eq!(books.state.ask(&key).unwrap().fault.as_ref().unwrap().class, FaultClass::TokenConflict);
     }
 }
 
@@ -263,7 +264,7 @@ fn a_refused_copy_has_the_books_read_that_can_tell_why() {
     let key = key_of(scheduled(6), there());
     books.ask(&key, 1, noon());
     let call = make(&books, &key);
-    let unfulfilled = |class: FaultClass, fault: Fault| Change::Unfulfilled {
+    let unfulfilled = |class: FaultClass, fault: Fault| Change::RequestFailed {
         key: key.clone(),
         fault,
         definite: true,
@@ -273,12 +274,16 @@ fn a_refused_copy_has_the_books_read_that_can_tell_why() {
     // The destination does not find the backup: that passes, or the source's Region tells that it is gone.
     // Or what the token made is gone, which a listing of the destination tells that cannot lag.
     let nothing_there = Change::ListingWanted { place: place(THERE), at: noon().plus(2 * MINUTE) };
-    let expected = [wanted(HOME), nothing_there, unfulfilled(FaultClass::State, fault(FaultClass::State, "Refused"))];
+    let expected = [
+        wanted(HOME),
+        nothing_there,
+        unfulfilled(FaultClass::TransientState, fault(FaultClass::TransientState, "Refused")),
+    ];
     assert_eq!(told(&books, THERE, call.clone(), failed_with(FaultClass::Missing), noon()), expected);
     // No slot although one looks free, the refused ask itself counted: somebody else has it.
     // The pause is the lane's, not the route's.
     let refused = fault(FaultClass::NoSlot, "Refused");
-    let no_slot = Change::Unfulfilled { key: key.clone(), fault: refused, definite: true, not_before: noon() };
+    let no_slot = Change::RequestFailed { key: key.clone(), fault: refused, definite: true, not_before: noon() };
     let lane = lifeboat::domain::lane::Lane::Shared(place(THERE));
     let until = noon().plus(pause(FaultClass::NoSlot, 1, POLL, key.jitter(1)));
     let closed = Change::Lane(LaneEvidence::Refused { lane, at: noon(), until });
@@ -315,7 +320,7 @@ fn an_answer_never_moves_a_thing_backwards() {
     assert_eq!(looked_at(&books, &grown, noon()), [seen(taken_in(&grown, settled))], "it ended when it ended");
 
     // What was deleted may be shown for four minutes.
-    books.apply(Change::Gone { place: place(HOME), id: "backup-6".into(), at: noon() });
+    books.apply(Change::BackupRemoved { place: place(HOME), id: "backup-6".into(), at: noon() });
     let later = |seconds: u64| noon().plus(Duration::from_secs(seconds));
     assert_eq!(looked_at(&books, &available, later(240).minus(MOMENT)), []);
     assert_eq!(looked_at(&books, &creating, later(1000)), [], "nor does it begin anew");
@@ -323,7 +328,7 @@ fn an_answer_never_moves_a_thing_backwards() {
     // The same where its record is gone with its occurrence.
     let mut books = Books::new();
     books.see(&available);
-    books.apply(Change::Gone { place: place(HOME), id: "backup-6".into(), at: noon() });
+    books.apply(Change::BackupRemoved { place: place(HOME), id: "backup-6".into(), at: noon() });
     assert_eq!(looked_at(&books, &available, later(240).minus(MOMENT)), []);
     let unsettled = Point { settled_at: None, ..taken_in(&available, noon()) };
     assert_eq!(looked_at(&books, &available, later(240)), [seen(unsettled)]);
@@ -357,7 +362,7 @@ fn how_long_a_thing_took_is_known_only_of_what_was_seen_to_move() {
     let copies = |policy: &str, good| Change::Counted(Total::Copies(policy.into(), THERE.into(), good));
     assert_eq!(count(&books, &done), copies("finance", true));
     assert_eq!(count(&books, &Point { lifecycle: Lifecycle::Failed, ..done.clone() }), copies("finance", false));
-    books.apply(Change::Left { source: key(0) });
+    books.apply(Change::SourceDeparted { source: key(0) });
     assert_eq!(count(&books, &done), copies("renamed", true));
     assert_eq!(count(&books, &done.clone().with_provenance(|of| of.policy = None)), copies("unknown", true));
     let took = looked_at(&books, &done, noon()).remove(1);
@@ -378,23 +383,23 @@ fn a_copy_keeps_the_word_for_its_key_that_it_was_asked_for_with() {
         let (source_region, backup, token) = (HOME.into(), made.id.clone(), key.token(attempt));
         let request =
             Request::CopyBackup { source_region, backup, kms_key, token, tags: shown(&copying).tags.as_ref().clone() };
-        books.apply(Change::Asked { key: key.clone(), attempt, request: Arc::new(request), at: noon() });
+        books.apply(Change::RequestRecorded { key: key.clone(), attempt, request: Arc::new(request), at: noon() });
         books
     };
     let kept = |books: &Books| -> Option<String> {
         let answer = Outcome::Made(Box::new(shown(&copying)));
         let changes = told(books, THERE, make(books, &key), answer, noon());
-        let Change::Seen { point } = &changes[0] else { panic!("{changes:?}") };
+        let Change::BackupObserved { point } = &changes[0] else { panic!("{changes:?}") };
         point.asked_key.as_deref().map(str::to_owned)
     };
     assert_eq!(kept(&asked(Some("alias/dr"), 1)).as_deref(), Some("alias/dr"));
     assert_eq!(kept(&asked(None, 1)).as_deref(), Some(""), "none was named: AWS's own");
     assert_eq!(kept(&asked(Some("alias/dr"), 2)), None, "of another attempt");
     // Refused, and so not what was asked for with these words, if AWS holds the token against others.
-    for (class, expected) in [(FaultClass::Contested, None), (FaultClass::Unanswered, Some("alias/dr"))] {
+    for (class, expected) in [(FaultClass::TokenConflict, None), (FaultClass::Unanswered, Some("alias/dr"))] {
         let mut books = asked(Some("alias/dr"), 1);
         let (fault, not_before) = (fault(class, "Refused"), noon());
-        books.apply(Change::Unfulfilled { key: key.clone(), fault, definite: false, not_before });
+        books.apply(Change::RequestFailed { key: key.clone(), fault, definite: false, not_before });
         assert_eq!(kept(&books).as_deref(), expected, "{class:?}");
     }
     // Once known it stays, whatever is asked later.
@@ -526,7 +531,7 @@ fn a_listing_adopts_what_it_taught_and_doubts_what_it_did_not_show() {
         opened(scheduled(8)),
         opened(ordered(8)),
         opened(ordered(9)),
-        Change::Suspected { place: place(HOME), id: "backup-old".into(), suspected: Some(now) },
+        Change::MissingFromListing { place: place(HOME), id: "backup-old".into(), suspected: Some(now) },
         Change::Noted(Note::Read { place: place(HOME), at: now, good_until: now.plus(stale_after(POLL, 2)) }),
     ];
     assert_eq!(changes[..changes.len() - 1], expected);
@@ -558,7 +563,7 @@ fn only_what_is_not_on_record_is_adopted() {
     assert_eq!(opened(&books), [ordered(7), scheduled(9)]);
     books.open(ordered(7));
     assert_eq!(opened(&books), [scheduled(9)]);
-    books.apply(Change::Left { source: key(0) });
+    books.apply(Change::SourceDeparted { source: key(0) });
     assert_eq!(opened(&books), [], "no policy names it");
 
     // A first listing that was cut short by the end of the process left backups behind that nobody adopted.
@@ -649,13 +654,13 @@ fn a_page_that_failed_is_asked_for_again_or_the_listing_begins_anew() {
 #[test]
 fn one_absence_proves_nothing() {
     let made = backup("backup-6", scheduled(6), Lifecycle::Creating);
-    let look = |at: Time, batch| Change::LookAgain { place: place(HOME), ids: ids(&["backup-6"]), at, batch };
-    let nothing_seen = Change::LookAgain { place: place(HOME), ids: vec![], at: noon().plus(POLL), batch: Some(0) };
+    let look = |at: Time, batch| Change::PollScheduled { place: place(HOME), ids: ids(&["backup-6"]), at, batch };
+    let nothing_seen = Change::PollScheduled { place: place(HOME), ids: vec![], at: noon().plus(POLL), batch: Some(0) };
     let mut books = Books::new();
     books.see(&made);
     let absent = |books: &Books, now| {
         let mut changes = polled(books, HOME, &["backup-6"], vec![], now);
-        assert!(matches!(changes.pop(), Some(Change::LookAgain { batch: Some(0), .. })));
+        assert!(matches!(changes.pop(), Some(Change::PollScheduled { batch: Some(0), .. })));
         changes
     };
     let wanted = |at| Change::ListingWanted { place: place(HOME), at };
@@ -668,13 +673,13 @@ fn one_absence_proves_nothing() {
     assert_eq!(refused, [wanted(noon()), look(noon().plus(POLL), Some(1))]);
 
     // A listing missed it too: gone, once the lag has passed by our own clock.
-    books.apply(Change::Suspected { place: place(HOME), id: "backup-6".into(), suspected: Some(noon()) });
-    let gone = |at| Change::Gone { place: place(HOME), id: "backup-6".into(), at };
+    books.apply(Change::MissingFromListing { place: place(HOME), id: "backup-6".into(), suspected: Some(noon()) });
+    let gone = |at| Change::BackupRemoved { place: place(HOME), id: "backup-6".into(), at };
     let believed = noon().plus(LAG);
     assert_eq!(absent(&books, believed.minus(MOMENT)), [look(believed, Some(1))]);
     assert_eq!(absent(&books, believed), [gone(believed)]);
     // Or it is there after all.
-    let back = Change::Suspected { place: place(HOME), id: "backup-6".into(), suspected: None };
+    let back = Change::MissingFromListing { place: place(HOME), id: "backup-6".into(), suspected: None };
     let changes = looked_at(&books, &made, noon());
     assert_eq!(changes.last(), Some(&back), "{changes:?}");
 
@@ -682,7 +687,7 @@ fn one_absence_proves_nothing() {
     let mut books = Books::new();
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     let id = || "backup-6".into();
-    books.apply(Change::Condemned {
+    books.apply(Change::DeletionPlanned {
         place: place(HOME),
         id: id(),
         reason: String::new(),
@@ -690,7 +695,7 @@ fn one_absence_proves_nothing() {
         at: noon(),
     });
     assert_eq!(absent(&books, noon()), [wanted(noon()), look(noon().plus(POLL), Some(1))], "not asked yet");
-    books.apply(Change::DeleteAsked { place: place(HOME), id: id(), at: noon() });
+    books.apply(Change::DeletionRequested { place: place(HOME), id: id(), at: noon() });
     assert_eq!(absent(&books, noon()), [gone(noon())]);
     // What nobody knows is no longer looked at.
     let stranger = polled(&books, HOME, &["backup-x"], vec![], noon());
@@ -736,7 +741,7 @@ fn a_batch_with_an_unknown_id_is_halved_and_one_that_failed_is_repeated() {
         let asked: Vec<_> = (0..count).map(|nth| format!("backup-{nth}").as_str().into()).collect();
         let mut changes = told(&books, region, Call::Poll { ids: asked.clone() }, failed_with(class), noon());
         changes.retain(|change| !matches!(change, Change::ReadAnswered { .. }));
-        let [Change::LookAgain { place: of, ids, at, batch }] = changes.as_slice() else { panic!("{changes:?}") };
+        let [Change::PollScheduled { place: of, ids, at, batch }] = changes.as_slice() else { panic!("{changes:?}") };
         assert_eq!((of, ids), (&place(region), &asked));
         (at.since(noon()), *batch)
     };
@@ -757,18 +762,22 @@ fn a_batch_with_an_unknown_id_is_halved_and_one_that_failed_is_repeated() {
     books.apply(trouble);
     let poll = Call::Poll { ids: ids(&["backup-1"]) };
     let changes = told(&books, HOME, poll, failed_with(FaultClass::Throttled), noon());
-    let [Change::LookAgain { at, .. }] = changes.as_slice() else { panic!("{changes:?}") };
+    let [Change::PollScheduled { at, .. }] = changes.as_slice() else { panic!("{changes:?}") };
     assert!((3 * SECOND..=5 * SECOND).contains(&at.since(noon())), "the third in a row: {at}");
 }
 
 #[test]
 fn a_look_up_tells_of_each_source() {
     let books = Books::new();
-    let look_up =
-        |asked: &[SourceId], outcome| told(&books, HOME, Call::LookUp { ids: asked.to_vec() }, outcome, noon());
-    let known =
-        |number| Change::LookedUp { account: AccountName::own(), facts: Box::new(facts(&source(number))), at: noon() };
-    let failed = |number, fault, not_before, batch| Change::LookUpFailed {
+    let look_up = |asked: &[SourceId], outcome| {
+        told(&books, HOME, Call::DescribeSources { ids: asked.to_vec() }, outcome, noon())
+    };
+    let known = |number| Change::SourceLookedUp {
+        account: AccountName::own(),
+        facts: Box::new(facts(&source(number))),
+        at: noon(),
+    };
+    let failed = |number, fault, not_before, batch| Change::SourceLookupFailed {
         source: key(number),
         fault,
         at: noon(),
@@ -776,11 +785,11 @@ fn a_look_up_tells_of_each_source() {
         batch,
     };
     let both = [source(0), source(1)];
-    let answer = Outcome::LookedUp(vec![facts(&source(1)), facts(&source(0)), facts(&source(5))]);
+    let answer = Outcome::SourcesDescribed(vec![facts(&source(1)), facts(&source(0)), facts(&source(5))]);
     assert_eq!(look_up(&both, answer), [known(1), known(0)], "those that were asked for");
     let missing = Fault::new(FaultClass::Missing, "NotFound", "AWS does not show it");
-    let changes = look_up(&both, Outcome::LookedUp(vec![facts(&source(1))]));
-    let Change::LookUpFailed { not_before, .. } = changes[1] else { panic!("{changes:?}") };
+    let changes = look_up(&both, Outcome::SourcesDescribed(vec![facts(&source(1))]));
+    let Change::SourceLookupFailed { not_before, .. } = changes[1] else { panic!("{changes:?}") };
     assert_eq!(changes, [known(1), failed(0, missing, not_before, None)]);
     assert!((45 * MINUTE..=HOUR).contains(&not_before.since(noon())), "{not_before}");
 
@@ -791,25 +800,32 @@ fn a_look_up_tells_of_each_source() {
         (0..5).map(|number| failed(number, fault(FaultClass::Missing, "Refused"), noon(), Some(2))).collect();
     assert_eq!(split, expected);
     let paused = |asked: &[SourceId], class, region: &str| {
-        let changes = told(&books, region, Call::LookUp { ids: asked.to_vec() }, failed_with(class), noon());
+        let changes = told(&books, region, Call::DescribeSources { ids: asked.to_vec() }, failed_with(class), noon());
         assert_eq!(changes.len(), asked.len());
-        let Change::LookUpFailed { not_before, batch: None, .. } = changes[0] else { panic!("{changes:?}") };
+        let Change::SourceLookupFailed { not_before, batch: None, .. } = changes[0] else { panic!("{changes:?}") };
         not_before.since(noon())
     };
     assert!(paused(&[source(0)], FaultClass::Missing, HOME) >= 45 * MINUTE);
-    spread(POLL, |region| paused(&both, FaultClass::State, region));
+    spread(POLL, |region| paused(&both, FaultClass::TransientState, region));
     let mut books = Books::new();
-    books.apply(failed(0, fault(FaultClass::State, "Busy"), noon(), None));
-    let again = told(&books, HOME, Call::LookUp { ids: vec![source(0)] }, failed_with(FaultClass::State), noon());
-    let Change::LookUpFailed { not_before, .. } = again[0] else { panic!("{again:?}") };
+    books.apply(failed(0, fault(FaultClass::TransientState, "Busy"), noon(), None));
+    let again = told(
+        &books,
+        HOME,
+        Call::DescribeSources { ids: vec![source(0)] },
+        failed_with(FaultClass::TransientState),
+        noon(),
+    );
+    let Change::SourceLookupFailed { not_before, .. } = again[0] else { panic!("{again:?}") };
     assert!(not_before.since(noon()) >= 2 * POLL * 3 / 4, "twice as long for the second: {not_before}");
     // An hour after each refusal is no reason to wait hours for what is over in a moment.
     for hours in 1..6 {
         books.apply(failed(0, fault(FaultClass::Missing, "Refused"), noon(), None));
         assert_eq!(books.state.sources[&key(0)].look_up.failures, hours + 1);
     }
-    let moment = told(&books, HOME, Call::LookUp { ids: vec![source(0)] }, failed_with(FaultClass::Unanswered), noon());
-    let Change::LookUpFailed { not_before, .. } = moment[0] else { panic!("{moment:?}") };
+    let moment =
+        told(&books, HOME, Call::DescribeSources { ids: vec![source(0)] }, failed_with(FaultClass::Unanswered), noon());
+    let Change::SourceLookupFailed { not_before, .. } = moment[0] else { panic!("{moment:?}") };
     assert!(not_before.since(noon()) <= 2 * SECOND, "{not_before}");
     moment.into_iter().for_each(|change| books.apply(change));
     assert_eq!(books.state.sources[&key(0)].look_up.failures, 1);
@@ -819,7 +835,7 @@ fn condemned() -> Books {
     let mut books = Books::new();
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     let (id, reason) = ("backup-6".into(), "too old".to_owned());
-    books.apply(Change::Condemned { place: place(HOME), id, reason, confirmed: false, at: noon() });
+    books.apply(Change::DeletionPlanned { place: place(HOME), id, reason, confirmed: false, at: noon() });
     books
 }
 
@@ -827,22 +843,22 @@ fn condemned() -> Books {
 fn a_deletion_is_counted_once_whatever_came_of_it() {
     let id = || "backup-6".into();
     let delete = || Call::Delete { id: id(), token: deletion_token(&place(HOME), &id()) };
-    let gone = Change::Gone { place: place(HOME), id: id(), at: noon() };
+    let gone = Change::BackupRemoved { place: place(HOME), id: id(), at: noon() };
     let total = |done| Change::Counted(Total::Deletions("finance".into(), Region::from(HOME), done));
     let mut books = condemned();
     assert_eq!(told(&books, HOME, delete(), Outcome::Deleted, noon()), [total(true), gone.clone()]);
     assert_eq!(told(&books, HOME, delete(), failed_with(FaultClass::Missing), noon()), [gone], "whoever did it");
     let refused = |books: &Books, class| {
         let mut changes = told(books, HOME, delete(), failed_with(class), noon());
-        let Some(Change::DeleteRefused { not_before, fault: said, .. }) = changes.pop() else { panic!() };
+        let Some(Change::DeletionFailed { not_before, fault: said, .. }) = changes.pop() else { panic!() };
         assert_eq!(said.class, class);
         (changes, not_before.since(noon()))
     };
-    assert_eq!(refused(&books, FaultClass::State).0, []);
+    assert_eq!(refused(&books, FaultClass::TransientState).0, []);
     assert_eq!(refused(&books, FaultClass::Denied).0, [total(false)], "it needs a person");
     let (changes, first) = refused(&books, FaultClass::Throttled);
     assert!(changes.is_empty() && (SECOND * 3 / 4..=SECOND * 5 / 4).contains(&first), "{first:?}");
-    let before = |class| Change::DeleteRefused {
+    let before = |class| Change::DeletionFailed {
         place: place(HOME),
         id: id(),
         fault: fault(class, "Refused"),
@@ -850,15 +866,15 @@ fn a_deletion_is_counted_once_whatever_came_of_it() {
     };
     books.apply(before(FaultClass::Denied));
     assert_eq!(refused(&books, FaultClass::Denied).0, [], "a person was told");
-    assert_eq!(refused(&books, FaultClass::Lasting).0, [total(false)], "for another reason");
+    assert_eq!(refused(&books, FaultClass::Permanent).0, [total(false)], "for another reason");
     books.apply(before(FaultClass::Throttled));
     let (_, third) = refused(&books, FaultClass::Throttled);
     assert!((SECOND * 3..=SECOND * 5).contains(&third), "{third:?}");
     // What is no longer known, and what was spared meanwhile.
     let mut books = condemned();
-    books.apply(Change::Spared { place: place(HOME), id: id(), reason: String::new() });
-    assert_eq!(told(&books, HOME, delete(), failed_with(FaultClass::State), noon()), []);
-    books.apply(Change::Gone { place: place(HOME), id: id(), at: noon() });
+    books.apply(Change::DeletionCancelled { place: place(HOME), id: id(), reason: String::new() });
+    assert_eq!(told(&books, HOME, delete(), failed_with(FaultClass::TransientState), noon()), []);
+    books.apply(Change::BackupRemoved { place: place(HOME), id: id(), at: noon() });
     assert_eq!(told(&books, HOME, delete(), Outcome::Deleted, noon()), []);
 }
 
@@ -870,15 +886,15 @@ fn a_hold_stands_once_aws_shows_it() {
     books.see(&made);
     let call = || Call::Hold { id: id(), arn: "arn".to_owned(), hold: Some("audit".to_owned()) };
     assert_eq!(told(&books, HOME, call(), Outcome::HoldSet, noon()), [], "nobody wished it");
-    books.apply(Change::HoldWished { place: place(HOME), id: id(), hold: Some("audit".to_owned()), at: noon() });
+    books.apply(Change::HoldRequested { place: place(HOME), id: id(), hold: Some("audit".to_owned()), at: noon() });
     let tried =
         |fault, after| Change::HoldTried { place: place(HOME), id: id(), fault, not_before: noon().plus(after) };
     assert_eq!(told(&books, HOME, call(), Outcome::HoldSet, noon()), [tried(None, LAG)], "until a look shows it");
     let refused = told(&books, HOME, call(), failed_with(FaultClass::Denied), noon());
     let [Change::HoldTried { fault: Some(_), not_before, .. }] = refused.as_slice() else { panic!("{refused:?}") };
     assert!((45 * MINUTE..=HOUR).contains(&not_before.since(noon())), "{not_before}");
-    books.apply(tried(Some(fault(FaultClass::State, "Busy")), Duration::ZERO));
-    let refused = told(&books, HOME, call(), failed_with(FaultClass::State), noon());
+    books.apply(tried(Some(fault(FaultClass::TransientState, "Busy")), Duration::ZERO));
+    let refused = told(&books, HOME, call(), failed_with(FaultClass::TransientState), noon());
     let [Change::HoldTried { not_before, .. }] = refused.as_slice() else { panic!("{refused:?}") };
     assert!(not_before.since(noon()) >= 2 * POLL * 3 / 4, "{not_before}");
 
@@ -887,12 +903,12 @@ fn a_hold_stands_once_aws_shows_it() {
         let mut sighting = shown(&made.clone().with_remarks(|remarks| remarks.hold = hold.map(Into::into)));
         sighting.arn = arn.map(Into::into);
         let changes = polled(books, HOME, &["backup-6"], vec![sighting], noon());
-        let ours = |change: &Change| !matches!(change, Change::Seen { .. } | Change::LookAgain { .. });
+        let ours = |change: &Change| !matches!(change, Change::BackupObserved { .. } | Change::PollScheduled { .. });
         changes.into_iter().filter(ours).collect::<Vec<_>>()
     };
     let inspected =
         |arn: Option<&str>| Change::Inspected { place: place(HOME), id: id(), arn: arn.map(str::to_owned), at: noon() };
-    let stands = Change::HoldStands { place: place(HOME), id: id() };
+    let stands = Change::HoldConfirmed { place: place(HOME), id: id() };
     assert_eq!(look(&books, None, Some("arn")), [inspected(Some("arn"))]);
     assert_eq!(look(&books, Some("another"), Some("arn")), [inspected(Some("arn"))]);
     assert_eq!(look(&books, Some("audit"), None), [stands, inspected(None)]);

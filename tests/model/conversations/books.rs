@@ -106,7 +106,7 @@ impl Books {
     pub fn watch(&mut self) {
         let policy = self.settings.policies.values().next().unwrap().clone();
         for source in policy.source_keys() {
-            self.apply(Change::Watched {
+            self.apply(Change::MembershipUpdated {
                 source,
                 region: policy.region.clone(),
                 policy: policy.name.clone(),
@@ -148,7 +148,7 @@ impl Books {
     }
 
     pub fn see(&mut self, point: &Point) {
-        self.apply(Change::Seen { point: Box::new(point.clone()) });
+        self.apply(Change::BackupObserved { point: Box::new(point.clone()) });
     }
 
     /// Asked at this time, in words of its own.
@@ -168,12 +168,12 @@ impl Books {
                 Request::CopyBackup { source_region: region, backup, kms_key: None, token, tags }
             }
         };
-        self.apply(Change::Asked { key: of.clone(), attempt, request: Arc::new(request), at });
+        self.apply(Change::RequestRecorded { key: of.clone(), attempt, request: Arc::new(request), at });
     }
 
     /// The ask was refused for certain, and may be repeated at any time.
     pub fn refused(&mut self, of: &WorkKey, fault: Fault) {
-        self.apply(Change::Unfulfilled { key: of.clone(), fault, definite: true, not_before: Time::ZERO });
+        self.apply(Change::RequestFailed { key: of.clone(), fault, definite: true, not_before: Time::ZERO });
     }
 
     /// What of a round records how occurrences end.

@@ -60,10 +60,11 @@ impl Route {
         let braked = letting.braked.map(|brake| (brake.points.len(), brake.held, brake.most));
         for (id, reason) in going {
             self.gone += 1;
-            let condemned = Change::Condemned { place: place.clone(), id: id.clone(), reason, confirmed: false, at };
+            let condemned =
+                Change::DeletionPlanned { place: place.clone(), id: id.clone(), reason, confirmed: false, at };
             self.books.apply(condemned);
             if done {
-                self.books.apply(Change::Gone { place: place.clone(), id, at });
+                self.books.apply(Change::BackupRemoved { place: place.clone(), id, at });
             }
         }
         braked
@@ -131,9 +132,9 @@ fn what_a_person_confirmed_does_not_count() {
     assert_eq!(confirmed.len(), 12);
     let mut gone = Vec::new();
     for change in confirmed {
-        let Change::Condemned { ref place, ref id, confirmed, at, .. } = change else { panic!("{change:?}") };
+        let Change::DeletionPlanned { ref place, ref id, confirmed, at, .. } = change else { panic!("{change:?}") };
         assert!(confirmed);
-        gone.push(Change::Gone { place: place.clone(), id: id.clone(), at });
+        gone.push(Change::BackupRemoved { place: place.clone(), id: id.clone(), at });
         route.books.apply(change);
     }
     // Decided, and then done: neither counts, nor after a restart.
@@ -153,7 +154,7 @@ fn what_others_deleted_and_what_nobody_knows_of_does_not_count() {
     let mut route = Route::hourly(20, 2 * DAY);
     for hour in 0..10 {
         let id = format!("backup-{}", start().plus(HOUR * hour).millis()).as_str().into();
-        route.books.apply(Change::Gone { place: place(HOME), id, at: route.now });
+        route.books.apply(Change::BackupRemoved { place: place(HOME), id, at: route.now });
     }
     route.keeps(last(8));
     assert_eq!((route.review(true), route.held()), (None, 8));
@@ -238,7 +239,7 @@ fn what_came_after_it_was_lost_was_there_for_a_moment() {
     route.comes();
     let point = route.books.state.sources[&key(0)].newest(&Target::Backup).unwrap().clone();
     let (place, id, reason, at) = (place(HOME), point.id, String::new(), route.now.minus(HOUR));
-    route.books.apply(Change::Condemned { place, id, reason, confirmed: false, at });
+    route.books.apply(Change::DeletionPlanned { place, id, reason, confirmed: false, at });
     let mut recent = Recent::of(&route.books.state, &key(0), &Target::Backup, route.now);
     let points = route.books.state.sources[&key(0)].points.iter();
     let decided = points.filter(|point| recent.add(&route.books.state, point)).count();

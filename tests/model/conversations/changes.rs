@@ -92,7 +92,7 @@ fn what_ends_takes_its_refused_asks_along() {
         books.open(scheduled(hour));
         books.see(&good(&format!("backup-{hour}"), scheduled(hour)));
         books.ask(&key_of(scheduled(hour), there()), 1, noon());
-        books.refused(&key_of(scheduled(hour), there()), fault(FaultClass::State, "Busy"));
+        books.refused(&key_of(scheduled(hour), there()), fault(FaultClass::TransientState, "Busy"));
     }
     let elsewhere = Target::Copy(SECOND_THERE.into());
     books.ask(&key_of(scheduled(6), elsewhere.clone()), 1, noon());
@@ -110,7 +110,8 @@ fn an_ask_that_may_stand_is_repeated_in_its_own_words_only() {
     let of_work = key_of(scheduled(6), Target::Backup);
     books.ask(&of_work, 1, noon());
     let request = books.state.ask(&of_work).unwrap().request.clone();
-    let again = |attempt, request| Change::Asked { key: of_work.clone(), attempt, request, at: noon().plus(SECOND) };
+    let again =
+        |attempt, request| Change::RequestRecorded { key: of_work.clone(), attempt, request, at: noon().plus(SECOND) };
     let other = Request::CreateBackup { source: source(0), token: "other".into(), tags: Tags::new() };
     assert!(refused(&books, &again(1, Arc::new(other))).contains("in other words"));
     assert!(refused(&books, &again(2, request.clone())).contains("in other words"));
@@ -126,12 +127,17 @@ fn an_ask_that_may_stand_is_repeated_in_its_own_words_only() {
 #[test]
 fn what_is_looked_at_by_id() {
     let id = || BackupId::from("backup-6");
-    let suspected = |since| Change::Suspected { place: place(HOME), id: id(), suspected: since };
-    let condemned =
-        || Change::Condemned { place: place(HOME), id: id(), reason: String::new(), confirmed: false, at: noon() };
-    let spared = || Change::Spared { place: place(HOME), id: id(), reason: String::new() };
-    let wished = || Change::HoldWished { place: place(HOME), id: id(), hold: None, at: noon() };
-    let stands = || Change::HoldStands { place: place(HOME), id: id() };
+    let suspected = |since| Change::MissingFromListing { place: place(HOME), id: id(), suspected: since };
+    let condemned = || Change::DeletionPlanned {
+        place: place(HOME),
+        id: id(),
+        reason: String::new(),
+        confirmed: false,
+        at: noon(),
+    };
+    let spared = || Change::DeletionCancelled { place: place(HOME), id: id(), reason: String::new() };
+    let wished = || Change::HoldRequested { place: place(HOME), id: id(), hold: None, at: noon() };
+    let stands = || Change::HoldConfirmed { place: place(HOME), id: id() };
     let none: [&str; 0] = [];
     let mut books = Books::new();
     books.see(&good("backup-6", scheduled(6)));
@@ -162,7 +168,7 @@ fn what_is_looked_at_by_id() {
     books.apply(wished());
     books.apply(stands());
     assert_eq!(looks(&books, HOME), ["backup-6"]);
-    books.apply(Change::Gone { place: place(HOME), id: id(), at: noon() });
+    books.apply(Change::BackupRemoved { place: place(HOME), id: id(), at: noon() });
     assert_eq!(looks(&books, HOME), none);
     // A store brings back what was decided and wished.
     let mut books = Books::new();
@@ -189,7 +195,7 @@ fn a_hold_protects_from_the_wish_on_until_its_tag_is_gone() {
         let state = &books.state;
         [&one, &other].map(|point| state.held(state.point(&place(HOME), &point.id).unwrap()))
     };
-    let wish = |hold: Option<&str>| Change::HoldWished {
+    let wish = |hold: Option<&str>| Change::HoldRequested {
         place: place(HOME),
         id: one.id.clone(),
         hold: hold.map(str::to_owned),
@@ -198,7 +204,7 @@ fn a_hold_protects_from_the_wish_on_until_its_tag_is_gone() {
     assert_eq!(held(&books), [false, false]);
     books.apply(wish(Some("")));
     assert_eq!(held(&books), [true, false], "wished");
-    let condemn = Change::Condemned {
+    let condemn = Change::DeletionPlanned {
         place: place(HOME),
         id: one.id.clone(),
         reason: String::new(),
@@ -207,7 +213,7 @@ fn a_hold_protects_from_the_wish_on_until_its_tag_is_gone() {
     };
     assert!(refused(&books, &condemn).contains("although it is held"));
     books.see(&one.clone().with_remarks(|remarks| remarks.hold = Some("".into())));
-    books.apply(Change::HoldStands { place: place(HOME), id: one.id.clone() });
+    books.apply(Change::HoldConfirmed { place: place(HOME), id: one.id.clone() });
     assert!(books.state.wishes.is_empty());
     assert_eq!(held(&books), [true, false], "by its tag");
     books.apply(wish(None));
@@ -244,13 +250,13 @@ fn what_gives_retention_something_to_decide() {
     books.see(&available.clone().with_remarks(|remarks| remarks.hold = Some("".into())));
     assert!(due(&books), "held from now on");
     reviewed(&mut books);
-    books.apply(Change::HoldWished { place: place(HOME), id: "backup-6".into(), hold: None, at: noon() });
+    books.apply(Change::HoldRequested { place: place(HOME), id: "backup-6".into(), hold: None, at: noon() });
     assert!(due(&books));
     reviewed(&mut books);
-    books.apply(Change::HoldStands { place: place(HOME), id: "backup-6".into() });
+    books.apply(Change::HoldConfirmed { place: place(HOME), id: "backup-6".into() });
     assert!(due(&books));
     reviewed(&mut books);
-    books.apply(Change::Gone { place: place(HOME), id: "backup-6".into(), at: noon() });
+    books.apply(Change::BackupRemoved { place: place(HOME), id: "backup-6".into(), at: noon() });
     assert!(due(&books));
     // Later than it is due already changes nothing; earlier does.
     let next = |books: &mut Books, next| {
@@ -330,7 +336,7 @@ fn a_point_keeps_its_own_words() {
 /// An attempt whose object is gone still counts, as long as another is possible.
 #[test]
 fn what_was_deleted_counts_its_attempt_while_another_is_possible() {
-    let gone = |region: &str, id: &str| Change::Gone { place: place(region), id: id.into(), at: noon() };
+    let gone = |region: &str, id: &str| Change::BackupRemoved { place: place(region), id: id.into(), at: noon() };
     let mut books = Books::new();
     let made = good("backup-6", scheduled(6));
     books.see(&made);
@@ -380,7 +386,7 @@ fn which_sources_a_round_looks_at() {
     let mut two = lacking.clone();
     two.second_destination();
     assert!(active(&two));
-    two.apply(Change::Left { source: key(0) });
+    two.apply(Change::SourceDeparted { source: key(0) });
     assert!(!active(&two));
 }
 
@@ -445,7 +451,7 @@ fn a_place_remembers_what_it_was_told() {
     let known = |books: &Books| books.state.places[&place(THERE)].clone();
     for (at, expected) in [(noon(), noon()), (noon().minus(SECOND), noon()), (noon().plus(SECOND), noon().plus(SECOND))]
     {
-        books.apply(Change::PlaceSeen { place: place(THERE), at });
+        books.apply(Change::InventoryRead { place: place(THERE), at });
         assert_eq!(known(&books).last_seen, Some(expected));
     }
     let others = vec![("other-1".into(), vec![]), ("other-2".into(), vec![])];
@@ -458,7 +464,7 @@ fn a_place_remembers_what_it_was_told() {
         strangers: Vec::new(),
     };
     books.apply(listed(noon(), others));
-    let batch = Change::LookAgain { place: place(THERE), ids: vec!["other-1".into()], at: noon(), batch: Some(1) };
+    let batch = Change::PollScheduled { place: place(THERE), ids: vec!["other-1".into()], at: noon(), batch: Some(1) };
     books.apply(batch);
     books.apply(Change::Lane(LaneEvidence::OtherEnded { place: place(THERE), id: "other-1".into() }));
     assert_eq!((looks(&books, THERE), known(&books).others.len()), (vec!["other-2".to_owned()], 1));
@@ -472,7 +478,7 @@ fn a_place_remembers_what_it_was_told() {
     // A listing makes what it could not show any more be forgotten, and meets the wishes that it began after.
     let lag = 4 * MINUTE;
     books.see(&copy("copy-6", &good("backup-6", scheduled(6)), THERE, Lifecycle::Available));
-    books.apply(Change::Gone { place: place(THERE), id: "copy-6".into(), at: noon() });
+    books.apply(Change::BackupRemoved { place: place(THERE), id: "copy-6".into(), at: noon() });
     for (began_at, left) in [(noon().plus(lag).minus(MOMENT), 1), (noon().plus(lag), 0)] {
         books.apply(Change::ListingWanted { place: place(THERE), at: began_at.plus(MOMENT) });
         books.apply(listed(began_at, vec![]));
@@ -497,12 +503,12 @@ fn a_clock_that_goes_back_takes_all_times_along() {
         books.ask(&key_of(scheduled(hour), Target::Backup), 1, at);
     }
     let (key_8, lost) = (key_of(scheduled(8), Target::Backup), fault(FaultClass::Denied, "Denied"));
-    books.apply(Change::Unfulfilled { key: key_8.clone(), fault: lost.clone(), definite: false, not_before: ahead });
-    books.apply(Change::LookedUp { account: AccountName::own(), facts: Box::new(facts(&source(0))), at: ahead });
-    books.apply(Change::LookUpSent { account: AccountName::own(), ids: vec![source(0)], until: ahead });
+    books.apply(Change::RequestFailed { key: key_8.clone(), fault: lost.clone(), definite: false, not_before: ahead });
+    books.apply(Change::SourceLookedUp { account: AccountName::own(), facts: Box::new(facts(&source(0))), at: ahead });
+    books.apply(Change::SourceLookupSent { account: AccountName::own(), ids: vec![source(0)], until: ahead });
     for id in ["backup-6", "backup-7"] {
         let id = BackupId::from(id);
-        let change = Change::Condemned {
+        let change = Change::DeletionPlanned {
             place: place(HOME),
             id: id.clone(),
             reason: String::new(),
@@ -512,13 +518,13 @@ fn a_clock_that_goes_back_takes_all_times_along() {
         books.apply(change);
         books.apply(Change::Inspected { place: place(HOME), id: id.clone(), arn: None, at: ahead });
         let not_before = if id.as_str() == "backup-6" { ahead } else { noon().plus(MINUTE) };
-        books.apply(Change::DeleteRefused { place: place(HOME), id, fault: lost.clone(), not_before });
+        books.apply(Change::DeletionFailed { place: place(HOME), id, fault: lost.clone(), not_before });
     }
-    books.apply(Change::HoldWished { place: place(HOME), id: "backup-7".into(), hold: None, at: noon() });
+    books.apply(Change::HoldRequested { place: place(HOME), id: "backup-7".into(), hold: None, at: noon() });
     books.apply(Change::HoldTried { place: place(HOME), id: "backup-7".into(), fault: None, not_before: ahead });
     books.see(&copy("copy-6", &made, THERE, Lifecycle::Available));
-    books.apply(Change::Gone { place: place(THERE), id: "copy-6".into(), at: ahead });
-    books.apply(Change::PlaceSeen { place: place(THERE), at: ahead });
+    books.apply(Change::BackupRemoved { place: place(THERE), id: "copy-6".into(), at: ahead });
+    books.apply(Change::InventoryRead { place: place(THERE), at: ahead });
     books.apply(Change::ListingWanted { place: place(THERE), at: ahead });
     books.apply(Change::Returned { place: place(THERE), call: CallKey::List, fault: Some(lost), at: ahead });
     books.listed(HOME, ahead);
@@ -526,7 +532,7 @@ fn a_clock_that_goes_back_takes_all_times_along() {
     books.apply(Change::ListingStalled { place: place(HOME), not_before: ahead, restart: false });
     books.apply(Change::Checked { policy: "finance".into(), through: ahead, next: None });
     (books.state.created_at, books.state.started_at) = (ahead, ahead);
-    books.apply(Change::Watched {
+    books.apply(Change::MembershipUpdated {
         source: key(1),
         region: HOME.into(),
         policy: "finance".into(),

@@ -11,7 +11,13 @@ fn off(trust: Trust) -> Timekeeping {
 /// How often each source was opened and ended.
 fn decided(talk: &Talk) -> usize {
     let decides = |change: &&Change| {
-        matches!(change, Change::Opened { .. } | Change::Closed { .. } | Change::Condemned { .. } | Change::Left { .. })
+        matches!(
+            change,
+            Change::Opened { .. }
+                | Change::Closed { .. }
+                | Change::DeletionPlanned { .. }
+                | Change::SourceDeparted { .. }
+        )
     };
     talk.changes.iter().filter(decides).count()
 }
@@ -87,7 +93,7 @@ fn nothing_is_deleted_by_a_clock_that_is_off() {
     talk.state.timekeeping = off(Trust::Off);
     talk.policy().retain = Some(Retain { last: Some(3), ..Retain::default() });
     pass(&mut talk, 240);
-    let condemned = |talk: &Talk| talk.changes.iter().any(|change| matches!(change, Change::Condemned { .. }));
+    let condemned = |talk: &Talk| talk.changes.iter().any(|change| matches!(change, Change::DeletionPlanned { .. }));
     assert!(talk.at_aws.len() >= held && !condemned(&talk));
     talk.state.timekeeping = Timekeeping::default();
     pass(&mut talk, 1);

@@ -64,7 +64,10 @@ fn unconfirmed(talk: &Talk) -> usize {
 }
 
 fn deleted(talk: &Talk) -> usize {
-    talk.changes.iter().filter(|change| matches!(change, Change::Condemned { .. } | Change::Gone { .. })).count()
+    talk.changes
+        .iter()
+        .filter(|change| matches!(change, Change::DeletionPlanned { .. } | Change::BackupRemoved { .. }))
+        .count()
 }
 
 fn findings(talk: &Talk) -> Vec<String> {
@@ -162,14 +165,11 @@ fn a_backup_of_another_file_system_is_never_taken_for_the_victims() {
         assert!(said.len() == 1 && said[0].1.contains(other), "{said:?}");
         assert_eq!(newest(&talk, &Target::Backup).id, like.id);
         occurrence(&mut talk);
-        let asked = talk.changes.iter().filter(|change| matches!(change, Change::Asked { .. })).count();
+        let asked = talk.changes.iter().filter(|change| matches!(change, Change::RequestRecorded { .. })).count();
         assert_eq!(asked, 4, "two sources are backed up and copied, and nothing else");
-        assert!(
-            !talk
-                .changes
-                .iter()
-                .any(|change| matches!(change, Change::Condemned { id, .. } if *id == BackupId::from("backup-forged")))
-        );
+        assert!(!talk.changes.iter().any(
+            |change| matches!(change, Change::DeletionPlanned { id, .. } if *id == BackupId::from("backup-forged"))
+        ));
         // Whoever wrote the tags takes them off.
         Arc::make_mut(&mut talk.at_aws.get_mut(&(HOME.to_owned(), "backup-forged".to_owned())).unwrap().tags).clear();
         look(&mut talk);
@@ -306,7 +306,7 @@ fn a_point_that_was_adopted_follows_its_tags() {
 fn a_disputed_point_is_neither_held_nor_deleted() {
     let mut talk = protected();
     let point = newest(&talk, &there());
-    talk.take_in(vec![Change::Condemned {
+    talk.take_in(vec![Change::DeletionPlanned {
         place: point.place.clone(),
         id: point.id.clone(),
         reason: "no rule keeps it".to_owned(),

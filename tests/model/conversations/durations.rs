@@ -14,7 +14,7 @@ fn copies(of: &[(Duration, &str)]) -> State {
         let settled_at = Some(copied.created_at.plus(*took));
         let kms_key = Some((*kms_key).into());
         state
-            .apply(&Change::Seen {
+            .apply(&Change::BackupObserved {
                 point: Box::new(Point { settled_at, ..copied.with_provenance(|of| of.kms_key = kms_key) }),
             })
             .unwrap();

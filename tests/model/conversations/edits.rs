@@ -193,10 +193,10 @@ fn an_ontap_file_system_is_told_to_name_its_volumes_before_the_call() {
     let mut talk = Talk::at_six(1);
     for look_up in talk.calls("DescribeFileSystems") {
         let found = SourceFacts { kind: FileSystemKind::Ontap, ..facts(&source(0)) };
-        talk.answer(&look_up, Outcome::LookedUp(vec![found]));
+        talk.answer(&look_up, Outcome::SourcesDescribed(vec![found]));
     }
     let plan = talk.round();
     assert!(talk.calls("CreateBackup").is_empty());
-    let told = plan.waiting.iter().find(|waiting| waiting.reason == Reason::SetAside).unwrap();
+    let told = plan.waiting.iter().find(|waiting| waiting.reason == Reason::NeedsPerson).unwrap();
     assert!(told.detail.contains("name its volumes under `volumes`"), "{told:?}");
 }

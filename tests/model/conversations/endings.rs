@@ -45,7 +45,7 @@ fn superseded() -> Books {
 }
 
 fn left(books: &mut Books) {
-    books.apply(Change::Left { source: key(0) });
+    books.apply(Change::SourceDeparted { source: key(0) });
 }
 
 /// What AWS could not finish, with what it said of it.
@@ -86,7 +86,7 @@ fn a_backup_that_failed_or_went_gives_way_to_a_newer_occurrence() {
     );
     assert_eq!(ends(&books, "2026-11-21T11:59:59Z"), [], "an occurrence of the future takes over nothing");
     books.see(&Point { attempt: 2, ..backup("backup-7", scheduled(6), Lifecycle::Available) });
-    books.apply(Change::Gone { place: place(HOME), id: "backup-7".into(), at: at(NOON) });
+    books.apply(Change::BackupRemoved { place: place(HOME), id: "backup-7".into(), at: at(NOON) });
     ends_as(&books, End::Failed, "its backup DELETED (2 attempts); the occurrence of 2026-11-21T12:00:00Z took over");
     books.see(&Point { attempt: 3, ..backup("backup-8", scheduled(6), Lifecycle::Creating) });
     assert_eq!(end(&books), None, "one is being made");
@@ -110,7 +110,7 @@ fn what_never_began_is_skipped_missed_or_coalesced() {
     assert_eq!(ends(&books, NOON).len(), 1, "neither the newest nor a person's ends");
 
     // The reason names what stood in its way: a refusal of its own before one of any, and that before the look-up.
-    let look_up = Change::LookUpFailed {
+    let look_up = Change::SourceLookupFailed {
         source: key(0),
         fault: fault(FaultClass::Throttled, "Slow"),
         at: at(NOON),
@@ -124,7 +124,7 @@ fn what_never_began_is_skipped_missed_or_coalesced() {
     ends_as(&books, End::Coalesced, &format!("{newer} (Denied)"));
     books.ask(&backup_of_six, 1, at(NOON));
     assert_eq!(end(&books), None);
-    books.refused(&backup_of_six, fault(FaultClass::State, "Busy"));
+    books.refused(&backup_of_six, fault(FaultClass::TransientState, "Busy"));
     ends_as(&books, End::Coalesced, &format!("{newer} (Busy)"));
 
     // A window that passed; one that was opened late on purpose has none.
@@ -201,7 +201,7 @@ fn a_newer_backup_takes_the_place_of_a_copy() {
     books.refused(&wanted, fault(FaultClass::NoSlot, "NoSlot"));
     ends_as(&books, End::Coalesced, &format!("{coalesced} (NoSlot)"));
     // What only a look-up of the source says is no reason for a copy.
-    let look_up = Change::LookUpFailed {
+    let look_up = Change::SourceLookupFailed {
         source: key(0),
         fault: fault(FaultClass::Throttled, "Slow"),
         at: at(NOON),
@@ -309,7 +309,7 @@ fn a_source_that_left_ends_what_stands_still() {
     books.see(&copy("copy-6", &made, THERE, Lifecycle::Available));
     books.ask(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), 1, at(NOON));
     assert_eq!(end(&books), None, "its copy was asked for");
-    books.refused(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), fault(FaultClass::State, "Busy"));
+    books.refused(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), fault(FaultClass::TransientState, "Busy"));
     ends_as(&books, End::Skipped, skipped);
 
     // What moves for another occurrence does not matter.

@@ -45,8 +45,8 @@ fn teach(state: &mut State, source: SourceId, backup_takes: Duration, copy_takes
         };
         let copied = copy(&format!("copy-{day}-{source}"), &made, THERE, Lifecycle::Available);
         let settled_at = Some(copied.created_at.plus(copy_takes));
-        state.apply(&Change::Seen { point: Box::new(made) }).unwrap();
-        state.apply(&Change::Seen { point: Box::new(Point { settled_at, ..copied }) }).unwrap();
+        state.apply(&Change::BackupObserved { point: Box::new(made) }).unwrap();
+        state.apply(&Change::BackupObserved { point: Box::new(Point { settled_at, ..copied }) }).unwrap();
     }
 }
 
@@ -212,7 +212,7 @@ fn kept(held: u32, schedule: &str, more: &str) -> (Option<u64>, Option<String>) 
         let id = format!("backup-{nth}");
         let point =
             backup(&id, occurrence, Lifecycle::Available).with_provenance(|of| of.source = fs(0, nth as usize % 2));
-        state.apply(&Change::Seen { point: Box::new(point) }).unwrap();
+        state.apply(&Change::BackupObserved { point: Box::new(point) }).unwrap();
     }
     let report = judge(&policies(&[("finance", 2, schedule, more, QUIET)]), Some(&state), Given::default(), now());
     let quota = report.quotas.into_iter().find(|quota| quota.region.as_str() == HOME).unwrap();

@@ -230,7 +230,7 @@ fn what_a_clock_made_ahead_of_time_is_not_made_again_when_it_comes_due() {
     talk.changes.clear();
     talk.now = due.minus(MINUTE);
     live(&mut talk, HOUR);
-    let again = |change: &Change| matches!(change, Change::Asked { key, .. } if key.occurrence.at == due);
+    let again = |change: &Change| matches!(change, Change::RequestRecorded { key, .. } if key.occurrence.at == due);
     assert!(!talk.changes.iter().any(again), "it is made again");
     // Once that time has passed for certain, nothing remembers it.
     for _ in 0..2 {

@@ -144,12 +144,12 @@ fn whatever_ends_in_a_lane_opens_it() {
     let flying = state.sources.values().find_map(|known| known.in_flight().find(|point| point.origin.is_some()));
     let mut point = flying.unwrap().clone();
     point.lifecycle = Lifecycle::Available;
-    state.apply(&Change::Seen { point: Box::new(point.clone()) }).unwrap();
+    state.apply(&Change::BackupObserved { point: Box::new(point.clone()) }).unwrap();
     let opened = ClosedLane { until: Time::ZERO, ..known };
     assert_eq!(state.closed_lanes[&Lanes::lane()], opened);
     // One that vanished, and somebody else's.
     let mut state = lanes.talk.state.clone();
-    state.apply(&Change::Gone { place: place(THERE), id: point.id.clone(), at: lanes.talk.now }).unwrap();
+    state.apply(&Change::BackupRemoved { place: place(THERE), id: point.id.clone(), at: lanes.talk.now }).unwrap();
     assert_eq!(state.closed_lanes[&Lanes::lane()], opened);
     let mut state = lanes.talk.state.clone();
     let listed = |others: &[(&str, Lane)]| Change::Listed {
@@ -251,8 +251,8 @@ fn a_closed_lane_says_from_when_on_a_copy_is_asked_for() {
     assert_eq!(said(&[50, 10], 25, 0), Err((Reason::Slot, Some(25))));
     assert_eq!(said(&[70, 10], 5, 0), Err((Reason::Slot, Some(5))));
     // What is being asked for tells more than the refusals before it.
-    assert_eq!(said(&[70, 10], 0, 1), Err((Reason::Calls, None)));
-    assert_eq!(said(&[], 0, 2), Err((Reason::Calls, None)));
+    assert_eq!(said(&[70, 10], 0, 1), Err((Reason::CallLimit, None)));
+    assert_eq!(said(&[], 0, 2), Err((Reason::CallLimit, None)));
 }
 
 /// The books hold few of an account's thousand copies, and AWS names no lane: a refusal is of the volume's.
@@ -269,7 +269,7 @@ fn copies_of_a_volume_wait_for_its_own_lane() {
     let mut gate = LaneGate::new(&state, now);
     (0..2).for_each(|_| gate.take(&volume(2)));
     let shut = |number: u32| (gate.room(&volume(number)), gate.open(&volume(number)).map_err(|refusal| refusal.reason));
-    assert_eq!([shut(1), shut(2), shut(3)], [(0, Err(Reason::Slot)), (0, Err(Reason::Calls)), (2, Ok(()))]);
+    assert_eq!([shut(1), shut(2), shut(3)], [(0, Err(Reason::Slot)), (0, Err(Reason::CallLimit)), (2, Ok(()))]);
     assert_eq!(gate.room(&[]), 0, "a copy of what nobody knows");
 }
 

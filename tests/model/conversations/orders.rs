@@ -48,7 +48,7 @@ fn a_hold_says_how_far_it_is() {
     books.see(&made);
     let shown = |books: &mut Books, hold: Option<&str>| {
         books.see(&made.clone().with_remarks(|remarks| remarks.hold = hold.map(Into::into)));
-        books.apply(Change::HoldStands { place: place(HOME), id: "backup-6".into() });
+        books.apply(Change::HoldConfirmed { place: place(HOME), id: "backup-6".into() });
     };
     let says = |books: &mut Books, what: &Order| {
         let granted = order(books, what).unwrap();
@@ -78,7 +78,7 @@ fn a_hold_says_how_far_it_is() {
     // What AWS was asked to delete may be gone already.
     let also = "; AWS was asked to delete it before";
     let id = || BackupId::from("backup-6");
-    books.apply(Change::Condemned {
+    books.apply(Change::DeletionPlanned {
         place: place(HOME),
         id: id(),
         reason: String::new(),
@@ -86,7 +86,7 @@ fn a_hold_says_how_far_it_is() {
         at: noon(),
     });
     assert!(!says(&mut books.clone(), &hold(None)).2.contains(also), "decided, not asked");
-    books.apply(Change::DeleteAsked { place: place(HOME), id: id(), at: noon() });
+    books.apply(Change::DeletionRequested { place: place(HOME), id: id(), at: noon() });
     assert_eq!(says(&mut books.clone(), &hold(None)).2, format!("{}{also}", follows("held")));
     assert!(!says(&mut books, &release()).2.contains(also));
 }

@@ -55,7 +55,7 @@ fn held(hours: u32) -> Books {
 /// What a round decides to delete, by id, with the reason.
 fn condemned(plan: &Plan) -> Vec<(String, String)> {
     let of = plan.record.iter().filter_map(|change| match change {
-        Change::Condemned { id, reason, at, .. } => {
+        Change::DeletionPlanned { id, reason, at, .. } => {
             assert_eq!(*at, noon());
             Some((id.to_string(), reason.clone()))
         }
@@ -242,7 +242,7 @@ fn what_the_brake_holds_goes_when_a_person_confirms_what_was_shown() {
     assert_eq!(shown.len(), 6);
     let granted = orders::confirm_deletions(&books.settings, &books.state, &shown, noon());
     assert_eq!(granted.says, "6 deletions are confirmed");
-    let of = |region: &str, id: BackupId| Change::Condemned {
+    let of = |region: &str, id: BackupId| Change::DeletionPlanned {
         place: place(region),
         id,
         reason: "no rule keeps it (last 11); confirmed by a person".to_owned(),
@@ -254,7 +254,7 @@ fn what_the_brake_holds_goes_when_a_person_confirms_what_was_shown() {
     }
     let one = orders::confirm_deletions(&books.settings, &books.state, &[id(1)].into(), noon());
     assert_eq!((one.changes, one.says.as_str()), (vec![of(HOME, id(1))], "one deletion is confirmed"));
-    books.apply(Change::Left { source: key(0) });
+    books.apply(Change::SourceDeparted { source: key(0) });
     let left = orders::confirm_deletions(&books.settings, &books.state, &shown, noon());
     assert_eq!((left.changes.len(), left.says.as_str()), (0, "no deletions waited to be confirmed"));
 }
@@ -331,7 +331,7 @@ fn a_deletion_is_asked_for_only_after_a_look_that_is_recent_and_later_than_all_t
     let plan = books.plan(noon());
     assert_eq!(deletes(&plan), ["backup-00"]);
     assert!(
-        plan.record.contains(&Change::DeleteAsked { place: place(HOME), id: id(0), at: noon() }),
+        plan.record.contains(&Change::DeletionRequested { place: place(HOME), id: id(0), at: noon() }),
         "the intent first"
     );
     assert_eq!(deletes(&books.plan(noon().plus(MINUTE).minus(MOMENT))), ["backup-00"]);
@@ -340,20 +340,20 @@ fn a_deletion_is_asked_for_only_after_a_look_that_is_recent_and_later_than_all_t
     // Not twice at a time; and after an answer that was lost, only after another look.
     let token = deletion_token(&place(HOME), &id(0));
     let call = Call::Delete { id: id(0), token }.key().unwrap();
-    books.apply(Change::DeleteAsked { place: place(HOME), id: id(0), at: noon() });
+    books.apply(Change::DeletionRequested { place: place(HOME), id: id(0), at: noon() });
     books.apply(Change::Sent { place: place(HOME), call: call.clone(), at: noon() });
     assert_eq!(deletes(&books.plan(noon())), [] as [&str; 0], "under way");
     books.apply(Change::Returned { place: place(HOME), call, fault: None, at: noon() });
     assert_eq!(deletes(&books.plan(noon())), ["backup-00"], "looked at when it was asked for");
-    books.apply(Change::DeleteAsked { place: place(HOME), id: id(0), at: noon().plus(SECOND) });
+    books.apply(Change::DeletionRequested { place: place(HOME), id: id(0), at: noon().plus(SECOND) });
     let later = noon().plus(2 * SECOND);
     assert_eq!(deletes(&books.plan(later)), [] as [&str; 0]);
     look(&mut books, later);
     assert_eq!(deletes(&books.plan(later)), ["backup-00"]);
     // A refusal has its pause.
     let until = later.plus(30 * SECOND);
-    let fault = fault(FaultClass::State, "BackupBeingCopied");
-    books.apply(Change::DeleteRefused { place: place(HOME), id: id(0), fault, not_before: until });
+    let fault = fault(FaultClass::TransientState, "BackupBeingCopied");
+    books.apply(Change::DeletionFailed { place: place(HOME), id: id(0), fault, not_before: until });
     let plan = books.plan(until.minus(MOMENT));
     assert_eq!((deletes(&plan), plan.wake.at <= until), (vec![], true));
     assert_eq!(deletes(&books.plan(until)), ["backup-00"]);
@@ -369,7 +369,13 @@ fn a_deletion_is_asked_for_only_after_a_look_that_is_recent_and_later_than_all_t
     many.policy().retain = last(9);
     for hour in 0..5 {
         let (id, reason) = (id(hour), "too old".to_owned());
-        many.apply(Change::Condemned { place: place(HOME), id: id.clone(), reason, confirmed: false, at: noon() });
+        many.apply(Change::DeletionPlanned {
+            place: place(HOME),
+            id: id.clone(),
+            reason,
+            confirmed: false,
+            at: noon(),
+        });
         many.apply(Change::Inspected { place: place(HOME), id, arn: None, at: noon() });
     }
     many.policy().retain = last(5);
@@ -385,7 +391,7 @@ fn whatever_speaks_against_a_deletion_spares_it_and_is_named() {
     let spared = |books: &Books| {
         let plan = books.plan(noon());
         let spared = plan.record.iter().find_map(|change| match change {
-            Change::Spared { place: of, id: of_id, reason } => {
+            Change::DeletionCancelled { place: of, id: of_id, reason } => {
                 assert_eq!((of, of_id, plan.wake.at), (&place(HOME), &id(0), noon()));
                 Some(reason.clone())
             }
@@ -408,7 +414,7 @@ fn whatever_speaks_against_a_deletion_spares_it_and_is_named() {
         books.see(&of_hour(0).with_remarks(|remarks| remarks.hold = Some("audit".into())));
     });
     assert_eq!(both, "held, last 10 of 10");
-    assert_eq!(with(|books| books.apply(Change::Left { source: key(0) })), "nothing gives it up any more");
+    assert_eq!(with(|books| books.apply(Change::SourceDeparted { source: key(0) })), "nothing gives it up any more");
     let copying = with(|books| {
         let region = "eu-west-1";
         books.see(&copy("copy-x", &of_hour(0), region, Lifecycle::Copying));
@@ -431,7 +437,10 @@ fn whatever_speaks_against_a_deletion_spares_it_and_is_named() {
     books.policy().destinations[0].region = SECOND_THERE.into();
     books.watch();
     let plan = books.plan(noon());
-    assert!(deletes(&plan).is_empty() && plan.record.iter().any(|change| matches!(change, Change::Spared { .. })));
+    assert!(
+        deletes(&plan).is_empty()
+            && plan.record.iter().any(|change| matches!(change, Change::DeletionCancelled { .. }))
+    );
 }
 
 /// Before the next copy of a route is made full, a person hears of it.
@@ -482,10 +491,10 @@ fn a_full_copy_to_come_is_said_beforehand() {
     books.see(&of_hour(0));
     let failed = copy_of_hour(0).with_remarks(|remarks| remarks.failure = Some("no space".into()));
     books.see(&Point { lifecycle: Lifecycle::Failed, ..failed });
-    books.apply(Change::Gone { place: place(THERE), id: copy_id(0), at: noon() });
+    books.apply(Change::BackupRemoved { place: place(THERE), id: copy_id(0), at: noon() });
     assert_eq!(warnings(&books), [] as [&str; 0]);
     books.see(&Point { attempt: 2, id: "copy-second".into(), ..copy_of_hour(0) });
-    books.apply(Change::Gone { place: place(THERE), id: "copy-second".into(), at: noon() });
+    books.apply(Change::BackupRemoved { place: place(THERE), id: "copy-second".into(), at: noon() });
     assert_eq!(warnings(&books), [format!("{full}: no copy is left there")]);
     assert_eq!(lifeboat::planner::chain::Full::First.to_string(), "the first copy of a route is full");
     assert_eq!(deletions::targets(books.policy()).count(), 2);
@@ -499,7 +508,7 @@ fn what_may_be_gone_lets_nothing_go() {
     books.policy().destinations[0].retain = last(2);
     for hour in [8, 9] {
         let suspected = Some(noon());
-        books.apply(Change::Suspected { place: place(THERE), id: copy_id(hour), suspected });
+        books.apply(Change::MissingFromListing { place: place(THERE), id: copy_id(hour), suspected });
     }
     let gone = |books: &Books| -> BTreeSet<String> {
         let policy = books.settings.policies.values().next().unwrap();

@@ -222,9 +222,9 @@ fn what_is_looked_at_together() {
     }
     let quarter = POLL / 4;
     for (id, at) in [("backup-1", noon().plus(quarter)), ("backup-2", noon().plus(quarter).plus(MOMENT))] {
-        books.apply(Change::LookAgain { place: place(HOME), ids: vec![id.into()], at, batch: None });
+        books.apply(Change::PollScheduled { place: place(HOME), ids: vec![id.into()], at, batch: None });
     }
-    let small = Change::LookAgain { place: place(HOME), ids: vec!["backup-3".into()], at: noon(), batch: Some(1) };
+    let small = Change::PollScheduled { place: place(HOME), ids: vec!["backup-3".into()], at: noon(), batch: Some(1) };
     books.apply(small);
     let polled = |books: &Books, region: &str| -> Vec<Vec<String>> {
         let of = |call| match call {
@@ -253,7 +253,7 @@ fn what_is_nearly_due_goes_along_and_never_before() {
         books.see(&Point { id: format!("backup-{nth}").as_str().into(), attempt: nth + 1, ..first.clone() });
         let at = if nth < 5 { noon().plus(2 * MINUTE) } else { noon() };
         let ids = vec![BackupId::from(format!("backup-{nth}").as_str())];
-        books.apply(Change::LookAgain { place: place(HOME), ids, at, batch: Some(1) });
+        books.apply(Change::PollScheduled { place: place(HOME), ids, at, batch: Some(1) });
     }
     // Both Regions were read a moment ago.
     books.listed(HOME, noon());
@@ -272,7 +272,7 @@ fn the_tag_of_a_hold_is_written_when_its_arn_is_known() {
         let calls = books.plan(now).actions.into_iter().map(|action| action.call);
         calls.filter(|call| matches!(call, Call::Hold { .. })).collect()
     };
-    books.apply(Change::HoldWished { place: place(HOME), id: id(), hold: Some("audit".to_owned()), at: noon() });
+    books.apply(Change::HoldRequested { place: place(HOME), id: id(), hold: Some("audit".to_owned()), at: noon() });
     assert_eq!(holds(&books, noon()), [], "its ARN is told by a look");
     books.apply(Change::Inspected { place: place(HOME), id: id(), arn: Some("arn:1".to_owned()), at: noon() });
     let hold = Call::Hold { id: id(), arn: "arn:1".to_owned(), hold: Some("audit".to_owned()) };
@@ -299,13 +299,13 @@ fn a_new_policy_file_may_mend_what_was_refused_for_good() {
         books.open(scheduled(6));
         books.ask(&of, 1, noon());
         let fault = fault(class, "Refused");
-        books.apply(Change::Unfulfilled { key: of.clone(), fault, definite: true, not_before });
+        books.apply(Change::RequestFailed { key: of.clone(), fault, definite: true, not_before });
         let mut plan = Plan::default();
         planner::watch::plan(&books.settings, &books.state, noon(), &mut plan);
         assert!(plan.record.is_empty(), "the same file: {:?}", plan.record);
         books.settings.generation += 1;
         planner::watch::plan(&books.settings, &books.state, noon(), &mut plan);
-        let retried = plan.record.contains(&Change::Retriable(of));
+        let retried = plan.record.contains(&Change::RequestRetryAllowed(of));
         // These books were made by hand, and have no schedule yet.
         let others = plan.record.iter().filter(|change| !matches!(change, Change::Rescheduled { .. })).count();
         assert_eq!(others, 1 + usize::from(retried), "{:?}", plan.record);
@@ -314,7 +314,7 @@ fn a_new_policy_file_may_mend_what_was_refused_for_good() {
     assert!(retried(FaultClass::Denied, noon().plus(MOMENT)));
     assert!(!retried(FaultClass::Denied, noon()), "its pause is over");
     assert!(!retried(FaultClass::Denied, noon().minus(MOMENT)));
-    assert!(!retried(FaultClass::State, noon().plus(HOUR)), "that passes by itself");
+    assert!(!retried(FaultClass::TransientState, noon().plus(HOUR)), "that passes by itself");
 }
 
 /// A pause that ended is kept until what came due in it is on record: up to its very end.

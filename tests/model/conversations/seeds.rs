@@ -110,7 +110,7 @@ fn anothers_copy_is_not_over_because_nobody_says_who_does_not_show_it() {
     let wanted = Change::ListingWanted { place: place(THERE), at: noon().plus(SECOND) };
     assert!(!over(&changes) && changes.contains(&wanted), "{changes:?}");
     let again = changes.iter().find_map(|change| match change {
-        Change::LookAgain { at, .. } => Some(*at),
+        Change::PollScheduled { at, .. } => Some(*at),
         _ => None,
     });
     assert!(again >= Some(noon().plus(MINUTE)), "the listing tells: {again:?}");
@@ -169,7 +169,7 @@ fn what_was_begun_ahead_of_time_is_on_record_when_it_comes_due() {
         let (mut record, mut made) = (Vec::new(), 0);
         loop {
             let plan = planner::plan(&books.settings, &books.state, now);
-            let makes = |action: &&Action| matches!(action.call, Call::Make { .. } | Call::LookUp { .. });
+            let makes = |action: &&Action| matches!(action.call, Call::Make { .. } | Call::DescribeSources { .. });
             made += plan.actions.iter().filter(makes).count();
             if !plan.record.iter().any(Change::durable) {
                 return (record, made);
@@ -226,19 +226,19 @@ fn a_deletion_is_not_done_because_another_account_may_not_show_it() {
     let id = || BackupId::from("backup-6");
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     books.apply(Change::AccountRecorded { account: AccountName::own(), id: "111122223333".into(), at: noon() });
-    books.apply(Change::Condemned {
+    books.apply(Change::DeletionPlanned {
         place: place(HOME),
         id: id(),
         reason: String::new(),
         confirmed: false,
         at: noon(),
     });
-    books.apply(Change::DeleteAsked { place: place(HOME), id: id(), at: noon() });
+    books.apply(Change::DeletionRequested { place: place(HOME), id: id(), at: noon() });
     let token = lifeboat::domain::id::deletion_token(&place(HOME), &id());
     let delete = || Call::Delete { id: id(), token: token.clone() };
     let look = || Call::Poll { ids: vec![id()] };
     let missing = || Outcome::Failed(Fault::new(FaultClass::Missing, "BackupNotFound", ""));
-    let gone = |changes: &[Change]| changes.iter().any(|change| matches!(change, Change::Gone { .. }));
+    let gone = |changes: &[Change]| changes.iter().any(|change| matches!(change, Change::BackupRemoved { .. }));
     let soon = noon().plus(SECOND);
     assert!(gone(&told(&books, HOME, delete(), Outcome::Deleted, soon)), "no other account can have deleted it");
     for call in [delete(), look()] {

@@ -30,7 +30,7 @@ fn named(mut outcome: Outcome, account: &str) -> Outcome {
     match &mut outcome {
         Outcome::Made(sighting) => arn(sighting),
         Outcome::Page { sightings, .. } | Outcome::Polled(sightings) => sightings.iter_mut().for_each(arn),
-        Outcome::LookedUp(facts) => facts.iter_mut().for_each(|facts| facts.account = Some(account.into())),
+        Outcome::SourcesDescribed(facts) => facts.iter_mut().for_each(|facts| facts.account = Some(account.into())),
         _ => {}
     }
     outcome
@@ -82,7 +82,7 @@ fn protected() -> Talk {
 }
 
 fn gone(talk: &Talk) -> usize {
-    talk.changes.iter().filter(|change| matches!(change, Change::Gone { .. })).count()
+    talk.changes.iter().filter(|change| matches!(change, Change::BackupRemoved { .. })).count()
 }
 
 /// Nothing is believed, asked for or deleted; it is said; and it heals by itself.
@@ -94,7 +94,10 @@ fn answers_of_another_account_are_refused_until_ours_answers_again() {
     let asked = live(&mut talk, DAY, THEIRS, true);
     assert_eq!((gone(&talk), points(&talk)), (0, before));
     let later = &asked[asked.len() / 10..];
-    assert!(later.iter().all(|action| matches!(action.call, Call::ListPage { .. } | Call::LookUp { .. })), "{later:?}");
+    assert!(
+        later.iter().all(|action| matches!(action.call, Call::ListPage { .. } | Call::DescribeSources { .. })),
+        "{later:?}"
+    );
     assert!(later.len() < 2000, "{} calls in a day", later.len());
     let foreign = talk.state.foreign(&AccountName::own()).unwrap();
     assert_eq!(foreign.id.as_str(), THEIRS);
@@ -120,8 +123,10 @@ fn an_account_in_which_nothing_is_takes_nothing_from_the_record() {
     let mut talk = protected();
     live(&mut talk, DAY, THEIRS, false);
     assert_eq!(gone(&talk), 0);
-    let deleted =
-        talk.changes.iter().any(|change| matches!(change, Change::DeleteAsked { .. } | Change::Disproved { .. }));
+    let deleted = talk
+        .changes
+        .iter()
+        .any(|change| matches!(change, Change::DeletionRequested { .. } | Change::RequestNeverApplied { .. }));
     assert!(!deleted);
     live(&mut talk, HOUR, OURS, false);
     assert_eq!(gone(&talk), 0);
@@ -135,7 +140,7 @@ fn what_was_not_found_in_another_account_is_asked_for_again_at_once() {
     let look_up = |talk: &Talk| talk.state.sources[&key(0)].look_up.clone();
     let missing = Fault::new(FaultClass::Missing, "FileSystemNotFound", "");
     let (source, at, not_before) = (key(0), talk.now, talk.now.plus(HOUR));
-    talk.take_in(vec![Change::LookUpFailed { source, fault: missing, at, not_before, batch: None }]);
+    talk.take_in(vec![Change::SourceLookupFailed { source, fault: missing, at, not_before, batch: None }]);
     assert!(talk.state.foreign(&AccountName::own()).is_some());
     live(&mut talk, 20 * MINUTE, OURS, false);
     assert_eq!(talk.state.foreign(&AccountName::own()), None);

@@ -19,7 +19,7 @@ fn noon() -> Time {
 
 fn condemned(plan: &Plan) -> Vec<String> {
     let of = plan.record.iter().filter_map(|change| match change {
-        Change::Condemned { id, .. } => Some(id.to_string()),
+        Change::DeletionPlanned { id, .. } => Some(id.to_string()),
         _ => None,
     });
     of.collect()
@@ -117,9 +117,11 @@ fn refusing(talk: &mut Talk, region: &str, time: Duration, answer: impl Fn(&Opti
 
 #[test]
 fn a_listing_that_is_refused_is_tried_with_growing_pauses_and_says_why() {
-    for (class, code) in
-        [(FaultClass::Lasting, "BadRequest"), (FaultClass::State, "SomethingNew"), (FaultClass::Denied, "AccessDenied")]
-    {
+    for (class, code) in [
+        (FaultClass::Permanent, "BadRequest"),
+        (FaultClass::TransientState, "SomethingNew"),
+        (FaultClass::Denied, "AccessDenied"),
+    ] {
         let mut talk = Talk::new(1);
         let asked = refusing(&mut talk, THERE, DAY, |_| Outcome::Failed(fault(class, code)));
         assert!((20..50).contains(&asked.len()), "{code}: {} in a day", asked.len());
@@ -154,7 +156,7 @@ fn a_later_page_that_is_refused_begins_the_listing_anew_with_growing_pauses() {
     let mut talk = Talk::new(1);
     let asked = refusing(&mut talk, THERE, DAY, |token| match token {
         None => Outcome::Page { sightings: Vec::new(), next_token: Some("two".to_owned()) },
-        Some(_) => Outcome::Failed(fault(FaultClass::Lasting, "BadRequest")),
+        Some(_) => Outcome::Failed(fault(FaultClass::Permanent, "BadRequest")),
     });
     assert!((40..100).contains(&asked.len()), "{} pages in a day", asked.len());
     assert!(asked[2].since(asked[1]) <= 2 * SECOND, "the first time at once: {:?}", &asked[..3]);
@@ -202,7 +204,7 @@ fn a_crowd_of_deletions_starves_no_look_at_what_is_in_flight() {
         };
         let old = copy(&id, &backup("gone", occurrence, Lifecycle::Available), THERE, Lifecycle::Available);
         books.see(&old);
-        books.apply(Change::Condemned {
+        books.apply(Change::DeletionPlanned {
             place: place(THERE),
             id: old.id.clone(),
             reason: String::new(),
@@ -212,7 +214,7 @@ fn a_crowd_of_deletions_starves_no_look_at_what_is_in_flight() {
     }
     let doubted = copy("b-doubted", &backup("gone", scheduled(1), Lifecycle::Available), THERE, Lifecycle::Available);
     books.see(&doubted);
-    books.apply(Change::Suspected { place: place(THERE), id: doubted.id, suspected: Some(noon()) });
+    books.apply(Change::MissingFromListing { place: place(THERE), id: doubted.id, suspected: Some(noon()) });
     books.see(&copy("z-flying", &made, THERE, Lifecycle::Copying));
     let others = vec![("y-other".into(), vec![])];
     books.apply(Change::Listed {
@@ -249,8 +251,8 @@ fn a_source_that_is_set_aside_gives_back_the_slot_of_an_ask_that_came_to_nothing
     assert!(soon.record.contains(&wanted), "{:?}", soon.record);
     books.listed(THERE, noon().plus(LAG));
     let plan = books.plan(noon().plus(LAG + MINUTE));
-    assert!(plan.record.contains(&Change::Disproved { key: of.clone() }), "{:?}", plan.record);
-    books.apply(Change::Disproved { key: of });
+    assert!(plan.record.contains(&Change::RequestNeverApplied { key: of.clone() }), "{:?}", plan.record);
+    books.apply(Change::RequestNeverApplied { key: of });
     assert_eq!(held(&books), 0);
     let after = books.plan(noon().plus(LAG + MINUTE));
     assert!(after.actions.iter().all(|action| !matches!(action.call, Call::Make { .. })), "and none begins");
@@ -263,7 +265,7 @@ fn refused_order() -> Books {
     books.open(ordered(6));
     let of = key_of(ordered(6), there());
     books.ask(&of, 1, noon());
-    books.refused(&of, fault(FaultClass::Lasting, "InvalidDestinationKmsKey"));
+    books.refused(&of, fault(FaultClass::Permanent, "InvalidDestinationKmsKey"));
     books
 }
 
@@ -342,7 +344,7 @@ fn an_order_that_is_cancelled_with_a_call_in_flight_waits_for_what_became_of_it(
     assert_eq!(closed(&made, noon()).map(|(end, _)| end), Some(End::Failed));
     // Or it was not: then it never will be.
     books.listed(HOME, noon().plus(LAG));
-    books.apply(Change::Disproved { key: of });
+    books.apply(Change::RequestNeverApplied { key: of });
     let later = noon().plus(5 * MINUTE);
     assert_eq!(closed(&books, later).map(|(end, _)| end), Some(End::Failed));
     assert!(books.plan(later).actions.iter().all(|action| action.call.operation() != "DescribeFileSystems"));
@@ -355,14 +357,14 @@ fn what_lost_its_tags_after_a_refused_deletion_is_not_told_as_deleted() {
     let made = backup("backup-6", scheduled(6), Lifecycle::Available);
     books.see(&made);
     let id = || BackupId::from("backup-6");
-    books.apply(Change::Condemned {
+    books.apply(Change::DeletionPlanned {
         place: place(HOME),
         id: id(),
         reason: String::new(),
         confirmed: false,
         at: noon(),
     });
-    books.apply(Change::DeleteAsked { place: place(HOME), id: id(), at: noon() });
+    books.apply(Change::DeletionRequested { place: place(HOME), id: id(), at: noon() });
     let shown = Sighting {
         id: id(),
         lifecycle: Lifecycle::Available,
@@ -385,10 +387,9 @@ fn what_lost_its_tags_after_a_refused_deletion_is_not_told_as_deleted() {
         planner::settle(&books.settings, &books.state, &look, Outcome::Polled(vec![shown.clone()]), now)
     };
     let changes = told(&books, noon());
-    let spared =
-        |change: &Change| matches!(change, Change::Spared { reason, .. } if reason.contains("tags were taken off"));
+    let spared = |change: &Change| matches!(change, Change::DeletionCancelled { reason, .. } if reason.contains("tags were taken off"));
     assert!(
-        changes.iter().any(spared) && !changes.iter().any(|change| matches!(change, Change::Gone { .. })),
+        changes.iter().any(spared) && !changes.iter().any(|change| matches!(change, Change::BackupRemoved { .. })),
         "{changes:?}"
     );
     changes.into_iter().for_each(|change| books.apply(change));
@@ -398,7 +399,7 @@ fn what_lost_its_tags_after_a_refused_deletion_is_not_told_as_deleted() {
     books.apply(Change::Synced(1));
     assert_eq!(condemned(&books.plan(noon())), [] as [&str; 0]);
     let changes = told(&books, noon().plus(SHOWN_AFTER_GONE));
-    assert!(changes.iter().any(|change| matches!(change, Change::Gone { .. })), "{changes:?}");
+    assert!(changes.iter().any(|change| matches!(change, Change::BackupRemoved { .. })), "{changes:?}");
     assert!(books.state.deletions.is_empty(), "so nothing says that Lifeboat deleted it");
 }
 
@@ -417,7 +418,7 @@ fn a_hold_that_is_on_its_way_protects_from_being_superseded() {
     };
     assert!(ends(&books), "a newer one took its place");
     let (id, hold) = (BackupId::from("backup-6"), Some("audit".to_owned()));
-    books.apply(Change::HoldWished { place: place(HOME), id, hold, at: noon() });
+    books.apply(Change::HoldRequested { place: place(HOME), id, hold, at: noon() });
     assert!(!ends(&books));
     let copied = books.plan(noon()).actions.into_iter().find_map(|action| match action.call {
         Call::Make { key, .. } => Some(key),

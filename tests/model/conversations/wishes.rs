@@ -139,7 +139,7 @@ fn one_copy_of_a_route_is_under_way_at_a_time() {
     books.see(&copy("copy-6", &older, THERE, Lifecycle::Copying));
     let flying = "copy-6 of 2026-11-21T06:00:00Z is COPYING";
     let plan = books.plan(noon());
-    assert_eq!((made(&plan), waits(&plan)), (vec![], vec![(Some(THERE), Reason::InFlight, flying)]));
+    assert_eq!((made(&plan), waits(&plan)), (vec![], vec![(Some(THERE), Reason::InProgress, flying)]));
     // A copy to another Region, or one that hangs, bars nothing.
     let hanging =
         |age: Duration| Point { created_at: noon().minus(age), ..copy("copy-6", &older, THERE, Lifecycle::Copying) };
@@ -158,9 +158,9 @@ fn one_copy_of_a_route_is_under_way_at_a_time() {
     books.see(&good("backup-7", scheduled(7)));
     let asked = "the copy of 2026-11-21T06:00:00Z was asked for";
     let plan = books.plan(noon());
-    assert_eq!(waits(&plan), [(Some(THERE), Reason::InFlight, asked)]);
+    assert_eq!(waits(&plan), [(Some(THERE), Reason::InProgress, asked)]);
     assert_eq!(asks(&books, noon()), [key_of(scheduled(6), there())], "word for word the same again");
-    let refused = fault(FaultClass::State, "Busy");
+    let refused = fault(FaultClass::TransientState, "Busy");
     books.refused(&key_of(scheduled(6), there()), refused);
     assert_eq!(asks(&books, noon()), [key_of(scheduled(7), there())], "it was withdrawn");
     let mut books = with_backups(&[scheduled(6)]);
@@ -191,14 +191,14 @@ fn an_ask_without_an_answer_is_dealt_with() {
         let mut calling = books.clone();
         calling.apply(Change::Sent { place: place(region), call: call.key().unwrap(), at: noon() });
         let plan = calling.plan(noon());
-        assert_eq!(waits(&plan), [(to, Reason::Answer, "asked; the answer is outstanding")]);
+        assert_eq!(waits(&plan), [(to, Reason::AwaitingResponse, "asked; the answer is outstanding")]);
         assert_eq!(made(&plan), []);
 
         // A pause, and who comes back after it.
         let (fault, until) = (fault(FaultClass::Unanswered, "Timeout"), noon().plus(MINUTE));
-        books.apply(Change::Unfulfilled { key: key.clone(), fault, definite: false, not_before: until });
+        books.apply(Change::RequestFailed { key: key.clone(), fault, definite: false, not_before: until });
         let plan = books.plan(until.minus(SECOND));
-        assert_eq!((waits(&plan), plan.wake.at <= until), (vec![(to, Reason::Pause, "Timeout")], true));
+        assert_eq!((waits(&plan), plan.wake.at <= until), (vec![(to, Reason::Backoff, "Timeout")], true));
         assert_eq!(made(&plan), []);
         assert_eq!(made(&books.plan(until)), again);
 
@@ -214,7 +214,7 @@ fn an_ask_without_an_answer_is_dealt_with() {
         books.apply(listing.clone());
         assert!(!books.plan(late).record.contains(&listing), "once");
         books.listed(region, proof_from.minus(Duration::from_millis(1)));
-        let disproved = Change::Disproved { key: key.clone() };
+        let disproved = Change::RequestNeverApplied { key: key.clone() };
         assert!(!books.plan(late).record.contains(&disproved), "that one began too early");
         books.listed(region, proof_from);
         let plan = books.plan(late);
@@ -231,7 +231,7 @@ fn an_ask_without_an_answer_is_dealt_with() {
         ask.last_asked_at = late.minus(LAG);
         assert_eq!(long_ago.plan(late).waiting[0].until, None, "it may begin now");
         // Without a policy it is dealt with as well, and waits for nobody to see.
-        books.apply(Change::Left { source: super::key(0) });
+        books.apply(Change::SourceDeparted { source: super::key(0) });
         let plan = planner_of_left(&books, late);
         assert_eq!(plan.waiting, []);
     }
@@ -456,7 +456,7 @@ fn tags_that_found_no_room_on_a_copy_are_named() {
 /// The backups of a source: looked up, so that nothing but the rule at hand keeps it from being asked for.
 fn looked_up() -> Books {
     let mut books = Books::new();
-    let change = Change::LookedUp { account: AccountName::own(), facts: Box::new(facts(&source(0))), at: noon() };
+    let change = Change::SourceLookedUp { account: AccountName::own(), facts: Box::new(facts(&source(0))), at: noon() };
     books.apply(change);
     books
 }
@@ -479,7 +479,7 @@ fn one_backup_of_a_source_is_made_at_a_time_a_persons_first() {
     books.see(&backup("backup-12", scheduled(12), Lifecycle::Creating));
     books.open(of("2026-11-21T11:59:00Z", Trigger::Manual));
     let plan = books.plan(noon());
-    let flying = (None, Reason::InFlight, "backup-12 of 2026-11-21T12:00:00Z is CREATING");
+    let flying = (None, Reason::InProgress, "backup-12 of 2026-11-21T12:00:00Z is CREATING");
     assert!(waits(&plan).contains(&flying), "{:?}", plan.waiting);
     assert_eq!(backups(&books), []);
 }

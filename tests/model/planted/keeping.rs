@@ -20,7 +20,7 @@ const SEEN_BY_THEN: Duration = Duration::from_secs(600);
 /// Calls for a deletion that nothing decided upon, with its intent on disk.
 fn delete(plan: &mut Plan, point: &Point, now: Time) {
     let (place, id) = (point.place.clone(), point.id.clone());
-    plan.record.push(Change::DeleteAsked { place: place.clone(), id: id.clone(), at: now });
+    plan.record.push(Change::DeletionRequested { place: place.clone(), id: id.clone(), at: now });
     let token = deletion_token(&place, &id);
     plan.actions.push(Action { place, call: Call::Delete { id, token } });
 }
@@ -28,7 +28,7 @@ fn delete(plan: &mut Plan, point: &Point, now: Time) {
 /// The books know of no decision for it.
 fn undecided(state: &mut State, change: &Change) -> Result<(), IllegalChange> {
     state.apply(change).or_else(|error| match change {
-        Change::DeleteAsked { .. } => Ok(()),
+        Change::DeletionRequested { .. } => Ok(()),
         _ => Err(error),
     })
 }
@@ -77,7 +77,7 @@ impl Mind for KnowsNoHolds {
     }
 
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
-        if matches!(change, Change::HoldWished { .. }) { Ok(()) } else { state.apply(change) }
+        if matches!(change, Change::HoldRequested { .. }) { Ok(()) } else { state.apply(change) }
     }
 }
 
@@ -122,7 +122,7 @@ impl Mind for NeverBrakes {
             let Change::Reviewed { source, braked, .. } = change else { continue };
             for (target, brake) in std::mem::take(braked) {
                 let place = Place { account: source.account.clone(), region: region_of(state, source, &target) };
-                condemned.extend(brake.points.into_iter().map(|(id, reason)| Change::Condemned {
+                condemned.extend(brake.points.into_iter().map(|(id, reason)| Change::DeletionPlanned {
                     place: place.clone(),
                     id,
                     reason,
@@ -251,7 +251,9 @@ pub struct MissesNothing;
 impl Mind for MissesNothing {
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
         match change {
-            Change::Gone { place, id, .. } if !state.deletions.contains_key(&(place.clone(), id.clone())) => Ok(()),
+            Change::BackupRemoved { place, id, .. } if !state.deletions.contains_key(&(place.clone(), id.clone())) => {
+                Ok(())
+            }
             _ => state.apply(change),
         }
     }
@@ -271,7 +273,7 @@ impl Mind for TakesSilenceForNo {
     ) -> Vec<Change> {
         let mut changes = planner::settle(settings, state, action, outcome, now);
         for change in &mut changes {
-            if let Change::Unfulfilled { definite, .. } = change {
+            if let Change::RequestFailed { definite, .. } = change {
                 *definite = true;
             }
         }

@@ -126,7 +126,7 @@ impl Draw {
     }
 
     fn fault(&mut self) -> Fault {
-        let class = self.one(&[FaultClass::Throttled, FaultClass::Lasting, FaultClass::Missing]);
+        let class = self.one(&[FaultClass::Throttled, FaultClass::Permanent, FaultClass::Missing]);
         Fault::new(class, "Code", "what AWS says")
     }
 
@@ -145,20 +145,20 @@ impl Draw {
         match self.below(6) {
             0 => {
                 let rpo = self.chance(2).then(|| Duration::from_secs(3600));
-                Note::Promised {
+                Note::RpoSet {
                     route,
                     promise: Promise { policy: "finance".into(), region: REGIONS[1].into(), rpo },
                     at,
                 }
             }
-            1 => Note::Withdrawn { route, at },
+            1 => Note::RpoRemoved { route, at },
             2 => Note::Late { route, since: self.time() },
-            3 => Note::Relieved { route },
+            3 => Note::LateCleared { route },
             4 => {
                 let id = format!("notice-{}", self.below(4));
-                Note::Owed(Box::new(Notice { id, at: START, body: "{}".to_owned() }))
+                Note::NotificationQueued(Box::new(Notice { id, at: START, body: "{}".to_owned() }))
             }
-            _ => Note::Settled { id: format!("notice-{}", self.below(4)) },
+            _ => Note::NotificationDone { id: format!("notice-{}", self.below(4)) },
         }
     }
 
@@ -168,14 +168,14 @@ impl Draw {
         match self.below(7) {
             0 => {
                 let confirmed = self.chance(4);
-                Change::Condemned { place, id, reason: "no rule keeps it".to_owned(), confirmed, at }
+                Change::DeletionPlanned { place, id, reason: "no rule keeps it".to_owned(), confirmed, at }
             }
-            1 => Change::Spared { place, id, reason: "a rule keeps it".to_owned() },
-            2 => Change::DeleteAsked { place, id, at },
-            3 => Change::DeleteRefused { place, id, fault: self.fault(), not_before },
-            4 => Change::HoldWished { place, id, hold: self.chance(2).then(|| "audit".to_owned()), at },
+            1 => Change::DeletionCancelled { place, id, reason: "a rule keeps it".to_owned() },
+            2 => Change::DeletionRequested { place, id, at },
+            3 => Change::DeletionFailed { place, id, fault: self.fault(), not_before },
+            4 => Change::HoldRequested { place, id, hold: self.chance(2).then(|| "audit".to_owned()), at },
             5 => Change::HoldTried { place, id, fault: self.chance(2).then(|| self.fault()), not_before },
-            _ => Change::HoldStands { place, id },
+            _ => Change::HoldConfirmed { place, id },
         }
     }
 
@@ -192,14 +192,14 @@ impl Draw {
                     tags: [("team".to_owned(), "it".to_owned())].into(),
                 };
                 let request = again.map_or_else(|| Arc::new(fresh), |ask| ask.request);
-                Change::Asked { key, attempt, request, at: self.now }
+                Change::RequestRecorded { key, attempt, request, at: self.now }
             }
             2 => {
                 let (fault, definite) = (self.fault(), self.chance(2));
-                Change::Unfulfilled { key, fault, definite, not_before: self.time() }
+                Change::RequestFailed { key, fault, definite, not_before: self.time() }
             }
-            3 => Change::Disproved { key },
-            _ => Change::Retriable(key),
+            3 => Change::RequestNeverApplied { key },
+            _ => Change::RequestRetryAllowed(key),
         }
     }
 
@@ -221,14 +221,14 @@ impl Draw {
         let (source, occurrence) = (self.source(), self.occurrence());
         match self.below(21) {
             20 => self.about_dispute(),
-            0 => Change::Watched {
+            0 => Change::MembershipUpdated {
                 source,
                 region: REGIONS[0].into(),
                 policy: self.one(&["finance", "hr"]).into(),
                 destinations: REGIONS[1..].iter().map(|region| (*region).into()).collect(),
                 since: self.time(),
             },
-            1 if self.chance(3) => Change::Left { source },
+            1 if self.chance(3) => Change::SourceDeparted { source },
             1 if self.chance(3) => {
                 let id = self.one(&["111122223333", "444455556666"]).into();
                 Change::AccountRecorded { account: "default".into(), id, at: self.now }
@@ -250,10 +250,10 @@ impl Draw {
                 Change::Closed { source, occurrence, opening, end, reason, at: self.now, earlier }
             }
             4..=7 => self.about_request(state),
-            8..=11 => Change::Seen { point: Box::new(self.point()) },
+            8..=11 => Change::BackupObserved { point: Box::new(self.point()) },
             12 => {
                 let (place, id) = self.object();
-                Change::Gone { place, id, at: self.now }
+                Change::BackupRemoved { place, id, at: self.now }
             }
             13..=15 => self.about_deletion(),
             16 => {

@@ -87,10 +87,10 @@ impl Annals {
                 }
                 self.occurrences.insert((source.clone(), *occurrence), entry);
             }
-            Change::Seen { point } => {
+            Change::BackupObserved { point } => {
                 self.points.insert((point.place.clone(), point.id.clone()), (**point).clone());
             }
-            Change::Gone { place, id, at } => {
+            Change::BackupRemoved { place, id, at } => {
                 if let Some(point) = self.points.get_mut(&(place.clone(), id.clone())) {
                     (point.lifecycle, point.settled_at) = (Lifecycle::Deleted, Some(*at));
                 }
@@ -98,10 +98,10 @@ impl Annals {
                     *done = true;
                 }
             }
-            Change::Condemned { place, id, reason, at, .. } => {
+            Change::DeletionPlanned { place, id, reason, at, .. } => {
                 self.condemned.insert((place.clone(), id.clone()), (reason.clone(), *at, false));
             }
-            Change::Spared { place, id, .. } => {
+            Change::DeletionCancelled { place, id, .. } => {
                 let key = (place.clone(), id.clone());
                 if self.condemned.get(&key).is_some_and(|(.., done)| !done) {
                     self.condemned.remove(&key);

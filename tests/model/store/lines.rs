@@ -17,7 +17,7 @@ fn schedules_survive_the_process_and_leave_with_their_source() {
     let source = SourceKey { account: AccountName::own(), source: "fs-1".into() };
     let line = |text: &str, since| Line { text: text.into(), zone: "Europe/Berlin".into(), since };
     let rescheduled = |lines: &[Line]| Change::Rescheduled { source: source.clone(), lines: lines.to_vec() };
-    let watched = |policy: &str| Change::Watched {
+    let watched = |policy: &str| Change::MembershipUpdated {
         source: source.clone(),
         region: "us-east-1".into(),
         policy: policy.into(),
@@ -31,7 +31,7 @@ fn schedules_survive_the_process_and_leave_with_their_source() {
         (vec![watched("renamed")], 2),
         (vec![Change::ClockWentBack { to: later(4) }], 2),
         (vec![rescheduled(&two[1..])], 1),
-        (vec![Change::Left { source: source.clone() }, watched("again")], 0),
+        (vec![Change::SourceDeparted { source: source.clone() }, watched("again")], 0),
     ];
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");

@@ -39,7 +39,7 @@ fn by_hand(minute: u64, end: Option<End>) -> Change {
 #[test]
 fn pauses_and_ended_orders_survive_the_process() {
     let source = SourceKey { account: AccountName::own(), source: "fs-1".into() };
-    let watched = Change::Watched {
+    let watched = Change::MembershipUpdated {
         source: source.clone(),
         region: "us-east-1".into(),
         policy: "one".into(),

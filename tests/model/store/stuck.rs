@@ -16,7 +16,7 @@ fn the_account_on_record_and_a_cancelled_order_survive_the_process() {
     let source = SourceKey { account: AccountName::own(), source: "fs-1".into() };
     let occurrence = Occurrence { at: NOON, trigger: Trigger::Manual };
     let opening = Opening { policy: "one".into(), opened_at: NOON, caught_up: false, adopted: false };
-    let watched = Change::Watched {
+    let watched = Change::MembershipUpdated {
         source: source.clone(),
         region: "us-east-1".into(),
         policy: "one".into(),

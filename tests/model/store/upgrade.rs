@@ -61,7 +61,7 @@ fn the_words_for_a_key_are_kept_and_may_be_none_or_unknown() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
         runtime().block_on(async {
-            let seen = Change::Seen { point: Box::new(copy(asked_key)) };
+            let seen = Change::BackupObserved { point: Box::new(copy(asked_key)) };
             assert_eq!(only_point(&loaded(&path, &[seen]).await), copy(asked_key));
             assert_eq!(only_point(&loaded(&path, &[]).await), copy(asked_key));
         });
@@ -73,7 +73,7 @@ fn a_database_from_before_the_words_were_kept_is_taken_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     runtime().block_on(async {
-        loaded(&path, &[Change::Seen { point: Box::new(copy(Some("alias/dr"))) }]).await;
+        loaded(&path, &[Change::BackupObserved { point: Box::new(copy(Some("alias/dr"))) }]).await;
         // As the version before left it.
         let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
         for sql in ["ALTER TABLE points DROP COLUMN asked_key", "DELETE FROM _sqlx_migrations WHERE version = 5"] {
@@ -81,7 +81,7 @@ fn a_database_from_before_the_words_were_kept_is_taken_over() {
         }
         drop(connection);
         assert_eq!(only_point(&loaded(&path, &[]).await), copy(None), "all but the words, which nobody knew");
-        let moved = Change::Seen { point: Box::new(copy(Some("alias/new"))) };
+        let moved = Change::BackupObserved { point: Box::new(copy(Some("alias/new"))) };
         assert_eq!(only_point(&loaded(&path, &[moved]).await), copy(Some("alias/new")));
     });
 }

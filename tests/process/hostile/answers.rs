@@ -55,7 +55,7 @@ fn make(target: Target, request: Request) -> Action {
 
 /// Every kind of call.
 fn actions() -> Vec<Action> {
-    let look_up = |id: &str| Action { place: place(), call: Call::LookUp { ids: vec![id.into()] } };
+    let look_up = |id: &str| Action { place: place(), call: Call::DescribeSources { ids: vec![id.into()] } };
     let hold = |hold: Option<&str>| Action {
         place: place(),
         call: Call::Hold {
@@ -336,7 +336,7 @@ fn answer_is_sound(action: &Action, answer: &Answer) {
             assert!(next_token.as_ref().is_none_or(|token| (1..=4096).contains(&token.len())));
         }
         (Outcome::Polled(sightings), Call::Poll { .. }) => sightings.iter().for_each(is_sound),
-        (Outcome::LookedUp(facts), Call::LookUp { .. }) => facts.iter().for_each(facts_are_sound),
+        (Outcome::SourcesDescribed(facts), Call::DescribeSources { .. }) => facts.iter().for_each(facts_are_sound),
         (Outcome::Deleted, Call::Delete { .. }) | (Outcome::HoldSet, Call::Hold { .. }) => {}
         (outcome, call) => panic!("{outcome:?} to {call:?}"),
     }
@@ -425,7 +425,7 @@ fn an_answer_without_its_list_is_no_empty_list() {
     let (runtime, endpoint) = (runtime(), Hostile::new());
     let engine = engine(&runtime, &endpoint);
     for action in actions() {
-        let (Call::ListPage { .. } | Call::Poll { .. } | Call::LookUp { .. }) = action.call else { continue };
+        let (Call::ListPage { .. } | Call::Poll { .. } | Call::DescribeSources { .. }) = action.call else { continue };
         for body in ["", "{}", "{\"Backups\":null,\"FileSystems\":null,\"Volumes\":null}"] {
             endpoint.says(move |_, _| ok(body));
             let answer = runtime.block_on(engine.call(&action));
@@ -458,7 +458,7 @@ fn pages_without_end_end() {
     let (runtime, endpoint) = (runtime(), Hostile::new());
     let engine = engine(&runtime, &endpoint);
     for action in actions() {
-        let (Call::Poll { .. } | Call::LookUp { .. }) = action.call else { continue };
+        let (Call::Poll { .. } | Call::DescribeSources { .. }) = action.call else { continue };
         for changing in [false, true] {
             endpoint.says(move |operation, count| {
                 let mut body = good(operation, &mut Rng::new(1, "pages"));

@@ -80,7 +80,7 @@ fn life() -> Vec<Change> {
     let mut changes = Vec::new();
     for (which, source) in SOURCES.iter().enumerate() {
         let begin = now().minus(2 * DAY);
-        changes.push(Change::Watched {
+        changes.push(Change::MembershipUpdated {
             source: key(source),
             region: "us-east-1".into(),
             policy: "finance".into(),
@@ -101,15 +101,20 @@ fn life() -> Vec<Change> {
                 token: token(Target::Backup),
                 tags: [("team".to_owned(), "it".to_owned())].into(),
             };
-            changes.push(Change::Asked { key: work(Target::Backup), attempt: 1, request: Arc::new(request), at });
+            changes.push(Change::RequestRecorded {
+                key: work(Target::Backup),
+                attempt: 1,
+                request: Arc::new(request),
+                at,
+            });
             if hour == 36 {
                 let fault = Fault::new(FaultClass::Throttled, "ThrottlingException", "Rate exceeded");
                 let not_before = at.plus(Duration::from_secs(60));
-                changes.push(Change::Unfulfilled { key: work(Target::Backup), fault, definite: true, not_before });
+                changes.push(Change::RequestFailed { key: work(Target::Backup), fault, definite: true, not_before });
                 continue;
             }
             let stands = if hour == 30 { Lifecycle::Creating } else { Lifecycle::Available };
-            changes.push(Change::Seen { point: Box::new(point(source, number, at, false, stands)) });
+            changes.push(Change::BackupObserved { point: Box::new(point(source, number, at, false, stands)) });
             if hour == 30 {
                 continue;
             }
@@ -121,12 +126,12 @@ fn life() -> Vec<Change> {
                 tags: [("team".to_owned(), "it".to_owned())].into(),
             };
             let copy = work(Target::Copy("us-west-2".into()));
-            changes.push(Change::Asked { key: copy, attempt: 1, request: Arc::new(request), at });
+            changes.push(Change::RequestRecorded { key: copy, attempt: 1, request: Arc::new(request), at });
             if hour == 24 {
                 continue;
             }
             let stands = if hour == 18 { Lifecycle::Copying } else { Lifecycle::Available };
-            changes.push(Change::Seen { point: Box::new(point(source, number + 1, at, true, stands)) });
+            changes.push(Change::BackupObserved { point: Box::new(point(source, number + 1, at, true, stands)) });
             changes.push(Change::Counted(Total::Copies("finance".into(), "us-west-2".into(), true)));
             changes.push(Change::Counted(Total::Backups("finance".into(), true)));
             if hour < 18 {
@@ -136,8 +141,8 @@ fn life() -> Vec<Change> {
         }
         let oldest = || format!("backup-0123456789abcd{:03x}", which * 512 + 1).as_str().into();
         let (at, reason) = (now().minus(DAY), "no rule keeps it".to_owned());
-        changes.push(Change::Condemned { place: place("us-east-1"), id: oldest(), reason, confirmed: false, at });
-        changes.push(Change::HoldWished {
+        changes.push(Change::DeletionPlanned { place: place("us-east-1"), id: oldest(), reason, confirmed: false, at });
+        changes.push(Change::HoldRequested {
             place: place("us-west-2"),
             id: oldest(),
             hold: Some("audit".to_owned()),

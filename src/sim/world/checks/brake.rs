@@ -51,10 +51,13 @@ impl Brake {
     ) -> Result<(), Broken> {
         let mut routes: BTreeMap<Work, BTreeSet<BackupIx>> = BTreeMap::new();
         for change in changes {
-            let (Change::Condemned { place, id, .. } | Change::Spared { place, id, .. }) = change else { continue };
+            let (Change::DeletionPlanned { place, id, .. } | Change::DeletionCancelled { place, id, .. }) = change
+            else {
+                continue;
+            };
             let found = view.cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
             let Some((at, backup)) = found else { continue };
-            if matches!(change, Change::Spared { .. }) {
+            if matches!(change, Change::DeletionCancelled { .. }) {
                 self.going.remove(&at);
                 self.confirmed.remove(&at);
             } else if backup.lifecycle != Lifecycle::Available {

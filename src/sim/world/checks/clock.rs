@@ -19,8 +19,8 @@ pub(super) fn committed(change: &Change, view: &View<'_>) -> Result<(), Broken> 
             "opened"
         }
         Change::Closed { opening, .. } if !opening.adopted => "ended",
-        Change::Condemned { .. } => "deleted",
-        Change::Left { .. } => "forgotten",
+        Change::DeletionPlanned { .. } => "deleted",
+        Change::SourceDeparted { .. } => "forgotten",
         _ => return Ok(()),
     };
     let what = format!("something is {decided} while the time is off by {off_ms} ms: {change:?}");

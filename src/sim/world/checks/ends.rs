@@ -130,7 +130,7 @@ impl Ends {
             Change::Rescheduled { source, .. } => {
                 self.duties.get_mut(source).into_iter().for_each(|duty| duty.kept = true);
             }
-            Change::Left { source } => {
+            Change::SourceDeparted { source } => {
                 self.duties.remove(source);
             }
             _ => {}

@@ -83,10 +83,10 @@ impl Keeping {
     pub(super) fn committed(&mut self, changes: &[Change], view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
         for change in changes {
             match change {
-                Change::HoldWished { place, id, hold: Some(_), .. } => {
+                Change::HoldRequested { place, id, hold: Some(_), .. } => {
                     self.held.entry((place.clone(), id.clone())).or_insert(view.now_ms);
                 }
-                Change::HoldWished { place, id, hold: None, .. } => {
+                Change::HoldRequested { place, id, hold: None, .. } => {
                     self.held.remove(&(place.clone(), id.clone()));
                 }
                 _ => {}

@@ -118,8 +118,8 @@ impl Lanes {
     /// the lane, whatever is said.
     pub(super) fn committed(&mut self, change: &Change, view: &View<'_>, shelf: &Shelf) {
         let key = match change {
-            Change::Disproved { key } | Change::Unfulfilled { key, definite: true, .. } => key,
-            Change::Seen { point } => &point.work_key(),
+            Change::RequestNeverApplied { key } | Change::RequestFailed { key, definite: true, .. } => key,
+            Change::BackupObserved { point } => &point.work_key(),
             _ => return,
         };
         let Some(lane) = self.pending.remove(key) else { return };

@@ -18,10 +18,10 @@ pub(super) struct Making {
 
 impl Making {
     pub(super) fn committed(&mut self, change: &Change) {
-        if let Change::Asked { key, request, .. } = change {
+        if let Change::RequestRecorded { key, request, .. } = change {
             self.intents.insert(key.clone(), request.clone());
         }
-        if let Change::DeleteAsked { place, id, .. } = change {
+        if let Change::DeletionRequested { place, id, .. } = change {
             self.condemned.insert((place.clone(), id.clone()));
         }
     }
