@@ -113,7 +113,7 @@ impl Disk for File {
         drop(longest);
         // The time of the world, as far as the books tell it.
         let told = changes.iter().find_map(|change| match change {
-            Change::Opened { opening, .. } => Some(opening.opened_at),
+            Change::Opened { record, .. } => Some(record.opened_at),
             _ => None,
         });
         if let Some(now) = told {
@@ -148,8 +148,8 @@ fn main() {
     setup.settings = loaded.unwrap_or_else(|problems| panic!("{}", problems.render(false))).settings;
     setup.settings.generation = 1;
     for id in ids {
-        let place = lifeboat::domain::id::Place {
-            account: lifeboat::domain::id::AccountName::own(),
+        let place = lifeboat::domain::id::AccountRegion {
+            account: lifeboat::domain::id::AccountAlias::own(),
             region: "us-east-1".into(),
         };
         let seed = FileSystemSeed { id: Some(id), ..FileSystemSeed::new(FileSystemType::Windows) };

@@ -8,7 +8,7 @@
 mod support;
 
 use lifeboat::domain::id::{Occurrence, SourceId, Trigger};
-use lifeboat::domain::tags::{Inscription, Origin};
+use lifeboat::domain::tags::{LifeboatTags, Origin};
 use lifeboat::domain::time::Time;
 use lifeboat::sim::Settings;
 use lifeboat::sim::{Cloud, Endpoint, Faults, Fleet};
@@ -27,7 +27,7 @@ fn number(name: &str, default: usize) -> usize {
 }
 
 fn tags(source: &str, at_ms: i64, origin: Option<Origin>) -> Value {
-    let inscription = Inscription {
+    let lifeboat_tags = LifeboatTags {
         policy: Some("bench".into()),
         source: SourceId::from(source),
         occurrence: Occurrence { at: Time::from_millis(at_ms), trigger: Trigger::Schedule },
@@ -36,7 +36,7 @@ fn tags(source: &str, at_ms: i64, origin: Option<Origin>) -> Value {
         hold: None,
     };
     let team = [("team".to_owned(), "storage".to_owned()), ("cost-center".to_owned(), "4711".to_owned())];
-    inscription.write().into_iter().chain(team).map(|(key, value)| json!({"Key": key, "Value": value})).collect()
+    lifeboat_tags.write().into_iter().chain(team).map(|(key, value)| json!({"Key": key, "Value": value})).collect()
 }
 
 /// As years of daily backups at midnight leave it, the last one of today.

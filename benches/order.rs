@@ -121,7 +121,7 @@ struct Came {
     copies: u64,
     idle_percent: f64,
     /// By what was promised, in minutes.
-    hours_by_promise: BTreeMap<u64, f64>,
+    hours_by_rpo: BTreeMap<u64, f64>,
 }
 
 /// File systems that are backed up and promised alike.
@@ -264,20 +264,20 @@ fn live(seed: u64, situation: Situation, drawn: &Drawn, order: Order) -> Came {
     let routes = rehearsal.routes(from, end);
     let settled = rehearsal.routes(from.max(START.plus(DAY * SETTLED)), end);
     let lanes = rehearsal.lanes(from, end);
-    let mut hours_by_promise = BTreeMap::new();
+    let mut hours_by_rpo = BTreeMap::new();
     for route in &routes {
-        let minutes = route.promise.unwrap_or_default().as_secs() / 60;
-        *hours_by_promise.entry(minutes).or_default() += route.broken.as_secs_f64() / HOUR_SECONDS;
+        let minutes = route.rpo.unwrap_or_default().as_secs() / 60;
+        *hours_by_rpo.entry(minutes).or_default() += route.broken.as_secs_f64() / HOUR_SECONDS;
     }
     Came {
-        hours_broken: hours_by_promise.values().sum(),
+        hours_broken: hours_by_rpo.values().sum(),
         routes_broken: settled.iter().filter(|route| !route.broken.is_zero()).count(),
         copies: routes.iter().map(|route| route.copies).sum(),
         idle_percent: lanes
             .iter()
             .map(|lane| 100.0 * lane.idle.as_secs_f64() / lane.wanted.as_secs_f64().max(1.0))
             .fold(0.0, f64::max),
-        hours_by_promise,
+        hours_by_rpo,
     }
 }
 
@@ -327,17 +327,13 @@ impl Came {
         self.routes_broken += other.routes_broken;
         self.copies += other.copies;
         self.idle_percent = self.idle_percent.max(other.idle_percent);
-        for (promise, hours) in &other.hours_by_promise {
-            *self.hours_by_promise.entry(*promise).or_default() += hours;
+        for (rpo, hours) in &other.hours_by_rpo {
+            *self.hours_by_rpo.entry(*rpo).or_default() += hours;
         }
     }
 
     fn hours_where(&self, promised: impl Fn(f64) -> bool) -> f64 {
-        self.hours_by_promise
-            .iter()
-            .filter(|(minutes, _)| promised(**minutes as f64 / 60.0))
-            .map(|(_, hours)| hours)
-            .sum()
+        self.hours_by_rpo.iter().filter(|(minutes, _)| promised(**minutes as f64 / 60.0)).map(|(_, hours)| hours).sum()
     }
 }
 
@@ -382,13 +378,13 @@ fn compare(situation: Situation, seeds: u64) -> [Came; 3] {
 /// By how much ours is worse than another order, and where, if it is.
 fn loses(ours: &Came, other: &Came, name: &str) -> Option<String> {
     let more = ours.hours_broken - other.hours_broken;
-    let worse = ours.hours_by_promise.iter().map(|(minutes, hours)| {
-        (hours - other.hours_by_promise.get(minutes).copied().unwrap_or_default(), *minutes as f64 / 60.0)
+    let worse = ours.hours_by_rpo.iter().map(|(minutes, hours)| {
+        (hours - other.hours_by_rpo.get(minutes).copied().unwrap_or_default(), *minutes as f64 / 60.0)
     });
-    let (most, promise) = worse.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let (most, rpo) = worse.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (more > 0.0).then(|| {
         format!(
-            "{more:.0} h more than {name}, most of it ({most:.0} h) on what is promised {promise:.1} h; copies: {} against {}",
+            "{more:.0} h more than {name}, most of it ({most:.0} h) on what is promised {rpo:.1} h; copies: {} against {}",
             ours.copies, other.copies
         )
     })

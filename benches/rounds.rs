@@ -7,13 +7,13 @@
 use divan::{Bencher, black_box};
 use lifeboat::domain::action::{Action, Outcome};
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{AccountName, BackupId, Occurrence, Place, SourceKey, Trigger};
+use lifeboat::domain::id::{AccountAlias, AccountRegion, BackupId, Occurrence, SourceKey, Trigger};
 use lifeboat::domain::lane::FileSystemKind;
-use lifeboat::domain::point::{Lifecycle, Point, Provenance, Sighting};
+use lifeboat::domain::point::{Lifecycle, ObservedBackup, Provenance, RecoveryPoint};
 use lifeboat::domain::policy::Settings;
 use lifeboat::domain::remarks::Remarked;
 use lifeboat::domain::state::State;
-use lifeboat::domain::tags::{Inscription, Origin};
+use lifeboat::domain::tags::{LifeboatTags, Origin};
 use lifeboat::domain::time::Time;
 use lifeboat::planner::{plan, settle};
 use std::sync::Arc;
@@ -48,12 +48,12 @@ fn settings(sources: usize) -> Settings {
     settings
 }
 
-fn place(region: &str) -> Place {
-    Place { account: AccountName::own(), region: region.into() }
+fn place(region: &str) -> AccountRegion {
+    AccountRegion { account: AccountAlias::own(), region: region.into() }
 }
 
 /// A recovery point taken `hours` before the start.
-fn point(number: usize, hours: u32, region: Option<&str>) -> Point {
+fn point(number: usize, hours: u32, region: Option<&str>) -> RecoveryPoint {
     let at = START.minus(Duration::from_secs(u64::from(hours) * 3600));
     let taken_at = at.plus(Duration::from_secs(5));
     let origin = region.map(|_| Origin {
@@ -62,7 +62,7 @@ fn point(number: usize, hours: u32, region: Option<&str>) -> Point {
         taken_at,
     });
     let end = region.map_or(0, |region| DESTINATIONS.iter().position(|other| *other == region).map_or(9, |at| at + 1));
-    Point {
+    RecoveryPoint {
         provenance: Provenance {
             place: place(region.unwrap_or("us-east-1")),
             source: source(number).into(),
@@ -163,7 +163,7 @@ fn answer(action: &Action, now: Time) -> Outcome {
         Call::Make { request, .. } => {
             let (Request::CreateBackup { tags, token, .. } | Request::CopyBackup { tags, token, .. }) = &**request;
             let id = token.as_str().replace("lb1-", "backup-");
-            Outcome::Made(Box::new(Sighting {
+            Outcome::Made(Box::new(ObservedBackup {
                 id: id.into(),
                 lifecycle: Lifecycle::Creating,
                 created_at: now,
@@ -194,7 +194,7 @@ fn answer(action: &Action, now: Time) -> Outcome {
                 .collect(),
         ),
         Call::Poll { .. } => Outcome::Polled(Vec::new()),
-        Call::ListPage { .. } => Outcome::Page { sightings: Vec::new(), next_token: None },
+        Call::ListPage { .. } => Outcome::Page { observed_backups: Vec::new(), next_token: None },
         Call::Delete { .. } => Outcome::Deleted,
         Call::Hold { .. } => Outcome::HoldSet,
     }
@@ -206,8 +206,8 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
     let settings = settings(sources);
     let (state, now) = fleet(&settings, sources, 30);
     let place = place("us-west-2");
-    let tags = |point: &Point| {
-        Inscription {
+    let tags = |point: &RecoveryPoint| {
+        LifeboatTags {
             policy: point.policy.clone(),
             source: point.source.clone(),
             occurrence: point.occurrence,
@@ -217,9 +217,9 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
         }
         .write()
     };
-    let sightings: Vec<Sighting> = (0..sources)
+    let observed_backups: Vec<ObservedBackup> = (0..sources)
         .flat_map(|number| (0..30).map(move |hours| point(number, hours, Some("us-west-2"))))
-        .map(|point| Sighting {
+        .map(|point| ObservedBackup {
             tags: tags(&point).into(),
             kind: point.kind,
             id: point.id,
@@ -240,8 +240,8 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
     let action = Action { place: place.clone(), call: lifeboat::domain::action::Call::ListPage { next_token: None } };
     let mut begun = state;
     take_in(&mut begun, vec![Change::ListingBegan { place, at: now }]);
-    bencher.with_inputs(|| sightings.clone()).bench_values(|sightings| {
-        let outcome = Outcome::Page { sightings, next_token: None };
+    bencher.with_inputs(|| observed_backups.clone()).bench_values(|observed_backups| {
+        let outcome = Outcome::Page { observed_backups, next_token: None };
         black_box(settle(&settings, &begun, &action, outcome, now))
     });
 }
@@ -250,7 +250,7 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
 #[divan::bench]
 fn token(bencher: Bencher<'_, '_>) {
     let key = lifeboat::domain::id::WorkKey {
-        source: SourceKey { account: AccountName::own(), source: source(7).into() },
+        source: SourceKey { account: AccountAlias::own(), source: source(7).into() },
         occurrence: Occurrence { at: START, trigger: Trigger::Schedule },
         target: lifeboat::domain::id::Target::Copy("us-west-2".into()),
     };

@@ -3,11 +3,11 @@
 use super::ask::{self, NoReply};
 use super::order::{self, To};
 use super::{Done, Failure, now, runtime, terminal};
-use crate::domain::change::End;
+use crate::domain::change::OccurrenceOutcome;
 use crate::domain::id::Trigger;
 use crate::planner::orders::BackupOrder;
 use crate::report::{query, text};
-use crate::store::{Became, HistoryEntry, HistoryQuery};
+use crate::store::{HistoryEntry, HistoryQuery, OccurrenceStatus};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
@@ -45,7 +45,8 @@ pub(super) fn run(args: &Args) -> Done {
     } else {
         terminal::print(&text::history(&ended, terminal::looks()))?;
     }
-    let good = ended.len() == sources.len() && ended.iter().all(|entry| entry.became == Became::Ended(End::Completed));
+    let good = ended.len() == sources.len()
+        && ended.iter().all(|entry| entry.became == OccurrenceStatus::Ended(OccurrenceOutcome::Completed));
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -91,7 +92,9 @@ async fn ended(
         };
         let is_last = page.len() < usize::try_from(asked.limit).unwrap_or(usize::MAX);
         asked.after = page.last().map(HistoryEntry::mark);
-        ended.extend(page.into_iter().filter(|entry| of_order(entry) && matches!(entry.became, Became::Ended(_))));
+        ended.extend(
+            page.into_iter().filter(|entry| of_order(entry) && matches!(entry.became, OccurrenceStatus::Ended(_))),
+        );
         if is_last {
             return Ok(Some(ended));
         }

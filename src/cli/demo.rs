@@ -143,7 +143,7 @@ fn settings(scratch: &Path, endpoint: &Endpoint) -> Result<Settings, Failure> {
 struct Screen {
     live: bool,
     newest: BTreeMap<(SourceId, Region), Option<BackupId>>,
-    flying: BTreeMap<BackupId, String>,
+    in_flight: BTreeMap<BackupId, String>,
 }
 
 impl Screen {
@@ -153,7 +153,7 @@ impl Screen {
             "Lifeboat demo: four file systems, two destination Regions each.\n\
              FSx simulator on {endpoint}, {SPEED:.0} times faster than AWS; status and metrics on http://{status}/\n"
         ))?;
-        Ok(Self { live, newest: BTreeMap::new(), flying: BTreeMap::new() })
+        Ok(Self { live, newest: BTreeMap::new(), in_flight: BTreeMap::new() })
     }
 
     fn show(&mut self, snapshot: &Snapshot, since: Duration) -> Result<(), Failure> {
@@ -167,7 +167,7 @@ impl Screen {
         let mut lines = String::new();
         let mut say = |what: String| lines.push_str(&format!("{:6.1} s  {what}\n", since.as_secs_f64()));
         for flight in &snapshot.flights {
-            if self.flying.insert(flight.id.clone(), flight.lifecycle.clone()).as_ref() != Some(&flight.lifecycle) {
+            if self.in_flight.insert(flight.id.clone(), flight.lifecycle.clone()).as_ref() != Some(&flight.lifecycle) {
                 let (source, region) = (&flight.source, &flight.region);
                 let work = if flight.copy { "copy to" } else { "backup in" };
                 say(format!("{source:<24} {work:<9} {region:<10} {} {}", flight.lifecycle, flight.id));

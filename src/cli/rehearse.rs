@@ -203,7 +203,7 @@ fn routes(rehearsal: &Rehearsal, start: Time, end: Time) -> Vec<PolicyRoutes> {
             groups.entry((route.policy.clone(), copy, route.region.clone())).or_default().push(route);
         }
     }
-    let after_first = |route: &RouteOutcome| match route.promise {
+    let after_first = |route: &RouteOutcome| match route.rpo {
         Some(_) => route.broken.saturating_sub(route.empty),
         None => Duration::ZERO,
     };
@@ -220,7 +220,7 @@ fn routes(rehearsal: &Rehearsal, start: Time, end: Time) -> Vec<PolicyRoutes> {
             waiting.find(|waiting| waiting.destination.as_ref() == Some(&region).filter(|_| copy))
         });
         PolicyRoutes {
-            rpo_seconds: routes.first().and_then(|route| route.promise).map(|promise| promise.as_secs()),
+            rpo_seconds: routes.first().and_then(|route| route.rpo).map(|rpo| rpo.as_secs()),
             sources: routes.len(),
             kept: routes.iter().filter(|route| route.copies > 0 && after_first(route).is_zero()).count(),
             broken_seconds: routes.iter().map(|route| after_first(route).as_secs()).sum(),
@@ -289,11 +289,10 @@ fn span(seconds: u64) -> String {
 }
 
 fn routes_text(routes: &PolicyRoutes, lines: &mut Vec<String>) {
-    let promise =
-        routes.rpo_seconds.map_or_else(|| "no promise".to_owned(), |seconds| format!("rpo {}", span(seconds)));
+    let rpo = routes.rpo_seconds.map_or_else(|| "no promise".to_owned(), |seconds| format!("rpo {}", span(seconds)));
     let to = if routes.copy { " →" } else { " in" };
     let sources = counted(routes.sources, "source");
-    lines.push(format!("{}{to} {}: {sources}, {promise}", routes.policy, routes.region));
+    lines.push(format!("{}{to} {}: {sources}, {rpo}", routes.policy, routes.region));
     if routes.rpo_seconds.is_some() {
         let broken = match routes.broken_seconds {
             0 => String::new(),

@@ -4,7 +4,7 @@ use super::ask::{self, NoAnswer};
 use super::{Done, Failure, PolicyFile, books, load_to_read, now, runtime, terminal};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
-use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot, Standing};
+use crate::report::snapshot::{Circumstances, Counts, Reload, RpoStatus, Snapshot};
 use crate::report::text;
 use crate::report::triage::{self, Tally};
 use std::process::ExitCode;
@@ -62,17 +62,17 @@ fn print_json(snapshot: &Snapshot) -> Done {
 }
 
 /// The worst of all promises.
-fn worst(snapshot: &Snapshot) -> Option<Standing> {
+fn worst(snapshot: &Snapshot) -> Option<RpoStatus> {
     let worst = Tally::of(&triage::lines(snapshot, now())).worst();
     // Nobody keeps the promises while no daemon runs or none can work, however well they stand.
     let kept = snapshot.live && snapshot.store_problem.is_none() && triage::hangs(snapshot, now()).is_none();
-    if kept || worst == Some(Standing::Late) { worst } else { Some(Standing::Unknown) }
+    if kept || worst == Some(RpoStatus::Late) { worst } else { Some(RpoStatus::Unknown) }
 }
 
 fn verdict(snapshot: &Snapshot) -> ExitCode {
     match worst(snapshot) {
-        Some(Standing::Late) => ExitCode::from(1),
-        Some(Standing::Unknown) => ExitCode::from(UNKNOWN),
+        Some(RpoStatus::Late) => ExitCode::from(1),
+        Some(RpoStatus::Unknown) => ExitCode::from(UNKNOWN),
         _ => ExitCode::SUCCESS,
     }
 }
@@ -80,8 +80,8 @@ fn verdict(snapshot: &Snapshot) -> ExitCode {
 fn check_line(snapshot: &Snapshot) -> String {
     let lines = triage::lines(snapshot, now());
     let word = match worst(snapshot) {
-        Some(Standing::Late) => "LATE",
-        Some(Standing::Unknown) => "UNKNOWN",
+        Some(RpoStatus::Late) => "LATE",
+        Some(RpoStatus::Unknown) => "UNKNOWN",
         _ => "OK",
     };
     let but = match (&snapshot.store_problem, triage::hangs(snapshot, now())) {

@@ -44,14 +44,18 @@ pub(super) fn daemon(file: &Table<'_>, findings: &mut Findings) -> Daemon {
         let names: Vec<_> = hosts.value.into_iter().filter_map(|text| text.check(findings, host)).collect();
         if names.len() > HOSTS_MAX {
             let what = format!("there are {} names here, more than {HOSTS_MAX}", names.len());
-            findings.add(Problem::at(&hosts.place, what, "name those by which Prometheus and people call this host"));
+            findings.add(Problem::at(
+                &hosts.location,
+                what,
+                "name those by which Prometheus and people call this host",
+            ));
         }
         daemon.hosts = names.into_iter().map(|name| name.value).collect();
     }
     if let Some(control) = table.text(findings, "control").and_then(|text| text.check(findings, socket)) {
         if control.value == daemon.state {
             let hint = "give the socket a path of its own, for example `/run/lifeboat/control.sock`";
-            findings.add(Problem::at(&control.place, "`control` and `state` are one path", hint));
+            findings.add(Problem::at(&control.location, "`control` and `state` are one path", hint));
         }
         daemon.control = control.value;
     }

@@ -4,7 +4,7 @@ use super::check_names;
 use super::check_policy::Around;
 use super::check_retain;
 use super::check_schedule;
-use super::problem::{Findings, Place, Problem};
+use super::problem::{Findings, Location, Problem};
 use super::reader::{Found, Table};
 use super::shape;
 use crate::domain::id::Region;
@@ -17,16 +17,16 @@ pub(super) fn all(policy: &Table<'_>, around: &Around<'_>, findings: &mut Findin
     if policy.lacks("destination") || policy.is_empty_list("destination") == Some(true) {
         let hint = "add `[[policy.destination]]` and below it for example `region = \"us-west-2\"`";
         let what = "[[policy]] has no destination, so nothing would leave the Region";
-        findings.add(Problem::at(policy.place(), what, hint));
+        findings.add(Problem::at(policy.location(), what, hint));
     }
-    let mut regions: BTreeMap<String, Place> = BTreeMap::new();
+    let mut regions: BTreeMap<String, Location> = BTreeMap::new();
     tables.iter().filter_map(|table| one(table, around, &mut regions, findings)).collect()
 }
 
 fn one(
     table: &Table<'_>,
     around: &Around<'_>,
-    regions: &mut BTreeMap<String, Place>,
+    regions: &mut BTreeMap<String, Location>,
     findings: &mut Findings,
 ) -> Option<Destination> {
     table.require(findings, "region");
@@ -38,9 +38,9 @@ fn one(
         if let Some(first) = regions.get(region.value) {
             let what = format!("`{}` is a destination twice", region.value);
             let hint = "keep one; a backup has one copy in a Region";
-            findings.add(Problem::at(&region.place, what, hint).and(first, "the first one"));
+            findings.add(Problem::at(&region.location, what, hint).and(first, "the first one"));
         } else {
-            regions.insert(region.value.to_owned(), region.place.clone());
+            regions.insert(region.value.to_owned(), region.location.clone());
         }
     }
     let rpo = table.duration(findings, "rpo");
@@ -71,18 +71,18 @@ fn where_to(region: &Found<&str>, in_region: Option<&Found<bool>>, around: &Arou
         if !said {
             let what = format!("`{}` is the source's own Region", region.value);
             let hint = "name another Region, or add `in_region = true` if a second copy in the same one is meant";
-            findings.add(Problem::at(&region.place, what, hint).and(&source.place, "the sources are here"));
+            findings.add(Problem::at(&region.location, what, hint).and(&source.location, "the sources are here"));
         }
         return;
     }
     if let Some(flag) = in_region.filter(|flag| flag.value) {
         let what = format!("`in_region` is for copies within `{}`, and these go to `{}`", source.value, region.value);
-        findings.add(Problem::at(&flag.place, what, "take it out").and(&region.place, "another Region"));
+        findings.add(Problem::at(&flag.location, what, "take it out").and(&region.location, "another Region"));
     }
     let (from, to) = (check_names::partition(source.value), check_names::partition(region.value));
     if from != to {
         let what = format!("backups cannot go from partition `{from}` to `{to}`");
         let hint = format!("name a Region in `{from}`, as `{}` is", source.value);
-        findings.add(Problem::at(&region.place, what, hint).and(&source.place, format!("in `{from}`")));
+        findings.add(Problem::at(&region.location, what, hint).and(&source.location, format!("in `{from}`")));
     }
 }

@@ -125,7 +125,7 @@ pub(super) fn warn_of_unknown_region(region: &Found<&str>, findings: &mut Findin
         Some(meant) => format!("did you mean `{meant}`? If not: {newer}"),
         None => format!("see whether it is spelt as AWS does; {newer}"),
     };
-    findings.add(Problem::at(&region.place, what, hint).warning());
+    findings.add(Problem::at(&region.location, what, hint).warning());
 }
 
 fn is_lower(word: &str) -> bool {

@@ -17,10 +17,10 @@ pub(super) fn notify(file: &Table<'_>, findings: &mut Findings) -> Notify {
     let mut url = |key: &str| {
         let text = table.text(findings, key)?;
         let sample = shape::NOTIFY.sample(key);
-        let Found { value, place } = text.check(findings, |text| address(text, sample))?;
+        let Found { value, location } = text.check(findings, |text| address(text, sample))?;
         if is_open(value) {
             let what = format!("`{key}` goes over the network unencrypted, and its address with it");
-            findings.add(Problem::at(&place, what, "write `https://`, if the receiver can do it").warning());
+            findings.add(Problem::at(&location, what, "write `https://`, if the receiver can do it").warning());
         }
         Some(SecretUrl::new(value))
     };

@@ -4,10 +4,10 @@ use super::check_destination;
 use super::check_names;
 use super::check_retain::{self, TagSet};
 use super::check_schedule::{self, Calendar, Timed};
-use super::problem::{Findings, Place, Problem};
+use super::problem::{Findings, Location, Problem};
 use super::reader::{Found, Table};
 use super::wording::{Wrong, shown};
-use crate::domain::id::{AccountName, PolicyName, Region, SourceId};
+use crate::domain::id::{AccountAlias, PolicyName, Region, SourceId};
 use crate::domain::policy::{CatchUp, Policy};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -19,8 +19,8 @@ const POLICIES_MAX: usize = 1_000;
 
 /// What the policies read so far have taken: names and sources are claimed once.
 pub(super) struct Fleet {
-    names: BTreeMap<String, Place>,
-    claims: BTreeMap<String, Place>,
+    names: BTreeMap<String, Location>,
+    claims: BTreeMap<String, Location>,
     calendar: Calendar,
     seen: usize,
 }
@@ -37,7 +37,7 @@ impl Fleet {
         if self.seen > POLICIES_MAX {
             if self.seen == POLICIES_MAX + 1 {
                 let what = format!("there are more than {POLICIES_MAX} policies");
-                findings.add(Problem::at(table.place(), what, "let one policy name several sources"));
+                findings.add(Problem::at(table.location(), what, "let one policy name several sources"));
             }
             return None;
         }
@@ -83,11 +83,11 @@ impl Fleet {
         let name = table.text(findings, "name")?.check(findings, check_names::policy_name)?;
         match self.names.entry(name.value.to_owned()) {
             Entry::Vacant(free) => {
-                free.insert(name.place.clone());
+                free.insert(name.location.clone());
             }
             Entry::Occupied(first) => {
                 let what = format!("a second policy is called `{}`", name.value);
-                let problem = Problem::at(&name.place, what, "give each policy a name of its own");
+                let problem = Problem::at(&name.location, what, "give each policy a name of its own");
                 findings.add(problem.and(first.get(), "the first one"));
             }
         }
@@ -96,12 +96,12 @@ impl Fleet {
 
     /// `file_systems` and `volumes`, in the order written.
     fn sources(&mut self, table: &Table<'_>, findings: &mut Findings) -> Option<Vec<SourceId>> {
-        if let Some(place) = table.key_place("select") {
+        if let Some(location) = table.key_location("select") {
             let hint = "name the sources by id in `file_systems` or `volumes`";
-            findings.add(Problem::at(&place, "`select` is not in this version yet", hint));
+            findings.add(Problem::at(&location, "`select` is not in this version yet", hint));
         } else if table.lacks("file_systems") && table.lacks("volumes") {
             let hint = "add for example `file_systems = [\"fs-0123456789abcdef0\"]`";
-            findings.add(Problem::at(table.place(), "[[policy]] needs `file_systems` or `volumes`", hint));
+            findings.add(Problem::at(table.location(), "[[policy]] needs `file_systems` or `volumes`", hint));
         }
         type Check = fn(&str) -> Result<&str, Wrong>;
         let lists: [(&str, Check); 2] = [("file_systems", check_names::file_system), ("volumes", check_names::volume)];
@@ -110,7 +110,7 @@ impl Fleet {
         for (key, check) in lists {
             let Some(list) = table.texts(findings, key) else { continue };
             if list.value.is_empty() && table.is_empty_list(key) == Some(true) {
-                empty.get_or_insert((list.place, key));
+                empty.get_or_insert((list.location, key));
                 continue;
             }
             for item in list.value {
@@ -120,9 +120,9 @@ impl Fleet {
                 }
             }
         }
-        if let (Some((place, key)), true) = (empty, sources.is_empty()) {
+        if let (Some((location, key)), true) = (empty, sources.is_empty()) {
             let hint = format!("write the ids of sources into `{key}`, or take the policy out");
-            findings.add(Problem::at(&place, format!("`{key}` names nothing to protect"), hint));
+            findings.add(Problem::at(&location, format!("`{key}` names nothing to protect"), hint));
         }
         (!sources.is_empty()).then_some(sources)
     }
@@ -133,14 +133,14 @@ impl Fleet {
             Entry::Occupied(first) => {
                 let what = format!("`{}` is claimed twice", shown(id.value));
                 let hint = "name it in one policy, once; a policy can have several destinations";
-                findings.add(Problem::at(&id.place, what, hint).and(first.get(), "claimed here first"));
+                findings.add(Problem::at(&id.location, what, hint).and(first.get(), "claimed here first"));
                 false
             }
             Entry::Vacant(free) => {
-                free.insert(id.place.clone());
+                free.insert(id.location.clone());
                 if count == SOURCES_MAX {
                     let what = format!("there are more than {SOURCES_MAX} sources");
-                    findings.add(Problem::at(&id.place, what, "share them between several daemons"));
+                    findings.add(Problem::at(&id.location, what, "share them between several daemons"));
                 }
                 count < SOURCES_MAX
             }
@@ -158,12 +158,12 @@ pub(super) struct Around<'a> {
     pub tags: &'a TagSet,
 }
 
-fn account(table: &Table<'_>, findings: &mut Findings) -> Option<AccountName> {
+fn account(table: &Table<'_>, findings: &mut Findings) -> Option<AccountAlias> {
     if !table.has("account") {
-        return Some(AccountName::own());
+        return Some(AccountAlias::own());
     }
     let name = table.text(findings, "account")?;
-    let own = AccountName::own();
+    let own = AccountAlias::own();
     let read = name.check(findings, |name| {
         if name == own.as_str() {
             return Ok(own.clone());

@@ -2,7 +2,7 @@
 
 use super::check_names;
 use super::check_schedule::Timed;
-use super::problem::{Findings, Place, Problem};
+use super::problem::{Findings, Location, Problem};
 use super::reader::{Found, Table};
 use super::shape;
 use super::wording::shown;
@@ -43,7 +43,7 @@ pub(super) fn retain(around: &Table<'_>, timed: Option<&Found<Timed>>, findings:
     let is_whole = read == table.len();
     if is_whole && retain == Retain::default() {
         let hint = "write for example `retain = { last = 3, daily = 7 }`; without `retain` everything is kept";
-        findings.add(Problem::at(table.place(), "this retention keeps nothing", hint));
+        findings.add(Problem::at(table.location(), "this retention keeps nothing", hint));
     }
     Some(retain)
 }
@@ -65,14 +65,14 @@ fn check_within(within: &Found<Duration>, table: &Table<'_>, timed: Option<&Foun
             Some(months) => format!("months are not a unit: write {}d", months.saturating_mul(30)),
             None => "write a longer one, or `last = 1` if that is meant".to_owned(),
         };
-        findings.add(Problem::at(&within.place, what, hint).and(&timed.place, "the schedule"));
+        findings.add(Problem::at(&within.location, what, hint).and(&timed.location, "the schedule"));
     } else if let Some(months) = months {
         let what = format!("`m` in `within = \"{}\"` is minutes", shown(text.value));
         let hint = match months {
             ..=120 => format!("write it in h or d; months are not a unit: {months} of them are {}d", months * 30),
             _ => "write it in h or d".to_owned(),
         };
-        findings.add(Problem::at(&within.place, what, hint).warning());
+        findings.add(Problem::at(&within.location, what, hint).warning());
     }
 }
 
@@ -115,21 +115,21 @@ pub(super) fn tags(around: &Table<'_>, above: Option<&TagSet>, findings: &mut Fi
         let (Some(key), Some(value)) = (key, value) else { continue };
         if key.value == "Name" {
             let what = "`Name` is written by Lifeboat, so this one has no effect";
-            findings.add(Problem::at(&key.place, what, "use another key, or leave it out").warning());
+            findings.add(Problem::at(&key.location, what, "use another key, or leave it out").warning());
         }
         tags.insert(key.value.to_owned(), value.value.to_owned());
     }
     let inherited = above.map_or(0, |above| above.tags.keys().filter(|key| !tags.contains_key(*key)).count());
     let free = TAGS_MAX - TAGS_OWN;
     let too_many = inherited + tags.len() > free;
-    let place: Option<Place> = around.key_place("tags");
-    if let (true, false, Some(place)) = (too_many, above.is_some_and(|above| above.too_many), place) {
+    let location: Option<Location> = around.key_location("tags");
+    if let (true, false, Some(location)) = (too_many, above.is_some_and(|above| above.too_many), location) {
         let whose = if above.is_some() { "the policy's and these together" } else { "these" };
         let what = format!(
             "AWS takes {TAGS_MAX} tags, of which Lifeboat needs {TAGS_OWN}: {whose} are {}",
             inherited + tags.len()
         );
-        findings.add(Problem::at(&place, what, format!("keep at most {free}")));
+        findings.add(Problem::at(&location, what, format!("keep at most {free}")));
     }
     TagSet { tags, too_many }
 }

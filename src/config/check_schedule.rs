@@ -56,24 +56,24 @@ impl Calendar {
         {
             zone_is_known = false;
             let what = format!("no IANA time zone is called `{}`", shown(zone.value));
-            findings.add(Problem::at(&zone.place, what, zone_hint(zone.value)));
+            findings.add(Problem::at(&zone.location, what, zone_hint(zone.value)));
         }
         if let Some(zone) = zone.as_ref().filter(|_| zone_is_known)
             && let Some((what, hint)) = reversed(zone.value)
         {
-            findings.add(Problem::at(&zone.place, what, hint).warning());
+            findings.add(Problem::at(&zone.location, what, hint).warning());
         }
         let written = written?;
         if let Some(wrong) = check_steps::too_wide(written.value) {
-            findings.add(Problem::at(&written.place, wrong.what, wrong.hint));
+            findings.add(Problem::at(&written.location, wrong.what, wrong.hint));
             return None;
         }
-        let place = written.place.clone();
+        let location = written.location.clone();
         let text = written.value;
         let read = self.read(written.value, if zone_is_known { zone_name } else { "UTC" });
         let found = written.check(findings, |text| read.map_err(|error| schedule_wrong(text, error)))?;
         for doubt in check_steps::doubts(text) {
-            findings.add(Problem::at(&place, doubt.what, doubt.hint).warning());
+            findings.add(Problem::at(&location, doubt.what, doubt.hint).warning());
         }
         zone_is_known.then_some(found)
     }
@@ -99,8 +99,8 @@ const ABBREVIATIONS: [(&str, &str); 14] = [
 
 fn zone_hint(written: &str) -> String {
     let tidy = written.trim().replace(' ', "_");
-    if let Some((_, place)) = ABBREVIATIONS.iter().find(|(short, _)| short.eq_ignore_ascii_case(&tidy)) {
-        return format!("name a place that keeps this time, for example `{place}`");
+    if let Some((_, location)) = ABBREVIATIONS.iter().find(|(short, _)| short.eq_ignore_ascii_case(&tidy)) {
+        return format!("name a place that keeps this time, for example `{location}`");
     }
     if let Some(hint) = offset_hint(&tidy) {
         return hint;
@@ -256,7 +256,7 @@ pub(super) fn keeps_promise(rpo: &Found<Duration>, timed: &Found<Timed>, finding
             exact_text(rpo.value),
             exact_text(gap)
         );
-        findings.add(Problem::at(&rpo.place, what, hint).and(&timed.place, note));
+        findings.add(Problem::at(&rpo.location, what, hint).and(&timed.location, note));
     } else {
         let what = if gap == rpo.value {
             format!("an RPO of {} leaves no time for the backup itself: firings are as far apart", exact_text(gap))
@@ -264,7 +264,7 @@ pub(super) fn keeps_promise(rpo: &Found<Duration>, timed: &Found<Timed>, finding
             let left = exact_text(rpo.value.saturating_sub(gap));
             format!("an RPO of {} leaves {left} for the backup and its copy, which take longer", exact_text(rpo.value))
         };
-        findings.add(Problem::at(&rpo.place, what, hint).and(&timed.place, note).warning());
+        findings.add(Problem::at(&rpo.location, what, hint).and(&timed.location, note).warning());
     }
 }
 
@@ -274,6 +274,6 @@ pub(super) fn start_within(limit: &Found<Duration>, timed: &Found<Timed>, findin
     if limit.value > gap {
         let what = format!("`start_within` reaches beyond the next firing, which is at most {} away", exact_text(gap));
         let hint = "leave it out (an occurrence may begin until the next one is due), or write less";
-        findings.add(Problem::at(&limit.place, what, hint).and(&timed.place, "the schedule").warning());
+        findings.add(Problem::at(&limit.location, what, hint).and(&timed.location, "the schedule").warning());
     }
 }

@@ -194,5 +194,5 @@ fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Problem {
         "save the file as UTF-8, without letters of an older encoding"
     };
     let end = good + char::REPLACEMENT_CHARACTER.len_utf8();
-    Problem::at(&source.place(good..end), "this is not UTF-8", hint)
+    Problem::at(&source.location(good..end), "this is not UTF-8", hint)
 }

@@ -26,7 +26,7 @@ mod web_host;
 mod wording;
 
 pub use files::{EXTRA_DIR, FILE_MAX_BYTES, load, salvage};
-pub use problem::{Place, Problem, Problems, SHOWN_MAX, Severity};
+pub use problem::{Location, Problem, Problems, SHOWN_MAX, Severity};
 
 use crate::domain::policy::Settings;
 use crate::domain::time::Time;
@@ -101,7 +101,11 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
                 }
                 // Should a check ever refuse without a word, the policy must still not vanish in silence.
                 None if !findings.has_errors() => {
-                    findings.add_syntax(Problem::at(table.place(), "this policy cannot be read", "report this file"));
+                    findings.add_syntax(Problem::at(
+                        table.location(),
+                        "this policy cannot be read",
+                        "report this file",
+                    ));
                 }
                 None => {}
             }
@@ -111,26 +115,26 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
     if roots.iter().all(says_nothing) {
         let hint =
             "add a `[[policy]]` with `name`, `region`, `file_systems`, `schedule` and a `[[policy.destination]]`";
-        findings.add(Problem::at(main.place(), "there is no policy here: nothing would be protected", hint));
+        findings.add(Problem::at(main.location(), "there is no policy here: nothing would be protected", hint));
     }
     Some(Settings { generation: 0, daemon, aws, limits, notify, policies })
 }
 
 /// What is planned, and may well be written already, but is not in this version.
 fn refuse_later(root: &Table<'_>, findings: &mut Findings) {
-    if let Some(place) = root.key_place("accounts") {
+    if let Some(location) = root.key_location("accounts") {
         let hint = "take it out; run a daemon with the other account's credentials for its sources";
-        findings.add(Problem::at(&place, "`[accounts.…]` is not in this version yet", hint));
+        findings.add(Problem::at(&location, "`[accounts.…]` is not in this version yet", hint));
     }
 }
 
 /// What is said once, in the main file.
 fn refuse_misplaced(root: &Table<'_>, findings: &mut Findings) {
     for key in ["daemon", "aws", "limits", "notify"] {
-        if let Some(place) = root.key_place(key) {
+        if let Some(location) = root.key_location(key) {
             let what = format!("`[{key}]` cannot stand in `{EXTRA_DIR}`");
             let hint = format!("move it to the main file; files in `{EXTRA_DIR}` hold policies");
-            findings.add(Problem::at(&place, what, hint));
+            findings.add(Problem::at(&location, what, hint));
         }
     }
 }

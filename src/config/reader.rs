@@ -3,7 +3,7 @@
 //! Serde stops at the first thing it does not like. Here every value is asked for by name; what is absent, of another
 //! type or not a known key is written down with its place, and the caller gets `None` and carries on with the rest.
 
-use super::problem::{Findings, Place, Problem, Source};
+use super::problem::{Findings, Location, Problem, Source};
 use super::shape::{self, Shape};
 use super::wording::{Wrong, listed, nearest, shown};
 use crate::domain::duration::parse_duration;
@@ -20,7 +20,7 @@ pub(super) struct Found<T> {
     /// The value.
     pub value: T,
     /// Where it stands.
-    pub place: Place,
+    pub location: Location,
 }
 
 impl<T> Found<T> {
@@ -31,9 +31,9 @@ impl<T> Found<T> {
         check: impl FnOnce(T) -> Result<U, Wrong>,
     ) -> Option<Found<U>> {
         match check(self.value) {
-            Ok(value) => Some(Found { value, place: self.place }),
+            Ok(value) => Some(Found { value, location: self.location }),
             Err(wrong) => {
-                findings.add(Problem::at(&self.place, wrong.what, wrong.hint));
+                findings.add(Problem::at(&self.location, wrong.what, wrong.hint));
                 None
             }
         }
@@ -43,7 +43,7 @@ impl<T> Found<T> {
 /// One table of the file, whose keys are known.
 pub(super) struct Table<'t> {
     map: &'t DeTable<'t>,
-    place: Place,
+    location: Location,
     source: &'t Arc<Source>,
     shape: &'static Shape,
 }
@@ -56,19 +56,19 @@ impl<'t> Table<'t> {
         shape: &'static Shape,
         findings: &mut Findings,
     ) -> Self {
-        let table = Self { map, place: source.place(0..0), source, shape };
+        let table = Self { map, location: source.location(0..0), source, shape };
         table.refuse_unknown_keys(findings);
         table
     }
 
     /// Its header, or its first brace.
-    pub(super) fn place(&self) -> &Place {
-        &self.place
+    pub(super) fn location(&self) -> &Location {
+        &self.location
     }
 
     /// Where a key stands.
-    pub(super) fn key_place(&self, key: &str) -> Option<Place> {
-        self.map.get_key_value(key).map(|(key, _)| self.source.place(key.span()))
+    pub(super) fn key_location(&self, key: &str) -> Option<Location> {
+        self.map.get_key_value(key).map(|(key, _)| self.source.location(key.span()))
     }
 
     fn refuse_unknown_keys(&self, findings: &mut Findings) {
@@ -77,9 +77,9 @@ impl<'t> Table<'t> {
             if self.shape.has(written) || findings.is_full() {
                 continue;
             }
-            let place = self.source.place(key.span());
+            let location = self.source.location(key.span());
             let what = format!("{} has no key `{}`", self.shape.title, shown(written));
-            findings.add(Problem::at(&place, what, self.hint_for_unknown(written, value.get_ref())));
+            findings.add(Problem::at(&location, what, self.hint_for_unknown(written, value.get_ref())));
         }
     }
 
@@ -120,16 +120,16 @@ impl<'t> Table<'t> {
     }
 
     fn wrong_type(&self, findings: &mut Findings, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
-        let place = self.source.place(value.span());
+        let location = self.source.location(value.span());
         let what = format!("`{key}` must be {wanted}, not {}", kind_of(value.get_ref()));
-        findings.add(Problem::at(&place, what, format!("write for example `{}`", self.shape.sample(key))));
+        findings.add(Problem::at(&location, what, format!("write for example `{}`", self.shape.sample(key))));
     }
 
     /// Writes down that `key` is needed, if it is not there at all.
     pub(super) fn require(&self, findings: &mut Findings, key: &str) {
         if self.lacks(key) {
             let what = format!("{} needs `{key}`", self.shape.title);
-            findings.add(Problem::at(&self.place, what, format!("add for example `{}`", self.shape.sample(key))));
+            findings.add(Problem::at(&self.location, what, format!("add for example `{}`", self.shape.sample(key))));
         }
     }
 
@@ -155,7 +155,7 @@ impl<'t> Table<'t> {
             self.wrong_type(findings, key, value, "text in quotes");
             return None;
         };
-        Some(Found { value: text, place: self.source.place(value.span()) })
+        Some(Found { value: text, location: self.source.location(value.span()) })
     }
 
     /// `true` or `false`.
@@ -165,7 +165,7 @@ impl<'t> Table<'t> {
             self.wrong_type(findings, key, value, "`true` or `false`, without quotes");
             return None;
         };
-        Some(Found { value: flag, place: self.source.place(value.span()) })
+        Some(Found { value: flag, location: self.source.location(value.span()) })
     }
 
     /// A whole number within `allowed`.
@@ -181,15 +181,15 @@ impl<'t> Table<'t> {
             self.wrong_type(findings, key, value, "a whole number, without quotes");
             return None;
         };
-        let place = self.source.place(value.span());
+        let location = self.source.location(value.span());
         let number = i64::from_str_radix(written.as_str(), written.radix()).ok();
         let number = number.and_then(|number| u32::try_from(number).ok()).filter(|number| allowed.contains(number));
         let Some(number) = number else {
             let what = format!("`{key}` must be from {} to {}{why}", allowed.start(), allowed.end());
-            findings.add(Problem::at(&place, what, format!("write for example `{}`", self.shape.sample(key))));
+            findings.add(Problem::at(&location, what, format!("write for example `{}`", self.shape.sample(key))));
             return None;
         };
-        Some(Found { value: number, place })
+        Some(Found { value: number, location })
     }
 
     /// A number, with or without a fraction, within `allowed`.
@@ -208,15 +208,15 @@ impl<'t> Table<'t> {
                 return None;
             }
         };
-        let place = self.source.place(value.span());
+        let location = self.source.location(value.span());
         // Not-a-number is in no range.
         let number = written.parse::<f64>().ok().filter(|number| allowed.contains(number));
         let Some(number) = number else {
             let what = format!("`{key}` must be from {} to {}", allowed.start(), allowed.end());
-            findings.add(Problem::at(&place, what, format!("write for example `{}`", self.shape.sample(key))));
+            findings.add(Problem::at(&location, what, format!("write for example `{}`", self.shape.sample(key))));
             return None;
         };
-        Some(Found { value: number, place })
+        Some(Found { value: number, location })
     }
 
     /// A duration in quotes.
@@ -226,9 +226,9 @@ impl<'t> Table<'t> {
             self.wrong_type(findings, key, value, "a duration in quotes");
             return None;
         };
-        let place = self.source.place(value.span());
+        let location = self.source.location(value.span());
         let sample = self.shape.sample(key);
-        Found { value: text, place }.check(findings, |text| duration(key, text, sample))
+        Found { value: text, location }.check(findings, |text| duration(key, text, sample))
     }
 
     /// A list of texts. What is not text in it is written down and left out.
@@ -241,11 +241,11 @@ impl<'t> Table<'t> {
         let mut texts = Vec::new();
         for item in items.iter() {
             match item.get_ref().as_str() {
-                Some(text) => texts.push(Found { value: text, place: self.source.place(item.span()) }),
+                Some(text) => texts.push(Found { value: text, location: self.source.location(item.span()) }),
                 None => self.wrong_type(findings, key, item, "a list of texts in quotes"),
             }
         }
-        Some(Found { value: texts, place: self.source.place(value.span()) })
+        Some(Found { value: texts, location: self.source.location(value.span()) })
     }
 
     /// A table whose keys are `shape`'s.
@@ -255,7 +255,7 @@ impl<'t> Table<'t> {
             self.wrong_type(findings, key, value, "a table");
             return None;
         };
-        let table = Table { map, place: self.source.place(value.span()), source: self.source, shape };
+        let table = Table { map, location: self.source.location(value.span()), source: self.source, shape };
         table.refuse_unknown_keys(findings);
         Some(table)
     }
@@ -264,28 +264,32 @@ impl<'t> Table<'t> {
     pub(super) fn tables(&self, findings: &mut Findings, key: &str, shape: &'static Shape) -> Vec<Table<'t>> {
         let Some(value) = self.spanned(key) else { return Vec::new() };
         let Some(items) = value.get_ref().as_array() else {
-            let place = self.source.place(value.span());
+            let location = self.source.location(value.span());
             let what = format!("`{key}` must be a list of tables, not {}", kind_of(value.get_ref()));
-            findings.add(Problem::at(&place, what, format!("begin each with `{}`, in double brackets", shape.title)));
+            findings.add(Problem::at(
+                &location,
+                what,
+                format!("begin each with `{}`, in double brackets", shape.title),
+            ));
             return Vec::new();
         };
         let mut tables = Vec::new();
         for item in items.iter() {
             match item.get_ref() {
                 DeValue::Table(map) => {
-                    let table = Table { map, place: self.source.place(item.span()), source: self.source, shape };
+                    let table = Table { map, location: self.source.location(item.span()), source: self.source, shape };
                     table.refuse_unknown_keys(findings);
                     tables.push(table);
                 }
                 other => {
-                    let place = self.source.place(item.span());
+                    let location = self.source.location(item.span());
                     let what = format!("`{key}` must be a list of tables, and this is {}", kind_of(other));
                     let region = other.as_str().filter(|_| shape.has("region")).map(shown);
                     let hint = match region {
                         Some(region) => format!("write `{}` and below it `region = \"{region}\"`", shape.title),
                         None => format!("begin each with `{}` and write its keys below", shape.title),
                     };
-                    findings.add(Problem::at(&place, what, hint));
+                    findings.add(Problem::at(&location, what, hint));
                 }
             }
         }
@@ -302,18 +306,18 @@ impl<'t> Table<'t> {
         let mut pairs = Vec::new();
         for (name, value) in map.iter() {
             let written: &'t str = name.get_ref();
-            let place = self.source.place(value.span());
+            let location = self.source.location(value.span());
             let Some(text) = value.get_ref().as_str() else {
                 let what = format!(
                     "the value of `{}` must be text in quotes, not {}",
                     shown(written),
                     kind_of(value.get_ref())
                 );
-                findings.add(Problem::at(&place, what, format!("write `\"{}\"`", shown(place.text()))));
+                findings.add(Problem::at(&location, what, format!("write `\"{}\"`", shown(location.text()))));
                 continue;
             };
-            let name = Found { value: written, place: self.source.place(name.span()) };
-            pairs.push((name, Found { value: text, place }));
+            let name = Found { value: written, location: self.source.location(name.span()) };
+            pairs.push((name, Found { value: text, location }));
         }
         pairs
     }

@@ -78,9 +78,9 @@ pub(super) fn read(name: &str, text: &str, findings: &mut Findings) -> Document 
     let source = Source::new(name, &readable, merged(damage));
     let mut complained = BTreeSet::new();
     for slip in slips {
-        let place = source.place(slip.span);
-        if complained.insert(place.line()) {
-            findings.add_syntax(Problem::at(&place, slip.what, slip.hint));
+        let location = source.location(slip.span);
+        if complained.insert(location.line()) {
+            findings.add_syntax(Problem::at(&location, slip.what, slip.hint));
         }
     }
     Document { source, repaired }

@@ -3,13 +3,13 @@
 //! ERROR means that a person should come. What repeats is said once.
 
 use crate::domain::action::CallKey;
-use crate::domain::change::{AccountEvidence, Change, End, Line};
+use crate::domain::change::{AccountEvidence, Change, Line, OccurrenceOutcome};
 use crate::domain::evidence::Objection;
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{AccountId, BackupId, Place, PolicyName, SourceKey, Target, WorkKey};
+use crate::domain::id::{AccountId, AccountRegion, BackupId, PolicyName, SourceKey, Target, WorkKey};
 use crate::domain::limits::LISTING_LAG;
 use crate::domain::note::RouteKey;
-use crate::domain::point::{Lifecycle, Point};
+use crate::domain::point::{Lifecycle, RecoveryPoint};
 use crate::domain::state::{Dispute, SourceState, State};
 use crate::planner::retry::PLACE_OUT_OF_ORDER;
 use crate::planner::schedule::may_lack_the_newest;
@@ -48,9 +48,9 @@ pub fn before(state: &State, change: &Change) {
             info!(event = "left", account = %source.account, source = %source.source,
                 "no policy names it any more; its recovery points stay");
         }
-        Change::Opened { source, occurrence, opening } => {
+        Change::Opened { source, occurrence, record } => {
             let key = WorkKey { source: source.clone(), occurrence: *occurrence, target: Target::Backup };
-            let adopted = opening.adopted;
+            let adopted = record.adopted;
             job!(Level::INFO, state, &key, "opened", adopted, "occurrence opened");
         }
         Change::Closed { .. } => closed(state, change),
@@ -100,7 +100,7 @@ pub fn before(state: &State, change: &Change) {
             read_answered(state, place, &CallKey::List, None);
             debug!(event = "listed", account = %place.account, region = %place.region, pages, "listed");
         }
-        Change::SourceLookupFailed { source, fault, batch: None, .. } => look_up_failed(state, source, fault),
+        Change::SourceLookupFailed { source, fault, batch: None, .. } => source_lookup_failed(state, source, fault),
         Change::ClockWentBack { to } if *to < state.clock => {
             warn!(event = "clock", from = %state.clock, %to, "the clock went back");
         }
@@ -125,7 +125,7 @@ fn rescheduled(state: &State, source: &SourceKey, lines: &[Line]) {
 /// A new database learns from AWS's books what was protected before it, and begins nothing there for as long as these may
 /// not yet show what was begun last. Said once for each place, when the policy holds and the place was listed, whichever
 /// came first.
-pub fn learning(state: &State, learned: &mut BTreeSet<Place>) {
+pub fn learning(state: &State, learned: &mut BTreeSet<AccountRegion>) {
     if !state.timekeeping.goes_on() {
         return;
     }
@@ -168,7 +168,7 @@ fn region_of<'a>(state: &'a State, key: &'a WorkKey) -> &'a str {
 }
 
 /// Said once for each thing that speaks against it.
-fn disputed(state: &State, place: &Place, id: &BackupId, dispute: &Dispute) {
+fn disputed(state: &State, place: &AccountRegion, id: &BackupId, dispute: &Dispute) {
     let before = state.place(place).and_then(|known| known.disputes.get(id));
     if before.is_some_and(|before| before.objection == dispute.objection) {
         return;
@@ -191,16 +191,19 @@ fn closed(state: &State, change: &Change) {
     let key = WorkKey { source: source.clone(), occurrence: *occurrence, target: Target::Backup };
     let outcome = end.as_str();
     match end {
-        End::Failed | End::Missed => job!(Level::WARN, state, &key, "closed", outcome, reason, "occurrence ended"),
+        OccurrenceOutcome::Failed | OccurrenceOutcome::Missed => {
+            job!(Level::WARN, state, &key, "closed", outcome, reason, "occurrence ended")
+        }
         _ => job!(Level::INFO, state, &key, "closed", outcome, reason, "occurrence ended"),
     }
 }
 
 fn unfulfilled(state: &State, key: &WorkKey, fault: &Fault, definite: bool) {
-    let aside = state.sources.get(&key.source).and_then(|source| source.aside.get(&key.target));
-    let before = state.ask(key).and_then(|ask| ask.fault.as_ref()).or(aside.map(|(fault, _)| fault));
+    let blocked = state.sources.get(&key.source).and_then(|source| source.blocked.get(&key.target));
+    let before =
+        state.pending_request(key).and_then(|pending| pending.fault.as_ref()).or(blocked.map(|(fault, _)| fault));
     let said = before.is_some_and(|before| before.class == fault.class && before.code == fault.code);
-    let attempt = state.ask(key).map_or(0, |ask| ask.attempt);
+    let attempt = state.pending_request(key).map_or(0, |pending| pending.attempt);
     let (code, cause) = (fault.code.as_str(), fault.message.as_str());
     let class = fault.class.as_str();
     match (said, fault.class.needs_a_person()) {
@@ -237,7 +240,7 @@ fn unfulfilled(state: &State, key: &WorkKey, fault: &Fault, definite: bool) {
     }
 }
 
-fn seen(state: &State, point: &Point) {
+fn seen(state: &State, point: &RecoveryPoint) {
     let known = state.point(&point.place, &point.id);
     let key = point.work_key();
     let (attempt, backup) = (point.attempt, point.id.as_str());
@@ -254,7 +257,7 @@ fn seen(state: &State, point: &Point) {
     }
 }
 
-fn place_moved(state: &State, place: &Place, fault: Option<&Fault>) {
+fn place_moved(state: &State, place: &AccountRegion, fault: Option<&Fault>) {
     let failures = state.place(place).map_or(0, |known| known.failures);
     let (account, region) = (&place.account, &place.region);
     match fault {
@@ -278,7 +281,7 @@ fn place_moved(state: &State, place: &Place, fault: Option<&Fault>) {
 }
 
 /// Somebody else answers: said once, until the account changes once more.
-fn foreign(state: &State, place: &Place, id: &AccountId, fault: &Fault) {
+fn foreign(state: &State, place: &AccountRegion, id: &AccountId, fault: &Fault) {
     let before = state.place(place).and_then(|known| known.foreign.as_ref());
     if before.is_none_or(|before| before.id != *id) {
         let (account, region) = (&place.account, &place.region);
@@ -287,11 +290,11 @@ fn foreign(state: &State, place: &Place, id: &AccountId, fault: &Fault) {
 }
 
 /// AWS refuses to be read, or does so no longer: said when it begins, when the reason changes, and when it is over.
-fn read_answered(state: &State, place: &Place, call: &CallKey, fault: Option<&Fault>) {
+fn read_answered(state: &State, place: &AccountRegion, call: &CallKey, fault: Option<&Fault>) {
     let known = state.place(place);
     let refusal = known.and_then(|known| match call {
         CallKey::List => known.refused_listing.as_ref(),
-        _ => known.refused_looks.as_ref(),
+        _ => known.refused_polls.as_ref(),
     });
     let (account, region) = (&place.account, &place.region);
     let what = if *call == CallKey::List { "list" } else { "look" };
@@ -314,8 +317,8 @@ fn read_answered(state: &State, place: &Place, call: &CallKey, fault: Option<&Fa
     }
 }
 
-fn look_up_failed(state: &State, key: &SourceKey, fault: &Fault) {
-    let before = state.sources.get(key).and_then(|source| source.look_up.fault.as_ref());
+fn source_lookup_failed(state: &State, key: &SourceKey, fault: &Fault) {
+    let before = state.sources.get(key).and_then(|source| source.lookup.fault.as_ref());
     let foreign = state.foreign(&key.account).is_some();
     if foreign || before.is_some_and(|(_, before)| before.code == fault.code) {
         return;

@@ -7,10 +7,10 @@
 
 use super::reconcile::Command;
 use super::system::Clock;
-use crate::domain::note::Notice;
+use crate::domain::note::Notification;
 use crate::domain::policy::{Notify, SecretUrl};
 use crate::domain::time::Time;
-use crate::report::snapshot::{Snapshot, Standing};
+use crate::report::snapshot::{RpoStatus, Snapshot};
 use client::{Client, Refusal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use tokio::time::Instant;
 mod client;
 
 /// So many notifications are kept for a receiver that does not take them; of more, the oldest are dropped.
-pub const OWED_MAX: usize = 1000;
+pub const QUEUED_MAX: usize = 1000;
 /// After this long nobody wants to hear of it any more.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
 /// A receiver that refuses one notification, and not others, is asked so many times to take it.
@@ -46,7 +46,7 @@ pub struct Outbox {
     /// Whom.
     pub notify: Notify,
     /// What.
-    pub owed: Vec<Notice>,
+    pub queued: Vec<Notification>,
 }
 
 /// What became of a notification.
@@ -151,7 +151,7 @@ impl Postman {
                 addressed.clone_from(&outbox.notify.webhook);
                 (health, self.tries) = (Health::default(), BTreeMap::new());
             }
-            self.tries.retain(|id, _| outbox.owed.iter().any(|notice| notice.id == *id));
+            self.tries.retain(|id, _| outbox.queued.iter().any(|notice| notice.id == *id));
             let now = Instant::now();
             let ready = outbox.notify.webhook.as_ref().zip(self.next(&outbox, now));
             match ready.filter(|_| health.not_before.is_none_or(|at| at <= now)) {
@@ -174,10 +174,11 @@ impl Postman {
     }
 
     /// The oldest that may be tried now.
-    fn next<'a>(&self, outbox: &'a Outbox, now: Instant) -> Option<&'a Notice> {
-        let may =
-            |notice: &&Notice| self.tries.get(&notice.id).is_none_or(|tried| !tried.over && tried.not_before <= now);
-        outbox.owed.iter().find(may)
+    fn next<'a>(&self, outbox: &'a Outbox, now: Instant) -> Option<&'a Notification> {
+        let may = |notice: &&Notification| {
+            self.tries.get(&notice.id).is_none_or(|tried| !tried.over && tried.not_before <= now)
+        };
+        outbox.queued.iter().find(may)
     }
 
     /// The error: nobody listens any more.
@@ -185,7 +186,7 @@ impl Postman {
         &mut self,
         client: &Client,
         url: &SecretUrl,
-        notice: &Notice,
+        notice: &Notification,
         health: &mut Health,
     ) -> Result<(), ()> {
         const WHAT: &str = "webhook";
@@ -259,7 +260,7 @@ async fn beat(
 
 /// Whether every route meets its RPO and the daemon is able to keep it so. What is not known is not well.
 fn well(picture: &Snapshot, now: Time) -> bool {
-    let kept = |standing| matches!(standing, Standing::Met | Standing::NoPromise);
+    let kept = |standing| matches!(standing, RpoStatus::Met | RpoStatus::NoRpo);
     let picture = picture.judged_at(now);
     now.since(picture.at) <= PICTURE_GOOD_FOR
         && picture.last_round_at.is_some()
@@ -317,12 +318,12 @@ mod tests {
             }
             picture
         };
-        assert!(well(&stands(Standing::Met), now) && well(&stands(Standing::NoPromise), now));
-        assert!(!well(&stands(Standing::Unknown), now) && !well(&stands(Standing::Late), now));
-        assert!(!well(&stands(Standing::Met), now.plus(Duration::from_secs(121))), "the loop hangs");
-        let full = Snapshot { store_problem: Some("the disk is full".to_owned()), ..stands(Standing::Met) };
+        assert!(well(&stands(RpoStatus::Met), now) && well(&stands(RpoStatus::NoRpo), now));
+        assert!(!well(&stands(RpoStatus::Unknown), now) && !well(&stands(RpoStatus::Late), now));
+        assert!(!well(&stands(RpoStatus::Met), now.plus(Duration::from_secs(121))), "the loop hangs");
+        let full = Snapshot { store_problem: Some("the disk is full".to_owned()), ..stands(RpoStatus::Met) };
         assert!(!well(&full, now));
-        let mut young = stands(Standing::Met);
+        let mut young = stands(RpoStatus::Met);
         young.routes[0].newest_taken_at = Some(now.minus(Duration::from_secs(26 * 3600 - 30)));
         assert!(well(&young, now) && !well(&young, now.plus(Duration::from_secs(31))), "it grew too old since");
     }

@@ -10,7 +10,7 @@ use super::system::{Clock, Pulse, Systemd};
 use super::{Reloader, Startup, journal};
 use crate::domain::action::{Action, CallKey};
 use crate::domain::change::Change;
-use crate::domain::id::{Place, WorkKey};
+use crate::domain::id::{AccountRegion, WorkKey};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
@@ -132,7 +132,7 @@ pub struct Reconciler {
     counts: Counts,
     warned: BTreeSet<String>,
     /// Places whose first listing is not news any more.
-    learned: BTreeSet<Place>,
+    learned: BTreeSet<AccountRegion>,
     pictures: watch::Sender<Arc<Snapshot>>,
     pictured: Instant,
     /// How long the last picture took.

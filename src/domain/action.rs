@@ -1,9 +1,9 @@
 //! Calls to make, and what came of them. One action is one request.
 
 use super::fault::Fault;
-use super::id::{AccountId, BackupId, Place, Region, SourceId, Token, WorkKey};
+use super::id::{AccountId, AccountRegion, BackupId, Region, SourceId, Token, WorkKey};
 use super::lane::FileSystemKind;
-use super::point::Sighting;
+use super::point::ObservedBackup;
 use super::policy::Tags;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -50,7 +50,7 @@ impl Request {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     /// The account and Region whose endpoint is called.
-    pub place: Place,
+    pub place: AccountRegion,
     /// What to call.
     pub call: Call,
 }
@@ -168,16 +168,16 @@ pub struct SourceFacts {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// To [`Call::Make`]: the backup or copy that now exists.
-    Made(Box<Sighting>),
+    Made(Box<ObservedBackup>),
     /// To [`Call::ListPage`].
     Page {
         /// What the page shows.
-        sightings: Vec<Sighting>,
+        observed_backups: Vec<ObservedBackup>,
         /// Where the next page begins; `None` on the last.
         next_token: Option<String>,
     },
     /// To [`Call::Poll`]: all that were asked for.
-    Polled(Vec<Sighting>),
+    Polled(Vec<ObservedBackup>),
     /// To [`Call::DescribeSources`]: all that were asked for.
     SourcesDescribed(Vec<SourceFacts>),
     /// To [`Call::Delete`]: it is gone.

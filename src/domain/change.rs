@@ -7,12 +7,13 @@ use super::action::{CallKey, Request, SourceFacts};
 use super::deletion::Brake;
 use super::fault::Fault;
 use super::id::{
-    AccountId, AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey,
+    AccountAlias, AccountId, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target,
+    WorkKey,
 };
 use super::lane::Lane;
 use super::note::Note;
 use super::pause::Pause;
-use super::point::Point;
+use super::point::RecoveryPoint;
 use super::state::Dispute;
 use super::time::Time;
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ mod illegal;
 mod kinds;
 mod lane;
 
-pub use super::ending::{End, Opening, Total};
+pub use super::occurrence_record::{Counter, OccurrenceOutcome, OccurrenceRecord};
 pub use super::state::{Line, ListingPage};
 pub use account::AccountEvidence;
 pub use forgotten::Forgotten;
@@ -67,7 +68,7 @@ pub enum Change {
         /// Which.
         occurrence: Occurrence,
         /// Its record.
-        opening: Opening,
+        record: OccurrenceRecord,
     },
     /// An occurrence ended; it need not have been opened before.
     Closed {
@@ -76,9 +77,9 @@ pub enum Change {
         /// Which.
         occurrence: Occurrence,
         /// Its record.
-        opening: Opening,
+        record: OccurrenceRecord,
         /// How.
-        end: End,
+        end: OccurrenceOutcome,
         /// Why, for people.
         reason: String,
         /// When.
@@ -127,12 +128,12 @@ pub enum Change {
     /// A backup or copy of ours in AWS's books, new or moved on. Fulfils an ask for it.
     BackupObserved {
         /// As it stands now.
-        point: Box<Point>,
+        point: Box<RecoveryPoint>,
     },
     /// A backup or copy of ours is no longer in AWS's books.
     BackupRemoved {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// When that was seen.
@@ -142,7 +143,7 @@ pub enum Change {
     /// more, or it is gone.
     Disputed {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// What speaks against it.
@@ -151,11 +152,11 @@ pub enum Change {
     /// A complete listing did not show it, or (`None`) it was seen again.
     MissingFromListing {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// Since when its existence is in doubt.
-        suspected: Option<Time>,
+        missing_since: Option<Time>,
     },
     /// A person paused a policy, or ended its pause or set it another end.
     Paused {
@@ -172,13 +173,13 @@ pub enum Change {
         since: Time,
     },
     /// Counts one up.
-    Counted(Total),
+    Counted(Counter),
     /// Something is kept for people.
     Noted(Note),
     /// A complete listing of a place ended.
     Listed {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// When its first page was asked for.
         began_at: Time,
         /// What it cost.
@@ -193,7 +194,7 @@ pub enum Change {
     /// The first answer that names an account says who it is.
     AccountRecorded {
         /// As the policy file calls it.
-        account: AccountName,
+        account: AccountAlias,
         /// As AWS does.
         id: AccountId,
         /// When.
@@ -204,7 +205,7 @@ pub enum Change {
     /// AWS's books at a place were read.
     InventoryRead {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// When.
         at: Time,
     },
@@ -212,7 +213,7 @@ pub enum Change {
     /// Intent: this backup or copy is to be deleted, once AWS shows it again and nothing speaks against it.
     DeletionPlanned {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// Why, for people.
@@ -225,7 +226,7 @@ pub enum Change {
     /// It is not to be deleted after all.
     DeletionCancelled {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// Why, for people.
@@ -234,7 +235,7 @@ pub enum Change {
     /// Intent: DeleteBackup will be called now. Committed before the call; its answer is [`Change::BackupRemoved`].
     DeletionRequested {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// When.
@@ -243,7 +244,7 @@ pub enum Change {
     /// DeleteBackup was refused, or got no answer.
     DeletionFailed {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// What came back.
@@ -254,7 +255,7 @@ pub enum Change {
     /// A person wants a hold set or lifted; kept until AWS's books show it.
     HoldRequested {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// The reason of the hold, which may be empty; `None` lifts it.
@@ -265,7 +266,7 @@ pub enum Change {
     /// The tag of a hold was written or taken away, or (with a fault) not.
     HoldTried {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// What came back instead of success.
@@ -276,14 +277,14 @@ pub enum Change {
     /// AWS's books show the hold as it was wished.
     HoldConfirmed {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
     },
     /// A look by id showed a point of ours that is to be deleted or held.
     Inspected {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// Its ARN, if the answer named it.
@@ -304,7 +305,7 @@ pub enum Change {
     /// A call leaves.
     Sent {
         /// Where to.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         call: CallKey,
         /// When.
@@ -313,7 +314,7 @@ pub enum Change {
     /// A call came back, one way or the other.
     Returned {
         /// Where from.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         call: CallKey,
         /// The fault, if it is the place's rather than the call's.
@@ -324,7 +325,7 @@ pub enum Change {
     /// A call that was to leave does not: what it was planned with could not be committed. AWS said nothing.
     Withdrawn {
         /// Where it was to go.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         call: CallKey,
     },
@@ -332,7 +333,7 @@ pub enum Change {
     /// longer.
     ReadAnswered {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// A listing or a look.
         call: CallKey,
         /// The refusal.
@@ -343,14 +344,14 @@ pub enum Change {
     /// The first page of a listing is asked for.
     ListingBegan {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// When.
         at: Time,
     },
     /// A page of a listing came; more follow.
     ListingPage {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// What it showed.
         page: ListingPage,
         /// Where the next begins.
@@ -359,7 +360,7 @@ pub enum Change {
     /// A page failed: again, from `next_token`, not before.
     ListingStalled {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Not again before.
         not_before: Time,
         /// Begin anew with the first page.
@@ -368,14 +369,14 @@ pub enum Change {
     /// A listing is wanted, begun at or after this time.
     ListingWanted {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Begun not before.
         at: Time,
     },
     /// The ids are to be looked at next at this time, at most so many in one call.
     PollScheduled {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         ids: Vec<BackupId>,
         /// When.
@@ -389,7 +390,7 @@ pub enum Change {
     /// A look-up of sources leaves; they are not looked up again before.
     SourceLookupSent {
         /// In which account.
-        account: AccountName,
+        account: AccountAlias,
         /// Which.
         ids: Vec<SourceId>,
         /// Not before.
@@ -398,7 +399,7 @@ pub enum Change {
     /// A source was looked up.
     SourceLookedUp {
         /// In which account.
-        account: AccountName,
+        account: AccountAlias,
         /// What AWS says.
         facts: Box<SourceFacts>,
         /// When that was asked.

@@ -5,7 +5,7 @@
 
 use super::fault::Fault;
 use super::id::BackupId;
-use super::point::Point;
+use super::point::RecoveryPoint;
 use super::time::Time;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub struct Loss {
 impl Loss {
     /// When this became a recovery point. Of what was found at AWS as one, it is when it was made.
     #[must_use]
-    pub fn came_at(point: &Point) -> Time {
+    pub fn came_at(point: &RecoveryPoint) -> Time {
         point.settled_at.unwrap_or(point.created_at)
     }
 }
@@ -37,7 +37,7 @@ pub struct Deletion {
     /// A person let it go, which the brake does not count.
     pub confirmed: bool,
     /// When that was decided.
-    pub condemned_at: Time,
+    pub planned_at: Time,
     /// When DeleteBackup was last called; `None` before the first time.
     pub asked_at: Option<Time>,
     /// Refusals and lost answers in a row.
@@ -53,11 +53,11 @@ pub struct Deletion {
 impl Deletion {
     /// Decided, and nothing done about it yet.
     #[must_use]
-    pub fn new(reason: String, confirmed: bool, condemned_at: Time) -> Self {
+    pub fn new(reason: String, confirmed: bool, planned_at: Time) -> Self {
         Self {
             reason,
             confirmed,
-            condemned_at,
+            planned_at,
             asked_at: None,
             failures: 0,
             not_before: Time::ZERO,
@@ -69,11 +69,11 @@ impl Deletion {
 
 /// A person's wish to hold a point or to let it go, until AWS's books show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HoldWish {
+pub struct HoldRequest {
     /// The reason of the hold, which may be empty; `None` lifts it.
     pub hold: Option<String>,
     /// When it was wished.
-    pub wished_at: Time,
+    pub requested_at: Time,
     /// Refusals and lost answers in a row.
     pub failures: u32,
     /// Not again before.
@@ -84,11 +84,11 @@ pub struct HoldWish {
     pub arn: Option<String>,
 }
 
-impl HoldWish {
+impl HoldRequest {
     /// Wished, and nothing done about it yet.
     #[must_use]
-    pub fn new(hold: Option<String>, wished_at: Time) -> Self {
-        Self { hold, wished_at, failures: 0, not_before: Time::ZERO, fault: None, arn: None }
+    pub fn new(hold: Option<String>, requested_at: Time) -> Self {
+        Self { hold, requested_at, failures: 0, not_before: Time::ZERO, fault: None, arn: None }
     }
 }
 

@@ -80,8 +80,8 @@ macro_rules! name {
 }
 
 name! {
-    /// An account as the policy file names it; the daemon's own is [`AccountName::own`].
-    AccountName
+    /// An account as the policy file names it; the daemon's own is [`AccountAlias::own`].
+    AccountAlias
 }
 name! {
     /// An account as AWS numbers it: twelve digits.
@@ -112,7 +112,7 @@ name! {
     Token
 }
 
-impl AccountName {
+impl AccountAlias {
     /// The account whose credentials the daemon runs with.
     #[must_use]
     pub fn own() -> Self {
@@ -142,14 +142,14 @@ pub(super) fn is_volume(id: &str) -> bool {
 
 /// One account in one Region: what shares a rate limit, a queue of calls and a listing.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct Place {
+pub struct AccountRegion {
     /// The account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The Region.
     pub region: Region,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for AccountRegion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.account, self.region)
     }
@@ -159,7 +159,7 @@ impl fmt::Display for Place {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct SourceKey {
     /// The account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The file system or volume.
     pub source: SourceId,
 }
@@ -299,7 +299,7 @@ impl WorkKey {
 
 /// The ClientRequestToken of a deletion: the same object is always deleted with the same one.
 #[must_use]
-pub fn deletion_token(place: &Place, id: &BackupId) -> Token {
+pub fn deletion_token(place: &AccountRegion, id: &BackupId) -> Token {
     token_of(hash_of(&["delete", place.account.as_str(), place.region.as_str(), id.as_str()]))
 }
 
@@ -326,7 +326,7 @@ mod tests {
     use super::*;
 
     fn key(target: Target) -> WorkKey {
-        let source = SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() };
+        let source = SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() };
         WorkKey {
             source,
             occurrence: Occurrence { at: Time::from_secs(1_795_248_000), trigger: Trigger::Schedule },

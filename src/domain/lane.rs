@@ -5,7 +5,7 @@
 //! thousand per account. A copy therefore takes a place in one or more lanes. This table is the only place that says
 //! which.
 
-use super::id::{AccountName, Place, Region, SourceId};
+use super::id::{AccountAlias, AccountRegion, Region, SourceId};
 use super::policy::Limits;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -56,12 +56,12 @@ impl FileSystemKind {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Lane {
     /// Windows, Lustre and OpenZFS copies into one Region of an account.
-    Shared(Place),
+    Shared(AccountRegion),
     /// ONTAP copies of one volume into one Region. AWS's limit is per key as well; a policy names keys by id, ARN or
     /// alias while AWS answers with ARNs, so the key is left out, which can only count too many.
-    Volume(Place, SourceId),
+    Volume(AccountRegion, SourceId),
     /// All ONTAP copies of an account.
-    OntapAccount(AccountName),
+    OntapAccount(AccountAlias),
 }
 
 /// AWS's own limit on ONTAP copies in flight in an account (fsx-facts 3.2).
@@ -72,11 +72,11 @@ impl Lane {
     #[must_use]
     pub fn of_copy(
         kind: FileSystemKind,
-        account: &AccountName,
+        account: &AccountAlias,
         destination: &Region,
         volume: Option<&SourceId>,
     ) -> Vec<Self> {
-        let place = Place { account: account.clone(), region: destination.clone() };
+        let place = AccountRegion { account: account.clone(), region: destination.clone() };
         match (kind, volume) {
             (FileSystemKind::Ontap, Some(volume)) => {
                 vec![Self::Volume(place, volume.clone()), Self::OntapAccount(account.clone())]

@@ -4,7 +4,7 @@
 //! because a process was restarted. So they are [`Change`](super::change::Change)s like all others, committed with
 //! those of their round.
 
-use super::id::{Place, PolicyName, Region, SourceKey, Target};
+use super::id::{AccountRegion, PolicyName, Region, SourceKey, Target};
 use super::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub type RouteKey = (SourceKey, Target);
 
 /// What is promised of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Promise {
+pub struct RouteRpo {
     /// By which policy.
     pub policy: PolicyName,
     /// Where its recovery points are.
@@ -25,7 +25,7 @@ pub struct Promise {
 
 /// A notification that has not been delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub struct Notification {
     /// The same for the same event, whoever tells of it and however often.
     pub id: String,
     /// When the event was found.
@@ -42,7 +42,7 @@ pub enum Note {
         /// Which.
         route: RouteKey,
         /// What.
-        promise: Promise,
+        route_rpo: RouteRpo,
         /// From when on.
         at: Time,
     },
@@ -56,7 +56,7 @@ pub enum Note {
     /// AWS's books at a place were read whole.
     Read {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// When the last page came.
         at: Time,
         /// Until then that is recent enough to rely on.
@@ -75,7 +75,7 @@ pub enum Note {
         route: RouteKey,
     },
     /// A notification is to be delivered.
-    NotificationQueued(Box<Notice>),
+    NotificationQueued(Box<Notification>),
     /// A notification was delivered, or given up.
     NotificationDone {
         /// Which.
@@ -87,22 +87,22 @@ pub enum Note {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Notes {
     /// What is promised now.
-    pub promises: BTreeMap<RouteKey, Promise>,
+    pub rpos: BTreeMap<RouteKey, RouteRpo>,
     /// Routes of which it was told that they are late, with since when they are.
     pub late: BTreeMap<RouteKey, Time>,
     /// Notifications that were not delivered yet, by when their event was found.
-    pub owed: BTreeMap<(Time, String), Notice>,
+    pub queued: BTreeMap<(Time, String), Notification>,
 }
 
 impl Notes {
     /// Takes one in. None contradicts another.
     pub fn apply(&mut self, note: &Note) {
         match note {
-            Note::RpoSet { route, promise, .. } => {
-                self.promises.insert(route.clone(), promise.clone());
+            Note::RpoSet { route, route_rpo, .. } => {
+                self.rpos.insert(route.clone(), route_rpo.clone());
             }
             Note::RpoRemoved { route, .. } => {
-                self.promises.remove(route);
+                self.rpos.remove(route);
             }
             Note::Read { .. } => {}
             Note::Late { route, since } => {
@@ -112,11 +112,11 @@ impl Notes {
                 self.late.remove(route);
             }
             Note::NotificationQueued(notice) => {
-                if !self.owed.keys().any(|(_, owed)| *owed == notice.id) {
-                    self.owed.insert((notice.at, notice.id.clone()), (**notice).clone());
+                if !self.queued.keys().any(|(_, queued)| *queued == notice.id) {
+                    self.queued.insert((notice.at, notice.id.clone()), (**notice).clone());
                 }
             }
-            Note::NotificationDone { id } => self.owed.retain(|(_, owed), _| owed != id),
+            Note::NotificationDone { id } => self.queued.retain(|(_, queued), _| queued != id),
         }
     }
 

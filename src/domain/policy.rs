@@ -3,7 +3,7 @@
 //! Everything here is already known to be sensible; the `config` room is the only one that makes these values from
 //! text. A [`Settings`] is immutable and swapped whole on reload.
 
-use super::id::{AccountName, PolicyName, Region, SourceId, SourceKey};
+use super::id::{AccountAlias, PolicyName, Region, SourceId, SourceKey};
 use super::schedule::Schedule;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -117,7 +117,7 @@ pub struct Policy {
     /// Its name, unique in the file.
     pub name: PolicyName,
     /// The account its sources are in.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The Region its sources are in.
     pub region: Region,
     /// File systems and volumes, in the order written, each once.

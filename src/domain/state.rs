@@ -4,44 +4,45 @@
 //! indexed, so that a round costs what is in flight or due, not what is held.
 
 use super::action::{CallKey, Request, SourceFacts};
-use super::change::{Change, IllegalChange, Opening, Total};
-use super::deletion::{Brake, Deletion, HoldWish};
+use super::change::{Change, Counter, IllegalChange, OccurrenceRecord};
+use super::deletion::{Brake, Deletion, HoldRequest};
 use super::fault::Fault;
 use super::id::{
-    AccountId, AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey,
+    AccountAlias, AccountId, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceKey, Target, Trigger,
+    WorkKey,
 };
 use super::lane::Lane;
 use super::note::Notes;
 use super::pause::Pause;
-use super::point::{Lifecycle, Point};
+use super::point::{Lifecycle, RecoveryPoint};
 use super::time::Time;
 use super::timekeeper::Timekeeping;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod account_region;
 mod accounts;
 mod apply;
-mod asks;
 mod closed_lanes;
 mod deletions;
 mod disputes;
 mod durable;
 mod index;
-mod look_ups;
 mod pauses;
-mod place;
+mod pending_requests;
 mod points;
 mod source;
+mod source_lookups;
 
+pub use account_region::{AccountRegionState, Listed, Listing, ListingPage, ReadRefusal, Whereabouts};
 pub use accounts::{AccountState, Foreign};
 pub use closed_lanes::ClosedLane;
 pub use disputes::Dispute;
 pub use index::Index;
 pub use pauses::{ORDER_REMEMBERED_FOR, ORDER_REPEATED_WITHIN};
-pub use place::{Listed, Listing, ListingPage, PlaceState, ReadRefusal, Whereabouts};
-pub use points::Points;
-pub use source::{Ask, Line, LookUp, SourceState, Watch};
+pub use points::RecoveryPoints;
+pub use source::{Line, PendingRequest, SourceLookup, SourceState, Watch};
 
 /// Upper bounds of the duration histograms, in seconds: a minute to two days.
 pub const DURATION_BUCKETS_SECONDS: [f64; 14] = [
@@ -73,14 +74,14 @@ pub struct State {
     /// was given the state to look at, until it moves.
     pub sources: BTreeMap<SourceKey, Arc<SourceState>>,
     /// By account and Region.
-    pub places: BTreeMap<Place, PlaceState>,
+    pub places: BTreeMap<AccountRegion, AccountRegionState>,
     /// Who each account of the policy file is, as AWS's answers name it.
-    pub accounts: BTreeMap<AccountName, AccountState>,
+    pub accounts: BTreeMap<AccountAlias, AccountState>,
     /// Pauses by policy, each policy's by when they began; those that ended stay until what came due in them is on
     /// record.
     pub pauses: BTreeMap<PolicyName, Vec<Pause>>,
     /// Counters that survive restarts.
-    pub totals: BTreeMap<Total, u64>,
+    pub counters: BTreeMap<Counter, u64>,
     /// How long backups and copies took.
     pub durations: BTreeMap<Target, Durations>,
     /// What is kept for people alone.
@@ -102,9 +103,9 @@ pub struct State {
     /// Sources with work: something open, asked, in flight, or a route that lacks the newest backup.
     pub active: BTreeSet<SourceKey>,
     /// What is to be deleted.
-    pub deletions: BTreeMap<(Place, BackupId), Deletion>,
+    pub deletions: BTreeMap<(AccountRegion, BackupId), Deletion>,
     /// Holds that a person wished set or lifted, and that AWS's books do not show yet.
-    pub wishes: BTreeMap<(Place, BackupId), HoldWish>,
+    pub hold_requests: BTreeMap<(AccountRegion, BackupId), HoldRequest>,
     /// When retention looks at which source next.
     pub reviews: BTreeSet<(Time, SourceKey)>,
     /// What retention would let go and a person has not confirmed, by source and target.
@@ -124,7 +125,7 @@ impl State {
             places: BTreeMap::new(),
             accounts: BTreeMap::new(),
             pauses: BTreeMap::new(),
-            totals: BTreeMap::new(),
+            counters: BTreeMap::new(),
             durations: BTreeMap::new(),
             notes: Notes::default(),
             created_at,
@@ -136,7 +137,7 @@ impl State {
             checked: BTreeMap::new(),
             active: BTreeSet::new(),
             deletions: BTreeMap::new(),
-            wishes: BTreeMap::new(),
+            hold_requests: BTreeMap::new(),
             reviews: BTreeSet::new(),
             braked: BTreeMap::new(),
             closed_lanes: BTreeMap::new(),
@@ -146,38 +147,43 @@ impl State {
 
     /// What is known of a place.
     #[must_use]
-    pub fn place(&self, place: &Place) -> Option<&PlaceState> {
+    pub fn place(&self, place: &AccountRegion) -> Option<&AccountRegionState> {
         self.places.get(place)
     }
 
     /// The point with this id at a place.
     #[must_use]
-    pub fn point(&self, place: &Place, id: &BackupId) -> Option<&Point> {
+    pub fn point(&self, place: &AccountRegion, id: &BackupId) -> Option<&RecoveryPoint> {
         self.point_among(place, self.places.get(place)?, id)
     }
 
     /// The same of a place whose state is at hand.
     #[must_use]
-    pub fn point_among(&self, place: &Place, known: &PlaceState, id: &BackupId) -> Option<&Point> {
+    pub fn point_among(
+        &self,
+        place: &AccountRegion,
+        known: &AccountRegionState,
+        id: &BackupId,
+    ) -> Option<&RecoveryPoint> {
         let key = known.points.get(id)?.work(place);
         self.sources.get(&key.source)?.points_of(key.occurrence, &key.target).find(|point| point.id == *id)
     }
 
     /// The intent for this work, if one is open.
     #[must_use]
-    pub fn ask(&self, key: &WorkKey) -> Option<&Ask> {
-        self.sources.get(&key.source)?.asks.get(&(key.occurrence, key.target.clone()))
+    pub fn pending_request(&self, key: &WorkKey) -> Option<&PendingRequest> {
+        self.sources.get(&key.source)?.pending_requests.get(&(key.occurrence, key.target.clone()))
     }
 
     /// Calls under way at a place.
     #[must_use]
-    pub fn calls_under_way(&self, place: &Place) -> usize {
+    pub fn calls_under_way(&self, place: &AccountRegion) -> usize {
         self.places.get(place).map_or(0, |known| known.calls.len())
     }
 
     /// Whether this call is under way.
     #[must_use]
-    pub fn under_way(&self, place: &Place, call: &CallKey) -> bool {
+    pub fn under_way(&self, place: &AccountRegion, call: &CallKey) -> bool {
         self.places.get(place).is_some_and(|known| known.calls.contains(call))
     }
 
@@ -194,17 +200,17 @@ impl State {
             for lanes in known.others.values() {
                 hold(lanes.clone());
             }
-            for id in known.looks.keys() {
+            for id in known.poll_schedule.keys() {
                 if let Some(point) = self.point(place, id) {
                     hold(point.lanes());
                 }
             }
         }
         for (key, source) in self.active_sources() {
-            for ((occurrence, target), ask) in &source.asks {
+            for ((occurrence, target), pending) in &source.pending_requests {
                 let Target::Copy(destination) = target else { continue };
                 // Fulfilled but not yet withdrawn would count twice; `Seen` withdraws the ask in the same change.
-                if ask.open && !source.points_of(*occurrence, target).any(|point| point.lifecycle.in_flight()) {
+                if pending.open && !source.points_of(*occurrence, target).any(|point| point.lifecycle.in_flight()) {
                     let kind = source.kind_of_backup(*occurrence);
                     let volume = key.source.is_volume().then_some(&key.source);
                     hold(Lane::of_copy(kind, &key.account, destination, volume));
@@ -221,7 +227,7 @@ impl State {
 
     /// How many sources with points of ours no policy names any more, by where those points are.
     #[must_use]
-    pub fn orphans(&self) -> BTreeMap<Place, u64> {
+    pub fn orphans(&self) -> BTreeMap<AccountRegion, u64> {
         let mut orphans = BTreeMap::new();
         for source in self.sources.values().filter(|source| source.watch.is_none()) {
             let points = source.points.iter().filter(|point| point.lifecycle != Lifecycle::Deleted);

@@ -3,7 +3,7 @@
 //! FSx throttles per account and Region at rates it does not publish (fsx-facts 3.4). All calls of one place share one
 //! limiter, so that a busy Region never slows another.
 
-use crate::domain::id::Place;
+use crate::domain::id::AccountRegion;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// One limiter for each place, made when first asked for.
 pub struct Pacing {
     quota: Quota,
-    limiters: Mutex<BTreeMap<Place, Arc<DefaultDirectRateLimiter>>>,
+    limiters: Mutex<BTreeMap<AccountRegion, Arc<DefaultDirectRateLimiter>>>,
     clock: DefaultClock,
 }
 
@@ -31,7 +31,7 @@ impl Pacing {
     }
 
     /// Returns when one more call may go to the place.
-    pub async fn turn(&self, place: &Place) {
+    pub async fn turn(&self, place: &AccountRegion) {
         let limiter = {
             let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
             let fresh = || Arc::new(RateLimiter::direct_with_clock(self.quota, self.clock.clone()));

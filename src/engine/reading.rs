@@ -4,7 +4,7 @@ use crate::domain::action::SourceFacts;
 use crate::domain::fault::{Fault, FaultClass, clean};
 use crate::domain::id::account_of_arn;
 use crate::domain::lane::FileSystemKind;
-use crate::domain::point::{Lifecycle, MadeAs, Sighting};
+use crate::domain::point::{Lifecycle, MadeAs, ObservedBackup};
 use crate::domain::policy::Tags;
 use crate::domain::time::Time;
 use aws_sdk_fsx::types;
@@ -32,11 +32,11 @@ pub(super) fn all<A, B>(list: Option<Vec<A>>, read: fn(&A) -> Option<B>) -> Resu
 }
 
 /// A backup as the answer shows it; `None` if it has none that can be one.
-pub(super) fn sighting(backup: &types::Backup) -> Option<Sighting> {
+pub(super) fn observed(backup: &types::Backup) -> Option<ObservedBackup> {
     let id = backup.backup_id().and_then(id_of)?;
     let kind = backup.file_system().and_then(|system| system.file_system_type());
     let volume = backup.volume().and_then(|volume| volume.volume_id()).and_then(id_of);
-    Some(Sighting {
+    Some(ObservedBackup {
         id: id.into(),
         lifecycle: backup.lifecycle().map_or(Lifecycle::Unknown, |lifecycle| Lifecycle::parse(lifecycle.as_str())),
         created_at: backup.creation_time().and_then(time).unwrap_or(Time::ZERO),

@@ -5,11 +5,11 @@
 //! occurrence takes over.
 
 use super::gate::{Gate, Refusal, Unanswered, paused, wait};
-use super::{Active, ask, retry, send};
+use super::{Active, pending, retry, send};
 use crate::domain::action::{Action, Call};
 use crate::domain::change::Change;
 use crate::domain::fault::FaultClass;
-use crate::domain::id::{Occurrence, Place, SourceId, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::id::{AccountRegion, Occurrence, SourceId, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::limits::{CALL_ENDS_WITHIN, IDS_PER_CALL, LISTING_LAG};
 use crate::domain::plan::{Plan, Reason};
 use crate::domain::policy::{Policy, Settings};
@@ -23,16 +23,16 @@ use std::time::Duration;
 const LOOKED_UP_WITHIN: Duration = Duration::from_secs(2 * 60);
 
 /// Sources to look up: by place, by kind (volumes apart), by how many may go into one call.
-type ToLookUp = BTreeMap<(Place, bool, usize), Vec<SourceId>>;
+type ToLookUp = BTreeMap<(AccountRegion, bool, usize), Vec<SourceId>>;
 
 /// Plans repeats, new backups and the look-ups that they need.
 pub fn plan(settings: &Settings, now: Time, active: &[Active<'_>], gate: &mut Gate<'_>, plan: &mut Plan) {
     let mut to_look_up = ToLookUp::new();
     for (key, source) in active.iter().copied() {
-        let aside = gate.state.quarantined.contains_key(key);
-        let round = Round { settings, now, key, source, aside };
+        let quarantined = gate.state.quarantined.contains_key(key);
+        let round = Round { settings, now, key, source, quarantined };
         let asked = round.repeat(gate, plan);
-        if let Some(policy) = round.policy().filter(|_| !asked && !aside) {
+        if let Some(policy) = round.policy().filter(|_| !asked && !quarantined) {
             round.begin(policy, gate, plan, &mut to_look_up);
         }
     }
@@ -55,7 +55,7 @@ struct Round<'a> {
     key: &'a SourceKey,
     source: &'a SourceState,
     /// It is set aside: what became of an ask is found out, and nothing is asked.
-    aside: bool,
+    quarantined: bool,
 }
 
 impl<'a> Round<'a> {
@@ -63,8 +63,8 @@ impl<'a> Round<'a> {
         self.source.watch.as_ref().and_then(|watch| self.settings.policies.get(&watch.policy))
     }
 
-    fn home(&self) -> Place {
-        Place { account: self.key.account.clone(), region: self.source.region.clone() }
+    fn home(&self) -> AccountRegion {
+        AccountRegion { account: self.key.account.clone(), region: self.source.region.clone() }
     }
 
     fn work(&self, occurrence: Occurrence) -> WorkKey {
@@ -74,19 +74,19 @@ impl<'a> Round<'a> {
     /// Deals with a backup that was asked for without a clear answer; `true` if there is one.
     fn repeat(&self, gate: &mut Gate<'_>, plan: &mut Plan) -> bool {
         let mut asked = false;
-        for ((occurrence, target), intent) in &self.source.asks {
+        for ((occurrence, target), intent) in &self.source.pending_requests {
             if *target != Target::Backup || !intent.open {
                 continue;
             }
             asked = true;
             let (key, home) = (self.work(*occurrence), self.home());
             let refusal = match gate.unanswered(&home, &key, intent) {
-                Unanswered::Again if self.aside || !wanted(self.source, occurrence) => {
+                Unanswered::Again if self.quarantined || !wanted(self.source, occurrence) => {
                     want_proof(&home, intent.last_asked_at.plus(LISTING_LAG), gate, plan)
                 }
                 Unanswered::Again => match gate.make(&home) {
                     Ok(()) => {
-                        ask(plan, &home, &key, intent.attempt, intent.request.clone(), self.now);
+                        pending(plan, &home, &key, intent.attempt, intent.request.clone(), self.now);
                         continue;
                     }
                     Err(refusal) => refusal,
@@ -138,8 +138,8 @@ impl<'a> Round<'a> {
         to_look_up: &mut ToLookUp,
     ) -> Result<(), Refusal> {
         let home = self.home();
-        if let Some(flying) = self.source.in_flight().find(|point| point.origin.is_none()) {
-            let detail = format!("{} of {} is {}", flying.id, flying.occurrence.at, flying.lifecycle.as_str());
+        if let Some(in_flight) = self.source.in_flight().find(|point| point.origin.is_none()) {
+            let detail = format!("{} of {} is {}", in_flight.id, in_flight.occurrence.at, in_flight.lifecycle.as_str());
             return Err(Refusal { reason: Reason::InProgress, until: None, detail });
         }
         after_failures(self.source, key, self.settings.daemon.poll, self.now)?;
@@ -150,45 +150,45 @@ impl<'a> Round<'a> {
         }
         gate.books_known_for(&home, self.source)?;
         after_lost_answers(self.source, key, &home, gate, plan)?;
-        self.looked_up(to_look_up, &home)?;
+        self.source_looked_up(to_look_up, &home)?;
         gate.make(&home)?;
         let attempt = gate.next_attempt(&home, key, self.source);
-        let facts = self.source.look_up.facts.as_ref().map(|(_, facts)| facts);
+        let facts = self.source.lookup.facts.as_ref().map(|(_, facts)| facts);
         let (request, dropped) = super::request::create_backup(policy, facts, key, attempt);
         if !dropped.is_empty() {
             plan.warnings.push(no_room(&key.source.source, &dropped));
         }
-        ask(plan, &home, key, attempt, Arc::new(request), self.now);
+        pending(plan, &home, key, attempt, Arc::new(request), self.now);
         Ok(())
     }
 
     /// Whether the source's tags are known freshly enough; else asks for them to be looked up.
-    fn looked_up(&self, to_look_up: &mut ToLookUp, home: &Place) -> Result<(), Refusal> {
-        let look_up = &self.source.look_up;
+    fn source_looked_up(&self, to_look_up: &mut ToLookUp, home: &AccountRegion) -> Result<(), Refusal> {
+        let lookup = &self.source.lookup;
         let recent = |at: Time| self.now.since(at) < LOOKED_UP_WITHIN;
-        if look_up.facts.as_ref().is_some_and(|(at, _)| recent(*at)) {
+        if lookup.facts.as_ref().is_some_and(|(at, _)| recent(*at)) {
             return Ok(());
         }
-        if let Some((_, fault)) = &look_up.fault {
+        if let Some((_, fault)) = &lookup.fault {
             // Who may not describe a source may still back it up; its own tags stay behind then. It is asked again once
             // the pause is over, and that answer is waited for.
-            if fault.class == FaultClass::Denied && self.now < look_up.not_before && !look_up.under_way {
+            if fault.class == FaultClass::Denied && self.now < lookup.not_before && !lookup.under_way {
                 return Ok(());
             }
         }
-        let detail = match &look_up.fault {
+        let detail = match &lookup.fault {
             Some((_, fault)) => format!("looking up {}: {fault}", self.key.source),
             None => format!("{} is being looked up", self.key.source),
         };
-        if self.now >= look_up.not_before {
-            let size = look_up.batch.unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
+        if self.now >= lookup.not_before {
+            let size = lookup.batch.unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
             let group = (home.clone(), self.key.source.is_volume(), size);
             to_look_up.entry(group).or_default().push(self.key.source.clone());
             return Err(Refusal { reason: Reason::DescribeSource, until: None, detail });
         }
-        let set_aside = look_up.fault.as_ref().is_some_and(|(_, fault)| fault.class.needs_a_person());
+        let set_aside = lookup.fault.as_ref().is_some_and(|(_, fault)| fault.class.needs_a_person());
         let reason = if set_aside { Reason::NeedsPerson } else { Reason::DescribeSource };
-        Err(Refusal { reason, until: Some(look_up.not_before), detail })
+        Err(Refusal { reason, until: Some(lookup.not_before), detail })
     }
 }
 
@@ -200,11 +200,13 @@ pub(super) fn wanted(source: &SourceState, occurrence: &Occurrence) -> bool {
 
 /// Whether the pauses after refusals and failed attempts are over.
 pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration, now: Time) -> Result<(), Refusal> {
-    if let Some(refused) = source.asks.get(&(key.occurrence, key.target.clone())).filter(|ask| now < ask.not_before) {
+    if let Some(refused) =
+        source.pending_requests.get(&(key.occurrence, key.target.clone())).filter(|pending| now < pending.not_before)
+    {
         return Err(paused(refused));
     }
     // What was refused for good is refused for every occurrence.
-    if let Some((fault, not_before)) = source.aside.get(&key.target).filter(|(_, not_before)| now < *not_before) {
+    if let Some((fault, not_before)) = source.blocked.get(&key.target).filter(|(_, not_before)| now < *not_before) {
         return Err(Refusal { reason: Reason::NeedsPerson, until: Some(*not_before), detail: fault.to_string() });
     }
     let failed = source.points_of(key.occurrence, &key.target).filter(|point| !point.good());
@@ -232,7 +234,7 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
 pub(super) fn after_lost_answers(
     source: &SourceState,
     key: &WorkKey,
-    place: &Place,
+    place: &AccountRegion,
     gate: &Gate<'_>,
     plan: &mut Plan,
 ) -> Result<(), Refusal> {
@@ -245,7 +247,7 @@ pub(super) fn after_lost_answers(
 }
 
 /// Asks for the listing that tells what became of an ask, once.
-pub(super) fn want_proof(place: &Place, from: Time, gate: &Gate<'_>, plan: &mut Plan) -> Refusal {
+pub(super) fn want_proof(place: &AccountRegion, from: Time, gate: &Gate<'_>, plan: &mut Plan) -> Refusal {
     let wanted = gate.state.place(place).and_then(|known| known.listing_wanted);
     if wanted < Some(from) {
         plan.record.push(Change::ListingWanted { place: place.clone(), at: from });

@@ -10,7 +10,7 @@
 
 use crate::domain::deletion::{LOSSES_COUNT_FOR, Loss};
 use crate::domain::id::{SourceKey, Target};
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use std::cmp::Reverse;
@@ -39,18 +39,18 @@ impl Recent {
     }
 
     /// This one is there. Returns whether it is decided already that it goes.
-    pub fn add(&mut self, state: &State, point: &Point) -> bool {
+    pub fn add(&mut self, state: &State, point: &RecoveryPoint) -> bool {
         let decided = || state.deletions.get(&(point.place.clone(), point.id.clone()));
         let decided = if state.deletions.is_empty() { None } else { decided() };
         let Some(deletion) = decided else {
             // What may be gone is not counted on.
-            if point.remarks.suspected.is_none() {
+            if point.remarks.missing_since.is_none() {
                 self.present.push(Loss::came_at(point));
             }
             return false;
         };
-        if !deletion.confirmed && deletion.condemned_at > self.from {
-            self.lost.push(Loss { came_at: Loss::came_at(point), lost_at: deletion.condemned_at });
+        if !deletion.confirmed && deletion.planned_at > self.from {
+            self.lost.push(Loss { came_at: Loss::came_at(point), lost_at: deletion.planned_at });
         }
         true
     }

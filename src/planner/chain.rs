@@ -11,9 +11,9 @@
 use crate::domain::action::Request;
 use crate::domain::fault::FaultClass;
 use crate::domain::id::{Region, SourceId, Target};
-use crate::domain::point::{Lifecycle, Point};
+use crate::domain::point::{Lifecycle, RecoveryPoint};
 use crate::domain::policy::Destination;
-use crate::domain::state::{Ask, SourceState};
+use crate::domain::state::{PendingRequest, SourceState};
 use arcstr::ArcStr;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -100,12 +100,12 @@ pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<F
     if under_way.chain([newest]).any(|copy| link(wanted, None, copy) == Link::Same) {
         return None;
     }
-    let asked_so = |copy: &&Point| copy.asked_key.as_ref().is_some_and(|asked| same_words(asked, wanted));
+    let asked_so = |copy: &&RecoveryPoint| copy.asked_key.as_ref().is_some_and(|asked| same_words(asked, wanted));
     // What the word stood for when it was last asked with, though that copy may be gone.
     let stood_for = copies().filter(asked_so).filter_map(|copy| copy.kms_key.as_deref()).next_back();
     let told: BTreeSet<&str> =
         copies().filter(|copy| copy.asked_key.is_some()).filter_map(|copy| copy.kms_key.as_deref()).collect();
-    let link = |copy: &Point| match link(wanted, stood_for, copy) {
+    let link = |copy: &RecoveryPoint| match link(wanted, stood_for, copy) {
         // Under a key that was asked for in words that are known, though this one was not.
         Link::Unknown if copy.kms_key.as_deref().is_some_and(|key| told.contains(key)) => Link::Renamed,
         link => link,
@@ -127,15 +127,15 @@ pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<F
 }
 
 /// Whether nothing that is known of this copy keeps the next one from going on from it.
-pub(super) fn may_go_on_from(copy: &Point, destination: &Destination) -> bool {
+pub(super) fn may_go_on_from(copy: &RecoveryPoint, destination: &Destination) -> bool {
     matches!(link(word_of(destination), None, copy), Link::Same | Link::Unknown)
 }
 
 /// The words for its key that were sent with an ask for a copy. Not of an ask that AWS holds against another one: what it
 /// made was asked for by somebody else.
-pub(super) fn asked_key(ask: &Ask) -> Option<ArcStr> {
-    let contested = ask.fault.as_ref().is_some_and(|fault| fault.class == FaultClass::TokenConflict);
-    match &*ask.request {
+pub(super) fn asked_key(pending: &PendingRequest) -> Option<ArcStr> {
+    let contested = pending.fault.as_ref().is_some_and(|fault| fault.class == FaultClass::TokenConflict);
+    match &*pending.request {
         Request::CopyBackup { kms_key, .. } if !contested => Some(kms_key.as_deref().unwrap_or_default().into()),
         Request::CreateBackup { .. } if !contested => Some(ArcStr::new()),
         _ => None,
@@ -147,7 +147,7 @@ fn word_of(destination: &Destination) -> &str {
     destination.kms_key.as_deref().unwrap_or_default()
 }
 
-fn link(wanted: &str, stood_for: Option<&str>, copy: &Point) -> Link {
+fn link(wanted: &str, stood_for: Option<&str>, copy: &RecoveryPoint) -> Link {
     let asked = copy.asked_key.as_deref();
     if asked.is_some_and(|asked| same_words(asked, wanted)) {
         return Link::Same;

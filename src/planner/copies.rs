@@ -9,13 +9,13 @@ use super::lane_gate::LaneGate;
 use super::retain::would_go_at_once;
 use super::slots::Slots;
 use super::turns::{Order, Wish, rank};
-use super::{Active, ask, durations, rpo};
+use super::{Active, durations, pending, rpo};
 use crate::domain::change::Change;
-use crate::domain::id::{Place, Region, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::id::{AccountRegion, Region, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::Lane;
 use crate::domain::limits::LISTING_LAG;
 use crate::domain::plan::{Plan, Reason};
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::{Destination, Policy, Settings};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
@@ -30,9 +30,9 @@ pub fn plan(settings: &Settings, now: Time, order: Order, active: &[Active<'_>],
     let mut lane_gate = LaneGate::new(state, now);
     for (key, source) in active.iter().copied() {
         let policy = source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy));
-        let aside = state.quarantined.contains_key(key);
-        repeats(key, source, policy, aside, gate, &mut lane_gate, plan);
-        let Some(policy) = policy.filter(|_| !aside) else { continue };
+        let quarantined = state.quarantined.contains_key(key);
+        repeats(key, source, policy, quarantined, gate, &mut lane_gate, plan);
+        let Some(policy) = policy.filter(|_| !quarantined) else { continue };
         for destination in &policy.destinations {
             let Some(candidate) = Candidate::of_route(state, key, source, policy, destination) else { continue };
             let proven = |candidate: &Candidate<'_>, plan: &mut Plan| {
@@ -95,8 +95,9 @@ fn ends_of_flights<'a>(state: &'a State, lane: &'a Lane) -> impl Iterator<Item =
         Lane::Shared(place) | Lane::Volume(place, _) => Some(place),
         Lane::OntapAccount(_) => None,
     };
-    let looks = place.and_then(|place| Some((place, state.place(place)?)));
-    let ids = looks.into_iter().flat_map(|(place, known)| known.looks.keys().map(move |id| (place, id)));
+    let poll_schedule = place.and_then(|place| Some((place, state.place(place)?)));
+    let ids =
+        poll_schedule.into_iter().flat_map(|(place, known)| known.poll_schedule.keys().map(move |id| (place, id)));
     ids.filter_map(|(place, id)| state.point(place, id)).filter(|point| point.lanes().contains(lane)).filter_map(
         |point| {
             let source = state.sources.get(&point.source_key())?;
@@ -113,24 +114,24 @@ fn repeats(
     key: &SourceKey,
     source: &SourceState,
     policy: Option<&Policy>,
-    aside: bool,
+    quarantined: bool,
     gate: &mut Gate<'_>,
     lane_gate: &mut LaneGate<'_>,
     plan: &mut Plan,
 ) {
-    for ((occurrence, target), intent) in source.asks.iter().filter(|(_, intent)| intent.open) {
+    for ((occurrence, target), intent) in source.pending_requests.iter().filter(|(_, intent)| intent.open) {
         let Target::Copy(region) = target else { continue };
         let work = WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
-        let there = Place { account: key.account.clone(), region: region.clone() };
+        let there = AccountRegion { account: key.account.clone(), region: region.clone() };
         let lanes = gate.state.lanes_of_copy(&work);
         let refusal = match gate.unanswered(&there, &work, intent) {
-            Unanswered::Again if aside || !wanted(source, occurrence) => {
+            Unanswered::Again if quarantined || !wanted(source, occurrence) => {
                 want_proof(&there, intent.last_asked_at.plus(LISTING_LAG), gate, plan)
             }
             Unanswered::Again => match lane_gate.open(&lanes).and_then(|()| gate.make(&there)) {
                 Ok(()) => {
                     lane_gate.take(&lanes);
-                    ask(plan, &there, &work, intent.attempt, intent.request.clone(), gate.now);
+                    pending(plan, &there, &work, intent.attempt, intent.request.clone(), gate.now);
                     continue;
                 }
                 Err(refusal) => refusal,
@@ -155,7 +156,7 @@ struct Candidate<'a> {
     source: &'a SourceState,
     policy: &'a Policy,
     destination: &'a Destination,
-    backup: &'a Point,
+    backup: &'a RecoveryPoint,
     /// A person asked for this very backup, which is not the newest.
     for_a_person: bool,
     lanes: Vec<Lane>,
@@ -171,16 +172,19 @@ impl<'a> Candidate<'a> {
         destination: &'a Destination,
     ) -> Option<Self> {
         let target = Target::Copy(destination.region.clone());
-        let there = Place { account: key.account.clone(), region: destination.region.clone() };
+        let there = AccountRegion { account: key.account.clone(), region: destination.region.clone() };
         // What may be ours is not made again on a guess.
-        let may_be_there = |backup: &Point| {
+        let may_be_there = |backup: &RecoveryPoint| {
             let claims = state.place(&there).map(|known| known.unconfirmed_of(&backup.source, backup.occurrence));
-            claims.into_iter().flatten().any(Point::good)
+            claims.into_iter().flatten().any(RecoveryPoint::good)
         };
-        let lacks = |backup: &&Point| {
+        let lacks = |backup: &&RecoveryPoint| {
             source.good_point(backup.occurrence, &target).is_none()
                 && !may_be_there(backup)
-                && !source.asks.get(&(backup.occurrence, target.clone())).is_some_and(|ask| ask.open)
+                && !source
+                    .pending_requests
+                    .get(&(backup.occurrence, target.clone()))
+                    .is_some_and(|pending| pending.open)
         };
         let reached = source.newest_taken_at(&target);
         let newest = source
@@ -188,8 +192,8 @@ impl<'a> Candidate<'a> {
             .filter(|backup| reached.is_none_or(|reached| reached < backup.taken_at()))
             .filter(lacks);
         let for_a_person = newest.is_none();
-        let found_in_vain = |backup: &Point| {
-            let adopted = source.open.get(&backup.occurrence).is_some_and(|opening| opening.adopted);
+        let found_in_vain = |backup: &RecoveryPoint| {
+            let adopted = source.open.get(&backup.occurrence).is_some_and(|record| record.adopted);
             adopted && would_go_at_once(policy, source, &target, backup)
         };
         let of_a_person = || wanted_by_a_person(state, source).filter(|backup| !found_in_vain(backup)).find(lacks);
@@ -206,8 +210,8 @@ impl<'a> Candidate<'a> {
         })
     }
 
-    fn there(&self) -> Place {
-        Place { account: self.work.source.account.clone(), region: self.destination.region.clone() }
+    fn there(&self) -> AccountRegion {
+        AccountRegion { account: self.work.source.account.clone(), region: self.destination.region.clone() }
     }
 
     /// Whether nothing but a slot is in its way.
@@ -215,17 +219,17 @@ impl<'a> Candidate<'a> {
         self.route_free(&self.destination.region, now)?;
         after_failures(self.source, &self.work, settings.daemon.poll, now)?;
         gate.books_known_for(&self.there(), self.source)?;
-        let home = Place { account: self.work.source.account.clone(), region: self.source.region.clone() };
+        let home = AccountRegion { account: self.work.source.account.clone(), region: self.source.region.clone() };
         gate.newest_known(&home, self.source)
     }
 
     fn wish(&self) -> Wish {
         let target = &self.work.target;
         let (reached, taken_at) = (self.source.newest_taken_at(target), self.backup.taken_at());
-        let taken = self.source.points.available(&Target::Backup).rev().map(Point::taken_at);
+        let taken = self.source.points.available(&Target::Backup).rev().map(RecoveryPoint::taken_at);
         let lacked = taken.take_while(|at| reached.is_none_or(|reached| reached < *at)).last();
         Wish {
-            promise: rpo::promised(self.policy, target),
+            rpo: rpo::rpo_for(self.policy, target),
             reached,
             since: self.source.watch.as_ref().map_or(taken_at, |watch| watch.since),
             taken_at,
@@ -255,21 +259,22 @@ impl<'a> Candidate<'a> {
         if !dropped.is_empty() {
             plan.warnings.push(no_room(&self.work.source.source, &dropped));
         }
-        ask(plan, &there, &self.work, attempt, Arc::new(request), now);
+        pending(plan, &there, &self.work, attempt, Arc::new(request), now);
         Ok(())
     }
 
     /// Whether no other copy of the route is under way.
     fn route_free(&self, region: &Region, now: Time) -> Result<(), Refusal> {
         let target = Target::Copy(region.clone());
-        let flying = self.source.in_flight();
-        let flying =
-            flying.filter(|point| !point.remarks.disputed).find(|point| point.target() == target && !point.stuck(now));
-        if let Some(flying) = flying {
-            let detail = format!("{} of {} is {}", flying.id, flying.occurrence.at, flying.lifecycle.as_str());
+        let in_flight = self.source.in_flight();
+        let in_flight = in_flight
+            .filter(|point| !point.remarks.disputed)
+            .find(|point| point.target() == target && !point.stuck(now));
+        if let Some(in_flight) = in_flight {
+            let detail = format!("{} of {} is {}", in_flight.id, in_flight.occurrence.at, in_flight.lifecycle.as_str());
             return Err(Refusal { reason: Reason::InProgress, until: None, detail });
         }
-        let asked = self.source.asks.iter().find(|((_, of), ask)| *of == target && ask.open);
+        let asked = self.source.pending_requests.iter().find(|((_, of), pending)| *of == target && pending.open);
         if let Some(((occurrence, _), _)) = asked {
             let detail = format!("the copy of {} was asked for", occurrence.at);
             return Err(Refusal { reason: Reason::InProgress, until: None, detail });
@@ -280,7 +285,7 @@ impl<'a> Candidate<'a> {
 
 /// Backups that no newer one supersedes: asked for by a person, or on hold (wished is enough), in occurrences that have
 /// not ended.
-fn wanted_by_a_person<'a>(state: &'a State, source: &'a SourceState) -> impl Iterator<Item = &'a Point> {
+fn wanted_by_a_person<'a>(state: &'a State, source: &'a SourceState) -> impl Iterator<Item = &'a RecoveryPoint> {
     source.open.keys().filter_map(|occurrence| {
         source
             .good_point(*occurrence, &Target::Backup)

@@ -11,9 +11,9 @@ use super::send;
 use crate::domain::action::{Action, Call, CallKey};
 use crate::domain::change::Change;
 use crate::domain::deletion::{Brake, Deletion};
-use crate::domain::id::{BackupId, Place, SourceKey, Target, deletion_token};
+use crate::domain::id::{AccountRegion, BackupId, SourceKey, Target, deletion_token};
 use crate::domain::plan::Plan;
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
@@ -49,7 +49,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Letting<'a> {
     /// Goes, each with its reason, oldest first.
-    pub go: Vec<(&'a Point, String)>,
+    pub go: Vec<(&'a RecoveryPoint, String)>,
     /// Would go, and waits for a person.
     pub braked: Option<Brake>,
 }
@@ -87,12 +87,12 @@ pub fn policy_of<'a>(settings: &'a Settings, source: &SourceState) -> Option<&'a
 }
 
 /// Where the points of a target are.
-fn place_of(key: &SourceKey, policy: &Policy, target: &Target) -> Place {
+fn place_of(key: &SourceKey, policy: &Policy, target: &Target) -> AccountRegion {
     let region = match target {
         Target::Backup => &policy.region,
         Target::Copy(region) => region,
     };
-    Place { account: key.account.clone(), region: region.clone() }
+    AccountRegion { account: key.account.clone(), region: region.clone() }
 }
 
 fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: &Gate<'_>, plan: &mut Plan) {
@@ -126,7 +126,7 @@ fn unseen(policy: &Policy, state: &State, now: Time, plan: &mut Plan) -> Time {
     let unseen = retain::unseen_destinations(policy, state, now);
     let until = state.created_at.plus(retain::UNSEEN_COPY_READS_FOR);
     for region in &unseen {
-        let place = Place { account: policy.account.clone(), region: (*region).clone() };
+        let place = AccountRegion { account: policy.account.clone(), region: (*region).clone() };
         // One that is merely being listed for the first time is no news.
         if state.place(&place).is_some_and(|known| known.unread_because().is_some()) {
             plan.warnings.push(format!(
@@ -139,7 +139,7 @@ fn unseen(policy: &Policy, state: &State, now: Time, plan: &mut Plan) -> Time {
 }
 
 /// Decides that a point goes.
-fn condemn(point: &Point, reason: String, now: Time, plan: &mut Plan) {
+fn condemn(point: &RecoveryPoint, reason: String, now: Time, plan: &mut Plan) {
     let (place, id) = (point.place.clone(), point.id.clone());
     plan.record.push(Change::DeletionPlanned { place, id, reason, confirmed: false, at: now });
     plan.wake.earlier(now, "a deletion was decided");
@@ -148,7 +148,7 @@ fn condemn(point: &Point, reason: String, now: Time, plan: &mut Plan) {
 /// Decides about what ended FAILED. Returns when to look again.
 fn clear_failed(state: &State, key: &SourceKey, now: Time, gate: &Gate<'_>, plan: &mut Plan) -> Time {
     let (clear, mut next) = retain::failed_to_clear(state, key, now);
-    let undecided = |point: &Point| !state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
+    let undecided = |point: &RecoveryPoint| !state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
     for (point, reason) in clear.into_iter().filter(|(point, _)| undecided(point)) {
         if gate.books_known_of(&point.place, key).is_ok() {
             condemn(point, reason, now, plan);
@@ -214,7 +214,14 @@ struct Steps<'a> {
 }
 
 impl Steps<'_> {
-    fn go_on(&mut self, place: &Place, id: &BackupId, deletion: &Deletion, gate: &mut Gate<'_>, plan: &mut Plan) {
+    fn go_on(
+        &mut self,
+        place: &AccountRegion,
+        id: &BackupId,
+        deletion: &Deletion,
+        gate: &mut Gate<'_>,
+        plan: &mut Plan,
+    ) {
         if self.state.under_way(place, &CallKey::Delete(id.clone())) {
             return;
         }
@@ -223,11 +230,11 @@ impl Steps<'_> {
             return;
         }
         let inspected = deletion.inspected_at.filter(|at| self.now.since(*at) < INSPECTED_WITHIN && *at <= self.now);
-        if inspected.is_none_or(|at| at < deletion.condemned_at || Some(at) < deletion.asked_at) {
+        if inspected.is_none_or(|at| at < deletion.planned_at || Some(at) < deletion.asked_at) {
             // The look that it waits for is among the looks of its place already.
             return;
         }
-        if let Some(reason) = self.spared(place, id) {
+        if let Some(reason) = self.deletion_cancelled(place, id) {
             plan.record.push(Change::DeletionCancelled { place: place.clone(), id: id.clone(), reason });
             plan.wake.earlier(self.now, "a deletion was given up");
             return;
@@ -246,7 +253,7 @@ impl Steps<'_> {
     }
 
     /// Why it is not to be deleted after all.
-    fn spared(&mut self, place: &Place, id: &BackupId) -> Option<String> {
+    fn deletion_cancelled(&mut self, place: &AccountRegion, id: &BackupId) -> Option<String> {
         if !self.settings.daemon.prune {
             return Some("this host does not prune".to_owned());
         }

@@ -11,7 +11,7 @@
 use super::chain;
 use crate::domain::id::Target;
 use crate::domain::limits::COPY_STUCK_AFTER;
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::Destination;
 use crate::domain::remarks::Bytes;
 use crate::domain::state::SourceState;
@@ -124,7 +124,7 @@ fn first_of(size_bytes: Option<Bytes>) -> Duration {
 }
 
 /// From AWS's creation time to the moment it was seen AVAILABLE, where that was seen.
-fn took(point: &Point) -> Option<Duration> {
+fn took(point: &RecoveryPoint) -> Option<Duration> {
     let took = point.settled_at?.since(point.created_at);
     (point.available() && !took.is_zero() && took <= COPY_STUCK_AFTER).then_some(took)
 }
@@ -142,7 +142,7 @@ fn second_longest(times: &mut [Duration]) -> Option<Duration> {
 mod tests {
     use super::*;
     use crate::domain::change::Change;
-    use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Trigger};
+    use crate::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceKey, Trigger};
     use crate::domain::lane::FileSystemKind;
     use crate::domain::point::{Lifecycle, Provenance};
     use crate::domain::remarks::Remarked;
@@ -153,11 +153,11 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn copy(nth: u32, minutes: Option<u32>, key: &str) -> Point {
+    fn copy(nth: u32, minutes: Option<u32>, key: &str) -> RecoveryPoint {
         let at = Time::from_secs(1_795_248_000).plus(3600 * Duration::from_secs(u64::from(nth)));
-        Point {
+        RecoveryPoint {
             provenance: Provenance {
-                place: Place { account: AccountName::own(), region: "us-west-2".into() },
+                place: AccountRegion { account: AccountAlias::own(), region: "us-west-2".into() },
                 source: "fs-0123456789abcdef0".into(),
                 policy: None,
                 kms_key: Some(key.into()),
@@ -179,12 +179,12 @@ mod tests {
         }
     }
 
-    fn after(copies: &[Point], kms_key: Option<&str>) -> Expected {
+    fn after(copies: &[RecoveryPoint], kms_key: Option<&str>) -> Expected {
         let mut state = State::new(Time::ZERO, Time::ZERO);
         for copy in copies {
             state.apply(&Change::BackupObserved { point: Box::new(copy.clone()) }).unwrap();
         }
-        let key = SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() };
+        let key = SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() };
         let source = state.sources.get(&key).cloned().unwrap_or_else(|| SourceState::new("us-east-1".into()).into());
         let destination = Destination {
             region: "us-west-2".into(),
@@ -209,7 +209,8 @@ mod tests {
 
     #[test]
     fn one_accident_does_not_count_and_old_ones_are_forgotten() {
-        let mut copies: Vec<Point> = (0..20).map(|nth| copy(nth, Some(if nth < 10 { 50 } else { 10 }), "a")).collect();
+        let mut copies: Vec<RecoveryPoint> =
+            (0..20).map(|nth| copy(nth, Some(if nth < 10 { 50 } else { 10 }), "a")).collect();
         assert_eq!(after(&copies, None).takes, 10 * MINUTE);
         copies[17].settled_at = Some(copies[17].created_at.plus(600 * MINUTE));
         assert_eq!(after(&copies, None).takes, 10 * MINUTE);
@@ -217,7 +218,7 @@ mod tests {
 
     #[test]
     fn what_was_not_seen_to_end_teaches_nothing() {
-        let adopted: Vec<Point> = (0..5).map(|nth| copy(nth, None, "a")).collect();
+        let adopted: Vec<RecoveryPoint> = (0..5).map(|nth| copy(nth, None, "a")).collect();
         assert!(!after(&adopted, None).learned);
         let held = [copy(0, None, "a"), copy(1, Some(9), "a"), copy(2, Some(11), "a")];
         assert_eq!(after(&held, None).takes, 11 * MINUTE);

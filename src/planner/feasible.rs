@@ -20,7 +20,7 @@ pub use quotas::{QuotaReport, default_quota};
 
 use super::durations;
 use crate::domain::duration::duration_text;
-use crate::domain::id::{AccountName, PolicyName, Region, SourceId, SourceKey, Target};
+use crate::domain::id::{AccountAlias, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::State;
 use crate::domain::time::Time;
@@ -65,7 +65,7 @@ struct Route<'a> {
     backup: Duration,
     copy: Duration,
     learned: bool,
-    promise: Option<Duration>,
+    rpo: Option<Duration>,
 }
 
 /// Whether this policy can keep what it promises, with these slots and this retention. `state` teaches how long things
@@ -92,7 +92,7 @@ pub fn judge(settings: &Settings, state: Option<&State>, given: Given, now: Time
                     backup,
                     copy: seen.or(given.copy).unwrap_or(ASSUMED_COPY),
                     learned: seen.is_some(),
-                    promise: policy.rpo_in(&destination.region),
+                    rpo: policy.rpo_in(&destination.region),
                 });
             }
         }
@@ -190,8 +190,8 @@ fn some_of(sources: &[SourceId]) -> String {
 }
 
 /// A Region, with the account where it is not the daemon's own.
-fn at(account: &AccountName, region: &Region) -> String {
-    if *account == AccountName::own() { region.to_string() } else { format!("{account}/{region}") }
+fn at(account: &AccountAlias, region: &Region) -> String {
+    if *account == AccountAlias::own() { region.to_string() } else { format!("{account}/{region}") }
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@
 
 use super::looks::places_of;
 use crate::domain::change::{Change, Forgotten};
-use crate::domain::ending::Total;
-use crate::domain::id::Place;
+use crate::domain::id::AccountRegion;
+use crate::domain::occurrence_record::Counter;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
-use crate::domain::state::{PlaceState, SourceState, State};
+use crate::domain::state::{AccountRegionState, SourceState, State};
 use crate::domain::time::Time;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -31,29 +31,29 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     for (key, _) in state.sources.iter().filter(|(_, source)| is_over(source)) {
         plan.record.push(Change::Forgotten(Forgotten::Source(key.clone())));
     }
-    let places: BTreeSet<Place> = places_of(settings).collect();
+    let places: BTreeSet<AccountRegion> = places_of(settings).collect();
     for (place, _) in state.places.iter().filter(|(place, known)| !places.contains(place) && is_empty(known)) {
-        plan.record.push(Change::Forgotten(Forgotten::Place(place.clone())));
+        plan.record.push(Change::Forgotten(Forgotten::AccountRegion(place.clone())));
     }
-    for total in state.totals.keys().filter(|total| !settings.policies.contains_key(policy_of(total))) {
-        plan.record.push(Change::Forgotten(Forgotten::Total(total.clone())));
+    for total in state.counters.keys().filter(|total| !settings.policies.contains_key(policy_of(total))) {
+        plan.record.push(Change::Forgotten(Forgotten::Counter(total.clone())));
     }
     plan.record.push(Change::Swept(now));
 }
 
 fn is_over(source: &SourceState) -> bool {
-    source.watch.is_none() && source.holds_nothing() && source.open.is_empty() && source.asks.is_empty()
+    source.watch.is_none() && source.holds_nothing() && source.open.is_empty() && source.pending_requests.is_empty()
 }
 
-fn is_empty(known: &PlaceState) -> bool {
-    known.points.is_empty() && known.looks.is_empty() && known.calls.is_empty() && known.listing.is_none()
+fn is_empty(known: &AccountRegionState) -> bool {
+    known.points.is_empty() && known.poll_schedule.is_empty() && known.calls.is_empty() && known.listing.is_none()
 }
 
-fn policy_of(total: &Total) -> &crate::domain::id::PolicyName {
+fn policy_of(total: &Counter) -> &crate::domain::id::PolicyName {
     match total {
-        Total::Occurrences(policy, _)
-        | Total::Backups(policy, _)
-        | Total::Copies(policy, ..)
-        | Total::Deletions(policy, ..) => policy,
+        Counter::Occurrences(policy, _)
+        | Counter::Backups(policy, _)
+        | Counter::Copies(policy, ..)
+        | Counter::Deletions(policy, ..) => policy,
     }
 }

@@ -5,11 +5,11 @@
 
 use super::retry::{PLACE_OUT_OF_ORDER, pause_for_place};
 use crate::domain::action::CallKey;
-use crate::domain::id::{Place, SourceKey, WorkKey};
+use crate::domain::id::{AccountRegion, SourceKey, WorkKey};
 use crate::domain::limits::{LISTING_LAG, TOKEN_TRUSTED_FOR};
 use crate::domain::plan::{Plan, Reason, Waiting};
 use crate::domain::policy::Settings;
-use crate::domain::state::{Ask, PlaceState, SourceState, State};
+use crate::domain::state::{AccountRegionState, PendingRequest, SourceState, State};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 
@@ -31,9 +31,9 @@ pub struct Gate<'a> {
     pub state: &'a State,
     /// The time of the round.
     pub now: Time,
-    makes: BTreeMap<Place, usize>,
-    reads: BTreeMap<Place, usize>,
-    deletes: BTreeMap<Place, usize>,
+    makes: BTreeMap<AccountRegion, usize>,
+    reads: BTreeMap<AccountRegion, usize>,
+    deletes: BTreeMap<AccountRegion, usize>,
 }
 
 /// Why something may not be sent now, and until when, if that is known.
@@ -85,12 +85,12 @@ impl<'a> Gate<'a> {
         gate
     }
 
-    fn sent(&self, place: &Place) -> usize {
+    fn sent(&self, place: &AccountRegion) -> usize {
         [&self.makes, &self.reads, &self.deletes].iter().map(|count| count.get(place).unwrap_or(&0)).sum()
     }
 
     /// Whether a call of any kind may go to the place.
-    fn place_open(&self, place: &Place) -> Result<(), Refusal> {
+    fn place_open(&self, place: &AccountRegion) -> Result<(), Refusal> {
         let Some(known) = self.state.place(place) else { return Ok(()) };
         let Some((fault, at)) = known.trouble.as_ref().filter(|_| known.failures >= PLACE_OUT_OF_ORDER) else {
             return Ok(());
@@ -107,7 +107,7 @@ impl<'a> Gate<'a> {
     }
 
     /// Whether it is the account on record that answers; only reading tells when it does again.
-    fn ours(&self, place: &Place) -> Result<(), Refusal> {
+    fn ours(&self, place: &AccountRegion) -> Result<(), Refusal> {
         match self.state.foreign_at(place) {
             Some(foreign) => {
                 Err(Refusal { reason: Reason::NeedsPerson, until: None, detail: foreign.fault.to_string() })
@@ -120,7 +120,7 @@ impl<'a> Gate<'a> {
     ///
     /// # Errors
     /// Why not now.
-    pub fn read(&mut self, place: &Place) -> Result<(), Refusal> {
+    pub fn read(&mut self, place: &AccountRegion) -> Result<(), Refusal> {
         self.place_open(place)?;
         let reads = self.reads.entry(place.clone()).or_default();
         if *reads >= READS_AT_ONCE {
@@ -134,7 +134,7 @@ impl<'a> Gate<'a> {
     ///
     /// # Errors
     /// Why not now.
-    pub fn make(&mut self, place: &Place) -> Result<(), Refusal> {
+    pub fn make(&mut self, place: &AccountRegion) -> Result<(), Refusal> {
         self.ours(place)?;
         self.place_open(place)?;
         let makes = self.makes.entry(place.clone()).or_default();
@@ -149,7 +149,7 @@ impl<'a> Gate<'a> {
     ///
     /// # Errors
     /// Why not now.
-    pub fn delete(&mut self, place: &Place) -> Result<(), Refusal> {
+    pub fn delete(&mut self, place: &AccountRegion) -> Result<(), Refusal> {
         self.ours(place)?;
         self.place_open(place)?;
         let deletes = self.deletes.entry(place.clone()).or_default();
@@ -173,11 +173,11 @@ impl<'a> Gate<'a> {
     ///
     /// # Errors
     /// What is still to be read.
-    pub fn books_known_for(&self, place: &Place, source: &SourceState) -> Result<(), Refusal> {
+    pub fn books_known_for(&self, place: &AccountRegion, source: &SourceState) -> Result<(), Refusal> {
         self.listed(place)?;
-        let born = self.state.created_at;
-        let token_catches = self.now < born.plus(TOKEN_TRUSTED_FOR);
-        if token_catches && source.points.iter().all(|point| point.created_at >= born) {
+        let database_created_at = self.state.created_at;
+        let token_catches = self.now < database_created_at.plus(TOKEN_TRUSTED_FOR);
+        if token_catches && source.points.iter().all(|point| point.created_at >= database_created_at) {
             return Ok(());
         }
         self.books_known(place)
@@ -187,7 +187,7 @@ impl<'a> Gate<'a> {
     ///
     /// # Errors
     /// What is still to be read.
-    pub fn books_known_of(&self, place: &Place, key: &SourceKey) -> Result<(), Refusal> {
+    pub fn books_known_of(&self, place: &AccountRegion, key: &SourceKey) -> Result<(), Refusal> {
         match self.state.sources.get(key) {
             Some(source) => self.books_known_for(place, source),
             None => self.books_known(place),
@@ -198,7 +198,7 @@ impl<'a> Gate<'a> {
     ///
     /// # Errors
     /// What is still to be read.
-    pub fn books_known(&self, place: &Place) -> Result<(), Refusal> {
+    pub fn books_known(&self, place: &AccountRegion) -> Result<(), Refusal> {
         self.listed(place)?;
         let settled = self.state.created_at.plus(LISTING_LAG);
         if self.state.place(place).is_some_and(|known| known.listed_since(settled)) {
@@ -213,24 +213,24 @@ impl<'a> Gate<'a> {
     ///
     /// # Errors
     /// What is still to be read.
-    pub fn newest_known(&self, home: &Place, source: &SourceState) -> Result<(), Refusal> {
-        let born = self.state.created_at;
+    pub fn newest_known(&self, home: &AccountRegion, source: &SourceState) -> Result<(), Refusal> {
+        let database_created_at = self.state.created_at;
         let read = self.state.place(home).and_then(|known| known.listed);
         match read {
-            Some(read) if read.began_at >= born.plus(LISTING_LAG) => Ok(()),
-            Some(_) if source.points.iter().all(|point| point.created_at >= born) => Ok(()),
+            Some(read) if read.began_at >= database_created_at.plus(LISTING_LAG) => Ok(()),
+            Some(_) if source.points.iter().all(|point| point.created_at >= database_created_at) => Ok(()),
             Some(_) => self.books_known(home),
             None => self.listed(home),
         }
     }
 
     /// Whether this process has read all of a place at least once.
-    fn listed(&self, place: &Place) -> Result<(), Refusal> {
+    fn listed(&self, place: &AccountRegion) -> Result<(), Refusal> {
         let known = self.state.place(place);
         if known.is_some_and(|place| place.known()) {
             return Ok(());
         }
-        Err(match known.and_then(PlaceState::unread_because) {
+        Err(match known.and_then(AccountRegionState::unread_because) {
             Some(fault) => Refusal {
                 reason: Reason::Region,
                 until: None,
@@ -252,16 +252,17 @@ impl Gate<'_> {
     /// token is answered with BackupNotFound for ever. Such an answer counts as an attempt that was deleted, once
     /// listings begun after it show that the backup to be copied is there, and that nothing lives under the token.
     #[must_use]
-    pub fn next_attempt(&self, place: &Place, key: &WorkKey, source: &SourceState) -> u32 {
+    pub fn next_attempt(&self, place: &AccountRegion, key: &WorkKey, source: &SourceState) -> u32 {
         let made = source.highest_attempt(key.occurrence, &key.target);
-        let since = |place: &Place, time| self.state.place(place).is_some_and(|known| known.listed_since(time));
-        let home = Place { account: key.source.account.clone(), region: source.region.clone() };
-        let gone = source.asks.get(&(key.occurrence, key.target.clone())).filter(|ask| {
-            let answered = !ask.open && ask.fault.as_ref().is_some_and(|fault| fault.code == WHAT_IT_MADE_IS_GONE);
-            let asked_at = ask.last_asked_at;
+        let since = |place: &AccountRegion, time| self.state.place(place).is_some_and(|known| known.listed_since(time));
+        let home = AccountRegion { account: key.source.account.clone(), region: source.region.clone() };
+        let gone = source.pending_requests.get(&(key.occurrence, key.target.clone())).filter(|pending| {
+            let answered =
+                !pending.open && pending.fault.as_ref().is_some_and(|fault| fault.code == WHAT_IT_MADE_IS_GONE);
+            let asked_at = pending.last_asked_at;
             answered && since(place, asked_at.plus(LISTING_LAG)) && since(&home, asked_at)
         });
-        made.max(gone.map_or(0, |ask| ask.attempt)).saturating_add(1)
+        made.max(gone.map_or(0, |pending| pending.attempt)).saturating_add(1)
     }
 }
 
@@ -281,19 +282,19 @@ pub enum Unanswered {
 impl Gate<'_> {
     /// Decides about an open ask (product.md, “Unknown answers”).
     #[must_use]
-    pub fn unanswered(&self, place: &Place, key: &WorkKey, ask: &Ask) -> Unanswered {
+    pub fn unanswered(&self, place: &AccountRegion, key: &WorkKey, pending: &PendingRequest) -> Unanswered {
         if self.state.under_way(place, &CallKey::Make(key.clone())) {
             let detail = "asked; the answer is outstanding".to_owned();
             return Unanswered::Wait(Refusal { reason: Reason::AwaitingResponse, until: None, detail });
         }
-        let proof_from = ask.last_asked_at.plus(LISTING_LAG);
+        let proof_from = pending.last_asked_at.plus(LISTING_LAG);
         if self.state.place(place).is_some_and(|known| known.listed_since(proof_from)) {
             return Unanswered::Disproved;
         }
-        if self.now < ask.not_before {
-            return Unanswered::Wait(paused(ask));
+        if self.now < pending.not_before {
+            return Unanswered::Wait(paused(pending));
         }
-        if self.now.since(ask.first_asked_at) < TOKEN_TRUSTED_FOR {
+        if self.now.since(pending.first_asked_at) < TOKEN_TRUSTED_FOR {
             return Unanswered::Again;
         }
         Unanswered::Prove(proof_from)
@@ -302,10 +303,10 @@ impl Gate<'_> {
 
 /// The wait that a pause after a failure means.
 #[must_use]
-pub fn paused(ask: &Ask) -> Refusal {
-    let reason = if ask.set_aside().is_some() { Reason::NeedsPerson } else { Reason::Backoff };
-    let detail = ask.fault.as_ref().map_or_else(|| "waiting".to_owned(), ToString::to_string);
-    Refusal { reason, until: Some(ask.not_before), detail }
+pub fn paused(pending: &PendingRequest) -> Refusal {
+    let reason = if pending.needs_person().is_some() { Reason::NeedsPerson } else { Reason::Backoff };
+    let detail = pending.fault.as_ref().map_or_else(|| "waiting".to_owned(), ToString::to_string);
+    Refusal { reason, until: Some(pending.not_before), detail }
 }
 
 /// Records what a refusal means for the plan.

@@ -12,16 +12,16 @@ use crate::domain::time::Time;
 
 /// Writes or takes away the tags of holds that AWS does not show as wished.
 pub fn plan(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
-    for ((place, id), wish) in &state.wishes {
+    for ((place, id), hold_request) in &state.hold_requests {
         if state.under_way(place, &CallKey::Hold(id.clone())) {
             continue;
         }
-        if now < wish.not_before {
-            plan.wake.earlier(wish.not_before, "a hold is tried again");
+        if now < hold_request.not_before {
+            plan.wake.earlier(hold_request.not_before, "a hold is tried again");
             continue;
         }
         // Without an ARN it waits for the look that tells it.
-        let Some(arn) = wish.arn.clone() else { continue };
+        let Some(arn) = hold_request.arn.clone() else { continue };
         // Whose it is must be known before anything is written on it.
         if state.place(place).is_some_and(|known| known.disputes.contains_key(id)) {
             continue;
@@ -30,7 +30,7 @@ pub fn plan(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
             plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
             continue;
         }
-        let call = Call::Hold { id: id.clone(), arn, hold: wish.hold.clone() };
+        let call = Call::Hold { id: id.clone(), arn, hold: hold_request.hold.clone() };
         send(plan, Action { place: place.clone(), call }, now);
     }
 }

@@ -8,11 +8,11 @@ use super::gate::Gate;
 use super::send;
 use crate::domain::action::{Action, Call, CallKey};
 use crate::domain::change::Change;
-use crate::domain::id::{AccountName, BackupId, Place, Region};
+use crate::domain::id::{AccountAlias, AccountRegion, BackupId, Region};
 use crate::domain::limits::{CALL_ENDS_WITHIN, IDS_PER_CALL, LISTING_LAG, PROOF_AFTER};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
-use crate::domain::state::{PlaceState, State};
+use crate::domain::state::{AccountRegionState, State};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,17 +28,17 @@ const STALE_AFTER: Duration = Duration::from_secs(60);
 
 /// Plans listings and looks at all places that matter.
 pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
-    let mut places: Vec<(&AccountName, &Region)> = names_of_places(settings).collect();
+    let mut places: Vec<(&AccountAlias, &Region)> = names_of_places(settings).collect();
     // What stays where no policy looks any more is told of (points, orphans), so it has to be read there as well.
-    let ours = |known: &PlaceState| !known.looks.is_empty() || !known.points.is_empty();
+    let ours = |known: &AccountRegionState| !known.poll_schedule.is_empty() || !known.points.is_empty();
     let held = state.places.iter().filter(|(_, known)| ours(known));
     places.extend(held.map(|(place, _)| (&place.account, &place.region)));
     places.sort_unstable();
     places.dedup();
     proofs(state, now, gate, plan);
-    let nothing = PlaceState::default();
+    let nothing = AccountRegionState::default();
     for (account, region) in places {
-        let place = Place { account: account.clone(), region: region.clone() };
+        let place = AccountRegion { account: account.clone(), region: region.clone() };
         let known = state.place(&place).unwrap_or(&nothing);
         listing(settings, state, now, gate, plan, &place, known);
         if state.foreign_at(&place).is_some() {
@@ -56,14 +56,14 @@ fn proofs(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
         let Some(wanted) = known.proof_wanted else { continue };
         let due = wanted.plus(PROOF_AFTER);
         let of_account = state.sources.iter().filter(|(key, source)| key.account == *account && source.watch.is_some());
-        let next = of_account.min_by_key(|(_, source)| source.look_up.not_before);
+        let next = of_account.min_by_key(|(_, source)| source.lookup.not_before);
         let Some((key, source)) = next else { continue };
-        let due = due.max(source.look_up.not_before);
+        let due = due.max(source.lookup.not_before);
         if due > now {
             plan.wake.earlier(due, "an account is asked who it is");
             continue;
         }
-        let home = Place { account: account.clone(), region: source.region.clone() };
+        let home = AccountRegion { account: account.clone(), region: source.region.clone() };
         if let Err(refusal) = gate.read(&home) {
             plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
             continue;
@@ -75,11 +75,12 @@ fn proofs(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
 }
 
 /// Every account and Region that the policy names.
-pub fn places_of(settings: &Settings) -> impl Iterator<Item = Place> + '_ {
-    names_of_places(settings).map(|(account, region)| Place { account: account.clone(), region: region.clone() })
+pub fn places_of(settings: &Settings) -> impl Iterator<Item = AccountRegion> + '_ {
+    names_of_places(settings)
+        .map(|(account, region)| AccountRegion { account: account.clone(), region: region.clone() })
 }
 
-fn names_of_places(settings: &Settings) -> impl Iterator<Item = (&AccountName, &Region)> {
+fn names_of_places(settings: &Settings) -> impl Iterator<Item = (&AccountAlias, &Region)> {
     settings.policies.values().flat_map(|policy| {
         let regions = policy.destinations.iter().map(|destination| &destination.region);
         std::iter::once(&policy.region).chain(regions).map(|region| (&policy.account, region))
@@ -92,8 +93,8 @@ fn listing(
     now: Time,
     gate: &mut Gate<'_>,
     plan: &mut Plan,
-    place: &Place,
-    known: &PlaceState,
+    place: &AccountRegion,
+    known: &AccountRegionState,
 ) {
     if known.calls.contains(&CallKey::List) {
         return;
@@ -131,8 +132,8 @@ pub fn stale_after(poll: Duration, pages: u32) -> Duration {
 }
 
 /// When the next listing of a place is due.
-fn listing_due(poll: Duration, state: &State, now: Time, known: &PlaceState) -> Time {
-    let Some(listed) = known.listed.filter(|listed| listed.in_this_life) else { return now };
+fn listing_due(poll: Duration, state: &State, now: Time, known: &AccountRegionState) -> Time {
+    let Some(listed) = known.listed.filter(|listed| listed.listed_by_this_process) else { return now };
     let mut due = listed.began_at.plus(listing_beat(poll, listed.pages));
     let proves_birth = state.created_at.plus(LISTING_LAG);
     if listed.began_at < proves_birth {
@@ -154,11 +155,11 @@ fn polls(
     now: Time,
     gate: &mut Gate<'_>,
     plan: &mut Plan,
-    place: &Place,
-    known: &PlaceState,
+    place: &AccountRegion,
+    known: &AccountRegionState,
 ) {
     let poll = settings.daemon.poll;
-    let Some(earliest) = known.looks.values().min().copied() else { return };
+    let Some(earliest) = known.poll_schedule.values().min().copied() else { return };
     if earliest > now {
         plan.wake.earlier(earliest, "a look at work in flight");
         return;
@@ -179,9 +180,15 @@ fn polls(
 /// A place takes a few calls at a time. Were they served by id, a thousand deletions would go before the one copy whose
 /// end frees a slot. What is due up to `horizon` goes along where a call has room for it, so that looks fall together. It
 /// gets no call of its own: such calls would be asked again with every answer, and what is due would wait behind them.
-fn batches(state: &State, place: &Place, known: &PlaceState, now: Time, horizon: Time) -> Vec<Vec<BackupId>> {
+fn batches(
+    state: &State,
+    place: &AccountRegion,
+    known: &AccountRegionState,
+    now: Time,
+    horizon: Time,
+) -> Vec<Vec<BackupId>> {
     let mut by_size: BTreeMap<usize, Vec<(bool, Urgency, Time, &BackupId)>> = BTreeMap::new();
-    for (id, at) in known.looks.iter().filter(|(_, at)| **at <= horizon) {
+    for (id, at) in known.poll_schedule.iter().filter(|(_, at)| **at <= horizon) {
         let size = known.batches.get(id).copied().unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
         by_size.entry(size).or_default().push((*at > now, urgency(state, place, known, id), *at, id));
     }
@@ -213,10 +220,10 @@ enum Urgency {
     Kept,
 }
 
-fn urgency(state: &State, place: &Place, known: &PlaceState, id: &BackupId) -> Urgency {
+fn urgency(state: &State, place: &AccountRegion, known: &AccountRegionState, id: &BackupId) -> Urgency {
     match state.point_among(place, known, id) {
         Some(point) if point.lifecycle.in_flight() => Urgency::InFlight,
-        Some(point) if point.remarks.suspected.is_some() => Urgency::Suspected,
+        Some(point) if point.remarks.missing_since.is_some() => Urgency::Suspected,
         Some(_) => Urgency::Kept,
         None => Urgency::Other,
     }

@@ -10,7 +10,7 @@
 //!
 //! 1. [`watch`]: which sources the policy names; [`pauses`]: which policies a person stopped;
 //! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended; [`forgetting`]: what nothing needs any more;
-//! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for, as far as [`slots`] and the
+//! 3. [`poll_schedule`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for, as far as [`slots`] and the
 //!    [`lane_gate`] let it; [`holds`]: what a person keeps; [`deletions`]: what goes, as [`retain`] decides and the
 //!    [`brake`] allows.
 //!
@@ -130,9 +130,9 @@ fn send(plan: &mut Plan, action: Action, now: Time) {
 }
 
 /// Puts an ask into the plan: the intent, and the call with it.
-fn ask(
+fn pending(
     plan: &mut Plan,
-    place: &crate::domain::id::Place,
+    place: &crate::domain::id::AccountRegion,
     key: &crate::domain::id::WorkKey,
     attempt: u32,
     request: std::sync::Arc<crate::domain::action::Request>,

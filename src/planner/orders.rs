@@ -4,12 +4,12 @@
 //! own: here it becomes changes, which are committed, and the next round acts on the books. So an order outlives a kill
 //! the moment it is answered, and one that is repeated changes nothing.
 
-use crate::domain::change::{Change, Opening};
+use crate::domain::change::{Change, OccurrenceRecord};
 use crate::domain::duration::duration_text;
 use crate::domain::id::{BackupId, Occurrence, PolicyName, SourceId, SourceKey, Trigger};
 use crate::domain::pause::Pause;
 use crate::domain::policy::{Policy, Settings};
-use crate::domain::state::{ORDER_REPEATED_WITHIN, PlaceState, State};
+use crate::domain::state::{AccountRegionState, ORDER_REPEATED_WITHIN, State};
 use crate::domain::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -219,7 +219,7 @@ pub fn confirm_deletions(settings: &Settings, state: &State, looked_at: &BTreeSe
 }
 
 fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Verdict {
-    let carries = |known: &PlaceState| known.points.contains_key(backup) || known.disputes.contains_key(backup);
+    let carries = |known: &AccountRegionState| known.points.contains_key(backup) || known.disputes.contains_key(backup);
     let place = state.places.iter().find(|(_, known)| carries(known));
     if let Some((place, dispute)) = place.and_then(|(place, known)| Some((place, known.disputes.get(backup)?))) {
         let what = dispute.objection.what();
@@ -229,20 +229,20 @@ fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Ve
         let id = shown(backup.as_str());
         return Err(unknown(format!("no recovery point {id} in any Region; `lifeboat points` lists them")));
     };
-    let wish = state.wishes.get(&(place.clone(), backup.clone()));
-    let wished = wish.map_or(point.remarks.hold.as_deref(), |wish| wish.hold.as_deref());
+    let hold_request = state.hold_requests.get(&(place.clone(), backup.clone()));
+    let wished = hold_request.map_or(point.remarks.hold.as_deref(), |hold_request| hold_request.hold.as_deref());
     let is_held = hold.is_some();
     let (what, same) = match &hold {
         // Who holds again without a reason leaves the one that is there.
         Some(reason) => ("held", wished.is_some_and(|before| reason.is_empty() || before == reason)),
         None => ("released", wished.is_none()),
     };
-    let mut granted = Granted { stands: same && wish.is_none(), ..Granted::default() };
+    let mut granted = Granted { stands: same && hold_request.is_none(), ..Granted::default() };
     if !same {
         granted.changes.push(Change::HoldRequested { place: place.clone(), id: backup.clone(), hold, at: now });
     }
     let region = &place.region;
-    let fault = wish.filter(|_| same).and_then(|wish| wish.fault.as_ref());
+    let fault = hold_request.filter(|_| same).and_then(|hold_request| hold_request.fault.as_ref());
     granted.barred = fault.filter(|fault| fault.class.needs_a_person()).map(ToString::to_string);
     granted.says = match fault {
         _ if granted.stands => format!("{backup} in {region} is {what}, and its tag at AWS says so"),
@@ -267,20 +267,20 @@ fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) ->
         return Err(unknown(no_source(policy, order.source.as_ref())));
     }
     let occurrence = Occurrence { at: order.at, trigger: Trigger::Manual };
-    let (mut granted, mut aside) = (Granted::default(), Vec::new());
+    let (mut granted, mut blocked) = (Granted::default(), Vec::new());
     for key in keys {
         match of_source(policy, state, &key, occurrence, now)? {
             Standing::New(change) => granted.changes.push(*change),
             Standing::Known => {}
             Standing::Aside(why) => {
-                aside.push(format!("{} is set aside ({why})", key.source));
+                blocked.push(format!("{} is set aside ({why})", key.source));
                 continue;
             }
         }
         granted.sources.push(key.source);
     }
     if granted.sources.is_empty() {
-        return Err(Refusal { kind: RefusalKind::NotNow, what: aside.join("; ") });
+        return Err(Refusal { kind: RefusalKind::NotNow, what: blocked.join("; ") });
     }
     let count = match granted.sources.as_slice() {
         [one] => one.to_string(),
@@ -292,7 +292,7 @@ fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) ->
     if let Some(pause) = state.pause_at(name, now) {
         granted.says += &format!("; the policy is {}, which does not bar it", pause.sentence());
     }
-    for note in aside {
+    for note in blocked {
         granted.says += &format!("; not of {note}");
     }
     Ok(granted)
@@ -333,8 +333,8 @@ fn of_source(
     if open >= OPEN_BY_HAND {
         return not_now(format!("{open} backups of {} that were ordered are not done yet", key.source));
     }
-    let opening = Opening { policy: policy.name.clone(), opened_at: now, caught_up: false, adopted: false };
-    Ok(Standing::New(Box::new(Change::Opened { source: key.clone(), occurrence, opening })))
+    let record = OccurrenceRecord { policy: policy.name.clone(), opened_at: now, caught_up: false, adopted: false };
+    Ok(Standing::New(Box::new(Change::Opened { source: key.clone(), occurrence, record })))
 }
 
 fn pause(policy: &Policy, state: &State, order: &PauseOrder, now: Time) -> Verdict {
@@ -427,11 +427,11 @@ fn invalid(what: String) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::change::End;
-    use crate::domain::id::{AccountName, Place};
+    use crate::domain::change::OccurrenceOutcome;
+    use crate::domain::id::{AccountAlias, AccountRegion};
     use crate::domain::lane::FileSystemKind;
     use crate::domain::plan::Reason;
-    use crate::domain::point::{Lifecycle, Point, Provenance};
+    use crate::domain::point::{Lifecycle, Provenance, RecoveryPoint};
     use crate::domain::remarks::Remarks;
     use crate::planner::plan;
 
@@ -447,7 +447,7 @@ mod tests {
     struct Desk {
         settings: Settings,
         state: State,
-        ended: Vec<(Time, End, String)>,
+        ended: Vec<(Time, OccurrenceOutcome, String)>,
         warnings: Vec<String>,
     }
 
@@ -462,7 +462,7 @@ mod tests {
         }
 
         fn listed(&mut self, began_at: Time) {
-            let place = Place { account: AccountName::own(), region: "us-east-1".into() };
+            let place = AccountRegion { account: AccountAlias::own(), region: "us-east-1".into() };
             self.apply(Change::Listed {
                 place,
                 began_at,
@@ -515,7 +515,7 @@ mod tests {
         }
 
         fn open(&self, source: &str) -> Vec<Occurrence> {
-            let key = SourceKey { account: AccountName::own(), source: source.into() };
+            let key = SourceKey { account: AccountAlias::own(), source: source.into() };
             self.state.sources[&key].open.keys().copied().collect()
         }
     }
@@ -547,7 +547,9 @@ mod tests {
         }
         let skipped: Vec<Time> = desk.ended.iter().map(|(at, _, _)| *at).collect();
         assert_eq!(skipped, [after(10), after(10), after(20), after(20)]);
-        assert!(desk.ended.iter().all(|(_, end, why)| *end == End::Skipped && why.contains("maintenance")));
+        assert!(
+            desk.ended.iter().all(|(_, end, why)| *end == OccurrenceOutcome::Skipped && why.contains("maintenance"))
+        );
         let says = desk.resume(after(28)).says;
         assert!(says.contains(&after(30).to_string()), "{says}");
         desk.rounds(after(28));
@@ -578,7 +580,7 @@ mod tests {
         desk.pause(Some(after(35)), after(5));
         desk.rounds(after(45));
         let of_source: Vec<_> = desk.ended.iter().map(|(at, end, _)| (*at, *end)).collect();
-        let skipped = |minute| (after(minute), End::Skipped);
+        let skipped = |minute| (after(minute), OccurrenceOutcome::Skipped);
         assert_eq!(of_source, [10, 20, 30, 10, 20, 30].map(skipped));
         assert_eq!(scheduled(&desk), [after(40)]);
         // Paused again at once: the first pause is forgotten only once all is on record, the second stands.
@@ -597,7 +599,7 @@ mod tests {
         assert!(!says.contains("paused"), "{says}");
         desk.pause(None, after(12));
         desk.rounds(after(12));
-        assert!(desk.ended.iter().all(|(at, end, _)| *at == after(10) && *end == End::Skipped));
+        assert!(desk.ended.iter().all(|(at, end, _)| *at == after(10) && *end == OccurrenceOutcome::Skipped));
         assert_eq!(desk.open(SOURCE), [Occurrence { at: after(11), trigger: Trigger::Manual }]);
         let says = desk.order(backup(Some(OTHER), after(13)), after(13)).unwrap().says;
         assert!(says.contains("paused since") && says.contains("does not bar it"), "{says}");
@@ -656,10 +658,18 @@ mod tests {
         let again = desk.order(backup(None, after(1)), after(2)).unwrap();
         assert_eq!((again.changes.len(), again.sources.len()), (0, 2));
         let (occurrence, key) = (Occurrence { at: after(1), trigger: Trigger::Manual }, SOURCE);
-        let source = SourceKey { account: AccountName::own(), source: key.into() };
-        let opening = desk.state.sources[&source].open[&occurrence].clone();
+        let source = SourceKey { account: AccountAlias::own(), source: key.into() };
+        let record = desk.state.sources[&source].open[&occurrence].clone();
         let (reason, at) = ("for the test".to_owned(), after(3));
-        desk.apply(Change::Closed { source, occurrence, opening, end: End::Missed, reason, at, earlier: 0 });
+        desk.apply(Change::Closed {
+            source,
+            occurrence,
+            record,
+            end: OccurrenceOutcome::Missed,
+            reason,
+            at,
+            earlier: 0,
+        });
         assert!(desk.order(backup(Some(key), after(1)), after(4)).unwrap().changes.is_empty());
         assert_eq!(desk.open(key), []);
     }
@@ -669,9 +679,9 @@ mod tests {
     fn an_order_whose_backup_failed_does_not_bar_the_schedule() {
         let mut desk = Desk::new();
         desk.order(backup(Some(SOURCE), after(1)), after(1)).unwrap();
-        let failed = Point {
+        let failed = RecoveryPoint {
             provenance: Provenance {
-                place: Place { account: AccountName::own(), region: "us-east-1".into() },
+                place: AccountRegion { account: AccountAlias::own(), region: "us-east-1".into() },
                 source: SOURCE.into(),
                 policy: Some("hourly".into()),
                 kms_key: None,
@@ -735,11 +745,11 @@ mod tests {
     #[test]
     fn a_script_that_asks_in_a_loop_is_stopped() {
         let mut desk = Desk::new();
-        let ask = |desk: &mut Desk, nth: u64| {
+        let pending = |desk: &mut Desk, nth: u64| {
             let at = NOON.plus(Duration::from_millis(nth));
             desk.order(backup(Some(SOURCE), at), after(1)).map(drop).map_err(|refused| refused.kind)
         };
-        let answers: Vec<_> = (0..20).map(|nth| ask(&mut desk, nth)).collect();
+        let answers: Vec<_> = (0..20).map(|nth| pending(&mut desk, nth)).collect();
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), OPEN_BY_HAND);
         assert_eq!(answers.last(), Some(&Err(RefusalKind::NotNow)));
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// What is promised for a backup or a copy; `None` if nothing is.
 #[must_use]
-pub fn promised(policy: &Policy, target: &Target) -> Option<Duration> {
+pub fn rpo_for(policy: &Policy, target: &Target) -> Option<Duration> {
     match target {
         Target::Backup => policy.rpo,
         Target::Copy(region) => policy.rpo_in(region),

@@ -4,9 +4,9 @@
 //! restart did: due is what lies between the last one dealt with and now, nothing else. Of several that came due at
 //! once only the newest begins; a backup taken now serves them all.
 
-use crate::domain::change::{Change, End, Opening};
+use crate::domain::change::{Change, OccurrenceOutcome, OccurrenceRecord};
 use crate::domain::duration::duration_text;
-use crate::domain::id::{Occurrence, Place, SourceKey, Trigger};
+use crate::domain::id::{AccountRegion, Occurrence, SourceKey, Trigger};
 use crate::domain::limits::LISTING_LAG;
 use crate::domain::pause::Pause;
 use crate::domain::plan::Plan;
@@ -71,7 +71,7 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
             continue;
         }
         let record = match (recorder.pause(at), begins) {
-            (Some(pause), _) => recorder.closed(at, End::Skipped, pause.sentence(), earlier),
+            (Some(pause), _) => recorder.closed(at, OccurrenceOutcome::Skipped, pause.sentence(), earlier),
             (None, Some(begins)) if begins != at => recorder.passed_over(at, begins, earlier),
             (None, _) => recorder.begun(at),
         };
@@ -113,7 +113,7 @@ fn due_by_lines(policy: &Policy, lines: &[Line], floor: Time, now: Time) -> Vec<
 /// only half. A database that was lost may also have begun what the first listing does not show yet.
 fn floor(state: &State, key: &SourceKey, source: &SourceState, now: Time) -> Option<Time> {
     let watch = source.watch.as_ref()?;
-    let home = Place { account: key.account.clone(), region: source.region.clone() };
+    let home = AccountRegion { account: key.account.clone(), region: source.region.clone() };
     let listed = state.place(&home)?.listed?;
     let Some(dealt_with) = source.dealt_with(now) else { return Some(watch.since) };
     if may_lack_the_newest(state, source, listed.began_at, now) {
@@ -193,15 +193,15 @@ impl Recorder<'_> {
         at <= self.state.started_at
     }
 
-    fn opening(&self, at: Time) -> Opening {
+    fn record(&self, at: Time) -> OccurrenceRecord {
         let (policy, caught_up) = (self.policy.name.clone(), self.asleep(at));
-        Opening { policy, opened_at: self.now, caught_up, adopted: false }
+        OccurrenceRecord { policy, opened_at: self.now, caught_up, adopted: false }
     }
 
     /// Begun ahead of time, as copies of it tell: how it stands by now is its end.
     fn found(&self, at: Time) -> Change {
-        let opening = Opening { adopted: true, caught_up: true, ..self.opening(at) };
-        Change::Opened { source: self.key.clone(), occurrence: scheduled(at), opening }
+        let record = OccurrenceRecord { adopted: true, caught_up: true, ..self.record(at) };
+        Change::Opened { source: self.key.clone(), occurrence: scheduled(at), record }
     }
 
     /// The newest: it begins, unless it is too late for that.
@@ -211,28 +211,31 @@ impl Recorder<'_> {
         if missed_asleep || too_late {
             return self.passed_over(at, at, 0);
         }
-        Change::Opened { source: self.key.clone(), occurrence: scheduled(at), opening: self.opening(at) }
+        Change::Opened { source: self.key.clone(), occurrence: scheduled(at), record: self.record(at) }
     }
 
     /// One that is not begun: missed if its window passed, else coalesced with the one that begins.
     fn passed_over(&self, at: Time, begins: Time, earlier: u64) -> Change {
         let (end, reason) = if self.asleep(at) && self.policy.catch_up == CatchUp::None {
-            (End::Missed, "came due while Lifeboat was not running, and catch_up is \"none\"".to_owned())
+            (OccurrenceOutcome::Missed, "came due while Lifeboat was not running, and catch_up is \"none\"".to_owned())
         } else if window_passed(self.policy, at, self.now) {
             let window = self.policy.start_within.map(duration_text).unwrap_or_default();
             let why = if self.asleep(at) { "Lifeboat was not running" } else { "Lifeboat did not get to it" };
-            (End::Missed, format!("not begun within {window}: {why}"))
+            (OccurrenceOutcome::Missed, format!("not begun within {window}: {why}"))
         } else {
-            (End::Coalesced, format!("came due together with the occurrence of {begins}, which took its place"))
+            (
+                OccurrenceOutcome::Coalesced,
+                format!("came due together with the occurrence of {begins}, which took its place"),
+            )
         };
         self.closed(at, end, reason, earlier)
     }
 
-    fn closed(&self, at: Time, end: End, reason: String, earlier: u64) -> Change {
+    fn closed(&self, at: Time, end: OccurrenceOutcome, reason: String, earlier: u64) -> Change {
         let reason =
             if earlier == 0 { reason } else { format!("{reason}; stands for at least {earlier} before it as well") };
-        let (source, occurrence, opening) = (self.key.clone(), scheduled(at), self.opening(at));
-        Change::Closed { source, occurrence, opening, end, reason, at: self.now, earlier }
+        let (source, occurrence, record) = (self.key.clone(), scheduled(at), self.record(at));
+        Change::Closed { source, occurrence, record, end, reason, at: self.now, earlier }
     }
 }
 

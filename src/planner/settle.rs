@@ -9,16 +9,18 @@ use super::gate::WHAT_IT_MADE_IS_GONE;
 use super::looks::stale_after;
 use super::retry;
 use crate::domain::action::{Action, Call, CallKey, Outcome, SourceFacts};
-use crate::domain::change::{Change, LaneEvidence, ListingPage, Opening, Total};
+use crate::domain::change::{Change, Counter, LaneEvidence, ListingPage, OccurrenceRecord};
 use crate::domain::evidence::{self, Evidence};
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, SourceId, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::id::{
+    AccountRegion, BackupId, Occurrence, PolicyName, SourceId, SourceKey, Target, Trigger, WorkKey,
+};
 use crate::domain::lane::{FileSystemKind, Lane};
 use crate::domain::limits::{LISTING_LAG, SHOWN_AFTER_GONE};
 use crate::domain::note::Note;
-use crate::domain::point::{Lifecycle, Point, Sighting};
+use crate::domain::point::{Lifecycle, ObservedBackup, RecoveryPoint};
 use crate::domain::policy::Settings;
-use crate::domain::state::{PlaceState, State};
+use crate::domain::state::{AccountRegionState, State};
 use crate::domain::time::Time;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,16 +36,18 @@ pub fn settle(settings: &Settings, state: &State, action: &Action, outcome: Outc
     let outcome = settling.of_whom(outcome);
     settling.returned(action, &outcome);
     match (&action.call, outcome) {
-        (Call::Make { key, request }, Outcome::Made(sighting)) => settling.made(key, request, *sighting),
+        (Call::Make { key, request }, Outcome::Made(observed)) => settling.made(key, request, *observed),
         (Call::Make { key, .. }, Outcome::Failed(fault)) => settling.unfulfilled(key, fault),
-        (Call::ListPage { .. }, Outcome::Page { sightings, next_token }) => settling.page(sightings, next_token),
+        (Call::ListPage { .. }, Outcome::Page { observed_backups, next_token }) => {
+            settling.page(observed_backups, next_token)
+        }
         (Call::ListPage { .. }, Outcome::Failed(fault)) => settling.page_failed(&fault),
-        (Call::Poll { ids }, Outcome::Polled(sightings)) => settling.polled(ids, sightings),
+        (Call::Poll { ids }, Outcome::Polled(observed_backups)) => settling.polled(ids, observed_backups),
         (Call::Poll { ids }, Outcome::Failed(fault)) => settling.poll_failed(ids, &fault),
-        (Call::DescribeSources { ids }, Outcome::SourcesDescribed(facts)) => settling.looked_up(ids, facts),
-        (Call::DescribeSources { ids }, Outcome::Failed(fault)) => settling.look_up_failed(ids, &fault),
+        (Call::DescribeSources { ids }, Outcome::SourcesDescribed(facts)) => settling.source_looked_up(ids, facts),
+        (Call::DescribeSources { ids }, Outcome::Failed(fault)) => settling.source_lookup_failed(ids, &fault),
         (Call::Delete { id, .. }, Outcome::Deleted) => settling.deleted(id),
-        (Call::Delete { id, .. }, Outcome::Failed(fault)) => settling.delete_refused(id, fault),
+        (Call::Delete { id, .. }, Outcome::Failed(fault)) => settling.deletion_failed(id, fault),
         (Call::Hold { id, hold, .. }, Outcome::HoldSet) => settling.hold_answered(id, hold.as_deref(), None),
         (Call::Hold { id, hold, .. }, Outcome::Failed(fault)) => {
             settling.hold_answered(id, hold.as_deref(), Some(fault));
@@ -52,8 +56,8 @@ pub fn settle(settings: &Settings, state: &State, action: &Action, outcome: Outc
         (Call::Make { key, .. }, _) => settling.unfulfilled(key, nonsense()),
         (Call::ListPage { .. }, _) => settling.page_failed(&nonsense()),
         (Call::Poll { ids }, _) => settling.poll_failed(ids, &nonsense()),
-        (Call::DescribeSources { ids }, _) => settling.look_up_failed(ids, &nonsense()),
-        (Call::Delete { id, .. }, _) => settling.delete_refused(id, nonsense()),
+        (Call::DescribeSources { ids }, _) => settling.source_lookup_failed(ids, &nonsense()),
+        (Call::Delete { id, .. }, _) => settling.deletion_failed(id, nonsense()),
         (Call::Hold { id, hold, .. }, _) => settling.hold_answered(id, hold.as_deref(), Some(nonsense())),
     }
     settling.changes
@@ -74,8 +78,8 @@ mod looks;
 struct Settling<'a> {
     settings: &'a Settings,
     state: &'a State,
-    place: &'a Place,
-    here: Option<&'a PlaceState>,
+    place: &'a AccountRegion,
+    here: Option<&'a AccountRegionState>,
     now: Time,
     /// The answer names the account on record.
     named: bool,
@@ -116,19 +120,19 @@ impl Settling<'_> {
         }
     }
 
-    fn made(&mut self, key: &WorkKey, request: &crate::domain::action::Request, mut sighting: Sighting) {
+    fn made(&mut self, key: &WorkKey, request: &crate::domain::action::Request, mut observed: ObservedBackup) {
         let tags = match request {
             crate::domain::action::Request::CreateBackup { tags, .. }
             | crate::domain::action::Request::CopyBackup { tags, .. } => tags,
         };
         // Not every endpoint repeats the tags in its answer; those that were asked for are the ones it has.
-        if sighting.tags.is_empty() {
-            sighting.tags = tags.clone().into();
+        if observed.tags.is_empty() {
+            observed.tags = tags.clone().into();
         }
-        let (id, ended) = (sighting.id.clone(), !sighting.lifecycle.in_flight());
+        let (id, ended) = (observed.id.clone(), !observed.lifecycle.in_flight());
         let known = self.state.point(self.place, &id).is_some();
         let mut code = "UnexpectedAnswer";
-        let stands = match self.weigh(sighting) {
+        let stands = match self.weigh(observed) {
             Evidence::Ours(point) if point.work_key() == *key => {
                 self.lane_granted(key);
                 self.sight(*point);
@@ -163,7 +167,7 @@ impl Settling<'_> {
 
     /// An ask came to nothing; `nothing_made`: surely, and whatever answers to it were lost.
     fn refused(&mut self, key: &WorkKey, mut fault: Fault, nothing_made: bool) {
-        let Some(ask) = self.state.ask(key) else { return };
+        let Some(pending) = self.state.pending_request(key) else { return };
         let copies = key.target != Target::Backup;
         if fault.class == FaultClass::Missing && (copies || fault.code == WHAT_IT_MADE_IS_GONE) {
             self.doubt_source_backup(key);
@@ -171,11 +175,11 @@ impl Settling<'_> {
             fault.class = FaultClass::TransientState;
         }
         let proves_nothing = matches!(fault.class, FaultClass::Unanswered | FaultClass::TokenConflict);
-        let definite = nothing_made || (!proves_nothing && ask.asks <= 1);
+        let definite = nothing_made || (!proves_nothing && pending.sent <= 1);
         if fault.class == FaultClass::NoSlot && copies {
             return self.no_slot(key, fault, definite);
         }
-        let failures = ask.failures.saturating_add(1);
+        let failures = pending.failures.saturating_add(1);
         let pause = retry::pause(fault.class, failures, self.poll(), key.jitter(failures));
         let attempts = self.state.sources.get(&key.source).map_or(0, |source| source.failed_attempts(key));
         let pause = pause.max(retry::pause_after_attempts(fault.class, attempts, failures, key, self.poll()));
@@ -192,37 +196,37 @@ impl Settling<'_> {
         self.push(Change::ListingWanted { place: backup.place.clone(), at: self.now });
     }
 
-    fn policy_of(&self, point: &Point) -> PolicyName {
+    fn policy_of(&self, point: &RecoveryPoint) -> PolicyName {
         let watched = self.state.sources.get(&point.source_key()).and_then(|source| source.watch.as_ref());
         let tagged = || point.policy.clone().unwrap_or_else(|| PolicyName::from("unknown"));
         watched.map_or_else(tagged, |watch| watch.policy.clone())
     }
 
     /// The point that an answer shows, if it shows just what is known.
-    fn unchanged(&self, sighting: &Sighting) -> Option<&Point> {
-        let known = self.state.point_among(self.place, self.here?, &sighting.id)?;
-        let unchanged = known.place == *self.place && known.shown_unchanged(sighting);
-        (unchanged && evidence::stands(self.state, self.place, known, sighting, self.now)).then_some(known)
+    fn unchanged(&self, observed: &ObservedBackup) -> Option<&RecoveryPoint> {
+        let known = self.state.point_among(self.place, self.here?, &observed.id)?;
+        let unchanged = known.place == *self.place && known.shown_unchanged(observed);
+        (unchanged && evidence::stands(self.state, self.place, known, observed, self.now)).then_some(known)
     }
 
     /// What an answer shows, given all that is known.
-    fn weigh(&self, sighting: Sighting) -> Evidence {
-        let known = self.here.and_then(|here| self.state.point_among(self.place, here, &sighting.id));
-        evidence::weigh(self.state, self.place, known, sighting, self.now)
+    fn weigh(&self, observed: ObservedBackup) -> Evidence {
+        let known = self.here.and_then(|here| self.state.point_among(self.place, here, &observed.id));
+        evidence::weigh(self.state, self.place, known, observed, self.now)
     }
 
     /// Takes in a point of ours as an answer shows it. Returns whether it was not known before.
-    fn sight(&mut self, mut point: Point) -> bool {
+    fn sight(&mut self, mut point: RecoveryPoint) -> bool {
         let key = point.work_key();
         let known = self.state.sources.get(&key.source).and_then(|source| {
             source
                 .points_of(key.occurrence, &key.target)
                 .find(|known| known.id == point.id && known.place == point.place)
         });
-        let ask = self.state.ask(&key).filter(|ask| ask.attempt == point.attempt);
-        let asked = ask.is_some();
+        let pending = self.state.pending_request(&key).filter(|pending| pending.attempt == point.attempt);
+        let asked = pending.is_some();
         // AWS names the key, not the word for it that was asked with, and a later answer must not unlearn that.
-        let asked_key = known.and_then(|known| known.asked_key.clone()).or_else(|| ask.and_then(chain::asked_key));
+        let asked_key = known.and_then(|known| known.asked_key.clone()).or_else(|| pending.and_then(chain::asked_key));
         if asked_key.is_some() {
             point = point.with_provenance(|of| of.asked_key = asked_key);
         }
@@ -240,7 +244,7 @@ impl Settling<'_> {
                 return false;
             }
         }
-        let gone = || self.state.place(self.place).and_then(|known| known.gone.get(&point.id));
+        let gone = || self.state.place(self.place).and_then(|known| known.removed.get(&point.id));
         if known.is_none() && gone().is_some_and(|at| self.now < at.plus(SHOWN_AFTER_GONE)) {
             return false;
         }
@@ -259,12 +263,12 @@ impl Settling<'_> {
         new
     }
 
-    fn ended(&mut self, point: &Point) {
+    fn ended(&mut self, point: &RecoveryPoint) {
         let policy = self.policy_of(point);
         let available = point.available();
         self.push(Change::Counted(match point.target() {
-            Target::Backup => Total::Backups(policy, available),
-            Target::Copy(region) => Total::Copies(policy, region, available),
+            Target::Backup => Counter::Backups(policy, available),
+            Target::Copy(region) => Counter::Copies(policy, region, available),
         }));
         if available {
             self.push(Change::Timed { target: point.target(), took: self.now.since(point.created_at) });
@@ -279,7 +283,7 @@ impl Settling<'_> {
         }
         let refusals = self.here.and_then(|known| match call {
             CallKey::List => known.refused_listing.as_ref(),
-            _ => known.refused_looks.as_ref(),
+            _ => known.refused_polls.as_ref(),
         });
         let failures = refusals.map_or(0, |refusal| refusal.failures).saturating_add(1);
         let (place, fault) = (self.place.clone(), Some(fault.clone()));
@@ -287,34 +291,34 @@ impl Settling<'_> {
         retry::pause_for_refused_read(failures, jitter_of(self.place))
     }
 
-    fn polled(&mut self, ids: &[BackupId], sightings: Vec<Sighting>) {
-        if let Some(first) = ids.first().filter(|_| self.here.is_some_and(|known| known.refused_looks.is_some())) {
+    fn polled(&mut self, ids: &[BackupId], observed_backups: Vec<ObservedBackup>) {
+        if let Some(first) = ids.first().filter(|_| self.here.is_some_and(|known| known.refused_polls.is_some())) {
             let (place, call) = (self.place.clone(), CallKey::Poll(first.clone()));
             self.push(Change::ReadAnswered { place, call, fault: None, at: self.now });
         }
         let mut missing: BTreeSet<&BackupId> = ids.iter().collect();
         let mut looked = Vec::new();
-        for sighting in sightings {
-            let (id, lifecycle, arn) = (sighting.id.clone(), sighting.lifecycle, sighting.arn.clone());
+        for observed in observed_backups {
+            let (id, lifecycle, arn) = (observed.id.clone(), observed.lifecycle, observed.arn.clone());
             missing.remove(&id);
             looked.push(id.clone());
-            if let Some(known) = self.unchanged(&sighting) {
+            if let Some(known) = self.unchanged(&observed) {
                 let hold = known.remarks.hold.clone();
                 self.inspected(&id, arn, hold.as_deref());
                 continue;
             }
-            match self.weigh(sighting) {
+            match self.weigh(observed) {
                 Evidence::Ours(point) => {
-                    let suspected =
-                        self.state.point(self.place, &id).is_some_and(|known| known.remarks.suspected.is_some());
+                    let missing_since =
+                        self.state.point(self.place, &id).is_some_and(|known| known.remarks.missing_since.is_some());
                     let hold = point.remarks.hold.clone();
                     self.undisputed(&id);
                     self.sight(*point);
-                    if suspected {
+                    if missing_since {
                         self.push(Change::MissingFromListing {
                             place: self.place.clone(),
                             id: id.clone(),
-                            suspected: None,
+                            missing_since: None,
                         });
                     }
                     self.inspected(&id, arn, hold.as_deref());
@@ -343,7 +347,7 @@ impl Settling<'_> {
                 let reason = "its tags were taken off: it is no longer Lifeboat's to delete".to_owned();
                 let place = self.place.clone();
                 self.push(Change::DeletionCancelled { place: place.clone(), id: id.clone(), reason });
-                self.push(Change::MissingFromListing { place, id, suspected: Some(self.now) });
+                self.push(Change::MissingFromListing { place, id, missing_since: Some(self.now) });
                 return;
             }
             self.absent(&id);
@@ -351,13 +355,13 @@ impl Settling<'_> {
     }
 }
 
-fn lanes_of_other(other: &Sighting, place: &Place) -> Vec<Lane> {
+fn lanes_of_other(other: &ObservedBackup, place: &AccountRegion) -> Vec<Lane> {
     let volume = other.volume.as_ref().filter(|_| other.kind == FileSystemKind::Ontap);
     Lane::of_copy(other.kind, &place.account, &place.region, volume)
 }
 
 /// A number in `0.0..1.0` that is always the same for a place.
-fn jitter_of(place: &Place) -> f64 {
+fn jitter_of(place: &AccountRegion) -> f64 {
     let sum: u32 = place.region.as_str().bytes().fold(17, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     f64::from(sum % 1000) / 1000.0
 }

@@ -37,7 +37,7 @@ const HALVES_AT: f64 = 0.1;
 /// so is, at most, what a person asked for.
 const FIRST_BUYS: Duration = Duration::from_secs(86_400);
 /// A route without a promise counts as late after this.
-pub const WITHOUT_PROMISE: Duration = Duration::from_secs(7 * 86_400);
+pub const WITHOUT_RPO: Duration = Duration::from_secs(7 * 86_400);
 
 /// In which order slots are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub enum Order {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
     /// The promised largest age.
-    pub promise: Option<Duration>,
+    pub rpo: Option<Duration>,
     /// When the data of the route's newest recovery point was taken; `None` if there is none.
     pub reached: Option<Time>,
     /// When the route began: with nothing held, its promise is broken since then.
@@ -74,11 +74,11 @@ impl Wish {
     /// When the route breaks its promise if nothing newer arrives; the past if it already has.
     #[must_use]
     pub fn deadline(&self) -> Time {
-        let kept = self.promise.unwrap_or(WITHOUT_PROMISE);
+        let kept = self.rpo.unwrap_or(WITHOUT_RPO);
         match (self.asked_at, self.reached) {
             (Some(asked_at), _) => asked_at,
             (None, Some(reached)) => reached.plus(kept),
-            (None, None) if self.promise.is_none() => self.since.plus(kept),
+            (None, None) if self.rpo.is_none() => self.since.plus(kept),
             (None, None) => self.since,
         }
     }
@@ -91,20 +91,20 @@ impl Wish {
 
     /// How much longer the route keeps its promise with this copy than without it.
     fn buys(&self, now: Time) -> Duration {
-        let Some(promise) = self.promise else { return Duration::ZERO };
+        let Some(rpo) = self.rpo else { return Duration::ZERO };
         if self.asked_at.is_some() {
-            return promise.min(FIRST_BUYS);
+            return rpo.min(FIRST_BUYS);
         }
         if self.reached.is_none() {
             return FIRST_BUYS;
         }
-        self.taken_at.plus(promise).since(self.deadline().max(now.plus(self.takes)))
+        self.taken_at.plus(rpo).since(self.deadline().max(now.plus(self.takes)))
     }
 
     /// What breaks a tie: who is nearer to breaking its promise, counting a first copy by what will be promised.
     fn tie(&self) -> Time {
-        match (self.reached, self.promise) {
-            (None, Some(promise)) => self.since.plus(promise),
+        match (self.reached, self.rpo) {
+            (None, Some(rpo)) => self.since.plus(rpo),
             _ => self.deadline(),
         }
     }
@@ -140,7 +140,7 @@ pub fn rank(order: Order, wishes: &[Wish], slots: &[Time], now: Time) -> Vec<usi
 }
 
 fn by_time_left(a: &Wish, b: &Wish, now: Time) -> Ordering {
-    let key = |wish: &Wish| (wish.promise.is_none(), wish.left_ms(now), wish.tie());
+    let key = |wish: &Wish| (wish.rpo.is_none(), wish.left_ms(now), wish.tie());
     key(a).cmp(&key(b))
 }
 
@@ -172,7 +172,7 @@ impl Crowd {
         if now.since(wish.deadline()) >= self.round.saturating_mul(ROUNDS_LATE) {
             return Claim { class: 0, worth: 0.0, tie: wish.deadline() };
         }
-        if wish.promise.is_none() {
+        if wish.rpo.is_none() {
             return Claim { class: 3, worth: 0.0, tie };
         }
         let buys = wish.buys(now).min(self.round.saturating_mul(ROUNDS_BOUGHT));
@@ -208,11 +208,11 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
     const NOW: Time = Time::from_secs(1_795_248_000);
 
-    /// A route that copies in `takes`, promised `promise`, whose newest point is `age` old, all in minutes; a backup
+    /// A route that copies in `takes`, promised `rpo`, whose newest point is `age` old, all in minutes; a backup
     /// was taken a moment ago.
-    fn wish(takes: u32, promise: u32, age: u32) -> Wish {
+    fn wish(takes: u32, rpo: u32, age: u32) -> Wish {
         Wish {
-            promise: Some(MINUTE * promise),
+            rpo: Some(MINUTE * rpo),
             reached: Some(NOW.minus(MINUTE * age)),
             since: NOW.minus(MINUTE * 100_000),
             taken_at: NOW,
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_first_copy_waits_for_those_about_to_break_and_a_route_without_promise_for_all() {
         let empty = Wish { reached: None, since: NOW.minus(MINUTE), ..wish(600, 1500, 0) };
-        let none = Wish { promise: None, ..wish(1, 0, 3000) };
+        let none = Wish { rpo: None, ..wish(1, 0, 3000) };
         let order = rank(Order::TimeLeft, &[none.clone(), empty.clone(), wish(10, 120, 109)], &[NOW], NOW);
         assert_eq!(order, [2, 1, 0]);
         assert_eq!(rank(Order::TimeLeft, &[none, wish(10, 2000, 10)], &[NOW, NOW], NOW), [1, 0]);
@@ -281,15 +281,15 @@ mod tests {
 
     #[test]
     fn of_first_copies_the_short_one_goes_first_then_the_one_with_the_tighter_promise() {
-        let empty = |takes, promise| Wish { reached: None, since: NOW.minus(MINUTE), ..wish(takes, promise, 0) };
+        let empty = |takes, rpo| Wish { reached: None, since: NOW.minus(MINUTE), ..wish(takes, rpo, 0) };
         let order = rank(Order::TimeLeft, &[empty(60, 1500), empty(60, 300), empty(10, 1500)], &[NOW], NOW);
         assert_eq!(order, [2, 1, 0]);
     }
 
     fn any_wish() -> impl Strategy<Value = Wish> {
         (1..600_u32, prop::option::weighted(0.9, 30..3000_u32), prop::option::weighted(0.9, 0..5000_u32), 0..3000_u32)
-            .prop_map(|(takes, promise, age, fresh)| Wish {
-                promise: promise.map(|minutes| MINUTE * minutes),
+            .prop_map(|(takes, rpo, age, fresh)| Wish {
+                rpo: rpo.map(|minutes| MINUTE * minutes),
                 reached: age.map(|age| NOW.minus(MINUTE * age.max(fresh + 1))),
                 taken_at: NOW.minus(MINUTE * fresh),
                 lacks_since: NOW.minus(MINUTE * fresh),
@@ -323,7 +323,7 @@ mod tests {
         /// Who is nearer to breaking the promise, takes no longer and gains no less is never behind.
         #[test]
         fn the_nearer_the_cheaper_the_better(others in prop::collection::vec(any_wish(), 0..20), one in any_wish(), less in 0..600_u32) {
-            let worse = Wish { promise: Some(MINUTE * 600), ..one };
+            let worse = Wish { rpo: Some(MINUTE * 600), ..one };
             prop_assume!(worse.reached.is_some());
             let better = Wish { reached: worse.reached.map(|at| at.minus(MINUTE * (less + 1))), ..worse.clone() };
             let mut wishes = others;
@@ -361,10 +361,10 @@ mod tests {
                 let wishes: Vec<(usize, Wish)> = (0..routes.len())
                     .filter(|at| flies_until[*at] <= minute)
                     .filter_map(|at| {
-                        let (takes, every, promise) = routes[at];
+                        let (takes, every, rpo) = routes[at];
                         let taken = minute / every * every;
                         let wish = Wish {
-                            promise: promise.map(|minutes| MINUTE * minutes),
+                            rpo: rpo.map(|minutes| MINUTE * minutes),
                             reached: reached[at].map(|minutes| Time::ZERO.plus(MINUTE * minutes)),
                             since: Time::ZERO,
                             taken_at: Time::ZERO.plus(MINUTE * taken),

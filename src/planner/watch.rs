@@ -40,8 +40,8 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
             plan.record.push(Change::SourceDeparted { source: key.clone() });
         }
         // What was refused for good may be mended by the new policy.
-        for ((occurrence, target), ask) in &source.asks {
-            if ask.set_aside().is_some() && ask.not_before > now {
+        for ((occurrence, target), pending) in &source.pending_requests {
+            if pending.needs_person().is_some() && pending.not_before > now {
                 let key =
                     crate::domain::id::WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
                 plan.record.push(Change::RequestRetryAllowed(key));

@@ -5,11 +5,11 @@
 //! difference between the books and the picture: there is no memory to lose, and a route that was late and recovered
 //! between two pictures was never late for anybody.
 
-use super::snapshot::{PlaceView, RouteView, Snapshot, Standing};
+use super::snapshot::{AccountRegionView, RouteView, RpoStatus, Snapshot};
 use super::triage::source_text;
 use crate::domain::duration::age_text;
-use crate::domain::id::{AccountName, Occurrence, PolicyName, Region, SourceId, SourceKey, Target, Trigger};
-use crate::domain::note::{Note, Notes, Notice, Promise, RouteKey};
+use crate::domain::id::{AccountAlias, Occurrence, PolicyName, Region, SourceId, SourceKey, Target, Trigger};
+use crate::domain::note::{Note, Notes, Notification, RouteKey, RouteRpo};
 use crate::domain::time::Time;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -53,7 +53,7 @@ pub struct Event {
     /// The policy.
     pub policy: Option<PolicyName>,
     /// The account, as the policy file names it.
-    pub account: Option<AccountName>,
+    pub account: Option<AccountAlias>,
     /// The source.
     pub source: Option<SourceId>,
     /// Where the recovery points of the route are.
@@ -169,10 +169,10 @@ impl Event {
 
     /// As it is kept until it was delivered.
     #[must_use]
-    pub fn notice(&self) -> Notice {
+    pub fn notice(&self) -> Notification {
         // A plain struct: writing it into memory cannot fail.
         let body = serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned());
-        Notice { id: self.id.clone(), at: self.at, body }
+        Notification { id: self.id.clone(), at: self.at, body }
     }
 }
 
@@ -199,7 +199,7 @@ pub struct News {
 #[must_use]
 pub fn news(known: &Notes, picture: &Snapshot) -> News {
     let mut news = News::default();
-    let places: BTreeMap<(&AccountName, &Region), &PlaceView> =
+    let places: BTreeMap<(&AccountAlias, &Region), &AccountRegionView> =
         picture.places.iter().map(|place| ((&place.account, &place.region), place)).collect();
     let mut shown = BTreeSet::new();
     for route in &picture.routes {
@@ -209,9 +209,9 @@ pub fn news(known: &Notes, picture: &Snapshot) -> News {
         let news_of_old =
             !place.is_some_and(|place| place.read_whole) && picture.at.since(picture.started_at) < SETTLED_WITHIN;
         match (route.standing, known.late.get(&key)) {
-            (Standing::NoPromise, Some(_)) => news.let_go.push(key.clone()),
-            (Standing::Late, None) if !news_of_old => late(&key, route, picture.at, &mut news),
-            (Standing::Met, Some(since)) if !news_of_old => {
+            (RpoStatus::NoRpo, Some(_)) => news.let_go.push(key.clone()),
+            (RpoStatus::Late, None) if !news_of_old => late(&key, route, picture.at, &mut news),
+            (RpoStatus::Met, Some(since)) if !news_of_old => {
                 news.notes.push(Note::LateCleared { route: key.clone() });
                 news.events.push(Event::recovered(route, *since, picture.at));
             }
@@ -219,7 +219,7 @@ pub fn news(known: &Notes, picture: &Snapshot) -> News {
         }
         shown.insert(key);
     }
-    for key in known.promises.keys().filter(|key| !shown.contains(*key)) {
+    for key in known.rpos.keys().filter(|key| !shown.contains(*key)) {
         news.notes.push(Note::RpoRemoved { route: key.clone(), at: picture.at });
     }
     news.let_go.extend(known.late.keys().filter(|key| !shown.contains(*key)).cloned());
@@ -234,11 +234,12 @@ fn key_of(route: &RouteView) -> RouteKey {
 
 fn promised(known: &Notes, key: &RouteKey, route: &RouteView, at: Time, news: &mut News) {
     let rpo = route.rpo_seconds.map(Duration::from_secs);
-    let same =
-        |promise: &Promise| promise.rpo == rpo && promise.policy == route.policy && promise.region == route.region;
-    if !known.promises.get(key).is_some_and(same) {
-        let promise = Promise { policy: route.policy.clone(), region: route.region.clone(), rpo };
-        news.notes.push(Note::RpoSet { route: key.clone(), promise, at });
+    let same = |route_rpo: &RouteRpo| {
+        route_rpo.rpo == rpo && route_rpo.policy == route.policy && route_rpo.region == route.region
+    };
+    if !known.rpos.get(key).is_some_and(same) {
+        let route_rpo = RouteRpo { policy: route.policy.clone(), region: route.region.clone(), rpo };
+        news.notes.push(Note::RpoSet { route: key.clone(), route_rpo, at });
     }
 }
 
@@ -296,7 +297,7 @@ mod tests {
         let mut known = Notes::default();
         told(&mut known, &one(OLD));
         let mut unknown = one(YOUNG);
-        unknown.routes[0].standing = Standing::Unknown;
+        unknown.routes[0].standing = RpoStatus::Unknown;
         assert_eq!(told(&mut known, &unknown), [""; 0]);
         assert_eq!(told(&mut known, &one(OLD)), [""; 0], "still the same breach");
     }
@@ -331,7 +332,7 @@ mod tests {
         let mut known = Notes::default();
         told(&mut known, &one(OLD));
         let mut without = one(OLD);
-        without.routes[0].standing = Standing::NoPromise;
+        without.routes[0].standing = RpoStatus::NoRpo;
         without.routes[0].rpo_seconds = None;
         let mut left = one(OLD);
         left.routes.clear();
@@ -359,7 +360,7 @@ mod tests {
         changed.routes[1].policy = "renamed".into();
         changed.routes.pop();
         assert_eq!(noted(&mut known, &changed), 3);
-        assert_eq!(known.promises.len(), good_day().routes.len() - 1);
+        assert_eq!(known.rpos.len(), good_day().routes.len() - 1);
     }
 
     #[test]

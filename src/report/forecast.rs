@@ -3,9 +3,9 @@
 //! A person who is about to change a policy, or to confirm a deletion, must see the very set that is meant before
 //! anything moves. The forecast is drawn from policy and books alone, by the functions that the planner itself uses.
 
-use crate::domain::id::{AccountName, BackupId, PolicyName, Region, SourceId, SourceKey, Target};
+use crate::domain::id::{AccountAlias, BackupId, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::plan::Plan;
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
@@ -54,7 +54,7 @@ pub struct PolicyForecast {
     /// Its name.
     pub policy: PolicyName,
     /// Its account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// Its sources' Region.
     pub region: Region,
     /// When it fires, as written.
@@ -98,7 +98,7 @@ pub struct WorkForecast {
     /// Of which policy.
     pub policy: PolicyName,
     /// In which account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// Of which source.
     pub source: SourceId,
     /// Where it is made.
@@ -148,7 +148,7 @@ pub struct DeletionForecast {
     /// How far it is.
     pub stage: Stage,
     /// In which account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// Of which source.
     pub source: SourceId,
     /// Where.
@@ -167,7 +167,7 @@ pub struct DeletionForecast {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptForecast {
     /// In which account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// Of which source.
     pub source: SourceId,
     /// Where.
@@ -269,7 +269,7 @@ impl Forecast {
     }
 
     fn retention_of(&mut self, policy: &Policy, state: &State, key: &SourceKey, kept: bool, now: Time) {
-        let decided = |point: &Point| state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
+        let decided = |point: &RecoveryPoint| state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
         for target in targets(policy) {
             let letting = weigh(policy, state, key, &target, now);
             let braked = letting.braked.is_some();
@@ -348,7 +348,7 @@ fn policy_forecast(policy: &Policy, state: &State, now: Time) -> PolicyForecast 
     }
 }
 
-fn deletion_forecast(point: &Point, stage: Stage, reason: String) -> DeletionForecast {
+fn deletion_forecast(point: &RecoveryPoint, stage: Stage, reason: String) -> DeletionForecast {
     DeletionForecast {
         stage,
         account: point.place.account.clone(),
@@ -361,6 +361,6 @@ fn deletion_forecast(point: &Point, stage: Stage, reason: String) -> DeletionFor
     }
 }
 
-fn deletion_order(of: &DeletionForecast) -> (Stage, &AccountName, &SourceId, &Region, Time, &BackupId) {
+fn deletion_order(of: &DeletionForecast) -> (Stage, &AccountAlias, &SourceId, &Region, Time, &BackupId) {
     (of.stage, &of.account, &of.source, &of.region, of.taken_at, &of.id)
 }

@@ -404,7 +404,7 @@ pub fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Respons
 mod tests {
     use super::*;
     use crate::report::samples::{self, NOW};
-    use crate::report::snapshot::Standing;
+    use crate::report::snapshot::RpoStatus;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Instant;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -750,8 +750,8 @@ mod tests {
         let (_, _, body) = served.get("/api/v1/status").await;
         let status: Snapshot = serde_json::from_str(&body).unwrap();
         let standings = status.routes.iter().map(|route| route.standing);
-        assert!(standings.clone().any(|standing| standing == Standing::Unknown), "{body}");
-        assert!(standings.clone().all(|standing| standing != Standing::Met), "{body}");
+        assert!(standings.clone().any(|standing| standing == RpoStatus::Unknown), "{body}");
+        assert!(standings.clone().all(|standing| standing != RpoStatus::Met), "{body}");
         assert!(status.places.iter().all(|place| place.stale), "{body}");
         let (_, _, page) = served.get("/").await;
         assert!(page.contains("no round for 1800 s"), "{page}");

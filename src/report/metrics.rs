@@ -5,18 +5,20 @@
 //! families anew from the [`Snapshot`] and forgets them, and a family that has nothing to say yet still shows its help
 //! and type.
 
-use crate::domain::change::{End, Total};
-use crate::domain::id::{AccountName, PolicyName, Region, Target};
+use crate::domain::change::{Counter, OccurrenceOutcome};
+use crate::domain::id::{AccountAlias, PolicyName, Region, Target};
 use crate::domain::plan::Reason;
 use crate::domain::state::Durations;
 use crate::domain::time::Time;
 use crate::planner::audit::Severity;
 use crate::report::snapshot::{
-    LONG_BUCKETS_SECONDS, PlaceView, RequestDurations, RouteView, SHORT_BUCKETS_SECONDS, Snapshot, Standing,
+    AccountRegionView, LONG_BUCKETS_SECONDS, RequestDurations, RouteView, RpoStatus, SHORT_BUCKETS_SECONDS, Snapshot,
 };
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{
+    Bucket, Counter as ProtoCounter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+};
 use std::collections::BTreeSet;
 
 /// What `/metrics` is served as.
@@ -123,9 +125,9 @@ fn policies(page: &mut Page, snapshot: &Snapshot, now: Time) {
         by_policy(&|n| flag(snapshot.policies[n].paused_at(now).is_some())),
     );
     let outcomes = snapshot.policies.iter().flat_map(|view| {
-        End::ALL.map(|end| {
+        OccurrenceOutcome::ALL.map(|end| {
             let labels = [("policy", view.policy.as_str()), ("outcome", end.as_str())];
-            counter(&labels, total(snapshot, Total::Occurrences(view.policy.clone(), end)))
+            counter(&labels, total(snapshot, Counter::Occurrences(view.policy.clone(), end)))
         })
     });
     page.counters("occurrences_total", "Occurrences that ended, by what became of them.", outcomes);
@@ -164,7 +166,7 @@ fn results(page: &mut Page, snapshot: &Snapshot) {
     let backups = snapshot.policies.iter().flat_map(|view| {
         RESULTS.map(|(result, good)| {
             let labels = [("policy", view.policy.as_str()), ("result", result)];
-            counter(&labels, total(snapshot, Total::Backups(view.policy.clone(), good)))
+            counter(&labels, total(snapshot, Counter::Backups(view.policy.clone(), good)))
         })
     });
     page.counters("backups_total", "Backups that ended, by result.", backups);
@@ -173,7 +175,7 @@ fn results(page: &mut Page, snapshot: &Snapshot) {
     let copies = copied.into_iter().flat_map(|(policy, region)| {
         RESULTS.map(|(result, good)| {
             let labels = [("policy", policy.as_str()), ("region", region.as_str()), ("result", result)];
-            counter(&labels, total(snapshot, Total::Copies(policy.clone(), region.clone(), good)))
+            counter(&labels, total(snapshot, Counter::Copies(policy.clone(), region.clone(), good)))
         })
     });
     page.counters("copies_total", "Copies that ended, by destination and result.", copies);
@@ -182,7 +184,7 @@ fn results(page: &mut Page, snapshot: &Snapshot) {
     let deletions = kept.into_iter().flat_map(|(policy, region)| {
         [("deleted", true), ("refused", false)].map(|(result, done)| {
             let labels = [("policy", policy.as_str()), ("region", region.as_str()), ("result", result)];
-            counter(&labels, total(snapshot, Total::Deletions(policy.clone(), region.clone(), done)))
+            counter(&labels, total(snapshot, Counter::Deletions(policy.clone(), region.clone(), done)))
         })
     });
     page.counters(
@@ -193,7 +195,7 @@ fn results(page: &mut Page, snapshot: &Snapshot) {
 }
 
 fn places(page: &mut Page, snapshot: &Snapshot) {
-    let each = |value: &dyn Fn(&PlaceView) -> Option<f64>| -> Vec<Metric> {
+    let each = |value: &dyn Fn(&AccountRegionView) -> Option<f64>| -> Vec<Metric> {
         let valued = snapshot.places.iter().filter_map(|place| Some((place, value(place)?)));
         valued.map(|(place, value)| gauge(&place_labels(&place.account, &place.region), value)).collect()
     };
@@ -245,7 +247,7 @@ fn places(page: &mut Page, snapshot: &Snapshot) {
     );
     let mut orphans = snapshot.counts.orphans.clone();
     for place in &snapshot.places {
-        let key = crate::domain::id::Place { account: place.account.clone(), region: place.region.clone() };
+        let key = crate::domain::id::AccountRegion { account: place.account.clone(), region: place.region.clone() };
         orphans.entry(key).or_default();
     }
     page.gauges(
@@ -371,7 +373,7 @@ fn route_labels(route: &RouteView) -> [(&'static str, &str); 4] {
     ]
 }
 
-fn place_labels<'a>(account: &'a AccountName, region: &'a Region) -> [(&'static str, &'a str); 2] {
+fn place_labels<'a>(account: &'a AccountAlias, region: &'a Region) -> [(&'static str, &'a str); 2] {
     [("account", account.as_str()), ("region", region.as_str())]
 }
 
@@ -394,7 +396,7 @@ fn gauge(labels: Labels<'_>, value: f64) -> Metric {
 }
 
 fn counter(labels: Labels<'_>, value: u64) -> Metric {
-    let mut counter = Counter::default();
+    let mut counter = ProtoCounter::default();
     counter.set_value(value as f64);
     let mut metric = labelled(labels);
     metric.set_counter(counter);
@@ -420,8 +422,8 @@ fn histogram(labels: Labels<'_>, bounds: &[f64], buckets: &[u64], sum_seconds: f
     metric
 }
 
-fn total(snapshot: &Snapshot, of: Total) -> u64 {
-    snapshot.counts.totals.get(&of).copied().unwrap_or_default()
+fn total(snapshot: &Snapshot, of: Counter) -> u64 {
+    snapshot.counts.counters.get(&of).copied().unwrap_or_default()
 }
 
 fn timestamp(time: Option<Time>) -> f64 {
@@ -432,12 +434,12 @@ fn flag(yes: bool) -> f64 {
     if yes { 1.0 } else { 0.0 }
 }
 
-fn met(standing: Standing) -> Option<f64> {
+fn met(standing: RpoStatus) -> Option<f64> {
     match standing {
-        Standing::Met => Some(1.0),
-        Standing::Late => Some(0.0),
-        Standing::Unknown => Some(f64::NAN),
-        Standing::NoPromise => None,
+        RpoStatus::Met => Some(1.0),
+        RpoStatus::Late => Some(0.0),
+        RpoStatus::Unknown => Some(f64::NAN),
+        RpoStatus::NoRpo => None,
     }
 }
 
@@ -511,7 +513,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|have| have == line), "missing: {line}");
         }
-        assert_eq!(samples(&text, "lifeboat_occurrences_total").len(), 2 * End::ALL.len());
+        assert_eq!(samples(&text, "lifeboat_occurrences_total").len(), 2 * OccurrenceOutcome::ALL.len());
         assert!(!text.contains(&format!(r#"lifeboat_rpo_met{{{route},region="eu-west-1"}}"#)), "nothing is promised");
         assert_eq!(samples(&text, "lifeboat_copy_slots").len(), 2, "not where nothing is copied to");
     }

@@ -6,7 +6,7 @@
 
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
-use crate::report::snapshot::{FindingView, FlightView, PlaceView, PolicyView, Snapshot, Standing};
+use crate::report::snapshot::{AccountRegionView, FindingView, FlightView, PolicyView, RpoStatus, Snapshot};
 use crate::report::triage::{
     Line, Tally, copies_in_lane, counted, lines, pause_text, problems, region_text, source_text, staleness,
 };
@@ -30,8 +30,8 @@ pub fn render(snapshot: &Snapshot, now: Time) -> String {
     let tally = Tally::of(&lines);
     let problems = problems(snapshot, now);
     let verdict = match tally.worst() {
-        Some(Standing::Late) => "late",
-        Some(Standing::Unknown) => "unknown",
+        Some(RpoStatus::Late) => "late",
+        Some(RpoStatus::Unknown) => "unknown",
         _ if !problems.is_empty() => "unknown",
         Some(_) => "met",
         None => "none",
@@ -72,8 +72,8 @@ pub fn render(snapshot: &Snapshot, now: Time) -> String {
 /// What a tab shows of it.
 fn title(tally: Tally) -> String {
     match tally.worst() {
-        Some(Standing::Late) => format!("{} late", tally.late),
-        Some(Standing::Unknown) => format!("{} unknown", tally.unknown),
+        Some(RpoStatus::Late) => format!("{} late", tally.late),
+        Some(RpoStatus::Unknown) => format!("{} unknown", tally.unknown),
         Some(_) => "all met".to_owned(),
         None => "no promises".to_owned(),
     }
@@ -95,7 +95,7 @@ fn icon(verdict: &str) -> String {
 
 /// Those to do something about, which come first, and the others.
 fn split<'a, 'b>(lines: &'b [Line<'a>]) -> (&'b [Line<'a>], &'b [Line<'a>]) {
-    let urgent = lines.iter().take_while(|line| matches!(line.standing, Standing::Late | Standing::Unknown)).count();
+    let urgent = lines.iter().take_while(|line| matches!(line.standing, RpoStatus::Late | RpoStatus::Unknown)).count();
     lines.split_at(urgent)
 }
 
@@ -125,10 +125,10 @@ fn route_table(lines: &[Line<'_>], now: Time) -> Markup {
 fn route_row(line: &Line<'_>, now: Time) -> Markup {
     let route = line.route;
     let (class, sign) = match line.standing {
-        Standing::Late => ("late", "✖"),
-        Standing::Unknown => ("unknown", "?"),
-        Standing::Met => ("met", "✔"),
-        Standing::NoPromise => ("none", "–"),
+        RpoStatus::Late => ("late", "✖"),
+        RpoStatus::Unknown => ("unknown", "?"),
+        RpoStatus::Met => ("met", "✔"),
+        RpoStatus::NoRpo => ("none", "–"),
     };
     html! {
         tr.(class) {
@@ -148,8 +148,8 @@ fn route_row(line: &Line<'_>, now: Time) -> Markup {
     }
 }
 
-fn regions(places: &[PlaceView], now: Time) -> Markup {
-    let mut places: Vec<&PlaceView> = places.iter().collect();
+fn regions(places: &[AccountRegionView], now: Time) -> Markup {
+    let mut places: Vec<&AccountRegionView> = places.iter().collect();
     places.sort_by_key(|place| (!place.stale, place.trouble.is_none()));
     html! {
         @if !places.is_empty() {
@@ -164,7 +164,7 @@ fn regions(places: &[PlaceView], now: Time) -> Markup {
     }
 }
 
-fn region_row(place: &PlaceView, now: Time) -> Markup {
+fn region_row(place: &AccountRegionView, now: Time) -> Markup {
     let waiting: Vec<String> =
         place.copies_waiting.iter().map(|(reason, count)| format!("{count} ({reason})")).collect();
     html! {
@@ -349,7 +349,7 @@ mod tests {
     #[test]
     fn a_large_fleet_is_cut_and_the_worst_is_kept() {
         let mut picture = fleet(1000);
-        picture.routes[3999].standing = Standing::Late;
+        picture.routes[3999].standing = RpoStatus::Late;
         let page = render(&picture, NOW);
         assert_eq!(page.matches("<tr").count(), 2 + MOST_ROWS + 1 + 1 + 4 + 1 + 1);
         assert!(page.contains("… and 3499 more"));

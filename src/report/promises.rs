@@ -1,10 +1,10 @@
 //! How well every promise was kept over a period: what `lifeboat report` tells an auditor.
 
 use super::compliance::{Kept, Stretch, stretches};
-use crate::domain::change::End;
-use crate::domain::id::{AccountName, PolicyName, Region, SourceId, Target};
+use crate::domain::change::OccurrenceOutcome;
+use crate::domain::id::{AccountAlias, PolicyName, Region, SourceId, Target};
 use crate::domain::time::Time;
-use crate::store::{Became, Held, RouteQuery, RouteRecord, Store, StoreError};
+use crate::store::{Held, OccurrenceStatus, RouteQuery, RouteRecord, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub struct RouteReport {
     /// The policy; the last one, if there were several.
     pub policy: PolicyName,
     /// The account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The source.
     pub source: SourceId,
     /// Where the recovery points are.
@@ -97,12 +97,12 @@ pub async fn read(store: &mut impl Store, query: RouteQuery) -> Result<Report, S
 /// Draws up the line of one route.
 #[must_use]
 pub fn route(query: &RouteQuery, record: &RouteRecord) -> Option<RouteReport> {
-    let last = record.promises.last()?;
+    let last = record.rpos.last()?;
     let mut sums = Sums::default();
-    for promise in &record.promises {
-        let Some(rpo) = promise.rpo else { continue };
-        let from = promise.since.max(query.since);
-        let to = promise.until.unwrap_or(Time::NEVER).min(query.until);
+    for route_rpo in &record.rpos {
+        let Some(rpo) = route_rpo.rpo else { continue };
+        let from = route_rpo.since.max(query.since);
+        let to = route_rpo.until.unwrap_or(Time::NEVER).min(query.until);
         if from < to {
             for stretch in stretches(from, to, rpo, &record.readings, &record.points) {
                 sums.add(stretch);
@@ -115,7 +115,7 @@ pub fn route(query: &RouteQuery, record: &RouteRecord) -> Option<RouteReport> {
         .copied()
         .reduce(|longest, next| if length(next) > length(longest) { next } else { longest });
     let promised = sums.met + sums.broken + sums.unknown;
-    let rpos: Vec<_> = record.promises.iter().map(|promise| promise.rpo).collect();
+    let rpos: Vec<_> = record.rpos.iter().map(|route_rpo| route_rpo.rpo).collect();
     Some(RouteReport {
         policy: last.policy.clone(),
         account: record.source.account.clone(),
@@ -159,14 +159,14 @@ fn length(stretch: Stretch) -> Duration {
 
 fn occurrences(record: &RouteRecord) -> Occurrences {
     let of = |became| record.occurrences.get(&became).copied().unwrap_or_default();
-    let ended = |end| of(Became::Ended(end));
+    let ended = |end| of(OccurrenceStatus::Ended(end));
     Occurrences {
-        open: of(Became::Open),
-        completed: ended(End::Completed),
-        skipped: ended(End::Skipped),
-        coalesced: ended(End::Coalesced),
-        missed: ended(End::Missed),
-        failed: ended(End::Failed),
+        open: of(OccurrenceStatus::Open),
+        completed: ended(OccurrenceOutcome::Completed),
+        skipped: ended(OccurrenceOutcome::Skipped),
+        coalesced: ended(OccurrenceOutcome::Coalesced),
+        missed: ended(OccurrenceOutcome::Missed),
+        failed: ended(OccurrenceOutcome::Failed),
     }
 }
 
@@ -199,15 +199,15 @@ impl Sums {
 mod tests {
     use super::*;
     use crate::domain::id::SourceKey;
-    use crate::store::{PromiseSpan, ReadSpan};
+    use crate::store::{ReadSpan, RpoSpan};
 
     fn hours(hours: i64) -> Time {
         Time::from_secs(hours * 3600)
     }
 
-    fn promise(policy: &str, rpo_hours: Option<u64>, since: i64, until: Option<i64>) -> PromiseSpan {
+    fn route_rpo(policy: &str, rpo_hours: Option<u64>, since: i64, until: Option<i64>) -> RpoSpan {
         let rpo = rpo_hours.map(|hours| Duration::from_secs(hours * 3600));
-        PromiseSpan { policy: policy.into(), rpo, since: hours(since), until: until.map(hours) }
+        RpoSpan { policy: policy.into(), rpo, since: hours(since), until: until.map(hours) }
     }
 
     fn point(taken: i64, gone: Option<i64>) -> Held {
@@ -215,15 +215,15 @@ mod tests {
         Held { taken_at, created_at: taken_at, seen_at: Some(taken_at), gone_at: gone.map(hours) }
     }
 
-    fn record(promises: Vec<PromiseSpan>, points: Vec<Held>) -> RouteRecord {
+    fn record(rpos: Vec<RpoSpan>, points: Vec<Held>) -> RouteRecord {
         RouteRecord {
             source: SourceKey { account: "default".into(), source: "fs-1".into() },
             target: Target::Copy("us-west-2".into()),
             region: "us-west-2".into(),
-            promises,
+            rpos,
             readings: vec![ReadSpan { since: hours(-1000), through: hours(1000), good_until: hours(1000) }],
             points,
-            occurrences: [(Became::Ended(End::Missed), 3), (Became::Open, 1)].into(),
+            occurrences: [(OccurrenceStatus::Ended(OccurrenceOutcome::Missed), 3), (OccurrenceStatus::Open, 1)].into(),
         }
     }
 
@@ -235,7 +235,7 @@ mod tests {
     fn met_broken_and_the_longest_breach() {
         // Broken from 26 to 40, and from 66 to the end.
         let points = vec![point(0, Some(90)), point(40, None)];
-        let line = route(&period(0, 100), &record(vec![promise("one", Some(26), -5, None)], points)).unwrap();
+        let line = route(&period(0, 100), &record(vec![route_rpo("one", Some(26), -5, None)], points)).unwrap();
         assert_eq!((line.met_seconds.round(), line.late_seconds.round()), (52.0 * 3600.0, 48.0 * 3600.0));
         assert_eq!((line.breaches, line.recovery_points, line.rpo_changes), (2, 1, 0));
         let longest = line.longest_breach.unwrap();
@@ -246,24 +246,24 @@ mod tests {
 
     #[test]
     fn each_time_is_judged_by_what_was_promised_then() {
-        let promises = vec![
-            promise("old", Some(10), 0, Some(20)),
-            promise("old", None, 20, Some(50)),
-            promise("new", Some(100), 60, None),
+        let rpos = vec![
+            route_rpo("old", Some(10), 0, Some(20)),
+            route_rpo("old", None, 20, Some(50)),
+            route_rpo("new", Some(100), 60, None),
         ];
-        let line = route(&period(0, 100), &record(promises, vec![point(0, None)])).unwrap();
+        let line = route(&period(0, 100), &record(rpos, vec![point(0, None)])).unwrap();
         assert_eq!(line.policy.as_str(), "new");
         assert_eq!((line.promised_seconds, line.rpo_changes), (60.0 * 3600.0, 2));
         assert_eq!((line.late_seconds / 3600.0).round() as u64, 10);
         assert_eq!(line.breaches, 1);
-        let nothing = route(&period(0, 100), &record(vec![promise("one", None, 0, None)], Vec::new())).unwrap();
+        let nothing = route(&period(0, 100), &record(vec![route_rpo("one", None, 0, None)], Vec::new())).unwrap();
         assert_eq!((nothing.met_percent, nothing.rpo_seconds, nothing.breaches), (None, None, 0));
     }
 
     #[test]
     fn a_breach_goes_on_under_another_promise() {
-        let promises = vec![promise("one", Some(10), 0, Some(30)), promise("two", Some(11), 30, None)];
-        let line = route(&period(0, 100), &record(promises, vec![point(0, None), point(50, None)])).unwrap();
+        let rpos = vec![route_rpo("one", Some(10), 0, Some(30)), route_rpo("two", Some(11), 30, None)];
+        let line = route(&period(0, 100), &record(rpos, vec![point(0, None), point(50, None)])).unwrap();
         let longest = line.longest_breach.unwrap();
         assert_eq!(longest.ended.map(Time::millis), Some(hours(50).millis()));
         assert_eq!((line.breaches, longest.began.millis()), (2, hours(10).millis() + 1));

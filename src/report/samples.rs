@@ -1,16 +1,16 @@
 //! Pictures for the tests of everything that draws one.
 
-use crate::domain::change::{End, Total};
-use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Target, Trigger};
+use crate::domain::change::{Counter, OccurrenceOutcome};
+use crate::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceKey, Target, Trigger};
 use crate::domain::state::Durations;
 use crate::domain::time::Time;
 use crate::report::promises::{Breach, Occurrences, Report, RouteReport};
 use crate::report::snapshot::NEEDS;
 use crate::report::snapshot::{
-    ClockView, Counts, FindingView, FlightView, PlaceView, PolicyView, Reload, RouteView, Snapshot, Standing,
+    AccountRegionView, ClockView, Counts, FindingView, FlightView, PolicyView, Reload, RouteView, RpoStatus, Snapshot,
     WaitingView,
 };
-use crate::store::{Became, HistoryEntry};
+use crate::store::{HistoryEntry, OccurrenceStatus};
 use std::time::Duration;
 
 /// 2026-11-21T08:00:00Z, a Saturday.
@@ -51,7 +51,7 @@ pub fn empty() -> Snapshot {
 pub fn policy(name: &str, schedule: &str, interval_hours: u64, next_in: u64, sources: usize) -> PolicyView {
     PolicyView {
         policy: name.into(),
-        account: AccountName::own(),
+        account: AccountAlias::own(),
         region: "us-east-1".into(),
         schedule: schedule.to_owned(),
         timezone: "America/New_York".to_owned(),
@@ -67,14 +67,14 @@ pub fn route(policy: &str, source: &str, region: &str, age: Option<u64>, rpo_hou
     let late = |rpo: u64| age.is_none_or(|age| age > rpo * HOUR);
     RouteView {
         policy: policy.into(),
-        account: AccountName::own(),
+        account: AccountAlias::own(),
         source: source.into(),
         region: region.into(),
         copy: region != "us-east-1",
         standing: match rpo_hours {
-            None => Standing::NoPromise,
-            Some(rpo) if late(rpo) => Standing::Late,
-            Some(_) => Standing::Met,
+            None => RpoStatus::NoRpo,
+            Some(rpo) if late(rpo) => RpoStatus::Late,
+            Some(_) => RpoStatus::Met,
         },
         rpo_seconds: rpo_hours.map(|hours| hours * HOUR),
         newest_taken_at: age.map(ago),
@@ -89,9 +89,9 @@ pub fn route(policy: &str, source: &str, region: &str, age: Option<u64>, rpo_hou
     }
 }
 
-pub fn place(region: &str, copy_slots: Option<u32>) -> PlaceView {
-    PlaceView {
-        account: AccountName::own(),
+pub fn place(region: &str, copy_slots: Option<u32>) -> AccountRegionView {
+    AccountRegionView {
+        account: AccountAlias::own(),
         region: region.into(),
         last_seen: Some(ago(12)),
         stale: false,
@@ -115,7 +115,7 @@ pub fn flight(source: &str, region: &str, since: u64, percent: Option<u8>) -> Fl
     let copy = region != "us-east-1";
     FlightView {
         source: source.into(),
-        account: AccountName::own(),
+        account: AccountAlias::own(),
         region: region.into(),
         copy,
         id: format!("backup-{since:017x}").into(),
@@ -155,12 +155,12 @@ pub fn good_day() -> Snapshot {
     picture.places = vec![place("eu-west-1", Some(5)), place("us-east-1", None), place("us-west-2", Some(5))];
     picture.places[2].copies_in_flight = 2;
     picture.places[2].other_copies_in_flight = 1;
-    let totals = &mut picture.counts.totals;
-    totals.insert(Total::Occurrences("finance".into(), End::Completed), 88);
-    totals.insert(Total::Occurrences("finance".into(), End::Missed), 1);
-    totals.insert(Total::Backups("finance".into(), true), 89);
-    totals.insert(Total::Copies("finance".into(), "us-west-2".into(), true), 87);
-    totals.insert(Total::Copies("finance".into(), "us-west-2".into(), false), 2);
+    let counters = &mut picture.counts.counters;
+    counters.insert(Counter::Occurrences("finance".into(), OccurrenceOutcome::Completed), 88);
+    counters.insert(Counter::Occurrences("finance".into(), OccurrenceOutcome::Missed), 1);
+    counters.insert(Counter::Backups("finance".into(), true), 89);
+    counters.insert(Counter::Copies("finance".into(), "us-west-2".into(), true), 87);
+    counters.insert(Counter::Copies("finance".into(), "us-west-2".into(), false), 2);
     let mut took = Durations::default();
     took.buckets[2] = 3;
     took.buckets[4] = 2;
@@ -199,11 +199,11 @@ pub fn bad_day() -> Snapshot {
     picture.places[0].copies_in_flight = 5;
     picture.places[0].copies_waiting.insert("slot".to_owned(), 1);
     for route in picture.routes.iter_mut().filter(|route| route.region.as_str() == "us-west-2") {
-        route.standing = Standing::Unknown;
+        route.standing = RpoStatus::Unknown;
         route.waiting =
             waits("region", "us-west-2 does not serve us: RequestTimeout: no answer within 30s", Some(ahead(240)));
     }
-    picture.routes[5].standing = Standing::Late;
+    picture.routes[5].standing = RpoStatus::Late;
     picture.routes[5].newest_taken_at = Some(ago(3 * 86_400 + 2 * HOUR));
     picture.routes.push(route("finance", "fs-0fedcba9876543210", "eu-west-1", None, Some(30)));
     picture.routes[9].waiting = waits("slot", "5 of 5 copies in flight (eu-west-1)", None);
@@ -216,16 +216,16 @@ pub fn bad_day() -> Snapshot {
     picture.findings = vec![
         FindingView {
             severity: "warning".to_owned(),
-            source: SourceKey { account: AccountName::own(), source: "fs-0fedcba9876543210".into() },
+            source: SourceKey { account: AccountAlias::own(), source: "fs-0fedcba9876543210".into() },
             what: "2026-11-20T08:00:00Z has 1 duplicates of backup-0a".to_owned(),
         },
         FindingView {
             severity: "error".to_owned(),
-            source: SourceKey { account: AccountName::own(), source: "fs-0e11aa22bb33cc44d".into() },
+            source: SourceKey { account: AccountAlias::own(), source: "fs-0e11aa22bb33cc44d".into() },
             what: "backup-0d in default/us-west-2 is COPYING since 2026-11-19T05:00:00Z".to_owned(),
         },
     ];
-    let place = Place { account: AccountName::own(), region: "us-east-1".into() };
+    let place = AccountRegion { account: AccountAlias::own(), region: "us-east-1".into() };
     picture.counts.orphans.insert(place, 2);
     picture
 }
@@ -244,12 +244,12 @@ pub fn fleet(sources: usize) -> Snapshot {
 }
 
 pub fn history() -> Vec<HistoryEntry> {
-    let entry = |hours: u64, end: Option<End>, reason: Option<&str>| HistoryEntry {
-        source: SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() },
+    let entry = |hours: u64, end: Option<OccurrenceOutcome>, reason: Option<&str>| HistoryEntry {
+        source: SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() },
         occurrence: Occurrence { at: ago(hours * HOUR), trigger: Trigger::Schedule },
         policy: "finance".into(),
         opened_at: ago(hours * HOUR - 1),
-        became: end.map_or(Became::Open, Became::Ended),
+        became: end.map_or(OccurrenceStatus::Open, OccurrenceStatus::Ended),
         reason: reason.map(str::to_owned),
         closed_at: end.map(|_| ago(hours * HOUR - 1900)),
         point: None,
@@ -257,19 +257,19 @@ pub fn history() -> Vec<HistoryEntry> {
     };
     let mut entries = vec![
         entry(2, None, None),
-        entry(26, Some(End::Completed), Some("backup and 2 copies AVAILABLE")),
+        entry(26, Some(OccurrenceOutcome::Completed), Some("backup and 2 copies AVAILABLE")),
         entry(
             50,
-            Some(End::Failed),
+            Some(OccurrenceOutcome::Failed),
             Some("copy to us-west-2 given up: InvalidDestinationKmsKey: \"no such key\", ask"),
         ),
-        entry(74, Some(End::Missed), Some("the daemon was not running")),
+        entry(74, Some(OccurrenceOutcome::Missed), Some("the daemon was not running")),
     ];
     entries[1].occurrence.trigger = Trigger::Manual;
     entries[3].earlier = 11;
     entries.push(HistoryEntry {
         opened_at: ago(75 * HOUR),
-        became: Became::Deleted,
+        became: OccurrenceStatus::Deleted,
         reason: Some("given up by last 3, daily 14".to_owned()),
         closed_at: Some(ago(75 * HOUR - 60)),
         point: Some(("us-west-2".into(), "backup-0a1b2c3d4e5f60718".into())),
@@ -284,7 +284,7 @@ pub fn report() -> Report {
     let promised = 30.0 * 86_400.0;
     let route = |source: &str, region: &str, late: f64, unknown: f64| RouteReport {
         policy: "finance".into(),
-        account: AccountName::own(),
+        account: AccountAlias::own(),
         source: source.into(),
         region: region.into(),
         copy: region != "us-east-1",

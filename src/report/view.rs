@@ -1,6 +1,6 @@
 //! The parts of a picture: what is said of a route, a Region, a backup in flight.
 
-use crate::domain::id::{AccountName, BackupId, PolicyName, Region, SourceId, SourceKey};
+use crate::domain::id::{AccountAlias, BackupId, PolicyName, Region, SourceId, SourceKey};
 use crate::domain::time::Time;
 use crate::domain::timekeeper::Timekeeping;
 use serde::{Deserialize, Serialize};
@@ -10,24 +10,25 @@ use std::time::Duration;
 /// How a route stands against its promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum RpoStatus {
     /// The newest recovery point is younger than promised.
     Met,
     /// Nothing is promised.
-    NoPromise,
+    #[serde(rename = "no_promise")]
+    NoRpo,
     /// AWS's books there were not read for too long to say.
     Unknown,
     /// The newest recovery point is older than promised, or there is none.
     Late,
 }
 
-impl Standing {
+impl RpoStatus {
     /// The word shown to people.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Met => "met",
-            Self::NoPromise => "no promise",
+            Self::NoRpo => "no promise",
             Self::Unknown => "unknown",
             Self::Late => "late",
         }
@@ -51,7 +52,7 @@ pub struct PolicyView {
     /// Its name.
     pub policy: PolicyName,
     /// Its account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// Its sources' Region.
     pub region: Region,
     /// Its schedule as written.
@@ -94,7 +95,7 @@ pub struct RouteView {
     /// The policy.
     pub policy: PolicyName,
     /// The account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The source.
     pub source: SourceId,
     /// The Region of these recovery points.
@@ -102,7 +103,7 @@ pub struct RouteView {
     /// Whether that is a destination rather than the source's own Region.
     pub copy: bool,
     /// How it stands.
-    pub standing: Standing,
+    pub standing: RpoStatus,
     /// What is promised.
     pub rpo_seconds: Option<u64>,
     /// When the data of the newest recovery point was taken.
@@ -131,10 +132,10 @@ impl RouteView {
     /// How it stands at `now`, which may be later than the picture: a point that was young enough may have grown too old
     /// since.
     #[must_use]
-    pub fn standing_at(&self, now: Time) -> Standing {
+    pub fn standing_at(&self, now: Time) -> RpoStatus {
         match (self.age(now), self.rpo_seconds) {
             _ if self.time_unknown => self.standing,
-            (Some(age), Some(rpo)) if age > Duration::from_secs(rpo) => Standing::Late,
+            (Some(age), Some(rpo)) if age > Duration::from_secs(rpo) => RpoStatus::Late,
             _ => self.standing,
         }
     }
@@ -157,7 +158,7 @@ pub struct FlightView {
     /// The source.
     pub source: SourceId,
     /// The account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The Region that it is made in.
     pub region: Region,
     /// Whether it is a copy.
@@ -200,8 +201,8 @@ impl ClockView {
 impl RouteView {
     /// How old its newest point is, nobody knows.
     pub(super) fn without_a_clock(&mut self) {
-        if self.standing != Standing::NoPromise {
-            self.standing = Standing::Unknown;
+        if self.standing != RpoStatus::NoRpo {
+            self.standing = RpoStatus::Unknown;
         }
         (self.time_unknown, self.late_since) = (true, None);
     }
@@ -209,9 +210,9 @@ impl RouteView {
 
 /// An account in a Region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PlaceView {
+pub struct AccountRegionView {
     /// The account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The Region.
     pub region: Region,
     /// When AWS's books there were last read.
@@ -251,7 +252,7 @@ pub struct PlaceView {
     pub needs_person: BTreeMap<String, u32>,
 }
 
-impl PlaceView {
+impl AccountRegionView {
     /// Whether AWS's books here were read too long before `now` to rely on.
     #[must_use]
     pub fn stale_at(&self, now: Time) -> bool {

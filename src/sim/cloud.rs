@@ -43,7 +43,7 @@ pub use books::{BackupFacts, Books, CallCount, LaneFacts};
 pub use error::ApiError;
 pub use keys::KeyState;
 pub use model::{
-    Backup, BackupIx, BackupType, FileSystem, FileSystemType, Lane, LaneUse, Lifecycle, PlaceIx, Principal, Tags,
+    Backup, BackupIx, BackupType, FileSystem, FileSystemType, Lane, LaneUse, Lifecycle, Principal, RegionIx, Tags,
     Volume,
 };
 pub use seeding::{FileSystemSeed, VolumeSeed};
@@ -60,7 +60,7 @@ const LONGEST_MS: f64 = 3.2e12;
 
 /// All that one account has in one Region.
 #[derive(Debug)]
-struct Place {
+struct SimRegion {
     account: String,
     region: String,
     file_systems: BTreeMap<String, Arc<FileSystem>>,
@@ -113,18 +113,18 @@ impl IndexMut<BackupIx> for Arena {
 
 /// The places, which likewise are only ever added to.
 #[derive(Debug, Default)]
-struct Places(Vec<Place>);
+struct SimRegions(Vec<SimRegion>);
 
-impl Index<PlaceIx> for Places {
-    type Output = Place;
+impl Index<RegionIx> for SimRegions {
+    type Output = SimRegion;
 
-    fn index(&self, at: PlaceIx) -> &Place {
+    fn index(&self, at: RegionIx) -> &SimRegion {
         &self.0[at.0]
     }
 }
 
-impl IndexMut<PlaceIx> for Places {
-    fn index_mut(&mut self, at: PlaceIx) -> &mut Place {
+impl IndexMut<RegionIx> for SimRegions {
+    fn index_mut(&mut self, at: RegionIx) -> &mut SimRegion {
         &mut self.0[at.0]
     }
 }
@@ -133,7 +133,7 @@ impl IndexMut<PlaceIx> for Places {
 #[derive(Clone, Copy)]
 struct Call<'a> {
     now_ms: i64,
-    place: PlaceIx,
+    place: RegionIx,
     operation: &'static str,
     body: &'a Value,
 }
@@ -148,8 +148,8 @@ pub struct Cloud {
     speed: f64,
     now_ms: i64,
     next_seq: u64,
-    places: Places,
-    place_at: BTreeMap<String, BTreeMap<String, PlaceIx>>,
+    places: SimRegions,
+    place_at: BTreeMap<String, BTreeMap<String, RegionIx>>,
     backups: Arena,
     /// In the order in which they were deleted, whoever asked for it.
     deleted: Vec<BackupIx>,
@@ -177,7 +177,7 @@ impl Cloud {
             speed: 1.0,
             now_ms: i64::MIN,
             next_seq: 0,
-            places: Places::default(),
+            places: SimRegions::default(),
             place_at: BTreeMap::new(),
             backups: Arena::default(),
             deleted: Vec::new(),
@@ -307,12 +307,12 @@ impl Cloud {
         }
     }
 
-    fn place(&mut self, account: &str, region: &str) -> PlaceIx {
+    fn place(&mut self, account: &str, region: &str) -> RegionIx {
         if let Some(at) = self.place_at.get(account).and_then(|regions| regions.get(region)) {
             return *at;
         }
-        let at = PlaceIx(self.places.0.len());
-        self.places.0.push(Place {
+        let at = RegionIx(self.places.0.len());
+        self.places.0.push(SimRegion {
             account: account.to_owned(),
             region: region.to_owned(),
             file_systems: BTreeMap::new(),
@@ -331,12 +331,12 @@ impl Cloud {
         at
     }
 
-    fn count(&mut self, place: PlaceIx, operation: &'static str, code: Cow<'static, str>) {
+    fn count(&mut self, place: RegionIx, operation: &'static str, code: Cow<'static, str>) {
         *self.places[place].calls.entry((operation, code)).or_default() += 1;
     }
 
     /// What is to go wrong with an operation at this place and time.
-    fn odds(&self, place: PlaceIx, operation: &str, now_ms: i64) -> Odds {
+    fn odds(&self, place: RegionIx, operation: &str, now_ms: i64) -> Odds {
         let place = &self.places[place];
         self.faults.odds(&Asked {
             account: &place.account,

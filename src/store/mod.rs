@@ -6,7 +6,7 @@
 pub mod rows;
 pub mod sqlite;
 
-use crate::domain::change::{Change, End};
+use crate::domain::change::{Change, OccurrenceOutcome};
 use crate::domain::id::{BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::state::State;
 use crate::domain::time::Time;
@@ -75,7 +75,7 @@ pub struct HistoryQuery {
     /// Only this source's, in whatever account.
     pub source: Option<SourceId>,
     /// Only what became of it so.
-    pub became: Option<Became>,
+    pub became: Option<OccurrenceStatus>,
     /// Only what comes after this one: how a next page is asked for.
     pub after: Option<Mark>,
     /// At most so many.
@@ -84,24 +84,24 @@ pub struct HistoryQuery {
 
 /// What became of an occurrence, or of a point that was made for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Became {
+pub enum OccurrenceStatus {
     /// The occurrence has not ended.
     Open,
     /// The occurrence ended.
-    Ended(End),
+    Ended(OccurrenceOutcome),
     /// A backup or copy that was made for it is gone from AWS's books.
     Deleted,
 }
 
-impl Became {
+impl OccurrenceStatus {
     /// Every one, in the order in which they are explained.
     pub const ALL: [Self; 7] = [
         Self::Open,
-        Self::Ended(End::Completed),
-        Self::Ended(End::Skipped),
-        Self::Ended(End::Coalesced),
-        Self::Ended(End::Missed),
-        Self::Ended(End::Failed),
+        Self::Ended(OccurrenceOutcome::Completed),
+        Self::Ended(OccurrenceOutcome::Skipped),
+        Self::Ended(OccurrenceOutcome::Coalesced),
+        Self::Ended(OccurrenceOutcome::Missed),
+        Self::Ended(OccurrenceOutcome::Failed),
         Self::Deleted,
     ];
 
@@ -115,7 +115,7 @@ impl Became {
         }
     }
 
-    /// Reads [`Became::as_str`] back.
+    /// Reads [`OccurrenceStatus::as_str`] back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|became| became.as_str() == text)
@@ -134,7 +134,7 @@ pub struct HistoryEntry {
     /// When it was recorded, or its deletion decided.
     pub opened_at: Time,
     /// What became of it.
-    pub became: Became,
+    pub became: OccurrenceStatus,
     /// Why.
     pub reason: Option<String>,
     /// When it ended, or was found to be gone.
@@ -196,18 +196,18 @@ pub struct RouteRecord {
     /// Where the recovery points are.
     pub region: Region,
     /// What was promised in the period, oldest first; never none.
-    pub promises: Vec<PromiseSpan>,
+    pub rpos: Vec<RpoSpan>,
     /// When AWS's books of the Region were read, ever, oldest first.
     pub readings: Vec<ReadSpan>,
     /// Recovery points that were there at any moment of the period, or may have been.
     pub points: Vec<Held>,
     /// The source's occurrences that lie in the period, by what became of them.
-    pub occurrences: BTreeMap<Became, u64>,
+    pub occurrences: BTreeMap<OccurrenceStatus, u64>,
 }
 
 /// A promise, from when until when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PromiseSpan {
+pub struct RpoSpan {
     /// By which policy.
     pub policy: PolicyName,
     /// The largest age of the newest recovery point; `None` if none was promised.

@@ -60,7 +60,7 @@ pub struct SqliteStore {
 
 /// How the file at the path stands to the one that is open.
 #[derive(Debug)]
-pub enum Standing {
+pub enum FileStanding {
     /// It is the one, as it was left.
     Sound,
     /// It is the one, and another program wrote to it or touched it.
@@ -125,8 +125,8 @@ impl SqliteStore {
 
     /// How the file at the path stands to the one that is open. Costs a look at two names.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        self.file.as_ref().map_or(Standing::Sound, HeldFile::standing)
+    pub fn standing(&self) -> FileStanding {
+        self.file.as_ref().map_or(FileStanding::Sound, HeldFile::standing)
     }
 
     /// Takes the file for what it is to be, after it was found to be whole.

@@ -10,13 +10,13 @@ use crate::proof;
 use keeping::*;
 use lifeboat::domain::action::{Action, Call, Outcome, Request};
 use lifeboat::domain::change::LaneEvidence;
-use lifeboat::domain::change::{Change, End, IllegalChange, Opening};
-use lifeboat::domain::id::{Occurrence, Place, SourceKey, Target, Trigger, deletion_token};
+use lifeboat::domain::change::{Change, IllegalChange, OccurrenceOutcome, OccurrenceRecord};
+use lifeboat::domain::id::{AccountRegion, Occurrence, SourceKey, Target, Trigger, deletion_token};
 use lifeboat::domain::plan::Plan;
 use lifeboat::domain::point::Lifecycle;
 use lifeboat::domain::policy::{Retain, Settings};
 use lifeboat::domain::schedule::Schedule;
-use lifeboat::domain::state::{Ask, State};
+use lifeboat::domain::state::{PendingRequest, State};
 use lifeboat::domain::time::Time;
 use lifeboat::domain::timekeeper::{Timekeeper, Timekeeping};
 use lifeboat::planner::{self, turns::Order};
@@ -545,9 +545,9 @@ impl Mind for FreshToken {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         let fresh = |key, request: &mut Arc<Request>| {
-            let Some(ask) = state.ask(key).filter(|ask| ask.open) else { return };
+            let Some(pending) = state.pending_request(key).filter(|pending| pending.open) else { return };
             let (Request::CreateBackup { token, .. } | Request::CopyBackup { token, .. }) = Arc::make_mut(request);
-            *token = format!("{token}-{}", ask.asks).into();
+            *token = format!("{token}-{}", pending.sent).into();
         };
         for change in &mut plan.record {
             if let Change::RequestRecorded { key, request, .. } = change {
@@ -572,19 +572,19 @@ fn force_ask(state: &mut State, change: &Change) -> Option<()> {
     let Change::RequestRecorded { key, attempt, request, at } = change else { return None };
     let source = state.source_to_restore(&key.source)?;
     let slot = (key.occurrence, key.target.clone());
-    let before = source.asks.get(&slot).filter(|ask| ask.open);
-    let ask = Ask {
+    let before = source.pending_requests.get(&slot).filter(|pending| pending.open);
+    let pending = PendingRequest {
         attempt: *attempt,
         request: request.clone(),
         open: true,
-        first_asked_at: before.map_or(*at, |ask| ask.first_asked_at),
+        first_asked_at: before.map_or(*at, |pending| pending.first_asked_at),
         last_asked_at: *at,
-        asks: before.map_or(0, |ask| ask.asks) + 1,
-        failures: before.map_or(0, |ask| ask.failures),
+        sent: before.map_or(0, |pending| pending.sent) + 1,
+        failures: before.map_or(0, |pending| pending.failures),
         not_before: *at,
         fault: None,
     };
-    source.asks.insert(slot, ask);
+    source.pending_requests.insert(slot, pending);
     state.reindex(&key.source);
     Some(())
 }
@@ -611,7 +611,7 @@ impl Mind for DeletesWhatIsRead {
         let read = |action: &Action| match &action.call {
             Call::Make { request, .. } => match &**request {
                 Request::CopyBackup { source_region, backup, .. } => Some((
-                    Place { account: action.place.account.clone(), region: source_region.clone() },
+                    AccountRegion { account: action.place.account.clone(), region: source_region.clone() },
                     backup.clone(),
                 )),
                 Request::CreateBackup { .. } => None,
@@ -638,17 +638,17 @@ impl Mind for DeletesWhatIsRead {
 /// An occurrence that the clock passes a second time opens a second time.
 #[derive(Default)]
 struct OpensAgain {
-    opened: BTreeMap<(SourceKey, Occurrence), Opening>,
-    again: BTreeMap<(SourceKey, Occurrence), Opening>,
+    opened: BTreeMap<(SourceKey, Occurrence), OccurrenceRecord>,
+    again: BTreeMap<(SourceKey, Occurrence), OccurrenceRecord>,
 }
 
 impl Mind for OpensAgain {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         let due = self.again.extract_if(.., |(_, occurrence), _| occurrence.at <= now);
-        for ((source, occurrence), opening) in due {
+        for ((source, occurrence), record) in due {
             if state.sources.get(&source).is_some_and(|known| !known.open.contains_key(&occurrence)) {
-                plan.record.push(Change::Opened { source, occurrence, opening });
+                plan.record.push(Change::Opened { source, occurrence, record });
             }
         }
         plan
@@ -656,21 +656,21 @@ impl Mind for OpensAgain {
 
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
         match change {
-            Change::Opened { source, occurrence, opening } => {
+            Change::Opened { source, occurrence, record } => {
                 if occurrence.trigger == Trigger::Schedule {
-                    self.opened.insert((source.clone(), *occurrence), opening.clone());
+                    self.opened.insert((source.clone(), *occurrence), record.clone());
                 }
                 if state.apply(change).is_err()
                     && let Some(known) = state.source_to_restore(source)
                 {
-                    known.open.insert(*occurrence, opening.clone());
+                    known.open.insert(*occurrence, record.clone());
                     state.reindex(source);
                 }
                 Ok(())
             }
             Change::ClockWentBack { to } => {
                 let ahead = self.opened.iter().filter(|((_, occurrence), _)| occurrence.at > *to);
-                self.again.extend(ahead.map(|(key, opening)| (key.clone(), opening.clone())));
+                self.again.extend(ahead.map(|(key, record)| (key.clone(), record.clone())));
                 state.apply(change)
             }
             _ => state.apply(change),
@@ -689,9 +689,9 @@ impl Mind for Hasty {
         }
         let mut early = state.clone();
         for source in early.sources.values_mut().map(std::sync::Arc::make_mut) {
-            let flying: Vec<_> =
-                source.flying.iter().filter(|(_, target, _)| *target == Target::Backup).cloned().collect();
-            for (occurrence, target, id) in flying {
+            let in_flight: Vec<_> =
+                source.in_flight.iter().filter(|(_, target, _)| *target == Target::Backup).cloned().collect();
+            for (occurrence, target, id) in in_flight {
                 let mut point = source.points_of(occurrence, &target).find(|point| point.id == id).unwrap().clone();
                 point.lifecycle = Lifecycle::Available;
                 source.points.put(Box::new(point));
@@ -783,9 +783,9 @@ impl Mind for BlindToTags {
         mut outcome: Outcome,
         now: Time,
     ) -> Vec<Change> {
-        if let Outcome::Page { sightings, .. } = &mut outcome {
-            for sighting in sightings.iter_mut().filter(|seen| state.point(&action.place, &seen.id).is_none()) {
-                std::sync::Arc::make_mut(&mut sighting.tags).retain(|key, _| !key.starts_with("lifeboat:"));
+        if let Outcome::Page { observed_backups, .. } = &mut outcome {
+            for observed in observed_backups.iter_mut().filter(|seen| state.point(&action.place, &seen.id).is_none()) {
+                std::sync::Arc::make_mut(&mut observed.tags).retain(|key, _| !key.starts_with("lifeboat:"));
             }
         }
         planner::settle(settings, state, action, outcome, now)
@@ -804,9 +804,9 @@ impl Mind for BelievesTags {
         mut outcome: Outcome,
         now: Time,
     ) -> Vec<Change> {
-        if let Outcome::Page { sightings, .. } | Outcome::Polled(sightings) = &mut outcome {
-            for sighting in sightings {
-                (sighting.file_system, sighting.volume) = (None, None);
+        if let Outcome::Page { observed_backups, .. } | Outcome::Polled(observed_backups) = &mut outcome {
+            for observed in observed_backups {
+                (observed.file_system, observed.volume) = (None, None);
             }
         }
         planner::settle(settings, state, action, outcome, now)
@@ -820,7 +820,7 @@ impl Mind for ForgetsCoalesced {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         plan.record.retain(|change| match change {
-            Change::Closed { source, occurrence, end: End::Coalesced, .. } => {
+            Change::Closed { source, occurrence, end: OccurrenceOutcome::Coalesced, .. } => {
                 state.sources.get(source).is_some_and(|known| known.open.contains_key(occurrence))
             }
             _ => true,
@@ -842,13 +842,13 @@ impl Mind for MissingIsLost {
         now: Time,
     ) -> Vec<Change> {
         let shown: Option<Vec<_>> = match &outcome {
-            Outcome::Page { sightings, next_token: None } => {
-                Some(sightings.iter().map(|seen| seen.id.clone()).collect())
+            Outcome::Page { observed_backups, next_token: None } => {
+                Some(observed_backups.iter().map(|seen| seen.id.clone()).collect())
             }
             _ => None,
         };
         let mut changes = planner::settle(settings, state, action, outcome, now);
-        changes.retain(|change| !matches!(change, Change::MissingFromListing { suspected: Some(_), .. }));
+        changes.retain(|change| !matches!(change, Change::MissingFromListing { missing_since: Some(_), .. }));
         let known = state.place(&action.place);
         if let (Some(shown), Some(known)) = (shown, known)
             && let Some(listing) = &known.listing

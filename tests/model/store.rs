@@ -26,6 +26,6 @@ fn same(one: &State, other: &State, when: &str) {
     for (place, known) in &one.places {
         assert_eq!(Some(known), other.places.get(place), "{when}: {place}");
     }
-    assert_eq!(one.totals, other.totals, "{when}");
+    assert_eq!(one.counters, other.counters, "{when}");
     assert_eq!(one, other, "{when}");
 }

@@ -2,20 +2,22 @@
 
 use lifeboat::domain::action::{Call, Request};
 use lifeboat::domain::change::LaneEvidence;
-use lifeboat::domain::change::{Change, End, Opening, Total};
+use lifeboat::domain::change::{Change, Counter, OccurrenceOutcome, OccurrenceRecord};
 use lifeboat::domain::duration::{duration_text, parse_duration};
 use lifeboat::domain::fault::{Fault, FaultClass, clean};
-use lifeboat::domain::id::{AccountName, Occurrence, Place, Region, SourceId, SourceKey, Target, Trigger, WorkKey};
+use lifeboat::domain::id::{
+    AccountAlias, AccountRegion, Occurrence, Region, SourceId, SourceKey, Target, Trigger, WorkKey,
+};
 use lifeboat::domain::lane::{FileSystemKind, Lane};
 use lifeboat::domain::limits::COPY_STUCK_AFTER;
-use lifeboat::domain::note::{Note, Notes, Notice, Promise};
+use lifeboat::domain::note::{Note, Notes, Notification, RouteRpo};
 use lifeboat::domain::pause::Pause;
 use lifeboat::domain::plan::{Reason, Wake};
-use lifeboat::domain::point::{Lifecycle, Point, Sighting};
+use lifeboat::domain::point::{Lifecycle, ObservedBackup, RecoveryPoint};
 use lifeboat::domain::policy::{CatchUp, Destination, Limits, Policy, SecretUrl, Tags};
 use lifeboat::domain::schedule::{Schedule, ScheduleError};
 use lifeboat::domain::state::State;
-use lifeboat::domain::tags::{Inscription, Origin};
+use lifeboat::domain::tags::{LifeboatTags, Origin};
 use lifeboat::domain::time::Time;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -33,12 +35,12 @@ fn now() -> Time {
     at("2026-11-21T08:00:00Z")
 }
 
-fn place() -> Place {
-    Place { account: AccountName::own(), region: "us-west-2".into() }
+fn place() -> AccountRegion {
+    AccountRegion { account: AccountAlias::own(), region: "us-west-2".into() }
 }
 
 fn key(source: &str) -> SourceKey {
-    SourceKey { account: AccountName::own(), source: source.into() }
+    SourceKey { account: AccountAlias::own(), source: source.into() }
 }
 
 fn work(target: Target) -> WorkKey {
@@ -46,10 +48,10 @@ fn work(target: Target) -> WorkKey {
     WorkKey { source: key("fs-0123456789abcdef0"), occurrence, target }
 }
 
-fn sighting(copy: bool, lifecycle: Lifecycle) -> Sighting {
+fn observed(copy: bool, lifecycle: Lifecycle) -> ObservedBackup {
     let origin =
         copy.then(|| Origin { region: "us-east-1".into(), backup: "backup-0123456789abcdef0".into(), taken_at: now() });
-    let mut tags = Inscription {
+    let mut tags = LifeboatTags {
         policy: Some("finance".into()),
         source: "fs-0123456789abcdef0".into(),
         occurrence: Occurrence { at: now(), trigger: Trigger::Schedule },
@@ -59,7 +61,7 @@ fn sighting(copy: bool, lifecycle: Lifecycle) -> Sighting {
     }
     .write();
     tags.insert("team".to_owned(), "it".to_owned());
-    Sighting {
+    ObservedBackup {
         id: "backup-0123456789abcdef1".into(),
         lifecycle,
         created_at: now().plus(HOUR),
@@ -78,8 +80,8 @@ fn sighting(copy: bool, lifecycle: Lifecycle) -> Sighting {
     }
 }
 
-fn point(copy: bool, lifecycle: Lifecycle) -> Point {
-    sighting(copy, lifecycle).into_point(&place(), now()).unwrap()
+fn point(copy: bool, lifecycle: Lifecycle) -> RecoveryPoint {
+    observed(copy, lifecycle).into_point(&place(), now()).unwrap()
 }
 
 /// Every word is its own, and is read back as what it was written for.
@@ -94,7 +96,7 @@ fn words<T: Copy + PartialEq + std::fmt::Debug>(all: &[T], word: impl Fn(T) -> &
 
 #[test]
 fn every_word_is_read_back_as_what_it_was_written_for() {
-    words(&End::ALL, End::as_str, |text| End::parse(text).unwrap());
+    words(&OccurrenceOutcome::ALL, OccurrenceOutcome::as_str, |text| OccurrenceOutcome::parse(text).unwrap());
     words(&FaultClass::ALL, FaultClass::as_str, |text| FaultClass::parse(text).unwrap());
     words(&[Trigger::Schedule, Trigger::Manual], Trigger::as_str, |text| Trigger::parse(text).unwrap());
     let kinds = [FileSystemKind::Windows, FileSystemKind::Lustre, FileSystemKind::OpenZfs, FileSystemKind::Ontap];
@@ -110,11 +112,11 @@ fn every_word_is_read_back_as_what_it_was_written_for() {
         Lifecycle::Unknown,
     ];
     words(&lifecycles, Lifecycle::as_str, Lifecycle::parse);
-    assert_eq!((End::parse(""), FaultClass::parse("x"), Trigger::parse("Manual")), (None, None, None));
+    assert_eq!((OccurrenceOutcome::parse(""), FaultClass::parse("x"), Trigger::parse("Manual")), (None, None, None));
     assert_eq!(FileSystemKind::parse("NEW"), FileSystemKind::Other);
     assert_eq!(Lifecycle::parse("NEW"), Lifecycle::Unknown);
     assert_eq!((FileSystemKind::Other.as_str(), Lifecycle::Copying.as_str()), ("OTHER", "COPYING"));
-    assert_eq!((End::Coalesced.as_str(), FaultClass::NoSlot.as_str()), ("coalesced", "no_slot"));
+    assert_eq!((OccurrenceOutcome::Coalesced.as_str(), FaultClass::NoSlot.as_str()), ("coalesced", "no_slot"));
     let reasons =
         [Reason::Slot, Reason::InProgress, Reason::Backoff, Reason::AwaitingResponse, Reason::Listing, Reason::Region];
     let reasons =
@@ -158,7 +160,7 @@ fn jitter_is_spread_over_its_whole_range_and_does_not_change() {
 
 #[test]
 fn a_copy_takes_a_place_where_its_type_says() {
-    let (account, region, volume) = (AccountName::own(), Region::from("us-west-2"), SourceId::from("fsvol-1"));
+    let (account, region, volume) = (AccountAlias::own(), Region::from("us-west-2"), SourceId::from("fsvol-1"));
     let lanes = |kind, volume| -> Vec<String> {
         Lane::of_copy(kind, &account, &region, volume).iter().map(ToString::to_string).collect()
     };
@@ -228,9 +230,9 @@ fn a_point_tells_its_age_its_home_and_whether_it_stands() {
 #[test]
 fn only_what_we_write_is_read() {
     let read = |key: &str, value: &str| {
-        let mut tags = (*sighting(true, Lifecycle::Available).tags).clone();
+        let mut tags = (*observed(true, Lifecycle::Available).tags).clone();
         tags.insert(format!("lifeboat:{key}"), value.to_owned());
-        Inscription::read(&tags)
+        LifeboatTags::read(&tags)
     };
     let policy = |value: &str| read("policy", value).unwrap().policy.map(|name| name.to_string());
     assert_eq!(policy("finance"), Some("finance".to_owned()));
@@ -259,7 +261,7 @@ fn only_what_we_write_is_read() {
 #[test]
 fn a_link_that_leads_elsewhere_makes_it_somebody_elses() {
     let linked = |copy: bool, link: Option<&str>| {
-        let mut seen = sighting(copy, Lifecycle::Available);
+        let mut seen = observed(copy, Lifecycle::Available);
         seen.copied_from = link.map(Into::into);
         seen.into_point(&place(), now()).is_ok()
     };
@@ -320,19 +322,19 @@ fn calls_are_named_and_told_apart() {
 #[test]
 fn changes_know_whether_they_last_and_whose_they_are() {
     let ours = key("fs-0123456789abcdef0");
-    let opening = || Opening { policy: "p".into(), opened_at: now(), caught_up: false, adopted: false };
+    let record = || OccurrenceRecord { policy: "p".into(), opened_at: now(), caught_up: false, adopted: false };
     let occurrence = Occurrence { at: now(), trigger: Trigger::Schedule };
     let backup = || work(Target::Backup);
     let request = Request::CreateBackup { source: "fs-1".into(), token: "t".into(), tags: Tags::new() };
     let fault = || Fault::new(FaultClass::TransientState, "BackupInProgress", "");
     let lasting = [
         Change::SourceDeparted { source: ours.clone() },
-        Change::Opened { source: ours.clone(), occurrence, opening: opening() },
+        Change::Opened { source: ours.clone(), occurrence, record: record() },
         Change::Closed {
             source: ours.clone(),
             occurrence,
-            opening: opening(),
-            end: End::Completed,
+            record: record(),
+            end: OccurrenceOutcome::Completed,
             reason: String::new(),
             at: now(),
             earlier: 0,
@@ -348,7 +350,7 @@ fn changes_know_whether_they_last_and_whose_they_are() {
         assert_eq!(change.source().as_ref(), Some(&ours), "{change:?}");
     }
     let id = || "backup-1".into();
-    let counted = Change::Counted(Total::Backups("p".into(), true));
+    let counted = Change::Counted(Counter::Backups("p".into(), true));
     for change in
         [counted, Change::BackupRemoved { place: place(), id: id(), at: now() }, Change::ClockWentBack { to: now() }]
     {
@@ -356,7 +358,7 @@ fn changes_know_whether_they_last_and_whose_they_are() {
         assert_eq!(change.source(), None, "{change:?}");
     }
     let passing = [
-        Change::MissingFromListing { place: place(), id: id(), suspected: None },
+        Change::MissingFromListing { place: place(), id: id(), missing_since: None },
         Change::InventoryRead { place: place(), at: now() },
         Change::ListingBegan { place: place(), at: now() },
         Change::Synced(1),
@@ -378,8 +380,8 @@ fn changes_know_whether_they_last_and_whose_they_are() {
 /// A firing of the schedule moves its source's cursor; one that lies ahead, or was asked for by a person, does not.
 #[test]
 fn the_cursor_follows_what_was_due() {
-    let opening = Opening { policy: "p".into(), opened_at: now(), caught_up: false, adopted: false };
-    let moves = |at, trigger| opening.moves_cursor(Occurrence { at, trigger });
+    let record = OccurrenceRecord { policy: "p".into(), opened_at: now(), caught_up: false, adopted: false };
+    let moves = |at, trigger| record.moves_cursor(Occurrence { at, trigger });
     assert!(moves(now(), Trigger::Schedule) && moves(now().minus(DAY), Trigger::Schedule));
     assert!(!moves(now().plus(Duration::from_millis(1)), Trigger::Schedule) && !moves(now(), Trigger::Manual));
 }
@@ -498,19 +500,20 @@ fn a_pause_covers_its_time_and_not_its_end() {
 fn notes_are_kept_until_they_are_settled() {
     let mut notes = Notes::default();
     let route = (key("fs-1"), Target::Backup);
-    let promise = Promise { policy: "p".into(), region: "us-east-1".into(), rpo: Some(HOUR) };
-    notes.apply(&Note::RpoSet { route: route.clone(), promise: promise.clone(), at: now() });
-    assert_eq!(notes.promises.get(&route), Some(&promise));
+    let route_rpo = RouteRpo { policy: "p".into(), region: "us-east-1".into(), rpo: Some(HOUR) };
+    notes.apply(&Note::RpoSet { route: route.clone(), route_rpo: route_rpo.clone(), at: now() });
+    assert_eq!(notes.rpos.get(&route), Some(&route_rpo));
     notes.apply(&Note::RpoRemoved { route: route.clone(), at: now() });
-    assert!(notes.promises.is_empty());
-    let notice =
-        |id: &str, at| Note::NotificationQueued(Box::new(Notice { id: id.to_owned(), at, body: "{}".to_owned() }));
+    assert!(notes.rpos.is_empty());
+    let notice = |id: &str, at| {
+        Note::NotificationQueued(Box::new(Notification { id: id.to_owned(), at, body: "{}".to_owned() }))
+    };
     for (id, at) in [("a", now()), ("b", now()), ("a", now().plus(HOUR))] {
         notes.apply(&notice(id, at));
     }
-    assert_eq!(notes.owed.len(), 2, "one event is told of once");
+    assert_eq!(notes.queued.len(), 2, "one event is told of once");
     notes.apply(&Note::NotificationDone { id: "a".to_owned() });
-    assert_eq!(notes.owed.keys().map(|(_, id)| id.as_str()).collect::<Vec<_>>(), ["b"]);
+    assert_eq!(notes.queued.keys().map(|(_, id)| id.as_str()).collect::<Vec<_>>(), ["b"]);
     // A clock that went back: what began in the future began now.
     let mut state = State::new(now(), now());
     for (id, since) in [("fs-1", now().plus(HOUR)), ("fs-2", now().minus(HOUR))] {
@@ -535,7 +538,7 @@ fn a_destination_without_a_promise_has_the_policys() {
     };
     let mut policy = Policy {
         name: "p".into(),
-        account: AccountName::own(),
+        account: AccountAlias::own(),
         region: "us-east-1".into(),
         sources: vec!["fs-1".into(), "fs-2".into()],
         schedule: Schedule::parse("@daily", "UTC", now()).unwrap(),
@@ -561,7 +564,7 @@ fn a_destination_without_a_promise_has_the_policys() {
 fn orphans_are_counted_where_their_points_are() {
     let mut state = State::new(now(), now());
     for (number, lifecycle) in [(1, Lifecycle::Available), (2, Lifecycle::Failed), (3, Lifecycle::Deleted)] {
-        let mut seen = sighting(false, lifecycle);
+        let mut seen = observed(false, lifecycle);
         seen.id = format!("backup-0123456789abcde{number:02x}").as_str().into();
         let tags = Arc::make_mut(&mut seen.tags);
         tags.insert("lifeboat:source".to_owned(), format!("fs-{}", number / 2));

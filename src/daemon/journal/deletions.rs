@@ -2,7 +2,7 @@
 
 use crate::domain::change::Change;
 use crate::domain::deletion::Brake;
-use crate::domain::id::{BackupId, Place, SourceKey, Target};
+use crate::domain::id::{AccountRegion, BackupId, SourceKey, Target};
 use crate::domain::state::State;
 use std::collections::BTreeMap;
 use tracing::{Level, debug, error, info};
@@ -10,7 +10,7 @@ use tracing::{Level, debug, error, info};
 /// One line about one object at AWS.
 macro_rules! object {
     ($level:expr, $state:expr, $place:expr, $id:expr, $event:literal, $($fields:tt)*) => {{
-        let (place, id): (&Place, &BackupId) = ($place, $id);
+        let (place, id): (&AccountRegion, &BackupId) = ($place, $id);
         let point = $state.point(place, id);
         let source = point.map_or("-", |point| point.source.as_str());
         tracing::event!($level, event = $event, account = %place.account, region = %place.region, source, backup = %id,
@@ -62,7 +62,10 @@ fn hold(state: &State, change: &Change) {
         },
         Change::HoldTried { place, id, fault: Some(fault), .. } => {
             let (code, cause) = (fault.code.as_str(), fault.message.as_str());
-            let before = state.wishes.get(&(place.clone(), id.clone())).and_then(|wish| wish.fault.as_ref());
+            let before = state
+                .hold_requests
+                .get(&(place.clone(), id.clone()))
+                .and_then(|hold_request| hold_request.fault.as_ref());
             if fault.class.needs_a_person() && before.is_none_or(|before| before.code != fault.code) {
                 object!(
                     Level::ERROR,
@@ -109,7 +112,7 @@ fn brakes(state: &State, source: &SourceKey, braked: &BTreeMap<Target, Brake>) {
 }
 
 /// Says that an object is gone, if that was our doing.
-pub(super) fn done(state: &State, place: &Place, id: &BackupId) -> bool {
+pub(super) fn done(state: &State, place: &AccountRegion, id: &BackupId) -> bool {
     let Some(deletion) = state.deletions.get(&(place.clone(), id.clone())) else { return false };
     let reason = deletion.reason.as_str();
     object!(Level::INFO, state, place, id, "deleted", reason, "deleted");

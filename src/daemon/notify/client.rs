@@ -1,6 +1,6 @@
 //! The way to a receiver: one request at a time, within a time limit, and only its verdict is read.
 
-use crate::domain::note::Notice;
+use crate::domain::note::Notification;
 use crate::domain::policy::SecretUrl;
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -31,7 +31,7 @@ pub(super) struct Client(OnceCell<Sender>);
 
 impl Client {
     /// POSTs a notification. One that arrives twice has the same `Idempotency-Key`.
-    pub(super) async fn post(&self, url: &SecretUrl, notice: &Notice) -> Result<(), Refusal> {
+    pub(super) async fn post(&self, url: &SecretUrl, notice: &Notification) -> Result<(), Refusal> {
         let request = Request::post(url.whole())
             .header(header::CONTENT_TYPE, "application/json")
             .header("idempotency-key", &notice.id);

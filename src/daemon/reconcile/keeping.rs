@@ -5,7 +5,7 @@
 
 use super::Reconciler;
 use crate::domain::time::Time;
-use crate::store::sqlite::{Standing, check_integrity};
+use crate::store::sqlite::{FileStanding, check_integrity};
 use crate::store::{Store as _, StoreError, StoreProblem};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
@@ -105,13 +105,13 @@ impl Reconciler {
         }
         let path = || self.store.path().to_owned();
         match self.store.standing() {
-            Standing::Sound => {}
-            Standing::Lost(problem) => self.lose(&StoreError { path: path(), problem }),
-            Standing::Unknown(problem) => {
+            FileStanding::Sound => {}
+            FileStanding::Lost(problem) => self.lose(&StoreError { path: path(), problem }),
+            FileStanding::Unknown(problem) => {
                 self.failed(&StoreError { path: path(), problem });
                 return false;
             }
-            Standing::Touched => {
+            FileStanding::Touched => {
                 let soon = self.keeping.checked.is_some_and(|at| at.elapsed() < CHECK_EVERY);
                 if self.keeping.check.is_none() && !soon {
                     let path = path();

@@ -2,8 +2,8 @@
 
 use super::Reconciler;
 use crate::daemon::journal;
-use crate::daemon::notify::{Fate, OWED_MAX, Outbox};
-use crate::domain::change::{Change, End};
+use crate::daemon::notify::{Fate, Outbox, QUEUED_MAX};
+use crate::domain::change::{Change, OccurrenceOutcome};
 use crate::domain::note::Note;
 use crate::report::announce::{self, Event, News};
 use crate::report::snapshot::Snapshot;
@@ -30,8 +30,8 @@ impl Reconciler {
     /// The event in a change that was just taken in, if it is one.
     pub(super) fn event_in(&self, change: &Change) -> Option<Event> {
         match change {
-            Change::Closed { source, occurrence, opening, end: End::Failed, reason, at, .. } => {
-                Some(Event::job_failed(&opening.policy, source, *occurrence, reason, *at))
+            Change::Closed { source, occurrence, record, end: OccurrenceOutcome::Failed, reason, at, .. } => {
+                Some(Event::job_failed(&record.policy, source, *occurrence, reason, *at))
             }
             _ => None,
         }
@@ -49,13 +49,13 @@ impl Reconciler {
             return;
         }
         for event in events {
-            let full = self.state.notes.owed.len() >= OWED_MAX;
-            let oldest = self.state.notes.owed.keys().next().filter(|_| full).map(|(_, id)| id.clone());
+            let full = self.state.notes.queued.len() >= QUEUED_MAX;
+            let oldest = self.state.notes.queued.keys().next().filter(|_| full).map(|(_, id)| id.clone());
             if let Some(id) = oldest {
                 if !self.overflowed {
                     tracing::warn!(
                         event = "notify_dropped",
-                        kept = OWED_MAX,
+                        kept = QUEUED_MAX,
                         "too much to tell; the oldest is dropped"
                     );
                     self.overflowed = true;
@@ -69,7 +69,7 @@ impl Reconciler {
 
     /// A notification was delivered or given up.
     pub(super) fn told(&mut self, id: String, fate: Fate) {
-        if self.state.notes.owed.keys().any(|(_, owed)| *owed == id) {
+        if self.state.notes.queued.keys().any(|(_, queued)| *queued == id) {
             *self.counts.notifications.entry(fate.as_str()).or_default() += 1;
             self.take_in(vec![Change::Noted(Note::NotificationDone { id })]);
             self.overflowed &= fate != Fate::Delivered;
@@ -79,12 +79,12 @@ impl Reconciler {
 
     /// Lets those who tell see what there is; without a webhook nothing is owed to anybody.
     pub(super) fn show_outbox(&mut self) {
-        if self.settings.notify.webhook.is_none() && !self.state.notes.owed.is_empty() {
-            let ids: Vec<String> = self.state.notes.owed.keys().map(|(_, id)| id.clone()).collect();
+        if self.settings.notify.webhook.is_none() && !self.state.notes.queued.is_empty() {
+            let ids: Vec<String> = self.state.notes.queued.keys().map(|(_, id)| id.clone()).collect();
             self.take_in(ids.into_iter().map(|id| Change::Noted(Note::NotificationDone { id })).collect());
         }
-        let owed = self.state.notes.owed.values().cloned().collect();
-        let outbox = Outbox { notify: self.settings.notify.clone(), owed };
+        let queued = self.state.notes.queued.values().cloned().collect();
+        let outbox = Outbox { notify: self.settings.notify.clone(), queued };
         self.outbox.send_if_modified(|shown| {
             let changed = **shown != outbox;
             *shown = Arc::new(outbox);

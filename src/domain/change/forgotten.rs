@@ -8,7 +8,7 @@ pub enum Forgotten {
     /// A source that no policy names, and of which AWS has nothing of ours.
     Source(SourceKey),
     /// A place that no policy names and where nothing of ours is.
-    Place(Place),
+    AccountRegion(AccountRegion),
     /// A counter of a policy that is no more.
-    Total(Total),
+    Counter(Counter),
 }

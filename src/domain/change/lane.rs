@@ -24,7 +24,7 @@ pub enum LaneEvidence {
     /// A copy of somebody else ended or vanished.
     OtherEnded {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
     },

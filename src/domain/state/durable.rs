@@ -14,7 +14,7 @@ impl State {
     pub fn reloaded(&self, started_at: Time) -> Self {
         let mut next = Self::new(self.created_at, started_at);
         next.pauses.clone_from(&self.pauses);
-        next.totals.clone_from(&self.totals);
+        next.counters.clone_from(&self.counters);
         next.notes.clone_from(&self.notes);
         let recorded = |known: &AccountState| AccountState::recorded(known.id.clone());
         next.accounts = self.accounts.iter().map(|(name, known)| (name.clone(), recorded(known))).collect();
@@ -25,11 +25,11 @@ impl State {
             for point in source.points.iter() {
                 // What stood here cannot contradict what stood here.
                 let _ = next.apply(&Change::BackupObserved {
-                    point: Box::new(point.clone().with_remarks(|remarks| remarks.suspected = None)),
+                    point: Box::new(point.clone().with_remarks(|remarks| remarks.missing_since = None)),
                 });
             }
             if let Some(kept) = next.source_to_restore(key) {
-                kept.asks.clone_from(&source.asks);
+                kept.pending_requests.clone_from(&source.pending_requests);
             }
         }
         for (place, id, dispute) in self.disputes() {
@@ -38,8 +38,8 @@ impl State {
         for ((place, id), deletion) in &self.deletions {
             next.restore_deletion(place.clone(), id.clone(), Deletion { inspected_at: None, ..deletion.clone() });
         }
-        for ((place, id), wish) in &self.wishes {
-            next.restore_wish(place.clone(), id.clone(), HoldWish { arn: None, ..wish.clone() });
+        for ((place, id), hold_request) in &self.hold_requests {
+            next.restore_hold_request(place.clone(), id.clone(), HoldRequest { arn: None, ..hold_request.clone() });
         }
         for (place, known) in &self.places {
             if let Some(listed) = known.listed {
@@ -51,9 +51,9 @@ impl State {
     }
 
     /// Takes in the last complete listing of an earlier process: what it cost, and what it counted.
-    pub fn restore_listed(&mut self, place: Place, began_at: Time, pages: u32, user_backups: u64) {
+    pub fn restore_listed(&mut self, place: AccountRegion, began_at: Time, pages: u32, user_backups: u64) {
         let known = self.places.entry(place).or_default();
-        known.listed = Some(Listed { began_at, pages, in_this_life: false });
+        known.listed = Some(Listed { began_at, pages, listed_by_this_process: false });
         known.user_backups = user_backups;
         known.last_seen = Some(began_at);
     }
@@ -92,7 +92,7 @@ impl State {
             || self.places.values().any(|known| known.last_seen > Some(now))
             || self.notes.late.values().any(|since| *since > now)
             || self.deletions.values().any(|deletion| deletion.not_before > soon)
-            || self.wishes.values().any(|wish| wish.not_before > soon)
+            || self.hold_requests.values().any(|hold_request| hold_request.not_before > soon)
     }
 }
 
@@ -123,13 +123,13 @@ impl State {
                 self.braked.retain(|(source, _), _| source != key);
                 self.quarantined.remove(key);
             }
-            Forgotten::Place(place) => {
+            Forgotten::AccountRegion(place) => {
                 if self.places.get(place).is_some_and(|known| !known.points.is_empty()) {
                     return Err(illegal(format!("{place}: to be forgotten while points of ours are there")));
                 }
                 self.places.remove(place);
             }
-            Forgotten::Total(total) => drop(self.totals.remove(total)),
+            Forgotten::Counter(total) => drop(self.counters.remove(total)),
         }
         Ok(())
     }
@@ -150,7 +150,7 @@ impl SourceState {
         let mut next = Self::new(self.region.clone());
         next.watch.clone_from(&self.watch);
         next.cursor = self.cursor;
-        next.left = self.left;
+        next.departed = self.departed;
         next.open.clone_from(&self.open);
         next.cancelled.clone_from(&self.cancelled);
         next.losses.clone_from(&self.losses);
@@ -164,7 +164,7 @@ impl SourceState {
         let soon = now.plus(PUT_OFF_AT_MOST);
         self.cursor > Some(now)
             || self.watch.as_ref().is_some_and(|watch| watch.lie_ahead_of(now))
-            || self.asks.values().any(|ask| ask.last_asked_at > now || ask.not_before > soon)
+            || self.pending_requests.values().any(|pending| pending.last_asked_at > now || pending.not_before > soon)
             || self.points.iter().any(|point| point.settled_at > Some(now))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Route, at, count, every, names, rounded, seconds, some_of};
 use crate::domain::duration::{duration_text, minutes_text};
-use crate::domain::id::{AccountName, Place, PolicyName, Region, SourceId};
+use crate::domain::id::{AccountAlias, AccountRegion, PolicyName, Region, SourceId};
 use crate::domain::lane::{FileSystemKind, Lane};
 use crate::domain::policy::Limits;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ const USUAL: [u64; 20] =
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LaneReport {
     /// The account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The destination.
     pub region: Region,
     /// The ONTAP volume whose copies have this lane for themselves; `None`: Windows, Lustre and OpenZFS share it.
@@ -65,7 +65,7 @@ pub struct PolicyReport {
 pub(super) fn judge(limits: &Limits, routes: Vec<Route<'_>>) -> Vec<LaneReport> {
     let mut lanes: BTreeMap<Lane, Vec<Route<'_>>> = BTreeMap::new();
     for route in routes {
-        let place = Place { account: route.key.account.clone(), region: route.region.clone() };
+        let place = AccountRegion { account: route.key.account.clone(), region: route.region.clone() };
         // A file system's type does not matter: all but ONTAP's volumes share a lane.
         let lane = match route.key.source.is_volume() {
             true => Lane::Volume(place, route.key.source.clone()),
@@ -90,8 +90,8 @@ impl Route<'_> {
 
     /// Every how many firings a copy must be made to keep the promise; 0: it cannot be kept.
     fn may_skip_to(&self) -> u64 {
-        let Some(promise) = self.promise else { return u64::MAX };
-        let room = promise.saturating_sub(self.backup).saturating_sub(self.copy);
+        let Some(rpo) = self.rpo else { return u64::MAX };
+        let room = rpo.saturating_sub(self.backup).saturating_sub(self.copy);
         if room < self.gap {
             return 0;
         }
@@ -100,7 +100,7 @@ impl Route<'_> {
 
     /// The share of a slot that keeping the promise needs.
     fn load_to_keep(&self) -> f64 {
-        match (self.promise, self.may_skip_to()) {
+        match (self.rpo, self.may_skip_to()) {
             (None, _) => 0.0,
             (_, skip) => self.load() / (skip.max(1) as f64),
         }
@@ -175,14 +175,14 @@ impl<'a> Lanes<'a, '_> {
             if possible {
                 used += route.load_to_keep();
             }
-            fate.breaks = route.promise.is_some() && (!possible || used > slots + 1e-9);
+            fate.breaks = route.rpo.is_some() && (!possible || used > slots + 1e-9);
         }
         fates
     }
 
     /// How long a copy waits for those that go before it if all of them begin at one moment.
     fn waits(&self, route: &Route<'_>, slots: f64) -> Duration {
-        let before = self.routes.iter().filter(|other| other.promise.is_some() && other.promise <= route.promise);
+        let before = self.routes.iter().filter(|other| other.rpo.is_some() && other.rpo <= route.rpo);
         let sum: Duration = before.map(|other| other.copy).sum();
         sum.saturating_sub(route.copy).div_f64(slots.max(1.0))
     }
@@ -191,11 +191,11 @@ impl<'a> Lanes<'a, '_> {
     fn never(&self, place: &str) -> Option<String> {
         let never: Vec<&Route<'_>> = self.routes.iter().filter(|route| route.may_skip_to() == 0).collect();
         let worst = never.iter().max_by_key(|route| route.gap + route.backup + route.copy)?;
-        let promise = worst.promise.map(duration_text).unwrap_or_default();
+        let rpo = worst.rpo.map(duration_text).unwrap_or_default();
         let oldest = rounded(worst.gap + worst.backup + worst.copy);
         let sources: Vec<SourceId> = never.iter().map(|route| route.key.source.clone()).collect();
         Some(format!(
-            "{} cannot keep {promise} in {place}, whatever the slots: {}, {} for the backup and {} for the copy make \
+            "{} cannot keep {rpo} in {place}, whatever the slots: {}, {} for the backup and {} for the copy make \
              {}; promise that or more, or fire more often ({})",
             count(never.len(), "route"),
             apart(worst),
@@ -233,7 +233,7 @@ fn of_policy(routes: &[(&Route<'_>, &Fate)], stretch: f64) -> Option<PolicyRepor
         copy_seconds: seconds(sum / u32::try_from(routes.len()).unwrap_or(u32::MAX)),
         longest_copy_seconds: seconds(longest),
         learned: routes.iter().filter(|(route, _)| route.learned).count(),
-        rpo_seconds: first.promise.map(seconds),
+        rpo_seconds: first.rpo.map(seconds),
         best_rpo_seconds: seconds(rounded(best)),
         fitting_interval_seconds: seconds(fitting(first.every, stretch, longest)),
         breaking: breaking.collect(),
@@ -298,17 +298,16 @@ fn words(place: &str, slots: u32, needed: f64, policies: &[PolicyReport]) -> (St
 
 /// Promises that are kept on average and break when all copies begin at one moment.
 fn tight(place: &str, policies: &BTreeMap<&PolicyName, Vec<(&Route<'_>, &Fate)>>) -> Vec<String> {
-    let late =
-        |route: &Route<'_>, fate: &Fate| !fate.breaks && route.promise.is_some_and(|promise| fate.oldest > promise);
+    let late = |route: &Route<'_>, fate: &Fate| !fate.breaks && route.rpo.is_some_and(|rpo| fate.oldest > rpo);
     let of = |(name, routes): (&&PolicyName, &Vec<(&Route<'_>, &Fate)>)| {
         let late: Vec<_> = routes.iter().filter(|(route, fate)| late(route, fate)).collect();
         let oldest = late.iter().map(|(_, fate)| fate.oldest).max()?;
-        let promise = late.first()?.0.promise?;
+        let rpo = late.first()?.0.rpo?;
         Some(format!(
             "{} of {name} may be late in {place} when many copies begin at once: up to {} old, against {} promised",
             count(late.len(), "route"),
             duration_text(rounded(oldest)),
-            duration_text(promise)
+            duration_text(rpo)
         ))
     };
     policies.iter().filter_map(of).collect()

@@ -5,7 +5,7 @@
 
 use super::{at, count};
 use crate::domain::duration::duration_text;
-use crate::domain::id::{AccountName, Place, Region, SourceKey, Target};
+use crate::domain::id::{AccountAlias, AccountRegion, Region, SourceKey, Target};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::policy::{Policy, Retain, Settings};
 use crate::domain::state::State;
@@ -32,7 +32,7 @@ pub fn default_quota(kind: FileSystemKind) -> u64 {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuotaReport {
     /// The account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The Region.
     pub region: Region,
     /// The type; `OTHER`: not known yet.
@@ -63,7 +63,7 @@ struct Shelf {
 
 /// Judges every Region.
 pub(super) fn judge(settings: &Settings, state: Option<&State>, now: Time) -> Vec<QuotaReport> {
-    let mut shelves: BTreeMap<(Place, FileSystemKind), Shelf> = BTreeMap::new();
+    let mut shelves: BTreeMap<(AccountRegion, FileSystemKind), Shelf> = BTreeMap::new();
     for policy in settings.policies.values() {
         let firings = firings(policy, now);
         let daily = per_day(policy, now);
@@ -77,7 +77,7 @@ pub(super) fn judge(settings: &Settings, state: Option<&State>, now: Time) -> Ve
         for key in policy.source_keys() {
             let kind = kind_of(state, &key);
             for (region, target, holds) in &rules {
-                let place = Place { account: policy.account.clone(), region: (*region).clone() };
+                let place = AccountRegion { account: policy.account.clone(), region: (*region).clone() };
                 let shelf = shelves.entry((place, kind)).or_default();
                 shelf.sources += 1;
                 shelf.daily += daily;
@@ -99,7 +99,7 @@ fn kind_of(state: Option<&State>, key: &SourceKey) -> FileSystemKind {
     }
     let source = state.and_then(|state| state.sources.get(key));
     let backup = source.and_then(|source| source.newest(&Target::Backup)).map(|backup| backup.kind);
-    let facts = source.and_then(|source| source.look_up.facts.as_ref()).map(|(_, facts)| facts.kind);
+    let facts = source.and_then(|source| source.lookup.facts.as_ref()).map(|(_, facts)| facts.kind);
     backup.or(facts).unwrap_or(FileSystemKind::Other)
 }
 
@@ -145,7 +145,7 @@ fn held(policy: &Policy, retain: &Retain, newest_first: &[Time], daily: f64) -> 
 }
 
 impl Shelf {
-    fn report(self, place: Place, kind: FileSystemKind, known: bool) -> QuotaReport {
+    fn report(self, place: AccountRegion, kind: FileSystemKind, known: bool) -> QuotaReport {
         let quota = default_quota(kind);
         let whose = match kind {
             FileSystemKind::Other => "Windows or Lustre".to_owned(),

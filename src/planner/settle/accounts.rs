@@ -22,8 +22,10 @@ impl Settling<'_> {
             _ => drop(other.get_or_insert_with(|| AccountId::from(id))),
         };
         match &outcome {
-            Outcome::Made(sighting) => names(std::slice::from_ref(sighting.as_ref()), &mut name),
-            Outcome::Page { sightings, .. } | Outcome::Polled(sightings) => names(sightings, &mut name),
+            Outcome::Made(observed) => names(std::slice::from_ref(observed.as_ref()), &mut name),
+            Outcome::Page { observed_backups, .. } | Outcome::Polled(observed_backups) => {
+                names(observed_backups, &mut name)
+            }
             Outcome::SourcesDescribed(facts) => {
                 facts.iter().filter_map(|facts| facts.account.as_ref()).for_each(|id| name(id.as_str()));
             }
@@ -57,10 +59,11 @@ impl Settling<'_> {
 
     /// The keys are right again: places that answered for another account are read anew, soon, not with their next listing.
     fn look_where_another_answered(&mut self) {
-        let of_account = |(place, known): &(&Place, &PlaceState)| {
+        let of_account = |(place, known): &(&AccountRegion, &AccountRegionState)| {
             place.account == self.place.account && *place != self.place && known.foreign.is_some()
         };
-        let places: Vec<Place> = self.state.places.iter().filter(of_account).map(|(place, _)| place.clone()).collect();
+        let places: Vec<AccountRegion> =
+            self.state.places.iter().filter(of_account).map(|(place, _)| place.clone()).collect();
         let at = self.now.plus(PROOF_AFTER);
         places.into_iter().for_each(|place| self.push(Change::ListingWanted { place, at }));
     }
@@ -96,7 +99,7 @@ impl Settling<'_> {
                     Target::Backup => source.region == self.place.region,
                     Target::Copy(region) => *region == self.place.region,
                 };
-                source.asks.iter().any(|((_, target), ask)| ask.open && here(target))
+                source.pending_requests.iter().any(|((_, target), pending)| pending.open && here(target))
             })
         };
         held || asked()
@@ -104,9 +107,9 @@ impl Settling<'_> {
 }
 
 /// Which accounts the ARNs of sightings name; thousands in a row name the same one.
-fn names(sightings: &[Sighting], name: &mut impl FnMut(&str)) {
+fn names(observed_backups: &[ObservedBackup], name: &mut impl FnMut(&str)) {
     let mut before = None;
-    for account in sightings.iter().filter_map(|sighting| account_of_arn(sighting.arn.as_deref()?)) {
+    for account in observed_backups.iter().filter_map(|observed| account_of_arn(observed.arn.as_deref()?)) {
         if before != Some(account) {
             name(account);
             before = Some(account);
@@ -114,7 +117,7 @@ fn names(sightings: &[Sighting], name: &mut impl FnMut(&str)) {
     }
 }
 
-fn foreign(account: &crate::domain::id::AccountName, recorded: &AccountId, other: &AccountId) -> Fault {
+fn foreign(account: &crate::domain::id::AccountAlias, recorded: &AccountId, other: &AccountId) -> Fault {
     let what = format!(
         "the answers come from account {other}, and the database is that of {recorded} (\"{account}\"): nothing is \
          believed, asked for or deleted there until they come from {recorded} again; correct the profile, key or endpoint, \

@@ -19,17 +19,17 @@ impl Settling<'_> {
         }
     }
 
-    fn deletion_total(&self, id: &BackupId, done: bool) -> Option<Total> {
+    fn deletion_total(&self, id: &BackupId, done: bool) -> Option<Counter> {
         let point = self.state.point(self.place, id)?;
-        Some(Total::Deletions(self.policy_of(point), self.place.region.clone(), done))
+        Some(Counter::Deletions(self.policy_of(point), self.place.region.clone(), done))
     }
 
-    pub(super) fn delete_refused(&mut self, id: &BackupId, fault: Fault) {
+    pub(super) fn deletion_failed(&mut self, id: &BackupId, fault: Fault) {
         let key = (self.place.clone(), id.clone());
         let Some(deletion) = self.state.deletions.get(&key) else { return };
         if fault.class == FaultClass::Missing {
             // It is what was wanted, whoever did it.
-            let asked_at = deletion.asked_at.unwrap_or(deletion.condemned_at);
+            let asked_at = deletion.asked_at.unwrap_or(deletion.planned_at);
             return self.absent_as_asked(id, asked_at);
         }
         let said = deletion.fault.as_ref().is_some_and(|before| before.class == fault.class);
@@ -45,20 +45,20 @@ impl Settling<'_> {
 
     /// An answer to an earlier wish says nothing of one that took its place meanwhile, which is tried at once.
     pub(super) fn hold_answered(&mut self, id: &BackupId, hold: Option<&str>, fault: Option<Fault>) {
-        let wish = self.state.wishes.get(&(self.place.clone(), id.clone()));
-        if wish.is_some_and(|wish| wish.hold.as_deref() == hold) {
+        let hold_request = self.state.hold_requests.get(&(self.place.clone(), id.clone()));
+        if hold_request.is_some_and(|hold_request| hold_request.hold.as_deref() == hold) {
             self.hold_tried(id, fault);
         }
     }
 
     fn hold_tried(&mut self, id: &BackupId, fault: Option<Fault>) {
         let key = (self.place.clone(), id.clone());
-        let Some(wish) = self.state.wishes.get(&key) else { return };
+        let Some(hold_request) = self.state.hold_requests.get(&key) else { return };
         let pause = match &fault {
             // The wish stands until AWS's books show it, which may lag; only then is the tag written once more.
             None => LISTING_LAG,
             Some(fault) => {
-                retry::pause(fault.class, wish.failures.saturating_add(1), self.poll(), jitter_of(self.place))
+                retry::pause(fault.class, hold_request.failures.saturating_add(1), self.poll(), jitter_of(self.place))
             }
         };
         let (place, id) = key;
@@ -68,14 +68,14 @@ impl Settling<'_> {
     /// A look by id showed an object of ours that is to be deleted or held.
     pub(super) fn inspected(&mut self, id: &BackupId, arn: Option<arcstr::ArcStr>, hold: Option<&str>) {
         let key = (self.place.clone(), id.clone());
-        let wish = self.state.wishes.get(&key);
-        if wish.is_none() && !self.state.deletions.contains_key(&key) {
+        let hold_request = self.state.hold_requests.get(&key);
+        if hold_request.is_none() && !self.state.deletions.contains_key(&key) {
             return;
         }
         // What is under way may yet change what this look shows.
         let settled = !self.state.under_way(self.place, &CallKey::Hold(id.clone()));
-        let stands = wish.is_some_and(|wish| wish.hold.as_deref() == hold) && settled;
-        let nameless = wish.is_some() && !stands && settled && arn.is_none();
+        let stands = hold_request.is_some_and(|hold_request| hold_request.hold.as_deref() == hold) && settled;
+        let nameless = hold_request.is_some() && !stands && settled && arn.is_none();
         let (place, id) = key;
         if stands {
             self.push(Change::HoldConfirmed { place: place.clone(), id: id.clone() });

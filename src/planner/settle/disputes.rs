@@ -11,17 +11,17 @@ impl Settling<'_> {
         &mut self,
         id: &BackupId,
         objection: Objection,
-        on_record: Option<Box<Point>>,
-        claim: Option<Box<Point>>,
+        on_record: Option<Box<RecoveryPoint>>,
+        claim: Option<Box<RecoveryPoint>>,
     ) -> bool {
         let mut new = false;
         let known = self.here.and_then(|here| here.disputes.get(id));
         let claim = claim.filter(|_| on_record.is_none());
         let same = known.is_some_and(|known| {
             // All that it would be taken in with, but for how far it is.
-            let told = |claim: &Option<Box<Point>>| {
+            let told = |claim: &Option<Box<RecoveryPoint>>| {
                 let claim = claim.as_deref()?.clone();
-                Some(Point { progress_percent: None, settled_at: None, ..claim })
+                Some(RecoveryPoint { progress_percent: None, settled_at: None, ..claim })
             };
             known.objection == objection && told(&known.claim) == told(&claim)
         });
@@ -44,14 +44,14 @@ impl Settling<'_> {
 
     /// Copies that nothing confirmed before this backup of theirs was known. They are taken in with it: what lacks a copy is
     /// copied at once.
-    pub(super) fn confirmed_by(&self, backup: &Point) -> Vec<Point> {
+    pub(super) fn confirmed_by(&self, backup: &RecoveryPoint) -> Vec<RecoveryPoint> {
         let places = self.state.places.iter().filter(|(place, _)| place.account == backup.place.account);
         let claims = places.flat_map(|(_, known)| known.unconfirmed_of(&backup.source, backup.occurrence));
         claims.filter(|claim| evidence::confirms(backup, claim)).cloned().collect()
     }
 
     /// Takes them in.
-    pub(super) fn confirmed(&mut self, copies: Vec<Point>) {
+    pub(super) fn confirmed(&mut self, copies: Vec<RecoveryPoint>) {
         for mut point in copies {
             point.settled_at = point.settled_at.filter(|_| !point.available());
             self.push(Change::Disputed { place: point.place.clone(), id: point.id.clone(), dispute: None });
@@ -75,15 +75,17 @@ impl Settling<'_> {
             self.push(Change::Disputed { place: self.place.clone(), id, dispute: None });
         }
         // What an earlier listing could tell was told with it.
-        let told =
-            |claim: &Point| here.listed.is_some_and(|last| last.in_this_life && last.began_at > claim.created_at);
-        let waits = |claim: &Point| {
+        let told = |claim: &RecoveryPoint| {
+            here.listed.is_some_and(|last| last.listed_by_this_process && last.began_at > claim.created_at)
+        };
+        let waits = |claim: &RecoveryPoint| {
             let home = claim.origin.as_ref().map(|origin| &origin.region);
             home == Some(&self.place.region) && claim.place.account == self.place.account && !told(claim)
         };
         let unconfirmed = self.state.disputes().filter(|(.., of)| matches!(of.objection, Objection::Unconfirmed(_)));
         let claims = unconfirmed.filter_map(|(place, _, dispute)| Some((place, dispute.claim.as_deref()?)));
-        let places: BTreeSet<&Place> = claims.filter(|(_, claim)| waits(claim)).map(|(place, _)| place).collect();
+        let places: BTreeSet<&AccountRegion> =
+            claims.filter(|(_, claim)| waits(claim)).map(|(place, _)| place).collect();
         let elsewhere = places.into_iter().filter(|place| *place != self.place);
         let wanted = elsewhere.map(|place| Change::ListingWanted { place: place.clone(), at: self.now });
         let wanted: Vec<Change> = wanted.collect();
@@ -91,7 +93,7 @@ impl Settling<'_> {
     }
 
     /// Somebody else's.
-    pub(super) fn note_other(&self, other: &Sighting, page: &mut ListingPage) {
+    pub(super) fn note_other(&self, other: &ObservedBackup, page: &mut ListingPage) {
         if other.lifecycle == Lifecycle::Copying {
             page.others.push((other.id.clone(), lanes_of_other(other, self.place)));
         }

@@ -4,16 +4,16 @@ use super::*;
 use crate::domain::limits::{AHEAD_TOLERATED, LISTING_LAG};
 
 impl Settling<'_> {
-    pub(super) fn page(&mut self, sightings: Vec<Sighting>, next_token: Option<String>) {
+    pub(super) fn page(&mut self, observed_backups: Vec<ObservedBackup>, next_token: Option<String>) {
         let Some(listing) = self.state.place(self.place).and_then(|known| known.listing.as_ref()) else { return };
         let mut page = ListingPage { named: self.named, ..ListingPage::default() };
-        for sighting in sightings {
-            page.user_backups += u64::from(sighting.counts_to_quota() && sighting.lifecycle != Lifecycle::Deleted);
-            if self.unchanged(&sighting).is_some() {
-                page.ours.insert(sighting.id);
+        for observed in observed_backups {
+            page.user_backups += u64::from(observed.counts_to_quota() && observed.lifecycle != Lifecycle::Deleted);
+            if self.unchanged(&observed).is_some() {
+                page.ours.insert(observed.id);
                 continue;
             }
-            match self.weigh(sighting) {
+            match self.weigh(observed) {
                 Evidence::Ours(point) => {
                     page.ours.insert(point.id.clone());
                     self.undisputed(&point.id);
@@ -75,9 +75,9 @@ impl Settling<'_> {
             for id in known.points.keys().filter(|id| !shown.ours.contains(*id)) {
                 let Some(point) = self.state.point(self.place, id) else { continue };
                 // What is younger than the lag may be missing.
-                if point.created_at.plus(LISTING_LAG) < began_at && point.remarks.suspected.is_none() {
+                if point.created_at.plus(LISTING_LAG) < began_at && point.remarks.missing_since.is_none() {
                     let (place, id) = (self.place.clone(), id.clone());
-                    self.push(Change::MissingFromListing { place, id, suspected: Some(self.now) });
+                    self.push(Change::MissingFromListing { place, id, missing_since: Some(self.now) });
                 }
             }
         }
@@ -114,8 +114,9 @@ impl Settling<'_> {
             ended || source.open.contains_key(&occurrence)
         });
         if !recorded && occurrence.at <= self.now.plus(AHEAD_TOLERATED) {
-            let opening = Opening { policy: watch.policy.clone(), opened_at: self.now, caught_up: true, adopted: true };
-            self.push(Change::Opened { source: key.clone(), occurrence, opening });
+            let record =
+                OccurrenceRecord { policy: watch.policy.clone(), opened_at: self.now, caught_up: true, adopted: true };
+            self.push(Change::Opened { source: key.clone(), occurrence, record });
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 impl Settling<'_> {
-    pub(super) fn looked_up(&mut self, ids: &[SourceId], facts: Vec<SourceFacts>) {
+    pub(super) fn source_looked_up(&mut self, ids: &[SourceId], facts: Vec<SourceFacts>) {
         let mut missing: BTreeSet<&SourceId> = ids.iter().collect();
         for facts in facts {
             if missing.remove(&facts.source) {
@@ -11,7 +11,7 @@ impl Settling<'_> {
                 if facts.kind == FileSystemKind::Ontap && !facts.source.is_volume() {
                     let words = "it is an ONTAP file system, which FSx backs up by the volume: name its volumes under `volumes`";
                     let fault = Fault::new(FaultClass::Permanent, "OntapFileSystem", words);
-                    self.look_up_failed(std::slice::from_ref(&facts.source), &fault);
+                    self.source_lookup_failed(std::slice::from_ref(&facts.source), &fault);
                     continue;
                 }
                 let account = self.place.account.clone();
@@ -20,15 +20,15 @@ impl Settling<'_> {
         }
         let fault = Fault::new(FaultClass::Missing, "NotFound", "AWS does not show it");
         for id in missing {
-            self.look_up_failed(std::slice::from_ref(id), &fault);
+            self.source_lookup_failed(std::slice::from_ref(id), &fault);
         }
     }
 
-    pub(super) fn look_up_failed(&mut self, ids: &[SourceId], fault: &Fault) {
+    pub(super) fn source_lookup_failed(&mut self, ids: &[SourceId], fault: &Fault) {
         let split = fault.class == FaultClass::Missing && ids.len() > 1;
         for id in ids {
             let source = SourceKey { account: self.place.account.clone(), source: id.clone() };
-            let failures = self.state.sources.get(&source).map_or(1, |known| known.look_up.failures_with(fault));
+            let failures = self.state.sources.get(&source).map_or(1, |known| known.lookup.failures_with(fault));
             let pause = retry::pause(fault.class, failures, self.poll(), jitter_of(self.place));
             let not_before = if split { self.now } else { self.now.plus(pause) };
             let batch = split.then_some(ids.len() / 2);

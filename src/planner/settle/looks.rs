@@ -19,7 +19,7 @@ impl Settling<'_> {
         if let Some(asked_at) = self.deletion_asked(id).filter(|_| known.is_some() && !refused) {
             return self.absent_as_asked(id, asked_at);
         }
-        match known.map(|point| (point, point.remarks.suspected)) {
+        match known.map(|point| (point, point.remarks.missing_since)) {
             Some((_, Some(since))) => {
                 // AWS's clock and ours may differ, and ours may jump: what was made a moment ago can look old to a
                 // listing. So the lag has to pass once more, by our clock alone, between the doubt and the belief.

@@ -1,19 +1,19 @@
 //! What became of occurrences: for eyes, for programs, for spreadsheets.
 
 use super::{Looks, became_text, clean, csv_lines, inked, table, table_text};
-use crate::domain::change::End;
+use crate::domain::change::OccurrenceOutcome;
 use crate::domain::duration::age_text;
-use crate::domain::id::{AccountName, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Trigger};
+use crate::domain::id::{AccountAlias, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Trigger};
 use crate::domain::time::Time;
 use crate::report::triage::{counted, source_text};
-use crate::store::{Became, HistoryEntry};
+use crate::store::{HistoryEntry, OccurrenceStatus};
 use serde::{Deserialize, Serialize};
 
 /// One line of history with the names that JSON and CSV share.
 #[derive(Serialize, Deserialize)]
 struct Row {
     policy: PolicyName,
-    account: AccountName,
+    account: AccountAlias,
     source: SourceId,
     trigger: Trigger,
     scheduled: Time,
@@ -30,7 +30,7 @@ struct Row {
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Outcome {
-    Ended(End),
+    Ended(OccurrenceOutcome),
     Gone(Gone),
 }
 
@@ -64,9 +64,9 @@ fn row(entry: &HistoryEntry) -> Row {
         scheduled: entry.occurrence.at,
         recorded: entry.opened_at,
         outcome: match entry.became {
-            Became::Open => None,
-            Became::Ended(end) => Some(Outcome::Ended(end)),
-            Became::Deleted => Some(Outcome::Gone(Gone::Deleted)),
+            OccurrenceStatus::Open => None,
+            OccurrenceStatus::Ended(end) => Some(Outcome::Ended(end)),
+            OccurrenceStatus::Deleted => Some(Outcome::Gone(Gone::Deleted)),
         },
         ended: entry.closed_at,
         reason: entry.reason.clone(),
@@ -76,11 +76,11 @@ fn row(entry: &HistoryEntry) -> Row {
     }
 }
 
-fn became(outcome: Option<&Outcome>) -> Became {
+fn became(outcome: Option<&Outcome>) -> OccurrenceStatus {
     match outcome {
-        None => Became::Open,
-        Some(Outcome::Ended(end)) => Became::Ended(*end),
-        Some(Outcome::Gone(Gone::Deleted)) => Became::Deleted,
+        None => OccurrenceStatus::Open,
+        Some(Outcome::Ended(end)) => OccurrenceStatus::Ended(*end),
+        Some(Outcome::Gone(Gone::Deleted)) => OccurrenceStatus::Deleted,
     }
 }
 
@@ -110,7 +110,7 @@ pub fn history(entries: &[HistoryEntry], looks: Looks) -> String {
 
 fn sentence(entries: &[HistoryEntry], looks: Looks) -> String {
     let count = |became| entries.iter().filter(|entry| entry.became == became).count();
-    let [open, ends @ .., deleted] = Became::ALL;
+    let [open, ends @ .., deleted] = OccurrenceStatus::ALL;
     let counts = std::iter::once(open).chain(ends.into_iter().rev()).filter_map(|became| {
         let count = count(became);
         (count > 0).then(|| format!("{count} {}", became_text(became, looks)))

@@ -4,7 +4,7 @@ use super::status::{copies_text, headline, left_out};
 use super::{Ink, Looks, add, bar, clean, inked, paint, paragraph, standing_text, table, table_text};
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
-use crate::report::snapshot::{PlaceView, Snapshot, Standing};
+use crate::report::snapshot::{AccountRegionView, RpoStatus, Snapshot};
 use crate::report::triage::{Line, Tally, copies_in_lane, lines, problems, region_text, source_text};
 use std::time::Duration;
 
@@ -64,9 +64,9 @@ fn age_of_rpo(line: &Line<'_>, looks: Looks) -> String {
     let age = line.age.map_or_else(|| "none".to_owned(), age_text);
     let Some(rpo) = line.route.rpo_seconds else { return age };
     let ink = match line.standing {
-        Standing::Late => Ink::Bad,
-        Standing::Unknown => Ink::Doubtful,
-        Standing::Met | Standing::NoPromise => Ink::Good,
+        RpoStatus::Late => Ink::Bad,
+        RpoStatus::Unknown => Ink::Doubtful,
+        RpoStatus::Met | RpoStatus::NoRpo => Ink::Good,
     };
     let used = line.age.map_or(f64::INFINITY, |age| age.as_secs_f64());
     let words = format!("{age} of {}", age_text(Duration::from_secs(rpo)));
@@ -90,8 +90,8 @@ fn on_its_way(line: &Line<'_>, now: Time, looks: Looks) -> String {
     paint(&if looks.narrow() { reason } else { format!("waits: {reason}") }, Ink::Faint, looks)
 }
 
-fn slots(places: &[PlaceView], looks: Looks) -> String {
-    let destinations: Vec<(String, u32, &PlaceView)> = places
+fn slots(places: &[AccountRegionView], looks: Looks) -> String {
+    let destinations: Vec<(String, u32, &AccountRegionView)> = places
         .iter()
         .filter_map(|place| Some((clean(&region_text(&place.account, &place.region), looks), place.copy_slots?, place)))
         .collect();
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn the_worst_is_shown_if_not_all_fit() {
         let mut picture = fleet(100);
-        picture.routes[399].standing = Standing::Late;
+        picture.routes[399].standing = RpoStatus::Late;
         let text = live(&picture, NOW, Looks { rows: Some(3), ..Looks::plain() });
         assert!(text.lines().nth(4).is_some_and(|line| line.contains("✖ late")), "{text}");
         assert!(text.contains("and 397 more routes"));

@@ -15,9 +15,9 @@ pub use live::live;
 pub use promises::{promises, promises_csv};
 pub use status::status;
 
-use crate::domain::change::End;
-use crate::report::snapshot::Standing;
-use crate::store::Became;
+use crate::domain::change::OccurrenceOutcome;
+use crate::report::snapshot::RpoStatus;
+use crate::store::OccurrenceStatus;
 use comfy_table::{LineStyle, Row, Table, TableStyle};
 use serde::Serialize;
 
@@ -131,23 +131,27 @@ fn clean(text: &str, looks: Looks) -> String {
     text.chars().filter_map(harmless).collect()
 }
 
-fn standing_text(standing: Standing, looks: Looks) -> String {
+fn standing_text(standing: RpoStatus, looks: Looks) -> String {
     let (sign, ascii, ink) = match standing {
-        Standing::Late => ("✖", "!", Ink::Bad),
-        Standing::Unknown => ("?", "?", Ink::Doubtful),
-        Standing::Met => ("✔", "+", Ink::Good),
-        Standing::NoPromise => ("–", "-", Ink::Faint),
+        RpoStatus::Late => ("✖", "!", Ink::Bad),
+        RpoStatus::Unknown => ("?", "?", Ink::Doubtful),
+        RpoStatus::Met => ("✔", "+", Ink::Good),
+        RpoStatus::NoRpo => ("–", "-", Ink::Faint),
     };
     paint(&format!("{} {}", looks.pick(sign, ascii), standing.as_str()), ink, looks)
 }
 
-fn became_text(became: Became, looks: Looks) -> String {
+fn became_text(became: OccurrenceStatus, looks: Looks) -> String {
     let (text, ink) = match became {
-        Became::Open => ("in progress", Ink::Doubtful),
-        Became::Ended(end @ End::Completed) => (end.as_str(), Ink::Good),
-        Became::Ended(end @ (End::Skipped | End::Coalesced)) => (end.as_str(), Ink::Faint),
-        Became::Deleted => (became.as_str(), Ink::Faint),
-        Became::Ended(end @ (End::Missed | End::Failed)) => (end.as_str(), Ink::Bad),
+        OccurrenceStatus::Open => ("in progress", Ink::Doubtful),
+        OccurrenceStatus::Ended(end @ OccurrenceOutcome::Completed) => (end.as_str(), Ink::Good),
+        OccurrenceStatus::Ended(end @ (OccurrenceOutcome::Skipped | OccurrenceOutcome::Coalesced)) => {
+            (end.as_str(), Ink::Faint)
+        }
+        OccurrenceStatus::Deleted => (became.as_str(), Ink::Faint),
+        OccurrenceStatus::Ended(end @ (OccurrenceOutcome::Missed | OccurrenceOutcome::Failed)) => {
+            (end.as_str(), Ink::Bad)
+        }
     };
     paint(text, ink, looks)
 }
@@ -264,12 +268,12 @@ mod tests {
     #[test]
     fn colour_ends_with_its_line_and_takes_no_room() {
         let mut with = table(&["State", "Source"], COLOUR);
-        with.add_row([standing_text(Standing::Late, COLOUR), "fs-1".to_owned()]);
+        with.add_row([standing_text(RpoStatus::Late, COLOUR), "fs-1".to_owned()]);
         let text = inked(&table_text(&with, &[], COLOUR), COLOUR);
         assert!(text.contains("\u{1b}[1;31m✖ late\u{1b}[0m"), "{text:?}");
         let stripped = INKS.iter().fold(text, |text, (.., escape)| text.replace(escape, "")).replace(PLAIN_ESCAPE, "");
         let mut without = table(&["State", "Source"], Looks::plain());
-        without.add_row([standing_text(Standing::Late, Looks::plain()), "fs-1".to_owned()]);
+        without.add_row([standing_text(RpoStatus::Late, Looks::plain()), "fs-1".to_owned()]);
         assert_eq!(stripped, table_text(&without, &[], Looks::plain()));
         assert_eq!(inked("\u{2062}cut", COLOUR), "\u{1b}[1;31mcut\u{1b}[0m\n");
     }

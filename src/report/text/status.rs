@@ -3,7 +3,7 @@
 use super::{Ink, Looks, add, clean, heading, inked, paint, paragraph, standing_text, table, table_text};
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
-use crate::report::snapshot::{FindingView, FlightView, PlaceView, PolicyView, Snapshot, Standing};
+use crate::report::snapshot::{AccountRegionView, FindingView, FlightView, PolicyView, RpoStatus, Snapshot};
 use crate::report::triage::{
     Line, Tally, copies_in_lane, counted, lines, pause_text, problems, region_text, source_text, staleness,
 };
@@ -37,9 +37,9 @@ pub fn status(snapshot: &Snapshot, now: Time, looks: Looks) -> String {
 /// How all stands, and whether there is more to read.
 pub(super) fn headline(tally: Tally, problems: usize, looks: Looks) -> String {
     let ink = match tally.worst() {
-        Some(Standing::Late) => Ink::Bad,
-        Some(Standing::Unknown) => Ink::Doubtful,
-        Some(Standing::Met) => Ink::Good,
+        Some(RpoStatus::Late) => Ink::Bad,
+        Some(RpoStatus::Unknown) => Ink::Doubtful,
+        Some(RpoStatus::Met) => Ink::Good,
         _ => Ink::Strong,
     };
     let mut text = paint(&tally.sentence(), ink, looks);
@@ -67,7 +67,7 @@ fn routes(lines: &[Line<'_>], now: Time, looks: Looks) -> String {
             route.recovery_points.to_string(),
         ];
         add(&mut shown, cells);
-        let next = line.next_at.filter(|_| line.standing == Standing::Late && line.why.is_empty());
+        let next = line.next_at.filter(|_| line.standing == RpoStatus::Late && line.why.is_empty());
         let next = next.map(|next| format!("next occurrence in {}", age_text(next.since(now))));
         notes.push(next.unwrap_or_else(|| clean(&line.why, looks)));
     }
@@ -83,13 +83,13 @@ pub(super) fn left_out(all: usize, shown: usize) -> String {
     }
 }
 
-fn places(out: &mut String, places: &[PlaceView], now: Time, looks: Looks) {
+fn places(out: &mut String, places: &[AccountRegionView], now: Time, looks: Looks) {
     if places.is_empty() {
         return;
     }
     heading(out, "Regions", looks);
     let mut shown = table(&["Region", "Read", "Backups in flight", "Copies in flight", "Copies waiting"], looks);
-    let mut sorted: Vec<&PlaceView> = places.iter().collect();
+    let mut sorted: Vec<&AccountRegionView> = places.iter().collect();
     sorted.sort_by_key(|place| (!place.stale, place.trouble.is_none()));
     let mut notes = Vec::new();
     for place in sorted {
@@ -112,7 +112,7 @@ fn places(out: &mut String, places: &[PlaceView], now: Time, looks: Looks) {
 }
 
 /// `3 of 5 (1 not ours)`, `3 of 5, 2 of ONTAP`.
-pub(super) fn copies_text(place: &PlaceView) -> String {
+pub(super) fn copies_text(place: &AccountRegionView) -> String {
     let mut text = copies_in_lane(place).to_string();
     if let Some(slots) = place.copy_slots {
         text.push_str(&format!(" of {slots}"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::clockwork::Event;
 use super::tokens::Made;
 use super::{
-    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystem, FileSystemType, Lifecycle, PlaceIx, Principal,
+    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystem, FileSystemType, Lifecycle, Principal, RegionIx,
     Tags, Volume, tags, text,
 };
 
@@ -15,7 +15,7 @@ const DAY_MS: f64 = 86_400_000.0;
 
 /// A backup to be begun.
 pub(super) struct Order {
-    pub place: PlaceIx,
+    pub place: RegionIx,
     pub file_system: Arc<FileSystem>,
     pub volume: Option<Arc<Volume>>,
     pub kind: BackupType,
@@ -135,7 +135,7 @@ impl Cloud {
         Ok(())
     }
 
-    pub(super) fn running_backup(&self, place: PlaceIx, resource: &str) -> Option<BackupIx> {
+    pub(super) fn running_backup(&self, place: RegionIx, resource: &str) -> Option<BackupIx> {
         self.places[place].resources.get(resource).and_then(|resource| resource.running)
     }
 
@@ -201,7 +201,7 @@ impl Cloud {
         most_percent < 100.0 && volume.used_bytes as f64 * 100.0 > volume.size_bytes as f64 * most_percent
     }
 
-    fn backup_outlook(&mut self, place: PlaceIx, work: &Work, doomed: bool, begins_ms: i64, now_ms: i64) -> Outlook {
+    fn backup_outlook(&mut self, place: RegionIx, work: &Work, doomed: bool, begins_ms: i64, now_ms: i64) -> Outlook {
         let odds = self.odds(place, "CreateBackup", now_ms);
         let fails = self.outcomes.percent(odds.fail_backup_percent) || doomed;
         let stuck = self.outcomes.percent(odds.stuck_backup_percent);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Backup, BackupIx, BackupType, Cloud, FileSystem, Lane, LaneUse, Lifecycle, PlaceIx, Principal, Tags};
+use super::{Backup, BackupIx, BackupType, Cloud, FileSystem, Lane, LaneUse, Lifecycle, Principal, RegionIx, Tags};
 
 /// Everything, in a form that can be written down.
 #[derive(Clone, Debug, Serialize)]
@@ -158,7 +158,7 @@ impl Cloud {
     /// How often each operation ended in each way.
     #[must_use]
     pub fn calls(&self) -> Vec<CallCount> {
-        let one = |place: &super::Place| {
+        let one = |place: &super::SimRegion| {
             let (account, region) = (place.account.clone(), place.region.clone());
             place
                 .calls
@@ -187,7 +187,7 @@ impl Cloud {
         }
     }
 
-    fn find_place(&self, account: &str, region: &str) -> Option<PlaceIx> {
+    fn find_place(&self, account: &str, region: &str) -> Option<RegionIx> {
         self.place_at.get(account)?.get(region).copied()
     }
 }

@@ -1,6 +1,6 @@
 //! What falls due, and when.
 
-use super::{Backup, BackupIx, Cloud, FileSystem, Lifecycle, PlaceIx};
+use super::{Backup, BackupIx, Cloud, FileSystem, Lifecycle, RegionIx};
 
 pub(super) const MINUTE_MS: i64 = 60_000;
 pub(super) const DAY_MINUTES: i64 = 1_440;
@@ -18,13 +18,13 @@ pub(super) enum Event {
     /// A backup is deleted because its time is over.
     Expires(BackupIx),
     /// A file system ends being CREATING, UPDATING or DELETING.
-    FileSystemEnds(PlaceIx, String),
+    FileSystemEnds(RegionIx, String),
     /// A volume ends being CREATING or DELETING.
-    VolumeEnds(PlaceIx, String),
+    VolumeEnds(RegionIx, String),
     /// A file system's daily window opens.
-    DailyWindow(PlaceIx, String),
+    DailyWindow(RegionIx, String),
     /// Other principals of an account ask for something in a Region.
-    Strangers(PlaceIx),
+    Strangers(RegionIx),
 }
 
 impl Cloud {

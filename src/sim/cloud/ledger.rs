@@ -1,6 +1,6 @@
 //! Where backups are entered and struck out: the one place that keeps the lists, the quota and the chains in step.
 
-use super::{ApiError, Backup, BackupIx, BackupType, Cloud, FileSystemType, Lifecycle, PlaceIx};
+use super::{ApiError, Backup, BackupIx, BackupType, Cloud, FileSystemType, Lifecycle, RegionIx};
 
 impl Cloud {
     pub(super) fn push(&mut self, mut backup: Backup) -> BackupIx {
@@ -54,7 +54,7 @@ impl Cloud {
     /// Whether one more backup, of this ONTAP volume if it is one, may be entered here.
     pub(super) fn check_backup_quota(
         &self,
-        place: PlaceIx,
+        place: RegionIx,
         kind: FileSystemType,
         volume: Option<&str>,
     ) -> Result<(), ApiError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::backups::Order;
 use super::clockwork::Event;
 use super::{
-    Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lane, Lifecycle, PlaceIx, Principal, Tags,
+    Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lane, Lifecycle, Principal, RegionIx, Tags,
 };
 
 /// They look again at least this often, since the rate at which they ask may change with the faults' timetable.
@@ -15,7 +15,7 @@ impl Cloud {
     /// Sees to it that the other principals of every place look at the faults' rates now.
     pub(super) fn call_strangers(&mut self, now_ms: i64) {
         self.due.retain(|_, event| !matches!(event, Event::Strangers(_)));
-        for at in (0..self.places.0.len()).map(PlaceIx) {
+        for at in (0..self.places.0.len()).map(RegionIx) {
             self.schedule(now_ms, Event::Strangers(at));
         }
     }
@@ -23,7 +23,7 @@ impl Cloud {
     /// They look, ask for what chance bids them, and make their next appointment.
     ///
     /// With no rate now nor later in the timetable there is no next appointment, so that a quiet cloud costs nothing.
-    pub(super) fn strangers_ask(&mut self, place: PlaceIx, at_ms: i64) {
+    pub(super) fn strangers_ask(&mut self, place: RegionIx, at_ms: i64) {
         let copies = self.odds(place, "CopyBackup", at_ms).other_copies_per_hour * self.speed;
         let backups = self.odds(place, "CreateBackup", at_ms).other_backups_per_hour * self.speed;
         let rate = copies + backups;
@@ -50,7 +50,7 @@ impl Cloud {
     }
 
     /// Somebody copies a Windows backup of theirs from a Region that nobody else looks at, if a slot is free.
-    fn stranger_copies(&mut self, place: PlaceIx, now_ms: i64) {
+    fn stranger_copies(&mut self, place: RegionIx, now_ms: i64) {
         let (account, region) = (self.places[place].account.clone(), self.places[place].region.clone());
         let lane = Lane { account: account.clone(), region: region.clone(), ontap: None };
         let free = self.slot_free(place, &lane, FileSystemType::Windows, now_ms);
@@ -87,7 +87,7 @@ impl Cloud {
     }
 
     /// Somebody backs up one of the file systems or ONTAP volumes here, if none of its backups is running.
-    fn stranger_backs_up(&mut self, place: PlaceIx, now_ms: i64) {
+    fn stranger_backs_up(&mut self, place: RegionIx, now_ms: i64) {
         let here = &self.places[place];
         let volumes = here.volumes.values().filter(|volume| volume.ontap_type == "RW" && volume.lifecycle == "CREATED");
         let mut targets: Vec<_> = here

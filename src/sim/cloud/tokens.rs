@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
-use super::{ApiError, BackupIx, Call, Cloud, DeletedToken, Lifecycle, PlaceIx, text};
+use super::{ApiError, BackupIx, Call, Cloud, DeletedToken, Lifecycle, RegionIx, text};
 
 /// What a request made, so that its repetition can show it in its present state.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub(super) enum Made {
     Answer(Value),
 }
 
-type Key = (PlaceIx, &'static str, String);
+type Key = (RegionIx, &'static str, String);
 
 #[derive(Debug)]
 struct Memo {

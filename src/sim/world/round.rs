@@ -1,7 +1,7 @@
 //! The daemon's loop, as `daemon/reconcile` has it, with a place to die after every step.
 
 use super::*;
-use crate::domain::id::AccountName;
+use crate::domain::id::AccountAlias;
 use std::collections::BTreeSet;
 
 /// The world's other account, whose credentials calls have for a while.
@@ -10,7 +10,7 @@ pub(super) struct OtherAccount {
     pub(super) answers: bool,
     /// Accounts that have named themselves, as the disk has it. Of one that has not, whoever answers first is the account on
     /// record, and nothing could tell it from another.
-    on_record: BTreeSet<AccountName>,
+    on_record: BTreeSet<AccountAlias>,
 }
 
 impl OtherAccount {
@@ -104,7 +104,7 @@ impl World {
     /// The same call with the credentials of the world's other account, while it has them.
     fn elsewhere(&self, action: &Action) -> Option<Action> {
         let account = setup::other_account(&action.place.account);
-        let place = crate::domain::id::Place { account, region: action.place.region.clone() };
+        let place = crate::domain::id::AccountRegion { account, region: action.place.region.clone() };
         let is_meant = self.other_account.answers && self.other_account.on_record.contains(&action.place.account);
         is_meant.then(|| Action { place, call: action.call.clone() })
     }
@@ -157,9 +157,9 @@ impl World {
         self.checks.delivered(action, &outcome, &view(&self.cloud, host, &self.armed, self.now_ms))?;
         let told = match &outcome {
             Outcome::Failed(fault) => Came::Text(format!("{:?} {fault}", fault.class)),
-            Outcome::Made(sighting) => Came::Text(format!("made {} {:?}", sighting.id, sighting.lifecycle)),
-            Outcome::Page { sightings, next_token } => Came::Page(sightings.len(), next_token.is_some()),
-            Outcome::Polled(sightings) => Came::Polled(sightings.len()),
+            Outcome::Made(observed) => Came::Text(format!("made {} {:?}", observed.id, observed.lifecycle)),
+            Outcome::Page { observed_backups, next_token } => Came::Page(observed_backups.len(), next_token.is_some()),
+            Outcome::Polled(observed_backups) => Came::Polled(observed_backups.len()),
             Outcome::SourcesDescribed(facts) => Came::Text(format!("looked up {}", facts.len())),
             Outcome::Deleted => Came::Text("deleted".to_owned()),
             Outcome::HoldSet => Came::Text("the hold is as asked".to_owned()),

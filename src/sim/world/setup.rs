@@ -8,7 +8,7 @@ use super::super::faults::{Fault, Faults};
 use super::super::rng::Rng;
 pub use super::persons::{Order, Person};
 use super::weather;
-use crate::domain::id::{AccountName, Place, Region, SourceId};
+use crate::domain::id::{AccountAlias, AccountRegion, Region, SourceId};
 use crate::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, Settings};
 use crate::domain::schedule::{Schedule, ScheduleError};
 use crate::domain::time::Time;
@@ -49,15 +49,15 @@ const EARLIEST_MS: i64 = 1_789_862_400_000;
 
 /// The other account of a world.
 #[must_use]
-pub fn other_account(account: &AccountName) -> AccountName {
-    AccountName::from(if account.as_str() == ACCOUNTS[0] { ACCOUNTS[1] } else { ACCOUNTS[0] })
+pub fn other_account(account: &AccountAlias) -> AccountAlias {
+    AccountAlias::from(if account.as_str() == ACCOUNTS[0] { ACCOUNTS[1] } else { ACCOUNTS[0] })
 }
 
 /// A file system and where it lies.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// Account and Region.
-    pub place: Place,
+    pub place: AccountRegion,
     /// What lies there.
     pub seed: FileSystemSeed,
 }
@@ -303,11 +303,11 @@ impl Draw {
 
     fn policy(&mut self, number: u64, setup: &mut Setup) -> Result<Policy, ScheduleError> {
         let rng = &mut self.rng;
-        let account = AccountName::from(if rng.percent(80.0) { ACCOUNTS[0] } else { ACCOUNTS[1] });
+        let account = AccountAlias::from(if rng.percent(80.0) { ACCOUNTS[0] } else { ACCOUNTS[1] });
         let home = REGIONS[rng.below(2) as usize];
         let schedule = a_schedule(rng, setup.start_ms)?;
         let gap = schedule.longest_gap(Time::from_millis(setup.start_ms), 200);
-        let place = Place { account: account.clone(), region: home.into() };
+        let place = AccountRegion { account: account.clone(), region: home.into() };
         let count = 1 + rng.below(4);
         let mut sources = Vec::new();
         for _ in 0..count {
@@ -343,7 +343,7 @@ impl Draw {
         })
     }
 
-    fn source(&mut self, place: &Place, setup: &mut Setup) -> Option<SourceId> {
+    fn source(&mut self, place: &AccountRegion, setup: &mut Setup) -> Option<SourceId> {
         let kinds = [FileSystemType::Windows, FileSystemType::Lustre, FileSystemType::OpenZfs, FileSystemType::Ontap];
         let kind = kinds[self.rng.below(4) as usize];
         let number = setup.fleet.len();

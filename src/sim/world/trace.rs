@@ -75,8 +75,8 @@ pub struct Brief<'a>(pub &'a Change);
 impl fmt::Display for Brief<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Change::Opened { source, occurrence, opening } => {
-                let (caught_up, adopted) = (opening.caught_up, opening.adopted);
+            Change::Opened { source, occurrence, record } => {
+                let (caught_up, adopted) = (record.caught_up, record.adopted);
                 write!(f, "opened {source} {} caught up {caught_up} adopted {adopted}", occurrence.at)
             }
             Change::Closed { source, occurrence, end, reason, earlier, .. } => {

@@ -5,7 +5,7 @@
 //! lock that keeps a second daemon out is on the file itself, by whatever path it is reached.
 
 use super::problems::from_io;
-use super::{Result, Standing};
+use super::{FileStanding, Result};
 use crate::domain::time::Time;
 use crate::store::StoreProblem;
 use std::fs::{self, File, Metadata, TryLockError};
@@ -101,12 +101,12 @@ impl HeldFile {
     }
 
     /// Whether the files are those that are open, as our own writing left them.
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> FileStanding {
         let (database, log) = match (Stamp::at(&self.path), Stamp::at(&beside(&self.real, "-wal"))) {
             (Ok(database), Ok(log)) => (database, log),
-            (Err(error), _) | (_, Err(error)) => return Standing::Unknown(from_io(&error)),
+            (Err(error), _) | (_, Err(error)) => return FileStanding::Unknown(from_io(&error)),
         };
-        let lost = |what: &str| Standing::Lost(StoreProblem::Lost(what.to_owned()));
+        let lost = |what: &str| FileStanding::Lost(StoreProblem::Lost(what.to_owned()));
         match database {
             None => return lost("the file is gone from this path"),
             Some(found) if !found.same_file(&self.database) => return lost("another file has taken its place"),
@@ -123,7 +123,7 @@ impl HeldFile {
             }
             _ => {}
         }
-        if database == Some(self.database) && log == self.log { Standing::Sound } else { Standing::Touched }
+        if database == Some(self.database) && log == self.log { FileStanding::Sound } else { FileStanding::Touched }
     }
 
     /// Whether the file at the path is still this one, whatever is in it.

@@ -3,12 +3,12 @@
 use super::books::*;
 use super::*;
 use lifeboat::domain::change::LaneEvidence;
-use lifeboat::domain::change::{ListingPage, Opening, Total};
+use lifeboat::domain::change::{Counter, ListingPage, OccurrenceRecord};
 use lifeboat::domain::id::{Region, deletion_token};
 use lifeboat::domain::lane::Lane;
 use lifeboat::domain::note::Note;
-use lifeboat::domain::point::Point;
-use lifeboat::domain::tags::Inscription;
+use lifeboat::domain::point::RecoveryPoint;
+use lifeboat::domain::tags::LifeboatTags;
 use lifeboat::planner::settle;
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ fn noon() -> Time {
 }
 
 /// As AWS shows it.
-pub fn shown(point: &Point) -> Sighting {
-    let inscription = Inscription {
+pub fn shown(point: &RecoveryPoint) -> ObservedBackup {
+    let lifeboat_tags = LifeboatTags {
         policy: point.policy.clone(),
         source: point.source.clone(),
         occurrence: point.occurrence,
@@ -29,9 +29,9 @@ pub fn shown(point: &Point) -> Sighting {
         origin: point.origin.clone(),
         hold: None,
     };
-    let mut tags = inscription.write();
+    let mut tags = lifeboat_tags.write();
     tags.extend(point.remarks.hold.as_deref().map(|hold| ("lifeboat:hold".to_owned(), hold.to_owned())));
-    Sighting {
+    ObservedBackup {
         id: point.id.clone(),
         lifecycle: point.lifecycle,
         created_at: point.created_at,
@@ -51,23 +51,23 @@ pub fn shown(point: &Point) -> Sighting {
 }
 
 /// Somebody else's.
-pub fn foreign(id: &str, lifecycle: Lifecycle) -> Sighting {
-    let mut sighting = shown(&backup(id, scheduled(6), lifecycle));
-    sighting.tags = Arc::default();
-    sighting
+pub fn foreign(id: &str, lifecycle: Lifecycle) -> ObservedBackup {
+    let mut observed = shown(&backup(id, scheduled(6), lifecycle));
+    observed.tags = Arc::default();
+    observed
 }
 
 /// As it is taken in when it is shown at this time.
-fn taken_in(point: &Point, now: Time) -> Point {
+fn taken_in(point: &RecoveryPoint, now: Time) -> RecoveryPoint {
     shown(point).into_point(&point.place, now).unwrap()
 }
 
 /// The same, as it is on record once Lifeboat has asked for it.
-fn asked_for(point: Point) -> Point {
+fn asked_for(point: RecoveryPoint) -> RecoveryPoint {
     point.with_provenance(|of| of.asked_key = Some("".into()))
 }
 
-fn seen(point: Point) -> Change {
+fn seen(point: RecoveryPoint) -> Change {
     Change::BackupObserved { point: Box::new(point) }
 }
 
@@ -79,13 +79,19 @@ pub fn told(books: &Books, region: &str, call: Call, outcome: Outcome, now: Time
     changes
 }
 
-fn polled(books: &Books, region: &str, asked: &[&str], sightings: Vec<Sighting>, now: Time) -> Vec<Change> {
+fn polled(
+    books: &Books,
+    region: &str,
+    asked: &[&str],
+    observed_backups: Vec<ObservedBackup>,
+    now: Time,
+) -> Vec<Change> {
     let ids = asked.iter().map(|id| (*id).into()).collect();
-    told(books, region, Call::Poll { ids }, Outcome::Polled(sightings), now)
+    told(books, region, Call::Poll { ids }, Outcome::Polled(observed_backups), now)
 }
 
 /// What a look at one point of ours changes, without the note when to look again.
-fn looked_at(books: &Books, point: &Point, now: Time) -> Vec<Change> {
+fn looked_at(books: &Books, point: &RecoveryPoint, now: Time) -> Vec<Change> {
     let region = point.place.region.to_string();
     let mut changes = polled(books, &region, &[point.id.as_str()], vec![shown(point)], now);
     let again = Change::PollScheduled {
@@ -103,7 +109,7 @@ fn failed_with(class: FaultClass) -> Outcome {
 }
 
 fn make(books: &Books, key: &WorkKey) -> Call {
-    Call::Make { key: key.clone(), request: books.state.ask(key).unwrap().request.clone() }
+    Call::Make { key: key.clone(), request: books.state.pending_request(key).unwrap().request.clone() }
 }
 
 fn ids(of: &[&str]) -> Vec<lifeboat::domain::id::BackupId> {
@@ -115,7 +121,7 @@ fn asked() -> (Books, WorkKey) {
     let mut books = Books::new();
     books.open(scheduled(6));
     let key = key_of(scheduled(6), Target::Backup);
-    books.ask(&key, 1, scheduled(6).at);
+    books.pending(&key, 1, scheduled(6).at);
     (books, key)
 }
 
@@ -124,10 +130,10 @@ fn a_fault_of_the_place_counts_against_it_and_any_answer_clears_it() {
     let (books, key) = asked();
     let poll = Call::Poll { ids: ids(&["backup-1"]) };
     let list = Call::ListPage { next_token: None };
-    let look_up = Call::DescribeSources { ids: vec![source(0)] };
+    let lookup = Call::DescribeSources { ids: vec![source(0)] };
     let delete = Call::Delete { id: "backup-1".into(), token: deletion_token(&place(HOME), &"backup-1".into()) };
     let hold = Call::Hold { id: "backup-1".into(), arn: "arn".to_owned(), hold: None };
-    for call in [make(&books, &key), poll, list, look_up, delete, hold] {
+    for call in [make(&books, &key), poll, list, lookup, delete, hold] {
         let reads_books = call.operation() == "DescribeBackups";
         let action = Action { place: place(HOME), call };
         let first = |outcome| settle(&books.settings, &books.state, &action, outcome, noon()).remove(0);
@@ -149,7 +155,7 @@ fn a_fault_of_the_place_counts_against_it_and_any_answer_clears_it() {
             let changes = settle(&books.settings, &books.state, &action, outcome, noon());
             changes.contains(&Change::InventoryRead { place: place(HOME), at: noon() })
         };
-        let page = |next: Option<&str>| Outcome::Page { sightings: vec![], next_token: next.map(str::to_owned) };
+        let page = |next: Option<&str>| Outcome::Page { observed_backups: vec![], next_token: next.map(str::to_owned) };
         assert!(seen_by(page(None)) && seen_by(Outcome::Polled(vec![])), "the books were read");
         assert!(!seen_by(page(Some("more"))), "not all of them");
         assert!(!seen_by(Outcome::SourcesDescribed(vec![])) && !seen_by(failed_with(FaultClass::TransientState)));
@@ -160,12 +166,12 @@ fn a_fault_of_the_place_counts_against_it_and_any_answer_clears_it() {
 fn what_was_made_is_known_from_its_answer() {
     let (mut books, key) = asked();
     let creating = backup("backup-6", scheduled(6), Lifecycle::Creating);
-    let answer = |point: &Point, with_tags: bool| {
-        let mut sighting = shown(point);
+    let answer = |point: &RecoveryPoint, with_tags: bool| {
+        let mut observed = shown(point);
         if !with_tags {
-            sighting.tags = Arc::default();
+            observed.tags = Arc::default();
         }
-        Outcome::Made(Box::new(sighting))
+        Outcome::Made(Box::new(observed))
     };
     let call = make(&books, &key);
     let look =
@@ -189,7 +195,7 @@ fn what_was_made_is_known_from_its_answer() {
     assert_eq!(told(&books, HOME, call.clone(), answer(&creating, true), noon()), []);
     let done = backup("backup-6", scheduled(6), Lifecycle::Available);
     let expected = [
-        Change::Counted(Total::Backups("finance".into(), true)),
+        Change::Counted(Counter::Backups("finance".into(), true)),
         Change::Timed { target: Target::Backup, took: 6 * HOUR },
         seen(asked_for(taken_in(&done, noon()))),
     ];
@@ -217,11 +223,11 @@ fn a_refusal_withdraws_an_ask_only_if_no_answer_was_lost_before() {
             not_before: noon(),
         };
         books.apply(lost);
-        books.ask(&key, 1, noon());
+        books.pending(&key, 1, noon());
         assert_eq!(told(&books, HOME, call.clone(), failed_with(class), noon()), expected(2, false), "{class:?}");
         let nobodys = Call::Make {
             key: key_of(scheduled(7), Target::Backup),
-            request: books.state.ask(&key).unwrap().request.clone(),
+            request: books.state.pending_request(&key).unwrap().request.clone(),
         };
         assert_eq!(told(&books, HOME, nobodys, failed_with(class), noon()), [], "nothing was asked");
     }
@@ -242,8 +248,8 @@ fn an_answer_that_names_what_is_no_longer_ours_ends_the_ask_once_that_has_ended(
         books.open(scheduled(6));
         books.see(&made);
         let key = key_of(scheduled(6), there());
-        books.ask(&key, 1, noon());
-        books.ask(&key, 1, noon());
+        books.pending(&key, 1, noon());
+        books.pending(&key, 1, noon());
         let mut untagged = shown(&copy("copy-6", &made, THERE, lifecycle));
         Arc::make_mut(&mut untagged.tags).remove("lifeboat:source");
         for change in told(&books, THERE, make(&books, &key), Outcome::Made(Box::new(untagged)), noon()) {
@@ -251,7 +257,7 @@ fn an_answer_that_names_what_is_no_longer_ours_ends_the_ask_once_that_has_ended(
         }
         let held: u32 = books.state.lanes_held().into_values().sum();
         assert_eq!(held, u32::from(lifecycle.in_flight()), "{lifecycle:?}");
-        assert_eq!(books.state.ask(&key).unwrap().fault.as_ref().unwrap().class, FaultClass::TokenConflict);
+        assert_eq!(books.state.pending_request(&key).unwrap().fault.as_ref().unwrap().class, FaultClass::TokenConflict);
     }
 }
 
@@ -262,7 +268,7 @@ fn a_refused_copy_has_the_books_read_that_can_tell_why() {
     books.open(scheduled(6));
     books.see(&made);
     let key = key_of(scheduled(6), there());
-    books.ask(&key, 1, noon());
+    books.pending(&key, 1, noon());
     let call = make(&books, &key);
     let unfulfilled = |class: FaultClass, fault: Fault| Change::RequestFailed {
         key: key.clone(),
@@ -306,7 +312,7 @@ fn an_answer_never_moves_a_thing_backwards() {
     books.open(scheduled(6));
     books.see(&taken_in(&creating, scheduled(6).at));
     assert_eq!(looked_at(&books, &creating, noon()), [], "as it was");
-    let ended = |good: bool| Change::Counted(Total::Backups("finance".into(), good));
+    let ended = |good: bool| Change::Counted(Counter::Backups("finance".into(), good));
     let timed = Change::Timed { target: Target::Backup, took: 6 * HOUR };
     assert_eq!(looked_at(&books, &available, noon()), [ended(true), timed, seen(taken_in(&available, noon()))]);
     let bad = backup("backup-6", scheduled(6), Lifecycle::Failed);
@@ -316,7 +322,7 @@ fn an_answer_never_moves_a_thing_backwards() {
     books.see(&taken_in(&available, settled));
     assert_eq!(looked_at(&books, &available, noon()), [], "as it was");
     assert_eq!(looked_at(&books, &creating, noon()), [], "an answer that is older");
-    let grown = Point { size_bytes: Some(7.into()), ..available.clone() };
+    let grown = RecoveryPoint { size_bytes: Some(7.into()), ..available.clone() };
     assert_eq!(looked_at(&books, &grown, noon()), [seen(taken_in(&grown, settled))], "it ended when it ended");
 
     // What was deleted may be shown for four minutes.
@@ -330,26 +336,26 @@ fn an_answer_never_moves_a_thing_backwards() {
     books.see(&available);
     books.apply(Change::BackupRemoved { place: place(HOME), id: "backup-6".into(), at: noon() });
     assert_eq!(looked_at(&books, &available, later(240).minus(MOMENT)), []);
-    let unsettled = Point { settled_at: None, ..taken_in(&available, noon()) };
+    let unsettled = RecoveryPoint { settled_at: None, ..taken_in(&available, noon()) };
     assert_eq!(looked_at(&books, &available, later(240)), [seen(unsettled)]);
 }
 
 #[test]
 fn how_long_a_thing_took_is_known_only_of_what_was_seen_to_move() {
     let available = backup("backup-6", scheduled(6), Lifecycle::Available);
-    let unsettled = Point { settled_at: None, ..taken_in(&available, noon()) };
+    let unsettled = RecoveryPoint { settled_at: None, ..taken_in(&available, noon()) };
     let books = Books::new();
     assert_eq!(looked_at(&books, &available, noon()), [seen(unsettled.clone())], "found, not followed");
     let bad = backup("backup-6", scheduled(6), Lifecycle::Failed);
     assert_eq!(looked_at(&books, &bad, noon()), [seen(taken_in(&bad, noon()))], "cleared away a day from now");
     // The answer was lost, and it is done already when it is found: it began with the ask.
     let (books, _) = asked();
-    let counted = Change::Counted(Total::Backups("finance".into(), true));
+    let counted = Change::Counted(Counter::Backups("finance".into(), true));
     let timed = Change::Timed { target: Target::Backup, took: 6 * HOUR };
     assert_eq!(looked_at(&books, &available, noon()), [counted, timed, seen(asked_for(taken_in(&available, noon())))]);
     // Of another attempt than the one that was asked for.
-    let earlier = Point { attempt: 2, ..available.clone() };
-    assert_eq!(looked_at(&books, &earlier, noon()), [seen(Point { attempt: 2, ..unsettled })]);
+    let earlier = RecoveryPoint { attempt: 2, ..available.clone() };
+    assert_eq!(looked_at(&books, &earlier, noon()), [seen(RecoveryPoint { attempt: 2, ..unsettled })]);
 
     // A copy counts for its destination, and for the policy that names its source now, else for that of its tag.
     let made = available.with_provenance(|of| of.policy = Some("renamed".into()));
@@ -358,10 +364,13 @@ fn how_long_a_thing_took_is_known_only_of_what_was_seen_to_move() {
     let mut books = Books::new();
     books.see(&made);
     books.see(&copying);
-    let count = |books: &Books, done: &Point| looked_at(books, done, noon()).remove(0);
-    let copies = |policy: &str, good| Change::Counted(Total::Copies(policy.into(), THERE.into(), good));
+    let count = |books: &Books, done: &RecoveryPoint| looked_at(books, done, noon()).remove(0);
+    let copies = |policy: &str, good| Change::Counted(Counter::Copies(policy.into(), THERE.into(), good));
     assert_eq!(count(&books, &done), copies("finance", true));
-    assert_eq!(count(&books, &Point { lifecycle: Lifecycle::Failed, ..done.clone() }), copies("finance", false));
+    assert_eq!(
+        count(&books, &RecoveryPoint { lifecycle: Lifecycle::Failed, ..done.clone() }),
+        copies("finance", false)
+    );
     books.apply(Change::SourceDeparted { source: key(0) });
     assert_eq!(count(&books, &done), copies("renamed", true));
     assert_eq!(count(&books, &done.clone().with_provenance(|of| of.policy = None)), copies("unknown", true));
@@ -411,8 +420,14 @@ fn a_copy_keeps_the_word_for_its_key_that_it_was_asked_for_with() {
     assert_eq!(changes.last(), Some(&seen(kept)));
 }
 
-pub fn page(books: &Books, region: &str, sightings: Vec<Sighting>, next: Option<&str>, now: Time) -> Vec<Change> {
-    let outcome = Outcome::Page { sightings, next_token: next.map(str::to_owned) };
+pub fn page(
+    books: &Books,
+    region: &str,
+    observed_backups: Vec<ObservedBackup>,
+    next: Option<&str>,
+    now: Time,
+) -> Vec<Change> {
+    let outcome = Outcome::Page { observed_backups, next_token: next.map(str::to_owned) };
     told(books, region, Call::ListPage { next_token: None }, outcome, now)
 }
 
@@ -427,7 +442,7 @@ fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
     let known = backup("backup-5", scheduled(5), Lifecycle::Available).with_provenance(|of| of.place = place(THERE));
     let new = backup("backup-6", scheduled(6), Lifecycle::Available).with_provenance(|of| of.place = place(THERE));
     // Known, and moved on; a copy whose own backup lies elsewhere.
-    let grown = Point { size_bytes: Some(7.into()), ..known.clone() };
+    let grown = RecoveryPoint { size_bytes: Some(7.into()), ..known.clone() };
     let elsewhere = backup("backup-4", scheduled(4), Lifecycle::Available);
     let new_copy = copy("copy-4", &elsewhere, THERE, Lifecycle::Copying);
     books.see(&known);
@@ -437,7 +452,7 @@ fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
     (of_volume.kind, of_volume.volume) = (FileSystemKind::Ontap, Some("fsvol-1".into()));
     let mut odd = foreign("backup-windows", Lifecycle::Copying);
     odd.volume = Some("fsvol-1".into());
-    let sightings = vec![
+    let observed_backups = vec![
         shown(&grown),
         shown(&new),
         shown(&new_copy),
@@ -448,7 +463,7 @@ fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
         odd,
     ];
     let shared = vec![Lane::Shared(place(THERE))];
-    let volume = vec![Lane::Volume(place(THERE), "fsvol-1".into()), Lane::OntapAccount(AccountName::own())];
+    let volume = vec![Lane::Volume(place(THERE), "fsvol-1".into()), Lane::OntapAccount(AccountAlias::own())];
     let expected = ListingPage {
         ours: ids(&["backup-5", "backup-6", "copy-4"]).into_iter().collect(),
         learned: [(scheduled(6), key(0))].into(),
@@ -457,10 +472,10 @@ fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
         named: false,
         ..ListingPage::default()
     };
-    let unsettled = Point { settled_at: None, ..taken_in(&new, noon()) };
-    let grown = seen(Point { settled_at: None, ..taken_in(&grown, noon()) });
+    let unsettled = RecoveryPoint { settled_at: None, ..taken_in(&new, noon()) };
+    let grown = seen(RecoveryPoint { settled_at: None, ..taken_in(&grown, noon()) });
     let listing = Change::ListingPage { place: place(THERE), page: expected, next_token: "two".to_owned() };
-    let changes = page(&books, THERE, sightings, Some("two"), noon());
+    let changes = page(&books, THERE, observed_backups, Some("two"), noon());
     assert_eq!(changes, [grown, seen(unsettled), seen(taken_in(&new_copy, noon())), listing]);
     let unchanged = page(&books, THERE, vec![shown(&known)], Some("two"), noon());
     let [Change::ListingPage { page: told, .. }] = unchanged.as_slice() else { panic!("{unchanged:?}") };
@@ -509,7 +524,7 @@ fn a_listing_adopts_what_it_taught_and_doubts_what_it_did_not_show() {
         ..ListingPage::default()
     };
     books.apply(Change::ListingPage { place: place(HOME), page: first, next_token: "two".to_owned() });
-    let made = |id: &str, occurrence: Occurrence, age: Duration| Point {
+    let made = |id: &str, occurrence: Occurrence, age: Duration| RecoveryPoint {
         created_at: noon().minus(age),
         settled_at: Some(noon()),
         ..backup(id, occurrence, Lifecycle::Available)
@@ -518,20 +533,20 @@ fn a_listing_adopts_what_it_taught_and_doubts_what_it_did_not_show() {
     books.see(&made("backup-old", scheduled(6), LAG + MOMENT));
     books.see(&made("backup-young", scheduled(7), LAG));
     let doubted = made("backup-doubted", ordered(6), HOUR);
-    books.see(&doubted.with_remarks(|remarks| remarks.suspected = Some(noon())));
+    books.see(&doubted.with_remarks(|remarks| remarks.missing_since = Some(noon())));
     let now = noon().plus(MINUTE);
     let new = backup("backup-new", ordered(9), Lifecycle::Creating);
     let changes = page(&books, HOME, vec![shown(&new), foreign("other-1", Lifecycle::Copying)], None, now);
     let opened = |occurrence| {
-        let opening = Opening { policy: "finance".into(), opened_at: now, caught_up: true, adopted: true };
-        Change::Opened { source: key(0), occurrence, opening }
+        let record = OccurrenceRecord { policy: "finance".into(), opened_at: now, caught_up: true, adopted: true };
+        Change::Opened { source: key(0), occurrence, record }
     };
     let expected = [
         seen(taken_in(&new, now)),
         opened(scheduled(8)),
         opened(ordered(8)),
         opened(ordered(9)),
-        Change::MissingFromListing { place: place(HOME), id: "backup-old".into(), suspected: Some(now) },
+        Change::MissingFromListing { place: place(HOME), id: "backup-old".into(), missing_since: Some(now) },
         Change::Noted(Note::Read { place: place(HOME), at: now, good_until: now.plus(stale_after(POLL, 2)) }),
     ];
     assert_eq!(changes[..changes.len() - 1], expected);
@@ -673,13 +688,13 @@ fn one_absence_proves_nothing() {
     assert_eq!(refused, [wanted(noon()), look(noon().plus(POLL), Some(1))]);
 
     // A listing missed it too: gone, once the lag has passed by our own clock.
-    books.apply(Change::MissingFromListing { place: place(HOME), id: "backup-6".into(), suspected: Some(noon()) });
+    books.apply(Change::MissingFromListing { place: place(HOME), id: "backup-6".into(), missing_since: Some(noon()) });
     let gone = |at| Change::BackupRemoved { place: place(HOME), id: "backup-6".into(), at };
     let believed = noon().plus(LAG);
     assert_eq!(absent(&books, believed.minus(MOMENT)), [look(believed, Some(1))]);
     assert_eq!(absent(&books, believed), [gone(believed)]);
     // Or it is there after all.
-    let back = Change::MissingFromListing { place: place(HOME), id: "backup-6".into(), suspected: None };
+    let back = Change::MissingFromListing { place: place(HOME), id: "backup-6".into(), missing_since: None };
     let changes = looked_at(&books, &made, noon());
     assert_eq!(changes.last(), Some(&back), "{changes:?}");
 
@@ -769,11 +784,11 @@ fn a_batch_with_an_unknown_id_is_halved_and_one_that_failed_is_repeated() {
 #[test]
 fn a_look_up_tells_of_each_source() {
     let books = Books::new();
-    let look_up = |asked: &[SourceId], outcome| {
+    let lookup = |asked: &[SourceId], outcome| {
         told(&books, HOME, Call::DescribeSources { ids: asked.to_vec() }, outcome, noon())
     };
     let known = |number| Change::SourceLookedUp {
-        account: AccountName::own(),
+        account: AccountAlias::own(),
         facts: Box::new(facts(&source(number))),
         at: noon(),
     };
@@ -786,16 +801,16 @@ fn a_look_up_tells_of_each_source() {
     };
     let both = [source(0), source(1)];
     let answer = Outcome::SourcesDescribed(vec![facts(&source(1)), facts(&source(0)), facts(&source(5))]);
-    assert_eq!(look_up(&both, answer), [known(1), known(0)], "those that were asked for");
+    assert_eq!(lookup(&both, answer), [known(1), known(0)], "those that were asked for");
     let missing = Fault::new(FaultClass::Missing, "NotFound", "AWS does not show it");
-    let changes = look_up(&both, Outcome::SourcesDescribed(vec![facts(&source(1))]));
+    let changes = lookup(&both, Outcome::SourcesDescribed(vec![facts(&source(1))]));
     let Change::SourceLookupFailed { not_before, .. } = changes[1] else { panic!("{changes:?}") };
     assert_eq!(changes, [known(1), failed(0, missing, not_before, None)]);
     assert!((45 * MINUTE..=HOUR).contains(&not_before.since(noon())), "{not_before}");
 
     // An id that AWS does not know spoils the call for the others; alone, it is that one.
     let five: Vec<SourceId> = (0..5).map(source).collect();
-    let split = look_up(&five, failed_with(FaultClass::Missing));
+    let split = lookup(&five, failed_with(FaultClass::Missing));
     let expected: Vec<Change> =
         (0..5).map(|number| failed(number, fault(FaultClass::Missing, "Refused"), noon(), Some(2))).collect();
     assert_eq!(split, expected);
@@ -821,17 +836,17 @@ fn a_look_up_tells_of_each_source() {
     // An hour after each refusal is no reason to wait hours for what is over in a moment.
     for hours in 1..6 {
         books.apply(failed(0, fault(FaultClass::Missing, "Refused"), noon(), None));
-        assert_eq!(books.state.sources[&key(0)].look_up.failures, hours + 1);
+        assert_eq!(books.state.sources[&key(0)].lookup.failures, hours + 1);
     }
     let moment =
         told(&books, HOME, Call::DescribeSources { ids: vec![source(0)] }, failed_with(FaultClass::Unanswered), noon());
     let Change::SourceLookupFailed { not_before, .. } = moment[0] else { panic!("{moment:?}") };
     assert!(not_before.since(noon()) <= 2 * SECOND, "{not_before}");
     moment.into_iter().for_each(|change| books.apply(change));
-    assert_eq!(books.state.sources[&key(0)].look_up.failures, 1);
+    assert_eq!(books.state.sources[&key(0)].lookup.failures, 1);
 }
 
-fn condemned() -> Books {
+fn deletion_planned() -> Books {
     let mut books = Books::new();
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     let (id, reason) = ("backup-6".into(), "too old".to_owned());
@@ -844,8 +859,8 @@ fn a_deletion_is_counted_once_whatever_came_of_it() {
     let id = || "backup-6".into();
     let delete = || Call::Delete { id: id(), token: deletion_token(&place(HOME), &id()) };
     let gone = Change::BackupRemoved { place: place(HOME), id: id(), at: noon() };
-    let total = |done| Change::Counted(Total::Deletions("finance".into(), Region::from(HOME), done));
-    let mut books = condemned();
+    let total = |done| Change::Counted(Counter::Deletions("finance".into(), Region::from(HOME), done));
+    let mut books = deletion_planned();
     assert_eq!(told(&books, HOME, delete(), Outcome::Deleted, noon()), [total(true), gone.clone()]);
     assert_eq!(told(&books, HOME, delete(), failed_with(FaultClass::Missing), noon()), [gone], "whoever did it");
     let refused = |books: &Books, class| {
@@ -871,7 +886,7 @@ fn a_deletion_is_counted_once_whatever_came_of_it() {
     let (_, third) = refused(&books, FaultClass::Throttled);
     assert!((SECOND * 3..=SECOND * 5).contains(&third), "{third:?}");
     // What is no longer known, and what was spared meanwhile.
-    let mut books = condemned();
+    let mut books = deletion_planned();
     books.apply(Change::DeletionCancelled { place: place(HOME), id: id(), reason: String::new() });
     assert_eq!(told(&books, HOME, delete(), failed_with(FaultClass::TransientState), noon()), []);
     books.apply(Change::BackupRemoved { place: place(HOME), id: id(), at: noon() });
@@ -900,9 +915,9 @@ fn a_hold_stands_once_aws_shows_it() {
 
     // A look: without the tag and with the ARN by which it is set; without either; with the tag.
     let look = |books: &Books, hold: Option<&str>, arn: Option<&str>| {
-        let mut sighting = shown(&made.clone().with_remarks(|remarks| remarks.hold = hold.map(Into::into)));
-        sighting.arn = arn.map(Into::into);
-        let changes = polled(books, HOME, &["backup-6"], vec![sighting], noon());
+        let mut observed = shown(&made.clone().with_remarks(|remarks| remarks.hold = hold.map(Into::into)));
+        observed.arn = arn.map(Into::into);
+        let changes = polled(books, HOME, &["backup-6"], vec![observed], noon());
         let ours = |change: &Change| !matches!(change, Change::BackupObserved { .. } | Change::PollScheduled { .. });
         changes.into_iter().filter(ours).collect::<Vec<_>>()
     };
@@ -919,5 +934,5 @@ fn a_hold_stands_once_aws_shows_it() {
     let mut books = Books::new();
     books.see(&made);
     assert_eq!(look(&books, None, Some("arn")), []);
-    assert_eq!(look(&condemned(), None, None), [inspected(None)], "to be deleted, which needs no ARN");
+    assert_eq!(look(&deletion_planned(), None, None), [inspected(None)], "to be deleted, which needs no ARN");
 }

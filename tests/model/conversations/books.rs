@@ -1,10 +1,10 @@
 //! Books written by hand, change by change, for what a conversation reaches only by a long way round.
 
 use super::*;
-use lifeboat::domain::change::Opening;
-use lifeboat::domain::point::{Point, Provenance};
+use lifeboat::domain::change::OccurrenceRecord;
+use lifeboat::domain::point::{Provenance, RecoveryPoint};
 use lifeboat::domain::remarks::Remarked;
-use lifeboat::domain::tags::{Inscription, Origin};
+use lifeboat::domain::tags::{LifeboatTags, Origin};
 use std::sync::Arc;
 
 pub const SECOND_THERE: &str = "eu-west-1";
@@ -40,8 +40,8 @@ pub fn key_of(occurrence: Occurrence, target: Target) -> WorkKey {
 }
 
 /// A backup of an occurrence, made when it was due.
-pub fn backup(id: &str, occurrence: Occurrence, lifecycle: Lifecycle) -> Point {
-    Point {
+pub fn backup(id: &str, occurrence: Occurrence, lifecycle: Lifecycle) -> RecoveryPoint {
+    RecoveryPoint {
         provenance: Provenance {
             place: place(HOME),
             source: source(0),
@@ -66,8 +66,8 @@ pub fn backup(id: &str, occurrence: Occurrence, lifecycle: Lifecycle) -> Point {
 }
 
 /// A copy of that backup, made a minute after it.
-pub fn copy(id: &str, of: &Point, region: &str, lifecycle: Lifecycle) -> Point {
-    Point {
+pub fn copy(id: &str, of: &RecoveryPoint, region: &str, lifecycle: Lifecycle) -> RecoveryPoint {
+    RecoveryPoint {
         id: id.into(),
         origin: Some(Origin { region: HOME.into(), backup: of.id.clone(), taken_at: of.created_at }),
         created_at: of.created_at.plus(MINUTE),
@@ -143,16 +143,16 @@ impl Books {
 
     pub fn open(&mut self, occurrence: Occurrence) {
         let (opened_at, policy) = (occurrence.at, "finance".into());
-        let opening = Opening { policy, opened_at, caught_up: false, adopted: false };
-        self.apply(Change::Opened { source: key(0), occurrence, opening });
+        let record = OccurrenceRecord { policy, opened_at, caught_up: false, adopted: false };
+        self.apply(Change::Opened { source: key(0), occurrence, record });
     }
 
-    pub fn see(&mut self, point: &Point) {
+    pub fn see(&mut self, point: &RecoveryPoint) {
         self.apply(Change::BackupObserved { point: Box::new(point.clone()) });
     }
 
     /// Asked at this time, in words of its own.
-    pub fn ask(&mut self, of: &WorkKey, attempt: u32, at: Time) {
+    pub fn pending(&mut self, of: &WorkKey, attempt: u32, at: Time) {
         let (token, occurrence) = (of.token(attempt), of.occurrence);
         let backup = self.state.sources[&key(0)].good_point(occurrence, &Target::Backup);
         let origin =
@@ -160,7 +160,7 @@ impl Books {
         let of_copy = origin.filter(|_| of.target != Target::Backup);
         let (policy, source) = (Some("finance".into()), source(0));
         let tags =
-            Inscription { policy, source: source.clone(), occurrence, attempt, origin: of_copy.clone(), hold: None }
+            LifeboatTags { policy, source: source.clone(), occurrence, attempt, origin: of_copy.clone(), hold: None }
                 .write();
         let request = match of_copy {
             None => Request::CreateBackup { source, token, tags },

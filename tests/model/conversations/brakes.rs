@@ -60,9 +60,9 @@ impl Route {
         let braked = letting.braked.map(|brake| (brake.points.len(), brake.held, brake.most));
         for (id, reason) in going {
             self.gone += 1;
-            let condemned =
+            let deletion_planned =
                 Change::DeletionPlanned { place: place.clone(), id: id.clone(), reason, confirmed: false, at };
-            self.books.apply(condemned);
+            self.books.apply(deletion_planned);
             if done {
                 self.books.apply(Change::BackupRemoved { place: place.clone(), id, at });
             }

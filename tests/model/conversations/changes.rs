@@ -4,10 +4,10 @@ use super::books::*;
 use super::*;
 use lifeboat::domain::action::CallKey;
 use lifeboat::domain::change::LaneEvidence;
-use lifeboat::domain::change::{Opening, Total};
-use lifeboat::domain::deletion::{Brake, Deletion, HoldWish};
+use lifeboat::domain::change::{Counter, OccurrenceRecord};
+use lifeboat::domain::deletion::{Brake, Deletion, HoldRequest};
 use lifeboat::domain::id::BackupId;
-use lifeboat::domain::point::Point;
+use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::domain::state::{DURATION_BUCKETS_SECONDS, SourceState};
 use lifeboat::domain::tags::Origin;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ fn noon() -> Time {
     at("2026-11-21T12:00:00Z")
 }
 
-fn good(id: &str, occurrence: Occurrence) -> Point {
+fn good(id: &str, occurrence: Occurrence) -> RecoveryPoint {
     backup(id, occurrence, Lifecycle::Available)
 }
 
@@ -27,8 +27,8 @@ fn of(books: &Books) -> &SourceState {
 }
 
 /// What is looked at by id in a Region.
-fn looks(books: &Books, region: &str) -> Vec<String> {
-    books.state.places[&place(region)].looks.keys().map(ToString::to_string).collect()
+fn poll_schedule(books: &Books, region: &str) -> Vec<String> {
+    books.state.places[&place(region)].poll_schedule.keys().map(ToString::to_string).collect()
 }
 
 fn refused(books: &Books, change: &Change) -> String {
@@ -41,11 +41,11 @@ fn refused(books: &Books, change: &Change) -> String {
 #[test]
 fn totals_and_durations_add_up() {
     let mut books = Books::new();
-    let total = Total::Backups("finance".into(), true);
+    let total = Counter::Backups("finance".into(), true);
     for _ in 0..3 {
         books.apply(Change::Counted(total.clone()));
     }
-    assert_eq!(books.state.totals[&total], 3);
+    assert_eq!(books.state.counters[&total], 3);
     let times = [10_000, 10_001, 172_800_000, 172_800_001, 9_000];
     for took in times.map(Duration::from_millis) {
         books.apply(Change::Timed { target: Target::Backup, took });
@@ -60,13 +60,13 @@ fn totals_and_durations_add_up() {
 fn an_occurrence_is_opened_once() {
     let mut books = Books::new();
     let opened = |occurrence: Occurrence, adopted: bool| {
-        let opening = Opening { policy: "finance".into(), opened_at: noon(), caught_up: false, adopted };
-        Change::Opened { source: key(0), occurrence, opening }
+        let record = OccurrenceRecord { policy: "finance".into(), opened_at: noon(), caught_up: false, adopted };
+        Change::Opened { source: key(0), occurrence, record }
     };
     let closed = |occurrence: Occurrence| {
-        let opening = Opening { policy: "finance".into(), opened_at: noon(), caught_up: false, adopted: false };
-        let (end, reason) = (End::Completed, String::new());
-        Change::Closed { source: key(0), occurrence, opening, end, reason, at: noon(), earlier: 2 }
+        let record = OccurrenceRecord { policy: "finance".into(), opened_at: noon(), caught_up: false, adopted: false };
+        let (end, reason) = (OccurrenceOutcome::Completed, String::new());
+        Change::Closed { source: key(0), occurrence, record, end, reason, at: noon(), earlier: 2 }
     };
     books.apply(opened(scheduled(6), false));
     assert!(refused(&books, &opened(scheduled(6), false)).contains("already open"));
@@ -74,7 +74,11 @@ fn an_occurrence_is_opened_once() {
     assert!(refused(&books, &opened(scheduled(6), false)).contains("was opened before"), "on record");
     assert!(refused(&books, &opened(scheduled(5), false)).contains("was opened before"), "before what is on record");
     assert!(refused(&books, &closed(scheduled(6))).contains("ended before"));
-    assert_eq!(books.state.totals[&Total::Occurrences("finance".into(), End::Completed)], 3, "it stands for three");
+    assert_eq!(
+        books.state.counters[&Counter::Occurrences("finance".into(), OccurrenceOutcome::Completed)],
+        3,
+        "it stands for three"
+    );
     // What AWS holds was begun by somebody: it is adopted, not begun anew. An order by hand has its own time.
     books.see(&good("backup-8", scheduled(8)));
     assert!(refused(&books, &opened(scheduled(8), false)).contains("was opened before"), "made");
@@ -91,15 +95,23 @@ fn what_ends_takes_its_refused_asks_along() {
     for hour in [6, 7] {
         books.open(scheduled(hour));
         books.see(&good(&format!("backup-{hour}"), scheduled(hour)));
-        books.ask(&key_of(scheduled(hour), there()), 1, noon());
+        books.pending(&key_of(scheduled(hour), there()), 1, noon());
         books.refused(&key_of(scheduled(hour), there()), fault(FaultClass::TransientState, "Busy"));
     }
     let elsewhere = Target::Copy(SECOND_THERE.into());
-    books.ask(&key_of(scheduled(6), elsewhere.clone()), 1, noon());
-    let opening = of(&books).open[&scheduled(6)].clone();
+    books.pending(&key_of(scheduled(6), elsewhere.clone()), 1, noon());
+    let record = of(&books).open[&scheduled(6)].clone();
     let (source, occurrence, reason) = (key(0), scheduled(6), String::new());
-    books.apply(Change::Closed { source, occurrence, opening, end: End::Failed, reason, at: noon(), earlier: 0 });
-    let left: Vec<_> = of(&books).asks.keys().cloned().collect();
+    books.apply(Change::Closed {
+        source,
+        occurrence,
+        record,
+        end: OccurrenceOutcome::Failed,
+        reason,
+        at: noon(),
+        earlier: 0,
+    });
+    let left: Vec<_> = of(&books).pending_requests.keys().cloned().collect();
     assert_eq!(left, [(scheduled(6), elsewhere), (scheduled(7), there())], "an open ask stays, and those of others");
 }
 
@@ -108,18 +120,18 @@ fn an_ask_that_may_stand_is_repeated_in_its_own_words_only() {
     let mut books = Books::new();
     books.open(scheduled(6));
     let of_work = key_of(scheduled(6), Target::Backup);
-    books.ask(&of_work, 1, noon());
-    let request = books.state.ask(&of_work).unwrap().request.clone();
+    books.pending(&of_work, 1, noon());
+    let request = books.state.pending_request(&of_work).unwrap().request.clone();
     let again =
         |attempt, request| Change::RequestRecorded { key: of_work.clone(), attempt, request, at: noon().plus(SECOND) };
     let other = Request::CreateBackup { source: source(0), token: "other".into(), tags: Tags::new() };
     assert!(refused(&books, &again(1, Arc::new(other))).contains("in other words"));
     assert!(refused(&books, &again(2, request.clone())).contains("in other words"));
     books.apply(again(1, request.clone()));
-    let ask = books.state.ask(&of_work).unwrap();
-    assert_eq!((ask.asks, ask.first_asked_at, ask.last_asked_at), (2, noon(), noon().plus(SECOND)));
+    let pending = books.state.pending_request(&of_work).unwrap();
+    assert_eq!((pending.sent, pending.first_asked_at, pending.last_asked_at), (2, noon(), noon().plus(SECOND)));
     books.see(&good("backup-6", scheduled(6)));
-    assert_eq!(books.state.ask(&of_work), None, "fulfilled");
+    assert_eq!(books.state.pending_request(&of_work), None, "fulfilled");
     assert!(refused(&books, &again(2, request)).contains("although it exists"));
 }
 
@@ -127,49 +139,53 @@ fn an_ask_that_may_stand_is_repeated_in_its_own_words_only() {
 #[test]
 fn what_is_looked_at_by_id() {
     let id = || BackupId::from("backup-6");
-    let suspected = |since| Change::MissingFromListing { place: place(HOME), id: id(), suspected: since };
-    let condemned = || Change::DeletionPlanned {
+    let missing_since = |since| Change::MissingFromListing { place: place(HOME), id: id(), missing_since: since };
+    let deletion_planned = || Change::DeletionPlanned {
         place: place(HOME),
         id: id(),
         reason: String::new(),
         confirmed: false,
         at: noon(),
     };
-    let spared = || Change::DeletionCancelled { place: place(HOME), id: id(), reason: String::new() };
+    let deletion_cancelled = || Change::DeletionCancelled { place: place(HOME), id: id(), reason: String::new() };
     let wished = || Change::HoldRequested { place: place(HOME), id: id(), hold: None, at: noon() };
     let stands = || Change::HoldConfirmed { place: place(HOME), id: id() };
     let none: [&str; 0] = [];
     let mut books = Books::new();
     books.see(&good("backup-6", scheduled(6)));
-    assert_eq!(looks(&books, HOME), none);
-    let reasons = [(condemned(), spared()), (wished(), stands()), (suspected(Some(noon())), suspected(None))];
+    assert_eq!(poll_schedule(&books, HOME), none);
+    let reasons = [
+        (deletion_planned(), deletion_cancelled()),
+        (wished(), stands()),
+        (missing_since(Some(noon())), missing_since(None)),
+    ];
     for (begins, ends) in &reasons {
         // Through whatever is seen meanwhile.
         let mut alone = books.clone();
         alone.apply(begins.clone());
         let remarks = alone.state.point(&place(HOME), &id()).unwrap().remarks.clone();
-        alone.see(&Point { remarks, size_bytes: Some(1.into()), ..good("backup-6", scheduled(6)) });
-        assert_eq!(looks(&alone, HOME), ["backup-6"], "{begins:?}");
+        alone.see(&RecoveryPoint { remarks, size_bytes: Some(1.into()), ..good("backup-6", scheduled(6)) });
+        assert_eq!(poll_schedule(&alone, HOME), ["backup-6"], "{begins:?}");
         alone.apply(ends.clone());
-        assert_eq!(looks(&alone, HOME), none, "{ends:?}");
+        assert_eq!(poll_schedule(&alone, HOME), none, "{ends:?}");
         // Of two reasons the other stays.
         for (other, _) in reasons.iter().filter(|(other, _)| other != begins) {
             let mut both = books.clone();
             [begins, other, ends].into_iter().for_each(|change| both.apply(change.clone()));
-            assert_eq!(looks(&both, HOME), ["backup-6"], "{begins:?} {other:?}");
+            assert_eq!(poll_schedule(&both, HOME), ["backup-6"], "{begins:?} {other:?}");
         }
     }
     // What moves is looked at, whoever doubts it or not.
     let mut books = Books::new();
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Creating));
-    books.apply(suspected(Some(noon())));
-    books.apply(suspected(None));
-    assert_eq!(looks(&books, HOME), ["backup-6"]);
+    books.apply(missing_since(Some(noon())));
+    books.apply(missing_since(None));
+    assert_eq!(poll_schedule(&books, HOME), ["backup-6"]);
     books.apply(wished());
     books.apply(stands());
-    assert_eq!(looks(&books, HOME), ["backup-6"]);
+    assert_eq!(poll_schedule(&books, HOME), ["backup-6"]);
     books.apply(Change::BackupRemoved { place: place(HOME), id: id(), at: noon() });
-    assert_eq!(looks(&books, HOME), none);
+    assert_eq!(poll_schedule(&books, HOME), none);
     // A store brings back what was decided and wished.
     let mut books = Books::new();
     books.see(&good("backup-6", scheduled(6)));
@@ -177,12 +193,12 @@ fn what_is_looked_at_by_id() {
     let mut restored = books.clone();
     restored.state.restore_deletion(place(HOME), id(), deletion.clone());
     assert_eq!(restored.state.deletions[&(place(HOME), id())], deletion);
-    assert_eq!(restored.state.places[&place(HOME)].looks[&id()], noon(), "when it may be tried again");
+    assert_eq!(restored.state.places[&place(HOME)].poll_schedule[&id()], noon(), "when it may be tried again");
     restored = books.clone();
-    let wish = HoldWish::new(None, noon());
-    restored.state.restore_wish(place(HOME), id(), wish.clone());
-    assert_eq!(restored.state.wishes[&(place(HOME), id())], wish);
-    assert_eq!(looks(&restored, HOME), ["backup-6"]);
+    let hold_request = HoldRequest::new(None, noon());
+    restored.state.restore_hold_request(place(HOME), id(), hold_request.clone());
+    assert_eq!(restored.state.hold_requests[&(place(HOME), id())], hold_request);
+    assert_eq!(poll_schedule(&restored, HOME), ["backup-6"]);
 }
 
 #[test]
@@ -195,14 +211,14 @@ fn a_hold_protects_from_the_wish_on_until_its_tag_is_gone() {
         let state = &books.state;
         [&one, &other].map(|point| state.held(state.point(&place(HOME), &point.id).unwrap()))
     };
-    let wish = |hold: Option<&str>| Change::HoldRequested {
+    let hold_request = |hold: Option<&str>| Change::HoldRequested {
         place: place(HOME),
         id: one.id.clone(),
         hold: hold.map(str::to_owned),
         at: noon(),
     };
     assert_eq!(held(&books), [false, false]);
-    books.apply(wish(Some("")));
+    books.apply(hold_request(Some("")));
     assert_eq!(held(&books), [true, false], "wished");
     let condemn = Change::DeletionPlanned {
         place: place(HOME),
@@ -214,9 +230,9 @@ fn a_hold_protects_from_the_wish_on_until_its_tag_is_gone() {
     assert!(refused(&books, &condemn).contains("although it is held"));
     books.see(&one.clone().with_remarks(|remarks| remarks.hold = Some("".into())));
     books.apply(Change::HoldConfirmed { place: place(HOME), id: one.id.clone() });
-    assert!(books.state.wishes.is_empty());
+    assert!(books.state.hold_requests.is_empty());
     assert_eq!(held(&books), [true, false], "by its tag");
-    books.apply(wish(None));
+    books.apply(hold_request(None));
     assert_eq!(held(&books), [true, false], "to be released");
     books.see(&one);
     assert_eq!(held(&books), [false, false]);
@@ -240,12 +256,13 @@ fn what_gives_retention_something_to_decide() {
     books.see(&available);
     assert_eq!(books.state.reviews.len(), 1);
     reviewed(&mut books);
-    books.see(&Point { size_bytes: Some(1.into()), ..available.clone() });
+    books.see(&RecoveryPoint { size_bytes: Some(1.into()), ..available.clone() });
     assert!(!due(&books), "as good as before");
     books.see(&backup("backup-second", scheduled(6), Lifecycle::Failed));
     assert!(due(&books), "what is new, beside another of its work");
     reviewed(&mut books);
-    books.see(&Point { size_bytes: Some(2.into()), ..backup("backup-second", scheduled(6), Lifecycle::Failed) });
+    books
+        .see(&RecoveryPoint { size_bytes: Some(2.into()), ..backup("backup-second", scheduled(6), Lifecycle::Failed) });
     assert!(!due(&books));
     books.see(&available.clone().with_remarks(|remarks| remarks.hold = Some("".into())));
     assert!(due(&books), "held from now on");
@@ -268,13 +285,13 @@ fn what_gives_retention_something_to_decide() {
     assert_eq!(books.state.reviews.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [Time::ZERO]);
 
     // A first listing, and those of the first minutes of a database, tell what retention waited for.
-    let born = at("2026-11-21T05:00:00Z");
+    let database_created_at = at("2026-11-21T05:00:00Z");
     let mut books = Books::new();
     books.see(&good("backup-6", scheduled(6)));
     for (region, listed, again) in [
         (HOME, None, true),
-        (HOME, Some(born.plus(4 * MINUTE).minus(MOMENT)), true),
-        (HOME, Some(born.plus(4 * MINUTE)), false),
+        (HOME, Some(database_created_at.plus(4 * MINUTE).minus(MOMENT)), true),
+        (HOME, Some(database_created_at.plus(4 * MINUTE)), false),
         (THERE, None, false),
     ] {
         let mut books = books.clone();
@@ -314,7 +331,7 @@ fn a_point_keeps_its_own_words() {
     let mut books = Books::new();
     books.see(&good("backup-6", scheduled(6)));
     let foreign = Origin { region: "eu-central-1".into(), backup: "backup-x".into(), taken_at: scheduled(6).at };
-    let odd = Point {
+    let odd = RecoveryPoint {
         origin: Some(foreign.clone()),
         ..(copy("copy-6", &good("backup-6", scheduled(6)), THERE, Lifecycle::Available))
             .with_provenance(|of| of.policy = Some("renamed".into()))
@@ -375,11 +392,11 @@ fn which_sources_a_round_looks_at() {
     lacking.see(&copy("copy-6", &made, THERE, Lifecycle::Available));
     assert!(!active(&lacking) && !of(&lacking).lagging(), "each has the newest");
     let mut asked = lacking.clone();
-    asked.ask(&key_of(scheduled(7), Target::Backup), 1, noon());
+    asked.pending(&key_of(scheduled(7), Target::Backup), 1, noon());
     assert!(active(&asked));
-    let mut flying = lacking.clone();
-    flying.see(&backup("backup-7", scheduled(7), Lifecycle::Creating));
-    assert!(active(&flying) && !of(&flying).lagging());
+    let mut in_flight = lacking.clone();
+    in_flight.see(&backup("backup-7", scheduled(7), Lifecycle::Creating));
+    assert!(active(&in_flight) && !of(&in_flight).lagging());
     books.open(scheduled(6));
     assert!(active(&books));
     // Of two destinations one is enough; a source in no policy lacks nothing.
@@ -415,16 +432,16 @@ fn what_is_known_of_occurrences_counts_up_to_now() {
 fn a_copy_that_was_confirmed_while_its_region_was_listed_keeps_its_slot() {
     let mut books = Books::new();
     let made = good("backup-6", scheduled(6));
-    let flying = copy("copy-6", &made, THERE, Lifecycle::Copying);
+    let in_flight = copy("copy-6", &made, THERE, Lifecycle::Copying);
     books.see(&made);
-    books.see(&flying);
+    books.see(&in_flight);
     let listed = |books: &mut Books, others: &[&str]| {
-        let others = others.iter().map(|id| ((*id).into(), flying.lanes())).collect();
+        let others = others.iter().map(|id| ((*id).into(), in_flight.lanes())).collect();
         let (place, strangers) = (place(THERE), Vec::new());
         books.apply(Change::Listed { place, began_at: noon(), pages: 2, user_backups: 1, others, strangers });
     };
     listed(&mut books, &["copy-6", "other-1"]);
-    let held = |books: &Books| flying.lanes().iter().map(|lane| books.state.lanes_held()[lane]).collect::<Vec<_>>();
+    let held = |books: &Books| in_flight.lanes().iter().map(|lane| books.state.lanes_held()[lane]).collect::<Vec<_>>();
     assert_eq!(held(&books), [2], "once as ours, and the other");
     listed(&mut books, &[]);
     assert_eq!(held(&books), [1]);
@@ -437,11 +454,11 @@ fn so_many_orders_that_ended_are_remembered() {
     let order =
         |nth: u64| Occurrence { at: noon().plus(SECOND * u32::try_from(nth).unwrap()), trigger: Trigger::Manual };
     for nth in 0..256 {
-        source.order_ended(order(nth), End::Completed);
+        source.order_ended(order(nth), OccurrenceOutcome::Completed);
     }
-    source.order_ended(scheduled(6), End::Completed);
+    source.order_ended(scheduled(6), OccurrenceOutcome::Completed);
     assert_eq!((source.orders_ended.len(), source.orders_ended.contains_key(&order(0).at)), (256, true));
-    source.order_ended(order(256), End::Completed);
+    source.order_ended(order(256), OccurrenceOutcome::Completed);
     assert_eq!((source.orders_ended.len(), source.orders_ended.contains_key(&order(0).at)), (256, false));
 }
 
@@ -467,7 +484,7 @@ fn a_place_remembers_what_it_was_told() {
     let batch = Change::PollScheduled { place: place(THERE), ids: vec!["other-1".into()], at: noon(), batch: Some(1) };
     books.apply(batch);
     books.apply(Change::Lane(LaneEvidence::OtherEnded { place: place(THERE), id: "other-1".into() }));
-    assert_eq!((looks(&books, THERE), known(&books).others.len()), (vec!["other-2".to_owned()], 1));
+    assert_eq!((poll_schedule(&books, THERE), known(&books).others.len()), (vec!["other-2".to_owned()], 1));
     assert!(known(&books).batches.is_empty());
     // A listing that begins anew has failed as often as before.
     books.apply(Change::ListingBegan { place: place(THERE), at: noon() });
@@ -482,7 +499,7 @@ fn a_place_remembers_what_it_was_told() {
     for (began_at, left) in [(noon().plus(lag).minus(MOMENT), 1), (noon().plus(lag), 0)] {
         books.apply(Change::ListingWanted { place: place(THERE), at: began_at.plus(MOMENT) });
         books.apply(listed(began_at, vec![]));
-        assert_eq!((known(&books).gone.len(), known(&books).listing_wanted), (left, Some(began_at.plus(MOMENT))));
+        assert_eq!((known(&books).removed.len(), known(&books).listing_wanted), (left, Some(began_at.plus(MOMENT))));
     }
     books.apply(listed(noon().plus(lag).plus(MOMENT), vec![]));
     assert_eq!(known(&books).listing_wanted, None);
@@ -494,18 +511,18 @@ fn a_clock_that_goes_back_takes_all_times_along() {
     let mut books = Books::new();
     books.open(scheduled(6));
     let (to, ahead) = (noon(), noon().plus(5 * HOUR));
-    let made = Point { settled_at: Some(ahead), ..good("backup-6", scheduled(6)) };
-    let made = made.with_remarks(|remarks| remarks.suspected = Some(ahead));
+    let made = RecoveryPoint { settled_at: Some(ahead), ..good("backup-6", scheduled(6)) };
+    let made = made.with_remarks(|remarks| remarks.missing_since = Some(ahead));
     books.see(&made);
     books.see(&good("backup-7", scheduled(7)));
     books.open(scheduled(17));
     for (hour, at) in [(8, ahead), (9, noon()), (10, noon().minus(MINUTE))] {
-        books.ask(&key_of(scheduled(hour), Target::Backup), 1, at);
+        books.pending(&key_of(scheduled(hour), Target::Backup), 1, at);
     }
     let (key_8, lost) = (key_of(scheduled(8), Target::Backup), fault(FaultClass::Denied, "Denied"));
     books.apply(Change::RequestFailed { key: key_8.clone(), fault: lost.clone(), definite: false, not_before: ahead });
-    books.apply(Change::SourceLookedUp { account: AccountName::own(), facts: Box::new(facts(&source(0))), at: ahead });
-    books.apply(Change::SourceLookupSent { account: AccountName::own(), ids: vec![source(0)], until: ahead });
+    books.apply(Change::SourceLookedUp { account: AccountAlias::own(), facts: Box::new(facts(&source(0))), at: ahead });
+    books.apply(Change::SourceLookupSent { account: AccountAlias::own(), ids: vec![source(0)], until: ahead });
     for id in ["backup-6", "backup-7"] {
         let id = BackupId::from(id);
         let change = Change::DeletionPlanned {
@@ -546,25 +563,25 @@ fn a_clock_that_goes_back_takes_all_times_along() {
     let source = of(&books);
     assert_eq!(source.cursor, Some(to.plus(HOUR)), "an hour ahead stays done");
     let times = |hour| {
-        let ask = &source.asks[&(scheduled(hour), Target::Backup)];
-        (ask.first_asked_at, ask.last_asked_at, ask.not_before)
+        let pending = &source.pending_requests[&(scheduled(hour), Target::Backup)];
+        (pending.first_asked_at, pending.last_asked_at, pending.not_before)
     };
     assert_eq!(times(8), (to.minus(5 * MINUTE), to, to.plus(HOUR)), "so long ago that it needs proof");
     assert_eq!(times(9), (noon(), noon(), noon()));
     assert_eq!(times(10).1, noon().minus(MINUTE));
-    assert_eq!(source.aside[&Target::Backup].1, to.plus(HOUR));
+    assert_eq!(source.blocked[&Target::Backup].1, to.plus(HOUR));
     let point = &source.points.of(scheduled(6), &Target::Backup)[0];
-    assert_eq!((point.settled_at, point.remarks.suspected), (Some(to), Some(to)));
-    assert_eq!(source.look_up.not_before, to);
-    assert_eq!(source.look_up.facts.as_ref().map(|(at, _)| *at), Some(to));
+    assert_eq!((point.settled_at, point.remarks.missing_since), (Some(to), Some(to)));
+    assert_eq!(source.lookup.not_before, to);
+    assert_eq!(source.lookup.facts.as_ref().map(|(at, _)| *at), Some(to));
     assert_eq!(state.sources[&key(1)].watch.as_ref().map(|watch| watch.since), Some(to));
     let deletion = |id: &str| &state.deletions[&(place(HOME), BackupId::from(id))];
     assert_eq!((deletion("backup-6").inspected_at, deletion("backup-6").not_before), (None, to.plus(HOUR)));
     assert_eq!(deletion("backup-7").not_before, noon().plus(MINUTE));
-    assert_eq!(state.wishes[&(place(HOME), BackupId::from("backup-7"))].not_before, to.plus(HOUR));
+    assert_eq!(state.hold_requests[&(place(HOME), BackupId::from("backup-7"))].not_before, to.plus(HOUR));
     assert_eq!(state.reviews.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [Time::ZERO; 2], "retention looks at all");
     let (home, there) = (&state.places[&place(HOME)], &state.places[&place(THERE)]);
-    assert!(home.looks.values().chain(there.gone.values()).all(|at| *at <= to), "{home:?} {there:?}");
+    assert!(home.poll_schedule.values().chain(there.removed.values()).all(|at| *at <= to), "{home:?} {there:?}");
     assert_eq!((there.last_seen, there.listing_wanted), (Some(to), Some(to)));
     assert_eq!(there.trouble.as_ref().map(|(_, at)| *at), Some(to));
     assert_eq!(home.listed.map(|listed| listed.began_at), Some(to));

@@ -48,7 +48,7 @@ fn work_under_way_goes_on_and_nothing_else_is_decided() {
     talk.serve();
     let opened = |talk: &Talk| talk.at_aws.keys().filter(|(region, _)| region == HOME).count();
     assert_eq!(opened(&talk), 2);
-    let ends: Vec<End> = talk
+    let ends: Vec<OccurrenceOutcome> = talk
         .changes
         .iter()
         .filter_map(|change| match change {
@@ -56,7 +56,7 @@ fn work_under_way_goes_on_and_nothing_else_is_decided() {
             _ => None,
         })
         .collect();
-    assert!(ends.contains(&End::Completed) && !ends.contains(&End::Failed), "{ends:?}");
+    assert!(ends.contains(&OccurrenceOutcome::Completed) && !ends.contains(&OccurrenceOutcome::Failed), "{ends:?}");
 }
 
 #[test]
@@ -93,11 +93,12 @@ fn nothing_is_deleted_by_a_clock_that_is_off() {
     talk.state.timekeeping = off(Trust::Off);
     talk.policy().retain = Some(Retain { last: Some(3), ..Retain::default() });
     pass(&mut talk, 240);
-    let condemned = |talk: &Talk| talk.changes.iter().any(|change| matches!(change, Change::DeletionPlanned { .. }));
-    assert!(talk.at_aws.len() >= held && !condemned(&talk));
+    let deletion_planned =
+        |talk: &Talk| talk.changes.iter().any(|change| matches!(change, Change::DeletionPlanned { .. }));
+    assert!(talk.at_aws.len() >= held && !deletion_planned(&talk));
     talk.state.timekeeping = Timekeeping::default();
     pass(&mut talk, 1);
-    assert!(condemned(&talk));
+    assert!(deletion_planned(&talk));
 }
 
 /// A jump has AWS asked anew, for what its answer says of the time.

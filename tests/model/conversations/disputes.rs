@@ -3,7 +3,7 @@
 use super::*;
 use lifeboat::domain::evidence::Objection;
 use lifeboat::domain::id::BackupId;
-use lifeboat::domain::point::{MadeAs, Point};
+use lifeboat::domain::point::{MadeAs, RecoveryPoint};
 use lifeboat::domain::tags::{ATTEMPT, OCCURRENCE, ORIGIN, SOURCE, TAKEN, TRIGGER};
 use lifeboat::domain::time::Time;
 use std::sync::Arc;
@@ -40,15 +40,15 @@ fn look(talk: &mut Talk) {
     talk.serve();
 }
 
-fn newest(talk: &Talk, target: &Target) -> Point {
+fn newest(talk: &Talk, target: &Target) -> RecoveryPoint {
     talk.state.sources[&key(0)].newest(target).unwrap().clone()
 }
 
-fn at_aws<'a>(talk: &'a mut Talk, point: &Point) -> &'a mut Sighting {
+fn at_aws<'a>(talk: &'a mut Talk, point: &RecoveryPoint) -> &'a mut ObservedBackup {
     talk.at_aws.get_mut(&(point.place.region.to_string(), point.id.to_string())).unwrap()
 }
 
-fn tag(talk: &mut Talk, point: &Point, tag: &str, value: &str) {
+fn tag(talk: &mut Talk, point: &RecoveryPoint, tag: &str, value: &str) {
     Arc::make_mut(&mut at_aws(talk, point).tags).insert(tag.to_owned(), value.to_owned());
 }
 
@@ -135,7 +135,7 @@ fn a_dispute_outlives_a_restart() {
     assert_eq!(disputed(&talk).len(), 1);
 }
 
-fn forged(talk: &Talk, id: &str, like: &Point, of: &str) -> Sighting {
+fn forged(talk: &Talk, id: &str, like: &RecoveryPoint, of: &str) -> ObservedBackup {
     let mut forged = talk.at_aws[&(like.place.region.to_string(), like.id.to_string())].clone();
     (forged.id, forged.file_system, forged.created_at) = (id.into(), Some(of.into()), talk.now);
     let tags = Arc::make_mut(&mut forged.tags);
@@ -143,8 +143,8 @@ fn forged(talk: &Talk, id: &str, like: &Point, of: &str) -> Sighting {
     forged
 }
 
-fn put(talk: &mut Talk, region: &str, sighting: Sighting) {
-    talk.at_aws.insert((region.to_owned(), sighting.id.to_string()), sighting);
+fn put(talk: &mut Talk, region: &str, observed: ObservedBackup) {
+    talk.at_aws.insert((region.to_owned(), observed.id.to_string()), observed);
 }
 
 #[test]
@@ -240,9 +240,9 @@ fn after_the_loss_of_the_database_our_copies_are_known_or_shown_as_unconfirmed()
         let mut talk = protected();
         let held = talk.state.sources[&key(0)].points.available(&there()).len();
         let mine = source(0).to_string();
-        for ((region, _), sighting) in &mut talk.at_aws {
-            if region == THERE && sighting.tags[SOURCE] == mine {
-                sighting.file_system.clone_from(&shows);
+        for ((region, _), observed) in &mut talk.at_aws {
+            if region == THERE && observed.tags[SOURCE] == mine {
+                observed.file_system.clone_from(&shows);
             }
         }
         if !origins {
@@ -408,9 +408,9 @@ fn a_creation_time_that_changes_again_is_believed_a_day_after_that() {
 fn unlisted(talk: &mut Talk) -> usize {
     let held = talk.state.sources[&key(0)].points.available(&there()).len();
     let mine = source(0).to_string();
-    for ((region, _), sighting) in &mut talk.at_aws {
-        if region == THERE && sighting.tags[SOURCE] == mine {
-            sighting.file_system = Some("fs-0eeeeeeeeeeeeeee0".into());
+    for ((region, _), observed) in &mut talk.at_aws {
+        if region == THERE && observed.tags[SOURCE] == mine {
+            observed.file_system = Some("fs-0eeeeeeeeeeeeeee0".into());
         }
     }
     talk.now = talk.now.plus(MINUTE);
@@ -426,7 +426,7 @@ fn lists(talk: &mut Talk, region: &str) {
 }
 
 /// The same of any account; returns which listings are wanted then.
-fn lists_at(talk: &mut Talk, place: &Place) -> Vec<Place> {
+fn lists_at(talk: &mut Talk, place: &AccountRegion) -> Vec<AccountRegion> {
     let lists = |action: &Action| action.place == *place && matches!(action.call, Call::ListPage { .. });
     let at = talk.under_way.iter().position(lists).unwrap();
     let action = talk.under_way.remove(at);
@@ -457,7 +457,7 @@ fn a_backup_that_is_found_brings_the_copies_in_that_waited_for_it() {
     let (id, failed) = failed.map(|((_, id), shown)| (BackupId::from(id.as_str()), shown)).unwrap();
     failed.lifecycle = Lifecycle::Failed;
     // Of the same occurrence, and of a backup that nobody ever sees.
-    let mut astray = Sighting { id: "backup-astray".into(), ..at_aws(&mut talk, &like).clone() };
+    let mut astray = ObservedBackup { id: "backup-astray".into(), ..at_aws(&mut talk, &like).clone() };
     Arc::make_mut(&mut astray.tags).insert(ORIGIN.to_owned(), format!("{HOME}/backup-gone"));
     astray.copied_from = Some("backup-gone".into());
     put(&mut talk, THERE, astray);
@@ -491,8 +491,8 @@ fn what_waits_for_another_region_is_looked_at_again_once_that_was_read() {
     for made_before in [SECOND, Duration::ZERO] {
         let (mut talk, held) = waiting_there();
         let began_at = talk.now;
-        for sighting in talk.at_aws.values_mut() {
-            sighting.created_at = began_at.minus(made_before);
+        for observed in talk.at_aws.values_mut() {
+            observed.created_at = began_at.minus(made_before);
         }
         lists(&mut talk, THERE);
         talk.now = talk.now.plus(SECOND);
@@ -518,8 +518,8 @@ fn what_waits_for_another_region_is_looked_at_again_once_that_was_read() {
 fn what_waits_is_looked_at_again_for_no_other_region_and_account_and_not_when_it_is_disputed() {
     for disputed in [false, true] {
         let (mut talk, _) = waiting_there();
-        for sighting in talk.at_aws.values_mut().filter(|_| disputed) {
-            sighting.made_as = MadeAs::Automatic;
+        for observed in talk.at_aws.values_mut().filter(|_| disputed) {
+            observed.made_as = MadeAs::Automatic;
         }
         let mut others = talk.policy().clone();
         (others.name, others.account) = ("others".into(), "111122223333".into());
@@ -531,7 +531,7 @@ fn what_waits_is_looked_at_again_for_no_other_region_and_account_and_not_when_it
         talk.settings.generation = 2;
         talk.round();
         lists(&mut talk, THERE);
-        let theirs = Place { account: "111122223333".into(), region: HOME.into() };
+        let theirs = AccountRegion { account: "111122223333".into(), region: HOME.into() };
         for place in [&place("eu-west-1"), &theirs] {
             assert_eq!(lists_at(&mut talk, place), [], "{place:?}");
         }
@@ -544,11 +544,11 @@ fn what_waits_is_looked_at_again_for_no_other_region_and_account_and_not_when_it
 #[test]
 fn a_copy_within_its_region_wants_no_other_look_at_that() {
     let (mut talk, held) = waiting_there();
-    for (nth, sighting) in talk.at_aws.values_mut().enumerate() {
-        let tags = Arc::make_mut(&mut sighting.tags);
+    for (nth, observed) in talk.at_aws.values_mut().enumerate() {
+        let tags = Arc::make_mut(&mut observed.tags);
         tags.insert(ORIGIN.to_owned(), format!("{THERE}/backup-{nth}"));
-        sighting.copied_from = Some(format!("backup-{nth}").as_str().into());
-        (sighting.copied_from_region, sighting.created_at) = (Some(THERE.into()), talk.now);
+        observed.copied_from = Some(format!("backup-{nth}").as_str().into());
+        (observed.copied_from_region, observed.created_at) = (Some(THERE.into()), talk.now);
     }
     lists(&mut talk, THERE);
     assert_eq!(unconfirmed(&talk), held);
@@ -610,7 +610,7 @@ fn what_an_unconfirmed_copy_claims_is_kept_as_it_changes() {
     unlisted(&mut talk);
     at_aws(&mut talk, &copy).lifecycle = Lifecycle::Copying;
     talk.serve();
-    let claim = |talk: &Talk| -> Point {
+    let claim = |talk: &Talk| -> RecoveryPoint {
         let mut disputes = talk.state.disputes();
         disputes.find(|(_, id, _)| **id == copy.id).and_then(|(.., dispute)| dispute.claim.as_deref().cloned()).unwrap()
     };
@@ -648,7 +648,7 @@ fn others_backups_are_remembered_in_each_region_with_sources_and_nothing_else_is
     for region in [HOME, THERE, "eu-west-1"] {
         let mut theirs = forged(&talk, "backup-theirs", &like, "fs-0fffffffffffffff0");
         theirs.tags = Arc::default();
-        let mut copy = Sighting { id: "backup-copied".into(), ..theirs.clone() };
+        let mut copy = ObservedBackup { id: "backup-copied".into(), ..theirs.clone() };
         copy.copied_from = Some("backup-elsewhere".into());
         put(&mut talk, region, theirs);
         put(&mut talk, region, copy);

@@ -2,7 +2,7 @@
 
 use super::books::{backup, copy, scheduled};
 use super::*;
-use lifeboat::domain::point::Point;
+use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::planner::durations::{Learned, learned, next_copy};
 
 /// Copies of one hour after the other that took so long, each under its key.
@@ -15,7 +15,7 @@ fn copies(of: &[(Duration, &str)]) -> State {
         let kms_key = Some((*kms_key).into());
         state
             .apply(&Change::BackupObserved {
-                point: Box::new(Point { settled_at, ..copied.with_provenance(|of| of.kms_key = kms_key) }),
+                point: Box::new(RecoveryPoint { settled_at, ..copied.with_provenance(|of| of.kms_key = kms_key) }),
             })
             .unwrap();
     }

@@ -191,9 +191,9 @@ fn a_lost_database_and_an_edit_make_nothing_due() {
 #[test]
 fn an_ontap_file_system_is_told_to_name_its_volumes_before_the_call() {
     let mut talk = Talk::at_six(1);
-    for look_up in talk.calls("DescribeFileSystems") {
+    for lookup in talk.calls("DescribeFileSystems") {
         let found = SourceFacts { kind: FileSystemKind::Ontap, ..facts(&source(0)) };
-        talk.answer(&look_up, Outcome::SourcesDescribed(vec![found]));
+        talk.answer(&lookup, Outcome::SourcesDescribed(vec![found]));
     }
     let plan = talk.round();
     assert!(talk.calls("CreateBackup").is_empty());

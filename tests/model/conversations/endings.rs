@@ -2,12 +2,12 @@
 
 use super::books::*;
 use super::*;
-use lifeboat::domain::change::Opening;
+use lifeboat::domain::change::OccurrenceRecord;
 use lifeboat::domain::pause::Pause;
-use lifeboat::domain::point::Point;
+use lifeboat::domain::point::RecoveryPoint;
 
 /// The ends that a round at this time records, by the hour of the occurrence.
-fn ends(books: &Books, now: &str) -> Vec<(String, End, String)> {
+fn ends(books: &Books, now: &str) -> Vec<(String, OccurrenceOutcome, String)> {
     let plan = books.plan_of_ends(at(now));
     let closed = plan.record.into_iter().map(|change| match change {
         Change::Closed { occurrence, end, reason, .. } => (occurrence.at.to_string()[11..16].to_owned(), end, reason),
@@ -19,13 +19,13 @@ fn ends(books: &Books, now: &str) -> Vec<(String, End, String)> {
 const NOON: &str = "2026-11-21T12:00:00Z";
 
 /// The only end there is, of the occurrence of six o'clock.
-fn end(books: &Books) -> Option<(End, String)> {
+fn end(books: &Books) -> Option<(OccurrenceOutcome, String)> {
     let mut ends: Vec<_> = ends(books, NOON).into_iter().filter(|(hour, ..)| hour == "06:00").collect();
     assert!(ends.len() <= 1, "{ends:?}");
     ends.pop().map(|(_, end, reason)| (end, reason))
 }
 
-fn ends_as(books: &Books, end_expected: End, reason_expected: &str) {
+fn ends_as(books: &Books, end_expected: OccurrenceOutcome, reason_expected: &str) {
     assert_eq!(end(books), Some((end_expected, reason_expected.to_owned())));
 }
 
@@ -49,9 +49,9 @@ fn left(books: &mut Books) {
 }
 
 /// What AWS could not finish, with what it said of it.
-fn failed(point: Point, why: Option<&str>) -> Point {
+fn failed(point: RecoveryPoint, why: Option<&str>) -> RecoveryPoint {
     let point = point.with_remarks(|remarks| remarks.failure = why.map(Into::into));
-    Point { lifecycle: Lifecycle::Failed, settled_at: Some(point.created_at), ..point }
+    RecoveryPoint { lifecycle: Lifecycle::Failed, settled_at: Some(point.created_at), ..point }
 }
 
 #[test]
@@ -59,14 +59,14 @@ fn without_a_backup_and_without_a_policy() {
     let mut books = six();
     assert_eq!(end(&books), None, "it can still begin");
     left(&mut books);
-    ends_as(&books, End::Skipped, "the source left its policy");
+    ends_as(&books, OccurrenceOutcome::Skipped, "the source left its policy");
     let bad = failed(backup("backup-6", scheduled(6), Lifecycle::Failed), Some("no space"));
     books.see(&bad);
-    ends_as(&books, End::Failed, "its backup FAILED: no space, then the source left its policy");
-    let second = Point { attempt: 2, ..failed(backup("backup-7", scheduled(6), Lifecycle::Failed), None) };
+    ends_as(&books, OccurrenceOutcome::Failed, "its backup FAILED: no space, then the source left its policy");
+    let second = RecoveryPoint { attempt: 2, ..failed(backup("backup-7", scheduled(6), Lifecycle::Failed), None) };
     books.see(&second);
-    ends_as(&books, End::Failed, "its backup FAILED, then the source left its policy");
-    books.ask(&key_of(scheduled(6), Target::Backup), 3, at(NOON));
+    ends_as(&books, OccurrenceOutcome::Failed, "its backup FAILED, then the source left its policy");
+    books.pending(&key_of(scheduled(6), Target::Backup), 3, at(NOON));
     assert_eq!(end(&books), None, "what was asked for may be made yet");
 }
 
@@ -81,14 +81,18 @@ fn a_backup_that_failed_or_went_gives_way_to_a_newer_occurrence() {
     books.open(scheduled(12));
     ends_as(
         &books,
-        End::Failed,
+        OccurrenceOutcome::Failed,
         "its backup FAILED: no space (1 attempts); the occurrence of 2026-11-21T12:00:00Z took over",
     );
     assert_eq!(ends(&books, "2026-11-21T11:59:59Z"), [], "an occurrence of the future takes over nothing");
-    books.see(&Point { attempt: 2, ..backup("backup-7", scheduled(6), Lifecycle::Available) });
+    books.see(&RecoveryPoint { attempt: 2, ..backup("backup-7", scheduled(6), Lifecycle::Available) });
     books.apply(Change::BackupRemoved { place: place(HOME), id: "backup-7".into(), at: at(NOON) });
-    ends_as(&books, End::Failed, "its backup DELETED (2 attempts); the occurrence of 2026-11-21T12:00:00Z took over");
-    books.see(&Point { attempt: 3, ..backup("backup-8", scheduled(6), Lifecycle::Creating) });
+    ends_as(
+        &books,
+        OccurrenceOutcome::Failed,
+        "its backup DELETED (2 attempts); the occurrence of 2026-11-21T12:00:00Z took over",
+    );
+    books.see(&RecoveryPoint { attempt: 3, ..backup("backup-8", scheduled(6), Lifecycle::Creating) });
     assert_eq!(end(&books), None, "one is being made");
 
     // A person's own is tried until it is there.
@@ -106,45 +110,49 @@ fn what_never_began_is_skipped_missed_or_coalesced() {
     let mut books = six();
     books.open(ordered(5));
     books.open(scheduled(12));
-    ends_as(&books, End::Coalesced, newer);
+    ends_as(&books, OccurrenceOutcome::Coalesced, newer);
     assert_eq!(ends(&books, NOON).len(), 1, "neither the newest nor a person's ends");
 
     // The reason names what stood in its way: a refusal of its own before one of any, and that before the look-up.
-    let look_up = Change::SourceLookupFailed {
+    let lookup = Change::SourceLookupFailed {
         source: key(0),
         fault: fault(FaultClass::Throttled, "Slow"),
         at: at(NOON),
         not_before: at(NOON),
         batch: None,
     };
-    books.apply(look_up);
-    ends_as(&books, End::Coalesced, &format!("{newer} (Slow)"));
-    books.ask(&key_of(scheduled(12), Target::Backup), 1, at(NOON));
+    books.apply(lookup);
+    ends_as(&books, OccurrenceOutcome::Coalesced, &format!("{newer} (Slow)"));
+    books.pending(&key_of(scheduled(12), Target::Backup), 1, at(NOON));
     books.refused(&key_of(scheduled(12), Target::Backup), fault(FaultClass::Denied, "Denied"));
-    ends_as(&books, End::Coalesced, &format!("{newer} (Denied)"));
-    books.ask(&backup_of_six, 1, at(NOON));
+    ends_as(&books, OccurrenceOutcome::Coalesced, &format!("{newer} (Denied)"));
+    books.pending(&backup_of_six, 1, at(NOON));
     assert_eq!(end(&books), None);
     books.refused(&backup_of_six, fault(FaultClass::TransientState, "Busy"));
-    ends_as(&books, End::Coalesced, &format!("{newer} (Busy)"));
+    ends_as(&books, OccurrenceOutcome::Coalesced, &format!("{newer} (Busy)"));
 
     // A window that passed; one that was opened late on purpose has none.
     books.policy().start_within = Some(6 * HOUR);
-    ends_as(&books, End::Coalesced, &format!("{newer} (Busy)"));
+    ends_as(&books, OccurrenceOutcome::Coalesced, &format!("{newer} (Busy)"));
     books.policy().start_within = Some(6 * HOUR - SECOND);
-    ends_as(&books, End::Missed, "not begun within 5h 59m (Busy)");
+    ends_as(&books, OccurrenceOutcome::Missed, "not begun within 5h 59m (Busy)");
     let mut late = Books::new();
     late.policy().start_within = Some(HOUR);
-    let opening = Opening { policy: "finance".into(), opened_at: at(NOON), caught_up: true, adopted: false };
-    late.apply(Change::Opened { source: key(0), occurrence: scheduled(6), opening });
+    let record = OccurrenceRecord { policy: "finance".into(), opened_at: at(NOON), caught_up: true, adopted: false };
+    late.apply(Change::Opened { source: key(0), occurrence: scheduled(6), record });
     assert_eq!(end(&late), None, "it began late because it is caught up with");
 
     // In a pause nothing begins but what a person orders.
     let pause = Pause { since: at("2026-11-21T11:00:00Z"), until: None, reason: None, resumed: false };
     books.apply(Change::Paused { policy: "finance".into(), pause });
     let ends_of: Vec<_> = ends(&books, NOON).into_iter().map(|(hour, end, _)| (hour, end)).collect();
-    let expected = [("05:30", End::Missed), ("06:00", End::Skipped), ("12:00", End::Skipped)];
+    let expected = [
+        ("05:30", OccurrenceOutcome::Missed),
+        ("06:00", OccurrenceOutcome::Skipped),
+        ("12:00", OccurrenceOutcome::Skipped),
+    ];
     assert_eq!(ends_of, expected.map(|(hour, end)| (hour.to_owned(), end)));
-    ends_as(&books, End::Skipped, "paused since 2026-11-21T11:00:00Z before its backup was asked for");
+    ends_as(&books, OccurrenceOutcome::Skipped, "paused since 2026-11-21T11:00:00Z before its backup was asked for");
 }
 
 /// The planner wakes the moment after a start window ends.
@@ -179,29 +187,29 @@ fn it_is_completed_when_every_copy_is_there() {
     books.see(&copy("copy-7", &made, SECOND_THERE, Lifecycle::Copying));
     assert_eq!(end(&books), None, "one is being made");
     books.see(&copy("copy-7", &made, SECOND_THERE, Lifecycle::Available));
-    ends_as(&books, End::Completed, "the backup and every copy are AVAILABLE");
+    ends_as(&books, OccurrenceOutcome::Completed, "the backup and every copy are AVAILABLE");
     // Asked anew by nobody knows whom: not over before the answer.
     let again = key_of(scheduled(6), Target::Copy("ap-south-1".into()));
-    books.ask(&again, 1, at(NOON));
-    ends_as(&books, End::Completed, "the backup and every copy are AVAILABLE");
+    books.pending(&again, 1, at(NOON));
+    ends_as(&books, OccurrenceOutcome::Completed, "the backup and every copy are AVAILABLE");
 }
 
 #[test]
 fn a_newer_backup_takes_the_place_of_a_copy() {
     let coalesced = "a newer backup took the place of its copy to us-west-2";
     let mut books = superseded();
-    ends_as(&books, End::Coalesced, coalesced);
+    ends_as(&books, OccurrenceOutcome::Coalesced, coalesced);
     assert_eq!(ends(&books, NOON).len(), 1, "the newest waits for its copy");
     let mut making = books.clone();
     making.see(&backup("backup-6", scheduled(6), Lifecycle::Creating));
     assert_eq!(end(&making), None, "the backup itself is being made");
     let wanted = key_of(scheduled(6), there());
-    books.ask(&wanted, 1, at(NOON));
+    books.pending(&wanted, 1, at(NOON));
     assert_eq!(end(&books), None, "asked for");
     books.refused(&wanted, fault(FaultClass::NoSlot, "NoSlot"));
-    ends_as(&books, End::Coalesced, &format!("{coalesced} (NoSlot)"));
+    ends_as(&books, OccurrenceOutcome::Coalesced, &format!("{coalesced} (NoSlot)"));
     // What only a look-up of the source says is no reason for a copy.
-    let look_up = Change::SourceLookupFailed {
+    let lookup = Change::SourceLookupFailed {
         source: key(0),
         fault: fault(FaultClass::Throttled, "Slow"),
         at: at(NOON),
@@ -209,22 +217,24 @@ fn a_newer_backup_takes_the_place_of_a_copy() {
         batch: None,
     };
     let mut books = superseded();
-    books.apply(look_up);
-    ends_as(&books, End::Coalesced, coalesced);
+    books.apply(lookup);
+    ends_as(&books, OccurrenceOutcome::Coalesced, coalesced);
 
     // Not yet: nothing newer, or nothing that is newer by its data, or only a second of the same occurrence.
     let mut books = six();
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     assert_eq!(end(&books), None);
-    let twin =
-        Point { created_at: scheduled(6).at.plus(MINUTE), ..backup("backup-twin", scheduled(6), Lifecycle::Available) };
+    let twin = RecoveryPoint {
+        created_at: scheduled(6).at.plus(MINUTE),
+        ..backup("backup-twin", scheduled(6), Lifecycle::Available)
+    };
     books.see(&twin);
     assert_eq!(end(&books), None, "a second one of the same occurrence");
     let mut books = six();
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     books.open(scheduled(12));
     let same_age = backup("backup-12", scheduled(12), Lifecycle::Available);
-    books.see(&Point { created_at: scheduled(6).at, ..same_age });
+    books.see(&RecoveryPoint { created_at: scheduled(6).at, ..same_age });
     assert_eq!(end(&books), None, "taken at the same time");
 
     // Not what a person ordered or holds.
@@ -243,12 +253,13 @@ fn a_newer_backup_takes_the_place_of_a_copy() {
 #[test]
 fn a_copy_that_hangs_failed_or_was_refused_ends_its_occurrence_once_a_newer_backup_is_there() {
     let made = backup("backup-6", scheduled(6), Lifecycle::Available);
-    let hangs = Point { created_at: at(NOON).minus(48 * HOUR), ..copy("copy-6", &made, THERE, Lifecycle::Copying) };
+    let hangs =
+        RecoveryPoint { created_at: at(NOON).minus(48 * HOUR), ..copy("copy-6", &made, THERE, Lifecycle::Copying) };
     let mut books = superseded();
     books.see(&copy("copy-6", &made, THERE, Lifecycle::Copying));
     assert_eq!(end(&books), None, "it moves");
     books.see(&hangs);
-    ends_as(&books, End::Failed, "its copy copy-6 to us-west-2 stays COPYING");
+    ends_as(&books, OccurrenceOutcome::Failed, "its copy copy-6 to us-west-2 stays COPYING");
     let mut alone = six();
     alone.see(&made);
     alone.see(&hangs);
@@ -256,23 +267,31 @@ fn a_copy_that_hangs_failed_or_was_refused_ends_its_occurrence_once_a_newer_back
 
     let mut books = superseded();
     books.see(&failed(copy("copy-6", &made, THERE, Lifecycle::Failed), Some("key is disabled")));
-    ends_as(&books, End::Failed, "its copy to us-west-2 FAILED: key is disabled; a newer backup took over");
+    ends_as(
+        &books,
+        OccurrenceOutcome::Failed,
+        "its copy to us-west-2 FAILED: key is disabled; a newer backup took over",
+    );
 
     let mut books = superseded();
-    books.ask(&key_of(scheduled(12), there()), 1, at(NOON));
+    books.pending(&key_of(scheduled(12), there()), 1, at(NOON));
     books.refused(&key_of(scheduled(12), there()), fault(FaultClass::Denied, "AccessDenied"));
-    ends_as(&books, End::Failed, "its copy to us-west-2 was refused (AccessDenied); a newer backup took over");
+    ends_as(
+        &books,
+        OccurrenceOutcome::Failed,
+        "its copy to us-west-2 was refused (AccessDenied); a newer backup took over",
+    );
 
     // Of two destinations the worse counts, and of two alike the first.
     let mut books = superseded();
     books.second_destination();
-    ends_as(&books, End::Coalesced, "a newer backup took the place of its copy to us-west-2");
+    ends_as(&books, OccurrenceOutcome::Coalesced, "a newer backup took the place of its copy to us-west-2");
     books.see(&failed(copy("copy-6", &made, SECOND_THERE, Lifecycle::Failed), None));
-    ends_as(&books, End::Failed, "its copy to eu-west-1 FAILED; a newer backup took over");
+    ends_as(&books, OccurrenceOutcome::Failed, "its copy to eu-west-1 FAILED; a newer backup took over");
     books.see(&failed(copy("copy-7", &made, THERE, Lifecycle::Failed), None));
-    ends_as(&books, End::Failed, "its copy to us-west-2 FAILED; a newer backup took over");
-    books.see(&Point { attempt: 2, ..copy("copy-8", &made, THERE, Lifecycle::Available) });
-    ends_as(&books, End::Failed, "its copy to eu-west-1 FAILED; a newer backup took over");
+    ends_as(&books, OccurrenceOutcome::Failed, "its copy to us-west-2 FAILED; a newer backup took over");
+    books.see(&RecoveryPoint { attempt: 2, ..copy("copy-8", &made, THERE, Lifecycle::Available) });
+    ends_as(&books, OccurrenceOutcome::Failed, "its copy to eu-west-1 FAILED; a newer backup took over");
 }
 
 /// An occurrence that AWS taught us of may have copies that only the destination's books tell of.
@@ -280,20 +299,20 @@ fn a_copy_that_hangs_failed_or_was_refused_ends_its_occurrence_once_a_newer_back
 fn an_adopted_occurrence_waits_for_the_books_of_its_destination() {
     let mut books = Books::new();
     for (occurrence, adopted) in [(scheduled(6), true), (scheduled(7), false)] {
-        let opening = Opening { policy: "finance".into(), opened_at: at(NOON), caught_up: false, adopted };
+        let record = OccurrenceRecord { policy: "finance".into(), opened_at: at(NOON), caught_up: false, adopted };
         books.see(&backup(&format!("backup-{}", occurrence.at.millis()), occurrence, Lifecycle::Available));
         if adopted {
-            books.apply(Change::Opened { source: key(0), occurrence, opening });
+            books.apply(Change::Opened { source: key(0), occurrence, record });
         }
     }
-    ends_as(&books, End::Coalesced, "a newer backup took the place of its copy to us-west-2");
+    ends_as(&books, OccurrenceOutcome::Coalesced, "a newer backup took the place of its copy to us-west-2");
     books.state.places.get_mut(&place(THERE)).unwrap().listed = None;
     assert_eq!(end(&books), None);
 
     // One that we opened ourselves needs no such proof.
     let mut books = superseded();
     books.state.places.get_mut(&place(THERE)).unwrap().listed = None;
-    ends_as(&books, End::Coalesced, "a newer backup took the place of its copy to us-west-2");
+    ends_as(&books, OccurrenceOutcome::Coalesced, "a newer backup took the place of its copy to us-west-2");
 }
 
 #[test]
@@ -303,20 +322,20 @@ fn a_source_that_left_ends_what_stands_still() {
     let mut books = six();
     books.see(&made);
     left(&mut books);
-    ends_as(&books, End::Skipped, skipped);
+    ends_as(&books, OccurrenceOutcome::Skipped, skipped);
     books.see(&copy("copy-6", &made, THERE, Lifecycle::Copying));
     assert_eq!(end(&books), None, "its copy moves");
     books.see(&copy("copy-6", &made, THERE, Lifecycle::Available));
-    books.ask(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), 1, at(NOON));
+    books.pending(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), 1, at(NOON));
     assert_eq!(end(&books), None, "its copy was asked for");
     books.refused(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), fault(FaultClass::TransientState, "Busy"));
-    ends_as(&books, End::Skipped, skipped);
+    ends_as(&books, OccurrenceOutcome::Skipped, skipped);
 
     // What moves for another occurrence does not matter.
     let mut books = superseded();
     left(&mut books);
     let newer = backup("backup-12", scheduled(12), Lifecycle::Available);
     books.see(&copy("copy-12", &newer, THERE, Lifecycle::Copying));
-    books.ask(&key_of(scheduled(12), Target::Copy(SECOND_THERE.into())), 1, at(NOON));
-    ends_as(&books, End::Skipped, skipped);
+    books.pending(&key_of(scheduled(12), Target::Copy(SECOND_THERE.into())), 1, at(NOON));
+    ends_as(&books, OccurrenceOutcome::Skipped, skipped);
 }

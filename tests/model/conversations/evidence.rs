@@ -2,10 +2,10 @@
 
 use super::books::*;
 use super::*;
-use lifeboat::domain::evidence::{Evidence, confirms, stands, weigh, weigh_books};
-use lifeboat::domain::point::{MadeAs, Point};
+use lifeboat::domain::evidence::{Evidence, confirms, stands, weigh, weigh_inventory};
+use lifeboat::domain::point::{MadeAs, RecoveryPoint};
 use lifeboat::domain::state::Dispute;
-use lifeboat::domain::tags::{Inscription, ORIGIN, Origin};
+use lifeboat::domain::tags::{LifeboatTags, ORIGIN, Origin};
 use lifeboat::domain::timekeeper::{TOLERATED, Trust};
 
 const OTHER: &str = "fs-0fffffffffffffff0";
@@ -14,8 +14,8 @@ const NOW: &str = "2026-11-21T08:00:00Z";
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// An answer that shows a point of ours, and nothing that AWS may leave out.
-fn shown(point: &Point) -> Sighting {
-    let inscription = Inscription {
+fn shown(point: &RecoveryPoint) -> ObservedBackup {
+    let lifeboat_tags = LifeboatTags {
         policy: point.policy.clone(),
         source: point.source.clone(),
         occurrence: point.occurrence,
@@ -23,7 +23,7 @@ fn shown(point: &Point) -> Sighting {
         origin: point.origin.clone(),
         hold: None,
     };
-    Sighting {
+    ObservedBackup {
         id: point.id.clone(),
         lifecycle: point.lifecycle,
         created_at: point.created_at,
@@ -38,20 +38,20 @@ fn shown(point: &Point) -> Sighting {
         copied_from_region: None,
         arn: None,
         made_as: MadeAs::UserInitiated,
-        tags: inscription.write().into(),
+        tags: lifeboat_tags.write().into(),
     }
 }
 
-fn ours() -> Point {
+fn ours() -> RecoveryPoint {
     backup("backup-1", scheduled(6), Lifecycle::Available)
 }
 
-fn our_copy() -> Point {
+fn our_copy() -> RecoveryPoint {
     copy("backup-2", &ours(), THERE, Lifecycle::Available)
 }
 
 /// The copy, with what its tags say of where it came from put otherwise.
-fn tagged_otherwise(change: impl FnMut(&mut Origin)) -> Point {
+fn tagged_otherwise(change: impl FnMut(&mut Origin)) -> RecoveryPoint {
     let mut copy = our_copy();
     copy.origin.iter_mut().for_each(change);
     copy
@@ -73,7 +73,7 @@ fn a_backup_confirms_the_copy_that_names_it_and_no_other() {
         tagged_otherwise(|origin| origin.taken_at = origin.taken_at.minus(2 * SECOND)),
         our_copy().with_provenance(|of| of.place.account = "111122223333".into()),
         our_copy().with_provenance(|of| of.source = source(1)),
-        Point { occurrence: ordered(6), ..our_copy() },
+        RecoveryPoint { occurrence: ordered(6), ..our_copy() },
     ];
     for claim in &others {
         assert!(!confirms(&ours(), claim), "{claim:?}");
@@ -82,12 +82,12 @@ fn a_backup_confirms_the_copy_that_names_it_and_no_other() {
     let of_it = tagged_otherwise(|origin| {
         *origin = Origin { region: THERE.into(), backup: "backup-2".into(), taken_at: our_copy().created_at };
     });
-    let further = Point { id: "backup-4".into(), ..of_it };
-    assert!(confirms(&Point { origin: None, ..our_copy() }, &further) && !confirms(&our_copy(), &further));
+    let further = RecoveryPoint { id: "backup-4".into(), ..of_it };
+    assert!(confirms(&RecoveryPoint { origin: None, ..our_copy() }, &further) && !confirms(&our_copy(), &further));
 }
 
 /// In a word whose it is, or what speaks against it.
-fn said(books: &Books, known: Option<&Point>, shown: Sighting) -> String {
+fn said(books: &Books, known: Option<&RecoveryPoint>, shown: ObservedBackup) -> String {
     let region = if shown.tags.contains_key(ORIGIN) { THERE } else { HOME };
     match weigh(&books.state, &place(region), known, shown, at(NOW)) {
         Evidence::Ours(_) => "ours".to_owned(),
@@ -114,7 +114,7 @@ fn a_backup_is_of_what_awss_fields_name() {
     let fields = |of: &str, volume: Option<&str>, file_system: Option<&str>, kind: FileSystemKind| {
         let point = ours().with_provenance(|point| (point.source, point.kind) = (of.into(), kind));
         let (volume, file_system) = (volume.map(Into::into), file_system.map(Into::into));
-        said(&books, None, Sighting { volume, file_system, ..shown(&point) })
+        said(&books, None, ObservedBackup { volume, file_system, ..shown(&point) })
     };
     let mine = source(0).to_string();
     let against = |of: &str, field: &str, says: &str| {
@@ -140,10 +140,10 @@ fn a_backup_is_of_what_awss_fields_name() {
 fn what_aws_made_by_itself_is_not_lifeboats() {
     let books = Books::new();
     for (made_as, word) in [(MadeAs::Automatic, "“AUTOMATIC”"), (MadeAs::AwsBackup, "“AWS_BACKUP”")] {
-        let told = said(&books, None, Sighting { made_as, ..shown(&ours()) });
+        let told = said(&books, None, ObservedBackup { made_as, ..shown(&ours()) });
         assert!(told.starts_with("disputed: ") && told.contains(word), "{told}");
     }
-    assert_eq!(said(&books, None, Sighting { made_as: MadeAs::Untold, ..shown(&ours()) }), "ours");
+    assert_eq!(said(&books, None, ObservedBackup { made_as: MadeAs::Untold, ..shown(&ours()) }), "ours");
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_copy_is_of_the_backup_that_awss_links_name() {
     let linked = |backup: Option<&str>, region: Option<&str>| {
         let (copied_from, copied_from_region) = (backup.map(Into::into), region.map(Into::into));
         let file_system = Some(source(0));
-        said(&books, None, Sighting { copied_from, copied_from_region, file_system, ..shown(&our_copy()) })
+        said(&books, None, ObservedBackup { copied_from, copied_from_region, file_system, ..shown(&our_copy()) })
     };
     assert_eq!(linked(None, None), "ours");
     assert_eq!(linked(Some("backup-1"), Some(HOME)), "ours");
@@ -165,22 +165,22 @@ fn a_copy_is_of_the_backup_that_awss_links_name() {
 fn a_copy_says_what_is_on_record_of_its_source_backup() {
     let mut books = Books::new();
     books.see(&ours());
-    let of_copy = |books: &Books, claim: &Point| said(books, None, shown(claim));
+    let of_copy = |books: &Books, claim: &RecoveryPoint| said(books, None, shown(claim));
     assert_eq!(of_copy(&books, &our_copy()), "ours");
     // Whatever a copy shows as its file system, AWS's link to a backup on record goes before it.
     let linked =
-        Sighting { file_system: Some(OTHER.into()), copied_from: Some("backup-1".into()), ..shown(&our_copy()) };
+        ObservedBackup { file_system: Some(OTHER.into()), copied_from: Some("backup-1".into()), ..shown(&our_copy()) };
     assert_eq!(said(&books, None, linked.clone()), "ours");
-    let unlinked = Sighting { copied_from: None, ..linked };
+    let unlinked = ObservedBackup { copied_from: None, ..linked };
     assert!(said(&books, None, unlinked.clone()).ends_with("AWS's FileSystemId says “fs-0fffffffffffffff0”"));
     assert_eq!(said(&books, Some(&our_copy()), unlinked.clone()), "ours", "what was confirmed once");
-    let before = Point { occurrence: scheduled(7), ..our_copy() };
+    let before = RecoveryPoint { occurrence: scheduled(7), ..our_copy() };
     let told = said(&books, Some(&before), unlinked);
     assert!(told.ends_with("AWS's FileSystemId says “fs-0fffffffffffffff0”"), "by other tags: {told}");
     let of_another = our_copy().with_provenance(|of| of.source = source(1));
     let told = of_copy(&books, &of_another);
     assert!(told.ends_with(&format!("and backup-1 is a backup of “{}”", source(0))), "{told}");
-    let told = of_copy(&books, &Point { occurrence: scheduled(7), ..our_copy() });
+    let told = of_copy(&books, &RecoveryPoint { occurrence: scheduled(7), ..our_copy() });
     assert!(told.contains("lifeboat:occurrence says “2026-11-21T07:00:00Z”"), "{told}");
     for seconds in [1, 2] {
         let off = SECOND * seconds;
@@ -195,14 +195,14 @@ fn a_copy_says_what_is_on_record_of_its_source_backup() {
     }
     // Of one that an endpoint told no time of, the tag's word is all there is.
     let mut books = Books::new();
-    books.see(&Point { created_at: Time::ZERO, ..ours() });
+    books.see(&RecoveryPoint { created_at: Time::ZERO, ..ours() });
     assert_eq!(of_copy(&books, &tagged_otherwise(|origin| origin.taken_at = at("2026-11-21T03:00:00Z"))), "ours");
     // A copy is nobody's source backup.
     let mut books = Books::new();
     books.see(&ours());
     books.see(&our_copy());
     let of_copy_there = tagged_otherwise(|origin| (origin.region, origin.backup) = (THERE.into(), "backup-2".into()));
-    let told = of_copy(&books, &Point { id: "backup-4".into(), ..of_copy_there });
+    let told = of_copy(&books, &RecoveryPoint { id: "backup-4".into(), ..of_copy_there });
     assert_eq!(told, "unconfirmed: its source backup us-west-2/backup-2 was not looked for yet");
 }
 
@@ -223,10 +223,10 @@ fn a_copy_of_somebodys_backup_is_of_the_source_of_that() {
 #[test]
 fn a_copy_whose_source_backup_is_not_to_be_seen_counts_by_itself_or_waits() {
     let made = our_copy().created_at;
-    let linked = Sighting { copied_from: Some("backup-1".into()), ..shown(&our_copy()) };
-    let shows = |of: &str| Sighting { file_system: Some(of.into()), ..linked.clone() };
+    let linked = ObservedBackup { copied_from: Some("backup-1".into()), ..shown(&our_copy()) };
+    let shows = |of: &str| ObservedBackup { file_system: Some(of.into()), ..linked.clone() };
     let (mine, silent, other) = (shows(source(0).as_str()), linked.clone(), shows(OTHER));
-    let volume = Sighting { volume: Some(VOLUME.into()), ..linked.clone() };
+    let volume = ObservedBackup { volume: Some(VOLUME.into()), ..linked.clone() };
     let word = |said: &str| said.split(':').next().unwrap_or_default().to_owned();
     for (listed_at, of_silent) in [
         (Some(made.minus(SECOND)), "unconfirmed"),
@@ -252,11 +252,11 @@ fn a_copy_whose_source_backup_is_not_to_be_seen_counts_by_itself_or_waits() {
     // The field that names the source may be the volume's.
     let mut books = Books::new();
     let of_volume = our_copy().with_provenance(|of| (of.source, of.kind) = (VOLUME.into(), FileSystemKind::Ontap));
-    let told = |volume: Option<&str>| Sighting { volume: volume.map(Into::into), ..shown(&of_volume) };
+    let told = |volume: Option<&str>| ObservedBackup { volume: volume.map(Into::into), ..shown(&of_volume) };
     books.listed(HOME, made);
     assert_eq!(said(&books, None, told(Some(VOLUME))), "ours");
     assert_eq!(word(&said(&books, None, told(None))), "unconfirmed");
-    let of_some_volume = Sighting { file_system: Some(OTHER.into()), ..told(None) };
+    let of_some_volume = ObservedBackup { file_system: Some(OTHER.into()), ..told(None) };
     assert_eq!(word(&said(&books, None, of_some_volume)), "unconfirmed", "which of its volumes is not said");
 }
 
@@ -265,7 +265,7 @@ fn nothing_is_taken_after_its_copy_was_made() {
     let books = Books { state: State::new(Time::ZERO, Time::ZERO), ..Books::new() };
     let taken = |later: Duration, created_at: Time| {
         let claim = tagged_otherwise(|origin| origin.taken_at = our_copy().created_at.plus(later));
-        said(&books, None, Sighting { created_at, ..shown(&claim) })
+        said(&books, None, ObservedBackup { created_at, ..shown(&claim) })
     };
     let made = our_copy().created_at;
     assert_eq!((taken(SECOND, made), taken(2 * SECOND, Time::ZERO)), ("ours".to_owned(), "ours".to_owned()));
@@ -273,12 +273,12 @@ fn nothing_is_taken_after_its_copy_was_made() {
     assert!(told.starts_with("disputed: its tag lifeboat:taken") && told.contains("the copy was created at"), "{told}");
 }
 
-fn created(at: Time) -> Sighting {
-    Sighting { created_at: at, ..shown(&ours()) }
+fn created(at: Time) -> ObservedBackup {
+    ObservedBackup { created_at: at, ..shown(&ours()) }
 }
 
 /// Since when the backup is there, where it is ours.
-fn since(books: &Books, known: Option<&Point>, shown: Sighting) -> Option<Time> {
+fn since(books: &Books, known: Option<&RecoveryPoint>, shown: ObservedBackup) -> Option<Time> {
     match weigh(&books.state, &place(HOME), known, shown, at(NOW)) {
         Evidence::Ours(point) => Some(point.created_at),
         _ => None,
@@ -286,7 +286,7 @@ fn since(books: &Books, known: Option<&Point>, shown: Sighting) -> Option<Time> 
 }
 
 /// What an answer said of when the backup was created was recorded as a dispute then.
-fn told_before(books: &mut Books, of: &Sighting, known: Option<&Point>, then: Time) {
+fn told_before(books: &mut Books, of: &ObservedBackup, known: Option<&RecoveryPoint>, then: Time) {
     let weighed = weigh(&books.state, &place(HOME), known, of.clone(), at(NOW));
     let Evidence::Objected { objection, .. } = weighed else { panic!("{weighed:?}") };
     let dispute = Some(Box::new(Dispute { objection, since: then, claim: None }));
@@ -324,7 +324,7 @@ fn what_is_still_to_be_created_is_on_record_as_of_now() {
     assert_eq!(on_record.map(|point| (point.id.clone(), point.created_at)), Some((ours().id, at(NOW))));
     assert_eq!((claim.map(|claim| claim.created_at), *shown), (Some(far.created_at), far));
     // What its tags say wrong makes it nobody's for certain.
-    let another = Sighting { file_system: Some(OTHER.into()), ..created(at(NOW).plus(DAY)) };
+    let another = ObservedBackup { file_system: Some(OTHER.into()), ..created(at(NOW).plus(DAY)) };
     let weighed = weigh(&books.state, &place(HOME), None, another, at(NOW));
     assert!(matches!(weighed, Evidence::Objected { on_record: None, .. }), "{weighed:?}");
 }
@@ -336,13 +336,13 @@ fn a_creation_time_on_record_goes_before_one_that_is_still_to_come() {
     assert_eq!(since(&books, Some(&ours()), created(far)), Some(ours().created_at));
     // The record knows no better where it has none, or one that was still to come itself.
     for known in [Time::ZERO, far.plus(DAY)] {
-        let known = Point { created_at: known, ..ours() };
+        let known = RecoveryPoint { created_at: known, ..ours() };
         assert_eq!(since(&books, Some(&known), created(far)), None);
         assert_eq!(since(&books, Some(&known), created(ours().created_at)), Some(ours().created_at));
     }
     // What was first seen so is on record as of that moment, until AWS says otherwise.
     told_before(&mut books, &created(far), None, at(NOW));
-    let known = Point { created_at: at(NOW), ..ours() };
+    let known = RecoveryPoint { created_at: at(NOW), ..ours() };
     assert_eq!(since(&books, Some(&known), created(far)), None);
     assert_eq!(since(&books, Some(&known), created(ours().created_at)), Some(ours().created_at));
     // Its copy is not held against such a moment either.
@@ -383,10 +383,10 @@ fn a_creation_time_may_be_left_out_or_rounded() {
 #[test]
 fn what_is_shown_unchanged_stands_only_while_nothing_speaks_against_it() {
     let mut books = Books::new();
-    let of_backup = |books: &Books, shown: &Sighting| stands(&books.state, &place(HOME), &ours(), shown, at(NOW));
+    let of_backup = |books: &Books, shown: &ObservedBackup| stands(&books.state, &place(HOME), &ours(), shown, at(NOW));
     assert!(of_backup(&books, &shown(&ours())));
     assert!(!of_backup(&books, &created(ours().created_at.minus(DAY))));
-    assert!(!of_backup(&books, &Sighting { tags: Tags::new().into(), ..shown(&ours()) }));
+    assert!(!of_backup(&books, &ObservedBackup { tags: Tags::new().into(), ..shown(&ours()) }));
     let of_copy = |books: &Books| stands(&books.state, &place(THERE), &our_copy(), &shown(&our_copy()), at(NOW));
     assert!(of_copy(&books));
     home_was_listed(&mut books, "2026-11-21T06:30:00Z", &[("backup-1", OTHER)]);
@@ -396,7 +396,7 @@ fn what_is_shown_unchanged_stands_only_while_nothing_speaks_against_it() {
 /// Whichever Region is read first: a copy is weighed when all backups are known, those of others among them.
 #[test]
 fn whole_books_are_weighed_together() {
-    let others = |id: &str, volume: Option<&str>, file_system: Option<&str>| Sighting {
+    let others = |id: &str, volume: Option<&str>, file_system: Option<&str>| ObservedBackup {
         id: id.into(),
         volume: volume.map(Into::into),
         file_system: file_system.map(Into::into),
@@ -405,11 +405,11 @@ fn whole_books_are_weighed_together() {
     };
     let copy_of = |id: &str, backup: &str| {
         let claim = tagged_otherwise(|origin| origin.backup = backup.into());
-        shown(&Point { id: id.into(), ..claim })
+        shown(&RecoveryPoint { id: id.into(), ..claim })
     };
-    let forged = Sighting { id: "backup-forged".into(), file_system: Some(OTHER.into()), ..shown(&ours()) };
+    let forged = ObservedBackup { id: "backup-forged".into(), file_system: Some(OTHER.into()), ..shown(&ours()) };
     let at_home = vec![
-        Sighting { file_system: Some(source(0)), ..shown(&ours()) },
+        ObservedBackup { file_system: Some(source(0)), ..shown(&ours()) },
         forged,
         others("backup-volume", Some(VOLUME), Some(OTHER)),
         others("backup-files", None, Some(OTHER)),
@@ -432,7 +432,7 @@ fn whole_books_are_weighed_together() {
         if !home_first {
             read.reverse();
         }
-        let state = weigh_books(read, at(NOW));
+        let state = weigh_inventory(read, at(NOW));
         let points = state.sources[&key(0)].points.iter().map(|point| point.id.to_string());
         assert_eq!(points.collect::<Vec<_>>(), ["backup-1", "copy-ours"], "{home_first}");
         let strangers = &state.places[&place(HOME)].strangers;

@@ -2,7 +2,7 @@
 
 use super::books::{backup, copy, of};
 use super::*;
-use lifeboat::domain::point::Point;
+use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::planner::feasible::{Given, Report, judge};
 
 fn now() -> Time {
@@ -39,14 +39,14 @@ fn teach(state: &mut State, source: SourceId, backup_takes: Duration, copy_takes
         let occurrence = of(&format!("2026-11-{day:02}T00:00:00Z"), Trigger::Schedule);
         let id = format!("backup-{day}-{source}");
         let settled_at = Some(occurrence.at.plus(backup_takes));
-        let made = Point {
+        let made = RecoveryPoint {
             settled_at,
             ..backup(&id, occurrence, Lifecycle::Available).with_provenance(|of| of.source = source.clone())
         };
         let copied = copy(&format!("copy-{day}-{source}"), &made, THERE, Lifecycle::Available);
         let settled_at = Some(copied.created_at.plus(copy_takes));
         state.apply(&Change::BackupObserved { point: Box::new(made) }).unwrap();
-        state.apply(&Change::BackupObserved { point: Box::new(Point { settled_at, ..copied }) }).unwrap();
+        state.apply(&Change::BackupObserved { point: Box::new(RecoveryPoint { settled_at, ..copied }) }).unwrap();
     }
 }
 

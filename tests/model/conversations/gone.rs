@@ -14,21 +14,21 @@ fn protected() -> Talk {
 }
 
 /// Lets the next occurrence come to its end, and gives its backup and its copy.
-fn until_copied(talk: &mut Talk) -> (Sighting, Sighting) {
+fn until_copied(talk: &mut Talk) -> (ObservedBackup, ObservedBackup) {
     let mut made = ["CreateBackup", "CopyBackup"].map(|operation| {
         let call = talk.until(operation);
-        let sighting = talk.make(&call);
-        talk.answer(&call, Outcome::Made(Box::new(sighting.clone())));
+        let observed = talk.make(&call);
+        talk.answer(&call, Outcome::Made(Box::new(observed.clone())));
         talk.becomes(Lifecycle::Available);
-        sighting
+        observed
     });
     talk.now = talk.now.plus(2 * POLL);
     talk.serve();
-    made.iter_mut().for_each(|sighting| sighting.lifecycle = Lifecycle::Available);
+    made.iter_mut().for_each(|observed| observed.lifecycle = Lifecycle::Available);
     made.into()
 }
 
-fn delete(talk: &mut Talk, id: &Sighting) {
+fn delete(talk: &mut Talk, id: &ObservedBackup) {
     talk.at_aws.retain(|(_, of), _| *of != id.id.to_string());
 }
 
@@ -63,7 +63,7 @@ fn a_region_that_left_the_policy_is_read_until_nothing_of_ours_is_there() {
     let reads_there = |asked: &[Action]| asked.iter().filter(|action| action.place == place(THERE)).count();
     assert!(reads_there(&live(&mut talk, HOUR)) > 0, "{THERE} is not read any more");
     assert_eq!(talk.state.sources[&key(0)].points.available(&there()).len(), 1);
-    let copies: Vec<Sighting> =
+    let copies: Vec<ObservedBackup> =
         talk.at_aws.iter().filter(|((of, _), _)| of == THERE).map(|(_, of)| of.clone()).collect();
     copies.iter().for_each(|copy| delete(&mut talk, copy));
     live(&mut talk, HOUR);
@@ -76,19 +76,19 @@ fn a_region_that_left_the_policy_is_read_until_nothing_of_ours_is_there() {
 #[test]
 fn what_nothing_needs_any_more_is_forgotten() {
     let mut talk = protected();
-    assert!(!talk.state.totals.is_empty() && talk.state.places.contains_key(&place(THERE)));
+    assert!(!talk.state.counters.is_empty() && talk.state.places.contains_key(&place(THERE)));
     talk.settings.policies.clear();
     talk.settings.generation += 1;
     live(&mut talk, HOUR);
     assert!(talk.state.sources.contains_key(&key(0)), "it has points");
-    let all: Vec<Sighting> = talk.at_aws.values().cloned().collect();
+    let all: Vec<ObservedBackup> = talk.at_aws.values().cloned().collect();
     all.iter().for_each(|backup| delete(&mut talk, backup));
     for _ in 0..25 {
         live(&mut talk, HOUR);
     }
     assert!(talk.state.sources.is_empty(), "{:?}", talk.state.sources.keys());
     assert!(talk.state.places.is_empty(), "{:?}", talk.state.places.keys());
-    assert!(talk.state.totals.is_empty(), "{:?}", talk.state.totals);
+    assert!(talk.state.counters.is_empty(), "{:?}", talk.state.counters);
     assert!(talk.state.reviews.is_empty() && talk.state.active.is_empty());
 }
 
@@ -97,7 +97,7 @@ fn what_nothing_needs_any_more_is_forgotten() {
 #[test]
 fn a_token_of_which_the_copy_was_deleted_is_not_asked_with_for_ever() {
     let mut talk = protected();
-    let copies: Vec<Sighting> =
+    let copies: Vec<ObservedBackup> =
         talk.at_aws.iter().filter(|((of, _), _)| of == THERE).map(|(_, of)| of.clone()).collect();
     copies.iter().for_each(|copy| delete(&mut talk, copy));
     lose_database(&mut talk);
@@ -159,7 +159,7 @@ fn an_occurrence_older_than_the_newest_copy_of_its_route_ends() {
     live(&mut talk, 10 * MINUTE);
     let ended = talk.ended();
     let six = ended.iter().find(|(at, ..)| at == "2026-11-21T06:00:00Z");
-    assert!(matches!(six, Some((_, End::Coalesced, _))), "{ended:?}");
+    assert!(matches!(six, Some((_, OccurrenceOutcome::Coalesced, _))), "{ended:?}");
 }
 
 /// Retention let an older copy go; then persons delete all that was newer. What is the newest once more is copied once
@@ -185,7 +185,7 @@ fn what_is_the_newest_once_more_is_copied_once_more() {
 #[test]
 fn a_second_attempt_that_no_listing_shows_yet_has_no_first_beside_it() {
     let mut talk = protected();
-    let copies: Vec<Sighting> =
+    let copies: Vec<ObservedBackup> =
         talk.at_aws.iter().filter(|((of, _), _)| of == THERE).map(|(_, of)| of.clone()).collect();
     copies.iter().for_each(|copy| delete(&mut talk, copy));
     let again = talk.until("CopyBackup");
@@ -210,10 +210,10 @@ fn what_a_clock_made_ahead_of_time_is_not_made_again_when_it_comes_due() {
     talk.now = talk.now.plus(AHEAD);
     for operation in ["CreateBackup", "CopyBackup"] {
         let call = talk.until(operation);
-        let mut sighting = talk.make(&call);
-        sighting.created_at = sighting.created_at.minus(AHEAD);
-        talk.at_aws.insert((call.place.region.to_string(), sighting.id.to_string()), sighting.clone());
-        talk.answer(&call, Outcome::Made(Box::new(sighting)));
+        let mut observed = talk.make(&call);
+        observed.created_at = observed.created_at.minus(AHEAD);
+        talk.at_aws.insert((call.place.region.to_string(), observed.id.to_string()), observed.clone());
+        talk.answer(&call, Outcome::Made(Box::new(observed)));
         talk.becomes(Lifecycle::Available);
     }
     let due = talk.state.sources[&key(0)].points.iter().map(|point| point.occurrence.at).max().unwrap();
@@ -259,5 +259,8 @@ fn a_backup_that_was_copied_and_deleted_is_not_made_anew_after_a_loss() {
     let asked = live(&mut talk, HOUR);
     assert!(asked.iter().all(|action| action.call.operation() == "DescribeBackups"), "{asked:?}");
     let ended = talk.ended();
-    assert!(matches!(ended.as_slice(), [(at, End::Completed, _)] if at == "2026-11-21T06:00:00Z"), "{ended:?}");
+    assert!(
+        matches!(ended.as_slice(), [(at, OccurrenceOutcome::Completed, _)] if at == "2026-11-21T06:00:00Z"),
+        "{ended:?}"
+    );
 }

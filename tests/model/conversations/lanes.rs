@@ -88,7 +88,13 @@ fn a_refusal_closes_the_lane_for_all_that_wait() {
     assert!(lanes.most_in_a_minute() <= 2, "{:?}", lanes.refused_at);
     assert!((30..=45).contains(&lanes.refused_at.len()), "{}", lanes.refused_at.len());
     // The probes were of one route, and its own pauses do not grow by them.
-    assert!(lanes.talk.state.ask(&work(0, Target::Copy(THERE.into()))).is_some_and(|ask| ask.failures == 0));
+    assert!(
+        lanes
+            .talk
+            .state
+            .pending_request(&work(0, Target::Copy(THERE.into())))
+            .is_some_and(|pending| pending.failures == 0)
+    );
 }
 
 #[test]
@@ -141,8 +147,8 @@ fn whatever_ends_in_a_lane_opens_it() {
     // Ours: seen at the next look, and the next copy is asked for with the same answer.
     let known = closed(&lanes);
     let mut state = lanes.talk.state.clone();
-    let flying = state.sources.values().find_map(|known| known.in_flight().find(|point| point.origin.is_some()));
-    let mut point = flying.unwrap().clone();
+    let in_flight = state.sources.values().find_map(|known| known.in_flight().find(|point| point.origin.is_some()));
+    let mut point = in_flight.unwrap().clone();
     point.lifecycle = Lifecycle::Available;
     state.apply(&Change::BackupObserved { point: Box::new(point.clone()) }).unwrap();
     let opened = ClosedLane { until: Time::ZERO, ..known };
@@ -261,7 +267,7 @@ fn copies_of_a_volume_wait_for_its_own_lane() {
     let now = at("2026-11-21T06:00:00Z");
     let volume = |number: u32| {
         let volume = format!("fsvol-0123456789abcde{number:02x}").as_str().into();
-        Lane::of_copy(FileSystemKind::Ontap, &AccountName::own(), &THERE.into(), Some(&volume))
+        Lane::of_copy(FileSystemKind::Ontap, &AccountAlias::own(), &THERE.into(), Some(&volume))
     };
     let mut state = State::new(now, now);
     let refused = LaneEvidence::Refused { lane: volume(1)[0].clone(), at: now, until: now.plus(MINUTE) };
@@ -279,13 +285,13 @@ fn a_copy_takes_a_place_in_the_lanes_of_its_kind() {
     talk.policy().sources.push(VOLUME.into());
     talk.serve();
     let of = |source: &str, target: Target| {
-        let source = SourceKey { account: AccountName::own(), source: source.into() };
+        let source = SourceKey { account: AccountAlias::own(), source: source.into() };
         talk.state.lanes_of_copy(&WorkKey { source, ..work(0, target) })
     };
     let (mine, copied) = (source(0).to_string(), Target::Copy(THERE.into()));
     assert_eq!(of(&mine, copied.clone()), [Lanes::lane()]);
     // Nothing of it is there that could tell its kind: what has volumes is of ONTAP.
-    let own = AccountName::own();
+    let own = AccountAlias::own();
     assert_eq!(of(VOLUME, copied.clone()), [Lane::Volume(place(THERE), VOLUME.into()), Lane::OntapAccount(own)]);
     assert_eq!([of(&mine, Target::Backup), of("fs-0fffffffffffffff0", copied)], [vec![], vec![]]);
 }

@@ -61,8 +61,8 @@ fn a_hold_says_how_far_it_is() {
     assert_eq!(says(&mut books, &hold(Some("audit"))), (0, false, follows("held")), "the same again");
     assert_eq!(says(&mut books, &hold(None)), (0, false, follows("held")), "without a reason: that which is there");
     assert_eq!(says(&mut books, &hold(Some("law"))), (1, false, follows("held")), "for another reason");
-    let wish = &books.state.wishes[&(place(HOME), BackupId::from("backup-6"))];
-    assert_eq!(wish.hold.as_deref(), Some("law"));
+    let hold_request = &books.state.hold_requests[&(place(HOME), BackupId::from("backup-6"))];
+    assert_eq!(hold_request.hold.as_deref(), Some("law"));
     let not_before = noon().plus(MINUTE);
     let refused = Some(fault(FaultClass::Denied, "AccessDenied"));
     books.apply(Change::HoldTried { place: place(HOME), id: "backup-6".into(), fault: refused, not_before });

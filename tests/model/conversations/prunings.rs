@@ -4,7 +4,7 @@
 use super::books::*;
 use super::*;
 use lifeboat::domain::id::{BackupId, deletion_token};
-use lifeboat::domain::point::Point;
+use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::domain::policy::Retain;
 use lifeboat::domain::remarks::Remarks;
 use lifeboat::planner::deletions;
@@ -34,11 +34,11 @@ fn occurrence(hour: u32) -> Occurrence {
     Occurrence { at: at("2026-11-19T00:00:00Z").plus(HOUR * hour), trigger: Trigger::Schedule }
 }
 
-fn of_hour(hour: u32) -> Point {
+fn of_hour(hour: u32) -> RecoveryPoint {
     backup(id(hour).as_str(), occurrence(hour), Lifecycle::Available)
 }
 
-fn copy_of_hour(hour: u32) -> Point {
+fn copy_of_hour(hour: u32) -> RecoveryPoint {
     copy(copy_id(hour).as_str(), &of_hour(hour), THERE, Lifecycle::Available)
 }
 
@@ -53,7 +53,7 @@ fn held(hours: u32) -> Books {
 }
 
 /// What a round decides to delete, by id, with the reason.
-fn condemned(plan: &Plan) -> Vec<(String, String)> {
+fn deletion_planned(plan: &Plan) -> Vec<(String, String)> {
     let of = plan.record.iter().filter_map(|change| match change {
         Change::DeletionPlanned { id, reason, at, .. } => {
             assert_eq!(*at, noon());
@@ -65,7 +65,7 @@ fn condemned(plan: &Plan) -> Vec<(String, String)> {
 }
 
 fn names(plan: &Plan) -> Vec<String> {
-    condemned(plan).into_iter().map(|(id, _)| id).collect()
+    deletion_planned(plan).into_iter().map(|(id, _)| id).collect()
 }
 
 fn reviewed(plan: &Plan) -> (Time, Vec<(Target, usize, usize)>) {
@@ -113,7 +113,7 @@ fn what_no_rule_keeps_is_condemned_oldest_first_with_the_reason() {
     let plan = books.plan(noon());
     let why = |count: u32| format!("no rule keeps it (last {count})");
     let expected = [("backup-00", why(9)), ("copy-00", why(8)), ("copy-01", why(8))];
-    assert_eq!(condemned(&plan), expected.map(|(id, why)| (id.to_owned(), why)));
+    assert_eq!(deletion_planned(&plan), expected.map(|(id, why)| (id.to_owned(), why)));
     assert_eq!((reviewed(&plan), plan.wake.at), ((Time::NEVER, vec![]), noon()), "the next round goes on with them");
     // What is decided is not decided again.
     round(&mut books, noon());
@@ -154,7 +154,7 @@ fn each_verdict_names_its_reasons() {
     let (newest, unknown, why) = ("the newest of its route", "its age is unknown", "no rule keeps it (last 1)");
     let mut books = held(3);
     books.policy().retain = last(1);
-    let at_time = |id: &str, hour: u32, created_at: Time| Point { created_at, id: id.into(), ..of_hour(hour) };
+    let at_time = |id: &str, hour: u32, created_at: Time| RecoveryPoint { created_at, id: id.into(), ..of_hour(hour) };
     books.see(&at_time("backup-twin", 2, of_hour(2).created_at.plus(MINUTE)));
     books.see(&at_time("backup-zero", 3, Time::ZERO));
     books.see(&at_time("backup-ahead", 4, noon().plus(10 * MINUTE).plus(MOMENT)));
@@ -174,7 +174,7 @@ fn each_verdict_names_its_reasons() {
     // A copy reads its backup from the ask on; and of copies the last of each key stays.
     let mut books = held(3);
     (books.policy().retain, books.policy().destinations[0].retain) = (last(1), last(1));
-    books.ask(
+    books.pending(
         &WorkKey { source: key(0), occurrence: occurrence(1), target: Target::Copy(SECOND_THERE.into()) },
         1,
         noon(),
@@ -267,7 +267,7 @@ fn no_verdict_without_the_books_that_it_needs() {
         (books.policy().retain, books.policy().destinations[0].retain) = (last(9), last(9));
         let known = books.state.places.get_mut(&place(region)).unwrap();
         match &mut known.listed {
-            Some(listed) if !never => listed.in_this_life = false,
+            Some(listed) if !never => listed.listed_by_this_process = false,
             listed => *listed = None,
         }
         let plan = books.plan(noon());
@@ -286,7 +286,7 @@ fn no_verdict_without_the_books_that_it_needs() {
 #[test]
 fn what_failed_is_cleared_away_once_the_books_are_known() {
     let mut books = Books::new();
-    let failed = |hour: u32, settled: Time| Point {
+    let failed = |hour: u32, settled: Time| RecoveryPoint {
         remarks: Remarks { failure: Some("no space".into()), ..Remarks::default() }.into(),
         settled_at: Some(settled),
         lifecycle: Lifecycle::Failed,
@@ -297,12 +297,12 @@ fn what_failed_is_cleared_away_once_the_books_are_known() {
     books.see(&failed(1, noon().minus(day).plus(SECOND)));
     books.see(&failed(2, noon().minus(HOUR)));
     let plan = books.plan(noon());
-    assert_eq!(condemned(&plan), [("backup-00".to_owned(), "FAILED: no space".to_owned())]);
+    assert_eq!(deletion_planned(&plan), [("backup-00".to_owned(), "FAILED: no space".to_owned())]);
     assert_eq!(reviewed(&plan).0, noon().plus(SECOND), "when the next is due");
-    books.state.places.get_mut(&place(HOME)).unwrap().listed.as_mut().unwrap().in_this_life = false;
+    books.state.places.get_mut(&place(HOME)).unwrap().listed.as_mut().unwrap().listed_by_this_process = false;
     let plan = books.plan(noon());
     assert_eq!((names(&plan), reviewed(&plan).0), (vec![], noon().plus(SECOND)));
-    books.state.places.get_mut(&place(HOME)).unwrap().listed.as_mut().unwrap().in_this_life = true;
+    books.state.places.get_mut(&place(HOME)).unwrap().listed.as_mut().unwrap().listed_by_this_process = true;
     round(&mut books, noon());
     assert_eq!(books.state.deletions.len(), 1);
     books.apply(Change::Synced(1));
@@ -382,29 +382,29 @@ fn a_deletion_is_asked_for_only_after_a_look_that_is_recent_and_later_than_all_t
     assert_eq!(deletes(&many.plan(noon())).len(), 4, "in one round");
     let mut unknown = inspected();
     assert_eq!(deletes(&unknown.plan(noon())), ["backup-00"]);
-    unknown.state.places.get_mut(&place(HOME)).unwrap().listed.as_mut().unwrap().in_this_life = false;
+    unknown.state.places.get_mut(&place(HOME)).unwrap().listed.as_mut().unwrap().listed_by_this_process = false;
     assert_eq!(deletes(&unknown.plan(noon())), [] as [&str; 0]);
 }
 
 #[test]
 fn whatever_speaks_against_a_deletion_spares_it_and_is_named() {
-    let spared = |books: &Books| {
+    let deletion_cancelled = |books: &Books| {
         let plan = books.plan(noon());
-        let spared = plan.record.iter().find_map(|change| match change {
+        let deletion_cancelled = plan.record.iter().find_map(|change| match change {
             Change::DeletionCancelled { place: of, id: of_id, reason } => {
                 assert_eq!((of, of_id, plan.wake.at), (&place(HOME), &id(0), noon()));
                 Some(reason.clone())
             }
             _ => None,
         });
-        assert_eq!(spared.is_none(), deletes(&plan) == ["backup-00"], "{spared:?}");
-        spared
+        assert_eq!(deletion_cancelled.is_none(), deletes(&plan) == ["backup-00"], "{deletion_cancelled:?}");
+        deletion_cancelled
     };
-    assert_eq!(spared(&inspected()), None);
+    assert_eq!(deletion_cancelled(&inspected()), None);
     let with = |change: fn(&mut Books)| {
         let mut books = inspected();
         change(&mut books);
-        spared(&books).unwrap_or_default()
+        deletion_cancelled(&books).unwrap_or_default()
     };
     assert_eq!(with(|books| books.settings.daemon.prune = false), "this host does not prune");
     assert_eq!(with(|books| books.policy().retain = last(10)), "last 10 of 10");
@@ -424,10 +424,10 @@ fn whatever_speaks_against_a_deletion_spares_it_and_is_named() {
     // What failed and was decided upon goes on, although no rule speaks of it.
     let mut books = Books::new();
     let settled_at = Some(noon().minus(24 * HOUR));
-    books.see(&Point { settled_at, lifecycle: Lifecycle::Failed, ..of_hour(0) });
+    books.see(&RecoveryPoint { settled_at, lifecycle: Lifecycle::Failed, ..of_hour(0) });
     round(&mut books, noon());
     books.apply(Change::Inspected { place: place(HOME), id: id(0), arn: None, at: noon() });
-    assert_eq!(spared(&books), None);
+    assert_eq!(deletion_cancelled(&books), None);
     // A destination that left the policy loses nothing.
     let mut books = held(10);
     books.policy().destinations[0].retain = last(9);
@@ -461,7 +461,7 @@ fn a_full_copy_to_come_is_said_beforehand() {
     books.apply(Change::Synced(1));
     assert_eq!(warnings(&books), std::slice::from_ref(&changes));
     // As long as any good copy under the new key is there, the next one builds on it.
-    books.see(&Point {
+    books.see(&RecoveryPoint {
         lifecycle: Lifecycle::Failed,
         ..copy_of_hour(1).with_provenance(|of| of.kms_key = Some(arn("new").into()))
     });
@@ -472,7 +472,7 @@ fn a_full_copy_to_come_is_said_beforehand() {
     books.see(&elsewhere);
     assert_eq!(warnings(&books).len(), 1, "another Region's is none");
     books.see(&of_hour(1));
-    let under_new = Point {
+    let under_new = RecoveryPoint {
         created_at: at("2026-11-18T00:00:00Z"),
         ..copy_of_hour(2).with_provenance(|of| of.kms_key = Some(arn("new").into()))
     };
@@ -490,10 +490,10 @@ fn a_full_copy_to_come_is_said_beforehand() {
     let mut books = Books::new();
     books.see(&of_hour(0));
     let failed = copy_of_hour(0).with_remarks(|remarks| remarks.failure = Some("no space".into()));
-    books.see(&Point { lifecycle: Lifecycle::Failed, ..failed });
+    books.see(&RecoveryPoint { lifecycle: Lifecycle::Failed, ..failed });
     books.apply(Change::BackupRemoved { place: place(THERE), id: copy_id(0), at: noon() });
     assert_eq!(warnings(&books), [] as [&str; 0]);
-    books.see(&Point { attempt: 2, id: "copy-second".into(), ..copy_of_hour(0) });
+    books.see(&RecoveryPoint { attempt: 2, id: "copy-second".into(), ..copy_of_hour(0) });
     books.apply(Change::BackupRemoved { place: place(THERE), id: "copy-second".into(), at: noon() });
     assert_eq!(warnings(&books), [format!("{full}: no copy is left there")]);
     assert_eq!(lifeboat::planner::chain::Full::First.to_string(), "the first copy of a route is full");
@@ -507,8 +507,8 @@ fn what_may_be_gone_lets_nothing_go() {
     let mut books = held(10);
     books.policy().destinations[0].retain = last(2);
     for hour in [8, 9] {
-        let suspected = Some(noon());
-        books.apply(Change::MissingFromListing { place: place(THERE), id: copy_id(hour), suspected });
+        let missing_since = Some(noon());
+        books.apply(Change::MissingFromListing { place: place(THERE), id: copy_id(hour), missing_since });
     }
     let gone = |books: &Books| -> BTreeSet<String> {
         let policy = books.settings.policies.values().next().unwrap();

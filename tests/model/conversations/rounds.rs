@@ -5,7 +5,7 @@ use super::*;
 use lifeboat::domain::action::CallKey;
 use lifeboat::domain::id::BackupId;
 use lifeboat::domain::pause::Pause;
-use lifeboat::domain::point::Point;
+use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::domain::state::ListingPage;
 
 const MOMENT: Duration = Duration::from_millis(1);
@@ -30,14 +30,14 @@ fn due(books: &Books, now: Time) -> Plan {
 }
 
 /// What came due: the hour, how it ended and why, if it did not begin, and whether it is caught up with.
-type Told = (String, Option<(End, String)>, bool);
+type Told = (String, Option<(OccurrenceOutcome, String)>, bool);
 
 fn told(plan: &Plan) -> Vec<Told> {
     let hour = |occurrence: &Occurrence| occurrence.at.to_string()[11..16].to_owned();
     let told = plan.record.iter().filter_map(|change| match change {
-        Change::Opened { occurrence, opening, .. } => Some((hour(occurrence), None, opening.caught_up)),
-        Change::Closed { occurrence, end, reason, opening, .. } => {
-            Some((hour(occurrence), Some((*end, reason.clone())), opening.caught_up))
+        Change::Opened { occurrence, record, .. } => Some((hour(occurrence), None, record.caught_up)),
+        Change::Closed { occurrence, end, reason, record, .. } => {
+            Some((hour(occurrence), Some((*end, reason.clone())), record.caught_up))
         }
         _ => None,
     });
@@ -55,29 +55,38 @@ fn of_what_came_due_the_newest_begins_and_the_others_say_why_not() {
     let ended = |hour: &str, end, why: &str| (hour.to_owned(), Some((end, why.to_owned())), false);
     let mut books = hourly();
     let plan = due(&books, now);
-    assert_eq!(told(&plan), [ended("07:00", End::Coalesced, together), ("08:00".to_owned(), None, false)]);
+    assert_eq!(
+        told(&plan),
+        [ended("07:00", OccurrenceOutcome::Coalesced, together), ("08:00".to_owned(), None, false)]
+    );
     assert!(checked(&plan));
     assert_eq!(plan.wake.at, at("2026-11-21T09:00:00Z"));
     // A window that passed while the process ran.
     books.policy().start_within = Some(30 * MINUTE);
     let late = "not begun within 30m: Lifeboat did not get to it";
-    assert_eq!(told(&due(&books, now)), [ended("07:00", End::Missed, late), ("08:00".to_owned(), None, false)]);
+    assert_eq!(
+        told(&due(&books, now)),
+        [ended("07:00", OccurrenceOutcome::Missed, late), ("08:00".to_owned(), None, false)]
+    );
     let later = told(&due(&books, now.plus(MOMENT)));
-    assert_eq!(later, [ended("07:00", End::Missed, late), ended("08:00", End::Missed, late)]);
+    assert_eq!(
+        later,
+        [ended("07:00", OccurrenceOutcome::Missed, late), ended("08:00", OccurrenceOutcome::Missed, late)]
+    );
 
     // The process began at eight: what came due before is caught up with, its newest whatever the window.
     let asleep = |(hour, end, _): Told| (hour, end, true);
     books.state.started_at = at("2026-11-21T08:00:00Z");
     let stopped = "not begun within 30m: Lifeboat was not running";
     let newest = ("08:00".to_owned(), None, true);
-    let expected = [asleep(ended("07:00", End::Missed, stopped)), newest.clone()];
+    let expected = [asleep(ended("07:00", OccurrenceOutcome::Missed, stopped)), newest.clone()];
     assert_eq!(told(&due(&books, now.plus(MOMENT))), expected);
     books.policy().start_within = None;
-    assert_eq!(told(&due(&books, now)), [asleep(ended("07:00", End::Coalesced, together)), newest]);
+    assert_eq!(told(&due(&books, now)), [asleep(ended("07:00", OccurrenceOutcome::Coalesced, together)), newest]);
     // Unless the policy says that it is not.
     books.policy().catch_up = CatchUp::None;
     let not_caught = "came due while Lifeboat was not running, and catch_up is \"none\"";
-    let both = ["07:00", "08:00"].map(|hour| asleep(ended(hour, End::Missed, not_caught)));
+    let both = ["07:00", "08:00"].map(|hour| asleep(ended(hour, OccurrenceOutcome::Missed, not_caught)));
     assert_eq!(told(&due(&books, now)), both);
     books.state.started_at = at("2026-11-21T07:00:00Z");
     assert_eq!(told(&due(&books, now)), [both[0].clone(), ("08:00".to_owned(), None, false)]);
@@ -87,7 +96,7 @@ fn of_what_came_due_the_newest_begins_and_the_others_say_why_not() {
 fn an_outage_too_long_to_list_says_how_many_at_least() {
     let mut books = hourly();
     books.policy().schedule = Schedule::parse("every 1s", "UTC", noon()).unwrap();
-    books.state.source_to_restore(&key(0)).unwrap().points = lifeboat::domain::state::Points::default();
+    books.state.source_to_restore(&key(0)).unwrap().points = lifeboat::domain::state::RecoveryPoints::default();
     let start = at("2026-11-21T05:00:00Z");
     let earlier = |seconds: u32| {
         let plan = due(&books, start.plus(SECOND * seconds));
@@ -110,17 +119,17 @@ fn an_outage_too_long_to_list_says_how_many_at_least() {
 #[test]
 fn nothing_is_due_before_it_can_be_told() {
     let now = at("2026-11-21T08:30:00Z");
-    let born = at("2026-11-21T05:00:00Z");
+    let database_created_at = at("2026-11-21T05:00:00Z");
     let mut books = hourly();
     books.state.places.get_mut(&place(HOME)).unwrap().listed = None;
     let plan = due(&books, now);
     assert_eq!((plan.record.len(), checked(&plan)), (0, false), "{:?}", plan.record);
     // What was dealt with before this database was made, and a listing that may not show yet what was begun last.
     for (dealt_with, listed, told_of) in [
-        (born.minus(MOMENT), born.plus(LAG).minus(MOMENT), false),
-        (born.minus(MOMENT), born.plus(LAG), true),
-        (born, born.plus(LAG).minus(MOMENT), true),
-        (born, born.plus(LAG), true),
+        (database_created_at.minus(MOMENT), database_created_at.plus(LAG).minus(MOMENT), false),
+        (database_created_at.minus(MOMENT), database_created_at.plus(LAG), true),
+        (database_created_at, database_created_at.plus(LAG).minus(MOMENT), true),
+        (database_created_at, database_created_at.plus(LAG), true),
     ] {
         let mut books = Books::new();
         books.policy().schedule = Schedule::parse("0 * * * *", "UTC", noon()).unwrap();
@@ -218,7 +227,7 @@ fn what_is_looked_at_together() {
     let home = backup("backup-0", scheduled(6), Lifecycle::Creating);
     books.see(&home);
     for nth in 1..4 {
-        books.see(&Point { id: format!("backup-{nth}").as_str().into(), attempt: nth + 1, ..home.clone() });
+        books.see(&RecoveryPoint { id: format!("backup-{nth}").as_str().into(), attempt: nth + 1, ..home.clone() });
     }
     let quarter = POLL / 4;
     for (id, at) in [("backup-1", noon().plus(quarter)), ("backup-2", noon().plus(quarter).plus(MOMENT))] {
@@ -250,7 +259,7 @@ fn what_is_nearly_due_goes_along_and_never_before() {
     books.settings.daemon.poll = 15 * MINUTE;
     let first = backup("backup-0", scheduled(6), Lifecycle::Creating);
     for nth in 0..7 {
-        books.see(&Point { id: format!("backup-{nth}").as_str().into(), attempt: nth + 1, ..first.clone() });
+        books.see(&RecoveryPoint { id: format!("backup-{nth}").as_str().into(), attempt: nth + 1, ..first.clone() });
         let at = if nth < 5 { noon().plus(2 * MINUTE) } else { noon() };
         let ids = vec![BackupId::from(format!("backup-{nth}").as_str())];
         books.apply(Change::PollScheduled { place: place(HOME), ids, at, batch: Some(1) });
@@ -297,7 +306,7 @@ fn a_new_policy_file_may_mend_what_was_refused_for_good() {
         let mut books = Books::new();
         let of = key_of(scheduled(6), Target::Backup);
         books.open(scheduled(6));
-        books.ask(&of, 1, noon());
+        books.pending(&of, 1, noon());
         let fault = fault(class, "Refused");
         books.apply(Change::RequestFailed { key: of.clone(), fault, definite: true, not_before });
         let mut plan = Plan::default();

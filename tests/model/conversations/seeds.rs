@@ -7,7 +7,7 @@ use lifeboat::domain::change::AccountEvidence;
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::id::BackupId;
 use lifeboat::domain::lane::Lane;
-use lifeboat::domain::point::Point;
+use lifeboat::domain::point::RecoveryPoint;
 
 fn noon() -> Time {
     at("2026-11-21T12:00:00Z")
@@ -27,7 +27,7 @@ fn opened(changes: &[Change]) -> Vec<Occurrence> {
 fn an_order_that_ended_between_two_pages_is_not_adopted_with_the_last() {
     let mut books = Books::new();
     books.open(ordered(6));
-    books.ask(&key_of(ordered(6), Target::Backup), 1, noon());
+    books.pending(&key_of(ordered(6), Target::Backup), 1, noon());
     books.apply(Change::Cancelled { source: key(0), occurrence: ordered(6), at: noon() });
     began(&mut books, HOME, noon());
     let made = backup("backup-6", ordered(6), Lifecycle::Available);
@@ -35,7 +35,7 @@ fn an_order_that_ended_between_two_pages_is_not_adopted_with_the_last() {
         books.apply(change);
     }
     let plan = planner::plan(&books.settings, &books.state, noon());
-    let closed = |change: &&Change| matches!(change, Change::Closed { end: End::Failed, .. });
+    let closed = |change: &&Change| matches!(change, Change::Closed { end: OccurrenceOutcome::Failed, .. });
     let end = plan.record.iter().find(closed).unwrap().clone();
     let mut unended = books.clone();
     books.apply(end);
@@ -89,7 +89,7 @@ fn a_work_that_fails_in_two_ways_is_asked_for_with_pauses_that_grow() {
 #[test]
 fn anothers_copy_is_not_over_because_nobody_says_who_does_not_show_it() {
     let mut books = Books::new();
-    let (account, id) = (AccountName::own(), || BackupId::from("backup-other"));
+    let (account, id) = (AccountAlias::own(), || BackupId::from("backup-other"));
     let others = vec![(id(), vec![Lane::Shared(place(THERE))])];
     books.apply(Change::Listed {
         place: place(THERE),
@@ -134,7 +134,7 @@ fn a_silent_listing_is_believed_once_the_account_was_named_after_one_like_it() {
         others,
         strangers: Vec::new(),
     });
-    books.apply(Change::AccountRecorded { account: AccountName::own(), id: "111122223333".into(), at: noon() });
+    books.apply(Change::AccountRecorded { account: AccountAlias::own(), id: "111122223333".into(), at: noon() });
     let proven = |books: &mut Books, at| {
         books.apply(Change::Account(AccountEvidence::Proven { place: place(HOME), at }));
     };
@@ -161,7 +161,8 @@ fn what_was_begun_ahead_of_time_is_on_record_when_it_comes_due() {
     books.policy().schedule = Schedule::parse("every 6h", "UTC", noon()).unwrap();
     books.apply(Change::Synced(1));
     let due = scheduled(12);
-    let gone = Point { created_at: at("2026-11-20T09:00:00Z"), ..backup("backup-12", due, Lifecycle::Available) };
+    let gone =
+        RecoveryPoint { created_at: at("2026-11-20T09:00:00Z"), ..backup("backup-12", due, Lifecycle::Available) };
     books.see(&copy("copy-12", &gone, THERE, Lifecycle::Available));
     let record = |now: Time| {
         let mut books = books.clone();
@@ -184,7 +185,7 @@ fn what_was_begun_ahead_of_time_is_on_record_when_it_comes_due() {
     let (record_at_six, made) = record(at("2026-11-21T06:00:00Z"));
     assert_eq!((record_at_six.len(), made), (0, 1), "what comes before it comes due as ever");
     let (record, made) = record(noon());
-    assert_eq!((record.last(), made), (Some(&(due, End::Completed)), 0), "{record:?}");
+    assert_eq!((record.last(), made), (Some(&(due, OccurrenceOutcome::Completed)), 0), "{record:?}");
     assert!(record.iter().any(|(of, _)| *of == scheduled(6)), "{record:?}");
 }
 
@@ -225,7 +226,7 @@ fn a_deletion_is_not_done_because_another_account_may_not_show_it() {
     let mut books = Books::new();
     let id = || BackupId::from("backup-6");
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
-    books.apply(Change::AccountRecorded { account: AccountName::own(), id: "111122223333".into(), at: noon() });
+    books.apply(Change::AccountRecorded { account: AccountAlias::own(), id: "111122223333".into(), at: noon() });
     books.apply(Change::DeletionPlanned {
         place: place(HOME),
         id: id(),

@@ -24,12 +24,14 @@ fn live(talk: &mut Talk, time: Duration, account: &str, shows: bool) -> Vec<Acti
 }
 
 fn named(mut outcome: Outcome, account: &str) -> Outcome {
-    let arn = |sighting: &mut Sighting| {
-        sighting.arn = Some(format!("arn:aws:fsx:us-east-1:{account}:backup/{}", sighting.id).into());
+    let arn = |observed: &mut ObservedBackup| {
+        observed.arn = Some(format!("arn:aws:fsx:us-east-1:{account}:backup/{}", observed.id).into());
     };
     match &mut outcome {
-        Outcome::Made(sighting) => arn(sighting),
-        Outcome::Page { sightings, .. } | Outcome::Polled(sightings) => sightings.iter_mut().for_each(arn),
+        Outcome::Made(observed) => arn(observed),
+        Outcome::Page { observed_backups, .. } | Outcome::Polled(observed_backups) => {
+            observed_backups.iter_mut().for_each(arn)
+        }
         Outcome::SourcesDescribed(facts) => facts.iter_mut().for_each(|facts| facts.account = Some(account.into())),
         _ => {}
     }
@@ -41,7 +43,7 @@ fn elsewhere(action: &Action, shows: bool) -> Outcome {
     let missing = Outcome::Failed(Fault::new(FaultClass::Missing, "BackupNotFound", ""));
     match &action.call {
         Call::ListPage { .. } => {
-            let theirs = Sighting {
+            let theirs = ObservedBackup {
                 id: "backup-theirs".into(),
                 lifecycle: Lifecycle::Available,
                 created_at: at("2026-01-01T00:00:00Z"),
@@ -58,8 +60,8 @@ fn elsewhere(action: &Action, shows: bool) -> Outcome {
                 made_as: lifeboat::domain::point::MadeAs::UserInitiated,
                 tags: Tags::new().into(),
             };
-            let sightings = if shows { vec![theirs] } else { Vec::new() };
-            named(Outcome::Page { sightings, next_token: None }, THEIRS)
+            let observed_backups = if shows { vec![theirs] } else { Vec::new() };
+            named(Outcome::Page { observed_backups, next_token: None }, THEIRS)
         }
         _ => missing,
     }
@@ -75,7 +77,7 @@ fn protected() -> Talk {
         talk.becomes(Lifecycle::Available);
         live(&mut talk, 10 * MINUTE, OURS, false);
     }
-    assert_eq!(talk.state.accounts[&AccountName::own()].id.as_str(), OURS);
+    assert_eq!(talk.state.accounts[&AccountAlias::own()].id.as_str(), OURS);
     assert!(talk.state.sources[&key(0)].newest(&Target::Copy(THERE.into())).is_some());
     talk.changes.clear();
     talk
@@ -99,7 +101,7 @@ fn answers_of_another_account_are_refused_until_ours_answers_again() {
         "{later:?}"
     );
     assert!(later.len() < 2000, "{} calls in a day", later.len());
-    let foreign = talk.state.foreign(&AccountName::own()).unwrap();
+    let foreign = talk.state.foreign(&AccountAlias::own()).unwrap();
     assert_eq!(foreign.id.as_str(), THEIRS);
     let said = credentials_problem(&talk.settings, &talk.state).unwrap();
     assert!(said.contains(OURS) && said.contains(THEIRS) && said.contains("[daemon] state"), "{said}");
@@ -109,7 +111,7 @@ fn answers_of_another_account_are_refused_until_ours_answers_again() {
     };
     assert!(findings.iter().any(found), "{findings:?}");
     live(&mut talk, 20 * MINUTE, OURS, false);
-    assert_eq!((gone(&talk), talk.state.foreign(&AccountName::own())), (0, None));
+    assert_eq!((gone(&talk), talk.state.foreign(&AccountAlias::own())), (0, None));
     assert_eq!(credentials_problem(&talk.settings, &talk.state), None);
     live(&mut talk, 12 * HOUR, OURS, false);
     assert!(points(&talk) > before, "and work goes on");
@@ -137,14 +139,14 @@ fn an_account_in_which_nothing_is_takes_nothing_from_the_record() {
 fn what_was_not_found_in_another_account_is_asked_for_again_at_once() {
     let mut talk = protected();
     live(&mut talk, 6 * HOUR, THEIRS, true);
-    let look_up = |talk: &Talk| talk.state.sources[&key(0)].look_up.clone();
+    let lookup = |talk: &Talk| talk.state.sources[&key(0)].lookup.clone();
     let missing = Fault::new(FaultClass::Missing, "FileSystemNotFound", "");
     let (source, at, not_before) = (key(0), talk.now, talk.now.plus(HOUR));
     talk.take_in(vec![Change::SourceLookupFailed { source, fault: missing, at, not_before, batch: None }]);
-    assert!(talk.state.foreign(&AccountName::own()).is_some());
+    assert!(talk.state.foreign(&AccountAlias::own()).is_some());
     live(&mut talk, 20 * MINUTE, OURS, false);
-    assert_eq!(talk.state.foreign(&AccountName::own()), None);
-    assert!(look_up(&talk).not_before < not_before, "{:?}", look_up(&talk));
+    assert_eq!(talk.state.foreign(&AccountAlias::own()), None);
+    assert!(lookup(&talk).not_before < not_before, "{:?}", lookup(&talk));
 }
 
 /// What a person deleted is missed all the same, since the account proves itself by its file systems.
@@ -163,10 +165,10 @@ fn what_was_deleted_in_our_own_account_is_found_gone_though_nothing_is_left() {
 fn an_account_that_nothing_is_left_in_is_believed_after_days() {
     let mut talk = protected();
     let asked = live(&mut talk, 2 * DAY, THEIRS, false);
-    let looks = asked.iter().filter(|action| matches!(action.call, Call::Poll { .. })).count();
+    let poll_schedule = asked.iter().filter(|action| matches!(action.call, Call::Poll { .. })).count();
     assert!(
-        looks < 6000,
-        "{looks} looks in two days at {} points",
+        poll_schedule < 6000,
+        "{poll_schedule} looks in two days at {} points",
         talk.state.places.values().map(|known| known.points.len()).sum::<usize>()
     );
     assert_eq!(gone(&talk), 0);
@@ -180,9 +182,9 @@ fn a_region_that_is_empty_by_now_holds_up_nothing_once_the_account_answers_again
     let mut talk = protected();
     live(&mut talk, HOUR, THEIRS, true);
     assert!(talk.state.places.values().all(|known| known.foreign.is_some()));
-    talk.at_aws.retain(|_, sighting| sighting.copied_from.is_none());
+    talk.at_aws.retain(|_, observed| observed.copied_from.is_none());
     live(&mut talk, 20 * MINUTE, OURS, false);
-    assert_eq!(talk.state.foreign(&AccountName::own()), None);
+    assert_eq!(talk.state.foreign(&AccountAlias::own()), None);
     let asked = live(&mut talk, 12 * HOUR, OURS, false);
     assert!(asked.iter().any(|action| matches!(action.call, Call::Make { .. })), "and work goes on");
 }
@@ -210,7 +212,7 @@ fn a_region_that_fell_silent_holds_up_no_other_once_the_account_answers_again() 
         }
     }
     assert!(talk.state.places[&place(THERE)].foreign.is_some());
-    assert_eq!(talk.state.foreign(&AccountName::own()), None);
+    assert_eq!(talk.state.foreign(&AccountAlias::own()), None);
     assert!(!made.is_empty(), "backups go on");
     live(&mut talk, HOUR, OURS, false);
     assert_eq!(talk.state.foreign_at(&place(THERE)), None);

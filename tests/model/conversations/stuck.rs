@@ -5,7 +5,7 @@ use super::books::*;
 use super::*;
 use lifeboat::domain::id::BackupId;
 use lifeboat::domain::limits::SHOWN_AFTER_GONE;
-use lifeboat::domain::point::Point;
+use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::planner::ending::ORDER_GIVEN_UP_AFTER;
 use lifeboat::planner::orders::{CancelOrder, Order, RefusalKind, decide};
 use lifeboat::planner::retain::UNSEEN_COPY_READS_FOR;
@@ -17,7 +17,7 @@ fn noon() -> Time {
     at("2026-11-21T12:00:00Z")
 }
 
-fn condemned(plan: &Plan) -> Vec<String> {
+fn deletion_planned(plan: &Plan) -> Vec<String> {
     let of = plan.record.iter().filter_map(|change| match change {
         Change::DeletionPlanned { id, .. } => Some(id.to_string()),
         _ => None,
@@ -45,7 +45,7 @@ fn beside_a_closed_region() -> Books {
 fn a_destination_that_was_never_listed_stops_no_pruning_at_the_source() {
     let mut books = beside_a_closed_region();
     assert_eq!(
-        condemned(&books.plan(noon())),
+        deletion_planned(&books.plan(noon())),
         ["backup-3", "backup-4"],
         "a copy may read only what is older than the database"
     );
@@ -67,7 +67,7 @@ fn a_destination_that_was_never_listed_stops_no_pruning_at_the_source() {
     // After a week nothing that a lost database asked for can matter any more.
     let later = at("2026-11-21T05:00:00Z").plus(UNSEEN_COPY_READS_FOR);
     books.listed(HOME, later.minus(MINUTE));
-    assert_eq!(condemned(&books.plan(later.minus(SECOND))), ["backup-3", "backup-4"]);
+    assert_eq!(deletion_planned(&books.plan(later.minus(SECOND))), ["backup-3", "backup-4"]);
     books.listed(SECOND_THERE, noon());
     let braked = books.plan(noon()).record.into_iter().find_map(|change| match change {
         Change::Reviewed { mut braked, .. } => braked.remove(&Target::Backup),
@@ -82,8 +82,8 @@ fn what_was_adopted_beside_a_closed_region_ends_at_last() {
     let mut books = beside_a_closed_region();
     let occurrence = Occurrence { at: at("2026-11-21T02:00:00Z"), trigger: Trigger::Schedule };
     let (opened_at, policy) = (noon(), "finance".into());
-    let opening = lifeboat::domain::change::Opening { policy, opened_at, caught_up: true, adopted: true };
-    books.apply(Change::Opened { source: key(0), occurrence, opening });
+    let record = lifeboat::domain::change::OccurrenceRecord { policy, opened_at, caught_up: true, adopted: true };
+    books.apply(Change::Opened { source: key(0), occurrence, record });
     let closes = |now: Time| {
         let plan = planner::plan(&books.settings, &books.state, now);
         plan.record.iter().any(|change| matches!(change, Change::Closed { occurrence: of, .. } if *of == occurrence))
@@ -155,7 +155,7 @@ fn a_listing_that_is_refused_is_tried_with_growing_pauses_and_says_why() {
 fn a_later_page_that_is_refused_begins_the_listing_anew_with_growing_pauses() {
     let mut talk = Talk::new(1);
     let asked = refusing(&mut talk, THERE, DAY, |token| match token {
-        None => Outcome::Page { sightings: Vec::new(), next_token: Some("two".to_owned()) },
+        None => Outcome::Page { observed_backups: Vec::new(), next_token: Some("two".to_owned()) },
         Some(_) => Outcome::Failed(fault(FaultClass::Permanent, "BadRequest")),
     });
     assert!((40..100).contains(&asked.len()), "{} pages in a day", asked.len());
@@ -166,17 +166,17 @@ fn a_later_page_that_is_refused_begins_the_listing_anew_with_growing_pauses() {
 #[test]
 fn a_denied_look_up_is_asked_again_hourly_and_after_a_reload() {
     let mut talk = Talk::at_six(1);
-    let look_up = talk.calls("DescribeFileSystems").remove(0);
-    talk.refuse(&look_up, FaultClass::Denied);
+    let lookup = talk.calls("DescribeFileSystems").remove(0);
+    talk.refuse(&lookup, FaultClass::Denied);
     talk.round();
     assert_eq!(talk.calls("CreateBackup").len(), 1, "without the source's tags");
-    let lifeboat::domain::state::LookUp { not_before, .. } = talk.state.sources[&key(0)].look_up;
+    let lifeboat::domain::state::SourceLookup { not_before, .. } = talk.state.sources[&key(0)].lookup;
     assert!(not_before > talk.now.plus(30 * MINUTE));
     talk.take_in(vec![Change::Synced(1)]);
-    assert_eq!(talk.state.sources[&key(0)].look_up.not_before, Time::ZERO);
+    assert_eq!(talk.state.sources[&key(0)].lookup.not_before, Time::ZERO);
     let mut later = Talk::at_six(1);
-    let look_up = later.calls("DescribeFileSystems").remove(0);
-    later.refuse(&look_up, FaultClass::Denied);
+    let lookup = later.calls("DescribeFileSystems").remove(0);
+    later.refuse(&lookup, FaultClass::Denied);
     later.now = later.now.plus(2 * HOUR);
     later.round();
     for listing in later.calls("DescribeBackups") {
@@ -214,7 +214,7 @@ fn a_crowd_of_deletions_starves_no_look_at_what_is_in_flight() {
     }
     let doubted = copy("b-doubted", &backup("gone", scheduled(1), Lifecycle::Available), THERE, Lifecycle::Available);
     books.see(&doubted);
-    books.apply(Change::MissingFromListing { place: place(THERE), id: doubted.id, suspected: Some(noon()) });
+    books.apply(Change::MissingFromListing { place: place(THERE), id: doubted.id, missing_since: Some(noon()) });
     books.see(&copy("z-flying", &made, THERE, Lifecycle::Copying));
     let others = vec![("y-other".into(), vec![])];
     books.apply(Change::Listed {
@@ -226,12 +226,12 @@ fn a_crowd_of_deletions_starves_no_look_at_what_is_in_flight() {
         strangers: Vec::new(),
     });
     let plan = books.plan(noon());
-    let looks =
+    let poll_schedule =
         plan.actions.iter().filter(|action| action.place == place(THERE)).find_map(|action| match &action.call {
             Call::Poll { ids } => Some(ids.iter().map(ToString::to_string).collect::<Vec<_>>()),
             _ => None,
         });
-    assert_eq!(looks.unwrap()[..3], ["z-flying", "y-other", "b-doubted"]);
+    assert_eq!(poll_schedule.unwrap()[..3], ["z-flying", "y-other", "b-doubted"]);
 }
 
 /// A source that is set aside asks for nothing, but what became of what it asked is found out, and its slot is free then.
@@ -241,7 +241,7 @@ fn a_source_that_is_set_aside_gives_back_the_slot_of_an_ask_that_came_to_nothing
     books.open(scheduled(6));
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     let of = key_of(scheduled(6), there());
-    books.ask(&of, 1, noon());
+    books.pending(&of, 1, noon());
     books.state.quarantined.insert(key(0), "contradicts itself".to_owned());
     let held = |books: &Books| books.state.lanes_held().values().sum::<u32>();
     assert_eq!(held(&books), 1);
@@ -264,12 +264,12 @@ fn refused_order() -> Books {
     books.see(&backup("backup-6", ordered(6), Lifecycle::Available));
     books.open(ordered(6));
     let of = key_of(ordered(6), there());
-    books.ask(&of, 1, noon());
+    books.pending(&of, 1, noon());
     books.refused(&of, fault(FaultClass::Permanent, "InvalidDestinationKmsKey"));
     books
 }
 
-fn closed(books: &Books, now: Time) -> Option<(End, String)> {
+fn closed(books: &Books, now: Time) -> Option<(OccurrenceOutcome, String)> {
     let plan = planner::plan(&books.settings, &books.state, now);
     plan.record.into_iter().find_map(|change| match change {
         Change::Closed { occurrence, end, reason, .. } if occurrence == ordered(6) => Some((end, reason)),
@@ -283,23 +283,23 @@ fn an_order_that_a_destination_refuses_for_good_is_given_up_after_a_week() {
     let due = ordered(6).at.plus(ORDER_GIVEN_UP_AFTER);
     assert_eq!(closed(&books, due.minus(SECOND)), None);
     let (end, reason) = closed(&books, due).unwrap();
-    assert_eq!(end, End::Failed);
+    assert_eq!(end, OccurrenceOutcome::Failed);
     assert!(
         reason.contains("us-west-2 was given up after 7d") && reason.contains("InvalidDestinationKmsKey"),
         "{reason}"
     );
     // One that is under way is not given up.
     let made = backup("backup-6", ordered(6), Lifecycle::Available);
-    books.see(&Point { created_at: due.minus(HOUR), ..copy("copy-6", &made, THERE, Lifecycle::Copying) });
+    books.see(&RecoveryPoint { created_at: due.minus(HOUR), ..copy("copy-6", &made, THERE, Lifecycle::Copying) });
     assert_eq!(closed(&books, due), None);
     // Nor is one whose backup may exist.
     let mut books = Books::new();
     books.open(ordered(6));
-    books.ask(&key_of(ordered(6), Target::Backup), 1, noon());
+    books.pending(&key_of(ordered(6), Target::Backup), 1, noon());
     assert_eq!(closed(&books, due), None);
     books.refused(&key_of(ordered(6), Target::Backup), fault(FaultClass::Missing, "FileSystemNotFound"));
     let (end, reason) = closed(&books, due).unwrap();
-    assert!(end == End::Failed && reason.contains("FileSystemNotFound"), "{reason}");
+    assert!(end == OccurrenceOutcome::Failed && reason.contains("FileSystemNotFound"), "{reason}");
 }
 
 fn cancel(books: &mut Books, source: Option<SourceId>, at: Option<Time>) -> Result<(usize, String), RefusalKind> {
@@ -319,7 +319,7 @@ fn an_order_that_is_cancelled_ends_as_failed_and_says_who_ended_it() {
     assert!(changes == 1 && says.contains("one backup that was ordered is cancelled"), "{says}");
     assert_eq!(cancel(&mut books, None, None).unwrap().0, 0, "given twice, it stands once");
     let (end, reason) = closed(&books, noon()).unwrap();
-    assert_eq!(end, End::Failed);
+    assert_eq!(end, OccurrenceOutcome::Failed);
     assert!(reason.contains("cancelled by a person") && reason.contains("backup-6"), "{reason}");
     let plan = planner::plan(&books.settings, &books.state, noon());
     let of_schedule =
@@ -333,7 +333,7 @@ fn an_order_that_is_cancelled_with_a_call_in_flight_waits_for_what_became_of_it(
     let mut books = Books::new();
     books.open(ordered(6));
     let of = key_of(ordered(6), Target::Backup);
-    books.ask(&of, 1, noon());
+    books.pending(&of, 1, noon());
     cancel(&mut books, None, None).unwrap();
     assert_eq!(closed(&books, noon()), None, "the answer is outstanding");
     let plan = books.plan(noon().plus(MINUTE));
@@ -341,12 +341,12 @@ fn an_order_that_is_cancelled_with_a_call_in_flight_waits_for_what_became_of_it(
     // It was made: it ends, and what is there goes on by itself.
     let mut made = books.clone();
     made.see(&backup("backup-6", ordered(6), Lifecycle::Creating));
-    assert_eq!(closed(&made, noon()).map(|(end, _)| end), Some(End::Failed));
+    assert_eq!(closed(&made, noon()).map(|(end, _)| end), Some(OccurrenceOutcome::Failed));
     // Or it was not: then it never will be.
     books.listed(HOME, noon().plus(LAG));
     books.apply(Change::RequestNeverApplied { key: of });
     let later = noon().plus(5 * MINUTE);
-    assert_eq!(closed(&books, later).map(|(end, _)| end), Some(End::Failed));
+    assert_eq!(closed(&books, later).map(|(end, _)| end), Some(OccurrenceOutcome::Failed));
     assert!(books.plan(later).actions.iter().all(|action| action.call.operation() != "DescribeFileSystems"));
 }
 
@@ -365,7 +365,7 @@ fn what_lost_its_tags_after_a_refused_deletion_is_not_told_as_deleted() {
         at: noon(),
     });
     books.apply(Change::DeletionRequested { place: place(HOME), id: id(), at: noon() });
-    let shown = Sighting {
+    let shown = ObservedBackup {
         id: id(),
         lifecycle: Lifecycle::Available,
         created_at: made.created_at,
@@ -387,9 +387,10 @@ fn what_lost_its_tags_after_a_refused_deletion_is_not_told_as_deleted() {
         planner::settle(&books.settings, &books.state, &look, Outcome::Polled(vec![shown.clone()]), now)
     };
     let changes = told(&books, noon());
-    let spared = |change: &Change| matches!(change, Change::DeletionCancelled { reason, .. } if reason.contains("tags were taken off"));
+    let deletion_cancelled = |change: &Change| matches!(change, Change::DeletionCancelled { reason, .. } if reason.contains("tags were taken off"));
     assert!(
-        changes.iter().any(spared) && !changes.iter().any(|change| matches!(change, Change::BackupRemoved { .. })),
+        changes.iter().any(deletion_cancelled)
+            && !changes.iter().any(|change| matches!(change, Change::BackupRemoved { .. })),
         "{changes:?}"
     );
     changes.into_iter().for_each(|change| books.apply(change));
@@ -397,7 +398,7 @@ fn what_lost_its_tags_after_a_refused_deletion_is_not_told_as_deleted() {
     books.policy().retain = Some(Retain { last: Some(1), ..Retain::default() });
     books.see(&backup("backup-7", scheduled(7), Lifecycle::Available));
     books.apply(Change::Synced(1));
-    assert_eq!(condemned(&books.plan(noon())), [] as [&str; 0]);
+    assert_eq!(deletion_planned(&books.plan(noon())), [] as [&str; 0]);
     let changes = told(&books, noon().plus(SHOWN_AFTER_GONE));
     assert!(changes.iter().any(|change| matches!(change, Change::BackupRemoved { .. })), "{changes:?}");
     assert!(books.state.deletions.is_empty(), "so nothing says that Lifeboat deleted it");

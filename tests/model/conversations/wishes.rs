@@ -2,12 +2,12 @@
 
 use super::books::*;
 use super::*;
-use lifeboat::domain::change::Opening;
+use lifeboat::domain::change::OccurrenceRecord;
 use lifeboat::domain::id::PolicyName;
 use lifeboat::domain::lane::Lane;
 use lifeboat::domain::pause::Pause;
 use lifeboat::domain::plan::Waiting;
-use lifeboat::domain::point::Point;
+use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::planner::plan_in_order;
 use lifeboat::planner::turns::{Order, Wish, rank};
 
@@ -42,7 +42,7 @@ fn waits(plan: &Plan) -> Vec<(Option<&str>, Reason, &str)> {
         .collect()
 }
 
-fn good(id: &str, occurrence: Occurrence) -> Point {
+fn good(id: &str, occurrence: Occurrence) -> RecoveryPoint {
     backup(id, occurrence, Lifecycle::Available)
 }
 
@@ -69,7 +69,7 @@ fn a_route_wants_the_newest_backup_that_it_lacks() {
     books.see(&copied);
     assert_eq!(asks(&books, noon()), [], "what is older is not wanted any more");
     // A backup of the very moment at which the newest copy's data was taken brings nothing.
-    books.see(&Point { created_at: scheduled(7).at, ..good("backup-8", ordered(7)) });
+    books.see(&RecoveryPoint { created_at: scheduled(7).at, ..good("backup-8", ordered(7)) });
     assert_eq!(asks(&books, noon()), []);
     books.open(scheduled(8));
     books.see(&backup("backup-9", scheduled(8), Lifecycle::Creating));
@@ -92,8 +92,8 @@ fn what_a_person_wants_is_copied_after_what_is_newer() {
     ] {
         let occurrence = older.occurrence;
         let mut books = with_backups(&[scheduled(6)]);
-        let opening = Opening { policy: "finance".into(), opened_at: noon(), caught_up: true, adopted: true };
-        books.state.source_to_restore(&key(0)).unwrap().open.insert(occurrence, opening);
+        let record = OccurrenceRecord { policy: "finance".into(), opened_at: noon(), caught_up: true, adopted: true };
+        books.state.source_to_restore(&key(0)).unwrap().open.insert(occurrence, record);
         books.see(&older);
         assert_eq!(asks(&books, noon()), [key_of(scheduled(6), there())], "the newest first");
         books.see(&copy("copy-6", &good("backup-0", scheduled(6)), THERE, Lifecycle::Available));
@@ -115,14 +115,14 @@ fn what_retention_would_let_go_at_once_is_not_made_after_a_loss() {
     {
         let mut books = with_backups(&[scheduled(6)]);
         books.policy().destinations[0].retain = retain;
-        let opening = Opening { policy: "finance".into(), opened_at: noon(), caught_up: adopted, adopted };
-        books.apply(Change::Opened { source: key(0), occurrence: ordered(5), opening });
+        let record = OccurrenceRecord { policy: "finance".into(), opened_at: noon(), caught_up: adopted, adopted };
+        books.apply(Change::Opened { source: key(0), occurrence: ordered(5), record });
         books.see(&good("backup-5", ordered(5)));
         books.see(&copy("copy-6", &good("backup-0", scheduled(6)), THERE, Lifecycle::Available));
         let expected = if wanted { vec![key_of(ordered(5), there())] } else { vec![] };
         let plan = books.plan_of_ends(noon());
         let ended = plan.record.iter().any(|change| {
-            matches!(change, Change::Closed { occurrence, end: End::Coalesced, .. } if *occurrence == ordered(5))
+            matches!(change, Change::Closed { occurrence, end: OccurrenceOutcome::Coalesced, .. } if *occurrence == ordered(5))
         });
         assert_eq!(ended, !wanted, "adopted {adopted}, {:?}", books.settings);
         for change in plan.record {
@@ -137,12 +137,14 @@ fn one_copy_of_a_route_is_under_way_at_a_time() {
     let mut books = with_backups(&[scheduled(6), scheduled(7)]);
     let older = good("backup-0", scheduled(6));
     books.see(&copy("copy-6", &older, THERE, Lifecycle::Copying));
-    let flying = "copy-6 of 2026-11-21T06:00:00Z is COPYING";
+    let in_flight = "copy-6 of 2026-11-21T06:00:00Z is COPYING";
     let plan = books.plan(noon());
-    assert_eq!((made(&plan), waits(&plan)), (vec![], vec![(Some(THERE), Reason::InProgress, flying)]));
+    assert_eq!((made(&plan), waits(&plan)), (vec![], vec![(Some(THERE), Reason::InProgress, in_flight)]));
     // A copy to another Region, or one that hangs, bars nothing.
-    let hanging =
-        |age: Duration| Point { created_at: noon().minus(age), ..copy("copy-6", &older, THERE, Lifecycle::Copying) };
+    let hanging = |age: Duration| RecoveryPoint {
+        created_at: noon().minus(age),
+        ..copy("copy-6", &older, THERE, Lifecycle::Copying)
+    };
     books.see(&hanging(48 * HOUR - SECOND));
     assert_eq!(asks(&books, noon()), []);
     books.see(&hanging(48 * HOUR));
@@ -153,7 +155,7 @@ fn one_copy_of_a_route_is_under_way_at_a_time() {
 
     // The same for a copy that was asked for without an answer.
     let mut books = with_backups(&[scheduled(6)]);
-    books.ask(&key_of(scheduled(6), there()), 1, noon());
+    books.pending(&key_of(scheduled(6), there()), 1, noon());
     books.open(scheduled(7));
     books.see(&good("backup-7", scheduled(7)));
     let asked = "the copy of 2026-11-21T06:00:00Z was asked for";
@@ -164,7 +166,7 @@ fn one_copy_of_a_route_is_under_way_at_a_time() {
     books.refused(&key_of(scheduled(6), there()), refused);
     assert_eq!(asks(&books, noon()), [key_of(scheduled(7), there())], "it was withdrawn");
     let mut books = with_backups(&[scheduled(6)]);
-    books.ask(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), 1, noon());
+    books.pending(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), 1, noon());
     let to: Vec<Target> = asks(&books, noon()).into_iter().map(|key| key.target).collect();
     assert_eq!(to, [Target::Copy(SECOND_THERE.into()), there()], "a repeat, and the route's own");
 }
@@ -180,14 +182,14 @@ fn an_ask_without_an_answer_is_dealt_with() {
             books.see(&good("backup-6", scheduled(6)));
         }
         let key = key_of(scheduled(6), target);
-        books.ask(&key, 1, noon());
-        let request = (*books.state.ask(&key).unwrap().request).clone();
+        books.pending(&key, 1, noon());
+        let request = (*books.state.pending_request(&key).unwrap().request).clone();
         let again = vec![(key.clone(), request)];
         assert_eq!(made(&books.plan(noon())), again, "word for word");
         assert_eq!(made(&books.plan(noon().plus(5 * MINUTE).minus(SECOND))), again);
 
         // Its call is under way.
-        let call = Call::Make { key: key.clone(), request: books.state.ask(&key).unwrap().request.clone() };
+        let call = Call::Make { key: key.clone(), request: books.state.pending_request(&key).unwrap().request.clone() };
         let mut calling = books.clone();
         calling.apply(Change::Sent { place: place(region), call: call.key().unwrap(), at: noon() });
         let plan = calling.plan(noon());
@@ -223,12 +225,13 @@ fn an_ask_without_an_answer_is_dealt_with() {
 
         // Asked a moment before the token is forgotten: the listing has to wait.
         let mut books = books.clone();
-        books.ask(&key, 1, late.minus(SECOND));
+        books.pending(&key, 1, late.minus(SECOND));
         let plan = books.plan(late);
         assert_eq!(plan.waiting[0].until, Some(late.minus(SECOND).plus(LAG)));
         let mut long_ago = books.clone();
-        let ask = long_ago.state.source_to_restore(&super::key(0)).unwrap().asks.values_mut().next().unwrap();
-        ask.last_asked_at = late.minus(LAG);
+        let pending =
+            long_ago.state.source_to_restore(&super::key(0)).unwrap().pending_requests.values_mut().next().unwrap();
+        pending.last_asked_at = late.minus(LAG);
         assert_eq!(long_ago.plan(late).waiting[0].until, None, "it may begin now");
         // Without a policy it is dealt with as well, and waits for nobody to see.
         books.apply(Change::SourceDeparted { source: super::key(0) });
@@ -250,16 +253,16 @@ fn after_the_loss_of_the_database_no_copy_begins_before_the_newest_backup_is_kno
     let mut books = with_backups(&[scheduled(6)]);
     // The backup was there before this database was.
     books.state.created_at = scheduled(6).at.plus(HOUR);
-    let born = books.state.created_at;
-    books.listed(THERE, born.plus(LAG));
+    let database_created_at = books.state.created_at;
+    books.listed(THERE, database_created_at.plus(LAG));
     let reason = |books: &Books| {
         let plan = books.plan(noon());
         plan.waiting.first().map(|wait| (wait.reason, wait.detail.clone()))
     };
-    books.listed(HOME, born.plus(LAG).minus(Duration::from_millis(1)));
+    books.listed(HOME, database_created_at.plus(LAG).minus(Duration::from_millis(1)));
     let once_more = "the database is new: us-east-1 is listed once more before anything is asked";
     assert_eq!(reason(&books), Some((Reason::Listing, once_more.to_owned())));
-    books.listed(HOME, born.plus(LAG));
+    books.listed(HOME, database_created_at.plus(LAG));
     assert_eq!(reason(&books), None);
     books.state.places.get_mut(&place(HOME)).unwrap().listed = None;
     let first = "us-east-1 is being listed for the first time";
@@ -269,19 +272,19 @@ fn after_the_loss_of_the_database_no_copy_begins_before_the_newest_backup_is_kno
 #[test]
 fn a_place_without_books_or_calls_to_spare_makes_a_copy_wait() {
     let mut books = with_backups(&[scheduled(6)]);
-    let born = books.state.created_at;
+    let database_created_at = books.state.created_at;
     let reason = |books: &Books, now: Time| {
         let plan = books.plan(now);
         plan.waiting.first().map(|wait| (wait.reason, wait.detail.clone()))
     };
     assert_eq!(reason(&books, noon()), None);
     // A new database: what it lost may be shown by a listing two minutes later only; until five minutes the token tells.
-    books.listed(THERE, born.plus(LAG).minus(Duration::from_millis(1)));
+    books.listed(THERE, database_created_at.plus(LAG).minus(Duration::from_millis(1)));
     let once_more = "the database is new: us-west-2 is listed once more before anything is asked";
     assert_eq!(reason(&books, noon()), Some((Reason::Listing, once_more.to_owned())));
-    assert_eq!(reason(&books, born.plus(5 * MINUTE)), Some((Reason::Listing, once_more.to_owned())));
-    assert_eq!(reason(&books, born.plus(5 * MINUTE).minus(SECOND)), None);
-    books.listed(THERE, born.plus(LAG));
+    assert_eq!(reason(&books, database_created_at.plus(5 * MINUTE)), Some((Reason::Listing, once_more.to_owned())));
+    assert_eq!(reason(&books, database_created_at.plus(5 * MINUTE).minus(SECOND)), None);
+    books.listed(THERE, database_created_at.plus(LAG));
     assert_eq!(reason(&books, noon()), None);
     books.state.places.get_mut(&place(THERE)).unwrap().listed = None;
     let first = "us-west-2 is being listed for the first time";
@@ -296,7 +299,7 @@ fn a_place_without_books_or_calls_to_spare_makes_a_copy_wait() {
     let denied = "us-west-2 could not be listed yet: AccessDenied";
     assert_eq!(reason(&books, noon()), Some((Reason::Region, denied.to_owned())));
     // The third fault in a row closes the place, for a pause that grows; then one call at a time finds out.
-    books.listed(THERE, born.plus(LAG));
+    books.listed(THERE, database_created_at.plus(LAG));
     books.apply(trouble.clone());
     assert_eq!(reason(&books, noon()), None, "two");
     books.apply(trouble);
@@ -318,7 +321,7 @@ fn a_place_without_books_or_calls_to_spare_makes_a_copy_wait() {
 
 /// A source of a crowd: three copies that took so long, the last of data taken at `reached`, and a backup of noon.
 fn member(books: &mut Books, number: usize, took: Duration, reached: Time) {
-    let of = |occurrence: Occurrence, taken: Time| Point {
+    let of = |occurrence: Occurrence, taken: Time| RecoveryPoint {
         id: format!("backup-{number}-{}", taken.millis()).as_str().into(),
         created_at: taken,
         ..good("", occurrence).with_provenance(|of| of.source = source(number))
@@ -329,7 +332,7 @@ fn member(books: &mut Books, number: usize, took: Duration, reached: Time) {
         let begun = taken.plus(MINUTE);
         let settled_at = Some(begun.plus(took));
         let id = format!("copy-{number}-{days}").as_str().into();
-        books.see(&Point { id, settled_at, ..copy("", &made, THERE, Lifecycle::Available) });
+        books.see(&RecoveryPoint { id, settled_at, ..copy("", &made, THERE, Lifecycle::Available) });
     }
     books.see(&of(scheduled(12), noon()));
 }
@@ -363,10 +366,12 @@ fn who_gets_a_slot_depends_on_when_the_next_one_is_free() {
     for (age, expected) in [(20 * MINUTE, 1), (Duration::ZERO, 0)] {
         let mut books = books.clone();
         member(&mut books, 2, HOUR, promised(HOUR));
-        let backup =
-            Point { id: "backup-third".into(), ..good("", scheduled(12)).with_provenance(|of| of.source = source(2)) };
-        let flying = copy("copy-flying", &backup, THERE, Lifecycle::Copying);
-        books.see(&Point { created_at: now.minus(age), ..flying });
+        let backup = RecoveryPoint {
+            id: "backup-third".into(),
+            ..good("", scheduled(12)).with_provenance(|of| of.source = source(2))
+        };
+        let in_flight = copy("copy-flying", &backup, THERE, Lifecycle::Copying);
+        books.see(&RecoveryPoint { created_at: now.minus(age), ..in_flight });
         let plan = books.plan(now);
         assert_eq!(made(&plan).len(), 1, "{:?}", plan.waiting);
         let slot = "2 of 2 copies in flight (us-west-2)";
@@ -382,7 +387,7 @@ fn who_gets_a_slot_depends_on_when_the_next_one_is_free() {
 #[test]
 fn when_a_route_counts_as_late() {
     let promised = Wish {
-        promise: Some(13 * HOUR),
+        rpo: Some(13 * HOUR),
         reached: None,
         since: noon(),
         taken_at: noon(),
@@ -392,7 +397,7 @@ fn when_a_route_counts_as_late() {
     };
     let week = 7 * 24 * HOUR;
     let reached = |wish: &Wish| Wish { reached: Some(noon().plus(HOUR)), ..wish.clone() };
-    let without = Wish { promise: None, ..promised.clone() };
+    let without = Wish { rpo: None, ..promised.clone() };
     assert_eq!((promised.deadline(), without.deadline()), (noon(), noon().plus(week)));
     assert_eq!(reached(&promised).deadline(), noon().plus(14 * HOUR));
     assert_eq!(reached(&without).deadline(), noon().plus(week + HOUR));
@@ -404,8 +409,8 @@ fn when_a_route_counts_as_late() {
 /// else what is bought counts, and the less the more time there is.
 #[test]
 fn who_goes_first_when_not_all_can_be_kept() {
-    let wish = |promise: Duration, age: Duration, taken: Duration| Wish {
-        promise: Some(promise),
+    let wish = |rpo: Duration, age: Duration, taken: Duration| Wish {
+        rpo: Some(rpo),
         reached: Some(noon().minus(age)),
         since: noon().minus(1000 * HOUR),
         taken_at: noon().minus(taken),
@@ -454,16 +459,17 @@ fn tags_that_found_no_room_on_a_copy_are_named() {
 }
 
 /// The backups of a source: looked up, so that nothing but the rule at hand keeps it from being asked for.
-fn looked_up() -> Books {
+fn source_looked_up() -> Books {
     let mut books = Books::new();
-    let change = Change::SourceLookedUp { account: AccountName::own(), facts: Box::new(facts(&source(0))), at: noon() };
+    let change =
+        Change::SourceLookedUp { account: AccountAlias::own(), facts: Box::new(facts(&source(0))), at: noon() };
     books.apply(change);
     books
 }
 
 #[test]
 fn one_backup_of_a_source_is_made_at_a_time_a_persons_first() {
-    let mut books = looked_up();
+    let mut books = source_looked_up();
     assert_eq!(asks(&books, noon()), []);
     books.open(scheduled(6));
     books.open(scheduled(12));
@@ -479,8 +485,8 @@ fn one_backup_of_a_source_is_made_at_a_time_a_persons_first() {
     books.see(&backup("backup-12", scheduled(12), Lifecycle::Creating));
     books.open(of("2026-11-21T11:59:00Z", Trigger::Manual));
     let plan = books.plan(noon());
-    let flying = (None, Reason::InProgress, "backup-12 of 2026-11-21T12:00:00Z is CREATING");
-    assert!(waits(&plan).contains(&flying), "{:?}", plan.waiting);
+    let in_flight = (None, Reason::InProgress, "backup-12 of 2026-11-21T12:00:00Z is CREATING");
+    assert!(waits(&plan).contains(&in_flight), "{:?}", plan.waiting);
     assert_eq!(backups(&books), []);
 }
 
@@ -489,10 +495,10 @@ fn a_pause_of_the_policy_bars_another_attempt_of_the_schedule_alone() {
     let pause =
         Pause { since: at("2026-11-21T11:00:00Z"), until: Some(noon().plus(HOUR)), reason: None, resumed: false };
     for (occurrence, barred) in [(scheduled(10), true), (ordered(10), false)] {
-        let mut books = looked_up();
+        let mut books = source_looked_up();
         books.open(occurrence);
         let failed = backup("backup-10", occurrence, Lifecycle::Failed);
-        books.see(&Point { settled_at: Some(occurrence.at), ..failed });
+        books.see(&RecoveryPoint { settled_at: Some(occurrence.at), ..failed });
         books.apply(Change::Paused { policy: "finance".into(), pause: pause.clone() });
         let plan = books.plan(noon());
         if barred {

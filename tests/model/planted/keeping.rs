@@ -2,9 +2,9 @@
 
 use lifeboat::domain::action::{Action, Call, Outcome};
 use lifeboat::domain::change::{Change, IllegalChange};
-use lifeboat::domain::id::{BackupId, Place, SourceKey, Target, deletion_token};
+use lifeboat::domain::id::{AccountRegion, BackupId, SourceKey, Target, deletion_token};
 use lifeboat::domain::plan::Plan;
-use lifeboat::domain::point::{Point, Sighting};
+use lifeboat::domain::point::{ObservedBackup, RecoveryPoint};
 use lifeboat::domain::policy::{Settings, Tags};
 use lifeboat::domain::state::{SourceState, State};
 use lifeboat::domain::time::Time;
@@ -18,7 +18,7 @@ use std::time::Duration;
 const SEEN_BY_THEN: Duration = Duration::from_secs(600);
 
 /// Calls for a deletion that nothing decided upon, with its intent on disk.
-fn delete(plan: &mut Plan, point: &Point, now: Time) {
+fn delete(plan: &mut Plan, point: &RecoveryPoint, now: Time) {
     let (place, id) = (point.place.clone(), point.id.clone());
     plan.record.push(Change::DeletionRequested { place: place.clone(), id: id.clone(), at: now });
     let token = deletion_token(&place, &id);
@@ -68,9 +68,9 @@ impl Mind for KnowsNoHolds {
         mut outcome: Outcome,
         now: Time,
     ) -> Vec<Change> {
-        for sighting in sightings(&mut outcome) {
-            if sighting.tags.contains_key("lifeboat:hold") {
-                Arc::make_mut(&mut sighting.tags).remove("lifeboat:hold");
+        for observed in observed_backups(&mut outcome) {
+            if observed.tags.contains_key("lifeboat:hold") {
+                Arc::make_mut(&mut observed.tags).remove("lifeboat:hold");
             }
         }
         planner::settle(settings, state, action, outcome, now)
@@ -82,16 +82,16 @@ impl Mind for KnowsNoHolds {
 }
 
 /// What an answer shows.
-fn sightings(outcome: &mut Outcome) -> &mut [Sighting] {
+fn observed_backups(outcome: &mut Outcome) -> &mut [ObservedBackup] {
     match outcome {
-        Outcome::Page { sightings, .. } | Outcome::Polled(sightings) => sightings,
+        Outcome::Page { observed_backups, .. } | Outcome::Polled(observed_backups) => observed_backups,
         _ => &mut [],
     }
 }
 
 /// Tags are read once and never again.
 #[derive(Default)]
-pub struct ReadsTagsOnce(BTreeMap<(Place, BackupId), Arc<Tags>>);
+pub struct ReadsTagsOnce(BTreeMap<(AccountRegion, BackupId), Arc<Tags>>);
 
 impl Mind for ReadsTagsOnce {
     fn settle(
@@ -102,10 +102,10 @@ impl Mind for ReadsTagsOnce {
         mut outcome: Outcome,
         now: Time,
     ) -> Vec<Change> {
-        for sighting in sightings(&mut outcome) {
+        for observed in observed_backups(&mut outcome) {
             let first =
-                self.0.entry((action.place.clone(), sighting.id.clone())).or_insert_with(|| sighting.tags.clone());
-            sighting.tags = first.clone();
+                self.0.entry((action.place.clone(), observed.id.clone())).or_insert_with(|| observed.tags.clone());
+            observed.tags = first.clone();
         }
         planner::settle(settings, state, action, outcome, now)
     }
@@ -117,12 +117,13 @@ pub struct NeverBrakes;
 impl Mind for NeverBrakes {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
-        let mut condemned = Vec::new();
+        let mut deletion_planned = Vec::new();
         for change in &mut plan.record {
             let Change::Reviewed { source, braked, .. } = change else { continue };
             for (target, brake) in std::mem::take(braked) {
-                let place = Place { account: source.account.clone(), region: region_of(state, source, &target) };
-                condemned.extend(brake.points.into_iter().map(|(id, reason)| Change::DeletionPlanned {
+                let place =
+                    AccountRegion { account: source.account.clone(), region: region_of(state, source, &target) };
+                deletion_planned.extend(brake.points.into_iter().map(|(id, reason)| Change::DeletionPlanned {
                     place: place.clone(),
                     id,
                     reason,
@@ -131,7 +132,7 @@ impl Mind for NeverBrakes {
                 }));
             }
         }
-        plan.record.extend(condemned);
+        plan.record.extend(deletion_planned);
         plan
     }
 }
@@ -179,7 +180,7 @@ pub struct CountsFromTheClock(BTreeSet<BackupId>);
 impl Mind for CountsFromTheClock {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
-        let old = |point: &&Point| now.since(point.taken_at()) > Duration::from_secs(86_400);
+        let old = |point: &&RecoveryPoint| now.since(point.taken_at()) > Duration::from_secs(86_400);
         for source in state.sources.values() {
             delete_oldest(source, old, &mut self.0, &mut plan, now);
         }
@@ -212,13 +213,13 @@ impl Mind for KeepsNone {
 /// The oldest backup of a source, if there is a newer one and nothing but a rule keeps it.
 fn delete_oldest(
     source: &SourceState,
-    goes: impl FnMut(&&Point) -> bool,
+    goes: impl FnMut(&&RecoveryPoint) -> bool,
     asked: &mut BTreeSet<BackupId>,
     plan: &mut Plan,
     now: Time,
 ) {
     let mut backups = source.points.available(&Target::Backup).rev().skip(1).filter(goes);
-    let done = |point: &&Point| !source.open.contains_key(&point.occurrence) && !asked.contains(&point.id);
+    let done = |point: &&RecoveryPoint| !source.open.contains_key(&point.occurrence) && !asked.contains(&point.id);
     if let Some(oldest) = backups.rfind(done) {
         delete(plan, oldest, now);
         asked.insert(oldest.id.clone());
@@ -237,10 +238,10 @@ impl Mind for BlindToKeys {
         mut outcome: Outcome,
         now: Time,
     ) -> Vec<Change> {
-        if let Outcome::Made(sighting) = &mut outcome {
-            sighting.kms_key = None;
+        if let Outcome::Made(observed) = &mut outcome {
+            observed.kms_key = None;
         }
-        sightings(&mut outcome).iter_mut().for_each(|sighting| sighting.kms_key = None);
+        observed_backups(&mut outcome).iter_mut().for_each(|observed| observed.kms_key = None);
         planner::settle(settings, state, action, outcome, now)
     }
 }

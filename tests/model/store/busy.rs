@@ -2,7 +2,7 @@
 
 use super::file::runtime;
 use lifeboat::domain::change::Change;
-use lifeboat::domain::note::{Note, Notice};
+use lifeboat::domain::note::{Note, Notification};
 use lifeboat::domain::time::Time;
 use lifeboat::store::sqlite::SqliteStore;
 use lifeboat::store::{Store as _, StoreProblem};
@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 /// Commits that write a megabyte and take it away again.
 async fn churn(store: &mut SqliteStore, rounds: std::ops::Range<u32>) {
     for id in rounds.flat_map(|round| (0..10).map(move |nth| format!("{round}-{nth}"))) {
-        let notice = Notice { id: id.clone(), at: Time::ZERO, body: format!("\"{}\"", "x".repeat(100_000)) };
+        let notice = Notification { id: id.clone(), at: Time::ZERO, body: format!("\"{}\"", "x".repeat(100_000)) };
         for note in [Note::NotificationQueued(Box::new(notice)), Note::NotificationDone { id }] {
             store.commit(&[Change::Noted(note)]).await.unwrap();
         }

@@ -2,25 +2,25 @@
 
 use super::file::runtime;
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{AccountName, Occurrence, Place, SourceKey, Trigger};
+use lifeboat::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceKey, Trigger};
 use lifeboat::domain::lane::FileSystemKind;
-use lifeboat::domain::point::{Lifecycle, Point, Provenance};
+use lifeboat::domain::point::{Lifecycle, Provenance, RecoveryPoint};
 use lifeboat::domain::remarks::Remarked;
 use lifeboat::domain::state::State;
 use lifeboat::domain::tags::Origin;
 use lifeboat::domain::time::Time;
 use lifeboat::store::sqlite::SqliteStore;
-use lifeboat::store::{Became, HistoryEntry, HistoryQuery, RouteQuery, Store as _};
+use lifeboat::store::{HistoryEntry, HistoryQuery, OccurrenceStatus, RouteQuery, Store as _};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use std::path::Path;
 
 const START: Time = Time::from_secs(1_795_248_000);
 
-fn copy(asked_key: Option<&str>) -> Point {
-    Point {
+fn copy(asked_key: Option<&str>) -> RecoveryPoint {
+    RecoveryPoint {
         provenance: Provenance {
-            place: Place { account: AccountName::own(), region: "us-west-2".into() },
+            place: AccountRegion { account: AccountAlias::own(), region: "us-west-2".into() },
             source: "fs-0123456789abcdef0".into(),
             policy: Some("one".into()),
             kms_key: Some("arn:aws:kms:us-west-2:111122223333:key/a".into()),
@@ -50,8 +50,8 @@ async fn loaded(path: &Path, changes: &[Change]) -> State {
     state
 }
 
-fn only_point(state: &State) -> Point {
-    let key = SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() };
+fn only_point(state: &State) -> RecoveryPoint {
+    let key = SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() };
     state.sources[&key].points.iter().next().unwrap().clone()
 }
 
@@ -144,12 +144,12 @@ fn what_was_deleted_in_an_older_file_is_past_and_told_of_as_before() {
         before_years(&path, &rows).await;
         let mut store = SqliteStore::open(&path, START).await.unwrap();
         let state = store.load(START).await.unwrap();
-        let source = &state.sources[&SourceKey { account: AccountName::own(), source: "fs-a".into() }];
+        let source = &state.sources[&SourceKey { account: AccountAlias::own(), source: "fs-a".into() }];
         let held: Vec<_> =
             source.points.iter().map(|point| (point.id.as_str(), point.lifecycle, point.attempt)).collect();
         assert_eq!(held, [("backup-3", Lifecycle::Available, 1), ("backup-4", Lifecycle::Deleted, 2)]);
         assert_eq!(state.deletions.len(), 1, "what is still to be deleted");
-        let query = HistoryQuery { became: Some(Became::Deleted), limit: 9, ..HistoryQuery::default() };
+        let query = HistoryQuery { became: Some(OccurrenceStatus::Deleted), limit: 9, ..HistoryQuery::default() };
         let told: Vec<_> = store.history(&query).await.unwrap().into_iter().map(brief).collect();
         assert_eq!(
             told,

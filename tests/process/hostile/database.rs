@@ -3,12 +3,12 @@
 use super::desk::Desk;
 use super::dice::{below, each_case, one, text};
 use lifeboat::domain::action::Request;
-use lifeboat::domain::change::{Change, End, Opening, Total};
+use lifeboat::domain::change::{Change, Counter, OccurrenceOutcome, OccurrenceRecord};
 use lifeboat::domain::fault::{Fault, FaultClass};
-use lifeboat::domain::id::{Occurrence, Place, SourceKey, Target, Trigger, WorkKey};
+use lifeboat::domain::id::{AccountRegion, Occurrence, SourceKey, Target, Trigger, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
-use lifeboat::domain::point::{Lifecycle, Point, Sighting};
-use lifeboat::domain::tags::{Inscription, Origin};
+use lifeboat::domain::point::{Lifecycle, ObservedBackup, RecoveryPoint};
+use lifeboat::domain::tags::{LifeboatTags, Origin};
 use lifeboat::domain::time::Time;
 use lifeboat::sim::Rng;
 use lifeboat::store::sqlite::SqliteStore;
@@ -30,8 +30,8 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-fn place(region: &str) -> Place {
-    Place { account: "default".into(), region: region.into() }
+fn place(region: &str) -> AccountRegion {
+    AccountRegion { account: "default".into(), region: region.into() }
 }
 
 fn key(source: &str) -> SourceKey {
@@ -40,14 +40,14 @@ fn key(source: &str) -> SourceKey {
 
 const SOURCES: [&str; 2] = ["fs-0123456789abcdef0", "fsvol-0123456789abcdef0"];
 
-fn point(source: &str, number: u64, at: Time, copy: bool, lifecycle: Lifecycle) -> Point {
+fn point(source: &str, number: u64, at: Time, copy: bool, lifecycle: Lifecycle) -> RecoveryPoint {
     let backup = format!("backup-0123456789abcd{number:03x}");
     let origin = copy.then(|| Origin {
         region: "us-east-1".into(),
         backup: format!("backup-0123456789abcd{:03x}", number - 1).as_str().into(),
         taken_at: at,
     });
-    let inscription = Inscription {
+    let lifeboat_tags = LifeboatTags {
         policy: Some("finance".into()),
         source: source.into(),
         occurrence: Occurrence { at, trigger: Trigger::Schedule },
@@ -55,7 +55,7 @@ fn point(source: &str, number: u64, at: Time, copy: bool, lifecycle: Lifecycle) 
         origin,
         hold: None,
     };
-    let sighting = Sighting {
+    let observed = ObservedBackup {
         id: backup.as_str().into(),
         lifecycle,
         created_at: at,
@@ -69,10 +69,10 @@ fn point(source: &str, number: u64, at: Time, copy: bool, lifecycle: Lifecycle) 
         file_system: None,
         copied_from_region: None,
         made_as: lifeboat::domain::point::MadeAs::UserInitiated,
-        tags: inscription.write().into(),
+        tags: lifeboat_tags.write().into(),
         arn: Some(format!("arn:aws:fsx:us-east-1:111122223333:backup/{backup}").into()),
     };
-    sighting.into_point(&place(if copy { "us-west-2" } else { "us-east-1" }), at).unwrap()
+    observed.into_point(&place(if copy { "us-west-2" } else { "us-east-1" }), at).unwrap()
 }
 
 /// A little of everything that is ever written.
@@ -90,9 +90,9 @@ fn life() -> Vec<Change> {
         for hour in [0_u64, 6, 12, 18, 24, 30, 36] {
             let at = Time::from_millis(begin.millis() / 21_600_000 * 21_600_000).plus(Duration::from_secs(hour * 3600));
             let occurrence = Occurrence { at, trigger: Trigger::Schedule };
-            let opening =
-                Opening { policy: "finance".into(), opened_at: at, caught_up: hour == 12, adopted: hour == 6 };
-            changes.push(Change::Opened { source: key(source), occurrence, opening: opening.clone() });
+            let record =
+                OccurrenceRecord { policy: "finance".into(), opened_at: at, caught_up: hour == 12, adopted: hour == 6 };
+            changes.push(Change::Opened { source: key(source), occurrence, record: record.clone() });
             let number = which as u64 * 512 + hour * 8 + 1;
             let work = |target| WorkKey { source: key(source), occurrence, target };
             let token = |target| work(target).token(1);
@@ -132,11 +132,11 @@ fn life() -> Vec<Change> {
             }
             let stands = if hour == 18 { Lifecycle::Copying } else { Lifecycle::Available };
             changes.push(Change::BackupObserved { point: Box::new(point(source, number + 1, at, true, stands)) });
-            changes.push(Change::Counted(Total::Copies("finance".into(), "us-west-2".into(), true)));
-            changes.push(Change::Counted(Total::Backups("finance".into(), true)));
+            changes.push(Change::Counted(Counter::Copies("finance".into(), "us-west-2".into(), true)));
+            changes.push(Change::Counted(Counter::Backups("finance".into(), true)));
             if hour < 18 {
-                let (end, reason) = (End::Completed, "all there".to_owned());
-                changes.push(Change::Closed { source: key(source), occurrence, opening, end, reason, at, earlier: 0 });
+                let (end, reason) = (OccurrenceOutcome::Completed, "all there".to_owned());
+                changes.push(Change::Closed { source: key(source), occurrence, record, end, reason, at, earlier: 0 });
             }
         }
         let oldest = || format!("backup-0123456789abcd{:03x}", which * 512 + 1).as_str().into();
@@ -165,7 +165,7 @@ static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
         store.commit(&life()).await.unwrap();
         let state = store.load(now()).await.unwrap();
         assert_eq!(state.sources.len(), 2);
-        assert!(state.sources.values().all(|source| !source.asks.is_empty() && !source.open.is_empty()));
+        assert!(state.sources.values().all(|source| !source.pending_requests.is_empty() && !source.open.is_empty()));
         store.close().await;
     });
     std::fs::read(path).unwrap()

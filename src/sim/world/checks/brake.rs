@@ -6,7 +6,7 @@ use super::armed::Check;
 use super::shelf::Shelf;
 use super::{Broken, View, Work, work_of};
 use crate::domain::change::Change;
-use crate::domain::id::{Place, SourceKey};
+use crate::domain::id::{AccountRegion, SourceKey};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The process's clock and the wire may be late by so much.
@@ -107,7 +107,7 @@ impl Brake {
 
 /// Whether its end was seen: what ended a moment ago comes new when it is.
 fn seen(view: &View<'_>, backup: &Backup) -> bool {
-    let place = Place { account: backup.account.as_str().into(), region: backup.region.as_str().into() };
+    let place = AccountRegion { account: backup.account.as_str().into(), region: backup.region.as_str().into() };
     let known = view.state.point(&place, &backup.id.as_str().into());
     known.is_some_and(|known| !known.lifecycle.in_flight())
 }

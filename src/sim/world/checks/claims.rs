@@ -7,7 +7,7 @@ use super::flow::Flow;
 use super::shelf::Shelf;
 use super::{Broken, View};
 use crate::domain::evidence::Objection;
-use crate::domain::id::Place;
+use crate::domain::id::AccountRegion;
 use crate::domain::point::Lifecycle as Seen;
 use crate::domain::state::State;
 use std::collections::BTreeMap;
@@ -29,17 +29,23 @@ impl Claims {
         for (key, before) in &believed.sources {
             armed.count(Check::SameAfterRestart);
             let Some(after) = state.sources.get(key) else { return wrong(format!("{key} is forgotten")) };
-            if (&before.watch, &before.open, before.left) != (&after.watch, &after.open, after.left) {
+            if (&before.watch, &before.open, before.departed) != (&after.watch, &after.open, after.departed) {
                 return wrong(format!("{key}: {before:?} became {after:?}"));
             }
             let asks = |of: &crate::domain::state::SourceState| {
-                let brief = |ask: &crate::domain::state::Ask| {
-                    (ask.attempt, ask.open, ask.asks, ask.failures, ask.request.clone())
+                let brief = |pending: &crate::domain::state::PendingRequest| {
+                    (pending.attempt, pending.open, pending.sent, pending.failures, pending.request.clone())
                 };
-                of.asks.iter().map(|(slot, ask)| (slot.clone(), brief(ask))).collect::<BTreeMap<_, _>>()
+                of.pending_requests
+                    .iter()
+                    .map(|(slot, pending)| (slot.clone(), brief(pending)))
+                    .collect::<BTreeMap<_, _>>()
             };
             if asks(before) != asks(after) {
-                return wrong(format!("{key}: its asks {:?} became {:?}", before.asks, after.asks));
+                return wrong(format!(
+                    "{key}: its asks {:?} became {:?}",
+                    before.pending_requests, after.pending_requests
+                ));
             }
             let points = |of: &crate::domain::state::SourceState| {
                 let there = of.points.iter().filter(|point| point.lifecycle != Seen::Deleted);
@@ -49,8 +55,8 @@ impl Claims {
                 return wrong(format!("{key}: its points {:?} became {:?}", points(before), points(after)));
             }
         }
-        if believed.totals != state.totals {
-            return wrong(format!("the totals {:?} became {:?}", believed.totals, state.totals));
+        if believed.counters != state.counters {
+            return wrong(format!("the totals {:?} became {:?}", believed.counters, state.counters));
         }
         Ok(())
     }
@@ -65,7 +71,7 @@ impl Claims {
 }
 
 fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Broken> {
-    let mut by_place: BTreeMap<&Place, bool> = BTreeMap::new();
+    let mut by_place: BTreeMap<&AccountRegion, bool> = BTreeMap::new();
     let mut undisturbed = |place| *by_place.entry(place).or_insert_with(|| flow.undisturbed(view, &[place]));
     for source in view.state.sources.values() {
         for target in source.points.targets() {

@@ -15,10 +15,10 @@ pub(super) fn committed(change: &Change, view: &View<'_>) -> Result<(), Broken> 
     }
     view.armed.count(Check::NotByAWrongClock);
     let decided = match change {
-        Change::Opened { occurrence, opening, .. } if !opening.adopted && occurrence.trigger == Trigger::Schedule => {
+        Change::Opened { occurrence, record, .. } if !record.adopted && occurrence.trigger == Trigger::Schedule => {
             "opened"
         }
-        Change::Closed { opening, .. } if !opening.adopted => "ended",
+        Change::Closed { record, .. } if !record.adopted => "ended",
         Change::DeletionPlanned { .. } => "deleted",
         Change::SourceDeparted { .. } => "forgotten",
         _ => return Ok(()),

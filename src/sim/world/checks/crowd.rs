@@ -3,7 +3,7 @@
 use super::armed::Check;
 use super::flow::Flow;
 use super::{Broken, View};
-use crate::domain::id::{Place, Target};
+use crate::domain::id::{AccountRegion, Target};
 use crate::domain::time::Time;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(super) fn inspected(view: &View<'_>, flow: &Flow) -> Result<(), Broken> {
         }) else {
             continue;
         };
-        let home = Place { account: policy.account.clone(), region: policy.region.clone() };
+        let home = AccountRegion { account: policy.account.clone(), region: policy.region.clone() };
         if !flow.undisturbed(view, &[&home]) {
             continue;
         }

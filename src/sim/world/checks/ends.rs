@@ -4,12 +4,12 @@ use super::super::super::cloud::Backup;
 use super::armed::Check;
 use super::shelf::Shelf;
 use super::{Broken, View, Work};
-use crate::domain::change::{Change, End};
+use crate::domain::change::{Change, OccurrenceOutcome};
 use crate::domain::id::{Occurrence, PolicyName, SourceKey, Trigger};
 use crate::domain::limits::{AHEAD_TOLERATED, LISTING_LAG};
 use crate::domain::policy::Settings;
 use crate::domain::schedule::Schedule;
-use crate::domain::state::PlaceState;
+use crate::domain::state::AccountRegionState;
 use crate::domain::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Duty {
 #[derive(Default)]
 pub(super) struct Ends {
     /// In this database: how it ended, or that it is open.
-    records: BTreeMap<(SourceKey, Occurrence), Option<End>>,
+    records: BTreeMap<(SourceKey, Occurrence), Option<OccurrenceOutcome>>,
     /// On record under a clock that was wrong: may be recorded again, and need not.
     revoked: BTreeSet<(SourceKey, Occurrence)>,
     /// Records that stand for all before them.
@@ -149,7 +149,8 @@ impl Ends {
                 duty.after = duty.after.max(tolerated);
             }
         }
-        let wrong = |occurrence: &Occurrence, end: &Option<End>| occurrence.at > tolerated && end.is_some();
+        let wrong =
+            |occurrence: &Occurrence, end: &Option<OccurrenceOutcome>| occurrence.at > tolerated && end.is_some();
         let revoked = self.records.iter().filter(|((_, occurrence), end)| wrong(occurrence, end));
         self.revoked.extend(revoked.map(|(key, _)| key.clone()));
         self.records.retain(|(_, occurrence), end| !wrong(occurrence, end));
@@ -162,7 +163,7 @@ impl Ends {
     fn cancelled_end(&self, view: &View<'_>) -> Result<(), Broken> {
         for ((key, occurrence), at_ms) in &self.cancelled {
             let Some(source) = view.state.sources.get(key) else { continue };
-            let asked = source.asks.iter().any(|((of, _), ask)| of == occurrence && ask.open);
+            let asked = source.pending_requests.iter().any(|((of, _), ask)| of == occurrence && ask.open);
             let long = view.now_ms - at_ms > 600_000;
             if long && !asked && source.open.contains_key(occurrence) {
                 let what = format!("{key}: the order of {} was cancelled long ago and is open", occurrence.at);
@@ -182,7 +183,8 @@ impl Ends {
         for (key, duty) in &mut self.duties {
             // A new database knows what was done before only once it has read the Region.
             let told = view.settings.policies.get(&duty.policy).is_some_and(|policy| {
-                let home = crate::domain::id::Place { account: policy.account.clone(), region: policy.region.clone() };
+                let home =
+                    crate::domain::id::AccountRegion { account: policy.account.clone(), region: policy.region.clone() };
                 view.state.place(&home).is_some_and(|known| known.known() && shows_the_newest(view, key, known))
             });
             if !told || view.state.created_at > through {
@@ -219,15 +221,15 @@ impl Ends {
 
 /// Whether the Region was read late enough in the life of this database to show what the one before it began last, if FSx
 /// has anything from before it.
-fn shows_the_newest(view: &View<'_>, key: &SourceKey, home: &PlaceState) -> bool {
-    let born = view.state.created_at;
-    if home.listed.is_some_and(|listed| listed.began_at >= born.plus(LISTING_LAG)) {
+fn shows_the_newest(view: &View<'_>, key: &SourceKey, home: &AccountRegionState) -> bool {
+    let database_created_at = view.state.created_at;
+    if home.listed.is_some_and(|listed| listed.began_at >= database_created_at.plus(LISTING_LAG)) {
         return true;
     }
-    let born_text = born.to_string();
+    let born_text = database_created_at.to_string();
     let from_before = |backup: &Backup| {
         let occurrence = backup.tags.get("lifeboat:occurrence");
-        occurrence.is_some() && (backup.created_ms < born.millis() || occurrence < Some(&born_text))
+        occurrence.is_some() && (backup.created_ms < database_created_at.millis() || occurrence < Some(&born_text))
     };
     let of_source = |backup: &Backup| {
         backup.account == key.account.as_str()
@@ -240,7 +242,7 @@ fn shows_the_newest(view: &View<'_>, key: &SourceKey, home: &PlaceState) -> bool
 fn judged(
     source: &SourceKey,
     occurrence: Occurrence,
-    end: End,
+    end: OccurrenceOutcome,
     reason: &str,
     view: &View<'_>,
     shelf: &Shelf,
@@ -257,7 +259,7 @@ fn judged(
         Err(check.broken(format!("{source}: the occurrence of {} is {end:?} ({reason}), but {what}", occurrence.at)))
     };
     match end {
-        End::Completed => {
+        OccurrenceOutcome::Completed => {
             let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|key| key == *source));
             let Some(policy) = policy else { return wrong(Check::CompletedIsTrue, "its source is in no policy") };
             // After the loss of the database tags are all there is to know an occurrence by.
@@ -273,7 +275,7 @@ fn judged(
                 None => Ok(()),
             }
         }
-        End::Missed => {
+        OccurrenceOutcome::Missed => {
             view.armed.count(Check::MissedIsTrue);
             if shelf.begun(view.cloud, &work(None)) {
                 wrong(Check::MissedIsTrue, "its backup was begun")

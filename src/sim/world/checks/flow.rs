@@ -6,7 +6,7 @@ use super::super::setup::{HOUR_MS, Happening, Setup};
 use super::armed::Check;
 use super::shelf::Shelf;
 use super::{Broken, View, good};
-use crate::domain::id::{Place, SourceKey, Target};
+use crate::domain::id::{AccountRegion, SourceKey, Target};
 use crate::domain::policy::{Destination, Policy};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub(super) struct Flow {
 }
 
 impl Spell {
-    fn covers(&self, place: &Place) -> bool {
+    fn covers(&self, place: &AccountRegion) -> bool {
         let names = |list: &[String], name: &str| list.is_empty() || list.iter().any(|one| one == name);
         names(&self.accounts, place.account.as_str()) && names(&self.regions, place.region.as_str())
     }
@@ -138,11 +138,11 @@ impl Flow {
     }
 
     /// Whether nothing out of the ordinary happened at these places for so long that all must be as it should.
-    pub(super) fn undisturbed(&self, view: &View<'_>, places: &[&Place]) -> bool {
+    pub(super) fn undisturbed(&self, view: &View<'_>, places: &[&AccountRegion]) -> bool {
         self.undisturbed_for(view, places, self.patience_ms(view))
     }
 
-    fn undisturbed_for(&self, view: &View<'_>, places: &[&Place], for_ms: i64) -> bool {
+    fn undisturbed_for(&self, view: &View<'_>, places: &[&AccountRegion], for_ms: i64) -> bool {
         let since_ms = view.now_ms - for_ms;
         let listed_ms = view.now_ms - self.listed_within_ms(view).max(for_ms);
         let mut spells = self.spells_since(view.now_ms, listed_ms).filter(|spell| {
@@ -199,12 +199,12 @@ impl Flow {
 
     /// An open occurrence whose file system is free gets its backup begun.
     fn backup_goes_on(&self, view: &View<'_>, shelf: &Shelf, policy: &Policy, key: &SourceKey) -> Result<(), Broken> {
-        let home = Place { account: policy.account.clone(), region: policy.region.clone() };
+        let home = AccountRegion { account: policy.account.clone(), region: policy.region.clone() };
         let Some(source) = view.state.sources.get(key) else { return Ok(()) };
         let Some(newest) = source.open.keys().next_back() else { return Ok(()) };
         let patience_ms = self.patience_ms(view);
         let waits_ms =
-            source.open.get(newest).map_or(0, |opening| view.host_now.since(opening.opened_at).as_millis() as i64);
+            source.open.get(newest).map_or(0, |record| view.host_now.since(record.opened_at).as_millis() as i64);
         if waits_ms < patience_ms || !self.undisturbed(view, &[&home]) {
             return Ok(());
         }
@@ -252,8 +252,8 @@ impl Flow {
         destination: &Destination,
         key: &SourceKey,
     ) -> Result<(), Broken> {
-        let home = Place { account: policy.account.clone(), region: policy.region.clone() };
-        let there = Place { account: policy.account.clone(), region: destination.region.clone() };
+        let home = AccountRegion { account: policy.account.clone(), region: policy.region.clone() };
+        let there = AccountRegion { account: policy.account.clone(), region: destination.region.clone() };
         if !self.undisturbed(view, &[&home, &there]) {
             return Ok(());
         }
@@ -272,7 +272,13 @@ impl Flow {
     }
 
     /// The backup that a route must have, if it has been there for long.
-    fn to_copy<'a>(&self, view: &View<'a>, shelf: &'a Shelf, key: &SourceKey, there: &Place) -> Option<&'a Backup> {
+    fn to_copy<'a>(
+        &self,
+        view: &View<'a>,
+        shelf: &'a Shelf,
+        key: &SourceKey,
+        there: &AccountRegion,
+    ) -> Option<&'a Backup> {
         let since_ms = view.now_ms - self.patience_ms(view);
         let newest = shelf.newest_backup(view.cloud, key, i64::MAX)?;
         let backup = Some(newest).filter(|backup| backup.ended_ms.is_some_and(|at_ms| at_ms <= since_ms))?;
@@ -280,7 +286,7 @@ impl Flow {
     }
 
     /// Whether a route has no copy of it, nor one under way, and nothing bars it for a while.
-    fn lacks(&self, view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &Place, backup: &Backup) -> bool {
+    fn lacks(&self, view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &AccountRegion, backup: &Backup) -> bool {
         let patience_ms = self.patience_ms(view);
         let since_ms = view.now_ms - patience_ms;
         let mut failed_ms = i64::MIN;
@@ -288,10 +294,11 @@ impl Flow {
         let oldest_ms = view.now_ms.min(backup.created_ms) - STUCK_MS - patience_ms - AFTER_FAILED_MS;
         let made = shelf.copies(view.cloud, key, there.region.as_str());
         for copy in made.take_while(|copy| copy.created_ms > oldest_ms) {
-            let flying = copy.lifecycle == Lifecycle::Copying && copy.created_ms > view.now_ms - STUCK_MS - patience_ms;
+            let in_flight =
+                copy.lifecycle == Lifecycle::Copying && copy.created_ms > view.now_ms - STUCK_MS - patience_ms;
             let newer = copy.lifecycle == Lifecycle::Available && serves(copy, backup);
             let recent = copy.ended_ms.is_some_and(|at_ms| at_ms > since_ms);
-            if flying || newer || recent {
+            if in_flight || newer || recent {
                 return false;
             }
             if copy.source_id.as_ref() == Some(&backup.id) {
@@ -309,13 +316,13 @@ impl Flow {
 
     /// The routes to a place, other than of volumes, that by FSx's books lack what could be copied, and could for long but
     /// for a slot.
-    pub(super) fn waiting<'a>(&self, view: &View<'a>, shelf: &Shelf, there: &Place) -> Vec<SourceKey> {
+    pub(super) fn waiting<'a>(&self, view: &View<'a>, shelf: &Shelf, there: &AccountRegion) -> Vec<SourceKey> {
         let policies = view.settings.policies.values().filter(|policy| policy.account == there.account);
         let routes = policies.filter(|policy| policy.destination(&there.region).is_some()).flat_map(|policy| {
-            let home = Place { account: policy.account.clone(), region: policy.region.clone() };
+            let home = AccountRegion { account: policy.account.clone(), region: policy.region.clone() };
             policy.source_keys().map(move |key| (home.clone(), key))
         });
-        let waits = |(home, key): &(Place, SourceKey)| {
+        let waits = |(home, key): &(AccountRegion, SourceKey)| {
             !key.source.is_volume()
                 && self.undisturbed(view, &[home, there])
                 && self.to_copy(view, shelf, key, there).is_some_and(|of| self.lacks(view, shelf, key, there, of))
@@ -340,7 +347,7 @@ impl Flow {
                     }
                 }
                 for destination in &policy.destinations {
-                    let there = Place { account: policy.account.clone(), region: destination.region.clone() };
+                    let there = AccountRegion { account: policy.account.clone(), region: destination.region.clone() };
                     let before_ms = view.now_ms - patience_ms - 36 * HOUR_MS;
                     let Some(wanted) = shelf.newest_backup(view.cloud, &key, before_ms) else { continue };
                     view.armed.count(Check::CopyHeals);
@@ -363,7 +370,7 @@ impl Flow {
         for policy in view.settings.policies.values() {
             for key in policy.source_keys() {
                 for destination in &policy.destinations {
-                    let there = Place { account: policy.account.clone(), region: destination.region.clone() };
+                    let there = AccountRegion { account: policy.account.clone(), region: destination.region.clone() };
                     let Some(newest) = shelf.newest_backup(view.cloud, &key, i64::MAX) else { continue };
                     view.armed.count(Check::CopiedInTheEnd);
                     let met = shelf
@@ -377,10 +384,11 @@ impl Flow {
             }
         }
         view.armed.count(Check::NothingAskedInTheEnd);
-        let asked = view.state.sources.iter().find(|(_, source)| source.asks.values().any(|ask| ask.open));
+        let asked =
+            view.state.sources.iter().find(|(_, source)| source.pending_requests.values().any(|pending| pending.open));
         match asked {
             Some((key, source)) => {
-                let what = format!("{key}: in the end asks are open: {:?}", source.asks);
+                let what = format!("{key}: in the end asks are open: {:?}", source.pending_requests);
                 Err(Check::NothingAskedInTheEnd.broken(what))
             }
             None => Ok(()),

@@ -9,7 +9,7 @@ use super::brake::Brake;
 use super::shelf::Shelf;
 use super::{Broken, View, Work, work_of};
 use crate::domain::change::Change;
-use crate::domain::id::{BackupId, Place, SourceKey};
+use crate::domain::id::{AccountRegion, BackupId, SourceKey};
 use crate::domain::policy::{Retain, Settings};
 use crate::domain::time::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +48,7 @@ pub(super) struct Keeping {
     /// And what of it in the life of this database.
     let_go: BTreeSet<BackupIx>,
     /// What a person told Lifeboat to hold, and since when, ms.
-    held: BTreeMap<(Place, BackupId), i64>,
+    held: BTreeMap<(AccountRegion, BackupId), i64>,
     /// A person just confirmed what the brake held.
     pub(super) confirmed: bool,
     brake: Brake,
@@ -136,7 +136,7 @@ impl Keeping {
         let Some(work) = work_of(gone) else {
             return if unseen { Ok(()) } else { wrong(Check::Ours, "it does not carry Lifeboat's tags") };
         };
-        let place = Place { account: gone.account.as_str().into(), region: gone.region.as_str().into() };
+        let place = AccountRegion { account: gone.account.as_str().into(), region: gone.region.as_str().into() };
         let held_ms = self.held.get(&(place, gone.id.as_str().into()));
         // An order that came while the deletion was on its way has no power over it, though its tag may still get there.
         let held_late = held_ms.is_some_and(|held_ms| now_ms - held_ms <= UNSEEN_MS);

@@ -65,8 +65,8 @@ impl Lines {
                 self.held.entry(source.clone()).or_default().iter_mut().for_each(|held| held.kept = true);
                 Ok(())
             }
-            Change::Opened { source, occurrence, opening } | Change::Closed { source, occurrence, opening, .. }
-                if !opening.adopted =>
+            Change::Opened { source, occurrence, record } | Change::Closed { source, occurrence, record, .. }
+                if !record.adopted =>
             {
                 self.scheduled(source, *occurrence, view)
             }

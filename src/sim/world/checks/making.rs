@@ -5,7 +5,7 @@ use super::armed::Check;
 use super::{Broken, View};
 use crate::domain::action::{Action, Call, Request};
 use crate::domain::change::Change;
-use crate::domain::id::{BackupId, Place, WorkKey};
+use crate::domain::id::{AccountRegion, BackupId, WorkKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) struct Making {
     intents: BTreeMap<WorkKey, Arc<Request>>,
     /// Deletions that are on disk, and not called yet.
-    condemned: BTreeSet<(Place, BackupId)>,
+    deletion_planned: BTreeSet<(AccountRegion, BackupId)>,
 }
 
 impl Making {
@@ -22,7 +22,7 @@ impl Making {
             self.intents.insert(key.clone(), request.clone());
         }
         if let Change::DeletionRequested { place, id, .. } = change {
-            self.condemned.insert((place.clone(), id.clone()));
+            self.deletion_planned.insert((place.clone(), id.clone()));
         }
     }
 
@@ -34,13 +34,13 @@ impl Making {
 
     pub(super) fn database_lost(&mut self) {
         self.intents.clear();
-        self.condemned.clear();
+        self.deletion_planned.clear();
     }
 
     pub(super) fn sent(&mut self, action: &Action, view: &View<'_>) -> Result<(), Broken> {
         if let Call::Delete { id, .. } = &action.call {
             view.armed.count(Check::DeletionOnDisk);
-            if !self.condemned.remove(&(action.place.clone(), id.clone())) {
+            if !self.deletion_planned.remove(&(action.place.clone(), id.clone())) {
                 return Err(Check::DeletionOnDisk.broken(format!("{id} is deleted without an intent on disk")));
             }
         }

@@ -5,7 +5,7 @@ use super::armed::Check;
 use super::{Broken, View};
 use crate::domain::action::{Action, Call, Outcome};
 use crate::domain::fault::FaultClass;
-use crate::domain::id::{BackupId, Place, SourceId, Target, WorkKey};
+use crate::domain::id::{AccountRegion, BackupId, SourceId, Target, WorkKey};
 use std::collections::{BTreeMap, VecDeque};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -21,10 +21,10 @@ const READS_PER_HOUR: i64 = 400;
 #[derive(Default)]
 pub(super) struct Pace {
     asks: BTreeMap<WorkKey, VecDeque<i64>>,
-    deletes: BTreeMap<(Place, BackupId), VecDeque<i64>>,
-    reads: BTreeMap<Place, VecDeque<i64>>,
+    deletes: BTreeMap<(AccountRegion, BackupId), VecDeque<i64>>,
+    reads: BTreeMap<AccountRegion, VecDeque<i64>>,
     /// Refusals for want of a slot, by place, and volume for ONTAP.
-    no_slot: BTreeMap<(Place, Option<SourceId>), VecDeque<i64>>,
+    no_slot: BTreeMap<(AccountRegion, Option<SourceId>), VecDeque<i64>>,
 }
 
 impl Pace {
@@ -105,7 +105,7 @@ impl Pace {
 }
 
 /// How many pages a listing of a place takes, by FSx's books: some are short.
-fn pages_of(view: &View<'_>, place: &Place) -> i64 {
+fn pages_of(view: &View<'_>, place: &AccountRegion) -> i64 {
     let (account, region) = (place.account.as_str(), place.region.as_str());
     let there = |backup: &Backup| backup.account == account && backup.region == region;
     let held = view.cloud.backups().filter(|(_, backup)| there(backup) && backup.lifecycle != Lifecycle::Deleted);

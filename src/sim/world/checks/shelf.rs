@@ -9,7 +9,7 @@ use super::super::setup::{HOUR_MS, Setup};
 use super::armed::{Armed, Check};
 use super::keeping::Keeping;
 use super::{Broken, Work, good, work_of};
-use crate::domain::id::{BackupId, Place, SourceKey, Target, WorkKey};
+use crate::domain::id::{AccountRegion, BackupId, SourceKey, Target, WorkKey};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ struct Made {
     at: BackupIx,
     /// Of a copy, to where.
     to: Option<String>,
-    place: Place,
+    place: AccountRegion,
     id: BackupId,
     /// As it was made. They are replaced, never changed, when a person tags it.
     tags: Arc<Tags>,
@@ -99,7 +99,7 @@ impl Shelf {
                     format!("{before} was made, deleted by Lifeboat, and made again as {}, for {work:?}", backup.id);
                 broken = Err(Check::NotMadeAgain.broken(what));
             }
-            let place = Place { account: key.account.clone(), region: backup.region.as_str().into() };
+            let place = AccountRegion { account: key.account.clone(), region: backup.region.as_str().into() };
             let (to, id, tags) = (work.copy_to.clone(), backup.id.as_str().into(), backup.tags.clone());
             self.by_source.entry(key).or_default().push(Made { at, to, place, id, tags });
             self.by_work.entry(work).or_default().push(at);
@@ -224,7 +224,7 @@ impl Shelf {
         cloud: &'a Cloud,
         since_ms: i64,
         settled_ms: i64,
-    ) -> impl Iterator<Item = (&'a Backup, &'a Place, &'a BackupId)> {
+    ) -> impl Iterator<Item = (&'a Backup, &'a AccountRegion, &'a BackupId)> {
         self.by_source.values().flat_map(move |all| {
             let gone = gone_lately(cloud, all, since_ms, settled_ms);
             let made = all.iter().rev().take_while(move |made| cloud.backup(made.at).created_ms >= since_ms);

@@ -6,7 +6,7 @@ use super::flow::Flow;
 use super::shelf::Shelf;
 use super::{Broken, View};
 use crate::domain::action::{Call, Request};
-use crate::domain::id::{Place, SourceKey, Target, Trigger};
+use crate::domain::id::{AccountRegion, SourceKey, Target, Trigger};
 use crate::domain::plan::{Plan, Reason};
 use crate::domain::policy::Policy;
 use crate::domain::time::Time;
@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 pub(super) fn planned(plan: &Plan, view: &View<'_>, shelf: &Shelf, flow: &Flow) -> Result<(), Broken> {
     for action in &plan.actions {
         let Call::Make { key, request } = &action.call else { continue };
-        let again = view.state.ask(key).is_some_and(|ask| ask.open);
+        let again = view.state.pending_request(key).is_some_and(|ask| ask.open);
         let ordered = key.occurrence.trigger == Trigger::Manual || key.source.source.is_volume();
         if again
             || ordered
@@ -62,7 +62,7 @@ pub(super) fn planned(plan: &Plan, view: &View<'_>, shelf: &Shelf, flow: &Flow) 
 }
 
 /// Whether a copy of a source to a place is asked for already, or goes along.
-fn asked(plan: &Plan, view: &View<'_>, of: &SourceKey, there: &Place) -> bool {
+fn asked(plan: &Plan, view: &View<'_>, of: &SourceKey, there: &AccountRegion) -> bool {
     let to = Target::Copy(there.region.clone());
     let now = plan
         .actions
@@ -70,7 +70,7 @@ fn asked(plan: &Plan, view: &View<'_>, of: &SourceKey, there: &Place) -> bool {
         .any(|action| matches!(&action.call, Call::Make { key, .. } if key.source == *of && key.target == to));
     let open = || {
         let source = view.state.sources.get(of);
-        source.is_some_and(|source| source.asks.iter().any(|((_, target), ask)| *target == to && ask.open))
+        source.is_some_and(|source| source.pending_requests.iter().any(|((_, target), ask)| *target == to && ask.open))
     };
     now || open()
 }
@@ -90,7 +90,7 @@ struct Standing {
 }
 
 impl Standing {
-    fn of(view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &Place, born_ms: i64) -> Option<Self> {
+    fn of(view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &AccountRegion, born_ms: i64) -> Option<Self> {
         let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|of| of == *key))?;
         let rpo_ms = policy.destination(&there.region)?.rpo.or(policy.rpo)?.as_millis() as i64;
         let backup = shelf.newest_backup(view.cloud, key, i64::MAX)?;
@@ -117,7 +117,7 @@ impl Standing {
 }
 
 /// The longest that a copy of a route seemed to take, by when its end was first seen.
-fn seemed_to_take_ms(view: &View<'_>, key: &SourceKey, there: &Place) -> i64 {
+fn seemed_to_take_ms(view: &View<'_>, key: &SourceKey, there: &AccountRegion) -> i64 {
     let Some(source) = view.state.sources.get(key) else { return 0 };
     let seen = source.points.iter().filter(|copy| copy.place == *there && copy.available() && copy.origin.is_some());
     let took = seen.filter_map(|copy| Some(copy.settled_at?.since(copy.created_at).as_millis() as i64));

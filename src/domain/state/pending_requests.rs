@@ -6,7 +6,7 @@ use crate::domain::action::Request;
 use crate::domain::fault::FaultClass;
 
 impl State {
-    pub(super) fn asked(
+    pub(super) fn request_recorded(
         &mut self,
         key: &WorkKey,
         attempt: u32,
@@ -15,12 +15,12 @@ impl State {
     ) -> Result<(), IllegalChange> {
         let source = self.source_mut(&key.source)?;
         let slot = (key.occurrence, key.target.clone());
-        if let Some(ask) = source.asks.get_mut(&slot).filter(|ask| ask.open) {
-            if ask.attempt != attempt || ask.request != *request {
+        if let Some(pending) = source.pending_requests.get_mut(&slot).filter(|pending| pending.open) {
+            if pending.attempt != attempt || pending.request != *request {
                 return Err(illegal(format!("{key}: asked again in other words while the first ask may stand")));
             }
-            ask.last_asked_at = at;
-            ask.asks = ask.asks.saturating_add(1);
+            pending.last_asked_at = at;
+            pending.sent = pending.sent.saturating_add(1);
             return Ok(());
         }
         if source.good_point(key.occurrence, &key.target).is_some() {
@@ -29,85 +29,85 @@ impl State {
         if attempt <= source.highest_attempt(key.occurrence, &key.target) {
             return Err(illegal(format!("{key}: attempt {attempt} was made before")));
         }
-        let from_available = source.good_point(key.occurrence, &Target::Backup).is_some_and(Point::available);
+        let from_available = source.good_point(key.occurrence, &Target::Backup).is_some_and(RecoveryPoint::available);
         if key.target != Target::Backup && !from_available {
             return Err(illegal(format!("{key}: a copy of a backup that is not AVAILABLE")));
         }
-        let failures = source.asks.get(&slot).map_or(0, |ask| ask.failures);
-        let ask = Ask {
+        let failures = source.pending_requests.get(&slot).map_or(0, |pending| pending.failures);
+        let pending = PendingRequest {
             attempt,
             request: request.clone(),
             open: true,
             first_asked_at: at,
             last_asked_at: at,
-            asks: 1,
+            sent: 1,
             failures,
             not_before: at,
             fault: None,
         };
-        source.asks.insert(slot, ask);
+        source.pending_requests.insert(slot, pending);
         self.reindex(&key.source);
         Ok(())
     }
 
     /// An ask was refused, or got no answer.
-    pub(super) fn unfulfilled(
+    pub(super) fn request_failed(
         &mut self,
         key: &WorkKey,
         fault: &Fault,
         definite: bool,
         not_before: Time,
     ) -> Result<(), IllegalChange> {
-        self.with_ask(key, |aside, ask| {
+        self.with_pending(key, |blocked, pending| {
             // Of refusals for want of a slot the lane keeps count: how often a route was its probe says nothing of the route.
-            ask.failures = ask.failures.saturating_add(u32::from(fault.class != FaultClass::NoSlot));
-            ask.fault = Some(fault.clone());
-            ask.not_before = not_before;
+            pending.failures = pending.failures.saturating_add(u32::from(fault.class != FaultClass::NoSlot));
+            pending.fault = Some(fault.clone());
+            pending.not_before = not_before;
             if definite {
-                ask.withdraw();
+                pending.withdraw();
             }
             if fault.class.needs_a_person() {
-                aside.insert(key.target.clone(), (fault.clone(), not_before));
+                blocked.insert(key.target.clone(), (fault.clone(), not_before));
             } else if definite {
-                aside.remove(&key.target);
+                blocked.remove(&key.target);
             }
         })
     }
 
-    pub(super) fn disproved(&mut self, key: &WorkKey) -> Result<(), IllegalChange> {
-        self.with_ask(key, |_, ask| {
-            ask.withdraw();
-            ask.not_before = Time::ZERO;
+    pub(super) fn request_never_applied(&mut self, key: &WorkKey) -> Result<(), IllegalChange> {
+        self.with_pending(key, |_, pending| {
+            pending.withdraw();
+            pending.not_before = Time::ZERO;
         })
     }
 
-    pub(super) fn retriable(&mut self, key: &WorkKey) -> Result<(), IllegalChange> {
-        self.with_ask(key, |_, ask| {
-            ask.not_before = Time::ZERO;
-            ask.failures = 0;
+    pub(super) fn request_retry_allowed(&mut self, key: &WorkKey) -> Result<(), IllegalChange> {
+        self.with_pending(key, |_, pending| {
+            pending.not_before = Time::ZERO;
+            pending.failures = 0;
         })
     }
 
     /// Changes an ask, and what of its source is set aside.
-    fn with_ask(
+    fn with_pending(
         &mut self,
         key: &WorkKey,
-        change: impl FnOnce(&mut BTreeMap<Target, (Fault, Time)>, &mut Ask),
+        change: impl FnOnce(&mut BTreeMap<Target, (Fault, Time)>, &mut PendingRequest),
     ) -> Result<(), IllegalChange> {
         let source = self.source_mut(&key.source)?;
-        let Some(ask) = source.asks.get_mut(&(key.occurrence, key.target.clone())) else {
+        let Some(pending) = source.pending_requests.get_mut(&(key.occurrence, key.target.clone())) else {
             return Err(illegal(format!("{key}: nothing was asked")));
         };
-        change(&mut source.aside, ask);
+        change(&mut source.blocked, pending);
         self.reindex(&key.source);
         Ok(())
     }
 }
 
-impl Ask {
+impl PendingRequest {
     /// AWS made nothing of it.
     fn withdraw(&mut self) {
         self.open = false;
-        self.asks = 0;
+        self.sent = 0;
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::limits::SHOWN_AFTER_GONE;
 
 /// One account in one Region.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct PlaceState {
+pub struct AccountRegionState {
     /// When AWS's books here were last read.
     pub last_seen: Option<Time>,
     /// The last complete listing.
@@ -29,9 +29,9 @@ pub struct PlaceState {
     /// of one. Only of a Region in which there are sources.
     pub strangers: BTreeMap<BackupId, SourceId>,
     /// What of ours is gone, and since when: a listing may still show it for a while.
-    pub gone: BTreeMap<BackupId, Time>,
+    pub removed: BTreeMap<BackupId, Time>,
     /// What is looked at by id: our points in flight or in doubt, and others' copies, with the time of the next look.
-    pub looks: BTreeMap<BackupId, Time>,
+    pub poll_schedule: BTreeMap<BackupId, Time>,
     /// Ids that spoiled a batch: at most so many in one call.
     pub batches: BTreeMap<BackupId, usize>,
     /// Calls under way.
@@ -43,7 +43,7 @@ pub struct PlaceState {
     /// AWS refuses to list backups here, while it does: `None` once a listing is complete.
     pub refused_listing: Option<ReadRefusal>,
     /// AWS refuses to show backups by id, while it does.
-    pub refused_looks: Option<ReadRefusal>,
+    pub refused_polls: Option<ReadRefusal>,
     /// Answers name another account than the one on record, while they do.
     pub foreign: Option<Foreign>,
     /// Since when whole listings name nobody and contradict the record, while they do and are not believed.
@@ -63,7 +63,7 @@ pub struct Whereabouts {
 impl Whereabouts {
     /// Of this point.
     #[must_use]
-    pub fn of(point: &Point) -> Self {
+    pub fn of(point: &RecoveryPoint) -> Self {
         let Occurrence { at, trigger } = point.occurrence;
         Self { source: point.source.clone(), at, trigger, is_copy: point.origin.is_some() }
     }
@@ -82,7 +82,7 @@ impl Whereabouts {
 
     /// What it was made for, given where it lies.
     #[must_use]
-    pub fn work(&self, place: &Place) -> WorkKey {
+    pub fn work(&self, place: &AccountRegion) -> WorkKey {
         let source = SourceKey { account: place.account.clone(), source: self.source.clone() };
         let target = if self.is_copy { Target::Copy(place.region.clone()) } else { Target::Backup };
         WorkKey { source, occurrence: self.occurrence(), target }
@@ -108,7 +108,7 @@ pub struct Listed {
     /// What it cost.
     pub pages: u32,
     /// Whether this process made it: one of an earlier process is only remembered for its cost.
-    pub in_this_life: bool,
+    pub listed_by_this_process: bool,
 }
 
 /// A listing under way.
@@ -149,17 +149,17 @@ pub struct ListingPage {
     pub strangers: Vec<(BackupId, SourceId)>,
 }
 
-impl PlaceState {
+impl AccountRegionState {
     /// Whether this process has had a complete listing here.
     #[must_use]
     pub fn known(&self) -> bool {
-        self.listed.is_some_and(|listed| listed.in_this_life)
+        self.listed.is_some_and(|listed| listed.listed_by_this_process)
     }
 
     /// Why the books here cannot be read, while they cannot.
     #[must_use]
     pub fn unread_because(&self) -> Option<&Fault> {
-        let refusal = self.refused_listing.as_ref().or(self.refused_looks.as_ref()).map(|refusal| &refusal.fault);
+        let refusal = self.refused_listing.as_ref().or(self.refused_polls.as_ref()).map(|refusal| &refusal.fault);
         let foreign = self.foreign.as_ref().map(|foreign| &foreign.fault);
         foreign.or(self.trouble.as_ref().map(|(fault, _)| fault)).or(refusal)
     }
@@ -168,7 +168,7 @@ impl PlaceState {
     pub(super) fn refusal_of(&mut self, call: &CallKey) -> Option<&mut Option<ReadRefusal>> {
         match call {
             CallKey::List => Some(&mut self.refused_listing),
-            CallKey::Poll(_) => Some(&mut self.refused_looks),
+            CallKey::Poll(_) => Some(&mut self.refused_polls),
             _ => None,
         }
     }
@@ -178,33 +178,33 @@ impl PlaceState {
         if let Some(listing) = self.listing.as_mut().filter(|_| self.refused_listing.is_some()) {
             listing.not_before = Time::ZERO;
         }
-        if self.refused_looks.is_some() {
-            self.looks.values_mut().for_each(|look| *look = Time::ZERO);
+        if self.refused_polls.is_some() {
+            self.poll_schedule.values_mut().for_each(|look| *look = Time::ZERO);
         }
     }
 
     /// Whether this process has had a complete listing here that began at or after `time`.
     #[must_use]
     pub fn listed_since(&self, time: Time) -> bool {
-        self.listed.is_some_and(|listed| listed.in_this_life && listed.began_at >= time)
+        self.listed.is_some_and(|listed| listed.listed_by_this_process && listed.began_at >= time)
     }
 }
 
-impl PlaceState {
+impl AccountRegionState {
     /// Times in the future mean nothing any more.
     pub(super) fn clock_went_back(&mut self, to: Time) {
-        for look in self.looks.values_mut() {
+        for look in self.poll_schedule.values_mut() {
             *look = (*look).min(to);
         }
         for dispute in self.disputes.values_mut() {
             dispute.since = dispute.since.min(to);
         }
-        for at in self.gone.values_mut() {
+        for at in self.removed.values_mut() {
             *at = (*at).min(to);
         }
         self.last_seen = self.last_seen.map(|seen| seen.min(to));
         self.trouble = self.trouble.take().map(|(fault, at)| (fault, at.min(to)));
-        for refusal in [&mut self.refused_listing, &mut self.refused_looks].into_iter().flatten() {
+        for refusal in [&mut self.refused_listing, &mut self.refused_polls].into_iter().flatten() {
             refusal.since = refusal.since.min(to);
         }
         self.listing_wanted = self.listing_wanted.map(|wanted| wanted.min(to));
@@ -221,38 +221,38 @@ impl PlaceState {
 
 impl State {
     /// What is known of a place, which comes into being with the first change that concerns it.
-    fn place_mut(&mut self, place: &Place) -> &mut PlaceState {
+    fn place_mut(&mut self, place: &AccountRegion) -> &mut AccountRegionState {
         self.places.entry(place.clone()).or_default()
     }
 
-    pub(super) fn place_seen(&mut self, place: &Place, at: Time) {
+    pub(super) fn place_seen(&mut self, place: &AccountRegion, at: Time) {
         let known = self.place_mut(place);
         known.last_seen = known.last_seen.max(Some(at));
     }
 
-    pub(super) fn sent(&mut self, place: &Place, call: &CallKey) {
+    pub(super) fn sent(&mut self, place: &AccountRegion, call: &CallKey) {
         self.place_mut(place).calls.insert(call.clone());
     }
 
-    pub(super) fn returned(&mut self, place: &Place, call: &CallKey, fault: Option<&Fault>, at: Time) {
+    pub(super) fn returned(&mut self, place: &AccountRegion, call: &CallKey, fault: Option<&Fault>, at: Time) {
         let known = self.place_mut(place);
         known.calls.remove(call);
         known.failures = fault.map_or(0, |_| known.failures.saturating_add(1));
         known.trouble = fault.map(|fault| (fault.clone(), at));
     }
 
-    pub(super) fn withdrawn(&mut self, place: &Place, call: &CallKey) {
+    pub(super) fn withdrawn(&mut self, place: &AccountRegion, call: &CallKey) {
         self.place_mut(place).calls.remove(call);
     }
 
-    pub(super) fn read_answered(&mut self, place: &Place, call: &CallKey, fault: Option<&Fault>, at: Time) {
+    pub(super) fn read_answered(&mut self, place: &AccountRegion, call: &CallKey, fault: Option<&Fault>, at: Time) {
         let Some(refusal) = self.place_mut(place).refusal_of(call) else { return };
         let (since, failures) = refusal.as_ref().map_or((at, 0), |refusal| (refusal.since, refusal.failures));
         let failures = failures.saturating_add(1);
         *refusal = fault.map(|fault| ReadRefusal { fault: fault.clone(), since, failures });
     }
 
-    pub(super) fn look_again(&mut self, place: &Place, ids: &[BackupId], at: Time, batch: Option<usize>) {
+    pub(super) fn poll_scheduled(&mut self, place: &AccountRegion, ids: &[BackupId], at: Time, batch: Option<usize>) {
         let known = self.place_mut(place);
         for id in ids {
             match batch {
@@ -260,33 +260,33 @@ impl State {
                 Some(size) => known.batches.insert(id.clone(), size),
                 None => None,
             };
-            if let Some(look) = known.looks.get_mut(id) {
+            if let Some(look) = known.poll_schedule.get_mut(id) {
                 *look = at;
             }
         }
     }
 
-    pub(super) fn other_ended(&mut self, place: &Place, id: &BackupId) {
+    pub(super) fn other_ended(&mut self, place: &AccountRegion, id: &BackupId) {
         let known = self.place_mut(place);
         let lanes = known.others.remove(id);
-        known.looks.remove(id);
+        known.poll_schedule.remove(id);
         known.batches.remove(id);
         self.lanes_moved(&lanes.unwrap_or_default());
     }
 
-    pub(super) fn listing_wanted(&mut self, place: &Place, at: Time) {
+    pub(super) fn listing_wanted(&mut self, place: &AccountRegion, at: Time) {
         let known = self.place_mut(place);
         known.listing_wanted = known.listing_wanted.max(Some(at));
     }
 
-    pub(super) fn listing_began(&mut self, place: &Place, at: Time) {
+    pub(super) fn listing_began(&mut self, place: &AccountRegion, at: Time) {
         let known = self.place_mut(place);
         let before = known.listing.take().unwrap_or_default();
         let (failures, begun_anew) = (before.failures, before.begun_anew);
         known.listing = Some(Listing { began_at: at, failures, begun_anew, ..Listing::default() });
     }
 
-    pub(super) fn listing_page(&mut self, place: &Place, page: &ListingPage, next_token: &str) {
+    pub(super) fn listing_page(&mut self, place: &AccountRegion, page: &ListingPage, next_token: &str) {
         let Some(listing) = self.place_mut(place).listing.as_mut() else { return };
         listing.pages = listing.pages.saturating_add(1);
         listing.next_token = Some(next_token.to_owned());
@@ -300,7 +300,7 @@ impl State {
         listing.shown.user_backups = listing.shown.user_backups.saturating_add(page.user_backups);
     }
 
-    pub(super) fn listing_stalled(&mut self, place: &Place, not_before: Time, restart: bool) {
+    pub(super) fn listing_stalled(&mut self, place: &AccountRegion, not_before: Time, restart: bool) {
         let known = self.place_mut(place);
         if restart {
             let before = known.listing.take().unwrap_or_default();
@@ -315,7 +315,7 @@ impl State {
 
     pub(super) fn listed(
         &mut self,
-        place: &Place,
+        place: &AccountRegion,
         listed: Listed,
         user_backups: u64,
         others: &[(BackupId, Vec<Lane>)],
@@ -333,16 +333,16 @@ impl State {
         known.user_backups = user_backups;
         // From a row in order, the index has no gaps.
         known.strangers = strangers.iter().cloned().collect();
-        known.gone.retain(|_, at| at.plus(SHOWN_AFTER_GONE) > listed.began_at);
+        known.removed.retain(|_, at| at.plus(SHOWN_AFTER_GONE) > listed.began_at);
         known.listing_wanted = known.listing_wanted.filter(|wanted| *wanted > listed.began_at);
         let before = std::mem::take(&mut known.others);
         for id in before.keys() {
-            known.looks.remove(id);
+            known.poll_schedule.remove(id);
             known.batches.remove(id);
         }
         // What a page took for somebody else's may have been confirmed as ours before the last page came.
         for (id, lanes) in others.iter().filter(|(id, _)| !known.points.contains_key(id)) {
-            known.looks.insert(id.clone(), Time::ZERO);
+            known.poll_schedule.insert(id.clone(), Time::ZERO);
             known.others.insert(id.clone(), lanes.clone());
         }
         let ended = before.into_iter().filter(|(id, _)| !known.others.contains_key(id));

@@ -2,20 +2,20 @@
 
 use super::{Evidence, weigh};
 use crate::domain::change::Change;
-use crate::domain::id::{BackupId, Place, SourceId};
-use crate::domain::point::Sighting;
+use crate::domain::id::{AccountRegion, BackupId, SourceId};
+use crate::domain::point::ObservedBackup;
 use crate::domain::state::{Dispute, State};
 use crate::domain::tags::ORIGIN;
 use crate::domain::time::Time;
 
 /// What whole listings show together, where there is no record. Copies are weighed last, since they are of backups.
 #[must_use]
-pub fn weigh_books(read: Vec<(Place, Vec<Sighting>)>, now: Time) -> State {
+pub fn weigh_inventory(read: Vec<(AccountRegion, Vec<ObservedBackup>)>, now: Time) -> State {
     let mut state = State::new(Time::ZERO, now);
     let mut all_copies = Vec::new();
-    for (place, sightings) in read {
+    for (place, observed_backups) in read {
         let (copies, backups): (Vec<_>, Vec<_>) =
-            sightings.into_iter().partition(|sighting| sighting.tags.contains_key(ORIGIN));
+            observed_backups.into_iter().partition(|observed| observed.tags.contains_key(ORIGIN));
         let taken_in = backups.into_iter().map(|backup| take_in(&mut state, &place, backup, now));
         let strangers: Vec<_> = taken_in.flatten().collect();
         let (others, user_backups, began_at) = (Vec::new(), 0, Time::NEVER);
@@ -31,10 +31,15 @@ pub fn weigh_books(read: Vec<(Place, Vec<Sighting>)>, now: Time) -> State {
 }
 
 /// Takes in one; returns of which source it is if it is not ours.
-fn take_in(state: &mut State, place: &Place, sighting: Sighting, now: Time) -> Option<(BackupId, SourceId)> {
-    let id = sighting.id.clone();
-    let of = sighting.volume.clone().or_else(|| sighting.file_system.clone());
-    let change = match weigh(state, place, None, sighting, now) {
+fn take_in(
+    state: &mut State,
+    place: &AccountRegion,
+    observed: ObservedBackup,
+    now: Time,
+) -> Option<(BackupId, SourceId)> {
+    let id = observed.id.clone();
+    let of = observed.volume.clone().or_else(|| observed.file_system.clone());
+    let change = match weigh(state, place, None, observed, now) {
         Evidence::Ours(point) => Change::BackupObserved { point },
         Evidence::Objected { objection, claim, .. } => {
             let dispute = Some(Box::new(Dispute { objection, since: now, claim }));

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// How an occurrence ended (promise 5), worst last.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum End {
+pub enum OccurrenceOutcome {
     /// Backup and every copy AVAILABLE.
     Completed,
     /// Paused, or the source left the policy.
@@ -20,7 +20,7 @@ pub enum End {
     Failed,
 }
 
-impl End {
+impl OccurrenceOutcome {
     /// Every outcome, best first.
     pub const ALL: [Self; 5] = [Self::Completed, Self::Skipped, Self::Coalesced, Self::Missed, Self::Failed];
 
@@ -36,7 +36,7 @@ impl End {
         }
     }
 
-    /// Reads [`End::as_str`] back.
+    /// Reads [`OccurrenceOutcome::as_str`] back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|end| end.as_str() == text)
@@ -45,9 +45,9 @@ impl End {
 
 /// A counter that survives restarts.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Total {
+pub enum Counter {
     /// `occurrences_total`.
-    Occurrences(PolicyName, End),
+    Occurrences(PolicyName, OccurrenceOutcome),
     /// `backups_total`: became AVAILABLE (`true`) or FAILED.
     Backups(PolicyName, bool),
     /// `copies_total`: became AVAILABLE (`true`) or FAILED, in a Region.
@@ -58,7 +58,7 @@ pub enum Total {
 
 /// An occurrence's record, from its opening on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
+pub struct OccurrenceRecord {
     /// The policy that fired; informative.
     pub policy: PolicyName,
     /// When it was recorded.
@@ -69,7 +69,7 @@ pub struct Opening {
     pub adopted: bool,
 }
 
-impl Opening {
+impl OccurrenceRecord {
     /// Whether scheduled occurrences up to this one are dealt with. Not by one that lies ahead: AWS shows what a clock
     /// made that was wrong.
     #[must_use]

@@ -6,29 +6,29 @@ use crate::domain::change::IllegalChange;
 use crate::domain::id::SourceId;
 
 impl State {
-    pub(super) fn look_up_sent(
+    pub(super) fn source_lookup_sent(
         &mut self,
-        account: &AccountName,
+        account: &AccountAlias,
         ids: &[SourceId],
         until: Time,
     ) -> Result<(), IllegalChange> {
         for id in ids {
             let key = SourceKey { account: account.clone(), source: id.clone() };
-            let look_up = &mut self.source_mut(&key)?.look_up;
-            (look_up.not_before, look_up.under_way) = (until, true);
+            let lookup = &mut self.source_mut(&key)?.lookup;
+            (lookup.not_before, lookup.under_way) = (until, true);
         }
         Ok(())
     }
 
     /// After another account answered for this one.
-    pub(super) fn look_up_again(&mut self, account: &AccountName, now: Time) {
+    pub(super) fn repeat_source_lookup(&mut self, account: &AccountAlias, now: Time) {
         let of_account = self.sources.iter_mut().filter(|(key, _)| key.account == *account);
-        of_account.for_each(|(_, source)| std::sync::Arc::make_mut(source).look_up.forgive(now));
+        of_account.for_each(|(_, source)| std::sync::Arc::make_mut(source).lookup.forgive(now));
     }
 
-    pub(super) fn looked_up(
+    pub(super) fn source_looked_up(
         &mut self,
-        account: &AccountName,
+        account: &AccountAlias,
         facts: &SourceFacts,
         at: Time,
     ) -> Result<(), IllegalChange> {
@@ -42,11 +42,11 @@ impl State {
         if facts.account == on_record {
             facts.account = on_record;
         }
-        self.source_mut(&key)?.look_up = LookUp { facts: Some((at, facts)), ..LookUp::default() };
+        self.source_mut(&key)?.lookup = SourceLookup { facts: Some((at, facts)), ..SourceLookup::default() };
         Ok(())
     }
 
-    pub(super) fn look_up_failed(
+    pub(super) fn source_lookup_failed(
         &mut self,
         key: &SourceKey,
         fault: &Fault,
@@ -54,14 +54,14 @@ impl State {
         not_before: Time,
         batch: Option<usize>,
     ) -> Result<(), IllegalChange> {
-        let look_up = &mut self.source_mut(key)?.look_up;
-        look_up.batch = batch;
-        look_up.under_way = false;
-        look_up.not_before = not_before;
+        let lookup = &mut self.source_mut(key)?.lookup;
+        lookup.batch = batch;
+        lookup.under_way = false;
+        lookup.not_before = not_before;
         // A refused batch says nothing about any one source in it.
         if batch.is_none() {
-            look_up.failures = look_up.failures_with(fault);
-            look_up.fault = Some((at, fault.clone()));
+            lookup.failures = lookup.failures_with(fault);
+            lookup.fault = Some((at, fault.clone()));
         }
         Ok(())
     }
