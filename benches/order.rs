@@ -3,7 +3,7 @@
 //! One Region in virtual time, five days from the first backup on: the real planner against the simulated FSx, the same
 //! fleet under three orders of its slots and nothing else changed:
 //!
-//! - **time left**: Lifeboat's own ([`lifeboat::planner::turns`]);
+//! - **time left**: Lifeboat's own ([`lifeboat::planner::slot_priority`]);
 //! - **first come**: the route that has lacked a copy for the longest;
 //! - **oldest point**: the route whose newest recovery point is the oldest.
 //!
@@ -36,7 +36,7 @@
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a bench that cannot go on ends")]
 
 use lifeboat::domain::time::Time;
-use lifeboat::planner::turns::Order;
+use lifeboat::planner::slot_priority::SlotOrder;
 use lifeboat::sim::cloud::{Cloud, FileSystemSeed, FileSystemType, Settings};
 use lifeboat::sim::faults::Faults;
 use lifeboat::sim::rehearse::Rehearsal;
@@ -56,8 +56,11 @@ const COPY_BYTES_PER_SECOND: f64 = 100e6;
 const COPY_FLOOR_SECONDS: f64 = 390.0;
 /// From the firing until the backup is seen, s.
 const BACKUP_SECONDS: f64 = 300.0;
-const ORDERS: [(Order, &str); 3] =
-    [(Order::TimeLeft, "time left"), (Order::FirstCome, "first come"), (Order::OldestPoint, "oldest point")];
+const ORDERS: [(SlotOrder, &str); 3] = [
+    (SlotOrder::TimeLeft, "time left"),
+    (SlotOrder::FirstCome, "first come"),
+    (SlotOrder::OldestPoint, "oldest point"),
+];
 
 /// How long the destination is silent.
 const OUTAGE: Duration = Duration::from_secs(12 * 3600);
@@ -244,7 +247,7 @@ fn draw(seed: u64, situation: Situation) -> Drawn {
     Drawn { policy, fleet: draw.fleet, needed: needed / slots }
 }
 
-fn live(seed: u64, situation: Situation, drawn: &Drawn, order: Order) -> Came {
+fn live(seed: u64, situation: Situation, drawn: &Drawn, order: SlotOrder) -> Came {
     let parsed = lifeboat::config::parse(&[("bench".to_owned(), drawn.policy.clone())], START);
     let settings = parsed.expect("the policy of the bench is good").settings;
     let mut cloud = Cloud::new(seed).with_settings(Settings {

@@ -15,7 +15,7 @@ use lifeboat::domain::remarks::Remarked;
 use lifeboat::domain::state::State;
 use lifeboat::domain::tags::{LifeboatTags, Origin};
 use lifeboat::domain::time::Time;
-use lifeboat::planner::{plan, settle};
+use lifeboat::planner::{plan, process_outcome};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,7 +148,7 @@ fn everything_due<const HELD_EACH: usize>(bencher: Bencher<'_, '_>, sources: usi
             take_in(&mut state, plan.record);
             for action in plan.actions {
                 let outcome = answer(&action, due);
-                let changes = settle(&settings, &state, &action, outcome, due);
+                let changes = process_outcome(&settings, &state, &action, outcome, due);
                 take_in(&mut state, changes);
             }
         }
@@ -242,7 +242,7 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
     take_in(&mut begun, vec![Change::ListingBegan { place, at: now }]);
     bencher.with_inputs(|| observed_backups.clone()).bench_values(|observed_backups| {
         let outcome = Outcome::Page { observed_backups, next_token: None };
-        black_box(settle(&settings, &begun, &action, outcome, now))
+        black_box(process_outcome(&settings, &begun, &action, outcome, now))
     });
 }
 

@@ -51,7 +51,7 @@
 //! **The answer is lost.** The connection drops after AWS took CopyBackup. The ask stays open, holds its slot, and is
 //! repeated word for word with the same token: AWS gives back the copy it made. After five minutes a token may be
 //! forgotten, so then a listing that began two minutes after the last ask has to show that there is nothing before
-//! anything is asked anew ([`planner::gate`]).
+//! anything is asked anew ([`planner::call_limits`]).
 //!
 //! **The database is gone.** The first plan lists every Region. What carries our tags is taken in; the newest occurrence
 //! at AWS tells where the schedule stands; copies in flight are followed, missing ones asked for. Nothing is made twice,

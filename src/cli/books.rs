@@ -53,7 +53,7 @@ pub(super) async fn read_or_empty(settings: &mut Settings) -> Result<State, Fail
 fn follow(settings: &mut Settings, state: &mut State) {
     settings.generation = 1;
     let mut plan = Plan::default();
-    planner::watch::plan(settings, state, now(), &mut plan);
+    planner::membership::plan(settings, state, now(), &mut plan);
     for change in plan.record.iter().filter(|change| kept_up(change)) {
         // A refusal only means that the picture lacks a source that the database contradicts.
         let _ = state.apply(change);

@@ -4,7 +4,7 @@ use super::inquiry::{self, Answers};
 use super::{Done, Failure, PolicyFile, books, now, runtime, terminal};
 use crate::config::{self, Problem};
 use crate::domain::duration::parse_duration;
-use crate::planner::feasible::{self, Given};
+use crate::planner::capacity::{self, Given};
 use crate::report::triage::counted;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -36,7 +36,7 @@ struct Report<'a> {
     routes: usize,
     problems: &'a [Problem],
     warnings: &'a [Problem],
-    feasible: Option<&'a feasible::Report>,
+    feasible: Option<&'a capacity::CapacityReport>,
     /// Why the database teaches nothing, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     database_problem: Option<String>,
@@ -61,7 +61,7 @@ pub(super) fn run(args: &Args) -> Done {
             if let Some(problem) = &database_problem {
                 terminal::complain(problem);
             }
-            let feasible = feasible::judge(&loaded.settings, learned.as_ref(), given, now());
+            let feasible = capacity::judge(&loaded.settings, learned.as_ref(), given, now());
             let answers = if args.aws { Some(runtime()?.block_on(inquiry::ask(&loaded.settings))) } else { None };
             let good = answers.as_ref().is_none_or(Answers::good);
             let done = if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };

@@ -10,7 +10,7 @@ use crate::domain::limits::IDS_PER_CALL;
 use crate::domain::policy::Settings;
 use crate::domain::timekeeper::{TOLD_FROM, TOLERATED};
 use crate::engine::{Answer, Engine as _, fsx::FsxEngine};
-use crate::planner::looks::places_of;
+use crate::planner::polling::places_of;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

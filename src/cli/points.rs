@@ -16,7 +16,7 @@ use crate::domain::state::{Dispute, State};
 use crate::domain::time::Time;
 use crate::engine::Engine as _;
 use crate::engine::fsx::FsxEngine;
-use crate::planner::looks::places_of;
+use crate::planner::polling::places_of;
 use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
 use serde::Serialize;

@@ -5,7 +5,7 @@ use crate::domain::duration::{duration_text, parse_duration};
 use crate::domain::id::{PolicyName, Region};
 use crate::domain::policy::Settings;
 use crate::domain::time::Time;
-use crate::planner::feasible::{self, Given};
+use crate::planner::capacity::{self, Given};
 use crate::report::triage::counted;
 use crate::sim::rehearse::Rehearsal;
 use crate::sim::rehearse::fleet::{self, Assumed, furnish};
@@ -89,7 +89,7 @@ struct Report {
     routes: Vec<PolicyRoutes>,
     lanes: Vec<LaneUse>,
     calls_per_day: BTreeMap<&'static str, u64>,
-    feasible: feasible::Report,
+    feasible: capacity::CapacityReport,
 }
 
 /// The routes of a policy to one Region, or its sources in their own.
@@ -162,7 +162,7 @@ pub(super) fn run(args: &Args) -> Done {
         routes: routes(&rehearsal, start, end),
         lanes: lanes(&rehearsal, start, end),
         calls_per_day: rehearsal.calls().iter().map(|(name, count)| (*name, count.div_ceil(u64::from(days)))).collect(),
-        feasible: feasible::judge(rehearsal.settings(), Some(rehearsal.state()), Given::default(), end),
+        feasible: capacity::judge(rehearsal.settings(), Some(rehearsal.state()), Given::default(), end),
     };
     if args.json {
         let text = serde_json::to_string_pretty(&report);

@@ -39,7 +39,7 @@ macro_rules! job {
 pub fn before(state: &State, change: &Change) {
     match change {
         Change::MembershipUpdated { source, policy, region, .. }
-            if state.sources.get(source).is_none_or(|s| s.watch.is_none()) =>
+            if state.sources.get(source).is_none_or(|s| s.membership.is_none()) =>
         {
             debug!(event = "watched", %policy, account = %source.account, source = %source.source, %region, "watching");
         }
@@ -110,8 +110,11 @@ pub fn before(state: &State, change: &Change) {
 
 /// An edit of the policy is said for each source that it concerns; that a schedule is first taken down is not.
 fn rescheduled(state: &State, source: &SourceKey, lines: &[Line]) {
-    let before =
-        state.sources.get(source).and_then(|source| source.watch.as_ref()).and_then(|watch| watch.lines.last());
+    let before = state
+        .sources
+        .get(source)
+        .and_then(|source| source.membership.as_ref())
+        .and_then(|membership| membership.lines.last());
     let (Some(before), Some(now)) = (before, lines.last()) else { return };
     if (&before.text, &before.zone) != (&now.text, &now.zone)
         && let Some(since) = now.since
@@ -135,7 +138,7 @@ pub fn learning(state: &State, learned: &mut BTreeSet<AccountRegion>) {
         let before = |key: &SourceKey, source: &SourceState| {
             key.account == place.account
                 && source.region == place.region
-                && source.watch.is_some()
+                && source.membership.is_some()
                 && may_lack_the_newest(state, source, listed.began_at, listed.began_at)
         };
         let sources = state.sources.iter().filter(|(key, source)| before(key, source)).count();
@@ -149,8 +152,8 @@ pub fn learning(state: &State, learned: &mut BTreeSet<AccountRegion>) {
 }
 
 fn policy_of(state: &State, key: &SourceKey) -> PolicyName {
-    let watch = state.sources.get(key).and_then(|source| source.watch.as_ref());
-    watch.map_or_else(|| PolicyName::from("-"), |watch| watch.policy.clone())
+    let membership = state.sources.get(key).and_then(|source| source.membership.as_ref());
+    membership.map_or_else(|| PolicyName::from("-"), |membership| membership.policy.clone())
 }
 
 fn work(target: &Target) -> &'static str {

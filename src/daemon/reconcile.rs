@@ -318,7 +318,7 @@ impl Reconciler {
             }
         }
         // A plan that stopped after its books has not looked at what waits.
-        if !plan.books_only {
+        if !plan.record_only {
             journal::learning(&self.state, &mut self.learned);
             self.last_plan = Arc::new(plan);
         }
@@ -419,7 +419,7 @@ impl Reconciler {
             *self.counts.requests.entry((operation, region.clone(), code)).or_default() += 1;
             self.counts.request_durations.entry((operation, region)).or_default().observe(took);
         }
-        let changes = planner::settle(&self.settings, &self.state, &action, answer.outcome, now);
+        let changes = planner::process_outcome(&self.settings, &self.state, &action, answer.outcome, now);
         self.take_in(changes);
         // Even an answer that changes no book frees a place for the next call.
         self.changed = true;

@@ -53,7 +53,7 @@ pub enum Change {
     Rescheduled {
         /// Which.
         source: SourceKey,
-        /// As [`Watch::lines`](super::state::Watch::lines).
+        /// As [`Membership::lines`](super::state::Watch::lines).
         lines: Vec<Line>,
     },
     /// No policy names this source any more.

@@ -20,14 +20,14 @@ pub struct Plan {
     /// For a person's eyes, each once: (source, what).
     pub warnings: Vec<String>,
     /// It ends with what is to be recorded first: what waits was not looked at, and is planned once that is done.
-    pub books_only: bool,
+    pub record_only: bool,
 }
 
 impl Plan {
     /// Ends here; the rest is planned as soon as this is recorded.
-    pub fn stop_after_books(&mut self, now: Time) {
+    pub fn stop_after_record(&mut self, now: Time) {
         self.wake.earlier(now, "books first");
-        self.books_only = true;
+        self.record_only = true;
     }
 }
 

@@ -42,7 +42,7 @@ pub use disputes::Dispute;
 pub use index::Index;
 pub use pauses::{ORDER_REMEMBERED_FOR, ORDER_REPEATED_WITHIN};
 pub use points::RecoveryPoints;
-pub use source::{Line, PendingRequest, SourceLookup, SourceState, Watch};
+pub use source::{Line, Membership, PendingRequest, SourceLookup, SourceState};
 
 /// Upper bounds of the duration histograms, in seconds: a minute to two days.
 pub const DURATION_BUCKETS_SECONDS: [f64; 14] = [
@@ -96,7 +96,7 @@ pub struct State {
     pub timekeeping: Timekeeping,
     /// When all was last looked through for what nothing needs any more, by this process.
     pub swept_at: Option<Time>,
-    /// The generation of the settings that `watch` of every source follows.
+    /// The generation of the settings that `membership` of every source follows.
     pub generation: Option<u64>,
     /// Up to when all occurrences of each policy are recorded.
     pub checked: BTreeMap<PolicyName, Checked>,
@@ -229,7 +229,7 @@ impl State {
     #[must_use]
     pub fn orphans(&self) -> BTreeMap<AccountRegion, u64> {
         let mut orphans = BTreeMap::new();
-        for source in self.sources.values().filter(|source| source.watch.is_none()) {
+        for source in self.sources.values().filter(|source| source.membership.is_none()) {
             let points = source.points.iter().filter(|point| point.lifecycle != Lifecycle::Deleted);
             for place in points.map(|point| &point.place).collect::<BTreeSet<_>>() {
                 *orphans.entry(place.clone()).or_default() += 1;

@@ -1,6 +1,6 @@
 //! The books linted: what should not be, found in tests, after every simulated step, and in production.
 
-use super::looks::places_of;
+use super::polling::places_of;
 use super::retry::PLACE_OUT_OF_ORDER;
 use crate::domain::duration::duration_text;
 use crate::domain::evidence::Objection;
@@ -98,7 +98,10 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
             findings.push(Finding { severity: Severity::Error, source: key.clone(), what });
         }
         for occurrence in source.open.keys() {
-            let copies = source.watch.iter().flat_map(|watch| watch.destinations.iter().cloned().map(Target::Copy));
+            let copies = source
+                .membership
+                .iter()
+                .flat_map(|membership| membership.destinations.iter().cloned().map(Target::Copy));
             for target in std::iter::once(Target::Backup).chain(copies) {
                 let good: Vec<&RecoveryPoint> =
                     source.points_of(*occurrence, &target).filter(|point| point.good()).collect();

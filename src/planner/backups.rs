@@ -4,8 +4,8 @@
 //! person asked for come one after the other. A backup that FAILED is tried again, as another attempt, until a newer
 //! occurrence takes over.
 
-use super::gate::{Gate, Refusal, Unanswered, paused, wait};
-use super::{Active, pending, retry, send};
+use super::call_limits::{Blocked, CallLimits, PendingDecision, backoff, wait};
+use super::{Active, retry, send, send_request};
 use crate::domain::action::{Action, Call};
 use crate::domain::change::Change;
 use crate::domain::fault::FaultClass;
@@ -26,20 +26,20 @@ const LOOKED_UP_WITHIN: Duration = Duration::from_secs(2 * 60);
 type ToLookUp = BTreeMap<(AccountRegion, bool, usize), Vec<SourceId>>;
 
 /// Plans repeats, new backups and the look-ups that they need.
-pub fn plan(settings: &Settings, now: Time, active: &[Active<'_>], gate: &mut Gate<'_>, plan: &mut Plan) {
+pub fn plan(settings: &Settings, now: Time, active: &[Active<'_>], call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     let mut to_look_up = ToLookUp::new();
     for (key, source) in active.iter().copied() {
-        let quarantined = gate.state.quarantined.contains_key(key);
+        let quarantined = call_limits.state.quarantined.contains_key(key);
         let round = Round { settings, now, key, source, quarantined };
-        let asked = round.repeat(gate, plan);
+        let asked = round.repeat(call_limits, plan);
         if let Some(policy) = round.policy().filter(|_| !asked && !quarantined) {
-            round.begin(policy, gate, plan, &mut to_look_up);
+            round.begin(policy, call_limits, plan, &mut to_look_up);
         }
     }
     for ((place, _, size), ids) in to_look_up {
         for ids in ids.chunks(size) {
-            if let Err(refusal) = gate.read(&place) {
-                plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+            if let Err(blocked) = call_limits.read(&place) {
+                plan.wake.earlier(blocked.until.unwrap_or(Time::NEVER), "a place is tried again");
                 break;
             }
             let (account, until) = (place.account.clone(), now.plus(CALL_ENDS_WITHIN));
@@ -60,7 +60,7 @@ struct Round<'a> {
 
 impl<'a> Round<'a> {
     fn policy(&self) -> Option<&'a Policy> {
-        self.source.watch.as_ref().and_then(|watch| self.settings.policies.get(&watch.policy))
+        self.source.membership.as_ref().and_then(|membership| self.settings.policies.get(&membership.policy))
     }
 
     fn home(&self) -> AccountRegion {
@@ -72,7 +72,7 @@ impl<'a> Round<'a> {
     }
 
     /// Deals with a backup that was asked for without a clear answer; `true` if there is one.
-    fn repeat(&self, gate: &mut Gate<'_>, plan: &mut Plan) -> bool {
+    fn repeat(&self, call_limits: &mut CallLimits<'_>, plan: &mut Plan) -> bool {
         let mut asked = false;
         for ((occurrence, target), intent) in &self.source.pending_requests {
             if *target != Target::Backup || !intent.open {
@@ -80,38 +80,38 @@ impl<'a> Round<'a> {
             }
             asked = true;
             let (key, home) = (self.work(*occurrence), self.home());
-            let refusal = match gate.unanswered(&home, &key, intent) {
-                Unanswered::Again if self.quarantined || !wanted(self.source, occurrence) => {
-                    want_proof(&home, intent.last_asked_at.plus(LISTING_LAG), gate, plan)
+            let blocked = match call_limits.decide_pending(&home, &key, intent) {
+                PendingDecision::Repeat if self.quarantined || !wanted(self.source, occurrence) => {
+                    want_listing(&home, intent.last_asked_at.plus(LISTING_LAG), call_limits, plan)
                 }
-                Unanswered::Again => match gate.make(&home) {
+                PendingDecision::Repeat => match call_limits.make(&home) {
                     Ok(()) => {
-                        pending(plan, &home, &key, intent.attempt, intent.request.clone(), self.now);
+                        send_request(plan, &home, &key, intent.attempt, intent.request.clone(), self.now);
                         continue;
                     }
-                    Err(refusal) => refusal,
+                    Err(blocked) => blocked,
                 },
-                Unanswered::Disproved => {
+                PendingDecision::NeverApplied => {
                     plan.record.push(Change::RequestNeverApplied { key });
                     plan.wake.earlier(self.now, "an ask was disproved");
                     continue;
                 }
-                Unanswered::Prove(from) => want_proof(&home, from, gate, plan),
-                Unanswered::Wait(refusal) => refusal,
+                PendingDecision::NeedsListing(from) => want_listing(&home, from, call_limits, plan),
+                PendingDecision::Wait(blocked) => blocked,
             };
             if let Some(policy) = self.policy() {
-                wait(plan, &policy.name, &key, refusal);
+                wait(plan, &policy.name, &key, blocked);
             }
         }
         asked
     }
 
     /// Begins the next backup of the source, if one is due and nothing stands in its way.
-    fn begin(&self, policy: &Policy, gate: &mut Gate<'_>, plan: &mut Plan, to_look_up: &mut ToLookUp) {
+    fn begin(&self, policy: &Policy, call_limits: &mut CallLimits<'_>, plan: &mut Plan, to_look_up: &mut ToLookUp) {
         let Some(occurrence) = self.next() else { return };
         let key = self.work(occurrence);
-        if let Err(refusal) = self.try_begin(policy, &key, gate, plan, to_look_up) {
-            wait(plan, &policy.name, &key, refusal);
+        if let Err(blocked) = self.try_begin(policy, &key, call_limits, plan, to_look_up) {
+            wait(plan, &policy.name, &key, blocked);
         }
     }
 
@@ -133,37 +133,37 @@ impl<'a> Round<'a> {
         &self,
         policy: &Policy,
         key: &WorkKey,
-        gate: &mut Gate<'_>,
+        call_limits: &mut CallLimits<'_>,
         plan: &mut Plan,
         to_look_up: &mut ToLookUp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Blocked> {
         let home = self.home();
         if let Some(in_flight) = self.source.in_flight().find(|point| point.origin.is_none()) {
             let detail = format!("{} of {} is {}", in_flight.id, in_flight.occurrence.at, in_flight.lifecycle.as_str());
-            return Err(Refusal { reason: Reason::InProgress, until: None, detail });
+            return Err(Blocked { reason: Reason::InProgress, until: None, detail });
         }
         after_failures(self.source, key, self.settings.daemon.poll, self.now)?;
         // What was never asked for ends as skipped; this is for another attempt. A person's order goes on.
-        let pause = gate.state.pause_at(&policy.name, self.now);
+        let pause = call_limits.state.pause_at(&policy.name, self.now);
         if let Some(pause) = pause.filter(|_| key.occurrence.trigger == Trigger::Schedule) {
-            return Err(Refusal { reason: Reason::Paused, until: pause.until, detail: pause.sentence() });
+            return Err(Blocked { reason: Reason::Paused, until: pause.until, detail: pause.sentence() });
         }
-        gate.books_known_for(&home, self.source)?;
-        after_lost_answers(self.source, key, &home, gate, plan)?;
+        call_limits.inventory_known_for(&home, self.source)?;
+        after_lost_answers(self.source, key, &home, call_limits, plan)?;
         self.source_looked_up(to_look_up, &home)?;
-        gate.make(&home)?;
-        let attempt = gate.next_attempt(&home, key, self.source);
+        call_limits.make(&home)?;
+        let attempt = call_limits.next_attempt(&home, key, self.source);
         let facts = self.source.lookup.facts.as_ref().map(|(_, facts)| facts);
         let (request, dropped) = super::request::create_backup(policy, facts, key, attempt);
         if !dropped.is_empty() {
             plan.warnings.push(no_room(&key.source.source, &dropped));
         }
-        pending(plan, &home, key, attempt, Arc::new(request), self.now);
+        send_request(plan, &home, key, attempt, Arc::new(request), self.now);
         Ok(())
     }
 
     /// Whether the source's tags are known freshly enough; else asks for them to be looked up.
-    fn source_looked_up(&self, to_look_up: &mut ToLookUp, home: &AccountRegion) -> Result<(), Refusal> {
+    fn source_looked_up(&self, to_look_up: &mut ToLookUp, home: &AccountRegion) -> Result<(), Blocked> {
         let lookup = &self.source.lookup;
         let recent = |at: Time| self.now.since(at) < LOOKED_UP_WITHIN;
         if lookup.facts.as_ref().is_some_and(|(at, _)| recent(*at)) {
@@ -184,11 +184,11 @@ impl<'a> Round<'a> {
             let size = lookup.batch.unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
             let group = (home.clone(), self.key.source.is_volume(), size);
             to_look_up.entry(group).or_default().push(self.key.source.clone());
-            return Err(Refusal { reason: Reason::DescribeSource, until: None, detail });
+            return Err(Blocked { reason: Reason::DescribeSource, until: None, detail });
         }
         let set_aside = lookup.fault.as_ref().is_some_and(|(_, fault)| fault.class.needs_a_person());
         let reason = if set_aside { Reason::NeedsPerson } else { Reason::DescribeSource };
-        Err(Refusal { reason, until: Some(lookup.not_before), detail })
+        Err(Blocked { reason, until: Some(lookup.not_before), detail })
     }
 }
 
@@ -199,15 +199,15 @@ pub(super) fn wanted(source: &SourceState, occurrence: &Occurrence) -> bool {
 }
 
 /// Whether the pauses after refusals and failed attempts are over.
-pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration, now: Time) -> Result<(), Refusal> {
+pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration, now: Time) -> Result<(), Blocked> {
     if let Some(refused) =
         source.pending_requests.get(&(key.occurrence, key.target.clone())).filter(|pending| now < pending.not_before)
     {
-        return Err(paused(refused));
+        return Err(backoff(refused));
     }
     // What was refused for good is refused for every occurrence.
     if let Some((fault, not_before)) = source.blocked.get(&key.target).filter(|(_, not_before)| now < *not_before) {
-        return Err(Refusal { reason: Reason::NeedsPerson, until: Some(*not_before), detail: fault.to_string() });
+        return Err(Blocked { reason: Reason::NeedsPerson, until: Some(*not_before), detail: fault.to_string() });
     }
     let failed = source.points_of(key.occurrence, &key.target).filter(|point| !point.good());
     let (mut count, mut last, mut failure) = (0, None, None);
@@ -226,7 +226,7 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
         return Ok(());
     }
     let detail = failure.as_deref().unwrap_or("the last attempt was deleted").to_owned();
-    Err(Refusal { reason: Reason::Backoff, until: Some(again), detail })
+    Err(Blocked { reason: Reason::Backoff, until: Some(again), detail })
 }
 
 /// Of what was asked for again and again, something failed: before another attempt the books must show that nothing else
@@ -235,26 +235,31 @@ pub(super) fn after_lost_answers(
     source: &SourceState,
     key: &WorkKey,
     place: &AccountRegion,
-    gate: &Gate<'_>,
+    call_limits: &CallLimits<'_>,
     plan: &mut Plan,
-) -> Result<(), Refusal> {
+) -> Result<(), Blocked> {
     let Some(asked_at) = source.unsure.get(&(key.occurrence, key.target.clone())) else { return Ok(()) };
     let from = asked_at.plus(LISTING_LAG);
-    match gate.state.place(place) {
+    match call_limits.state.place(place) {
         Some(known) if known.listed_since(from) || known.refused_listing.is_some() => Ok(()),
-        _ => Err(want_proof(place, from, gate, plan)),
+        _ => Err(want_listing(place, from, call_limits, plan)),
     }
 }
 
 /// Asks for the listing that tells what became of an ask, once.
-pub(super) fn want_proof(place: &AccountRegion, from: Time, gate: &Gate<'_>, plan: &mut Plan) -> Refusal {
-    let wanted = gate.state.place(place).and_then(|known| known.listing_wanted);
+pub(super) fn want_listing(
+    place: &AccountRegion,
+    from: Time,
+    call_limits: &CallLimits<'_>,
+    plan: &mut Plan,
+) -> Blocked {
+    let wanted = call_limits.state.place(place).and_then(|known| known.listing_wanted);
     if wanted < Some(from) {
         plan.record.push(Change::ListingWanted { place: place.clone(), at: from });
-        plan.wake.earlier(gate.now, "a listing is wanted");
+        plan.wake.earlier(call_limits.now, "a listing is wanted");
     }
     let detail = "it is not known whether AWS took the request; a listing will tell".to_owned();
-    Refusal { reason: Reason::Listing, until: (from > gate.now).then_some(from), detail }
+    Blocked { reason: Reason::Listing, until: (from > call_limits.now).then_some(from), detail }
 }
 
 pub(super) fn no_room(source: &SourceId, dropped: &[String]) -> String {

@@ -3,13 +3,13 @@
 //! A route wants the newest AVAILABLE backup of its source and whatever a person asked for or holds. One copy of a
 //! route is under way at a time; one that was never asked for gives way to a newer backup.
 
-use super::backups::{after_failures, after_lost_answers, no_room, want_proof, wanted};
-use super::gate::{Gate, Refusal, Unanswered, wait};
-use super::lane_gate::LaneGate;
+use super::backups::{after_failures, after_lost_answers, no_room, want_listing, wanted};
+use super::call_limits::{Blocked, CallLimits, PendingDecision, wait};
+use super::lane_limits::LaneLimits;
 use super::retain::would_go_at_once;
+use super::slot_priority::{SlotOrder, SlotRequest, rank};
 use super::slots::Slots;
-use super::turns::{Order, Wish, rank};
-use super::{Active, durations, pending, rpo};
+use super::{Active, durations, rpo, send_request};
 use crate::domain::change::Change;
 use crate::domain::id::{AccountRegion, Region, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::Lane;
@@ -24,28 +24,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Plans repeats and new copies, each lane's slots in the order that is asked for.
-pub fn plan(settings: &Settings, now: Time, order: Order, active: &[Active<'_>], gate: &mut Gate<'_>, plan: &mut Plan) {
-    let state = gate.state;
+pub fn plan(
+    settings: &Settings,
+    now: Time,
+    order: SlotOrder,
+    active: &[Active<'_>],
+    call_limits: &mut CallLimits<'_>,
+    plan: &mut Plan,
+) {
+    let state = call_limits.state;
     let mut ready: BTreeMap<Lane, Vec<Candidate<'_>>> = BTreeMap::new();
-    let mut lane_gate = LaneGate::new(state, now);
+    let mut lane_limits = LaneLimits::new(state, now);
     for (key, source) in active.iter().copied() {
-        let policy = source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy));
+        let policy = source.membership.as_ref().and_then(|membership| settings.policies.get(&membership.policy));
         let quarantined = state.quarantined.contains_key(key);
-        repeats(key, source, policy, quarantined, gate, &mut lane_gate, plan);
+        repeats(key, source, policy, quarantined, call_limits, &mut lane_limits, plan);
         let Some(policy) = policy.filter(|_| !quarantined) else { continue };
         for destination in &policy.destinations {
             let Some(candidate) = Candidate::of_route(state, key, source, policy, destination) else { continue };
             let proven = |candidate: &Candidate<'_>, plan: &mut Plan| {
-                after_lost_answers(source, &candidate.work, &candidate.there(), gate, plan)
+                after_lost_answers(source, &candidate.work, &candidate.there(), call_limits, plan)
             };
-            match candidate.ready(settings, now, gate).and_then(|()| proven(&candidate, plan)) {
+            match candidate.ready(settings, now, call_limits).and_then(|()| proven(&candidate, plan)) {
                 // The widest of its lanes is the one in which it meets others.
                 Ok(()) => {
                     if let Some(lane) = candidate.lanes.last().cloned() {
                         ready.entry(lane).or_default().push(candidate);
                     }
                 }
-                Err(refusal) => wait(plan, &candidate.policy.name, &candidate.work, refusal),
+                Err(blocked) => wait(plan, &candidate.policy.name, &candidate.work, blocked),
             }
         }
     }
@@ -54,10 +61,10 @@ pub fn plan(settings: &Settings, now: Time, order: Order, active: &[Active<'_>],
     }
     let mut slots = Slots::new(settings.limits, state);
     for (lane, candidates) in ready {
-        for place in places(order, state, &lane, &candidates, &slots, &lane_gate, now) {
+        for place in places(order, state, &lane, &candidates, &slots, &lane_limits, now) {
             let Some(candidate) = candidates.get(place) else { continue };
-            if let Err(refusal) = candidate.begin(now, gate, &mut slots, &mut lane_gate, plan) {
-                wait(plan, &candidate.policy.name, &candidate.work, refusal);
+            if let Err(blocked) = candidate.begin(now, call_limits, &mut slots, &mut lane_limits, plan) {
+                wait(plan, &candidate.policy.name, &candidate.work, blocked);
             }
         }
     }
@@ -65,28 +72,28 @@ pub fn plan(settings: &Settings, now: Time, order: Order, active: &[Active<'_>],
 
 /// The places of the candidates of a lane in the order in which they get its slots.
 fn places(
-    order: Order,
+    order: SlotOrder,
     state: &State,
     lane: &Lane,
     candidates: &[Candidate<'_>],
     slots: &Slots,
-    lane_gate: &LaneGate<'_>,
+    lane_limits: &LaneLimits<'_>,
     now: Time,
 ) -> Vec<usize> {
     let (capacity, held) = slots.of(lane);
     let free = capacity.saturating_sub(held) as usize;
-    let room = free.min(lane_gate.room(std::slice::from_ref(lane)) as usize);
+    let room = free.min(lane_limits.room(std::slice::from_ref(lane)) as usize);
     if room == 0 || candidates.len() <= room {
         return (0..candidates.len()).collect();
     }
-    let wishes: Vec<Wish> = candidates.iter().map(|candidate| candidate.wish()).collect();
+    let requests: Vec<SlotRequest> = candidates.iter().map(|candidate| candidate.request()).collect();
     let mut ends: Vec<Time> = vec![now; free];
     ends.extend(ends_of_flights(state, lane));
     // Of what else is held nothing is known: others' copies, and asks without an answer.
-    let sum: Duration = wishes.iter().map(|wish| wish.takes).sum();
-    let typical = sum / u32::try_from(wishes.len()).unwrap_or(u32::MAX);
+    let sum: Duration = requests.iter().map(|request| request.takes).sum();
+    let typical = sum / u32::try_from(requests.len()).unwrap_or(u32::MAX);
     ends.resize(capacity as usize, now.plus(typical));
-    rank(order, &wishes, &ends, now)
+    rank(order, &requests, &ends, now)
 }
 
 /// When our copies in flight in a lane are expected to end.
@@ -115,37 +122,37 @@ fn repeats(
     source: &SourceState,
     policy: Option<&Policy>,
     quarantined: bool,
-    gate: &mut Gate<'_>,
-    lane_gate: &mut LaneGate<'_>,
+    call_limits: &mut CallLimits<'_>,
+    lane_limits: &mut LaneLimits<'_>,
     plan: &mut Plan,
 ) {
     for ((occurrence, target), intent) in source.pending_requests.iter().filter(|(_, intent)| intent.open) {
         let Target::Copy(region) = target else { continue };
         let work = WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
         let there = AccountRegion { account: key.account.clone(), region: region.clone() };
-        let lanes = gate.state.lanes_of_copy(&work);
-        let refusal = match gate.unanswered(&there, &work, intent) {
-            Unanswered::Again if quarantined || !wanted(source, occurrence) => {
-                want_proof(&there, intent.last_asked_at.plus(LISTING_LAG), gate, plan)
+        let lanes = call_limits.state.lanes_of_copy(&work);
+        let blocked = match call_limits.decide_pending(&there, &work, intent) {
+            PendingDecision::Repeat if quarantined || !wanted(source, occurrence) => {
+                want_listing(&there, intent.last_asked_at.plus(LISTING_LAG), call_limits, plan)
             }
-            Unanswered::Again => match lane_gate.open(&lanes).and_then(|()| gate.make(&there)) {
+            PendingDecision::Repeat => match lane_limits.open(&lanes).and_then(|()| call_limits.make(&there)) {
                 Ok(()) => {
-                    lane_gate.take(&lanes);
-                    pending(plan, &there, &work, intent.attempt, intent.request.clone(), gate.now);
+                    lane_limits.take(&lanes);
+                    send_request(plan, &there, &work, intent.attempt, intent.request.clone(), call_limits.now);
                     continue;
                 }
-                Err(refusal) => refusal,
+                Err(blocked) => blocked,
             },
-            Unanswered::Disproved => {
+            PendingDecision::NeverApplied => {
                 plan.record.push(Change::RequestNeverApplied { key: work });
-                plan.wake.earlier(gate.now, "an ask was disproved");
+                plan.wake.earlier(call_limits.now, "an ask was disproved");
                 continue;
             }
-            Unanswered::Prove(from) => want_proof(&there, from, gate, plan),
-            Unanswered::Wait(refusal) => refusal,
+            PendingDecision::NeedsListing(from) => want_listing(&there, from, call_limits, plan),
+            PendingDecision::Wait(blocked) => blocked,
         };
         if let Some(policy) = policy {
-            wait(plan, &policy.name, &work, refusal);
+            wait(plan, &policy.name, &work, blocked);
         }
     }
 }
@@ -215,23 +222,23 @@ impl<'a> Candidate<'a> {
     }
 
     /// Whether nothing but a slot is in its way.
-    fn ready(&self, settings: &Settings, now: Time, gate: &Gate<'_>) -> Result<(), Refusal> {
+    fn ready(&self, settings: &Settings, now: Time, call_limits: &CallLimits<'_>) -> Result<(), Blocked> {
         self.route_free(&self.destination.region, now)?;
         after_failures(self.source, &self.work, settings.daemon.poll, now)?;
-        gate.books_known_for(&self.there(), self.source)?;
+        call_limits.inventory_known_for(&self.there(), self.source)?;
         let home = AccountRegion { account: self.work.source.account.clone(), region: self.source.region.clone() };
-        gate.newest_known(&home, self.source)
+        call_limits.newest_known(&home, self.source)
     }
 
-    fn wish(&self) -> Wish {
+    fn request(&self) -> SlotRequest {
         let target = &self.work.target;
         let (reached, taken_at) = (self.source.newest_taken_at(target), self.backup.taken_at());
         let taken = self.source.points.available(&Target::Backup).rev().map(RecoveryPoint::taken_at);
         let lacked = taken.take_while(|at| reached.is_none_or(|reached| reached < *at)).last();
-        Wish {
+        SlotRequest {
             rpo: rpo::rpo_for(self.policy, target),
             reached,
-            since: self.source.watch.as_ref().map_or(taken_at, |watch| watch.since),
+            since: self.source.membership.as_ref().map_or(taken_at, |membership| membership.since),
             taken_at,
             takes: durations::next_copy(self.source, self.destination, self.backup.size_bytes).takes,
             lacks_since: lacked.unwrap_or(taken_at),
@@ -242,29 +249,29 @@ impl<'a> Candidate<'a> {
     fn begin(
         &self,
         now: Time,
-        gate: &mut Gate<'_>,
+        call_limits: &mut CallLimits<'_>,
         slots: &mut Slots,
-        lane_gate: &mut LaneGate<'_>,
+        lane_limits: &mut LaneLimits<'_>,
         plan: &mut Plan,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Blocked> {
         let there = self.there();
         slots.free(&self.lanes)?;
-        lane_gate.open(&self.lanes)?;
-        gate.make(&there)?;
+        lane_limits.open(&self.lanes)?;
+        call_limits.make(&there)?;
         slots.take(&self.lanes);
-        lane_gate.take(&self.lanes);
-        let attempt = gate.next_attempt(&there, &self.work, self.source);
+        lane_limits.take(&self.lanes);
+        let attempt = call_limits.next_attempt(&there, &self.work, self.source);
         let (request, dropped) =
             super::request::copy_backup(self.policy, self.destination, self.backup, &self.work, attempt);
         if !dropped.is_empty() {
             plan.warnings.push(no_room(&self.work.source.source, &dropped));
         }
-        pending(plan, &there, &self.work, attempt, Arc::new(request), now);
+        send_request(plan, &there, &self.work, attempt, Arc::new(request), now);
         Ok(())
     }
 
     /// Whether no other copy of the route is under way.
-    fn route_free(&self, region: &Region, now: Time) -> Result<(), Refusal> {
+    fn route_free(&self, region: &Region, now: Time) -> Result<(), Blocked> {
         let target = Target::Copy(region.clone());
         let in_flight = self.source.in_flight();
         let in_flight = in_flight
@@ -272,12 +279,12 @@ impl<'a> Candidate<'a> {
             .find(|point| point.target() == target && !point.stuck(now));
         if let Some(in_flight) = in_flight {
             let detail = format!("{} of {} is {}", in_flight.id, in_flight.occurrence.at, in_flight.lifecycle.as_str());
-            return Err(Refusal { reason: Reason::InProgress, until: None, detail });
+            return Err(Blocked { reason: Reason::InProgress, until: None, detail });
         }
         let asked = self.source.pending_requests.iter().find(|((_, of), pending)| *of == target && pending.open);
         if let Some(((occurrence, _), _)) = asked {
             let detail = format!("the copy of {} was asked for", occurrence.at);
-            return Err(Refusal { reason: Reason::InProgress, until: None, detail });
+            return Err(Blocked { reason: Reason::InProgress, until: None, detail });
         }
         Ok(())
     }

@@ -4,9 +4,9 @@
 //! whatever speaks against it on the way spares it. What would cost a route too much waits for a person ([`super::brake`]).
 
 use super::brake::Recent;
-use super::chain::{self, Full};
-use super::gate::Gate;
-use super::retain::{self, Verdict};
+use super::call_limits::CallLimits;
+use super::full_copy::{self, FullCopy};
+use super::retain::{self, RetentionVerdict};
 use super::send;
 use crate::domain::action::{Action, Call, CallKey};
 use crate::domain::change::Change;
@@ -30,24 +30,24 @@ const BRAKE_AGAIN: Duration = Duration::from_secs(3600);
 const REVIEW_AGAIN: Duration = Duration::from_secs(60);
 
 /// Decides what is to be deleted, and goes on with what was decided.
-pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     let mut reviews = state.reviews.iter().peekable();
     for _ in 0..REVIEWS_PER_ROUND {
         let Some((_, key)) = reviews.next_if(|(at, _)| *at <= now) else { break };
-        review(settings, state, key, now, gate, plan);
+        review(settings, state, key, now, call_limits, plan);
     }
     if let Some((at, _)) = reviews.next() {
         plan.wake.earlier((*at).max(now), "retention");
     }
-    let mut steps = Steps { settings, state, now, doomed: BTreeMap::new() };
+    let mut steps = Steps { settings, state, now, verdicts: BTreeMap::new() };
     for ((place, id), deletion) in &state.deletions {
-        steps.go_on(place, id, deletion, gate, plan);
+        steps.go_on(place, id, deletion, call_limits, plan);
     }
 }
 
 /// What retention lets go of one target of a source, and what the brake makes of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Letting<'a> {
+pub struct RetentionDecision<'a> {
     /// Goes, each with its reason, oldest first.
     pub go: Vec<(&'a RecoveryPoint, String)>,
     /// Would go, and waits for a person.
@@ -56,7 +56,13 @@ pub struct Letting<'a> {
 
 /// Weighs one target of a source.
 #[must_use]
-pub fn weigh<'a>(policy: &Policy, state: &'a State, key: &SourceKey, target: &Target, now: Time) -> Letting<'a> {
+pub fn weigh<'a>(
+    policy: &Policy,
+    state: &'a State,
+    key: &SourceKey,
+    target: &Target,
+    now: Time,
+) -> RetentionDecision<'a> {
     let verdicts = retain::verdicts(policy, state, key, target, now);
     let mut recent = Recent::of(state, key, target, now);
     let mut go = Vec::new();
@@ -69,9 +75,9 @@ pub fn weigh<'a>(policy: &Policy, state: &'a State, key: &SourceKey, target: &Ta
     if recent.holds(go.len()) {
         let points = go.into_iter().map(|(point, reason)| (point.id.clone(), reason)).collect();
         let brake = Brake { points, held: recent.held(), most: recent.most() };
-        return Letting { go: Vec::new(), braked: Some(brake) };
+        return RetentionDecision { go: Vec::new(), braked: Some(brake) };
     }
-    Letting { go, braked: None }
+    RetentionDecision { go, braked: None }
 }
 
 /// The targets of a source that its policy names.
@@ -83,7 +89,7 @@ pub fn targets(policy: &Policy) -> impl Iterator<Item = Target> + '_ {
 /// The policy under which retention applies to a source: none once it left, so that it loses nothing.
 #[must_use]
 pub fn policy_of<'a>(settings: &'a Settings, source: &SourceState) -> Option<&'a Policy> {
-    source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy))
+    source.membership.as_ref().and_then(|membership| settings.policies.get(&membership.policy))
 }
 
 /// Where the points of a target are.
@@ -95,7 +101,14 @@ fn place_of(key: &SourceKey, policy: &Policy, target: &Target) -> AccountRegion 
     AccountRegion { account: key.account.clone(), region: region.clone() }
 }
 
-fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: &Gate<'_>, plan: &mut Plan) {
+fn review(
+    settings: &Settings,
+    state: &State,
+    key: &SourceKey,
+    now: Time,
+    call_limits: &CallLimits<'_>,
+    plan: &mut Plan,
+) {
     let mut braked = BTreeMap::new();
     let mut next = Time::NEVER;
     let source = state.sources.get(key).filter(|_| settings.daemon.prune && !state.quarantined.contains_key(key));
@@ -103,7 +116,7 @@ fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: 
         chains(key, policy, source, plan);
         next = next.min(unseen(policy, state, now, plan));
         for target in targets(policy) {
-            if books_lack(key, policy, &target, gate) {
+            if books_lack(key, policy, &target, call_limits) {
                 next = next.min(now.plus(REVIEW_AGAIN));
                 continue;
             }
@@ -111,7 +124,7 @@ fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: 
             letting.go.into_iter().for_each(|(point, reason)| condemn(point, reason, now, plan));
             braked.extend(letting.braked.map(|brake| (target, brake)));
         }
-        next = next.min(clear_failed(state, key, now, gate, plan));
+        next = next.min(clear_failed(state, key, now, call_limits, plan));
         if !braked.is_empty() {
             // The time that the brake looks back at moves on.
             next = next.min(now.plus(BRAKE_AGAIN));
@@ -146,11 +159,11 @@ fn condemn(point: &RecoveryPoint, reason: String, now: Time, plan: &mut Plan) {
 }
 
 /// Decides about what ended FAILED. Returns when to look again.
-fn clear_failed(state: &State, key: &SourceKey, now: Time, gate: &Gate<'_>, plan: &mut Plan) -> Time {
+fn clear_failed(state: &State, key: &SourceKey, now: Time, call_limits: &CallLimits<'_>, plan: &mut Plan) -> Time {
     let (clear, mut next) = retain::failed_to_clear(state, key, now);
     let undecided = |point: &RecoveryPoint| !state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
     for (point, reason) in clear.into_iter().filter(|(point, _)| undecided(point)) {
-        if gate.books_known_of(&point.place, key).is_ok() {
+        if call_limits.inventory_known_of(&point.place, key).is_ok() {
             condemn(point, reason, now, plan);
         } else {
             next = next.min(now.plus(REVIEW_AGAIN));
@@ -162,8 +175,8 @@ fn clear_failed(state: &State, key: &SourceKey, now: Time, gate: &Gate<'_>, plan
 /// Says before the fact which copies will be full, other than first ones.
 fn chains(key: &SourceKey, policy: &Policy, source: &SourceState, plan: &mut Plan) {
     for destination in &policy.destinations {
-        match chain::next_is_full(source, destination) {
-            None | Some(Full::First) => {}
+        match full_copy::next_is_full(source, destination) {
+            None | Some(FullCopy::First) => {}
             Some(full) => plan.warnings.push(full.announcement(&key.source, &destination.region)),
         }
     }
@@ -172,16 +185,16 @@ fn chains(key: &SourceKey, policy: &Policy, source: &SourceState, plan: &mut Pla
 /// Whether the books that a verdict needs are not known yet: those of the place itself; for a copy whether its occurrence
 /// has ended, which only the source's Region tells then. A backup waits for no destination (promise 7): what a copy may
 /// read there that only a lost database knew of is kept one by one, as [`retain::unseen_destinations`] has it.
-fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, gate: &Gate<'_>) -> bool {
+fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, call_limits: &CallLimits<'_>) -> bool {
     let listed = |target: &Target| {
-        let place = gate.state.place(&place_of(key, policy, target));
+        let place = call_limits.state.place(&place_of(key, policy, target));
         place.is_some_and(|known| known.listed.is_some())
     };
     let told = match target {
         Target::Backup => true,
         Target::Copy(_) => listed(&Target::Backup),
     };
-    !told || gate.books_known_of(&place_of(key, policy, target), key).is_err()
+    !told || call_limits.inventory_known_of(&place_of(key, policy, target), key).is_err()
 }
 
 /// What a person confirms: every point that the brake holds now is decided upon.
@@ -210,7 +223,7 @@ struct Steps<'a> {
     state: &'a State,
     now: Time,
     /// What goes, by source and target, as far as this round asked.
-    doomed: BTreeMap<(SourceKey, Target), BTreeMap<BackupId, Option<String>>>,
+    verdicts: BTreeMap<(SourceKey, Target), BTreeMap<BackupId, Option<String>>>,
 }
 
 impl Steps<'_> {
@@ -219,7 +232,7 @@ impl Steps<'_> {
         place: &AccountRegion,
         id: &BackupId,
         deletion: &Deletion,
-        gate: &mut Gate<'_>,
+        call_limits: &mut CallLimits<'_>,
         plan: &mut Plan,
     ) {
         if self.state.under_way(place, &CallKey::Delete(id.clone())) {
@@ -240,11 +253,11 @@ impl Steps<'_> {
             return;
         }
         let known = match self.state.point(place, id) {
-            Some(point) => gate.books_known_of(place, &point.source_key()),
-            None => gate.books_known(place),
+            Some(point) => call_limits.inventory_known_of(place, &point.source_key()),
+            None => call_limits.inventory_known(place),
         };
-        if let Err(refusal) = known.and_then(|()| gate.delete(place)) {
-            plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+        if let Err(blocked) = known.and_then(|()| call_limits.delete(place)) {
+            plan.wake.earlier(blocked.until.unwrap_or(Time::NEVER), "a place is tried again");
             return;
         }
         plan.record.push(Change::DeletionRequested { place: place.clone(), id: id.clone(), at: self.now });
@@ -260,7 +273,7 @@ impl Steps<'_> {
         let Some(point) = self.state.point(place, id) else { return Some("it is no longer known".to_owned()) };
         let (key, target) = (point.source_key(), point.target());
         let (state, settings, now) = (self.state, self.settings, self.now);
-        let words = self.doomed.entry((key.clone(), target.clone())).or_insert_with(|| {
+        let words = self.verdicts.entry((key.clone(), target.clone())).or_insert_with(|| {
             let policy = state.sources.get(&key).and_then(|source| policy_of(settings, source));
             policy.map_or_else(BTreeMap::new, |policy| words(policy, state, &key, &target, now))
         });
@@ -280,7 +293,7 @@ fn words(
     target: &Target,
     now: Time,
 ) -> BTreeMap<BackupId, Option<String>> {
-    let reason = |verdict: &Verdict<'_>| {
+    let reason = |verdict: &RetentionVerdict<'_>| {
         let keeps: Vec<String> = verdict.keep.iter().map(ToString::to_string).collect();
         (!verdict.goes()).then(|| keeps.join(", "))
     };

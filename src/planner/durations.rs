@@ -8,7 +8,7 @@
 //! One accident must not count for long: a daemon that was down while a copy ended saw its end late. So of the last few
 //! the second longest counts, which is cautious as well.
 
-use super::chain;
+use super::full_copy;
 use crate::domain::id::Target;
 use crate::domain::limits::COPY_STUCK_AFTER;
 use crate::domain::point::RecoveryPoint;
@@ -88,8 +88,8 @@ pub fn learned(source: &SourceState, target: &Target) -> Learned {
 pub fn next_copy(source: &SourceState, destination: &Destination, size_bytes: Option<Bytes>) -> Expected {
     let target = Target::Copy(destination.region.clone());
     // Looking through all that is held is only worth it when the newest copy is of no use.
-    let of_use = source.newest(&target).is_some_and(|newest| chain::may_go_on_from(newest, destination));
-    let full = !of_use && chain::next_is_full(source, destination).is_some();
+    let of_use = source.newest(&target).is_some_and(|newest| full_copy::may_go_on_from(newest, destination));
+    let full = !of_use && full_copy::next_is_full(source, destination).is_some();
     expected(source, &target, full, size_bytes)
 }
 

@@ -30,7 +30,7 @@ const ENDS_AT_ONCE: usize = 1000;
 pub fn plan(settings: &Settings, state: &State, now: Time, active: &[Active<'_>], plan: &mut Plan) {
     let most = plan.record.len().saturating_add(ENDS_AT_ONCE);
     for (key, source) in active.iter().copied() {
-        let policy = source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy));
+        let policy = source.membership.as_ref().and_then(|membership| settings.policies.get(&membership.policy));
         for (occurrence, record) in &source.open {
             if plan.record.len() >= most {
                 return;
@@ -98,7 +98,7 @@ impl Case<'_> {
             return None;
         }
         let mut worst = (OccurrenceOutcome::Completed, "every copy is AVAILABLE; its backup is gone".to_owned());
-        for region in self.source.watch.as_ref().map_or(&[][..], |watch| &watch.destinations) {
+        for region in self.source.membership.as_ref().map_or(&[][..], |membership| &membership.destinations) {
             let copy = self.source.good_point(self.occurrence, &Target::Copy(region.clone()));
             let (end, reason) = match copy {
                 Some(_) => self.end_of_copy(region, true)?,
@@ -215,9 +215,9 @@ impl Case<'_> {
         let gives_way = self.occurrence.trigger == Trigger::Schedule && !self.state.held(backup);
         let mut worst: (OccurrenceOutcome, String) =
             (OccurrenceOutcome::Completed, "the backup and every copy are AVAILABLE".to_owned());
-        let watch = self.source.watch.as_ref();
+        let membership = self.source.membership.as_ref();
         let left = Vec::new();
-        for region in watch.map_or(&left, |watch| &watch.destinations) {
+        for region in membership.map_or(&left, |membership| &membership.destinations) {
             // A person may have deleted the newer backup, and left its copy: that one is newer all the same.
             let newer = |target: &Target| {
                 let newest = self.source.newest(target).filter(|newest| newest.occurrence != self.occurrence);
@@ -232,7 +232,7 @@ impl Case<'_> {
                 worst = (end, reason);
             }
         }
-        if watch.is_none() {
+        if membership.is_none() {
             let moving = self.source.in_flight().any(|point| point.occurrence == self.occurrence)
                 || self.source.pending_requests.iter().any(|((of, _), pending)| *of == self.occurrence && pending.open);
             if moving {

@@ -4,7 +4,7 @@
 //! and of which AWS has nothing of ours, leads to no decision ever again: it leaves memory and database, while the
 //! history of it stays as long as all history does.
 
-use super::looks::places_of;
+use super::polling::places_of;
 use crate::domain::change::{Change, Forgotten};
 use crate::domain::id::AccountRegion;
 use crate::domain::occurrence_record::Counter;
@@ -42,7 +42,10 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
 }
 
 fn is_over(source: &SourceState) -> bool {
-    source.watch.is_none() && source.holds_nothing() && source.open.is_empty() && source.pending_requests.is_empty()
+    source.membership.is_none()
+        && source.holds_nothing()
+        && source.open.is_empty()
+        && source.pending_requests.is_empty()
 }
 
 fn is_empty(known: &AccountRegionState) -> bool {

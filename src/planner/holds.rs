@@ -3,7 +3,7 @@
 //! A hold must survive the loss of the database, so it is a tag on the object itself. The wish stays in the books, and
 //! protects the point, until AWS shows the tag as it was wished.
 
-use super::gate::Gate;
+use super::call_limits::CallLimits;
 use super::send;
 use crate::domain::action::{Action, Call, CallKey};
 use crate::domain::plan::Plan;
@@ -11,7 +11,7 @@ use crate::domain::state::State;
 use crate::domain::time::Time;
 
 /// Writes or takes away the tags of holds that AWS does not show as wished.
-pub fn plan(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+pub fn plan(state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     for ((place, id), hold_request) in &state.hold_requests {
         if state.under_way(place, &CallKey::Hold(id.clone())) {
             continue;
@@ -26,8 +26,8 @@ pub fn plan(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
         if state.place(place).is_some_and(|known| known.disputes.contains_key(id)) {
             continue;
         }
-        if let Err(refusal) = gate.delete(place) {
-            plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+        if let Err(blocked) = call_limits.delete(place) {
+            plan.wake.earlier(blocked.until.unwrap_or(Time::NEVER), "a place is tried again");
             continue;
         }
         let call = Call::Hold { id: id.clone(), arn, hold: hold_request.hold.clone() };

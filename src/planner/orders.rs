@@ -164,13 +164,13 @@ pub enum RefusalKind {
     NotNow,
 }
 
-type Verdict = Result<Granted, Refusal>;
+type Decided = Result<Granted, Refusal>;
 
 /// Decides what an order changes.
 ///
 /// # Errors
 /// Why nothing.
-pub fn decide(settings: &Settings, state: &State, order: &Order, now: Time) -> Verdict {
+pub fn decide(settings: &Settings, state: &State, order: &Order, now: Time) -> Decided {
     match order {
         Order::Backup(_) | Order::Pause(_) if !state.timekeeping.goes_on() && state.timekeeping.off_ms().is_some() => {
             let what =
@@ -218,7 +218,7 @@ pub fn confirm_deletions(settings: &Settings, state: &State, looked_at: &BTreeSe
     Granted { changes, says, ..Granted::default() }
 }
 
-fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Verdict {
+fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Decided {
     let carries = |known: &AccountRegionState| known.points.contains_key(backup) || known.disputes.contains_key(backup);
     let place = state.places.iter().find(|(_, known)| carries(known));
     if let Some((place, dispute)) = place.and_then(|(place, known)| Some((place, known.disputes.get(backup)?))) {
@@ -256,7 +256,7 @@ fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Ve
     Ok(granted)
 }
 
-fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) -> Verdict {
+fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) -> Decided {
     let policy = policy(settings, &order.policy)?;
     if order.at > now.plus(AHEAD) {
         return Err(invalid(format!("asked for {}, which has not come yet: it is {now}", order.at)));
@@ -270,9 +270,9 @@ fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) ->
     let (mut granted, mut blocked) = (Granted::default(), Vec::new());
     for key in keys {
         match of_source(policy, state, &key, occurrence, now)? {
-            Standing::New(change) => granted.changes.push(*change),
-            Standing::Known => {}
-            Standing::Aside(why) => {
+            OrderStatus::New(change) => granted.changes.push(*change),
+            OrderStatus::Known => {}
+            OrderStatus::Aside(why) => {
                 blocked.push(format!("{} is set aside ({why})", key.source));
                 continue;
             }
@@ -299,7 +299,7 @@ fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) ->
 }
 
 /// How a source takes an order.
-enum Standing {
+enum OrderStatus {
     New(Box<Change>),
     /// It was ordered before.
     Known,
@@ -313,16 +313,16 @@ fn of_source(
     key: &SourceKey,
     occurrence: Occurrence,
     now: Time,
-) -> Result<Standing, Refusal> {
+) -> Result<OrderStatus, Refusal> {
     if let Some(why) = state.quarantined.get(key) {
-        return Ok(Standing::Aside(why.clone()));
+        return Ok(OrderStatus::Aside(why.clone()));
     }
     let not_now = |what: String| Err(Refusal { kind: RefusalKind::NotNow, what });
     let Some(source) = state.sources.get(key) else {
         return not_now(format!("{} is not taken in yet; ask again in a moment", key.source));
     };
     if source.knows(occurrence) || source.orders_ended.contains_key(&occurrence.at) {
-        return Ok(Standing::Known);
+        return Ok(OrderStatus::Known);
     }
     // What ended is remembered for so long, and must not begin anew after that.
     if now.since(occurrence.at) >= ORDER_REPEATED_WITHIN {
@@ -334,10 +334,10 @@ fn of_source(
         return not_now(format!("{open} backups of {} that were ordered are not done yet", key.source));
     }
     let record = OccurrenceRecord { policy: policy.name.clone(), opened_at: now, caught_up: false, adopted: false };
-    Ok(Standing::New(Box::new(Change::Opened { source: key.clone(), occurrence, record })))
+    Ok(OrderStatus::New(Box::new(Change::Opened { source: key.clone(), occurrence, record })))
 }
 
-fn pause(policy: &Policy, state: &State, order: &PauseOrder, now: Time) -> Verdict {
+fn pause(policy: &Policy, state: &State, order: &PauseOrder, now: Time) -> Decided {
     let reason = reason(order.reason.as_deref())?;
     if let Some(until) = order.until.filter(|until| *until <= now) {
         return Err(invalid(format!("a pause until {until} is over before it begins: it is {now}")));
@@ -499,7 +499,7 @@ mod tests {
             }
         }
 
-        fn order(&mut self, order: Order, now: Time) -> Verdict {
+        fn order(&mut self, order: Order, now: Time) -> Decided {
             let granted = decide(&self.settings, &self.state, &order, now)?;
             granted.changes.iter().for_each(|change| self.apply(change.clone()));
             Ok(granted)
@@ -745,11 +745,11 @@ mod tests {
     #[test]
     fn a_script_that_asks_in_a_loop_is_stopped() {
         let mut desk = Desk::new();
-        let pending = |desk: &mut Desk, nth: u64| {
+        let give = |desk: &mut Desk, nth: u64| {
             let at = NOON.plus(Duration::from_millis(nth));
             desk.order(backup(Some(SOURCE), at), after(1)).map(drop).map_err(|refused| refused.kind)
         };
-        let answers: Vec<_> = (0..20).map(|nth| pending(&mut desk, nth)).collect();
+        let answers: Vec<_> = (0..20).map(|nth| give(&mut desk, nth)).collect();
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), OPEN_BY_HAND);
         assert_eq!(answers.last(), Some(&Err(RefusalKind::NotNow)));
     }

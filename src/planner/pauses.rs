@@ -63,8 +63,12 @@ pub fn follow(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
 fn heir(settings: &Settings, state: &State, name: &PolicyName) -> Option<PolicyName> {
     let watched_by = |policy: &PolicyName| {
         let of = policy.clone();
-        let watched = move |watch: &crate::domain::state::Watch| watch.policy == of;
-        state.sources.iter().filter(move |(_, source)| source.watch.as_ref().is_some_and(&watched)).map(|(key, _)| key)
+        let watched = move |membership: &crate::domain::state::Membership| membership.policy == of;
+        state
+            .sources
+            .iter()
+            .filter(move |(_, source)| source.membership.as_ref().is_some_and(&watched))
+            .map(|(key, _)| key)
     };
     let before: BTreeSet<_> = watched_by(name).cloned().collect();
     let mut heirs = settings.policies.values().filter(|policy| policy.source_keys().any(|key| before.contains(&key)));

@@ -76,7 +76,7 @@ impl fmt::Display for Keep {
 
 /// What retention says of one point, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict<'a> {
+pub struct RetentionVerdict<'a> {
     /// The point.
     pub point: &'a RecoveryPoint,
     /// Why it stays; empty: it goes.
@@ -85,7 +85,7 @@ pub struct Verdict<'a> {
     pub reason: String,
 }
 
-impl Verdict<'_> {
+impl RetentionVerdict<'_> {
     /// Whether it goes.
     #[must_use]
     pub fn goes(&self) -> bool {
@@ -150,7 +150,7 @@ pub fn verdicts<'a>(
     key: &SourceKey,
     target: &Target,
     now: Time,
-) -> Vec<Verdict<'a>> {
+) -> Vec<RetentionVerdict<'a>> {
     judged(policy, state, key, target, now, None)
 }
 
@@ -162,7 +162,7 @@ pub fn verdicts_after<'a>(
     key: &SourceKey,
     target: &Target,
     next: Time,
-) -> Vec<Verdict<'a>> {
+) -> Vec<RetentionVerdict<'a>> {
     judged(policy, state, key, target, next, Some(next))
 }
 
@@ -173,14 +173,14 @@ fn judged<'a>(
     target: &Target,
     now: Time,
     next: Option<Time>,
-) -> Vec<Verdict<'a>> {
+) -> Vec<RetentionVerdict<'a>> {
     let Some(source) = state.sources.get(key) else { return Vec::new() };
     let retain = retain_of(policy, target);
     let case = Case::of(state, source, target, now, next.is_none());
     let readers: Vec<(&BackupId, Region)> = if *target == Target::Backup { readers(source).collect() } else { vec![] };
     let unseen = if *target == Target::Backup { unseen_destinations(policy, state, now) } else { vec![] };
     let mut keys = BTreeSet::new();
-    let mut verdicts: Vec<Verdict<'a>> = Vec::new();
+    let mut verdicts: Vec<RetentionVerdict<'a>> = Vec::new();
     // Those that the rules count: surely there, with an age, and not the second of their occurrence.
     let mut sound: Vec<usize> = Vec::new();
     for (point, siblings) in case.points() {
@@ -286,7 +286,7 @@ impl<'a, 'b> Case<'a, 'b> {
     }
 
     /// What protects it, whatever the rules say and whatever else there is.
-    fn protected(&self, point: &'a RecoveryPoint, original: Option<&RecoveryPoint>) -> Verdict<'a> {
+    fn protected(&self, point: &'a RecoveryPoint, original: Option<&RecoveryPoint>) -> RetentionVerdict<'a> {
         let mut keep = Vec::new();
         if self.newest_stays && (self.newest == Some(point.taken_at()) || self.newest_sound == Some(point.taken_at())) {
             keep.push(Keep::Newest);
@@ -305,7 +305,7 @@ impl<'a, 'b> Case<'a, 'b> {
             keep.push(Keep::Open);
         }
         let reason = original.map(|original| format!("a duplicate of {}", original.id));
-        Verdict { point, keep, reason: reason.unwrap_or_default() }
+        RetentionVerdict { point, keep, reason: reason.unwrap_or_default() }
     }
 }
 

@@ -27,7 +27,7 @@ pub const PLACE_OUT_OF_ORDER: u32 = 3;
 pub fn pause(class: FaultClass, failures: u32, poll: Duration, jitter: f64) -> Duration {
     let (first, longest) = match class {
         FaultClass::Unanswered | FaultClass::Throttled | FaultClass::TokenConflict => (SECOND, HOUR),
-        // Of a lane (see [`super::lane_gate`]): no longer, since a slot that is free is used within two polls.
+        // Of a lane (see [`super::lane_limits`]): no longer, since a slot that is free is used within two polls.
         FaultClass::NoSlot => (poll / 2, poll * 7 / 4),
         FaultClass::TransientState => (poll, HOUR),
         FaultClass::Quota => (5 * MINUTE, HOUR),

@@ -12,7 +12,7 @@ use crate::domain::pause::Pause;
 use crate::domain::plan::Plan;
 use crate::domain::policy::{CatchUp, Policy, Settings};
 use crate::domain::schedule::Schedule;
-use crate::domain::state::{Line, SourceState, State, Watch};
+use crate::domain::state::{Line, Membership, SourceState, State};
 use crate::domain::time::Time;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
         return true;
     }
     let Some(floor) = floor(state, key, source, now) else { return false };
-    let lines = source.watch.as_ref().map_or(&[][..], |watch| &watch.lines);
+    let lines = source.membership.as_ref().map_or(&[][..], |membership| &membership.lines);
     let due = due_by_lines(policy, lines, floor, now);
     let recorder = Recorder { policy, state, key, now };
     let begins = due.iter().rev().map(|(at, _)| *at).find(|at| recorder.pause(*at).is_none());
@@ -112,15 +112,16 @@ fn due_by_lines(policy: &Policy, lines: &[Line], floor: Time, now: Time) -> Vec<
 /// That is until one listing of the Region was complete in the life of this database: one that ended half-way taught
 /// only half. A database that was lost may also have begun what the first listing does not show yet.
 fn floor(state: &State, key: &SourceKey, source: &SourceState, now: Time) -> Option<Time> {
-    let watch = source.watch.as_ref()?;
+    let membership = source.membership.as_ref()?;
     let home = AccountRegion { account: key.account.clone(), region: source.region.clone() };
     let listed = state.place(&home)?.listed?;
-    let Some(dealt_with) = source.dealt_with(now) else { return Some(watch.since) };
+    let Some(dealt_with) = source.dealt_with(now) else { return Some(membership.since) };
     if may_lack_the_newest(state, source, listed.began_at, now) {
         return None;
     }
-    let counts_from_then = !watch.returned && (dealt_with >= watch.since || held_before(source, watch, dealt_with));
-    Some(if counts_from_then { dealt_with } else { dealt_with.max(watch.since) })
+    let counts_from_then =
+        !membership.returned && (dealt_with >= membership.since || held_before(source, membership, dealt_with));
+    Some(if counts_from_then { dealt_with } else { dealt_with.max(membership.since) })
 }
 
 /// Whether the schedule that was there when a source was first seen here may be taken to have made due what AWS shows
@@ -128,8 +129,8 @@ fn floor(state: &State, key: &SourceKey, source: &SourceState, now: Time) -> Opt
 ///
 /// Nothing at AWS tells by which schedule a backup was made. Where the database was lost and the policy edited, or the
 /// source was another host's until now, what this schedule would have made due was never scheduled.
-fn held_before(source: &SourceState, watch: &Watch, newest: Time) -> bool {
-    let Some(Line { text, zone, since: None }) = watch.lines.first() else { return watch.lines.is_empty() };
+fn held_before(source: &SourceState, membership: &Membership, newest: Time) -> bool {
+    let Some(Line { text, zone, since: None }) = membership.lines.first() else { return membership.lines.is_empty() };
     let Ok(schedule) = Schedule::parse(text, zone, newest) else { return false };
     let scheduled = source.points.iter().rev().map(|point| point.occurrence);
     let mut made = scheduled.filter(|of| of.trigger == Trigger::Schedule && of.at < newest);

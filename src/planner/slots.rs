@@ -2,9 +2,9 @@
 //!
 //! AWS refuses a copy when too many are in flight, and a refused copy is lost to whoever does not come back for it.
 //! There is no slot object here that could leak: what a lane holds is counted anew each round from what was asked, what
-//! is in flight and what others were seen to copy (promise 1). Who gets the next one is decided in [`super::turns`].
+//! is in flight and what others were seen to copy (promise 1). Who gets the next one is decided in [`super::slot_priority`].
 
-use super::gate::Refusal;
+use super::call_limits::Blocked;
 use crate::domain::lane::Lane;
 use crate::domain::plan::Reason;
 use crate::domain::policy::Limits;
@@ -28,12 +28,12 @@ impl Slots {
     ///
     /// # Errors
     /// The first that has not.
-    pub fn free(&self, lanes: &[Lane]) -> Result<(), Refusal> {
+    pub fn free(&self, lanes: &[Lane]) -> Result<(), Blocked> {
         for lane in lanes {
             let (held, capacity) = (self.held.get(lane).copied().unwrap_or(0), lane.capacity(&self.limits));
             if held >= capacity {
                 let detail = format!("{held} of {capacity} copies in flight ({lane})");
-                return Err(Refusal { reason: Reason::Slot, until: None, detail });
+                return Err(Blocked { reason: Reason::Slot, until: None, detail });
             }
         }
         Ok(())

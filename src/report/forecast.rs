@@ -9,10 +9,10 @@ use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
-use crate::planner::chain;
+use crate::planner::capacity::{self, Given};
 use crate::planner::deletions::{policy_of, targets, weigh};
-use crate::planner::feasible::{self, Given};
-use crate::planner::retain::{self, Verdict};
+use crate::planner::full_copy;
+use crate::planner::retain::{self, RetentionVerdict};
 use crate::report::setting_texts::{self, SettingTexts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ pub struct Forecast {
     /// What a person should know before it happens.
     pub announcements: Vec<String>,
     /// Whether slots and quotas suffice.
-    pub feasible: feasible::Report,
+    pub feasible: capacity::CapacityReport,
 }
 
 /// A policy and when it fires.
@@ -198,7 +198,7 @@ impl Forecast {
             kept_count: 0,
             kept: Vec::new(),
             announcements: Vec::new(),
-            feasible: feasible::judge(settings, Some(state), Given::default(), now),
+            feasible: capacity::judge(settings, Some(state), Given::default(), now),
         };
         let waiting = plan.waiting.iter().map(|wait| ((&wait.source, wait.destination.as_ref()), wait.detail.as_str()));
         // Of two reasons the first is the one.
@@ -249,8 +249,8 @@ impl Forecast {
         let Some(newest) = source.newest(&Target::Backup) else { return };
         for destination in &policy.destinations {
             let target = Target::Copy(destination.region.clone());
-            let full = chain::next_is_full(source, destination);
-            if let Some(full) = full.as_ref().filter(|full| **full != chain::Full::First) {
+            let full = full_copy::next_is_full(source, destination);
+            if let Some(full) = full.as_ref().filter(|full| **full != full_copy::FullCopy::First) {
                 self.announcements.push(full.announcement(&key.source, &destination.region));
             }
             let reached = source.newest_taken_at(&target);
@@ -262,7 +262,7 @@ impl Forecast {
             }
             self.work.push(WorkForecast {
                 of: Some(newest.id.clone()),
-                full: full.filter(chain::Full::is_certain).map(|full| full.to_string()),
+                full: full.filter(full_copy::FullCopy::is_certain).map(|full| full.to_string()),
                 ..work(&destination.region, true, newest.occurrence.at)
             });
         }
@@ -274,7 +274,7 @@ impl Forecast {
             let letting = weigh(policy, state, key, &target, now);
             let braked = letting.braked.is_some();
             let verdicts = retain::verdicts(policy, state, key, &target, now);
-            let gone: Vec<&Verdict<'_>> =
+            let gone: Vec<&RetentionVerdict<'_>> =
                 verdicts.iter().rev().filter(|verdict| verdict.goes() && !decided(verdict.point)).collect();
             for verdict in gone {
                 let stage = if braked { Stage::Braked } else { Stage::Now };

@@ -12,8 +12,8 @@ use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{AccountRegionState, DURATION_BUCKETS_SECONDS, Durations, SourceState, State};
 use crate::domain::time::Time;
 use crate::planner::audit::Finding;
-use crate::planner::feasible::default_quota;
-use crate::planner::looks::{places_of, stale_after};
+use crate::planner::capacity::default_quota;
+use crate::planner::polling::{places_of, stale_after};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -295,7 +295,7 @@ fn standing(newest: Option<Time>, rpo: Option<Duration>, stale: bool, now: Time)
 fn late_since(source: Option<&SourceState>, newest: Option<Time>, rpo: Duration, now: Time) -> Option<Time> {
     match newest {
         Some(taken_at) => (now.since(taken_at) > rpo).then(|| taken_at.plus(rpo)),
-        None => source?.watch.as_ref().map(|watch| watch.since),
+        None => source?.membership.as_ref().map(|membership| membership.since),
     }
 }
 
@@ -405,7 +405,7 @@ fn quotas(state: &State) -> BTreeMap<(&AccountAlias, &Region), u64> {
         let Some(kind) = source_looked_up.or_else(|| source.newest(&Target::Backup).map(|point| point.kind)) else {
             continue;
         };
-        let destinations = source.watch.iter().flat_map(|watch| &watch.destinations);
+        let destinations = source.membership.iter().flat_map(|membership| &membership.destinations);
         for region in std::iter::once(&source.region).chain(destinations) {
             let quota = quotas.entry((&key.account, region)).or_insert(u64::MAX);
             *quota = default_quota(kind).min(*quota);

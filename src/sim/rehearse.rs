@@ -15,8 +15,8 @@ use crate::domain::plan::Waiting;
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
-use crate::planner::turns::Order;
-use crate::planner::{plan_in_order, settle};
+use crate::planner::slot_priority::SlotOrder;
+use crate::planner::{plan_in_order, process_outcome};
 use std::collections::BTreeMap;
 
 pub mod fleet;
@@ -32,7 +32,7 @@ pub struct Rehearsal {
     settings: Settings,
     cloud: Cloud,
     state: State,
-    order: Order,
+    order: SlotOrder,
     now_ms: i64,
     wake_ms: i64,
     due: BTreeMap<(i64, u64), Event>,
@@ -56,7 +56,7 @@ impl Rehearsal {
             settings: Settings { generation: 1, ..settings },
             cloud,
             state: State::new(start, start),
-            order: Order::default(),
+            order: SlotOrder::default(),
             now_ms: start.millis(),
             wake_ms: start.millis(),
             due: BTreeMap::new(),
@@ -69,7 +69,7 @@ impl Rehearsal {
 
     /// The same with slots given in another order.
     #[must_use]
-    pub fn in_order(mut self, order: Order) -> Self {
+    pub fn in_order(mut self, order: SlotOrder) -> Self {
         self.order = order;
         self
     }
@@ -151,7 +151,7 @@ impl Rehearsal {
                 Ok(())
             }
             Event::Answered { action, outcome } => {
-                let changes = settle(&self.settings, &self.state, &action, outcome, self.now());
+                let changes = process_outcome(&self.settings, &self.state, &action, outcome, self.now());
                 self.take_in(changes)
             }
         }

@@ -16,7 +16,7 @@ use crate::domain::note::{Notification, RouteKey, RouteRpo};
 use crate::domain::pause::Pause;
 use crate::domain::point::{Lifecycle, Provenance, RecoveryPoint};
 use crate::domain::remarks::Remarks;
-use crate::domain::state::{PendingRequest, Watch};
+use crate::domain::state::{Membership, PendingRequest};
 use crate::domain::tags::Origin;
 use crate::domain::time::Time;
 use arcstr::ArcStr;
@@ -99,10 +99,10 @@ impl Reading<'_> {
         })
     }
 
-    pub(super) fn watch(&self) -> Result<Option<Watch>, StoreProblem> {
+    pub(super) fn membership(&self) -> Result<Option<Membership>, StoreProblem> {
         let Some(policy) = self.get::<Option<String>>("policy")? else { return Ok(None) };
         let destinations = serde_json::from_str(&self.text("destinations")?);
-        Ok(Some(Watch {
+        Ok(Some(Membership {
             policy: policy.into(),
             destinations: destinations.map_err(|error| self.wrong(format!("destinations: {error}")))?,
             since: self.time("since")?,

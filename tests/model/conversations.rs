@@ -34,7 +34,7 @@ use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::planner;
 use lifeboat::planner::audit::{Severity, audit};
-use lifeboat::planner::looks::{listing_beat, stale_after};
+use lifeboat::planner::polling::{listing_beat, stale_after};
 use lifeboat::planner::retry::{pause, pause_after_failed, pause_for_place};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -166,7 +166,7 @@ impl Talk {
     }
 
     fn answer(&mut self, action: &Action, outcome: Outcome) {
-        let changes = planner::settle(&self.settings, &self.state, action, outcome, self.now);
+        let changes = planner::process_outcome(&self.settings, &self.state, action, outcome, self.now);
         self.take_in(changes);
     }
 
@@ -674,7 +674,7 @@ fn sources_come_and_go_with_the_policy() {
     talk.settings.generation += 1;
     talk.round();
     assert!(talk.changes.iter().any(|change| *change == Change::SourceDeparted { source: key(1) }));
-    assert!(talk.state.sources.get(&key(1)).is_none_or(|source| source.watch.is_none()));
+    assert!(talk.state.sources.get(&key(1)).is_none_or(|source| source.membership.is_none()));
     let left = talk.changes.len();
     talk.settings.generation += 1;
     talk.round();
@@ -685,12 +685,12 @@ fn sources_come_and_go_with_the_policy() {
     talk.policy().sources.push(source(1));
     talk.settings.generation += 1;
     talk.round();
-    assert!(talk.state.sources[&key(1)].watch.is_some());
+    assert!(talk.state.sources[&key(1)].membership.is_some());
     talk.policy().destinations[0].region = "eu-west-1".into();
     talk.settings.generation += 1;
     talk.round();
-    let watch = talk.state.sources[&key(0)].watch.as_ref().unwrap();
-    assert_eq!(watch.destinations, ["eu-west-1".into()]);
+    let membership = talk.state.sources[&key(0)].membership.as_ref().unwrap();
+    assert_eq!(membership.destinations, ["eu-west-1".into()]);
 }
 
 /// Nothing is asked of a Region whose books were never read, and it is said.

@@ -19,7 +19,7 @@ use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::state::{PendingRequest, State};
 use lifeboat::domain::time::Time;
 use lifeboat::domain::timekeeper::{Timekeeper, Timekeeping};
-use lifeboat::planner::{self, turns::Order};
+use lifeboat::planner::{self, slot_priority::SlotOrder};
 use lifeboat::sim::faults::Fault;
 use lifeboat::sim::world::World;
 use lifeboat::sim::world::checks::armed::Check;
@@ -775,7 +775,7 @@ impl Mind for CallsFirst {
 struct BlindToTags;
 
 impl Mind for BlindToTags {
-    fn settle(
+    fn process_outcome(
         &mut self,
         settings: &Settings,
         state: &State,
@@ -788,7 +788,7 @@ impl Mind for BlindToTags {
                 std::sync::Arc::make_mut(&mut observed.tags).retain(|key, _| !key.starts_with("lifeboat:"));
             }
         }
-        planner::settle(settings, state, action, outcome, now)
+        planner::process_outcome(settings, state, action, outcome, now)
     }
 }
 
@@ -796,7 +796,7 @@ impl Mind for BlindToTags {
 struct BelievesTags;
 
 impl Mind for BelievesTags {
-    fn settle(
+    fn process_outcome(
         &mut self,
         settings: &Settings,
         state: &State,
@@ -809,7 +809,7 @@ impl Mind for BelievesTags {
                 (observed.file_system, observed.volume) = (None, None);
             }
         }
-        planner::settle(settings, state, action, outcome, now)
+        planner::process_outcome(settings, state, action, outcome, now)
     }
 }
 
@@ -833,7 +833,7 @@ impl Mind for ForgetsCoalesced {
 struct MissingIsLost;
 
 impl Mind for MissingIsLost {
-    fn settle(
+    fn process_outcome(
         &mut self,
         settings: &Settings,
         state: &State,
@@ -847,7 +847,7 @@ impl Mind for MissingIsLost {
             }
             _ => None,
         };
-        let mut changes = planner::settle(settings, state, action, outcome, now);
+        let mut changes = planner::process_outcome(settings, state, action, outcome, now);
         changes.retain(|change| !matches!(change, Change::MissingFromListing { missing_since: Some(_), .. }));
         let known = state.place(&action.place);
         if let (Some(shown), Some(known)) = (shown, known)
@@ -866,7 +866,7 @@ struct FirstComeFirstServed;
 
 impl Mind for FirstComeFirstServed {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
-        planner::plan_in_order(settings, state, now, Order::FirstCome)
+        planner::plan_in_order(settings, state, now, SlotOrder::FirstCome)
     }
 }
 
@@ -874,7 +874,7 @@ impl Mind for FirstComeFirstServed {
 struct NeverPauses;
 
 impl Mind for NeverPauses {
-    fn settle(
+    fn process_outcome(
         &mut self,
         settings: &Settings,
         state: &State,
@@ -882,7 +882,7 @@ impl Mind for NeverPauses {
         outcome: Outcome,
         now: Time,
     ) -> Vec<Change> {
-        let mut changes = planner::settle(settings, state, action, outcome, now);
+        let mut changes = planner::process_outcome(settings, state, action, outcome, now);
         for change in &mut changes {
             if let Change::RequestFailed { not_before, .. } = change {
                 *not_before = now;
@@ -981,7 +981,7 @@ impl Mind for BelievesAnybody {
 struct ListsWithoutPause;
 
 impl Mind for ListsWithoutPause {
-    fn settle(
+    fn process_outcome(
         &mut self,
         settings: &Settings,
         state: &State,
@@ -989,7 +989,7 @@ impl Mind for ListsWithoutPause {
         outcome: Outcome,
         now: Time,
     ) -> Vec<Change> {
-        let mut changes = planner::settle(settings, state, action, outcome, now);
+        let mut changes = planner::process_outcome(settings, state, action, outcome, now);
         for change in &mut changes {
             if let Change::ListingStalled { not_before, .. } = change {
                 *not_before = now.plus(Duration::from_secs(1));
@@ -1005,7 +1005,7 @@ struct PrunesNothingInTheDark;
 impl Mind for PrunesNothingInTheDark {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
-        let dark = planner::looks::places_of(settings)
+        let dark = planner::polling::places_of(settings)
             .any(|place| state.place(&place).is_none_or(|known| known.listed.is_none()));
         if dark {
             plan.record.retain(|change| !matches!(change, Change::DeletionPlanned { .. }));

@@ -125,20 +125,20 @@ impl State {
 
     fn watched(&mut self, key: &SourceKey, region: &Region, policy: &PolicyName, destinations: &[Region], since: Time) {
         let source = self.source_or_new(key, region);
-        let (since, returned, lines) = match source.watch.take() {
-            Some(watch) => (watch.since, watch.returned, watch.lines),
+        let (since, returned, lines) = match source.membership.take() {
+            Some(membership) => (membership.since, membership.returned, membership.lines),
             None => (since, source.departed, Vec::new()),
         };
         source.region = region.clone();
         source.departed = false;
-        source.watch =
-            Some(Watch { policy: policy.clone(), destinations: destinations.to_vec(), since, returned, lines });
+        source.membership =
+            Some(Membership { policy: policy.clone(), destinations: destinations.to_vec(), since, returned, lines });
         self.reindex(key);
     }
 
     fn source_departed(&mut self, key: &SourceKey) -> Result<(), IllegalChange> {
         let source = self.source_mut(key)?;
-        source.watch = None;
+        source.membership = None;
         source.departed = true;
         self.reindex(key);
         Ok(())
@@ -266,7 +266,7 @@ impl State {
 
     /// One that is not like the newest of its route shares at least names.
     fn share_provenance(&self, point: &mut RecoveryPoint, key: &SourceKey, newest: Option<&RecoveryPoint>) {
-        let watch = self.sources.get(key).and_then(|source| source.watch.as_ref());
+        let membership = self.sources.get(key).and_then(|source| source.membership.as_ref());
         let of = Arc::make_mut(&mut point.provenance);
         if let Some((place, _)) = self.places.get_key_value(&of.place) {
             of.place = place.clone();
@@ -280,8 +280,8 @@ impl State {
                 of.carried = newest.carried.clone();
             }
         }
-        if let Some(watch) = watch.filter(|watch| Some(&watch.policy) == of.policy.as_ref()) {
-            of.policy = Some(watch.policy.clone());
+        if let Some(membership) = membership.filter(|membership| Some(&membership.policy) == of.policy.as_ref()) {
+            of.policy = Some(membership.policy.clone());
         }
     }
 

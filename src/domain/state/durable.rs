@@ -115,7 +115,7 @@ impl State {
         match what {
             Forgotten::Source(key) => {
                 let Some(source) = self.sources.get(key) else { return Ok(()) };
-                if source.watch.is_some() || !source.holds_nothing() || source.active() {
+                if source.membership.is_some() || !source.holds_nothing() || source.active() {
                     return Err(illegal(format!("{key}: to be forgotten while there is something of it")));
                 }
                 self.reviews.remove(&(source.review_at, key.clone()));
@@ -138,7 +138,7 @@ impl State {
 /// So much of a difference matters.
 const NOTICED: Duration = Duration::from_secs(60);
 
-impl Watch {
+impl Membership {
     fn lie_ahead_of(&self, now: Time) -> bool {
         self.since > now || self.lines.iter().any(|line| line.since > Some(now))
     }
@@ -148,7 +148,7 @@ impl SourceState {
     /// The part that is kept, but for points and asks.
     fn reloaded(&self, started_at: Time) -> Self {
         let mut next = Self::new(self.region.clone());
-        next.watch.clone_from(&self.watch);
+        next.membership.clone_from(&self.membership);
         next.cursor = self.cursor;
         next.departed = self.departed;
         next.open.clone_from(&self.open);
@@ -163,7 +163,7 @@ impl SourceState {
     fn lies_ahead_of(&self, now: Time) -> bool {
         let soon = now.plus(PUT_OFF_AT_MOST);
         self.cursor > Some(now)
-            || self.watch.as_ref().is_some_and(|watch| watch.lie_ahead_of(now))
+            || self.membership.as_ref().is_some_and(|membership| membership.lie_ahead_of(now))
             || self.pending_requests.values().any(|pending| pending.last_asked_at > now || pending.not_before > soon)
             || self.points.iter().any(|point| point.settled_at > Some(now))
     }

@@ -13,7 +13,7 @@ pub struct SourceState {
     /// Where its file system is.
     pub region: Region,
     /// The policy that names it, while one does.
-    pub watch: Option<Watch>,
+    pub membership: Option<Membership>,
     /// The newest scheduled occurrence that was ever recorded here or seen at AWS.
     pub cursor: Option<Time>,
     /// Occurrences that have not ended.
@@ -47,7 +47,7 @@ pub struct SourceState {
 
 /// A policy's interest in a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watch {
+pub struct Membership {
     /// Which policy.
     pub policy: PolicyName,
     /// Its routes.
@@ -160,7 +160,7 @@ impl SourceState {
     pub fn new(region: Region) -> Self {
         Self {
             region,
-            watch: None,
+            membership: None,
             cursor: None,
             open: BTreeMap::new(),
             orders_ended: BTreeMap::new(),
@@ -179,10 +179,10 @@ impl SourceState {
 
     /// Other schedules hold.
     pub(super) fn rescheduled(&mut self, key: &SourceKey, lines: &[Line]) -> Result<(), IllegalChange> {
-        let watch = self.watch.as_mut();
-        let watch =
-            watch.ok_or_else(|| IllegalChange { what: format!("{key} is in no policy, and so has no schedule") })?;
-        lines.clone_into(&mut watch.lines);
+        let membership = self.membership.as_mut();
+        let membership = membership
+            .ok_or_else(|| IllegalChange { what: format!("{key} is in no policy, and so has no schedule") })?;
+        lines.clone_into(&mut membership.lines);
         Ok(())
     }
 
@@ -276,8 +276,8 @@ impl SourceState {
     /// Whether a destination lacks the newest backup.
     #[must_use]
     pub fn lagging(&self) -> bool {
-        let (Some(watch), Some(newest)) = (&self.watch, self.newest(&Target::Backup)) else { return false };
-        watch.destinations.iter().any(|region| {
+        let (Some(membership), Some(newest)) = (&self.membership, self.newest(&Target::Backup)) else { return false };
+        membership.destinations.iter().any(|region| {
             self.newest_taken_at(&Target::Copy(region.clone())).is_none_or(|taken_at| taken_at < newest.taken_at())
         })
     }
@@ -339,9 +339,9 @@ impl SourceState {
     /// Times in the future mean nothing any more.
     pub(super) fn clock_went_back(&mut self, to: Time) {
         self.cursor = self.cursor.map(|cursor| cursor.min(to.plus(AHEAD_TOLERATED)));
-        if let Some(watch) = &mut self.watch {
-            watch.since = watch.since.min(to);
-            for line in &mut watch.lines {
+        if let Some(membership) = &mut self.membership {
+            membership.since = membership.since.min(to);
+            for line in &mut membership.lines {
                 line.since = line.since.map(|since| since.min(to));
             }
         }

@@ -319,7 +319,7 @@ fn a_listing_that_lags_does_not_bring_back_what_was_deleted() {
     let listed = |now: Time| {
         let action = Action { place: place.clone(), call: Call::ListPage { next_token: None } };
         let page = Outcome::Page { observed_backups: vec![shown.clone()], next_token: None };
-        let changes = crate::planner::settle(&settings, &state, &action, page, now);
+        let changes = crate::planner::process_outcome(&settings, &state, &action, page, now);
         changes.iter().any(|change| matches!(change, Change::BackupObserved { .. }))
     };
     assert!(!listed(now().plus(Duration::from_secs(100))));

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Only what a person ordered can be cancelled: a schedule is paused, or changed.
-pub(super) fn cancel(settings: &Settings, state: &State, order: &CancelOrder, now: Time) -> Verdict {
+pub(super) fn cancel(settings: &Settings, state: &State, order: &CancelOrder, now: Time) -> Decided {
     let policy = policy(settings, &order.policy)?;
     let keys: Vec<SourceKey> =
         policy.source_keys().filter(|key| order.source.as_ref().is_none_or(|only| *only == key.source)).collect();

@@ -33,7 +33,7 @@ pub trait Mind {
     }
 
     /// What came of a call.
-    fn settle(
+    fn process_outcome(
         &mut self,
         settings: &Settings,
         state: &State,
@@ -41,7 +41,7 @@ pub trait Mind {
         outcome: Outcome,
         now: Time,
     ) -> Vec<Change> {
-        planner::settle(settings, state, action, outcome, now)
+        planner::process_outcome(settings, state, action, outcome, now)
     }
 
     /// Moves the state on by one change.

@@ -164,7 +164,7 @@ impl World {
             Outcome::Deleted => Came::Text("deleted".to_owned()),
             Outcome::HoldSet => Came::Text("the hold is as asked".to_owned()),
         };
-        let changes = self.mind.settle(&host.settings, &host.state, action, outcome, now);
+        let changes = self.mind.process_outcome(&host.settings, &host.state, action, outcome, now);
         self.note(format_args!("< {} {} {told}", action.place, Leaves(&action.call)));
         self.take_in(changes)?;
         if self.boundary()? && self.commit()? {

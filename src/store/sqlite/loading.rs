@@ -57,7 +57,7 @@ pub(super) async fn load(from: &mut SqliteConnection, started_at: Time) -> Resul
 async fn load_sources(from: &mut SqliteConnection, state: &mut State) -> Result<()> {
     each(from, "sources", "SELECT * FROM sources", |row| {
         let mut source = SourceState::new(row.region()?.into());
-        source.watch = row.watch()?;
+        source.membership = row.membership()?;
         source.cursor = row.cursor()?;
         source.departed = row.has_departed()?;
         state.sources.insert(row.source_key()?, Arc::new(source));
@@ -66,8 +66,8 @@ async fn load_sources(from: &mut SqliteConnection, state: &mut State) -> Result<
     .await?;
     each(from, "schedules", "SELECT * FROM schedules ORDER BY account, source, number", |row| {
         let source = state.source_to_restore(&row.source_key()?);
-        if let Some(watch) = source.and_then(|source| source.watch.as_mut()) {
-            watch.lines.push(row.line()?);
+        if let Some(membership) = source.and_then(|source| source.membership.as_mut()) {
+            membership.lines.push(row.line()?);
         }
         Ok(())
     })

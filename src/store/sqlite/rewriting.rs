@@ -60,8 +60,8 @@ pub(super) async fn write_all(to: &mut SqliteConnection, state: &State, now: Tim
 }
 
 async fn write_source(to: &mut SqliteConnection, key: &SourceKey, source: &SourceState) -> Written {
-    let watch = source.watch.as_ref();
-    let destinations = watch.map(|watch| serde_json::to_string(&watch.destinations)).transpose();
+    let membership = source.membership.as_ref();
+    let destinations = membership.map(|membership| serde_json::to_string(&membership.destinations)).transpose();
     let destinations = destinations.map_err(|error| sqlx::Error::Encode(error.into()))?;
     let sql = "INSERT INTO sources (account, source, region, policy, destinations, since, returned, has_left, cursor)
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -69,14 +69,14 @@ async fn write_source(to: &mut SqliteConnection, key: &SourceKey, source: &Sourc
         .bind(key.account.as_str())
         .bind(key.source.as_str())
         .bind(source.region.as_str())
-        .bind(watch.map(|watch| watch.policy.as_str()))
+        .bind(membership.map(|membership| membership.policy.as_str()))
         .bind(destinations)
-        .bind(watch.map(|watch| watch.since.millis()))
-        .bind(watch.is_some_and(|watch| watch.returned))
+        .bind(membership.map(|membership| membership.since.millis()))
+        .bind(membership.is_some_and(|membership| membership.returned))
         .bind(source.departed)
         .bind(source.cursor.map(Time::millis));
     to.execute(query).await?;
-    for (number, line) in (0_i64..).zip(watch.map(|watch| watch.lines.as_slice()).unwrap_or_default()) {
+    for (number, line) in (0_i64..).zip(membership.map(|membership| membership.lines.as_slice()).unwrap_or_default()) {
         let sql = "INSERT INTO schedules (account, source, number, line, zone, since) VALUES (?, ?, ?, ?, ?, ?)";
         let query = sqlx::query(sql).bind(key.account.as_str()).bind(key.source.as_str()).bind(number);
         let query = query.bind(&*line.text).bind(&*line.zone).bind(line.since.map(Time::millis));
@@ -101,7 +101,7 @@ async fn write_occurrences(to: &mut SqliteConnection, key: &SourceKey, source: &
             .bind(record.adopted);
         to.execute(query).await?;
     }
-    let policy = source.watch.as_ref().map_or("-", |watch| watch.policy.as_str());
+    let policy = source.membership.as_ref().map_or("-", |membership| membership.policy.as_str());
     for (at, end) in &source.orders_ended {
         let sql = r#"INSERT INTO occurrences (account, source, "trigger", at, policy, opened_at, caught_up, adopted, outcome,
                      reason, closed_at) VALUES (?1, ?2, 'manual', ?3, ?4, ?3, 0, 0, ?5, ?6, ?3) ON CONFLICT DO NOTHING"#;

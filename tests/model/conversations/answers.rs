@@ -9,7 +9,7 @@ use lifeboat::domain::lane::Lane;
 use lifeboat::domain::note::Note;
 use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::domain::tags::LifeboatTags;
-use lifeboat::planner::settle;
+use lifeboat::planner::process_outcome;
 use std::sync::Arc;
 
 const MOMENT: Duration = Duration::from_millis(1);
@@ -74,7 +74,7 @@ fn seen(point: RecoveryPoint) -> Change {
 /// What an answer changes, but for the note that the call is over.
 pub fn told(books: &Books, region: &str, call: Call, outcome: Outcome, now: Time) -> Vec<Change> {
     let action = Action { place: place(region), call };
-    let mut changes = settle(&books.settings, &books.state, &action, outcome, now);
+    let mut changes = process_outcome(&books.settings, &books.state, &action, outcome, now);
     changes.retain(|change| !matches!(change, Change::Returned { .. } | Change::InventoryRead { .. }));
     changes
 }
@@ -121,7 +121,7 @@ fn asked() -> (Books, WorkKey) {
     let mut books = Books::new();
     books.open(scheduled(6));
     let key = key_of(scheduled(6), Target::Backup);
-    books.pending(&key, 1, scheduled(6).at);
+    books.record_request(&key, 1, scheduled(6).at);
     (books, key)
 }
 
@@ -136,7 +136,7 @@ fn a_fault_of_the_place_counts_against_it_and_any_answer_clears_it() {
     for call in [make(&books, &key), poll, list, lookup, delete, hold] {
         let reads_books = call.operation() == "DescribeBackups";
         let action = Action { place: place(HOME), call };
-        let first = |outcome| settle(&books.settings, &books.state, &action, outcome, noon()).remove(0);
+        let first = |outcome| process_outcome(&books.settings, &books.state, &action, outcome, noon()).remove(0);
         let returned =
             |fault| Change::Returned { place: place(HOME), call: action.call.key().unwrap(), fault, at: noon() };
         for class in FaultClass::ALL {
@@ -152,7 +152,7 @@ fn a_fault_of_the_place_counts_against_it_and_any_answer_clears_it() {
             assert_eq!(first(answer), returned(None));
         }
         let seen_by = |outcome| {
-            let changes = settle(&books.settings, &books.state, &action, outcome, noon());
+            let changes = process_outcome(&books.settings, &books.state, &action, outcome, noon());
             changes.contains(&Change::InventoryRead { place: place(HOME), at: noon() })
         };
         let page = |next: Option<&str>| Outcome::Page { observed_backups: vec![], next_token: next.map(str::to_owned) };
@@ -223,7 +223,7 @@ fn a_refusal_withdraws_an_ask_only_if_no_answer_was_lost_before() {
             not_before: noon(),
         };
         books.apply(lost);
-        books.pending(&key, 1, noon());
+        books.record_request(&key, 1, noon());
         assert_eq!(told(&books, HOME, call.clone(), failed_with(class), noon()), expected(2, false), "{class:?}");
         let nobodys = Call::Make {
             key: key_of(scheduled(7), Target::Backup),
@@ -248,8 +248,8 @@ fn an_answer_that_names_what_is_no_longer_ours_ends_the_ask_once_that_has_ended(
         books.open(scheduled(6));
         books.see(&made);
         let key = key_of(scheduled(6), there());
-        books.pending(&key, 1, noon());
-        books.pending(&key, 1, noon());
+        books.record_request(&key, 1, noon());
+        books.record_request(&key, 1, noon());
         let mut untagged = shown(&copy("copy-6", &made, THERE, lifecycle));
         Arc::make_mut(&mut untagged.tags).remove("lifeboat:source");
         for change in told(&books, THERE, make(&books, &key), Outcome::Made(Box::new(untagged)), noon()) {
@@ -268,7 +268,7 @@ fn a_refused_copy_has_the_books_read_that_can_tell_why() {
     books.open(scheduled(6));
     books.see(&made);
     let key = key_of(scheduled(6), there());
-    books.pending(&key, 1, noon());
+    books.record_request(&key, 1, noon());
     let call = make(&books, &key);
     let unfulfilled = |class: FaultClass, fault: Fault| Change::RequestFailed {
         key: key.clone(),

@@ -91,7 +91,7 @@ impl Books {
         let mut books = Self { settings: settings(sources, start), state: State::new(start, start) };
         // Nothing comes due by itself: each occurrence is in the books because a test put it there.
         books.policy().schedule = Schedule::parse("0 3 1 1 *", "UTC", start).unwrap();
-        books.watch();
+        books.membership();
         for region in [HOME, THERE] {
             books.listed(region, start.plus(5 * MINUTE));
         }
@@ -103,7 +103,7 @@ impl Books {
     }
 
     /// The policy as it stands now is what its sources are watched by.
-    pub fn watch(&mut self) {
+    pub fn membership(&mut self) {
         let policy = self.settings.policies.values().next().unwrap().clone();
         for source in policy.source_keys() {
             self.apply(Change::MembershipUpdated {
@@ -121,7 +121,7 @@ impl Books {
     pub fn second_destination(&mut self) {
         let destinations = &mut self.policy().destinations;
         destinations.push(Destination { region: SECOND_THERE.into(), ..destinations[0].clone() });
-        self.watch();
+        self.membership();
         self.listed(SECOND_THERE, at("2026-11-21T05:05:00Z"));
     }
 
@@ -152,7 +152,7 @@ impl Books {
     }
 
     /// Asked at this time, in words of its own.
-    pub fn pending(&mut self, of: &WorkKey, attempt: u32, at: Time) {
+    pub fn record_request(&mut self, of: &WorkKey, attempt: u32, at: Time) {
         let (token, occurrence) = (of.token(attempt), of.occurrence);
         let backup = self.state.sources[&key(0)].good_point(occurrence, &Target::Backup);
         let origin =

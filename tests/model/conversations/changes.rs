@@ -95,11 +95,11 @@ fn what_ends_takes_its_refused_asks_along() {
     for hour in [6, 7] {
         books.open(scheduled(hour));
         books.see(&good(&format!("backup-{hour}"), scheduled(hour)));
-        books.pending(&key_of(scheduled(hour), there()), 1, noon());
+        books.record_request(&key_of(scheduled(hour), there()), 1, noon());
         books.refused(&key_of(scheduled(hour), there()), fault(FaultClass::TransientState, "Busy"));
     }
     let elsewhere = Target::Copy(SECOND_THERE.into());
-    books.pending(&key_of(scheduled(6), elsewhere.clone()), 1, noon());
+    books.record_request(&key_of(scheduled(6), elsewhere.clone()), 1, noon());
     let record = of(&books).open[&scheduled(6)].clone();
     let (source, occurrence, reason) = (key(0), scheduled(6), String::new());
     books.apply(Change::Closed {
@@ -120,7 +120,7 @@ fn an_ask_that_may_stand_is_repeated_in_its_own_words_only() {
     let mut books = Books::new();
     books.open(scheduled(6));
     let of_work = key_of(scheduled(6), Target::Backup);
-    books.pending(&of_work, 1, noon());
+    books.record_request(&of_work, 1, noon());
     let request = books.state.pending_request(&of_work).unwrap().request.clone();
     let again =
         |attempt, request| Change::RequestRecorded { key: of_work.clone(), attempt, request, at: noon().plus(SECOND) };
@@ -392,7 +392,7 @@ fn which_sources_a_round_looks_at() {
     lacking.see(&copy("copy-6", &made, THERE, Lifecycle::Available));
     assert!(!active(&lacking) && !of(&lacking).lagging(), "each has the newest");
     let mut asked = lacking.clone();
-    asked.pending(&key_of(scheduled(7), Target::Backup), 1, noon());
+    asked.record_request(&key_of(scheduled(7), Target::Backup), 1, noon());
     assert!(active(&asked));
     let mut in_flight = lacking.clone();
     in_flight.see(&backup("backup-7", scheduled(7), Lifecycle::Creating));
@@ -517,7 +517,7 @@ fn a_clock_that_goes_back_takes_all_times_along() {
     books.see(&good("backup-7", scheduled(7)));
     books.open(scheduled(17));
     for (hour, at) in [(8, ahead), (9, noon()), (10, noon().minus(MINUTE))] {
-        books.pending(&key_of(scheduled(hour), Target::Backup), 1, at);
+        books.record_request(&key_of(scheduled(hour), Target::Backup), 1, at);
     }
     let (key_8, lost) = (key_of(scheduled(8), Target::Backup), fault(FaultClass::Denied, "Denied"));
     books.apply(Change::RequestFailed { key: key_8.clone(), fault: lost.clone(), definite: false, not_before: ahead });
@@ -574,7 +574,7 @@ fn a_clock_that_goes_back_takes_all_times_along() {
     assert_eq!((point.settled_at, point.remarks.missing_since), (Some(to), Some(to)));
     assert_eq!(source.lookup.not_before, to);
     assert_eq!(source.lookup.facts.as_ref().map(|(at, _)| *at), Some(to));
-    assert_eq!(state.sources[&key(1)].watch.as_ref().map(|watch| watch.since), Some(to));
+    assert_eq!(state.sources[&key(1)].membership.as_ref().map(|membership| membership.since), Some(to));
     let deletion = |id: &str| &state.deletions[&(place(HOME), BackupId::from(id))];
     assert_eq!((deletion("backup-6").inspected_at, deletion("backup-6").not_before), (None, to.plus(HOUR)));
     assert_eq!(deletion("backup-7").not_before, noon().plus(MINUTE));

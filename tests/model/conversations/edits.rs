@@ -26,7 +26,7 @@ fn restarted(talk: &mut Talk) {
 }
 
 fn lines(talk: &Talk) -> Vec<Line> {
-    talk.state.sources[&key(0)].watch.as_ref().unwrap().lines.clone()
+    talk.state.sources[&key(0)].membership.as_ref().unwrap().lines.clone()
 }
 
 /// One source whose occurrence of six o'clock is done, at 13:00.

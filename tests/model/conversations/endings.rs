@@ -66,7 +66,7 @@ fn without_a_backup_and_without_a_policy() {
     let second = RecoveryPoint { attempt: 2, ..failed(backup("backup-7", scheduled(6), Lifecycle::Failed), None) };
     books.see(&second);
     ends_as(&books, OccurrenceOutcome::Failed, "its backup FAILED, then the source left its policy");
-    books.pending(&key_of(scheduled(6), Target::Backup), 3, at(NOON));
+    books.record_request(&key_of(scheduled(6), Target::Backup), 3, at(NOON));
     assert_eq!(end(&books), None, "what was asked for may be made yet");
 }
 
@@ -123,10 +123,10 @@ fn what_never_began_is_skipped_missed_or_coalesced() {
     };
     books.apply(lookup);
     ends_as(&books, OccurrenceOutcome::Coalesced, &format!("{newer} (Slow)"));
-    books.pending(&key_of(scheduled(12), Target::Backup), 1, at(NOON));
+    books.record_request(&key_of(scheduled(12), Target::Backup), 1, at(NOON));
     books.refused(&key_of(scheduled(12), Target::Backup), fault(FaultClass::Denied, "Denied"));
     ends_as(&books, OccurrenceOutcome::Coalesced, &format!("{newer} (Denied)"));
-    books.pending(&backup_of_six, 1, at(NOON));
+    books.record_request(&backup_of_six, 1, at(NOON));
     assert_eq!(end(&books), None);
     books.refused(&backup_of_six, fault(FaultClass::TransientState, "Busy"));
     ends_as(&books, OccurrenceOutcome::Coalesced, &format!("{newer} (Busy)"));
@@ -190,7 +190,7 @@ fn it_is_completed_when_every_copy_is_there() {
     ends_as(&books, OccurrenceOutcome::Completed, "the backup and every copy are AVAILABLE");
     // Asked anew by nobody knows whom: not over before the answer.
     let again = key_of(scheduled(6), Target::Copy("ap-south-1".into()));
-    books.pending(&again, 1, at(NOON));
+    books.record_request(&again, 1, at(NOON));
     ends_as(&books, OccurrenceOutcome::Completed, "the backup and every copy are AVAILABLE");
 }
 
@@ -204,7 +204,7 @@ fn a_newer_backup_takes_the_place_of_a_copy() {
     making.see(&backup("backup-6", scheduled(6), Lifecycle::Creating));
     assert_eq!(end(&making), None, "the backup itself is being made");
     let wanted = key_of(scheduled(6), there());
-    books.pending(&wanted, 1, at(NOON));
+    books.record_request(&wanted, 1, at(NOON));
     assert_eq!(end(&books), None, "asked for");
     books.refused(&wanted, fault(FaultClass::NoSlot, "NoSlot"));
     ends_as(&books, OccurrenceOutcome::Coalesced, &format!("{coalesced} (NoSlot)"));
@@ -274,7 +274,7 @@ fn a_copy_that_hangs_failed_or_was_refused_ends_its_occurrence_once_a_newer_back
     );
 
     let mut books = superseded();
-    books.pending(&key_of(scheduled(12), there()), 1, at(NOON));
+    books.record_request(&key_of(scheduled(12), there()), 1, at(NOON));
     books.refused(&key_of(scheduled(12), there()), fault(FaultClass::Denied, "AccessDenied"));
     ends_as(
         &books,
@@ -326,7 +326,7 @@ fn a_source_that_left_ends_what_stands_still() {
     books.see(&copy("copy-6", &made, THERE, Lifecycle::Copying));
     assert_eq!(end(&books), None, "its copy moves");
     books.see(&copy("copy-6", &made, THERE, Lifecycle::Available));
-    books.pending(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), 1, at(NOON));
+    books.record_request(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), 1, at(NOON));
     assert_eq!(end(&books), None, "its copy was asked for");
     books.refused(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), fault(FaultClass::TransientState, "Busy"));
     ends_as(&books, OccurrenceOutcome::Skipped, skipped);
@@ -336,6 +336,6 @@ fn a_source_that_left_ends_what_stands_still() {
     left(&mut books);
     let newer = backup("backup-12", scheduled(12), Lifecycle::Available);
     books.see(&copy("copy-12", &newer, THERE, Lifecycle::Copying));
-    books.pending(&key_of(scheduled(12), Target::Copy(SECOND_THERE.into())), 1, at(NOON));
+    books.record_request(&key_of(scheduled(12), Target::Copy(SECOND_THERE.into())), 1, at(NOON));
     ends_as(&books, OccurrenceOutcome::Skipped, skipped);
 }

@@ -3,7 +3,7 @@
 use super::books::{backup, copy, of};
 use super::*;
 use lifeboat::domain::point::RecoveryPoint;
-use lifeboat::planner::feasible::{Given, Report, judge};
+use lifeboat::planner::capacity::{CapacityReport, Given, judge};
 
 fn now() -> Time {
     at("2026-11-21T08:00:00Z")
@@ -29,7 +29,7 @@ fn policies(asked: &[Asked<'_>]) -> Settings {
     lifeboat::config::parse(&[("test".to_owned(), text)], now()).unwrap().settings
 }
 
-fn judged(asked: &[Asked<'_>], copy_minutes: u32) -> Report {
+fn judged(asked: &[Asked<'_>], copy_minutes: u32) -> CapacityReport {
     judge(&policies(asked), None, Given { backup: None, copy: Some(MINUTE * copy_minutes) }, now())
 }
 
@@ -51,7 +51,7 @@ fn teach(state: &mut State, source: SourceId, backup_takes: Duration, copy_takes
 }
 
 /// The lines about slots, quotas left out.
-fn of_lanes(report: &Report) -> Vec<String> {
+fn of_lanes(report: &CapacityReport) -> Vec<String> {
     let text = report.to_string();
     let lines = text.lines().filter(|line| !line.contains("quota"));
     lines.map(|line| line.trim_start().to_owned()).collect()

@@ -4,7 +4,7 @@ use super::*;
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::lane::Lane;
 use lifeboat::domain::state::ClosedLane;
-use lifeboat::planner::lane_gate::LaneGate;
+use lifeboat::planner::lane_limits::LaneLimits;
 
 const WAITING: usize = 12;
 const VOLUME: &str = "fsvol-0123456789abcdef0";
@@ -229,13 +229,13 @@ fn no_more_copies_are_asked_for_than_may_be_refused_in_a_minute() {
         (&[90, 60], true, 1, 0),
     ] {
         let (state, now) = closed(refused, Time::ZERO, one_at_a_time);
-        let mut gate = LaneGate::new(&state, now);
+        let mut limits = LaneLimits::new(&state, now);
         let lanes = [Lanes::lane()];
-        (0..asked).for_each(|_| gate.take(&lanes));
+        (0..asked).for_each(|_| limits.take(&lanes));
         let case = format!("{refused:?}, one at a time: {one_at_a_time}, {asked} asked for");
-        assert_eq!((gate.room(&lanes), gate.open(&lanes).is_ok()), (room, room > 0), "{case}");
+        assert_eq!((limits.room(&lanes), limits.open(&lanes).is_ok()), (room, room > 0), "{case}");
         // Other lanes are open.
-        assert_eq!(gate.room(&[Lane::Shared(place(HOME))]), 2, "{case}");
+        assert_eq!(limits.room(&[Lane::Shared(place(HOME))]), 2, "{case}");
     }
 }
 
@@ -244,10 +244,10 @@ fn a_closed_lane_says_from_when_on_a_copy_is_asked_for() {
     let said = |refused: &[u32], pause: i64, asked: usize| {
         let now = at("2026-11-21T06:00:00Z").millis();
         let (state, now) = closed(refused, Time::from_millis(now + pause * 1000), true);
-        let mut gate = LaneGate::new(&state, now);
+        let mut limits = LaneLimits::new(&state, now);
         let lanes = [Lanes::lane()];
-        (0..asked).for_each(|_| gate.take(&lanes));
-        gate.open(&lanes).map_err(|refusal| (refusal.reason, refusal.until.map(|until| until.since(now).as_secs())))
+        (0..asked).for_each(|_| limits.take(&lanes));
+        limits.open(&lanes).map_err(|blocked| (blocked.reason, blocked.until.map(|until| until.since(now).as_secs())))
     };
     assert_eq!(said(&[10], 0, 0), Ok(()), "the pause is over");
     assert_eq!(said(&[10], 1, 0), Err((Reason::Slot, Some(1))));
@@ -272,11 +272,12 @@ fn copies_of_a_volume_wait_for_its_own_lane() {
     let mut state = State::new(now, now);
     let refused = LaneEvidence::Refused { lane: volume(1)[0].clone(), at: now, until: now.plus(MINUTE) };
     state.apply(&Change::Lane(refused)).unwrap();
-    let mut gate = LaneGate::new(&state, now);
-    (0..2).for_each(|_| gate.take(&volume(2)));
-    let shut = |number: u32| (gate.room(&volume(number)), gate.open(&volume(number)).map_err(|refusal| refusal.reason));
+    let mut limits = LaneLimits::new(&state, now);
+    (0..2).for_each(|_| limits.take(&volume(2)));
+    let shut =
+        |number: u32| (limits.room(&volume(number)), limits.open(&volume(number)).map_err(|blocked| blocked.reason));
     assert_eq!([shut(1), shut(2), shut(3)], [(0, Err(Reason::Slot)), (0, Err(Reason::CallLimit)), (2, Ok(()))]);
-    assert_eq!(gate.room(&[]), 0, "a copy of what nobody knows");
+    assert_eq!(limits.room(&[]), 0, "a copy of what nobody knows");
 }
 
 #[test]

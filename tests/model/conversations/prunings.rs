@@ -174,7 +174,7 @@ fn each_verdict_names_its_reasons() {
     // A copy reads its backup from the ask on; and of copies the last of each key stays.
     let mut books = held(3);
     (books.policy().retain, books.policy().destinations[0].retain) = (last(1), last(1));
-    books.pending(
+    books.record_request(
         &WorkKey { source: key(0), occurrence: occurrence(1), target: Target::Copy(SECOND_THERE.into()) },
         1,
         noon(),
@@ -435,7 +435,7 @@ fn whatever_speaks_against_a_deletion_spares_it_and_is_named() {
     books.apply(Change::Inspected { place: place(THERE), id: copy_id(0), arn: None, at: noon() });
     assert_eq!(deletes(&books.plan(noon())), ["copy-00"]);
     books.policy().destinations[0].region = SECOND_THERE.into();
-    books.watch();
+    books.membership();
     let plan = books.plan(noon());
     assert!(
         deletes(&plan).is_empty()
@@ -496,7 +496,7 @@ fn a_full_copy_to_come_is_said_beforehand() {
     books.see(&RecoveryPoint { attempt: 2, id: "copy-second".into(), ..copy_of_hour(0) });
     books.apply(Change::BackupRemoved { place: place(THERE), id: "copy-second".into(), at: noon() });
     assert_eq!(warnings(&books), [format!("{full}: no copy is left there")]);
-    assert_eq!(lifeboat::planner::chain::Full::First.to_string(), "the first copy of a route is full");
+    assert_eq!(lifeboat::planner::full_copy::FullCopy::First.to_string(), "the first copy of a route is full");
     assert_eq!(deletions::targets(books.policy()).count(), 2);
 }
 

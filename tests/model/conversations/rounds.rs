@@ -148,7 +148,7 @@ fn a_round_records_so_many() {
         let mut books = Books::of(0);
         books.policy().schedule = Schedule::parse("0 * * * *", "UTC", noon()).unwrap();
         books.policy().sources = (0..sources).map(|nth| format!("fs-{nth:017x}").as_str().into()).collect();
-        books.watch();
+        books.membership();
         let plan = due(&books, at("2026-11-21T06:30:00Z"));
         let opened = plan.record.iter().filter(|change| matches!(change, Change::Opened { .. })).count();
         assert_eq!((opened, checked(&plan)), (recorded, sources == recorded), "{sources}");
@@ -185,7 +185,8 @@ fn a_listing_goes_on_from_page_to_page() {
 fn every_region_that_the_policy_names_is_read() {
     let mut books = Books::of(2);
     books.second_destination();
-    let named: Vec<String> = planner::looks::places_of(&books.settings).map(|place| place.region.to_string()).collect();
+    let named: Vec<String> =
+        planner::polling::places_of(&books.settings).map(|place| place.region.to_string()).collect();
     assert_eq!(named, [HOME, THERE, SECOND_THERE]);
 }
 
@@ -291,8 +292,8 @@ fn the_tag_of_a_hold_is_written_when_its_arn_is_known() {
     let plan = books.plan(until.minus(MOMENT));
     assert_eq!((holds(&books, until.minus(MOMENT)), plan.wake.at <= until), (vec![], true));
     let mut quiet = Plan::default();
-    let mut gate = planner::gate::Gate::new(&books.settings, &books.state, noon());
-    planner::holds::plan(&books.state, until.minus(MOMENT), &mut gate, &mut quiet);
+    let mut call_limits = planner::call_limits::CallLimits::new(&books.settings, &books.state, noon());
+    planner::holds::plan(&books.state, until.minus(MOMENT), &mut call_limits, &mut quiet);
     assert_eq!((quiet.wake.at, quiet.wake.why), (until, "a hold is tried again"));
     assert_eq!(holds(&books, until), std::slice::from_ref(&hold));
     books.apply(Change::Sent { place: place(HOME), call: hold.key().unwrap(), at: until });
@@ -306,14 +307,14 @@ fn a_new_policy_file_may_mend_what_was_refused_for_good() {
         let mut books = Books::new();
         let of = key_of(scheduled(6), Target::Backup);
         books.open(scheduled(6));
-        books.pending(&of, 1, noon());
+        books.record_request(&of, 1, noon());
         let fault = fault(class, "Refused");
         books.apply(Change::RequestFailed { key: of.clone(), fault, definite: true, not_before });
         let mut plan = Plan::default();
-        planner::watch::plan(&books.settings, &books.state, noon(), &mut plan);
+        planner::membership::plan(&books.settings, &books.state, noon(), &mut plan);
         assert!(plan.record.is_empty(), "the same file: {:?}", plan.record);
         books.settings.generation += 1;
-        planner::watch::plan(&books.settings, &books.state, noon(), &mut plan);
+        planner::membership::plan(&books.settings, &books.state, noon(), &mut plan);
         let retried = plan.record.contains(&Change::RequestRetryAllowed(of));
         // These books were made by hand, and have no schedule yet.
         let others = plan.record.iter().filter(|change| !matches!(change, Change::Rescheduled { .. })).count();

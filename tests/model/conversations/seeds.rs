@@ -27,7 +27,7 @@ fn opened(changes: &[Change]) -> Vec<Occurrence> {
 fn an_order_that_ended_between_two_pages_is_not_adopted_with_the_last() {
     let mut books = Books::new();
     books.open(ordered(6));
-    books.pending(&key_of(ordered(6), Target::Backup), 1, noon());
+    books.record_request(&key_of(ordered(6), Target::Backup), 1, noon());
     books.apply(Change::Cancelled { source: key(0), occurrence: ordered(6), at: noon() });
     began(&mut books, HOME, noon());
     let made = backup("backup-6", ordered(6), Lifecycle::Available);

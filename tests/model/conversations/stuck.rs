@@ -32,7 +32,7 @@ fn beside_a_closed_region() -> Books {
     let destinations = &mut books.policy().destinations;
     destinations.push(Destination { region: SECOND_THERE.into(), ..destinations[0].clone() });
     books.policy().retain = Some(Retain { last: Some(4), ..Retain::default() });
-    books.watch();
+    books.membership();
     for nth in 0..9u32 {
         let time = at("2026-11-21T02:00:00Z").plus(HOUR * nth).plus(if nth < 3 { Duration::ZERO } else { HOUR });
         let occurrence = Occurrence { at: time, trigger: Trigger::Schedule };
@@ -241,7 +241,7 @@ fn a_source_that_is_set_aside_gives_back_the_slot_of_an_ask_that_came_to_nothing
     books.open(scheduled(6));
     books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     let of = key_of(scheduled(6), there());
-    books.pending(&of, 1, noon());
+    books.record_request(&of, 1, noon());
     books.state.quarantined.insert(key(0), "contradicts itself".to_owned());
     let held = |books: &Books| books.state.lanes_held().values().sum::<u32>();
     assert_eq!(held(&books), 1);
@@ -264,7 +264,7 @@ fn refused_order() -> Books {
     books.see(&backup("backup-6", ordered(6), Lifecycle::Available));
     books.open(ordered(6));
     let of = key_of(ordered(6), there());
-    books.pending(&of, 1, noon());
+    books.record_request(&of, 1, noon());
     books.refused(&of, fault(FaultClass::Permanent, "InvalidDestinationKmsKey"));
     books
 }
@@ -295,7 +295,7 @@ fn an_order_that_a_destination_refuses_for_good_is_given_up_after_a_week() {
     // Nor is one whose backup may exist.
     let mut books = Books::new();
     books.open(ordered(6));
-    books.pending(&key_of(ordered(6), Target::Backup), 1, noon());
+    books.record_request(&key_of(ordered(6), Target::Backup), 1, noon());
     assert_eq!(closed(&books, due), None);
     books.refused(&key_of(ordered(6), Target::Backup), fault(FaultClass::Missing, "FileSystemNotFound"));
     let (end, reason) = closed(&books, due).unwrap();
@@ -333,7 +333,7 @@ fn an_order_that_is_cancelled_with_a_call_in_flight_waits_for_what_became_of_it(
     let mut books = Books::new();
     books.open(ordered(6));
     let of = key_of(ordered(6), Target::Backup);
-    books.pending(&of, 1, noon());
+    books.record_request(&of, 1, noon());
     cancel(&mut books, None, None).unwrap();
     assert_eq!(closed(&books, noon()), None, "the answer is outstanding");
     let plan = books.plan(noon().plus(MINUTE));
@@ -384,7 +384,7 @@ fn what_lost_its_tags_after_a_refused_deletion_is_not_told_as_deleted() {
     };
     let look = Action { place: place(HOME), call: Call::Poll { ids: vec![id()] } };
     let told = |books: &Books, now| {
-        planner::settle(&books.settings, &books.state, &look, Outcome::Polled(vec![shown.clone()]), now)
+        planner::process_outcome(&books.settings, &books.state, &look, Outcome::Polled(vec![shown.clone()]), now)
     };
     let changes = told(&books, noon());
     let deletion_cancelled = |change: &Change| matches!(change, Change::DeletionCancelled { reason, .. } if reason.contains("tags were taken off"));

@@ -9,7 +9,7 @@ use lifeboat::domain::pause::Pause;
 use lifeboat::domain::plan::Waiting;
 use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::planner::plan_in_order;
-use lifeboat::planner::turns::{Order, Wish, rank};
+use lifeboat::planner::slot_priority::{SlotOrder, SlotRequest, rank};
 
 const LAG: Duration = Duration::from_secs(120);
 
@@ -155,7 +155,7 @@ fn one_copy_of_a_route_is_under_way_at_a_time() {
 
     // The same for a copy that was asked for without an answer.
     let mut books = with_backups(&[scheduled(6)]);
-    books.pending(&key_of(scheduled(6), there()), 1, noon());
+    books.record_request(&key_of(scheduled(6), there()), 1, noon());
     books.open(scheduled(7));
     books.see(&good("backup-7", scheduled(7)));
     let asked = "the copy of 2026-11-21T06:00:00Z was asked for";
@@ -166,7 +166,7 @@ fn one_copy_of_a_route_is_under_way_at_a_time() {
     books.refused(&key_of(scheduled(6), there()), refused);
     assert_eq!(asks(&books, noon()), [key_of(scheduled(7), there())], "it was withdrawn");
     let mut books = with_backups(&[scheduled(6)]);
-    books.pending(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), 1, noon());
+    books.record_request(&key_of(scheduled(6), Target::Copy(SECOND_THERE.into())), 1, noon());
     let to: Vec<Target> = asks(&books, noon()).into_iter().map(|key| key.target).collect();
     assert_eq!(to, [Target::Copy(SECOND_THERE.into()), there()], "a repeat, and the route's own");
 }
@@ -182,7 +182,7 @@ fn an_ask_without_an_answer_is_dealt_with() {
             books.see(&good("backup-6", scheduled(6)));
         }
         let key = key_of(scheduled(6), target);
-        books.pending(&key, 1, noon());
+        books.record_request(&key, 1, noon());
         let request = (*books.state.pending_request(&key).unwrap().request).clone();
         let again = vec![(key.clone(), request)];
         assert_eq!(made(&books.plan(noon())), again, "word for word");
@@ -225,7 +225,7 @@ fn an_ask_without_an_answer_is_dealt_with() {
 
         // Asked a moment before the token is forgotten: the listing has to wait.
         let mut books = books.clone();
-        books.pending(&key, 1, late.minus(SECOND));
+        books.record_request(&key, 1, late.minus(SECOND));
         let plan = books.plan(late);
         assert_eq!(plan.waiting[0].until, Some(late.minus(SECOND).plus(LAG)));
         let mut long_ago = books.clone();
@@ -386,7 +386,7 @@ fn who_gets_a_slot_depends_on_when_the_next_one_is_free() {
 /// A route that has nothing yet is late from the first moment; without a promise, after a week.
 #[test]
 fn when_a_route_counts_as_late() {
-    let promised = Wish {
+    let promised = SlotRequest {
         rpo: Some(13 * HOUR),
         reached: None,
         since: noon(),
@@ -396,12 +396,12 @@ fn when_a_route_counts_as_late() {
         asked_at: None,
     };
     let week = 7 * 24 * HOUR;
-    let reached = |wish: &Wish| Wish { reached: Some(noon().plus(HOUR)), ..wish.clone() };
-    let without = Wish { rpo: None, ..promised.clone() };
+    let reached = |request: &SlotRequest| SlotRequest { reached: Some(noon().plus(HOUR)), ..request.clone() };
+    let without = SlotRequest { rpo: None, ..promised.clone() };
     assert_eq!((promised.deadline(), without.deadline()), (noon(), noon().plus(week)));
     assert_eq!(reached(&promised).deadline(), noon().plus(14 * HOUR));
     assert_eq!(reached(&without).deadline(), noon().plus(week + HOUR));
-    let asked = Wish { asked_at: Some(noon().minus(HOUR)), ..reached(&without) };
+    let asked = SlotRequest { asked_at: Some(noon().minus(HOUR)), ..reached(&without) };
     assert_eq!(asked.deadline(), noon().minus(HOUR), "a person does not wait for a promise to break");
 }
 
@@ -409,7 +409,7 @@ fn when_a_route_counts_as_late() {
 /// else what is bought counts, and the less the more time there is.
 #[test]
 fn who_goes_first_when_not_all_can_be_kept() {
-    let wish = |rpo: Duration, age: Duration, taken: Duration| Wish {
+    let request = |rpo: Duration, age: Duration, taken: Duration| SlotRequest {
         rpo: Some(rpo),
         reached: Some(noon().minus(age)),
         since: noon().minus(1000 * HOUR),
@@ -418,15 +418,16 @@ fn who_goes_first_when_not_all_can_be_kept() {
         lacks_since: noon(),
         asked_at: None,
     };
-    let first = |wishes: &[Wish], slots: usize| rank(Order::TimeLeft, wishes, &vec![noon(); slots], noon())[0];
+    let first =
+        |requests: &[SlotRequest], slots: usize| rank(SlotOrder::TimeLeft, requests, &vec![noon(); slots], noon())[0];
     // Five copies of ten minutes in five slots are a round of ten minutes. This one comes too late for an hour.
-    let hopeless = |late: Duration| wish(HOUR, HOUR + late, HOUR);
-    let useful = wish(10 * HOUR, 10 * HOUR + 10 * MINUTE, Duration::ZERO);
+    let hopeless = |late: Duration| request(HOUR, HOUR + late, HOUR);
+    let useful = request(10 * HOUR, 10 * HOUR + 10 * MINUTE, Duration::ZERO);
     let lane = |late| [useful.clone(), useful.clone(), useful.clone(), useful.clone(), hopeless(late)];
     assert_eq!((first(&lane(50 * MINUTE), 5), first(&lane(50 * MINUTE - SECOND), 5)), (4, 0));
     // Late already, for an hour of promise; or with half an hour to wait, for ten.
-    let patient = wish(10 * HOUR, 10 * HOUR - 40 * MINUTE, Duration::ZERO);
-    let late = wish(HOUR, HOUR + 5 * MINUTE, Duration::ZERO);
+    let patient = request(10 * HOUR, 10 * HOUR - 40 * MINUTE, Duration::ZERO);
+    let late = request(HOUR, HOUR + 5 * MINUTE, Duration::ZERO);
     assert_eq!(first(&[patient, late], 1), 1);
 }
 
@@ -441,7 +442,7 @@ fn first_come_counts_from_the_oldest_backup_that_is_lacked() {
         }
         books.see(&copy("copy-6", &good("backup-6", scheduled(6)), THERE, Lifecycle::Available));
         books.see(&good("backup-other", scheduled(other)).with_provenance(|of| of.source = source(1)));
-        let plan = plan_in_order(&books.settings, &books.state, noon(), Order::FirstCome);
+        let plan = plan_in_order(&books.settings, &books.state, noon(), SlotOrder::FirstCome);
         let copies: Vec<_> = made(&plan).into_iter().filter(|(key, _)| key.target == there()).collect();
         assert_eq!(copies.len(), 1);
         assert_eq!(copies[0].0.source, key(first), "lacked since nine o'clock against {other}");

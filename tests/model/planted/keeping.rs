@@ -60,7 +60,7 @@ impl Mind for DeletesTheNewest {
 pub struct KnowsNoHolds;
 
 impl Mind for KnowsNoHolds {
-    fn settle(
+    fn process_outcome(
         &mut self,
         settings: &Settings,
         state: &State,
@@ -73,7 +73,7 @@ impl Mind for KnowsNoHolds {
                 Arc::make_mut(&mut observed.tags).remove("lifeboat:hold");
             }
         }
-        planner::settle(settings, state, action, outcome, now)
+        planner::process_outcome(settings, state, action, outcome, now)
     }
 
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
@@ -94,7 +94,7 @@ fn observed_backups(outcome: &mut Outcome) -> &mut [ObservedBackup] {
 pub struct ReadsTagsOnce(BTreeMap<(AccountRegion, BackupId), Arc<Tags>>);
 
 impl Mind for ReadsTagsOnce {
-    fn settle(
+    fn process_outcome(
         &mut self,
         settings: &Settings,
         state: &State,
@@ -107,7 +107,7 @@ impl Mind for ReadsTagsOnce {
                 self.0.entry((action.place.clone(), observed.id.clone())).or_insert_with(|| observed.tags.clone());
             observed.tags = first.clone();
         }
-        planner::settle(settings, state, action, outcome, now)
+        planner::process_outcome(settings, state, action, outcome, now)
     }
 }
 
@@ -230,7 +230,7 @@ fn delete_oldest(
 pub struct BlindToKeys;
 
 impl Mind for BlindToKeys {
-    fn settle(
+    fn process_outcome(
         &mut self,
         settings: &Settings,
         state: &State,
@@ -242,7 +242,7 @@ impl Mind for BlindToKeys {
             observed.kms_key = None;
         }
         observed_backups(&mut outcome).iter_mut().for_each(|observed| observed.kms_key = None);
-        planner::settle(settings, state, action, outcome, now)
+        planner::process_outcome(settings, state, action, outcome, now)
     }
 }
 
@@ -264,7 +264,7 @@ impl Mind for MissesNothing {
 pub struct TakesSilenceForNo;
 
 impl Mind for TakesSilenceForNo {
-    fn settle(
+    fn process_outcome(
         &mut self,
         settings: &Settings,
         state: &State,
@@ -272,7 +272,7 @@ impl Mind for TakesSilenceForNo {
         outcome: Outcome,
         now: Time,
     ) -> Vec<Change> {
-        let mut changes = planner::settle(settings, state, action, outcome, now);
+        let mut changes = planner::process_outcome(settings, state, action, outcome, now);
         for change in &mut changes {
             if let Change::RequestFailed { definite, .. } = change {
                 *definite = true;

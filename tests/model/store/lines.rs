@@ -45,7 +45,7 @@ fn schedules_survive_the_process_and_leave_with_their_source() {
             store.commit(&changes).await.unwrap();
             model.commit(&changes).unwrap();
             let again = store.load(NOON).await.unwrap();
-            let (again, found) = (&again.sources[&source].watch, &found.sources[&source].watch);
+            let (again, found) = (&again.sources[&source].membership, &found.sources[&source].membership);
             assert_eq!(again, found, "life {number}");
             let lines = &again.as_ref().unwrap().lines;
             assert_eq!(lines.len(), count, "life {number}");

@@ -367,7 +367,7 @@ fn no_answer_brings_the_engine_or_the_planner_down() {
             answer_is_sound(&action, &answer);
             assert!(began.elapsed() < Duration::from_secs(45), "{action:?} took {:?}", began.elapsed());
             let at = now().plus(Duration::from_secs(60 * step));
-            desk.settle(&action, answer.outcome, at);
+            desk.process_outcome(&action, answer.outcome, at);
             let plan = desk.round(at);
             let drawn = desk.draw(&plan, at);
             assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "what is drawn speaks to the terminal");
@@ -479,7 +479,7 @@ fn pages_without_end_end() {
         for action in desk.round(at).actions.into_iter().filter(|action| matches!(action.call, Call::ListPage { .. })) {
             asked += 1;
             let answer = runtime.block_on(engine.call(&action));
-            desk.settle(&action, answer.outcome, at);
+            desk.process_outcome(&action, answer.outcome, at);
         }
     }
     assert!((2..=40).contains(&asked), "{asked} pages asked for in ten minutes");

@@ -47,8 +47,8 @@ impl Desk {
     }
 
     /// What came of an action.
-    pub fn settle(&mut self, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
-        let changes = planner::settle(&self.settings, &self.state, action, outcome, now);
+    pub fn process_outcome(&mut self, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
+        let changes = planner::process_outcome(&self.settings, &self.state, action, outcome, now);
         self.take_in(changes.clone());
         changes
     }

@@ -29,7 +29,7 @@ impl Claims {
         for (key, before) in &believed.sources {
             armed.count(Check::SameAfterRestart);
             let Some(after) = state.sources.get(key) else { return wrong(format!("{key} is forgotten")) };
-            if (&before.watch, &before.open, before.departed) != (&after.watch, &after.open, after.departed) {
+            if (&before.membership, &before.open, before.departed) != (&after.membership, &after.open, after.departed) {
                 return wrong(format!("{key}: {before:?} became {after:?}"));
             }
             let asks = |of: &crate::domain::state::SourceState| {

@@ -23,7 +23,7 @@ const AWS_OWN: &str = "alias/aws/fsx";
 
 /// Why the next copy of a route will be full.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Full {
+pub enum FullCopy {
     /// The route has no copy yet.
     First,
     /// No copy is left: the last one was deleted by somebody else.
@@ -44,7 +44,7 @@ pub enum Full {
     },
 }
 
-impl Full {
+impl FullCopy {
     /// Whether it will be full for all that is known, and not only may be.
     #[must_use]
     pub fn is_certain(&self) -> bool {
@@ -59,7 +59,7 @@ impl Full {
     }
 }
 
-impl fmt::Display for Full {
+impl fmt::Display for FullCopy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::First => f.write_str("the first copy of a route is full"),
@@ -87,12 +87,12 @@ enum Link {
 
 /// Why the next copy of a source to a destination will be full; `None` if it will not, or if that cannot be told.
 #[must_use]
-pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<Full> {
+pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<FullCopy> {
     let target = Target::Copy(destination.region.clone());
     let copies = || source.points.iter().filter(|point| point.is_for(&target));
     let Some(newest) = source.newest(&target) else {
         let lost = copies().any(|copy| copy.lifecycle == Lifecycle::Deleted && copy.remarks.failure.is_none());
-        return Some(if lost { Full::Lost } else { Full::First });
+        return Some(if lost { FullCopy::Lost } else { FullCopy::First });
     };
     let wanted = word_of(destination);
     // One that is under way in these words is the full one already: the next goes on from it.
@@ -117,11 +117,11 @@ pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<F
     let (named, key) = (|text: &str| if text.is_empty() { "none (aws/fsx)" } else { text }.to_owned(), &newest.kms_key);
     Some(match key {
         Some(key) if links().all(|link| link == Link::Other) => {
-            Full::KeyChanged { from: key.to_string(), to: named(wanted) }
+            FullCopy::KeyChanged { from: key.to_string(), to: named(wanted) }
         }
         _ => {
             let from = newest.asked_key.as_deref().map(named).or_else(|| key.as_deref().map(str::to_owned));
-            Full::KeyRenamed { from: from.unwrap_or_default(), to: named(wanted) }
+            FullCopy::KeyRenamed { from: from.unwrap_or_default(), to: named(wanted) }
         }
     })
 }

@@ -4,9 +4,9 @@
 //! answer never moves a thing backwards, one absence proves nothing, and a refusal proves something only if no answer
 //! to the same ask was lost before.
 
-use super::chain;
-use super::gate::WHAT_IT_MADE_IS_GONE;
-use super::looks::stale_after;
+use super::call_limits::WHAT_IT_MADE_IS_GONE;
+use super::full_copy;
+use super::polling::stale_after;
 use super::retry;
 use crate::domain::action::{Action, Call, CallKey, Outcome, SourceFacts};
 use crate::domain::change::{Change, Counter, LaneEvidence, ListingPage, OccurrenceRecord};
@@ -30,37 +30,44 @@ const PAGES_PER_LISTING: u32 = 20_000;
 
 /// What came of an action, as changes to record.
 #[must_use]
-pub fn settle(settings: &Settings, state: &State, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
+pub fn process_outcome(
+    settings: &Settings,
+    state: &State,
+    action: &Action,
+    outcome: Outcome,
+    now: Time,
+) -> Vec<Change> {
     let (place, changes) = (&action.place, Vec::new());
-    let mut settling = Settling { settings, state, place, here: state.place(place), now, named: false, changes };
-    let outcome = settling.of_whom(outcome);
-    settling.returned(action, &outcome);
+    let mut processor =
+        OutcomeProcessor { settings, state, place, here: state.place(place), now, named: false, changes };
+    let outcome = processor.of_whom(outcome);
+    processor.returned(action, &outcome);
     match (&action.call, outcome) {
-        (Call::Make { key, request }, Outcome::Made(observed)) => settling.made(key, request, *observed),
-        (Call::Make { key, .. }, Outcome::Failed(fault)) => settling.unfulfilled(key, fault),
+        (Call::Make { key, request }, Outcome::Made(observed)) => processor.made(key, request, *observed),
+        (Call::Make { key, .. }, Outcome::Failed(fault)) => processor.unfulfilled(key, fault),
         (Call::ListPage { .. }, Outcome::Page { observed_backups, next_token }) => {
-            settling.page(observed_backups, next_token)
+            processor.page(observed_backups, next_token)
         }
-        (Call::ListPage { .. }, Outcome::Failed(fault)) => settling.page_failed(&fault),
-        (Call::Poll { ids }, Outcome::Polled(observed_backups)) => settling.polled(ids, observed_backups),
-        (Call::Poll { ids }, Outcome::Failed(fault)) => settling.poll_failed(ids, &fault),
-        (Call::DescribeSources { ids }, Outcome::SourcesDescribed(facts)) => settling.source_looked_up(ids, facts),
-        (Call::DescribeSources { ids }, Outcome::Failed(fault)) => settling.source_lookup_failed(ids, &fault),
-        (Call::Delete { id, .. }, Outcome::Deleted) => settling.deleted(id),
-        (Call::Delete { id, .. }, Outcome::Failed(fault)) => settling.deletion_failed(id, fault),
-        (Call::Hold { id, hold, .. }, Outcome::HoldSet) => settling.hold_answered(id, hold.as_deref(), None),
+        (Call::ListPage { .. }, Outcome::Failed(fault)) => processor.page_failed(&fault),
+        (Call::Poll { ids }, Outcome::Polled(observed_backups)) => processor.polled(ids, observed_backups),
+        (Call::Poll { ids }, Outcome::Failed(fault)) => processor.poll_failed(ids, &fault),
+        (Call::DescribeSources { ids }, Outcome::SourcesDescribed(facts)) => processor.source_looked_up(ids, facts),
+        (Call::DescribeSources { ids }, Outcome::Failed(fault)) => processor.source_lookup_failed(ids, &fault),
+        (Call::Delete { id, .. }, Outcome::Deleted) => processor.deleted(id),
+        (Call::Delete { id, .. }, Outcome::Failed(fault)) => processor.deletion_failed(id, fault),
+        (Call::Hold { id, hold, .. }, Outcome::HoldSet) => processor.hold_answered(id, hold.as_deref(), None),
         (Call::Hold { id, hold, .. }, Outcome::Failed(fault)) => {
-            settling.hold_answered(id, hold.as_deref(), Some(fault));
+            processor.hold_answered(id, hold.as_deref(), Some(fault));
         }
         // An engine answers a call in its own kind; anything else carries no knowledge.
-        (Call::Make { key, .. }, _) => settling.unfulfilled(key, nonsense()),
-        (Call::ListPage { .. }, _) => settling.page_failed(&nonsense()),
-        (Call::Poll { ids }, _) => settling.poll_failed(ids, &nonsense()),
-        (Call::DescribeSources { ids }, _) => settling.source_lookup_failed(ids, &nonsense()),
-        (Call::Delete { id, .. }, _) => settling.deletion_failed(id, nonsense()),
-        (Call::Hold { id, hold, .. }, _) => settling.hold_answered(id, hold.as_deref(), Some(nonsense())),
+        (Call::Make { key, .. }, _) => processor.unfulfilled(key, nonsense()),
+        (Call::ListPage { .. }, _) => processor.page_failed(&nonsense()),
+        (Call::Poll { ids }, _) => processor.poll_failed(ids, &nonsense()),
+        (Call::DescribeSources { ids }, _) => processor.source_lookup_failed(ids, &nonsense()),
+        (Call::Delete { id, .. }, _) => processor.deletion_failed(id, nonsense()),
+        (Call::Hold { id, hold, .. }, _) => processor.hold_answered(id, hold.as_deref(), Some(nonsense())),
     }
-    settling.changes
+    processor.changes
 }
 
 fn nonsense() -> Fault {
@@ -72,10 +79,10 @@ mod deletions;
 mod disputes;
 mod lanes;
 mod listings;
-mod look_ups;
-mod looks;
+mod polls;
+mod source_lookups;
 
-struct Settling<'a> {
+struct OutcomeProcessor<'a> {
     settings: &'a Settings,
     state: &'a State,
     place: &'a AccountRegion,
@@ -86,7 +93,7 @@ struct Settling<'a> {
     changes: Vec<Change>,
 }
 
-impl Settling<'_> {
+impl OutcomeProcessor<'_> {
     fn push(&mut self, change: Change) {
         self.changes.push(change);
     }
@@ -197,9 +204,9 @@ impl Settling<'_> {
     }
 
     fn policy_of(&self, point: &RecoveryPoint) -> PolicyName {
-        let watched = self.state.sources.get(&point.source_key()).and_then(|source| source.watch.as_ref());
+        let watched = self.state.sources.get(&point.source_key()).and_then(|source| source.membership.as_ref());
         let tagged = || point.policy.clone().unwrap_or_else(|| PolicyName::from("unknown"));
-        watched.map_or_else(tagged, |watch| watch.policy.clone())
+        watched.map_or_else(tagged, |membership| membership.policy.clone())
     }
 
     /// The point that an answer shows, if it shows just what is known.
@@ -226,7 +233,8 @@ impl Settling<'_> {
         let pending = self.state.pending_request(&key).filter(|pending| pending.attempt == point.attempt);
         let asked = pending.is_some();
         // AWS names the key, not the word for it that was asked with, and a later answer must not unlearn that.
-        let asked_key = known.and_then(|known| known.asked_key.clone()).or_else(|| pending.and_then(chain::asked_key));
+        let asked_key =
+            known.and_then(|known| known.asked_key.clone()).or_else(|| pending.and_then(full_copy::asked_key));
         if asked_key.is_some() {
             point = point.with_provenance(|of| of.asked_key = asked_key);
         }

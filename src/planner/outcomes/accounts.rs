@@ -10,7 +10,7 @@ pub(super) const OTHER_ACCOUNT: &str = "OtherAccount";
 /// A listing that shows nothing is repeated so much later, when another answer has named the account.
 const LIST_AGAIN: Duration = Duration::from_secs(90);
 
-impl Settling<'_> {
+impl OutcomeProcessor<'_> {
     /// Looks which account an answer names. One that names another than the one on record is no answer to us: it becomes
     /// a failure, and nothing that it says is taken in.
     pub(super) fn of_whom(&mut self, outcome: Outcome) -> Outcome {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::limits::{AHEAD_TOLERATED, LISTING_LAG};
 
-impl Settling<'_> {
+impl OutcomeProcessor<'_> {
     pub(super) fn page(&mut self, observed_backups: Vec<ObservedBackup>, next_token: Option<String>) {
         let Some(listing) = self.state.place(self.place).and_then(|known| known.listing.as_ref()) else { return };
         let mut page = ListingPage { named: self.named, ..ListingPage::default() };
@@ -104,7 +104,7 @@ impl Settling<'_> {
     /// tag was mistyped, perhaps on several at once.
     fn adopt(&mut self, key: &SourceKey, occurrence: Occurrence) {
         let source = self.state.sources.get(key);
-        let Some(watch) = source.and_then(|source| source.watch.as_ref()) else { return };
+        let Some(membership) = source.and_then(|source| source.membership.as_ref()) else { return };
         // What a person ordered may have ended, cancelled for one, between the page that showed it and the last one.
         let recorded = source.is_some_and(|source| {
             let ended = match occurrence.trigger {
@@ -114,8 +114,12 @@ impl Settling<'_> {
             ended || source.open.contains_key(&occurrence)
         });
         if !recorded && occurrence.at <= self.now.plus(AHEAD_TOLERATED) {
-            let record =
-                OccurrenceRecord { policy: watch.policy.clone(), opened_at: self.now, caught_up: true, adopted: true };
+            let record = OccurrenceRecord {
+                policy: membership.policy.clone(),
+                opened_at: self.now,
+                caught_up: true,
+                adopted: true,
+            };
             self.push(Change::Opened { source: key.clone(), occurrence, record });
         }
     }

@@ -8,7 +8,7 @@
 //!    copy will take ([`super::durations`]).
 //! 2. **Not all can be kept**: what a slot buys decides. A copy buys the time for which its route keeps its promise
 //!    longer than without it, and the route goes first whose copy buys most per minute of slot. A *round* is what the lane
-//!    needs to copy every route that waits once. More than [`ROUNDS_BOUGHT`] rounds do not count, since by then the route
+//!    needs to copy every route that waits once. More than [`BENEFIT_ROUNDS_MAX`] rounds do not count, since by then the route
 //!    would have had its turn anyway; and with a tenth of a round left a copy counts half, with two tenths a third, since
 //!    who is not late yet loses little by waiting.
 //! 3. **Nobody starves**: a route that is late by [`ROUNDS_LATE`] rounds goes before all others, the latest first. See
@@ -29,19 +29,19 @@ use std::time::Duration;
 pub const ROUNDS_LATE: u32 = 5;
 /// What a copy buys beyond so many rounds of the lane does not count: once all have had a turn, all is as before.
 /// Without this bound a source that is copied once a day would always go before one that is copied every hour.
-const ROUNDS_BOUGHT: u32 = 2;
+const BENEFIT_ROUNDS_MAX: u32 = 2;
 /// With this share of a round left, a copy counts half of what it does when it is late. It is the delay that a route has
 /// to fear which waits until it is urgent: it then stands behind those few that are more urgent still, not behind all.
 const HALVES_AT: f64 = 0.1;
 /// A first copy makes every later one short, and is worth this much promise (as with all, no more than two rounds count);
 /// so is, at most, what a person asked for.
-const FIRST_BUYS: Duration = Duration::from_secs(86_400);
+const FIRST_COPY_BENEFIT: Duration = Duration::from_secs(86_400);
 /// A route without a promise counts as late after this.
 pub const WITHOUT_RPO: Duration = Duration::from_secs(7 * 86_400);
 
 /// In which order slots are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
+pub enum SlotOrder {
     /// Lifeboat's: by time left, as this module tells.
     #[default]
     TimeLeft,
@@ -53,7 +53,7 @@ pub enum Order {
 
 /// A copy that a route wants and could begin now, if it had a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct SlotRequest {
     /// The promised largest age.
     pub rpo: Option<Duration>,
     /// When the data of the route's newest recovery point was taken; `None` if there is none.
@@ -70,7 +70,7 @@ pub struct Wish {
     pub asked_at: Option<Time>,
 }
 
-impl Wish {
+impl SlotRequest {
     /// When the route breaks its promise if nothing newer arrives; the past if it already has.
     #[must_use]
     pub fn deadline(&self) -> Time {
@@ -84,25 +84,25 @@ impl Wish {
     }
 
     /// How long the copy may still wait and keep the promise, ms; negative if it is too late.
-    fn left_ms(&self, now: Time) -> i64 {
+    fn slack_ms(&self, now: Time) -> i64 {
         let takes_ms = i64::try_from(self.takes.as_millis()).unwrap_or(i64::MAX);
         self.deadline().millis().saturating_sub(now.millis()).saturating_sub(takes_ms)
     }
 
     /// How much longer the route keeps its promise with this copy than without it.
-    fn buys(&self, now: Time) -> Duration {
+    fn benefit(&self, now: Time) -> Duration {
         let Some(rpo) = self.rpo else { return Duration::ZERO };
         if self.asked_at.is_some() {
-            return rpo.min(FIRST_BUYS);
+            return rpo.min(FIRST_COPY_BENEFIT);
         }
         if self.reached.is_none() {
-            return FIRST_BUYS;
+            return FIRST_COPY_BENEFIT;
         }
         self.taken_at.plus(rpo).since(self.deadline().max(now.plus(self.takes)))
     }
 
     /// What breaks a tie: who is nearer to breaking its promise, counting a first copy by what will be promised.
-    fn tie(&self) -> Time {
+    fn tie_break(&self) -> Time {
         match (self.reached, self.rpo) {
             (None, Some(rpo)) => self.since.plus(rpo),
             _ => self.deadline(),
@@ -110,7 +110,7 @@ impl Wish {
     }
 }
 
-/// The places of `wishes` in the order in which they get slots. `slots` says when each slot of the lane will be free,
+/// The places of `requests` in the order in which they get slots. `slots` says when each slot of the lane will be free,
 /// as far as that can be told: `now` for those that are. Equal ones stay as they are given.
 ///
 /// Every route gets its slot: one that is late by `W` = [`ROUNDS_LATE`] × Σ takes ÷ slots, the sum over all that wait,
@@ -119,19 +119,19 @@ impl Wish {
 /// that is under way. And those that go first for being late take one slot in [`ROUNDS_LATE`] in the long run, since a
 /// route that got a slot has to become late by `W` before it does so again.
 #[must_use]
-pub fn rank(order: Order, wishes: &[Wish], slots: &[Time], now: Time) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..wishes.len()).collect();
-    let by = |places: &mut Vec<usize>, compare: &dyn Fn(&Wish, &Wish) -> Ordering| {
-        places.sort_by(|a, b| compare(&wishes[*a], &wishes[*b]));
+pub fn rank(order: SlotOrder, requests: &[SlotRequest], slots: &[Time], now: Time) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..requests.len()).collect();
+    let by = |places: &mut Vec<usize>, compare: &dyn Fn(&SlotRequest, &SlotRequest) -> Ordering| {
+        places.sort_by(|a, b| compare(&requests[*a], &requests[*b]));
     };
     match order {
-        Order::FirstCome => by(&mut places, &|a, b| a.lacks_since.cmp(&b.lacks_since)),
-        Order::OldestPoint => by(&mut places, &|a, b| a.reached.cmp(&b.reached)),
-        Order::TimeLeft => {
+        SlotOrder::FirstCome => by(&mut places, &|a, b| a.lacks_since.cmp(&b.lacks_since)),
+        SlotOrder::OldestPoint => by(&mut places, &|a, b| a.reached.cmp(&b.reached)),
+        SlotOrder::TimeLeft => {
             by(&mut places, &|a, b| by_time_left(a, b, now));
-            if !all_kept(wishes, &places, slots, now) {
-                let lane = Crowd::of(wishes, slots.len());
-                let keys: Vec<Claim> = wishes.iter().map(|wish| lane.claim(wish, now)).collect();
+            if !all_met(requests, &places, slots, now) {
+                let lane = LaneLoad::of(requests, slots.len());
+                let keys: Vec<Priority> = requests.iter().map(|request| lane.priority(request, now)).collect();
                 places.sort_by(|a, b| keys[*a].compare(&keys[*b]));
             }
         }
@@ -139,64 +139,64 @@ pub fn rank(order: Order, wishes: &[Wish], slots: &[Time], now: Time) -> Vec<usi
     places
 }
 
-fn by_time_left(a: &Wish, b: &Wish, now: Time) -> Ordering {
-    let key = |wish: &Wish| (wish.rpo.is_none(), wish.left_ms(now), wish.tie());
+fn by_time_left(a: &SlotRequest, b: &SlotRequest, now: Time) -> Ordering {
+    let key = |request: &SlotRequest| (request.rpo.is_none(), request.slack_ms(now), request.tie_break());
     key(a).cmp(&key(b))
 }
 
 /// Whether every promise is kept if they go in this order, each into the slot that is free first.
-fn all_kept(wishes: &[Wish], places: &[usize], slots: &[Time], now: Time) -> bool {
+fn all_met(requests: &[SlotRequest], places: &[usize], slots: &[Time], now: Time) -> bool {
     let mut free: BinaryHeap<Reverse<Time>> = slots.iter().map(|at| Reverse((*at).max(now))).collect();
-    places.iter().map(|at| &wishes[*at]).all(|wish| {
+    places.iter().map(|at| &requests[*at]).all(|request| {
         let Some(Reverse(begins)) = free.pop() else { return false };
-        let ends = begins.plus(wish.takes);
+        let ends = begins.plus(request.takes);
         free.push(Reverse(ends));
-        ends <= wish.deadline()
+        ends <= request.deadline()
     })
 }
 
 /// What all that wait for a lane have in common.
-struct Crowd {
+struct LaneLoad {
     /// How long the lane needs to copy every one of them once.
     round: Duration,
 }
 
-impl Crowd {
-    fn of(wishes: &[Wish], slots: usize) -> Self {
-        let sum = wishes.iter().fold(Duration::ZERO, |sum, wish| sum.saturating_add(wish.takes));
+impl LaneLoad {
+    fn of(requests: &[SlotRequest], slots: usize) -> Self {
+        let sum = requests.iter().fold(Duration::ZERO, |sum, request| sum.saturating_add(request.takes));
         Self { round: sum / u32::try_from(slots.max(1)).unwrap_or(u32::MAX) }
     }
 
-    fn claim(&self, wish: &Wish, now: Time) -> Claim {
-        let tie = wish.tie();
-        if now.since(wish.deadline()) >= self.round.saturating_mul(ROUNDS_LATE) {
-            return Claim { class: 0, worth: 0.0, tie: wish.deadline() };
+    fn priority(&self, request: &SlotRequest, now: Time) -> Priority {
+        let tie_break = request.tie_break();
+        if now.since(request.deadline()) >= self.round.saturating_mul(ROUNDS_LATE) {
+            return Priority { class: 0, worth: 0.0, tie_break: request.deadline() };
         }
-        if wish.rpo.is_none() {
-            return Claim { class: 3, worth: 0.0, tie };
+        if request.rpo.is_none() {
+            return Priority { class: 3, worth: 0.0, tie_break };
         }
-        let buys = wish.buys(now).min(self.round.saturating_mul(ROUNDS_BOUGHT));
-        if buys.is_zero() {
-            return Claim { class: 2, worth: 0.0, tie };
+        let benefit = request.benefit(now).min(self.round.saturating_mul(BENEFIT_ROUNDS_MAX));
+        if benefit.is_zero() {
+            return Priority { class: 2, worth: 0.0, tie_break };
         }
-        let left = Duration::from_millis(u64::try_from(wish.left_ms(now)).unwrap_or(0));
-        let patience = 1.0 + left.as_secs_f64() / (HALVES_AT * self.round.as_secs_f64()).max(1.0);
-        let worth = buys.as_secs_f64() / wish.takes.as_secs_f64().max(1.0) / patience;
-        Claim { class: 1, worth, tie }
+        let left = Duration::from_millis(u64::try_from(request.slack_ms(now)).unwrap_or(0));
+        let discount = 1.0 + left.as_secs_f64() / (HALVES_AT * self.round.as_secs_f64()).max(1.0);
+        let worth = benefit.as_secs_f64() / request.takes.as_secs_f64().max(1.0) / discount;
+        Priority { class: 1, worth, tie_break }
     }
 }
 
 /// How a wish stands among the others when not all can be kept.
-struct Claim {
+struct Priority {
     class: u8,
     /// Within its class, the more the earlier.
     worth: f64,
-    tie: Time,
+    tie_break: Time,
 }
 
-impl Claim {
+impl Priority {
     fn compare(&self, other: &Self) -> Ordering {
-        self.class.cmp(&other.class).then(other.worth.total_cmp(&self.worth)).then(self.tie.cmp(&other.tie))
+        self.class.cmp(&other.class).then(other.worth.total_cmp(&self.worth)).then(self.tie_break.cmp(&other.tie_break))
     }
 }
 
@@ -210,8 +210,8 @@ mod tests {
 
     /// A route that copies in `takes`, promised `rpo`, whose newest point is `age` old, all in minutes; a backup
     /// was taken a moment ago.
-    fn wish(takes: u32, rpo: u32, age: u32) -> Wish {
-        Wish {
+    fn request(takes: u32, rpo: u32, age: u32) -> SlotRequest {
+        SlotRequest {
             rpo: Some(MINUTE * rpo),
             reached: Some(NOW.minus(MINUTE * age)),
             since: NOW.minus(MINUTE * 100_000),
@@ -222,78 +222,78 @@ mod tests {
         }
     }
 
-    fn first(wishes: &[Wish]) -> usize {
-        rank(Order::TimeLeft, wishes, &[NOW], NOW)[0]
+    fn first(requests: &[SlotRequest]) -> usize {
+        rank(SlotOrder::TimeLeft, requests, &[NOW], NOW)[0]
     }
 
     #[test]
     fn while_all_can_be_kept_the_least_time_left_goes_first_not_the_nearest_deadline() {
         // Nearer deadline: 100 minutes left until it, of which a copy takes 10. The other: 130, of which it takes 90.
-        let wishes = [wish(10, 200, 100), wish(90, 330, 200)];
-        assert_eq!(first(&wishes), 1);
-        assert_eq!(first(&[wish(10, 200, 180), wish(10, 200, 120), wish(10, 200, 185)]), 2);
+        let requests = [request(10, 200, 100), request(90, 330, 200)];
+        assert_eq!(first(&requests), 1);
+        assert_eq!(first(&[request(10, 200, 180), request(10, 200, 120), request(10, 200, 185)]), 2);
     }
 
     #[test]
     fn a_hopeless_route_does_not_drag_those_down_that_can_be_kept() {
         // Ten hours for a promise of one: this copy is too late before it begins. The other has 5 minutes left.
-        let hopeless = Wish { taken_at: NOW.minus(MINUTE), ..wish(600, 60, 90) };
-        assert_eq!(first(&[hopeless, wish(10, 200, 185)]), 1);
+        let hopeless = SlotRequest { taken_at: NOW.minus(MINUTE), ..request(600, 60, 90) };
+        assert_eq!(first(&[hopeless, request(10, 200, 185)]), 1);
     }
 
     #[test]
     fn when_not_all_can_be_kept_a_slot_goes_where_it_buys_most() {
         // All late. A quarter of an hour of slot buys 100 minutes of promise here, and three hours there.
-        let crowd = [wish(150, 3000, 3001), wish(15, 115, 120), wish(15, 195, 200)];
+        let crowd = [request(150, 3000, 3001), request(15, 115, 120), request(15, 195, 200)];
         assert_eq!(first(&crowd), 2);
         // The same promise for less slot.
-        assert_eq!(first(&[wish(90, 300, 310), wish(10, 300, 310)]), 1);
+        assert_eq!(first(&[request(90, 300, 310), request(10, 300, 310)]), 1);
     }
 
     #[test]
     fn a_crowd_of_daily_routes_does_not_keep_an_hourly_one_waiting() {
         // Five slots need an hour and a half for thirty late routes, each of which buys a day for a quarter of an hour.
-        let mut wishes = vec![wish(15, 1500, 1560); 30];
-        wishes.push(wish(7, 120, 112));
-        assert_eq!(rank(Order::TimeLeft, &wishes, &[NOW; 5], NOW)[0], 30);
+        let mut requests = vec![request(15, 1500, 1560); 30];
+        requests.push(request(7, 120, 112));
+        assert_eq!(rank(SlotOrder::TimeLeft, &requests, &[NOW; 5], NOW)[0], 30);
         // It does not go first while it can well wait.
-        wishes[30] = wish(7, 120, 50);
-        assert_ne!(rank(Order::TimeLeft, &wishes, &[NOW; 5], NOW)[0], 30);
+        requests[30] = request(7, 120, 50);
+        assert_ne!(rank(SlotOrder::TimeLeft, &requests, &[NOW; 5], NOW)[0], 30);
     }
 
     #[test]
     fn who_is_about_to_be_late_goes_before_one_that_is_late_and_buys_little() {
-        let mut wishes = vec![wish(10, 100, 105); 12];
-        wishes.push(wish(10, 300, 285));
-        assert_eq!(first(&wishes), 12);
-        wishes[12] = wish(10, 300, 120);
-        assert_ne!(first(&wishes), 12);
+        let mut requests = vec![request(10, 100, 105); 12];
+        requests.push(request(10, 300, 285));
+        assert_eq!(first(&requests), 12);
+        requests[12] = request(10, 300, 120);
+        assert_ne!(first(&requests), 12);
     }
 
     #[test]
     fn a_first_copy_waits_for_those_about_to_break_and_a_route_without_promise_for_all() {
-        let empty = Wish { reached: None, since: NOW.minus(MINUTE), ..wish(600, 1500, 0) };
-        let none = Wish { rpo: None, ..wish(1, 0, 3000) };
-        let order = rank(Order::TimeLeft, &[none.clone(), empty.clone(), wish(10, 120, 109)], &[NOW], NOW);
+        let empty = SlotRequest { reached: None, since: NOW.minus(MINUTE), ..request(600, 1500, 0) };
+        let none = SlotRequest { rpo: None, ..request(1, 0, 3000) };
+        let order = rank(SlotOrder::TimeLeft, &[none.clone(), empty.clone(), request(10, 120, 109)], &[NOW], NOW);
         assert_eq!(order, [2, 1, 0]);
-        assert_eq!(rank(Order::TimeLeft, &[none, wish(10, 2000, 10)], &[NOW, NOW], NOW), [1, 0]);
+        assert_eq!(rank(SlotOrder::TimeLeft, &[none, request(10, 2000, 10)], &[NOW, NOW], NOW), [1, 0]);
     }
 
     #[test]
     fn of_first_copies_the_short_one_goes_first_then_the_one_with_the_tighter_promise() {
-        let empty = |takes, rpo| Wish { reached: None, since: NOW.minus(MINUTE), ..wish(takes, rpo, 0) };
-        let order = rank(Order::TimeLeft, &[empty(60, 1500), empty(60, 300), empty(10, 1500)], &[NOW], NOW);
+        let empty = |takes, rpo| SlotRequest { reached: None, since: NOW.minus(MINUTE), ..request(takes, rpo, 0) };
+        let order = rank(SlotOrder::TimeLeft, &[empty(60, 1500), empty(60, 300), empty(10, 1500)], &[NOW], NOW);
         assert_eq!(order, [2, 1, 0]);
     }
 
-    fn any_wish() -> impl Strategy<Value = Wish> {
+    fn any_wish() -> impl Strategy<Value = SlotRequest> {
         (1..600_u32, prop::option::weighted(0.9, 30..3000_u32), prop::option::weighted(0.9, 0..5000_u32), 0..3000_u32)
-            .prop_map(|(takes, rpo, age, fresh)| Wish {
+            .prop_map(|(takes, rpo, age, fresh)| SlotRequest {
                 rpo: rpo.map(|minutes| MINUTE * minutes),
                 reached: age.map(|age| NOW.minus(MINUTE * age.max(fresh + 1))),
                 taken_at: NOW.minus(MINUTE * fresh),
                 lacks_since: NOW.minus(MINUTE * fresh),
-                ..wish(takes, 0, 0)
+                ..request(takes, 0, 0)
             })
     }
 
@@ -302,17 +302,17 @@ mod tests {
 
         /// Everybody is in the order, once, and it does not depend on how they were given.
         #[test]
-        fn an_order_of_all(wishes in prop::collection::vec(any_wish(), 1..40), slots in 1..6_usize) {
-            for order in [Order::TimeLeft, Order::FirstCome, Order::OldestPoint] {
-                let ranked = rank(order, &wishes, &vec![NOW; slots], NOW);
+        fn an_order_of_all(requests in prop::collection::vec(any_wish(), 1..40), slots in 1..6_usize) {
+            for order in [SlotOrder::TimeLeft, SlotOrder::FirstCome, SlotOrder::OldestPoint] {
+                let ranked = rank(order, &requests, &vec![NOW; slots], NOW);
                 let mut sorted = ranked.clone();
                 sorted.sort_unstable();
-                prop_assert_eq!(sorted, (0..wishes.len()).collect::<Vec<_>>());
-                let backwards: Vec<Wish> = wishes.iter().rev().cloned().collect();
+                prop_assert_eq!(sorted, (0..requests.len()).collect::<Vec<_>>());
+                let backwards: Vec<SlotRequest> = requests.iter().rev().cloned().collect();
                 let again = rank(order, &backwards, &vec![NOW; slots], NOW);
-                let left = |at: usize| wishes[at].left_ms(NOW);
-                let left_again = |at: usize| backwards[at].left_ms(NOW);
-                if order == Order::TimeLeft {
+                let left = |at: usize| requests[at].slack_ms(NOW);
+                let left_again = |at: usize| backwards[at].slack_ms(NOW);
+                if order == SlotOrder::TimeLeft {
                     let one: Vec<i64> = ranked.iter().map(|at| left(*at)).collect();
                     let two: Vec<i64> = again.iter().map(|at| left_again(*at)).collect();
                     prop_assert_eq!(one, two);
@@ -323,14 +323,14 @@ mod tests {
         /// Who is nearer to breaking the promise, takes no longer and gains no less is never behind.
         #[test]
         fn the_nearer_the_cheaper_the_better(others in prop::collection::vec(any_wish(), 0..20), one in any_wish(), less in 0..600_u32) {
-            let worse = Wish { rpo: Some(MINUTE * 600), ..one };
+            let worse = SlotRequest { rpo: Some(MINUTE * 600), ..one };
             prop_assume!(worse.reached.is_some());
-            let better = Wish { reached: worse.reached.map(|at| at.minus(MINUTE * (less + 1))), ..worse.clone() };
-            let mut wishes = others;
-            wishes.extend([worse, better]);
-            let order = rank(Order::TimeLeft, &wishes, &[NOW, NOW], NOW);
+            let better = SlotRequest { reached: worse.reached.map(|at| at.minus(MINUTE * (less + 1))), ..worse.clone() };
+            let mut requests = others;
+            requests.extend([worse, better]);
+            let order = rank(SlotOrder::TimeLeft, &requests, &[NOW, NOW], NOW);
             let place = |at: usize| order.iter().position(|of| *of == at);
-            let (worse, better) = (wishes.len() - 2, wishes.len() - 1);
+            let (worse, better) = (requests.len() - 2, requests.len() - 1);
             // Too late for both to be of any use, or late: the gain of the two is the same or grows with the need.
             prop_assert!(place(better) < place(worse));
         }
@@ -358,12 +358,12 @@ mod tests {
             let mut flies_until = vec![0_u32; routes.len()];
             for minute in 1..60_000_u32 {
                 let now = Time::ZERO.plus(MINUTE * minute);
-                let wishes: Vec<(usize, Wish)> = (0..routes.len())
+                let requests: Vec<(usize, SlotRequest)> = (0..routes.len())
                     .filter(|at| flies_until[*at] <= minute)
                     .filter_map(|at| {
                         let (takes, every, rpo) = routes[at];
                         let taken = minute / every * every;
-                        let wish = Wish {
+                        let request = SlotRequest {
                             rpo: rpo.map(|minutes| MINUTE * minutes),
                             reached: reached[at].map(|minutes| Time::ZERO.plus(MINUTE * minutes)),
                             since: Time::ZERO,
@@ -372,19 +372,19 @@ mod tests {
                             lacks_since: Time::ZERO,
                             asked_at: None,
                         };
-                        reached[at].is_none_or(|reached| reached < taken).then_some((at, wish))
+                        reached[at].is_none_or(|reached| reached < taken).then_some((at, request))
                     })
                     .collect();
-                let late = wishes.iter().map(|(_, wish)| now.since(wish.deadline())).max().unwrap_or_default();
+                let late = requests.iter().map(|(_, request)| now.since(request.deadline())).max().unwrap_or_default();
                 assert!(late <= bound, "seed {seed}, minute {minute}: late by {late:?}, at most {bound:?}");
                 let idle: Vec<usize> = (0..slots).filter(|slot| free[*slot] <= minute).collect();
                 if idle.is_empty() {
                     continue;
                 }
                 let ends: Vec<Time> = free.iter().map(|at| Time::ZERO.plus(MINUTE * *at)).collect();
-                let only: Vec<Wish> = wishes.iter().map(|(_, wish)| wish.clone()).collect();
-                for (slot, at) in idle.into_iter().zip(rank(Order::TimeLeft, &only, &ends, now)) {
-                    let (route, _) = wishes[at];
+                let only: Vec<SlotRequest> = requests.iter().map(|(_, request)| request.clone()).collect();
+                for (slot, at) in idle.into_iter().zip(rank(SlotOrder::TimeLeft, &only, &ends, now)) {
+                    let (route, _) = requests[at];
                     let (takes, every, _) = routes[route];
                     free[slot] = minute + takes;
                     flies_until[route] = minute + takes;

@@ -7,7 +7,7 @@ use crate::domain::limits::{IDS_PER_CALL, LISTING_LAG};
 /// What is missing is looked at this seldom while nobody knows which account answers.
 pub(super) const UNPROVEN_LOOK: Duration = Duration::from_secs(5 * 60);
 
-impl Settling<'_> {
+impl OutcomeProcessor<'_> {
     /// A look by id did not find it.
     pub(super) fn absent(&mut self, id: &BackupId) {
         let place = self.place.clone();

@@ -24,7 +24,7 @@ const DELETES_AT_ONCE: usize = 4;
 pub(super) const WHAT_IT_MADE_IS_GONE: &str = "BackupNotFound";
 
 /// Counts what a round sends, place by place.
-pub struct Gate<'a> {
+pub struct CallLimits<'a> {
     /// The policy file.
     pub settings: &'a Settings,
     /// The books.
@@ -38,7 +38,7 @@ pub struct Gate<'a> {
 
 /// Why something may not be sent now, and until when, if that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct Blocked {
     /// Why.
     pub reason: Reason,
     /// Until when.
@@ -47,7 +47,7 @@ pub struct Refusal {
     pub detail: String,
 }
 
-impl Refusal {
+impl Blocked {
     /// As an entry of the plan.
     #[must_use]
     pub fn waiting(self, policy: &crate::domain::id::PolicyName, key: &WorkKey) -> Waiting {
@@ -66,23 +66,23 @@ impl Refusal {
     }
 }
 
-impl<'a> Gate<'a> {
+impl<'a> CallLimits<'a> {
     /// Nothing sent yet in this round.
     #[must_use]
     pub fn new(settings: &'a Settings, state: &'a State, now: Time) -> Self {
         let nothing = BTreeMap::new;
-        let mut gate = Self { settings, state, now, makes: nothing(), reads: nothing(), deletes: nothing() };
+        let mut call_limits = Self { settings, state, now, makes: nothing(), reads: nothing(), deletes: nothing() };
         for (place, known) in &state.places {
             for call in &known.calls {
                 let count = match call {
-                    CallKey::Make(_) => &mut gate.makes,
-                    CallKey::List | CallKey::Poll(_) | CallKey::DescribeSources(_) => &mut gate.reads,
-                    CallKey::Delete(_) | CallKey::Hold(_) => &mut gate.deletes,
+                    CallKey::Make(_) => &mut call_limits.makes,
+                    CallKey::List | CallKey::Poll(_) | CallKey::DescribeSources(_) => &mut call_limits.reads,
+                    CallKey::Delete(_) | CallKey::Hold(_) => &mut call_limits.deletes,
                 };
                 *count.entry(place.clone()).or_default() += 1;
             }
         }
-        gate
+        call_limits
     }
 
     fn sent(&self, place: &AccountRegion) -> usize {
@@ -90,7 +90,7 @@ impl<'a> Gate<'a> {
     }
 
     /// Whether a call of any kind may go to the place.
-    fn place_open(&self, place: &AccountRegion) -> Result<(), Refusal> {
+    fn place_open(&self, place: &AccountRegion) -> Result<(), Blocked> {
         let Some(known) = self.state.place(place) else { return Ok(()) };
         let Some((fault, at)) = known.trouble.as_ref().filter(|_| known.failures >= PLACE_OUT_OF_ORDER) else {
             return Ok(());
@@ -98,19 +98,19 @@ impl<'a> Gate<'a> {
         let again = at.plus(pause_for_place(fault.class, known.failures, 0.5));
         let detail = format!("{} does not serve us: {fault}", place.region);
         if self.now < again {
-            return Err(Refusal { reason: Reason::Region, until: Some(again), detail });
+            return Err(Blocked { reason: Reason::Region, until: Some(again), detail });
         }
         if self.sent(place) > 0 {
-            return Err(Refusal { reason: Reason::Region, until: None, detail });
+            return Err(Blocked { reason: Reason::Region, until: None, detail });
         }
         Ok(())
     }
 
     /// Whether it is the account on record that answers; only reading tells when it does again.
-    fn ours(&self, place: &AccountRegion) -> Result<(), Refusal> {
+    fn ours(&self, place: &AccountRegion) -> Result<(), Blocked> {
         match self.state.foreign_at(place) {
             Some(foreign) => {
-                Err(Refusal { reason: Reason::NeedsPerson, until: None, detail: foreign.fault.to_string() })
+                Err(Blocked { reason: Reason::NeedsPerson, until: None, detail: foreign.fault.to_string() })
             }
             None => Ok(()),
         }
@@ -120,11 +120,11 @@ impl<'a> Gate<'a> {
     ///
     /// # Errors
     /// Why not now.
-    pub fn read(&mut self, place: &AccountRegion) -> Result<(), Refusal> {
+    pub fn read(&mut self, place: &AccountRegion) -> Result<(), Blocked> {
         self.place_open(place)?;
         let reads = self.reads.entry(place.clone()).or_default();
         if *reads >= READS_AT_ONCE {
-            return Err(Refusal { reason: Reason::CallLimit, until: None, detail: format!("{reads} calls under way") });
+            return Err(Blocked { reason: Reason::CallLimit, until: None, detail: format!("{reads} calls under way") });
         }
         *reads += 1;
         Ok(())
@@ -134,12 +134,12 @@ impl<'a> Gate<'a> {
     ///
     /// # Errors
     /// Why not now.
-    pub fn make(&mut self, place: &AccountRegion) -> Result<(), Refusal> {
+    pub fn make(&mut self, place: &AccountRegion) -> Result<(), Blocked> {
         self.ours(place)?;
         self.place_open(place)?;
         let makes = self.makes.entry(place.clone()).or_default();
         if *makes >= MAKES_AT_ONCE {
-            return Err(Refusal { reason: Reason::CallLimit, until: None, detail: format!("{makes} calls under way") });
+            return Err(Blocked { reason: Reason::CallLimit, until: None, detail: format!("{makes} calls under way") });
         }
         *makes += 1;
         Ok(())
@@ -149,12 +149,12 @@ impl<'a> Gate<'a> {
     ///
     /// # Errors
     /// Why not now.
-    pub fn delete(&mut self, place: &AccountRegion) -> Result<(), Refusal> {
+    pub fn delete(&mut self, place: &AccountRegion) -> Result<(), Blocked> {
         self.ours(place)?;
         self.place_open(place)?;
         let deletes = self.deletes.entry(place.clone()).or_default();
         if *deletes >= DELETES_AT_ONCE {
-            return Err(Refusal {
+            return Err(Blocked {
                 reason: Reason::CallLimit,
                 until: None,
                 detail: format!("{deletes} calls under way"),
@@ -173,24 +173,24 @@ impl<'a> Gate<'a> {
     ///
     /// # Errors
     /// What is still to be read.
-    pub fn books_known_for(&self, place: &AccountRegion, source: &SourceState) -> Result<(), Refusal> {
+    pub fn inventory_known_for(&self, place: &AccountRegion, source: &SourceState) -> Result<(), Blocked> {
         self.listed(place)?;
         let database_created_at = self.state.created_at;
         let token_catches = self.now < database_created_at.plus(TOKEN_TRUSTED_FOR);
         if token_catches && source.points.iter().all(|point| point.created_at >= database_created_at) {
             return Ok(());
         }
-        self.books_known(place)
+        self.inventory_known(place)
     }
 
     /// The same for a source by its name; of one that is not known, for certain.
     ///
     /// # Errors
     /// What is still to be read.
-    pub fn books_known_of(&self, place: &AccountRegion, key: &SourceKey) -> Result<(), Refusal> {
+    pub fn inventory_known_of(&self, place: &AccountRegion, key: &SourceKey) -> Result<(), Blocked> {
         match self.state.sources.get(key) {
-            Some(source) => self.books_known_for(place, source),
-            None => self.books_known(place),
+            Some(source) => self.inventory_known_for(place, source),
+            None => self.inventory_known(place),
         }
     }
 
@@ -198,14 +198,14 @@ impl<'a> Gate<'a> {
     ///
     /// # Errors
     /// What is still to be read.
-    pub fn books_known(&self, place: &AccountRegion) -> Result<(), Refusal> {
+    pub fn inventory_known(&self, place: &AccountRegion) -> Result<(), Blocked> {
         self.listed(place)?;
         let settled = self.state.created_at.plus(LISTING_LAG);
         if self.state.place(place).is_some_and(|known| known.listed_since(settled)) {
             return Ok(());
         }
         let detail = format!("the database is new: {} is listed once more before anything is asked", place.region);
-        Err(Refusal { reason: Reason::Listing, until: None, detail })
+        Err(Blocked { reason: Reason::Listing, until: None, detail })
     }
 
     /// Whether it is known which backup of a source is the newest: its own Region was read in whole since this database was
@@ -213,30 +213,30 @@ impl<'a> Gate<'a> {
     ///
     /// # Errors
     /// What is still to be read.
-    pub fn newest_known(&self, home: &AccountRegion, source: &SourceState) -> Result<(), Refusal> {
+    pub fn newest_known(&self, home: &AccountRegion, source: &SourceState) -> Result<(), Blocked> {
         let database_created_at = self.state.created_at;
         let read = self.state.place(home).and_then(|known| known.listed);
         match read {
             Some(read) if read.began_at >= database_created_at.plus(LISTING_LAG) => Ok(()),
             Some(_) if source.points.iter().all(|point| point.created_at >= database_created_at) => Ok(()),
-            Some(_) => self.books_known(home),
+            Some(_) => self.inventory_known(home),
             None => self.listed(home),
         }
     }
 
     /// Whether this process has read all of a place at least once.
-    fn listed(&self, place: &AccountRegion) -> Result<(), Refusal> {
+    fn listed(&self, place: &AccountRegion) -> Result<(), Blocked> {
         let known = self.state.place(place);
         if known.is_some_and(|place| place.known()) {
             return Ok(());
         }
         Err(match known.and_then(AccountRegionState::unread_because) {
-            Some(fault) => Refusal {
+            Some(fault) => Blocked {
                 reason: Reason::Region,
                 until: None,
                 detail: format!("{} could not be listed yet: {fault}", place.region),
             },
-            None => Refusal {
+            None => Blocked {
                 reason: Reason::Listing,
                 until: None,
                 detail: format!("{} is being listed for the first time", place.region),
@@ -245,7 +245,7 @@ impl<'a> Gate<'a> {
     }
 }
 
-impl Gate<'_> {
+impl CallLimits<'_> {
     /// The attempt that is asked for next: one above the highest that is known to have come to something.
     ///
     /// What a lost database had asked for may have been deleted since, while AWS still knows its token: then the same
@@ -268,51 +268,51 @@ impl Gate<'_> {
 
 /// What to do about an ask whose answer is outstanding, lost, or proved nothing.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Unanswered {
+pub enum PendingDecision {
     /// Repeat it, word for word.
-    Again,
+    Repeat,
     /// AWS's books prove that nothing was made.
-    Disproved,
+    NeverApplied,
     /// A listing that begins at or after this is needed first.
-    Prove(Time),
+    NeedsListing(Time),
     /// Not yet.
-    Wait(Refusal),
+    Wait(Blocked),
 }
 
-impl Gate<'_> {
+impl CallLimits<'_> {
     /// Decides about an open ask (product.md, “Unknown answers”).
     #[must_use]
-    pub fn unanswered(&self, place: &AccountRegion, key: &WorkKey, pending: &PendingRequest) -> Unanswered {
+    pub fn decide_pending(&self, place: &AccountRegion, key: &WorkKey, pending: &PendingRequest) -> PendingDecision {
         if self.state.under_way(place, &CallKey::Make(key.clone())) {
             let detail = "asked; the answer is outstanding".to_owned();
-            return Unanswered::Wait(Refusal { reason: Reason::AwaitingResponse, until: None, detail });
+            return PendingDecision::Wait(Blocked { reason: Reason::AwaitingResponse, until: None, detail });
         }
         let proof_from = pending.last_asked_at.plus(LISTING_LAG);
         if self.state.place(place).is_some_and(|known| known.listed_since(proof_from)) {
-            return Unanswered::Disproved;
+            return PendingDecision::NeverApplied;
         }
         if self.now < pending.not_before {
-            return Unanswered::Wait(paused(pending));
+            return PendingDecision::Wait(backoff(pending));
         }
         if self.now.since(pending.first_asked_at) < TOKEN_TRUSTED_FOR {
-            return Unanswered::Again;
+            return PendingDecision::Repeat;
         }
-        Unanswered::Prove(proof_from)
+        PendingDecision::NeedsListing(proof_from)
     }
 }
 
 /// The wait that a pause after a failure means.
 #[must_use]
-pub fn paused(pending: &PendingRequest) -> Refusal {
+pub fn backoff(pending: &PendingRequest) -> Blocked {
     let reason = if pending.needs_person().is_some() { Reason::NeedsPerson } else { Reason::Backoff };
     let detail = pending.fault.as_ref().map_or_else(|| "waiting".to_owned(), ToString::to_string);
-    Refusal { reason, until: Some(pending.not_before), detail }
+    Blocked { reason, until: Some(pending.not_before), detail }
 }
 
 /// Records what a refusal means for the plan.
-pub fn wait(plan: &mut Plan, policy: &crate::domain::id::PolicyName, key: &WorkKey, refusal: Refusal) {
-    if let Some(until) = refusal.until {
+pub fn wait(plan: &mut Plan, policy: &crate::domain::id::PolicyName, key: &WorkKey, blocked: Blocked) {
+    if let Some(until) = blocked.until {
         plan.wake.earlier(until, "a pause ends");
     }
-    plan.waiting.push(refusal.waiting(policy, key));
+    plan.waiting.push(blocked.waiting(policy, key));
 }

@@ -134,10 +134,10 @@ impl<'a> Lanes<'a, '_> {
         let needed_slots: f64 = self.routes.iter().map(Route::load).sum();
         let needed_to_keep_slots: f64 = self.routes.iter().map(Route::load_to_keep).sum();
         let stretch = needed_slots / f64::from(slots);
-        let fates = self.fates(stretch, f64::from(slots));
-        let mut of_policies: BTreeMap<&PolicyName, Vec<(&Route<'a>, &Fate)>> = BTreeMap::new();
-        for (route, fate) in self.routes.iter().zip(&fates) {
-            of_policies.entry(&route.policy.name).or_default().push((route, fate));
+        let outlooks = self.outlooks(stretch, f64::from(slots));
+        let mut of_policies: BTreeMap<&PolicyName, Vec<(&Route<'a>, &RouteOutlook)>> = BTreeMap::new();
+        for (route, outlook) in self.routes.iter().zip(&outlooks) {
+            of_policies.entry(&route.policy.name).or_default().push((route, outlook));
         }
         let policies: Vec<PolicyReport> =
             of_policies.values().filter_map(|routes| of_policy(routes, stretch)).collect();
@@ -161,23 +161,24 @@ impl<'a> Lanes<'a, '_> {
         })
     }
 
-    /// What becomes of each route. Slots go where they keep most, as [`super::super::turns`] gives them.
-    fn fates(&self, stretch: f64, slots: f64) -> Vec<Fate> {
+    /// What becomes of each route. Slots go where they keep most, as [`super::super::slot_priority`] gives them.
+    fn outlooks(&self, stretch: f64, slots: f64) -> Vec<RouteOutlook> {
         let mut by_worth: Vec<usize> = (0..self.routes.len()).collect();
         let cost = |at: &usize| self.routes.get(*at).map_or(0.0, Route::load_to_keep);
         by_worth.sort_by(|a, b| cost(a).total_cmp(&cost(b)));
-        let mut fates: Vec<Fate> = vec![Fate { oldest: Duration::ZERO, breaks: false }; self.routes.len()];
+        let mut outlooks: Vec<RouteOutlook> =
+            vec![RouteOutlook { oldest: Duration::ZERO, breaks: false }; self.routes.len()];
         let mut used = 0.0;
         for at in by_worth {
-            let (Some(route), Some(fate)) = (self.routes.get(at), fates.get_mut(at)) else { continue };
-            fate.oldest = route.oldest(stretch, self.waits(route, slots));
+            let (Some(route), Some(outlook)) = (self.routes.get(at), outlooks.get_mut(at)) else { continue };
+            outlook.oldest = route.oldest(stretch, self.waits(route, slots));
             let possible = route.may_skip_to() > 0;
             if possible {
                 used += route.load_to_keep();
             }
-            fate.breaks = route.rpo.is_some() && (!possible || used > slots + 1e-9);
+            outlook.breaks = route.rpo.is_some() && (!possible || used > slots + 1e-9);
         }
-        fates
+        outlooks
     }
 
     /// How long a copy waits for those that go before it if all of them begin at one moment.
@@ -215,17 +216,17 @@ fn apart(route: &Route<'_>) -> String {
 }
 
 #[derive(Clone, Debug)]
-struct Fate {
+struct RouteOutlook {
     oldest: Duration,
     breaks: bool,
 }
 
-fn of_policy(routes: &[(&Route<'_>, &Fate)], stretch: f64) -> Option<PolicyReport> {
+fn of_policy(routes: &[(&Route<'_>, &RouteOutlook)], stretch: f64) -> Option<PolicyReport> {
     let (first, _) = routes.first()?;
     let sum: Duration = routes.iter().map(|(route, _)| route.copy).sum();
     let longest = routes.iter().map(|(route, _)| route.copy).max()?;
-    let best = routes.iter().map(|(_, fate)| fate.oldest).max()?;
-    let breaking = routes.iter().filter(|(_, fate)| fate.breaks).map(|(route, _)| route.key.source.clone());
+    let best = routes.iter().map(|(_, outlook)| outlook.oldest).max()?;
+    let breaking = routes.iter().filter(|(_, outlook)| outlook.breaks).map(|(route, _)| route.key.source.clone());
     Some(PolicyReport {
         policy: first.policy.name.clone(),
         sources: routes.len(),
@@ -297,11 +298,13 @@ fn words(place: &str, slots: u32, needed: f64, policies: &[PolicyReport]) -> (St
 }
 
 /// Promises that are kept on average and break when all copies begin at one moment.
-fn tight(place: &str, policies: &BTreeMap<&PolicyName, Vec<(&Route<'_>, &Fate)>>) -> Vec<String> {
-    let late = |route: &Route<'_>, fate: &Fate| !fate.breaks && route.rpo.is_some_and(|rpo| fate.oldest > rpo);
-    let of = |(name, routes): (&&PolicyName, &Vec<(&Route<'_>, &Fate)>)| {
-        let late: Vec<_> = routes.iter().filter(|(route, fate)| late(route, fate)).collect();
-        let oldest = late.iter().map(|(_, fate)| fate.oldest).max()?;
+fn tight(place: &str, policies: &BTreeMap<&PolicyName, Vec<(&Route<'_>, &RouteOutlook)>>) -> Vec<String> {
+    let late = |route: &Route<'_>, outlook: &RouteOutlook| {
+        !outlook.breaks && route.rpo.is_some_and(|rpo| outlook.oldest > rpo)
+    };
+    let of = |(name, routes): (&&PolicyName, &Vec<(&Route<'_>, &RouteOutlook)>)| {
+        let late: Vec<_> = routes.iter().filter(|(route, outlook)| late(route, outlook)).collect();
+        let oldest = late.iter().map(|(_, outlook)| outlook.oldest).max()?;
         let rpo = late.first()?.0.rpo?;
         Some(format!(
             "{} of {name} may be late in {place} when many copies begin at once: up to {} old, against {} promised",

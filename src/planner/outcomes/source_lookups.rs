@@ -2,7 +2,7 @@
 
 use super::*;
 
-impl Settling<'_> {
+impl OutcomeProcessor<'_> {
     pub(super) fn source_looked_up(&mut self, ids: &[SourceId], facts: Vec<SourceFacts>) {
         let mut missing: BTreeSet<&SourceId> = ids.iter().collect();
         for facts in facts {

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::evidence::Objection;
 use crate::domain::state::Dispute;
 
-impl Settling<'_> {
+impl OutcomeProcessor<'_> {
     /// Something speaks against a point: it is not counted until nothing does, and said once. Returns whether it is on
     /// record from now on.
     pub(super) fn objected(

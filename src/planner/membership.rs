@@ -36,7 +36,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
         }
     }
     for (key, source) in &state.sources {
-        if source.watch.is_some() && !named.contains(key) {
+        if source.membership.is_some() && !named.contains(key) {
             plan.record.push(Change::SourceDeparted { source: key.clone() });
         }
         // What was refused for good may be mended by the new policy.
@@ -56,8 +56,8 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
 /// before it stays until what it made due is on record. For a source that is new here, or of which it was not kept, what
 /// the policy says now is taken to have held before: [`schedule`](super::schedule) judges how far that goes.
 fn rescheduled(state: &State, policy: &Policy, key: &SourceKey, now: Time) -> Option<Change> {
-    let watch = state.sources.get(key).and_then(|source| source.watch.as_ref());
-    let kept = watch.map_or(&[][..], |watch| &watch.lines);
+    let membership = state.sources.get(key).and_then(|source| source.membership.as_ref());
+    let kept = membership.map_or(&[][..], |membership| &membership.lines);
     let (text, zone) = (policy.schedule.text(), policy.schedule.zone_name());
     if kept.last().is_some_and(|line| &*line.text == text && &*line.zone == zone) {
         return None;
@@ -74,7 +74,7 @@ fn regions(policy: &Policy) -> Vec<Region> {
 
 fn follows(state: &State, policy: &Policy, key: &SourceKey) -> bool {
     let Some(source) = state.sources.get(key) else { return false };
-    source.watch.as_ref().is_some_and(|watch| {
-        watch.policy == policy.name && watch.destinations == regions(policy) && source.region == policy.region
+    source.membership.as_ref().is_some_and(|membership| {
+        membership.policy == policy.name && membership.destinations == regions(policy) && source.region == policy.region
     })
 }

@@ -1,11 +1,11 @@
 //! What came of a DeleteBackup, of a hold's tag, and of the look before them.
 
-use super::looks::UNPROVEN_LOOK;
+use super::polls::UNPROVEN_LOOK;
 use super::*;
 use crate::domain::change::AccountEvidence;
 use crate::domain::limits::{LISTING_LAG, PROOF_AFTER};
 
-impl Settling<'_> {
+impl OutcomeProcessor<'_> {
     pub(super) fn deleted(&mut self, id: &BackupId) {
         if let Some(total) = self.deletion_total(id, true) {
             self.push(Change::Counted(total));

@@ -8,7 +8,7 @@
 //! AWS never refuses more than [`REFUSALS_PER_MINUTE`] a minute and lane: each call without an answer may be one, and
 //! counts as one until its answer is there.
 
-use super::gate::Refusal;
+use super::call_limits::Blocked;
 use crate::domain::action::CallKey;
 use crate::domain::id::Target;
 use crate::domain::lane::Lane;
@@ -23,26 +23,26 @@ pub const REFUSALS_PER_MINUTE: u32 = 2;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The lanes as a round asks for copies in them.
-pub struct LaneGate<'a> {
+pub struct LaneLimits<'a> {
     closed: &'a BTreeMap<Lane, ClosedLane>,
     now: Time,
     /// Copies that are being asked for, without an answer yet.
     unanswered: BTreeMap<Lane, u32>,
 }
 
-impl<'a> LaneGate<'a> {
+impl<'a> LaneLimits<'a> {
     /// As the books have it now.
     #[must_use]
     pub fn new(state: &'a State, now: Time) -> Self {
-        let mut gate = Self { closed: &state.closed_lanes, now, unanswered: BTreeMap::new() };
+        let mut limits = Self { closed: &state.closed_lanes, now, unanswered: BTreeMap::new() };
         for call in state.places.values().flat_map(|known| &known.calls) {
             if let CallKey::Make(key) = call
                 && key.target != Target::Backup
             {
-                gate.take(&state.lanes_of_copy(key));
+                limits.take(&state.lanes_of_copy(key));
             }
         }
-        gate
+        limits
     }
 
     /// How many more copies may be asked for in these lanes now.
@@ -63,19 +63,19 @@ impl<'a> LaneGate<'a> {
     ///
     /// # Errors
     /// Why not now.
-    pub fn open(&self, lanes: &[Lane]) -> Result<(), Refusal> {
+    pub fn open(&self, lanes: &[Lane]) -> Result<(), Blocked> {
         let Some(lane) = lanes.first().filter(|_| self.room(lanes) == 0) else { return Ok(()) };
         let asked = self.unanswered.get(lane).copied().unwrap_or(0);
         let shut = self.closed.get(lane).filter(|closed| asked == 0 || self.now < closed.until);
         let Some(closed) = shut else {
             let detail = format!("{asked} copies are being asked for ({lane})");
-            return Err(Refusal { reason: Reason::CallLimit, until: None, detail });
+            return Err(Blocked { reason: Reason::CallLimit, until: None, detail });
         };
         let recent = closed.refused_since(self.now.minus(MINUTE));
         let spaced = closed.refused_before.filter(|_| recent >= REFUSALS_PER_MINUTE).map(|at| at.plus(MINUTE));
         let until = closed.until.max(spaced.unwrap_or(Time::ZERO));
         let detail = format!("AWS refused a copy at {}: no slot ({lane}); one route asks again", closed.refused_at);
-        Err(Refusal { reason: Reason::Slot, until: Some(until), detail })
+        Err(Blocked { reason: Reason::Slot, until: Some(until), detail })
     }
 
     /// A copy is asked for.

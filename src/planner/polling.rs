@@ -4,7 +4,7 @@
 //! full listing costs pages, so the time between two of them grows with the pages the last one took: the calls per
 //! hour stay the same however many recovery points there are.
 
-use super::gate::Gate;
+use super::call_limits::CallLimits;
 use super::send;
 use crate::domain::action::{Action, Call, CallKey};
 use crate::domain::change::Change;
@@ -27,7 +27,7 @@ const STALE_AFTER_LISTINGS: u32 = 2;
 const STALE_AFTER: Duration = Duration::from_secs(60);
 
 /// Plans listings and looks at all places that matter.
-pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     let mut places: Vec<(&AccountAlias, &Region)> = names_of_places(settings).collect();
     // What stays where no policy looks any more is told of (points, orphans), so it has to be read there as well.
     let ours = |known: &AccountRegionState| !known.poll_schedule.is_empty() || !known.points.is_empty();
@@ -35,27 +35,28 @@ pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, 
     places.extend(held.map(|(place, _)| (&place.account, &place.region)));
     places.sort_unstable();
     places.dedup();
-    proofs(state, now, gate, plan);
+    proofs(state, now, call_limits, plan);
     let nothing = AccountRegionState::default();
     for (account, region) in places {
         let place = AccountRegion { account: account.clone(), region: region.clone() };
         let known = state.place(&place).unwrap_or(&nothing);
-        listing(settings, state, now, gate, plan, &place, known);
+        listing(settings, state, now, call_limits, plan, &place, known);
         if state.foreign_at(&place).is_some() {
             // Looks by id would find nothing. Listings tell when the account on record answers again.
             continue;
         }
-        polls(settings, state, now, gate, plan, &place, known);
+        polls(settings, state, now, call_limits, plan, &place, known);
     }
 }
 
 /// Asks an account who it is, where an answer that names nobody contradicts the record: a file system of ours is in the
 /// account on record and in no other.
-fn proofs(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+fn proofs(state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     for (account, known) in &state.accounts {
         let Some(wanted) = known.proof_wanted else { continue };
         let due = wanted.plus(PROOF_AFTER);
-        let of_account = state.sources.iter().filter(|(key, source)| key.account == *account && source.watch.is_some());
+        let of_account =
+            state.sources.iter().filter(|(key, source)| key.account == *account && source.membership.is_some());
         let next = of_account.min_by_key(|(_, source)| source.lookup.not_before);
         let Some((key, source)) = next else { continue };
         let due = due.max(source.lookup.not_before);
@@ -64,8 +65,8 @@ fn proofs(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
             continue;
         }
         let home = AccountRegion { account: account.clone(), region: source.region.clone() };
-        if let Err(refusal) = gate.read(&home) {
-            plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+        if let Err(blocked) = call_limits.read(&home) {
+            plan.wake.earlier(blocked.until.unwrap_or(Time::NEVER), "a place is tried again");
             continue;
         }
         let (ids, until) = (vec![key.source.clone()], now.plus(CALL_ENDS_WITHIN));
@@ -91,7 +92,7 @@ fn listing(
     settings: &Settings,
     state: &State,
     now: Time,
-    gate: &mut Gate<'_>,
+    call_limits: &mut CallLimits<'_>,
     plan: &mut Plan,
     place: &AccountRegion,
     known: &AccountRegionState,
@@ -107,8 +108,8 @@ fn listing(
         plan.wake.earlier(due, "a listing");
         return;
     }
-    if let Err(refusal) = gate.read(place) {
-        plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+    if let Err(blocked) = call_limits.read(place) {
+        plan.wake.earlier(blocked.until.unwrap_or(Time::NEVER), "a place is tried again");
         return;
     }
     let next_token = known.listing.as_ref().and_then(|listing| listing.next_token.clone());
@@ -153,7 +154,7 @@ fn polls(
     settings: &Settings,
     state: &State,
     now: Time,
-    gate: &mut Gate<'_>,
+    call_limits: &mut CallLimits<'_>,
     plan: &mut Plan,
     place: &AccountRegion,
     known: &AccountRegionState,
@@ -165,8 +166,8 @@ fn polls(
         return;
     }
     for ids in batches(state, place, known, now, now.plus(poll / 4)) {
-        if let Err(refusal) = gate.read(place) {
-            plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+        if let Err(blocked) = call_limits.read(place) {
+            plan.wake.earlier(blocked.until.unwrap_or(Time::NEVER), "a place is tried again");
             return;
         }
         let until = now.plus(CALL_ENDS_WITHIN);

@@ -4,7 +4,7 @@
 //! five. Nothing fails then; promises break, a little more each day. So the arithmetic is done beforehand, and its answer
 //! is a sentence with the numbers in it.
 //!
-//! What it rests on, as [`Report`] says of each line: how long backups and copies take is learned from the points held
+//! What it rests on, as [`CapacityReport`] says of each line: how long backups and copies take is learned from the points held
 //! ([`durations`]); where nothing is learned, what the caller gives counts, and else [`ASSUMED_BACKUP`] and
 //! [`ASSUMED_COPY`]. First copies are left out: they come once. Quotas are AWS's defaults; they can be raised, and who has
 //! raised them knows.
@@ -45,7 +45,7 @@ pub struct Given {
 
 /// What can be kept and what cannot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct CapacityReport {
     /// Every lane that several routes share, and every route whose copies have a lane of their own, by account and Region.
     pub lanes: Vec<LaneReport>,
     /// Every Region in which points are kept, by account, Region and type.
@@ -71,7 +71,7 @@ struct Route<'a> {
 /// Whether this policy can keep what it promises, with these slots and this retention. `state` teaches how long things
 /// take and what is held; `given` counts where it does not. Costs a look at every route.
 #[must_use]
-pub fn judge(settings: &Settings, state: Option<&State>, given: Given, now: Time) -> Report {
+pub fn judge(settings: &Settings, state: Option<&State>, given: Given, now: Time) -> CapacityReport {
     let mut routes = Vec::new();
     for policy in settings.policies.values() {
         let gaps = policy.schedule.gaps(now);
@@ -104,10 +104,14 @@ pub fn judge(settings: &Settings, state: Option<&State>, given: Given, now: Time
         let (backup, copy) = (duration_text(backup), duration_text(copy));
         format!("{unlearned} of {} routes: {copy} a copy and {backup} a backup, as {source}", routes.len())
     });
-    Report { lanes: lanes::judge(&settings.limits, routes), quotas: quotas::judge(settings, state, now), assumed }
+    CapacityReport {
+        lanes: lanes::judge(&settings.limits, routes),
+        quotas: quotas::judge(settings, state, now),
+        assumed,
+    }
 }
 
-impl Report {
+impl CapacityReport {
     /// Whether nothing stands against it.
     #[must_use]
     pub fn works(&self) -> bool {
@@ -122,7 +126,7 @@ impl Report {
 }
 
 /// A sentence for each lane and quota, those that stand against the policy marked.
-impl fmt::Display for Report {
+impl fmt::Display for CapacityReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for lane in &self.lanes {
             writeln!(f, "{}", lane.summary)?;
@@ -212,7 +216,7 @@ mod tests {
         crate::config::parse(&[("test".to_owned(), text)], NOW).unwrap().settings
     }
 
-    fn judged(policies: &[(&str, usize, &str, &str, &str)], copy_minutes: u64) -> Report {
+    fn judged(policies: &[(&str, usize, &str, &str, &str)], copy_minutes: u64) -> CapacityReport {
         let given = Given { backup: None, copy: Some(Duration::from_secs(60 * copy_minutes)) };
         judge(&settings(policies), None, given, NOW)
     }

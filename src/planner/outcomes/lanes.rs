@@ -5,7 +5,7 @@ use super::*;
 /// Refusals in a row after which the books are read at once: after that, what fills the lane stays hidden from them.
 const LISTINGS_WANTED: u32 = 2;
 
-impl Settling<'_> {
+impl OutcomeProcessor<'_> {
     /// AWS refuses a copy for want of a slot. It is the lane that waits, not the route: any other would be refused as well,
     /// and this one may be the next that goes first.
     pub(super) fn no_slot(&mut self, key: &WorkKey, fault: Fault, definite: bool) {

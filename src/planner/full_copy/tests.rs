@@ -20,14 +20,14 @@ const ALIAS: &str = "alias/dr";
 const ALIAS_ARN: &str = "arn:aws:kms:us-west-2:111122223333:alias/dr";
 
 /// Copies, oldest first: the words that each was asked for with, if they are known, AWS's answer, and whether it is left.
-fn after(copies: &[(Option<&str>, &str, bool)], wanted: Option<&str>) -> Option<Full> {
+fn after(copies: &[(Option<&str>, &str, bool)], wanted: Option<&str>) -> Option<FullCopy> {
     let stands = |left: bool| if left { Lifecycle::Available } else { Lifecycle::Deleted };
     let copies: Vec<_> = copies.iter().map(|(asked, key, left)| (*asked, *key, stands(*left))).collect();
     after_all(&copies, wanted)
 }
 
 /// The same, as each copy stands.
-fn after_all(copies: &[(Option<&str>, &str, Lifecycle)], wanted: Option<&str>) -> Option<Full> {
+fn after_all(copies: &[(Option<&str>, &str, Lifecycle)], wanted: Option<&str>) -> Option<FullCopy> {
     let mut state = State::new(Time::ZERO, Time::ZERO);
     let key = SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() };
     for (nth, (asked, key, lifecycle)) in copies.iter().enumerate() {
@@ -68,12 +68,12 @@ fn after_all(copies: &[(Option<&str>, &str, Lifecycle)], wanted: Option<&str>) -
     next_is_full(&source, &destination)
 }
 
-fn changed(from: &str, to: &str) -> Option<Full> {
-    Some(Full::KeyChanged { from: from.into(), to: to.into() })
+fn changed(from: &str, to: &str) -> Option<FullCopy> {
+    Some(FullCopy::KeyChanged { from: from.into(), to: to.into() })
 }
 
-fn renamed(from: &str, to: &str) -> Option<Full> {
-    Some(Full::KeyRenamed { from: from.into(), to: to.into() })
+fn renamed(from: &str, to: &str) -> Option<FullCopy> {
+    Some(FullCopy::KeyRenamed { from: from.into(), to: to.into() })
 }
 
 #[test]
@@ -163,6 +163,6 @@ fn a_key_given_up_for_none_and_the_other_way_round() {
 
 #[test]
 fn without_copies_it_is_a_first_one_or_a_chain_that_was_lost() {
-    assert_eq!(after(&[], Some(ALIAS)), Some(Full::First));
-    assert_eq!(after(&[(Some(ALIAS), A, false)], Some(ALIAS)), Some(Full::Lost));
+    assert_eq!(after(&[], Some(ALIAS)), Some(FullCopy::First));
+    assert_eq!(after(&[(Some(ALIAS), A, false)], Some(ALIAS)), Some(FullCopy::Lost));
 }
