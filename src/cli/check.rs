@@ -1,7 +1,7 @@
 //! `lifeboat check`: whether the policy is good, and whether it can keep what it promises.
 
 use super::inquiry::{self, Answers};
-use super::{Done, Failure, PolicyFile, books, now, runtime, terminal};
+use super::{Done, Failure, PolicyFile, now, offline, runtime, terminal};
 use crate::config::{self, Problem};
 use crate::domain::duration::parse_duration;
 use crate::planner::capacity::{self, Given};
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args) -> Done {
             let routes: usize = policies.map(|policy| policy.sources.len() * policy.destinations.len()).sum();
             let policies = loaded.settings.policies.len();
             let given = Given { backup: args.backup_duration, copy: args.copy_duration };
-            let (learned, database_problem) = runtime()?.block_on(books::learn(&loaded.settings));
+            let (learned, database_problem) = runtime()?.block_on(offline::learn(&loaded.settings));
             if let Some(problem) = &database_problem {
                 terminal::complain(problem);
             }

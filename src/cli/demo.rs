@@ -159,7 +159,7 @@ impl Screen {
     fn show(&mut self, snapshot: &Snapshot, since: Duration) -> Result<(), Failure> {
         if self.live {
             // Home, draw over what is there, clear the rest: no flicker.
-            let table = text::live(snapshot, now(), terminal::live_looks());
+            let table = text::live(snapshot, now(), terminal::live_output_style());
             let table = table.replace('\n', "\x1b[K\n");
             terminal::print(&format!("\x1b[H{table}\x1b[J"))?;
             return Ok(());

@@ -48,7 +48,7 @@ const PAGES_MAX: usize = 20_000;
 const TRIES_PER_PAGE: u32 = 4;
 
 #[derive(Serialize)]
-struct View<'a> {
+struct PointView<'a> {
     source: &'a SourceId,
     account: &'a AccountAlias,
     region: &'a Region,
@@ -83,15 +83,15 @@ struct Unreadable {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Entry<'a> {
-    RecoveryPoint(Box<View<'a>>),
+    RecoveryPoint(Box<PointView<'a>>),
     Unreadable(&'a Unreadable),
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let (books, complete) = runtime()?.block_on(async {
-        if args.aws { from_aws(args).await } else { from_database(args).await.map(|books| (books, true)) }
+    let (found, complete) = runtime()?.block_on(async {
+        if args.aws { from_aws(args).await } else { from_database(args).await.map(|found| (found, true)) }
     })?;
-    let Books { mut shown, mut unreadable } = books;
+    let FoundPoints { mut shown, mut unreadable } = found;
     let wanted = |region: &Region| args.region.is_empty() || args.region.iter().any(|name| region.as_str() == name);
     shown.retain(|Shown { point, .. }| {
         point.lifecycle == Lifecycle::Available
@@ -121,13 +121,13 @@ struct Shown {
 }
 
 /// All that there is to show.
-struct Books {
+struct FoundPoints {
     shown: Vec<Shown>,
     unreadable: Vec<Unreadable>,
 }
 
 /// All of a state, disputed or not.
-fn all_of(state: State) -> Books {
+fn all_of(state: State) -> FoundPoints {
     let mut disputes: BTreeMap<(AccountRegion, BackupId), Dispute> = BTreeMap::new();
     for (place, id, dispute) in state.disputes() {
         disputes.insert((place.clone(), id.clone()), dispute.clone());
@@ -144,10 +144,10 @@ fn all_of(state: State) -> Books {
             None => unreadable.push(Unreadable { account, region, id, disputed: objection.what().to_owned() }),
         }
     }
-    Books { shown, unreadable }
+    FoundPoints { shown, unreadable }
 }
 
-async fn from_database(args: &Args) -> Result<Books, Failure> {
+async fn from_database(args: &Args) -> Result<FoundPoints, Failure> {
     let (settings, problems) = load_to_read(&args.policy.config)?;
     complain_of(problems.as_ref());
     let failed = |error: crate::store::StoreError| {
@@ -161,7 +161,7 @@ async fn from_database(args: &Args) -> Result<Books, Failure> {
 
 /// Reads every Region at the same time; one that is out of reach is named on stderr and the others are shown. Complete
 /// as long as any Region answered: that is what the bad day is like.
-async fn from_aws(args: &Args) -> Result<(Books, bool), Failure> {
+async fn from_aws(args: &Args) -> Result<(FoundPoints, bool), Failure> {
     let (aws, places) = match load_to_read(&args.policy.config) {
         Ok((settings, problems)) => {
             complain_of(problems.as_ref());
@@ -244,14 +244,14 @@ async fn list(engine: &FsxEngine, place: &AccountRegion) -> Result<(Vec<Observed
     Ok((read, at_aws))
 }
 
-fn view(Shown { point, objection }: &Shown, at: Time) -> View<'_> {
+fn view(Shown { point, objection }: &Shown, at: Time) -> PointView<'_> {
     let (mut disputed, mut unconfirmed) = (None, None);
     match objection {
         Some(Objection::Disputed(what)) => disputed = Some(what.as_str()),
         Some(Objection::Unconfirmed(what)) => unconfirmed = Some(what.as_str()),
         None => {}
     }
-    View {
+    PointView {
         source: &point.source,
         account: point.account(),
         region: &point.place.region,

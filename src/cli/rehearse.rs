@@ -1,6 +1,6 @@
 //! `lifeboat rehearse`: the next weeks of a policy, lived through in seconds.
 
-use super::{Done, Failure, PolicyFile, books, load, runtime, terminal};
+use super::{Done, Failure, PolicyFile, load, offline, runtime, terminal};
 use crate::domain::duration::{duration_text, parse_duration};
 use crate::domain::id::{PolicyName, Region};
 use crate::domain::policy::Settings;
@@ -132,7 +132,7 @@ struct LaneUse {
 
 pub(super) fn run(args: &Args) -> Done {
     let settings = load(&args.policy.config)?.settings;
-    let (books, database_problem) = runtime()?.block_on(books::learn(&settings));
+    let (learned, database_problem) = runtime()?.block_on(offline::learn(&settings));
     if let Some(problem) = database_problem {
         terminal::complain(&problem);
     }
@@ -147,12 +147,12 @@ pub(super) fn run(args: &Args) -> Done {
     let start = args.start;
     let days = args.days.clamp(*DAYS.start(), *DAYS.end());
     let end = start.plus(Duration::from_secs(u64::from(days) * 86_400));
-    let cloud = furnish(&settings, books.as_ref(), &assumed, args.seed, start).map_err(Failure::Run)?;
+    let cloud = furnish(&settings, learned.as_ref(), &assumed, args.seed, start).map_err(Failure::Run)?;
     let mut rehearsal = Rehearsal::new(settings, cloud, start);
     rehearsal.run_until(end).map_err(|what| Failure::Run(format!("the planner contradicts itself: {what}")))?;
-    let known = books
-        .as_ref()
-        .map_or(0, |books| books.sources.values().filter(|source| source.points.targets().next().is_some()).count());
+    let known = learned.as_ref().map_or(0, |learned| {
+        learned.sources.values().filter(|source| source.points.targets().next().is_some()).count()
+    });
     let report = Report {
         days,
         start,

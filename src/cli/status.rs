@@ -1,10 +1,10 @@
 //! `lifeboat status`: every route against its promise.
 
-use super::ask::{self, NoAnswer};
-use super::{Done, Failure, PolicyFile, books, load_to_read, now, runtime, terminal};
+use super::http_client::{self, RequestError};
+use super::{Done, Failure, PolicyFile, load_to_read, now, offline, runtime, terminal};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
-use crate::report::snapshot::{Circumstances, Counts, Reload, RpoStatus, Snapshot};
+use crate::report::snapshot::{Counts, DaemonStatus, Reload, RpoStatus, Snapshot};
 use crate::report::text;
 use crate::report::triage::{self, Tally};
 use std::process::ExitCode;
@@ -53,7 +53,11 @@ pub(super) fn run(args: &Args) -> Done {
         }
         return Ok(code);
     }
-    if args.json { print_json(&snapshot) } else { terminal::print(&text::status(&snapshot, now(), terminal::looks())) }
+    if args.json {
+        print_json(&snapshot)
+    } else {
+        terminal::print(&text::status(&snapshot, now(), terminal::output_style()))
+    }
 }
 
 fn print_json(snapshot: &Snapshot) -> Done {
@@ -97,7 +101,7 @@ async fn watch(settings: &Settings, mut problems: Option<Failure>) -> Done {
     loop {
         let snapshot = fetch(settings, problems.take()).await?;
         let clear = if terminal::live() { "\x1b[H\x1b[2J" } else { "" };
-        terminal::print(&format!("{clear}{}", text::status(&snapshot, now(), terminal::looks())))?;
+        terminal::print(&format!("{clear}{}", text::status(&snapshot, now(), terminal::output_style())))?;
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
@@ -107,14 +111,14 @@ async fn watch(settings: &Settings, mut problems: Option<Failure>) -> Done {
 
 /// The running daemon's picture, or one drawn from the database, for which the policy must be good.
 async fn fetch(settings: &Settings, problems: Option<Failure>) -> Result<Snapshot, Failure> {
-    match ask::get(settings.daemon.listen, "/api/v1/status").await {
+    match http_client::get(settings.daemon.listen, "/api/v1/status").await {
         Ok(body) => {
             let unreadable = |error| Failure::Run(format!("the daemon's answer cannot be read: {error}"));
             let snapshot: Snapshot = serde_json::from_slice(&body).map_err(unreadable)?;
             Ok(snapshot.judged_at(now()).into_owned())
         }
-        Err(NoAnswer::Bad(what)) => Err(Failure::Run(what)),
-        Err(NoAnswer::NoDaemon) => {
+        Err(RequestError::Bad(what)) => Err(Failure::Run(what)),
+        Err(RequestError::NoDaemon) => {
             if let Some(problems) = problems {
                 return Err(problems);
             }
@@ -126,9 +130,9 @@ async fn fetch(settings: &Settings, problems: Option<Failure>) -> Result<Snapsho
 
 async fn from_database(settings: &Settings) -> Result<Snapshot, Failure> {
     let mut settings = settings.clone();
-    let state = books::read(&mut settings).await?;
+    let state = offline::read(&mut settings).await?;
     let at = now();
-    let around = Circumstances {
+    let around = DaemonStatus {
         live: false,
         reload: Reload { successful: true, succeeded_at: at, problem: None },
         store_problem: None,

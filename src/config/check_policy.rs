@@ -3,10 +3,10 @@
 use super::check_destination;
 use super::check_names;
 use super::check_retain::{self, TagSet};
-use super::check_schedule::{self, Calendar, Timed};
+use super::check_schedule::{self, Calendar, ParsedSchedule};
 use super::problem::{Findings, Location, Problem};
-use super::reader::{Found, Table};
-use super::wording::{Wrong, shown};
+use super::reader::{Spanned, Table};
+use super::wording::{Diagnostic, shown};
 use crate::domain::id::{AccountAlias, PolicyName, Region, SourceId};
 use crate::domain::policy::{CatchUp, Policy};
 use std::collections::BTreeMap;
@@ -57,12 +57,12 @@ impl Fleet {
         let catch_up = table.text(findings, "catch_up").and_then(|text| text.check(findings, catch_up));
         let rpo = table.duration(findings, "rpo");
         if let (Some(rpo), Some(timed)) = (&rpo, &timed) {
-            check_schedule::keeps_promise(rpo, timed, findings);
+            check_schedule::check_rpo(rpo, timed, findings);
         }
         let tags = check_retain::tags(table, None, findings);
         let retain = check_retain::retain(table, timed.as_ref(), findings);
-        let around = Around { region: region.as_ref(), timed: timed.as_ref(), tags: &tags };
-        let destinations = check_destination::all(table, &around, findings);
+        let context = PolicyContext { region: region.as_ref(), timed: timed.as_ref(), tags: &tags };
+        let destinations = check_destination::all(table, &context, findings);
         Some(Policy {
             name: PolicyName::from(name?.value),
             account: account?,
@@ -78,7 +78,7 @@ impl Fleet {
         })
     }
 
-    fn name<'t>(&mut self, table: &Table<'t>, findings: &mut Findings) -> Option<Found<&'t str>> {
+    fn name<'t>(&mut self, table: &Table<'t>, findings: &mut Findings) -> Option<Spanned<&'t str>> {
         table.require(findings, "name");
         let name = table.text(findings, "name")?.check(findings, check_names::policy_name)?;
         match self.names.entry(name.value.to_owned()) {
@@ -103,7 +103,7 @@ impl Fleet {
             let hint = "add for example `file_systems = [\"fs-0123456789abcdef0\"]`";
             findings.add(Problem::at(table.location(), "[[policy]] needs `file_systems` or `volumes`", hint));
         }
-        type Check = fn(&str) -> Result<&str, Wrong>;
+        type Check = fn(&str) -> Result<&str, Diagnostic>;
         let lists: [(&str, Check); 2] = [("file_systems", check_names::file_system), ("volumes", check_names::volume)];
         let mut sources = Vec::new();
         let mut empty = None;
@@ -127,7 +127,7 @@ impl Fleet {
         (!sources.is_empty()).then_some(sources)
     }
 
-    fn claim(&mut self, id: &Found<&str>, findings: &mut Findings) -> bool {
+    fn claim(&mut self, id: &Spanned<&str>, findings: &mut Findings) -> bool {
         let count = self.claims.len();
         match self.claims.entry(id.value.to_owned()) {
             Entry::Occupied(first) => {
@@ -149,11 +149,11 @@ impl Fleet {
 }
 
 /// What a destination needs to know of its policy, as far as it could be read.
-pub(super) struct Around<'a> {
+pub(super) struct PolicyContext<'a> {
     /// The source Region.
-    pub region: Option<&'a Found<&'a str>>,
+    pub region: Option<&'a Spanned<&'a str>>,
     /// The schedule.
-    pub timed: Option<&'a Found<Timed>>,
+    pub timed: Option<&'a Spanned<ParsedSchedule>>,
     /// The policy's tags.
     pub tags: &'a TagSet,
 }
@@ -169,19 +169,19 @@ fn account(table: &Table<'_>, findings: &mut Findings) -> Option<AccountAlias> {
             return Ok(own.clone());
         }
         let what = format!("account `{}`: other accounts are not in this version yet", shown(name));
-        Err(Wrong::new(what, "leave `account` out, and run a daemon with that account's credentials for it"))
+        Err(Diagnostic::new(what, "leave `account` out, and run a daemon with that account's credentials for it"))
     });
     read.map(|found| found.value)
 }
 
-fn catch_up(word: &str) -> Result<CatchUp, Wrong> {
+fn catch_up(word: &str) -> Result<CatchUp, Diagnostic> {
     match word {
         "latest" => Ok(CatchUp::Latest),
         "none" => Ok(CatchUp::None),
         _ => {
             let what = format!("`catch_up` cannot be `{}`", shown(word));
             let hint = "write `\"latest\"` (begin the newest of what came due while the daemon was down) or `\"none\"`";
-            Err(Wrong::new(what, hint))
+            Err(Diagnostic::new(what, hint))
         }
     }
 }

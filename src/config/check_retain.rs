@@ -1,9 +1,9 @@
 //! `retain` and `tags`: what policies and destinations have in common.
 
 use super::check_names;
-use super::check_schedule::Timed;
+use super::check_schedule::ParsedSchedule;
 use super::problem::{Findings, Location, Problem};
-use super::reader::{Found, Table};
+use super::reader::{Spanned, Table};
 use super::shape;
 use super::wording::shown;
 use crate::domain::duration::exact_text;
@@ -18,7 +18,11 @@ const TAGS_OWN: usize = 9;
 const POINTS_MAX: u32 = 10_000;
 
 /// `retain`; `None` if it is absent or wrong.
-pub(super) fn retain(around: &Table<'_>, timed: Option<&Found<Timed>>, findings: &mut Findings) -> Option<Retain> {
+pub(super) fn retain(
+    around: &Table<'_>,
+    timed: Option<&Spanned<ParsedSchedule>>,
+    findings: &mut Findings,
+) -> Option<Retain> {
     let table = around.table(findings, "retain", &shape::RETAIN)?;
     let mut count = |key: &str| table.whole(findings, key, 0..=POINTS_MAX, "").map(|found| found.value);
     let (last, hourly, daily) = (count("last"), count("hourly"), count("daily"));
@@ -49,7 +53,12 @@ pub(super) fn retain(around: &Table<'_>, timed: Option<&Found<Timed>>, findings:
 }
 
 /// A window that no second point falls into, and minutes that may be meant for months.
-fn check_within(within: &Found<Duration>, table: &Table<'_>, timed: Option<&Found<Timed>>, findings: &mut Findings) {
+fn check_within(
+    within: &Spanned<Duration>,
+    table: &Table<'_>,
+    timed: Option<&Spanned<ParsedSchedule>>,
+    findings: &mut Findings,
+) {
     // It was read as a duration, so it is text.
     let Some(text) = table.text(findings, "within") else { return };
     let months = minutes_in(text.value);

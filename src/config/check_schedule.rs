@@ -5,8 +5,8 @@
 
 use super::check_steps;
 use super::problem::{Findings, Problem};
-use super::reader::{Found, Table};
-use super::wording::{Wrong, nearest, shown};
+use super::reader::{Spanned, Table};
+use super::wording::{Diagnostic, nearest, shown};
 use crate::domain::duration::{exact_text, parse_duration};
 use crate::domain::schedule::{NO_ZONES, Schedule, ScheduleError};
 use crate::domain::time::Time;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// A schedule and the widest gap between its firings.
 #[derive(Clone)]
-pub(super) struct Timed {
+pub(super) struct ParsedSchedule {
     /// The schedule.
     pub schedule: Schedule,
     /// The firing before the widest gap, and its length.
@@ -25,7 +25,7 @@ pub(super) struct Timed {
 /// Every schedule read so far.
 pub(super) struct Calendar {
     now: Time,
-    known: BTreeMap<(String, String), Result<Timed, ScheduleError>>,
+    known: BTreeMap<(String, String), Result<ParsedSchedule, ScheduleError>>,
 }
 
 impl Calendar {
@@ -34,18 +34,18 @@ impl Calendar {
         Self { now, known: BTreeMap::new() }
     }
 
-    fn read(&mut self, text: &str, zone: &str) -> Result<Timed, ScheduleError> {
+    fn read(&mut self, text: &str, zone: &str) -> Result<ParsedSchedule, ScheduleError> {
         let now = self.now;
         let entry = self.known.entry((text.to_owned(), zone.to_owned())).or_insert_with(|| {
             let schedule = Schedule::parse(text, zone, now)?;
             let gap = schedule.widest_gap(now);
-            Ok(Timed { schedule, gap })
+            Ok(ParsedSchedule { schedule, gap })
         });
         entry.clone()
     }
 
     /// `schedule` and `timezone` of a policy.
-    pub(super) fn schedule(&mut self, table: &Table<'_>, findings: &mut Findings) -> Option<Found<Timed>> {
+    pub(super) fn schedule(&mut self, table: &Table<'_>, findings: &mut Findings) -> Option<Spanned<ParsedSchedule>> {
         table.require(findings, "schedule");
         let written = table.text(findings, "schedule");
         let zone = table.text(findings, "timezone");
@@ -157,16 +157,16 @@ fn reversed(name: &str) -> Option<(String, String)> {
     Some((what, format!("name a place that keeps this time{other}")))
 }
 
-fn schedule_wrong(text: &str, error: ScheduleError) -> Wrong {
+fn schedule_wrong(text: &str, error: ScheduleError) -> Diagnostic {
     let text = text.trim();
     match error {
         ScheduleError::NeverFires => {
             let hint = "choose a day that there is: February has no 30th, and April no 31st";
-            Wrong::new(format!("`{}` never fires in the next four years", shown(text)), hint)
+            Diagnostic::new(format!("`{}` never fires in the next four years", shown(text)), hint)
         }
         ScheduleError::Text(_) | ScheduleError::Zone(_) => {
             let reason = out_of_range(text).unwrap_or_else(|| reason(text, &error.to_string()));
-            Wrong::new(format!("`{}` is not a schedule: {reason}", shown(text)), schedule_hint(text))
+            Diagnostic::new(format!("`{}` is not a schedule: {reason}", shown(text)), schedule_hint(text))
         }
     }
 }
@@ -234,7 +234,7 @@ fn schedule_hint(text: &str) -> String {
 }
 
 /// Checks that firings come close enough together for `rpo`.
-pub(super) fn keeps_promise(rpo: &Found<Duration>, timed: &Found<Timed>, findings: &mut Findings) {
+pub(super) fn check_rpo(rpo: &Spanned<Duration>, timed: &Spanned<ParsedSchedule>, findings: &mut Findings) {
     let Some((from, gap)) = timed.value.gap else { return };
     // What a backup and its copy take at the least; a promise that leaves less is kept on paper alone.
     let least = (gap / 4).min(Duration::from_secs(30 * 60));
@@ -269,7 +269,7 @@ pub(super) fn keeps_promise(rpo: &Found<Duration>, timed: &Found<Timed>, finding
 }
 
 /// Warns of a `start_within` that reaches beyond the next firing.
-pub(super) fn start_within(limit: &Found<Duration>, timed: &Found<Timed>, findings: &mut Findings) {
+pub(super) fn start_within(limit: &Spanned<Duration>, timed: &Spanned<ParsedSchedule>, findings: &mut Findings) {
     let Some((_, gap)) = timed.value.gap else { return };
     if limit.value > gap {
         let what = format!("`start_within` reaches beyond the next firing, which is at most {} away", exact_text(gap));

@@ -5,33 +5,33 @@
 
 use super::problem::{Findings, Location, Problem, Source};
 use super::shape::{self, Shape};
-use super::wording::{Wrong, listed, nearest, shown};
+use super::wording::{Diagnostic, listed, nearest, shown};
 use crate::domain::duration::parse_duration;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
-type Spanned<T> = toml::Spanned<T>;
+type TomlSpanned<T> = toml::Spanned<T>;
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Found<T> {
+pub(super) struct Spanned<T> {
     /// The value.
     pub value: T,
     /// Where it stands.
     pub location: Location,
 }
 
-impl<T> Found<T> {
+impl<T> Spanned<T> {
     /// The value after a check; what the check says is written down.
     pub(super) fn check<U>(
         self,
         findings: &mut Findings,
-        check: impl FnOnce(T) -> Result<U, Wrong>,
-    ) -> Option<Found<U>> {
+        check: impl FnOnce(T) -> Result<U, Diagnostic>,
+    ) -> Option<Spanned<U>> {
         match check(self.value) {
-            Ok(value) => Some(Found { value, location: self.location }),
+            Ok(value) => Some(Spanned { value, location: self.location }),
             Err(wrong) => {
                 findings.add(Problem::at(&self.location, wrong.what, wrong.hint));
                 None
@@ -113,13 +113,13 @@ impl<'t> Table<'t> {
         }
     }
 
-    fn spanned(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
+    fn spanned(&self, key: &str) -> Option<&'t TomlSpanned<DeValue<'t>>> {
         debug_assert!(self.shape.has(key), "{key} is asked for but not in the shape of {}", self.shape.title);
         // Where there was no value to recover, the parser puts one from nowhere.
         self.map.get(key).filter(|value| !(value.span() == (0..0) && self.source.is_damaged()))
     }
 
-    fn wrong_type(&self, findings: &mut Findings, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
+    fn wrong_type(&self, findings: &mut Findings, key: &str, value: &TomlSpanned<DeValue<'_>>, wanted: &str) {
         let location = self.source.location(value.span());
         let what = format!("`{key}` must be {wanted}, not {}", kind_of(value.get_ref()));
         findings.add(Problem::at(&location, what, format!("write for example `{}`", self.shape.sample(key))));
@@ -149,23 +149,23 @@ impl<'t> Table<'t> {
     }
 
     /// Text in quotes.
-    pub(super) fn text(&self, findings: &mut Findings, key: &str) -> Option<Found<&'t str>> {
+    pub(super) fn text(&self, findings: &mut Findings, key: &str) -> Option<Spanned<&'t str>> {
         let value = self.spanned(key)?;
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(findings, key, value, "text in quotes");
             return None;
         };
-        Some(Found { value: text, location: self.source.location(value.span()) })
+        Some(Spanned { value: text, location: self.source.location(value.span()) })
     }
 
     /// `true` or `false`.
-    pub(super) fn boolean(&self, findings: &mut Findings, key: &str) -> Option<Found<bool>> {
+    pub(super) fn boolean(&self, findings: &mut Findings, key: &str) -> Option<Spanned<bool>> {
         let value = self.spanned(key)?;
         let Some(flag) = value.get_ref().as_bool() else {
             self.wrong_type(findings, key, value, "`true` or `false`, without quotes");
             return None;
         };
-        Some(Found { value: flag, location: self.source.location(value.span()) })
+        Some(Spanned { value: flag, location: self.source.location(value.span()) })
     }
 
     /// A whole number within `allowed`.
@@ -175,7 +175,7 @@ impl<'t> Table<'t> {
         key: &str,
         allowed: RangeInclusive<u32>,
         why: &str,
-    ) -> Option<Found<u32>> {
+    ) -> Option<Spanned<u32>> {
         let value = self.spanned(key)?;
         let DeValue::Integer(written) = value.get_ref() else {
             self.wrong_type(findings, key, value, "a whole number, without quotes");
@@ -189,7 +189,7 @@ impl<'t> Table<'t> {
             findings.add(Problem::at(&location, what, format!("write for example `{}`", self.shape.sample(key))));
             return None;
         };
-        Some(Found { value: number, location })
+        Some(Spanned { value: number, location })
     }
 
     /// A number, with or without a fraction, within `allowed`.
@@ -198,7 +198,7 @@ impl<'t> Table<'t> {
         findings: &mut Findings,
         key: &str,
         allowed: RangeInclusive<f64>,
-    ) -> Option<Found<f64>> {
+    ) -> Option<Spanned<f64>> {
         let value = self.spanned(key)?;
         let written = match value.get_ref() {
             DeValue::Integer(written) if written.radix() == 10 => written.as_str(),
@@ -216,11 +216,11 @@ impl<'t> Table<'t> {
             findings.add(Problem::at(&location, what, format!("write for example `{}`", self.shape.sample(key))));
             return None;
         };
-        Some(Found { value: number, location })
+        Some(Spanned { value: number, location })
     }
 
     /// A duration in quotes.
-    pub(super) fn duration(&self, findings: &mut Findings, key: &str) -> Option<Found<Duration>> {
+    pub(super) fn duration(&self, findings: &mut Findings, key: &str) -> Option<Spanned<Duration>> {
         let value = self.spanned(key)?;
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(findings, key, value, "a duration in quotes");
@@ -228,11 +228,11 @@ impl<'t> Table<'t> {
         };
         let location = self.source.location(value.span());
         let sample = self.shape.sample(key);
-        Found { value: text, location }.check(findings, |text| duration(key, text, sample))
+        Spanned { value: text, location }.check(findings, |text| duration(key, text, sample))
     }
 
     /// A list of texts. What is not text in it is written down and left out.
-    pub(super) fn texts(&self, findings: &mut Findings, key: &str) -> Option<Found<Vec<Found<&'t str>>>> {
+    pub(super) fn texts(&self, findings: &mut Findings, key: &str) -> Option<Spanned<Vec<Spanned<&'t str>>>> {
         let value = self.spanned(key)?;
         let Some(items) = value.get_ref().as_array() else {
             self.wrong_type(findings, key, value, "a list of texts");
@@ -241,11 +241,11 @@ impl<'t> Table<'t> {
         let mut texts = Vec::new();
         for item in items.iter() {
             match item.get_ref().as_str() {
-                Some(text) => texts.push(Found { value: text, location: self.source.location(item.span()) }),
+                Some(text) => texts.push(Spanned { value: text, location: self.source.location(item.span()) }),
                 None => self.wrong_type(findings, key, item, "a list of texts in quotes"),
             }
         }
-        Some(Found { value: texts, location: self.source.location(value.span()) })
+        Some(Spanned { value: texts, location: self.source.location(value.span()) })
     }
 
     /// A table whose keys are `shape`'s.
@@ -297,7 +297,7 @@ impl<'t> Table<'t> {
     }
 
     /// A table with keys of the author's choice and texts as values.
-    pub(super) fn pairs(&self, findings: &mut Findings, key: &str) -> Vec<(Found<&'t str>, Found<&'t str>)> {
+    pub(super) fn pairs(&self, findings: &mut Findings, key: &str) -> Vec<(Spanned<&'t str>, Spanned<&'t str>)> {
         let Some(value) = self.spanned(key) else { return Vec::new() };
         let DeValue::Table(map) = value.get_ref() else {
             self.wrong_type(findings, key, value, "a table of texts");
@@ -316,31 +316,33 @@ impl<'t> Table<'t> {
                 findings.add(Problem::at(&location, what, format!("write `\"{}\"`", shown(location.text()))));
                 continue;
             };
-            let name = Found { value: written, location: self.source.location(name.span()) };
-            pairs.push((name, Found { value: text, location }));
+            let name = Spanned { value: written, location: self.source.location(name.span()) };
+            pairs.push((name, Spanned { value: text, location }));
         }
         pairs
     }
 }
 
 /// A duration that is longer than nothing.
-fn duration(key: &str, text: &str, sample: &str) -> Result<Duration, Wrong> {
+fn duration(key: &str, text: &str, sample: &str) -> Result<Duration, Diagnostic> {
     let example = || format!("write for example `{sample}`; units are w, d, h, m, s and ms, a day has 24 hours");
     if text.len() > 100 {
-        return Err(Wrong::new(format!("`{key}` is too long for a duration"), example()));
+        return Err(Diagnostic::new(format!("`{key}` is too long for a duration"), example()));
     }
     match parse_duration(text) {
-        Some(duration) if duration.is_zero() => Err(Wrong::new(format!("`{key}` of zero means nothing"), example())),
+        Some(duration) if duration.is_zero() => {
+            Err(Diagnostic::new(format!("`{key}` of zero means nothing"), example()))
+        }
         Some(duration) if duration > LONGEST => {
-            Err(Wrong::new(format!("`{key}` is longer than a hundred years"), example()))
+            Err(Diagnostic::new(format!("`{key}` is longer than a hundred years"), example()))
         }
         Some(duration) => Ok(duration),
-        None if text.trim().starts_with('-') => Err(Wrong::new(format!("`{key}` cannot be negative"), example())),
+        None if text.trim().starts_with('-') => Err(Diagnostic::new(format!("`{key}` cannot be negative"), example())),
         None if text.trim().parse::<u64>().is_ok() => {
             let hint = format!("add a unit: `{key} = \"{}h\"`", text.trim());
-            Err(Wrong::new(format!("`{}` has no unit", shown(text)), hint))
+            Err(Diagnostic::new(format!("`{}` has no unit", shown(text)), hint))
         }
-        None => Err(Wrong::new(format!("`{}` is not a duration of fixed length", shown(text)), example())),
+        None => Err(Diagnostic::new(format!("`{}` is not a duration of fixed length", shown(text)), example())),
     }
 }
 

@@ -8,14 +8,14 @@ use strsim::osa_distance;
 
 /// What is wrong with a value and what to write instead; the place is added by who reads the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct Diagnostic {
     /// What is wrong.
     pub what: String,
     /// What to write instead.
     pub hint: String,
 }
 
-impl Wrong {
+impl Diagnostic {
     /// Both sentences.
     pub(super) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { what: what.into(), hint: hint.into() }

@@ -8,11 +8,11 @@ mod socket;
 
 pub use socket::{SocketError, SocketFile, bind};
 
-use super::reconcile::{Answered, Command, Reloaded, Unanswered};
+use super::reconcile::{Answered, Command, OrderError, Reloaded};
 use crate::domain::fault::clean;
 use crate::planner::orders::{Order, RefusalKind};
-use crate::report::http::door::{self, Answering, Caller};
-use crate::report::http::{BoxFuture, JSON, Site, View, refused, respond};
+use crate::report::http::listener::{self, Caller, Handler};
+use crate::report::http::{BoxFuture, JSON, ReadApi, StatusProvider, refused, respond};
 use crate::report::triage::counted;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -26,7 +26,7 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-const BOUNDS: door::Bounds = door::Bounds {
+const BOUNDS: listener::Bounds = listener::Bounds {
     connections: 32,
     headers: Duration::from_secs(5),
     header_bytes: 16 * 1024,
@@ -86,32 +86,32 @@ pub struct DoneAnswer {
 pub async fn serve(
     listener: UnixListener,
     file: SocketFile,
-    view: Arc<dyn View>,
+    view: Arc<dyn StatusProvider>,
     commands: mpsc::Sender<Command>,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let desk = Desk { site: Site::new(view), commands };
+    let control_api = ControlApi { read_api: ReadApi::new(view), commands };
     let ending = async {
         shutdown.await;
         // Nobody is to find it any more; who is connected already gets an answer.
         drop(file);
     };
-    let bounds = door::Bounds { connections: door::affordable(BOUNDS.connections), ..BOUNDS };
-    door::serve(bounds, listener, Arc::new(desk), ending).await;
+    let bounds = listener::Bounds { connections: listener::affordable(BOUNDS.connections), ..BOUNDS };
+    listener::serve(bounds, listener, Arc::new(control_api), ending).await;
 }
 
 /// Takes orders.
-struct Desk {
-    site: Site,
+struct ControlApi {
+    read_api: ReadApi,
     commands: mpsc::Sender<Command>,
 }
 
-impl Answering for Desk {
+impl Handler for ControlApi {
     fn answer(&self, caller: Caller, request: Request<Incoming>) -> BoxFuture<'_, Response<Full<Bytes>>> {
         Box::pin(async move {
             let path = request.uri().path().to_owned();
             if !ORDERS.contains(&path.as_str()) {
-                return self.site.page(request).await;
+                return self.read_api.page(request).await;
             }
             if *request.method() != Method::POST {
                 let mut answer = refused(StatusCode::METHOD_NOT_ALLOWED, "an order is given with POST");
@@ -128,7 +128,7 @@ impl Answering for Desk {
 
 type Taken = Result<DoneAnswer, (StatusCode, String)>;
 
-impl Desk {
+impl ControlApi {
     async fn take(&self, path: &str, caller: Caller, body: Incoming) -> Taken {
         let body = match timeout(BODY_WITHIN, Limited::new(body, BODY_MAX_BYTES).collect()).await {
             Ok(Ok(body)) => body.to_bytes(),
@@ -204,11 +204,11 @@ fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, (StatusCode, Str
         .map_err(|error| (StatusCode::BAD_REQUEST, format!("this is no such order: {}", shown(error))))
 }
 
-fn status(why: &Unanswered) -> StatusCode {
+fn status(why: &OrderError) -> StatusCode {
     match why {
-        Unanswered::NotRecorded(_) => StatusCode::SERVICE_UNAVAILABLE,
-        Unanswered::Contradicts => StatusCode::INTERNAL_SERVER_ERROR,
-        Unanswered::Refused(refusal) => match refusal.kind {
+        OrderError::NotRecorded(_) => StatusCode::SERVICE_UNAVAILABLE,
+        OrderError::Contradicts => StatusCode::INTERNAL_SERVER_ERROR,
+        OrderError::Refused(refusal) => match refusal.kind {
             RefusalKind::Unknown => StatusCode::NOT_FOUND,
             RefusalKind::Invalid => StatusCode::BAD_REQUEST,
             RefusalKind::NotNow => StatusCode::CONFLICT,

@@ -2,11 +2,11 @@
 //!
 //! Everything that decides is in `planner`; here is only what cannot be pure: the loop ([`reconcile`]), the calls under
 //! way ([`dispatch`]), the clock, signals and systemd ([`system`]), the socket that takes orders ([`control`]), the words to
-//! people ([`notify`]), and the lines of the log ([`journal`]).
+//! people ([`notify`]), and the lines of the log ([`event_log`]).
 
 pub mod control;
 pub mod dispatch;
-pub mod journal;
+pub mod event_log;
 pub mod notify;
 pub mod reconcile;
 pub mod system;
@@ -89,7 +89,7 @@ pub struct Daemon {
     // Dropping it ends the heartbeat.
     _heartbeat: Option<JobScheduler>,
     // As are those who tell.
-    _telling: notify::Telling,
+    _telling: notify::NotificationTasks,
 }
 
 /// How long the listeners may take to end.
@@ -118,11 +118,12 @@ impl Daemon {
         let socket = control_socket(&daemon.control).await?;
         let engine = FsxEngine::new(&startup.settings.aws, startup.credentials.clone()).await;
         let (commands, inbox) = mpsc::channel(64);
-        let (reconciler, snapshots, pulse) = Reconciler::new(startup, state, store, engine, clock.clone(), inbox);
-        let telling = notify::begin(snapshots.clone(), reconciler.outbox(), commands.clone(), clock.clone());
+        let (reconciler, snapshots, liveness) = Reconciler::new(startup, state, store, engine, clock.clone(), inbox);
+        let telling =
+            notify::begin(snapshots.clone(), reconciler.notification_queue(), commands.clone(), clock.clone());
         let view = Arc::new(system::DaemonView {
             snapshots: snapshots.clone(),
-            pulse,
+            liveness,
             clock,
             database: daemon.state.clone(),
             commands: commands.clone(),

@@ -1,7 +1,7 @@
 //! Telling people: the webhook, and the heartbeat.
 //!
 //! A receiver may be slow, broken or gone for days, and no recovery point may come a second later for it. So the loop
-//! only keeps what is owed in its books and shows it here ([`Outbox`]); two tasks of their own read that and the
+//! only keeps what is owed in its books and shows it here ([`NotificationQueue`]); two tasks of their own read that and the
 //! pictures, and send a word back for what was delivered. They keep nothing that would be missed: after a restart
 //! what is still owed is in the books, with the same ids.
 
@@ -11,7 +11,7 @@ use crate::domain::note::Notification;
 use crate::domain::policy::{Notify, SecretUrl};
 use crate::domain::time::Time;
 use crate::report::snapshot::{RpoStatus, Snapshot};
-use client::{Client, Refusal};
+use client::{Client, SendError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,11 +38,11 @@ const BEAT_AGAIN: Duration = Duration::from_secs(15);
 /// How often it is looked whether all is well, while it is not.
 const LOOK: Duration = Duration::from_secs(1);
 /// A picture older than this comes from a loop that hangs, and vouches for nothing.
-const PICTURE_GOOD_FOR: Duration = Duration::from_secs(120);
+const SNAPSHOT_GOOD_FOR: Duration = Duration::from_secs(120);
 
 /// Whom to tell, and what was not told yet, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outbox {
+pub struct NotificationQueue {
     /// Whom.
     pub notify: Notify,
     /// What.
@@ -51,14 +51,14 @@ pub struct Outbox {
 
 /// What became of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
+pub enum Delivery {
     /// The receiver took it.
     Delivered,
     /// The receiver refused it again and again, or was gone for too long.
     GivenUp,
 }
 
-impl Fate {
+impl Delivery {
     /// The label in the metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -70,9 +70,9 @@ impl Fate {
 }
 
 /// The tasks that tell; they end when this is dropped.
-pub struct Telling(Vec<JoinHandle<()>>);
+pub struct NotificationTasks(Vec<JoinHandle<()>>);
 
-impl Drop for Telling {
+impl Drop for NotificationTasks {
     fn drop(&mut self) {
         self.0.iter().for_each(JoinHandle::abort);
     }
@@ -81,13 +81,18 @@ impl Drop for Telling {
 /// Begins to tell.
 #[must_use]
 pub fn begin(
-    pictures: watch::Receiver<Arc<Snapshot>>,
-    outbox: watch::Receiver<Arc<Outbox>>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    notification_queue: watch::Receiver<Arc<NotificationQueue>>,
     commands: mpsc::Sender<Command>,
     clock: Arc<dyn Clock>,
-) -> Telling {
-    let postman = Postman { outbox: outbox.clone(), commands, clock: clock.clone(), tries: BTreeMap::new() };
-    Telling(vec![tokio::spawn(postman.run()), tokio::spawn(beat(pictures, outbox, clock))])
+) -> NotificationTasks {
+    let sender = WebhookSender {
+        notification_queue: notification_queue.clone(),
+        commands,
+        clock: clock.clone(),
+        tries: BTreeMap::new(),
+    };
+    NotificationTasks(vec![tokio::spawn(sender.run()), tokio::spawn(beat(snapshots, notification_queue, clock))])
 }
 
 /// Doubles with every failure in a row.
@@ -132,28 +137,28 @@ struct Tried {
 }
 
 /// Delivers what is owed to the webhook, in order as far as the receiver takes it.
-struct Postman {
-    outbox: watch::Receiver<Arc<Outbox>>,
+struct WebhookSender {
+    notification_queue: watch::Receiver<Arc<NotificationQueue>>,
     commands: mpsc::Sender<Command>,
     clock: Arc<dyn Clock>,
     /// Of what is owed alone, so as many as that at most.
     tries: BTreeMap<String, Tried>,
 }
 
-impl Postman {
+impl WebhookSender {
     async fn run(mut self) {
         let client = Client::default();
         let mut health = Health::default();
         let mut addressed = None;
         loop {
-            let outbox = self.outbox.borrow_and_update().clone();
-            if addressed != outbox.notify.webhook {
-                addressed.clone_from(&outbox.notify.webhook);
+            let notification_queue = self.notification_queue.borrow_and_update().clone();
+            if addressed != notification_queue.notify.webhook {
+                addressed.clone_from(&notification_queue.notify.webhook);
                 (health, self.tries) = (Health::default(), BTreeMap::new());
             }
-            self.tries.retain(|id, _| outbox.queued.iter().any(|notice| notice.id == *id));
+            self.tries.retain(|id, _| notification_queue.queued.iter().any(|notice| notice.id == *id));
             let now = Instant::now();
-            let ready = outbox.notify.webhook.as_ref().zip(self.next(&outbox, now));
+            let ready = notification_queue.notify.webhook.as_ref().zip(self.next(&notification_queue, now));
             match ready.filter(|_| health.not_before.is_none_or(|at| at <= now)) {
                 Some((url, notice)) => {
                     if self.deliver(&client, url, notice, &mut health).await.is_err() {
@@ -165,7 +170,7 @@ impl Postman {
                     let wake = tried.chain(health.not_before).filter(|at| *at > now).min();
                     let wake = wake.unwrap_or(now + PAUSE_LONGEST);
                     tokio::select! {
-                        changed = self.outbox.changed() => if changed.is_err() { return },
+                        changed = self.notification_queue.changed() => if changed.is_err() { return },
                         () = tokio::time::sleep_until(wake) => {}
                     }
                 }
@@ -174,11 +179,11 @@ impl Postman {
     }
 
     /// The oldest that may be tried now.
-    fn next<'a>(&self, outbox: &'a Outbox, now: Instant) -> Option<&'a Notification> {
+    fn next<'a>(&self, notification_queue: &'a NotificationQueue, now: Instant) -> Option<&'a Notification> {
         let may = |notice: &&Notification| {
             self.tries.get(&notice.id).is_none_or(|tried| !tried.over && tried.not_before <= now)
         };
-        outbox.queued.iter().find(may)
+        notification_queue.queued.iter().find(may)
     }
 
     /// The error: nobody listens any more.
@@ -192,34 +197,34 @@ impl Postman {
         const WHAT: &str = "webhook";
         let old = self.clock.now().since(notice.at) > KEPT_FOR;
         let mut refusals = self.tries.get(&notice.id).map_or(0, |tried| tried.refusals);
-        let fate = match client.post(url, notice).await {
+        let delivery = match client.post(url, notice).await {
             Ok(()) => {
                 health.worked(WHAT, url);
-                Some(Fate::Delivered)
+                Some(Delivery::Delivered)
             }
-            Err(Refusal::Broken(why)) => {
+            Err(SendError::Broken(why)) => {
                 health.failed(WHAT, url, &why, pause(health.failures.saturating_add(1)));
-                old.then_some(Fate::GivenUp)
+                old.then_some(Delivery::GivenUp)
             }
-            Err(Refusal::NotThis(why)) => {
+            Err(SendError::NotThis(why)) => {
                 health.worked(WHAT, url);
                 refusals += 1;
                 let over = old || refusals >= REFUSALS_MAX;
                 tracing::warn!(event = "notify_refused", %url, id = notice.id, why, over, "a notification was refused");
-                over.then_some(Fate::GivenUp)
+                over.then_some(Delivery::GivenUp)
             }
         };
         let not_before = Instant::now() + pause(refusals.max(1));
-        self.tries.insert(notice.id.clone(), Tried { refusals, not_before, over: fate.is_some() });
-        let Some(fate) = fate else { return Ok(()) };
-        self.commands.send(Command::Told { id: notice.id.clone(), fate }).await.map_err(drop)
+        self.tries.insert(notice.id.clone(), Tried { refusals, not_before, over: delivery.is_some() });
+        let Some(delivery) = delivery else { return Ok(()) };
+        self.commands.send(Command::Told { id: notice.id.clone(), delivery }).await.map_err(drop)
     }
 }
 
 /// Pings the heartbeat while all is well.
 async fn beat(
-    pictures: watch::Receiver<Arc<Snapshot>>,
-    mut outbox: watch::Receiver<Arc<Outbox>>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    mut notification_queue: watch::Receiver<Arc<NotificationQueue>>,
     clock: Arc<dyn Clock>,
 ) {
     let client = Client::default();
@@ -227,7 +232,7 @@ async fn beat(
     let mut due = Instant::now();
     let mut addressed = None;
     loop {
-        let url = outbox.borrow_and_update().notify.heartbeat.clone();
+        let url = notification_queue.borrow_and_update().notify.heartbeat.clone();
         if addressed != url {
             addressed.clone_from(&url);
             (health, due) = (Health::default(), Instant::now());
@@ -235,7 +240,7 @@ async fn beat(
         let wake = match &url {
             None => Instant::now() + BEAT,
             Some(_) if due > Instant::now() => due,
-            Some(_) if !well(&pictures.borrow().clone(), clock.now()) => Instant::now() + LOOK,
+            Some(_) if !well(&snapshots.borrow().clone(), clock.now()) => Instant::now() + LOOK,
             Some(url) => {
                 let sent = Instant::now();
                 due = match client.get(url).await {
@@ -243,7 +248,7 @@ async fn beat(
                         health.worked("heartbeat", url);
                         sent + BEAT
                     }
-                    Err(Refusal::Broken(why) | Refusal::NotThis(why)) => {
+                    Err(SendError::Broken(why) | SendError::NotThis(why)) => {
                         health.failed("heartbeat", url, &why, BEAT_AGAIN);
                         Instant::now() + BEAT_AGAIN
                     }
@@ -252,20 +257,20 @@ async fn beat(
             }
         };
         tokio::select! {
-            changed = outbox.changed() => if changed.is_err() { return },
+            changed = notification_queue.changed() => if changed.is_err() { return },
             () = tokio::time::sleep_until(wake) => {}
         }
     }
 }
 
 /// Whether every route meets its RPO and the daemon is able to keep it so. What is not known is not well.
-fn well(picture: &Snapshot, now: Time) -> bool {
+fn well(snapshot: &Snapshot, now: Time) -> bool {
     let kept = |standing| matches!(standing, RpoStatus::Met | RpoStatus::NoRpo);
-    let picture = picture.judged_at(now);
-    now.since(picture.at) <= PICTURE_GOOD_FOR
-        && picture.last_round_at.is_some()
-        && picture.store_problem.is_none()
-        && picture.routes.iter().all(|route| kept(route.standing))
+    let snapshot = snapshot.judged_at(now);
+    now.since(snapshot.at) <= SNAPSHOT_GOOD_FOR
+        && snapshot.last_round_at.is_some()
+        && snapshot.store_problem.is_none()
+        && snapshot.routes.iter().all(|route| kept(route.standing))
 }
 
 #[cfg(test)]
@@ -284,7 +289,7 @@ mod tests {
     fn only_what_is_known_to_be_well_is_well() {
         use crate::domain::policy::Settings;
         use crate::domain::state::State;
-        use crate::report::snapshot::{Circumstances, Counts, Reload};
+        use crate::report::snapshot::{Counts, DaemonStatus, Reload};
         let now = Time::parse_rfc3339("2026-11-21T08:00:00Z").unwrap();
         let files = [("x.toml".to_owned(), include_str!("../../config/minimal.toml").to_owned())];
         let settings: Settings = crate::config::parse(&files, now).unwrap().settings;
@@ -301,7 +306,7 @@ mod tests {
             };
             state.apply(&watched).unwrap();
         }
-        let around = Circumstances {
+        let around = DaemonStatus {
             live: true,
             reload: Reload { successful: true, succeeded_at: now, problem: None },
             store_problem: None,
@@ -309,14 +314,14 @@ mod tests {
             last_round_at: Some(now),
             counts: Counts::default(),
         };
-        let picture = Snapshot::take(&settings, &state, &crate::domain::plan::Plan::default(), around, now);
-        assert!(!well(&picture, now), "nothing was read yet");
+        let snapshot = Snapshot::take(&settings, &state, &crate::domain::plan::Plan::default(), around, now);
+        assert!(!well(&snapshot, now), "nothing was read yet");
         let stands = |standing| {
-            let mut picture = picture.clone();
-            for route in &mut picture.routes {
+            let mut snapshot = snapshot.clone();
+            for route in &mut snapshot.routes {
                 (route.standing, route.newest_taken_at) = (standing, Some(now));
             }
-            picture
+            snapshot
         };
         assert!(well(&stands(RpoStatus::Met), now) && well(&stands(RpoStatus::NoRpo), now));
         assert!(!well(&stands(RpoStatus::Unknown), now) && !well(&stands(RpoStatus::Late), now));

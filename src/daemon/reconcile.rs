@@ -5,9 +5,9 @@
 //! the next one goes on from the books.
 
 use super::dispatch::{Dispatch, Done};
-use super::notify::{Fate, Outbox};
-use super::system::{Clock, Pulse, Systemd};
-use super::{Reloader, Startup, journal};
+use super::notify::{Delivery, NotificationQueue};
+use super::system::{Clock, Liveness, Systemd};
+use super::{Reloader, Startup, event_log};
 use crate::domain::action::{Action, CallKey};
 use crate::domain::change::Change;
 use crate::domain::id::{AccountRegion, WorkKey};
@@ -19,27 +19,27 @@ use crate::engine::Sent;
 use crate::engine::fsx::FsxEngine;
 use crate::planner;
 use crate::planner::orders::Order;
-use crate::report::announce::News;
-use crate::report::http::door::Caller;
-use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot};
+use crate::report::http::listener::Caller;
+use crate::report::notifications::NewEvents;
+use crate::report::snapshot::{Counts, DaemonStatus, Reload, Snapshot};
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
 use aws_credential_types::Credentials;
-use keeping::Keeping;
 use reloading::Reloads;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use store_health::StoreHealth;
 use tokio::sync::{mpsc, oneshot, watch};
 
-mod keeping;
+mod notifications;
 mod orders;
-mod picture;
 mod reloading;
-mod telling;
+mod snapshots;
+mod store_health;
 mod upkeep;
 
-pub use orders::{Answered, Reloaded, Unanswered};
+pub use orders::{Answered, OrderError, Reloaded};
 
 /// What the loop can be told.
 pub enum Command {
@@ -62,13 +62,13 @@ pub enum Command {
         reply: oneshot::Sender<Answered>,
     },
     /// Show all that decisions are made from, for somebody who wants to know what comes next.
-    Survey(oneshot::Sender<Box<Survey>>),
+    StateDump(oneshot::Sender<Box<StateDump>>),
     /// A notification was delivered or given up.
     Told {
         /// Which.
         id: String,
         /// What became of it.
-        fate: Fate,
+        delivery: Delivery,
     },
     /// A check of the whole database found it damaged.
     Damaged(StoreError),
@@ -77,7 +77,7 @@ pub enum Command {
 }
 
 /// All that decisions are made from.
-pub struct Survey {
+pub struct StateDump {
     /// The policy file.
     pub settings: Arc<Settings>,
     /// The books; sources and recovery points are shared with the loop until they move, and copied one by one then.
@@ -91,9 +91,9 @@ const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);
 /// A round at least this often, though nothing be due.
 const ROUND_AT_LEAST: Duration = Duration::from_secs(15);
 /// A new picture at most this often.
-const PICTURE_AT_MOST: Duration = Duration::from_millis(500);
+const SNAPSHOT_AT_MOST: Duration = Duration::from_millis(500);
 /// Pictures take at most this share of the time, so that a large fleet has fewer.
-const PICTURE_SHARE: u32 = 50;
+const SNAPSHOT_SHARE: u32 = 50;
 /// What deciding takes longer than this is followed by a rest of [`ROUND_REST`] times as long, in which answers gather:
 /// deciding costs what is open, so that in a storm over a large fleet what a backup or copy costs would grow with it.
 /// Writing to the disk is no reason to rest.
@@ -125,7 +125,7 @@ pub struct Reconciler {
     /// Applied, and not committed because the disk would not take it.
     uncommitted: Vec<Change>,
     store_problem: Option<String>,
-    keeping: Keeping,
+    store_health: StoreHealth,
     reloaded: Reload,
     last_plan: Arc<Plan>,
     last_round_at: Option<Time>,
@@ -133,23 +133,23 @@ pub struct Reconciler {
     warned: BTreeSet<String>,
     /// Places whose first listing is not news any more.
     learned: BTreeSet<AccountRegion>,
-    pictures: watch::Sender<Arc<Snapshot>>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
     pictured: Instant,
     /// How long the last picture took.
     picture_took: Duration,
     /// No round before this, since the last one was long.
     rest_until: Instant,
     changed: bool,
-    pulse: Pulse,
+    liveness: Liveness,
     /// How the routes stand, as systemd was told.
     standing: String,
     /// When the last step of forgetting was done, and whether it ended the day's work.
     forgotten: Option<(Instant, bool)>,
     /// When the zone data were last looked at.
     zones_read: Instant,
-    outbox: watch::Sender<Arc<Outbox>>,
+    notification_queue: watch::Sender<Arc<NotificationQueue>>,
     /// Noted, and not said yet.
-    unsaid: News,
+    unlogged: NewEvents,
     /// Notifications were dropped since the last one was delivered.
     overflowed: bool,
 }
@@ -164,14 +164,14 @@ impl Reconciler {
         engine: FsxEngine,
         clock: Arc<dyn Clock>,
         inbox: mpsc::Receiver<Command>,
-    ) -> (Self, watch::Receiver<Arc<Snapshot>>, Pulse) {
+    ) -> (Self, watch::Receiver<Arc<Snapshot>>, Liveness) {
         let now = clock.now();
         state.timekeeping = clock.known();
         let (dispatch, answers) = Dispatch::new(engine);
         let reloaded = Reload { successful: true, succeeded_at: now, problem: None };
         let mut settings = startup.settings;
         settings.generation = 1;
-        let around = Circumstances {
+        let around = DaemonStatus {
             live: true,
             reload: reloaded.clone(),
             store_problem: None,
@@ -180,9 +180,9 @@ impl Reconciler {
             counts: Counts::default(),
         };
         let first = Snapshot::take(&settings, &state, &Plan::default(), around, now);
-        let (pictures, receiver) = watch::channel(Arc::new(first));
-        let pulse = Pulse::default();
-        pulse.beat(now);
+        let (snapshots, receiver) = watch::channel(Arc::new(first));
+        let liveness = Liveness::default();
+        liveness.beat(now);
         let listed_before = state.places.iter().filter(|(_, known)| known.listed.is_some());
         let learned = listed_before.map(|(place, _)| place.clone()).collect();
         let reconciler = Self {
@@ -199,45 +199,45 @@ impl Reconciler {
             systemd: Systemd::new(startup.systemd),
             uncommitted: Vec::new(),
             store_problem: None,
-            keeping: Keeping::default(),
+            store_health: StoreHealth::default(),
             reloaded,
             last_plan: Arc::default(),
             last_round_at: None,
             counts: Counts::default(),
             warned: BTreeSet::new(),
             learned,
-            pictures,
+            snapshots,
             pictured: Instant::now(),
             picture_took: Duration::ZERO,
             rest_until: Instant::now(),
             changed: true,
-            pulse: pulse.clone(),
+            liveness: liveness.clone(),
             standing: String::new(),
             forgotten: None,
             zones_read: Instant::now(),
-            outbox: watch::Sender::new(Arc::default()),
-            unsaid: News::default(),
+            notification_queue: watch::Sender::new(Arc::default()),
+            unlogged: NewEvents::default(),
             overflowed: false,
         };
-        (reconciler, receiver, pulse)
+        (reconciler, receiver, liveness)
     }
 
     /// What there is to tell people, now and at every later moment.
     #[must_use]
-    pub fn outbox(&self) -> watch::Receiver<Arc<Outbox>> {
-        self.outbox.subscribe()
+    pub fn notification_queue(&self) -> watch::Receiver<Arc<NotificationQueue>> {
+        self.notification_queue.subscribe()
     }
 
     /// Runs until told to stop.
     pub async fn run(mut self) {
         let now = self.keep_time();
         self.systemd.ready(&self.status_line());
-        self.show_outbox();
+        self.publish_queue();
         let mut due = now;
         let mut round_at = now;
         loop {
             let now = self.keep_time();
-            self.pulse.beat(now);
+            self.liveness.beat(now);
             self.systemd.alive();
             self.commit().await;
             let idle_for = now.since(round_at);
@@ -251,9 +251,9 @@ impl Reconciler {
             }
             self.forget(now).await;
             self.renew_zones();
-            self.picture();
+            self.publish_snapshot();
             self.commit().await;
-            self.say();
+            self.log_events();
             if self.wait(due).await {
                 break;
             }
@@ -266,7 +266,7 @@ impl Reconciler {
         let now = self.clock.now();
         let known = self.clock.known();
         if known != self.state.timekeeping {
-            journal::clock(&self.state.timekeeping, &known);
+            event_log::clock(&self.state.timekeeping, &known);
             self.changed |= known.trust != self.state.timekeeping.trust;
             self.state.timekeeping = known;
         }
@@ -286,7 +286,7 @@ impl Reconciler {
             let again = plan.wake.at <= now;
             wake = plan.wake.at;
             self.carry_out(plan, now).await;
-            self.pulse.beat(now);
+            self.liveness.beat(now);
             if !again || self.store_problem.is_some() {
                 break;
             }
@@ -319,7 +319,7 @@ impl Reconciler {
         }
         // A plan that stopped after its books has not looked at what waits.
         if !plan.record_only {
-            journal::learning(&self.state, &mut self.learned);
+            event_log::learning(&self.state, &mut self.learned);
             self.last_plan = Arc::new(plan);
         }
     }
@@ -340,7 +340,7 @@ impl Reconciler {
             {
                 continue;
             }
-            journal::before(&self.state, &change);
+            event_log::before(&self.state, &change);
             match self.state.apply(&change) {
                 Ok(()) => {
                     events.extend(self.event_in(&change));
@@ -362,7 +362,7 @@ impl Reconciler {
             }
         }
         if !events.is_empty() {
-            self.owe(&events);
+            self.enqueue(&events);
         }
         refused
     }
@@ -379,14 +379,14 @@ impl Reconciler {
                 None | Some(Command::Stop) => return true,
                 Some(Command::Nudge) => {}
                 Some(Command::Reload { confirm_deletions, reply }) => self.reload(confirm_deletions, reply),
-                Some(Command::Survey(reply)) => {
+                Some(Command::StateDump(reply)) => {
                     let (settings, plan) = (Arc::clone(&self.settings), Arc::clone(&self.last_plan));
-                    let _ = reply.send(Box::new(Survey { settings, state: self.state.clone(), plan }));
+                    let _ = reply.send(Box::new(StateDump { settings, state: self.state.clone(), plan }));
                 }
                 Some(Command::Order { order, caller, reply }) => {
                     let _ = reply.send(self.order(&order, caller).await);
                 }
-                Some(Command::Told { id, fate }) => self.told(id, fate),
+                Some(Command::Told { id, delivery }) => self.notification_done(id, delivery),
                 Some(Command::Damaged(problem)) => self.lose(&problem),
             },
             done = self.answers.recv() => {
@@ -440,7 +440,7 @@ impl Reconciler {
         while let Ok(done) = self.answers.try_recv() {
             self.answered(done);
         }
-        self.keeping.hurry();
+        self.store_health.hurry();
         self.commit().await;
         self.store.close().await;
     }

@@ -4,8 +4,8 @@ use super::reconcile::Command;
 use crate::domain::time::Time;
 use crate::domain::timekeeper::{Heard, Timekeeper, Timekeeping};
 use crate::report::forecast::Forecast;
-use crate::report::http::{BoxFuture, View};
-use crate::report::promises::{self, Report};
+use crate::report::http::{BoxFuture, StatusProvider};
+use crate::report::rpo_report::{self, RpoReport};
 use crate::report::snapshot::Snapshot;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{HistoryEntry, HistoryQuery, RouteQuery, Store as _};
@@ -75,9 +75,9 @@ impl Clock for SystemClock {
 
 /// When the loop last came round, readable from anywhere.
 #[derive(Clone, Default)]
-pub struct Pulse(Arc<AtomicI64>);
+pub struct Liveness(Arc<AtomicI64>);
 
-impl Pulse {
+impl Liveness {
     /// The loop came round.
     pub fn beat(&self, now: Time) {
         self.0.store(now.millis(), Ordering::Relaxed);
@@ -96,7 +96,7 @@ pub struct DaemonView {
     /// The pictures.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// The loop's pulse.
-    pub pulse: Pulse,
+    pub liveness: Liveness,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The database, for history.
@@ -105,7 +105,7 @@ pub struct DaemonView {
     pub commands: mpsc::Sender<Command>,
 }
 
-impl View for DaemonView {
+impl StatusProvider for DaemonView {
     fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshots.borrow().clone()
     }
@@ -115,7 +115,7 @@ impl View for DaemonView {
     }
 
     fn healthy(&self) -> Result<(), String> {
-        let silent = self.clock.now().since(self.pulse.last());
+        let silent = self.clock.now().since(self.liveness.last());
         if silent <= LOOP_STUCK_AFTER { Ok(()) } else { Err(format!("no round for {} s", silent.as_secs())) }
     }
 
@@ -149,18 +149,18 @@ impl View for DaemonView {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
             let gone = "the daemon is stopping";
-            self.commands.send(Command::Survey(reply)).await.map_err(|_| gone)?;
-            let survey = answer.await.map_err(|_| gone)?;
+            self.commands.send(Command::StateDump(reply)).await.map_err(|_| gone)?;
+            let state_dump = answer.await.map_err(|_| gone)?;
             let now = self.clock.now();
-            let draw = move || Forecast::of(&survey.settings, &survey.state, &survey.plan, true, kept, now);
+            let draw = move || Forecast::of(&state_dump.settings, &state_dump.state, &state_dump.plan, true, kept, now);
             tokio::task::spawn_blocking(draw).await.map_err(|error| error.to_string())
         })
     }
 
-    fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>> {
+    fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<RpoReport, String>> {
         Box::pin(async move {
             let mut store = SqliteStore::read(&self.database).await.map_err(|error| error.to_string())?;
-            let report = promises::read(&mut store, query).await.map_err(|error| error.to_string());
+            let report = rpo_report::read(&mut store, query).await.map_err(|error| error.to_string());
             store.close().await;
             report
         })

@@ -444,21 +444,21 @@ mod tests {
     }
 
     /// A database, a policy that fires every ten minutes, and what became of its occurrences.
-    struct Desk {
+    struct Fixture {
         settings: Settings,
         state: State,
         ended: Vec<(Time, OccurrenceOutcome, String)>,
         warnings: Vec<String>,
     }
 
-    impl Desk {
+    impl Fixture {
         fn new() -> Self {
             let state = State::new(NOON, NOON);
-            let mut desk = Self { settings: settings("hourly"), state, ended: Vec::new(), warnings: Vec::new() };
-            desk.rounds(NOON);
-            desk.listed(NOON);
-            desk.rounds(NOON);
-            desk
+            let mut fixture = Self { settings: settings("hourly"), state, ended: Vec::new(), warnings: Vec::new() };
+            fixture.rounds(NOON);
+            fixture.listed(NOON);
+            fixture.rounds(NOON);
+            fixture
         }
 
         fn listed(&mut self, began_at: Time) {
@@ -534,134 +534,134 @@ mod tests {
         Order::Backup(BackupOrder { policy: "hourly".into(), source: source.map(Into::into), at })
     }
 
-    fn scheduled(desk: &Desk) -> Vec<Time> {
-        desk.open(SOURCE).iter().filter(|of| of.trigger == Trigger::Schedule).map(|of| of.at).collect()
+    fn scheduled(fixture: &Fixture) -> Vec<Time> {
+        fixture.open(SOURCE).iter().filter(|of| of.trigger == Trigger::Schedule).map(|of| of.at).collect()
     }
 
     #[test]
     fn what_comes_due_in_a_pause_is_skipped_and_never_begun_after_it() {
-        let mut desk = Desk::new();
-        desk.pause(None, after(5));
+        let mut fixture = Fixture::new();
+        fixture.pause(None, after(5));
         for minute in 5..=25 {
-            desk.rounds(after(minute));
+            fixture.rounds(after(minute));
         }
-        let skipped: Vec<Time> = desk.ended.iter().map(|(at, _, _)| *at).collect();
+        let skipped: Vec<Time> = fixture.ended.iter().map(|(at, _, _)| *at).collect();
         assert_eq!(skipped, [after(10), after(10), after(20), after(20)]);
         assert!(
-            desk.ended.iter().all(|(_, end, why)| *end == OccurrenceOutcome::Skipped && why.contains("maintenance"))
+            fixture.ended.iter().all(|(_, end, why)| *end == OccurrenceOutcome::Skipped && why.contains("maintenance"))
         );
-        let says = desk.resume(after(28)).says;
+        let says = fixture.resume(after(28)).says;
         assert!(says.contains(&after(30).to_string()), "{says}");
-        desk.rounds(after(28));
-        assert!(scheduled(&desk).is_empty() && desk.state.pauses.is_empty(), "{:?}", desk.state.pauses);
-        desk.rounds(after(30));
-        assert_eq!(scheduled(&desk), [after(30)]);
+        fixture.rounds(after(28));
+        assert!(scheduled(&fixture).is_empty() && fixture.state.pauses.is_empty(), "{:?}", fixture.state.pauses);
+        fixture.rounds(after(30));
+        assert_eq!(scheduled(&fixture), [after(30)]);
     }
 
     #[test]
     fn a_pause_ends_by_itself_and_wakes_the_planner() {
-        let mut desk = Desk::new();
-        desk.pause(Some(after(15)), after(1));
-        desk.rounds(after(10));
+        let mut fixture = Fixture::new();
+        fixture.pause(Some(after(15)), after(1));
+        fixture.rounds(after(10));
         let mut plan = crate::domain::plan::Plan::default();
-        crate::planner::pauses::plan(&desk.settings, &desk.state, after(11), &mut plan);
+        crate::planner::pauses::plan(&fixture.settings, &fixture.state, after(11), &mut plan);
         assert_eq!(plan.wake.at, after(15));
-        assert!(desk.state.pause_at(&"hourly".into(), after(14)).is_some());
-        desk.rounds(after(15));
-        assert!(desk.state.pauses.is_empty());
-        desk.rounds(after(20));
-        assert_eq!((desk.ended.len(), scheduled(&desk)), (2, vec![after(20)]));
+        assert!(fixture.state.pause_at(&"hourly".into(), after(14)).is_some());
+        fixture.rounds(after(15));
+        assert!(fixture.state.pauses.is_empty());
+        fixture.rounds(after(20));
+        assert_eq!((fixture.ended.len(), scheduled(&fixture)), (2, vec![after(20)]));
     }
 
     /// The Region was silent, or the daemon down: what came due is told by the pause of that time.
     #[test]
     fn what_came_due_is_judged_by_the_pause_of_its_time_however_late() {
-        let mut desk = Desk::new();
-        desk.pause(Some(after(35)), after(5));
-        desk.rounds(after(45));
-        let of_source: Vec<_> = desk.ended.iter().map(|(at, end, _)| (*at, *end)).collect();
+        let mut fixture = Fixture::new();
+        fixture.pause(Some(after(35)), after(5));
+        fixture.rounds(after(45));
+        let of_source: Vec<_> = fixture.ended.iter().map(|(at, end, _)| (*at, *end)).collect();
         let skipped = |minute| (after(minute), OccurrenceOutcome::Skipped);
         assert_eq!(of_source, [10, 20, 30, 10, 20, 30].map(skipped));
-        assert_eq!(scheduled(&desk), [after(40)]);
+        assert_eq!(scheduled(&fixture), [after(40)]);
         // Paused again at once: the first pause is forgotten only once all is on record, the second stands.
-        desk.rounds(after(46));
-        desk.pause(None, after(46));
-        desk.rounds(after(55));
-        assert_eq!(desk.ended.iter().filter(|(at, end, _)| (*at, *end) == skipped(50)).count(), 2);
+        fixture.rounds(after(46));
+        fixture.pause(None, after(46));
+        fixture.rounds(after(55));
+        assert_eq!(fixture.ended.iter().filter(|(at, end, _)| (*at, *end) == skipped(50)).count(), 2);
     }
 
     #[test]
     fn an_occurrence_that_was_not_asked_for_is_skipped_and_one_of_a_person_goes_on() {
-        let mut desk = Desk::new();
-        desk.rounds(after(10));
-        assert_eq!(scheduled(&desk), [after(10)]);
-        let says = desk.order(backup(Some(SOURCE), after(11)), after(11)).unwrap().says;
+        let mut fixture = Fixture::new();
+        fixture.rounds(after(10));
+        assert_eq!(scheduled(&fixture), [after(10)]);
+        let says = fixture.order(backup(Some(SOURCE), after(11)), after(11)).unwrap().says;
         assert!(!says.contains("paused"), "{says}");
-        desk.pause(None, after(12));
-        desk.rounds(after(12));
-        assert!(desk.ended.iter().all(|(at, end, _)| *at == after(10) && *end == OccurrenceOutcome::Skipped));
-        assert_eq!(desk.open(SOURCE), [Occurrence { at: after(11), trigger: Trigger::Manual }]);
-        let says = desk.order(backup(Some(OTHER), after(13)), after(13)).unwrap().says;
+        fixture.pause(None, after(12));
+        fixture.rounds(after(12));
+        assert!(fixture.ended.iter().all(|(at, end, _)| *at == after(10) && *end == OccurrenceOutcome::Skipped));
+        assert_eq!(fixture.open(SOURCE), [Occurrence { at: after(11), trigger: Trigger::Manual }]);
+        let says = fixture.order(backup(Some(OTHER), after(13)), after(13)).unwrap().says;
         assert!(says.contains("paused since") && says.contains("does not bar it"), "{says}");
-        desk.rounds(after(13));
-        assert_eq!(desk.open(OTHER).len(), 1);
+        fixture.rounds(after(13));
+        assert_eq!(fixture.open(OTHER).len(), 1);
     }
 
     #[test]
     fn a_policy_that_is_renamed_stays_paused_and_one_that_goes_takes_its_pause_with_it() {
-        let mut desk = Desk::new();
-        desk.pause(None, after(5));
-        desk.settings = Settings { generation: 2, ..settings("renamed") };
-        desk.rounds(after(6));
-        assert!(desk.state.pause_at(&"renamed".into(), after(6)).is_some() && desk.warnings.is_empty());
+        let mut fixture = Fixture::new();
+        fixture.pause(None, after(5));
+        fixture.settings = Settings { generation: 2, ..settings("renamed") };
+        fixture.rounds(after(6));
+        assert!(fixture.state.pause_at(&"renamed".into(), after(6)).is_some() && fixture.warnings.is_empty());
         let mut without = settings("renamed");
         without.policies.clear();
-        desk.settings = Settings { generation: 3, ..without };
-        desk.rounds(after(7));
-        assert!(desk.state.pauses.is_empty());
-        assert!(desk.warnings.iter().any(|warning| warning.contains("renamed")), "{:?}", desk.warnings);
+        fixture.settings = Settings { generation: 3, ..without };
+        fixture.rounds(after(7));
+        assert!(fixture.state.pauses.is_empty());
+        assert!(fixture.warnings.iter().any(|warning| warning.contains("renamed")), "{:?}", fixture.warnings);
     }
 
     #[test]
     fn a_clock_that_was_ahead_lengthens_no_pause() {
-        let mut desk = Desk::new();
-        desk.pause(Some(after(2000)), after(1000));
-        desk.apply(Change::ClockWentBack { to: after(5) });
-        desk.rounds(after(5));
-        let pause = desk.state.pause_at(&"hourly".into(), after(6)).unwrap();
+        let mut fixture = Fixture::new();
+        fixture.pause(Some(after(2000)), after(1000));
+        fixture.apply(Change::ClockWentBack { to: after(5) });
+        fixture.rounds(after(5));
+        let pause = fixture.state.pause_at(&"hourly".into(), after(6)).unwrap();
         assert_eq!((pause.since, pause.until), (after(5), Some(after(1005))));
-        desk.resume(after(7));
-        desk.apply(Change::ClockWentBack { to: after(2) });
-        desk.rounds(after(2));
-        assert!(desk.state.pauses.is_empty(), "what a person ended does not begin anew: {:?}", desk.state.pauses);
+        fixture.resume(after(7));
+        fixture.apply(Change::ClockWentBack { to: after(2) });
+        fixture.rounds(after(2));
+        assert!(fixture.state.pauses.is_empty(), "what a person ended does not begin anew: {:?}", fixture.state.pauses);
     }
 
     #[test]
     fn pausing_again_sets_another_end_and_keeps_the_beginning() {
-        let mut desk = Desk::new();
-        desk.pause(Some(after(20)), after(1));
+        let mut fixture = Fixture::new();
+        fixture.pause(Some(after(20)), after(1));
         let order = PauseOrder { policy: "hourly".into(), until: None, reason: None };
-        let granted = desk.order(Order::Pause(order.clone()), after(3)).unwrap();
-        let pause = desk.state.pause_at(&"hourly".into(), after(3)).unwrap();
+        let granted = fixture.order(Order::Pause(order.clone()), after(3)).unwrap();
+        let pause = fixture.state.pause_at(&"hourly".into(), after(3)).unwrap();
         assert_eq!((pause.since, pause.until, pause.reason.as_deref()), (after(1), None, Some("maintenance")));
         assert_eq!(granted.changes.len(), 1);
-        assert!(desk.order(Order::Pause(order), after(4)).unwrap().changes.is_empty());
-        assert!(desk.resume(after(5)).says.contains("resumed"));
-        assert!(desk.resume(after(6)).says.contains("was not paused"));
+        assert!(fixture.order(Order::Pause(order), after(4)).unwrap().changes.is_empty());
+        assert!(fixture.resume(after(5)).says.contains("resumed"));
+        assert!(fixture.resume(after(6)).says.contains("was not paused"));
     }
 
     #[test]
     fn an_order_that_is_repeated_is_the_same_occurrence_even_after_it_ended() {
-        let mut desk = Desk::new();
-        let first = desk.order(backup(None, after(1)), after(1)).unwrap();
+        let mut fixture = Fixture::new();
+        let first = fixture.order(backup(None, after(1)), after(1)).unwrap();
         assert_eq!((first.changes.len(), first.sources.len()), (2, 2));
-        let again = desk.order(backup(None, after(1)), after(2)).unwrap();
+        let again = fixture.order(backup(None, after(1)), after(2)).unwrap();
         assert_eq!((again.changes.len(), again.sources.len()), (0, 2));
         let (occurrence, key) = (Occurrence { at: after(1), trigger: Trigger::Manual }, SOURCE);
         let source = SourceKey { account: AccountAlias::own(), source: key.into() };
-        let record = desk.state.sources[&source].open[&occurrence].clone();
+        let record = fixture.state.sources[&source].open[&occurrence].clone();
         let (reason, at) = ("for the test".to_owned(), after(3));
-        desk.apply(Change::Closed {
+        fixture.apply(Change::Closed {
             source,
             occurrence,
             record,
@@ -670,15 +670,15 @@ mod tests {
             at,
             earlier: 0,
         });
-        assert!(desk.order(backup(Some(key), after(1)), after(4)).unwrap().changes.is_empty());
-        assert_eq!(desk.open(key), []);
+        assert!(fixture.order(backup(Some(key), after(1)), after(4)).unwrap().changes.is_empty());
+        assert_eq!(fixture.open(key), []);
     }
 
     /// Its next attempt may be hours away; what the schedule brings must not wait for that.
     #[test]
     fn an_order_whose_backup_failed_does_not_bar_the_schedule() {
-        let mut desk = Desk::new();
-        desk.order(backup(Some(SOURCE), after(1)), after(1)).unwrap();
+        let mut fixture = Fixture::new();
+        fixture.order(backup(Some(SOURCE), after(1)), after(1)).unwrap();
         let failed = RecoveryPoint {
             provenance: Provenance {
                 place: AccountRegion { account: AccountAlias::own(), region: "us-east-1".into() },
@@ -701,21 +701,21 @@ mod tests {
             size_bytes: None,
             remarks: Remarks { failure: Some("broken".into()), ..Remarks::default() }.into(),
         };
-        desk.apply(Change::BackupObserved { point: Box::new(failed) });
-        let waits = |desk: &Desk, now: Time| {
-            let plan = plan(&desk.settings, &desk.state, now);
+        fixture.apply(Change::BackupObserved { point: Box::new(failed) });
+        let waits = |fixture: &Fixture, now: Time| {
+            let plan = plan(&fixture.settings, &fixture.state, now);
             let of_source = plan.waiting.into_iter().find(|wait| wait.source.source.as_str() == SOURCE);
             of_source.map(|wait| wait.reason)
         };
-        assert_eq!(waits(&desk, after(10).minus(Duration::from_secs(1))), Some(Reason::Backoff));
-        desk.rounds(after(10));
+        assert_eq!(waits(&fixture, after(10).minus(Duration::from_secs(1))), Some(Reason::Backoff));
+        fixture.rounds(after(10));
         // The Region's books are not read in this test; but that is what the scheduled one waits for.
-        assert_eq!(waits(&desk, after(10)), Some(Reason::Listing));
+        assert_eq!(waits(&fixture, after(10)), Some(Reason::Listing));
     }
 
     #[test]
     fn orders_that_make_no_sense_say_why_and_what_there_is() {
-        let mut desk = Desk::new();
+        let mut fixture = Fixture::new();
         let unknown = |policy: &str, source: Option<&str>| {
             Order::Backup(BackupOrder { policy: policy.into(), source: source.map(Into::into), at: after(1) })
         };
@@ -734,22 +734,22 @@ mod tests {
             (hold, Unknown, "lifeboat points"),
             (bad_tag, Invalid, "`'`"),
         ] {
-            let refused = desk.order(order, after(1)).unwrap_err();
+            let refused = fixture.order(order, after(1)).unwrap_err();
             assert_eq!(refused.kind, kind, "{refused}");
             assert!(refused.what.contains(says) && !refused.what.contains('\u{1b}'), "{refused}");
         }
-        let late = desk.order(backup(None, after(1)), after(12)).unwrap_err();
+        let late = fixture.order(backup(None, after(1)), after(12)).unwrap_err();
         assert!(late.what.contains("more than 10m ago"), "{late}");
     }
 
     #[test]
     fn a_script_that_asks_in_a_loop_is_stopped() {
-        let mut desk = Desk::new();
-        let give = |desk: &mut Desk, nth: u64| {
+        let mut fixture = Fixture::new();
+        let give = |fixture: &mut Fixture, nth: u64| {
             let at = NOON.plus(Duration::from_millis(nth));
-            desk.order(backup(Some(SOURCE), at), after(1)).map(drop).map_err(|refused| refused.kind)
+            fixture.order(backup(Some(SOURCE), at), after(1)).map(drop).map_err(|refused| refused.kind)
         };
-        let answers: Vec<_> = (0..20).map(|nth| give(&mut desk, nth)).collect();
+        let answers: Vec<_> = (0..20).map(|nth| give(&mut fixture, nth)).collect();
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), OPEN_BY_HAND);
         assert_eq!(answers.last(), Some(&Err(RefusalKind::NotNow)));
     }

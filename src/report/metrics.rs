@@ -540,17 +540,17 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_not_a_number_and_what_grew_too_old_is_late() {
-        let picture = bad_day();
-        let met = |now| samples(&render(&picture, now), "lifeboat_rpo_met").join("\n");
+        let snapshot = bad_day();
+        let met = |now| samples(&render(&snapshot, now), "lifeboat_rpo_met").join("\n");
         assert_eq!(met(NOW).matches(" NaN").count(), 3);
         assert_eq!(met(NOW).matches("} 0").count(), 3);
         assert_eq!(met(ahead(7 * 86_400)).matches("} 0").count(), 11 - 1, "all but the one without a promise");
-        let text = render(&picture, NOW);
+        let text = render(&snapshot, NOW);
         assert!(text.contains("\nlifeboat_store_writable 0\n"));
         assert!(text.contains("\nlifeboat_config_last_reload_successful 0\n"));
         assert!(text.contains("lifeboat_audit_findings{severity=\"error\"} 1\n"));
         assert!(text.contains("lifeboat_sources_orphaned{account=\"default\",region=\"us-east-1\"} 2\n"));
-        let mut young = picture;
+        let mut young = snapshot;
         young.places[0].listing_pages = 0;
         young.places[0].last_seen = None;
         let text = render(&young, NOW);
@@ -560,20 +560,20 @@ mod tests {
 
     #[test]
     fn hostile_names_stay_inside_their_quotes() {
-        let mut picture = good_day();
-        picture.routes[0].source = "a\"} 1\nlifeboat_rpo_met 1 \\ é".into();
-        let text = render(&picture, NOW);
+        let mut snapshot = good_day();
+        snapshot.routes[0].source = "a\"} 1\nlifeboat_rpo_met 1 \\ é".into();
+        let text = render(&snapshot, NOW);
         assert!(text.contains(r#"source="a\"} 1\nlifeboat_rpo_met 1 \\ é",region="us-east-1"} 1"#));
         assert!(!text.contains("\nlifeboat_rpo_met 1"));
     }
 
     #[test]
     fn series_leave_with_what_they_spoke_of() {
-        let mut picture = good_day();
-        assert!(render(&picture, NOW).contains("finance"));
-        picture.policies.retain(|policy| policy.policy.as_str() != "finance");
-        picture.routes.retain(|route| route.policy.as_str() != "finance");
-        let text = render(&picture, NOW);
+        let mut snapshot = good_day();
+        assert!(render(&snapshot, NOW).contains("finance"));
+        snapshot.policies.retain(|policy| policy.policy.as_str() != "finance");
+        snapshot.routes.retain(|route| route.policy.as_str() != "finance");
+        let text = render(&snapshot, NOW);
         assert!(!text.contains("finance") && text.contains("engineering"));
     }
 

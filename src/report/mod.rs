@@ -3,15 +3,15 @@
 //! Everything shown, be it metrics, page, API or text, is drawn from one [`Snapshot`], so that no two of them ever
 //! disagree, and so that drawing never touches what the daemon works on.
 
-pub mod announce;
 pub mod compliance;
 pub mod difference;
 pub mod forecast;
 pub mod http;
 pub mod metrics;
+pub mod notifications;
 pub mod page;
-pub mod promises;
 pub mod query;
+pub mod rpo_report;
 #[cfg(test)]
 mod samples;
 pub mod setting_texts;

@@ -318,8 +318,8 @@ mod tests {
 
     #[test]
     fn a_tab_tells_how_it_is() {
-        let tab = |picture: &Snapshot, now| {
-            let page = render(picture, now);
+        let tab = |snapshot: &Snapshot, now| {
+            let page = render(snapshot, now);
             let title = page.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
             title.map(|(title, _)| title.to_owned()).unwrap_or_default()
         };
@@ -332,15 +332,15 @@ mod tests {
 
     #[test]
     fn nothing_from_outside_becomes_markup() {
-        let mut picture = bad_day();
+        let mut snapshot = bad_day();
         let evil = "</style></title><script>alert(1)</script>\" onload=\"x";
-        picture.policies[0].policy = evil.into();
-        picture.routes[0].policy = evil.into();
-        picture.places[0].trouble = Some(evil.to_owned());
-        picture.reload.problem = Some(evil.to_owned());
-        picture.findings[0].what = evil.to_owned();
-        picture.flights[0].lifecycle = evil.to_owned();
-        let page = render(&picture, NOW);
+        snapshot.policies[0].policy = evil.into();
+        snapshot.routes[0].policy = evil.into();
+        snapshot.places[0].trouble = Some(evil.to_owned());
+        snapshot.reload.problem = Some(evil.to_owned());
+        snapshot.findings[0].what = evil.to_owned();
+        snapshot.flights[0].lifecycle = evil.to_owned();
+        let page = render(&snapshot, NOW);
         assert!(!page.contains("<script") && !page.contains("\" onload"));
         assert_eq!(page.matches("</style>").count(), 1);
         assert!(page.contains("&lt;script&gt;alert(1)"));
@@ -348,9 +348,9 @@ mod tests {
 
     #[test]
     fn a_large_fleet_is_cut_and_the_worst_is_kept() {
-        let mut picture = fleet(1000);
-        picture.routes[3999].standing = RpoStatus::Late;
-        let page = render(&picture, NOW);
+        let mut snapshot = fleet(1000);
+        snapshot.routes[3999].standing = RpoStatus::Late;
+        let page = render(&snapshot, NOW);
         assert_eq!(page.matches("<tr").count(), 2 + MOST_ROWS + 1 + 1 + 4 + 1 + 1);
         assert!(page.contains("… and 3499 more"));
         assert!(page.find("✖ late") < page.find("✔ met"));

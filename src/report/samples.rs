@@ -4,7 +4,7 @@ use crate::domain::change::{Counter, OccurrenceOutcome};
 use crate::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceKey, Target, Trigger};
 use crate::domain::state::Durations;
 use crate::domain::time::Time;
-use crate::report::promises::{Breach, Occurrences, Report, RouteReport};
+use crate::report::rpo_report::{Breach, Occurrences, RouteReport, RpoReport};
 use crate::report::snapshot::NEEDS;
 use crate::report::snapshot::{
     AccountRegionView, ClockView, Counts, FindingView, FlightView, PolicyView, Reload, RouteView, RpoStatus, Snapshot,
@@ -132,8 +132,8 @@ pub fn waits(reason: &str, detail: &str, until: Option<Time>) -> Option<WaitingV
 
 /// An ordinary morning: all is well, two copies are on their way.
 pub fn good_day() -> Snapshot {
-    let mut picture = empty();
-    picture.policies = vec![
+    let mut snapshot = empty();
+    snapshot.policies = vec![
         policy("engineering", "0 */6 * * *", 6, 3 * HOUR + 720, 2),
         policy("finance", "0 3 * * *", 24, 19 * HOUR, 2),
     ];
@@ -143,19 +143,19 @@ pub fn good_day() -> Snapshot {
         ("finance", "fs-0123456789abcdef0", 26),
         ("finance", "fs-0fedcba9876543210", 26),
     ] {
-        picture.routes.push(route(policy, source, "us-east-1", Some(2 * HOUR + 2800), Some(rpo)));
-        picture.routes.push(route(policy, source, "us-west-2", Some(5 * HOUR + 130), Some(rpo + 4)));
+        snapshot.routes.push(route(policy, source, "us-east-1", Some(2 * HOUR + 2800), Some(rpo)));
+        snapshot.routes.push(route(policy, source, "us-west-2", Some(5 * HOUR + 130), Some(rpo + 4)));
     }
-    picture.routes.push(route("finance", "fs-0123456789abcdef0", "eu-west-1", Some(5 * HOUR + 130), None));
-    picture.flights = vec![
+    snapshot.routes.push(route("finance", "fs-0123456789abcdef0", "eu-west-1", Some(5 * HOUR + 130), None));
+    snapshot.flights = vec![
         flight("fs-0123456789abcdef0", "us-west-2", 1500, Some(62)),
         flight("fs-0fedcba9876543210", "us-west-2", 900, Some(7)),
     ];
-    picture.routes[7].waiting = waits("in_progress", "backup-0384 of 2026-11-21T07:44:00Z is COPYING", None);
-    picture.places = vec![place("eu-west-1", Some(5)), place("us-east-1", None), place("us-west-2", Some(5))];
-    picture.places[2].copies_in_flight = 2;
-    picture.places[2].other_copies_in_flight = 1;
-    let counters = &mut picture.counts.counters;
+    snapshot.routes[7].waiting = waits("in_progress", "backup-0384 of 2026-11-21T07:44:00Z is COPYING", None);
+    snapshot.places = vec![place("eu-west-1", Some(5)), place("us-east-1", None), place("us-west-2", Some(5))];
+    snapshot.places[2].copies_in_flight = 2;
+    snapshot.places[2].other_copies_in_flight = 1;
+    let counters = &mut snapshot.counts.counters;
     counters.insert(Counter::Occurrences("finance".into(), OccurrenceOutcome::Completed), 88);
     counters.insert(Counter::Occurrences("finance".into(), OccurrenceOutcome::Missed), 1);
     counters.insert(Counter::Backups("finance".into(), true), 89);
@@ -166,54 +166,54 @@ pub fn good_day() -> Snapshot {
     took.buckets[4] = 2;
     took.buckets[14] = 1;
     took.sum_seconds = 200_000.5;
-    picture.counts.durations.insert(Target::Copy("us-west-2".into()), took.clone());
-    picture.counts.durations.insert(Target::Backup, took);
-    picture.counts.requests.insert(("DescribeBackups", "us-east-1".into(), "200".to_owned()), 4242);
-    picture.counts.requests.insert(("CopyBackup", "us-west-2".into(), "ServiceLimitExceeded".to_owned()), 3);
+    snapshot.counts.durations.insert(Target::Copy("us-west-2".into()), took.clone());
+    snapshot.counts.durations.insert(Target::Backup, took);
+    snapshot.counts.requests.insert(("DescribeBackups", "us-east-1".into(), "200".to_owned()), 4242);
+    snapshot.counts.requests.insert(("CopyBackup", "us-west-2".into(), "ServiceLimitExceeded".to_owned()), 3);
     for millis in [4, 80, 90_000] {
-        let short = picture.counts.request_durations.entry(("DescribeBackups", "us-east-1".into())).or_default();
+        let short = snapshot.counts.request_durations.entry(("DescribeBackups", "us-east-1".into())).or_default();
         short.observe(Duration::from_millis(millis));
-        picture.counts.rounds.observe(Duration::from_millis(millis));
+        snapshot.counts.rounds.observe(Duration::from_millis(millis));
     }
-    picture
+    snapshot
 }
 
 /// Everything that can be wrong, at once.
 pub fn bad_day() -> Snapshot {
-    let mut picture = good_day();
-    picture.reload = Reload {
+    let mut snapshot = good_day();
+    snapshot.reload = Reload {
         successful: false,
         succeeded_at: ago(3 * 86_400),
         problem: Some("/etc/lifeboat/lifeboat.toml:12:1: unknown key `shedule`; write `schedule`".to_owned()),
     };
-    picture.store_problem = Some(
+    snapshot.store_problem = Some(
         "/var/lib/lifeboat/state.db: the disk is full (database or disk is full); free space: lifeboat goes on by itself"
             .to_owned(),
     );
-    let west = &mut picture.places[2];
+    let west = &mut snapshot.places[2];
     west.stale = true;
     west.last_seen = Some(ago(2 * HOUR + 300));
     west.trouble = Some("RequestTimeout: no answer from fsx.us-west-2 within 30s".to_owned());
     west.copies_in_flight = 4;
     west.copies_waiting.insert("region".to_owned(), 2);
-    picture.places[0].copies_in_flight = 5;
-    picture.places[0].copies_waiting.insert("slot".to_owned(), 1);
-    for route in picture.routes.iter_mut().filter(|route| route.region.as_str() == "us-west-2") {
+    snapshot.places[0].copies_in_flight = 5;
+    snapshot.places[0].copies_waiting.insert("slot".to_owned(), 1);
+    for route in snapshot.routes.iter_mut().filter(|route| route.region.as_str() == "us-west-2") {
         route.standing = RpoStatus::Unknown;
         route.waiting =
             waits("region", "us-west-2 does not serve us: RequestTimeout: no answer within 30s", Some(ahead(240)));
     }
-    picture.routes[5].standing = RpoStatus::Late;
-    picture.routes[5].newest_taken_at = Some(ago(3 * 86_400 + 2 * HOUR));
-    picture.routes.push(route("finance", "fs-0fedcba9876543210", "eu-west-1", None, Some(30)));
-    picture.routes[9].waiting = waits("slot", "5 of 5 copies in flight (eu-west-1)", None);
+    snapshot.routes[5].standing = RpoStatus::Late;
+    snapshot.routes[5].newest_taken_at = Some(ago(3 * 86_400 + 2 * HOUR));
+    snapshot.routes.push(route("finance", "fs-0fedcba9876543210", "eu-west-1", None, Some(30)));
+    snapshot.routes[9].waiting = waits("slot", "5 of 5 copies in flight (eu-west-1)", None);
     let lost = "<script>alert(1)</script>\u{1b}[31m";
-    picture.routes.push(route("finance", lost, "us-east-1", Some(29 * HOUR), Some(26)));
-    picture.routes[10].waiting =
+    snapshot.routes.push(route("finance", lost, "us-east-1", Some(29 * HOUR), Some(26)));
+    snapshot.routes[10].waiting =
         waits("needs_person", "FileSystemNotFound: file system does not exist; remove it from the policy", None);
-    picture.flights.push(flight("fs-0e11aa22bb33cc44d", "us-west-2", 51 * HOUR, None));
-    picture.flights.push(flight("fs-0e11aa22bb33cc44d", "us-east-1", 95, Some(100)));
-    picture.findings = vec![
+    snapshot.flights.push(flight("fs-0e11aa22bb33cc44d", "us-west-2", 51 * HOUR, None));
+    snapshot.flights.push(flight("fs-0e11aa22bb33cc44d", "us-east-1", 95, Some(100)));
+    snapshot.findings = vec![
         FindingView {
             severity: "warning".to_owned(),
             source: SourceKey { account: AccountAlias::own(), source: "fs-0fedcba9876543210".into() },
@@ -226,21 +226,21 @@ pub fn bad_day() -> Snapshot {
         },
     ];
     let place = AccountRegion { account: AccountAlias::own(), region: "us-east-1".into() };
-    picture.counts.orphans.insert(place, 2);
-    picture
+    snapshot.counts.orphans.insert(place, 2);
+    snapshot
 }
 
 /// `sources` sources in their own Region and three destinations.
 pub fn fleet(sources: usize) -> Snapshot {
-    let mut picture = empty();
-    picture.policies = vec![policy("fleet", "0 3 * * *", 24, 19 * HOUR, sources)];
+    let mut snapshot = empty();
+    snapshot.policies = vec![policy("fleet", "0 3 * * *", 24, 19 * HOUR, sources)];
     let regions = ["us-east-1", "us-west-2", "eu-west-1", "ap-southeast-2"];
     for n in 0..sources {
         let source = format!("fs-{n:017x}");
-        picture.routes.extend(regions.map(|region| route("fleet", &source, region, Some(HOUR), Some(26))));
+        snapshot.routes.extend(regions.map(|region| route("fleet", &source, region, Some(HOUR), Some(26))));
     }
-    picture.places = regions.map(|region| place(region, (region != "us-east-1").then_some(5))).into();
-    picture
+    snapshot.places = regions.map(|region| place(region, (region != "us-east-1").then_some(5))).into();
+    snapshot
 }
 
 pub fn history() -> Vec<HistoryEntry> {
@@ -280,7 +280,7 @@ pub fn history() -> Vec<HistoryEntry> {
 
 /// Thirty days of four routes: a good one, one that broke its promise, one that nobody looked at for a while, and one
 /// without a promise.
-pub fn report() -> Report {
+pub fn report() -> RpoReport {
     let promised = 30.0 * 86_400.0;
     let route = |source: &str, region: &str, late: f64, unknown: f64| RouteReport {
         policy: "finance".into(),
@@ -322,5 +322,5 @@ pub fn report() -> Report {
         route("fs-0123456789abcdef1", "eu-west-1", 0.0, 7200.0),
         none,
     ];
-    Report { since: ago(30 * 86_400), until: NOW, routes }
+    RpoReport { since: ago(30 * 86_400), until: NOW, routes }
 }

@@ -110,7 +110,7 @@ pub const LONG_BUCKETS_SECONDS: [f64; 14] = DURATION_BUCKETS_SECONDS;
 
 /// What the daemon knows beside the books.
 #[derive(Clone, Debug)]
-pub struct Circumstances {
+pub struct DaemonStatus {
     /// Whether a daemon runs.
     pub live: bool,
     /// How the last load of the policy file went.
@@ -128,7 +128,7 @@ pub struct Circumstances {
 impl Snapshot {
     /// Takes the picture. `plan` is the last full one; what waits is read from it.
     #[must_use]
-    pub fn take(settings: &Settings, state: &State, plan: &Plan, around: Circumstances, now: Time) -> Self {
+    pub fn take(settings: &Settings, state: &State, plan: &Plan, daemon: DaemonStatus, now: Time) -> Self {
         let waits: BTreeMap<(&SourceKey, Option<&Region>), WaitingView> = plan
             .waiting
             .iter()
@@ -159,7 +159,7 @@ impl Snapshot {
         if !state.timekeeping.confirmed() {
             routes.iter_mut().for_each(RouteView::without_a_clock);
         }
-        let mut counts = around.counts;
+        let mut counts = daemon.counts;
         counts.counters.clone_from(&state.counters);
         counts.durations.clone_from(&state.durations);
         counts.orphans = state.orphans();
@@ -167,11 +167,11 @@ impl Snapshot {
             at: now,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: state.started_at,
-            live: around.live,
-            reload: around.reload,
-            store_problem: around.store_problem,
-            credentials_problem: around.credentials_problem,
-            last_round_at: around.last_round_at,
+            live: daemon.live,
+            reload: daemon.reload,
+            store_problem: daemon.store_problem,
+            credentials_problem: daemon.credentials_problem,
+            last_round_at: daemon.last_round_at,
             rounds_problem: None,
             clock: ClockView::of(&state.timekeeping),
             policies: settings.policies.values().map(|policy| policy_view(policy, state, now)).collect(),

@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn the_sentence_counts_what_there_is() {
-        let of = |picture: &Snapshot| Tally::of(&lines(picture, NOW));
+        let of = |snapshot: &Snapshot| Tally::of(&lines(snapshot, NOW));
         assert_eq!(of(&good_day()).sentence(), "9 routes: 8 met, 1 without a promise");
         assert_eq!(of(&bad_day()).sentence(), "11 routes: 4 met, 3 late, 3 unknown, 1 without a promise");
         assert_eq!(of(&empty()).sentence(), "no routes: the policy names no source");
@@ -291,8 +291,8 @@ mod tests {
 
     #[test]
     fn the_worst_comes_first_and_says_why() {
-        let picture = bad_day();
-        let lines = lines(&picture, NOW);
+        let snapshot = bad_day();
+        let lines = lines(&snapshot, NOW);
         let standings: Vec<RpoStatus> = lines.iter().map(|line| line.standing).collect();
         let mut sorted = standings.clone();
         sorted.sort_by_key(|standing| rank(*standing));
@@ -306,9 +306,9 @@ mod tests {
 
     #[test]
     fn a_flight_is_said_once() {
-        let picture = good_day();
+        let snapshot = good_day();
         let in_flight: Vec<String> =
-            lines(&picture, NOW).into_iter().filter(|line| line.flight.is_some()).map(|line| line.why).collect();
+            lines(&snapshot, NOW).into_iter().filter(|line| line.flight.is_some()).map(|line| line.why).collect();
         assert_eq!(in_flight, ["copy in flight for 25m, 62%", "copy in flight for 15m, 7%"]);
     }
 

@@ -29,7 +29,7 @@ const ONLY_IN: [(&[&str], &[&str], &str); 5] = [
             "src/daemon/notify/client.rs",
             "src/sim/endpoint.rs",
             "src/sim/endpoint/",
-            "src/cli/ask.rs",
+            "src/cli/http_client.rs",
         ],
         "HTTP stays in the HTTP files",
     ),

@@ -3,9 +3,9 @@
 //! Whoever gives an order wants to know that it stands. So the answer leaves only after the changes are committed; a
 //! kill before that loses the order, and the one who asks knows it.
 
-use super::{PICTURE_AT_MOST, Reconciler, ZONES_EVERY};
+use super::{Reconciler, SNAPSHOT_AT_MOST, ZONES_EVERY};
 use crate::planner::orders::{self, Granted, Order, Refusal};
-use crate::report::http::door::Caller;
+use crate::report::http::listener::Caller;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,18 +22,18 @@ pub enum Reloaded {
         /// What hardly means what its author wanted, and what takes effect at the next restart only.
         warnings: Vec<String>,
         /// What was confirmed, if that was asked for.
-        confirmed: Option<Result<String, Unanswered>>,
+        confirmed: Option<Result<String, OrderError>>,
     },
     /// It was refused and changes nothing: every problem, as `check` prints them.
     Refused(String),
 }
 
 /// What came of an order.
-pub type Answered = Result<Granted, Unanswered>;
+pub type Answered = Result<Granted, OrderError>;
 
 /// Why an order does not stand.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unanswered {
+pub enum OrderError {
     /// It is refused; nothing has changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -67,7 +67,7 @@ impl Reconciler {
         // With changes that are not on disk yet nothing could be promised, nor with a file that is none.
         self.make_sure().await;
         if let Some(problem) = &self.store_problem {
-            return Err(Unanswered::NotRecorded(problem.clone()));
+            return Err(OrderError::NotRecorded(problem.clone()));
         }
         let granted = decide(self, self.clock.now())?;
         let aside = self.state.quarantined.len();
@@ -76,9 +76,9 @@ impl Reconciler {
         self.make_sure().await;
         self.show_at_once();
         match &self.store_problem {
-            None if self.state.quarantined.len() > aside => Err(Unanswered::Contradicts),
+            None if self.state.quarantined.len() > aside => Err(OrderError::Contradicts),
             None => Ok(granted),
-            Some(problem) => Err(Unanswered::NotRecorded(problem.clone())),
+            Some(problem) => Err(OrderError::NotRecorded(problem.clone())),
         }
     }
 
@@ -109,6 +109,6 @@ impl Reconciler {
     pub(super) fn show_at_once(&mut self) {
         self.changed = true;
         self.rest_until = Instant::now();
-        self.pictured = Instant::now().checked_sub(PICTURE_AT_MOST).unwrap_or(self.pictured);
+        self.pictured = Instant::now().checked_sub(SNAPSHOT_AT_MOST).unwrap_or(self.pictured);
     }
 }

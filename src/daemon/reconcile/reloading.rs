@@ -103,7 +103,7 @@ impl Reconciler {
                 tracing::error!(event = "reload", "the policy was refused and changes nothing:\n{problem}");
                 self.reloaded.successful = false;
                 self.reloaded.problem = Some(problem.clone());
-                self.tell_refused(&problem);
+                self.notify_reload_refused(&problem);
                 Reloaded::Refused(problem)
             }
         };
@@ -132,7 +132,7 @@ impl Reconciler {
             self.dispatch.replace_engine(engine);
         }
         self.settings = Arc::new(settings);
-        self.show_outbox();
+        self.publish_queue();
         self.reloaded = Reload { successful: true, succeeded_at: self.clock.now(), problem: None };
         self.warned.clear();
         warnings

@@ -200,7 +200,7 @@ async fn opened(path: &Path) -> Result<(), String> {
     if let Ok(mut reader) = SqliteStore::read(path).await.map_err(clear) {
         let _ = reader.history(&whole).await.map_err(clear);
         let period = RouteQuery { since: Time::ZERO, until: now(), policy: None, source: None };
-        let _ = lifeboat::report::promises::read(&mut reader, period).await.map_err(clear);
+        let _ = lifeboat::report::rpo_report::read(&mut reader, period).await.map_err(clear);
         let _ = reader.load(now()).await.map_err(clear);
         reader.close().await;
     }

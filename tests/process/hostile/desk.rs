@@ -8,7 +8,7 @@ use lifeboat::domain::policy::Settings;
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::planner;
-use lifeboat::report::snapshot::{Circumstances, Counts, Snapshot};
+use lifeboat::report::snapshot::{Counts, DaemonStatus, Snapshot};
 use lifeboat::report::view::Reload;
 use lifeboat::report::{metrics, page};
 
@@ -63,7 +63,7 @@ impl Desk {
 
     /// Everything that is drawn of the books.
     pub fn draw(&self, plan: &Plan, now: Time) -> String {
-        let around = Circumstances {
+        let around = DaemonStatus {
             live: true,
             reload: Reload { successful: true, succeeded_at: now, problem: None },
             store_problem: None,
@@ -71,8 +71,8 @@ impl Desk {
             last_round_at: Some(now),
             counts: Counts::default(),
         };
-        let picture = Snapshot::take(&self.settings, &self.state, plan, around, now);
-        let json = serde_json::to_string(&picture).unwrap();
-        [json, metrics::render(&picture, now), page::render(&picture, now)].concat()
+        let snapshot = Snapshot::take(&self.settings, &self.state, plan, around, now);
+        let json = serde_json::to_string(&snapshot).unwrap();
+        [json, metrics::render(&snapshot, now), page::render(&snapshot, now)].concat()
     }
 }

@@ -1,23 +1,23 @@
 //! `lifeboat report`: how well every promise was kept, for eyes and for spreadsheets.
 
-use super::{Ink, Looks, add, clean, csv_lines, inked, or_empty, paint, table, table_text, wrapped};
+use super::{OutputStyle, Style, add, clean, csv_lines, or_empty, paint, table, table_text, to_ansi, wrapped};
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
-use crate::report::promises::{Breach, Occurrences, Report, RouteReport};
+use crate::report::rpo_report::{Breach, Occurrences, RouteReport, RpoReport};
 use crate::report::triage::{counted, source_text};
 use std::time::Duration;
 
 /// For a person: the answer in one line, then every route, the worst on top.
 #[must_use]
-pub fn promises(report: &Report, looks: Looks) -> String {
-    let Report { since, until, routes } = report;
-    let said = wrapped(&sentence(routes), looks.width.map_or(usize::MAX, usize::from));
+pub fn rpo_report(report: &RpoReport, output: OutputStyle) -> String {
+    let RpoReport { since, until, routes } = report;
+    let said = wrapped(&sentence(routes), output.width.map_or(usize::MAX, usize::from));
     let mut text = format!("{since} to {until}\n{}\n", said.join("\n"));
     if routes.is_empty() {
         return text;
     }
     let columns = ["Met", "Unknown", "Breaches", "Source", "In", "RPO", "Policy", "Kept"];
-    let mut shown = table(if looks.narrow() { &columns[..6] } else { &columns }, looks);
+    let mut shown = table(if output.narrow() { &columns[..6] } else { &columns }, output);
     let mut worst: Vec<&RouteReport> = routes.iter().collect();
     let rank = |route: &RouteReport| (route.met_percent.is_none(), route.met_percent.unwrap_or_default());
     worst.sort_by(|a, b| rank(a).0.cmp(&rank(b).0).then(rank(a).1.total_cmp(&rank(b).1)));
@@ -25,21 +25,21 @@ pub fn promises(report: &Report, looks: Looks) -> String {
     for route in worst {
         let unknown = Duration::from_secs_f64(route.unknown_seconds.max(0.0));
         let cells = [
-            met_text(route, looks),
-            if unknown.is_zero() { String::new() } else { paint(&age_text(unknown), Ink::Doubtful, looks) },
+            met_text(route, output),
+            if unknown.is_zero() { String::new() } else { paint(&age_text(unknown), Style::Doubtful, output) },
             if route.breaches == 0 { String::new() } else { route.breaches.to_string() },
-            clean(&source_text(&route.account, &route.source), looks),
-            clean(route.region.as_str(), looks),
+            clean(&source_text(&route.account, &route.source), output),
+            clean(route.region.as_str(), output),
             route.rpo_seconds.map_or(String::new(), |rpo| age_text(Duration::from_secs(rpo))),
-            clean(route.policy.as_str(), looks),
+            clean(route.policy.as_str(), output),
             route.recovery_points.to_string(),
         ];
         add(&mut shown, cells);
-        notes.push(clean(&note(route), looks));
+        notes.push(clean(&note(route), output));
     }
     text.push('\n');
-    text.push_str(&table_text(&shown, &notes, looks));
-    inked(&text, looks)
+    text.push_str(&table_text(&shown, &notes, output));
+    to_ansi(&text, output)
 }
 
 fn sentence(routes: &[RouteReport]) -> String {
@@ -57,14 +57,14 @@ fn sentence(routes: &[RouteReport]) -> String {
     format!("{}: {}", counted(routes.len(), "route"), parts.collect::<Vec<_>>().join(", "))
 }
 
-fn met_text(route: &RouteReport, looks: Looks) -> String {
-    let ink = match route {
-        RouteReport { met_percent: None, .. } => Ink::Faint,
-        RouteReport { breaches: 1.., .. } => Ink::Bad,
-        RouteReport { unknown_seconds, .. } if *unknown_seconds > 0.0 => Ink::Doubtful,
-        _ => Ink::Good,
+fn met_text(route: &RouteReport, output: OutputStyle) -> String {
+    let style = match route {
+        RouteReport { met_percent: None, .. } => Style::Faint,
+        RouteReport { breaches: 1.., .. } => Style::Bad,
+        RouteReport { unknown_seconds, .. } if *unknown_seconds > 0.0 => Style::Doubtful,
+        _ => Style::Good,
     };
-    paint(&route.met_percent.map_or("no promise".to_owned(), |percent| format!("{percent:.3}%")), ink, looks)
+    paint(&route.met_percent.map_or("no promise".to_owned(), |percent| format!("{percent:.3}%")), style, output)
 }
 
 fn note(route: &RouteReport) -> String {
@@ -133,7 +133,7 @@ const FIELDS: [&str; 25] = [
 
 /// As CSV (RFC 4180) with a header; what there is not is empty.
 #[must_use]
-pub fn promises_csv(report: &Report) -> String {
+pub fn rpo_report_csv(report: &RpoReport) -> String {
     let row = |route: &RouteReport| {
         let breach = route.longest_breach;
         let Occurrences { open, completed, skipped, coalesced, missed, failed } = route.occurrences;
@@ -175,16 +175,19 @@ mod tests {
 
     #[test]
     fn for_a_person() {
-        let looks = Looks { width: Some(80), ..Looks::plain() };
-        assert!(promises(&samples::report(), looks).lines().all(|line| line.chars().count() <= 80));
-        insta::assert_snapshot!(promises(&samples::report(), Looks { width: Some(120), ..Looks::plain() }));
-        let nothing = Report { routes: Vec::new(), ..samples::report() };
-        assert!(promises(&nothing, looks).contains("nothing is on record"));
+        let output = OutputStyle { width: Some(80), ..OutputStyle::plain() };
+        assert!(rpo_report(&samples::report(), output).lines().all(|line| line.chars().count() <= 80));
+        insta::assert_snapshot!(rpo_report(
+            &samples::report(),
+            OutputStyle { width: Some(120), ..OutputStyle::plain() }
+        ));
+        let nothing = RpoReport { routes: Vec::new(), ..samples::report() };
+        assert!(rpo_report(&nothing, output).contains("nothing is on record"));
     }
 
     #[test]
     fn for_a_spreadsheet() {
-        let csv = promises_csv(&samples::report());
+        let csv = rpo_report_csv(&samples::report());
         assert!(csv.split_terminator("\r\n").all(|line| line.split(',').count() == FIELDS.len()));
         insta::assert_snapshot!(csv.replace("\r\n", "\n"));
     }

@@ -3,24 +3,24 @@
 //! Drawing one costs what the fleet is large, and the loop may come round hundreds of times a second; so there is one at
 //! most every so often, and none where nothing moved.
 
-use super::{PICTURE_AT_MOST, PICTURE_SHARE, Reconciler};
+use super::{Reconciler, SNAPSHOT_AT_MOST, SNAPSHOT_SHARE};
 use crate::planner::audit::credentials_problem;
-use crate::report::snapshot::{Circumstances, Snapshot};
+use crate::report::snapshot::{DaemonStatus, Snapshot};
 use crate::report::triage::{self, Tally, counted};
 use std::sync::Arc;
 use std::time::Instant;
 
 impl Reconciler {
     /// Takes a picture, if there is something new and the last one is not too young.
-    pub(super) fn picture(&mut self) {
-        let quiet = self.store_problem.is_some() == self.pictures.borrow().store_problem.is_some()
-            && self.last_round_at == self.pictures.borrow().last_round_at;
-        let pause = PICTURE_AT_MOST.max(self.picture_took.saturating_mul(PICTURE_SHARE));
+    pub(super) fn publish_snapshot(&mut self) {
+        let quiet = self.store_problem.is_some() == self.snapshots.borrow().store_problem.is_some()
+            && self.last_round_at == self.snapshots.borrow().last_round_at;
+        let pause = SNAPSHOT_AT_MOST.max(self.picture_took.saturating_mul(SNAPSHOT_SHARE));
         if self.pictured.elapsed() < pause || quiet {
             return;
         }
         let began = Instant::now();
-        let around = Circumstances {
+        let around = DaemonStatus {
             live: true,
             reload: self.reloaded.clone(),
             store_problem: self.store_problem.clone(),
@@ -34,8 +34,8 @@ impl Reconciler {
             self.systemd.status(&standing);
             self.standing = standing;
         }
-        self.tell(&snapshot);
-        self.pictures.send_replace(Arc::new(snapshot));
+        self.notify(&snapshot);
+        self.snapshots.send_replace(Arc::new(snapshot));
         self.pictured = Instant::now();
         self.picture_took = self.pictured.saturating_duration_since(began);
     }

@@ -1,6 +1,6 @@
 //! How well every promise was kept over a period: what `lifeboat report` tells an auditor.
 
-use super::compliance::{Kept, Stretch, stretches};
+use super::compliance::{IntervalStatus, RpoInterval, rpo_intervals};
 use crate::domain::change::OccurrenceOutcome;
 use crate::domain::id::{AccountAlias, PolicyName, Region, SourceId, Target};
 use crate::domain::time::Time;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// The report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct RpoReport {
     /// The beginning of the period.
     pub since: Time,
     /// Its end.
@@ -88,10 +88,10 @@ pub struct Occurrences {
 ///
 /// # Errors
 /// They cannot be read.
-pub async fn read(store: &mut impl Store, query: RouteQuery) -> Result<Report, StoreError> {
+pub async fn read(store: &mut impl Store, query: RouteQuery) -> Result<RpoReport, StoreError> {
     let mut routes = Vec::new();
     store.routes(&query, &mut |record| routes.extend(route(&query, &record))).await?;
-    Ok(Report { since: query.since, until: query.until, routes })
+    Ok(RpoReport { since: query.since, until: query.until, routes })
 }
 
 /// Draws up the line of one route.
@@ -104,8 +104,8 @@ pub fn route(query: &RouteQuery, record: &RouteRecord) -> Option<RouteReport> {
         let from = route_rpo.since.max(query.since);
         let to = route_rpo.until.unwrap_or(Time::NEVER).min(query.until);
         if from < to {
-            for stretch in stretches(from, to, rpo, &record.readings, &record.points) {
-                sums.add(stretch);
+            for interval in rpo_intervals(from, to, rpo, &record.readings, &record.points) {
+                sums.add(interval);
             }
         }
     }
@@ -153,8 +153,8 @@ fn percent(part: Duration, whole: Duration) -> Option<f64> {
     Some(thousandths as f64 / 1000.0)
 }
 
-fn length(stretch: Stretch) -> Duration {
-    stretch.to.since(stretch.from)
+fn length(interval: RpoInterval) -> Duration {
+    interval.to.since(interval.from)
 }
 
 fn occurrences(record: &RouteRecord) -> Occurrences {
@@ -176,19 +176,19 @@ struct Sums {
     broken: Duration,
     unknown: Duration,
     /// Stretches in which the promise was broken; one that goes on under another promise is one.
-    breaches: Vec<Stretch>,
+    breaches: Vec<RpoInterval>,
 }
 
 impl Sums {
-    fn add(&mut self, stretch: Stretch) {
-        match stretch.kept {
-            Kept::Met => self.met += length(stretch),
-            Kept::Unknown => self.unknown += length(stretch),
-            Kept::Broken => {
-                self.broken += length(stretch);
+    fn add(&mut self, interval: RpoInterval) {
+        match interval.status {
+            IntervalStatus::Met => self.met += length(interval),
+            IntervalStatus::Unknown => self.unknown += length(interval),
+            IntervalStatus::Broken => {
+                self.broken += length(interval);
                 match self.breaches.last_mut() {
-                    Some(last) if last.to == stretch.from => last.to = stretch.to,
-                    _ => self.breaches.push(stretch),
+                    Some(last) if last.to == interval.from => last.to = interval.to,
+                    _ => self.breaches.push(interval),
                 }
             }
         }

@@ -186,7 +186,7 @@ fn route_text(route: &RouteView) -> String {
 
 /// What is to be noted, and what of it to be told.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct News {
+pub struct NewEvents {
     /// For the books.
     pub notes: Vec<Note>,
     /// For people.
@@ -197,34 +197,34 @@ pub struct News {
 
 /// What in this picture is not in the books yet.
 #[must_use]
-pub fn news(known: &Notes, picture: &Snapshot) -> News {
-    let mut news = News::default();
+pub fn new_events(known: &Notes, snapshot: &Snapshot) -> NewEvents {
+    let mut new_events = NewEvents::default();
     let places: BTreeMap<(&AccountAlias, &Region), &AccountRegionView> =
-        picture.places.iter().map(|place| ((&place.account, &place.region), place)).collect();
+        snapshot.places.iter().map(|place| ((&place.account, &place.region), place)).collect();
     let mut shown = BTreeSet::new();
-    for route in &picture.routes {
+    for route in &snapshot.routes {
         let key = key_of(route);
-        promised(known, &key, route, picture.at, &mut news);
+        promised(known, &key, route, snapshot.at, &mut new_events);
         let place = places.get(&(&route.account, &route.region));
         let news_of_old =
-            !place.is_some_and(|place| place.read_whole) && picture.at.since(picture.started_at) < SETTLED_WITHIN;
+            !place.is_some_and(|place| place.read_whole) && snapshot.at.since(snapshot.started_at) < SETTLED_WITHIN;
         match (route.standing, known.late.get(&key)) {
-            (RpoStatus::NoRpo, Some(_)) => news.let_go.push(key.clone()),
-            (RpoStatus::Late, None) if !news_of_old => late(&key, route, picture.at, &mut news),
+            (RpoStatus::NoRpo, Some(_)) => new_events.let_go.push(key.clone()),
+            (RpoStatus::Late, None) if !news_of_old => late(&key, route, snapshot.at, &mut new_events),
             (RpoStatus::Met, Some(since)) if !news_of_old => {
-                news.notes.push(Note::LateCleared { route: key.clone() });
-                news.events.push(Event::recovered(route, *since, picture.at));
+                new_events.notes.push(Note::LateCleared { route: key.clone() });
+                new_events.events.push(Event::recovered(route, *since, snapshot.at));
             }
             _ => {}
         }
         shown.insert(key);
     }
     for key in known.rpos.keys().filter(|key| !shown.contains(*key)) {
-        news.notes.push(Note::RpoRemoved { route: key.clone(), at: picture.at });
+        new_events.notes.push(Note::RpoRemoved { route: key.clone(), at: snapshot.at });
     }
-    news.let_go.extend(known.late.keys().filter(|key| !shown.contains(*key)).cloned());
-    news.notes.extend(news.let_go.iter().map(|route| Note::LateCleared { route: route.clone() }));
-    news
+    new_events.let_go.extend(known.late.keys().filter(|key| !shown.contains(*key)).cloned());
+    new_events.notes.extend(new_events.let_go.iter().map(|route| Note::LateCleared { route: route.clone() }));
+    new_events
 }
 
 fn key_of(route: &RouteView) -> RouteKey {
@@ -232,26 +232,26 @@ fn key_of(route: &RouteView) -> RouteKey {
     (source, if route.copy { Target::Copy(route.region.clone()) } else { Target::Backup })
 }
 
-fn promised(known: &Notes, key: &RouteKey, route: &RouteView, at: Time, news: &mut News) {
+fn promised(known: &Notes, key: &RouteKey, route: &RouteView, at: Time, new_events: &mut NewEvents) {
     let rpo = route.rpo_seconds.map(Duration::from_secs);
     let same = |route_rpo: &RouteRpo| {
         route_rpo.rpo == rpo && route_rpo.policy == route.policy && route_rpo.region == route.region
     };
     if !known.rpos.get(key).is_some_and(same) {
         let route_rpo = RouteRpo { policy: route.policy.clone(), region: route.region.clone(), rpo };
-        news.notes.push(Note::RpoSet { route: key.clone(), route_rpo, at });
+        new_events.notes.push(Note::RpoSet { route: key.clone(), route_rpo, at });
     }
 }
 
-fn late(key: &RouteKey, route: &RouteView, at: Time, news: &mut News) {
+fn late(key: &RouteKey, route: &RouteView, at: Time, new_events: &mut NewEvents) {
     let Some(since) = route.late_since else { return };
     // A new source has nothing yet: its promise could not be kept before its first backup was due.
     let rpo = Duration::from_secs(route.rpo_seconds.unwrap_or_default());
     if route.newest.is_none() && at.since(since) <= rpo {
         return;
     }
-    news.notes.push(Note::Late { route: key.clone(), since });
-    news.events.push(Event::late(route, since, at));
+    new_events.notes.push(Note::Late { route: key.clone(), since });
+    new_events.events.push(Event::late(route, since, at));
 }
 
 #[cfg(test)]
@@ -260,20 +260,20 @@ mod tests {
     use crate::report::samples::{NOW, ago, ahead, bad_day, good_day, route};
 
     /// Takes in what there is to tell, and returns it in brief.
-    fn told(known: &mut Notes, picture: &Snapshot) -> Vec<String> {
-        let news = news(known, picture);
-        news.notes.iter().for_each(|note| known.apply(note));
+    fn told(known: &mut Notes, snapshot: &Snapshot) -> Vec<String> {
+        let new_events = new_events(known, snapshot);
+        new_events.notes.iter().for_each(|note| known.apply(note));
         let of = |event: &Event| {
             let word = serde_json::to_value(event.event).unwrap().as_str().unwrap().to_owned();
             format!("{word} {} {}", event.source.as_ref().unwrap(), event.region.as_ref().unwrap())
         };
-        news.events.iter().map(of).collect()
+        new_events.events.iter().map(of).collect()
     }
 
     fn one(age: Option<u64>) -> Snapshot {
-        let mut picture = good_day();
-        picture.routes = vec![route("finance", "fs-1", "us-west-2", age, Some(30))];
-        picture
+        let mut snapshot = good_day();
+        snapshot.routes = vec![route("finance", "fs-1", "us-west-2", age, Some(30))];
+        snapshot
     }
 
     const OLD: Option<u64> = Some(31 * 3600);
@@ -306,10 +306,10 @@ mod tests {
     fn memory_is_not_told_until_the_books_were_read_again() {
         let mut known = Notes::default();
         let fresh = |age, since_start: u64| {
-            let mut picture = one(age);
-            picture.started_at = ago(since_start);
-            picture.places.iter_mut().for_each(|place| place.read_whole = false);
-            picture
+            let mut snapshot = one(age);
+            snapshot.started_at = ago(since_start);
+            snapshot.places.iter_mut().for_each(|place| place.read_whole = false);
+            snapshot
         };
         assert_eq!(told(&mut known, &fresh(OLD, 5)), [""; 0]);
         assert_eq!(told(&mut known, &fresh(OLD, 301)), ["route_late fs-1 us-west-2"], "nobody answers there");
@@ -320,11 +320,11 @@ mod tests {
     #[test]
     fn a_new_source_has_until_its_rpo() {
         let mut known = Notes::default();
-        let mut picture = one(None);
-        picture.routes[0].late_since = Some(ago(30 * 3600));
-        assert_eq!(told(&mut known, &picture), [""; 0]);
-        picture.at = ahead(1);
-        assert_eq!(told(&mut known, &picture), ["route_late fs-1 us-west-2"]);
+        let mut snapshot = one(None);
+        snapshot.routes[0].late_since = Some(ago(30 * 3600));
+        assert_eq!(told(&mut known, &snapshot), [""; 0]);
+        snapshot.at = ahead(1);
+        assert_eq!(told(&mut known, &snapshot), ["route_late fs-1 us-west-2"]);
     }
 
     #[test]
@@ -336,11 +336,11 @@ mod tests {
         without.routes[0].rpo_seconds = None;
         let mut left = one(OLD);
         left.routes.clear();
-        for picture in [&without, &left] {
+        for snapshot in [&without, &left] {
             let mut known = known.clone();
-            let news = news(&known, picture);
-            assert_eq!((news.events.len(), news.let_go.len()), (0, 1));
-            assert_eq!(told(&mut known, picture), [""; 0]);
+            let new_events = new_events(&known, snapshot);
+            assert_eq!((new_events.events.len(), new_events.let_go.len()), (0, 1));
+            assert_eq!(told(&mut known, snapshot), [""; 0]);
             assert_eq!(known.late.len(), 0);
         }
     }
@@ -348,8 +348,8 @@ mod tests {
     #[test]
     fn promises_are_noted_as_they_change() {
         let mut known = Notes::default();
-        let noted = |known: &mut Notes, picture: &Snapshot| {
-            let notes = news(known, picture).notes;
+        let noted = |known: &mut Notes, snapshot: &Snapshot| {
+            let notes = new_events(known, snapshot).notes;
             notes.iter().for_each(|note| known.apply(note));
             notes.iter().filter(|note| matches!(note, Note::RpoSet { .. } | Note::RpoRemoved { .. })).count()
         };
@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn an_event_is_known_by_what_happened() {
-        let event = |picture: &Snapshot| news(&Notes::default(), picture).events.remove(0);
+        let event = |snapshot: &Snapshot| new_events(&Notes::default(), snapshot).events.remove(0);
         let mut later = one(OLD);
         later.at = ahead(60);
         assert_eq!(event(&one(OLD)).id, event(&later).id, "found again, as after the loss of the database");
@@ -384,9 +384,9 @@ mod tests {
 
     #[test]
     fn every_field_is_there() {
-        let news = news(&Notes::default(), &bad_day());
-        assert!(news.events.iter().any(|event| event.age_seconds.is_none()));
-        for event in news.events {
+        let new_events = new_events(&Notes::default(), &bad_day());
+        assert!(new_events.events.iter().any(|event| event.age_seconds.is_none()));
+        for event in new_events.events {
             let body: serde_json::Value = serde_json::from_str(&event.notice().body).unwrap();
             let keys = body.as_object().unwrap();
             assert_eq!((keys.len(), &keys["event"], &keys["schema"]), (16, &"route_late".into(), &1.into()));

@@ -28,7 +28,7 @@ const ALIVE_EVERY: Duration = Duration::from_secs(1);
 
 /// How it goes with the file.
 #[derive(Default)]
-pub(super) struct Keeping {
+pub(super) struct StoreHealth {
     /// When a commit or a renewal was last tried.
     tried: Option<Instant>,
     /// The file is lost: what is in memory is to be put into a fresh one.
@@ -40,7 +40,7 @@ pub(super) struct Keeping {
     checked: Option<Instant>,
 }
 
-impl Keeping {
+impl StoreHealth {
     /// What failed is tried again without a pause.
     pub(super) fn hurry(&mut self) {
         self.tried = None;
@@ -57,30 +57,30 @@ impl Reconciler {
         if !self.look_at_file().await || (self.uncommitted.is_empty() && self.store_problem.is_none()) {
             return;
         }
-        if self.store_problem.is_some() && self.keeping.tried.is_some_and(|tried| tried.elapsed() < AGAIN) {
+        if self.store_problem.is_some() && self.store_health.tried.is_some_and(|tried| tried.elapsed() < AGAIN) {
             return;
         }
-        self.keeping.tried = Some(Instant::now());
-        if !self.keeping.lost {
+        self.store_health.tried = Some(Instant::now());
+        if !self.store_health.lost {
             match self.store.commit(&self.uncommitted).await {
                 Ok(()) => return self.committed(),
                 Err(error) if error.problem.loses_the_file() => self.lose(&error),
                 Err(error) => return self.failed(&error),
             }
         }
-        if !self.keeping.renewal_waits() {
+        if !self.store_health.renewal_waits() {
             self.renew().await;
         }
     }
 
     /// Before an order is answered: the file is the one at the path, and whole as far as is known.
     pub(super) async fn make_sure(&mut self) {
-        self.keeping.checked = None;
+        self.store_health.checked = None;
         self.look_at_file().await;
-        if let Some(check) = &mut self.keeping.check {
+        if let Some(check) = &mut self.store_health.check {
             match timeout(CHECK_WITHIN, check).await {
                 Ok(checked) => {
-                    self.keeping.check = None;
+                    self.store_health.check = None;
                     self.take_check(checked.unwrap_or(Ok(())));
                 }
                 Err(_) => {
@@ -96,11 +96,11 @@ impl Reconciler {
 
     /// Holds the file that is open against the one at the path. Returns whether there is anything to try.
     async fn look_at_file(&mut self) -> bool {
-        if let Some(check) = self.keeping.check.take_if(|check| check.is_finished()) {
+        if let Some(check) = self.store_health.check.take_if(|check| check.is_finished()) {
             let checked = check.await.unwrap_or(Ok(()));
             self.take_check(checked);
         }
-        if self.keeping.lost {
+        if self.store_health.lost {
             return true;
         }
         let path = || self.store.path().to_owned();
@@ -112,12 +112,12 @@ impl Reconciler {
                 return false;
             }
             FileStanding::Touched => {
-                let soon = self.keeping.checked.is_some_and(|at| at.elapsed() < CHECK_EVERY);
-                if self.keeping.check.is_none() && !soon {
+                let soon = self.store_health.checked.is_some_and(|at| at.elapsed() < CHECK_EVERY);
+                if self.store_health.check.is_none() && !soon {
                     let path = path();
                     self.store.believe();
-                    self.keeping.checked = Some(Instant::now());
-                    self.keeping.check = Some(tokio::spawn(async move { check_integrity(&path).await }));
+                    self.store_health.checked = Some(Instant::now());
+                    self.store_health.check = Some(tokio::spawn(async move { check_integrity(&path).await }));
                 }
             }
         }
@@ -135,9 +135,9 @@ impl Reconciler {
 
     /// The file is worth nothing any more.
     pub(super) fn lose(&mut self, error: &StoreError) {
-        if !std::mem::replace(&mut self.keeping.lost, true) {
+        if !std::mem::replace(&mut self.store_health.lost, true) {
             tracing::error!(event = "store_lost", %error, "nothing new is asked of AWS until a new one is written");
-            self.keeping.hurry();
+            self.store_health.hurry();
         }
         self.store_problem = Some(self.says(&error.to_string()));
     }
@@ -176,7 +176,7 @@ impl Reconciler {
                     done = &mut renewing => break done,
                     // A million rows take a while.
                     () = tokio::time::sleep(ALIVE_EVERY) => {
-                        self.pulse.beat(self.clock.now());
+                        self.liveness.beat(self.clock.now());
                         self.systemd.alive();
                     }
                 }
@@ -194,10 +194,10 @@ impl Reconciler {
     fn renewed(&mut self, aside: Option<&std::path::Path>, now: Time) {
         self.uncommitted = Vec::new();
         self.store_problem = None;
-        self.keeping.lost = false;
-        let again = self.keeping.renewed.filter(|(at, pause)| at.elapsed() < CALM.max(*pause * 2));
+        self.store_health.lost = false;
+        let again = self.store_health.renewed.filter(|(at, pause)| at.elapsed() < CALM.max(*pause * 2));
         let pause = again.map_or(AGAIN, |(_, pause)| (pause * 2).min(RENEW_PAUSE_MAX));
-        self.keeping.renewed = Some((Instant::now(), pause));
+        self.store_health.renewed = Some((Instant::now(), pause));
         self.changed = true;
         match aside {
             Some(aside) => tracing::warn!(event = "store_renewed", aside = %aside.display(),

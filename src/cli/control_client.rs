@@ -3,7 +3,7 @@
 //! The daemon may be killed between taking an order and saying so. Every order may be given twice and stands once, so
 //! one that may have arrived is given again, for a while, until there is an answer.
 
-use super::ask::{self, NoReply};
+use super::http_client::{self, ControlError};
 use super::{Failure, PolicyFile, load_or_salvage, terminal};
 use crate::daemon::control::DoneAnswer;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// What every order takes.
 #[derive(clap::Args, Debug, Clone)]
-pub(super) struct To {
+pub(super) struct ControlArgs {
     #[command(flatten)]
     pub(super) policy_file: PolicyFile,
     /// Print the answer as JSON
@@ -22,8 +22,8 @@ pub(super) struct To {
 }
 
 /// An order whose answer got lost is given again for so long; a daemon that was restarted is back by then.
-const AGAIN_FOR: Duration = Duration::from_secs(30);
-const AGAIN_AFTER: Duration = Duration::from_millis(500);
+const RETRY_FOR: Duration = Duration::from_secs(30);
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What a refusal says.
 #[derive(Deserialize)]
@@ -31,7 +31,7 @@ struct RefusedAnswer {
     error: String,
 }
 
-impl To {
+impl ControlArgs {
     /// Where the daemon takes orders, by a policy file that may have problems.
     pub(super) fn socket(&self) -> Result<PathBuf, Failure> {
         let (settings, refused) = load_or_salvage(&self.policy_file.config)?;
@@ -61,21 +61,21 @@ pub(super) async fn give(socket: &Path, path: &str, order: &impl Serialize) -> R
     let began = Instant::now();
     let mut lost = None;
     loop {
-        match ask::over_socket(socket, path, Some(json.clone())).await {
+        match http_client::over_socket(socket, path, Some(json.clone())).await {
             Ok((status, body)) => return read(status, &body),
-            Err(NoReply::Denied) => return Err(denied(socket)),
-            Err(NoReply::NoDaemon) if lost.is_none() => return Err(nobody(socket)),
-            Err(NoReply::NoDaemon) => {}
-            Err(NoReply::Lost(why)) => lost = Some(why),
+            Err(ControlError::Denied) => return Err(denied(socket)),
+            Err(ControlError::NoDaemon) if lost.is_none() => return Err(nobody(socket)),
+            Err(ControlError::NoDaemon) => {}
+            Err(ControlError::Lost(why)) => lost = Some(why),
         }
-        if began.elapsed() >= AGAIN_FOR {
+        if began.elapsed() >= RETRY_FOR {
             let why = lost.unwrap_or_default();
             let what = format!("the daemon on {} gave no answer ({why})", socket.display());
             return Err(Failure::Run(format!(
                 "{what}; it is not known whether the order stands: see `lifeboat status`"
             )));
         }
-        tokio::time::sleep(AGAIN_AFTER).await;
+        tokio::time::sleep(RETRY_INTERVAL).await;
     }
 }
 

@@ -12,19 +12,19 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A healthy daemon on the same host answers at once. One whose database is slow says so when its own time is over, and
 /// that answer is to arrive.
-const PATIENCE: Duration = longer_than(ANSWERS_WITHIN);
+const TIMEOUT: Duration = timeout_beyond(ANSWERS_WITHIN);
 /// An order is answered once it is on disk; the daemon gives up before this.
-const ORDER_PATIENCE: Duration = Duration::from_secs(75);
+const ORDER_TIMEOUT: Duration = Duration::from_secs(75);
 /// The picture of ten thousand sources takes some 40 MB.
 const ANSWER_MAX_BYTES: usize = 256 * 1024 * 1024;
 
 /// What a daemon says within this time has arrived by then.
-pub(super) const fn longer_than(answers_within: Duration) -> Duration {
+pub(super) const fn timeout_beyond(answers_within: Duration) -> Duration {
     Duration::from_secs(answers_within.as_secs() + 5)
 }
 
 /// Why there is no answer.
-pub(super) enum NoAnswer {
+pub(super) enum RequestError {
     /// Nobody listens there.
     NoDaemon,
     /// Somebody does, but gave no good answer.
@@ -32,7 +32,7 @@ pub(super) enum NoAnswer {
 }
 
 /// Why an order got no answer.
-pub(super) enum NoReply {
+pub(super) enum ControlError {
     /// Nobody listens there: it surely did not arrive.
     NoDaemon,
     /// The socket may not be opened.
@@ -42,21 +42,21 @@ pub(super) enum NoReply {
 }
 
 /// GETs a path from the daemon that listens on `address`.
-pub(super) async fn get(address: SocketAddr, path: &str) -> Result<Bytes, NoAnswer> {
-    get_within(PATIENCE, address, path).await
+pub(super) async fn get(address: SocketAddr, path: &str) -> Result<Bytes, RequestError> {
+    get_within(TIMEOUT, address, path).await
 }
 
 /// The same for what takes longer to answer.
-pub(super) async fn get_within(patience: Duration, address: SocketAddr, path: &str) -> Result<Bytes, NoAnswer> {
-    match tokio::time::timeout(patience, try_get(reachable(address), path)).await {
+pub(super) async fn get_within(timeout: Duration, address: SocketAddr, path: &str) -> Result<Bytes, RequestError> {
+    match tokio::time::timeout(timeout, try_get(reachable(address), path)).await {
         Ok(answer) => answer,
-        Err(_) => Err(NoAnswer::Bad(format!("the daemon on {address} does not answer"))),
+        Err(_) => Err(RequestError::Bad(format!("the daemon on {address} does not answer"))),
     }
 }
 
-async fn try_get(address: SocketAddr, path: &str) -> Result<Bytes, NoAnswer> {
-    let stream = tokio::net::TcpStream::connect(address).await.map_err(|_| NoAnswer::NoDaemon)?;
-    let bad = |what: String| NoAnswer::Bad(format!("the daemon on {address}: {what}"));
+async fn try_get(address: SocketAddr, path: &str) -> Result<Bytes, RequestError> {
+    let stream = tokio::net::TcpStream::connect(address).await.map_err(|_| RequestError::NoDaemon)?;
+    let bad = |what: String| RequestError::Bad(format!("the daemon on {address}: {what}"));
     let request = hyper::Request::get(path).header(hyper::header::HOST, address.to_string());
     let request = request.body(Full::default()).map_err(|error| bad(error.to_string()))?;
     let (status, body) = exchange(stream, request).await.map_err(bad)?;
@@ -68,12 +68,16 @@ async fn try_get(address: SocketAddr, path: &str) -> Result<Bytes, NoAnswer> {
 }
 
 /// GETs a path over the control socket, or POSTs JSON to it. Returns the status and the body, whatever they say.
-pub(super) async fn over_socket(socket: &Path, path: &str, json: Option<Vec<u8>>) -> Result<(u16, Bytes), NoReply> {
+pub(super) async fn over_socket(
+    socket: &Path,
+    path: &str,
+    json: Option<Vec<u8>>,
+) -> Result<(u16, Bytes), ControlError> {
     let asked = async {
         let stream = tokio::net::UnixStream::connect(socket).await.map_err(|error| match error.kind() {
-            ErrorKind::NotFound | ErrorKind::ConnectionRefused => NoReply::NoDaemon,
-            ErrorKind::PermissionDenied => NoReply::Denied,
-            _ => NoReply::Lost(error.to_string()),
+            ErrorKind::NotFound | ErrorKind::ConnectionRefused => ControlError::NoDaemon,
+            ErrorKind::PermissionDenied => ControlError::Denied,
+            _ => ControlError::Lost(error.to_string()),
         })?;
         let request = hyper::Request::builder().uri(path).header(hyper::header::HOST, "lifeboat");
         let request = match json {
@@ -83,12 +87,12 @@ pub(super) async fn over_socket(socket: &Path, path: &str, json: Option<Vec<u8>>
             }
             None => request.body(Full::default()),
         };
-        let request = request.map_err(|error| NoReply::Lost(error.to_string()))?;
-        exchange(stream, request).await.map_err(NoReply::Lost)
+        let request = request.map_err(|error| ControlError::Lost(error.to_string()))?;
+        exchange(stream, request).await.map_err(ControlError::Lost)
     };
-    match tokio::time::timeout(ORDER_PATIENCE, asked).await {
+    match tokio::time::timeout(ORDER_TIMEOUT, asked).await {
         Ok(reply) => reply,
-        Err(_) => Err(NoReply::Lost("the daemon does not answer".to_owned())),
+        Err(_) => Err(ControlError::Lost("the daemon does not answer".to_owned())),
     }
 }
 

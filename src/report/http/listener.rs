@@ -51,34 +51,34 @@ pub struct Caller {
 }
 
 /// What answers requests.
-pub trait Answering: Send + Sync + 'static {
+pub trait Handler: Send + Sync + 'static {
     /// The answer to one request.
     fn answer(&self, caller: Caller, request: Request<Incoming>) -> BoxFuture<'_, Response<Full<Bytes>>>;
 }
 
 /// What clients come in by.
-pub trait Door: Send + 'static {
+pub trait Listener: Send + 'static {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
     /// The next one.
-    fn let_in(&self) -> impl Future<Output = io::Result<(Self::Stream, Caller)>> + Send;
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Caller)>> + Send;
 }
 
-impl Door for TcpListener {
+impl Listener for TcpListener {
     type Stream = TcpStream;
 
-    async fn let_in(&self) -> io::Result<(TcpStream, Caller)> {
+    async fn accept(&self) -> io::Result<(TcpStream, Caller)> {
         let (stream, _) = self.accept().await?;
         let local = stream.local_addr().ok().map(|address| address.ip());
         Ok((stream, Caller { uid: None, local }))
     }
 }
 
-impl Door for UnixListener {
+impl Listener for UnixListener {
     type Stream = UnixStream;
 
-    async fn let_in(&self) -> io::Result<(UnixStream, Caller)> {
+    async fn accept(&self) -> io::Result<(UnixStream, Caller)> {
         let (stream, _) = self.accept().await?;
         let uid = stream.peer_cred().ok().map(|peer| peer.uid());
         Ok((stream, Caller { uid, local: None }))
@@ -113,62 +113,62 @@ const READ_UNDISTURBED: Duration = Duration::from_secs(2);
 /// their time is over, and could come back at once.
 #[derive(Default)]
 struct Waiting {
-    seats: Mutex<BTreeMap<(Instant, u64), Arc<Notify>>>,
+    idle: Mutex<BTreeMap<(Instant, u64), Arc<Notify>>>,
     /// One more waits.
-    sat_down: Notify,
+    became_idle: Notify,
 }
 
 impl Waiting {
-    fn seats(&self) -> MutexGuard<'_, BTreeMap<(Instant, u64), Arc<Notify>>> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    fn idle(&self) -> MutexGuard<'_, BTreeMap<(Instant, u64), Arc<Notify>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From when on the first of them may be asked to go.
     fn first(&self) -> Option<Instant> {
-        self.seats().keys().next().map(|(since, _)| *since)
+        self.idle().keys().next().map(|(since, _)| *since)
     }
 
-    fn show_one_out(&self) {
-        if let Some((_, leave)) = self.seats().pop_first() {
+    fn evict_idle(&self) {
+        if let Some((_, leave)) = self.idle().pop_first() {
             leave.notify_one();
         }
     }
 }
 
 /// A connection's place among those that wait. Dropping it gives it up.
-struct Seat {
+struct IdleSlot {
     waiting: Arc<Waiting>,
     number: u64,
     leave: Arc<Notify>,
     since: Mutex<Option<Instant>>,
 }
 
-impl Seat {
+impl IdleSlot {
     fn wait_from(&self, since: Option<Instant>) {
         let mut known = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut seats = self.waiting.seats();
+        let mut idle = self.waiting.idle();
         if let Some(before) = known.take() {
-            seats.remove(&(before, self.number));
+            idle.remove(&(before, self.number));
         }
         if let Some(since) = since {
-            seats.insert((since, self.number), self.leave.clone());
-            self.waiting.sat_down.notify_one();
+            idle.insert((since, self.number), self.leave.clone());
+            self.waiting.became_idle.notify_one();
         }
         *known = since;
     }
 }
 
-impl Drop for Seat {
+impl Drop for IdleSlot {
     fn drop(&mut self) {
         self.wait_from(None);
     }
 }
 
 /// Serves until `shutdown` is ready, then lets answers under way end, for as long as the bounds say.
-pub async fn serve<D: Door>(
+pub async fn serve<D: Listener>(
     bounds: Bounds,
-    door: D,
-    answering: Arc<dyn Answering>,
+    listener: D,
+    answering: Arc<dyn Handler>,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let (closing, _) = watch::channel(false);
@@ -184,17 +184,17 @@ pub async fn serve<D: Door>(
             biased;
             () = &mut shutdown => break,
             Some(_) = open.join_next() => {}
-            accepted = door.let_in(), if room => match accepted {
+            accepted = listener.accept(), if room => match accepted {
                 Ok((stream, caller)) => {
                     refused_by_system = false;
                     if full {
-                        waiting.show_one_out();
+                        waiting.evict_idle();
                     }
                     number += 1;
                     let (waiting, leave) = (waiting.clone(), Arc::default());
-                    let seat = Arc::new(Seat { waiting, number, leave, since: Mutex::new(None) });
-                    seat.wait_from(Some(Instant::now() + SPEAK_UNDISTURBED));
-                    open.spawn(connection(bounds, stream, caller, seat, answering.clone(), closing.subscribe()));
+                    let slot = Arc::new(IdleSlot { waiting, number, leave, since: Mutex::new(None) });
+                    slot.wait_from(Some(Instant::now() + SPEAK_UNDISTURBED));
+                    open.spawn(connection(bounds, stream, caller, slot, answering.clone(), closing.subscribe()));
                 }
                 Err(error) => {
                     if !std::mem::replace(&mut refused_by_system, true) {
@@ -204,10 +204,10 @@ pub async fn serve<D: Door>(
                 }
             },
             () = sleep_until(first.unwrap_or_else(Instant::now)), if !room && first.is_some() => {}
-            () = waiting.sat_down.notified(), if !room && first.is_none() => {}
+            () = waiting.became_idle.notified(), if !room && first.is_none() => {}
         }
     }
-    drop(door);
+    drop(listener);
     closing.send_replace(true);
     // Those that do not end in time are cut off when `open` is dropped.
     let _ = timeout(bounds.shutdown, async { while open.join_next().await.is_some() {} }).await;
@@ -217,16 +217,16 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     bounds: Bounds,
     stream: S,
     caller: Caller,
-    seat: Arc<Seat>,
-    answering: Arc<dyn Answering>,
+    slot: Arc<IdleSlot>,
+    answering: Arc<dyn Handler>,
     mut closing: watch::Receiver<bool>,
 ) {
     let service = service_fn(|request| {
-        let (answering, seat) = (answering.clone(), seat.clone());
+        let (answering, slot) = (answering.clone(), slot.clone());
         async move {
-            seat.wait_from(None);
+            slot.wait_from(None);
             let answer = answering.answer(caller, request).await;
-            seat.wait_from(Instant::now().checked_add(READ_UNDISTURBED));
+            slot.wait_from(Instant::now().checked_add(READ_UNDISTURBED));
             Ok::<_, Infallible>(answer)
         }
     });
@@ -238,7 +238,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     tokio::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = seat.leave.notified() => Ok(()),
+        () = slot.leave.notified() => Ok(()),
         () = sleep(bounds.lifetime) => {
             connection.as_mut().graceful_shutdown();
             timeout(bounds.last_answer, connection).await.unwrap_or(Ok(()))

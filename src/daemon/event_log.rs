@@ -13,7 +13,7 @@ use crate::domain::point::{Lifecycle, RecoveryPoint};
 use crate::domain::state::{Dispute, SourceState, State};
 use crate::planner::retry::PLACE_OUT_OF_ORDER;
 use crate::planner::schedule::may_lack_the_newest;
-use crate::report::announce::{Event, EventKind};
+use crate::report::notifications::{Event, EventKind};
 use std::collections::BTreeSet;
 use tracing::{Level, debug, error, info, warn};
 
@@ -337,7 +337,7 @@ fn source_lookup_failed(state: &State, key: &SourceKey, fault: &Fault) {
 }
 
 /// What people are told: in the log first of all.
-pub fn told(event: &Event) {
+pub fn log_event(event: &Event) {
     let Event { policy: Some(policy), account: Some(account), source: Some(source), region: Some(region), .. } = event
     else {
         return;
@@ -354,7 +354,7 @@ pub fn told(event: &Event) {
 }
 
 /// A route that was told to be late, and of which nothing is promised any more.
-pub fn let_go((source, target): &RouteKey) {
+pub fn rpo_removed((source, target): &RouteKey) {
     let (account, source, region) = (&source.account, &source.source, target.destination());
     info!(event = "let_go", %account, %source, region, "a late route has no promise any more");
 }
