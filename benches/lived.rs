@@ -18,8 +18,8 @@ use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::{FileSystemSeed, FileSystemType};
 use lifeboat::sim::world::World;
 use lifeboat::sim::world::disk::Disk;
-use lifeboat::sim::world::mind::Mind;
-use lifeboat::sim::world::setup::{DAY_MS, Happening, Member, Setup};
+use lifeboat::sim::world::planner_under_test::PlannerUnderTest;
+use lifeboat::sim::world::setup::{DAY_MS, Incident, Member, Setup};
 use lifeboat::store::sqlite::SqliteStore;
 use lifeboat::store::{Horizon, Store as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,7 +42,7 @@ struct Longest {
 /// Lifeboat as it is, timed.
 struct Timed(Arc<Mutex<Longest>>);
 
-impl Mind for Timed {
+impl PlannerUnderTest for Timed {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let began = Instant::now();
         let plan = lifeboat::planner::plan(settings, state, now);
@@ -155,7 +155,7 @@ fn main() {
         let seed = FileSystemSeed { id: Some(id), ..FileSystemSeed::new(FileSystemType::Windows) };
         setup.fleet.push(Member { place, seed });
     }
-    setup.timetable = vec![(days * DAY_MS, Happening::Still)];
+    setup.timetable = vec![(days * DAY_MS, Incident::SchedulesEnd)];
     let longest = Arc::<Mutex<Longest>>::default();
     let disk = File {
         runtime: file::runtime(),
@@ -171,7 +171,7 @@ fn main() {
     );
     println!("  day   file kB    WAL kB    resident   commits longest plan longest commit  longest step of forgetting");
     let began = Instant::now();
-    match World::new(setup).with_mind(Box::new(Timed(longest))).with_disk(Box::new(disk)).run() {
+    match World::new(setup).with_planner(Box::new(Timed(longest))).with_disk(Box::new(disk)).run() {
         Ok(tally) => println!("{} backups and copies made, {:?} in all", tally.made, began.elapsed()),
         Err(violation) => println!("{violation}"),
     }

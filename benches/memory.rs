@@ -104,7 +104,7 @@ fn main() {
     let mut cloud = Cloud::new(1).with_speed(1e9).with_settings(settings);
     let fleet = Fleet::from_toml(&"[[file_system]]\ntype = \"LUSTRE\"\n".repeat(sources)).unwrap();
     let began = Endpoint::now_ms() - (held as i64 + 2) * DAY_MS;
-    let ids = fleet.settle(&mut cloud, began).unwrap();
+    let ids = fleet.populate(&mut cloud, began).unwrap();
     fill(&mut cloud, &ids, held);
     let points = sources * held * (1 + DESTINATIONS.len());
     let bound = Endpoint::bind(([127, 0, 0, 1], 0).into(), cloud, Faults::default());

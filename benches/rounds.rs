@@ -115,7 +115,7 @@ fn fleet(settings: &Settings, sources: usize, held: usize) -> (State, Time) {
                 pages: 40,
                 user_backups: 0,
                 others: vec![],
-                strangers: vec![],
+                other_backups: vec![],
             }],
         );
     }

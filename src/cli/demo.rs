@@ -72,7 +72,7 @@ async fn show(args: &Args) -> Done {
     let internal = |what: String| Failure::Run(format!("the demo is broken: {what}"));
     let mut cloud = Cloud::new(7).with_speed(SPEED);
     let fleet = Fleet::from_toml(FLEET).map_err(internal)?;
-    fleet.settle(&mut cloud, Endpoint::now_ms()).map_err(internal)?;
+    fleet.populate(&mut cloud, Endpoint::now_ms()).map_err(internal)?;
     let endpoint = Endpoint::bind(([127, 0, 0, 1], 0).into(), cloud, Faults::default())
         .await
         .map_err(|error| internal(format!("cannot listen: {error}")))?;

@@ -8,7 +8,7 @@ use crate::domain::time::Time;
 use crate::planner::capacity::{self, Given};
 use crate::report::triage::counted;
 use crate::sim::rehearse::Rehearsal;
-use crate::sim::rehearse::fleet::{self, Assumed, furnish};
+use crate::sim::rehearse::fleet::{self, Assumed, build_fleet};
 use crate::sim::rehearse::outcome::RouteOutcome;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -147,7 +147,7 @@ pub(super) fn run(args: &Args) -> Done {
     let start = args.start;
     let days = args.days.clamp(*DAYS.start(), *DAYS.end());
     let end = start.plus(Duration::from_secs(u64::from(days) * 86_400));
-    let cloud = furnish(&settings, learned.as_ref(), &assumed, args.seed, start).map_err(Failure::Run)?;
+    let cloud = build_fleet(&settings, learned.as_ref(), &assumed, args.seed, start).map_err(Failure::Run)?;
     let mut rehearsal = Rehearsal::new(settings, cloud, start);
     rehearsal.run_until(end).map_err(|what| Failure::Run(format!("the planner contradicts itself: {what}")))?;
     let known = learned.as_ref().map_or(0, |learned| {

@@ -189,7 +189,7 @@ pub enum Change {
         /// Copies in flight that are not ours, with their lanes.
         others: Vec<(BackupId, Vec<Lane>)>,
         /// Backups that are not ours, by id, and of which source each is.
-        strangers: Vec<(BackupId, SourceId)>,
+        other_backups: Vec<(BackupId, SourceId)>,
     },
     /// The first answer that names an account says who it is.
     AccountRecorded {

@@ -290,7 +290,7 @@ fn origin_book<'a>(state: &'a State, home: &AccountRegion, backup: &BackupId, co
     if let Some(point) = state.point_among(home, known, backup).filter(|point| point.origin.is_none()) {
         return OriginBook::Ours(point);
     }
-    if let Some(of) = known.strangers.get(backup) {
+    if let Some(of) = known.other_backups.get(backup) {
         return OriginBook::Theirs(of);
     }
     match known.listed.filter(|listed| listed.listed_by_this_process) {

@@ -469,7 +469,7 @@ mod tests {
                 pages: 1,
                 user_backups: 0,
                 others: Vec::new(),
-                strangers: Vec::new(),
+                other_backups: Vec::new(),
             });
         }
 

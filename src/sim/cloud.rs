@@ -16,20 +16,20 @@ use serde_json::{Value, json};
 
 mod automatic;
 mod backups;
-mod books;
-mod clockwork;
 mod copies;
 mod deletion;
 mod describe;
 mod error;
+mod events;
 mod fleet;
+mod inventory;
 mod keys;
-mod ledger;
 mod listing;
 mod model;
-mod others;
+mod other_principals;
 mod patterns;
 mod regions;
+mod registry;
 mod render;
 mod seeding;
 mod serving;
@@ -39,8 +39,8 @@ mod tags;
 mod tokens;
 mod validate;
 
-pub use books::{BackupFacts, Books, CallCount, LaneFacts};
 pub use error::ApiError;
+pub use inventory::{BackupFacts, CallCount, Inventory, LaneFacts};
 pub use keys::KeyState;
 pub use model::{
     Backup, BackupIx, BackupType, FileSystem, FileSystemType, Lane, LaneUse, Lifecycle, Principal, RegionIx, Tags,
@@ -50,9 +50,9 @@ pub use seeding::{FileSystemSeed, VolumeSeed};
 pub use serving::{Lost, Served};
 pub use settings::{BeingCopied, CopySubject, DeletedToken, RefusalCode, Settings};
 
-use super::faults::{Asked, Dice, Faults, Odds};
+use super::faults::{Asked, FaultRates, FaultRng, Faults};
 use super::rng::Rng;
-use clockwork::Event;
+use events::Event;
 use tokens::Tokens;
 
 /// A century: nothing that a setting can ask for lasts longer.
@@ -144,7 +144,7 @@ pub struct Cloud {
     settings: Settings,
     faults: Faults,
     faults_since_ms: Option<i64>,
-    dice: Dice,
+    fault_rng: FaultRng,
     speed: f64,
     now_ms: i64,
     next_seq: u64,
@@ -162,7 +162,7 @@ pub struct Cloud {
     ids: Rng,
     outcomes: Rng,
     orders: Rng,
-    strangers: Rng,
+    other_principals: Rng,
 }
 
 impl Cloud {
@@ -173,7 +173,7 @@ impl Cloud {
             settings: Settings::default(),
             faults: Faults::default(),
             faults_since_ms: None,
-            dice: Dice::new(seed),
+            fault_rng: FaultRng::new(seed),
             speed: 1.0,
             now_ms: i64::MIN,
             next_seq: 0,
@@ -189,7 +189,7 @@ impl Cloud {
             ids: Rng::new(seed, "ids"),
             outcomes: Rng::new(seed, "outcomes"),
             orders: Rng::new(seed, "orders"),
-            strangers: Rng::new(seed, "strangers"),
+            other_principals: Rng::new(seed, "strangers"),
         }
     }
 
@@ -232,10 +232,10 @@ impl Cloud {
         }
         self.faults = faults;
         self.faults_since_ms = now_ms;
-        self.dice.refill();
+        self.fault_rng.refill();
         if let Some(now_ms) = now_ms {
             let now_ms = self.advance(now_ms);
-            self.call_strangers(now_ms);
+            self.call_other_principals(now_ms);
         }
     }
 
@@ -336,9 +336,9 @@ impl Cloud {
     }
 
     /// What is to go wrong with an operation at this place and time.
-    fn odds(&self, place: RegionIx, operation: &str, now_ms: i64) -> Odds {
+    fn fault_rates(&self, place: RegionIx, operation: &str, now_ms: i64) -> FaultRates {
         let place = &self.places[place];
-        self.faults.odds(&Asked {
+        self.faults.fault_rates(&Asked {
             account: &place.account,
             region: &place.region,
             operation,

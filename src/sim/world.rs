@@ -22,8 +22,8 @@ use crate::domain::timekeeper::Timekeeper;
 use checks::armed::{Armed, Check, Counts};
 use checks::{Broken, Checks, View};
 use disk::{Disk, Kept};
-use mind::{Lifeboat, Mind, Reading};
-use setup::{Edit, Happening, Setup};
+use planner_under_test::{Lifeboat, PlannerUnderTest, Reading};
+use setup::{Edit, Incident, Setup};
 use std::collections::BTreeMap;
 use std::fmt;
 use trace::{Brief, Came, Leaves, Trace};
@@ -32,13 +32,13 @@ pub mod checks;
 mod clock;
 pub mod disk;
 pub mod edits;
-pub mod mind;
+pub mod fault_plan;
 mod orders;
 pub mod persons;
+pub mod planner_under_test;
 mod round;
 pub mod setup;
 pub mod trace;
-pub mod weather;
 pub mod wire;
 
 /// Plans in a row after which a planner that records and records is called restless.
@@ -122,9 +122,9 @@ struct Host {
 }
 
 enum Event {
-    Happens(Happening),
+    Happens(Incident),
     Starts,
-    Deed { life: u64, sent_ms: i64, action: Action },
+    RequestArrives { life: u64, sent_ms: i64, action: Action },
     Answer { life: u64, action: Action, outcome: Outcome, dated: Option<clock::Dated> },
     Inspection,
 }
@@ -134,7 +134,7 @@ pub struct World {
     setup: Setup,
     cloud: Cloud,
     shown: wire::Shown,
-    mind: Box<dyn Mind>,
+    planner: Box<dyn PlannerUnderTest>,
     disk: Box<dyn Disk>,
     host: Option<Host>,
     /// The policy file as it stands.
@@ -148,7 +148,7 @@ pub struct World {
     ahead_ms: i64,
     /// By how much the time is ahead that Lifeboat goes by, as the checks were told.
     told_ahead_ms: i64,
-    calm: bool,
+    faults_ended: bool,
     /// What persons mistyped and nobody put right yet.
     mistyped: Vec<edits::Mistyped>,
     /// Calls go to another account, whatever Lifeboat calls it.
@@ -181,7 +181,7 @@ impl World {
         let mut world = Self {
             cloud,
             shown: wire::Shown::default(),
-            mind: Box::new(Lifeboat),
+            planner: Box::new(Lifeboat),
             disk: Box::new(Kept::default()),
             host: None,
             file: setup.settings.clone(),
@@ -190,7 +190,7 @@ impl World {
             now_ms: setup.start_ms,
             ahead_ms: 0,
             told_ahead_ms: 0,
-            calm: false,
+            faults_ended: false,
             mistyped: Vec::new(),
             other_account: round::OtherAccount::default(),
             lives: 0,
@@ -206,16 +206,16 @@ impl World {
         };
         world.at(world.now_ms, Event::Starts);
         world.at(world.now_ms + INSPECT_EVERY_MS, Event::Inspection);
-        for (after_ms, happening) in world.setup.timetable.clone() {
-            world.at(world.setup.start_ms + after_ms, Event::Happens(happening));
+        for (after_ms, incident) in world.setup.timetable.clone() {
+            world.at(world.setup.start_ms + after_ms, Event::Happens(incident));
         }
         world
     }
 
     /// The same world with other decisions in it.
     #[must_use]
-    pub fn with_mind(mut self, mind: Box<dyn Mind>) -> Self {
-        self.mind = mind;
+    pub fn with_planner(mut self, planner: Box<dyn PlannerUnderTest>) -> Self {
+        self.planner = planner;
         self
     }
 
@@ -293,9 +293,9 @@ impl World {
     fn event(&mut self) -> Result<(), Broken> {
         let Some((_, event)) = self.events.pop_first() else { return Ok(()) };
         match *event {
-            Event::Happens(happening) => self.happens(happening),
+            Event::Happens(incident) => self.happens(incident),
             Event::Starts => self.start(),
-            Event::Deed { life, sent_ms, action } => self.deed(life, sent_ms, action),
+            Event::RequestArrives { life, sent_ms, action } => self.request_arrives(life, sent_ms, action),
             Event::Answer { life, action, outcome, dated } => self.answer(life, &action, outcome, dated),
             Event::Inspection => self.inspect(),
         }
@@ -309,17 +309,17 @@ impl World {
         }
     }
 
-    fn happens(&mut self, happening: Happening) -> Result<(), Broken> {
-        self.note(format_args!("! {happening:?}"));
-        match happening {
-            Happening::Crash { down_ms, lose_database } => self.die(down_ms, lose_database)?,
-            Happening::ClockStep(by_ms) => {
-                if !self.calm {
+    fn happens(&mut self, incident: Incident) -> Result<(), Broken> {
+        self.note(format_args!("! {incident:?}"));
+        match incident {
+            Incident::Crash { down_ms, lose_database } => self.die(down_ms, lose_database)?,
+            Incident::ClockStep(by_ms) => {
+                if !self.faults_ended {
                     self.ahead_ms += by_ms;
                     self.clock_set();
                 }
             }
-            Happening::Edit(edit) => {
+            Incident::Edit(edit) => {
                 edits::edit(&mut self.file, &self.setup.settings, &edit);
                 self.legible = match edit {
                     Edit::Spoil(choice) => Some(edits::legible(&self.file, choice)),
@@ -327,31 +327,31 @@ impl World {
                 };
                 self.reload()?;
             }
-            Happening::Person(person) => {
+            Incident::Person(person) => {
                 let acted = edits::person(&mut self.cloud, &mut self.mistyped, self.now_ms, person);
                 self.note(format_args!("  {acted}"));
                 self.checks.person(self.now_ms);
             }
-            Happening::Order(order) => return self.order(order),
-            Happening::OtherAccount(other) => self.other_account.answers = other && !self.calm,
-            Happening::Calm => {
-                self.calm = true;
+            Incident::Order(order) => return self.order(order),
+            Incident::OtherAccount(other) => self.other_account.answers = other && !self.faults_ended,
+            Incident::FaultsEnd => {
+                self.faults_ended = true;
                 self.other_account.answers = false;
                 self.ahead_ms = 0;
                 self.clock_set();
                 self.cloud.set_faults(Faults::default(), Some(self.now_ms));
                 edits::restore(&mut self.file, &self.setup.settings);
-                self.checks.calm(self.now_ms);
+                self.checks.faults_ended(self.now_ms);
                 self.legible = None;
                 self.reload()?;
                 self.resume_all()?;
             }
-            Happening::Still => {
+            Incident::SchedulesEnd => {
                 if let Some(view) = self.host.as_ref().map(|host| view(&self.cloud, host, &self.armed, self.now_ms)) {
                     self.checks.healed(&view)?;
                 }
                 let now = self.host_now();
-                edits::still(&mut self.file, now);
+                edits::end_schedules(&mut self.file, now);
                 self.reload()?;
             }
         }
@@ -365,7 +365,7 @@ impl World {
             Some(legible) => Reading::Refused { legible },
             None => Reading::Good(&self.file),
         };
-        if let Some(loaded) = self.mind.reload(file) {
+        if let Some(loaded) = self.planner.reload(file) {
             let generation = host.settings.generation + 1;
             host.settings = Settings { generation, ..loaded };
             host.wake = now;
@@ -398,10 +398,10 @@ impl World {
         self.note(format_args!("* start {life} created {}", state.created_at));
         self.checks.started(self.now_ms, now, &settings, &state, &self.armed)?;
         let mut keeper = self.keeper_of_a_start();
-        state.timekeeping = self.mind.time_known(&mut keeper, now, clock::steady(self.now_ms));
+        state.timekeeping = self.planner.time_known(&mut keeper, now, clock::steady(self.now_ms));
         self.host = Some(Host { life, settings, state, wake: now, uncommitted: Vec::new(), keeper });
         self.time_moved();
-        if self.calm { self.resume_all() } else { Ok(()) }
+        if self.faults_ended { self.resume_all() } else { Ok(()) }
     }
 
     fn die(&mut self, down_ms: i64, lose_database: bool) -> Result<(), Broken> {
@@ -418,7 +418,7 @@ impl World {
         // What was on its way may still arrive at FSx, or not.
         let deaths = &mut self.deaths;
         self.events.retain(|_, event| match **event {
-            Event::Deed { .. } => deaths.percent(50.0),
+            Event::RequestArrives { .. } => deaths.percent(50.0),
             Event::Answer { .. } => false,
             _ => true,
         });
@@ -434,7 +434,7 @@ impl World {
             self.die(death.down_ms, death.lose_database)?;
             return Ok(false);
         }
-        if self.calm || self.setup.crash_one_in == 0 || self.deaths.below(self.setup.crash_one_in) != 0 {
+        if self.faults_ended || self.setup.crash_one_in == 0 || self.deaths.below(self.setup.crash_one_in) != 0 {
             return Ok(true);
         }
         let downs = [500, 5_000, 60_000, 600_000, 2 * setup::HOUR_MS];

@@ -1,25 +1,25 @@
 //! The planner, spoken to by hand: time passes, AWS answers, and what it then wants is looked at.
 
 mod answers;
-mod books;
 mod brakes;
+mod capacity;
 mod changes;
 mod clock;
+mod copy_selection;
+mod deleted_backups;
 mod disputes;
 mod durations;
 mod edits;
 mod endings;
 mod evidence;
-mod feasible;
-mod gone;
+mod fixture;
 mod lanes;
 mod orders;
+mod other_backups;
 mod prunings;
 mod rounds;
 mod seeds;
-mod strangers;
 mod stuck;
-mod wishes;
 
 use lifeboat::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use lifeboat::domain::change::{Change, OccurrenceOutcome};

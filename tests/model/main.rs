@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 mod conversations;
-mod planted;
+mod mutants;
 mod proof;
 mod slots;
 mod store;

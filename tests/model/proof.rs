@@ -2,10 +2,10 @@
 //! the planner that it was seen to catch.
 //!
 //! The table is the whole of it. A check or a fault that it does not name fails here, and so does a name that nothing bears;
-//! a fault that another check finds than it says fails in [`planted`](crate::planted); a check that was never armed in
+//! a fault that another check finds than it says fails in [`mutants`](crate::mutants); a check that was never armed in
 //! some years of fleets fails in [`world::years`](crate::world).
 
-use crate::planted::PLANTED;
+use crate::mutants::MUTANTS;
 use lifeboat::sim::world::checks::armed::Check;
 use std::collections::BTreeSet;
 
@@ -86,10 +86,10 @@ fn every_check_and_every_planted_fault_is_in_the_table() {
     for check in Check::ALL {
         assert_eq!(named.iter().filter(|named| *named == check).count(), 1, "{check:?}");
     }
-    let planted: BTreeSet<&str> = PLANTED.iter().map(|planted| planted.fault).collect();
+    let mutants: BTreeSet<&str> = MUTANTS.iter().map(|mutants| mutants.fault).collect();
     let caught: BTreeSet<&str> = PROOF.iter().flat_map(|row| row.faults).copied().collect();
-    assert_eq!(planted, caught);
-    assert_eq!(planted.len(), PLANTED.len(), "two faults have one name");
+    assert_eq!(mutants, caught);
+    assert_eq!(mutants.len(), MUTANTS.len(), "two faults have one name");
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod lines;
 mod orders;
 mod query_plans;
 mod stuck;
-mod torn;
+mod torn_write;
 mod upgrade;
 
 use lifeboat::domain::state::State;

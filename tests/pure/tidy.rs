@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Rooms by floor; a room may use those on lower floors only.
-const FLOORS: [(&str, u8); 9] = [
+const LAYERS: [(&str, u8); 9] = [
     ("domain", 1),
     ("config", 2),
     ("store", 2),
@@ -128,22 +128,24 @@ fn code_lines(code: &[(usize, String)]) -> impl Iterator<Item = (usize, &str)> {
     code.iter().map(|(at, line)| (*at, &**line)).filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
-fn room(path: &str) -> Option<&str> {
+fn module(path: &str) -> Option<&str> {
     path.strip_prefix("src/")?.split(['/', '.']).next()
 }
 
 #[test]
-fn rooms_use_only_lower_floors() {
-    let floors: BTreeMap<&str, u8> = FLOORS.into();
+fn modules_use_only_lower_layers() {
+    let layers: BTreeMap<&str, u8> = LAYERS.into();
     let mut wrong = Vec::new();
     for Source { path, code } in sources() {
-        let Some((own, floor)) = room(&path).and_then(|room| Some((room, *floors.get(room)?))) else { continue };
+        let Some((own, layer)) = module(&path).and_then(|module| Some((module, *layers.get(module)?))) else {
+            continue;
+        };
         for (line, text) in code_lines(&code) {
             for used in text.split("crate::").skip(1) {
                 let used = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
-                if let Some(other) = floors.get(used)
+                if let Some(other) = layers.get(used)
                     && used != own
-                    && *other >= floor
+                    && *other >= layer
                 {
                     wrong.push(format!("{path}:{line}: {own} uses {used}"));
                 }
@@ -154,7 +156,7 @@ fn rooms_use_only_lower_floors() {
 }
 
 #[test]
-fn outside_things_stay_behind_their_rooms() {
+fn outside_things_stay_behind_their_modules() {
     let mut wrong = Vec::new();
     for Source { path, code } in sources() {
         for (words, allowed, why) in ONLY_IN {
@@ -172,7 +174,7 @@ fn outside_things_stay_behind_their_rooms() {
 }
 
 #[test]
-fn the_pure_rooms_are_pure() {
+fn the_pure_modules_are_pure() {
     let mut wrong = Vec::new();
     for Source { path, code } in sources() {
         if !path.starts_with("src/domain/") && !path.starts_with("src/planner/") {

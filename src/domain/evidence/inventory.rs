@@ -17,9 +17,9 @@ pub fn weigh_inventory(read: Vec<(AccountRegion, Vec<ObservedBackup>)>, now: Tim
         let (copies, backups): (Vec<_>, Vec<_>) =
             observed_backups.into_iter().partition(|observed| observed.tags.contains_key(ORIGIN));
         let taken_in = backups.into_iter().map(|backup| take_in(&mut state, &place, backup, now));
-        let strangers: Vec<_> = taken_in.flatten().collect();
+        let other_backups: Vec<_> = taken_in.flatten().collect();
         let (others, user_backups, began_at) = (Vec::new(), 0, Time::NEVER);
-        let listed = Change::Listed { place: place.clone(), began_at, pages: 1, user_backups, others, strangers };
+        let listed = Change::Listed { place: place.clone(), began_at, pages: 1, user_backups, others, other_backups };
         // A listing contradicts nothing.
         let _ = state.apply(&listed);
         all_copies.extend(copies.into_iter().map(|copy| (place.clone(), copy)));

@@ -27,7 +27,7 @@ pub struct AccountRegionState {
     pub(super) unconfirmed: BTreeSet<(SourceId, Occurrence, BackupId)>,
     /// Backups of others that the last complete listing showed, and of which source each is: a copy may say that it was made
     /// of one. Only of a Region in which there are sources.
-    pub strangers: BTreeMap<BackupId, SourceId>,
+    pub other_backups: BTreeMap<BackupId, SourceId>,
     /// What of ours is gone, and since when: a listing may still show it for a while.
     pub removed: BTreeMap<BackupId, Time>,
     /// What is looked at by id: our points in flight or in doubt, and others' copies, with the time of the next look.
@@ -146,7 +146,7 @@ pub struct ListingPage {
     /// What carries our tags and is not counted.
     pub disputed: BTreeSet<BackupId>,
     /// Backups that are not ours, and of which source each is.
-    pub strangers: Vec<(BackupId, SourceId)>,
+    pub other_backups: Vec<(BackupId, SourceId)>,
 }
 
 impl AccountRegionState {
@@ -296,7 +296,7 @@ impl State {
         listing.shown.others.extend(page.others.iter().cloned());
         listing.shown.named |= page.named;
         listing.shown.disputed.extend(page.disputed.iter().cloned());
-        listing.shown.strangers.extend(page.strangers.iter().cloned());
+        listing.shown.other_backups.extend(page.other_backups.iter().cloned());
         listing.shown.user_backups = listing.shown.user_backups.saturating_add(page.user_backups);
     }
 
@@ -319,7 +319,7 @@ impl State {
         listed: Listed,
         user_backups: u64,
         others: &[(BackupId, Vec<Lane>)],
-        strangers: &[(BackupId, SourceId)],
+        other_backups: &[(BackupId, SourceId)],
     ) {
         self.review_place(place);
         let known = self.place_mut(place);
@@ -332,7 +332,7 @@ impl State {
         known.listed = Some(listed);
         known.user_backups = user_backups;
         // From a row in order, the index has no gaps.
-        known.strangers = strangers.iter().cloned().collect();
+        known.other_backups = other_backups.iter().cloned().collect();
         known.removed.retain(|_, at| at.plus(SHOWN_AFTER_GONE) > listed.began_at);
         known.listing_wanted = known.listing_wanted.filter(|wanted| *wanted > listed.began_at);
         let before = std::mem::take(&mut known.others);

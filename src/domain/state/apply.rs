@@ -71,9 +71,9 @@ impl State {
             Change::Reviewed { source, next, braked } => self.reviewed(source, *next, braked),
             Change::AccountRecorded { account, id, at } => self.account_recorded(account, id, *at),
             Change::Account(evidence) => self.account_shown(evidence),
-            Change::Listed { place, began_at, pages, user_backups, others, strangers } => {
+            Change::Listed { place, began_at, pages, user_backups, others, other_backups } => {
                 let listed = Listed { began_at: *began_at, pages: *pages, listed_by_this_process: true };
-                self.listed(place, listed, *user_backups, others, strangers);
+                self.listed(place, listed, *user_backups, others, other_backups);
             }
             Change::InventoryRead { place, at } => self.place_seen(place, *at),
             Change::Sent { place, call, at: _ } => self.sent(place, call),

@@ -100,7 +100,7 @@ impl OutcomeProcessor<'_> {
         let of = other.volume.as_ref().or(other.file_system.as_ref());
         let home = self.settings.policies.values().any(|policy| policy.region == self.place.region);
         if let Some(of) = of.filter(|_| home && other.copied_from.is_none()) {
-            page.strangers.push((other.id.clone(), of.clone()));
+            page.other_backups.push((other.id.clone(), of.clone()));
         }
     }
 }

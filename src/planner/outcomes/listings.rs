@@ -50,7 +50,7 @@ impl OutcomeProcessor<'_> {
                 shown.user_backups += page.user_backups;
                 shown.named |= page.named;
                 shown.disputed.extend(page.disputed);
-                shown.strangers.extend(page.strangers);
+                shown.other_backups.extend(page.other_backups);
                 if !shown.named && !self.nobody_there(listing.began_at) {
                     return;
                 }
@@ -82,9 +82,9 @@ impl OutcomeProcessor<'_> {
             }
         }
         self.listed_disputes(&shown.disputed);
-        let mut strangers = shown.strangers;
-        strangers.sort();
-        strangers.dedup_by(|one, next| one.0 == next.0);
+        let mut other_backups = shown.other_backups;
+        other_backups.sort();
+        other_backups.dedup_by(|one, next| one.0 == next.0);
         let mut others = shown.others;
         others.sort();
         others.dedup();
@@ -96,7 +96,7 @@ impl OutcomeProcessor<'_> {
             pages,
             user_backups: shown.user_backups,
             others,
-            strangers,
+            other_backups,
         });
     }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::backups::{Order, inherited_tags};
-use super::clockwork::{DAY_MINUTES, Event, MINUTE_MS};
+use super::backups::{NewBackup, inherited_tags};
+use super::events::{DAY_MINUTES, Event, MINUTE_MS};
 use super::{BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Principal, RegionIx, Volume};
 
 impl Cloud {
@@ -42,7 +42,7 @@ impl Cloud {
                 continue;
             }
             let tags = inherited_tags(file_system, volume.as_deref());
-            let order = Order {
+            let order = NewBackup {
                 place,
                 file_system: Arc::clone(file_system),
                 volume,

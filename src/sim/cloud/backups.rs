@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::clockwork::Event;
+use super::events::Event;
 use super::tokens::Made;
 use super::{
     ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystem, FileSystemType, Lifecycle, Principal, RegionIx,
@@ -14,7 +14,7 @@ pub(super) const BACKUP_FAILED: &str = "Backup failed. Please delete the backup 
 const DAY_MS: f64 = 86_400_000.0;
 
 /// A backup to be begun.
-pub(super) struct Order {
+pub(super) struct NewBackup {
     pub place: RegionIx,
     pub file_system: Arc<FileSystem>,
     pub volume: Option<Arc<Volume>>,
@@ -59,7 +59,7 @@ impl Cloud {
             }
             None => inherited_tags(&file_system, volume.as_deref()),
         };
-        let order = Order {
+        let order = NewBackup {
             place: call.place,
             file_system,
             volume,
@@ -139,8 +139,8 @@ impl Cloud {
         self.places[place].resources.get(resource).and_then(|resource| resource.running)
     }
 
-    pub(super) fn start_backup(&mut self, order: Order, now_ms: i64) -> BackupIx {
-        let Order { place, file_system, volume, kind, by, tags, last_of_its_kind } = order;
+    pub(super) fn start_backup(&mut self, order: NewBackup, now_ms: i64) -> BackupIx {
+        let NewBackup { place, file_system, volume, kind, by, tags, last_of_its_kind } = order;
         let resource = volume.as_ref().map_or(&file_system.id, |volume| &volume.id).clone();
         let (used, daily_change) = match &volume {
             Some(volume) => (volume.used_bytes, volume.daily_change_bytes),
@@ -202,14 +202,14 @@ impl Cloud {
     }
 
     fn backup_outlook(&mut self, place: RegionIx, work: &Work, doomed: bool, begins_ms: i64, now_ms: i64) -> Outlook {
-        let odds = self.odds(place, "CreateBackup", now_ms);
-        let fails = self.outcomes.percent(odds.fail_backup_percent) || doomed;
-        let stuck = self.outcomes.percent(odds.stuck_backup_percent);
+        let fault_rates = self.fault_rates(place, "CreateBackup", now_ms);
+        let fails = self.outcomes.percent(fault_rates.fail_backup_percent) || doomed;
+        let stuck = self.outcomes.percent(fault_rates.stuck_backup_percent);
         self.outlook(
             work,
-            odds.slow_factor,
+            fault_rates.slow_factor,
             fails.then_some(BACKUP_FAILED),
-            stuck.then_some(odds.stuck_hours),
+            stuck.then_some(fault_rates.stuck_hours),
             begins_ms,
         )
     }

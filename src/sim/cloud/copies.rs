@@ -1,7 +1,7 @@
 //! Copies: the lanes that they share, full or incremental, and how they end (facts 15–23).
 
 use super::backups::Work;
-use super::clockwork::Event;
+use super::events::Event;
 use super::tokens::Made;
 use super::{
     ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystemType, Lane, Lifecycle, Principal, RefusalCode,
@@ -157,7 +157,7 @@ impl Cloud {
     /// Whether one more copy fits into a lane.
     pub(super) fn slot_free(&self, place: RegionIx, lane: &Lane, kind: FileSystemType, now_ms: i64) -> bool {
         let settings = &self.settings;
-        let unseen = self.odds(place, "CopyBackup", now_ms).unseen_copies;
+        let unseen = self.fault_rates(place, "CopyBackup", now_ms).unseen_copies;
         let in_flight = self.lanes.get(lane).map_or(0, |used| used.in_flight).saturating_add(unseen);
         if lane.ontap.is_some() {
             let total = self.ontap_copies.get(&lane.account).copied().unwrap_or(0);
@@ -191,11 +191,12 @@ impl Cloud {
             bytes: moved_bytes,
             bytes_per_second: self.settings.copy_bytes_per_second,
         };
-        let odds = self.odds(place, "CopyBackup", now_ms);
-        let fails = self.outcomes.percent(odds.fail_copy_percent);
-        let stuck = self.outcomes.percent(odds.stuck_copy_percent);
+        let fault_rates = self.fault_rates(place, "CopyBackup", now_ms);
+        let fails = self.outcomes.percent(fault_rates.fail_copy_percent);
+        let stuck = self.outcomes.percent(fault_rates.stuck_copy_percent);
         let failure = fails.then_some("Backup copy failed. Please delete the backup and try again.");
-        let outlook = self.outlook(&work, odds.slow_factor, failure, stuck.then_some(odds.stuck_hours), now_ms);
+        let outlook =
+            self.outlook(&work, fault_rates.slow_factor, failure, stuck.then_some(fault_rates.stuck_hours), now_ms);
         let id = format!("backup-{}", self.ids.hex17());
         let region = self.places[place].region.clone();
         let Backup { file_system, volume, .. } = original;
@@ -302,6 +303,6 @@ impl Cloud {
                 self.remove_backup(at, at_ms);
             }
         }
-        self.expire_strangers(at, at_ms);
+        self.expire_other_backups(at, at_ms);
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::super::rng::fingerprint;
-use super::backups::Order;
-use super::clockwork::Event;
+use super::backups::NewBackup;
+use super::events::Event;
 use super::tokens::Made;
 use super::{
     ApiError, Backup, BackupIx, BackupType, BeingCopied, Call, Cloud, FileSystem, FileSystemType, Lifecycle, Principal,
@@ -62,7 +62,7 @@ impl Cloud {
             return None;
         }
         let said = backup.restoring.as_ref().filter(|(_, until_ms)| now_ms < *until_ms);
-        let share = self.odds(backup.place, "DeleteBackup", now_ms).restoring_percent;
+        let share = self.fault_rates(backup.place, "DeleteBackup", now_ms).restoring_percent;
         let drawn = fingerprint(&backup.id);
         let struck = ((drawn % 10_000) as f64) < share * 100.0;
         said.map(|(file_system, _)| file_system.clone()).or_else(|| struck.then(|| format!("fs-{drawn:017x}")))
@@ -168,7 +168,7 @@ impl Cloud {
     ) -> Value {
         let shown = tags::render(&tags);
         let at = self.start_backup(
-            Order {
+            NewBackup {
                 place,
                 file_system,
                 volume,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::clockwork::Event;
+use super::events::Event;
 use super::tokens::Made;
 use super::{
     ApiError, Call, Cloud, FileSystem, FileSystemType, RegionIx, Tags, Volume, regions, tags, text, timestamp,

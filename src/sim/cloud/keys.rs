@@ -60,7 +60,7 @@ impl Cloud {
 
     /// Whether FSx can use a key at this moment.
     pub(super) fn key_usable(&self, place: RegionIx, arn: &str, now_ms: i64) -> bool {
-        if self.odds(place, "CopyBackup", now_ms).disabled_keys.iter().any(|key| key == arn) {
+        if self.fault_rates(place, "CopyBackup", now_ms).disabled_keys.iter().any(|key| key == arn) {
             return false;
         }
         match self.keys.get(arn) {

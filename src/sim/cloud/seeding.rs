@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::clockwork::Event;
+use super::events::Event;
 use super::fleet::{minute, minute_of_week, share};
 use super::{
     ApiError, Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lifecycle, Principal, Tags, patterns,

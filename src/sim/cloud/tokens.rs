@@ -82,7 +82,7 @@ impl Cloud {
         let Some(memo) = self.tokens.known.get(key) else {
             return Ok(None);
         };
-        let forgets = self.odds(call.place, call.operation, call.now_ms).forget_token_percent;
+        let forgets = self.fault_rates(call.place, call.operation, call.now_ms).forget_token_percent;
         if self.outcomes.percent(forgets) {
             self.tokens.known.remove(key);
             return Ok(None);

@@ -48,7 +48,7 @@ impl Default for Assumed {
 ///
 /// # Errors
 /// A source that AWS could not have, and why.
-pub fn furnish(
+pub fn build_fleet(
     settings: &Settings,
     books: Option<&State>,
     assumed: &Assumed,

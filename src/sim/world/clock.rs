@@ -48,7 +48,7 @@ impl World {
         let (shown, counted) = (self.host_time(), steady(self.now_ms));
         if let Some(host) = &mut self.host {
             host.keeper.read(shown, counted);
-            host.state.timekeeping = self.mind.time_known(&mut host.keeper, shown, counted);
+            host.state.timekeeping = self.planner.time_known(&mut host.keeper, shown, counted);
         }
         self.time_moved();
     }
@@ -74,7 +74,7 @@ impl World {
         let before = host.keeper.known().trust;
         let heard = Heard { date: dated.date, asked_ago, answered_ago: Duration::ZERO };
         let first_word = host.keeper.heard(shown, counted, &heard);
-        host.state.timekeeping = self.mind.time_known(&mut host.keeper, shown, counted);
+        host.state.timekeeping = self.planner.time_known(&mut host.keeper, shown, counted);
         let now = host.now(self.now_ms);
         if before != host.keeper.known().trust {
             let known = host.keeper.known();

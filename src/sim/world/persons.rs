@@ -21,7 +21,7 @@ pub enum Person {
 
 /// What a person orders. Numbers choose among what is there.
 #[derive(Clone, Copy, Debug)]
-pub enum Order {
+pub enum DrawnOrder {
     /// A backup of one source.
     Backup(u64),
     /// The same once more, as a command does that had no answer.

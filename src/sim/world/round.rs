@@ -24,7 +24,7 @@ impl World {
         for _ in 0..PLANS_IN_A_ROW {
             let now = self.host_now();
             let Some(host) = &mut self.host else { return Ok(false) };
-            let plan = self.mind.plan(&host.settings, &host.state, now);
+            let plan = self.planner.plan(&host.settings, &host.state, now);
             self.tally.plans += 1;
             self.armed.count(Check::ComesToRest);
             host.wake = plan.wake.at;
@@ -36,7 +36,7 @@ impl World {
                 let what = format!("busy without end: nothing to do, and {} is due", plan.wake.why);
                 return Err(Check::ComesToRest.broken(what));
             }
-            let late = self.mind.calls_first();
+            let late = self.planner.calls_first();
             let early = late && !plan.actions.is_empty();
             if early && !self.dispatch(&plan.actions)? {
                 return Ok(false);
@@ -57,7 +57,7 @@ impl World {
             self.trace.note(format_args!("    {}", Brief(&change)));
             let Some(host) = &mut self.host else { return Ok(()) };
             self.armed.count(Check::BooksAreLegal);
-            self.mind
+            self.planner
                 .apply(&mut host.state, &change)
                 .map_err(|error| Check::BooksAreLegal.broken(format!("illegal: {error}: {change:?}")))?;
             if change.durable() {
@@ -93,7 +93,7 @@ impl World {
             self.tally.calls += 1;
             let there_ms = self.travel_ms();
             let (action, sent_ms) = (action.clone(), self.now_ms);
-            self.at(self.now_ms + there_ms, Event::Deed { life, sent_ms, action });
+            self.at(self.now_ms + there_ms, Event::RequestArrives { life, sent_ms, action });
             if !self.boundary()? {
                 return Ok(false);
             }
@@ -111,11 +111,11 @@ impl World {
 
     fn travel_ms(&mut self) -> i64 {
         let slow = self.wires.percent(self.setup.slow_wire_percent);
-        let most_ms = if slow && !self.calm { 20_000 } else { 400 };
+        let most_ms = if slow && !self.faults_ended { 20_000 } else { 400 };
         5 + self.wires.below(most_ms) as i64
     }
 
-    pub(super) fn deed(&mut self, life: u64, sent_ms: i64, action: Action) -> Result<(), Broken> {
+    pub(super) fn request_arrives(&mut self, life: u64, sent_ms: i64, action: Action) -> Result<(), Broken> {
         let deleted = self.cloud.deletions().len();
         let served = match self.elsewhere(&action) {
             Some(elsewhere) => wire::serve(&mut self.cloud, &mut self.shown, self.now_ms, &elsewhere),
@@ -164,7 +164,7 @@ impl World {
             Outcome::Deleted => Came::Text("deleted".to_owned()),
             Outcome::HoldSet => Came::Text("the hold is as asked".to_owned()),
         };
-        let changes = self.mind.process_outcome(&host.settings, &host.state, action, outcome, now);
+        let changes = self.planner.process_outcome(&host.settings, &host.state, action, outcome, now);
         self.note(format_args!("< {} {} {told}", action.place, Leaves(&action.call)));
         self.take_in(changes)?;
         if self.boundary()? && self.commit()? {

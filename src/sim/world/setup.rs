@@ -6,8 +6,8 @@
 use super::super::cloud::{self, DeletedToken, FileSystemSeed, FileSystemType, VolumeSeed};
 use super::super::faults::{Fault, Faults};
 use super::super::rng::Rng;
-pub use super::persons::{Order, Person};
-use super::weather;
+use super::fault_plan;
+pub use super::persons::{DrawnOrder, Person};
 use crate::domain::id::{AccountAlias, AccountRegion, Region, SourceId};
 use crate::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, Settings};
 use crate::domain::schedule::{Schedule, ScheduleError};
@@ -64,7 +64,7 @@ pub struct Member {
 
 /// Something that befalls the world from outside FSx.
 #[derive(Clone, Debug)]
-pub enum Happening {
+pub enum Incident {
     /// The process dies and comes back.
     Crash {
         /// Stays down for so long, ms.
@@ -79,13 +79,13 @@ pub enum Happening {
     /// A person does something in AWS's console.
     Person(Person),
     /// A person gives Lifeboat an order.
-    Order(Order),
+    Order(DrawnOrder),
     /// The credentials are those of another account from now on, or the right ones again.
     OtherAccount(bool),
     /// FSx stops misbehaving, the policy is complete again, the clock is right: act two.
-    Calm,
+    FaultsEnd,
     /// The schedules end: what is under way comes to rest.
-    Still,
+    SchedulesEnd,
 }
 
 /// A change of the policy file. Numbers choose among what is there.
@@ -141,10 +141,10 @@ pub struct Setup {
     pub fleet: Vec<Member>,
     /// How FSx behaves.
     pub cloud: cloud::Settings,
-    /// What goes wrong in FSx until [`Happening::Calm`]; times from the start.
+    /// What goes wrong in FSx until [`Incident::FaultsEnd`]; times from the start.
     pub faults: Faults,
     /// What befalls the world, ms after the start.
-    pub timetable: Vec<(i64, Happening)>,
+    pub timetable: Vec<(i64, Incident)>,
     /// The process dies at a boundary between two steps once in so many; 0: never.
     pub crash_one_in: u64,
     /// The process dies at this very boundary as well.
@@ -163,7 +163,7 @@ impl Setup {
     pub fn quiet(seed: u64, days: i64) -> Self {
         let mut draw = Draw::new(seed);
         let mut setup = draw.frame(days);
-        setup.timetable = vec![(days * DAY_MS, Happening::Still)];
+        setup.timetable = vec![(days * DAY_MS, Incident::SchedulesEnd)];
         setup.end_ms = (days + 2) * DAY_MS;
         setup
     }
@@ -177,7 +177,7 @@ impl Setup {
         setup.cloud = draw.cloud();
         setup.thin();
         let days = days.min((MOST_POINTS / setup.points_per_day()) as i64).max(4);
-        weather::draw(&mut setup, days, &mut draw.rng);
+        fault_plan::draw(&mut setup, days, &mut draw.rng);
         setup
     }
 

@@ -4,7 +4,7 @@
 //! stood in the books when the deed was done, however late they arrive.
 
 use super::super::cloud::{ApiError, Backup, BackupIx, BackupType, Cloud, CopySubject, Lost};
-use super::super::faults::{Fate, Trouble};
+use super::super::faults::{CallDelivery, InjectedFault};
 use crate::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{AccountRegion, BackupId, SourceId, account_of_arn};
@@ -160,8 +160,8 @@ fn describe(
     let operation = "DescribeBackups";
     let (account, region) = (place.account.as_str(), place.region.as_str());
     let decision = cloud.decide(now_ms, account, region, operation);
-    let outcome = match decision.fate {
-        Fate::Served => match cloud.list_backups(now_ms, account, region, body) {
+    let outcome = match decision.delivery {
+        CallDelivery::Served => match cloud.list_backups(now_ms, account, region, body) {
             Ok((found, next)) => {
                 let skew_seconds = decision.creation_time_skew_seconds;
                 let sighted = found.into_iter().map(|at| skewed(shown.observed(at, cloud), skew_seconds));
@@ -169,7 +169,9 @@ fn describe(
             }
             Err(error) => Outcome::Failed(refused(operation, &error)),
         },
-        Fate::Before(trouble) | Fate::After(trouble) => Outcome::Failed(troubled(operation, trouble)),
+        CallDelivery::Before(injected) | CallDelivery::After(injected) => {
+            Outcome::Failed(troubled(operation, injected))
+        }
     };
     Served { outcome, latency_ms: millis(decision.latency_ms) }
 }
@@ -256,15 +258,15 @@ fn refused(operation: &str, error: &ApiError) -> Fault {
     classify(&Said { operation, code, status, message: &error.message, limit })
 }
 
-fn troubled(operation: &str, trouble: Trouble) -> Fault {
-    match trouble {
-        Trouble::Refused(error) => refused(operation, &error),
-        Trouble::Html => unheard(operation, &Lost::Html),
-        Trouble::Forbidden => unheard(operation, &Lost::Forbidden),
-        Trouble::Empty => unheard(operation, &Lost::Empty),
-        Trouble::Truncated => unheard(operation, &Lost::Truncated(Value::Null)),
-        Trouble::Closed => unheard(operation, &Lost::Closed),
-        Trouble::Silence => unheard(operation, &Lost::Silence),
+fn troubled(operation: &str, injected: InjectedFault) -> Fault {
+    match injected {
+        InjectedFault::Refused(error) => refused(operation, &error),
+        InjectedFault::Html => unheard(operation, &Lost::Html),
+        InjectedFault::Forbidden => unheard(operation, &Lost::Forbidden),
+        InjectedFault::Empty => unheard(operation, &Lost::Empty),
+        InjectedFault::Truncated => unheard(operation, &Lost::Truncated(Value::Null)),
+        InjectedFault::Closed => unheard(operation, &Lost::Closed),
+        InjectedFault::Silence => unheard(operation, &Lost::Silence),
     }
 }
 

@@ -655,7 +655,7 @@ fn others_backups_are_remembered_in_each_region_with_sources_and_nothing_else_is
     }
     look(&mut talk);
     let remembered = |region: &str| -> Vec<String> {
-        talk.state.places[&place(region)].strangers.keys().map(ToString::to_string).collect()
+        talk.state.places[&place(region)].other_backups.keys().map(ToString::to_string).collect()
     };
     assert_eq!([HOME, THERE, "eu-west-1"].map(remembered), [vec!["backup-theirs"], vec![], vec!["backup-theirs"]]);
 }

@@ -1,6 +1,6 @@
 //! What a route's copies teach about the next one.
 
-use super::books::{backup, copy, scheduled};
+use super::fixture::{backup, copy, scheduled};
 use super::*;
 use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::planner::durations::{Learned, learned, next_copy};

@@ -164,7 +164,7 @@ fn whatever_ends_in_a_lane_opens_it() {
         pages: 1,
         user_backups: 3,
         others: others.iter().map(|(id, lane)| ((*id).into(), vec![lane.clone()])).collect(),
-        strangers: Vec::new(),
+        other_backups: Vec::new(),
     };
     let other = ("backup-other", Lanes::lane());
     state.apply(&listed(std::slice::from_ref(&other))).unwrap();

@@ -279,7 +279,7 @@ impl Draw {
                 pages: 1 + self.below(5) as u32,
                 user_backups: self.below(600),
                 others: Vec::new(),
-                strangers: Vec::new(),
+                other_backups: Vec::new(),
             },
         }
     }

@@ -1,8 +1,8 @@
 //! Answers that no AWS would give: a broken proxy, a newer API, an endpoint in the wrong hands.
 
-use super::desk::Desk;
-use super::dice::{below, each_case, one, text};
 use super::endpoint::{Hostile, answer, ok};
+use super::fuzz_rng::{below, each_case, one, text};
+use super::offline::Offline;
 use aws_credential_types::Credentials;
 use lifeboat::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use lifeboat::domain::id::{AccountRegion, Occurrence, SourceKey, Target, Trigger, WorkKey};
@@ -350,8 +350,8 @@ fn no_answer_brings_the_engine_or_the_planner_down() {
     let (runtime, endpoint) = (runtime(), Hostile::new());
     let engine = engine(&runtime, &endpoint);
     each_case("no_answer_brings_the_engine_or_the_planner_down", 300, move |rng| {
-        let mut desk = Desk::new(State::new(now(), now()));
-        let plan = desk.round(now());
+        let mut offline = Offline::new(State::new(now(), now()));
+        let plan = offline.round(now());
         drop(plan);
         for step in 0..4 {
             let action = one(rng, &actions());
@@ -367,9 +367,9 @@ fn no_answer_brings_the_engine_or_the_planner_down() {
             answer_is_sound(&action, &answer);
             assert!(began.elapsed() < Duration::from_secs(45), "{action:?} took {:?}", began.elapsed());
             let at = now().plus(Duration::from_secs(60 * step));
-            desk.process_outcome(&action, answer.outcome, at);
-            let plan = desk.round(at);
-            let drawn = desk.draw(&plan, at);
+            offline.process_outcome(&action, answer.outcome, at);
+            let plan = offline.round(at);
+            let drawn = offline.draw(&plan, at);
             assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "what is drawn speaks to the terminal");
         }
     });
@@ -471,17 +471,19 @@ fn pages_without_end_end() {
         }
     }
     // A listing is followed page by page by the planner: the same mark again ends it.
-    let mut desk = Desk::new(State::new(now(), now()));
+    let mut offline = Offline::new(State::new(now(), now()));
     endpoint.says(move |operation, _| ok(&good(operation, &mut Rng::new(1, "pages")).to_string()));
     let mut asked = 0;
     for minute in 0..10 {
         let at = now().plus(Duration::from_secs(60 * minute));
-        for action in desk.round(at).actions.into_iter().filter(|action| matches!(action.call, Call::ListPage { .. })) {
+        for action in
+            offline.round(at).actions.into_iter().filter(|action| matches!(action.call, Call::ListPage { .. }))
+        {
             asked += 1;
             let answer = runtime.block_on(engine.call(&action));
-            desk.process_outcome(&action, answer.outcome, at);
+            offline.process_outcome(&action, answer.outcome, at);
         }
     }
     assert!((2..=40).contains(&asked), "{asked} pages asked for in ten minutes");
-    assert!(desk.state.places.values().all(|known| known.listed.is_none()), "a listing without end is no listing");
+    assert!(offline.state.places.values().all(|known| known.listed.is_none()), "a listing without end is no listing");
 }

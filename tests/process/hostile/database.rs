@@ -1,7 +1,7 @@
 //! Databases of an older version, of a bad disk, of another program, of a curious person.
 
-use super::desk::Desk;
-use super::dice::{below, each_case, one, text};
+use super::fuzz_rng::{below, each_case, one, text};
+use super::offline::Offline;
 use lifeboat::domain::action::Request;
 use lifeboat::domain::change::{Change, Counter, OccurrenceOutcome, OccurrenceRecord};
 use lifeboat::domain::fault::{Fault, FaultClass};
@@ -151,7 +151,14 @@ fn life() -> Vec<Change> {
     }
     for region in ["us-east-1", "us-west-2"] {
         let (place, began_at) = (place(region), now().minus(DAY));
-        changes.push(Change::Listed { place, began_at, pages: 3, user_backups: 17, others: vec![], strangers: vec![] });
+        changes.push(Change::Listed {
+            place,
+            began_at,
+            pages: 3,
+            user_backups: 17,
+            others: vec![],
+            other_backups: vec![],
+        });
     }
     changes
 }
@@ -208,7 +215,7 @@ async fn opened(path: &Path) -> Result<(), String> {
     let _ = store.history(&whole).await.map_err(clear);
     let loaded = store.load(now()).await.map_err(clear);
     let written = match loaded {
-        Ok(state) => work_with(Desk::new(state), &mut store).await.map_err(clear),
+        Ok(state) => work_with(Offline::new(state), &mut store).await.map_err(clear),
         Err(said) => Err(said),
     };
     let horizon = Horizon { coarse_before: now().minus(DAY), forgotten_before: now().minus(DAY) };
@@ -223,12 +230,12 @@ async fn opened(path: &Path) -> Result<(), String> {
 }
 
 /// A few rounds on these books, kept as the daemon keeps them.
-async fn work_with(mut desk: Desk, store: &mut SqliteStore) -> Result<(), lifeboat::store::StoreError> {
+async fn work_with(mut offline: Offline, store: &mut SqliteStore) -> Result<(), lifeboat::store::StoreError> {
     for minute in 0..4 {
         let at = now().plus(Duration::from_secs(60 * minute));
-        let before = lifeboat::planner::plan(&desk.settings, &desk.state, at);
-        let plan = desk.round(at);
-        desk.draw(&plan, at);
+        let before = lifeboat::planner::plan(&offline.settings, &offline.state, at);
+        let plan = offline.round(at);
+        offline.draw(&plan, at);
         store.commit(&before.record).await?;
     }
     Ok(())

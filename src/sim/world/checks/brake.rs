@@ -3,7 +3,7 @@
 use super::super::super::cloud::{Backup, BackupIx, Lifecycle};
 use super::super::setup::DAY_MS;
 use super::armed::Check;
-use super::shelf::Shelf;
+use super::created::Created;
 use super::{Broken, View, Work, work_of};
 use crate::domain::change::Change;
 use crate::domain::id::{AccountRegion, SourceKey};
@@ -45,7 +45,7 @@ impl Brake {
         &mut self,
         changes: &[Change],
         view: &View<'_>,
-        shelf: &Shelf,
+        created: &Created,
         confirmed: bool,
         gone_unseen: impl Fn(&Backup, BackupIx) -> bool,
     ) -> Result<(), Broken> {
@@ -71,7 +71,7 @@ impl Brake {
         }
         for (route, now_going) in routes {
             let key = SourceKey { account: route.account.as_str().into(), source: route.source.as_str().into() };
-            let held: BTreeSet<BackupIx> = shelf
+            let held: BTreeSet<BackupIx> = created
                 .all(&key)
                 .filter(|(_, to)| *to == route.copy_to.as_deref())
                 .map(|(at, _)| at)

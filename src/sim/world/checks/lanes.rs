@@ -5,7 +5,7 @@
 
 use super::super::super::cloud::{Cloud, Lifecycle};
 use super::armed::Check;
-use super::shelf::Shelf;
+use super::created::Created;
 use super::{Broken, View};
 use crate::domain::action::{Action, Call, Outcome, Request};
 use crate::domain::change::Change;
@@ -116,14 +116,14 @@ impl Lanes {
 
     /// What became of an ask is the planner's to say, and that nothing came of it may be wrong: what FSx made of it is in
     /// the lane, whatever is said.
-    pub(super) fn committed(&mut self, change: &Change, view: &View<'_>, shelf: &Shelf) {
+    pub(super) fn committed(&mut self, change: &Change, view: &View<'_>, created: &Created) {
         let key = match change {
             Change::RequestNeverApplied { key } | Change::RequestFailed { key, definite: true, .. } => key,
             Change::BackupObserved { point } => &point.work_key(),
             _ => return,
         };
         let Some(lane) = self.pending.remove(key) else { return };
-        for made in shelf.made_for(key).map(|at| view.cloud.backup(at)) {
+        for made in created.made_for(key).map(|at| view.cloud.backup(at)) {
             if made.lifecycle == Lifecycle::Copying {
                 let place = AccountRegion { account: lane.0.clone(), region: lane.1.clone() };
                 self.known.insert((place, made.id.as_str().into()), lane.clone());

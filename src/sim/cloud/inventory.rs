@@ -8,7 +8,7 @@ use super::{Backup, BackupIx, BackupType, Cloud, FileSystem, Lane, LaneUse, Life
 
 /// Everything, in a form that can be written down.
 #[derive(Clone, Debug, Serialize)]
-pub struct Books {
+pub struct Inventory {
     /// The time they were drawn up, epoch ms.
     pub now_ms: i64,
     /// What divides the durations.
@@ -176,9 +176,9 @@ impl Cloud {
     }
 
     /// The books as they stand, after letting everything happen that was due up to `now_ms`.
-    pub fn books(&mut self, now_ms: i64) -> Books {
+    pub fn inventory(&mut self, now_ms: i64) -> Inventory {
         let now_ms = self.advance(now_ms);
-        Books {
+        Inventory {
             now_ms,
             speed: self.speed,
             backups: self.backups().map(|(_, backup)| facts(backup)).collect(),

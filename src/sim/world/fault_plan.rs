@@ -2,7 +2,7 @@
 
 use super::super::faults::Fault;
 use super::super::rng::Rng;
-use super::setup::{DAY_MS, Edit, HOUR_MS, Happening, Order, Person, Setup, a_schedule};
+use super::setup::{DAY_MS, DrawnOrder, Edit, HOUR_MS, Incident, Person, Setup, a_schedule};
 use crate::domain::policy::Retain;
 
 /// How long act two has to heal what act one broke: a stuck copy, a pause after a failure, a queue for slots.
@@ -18,13 +18,13 @@ pub fn draw(setup: &mut Setup, days: i64, rng: &mut Rng) {
         severe(setup, act_one_ms, rng);
     }
     deaths(setup, act_one_ms, rng);
-    strangers(setup, act_one_ms);
+    other_principals(setup, act_one_ms);
     clocks(setup, act_one_ms, rng);
     let edits = if rng.percent(50.0) { rng.below(12) } else { 0 };
     for _ in 0..edits {
         let at_ms = moment(act_one_ms, rng);
         if let Some(edit) = edit(setup, rng) {
-            setup.timetable.push((at_ms, Happening::Edit(edit)));
+            setup.timetable.push((at_ms, Incident::Edit(edit)));
         }
     }
     let persons = if rng.percent(40.0) { rng.below(40) } else { 0 };
@@ -38,15 +38,15 @@ pub fn draw(setup: &mut Setup, days: i64, rng: &mut Rng) {
             4 | 5 => Person::Forges(choice),
             _ => Person::Deletes(choice),
         };
-        setup.timetable.push((at_ms, Happening::Person(person)));
+        setup.timetable.push((at_ms, Incident::Person(person)));
     }
     let orders = if rng.percent(50.0) { rng.below(30) } else { 0 };
     for _ in 0..orders {
         let at_ms = moment(act_one_ms, rng);
-        setup.timetable.push((at_ms, Happening::Order(order(rng))));
+        setup.timetable.push((at_ms, Incident::Order(order(rng))));
     }
-    setup.timetable.push((act_one_ms, Happening::Calm));
-    setup.timetable.push((act_one_ms + ACT_TWO_MS, Happening::Still));
+    setup.timetable.push((act_one_ms, Incident::FaultsEnd));
+    setup.timetable.push((act_one_ms + ACT_TWO_MS, Incident::SchedulesEnd));
     setup.end_ms = act_one_ms + ACT_TWO_MS + ACT_THREE_MS;
 }
 
@@ -119,10 +119,10 @@ fn mistyped(setup: &mut Setup, act_one_ms: i64) {
     let slips = if rng.percent(30.0) { 1 + rng.below(6) } else { 0 };
     for _ in 0..slips {
         let at_ms = moment(act_one_ms, &mut rng);
-        setup.timetable.push((at_ms, Happening::Person(Person::Edits(rng.next_u64()))));
+        setup.timetable.push((at_ms, Incident::Person(Person::Edits(rng.next_u64()))));
         if rng.percent(70.0) {
             let mended_ms = (at_ms + moment(3 * DAY_MS, &mut rng)).min(act_one_ms);
-            setup.timetable.push((mended_ms, Happening::Person(Person::Mends)));
+            setup.timetable.push((mended_ms, Incident::Person(Person::Mends)));
         }
     }
 }
@@ -180,7 +180,7 @@ fn steps(setup: &mut Setup, act_one_ms: i64) {
         let from_ms = act_one_ms / 4 + moment(act_one_ms / 2, &mut rng);
         for _ in 0..3 + rng.below(7) {
             let at_ms = (from_ms + moment(HOUR_MS, &mut rng)).min(act_one_ms);
-            setup.timetable.push((at_ms, Happening::Edit(Edit::KeepLess(choice))));
+            setup.timetable.push((at_ms, Incident::Edit(Edit::KeepLess(choice))));
         }
     }
 }
@@ -191,21 +191,21 @@ fn cancels(setup: &mut Setup, act_one_ms: i64) {
     let cancels = if rng.percent(30.0) { rng.below(8) } else { 0 };
     for _ in 0..cancels {
         let (at_ms, choice) = (moment(act_one_ms, &mut rng), rng.next_u64());
-        setup.timetable.push((at_ms, Happening::Order(Order::Backup(choice))));
+        setup.timetable.push((at_ms, Incident::Order(DrawnOrder::Backup(choice))));
         let after_ms = moment(2 * HOUR_MS, &mut rng);
-        setup.timetable.push(((at_ms + after_ms).min(act_one_ms), Happening::Order(Order::Cancel(choice))));
+        setup.timetable.push(((at_ms + after_ms).min(act_one_ms), Incident::Order(DrawnOrder::Cancel(choice))));
     }
 }
 
 /// In some worlds the credentials are for a while those of another account. Not where databases are lost: with its record
 /// of the account, nobody could know whose answers those are.
-fn strangers(setup: &mut Setup, act_one_ms: i64) {
+fn other_principals(setup: &mut Setup, act_one_ms: i64) {
     let mut rng = Rng::new(setup.seed, "other account");
     if setup.loss_percent == 0.0 && rng.percent(40.0) {
         let from_ms = moment(act_one_ms, &mut rng);
         let until_ms = (from_ms + HOUR_MS + moment(2 * DAY_MS, &mut rng)).min(act_one_ms);
-        setup.timetable.push((from_ms, Happening::OtherAccount(true)));
-        setup.timetable.push((until_ms, Happening::OtherAccount(false)));
+        setup.timetable.push((from_ms, Incident::OtherAccount(true)));
+        setup.timetable.push((until_ms, Incident::OtherAccount(false)));
     }
 }
 
@@ -262,7 +262,7 @@ fn deaths(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
             _ => 2 * DAY_MS,
         };
         let lose_database = rng.percent(setup.loss_percent);
-        setup.timetable.push((moment(act_one_ms, rng), Happening::Crash { down_ms, lose_database }));
+        setup.timetable.push((moment(act_one_ms, rng), Incident::Crash { down_ms, lose_database }));
     }
 }
 
@@ -280,21 +280,21 @@ fn clocks(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
         let step_ms = if rng.percent(50.0) { step_ms } else { -step_ms };
         let at_ms = moment(act_one_ms, rng);
         let for_ms = [60_000, HOUR_MS, 20 * HOUR_MS][rng.below(3) as usize];
-        setup.timetable.push((at_ms, Happening::ClockStep(step_ms)));
-        setup.timetable.push(((at_ms + for_ms).min(act_one_ms), Happening::ClockStep(-step_ms)));
+        setup.timetable.push((at_ms, Incident::ClockStep(step_ms)));
+        setup.timetable.push(((at_ms + for_ms).min(act_one_ms), Incident::ClockStep(-step_ms)));
     }
 }
 
-fn order(rng: &mut Rng) -> Order {
+fn order(rng: &mut Rng) -> DrawnOrder {
     let choice = rng.next_u64();
     match rng.below(10) {
-        0..3 => Order::Backup(choice),
-        3 => Order::Again,
-        4 => Order::Pause(choice, (1 + rng.below(20)) as i64 * HOUR_MS),
-        5 => Order::Resume(choice),
-        6 | 7 => Order::Hold(choice),
-        8 => Order::Release(choice),
-        _ => Order::ConfirmDeletions,
+        0..3 => DrawnOrder::Backup(choice),
+        3 => DrawnOrder::Again,
+        4 => DrawnOrder::Pause(choice, (1 + rng.below(20)) as i64 * HOUR_MS),
+        5 => DrawnOrder::Resume(choice),
+        6 | 7 => DrawnOrder::Hold(choice),
+        8 => DrawnOrder::Release(choice),
+        _ => DrawnOrder::ConfirmDeletions,
     }
 }
 

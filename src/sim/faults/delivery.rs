@@ -6,7 +6,7 @@ use super::super::cloud::ApiError;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
     /// How it goes.
-    pub fate: Fate,
+    pub delivery: CallDelivery,
     /// How much later the answer comes, ms.
     pub latency_ms: u64,
     /// By how much the header `Date` is wrong, s.
@@ -17,19 +17,19 @@ pub struct Decision {
 
 /// How a call goes.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Fate {
+pub enum CallDelivery {
     /// As it should.
     #[default]
     Served,
     /// The deed is not done.
-    Before(Trouble),
+    Before(InjectedFault),
     /// The deed is done.
-    After(Trouble),
+    After(InjectedFault),
 }
 
 /// What a caller gets instead of the answer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Trouble {
+pub enum InjectedFault {
     /// An error.
     Refused(ApiError),
     /// A 502 with a page of HTML.
@@ -46,7 +46,7 @@ pub enum Trouble {
     Silence,
 }
 
-impl Trouble {
+impl InjectedFault {
     /// The name in counts: the error's code, or what there was in place of one.
     #[must_use]
     pub fn name(&self) -> std::borrow::Cow<'static, str> {

@@ -5,8 +5,8 @@ use super::{ApiError, Backup, BackupIx, BackupType, Cloud, FileSystemType, Lifec
 impl Cloud {
     pub(super) fn push(&mut self, mut backup: Backup) -> BackupIx {
         let at = BackupIx(self.backups.0.len());
-        let odds = self.odds(backup.place, "DescribeBackups", backup.created_ms);
-        let lag_seconds = self.settings.list_lag_seconds.max(odds.list_lag_seconds);
+        let fault_rates = self.fault_rates(backup.place, "DescribeBackups", backup.created_ms);
+        let lag_seconds = self.settings.list_lag_seconds.max(fault_rates.list_lag_seconds);
         backup.visible_ms = backup.created_ms + self.span_ms(lag_seconds);
         let place = &mut self.places[backup.place];
         place.backups.insert(backup.id.clone(), at);

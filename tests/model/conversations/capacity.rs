@@ -1,6 +1,6 @@
 //! What is said beforehand of a policy: slots against promises, retention against quotas, sentence by sentence.
 
-use super::books::{backup, copy, of};
+use super::fixture::{backup, copy, of};
 use super::*;
 use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::planner::capacity::{CapacityReport, Given, judge};

@@ -3,8 +3,8 @@
 use super::super::super::cloud::{CopySubject, Lifecycle};
 use super::super::setup::DAY_MS;
 use super::armed::{Armed, Check};
+use super::created::Created;
 use super::flow::Flow;
-use super::shelf::Shelf;
 use super::{Broken, View};
 use crate::domain::evidence::Objection;
 use crate::domain::id::AccountRegion;
@@ -13,11 +13,11 @@ use crate::domain::state::State;
 use std::collections::BTreeMap;
 
 #[derive(Default)]
-pub(super) struct Claims {
+pub(super) struct Consistency {
     believed: Option<State>,
 }
 
-impl Claims {
+impl Consistency {
     pub(super) fn died(&mut self, state: Option<&State>) {
         self.believed = state.cloned();
     }
@@ -62,15 +62,15 @@ impl Claims {
     }
 
     /// No recovery point is claimed that FSx does not have, none is overlooked for long.
-    pub(super) fn inspected(&mut self, view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Broken> {
+    pub(super) fn inspected(&mut self, view: &View<'_>, flow: &Flow, created: &Created) -> Result<(), Broken> {
         let Some((place, what)) = view.state.quarantined.iter().next() else {
-            return recovery_points(view, flow, shelf);
+            return recovery_points(view, flow, created);
         };
         Err(Check::BooksAreLegal.broken(format!("{place} is set aside: {what}")))
     }
 }
 
-fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Broken> {
+fn recovery_points(view: &View<'_>, flow: &Flow, created: &Created) -> Result<(), Broken> {
     let mut by_place: BTreeMap<&AccountRegion, bool> = BTreeMap::new();
     let mut undisturbed = |place| *by_place.entry(place).or_insert_with(|| flow.undisturbed(view, &[place]));
     for source in view.state.sources.values() {
@@ -91,8 +91,9 @@ fn recovery_points(view: &View<'_>, flow: &Flow, shelf: &Shelf) -> Result<(), Br
             }
         }
     }
-    let since_ms = view.now_ms - flow.patience_ms(view);
-    for (backup, place, id) in shelf.since(view.cloud, since_ms - 3 * DAY_MS, view.now_ms - flow.listed_within_ms(view))
+    let since_ms = view.now_ms - flow.grace_period_ms(view);
+    for (backup, place, id) in
+        created.since(view.cloud, since_ms - 3 * DAY_MS, view.now_ms - flow.listed_within_ms(view))
     {
         let settled = backup.lifecycle == Lifecycle::Available && backup.ended_ms.is_some_and(|at_ms| at_ms < since_ms);
         if !settled || !undisturbed(place) {

@@ -6,7 +6,7 @@ use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle};
 use super::super::setup::DAY_MS;
 use super::armed::{Armed, Check};
 use super::brake::Brake;
-use super::shelf::Shelf;
+use super::created::Created;
 use super::{Broken, View, Work, work_of};
 use crate::domain::change::Change;
 use crate::domain::id::{AccountRegion, BackupId, SourceKey};
@@ -41,7 +41,7 @@ fn retain_of<'a>(settings: &'a Settings, key: &SourceKey, copy_to: Option<&str>)
 }
 
 #[derive(Default)]
-pub(super) struct Keeping {
+pub(super) struct Retention {
     person_ms: Option<i64>,
     /// What Lifeboat deleted.
     deleted: BTreeSet<BackupIx>,
@@ -54,7 +54,7 @@ pub(super) struct Keeping {
     brake: Brake,
 }
 
-impl Keeping {
+impl Retention {
     pub(super) fn person(&mut self, now_ms: i64) {
         self.person_ms = Some(now_ms);
     }
@@ -80,7 +80,7 @@ impl Keeping {
         self.brake.clock_set();
     }
 
-    pub(super) fn committed(&mut self, changes: &[Change], view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
+    pub(super) fn committed(&mut self, changes: &[Change], view: &View<'_>, created: &Created) -> Result<(), Broken> {
         for change in changes {
             match change {
                 Change::HoldRequested { place, id, hold: Some(_), .. } => {
@@ -97,7 +97,7 @@ impl Keeping {
             let deleted_ms = backup.deleted_ms.filter(|_| !by_lifeboat.contains(&at));
             deleted_ms.is_some_and(|deleted_ms| view.now_ms - deleted_ms < UNKNOWN_MS)
         };
-        self.brake.committed(changes, view, shelf, self.confirmed, gone_unseen)
+        self.brake.committed(changes, view, created, self.confirmed, gone_unseen)
     }
 
     /// What a person told Lifeboat to hold carries the tag at AWS, without which the loss of the database would undo it.
@@ -118,7 +118,7 @@ impl Keeping {
         &mut self,
         at: BackupIx,
         cloud: &Cloud,
-        shelf: &Shelf,
+        created: &Created,
         settings: Option<&Settings>,
         read: bool,
         armed: &Armed,
@@ -157,7 +157,7 @@ impl Keeping {
             let named = |key: &SourceKey| {
                 settings.policies.values().any(|policy| policy.source_keys().any(|named| named == *key))
             };
-            if shelf.sources().any(|source| !named(source)) {
+            if created.sources().any(|source| !named(source)) {
                 armed.count(Check::SourceNamed);
             }
             if !named(&key) {
@@ -173,7 +173,7 @@ impl Keeping {
                 || other.taken_ms > gone.taken_ms || (work_of(other).as_ref() == Some(&work) && other.id != gone.id);
             other.lifecycle == Lifecycle::Available && newer()
         };
-        let all = || shelf.all(&key).filter(|(_, to)| *to == work.copy_to);
+        let all = || created.all(&key).filter(|(_, to)| *to == work.copy_to);
         let taken_by_a_person = |other: BackupIx| {
             let backup = cloud.backup(other);
             let recent = backup.deleted_ms.is_some_and(|deleted_ms| now_ms - deleted_ms < UNKNOWN_MS);
@@ -185,7 +185,7 @@ impl Keeping {
             return wrong(Check::NotTheNewest, "no other recovery point of its source there is as new");
         }
         if let Some(retain) = settings.and_then(|settings| retain_of(settings, &key, work.copy_to))
-            && !shelf.misdates()
+            && !created.misdates()
         {
             armed.count(Check::NotKeptByRule);
             let newer = || all().filter(|(other, _)| counts(*other)).map(|(other, _)| cloud.backup(other));

@@ -2,8 +2,8 @@
 
 use super::super::super::cloud::Lifecycle;
 use super::armed::Check;
+use super::created::Created;
 use super::flow::Flow;
-use super::shelf::Shelf;
 use super::{Broken, View};
 use crate::domain::action::{Call, Request};
 use crate::domain::id::{AccountRegion, SourceKey, Target, Trigger};
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 /// No route gets a slot while another waits that is clearly nearer to breaking its promise, and would gain by it. Which
 /// others wait is FSx's to tell, and where the plan says so itself, the plan's.
-pub(super) fn planned(plan: &Plan, view: &View<'_>, shelf: &Shelf, flow: &Flow) -> Result<(), Broken> {
+pub(super) fn planned(plan: &Plan, view: &View<'_>, created: &Created, flow: &Flow) -> Result<(), Broken> {
     for action in &plan.actions {
         let Call::Make { key, request } = &action.call else { continue };
         let again = view.state.pending_request(key).is_some_and(|ask| ask.open);
@@ -26,8 +26,8 @@ pub(super) fn planned(plan: &Plan, view: &View<'_>, shelf: &Shelf, flow: &Flow) 
         {
             continue;
         }
-        let standing = |of: &SourceKey| Standing::of(view, shelf, of, &action.place, flow.born_ms);
-        let Some(mine) = standing(&key.source) else { continue };
+        let urgency = |of: &SourceKey| Urgency::of(view, created, of, &action.place, flow.database_created_ms);
+        let Some(mine) = urgency(&key.source) else { continue };
         let said = plan.waiting.iter().filter(|other| {
             other.reason == Reason::Slot
                 && other.source.account == action.place.account
@@ -36,17 +36,17 @@ pub(super) fn planned(plan: &Plan, view: &View<'_>, shelf: &Shelf, flow: &Flow) 
         });
         let mut waits: BTreeSet<SourceKey> = said.map(|other| other.source.clone()).collect();
         waits.extend(
-            flow.waiting(view, shelf, &action.place)
+            flow.waiting(view, created, &action.place)
                 .into_iter()
                 .filter(|other| !asked(plan, view, other, &action.place)),
         );
         if waits.is_empty() {
             continue;
         }
-        let others: Vec<_> = waits.iter().map(|other| (other, standing(other))).collect();
+        let others: Vec<_> = waits.iter().map(|other| (other, urgency(other))).collect();
         let policies = view.settings.policies.values().filter(|policy| policy.account == action.place.account);
         let routes = policies.filter(|policy| policy.destination(&action.place.region).is_some());
-        let took_ms = routes.flat_map(Policy::source_keys).filter_map(|key| Some(standing(&key)?.took_ms)).sum();
+        let took_ms = routes.flat_map(Policy::source_keys).filter_map(|key| Some(urgency(&key)?.took_ms)).sum();
         let roomy = roomy(view.now_ms, mine, &others, took_ms);
         for (other, theirs) in others {
             let Some(theirs) = theirs else { continue };
@@ -77,7 +77,7 @@ fn asked(plan: &Plan, view: &View<'_>, of: &SourceKey, there: &AccountRegion) ->
 
 /// How a route stands that made a promise and has copies already.
 #[derive(Clone, Copy)]
-struct Standing {
+struct Urgency {
     /// When it breaks its promise.
     deadline_ms: i64,
     /// How long its last copy took, or seemed to take: the end of one that ended while no process ran is seen late, and
@@ -89,12 +89,18 @@ struct Standing {
     buys_ms: i64,
 }
 
-impl Standing {
-    fn of(view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &AccountRegion, born_ms: i64) -> Option<Self> {
+impl Urgency {
+    fn of(
+        view: &View<'_>,
+        created: &Created,
+        key: &SourceKey,
+        there: &AccountRegion,
+        database_created_ms: i64,
+    ) -> Option<Self> {
         let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|of| of == *key))?;
         let rpo_ms = policy.destination(&there.region)?.rpo.or(policy.rpo)?.as_millis() as i64;
-        let backup = shelf.newest_backup(view.cloud, key, i64::MAX)?;
-        let made = || shelf.copies(view.cloud, key, there.region.as_str()).take(50);
+        let backup = created.newest_backup(view.cloud, key, i64::MAX)?;
+        let made = || created.copies(view.cloud, key, there.region.as_str()).take(50);
         let newest = || made().filter(|copy| copy.lifecycle == Lifecycle::Available);
         // Age counts from the creation of the backup, which the copy's tag tells.
         let taken = newest().filter_map(|copy| Time::parse_rfc3339(copy.tags.get("lifeboat:taken")?));
@@ -102,7 +108,7 @@ impl Standing {
         let took_ms = newest().find_map(|copy| Some(copy.ended_ms? - copy.created_ms))?;
         let took_ms = took_ms.max(seemed_to_take_ms(view, key, there));
         let buys_ms = backup.created_ms + rpo_ms - deadline_ms.max(view.now_ms + took_ms);
-        let told = newest().any(|copy| copy.created_ms >= born_ms);
+        let told = newest().any(|copy| copy.created_ms >= database_created_ms);
         Some(Self { deadline_ms, took_ms, told, buys_ms })
     }
 
@@ -126,7 +132,7 @@ fn seemed_to_take_ms(view: &View<'_>, key: &SourceKey, there: &AccountRegion) ->
 
 /// Whether all that wait for a lane keep their promise in whatever order they go, even behind all that may be under way:
 /// copies of all its routes take so long.
-fn roomy(now_ms: i64, mine: Standing, others: &[(&SourceKey, Option<Standing>)], took_ms: i64) -> bool {
+fn roomy(now_ms: i64, mine: Urgency, others: &[(&SourceKey, Option<Urgency>)], took_ms: i64) -> bool {
     let mut earliest_ms = mine.deadline_ms;
     for (_, theirs) in others {
         let Some(theirs) = theirs else { return false };

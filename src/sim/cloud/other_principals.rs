@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::backups::Order;
-use super::clockwork::Event;
+use super::backups::NewBackup;
+use super::events::Event;
 use super::{
     Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lane, Lifecycle, Principal, RegionIx, Tags,
 };
@@ -13,7 +13,7 @@ const LOOK_AGAIN_MS: i64 = 900_000;
 
 impl Cloud {
     /// Sees to it that the other principals of every place look at the faults' rates now.
-    pub(super) fn call_strangers(&mut self, now_ms: i64) {
+    pub(super) fn call_other_principals(&mut self, now_ms: i64) {
         self.due.retain(|_, event| !matches!(event, Event::Strangers(_)));
         for at in (0..self.places.0.len()).map(RegionIx) {
             self.schedule(now_ms, Event::Strangers(at));
@@ -23,9 +23,9 @@ impl Cloud {
     /// They look, ask for what chance bids them, and make their next appointment.
     ///
     /// With no rate now nor later in the timetable there is no next appointment, so that a quiet cloud costs nothing.
-    pub(super) fn strangers_ask(&mut self, place: RegionIx, at_ms: i64) {
-        let copies = self.odds(place, "CopyBackup", at_ms).other_copies_per_hour * self.speed;
-        let backups = self.odds(place, "CreateBackup", at_ms).other_backups_per_hour * self.speed;
+    pub(super) fn other_principals_request(&mut self, place: RegionIx, at_ms: i64) {
+        let copies = self.fault_rates(place, "CopyBackup", at_ms).other_copies_per_hour * self.speed;
+        let backups = self.fault_rates(place, "CreateBackup", at_ms).other_backups_per_hour * self.speed;
         let rate = copies + backups;
         let change_ms = self.faults.next_change_ms(self.faults_age_ms(at_ms));
         if rate <= 0.0 {
@@ -36,13 +36,13 @@ impl Cloud {
         }
         // Pauses of this kind have no memory: one that is cut off can be drawn anew without changing the rate.
         let horizon_ms = change_ms.map_or(LOOK_AGAIN_MS, |in_ms| in_ms.min(LOOK_AGAIN_MS));
-        let pause_ms = self.strangers.pause_ms(rate).max(1);
+        let pause_ms = self.other_principals.pause_ms(rate).max(1);
         if pause_ms > horizon_ms {
             self.schedule(at_ms + horizon_ms, Event::Strangers(place));
             return;
         }
         self.schedule(at_ms + pause_ms, Event::Strangers(place));
-        if self.strangers.unit() * rate < copies {
+        if self.other_principals.unit() * rate < copies {
             self.stranger_copies(place, at_ms);
         } else {
             self.stranger_backs_up(place, at_ms);
@@ -61,7 +61,7 @@ impl Cloud {
         let kms_key = self.default_key(place);
         let source = BackupIx(self.backups.0.len());
         // The source is known to nobody: it lies in no place, and is there only for the copy to refer to.
-        let id = format!("backup-{}", self.strangers.hex17());
+        let id = format!("backup-{}", self.other_principals.hex17());
         self.backups.0.push(Backup {
             region: "eu-west-1".into(),
             lifecycle: Lifecycle::Available,
@@ -76,12 +76,12 @@ impl Cloud {
     }
 
     fn stranger_file_system(&mut self, account: &str, region: &str) -> FileSystem {
-        let id = format!("fs-{}", self.strangers.hex17());
+        let id = format!("fs-{}", self.other_principals.hex17());
         FileSystem {
             capacity_gib: 1_024,
             deployment_type: "SINGLE_AZ_2".into(),
             configuration: serde_json::json!({ "DeploymentType": "SINGLE_AZ_2" }),
-            used_bytes: self.strangers.next_u64() % (300 << 30),
+            used_bytes: self.other_principals.next_u64() % (300 << 30),
             ..FileSystem::blank(id, account, region, FileSystemType::Windows)
         }
     }
@@ -103,7 +103,7 @@ impl Cloud {
         if targets.is_empty() {
             return;
         }
-        let chosen = (self.strangers.next_u64() % targets.len() as u64) as usize;
+        let chosen = (self.other_principals.next_u64() % targets.len() as u64) as usize;
         let (file_system, volume) = targets.swap_remove(chosen);
         let resource = volume.as_ref().map_or(&file_system.id, |volume| &volume.id);
         let by_volume = volume.as_ref().map(|volume| volume.id.as_str());
@@ -112,7 +112,7 @@ impl Cloud {
             return;
         }
         let at = self.start_backup(
-            Order {
+            NewBackup {
                 place,
                 file_system,
                 volume,
@@ -123,11 +123,11 @@ impl Cloud {
             },
             now_ms,
         );
-        self.expire_strangers(at, now_ms);
+        self.expire_other_backups(at, now_ms);
     }
 
     /// Others delete what they made after a while.
-    pub(super) fn expire_strangers(&mut self, at: BackupIx, now_ms: i64) {
+    pub(super) fn expire_other_backups(&mut self, at: BackupIx, now_ms: i64) {
         if self.backups[at].by == Principal::Other {
             let keep_ms = self.span_ms(self.settings.others_keep_hours * 3_600.0);
             self.schedule(now_ms + keep_ms, Event::Expires(at));

@@ -19,7 +19,7 @@ const READS_PER_POLL: i64 = 5;
 const READS_PER_HOUR: i64 = 400;
 
 #[derive(Default)]
-pub(super) struct Pace {
+pub(super) struct CallRate {
     asks: BTreeMap<WorkKey, VecDeque<i64>>,
     deletes: BTreeMap<(AccountRegion, BackupId), VecDeque<i64>>,
     reads: BTreeMap<AccountRegion, VecDeque<i64>>,
@@ -27,7 +27,7 @@ pub(super) struct Pace {
     no_slot: BTreeMap<(AccountRegion, Option<SourceId>), VecDeque<i64>>,
 }
 
-impl Pace {
+impl CallRate {
     /// A restart or a reload tries anew what was set aside.
     pub(super) fn died(&mut self) {
         self.asks.clear();

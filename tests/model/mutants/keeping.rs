@@ -9,7 +9,7 @@ use lifeboat::domain::policy::{Settings, Tags};
 use lifeboat::domain::state::{SourceState, State};
 use lifeboat::domain::time::Time;
 use lifeboat::planner;
-use lifeboat::sim::world::mind::Mind;
+use lifeboat::sim::world::planner_under_test::PlannerUnderTest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ fn undecided(state: &mut State, change: &Change) -> Result<(), IllegalChange> {
 #[derive(Default)]
 pub struct DeletesTheNewest(BTreeSet<BackupId>);
 
-impl Mind for DeletesTheNewest {
+impl PlannerUnderTest for DeletesTheNewest {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         for source in state.sources.values() {
@@ -59,7 +59,7 @@ impl Mind for DeletesTheNewest {
 /// A hold is nothing that retention knows of.
 pub struct KnowsNoHolds;
 
-impl Mind for KnowsNoHolds {
+impl PlannerUnderTest for KnowsNoHolds {
     fn process_outcome(
         &mut self,
         settings: &Settings,
@@ -93,7 +93,7 @@ fn observed_backups(outcome: &mut Outcome) -> &mut [ObservedBackup] {
 #[derive(Default)]
 pub struct ReadsTagsOnce(BTreeMap<(AccountRegion, BackupId), Arc<Tags>>);
 
-impl Mind for ReadsTagsOnce {
+impl PlannerUnderTest for ReadsTagsOnce {
     fn process_outcome(
         &mut self,
         settings: &Settings,
@@ -114,7 +114,7 @@ impl Mind for ReadsTagsOnce {
 /// What would wait for a person goes at once.
 pub struct NeverBrakes;
 
-impl Mind for NeverBrakes {
+impl PlannerUnderTest for NeverBrakes {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         let mut deletion_planned = Vec::new();
@@ -151,7 +151,7 @@ pub struct ClearsAwayWhatLeft {
     asked: BTreeSet<BackupId>,
 }
 
-impl Mind for ClearsAwayWhatLeft {
+impl PlannerUnderTest for ClearsAwayWhatLeft {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         let named: BTreeSet<SourceKey> = settings.policies.values().flat_map(|policy| policy.source_keys()).collect();
@@ -177,7 +177,7 @@ impl Mind for ClearsAwayWhatLeft {
 #[derive(Default)]
 pub struct CountsFromTheClock(BTreeSet<BackupId>);
 
-impl Mind for CountsFromTheClock {
+impl PlannerUnderTest for CountsFromTheClock {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         let old = |point: &&RecoveryPoint| now.since(point.taken_at()) > Duration::from_secs(86_400);
@@ -196,7 +196,7 @@ impl Mind for CountsFromTheClock {
 #[derive(Default)]
 pub struct KeepsNone(BTreeSet<BackupId>);
 
-impl Mind for KeepsNone {
+impl PlannerUnderTest for KeepsNone {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         for source in state.sources.values() {
@@ -229,7 +229,7 @@ fn delete_oldest(
 /// Whatever the key, one copy is as good as another.
 pub struct BlindToKeys;
 
-impl Mind for BlindToKeys {
+impl PlannerUnderTest for BlindToKeys {
     fn process_outcome(
         &mut self,
         settings: &Settings,
@@ -249,7 +249,7 @@ impl Mind for BlindToKeys {
 /// What somebody else deleted is believed to be there.
 pub struct MissesNothing;
 
-impl Mind for MissesNothing {
+impl PlannerUnderTest for MissesNothing {
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
         match change {
             Change::BackupRemoved { place, id, .. } if !state.deletions.contains_key(&(place.clone(), id.clone())) => {
@@ -263,7 +263,7 @@ impl Mind for MissesNothing {
 /// A call without an answer did nothing.
 pub struct TakesSilenceForNo;
 
-impl Mind for TakesSilenceForNo {
+impl PlannerUnderTest for TakesSilenceForNo {
     fn process_outcome(
         &mut self,
         settings: &Settings,

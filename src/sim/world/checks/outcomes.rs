@@ -2,7 +2,7 @@
 
 use super::super::super::cloud::Backup;
 use super::armed::Check;
-use super::shelf::Shelf;
+use super::created::Created;
 use super::{Broken, View, Work};
 use crate::domain::change::{Change, OccurrenceOutcome};
 use crate::domain::id::{Occurrence, PolicyName, SourceKey, Trigger};
@@ -43,7 +43,7 @@ impl Duty {
 }
 
 #[derive(Default)]
-pub(super) struct Ends {
+pub(super) struct Outcomes {
     /// In this database: how it ended, or that it is open.
     records: BTreeMap<(SourceKey, Occurrence), Option<OccurrenceOutcome>>,
     /// On record under a clock that was wrong: may be recorded again, and need not.
@@ -57,7 +57,7 @@ pub(super) struct Ends {
     settled_since: Time,
 }
 
-impl Ends {
+impl Outcomes {
     pub(super) fn reloaded(&mut self, host_now: Time, settings: &Settings) {
         let mut duties = BTreeMap::new();
         for policy in settings.policies.values() {
@@ -100,7 +100,7 @@ impl Ends {
         self.duties.clear();
     }
 
-    pub(super) fn committed(&mut self, change: &Change, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
+    pub(super) fn committed(&mut self, change: &Change, view: &View<'_>, created: &Created) -> Result<(), Broken> {
         match change {
             Change::Opened { source, occurrence, .. } => {
                 view.armed.count(Check::OpenedOnce);
@@ -124,7 +124,7 @@ impl Ends {
                 if *earlier > 0 {
                     self.shared.insert(source.clone(), occurrence.at);
                 }
-                return judged(source, *occurrence, *end, reason, view, shelf);
+                return judged(source, *occurrence, *end, reason, view, created);
             }
             Change::ClockWentBack { to } => self.revoke(*to),
             Change::Rescheduled { source, .. } => {
@@ -245,7 +245,7 @@ fn judged(
     end: OccurrenceOutcome,
     reason: &str,
     view: &View<'_>,
-    shelf: &Shelf,
+    created: &Created,
 ) -> Result<(), Broken> {
     let work = |copy_to: Option<&str>| Work {
         account: source.account.to_string(),
@@ -254,7 +254,7 @@ fn judged(
         occurrence: occurrence.at.to_string(),
         copy_to: copy_to.map(str::to_owned),
     };
-    let made = |copy_to: Option<&str>| shelf.ended_well(view.cloud, &work(copy_to));
+    let made = |copy_to: Option<&str>| created.ended_well(view.cloud, &work(copy_to));
     let wrong = |check: Check, what: &str| {
         Err(check.broken(format!("{source}: the occurrence of {} is {end:?} ({reason}), but {what}", occurrence.at)))
     };
@@ -263,7 +263,7 @@ fn judged(
             let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|key| key == *source));
             let Some(policy) = policy else { return wrong(Check::CompletedIsTrue, "its source is in no policy") };
             // After the loss of the database tags are all there is to know an occurrence by.
-            if shelf.mistyped(view.cloud, source) {
+            if created.mistyped(view.cloud, source) {
                 return Ok(());
             }
             view.armed.count(Check::CompletedIsTrue);
@@ -277,7 +277,7 @@ fn judged(
         }
         OccurrenceOutcome::Missed => {
             view.armed.count(Check::MissedIsTrue);
-            if shelf.begun(view.cloud, &work(None)) {
+            if created.begun(view.cloud, &work(None)) {
                 wrong(Check::MissedIsTrue, "its backup was begun")
             } else {
                 Ok(())

@@ -27,12 +27,12 @@ rpo = "26h"
 retain = { last = 2, daily = 3 }
 "#;
 
-pub struct Desk {
+pub struct Offline {
     pub settings: Settings,
     pub state: State,
 }
 
-impl Desk {
+impl Offline {
     pub fn new(state: State) -> Self {
         let now = Time::parse_rfc3339("2026-11-21T08:00:00Z").unwrap();
         let settings = config::parse(&[("lifeboat.toml".to_owned(), POLICY.to_owned())], now).unwrap().settings;

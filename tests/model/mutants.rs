@@ -4,7 +4,7 @@
 //! Each bends one rule of the real planner, through the seams of the world. It is caught if in some drawn seed one of the
 //! checks that [`proof`] names for it breaks; the planner as it is must survive the very same seeds. To run it over more
 //! seeds, or to see what each fault costs, or one whose name has these words in it:
-//! `LIFEBOAT_FAULT=brake LIFEBOAT_SEEDS=50 cargo test --release --test model planted:: -- --nocapture`.
+//! `LIFEBOAT_FAULT=brake LIFEBOAT_SEEDS=50 cargo test --release --test model mutants:: -- --nocapture`.
 
 use crate::proof;
 use keeping::*;
@@ -24,8 +24,8 @@ use lifeboat::sim::faults::Fault;
 use lifeboat::sim::world::World;
 use lifeboat::sim::world::checks::armed::Check;
 use lifeboat::sim::world::disk::{Disk, Kept};
-use lifeboat::sim::world::mind::{Lifeboat, Mind, Reading};
-use lifeboat::sim::world::setup::{DAY_MS, Edit, HOUR_MS, Happening, Order as Ordered, Person, Setup};
+use lifeboat::sim::world::planner_under_test::{Lifeboat, PlannerUnderTest, Reading};
+use lifeboat::sim::world::setup::{DAY_MS, DrawnOrder, Edit, HOUR_MS, Incident, Person, Setup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,7 +36,7 @@ mod keeping;
 /// Seeds that a fault may take.
 const SEEDS: u64 = 40;
 
-pub struct Planted {
+pub struct Mutant {
     /// The rule that is bent, and how. Which checks may find it stands in [`proof`](crate::proof).
     pub fault: &'static str,
     /// What a seed draws.
@@ -44,173 +44,173 @@ pub struct Planted {
     world: fn(World) -> World,
 }
 
-pub const PLANTED: [Planted; 35] = [
-    Planted {
+pub const MUTANTS: [Mutant; 35] = [
+    Mutant {
         fault: "a fresh token after an unknown answer",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(FreshToken)),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(FreshToken)),
     },
-    Planted {
+    Mutant {
         fault: "slots counted without others' copies",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(BlindToOthers)),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(BlindToOthers)),
     },
-    Planted {
+    Mutant {
         fault: "a source backup deleted under a copy",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(DeletesWhatIsRead)),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(DeletesWhatIsRead)),
     },
-    Planted {
+    Mutant {
         fault: "an occurrence opened again after the clock went back",
         setup: Draw::Clock,
-        world: |world| world.with_mind(Box::new(OpensAgain::default())),
+        world: |world| world.with_planner(Box::new(OpensAgain::default())),
     },
-    Planted {
+    Mutant {
         fault: "a copy of a backup that is not AVAILABLE",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(Hasty)),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(Hasty)),
     },
-    Planted {
+    Mutant {
         fault: "an illegal change applied",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(Lawless::default())),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(Lawless::default())),
     },
-    Planted {
+    Mutant {
         fault: "the intent committed after the call",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(CallsFirst)),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(CallsFirst)),
     },
-    Planted {
+    Mutant {
         fault: "adoption that ignores tags",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(BlindToTags)),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(BlindToTags)),
     },
-    Planted {
+    Mutant {
         fault: "tags believed over what AWS's fields say",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(BelievesTags)),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(BelievesTags)),
     },
-    Planted {
+    Mutant {
         fault: "a coalesced occurrence not recorded",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(ForgetsCoalesced)),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(ForgetsCoalesced)),
     },
-    Planted {
+    Mutant {
         fault: "what a listing does not show taken for lost",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(MissingIsLost)),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(MissingIsLost)),
     },
-    Planted {
+    Mutant {
         fault: "first come, first served, whatever was promised",
         setup: Draw::Crowd,
-        world: |world| world.with_mind(Box::new(FirstComeFirstServed)),
+        world: |world| world.with_planner(Box::new(FirstComeFirstServed)),
     },
-    Planted {
+    Mutant {
         fault: "repeats without a pause",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(NeverPauses)),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(NeverPauses)),
     },
-    Planted {
+    Mutant {
         fault: "one Region in trouble holds up all",
         setup: Draw::Dark,
-        world: |world| world.with_mind(Box::new(AllForOne)),
+        world: |world| world.with_planner(Box::new(AllForOne)),
     },
-    Planted {
+    Mutant {
         fault: "a refused policy runs as far as it can be read",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(TakesWhatItCanRead)),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(TakesWhatItCanRead)),
     },
-    Planted {
+    Mutant {
         fault: "a commit that keeps all but the last change",
-        setup: Draw::Trouble,
+        setup: Draw::InjectedFault,
         world: |world| world.with_disk(Box::new(Forgetful::default())),
     },
-    Planted {
+    Mutant {
         fault: "a FAILED attempt is never tried again",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(GivesUp)),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(GivesUp)),
     },
-    Planted {
+    Mutant {
         fault: "answers of another account believed",
         setup: Draw::Strange,
-        world: |world| world.with_mind(Box::new(BelievesAnybody)),
+        world: |world| world.with_planner(Box::new(BelievesAnybody)),
     },
-    Planted {
+    Mutant {
         fault: "a refusal for want of a slot per route",
         setup: Draw::Unseen,
-        world: |world| world.with_mind(Box::new(NeverClosesALane)),
+        world: |world| world.with_planner(Box::new(NeverClosesALane)),
     },
-    Planted {
+    Mutant {
         fault: "a refused listing repeated without a pause",
         setup: Draw::Refused,
-        world: |world| world.with_mind(Box::new(ListsWithoutPause)),
+        world: |world| world.with_planner(Box::new(ListsWithoutPause)),
     },
-    Planted {
+    Mutant {
         fault: "no pruning beside a destination that cannot be listed",
         setup: Draw::Refused,
-        world: |world| world.with_mind(Box::new(PrunesNothingInTheDark)),
+        world: |world| world.with_planner(Box::new(PrunesNothingInTheDark)),
     },
-    Planted {
+    Mutant {
         fault: "the brake by the round",
         setup: Draw::Steps,
-        world: |world| world.with_mind(Box::new(NeverLooksBack)),
+        world: |world| world.with_planner(Box::new(NeverLooksBack)),
     },
-    Planted {
+    Mutant {
         fault: "what a person cancelled goes on",
         setup: Draw::Cancelled,
-        world: |world| world.with_mind(Box::new(NeverCancels)),
+        world: |world| world.with_planner(Box::new(NeverCancels)),
     },
-    Planted {
+    Mutant {
         fault: "an edited schedule holds from the beginning",
-        setup: Draw::Trouble,
-        world: |world| world.with_mind(Box::new(HeldForEver)),
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(HeldForEver)),
     },
-    Planted {
+    Mutant {
         fault: "the host's clock believed, whatever AWS says",
         setup: Draw::Jumps,
-        world: |world| world.with_mind(Box::new(BelievesTheClock)),
+        world: |world| world.with_planner(Box::new(BelievesTheClock)),
     },
-    Planted {
+    Mutant {
         fault: "the newest copy deleted",
         setup: Draw::Held,
-        world: |world| world.with_mind(Box::new(DeletesTheNewest::default())),
+        world: |world| world.with_planner(Box::new(DeletesTheNewest::default())),
     },
-    Planted { fault: "holds ignored", setup: Draw::Held, world: |world| world.with_mind(Box::new(KnowsNoHolds)) },
-    Planted {
+    Mutant { fault: "holds ignored", setup: Draw::Held, world: |world| world.with_planner(Box::new(KnowsNoHolds)) },
+    Mutant {
         fault: "tags that a person took off still believed",
         setup: Draw::Untagged,
-        world: |world| world.with_mind(Box::new(ReadsTagsOnce::default())),
+        world: |world| world.with_planner(Box::new(ReadsTagsOnce::default())),
     },
-    Planted { fault: "the brake ignored", setup: Draw::Steps, world: |world| world.with_mind(Box::new(NeverBrakes)) },
-    Planted {
+    Mutant { fault: "the brake ignored", setup: Draw::Steps, world: |world| world.with_planner(Box::new(NeverBrakes)) },
+    Mutant {
         fault: "what no policy names cleared away",
         setup: Draw::Left,
-        world: |world| world.with_mind(Box::new(ClearsAwayWhatLeft::default())),
+        world: |world| world.with_planner(Box::new(ClearsAwayWhatLeft::default())),
     },
-    Planted {
+    Mutant {
         fault: "retention by the clock",
         setup: Draw::Paused,
-        world: |world| world.with_mind(Box::new(CountsFromTheClock::default())),
+        world: |world| world.with_planner(Box::new(CountsFromTheClock::default())),
     },
-    Planted {
+    Mutant {
         fault: "the rules ignored",
         setup: Draw::Held,
-        world: |world| world.with_mind(Box::new(KeepsNone::default())),
+        world: |world| world.with_planner(Box::new(KeepsNone::default())),
     },
-    Planted {
+    Mutant {
         fault: "the last copy under a key let go",
         setup: Draw::Keys,
-        world: |world| world.with_mind(Box::new(BlindToKeys)),
+        world: |world| world.with_planner(Box::new(BlindToKeys)),
     },
-    Planted {
+    Mutant {
         fault: "what a person deleted claimed on",
         setup: Draw::Gone,
-        world: |world| world.with_mind(Box::new(MissesNothing)),
+        world: |world| world.with_planner(Box::new(MissesNothing)),
     },
-    Planted {
+    Mutant {
         fault: "no answer taken for a refusal",
         setup: Draw::Silent,
-        world: |world| world.with_mind(Box::new(TakesSilenceForNo)),
+        world: |world| world.with_planner(Box::new(TakesSilenceForNo)),
     },
 ];
 
@@ -218,7 +218,7 @@ pub const PLANTED: [Planted; 35] = [
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Draw {
     /// As the sweeps draw them.
-    Trouble,
+    InjectedFault,
     /// Quiet ones in which many routes wait for one slot.
     Crowd,
     /// Quiet ones whose clock is set back again and again, by as much as is borne.
@@ -256,7 +256,7 @@ enum Draw {
 impl Draw {
     fn of(self, seed: u64) -> Setup {
         match self {
-            Self::Trouble => Setup::draw(seed),
+            Self::InjectedFault => Setup::draw(seed),
             Self::Crowd => crowd(seed),
             Self::Clock => {
                 let mut setup = Setup::quiet(seed, 3);
@@ -266,14 +266,14 @@ impl Draw {
                 setup.settings.daemon.poll = Duration::from_secs(15);
                 let back = |seconds: i64| [(seconds * 1000, -270_000), ((seconds + 480) * 1000, 270_000)];
                 let steps = (5 * 3600..60 * 3600).step_by(967).flat_map(back);
-                setup.timetable.extend(steps.map(|(at_ms, by_ms)| (at_ms, Happening::ClockStep(by_ms))));
+                setup.timetable.extend(steps.map(|(at_ms, by_ms)| (at_ms, Incident::ClockStep(by_ms))));
                 setup
             }
             Self::Jumps => {
                 let mut setup = Setup::quiet(seed, 3);
                 let jump = |hours| [(hours * HOUR_MS, DAY_MS), ((hours + 1) * HOUR_MS, -DAY_MS)];
                 let steps = (5..60).step_by(5).flat_map(jump);
-                setup.timetable.extend(steps.map(|(at_ms, by_ms)| (at_ms, Happening::ClockStep(by_ms))));
+                setup.timetable.extend(steps.map(|(at_ms, by_ms)| (at_ms, Incident::ClockStep(by_ms))));
                 setup
             }
             Self::Dark => {
@@ -286,8 +286,8 @@ impl Draw {
             }
             Self::Strange => {
                 let mut setup = Setup::quiet(seed, 4);
-                setup.timetable.push((30 * HOUR_MS, Happening::OtherAccount(true)));
-                setup.timetable.push((42 * HOUR_MS, Happening::OtherAccount(false)));
+                setup.timetable.push((30 * HOUR_MS, Incident::OtherAccount(true)));
+                setup.timetable.push((42 * HOUR_MS, Incident::OtherAccount(false)));
                 setup
             }
             Self::Refused => {
@@ -312,7 +312,7 @@ impl Draw {
                 for step in 0..9 {
                     let at_ms = 60 * HOUR_MS + step * HOUR_MS / 10;
                     let edits = (0..setup.settings.policies.len() as u64).map(Edit::KeepLess);
-                    setup.timetable.extend(edits.map(|edit| (at_ms, Happening::Edit(edit))));
+                    setup.timetable.extend(edits.map(|edit| (at_ms, Incident::Edit(edit))));
                 }
                 setup
             }
@@ -320,36 +320,36 @@ impl Draw {
                 let mut setup = Setup::quiet(seed, 3);
                 refuse(&mut setup, "InvalidDestinationKmsKey", "CopyBackup", 3 * DAY_MS);
                 for hour in (6..48).step_by(6) {
-                    let order = |order| Happening::Order(order);
-                    setup.timetable.push((hour * HOUR_MS, order(Ordered::Backup(seed))));
-                    setup.timetable.push((hour * HOUR_MS + HOUR_MS, order(Ordered::Cancel(seed))));
+                    let order = |order| Incident::Order(order);
+                    setup.timetable.push((hour * HOUR_MS, order(DrawnOrder::Backup(seed))));
+                    setup.timetable.push((hour * HOUR_MS + HOUR_MS, order(DrawnOrder::Cancel(seed))));
                 }
                 setup
             }
             Self::Held => {
-                let order = |choice| Happening::Order(Ordered::Hold(choice));
+                let order = |choice| Incident::Order(DrawnOrder::Hold(choice));
                 now_and_then(keeps_two(seed), order)
             }
-            Self::Untagged => now_and_then(keeps_two(seed), |choice| Happening::Person(Person::Untags(choice))),
+            Self::Untagged => now_and_then(keeps_two(seed), |choice| Incident::Person(Person::Untags(choice))),
             Self::Gone => {
                 let mut setup = keeps_two(seed);
                 setup.settings.daemon.poll = Duration::from_secs(30);
                 for policy in setup.settings.policies.values_mut() {
                     policy.schedule = Schedule::parse("every 12h", "UTC", Time::from_millis(setup.start_ms)).unwrap();
                 }
-                let deletes = (0..20).map(|choice| Happening::Person(Person::Deletes(seed + choice * 7919)));
+                let deletes = (0..20).map(|choice| Incident::Person(Person::Deletes(seed + choice * 7919)));
                 setup.timetable.extend(deletes.map(|deletes| (39 * HOUR_MS, deletes)));
                 setup
             }
             Self::Left => {
                 let mut setup = Setup::quiet(seed, 3);
-                let drop = (0..setup.settings.policies.len() as u64).map(|at| Happening::Edit(Edit::DropSource(at)));
+                let drop = (0..setup.settings.policies.len() as u64).map(|at| Incident::Edit(Edit::DropSource(at)));
                 setup.timetable.extend(drop.map(|drop| (40 * HOUR_MS, drop)));
                 setup
             }
             Self::Paused => {
                 let mut setup = keeps(seed, &Retain { within: Some(Duration::from_secs(86_400)), ..Retain::default() });
-                let pause = |at| Happening::Order(Ordered::Pause(at, 36 * HOUR_MS));
+                let pause = |at| Incident::Order(DrawnOrder::Pause(at, 36 * HOUR_MS));
                 let policies = 0..setup.settings.policies.len() as u64;
                 setup.timetable.extend(policies.map(|at| (30 * HOUR_MS, pause(at))));
                 setup
@@ -357,7 +357,7 @@ impl Draw {
             Self::Keys => {
                 let mut setup = keeps_two(seed);
                 let edits = (0..setup.settings.policies.len() as u64).map(Edit::Rekey);
-                setup.timetable.extend(edits.map(|edit| (24 * HOUR_MS, Happening::Edit(edit))));
+                setup.timetable.extend(edits.map(|edit| (24 * HOUR_MS, Incident::Edit(edit))));
                 setup
             }
             Self::Silent => {
@@ -394,9 +394,9 @@ fn keeps(seed: u64, retain: &Retain) -> Setup {
 }
 
 /// Every third hour from the twelfth on, each time with another choice.
-fn now_and_then(mut setup: Setup, happening: impl Fn(u64) -> Happening) -> Setup {
+fn now_and_then(mut setup: Setup, incident: impl Fn(u64) -> Incident) -> Setup {
     for hour in (12..60).step_by(3) {
-        setup.timetable.push((hour * HOUR_MS, happening(setup.seed + hour as u64 * 7919)));
+        setup.timetable.push((hour * HOUR_MS, incident(setup.seed + hour as u64 * 7919)));
     }
     setup
 }
@@ -453,11 +453,11 @@ fn cut(said: &str) -> String {
     said.chars().take(300).collect()
 }
 
-fn hunt(planted: &Planted, seeds: u64) -> Result<Caught, String> {
+fn hunt(mutant: &Mutant, seeds: u64) -> Result<Caught, String> {
     let mut virtual_ms = 0;
-    let checks: Vec<Check> = proof::checks_of(planted.fault).collect();
+    let checks: Vec<Check> = proof::checks_of(mutant.fault).collect();
     for seed in 0..seeds {
-        match (planted.world)(World::new(planted.setup.of(seed))).run() {
+        match (mutant.world)(World::new(mutant.setup.of(seed))).run() {
             Ok(tally) => virtual_ms += tally.virtual_ms,
             Err(violation) if checks.contains(&violation.broken.check) => {
                 virtual_ms += violation.tally.virtual_ms;
@@ -503,19 +503,19 @@ fn every_planted_fault_is_found_and_the_planner_as_it_is_survives() {
     let mut wrong = Vec::new();
     let mut same_seeds: BTreeSet<(Draw, u64)> = BTreeSet::new();
     let only = std::env::var("LIFEBOAT_FAULT").unwrap_or_default();
-    let chosen: Vec<&Planted> = PLANTED.iter().filter(|planted| planted.fault.contains(&only)).collect();
-    for (planted, found) in chosen.iter().zip(each(&chosen, |planted| hunt(planted, seeds))) {
+    let chosen: Vec<&Mutant> = MUTANTS.iter().filter(|mutant| mutant.fault.contains(&only)).collect();
+    for (mutant, found) in chosen.iter().zip(each(&chosen, |mutant| hunt(mutant, seeds))) {
         match found {
             Ok(Caught { seed, virtual_ms, said }) => {
                 let days = virtual_ms as f64 / DAY_MS as f64;
-                println!("{}: seeds 0 to {seed}, {days:.1} virtual days. {said}", planted.fault);
-                same_seeds.extend((0..=seed).map(|seed| (planted.setup, seed)));
+                println!("{}: seeds 0 to {seed}, {days:.1} virtual days. {said}", mutant.fault);
+                same_seeds.extend((0..=seed).map(|seed| (mutant.setup, seed)));
             }
-            Err(problem) => wrong.push(format!("{}: {problem}", planted.fault)),
+            Err(problem) => wrong.push(format!("{}: {problem}", mutant.fault)),
         }
     }
     let same_seeds: Vec<(Draw, u64)> = same_seeds.into_iter().collect();
-    let honest = |(setup, seed): &(Draw, u64)| World::new(setup.of(*seed)).with_mind(Box::new(Lifeboat)).run();
+    let honest = |(setup, seed): &(Draw, u64)| World::new(setup.of(*seed)).with_planner(Box::new(Lifeboat)).run();
     for violation in each(&same_seeds, honest).into_iter().filter_map(Result::err) {
         wrong.push(format!("nothing planted, seed {}: {}", violation.seed, cut(&violation.broken.to_string())));
     }
@@ -525,7 +525,7 @@ fn every_planted_fault_is_found_and_the_planner_as_it_is_survives() {
 /// What the policy says now is taken to have been said from the beginning.
 struct HeldForEver;
 
-impl Mind for HeldForEver {
+impl PlannerUnderTest for HeldForEver {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         for change in &mut plan.record {
@@ -541,7 +541,7 @@ impl Mind for HeldForEver {
 /// A repeat of an open ask carries a token of its own.
 struct FreshToken;
 
-impl Mind for FreshToken {
+impl PlannerUnderTest for FreshToken {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         let fresh = |key, request: &mut Arc<Request>| {
@@ -592,7 +592,7 @@ fn force_ask(state: &mut State, change: &Change) -> Option<()> {
 /// Others' copies take no place in a lane.
 struct BlindToOthers;
 
-impl Mind for BlindToOthers {
+impl PlannerUnderTest for BlindToOthers {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut state = state.clone();
         for known in state.places.values_mut() {
@@ -605,7 +605,7 @@ impl Mind for BlindToOthers {
 /// A backup whose copy was asked for has done its work.
 struct DeletesWhatIsRead;
 
-impl Mind for DeletesWhatIsRead {
+impl PlannerUnderTest for DeletesWhatIsRead {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         let read = |action: &Action| match &action.call {
@@ -642,7 +642,7 @@ struct OpensAgain {
     again: BTreeMap<(SourceKey, Occurrence), OccurrenceRecord>,
 }
 
-impl Mind for OpensAgain {
+impl PlannerUnderTest for OpensAgain {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         let due = self.again.extract_if(.., |(_, occurrence), _| occurrence.at <= now);
@@ -681,7 +681,7 @@ impl Mind for OpensAgain {
 /// Copies what is still being made.
 struct Hasty;
 
-impl Mind for Hasty {
+impl PlannerUnderTest for Hasty {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         if plan.record.iter().any(Change::durable) {
@@ -720,7 +720,7 @@ struct Lawless {
     closed: Vec<Change>,
 }
 
-impl Mind for Lawless {
+impl PlannerUnderTest for Lawless {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         if self.closed.len() >= 5 {
@@ -742,7 +742,7 @@ impl Mind for Lawless {
 /// Each route finds out for itself that a lane is full.
 struct NeverClosesALane;
 
-impl Mind for NeverClosesALane {
+impl PlannerUnderTest for NeverClosesALane {
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
         if matches!(change, Change::Lane(LaneEvidence::Refused { .. })) { Ok(()) } else { state.apply(change) }
     }
@@ -751,7 +751,7 @@ impl Mind for NeverClosesALane {
 /// What went before this round is forgotten.
 struct NeverLooksBack;
 
-impl Mind for NeverLooksBack {
+impl PlannerUnderTest for NeverLooksBack {
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
         state.apply(change)?;
         if matches!(change, Change::BackupRemoved { .. }) {
@@ -765,7 +765,7 @@ impl Mind for NeverLooksBack {
 
 struct CallsFirst;
 
-impl Mind for CallsFirst {
+impl PlannerUnderTest for CallsFirst {
     fn calls_first(&self) -> bool {
         true
     }
@@ -774,7 +774,7 @@ impl Mind for CallsFirst {
 /// What listings show of ours is not recognised.
 struct BlindToTags;
 
-impl Mind for BlindToTags {
+impl PlannerUnderTest for BlindToTags {
     fn process_outcome(
         &mut self,
         settings: &Settings,
@@ -795,7 +795,7 @@ impl Mind for BlindToTags {
 /// Whatever carries our tags is ours.
 struct BelievesTags;
 
-impl Mind for BelievesTags {
+impl PlannerUnderTest for BelievesTags {
     fn process_outcome(
         &mut self,
         settings: &Settings,
@@ -816,7 +816,7 @@ impl Mind for BelievesTags {
 /// What never began needs no record.
 struct ForgetsCoalesced;
 
-impl Mind for ForgetsCoalesced {
+impl PlannerUnderTest for ForgetsCoalesced {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         plan.record.retain(|change| match change {
@@ -832,7 +832,7 @@ impl Mind for ForgetsCoalesced {
 /// What a complete listing does not show is gone.
 struct MissingIsLost;
 
-impl Mind for MissingIsLost {
+impl PlannerUnderTest for MissingIsLost {
     fn process_outcome(
         &mut self,
         settings: &Settings,
@@ -864,7 +864,7 @@ impl Mind for MissingIsLost {
 /// Slots go to who has waited longest.
 struct FirstComeFirstServed;
 
-impl Mind for FirstComeFirstServed {
+impl PlannerUnderTest for FirstComeFirstServed {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         planner::plan_in_order(settings, state, now, SlotOrder::FirstCome)
     }
@@ -873,7 +873,7 @@ impl Mind for FirstComeFirstServed {
 /// What failed is asked for again at once.
 struct NeverPauses;
 
-impl Mind for NeverPauses {
+impl PlannerUnderTest for NeverPauses {
     fn process_outcome(
         &mut self,
         settings: &Settings,
@@ -895,7 +895,7 @@ impl Mind for NeverPauses {
 /// While a Region does not answer, nothing new is asked for anywhere.
 struct AllForOne;
 
-impl Mind for AllForOne {
+impl PlannerUnderTest for AllForOne {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         let in_trouble = state.places.values().any(|known| known.failures >= 3);
@@ -916,7 +916,7 @@ impl Mind for AllForOne {
 /// Half a policy is better than none.
 struct TakesWhatItCanRead;
 
-impl Mind for TakesWhatItCanRead {
+impl PlannerUnderTest for TakesWhatItCanRead {
     fn reload(&mut self, file: Reading<'_>) -> Option<Settings> {
         let (Reading::Good(settings) | Reading::Refused { legible: settings }) = file;
         Some(settings.clone())
@@ -946,7 +946,7 @@ impl Disk for Forgetful {
 /// What FAILED once stays as it is.
 struct GivesUp;
 
-impl Mind for GivesUp {
+impl PlannerUnderTest for GivesUp {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         let again = |key: &lifeboat::domain::id::WorkKey| {
@@ -968,7 +968,7 @@ impl Mind for GivesUp {
 /// Whoever answers is taken for the account on record.
 struct BelievesAnybody;
 
-impl Mind for BelievesAnybody {
+impl PlannerUnderTest for BelievesAnybody {
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
         match change {
             Change::AccountRecorded { .. } => Ok(()),
@@ -980,7 +980,7 @@ impl Mind for BelievesAnybody {
 /// A refused listing is repeated at once.
 struct ListsWithoutPause;
 
-impl Mind for ListsWithoutPause {
+impl PlannerUnderTest for ListsWithoutPause {
     fn process_outcome(
         &mut self,
         settings: &Settings,
@@ -1002,7 +1002,7 @@ impl Mind for ListsWithoutPause {
 /// As long as a destination was never listed, nothing is deleted at the source.
 struct PrunesNothingInTheDark;
 
-impl Mind for PrunesNothingInTheDark {
+impl PlannerUnderTest for PrunesNothingInTheDark {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let mut plan = planner::plan(settings, state, now);
         let dark = planner::polling::places_of(settings)
@@ -1022,7 +1022,7 @@ impl Mind for PrunesNothingInTheDark {
 /// Takes an order to cancel, and goes on.
 struct NeverCancels;
 
-impl Mind for NeverCancels {
+impl PlannerUnderTest for NeverCancels {
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
         match change {
             Change::Cancelled { .. } => Ok(()),
@@ -1034,7 +1034,7 @@ impl Mind for NeverCancels {
 /// Time is what the host's clock shows.
 struct BelievesTheClock;
 
-impl Mind for BelievesTheClock {
+impl PlannerUnderTest for BelievesTheClock {
     fn time_known(&mut self, keeper: &mut Timekeeper, host: Time, steady: Duration) -> Timekeeping {
         *keeper = Timekeeper::new(host, steady);
         Timekeeping::default()

@@ -7,7 +7,7 @@ use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal, 
 use super::super::super::faults::Fault;
 use super::super::setup::{HOUR_MS, Setup};
 use super::armed::{Armed, Check};
-use super::keeping::Keeping;
+use super::retention::Retention;
 use super::{Broken, Work, good, work_of};
 use crate::domain::id::{AccountRegion, BackupId, SourceKey, Target, WorkKey};
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ type AsMade = BTreeMap<BackupIx, Arc<Tags>>;
 
 /// What was made for Lifeboat.
 #[derive(Default)]
-pub(super) struct Shelf {
+pub(super) struct Created {
     seen: usize,
     made: u64,
     by_work: BTreeMap<Work, Vec<BackupIx>>,
@@ -52,15 +52,15 @@ impl Made {
 /// What was misdated may be known as such for so much longer.
 const DATED_WITHIN_MS: i64 = 24 * HOUR_MS;
 
-impl Shelf {
+impl Created {
     pub(super) fn new(setup: &Setup) -> Self {
         let misdates = setup.faults.fault.iter().filter(|fault| fault.creation_time_skew_seconds != 0);
         let ms = |seconds: f64| setup.start_ms + (seconds * 1000.0) as i64;
-        let spell = |fault: &Fault| {
+        let window = |fault: &Fault| {
             let until_ms = fault.until_seconds.map_or(i64::MAX, |until| ms(until) + DATED_WITHIN_MS);
             (ms(fault.from_seconds), until_ms)
         };
-        Self { misdated: misdates.map(spell).collect(), ..Self::default() }
+        Self { misdated: misdates.map(window).collect(), ..Self::default() }
     }
 
     pub(super) const fn made(&self) -> u64 {
@@ -69,7 +69,7 @@ impl Shelf {
 
     /// Of one work there is never a second while the first is good and still carries our tags; nor once Lifeboat itself
     /// let a good one go, but for a copy of what became the newest once more.
-    pub(super) fn stepped(&mut self, cloud: &Cloud, keeping: &Keeping, armed: &Armed) -> Result<(), Broken> {
+    pub(super) fn stepped(&mut self, cloud: &Cloud, retention: &Retention, armed: &Armed) -> Result<(), Broken> {
         if cloud.backups_made() == self.seen {
             return Ok(());
         }
@@ -89,12 +89,12 @@ impl Shelf {
                 let what = format!("{} is {stands} and {} is made as well, for {work:?}", twin.id, backup.id);
                 broken = Err(Check::MadeOnce.broken(what));
             }
-            if !keeping.let_go().is_empty() {
+            if !retention.let_go().is_empty() {
                 armed.count(Check::NotMadeAgain);
             }
-            let let_go = |at: &&BackupIx| keeping.let_go().contains(at) && cloud.backup(**at).failure.is_none();
+            let let_go = |at: &&BackupIx| retention.let_go().contains(at) && cloud.backup(**at).failure.is_none();
             let before = siblings.iter().find(let_go).map(|at| &cloud.backup(*at).id);
-            if let Some(before) = before.filter(|_| !self.newest_again(cloud, keeping, &key, &work, backup)) {
+            if let Some(before) = before.filter(|_| !self.newest_again(cloud, retention, &key, &work, backup)) {
                 let what =
                     format!("{before} was made, deleted by Lifeboat, and made again as {}, for {work:?}", backup.id);
                 broken = Err(Check::NotMadeAgain.broken(what));
@@ -111,12 +111,12 @@ impl Shelf {
 
     /// Whether persons took away what was newer than the backup of a copy: then it may be the newest once more, and the
     /// newest is copied as long as it is (promise 8).
-    fn newest_again(&self, cloud: &Cloud, keeping: &Keeping, key: &SourceKey, work: &Work, copy: &Backup) -> bool {
+    fn newest_again(&self, cloud: &Cloud, retention: &Retention, key: &SourceKey, work: &Work, copy: &Backup) -> bool {
         let misdated = self.misdated.iter().any(|(from, until)| (*from..*until).contains(&copy.created_ms));
         let taken = |at: BackupIx| {
             let newer = cloud.backup(at);
             newer.taken_ms > copy.taken_ms
-                && !keeping.deleted_by_lifeboat(at)
+                && !retention.deleted_by_lifeboat(at)
                 && (!good(newer) || !self.ours(cloud, at) || misdated)
         };
         work.copy_to.is_some() && self.all(key).any(|(at, _)| taken(at))

@@ -12,7 +12,7 @@ pub const SECOND_THERE: &str = "eu-west-1";
 /// Sources in a policy with one destination; both Regions were listed at 05:05, which
 /// is late enough for a database made at 05:00.
 #[derive(Clone)]
-pub struct Books {
+pub struct Fixture {
     pub settings: Settings,
     pub state: State,
 }
@@ -80,7 +80,7 @@ pub fn fault(class: FaultClass, code: &str) -> Fault {
     Fault::new(class, code, "")
 }
 
-impl Books {
+impl Fixture {
     pub fn new() -> Self {
         Self::of(1)
     }
@@ -88,14 +88,14 @@ impl Books {
     /// The same, of several sources.
     pub fn of(sources: usize) -> Self {
         let start = at("2026-11-21T05:00:00Z");
-        let mut books = Self { settings: settings(sources, start), state: State::new(start, start) };
+        let mut fixture = Self { settings: settings(sources, start), state: State::new(start, start) };
         // Nothing comes due by itself: each occurrence is in the books because a test put it there.
-        books.policy().schedule = Schedule::parse("0 3 1 1 *", "UTC", start).unwrap();
-        books.membership();
+        fixture.policy().schedule = Schedule::parse("0 3 1 1 *", "UTC", start).unwrap();
+        fixture.membership();
         for region in [HOME, THERE] {
-            books.listed(region, start.plus(5 * MINUTE));
+            fixture.listed(region, start.plus(5 * MINUTE));
         }
-        books
+        fixture
     }
 
     pub fn policy(&mut self) -> &mut Policy {
@@ -137,7 +137,7 @@ impl Books {
             pages: 1,
             user_backups: 0,
             others,
-            strangers: Vec::new(),
+            other_backups: Vec::new(),
         });
     }
 
@@ -186,13 +186,13 @@ impl Books {
 
     /// What a round decides, once what has ended is on record.
     pub fn plan(&self, now: Time) -> Plan {
-        let mut books = self.clone();
+        let mut fixture = self.clone();
         loop {
-            let plan = planner::plan(&books.settings, &books.state, now);
+            let plan = planner::plan(&fixture.settings, &fixture.state, now);
             if !plan.record.iter().any(|change| matches!(change, Change::Closed { .. })) {
                 return plan;
             }
-            plan.record.into_iter().for_each(|change| books.apply(change));
+            plan.record.into_iter().for_each(|change| fixture.apply(change));
         }
     }
 }

@@ -33,7 +33,7 @@ impl Cloud {
         if self.now_ms == i64::MIN {
             self.now_ms = now_ms;
             self.faults_since_ms.get_or_insert(now_ms);
-            self.call_strangers(now_ms);
+            self.call_other_principals(now_ms);
         }
         while let Some(first) = self.due.first_entry() {
             let at_ms = first.key().0;
@@ -71,7 +71,7 @@ impl Cloud {
             Event::FileSystemEnds(place, id) => self.file_system_ends(place, &id, at_ms),
             Event::VolumeEnds(place, id) => self.volume_ends(place, &id, at_ms),
             Event::DailyWindow(place, id) => self.daily_window(place, &id, at_ms),
-            Event::Strangers(place) => self.strangers_ask(place, at_ms),
+            Event::Strangers(place) => self.other_principals_request(place, at_ms),
         }
     }
 

@@ -1,6 +1,6 @@
 //! What is put to the test: the decisions, and the order in which they take effect.
 //!
-//! A world is only worth something if it notices a broken planner. So the planner is reached through a [`Mind`] that a
+//! A world is only worth something if it notices a broken planner. So the planner is reached through a [`PlannerUnderTest`] that a
 //! test can replace by one with a fault planted in it, without a line of the planner itself being made breakable.
 
 use crate::domain::action::{Action, Outcome};
@@ -26,7 +26,7 @@ pub enum Reading<'a> {
 }
 
 /// Decides, reads answers, and moves the state. Every default is the real one.
-pub trait Mind {
+pub trait PlannerUnderTest {
     /// What happens now.
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         planner::plan(settings, state, now)
@@ -75,4 +75,4 @@ pub trait Mind {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Lifeboat;
 
-impl Mind for Lifeboat {}
+impl PlannerUnderTest for Lifeboat {}
