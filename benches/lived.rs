@@ -1,4 +1,4 @@
-//! Years that the planner lives through with its books in a real file: `cargo bench --bench lived`.
+//! Years that the planner lives through with its state in a real file: `cargo bench --bench lived`.
 //!
 //! The simulated world (`sim::world`, all its checks on) at its own pace, with the store of the daemon as its disk:
 //! `LIFEBOAT_SOURCES` (10) daily sources with three destinations, seven kept everywhere, for `LIFEBOAT_DAYS` (400) days.
@@ -111,7 +111,7 @@ impl Disk for File {
         let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
         longest.commit = longest.commit.max(began.elapsed());
         drop(longest);
-        // The time of the world, as far as the books tell it.
+        // The time of the world, as far as the state tells it.
         let told = changes.iter().find_map(|change| match change {
             Change::Opened { record, .. } => Some(record.opened_at),
             _ => None,

@@ -1,4 +1,4 @@
-//! What the books of a fleet take in memory: `cargo bench --bench memory`.
+//! What the state of a fleet take in memory: `cargo bench --bench memory`.
 //!
 //! The same recovery points are taken in twice by the real binary: from AWS, by a daemon that has no database, and from
 //! its own database by the next one. `LIFEBOAT_SOURCES` (1000) sources with `LIFEBOAT_HELD` (30) backups each and a copy
@@ -77,7 +77,7 @@ fn fill(cloud: &mut Cloud, ids: &[String], held: usize) {
 fn measure(what: &str, daemon: &Daemon, points: usize, began: Instant) {
     wait_until("an answer", || daemon.get("/healthz").is_some());
     let answered = began.elapsed();
-    // A picture with all points in it: what was read is taken in.
+    // A snapshot with all points in it: what was read is taken in.
     wait_until("all points", || daemon.sum(&["recovery_points"]) as usize >= points);
     let all = began.elapsed();
     std::thread::sleep(Duration::from_secs(number("LIFEBOAT_REST", 5) as u64));

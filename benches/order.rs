@@ -30,7 +30,7 @@
 //! The daemon looks every two minutes here (otherwise every half one), so that a run is short: 5 to 15 % of the slot time pass
 //! before the end of a copy is seen, under every order alike.
 //!
-//! Counted from FSx's own books: for how long promises were broken, all routes together, and how many routes broke theirs
+//! Counted from FSx's own inventory: for how long promises were broken, all routes together, and how many routes broke theirs
 //! (of the new fleet: after two days). `LIFEBOAT_SEEDS=40` runs more, `LIFEBOAT_SITUATION=outage` one situation alone. Every
 //! core takes one fleet at a time.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a bench that cannot go on ends")]

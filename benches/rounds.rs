@@ -142,7 +142,7 @@ fn everything_due<const HELD_EACH: usize>(bencher: Bencher<'_, '_>, sources: usi
     let (state, now) = fleet(&settings, sources, HELD_EACH);
     let due = now.plus(Duration::from_secs(1800));
     bencher.with_inputs(|| state.clone()).bench_values(|mut state| {
-        // Ten rounds: the occurrences are recorded, look-ups and the first backups leave and come back.
+        // Ten rounds: the occurrences are recorded, lookups and the first backups leave and come back.
         for _ in 0..10 {
             let plan = plan(&settings, &state, due);
             take_in(&mut state, plan.record);

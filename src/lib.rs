@@ -22,13 +22,13 @@
 //! ```
 //!
 //! A [`domain::change::Change`] is the only thing that moves a [`domain::state::State`], in memory and in the store
-//! alike. One that contradicts the books is refused and sets its source aside; the others go on.
+//! alike. One that contradicts the state is refused and sets its source aside; the others go on.
 //!
-//! # The rooms
+//! # The modules
 //!
-//! A room uses only rooms on floors below its own; `tests/pure/tidy.rs` holds this against the code.
+//! A module uses only modules on layers below its own; `tests/pure/tidy.rs` holds this against the code.
 //!
-//! | floor | room | what lives there |
+//! | layer | module | what lives there |
 //! |---|---|---|
 //! | 5 | [`cli`] | one file a command |
 //! | 4 | [`daemon`] | the loop, the calls under way, the control socket, the clock, signals, systemd, the log's lines, the words to people |
@@ -36,9 +36,9 @@
 //! | 3 | [`sim`] | FSx as a pure model, the same over HTTP, what can go wrong with it, and a world that drives the planner through years |
 //! | 2 | [`planner`] | every decision |
 //! | 2 | [`engine`] | the way to AWS: pacing, errors as data |
-//! | 2 | [`store`] | where the books are kept |
+//! | 2 | [`store`] | where the state is kept |
 //! | 2 | [`config`] | the policy file, with all its problems at once |
-//! | 1 | [`domain`] | the nouns |
+//! | 1 | [`domain`] | the types |
 //!
 //! # Three walks
 //!
@@ -48,9 +48,9 @@
 //! AVAILABLE, each route wants a copy; [`planner::copies`] gives the slots of the lane to the routes nearest to breaking
 //! their promise. When every copy is AVAILABLE, [`planner::ending`] records the outcome.
 //!
-//! **The answer is lost.** The connection drops after AWS took CopyBackup. The ask stays open, holds its slot, and is
+//! **The answer is lost.** The connection drops after AWS took CopyBackup. The pending request stays open, holds its slot, and is
 //! repeated word for word with the same token: AWS gives back the copy it made. After five minutes a token may be
-//! forgotten, so then a listing that began two minutes after the last ask has to show that there is nothing before
+//! forgotten, so then a listing that began two minutes after the last request has to show that there is nothing before
 //! anything is asked anew ([`planner::call_limits`]).
 //!
 //! **The database is gone.** The first plan lists every Region. What carries our tags is taken in; the newest occurrence

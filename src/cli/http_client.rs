@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 const TIMEOUT: Duration = timeout_beyond(ANSWERS_WITHIN);
 /// An order is answered once it is on disk; the daemon gives up before this.
 const ORDER_TIMEOUT: Duration = Duration::from_secs(75);
-/// The picture of ten thousand sources takes some 40 MB.
+/// The snapshot of ten thousand sources takes some 40 MB.
 const ANSWER_MAX_BYTES: usize = 256 * 1024 * 1024;
 
 /// What a daemon says within this time has arrived by then.

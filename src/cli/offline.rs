@@ -1,4 +1,4 @@
-//! The books without a daemon: what the database says, for commands that only look.
+//! The state without a daemon: what the database says, for commands that only look.
 
 use super::{Failure, now};
 use crate::domain::change::Change;
@@ -9,7 +9,7 @@ use crate::planner;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{Store as _, StoreError, StoreProblem};
 
-/// The books as the database has them, brought together with the policy. Nothing is written.
+/// The state as the database has them, brought together with the policy. Nothing is written.
 pub(super) async fn read(settings: &mut Settings) -> Result<State, Failure> {
     try_read(settings).await.map_err(|error| Failure::Run(error.to_string()))
 }
@@ -55,12 +55,12 @@ fn follow(settings: &mut Settings, state: &mut State) {
     let mut plan = Plan::default();
     planner::membership::plan(settings, state, now(), &mut plan);
     for change in plan.record.iter().filter(|change| kept_up(change)) {
-        // A refusal only means that the picture lacks a source that the database contradicts.
+        // A refusal only means that the snapshot lacks a source that the database contradicts.
         let _ = state.apply(change);
     }
 }
 
-/// What shows in a picture of the books.
+/// What shows in a snapshot of the state.
 const fn kept_up(change: &Change) -> bool {
     matches!(change, Change::MembershipUpdated { .. } | Change::Rescheduled { .. } | Change::SourceDeparted { .. })
 }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub(super) struct Args {
     #[command(flatten)]
     policy: PolicyFile,
-    /// Read AWS's own books; needs neither database nor daemon nor the source Region
+    /// Read AWS's own inventory; needs neither database nor daemon nor the source Region
     #[arg(long)]
     aws: bool,
     /// Only this source's
@@ -151,7 +151,7 @@ async fn from_database(args: &Args) -> Result<FoundPoints, Failure> {
     let (settings, problems) = load_to_read(&args.policy.config)?;
     complain_of(problems.as_ref());
     let failed = |error: crate::store::StoreError| {
-        Failure::Run(format!("{error}\nTo read AWS's own books instead: lifeboat points --aws"))
+        Failure::Run(format!("{error}\nTo read AWS's own inventory instead: lifeboat points --aws"))
     };
     let mut store = SqliteStore::read(&settings.daemon.state).await.map_err(failed)?;
     let state = store.load(now()).await;

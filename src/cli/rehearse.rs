@@ -289,7 +289,7 @@ fn span(seconds: u64) -> String {
 }
 
 fn routes_text(routes: &PolicyRoutes, lines: &mut Vec<String>) {
-    let rpo = routes.rpo_seconds.map_or_else(|| "no promise".to_owned(), |seconds| format!("rpo {}", span(seconds)));
+    let rpo = routes.rpo_seconds.map_or_else(|| "no RPO".to_owned(), |seconds| format!("rpo {}", span(seconds)));
     let to = if routes.copy { " →" } else { " in" };
     let sources = counted(routes.sources, "source");
     lines.push(format!("{}{to} {}: {sources}, {rpo}", routes.policy, routes.region));

@@ -57,7 +57,7 @@ pub(super) fn output_style() -> OutputStyle {
     OutputStyle { width, rows: None, colour: colour(), unicode: unicode() }
 }
 
-/// The same for a picture that is drawn over itself and must fit the screen.
+/// The same for a snapshot that is drawn over itself and must fit the screen.
 pub(super) fn live_output_style() -> OutputStyle {
     let rows = terminal_size::terminal_size().map(|(_, height)| usize::from(height.0).saturating_sub(8).max(3));
     OutputStyle { rows, ..output_style() }

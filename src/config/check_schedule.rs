@@ -244,7 +244,7 @@ pub(super) fn check_rpo(rpo: &Spanned<Duration>, timed: &Spanned<ParsedSchedule>
     let wider = if gap >= Duration::from_secs(4 * 3600) { Duration::from_secs(3600) } else { gap / 4 };
     let fitting = Duration::from_secs((gap + wider).as_secs().max(1));
     let often = Duration::from_secs(rpo.value.as_secs() / 2);
-    let mut hint = format!("promise `rpo = \"{}\"` or more", exact_text(fitting));
+    let mut hint = format!("set `rpo = \"{}\"` or more", exact_text(fitting));
     if !often.is_zero() {
         hint.push_str(&format!(", or fire more often, for example `schedule = \"every {}\"`", exact_text(often)));
     }

@@ -41,11 +41,11 @@ pub fn before(state: &State, change: &Change) {
         Change::MembershipUpdated { source, policy, region, .. }
             if state.sources.get(source).is_none_or(|s| s.membership.is_none()) =>
         {
-            debug!(event = "watched", %policy, account = %source.account, source = %source.source, %region, "watching");
+            debug!(event = "membership_updated", %policy, account = %source.account, source = %source.source, %region, "watching");
         }
         Change::Rescheduled { source, lines } => rescheduled(state, source, lines),
         Change::SourceDeparted { source } => {
-            info!(event = "left", account = %source.account, source = %source.source,
+            info!(event = "source_departed", account = %source.account, source = %source.source,
                 "no policy names it any more; its recovery points stay");
         }
         Change::Opened { source, occurrence, record } => {
@@ -55,11 +55,11 @@ pub fn before(state: &State, change: &Change) {
         }
         Change::Closed { .. } => closed(state, change),
         Change::RequestRecorded { key, attempt, .. } => {
-            job!(Level::INFO, state, key, "asked", attempt, "asking AWS");
+            job!(Level::INFO, state, key, "request_recorded", attempt, "asking AWS");
         }
         Change::RequestFailed { key, fault, definite, .. } => unfulfilled(state, key, fault, *definite),
         Change::RequestNeverApplied { key } => {
-            job!(Level::INFO, state, key, "disproved", "AWS did not take it; asking anew")
+            job!(Level::INFO, state, key, "request_never_applied", "AWS did not take it; asking anew")
         }
         Change::BackupObserved { point } => seen(state, point),
         Change::Disputed { place, id, dispute: Some(dispute) } => disputed(state, place, id, dispute),
@@ -77,8 +77,8 @@ pub fn before(state: &State, change: &Change) {
         | Change::Reviewed { .. } => deletions::before(state, change),
         Change::BackupRemoved { place, id, .. } if deletions::done(state, place, id) => {}
         Change::BackupRemoved { place, id, .. } => {
-            warn!(event = "gone", account = %place.account, region = %place.region, backup = %id,
-                "no longer in AWS's books");
+            warn!(event = "backup_removed", account = %place.account, region = %place.region, backup = %id,
+                "no longer in AWS's inventory");
         }
         Change::Returned { place, fault, .. } => place_moved(state, place, fault.as_ref()),
         Change::AccountRecorded { account, id, .. } => {
@@ -125,7 +125,7 @@ fn rescheduled(state: &State, source: &SourceKey, lines: &[Line]) {
     }
 }
 
-/// A new database learns from AWS's books what was protected before it, and begins nothing there for as long as these may
+/// A new database learns from AWS's inventory what was protected before it, and begins nothing there for as long as these may
 /// not yet show what was begun last. Said once for each place, when the policy holds and the place was listed, whichever
 /// came first.
 pub fn learning(state: &State, learned: &mut BTreeSet<AccountRegion>) {
@@ -145,7 +145,7 @@ pub fn learning(state: &State, learned: &mut BTreeSet<AccountRegion>) {
         if sources > 0 {
             let until = state.created_at.plus(LISTING_LAG);
             info!(event = "learning", account = %place.account, region = %place.region, sources, %until,
-                "protected before this database was; their schedules begin nothing until AWS's books, which may lag, were \
+                "protected before this database existed; their schedules begin nothing until AWS's inventory, which may lag, was \
                  read once more after this time");
         }
     }
@@ -303,7 +303,7 @@ fn read_answered(state: &State, place: &AccountRegion, call: &CallKey, fault: Op
     let what = if *call == CallKey::List { "list" } else { "look" };
     let Some(fault) = fault else {
         if refusal.is_some() {
-            info!(event = "readable", %account, %region, what, "AWS's books can be read again");
+            info!(event = "readable", %account, %region, what, "AWS's inventory can be read again");
         }
         return;
     };
@@ -328,11 +328,11 @@ fn source_lookup_failed(state: &State, key: &SourceKey, fault: &Fault) {
     }
     let (account, source) = (&key.account, &key.source);
     if fault.class.needs_a_person() {
-        error!(event = "look_up_failed", %account, %source, code = fault.code, cause = fault.message,
-            "the source cannot be looked up; tried again hourly and on reload");
+        error!(event = "source_lookup_failed", %account, %source, code = fault.code, cause = fault.message,
+            "the source lookup fails; retried hourly and on reload");
     } else {
-        info!(event = "look_up_failed", %account, %source, code = fault.code, cause = fault.message,
-            "the source could not be looked up; will be tried again");
+        info!(event = "source_lookup_failed", %account, %source, code = fault.code, cause = fault.message,
+            "the source lookup failed; it will be retried");
     }
 }
 
@@ -356,5 +356,5 @@ pub fn log_event(event: &Event) {
 /// A route that was told to be late, and of which nothing is promised any more.
 pub fn rpo_removed((source, target): &RouteKey) {
     let (account, source, region) = (&source.account, &source.source, target.destination());
-    info!(event = "let_go", %account, %source, region, "a late route has no promise any more");
+    info!(event = "rpo_removed", %account, %source, region, "a late route has no RPO any more");
 }

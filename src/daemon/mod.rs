@@ -164,7 +164,7 @@ impl Daemon {
 
     /// Goes round until told to stop, within the task of who calls. On the main thread, what the loop holds for years
     /// comes from one part of the allocator, and what answers are read into, which lives for moments, from others: mixed,
-    /// they would leave gaps as large as the books.
+    /// they would leave gaps as large as the state.
     ///
     /// # Errors
     /// The loop ended by itself.
@@ -204,7 +204,7 @@ async fn control_socket(path: &Path) -> Result<Option<(UnixListener, control::So
 }
 
 /// Nudges the loop every second, on the second. Nothing rests on it: the loop has its own second hand, and what is due
-/// is found in the books (crates.md, section 2).
+/// is found in the state (crates.md, section 2).
 async fn heartbeat(commands: mpsc::Sender<Command>) -> Option<JobScheduler> {
     let begin = async || {
         let scheduler = JobScheduler::new().await?;

@@ -1,9 +1,9 @@
 //! Telling people: the webhook, and the heartbeat.
 //!
 //! A receiver may be slow, broken or gone for days, and no recovery point may come a second later for it. So the loop
-//! only keeps what is owed in its books and shows it here ([`NotificationQueue`]); two tasks of their own read that and the
-//! pictures, and send a word back for what was delivered. They keep nothing that would be missed: after a restart
-//! what is still owed is in the books, with the same ids.
+//! only keeps what is owed in its state and shows it here ([`NotificationQueue`]); two tasks of their own read that and the
+//! snapshots, and send a word back for what was delivered. They keep nothing that would be missed: after a restart
+//! what is still owed is in the state, with the same ids.
 
 use super::reconcile::Command;
 use super::system::Clock;
@@ -37,7 +37,7 @@ const BEAT: Duration = Duration::from_secs(60);
 const BEAT_AGAIN: Duration = Duration::from_secs(15);
 /// How often it is looked whether all is well, while it is not.
 const LOOK: Duration = Duration::from_secs(1);
-/// A picture older than this comes from a loop that hangs, and vouches for nothing.
+/// A snapshot older than this comes from a loop that hangs, and vouches for nothing.
 const SNAPSHOT_GOOD_FOR: Duration = Duration::from_secs(120);
 
 /// Whom to tell, and what was not told yet, oldest first.
@@ -112,7 +112,7 @@ impl Health {
     /// It could not be reached, or is broken. Said once.
     fn failed(&mut self, what: &str, url: &SecretUrl, why: &str, again: Duration) {
         if self.failures == 0 {
-            tracing::warn!(event = "notify_failed", what, %url, why, "nobody is told; tried again until it works");
+            tracing::warn!(event = "notify_failed", what, %url, why, "notifications are not delivered; retried until it works");
         } else {
             tracing::debug!(event = "notify_failed", what, %url, why, "again");
         }

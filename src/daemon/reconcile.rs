@@ -2,7 +2,7 @@
 //!
 //! It waits for an answer, a nudge, a command or the next time that something is due; then it lets the planner decide,
 //! commits what is to be recorded, and only then lets calls leave. It has no memory of its own: kill it anywhere, and
-//! the next one goes on from the books.
+//! the next one goes on from the state.
 
 use super::dispatch::{Dispatch, Done};
 use super::notify::{Delivery, NotificationQueue};
@@ -80,7 +80,7 @@ pub enum Command {
 pub struct StateDump {
     /// The policy file.
     pub settings: Arc<Settings>,
-    /// The books; sources and recovery points are shared with the loop until they move, and copied one by one then.
+    /// The state; sources and recovery points are shared with the loop until they move, and copied one by one then.
     pub state: State,
     /// The last full plan.
     pub plan: Arc<Plan>,
@@ -135,7 +135,7 @@ pub struct Reconciler {
     learned: BTreeSet<AccountRegion>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     pictured: Instant,
-    /// How long the last picture took.
+    /// How long the last snapshot took.
     picture_took: Duration,
     /// No round before this, since the last one was long.
     rest_until: Instant,
@@ -155,7 +155,7 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// Everything in place, nothing begun. The first picture is right at once.
+    /// Everything in place, nothing begun. The first snapshot is right at once.
     #[must_use]
     pub fn new(
         startup: Startup,
@@ -311,13 +311,13 @@ impl Reconciler {
             let illegal =
                 matches!(&action.call, crate::domain::action::Call::Make { key, .. } if refused.contains(key));
             if illegal || self.store_problem.is_some() {
-                // Nothing leaves without its intent on disk. The ask stands as one without an answer.
+                // Nothing leaves without its intent on disk. The pending request stands as one without an answer.
                 self.withdraw(&action);
             } else {
                 self.dispatch.start(action);
             }
         }
-        // A plan that stopped after its books has not looked at what waits.
+        // A plan that stopped after its state has not looked at what waits.
         if !plan.record_only {
             event_log::learning(&self.state, &mut self.learned);
             self.last_plan = Arc::new(plan);
@@ -351,7 +351,7 @@ impl Reconciler {
                     }
                 }
                 Err(error) => {
-                    tracing::error!(event = "illegal", %error, "refused a change that contradicts the books; the source is set aside until a restart");
+                    tracing::error!(event = "illegal_change", %error, "refused a change that contradicts the recorded state; the source is quarantined until a restart");
                     if let Change::RequestRecorded { key, .. } = &change {
                         refused.insert(key.clone());
                     }
@@ -409,7 +409,7 @@ impl Reconciler {
         let now = self.keep_time();
         if first_word {
             self.state.clock_confirmed(now, self.clock.runs_for());
-            // Times in the books that lie in the future come from a clock that was wrong.
+            // Times in the state that lie in the future come from a clock that was wrong.
             if self.state.clock > now || self.state.lies_ahead_of(now) {
                 self.take_in(vec![Change::ClockWentBack { to: now }]);
             }
@@ -425,7 +425,7 @@ impl Reconciler {
         self.changed = true;
     }
 
-    /// Takes in the answers that are about to come, then closes the books. What has no answer yet is asked again, with
+    /// Takes in the answers that are about to come, then closes the state. What has no answer yet is asked again, with
     /// the same token, by the next process.
     async fn end(mut self) {
         self.systemd.stopping();

@@ -93,7 +93,7 @@ const LOOP_STUCK_AFTER: Duration = Duration::from_secs(60);
 
 /// What the listener may see of a daemon.
 pub struct DaemonView {
-    /// The pictures.
+    /// The snapshots.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// The loop's pulse.
     pub liveness: Liveness,

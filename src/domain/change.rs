@@ -107,30 +107,30 @@ pub enum Change {
         /// When.
         at: Time,
     },
-    /// An ask was refused, or got no answer.
+    /// A pending request was refused, or got no answer.
     RequestFailed {
         /// What for.
         key: WorkKey,
         /// What came back.
         fault: Fault,
-        /// AWS surely made nothing: the ask is withdrawn.
+        /// AWS surely made nothing: the pending request is withdrawn.
         definite: bool,
         /// Not again before.
         not_before: Time,
     },
-    /// AWS's books prove that nothing was made: the ask is withdrawn.
+    /// AWS's inventory proves that nothing was made: the pending request is withdrawn.
     RequestNeverApplied {
         /// What for.
         key: WorkKey,
     },
     /// A reload, or an hour: what was refused for good may be asked again now.
     RequestRetryAllowed(WorkKey),
-    /// A backup or copy of ours in AWS's books, new or moved on. Fulfils an ask for it.
+    /// A backup or copy of ours in AWS's inventory, new or moved on. Fulfils a pending request for it.
     BackupObserved {
         /// As it stands now.
         point: Box<RecoveryPoint>,
     },
-    /// A backup or copy of ours is no longer in AWS's books.
+    /// A backup or copy of ours is no longer in AWS's inventory.
     BackupRemoved {
         /// Where.
         place: AccountRegion,
@@ -202,7 +202,7 @@ pub enum Change {
     },
     /// What an answer showed of whose it is.
     Account(AccountEvidence),
-    /// AWS's books at a place were read.
+    /// AWS's inventory at a place was read.
     InventoryRead {
         /// Where.
         place: AccountRegion,
@@ -252,7 +252,7 @@ pub enum Change {
         /// Not again before.
         not_before: Time,
     },
-    /// A person wants a hold set or lifted; kept until AWS's books show it.
+    /// A person wants a hold set or lifted; kept until AWS's inventory shows it.
     HoldRequested {
         /// Where.
         place: AccountRegion,
@@ -274,7 +274,7 @@ pub enum Change {
         /// Not again before.
         not_before: Time,
     },
-    /// AWS's books show the hold as it was wished.
+    /// AWS's inventory shows the hold as it was wished.
     HoldConfirmed {
         /// Where.
         place: AccountRegion,
@@ -387,7 +387,7 @@ pub enum Change {
     },
     /// What an answer showed of the lanes.
     Lane(LaneEvidence),
-    /// A look-up of sources leaves; they are not looked up again before.
+    /// A lookup of sources leaves; they are not looked up again before.
     SourceLookupSent {
         /// In which account.
         account: AccountAlias,
@@ -405,7 +405,7 @@ pub enum Change {
         /// When that was asked.
         at: Time,
     },
-    /// A look-up of a source failed.
+    /// A lookup of a source failed.
     SourceLookupFailed {
         /// Which.
         source: SourceKey,

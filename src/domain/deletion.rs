@@ -1,6 +1,6 @@
 //! What is to be deleted at AWS, what waits for a person before it is, and what a person holds.
 //!
-//! A recovery point that is deleted never comes back. So a deletion is an intent in the books first, is looked at once
+//! A recovery point that is deleted never comes back. So a deletion is an intent in the state first, is looked at once
 //! more at AWS right before, and a person's hold stands in the way from the moment it is wished.
 
 use super::fault::Fault;
@@ -67,7 +67,7 @@ impl Deletion {
     }
 }
 
-/// A person's wish to hold a point or to let it go, until AWS's books show it.
+/// A person's wish to hold a point or to let it go, until AWS's inventory shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldRequest {
     /// The reason of the hold, which may be empty; `None` lifts it.

@@ -1,4 +1,4 @@
-//! What is kept for people alone: what they were promised, since when AWS's books were read, and what they were told.
+//! What is kept for people alone: what they were promised, since when AWS's inventory was read, and what they were told.
 //!
 //! No decision rests on these, but an auditor asks for them a year later, and nobody wants to be told a thing twice
 //! because a process was restarted. So they are [`Change`](super::change::Change)s like all others, committed with
@@ -53,7 +53,7 @@ pub enum Note {
         /// From when on.
         at: Time,
     },
-    /// AWS's books at a place were read whole.
+    /// AWS's inventory at a place was read whole.
     Read {
         /// Where.
         place: AccountRegion,

@@ -1,7 +1,7 @@
 //! A policy that a person stopped for a while.
 //!
 //! Maintenance needs hours without new backups, and a pause that nobody ends must be visible. So a pause is a stretch of
-//! time in the books rather than a switch: what came due in it can still be told after it ended, or after a restart.
+//! time in the state rather than a switch: what came due in it can still be told after it ended, or after a restart.
 
 use super::time::Time;
 

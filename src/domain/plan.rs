@@ -26,7 +26,7 @@ pub struct Plan {
 impl Plan {
     /// Ends here; the rest is planned as soon as this is recorded.
     pub fn stop_after_record(&mut self, now: Time) {
-        self.wake.earlier(now, "books first");
+        self.wake.earlier(now, "record first");
         self.record_only = true;
     }
 }

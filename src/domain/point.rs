@@ -1,4 +1,4 @@
-//! Backups and copies as they stand in AWS's books.
+//! Backups and copies as they stand in AWS's inventory.
 
 use super::id::{
     AccountAlias, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target, WorkKey,
@@ -29,7 +29,7 @@ pub enum Lifecycle {
     Available,
     /// AWS could not finish it. The record stays until it is deleted.
     Failed,
-    /// No longer in AWS's books.
+    /// No longer in AWS's inventory.
     Deleted,
     /// A word this version does not know; treated as in progress (fsx-facts 9.2).
     Unknown,
@@ -134,7 +134,7 @@ impl ObservedBackup {
     /// something else than `lifeboat:origin` names: it is that person's, not ours.
     ///
     /// # Errors
-    /// It is not one of ours: the sighting as it was.
+    /// It is not one of ours: the observation as it was.
     pub fn into_point(self, place: &AccountRegion, seen_at: Time) -> Result<RecoveryPoint, Box<Self>> {
         let link = self.copied_from.clone();
         let shown = self.clone();

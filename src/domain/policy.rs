@@ -1,6 +1,6 @@
 //! What a person asked for: the policy file after it was read and checked.
 //!
-//! Everything here is already known to be sensible; the `config` room is the only one that makes these values from
+//! Everything here is already known to be sensible; the `config` module is the only one that makes these values from
 //! text. A [`Settings`] is immutable and swapped whole on reload.
 
 use super::id::{AccountAlias, PolicyName, Region, SourceId, SourceKey};

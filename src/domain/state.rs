@@ -1,4 +1,4 @@
-//! What is known: intents, AWS's books as last seen, and what is under way.
+//! What is known: intents, AWS's inventory as last seen, and what is under way.
 //!
 //! The store keeps the durable part; the rest is found out anew at every start. Everything that a round asks for is
 //! indexed, so that a round costs what is in flight or due, not what is held.
@@ -104,7 +104,7 @@ pub struct State {
     pub active: BTreeSet<SourceKey>,
     /// What is to be deleted.
     pub deletions: BTreeMap<(AccountRegion, BackupId), Deletion>,
-    /// Holds that a person wished set or lifted, and that AWS's books do not show yet.
+    /// Holds that a person wished set or lifted, and that AWS's inventory does not show yet.
     pub hold_requests: BTreeMap<(AccountRegion, BackupId), HoldRequest>,
     /// When retention looks at which source next.
     pub reviews: BTreeSet<(Time, SourceKey)>,
@@ -112,7 +112,7 @@ pub struct State {
     pub braked: BTreeMap<(SourceKey, Target), Brake>,
     /// Lanes in which AWS refused a copy for want of a slot, as far as this process asked.
     pub closed_lanes: BTreeMap<Lane, ClosedLane>,
-    /// Sources set aside because a change to them was illegal, with what was wrong.
+    /// Sources blocked because a change to them was illegal, with what was wrong.
     pub quarantined: BTreeMap<SourceKey, String>,
 }
 
@@ -209,7 +209,7 @@ impl State {
         for (key, source) in self.active_sources() {
             for ((occurrence, target), pending) in &source.pending_requests {
                 let Target::Copy(destination) = target else { continue };
-                // Fulfilled but not yet withdrawn would count twice; `Seen` withdraws the ask in the same change.
+                // Fulfilled but not yet withdrawn would count twice; `BackupObserved` withdraws the pending request in the same change.
                 if pending.open && !source.points_of(*occurrence, target).any(|point| point.lifecycle.in_flight()) {
                     let kind = source.kind_of_backup(*occurrence);
                     let volume = key.source.is_volume().then_some(&key.source);

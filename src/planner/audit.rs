@@ -1,4 +1,4 @@
-//! The books linted: what should not be, found in tests, after every simulated step, and in production.
+//! The state linted: what should not be, found in tests, after every simulated step, and in production.
 
 use super::polling::places_of;
 use super::retry::PLACE_OUT_OF_ORDER;

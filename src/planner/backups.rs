@@ -25,7 +25,7 @@ const LOOKED_UP_WITHIN: Duration = Duration::from_secs(2 * 60);
 /// Sources to look up: by place, by kind (volumes apart), by how many may go into one call.
 type ToLookUp = BTreeMap<(AccountRegion, bool, usize), Vec<SourceId>>;
 
-/// Plans repeats, new backups and the look-ups that they need.
+/// Plans repeats, new backups and the lookups that they need.
 pub fn plan(settings: &Settings, now: Time, active: &[Active<'_>], call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     let mut to_look_up = ToLookUp::new();
     for (key, source) in active.iter().copied() {
@@ -54,7 +54,7 @@ struct Round<'a> {
     now: Time,
     key: &'a SourceKey,
     source: &'a SourceState,
-    /// It is set aside: what became of an ask is found out, and nothing is asked.
+    /// It is blocked: what became of a pending request is found out, and nothing is asked.
     quarantined: bool,
 }
 
@@ -93,7 +93,7 @@ impl<'a> Round<'a> {
                 },
                 PendingDecision::NeverApplied => {
                     plan.record.push(Change::RequestNeverApplied { key });
-                    plan.wake.earlier(self.now, "an ask was disproved");
+                    plan.wake.earlier(self.now, "a request was never applied");
                     continue;
                 }
                 PendingDecision::NeedsListing(from) => want_listing(&home, from, call_limits, plan),
@@ -229,7 +229,7 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
     Err(Blocked { reason: Reason::Backoff, until: Some(again), detail })
 }
 
-/// Of what was asked for again and again, something failed: before another attempt the books must show that nothing else
+/// Of what was asked for again and again, something failed: before another attempt the state must show that nothing else
 /// came of it. Where they may not be read, that cannot be known.
 pub(super) fn after_lost_answers(
     source: &SourceState,
@@ -246,7 +246,7 @@ pub(super) fn after_lost_answers(
     }
 }
 
-/// Asks for the listing that tells what became of an ask, once.
+/// Asks for the listing that tells what became of a pending request, once.
 pub(super) fn want_listing(
     place: &AccountRegion,
     from: Time,

@@ -29,7 +29,7 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// Nothing is there, and what was lost is as the books have it.
+    /// Nothing is there, and what was lost is as the state has it.
     #[must_use]
     pub fn of(state: &State, key: &SourceKey, target: &Target, now: Time) -> Self {
         let from = now.minus(LOSSES_COUNT_FOR);

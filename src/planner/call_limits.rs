@@ -1,7 +1,7 @@
 //! What may be called now: bounds on calls at a place, and what must be known of it first.
 //!
 //! Everything that leaves is bounded: a place takes a few calls at a time, fewer when it is out of order, and nothing
-//! new is asked of it before its books were read, because they may hold what a lost database no longer tells.
+//! new is asked of it before its state were read, because they may hold what a lost database no longer tells.
 
 use super::retry::{PLACE_OUT_OF_ORDER, pause_for_place};
 use crate::domain::action::CallKey;
@@ -27,7 +27,7 @@ pub(super) const WHAT_IT_MADE_IS_GONE: &str = "BackupNotFound";
 pub struct CallLimits<'a> {
     /// The policy file.
     pub settings: &'a Settings,
-    /// The books.
+    /// The state.
     pub state: &'a State,
     /// The time of the round.
     pub now: Time,
@@ -164,7 +164,7 @@ impl<'a> CallLimits<'a> {
         Ok(())
     }
 
-    /// Whether the books of a place are known well enough to ask something new of it for this source.
+    /// Whether the inventory of a place is known well enough to ask something new of it for this source.
     ///
     /// What a lost database had asked for is shown by a listing that began two minutes after the birth of this one. Of a
     /// source of which nothing is older than this database its token tells as well, for ten minutes, so that it need not
@@ -194,7 +194,7 @@ impl<'a> CallLimits<'a> {
         }
     }
 
-    /// Whether the books of a place are known for certain, whatever a lost database had asked for.
+    /// Whether the inventory of a place is known for certain, whatever a lost database had asked for.
     ///
     /// # Errors
     /// What is still to be read.
@@ -266,12 +266,12 @@ impl CallLimits<'_> {
     }
 }
 
-/// What to do about an ask whose answer is outstanding, lost, or proved nothing.
+/// What to do about a pending request whose answer is outstanding, lost, or proved nothing.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PendingDecision {
     /// Repeat it, word for word.
     Repeat,
-    /// AWS's books prove that nothing was made.
+    /// AWS's inventory proves that nothing was made.
     NeverApplied,
     /// A listing that begins at or after this is needed first.
     NeedsListing(Time),
@@ -280,7 +280,7 @@ pub enum PendingDecision {
 }
 
 impl CallLimits<'_> {
-    /// Decides about an open ask (product.md, “Unknown answers”).
+    /// Decides about an open request (product.md, “Unknown answers”).
     #[must_use]
     pub fn decide_pending(&self, place: &AccountRegion, key: &WorkKey, pending: &PendingRequest) -> PendingDecision {
         if self.state.under_way(place, &CallKey::Make(key.clone())) {

@@ -253,7 +253,7 @@ mod tests {
         let report = judged(&[("finance", 12, "@hourly", "rpo = \"6h\"", "")], 47);
         let lane = &report.lanes[0];
         assert!(lane.needed_slots > 5.0 && lane.needed_to_keep_slots < 5.0, "{lane:?}");
-        assert!(lane.summary.contains("every promise can still be kept"), "{report}");
+        assert!(lane.summary.contains("every RPO can still be met"), "{report}");
         assert!(lane.policies[0].breaking.is_empty());
     }
 

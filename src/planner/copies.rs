@@ -116,7 +116,7 @@ fn ends_of_flights<'a>(state: &'a State, lane: &'a Lane) -> impl Iterator<Item =
 }
 
 /// Deals with copies that were asked for without a clear answer. They hold their slots already: of a source that is set
-/// aside nothing is asked any more, but what became of an ask is found out, or its slot would be held for ever.
+/// aside nothing is asked any more, but what became of a pending request is found out, or its slot would be held for ever.
 fn repeats(
     key: &SourceKey,
     source: &SourceState,
@@ -145,7 +145,7 @@ fn repeats(
             },
             PendingDecision::NeverApplied => {
                 plan.record.push(Change::RequestNeverApplied { key: work });
-                plan.wake.earlier(call_limits.now, "an ask was disproved");
+                plan.wake.earlier(call_limits.now, "a request was never applied");
                 continue;
             }
             PendingDecision::NeedsListing(from) => want_listing(&there, from, call_limits, plan),

@@ -26,7 +26,7 @@ const REVIEWS_PER_ROUND: usize = 100;
 const INSPECTED_WITHIN: Duration = Duration::from_secs(60);
 /// So often it is looked whether the brake still holds.
 const BRAKE_AGAIN: Duration = Duration::from_secs(3600);
-/// So soon a review is tried again that lacks the books of a place.
+/// So soon a review is tried again that lacks the inventory of a place.
 const REVIEW_AGAIN: Duration = Duration::from_secs(60);
 
 /// Decides what is to be deleted, and goes on with what was decided.
@@ -182,7 +182,7 @@ fn chains(key: &SourceKey, policy: &Policy, source: &SourceState, plan: &mut Pla
     }
 }
 
-/// Whether the books that a verdict needs are not known yet: those of the place itself; for a copy whether its occurrence
+/// Whether the state that a verdict needs are not known yet: those of the place itself; for a copy whether its occurrence
 /// has ended, which only the source's Region tells then. A backup waits for no destination (promise 7): what a copy may
 /// read there that only a lost database knew of is kept one by one, as [`retain::unseen_destinations`] has it.
 fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, call_limits: &CallLimits<'_>) -> bool {

@@ -1,4 +1,4 @@
-//! How long the next backup or copy of a route will take, learned from AWS's books.
+//! How long the next backup or copy of a route will take, learned from AWS's inventory.
 //!
 //! A route must get its slot while there is still time to copy, so the planner has to know how long its copies take, and
 //! they differ by hours: the first copy to a Region moves everything, those after it what has changed (fsx-facts 4). AWS

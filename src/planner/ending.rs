@@ -128,7 +128,7 @@ impl Case<'_> {
         }
     }
 
-    /// Why the last ask for it came to nothing, as an ending of a sentence.
+    /// Why the last request for it came to nothing, as an ending of a sentence.
     fn because(&self, target: &Target) -> String {
         let fault = self
             .source

@@ -131,7 +131,7 @@ pub(super) fn may_go_on_from(copy: &RecoveryPoint, destination: &Destination) ->
     matches!(link(word_of(destination), None, copy), Link::Same | Link::Unknown)
 }
 
-/// The words for its key that were sent with an ask for a copy. Not of an ask that AWS holds against another one: what it
+/// The words for its key that were sent with a pending request for a copy. Not of a pending request that AWS holds against another one: what it
 /// made was asked for by somebody else.
 pub(super) fn asked_key(pending: &PendingRequest) -> Option<ArcStr> {
     let contested = pending.fault.as_ref().is_some_and(|fault| fault.class == FaultClass::TokenConflict);

@@ -1,6 +1,6 @@
 //! Setting and lifting holds at AWS.
 //!
-//! A hold must survive the loss of the database, so it is a tag on the object itself. The wish stays in the books, and
+//! A hold must survive the loss of the database, so it is a tag on the object itself. The wish stays in the state, and
 //! protects the point, until AWS shows the tag as it was wished.
 
 use super::call_limits::CallLimits;

@@ -1,6 +1,6 @@
 //! How many copies of a lane may be asked for at one time.
 //!
-//! What fills a lane may be hidden from the books, and then each route that waits would learn it from a refusal of its
+//! What fills a lane may be hidden from the state, and then each route that waits would learn it from a refusal of its
 //! own: a thousand routes, thousands of calls. So a refusal closes the lane for all of them. It opens when something ends
 //! there, when a listing shows that something did, or when a pause is over that grows with each refusal; then one copy is
 //! asked for, that of the route that goes first. A granted one opens the lane, one more at a time.
@@ -31,7 +31,7 @@ pub struct LaneLimits<'a> {
 }
 
 impl<'a> LaneLimits<'a> {
-    /// As the books have it now.
+    /// As the state has it now.
     #[must_use]
     pub fn new(state: &'a State, now: Time) -> Self {
         let mut limits = Self { closed: &state.closed_lanes, now, unanswered: BTreeMap::new() };

@@ -1,4 +1,4 @@
-//! Which sources the policy names: the books follow the settings, once for each load.
+//! Which sources the policy names: the state follows the settings, once for each load.
 
 use crate::domain::change::{Change, Line};
 use crate::domain::id::{Region, SourceKey};
@@ -8,7 +8,7 @@ use crate::domain::state::State;
 use crate::domain::time::Time;
 use std::collections::BTreeSet;
 
-/// So many schedules of a source are kept while AWS's books do not tell yet what the earlier ones made due; of more edits
+/// So many schedules of a source are kept while AWS's inventory does not tell yet what the earlier ones made due; of more edits
 /// than that, the earliest are forgotten.
 const LINES: usize = 8;
 
@@ -52,7 +52,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     plan.record.push(Change::Synced(settings.generation));
 }
 
-/// A schedule that the books do not have yet: it holds from now on, since nothing tells when the file was edited. The one
+/// A schedule that the state does not have yet: it holds from now on, since nothing tells when the file was edited. The one
 /// before it stays until what it made due is on record. For a source that is new here, or of which it was not kept, what
 /// the policy says now is taken to have held before: [`schedule`](super::schedule) judges how far that goes.
 fn rescheduled(state: &State, policy: &Policy, key: &SourceKey, now: Time) -> Option<Change> {

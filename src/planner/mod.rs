@@ -14,7 +14,7 @@
 //!    [`lane_limits`] let it; [`holds`]: what a person keeps; [`deletions`]: what goes, as [`retain`] decides and the
 //!    [`brake`] allows.
 //!
-//! What a person orders between two rounds becomes changes by [`orders`]; the next round acts on the books as ever.
+//! What a person orders between two rounds becomes changes by [`orders`]; the next round acts on the state as ever.
 
 pub mod audit;
 pub mod backups;
@@ -129,7 +129,7 @@ fn send(plan: &mut Plan, action: Action, now: Time) {
     }
 }
 
-/// Puts an ask into the plan: the intent, and the call with it.
+/// Puts a pending request into the plan: the intent, and the call with it.
 fn send_request(
     plan: &mut Plan,
     place: &crate::domain::id::AccountRegion,

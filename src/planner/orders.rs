@@ -1,7 +1,7 @@
-//! What a person orders by hand, as changes to the books.
+//! What a person orders by hand, as changes to the state.
 //!
 //! An order arrives at any moment, perhaps twice, perhaps about something that is no more. It carries no power of its
-//! own: here it becomes changes, which are committed, and the next round acts on the books. So an order outlives a kill
+//! own: here it becomes changes, which are committed, and the next round acts on the state. So an order outlives a kill
 //! the moment it is answered, and one that is repeated changes nothing.
 
 use crate::domain::change::{Change, OccurrenceRecord};
@@ -21,7 +21,7 @@ mod cancel;
 const OPEN_BY_HAND: usize = 16;
 /// The clock of who asks may be ahead by so much.
 const AHEAD: Duration = Duration::from_secs(60);
-/// So many pauses of one policy may be in the books.
+/// So many pauses of one policy may be in the state.
 const PAUSES: usize = 32;
 /// The longest reason, as long as a tag's value may be.
 const REASON_CHARS: usize = 256;
@@ -273,7 +273,7 @@ fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) ->
             OrderStatus::New(change) => granted.changes.push(*change),
             OrderStatus::Known => {}
             OrderStatus::Aside(why) => {
-                blocked.push(format!("{} is set aside ({why})", key.source));
+                blocked.push(format!("{} is quarantined ({why})", key.source));
                 continue;
             }
         }
@@ -303,7 +303,7 @@ enum OrderStatus {
     New(Box<Change>),
     /// It was ordered before.
     Known,
-    /// The source is set aside until a restart.
+    /// The source is blocked until a restart.
     Aside(String),
 }
 

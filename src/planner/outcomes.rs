@@ -172,7 +172,7 @@ impl OutcomeProcessor<'_> {
         self.refused(key, fault, false);
     }
 
-    /// An ask came to nothing; `nothing_made`: surely, and whatever answers to it were lost.
+    /// A pending request came to nothing; `nothing_made`: surely, and whatever answers to it were lost.
     fn refused(&mut self, key: &WorkKey, mut fault: Fault, nothing_made: bool) {
         let Some(pending) = self.state.pending_request(key) else { return };
         let copies = key.target != Target::Backup;

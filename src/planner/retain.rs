@@ -320,7 +320,7 @@ fn in_doubt(point: &RecoveryPoint) -> bool {
     point.remarks.missing_since.is_some()
 }
 
-/// Which backups copies of ours read, or may, and where to: an ask without an answer counts.
+/// Which backups copies of ours read, or may, and where to: a pending request without an answer counts.
 fn readers(source: &SourceState) -> impl Iterator<Item = (&BackupId, Region)> {
     let in_flight =
         source.in_flight().filter_map(|copy| Some((&copy.origin.as_ref()?.backup, copy.place.region.clone())));

@@ -37,7 +37,7 @@ pub fn pause(class: FaultClass, failures: u32, poll: Duration, jitter: f64) -> D
     growing(first, longest, failures, jitter)
 }
 
-/// How long to wait with an ask of an attempt that comes after others, when it got no answer or was refused for a moment:
+/// How long to wait with a pending request of an attempt that comes after others, when it got no answer or was refused for a moment:
 /// the pauses after those others go on growing. Each attempt that began with seconds anew would make a storm of a work that
 /// fails one way and the other.
 #[must_use]

@@ -107,7 +107,7 @@ fn due_by_lines(policy: &Policy, lines: &[Line], floor: Time, now: Time) -> Vec<
     due
 }
 
-/// Occurrences after this are not dealt with yet; `None` while AWS's books may tell of some.
+/// Occurrences after this are not dealt with yet; `None` while AWS's inventory may tell of some.
 ///
 /// That is until one listing of the Region was complete in the life of this database: one that ended half-way taught
 /// only half. A database that was lost may also have begun what the first listing does not show yet.

@@ -1,19 +1,19 @@
 //! Which of the routes that wait for a lane gets the next slot.
 //!
-//! A lane takes five copies at a time and a copy cannot be stopped, so who goes first decides who keeps their promise.
+//! A lane takes five copies at a time and a copy cannot be stopped, so who goes first decides who meets their RPO.
 //! Going by deadline alone is right as long as all can be kept, and wrong as soon as they cannot: then it spends every slot
-//! on the route that broke its promise longest ago, and one after the other all come too late. The rule therefore is:
+//! on the route that missed its RPO longest ago, and one after the other all come too late. The rule therefore is:
 //!
 //! 1. **All can be kept**: the route with the least time left goes first. Time left is deadline − now − how long its
 //!    copy will take ([`super::durations`]).
-//! 2. **Not all can be kept**: what a slot buys decides. A copy buys the time for which its route keeps its promise
+//! 2. **Not all can be kept**: what a slot buys decides. A copy buys the time for which its route meets its RPO
 //!    longer than without it, and the route goes first whose copy buys most per minute of slot. A *round* is what the lane
 //!    needs to copy every route that waits once. More than [`BENEFIT_ROUNDS_MAX`] rounds do not count, since by then the route
 //!    would have had its turn anyway; and with a tenth of a round left a copy counts half, with two tenths a third, since
 //!    who is not late yet loses little by waiting.
 //! 3. **Nobody starves**: a route that is late by [`ROUNDS_LATE`] rounds goes before all others, the latest first. See
 //!    [`rank`] for why this ends.
-//! 4. A copy that comes too late to keep the promise even for a moment comes after those that do not; a route without
+//! 4. A copy that comes too late to meet the RPO even for a moment comes after those that do not; a route without
 //!    a promise comes last, and counts as late after a week.
 //!
 //! Measured against other orders in `benches/order.rs`.
@@ -36,7 +36,7 @@ const HALVES_AT: f64 = 0.1;
 /// A first copy makes every later one short, and is worth this much promise (as with all, no more than two rounds count);
 /// so is, at most, what a person asked for.
 const FIRST_COPY_BENEFIT: Duration = Duration::from_secs(86_400);
-/// A route without a promise counts as late after this.
+/// A route without an RPO counts as late after this.
 pub const WITHOUT_RPO: Duration = Duration::from_secs(7 * 86_400);
 
 /// In which order slots are given.
@@ -71,7 +71,7 @@ pub struct SlotRequest {
 }
 
 impl SlotRequest {
-    /// When the route breaks its promise if nothing newer arrives; the past if it already has.
+    /// When the route misses its RPO if nothing newer arrives; the past if it already has.
     #[must_use]
     pub fn deadline(&self) -> Time {
         let kept = self.rpo.unwrap_or(WITHOUT_RPO);
@@ -83,13 +83,13 @@ impl SlotRequest {
         }
     }
 
-    /// How long the copy may still wait and keep the promise, ms; negative if it is too late.
+    /// How long the copy may still wait and meet the RPO, ms; negative if it is too late.
     fn slack_ms(&self, now: Time) -> i64 {
         let takes_ms = i64::try_from(self.takes.as_millis()).unwrap_or(i64::MAX);
         self.deadline().millis().saturating_sub(now.millis()).saturating_sub(takes_ms)
     }
 
-    /// How much longer the route keeps its promise with this copy than without it.
+    /// How much longer the route meets its RPO with this copy than without it.
     fn benefit(&self, now: Time) -> Duration {
         let Some(rpo) = self.rpo else { return Duration::ZERO };
         if self.asked_at.is_some() {
@@ -101,7 +101,7 @@ impl SlotRequest {
         self.taken_at.plus(rpo).since(self.deadline().max(now.plus(self.takes)))
     }
 
-    /// What breaks a tie: who is nearer to breaking its promise, counting a first copy by what will be promised.
+    /// What breaks a tie: who is nearer to missing its RPO, counting a first copy by what will be promised.
     fn tie_break(&self) -> Time {
         match (self.reached, self.rpo) {
             (None, Some(rpo)) => self.since.plus(rpo),

@@ -18,7 +18,7 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// As the books have them now.
+    /// As the state has them now.
     #[must_use]
     pub fn new(limits: Limits, state: &State) -> Self {
         Self { limits, held: state.lanes_held() }

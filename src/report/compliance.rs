@@ -1,10 +1,10 @@
 //! Whether a route kept its promise, over time past.
 //!
 //! An auditor asks a year later, when half of the recovery points are long deleted and the daemon was down for a
-//! weekend. So this goes by what the books recorded of each recovery point ([`Held`]) and of when AWS's books were
+//! weekend. So this goes by what the state recorded of each recovery point ([`Held`]) and of when AWS's inventory was
 //! read at all ([`ReadSpan`]), and has three answers: what cannot be known is never called met.
 //!
-//! At a time `t` a recovery point is *sure* if it was seen AVAILABLE by then and was still there when the books were
+//! At a time `t` a recovery point is *sure* if it was seen AVAILABLE by then and was still there when the state was
 //! next read; it is *possible* if it came or went while nobody looked. The promise is met while a sure point is young
 //! enough, unknown while only a possible one is, and broken otherwise.
 
@@ -83,7 +83,7 @@ struct Span {
 struct Breaks {
     /// In order of time; the first ends with the first reading, the last begins when the last one grows too old.
     spans: Vec<Span>,
-    /// When the books were first read.
+    /// When the state was first read.
     first: Time,
 }
 
@@ -113,7 +113,7 @@ impl Breaks {
             return vec![(Span { from: point.created_at.max(last_break), to: gone }, false)];
         };
         let mut spans = Vec::with_capacity(3);
-        // It was seen in flight, or not at all, whenever the books were read before.
+        // It was seen in flight, or not at all, whenever the state was read before.
         if let Some(blind) = self.before(seen).filter(|blind| seen <= blind.to) {
             spans.push((Span { from: point.created_at.max(blind.from), to: seen }, false));
         }
@@ -182,7 +182,7 @@ impl Sweep {
     /// Nothing comes or goes from `from` to `to`, but what is there grows older.
     fn interval(&mut self, from: Time, to: Time) {
         let met_until = self.sure.too_old_from(self.rpo);
-        // Before the books were first read there may have been anything.
+        // Before the state was first read there may have been anything.
         let unknown_until = self.possible.too_old_from(self.rpo).max(self.first);
         let mut at = from;
         for (until, status) in

@@ -1,4 +1,4 @@
-//! The picture as Prometheus reads it.
+//! The snapshot as Prometheus reads it.
 //!
 //! Alerts fire on these numbers, so they must be right from the first scrape after a restart, and a series must vanish
 //! with the source it spoke of. Registered gauges remember; so nothing is registered here. Every scrape builds its
@@ -44,7 +44,7 @@ const RESULTS: [(&str, bool); 2] = [("available", true), ("failed", false)];
 
 type Labels<'a> = &'a [(&'static str, &'a str)];
 
-/// Everything in the Prometheus text format. `now` may be later than the picture: what grew too old since is late.
+/// Everything in the Prometheus text format. `now` may be later than the snapshot: what grew too old since is late.
 #[must_use]
 pub fn render(snapshot: &Snapshot, now: Time) -> String {
     let mut page = Page { text: String::with_capacity(16 * 1024 + 1024 * snapshot.routes.len()) };
@@ -142,13 +142,12 @@ fn recovery_points(page: &mut Page, snapshot: &Snapshot, now: Time) {
     );
     page.gauges(
         "rpo_seconds",
-        "The promised largest age of the newest recovery point.",
+        "RPO: the largest age that the newest recovery point may have.",
         snapshot.routes.iter().filter_map(|route| route.rpo_seconds.map(|rpo| gauge(&route_labels(route), rpo as f64))),
     );
     page.gauges(
         "rpo_met",
-        "Whether the newest recovery point is younger than promised (1) or not (0); NaN while AWS was not read \
-         recently enough to say.",
+        "Whether the route meets its RPO (1) or not (0); NaN while AWS was not read recently enough to tell.",
         snapshot.routes.iter().filter_map(|route| Some(gauge(&route_labels(route), met(route.standing_at(now))?))),
     );
     page.gauges(
@@ -201,7 +200,7 @@ fn places(page: &mut Page, snapshot: &Snapshot) {
     };
     page.gauges(
         "last_seen_timestamp_seconds",
-        "When AWS's books of this account and Region were last read, in seconds since the epoch; 0 if never.",
+        "When AWS's inventory of this account and Region was last read, in seconds since the epoch; 0 if never.",
         each(&|place| Some(timestamp(place.last_seen))),
     );
     page.gauges(
@@ -544,7 +543,7 @@ mod tests {
         let met = |now| samples(&render(&snapshot, now), "lifeboat_rpo_met").join("\n");
         assert_eq!(met(NOW).matches(" NaN").count(), 3);
         assert_eq!(met(NOW).matches("} 0").count(), 3);
-        assert_eq!(met(ahead(7 * 86_400)).matches("} 0").count(), 11 - 1, "all but the one without a promise");
+        assert_eq!(met(ahead(7 * 86_400)).matches("} 0").count(), 11 - 1, "all but the one without an RPO");
         let text = render(&snapshot, NOW);
         assert!(text.contains("\nlifeboat_store_writable 0\n"));
         assert!(text.contains("\nlifeboat_config_last_reload_successful 0\n"));

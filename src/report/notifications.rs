@@ -1,9 +1,9 @@
 //! What is worth telling, and telling once.
 //!
-//! A picture says how things stand; people want to know when that changes, and must not be told the same thing again
-//! because the process was restarted. What was told is in the books ([`Notes`]), so what is to be told is the
-//! difference between the books and the picture: there is no memory to lose, and a route that was late and recovered
-//! between two pictures was never late for anybody.
+//! A snapshot says how things stand; people want to know when that changes, and must not be told the same thing again
+//! because the process was restarted. What was told is in the state ([`Notes`]), so what is to be told is the
+//! difference between the state and the snapshot: there is no memory to lose, and a route that was late and recovered
+//! between two snapshots was never late for anybody.
 
 use super::snapshot::{AccountRegionView, RouteView, RpoStatus, Snapshot};
 use super::triage::source_text;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// The number of the layout of [`Event`]; it rises when a field goes or changes its meaning, not when one is added.
 pub const SCHEMA: u32 = 1;
-/// What was remembered from before a restart is not told until the books were read again, or this long has passed.
+/// What was remembered from before a restart is not told until the state was read again, or this long has passed.
 const SETTLED_WITHIN: Duration = Duration::from_secs(300);
 /// The longest text in an event.
 const DETAIL_MAX_CHARS: usize = 4000;
@@ -126,7 +126,7 @@ impl Event {
             Some(age) => format!("the newest recovery point is {} old", age_text(age)),
             None => "there is no recovery point".to_owned(),
         };
-        let message = format!("{} is late: {has}, promised are {promised}", route_text(route));
+        let message = format!("{} is late: {has}, its RPO is {promised}", route_text(route));
         Self::of_route(EventKind::RouteLate, route, since, at, message)
     }
 
@@ -187,7 +187,7 @@ fn route_text(route: &RouteView) -> String {
 /// What is to be noted, and what of it to be told.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NewEvents {
-    /// For the books.
+    /// For the state.
     pub notes: Vec<Note>,
     /// For people.
     pub events: Vec<Event>,
@@ -195,7 +195,7 @@ pub struct NewEvents {
     pub let_go: Vec<RouteKey>,
 }
 
-/// What in this picture is not in the books yet.
+/// What in this snapshot is not in the state yet.
 #[must_use]
 pub fn new_events(known: &Notes, snapshot: &Snapshot) -> NewEvents {
     let mut new_events = NewEvents::default();

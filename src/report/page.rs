@@ -22,7 +22,7 @@ const STYLE: &str = include_str!("page.css");
 /// So many lines of a table are drawn; the rest is counted.
 const MOST_ROWS: usize = 500;
 
-/// Draws the page as it stands at `now`, which may be later than the picture.
+/// Draws the page as it stands at `now`, which may be later than the snapshot.
 #[must_use]
 pub fn render(snapshot: &Snapshot, now: Time) -> String {
     let lines = lines(snapshot, now);
@@ -58,7 +58,7 @@ pub fn render(snapshot: &Snapshot, now: Time) -> String {
                     (findings(&snapshot.findings))
                     (regions(&snapshot.places, now))
                     (flights(&snapshot.flights, now))
-                    (routes("calm", "As promised", "the nearest to its limit first", calm, now))
+                    (routes("calm", "Within RPO", "the nearest to its limit first", calm, now))
                     (policies(&snapshot.policies, now))
                     nav { "For programs: " a href="/metrics" { "metrics" } ", " a href="/api/v1/status" { "status" } ", "
                         a href="/api/v1/history" { "history" } ". This page renews itself every 15 seconds." }
@@ -75,7 +75,7 @@ fn title(tally: Tally) -> String {
         Some(RpoStatus::Late) => format!("{} late", tally.late),
         Some(RpoStatus::Unknown) => format!("{} unknown", tally.unknown),
         Some(_) => "all met".to_owned(),
-        None => "no promises".to_owned(),
+        None => "no RPO".to_owned(),
     }
 }
 
@@ -325,7 +325,7 @@ mod tests {
         };
         assert_eq!(tab(&good_day(), NOW), "all met – Lifeboat");
         assert_eq!(tab(&bad_day(), NOW), "⚠ 3 late – Lifeboat");
-        assert_eq!(tab(&empty(), NOW), "no promises – Lifeboat");
+        assert_eq!(tab(&empty(), NOW), "no RPO – Lifeboat");
         assert_eq!(tab(&good_day(), ahead(30 * 86_400)), "⚠ 8 late – Lifeboat", "met was met long ago");
         assert!(render(&good_day(), NOW).contains("http-equiv=\"refresh\" content=\"15\""));
     }

@@ -84,7 +84,7 @@ pub struct Occurrences {
     pub failed: u64,
 }
 
-/// Draws up the report from the books.
+/// Draws up the report from the state.
 ///
 /// # Errors
 /// They cannot be read.
@@ -140,7 +140,7 @@ pub fn route(query: &RouteQuery, record: &RouteRecord) -> Option<RouteReport> {
     })
 }
 
-/// As the books have it: what nobody saw vanish is still held.
+/// As the state has it: what nobody saw vanish is still held.
 fn recovery_points(at: Time, points: &[Held]) -> usize {
     let held =
         |point: &&Held| point.seen_at.is_some_and(|seen| seen <= at) && point.gone_at.is_none_or(|gone| gone > at);

@@ -278,8 +278,8 @@ pub fn history() -> Vec<HistoryEntry> {
     entries
 }
 
-/// Thirty days of four routes: a good one, one that broke its promise, one that nobody looked at for a while, and one
-/// without a promise.
+/// Thirty days of four routes: a good one, one that missed its RPO, one that nobody looked at for a while, and one
+/// without an RPO.
 pub fn report() -> RpoReport {
     let promised = 30.0 * 86_400.0;
     let route = |source: &str, region: &str, late: f64, unknown: f64| RouteReport {

@@ -1,4 +1,4 @@
-//! One immutable picture of everything, taken between two rounds.
+//! One immutable snapshot of everything, taken between two rounds.
 
 use crate::domain::change::Counter;
 use crate::domain::evidence::Objection;
@@ -108,7 +108,7 @@ impl RequestDurations {
 /// The bounds of `backup_duration_seconds` and `copy_duration_seconds`.
 pub const LONG_BUCKETS_SECONDS: [f64; 14] = DURATION_BUCKETS_SECONDS;
 
-/// What the daemon knows beside the books.
+/// What the daemon knows beside the state.
 #[derive(Clone, Debug)]
 pub struct DaemonStatus {
     /// Whether a daemon runs.
@@ -121,12 +121,12 @@ pub struct DaemonStatus {
     pub credentials_problem: Option<String>,
     /// When the last round ended.
     pub last_round_at: Option<Time>,
-    /// Counts of this process; the durable ones are taken from the books.
+    /// Counts of this process; the durable ones are taken from the state.
     pub counts: Counts,
 }
 
 impl Snapshot {
-    /// Takes the picture. `plan` is the last full one; what waits is read from it.
+    /// Takes the snapshot. `plan` is the last full one; what waits is read from it.
     #[must_use]
     pub fn take(settings: &Settings, state: &State, plan: &Plan, daemon: DaemonStatus, now: Time) -> Self {
         let waits: BTreeMap<(&SourceKey, Option<&Region>), WaitingView> = plan
@@ -183,8 +183,8 @@ impl Snapshot {
         }
     }
 
-    /// The same as it is to be judged at `now`: nobody knows when the next picture comes, and meanwhile recovery points grow
-    /// old, and so does what was read of AWS's books.
+    /// The same as it is to be judged at `now`: nobody knows when the next snapshot comes, and meanwhile recovery points grow
+    /// old, and so does what was read of AWS's inventory.
     #[must_use]
     pub fn judged_at(&self, now: Time) -> Cow<'_, Self> {
         let grown_stale: BTreeSet<(&AccountAlias, &Region)> = self

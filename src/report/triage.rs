@@ -1,4 +1,4 @@
-//! The picture in the order in which a person needs it.
+//! The snapshot in the order in which a person needs it.
 //!
 //! On a bad day there are thousands of lines and one question: what do I have to do something about? So page and
 //! terminal show the same things first: what threatens everything, then the routes, the worst on top, each with the
@@ -11,7 +11,7 @@ use crate::report::snapshot::{AccountRegionView, FlightView, PauseView, RouteVie
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The daemon looks about itself at least this often; a picture older than this comes from one that hangs.
+/// The daemon looks about itself at least this often; a snapshot older than this comes from one that hangs.
 const ROUNDS_AT_LEAST_EVERY: Duration = Duration::from_secs(600);
 
 /// How many routes stand how.
@@ -62,7 +62,7 @@ impl Tally {
         if all == 0 {
             return "no routes: the policy names no source".to_owned();
         }
-        let parts = [(met, "met"), (late, "late"), (unknown, "unknown"), (no_rpo, "without a promise")];
+        let parts = [(met, "met"), (late, "late"), (unknown, "unknown"), (no_rpo, "without an RPO")];
         let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
         format!("{}: {}", counted(all, "route"), parts.collect::<Vec<_>>().join(", "))
     }
@@ -191,21 +191,21 @@ pub fn pause_text(pause: &PauseView, now: Time) -> String {
 fn wait_text(reason: &str) -> String {
     let said = match reason {
         "slot" => "waits for a free slot",
-        "in_progress" => "waits for the one before it",
-        "backoff" => "pauses after a failure",
-        "awaiting_response" => "waits for an answer",
+        "in_progress" => "waits for the previous one",
+        "backoff" => "backs off after a failure",
+        "awaiting_response" => "waits for the response",
         "listing" => "waits for a listing",
         "region" => "waits for the Region",
-        "needs_person" => "set aside until somebody acts",
-        "describe_source" => "waits for its look-up",
-        "call_limit" => "waits for other calls",
+        "needs_person" => "needs a person",
+        "describe_source" => "waits for its source lookup",
+        "call_limit" => "waits for the limit of calls",
         "paused" => "waits for the end of the pause",
         other => return format!("waits ({other})"),
     };
     said.to_owned()
 }
 
-/// Since when the books of a place are old news, and why.
+/// Since when the inventory of a place is old news, and why.
 #[must_use]
 pub fn staleness(place: &AccountRegionView, now: Time) -> String {
     let seen = match place.last_seen {
@@ -281,8 +281,8 @@ mod tests {
     #[test]
     fn the_sentence_counts_what_there_is() {
         let of = |snapshot: &Snapshot| Tally::of(&lines(snapshot, NOW));
-        assert_eq!(of(&good_day()).sentence(), "9 routes: 8 met, 1 without a promise");
-        assert_eq!(of(&bad_day()).sentence(), "11 routes: 4 met, 3 late, 3 unknown, 1 without a promise");
+        assert_eq!(of(&good_day()).sentence(), "9 routes: 8 met, 1 without an RPO");
+        assert_eq!(of(&bad_day()).sentence(), "11 routes: 4 met, 3 late, 3 unknown, 1 without an RPO");
         assert_eq!(of(&empty()).sentence(), "no routes: the policy names no source");
         assert_eq!(Tally { met: 1, ..Tally::default() }.sentence(), "1 route: 1 met");
         assert_eq!(of(&bad_day()).worst(), Some(RpoStatus::Late));

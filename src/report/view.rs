@@ -1,4 +1,4 @@
-//! The parts of a picture: what is said of a route, a Region, a backup in flight.
+//! The parts of a snapshot: what is said of a route, a Region, a backup in flight.
 
 use crate::domain::id::{AccountAlias, BackupId, PolicyName, Region, SourceId, SourceKey};
 use crate::domain::time::Time;
@@ -16,7 +16,7 @@ pub enum RpoStatus {
     /// Nothing is promised.
     #[serde(rename = "no_promise")]
     NoRpo,
-    /// AWS's books there were not read for too long to say.
+    /// AWS's inventory there was not read for too long to say.
     Unknown,
     /// The newest recovery point is older than promised, or there is none.
     Late,
@@ -28,7 +28,7 @@ impl RpoStatus {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Met => "met",
-            Self::NoRpo => "no promise",
+            Self::NoRpo => "no RPO",
             Self::Unknown => "unknown",
             Self::Late => "late",
         }
@@ -65,7 +65,7 @@ pub struct PolicyView {
     pub next_at: Option<Time>,
     /// How many sources it names.
     pub sources: usize,
-    /// That a person paused it; it may have ended since the picture was taken.
+    /// That a person paused it; it may have ended since the snapshot was taken.
     #[serde(default)]
     pub paused: Option<PauseView>,
 }
@@ -129,7 +129,7 @@ impl RouteView {
         self.newest_taken_at.map(|taken_at| now.since(taken_at))
     }
 
-    /// How it stands at `now`, which may be later than the picture: a point that was young enough may have grown too old
+    /// How it stands at `now`, which may be later than the snapshot: a point that was young enough may have grown too old
     /// since.
     #[must_use]
     pub fn standing_at(&self, now: Time) -> RpoStatus {
@@ -215,7 +215,7 @@ pub struct AccountRegionView {
     pub account: AccountAlias,
     /// The Region.
     pub region: Region,
-    /// When AWS's books there were last read.
+    /// When AWS's inventory there was last read.
     pub last_seen: Option<Time>,
     /// That was too long ago to rely on.
     pub stale: bool,
@@ -242,7 +242,7 @@ pub struct AccountRegionView {
     pub user_backups_quota: Option<u64>,
     /// Pages of the last listing.
     pub listing_pages: u32,
-    /// Whether this process has read the books here whole, so that what is known is not memory alone.
+    /// Whether this process has read the state here whole, so that what is known is not memory alone.
     #[serde(default)]
     pub read_whole: bool,
     /// Copies that wait, by reason.
@@ -253,7 +253,7 @@ pub struct AccountRegionView {
 }
 
 impl AccountRegionView {
-    /// Whether AWS's books here were read too long before `now` to rely on.
+    /// Whether AWS's inventory here was read too long before `now` to rely on.
     #[must_use]
     pub fn stale_at(&self, now: Time) -> bool {
         let after = self.stale_after_seconds.map(Duration::from_secs);

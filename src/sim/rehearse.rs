@@ -2,7 +2,7 @@
 //!
 //! **The problem.** Whether a policy keeps its promises depends on sizes, rates of change, slots and schedules all at
 //! once, and on AWS it takes weeks to find out. **The promise.** A month passes in seconds; the decisions are those of
-//! the daemon, call by call; what came of them is read off FSx's own books ([`outcome`]), not off Lifeboat's. The same
+//! the daemon, call by call; what came of them is read off FSx's own inventory ([`outcome`]), not off Lifeboat's. The same
 //! settings, cloud and seed give the same month.
 //!
 //! Unlike [`super::world`] it checks no promise and nothing dies in it: it measures.
@@ -74,7 +74,7 @@ impl Rehearsal {
         self
     }
 
-    /// FSx and its books.
+    /// FSx and its state.
     #[must_use]
     pub fn cloud(&self) -> &Cloud {
         &self.cloud
@@ -169,8 +169,8 @@ impl Rehearsal {
                 *self.calls.entry(action.call.operation()).or_default() += 1;
                 self.at(self.now_ms + TRAVEL_MS, Event::Arrives { action, sent_ms: self.now_ms });
             }
-            // A plan that stopped after its books has not looked at what waits.
-            if plan.wake.why != "books first" {
+            // A plan that stopped after its state has not looked at what waits.
+            if plan.wake.why != "record first" {
                 self.waiting = plan.waiting;
             }
             if !again {

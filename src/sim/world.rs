@@ -1,11 +1,11 @@
 //! The real planner against the simulated FSx, through weeks of trouble in milliseconds.
 //!
 //! **The problem.** What breaks a backup scheduler is never one fault but two at the wrong moment: the database lost
-//! while an answer is under way, a clock set back between an ask and its repeat, a Region that goes silent while others
+//! while an answer is under way, a clock set back between a pending request and its repeat, a Region that goes silent while others
 //! fill its slots. Nobody can wait for such a week, and a test written by hand only holds what its author thought of.
 //! **The promise.** A seed draws policy, fleet, the habits of FSx and all that goes wrong ([`Setup`]); the planner then
 //! lives through it in virtual time, dying at any boundary between two steps, and after each step the promises of
-//! Lifeboat are held against FSx's own books by code that shares nothing with the planner ([`checks`]). Act one breaks,
+//! Lifeboat are held against FSx's own inventory by code that shares nothing with the planner ([`checks`]). Act one breaks,
 //! act two stops breaking, act three comes to rest. The same seed gives the same trace, byte for byte.
 //!
 //! There is no thread, no clock and no randomness here but what follows from the seed.
@@ -219,7 +219,7 @@ impl World {
         self
     }
 
-    /// The same world with its books on another disk.
+    /// The same world with its state on another disk.
     #[must_use]
     pub fn with_disk(mut self, disk: Box<dyn Disk>) -> Self {
         self.disk = disk;

@@ -1,4 +1,4 @@
-//! Where the books are kept between two calls, and between two lives of the process.
+//! Where the state is kept between two calls, and between two lives of the process.
 //!
 //! A deed at AWS cannot be taken back, so the intent has to be on disk before the call leaves. The state in memory and
 //! the store move by the same [`Change`]s; the store keeps the durable ones, those of a round together or not at all.
@@ -15,7 +15,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A place that keeps the books.
+/// A place that keeps the state.
 pub trait Store: Send {
     /// All that is kept, as the state of a process that begins at `started_at`.
     ///
@@ -89,7 +89,7 @@ pub enum OccurrenceStatus {
     Open,
     /// The occurrence ended.
     Ended(OccurrenceOutcome),
-    /// A backup or copy that was made for it is gone from AWS's books.
+    /// A backup or copy that was made for it is gone from AWS's inventory.
     Deleted,
 }
 
@@ -197,7 +197,7 @@ pub struct RouteRecord {
     pub region: Region,
     /// What was promised in the period, oldest first; never none.
     pub rpos: Vec<RpoSpan>,
-    /// When AWS's books of the Region were read, ever, oldest first.
+    /// When AWS's inventory of the Region was read, ever, oldest first.
     pub readings: Vec<ReadSpan>,
     /// Recovery points that were there at any moment of the period, or may have been.
     pub points: Vec<Held>,
@@ -218,7 +218,7 @@ pub struct RpoSpan {
     pub until: Option<Time>,
 }
 
-/// A time through which AWS's books of a place were read again and again, never too far apart.
+/// A time through which AWS's inventory of a place was read again and again, never too far apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadSpan {
     /// When the first of these readings ended.

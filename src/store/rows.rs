@@ -1,4 +1,4 @@
-//! Rows of the database as the nouns of the domain, and the check that they can be.
+//! Rows of the database as the types of the domain, and the check that they can be.
 //!
 //! A database is input like any other: an old version, a bad disk or a curious person may have written it. A row that
 //! cannot be read gives an error that names it.

@@ -1,4 +1,4 @@
-//! The books in one SQLite file.
+//! The state in one SQLite file.
 //!
 //! One writer, WAL, `synchronous=FULL`: a commit survives a power cut. A lock on the file keeps a second daemon out,
 //! because two that pace themselves apart would together break AWS's limits. A file that is lost or damaged is replaced by
@@ -42,7 +42,7 @@ pub use renewing::{Opened, Renewed};
 /// What is told of an error of SQLite's, which may quote what a broken file holds.
 pub(super) const SAID_MAX_CHARS: usize = 300;
 
-/// The books in one SQLite file.
+/// The state in one SQLite file.
 pub struct SqliteStore {
     path: PathBuf,
     connection: SqliteConnection,

@@ -100,7 +100,7 @@ fn settings(sources: usize, start: Time) -> Settings {
     }
 }
 
-/// The planner, its books, a clock, and an AWS that keeps what it was asked for.
+/// The planner, its state, a clock, and an AWS that keeps what it was asked for.
 struct Talk {
     settings: Settings,
     state: State,
@@ -274,7 +274,7 @@ impl Talk {
         panic!("{operation} is never called")
     }
 
-    /// Ready for the occurrence of six o'clock: the books are read, and it is due.
+    /// Ready for the occurrence of six o'clock: the state is read, and it is due.
     fn at_six(sources: usize) -> Self {
         let mut talk = Self::new(sources);
         talk.serve();
@@ -427,7 +427,7 @@ fn listings_come_as_often_as_their_pages_allow() {
     assert_eq!((stale_after(POLL, 1), stale_after(POLL, 100)), (40 * POLL + MINUTE, 800 * POLL + MINUTE));
 }
 
-/// A refusal that is definite withdraws the ask; the same work is asked for again when its pause is over, not before.
+/// A refusal that is definite withdraws the pending request; the same work is asked for again when its pause is over, not before.
 #[test]
 fn what_was_refused_is_asked_for_again_after_its_pause() {
     let mut talk = Talk::asking(1);
@@ -478,7 +478,7 @@ fn a_lost_answer_is_asked_for_again_and_then_looked_for() {
     let pending = talk.state.pending_request(&work(0, Target::Backup)).unwrap();
     assert!(pending.open && pending.sent == repeats + 1);
     let last_asked = pending.last_asked_at;
-    // A listing that began two minutes after the last ask, and shows nothing, proves that nothing was made.
+    // A listing that began two minutes after the last request, and shows nothing, proves that nothing was made.
     let create_again = talk.until("CreateBackup");
     assert!(talk.now >= last_asked.plus(2 * MINUTE));
     let (Call::Make { request: first, .. }, Call::Make { request: second, .. }) = (&create.call, &create_again.call)
@@ -582,7 +582,7 @@ fn a_full_lane_lets_nobody_in() {
     assert_eq!(findings[0].what, "5 copies in flight where AWS allows 3");
 }
 
-/// What the audit finds: a source set aside, a copy that hangs, a backup made twice.
+/// What the audit finds: a source blocked, a copy that hangs, a backup made twice.
 #[test]
 fn the_audit_finds_what_should_not_be() {
     let mut talk = Talk::asking(1);

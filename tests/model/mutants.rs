@@ -538,7 +538,7 @@ impl PlannerUnderTest for HeldForEver {
     }
 }
 
-/// A repeat of an open ask carries a token of its own.
+/// A repeat of an open request carries a token of its own.
 struct FreshToken;
 
 impl PlannerUnderTest for FreshToken {
@@ -567,7 +567,7 @@ impl PlannerUnderTest for FreshToken {
     }
 }
 
-/// Puts an intent into the books that the books would refuse.
+/// Puts an intent into the state that the state would refuse.
 fn force_ask(state: &mut State, change: &Change) -> Option<()> {
     let Change::RequestRecorded { key, attempt, request, at } = change else { return None };
     let source = state.source_to_restore(&key.source)?;

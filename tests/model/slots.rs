@@ -1,4 +1,4 @@
-//! Slots are never idle while a copy could begin: whole fleets in virtual time, read off FSx's own books.
+//! Slots are never idle while a copy could begin: whole fleets in virtual time, read off FSx's own inventory.
 
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::{Cloud, FileSystemSeed, FileSystemType, Settings};

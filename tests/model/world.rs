@@ -166,7 +166,7 @@ fn the_same_seed_gives_the_same_trace() {
         assert_eq!(first.trace.len(), second.trace.len(), "seed {seed}");
         assert_eq!(first.result.unwrap(), second.result.unwrap(), "seed {seed}");
         let books = |cloud: &Cloud| format!("{:?}", cloud.backups().collect::<Vec<_>>());
-        assert!(books(&first.cloud) == books(&second.cloud), "seed {seed}: FSx's books differ");
+        assert!(books(&first.cloud) == books(&second.cloud), "seed {seed}: FSx's inventory differs");
     }
 }
 

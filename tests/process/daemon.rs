@@ -645,7 +645,7 @@ fn another_account_behind_the_same_name_takes_nothing_from_the_record() {
     assert_eq!(bench.get("/readyz"), None, "its credentials are not ours");
     wait_until("shown", SOON, || stdout(&bench.run(&["status"])).contains("444455556666"));
     assert_eq!(points(), before);
-    assert!(!bench.log().contains("no longer in AWS's books"));
+    assert!(!bench.log().contains("no longer in AWS's inventory"));
     daemon.kill();
     let _daemon = bench.daemon();
     ready(&bench);

@@ -318,7 +318,7 @@ fn calls_are_named_and_told_apart() {
     assert_eq!((Call::Poll { ids: vec![] }.key(), Call::DescribeSources { ids: vec![] }.key()), (None, None));
 }
 
-/// What the store must keep, what it need not, and whose route is set aside if it cannot be.
+/// What the store must keep, what it need not, and whose route is blocked if it cannot be.
 #[test]
 fn changes_know_whether_they_last_and_whose_they_are() {
     let ours = key("fs-0123456789abcdef0");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Rooms by floor; a room may use those on lower floors only.
+/// Modules by layer; a module may use those on lower layers only.
 const LAYERS: [(&str, u8); 9] = [
     ("domain", 1),
     ("config", 2),
@@ -37,7 +37,7 @@ const ONLY_IN: [(&[&str], &[&str], &str); 5] = [
     (&["croner::"], &["src/domain/schedule.rs"], "there is one calendar"),
 ];
 
-/// What the pure rooms may not touch.
+/// What the pure modules may not touch.
 const IMPURE: [&str; 16] = [
     "SystemTime",
     "Instant::now",

@@ -58,7 +58,7 @@ fn hold(state: &State, change: &Change) {
     match change {
         Change::HoldRequested { place, id, hold, .. } => match hold {
             Some(reason) => object!(Level::INFO, state, place, id, "hold", reason, "held by a person"),
-            None => object!(Level::INFO, state, place, id, "release", "let go by a person"),
+            None => object!(Level::INFO, state, place, id, "release", "confirmed by a person"),
         },
         Change::HoldTried { place, id, fault: Some(fault), .. } => {
             let (code, cause) = (fault.code.as_str(), fault.message.as_str());
@@ -75,14 +75,14 @@ fn hold(state: &State, change: &Change) {
                     "hold_refused",
                     code,
                     cause,
-                    "AWS does not let the hold be changed; it stands in our books alone"
+                    "AWS does not let the hold be changed; it stands in the database alone"
                 );
             } else {
                 object!(Level::DEBUG, state, place, id, "hold_refused", code, cause, "will be tried again");
             }
         }
         Change::HoldConfirmed { place, id } => {
-            object!(Level::INFO, state, place, id, "hold_stands", "AWS shows the hold as wished");
+            object!(Level::INFO, state, place, id, "hold_stands", "AWS shows the hold as requested");
         }
         _ => {}
     }
@@ -99,7 +99,7 @@ fn brakes(state: &State, source: &SourceKey, braked: &BTreeMap<Target, Brake>) {
         if before.is_none() {
             error!(event = "braked", %account, source = %id, destination, points, held,
                 "retention would delete more within a day than is allowed without a person: `lifeboat plan` shows what, \
-                 `lifeboat reload --confirm-deletions` lets it go");
+                 `lifeboat reload --confirm-deletions` confirms it");
         } else {
             debug!(event = "braked", %account, source = %id, destination, points, held, "the brake holds");
         }

@@ -1,4 +1,4 @@
-//! What the loop has to tell people: it goes into the log and, if there is a webhook, into the books until delivered.
+//! What the loop has to tell people: it goes into the log and, if there is a webhook, into the state until delivered.
 
 use super::Reconciler;
 use crate::daemon::event_log;
@@ -10,7 +10,7 @@ use crate::report::snapshot::Snapshot;
 use std::sync::Arc;
 
 impl Reconciler {
-    /// Notes and tells what is new in a picture.
+    /// Notes and tells what is new in a snapshot.
     pub(super) fn notify(&mut self, snapshot: &Snapshot) {
         let new_events = notifications::new_events(&self.state.notes, snapshot);
         self.take_in(new_events.notes.into_iter().map(Change::Noted).collect());
@@ -19,7 +19,7 @@ impl Reconciler {
         self.unlogged.let_go.extend(new_events.let_go);
     }
 
-    /// Says in the log what is in the books by now, so that no restart repeats it; or, with a disk that takes nothing,
+    /// Says in the log what is in the state by now, so that no restart repeats it; or, with a disk that takes nothing,
     /// what will be.
     pub(super) fn log_events(&mut self) {
         let NewEvents { events, let_go, .. } = std::mem::take(&mut self.unlogged);
@@ -56,7 +56,7 @@ impl Reconciler {
                     tracing::warn!(
                         event = "notify_dropped",
                         kept = QUEUED_MAX,
-                        "too much to tell; the oldest is dropped"
+                        "too many notifications; the oldest is dropped"
                     );
                     self.overflowed = true;
                 }

@@ -40,8 +40,8 @@ pub enum OrderError {
     /// The database does not take it.
     #[error("the order is not on record: {0}; give it again once the database can be written")]
     NotRecorded(String),
-    /// It contradicts the books: a fault of this program.
-    #[error("the order contradicts the books and does not stand; the log says more")]
+    /// It contradicts the state: a fault of this program.
+    #[error("the order contradicts the recorded state and does not stand; the log says more")]
     Contradicts,
 }
 
@@ -105,7 +105,7 @@ impl Reconciler {
         self.show_at_once();
     }
 
-    /// A round and a picture without waiting for their time: a person waits for them.
+    /// A round and a snapshot without waiting for their time: a person waits for them.
     pub(super) fn show_at_once(&mut self) {
         self.changed = true;
         self.rest_until = Instant::now();

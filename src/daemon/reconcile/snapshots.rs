@@ -1,4 +1,4 @@
-//! The picture that everybody else sees of the loop.
+//! The snapshot that everybody else sees of the loop.
 //!
 //! Drawing one costs what the fleet is large, and the loop may come round hundreds of times a second; so there is one at
 //! most every so often, and none where nothing moved.
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 impl Reconciler {
-    /// Takes a picture, if there is something new and the last one is not too young.
+    /// Takes a snapshot, if there is something new and the last one is not too young.
     pub(super) fn publish_snapshot(&mut self) {
         let quiet = self.store_problem.is_some() == self.snapshots.borrow().store_problem.is_some()
             && self.last_round_at == self.snapshots.borrow().last_round_at;

@@ -1,6 +1,6 @@
 //! Changes that are refused.
 
-/// A change that cannot be: a fault of the program, of the database or of AWS's books. It is refused and shown.
+/// A change that cannot be: a fault of the program, of the database or of AWS's inventory. It is refused and shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct IllegalChange {

@@ -60,7 +60,7 @@ impl Change {
         }
     }
 
-    /// The source whose route is set aside if the change is illegal.
+    /// The source whose route is blocked if the change is illegal.
     #[must_use]
     pub fn source(&self) -> Option<SourceKey> {
         match self {

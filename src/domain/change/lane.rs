@@ -18,7 +18,7 @@ pub enum LaneEvidence {
     Granted {
         /// The lane.
         lane: Lane,
-        /// The books hold as many copies there as may be in flight.
+        /// The state holds as many copies there as may be in flight.
         full: bool,
     },
     /// A copy of somebody else ended or vanished.

@@ -1,4 +1,4 @@
-//! The books of several Regions, read once and weighed together.
+//! The state of several Regions, read once and weighed together.
 
 use super::{Evidence, weigh};
 use crate::domain::change::Change;

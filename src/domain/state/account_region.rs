@@ -7,7 +7,7 @@ use crate::domain::limits::SHOWN_AFTER_GONE;
 /// One account in one Region.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AccountRegionState {
-    /// When AWS's books here were last read.
+    /// When AWS's inventory here was last read.
     pub last_seen: Option<Time>,
     /// The last complete listing.
     pub listed: Option<Listed>,
@@ -156,7 +156,7 @@ impl AccountRegionState {
         self.listed.is_some_and(|listed| listed.listed_by_this_process)
     }
 
-    /// Why the books here cannot be read, while they cannot.
+    /// Why the state here cannot be read, while they cannot.
     #[must_use]
     pub fn unread_because(&self) -> Option<&Fault> {
         let refusal = self.refused_listing.as_ref().or(self.refused_polls.as_ref()).map(|refusal| &refusal.fault);

@@ -1,6 +1,6 @@
 //! Which account AWS's answers come from.
 //!
-//! A profile, a key or an endpoint can be changed under the same name. The books would then be held against those of a
+//! A profile, a key or an endpoint can be changed under the same name. The state would then be held against those of a
 //! stranger, in which nothing of ours is, and every recovery point would be taken for lost. So the first account that an
 //! answer names is put on record; of an answer that names another nothing is believed, and one that names none proves
 //! nothing that the record contradicts.

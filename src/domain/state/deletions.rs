@@ -64,7 +64,7 @@ impl State {
         self.reviews = self.sources.keys().map(|key| (Time::ZERO, key.clone())).collect();
     }
 
-    /// A listing tells what retention waited for as long as the books of a place were not known well enough.
+    /// A listing tells what retention waited for as long as the inventory of a place was not known well enough.
     pub(super) fn review_place(&mut self, place: &AccountRegion) {
         let Some(known) = self.places.get(place) else { return };
         // After the first listing of this life, and the first that cannot lack what a lost database had asked for.

@@ -98,7 +98,7 @@ impl State {
 
 impl State {
     /// AWS confirms for the first time what time it is. Where the host's clock was behind until then, this process began
-    /// later than it thought, and so did the books if it made them.
+    /// later than it thought, and so did the state if it made them.
     pub fn clock_confirmed(&mut self, now: Time, runs_for: Duration) {
         let began = now.minus(runs_for);
         if began.since(self.started_at) < NOTICED {

@@ -17,7 +17,7 @@ impl State {
         let slot = (key.occurrence, key.target.clone());
         if let Some(pending) = source.pending_requests.get_mut(&slot).filter(|pending| pending.open) {
             if pending.attempt != attempt || pending.request != *request {
-                return Err(illegal(format!("{key}: asked again in other words while the first ask may stand")));
+                return Err(illegal(format!("{key}: asked again in other words while the first request may stand")));
             }
             pending.last_asked_at = at;
             pending.sent = pending.sent.saturating_add(1);
@@ -50,7 +50,7 @@ impl State {
         Ok(())
     }
 
-    /// An ask was refused, or got no answer.
+    /// A pending request was refused, or got no answer.
     pub(super) fn request_failed(
         &mut self,
         key: &WorkKey,
@@ -88,7 +88,7 @@ impl State {
         })
     }
 
-    /// Changes an ask, and what of its source is set aside.
+    /// Changes a pending request, and what of its source is blocked.
     fn with_pending(
         &mut self,
         key: &WorkKey,

@@ -109,7 +109,7 @@ impl RecoveryPoints {
         before
     }
 
-    /// It is gone from AWS's books; returns whether it was there.
+    /// It is gone from AWS's inventory; returns whether it was there.
     pub(super) fn deleted(&mut self, occurrence: Occurrence, target: &Target, id: &BackupId, at: Time) -> bool {
         let Some(known) = self.find(occurrence, target, id) else { return false };
         self.leave_ages(known);

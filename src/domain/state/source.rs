@@ -32,8 +32,8 @@ pub struct SourceState {
     /// a restart and by a reload, after which it is worth another try.
     pub blocked: BTreeMap<Target, (Fault, Time)>,
     /// What was asked for again after answers were lost, and of which something was seen to have failed, with when it was
-    /// last asked for: the last ask may have made another, which no listing shows yet. Known to this process alone, since
-    /// the next one reads the books before it asks.
+    /// last asked for: the last request may have made another, which no listing shows yet. Known to this process alone, since
+    /// the next one reads the state before it asks.
     pub unsure: BTreeMap<(Occurrence, Target), Time>,
     /// What Lifeboat let go of each target within a day, as far as the brake counts it, the first lost first.
     pub losses: BTreeMap<Target, Vec<Loss>>,
@@ -82,9 +82,9 @@ pub struct PendingRequest {
     pub request: Arc<Request>,
     /// It may exist at AWS: an answer is outstanding, was lost, or proved nothing. `false`: surely not.
     pub open: bool,
-    /// The first ask since it was last known not to exist.
+    /// The first request since it was last known not to exist.
     pub first_asked_at: Time,
-    /// The last ask.
+    /// The last request.
     pub last_asked_at: Time,
     /// Asks since it was last known not to exist.
     pub sent: u32,
@@ -97,7 +97,7 @@ pub struct PendingRequest {
 }
 
 impl PendingRequest {
-    /// A refusal that waiting cannot mend: the route is set aside.
+    /// A refusal that waiting cannot mend: the route is blocked.
     #[must_use]
     pub fn needs_person(&self) -> Option<&Fault> {
         self.fault.as_ref().filter(|fault| fault.class.needs_a_person())

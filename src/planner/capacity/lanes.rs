@@ -88,7 +88,7 @@ impl Route<'_> {
         self.copy.as_secs_f64() / self.every.as_secs_f64().max(1.0)
     }
 
-    /// Every how many firings a copy must be made to keep the promise; 0: it cannot be kept.
+    /// Every how many firings a copy must be made to meet the RPO; 0: it cannot be kept.
     fn may_skip_to(&self) -> u64 {
         let Some(rpo) = self.rpo else { return u64::MAX };
         let room = rpo.saturating_sub(self.backup).saturating_sub(self.copy);
@@ -196,8 +196,8 @@ impl<'a> Lanes<'a, '_> {
         let oldest = rounded(worst.gap + worst.backup + worst.copy);
         let sources: Vec<SourceId> = never.iter().map(|route| route.key.source.clone()).collect();
         Some(format!(
-            "{} cannot keep {rpo} in {place}, whatever the slots: {}, {} for the backup and {} for the copy make \
-             {}; promise that or more, or fire more often ({})",
+            "{} cannot meet an RPO of {rpo} in {place}, whatever the slots: {}, {} for the backup and {} for the copy make \
+             {}; set that RPO or a longer one, or fire more often ({})",
             count(never.len(), "route"),
             apart(worst),
             duration_text(worst.backup),
@@ -264,7 +264,7 @@ fn words(place: &str, slots: u32, needed: f64, policies: &[PolicyReport]) -> (St
         let best = policies.iter().map(|policy| {
             format!("{} for {}", duration_text(Duration::from_secs(policy.best_rpo_seconds)), policy.policy)
         });
-        return (format!("{demand}; the best promise is {}", best.collect::<Vec<_>>().join(", ")), Vec::new());
+        return (format!("{demand}; the shortest possible RPO is {}", best.collect::<Vec<_>>().join(", ")), Vec::new());
     }
     let fitting = match policies {
         [only] => format!("{} fits", fits(only)),
@@ -281,12 +281,12 @@ fn words(place: &str, slots: u32, needed: f64, policies: &[PolicyReport]) -> (St
             policies.iter().filter(|policy| !policy.breaking.is_empty()).map(|policy| policy.best_rpo_seconds).max();
         let best = duration_text(Duration::from_secs(best.unwrap_or(0)));
         format!(
-            "{} of {whose} will break their promise, which could be {best} at best ({})",
+            "{} of {whose} will miss their RPO, which could be {best} at best ({})",
             count(breaking.len(), "route"),
             some_of(&breaking)
         )
     } else if promised {
-        "not every backup is copied, and every promise can still be kept".to_owned()
+        "not every backup is copied, and every RPO can still be met".to_owned()
     } else {
         "not every backup is copied".to_owned()
     };
@@ -307,7 +307,7 @@ fn tight(place: &str, policies: &BTreeMap<&PolicyName, Vec<(&Route<'_>, &RouteOu
         let oldest = late.iter().map(|(_, outlook)| outlook.oldest).max()?;
         let rpo = late.first()?.0.rpo?;
         Some(format!(
-            "{} of {name} may be late in {place} when many copies begin at once: up to {} old, against {} promised",
+            "{} of {name} may be late in {place} when many copies begin at once: up to {} old, against an RPO of {}",
             count(late.len(), "route"),
             duration_text(rounded(oldest)),
             duration_text(rpo)

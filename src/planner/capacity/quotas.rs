@@ -92,7 +92,7 @@ pub(super) fn judge(settings: &Settings, state: Option<&State>, now: Time) -> Ve
     shelves.into_iter().map(|((place, kind), shelf)| shelf.report(place, kind, known)).collect()
 }
 
-/// The type as the books have it; a volume is ONTAP's.
+/// The type as the state has it; a volume is ONTAP's.
 fn kind_of(state: Option<&State>, key: &SourceKey) -> FileSystemKind {
     if key.source.is_volume() {
         return FileSystemKind::Ontap;

@@ -106,7 +106,7 @@ impl OutcomeProcessor<'_> {
     }
 }
 
-/// Which accounts the ARNs of sightings name; thousands in a row name the same one.
+/// Which accounts the ARNs of observations name; thousands in a row name the same one.
 fn names(observed_backups: &[ObservedBackup], name: &mut impl FnMut(&str)) {
     let mut before = None;
     for account in observed_backups.iter().filter_map(|observed| account_of_arn(observed.arn.as_deref()?)) {

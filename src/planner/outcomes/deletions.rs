@@ -55,7 +55,7 @@ impl OutcomeProcessor<'_> {
         let key = (self.place.clone(), id.clone());
         let Some(hold_request) = self.state.hold_requests.get(&key) else { return };
         let pause = match &fault {
-            // The wish stands until AWS's books show it, which may lag; only then is the tag written once more.
+            // The wish stands until AWS's inventory shows it, which may lag; only then is the tag written once more.
             None => LISTING_LAG,
             Some(fault) => {
                 retry::pause(fault.class, hold_request.failures.saturating_add(1), self.poll(), jitter_of(self.place))

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Refusals in a row after which the books are read at once: after that, what fills the lane stays hidden from them.
+/// Refusals in a row after which the state is read at once: after that, what fills the lane stays hidden from them.
 const LISTINGS_WANTED: u32 = 2;
 
 impl OutcomeProcessor<'_> {
@@ -31,7 +31,7 @@ impl OutcomeProcessor<'_> {
         }
     }
 
-    /// How many copies the books hold in a lane; one that was just granted or refused is among them.
+    /// How many copies the state holds in a lane; one that was just granted or refused is among them.
     fn held_in(&self, lane: &Lane) -> u32 {
         self.state.lanes_held().get(lane).copied().unwrap_or(0)
     }

@@ -1,4 +1,4 @@
-//! Answers in gzip, for clients that take it: metrics and pictures of a large fleet are megabytes of the same words.
+//! Answers in gzip, for clients that take it: metrics and snapshots of a large fleet are megabytes of the same words.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;

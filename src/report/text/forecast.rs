@@ -28,7 +28,7 @@ pub fn forecast(forecast: &Forecast, kept: bool, output: OutputStyle) -> String 
         heading(&mut out, "Waits for a person", output);
         let what = format!(
             "{} would go, more than a fifth of what their route held within a day: nothing of it is deleted before `lifeboat \
-             reload --confirm-deletions`, which lets go exactly what is listed here as \"{}\".",
+             reload --confirm-deletions`, which deletes exactly what is listed here as \"{}\".",
             counted(braked, "recovery point"),
             Stage::Braked.as_str()
         );

@@ -1,4 +1,4 @@
-//! A picture to watch: `lifeboat demo` and `lifeboat status --watch` draw it over itself.
+//! A snapshot to watch: `lifeboat demo` and `lifeboat status --watch` draw it over itself.
 
 use super::status::{copies_text, headline, left_out};
 use super::{OutputStyle, Style, add, bar, clean, paint, paragraph, standing_text, table, table_text, to_ansi};

@@ -1,4 +1,4 @@
-//! The picture and the history on a terminal, and in the forms that scripts read.
+//! The snapshot and the history on a terminal, and in the forms that scripts read.
 //!
 //! A person asks when something is wrong and has seconds: the first line is the answer, the worst comes first, and
 //! words from outside (AWS's messages, names) can neither break a table nor speak to the terminal.
@@ -26,7 +26,7 @@ use serde::Serialize;
 pub struct OutputStyle {
     /// Columns; `None` where nobody looks, as in a pipe: then a line is never broken.
     pub width: Option<u16>,
-    /// Lines of routes at most, for a picture that is drawn over itself; the others are counted.
+    /// Lines of routes at most, for a snapshot that is drawn over itself; the others are counted.
     pub rows: Option<usize>,
     /// Whether to use colour.
     pub colour: bool,

@@ -51,7 +51,7 @@ fn sentence(routes: &[RouteReport]) -> String {
         (of(|route| route.promised_seconds > 0.0 && route.met_seconds >= route.promised_seconds), "met all the time"),
         (of(|route| route.breaches > 0), "late at some time"),
         (of(|route| route.breaches == 0 && route.unknown_seconds > 0.0), "unknown at some time"),
-        (of(|route| route.promised_seconds <= 0.0), "without a promise"),
+        (of(|route| route.promised_seconds <= 0.0), "without an RPO"),
     ];
     let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}"));
     format!("{}: {}", counted(routes.len(), "route"), parts.collect::<Vec<_>>().join(", "))
@@ -64,7 +64,7 @@ fn met_text(route: &RouteReport, output: OutputStyle) -> String {
         RouteReport { unknown_seconds, .. } if *unknown_seconds > 0.0 => Style::Doubtful,
         _ => Style::Good,
     };
-    paint(&route.met_percent.map_or("no promise".to_owned(), |percent| format!("{percent:.3}%")), style, output)
+    paint(&route.met_percent.map_or("no RPO".to_owned(), |percent| format!("{percent:.3}%")), style, output)
 }
 
 fn note(route: &RouteReport) -> String {

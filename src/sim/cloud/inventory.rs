@@ -175,7 +175,7 @@ impl Cloud {
         self.places.0.iter().flat_map(one).collect()
     }
 
-    /// The books as they stand, after letting everything happen that was due up to `now_ms`.
+    /// The state as they stand, after letting everything happen that was due up to `now_ms`.
     pub fn inventory(&mut self, now_ms: i64) -> Inventory {
         let now_ms = self.advance(now_ms);
         Inventory {

@@ -62,7 +62,7 @@ pub enum Lifecycle {
     Available,
     /// Ended badly; stays until deleted
     Failed,
-    /// Gone: seen only in the answer to DeleteBackup, and in the books
+    /// Gone: seen only in the answer to DeleteBackup, and in the state
     Deleted,
 }
 

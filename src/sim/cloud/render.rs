@@ -1,4 +1,4 @@
-//! What the API shows of the nouns.
+//! What the API shows of the types.
 
 use serde_json::{Value, json};
 

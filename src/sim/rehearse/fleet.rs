@@ -1,6 +1,6 @@
 //! A fleet for a policy: what its sources might be, where nobody knows.
 //!
-//! How a month goes depends on sizes and on how much changes, which no policy file tells. What the books know of a source
+//! How a month goes depends on sizes and on how much changes, which no policy file tells. What the state knows of a source
 //! is taken from them; the rest is drawn from the seed between bounds that a person can set.
 
 use crate::domain::id::{Region, SourceKey, Target};

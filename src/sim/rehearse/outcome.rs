@@ -1,4 +1,4 @@
-//! What came of a rehearsal, read off FSx's own books: how old the routes were, how the slots were used.
+//! What came of a rehearsal, read off FSx's own inventory: how old the routes were, how the slots were used.
 
 use super::Rehearsal;
 use crate::domain::id::{PolicyName, Region, SourceKey};

@@ -1,7 +1,7 @@
-//! The promises, held against FSx's own books after every step.
+//! The promises, held against FSx's own inventory after every step.
 //!
 //! A checker that asked the planner what it thinks would share its mistakes. So these keep books of their own, from
-//! what FSx did, what was sent and answered, and what was committed; of the program they use the nouns and the calendar
+//! what FSx did, what was sent and answered, and what was committed; of the program they use the types and the calendar
 //! alone.
 
 use super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle};
@@ -115,7 +115,7 @@ fn good(backup: &Backup) -> bool {
     !matches!(backup.lifecycle, Lifecycle::Failed | Lifecycle::Deleted)
 }
 
-/// Every check, and the books that they keep.
+/// Every check, and the state that they keep.
 pub struct Checks {
     created: created::Created,
     making: making::Making,

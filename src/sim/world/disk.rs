@@ -9,7 +9,7 @@ use crate::domain::change::Change;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 
-/// Keeps the books between two lives of the process.
+/// Keeps the state between two lives of the process.
 pub trait Disk {
     /// All that is kept, as the state of a process that begins at `started_at`. Makes the database if there is none.
     ///

@@ -1,7 +1,7 @@
 //! A call's way to the simulated FSx and back, with nothing of JSON where it would cost the most.
 //!
 //! The planner must meet AWS's own words for every refusal, read as the engine reads them, and answers that say what
-//! stood in the books when the deed was done, however late they arrive.
+//! stood in the state when the deed was done, however late they arrive.
 
 use super::super::cloud::{ApiError, Backup, BackupIx, BackupType, Cloud, CopySubject, Lost};
 use super::super::faults::{CallDelivery, InjectedFault};
@@ -47,8 +47,8 @@ impl Shown {
     }
 }
 
-/// Whether an earlier sighting of the same backup still shows it as it is. What is not compared never changes; and tags
-/// are only ever put in the place of those that were shown, which the sighting keeps.
+/// Whether an earlier observation of the same backup still shows it as it is. What is not compared never changes; and tags
+/// are only ever put in the place of those that were shown, which the observation keeps.
 fn stands(before: &ObservedBackup, backup: &Backup) -> bool {
     Arc::ptr_eq(&before.tags, &backup.tags)
         && before.lifecycle == lifecycle(backup)

@@ -226,7 +226,7 @@ macro_rules! bind_work {
 pub(super) use bind_work;
 
 async fn asked(to: &mut SqliteConnection, key: &WorkKey, attempt: &u32, request: &Request, at: &Time) -> Written {
-    // A repeat of an open ask keeps its first time; what was withdrawn begins anew.
+    // A repeat of an open request keeps its first time; what was withdrawn begins anew.
     let sql = r#"INSERT INTO asks (account, source, "trigger", at, destination, attempt, request, open,
                  first_asked_at, last_asked_at, asks, not_before) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, 1, ?)
                  ON CONFLICT DO UPDATE SET attempt = excluded.attempt, request = excluded.request,

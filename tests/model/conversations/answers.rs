@@ -1,4 +1,4 @@
-//! What an answer changes in the books: every kind of call, every kind of answer, change by change.
+//! What an answer changes in the state: every kind of call, every kind of answer, change by change.
 
 use super::fixture::*;
 use super::*;
@@ -116,7 +116,7 @@ fn ids(of: &[&str]) -> Vec<lifeboat::domain::id::BackupId> {
     of.iter().map(|id| (*id).into()).collect()
 }
 
-/// The place of a backup that is asked for, with the words of the ask.
+/// The place of a backup that is asked for, with the words of the pending request.
 fn asked() -> (Fixture, WorkKey) {
     let mut fixture = Fixture::new();
     fixture.open(scheduled(6));
@@ -239,7 +239,7 @@ fn a_refusal_withdraws_an_ask_only_if_no_answer_was_lost_before() {
 }
 
 /// A person took our tags off a copy whose answer was lost. The token stands for it, so that nothing else was made, and
-/// once it has ended nothing is under way: the ask holds no slot any more, whatever answers were lost before.
+/// once it has ended nothing is under way: the pending request holds no slot any more, whatever answers were lost before.
 #[test]
 fn an_answer_that_names_what_is_no_longer_ours_ends_the_ask_once_that_has_ended() {
     for lifecycle in [Lifecycle::Copying, Lifecycle::Available] {
@@ -351,7 +351,7 @@ fn how_long_a_thing_took_is_known_only_of_what_was_seen_to_move() {
     assert_eq!(looked_at(&fixture, &available, noon()), [seen(unsettled.clone())], "found, not followed");
     let bad = backup("backup-6", scheduled(6), Lifecycle::Failed);
     assert_eq!(looked_at(&fixture, &bad, noon()), [seen(taken_in(&bad, noon()))], "cleared away a day from now");
-    // The answer was lost, and it is done already when it is found: it began with the ask.
+    // The answer was lost, and it is done already when it is found: it began with the pending request.
     let (fixture, _) = asked();
     let counted = Change::Counted(Counter::Backups("finance".into(), true));
     let timed = Change::Timed { target: Target::Backup, took: 6 * HOUR };

@@ -63,17 +63,17 @@ const QUIET: &str = "retain = { last = 3 }";
 fn too_much_for_the_slots_is_said_with_what_would_fit_and_what_breaks() {
     let report = judged(&[("finance", 12, "@hourly", "rpo = \"2h\"\nretain = { last = 3 }", QUIET)], 47);
     let needs = "12 sources every hour at 47 min a copy need 9.4 slots in us-west-2; there are 5; every 2h fits";
-    let breaks = "6 routes of finance will break their promise, which could be 3h 50m at best";
+    let breaks = "6 routes of finance will miss their RPO, which could be 3h 50m at best";
     let whose = (6..11).map(|number| fs(0, number).to_string()).collect::<Vec<_>>().join(", ");
     let rests = "rests on 12 of 12 routes: 47m a copy and 10m a backup, as given";
     let warning = format!("warning: {needs}; {breaks} ({whose} and 1 more)");
     let late = "warning: 6 routes of finance may be late in us-west-2 when many copies begin at once: up to 3h 50m old, \
-                against 2h promised";
+                against an RPO of 2h";
     assert_eq!(of_lanes(&report), [needs, &warning, late, rests]);
     assert!(!report.works());
     let said: Vec<&str> = report.warnings().collect();
     assert_eq!(said, [&warning, late].map(|warning| warning.trim_start_matches("warning: ")));
-    // Five names are told whole. The policies that keep their promise are not named.
+    // Five names are told whole. The policies that meet their RPO are not named.
     let tight = ("tight", 10, "every 30m", "rpo = \"75m\"\nretain = { last = 3 }", QUIET);
     let daily = ("daily", 40, "0 3 * * *", "rpo = \"30h\"\nretain = { last = 3 }", QUIET);
     let report = judged(&[tight, daily], 25);
@@ -83,7 +83,7 @@ fn too_much_for_the_slots_is_said_with_what_would_fit_and_what_breaks() {
     let demand = "40 sources every day at 25 min a copy and 10 sources every 30m at 25 min a copy need 9.0 slots in \
                   us-west-2; there are 5; daily every 2d, tight every 1h 30m fits";
     let demand = demand.replace("every 1h 30m", "every hour");
-    let breaks = format!("5 routes of tight will break their promise, which could be 2h at best ({whose})");
+    let breaks = format!("5 routes of tight will miss their RPO, which could be 2h at best ({whose})");
     assert_eq!(lane.warnings[0], format!("{demand}; {breaks}"));
 }
 
@@ -91,7 +91,7 @@ fn too_much_for_the_slots_is_said_with_what_would_fit_and_what_breaks() {
 fn what_fits_is_said_with_the_best_promise() {
     // Five hours of copies in five slots of an hour: exactly full, and not too much.
     let report = judged(&[("finance", 5, "@hourly", "rpo = \"3h\"\nretain = { last = 3 }", QUIET)], 60);
-    let fits = "5 sources every hour at 60 min a copy need 5.0 slots in us-west-2; there are 5; the best promise is 3h for \
+    let fits = "5 sources every hour at 60 min a copy need 5.0 slots in us-west-2; there are 5; the shortest possible RPO is 3h for \
                 finance";
     assert_eq!(of_lanes(&report)[0], fits);
     assert!(report.works(), "{report}");
@@ -108,7 +108,7 @@ fn what_fits_is_said_with_the_best_promise() {
     assert_eq!(report.lanes[0].policies[1].best_rpo_seconds, 6_000, "60 + 10 + 30: {report}");
     // In minutes up to an hour.
     let short = judged(&[("finance", 1, "every 5m", "rpo = \"1h\"\nretain = { last = 3 }", QUIET)], 4);
-    assert!(short.lanes[0].summary.ends_with("the best promise is 19m for finance"), "{short}");
+    assert!(short.lanes[0].summary.ends_with("the shortest possible RPO is 19m for finance"), "{short}");
     assert!(short.lanes[0].summary.starts_with("1 source every 5m at 4 min a copy needs 0.8 slots"), "{short}");
     // An interval that nobody writes stays as it is, if it fits; if a copy takes longer, it does not.
     let odd = |minutes| judged(&[("finance", 1, "every 50m", "retain = { last = 3 }", QUIET)], minutes);
@@ -119,7 +119,7 @@ fn what_fits_is_said_with_the_best_promise() {
 #[test]
 fn more_than_can_be_copied_need_not_break_a_promise() {
     let keeps = judged(&[("finance", 12, "@hourly", "rpo = \"6h\"\nretain = { last = 3 }", QUIET)], 47);
-    assert!(keeps.lanes[0].summary.ends_with("not every backup is copied, and every promise can still be kept"));
+    assert!(keeps.lanes[0].summary.ends_with("not every backup is copied, and every RPO can still be met"));
     let none = judged(&[("finance", 12, "@hourly", "retain = { last = 3 }", QUIET)], 47);
     assert!(none.lanes[0].summary.ends_with("every 2h fits; not every backup is copied"), "{none}");
     assert!(keeps.works() && none.works());
@@ -129,8 +129,8 @@ fn more_than_can_be_copied_need_not_break_a_promise() {
 fn a_promise_that_no_slots_can_keep_and_one_that_is_tight_are_told_apart() {
     let report = judged(&[("finance", 1, "@hourly", "rpo = \"80m\"\nretain = { last = 3 }", QUIET)], 47);
     let never = format!(
-        "1 route cannot keep 1h 20m in us-west-2, whatever the slots: a firing every hour, 10m for the backup and 47m for the \
-         copy make 2h; promise that or more, or fire more often ({})",
+        "1 route cannot meet an RPO of 1h 20m in us-west-2, whatever the slots: a firing every hour, 10m for the backup and 47m for the \
+         copy make 2h; set that RPO or a longer one, or fire more often ({})",
         fs(0, 0)
     );
     assert_eq!(report.lanes[0].warnings, [never]);
@@ -141,8 +141,8 @@ fn a_promise_that_no_slots_can_keep_and_one_that_is_tight_are_told_apart() {
     };
     assert_eq!(tight(117, 1), [] as [&str; 0], "exactly what it takes");
     assert_eq!(tight(118, 1), [] as [&str; 0]);
-    let late = "5 routes of finance may be late in us-west-2 when many copies begin at once: up to 2h 35m old, against 2h \
-                promised";
+    let late = "5 routes of finance may be late in us-west-2 when many copies begin at once: up to 2h 35m old, against an RPO of \
+                2h";
     assert_eq!(tight(120, 5), [late]);
 
     // Of several the one that takes longest is told: firing, backup and copy together.

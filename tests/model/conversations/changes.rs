@@ -1,4 +1,4 @@
-//! What a change moves in the books, and what it leaves alone.
+//! What a change moves in the state, and what it leaves alone.
 
 use super::fixture::*;
 use super::*;

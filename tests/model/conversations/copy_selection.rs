@@ -205,7 +205,7 @@ fn an_ask_without_an_answer_is_dealt_with() {
         assert_eq!(made(&plan), []);
         assert_eq!(made(&fixture.plan(until)), again);
 
-        // The token may be forgotten: a listing has to tell, one that began two minutes after the ask.
+        // The token may be forgotten: a listing has to tell, one that began two minutes after the pending request.
         let late = noon().plus(5 * MINUTE);
         let plan = fixture.plan(late);
         let (wanted, proof_from) =
@@ -384,7 +384,7 @@ fn who_gets_a_slot_depends_on_when_the_next_one_is_free() {
     assert_eq!(asks(&fixture, now).len(), 2);
 }
 
-/// A route that has nothing yet is late from the first moment; without a promise, after a week.
+/// A route that has nothing yet is late from the first moment; without an RPO, after a week.
 #[test]
 fn when_a_route_counts_as_late() {
     let promised = SlotRequest {

@@ -19,7 +19,7 @@ fn edited(talk: &mut Talk, line: &str, zone: &str) {
     talk.settings.generation += 1;
 }
 
-/// A process that begins with what is durable of the books.
+/// A process that begins with what is durable of the state.
 fn restarted(talk: &mut Talk) {
     (talk.state.started_at, talk.state.generation) = (talk.now, None);
     talk.state.checked.clear();

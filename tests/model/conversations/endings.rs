@@ -113,7 +113,7 @@ fn what_never_began_is_skipped_missed_or_coalesced() {
     ends_as(&fixture, OccurrenceOutcome::Coalesced, newer);
     assert_eq!(ends(&fixture, NOON).len(), 1, "neither the newest nor a person's ends");
 
-    // The reason names what stood in its way: a refusal of its own before one of any, and that before the look-up.
+    // The reason names what stood in its way: a refusal of its own before one of any, and that before the lookup.
     let lookup = Change::SourceLookupFailed {
         source: key(0),
         fault: fault(FaultClass::Throttled, "Slow"),
@@ -208,7 +208,7 @@ fn a_newer_backup_takes_the_place_of_a_copy() {
     assert_eq!(end(&fixture), None, "asked for");
     fixture.refused(&wanted, fault(FaultClass::NoSlot, "NoSlot"));
     ends_as(&fixture, OccurrenceOutcome::Coalesced, &format!("{coalesced} (NoSlot)"));
-    // What only a look-up of the source says is no reason for a copy.
+    // What only a lookup of the source says is no reason for a copy.
     let lookup = Change::SourceLookupFailed {
         source: key(0),
         fault: fault(FaultClass::Throttled, "Slow"),

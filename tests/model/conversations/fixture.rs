@@ -89,7 +89,7 @@ impl Fixture {
     pub fn of(sources: usize) -> Self {
         let start = at("2026-11-21T05:00:00Z");
         let mut fixture = Self { settings: settings(sources, start), state: State::new(start, start) };
-        // Nothing comes due by itself: each occurrence is in the books because a test put it there.
+        // Nothing comes due by itself: each occurrence is in the state because a test put it there.
         fixture.policy().schedule = Schedule::parse("0 3 1 1 *", "UTC", start).unwrap();
         fixture.membership();
         for region in [HOME, THERE] {
@@ -171,7 +171,7 @@ impl Fixture {
         self.apply(Change::RequestRecorded { key: of.clone(), attempt, request: Arc::new(request), at });
     }
 
-    /// The ask was refused for certain, and may be repeated at any time.
+    /// The pending request was refused for certain, and may be repeated at any time.
     pub fn refused(&mut self, of: &WorkKey, fault: Fault) {
         self.apply(Change::RequestFailed { key: of.clone(), fault, definite: true, not_before: Time::ZERO });
     }

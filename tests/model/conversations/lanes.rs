@@ -104,7 +104,7 @@ fn a_slot_that_becomes_free_unseen_is_used_within_two_polls() {
     lanes.hidden = 0;
     lanes.run(60);
     assert_eq!(lanes.in_flight(), 5, "{:?}", lanes.asked);
-    // The books hold what AWS allows: the lane is trusted again.
+    // The state holds what AWS allows: the lane is trusted again.
     let closed = lanes.talk.state.closed_lanes[&Lanes::lane()];
     assert_eq!((closed.refusals, closed.one_at_a_time), (0, false));
 }
@@ -261,7 +261,7 @@ fn a_closed_lane_says_from_when_on_a_copy_is_asked_for() {
     assert_eq!(said(&[], 0, 2), Err((Reason::CallLimit, None)));
 }
 
-/// The books hold few of an account's thousand copies, and AWS names no lane: a refusal is of the volume's.
+/// The state holds few of an account's thousand copies, and AWS names no lane: a refusal is of the volume's.
 #[test]
 fn copies_of_a_volume_wait_for_its_own_lane() {
     let now = at("2026-11-21T06:00:00Z");

@@ -171,7 +171,7 @@ fn each_verdict_names_its_reasons() {
     fixture.see(&at_time("backup-bit", 5, noon().plus(10 * MINUTE)));
     assert_eq!(verdicts(&fixture, &Target::Backup)[1], is("backup-bit", &[newest, "last 1 of 1"], ""));
 
-    // A copy reads its backup from the ask on; and of copies the last of each key stays.
+    // A copy reads its backup from the pending request on; and of copies the last of each key stays.
     let mut fixture = held(3);
     (fixture.policy().retain, fixture.policy().destinations[0].retain) = (last(1), last(1));
     fixture.record_request(
@@ -259,7 +259,7 @@ fn what_the_brake_holds_goes_when_a_person_confirms_what_was_shown() {
     assert_eq!((left.changes.len(), left.says.as_str()), (0, "no deletions waited to be confirmed"));
 }
 
-/// A verdict needs the books of more than one Region: a lost database no longer tells what is under way there.
+/// A verdict needs the state of more than one Region: a lost database no longer tells what is under way there.
 #[test]
 fn no_verdict_without_the_books_that_it_needs() {
     let names_without = |region: &str, never: bool| {
@@ -358,7 +358,7 @@ fn a_deletion_is_asked_for_only_after_a_look_that_is_recent_and_later_than_all_t
     let plan = fixture.plan(until.minus(MOMENT));
     assert_eq!((deletes(&plan), plan.wake.at <= until), (vec![], true));
     assert_eq!(deletes(&fixture.plan(until)), ["backup-00"]);
-    // Four deletions at a place at a time, and none where the books are not known.
+    // Four deletions at a place at a time, and none where the state is not known.
     for nth in 0..4 {
         let id = BackupId::from(format!("backup-x{nth}"));
         let call = Call::Delete { id, token: "t".into() }.key().unwrap();

@@ -106,7 +106,7 @@ fn an_outage_too_long_to_list_says_how_many_at_least() {
         assert!(*earlier == 0 || reason.contains(&says), "{reason}");
         (plan.record.len(), *earlier)
     };
-    // 499 one by one and the newest, which begins; all before them in one record; and that the books are checked.
+    // 499 one by one and the newest, which begins; all before them in one record; and that the state is checked.
     assert_eq!(earlier(400), (401, 0));
     assert_eq!(earlier(500), (501, 0));
     assert_eq!(earlier(501), (502, 0));
@@ -115,7 +115,7 @@ fn an_outage_too_long_to_list_says_how_many_at_least() {
     assert_eq!(earlier(300_000), (502, 99_999), "it is not counted on for ever");
 }
 
-/// What AWS's books may tell of is not recorded before they were read.
+/// What AWS's inventory may tell of is not recorded before they were read.
 #[test]
 fn nothing_is_due_before_it_can_be_told() {
     let now = at("2026-11-21T08:30:00Z");

@@ -1,4 +1,4 @@
-//! One that is stuck holds up nothing else: a destination that cannot be read, a source that is set aside, a crowd of
+//! One that is stuck holds up nothing else: a destination that cannot be read, a source that is blocked, a crowd of
 //! deletions, an order that a Region refuses for good.
 
 use super::fixture::*;
@@ -234,7 +234,7 @@ fn a_crowd_of_deletions_starves_no_look_at_what_is_in_flight() {
     assert_eq!(poll_schedule.unwrap()[..3], ["z-flying", "y-other", "b-doubted"]);
 }
 
-/// A source that is set aside asks for nothing, but what became of what it asked is found out, and its slot is free then.
+/// A source that is blocked asks for nothing, but what became of what it asked is found out, and its slot is free then.
 #[test]
 fn a_source_that_is_set_aside_gives_back_the_slot_of_an_ask_that_came_to_nothing() {
     let mut fixture = Fixture::new();
@@ -394,7 +394,7 @@ fn what_lost_its_tags_after_a_refused_deletion_is_not_told_as_deleted() {
         "{changes:?}"
     );
     changes.into_iter().for_each(|change| fixture.apply(change));
-    // It is not decided upon again meanwhile, and leaves the books once the lag has passed.
+    // It is not decided upon again meanwhile, and leaves the state once the lag has passed.
     fixture.policy().retain = Some(Retain { last: Some(1), ..Retain::default() });
     fixture.see(&backup("backup-7", scheduled(7), Lifecycle::Available));
     fixture.apply(Change::Synced(1));

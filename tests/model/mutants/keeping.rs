@@ -25,7 +25,7 @@ fn delete(plan: &mut Plan, point: &RecoveryPoint, now: Time) {
     plan.actions.push(Action { place, call: Call::Delete { id, token } });
 }
 
-/// The books know of no decision for it.
+/// The state knows of no decision for it.
 fn undecided(state: &mut State, change: &Change) -> Result<(), IllegalChange> {
     state.apply(change).or_else(|error| match change {
         Change::DeletionRequested { .. } => Ok(()),

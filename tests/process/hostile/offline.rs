@@ -39,7 +39,7 @@ impl Offline {
         Self { settings, state }
     }
 
-    /// One round: what is planned is recorded, as far as the books take it.
+    /// One round: what is planned is recorded, as far as the state take it.
     pub fn round(&mut self, now: Time) -> Plan {
         let mut plan = planner::plan(&self.settings, &self.state, now);
         self.take_in(std::mem::take(&mut plan.record));
@@ -61,7 +61,7 @@ impl Offline {
         }
     }
 
-    /// Everything that is drawn of the books.
+    /// Everything that is drawn of the state.
     pub fn draw(&self, plan: &Plan, now: Time) -> String {
         let around = DaemonStatus {
             live: true,

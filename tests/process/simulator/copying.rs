@@ -410,7 +410,7 @@ fn fact_20_a_full_copy_moves_all_and_takes_as_long() {
         assert!((HOUR..2 * HOUR).contains(took_ms), "{took_ms}");
     }
     assert!(!second.0 && (daily / 2..2 * daily).contains(&second.1) && second.2 < 8 * MINUTE, "{second:?}");
-    // What the API does not say the books do.
+    // What the API does not say the state does.
     let inventory = serde_json::to_value(bench.cloud.inventory(bench.now_ms)).unwrap();
     let kept = inventory["backups"].as_array().unwrap().iter().find(|known| known["id"] == first.3.as_str()).unwrap();
     assert_eq!((&kept["full"], &kept["moved_bytes"]), (&json!(true), &json!(size)));

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::bench::{ACCOUNT, Bench, DAY, HERE, HOUR, START_MS, THERE, id};
 
-/// Backups, copies and deletions of one file system, with others about; the books at the end.
+/// Backups, copies and deletions of one file system, with others about; the state at the end.
 fn history(seed: u64, days: i64, polls: bool) -> String {
     let mut cloud = Cloud::new(seed);
     let injected = Fault {

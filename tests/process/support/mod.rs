@@ -1,4 +1,4 @@
-//! The real binary against the simulator over HTTP, and questions to the simulator's own books.
+//! The real binary against the simulator over HTTP, and questions to the simulator's own inventory.
 
 pub mod years;
 

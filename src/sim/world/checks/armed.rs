@@ -119,7 +119,7 @@ checks! {
     AliveInTheEnd = "9",
     /// A policy file was refused.
     RefusedChangesNothing = "10",
-    /// A change moves the books, and a look finds none of them set aside.
+    /// A change moves the state, and a look finds none of them blocked.
     BooksAreLegal = "the books",
     /// The disk takes and gives.
     DiskServes = "the store",

@@ -15,7 +15,7 @@ const LATE_MS: i64 = 600_000;
 const POINTS: usize = 2;
 const ONE_IN: usize = 5;
 
-/// What a route held at a moment at which some of it went, by FSx's books.
+/// What a route held at a moment at which some of it went, by FSx's inventory.
 struct Moment {
     at_ms: i64,
     held: BTreeSet<BackupIx>,

@@ -28,7 +28,7 @@ pub(super) struct CallRate {
 }
 
 impl CallRate {
-    /// A restart or a reload tries anew what was set aside.
+    /// A restart or a reload tries anew what was blocked.
     pub(super) fn died(&mut self) {
         self.asks.clear();
         self.deletes.clear();
@@ -104,7 +104,7 @@ impl CallRate {
     }
 }
 
-/// How many pages a listing of a place takes, by FSx's books: some are short.
+/// How many pages a listing of a place takes, by FSx's inventory: some are short.
 fn pages_of(view: &View<'_>, place: &AccountRegion) -> i64 {
     let (account, region) = (place.account.as_str(), place.region.as_str());
     let there = |backup: &Backup| backup.account == account && backup.region == region;

@@ -1,6 +1,6 @@
 //! What FSx made for Lifeboat, by what it is for; and promise 2: nothing good is made twice.
 //!
-//! FSx's books only grow, and a look through all of them after every step would cost more than the steps. So each entry
+//! FSx's inventory only grow, and a look through all of them after every step would cost more than the steps. So each entry
 //! is read once, when it is made; where it stands is asked of FSx each time.
 
 use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal, Tags};
@@ -149,7 +149,7 @@ impl Created {
         made.into_iter().any(|backup| backup.failure.is_none() && backup.ended_ms.is_some())
     }
 
-    /// Whether FSx's books show that a work was begun, however it ended.
+    /// Whether FSx's inventory shows that a work was begun, however it ended.
     pub(super) fn begun(&self, cloud: &Cloud, work: &Work) -> bool {
         let ours = self.by_work.get(work).into_iter().flatten().filter(|at| self.ours(cloud, **at));
         ours.into_iter().any(|at| cloud.backup(*at).lifecycle != Lifecycle::Deleted)

@@ -329,7 +329,7 @@ impl Flow {
         failed_ms <= since_ms - AFTER_FAILED_MS && !served()
     }
 
-    /// The routes to a place, other than of volumes, that by FSx's books lack what could be copied, and could for long but
+    /// The routes to a place, other than of volumes, that by FSx's inventory lacks what could be copied, and could for long but
     /// for a slot.
     pub(super) fn waiting<'a>(&self, view: &View<'a>, created: &Created, there: &AccountRegion) -> Vec<SourceKey> {
         let policies = view.settings.policies.values().filter(|policy| policy.account == there.account);

@@ -99,7 +99,7 @@ impl Lanes {
         self.pending.keys()
     }
 
-    /// Whether a sighting can tell anything about a copy in flight: most are of what ended long ago.
+    /// Whether an observation can tell anything about a copy in flight: most are of what ended long ago.
     fn may_move(&self, observed: &ObservedBackup, place: &AccountRegion) -> bool {
         observed.lifecycle == Seen::Copying
             || (!self.known.is_empty() && self.known.contains_key(&(place.clone(), observed.id.clone())))
@@ -114,7 +114,7 @@ impl Lanes {
         }
     }
 
-    /// What became of an ask is the planner's to say, and that nothing came of it may be wrong: what FSx made of it is in
+    /// What became of a pending request is the planner's to say, and that nothing came of it may be wrong: what FSx made of it is in
     /// the lane, whatever is said.
     pub(super) fn committed(&mut self, change: &Change, view: &View<'_>, created: &Created) {
         let key = match change {

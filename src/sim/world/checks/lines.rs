@@ -16,7 +16,7 @@ use std::time::Duration;
 struct Held {
     schedule: Schedule,
     from: Time,
-    /// The books have it. What was loaded and died with the process was never in force.
+    /// The state has it. What was loaded and died with the process was never in force.
     kept: bool,
 }
 

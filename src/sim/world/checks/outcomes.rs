@@ -23,7 +23,7 @@ struct Duty {
     schedule: Schedule,
     /// Occurrences after this.
     after: Time,
-    /// The books have it. What was loaded and died with the process was never in force: the next one cannot know of it.
+    /// The state has it. What was loaded and died with the process was never in force: the next one cannot know of it.
     kept: bool,
     /// A moment, and the first occurrence after it: the calendar need not be walked again in between.
     coming: Option<(Time, Time)>,
@@ -238,7 +238,7 @@ fn shows_the_newest(view: &View<'_>, key: &SourceKey, home: &AccountRegionState)
     !view.cloud.backups().any(|(_, backup)| of_source(backup) && from_before(backup))
 }
 
-/// Whether an outcome is true of FSx's books.
+/// Whether an outcome is true of FSx's inventory.
 fn judged(
     source: &SourceKey,
     occurrence: Occurrence,

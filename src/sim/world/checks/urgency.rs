@@ -1,4 +1,4 @@
-//! How near routes are to breaking their promise, and which of two goes first by any sound rule (promise 9).
+//! How near routes are to missing their RPO, and which of two goes first by any sound rule (promise 9).
 
 use super::super::super::cloud::Lifecycle;
 use super::armed::Check;
@@ -12,7 +12,7 @@ use crate::domain::policy::Policy;
 use crate::domain::time::Time;
 use std::collections::BTreeSet;
 
-/// No route gets a slot while another waits that is clearly nearer to breaking its promise, and would gain by it. Which
+/// No route gets a slot while another waits that is clearly nearer to missing its RPO, and would gain by it. Which
 /// others wait is FSx's to tell, and where the plan says so itself, the plan's.
 pub(super) fn planned(plan: &Plan, view: &View<'_>, created: &Created, flow: &Flow) -> Result<(), Broken> {
     for action in &plan.actions {
@@ -78,7 +78,7 @@ fn asked(plan: &Plan, view: &View<'_>, of: &SourceKey, there: &AccountRegion) ->
 /// How a route stands that made a promise and has copies already.
 #[derive(Clone, Copy)]
 struct Urgency {
-    /// When it breaks its promise.
+    /// When it misses its RPO.
     deadline_ms: i64,
     /// How long its last copy took, or seemed to take: the end of one that ended while no process ran is seen late, and
     /// nothing at AWS tells when that was.
@@ -130,7 +130,7 @@ fn seemed_to_take_ms(view: &View<'_>, key: &SourceKey, there: &AccountRegion) ->
     took.max().unwrap_or(0)
 }
 
-/// Whether all that wait for a lane keep their promise in whatever order they go, even behind all that may be under way:
+/// Whether all that wait for a lane meet their RPO in whatever order they go, even behind all that may be under way:
 /// copies of all its routes take so long.
 fn roomy(now_ms: i64, mine: Urgency, others: &[(&SourceKey, Option<Urgency>)], took_ms: i64) -> bool {
     let mut earliest_ms = mine.deadline_ms;
