@@ -2,51 +2,51 @@
 //!
 //! # How it works
 //!
-//! Work here is little, long, remote, coupled by shared slots, and must survive anything. So there is no queue, no
-//! state machine per job, and no code for “after a crash”: a reconcile loop derives what to do from what is recorded and
-//! what AWS says, each time anew.
+//! Jobs are few, long, remote, coupled by shared slots, and must survive anything. So there is no queue, no state machine
+//! per job, and no recovery code: a reconcile loop derives what to do from the recorded state and from what AWS says, anew
+//! in each round.
 //!
 //! ```text
 //! policy.toml ──config──▶ Settings (immutable, swapped whole on reload)
 //!                            │
 //! State ──▶ planner::plan(&Settings, &State, now) -> Plan       pure: what to record, what to call, what waits and why
 //!   ▲                        │
-//!   │      apply, commit to SQLite (intent before deed)
+//!   │      apply, commit to SQLite (the intent before the call)
 //!   │                        ▼
 //!   │      engine: one request per action, paced per account and Region, never awaited by the loop
 //!   │                        │ Outcome
-//!   └── planner::settle(&Settings, &State, &Action, Outcome, now) -> changes      pure
+//!   └── planner::process_outcome(&Settings, &State, &Action, Outcome, now) -> changes   pure
 //!                            │
 //!                            ▼
 //!                 report::Snapshot ──▶ /metrics, status page, API, CLI, systemd
 //! ```
 //!
 //! A [`domain::change::Change`] is the only thing that moves a [`domain::state::State`], in memory and in the store
-//! alike. One that contradicts the state is refused and sets its source aside; the others go on.
+//! alike. A change that contradicts the state is rejected, and its source is quarantined; the others go on.
 //!
 //! # The modules
 //!
-//! A module uses only modules on layers below its own; `tests/pure/tidy.rs` holds this against the code.
+//! A module uses only modules on layers below its own; `tests/pure/tidy.rs` checks this.
 //!
-//! | layer | module | what lives there |
+//! | layer | module | contents |
 //! |---|---|---|
 //! | 5 | [`cli`] | one file a command |
-//! | 4 | [`daemon`] | the loop, the calls under way, the control socket, the clock, signals, systemd, the log's lines, the words to people |
-//! | 3 | [`report`] | the snapshot, and metrics, HTTP, page and text drawn from it alone |
-//! | 3 | [`sim`] | FSx as a pure model, the same over HTTP, what can go wrong with it, and a world that drives the planner through years |
+//! | 4 | [`daemon`] | the loop, the calls under way, the control socket, the clock, signals, systemd, the event log, notifications |
+//! | 3 | [`report`] | the snapshot, and metrics, HTTP, page and text rendered from it |
+//! | 3 | [`sim`] | FSx as a pure model, the same over HTTP, injected faults, and a world that drives the planner through years |
 //! | 2 | [`planner`] | every decision |
-//! | 2 | [`engine`] | the way to AWS: pacing, errors as data |
-//! | 2 | [`store`] | where the state is kept |
-//! | 2 | [`config`] | the policy file, with all its problems at once |
+//! | 2 | [`engine`] | the interface to AWS: rate limits, errors as data |
+//! | 2 | [`store`] | persistence of the state |
+//! | 2 | [`config`] | the policy file, checked, with all its problems at once |
 //! | 1 | [`domain`] | the types |
 //!
-//! # Three walks
+//! # Three examples
 //!
 //! **A nightly backup.** At 03:00 [`planner::schedule`] finds an occurrence between the last one dealt with and now, and
 //! records it. [`planner::backups`] has the source looked up for its tags, then records the intent with the whole request
 //! and its token, and the call leaves. The answer becomes a point in flight, looked at by id every `poll`. Once it is
-//! AVAILABLE, each route wants a copy; [`planner::copies`] gives the slots of the lane to the routes nearest to breaking
-//! their promise. When every copy is AVAILABLE, [`planner::ending`] records the outcome.
+//! AVAILABLE, each route wants a copy; [`planner::copies`] gives the slots of the lane to the routes nearest to missing
+//! their RPO. When every copy is AVAILABLE, [`planner::ending`] records the outcome.
 //!
 //! **The answer is lost.** The connection drops after AWS took CopyBackup. The pending request stays open, holds its slot, and is
 //! repeated word for word with the same token: AWS gives back the copy it made. After five minutes a token may be
@@ -55,7 +55,7 @@
 //!
 //! **The database is gone.** The first plan lists every Region. What carries our tags is taken in; the newest occurrence
 //! at AWS tells where the schedule stands; copies in flight are followed, missing ones asked for. Nothing is made twice,
-//! because nothing new is asked of a Region whose books were not read.
+//! because nothing new is asked of a Region whose inventory was not read.
 
 pub mod cli;
 pub mod config;

@@ -1,4 +1,4 @@
-//! `lifeboat cancel`: backups that were ordered, and that are not done, are given up.
+//! `lifeboat cancel`: gives up ordered backups that are not done.
 
 use super::control_client::{self, ControlArgs};
 use super::{Done, runtime};

@@ -1,4 +1,4 @@
-//! `lifeboat check`: whether the policy is good, and whether it can keep what it promises.
+//! `lifeboat check`: whether the policy is valid, and whether it can meet its RPOs.
 
 use super::inquiry::{self, Answers};
 use super::{Done, Failure, PolicyFile, now, offline, runtime, terminal};

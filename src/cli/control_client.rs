@@ -1,7 +1,7 @@
-//! Giving an order to the running daemon, and reading what came of it.
+//! Sends an order to the running daemon and reads its response.
 //!
-//! The daemon may be killed between taking an order and saying so. Every order may be given twice and stands once, so
-//! one that may have arrived is given again, for a while, until there is an answer.
+//! The daemon may be killed between accepting an order and responding. Every order is idempotent, so one that may have
+//! arrived is sent again, for a while, until there is a response.
 
 use super::http_client::{self, ControlError};
 use super::{Failure, PolicyFile, load_or_salvage, terminal};

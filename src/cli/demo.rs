@@ -1,4 +1,4 @@
-//! `lifeboat demo`: the real daemon against the built-in FSx, sped up, for the eye.
+//! `lifeboat demo`: the real daemon against the built-in FSx, sped up, with a live table.
 
 use super::logs::{self, LogFormat};
 use super::{Done, Failure, now, runtime, terminal};

@@ -1,4 +1,4 @@
-//! `lifeboat history`: occurrences and what became of them, and what was deleted.
+//! `lifeboat history`: occurrences and their outcomes, and what was deleted.
 
 use super::http_client::{self, RequestError};
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};

@@ -1,4 +1,4 @@
-//! Asking the running daemon over HTTP: what it shows on `listen`, and what it is ordered on the control socket.
+//! HTTP requests to the running daemon: to `listen` and to the control socket.
 
 use crate::report::http::ANSWERS_WITHIN;
 use http_body_util::{BodyExt as _, Full, Limited};

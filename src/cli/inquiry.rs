@@ -1,5 +1,5 @@
-//! What `lifeboat check --aws` asks of AWS before the night does: whether each Region answers, whether the sources are there,
-//! and whether the host's clock is AWS's. It only reads.
+//! `lifeboat check --aws`: asks AWS in advance whether each Region responds, whether the sources exist, and whether the
+//! host's clock agrees with AWS's. It only reads.
 
 use super::now;
 use crate::domain::action::{Action, Call, Outcome};

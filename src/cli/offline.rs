@@ -1,4 +1,4 @@
-//! The state without a daemon: what the database says, for commands that only look.
+//! The state without a daemon: read from the database, for commands that only read.
 
 use super::{Failure, now};
 use crate::domain::change::Change;

@@ -1,4 +1,4 @@
-//! `lifeboat pause`: a policy begins nothing for a while.
+//! `lifeboat pause`: pauses the schedule of a policy.
 
 use super::control_client::{self, ControlArgs};
 use super::{Done, Failure, now, runtime};

@@ -1,4 +1,4 @@
-//! `lifeboat rehearse`: the next weeks of a policy, lived through in seconds.
+//! `lifeboat rehearse`: simulates the next weeks of a policy in seconds.
 
 use super::{Done, Failure, PolicyFile, load, offline, runtime, terminal};
 use crate::domain::duration::{duration_text, parse_duration};

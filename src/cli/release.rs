@@ -1,4 +1,4 @@
-//! `lifeboat release`: a recovery point that was held may go again.
+//! `lifeboat release`: releases the hold on a recovery point.
 
 use super::control_client::ControlArgs;
 use super::hold::until_it_stands;

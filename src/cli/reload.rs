@@ -1,4 +1,4 @@
-//! `lifeboat reload`: the daemon reads its policy file anew, and says what came of it.
+//! `lifeboat reload`: the daemon rereads its policy file and reports the result.
 
 use super::control_client::{self, ControlArgs};
 use super::{Done, runtime};

@@ -1,4 +1,4 @@
-//! `lifeboat report`: how well every promise was kept, for auditors.
+//! `lifeboat report`: how well every RPO was met, for auditors.
 
 use super::http_client::{self, RequestError};
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};

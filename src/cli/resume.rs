@@ -1,4 +1,4 @@
-//! `lifeboat resume`: a paused policy goes on.
+//! `lifeboat resume`: ends the pause of a policy.
 
 use super::control_client::{self, ControlArgs};
 use super::{Done, runtime};

@@ -1,4 +1,4 @@
-//! `lifeboat status`: every route against its promise.
+//! `lifeboat status`: every route against its RPO.
 
 use super::http_client::{self, RequestError};
 use super::{Done, Failure, PolicyFile, load_to_read, now, offline, runtime, terminal};

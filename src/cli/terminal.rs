@@ -1,4 +1,4 @@
-//! What the output goes to: a person's terminal, a pipe, or a pipe that was closed.
+//! Where output goes: a terminal, a pipe, or a closed pipe.
 
 use super::{Done, Failure};
 use crate::report::text::OutputStyle;

@@ -1,4 +1,4 @@
-//! `[daemon]`, `[aws]` and `[limits]`: where the process keeps things, and how it reaches AWS.
+//! `[daemon]`, `[aws]` and `[limits]`: paths of the process, and how it reaches AWS.
 
 use super::problem::{Findings, Problem};
 use super::reader::Table;

@@ -1,7 +1,7 @@
-//! Names that AWS would refuse, refused before AWS does.
+//! Rejects names that AWS would reject.
 //!
-//! An id with a slip is found out at 03:00, by a call that fails for good. These rules follow AWS's own patterns
-//! (fsx-facts 3.7), so that what passes here is at least well-formed there.
+//! A mistyped id is otherwise discovered at 03:00, by a call that fails for good. These rules follow AWS's own patterns
+//! (fsx-facts 3.7), so a name that passes is at least well-formed for AWS.
 
 use super::problem::{Findings, Problem};
 use super::reader::Spanned;

@@ -1,4 +1,4 @@
-//! `[notify]`: whom to tell. These addresses let in whoever knows them, so no complaint repeats one.
+//! `[notify]`: where notifications go. Whoever knows these addresses can use them, so no message repeats one.
 
 use super::problem::{Findings, Problem};
 use super::reader::{Spanned, Table};

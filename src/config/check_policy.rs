@@ -1,4 +1,4 @@
-//! `[[policy]]`: what is backed up, when, and what is promised.
+//! `[[policy]]`: what is backed up, when, and with which RPO.
 
 use super::check_destination;
 use super::check_names;

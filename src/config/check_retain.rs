@@ -1,4 +1,4 @@
-//! `retain` and `tags`: what policies and destinations have in common.
+//! `retain` and `tags`, which policies and destinations share.
 
 use super::check_names;
 use super::check_schedule::ParsedSchedule;

@@ -1,7 +1,7 @@
-//! When a policy fires, and whether that can keep what it promises.
+//! When a policy fires, and whether its schedule can meet its RPO.
 //!
-//! A schedule is read once per distinct line: a file with hundreds of policies has few of them, and finding the widest
-//! gap walks through hundreds of firings.
+//! A schedule is parsed once per distinct line: a file with hundreds of policies has few of them, and finding the
+//! longest gap walks hundreds of firings.
 
 use super::check_steps;
 use super::problem::{Findings, Problem};

@@ -1,4 +1,4 @@
-//! What a cron line says and is easily misread: steps, and days that are set twice.
+//! Parts of a cron line that are easily misread: steps, and day and weekday set together.
 
 use super::wording::{Diagnostic, shown};
 

@@ -1,4 +1,4 @@
-//! The files themselves, before a word in them is read.
+//! Reads the policy files from disk, before they are parsed.
 
 use super::problem::{Problem, Problems, Source};
 use super::secrets::Readable;

@@ -1,12 +1,12 @@
-//! The policy file: read, checked, and refused with every problem at once.
+//! The policy file: read, checked, and rejected with all problems at once.
 //!
-//! Whoever edits a policy finds out whether it is good when the daemon reloads it, perhaps from a script, perhaps at
-//! night. So nothing doubtful passes, nothing stops at the first mistake, and each complaint says where it is and what
-//! to write instead. [`load`] reads the files, [`parse`] does the rest and touches nothing outside.
+//! Whoever edits a policy learns whether it is valid when the daemon reloads it, perhaps from a script, perhaps at
+//! night. So nothing doubtful passes, checking does not stop at the first mistake, and each message says where the
+//! mistake is and what to write instead. [`load`] reads the files; [`parse`] does the rest and does no IO.
 //!
-//! The way of a file: `syntax` makes a tree of it in spite of slips; `reader` takes typed values off the tree by
-//! `shape`'s list of keys; the `check_*` files know what AWS takes and what makes no sense; everything found is
-//! written into one notebook (`problem`). Only if no error is in it, there are [`Settings`].
+//! Stages: `syntax` parses the text into a tree in spite of syntax errors; `reader` takes typed values from the tree by
+//! `shape`'s list of keys; the `check_*` files know what AWS accepts and what makes no sense; all findings are
+//! collected (`problem`). Only if none of them is an error, there are [`Settings`].
 
 mod check_daemon;
 mod check_destination;

@@ -1,8 +1,8 @@
-//! What is wrong with a policy file, and where.
+//! What is wrong in a policy file, and where.
 //!
-//! A person who gets a policy file wrong has usually got several things wrong, often on a host where the editor is a
-//! bare one. So every problem carries its place to the column, the text it means, and what to write instead, and all
-//! of them are shown together, drawn the way compilers draw them.
+//! A person who gets a policy file wrong usually has several mistakes in it, and often a bare editor to mend them with.
+//! So every problem has a location to the column, the text concerned, and what to write instead, and all of them are
+//! shown together, the way compilers show them.
 
 use super::secrets::{HIDDEN, Readable};
 use super::wording::shown;

@@ -1,7 +1,7 @@
-//! Reads typed values off the tree, and goes on when one is wrong.
+//! Reads typed values from the tree, and continues when one is wrong.
 //!
-//! Serde stops at the first thing it does not like. Here every value is asked for by name; what is absent, of another
-//! type or not a known key is written down with its place, and the caller gets `None` and carries on with the rest.
+//! Serde stops at the first error. Here every value is requested by name; a value that is missing, of another type or
+//! under an unknown key is reported with its location, and the caller gets `None` and continues with the rest.
 
 use super::problem::{Findings, Location, Problem, Source};
 use super::shape::{self, Shape};

@@ -1,9 +1,9 @@
-//! From text to a tree, in spite of slips.
+//! Parses text into a tree in spite of syntax errors.
 //!
-//! A forgotten quote must not hide the ten other problems of a file. The TOML parser goes on after most errors by
-//! itself; after the three that make it lose its way (a line without `=`, a list or a header that is never closed) the
-//! bad lines are blanked out, keeping every position, and the text is read again. What was recovered from a damaged
-//! line is not checked further, and nothing is said to be missing from a damaged file.
+//! A forgotten quote must not hide the ten other problems of a file. The TOML parser recovers from most errors by
+//! itself. Three make it lose its way: a line without `=`, a list that is never closed, and a header that is never
+//! closed. For these the bad lines are blanked out, keeping every position, and the text is parsed again. What was
+//! recovered from a damaged line is not checked further, and no key is reported missing from a damaged file.
 
 use super::problem::{Findings, Lines, Problem, Source};
 use super::secrets::Readable;

@@ -1,7 +1,7 @@
 //! How messages quote what a person wrote.
 //!
-//! Messages repeat text from the file, which may be long, hold control characters, or be nearly but not quite a known
-//! word. Here it is cut to size, and the known word that was probably meant is found.
+//! Messages repeat text from the file, which may be long, contain control characters, or be nearly a known word. Here
+//! it is shortened, and the known word that was probably meant is found.
 
 use super::secrets::{HIDDEN, without_secrets_of_addresses};
 use strsim::osa_distance;

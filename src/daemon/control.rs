@@ -1,8 +1,8 @@
-//! The control socket: orders from persons on this host, as HTTP over a Unix socket.
+//! The control socket: orders from people on this host, as HTTP over a Unix socket.
 //!
-//! Who may give orders is said by the file's permissions, so there are no passwords and no port. An order goes to the
-//! loop, which commits it, and the answer says what came of it; what only reads is answered as on `listen`. As there,
-//! whatever a client does costs a bounded amount of memory and time.
+//! The permissions of the socket file decide who may give orders, so there are no passwords and no port. An order goes
+//! to the loop, which commits it, and the response says what came of it; read-only requests are answered as on
+//! `listen`. As there, a client can only use a bounded amount of memory and time.
 
 mod socket;
 

@@ -1,8 +1,7 @@
 //! Calls under way.
 //!
-//! A call may take half a minute or never be answered, so the loop never waits for one. Each runs by itself; how many
-//! may run at a place is the planner's decision, so their number is bounded. Every call comes back, whatever became of
-//! it.
+//! A call may take half a minute or never be answered, so the loop never waits for one. Each runs in a task of its own;
+//! the planner limits how many run per account and Region. Every call returns, whatever became of it.
 
 use crate::domain::action::{Action, Outcome};
 use crate::domain::fault::{Fault, FaultClass};

@@ -1,6 +1,6 @@
-//! The lines of the log: one for each edge of a job's life, always with the same fields.
+//! The event log: one line for each transition of a job, always with the same fields.
 //!
-//! ERROR means that a person should come. What repeats is said once.
+//! ERROR means that a person has to act. What repeats is logged once.
 
 use crate::domain::action::CallKey;
 use crate::domain::change::{AccountEvidence, Change, Line, OccurrenceOutcome};

@@ -1,8 +1,8 @@
-//! The process: it waits, plans, records, calls, and survives.
+//! The process: it waits, plans, records and calls.
 //!
-//! Everything that decides is in `planner`; here is only what cannot be pure: the loop ([`reconcile`]), the calls under
-//! way ([`dispatch`]), the clock, signals and systemd ([`system`]), the socket that takes orders ([`control`]), the words to
-//! people ([`notify`]), and the lines of the log ([`event_log`]).
+//! All decisions are in `planner`. This module has only what cannot be pure: the loop ([`reconcile`]), the calls under
+//! way ([`dispatch`]), the clock, signals and systemd ([`system`]), the control socket ([`control`]), notifications
+//! ([`notify`]), and the event log ([`event_log`]).
 
 pub mod control;
 pub mod dispatch;

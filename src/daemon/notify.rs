@@ -1,9 +1,9 @@
-//! Telling people: the webhook, and the heartbeat.
+//! Notifications: the webhook and the heartbeat.
 //!
-//! A receiver may be slow, broken or gone for days, and no recovery point may come a second later for it. So the loop
-//! only keeps what is owed in its state and shows it here ([`NotificationQueue`]); two tasks of their own read that and the
-//! snapshots, and send a word back for what was delivered. They keep nothing that would be missed: after a restart
-//! what is still owed is in the state, with the same ids.
+//! A receiver may be slow, broken or down for days, and must not delay any recovery point. So the loop only records the
+//! queued notifications and publishes them ([`NotificationQueue`]); two separate tasks read the queue and the
+//! snapshots, and report what was delivered. They hold no state that matters: after a restart the queue is still in the
+//! database, with the same ids.
 
 use super::reconcile::Command;
 use super::system::Clock;

@@ -1,8 +1,8 @@
-//! The loop.
+//! The reconcile loop.
 //!
-//! It waits for an answer, a nudge, a command or the next time that something is due; then it lets the planner decide,
-//! commits what is to be recorded, and only then lets calls leave. It has no memory of its own: kill it anywhere, and
-//! the next one goes on from the state.
+//! It waits for a response, a nudge, a command or the next time that something is due. Then the planner decides, the
+//! loop commits what is to be recorded, and only then sends the calls. It has no memory of its own: kill it anywhere,
+//! and the next process continues from the recorded state.
 
 use super::dispatch::{Dispatch, Done};
 use super::notify::{Delivery, NotificationQueue};

@@ -1,4 +1,4 @@
-//! The process in its surroundings: the clock, systemd, and what the listener may see.
+//! The process and its environment: the clock, systemd, and what the listener may see.
 
 use super::reconcile::Command;
 use crate::domain::time::Time;

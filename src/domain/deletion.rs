@@ -1,7 +1,7 @@
-//! What is to be deleted at AWS, what waits for a person before it is, and what a person holds.
+//! What will be deleted at AWS, what needs a person's confirmation first, and what a person holds.
 //!
-//! A recovery point that is deleted never comes back. So a deletion is an intent in the state first, is looked at once
-//! more at AWS right before, and a person's hold stands in the way from the moment it is wished.
+//! A deleted recovery point never comes back. So Lifeboat records a deletion as an intent, looks at the backup once
+//! more at AWS right before it calls DeleteBackup, and a hold blocks the deletion from the moment it is requested.
 
 use super::fault::Fault;
 use super::id::BackupId;

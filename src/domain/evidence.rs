@@ -1,9 +1,9 @@
-//! What an answer of AWS proves of a backup or copy that carries our tags.
+//! What a response from AWS proves about a backup or copy that carries our tags.
 //!
-//! Whoever may tag a backup can write our tags on anything, and a person who mends a tag by hand can mistype it. What is
-//! taken for a recovery point is copied on, counted as the newest, and lets older ones go. So AWS's own fields say what a
-//! thing is, then what is on record of what Lifeboat asked for, and tags add only what neither knows (product.md, “What
-//! counts as evidence”). Nothing else reads tags.
+//! Whoever may tag a backup can put our tags on anything, and a person who repairs a tag by hand can mistype it.
+//! Whatever counts as a recovery point is copied, may be the newest of its route, and lets older points expire. So
+//! AWS's own fields come first, then what the database recorded when Lifeboat made the request; tags only add what
+//! neither of them knows (product.md, “What counts as evidence”). No other module reads tags.
 
 use super::id::{AccountRegion, BackupId, SourceId, is_volume};
 use super::lane::FileSystemKind;

@@ -1,7 +1,7 @@
-//! What went wrong with a call, sorted by what Lifeboat does next.
+//! Why a call failed, grouped by what Lifeboat does next.
 //!
-//! AWS has dozens of error codes, some overloaded and some undocumented. The engine reads them all into a
-//! [`FaultClass`]; nothing above the engine ever looks at a code again, except to show it to a person.
+//! AWS has dozens of error codes; some have several meanings and some are undocumented. The engine maps all of them to
+//! a [`FaultClass`]. Nothing above the engine looks at an error code, except to show it to a person.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

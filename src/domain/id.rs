@@ -1,11 +1,12 @@
-//! Names of things: accounts, Regions, sources, backups, occurrences, and the token derived from them.
+//! Identifiers: accounts, Regions, sources, backups, occurrences, and the token derived from them.
 //!
-//! A name must mean the same on every host that runs the same policy and after the database is lost, because names
-//! are all that AWS keeps for us: the tags of a backup and the ClientRequestToken of the call that made it.
+//! An identifier must mean the same on every host that runs the same policy, also after the database is lost, because
+//! identifiers are all that AWS stores for us: in the tags of a backup and in the ClientRequestToken of the call that
+//! made it.
 //!
-//! A million recovery points hold several names each, so a name is one word wide and shared by all that hold it; but for
-//! the id of a backup, which nothing else shares and which lies where it is held, or each would be a piece of memory of
-//! its own between those of the answers that brought it.
+//! A million recovery points hold several identifiers each. So an identifier is one pointer wide and shared by
+//! everything that holds it. The exception is the id of a backup, which nothing else shares: it is stored inline, since
+//! separate allocations would leave gaps between those of the responses that brought it.
 
 use super::time::Time;
 use arcstr::ArcStr;

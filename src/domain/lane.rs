@@ -1,9 +1,8 @@
-//! What shares one AWS limit on copies in flight.
+//! Lanes: copies in one lane share one AWS limit on copies in flight.
 //!
-//! FSx refuses a copy when too many are under way, and it counts differently by type (fsx-facts 3.2): Windows, Lustre
-//! and OpenZFS share five per account and destination Region; ONTAP has five per volume, destination and key, and a
-//! thousand per account. A copy therefore takes a place in one or more lanes. This table is the only place that says
-//! which.
+//! FSx refuses a copy when too many are in flight, and counts them differently by file system type (fsx-facts 3.2):
+//! Windows, Lustre and OpenZFS share five per account and destination Region; ONTAP has five per volume, destination
+//! and key, and a thousand per account. So a copy occupies a slot in one or more lanes. Only this table says in which.
 
 use super::id::{AccountAlias, AccountRegion, Region, SourceId};
 use super::policy::Limits;

@@ -1,4 +1,4 @@
-//! Times and numbers that several modules rely on, so that each stands once and beside those it must fit.
+//! Times and numbers that several modules depend on, each defined once, next to those it must be consistent with.
 
 use std::time::Duration;
 

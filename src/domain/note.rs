@@ -1,8 +1,8 @@
-//! What is kept for people alone: what they were promised, since when AWS's inventory was read, and what they were told.
+//! Records kept for people only: the RPO of each route, when AWS's inventory was read, and which notifications were
+//! sent.
 //!
-//! No decision rests on these, but an auditor asks for them a year later, and nobody wants to be told a thing twice
-//! because a process was restarted. So they are [`Change`](super::change::Change)s like all others, committed with
-//! those of their round.
+//! No decision depends on them. But an auditor asks for them a year later, and a restart must not send a notification
+//! twice. So they are [`Change`](super::change::Change)s like all others, committed with the rest of their round.
 
 use super::id::{AccountRegion, PolicyName, Region, SourceKey, Target};
 use super::time::Time;

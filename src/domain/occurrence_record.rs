@@ -1,4 +1,4 @@
-//! The record of an occurrence from its opening to its end, and what is counted on the way.
+//! The record of an occurrence from when it opens until it ends, and the counters it moves.
 
 use super::id::{Occurrence, PolicyName, Region, Trigger};
 use super::time::Time;

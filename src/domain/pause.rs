@@ -1,7 +1,8 @@
-//! A policy that a person stopped for a while.
+//! A policy paused by a person.
 //!
-//! Maintenance needs hours without new backups, and a pause that nobody ends must be visible. So a pause is a stretch of
-//! time in the state rather than a switch: what came due in it can still be told after it ended, or after a restart.
+//! Maintenance may need hours without new backups, and a forgotten pause must be visible. So a pause is recorded as a
+//! period of time rather than as a switch: what came due during it can still be explained after it ended or after a
+//! restart.
 
 use super::time::Time;
 

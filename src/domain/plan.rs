@@ -1,4 +1,4 @@
-//! What a round decides: what to record, what to call, what waits and why, and when to come back.
+//! The result of planning a round: what to record, what to call, what waits and why, and when to plan again.
 
 use super::action::Action;
 use super::change::Change;

@@ -1,4 +1,4 @@
-//! Backups and copies as they stand in AWS's inventory.
+//! Backups and copies as AWS lists them.
 
 use super::id::{
     AccountAlias, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target, WorkKey,

@@ -1,7 +1,7 @@
-//! What a person asked for: the policy file after it was read and checked.
+//! What a person configured: the policy file after it was read and checked.
 //!
-//! Everything here is already known to be sensible; the `config` module is the only one that makes these values from
-//! text. A [`Settings`] is immutable and swapped whole on reload.
+//! All values here are valid; only the `config` module creates them from text. A [`Settings`] is immutable and replaced
+//! as a whole on reload.
 
 use super::id::{AccountAlias, PolicyName, Region, SourceId, SourceKey};
 use super::schedule::Schedule;

@@ -1,7 +1,7 @@
-//! What is to be said of few points only.
+//! Properties that only few recovery points have.
 //!
-//! A million points are held, and nearly all of them are there, whole, unheld and beyond doubt. So what most of them lack
-//! takes one word in each, and memory of its own where there is something.
+//! A million points are held, and nearly all of them are present, complete, not on hold and not in doubt. So what most
+//! points lack costs one word in each of them, and an allocation only in those that have it.
 
 use super::time::Time;
 use arcstr::ArcStr;

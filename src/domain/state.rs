@@ -1,7 +1,7 @@
-//! What is known: intents, AWS's inventory as last seen, and what is under way.
+//! What is known: recorded intents, AWS's inventory as last seen, and calls under way.
 //!
-//! The store keeps the durable part; the rest is found out anew at every start. Everything that a round asks for is
-//! indexed, so that a round costs what is in flight or due, not what is held.
+//! The store keeps the durable part; each process finds out the rest anew. Everything that a round looks up is indexed,
+//! so the cost of a round depends on what is in flight or due, not on how much is held.
 
 use super::action::{CallKey, Request, SourceFacts};
 use super::change::{Change, Counter, IllegalChange, OccurrenceRecord};

@@ -1,7 +1,7 @@
-//! What Lifeboat writes on backups and copies, and how it reads it back.
+//! The tags that Lifeboat writes on backups and copies, and how it reads them back.
 //!
-//! The database can be lost and the source's Region out of reach on the one day that matters. So every object at AWS
-//! carries enough to start anew (product.md, “What is written at AWS”).
+//! On the day that matters the database can be lost and the source's Region unreachable. So every backup and copy at
+//! AWS carries enough to start over from (product.md, “What is written at AWS”).
 
 use super::fault::clean;
 use super::id::{BackupId, Occurrence, PolicyName, Region, SourceId, Trigger};

@@ -1,8 +1,8 @@
-//! Where the credentials come from: fetched once for all Regions, within a bounded time, and kept while they last.
+//! Credentials: fetched once for all Regions, within a bounded time, and cached until they expire.
 //!
-//! The SDK would ask the source anew for each Region and try, leave a process that hangs behind, and put what it prints
-//! into its error. So `credential_process` is run here, and the SDK is handed what came of it; every other source is
-//! the SDK's own, behind the same one door.
+//! The SDK would ask the source of credentials again for each Region and attempt, would leave a hanging process behind,
+//! and would put the process's output into its error. So this module runs `credential_process` itself and hands the
+//! result to the SDK; all other sources are the SDK's own, behind the same interface.
 
 mod process;
 mod profile;

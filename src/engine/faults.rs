@@ -1,8 +1,8 @@
-//! Every error of AWS, and what Lifeboat does about it.
+//! Every AWS error, and what Lifeboat does about it.
 //!
-//! This is table (a) of fsx-facts as data. FSx overloads its codes (`BadRequest` can mean “wait” or “never”), leaves
-//! the common ones out of its model, and documents some that never come; so the rules look at code, operation, limit
-//! and text, first match wins, and what matches nothing is waited for with growing pauses.
+//! This is table (a) of fsx-facts as data. FSx gives its codes several meanings (`BadRequest` can mean “wait” or
+//! “never”), leaves the common ones out of its model, and documents some that never occur. So the rules match on code,
+//! operation, limit and text; the first match wins, and an error that matches no rule is retried with growing backoff.
 
 use crate::domain::fault::{Fault, FaultClass};
 use std::error::Error;

@@ -1,7 +1,8 @@
-//! The way to AWS.
+//! The interface to AWS.
 //!
-//! An engine turns one [`Action`] into one request, paced and bounded in time, and every answer, good, bad or absent,
-//! into an [`Outcome`]. It decides nothing and repeats nothing: a call that creates is sent exactly once per action.
+//! An engine turns one [`Action`] into one request, rate-limited and with a deadline, and every result, good, bad or
+//! missing, into an [`Outcome`]. It decides nothing and retries nothing: a call that creates something is sent exactly
+//! once per action.
 
 mod credentials;
 pub mod faults;

@@ -1,7 +1,7 @@
-//! How fast AWS is called.
+//! The rate limit of calls to AWS.
 //!
-//! FSx throttles per account and Region at rates it does not publish (fsx-facts 3.4). All calls of one place share one
-//! limiter, so that a busy Region never slows another.
+//! FSx throttles per account and Region at rates that it does not publish (fsx-facts 3.4). All calls to one account and
+//! Region share one limiter, so a busy Region never slows another.
 
 use crate::domain::id::AccountRegion;
 use governor::clock::{Clock as _, DefaultClock};

@@ -1,4 +1,4 @@
-//! The SDK's types as the domain's nouns. Nothing an answer holds, or lacks, is trusted.
+//! The SDK's types converted to the domain's. Nothing that a response contains, or lacks, is trusted.
 
 use crate::domain::action::SourceFacts;
 use crate::domain::fault::{Fault, FaultClass, clean};

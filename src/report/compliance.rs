@@ -1,12 +1,12 @@
-//! Whether a route kept its promise, over time past.
+//! Whether a route met its RPO over a past period.
 //!
-//! An auditor asks a year later, when half of the recovery points are long deleted and the daemon was down for a
-//! weekend. So this goes by what the state recorded of each recovery point ([`Held`]) and of when AWS's inventory was
-//! read at all ([`ReadSpan`]), and has three answers: what cannot be known is never called met.
+//! An auditor asks a year later, when half of the recovery points are deleted and the daemon was down for a weekend. So
+//! this goes by what the database recorded about each recovery point ([`Held`]) and about when AWS's inventory was read
+//! ([`ReadSpan`]), and has three answers: what cannot be known is never reported as met.
 //!
-//! At a time `t` a recovery point is *sure* if it was seen AVAILABLE by then and was still there when the state was
-//! next read; it is *possible* if it came or went while nobody looked. The promise is met while a sure point is young
-//! enough, unknown while only a possible one is, and broken otherwise.
+//! At a time `t` a recovery point is *certain* if it was seen AVAILABLE by then and was still there when the inventory
+//! was next read; it is *possible* if it appeared or disappeared while nobody looked. The RPO is met while a certain
+//! point is young enough, unknown while only a possible one is, and broken otherwise.
 
 use crate::domain::limits::TAKEN_AHEAD_TOLERATED;
 use crate::domain::time::Time;

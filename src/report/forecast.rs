@@ -1,7 +1,7 @@
 //! What would happen next: occurrences, work that waits, and what retention would delete and why.
 //!
-//! A person who is about to change a policy, or to confirm a deletion, must see the very set that is meant before
-//! anything moves. The forecast is drawn from policy and books alone, by the functions that the planner itself uses.
+//! A person who is about to change a policy, or to confirm a deletion, must see the exact set concerned before anything
+//! happens. The forecast depends on policy and state alone, and uses the planner's own functions.
 
 use crate::domain::id::{AccountAlias, BackupId, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::plan::Plan;

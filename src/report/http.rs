@@ -1,9 +1,9 @@
-//! What is served on `listen`: metrics, health, the status page and the API, all read-only.
+//! What `listen` serves: metrics, health, the status page and the API, all read-only.
 //!
-//! The port is open to whoever can reach it, on the same machine as a process that must not fall over: clients that
-//! dawdle, shout or never go away must cost a bounded amount of memory and time. So only GET and HEAD are known, no
-//! body is read, headers have a size and a deadline, connections a number and a lifetime, and what takes long to draw
-//! is drawn off the threads that do the work.
+//! The port is open to whoever can reach it, in a process that must not fall over. Slow, flooding or idle clients must
+//! cost a bounded amount of memory and time. So only GET and HEAD are known, no body is read, headers have a size limit
+//! and a deadline, connections are limited in number and lifetime, and whatever takes long to render is rendered on
+//! other threads than those that do the work.
 
 use crate::domain::time::Time;
 use crate::report::forecast::Forecast;

@@ -1,9 +1,8 @@
-//! The snapshot as Prometheus reads it.
+//! The snapshot as Prometheus metrics.
 //!
-//! Alerts fire on these numbers, so they must be right from the first scrape after a restart, and a series must vanish
-//! with the source it spoke of. Registered gauges remember; so nothing is registered here. Every scrape builds its
-//! families anew from the [`Snapshot`] and forgets them, and a family that has nothing to say yet still shows its help
-//! and type.
+//! Alerts fire on these numbers, so they must be right from the first scrape after a restart, and a series must
+//! disappear with its source. Registered gauges keep their last value, so nothing is registered here: every scrape
+//! builds its families anew from the [`Snapshot`], and a family without values still shows its help and type.
 
 use crate::domain::change::{Counter, OccurrenceOutcome};
 use crate::domain::id::{AccountAlias, PolicyName, Region, Target};

@@ -1,7 +1,7 @@
 //! What people and their monitoring see.
 //!
-//! Everything shown, be it metrics, page, API or text, is drawn from one [`Snapshot`], so that no two of them ever
-//! disagree, and so that drawing never touches what the daemon works on.
+//! Metrics, page, API and text are all rendered from one [`Snapshot`], so no two of them ever disagree, and rendering
+//! never touches what the daemon works on.
 
 pub mod compliance;
 pub mod difference;

@@ -1,9 +1,9 @@
-//! What is worth telling, and telling once.
+//! What to notify about, once.
 //!
-//! A snapshot says how things stand; people want to know when that changes, and must not be told the same thing again
-//! because the process was restarted. What was told is in the state ([`Notes`]), so what is to be told is the
-//! difference between the state and the snapshot: there is no memory to lose, and a route that was late and recovered
-//! between two snapshots was never late for anybody.
+//! A snapshot is a state; people want to know when it changes, and must not be notified again because the process was
+//! restarted. Sent notifications are recorded in the database ([`Notes`]), so what is new is the difference between
+//! these records and the snapshot. There is no memory to lose, and a route that was late and recovered between two
+//! snapshots was never late for anybody.
 
 use super::snapshot::{AccountRegionView, RouteView, RpoStatus, Snapshot};
 use super::triage::source_text;

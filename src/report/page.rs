@@ -1,8 +1,8 @@
 //! The status page: what a person opens at three in the morning.
 //!
-//! It must answer from a phone, through a tunnel, with scripts off: is it bad, what exactly, why, and what happens next.
-//! So it is one document with its own style, the worst on top, every age with its absolute time behind it, and no more
-//! lines than a browser can bear, whatever the fleet.
+//! It must answer from a phone, through a tunnel, without scripts: is it bad, what exactly, why, and what happens next.
+//! So it is one document with its own style, the worst first, every age with its absolute time, and no more lines than
+//! a browser can handle, whatever the size of the fleet.
 
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;

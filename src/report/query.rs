@@ -1,7 +1,7 @@
-//! What a person or a program asks the history for, in words that both would use.
+//! The parameters of history and report queries.
 //!
-//! The same question comes as `lifeboat history --since 30d` and as `/api/v1/history?since=30d`, from hands and
-//! scripts that get it wrong; so each word is read in one place, and every refusal says what to write instead.
+//! The same query comes as `lifeboat history --since 30d` and as `/api/v1/history?since=30d`, from people and scripts
+//! that get it wrong. So each parameter is parsed in one place, and every error says what to write instead.
 
 use crate::domain::duration::parse_duration;
 use crate::domain::id::{Occurrence, SourceKey, Trigger};

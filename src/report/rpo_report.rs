@@ -1,4 +1,4 @@
-//! How well every promise was kept over a period: what `lifeboat report` tells an auditor.
+//! How well every RPO was met over a period: `lifeboat report`, for auditors.
 
 use super::compliance::{IntervalStatus, RpoInterval, rpo_intervals};
 use crate::domain::change::OccurrenceOutcome;

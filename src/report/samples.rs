@@ -1,4 +1,4 @@
-//! Pictures for the tests of everything that draws one.
+//! Snapshots for the tests of everything that renders one.
 
 use crate::domain::change::{Counter, OccurrenceOutcome};
 use crate::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceKey, Target, Trigger};

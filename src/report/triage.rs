@@ -1,8 +1,7 @@
 //! The snapshot in the order in which a person needs it.
 //!
-//! On a bad day there are thousands of lines and one question: what do I have to do something about? So page and
-//! terminal show the same things first: what threatens everything, then the routes, the worst on top, each with the
-//! reason why it stands as it does.
+//! On a bad day there are thousands of lines and one question: what do I have to act on? So page and terminal show the
+//! same things first: what threatens everything, then the routes, worst first, each with the reason.
 
 use crate::domain::duration::age_text;
 use crate::domain::id::{AccountAlias, Region, SourceId};

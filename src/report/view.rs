@@ -1,4 +1,4 @@
-//! The parts of a snapshot: what is said of a route, a Region, a backup in flight.
+//! The parts of a snapshot: a route, a Region, a backup in flight.
 
 use crate::domain::id::{AccountAlias, BackupId, PolicyName, Region, SourceId, SourceKey};
 use crate::domain::time::Time;

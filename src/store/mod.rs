@@ -1,7 +1,7 @@
-//! Where the state is kept between two calls, and between two lives of the process.
+//! Persistence of the state across calls and across restarts of the process.
 //!
-//! A deed at AWS cannot be taken back, so the intent has to be on disk before the call leaves. The state in memory and
-//! the store move by the same [`Change`]s; the store keeps the durable ones, those of a round together or not at all.
+//! A call to AWS cannot be undone, so the intent has to be on disk before the call leaves. The state in memory and the
+//! store move by the same [`Change`]s; the store keeps the durable ones, all those of a round in one transaction.
 
 pub mod rows;
 pub mod sqlite;

@@ -1,7 +1,7 @@
-//! Rows of the database as the types of the domain, and the check that they can be.
+//! Database rows converted to the domain's types, with validation.
 //!
-//! A database is input like any other: an old version, a bad disk or a curious person may have written it. A row that
-//! cannot be read gives an error that names it.
+//! A database is input like any other: an older version, a failing disk or a curious person may have written it. A row
+//! that cannot be read gives an error that names it.
 
 use super::sqlite::SAID_MAX_CHARS;
 use super::{OccurrenceStatus, ReadSpan, StoreProblem};

@@ -1,4 +1,4 @@
-//! What is said of the time.
+//! Log lines about the clock.
 
 use crate::domain::timekeeper::{Timekeeping, Trust};
 use tracing::{error, info, warn};

@@ -1,4 +1,4 @@
-//! The lines about deletions, holds and the brake.
+//! Log lines about deletions, holds and the deletion safeguard (the brake).
 
 use crate::domain::change::Change;
 use crate::domain::deletion::Brake;

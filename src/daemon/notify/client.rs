@@ -1,4 +1,4 @@
-//! The way to a receiver: one request at a time, within a time limit, and only its verdict is read.
+//! The HTTP client for receivers: one request at a time, with a time limit; only the status code is read.
 
 use crate::domain::note::Notification;
 use crate::domain::policy::SecretUrl;

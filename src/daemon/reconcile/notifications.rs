@@ -1,4 +1,4 @@
-//! What the loop has to tell people: it goes into the log and, if there is a webhook, into the state until delivered.
+//! Notifications of the loop: written to the log and, if there is a webhook, queued in the database until delivered.
 
 use super::Reconciler;
 use crate::daemon::event_log;

@@ -1,7 +1,7 @@
-//! What a person orders, carried into the loop.
+//! Orders from people, passed to the loop.
 //!
-//! Whoever gives an order wants to know that it stands. So the answer leaves only after the changes are committed; a
-//! kill before that loses the order, and the one who asks knows it.
+//! Whoever gives an order wants to know that it is recorded. So the response leaves only after the changes are
+//! committed; a kill before that loses the order, and its sender gets no response.
 
 use super::{Reconciler, SNAPSHOT_AT_MOST, ZONES_EVERY};
 use crate::planner::orders::{self, Granted, Order, Refusal};

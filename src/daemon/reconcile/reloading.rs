@@ -1,7 +1,7 @@
-//! The policy read anew.
+//! Reloading the policy.
 //!
-//! A file may be where nothing answers any more. So it is read beside the loop, one reading at a time, and takes over
-//! between two rounds once it is there and good.
+//! The file may be on a file system that hangs. So it is read outside the loop, one read at a time, and takes over
+//! between two rounds once it is read and valid.
 
 use super::Reconciler;
 use super::orders::Reloaded;

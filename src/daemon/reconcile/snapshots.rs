@@ -1,7 +1,7 @@
-//! The snapshot that everybody else sees of the loop.
+//! Publishes the snapshots of the loop that everything else reads.
 //!
-//! Drawing one costs what the fleet is large, and the loop may come round hundreds of times a second; so there is one at
-//! most every so often, and none where nothing moved.
+//! The cost of a snapshot grows with the fleet, and the loop may run hundreds of rounds a second. So snapshots are
+//! limited in frequency, and none is taken when nothing changed.
 
 use super::{Reconciler, SNAPSHOT_AT_MOST, SNAPSHOT_SHARE};
 use crate::planner::audit::credentials_problem;

@@ -1,7 +1,8 @@
-//! What was applied is committed, to the file that is at its path.
+//! Commits what was applied, and checks that the database file is the one at its path.
 //!
-//! While the disk takes nothing, or the file is not the one that was opened, nothing new is asked of AWS and no order
-//! stands. Both are tried again by themselves; a file that is lost is replaced by one that holds all that is in memory.
+//! While the disk rejects writes, or the file is not the one that was opened, nothing new is requested from AWS and no
+//! order is accepted. Both are retried automatically; a lost file is replaced by a new one with everything that is in
+//! memory.
 
 use super::Reconciler;
 use crate::domain::time::Time;

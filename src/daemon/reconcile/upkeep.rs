@@ -1,4 +1,4 @@
-//! What the database needs beside the work: the old is forgotten a little at a time.
+//! Maintenance of the database: old history is deleted in small steps.
 
 use super::Reconciler;
 use crate::domain::time::Time;

@@ -1,4 +1,4 @@
-//! What an answer showed of whose it is.
+//! What a response shows about the account that sent it.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What leaves memory and database, since nothing needs it any more.
+//! What is removed from memory and database because nothing needs it any more.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Changes that are refused.
+//! Changes that are rejected.
 
 /// A change that cannot be: a fault of the program, of the database or of AWS's inventory. It is refused and shown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

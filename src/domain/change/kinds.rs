@@ -1,4 +1,4 @@
-//! Which changes are kept, and whom they concern.
+//! Which changes are durable, and which source a change concerns.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What answers show of the lanes in which copies are in flight.
+//! What responses show about the lanes in which copies are in flight.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! The state of several Regions, read once and weighed together.
+//! The inventory of several Regions, read once and evaluated together.
 
 use super::{Evidence, weigh};
 use crate::domain::change::Change;

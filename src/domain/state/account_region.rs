@@ -1,4 +1,4 @@
-//! What is known of one account in one Region.
+//! What is known about one account in one Region.
 
 use super::*;
 use crate::domain::id::SourceId;

@@ -1,9 +1,9 @@
-//! Which account AWS's answers come from.
+//! Which account AWS's responses come from.
 //!
-//! A profile, a key or an endpoint can be changed under the same name. The state would then be held against those of a
-//! stranger, in which nothing of ours is, and every recovery point would be taken for lost. So the first account that an
-//! answer names is put on record; of an answer that names another nothing is believed, and one that names none proves
-//! nothing that the record contradicts.
+//! A profile, a key or an endpoint can be changed under the same name. Lifeboat would then compare its records with
+//! another account's inventory, find nothing of its own there, and conclude that every recovery point is lost. So it
+//! records the first account that a response names. A response that names another account is not believed, and one that
+//! names no account does not outweigh the record.
 
 use super::*;
 use crate::domain::change::AccountEvidence;

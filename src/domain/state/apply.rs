@@ -1,6 +1,6 @@
-//! The one door through which the state moves.
+//! The only way to change the state.
 //!
-//! A change that cannot be is refused before anything moved, so that one broken row or one confused answer costs one
+//! An illegal change is rejected before anything is modified, so one corrupt row or one confusing response costs one
 //! source and not the daemon.
 
 use super::deletions::cares;

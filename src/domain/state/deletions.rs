@@ -1,4 +1,4 @@
-//! How deletions and holds move.
+//! State transitions of deletions and holds.
 
 use super::apply::illegal;
 use super::*;

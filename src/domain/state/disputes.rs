@@ -1,4 +1,4 @@
-//! What carries our tags and is not counted.
+//! Backups and copies that carry our tags and are not counted.
 
 use super::*;
 use crate::domain::evidence::Objection;

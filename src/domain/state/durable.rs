@@ -1,7 +1,7 @@
-//! What of the state outlives the process.
+//! Which part of the state outlives the process.
 //!
-//! A store keeps it, and nothing else is kept: this is the one place that says what a next process knows. Every store is
-//! held to it (`tests/model/store/conformance.rs`), so that what is recorded cannot come to differ from what is in memory.
+//! A store keeps this part and nothing else: only this module says what the next process knows. Every store is tested
+//! against it (`tests/model/store/conformance.rs`), so the recorded state cannot diverge from the state in memory.
 
 use super::apply::illegal;
 use super::*;

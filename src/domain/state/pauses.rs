@@ -1,4 +1,4 @@
-//! What persons ordered: pauses of policies, and occurrences by hand that ended.
+//! What people ordered: pauses of policies, and the outcome of occurrences ordered by hand.
 
 use super::*;
 use crate::domain::change::OccurrenceOutcome;

@@ -1,4 +1,4 @@
-//! What was asked of AWS, and what came of it.
+//! Requests to AWS that have not succeeded yet.
 
 use super::apply::illegal;
 use super::*;

@@ -1,9 +1,9 @@
 //! The backups and copies of one source, in order.
 //!
-//! A million of them are held, and most are only looked at when retention or a listing comes by. So they stand in one
-//! row, ordered by what they are for, without a tree over each source: what is for one occurrence is found by halving,
-//! and what is new comes in near the end. Each lies in a piece of memory of its own: thousands of rows that grow side by
-//! side, page by page of a listing, would otherwise leave ever larger gaps where they were.
+//! A million of them are held, and most are only read when retention or a listing visits them. So they are kept in one
+//! vector, ordered by what they were made for, instead of a tree per source: a lookup is a binary search, and a new
+//! point is inserted near the end. Each is a separate allocation, because thousands of vectors that grow page by page
+//! during a listing would leave ever larger gaps.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What is known of one source.
+//! What is known about one source.
 
 use super::*;
 use crate::domain::change::OccurrenceOutcome;

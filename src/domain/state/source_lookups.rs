@@ -1,4 +1,4 @@
-//! What AWS says of sources, as it comes in.
+//! What AWS says about sources, as the responses arrive.
 
 use super::*;
 use crate::domain::action::SourceFacts;

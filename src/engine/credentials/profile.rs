@@ -1,4 +1,4 @@
-//! Which profile a `credential_process` stands in, and the roles that are assumed from there.
+//! Which profile defines a `credential_process`, and which roles are assumed from there.
 
 use aws_config::profile::{Profile, ProfileFileCredentialsProvider, ProfileSet};
 use aws_config::provider_config::ProviderConfig;

@@ -1,8 +1,8 @@
-//! By which names the listener may be called.
+//! The `Host` names that the listener answers to.
 //!
-//! A page of anybody's in a browser on this host can have its own name point here, and then read what is served as if it
-//! were its own (DNS rebinding). It cannot choose the `Host` that the browser sends: so only names that are ours are
-//! answered.
+//! Any web page in a browser on this host can point its own DNS name here, and then read what is served as if it were
+//! its own (DNS rebinding). It cannot choose the `Host` header that the browser sends. So only requests with one of our
+//! own names are answered.
 
 use crate::domain::fault::clean;
 use hyper::{Request, StatusCode, Version, header};

@@ -1,7 +1,7 @@
-//! Connections: how many, for how long, and what a client may cost before it has said anything sensible.
+//! Connections: how many, for how long, and what a client may cost before it sends a valid request.
 //!
-//! The status listener and the control socket are open to programs that dawdle, shout or never go away, in a process that
-//! must not fall over. So both let their clients in here, by the same bounds.
+//! The status listener and the control socket are open to slow, flooding or idle clients, in a process that must not
+//! fall over. So both accept their clients here, with the same limits.
 
 use super::BoxFuture;
 use http_body_util::Full;

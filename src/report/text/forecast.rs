@@ -1,4 +1,4 @@
-//! `lifeboat plan`: what would happen next, what goes and why.
+//! `lifeboat plan`: what would happen next, what would be deleted and why.
 
 use super::{OutputStyle, Style, add, clean, heading, paint, paragraph, table, table_text, to_ansi};
 use crate::domain::time::Time;

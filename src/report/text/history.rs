@@ -1,4 +1,4 @@
-//! What became of occurrences: for eyes, for programs, for spreadsheets.
+//! The outcomes of occurrences, for people, programs and spreadsheets.
 
 use super::{OutputStyle, became_text, clean, csv_lines, table, table_text, to_ansi};
 use crate::domain::change::OccurrenceOutcome;

@@ -1,4 +1,4 @@
-//! A snapshot to watch: `lifeboat demo` and `lifeboat status --watch` draw it over itself.
+//! The live view: `lifeboat demo` and `lifeboat status --watch` redraw it in place.
 
 use super::status::{copies_text, headline, left_out};
 use super::{OutputStyle, Style, add, bar, clean, paint, paragraph, standing_text, table, table_text, to_ansi};

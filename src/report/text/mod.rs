@@ -1,7 +1,7 @@
-//! The snapshot and the history on a terminal, and in the forms that scripts read.
+//! Snapshot and history on a terminal, and in the formats that scripts read.
 //!
-//! A person asks when something is wrong and has seconds: the first line is the answer, the worst comes first, and
-//! words from outside (AWS's messages, names) can neither break a table nor speak to the terminal.
+//! A person asks when something is wrong and has seconds: the first line is the answer, the worst comes first, and text
+//! from outside (AWS's messages, names) can neither break a table nor send escape sequences to the terminal.
 
 mod forecast;
 mod history;

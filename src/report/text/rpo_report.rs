@@ -1,4 +1,4 @@
-//! `lifeboat report`: how well every promise was kept, for eyes and for spreadsheets.
+//! `lifeboat report`: how well every RPO was met, for people and for spreadsheets.
 
 use super::{OutputStyle, Style, add, clean, csv_lines, or_empty, paint, table, table_text, to_ansi, wrapped};
 use crate::domain::duration::age_text;

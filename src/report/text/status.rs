@@ -1,4 +1,4 @@
-//! `lifeboat status`: how every route stands, and what goes on.
+//! `lifeboat status`: the state of every route, and work in progress.
 
 use super::{OutputStyle, Style, add, clean, heading, paint, paragraph, standing_text, table, table_text, to_ansi};
 use crate::domain::duration::age_text;

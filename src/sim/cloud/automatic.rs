@@ -1,4 +1,4 @@
-//! Automatic backups: taken in the daily window, gone when their time is over (facts, section 2.2).
+//! Automatic backups: taken in the daily window, removed when their retention ends (facts, section 2.2).
 
 use std::sync::Arc;
 

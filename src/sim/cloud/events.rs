@@ -1,4 +1,4 @@
-//! What falls due, and when.
+//! Scheduled events of the model.
 
 use super::{Backup, BackupIx, Cloud, FileSystem, Lifecycle, RegionIx};
 

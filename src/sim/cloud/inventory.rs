@@ -1,4 +1,4 @@
-//! The model's books: all that happened, for checkers outside. The API tells none of this.
+//! The model's complete inventory, including what the API does not show, for external checkers.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The nouns of the model: file systems, volumes, backups, and the lanes that copies share.
+//! The types of the model: file systems, volumes, backups, and the lanes that copies share.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The account's other principals, who take slots, quota and file systems of their own accord.
+//! Other principals of the account, who use slots, quota and file systems on their own.
 
 use std::sync::Arc;
 

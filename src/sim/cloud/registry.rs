@@ -1,4 +1,4 @@
-//! Where backups are entered and struck out: the one place that keeps the lists, the quota and the chains in step.
+//! Adds and removes backups: the only place that keeps lists, quota and chains consistent.
 
 use super::{ApiError, Backup, BackupIx, BackupType, Cloud, FileSystemType, Lifecycle, RegionIx};
 

@@ -1,4 +1,4 @@
-//! Things put into the cloud directly, as tests and demonstrations need them.
+//! Adds resources to the cloud directly, for tests and demonstrations.
 
 use std::sync::Arc;
 

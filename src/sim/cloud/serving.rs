@@ -1,4 +1,4 @@
-//! A call with all that may befall it on its way, as the endpoint and a world in virtual time both need it.
+//! A call with all faults that can hit it, used by the endpoint and by a world in virtual time.
 
 use serde_json::Value;
 

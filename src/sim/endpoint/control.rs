@@ -2,7 +2,7 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `GET /_books` | all that happened in the cloud, as JSON: [`Inventory`](super::super::cloud::Books) |
+//! | `GET /_books` | all that happened in the cloud, as JSON: [`Inventory`](super::super::cloud::Inventory) |
 //! | `GET /_faults` | the faults and settings in force, as JSON |
 //! | `PUT /_faults` | replaces them (TOML); their timetable begins anew |
 //! | `POST /_seed` | adds a fleet (TOML, see [`fleet`](super::super::fleet)); the ids come back as JSON |

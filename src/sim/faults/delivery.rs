@@ -1,4 +1,4 @@
-//! What a call can meet on its way.
+//! What can happen to a call and to its response.
 
 use super::super::cloud::ApiError;
 

@@ -1,4 +1,4 @@
-//! What came of a rehearsal, read off FSx's own inventory: how old the routes were, how the slots were used.
+//! The result of a rehearsal, read from FSx's own inventory: recovery point ages and slot usage.
 
 use super::Rehearsal;
 use crate::domain::id::{PolicyName, Region, SourceKey};

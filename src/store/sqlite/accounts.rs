@@ -1,4 +1,4 @@
-//! Who accounts are, and which orders were cancelled, as SQL: see the tables of `0008_accounts.sql`.
+//! Account ids and cancelled orders as SQL: see the tables of `0008_accounts.sql`.
 
 use super::Result;
 use super::loading::each;

@@ -1,4 +1,4 @@
-//! Deletions and holds as SQL, moved as `State::apply` moves them.
+//! Deletions and holds as SQL, with the same transitions as `State::apply`.
 
 use crate::domain::deletion::LOSSES_COUNT_FOR;
 use crate::domain::fault::Fault;

@@ -1,4 +1,4 @@
-//! What is not counted, as SQL: see `0009_disputes.sql`.
+//! Disputed backups and copies as SQL: see `0009_disputes.sql`.
 
 use super::Result;
 use super::loading::each;

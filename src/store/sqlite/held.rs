@@ -1,8 +1,8 @@
-//! The file that is open, held against the file at the path.
+//! The open database file, compared with the file at its path.
 //!
-//! SQLite goes on writing to a file that was removed, replaced or cut short under it, and what it commits there is gone
-//! with the process. So the file is looked at again and again: by device, inode and size, it and the log beside it. The
-//! lock that keeps a second daemon out is on the file itself, by whatever path it is reached.
+//! SQLite continues to write to a file that was removed, replaced or truncated under it, and what it commits there is
+//! lost with the process. So the file is checked again and again by device, inode and size, together with its log. The
+//! lock that keeps a second daemon out is on the file itself, whatever path leads to it.
 
 use super::problems::from_io;
 use super::{FileStanding, Result};

@@ -1,7 +1,7 @@
-//! From the tables to the state of a new process.
+//! Loading the state of a new process from the tables.
 //!
-//! Rows are taken in one by one as they are read, so that what is held is held once, and shares its names as what AWS
-//! shows does. Only what is live is read: what is past lies in tables of its own.
+//! Rows are converted one by one as they are read, so nothing is held twice, and identifiers are shared as in what AWS
+//! returns. Only live rows are read: history is in tables of its own.
 
 use super::problems::from_sqlx;
 use super::{Reading, Result, accounts, disputes, point_rows};

@@ -1,4 +1,4 @@
-//! What is kept for people alone, as SQL: see `domain::note` and the tables of `0004_notes.sql`.
+//! Records kept for people only, as SQL: see `domain::note` and the tables of `0004_notes.sql`.
 
 use super::writing::Written;
 use crate::domain::id::AccountRegion;

@@ -1,4 +1,4 @@
-//! What is no more, as rows: small, by number, in the order in which it is read and forgotten.
+//! History rows: small, numbered, in the order in which they are read and deleted.
 
 use super::writing::Written;
 use crate::domain::id::{AccountRegion, BackupId};

@@ -1,8 +1,8 @@
-//! The rows of `points`, a source's at a time.
+//! The rows of `points`, one source at a time.
 //!
-//! There may be a million, of twenty-two columns each, and handing every column from SQLite's thread to ours would take
-//! most of a start. So SQLite puts the rows of a source into one text, which is read here. A text that cannot be read is
-//! read again row by row, since that names the row and the column.
+//! There may be a million rows of twenty-two columns each, and passing every column from SQLite's thread to ours would
+//! take most of the start. So SQLite aggregates the rows of a source into one JSON text, which is parsed here. A text
+//! that cannot be parsed is read again row by row, since that names the row and the column.
 
 use super::problems::from_sqlx;
 use super::{Reading, Result};

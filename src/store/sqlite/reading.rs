@@ -1,4 +1,4 @@
-//! Questions about the past as SQL, in pages that stay right while rows come in between them.
+//! Queries of the history as SQL, with pages that stay correct while rows are inserted between them.
 
 use super::{Reading, Result, from_sqlx};
 use crate::domain::id::{AccountRegion, SourceKey, Target};

@@ -1,6 +1,6 @@
-//! The whole state as rows, for a fresh file: what `loading` reads, written.
+//! Writes the whole state to a new file: everything that `loading` reads.
 //!
-//! What is past is not in memory, so it is not written either: the history begins anew with the file.
+//! History is not in memory, so it is not written: it begins anew with the new file.
 
 use super::super::rows::total_columns;
 use super::disputes;

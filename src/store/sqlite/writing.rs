@@ -1,4 +1,5 @@
-//! Changes as SQL. Each durable [`Change`] has its statement here, and moves the rows as `State::apply` moves the state.
+//! Changes as SQL. Each durable [`Change`] has its statement here, with the same effect as `State::apply` has on the
+//! state.
 
 use super::super::rows::total_columns;
 use super::accounts;
