@@ -21,7 +21,7 @@ pub(super) struct ControlArgs {
     pub(super) json: bool,
 }
 
-/// An order whose answer got lost is given again for so long; a daemon that was restarted is back by then.
+/// How long an order without a response is retried; a restarted daemon is back by then.
 const RETRY_FOR: Duration = Duration::from_secs(30);
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 

@@ -18,22 +18,22 @@ const ORDER_TIMEOUT: Duration = Duration::from_secs(75);
 /// The snapshot of ten thousand sources takes some 40 MB.
 const ANSWER_MAX_BYTES: usize = 256 * 1024 * 1024;
 
-/// What a daemon says within this time has arrived by then.
+/// A timeout that covers a response within the given time.
 pub(super) const fn timeout_beyond(answers_within: Duration) -> Duration {
     Duration::from_secs(answers_within.as_secs() + 5)
 }
 
-/// Why there is no answer.
+/// Why a request failed.
 pub(super) enum RequestError {
     /// Nobody listens there.
     NoDaemon,
-    /// Somebody does, but gave no good answer.
+    /// The response is not usable.
     Bad(String),
 }
 
-/// Why an order got no answer.
+/// Why an order got no response.
 pub(super) enum ControlError {
-    /// Nobody listens there: it surely did not arrive.
+    /// Nobody listens there: the order certainly did not arrive.
     NoDaemon,
     /// The socket may not be opened.
     Denied,

@@ -36,7 +36,7 @@ const BOUNDS: listener::Bounds = listener::Bounds {
 };
 /// The largest order takes some hundred bytes.
 const BODY_MAX_BYTES: usize = 16 * 1024;
-/// So much of what is wrong with an order is told.
+/// The longest error message about an order.
 const WRONG_MAX_CHARS: usize = 300;
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(5);
@@ -58,15 +58,15 @@ const ORDERS: [&str; 7] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReloadOrder {
-    /// Let go what the brake on deletions holds.
+    /// Confirm the deletions that the brake holds back.
     #[serde(default)]
     pub confirm_deletions: bool,
 }
 
-/// The answer to an order that stands.
+/// The response to an accepted order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoneAnswer {
-    /// What came of it, for people.
+    /// The result, for people.
     pub done: String,
     /// What else a person should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -77,7 +77,7 @@ pub struct DoneAnswer {
     /// Of a hold or release: whether AWS shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands: Option<bool>,
-    /// Of one that AWS does not show: what waiting cannot mend.
+    /// If AWS does not show it: the refusal that only a person can resolve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub barred: Option<String>,
 }
@@ -93,7 +93,7 @@ pub async fn serve(
     let control_api = ControlApi { read_api: ReadApi::new(view), commands };
     let ending = async {
         shutdown.await;
-        // Nobody is to find it any more; who is connected already gets an answer.
+        // New clients must not find it any more; connected clients still get a response.
         drop(file);
     };
     let bounds = listener::Bounds { connections: listener::affordable(BOUNDS.connections), ..BOUNDS };
@@ -198,7 +198,7 @@ impl ControlApi {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, (StatusCode, String)> {
-    // What is wrong is repeated as it was sent, of any length and with whatever a terminal would obey.
+    // The message repeats what was sent, which may be long and contain terminal escape sequences.
     let shown = |error: serde_json::Error| clean(&error.to_string(), WRONG_MAX_CHARS);
     serde_json::from_slice(body)
         .map_err(|error| (StatusCode::BAD_REQUEST, format!("this is no such order: {}", shown(error))))

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 pub struct Done {
     /// What was called.
     pub action: Action,
-    /// What came of it.
+    /// The result.
     pub answer: Answer,
 }
 
@@ -53,7 +53,7 @@ impl<E: Engine> Dispatch<E> {
                 let action = action.clone();
                 tokio::spawn(async move { engine.call(&action).await })
             };
-            // Even a bug in the engine must not leave a call under way for ever.
+            // Even a bug in the engine must not leave a call under way forever.
             let answer = call.await.unwrap_or_else(|error| {
                 let fault = Fault::new(FaultClass::Unanswered, "Internal", &error.to_string());
                 Answer { outcome: Outcome::Failed(fault), requests: Vec::new(), dated: None }

@@ -35,7 +35,7 @@ macro_rules! job {
     }};
 }
 
-/// Says what a change means, before it is applied.
+/// Logs what a change means, before it is applied.
 pub fn before(state: &State, change: &Change) {
     match change {
         Change::MembershipUpdated { source, policy, region, .. }
@@ -108,7 +108,7 @@ pub fn before(state: &State, change: &Change) {
     }
 }
 
-/// An edit of the policy is said for each source that it concerns; that a schedule is first taken down is not.
+/// An edited schedule is logged for each source concerned; the first schedule of a source is not.
 fn rescheduled(state: &State, source: &SourceKey, lines: &[Line]) {
     let before = state
         .sources
@@ -283,7 +283,7 @@ fn place_moved(state: &State, place: &AccountRegion, fault: Option<&Fault>) {
     }
 }
 
-/// Somebody else answers: said once, until the account changes once more.
+/// Another account responds: logged once, until the account changes again.
 fn foreign(state: &State, place: &AccountRegion, id: &AccountId, fault: &Fault) {
     let before = state.place(place).and_then(|known| known.foreign.as_ref());
     if before.is_none_or(|before| before.id != *id) {
@@ -292,7 +292,8 @@ fn foreign(state: &State, place: &AccountRegion, id: &AccountId, fault: &Fault) 
     }
 }
 
-/// AWS refuses to be read, or does so no longer: said when it begins, when the reason changes, and when it is over.
+/// AWS refuses to list or describe, or no longer does: logged when it begins, when the reason changes, and when it is
+/// over.
 fn read_answered(state: &State, place: &AccountRegion, call: &CallKey, fault: Option<&Fault>) {
     let known = state.place(place);
     let refusal = known.and_then(|known| match call {
@@ -336,7 +337,7 @@ fn source_lookup_failed(state: &State, key: &SourceKey, fault: &Fault) {
     }
 }
 
-/// What people are told: in the log first of all.
+/// An event that people are notified about.
 pub fn log_event(event: &Event) {
     let Event { policy: Some(policy), account: Some(account), source: Some(source), region: Some(region), .. } = event
     else {
@@ -353,7 +354,7 @@ pub fn log_event(event: &Event) {
     }
 }
 
-/// A route that was told to be late, and of which nothing is promised any more.
+/// A route that was reported late and has no RPO any more.
 pub fn rpo_removed((source, target): &RouteKey) {
     let (account, source, region) = (&source.account, &source.source, target.destination());
     info!(event = "rpo_removed", %account, %source, region, "a late route has no RPO any more");

@@ -39,7 +39,7 @@ pub type Reloader = Arc<dyn Fn() -> Result<Reread, String> + Send + Sync>;
 pub struct Reread {
     /// What it says.
     pub settings: Settings,
-    /// What in it hardly means what its author wanted, as text for people.
+    /// Its warnings, as text for people.
     pub warnings: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ pub struct Startup {
     pub reload: Reloader,
     /// Credentials in place of the SDK's own chain.
     pub credentials: Option<Credentials>,
-    /// Whether to tell systemd how it goes.
+    /// Whether to notify systemd.
     pub systemd: bool,
 }
 
@@ -88,7 +88,7 @@ pub struct Daemon {
     listeners: JoinSet<()>,
     // Dropping it ends the heartbeat.
     _heartbeat: Option<JobScheduler>,
-    // As are those who tell.
+    // And the notification tasks.
     _telling: notify::NotificationTasks,
 }
 
@@ -144,7 +144,7 @@ impl Daemon {
         Ok(Self { snapshots, commands, address, reconciler, open, listeners, _heartbeat: heartbeat, _telling: telling })
     }
 
-    /// The newest picture, and every later one.
+    /// The newest snapshot, and every later one.
     #[must_use]
     pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.clone()
@@ -178,7 +178,7 @@ impl Daemon {
     }
 }
 
-/// Reads the database whole, beside the work: a host that went down may have left it damaged.
+/// Checks the whole database in the background: a host that crashed may have left it damaged.
 async fn check_database(path: PathBuf, commands: mpsc::Sender<Command>) {
     match check_integrity(&path).await {
         Ok(()) => tracing::debug!(event = "store_checked", "the database is whole"),
@@ -203,7 +203,7 @@ async fn control_socket(path: &Path) -> Result<Option<(UnixListener, control::So
     }
 }
 
-/// Nudges the loop every second, on the second. Nothing rests on it: the loop has its own second hand, and what is due
+/// Nudges the loop every second, on the second. Nothing depends on it: the loop has its own timer, and what is due
 /// is found in the state (crates.md, section 2).
 async fn heartbeat(commands: mpsc::Sender<Command>) -> Option<JobScheduler> {
     let begin = async || {

@@ -21,38 +21,38 @@ use tokio::time::Instant;
 
 mod client;
 
-/// So many notifications are kept for a receiver that does not take them; of more, the oldest are dropped.
+/// The largest number of queued notifications; beyond it the oldest are dropped.
 pub const QUEUED_MAX: usize = 1000;
-/// After this long nobody wants to hear of it any more.
+/// Older notifications are given up.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
-/// A receiver that refuses one notification, and not others, is asked so many times to take it.
+/// How often a notification is sent that the receiver refuses while it accepts others.
 const REFUSALS_MAX: u32 = 5;
 /// Pauses double from here …
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// … to here.
 const PAUSE_LONGEST: Duration = Duration::from_secs(300);
-/// From one ping to the next.
+/// The interval of pings.
 const BEAT: Duration = Duration::from_secs(60);
-/// After a ping that did not arrive.
+/// The interval after a failed ping.
 const BEAT_AGAIN: Duration = Duration::from_secs(15);
-/// How often it is looked whether all is well, while it is not.
+/// How often the snapshot is checked while an RPO is not met.
 const LOOK: Duration = Duration::from_secs(1);
-/// A snapshot older than this comes from a loop that hangs, and vouches for nothing.
+/// A snapshot older than this comes from a loop that hangs, and must not be trusted.
 const SNAPSHOT_GOOD_FOR: Duration = Duration::from_secs(120);
 
-/// Whom to tell, and what was not told yet, oldest first.
+/// The receivers, and the notifications not delivered yet, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NotificationQueue {
-    /// Whom.
+    /// The receivers.
     pub notify: Notify,
     /// What.
     pub queued: Vec<Notification>,
 }
 
-/// What became of a notification.
+/// The result of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Delivery {
-    /// The receiver took it.
+    /// The receiver accepted it.
     Delivered,
     /// The receiver refused it again and again, or was gone for too long.
     GivenUp,
@@ -69,7 +69,7 @@ impl Delivery {
     }
 }
 
-/// The tasks that tell; they end when this is dropped.
+/// The tasks that send notifications; they end when this is dropped.
 pub struct NotificationTasks(Vec<JoinHandle<()>>);
 
 impl Drop for NotificationTasks {
@@ -78,7 +78,7 @@ impl Drop for NotificationTasks {
     }
 }
 
-/// Begins to tell.
+/// Starts them.
 #[must_use]
 pub fn begin(
     snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -101,7 +101,7 @@ fn pause(failures: u32) -> Duration {
     PAUSE_FIRST.saturating_mul(doubled).min(PAUSE_LONGEST)
 }
 
-/// How a receiver has been lately.
+/// The recent health of a receiver.
 #[derive(Default)]
 struct Health {
     failures: u32,
@@ -109,7 +109,7 @@ struct Health {
 }
 
 impl Health {
-    /// It could not be reached, or is broken. Said once.
+    /// It could not be reached, or is broken. Logged once.
     fn failed(&mut self, what: &str, url: &SecretUrl, why: &str, again: Duration) {
         if self.failures == 0 {
             tracing::warn!(event = "notify_failed", what, %url, why, "notifications are not delivered; retried until it works");
@@ -136,12 +136,12 @@ struct Tried {
     over: bool,
 }
 
-/// Delivers what is owed to the webhook, in order as far as the receiver takes it.
+/// Delivers the queue to the webhook, in order as far as the receiver accepts it.
 struct WebhookSender {
     notification_queue: watch::Receiver<Arc<NotificationQueue>>,
     commands: mpsc::Sender<Command>,
     clock: Arc<dyn Clock>,
-    /// Of what is owed alone, so as many as that at most.
+    /// Only of queued notifications, so it is bounded by the queue.
     tries: BTreeMap<String, Tried>,
 }
 
@@ -263,7 +263,7 @@ async fn beat(
     }
 }
 
-/// Whether every route meets its RPO and the daemon is able to keep it so. What is not known is not well.
+/// Whether every route meets its RPO and the daemon can work. Unknown does not count as met.
 fn well(snapshot: &Snapshot, now: Time) -> bool {
     let kept = |standing| matches!(standing, RpoStatus::Met | RpoStatus::NoRpo);
     let snapshot = snapshot.judged_at(now);

@@ -41,27 +41,27 @@ mod upkeep;
 
 pub use orders::{Answered, OrderError, Reloaded};
 
-/// What the loop can be told.
+/// Commands to the loop.
 pub enum Command {
-    /// Look whether something is due.
+    /// Check whether something is due.
     Nudge,
     /// Read the policy file anew.
     Reload {
-        /// Let go what the brake on deletions holds, if the file is good.
+        /// Confirm the deletions that the brake holds back, if the file is valid.
         confirm_deletions: bool,
-        /// Where to say what came of it.
+        /// Where to send the result.
         reply: Option<oneshot::Sender<Reloaded>>,
     },
-    /// Do what a person orders.
+    /// Carry out an order.
     Order {
         /// What.
         order: Order,
-        /// Whose process asks.
+        /// The client.
         caller: Caller,
-        /// Where to say what came of it.
+        /// Where to send the result.
         reply: oneshot::Sender<Answered>,
     },
-    /// Show all that decisions are made from, for somebody who wants to know what comes next.
+    /// Return everything that decisions depend on, for a forecast.
     StateDump(oneshot::Sender<Box<StateDump>>),
     /// A notification was delivered or given up.
     Told {
@@ -76,7 +76,7 @@ pub enum Command {
     Stop,
 }
 
-/// All that decisions are made from.
+/// Everything that decisions depend on.
 pub struct StateDump {
     /// The policy file.
     pub settings: Arc<Settings>,
@@ -88,11 +88,11 @@ pub struct StateDump {
 
 /// The loop looks at the clock at least this often, since the clock may be set and the host may sleep.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);
-/// A round at least this often, though nothing be due.
+/// A round at least this often, even if nothing is due.
 const ROUND_AT_LEAST: Duration = Duration::from_secs(15);
-/// A new picture at most this often.
+/// A new snapshot at most this often.
 const SNAPSHOT_AT_MOST: Duration = Duration::from_millis(500);
-/// Pictures take at most this share of the time, so that a large fleet has fewer.
+/// Snapshots take at most this share of the time, so a large fleet gets fewer.
 const SNAPSHOT_SHARE: u32 = 50;
 /// What deciding takes longer than this is followed by a rest of [`ROUND_REST`] times as long, in which answers gather:
 /// deciding costs what is open, so that in a storm over a large fleet what a backup or copy costs would grow with it.
@@ -104,7 +104,7 @@ const ROUND_REST: u32 = 19;
 const ROUND_REST_AT_MOST: Duration = Duration::from_secs(1);
 /// Plans in a row before the loop looks up.
 const PLANS_IN_A_ROW: usize = 50;
-/// How long the end waits for answers that are on their way.
+/// How long the shutdown waits for outstanding responses.
 const END_WAITS: Duration = Duration::from_secs(2);
 /// How often it is looked whether a package brought new zone data: well within a day.
 const ZONES_EVERY: Duration = Duration::from_secs(6 * 3600);
@@ -148,7 +148,7 @@ pub struct Reconciler {
     /// When the zone data were last looked at.
     zones_read: Instant,
     notification_queue: watch::Sender<Arc<NotificationQueue>>,
-    /// Noted, and not said yet.
+    /// Recorded, but not logged yet.
     unlogged: NewEvents,
     /// Notifications were dropped since the last one was delivered.
     overflowed: bool,
@@ -222,7 +222,7 @@ impl Reconciler {
         (reconciler, receiver, liveness)
     }
 
-    /// What there is to tell people, now and at every later moment.
+    /// The notification queue, now and whenever it changes.
     #[must_use]
     pub fn notification_queue(&self) -> watch::Receiver<Arc<NotificationQueue>> {
         self.notification_queue.subscribe()
@@ -317,7 +317,7 @@ impl Reconciler {
                 self.dispatch.start(action);
             }
         }
-        // A plan that stopped after its state has not looked at what waits.
+        // A plan that only records changes has not looked at what waits.
         if !plan.record_only {
             event_log::learning(&self.state, &mut self.learned);
             self.last_plan = Arc::new(plan);
@@ -330,7 +330,7 @@ impl Reconciler {
         }
     }
 
-    /// Applies changes and puts them up for commit. Returns the asks that were refused as illegal.
+    /// Applies changes and queues them for the commit. Returns the requests that were rejected as illegal.
     fn take_in(&mut self, changes: Vec<Change>) -> BTreeSet<WorkKey> {
         let mut refused = BTreeSet::new();
         let mut events = Vec::new();
@@ -421,12 +421,12 @@ impl Reconciler {
         }
         let changes = planner::process_outcome(&self.settings, &self.state, &action, answer.outcome, now);
         self.take_in(changes);
-        // Even an answer that changes no book frees a place for the next call.
+        // Even a response that changes nothing frees a place for the next call.
         self.changed = true;
     }
 
-    /// Takes in the answers that are about to come, then closes the state. What has no answer yet is asked again, with
-    /// the same token, by the next process.
+    /// Takes in the responses that are about to arrive, then closes the store. The next process repeats requests
+    /// without a response, with the same token.
     async fn end(mut self) {
         self.systemd.stopping();
         tracing::info!(event = "stopping", under_way = self.dispatch.under_way(), "stopping; work at AWS goes on");

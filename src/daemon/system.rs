@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Where the time comes from.
+/// The source of time.
 pub trait Clock: Send + Sync {
     /// Now, as far as it is known.
     fn now(&self) -> Time;
@@ -73,12 +73,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// When the loop last came round, readable from anywhere.
+/// When the loop last completed a cycle, readable from any thread.
 #[derive(Clone, Default)]
 pub struct Liveness(Arc<AtomicI64>);
 
 impl Liveness {
-    /// The loop came round.
+    /// The loop completed a cycle.
     pub fn beat(&self, now: Time) {
         self.0.store(now.millis(), Ordering::Relaxed);
     }
@@ -88,20 +88,20 @@ impl Liveness {
     }
 }
 
-/// A loop that did not come round for this long is stuck.
+/// A loop without a cycle for this long is stuck.
 const LOOP_STUCK_AFTER: Duration = Duration::from_secs(60);
 
 /// What the listener may see of a daemon.
 pub struct DaemonView {
     /// The snapshots.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// The loop's pulse.
+    /// The liveness of the loop.
     pub liveness: Liveness,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The database, for history.
     pub database: PathBuf,
-    /// The way to the loop, for what comes next.
+    /// The channel to the loop, for forecasts.
     pub commands: mpsc::Sender<Command>,
 }
 
@@ -167,7 +167,7 @@ impl StatusProvider for DaemonView {
     }
 }
 
-/// Tells systemd; does nothing where there is none.
+/// Notifies systemd; does nothing without it.
 pub struct Systemd {
     enabled: bool,
     watchdog: Option<Duration>,
@@ -213,7 +213,7 @@ impl Systemd {
         self.tell(&[sd_notify::NotifyState::Status(status)]);
     }
 
-    /// The loop came round. Sent twice within the time that systemd waits, not more.
+    /// The loop completed a cycle. Sent twice within the time that systemd waits, not more.
     pub fn alive(&mut self) {
         let Some(watchdog) = self.watchdog else { return };
         if self.last_ping.is_none_or(|last| last.elapsed() >= watchdog / 3) {

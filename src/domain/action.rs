@@ -8,7 +8,7 @@ use super::policy::Tags;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The whole of a request that makes something, frozen with the intent so that a repeat is word for word the same.
+/// A complete create request, frozen with the intent so that a repeat is identical byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "call", rename_all = "snake_case")]
 pub enum Request {
@@ -46,7 +46,7 @@ impl Request {
     }
 }
 
-/// One call at one place.
+/// One call to one account and Region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     /// The account and Region whose endpoint is called.
@@ -65,7 +65,7 @@ pub enum Call {
         /// The frozen request.
         request: Arc<Request>,
     },
-    /// One page of all backups of the place.
+    /// One page of all backups of the account and Region.
     ListPage {
         /// Where the page before ended; `None` for the first.
         next_token: Option<String>,
@@ -93,12 +93,12 @@ pub enum Call {
         id: BackupId,
         /// Its ARN.
         arn: String,
-        /// The tag's value; `None` takes it away.
+        /// The tag's value; `None` removes it.
         hold: Option<String>,
     },
 }
 
-/// What makes two calls the same, so that no call is made twice at a time.
+/// The identity of a call: no two calls with the same key are under way at one time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CallKey {
     /// [`Call::Make`].
@@ -116,7 +116,7 @@ pub enum CallKey {
 }
 
 impl Call {
-    /// What makes it the same as another; `None` for a call about nothing.
+    /// Its identity; `None` for a call without ids.
     #[must_use]
     pub fn key(&self) -> Option<CallKey> {
         match self {
@@ -164,7 +164,7 @@ pub struct SourceFacts {
     pub account: Option<AccountId>,
 }
 
-/// What came of an action.
+/// The result of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// To [`Call::Make`]: the backup or copy that now exists.
@@ -180,10 +180,10 @@ pub enum Outcome {
     Polled(Vec<ObservedBackup>),
     /// To [`Call::DescribeSources`]: all that were asked for.
     SourcesDescribed(Vec<SourceFacts>),
-    /// To [`Call::Delete`]: it is gone.
+    /// To [`Call::Delete`]: it is deleted.
     Deleted,
     /// To [`Call::Hold`]: the tag is as asked.
     HoldSet,
-    /// It did not work.
+    /// The call failed.
     Failed(Fault),
 }

@@ -36,7 +36,7 @@ pub use lane::LaneEvidence;
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A policy names this source (anew, under another name, or with other destinations).
+    /// A policy selects this source (newly, under another policy name, or with other destinations).
     MembershipUpdated {
         /// Which.
         source: SourceKey,
@@ -49,14 +49,14 @@ pub enum Change {
         /// Occurrences count from here, unless AWS shows that it was protected before.
         since: Time,
     },
-    /// Other schedules hold for a source, or the same from another time: these, in place of all before.
+    /// The schedules of a source changed, or the time from which they apply: these replace all earlier ones.
     Rescheduled {
         /// Which.
         source: SourceKey,
-        /// As [`Membership::lines`](super::state::Watch::lines).
+        /// As [`Membership::lines`](super::state::Membership::lines).
         lines: Vec<Line>,
     },
-    /// No policy names this source any more.
+    /// No policy selects this source any more.
     SourceDeparted {
         /// Which.
         source: SourceKey,
@@ -84,10 +84,10 @@ pub enum Change {
         reason: String,
         /// When.
         at: Time,
-        /// How many earlier occurrences this record stands for as well, after an outage too long to list each.
+        /// How many earlier occurrences this record also represents, after an outage too long to record each of them.
         earlier: u64,
     },
-    /// A person cancelled an occurrence that a person had ordered: nothing more is asked for it, and it ends.
+    /// A person cancelled an occurrence that had been ordered by hand: nothing more is requested for it, and it ends.
     Cancelled {
         /// Whose.
         source: SourceKey,
@@ -96,7 +96,7 @@ pub enum Change {
         /// When.
         at: Time,
     },
-    /// Intent: this will be asked for now. Committed before the call.
+    /// Intent: this request is about to be sent. Committed before the call.
     RequestRecorded {
         /// What for.
         key: WorkKey,
@@ -111,21 +111,21 @@ pub enum Change {
     RequestFailed {
         /// What for.
         key: WorkKey,
-        /// What came back.
+        /// The error.
         fault: Fault,
-        /// AWS surely made nothing: the pending request is withdrawn.
+        /// AWS certainly created nothing: the pending request is withdrawn.
         definite: bool,
         /// Not again before.
         not_before: Time,
     },
-    /// AWS's inventory proves that nothing was made: the pending request is withdrawn.
+    /// AWS's inventory proves that nothing was created: the pending request is withdrawn.
     RequestNeverApplied {
         /// What for.
         key: WorkKey,
     },
-    /// A reload, or an hour: what was refused for good may be asked again now.
+    /// After a reload or an hour, a permanently refused request may be retried.
     RequestRetryAllowed(WorkKey),
-    /// A backup or copy of ours in AWS's inventory, new or moved on. Fulfils a pending request for it.
+    /// A backup or copy of ours in AWS's inventory, new or with a new state. Completes the pending request for it.
     BackupObserved {
         /// As it stands now.
         point: Box<RecoveryPoint>,
@@ -139,14 +139,14 @@ pub enum Change {
         /// When that was seen.
         at: Time,
     },
-    /// It carries our tags, and a field of AWS or the record contradicts them: it is not to be counted. Or nothing does any
-    /// more, or it is gone.
+    /// It carries our tags, and a field of AWS or the record contradicts them, so it must not be counted; or (`None`)
+    /// nothing contradicts them any more, or it is deleted.
     Disputed {
         /// Where.
         place: AccountRegion,
         /// Which.
         id: BackupId,
-        /// What speaks against it.
+        /// What contradicts it.
         dispute: Option<Box<Dispute>>,
     },
     /// A complete listing did not show it, or (`None`) it was seen again.
@@ -158,23 +158,23 @@ pub enum Change {
         /// Since when its existence is in doubt.
         missing_since: Option<Time>,
     },
-    /// A person paused a policy, or ended its pause or set it another end.
+    /// A person paused a policy, resumed it, or changed the end of its pause.
     Paused {
         /// Which.
         policy: PolicyName,
-        /// As it stands now; takes the place of one that began at the same time.
+        /// Its new value; replaces the pause that began at the same time.
         pause: Pause,
     },
-    /// A pause that ended, and what came due in it is on record.
+    /// A pause ended, and everything that came due during it is recorded.
     PauseOver {
         /// Of which policy.
         policy: PolicyName,
         /// When it began.
         since: Time,
     },
-    /// Counts one up.
+    /// Increments a counter.
     Counted(Counter),
-    /// Something is kept for people.
+    /// A record for people.
     Noted(Note),
     /// A complete listing of a place ended.
     Listed {
@@ -182,7 +182,7 @@ pub enum Change {
         place: AccountRegion,
         /// When its first page was asked for.
         began_at: Time,
-        /// What it cost.
+        /// Its pages.
         pages: u32,
         /// Backups that count towards the quota of user backups.
         user_backups: u64,
@@ -200,7 +200,7 @@ pub enum Change {
         /// When.
         at: Time,
     },
-    /// What an answer showed of whose it is.
+    /// What a response showed about the account that sent it.
     Account(AccountEvidence),
     /// AWS's inventory at a place was read.
     InventoryRead {
@@ -210,7 +210,7 @@ pub enum Change {
         at: Time,
     },
 
-    /// Intent: this backup or copy is to be deleted, once AWS shows it again and nothing speaks against it.
+    /// Intent: this backup or copy will be deleted, once AWS has shown it again and nothing prevents it.
     DeletionPlanned {
         /// Where.
         place: AccountRegion,
@@ -218,12 +218,12 @@ pub enum Change {
         id: BackupId,
         /// Why, for people.
         reason: String,
-        /// A person let it go.
+        /// A person confirmed it.
         confirmed: bool,
         /// When.
         at: Time,
     },
-    /// It is not to be deleted after all.
+    /// A planned deletion is cancelled.
     DeletionCancelled {
         /// Where.
         place: AccountRegion,
@@ -247,7 +247,7 @@ pub enum Change {
         place: AccountRegion,
         /// Which.
         id: BackupId,
-        /// What came back.
+        /// The error.
         fault: Fault,
         /// Not again before.
         not_before: Time,
@@ -263,18 +263,18 @@ pub enum Change {
         /// When.
         at: Time,
     },
-    /// The tag of a hold was written or taken away, or (with a fault) not.
+    /// The tag of a hold was written or removed, or (with a fault) was not.
     HoldTried {
         /// Where.
         place: AccountRegion,
         /// Which.
         id: BackupId,
-        /// What came back instead of success.
+        /// The error, if it failed.
         fault: Option<Fault>,
         /// Not again before.
         not_before: Time,
     },
-    /// AWS's inventory shows the hold as it was wished.
+    /// AWS's inventory shows the hold as requested.
     HoldConfirmed {
         /// Where.
         place: AccountRegion,
@@ -311,26 +311,25 @@ pub enum Change {
         /// When.
         at: Time,
     },
-    /// A call came back, one way or the other.
+    /// A call returned, with or without success.
     Returned {
         /// Where from.
         place: AccountRegion,
         /// Which.
         call: CallKey,
-        /// The fault, if it is the place's rather than the call's.
+        /// The fault, if it concerns the account and Region rather than this call.
         fault: Option<Fault>,
         /// When.
         at: Time,
     },
-    /// A call that was to leave does not: what it was planned with could not be committed. AWS said nothing.
+    /// A planned call is dropped, because the changes planned with it could not be committed. It was never sent.
     Withdrawn {
         /// Where it was to go.
         place: AccountRegion,
         /// Which.
         call: CallKey,
     },
-    /// AWS refused to list backups or to show some by id, for a reason other than being unwell; or (`None`) does so no
-    /// longer.
+    /// AWS refused to list or describe backups, for another reason than an outage; or (`None`) it no longer refuses.
     ReadAnswered {
         /// Where.
         place: AccountRegion,
@@ -373,7 +372,7 @@ pub enum Change {
         /// Begun not before.
         at: Time,
     },
-    /// The ids are to be looked at next at this time, at most so many in one call.
+    /// The next poll of these ids, and how many of them one call may contain.
     PollScheduled {
         /// Where.
         place: AccountRegion,
@@ -381,13 +380,13 @@ pub enum Change {
         ids: Vec<BackupId>,
         /// When.
         at: Time,
-        /// At most so many in one call from now on, since a batch with them was refused; 0 lifts the bound, `None`
-        /// leaves it.
+        /// The largest batch from now on, since a batch with them was refused; 0 removes the limit, `None` leaves it
+        /// unchanged.
         batch: Option<usize>,
     },
     /// What an answer showed of the lanes.
     Lane(LaneEvidence),
-    /// A lookup of sources leaves; they are not looked up again before.
+    /// A lookup of sources is sent; they are not looked up again until the given time.
     SourceLookupSent {
         /// In which account.
         account: AccountAlias,
@@ -420,9 +419,9 @@ pub enum Change {
     },
     /// Nothing needs this any more.
     Forgotten(Forgotten),
-    /// All was looked through at this time for what nothing needs any more.
+    /// At this time the state was searched for entries that nothing needs any more.
     Swept(Time),
-    /// Sources and policy were brought together for this [generation](super::policy::Settings::generation).
+    /// Sources were synchronised with the policy of this [generation](super::policy::Settings::generation).
     Synced(u64),
     /// All occurrences of a policy up to this time are recorded.
     Checked {
@@ -430,7 +429,7 @@ pub enum Change {
         policy: PolicyName,
         /// Up to here.
         through: Time,
-        /// When it comes due next after that, if ever: the calendar is not walked again until then.
+        /// When it comes due next after that, if ever: the calendar is not evaluated again until then.
         next: Option<Time>,
     },
     /// A backup or copy took this long.

@@ -9,10 +9,10 @@ use super::point::RecoveryPoint;
 use super::time::Time;
 use std::time::Duration;
 
-/// So long the brake remembers what was let go.
+/// How long the brake counts a deletion.
 pub const LOSSES_COUNT_FOR: Duration = Duration::from_secs(86_400);
 
-/// A recovery point that Lifeboat let go without a person's word.
+/// A recovery point that Lifeboat deleted without a person's confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Loss {
     /// When that was decided.
@@ -29,12 +29,12 @@ impl Loss {
     }
 }
 
-/// A backup or copy that is to be deleted, and how far that got.
+/// A planned deletion and its progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// Why, for people.
     pub reason: String,
-    /// A person let it go, which the brake does not count.
+    /// A person confirmed it, so the brake does not count it.
     pub confirmed: bool,
     /// When that was decided.
     pub planned_at: Time,
@@ -51,7 +51,7 @@ pub struct Deletion {
 }
 
 impl Deletion {
-    /// Decided, and nothing done about it yet.
+    /// A new plan, not started.
     #[must_use]
     pub fn new(reason: String, confirmed: bool, planned_at: Time) -> Self {
         Self {
@@ -67,12 +67,12 @@ impl Deletion {
     }
 }
 
-/// A person's wish to hold a point or to let it go, until AWS's inventory shows it.
+/// A person's request to hold a point or to release it, until AWS's inventory shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldRequest {
     /// The reason of the hold, which may be empty; `None` lifts it.
     pub hold: Option<String>,
-    /// When it was wished.
+    /// When it was requested.
     pub requested_at: Time,
     /// Refusals and lost answers in a row.
     pub failures: u32,
@@ -85,20 +85,20 @@ pub struct HoldRequest {
 }
 
 impl HoldRequest {
-    /// Wished, and nothing done about it yet.
+    /// A new request, not started.
     #[must_use]
     pub fn new(hold: Option<String>, requested_at: Time) -> Self {
         Self { hold, requested_at, failures: 0, not_before: Time::ZERO, fault: None, arn: None }
     }
 }
 
-/// More than the brake lets go of one route in 24 hours: waits for `lifeboat reload --confirm-deletions`.
+/// More deletions than the brake allows for one route in 24 hours: they wait for `lifeboat reload --confirm-deletions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brake {
-    /// What would go, oldest first, each with its reason.
+    /// What would be deleted, oldest first, each with its reason.
     pub points: Vec<(BackupId, String)>,
     /// Recovery points of the route, these among them.
     pub held: usize,
-    /// The most that it held at one moment of the last 24 hours, without what a person let go.
+    /// The most that it held at one moment of the last 24 hours, without deletions that a person confirmed.
     pub most: usize,
 }

@@ -10,15 +10,15 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultClass {
-    /// No answer, or one that proves nothing: the deed may have been done. Repeat with the same token.
+    /// No response, or one that proves nothing: the request may have been applied. Repeat it with the same token.
     Unanswered,
-    /// Too many calls: the same again, later.
+    /// Too many calls: retry later.
     Throttled,
     /// The copies in flight fill the lane: wait until one ends.
     NoSlot,
     /// The quota of user backups is used up: wait, and tell a person.
     Quota,
-    /// Something is in a state that passes: wait.
+    /// A resource is in a transient state: wait.
     #[serde(rename = "state")]
     TransientState,
     /// The thing named does not exist.
@@ -27,10 +27,10 @@ pub enum FaultClass {
     Credentials,
     /// The credentials are good but may not do this.
     Denied,
-    /// Somebody asked with this token in other words: list and adopt what is there.
+    /// This token was already used with other parameters: list and adopt what exists.
     #[serde(rename = "contested")]
     TokenConflict,
-    /// Waiting cannot mend it: a person must change something.
+    /// Permanent until a person changes something.
     #[serde(rename = "lasting")]
     Permanent,
 }
@@ -73,7 +73,7 @@ impl FaultClass {
         Self::ALL.into_iter().find(|class| class.as_str() == text)
     }
 
-    /// Whether waiting alone will not help: reported once, then tried only hourly or after a reload (promise 8).
+    /// Whether a person has to act: reported once, then retried only hourly or after a reload (promise 8).
     #[must_use]
     pub fn needs_a_person(self) -> bool {
         matches!(self, Self::Missing | Self::Credentials | Self::Denied | Self::Permanent)

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 /// Listings lag no more than this (promise 2).
 pub const LISTING_LAG: Duration = Duration::from_secs(2 * 60);
-/// What is gone may be shown by listings for so long, be it that they lag or that their pages were drawn before.
+/// How long listings may still show a deleted backup, because they lag or because their pages were read before.
 pub const SHOWN_AFTER_GONE: Duration = Duration::from_secs(4 * 60);
 /// After this long a token may be forgotten, so a repeat needs proof first (product.md, “Unknown answers”).
 pub const TOKEN_TRUSTED_FOR: Duration = Duration::from_secs(5 * 60);
 /// Ids in one DescribeBackups, DescribeFileSystems or DescribeVolumes (fsx-facts 3.5).
 pub const IDS_PER_CALL: usize = 50;
-/// A copy that is COPYING for longer is reported and bars no newer one (promise 8).
+/// A copy that is COPYING for longer is reported and no longer blocks a newer one (promise 8).
 pub const COPY_STUCK_AFTER: Duration = Duration::from_secs(48 * 3600);
 
 // How long a call takes, from the inside out.

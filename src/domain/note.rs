@@ -12,21 +12,21 @@ use std::time::Duration;
 /// A route: a source, and its own Region or a destination.
 pub type RouteKey = (SourceKey, Target);
 
-/// What is promised of a route.
+/// The RPO of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteRpo {
     /// By which policy.
     pub policy: PolicyName,
     /// Where its recovery points are.
     pub region: Region,
-    /// The largest age of the newest; `None` if nothing is promised of it.
+    /// The RPO; `None` if the policy sets none.
     pub rpo: Option<Duration>,
 }
 
 /// A notification that has not been delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
-    /// The same for the same event, whoever tells of it and however often.
+    /// The same for the same event, whichever host sends it and however often.
     pub id: String,
     /// When the event was found.
     pub at: Time,
@@ -34,10 +34,10 @@ pub struct Notification {
     pub body: String,
 }
 
-/// One thing that is kept for people.
+/// One record for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// From now on this is promised of a route.
+    /// The RPO of a route is set from now on.
     RpoSet {
         /// Which.
         route: RouteKey,
@@ -46,7 +46,7 @@ pub enum Note {
         /// From when on.
         at: Time,
     },
-    /// Nothing is said of this route any more.
+    /// The route left the policy.
     RpoRemoved {
         /// Which.
         route: RouteKey,
@@ -59,17 +59,17 @@ pub enum Note {
         place: AccountRegion,
         /// When the last page came.
         at: Time,
-        /// Until then that is recent enough to rely on.
+        /// How long it is recent enough to rely on.
         good_until: Time,
     },
-    /// It was told that a route is late.
+    /// A notification that the route is late was sent.
     Late {
         /// Which.
         route: RouteKey,
         /// Since when it is late.
         since: Time,
     },
-    /// It was told that the route is not late any more, or it left and there is nothing more to tell.
+    /// A notification that the route recovered was sent, or the route left the policy.
     LateCleared {
         /// Which.
         route: RouteKey,
@@ -83,19 +83,19 @@ pub enum Note {
     },
 }
 
-/// What of the notes matters to what is noted next.
+/// The part of the notes that later notes depend on.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Notes {
-    /// What is promised now.
+    /// The RPOs in force.
     pub rpos: BTreeMap<RouteKey, RouteRpo>,
-    /// Routes of which it was told that they are late, with since when they are.
+    /// Routes that were reported late, with the time since when.
     pub late: BTreeMap<RouteKey, Time>,
     /// Notifications that were not delivered yet, by when their event was found.
     pub queued: BTreeMap<(Time, String), Notification>,
 }
 
 impl Notes {
-    /// Takes one in. None contradicts another.
+    /// Applies one. No note contradicts another.
     pub fn apply(&mut self, note: &Note) {
         match note {
             Note::RpoSet { route, route_rpo, .. } => {

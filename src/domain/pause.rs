@@ -6,7 +6,7 @@
 
 use super::time::Time;
 
-/// A stretch of time in which a policy's schedule begins nothing.
+/// A period in which a policy's schedule starts nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
     /// When it was ordered; within one policy no two begin at one time.

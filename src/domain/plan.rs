@@ -17,14 +17,14 @@ pub struct Plan {
     pub waiting: Vec<Waiting>,
     /// When to come back at the latest.
     pub wake: Wake,
-    /// For a person's eyes, each once: (source, what).
+    /// Warnings for people, each logged once.
     pub warnings: Vec<String>,
-    /// It ends with what is to be recorded first: what waits was not looked at, and is planned once that is done.
+    /// The plan only records changes: calls are planned once these are recorded.
     pub record_only: bool,
 }
 
 impl Plan {
-    /// Ends here; the rest is planned as soon as this is recorded.
+    /// Ends the plan here; the rest is planned as soon as this is recorded.
     pub fn stop_after_record(&mut self, now: Time) {
         self.wake.earlier(now, "record first");
         self.record_only = true;
@@ -55,7 +55,7 @@ impl Wake {
     }
 }
 
-/// Something that should happen and cannot yet.
+/// Work that cannot start yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// The policy.
@@ -79,19 +79,19 @@ pub enum Reason {
     Slot,
     /// An earlier copy of the route, or backup of the source, is still in flight.
     InProgress,
-    /// A pause after a failure.
+    /// Backoff after a failure.
     Backoff,
-    /// An answer is outstanding.
+    /// A response is outstanding.
     AwaitingResponse,
-    /// The place has not been listed yet, or must be listed again.
+    /// The account and Region have not been listed yet, or must be listed again.
     Listing,
-    /// The place does not answer or refuses everything.
+    /// The Region does not respond or refuses every call.
     Region,
-    /// A refusal that waiting cannot mend.
+    /// A refusal that only a person can resolve.
     NeedsPerson,
-    /// The source was not looked up yet.
+    /// The source lookup comes first.
     DescribeSource,
-    /// A bound on the calls at one time.
+    /// The limit on concurrent calls is reached.
     CallLimit,
     /// A person paused the policy.
     Paused,

@@ -66,14 +66,14 @@ impl Lifecycle {
         }
     }
 
-    /// Neither good nor lost yet.
+    /// Still in progress.
     #[must_use]
     pub fn in_flight(self) -> bool {
         !matches!(self, Self::Available | Self::Failed | Self::Deleted)
     }
 }
 
-/// How a backup came about: AWS's `Type` (fsx-facts 2.1).
+/// How a backup was created: AWS's `Type` (fsx-facts 2.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MadeAs {
     /// Somebody asked for it, as we do.
@@ -187,11 +187,11 @@ fn carried(tags: &Tags) -> impl Iterator<Item = (&String, &String)> {
     tags.iter().filter(|(key, _)| super::tags::may_be_carried(key) && *key != super::tags::NAME)
 }
 
-/// Where a backup or copy lies, whose it is, and what it was made with. The points of a route mostly have it in common, and
+/// Where a backup or copy is, whose it is, and how it was made. The points of a route mostly have it in common, and
 /// then hold it once: a million of them must fit on a small host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {
-    /// The account and Region whose books hold it.
+    /// The account and Region that hold it.
     pub place: AccountRegion,
     /// Whose recovery point it is.
     pub source: SourceId,
@@ -231,7 +231,7 @@ pub struct RecoveryPoint {
     pub progress_percent: Option<u8>,
     /// What a restore would hold.
     pub size_bytes: Option<Bytes>,
-    /// What only few have: a hold, a failure, a doubt.
+    /// What only few points have: a hold, a failure, a dispute.
     pub remarks: Remarked,
 }
 
@@ -291,7 +291,7 @@ impl RecoveryPoint {
         SourceKey { account: self.place.account.clone(), source: self.source.clone() }
     }
 
-    /// Which work it is the fruit of.
+    /// The work that created it.
     #[must_use]
     pub fn work_key(&self) -> WorkKey {
         WorkKey { source: self.source_key(), occurrence: self.occurrence, target: self.target() }
@@ -367,7 +367,7 @@ impl RecoveryPoint {
             }
     }
 
-    /// In flight for so long that it no longer bars a newer one.
+    /// In flight for so long that it no longer blocks a newer one.
     #[must_use]
     pub fn stuck(&self, now: Time) -> bool {
         self.lifecycle.in_flight() && now.since(self.created_at) >= COPY_STUCK_AFTER

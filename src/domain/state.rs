@@ -70,12 +70,12 @@ pub struct Checked {
 /// All that is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// By account and id; those that no policy names any more stay as long as they hold points. Each is shared with who
-    /// was given the state to look at, until it moves.
+    /// By account and id. Sources that no policy selects any more stay as long as they have points. Each is shared with
+    /// the readers of the state until it changes.
     pub sources: BTreeMap<SourceKey, Arc<SourceState>>,
     /// By account and Region.
     pub places: BTreeMap<AccountRegion, AccountRegionState>,
-    /// Who each account of the policy file is, as AWS's answers name it.
+    /// The AWS account id of each account of the policy file, as AWS's responses name it.
     pub accounts: BTreeMap<AccountAlias, AccountState>,
     /// Pauses by policy, each policy's by when they began; those that ended stay until what came due in them is on
     /// record.
@@ -84,7 +84,7 @@ pub struct State {
     pub counters: BTreeMap<Counter, u64>,
     /// How long backups and copies took.
     pub durations: BTreeMap<Target, Durations>,
-    /// What is kept for people alone.
+    /// Records for people.
     pub notes: Notes,
     /// When the database was made.
     pub created_at: Time,
@@ -94,7 +94,7 @@ pub struct State {
     pub clock: Time,
     /// What is known of the time.
     pub timekeeping: Timekeeping,
-    /// When all was last looked through for what nothing needs any more, by this process.
+    /// When this process last removed entries that nothing needs any more.
     pub swept_at: Option<Time>,
     /// The generation of the settings that `membership` of every source follows.
     pub generation: Option<u64>,
@@ -104,20 +104,20 @@ pub struct State {
     pub active: BTreeSet<SourceKey>,
     /// What is to be deleted.
     pub deletions: BTreeMap<(AccountRegion, BackupId), Deletion>,
-    /// Holds that a person wished set or lifted, and that AWS's inventory does not show yet.
+    /// Requested holds and releases that AWS's inventory does not show yet.
     pub hold_requests: BTreeMap<(AccountRegion, BackupId), HoldRequest>,
     /// When retention looks at which source next.
     pub reviews: BTreeSet<(Time, SourceKey)>,
-    /// What retention would let go and a person has not confirmed, by source and target.
+    /// Deletions held back by the brake until a person confirms, by source and target.
     pub braked: BTreeMap<(SourceKey, Target), Brake>,
-    /// Lanes in which AWS refused a copy for want of a slot, as far as this process asked.
+    /// Lanes in which AWS refused this process a copy because no slot was free.
     pub closed_lanes: BTreeMap<Lane, ClosedLane>,
-    /// Sources blocked because a change to them was illegal, with what was wrong.
+    /// Sources quarantined because a change to them was illegal, with the reason.
     pub quarantined: BTreeMap<SourceKey, String>,
 }
 
 impl State {
-    /// Nothing known, as with an empty database.
+    /// An empty state, as with an empty database.
     #[must_use]
     pub fn new(created_at: Time, started_at: Time) -> Self {
         Self {
@@ -157,7 +157,7 @@ impl State {
         self.point_among(place, self.places.get(place)?, id)
     }
 
-    /// The same of a place whose state is at hand.
+    /// The same, given the state of the account and Region.
     #[must_use]
     pub fn point_among(
         &self,

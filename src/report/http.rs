@@ -33,9 +33,9 @@ mod packing;
 /// A future that can be kept in a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What the listener shows; the daemon is one.
+/// What the listener serves; the daemon implements it.
 pub trait StatusProvider: Send + Sync + 'static {
-    /// The latest picture.
+    /// The latest snapshot.
     fn snapshot(&self) -> Arc<Snapshot>;
 
     /// The time, by the clock that the daemon goes by.
@@ -44,28 +44,28 @@ pub trait StatusProvider: Send + Sync + 'static {
     /// Whether rounds go on.
     ///
     /// # Errors
-    /// They do not; says since when, or why.
+    /// They do not: since when, or why.
     fn healthy(&self) -> Result<(), String>;
 
     /// Whether policy, database and credentials are good.
     ///
     /// # Errors
-    /// One is not; says which and why.
+    /// One is not: which and why.
     fn ready(&self) -> Result<(), String>;
 
     /// What became of occurrences, newest first. The error says why that cannot be read.
     fn history(&self, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<HistoryEntry>, String>>;
 
-    /// What would happen next; with `kept`, also all that stays. The error says why that cannot be told.
+    /// What would happen next; with `kept`, also everything that is kept. The error says why there is no forecast.
     fn forecast(&self, kept: bool) -> BoxFuture<'_, Result<Forecast, String>>;
-    /// How well promises were kept. The error says why that cannot be read.
+    /// How well RPOs were met. The error says why that cannot be read.
     fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<RpoReport, String>>;
 }
 
-/// What watches over the daemon: it gets an answer however busy the rest is.
+/// Paths for monitoring: they are answered however busy the rest is.
 const MONITORS: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
 
-/// What there is to be had.
+/// Served paths.
 const PATHS: [&str; 8] =
     ["/", "/metrics", "/healthz", "/readyz", "/api/v1/status", "/api/v1/history", "/api/v1/report", "/api/v1/plan"];
 
@@ -80,9 +80,9 @@ struct Bounds {
     scrapes: usize,
     /// Pages drawn at one time.
     drawings: usize,
-    /// How long the database may take to tell the history.
+    /// The time limit of a history query.
     history: Duration,
-    /// How long it may take to draw up a report; one is drawn up at a time.
+    /// The time limit of a report; one is made at a time.
     report: Duration,
 }
 
@@ -130,13 +130,13 @@ pub async fn serve(
     listener::serve(bounds.listener, listener, Arc::new(read_api), shutdown).await;
 }
 
-/// What is served, and to how many at once.
+/// The read-only API and its concurrency limits.
 pub struct ReadApi {
     view: Arc<dyn StatusProvider>,
-    /// By which names it may be called; `None`: by any, where no browser can reach it.
+    /// The accepted `Host` names; `None`: any, where no browser can reach it.
     hosts: Option<Hosts>,
-    // What is taken of these is held until the work ends, whether or not its client still waits: else clients that ask and go
-    // away would have any amount of it done at one time.
+    // A permit is held until the work ends, whether or not its client still waits. Otherwise clients that disconnect
+    // could start any amount of work.
     places: Arc<Semaphore>,
     scrapes: Arc<Semaphore>,
     scrape: Arc<Semaphore>,
@@ -228,7 +228,7 @@ impl ReadApi {
         let Ok(turn) = asked.await else { return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down") };
         let (snapshot, now, rounds_problem) = (view.snapshot(), view.now(), view.healthy().err());
         let drawn = tokio::task::spawn_blocking(move || {
-            // A loop that hangs takes no new picture, and the last one is not true for ever.
+            // A loop that hangs takes no new snapshot, and the last one does not stay true.
             let mut judged = snapshot.judged_at(now);
             if rounds_problem.is_some() {
                 judged.to_mut().rounds_problem = rounds_problem;
@@ -734,7 +734,7 @@ mod tests {
         assert_eq!(most.load(Ordering::SeqCst), 1);
     }
 
-    /// A loop that hangs takes no picture any more, and the listener answers on.
+    /// A loop that hangs takes no snapshot any more, and the listener still answers.
     #[tokio::test]
     async fn an_answer_is_judged_by_the_time_at_which_it_is_asked_for() {
         let snapshot = Arc::new(samples::good_day());

@@ -57,7 +57,7 @@ pub struct Snapshot {
     pub flights: Vec<FlightView>,
     /// Every account and Region that the policy names.
     pub places: Vec<AccountRegionView>,
-    /// What should not be.
+    /// Findings of the audit.
     pub findings: Vec<FindingView>,
     /// What only the metrics show.
     #[serde(skip)]
@@ -79,14 +79,14 @@ pub struct Counts {
     pub request_durations: BTreeMap<(&'static str, Region), RequestDurations>,
     /// How long rounds took.
     pub rounds: RequestDurations,
-    /// What became of notifications, by the word for it.
+    /// Notifications by result.
     pub notifications: BTreeMap<&'static str, u64>,
 }
 
 /// Upper bounds of the histograms of requests and rounds, in seconds.
 pub const SHORT_BUCKETS_SECONDS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
 
-/// How long short things took.
+/// Durations of short operations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RequestDurations {
     /// How many fell into each of [`SHORT_BUCKETS_SECONDS`] (not cumulative); one more for those above all.
@@ -96,7 +96,7 @@ pub struct RequestDurations {
 }
 
 impl RequestDurations {
-    /// Takes one in.
+    /// Adds one.
     pub fn observe(&mut self, took: Duration) {
         let seconds = took.as_secs_f64();
         let bucket = SHORT_BUCKETS_SECONDS.iter().position(|bound| seconds <= *bound);
@@ -108,7 +108,7 @@ impl RequestDurations {
 /// The bounds of `backup_duration_seconds` and `copy_duration_seconds`.
 pub const LONG_BUCKETS_SECONDS: [f64; 14] = DURATION_BUCKETS_SECONDS;
 
-/// What the daemon knows beside the state.
+/// What the daemon knows in addition to the state.
 #[derive(Clone, Debug)]
 pub struct DaemonStatus {
     /// Whether a daemon runs.
@@ -183,8 +183,8 @@ impl Snapshot {
         }
     }
 
-    /// The same as it is to be judged at `now`: nobody knows when the next snapshot comes, and meanwhile recovery points grow
-    /// old, and so does what was read of AWS's inventory.
+    /// The snapshot re-evaluated at `now`: until the next one, recovery points age, and so does the last reading of
+    /// AWS's inventory.
     #[must_use]
     pub fn judged_at(&self, now: Time) -> Cow<'_, Self> {
         let grown_stale: BTreeSet<(&AccountAlias, &Region)> = self
@@ -215,7 +215,7 @@ impl Snapshot {
         Cow::Owned(judged)
     }
 
-    /// Whether every route, promised or not, has a recovery point at all.
+    /// Whether every route, with an RPO or without, has a recovery point.
     #[must_use]
     pub fn all_protected(&self) -> bool {
         !self.routes.is_empty() && self.routes.iter().all(|route| route.newest.is_some())
@@ -278,7 +278,8 @@ fn routes_of(
     }
 }
 
-/// How a route stands. What is late stays late however old the news; what was met is only known as long as it is fresh.
+/// The RPO status of a route. A late route stays late even if the inventory is stale; a met RPO is only known while the
+/// inventory is fresh.
 fn standing(newest: Option<Time>, rpo: Option<Duration>, stale: bool, now: Time) -> RpoStatus {
     let Some(rpo) = rpo else { return RpoStatus::NoRpo };
     match newest {
@@ -374,7 +375,7 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Acc
         .collect()
 }
 
-/// What may wait for a person at a place.
+/// The kinds of things that need a person in an account and Region.
 pub const NEEDS: [&str; 5] = ["brake", "clock", "credentials", "disputed", "set_aside"];
 
 fn needs_person(state: &State, place: &AccountRegion, known: &AccountRegionState) -> BTreeMap<String, u32> {

@@ -22,7 +22,7 @@ pub struct Tally {
     pub late: usize,
     /// Nobody can say.
     pub unknown: usize,
-    /// Nothing is promised.
+    /// The route has no RPO.
     pub no_rpo: usize,
 }
 
@@ -204,7 +204,7 @@ fn wait_text(reason: &str) -> String {
     said.to_owned()
 }
 
-/// Since when the inventory of a place is old news, and why.
+/// Since when the inventory of an account and Region is stale, and why.
 #[must_use]
 pub fn staleness(place: &AccountRegionView, now: Time) -> String {
     let seen = match place.last_seen {
@@ -214,7 +214,7 @@ pub fn staleness(place: &AccountRegionView, now: Time) -> String {
     place.trouble.as_ref().map_or_else(|| seen.clone(), |trouble| format!("{seen}: {trouble}"))
 }
 
-/// What concerns everything at once, the gravest first; empty on a good day.
+/// Problems that concern everything, the gravest first; empty on a good day.
 #[must_use]
 pub fn problems(snapshot: &Snapshot, now: Time) -> Vec<String> {
     let mut problems = Vec::new();

@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How a route stands against its promise.
+/// How a route stands against its RPO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RpoStatus {
-    /// The newest recovery point is younger than promised.
+    /// The newest recovery point is younger than the RPO.
     Met,
-    /// Nothing is promised.
+    /// The route has no RPO.
     #[serde(rename = "no_promise")]
     NoRpo,
     /// AWS's inventory there was not read for too long to say.
     Unknown,
-    /// The newest recovery point is older than promised, or there is none.
+    /// The newest recovery point is older than the RPO, or there is none.
     Late,
 }
 
@@ -78,7 +78,7 @@ impl PolicyView {
     }
 }
 
-/// A person's order that a policy begin nothing.
+/// A pause of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseView {
     /// Since when.
@@ -104,18 +104,18 @@ pub struct RouteView {
     pub copy: bool,
     /// How it stands.
     pub standing: RpoStatus,
-    /// What is promised.
+    /// The RPO.
     pub rpo_seconds: Option<u64>,
     /// When the data of the newest recovery point was taken.
     pub newest_taken_at: Option<Time>,
     /// The newest recovery point.
     pub newest: Option<BackupId>,
-    /// Since when its promise is broken, while it is.
+    /// Since when it is late, while it is.
     #[serde(default)]
     pub late_since: Option<Time>,
     /// How many recovery points there are.
     pub recovery_points: usize,
-    /// AWS does not confirm the time, so how old that is is not known.
+    /// AWS does not confirm the time, so the age is unknown.
     #[serde(default)]
     pub time_unknown: bool,
     /// What the next one waits for.
@@ -199,7 +199,7 @@ impl ClockView {
 }
 
 impl RouteView {
-    /// How old its newest point is, nobody knows.
+    /// Hides the age, since the time is not confirmed.
     pub(super) fn without_a_clock(&mut self) {
         if self.standing != RpoStatus::NoRpo {
             self.standing = RpoStatus::Unknown;
@@ -217,9 +217,9 @@ pub struct AccountRegionView {
     pub region: Region,
     /// When AWS's inventory there was last read.
     pub last_seen: Option<Time>,
-    /// That was too long ago to rely on.
+    /// Whether that is too long ago to rely on.
     pub stale: bool,
-    /// After how long it is.
+    /// After how long it is stale.
     #[serde(default)]
     pub stale_after_seconds: Option<u64>,
     /// What is wrong with it, while calls fail there.
@@ -242,7 +242,8 @@ pub struct AccountRegionView {
     pub user_backups_quota: Option<u64>,
     /// Pages of the last listing.
     pub listing_pages: u32,
-    /// Whether this process has read the state here whole, so that what is known is not memory alone.
+    /// Whether this process has listed this account and Region completely, so that what is known does not come from the
+    /// database alone.
     #[serde(default)]
     pub read_whole: bool,
     /// Copies that wait, by reason.
@@ -261,7 +262,7 @@ impl AccountRegionView {
     }
 }
 
-/// Something that should not be.
+/// A finding of the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FindingView {
     /// `warning` or `error`.

@@ -178,7 +178,7 @@ pub struct Asked<'a> {
     pub age_ms: i64,
 }
 
-/// What is to go wrong inside FSx with something that begins now.
+/// The fault rates inside FSx for work that begins now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaultRates {
     /// See [`Fault::fail_backup_percent`].

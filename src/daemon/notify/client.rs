@@ -11,13 +11,13 @@ use hyper_util::rt::TokioExecutor;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
-/// From the first byte to the verdict.
+/// The time limit of one request.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 const CONNECTS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Why something was not taken.
+/// Why a notification was not accepted.
 pub(super) enum SendError {
-    /// The receiver cannot be reached, or takes nothing at the moment.
+    /// The receiver cannot be reached, or accepts nothing at the moment.
     Broken(String),
     /// The receiver works and does not want this.
     NotThis(String),

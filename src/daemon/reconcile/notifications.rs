@@ -10,7 +10,7 @@ use crate::report::snapshot::Snapshot;
 use std::sync::Arc;
 
 impl Reconciler {
-    /// Notes and tells what is new in a snapshot.
+    /// Records what is new in a snapshot and queues notifications.
     pub(super) fn notify(&mut self, snapshot: &Snapshot) {
         let new_events = notifications::new_events(&self.state.notes, snapshot);
         self.take_in(new_events.notes.into_iter().map(Change::Noted).collect());
@@ -19,8 +19,8 @@ impl Reconciler {
         self.unlogged.let_go.extend(new_events.let_go);
     }
 
-    /// Says in the log what is in the state by now, so that no restart repeats it; or, with a disk that takes nothing,
-    /// what will be.
+    /// Logs the events that are recorded by now, so that no restart repeats them; or, if the disk rejects writes, those
+    /// that will be.
     pub(super) fn log_events(&mut self) {
         let NewEvents { events, let_go, .. } = std::mem::take(&mut self.unlogged);
         events.iter().for_each(event_log::log_event);
@@ -43,7 +43,7 @@ impl Reconciler {
         self.enqueue(&[event]);
     }
 
-    /// Keeps events until the webhook took them.
+    /// Queues events until the webhook accepted them.
     pub(super) fn enqueue(&mut self, events: &[Event]) {
         if self.settings.notify.webhook.is_none() {
             return;
@@ -77,7 +77,7 @@ impl Reconciler {
         }
     }
 
-    /// Lets those who tell see what there is; without a webhook nothing is owed to anybody.
+    /// Publishes the queue to the notification tasks; without a webhook it is empty.
     pub(super) fn publish_queue(&mut self) {
         if self.settings.notify.webhook.is_none() && !self.state.notes.queued.is_empty() {
             let ids: Vec<String> = self.state.notes.queued.keys().map(|(_, id)| id.clone()).collect();

@@ -19,34 +19,34 @@ pub enum Reloaded {
         policies: usize,
         /// How many sources they name.
         sources: usize,
-        /// What hardly means what its author wanted, and what takes effect at the next restart only.
+        /// Warnings, and settings that take effect only at the next restart.
         warnings: Vec<String>,
         /// What was confirmed, if that was asked for.
         confirmed: Option<Result<String, OrderError>>,
     },
-    /// It was refused and changes nothing: every problem, as `check` prints them.
+    /// It was rejected and changes nothing: every problem, as `check` prints them.
     Refused(String),
 }
 
 /// What came of an order.
 pub type Answered = Result<Granted, OrderError>;
 
-/// Why an order does not stand.
+/// Why an order was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OrderError {
     /// It is refused; nothing has changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The database does not take it.
+    /// The database cannot be written.
     #[error("the order is not on record: {0}; give it again once the database can be written")]
     NotRecorded(String),
-    /// It contradicts the state: a fault of this program.
+    /// It contradicts the state: a bug.
     #[error("the order contradicts the recorded state and does not stand; the log says more")]
     Contradicts,
 }
 
 impl Reconciler {
-    /// Decides an order, commits what it changes, and only then says so.
+    /// Decides an order, commits its changes, and only then responds.
     pub(super) async fn order(&mut self, order: &Order, caller: Caller) -> Answered {
         let answered = self.carry(|this, now| orders::decide(&this.settings, &this.state, order, now)).await;
         let (what, uid) = (order.word(), caller.uid.map_or_else(|| "-".to_owned(), |uid| uid.to_string()));
@@ -64,7 +64,7 @@ impl Reconciler {
         &mut self,
         decide: impl FnOnce(&Self, crate::domain::time::Time) -> Result<Granted, Refusal>,
     ) -> Answered {
-        // With changes that are not on disk yet nothing could be promised, nor with a file that is none.
+        // While changes are not on disk yet, or the file is invalid, nothing can be promised.
         self.make_sure().await;
         if let Some(problem) = &self.store_problem {
             return Err(OrderError::NotRecorded(problem.clone()));
@@ -105,7 +105,7 @@ impl Reconciler {
         self.show_at_once();
     }
 
-    /// A round and a snapshot without waiting for their time: a person waits for them.
+    /// A round and a snapshot at once, since a person waits for them.
     pub(super) fn show_at_once(&mut self) {
         self.changed = true;
         self.rest_until = Instant::now();

@@ -25,7 +25,7 @@ pub(super) type Reading = Result<Reread, String>;
 /// A reload that was asked for.
 struct Asked {
     confirm_deletions: bool,
-    /// What the brake held then.
+    /// The deletions that the brake held back then.
     looked_at: BTreeSet<BackupId>,
     reply: Option<oneshot::Sender<Reloaded>>,
 }
@@ -110,7 +110,7 @@ impl Reconciler {
         self.systemd.ready(&self.status_line());
         self.show_at_once();
         if let Some(reply) = reply {
-            // Who asked may be gone.
+            // The client may have disconnected.
             let _ = reply.send(reloaded);
         }
         self.read_next();

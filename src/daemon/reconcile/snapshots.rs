@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 impl Reconciler {
-    /// Takes a snapshot, if there is something new and the last one is not too young.
+    /// Takes a snapshot, if something changed and the last one is not too recent.
     pub(super) fn publish_snapshot(&mut self) {
         let quiet = self.store_problem.is_some() == self.snapshots.borrow().store_problem.is_some()
             && self.last_round_at == self.snapshots.borrow().last_round_at;
@@ -40,7 +40,7 @@ impl Reconciler {
         self.picture_took = self.pictured.saturating_duration_since(began);
     }
 
-    /// How much there is to do, in a line for systemd.
+    /// The amount of work, in one line for systemd.
     pub(super) fn status_line(&self) -> String {
         let sources: usize = self.settings.policies.values().map(|policy| policy.sources.len()).sum();
         format!("{}, {}", counted(self.settings.policies.len(), "policy"), counted(sources, "source"))

@@ -12,27 +12,27 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-/// How soon what failed is tried again.
+/// The retry interval.
 const AGAIN: Duration = Duration::from_secs(2);
 /// A file that is lost again sooner than this after it was replaced is replaced again with growing pauses: each time one
 /// more is moved aside.
 const CALM: Duration = Duration::from_secs(600);
 /// The longest of these pauses.
 const RENEW_PAUSE_MAX: Duration = Duration::from_secs(3600);
-/// A file that another program wrote to is read whole, but not again and again.
+/// The interval of checks of a file that another program wrote to.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 /// How long an order waits for such a check.
 const CHECK_WITHIN: Duration = Duration::from_secs(20);
 
-/// How often it is told in a long renewal that it goes on.
+/// How often a long renewal reports that it is alive.
 const ALIVE_EVERY: Duration = Duration::from_secs(1);
 
-/// How it goes with the file.
+/// The state of the database file.
 #[derive(Default)]
 pub(super) struct StoreHealth {
     /// When a commit or a renewal was last tried.
     tried: Option<Instant>,
-    /// The file is lost: what is in memory is to be put into a fresh one.
+    /// The file is lost: the state in memory must be written to a new one.
     lost: bool,
     /// When that was last done, and the pause before the next.
     renewed: Option<(Instant, Duration)>,
@@ -42,7 +42,7 @@ pub(super) struct StoreHealth {
 }
 
 impl StoreHealth {
-    /// What failed is tried again without a pause.
+    /// Retries at once.
     pub(super) fn hurry(&mut self) {
         self.tried = None;
     }
@@ -95,7 +95,7 @@ impl Reconciler {
         }
     }
 
-    /// Holds the file that is open against the one at the path. Returns whether there is anything to try.
+    /// Compares the open file with the one at the path. Returns whether there is anything to retry.
     async fn look_at_file(&mut self) -> bool {
         if let Some(check) = self.store_health.check.take_if(|check| check.is_finished()) {
             let checked = check.await.unwrap_or(Ok(()));
@@ -134,7 +134,7 @@ impl Reconciler {
         }
     }
 
-    /// The file is worth nothing any more.
+    /// The file is lost.
     pub(super) fn lose(&mut self, error: &StoreError) {
         if !std::mem::replace(&mut self.store_health.lost, true) {
             tracing::error!(event = "store_lost", %error, "nothing new is asked of AWS until a new one is written");
@@ -166,7 +166,7 @@ impl Reconciler {
         }
     }
 
-    /// Puts all that is in memory into a fresh file.
+    /// Writes all that is in memory to a new file.
     async fn renew(&mut self) {
         let now = self.clock.now();
         let done = {

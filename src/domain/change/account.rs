@@ -12,7 +12,7 @@ pub enum AccountEvidence {
         /// When.
         at: Time,
     },
-    /// It names another account than the one on record; nothing of it is believed.
+    /// It names another account than the recorded one; nothing in it is believed.
     Foreign {
         /// Where.
         place: AccountRegion,

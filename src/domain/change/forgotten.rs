@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What nothing needs any more.
+/// An entry that nothing needs any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forgotten {
     /// A source that no policy names, and of which AWS has nothing of ours.

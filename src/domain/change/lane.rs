@@ -2,10 +2,10 @@
 
 use super::*;
 
-/// What an answer shows of a lane. It holds for this process alone.
+/// What a response shows about a lane. It is not stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LaneEvidence {
-    /// AWS refused a copy for want of a slot: nobody asks for one there before.
+    /// AWS refused a copy because no slot was free: no copy is requested in this lane before the given time.
     Refused {
         /// The lane.
         lane: Lane,

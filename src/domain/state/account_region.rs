@@ -28,15 +28,15 @@ pub struct AccountRegionState {
     /// Backups of others that the last complete listing showed, and of which source each is: a copy may say that it was made
     /// of one. Only of a Region in which there are sources.
     pub other_backups: BTreeMap<BackupId, SourceId>,
-    /// What of ours is gone, and since when: a listing may still show it for a while.
+    /// Our deleted backups and copies, and since when: a listing may still show them for a while.
     pub removed: BTreeMap<BackupId, Time>,
-    /// What is looked at by id: our points in flight or in doubt, and others' copies, with the time of the next look.
+    /// What is polled by id: our points in flight or in doubt, and others' copies, with the time of the next poll.
     pub poll_schedule: BTreeMap<BackupId, Time>,
-    /// Ids that spoiled a batch: at most so many in one call.
+    /// Ids that made a batch fail, each with the largest batch it may be in.
     pub batches: BTreeMap<BackupId, usize>,
     /// Calls under way.
     pub calls: BTreeSet<CallKey>,
-    /// Calls in a row that found the place silent, throttling or closed to us.
+    /// Consecutive calls without a response, throttled or denied.
     pub failures: u32,
     /// The last such fault and when it came; `None` once an answer came.
     pub trouble: Option<(Fault, Time)>,
@@ -89,14 +89,14 @@ impl Whereabouts {
     }
 }
 
-/// A refusal to be read, of a place that answers otherwise.
+/// A refusal to list or describe, in an account and Region that otherwise responds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadRefusal {
     /// The last one.
     pub fault: Fault,
     /// When the first came.
     pub since: Time,
-    /// How many in a row.
+    /// Consecutive refusals.
     pub failures: u32,
 }
 
@@ -107,7 +107,7 @@ pub struct Listed {
     pub began_at: Time,
     /// What it cost.
     pub pages: u32,
-    /// Whether this process made it: one of an earlier process is only remembered for its cost.
+    /// Whether this process made it: of an earlier process's listing only the cost matters.
     pub listed_by_this_process: bool,
 }
 
@@ -122,7 +122,7 @@ pub struct Listing {
     pub next_token: Option<String>,
     /// Failures in a row.
     pub failures: u32,
-    /// How often it was begun anew: its pauses go on growing, though its first pages come.
+    /// How often it was restarted: its backoff keeps growing, though its first pages succeed.
     pub begun_anew: u32,
     /// Not before.
     pub not_before: Time,

@@ -28,24 +28,24 @@ pub struct SourceState {
     pub points: RecoveryPoints,
     /// The points in flight.
     pub in_flight: BTreeSet<(Occurrence, Target, BackupId)>,
-    /// Targets that were refused for good, whatever the occurrence: what was refused, and not again before. Forgotten by
-    /// a restart and by a reload, after which it is worth another try.
+    /// Targets with a permanent refusal, whatever the occurrence: the fault, and when to retry. Cleared by a restart
+    /// and by a reload, after which a retry may succeed.
     pub blocked: BTreeMap<Target, (Fault, Time)>,
     /// What was asked for again after answers were lost, and of which something was seen to have failed, with when it was
     /// last asked for: the last request may have made another, which no listing shows yet. Known to this process alone, since
     /// the next one reads the state before it asks.
     pub unsure: BTreeMap<(Occurrence, Target), Time>,
-    /// What Lifeboat let go of each target within a day, as far as the brake counts it, the first lost first.
+    /// Deletions of each target within a day that the brake counts, oldest first.
     pub losses: BTreeMap<Target, Vec<Loss>>,
-    /// It was in a policy and left it.
+    /// It was in a policy and departed from it.
     pub departed: bool,
     /// What AWS said of the file system or volume.
     pub lookup: SourceLookup,
-    /// When retention looks at it next: its place in [`State::reviews`].
+    /// When retention reviews it next: its key in [`State::reviews`].
     pub review_at: Time,
 }
 
-/// A policy's interest in a source.
+/// The membership of a source in a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
     /// Which policy.
@@ -54,7 +54,8 @@ pub struct Membership {
     pub destinations: Vec<Region>,
     /// Occurrences count from here.
     pub since: Time,
-    /// It was watched before, left, and came back: what AWS shows from before does not make older occurrences due.
+    /// It was in a policy before, departed, and came back: what AWS shows from before does not make older occurrences
+    /// due.
     pub returned: bool,
     /// The schedules that count, each from its time until that of the next, oldest first: the last is what the policy
     /// says. Before it stand only those of which what came due is not all on record. Empty: not known, as in a database
@@ -73,14 +74,15 @@ pub struct Line {
     pub since: Option<Time>,
 }
 
-/// An intent: something asked of AWS that has not come to anything yet.
+/// A recorded request to AWS that has not succeeded yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingRequest {
     /// Which attempt.
     pub attempt: u32,
     /// The frozen request.
     pub request: Arc<Request>,
-    /// It may exist at AWS: an answer is outstanding, was lost, or proved nothing. `false`: surely not.
+    /// It may have been applied at AWS: the response is outstanding, was lost, or proved nothing. `false`: certainly
+    /// not applied.
     pub open: bool,
     /// The first request since it was last known not to exist.
     pub first_asked_at: Time,
@@ -97,7 +99,7 @@ pub struct PendingRequest {
 }
 
 impl PendingRequest {
-    /// A refusal that waiting cannot mend: the route is blocked.
+    /// A refusal that only a person can resolve: the route is blocked.
     #[must_use]
     pub fn needs_person(&self) -> Option<&Fault> {
         self.fault.as_ref().filter(|fault| fault.class.needs_a_person())

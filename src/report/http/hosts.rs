@@ -8,7 +8,7 @@ use crate::domain::fault::clean;
 use hyper::{Request, StatusCode, Version, header};
 use std::net::IpAddr;
 
-/// So much of a name is repeated.
+/// The longest name that is repeated in a message.
 const SHOWN_MAX_CHARS: usize = 80;
 
 /// The names that are ours, beside the loopback ones and the connection's own address.

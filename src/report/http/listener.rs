@@ -56,7 +56,7 @@ pub trait Handler: Send + Sync + 'static {
     fn answer(&self, caller: Caller, request: Request<Incoming>) -> BoxFuture<'_, Response<Full<Bytes>>>;
 }
 
-/// What clients come in by.
+/// A listening socket.
 pub trait Listener: Send + 'static {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
@@ -87,7 +87,7 @@ impl Listener for UnixListener {
 
 /// Descriptors that the work needs: the database, calls to AWS, the log, files that are read.
 const FILES_FOR_THE_WORK: u64 = 64;
-/// However little there is, so many clients are let in.
+/// The minimum number of connections, however few files may be open.
 const CONNECTIONS_LEAST: usize = 8;
 
 /// As many connections as this process may have open beside its work, `most` at most.
@@ -107,14 +107,14 @@ const SPEAK_UNDISTURBED: Duration = Duration::from_millis(500);
 /// How long an answer may take to be read before its connection counts as one that says nothing.
 const READ_UNDISTURBED: Duration = Duration::from_secs(2);
 
-/// The connections that have no request to be answered, by since when, and how to ask each to go.
+/// Idle connections, by since when, and how to evict each.
 ///
-/// Without this, as many clients as there are places, who connect and say nothing, would keep everybody else out until
-/// their time is over, and could come back at once.
+/// Otherwise clients that connect and send nothing could occupy all connections until their lifetime is over, and could
+/// reconnect at once.
 #[derive(Default)]
 struct Waiting {
     idle: Mutex<BTreeMap<(Instant, u64), Arc<Notify>>>,
-    /// One more waits.
+    /// Another connection became idle.
     became_idle: Notify,
 }
 
@@ -123,7 +123,7 @@ impl Waiting {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From when on the first of them may be asked to go.
+    /// When the first of them may be evicted.
     fn first(&self) -> Option<Instant> {
         self.idle().keys().next().map(|(since, _)| *since)
     }
@@ -135,7 +135,7 @@ impl Waiting {
     }
 }
 
-/// A connection's place among those that wait. Dropping it gives it up.
+/// An idle connection that may be evicted. Dropping it makes the connection busy.
 struct IdleSlot {
     waiting: Arc<Waiting>,
     number: u64,

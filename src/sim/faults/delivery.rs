@@ -2,10 +2,10 @@
 
 use super::super::cloud::ApiError;
 
-/// What is to happen to a call on its way.
+/// The faults of one call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
-    /// How it goes.
+    /// How it is delivered.
     pub delivery: CallDelivery,
     /// How much later the answer comes, ms.
     pub latency_ms: u64,
@@ -15,19 +15,19 @@ pub struct Decision {
     pub creation_time_skew_seconds: i64,
 }
 
-/// How a call goes.
+/// How a call is delivered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum CallDelivery {
-    /// As it should.
+    /// Normally.
     #[default]
     Served,
-    /// The deed is not done.
+    /// The request is not applied.
     Before(InjectedFault),
-    /// The deed is done.
+    /// The request is applied.
     After(InjectedFault),
 }
 
-/// What a caller gets instead of the answer.
+/// What a caller gets instead of the response.
 #[derive(Clone, Debug, PartialEq)]
 pub enum InjectedFault {
     /// An error.
