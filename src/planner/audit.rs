@@ -1,4 +1,4 @@
-//! The state linted: what should not be, found in tests, after every simulated step, and in production.
+//! Consistency checks on the state, used in tests, after every simulated step, and in production.
 
 use super::polling::places_of;
 use super::retry::PLACE_OUT_OF_ORDER;

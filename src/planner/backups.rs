@@ -1,8 +1,7 @@
-//! Which backups to ask for.
+//! Which backups to request.
 //!
-//! A file system takes one backup at a time, so of the occurrences that are open only the newest begins; those that a
-//! person asked for come one after the other. A backup that FAILED is tried again, as another attempt, until a newer
-//! occurrence takes over.
+//! A file system takes one backup at a time, so only the newest open occurrence starts; those ordered by a person run
+//! one after the other. A FAILED backup is retried as another attempt, until a newer occurrence takes over.
 
 use super::call_limits::{Blocked, CallLimits, PendingDecision, backoff, wait};
 use super::{Active, retry, send, send_request};

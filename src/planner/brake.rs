@@ -1,12 +1,13 @@
-//! The brake: what costs a route too much waits for a person.
+//! The deletion safeguard (the brake): what would cost a route too many points waits for a person.
 //!
-//! A slip in the policy file, a wrong clock or an adoption that went wrong deletes what never comes back, and it need not
-//! do so at once: nine reloads, each of two points fewer, are as bad as one of eighteen. So a round is not looked at
-//! alone. What would be left is held against the most that the route held at one moment of the last 24 hours: the
-//! difference is what it lost in the time from that moment on, beyond what came new in it.
+//! A mistake in the policy file, a wrong clock or a wrong adoption deletes what never comes back, and not necessarily
+//! at once: nine reloads that delete two points each are as bad as one that deletes eighteen. So a round is not judged
+//! alone. What would be left is compared with the most that the route held at any moment of the last 24 hours: the
+//! difference is what it has lost since that moment, beyond the points that were added.
 //!
-//! Steady retention, one comes and one goes, never makes it large. What a person confirmed does not count, as if it had
-//! never been there; nor does what somebody else deleted, or what was lost before the database was made.
+//! Steady retention, where one point is added and one is deleted, never makes the difference large. Deletions that a
+//! person confirmed do not count, as if the points had never existed; nor does what somebody else deleted, or what was
+//! lost before the database was created.
 
 use crate::domain::deletion::{LOSSES_COUNT_FOR, Loss};
 use crate::domain::id::{SourceKey, Target};

@@ -1,7 +1,7 @@
-//! What may be called now: bounds on calls at a place, and what must be known of it first.
+//! Which calls are allowed now: limits on concurrent calls per account and Region, and what must be known first.
 //!
-//! Everything that leaves is bounded: a place takes a few calls at a time, fewer when it is out of order, and nothing
-//! new is asked of it before its state were read, because they may hold what a lost database no longer tells.
+//! Every call is limited: an account and Region take a few calls at a time, fewer while they are failing, and nothing
+//! new is requested there before its inventory was read, because it may contain what a lost database no longer knows.
 
 use super::retry::{PLACE_OUT_OF_ORDER, pause_for_place};
 use crate::domain::action::CallKey;

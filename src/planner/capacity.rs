@@ -1,16 +1,16 @@
-//! Whether a policy can work at all: slots against promises, retention against quotas, before it runs or while it does.
+//! Whether a policy can work at all: slots against RPOs, retention against quotas, before it runs and while it does.
 //!
-//! A fleet can outgrow its slots with nothing wrong anywhere: each new source is one more copy an hour through the same
-//! five. Nothing fails then; promises break, a little more each day. So the arithmetic is done beforehand, and its answer
-//! is a sentence with the numbers in it.
+//! A fleet can outgrow its slots without any fault: each new source is one more copy an hour through the same five
+//! slots. Nothing fails then; RPOs are missed, a little more each day. So the arithmetic is done in advance, and its
+//! answer is a sentence with the numbers.
 //!
-//! What it rests on, as [`CapacityReport`] says of each line: how long backups and copies take is learned from the points held
-//! ([`durations`]); where nothing is learned, what the caller gives counts, and else [`ASSUMED_BACKUP`] and
-//! [`ASSUMED_COPY`]. First copies are left out: they come once. Quotas are AWS's defaults; they can be raised, and who has
-//! raised them knows.
+//! Its inputs, as [`CapacityReport`] states on each line: the durations of backups and copies are learned from the
+//! recovery points held ([`durations`]); where nothing was learned, the caller's values apply, and else
+//! [`ASSUMED_BACKUP`] and [`ASSUMED_COPY`]. First copies are left out: each happens once. Quotas are AWS's defaults;
+//! they can be raised.
 //!
-//! It judges by averages, so it can tell what surely is too much, and not every moment at which much comes together.
-//! `lifeboat rehearse` tries that out.
+//! It works with averages, so it reports what is certainly too much, but not every moment at which many copies
+//! coincide. `lifeboat rehearse` simulates those.
 
 mod lanes;
 mod quotas;

@@ -1,7 +1,7 @@
-//! Which copies to ask for.
+//! Which copies to request.
 //!
-//! A route wants the newest AVAILABLE backup of its source and whatever a person asked for or holds. One copy of a
-//! route is under way at a time; one that was never asked for gives way to a newer backup.
+//! A route needs the newest AVAILABLE backup of its source, and every backup that a person ordered or holds. One copy
+//! per route is in flight at a time; a copy that was never requested gives way to a newer backup.
 
 use super::backups::{after_failures, after_lost_answers, no_room, want_listing, wanted};
 use super::call_limits::{Blocked, CallLimits, PendingDecision, wait};

@@ -1,7 +1,8 @@
-//! Deleting what retention gives up.
+//! Deletes what retention no longer keeps.
 //!
-//! Each deletion is decided, recorded, looked at once more at AWS and asked for, in this order and over several rounds;
-//! whatever speaks against it on the way spares it. What would cost a route too much waits for a person ([`super::brake`]).
+//! Each deletion is decided, recorded, checked once more at AWS and requested, in this order and over several rounds;
+//! whatever contradicts it on the way cancels it. Deletions that would cost a route too much wait for a person
+//! ([`super::brake`]).
 
 use super::brake::Recent;
 use super::call_limits::CallLimits;

@@ -1,11 +1,12 @@
 //! How long the next backup or copy of a route will take, learned from AWS's inventory.
 //!
-//! A route must get its slot while there is still time to copy, so the planner has to know how long its copies take, and
-//! they differ by hours: the first copy to a Region moves everything, those after it what has changed (fsx-facts 4). AWS
-//! says neither, so both are read off the points that are held: from AWS's creation time to the moment we saw it
-//! AVAILABLE. Nothing is kept beside them, so a restart forgets nothing and a lost database forgets until the next copy.
+//! A route must get its slot while there is still time to copy, so the planner has to know how long its copies take,
+//! and they differ by hours: the first copy to a Region transfers everything, later ones only the changes (fsx-facts
+//! 4). AWS reports neither duration, so both are computed from the recovery points held: from AWS's creation time to
+//! the moment at which we saw it AVAILABLE. Nothing else is stored, so a restart loses nothing, and a lost database
+//! loses it only until the next copy.
 //!
-//! One accident must not count for long: a daemon that was down while a copy ended saw its end late. So of the last few
+//! One outlier must not count for long: a daemon that was down while a copy ended saw its end late. So of the last few
 //! the second longest counts, which is cautious as well.
 
 use super::full_copy;

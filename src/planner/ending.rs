@@ -1,7 +1,7 @@
 //! How occurrences end.
 //!
-//! Every occurrence ends in one recorded outcome, the worst that applies (promise 5). An end is only recorded once
-//! nothing of the occurrence can move any more, so it never has to be taken back.
+//! Every occurrence ends in one recorded outcome, the worst that applies (promise 5). An outcome is only recorded once
+//! nothing of the occurrence can change any more, so it never has to be revised.
 
 use super::Active;
 use super::retain::{UNSEEN_COPY_READS_FOR, would_go_at_once};

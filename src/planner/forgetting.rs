@@ -1,8 +1,8 @@
-//! What nothing needs any more.
+//! Removes entries that nothing needs any more.
 //!
-//! A host runs for years, and file systems, Regions and policies come and go. What is known of one that no policy names,
-//! and of which AWS has nothing of ours, leads to no decision ever again: it leaves memory and database, while the
-//! history of it stays as long as all history does.
+//! A host runs for years, and file systems, Regions and policies come and go. An entry that no policy names, and of
+//! which AWS has nothing of ours, never affects a decision again: it is removed from memory and database, while its
+//! history is kept like all history.
 
 use super::polling::places_of;
 use crate::domain::change::{Change, Forgotten};

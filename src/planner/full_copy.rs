@@ -1,12 +1,12 @@
-//! Whether the next copy of a route will be a full one.
+//! Whether the next copy of a route will be a full copy.
 //!
-//! AWS copies only what is new, as long as an earlier copy under the same key is left in the Region (fsx-facts 5). A
-//! full copy takes hours where the others take minutes and holds its slot all the while, so a person should hear of it
-//! before it begins.
+//! AWS copies incrementally as long as an earlier copy under the same key exists in the Region (fsx-facts 5). A full
+//! copy takes hours instead of minutes and occupies its slot all the while, so a person should know before it starts.
 //!
-//! A policy names a key by ARN, id or alias, or names none; AWS answers with ARNs. Like is compared with like: the
-//! policy's words of now with those that a copy was asked for with, and the ARN that a word stood for last with the ARNs
-//! of the copies. An alias beside an ARN tells nothing, and nothing is said then.
+//! A policy names a key by ARN, id or alias, or names none; AWS responds with ARNs. So only like is compared with like:
+//! the policy's name of the key with the names that earlier copies were requested with, and the ARN that a name last
+//! resolved to with the ARNs of the copies. An alias compared with an ARN proves nothing, and nothing is announced
+//! then.
 
 use crate::domain::action::Request;
 use crate::domain::fault::FaultClass;

@@ -1,7 +1,7 @@
-//! Setting and lifting holds at AWS.
+//! Sets and removes holds at AWS.
 //!
-//! A hold must survive the loss of the database, so it is a tag on the object itself. The wish stays in the state, and
-//! protects the point, until AWS shows the tag as it was wished.
+//! A hold must survive the loss of the database, so it is a tag on the backup itself. The request stays in the state,
+//! and protects the point, until AWS shows the tag as requested.
 
 use super::call_limits::CallLimits;
 use super::send;

@@ -1,12 +1,12 @@
-//! How many copies of a lane may be asked for at one time.
+//! How many copies of a lane may be requested at one time.
 //!
-//! What fills a lane may be hidden from the state, and then each route that waits would learn it from a refusal of its
-//! own: a thousand routes, thousands of calls. So a refusal closes the lane for all of them. It opens when something ends
-//! there, when a listing shows that something did, or when a pause is over that grows with each refusal; then one copy is
-//! asked for, that of the route that goes first. A granted one opens the lane, one more at a time.
+//! The copies that fill a lane may be invisible to us. Then each waiting route would learn it from its own refusal: a
+//! thousand routes, thousands of calls. So one refusal closes the lane for all of them. It opens when a copy there
+//! ends, when a listing shows that one did, or after a backoff that grows with each refusal; then one copy is
+//! requested, that of the route with the highest priority. If AWS grants it, the lane opens by one more copy at a time.
 //!
-//! AWS never refuses more than [`REFUSALS_PER_MINUTE`] a minute and lane: each call without an answer may be one, and
-//! counts as one until its answer is there.
+//! AWS never refuses more than [`REFUSALS_PER_MINUTE`] a minute and lane: every call without a response may be a
+//! refusal, and counts as one until its response arrives.
 
 use super::call_limits::Blocked;
 use crate::domain::action::CallKey;

@@ -1,4 +1,4 @@
-//! Which sources the policy names: the state follows the settings, once for each load.
+//! Which sources the policy selects: the state follows the settings, once for each load.
 
 use crate::domain::change::{Change, Line};
 use crate::domain::id::{Region, SourceKey};

@@ -1,20 +1,19 @@
 //! Every decision of Lifeboat, as functions of (policy, state, now).
 //!
-//! The daemon must survive anything at any instant, so it never remembers what it was doing: each round derives what
-//! to do from what is recorded and what AWS says. [`plan()`] decides what to record and call, [`process_outcome()`] reads what came
-//! of a call. Neither does anything; a crash between any two steps is repaired by the next round, because the next
-//! round is all there is.
+//! The daemon must survive a crash at any instant, so it never relies on remembering what it was doing: each round derives
+//! what to do from the recorded state and what AWS says. [`plan()`] decides what to record and call; [`process_outcome()`]
+//! turns the outcome of a call into changes. Neither has side effects; after a crash between any two steps the next round
+//! continues, because there is nothing but rounds.
 //!
-//! A round goes in this order, and stops after the first group that has something to record, so that each sees the
-//! books of the one before:
+//! A round has this order, and stops after the first group that has something to record, so that each group sees the state
+//! that the previous one recorded:
 //!
-//! 1. [`membership`]: which sources the policy names; [`pauses`]: which policies a person stopped;
-//! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended; [`forgetting`]: what nothing needs any more;
-//! 3. [`poll_schedule`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for, as far as [`slots`] and the
-//!    [`lane_limits`] let it; [`holds`]: what a person keeps; [`deletions`]: what goes, as [`retain`] decides and the
-//!    [`brake`] allows.
+//! 1. [`membership`]: which sources the policy selects; [`pauses`]: which policies a person paused;
+//! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended; [`forgetting`]: removes what nothing needs any more;
+//! 3. [`polling`]: what to read from AWS; [`backups`] and [`copies`]: what to request, within [`slots`] and [`lane_limits`];
+//!    [`holds`]: what a person keeps; [`deletions`]: what to delete, as [`retain`] decides and the [`brake`] allows.
 //!
-//! What a person orders between two rounds becomes changes by [`orders`]; the next round acts on the state as ever.
+//! [`orders`] turns orders from people into changes between two rounds; the next round acts on the state.
 
 pub mod audit;
 pub mod backups;

@@ -1,8 +1,8 @@
-//! What a person orders by hand, as changes to the state.
+//! Orders from people, as changes to the state.
 //!
-//! An order arrives at any moment, perhaps twice, perhaps about something that is no more. It carries no power of its
-//! own: here it becomes changes, which are committed, and the next round acts on the state. So an order outlives a kill
-//! the moment it is answered, and one that is repeated changes nothing.
+//! An order arrives at any moment, perhaps twice, perhaps about something that no longer exists. It has no effect of
+//! its own: here it becomes changes, which are committed, and the next round acts on the state. So an acknowledged
+//! order survives a kill, and repeating it changes nothing.
 
 use crate::domain::change::{Change, OccurrenceRecord};
 use crate::domain::duration::duration_text;

@@ -1,8 +1,8 @@
-//! What an outcome means.
+//! What the outcome of a call means for the state.
 //!
-//! Answers get lost, come late and out of order, and contradict each other within the lag of AWS's listings. So an
-//! answer never moves a thing backwards, one absence proves nothing, and a refusal proves something only if no answer
-//! to the same ask was lost before.
+//! Responses get lost, arrive late and out of order, and contradict each other within the lag of AWS's listings. So a
+//! response never moves anything backwards, one absence proves nothing, and a refusal proves something only if no
+//! response to the same request was lost before.
 
 use super::call_limits::WHAT_IT_MADE_IS_GONE;
 use super::full_copy;

@@ -1,8 +1,8 @@
-//! Pauses of policies: when one is over, and what becomes of it when the policy file or the clock changes under it.
+//! Pauses of policies: when one is over, and what happens to it when the policy file or the clock changes.
 //!
-//! A pause bars new occurrences and nothing else: copies of backups that exist go on, and so does what a person orders.
-//! It is a promise to a person, so it must end by itself when it was to, never outlive its policy unseen, and never
-//! lengthen because a clock went wrong.
+//! A pause blocks new occurrences and nothing else: copies of existing backups continue, and so does what a person
+//! orders. It must end by itself at its time, never outlive its policy unnoticed, and never get longer because of a
+//! wrong clock.
 
 use crate::domain::change::Change;
 use crate::domain::id::PolicyName;

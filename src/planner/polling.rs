@@ -1,8 +1,8 @@
-//! What to read at AWS, and when.
+//! What to read from AWS, and when.
 //!
-//! Reading must not cost more the more is held. Work in flight is looked at by id, fifty at a time, every `poll`. A
-//! full listing costs pages, so the time between two of them grows with the pages the last one took: the calls per
-//! hour stay the same however many recovery points there are.
+//! The cost of reading must not grow with the number of recovery points. Work in flight is polled by id, fifty ids per
+//! call, every `poll`. The cost of a full listing is its pages, so the interval between two listings grows with the
+//! pages of the last one: the calls per hour stay the same however many recovery points there are.
 
 use super::call_limits::CallLimits;
 use super::send;

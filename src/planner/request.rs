@@ -1,6 +1,6 @@
-//! The words of a request: what is sent with a backup or copy.
+//! The parameters of a request for a backup or copy.
 //!
-//! They are frozen with the intent. A repeat sends the same words, whatever the policy says by then.
+//! They are frozen with the intent. A repeat sends the same parameters, whatever the policy says by then.
 
 use crate::domain::action::{Request, SourceFacts};
 use crate::domain::id::WorkKey;

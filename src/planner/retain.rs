@@ -1,8 +1,8 @@
-//! Which recovery points retention gives up.
+//! Which recovery points retention keeps.
 //!
-//! A recovery point that is deleted never comes back, and the day it is missed is the day it was kept for. So a point
-//! goes only when every rule gives it up and nothing protects it (promise 4), and each verdict names its reasons.
-//! Windows count from the newest point, not from the clock: an outage or a wrong clock drains nothing.
+//! A deleted recovery point never comes back, and the day it is missed is the day it was kept for. So a point is
+//! deleted only when no rule keeps it and nothing protects it (promise 4), and each verdict names its reasons. Windows
+//! count from the newest point, not from the clock: an outage or a wrong clock deletes nothing.
 
 use crate::domain::action::Request;
 use crate::domain::calendar::{Periods, Zone};

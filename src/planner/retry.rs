@@ -1,8 +1,8 @@
-//! Again or not, and when: the only retries in the program.
+//! Whether and when to retry: the only retries in the program.
 //!
-//! AWS throttles, loses answers and refuses for reasons that pass or do not. A pause grows with each failure in a row
-//! and ends at a bound (promise 8); its jitter comes from what is repeated, so that a fleet spreads out and the same
-//! state always gives the same plan.
+//! AWS throttles, loses responses, and refuses for transient or permanent reasons. The backoff grows with each
+//! consecutive failure up to a bound (promise 8); its jitter is derived from what is repeated, so a fleet spreads out
+//! and the same state always gives the same plan.
 
 use crate::domain::fault::FaultClass;
 use crate::domain::id::WorkKey;

@@ -1,8 +1,8 @@
 //! Which occurrences came due.
 //!
-//! An occurrence is known by source and scheduled time and is recorded once, whatever the clock, the cron nudge or a
-//! restart did: due is what lies between the last one dealt with and now, nothing else. Of several that came due at
-//! once only the newest begins; a backup taken now serves them all.
+//! An occurrence is identified by source and scheduled time and is recorded once, whatever the clock, the cron nudge or
+//! a restart did: everything between the last recorded occurrence and now is due, nothing else. Of several that came
+//! due at once only the newest starts; one backup now serves them all.
 
 use crate::domain::change::{Change, OccurrenceOutcome, OccurrenceRecord};
 use crate::domain::duration::duration_text;

@@ -1,20 +1,20 @@
 //! Which of the routes that wait for a lane gets the next slot.
 //!
-//! A lane takes five copies at a time and a copy cannot be stopped, so who goes first decides who meets their RPO.
-//! Going by deadline alone is right as long as all can be kept, and wrong as soon as they cannot: then it spends every slot
-//! on the route that missed its RPO longest ago, and one after the other all come too late. The rule therefore is:
+//! A lane takes five copies at a time and a copy cannot be stopped, so the order decides which routes meet their RPO.
+//! Ordering by deadline alone is right as long as all RPOs can be met, and wrong as soon as they cannot: then every slot goes
+//! to the route that missed its RPO longest ago, and one after the other all come too late. So the rule is:
 //!
-//! 1. **All can be kept**: the route with the least time left goes first. Time left is deadline − now − how long its
+//! 1. **All RPOs can be met**: the route with the least time left goes first. Time left is deadline − now − how long its
 //!    copy will take ([`super::durations`]).
-//! 2. **Not all can be kept**: what a slot buys decides. A copy buys the time for which its route meets its RPO
-//!    longer than without it, and the route goes first whose copy buys most per minute of slot. A *round* is what the lane
-//!    needs to copy every route that waits once. More than [`BENEFIT_ROUNDS_MAX`] rounds do not count, since by then the route
-//!    would have had its turn anyway; and with a tenth of a round left a copy counts half, with two tenths a third, since
-//!    who is not late yet loses little by waiting.
+//! 2. **Not all can be met**: the benefit of a slot decides. The benefit of a copy is the time by which its route meets its
+//!    RPO longer than without it, and the route with the largest benefit per minute of slot goes first. A *round* is the time
+//!    that the lane needs to copy every waiting route once. Benefit beyond [`BENEFIT_ROUNDS_MAX`] rounds does not count, since
+//!    by then the route would have had its turn anyway; and with a tenth of a round left a copy counts half, with two tenths
+//!    a third, since a route that is not late yet loses little by waiting.
 //! 3. **Nobody starves**: a route that is late by [`ROUNDS_LATE`] rounds goes before all others, the latest first. See
 //!    [`rank`] for why this ends.
 //! 4. A copy that comes too late to meet the RPO even for a moment comes after those that do not; a route without
-//!    a promise comes last, and counts as late after a week.
+//!    an RPO comes last, and counts as late after a week.
 //!
 //! Measured against other orders in `benches/order.rs`.
 

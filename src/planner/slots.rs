@@ -1,8 +1,8 @@
 //! Which slots of a lane are free.
 //!
-//! AWS refuses a copy when too many are in flight, and a refused copy is lost to whoever does not come back for it.
-//! There is no slot object here that could leak: what a lane holds is counted anew each round from what was asked, what
-//! is in flight and what others were seen to copy (promise 1). Who gets the next one is decided in [`super::slot_priority`].
+//! AWS refuses a copy when too many are in flight, and a refused copy has to be requested again. There is no slot
+//! object here that could leak: each round counts anew what a lane holds, from pending requests, copies in flight, and
+//! copies of others (promise 1). [`super::slot_priority`] decides who gets the next slot.
 
 use super::call_limits::Blocked;
 use crate::domain::lane::Lane;

@@ -1,4 +1,4 @@
-//! Slots against promises.
+//! Slots against RPOs.
 
 use super::{Route, at, count, every, names, rounded, seconds, some_of};
 use crate::domain::duration::{duration_text, minutes_text};

@@ -1,7 +1,7 @@
 //! Retention against AWS's quota of user backups.
 //!
-//! Copies count in the Region that they lie in, so a destination fills up like the source's Region does, and at the quota
-//! FSx refuses every further backup and copy: the worst moment to find out.
+//! Copies count in the Region where they are, so a destination fills up like the source's Region, and at the quota FSx
+//! refuses every further backup and copy: the worst moment to find out.
 
 use super::{at, count};
 use crate::domain::duration::duration_text;

@@ -1,4 +1,4 @@
-//! What promise 4 protects, checked by code that shares nothing with the verdicts, on books drawn by seed.
+//! What promise 4 protects, checked by code that shares nothing with the retention verdicts, on random states.
 
 use super::*;
 use crate::domain::change::OccurrenceRecord;

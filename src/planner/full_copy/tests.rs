@@ -1,4 +1,4 @@
-//! Which words for keys are told apart, and which are not.
+//! Which names of keys are distinguished, and which are not.
 
 use super::*;
 use crate::domain::change::Change;

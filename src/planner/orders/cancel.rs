@@ -1,4 +1,4 @@
-//! Giving up what a person ordered.
+//! Cancels ordered backups.
 
 use super::*;
 

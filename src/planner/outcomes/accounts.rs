@@ -1,4 +1,4 @@
-//! Whose answer it is.
+//! Which account a response comes from.
 
 use super::*;
 use crate::domain::change::AccountEvidence;

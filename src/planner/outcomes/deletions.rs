@@ -1,4 +1,4 @@
-//! What came of a DeleteBackup, of a hold's tag, and of the look before them.
+//! Outcomes of DeleteBackup, of changing a hold's tag, and of the poll before them.
 
 use super::polls::UNPROVEN_LOOK;
 use super::*;

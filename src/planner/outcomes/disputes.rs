@@ -1,4 +1,4 @@
-//! What carries our tags and is not to be counted.
+//! Backups and copies that carry our tags and must not be counted.
 
 use super::*;
 use crate::domain::evidence::Objection;

@@ -1,4 +1,4 @@
-//! What a granted or refused copy tells of its lane.
+//! What a granted or refused copy reveals about its lane.
 
 use super::*;
 

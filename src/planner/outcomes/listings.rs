@@ -1,4 +1,4 @@
-//! What a page of a listing showed, and what a whole one did not.
+//! What a page of a listing showed, and what a complete listing did not show.
 
 use super::*;
 use crate::domain::limits::{AHEAD_TOLERATED, LISTING_LAG};

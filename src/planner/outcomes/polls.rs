@@ -1,4 +1,4 @@
-//! What a look by id did not show, or could not; and pages of a listing that failed.
+//! What a poll by id did not show, or could not; and failed pages of a listing.
 
 use super::*;
 use crate::domain::change::AccountEvidence;

@@ -1,4 +1,4 @@
-//! What AWS said of sources: their type, tags and state.
+//! What AWS said about sources: their type, tags and state.
 
 use super::*;
 
