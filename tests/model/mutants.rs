@@ -7,7 +7,6 @@
 //! `LIFEBOAT_FAULT=brake LIFEBOAT_SEEDS=50 cargo test --release --test model mutants:: -- --nocapture`.
 
 use crate::proof;
-use keeping::*;
 use lifeboat::domain::action::{Action, Call, Outcome, Request};
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::change::{Change, IllegalChange, OccurrenceOutcome, OccurrenceRecord};
@@ -26,12 +25,13 @@ use lifeboat::sim::world::checks::armed::Check;
 use lifeboat::sim::world::disk::{Disk, Kept};
 use lifeboat::sim::world::planner_under_test::{Lifeboat, PlannerUnderTest, Reading};
 use lifeboat::sim::world::setup::{DAY_MS, DrawnOrder, Edit, HOUR_MS, Incident, Person, Setup};
+use retention::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-mod keeping;
+mod retention;
 
 /// Seeds that a fault may take.
 const SEEDS: u64 = 40;

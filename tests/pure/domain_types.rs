@@ -122,8 +122,7 @@ fn every_word_is_read_back_as_what_it_was_written_for() {
     let reasons =
         reasons.into_iter().chain([Reason::NeedsPerson, Reason::DescribeSource, Reason::CallLimit, Reason::Paused]);
     let words: Vec<String> = reasons.map(|reason| format!("{reason:>9}")).collect();
-    let expected =
-        "     slot in_flight     pause    answer   listing    region set_aside   look_up     calls    paused";
+    let expected = "     slot in_progress   backoff awaiting_response   listing    region needs_person describe_source call_limit    paused";
     assert_eq!(words.join(" "), expected);
 }
 

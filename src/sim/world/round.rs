@@ -56,10 +56,10 @@ impl World {
         for change in changes {
             self.trace.note(format_args!("    {}", Brief(&change)));
             let Some(host) = &mut self.host else { return Ok(()) };
-            self.armed.count(Check::BooksAreLegal);
+            self.armed.count(Check::StateIsLegal);
             self.planner
                 .apply(&mut host.state, &change)
-                .map_err(|error| Check::BooksAreLegal.broken(format!("illegal: {error}: {change:?}")))?;
+                .map_err(|error| Check::StateIsLegal.broken(format!("illegal: {error}: {change:?}")))?;
             if change.durable() {
                 host.uncommitted.push(change);
             }

@@ -159,7 +159,8 @@ fn a_promise_that_no_slots_can_keep_and_one_that_is_tight_are_told_apart() {
     };
     let told = worst((60, 10), (5, 10));
     assert!(
-        told.starts_with("2 routes cannot keep 1h") && told.contains("a firing every hour, 1h for the backup"),
+        told.starts_with("2 routes cannot meet an RPO of 1h")
+            && told.contains("a firing every hour, 1h for the backup"),
         "{told}"
     );
     assert!(worst((10, 58), (5, 10)).contains("a firing every hour, 10m for the backup and 58m for the copy"));

@@ -120,7 +120,7 @@ checks! {
     /// A policy file was refused.
     RefusedChangesNothing = "10",
     /// A change moves the state, and a look finds none of them blocked.
-    BooksAreLegal = "the books",
+    StateIsLegal = "the state",
     /// The disk takes and gives.
     DiskServes = "the store",
 }

@@ -66,7 +66,7 @@ impl Consistency {
         let Some((place, what)) = view.state.quarantined.iter().next() else {
             return recovery_points(view, flow, created);
         };
-        Err(Check::BooksAreLegal.broken(format!("{place} is set aside: {what}")))
+        Err(Check::StateIsLegal.broken(format!("{place} is set aside: {what}")))
     }
 }
 
