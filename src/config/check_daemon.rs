@@ -18,7 +18,7 @@ const POLL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::fr
 const REQUESTS_PER_SECOND: RangeInclusive<f64> = 0.1..=1000.0;
 /// AWS takes this many copies at a time in a lane (fsx-facts 3.2).
 const COPIES_IN_FLIGHT: RangeInclusive<u32> = 1..=5;
-/// A host has no more names than this that anybody calls it by.
+/// The largest number of names for one host.
 const HOSTS_MAX: usize = 100;
 /// The kernel's limit on the path of a socket.
 const SOCKET_PATH_MAX_BYTES: usize = 107;

@@ -61,7 +61,7 @@ pub(super) fn volume(id: &str) -> Result<&str, Diagnostic> {
     }))
 }
 
-/// Slips that both kinds of id share.
+/// Mistakes that both kinds of id share.
 fn source_slip(id: &str, prefix: &str, wanted: &str) -> Option<Diagnostic> {
     let what = format!("`{}` is not {wanted}", shown(id));
     if let Some((_, last)) = id.rsplit_once('/').filter(|_| id.starts_with("arn:")) {
@@ -120,7 +120,7 @@ pub(super) fn region(name: &str) -> Result<&str, Diagnostic> {
     Err(Diagnostic::new(what, "write it as AWS does, for example `us-east-1` or `eu-central-1`"))
 }
 
-/// Warns of a Region that nobody has heard of: most likely a slip, which otherwise shows only once AWS refuses it.
+/// Warns about an unknown Region: most likely a typing error, which otherwise shows only when AWS refuses it.
 pub(super) fn warn_of_unknown_region(region: &Spanned<&str>, findings: &mut Findings) {
     if regions::all().any(|known| known == region.value) {
         return;

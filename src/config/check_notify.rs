@@ -11,7 +11,7 @@ use url::Host;
 /// Longer ones are refused by many servers and proxies.
 const URL_MAX_BYTES: usize = 2000;
 
-/// `[notify]`, or nobody.
+/// `[notify]`, or no receivers.
 pub(super) fn notify(file: &Table<'_>, findings: &mut Findings) -> Notify {
     let Some(table) = file.table(findings, "notify", &shape::NOTIFY) else { return Notify::default() };
     let mut url = |key: &str| {

@@ -17,7 +17,7 @@ const SOURCES_MAX: usize = 20_000;
 /// How many policies one file may have.
 const POLICIES_MAX: usize = 1_000;
 
-/// What the policies read so far have taken: names and sources are claimed once.
+/// Names and sources of the policies read so far: each may be used once.
 pub(super) struct Fleet {
     names: BTreeMap<String, Location>,
     claims: BTreeMap<String, Location>,
@@ -26,7 +26,7 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// Nothing taken yet.
+    /// No names or sources yet.
     pub(super) fn new(calendar: Calendar) -> Self {
         Self { names: BTreeMap::new(), claims: BTreeMap::new(), calendar, seen: 0 }
     }

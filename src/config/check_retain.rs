@@ -32,7 +32,7 @@ pub(super) fn retain(
         check_within(within, &table, timed, findings);
     }
     let within = within.map(|found| found.value);
-    // A rule of none gives everything up, as if it were not there.
+    // A rule with the number 0 keeps nothing, as if it were absent.
     let some = |count: Option<u32>| count.filter(|count| *count > 0);
     let retain = Retain {
         last: some(last),

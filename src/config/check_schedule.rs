@@ -233,10 +233,10 @@ fn schedule_hint(text: &str) -> String {
     "write for example `0 3 * * *` (each day at 03:00), `@hourly` or `every 6h`".to_owned()
 }
 
-/// Checks that firings come close enough together for `rpo`.
+/// Checks that the gaps between firings are short enough for `rpo`.
 pub(super) fn check_rpo(rpo: &Spanned<Duration>, timed: &Spanned<ParsedSchedule>, findings: &mut Findings) {
     let Some((from, gap)) = timed.value.gap else { return };
-    // What a backup and its copy take at the least; a promise that leaves less is kept on paper alone.
+    // The least time that a backup and its copy take; an RPO that leaves less can only be met on paper.
     let least = (gap / 4).min(Duration::from_secs(30 * 60));
     if gap + least <= rpo.value {
         return;

@@ -36,7 +36,7 @@ fn steps(field: &str) -> impl Iterator<Item = (&str, &str, u64)> {
     })
 }
 
-/// A step as wide as its field, which fires once where it seems to fire ever so often.
+/// A step as wide as its field, which fires once where it seems to fire often.
 pub(super) fn too_wide(text: &str) -> Option<Diagnostic> {
     for (field, word) in fields(text) {
         let Some((_, _, step)) = steps(word).find(|(_, _, step)| *step >= field.values) else { continue };
@@ -79,7 +79,7 @@ fn doubtful_step(field: &Field, word: &str) -> Option<Diagnostic> {
     None
 }
 
-/// What is possible and seldom meant.
+/// Valid values that are rarely intended.
 pub(super) fn doubts(text: &str) -> Vec<Diagnostic> {
     let fields = fields(text);
     let mut doubts: Vec<Diagnostic> = fields.iter().filter_map(|(field, word)| doubtful_step(field, word)).collect();
@@ -99,7 +99,7 @@ pub(super) fn doubts(text: &str) -> Vec<Diagnostic> {
     doubts
 }
 
-/// What to write instead of words that other programs take.
+/// What to write instead of syntax of other programs.
 pub(super) fn foreign(text: &str) -> Option<String> {
     const WEEK: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
     const YEAR: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];

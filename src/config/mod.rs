@@ -37,12 +37,12 @@ use reader::Table;
 use std::collections::BTreeMap;
 use syntax::Document;
 
-/// A policy file that may be used.
+/// A valid policy file.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What it says.
+    /// Its settings.
     pub settings: Settings,
-    /// What in it hardly means what its author wanted.
+    /// Its warnings.
     pub warnings: Vec<Problem>,
 }
 
@@ -57,7 +57,7 @@ pub fn parse(files: &[(String, String)], now: Time) -> Result<Loaded, Problems> 
     let documents: Vec<Document> = files.iter().map(|(name, text)| syntax::read(name, text, &mut findings)).collect();
     let settings = settings(&documents, now, &mut findings);
     let warnings = findings.finish(files)?;
-    // Without an error in the notebook every part was read.
+    // Without an error among the findings every part was read.
     match settings {
         Some(settings) => Ok(Loaded { settings, warnings }),
         None => Err(Problems::one(nothing_to_read())),
@@ -99,7 +99,7 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
                 Some(policy) => {
                     policies.insert(policy.name.clone(), policy);
                 }
-                // Should a check ever refuse without a word, the policy must still not vanish in silence.
+                // If a check ever fails without a message, the policy must not vanish silently.
                 None if !findings.has_errors() => {
                     findings.add_syntax(Problem::at(
                         table.location(),
@@ -120,7 +120,7 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
     Some(Settings { generation: 0, daemon, aws, limits, notify, policies })
 }
 
-/// What is planned, and may well be written already, but is not in this version.
+/// Planned keys that are not in this version.
 fn refuse_later(root: &Table<'_>, findings: &mut Findings) {
     if let Some(location) = root.key_location("accounts") {
         let hint = "take it out; run a daemon with the other account's credentials for its sources";
@@ -128,7 +128,7 @@ fn refuse_later(root: &Table<'_>, findings: &mut Findings) {
     }
 }
 
-/// What is said once, in the main file.
+/// Tables that may only be in the main file.
 fn refuse_misplaced(root: &Table<'_>, findings: &mut Findings) {
     for key in ["daemon", "aws", "limits", "notify"] {
         if let Some(location) = root.key_location(key) {

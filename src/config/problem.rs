@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// How many problems are shown; the rest are counted.
 pub const SHOWN_MAX: usize = 100;
-/// How many problems are kept while reading: beyond this, nobody reads on, and memory stays bounded.
+/// How many problems are kept while reading: more would not be read, and memory stays bounded.
 const KEPT_MAX: usize = 1_000;
 /// A line longer than this is shown in part, cut around the offending text.
 const LINE_MAX_BYTES: usize = 240;
@@ -53,7 +53,7 @@ pub(super) struct Source {
     /// With [`HIDDEN`] for every byte that is not shown.
     text: String,
     lines: Lines,
-    /// Stretches that are no TOML: what was recovered from them is not worth a second complaint.
+    /// Ranges that are not TOML: what was recovered from them is not reported again.
     damage: Vec<Range<usize>>,
 }
 
@@ -98,7 +98,7 @@ fn floor_boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// A stretch of a file.
+/// A range of a file.
 #[derive(Clone)]
 pub struct Location {
     source: Arc<Source>,
@@ -192,7 +192,7 @@ impl fmt::Debug for Location {
 pub enum Severity {
     /// The file is refused.
     Error,
-    /// The file is used, but hardly means what its author wanted.
+    /// The file is used, but probably does not mean what its author wanted.
     Warning,
 }
 
@@ -209,7 +209,7 @@ pub struct Problem {
     pub what: String,
     /// What to write or do instead.
     pub hint: String,
-    /// Other places that have a part in it, each with what it is.
+    /// Related locations, each with a note.
     pub also: Vec<(Location, String)>,
 }
 
@@ -243,7 +243,7 @@ impl Problem {
         Self { severity: Severity::Warning, ..self }
     }
 
-    /// The same, pointing at one more place.
+    /// The same, with one more location.
     pub(super) fn and(mut self, location: &Location, note: impl Into<String>) -> Self {
         self.also.push((location.clone(), note.into()));
         self
@@ -359,7 +359,7 @@ impl Problems {
     }
 }
 
-/// The notebook in which everything found is written down while reading goes on.
+/// Collects all findings while reading continues.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     kept: Vec<Problem>,
@@ -368,14 +368,14 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// Writes a problem down, unless it lies in a stretch that is no TOML and so has been complained about.
+    /// Adds a problem, unless it is in a range that is not TOML and was already reported.
     pub(super) fn add(&mut self, problem: Problem) {
         if !problem.location.as_ref().is_some_and(Location::is_in_damage) {
             self.add_syntax(problem);
         }
     }
 
-    /// Writes a problem down, wherever it lies.
+    /// Adds a problem, wherever it is.
     pub(super) fn add_syntax(&mut self, problem: Problem) {
         self.errors += usize::from(problem.severity == Severity::Error);
         if self.kept.len() < KEPT_MAX {
@@ -390,7 +390,7 @@ impl Findings {
         self.errors > 0
     }
 
-    /// Whether so much was found that finding more helps nobody.
+    /// Whether there are so many findings that more would not help.
     pub(super) fn is_full(&self) -> bool {
         self.kept.len() >= KEPT_MAX
     }

@@ -14,17 +14,17 @@ use toml::de::{DeTable, DeValue};
 
 type TomlSpanned<T> = toml::Spanned<T>;
 
-/// A value and where it stands.
+/// A value and its location.
 #[derive(Clone, Debug)]
 pub(super) struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
+    /// Its location.
     pub location: Location,
 }
 
 impl<T> Spanned<T> {
-    /// The value after a check; what the check says is written down.
+    /// The value after a check, which reports its findings.
     pub(super) fn check<U>(
         self,
         findings: &mut Findings,
@@ -89,7 +89,7 @@ impl<'t> Table<'t> {
         called.or_else(|| nearest(written, self.shape.keys()))
     }
 
-    /// Whether `key` is neither there nor hidden behind a slip that has its own complaint.
+    /// Whether `key` is missing, and not hidden by a syntax error that is reported itself.
     pub(super) fn lacks(&self, key: &str) -> bool {
         let is_slip = |written: &str| !self.shape.has(written) && self.meant(written) == Some(key);
         !self.map.contains_key(key)
@@ -101,7 +101,7 @@ impl<'t> Table<'t> {
         if let Some(meant) = shape::also_called(written).filter(|meant| self.shape.has(meant)) {
             return format!("write `{meant}`, for example `{}`", self.shape.sample(meant));
         }
-        // A key that is at home elsewhere was probably put under the wrong header.
+        // A key of another table was probably put under the wrong header.
         if let Some(home) = shape::home_of(written, self.shape) {
             return home;
         }

@@ -25,10 +25,10 @@ const SECRET_WORDS: [&str; 11] = [
     "heartbeat",
     "notify",
 ];
-/// The secrets that Lifeboat itself takes, which may be misspelt.
+/// Lifeboat's own secret keys, which may be misspelt.
 const SECRET_KEYS: [&str; 2] = ["webhook", "heartbeat"];
 const QUOTES: [char; 10] = ['"', '\'', '`', '“', '”', '„', '‘', '’', '«', '»'];
-/// The path of these says where a file is, not who may come in.
+/// URL schemes whose path is a file path and not a secret.
 const SCHEMES_OF_FILES: [&str; 2] = ["file", "sqlite"];
 
 /// Text of a policy file, every byte in its place, with [`HIDDEN`] where it may be secret.

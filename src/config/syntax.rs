@@ -15,12 +15,12 @@ use toml::de::{DeTable, DeValue};
 
 /// How often bad lines are blanked out and the rest read again.
 const READINGS_MAX: usize = 8;
-/// How many of the parser's complaints are looked at.
+/// How many of the parser's errors are used.
 const SYNTAX_ERRORS_MAX: usize = 1_000;
 /// How many repeated headers are looked into, since each look goes through the text before it.
 const HEADERS_MAX: usize = 20;
 
-/// A file whose slips are written down.
+/// A parsed file; its syntax errors are reported.
 pub(super) struct Document {
     /// What places point into.
     pub source: Arc<Source>,
@@ -35,7 +35,7 @@ impl Document {
     }
 }
 
-/// One complaint of the parser, in our words.
+/// One error of the parser, in our words.
 struct SyntaxError {
     span: Range<usize>,
     what: String,
@@ -50,7 +50,7 @@ struct Repair {
     syntax_error: SyntaxError,
 }
 
-/// Reads `text`, writing down every slip.
+/// Parses `text` and reports every syntax error.
 pub(super) fn read(name: &str, text: &str, findings: &mut Findings) -> Document {
     let lines = Lines::of(text);
     let mut syntax_errors = Vec::new();

@@ -6,7 +6,7 @@
 use super::secrets::{HIDDEN, without_secrets_of_addresses};
 use strsim::osa_distance;
 
-/// What is wrong with a value and what to write instead; the place is added by who reads the file.
+/// What is wrong with a value and what to write instead; the reader of the file adds the location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Diagnostic {
     /// What is wrong.
@@ -22,7 +22,7 @@ impl Diagnostic {
     }
 }
 
-/// The longest quotation.
+/// The longest quoted text.
 const SHOWN_MAX_CHARS: usize = 60;
 
 /// Text from the file as it goes into a message: on one line, not longer than a person reads, and with `…` for what is

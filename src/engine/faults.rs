@@ -64,7 +64,7 @@ use FaultClass::{
     Credentials, Denied, Missing, NoSlot, Permanent, Quota, Throttled, TokenConflict, TransientState, Unanswered,
 };
 
-/// First match wins.
+/// The first match wins.
 const RULES: &[Rule] = &[
     // Of any operation: the service is unwell, or we are too fast.
     rule(
@@ -120,7 +120,7 @@ const RULES: &[Rule] = &[
     rule(&["ServiceLimitExceeded"], Quota),
     // ONTAP's limit on copies is documented as a rejection without a code (fsx-facts 3.2).
     rule(&["BadRequest"], NoSlot).on(&["CopyBackup"]).saying(&["copies in progress", "retry the copy after"]),
-    // States that pass.
+    // Transient states.
     rule(&["BackupInProgress", "SourceBackupUnavailable", "BackupBeingCopied", "BackupRestoring"], TransientState),
     rule(&["BadRequest"], TransientState).saying(&["is being copied"]),
     rule(&["BadRequest"], Permanent).on(&["CreateBackup"]).saying(&["is in failed"]),
@@ -130,7 +130,7 @@ const RULES: &[Rule] = &[
         &["BackupNotFound", "FileSystemNotFound", "VolumeNotFound", "ResourceNotFound", "ResourceNotFoundException"],
         Missing,
     ),
-    // A person must change something.
+    // Permanent until a person changes something.
     rule(
         &[
             "UnsupportedOperation",

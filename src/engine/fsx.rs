@@ -29,7 +29,7 @@ use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Until a connection stands.
+/// The time limit of connecting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Until the first byte of an answer, and between bytes.
 const READ_WITHIN: Duration = Duration::from_secs(20);
@@ -135,7 +135,7 @@ impl FsxEngine {
         clients.entry(region.clone()).or_insert_with(fresh).clone()
     }
 
-    /// Sends one request in its turn and within its time.
+    /// Sends one request, rate-limited and with a deadline.
     async fn send<T, E>(
         &self,
         place: &AccountRegion,

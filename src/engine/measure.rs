@@ -24,7 +24,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// More than a thousand backups with fifty of the longest tags each.
+/// Larger than a thousand backups with fifty of the longest tags each.
 const ANSWER_MAX_BYTES: usize = 64 << 20;
 /// From 2006, when AWS began, to 2200: a machine's own clock may be far off, but AWS's lies in here.
 const CLOCK_OF_AWS: Range<i64> = 1_136_073_600..7_258_118_400;

@@ -17,10 +17,10 @@ use crate::domain::timekeeper::Heard;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// What came back, and what it cost.
+/// A result and its requests.
 #[derive(Debug)]
 pub struct Answer {
-    /// What came of the action.
+    /// The result of the action.
     pub outcome: Outcome,
     /// Each request that was sent for it, in order.
     pub requests: Vec<Sent>,
@@ -60,6 +60,6 @@ pub struct Sent {
 
 /// Something that can carry out actions.
 pub trait Engine: Send + Sync + 'static {
-    /// Carries out one action. Always comes back, within a bounded time, and never panics.
+    /// Carries out one action. Always returns within a bounded time, and never panics.
     fn call(&self, action: &Action) -> impl Future<Output = Answer> + Send;
 }

@@ -11,7 +11,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// One limiter for each place, made when first asked for.
+/// One limiter per account and Region, created on first use.
 pub struct Pacing {
     quota: Quota,
     limiters: Mutex<BTreeMap<AccountRegion, Arc<DefaultDirectRateLimiter>>>,
@@ -19,7 +19,7 @@ pub struct Pacing {
 }
 
 impl Pacing {
-    /// So many calls a second at each place; a second's worth may go at once.
+    /// The rate per account and Region; a burst of one second's worth is allowed.
     #[must_use]
     pub fn new(requests_per_second: f64) -> Self {
         let period = Duration::from_secs_f64(1.0 / requests_per_second.clamp(0.01, 10_000.0));
@@ -30,7 +30,7 @@ impl Pacing {
         Self { quota, limiters: Mutex::default(), clock: DefaultClock::default() }
     }
 
-    /// Returns when one more call may go to the place.
+    /// Waits until one more call is allowed.
     pub async fn turn(&self, place: &AccountRegion) {
         let limiter = {
             let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);

@@ -24,8 +24,8 @@ fn id_of(text: &str) -> Option<&str> {
     (fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')).then_some(text)
 }
 
-/// All of a list that can be read. Without the list, which AWS sends even when it is empty, the answer was lost on its way,
-/// and must not pass for books with nothing in them.
+/// All of a list that can be read. If the list is missing, which AWS sends even when it is empty, the response is
+/// broken and must not count as an empty inventory.
 pub(super) fn all<A, B>(list: Option<Vec<A>>, read: fn(&A) -> Option<B>) -> Result<Vec<B>, Fault> {
     let lost = || Fault::new(FaultClass::Unanswered, "EmptyAnswer", "the answer does not hold what was asked for");
     Ok(list.ok_or_else(lost)?.iter().filter_map(read).collect())

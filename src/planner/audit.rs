@@ -14,7 +14,7 @@ use crate::domain::timekeeper::TOLD_FROM;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Worth knowing.
@@ -37,10 +37,10 @@ impl Severity {
     }
 }
 
-/// Something that should not be.
+/// A finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad.
+    /// Its severity.
     pub severity: Severity,
     /// Whose.
     pub source: SourceKey,
@@ -142,8 +142,8 @@ fn clock(state: &State, findings: &mut Vec<Finding>) {
     findings.push(Finding { severity, source, what });
 }
 
-/// Regions of the policy whose books cannot be read. What waits for them, and what does not, is said as well: nobody
-/// should find out by a quota that is full.
+/// Regions of the policy whose inventory cannot be read, with what waits for them and what does not: nobody should
+/// learn it from a full quota.
 fn places(settings: &Settings, state: &State, findings: &mut Vec<Finding>) {
     for place in places_of(settings).collect::<BTreeSet<AccountRegion>>() {
         let Some(known) = state.place(&place) else { continue };

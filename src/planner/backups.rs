@@ -70,7 +70,7 @@ impl<'a> Round<'a> {
         WorkKey { source: self.key.clone(), occurrence, target: Target::Backup }
     }
 
-    /// Deals with a backup that was asked for without a clear answer; `true` if there is one.
+    /// Handles a pending request for a backup; `true` if there is one.
     fn repeat(&self, call_limits: &mut CallLimits<'_>, plan: &mut Plan) -> bool {
         let mut asked = false;
         for ((occurrence, target), intent) in &self.source.pending_requests {
@@ -105,7 +105,7 @@ impl<'a> Round<'a> {
         asked
     }
 
-    /// Begins the next backup of the source, if one is due and nothing stands in its way.
+    /// Starts the next backup of the source, if one is due and nothing blocks it.
     fn begin(&self, policy: &Policy, call_limits: &mut CallLimits<'_>, plan: &mut Plan, to_look_up: &mut ToLookUp) {
         let Some(occurrence) = self.next() else { return };
         let key = self.work(occurrence);
@@ -116,7 +116,7 @@ impl<'a> Round<'a> {
 
     /// The occurrence whose backup comes next: a person's first, then the newest that is scheduled.
     ///
-    /// One that FAILED and pauses lets the others go before it, or it would bar them for hours.
+    /// One that FAILED and backs off lets the others go first, or it would block them for hours.
     fn next(&self) -> Option<Occurrence> {
         let lacks =
             |of: &Occurrence| self.source.good_point(*of, &Target::Backup).is_none() && !self.source.had_a_backup(*of);
@@ -197,7 +197,7 @@ pub(super) fn wanted(source: &SourceState, occurrence: &Occurrence) -> bool {
     open && !source.cancelled.contains_key(occurrence)
 }
 
-/// Whether the pauses after refusals and failed attempts are over.
+/// Whether the backoff after refusals and failed attempts is over.
 pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration, now: Time) -> Result<(), Blocked> {
     if let Some(refused) =
         source.pending_requests.get(&(key.occurrence, key.target.clone())).filter(|pending| now < pending.not_before)
@@ -245,7 +245,7 @@ pub(super) fn after_lost_answers(
     }
 }
 
-/// Asks for the listing that tells what became of a pending request, once.
+/// Requests the listing that shows the result of a pending request, once.
 pub(super) fn want_listing(
     place: &AccountRegion,
     from: Time,

@@ -16,7 +16,7 @@ use crate::domain::state::State;
 use crate::domain::time::Time;
 use std::cmp::Reverse;
 
-/// More than so many points of a route, and more than one in [`BRAKE_SHARE`], wait for a person.
+/// The brake engages above this many points of a route, if they are also more than one in [`BRAKE_SHARE`].
 pub const BRAKE_POINTS: usize = 2;
 /// See [`BRAKE_POINTS`].
 pub const BRAKE_SHARE: usize = 5;
@@ -56,13 +56,13 @@ impl Recent {
         true
     }
 
-    /// How many are there, those that are decided upon left out.
+    /// How many points are held, without those with a planned deletion.
     #[must_use]
     pub fn held(&self) -> usize {
         self.present.len()
     }
 
-    /// The most that it held at one moment since the window began.
+    /// The most that it held at one moment since the start of the window.
     #[must_use]
     pub fn most(&self) -> usize {
         let came = || self.present.iter().copied().chain(self.lost.iter().map(|loss| loss.came_at));
@@ -80,7 +80,7 @@ impl Recent {
         most
     }
 
-    /// Whether to let so many more go waits for a person.
+    /// Whether this many further deletions wait for a person.
     #[must_use]
     pub fn holds(&self, going: usize) -> bool {
         if going == 0 {

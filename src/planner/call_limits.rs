@@ -13,17 +13,17 @@ use crate::domain::state::{AccountRegionState, PendingRequest, SourceState, Stat
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 
-/// Calls that make something, at a place at one time.
+/// Concurrent create calls per account and Region.
 const MAKES_AT_ONCE: usize = 12;
-/// Calls that only read, at a place at one time.
+/// Concurrent read calls per account and Region.
 const READS_AT_ONCE: usize = 4;
-/// Calls that delete or hold, at a place at one time.
+/// Concurrent calls that delete or hold, per account and Region.
 const DELETES_AT_ONCE: usize = 4;
 /// The code with which AWS may answer a token that it knows, of which what it made was deleted (fsx-facts 3.1:
 /// UNVERIFIED).
 pub(super) const WHAT_IT_MADE_IS_GONE: &str = "BackupNotFound";
 
-/// Counts what a round sends, place by place.
+/// Counts the calls of a round per account and Region.
 pub struct CallLimits<'a> {
     /// The policy file.
     pub settings: &'a Settings,
@@ -67,7 +67,7 @@ impl Blocked {
 }
 
 impl<'a> CallLimits<'a> {
-    /// Nothing sent yet in this round.
+    /// No calls in this round yet.
     #[must_use]
     pub fn new(settings: &'a Settings, state: &'a State, now: Time) -> Self {
         let nothing = BTreeMap::new;
@@ -116,7 +116,7 @@ impl<'a> CallLimits<'a> {
         }
     }
 
-    /// Takes a place for a call that reads.
+    /// Reserves a read call.
     ///
     /// # Errors
     /// Why not now.
@@ -130,7 +130,7 @@ impl<'a> CallLimits<'a> {
         Ok(())
     }
 
-    /// Takes a place for a call that makes something.
+    /// Reserves a create call.
     ///
     /// # Errors
     /// Why not now.
@@ -145,7 +145,7 @@ impl<'a> CallLimits<'a> {
         Ok(())
     }
 
-    /// Takes a place for a call that deletes or holds.
+    /// Reserves a call that deletes or holds.
     ///
     /// # Errors
     /// Why not now.
@@ -166,13 +166,14 @@ impl<'a> CallLimits<'a> {
 
     /// Whether the inventory of a place is known well enough to ask something new of it for this source.
     ///
-    /// What a lost database had asked for is shown by a listing that began two minutes after the birth of this one. Of a
+    /// What a lost database had requested is shown by a listing that began two minutes after this database was created.
+    /// Of a
     /// source of which nothing is older than this database its token tells as well, for ten minutes, so that it need not
     /// wait. A source that was protected before does: the token holds the number of the attempt, and what tells that
     /// there was a first one may be deleted, while a listing does not show the second yet.
     ///
     /// # Errors
-    /// What is still to be read.
+    /// What has to be read first.
     pub fn inventory_known_for(&self, place: &AccountRegion, source: &SourceState) -> Result<(), Blocked> {
         self.listed(place)?;
         let database_created_at = self.state.created_at;
@@ -186,7 +187,7 @@ impl<'a> CallLimits<'a> {
     /// The same for a source by its name; of one that is not known, for certain.
     ///
     /// # Errors
-    /// What is still to be read.
+    /// What has to be read first.
     pub fn inventory_known_of(&self, place: &AccountRegion, key: &SourceKey) -> Result<(), Blocked> {
         match self.state.sources.get(key) {
             Some(source) => self.inventory_known_for(place, source),
@@ -197,7 +198,7 @@ impl<'a> CallLimits<'a> {
     /// Whether the inventory of a place is known for certain, whatever a lost database had asked for.
     ///
     /// # Errors
-    /// What is still to be read.
+    /// What has to be read first.
     pub fn inventory_known(&self, place: &AccountRegion) -> Result<(), Blocked> {
         self.listed(place)?;
         let settled = self.state.created_at.plus(LISTING_LAG);
@@ -212,7 +213,7 @@ impl<'a> CallLimits<'a> {
     /// made, and late enough to show what a lost one had begun. An older backup would take a slot for hours, for nothing.
     ///
     /// # Errors
-    /// What is still to be read.
+    /// What has to be read first.
     pub fn newest_known(&self, home: &AccountRegion, source: &SourceState) -> Result<(), Blocked> {
         let database_created_at = self.state.created_at;
         let read = self.state.place(home).and_then(|known| known.listed);
@@ -266,7 +267,7 @@ impl CallLimits<'_> {
     }
 }
 
-/// What to do about a pending request whose answer is outstanding, lost, or proved nothing.
+/// What to do with a pending request whose response is outstanding, was lost, or proved nothing.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PendingDecision {
     /// Repeat it, word for word.
@@ -301,7 +302,7 @@ impl CallLimits<'_> {
     }
 }
 
-/// The wait that a pause after a failure means.
+/// Why a request that backs off is blocked.
 #[must_use]
 pub fn backoff(pending: &PendingRequest) -> Blocked {
     let reason = if pending.needs_person().is_some() { Reason::NeedsPerson } else { Reason::Backoff };
@@ -309,7 +310,7 @@ pub fn backoff(pending: &PendingRequest) -> Blocked {
     Blocked { reason, until: Some(pending.not_before), detail }
 }
 
-/// Records what a refusal means for the plan.
+/// Records blocked work in the plan.
 pub fn wait(plan: &mut Plan, policy: &crate::domain::id::PolicyName, key: &WorkKey, blocked: Blocked) {
     if let Some(until) = blocked.until {
         plan.wake.earlier(until, "a pause ends");

@@ -28,13 +28,13 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// What a backup is taken to last where nobody knows (fsx-facts 2.1: minutes).
+/// The assumed duration of a backup (fsx-facts 2.1: minutes).
 pub const ASSUMED_BACKUP: Duration = Duration::from_secs(10 * 60);
 /// What a copy of what has changed is taken to last where nobody knows (fsx-facts 2.1: six to seven minutes for next to
 /// nothing).
 pub const ASSUMED_COPY: Duration = Duration::from_secs(10 * 60);
 
-/// How long things take where nothing was learned.
+/// Durations given by the caller, used where nothing was learned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Given {
     /// A backup.
@@ -43,7 +43,7 @@ pub struct Given {
     pub copy: Option<Duration>,
 }
 
-/// What can be kept and what cannot.
+/// The result of the capacity check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CapacityReport {
     /// Every lane that several routes share, and every route whose copies have a lane of their own, by account and Region.
@@ -68,8 +68,8 @@ struct Route<'a> {
     rpo: Option<Duration>,
 }
 
-/// Whether this policy can keep what it promises, with these slots and this retention. `state` teaches how long things
-/// take and what is held; `given` counts where it does not. Costs a look at every route.
+/// Whether this policy can meet its RPOs with these slots and this retention. Durations and points held are learned
+/// from `state`; `given` applies where nothing was learned. The cost is one pass over all routes.
 #[must_use]
 pub fn judge(settings: &Settings, state: Option<&State>, given: Given, now: Time) -> CapacityReport {
     let mut routes = Vec::new();
@@ -112,20 +112,20 @@ pub fn judge(settings: &Settings, state: Option<&State>, given: Given, now: Time
 }
 
 impl CapacityReport {
-    /// Whether nothing stands against it.
+    /// Whether there are no warnings.
     #[must_use]
     pub fn works(&self) -> bool {
         self.warnings().next().is_none()
     }
 
-    /// What stands against it, a sentence each.
+    /// The warnings, one sentence each.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
         let lanes = self.lanes.iter().flat_map(|lane| &lane.warnings);
         lanes.chain(self.quotas.iter().filter_map(|quota| quota.warning.as_ref())).map(String::as_str)
     }
 }
 
-/// A sentence for each lane and quota, those that stand against the policy marked.
+/// One sentence for each lane and quota, with warnings marked.
 impl fmt::Display for CapacityReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for lane in &self.lanes {

@@ -70,7 +70,7 @@ pub fn plan(
     }
 }
 
-/// The places of the candidates of a lane in the order in which they get its slots.
+/// The indices of the candidates of a lane in the order in which they get its slots.
 fn places(
     order: SlotOrder,
     state: &State,
@@ -89,7 +89,7 @@ fn places(
     let requests: Vec<SlotRequest> = candidates.iter().map(|candidate| candidate.request()).collect();
     let mut ends: Vec<Time> = vec![now; free];
     ends.extend(ends_of_flights(state, lane));
-    // Of what else is held nothing is known: others' copies, and asks without an answer.
+    // Nothing is known about the other occupied slots: copies of others, and requests without a response.
     let sum: Duration = requests.iter().map(|request| request.takes).sum();
     let typical = sum / u32::try_from(requests.len()).unwrap_or(u32::MAX);
     ends.resize(capacity as usize, now.plus(typical));
@@ -180,7 +180,7 @@ impl<'a> Candidate<'a> {
     ) -> Option<Self> {
         let target = Target::Copy(destination.region.clone());
         let there = AccountRegion { account: key.account.clone(), region: destination.region.clone() };
-        // What may be ours is not made again on a guess.
+        // A copy that may be ours is not repeated on a guess.
         let may_be_there = |backup: &RecoveryPoint| {
             let claims = state.place(&there).map(|known| known.unconfirmed_of(&backup.source, backup.occurrence));
             claims.into_iter().flatten().any(RecoveryPoint::good)
@@ -221,7 +221,7 @@ impl<'a> Candidate<'a> {
         AccountRegion { account: self.work.source.account.clone(), region: self.destination.region.clone() }
     }
 
-    /// Whether nothing but a slot is in its way.
+    /// Whether only a slot is missing.
     fn ready(&self, settings: &Settings, now: Time, call_limits: &CallLimits<'_>) -> Result<(), Blocked> {
         self.route_free(&self.destination.region, now)?;
         after_failures(self.source, &self.work, settings.daemon.poll, now)?;

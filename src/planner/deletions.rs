@@ -23,14 +23,14 @@ use std::time::Duration;
 
 /// Sources that retention looks at in one round; the rest in the next.
 const REVIEWS_PER_ROUND: usize = 100;
-/// A deletion is asked for within this after AWS last showed its object.
+/// DeleteBackup must follow within this time after AWS last showed the backup.
 const INSPECTED_WITHIN: Duration = Duration::from_secs(60);
-/// So often it is looked whether the brake still holds.
+/// How often the brake is re-evaluated.
 const BRAKE_AGAIN: Duration = Duration::from_secs(3600);
 /// So soon a review is tried again that lacks the inventory of a place.
 const REVIEW_AGAIN: Duration = Duration::from_secs(60);
 
-/// Decides what is to be deleted, and goes on with what was decided.
+/// Plans deletions, and continues the planned ones.
 pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     let mut reviews = state.reviews.iter().peekable();
     for _ in 0..REVIEWS_PER_ROUND {
@@ -46,16 +46,16 @@ pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut Cal
     }
 }
 
-/// What retention lets go of one target of a source, and what the brake makes of it.
+/// What retention decides for one target of a source, and what the brake holds back of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetentionDecision<'a> {
-    /// Goes, each with its reason, oldest first.
+    /// Points to delete, each with its reason, oldest first.
     pub go: Vec<(&'a RecoveryPoint, String)>,
-    /// Would go, and waits for a person.
+    /// Deletions that wait for a person.
     pub braked: Option<Brake>,
 }
 
-/// Weighs one target of a source.
+/// Evaluates one target of a source.
 #[must_use]
 pub fn weigh<'a>(
     policy: &Policy,
@@ -135,7 +135,7 @@ fn review(
     plan.wake.earlier(next, "retention");
 }
 
-/// Says what stays because a destination cannot be read. Returns until when it does.
+/// Reports points that are kept because a destination cannot be read. Returns until when.
 fn unseen(policy: &Policy, state: &State, now: Time, plan: &mut Plan) -> Time {
     let unseen = retain::unseen_destinations(policy, state, now);
     let until = state.created_at.plus(retain::UNSEEN_COPY_READS_FOR);
@@ -152,14 +152,14 @@ fn unseen(policy: &Policy, state: &State, now: Time, plan: &mut Plan) -> Time {
     if unseen.is_empty() { Time::NEVER } else { until }
 }
 
-/// Decides that a point goes.
+/// Plans the deletion of a point.
 fn condemn(point: &RecoveryPoint, reason: String, now: Time, plan: &mut Plan) {
     let (place, id) = (point.place.clone(), point.id.clone());
     plan.record.push(Change::DeletionPlanned { place, id, reason, confirmed: false, at: now });
     plan.wake.earlier(now, "a deletion was decided");
 }
 
-/// Decides about what ended FAILED. Returns when to look again.
+/// Plans the deletion of what ended FAILED. Returns when to look again.
 fn clear_failed(state: &State, key: &SourceKey, now: Time, call_limits: &CallLimits<'_>, plan: &mut Plan) -> Time {
     let (clear, mut next) = retain::failed_to_clear(state, key, now);
     let undecided = |point: &RecoveryPoint| !state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
@@ -173,7 +173,7 @@ fn clear_failed(state: &State, key: &SourceKey, now: Time, call_limits: &CallLim
     next
 }
 
-/// Says before the fact which copies will be full, other than first ones.
+/// Announces full copies, other than first ones.
 fn chains(key: &SourceKey, policy: &Policy, source: &SourceState, plan: &mut Plan) {
     for destination in &policy.destinations {
         match full_copy::next_is_full(source, destination) {
@@ -198,7 +198,7 @@ fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, call_limits: &C
     !told || call_limits.inventory_known_of(&place_of(key, policy, target), key).is_err()
 }
 
-/// What a person confirms: every point that the brake holds now is decided upon.
+/// A person's confirmation: plans the deletion of every point that the brake holds back now.
 #[must_use]
 pub fn confirm(settings: &Settings, state: &State, now: Time) -> Vec<Change> {
     let mut changes = Vec::new();
@@ -223,7 +223,7 @@ struct Steps<'a> {
     settings: &'a Settings,
     state: &'a State,
     now: Time,
-    /// What goes, by source and target, as far as this round asked.
+    /// Retention verdicts by source and target, as far as this round needed them.
     verdicts: BTreeMap<(SourceKey, Target), BTreeMap<BackupId, Option<String>>>,
 }
 
@@ -266,7 +266,7 @@ impl Steps<'_> {
         send(plan, Action { place: place.clone(), call }, self.now);
     }
 
-    /// Why it is not to be deleted after all.
+    /// Why a planned deletion is cancelled.
     fn deletion_cancelled(&mut self, place: &AccountRegion, id: &BackupId) -> Option<String> {
         if !self.settings.daemon.prune {
             return Some("this host does not prune".to_owned());
@@ -286,7 +286,7 @@ impl Steps<'_> {
     }
 }
 
-/// Why each point of a target stays; `None`: it goes.
+/// Why each point of a target is kept; `None`: it is deleted.
 fn words(
     policy: &Policy,
     state: &State,
@@ -298,7 +298,7 @@ fn words(
         let keeps: Vec<String> = verdict.keep.iter().map(ToString::to_string).collect();
         (!verdict.goes()).then(|| keeps.join(", "))
     };
-    // A destination that left the policy is none of its targets, and what is there stays.
+    // A destination that left the policy is not one of its targets, and its points are kept.
     let named = targets(policy).any(|named| named == *target);
     let verdicts = if named { retain::verdicts(policy, state, key, target, now) } else { Vec::new() };
     let mut words: BTreeMap<BackupId, Option<String>> =

@@ -18,7 +18,7 @@ use crate::domain::remarks::Bytes;
 use crate::domain::state::SourceState;
 use std::time::Duration;
 
-/// So many of the last points of a route are looked at.
+/// How many of a route's last points are used.
 const LOOKED_AT: usize = 6;
 /// Of a first copy this share is expected of the next one, while none was seen yet.
 const SHARE_OF_FIRST: u32 = 10;
@@ -41,7 +41,7 @@ pub struct Learned {
 /// How long the next one is expected to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// So long.
+    /// The duration.
     pub takes: Duration,
     /// It moves everything.
     pub full: bool,

@@ -15,7 +15,7 @@ use crate::domain::time::Time;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How often all is looked through.
+/// The interval of these searches.
 const EVERY: Duration = Duration::from_secs(86_400);
 
 /// How long after a start what AWS has was surely read, where it can be.
@@ -24,7 +24,7 @@ const FIRST_AFTER: Duration = Duration::from_secs(3600);
 /// Records what is to be forgotten, once a day.
 pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     let due = state.swept_at.map_or(state.started_at.plus(FIRST_AFTER), |swept_at| swept_at.plus(EVERY));
-    // Nothing is in a hurry: some round comes by.
+    // This is not urgent: some later round does it.
     if now < due {
         return;
     }

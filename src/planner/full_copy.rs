@@ -37,9 +37,9 @@ pub enum FullCopy {
     },
     /// The policy names a key in other words than before, which may yet be the same one: two aliases can be.
     KeyRenamed {
-        /// The words that the newest copy was asked for with.
+        /// The name with which the newest copy was requested.
         from: String,
-        /// The words of now.
+        /// The current name.
         to: String,
     },
 }
@@ -51,7 +51,7 @@ impl FullCopy {
         !matches!(self, Self::KeyRenamed { .. })
     }
 
-    /// What a person is told before it happens.
+    /// The announcement for people.
     #[must_use]
     pub fn announcement(&self, source: &SourceId, region: &Region) -> String {
         let will = if self.is_certain() { "will" } else { "may" };
@@ -81,7 +81,7 @@ enum Link {
     Other,
     /// Asked for in other words; whether they mean another key cannot be told.
     Renamed,
-    /// Nothing can be told.
+    /// Unknown.
     Unknown,
 }
 

@@ -10,7 +10,7 @@ use crate::domain::plan::Plan;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 
-/// Writes or takes away the tags of holds that AWS does not show as wished.
+/// Writes or removes the tags of holds that AWS does not show as requested.
 pub fn plan(state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     for ((place, id), hold_request) in &state.hold_requests {
         if state.under_way(place, &CallKey::Hold(id.clone())) {

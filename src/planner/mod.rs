@@ -96,7 +96,8 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: slot_
     plan
 }
 
-/// What goes on while AWS does not confirm the time: nothing is opened, ended, deleted or forgotten. What is open goes on
+/// What continues while AWS does not confirm the time: nothing is opened, ended, deleted or forgotten. What is open
+/// goes on
 /// as long as it is known how much time passes; else AWS is only read, until it says what time it is.
 fn without_a_clock(settings: &Settings, state: &State, now: Time, order: slot_priority::SlotOrder, plan: &mut Plan) {
     if state.timekeeping.goes_on() {
@@ -117,10 +118,10 @@ fn without_a_clock(settings: &Settings, state: &State, now: Time, order: slot_pr
     }
 }
 
-/// A source that a round looks at: each is found once a round, since in a storm there are thousands.
+/// A source that a round visits: each is looked up once a round, since there may be thousands.
 pub type Active<'a> = (&'a SourceKey, &'a SourceState);
 
-/// Puts a call into the plan, together with the note that it leaves.
+/// Adds a call to the plan, with the change that records it.
 fn send(plan: &mut Plan, action: Action, now: Time) {
     if let Some(call) = action.call.key() {
         plan.record.push(Change::Sent { place: action.place.clone(), call, at: now });
@@ -128,7 +129,7 @@ fn send(plan: &mut Plan, action: Action, now: Time) {
     }
 }
 
-/// Puts a pending request into the plan: the intent, and the call with it.
+/// Adds a request to the plan: the intent and the call.
 fn send_request(
     plan: &mut Plan,
     place: &crate::domain::id::AccountRegion,

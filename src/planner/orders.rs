@@ -17,15 +17,15 @@ use std::time::Duration;
 
 mod cancel;
 
-/// So many occurrences by hand may be open for one source; a script that asks in a loop is stopped there.
+/// The largest number of open ordered occurrences per source; it stops a script that orders in a loop.
 const OPEN_BY_HAND: usize = 16;
-/// The clock of who asks may be ahead by so much.
+/// How far the client's clock may be ahead.
 const AHEAD: Duration = Duration::from_secs(60);
-/// So many pauses of one policy may be in the state.
+/// The largest number of pauses per policy.
 const PAUSES: usize = 32;
 /// The longest reason, as long as a tag's value may be.
 const REASON_CHARS: usize = 256;
-/// So many names are listed in a message.
+/// How many names a message lists.
 const NAMED: usize = 20;
 
 /// What a person orders.
@@ -128,18 +128,18 @@ pub struct CancelOrder {
     pub at: Option<Time>,
 }
 
-/// An order that stands once its changes are committed.
+/// An order that is accepted once its changes are committed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Granted {
     /// To be applied and committed; empty if it stood already.
     pub changes: Vec<Change>,
-    /// What came of it, for people.
+    /// The result, for people.
     pub says: String,
     /// The sources that an occurrence was ordered for, new or not.
     pub sources: Vec<SourceId>,
-    /// Whether AWS shows a hold as it is wished.
+    /// Whether AWS shows the hold as requested.
     pub stands: bool,
-    /// Of a hold that AWS does not show: what waiting cannot mend.
+    /// If AWS does not show the hold: the refusal that only a person can resolve.
     pub barred: Option<String>,
 }
 
@@ -156,11 +156,11 @@ pub struct Refusal {
 /// What kind of reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalKind {
-    /// It names something that there is not.
+    /// Not found.
     Unknown,
-    /// It makes no sense as it stands.
+    /// Invalid.
     Invalid,
-    /// Not now; the same order may be carried out later.
+    /// Conflict: the same order may be accepted later.
     NotNow,
 }
 
@@ -201,7 +201,8 @@ pub fn braked(state: &State) -> BTreeSet<BackupId> {
     state.braked.values().flat_map(|brake| brake.points.iter().map(|(id, _)| id.clone())).collect()
 }
 
-/// Lets go what the brake held when the person looked, as far as the policy in force gives it up still.
+/// Confirms the deletions that the brake held back when the person looked, as far as the policy in force still makes
+/// them.
 #[must_use]
 pub fn confirm_deletions(settings: &Settings, state: &State, looked_at: &BTreeSet<BackupId>, now: Time) -> Granted {
     let mut changes = super::deletions::confirm(settings, state, now);

@@ -28,7 +28,7 @@ use std::time::Duration;
 /// A listing of more pages than this is given up: an endpoint that never ends its pages must not hold us for ever.
 const PAGES_PER_LISTING: u32 = 20_000;
 
-/// What came of an action, as changes to record.
+/// Turns the outcome of an action into changes to record.
 #[must_use]
 pub fn process_outcome(
     settings: &Settings,

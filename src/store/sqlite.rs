@@ -48,7 +48,7 @@ pub struct SqliteStore {
     connection: SqliteConnection,
     /// A transaction failed, and with it what the driver believes of the connection: begin with a new one.
     broken: bool,
-    /// How far the forgetting of what is old has come.
+    /// The progress of deleting old history.
     forgetting: Forgetting,
     /// The last process that wrote here did not close the file in order.
     ended_uncleanly: bool,
@@ -58,16 +58,16 @@ pub struct SqliteStore {
     aside: Option<PathBuf>,
 }
 
-/// How the file at the path stands to the one that is open.
+/// The relation between the open file and the file at the path.
 #[derive(Debug)]
 pub enum FileStanding {
-    /// It is the one, as it was left.
+    /// The same file, unchanged.
     Sound,
-    /// It is the one, and another program wrote to it or touched it.
+    /// The same file, but another program wrote to it or touched it.
     Touched,
-    /// It is not the one any more, or lacks what was in it: what is committed now is gone with the process.
+    /// Another file, or a truncated one: whatever is committed now is lost with the process.
     Lost(StoreProblem),
-    /// It cannot be looked at.
+    /// It cannot be checked.
     Unknown(StoreProblem),
 }
 
@@ -123,13 +123,13 @@ impl SqliteStore {
         &self.path
     }
 
-    /// How the file at the path stands to the one that is open. Costs a look at two names.
+    /// The relation between the open file and the file at the path. Costs a look at two names.
     #[must_use]
     pub fn standing(&self) -> FileStanding {
         self.file.as_ref().map_or(FileStanding::Sound, HeldFile::standing)
     }
 
-    /// Takes the file for what it is to be, after it was found to be whole.
+    /// Accepts the file as it is now, after a check found it intact.
     pub fn believe(&mut self) {
         if let Some(file) = &mut self.file {
             file.written();

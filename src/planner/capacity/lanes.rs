@@ -26,13 +26,13 @@ pub struct LaneReport {
     pub slots: u32,
     /// How many slots copying every backup needs, on average.
     pub needed_slots: f64,
-    /// How many slots keeping every promise needs, backups being skipped where the promise allows it.
+    /// How many slots meeting every RPO needs, if backups are skipped where the RPO allows it.
     pub needed_to_keep_slots: f64,
     /// Each policy's part.
     pub policies: Vec<PolicyReport>,
-    /// How it stands, in a sentence.
+    /// A summary in one sentence.
     pub summary: String,
-    /// What will go wrong, a sentence each.
+    /// The warnings, one sentence each.
     pub warnings: Vec<String>,
 }
 
@@ -51,13 +51,13 @@ pub struct PolicyReport {
     pub longest_copy_seconds: u64,
     /// Of how many sources that was learned.
     pub learned: usize,
-    /// What is promised.
+    /// The RPO.
     pub rpo_seconds: Option<u64>,
-    /// The smallest promise that can be kept with this schedule and these slots.
+    /// The shortest RPO that can be met with this schedule and these slots.
     pub best_rpo_seconds: u64,
     /// An interval at which every backup can be copied; the schedule's own if that fits.
     pub fitting_interval_seconds: u64,
-    /// Sources whose promise will break.
+    /// Sources that will miss their RPO.
     pub breaking: Vec<SourceId>,
 }
 
@@ -88,7 +88,7 @@ impl Route<'_> {
         self.copy.as_secs_f64() / self.every.as_secs_f64().max(1.0)
     }
 
-    /// Every how many firings a copy must be made to meet the RPO; 0: it cannot be kept.
+    /// Every how many firings a copy must be made to meet the RPO; 0: it cannot be met.
     fn may_skip_to(&self) -> u64 {
         let Some(rpo) = self.rpo else { return u64::MAX };
         let room = rpo.saturating_sub(self.backup).saturating_sub(self.copy);
@@ -98,7 +98,7 @@ impl Route<'_> {
         (room.as_millis() / self.every.as_millis().max(1)).max(1).try_into().unwrap_or(u64::MAX)
     }
 
-    /// The share of a slot that keeping the promise needs.
+    /// The share of a slot that meeting the RPO needs.
     fn load_to_keep(&self) -> f64 {
         match (self.rpo, self.may_skip_to()) {
             (None, _) => 0.0,
@@ -161,7 +161,8 @@ impl<'a> Lanes<'a, '_> {
         })
     }
 
-    /// What becomes of each route. Slots go where they keep most, as [`super::super::slot_priority`] gives them.
+    /// The outlook of each route. Slots go where they have the largest benefit, as [`super::super::slot_priority`]
+    /// gives them.
     fn outlooks(&self, stretch: f64, slots: f64) -> Vec<RouteOutlook> {
         let mut by_worth: Vec<usize> = (0..self.routes.len()).collect();
         let cost = |at: &usize| self.routes.get(*at).map_or(0.0, Route::load_to_keep);
@@ -188,7 +189,7 @@ impl<'a> Lanes<'a, '_> {
         sum.saturating_sub(route.copy).div_f64(slots.max(1.0))
     }
 
-    /// Promises that no number of slots could keep.
+    /// RPOs that no number of slots could meet.
     fn never(&self, place: &str) -> Option<String> {
         let never: Vec<&Route<'_>> = self.routes.iter().filter(|route| route.may_skip_to() == 0).collect();
         let worst = never.iter().max_by_key(|route| route.gap + route.backup + route.copy)?;
@@ -297,7 +298,7 @@ fn words(place: &str, slots: u32, needed: f64, policies: &[PolicyReport]) -> (St
     (summary.clone(), vec![format!("{summary}; {outcome}")])
 }
 
-/// Promises that are kept on average and break when all copies begin at one moment.
+/// RPOs that are met on average and missed when all copies start at one moment.
 fn tight(place: &str, policies: &BTreeMap<&PolicyName, Vec<(&Route<'_>, &RouteOutlook)>>) -> Vec<String> {
     let late = |route: &Route<'_>, outlook: &RouteOutlook| {
         !outlook.breaks && route.rpo.is_some_and(|rpo| outlook.oldest > rpo)

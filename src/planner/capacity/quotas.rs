@@ -46,7 +46,7 @@ pub struct QuotaReport {
     pub daily: f64,
     /// How many of Lifeboat's are there now, if that is known.
     pub now: Option<u64>,
-    /// How it stands, in a sentence.
+    /// A summary in one sentence.
     pub summary: String,
     /// What will go wrong, if anything will.
     pub warning: Option<String>,

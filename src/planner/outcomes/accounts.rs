@@ -57,7 +57,8 @@ impl OutcomeProcessor<'_> {
         outcome
     }
 
-    /// The keys are right again: places that answered for another account are read anew, soon, not with their next listing.
+    /// The credentials are right again: Regions that responded for another account are read again soon, before their
+    /// next listing.
     fn look_where_another_answered(&mut self) {
         let of_account = |(place, known): &(&AccountRegion, &AccountRegionState)| {
             place.account == self.place.account && *place != self.place && known.foreign.is_some()

@@ -43,7 +43,7 @@ impl OutcomeProcessor<'_> {
         self.push(Change::DeletionFailed { place, id, fault, not_before: self.now.plus(pause) });
     }
 
-    /// An answer to an earlier wish says nothing of one that took its place meanwhile, which is tried at once.
+    /// The response to an earlier request says nothing about one that replaced it meanwhile, which is tried at once.
     pub(super) fn hold_answered(&mut self, id: &BackupId, hold: Option<&str>, fault: Option<Fault>) {
         let hold_request = self.state.hold_requests.get(&(self.place.clone(), id.clone()));
         if hold_request.is_some_and(|hold_request| hold_request.hold.as_deref() == hold) {

@@ -5,8 +5,8 @@ use crate::domain::evidence::Objection;
 use crate::domain::state::Dispute;
 
 impl OutcomeProcessor<'_> {
-    /// Something speaks against a point: it is not counted until nothing does, and said once. Returns whether it is on
-    /// record from now on.
+    /// Something contradicts a point: it is not counted until nothing does, and reported once. Returns whether it is
+    /// recorded from now on.
     pub(super) fn objected(
         &mut self,
         id: &BackupId,
@@ -59,7 +59,7 @@ impl OutcomeProcessor<'_> {
         }
     }
 
-    /// Nothing speaks against it by now.
+    /// Nothing contradicts it any more.
     pub(super) fn undisputed(&mut self, id: &BackupId) {
         if self.here.is_some_and(|here| here.disputes.contains_key(id)) {
             self.push(Change::Disputed { place: self.place.clone(), id: id.clone(), dispute: None });
