@@ -1,11 +1,13 @@
 //! FSx in many accounts and Regions, as a pure model.
 //!
-//! **The problem.** Whoever schedules backups and copies must survive an FSx that forgets, lags, throttles and fails; no
-//! account of AWS does so on command, and none in virtual time. **The promise.** What happens here follows from the seed,
-//! the calls and the times given with them: no clock, no threads, no randomness of the machine, no order by hash. Time comes in as
-//! `now_ms` with every call; whatever fell due since the call before happens first, each at its own instant.
+//! **The problem.** A scheduler of backups and copies must survive an FSx that forgets, lags, throttles and fails. No
+//! AWS account does so on demand, and none in virtual time.
 //!
-//! It speaks the JSON of the AWS API. The facts that it keeps to are numbered in the project's notes on FSx, table (b).
+//! **The solution.** Everything here follows from the seed, the calls, and the times passed with them: no clock, no
+//! threads, no randomness of the machine, no hash order. Time is passed as `now_ms` with every call; everything that
+//! came due since the previous call happens first, each event at its own instant.
+//!
+//! It speaks the JSON of the AWS API. The facts that it models are numbered in the project's notes on FSx, table (b).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,10 +1,12 @@
-//! What goes wrong between a caller and FSx, and inside it, and when.
+//! Which faults occur between a caller and FSx, and inside FSx, and when.
 //!
-//! **The problem.** The failures that matter (an answer lost after the deed, a Region that accepts connections and never
-//! answers, a token forgotten) cannot be had from AWS on demand. **The promise.** Each is a line of TOML, for all Regions
-//! or some, all operations or some, for all time or a span of it; and what is decided follows from the seed, with sockets or without.
+//! **The problem.** The failures that matter (a response lost after the request was applied, a Region that accepts
+//! connections and never answers, a forgotten token) cannot be produced at AWS on demand.
 //!
-//! [`HELP`] is the reference for people; a test holds it and the fields to the same names.
+//! **The solution.** Each is a line of TOML, for all Regions or some, for all operations or some, for all time or a
+//! period; and every decision follows from the seed, with sockets or without.
+//!
+//! [`HELP`] is the reference for people; a test checks that it and the fields have the same names.
 
 use std::collections::BTreeMap;
 

@@ -1,11 +1,13 @@
-//! The real planner on a policy against the simulated FSx, in virtual time: what will come of it, before it does.
+//! The real planner on a policy against the simulated FSx, in virtual time: a forecast of the next weeks.
 //!
-//! **The problem.** Whether a policy keeps its promises depends on sizes, rates of change, slots and schedules all at
-//! once, and on AWS it takes weeks to find out. **The promise.** A month passes in seconds; the decisions are those of
-//! the daemon, call by call; what came of them is read off FSx's own inventory ([`outcome`]), not off Lifeboat's. The same
-//! settings, cloud and seed give the same month.
+//! **The problem.** Whether a policy meets its RPOs depends on sizes, rates of change, slots and schedules all at once,
+//! and on AWS it takes weeks to find out.
 //!
-//! Unlike [`super::world`] it checks no promise and nothing dies in it: it measures.
+//! **The solution.** A month passes in seconds; the decisions are those of the daemon, call by call; the result is read
+//! from FSx's own inventory ([`outcome`]), not from Lifeboat's state. The same settings, cloud and seed give the same
+//! month.
+//!
+//! Unlike the world of the tests it checks no promise and does not crash the process: it measures.
 
 use super::cloud::Cloud;
 use super::world::wire;

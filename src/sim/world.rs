@@ -1,14 +1,16 @@
-//! The real planner against the simulated FSx, through weeks of trouble in milliseconds.
+//! The real planner against the simulated FSx, through weeks of faults in milliseconds.
 //!
-//! **The problem.** What breaks a backup scheduler is never one fault but two at the wrong moment: the database lost
-//! while an answer is under way, a clock set back between a pending request and its repeat, a Region that goes silent while others
-//! fill its slots. Nobody can wait for such a week, and a test written by hand only holds what its author thought of.
-//! **The promise.** A seed draws policy, fleet, the habits of FSx and all that goes wrong ([`Setup`]); the planner then
-//! lives through it in virtual time, dying at any boundary between two steps, and after each step the promises of
-//! Lifeboat are held against FSx's own inventory by code that shares nothing with the planner ([`checks`]). Act one breaks,
-//! act two stops breaking, act three comes to rest. The same seed gives the same trace, byte for byte.
+//! **The problem.** A backup scheduler is never broken by one fault, but by two at the wrong moment: the database is
+//! lost while a response is outstanding, the clock is set back between a pending request and its repeat, a Region goes
+//! silent while others fill its slots. Nobody can wait for such a week, and a hand-written test only covers what its
+//! author thought of.
 //!
-//! There is no thread, no clock and no randomness here but what follows from the seed.
+//! **The solution.** A seed determines policy, fleet, behaviour of FSx and all faults ([`Setup`]). The planner then
+//! lives through it in virtual time and crashes at any boundary between two steps. After each step the promises of
+//! Lifeboat are checked against FSx's own inventory by code that shares nothing with the planner ([`checks`]). Act one
+//! has faults, act two has none, in act three the schedules end. The same seed gives the same trace, byte for byte.
+//!
+//! There is no thread, no clock and no randomness here except what follows from the seed.
 
 use super::cloud::Cloud;
 use super::faults::Faults;

@@ -1,8 +1,7 @@
-//! The promises, held against FSx's own inventory after every step.
+//! The promises, checked against FSx's own inventory after every step.
 //!
-//! A checker that asked the planner what it thinks would share its mistakes. So these keep books of their own, from
-//! what FSx did, what was sent and answered, and what was committed; of the program they use the types and the calendar
-//! alone.
+//! A checker that relied on the planner would share its mistakes. So these checks keep their own records of what FSx
+//! did, what was sent and answered, and what was committed; from the program they use only the types and the calendar.
 
 use super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle};
 use super::setup::Setup;

@@ -1,4 +1,4 @@
-//! The host's clock, which may be wrong, and AWS's, which is right.
+//! The host's clock, which may be wrong, and AWS's clock, which is right.
 
 use super::*;
 use crate::domain::timekeeper::Heard;

@@ -1,9 +1,8 @@
 //! What survives the process: the durable changes that were committed, and nothing else.
 //!
 //! A crash must lose what the real database would lose and keep what it would keep, or recovery is tested against a
-//! fiction. [`Kept`] is the state that the committed changes alone have led to, of which [`State::reloaded`] says what a
-//! next process knows; the conformance suite holds the real store to the same. A world can also be given that store, as
-//! another [`Disk`].
+//! fiction. [`Kept`] is the state that results from the committed changes alone, reduced to what a next process knows;
+//! the conformance suite tests the real store against it. A world can also be given that store, as another [`Disk`].
 
 use crate::domain::change::Change;
 use crate::domain::state::State;

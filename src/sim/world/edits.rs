@@ -1,4 +1,4 @@
-//! Changes from outside: of the policy file, and by a person's hand in AWS's console.
+//! Changes from outside: edits of the policy file, and changes made by a person in AWS's console.
 
 use super::super::cloud::{Backup, Cloud, Lifecycle};
 use super::setup::{Edit, Person};

@@ -1,4 +1,4 @@
-//! What goes wrong, drawn: act one breaks, act two stops breaking.
+//! The random fault plan: act one has faults, act two has none.
 
 use super::super::faults::Fault;
 use super::super::rng::Rng;

@@ -1,4 +1,4 @@
-//! Orders that a person gives to the process that runs, as the control socket takes them.
+//! Orders from people to the running process, as the control socket accepts them.
 
 use super::setup;
 use super::{Broken, World};

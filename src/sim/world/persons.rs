@@ -1,4 +1,4 @@
-//! What persons do in a world, at AWS and with Lifeboat.
+//! What people do in a world, at AWS and with Lifeboat.
 
 /// What a person does to what is ours. Numbers choose among what is there.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
-//! What is put to the test: the decisions, and the order in which they take effect.
+//! The planner under test: its decisions, and the order in which they take effect.
 //!
-//! A world is only worth something if it notices a broken planner. So the planner is reached through a [`PlannerUnderTest`] that a
-//! test can replace by one with a fault planted in it, without a line of the planner itself being made breakable.
+//! A world is only useful if it detects a broken planner. So the planner is reached through [`PlannerUnderTest`], which
+//! a test can replace by a mutant, without making any line of the planner itself breakable.
 
 use crate::domain::action::{Action, Outcome};
 use crate::domain::change::{Change, IllegalChange};

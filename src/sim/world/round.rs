@@ -1,4 +1,4 @@
-//! The daemon's loop, as `daemon/reconcile` has it, with a place to die after every step.
+//! The daemon's loop, as in `daemon/reconcile`, with a possible crash after every step.
 
 use super::*;
 use crate::domain::id::AccountAlias;

@@ -1,7 +1,7 @@
-//! What a seed draws: the policy, the fleet, the habits of the cloud, and all that goes wrong and when.
+//! What a seed determines: the policy, the fleet, the behaviour of the cloud, and all faults and their times.
 //!
-//! Everything is drawn before the first step, so that a failing seed can be read like a script, and a script can be
-//! written by hand in its place.
+//! Everything is drawn before the first step, so a failing seed can be read like a script, and a script can be written
+//! by hand instead.
 
 use super::super::cloud::{self, DeletedToken, FileSystemSeed, FileSystemType, VolumeSeed};
 use super::super::faults::{Fault, Faults};

@@ -1,7 +1,7 @@
-//! What happened, line by line: a fingerprint of all of it, and the last lines for people.
+//! The trace of a run, line by line: a fingerprint of all lines, and the last lines for people.
 //!
-//! Two runs of one seed are the same run only if they are the same byte for byte. Keeping years of lines would cost
-//! more than the simulation, so each line goes into a sum and only the last are kept.
+//! Two runs of one seed must be identical byte for byte. Keeping years of lines would cost more than the simulation, so
+//! each line goes into a checksum and only the last ones are kept.
 
 use crate::domain::action::{Call, Request};
 use crate::domain::change::Change;

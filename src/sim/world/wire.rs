@@ -1,7 +1,7 @@
-//! A call's way to the simulated FSx and back, with nothing of JSON where it would cost the most.
+//! Calls to the simulated FSx and its responses, without JSON where it would be expensive.
 //!
-//! The planner must meet AWS's own words for every refusal, read as the engine reads them, and answers that say what
-//! stood in the state when the deed was done, however late they arrive.
+//! The planner must see AWS's own error messages for every refusal, parsed as the engine parses them, and responses
+//! that describe the state at the time of the call, however late they arrive.
 
 use super::super::cloud::{ApiError, Backup, BackupIx, BackupType, Cloud, CopySubject, Lost};
 use super::super::faults::{CallDelivery, InjectedFault};

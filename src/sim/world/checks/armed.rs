@@ -1,4 +1,4 @@
-//! Which checks there are, and how often each was armed: a check that never could have failed proved nothing.
+//! The list of checks, and how often each was armed: a check that could never have failed proves nothing.
 
 use super::Broken;
 use std::cell::Cell;

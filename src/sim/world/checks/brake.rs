@@ -1,4 +1,5 @@
-//! The brake: what a route loses in any 24 hours, beyond what came new in them, waits for a person if it is too much.
+//! The brake: what a route loses within any 24 hours, beyond the points that were added, waits for a person if it is
+//! too much.
 
 use super::super::super::cloud::{Backup, BackupIx, Lifecycle};
 use super::super::setup::DAY_MS;

@@ -1,4 +1,4 @@
-//! Promise 8: what fails is repeated with growing pauses, and nothing becomes a storm of calls.
+//! Promise 8: failing calls are repeated with growing backoff, and nothing becomes a storm of calls.
 
 use super::super::super::cloud::{Backup, Lifecycle};
 use super::armed::Check;

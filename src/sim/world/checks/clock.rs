@@ -1,4 +1,4 @@
-//! What AWS says outranks the host's clock: nothing is decided by a time that is not.
+//! AWS's time outranks the host's clock: nothing is decided by a wrong time.
 
 use super::armed::Check;
 use super::{Broken, View};

@@ -1,4 +1,4 @@
-//! Promises 3 and 6: what the process believes is what FSx held when last seen, and a restart believes the same.
+//! Promises 3 and 6: the process believes what FSx held when last read, and a restarted process believes the same.
 
 use super::super::super::cloud::{CopySubject, Lifecycle};
 use super::super::setup::DAY_MS;

@@ -1,7 +1,7 @@
-//! What FSx made for Lifeboat, by what it is for; and promise 2: nothing good is made twice.
+//! What FSx created for Lifeboat, by its purpose; and promise 2: nothing good is created twice.
 //!
-//! FSx's inventory only grow, and a look through all of them after every step would cost more than the steps. So each entry
-//! is read once, when it is made; where it stands is asked of FSx each time.
+//! FSx's inventory only grows, and reading all of it after every step would cost more than the steps. So each entry is
+//! read once, when it is created; its lifecycle is read from FSx each time.
 
 use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal, Tags};
 use super::super::super::faults::Fault;

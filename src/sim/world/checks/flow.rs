@@ -1,4 +1,5 @@
-//! Promises 7, 8 and 9: whatever can go on goes on, nearest deadline first, and all heals once nothing breaks.
+//! Promises 7, 8 and 9: whatever can proceed proceeds, nearest deadline first, and everything recovers once the faults
+//! end.
 
 use super::super::super::cloud::{Backup, Lifecycle};
 use super::super::super::faults::Fault;

@@ -1,4 +1,4 @@
-//! Promise 7: a destination in trouble does not keep retention from its work at the source, until the quota is full.
+//! Promise 7: a failing destination does not stop retention at the source until the quota is full.
 
 use super::armed::Check;
 use super::flow::Flow;

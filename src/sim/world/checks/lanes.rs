@@ -1,7 +1,7 @@
-//! Promise 1: no copy is asked for while those that the process knows of fill the lane.
+//! Promise 1: no copy is requested while the copies that the process knows of fill the lane.
 //!
-//! What it knows is what answers showed to this life of it, and what the disk kept of earlier ones. A copy counts only
-//! while FSx really has it in flight, so that old knowledge is never held against anyone.
+//! The process knows what responses showed to this process, and what the disk kept of earlier ones. A copy counts only
+//! while FSx really has it in flight, so outdated knowledge is never held against it.
 
 use super::super::super::cloud::{Cloud, Lifecycle};
 use super::armed::Check;

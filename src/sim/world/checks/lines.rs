@@ -1,5 +1,5 @@
-//! Promise 5, the other way round: nothing is on record that was not scheduled. An edit of the policy holds from when it
-//! was loaded, and what the schedule before it made due until then stays due.
+//! Promise 5, the other way round: nothing is recorded that was not scheduled. An edit of the policy applies from when
+//! it was loaded, and what the previous schedule made due until then stays due.
 
 use super::armed::Check;
 use super::{Broken, View};

@@ -1,4 +1,4 @@
-//! Promises 2 and 3: nothing is asked for that is not on disk, and no copy of what is not AVAILABLE.
+//! Promises 2 and 3: nothing is requested that is not on disk, and no copy of a backup that is not AVAILABLE.
 
 use super::super::super::cloud::Lifecycle;
 use super::armed::Check;

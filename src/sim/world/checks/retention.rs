@@ -1,6 +1,6 @@
-//! Promise 4: what Lifeboat never deletes, held against FSx's own log of what was deleted.
+//! Promise 4: what Lifeboat never deletes, checked against FSx's own log of deletions.
 //!
-//! Only the deletions that Lifeboat's calls brought about come here; what a person deletes is theirs to delete.
+//! Only deletions by Lifeboat's calls are checked here; a person may delete anything.
 
 use super::super::super::cloud::{Backup, BackupIx, Cloud, Lifecycle};
 use super::super::setup::DAY_MS;
