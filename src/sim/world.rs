@@ -1,16 +1,13 @@
 //! The real planner against the simulated FSx, through weeks of faults in milliseconds.
 //!
-//! **The problem.** A backup scheduler is never broken by one fault, but by two at the wrong moment: the database is
-//! lost while a response is outstanding, the clock is set back between a pending request and its repeat, a Region goes
-//! silent while others fill its slots. Nobody can wait for such a week, and a hand-written test only covers what its
-//! author thought of.
-//!
-//! **The solution.** A seed determines policy, fleet, behaviour of FSx and all faults ([`Setup`]). The planner then
-//! lives through it in virtual time and crashes at any boundary between two steps. After each step the promises of
-//! Lifeboat are checked against FSx's own inventory by code that shares nothing with the planner ([`checks`]). Act one
-//! has faults, act two has none, in act three the schedules end. The same seed gives the same trace, byte for byte.
-//!
-//! There is no thread, no clock and no randomness here except what follows from the seed.
+//! A backup scheduler is never broken by one fault, but by two at the wrong moment: the database is lost while a
+//! response is outstanding, the clock is set back between a pending request and its repeat, a Region goes silent while
+//! others fill its slots. Nobody can wait for such a week, and a hand-written test only covers what its author thought
+//! of. So a seed determines policy, fleet, behaviour of FSx and all faults ([`Setup`]). The planner then lives through
+//! it in virtual time and crashes at any boundary between two steps. After each step the promises of Lifeboat are
+//! checked against FSx's own inventory by code that shares nothing with the planner ([`checks`]). Act one has faults,
+//! act two has none, in act three the schedules end. The same seed gives the same trace, byte for byte: there is no
+//! thread, no clock and no other randomness here.
 
 use super::cloud::Cloud;
 use super::faults::Faults;
