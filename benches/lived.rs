@@ -1,4 +1,4 @@
-//! Years that the planner lives through with its books in a real file: `cargo bench --bench lived`.
+//! Years that the planner lives through with its state in a real file: `cargo bench --bench lived`.
 //!
 //! The simulated world (`tests/world`, all its checks on) at its own pace, with the store of the daemon as its disk:
 //! `LIFEBOAT_SOURCES` (10) daily sources with three destinations, seven kept everywhere, for `LIFEBOAT_DAYS` (400) days.
@@ -15,8 +15,8 @@ mod world;
 
 use crate::world::World;
 use crate::world::disk::Disk;
-use crate::world::mind::Mind;
-use crate::world::setup::{DAY_MS, Happening, Member, Setup};
+use crate::world::planner_under_test::PlannerUnderTest;
+use crate::world::setup::{DAY_MS, Incident, Member, Setup};
 use lifeboat::domain::change::Change;
 use lifeboat::domain::plan::Plan;
 use lifeboat::domain::policy::Settings;
@@ -45,7 +45,7 @@ struct Longest {
 /// Lifeboat as it is, timed.
 struct Timed(Arc<Mutex<Longest>>);
 
-impl Mind for Timed {
+impl PlannerUnderTest for Timed {
     fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
         let began = Instant::now();
         let plan = lifeboat::planner::plan(settings, state, now);
@@ -114,9 +114,9 @@ impl Disk for File {
         let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
         longest.commit = longest.commit.max(began.elapsed());
         drop(longest);
-        // The time of the world, as far as the books tell it.
+        // The time of the world, as far as the state tells it.
         let told = changes.iter().find_map(|change| match change {
-            Change::Opened { opening, .. } => Some(opening.opened_at),
+            Change::Opened { record, .. } => Some(record.opened_at),
             _ => None,
         });
         if let Some(now) = told {
@@ -151,14 +151,14 @@ fn main() {
     setup.settings = loaded.unwrap_or_else(|problems| panic!("{}", problems.render(false))).settings;
     setup.settings.generation = 1;
     for id in ids {
-        let place = lifeboat::domain::id::Place {
-            account: lifeboat::domain::id::AccountName::own(),
+        let place = lifeboat::domain::id::AccountRegion {
+            account: lifeboat::domain::id::AccountAlias::own(),
             region: "us-east-1".into(),
         };
         let seed = FileSystemSeed { id: Some(id), ..FileSystemSeed::new(FileSystemType::Windows) };
         setup.fleet.push(Member { place, seed });
     }
-    setup.timetable = vec![(days * DAY_MS, Happening::Still)];
+    setup.timetable = vec![(days * DAY_MS, Incident::SchedulesEnd)];
     let longest = Arc::<Mutex<Longest>>::default();
     let disk = File {
         runtime: file::runtime(),
@@ -174,7 +174,7 @@ fn main() {
     );
     println!("  day   file kB    WAL kB    resident   commits longest plan longest commit  longest step of forgetting");
     let began = Instant::now();
-    match World::new(setup).with_mind(Box::new(Timed(longest))).with_disk(Box::new(disk)).run() {
+    match World::new(setup).with_planner(Box::new(Timed(longest))).with_disk(Box::new(disk)).run() {
         Ok(tally) => println!("{} backups and copies made, {:?} in all", tally.made, began.elapsed()),
         Err(violation) => println!("{violation}"),
     }

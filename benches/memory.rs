@@ -1,4 +1,4 @@
-//! What the books of a fleet take in memory: `cargo bench --bench memory`.
+//! What the state of a fleet take in memory: `cargo bench --bench memory`.
 //!
 //! The same recovery points are taken in twice by the real binary: from AWS, by a daemon that has no database, and from
 //! its own database by the next one. `LIFEBOAT_SOURCES` (1000) sources with `LIFEBOAT_HELD` (30) backups each and a copy
@@ -8,7 +8,7 @@
 mod support;
 
 use lifeboat::domain::id::{Occurrence, SourceId, Trigger};
-use lifeboat::domain::tags::{Inscription, Origin};
+use lifeboat::domain::tags::{LifeboatTags, Origin};
 use lifeboat::domain::time::Time;
 use lifeboat::sim::Settings;
 use lifeboat::sim::{Cloud, Endpoint, Faults, Fleet};
@@ -27,7 +27,7 @@ fn number(name: &str, default: usize) -> usize {
 }
 
 fn tags(source: &str, at_ms: i64, origin: Option<Origin>) -> Value {
-    let inscription = Inscription {
+    let lifeboat_tags = LifeboatTags {
         policy: Some("bench".into()),
         source: SourceId::from(source),
         occurrence: Occurrence { at: Time::from_millis(at_ms), trigger: Trigger::Schedule },
@@ -36,7 +36,7 @@ fn tags(source: &str, at_ms: i64, origin: Option<Origin>) -> Value {
         hold: None,
     };
     let team = [("team".to_owned(), "storage".to_owned()), ("cost-center".to_owned(), "4711".to_owned())];
-    inscription.write().into_iter().chain(team).map(|(key, value)| json!({"Key": key, "Value": value})).collect()
+    lifeboat_tags.write().into_iter().chain(team).map(|(key, value)| json!({"Key": key, "Value": value})).collect()
 }
 
 /// As years of daily backups at midnight leave it, the last one of today.
@@ -77,7 +77,7 @@ fn fill(cloud: &mut Cloud, ids: &[String], held: usize) {
 fn measure(what: &str, daemon: &Daemon, points: usize, began: Instant) {
     wait_until("an answer", || daemon.get("/healthz").is_some());
     let answered = began.elapsed();
-    // A picture with all points in it: what was read is taken in.
+    // A snapshot with all points in it: what was read is taken in.
     wait_until("all points", || daemon.sum(&["recovery_points"]) as usize >= points);
     let all = began.elapsed();
     std::thread::sleep(Duration::from_secs(number("LIFEBOAT_REST", 5) as u64));
@@ -104,7 +104,7 @@ fn main() {
     let mut cloud = Cloud::new(1).with_speed(1e9).with_settings(settings);
     let fleet = Fleet::from_toml(&"[[file_system]]\ntype = \"LUSTRE\"\n".repeat(sources)).unwrap();
     let began = Endpoint::now_ms() - (held as i64 + 2) * DAY_MS;
-    let ids = fleet.settle(&mut cloud, began).unwrap();
+    let ids = fleet.populate(&mut cloud, began).unwrap();
     fill(&mut cloud, &ids, held);
     let points = sources * held * (1 + DESTINATIONS.len());
     let bound = Endpoint::bind(([127, 0, 0, 1], 0).into(), cloud, Faults::default());

@@ -3,7 +3,7 @@
 //! One Region in virtual time, five days from the first backup on: the real planner against the simulated FSx, the same
 //! fleet under three orders of its slots and nothing else changed:
 //!
-//! - **time left**: Lifeboat's own ([`lifeboat::planner::turns`]);
+//! - **time left**: Lifeboat's own ([`lifeboat::planner::slot_priority`]);
 //! - **first come**: the route that has lacked a copy for the longest;
 //! - **oldest point**: the route whose newest recovery point is the oldest.
 //!
@@ -30,16 +30,16 @@
 //! The daemon looks every two minutes here (otherwise every half one), so that a run is short: 5 to 15 % of the slot time pass
 //! before the end of a copy is seen, under every order alike.
 //!
-//! Counted from FSx's own books: for how long promises were broken, all routes together, and how many routes broke theirs
+//! Counted from FSx's own inventory: for how long promises were broken, all routes together, and how many routes broke theirs
 //! (of the new fleet: after two days). `LIFEBOAT_SEEDS=40` runs more, `LIFEBOAT_SITUATION=outage` one situation alone. Every
 //! core takes one fleet at a time.
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a bench that cannot go on ends")]
 
-#[path = "../tests/model/turns.rs"]
-mod turns;
+#[path = "../tests/model/slot_orders.rs"]
+mod slot_orders;
 
 use lifeboat::domain::time::Time;
-use lifeboat::planner::turns::{Order, TIME_LEFT};
+use lifeboat::planner::slot_priority::{SlotOrder, TIME_LEFT};
 use lifeboat::sim::cloud::{Cloud, FileSystemSeed, FileSystemType, Settings};
 use lifeboat::sim::faults::Faults;
 use lifeboat::sim::rehearse::Rehearsal;
@@ -59,8 +59,8 @@ const COPY_BYTES_PER_SECOND: f64 = 100e6;
 const COPY_FLOOR_SECONDS: f64 = 390.0;
 /// From the firing until the backup is seen, s.
 const BACKUP_SECONDS: f64 = 300.0;
-const ORDERS: [(Order, &str); 3] =
-    [(TIME_LEFT, "time left"), (turns::first_come, "first come"), (turns::oldest_point, "oldest point")];
+const ORDERS: [(SlotOrder, &str); 3] =
+    [(TIME_LEFT, "time left"), (slot_orders::first_come, "first come"), (slot_orders::oldest_point, "oldest point")];
 
 /// How long the destination is silent.
 const OUTAGE: Duration = Duration::from_secs(12 * 3600);
@@ -124,7 +124,7 @@ struct Came {
     copies: u64,
     idle_percent: f64,
     /// By what was promised, in minutes.
-    hours_by_promise: BTreeMap<u64, f64>,
+    hours_by_rpo: BTreeMap<u64, f64>,
 }
 
 /// File systems that are backed up and promised alike.
@@ -247,7 +247,7 @@ fn draw(seed: u64, situation: Situation) -> Drawn {
     Drawn { policy, fleet: draw.fleet, needed: needed / slots }
 }
 
-fn live(seed: u64, situation: Situation, drawn: &Drawn, order: Order) -> Came {
+fn live(seed: u64, situation: Situation, drawn: &Drawn, order: SlotOrder) -> Came {
     let parsed = lifeboat::config::parse(&[("bench".to_owned(), drawn.policy.clone())], START);
     let settings = parsed.expect("the policy of the bench is good").settings;
     let mut cloud = Cloud::new(seed).with_settings(Settings {
@@ -267,20 +267,20 @@ fn live(seed: u64, situation: Situation, drawn: &Drawn, order: Order) -> Came {
     let routes = rehearsal.routes(from, end);
     let settled = rehearsal.routes(from.max(START.plus(DAY * SETTLED)), end);
     let lanes = rehearsal.lanes(from, end);
-    let mut hours_by_promise = BTreeMap::new();
+    let mut hours_by_rpo = BTreeMap::new();
     for route in &routes {
-        let minutes = route.promise.unwrap_or_default().as_secs() / 60;
-        *hours_by_promise.entry(minutes).or_default() += route.broken.as_secs_f64() / HOUR_SECONDS;
+        let minutes = route.rpo.unwrap_or_default().as_secs() / 60;
+        *hours_by_rpo.entry(minutes).or_default() += route.broken.as_secs_f64() / HOUR_SECONDS;
     }
     Came {
-        hours_broken: hours_by_promise.values().sum(),
+        hours_broken: hours_by_rpo.values().sum(),
         routes_broken: settled.iter().filter(|route| !route.broken.is_zero()).count(),
         copies: routes.iter().map(|route| route.copies).sum(),
         idle_percent: lanes
             .iter()
             .map(|lane| 100.0 * lane.idle.as_secs_f64() / lane.wanted.as_secs_f64().max(1.0))
             .fold(0.0, f64::max),
-        hours_by_promise,
+        hours_by_rpo,
     }
 }
 
@@ -330,17 +330,13 @@ impl Came {
         self.routes_broken += other.routes_broken;
         self.copies += other.copies;
         self.idle_percent = self.idle_percent.max(other.idle_percent);
-        for (promise, hours) in &other.hours_by_promise {
-            *self.hours_by_promise.entry(*promise).or_default() += hours;
+        for (rpo, hours) in &other.hours_by_rpo {
+            *self.hours_by_rpo.entry(*rpo).or_default() += hours;
         }
     }
 
     fn hours_where(&self, promised: impl Fn(f64) -> bool) -> f64 {
-        self.hours_by_promise
-            .iter()
-            .filter(|(minutes, _)| promised(**minutes as f64 / 60.0))
-            .map(|(_, hours)| hours)
-            .sum()
+        self.hours_by_rpo.iter().filter(|(minutes, _)| promised(**minutes as f64 / 60.0)).map(|(_, hours)| hours).sum()
     }
 }
 
@@ -385,13 +381,13 @@ fn compare(situation: Situation, seeds: u64) -> [Came; 3] {
 /// By how much ours is worse than another order, and where, if it is.
 fn loses(ours: &Came, other: &Came, name: &str) -> Option<String> {
     let more = ours.hours_broken - other.hours_broken;
-    let worse = ours.hours_by_promise.iter().map(|(minutes, hours)| {
-        (hours - other.hours_by_promise.get(minutes).copied().unwrap_or_default(), *minutes as f64 / 60.0)
+    let worse = ours.hours_by_rpo.iter().map(|(minutes, hours)| {
+        (hours - other.hours_by_rpo.get(minutes).copied().unwrap_or_default(), *minutes as f64 / 60.0)
     });
-    let (most, promise) = worse.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let (most, rpo) = worse.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (more > 0.0).then(|| {
         format!(
-            "{more:.0} h more than {name}, most of it ({most:.0} h) on what is promised {promise:.1} h; copies: {} against {}",
+            "{more:.0} h more than {name}, most of it ({most:.0} h) on what is promised {rpo:.1} h; copies: {} against {}",
             ours.copies, other.copies
         )
     })

@@ -7,15 +7,15 @@
 use divan::{Bencher, black_box};
 use lifeboat::domain::action::{Action, Outcome};
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{AccountName, BackupId, Occurrence, Place, SourceKey, Trigger};
+use lifeboat::domain::id::{AccountAlias, AccountRegion, BackupId, Occurrence, SourceKey, Trigger};
 use lifeboat::domain::lane::FileSystemKind;
-use lifeboat::domain::point::{Lifecycle, Point, Provenance, Sighting};
+use lifeboat::domain::point::{Lifecycle, ObservedBackup, Provenance, RecoveryPoint};
 use lifeboat::domain::policy::Settings;
 use lifeboat::domain::remarks::Remarked;
 use lifeboat::domain::state::State;
-use lifeboat::domain::tags::{Inscription, Origin};
+use lifeboat::domain::tags::{LifeboatTags, Origin};
 use lifeboat::domain::time::Time;
-use lifeboat::planner::{plan, settle};
+use lifeboat::planner::{plan, process_outcome};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,12 +48,12 @@ fn settings(sources: usize) -> Settings {
     settings
 }
 
-fn place(region: &str) -> Place {
-    Place { account: AccountName::own(), region: region.into() }
+fn place(region: &str) -> AccountRegion {
+    AccountRegion { account: AccountAlias::own(), region: region.into() }
 }
 
 /// A recovery point taken `hours` before the start.
-fn point(number: usize, hours: u32, region: Option<&str>) -> Point {
+fn point(number: usize, hours: u32, region: Option<&str>) -> RecoveryPoint {
     let at = START.minus(Duration::from_secs(u64::from(hours) * 3600));
     let taken_at = at.plus(Duration::from_secs(5));
     let origin = region.map(|_| Origin {
@@ -62,7 +62,7 @@ fn point(number: usize, hours: u32, region: Option<&str>) -> Point {
         taken_at,
     });
     let end = region.map_or(0, |region| DESTINATIONS.iter().position(|other| *other == region).map_or(9, |at| at + 1));
-    Point {
+    RecoveryPoint {
         provenance: Provenance {
             place: place(region.unwrap_or("us-east-1")),
             source: source(number).into(),
@@ -101,7 +101,7 @@ fn fleet(settings: &Settings, sources: usize, held: usize) -> (State, Time) {
         for hours in (0..held).filter_map(|hours| u32::try_from(hours).ok()) {
             let copies = DESTINATIONS.map(|region| point(number, hours, Some(region)));
             for point in copies.into_iter().chain([point(number, hours, None)]) {
-                take_in(&mut state, vec![Change::Seen { point: Box::new(point) }]);
+                take_in(&mut state, vec![Change::BackupObserved { point: Box::new(point) }]);
             }
         }
     }
@@ -115,7 +115,7 @@ fn fleet(settings: &Settings, sources: usize, held: usize) -> (State, Time) {
                 pages: 40,
                 user_backups: 0,
                 others: vec![],
-                strangers: vec![],
+                other_backups: vec![],
             }],
         );
     }
@@ -142,13 +142,13 @@ fn everything_due<const HELD_EACH: usize>(bencher: Bencher<'_, '_>, sources: usi
     let (state, now) = fleet(&settings, sources, HELD_EACH);
     let due = now.plus(Duration::from_secs(1800));
     bencher.with_inputs(|| state.clone()).bench_values(|mut state| {
-        // Ten rounds: the occurrences are recorded, look-ups and the first backups leave and come back.
+        // Ten rounds: the occurrences are recorded, lookups and the first backups leave and come back.
         for _ in 0..10 {
             let plan = plan(&settings, &state, due);
             take_in(&mut state, plan.record);
             for action in plan.actions {
                 let outcome = answer(&action, due);
-                let changes = settle(&settings, &state, &action, outcome, due);
+                let changes = process_outcome(&settings, &state, &action, outcome, due);
                 take_in(&mut state, changes);
             }
         }
@@ -163,7 +163,7 @@ fn answer(action: &Action, now: Time) -> Outcome {
         Call::Make { request, .. } => {
             let (Request::CreateBackup { tags, token, .. } | Request::CopyBackup { tags, token, .. }) = &**request;
             let id = token.as_str().replace("lb1-", "backup-");
-            Outcome::Made(Box::new(Sighting {
+            Outcome::Made(Box::new(ObservedBackup {
                 id: id.into(),
                 lifecycle: Lifecycle::Creating,
                 created_at: now,
@@ -181,7 +181,7 @@ fn answer(action: &Action, now: Time) -> Outcome {
                 tags: tags.clone().into(),
             }))
         }
-        Call::LookUp { ids } => Outcome::LookedUp(
+        Call::DescribeSources { ids } => Outcome::SourcesDescribed(
             ids.iter()
                 .map(|id| SourceFacts {
                     source: id.clone(),
@@ -194,7 +194,7 @@ fn answer(action: &Action, now: Time) -> Outcome {
                 .collect(),
         ),
         Call::Poll { .. } => Outcome::Polled(Vec::new()),
-        Call::ListPage { .. } => Outcome::Page { sightings: Vec::new(), next_token: None },
+        Call::ListPage { .. } => Outcome::Page { observed_backups: Vec::new(), next_token: None },
         Call::Delete { .. } => Outcome::Deleted,
         Call::Hold { .. } => Outcome::HoldSet,
     }
@@ -206,8 +206,8 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
     let settings = settings(sources);
     let (state, now) = fleet(&settings, sources, 30);
     let place = place("us-west-2");
-    let tags = |point: &Point| {
-        Inscription {
+    let tags = |point: &RecoveryPoint| {
+        LifeboatTags {
             policy: point.policy.clone(),
             source: point.source.clone(),
             occurrence: point.occurrence,
@@ -217,9 +217,9 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
         }
         .write()
     };
-    let sightings: Vec<Sighting> = (0..sources)
+    let observed_backups: Vec<ObservedBackup> = (0..sources)
         .flat_map(|number| (0..30).map(move |hours| point(number, hours, Some("us-west-2"))))
-        .map(|point| Sighting {
+        .map(|point| ObservedBackup {
             tags: tags(&point).into(),
             kind: point.kind,
             id: point.id,
@@ -240,9 +240,9 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
     let action = Action { place: place.clone(), call: lifeboat::domain::action::Call::ListPage { next_token: None } };
     let mut begun = state;
     take_in(&mut begun, vec![Change::ListingBegan { place, at: now }]);
-    bencher.with_inputs(|| sightings.clone()).bench_values(|sightings| {
-        let outcome = Outcome::Page { sightings, next_token: None };
-        black_box(settle(&settings, &begun, &action, outcome, now))
+    bencher.with_inputs(|| observed_backups.clone()).bench_values(|observed_backups| {
+        let outcome = Outcome::Page { observed_backups, next_token: None };
+        black_box(process_outcome(&settings, &begun, &action, outcome, now))
     });
 }
 
@@ -250,7 +250,7 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
 #[divan::bench]
 fn token(bencher: Bencher<'_, '_>) {
     let key = lifeboat::domain::id::WorkKey {
-        source: SourceKey { account: AccountName::own(), source: source(7).into() },
+        source: SourceKey { account: AccountAlias::own(), source: source(7).into() },
         occurrence: Occurrence { at: START, trigger: Trigger::Schedule },
         target: lifeboat::domain::id::Target::Copy("us-west-2".into()),
     };

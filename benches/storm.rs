@@ -20,7 +20,7 @@ fn storm(runtime: &tokio::runtime::Runtime, sources: usize, seconds: u64) {
     let folder = tempfile::tempdir().unwrap();
     let mut cloud = Cloud::new(1).with_speed(SPEED);
     let fleet = Fleet::from_toml(&"[[file_system]]\ntype = \"LUSTRE\"\n".repeat(sources)).unwrap();
-    let ids = fleet.settle(&mut cloud, Endpoint::now_ms()).unwrap();
+    let ids = fleet.populate(&mut cloud, Endpoint::now_ms()).unwrap();
     let bound = Endpoint::bind(([127, 0, 0, 1], 0).into(), cloud, Faults::default());
     let endpoint = runtime.block_on(bound).unwrap();
     let listen = free_address();

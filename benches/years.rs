@@ -6,10 +6,10 @@
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot go on ends")]
 
 use lifeboat::domain::action::Request;
-use lifeboat::domain::change::{Change, End, Opening};
-use lifeboat::domain::id::{Occurrence, Place, Region, SourceKey, Target, Trigger, WorkKey};
+use lifeboat::domain::change::{Change, OccurrenceOutcome, OccurrenceRecord};
+use lifeboat::domain::id::{AccountRegion, Occurrence, Region, SourceKey, Target, Trigger, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
-use lifeboat::domain::point::{Lifecycle, Point, Provenance};
+use lifeboat::domain::point::{Lifecycle, Provenance, RecoveryPoint};
 use lifeboat::domain::remarks::Remarked;
 use lifeboat::domain::tags::Origin;
 use lifeboat::domain::time::Time;
@@ -37,7 +37,7 @@ fn work(source: u32, day: u32, region: usize) -> WorkKey {
     }
 }
 
-fn point(key: &WorkKey, region: usize, lifecycle: Lifecycle) -> Point {
+fn point(key: &WorkKey, region: usize, lifecycle: Lifecycle) -> RecoveryPoint {
     let id = |key: &WorkKey| format!("backup-{}", &key.token(1).as_str()[4..21]).as_str().into();
     let origin = (region > 0).then(|| Origin {
         region: Region::from(REGIONS[0]),
@@ -45,9 +45,9 @@ fn point(key: &WorkKey, region: usize, lifecycle: Lifecycle) -> Point {
         taken_at: key.occurrence.at,
     });
     let created_at = key.occurrence.at.plus(Duration::from_secs(600 * region as u64));
-    Point {
+    RecoveryPoint {
         provenance: Provenance {
-            place: Place { account: "default".into(), region: REGIONS[region].into() },
+            place: AccountRegion { account: "default".into(), region: REGIONS[region].into() },
             source: key.source.source.clone(),
             policy: Some("all".into()),
             kms_key: Some("arn:aws:kms:us-east-1:111122223333:key/703f0ebf-7936-45ad-8b6b-18691a9ff907".into()),
@@ -73,9 +73,9 @@ fn point(key: &WorkKey, region: usize, lifecycle: Lifecycle) -> Point {
 fn night(source: u32, day: u32) -> Vec<Vec<Change>> {
     let first = work(source, day, 0);
     let at = first.occurrence.at;
-    let opening = Opening { policy: "all".into(), opened_at: at, caught_up: false, adopted: false };
+    let record = OccurrenceRecord { policy: "all".into(), opened_at: at, caught_up: false, adopted: false };
     let (key, occurrence) = (first.source.clone(), first.occurrence);
-    let mut commits = vec![vec![Change::Opened { source: key.clone(), occurrence, opening: opening.clone() }]];
+    let mut commits = vec![vec![Change::Opened { source: key.clone(), occurrence, record: record.clone() }]];
     for (region, name) in REGIONS.iter().enumerate() {
         let work = work(source, day, region);
         let tags = [("lifeboat:policy", "all"), ("lifeboat:source", key.source.as_str()), ("team", "storage")];
@@ -86,28 +86,28 @@ fn night(source: u32, day: u32) -> Vec<Vec<Change>> {
             let (backup, source_region) = (point(&first, 0, Lifecycle::Available).id, REGIONS[0].into());
             Request::CopyBackup { source_region, backup, kms_key: None, token: work.token(1), tags }
         };
-        commits.push(vec![Change::Asked { key: work.clone(), attempt: 1, request: Arc::new(request), at }]);
+        commits.push(vec![Change::RequestRecorded { key: work.clone(), attempt: 1, request: Arc::new(request), at }]);
         let in_flight = if region == 0 { Lifecycle::Creating } else { Lifecycle::Copying };
         for lifecycle in [in_flight, Lifecycle::Available] {
-            commits.push(vec![Change::Seen { point: Box::new(point(&work, region, lifecycle)) }]);
+            commits.push(vec![Change::BackupObserved { point: Box::new(point(&work, region, lifecycle)) }]);
         }
         if let Some(old) = day.checked_sub(KEPT_DAYS) {
             let id = point(&self::work(source, old, region), region, Lifecycle::Available).id;
-            let place = Place { account: "default".into(), region: (*name).into() };
+            let place = AccountRegion { account: "default".into(), region: (*name).into() };
             let reason = "no rule keeps it (last 7)".to_owned();
-            commits.push(vec![Change::Condemned {
+            commits.push(vec![Change::DeletionPlanned {
                 place: place.clone(),
                 id: id.clone(),
                 reason,
                 confirmed: false,
                 at,
             }]);
-            commits.push(vec![Change::DeleteAsked { place: place.clone(), id: id.clone(), at }]);
-            commits.push(vec![Change::Gone { place, id, at: at.plus(Duration::from_secs(3600)) }]);
+            commits.push(vec![Change::DeletionRequested { place: place.clone(), id: id.clone(), at }]);
+            commits.push(vec![Change::BackupRemoved { place, id, at: at.plus(Duration::from_secs(3600)) }]);
         }
     }
-    let (end, reason) = (End::Completed, "backup and 3 copies AVAILABLE".to_owned());
-    commits.push(vec![Change::Closed { source: key, occurrence, opening, end, reason, at, earlier: 0 }]);
+    let (end, reason) = (OccurrenceOutcome::Completed, "backup and 3 copies AVAILABLE".to_owned());
+    commits.push(vec![Change::Closed { source: key, occurrence, record, end, reason, at, earlier: 0 }]);
     commits
 }
 

@@ -50,8 +50,8 @@ pub trait Surroundings {
     }
 
     /// What an answer changes.
-    fn settle(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
-        planner::settle(on.settings, on.state, action, outcome, now)
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 
     /// Moves the state on by one change.
@@ -76,7 +76,7 @@ pub trait Surroundings {
     /// A change was applied.
     fn applied(&mut self, _change: &Change) {}
 
-    /// A change was refused. If the driver goes on, its source is set aside until a restart.
+    /// A change was refused. If the driver goes on, its source is blocked until a restart.
     ///
     /// # Errors
     /// The driver stops.
@@ -197,7 +197,7 @@ impl Driver {
             around.between()?;
         }
         // A plan that stopped after what it records has not looked at what waits.
-        if !plan.books_only {
+        if !plan.record_only {
             around.carried_out(&self.state, plan);
         }
         Ok(())
@@ -219,7 +219,7 @@ impl Driver {
         now: Time,
         around: &mut S,
     ) -> Result<(), S::Stop> {
-        let changes = around.settle(self.basis(), action, outcome, now);
+        let changes = around.process_outcome(self.basis(), action, outcome, now);
         self.take_in(changes, around)?;
         // Even an answer that changes nothing on record frees a place for the next call.
         self.changed = true;
@@ -286,7 +286,7 @@ impl Driver {
             }
             Err(error) => {
                 around.illegal(&change, &error)?;
-                if let Change::Asked { key, .. } = &change {
+                if let Change::RequestRecorded { key, .. } = &change {
                     refused.insert(key.clone());
                 }
                 if let Some(source) = change.source() {

@@ -2,63 +2,63 @@
 //!
 //! # How it works
 //!
-//! Work here is little, long, remote, coupled by shared slots, and must survive anything. So there is no queue, no
-//! state machine per job, and no code for “after a crash”: a reconcile loop derives what to do from what is recorded and
-//! what AWS says, each time anew.
+//! Jobs are few, long, remote, coupled by shared slots, and must survive anything. So there is no queue, no state machine
+//! per job, and no recovery code: a reconcile loop derives what to do from the recorded state and from what AWS says, anew
+//! in each round.
 //!
 //! ```text
 //! policy.toml ──config──▶ Settings (immutable, swapped whole on reload)
 //!                            │
 //! State ──▶ planner::plan(&Settings, &State, now) -> Plan       pure: what to record, what to call, what waits and why
 //!   ▲                        │
-//!   │      apply, commit to SQLite (intent before deed)
+//!   │      apply, commit to SQLite (the intent before the call)
 //!   │                        ▼
 //!   │      engine: one request per action, paced per account and Region, never awaited by the loop
 //!   │                        │ Outcome
-//!   └── planner::settle(&Settings, &State, &Action, Outcome, now) -> changes      pure
+//!   └── planner::process_outcome(&Settings, &State, &Action, Outcome, now) -> changes   pure
 //!                            │
 //!                            ▼
 //!                 report::Snapshot ──▶ /metrics, status page, API, CLI, systemd
 //! ```
 //!
 //! A [`domain::change::Change`] is the only thing that moves a [`domain::state::State`], in memory and in the store
-//! alike. One that contradicts the books is refused and sets its source aside; the others go on.
+//! alike. A change that contradicts the state is rejected, and its source is quarantined; the others go on.
 //!
-//! # The rooms
+//! # The modules
 //!
-//! A room uses only rooms on floors below its own; `tests/pure/tidy.rs` holds this against the code.
+//! A module uses only modules on layers below its own; `tests/pure/tidy.rs` checks this.
 //!
-//! | floor | room | what lives there |
+//! | layer | module | contents |
 //! |---|---|---|
 //! | 6 | [`cli`] | one file a command |
-//! | 5 | [`daemon`] | what is around the loop: the calls under way, the control socket, the clock, signals, systemd, the log's lines, the words to people |
-//! | 4 | [`report`] | the snapshot, and metrics, HTTP, page and text drawn from it alone |
-//! | 4 | [`sim`] | FSx as a pure model, the same over HTTP, what can go wrong with it, and a policy's next weeks lived through in virtual time |
-//! | 3 | [`driver`] | plan, commit, dispatch, settle: the one loop, which the daemon, a rehearsal and the world of the tests run |
+//! | 5 | [`daemon`] | the surroundings of the loop: calls under way, control socket, clock, signals, systemd, event log, notifications |
+//! | 4 | [`report`] | the snapshot, and metrics, HTTP, page and text rendered from it |
+//! | 4 | [`sim`] | FSx as a pure model, the same over HTTP, injected faults, and a rehearsal of a policy's next weeks |
+//! | 3 | [`driver`] | plan, commit, dispatch, process the outcome: the one loop that the daemon, a rehearsal and the world of the tests run |
 //! | 2 | [`planner`] | every decision |
-//! | 2 | [`engine`] | the way to AWS: pacing, errors as data |
-//! | 2 | [`store`] | where the books are kept |
-//! | 2 | [`config`] | the policy file, with all its problems at once |
-//! | 1 | [`domain`] | the nouns |
+//! | 2 | [`engine`] | the interface to AWS: rate limits, errors as data |
+//! | 2 | [`store`] | persistence of the state |
+//! | 2 | [`config`] | the policy file, checked, with all its problems at once |
+//! | 1 | [`domain`] | the types |
 //!
-//! What drives the planner through years of trouble is a test, and no room of the program: `tests/world`.
+//! The world that drives the planner through years of faults is a test, not a module of the program: `tests/world`.
 //!
-//! # Three walks
+//! # Three examples
 //!
 //! **A nightly backup.** At 03:00 [`planner::schedule`] finds an occurrence between the last one dealt with and now, and
 //! records it. [`planner::backups`] has the source looked up for its tags, then records the intent with the whole request
 //! and its token, and the call leaves. The answer becomes a point in flight, looked at by id every `poll`. Once it is
-//! AVAILABLE, each route wants a copy; [`planner::copies`] gives the slots of the lane to the routes nearest to breaking
-//! their promise. When every copy is AVAILABLE, [`planner::ending`] records the outcome.
+//! AVAILABLE, each route wants a copy; [`planner::copies`] gives the slots of the lane to the routes nearest to missing
+//! their RPO. When every copy is AVAILABLE, [`planner::ending`] records the outcome.
 //!
-//! **The answer is lost.** The connection drops after AWS took CopyBackup. The ask stays open, holds its slot, and is
+//! **The answer is lost.** The connection drops after AWS took CopyBackup. The pending request stays open, holds its slot, and is
 //! repeated word for word with the same token: AWS gives back the copy it made. After five minutes a token may be
-//! forgotten, so then a listing that began two minutes after the last ask has to show that there is nothing before
-//! anything is asked anew ([`planner::gate`]).
+//! forgotten, so then a listing that began two minutes after the last request has to show that there is nothing before
+//! anything is asked anew ([`planner::call_limits`]).
 //!
 //! **The database is gone.** The first plan lists every Region. What carries our tags is taken in; the newest occurrence
 //! at AWS tells where the schedule stands; copies in flight are followed, missing ones asked for. Nothing is made twice,
-//! because nothing new is asked of a Region whose books were not read.
+//! because nothing new is asked of a Region whose inventory was not read.
 
 pub mod cli;
 pub mod config;

@@ -1,13 +1,13 @@
 //! `lifeboat backup`: an occurrence now.
 
-use super::ask::{self, NoReply};
-use super::order::{self, To};
+use super::control_client::{self, ControlArgs};
+use super::http_client::{self, ControlError};
 use super::{Done, Failure, now, runtime, terminal};
-use crate::domain::change::End;
+use crate::domain::change::OccurrenceOutcome;
 use crate::domain::id::Trigger;
 use crate::planner::orders::BackupOrder;
 use crate::report::{query, text};
-use crate::store::{Became, HistoryEntry, HistoryQuery};
+use crate::store::{HistoryEntry, HistoryQuery, OccurrenceStatus};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ pub(super) struct Args {
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
-    to: To,
+    to: ControlArgs,
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args) -> Done {
     let (policy, source) = (args.policy.as_str().into(), args.source.as_deref().map(Into::into));
     let order = BackupOrder { policy, source, at: now() };
     let runtime = runtime()?;
-    let answer = runtime.block_on(order::give(&socket, "/api/v1/backup", &order))?;
+    let answer = runtime.block_on(control_client::give(&socket, "/api/v1/backup", &order))?;
     if !args.wait {
         return args.to.print(&answer);
     }
@@ -43,9 +43,10 @@ pub(super) fn run(args: &Args) -> Done {
     if args.to.json {
         terminal::print(&text::history_json(&ended))?;
     } else {
-        terminal::print(&text::history(&ended, terminal::looks()))?;
+        terminal::print(&text::history(&ended, terminal::output_style()))?;
     }
-    let good = ended.len() == sources.len() && ended.iter().all(|entry| entry.became == Became::Ended(End::Completed));
+    let good = ended.len() == sources.len()
+        && ended.iter().all(|entry| entry.became == OccurrenceStatus::Ended(OccurrenceOutcome::Completed));
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
@@ -84,14 +85,16 @@ async fn ended(
     let mut ended = Vec::new();
     loop {
         let path = format!("/api/v1/history?{}", query::history_text(&asked));
-        let page = match ask::over_socket(socket, &path, None).await {
+        let page = match http_client::over_socket(socket, &path, None).await {
             Ok((200, body)) => text::history_from_json(&body).map_err(|error| Failure::Run(error.to_string()))?,
-            Err(NoReply::Denied) => return Err(order::denied(socket)),
+            Err(ControlError::Denied) => return Err(control_client::denied(socket)),
             _ => return Ok(None),
         };
         let is_last = page.len() < usize::try_from(asked.limit).unwrap_or(usize::MAX);
         asked.after = page.last().map(HistoryEntry::mark);
-        ended.extend(page.into_iter().filter(|entry| of_order(entry) && matches!(entry.became, Became::Ended(_))));
+        ended.extend(
+            page.into_iter().filter(|entry| of_order(entry) && matches!(entry.became, OccurrenceStatus::Ended(_))),
+        );
         if is_last {
             return Ok(Some(ended));
         }

@@ -1,6 +1,6 @@
-//! `lifeboat cancel`: backups that were ordered, and that are not done, are given up.
+//! `lifeboat cancel`: gives up ordered backups that are not done.
 
-use super::order::{self, To};
+use super::control_client::{self, ControlArgs};
 use super::{Done, runtime};
 use crate::domain::time::Time;
 use crate::planner::orders::CancelOrder;
@@ -15,7 +15,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = time)]
     at: Option<Time>,
     #[command(flatten)]
-    to: To,
+    to: ControlArgs,
 }
 
 fn time(text: &str) -> Result<Time, String> {
@@ -25,6 +25,6 @@ fn time(text: &str) -> Result<Time, String> {
 pub(super) fn run(args: &Args) -> Done {
     let (policy, source) = (args.policy.as_str().into(), args.source.as_deref().map(Into::into));
     let order = CancelOrder { policy, source, at: args.at };
-    let answer = runtime()?.block_on(order::give(&args.to.socket()?, "/api/v1/cancel", &order))?;
+    let answer = runtime()?.block_on(control_client::give(&args.to.socket()?, "/api/v1/cancel", &order))?;
     args.to.print(&answer)
 }

@@ -1,10 +1,10 @@
-//! `lifeboat check`: whether the policy is good, and whether it can keep what it promises.
+//! `lifeboat check`: whether the policy is valid, and whether it can meet its RPOs.
 
 use super::inquiry::{self, Answers};
-use super::{Done, Failure, PolicyFile, books, now, runtime, terminal};
+use super::{Done, Failure, PolicyFile, now, offline, runtime, terminal};
 use crate::config::{self, Problem};
 use crate::domain::duration::parse_duration;
-use crate::planner::feasible::{self, Given};
+use crate::planner::capacity::{self, Given};
 use crate::report::triage::counted;
 use serde::Serialize;
 use std::process::ExitCode;
@@ -36,7 +36,7 @@ struct Report<'a> {
     routes: usize,
     problems: &'a [Problem],
     warnings: &'a [Problem],
-    feasible: Option<&'a feasible::Report>,
+    feasible: Option<&'a capacity::CapacityReport>,
     /// Why the database teaches nothing, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     database_problem: Option<String>,
@@ -57,11 +57,11 @@ pub(super) fn run(args: &Args) -> Done {
             let routes: usize = policies.map(|policy| policy.sources.len() * policy.destinations.len()).sum();
             let policies = loaded.settings.policies.len();
             let given = Given { backup: args.backup_duration, copy: args.copy_duration };
-            let (learned, database_problem) = runtime()?.block_on(books::learn(&loaded.settings));
+            let (learned, database_problem) = runtime()?.block_on(offline::learn(&loaded.settings));
             if let Some(problem) = &database_problem {
                 terminal::complain(problem);
             }
-            let feasible = feasible::judge(&loaded.settings, learned.as_ref(), given, now());
+            let feasible = capacity::judge(&loaded.settings, learned.as_ref(), given, now());
             let answers = if args.aws { Some(runtime()?.block_on(inquiry::ask(&loaded.settings))) } else { None };
             let good = answers.as_ref().is_none_or(Answers::good);
             let done = if good { ExitCode::SUCCESS } else { ExitCode::FAILURE };

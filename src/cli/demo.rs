@@ -1,4 +1,4 @@
-//! `lifeboat demo`: the real daemon against the built-in FSx, sped up, for the eye.
+//! `lifeboat demo`: the real daemon against the built-in FSx, sped up, with a live table.
 
 use super::logs::{self, LogFormat};
 use super::{Done, Failure, now, runtime, terminal};
@@ -72,7 +72,7 @@ async fn show(args: &Args) -> Done {
     let internal = |what: String| Failure::Run(format!("the demo is broken: {what}"));
     let mut cloud = Cloud::new(7).with_speed(SPEED);
     let fleet = Fleet::from_toml(FLEET).map_err(internal)?;
-    fleet.settle(&mut cloud, Endpoint::now_ms()).map_err(internal)?;
+    fleet.populate(&mut cloud, Endpoint::now_ms()).map_err(internal)?;
     let endpoint = Endpoint::bind(([127, 0, 0, 1], 0).into(), cloud, Faults::default())
         .await
         .map_err(|error| internal(format!("cannot listen: {error}")))?;
@@ -143,7 +143,7 @@ fn settings(scratch: &Path, endpoint: &Endpoint) -> Result<Settings, Failure> {
 struct Screen {
     live: bool,
     newest: BTreeMap<(SourceId, Region), Option<BackupId>>,
-    flying: BTreeMap<BackupId, String>,
+    in_flight: BTreeMap<BackupId, String>,
 }
 
 impl Screen {
@@ -153,13 +153,13 @@ impl Screen {
             "Lifeboat demo: four file systems, two destination Regions each.\n\
              FSx simulator on {endpoint}, {SPEED:.0} times faster than AWS; status and metrics on http://{status}/\n"
         ))?;
-        Ok(Self { live, newest: BTreeMap::new(), flying: BTreeMap::new() })
+        Ok(Self { live, newest: BTreeMap::new(), in_flight: BTreeMap::new() })
     }
 
     fn show(&mut self, snapshot: &Snapshot, since: Duration) -> Result<(), Failure> {
         if self.live {
             // Home, draw over what is there, clear the rest: no flicker.
-            let table = text::live(snapshot, now(), terminal::live_looks());
+            let table = text::live(snapshot, now(), terminal::live_output_style());
             let table = table.replace('\n', "\x1b[K\n");
             terminal::print(&format!("\x1b[H{table}\x1b[J"))?;
             return Ok(());
@@ -167,7 +167,7 @@ impl Screen {
         let mut lines = String::new();
         let mut say = |what: String| lines.push_str(&format!("{:6.1} s  {what}\n", since.as_secs_f64()));
         for flight in &snapshot.flights {
-            if self.flying.insert(flight.id.clone(), flight.lifecycle.clone()).as_ref() != Some(&flight.lifecycle) {
+            if self.in_flight.insert(flight.id.clone(), flight.lifecycle.clone()).as_ref() != Some(&flight.lifecycle) {
                 let (source, region) = (&flight.source, &flight.region);
                 let work = if flight.copy { "copy to" } else { "backup in" };
                 say(format!("{source:<24} {work:<9} {region:<10} {} {}", flight.lifecycle, flight.id));

@@ -1,6 +1,6 @@
-//! `lifeboat history`: occurrences and what became of them, and what was deleted.
+//! `lifeboat history`: occurrences and their outcomes, and what was deleted.
 
-use super::ask::{self, NoAnswer};
+use super::http_client::{self, RequestError};
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::policy::Daemon;
 use crate::report::{query, text};
@@ -48,9 +48,9 @@ pub(super) fn run(args: &Args) -> Done {
         terminal::complain("the policy file has problems; `lifeboat check` shows them");
     }
     runtime()?.block_on(async {
-        let mut books = Books::Daemon(settings.daemon.clone());
-        let done = print(args, &mut query, &mut books).await;
-        if let Books::Database(store) = books {
+        let mut source = HistorySource::Daemon(settings.daemon.clone());
+        let done = print(args, &mut query, &mut source).await;
+        if let HistorySource::Database(store) = source {
             store.close().await;
         }
         done
@@ -72,7 +72,7 @@ fn question(args: &Args) -> Result<HistoryQuery, String> {
 }
 
 /// Prints page by page, so that ten years of a large fleet take no more memory than a page.
-async fn print(args: &Args, query: &mut HistoryQuery, books: &mut Books) -> Done {
+async fn print(args: &Args, query: &mut HistoryQuery, source: &mut HistorySource) -> Done {
     let table = !args.json && !args.csv;
     let most = args.limit.unwrap_or(if table { TABLE_LINES } else { u64::MAX });
     let mut left = most;
@@ -85,7 +85,7 @@ async fn print(args: &Args, query: &mut HistoryQuery, books: &mut Books) -> Done
         // One more than wanted shows whether there is more.
         let want = left.saturating_add(u64::from(table && args.limit.is_none()));
         query.limit = u32::try_from(want).unwrap_or(u32::MAX).min(query::MAX_LIMIT);
-        let page = books.page(query).await?;
+        let page = source.page(query).await?;
         let full = page.len() >= usize::try_from(query.limit).unwrap_or(usize::MAX);
         query.after = page.last().map(HistoryEntry::mark);
         left = left.saturating_sub(u64::try_from(page.len()).unwrap_or(u64::MAX));
@@ -114,27 +114,29 @@ async fn print(args: &Args, query: &mut HistoryQuery, books: &mut Books) -> Done
                 "there is more than the newest {most}; `--limit`, `--csv` or `--json` show it"
             ));
         }
-        terminal::print(&text::history(&rows, terminal::looks()))?;
+        terminal::print(&text::history(&rows, terminal::output_style()))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Where the history is read.
-enum Books {
+enum HistorySource {
     Daemon(Daemon),
     Database(SqliteStore),
 }
 
-impl Books {
+impl HistorySource {
     /// Asks the daemon; one that gives no answer to the first question is asked no further one.
     async fn page(&mut self, query: &HistoryQuery) -> Result<Vec<HistoryEntry>, Failure> {
         let failed = |error: StoreError| Failure::Run(error.to_string());
         if let Self::Daemon(daemon) = self {
-            let why = match ask::get(daemon.listen, &format!("/api/v1/history?{}", query::history_text(query))).await {
+            let why = match http_client::get(daemon.listen, &format!("/api/v1/history?{}", query::history_text(query)))
+                .await
+            {
                 Ok(body) => return text::history_from_json(&body).map_err(|error| Failure::Run(error.to_string())),
-                Err(NoAnswer::Bad(what)) if query.after.is_some() => return Err(Failure::Run(what)),
-                Err(NoAnswer::Bad(what)) => what,
-                Err(NoAnswer::NoDaemon) => format!("no daemon on {}", daemon.listen),
+                Err(RequestError::Bad(what)) if query.after.is_some() => return Err(Failure::Run(what)),
+                Err(RequestError::Bad(what)) => what,
+                Err(RequestError::NoDaemon) => format!("no daemon on {}", daemon.listen),
             };
             terminal::complain(&format!("{why}; reading the database"));
             let store = SqliteStore::read(&daemon.state).await.map_err(failed)?;

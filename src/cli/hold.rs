@@ -1,6 +1,6 @@
 //! `lifeboat hold`: a recovery point is kept until it is released.
 
-use super::order::{self, To};
+use super::control_client::{self, ControlArgs};
 use super::{Done, Failure, runtime, terminal};
 use crate::daemon::control::DoneAnswer;
 use crate::planner::orders::HoldOrder;
@@ -19,7 +19,7 @@ pub(super) struct Args {
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
-    to: To,
+    to: ControlArgs,
 }
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ pub(super) async fn until_it_stands(
 ) -> Result<DoneAnswer, Failure> {
     let mut said = String::new();
     loop {
-        let answer = match order::give(socket, path, order).await {
+        let answer = match control_client::give(socket, path, order).await {
             Err(failure) if !said.is_empty() => return over(&failure).ok_or(failure),
             answer => answer?,
         };

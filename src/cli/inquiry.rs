@@ -1,16 +1,16 @@
-//! What `lifeboat check --aws` asks of AWS before the night does: whether each Region answers, whether the sources are there,
-//! and whether the host's clock is AWS's. It only reads.
+//! `lifeboat check --aws`: asks AWS in advance whether each Region responds, whether the sources exist, and whether the
+//! host's clock agrees with AWS's. It only reads.
 
 use super::now;
 use crate::domain::action::{Action, Call, Outcome};
 use crate::domain::duration::duration_text;
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{Place, SourceId};
+use crate::domain::id::{AccountRegion, SourceId};
 use crate::domain::limits::IDS_PER_CALL;
 use crate::domain::policy::Settings;
 use crate::domain::timekeeper::{TOLD_FROM, TOLERATED};
 use crate::engine::{Answer, Engine as _, fsx::FsxEngine};
-use crate::planner::looks::places_of;
+use crate::planner::polling::places_of;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -82,10 +82,10 @@ impl fmt::Display for Answers {
 
 /// Asks AWS, all Regions at the same time.
 pub(super) async fn ask(settings: &Settings) -> Answers {
-    let mut sources: BTreeMap<Place, BTreeSet<SourceId>> =
+    let mut sources: BTreeMap<AccountRegion, BTreeSet<SourceId>> =
         places_of(settings).map(|at| (at, BTreeSet::new())).collect();
     for policy in settings.policies.values() {
-        let home = Place { account: policy.account.clone(), region: policy.region.clone() };
+        let home = AccountRegion { account: policy.account.clone(), region: policy.region.clone() };
         sources.entry(home).or_default().extend(policy.sources.iter().cloned());
     }
     let engine = Arc::new(FsxEngine::new(&settings.aws, None).await);
@@ -95,7 +95,7 @@ pub(super) async fn ask(settings: &Settings) -> Answers {
         (place, sources_named, tokio::spawn(inquiry.ask(named)))
     });
     let mut answers = Answers::default();
-    for (Place { account, region }, sources_named, inquiry) in asked.collect::<Vec<_>>() {
+    for (AccountRegion { account, region }, sources_named, inquiry) in asked.collect::<Vec<_>>() {
         let (account, region) = (account.to_string(), region.to_string());
         // Even a bug must not leave out a Region that was to be asked.
         let (region, offset_ms) = inquiry.await.unwrap_or_else(|error| {
@@ -115,7 +115,7 @@ pub(super) async fn ask(settings: &Settings) -> Answers {
 /// What is asked at one place.
 struct Inquiry {
     engine: Arc<FsxEngine>,
-    place: Place,
+    place: AccountRegion,
     offset_ms: Option<i64>,
 }
 
@@ -132,8 +132,8 @@ impl Inquiry {
         let chunks = volumes.chunks(IDS_PER_CALL).chain(file_systems.chunks(IDS_PER_CALL));
         let mut left: Vec<Vec<SourceId>> = chunks.map(<[SourceId]>::to_vec).collect();
         while let Some(ids) = left.pop() {
-            match self.call(Call::LookUp { ids: ids.clone() }).await {
-                Outcome::LookedUp(facts) => {
+            match self.call(Call::DescribeSources { ids: ids.clone() }).await {
+                Outcome::SourcesDescribed(facts) => {
                     found += facts.len();
                     let missing = ids.iter().filter(|id| !facts.iter().any(|fact| fact.source == **id));
                     problems.extend(missing.map(|id| format!("{id} is not there")));

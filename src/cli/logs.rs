@@ -1,7 +1,7 @@
-//! Where the log goes and how it looks.
+//! Where the log goes and in which format.
 //!
-//! Under systemd each line carries its priority and no time, since the journal keeps both; on a terminal it is for
-//! people; with `--log-format json` it is for programs.
+//! Under systemd each line carries its priority and no time, since the journal adds both; on a terminal it is formatted
+//! for people; with `--log-format json` for programs.
 
 use crate::domain::fault::clean;
 use clap::ValueEnum;

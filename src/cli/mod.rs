@@ -3,17 +3,17 @@
 //! Exit codes are part of the contract: 0 done, 1 failed at run time, 2 wrong usage or policy (product.md, Commands).
 //! Errors go to stderr: what and on what, then the cause, then what to do.
 
-mod ask;
 mod backup;
-mod books;
 mod cancel;
 mod check;
+mod control_client;
 mod demo;
 mod history;
 mod hold;
+mod http_client;
 mod inquiry;
 mod logs;
-mod order;
+mod offline;
 mod pause;
 mod plan;
 mod points;

@@ -1,6 +1,6 @@
-//! `lifeboat pause`: a policy begins nothing for a while.
+//! `lifeboat pause`: pauses the schedule of a policy.
 
-use super::order::{self, To};
+use super::control_client::{self, ControlArgs};
 use super::{Done, Failure, now, runtime};
 use crate::domain::duration::parse_duration;
 use crate::planner::orders::PauseOrder;
@@ -17,7 +17,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
     #[command(flatten)]
-    to: To,
+    to: ControlArgs,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -34,6 +34,6 @@ pub(super) fn run(args: &Args) -> Done {
         ));
     }
     let pause = PauseOrder { policy: args.policy.as_str().into(), until, reason: args.reason.clone() };
-    let answer = runtime()?.block_on(order::give(&args.to.socket()?, "/api/v1/pause", &pause))?;
+    let answer = runtime()?.block_on(control_client::give(&args.to.socket()?, "/api/v1/pause", &pause))?;
     args.to.print(&answer)
 }

@@ -1,7 +1,7 @@
 //! `lifeboat plan`: what would happen next, before it does.
 
-use super::ask::{self, NoAnswer};
-use super::{Done, Failure, PolicyFile, books, load, load_to_read, now, runtime, terminal};
+use super::http_client::{self, RequestError};
+use super::{Done, Failure, PolicyFile, load, load_to_read, now, offline, runtime, terminal};
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Daemon, Settings};
 use crate::report::difference::difference;
@@ -30,10 +30,10 @@ pub(super) fn run(args: &Args) -> Done {
     let (settings, problems) = load_to_read(&args.policy.config)?;
     let forecast = runtime()?.block_on(async {
         let path = if args.kept { "/api/v1/plan?kept=true" } else { "/api/v1/plan" };
-        match ask::get(settings.daemon.listen, path).await {
+        match http_client::get(settings.daemon.listen, path).await {
             Ok(body) => read(&body),
-            Err(NoAnswer::Bad(what)) => Err(Failure::Run(what)),
-            Err(NoAnswer::NoDaemon) => {
+            Err(RequestError::Bad(what)) => Err(Failure::Run(what)),
+            Err(RequestError::NoDaemon) => {
                 if let Some(problems) = problems {
                     return Err(problems);
                 }
@@ -45,7 +45,7 @@ pub(super) fn run(args: &Args) -> Done {
     if args.json {
         print_json(&forecast)
     } else {
-        terminal::print(&text::forecast(&forecast, args.kept, terminal::looks()))
+        terminal::print(&text::forecast(&forecast, args.kept, terminal::output_style()))
     }
 }
 
@@ -53,10 +53,10 @@ pub(super) fn run(args: &Args) -> Done {
 fn against(args: &Args) -> Done {
     let settings = load(&args.policy.config)?.settings;
     let (running, changed) = runtime()?.block_on(async {
-        let running = match ask::get(settings.daemon.listen, "/api/v1/plan").await {
+        let running = match http_client::get(settings.daemon.listen, "/api/v1/plan").await {
             Ok(body) => read(&body)?,
-            Err(NoAnswer::Bad(what)) => return Err(Failure::Run(what)),
-            Err(NoAnswer::NoDaemon) => by_socket(&settings).await?,
+            Err(RequestError::Bad(what)) => return Err(Failure::Run(what)),
+            Err(RequestError::NoDaemon) => by_socket(&settings).await?,
         };
         Ok((running, drawn(settings.clone(), false).await?))
     })?;
@@ -64,13 +64,13 @@ fn against(args: &Args) -> Done {
     if args.json {
         return print_json(&serde_json::json!({ "differences": sentences, "changed": changed }));
     }
-    terminal::print(&text::difference(&sentences, terminal::looks()))
+    terminal::print(&text::difference(&sentences, terminal::output_style()))
 }
 
 /// Where the file names another `listen` than the daemon has, the control socket leads to it.
 async fn by_socket(settings: &Settings) -> Result<Forecast, Failure> {
     let Daemon { listen, control, .. } = &settings.daemon;
-    match ask::over_socket(control, "/api/v1/plan", None).await {
+    match http_client::over_socket(control, "/api/v1/plan", None).await {
         Ok((200, body)) => read(&body),
         _ => {
             let control = control.display();
@@ -84,7 +84,7 @@ fn read(body: &[u8]) -> Result<Forecast, Failure> {
 }
 
 async fn drawn(mut settings: Settings, kept: bool) -> Result<Forecast, Failure> {
-    let state = books::read_or_empty(&mut settings).await?;
+    let state = offline::read_or_empty(&mut settings).await?;
     Ok(Forecast::of(&settings, &state, &Plan::default(), false, kept, now()))
 }
 

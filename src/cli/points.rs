@@ -6,17 +6,17 @@
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::action::{Action, Call, Outcome};
 use crate::domain::duration::duration_text;
-use crate::domain::evidence::{Objection, weigh_books};
+use crate::domain::evidence::{Objection, weigh_inventory};
 use crate::domain::fault::{Fault, clean};
-use crate::domain::id::{AccountName, BackupId, Place, Region, SourceId};
+use crate::domain::id::{AccountAlias, AccountRegion, BackupId, Region, SourceId};
 use crate::domain::lane::FileSystemKind;
-use crate::domain::point::{Lifecycle, Point, Sighting};
+use crate::domain::point::{Lifecycle, ObservedBackup, RecoveryPoint};
 use crate::domain::policy::Aws;
 use crate::domain::state::{Dispute, State};
 use crate::domain::time::Time;
 use crate::engine::Engine as _;
 use crate::engine::fsx::FsxEngine;
-use crate::planner::looks::places_of;
+use crate::planner::polling::places_of;
 use crate::store::Store as _;
 use crate::store::sqlite::SqliteStore;
 use serde::Serialize;
@@ -28,7 +28,7 @@ use std::sync::Arc;
 pub(super) struct Args {
     #[command(flatten)]
     policy: PolicyFile,
-    /// Read AWS's own books; needs neither database nor daemon nor the source Region
+    /// Read AWS's own inventory; needs neither database nor daemon nor the source Region
     #[arg(long)]
     aws: bool,
     /// Only this source's
@@ -48,9 +48,9 @@ const PAGES_MAX: usize = 20_000;
 const TRIES_PER_PAGE: u32 = 4;
 
 #[derive(Serialize)]
-struct View<'a> {
+struct PointView<'a> {
     source: &'a SourceId,
-    account: &'a AccountName,
+    account: &'a AccountAlias,
     region: &'a Region,
     id: &'a str,
     copy: bool,
@@ -74,7 +74,7 @@ struct View<'a> {
 /// What is disputed because its tags cannot be read: whose it may be and from when is not known.
 #[derive(Serialize)]
 struct Unreadable {
-    account: AccountName,
+    account: AccountAlias,
     region: Region,
     id: BackupId,
     disputed: String,
@@ -83,15 +83,15 @@ struct Unreadable {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Entry<'a> {
-    Point(Box<View<'a>>),
+    RecoveryPoint(Box<PointView<'a>>),
     Unreadable(&'a Unreadable),
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let (books, complete) = runtime()?.block_on(async {
-        if args.aws { from_aws(args).await } else { from_database(args).await.map(|books| (books, true)) }
+    let (found, complete) = runtime()?.block_on(async {
+        if args.aws { from_aws(args).await } else { from_database(args).await.map(|found| (found, true)) }
     })?;
-    let Books { mut shown, mut unreadable } = books;
+    let FoundPoints { mut shown, mut unreadable } = found;
     let wanted = |region: &Region| args.region.is_empty() || args.region.iter().any(|name| region.as_str() == name);
     shown.retain(|Shown { point, .. }| {
         point.lifecycle == Lifecycle::Available
@@ -104,7 +104,7 @@ pub(super) fn run(args: &Args) -> Done {
     });
     let at = now();
     if args.json {
-        let points = shown.iter().map(|shown| Entry::Point(Box::new(view(shown, at))));
+        let points = shown.iter().map(|shown| Entry::RecoveryPoint(Box::new(view(shown, at))));
         let entries: Vec<Entry<'_>> = points.chain(unreadable.iter().map(Entry::Unreadable)).collect();
         let text = serde_json::to_string_pretty(&entries);
         terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?)?;
@@ -116,19 +116,19 @@ pub(super) fn run(args: &Args) -> Done {
 
 /// A point, and what speaks against it.
 struct Shown {
-    point: Point,
+    point: RecoveryPoint,
     objection: Option<Objection>,
 }
 
 /// All that there is to show.
-struct Books {
+struct FoundPoints {
     shown: Vec<Shown>,
     unreadable: Vec<Unreadable>,
 }
 
 /// All of a state, disputed or not.
-fn all_of(state: State) -> Books {
-    let mut disputes: BTreeMap<(Place, BackupId), Dispute> = BTreeMap::new();
+fn all_of(state: State) -> FoundPoints {
+    let mut disputes: BTreeMap<(AccountRegion, BackupId), Dispute> = BTreeMap::new();
     for (place, id, dispute) in state.disputes() {
         disputes.insert((place.clone(), id.clone()), dispute.clone());
     }
@@ -138,20 +138,20 @@ fn all_of(state: State) -> Books {
         shown.push(Shown { point, objection: dispute.map(|dispute| dispute.objection) });
     }
     let mut unreadable = Vec::new();
-    for ((Place { account, region }, id), Dispute { objection, claim, .. }) in disputes {
+    for ((AccountRegion { account, region }, id), Dispute { objection, claim, .. }) in disputes {
         match claim {
             Some(claim) => shown.push(Shown { point: *claim, objection: Some(objection) }),
             None => unreadable.push(Unreadable { account, region, id, disputed: objection.what().to_owned() }),
         }
     }
-    Books { shown, unreadable }
+    FoundPoints { shown, unreadable }
 }
 
-async fn from_database(args: &Args) -> Result<Books, Failure> {
+async fn from_database(args: &Args) -> Result<FoundPoints, Failure> {
     let (settings, problems) = load_to_read(&args.policy.config)?;
     complain_of(problems.as_ref());
     let failed = |error: crate::store::StoreError| {
-        Failure::Run(format!("{error}\nTo read AWS's own books instead: lifeboat points --aws"))
+        Failure::Run(format!("{error}\nTo read AWS's own inventory instead: lifeboat points --aws"))
     };
     let mut store = SqliteStore::read(&settings.daemon.state).await.map_err(failed)?;
     let state = store.load(now()).await;
@@ -161,11 +161,11 @@ async fn from_database(args: &Args) -> Result<Books, Failure> {
 
 /// Reads every Region at the same time; one that is out of reach is named on stderr and the others are shown. Complete
 /// as long as any Region answered: that is what the bad day is like.
-async fn from_aws(args: &Args) -> Result<(Books, bool), Failure> {
+async fn from_aws(args: &Args) -> Result<(FoundPoints, bool), Failure> {
     let (aws, places) = match load_to_read(&args.policy.config) {
         Ok((settings, problems)) => {
             complain_of(problems.as_ref());
-            let mut places: BTreeSet<Place> = places_of(&settings).collect();
+            let mut places: BTreeSet<AccountRegion> = places_of(&settings).collect();
             places.extend(args.region.iter().map(|region| own(region)));
             if let (true, Some(problems)) = (places.is_empty(), problems) {
                 return Err(problems);
@@ -179,7 +179,8 @@ async fn from_aws(args: &Args) -> Result<(Books, bool), Failure> {
         }
         Err(failure) => return Err(failure),
     };
-    let wanted = |place: &Place| args.region.is_empty() || args.region.iter().any(|r| place.region.as_str() == r);
+    let wanted =
+        |place: &AccountRegion| args.region.is_empty() || args.region.iter().any(|r| place.region.as_str() == r);
     let engine = Arc::new(FsxEngine::new(&aws, None).await);
     let readings: Vec<_> = places
         .into_iter()
@@ -192,16 +193,16 @@ async fn from_aws(args: &Args) -> Result<(Books, bool), Failure> {
     let (mut read, mut at_aws) = (Vec::new(), None);
     for reading in readings {
         match reading.await {
-            Ok((place, Ok((sightings, date)))) => {
+            Ok((place, Ok((observed_backups, date)))) => {
                 at_aws = at_aws.max(date);
-                read.push((place, sightings));
+                read.push((place, observed_backups));
             }
             Ok((place, Err(fault))) => terminal::complain(&format!("{} cannot be read: {fault}", place.region)),
             Err(error) => terminal::complain(&error.to_string()),
         }
     }
     let answered = !read.is_empty();
-    Ok((all_of(weigh_books(read, at_aws.unwrap_or_else(now))), answered))
+    Ok((all_of(weigh_inventory(read, at_aws.unwrap_or_else(now))), answered))
 }
 
 fn complain_of(problems: Option<&Failure>) {
@@ -213,28 +214,28 @@ fn complain_of(problems: Option<&Failure>) {
     }
 }
 
-fn own(region: &str) -> Place {
-    Place { account: AccountName::own(), region: region.into() }
+fn own(region: &str) -> AccountRegion {
+    AccountRegion { account: AccountAlias::own(), region: region.into() }
 }
 
 /// All that a Region shows, and what time it is at AWS, if it says so.
-async fn list(engine: &FsxEngine, place: &Place) -> Result<(Vec<Sighting>, Option<Time>), Fault> {
+async fn list(engine: &FsxEngine, place: &AccountRegion) -> Result<(Vec<ObservedBackup>, Option<Time>), Fault> {
     let (mut read, mut at_aws) = (Vec::new(), None);
     let mut next_token = None;
     for _ in 0..PAGES_MAX {
         let action = Action { place: place.clone(), call: Call::ListPage { next_token: next_token.clone() } };
         let mut tries = 0;
-        let (sightings, next) = loop {
+        let (observed_backups, next) = loop {
             tries += 1;
             let answer = engine.call(&action).await;
             at_aws = answer.dated.map(|dated| dated.date).or(at_aws);
             match answer.outcome {
-                Outcome::Page { sightings, next_token } => break (sightings, next_token),
+                Outcome::Page { observed_backups, next_token } => break (observed_backups, next_token),
                 Outcome::Failed(fault) if tries >= TRIES_PER_PAGE || fault.class.needs_a_person() => return Err(fault),
                 _ => tokio::time::sleep(std::time::Duration::from_millis(250 << tries)).await,
             }
         };
-        read.extend(sightings);
+        read.extend(observed_backups);
         match next {
             Some(next) if next_token.as_ref() != Some(&next) => next_token = Some(next),
             _ => break,
@@ -243,14 +244,14 @@ async fn list(engine: &FsxEngine, place: &Place) -> Result<(Vec<Sighting>, Optio
     Ok((read, at_aws))
 }
 
-fn view(Shown { point, objection }: &Shown, at: Time) -> View<'_> {
+fn view(Shown { point, objection }: &Shown, at: Time) -> PointView<'_> {
     let (mut disputed, mut unconfirmed) = (None, None);
     match objection {
         Some(Objection::Disputed(what)) => disputed = Some(what.as_str()),
         Some(Objection::Unconfirmed(what)) => unconfirmed = Some(what.as_str()),
         None => {}
     }
-    View {
+    PointView {
         source: &point.source,
         account: point.account(),
         region: &point.place.region,
@@ -272,7 +273,7 @@ fn view(Shown { point, objection }: &Shown, at: Time) -> View<'_> {
 }
 
 /// The command that would restore it; what stands in capitals is to be filled in (fsx-facts 7).
-fn restore(point: &Point) -> String {
+fn restore(point: &RecoveryPoint) -> String {
     let (region, id) = (&point.place.region, &point.id);
     let file_system = |rest: &str| {
         format!(

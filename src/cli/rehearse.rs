@@ -1,14 +1,14 @@
-//! `lifeboat rehearse`: the next weeks of a policy, lived through in seconds.
+//! `lifeboat rehearse`: simulates the next weeks of a policy in seconds.
 
-use super::{Done, Failure, PolicyFile, books, load, runtime, terminal};
+use super::{Done, Failure, PolicyFile, load, offline, runtime, terminal};
 use crate::domain::duration::{duration_text, parse_duration};
 use crate::domain::id::{PolicyName, Region};
 use crate::domain::policy::Settings;
 use crate::domain::time::Time;
-use crate::planner::feasible::{self, Given};
+use crate::planner::capacity::{self, Given};
 use crate::report::triage::counted;
 use crate::sim::rehearse::Rehearsal;
-use crate::sim::rehearse::fleet::{self, Assumed, furnish};
+use crate::sim::rehearse::fleet::{self, Assumed, build_fleet};
 use crate::sim::rehearse::outcome::RouteOutcome;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -89,7 +89,7 @@ struct Report {
     routes: Vec<PolicyRoutes>,
     lanes: Vec<LaneUse>,
     calls_per_day: BTreeMap<&'static str, u64>,
-    feasible: feasible::Report,
+    feasible: capacity::CapacityReport,
 }
 
 /// The routes of a policy to one Region, or its sources in their own.
@@ -132,7 +132,7 @@ struct LaneUse {
 
 pub(super) fn run(args: &Args) -> Done {
     let settings = load(&args.policy.config)?.settings;
-    let (books, database_problem) = runtime()?.block_on(books::learn(&settings));
+    let (learned, database_problem) = runtime()?.block_on(offline::learn(&settings));
     if let Some(problem) = database_problem {
         terminal::complain(&problem);
     }
@@ -147,12 +147,12 @@ pub(super) fn run(args: &Args) -> Done {
     let start = args.start;
     let days = args.days.clamp(*DAYS.start(), *DAYS.end());
     let end = start.plus(Duration::from_secs(u64::from(days) * 86_400));
-    let cloud = furnish(&settings, books.as_ref(), &assumed, args.seed, start).map_err(Failure::Run)?;
+    let cloud = build_fleet(&settings, learned.as_ref(), &assumed, args.seed, start).map_err(Failure::Run)?;
     let mut rehearsal = Rehearsal::new(settings, cloud, start);
     rehearsal.run_until(end).map_err(|what| Failure::Run(format!("the planner contradicts itself: {what}")))?;
-    let known = books
-        .as_ref()
-        .map_or(0, |books| books.sources.values().filter(|source| source.points.targets().next().is_some()).count());
+    let known = learned.as_ref().map_or(0, |learned| {
+        learned.sources.values().filter(|source| source.points.targets().next().is_some()).count()
+    });
     let report = Report {
         days,
         start,
@@ -162,7 +162,7 @@ pub(super) fn run(args: &Args) -> Done {
         routes: routes(&rehearsal, start, end),
         lanes: lanes(&rehearsal, start, end),
         calls_per_day: rehearsal.calls().iter().map(|(name, count)| (*name, count.div_ceil(u64::from(days)))).collect(),
-        feasible: feasible::judge(rehearsal.settings(), Some(rehearsal.state()), Given::default(), end),
+        feasible: capacity::judge(rehearsal.settings(), Some(rehearsal.state()), Given::default(), end),
     };
     if args.json {
         let text = serde_json::to_string_pretty(&report);
@@ -203,7 +203,7 @@ fn routes(rehearsal: &Rehearsal, start: Time, end: Time) -> Vec<PolicyRoutes> {
             groups.entry((route.policy.clone(), copy, route.region.clone())).or_default().push(route);
         }
     }
-    let after_first = |route: &RouteOutcome| match route.promise {
+    let after_first = |route: &RouteOutcome| match route.rpo {
         Some(_) => route.broken.saturating_sub(route.empty),
         None => Duration::ZERO,
     };
@@ -220,7 +220,7 @@ fn routes(rehearsal: &Rehearsal, start: Time, end: Time) -> Vec<PolicyRoutes> {
             waiting.find(|waiting| waiting.destination.as_ref() == Some(&region).filter(|_| copy))
         });
         PolicyRoutes {
-            rpo_seconds: routes.first().and_then(|route| route.promise).map(|promise| promise.as_secs()),
+            rpo_seconds: routes.first().and_then(|route| route.rpo).map(|rpo| rpo.as_secs()),
             sources: routes.len(),
             kept: routes.iter().filter(|route| route.copies > 0 && after_first(route).is_zero()).count(),
             broken_seconds: routes.iter().map(|route| after_first(route).as_secs()).sum(),
@@ -289,11 +289,10 @@ fn span(seconds: u64) -> String {
 }
 
 fn routes_text(routes: &PolicyRoutes, lines: &mut Vec<String>) {
-    let promise =
-        routes.rpo_seconds.map_or_else(|| "no promise".to_owned(), |seconds| format!("rpo {}", span(seconds)));
+    let rpo = routes.rpo_seconds.map_or_else(|| "no RPO".to_owned(), |seconds| format!("rpo {}", span(seconds)));
     let to = if routes.copy { " →" } else { " in" };
     let sources = counted(routes.sources, "source");
-    lines.push(format!("{}{to} {}: {sources}, {promise}", routes.policy, routes.region));
+    lines.push(format!("{}{to} {}: {sources}, {rpo}", routes.policy, routes.region));
     if routes.rpo_seconds.is_some() {
         let broken = match routes.broken_seconds {
             0 => String::new(),

@@ -1,7 +1,7 @@
-//! `lifeboat release`: a recovery point that was held may go again.
+//! `lifeboat release`: releases the hold on a recovery point.
 
+use super::control_client::ControlArgs;
 use super::hold::until_it_stands;
-use super::order::To;
 use super::{Done, Failure, runtime};
 use crate::daemon::control::DoneAnswer;
 use crate::planner::orders::ReleaseOrder;
@@ -14,7 +14,7 @@ pub(super) struct Args {
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
-    to: To,
+    to: ControlArgs,
 }
 
 pub(super) fn run(args: &Args) -> Done {

@@ -1,13 +1,13 @@
-//! `lifeboat reload`: the daemon reads its policy file anew, and says what came of it.
+//! `lifeboat reload`: the daemon rereads its policy file and reports the result.
 
-use super::order::{self, To};
+use super::control_client::{self, ControlArgs};
 use super::{Done, runtime};
 use crate::daemon::control::ReloadOrder;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     #[command(flatten)]
-    to: To,
+    to: ControlArgs,
     /// Let go what the brake on deletions holds, as `lifeboat plan` shows it
     #[arg(long)]
     confirm_deletions: bool,
@@ -15,6 +15,6 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Done {
     let reload = ReloadOrder { confirm_deletions: args.confirm_deletions };
-    let answer = runtime()?.block_on(order::give(&args.to.socket()?, "/api/v1/reload", &reload))?;
+    let answer = runtime()?.block_on(control_client::give(&args.to.socket()?, "/api/v1/reload", &reload))?;
     args.to.print(&answer)
 }

@@ -1,10 +1,10 @@
-//! `lifeboat report`: how well every promise was kept, for auditors.
+//! `lifeboat report`: how well every RPO was met, for auditors.
 
-use super::ask::{self, NoAnswer};
+use super::http_client::{self, RequestError};
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::policy::Daemon;
 use crate::report::http::REPORTS_WITHIN;
-use crate::report::promises::{self, Report};
+use crate::report::rpo_report::{self, RpoReport};
 use crate::report::{query, text};
 use crate::store::sqlite::SqliteStore;
 use crate::store::{RouteQuery, StoreError};
@@ -35,7 +35,7 @@ pub(super) struct Args {
 }
 
 /// A large fleet takes the daemon a while.
-const PATIENCE: Duration = ask::longer_than(REPORTS_WITHIN);
+const TIMEOUT: Duration = http_client::timeout_beyond(REPORTS_WITHIN);
 
 pub(super) fn run(args: &Args) -> Done {
     let asked = question(args).map_err(|what| Failure::Usage(format!("error: {what}")))?;
@@ -48,9 +48,9 @@ pub(super) fn run(args: &Args) -> Done {
         let json = serde_json::to_string_pretty(&report);
         terminal::print(&json.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?)
     } else if args.csv {
-        terminal::print(&text::promises_csv(&report))
+        terminal::print(&text::rpo_report_csv(&report))
     } else {
-        terminal::print(&text::promises(&report, terminal::looks()))
+        terminal::print(&text::rpo_report(&report, terminal::output_style()))
     }
 }
 
@@ -68,20 +68,20 @@ fn question(args: &Args) -> Result<RouteQuery, String> {
     Ok(asked)
 }
 
-async fn fetch(daemon: &Daemon, asked: RouteQuery) -> Result<Report, Failure> {
+async fn fetch(daemon: &Daemon, asked: RouteQuery) -> Result<RpoReport, Failure> {
     let path = format!("/api/v1/report?{}", query::report_text(&asked));
-    let why = match ask::get_within(PATIENCE, daemon.listen, &path).await {
+    let why = match http_client::get_within(TIMEOUT, daemon.listen, &path).await {
         Ok(body) => {
             let unreadable = |error| Failure::Run(format!("the daemon's answer cannot be read: {error}"));
             return serde_json::from_slice(&body).map_err(unreadable);
         }
-        Err(NoAnswer::Bad(what)) => what,
-        Err(NoAnswer::NoDaemon) => format!("no daemon on {}", daemon.listen),
+        Err(RequestError::Bad(what)) => what,
+        Err(RequestError::NoDaemon) => format!("no daemon on {}", daemon.listen),
     };
     terminal::complain(&format!("{why}; reading the database"));
     let failed = |error: StoreError| Failure::Run(error.to_string());
     let mut store = SqliteStore::read(&daemon.state).await.map_err(failed)?;
-    let report = promises::read(&mut store, asked).await.map_err(failed);
+    let report = rpo_report::read(&mut store, asked).await.map_err(failed);
     store.close().await;
     report
 }

@@ -1,6 +1,6 @@
-//! `lifeboat resume`: a paused policy goes on.
+//! `lifeboat resume`: ends the pause of a policy.
 
-use super::order::{self, To};
+use super::control_client::{self, ControlArgs};
 use super::{Done, runtime};
 use crate::planner::orders::ResumeOrder;
 
@@ -9,11 +9,11 @@ pub(super) struct Args {
     /// Which policy
     policy: String,
     #[command(flatten)]
-    to: To,
+    to: ControlArgs,
 }
 
 pub(super) fn run(args: &Args) -> Done {
     let resume = ResumeOrder { policy: args.policy.as_str().into() };
-    let answer = runtime()?.block_on(order::give(&args.to.socket()?, "/api/v1/resume", &resume))?;
+    let answer = runtime()?.block_on(control_client::give(&args.to.socket()?, "/api/v1/resume", &resume))?;
     args.to.print(&answer)
 }

@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> Done {
     let mut cloud = Cloud::new(args.seed).with_speed(args.speed);
     if let Some(path) = &args.fleet {
         let fleet = Fleet::from_toml(&read(path)?).map_err(|what| wrong(path, &what))?;
-        fleet.settle(&mut cloud, Endpoint::now_ms()).map_err(|what| wrong(path, &what))?;
+        fleet.populate(&mut cloud, Endpoint::now_ms()).map_err(|what| wrong(path, &what))?;
     }
     runtime()?.block_on(async {
         let bound = Endpoint::bind(args.listen, cloud, faults).await;

@@ -1,10 +1,10 @@
-//! `lifeboat status`: every route against its promise.
+//! `lifeboat status`: every route against its RPO.
 
-use super::ask::{self, NoAnswer};
-use super::{Done, Failure, PolicyFile, books, load_to_read, now, runtime, terminal};
+use super::http_client::{self, RequestError};
+use super::{Done, Failure, PolicyFile, load_to_read, now, offline, runtime, terminal};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
-use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot, Standing};
+use crate::report::snapshot::{Counts, DaemonStatus, Reload, RpoStatus, Snapshot};
 use crate::report::text;
 use crate::report::triage::{self, Tally};
 use std::process::ExitCode;
@@ -53,7 +53,11 @@ pub(super) fn run(args: &Args) -> Done {
         }
         return Ok(code);
     }
-    if args.json { print_json(&snapshot) } else { terminal::print(&text::status(&snapshot, now(), terminal::looks())) }
+    if args.json {
+        print_json(&snapshot)
+    } else {
+        terminal::print(&text::status(&snapshot, now(), terminal::output_style()))
+    }
 }
 
 fn print_json(snapshot: &Snapshot) -> Done {
@@ -62,17 +66,17 @@ fn print_json(snapshot: &Snapshot) -> Done {
 }
 
 /// The worst of all promises.
-fn worst(snapshot: &Snapshot) -> Option<Standing> {
+fn worst(snapshot: &Snapshot) -> Option<RpoStatus> {
     let worst = Tally::of(&triage::lines(snapshot, now())).worst();
     // Nobody keeps the promises while no daemon runs or none can work, however well they stand.
     let kept = snapshot.live && snapshot.store_problem.is_none() && triage::hangs(snapshot, now()).is_none();
-    if kept || worst == Some(Standing::Late) { worst } else { Some(Standing::Unknown) }
+    if kept || worst == Some(RpoStatus::Late) { worst } else { Some(RpoStatus::Unknown) }
 }
 
 fn verdict(snapshot: &Snapshot) -> ExitCode {
     match worst(snapshot) {
-        Some(Standing::Late) => ExitCode::from(1),
-        Some(Standing::Unknown) => ExitCode::from(UNKNOWN),
+        Some(RpoStatus::Late) => ExitCode::from(1),
+        Some(RpoStatus::Unknown) => ExitCode::from(UNKNOWN),
         _ => ExitCode::SUCCESS,
     }
 }
@@ -80,8 +84,8 @@ fn verdict(snapshot: &Snapshot) -> ExitCode {
 fn check_line(snapshot: &Snapshot) -> String {
     let lines = triage::lines(snapshot, now());
     let word = match worst(snapshot) {
-        Some(Standing::Late) => "LATE",
-        Some(Standing::Unknown) => "UNKNOWN",
+        Some(RpoStatus::Late) => "LATE",
+        Some(RpoStatus::Unknown) => "UNKNOWN",
         _ => "OK",
     };
     let but = match (&snapshot.store_problem, triage::hangs(snapshot, now())) {
@@ -97,7 +101,7 @@ async fn watch(settings: &Settings, mut problems: Option<Failure>) -> Done {
     loop {
         let snapshot = fetch(settings, problems.take()).await?;
         let clear = if terminal::live() { "\x1b[H\x1b[2J" } else { "" };
-        terminal::print(&format!("{clear}{}", text::status(&snapshot, now(), terminal::looks())))?;
+        terminal::print(&format!("{clear}{}", text::status(&snapshot, now(), terminal::output_style())))?;
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
@@ -107,14 +111,14 @@ async fn watch(settings: &Settings, mut problems: Option<Failure>) -> Done {
 
 /// The running daemon's picture, or one drawn from the database, for which the policy must be good.
 async fn fetch(settings: &Settings, problems: Option<Failure>) -> Result<Snapshot, Failure> {
-    match ask::get(settings.daemon.listen, "/api/v1/status").await {
+    match http_client::get(settings.daemon.listen, "/api/v1/status").await {
         Ok(body) => {
             let unreadable = |error| Failure::Run(format!("the daemon's answer cannot be read: {error}"));
             let snapshot: Snapshot = serde_json::from_slice(&body).map_err(unreadable)?;
             Ok(snapshot.judged_at(now()).into_owned())
         }
-        Err(NoAnswer::Bad(what)) => Err(Failure::Run(what)),
-        Err(NoAnswer::NoDaemon) => {
+        Err(RequestError::Bad(what)) => Err(Failure::Run(what)),
+        Err(RequestError::NoDaemon) => {
             if let Some(problems) = problems {
                 return Err(problems);
             }
@@ -126,9 +130,9 @@ async fn fetch(settings: &Settings, problems: Option<Failure>) -> Result<Snapsho
 
 async fn from_database(settings: &Settings) -> Result<Snapshot, Failure> {
     let mut settings = settings.clone();
-    let state = books::read(&mut settings).await?;
+    let state = offline::read(&mut settings).await?;
     let at = now();
-    let around = Circumstances {
+    let around = DaemonStatus {
         live: false,
         reload: Reload { successful: true, succeeded_at: at, problem: None },
         store_problem: None,

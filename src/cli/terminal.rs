@@ -1,7 +1,7 @@
-//! What the output goes to: a person's terminal, a pipe, or a pipe that was closed.
+//! Where output goes: a terminal, a pipe, or a closed pipe.
 
 use super::{Done, Failure};
-use crate::report::text::Looks;
+use crate::report::text::OutputStyle;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
@@ -48,19 +48,19 @@ pub(super) fn colour_on_stderr() -> bool {
 }
 
 /// How text should look on stdout.
-pub(super) fn looks() -> Looks {
+pub(super) fn output_style() -> OutputStyle {
     if !live() {
-        return Looks::plain();
+        return OutputStyle::plain();
     }
     let size = terminal_size::terminal_size();
     let width = size.map(|(width, _)| width.0);
-    Looks { width, rows: None, colour: colour(), unicode: unicode() }
+    OutputStyle { width, rows: None, colour: colour(), unicode: unicode() }
 }
 
-/// The same for a picture that is drawn over itself and must fit the screen.
-pub(super) fn live_looks() -> Looks {
+/// The same for a snapshot that is drawn over itself and must fit the screen.
+pub(super) fn live_output_style() -> OutputStyle {
     let rows = terminal_size::terminal_size().map(|(_, height)| usize::from(height.0).saturating_sub(8).max(3));
-    Looks { rows, ..looks() }
+    OutputStyle { rows, ..output_style() }
 }
 
 /// Whether the terminal shows more than ASCII.

@@ -1,10 +1,10 @@
-//! `[daemon]`, `[aws]` and `[limits]`: where the process keeps things, and how it reaches AWS.
+//! `[daemon]`, `[aws]` and `[limits]`: paths of the process, and how it reaches AWS.
 
 use super::problem::{Findings, Problem};
 use super::reader::Table;
 use super::shape;
 use super::web_host::{Flaw, web_host};
-use super::wording::{Wrong, shown};
+use super::wording::{Diagnostic, shown};
 use crate::domain::duration::exact_text;
 use crate::domain::policy::{Aws, Daemon, Limits};
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ const POLL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::fr
 const REQUESTS_PER_SECOND: RangeInclusive<f64> = 0.1..=1000.0;
 /// AWS takes this many copies at a time in a lane (fsx-facts 3.2).
 const COPIES_IN_FLIGHT: RangeInclusive<u32> = 1..=5;
-/// A host has no more names than this that anybody calls it by.
+/// The largest number of names for one host.
 const HOSTS_MAX: usize = 100;
 /// The kernel's limit on the path of a socket.
 const SOCKET_PATH_MAX_BYTES: usize = 107;
@@ -44,14 +44,18 @@ pub(super) fn daemon(file: &Table<'_>, findings: &mut Findings) -> Daemon {
         let names: Vec<_> = hosts.value.into_iter().filter_map(|text| text.check(findings, host)).collect();
         if names.len() > HOSTS_MAX {
             let what = format!("there are {} names here, more than {HOSTS_MAX}", names.len());
-            findings.add(Problem::at(&hosts.place, what, "name those by which Prometheus and people call this host"));
+            findings.add(Problem::at(
+                &hosts.location,
+                what,
+                "name those by which Prometheus and people call this host",
+            ));
         }
         daemon.hosts = names.into_iter().map(|name| name.value).collect();
     }
     if let Some(control) = table.text(findings, "control").and_then(|text| text.check(findings, socket)) {
         if control.value == daemon.state {
             let hint = "give the socket a path of its own, for example `/run/lifeboat/control.sock`";
-            findings.add(Problem::at(&control.place, "`control` and `state` are one path", hint));
+            findings.add(Problem::at(&control.location, "`control` and `state` are one path", hint));
         }
         daemon.control = control.value;
     }
@@ -64,17 +68,17 @@ pub(super) fn daemon(file: &Table<'_>, findings: &mut Findings) -> Daemon {
     daemon
 }
 
-fn within_poll(poll: Duration) -> Result<Duration, Wrong> {
+fn within_poll(poll: Duration) -> Result<Duration, Diagnostic> {
     if POLL.contains(&poll) {
         return Ok(poll);
     }
     let what = format!("`poll` must be from {} to {}", exact_text(*POLL.start()), exact_text(*POLL.end()));
-    Err(Wrong::new(what, "write for example `poll = \"30s\"`"))
+    Err(Diagnostic::new(what, "write for example `poll = \"30s\"`"))
 }
 
-fn path(text: &str) -> Result<PathBuf, Wrong> {
+fn path(text: &str) -> Result<PathBuf, Diagnostic> {
     let sample = "write the path of a file, for example `/var/lib/lifeboat/state.db`";
-    let wrong = |what: String, hint: &str| Err(Wrong::new(what, hint));
+    let wrong = |what: String, hint: &str| Err(Diagnostic::new(what, hint));
     if text.trim().is_empty() {
         return wrong("the path is empty".to_owned(), sample);
     }
@@ -97,11 +101,11 @@ fn path(text: &str) -> Result<PathBuf, Wrong> {
 }
 
 /// A name as it stands in a request's `Host`, without a port.
-fn host(text: &str) -> Result<String, Wrong> {
+fn host(text: &str) -> Result<String, Diagnostic> {
     if text.parse::<std::net::IpAddr>().is_ok() {
         return Ok(text.to_owned());
     }
-    let wrong = |what: String, hint: &str| Err(Wrong::new(what, hint));
+    let wrong = |what: String, hint: &str| Err(Diagnostic::new(what, hint));
     let quoted = shown(text);
     if text.contains("://") || text.contains('/') {
         return wrong(
@@ -133,15 +137,15 @@ fn host(text: &str) -> Result<String, Wrong> {
     Ok(name.to_ascii_lowercase())
 }
 
-fn socket(text: &str) -> Result<PathBuf, Wrong> {
+fn socket(text: &str) -> Result<PathBuf, Diagnostic> {
     if text.len() > SOCKET_PATH_MAX_BYTES {
         let what = format!("a socket's path has at most {SOCKET_PATH_MAX_BYTES} bytes, and this has {}", text.len());
-        return Err(Wrong::new(what, "write a shorter one, for example `/run/lifeboat/control.sock`"));
+        return Err(Diagnostic::new(what, "write a shorter one, for example `/run/lifeboat/control.sock`"));
     }
-    path(text).map_err(|wrong| Wrong::new(wrong.what, "write a path, for example `/run/lifeboat/control.sock`"))
+    path(text).map_err(|wrong| Diagnostic::new(wrong.what, "write a path, for example `/run/lifeboat/control.sock`"))
 }
 
-fn address(text: &str) -> Result<SocketAddr, Wrong> {
+fn address(text: &str) -> Result<SocketAddr, Diagnostic> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
@@ -159,7 +163,7 @@ fn address(text: &str) -> Result<SocketAddr, Wrong> {
     } else {
         "write for example `127.0.0.1:9750` or `[::1]:9750`".to_owned()
     };
-    Err(Wrong::new(what, hint))
+    Err(Diagnostic::new(what, hint))
 }
 
 /// `[aws]`, or its defaults.
@@ -176,18 +180,18 @@ pub(super) fn aws(file: &Table<'_>, findings: &mut Findings) -> Aws {
     aws
 }
 
-fn profile_name(name: &str) -> Result<&str, Wrong> {
+fn profile_name(name: &str) -> Result<&str, Diagnostic> {
     if name.trim().is_empty() || name.chars().any(char::is_control) {
         let hint = "write the name of a profile in `~/.aws/config`, or leave the key out";
-        return Err(Wrong::new("this is no profile's name", hint));
+        return Err(Diagnostic::new("this is no profile's name", hint));
     }
     Ok(name)
 }
 
-fn endpoint_url(url: &str) -> Result<&str, Wrong> {
+fn endpoint_url(url: &str) -> Result<&str, Diagnostic> {
     let sample = "write for example `http://127.0.0.1:4570`";
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(Wrong::new("an address has no blanks in it", sample));
+        return Err(Diagnostic::new("an address has no blanks in it", sample));
     }
     // Also without a scheme, and whatever it hides in: who writes a password there is told of that first.
     let mentions_user = url.split(['?', '#']).next().is_some_and(|address| address.contains('@'));
@@ -196,13 +200,13 @@ fn endpoint_url(url: &str) -> Result<&str, Wrong> {
         Ok(_) => return Ok(url),
         Err(Flaw::Scheme) => {
             let hint = if url.contains("://") { sample.to_owned() } else { format!("write `http://{}`", shown(url)) };
-            return Err(Wrong::new(format!("`{}` does not begin with `http://` or `https://`", shown(url)), hint));
+            return Err(Diagnostic::new(format!("`{}` does not begin with `http://` or `https://`", shown(url)), hint));
         }
         Err(Flaw::Credentials) => "credentials do not go into the address".to_owned(),
         Err(Flaw::Host) => format!("`{}` names no host", shown(url)),
         Err(Flaw::Port) => format!("`{}` has no port from 1 to 65535 after the host", shown(url)),
     };
-    Err(Wrong::new(what, sample))
+    Err(Diagnostic::new(what, sample))
 }
 
 /// `[limits]`, or its defaults.

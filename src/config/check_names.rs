@@ -1,11 +1,11 @@
-//! Names that AWS would refuse, refused before AWS does.
+//! Rejects names that AWS would reject.
 //!
-//! An id with a slip is found out at 03:00, by a call that fails for good. These rules follow AWS's own patterns
-//! (fsx-facts 3.7), so that what passes here is at least well-formed there.
+//! A mistyped id is otherwise discovered at 03:00, by a call that fails for good. These rules follow AWS's own patterns
+//! (fsx-facts 3.7), so a name that passes is at least well-formed for AWS.
 
 use super::problem::{Findings, Problem};
-use super::reader::Found;
-use super::wording::{Wrong, nearest, shown};
+use super::reader::Spanned;
+use super::wording::{Diagnostic, nearest, shown};
 use crate::domain::regions;
 use uuid::Uuid;
 
@@ -20,7 +20,7 @@ const TAG_VALUE_MAX_CHARS: usize = 256;
 const POLICY_NAME_MAX_CHARS: usize = 64;
 
 /// A file system's id.
-pub(super) fn file_system(id: &str) -> Result<&str, Wrong> {
+pub(super) fn file_system(id: &str) -> Result<&str, Diagnostic> {
     let sample = "write an id as the FSx console shows it, for example `fs-0123456789abcdef0`";
     if let Some(digits) = id.strip_prefix("fs-")
         && is_hex(digits)
@@ -30,15 +30,18 @@ pub(super) fn file_system(id: &str) -> Result<&str, Wrong> {
     }
     if id.starts_with("fsvol-") {
         let what = format!("`{}` is a volume, not a file system", shown(id));
-        return Err(Wrong::new(what, "move it to `volumes`: ONTAP is backed up volume by volume"));
+        return Err(Diagnostic::new(what, "move it to `volumes`: ONTAP is backed up volume by volume"));
     }
     Err(source_slip(id, "fs-", "a file system id (`fs-` and 8 to 17 of the digits 0-9 a-f)").unwrap_or_else(|| {
-        Wrong::new(format!("`{}` is not a file system id (`fs-` and 8 to 17 of the digits 0-9 a-f)", shown(id)), sample)
+        Diagnostic::new(
+            format!("`{}` is not a file system id (`fs-` and 8 to 17 of the digits 0-9 a-f)", shown(id)),
+            sample,
+        )
     }))
 }
 
 /// An ONTAP volume's id.
-pub(super) fn volume(id: &str) -> Result<&str, Wrong> {
+pub(super) fn volume(id: &str) -> Result<&str, Diagnostic> {
     let sample = "write an id as the FSx console shows it, for example `fsvol-0123456789abcdef0`";
     if let Some(digits) = id.strip_prefix("fsvol-")
         && is_hex(digits)
@@ -48,28 +51,31 @@ pub(super) fn volume(id: &str) -> Result<&str, Wrong> {
     }
     if id.starts_with("fs-") {
         let what = format!("`{}` is a file system, not a volume", shown(id));
-        return Err(Wrong::new(
+        return Err(Diagnostic::new(
             what,
             "move it to `file_systems`; for ONTAP, name the volumes in it (`fsvol-…`) instead",
         ));
     }
     Err(source_slip(id, "fsvol-", "a volume id (`fsvol-` and 17 of the digits 0-9 a-f)").unwrap_or_else(|| {
-        Wrong::new(format!("`{}` is not a volume id (`fsvol-` and 17 of the digits 0-9 a-f)", shown(id)), sample)
+        Diagnostic::new(format!("`{}` is not a volume id (`fsvol-` and 17 of the digits 0-9 a-f)", shown(id)), sample)
     }))
 }
 
-/// Slips that both kinds of id share.
-fn source_slip(id: &str, prefix: &str, wanted: &str) -> Option<Wrong> {
+/// Mistakes that both kinds of id share.
+fn source_slip(id: &str, prefix: &str, wanted: &str) -> Option<Diagnostic> {
     let what = format!("`{}` is not {wanted}", shown(id));
     if let Some((_, last)) = id.rsplit_once('/').filter(|_| id.starts_with("arn:")) {
-        return Some(Wrong::new(what, format!("write the id alone, without the ARN around it: `{}`", shown(last))));
+        return Some(Diagnostic::new(
+            what,
+            format!("write the id alone, without the ARN around it: `{}`", shown(last)),
+        ));
     }
     if id != id.trim() {
-        return Some(Wrong::new(what, format!("take the spaces out: `{}`", shown(id.trim()))));
+        return Some(Diagnostic::new(what, format!("take the spaces out: `{}`", shown(id.trim()))));
     }
     let lower = id.to_ascii_lowercase();
     if lower != id && lower.strip_prefix(prefix).is_some_and(is_hex) {
-        return Some(Wrong::new(what, format!("write it in small letters: `{}`", shown(&lower))));
+        return Some(Diagnostic::new(what, format!("write it in small letters: `{}`", shown(&lower))));
     }
     let kind = [
         ("backup-", "a backup; name the file system that it is of"),
@@ -79,7 +85,7 @@ fn source_slip(id: &str, prefix: &str, wanted: &str) -> Option<Wrong> {
         ("vol-", "an EBS volume, which is not FSx's"),
     ];
     let (_, hint) = kind.iter().find(|(other, _)| id.starts_with(other))?;
-    Some(Wrong::new(what, format!("this is {hint}")))
+    Some(Diagnostic::new(what, format!("this is {hint}")))
 }
 
 fn is_hex(digits: &str) -> bool {
@@ -87,7 +93,7 @@ fn is_hex(digits: &str) -> bool {
 }
 
 /// A Region, `us-east-1`.
-pub(super) fn region(name: &str) -> Result<&str, Wrong> {
+pub(super) fn region(name: &str) -> Result<&str, Diagnostic> {
     let groups: Vec<&str> = name.split('-').collect();
     let well_formed = match groups.as_slice() {
         [area, middle @ .., number] => {
@@ -105,17 +111,17 @@ pub(super) fn region(name: &str) -> Result<&str, Wrong> {
     let what = format!("`{}` is not the name of a Region", shown(name));
     let tidy = name.trim().to_ascii_lowercase().replace(['_', ' '], "-");
     if tidy != name && region(&tidy).is_ok() {
-        return Err(Wrong::new(what, format!("write `{tidy}`")));
+        return Err(Diagnostic::new(what, format!("write `{tidy}`")));
     }
     let zone_less = tidy.trim_end_matches(|c: char| c.is_ascii_lowercase());
     if zone_less != tidy && region(zone_less).is_ok() {
-        return Err(Wrong::new(what, format!("this is an Availability Zone; write its Region, `{zone_less}`")));
+        return Err(Diagnostic::new(what, format!("this is an Availability Zone; write its Region, `{zone_less}`")));
     }
-    Err(Wrong::new(what, "write it as AWS does, for example `us-east-1` or `eu-central-1`"))
+    Err(Diagnostic::new(what, "write it as AWS does, for example `us-east-1` or `eu-central-1`"))
 }
 
-/// Warns of a Region that nobody has heard of: most likely a slip, which otherwise shows only once AWS refuses it.
-pub(super) fn warn_of_unknown_region(region: &Found<&str>, findings: &mut Findings) {
+/// Warns about an unknown Region: most likely a typing error, which otherwise shows only when AWS refuses it.
+pub(super) fn warn_of_unknown_region(region: &Spanned<&str>, findings: &mut Findings) {
     if regions::all().any(|known| known == region.value) {
         return;
     }
@@ -125,7 +131,7 @@ pub(super) fn warn_of_unknown_region(region: &Found<&str>, findings: &mut Findin
         Some(meant) => format!("did you mean `{meant}`? If not: {newer}"),
         None => format!("see whether it is spelt as AWS does; {newer}"),
     };
-    findings.add(Problem::at(&region.place, what, hint).warning());
+    findings.add(Problem::at(&region.location, what, hint).warning());
 }
 
 fn is_lower(word: &str) -> bool {
@@ -147,13 +153,13 @@ pub(super) fn partition(region: &str) -> &'static str {
 }
 
 /// A KMS key for copies in `region` (`None` if that is not known): an id, an alias, or the ARN of either.
-pub(super) fn kms_key<'a>(key: &'a str, region: Option<&str>) -> Result<&'a str, Wrong> {
+pub(super) fn kms_key<'a>(key: &'a str, region: Option<&str>) -> Result<&'a str, Diagnostic> {
     let sample = "write a key id, `alias/NAME`, or the ARN of either; leave it out for the Region's own `aws/fsx` key";
     if key.is_empty() || key.chars().count() > KMS_KEY_MAX_CHARS {
-        return Err(Wrong::new(format!("a KMS key has from 1 to {KMS_KEY_MAX_CHARS} characters"), sample));
+        return Err(Diagnostic::new(format!("a KMS key has from 1 to {KMS_KEY_MAX_CHARS} characters"), sample));
     }
     if key.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(Wrong::new(format!("`{}` has blanks in it", shown(key)), sample));
+        return Err(Diagnostic::new(format!("`{}` has blanks in it", shown(key)), sample));
     }
     if key.starts_with("arn:") {
         return kms_arn(key, region).map(|()| key);
@@ -161,7 +167,7 @@ pub(super) fn kms_key<'a>(key: &'a str, region: Option<&str>) -> Result<&'a str,
     if let Some(alias) = key.strip_prefix("alias/") {
         return match is_key_path(alias) {
             true => Ok(key),
-            false => Err(Wrong::new(format!("`{}` is not the alias of a key", shown(key)), sample)),
+            false => Err(Diagnostic::new(format!("`{}` is not the alias of a key", shown(key)), sample)),
         };
     }
     if is_key_id(key) {
@@ -172,35 +178,35 @@ pub(super) fn kms_key<'a>(key: &'a str, region: Option<&str>) -> Result<&'a str,
     } else {
         sample.to_owned()
     };
-    Err(Wrong::new(format!("`{}` is not a KMS key", shown(key)), hint))
+    Err(Diagnostic::new(format!("`{}` is not a KMS key", shown(key)), hint))
 }
 
-fn kms_arn(arn: &str, region: Option<&str>) -> Result<(), Wrong> {
+fn kms_arn(arn: &str, region: Option<&str>) -> Result<(), Diagnostic> {
     let sample = "write for example `arn:aws:kms:us-west-2:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab`";
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let [_, partition_of_key, service, region_of_key, account, resource] = parts.as_slice() else {
-        return Err(Wrong::new(format!("`{}` is not a whole ARN", shown(arn)), sample));
+        return Err(Diagnostic::new(format!("`{}` is not a whole ARN", shown(arn)), sample));
     };
     if *service != "kms" {
-        return Err(Wrong::new(format!("this ARN is of `{}`, not of `kms`", shown(service)), sample));
+        return Err(Diagnostic::new(format!("this ARN is of `{}`, not of `kms`", shown(service)), sample));
     }
     if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Wrong::new(format!("`{}` is not an account of 12 digits", shown(account)), sample));
+        return Err(Diagnostic::new(format!("`{}` is not an account of 12 digits", shown(account)), sample));
     }
     let named = resource.strip_prefix("key/").or_else(|| resource.strip_prefix("alias/"));
     if !named.is_some_and(is_key_path) {
         let what = format!("`{}` is neither a key nor an alias", shown(resource));
-        return Err(Wrong::new(what, "end the ARN with `:key/…` or `:alias/…`"));
+        return Err(Diagnostic::new(what, "end the ARN with `:key/…` or `:alias/…`"));
     }
     let Some(region) = region else { return Ok(()) };
     if *region_of_key != region {
         let what = format!("this key is in `{}`, and the copies are in `{region}`", shown(region_of_key));
-        return Err(Wrong::new(what, format!("name a key in `{region}`: KMS keys do not leave their Region")));
+        return Err(Diagnostic::new(what, format!("name a key in `{region}`: KMS keys do not leave their Region")));
     }
     let wanted = partition(region);
     if *partition_of_key != wanted {
         let what = format!("`{region}` is in partition `{wanted}`, not `{}`", shown(partition_of_key));
-        return Err(Wrong::new(what, format!("begin the ARN with `arn:{wanted}:kms:`")));
+        return Err(Diagnostic::new(what, format!("begin the ARN with `arn:{wanted}:kms:`")));
     }
     Ok(())
 }
@@ -220,54 +226,54 @@ fn is_key_id(key: &str) -> bool {
 }
 
 /// A tag's key.
-pub(super) fn tag_key(key: &str) -> Result<&str, Wrong> {
+pub(super) fn tag_key(key: &str) -> Result<&str, Diagnostic> {
     let count = key.chars().count();
     if count == 0 || count > TAG_KEY_MAX_CHARS {
         let what = format!("a tag's key has from 1 to {TAG_KEY_MAX_CHARS} characters, and this has {count}");
-        return Err(Wrong::new(what, "write for example `team = \"finance\"`"));
+        return Err(Diagnostic::new(what, "write for example `team = \"finance\"`"));
     }
     let lower = key.to_lowercase();
     if let Some(prefix) = ["aws:", "lifeboat:"].into_iter().find(|prefix| lower.starts_with(prefix)) {
         let owner = if prefix == "aws:" { "AWS" } else { "Lifeboat" };
         let what = format!("tags that begin with `{prefix}` are {owner}'s own");
-        return Err(Wrong::new(what, "use another key"));
+        return Err(Diagnostic::new(what, "use another key"));
     }
     tag_letters(key, "tag keys").map(|()| key)
 }
 
 /// A tag's value.
-pub(super) fn tag_value(value: &str) -> Result<&str, Wrong> {
+pub(super) fn tag_value(value: &str) -> Result<&str, Diagnostic> {
     let count = value.chars().count();
     if count > TAG_VALUE_MAX_CHARS {
         let what = format!("a tag's value has at most {TAG_VALUE_MAX_CHARS} characters, and this has {count}");
-        return Err(Wrong::new(what, "shorten it"));
+        return Err(Diagnostic::new(what, "shorten it"));
     }
     tag_letters(value, "tag values").map(|()| value)
 }
 
 /// AWS's `^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$`. (Rust's letters include a few combining marks that AWS's do not.)
-fn tag_letters(text: &str, where_from: &str) -> Result<(), Wrong> {
+fn tag_letters(text: &str, where_from: &str) -> Result<(), Diagnostic> {
     let allowed = |c: char| c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c);
     match text.chars().find(|c| !allowed(*c)) {
         None => Ok(()),
         Some(c) => {
             let what = format!("{} cannot stand in {where_from}", name_of(c));
-            Err(Wrong::new(what, "AWS takes letters, digits, spaces and `_ . : / = + - @`"))
+            Err(Diagnostic::new(what, "AWS takes letters, digits, spaces and `_ . : / = + - @`"))
         }
     }
 }
 
 /// A policy's name.
-pub(super) fn policy_name(name: &str) -> Result<&str, Wrong> {
+pub(super) fn policy_name(name: &str) -> Result<&str, Diagnostic> {
     let hint = "it becomes a metric label and a tag: use letters, digits and `- _ .`, for example `name = \"finance\"`";
     let count = name.chars().count();
     if count == 0 || count > POLICY_NAME_MAX_CHARS {
         let what = format!("a policy's name has from 1 to {POLICY_NAME_MAX_CHARS} characters, and this has {count}");
-        return Err(Wrong::new(what, hint));
+        return Err(Diagnostic::new(what, hint));
     }
     match name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))) {
         None => Ok(name),
-        Some(c) => Err(Wrong::new(format!("{} cannot stand in a policy's name", name_of(c)), hint)),
+        Some(c) => Err(Diagnostic::new(format!("{} cannot stand in a policy's name", name_of(c)), hint)),
     }
 }
 

@@ -1,33 +1,33 @@
-//! `[notify]`: whom to tell. These addresses let in whoever knows them, so no complaint repeats one.
+//! `[notify]`: where notifications go. Whoever knows these addresses can use them, so no message repeats one.
 
 use super::problem::{Findings, Problem};
-use super::reader::{Found, Table};
+use super::reader::{Spanned, Table};
 use super::shape;
 use super::web_host::{Flaw, web_host};
-use super::wording::Wrong;
+use super::wording::Diagnostic;
 use crate::domain::policy::{Notify, SecretUrl};
 use url::Host;
 
 /// Longer ones are refused by many servers and proxies.
 const URL_MAX_BYTES: usize = 2000;
 
-/// `[notify]`, or nobody.
+/// `[notify]`, or no receivers.
 pub(super) fn notify(file: &Table<'_>, findings: &mut Findings) -> Notify {
     let Some(table) = file.table(findings, "notify", &shape::NOTIFY) else { return Notify::default() };
     let mut url = |key: &str| {
         let text = table.text(findings, key)?;
         let sample = shape::NOTIFY.sample(key);
-        let Found { value, place } = text.check(findings, |text| address(text, sample))?;
+        let Spanned { value, location } = text.check(findings, |text| address(text, sample))?;
         if is_open(value) {
             let what = format!("`{key}` goes over the network unencrypted, and its address with it");
-            findings.add(Problem::at(&place, what, "write `https://`, if the receiver can do it").warning());
+            findings.add(Problem::at(&location, what, "write `https://`, if the receiver can do it").warning());
         }
         Some(SecretUrl::new(value))
     };
     Notify { webhook: url("webhook"), heartbeat: url("heartbeat") }
 }
 
-fn address<'t>(url: &'t str, sample: &str) -> Result<&'t str, Wrong> {
+fn address<'t>(url: &'t str, sample: &str) -> Result<&'t str, Diagnostic> {
     let plain = |c: char| c.is_ascii_graphic() && !"\"<>\\^`{|}".contains(c);
     let what = match web_host(url) {
         Err(Flaw::Scheme) => "the address does not begin with `https://`",
@@ -39,7 +39,7 @@ fn address<'t>(url: &'t str, sample: &str) -> Result<&'t str, Wrong> {
         Err(Flaw::Port) => "the port after the host must be from 1 to 65535",
         Ok(_) => return Ok(url),
     };
-    Err(Wrong::new(what, format!("write for example `{sample}`")))
+    Err(Diagnostic::new(what, format!("write for example `{sample}`")))
 }
 
 /// Unencrypted, and not to this host alone.

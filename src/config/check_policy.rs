@@ -1,13 +1,13 @@
-//! `[[policy]]`: what is backed up, when, and what is promised.
+//! `[[policy]]`: what is backed up, when, and with which RPO.
 
 use super::check_destination;
 use super::check_names;
 use super::check_retain::{self, TagSet};
-use super::check_schedule::{self, Calendar, Timed};
-use super::problem::{Findings, Place, Problem};
-use super::reader::{Found, Table};
-use super::wording::{Wrong, shown};
-use crate::domain::id::{AccountName, PolicyName, Region, SourceId};
+use super::check_schedule::{self, Calendar, ParsedSchedule};
+use super::problem::{Findings, Location, Problem};
+use super::reader::{Spanned, Table};
+use super::wording::{Diagnostic, shown};
+use crate::domain::id::{AccountAlias, PolicyName, Region, SourceId};
 use crate::domain::policy::{CatchUp, Policy};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -17,16 +17,16 @@ const SOURCES_MAX: usize = 20_000;
 /// How many policies one file may have.
 const POLICIES_MAX: usize = 1_000;
 
-/// What the policies read so far have taken: names and sources are claimed once.
+/// Names and sources of the policies read so far: each may be used once.
 pub(super) struct Fleet {
-    names: BTreeMap<String, Place>,
-    claims: BTreeMap<String, Place>,
+    names: BTreeMap<String, Location>,
+    claims: BTreeMap<String, Location>,
     calendar: Calendar,
     seen: usize,
 }
 
 impl Fleet {
-    /// Nothing taken yet.
+    /// No names or sources yet.
     pub(super) fn new(calendar: Calendar) -> Self {
         Self { names: BTreeMap::new(), claims: BTreeMap::new(), calendar, seen: 0 }
     }
@@ -37,7 +37,7 @@ impl Fleet {
         if self.seen > POLICIES_MAX {
             if self.seen == POLICIES_MAX + 1 {
                 let what = format!("there are more than {POLICIES_MAX} policies");
-                findings.add(Problem::at(table.place(), what, "let one policy name several sources"));
+                findings.add(Problem::at(table.location(), what, "let one policy name several sources"));
             }
             return None;
         }
@@ -57,12 +57,12 @@ impl Fleet {
         let catch_up = table.text(findings, "catch_up").and_then(|text| text.check(findings, catch_up));
         let rpo = table.duration(findings, "rpo");
         if let (Some(rpo), Some(timed)) = (&rpo, &timed) {
-            check_schedule::keeps_promise(rpo, timed, findings);
+            check_schedule::check_rpo(rpo, timed, findings);
         }
         let tags = check_retain::tags(table, None, findings);
         let retain = check_retain::retain(table, timed.as_ref(), findings);
-        let around = Around { region: region.as_ref(), timed: timed.as_ref(), tags: &tags };
-        let destinations = check_destination::all(table, &around, findings);
+        let context = PolicyContext { region: region.as_ref(), timed: timed.as_ref(), tags: &tags };
+        let destinations = check_destination::all(table, &context, findings);
         Some(Policy {
             name: PolicyName::from(name?.value),
             account: account?,
@@ -78,16 +78,16 @@ impl Fleet {
         })
     }
 
-    fn name<'t>(&mut self, table: &Table<'t>, findings: &mut Findings) -> Option<Found<&'t str>> {
+    fn name<'t>(&mut self, table: &Table<'t>, findings: &mut Findings) -> Option<Spanned<&'t str>> {
         table.require(findings, "name");
         let name = table.text(findings, "name")?.check(findings, check_names::policy_name)?;
         match self.names.entry(name.value.to_owned()) {
             Entry::Vacant(free) => {
-                free.insert(name.place.clone());
+                free.insert(name.location.clone());
             }
             Entry::Occupied(first) => {
                 let what = format!("a second policy is called `{}`", name.value);
-                let problem = Problem::at(&name.place, what, "give each policy a name of its own");
+                let problem = Problem::at(&name.location, what, "give each policy a name of its own");
                 findings.add(problem.and(first.get(), "the first one"));
             }
         }
@@ -96,21 +96,21 @@ impl Fleet {
 
     /// `file_systems` and `volumes`, in the order written.
     fn sources(&mut self, table: &Table<'_>, findings: &mut Findings) -> Option<Vec<SourceId>> {
-        if let Some(place) = table.key_place("select") {
+        if let Some(location) = table.key_location("select") {
             let hint = "name the sources by id in `file_systems` or `volumes`";
-            findings.add(Problem::at(&place, "`select` is not in this version yet", hint));
+            findings.add(Problem::at(&location, "`select` is not in this version yet", hint));
         } else if table.lacks("file_systems") && table.lacks("volumes") {
             let hint = "add for example `file_systems = [\"fs-0123456789abcdef0\"]`";
-            findings.add(Problem::at(table.place(), "[[policy]] needs `file_systems` or `volumes`", hint));
+            findings.add(Problem::at(table.location(), "[[policy]] needs `file_systems` or `volumes`", hint));
         }
-        type Check = fn(&str) -> Result<&str, Wrong>;
+        type Check = fn(&str) -> Result<&str, Diagnostic>;
         let lists: [(&str, Check); 2] = [("file_systems", check_names::file_system), ("volumes", check_names::volume)];
         let mut sources = Vec::new();
         let mut empty = None;
         for (key, check) in lists {
             let Some(list) = table.texts(findings, key) else { continue };
             if list.value.is_empty() && table.is_empty_list(key) == Some(true) {
-                empty.get_or_insert((list.place, key));
+                empty.get_or_insert((list.location, key));
                 continue;
             }
             for item in list.value {
@@ -120,27 +120,27 @@ impl Fleet {
                 }
             }
         }
-        if let (Some((place, key)), true) = (empty, sources.is_empty()) {
+        if let (Some((location, key)), true) = (empty, sources.is_empty()) {
             let hint = format!("write the ids of sources into `{key}`, or take the policy out");
-            findings.add(Problem::at(&place, format!("`{key}` names nothing to protect"), hint));
+            findings.add(Problem::at(&location, format!("`{key}` names nothing to protect"), hint));
         }
         (!sources.is_empty()).then_some(sources)
     }
 
-    fn claim(&mut self, id: &Found<&str>, findings: &mut Findings) -> bool {
+    fn claim(&mut self, id: &Spanned<&str>, findings: &mut Findings) -> bool {
         let count = self.claims.len();
         match self.claims.entry(id.value.to_owned()) {
             Entry::Occupied(first) => {
                 let what = format!("`{}` is claimed twice", shown(id.value));
                 let hint = "name it in one policy, once; a policy can have several destinations";
-                findings.add(Problem::at(&id.place, what, hint).and(first.get(), "claimed here first"));
+                findings.add(Problem::at(&id.location, what, hint).and(first.get(), "claimed here first"));
                 false
             }
             Entry::Vacant(free) => {
-                free.insert(id.place.clone());
+                free.insert(id.location.clone());
                 if count == SOURCES_MAX {
                     let what = format!("there are more than {SOURCES_MAX} sources");
-                    findings.add(Problem::at(&id.place, what, "share them between several daemons"));
+                    findings.add(Problem::at(&id.location, what, "share them between several daemons"));
                 }
                 count < SOURCES_MAX
             }
@@ -149,39 +149,39 @@ impl Fleet {
 }
 
 /// What a destination needs to know of its policy, as far as it could be read.
-pub(super) struct Around<'a> {
+pub(super) struct PolicyContext<'a> {
     /// The source Region.
-    pub region: Option<&'a Found<&'a str>>,
+    pub region: Option<&'a Spanned<&'a str>>,
     /// The schedule.
-    pub timed: Option<&'a Found<Timed>>,
+    pub timed: Option<&'a Spanned<ParsedSchedule>>,
     /// The policy's tags.
     pub tags: &'a TagSet,
 }
 
-fn account(table: &Table<'_>, findings: &mut Findings) -> Option<AccountName> {
+fn account(table: &Table<'_>, findings: &mut Findings) -> Option<AccountAlias> {
     if !table.has("account") {
-        return Some(AccountName::own());
+        return Some(AccountAlias::own());
     }
     let name = table.text(findings, "account")?;
-    let own = AccountName::own();
+    let own = AccountAlias::own();
     let read = name.check(findings, |name| {
         if name == own.as_str() {
             return Ok(own.clone());
         }
         let what = format!("account `{}`: other accounts are not in this version yet", shown(name));
-        Err(Wrong::new(what, "leave `account` out, and run a daemon with that account's credentials for it"))
+        Err(Diagnostic::new(what, "leave `account` out, and run a daemon with that account's credentials for it"))
     });
     read.map(|found| found.value)
 }
 
-fn catch_up(word: &str) -> Result<CatchUp, Wrong> {
+fn catch_up(word: &str) -> Result<CatchUp, Diagnostic> {
     match word {
         "latest" => Ok(CatchUp::Latest),
         "none" => Ok(CatchUp::None),
         _ => {
             let what = format!("`catch_up` cannot be `{}`", shown(word));
             let hint = "write `\"latest\"` (begin the newest of what came due while the daemon was down) or `\"none\"`";
-            Err(Wrong::new(what, hint))
+            Err(Diagnostic::new(what, hint))
         }
     }
 }

@@ -1,9 +1,9 @@
-//! `retain` and `tags`: what policies and destinations have in common.
+//! `retain` and `tags`, which policies and destinations share.
 
 use super::check_names;
-use super::check_schedule::Timed;
-use super::problem::{Findings, Place, Problem};
-use super::reader::{Found, Table};
+use super::check_schedule::ParsedSchedule;
+use super::problem::{Findings, Location, Problem};
+use super::reader::{Spanned, Table};
 use super::shape;
 use super::wording::shown;
 use crate::domain::duration::exact_text;
@@ -18,7 +18,11 @@ const TAGS_OWN: usize = 9;
 const POINTS_MAX: u32 = 10_000;
 
 /// `retain`; `None` if it is absent or wrong.
-pub(super) fn retain(around: &Table<'_>, timed: Option<&Found<Timed>>, findings: &mut Findings) -> Option<Retain> {
+pub(super) fn retain(
+    around: &Table<'_>,
+    timed: Option<&Spanned<ParsedSchedule>>,
+    findings: &mut Findings,
+) -> Option<Retain> {
     let table = around.table(findings, "retain", &shape::RETAIN)?;
     let mut count = |key: &str| table.whole(findings, key, 0..=POINTS_MAX, "").map(|found| found.value);
     let (last, hourly, daily) = (count("last"), count("hourly"), count("daily"));
@@ -28,7 +32,7 @@ pub(super) fn retain(around: &Table<'_>, timed: Option<&Found<Timed>>, findings:
         check_within(within, &table, timed, findings);
     }
     let within = within.map(|found| found.value);
-    // A rule of none gives everything up, as if it were not there.
+    // A rule with the number 0 keeps nothing, as if it were absent.
     let some = |count: Option<u32>| count.filter(|count| *count > 0);
     let retain = Retain {
         last: some(last),
@@ -43,13 +47,18 @@ pub(super) fn retain(around: &Table<'_>, timed: Option<&Found<Timed>>, findings:
     let is_whole = read == table.len();
     if is_whole && retain == Retain::default() {
         let hint = "write for example `retain = { last = 3, daily = 7 }`; without `retain` everything is kept";
-        findings.add(Problem::at(table.place(), "this retention keeps nothing", hint));
+        findings.add(Problem::at(table.location(), "this retention keeps nothing", hint));
     }
     Some(retain)
 }
 
 /// A window that no second point falls into, and minutes that may be meant for months.
-fn check_within(within: &Found<Duration>, table: &Table<'_>, timed: Option<&Found<Timed>>, findings: &mut Findings) {
+fn check_within(
+    within: &Spanned<Duration>,
+    table: &Table<'_>,
+    timed: Option<&Spanned<ParsedSchedule>>,
+    findings: &mut Findings,
+) {
     // It was read as a duration, so it is text.
     let Some(text) = table.text(findings, "within") else { return };
     let months = minutes_in(text.value);
@@ -65,14 +74,14 @@ fn check_within(within: &Found<Duration>, table: &Table<'_>, timed: Option<&Foun
             Some(months) => format!("months are not a unit: write {}d", months.saturating_mul(30)),
             None => "write a longer one, or `last = 1` if that is meant".to_owned(),
         };
-        findings.add(Problem::at(&within.place, what, hint).and(&timed.place, "the schedule"));
+        findings.add(Problem::at(&within.location, what, hint).and(&timed.location, "the schedule"));
     } else if let Some(months) = months {
         let what = format!("`m` in `within = \"{}\"` is minutes", shown(text.value));
         let hint = match months {
             ..=120 => format!("write it in h or d; months are not a unit: {months} of them are {}d", months * 30),
             _ => "write it in h or d".to_owned(),
         };
-        findings.add(Problem::at(&within.place, what, hint).warning());
+        findings.add(Problem::at(&within.location, what, hint).warning());
     }
 }
 
@@ -115,21 +124,21 @@ pub(super) fn tags(around: &Table<'_>, above: Option<&TagSet>, findings: &mut Fi
         let (Some(key), Some(value)) = (key, value) else { continue };
         if key.value == "Name" {
             let what = "`Name` is written by Lifeboat, so this one has no effect";
-            findings.add(Problem::at(&key.place, what, "use another key, or leave it out").warning());
+            findings.add(Problem::at(&key.location, what, "use another key, or leave it out").warning());
         }
         tags.insert(key.value.to_owned(), value.value.to_owned());
     }
     let inherited = above.map_or(0, |above| above.tags.keys().filter(|key| !tags.contains_key(*key)).count());
     let free = TAGS_MAX - TAGS_OWN;
     let too_many = inherited + tags.len() > free;
-    let place: Option<Place> = around.key_place("tags");
-    if let (true, false, Some(place)) = (too_many, above.is_some_and(|above| above.too_many), place) {
+    let location: Option<Location> = around.key_location("tags");
+    if let (true, false, Some(location)) = (too_many, above.is_some_and(|above| above.too_many), location) {
         let whose = if above.is_some() { "the policy's and these together" } else { "these" };
         let what = format!(
             "AWS takes {TAGS_MAX} tags, of which Lifeboat needs {TAGS_OWN}: {whose} are {}",
             inherited + tags.len()
         );
-        findings.add(Problem::at(&place, what, format!("keep at most {free}")));
+        findings.add(Problem::at(&location, what, format!("keep at most {free}")));
     }
     TagSet { tags, too_many }
 }

@@ -1,12 +1,12 @@
-//! When a policy fires, and whether that can keep what it promises.
+//! When a policy fires, and whether its schedule can meet its RPO.
 //!
-//! A schedule is read once per distinct line: a file with hundreds of policies has few of them, and finding the widest
-//! gap walks through hundreds of firings.
+//! A schedule is parsed once per distinct line: a file with hundreds of policies has few of them, and finding the
+//! longest gap walks hundreds of firings.
 
 use super::check_steps;
 use super::problem::{Findings, Problem};
-use super::reader::{Found, Table};
-use super::wording::{Wrong, nearest, shown};
+use super::reader::{Spanned, Table};
+use super::wording::{Diagnostic, nearest, shown};
 use crate::domain::duration::{exact_text, parse_duration};
 use crate::domain::schedule::{NO_ZONES, Schedule, ScheduleError};
 use crate::domain::time::Time;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// A schedule and the widest gap between its firings.
 #[derive(Clone)]
-pub(super) struct Timed {
+pub(super) struct ParsedSchedule {
     /// The schedule.
     pub schedule: Schedule,
     /// The firing before the widest gap, and its length.
@@ -25,7 +25,7 @@ pub(super) struct Timed {
 /// Every schedule read so far.
 pub(super) struct Calendar {
     now: Time,
-    known: BTreeMap<(String, String), Result<Timed, ScheduleError>>,
+    known: BTreeMap<(String, String), Result<ParsedSchedule, ScheduleError>>,
 }
 
 impl Calendar {
@@ -34,18 +34,18 @@ impl Calendar {
         Self { now, known: BTreeMap::new() }
     }
 
-    fn read(&mut self, text: &str, zone: &str) -> Result<Timed, ScheduleError> {
+    fn read(&mut self, text: &str, zone: &str) -> Result<ParsedSchedule, ScheduleError> {
         let now = self.now;
         let entry = self.known.entry((text.to_owned(), zone.to_owned())).or_insert_with(|| {
             let schedule = Schedule::parse(text, zone, now)?;
             let gap = schedule.widest_gap(now);
-            Ok(Timed { schedule, gap })
+            Ok(ParsedSchedule { schedule, gap })
         });
         entry.clone()
     }
 
     /// `schedule` and `timezone` of a policy.
-    pub(super) fn schedule(&mut self, table: &Table<'_>, findings: &mut Findings) -> Option<Found<Timed>> {
+    pub(super) fn schedule(&mut self, table: &Table<'_>, findings: &mut Findings) -> Option<Spanned<ParsedSchedule>> {
         table.require(findings, "schedule");
         let written = table.text(findings, "schedule");
         let zone = table.text(findings, "timezone");
@@ -56,24 +56,24 @@ impl Calendar {
         {
             zone_is_known = false;
             let what = format!("no IANA time zone is called `{}`", shown(zone.value));
-            findings.add(Problem::at(&zone.place, what, zone_hint(zone.value)));
+            findings.add(Problem::at(&zone.location, what, zone_hint(zone.value)));
         }
         if let Some(zone) = zone.as_ref().filter(|_| zone_is_known)
             && let Some((what, hint)) = reversed(zone.value)
         {
-            findings.add(Problem::at(&zone.place, what, hint).warning());
+            findings.add(Problem::at(&zone.location, what, hint).warning());
         }
         let written = written?;
         if let Some(wrong) = check_steps::too_wide(written.value) {
-            findings.add(Problem::at(&written.place, wrong.what, wrong.hint));
+            findings.add(Problem::at(&written.location, wrong.what, wrong.hint));
             return None;
         }
-        let place = written.place.clone();
+        let location = written.location.clone();
         let text = written.value;
         let read = self.read(written.value, if zone_is_known { zone_name } else { "UTC" });
         let found = written.check(findings, |text| read.map_err(|error| schedule_wrong(text, error)))?;
         for doubt in check_steps::doubts(text) {
-            findings.add(Problem::at(&place, doubt.what, doubt.hint).warning());
+            findings.add(Problem::at(&location, doubt.what, doubt.hint).warning());
         }
         zone_is_known.then_some(found)
     }
@@ -99,8 +99,8 @@ const ABBREVIATIONS: [(&str, &str); 14] = [
 
 fn zone_hint(written: &str) -> String {
     let tidy = written.trim().replace(' ', "_");
-    if let Some((_, place)) = ABBREVIATIONS.iter().find(|(short, _)| short.eq_ignore_ascii_case(&tidy)) {
-        return format!("name a place that keeps this time, for example `{place}`");
+    if let Some((_, location)) = ABBREVIATIONS.iter().find(|(short, _)| short.eq_ignore_ascii_case(&tidy)) {
+        return format!("name a place that keeps this time, for example `{location}`");
     }
     if let Some(hint) = offset_hint(&tidy) {
         return hint;
@@ -157,16 +157,16 @@ fn reversed(name: &str) -> Option<(String, String)> {
     Some((what, format!("name a place that keeps this time{other}")))
 }
 
-fn schedule_wrong(text: &str, error: ScheduleError) -> Wrong {
+fn schedule_wrong(text: &str, error: ScheduleError) -> Diagnostic {
     let text = text.trim();
     match error {
         ScheduleError::NeverFires => {
             let hint = "choose a day that there is: February has no 30th, and April no 31st";
-            Wrong::new(format!("`{}` never fires in the next four years", shown(text)), hint)
+            Diagnostic::new(format!("`{}` never fires in the next four years", shown(text)), hint)
         }
         ScheduleError::Text(_) | ScheduleError::Zone(_) => {
             let reason = out_of_range(text).unwrap_or_else(|| reason(text, &error.to_string()));
-            Wrong::new(format!("`{}` is not a schedule: {reason}", shown(text)), schedule_hint(text))
+            Diagnostic::new(format!("`{}` is not a schedule: {reason}", shown(text)), schedule_hint(text))
         }
     }
 }
@@ -233,10 +233,10 @@ fn schedule_hint(text: &str) -> String {
     "write for example `0 3 * * *` (each day at 03:00), `@hourly` or `every 6h`".to_owned()
 }
 
-/// Checks that firings come close enough together for `rpo`.
-pub(super) fn keeps_promise(rpo: &Found<Duration>, timed: &Found<Timed>, findings: &mut Findings) {
+/// Checks that the gaps between firings are short enough for `rpo`.
+pub(super) fn check_rpo(rpo: &Spanned<Duration>, timed: &Spanned<ParsedSchedule>, findings: &mut Findings) {
     let Some((from, gap)) = timed.value.gap else { return };
-    // What a backup and its copy take at the least; a promise that leaves less is kept on paper alone.
+    // The least time that a backup and its copy take; an RPO that leaves less can only be met on paper.
     let least = (gap / 4).min(Duration::from_secs(30 * 60));
     if gap + least <= rpo.value {
         return;
@@ -244,7 +244,7 @@ pub(super) fn keeps_promise(rpo: &Found<Duration>, timed: &Found<Timed>, finding
     let wider = if gap >= Duration::from_secs(4 * 3600) { Duration::from_secs(3600) } else { gap / 4 };
     let fitting = Duration::from_secs((gap + wider).as_secs().max(1));
     let often = Duration::from_secs(rpo.value.as_secs() / 2);
-    let mut hint = format!("promise `rpo = \"{}\"` or more", exact_text(fitting));
+    let mut hint = format!("set `rpo = \"{}\"` or more", exact_text(fitting));
     if !often.is_zero() {
         hint.push_str(&format!(", or fire more often, for example `schedule = \"every {}\"`", exact_text(often)));
     }
@@ -256,7 +256,7 @@ pub(super) fn keeps_promise(rpo: &Found<Duration>, timed: &Found<Timed>, finding
             exact_text(rpo.value),
             exact_text(gap)
         );
-        findings.add(Problem::at(&rpo.place, what, hint).and(&timed.place, note));
+        findings.add(Problem::at(&rpo.location, what, hint).and(&timed.location, note));
     } else {
         let what = if gap == rpo.value {
             format!("an RPO of {} leaves no time for the backup itself: firings are as far apart", exact_text(gap))
@@ -264,16 +264,16 @@ pub(super) fn keeps_promise(rpo: &Found<Duration>, timed: &Found<Timed>, finding
             let left = exact_text(rpo.value.saturating_sub(gap));
             format!("an RPO of {} leaves {left} for the backup and its copy, which take longer", exact_text(rpo.value))
         };
-        findings.add(Problem::at(&rpo.place, what, hint).and(&timed.place, note).warning());
+        findings.add(Problem::at(&rpo.location, what, hint).and(&timed.location, note).warning());
     }
 }
 
 /// Warns of a `start_within` that reaches beyond the next firing.
-pub(super) fn start_within(limit: &Found<Duration>, timed: &Found<Timed>, findings: &mut Findings) {
+pub(super) fn start_within(limit: &Spanned<Duration>, timed: &Spanned<ParsedSchedule>, findings: &mut Findings) {
     let Some((_, gap)) = timed.value.gap else { return };
     if limit.value > gap {
         let what = format!("`start_within` reaches beyond the next firing, which is at most {} away", exact_text(gap));
         let hint = "leave it out (an occurrence may begin until the next one is due), or write less";
-        findings.add(Problem::at(&limit.place, what, hint).and(&timed.place, "the schedule").warning());
+        findings.add(Problem::at(&limit.location, what, hint).and(&timed.location, "the schedule").warning());
     }
 }

@@ -1,6 +1,6 @@
-//! What a cron line says and is easily misread: steps, and days that are set twice.
+//! Parts of a cron line that are easily misread: steps, and day and weekday set together.
 
-use super::wording::{Wrong, shown};
+use super::wording::{Diagnostic, shown};
 
 /// A field by its name, how many values it has, and the unit of `every` that steps through it.
 struct Field {
@@ -36,8 +36,8 @@ fn steps(field: &str) -> impl Iterator<Item = (&str, &str, u64)> {
     })
 }
 
-/// A step as wide as its field, which fires once where it seems to fire ever so often.
-pub(super) fn too_wide(text: &str) -> Option<Wrong> {
+/// A step as wide as its field, which fires once where it seems to fire often.
+pub(super) fn too_wide(text: &str) -> Option<Diagnostic> {
     for (field, word) in fields(text) {
         let Some((_, _, step)) = steps(word).find(|(_, _, step)| *step >= field.values) else { continue };
         let (name, values) = (field.name, field.values);
@@ -46,20 +46,20 @@ pub(super) fn too_wide(text: &str) -> Option<Wrong> {
             Some(unit) => format!("write `every {step}{unit}`, or the one {name} that is meant"),
             None => format!("write the one {name} that is meant"),
         };
-        return Some(Wrong::new(what, hint));
+        return Some(Diagnostic::new(what, hint));
     }
     None
 }
 
 /// A step that does not come out even, or that leaves its range at once.
-fn doubtful_step(field: &Field, word: &str) -> Option<Wrong> {
+fn doubtful_step(field: &Field, word: &str) -> Option<Diagnostic> {
     for (item, from, step) in steps(word) {
         if let Some((low, high)) = from.split_once('-')
             && let (Ok(low), Ok(high)) = (low.parse::<u64>(), high.parse::<u64>())
             && step > high.saturating_sub(low)
         {
             let what = format!("`{item}` is nothing but {low}: a step of {step} leaves the range at once");
-            return Some(Wrong::new(what, format!("write `{low}`")));
+            return Some(Diagnostic::new(what, format!("write `{low}`")));
         }
         // No number of days comes out even in every month.
         if from != "*" || step < 2 || (field.values.is_multiple_of(step) && field.name != "day") {
@@ -74,15 +74,15 @@ fn doubtful_step(field: &Field, word: &str) -> Option<Wrong> {
             Some(unit) => format!("if an even interval is meant, write `every {step}{unit}`"),
             None => "write the months out".to_owned(),
         };
-        return Some(Wrong::new(what, hint));
+        return Some(Diagnostic::new(what, hint));
     }
     None
 }
 
-/// What is possible and seldom meant.
-pub(super) fn doubts(text: &str) -> Vec<Wrong> {
+/// Valid values that are rarely intended.
+pub(super) fn doubts(text: &str) -> Vec<Diagnostic> {
     let fields = fields(text);
-    let mut doubts: Vec<Wrong> = fields.iter().filter_map(|(field, word)| doubtful_step(field, word)).collect();
+    let mut doubts: Vec<Diagnostic> = fields.iter().filter_map(|(field, word)| doubtful_step(field, word)).collect();
     let word = |name: &str| fields.iter().find(|(field, _)| field.name == name).map_or("*", |(_, word)| word);
     let (day, weekday) = (word("day"), word("weekday"));
     if !day.starts_with(['*', '?']) && !weekday.starts_with(['*', '?']) {
@@ -94,12 +94,12 @@ pub(super) fn doubts(text: &str) -> Vec<Wrong> {
             ),
             _ => "leave one of them `*`; for the first Monday of a month the weekday is `MON#1`".to_owned(),
         };
-        doubts.push(Wrong::new(what, hint));
+        doubts.push(Diagnostic::new(what, hint));
     }
     doubts
 }
 
-/// What to write instead of words that other programs take.
+/// What to write instead of syntax of other programs.
 pub(super) fn foreign(text: &str) -> Option<String> {
     const WEEK: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
     const YEAR: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];

@@ -1,4 +1,4 @@
-//! The files themselves, before a word in them is read.
+//! Reads the policy files from disk, before they are parsed.
 
 use super::problem::{Problem, Problems, Source};
 use super::secrets::Readable;
@@ -16,14 +16,14 @@ use std::time::Duration;
 
 /// The directory beside the main file whose `*.toml` files are merged.
 pub const EXTRA_DIR: &str = "lifeboat.d";
-/// A file larger than this was not written by a person.
+/// The largest policy file.
 pub const FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// How many files are read from [`EXTRA_DIR`].
 const EXTRA_FILES_MAX: usize = 1_000;
 
 /// How long reading takes at most: a dead network file system, and some files of the kernel, never answer.
 const READ_WITHIN: Duration = Duration::from_secs(5);
-/// Readings that never ended, each of which keeps a thread. With so many there is no further one.
+/// The largest number of reads that hang, each of which occupies a thread. Beyond it no further read is started.
 const STUCK_MAX: usize = 16;
 static STUCK: AtomicUsize = AtomicUsize::new(0);
 
@@ -48,7 +48,7 @@ pub fn load(path: &Path, now: Time) -> Result<Loaded, Problems> {
     let over = Arc::new(AtomicBool::new(false));
     let ended = over.clone();
     let reader = thread::Builder::new().name("policy".to_owned()).spawn(move || {
-        // Nobody listens any more if it took too long.
+        // After a timeout the receiver is gone.
         let _ = done.send(load_here(&owned, now));
         if ended.swap(true, Ordering::SeqCst) {
             STUCK.fetch_sub(1, Ordering::SeqCst);
@@ -70,7 +70,7 @@ pub fn load(path: &Path, now: Time) -> Result<Loaded, Problems> {
     }
 }
 
-/// The same, for as long as it takes.
+/// The same, without a time limit.
 fn load_here(path: &Path, now: Time) -> Result<Loaded, Problems> {
     let mut files = Vec::new();
     let mut unread = Vec::new();
@@ -156,7 +156,7 @@ fn read(path: &Path) -> Result<String, Box<Problem>> {
         return Err(refused("this is a directory", "name the policy file in it"));
     }
     if !metadata.is_file() {
-        // Opening a pipe could wait for ever, and a device never ends.
+        // Opening a pipe could block forever, and a device never ends.
         return Err(refused("this is not a regular file", "write the policy into a file"));
     }
     let mut bytes = Vec::new();
@@ -194,5 +194,5 @@ fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Problem {
         "save the file as UTF-8, without letters of an older encoding"
     };
     let end = good + char::REPLACEMENT_CHARACTER.len_utf8();
-    Problem::at(&source.place(good..end), "this is not UTF-8", hint)
+    Problem::at(&source.location(good..end), "this is not UTF-8", hint)
 }

@@ -1,12 +1,12 @@
-//! The policy file: read, checked, and refused with every problem at once.
+//! The policy file: read, checked, and rejected with all problems at once.
 //!
-//! Whoever edits a policy finds out whether it is good when the daemon reloads it, perhaps from a script, perhaps at
-//! night. So nothing doubtful passes, nothing stops at the first mistake, and each complaint says where it is and what
-//! to write instead. [`load`] reads the files, [`parse`] does the rest and touches nothing outside.
+//! Whoever edits a policy learns whether it is valid when the daemon reloads it, perhaps from a script, perhaps at
+//! night. So nothing doubtful passes, checking does not stop at the first mistake, and each message says where the
+//! mistake is and what to write instead. [`load`] reads the files; [`parse`] does the rest and does no IO.
 //!
-//! The way of a file: `syntax` makes a tree of it in spite of slips; `reader` takes typed values off the tree by
-//! `shape`'s list of keys; the `check_*` files know what AWS takes and what makes no sense; everything found is
-//! written into one notebook (`problem`). Only if no error is in it, there are [`Settings`].
+//! Stages: `syntax` parses the text into a tree in spite of syntax errors; `reader` takes typed values from the tree by
+//! `shape`'s list of keys; the `check_*` files know what AWS accepts and what makes no sense; all findings are
+//! collected (`problem`). Only if none of them is an error, there are [`Settings`].
 
 mod check_daemon;
 mod check_destination;
@@ -26,7 +26,7 @@ mod web_host;
 mod wording;
 
 pub use files::{EXTRA_DIR, FILE_MAX_BYTES, load, salvage};
-pub use problem::{Place, Problem, Problems, SHOWN_MAX, Severity};
+pub use problem::{Location, Problem, Problems, SHOWN_MAX, Severity};
 
 use crate::domain::policy::Settings;
 use crate::domain::time::Time;
@@ -37,12 +37,12 @@ use reader::Table;
 use std::collections::BTreeMap;
 use syntax::Document;
 
-/// A policy file that may be used.
+/// A valid policy file.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What it says.
+    /// Its settings.
     pub settings: Settings,
-    /// What in it hardly means what its author wanted.
+    /// Its warnings.
     pub warnings: Vec<Problem>,
 }
 
@@ -57,7 +57,7 @@ pub fn parse(files: &[(String, String)], now: Time) -> Result<Loaded, Problems> 
     let documents: Vec<Document> = files.iter().map(|(name, text)| syntax::read(name, text, &mut findings)).collect();
     let settings = settings(&documents, now, &mut findings);
     let warnings = findings.finish(files)?;
-    // Without an error in the notebook every part was read.
+    // Without an error among the findings every part was read.
     match settings {
         Some(settings) => Ok(Loaded { settings, warnings }),
         None => Err(Problems::one(nothing_to_read())),
@@ -99,9 +99,13 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
                 Some(policy) => {
                     policies.insert(policy.name.clone(), policy);
                 }
-                // Should a check ever refuse without a word, the policy must still not vanish in silence.
+                // If a check ever fails without a message, the policy must not vanish silently.
                 None if !findings.has_errors() => {
-                    findings.add_syntax(Problem::at(table.place(), "this policy cannot be read", "report this file"));
+                    findings.add_syntax(Problem::at(
+                        table.location(),
+                        "this policy cannot be read",
+                        "report this file",
+                    ));
                 }
                 None => {}
             }
@@ -111,26 +115,26 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
     if roots.iter().all(says_nothing) {
         let hint =
             "add a `[[policy]]` with `name`, `region`, `file_systems`, `schedule` and a `[[policy.destination]]`";
-        findings.add(Problem::at(main.place(), "there is no policy here: nothing would be protected", hint));
+        findings.add(Problem::at(main.location(), "there is no policy here: nothing would be protected", hint));
     }
     Some(Settings { generation: 0, daemon, aws, limits, notify, policies })
 }
 
-/// What is planned, and may well be written already, but is not in this version.
+/// Planned keys that are not in this version.
 fn refuse_later(root: &Table<'_>, findings: &mut Findings) {
-    if let Some(place) = root.key_place("accounts") {
+    if let Some(location) = root.key_location("accounts") {
         let hint = "take it out; run a daemon with the other account's credentials for its sources";
-        findings.add(Problem::at(&place, "`[accounts.…]` is not in this version yet", hint));
+        findings.add(Problem::at(&location, "`[accounts.…]` is not in this version yet", hint));
     }
 }
 
-/// What is said once, in the main file.
+/// Tables that may only be in the main file.
 fn refuse_misplaced(root: &Table<'_>, findings: &mut Findings) {
     for key in ["daemon", "aws", "limits", "notify"] {
-        if let Some(place) = root.key_place(key) {
+        if let Some(location) = root.key_location(key) {
             let what = format!("`[{key}]` cannot stand in `{EXTRA_DIR}`");
             let hint = format!("move it to the main file; files in `{EXTRA_DIR}` hold policies");
-            findings.add(Problem::at(&place, what, hint));
+            findings.add(Problem::at(&location, what, hint));
         }
     }
 }

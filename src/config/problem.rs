@@ -1,8 +1,8 @@
-//! What is wrong with a policy file, and where.
+//! What is wrong in a policy file, and where.
 //!
-//! A person who gets a policy file wrong has usually got several things wrong, often on a host where the editor is a
-//! bare one. So every problem carries its place to the column, the text it means, and what to write instead, and all
-//! of them are shown together, drawn the way compilers draw them.
+//! A person who gets a policy file wrong usually has several mistakes in it, and often a bare editor to mend them with.
+//! So every problem has a location to the column, the text concerned, and what to write instead, and all of them are
+//! shown together, the way compilers show them.
 
 use super::secrets::{HIDDEN, Readable};
 use super::wording::shown;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// How many problems are shown; the rest are counted.
 pub const SHOWN_MAX: usize = 100;
-/// How many problems are kept while reading: beyond this, nobody reads on, and memory stays bounded.
+/// How many problems are kept while reading: more would not be read, and memory stays bounded.
 const KEPT_MAX: usize = 1_000;
 /// A line longer than this is shown in part, cut around the offending text.
 const LINE_MAX_BYTES: usize = 240;
@@ -53,7 +53,7 @@ pub(super) struct Source {
     /// With [`HIDDEN`] for every byte that is not shown.
     text: String,
     lines: Lines,
-    /// Stretches that are no TOML: what was recovered from them is not worth a second complaint.
+    /// Ranges that are not TOML: what was recovered from them is not reported again.
     damage: Vec<Range<usize>>,
 }
 
@@ -70,10 +70,10 @@ impl Source {
     }
 
     /// The place of `span`, kept within the text.
-    pub(super) fn place(self: &Arc<Self>, span: Range<usize>) -> Place {
+    pub(super) fn location(self: &Arc<Self>, span: Range<usize>) -> Location {
         let start = floor_boundary(&self.text, span.start);
         let end = floor_boundary(&self.text, span.end).max(start);
-        Place { source: Arc::clone(self), span: start..end }
+        Location { source: Arc::clone(self), span: start..end }
     }
 
     /// The bytes of the line that `at` lies in, without its end.
@@ -98,14 +98,14 @@ fn floor_boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// A stretch of a file.
+/// A range of a file.
 #[derive(Clone)]
-pub struct Place {
+pub struct Location {
     source: Arc<Source>,
     span: Range<usize>,
 }
 
-impl Place {
+impl Location {
     /// The file, as it was named when it was opened.
     #[must_use]
     pub fn file(&self) -> &str {
@@ -174,13 +174,13 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file(), self.line(), self.column())
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
@@ -192,7 +192,7 @@ impl fmt::Debug for Place {
 pub enum Severity {
     /// The file is refused.
     Error,
-    /// The file is used, but hardly means what its author wanted.
+    /// The file is used, but probably does not mean what its author wanted.
     Warning,
 }
 
@@ -204,22 +204,22 @@ pub struct Problem {
     /// The file, as it was named when it was opened.
     pub file: String,
     /// Where in the file; `None` where the file as such is the problem.
-    pub place: Option<Place>,
+    pub location: Option<Location>,
     /// What is wrong.
     pub what: String,
     /// What to write or do instead.
     pub hint: String,
-    /// Other places that have a part in it, each with what it is.
-    pub also: Vec<(Place, String)>,
+    /// Related locations, each with a note.
+    pub also: Vec<(Location, String)>,
 }
 
 impl Problem {
     /// An error at a place.
-    pub(super) fn at(place: &Place, what: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub(super) fn at(location: &Location, what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
-            file: place.file().to_owned(),
-            place: Some(place.clone()),
+            file: location.file().to_owned(),
+            location: Some(location.clone()),
             what: what.into(),
             hint: hint.into(),
             also: Vec::new(),
@@ -231,7 +231,7 @@ impl Problem {
         Self {
             severity: Severity::Error,
             file: file.to_owned(),
-            place: None,
+            location: None,
             what: what.into(),
             hint: hint.into(),
             also: Vec::new(),
@@ -243,22 +243,22 @@ impl Problem {
         Self { severity: Severity::Warning, ..self }
     }
 
-    /// The same, pointing at one more place.
-    pub(super) fn and(mut self, place: &Place, note: impl Into<String>) -> Self {
-        self.also.push((place.clone(), note.into()));
+    /// The same, with one more location.
+    pub(super) fn and(mut self, location: &Location, note: impl Into<String>) -> Self {
+        self.also.push((location.clone(), note.into()));
         self
     }
 
     /// The line, counted from 1, unless the file as such is the problem.
     #[must_use]
     pub fn line(&self) -> Option<usize> {
-        self.place.as_ref().map(Place::line)
+        self.location.as_ref().map(Location::line)
     }
 
     /// The column in characters, counted from 1, unless the file as such is the problem.
     #[must_use]
     pub fn column(&self) -> Option<usize> {
-        self.place.as_ref().map(Place::column)
+        self.location.as_ref().map(Location::column)
     }
 
     /// Drawn with the offending text underlined, with terminal colours if `colour`.
@@ -268,12 +268,12 @@ impl Problem {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut elements: Vec<Element<'_>> = match &self.place {
-            Some(place) => place.elements(AnnotationKind::Primary, None),
+        let mut elements: Vec<Element<'_>> = match &self.location {
+            Some(location) => location.elements(AnnotationKind::Primary, None),
             None => vec![Origin::path(self.file.as_str()).into()],
         };
-        for (place, note) in &self.also {
-            elements.extend(place.elements(AnnotationKind::Context, Some(note)));
+        for (location, note) in &self.also {
+            elements.extend(location.elements(AnnotationKind::Context, Some(note)));
         }
         elements.push(Level::HELP.message(self.hint.as_str()).into());
         let group = level.primary_title(self.what.as_str()).elements(elements);
@@ -283,7 +283,7 @@ impl Problem {
     }
 
     fn sort_key(&self) -> (Severity, usize) {
-        (self.severity, self.place.as_ref().map_or(0, |place| place.span.start))
+        (self.severity, self.location.as_ref().map_or(0, |location| location.span.start))
     }
 }
 
@@ -294,7 +294,7 @@ impl fmt::Display for Problem {
     }
 }
 
-impl Serialize for Place {
+impl Serialize for Location {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut out = serializer.serialize_struct("Place", 5)?;
         out.serialize_field("file", self.file())?;
@@ -312,16 +312,16 @@ impl Serialize for Problem {
         #[derive(serde::Serialize)]
         struct Also<'a> {
             #[serde(flatten)]
-            place: &'a Place,
+            location: &'a Location,
             note: &'a str,
         }
-        let also: Vec<_> = self.also.iter().map(|(place, note)| Also { place, note }).collect();
+        let also: Vec<_> = self.also.iter().map(|(location, note)| Also { location, note }).collect();
         let mut out = serializer.serialize_struct("Problem", 8)?;
         out.serialize_field("severity", &self.severity)?;
         out.serialize_field("file", &self.file)?;
         out.serialize_field("line", &self.line())?;
         out.serialize_field("column", &self.column())?;
-        out.serialize_field("span", &self.place.as_ref().map(|place| [place.span.start, place.span.end]))?;
+        out.serialize_field("span", &self.location.as_ref().map(|location| [location.span.start, location.span.end]))?;
         out.serialize_field("what", &self.what)?;
         out.serialize_field("hint", &self.hint)?;
         out.serialize_field("also", &also)?;
@@ -359,7 +359,7 @@ impl Problems {
     }
 }
 
-/// The notebook in which everything found is written down while reading goes on.
+/// Collects all findings while reading continues.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
     kept: Vec<Problem>,
@@ -368,14 +368,14 @@ pub(super) struct Findings {
 }
 
 impl Findings {
-    /// Writes a problem down, unless it lies in a stretch that is no TOML and so has been complained about.
+    /// Adds a problem, unless it is in a range that is not TOML and was already reported.
     pub(super) fn add(&mut self, problem: Problem) {
-        if !problem.place.as_ref().is_some_and(Place::is_in_damage) {
+        if !problem.location.as_ref().is_some_and(Location::is_in_damage) {
             self.add_syntax(problem);
         }
     }
 
-    /// Writes a problem down, wherever it lies.
+    /// Adds a problem, wherever it is.
     pub(super) fn add_syntax(&mut self, problem: Problem) {
         self.errors += usize::from(problem.severity == Severity::Error);
         if self.kept.len() < KEPT_MAX {
@@ -390,7 +390,7 @@ impl Findings {
         self.errors > 0
     }
 
-    /// Whether so much was found that finding more helps nobody.
+    /// Whether there are so many findings that more would not help.
     pub(super) fn is_full(&self) -> bool {
         self.kept.len() >= KEPT_MAX
     }

@@ -1,39 +1,39 @@
-//! Reads typed values off the tree, and goes on when one is wrong.
+//! Reads typed values from the tree, and continues when one is wrong.
 //!
-//! Serde stops at the first thing it does not like. Here every value is asked for by name; what is absent, of another
-//! type or not a known key is written down with its place, and the caller gets `None` and carries on with the rest.
+//! Serde stops at the first error. Here every value is requested by name; a value that is missing, of another type or
+//! under an unknown key is reported with its location, and the caller gets `None` and continues with the rest.
 
-use super::problem::{Findings, Place, Problem, Source};
+use super::problem::{Findings, Location, Problem, Source};
 use super::shape::{self, Shape};
-use super::wording::{Wrong, listed, nearest, shown};
+use super::wording::{Diagnostic, listed, nearest, shown};
 use crate::domain::duration::parse_duration;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
-type Spanned<T> = toml::Spanned<T>;
+type TomlSpanned<T> = toml::Spanned<T>;
 
-/// A value and where it stands.
+/// A value and its location.
 #[derive(Clone, Debug)]
-pub(super) struct Found<T> {
+pub(super) struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// Where it stands.
-    pub place: Place,
+    /// Its location.
+    pub location: Location,
 }
 
-impl<T> Found<T> {
-    /// The value after a check; what the check says is written down.
+impl<T> Spanned<T> {
+    /// The value after a check, which reports its findings.
     pub(super) fn check<U>(
         self,
         findings: &mut Findings,
-        check: impl FnOnce(T) -> Result<U, Wrong>,
-    ) -> Option<Found<U>> {
+        check: impl FnOnce(T) -> Result<U, Diagnostic>,
+    ) -> Option<Spanned<U>> {
         match check(self.value) {
-            Ok(value) => Some(Found { value, place: self.place }),
+            Ok(value) => Some(Spanned { value, location: self.location }),
             Err(wrong) => {
-                findings.add(Problem::at(&self.place, wrong.what, wrong.hint));
+                findings.add(Problem::at(&self.location, wrong.what, wrong.hint));
                 None
             }
         }
@@ -43,7 +43,7 @@ impl<T> Found<T> {
 /// One table of the file, whose keys are known.
 pub(super) struct Table<'t> {
     map: &'t DeTable<'t>,
-    place: Place,
+    location: Location,
     source: &'t Arc<Source>,
     shape: &'static Shape,
 }
@@ -56,19 +56,19 @@ impl<'t> Table<'t> {
         shape: &'static Shape,
         findings: &mut Findings,
     ) -> Self {
-        let table = Self { map, place: source.place(0..0), source, shape };
+        let table = Self { map, location: source.location(0..0), source, shape };
         table.refuse_unknown_keys(findings);
         table
     }
 
     /// Its header, or its first brace.
-    pub(super) fn place(&self) -> &Place {
-        &self.place
+    pub(super) fn location(&self) -> &Location {
+        &self.location
     }
 
     /// Where a key stands.
-    pub(super) fn key_place(&self, key: &str) -> Option<Place> {
-        self.map.get_key_value(key).map(|(key, _)| self.source.place(key.span()))
+    pub(super) fn key_location(&self, key: &str) -> Option<Location> {
+        self.map.get_key_value(key).map(|(key, _)| self.source.location(key.span()))
     }
 
     fn refuse_unknown_keys(&self, findings: &mut Findings) {
@@ -77,9 +77,9 @@ impl<'t> Table<'t> {
             if self.shape.has(written) || findings.is_full() {
                 continue;
             }
-            let place = self.source.place(key.span());
+            let location = self.source.location(key.span());
             let what = format!("{} has no key `{}`", self.shape.title, shown(written));
-            findings.add(Problem::at(&place, what, self.hint_for_unknown(written, value.get_ref())));
+            findings.add(Problem::at(&location, what, self.hint_for_unknown(written, value.get_ref())));
         }
     }
 
@@ -89,7 +89,7 @@ impl<'t> Table<'t> {
         called.or_else(|| nearest(written, self.shape.keys()))
     }
 
-    /// Whether `key` is neither there nor hidden behind a slip that has its own complaint.
+    /// Whether `key` is missing, and not hidden by a syntax error that is reported itself.
     pub(super) fn lacks(&self, key: &str) -> bool {
         let is_slip = |written: &str| !self.shape.has(written) && self.meant(written) == Some(key);
         !self.map.contains_key(key)
@@ -101,7 +101,7 @@ impl<'t> Table<'t> {
         if let Some(meant) = shape::also_called(written).filter(|meant| self.shape.has(meant)) {
             return format!("write `{meant}`, for example `{}`", self.shape.sample(meant));
         }
-        // A key that is at home elsewhere was probably put under the wrong header.
+        // A key of another table was probably put under the wrong header.
         if let Some(home) = shape::home_of(written, self.shape) {
             return home;
         }
@@ -113,23 +113,23 @@ impl<'t> Table<'t> {
         }
     }
 
-    fn spanned(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
+    fn spanned(&self, key: &str) -> Option<&'t TomlSpanned<DeValue<'t>>> {
         debug_assert!(self.shape.has(key), "{key} is asked for but not in the shape of {}", self.shape.title);
         // Where there was no value to recover, the parser puts one from nowhere.
         self.map.get(key).filter(|value| !(value.span() == (0..0) && self.source.is_damaged()))
     }
 
-    fn wrong_type(&self, findings: &mut Findings, key: &str, value: &Spanned<DeValue<'_>>, wanted: &str) {
-        let place = self.source.place(value.span());
+    fn wrong_type(&self, findings: &mut Findings, key: &str, value: &TomlSpanned<DeValue<'_>>, wanted: &str) {
+        let location = self.source.location(value.span());
         let what = format!("`{key}` must be {wanted}, not {}", kind_of(value.get_ref()));
-        findings.add(Problem::at(&place, what, format!("write for example `{}`", self.shape.sample(key))));
+        findings.add(Problem::at(&location, what, format!("write for example `{}`", self.shape.sample(key))));
     }
 
     /// Writes down that `key` is needed, if it is not there at all.
     pub(super) fn require(&self, findings: &mut Findings, key: &str) {
         if self.lacks(key) {
             let what = format!("{} needs `{key}`", self.shape.title);
-            findings.add(Problem::at(&self.place, what, format!("add for example `{}`", self.shape.sample(key))));
+            findings.add(Problem::at(&self.location, what, format!("add for example `{}`", self.shape.sample(key))));
         }
     }
 
@@ -149,23 +149,23 @@ impl<'t> Table<'t> {
     }
 
     /// Text in quotes.
-    pub(super) fn text(&self, findings: &mut Findings, key: &str) -> Option<Found<&'t str>> {
+    pub(super) fn text(&self, findings: &mut Findings, key: &str) -> Option<Spanned<&'t str>> {
         let value = self.spanned(key)?;
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(findings, key, value, "text in quotes");
             return None;
         };
-        Some(Found { value: text, place: self.source.place(value.span()) })
+        Some(Spanned { value: text, location: self.source.location(value.span()) })
     }
 
     /// `true` or `false`.
-    pub(super) fn boolean(&self, findings: &mut Findings, key: &str) -> Option<Found<bool>> {
+    pub(super) fn boolean(&self, findings: &mut Findings, key: &str) -> Option<Spanned<bool>> {
         let value = self.spanned(key)?;
         let Some(flag) = value.get_ref().as_bool() else {
             self.wrong_type(findings, key, value, "`true` or `false`, without quotes");
             return None;
         };
-        Some(Found { value: flag, place: self.source.place(value.span()) })
+        Some(Spanned { value: flag, location: self.source.location(value.span()) })
     }
 
     /// A whole number within `allowed`.
@@ -175,21 +175,21 @@ impl<'t> Table<'t> {
         key: &str,
         allowed: RangeInclusive<u32>,
         why: &str,
-    ) -> Option<Found<u32>> {
+    ) -> Option<Spanned<u32>> {
         let value = self.spanned(key)?;
         let DeValue::Integer(written) = value.get_ref() else {
             self.wrong_type(findings, key, value, "a whole number, without quotes");
             return None;
         };
-        let place = self.source.place(value.span());
+        let location = self.source.location(value.span());
         let number = i64::from_str_radix(written.as_str(), written.radix()).ok();
         let number = number.and_then(|number| u32::try_from(number).ok()).filter(|number| allowed.contains(number));
         let Some(number) = number else {
             let what = format!("`{key}` must be from {} to {}{why}", allowed.start(), allowed.end());
-            findings.add(Problem::at(&place, what, format!("write for example `{}`", self.shape.sample(key))));
+            findings.add(Problem::at(&location, what, format!("write for example `{}`", self.shape.sample(key))));
             return None;
         };
-        Some(Found { value: number, place })
+        Some(Spanned { value: number, location })
     }
 
     /// A number, with or without a fraction, within `allowed`.
@@ -198,7 +198,7 @@ impl<'t> Table<'t> {
         findings: &mut Findings,
         key: &str,
         allowed: RangeInclusive<f64>,
-    ) -> Option<Found<f64>> {
+    ) -> Option<Spanned<f64>> {
         let value = self.spanned(key)?;
         let written = match value.get_ref() {
             DeValue::Integer(written) if written.radix() == 10 => written.as_str(),
@@ -208,31 +208,31 @@ impl<'t> Table<'t> {
                 return None;
             }
         };
-        let place = self.source.place(value.span());
+        let location = self.source.location(value.span());
         // Not-a-number is in no range.
         let number = written.parse::<f64>().ok().filter(|number| allowed.contains(number));
         let Some(number) = number else {
             let what = format!("`{key}` must be from {} to {}", allowed.start(), allowed.end());
-            findings.add(Problem::at(&place, what, format!("write for example `{}`", self.shape.sample(key))));
+            findings.add(Problem::at(&location, what, format!("write for example `{}`", self.shape.sample(key))));
             return None;
         };
-        Some(Found { value: number, place })
+        Some(Spanned { value: number, location })
     }
 
     /// A duration in quotes.
-    pub(super) fn duration(&self, findings: &mut Findings, key: &str) -> Option<Found<Duration>> {
+    pub(super) fn duration(&self, findings: &mut Findings, key: &str) -> Option<Spanned<Duration>> {
         let value = self.spanned(key)?;
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(findings, key, value, "a duration in quotes");
             return None;
         };
-        let place = self.source.place(value.span());
+        let location = self.source.location(value.span());
         let sample = self.shape.sample(key);
-        Found { value: text, place }.check(findings, |text| duration(key, text, sample))
+        Spanned { value: text, location }.check(findings, |text| duration(key, text, sample))
     }
 
     /// A list of texts. What is not text in it is written down and left out.
-    pub(super) fn texts(&self, findings: &mut Findings, key: &str) -> Option<Found<Vec<Found<&'t str>>>> {
+    pub(super) fn texts(&self, findings: &mut Findings, key: &str) -> Option<Spanned<Vec<Spanned<&'t str>>>> {
         let value = self.spanned(key)?;
         let Some(items) = value.get_ref().as_array() else {
             self.wrong_type(findings, key, value, "a list of texts");
@@ -241,11 +241,11 @@ impl<'t> Table<'t> {
         let mut texts = Vec::new();
         for item in items.iter() {
             match item.get_ref().as_str() {
-                Some(text) => texts.push(Found { value: text, place: self.source.place(item.span()) }),
+                Some(text) => texts.push(Spanned { value: text, location: self.source.location(item.span()) }),
                 None => self.wrong_type(findings, key, item, "a list of texts in quotes"),
             }
         }
-        Some(Found { value: texts, place: self.source.place(value.span()) })
+        Some(Spanned { value: texts, location: self.source.location(value.span()) })
     }
 
     /// A table whose keys are `shape`'s.
@@ -255,7 +255,7 @@ impl<'t> Table<'t> {
             self.wrong_type(findings, key, value, "a table");
             return None;
         };
-        let table = Table { map, place: self.source.place(value.span()), source: self.source, shape };
+        let table = Table { map, location: self.source.location(value.span()), source: self.source, shape };
         table.refuse_unknown_keys(findings);
         Some(table)
     }
@@ -264,28 +264,32 @@ impl<'t> Table<'t> {
     pub(super) fn tables(&self, findings: &mut Findings, key: &str, shape: &'static Shape) -> Vec<Table<'t>> {
         let Some(value) = self.spanned(key) else { return Vec::new() };
         let Some(items) = value.get_ref().as_array() else {
-            let place = self.source.place(value.span());
+            let location = self.source.location(value.span());
             let what = format!("`{key}` must be a list of tables, not {}", kind_of(value.get_ref()));
-            findings.add(Problem::at(&place, what, format!("begin each with `{}`, in double brackets", shape.title)));
+            findings.add(Problem::at(
+                &location,
+                what,
+                format!("begin each with `{}`, in double brackets", shape.title),
+            ));
             return Vec::new();
         };
         let mut tables = Vec::new();
         for item in items.iter() {
             match item.get_ref() {
                 DeValue::Table(map) => {
-                    let table = Table { map, place: self.source.place(item.span()), source: self.source, shape };
+                    let table = Table { map, location: self.source.location(item.span()), source: self.source, shape };
                     table.refuse_unknown_keys(findings);
                     tables.push(table);
                 }
                 other => {
-                    let place = self.source.place(item.span());
+                    let location = self.source.location(item.span());
                     let what = format!("`{key}` must be a list of tables, and this is {}", kind_of(other));
                     let region = other.as_str().filter(|_| shape.has("region")).map(shown);
                     let hint = match region {
                         Some(region) => format!("write `{}` and below it `region = \"{region}\"`", shape.title),
                         None => format!("begin each with `{}` and write its keys below", shape.title),
                     };
-                    findings.add(Problem::at(&place, what, hint));
+                    findings.add(Problem::at(&location, what, hint));
                 }
             }
         }
@@ -293,7 +297,7 @@ impl<'t> Table<'t> {
     }
 
     /// A table with keys of the author's choice and texts as values.
-    pub(super) fn pairs(&self, findings: &mut Findings, key: &str) -> Vec<(Found<&'t str>, Found<&'t str>)> {
+    pub(super) fn pairs(&self, findings: &mut Findings, key: &str) -> Vec<(Spanned<&'t str>, Spanned<&'t str>)> {
         let Some(value) = self.spanned(key) else { return Vec::new() };
         let DeValue::Table(map) = value.get_ref() else {
             self.wrong_type(findings, key, value, "a table of texts");
@@ -302,41 +306,43 @@ impl<'t> Table<'t> {
         let mut pairs = Vec::new();
         for (name, value) in map.iter() {
             let written: &'t str = name.get_ref();
-            let place = self.source.place(value.span());
+            let location = self.source.location(value.span());
             let Some(text) = value.get_ref().as_str() else {
                 let what = format!(
                     "the value of `{}` must be text in quotes, not {}",
                     shown(written),
                     kind_of(value.get_ref())
                 );
-                findings.add(Problem::at(&place, what, format!("write `\"{}\"`", shown(place.text()))));
+                findings.add(Problem::at(&location, what, format!("write `\"{}\"`", shown(location.text()))));
                 continue;
             };
-            let name = Found { value: written, place: self.source.place(name.span()) };
-            pairs.push((name, Found { value: text, place }));
+            let name = Spanned { value: written, location: self.source.location(name.span()) };
+            pairs.push((name, Spanned { value: text, location }));
         }
         pairs
     }
 }
 
 /// A duration that is longer than nothing.
-fn duration(key: &str, text: &str, sample: &str) -> Result<Duration, Wrong> {
+fn duration(key: &str, text: &str, sample: &str) -> Result<Duration, Diagnostic> {
     let example = || format!("write for example `{sample}`; units are w, d, h, m, s and ms, a day has 24 hours");
     if text.len() > 100 {
-        return Err(Wrong::new(format!("`{key}` is too long for a duration"), example()));
+        return Err(Diagnostic::new(format!("`{key}` is too long for a duration"), example()));
     }
     match parse_duration(text) {
-        Some(duration) if duration.is_zero() => Err(Wrong::new(format!("`{key}` of zero means nothing"), example())),
+        Some(duration) if duration.is_zero() => {
+            Err(Diagnostic::new(format!("`{key}` of zero means nothing"), example()))
+        }
         Some(duration) if duration > LONGEST => {
-            Err(Wrong::new(format!("`{key}` is longer than a hundred years"), example()))
+            Err(Diagnostic::new(format!("`{key}` is longer than a hundred years"), example()))
         }
         Some(duration) => Ok(duration),
-        None if text.trim().starts_with('-') => Err(Wrong::new(format!("`{key}` cannot be negative"), example())),
+        None if text.trim().starts_with('-') => Err(Diagnostic::new(format!("`{key}` cannot be negative"), example())),
         None if text.trim().parse::<u64>().is_ok() => {
             let hint = format!("add a unit: `{key} = \"{}h\"`", text.trim());
-            Err(Wrong::new(format!("`{}` has no unit", shown(text)), hint))
+            Err(Diagnostic::new(format!("`{}` has no unit", shown(text)), hint))
         }
-        None => Err(Wrong::new(format!("`{}` is not a duration of fixed length", shown(text)), example())),
+        None => Err(Diagnostic::new(format!("`{}` is not a duration of fixed length", shown(text)), example())),
     }
 }
 

@@ -1,8 +1,8 @@
-//! The policy file as it may be shown: without what lets in whoever knows it.
+//! The policy file with its secrets blanked out, for messages.
 //!
-//! Messages end up in logs, on pages, in tickets and with the receiver of the webhook, and a secret is most likely to be
-//! part of one when the line it stands on is written wrongly. So what is wrong is told in the words of [`Readable`] alone,
-//! in which every byte keeps its place and what may be secret is overwritten.
+//! Messages end up in logs, on pages, in tickets and at the webhook's receiver, and a secret is most likely to appear
+//! in one when its line is malformed. So messages quote only from [`Readable`], in which every byte keeps its position
+//! and everything that may be secret is overwritten.
 
 use super::wording::nearest;
 use std::borrow::Cow;
@@ -25,10 +25,10 @@ const SECRET_WORDS: [&str; 11] = [
     "heartbeat",
     "notify",
 ];
-/// The secrets that Lifeboat itself takes, which may be misspelt.
+/// Lifeboat's own secret keys, which may be misspelt.
 const SECRET_KEYS: [&str; 2] = ["webhook", "heartbeat"];
 const QUOTES: [char; 10] = ['"', '\'', '`', '“', '”', '„', '‘', '’', '«', '»'];
-/// The path of these says where a file is, not who may come in.
+/// URL schemes whose path is a file path and not a secret.
 const SCHEMES_OF_FILES: [&str; 2] = ["file", "sqlite"];
 
 /// Text of a policy file, every byte in its place, with [`HIDDEN`] where it may be secret.

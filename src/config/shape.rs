@@ -1,7 +1,7 @@
-//! Which keys there are, each with a line that could stand in a file.
+//! The known keys, each with a sample line.
 //!
-//! One list serves three ends: keys that are not in it are refused, hints show its examples, and a key that was put
-//! under the wrong header is told where it belongs.
+//! One list has three uses: keys that are not in it are rejected, hints show its samples, and a key under the wrong
+//! header is reported with the header where it belongs.
 
 /// One kind of table: its header and its keys.
 pub(super) struct Shape {

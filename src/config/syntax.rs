@@ -1,9 +1,9 @@
-//! From text to a tree, in spite of slips.
+//! Parses text into a tree in spite of syntax errors.
 //!
-//! A forgotten quote must not hide the ten other problems of a file. The TOML parser goes on after most errors by
-//! itself; after the three that make it lose its way (a line without `=`, a list or a header that is never closed) the
-//! bad lines are blanked out, keeping every position, and the text is read again. What was recovered from a damaged
-//! line is not checked further, and nothing is said to be missing from a damaged file.
+//! A forgotten quote must not hide the ten other problems of a file. The TOML parser recovers from most errors by
+//! itself. Three make it lose its way: a line without `=`, a list that is never closed, and a header that is never
+//! closed. For these the bad lines are blanked out, keeping every position, and the text is parsed again. What was
+//! recovered from a damaged line is not checked further, and no key is reported missing from a damaged file.
 
 use super::problem::{Findings, Lines, Problem, Source};
 use super::secrets::Readable;
@@ -15,12 +15,12 @@ use toml::de::{DeTable, DeValue};
 
 /// How often bad lines are blanked out and the rest read again.
 const READINGS_MAX: usize = 8;
-/// How many of the parser's complaints are looked at.
-const SLIPS_MAX: usize = 1_000;
+/// How many of the parser's errors are used.
+const SYNTAX_ERRORS_MAX: usize = 1_000;
 /// How many repeated headers are looked into, since each look goes through the text before it.
 const HEADERS_MAX: usize = 20;
 
-/// A file whose slips are written down.
+/// A parsed file; its syntax errors are reported.
 pub(super) struct Document {
     /// What places point into.
     pub source: Arc<Source>,
@@ -35,8 +35,8 @@ impl Document {
     }
 }
 
-/// One complaint of the parser, in our words.
-struct Slip {
+/// One error of the parser, in our words.
+struct SyntaxError {
     span: Range<usize>,
     what: String,
     hint: String,
@@ -47,13 +47,13 @@ struct Slip {
 /// What to blank out before reading again, and why.
 struct Repair {
     lines: Range<usize>,
-    slip: Slip,
+    syntax_error: SyntaxError,
 }
 
-/// Reads `text`, writing down every slip.
+/// Parses `text` and reports every syntax error.
 pub(super) fn read(name: &str, text: &str, findings: &mut Findings) -> Document {
     let lines = Lines::of(text);
-    let mut slips = Vec::new();
+    let mut syntax_errors = Vec::new();
     let mut damage = Vec::new();
     let mut repaired = text.to_owned();
     // What is said of a slip quotes it, and so goes by what may be shown.
@@ -61,26 +61,34 @@ pub(super) fn read(name: &str, text: &str, findings: &mut Findings) -> Document 
     let text = readable.text();
     for reading in 1..=READINGS_MAX {
         let (tree, errors) = DeTable::parse_recoverable(&repaired);
-        let errors: Vec<(&str, Range<usize>)> =
-            errors.iter().take(SLIPS_MAX).map(|error| (error.message(), error.span().unwrap_or(0..0))).collect();
+        let errors: Vec<(&str, Range<usize>)> = errors
+            .iter()
+            .take(SYNTAX_ERRORS_MAX)
+            .map(|error| (error.message(), error.span().unwrap_or(0..0)))
+            .collect();
         let repairs = if reading < READINGS_MAX { repairs(&errors, text, &lines, tree.get_ref()) } else { Vec::new() };
         if repairs.is_empty() {
-            slips.extend(errors.into_iter().map(|(message, span)| plain_slip(message, span, text, &lines)));
+            syntax_errors.extend(errors.into_iter().map(|(message, span)| plain_slip(message, span, text, &lines)));
             break;
         }
         for repair in repairs {
             blank_out(&mut repaired, &repair.lines);
             damage.push(repair.lines);
-            slips.push(repair.slip);
+            syntax_errors.push(repair.syntax_error);
         }
     }
-    damage.extend(slips.iter().filter(|slip| slip.damages).map(|slip| lines.around(slip.span.start)));
+    damage.extend(
+        syntax_errors
+            .iter()
+            .filter(|syntax_error| syntax_error.damages)
+            .map(|syntax_error| lines.around(syntax_error.span.start)),
+    );
     let source = Source::new(name, &readable, merged(damage));
     let mut complained = BTreeSet::new();
-    for slip in slips {
-        let place = source.place(slip.span);
-        if complained.insert(place.line()) {
-            findings.add_syntax(Problem::at(&place, slip.what, slip.hint));
+    for syntax_error in syntax_errors {
+        let location = source.location(syntax_error.span);
+        if complained.insert(location.line()) {
+            findings.add_syntax(Problem::at(&location, syntax_error.what, syntax_error.hint));
         }
     }
     Document { source, repaired }
@@ -115,13 +123,13 @@ fn repairs(errors: &[(&str, Range<usize>)], text: &str, lines: &Lines, tree: &De
 
 fn stray_line(line: Range<usize>, text: &str) -> Option<Repair> {
     let (start, code) = code_of(&line, text)?;
-    let slip = Slip {
+    let syntax_error = SyntaxError {
         span: start..start + code.len(),
         what: format!("`{}` is no `key = value`", shown(code)),
         hint: hint_for_stray_line(code),
         damages: true,
     };
-    Some(Repair { lines: line, slip })
+    Some(Repair { lines: line, syntax_error })
 }
 
 fn open_list(at: usize, text: &str, lines: &Lines, tree: &DeTable<'_>) -> Option<Repair> {
@@ -134,13 +142,13 @@ fn open_list(at: usize, text: &str, lines: &Lines, tree: &DeTable<'_>) -> Option
         line.starts_with('[') && line.trim_start_matches('[').starts_with(|c: char| c.is_ascii_alphabetic())
     });
     let end = header.unwrap_or(end);
-    let slip = Slip {
+    let syntax_error = SyntaxError {
         span: open..open + 1,
         what: "this list is not closed".to_owned(),
         hint: "end it with `]` before the next key".to_owned(),
         damages: true,
     };
-    (start < end).then_some(Repair { lines: start..end, slip })
+    (start < end).then_some(Repair { lines: start..end, syntax_error })
 }
 
 /// What the parser says when it takes the lines after a `{` that is never closed for its keys.
@@ -157,27 +165,27 @@ fn open_table(at: usize, text: &str, lines: &Lines, tree: &DeTable<'_>) -> Optio
     let after = text.get(open..line.end)?.strip_prefix('{')?.trim();
     // With keys on the lines below, the table is written over several lines, and it is a comma that is missing.
     let is_one_liner = !after.is_empty() && !after.starts_with('#');
-    let slip = Slip {
+    let syntax_error = SyntaxError {
         span: open..open + 1,
         what: "this table is not closed".to_owned(),
         hint: "end it with `}` on the same line".to_owned(),
         damages: true,
     };
-    (is_one_liner && line.end < at).then_some(Repair { lines: line, slip })
+    (is_one_liner && line.end < at).then_some(Repair { lines: line, syntax_error })
 }
 
 fn open_header(line: Range<usize>, text: &str) -> Option<Repair> {
     let (start, header) = code_of(&line, text)?;
     let name = header.trim_matches(|c: char| c == '[' || c == ']' || c.is_whitespace());
     let whole = if header.starts_with("[[") { format!("[[{}]]", shown(name)) } else { format!("[{}]", shown(name)) };
-    let slip = Slip {
+    let syntax_error = SyntaxError {
         span: start..start + header.len(),
         what: "this header is not closed".to_owned(),
         hint: format!("write `{whole}`"),
         damages: true,
     };
     // Its keys would fall to the header before it.
-    Some(Repair { lines: line.start..end_of_section(line.end, name, text), slip })
+    Some(Repair { lines: line.start..end_of_section(line.end, name, text), syntax_error })
 }
 
 /// A `[policy]` after a `[[policy]]`, in place of which the parser would drop every policy before it.
@@ -189,13 +197,13 @@ fn single_brackets(line: Range<usize>, text: &str) -> Option<Repair> {
     if name.starts_with('[') || !is_list_before {
         return None;
     }
-    let slip = Slip {
+    let syntax_error = SyntaxError {
         span: start..start + header.len(),
         what: format!("`{}` is a list of tables, and this header is of one table", shown(name)),
         hint: format!("write `{}`, in double brackets", shown(&whole)),
         damages: true,
     };
-    Some(Repair { lines: line.start..end_of_section(line.end, name, text), slip })
+    Some(Repair { lines: line.start..end_of_section(line.end, name, text), syntax_error })
 }
 
 /// What is written on a line, without the blanks around it, and where it begins.
@@ -245,9 +253,10 @@ fn as_value(value: &str) -> String {
     if plain || value.starts_with(['"', '\'', '[', '{']) { value.to_owned() } else { format!("\"{value}\"") }
 }
 
-fn plain_slip(message: &str, span: Range<usize>, text: &str, lines: &Lines) -> Slip {
+fn plain_slip(message: &str, span: Range<usize>, text: &str, lines: &Lines) -> SyntaxError {
     let written = text.get(span.clone()).unwrap_or_default();
-    let slip = |what: String, hint: &str| Slip { span: span.clone(), what, hint: hint.to_owned(), damages: true };
+    let syntax_error =
+        |what: String, hint: &str| SyntaxError { span: span.clone(), what, hint: hint.to_owned(), damages: true };
     if message == "duplicate key" {
         let line = text.get(lines.around(span.start)).unwrap_or_default().trim();
         let hint = if line.starts_with('[') {
@@ -255,49 +264,55 @@ fn plain_slip(message: &str, span: Range<usize>, text: &str, lines: &Lines) -> S
         } else {
             "keep one of them"
         };
-        return Slip { damages: false, ..slip(format!("`{}` is written twice", shown(written)), hint) };
+        return SyntaxError { damages: false, ..syntax_error(format!("`{}` is written twice", shown(written)), hint) };
     }
     if message.starts_with("string values must be quoted") || message.starts_with("invalid boolean") {
         return unquoted(span, written);
     }
     if message.starts_with("invalid basic string") || message.starts_with("invalid literal string") {
-        return slip("this text is not closed".to_owned(), "end it with the quote it begins with, on the same line");
+        return syntax_error(
+            "this text is not closed".to_owned(),
+            "end it with the quote it begins with, on the same line",
+        );
     }
     if message.starts_with("missing escaped value") {
-        return slip(
+        return syntax_error(
             "a backslash begins an escape, and this is none".to_owned(),
             "write it twice, `\\\\`, or put the text in single quotes",
         );
     }
     if message.starts_with("missing comma") {
-        return slip("a comma is missing here".to_owned(), "put `,` between the items");
+        return syntax_error("a comma is missing here".to_owned(), "put `,` between the items");
     }
     if message.starts_with("extra comma") {
-        return slip("there is a comma too many".to_owned(), "take it out");
+        return syntax_error("there is a comma too many".to_owned(), "take it out");
     }
     if message.starts_with("unclosed array") {
-        return slip("a list is not closed".to_owned(), "end it with `]`");
+        return syntax_error("a list is not closed".to_owned(), "end it with `]`");
     }
     if message.starts_with("unclosed inline table") {
-        return slip("a table is not closed".to_owned(), "end it with `}`");
+        return syntax_error("a table is not closed".to_owned(), "end it with `}`");
     }
     if message.starts_with("unexpected key or value") {
-        return slip("there is more on this line than one value".to_owned(), "write one `key = value` on a line");
+        return syntax_error(
+            "there is more on this line than one value".to_owned(),
+            "write one `key = value` on a line",
+        );
     }
     if message.starts_with("unexpected leading zero") {
-        return slip("a number does not begin with 0".to_owned(), "leave the leading zeros out");
+        return syntax_error("a number does not begin with 0".to_owned(), "leave the leading zeros out");
     }
     if text.trim_start().starts_with('{') {
-        return slip(
+        return syntax_error(
             "this looks like JSON".to_owned(),
             "the policy is TOML: begin with `[[policy]]`, then `key = value`",
         );
     }
     let what = message.split(", expected").next().unwrap_or(message);
-    slip(format!("not TOML: {}", shown(what)), "write `key = value`, one on a line, with text in quotes")
+    syntax_error(format!("not TOML: {}", shown(what)), "write `key = value`, one on a line, with text in quotes")
 }
 
-fn unquoted(span: Range<usize>, written: &str) -> Slip {
+fn unquoted(span: Range<usize>, written: &str) -> SyntaxError {
     let code = written.trim();
     let (what, hint) = if code.is_empty() {
         ("there is no value after the `=`".to_owned(), "write a value, or leave the key out".to_owned())
@@ -315,7 +330,7 @@ fn unquoted(span: Range<usize>, written: &str) -> Slip {
         let text = code.trim_matches(['"', '\'']);
         (format!("`{}` is text without quotes", shown(code)), format!("write `\"{}\"`", shown(text)))
     };
-    Slip { span, what, hint, damages: true }
+    SyntaxError { span, what, hint, damages: true }
 }
 
 /// Where the innermost value around `at` of the `wanted` kind begins.

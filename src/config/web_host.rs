@@ -1,4 +1,4 @@
-//! Addresses of web services: what every one of them must have, whatever it is for.
+//! Addresses of web services: the requirements that all of them share.
 
 use url::{Host, ParseError, Url};
 

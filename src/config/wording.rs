@@ -1,28 +1,28 @@
 //! How messages quote what a person wrote.
 //!
-//! Messages repeat text from the file, which may be long, hold control characters, or be nearly but not quite a known
-//! word. Here it is cut to size, and the known word that was probably meant is found.
+//! Messages repeat text from the file, which may be long, contain control characters, or be nearly a known word. Here
+//! it is shortened, and the known word that was probably meant is found.
 
 use super::secrets::{HIDDEN, without_secrets_of_addresses};
 use strsim::osa_distance;
 
-/// What is wrong with a value and what to write instead; the place is added by who reads the file.
+/// What is wrong with a value and what to write instead; the reader of the file adds the location.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
+pub(super) struct Diagnostic {
     /// What is wrong.
     pub what: String,
     /// What to write instead.
     pub hint: String,
 }
 
-impl Wrong {
+impl Diagnostic {
     /// Both sentences.
     pub(super) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { what: what.into(), hint: hint.into() }
     }
 }
 
-/// The longest quotation.
+/// The longest quoted text.
 const SHOWN_MAX_CHARS: usize = 60;
 
 /// Text from the file as it goes into a message: on one line, not longer than a person reads, and with `…` for what is

@@ -1,18 +1,18 @@
-//! The control socket: orders from persons on this host, as HTTP over a Unix socket.
+//! The control socket: orders from people on this host, as HTTP over a Unix socket.
 //!
-//! Who may give orders is said by the file's permissions, so there are no passwords and no port. An order goes to the
-//! loop, which commits it, and the answer says what came of it; what only reads is answered as on `listen`. As there,
-//! whatever a client does costs a bounded amount of memory and time.
+//! The permissions of the socket file decide who may give orders, so there are no passwords and no port. An order goes
+//! to the loop, which commits it, and the response says what came of it; read-only requests are answered as on
+//! `listen`. As there, a client can only use a bounded amount of memory and time.
 
 mod socket;
 
 pub use socket::{SocketError, SocketFile, bind};
 
-use super::reconcile::{Answered, Command, Reloaded, Unanswered};
+use super::reconcile::{Answered, Command, OrderError, Reloaded};
 use crate::domain::fault::clean;
 use crate::planner::orders::{Order, RefusalKind};
-use crate::report::http::door::{self, Answering, Caller};
-use crate::report::http::{BoxFuture, JSON, Site, View, refused, respond};
+use crate::report::http::listener::{self, Caller, Handler};
+use crate::report::http::{BoxFuture, JSON, ReadApi, StatusProvider, refused, respond};
 use crate::report::triage::counted;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -26,7 +26,7 @@ use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-const BOUNDS: door::Bounds = door::Bounds {
+const BOUNDS: listener::Bounds = listener::Bounds {
     connections: 32,
     headers: Duration::from_secs(5),
     header_bytes: 16 * 1024,
@@ -36,7 +36,7 @@ const BOUNDS: door::Bounds = door::Bounds {
 };
 /// The largest order takes some hundred bytes.
 const BODY_MAX_BYTES: usize = 16 * 1024;
-/// So much of what is wrong with an order is told.
+/// The longest error message about an order.
 const WRONG_MAX_CHARS: usize = 300;
 /// How long a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(5);
@@ -58,15 +58,15 @@ const ORDERS: [&str; 7] = [
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReloadOrder {
-    /// Let go what the brake on deletions holds.
+    /// Confirm the deletions that the brake holds back.
     #[serde(default)]
     pub confirm_deletions: bool,
 }
 
-/// The answer to an order that stands.
+/// The response to an accepted order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoneAnswer {
-    /// What came of it, for people.
+    /// The result, for people.
     pub done: String,
     /// What else a person should know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -77,7 +77,7 @@ pub struct DoneAnswer {
     /// Of a hold or release: whether AWS shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands: Option<bool>,
-    /// Of one that AWS does not show: what waiting cannot mend.
+    /// If AWS does not show it: the refusal that only a person can resolve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub barred: Option<String>,
 }
@@ -86,32 +86,32 @@ pub struct DoneAnswer {
 pub async fn serve(
     listener: UnixListener,
     file: SocketFile,
-    view: Arc<dyn View>,
+    view: Arc<dyn StatusProvider>,
     commands: mpsc::Sender<Command>,
     shutdown: impl Future<Output = ()> + Send,
 ) {
-    let desk = Desk { site: Site::new(view), commands };
+    let control_api = ControlApi { read_api: ReadApi::new(view), commands };
     let ending = async {
         shutdown.await;
-        // Nobody is to find it any more; who is connected already gets an answer.
+        // New clients must not find it any more; connected clients still get a response.
         drop(file);
     };
-    let bounds = door::Bounds { connections: door::affordable(BOUNDS.connections), ..BOUNDS };
-    door::serve(bounds, listener, Arc::new(desk), ending).await;
+    let bounds = listener::Bounds { connections: listener::affordable(BOUNDS.connections), ..BOUNDS };
+    listener::serve(bounds, listener, Arc::new(control_api), ending).await;
 }
 
 /// Takes orders.
-struct Desk {
-    site: Site,
+struct ControlApi {
+    read_api: ReadApi,
     commands: mpsc::Sender<Command>,
 }
 
-impl Answering for Desk {
+impl Handler for ControlApi {
     fn answer(&self, caller: Caller, request: Request<Incoming>) -> BoxFuture<'_, Response<Full<Bytes>>> {
         Box::pin(async move {
             let path = request.uri().path().to_owned();
             if !ORDERS.contains(&path.as_str()) {
-                return self.site.page(request).await;
+                return self.read_api.page(request).await;
             }
             if *request.method() != Method::POST {
                 let mut answer = refused(StatusCode::METHOD_NOT_ALLOWED, "an order is given with POST");
@@ -128,7 +128,7 @@ impl Answering for Desk {
 
 type Taken = Result<DoneAnswer, (StatusCode, String)>;
 
-impl Desk {
+impl ControlApi {
     async fn take(&self, path: &str, caller: Caller, body: Incoming) -> Taken {
         let body = match timeout(BODY_WITHIN, Limited::new(body, BODY_MAX_BYTES).collect()).await {
             Ok(Ok(body)) => body.to_bytes(),
@@ -198,17 +198,17 @@ impl Desk {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, (StatusCode, String)> {
-    // What is wrong is repeated as it was sent, of any length and with whatever a terminal would obey.
+    // The message repeats what was sent, which may be long and contain terminal escape sequences.
     let shown = |error: serde_json::Error| clean(&error.to_string(), WRONG_MAX_CHARS);
     serde_json::from_slice(body)
         .map_err(|error| (StatusCode::BAD_REQUEST, format!("this is no such order: {}", shown(error))))
 }
 
-fn status(why: &Unanswered) -> StatusCode {
+fn status(why: &OrderError) -> StatusCode {
     match why {
-        Unanswered::NotRecorded(_) => StatusCode::SERVICE_UNAVAILABLE,
-        Unanswered::Contradicts => StatusCode::INTERNAL_SERVER_ERROR,
-        Unanswered::Refused(refusal) => match refusal.kind {
+        OrderError::NotRecorded(_) => StatusCode::SERVICE_UNAVAILABLE,
+        OrderError::Contradicts => StatusCode::INTERNAL_SERVER_ERROR,
+        OrderError::Refused(refusal) => match refusal.kind {
             RefusalKind::Unknown => StatusCode::NOT_FOUND,
             RefusalKind::Invalid => StatusCode::BAD_REQUEST,
             RefusalKind::NotNow => StatusCode::CONFLICT,

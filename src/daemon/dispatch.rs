@@ -1,8 +1,7 @@
 //! Calls under way.
 //!
-//! A call may take half a minute or never be answered, so the loop never waits for one. Each runs by itself; how many
-//! may run at a place is the planner's decision, so their number is bounded. Every call comes back, whatever became of
-//! it.
+//! A call may take half a minute or never be answered, so the loop never waits for one. Each runs in a task of its own;
+//! the planner limits how many run per account and Region. Every call returns, whatever became of it.
 
 use crate::domain::action::{Action, Outcome};
 use crate::domain::fault::{Fault, FaultClass};
@@ -15,7 +14,7 @@ use tokio::task::JoinSet;
 pub struct Done {
     /// What was called.
     pub action: Action,
-    /// What came of it.
+    /// The result.
     pub answer: Answer,
 }
 
@@ -48,7 +47,7 @@ impl<E: Engine> Dispatch<E> {
                 let action = action.clone();
                 tokio::spawn(async move { engine.call(&action).await })
             };
-            // Even a bug in the engine must not leave a call under way for ever.
+            // Even a bug in the engine must not leave a call under way forever.
             let answer = call.await.unwrap_or_else(|error| {
                 let fault = Fault::new(FaultClass::Unanswered, "Internal", &error.to_string());
                 Answer { outcome: Outcome::Failed(fault), requests: Vec::new(), dated: None }

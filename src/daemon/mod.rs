@@ -1,12 +1,12 @@
-//! The process: it waits, plans, records, calls, and survives.
+//! The process: it waits, plans, records and calls.
 //!
-//! Everything that decides is in `planner`; here is only what cannot be pure: the loop ([`reconcile`]), the calls under
-//! way ([`dispatch`]), the clock, signals and systemd ([`system`]), the socket that takes orders ([`control`]), the words to
-//! people ([`notify`]), and the lines of the log ([`journal`]).
+//! All decisions are in `planner`. This module has only what cannot be pure: the loop ([`reconcile`]), the calls under
+//! way ([`dispatch`]), the clock, signals and systemd ([`system`]), the control socket ([`control`]), notifications
+//! ([`notify`]), and the event log ([`event_log`]).
 
 pub mod control;
 pub mod dispatch;
-pub mod journal;
+pub mod event_log;
 pub mod notify;
 pub mod reconcile;
 pub mod system;
@@ -39,7 +39,7 @@ pub type Reloader = Arc<dyn Fn() -> Result<Reread, String> + Send + Sync>;
 pub struct Reread {
     /// What it says.
     pub settings: Settings,
-    /// What in it hardly means what its author wanted, as text for people.
+    /// Its warnings, as text for people.
     pub warnings: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ pub struct Startup {
     pub reload: Reloader,
     /// Credentials in place of the SDK's own chain.
     pub credentials: Option<Credentials>,
-    /// Whether to tell systemd how it goes.
+    /// Whether to notify systemd.
     pub systemd: bool,
 }
 
@@ -88,8 +88,8 @@ pub struct Daemon {
     listeners: JoinSet<()>,
     // Dropping it ends the heartbeat.
     _heartbeat: Option<JobScheduler>,
-    // As are those who tell.
-    _telling: notify::Telling,
+    // And the notification tasks.
+    _telling: notify::NotificationTasks,
 }
 
 /// How long the listeners may take to end.
@@ -118,11 +118,12 @@ impl Daemon {
         let socket = control_socket(&daemon.control).await?;
         let engine = FsxEngine::new(&startup.settings.aws, startup.credentials.clone()).await;
         let (commands, inbox) = mpsc::channel(64);
-        let (reconciler, snapshots, pulse) = Reconciler::new(startup, state, store, engine, clock.clone(), inbox);
-        let telling = notify::begin(snapshots.clone(), reconciler.outbox(), commands.clone(), clock.clone());
+        let (reconciler, snapshots, liveness) = Reconciler::new(startup, state, store, engine, clock.clone(), inbox);
+        let telling =
+            notify::begin(snapshots.clone(), reconciler.notification_queue(), commands.clone(), clock.clone());
         let view = Arc::new(system::DaemonView {
             snapshots: snapshots.clone(),
-            pulse,
+            liveness,
             clock,
             database: daemon.state.clone(),
             commands: commands.clone(),
@@ -143,7 +144,7 @@ impl Daemon {
         Ok(Self { snapshots, commands, address, reconciler, open, listeners, _heartbeat: heartbeat, _telling: telling })
     }
 
-    /// The newest picture, and every later one.
+    /// The newest snapshot, and every later one.
     #[must_use]
     pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.clone()
@@ -163,7 +164,7 @@ impl Daemon {
 
     /// Goes round until told to stop, within the task of who calls. On the main thread, what the loop holds for years
     /// comes from one part of the allocator, and what answers are read into, which lives for moments, from others: mixed,
-    /// they would leave gaps as large as the books.
+    /// they would leave gaps as large as the state.
     ///
     /// # Errors
     /// The loop ended by itself.
@@ -177,7 +178,7 @@ impl Daemon {
     }
 }
 
-/// Reads the database whole, beside the work: a host that went down may have left it damaged.
+/// Checks the whole database in the background: a host that crashed may have left it damaged.
 async fn check_database(path: PathBuf, commands: mpsc::Sender<Command>) {
     match check_integrity(&path).await {
         Ok(()) => tracing::debug!(event = "store_checked", "the database is whole"),
@@ -202,8 +203,8 @@ async fn control_socket(path: &Path) -> Result<Option<(UnixListener, control::So
     }
 }
 
-/// Nudges the loop every second, on the second. Nothing rests on it: the loop has its own second hand, and what is due
-/// is found in the books (crates.md, section 2).
+/// Nudges the loop every second, on the second. Nothing depends on it: the loop has its own timer, and what is due
+/// is found in the state (crates.md, section 2).
 async fn heartbeat(commands: mpsc::Sender<Command>) -> Option<JobScheduler> {
     let begin = async || {
         let scheduler = JobScheduler::new().await?;

@@ -1,17 +1,17 @@
-//! Telling people: the webhook, and the heartbeat.
+//! Notifications: the webhook and the heartbeat.
 //!
-//! A receiver may be slow, broken or gone for days, and no recovery point may come a second later for it. So the loop
-//! only keeps what is owed in its books and shows it here ([`Outbox`]); two tasks of their own read that and the
-//! pictures, and send a word back for what was delivered. They keep nothing that would be missed: after a restart
-//! what is still owed is in the books, with the same ids.
+//! A receiver may be slow, broken or down for days, and must not delay any recovery point. So the loop only records the
+//! queued notifications and publishes them ([`NotificationQueue`]); two separate tasks read the queue and the
+//! snapshots, and report what was delivered. They hold no state that matters: after a restart the queue is still in the
+//! database, with the same ids.
 
 use super::reconcile::Command;
 use super::system::Clock;
-use crate::domain::note::Notice;
+use crate::domain::note::Notification;
 use crate::domain::policy::{Notify, SecretUrl};
 use crate::domain::time::Time;
-use crate::report::snapshot::{Snapshot, Standing};
-use client::{Client, Refusal};
+use crate::report::snapshot::{RpoStatus, Snapshot};
+use client::{Client, SendError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,44 +21,44 @@ use tokio::time::Instant;
 
 mod client;
 
-/// So many notifications are kept for a receiver that does not take them; of more, the oldest are dropped.
-pub const OWED_MAX: usize = 1000;
-/// After this long nobody wants to hear of it any more.
+/// The largest number of queued notifications; beyond it the oldest are dropped.
+pub const QUEUED_MAX: usize = 1000;
+/// Older notifications are given up.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
-/// A receiver that refuses one notification, and not others, is asked so many times to take it.
+/// How often a notification is sent that the receiver refuses while it accepts others.
 const REFUSALS_MAX: u32 = 5;
 /// Pauses double from here …
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 /// … to here.
 const PAUSE_LONGEST: Duration = Duration::from_secs(300);
-/// From one ping to the next.
+/// The interval of pings.
 const BEAT: Duration = Duration::from_secs(60);
-/// After a ping that did not arrive.
+/// The interval after a failed ping.
 const BEAT_AGAIN: Duration = Duration::from_secs(15);
-/// How often it is looked whether all is well, while it is not.
+/// How often the snapshot is checked while an RPO is not met.
 const LOOK: Duration = Duration::from_secs(1);
-/// A picture older than this comes from a loop that hangs, and vouches for nothing.
-const PICTURE_GOOD_FOR: Duration = Duration::from_secs(120);
+/// A snapshot older than this comes from a loop that hangs, and must not be trusted.
+const SNAPSHOT_GOOD_FOR: Duration = Duration::from_secs(120);
 
-/// Whom to tell, and what was not told yet, oldest first.
+/// The receivers, and the notifications not delivered yet, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outbox {
-    /// Whom.
+pub struct NotificationQueue {
+    /// The receivers.
     pub notify: Notify,
     /// What.
-    pub owed: Vec<Notice>,
+    pub queued: Vec<Notification>,
 }
 
-/// What became of a notification.
+/// The result of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
-    /// The receiver took it.
+pub enum Delivery {
+    /// The receiver accepted it.
     Delivered,
     /// The receiver refused it again and again, or was gone for too long.
     GivenUp,
 }
 
-impl Fate {
+impl Delivery {
     /// The label in the metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -69,25 +69,30 @@ impl Fate {
     }
 }
 
-/// The tasks that tell; they end when this is dropped.
-pub struct Telling(Vec<JoinHandle<()>>);
+/// The tasks that send notifications; they end when this is dropped.
+pub struct NotificationTasks(Vec<JoinHandle<()>>);
 
-impl Drop for Telling {
+impl Drop for NotificationTasks {
     fn drop(&mut self) {
         self.0.iter().for_each(JoinHandle::abort);
     }
 }
 
-/// Begins to tell.
+/// Starts them.
 #[must_use]
 pub fn begin(
-    pictures: watch::Receiver<Arc<Snapshot>>,
-    outbox: watch::Receiver<Arc<Outbox>>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    notification_queue: watch::Receiver<Arc<NotificationQueue>>,
     commands: mpsc::Sender<Command>,
     clock: Arc<dyn Clock>,
-) -> Telling {
-    let postman = Postman { outbox: outbox.clone(), commands, clock: clock.clone(), tries: BTreeMap::new() };
-    Telling(vec![tokio::spawn(postman.run()), tokio::spawn(beat(pictures, outbox, clock))])
+) -> NotificationTasks {
+    let sender = WebhookSender {
+        notification_queue: notification_queue.clone(),
+        commands,
+        clock: clock.clone(),
+        tries: BTreeMap::new(),
+    };
+    NotificationTasks(vec![tokio::spawn(sender.run()), tokio::spawn(beat(snapshots, notification_queue, clock))])
 }
 
 /// Doubles with every failure in a row.
@@ -96,7 +101,7 @@ fn pause(failures: u32) -> Duration {
     PAUSE_FIRST.saturating_mul(doubled).min(PAUSE_LONGEST)
 }
 
-/// How a receiver has been lately.
+/// The recent health of a receiver.
 #[derive(Default)]
 struct Health {
     failures: u32,
@@ -104,10 +109,10 @@ struct Health {
 }
 
 impl Health {
-    /// It could not be reached, or is broken. Said once.
+    /// It could not be reached, or is broken. Logged once.
     fn failed(&mut self, what: &str, url: &SecretUrl, why: &str, again: Duration) {
         if self.failures == 0 {
-            tracing::warn!(event = "notify_failed", what, %url, why, "nobody is told; tried again until it works");
+            tracing::warn!(event = "notify_failed", what, %url, why, "notifications are not delivered; retried until it works");
         } else {
             tracing::debug!(event = "notify_failed", what, %url, why, "again");
         }
@@ -131,29 +136,29 @@ struct Tried {
     over: bool,
 }
 
-/// Delivers what is owed to the webhook, in order as far as the receiver takes it.
-struct Postman {
-    outbox: watch::Receiver<Arc<Outbox>>,
+/// Delivers the queue to the webhook, in order as far as the receiver accepts it.
+struct WebhookSender {
+    notification_queue: watch::Receiver<Arc<NotificationQueue>>,
     commands: mpsc::Sender<Command>,
     clock: Arc<dyn Clock>,
-    /// Of what is owed alone, so as many as that at most.
+    /// Only of queued notifications, so it is bounded by the queue.
     tries: BTreeMap<String, Tried>,
 }
 
-impl Postman {
+impl WebhookSender {
     async fn run(mut self) {
         let client = Client::default();
         let mut health = Health::default();
         let mut addressed = None;
         loop {
-            let outbox = self.outbox.borrow_and_update().clone();
-            if addressed != outbox.notify.webhook {
-                addressed.clone_from(&outbox.notify.webhook);
+            let notification_queue = self.notification_queue.borrow_and_update().clone();
+            if addressed != notification_queue.notify.webhook {
+                addressed.clone_from(&notification_queue.notify.webhook);
                 (health, self.tries) = (Health::default(), BTreeMap::new());
             }
-            self.tries.retain(|id, _| outbox.owed.iter().any(|notice| notice.id == *id));
+            self.tries.retain(|id, _| notification_queue.queued.iter().any(|notice| notice.id == *id));
             let now = Instant::now();
-            let ready = outbox.notify.webhook.as_ref().zip(self.next(&outbox, now));
+            let ready = notification_queue.notify.webhook.as_ref().zip(self.next(&notification_queue, now));
             match ready.filter(|_| health.not_before.is_none_or(|at| at <= now)) {
                 Some((url, notice)) => {
                     if self.deliver(&client, url, notice, &mut health).await.is_err() {
@@ -165,7 +170,7 @@ impl Postman {
                     let wake = tried.chain(health.not_before).filter(|at| *at > now).min();
                     let wake = wake.unwrap_or(now + PAUSE_LONGEST);
                     tokio::select! {
-                        changed = self.outbox.changed() => if changed.is_err() { return },
+                        changed = self.notification_queue.changed() => if changed.is_err() { return },
                         () = tokio::time::sleep_until(wake) => {}
                     }
                 }
@@ -174,10 +179,11 @@ impl Postman {
     }
 
     /// The oldest that may be tried now.
-    fn next<'a>(&self, outbox: &'a Outbox, now: Instant) -> Option<&'a Notice> {
-        let may =
-            |notice: &&Notice| self.tries.get(&notice.id).is_none_or(|tried| !tried.over && tried.not_before <= now);
-        outbox.owed.iter().find(may)
+    fn next<'a>(&self, notification_queue: &'a NotificationQueue, now: Instant) -> Option<&'a Notification> {
+        let may = |notice: &&Notification| {
+            self.tries.get(&notice.id).is_none_or(|tried| !tried.over && tried.not_before <= now)
+        };
+        notification_queue.queued.iter().find(may)
     }
 
     /// The error: nobody listens any more.
@@ -185,40 +191,40 @@ impl Postman {
         &mut self,
         client: &Client,
         url: &SecretUrl,
-        notice: &Notice,
+        notice: &Notification,
         health: &mut Health,
     ) -> Result<(), ()> {
         const WHAT: &str = "webhook";
         let old = self.clock.now().since(notice.at) > KEPT_FOR;
         let mut refusals = self.tries.get(&notice.id).map_or(0, |tried| tried.refusals);
-        let fate = match client.post(url, notice).await {
+        let delivery = match client.post(url, notice).await {
             Ok(()) => {
                 health.worked(WHAT, url);
-                Some(Fate::Delivered)
+                Some(Delivery::Delivered)
             }
-            Err(Refusal::Broken(why)) => {
+            Err(SendError::Broken(why)) => {
                 health.failed(WHAT, url, &why, pause(health.failures.saturating_add(1)));
-                old.then_some(Fate::GivenUp)
+                old.then_some(Delivery::GivenUp)
             }
-            Err(Refusal::NotThis(why)) => {
+            Err(SendError::NotThis(why)) => {
                 health.worked(WHAT, url);
                 refusals += 1;
                 let over = old || refusals >= REFUSALS_MAX;
                 tracing::warn!(event = "notify_refused", %url, id = notice.id, why, over, "a notification was refused");
-                over.then_some(Fate::GivenUp)
+                over.then_some(Delivery::GivenUp)
             }
         };
         let not_before = Instant::now() + pause(refusals.max(1));
-        self.tries.insert(notice.id.clone(), Tried { refusals, not_before, over: fate.is_some() });
-        let Some(fate) = fate else { return Ok(()) };
-        self.commands.send(Command::Told { id: notice.id.clone(), fate }).await.map_err(drop)
+        self.tries.insert(notice.id.clone(), Tried { refusals, not_before, over: delivery.is_some() });
+        let Some(delivery) = delivery else { return Ok(()) };
+        self.commands.send(Command::Told { id: notice.id.clone(), delivery }).await.map_err(drop)
     }
 }
 
 /// Pings the heartbeat while all is well.
 async fn beat(
-    pictures: watch::Receiver<Arc<Snapshot>>,
-    mut outbox: watch::Receiver<Arc<Outbox>>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    mut notification_queue: watch::Receiver<Arc<NotificationQueue>>,
     clock: Arc<dyn Clock>,
 ) {
     let client = Client::default();
@@ -226,7 +232,7 @@ async fn beat(
     let mut due = Instant::now();
     let mut addressed = None;
     loop {
-        let url = outbox.borrow_and_update().notify.heartbeat.clone();
+        let url = notification_queue.borrow_and_update().notify.heartbeat.clone();
         if addressed != url {
             addressed.clone_from(&url);
             (health, due) = (Health::default(), Instant::now());
@@ -234,7 +240,7 @@ async fn beat(
         let wake = match &url {
             None => Instant::now() + BEAT,
             Some(_) if due > Instant::now() => due,
-            Some(_) if !well(&pictures.borrow().clone(), clock.now()) => Instant::now() + LOOK,
+            Some(_) if !well(&snapshots.borrow().clone(), clock.now()) => Instant::now() + LOOK,
             Some(url) => {
                 let sent = Instant::now();
                 due = match client.get(url).await {
@@ -242,7 +248,7 @@ async fn beat(
                         health.worked("heartbeat", url);
                         sent + BEAT
                     }
-                    Err(Refusal::Broken(why) | Refusal::NotThis(why)) => {
+                    Err(SendError::Broken(why) | SendError::NotThis(why)) => {
                         health.failed("heartbeat", url, &why, BEAT_AGAIN);
                         Instant::now() + BEAT_AGAIN
                     }
@@ -251,20 +257,20 @@ async fn beat(
             }
         };
         tokio::select! {
-            changed = outbox.changed() => if changed.is_err() { return },
+            changed = notification_queue.changed() => if changed.is_err() { return },
             () = tokio::time::sleep_until(wake) => {}
         }
     }
 }
 
-/// Whether every route meets its RPO and the daemon is able to keep it so. What is not known is not well.
-fn well(picture: &Snapshot, now: Time) -> bool {
-    let kept = |standing| matches!(standing, Standing::Met | Standing::NoPromise);
-    let picture = picture.judged_at(now);
-    now.since(picture.at) <= PICTURE_GOOD_FOR
-        && picture.last_round_at.is_some()
-        && picture.store_problem.is_none()
-        && picture.routes.iter().all(|route| kept(route.standing))
+/// Whether every route meets its RPO and the daemon can work. Unknown does not count as met.
+fn well(snapshot: &Snapshot, now: Time) -> bool {
+    let kept = |standing| matches!(standing, RpoStatus::Met | RpoStatus::NoRpo);
+    let snapshot = snapshot.judged_at(now);
+    now.since(snapshot.at) <= SNAPSHOT_GOOD_FOR
+        && snapshot.last_round_at.is_some()
+        && snapshot.store_problem.is_none()
+        && snapshot.routes.iter().all(|route| kept(route.standing))
 }
 
 #[cfg(test)]
@@ -283,7 +289,7 @@ mod tests {
     fn only_what_is_known_to_be_well_is_well() {
         use crate::domain::policy::Settings;
         use crate::domain::state::State;
-        use crate::report::snapshot::{Circumstances, Counts, Reload};
+        use crate::report::snapshot::{Counts, DaemonStatus, Reload};
         let now = Time::parse_rfc3339("2026-11-21T08:00:00Z").unwrap();
         let files = [("x.toml".to_owned(), include_str!("../../config/minimal.toml").to_owned())];
         let settings: Settings = crate::config::parse(&files, now).unwrap().settings;
@@ -291,11 +297,16 @@ mod tests {
         let policy = settings.policies.values().next().unwrap();
         for key in policy.source_keys() {
             let (region, destinations) = (policy.region.clone(), Vec::new());
-            let watched =
-                Change::Watched { source: key, region, policy: policy.name.clone(), destinations, since: now };
+            let watched = Change::MembershipUpdated {
+                source: key,
+                region,
+                policy: policy.name.clone(),
+                destinations,
+                since: now,
+            };
             state.apply(&watched).unwrap();
         }
-        let around = Circumstances {
+        let around = DaemonStatus {
             live: true,
             reload: Reload { successful: true, succeeded_at: now, problem: None },
             store_problem: None,
@@ -303,21 +314,21 @@ mod tests {
             last_round_at: Some(now),
             counts: Counts::default(),
         };
-        let picture = Snapshot::take(&settings, &state, &crate::domain::plan::Plan::default(), around, now);
-        assert!(!well(&picture, now), "nothing was read yet");
+        let snapshot = Snapshot::take(&settings, &state, &crate::domain::plan::Plan::default(), around, now);
+        assert!(!well(&snapshot, now), "nothing was read yet");
         let stands = |standing| {
-            let mut picture = picture.clone();
-            for route in &mut picture.routes {
+            let mut snapshot = snapshot.clone();
+            for route in &mut snapshot.routes {
                 (route.standing, route.newest_taken_at) = (standing, Some(now));
             }
-            picture
+            snapshot
         };
-        assert!(well(&stands(Standing::Met), now) && well(&stands(Standing::NoPromise), now));
-        assert!(!well(&stands(Standing::Unknown), now) && !well(&stands(Standing::Late), now));
-        assert!(!well(&stands(Standing::Met), now.plus(Duration::from_secs(121))), "the loop hangs");
-        let full = Snapshot { store_problem: Some("the disk is full".to_owned()), ..stands(Standing::Met) };
+        assert!(well(&stands(RpoStatus::Met), now) && well(&stands(RpoStatus::NoRpo), now));
+        assert!(!well(&stands(RpoStatus::Unknown), now) && !well(&stands(RpoStatus::Late), now));
+        assert!(!well(&stands(RpoStatus::Met), now.plus(Duration::from_secs(121))), "the loop hangs");
+        let full = Snapshot { store_problem: Some("the disk is full".to_owned()), ..stands(RpoStatus::Met) };
         assert!(!well(&full, now));
-        let mut young = stands(Standing::Met);
+        let mut young = stands(RpoStatus::Met);
         young.routes[0].newest_taken_at = Some(now.minus(Duration::from_secs(26 * 3600 - 30)));
         assert!(well(&young, now) && !well(&young, now.plus(Duration::from_secs(31))), "it grew too old since");
     }

@@ -1,12 +1,12 @@
-//! The loop.
+//! The reconcile loop.
 //!
-//! It waits for an answer, a nudge, a command or the next time that something is due; then it lets the planner decide,
-//! commits what is to be recorded, and only then lets calls leave. It has no memory of its own: kill it anywhere, and
-//! the next one goes on from the books.
+//! It waits for a response, a nudge, a command or the next time that something is due. Then the planner decides, the
+//! loop commits what is to be recorded, and only then sends the calls. It has no memory of its own: kill it anywhere,
+//! and the next process continues from the recorded state.
 
 use super::dispatch::{Dispatch, Done};
-use super::notify::{Fate, Outbox};
-use super::system::{Clock, Pulse, Systemd};
+use super::notify::{Delivery, NotificationQueue};
+use super::system::{Clock, Liveness, Systemd};
 use super::{Reloader, Startup};
 use crate::domain::change::Change;
 use crate::domain::plan::Plan;
@@ -17,59 +17,59 @@ use crate::driver::Driver;
 use crate::engine::Sent;
 use crate::engine::fsx::FsxEngine;
 use crate::planner::orders::Order;
-use crate::report::announce::News;
-use crate::report::http::door::Caller;
-use crate::report::snapshot::{Circumstances, Counts, Reload, Snapshot};
+use crate::report::http::listener::Caller;
+use crate::report::notifications::NewEvents;
+use crate::report::snapshot::{Counts, DaemonStatus, Reload, Snapshot};
 use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
 use aws_credential_types::Credentials;
-use keeping::Keeping;
 use reloading::Reloads;
 use shell::Shell;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use store_health::StoreHealth;
 use tokio::sync::{mpsc, oneshot, watch};
 
-mod keeping;
+mod notifications;
 mod orders;
-mod picture;
 mod reloading;
 mod shell;
-mod telling;
+mod snapshots;
+mod store_health;
 mod upkeep;
 
-pub use orders::{Answered, Reloaded, Unanswered};
+pub use orders::{Answered, OrderError, Reloaded};
 
-/// What the loop can be told.
+/// Commands to the loop.
 pub enum Command {
-    /// Look whether something is due.
+    /// Check whether something is due.
     Nudge,
     /// Read the policy file anew.
     Reload {
-        /// Let go what the brake on deletions holds, if the file is good.
+        /// Confirm the deletions that the brake holds back, if the file is valid.
         confirm_deletions: bool,
-        /// Where to say what came of it.
+        /// Where to send the result.
         reply: Option<oneshot::Sender<Reloaded>>,
     },
-    /// Do what a person orders.
+    /// Carry out an order.
     Order {
         /// What.
         order: Order,
-        /// Whose process asks.
+        /// The client.
         caller: Caller,
-        /// Where to say what came of it.
+        /// Where to send the result.
         reply: oneshot::Sender<Answered>,
     },
-    /// Show all that decisions are made from, for somebody who wants to know what comes next.
-    Survey(oneshot::Sender<Box<Survey>>),
+    /// Return everything that decisions depend on, for a forecast.
+    StateDump(oneshot::Sender<Box<StateDump>>),
     /// A notification was delivered or given up.
     Told {
         /// Which.
         id: String,
         /// What became of it.
-        fate: Fate,
+        delivery: Delivery,
     },
     /// A check of the whole database found it damaged.
     Damaged(StoreError),
@@ -77,11 +77,11 @@ pub enum Command {
     Stop,
 }
 
-/// All that decisions are made from.
-pub struct Survey {
+/// Everything that decisions depend on.
+pub struct StateDump {
     /// The policy file.
     pub settings: Arc<Settings>,
-    /// The books; sources and recovery points are shared with the loop until they move, and copied one by one then.
+    /// The state; sources and recovery points are shared with the loop until they move, and copied one by one then.
     pub state: State,
     /// The last full plan.
     pub plan: Arc<Plan>,
@@ -89,12 +89,12 @@ pub struct Survey {
 
 /// The loop looks at the clock at least this often, since the clock may be set and the host may sleep.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);
-/// A round at least this often, though nothing be due.
+/// A round at least this often, even if nothing is due.
 const ROUND_AT_LEAST: Duration = Duration::from_secs(15);
-/// A new picture at most this often.
-const PICTURE_AT_MOST: Duration = Duration::from_millis(500);
-/// Pictures take at most this share of the time, so that a large fleet has fewer.
-const PICTURE_SHARE: u32 = 50;
+/// A new snapshot at most this often.
+const SNAPSHOT_AT_MOST: Duration = Duration::from_millis(500);
+/// Snapshots take at most this share of the time, so a large fleet gets fewer.
+const SNAPSHOT_SHARE: u32 = 50;
 /// What deciding takes longer than this is followed by a rest of [`ROUND_REST`] times as long, in which answers gather:
 /// deciding costs what is open, so that in a storm over a large fleet what a backup or copy costs would grow with it.
 /// Writing to the disk is no reason to rest.
@@ -105,7 +105,7 @@ const ROUND_REST: u32 = 19;
 const ROUND_REST_AT_MOST: Duration = Duration::from_secs(1);
 /// Plans in a row before the loop looks up.
 const PLANS_IN_A_ROW: usize = 50;
-/// How long the end waits for answers that are on their way.
+/// How long the shutdown waits for outstanding responses.
 const END_WAITS: Duration = Duration::from_secs(2);
 /// How often it is looked whether a package brought new zone data: well within a day.
 const ZONES_EVERY: Duration = Duration::from_secs(6 * 3600);
@@ -121,9 +121,9 @@ pub struct Reconciler {
     credentials: Option<Credentials>,
     reloaded: Reload,
     last_round_at: Option<Time>,
-    pictures: watch::Sender<Arc<Snapshot>>,
+    snapshots: watch::Sender<Arc<Snapshot>>,
     pictured: Instant,
-    /// How long the last picture took.
+    /// How long the last snapshot took.
     picture_took: Duration,
     /// No round before this, since the last one was long.
     rest_until: Instant,
@@ -133,13 +133,13 @@ pub struct Reconciler {
     forgotten: Option<(Instant, bool)>,
     /// When the zone data were last looked at.
     zones_read: Instant,
-    outbox: watch::Sender<Arc<Outbox>>,
-    /// Noted, and not said yet.
-    unsaid: News,
+    notification_queue: watch::Sender<Arc<NotificationQueue>>,
+    /// Recorded, but not logged yet.
+    unlogged: NewEvents,
 }
 
 impl Reconciler {
-    /// Everything in place, nothing begun. The first picture is right at once.
+    /// Everything in place, nothing begun. The first snapshot is right at once.
     #[must_use]
     pub fn new(
         startup: Startup,
@@ -148,13 +148,13 @@ impl Reconciler {
         engine: FsxEngine,
         clock: Arc<dyn Clock>,
         inbox: mpsc::Receiver<Command>,
-    ) -> (Self, watch::Receiver<Arc<Snapshot>>, Pulse) {
+    ) -> (Self, watch::Receiver<Arc<Snapshot>>, Liveness) {
         let now = clock.now();
         state.timekeeping = clock.known();
         let (dispatch, answers) = Dispatch::new(engine);
         let reloaded = Reload { successful: true, succeeded_at: now, problem: None };
         let driver = Driver::new(startup.settings, state, now);
-        let around = Circumstances {
+        let around = DaemonStatus {
             live: true,
             reload: reloaded.clone(),
             store_problem: None,
@@ -163,24 +163,24 @@ impl Reconciler {
             counts: Counts::default(),
         };
         let first = Snapshot::take(&driver.settings, &driver.state, &Plan::default(), around, now);
-        let (pictures, receiver) = watch::channel(Arc::new(first));
-        let pulse = Pulse::default();
-        pulse.beat(now);
+        let (snapshots, receiver) = watch::channel(Arc::new(first));
+        let liveness = Liveness::default();
+        liveness.beat(now);
         let listed_before = driver.state.places.iter().filter(|(_, known)| known.listed.is_some());
         let learned = listed_before.map(|(place, _)| place.clone()).collect();
         let shell = Shell {
             store,
             dispatch,
             clock,
-            keeping: Keeping::default(),
+            store_health: StoreHealth::default(),
             store_problem: None,
             counts: Counts::default(),
-            pulse: pulse.clone(),
+            liveness: liveness.clone(),
             systemd: Systemd::new(startup.systemd),
             warned: BTreeSet::new(),
             learned,
             last_plan: Arc::default(),
-            owed: Vec::new(),
+            queued: Vec::new(),
             outbox_stale: true,
             overflowed: false,
             woken: false,
@@ -196,34 +196,34 @@ impl Reconciler {
             credentials: startup.credentials,
             reloaded,
             last_round_at: None,
-            pictures,
+            snapshots,
             pictured: Instant::now(),
             picture_took: Duration::ZERO,
             rest_until: Instant::now(),
             standing: String::new(),
             forgotten: None,
             zones_read: Instant::now(),
-            outbox: watch::Sender::new(Arc::default()),
-            unsaid: News::default(),
+            notification_queue: watch::Sender::new(Arc::default()),
+            unlogged: NewEvents::default(),
         };
-        (reconciler, receiver, pulse)
+        (reconciler, receiver, liveness)
     }
 
-    /// What there is to tell people, now and at every later moment.
+    /// The notification queue, now and whenever it changes.
     #[must_use]
-    pub fn outbox(&self) -> watch::Receiver<Arc<Outbox>> {
-        self.outbox.subscribe()
+    pub fn notification_queue(&self) -> watch::Receiver<Arc<NotificationQueue>> {
+        self.notification_queue.subscribe()
     }
 
     /// Runs until told to stop.
     pub async fn run(mut self) {
         let now = self.keep_time();
         self.shell.systemd.ready(&self.status_line());
-        self.show_outbox();
+        self.publish_queue();
         let mut round_at = now;
         loop {
             let now = self.keep_time();
-            self.shell.pulse.beat(now);
+            self.shell.liveness.beat(now);
             self.shell.systemd.alive();
             self.commit().await;
             let idle_for = now.since(round_at);
@@ -235,10 +235,10 @@ impl Reconciler {
             }
             self.forget(now).await;
             self.renew_zones();
-            self.picture();
+            self.publish_snapshot();
             self.commit().await;
-            self.say();
-            self.show_outbox();
+            self.log_events();
+            self.publish_queue();
             if self.wait().await {
                 break;
             }
@@ -292,14 +292,14 @@ impl Reconciler {
                 None | Some(Command::Stop) => return true,
                 Some(Command::Nudge) => {}
                 Some(Command::Reload { confirm_deletions, reply }) => self.reload(confirm_deletions, reply),
-                Some(Command::Survey(reply)) => {
+                Some(Command::StateDump(reply)) => {
                     let (settings, plan) = (Arc::clone(&self.driver.settings), Arc::clone(&self.shell.last_plan));
-                    let _ = reply.send(Box::new(Survey { settings, state: self.driver.state.clone(), plan }));
+                    let _ = reply.send(Box::new(StateDump { settings, state: self.driver.state.clone(), plan }));
                 }
                 Some(Command::Order { order, caller, reply }) => {
                     let _ = reply.send(self.order(&order, caller).await);
                 }
-                Some(Command::Told { id, fate }) => self.told(id, fate),
+                Some(Command::Told { id, delivery }) => self.notification_done(id, delivery),
                 Some(Command::Damaged(problem)) => self.shell.lose(&problem),
             },
             done = self.answers.recv() => {
@@ -333,8 +333,8 @@ impl Reconciler {
         goes_on(self.driver.answered(&action, answer.outcome, now, &mut self.shell));
     }
 
-    /// Takes in the answers that are about to come, then closes the books. What has no answer yet is asked again, with
-    /// the same token, by the next process.
+    /// Takes in the responses that are about to arrive, then closes the store. The next process repeats requests
+    /// without a response, with the same token.
     async fn end(mut self) {
         self.shell.systemd.stopping();
         tracing::info!(
@@ -352,7 +352,7 @@ impl Reconciler {
         while let Ok(done) = self.answers.try_recv() {
             self.answered(done);
         }
-        self.shell.keeping.hurry();
+        self.shell.store_health.hurry();
         self.commit().await;
         self.shell.store.close().await;
     }

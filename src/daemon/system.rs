@@ -1,11 +1,11 @@
-//! The process in its surroundings: the clock, systemd, and what the listener may see.
+//! The process and its environment: the clock, systemd, and what the listener may see.
 
 use super::reconcile::Command;
 use crate::domain::time::Time;
 use crate::domain::timekeeper::{Heard, Timekeeper, Timekeeping};
 use crate::report::forecast::Forecast;
-use crate::report::http::{BoxFuture, View};
-use crate::report::promises::{self, Report};
+use crate::report::http::{BoxFuture, StatusProvider};
+use crate::report::rpo_report::{self, RpoReport};
 use crate::report::snapshot::Snapshot;
 use crate::store::sqlite::SqliteStore;
 use crate::store::{HistoryEntry, HistoryQuery, RouteQuery, Store as _};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Where the time comes from.
+/// The source of time.
 pub trait Clock: Send + Sync {
     /// Now, as far as it is known.
     fn now(&self) -> Time;
@@ -73,12 +73,12 @@ impl Clock for SystemClock {
     }
 }
 
-/// When the loop last came round, readable from anywhere.
+/// When the loop last completed a cycle, readable from any thread.
 #[derive(Clone, Default)]
-pub struct Pulse(Arc<AtomicI64>);
+pub struct Liveness(Arc<AtomicI64>);
 
-impl Pulse {
-    /// The loop came round.
+impl Liveness {
+    /// The loop completed a cycle.
     pub fn beat(&self, now: Time) {
         self.0.store(now.millis(), Ordering::Relaxed);
     }
@@ -88,24 +88,24 @@ impl Pulse {
     }
 }
 
-/// A loop that did not come round for this long is stuck.
+/// A loop without a cycle for this long is stuck.
 const LOOP_STUCK_AFTER: Duration = Duration::from_secs(60);
 
 /// What the listener may see of a daemon.
 pub struct DaemonView {
-    /// The pictures.
+    /// The snapshots.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// The loop's pulse.
-    pub pulse: Pulse,
+    /// The liveness of the loop.
+    pub liveness: Liveness,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The database, for history.
     pub database: PathBuf,
-    /// The way to the loop, for what comes next.
+    /// The channel to the loop, for forecasts.
     pub commands: mpsc::Sender<Command>,
 }
 
-impl View for DaemonView {
+impl StatusProvider for DaemonView {
     fn snapshot(&self) -> Arc<Snapshot> {
         self.snapshots.borrow().clone()
     }
@@ -115,7 +115,7 @@ impl View for DaemonView {
     }
 
     fn healthy(&self) -> Result<(), String> {
-        let silent = self.clock.now().since(self.pulse.last());
+        let silent = self.clock.now().since(self.liveness.last());
         if silent <= LOOP_STUCK_AFTER { Ok(()) } else { Err(format!("no round for {} s", silent.as_secs())) }
     }
 
@@ -149,25 +149,25 @@ impl View for DaemonView {
         Box::pin(async move {
             let (reply, answer) = oneshot::channel();
             let gone = "the daemon is stopping";
-            self.commands.send(Command::Survey(reply)).await.map_err(|_| gone)?;
-            let survey = answer.await.map_err(|_| gone)?;
+            self.commands.send(Command::StateDump(reply)).await.map_err(|_| gone)?;
+            let state_dump = answer.await.map_err(|_| gone)?;
             let now = self.clock.now();
-            let draw = move || Forecast::of(&survey.settings, &survey.state, &survey.plan, true, kept, now);
+            let draw = move || Forecast::of(&state_dump.settings, &state_dump.state, &state_dump.plan, true, kept, now);
             tokio::task::spawn_blocking(draw).await.map_err(|error| error.to_string())
         })
     }
 
-    fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>> {
+    fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<RpoReport, String>> {
         Box::pin(async move {
             let mut store = SqliteStore::read(&self.database).await.map_err(|error| error.to_string())?;
-            let report = promises::read(&mut store, query).await.map_err(|error| error.to_string());
+            let report = rpo_report::read(&mut store, query).await.map_err(|error| error.to_string());
             store.close().await;
             report
         })
     }
 }
 
-/// Tells systemd; does nothing where there is none.
+/// Notifies systemd; does nothing without it.
 pub struct Systemd {
     enabled: bool,
     watchdog: Option<Duration>,
@@ -213,7 +213,7 @@ impl Systemd {
         self.tell(&[sd_notify::NotifyState::Status(status)]);
     }
 
-    /// The loop came round. Sent twice within the time that systemd waits, not more.
+    /// The loop completed a cycle. Sent twice within the time that systemd waits, not more.
     pub fn alive(&mut self) {
         let Some(watchdog) = self.watchdog else { return };
         if self.last_ping.is_none_or(|last| last.elapsed() >= watchdog / 3) {

@@ -1,14 +1,14 @@
 //! Calls to make, and what came of them. One action is one request.
 
 use super::fault::Fault;
-use super::id::{AccountId, BackupId, Place, Region, SourceId, Token, WorkKey};
+use super::id::{AccountId, AccountRegion, BackupId, Region, SourceId, Token, WorkKey};
 use super::lane::FileSystemKind;
-use super::point::Sighting;
+use super::point::ObservedBackup;
 use super::policy::Tags;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The whole of a request that makes something, frozen with the intent so that a repeat is word for word the same.
+/// A complete create request, frozen with the intent so that a repeat is identical byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "call", rename_all = "snake_case")]
 pub enum Request {
@@ -46,11 +46,11 @@ impl Request {
     }
 }
 
-/// One call at one place.
+/// One call to one account and Region.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Action {
     /// The account and Region whose endpoint is called.
-    pub place: Place,
+    pub place: AccountRegion,
     /// What to call.
     pub call: Call,
 }
@@ -65,7 +65,7 @@ pub enum Call {
         /// The frozen request.
         request: Arc<Request>,
     },
-    /// One page of all backups of the place.
+    /// One page of all backups of the account and Region.
     ListPage {
         /// Where the page before ended; `None` for the first.
         next_token: Option<String>,
@@ -76,7 +76,7 @@ pub enum Call {
         ids: Vec<BackupId>,
     },
     /// DescribeFileSystems or DescribeVolumes by id, 1 to 50 of one kind.
-    LookUp {
+    DescribeSources {
         /// Which.
         ids: Vec<SourceId>,
     },
@@ -93,12 +93,12 @@ pub enum Call {
         id: BackupId,
         /// Its ARN.
         arn: String,
-        /// The tag's value; `None` takes it away.
+        /// The tag's value; `None` removes it.
         hold: Option<String>,
     },
 }
 
-/// What makes two calls the same, so that no call is made twice at a time.
+/// The identity of a call: no two calls with the same key are under way at one time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CallKey {
     /// [`Call::Make`].
@@ -107,8 +107,8 @@ pub enum CallKey {
     List,
     /// [`Call::Poll`], by its first id.
     Poll(BackupId),
-    /// [`Call::LookUp`], by its first id.
-    LookUp(SourceId),
+    /// [`Call::DescribeSources`], by its first id.
+    DescribeSources(SourceId),
     /// [`Call::Delete`].
     Delete(BackupId),
     /// [`Call::Hold`].
@@ -116,14 +116,14 @@ pub enum CallKey {
 }
 
 impl Call {
-    /// What makes it the same as another; `None` for a call about nothing.
+    /// Its identity; `None` for a call without ids.
     #[must_use]
     pub fn key(&self) -> Option<CallKey> {
         match self {
             Self::Make { key, .. } => Some(CallKey::Make(key.clone())),
             Self::ListPage { .. } => Some(CallKey::List),
             Self::Poll { ids } => ids.first().cloned().map(CallKey::Poll),
-            Self::LookUp { ids } => ids.first().cloned().map(CallKey::LookUp),
+            Self::DescribeSources { ids } => ids.first().cloned().map(CallKey::DescribeSources),
             Self::Delete { id, .. } => Some(CallKey::Delete(id.clone())),
             Self::Hold { id, .. } => Some(CallKey::Hold(id.clone())),
         }
@@ -138,8 +138,8 @@ impl Call {
                 Request::CopyBackup { .. } => "CopyBackup",
             },
             Self::ListPage { .. } | Self::Poll { .. } => "DescribeBackups",
-            Self::LookUp { ids } if ids.first().is_some_and(SourceId::is_volume) => "DescribeVolumes",
-            Self::LookUp { .. } => "DescribeFileSystems",
+            Self::DescribeSources { ids } if ids.first().is_some_and(SourceId::is_volume) => "DescribeVolumes",
+            Self::DescribeSources { .. } => "DescribeFileSystems",
             Self::Delete { .. } => "DeleteBackup",
             Self::Hold { hold: Some(_), .. } => "TagResource",
             Self::Hold { hold: None, .. } => "UntagResource",
@@ -164,26 +164,26 @@ pub struct SourceFacts {
     pub account: Option<AccountId>,
 }
 
-/// What came of an action.
+/// The result of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// To [`Call::Make`]: the backup or copy that now exists.
-    Made(Box<Sighting>),
+    Made(Box<ObservedBackup>),
     /// To [`Call::ListPage`].
     Page {
         /// What the page shows.
-        sightings: Vec<Sighting>,
+        observed_backups: Vec<ObservedBackup>,
         /// Where the next page begins; `None` on the last.
         next_token: Option<String>,
     },
     /// To [`Call::Poll`]: all that were asked for.
-    Polled(Vec<Sighting>),
-    /// To [`Call::LookUp`]: all that were asked for.
-    LookedUp(Vec<SourceFacts>),
-    /// To [`Call::Delete`]: it is gone.
+    Polled(Vec<ObservedBackup>),
+    /// To [`Call::DescribeSources`]: all that were asked for.
+    SourcesDescribed(Vec<SourceFacts>),
+    /// To [`Call::Delete`]: it is deleted.
     Deleted,
     /// To [`Call::Hold`]: the tag is as asked.
     HoldSet,
-    /// It did not work.
+    /// The call failed.
     Failed(Fault),
 }

@@ -7,12 +7,13 @@ use super::action::{CallKey, Request, SourceFacts};
 use super::deletion::Brake;
 use super::fault::Fault;
 use super::id::{
-    AccountId, AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey,
+    AccountAlias, AccountId, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target,
+    WorkKey,
 };
 use super::lane::Lane;
 use super::note::Note;
 use super::pause::Pause;
-use super::point::Point;
+use super::point::RecoveryPoint;
 use super::state::Dispute;
 use super::time::Time;
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ mod illegal;
 mod kinds;
 mod lane;
 
-pub use super::ending::{End, Opening, Total};
+pub use super::occurrence_record::{Counter, OccurrenceOutcome, OccurrenceRecord};
 pub use super::state::{Line, ListingPage};
 pub use account::AccountEvidence;
 pub use forgotten::Forgotten;
@@ -35,8 +36,8 @@ pub use lane::LaneEvidence;
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// A policy names this source (anew, under another name, or with other destinations).
-    Watched {
+    /// A policy selects this source (newly, under another policy name, or with other destinations).
+    MembershipUpdated {
         /// Which.
         source: SourceKey,
         /// Where it is.
@@ -48,15 +49,15 @@ pub enum Change {
         /// Occurrences count from here, unless AWS shows that it was protected before.
         since: Time,
     },
-    /// Other schedules hold for a source, or the same from another time: these, in place of all before.
+    /// The schedules of a source changed, or the time from which they apply: these replace all earlier ones.
     Rescheduled {
         /// Which.
         source: SourceKey,
-        /// As [`Watch::lines`](super::state::Watch::lines).
+        /// As [`Membership::lines`](super::state::Membership::lines).
         lines: Vec<Line>,
     },
-    /// No policy names this source any more.
-    Left {
+    /// No policy selects this source any more.
+    SourceDeparted {
         /// Which.
         source: SourceKey,
     },
@@ -67,7 +68,7 @@ pub enum Change {
         /// Which.
         occurrence: Occurrence,
         /// Its record.
-        opening: Opening,
+        record: OccurrenceRecord,
     },
     /// An occurrence ended; it need not have been opened before.
     Closed {
@@ -76,17 +77,17 @@ pub enum Change {
         /// Which.
         occurrence: Occurrence,
         /// Its record.
-        opening: Opening,
+        record: OccurrenceRecord,
         /// How.
-        end: End,
+        end: OccurrenceOutcome,
         /// Why, for people.
         reason: String,
         /// When.
         at: Time,
-        /// How many earlier occurrences this record stands for as well, after an outage too long to list each.
+        /// How many earlier occurrences this record also represents, after an outage too long to record each of them.
         earlier: u64,
     },
-    /// A person cancelled an occurrence that a person had ordered: nothing more is asked for it, and it ends.
+    /// A person cancelled an occurrence that had been ordered by hand: nothing more is requested for it, and it ends.
     Cancelled {
         /// Whose.
         source: SourceKey,
@@ -95,8 +96,8 @@ pub enum Change {
         /// When.
         at: Time,
     },
-    /// Intent: this will be asked for now. Committed before the call.
-    Asked {
+    /// Intent: this request is about to be sent. Committed before the call.
+    RequestRecorded {
         /// What for.
         key: WorkKey,
         /// Which attempt.
@@ -106,155 +107,155 @@ pub enum Change {
         /// When.
         at: Time,
     },
-    /// An ask was refused, or got no answer.
-    Unfulfilled {
+    /// A pending request was refused, or got no answer.
+    RequestFailed {
         /// What for.
         key: WorkKey,
-        /// What came back.
+        /// The error.
         fault: Fault,
-        /// AWS surely made nothing: the ask is withdrawn.
+        /// AWS certainly created nothing: the pending request is withdrawn.
         definite: bool,
         /// Not again before.
         not_before: Time,
     },
-    /// AWS's books prove that nothing was made: the ask is withdrawn.
-    Disproved {
+    /// AWS's inventory proves that nothing was created: the pending request is withdrawn.
+    RequestNeverApplied {
         /// What for.
         key: WorkKey,
     },
-    /// A reload, or an hour: what was refused for good may be asked again now.
-    Retriable(WorkKey),
-    /// A backup or copy of ours in AWS's books, new or moved on. Fulfils an ask for it.
-    Seen {
+    /// After a reload or an hour, a permanently refused request may be retried.
+    RequestRetryAllowed(WorkKey),
+    /// A backup or copy of ours in AWS's inventory, new or with a new state. Completes the pending request for it.
+    BackupObserved {
         /// As it stands now.
-        point: Box<Point>,
+        point: Box<RecoveryPoint>,
     },
-    /// A backup or copy of ours is no longer in AWS's books.
-    Gone {
+    /// A backup or copy of ours is no longer in AWS's inventory.
+    BackupRemoved {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// When that was seen.
         at: Time,
     },
-    /// It carries our tags, and a field of AWS or the record contradicts them: it is not to be counted. Or nothing does any
-    /// more, or it is gone.
+    /// It carries our tags, and a field of AWS or the record contradicts them, so it must not be counted; or (`None`)
+    /// nothing contradicts them any more, or it is deleted.
     Disputed {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
-        /// What speaks against it.
+        /// What contradicts it.
         dispute: Option<Box<Dispute>>,
     },
     /// A complete listing did not show it, or (`None`) it was seen again.
-    Suspected {
+    MissingFromListing {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// Since when its existence is in doubt.
-        suspected: Option<Time>,
+        missing_since: Option<Time>,
     },
-    /// A person paused a policy, or ended its pause or set it another end.
+    /// A person paused a policy, resumed it, or changed the end of its pause.
     Paused {
         /// Which.
         policy: PolicyName,
-        /// As it stands now; takes the place of one that began at the same time.
+        /// Its new value; replaces the pause that began at the same time.
         pause: Pause,
     },
-    /// A pause that ended, and what came due in it is on record.
+    /// A pause ended, and everything that came due during it is recorded.
     PauseOver {
         /// Of which policy.
         policy: PolicyName,
         /// When it began.
         since: Time,
     },
-    /// Counts one up.
-    Counted(Total),
-    /// Something is kept for people.
+    /// Increments a counter.
+    Counted(Counter),
+    /// A record for people.
     Noted(Note),
     /// A complete listing of a place ended.
     Listed {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// When its first page was asked for.
         began_at: Time,
-        /// What it cost.
+        /// Its pages.
         pages: u32,
         /// Backups that count towards the quota of user backups.
         user_backups: u64,
         /// Copies in flight that are not ours, with their lanes.
         others: Vec<(BackupId, Vec<Lane>)>,
         /// Backups that are not ours, by id, and of which source each is.
-        strangers: Vec<(BackupId, SourceId)>,
+        other_backups: Vec<(BackupId, SourceId)>,
     },
     /// The first answer that names an account says who it is.
     AccountRecorded {
         /// As the policy file calls it.
-        account: AccountName,
+        account: AccountAlias,
         /// As AWS does.
         id: AccountId,
         /// When.
         at: Time,
     },
-    /// What an answer showed of whose it is.
+    /// What a response showed about the account that sent it.
     Account(AccountEvidence),
-    /// AWS's books at a place were read.
-    PlaceSeen {
+    /// AWS's inventory at a place was read.
+    InventoryRead {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// When.
         at: Time,
     },
 
-    /// Intent: this backup or copy is to be deleted, once AWS shows it again and nothing speaks against it.
-    Condemned {
+    /// Intent: this backup or copy will be deleted, once AWS has shown it again and nothing prevents it.
+    DeletionPlanned {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// Why, for people.
         reason: String,
-        /// A person let it go.
+        /// A person confirmed it.
         confirmed: bool,
         /// When.
         at: Time,
     },
-    /// It is not to be deleted after all.
-    Spared {
+    /// A planned deletion is cancelled.
+    DeletionCancelled {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// Why, for people.
         reason: String,
     },
-    /// Intent: DeleteBackup will be called now. Committed before the call; its answer is [`Change::Gone`].
-    DeleteAsked {
+    /// Intent: DeleteBackup will be called now. Committed before the call; its answer is [`Change::BackupRemoved`].
+    DeletionRequested {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// When.
         at: Time,
     },
     /// DeleteBackup was refused, or got no answer.
-    DeleteRefused {
+    DeletionFailed {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
-        /// What came back.
+        /// The error.
         fault: Fault,
         /// Not again before.
         not_before: Time,
     },
-    /// A person wants a hold set or lifted; kept until AWS's books show it.
-    HoldWished {
+    /// A person wants a hold set or lifted; kept until AWS's inventory shows it.
+    HoldRequested {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// The reason of the hold, which may be empty; `None` lifts it.
@@ -262,28 +263,28 @@ pub enum Change {
         /// When.
         at: Time,
     },
-    /// The tag of a hold was written or taken away, or (with a fault) not.
+    /// The tag of a hold was written or removed, or (with a fault) was not.
     HoldTried {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
-        /// What came back instead of success.
+        /// The error, if it failed.
         fault: Option<Fault>,
         /// Not again before.
         not_before: Time,
     },
-    /// AWS's books show the hold as it was wished.
-    HoldStands {
+    /// AWS's inventory shows the hold as requested.
+    HoldConfirmed {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
     },
     /// A look by id showed a point of ours that is to be deleted or held.
     Inspected {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
         /// Its ARN, if the answer named it.
@@ -304,35 +305,34 @@ pub enum Change {
     /// A call leaves.
     Sent {
         /// Where to.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         call: CallKey,
         /// When.
         at: Time,
     },
-    /// A call came back, one way or the other.
+    /// A call returned, with or without success.
     Returned {
         /// Where from.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         call: CallKey,
-        /// The fault, if it is the place's rather than the call's.
+        /// The fault, if it concerns the account and Region rather than this call.
         fault: Option<Fault>,
         /// When.
         at: Time,
     },
-    /// A call that was to leave does not: what it was planned with could not be committed. AWS said nothing.
+    /// A planned call is dropped, because the changes planned with it could not be committed. It was never sent.
     Withdrawn {
         /// Where it was to go.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         call: CallKey,
     },
-    /// AWS refused to list backups or to show some by id, for a reason other than being unwell; or (`None`) does so no
-    /// longer.
+    /// AWS refused to list or describe backups, for another reason than an outage; or (`None`) it no longer refuses.
     ReadAnswered {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// A listing or a look.
         call: CallKey,
         /// The refusal.
@@ -343,14 +343,14 @@ pub enum Change {
     /// The first page of a listing is asked for.
     ListingBegan {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// When.
         at: Time,
     },
     /// A page of a listing came; more follow.
     ListingPage {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// What it showed.
         page: ListingPage,
         /// Where the next begins.
@@ -359,7 +359,7 @@ pub enum Change {
     /// A page failed: again, from `next_token`, not before.
     ListingStalled {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Not again before.
         not_before: Time,
         /// Begin anew with the first page.
@@ -368,44 +368,44 @@ pub enum Change {
     /// A listing is wanted, begun at or after this time.
     ListingWanted {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Begun not before.
         at: Time,
     },
-    /// The ids are to be looked at next at this time, at most so many in one call.
-    LookAgain {
+    /// The next poll of these ids, and how many of them one call may contain.
+    PollScheduled {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         ids: Vec<BackupId>,
         /// When.
         at: Time,
-        /// At most so many in one call from now on, since a batch with them was refused; 0 lifts the bound, `None`
-        /// leaves it.
+        /// The largest batch from now on, since a batch with them was refused; 0 removes the limit, `None` leaves it
+        /// unchanged.
         batch: Option<usize>,
     },
     /// What an answer showed of the lanes.
     Lane(LaneEvidence),
-    /// A look-up of sources leaves; they are not looked up again before.
-    LookUpSent {
+    /// A lookup of sources is sent; they are not looked up again until the given time.
+    SourceLookupSent {
         /// In which account.
-        account: AccountName,
+        account: AccountAlias,
         /// Which.
         ids: Vec<SourceId>,
         /// Not before.
         until: Time,
     },
     /// A source was looked up.
-    LookedUp {
+    SourceLookedUp {
         /// In which account.
-        account: AccountName,
+        account: AccountAlias,
         /// What AWS says.
         facts: Box<SourceFacts>,
         /// When that was asked.
         at: Time,
     },
-    /// A look-up of a source failed.
-    LookUpFailed {
+    /// A lookup of a source failed.
+    SourceLookupFailed {
         /// Which.
         source: SourceKey,
         /// How.
@@ -419,9 +419,9 @@ pub enum Change {
     },
     /// Nothing needs this any more.
     Forgotten(Forgotten),
-    /// All was looked through at this time for what nothing needs any more.
+    /// At this time the state was searched for entries that nothing needs any more.
     Swept(Time),
-    /// Sources and policy were brought together for this [generation](super::policy::Settings::generation).
+    /// Sources were synchronised with the policy of this [generation](super::policy::Settings::generation).
     Synced(u64),
     /// All occurrences of a policy up to this time are recorded.
     Checked {
@@ -429,7 +429,7 @@ pub enum Change {
         policy: PolicyName,
         /// Up to here.
         through: Time,
-        /// When it comes due next after that, if ever: the calendar is not walked again until then.
+        /// When it comes due next after that, if ever: the calendar is not evaluated again until then.
         next: Option<Time>,
     },
     /// A backup or copy took this long.

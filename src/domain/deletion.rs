@@ -1,18 +1,18 @@
-//! What is to be deleted at AWS, what waits for a person before it is, and what a person holds.
+//! What will be deleted at AWS, what needs a person's confirmation first, and what a person holds.
 //!
-//! A recovery point that is deleted never comes back. So a deletion is an intent in the books first, is looked at once
-//! more at AWS right before, and a person's hold stands in the way from the moment it is wished.
+//! A deleted recovery point never comes back. So Lifeboat records a deletion as an intent, looks at the backup once
+//! more at AWS right before it calls DeleteBackup, and a hold blocks the deletion from the moment it is requested.
 
 use super::fault::Fault;
 use super::id::BackupId;
-use super::point::Point;
+use super::point::RecoveryPoint;
 use super::time::Time;
 use std::time::Duration;
 
-/// So long the brake remembers what was let go.
+/// How long the brake counts a deletion.
 pub const LOSSES_COUNT_FOR: Duration = Duration::from_secs(86_400);
 
-/// A recovery point that Lifeboat let go without a person's word.
+/// A recovery point that Lifeboat deleted without a person's confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Loss {
     /// When that was decided.
@@ -24,20 +24,20 @@ pub struct Loss {
 impl Loss {
     /// When this became a recovery point. Of what was found at AWS as one, it is when it was made.
     #[must_use]
-    pub fn came_at(point: &Point) -> Time {
+    pub fn came_at(point: &RecoveryPoint) -> Time {
         point.settled_at.unwrap_or(point.created_at)
     }
 }
 
-/// A backup or copy that is to be deleted, and how far that got.
+/// A planned deletion and its progress.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deletion {
     /// Why, for people.
     pub reason: String,
-    /// A person let it go, which the brake does not count.
+    /// A person confirmed it, so the brake does not count it.
     pub confirmed: bool,
     /// When that was decided.
-    pub condemned_at: Time,
+    pub planned_at: Time,
     /// When DeleteBackup was last called; `None` before the first time.
     pub asked_at: Option<Time>,
     /// Refusals and lost answers in a row.
@@ -51,13 +51,13 @@ pub struct Deletion {
 }
 
 impl Deletion {
-    /// Decided, and nothing done about it yet.
+    /// A new plan, not started.
     #[must_use]
-    pub fn new(reason: String, confirmed: bool, condemned_at: Time) -> Self {
+    pub fn new(reason: String, confirmed: bool, planned_at: Time) -> Self {
         Self {
             reason,
             confirmed,
-            condemned_at,
+            planned_at,
             asked_at: None,
             failures: 0,
             not_before: Time::ZERO,
@@ -67,13 +67,13 @@ impl Deletion {
     }
 }
 
-/// A person's wish to hold a point or to let it go, until AWS's books show it.
+/// A person's request to hold a point or to release it, until AWS's inventory shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HoldWish {
+pub struct HoldRequest {
     /// The reason of the hold, which may be empty; `None` lifts it.
     pub hold: Option<String>,
-    /// When it was wished.
-    pub wished_at: Time,
+    /// When it was requested.
+    pub requested_at: Time,
     /// Refusals and lost answers in a row.
     pub failures: u32,
     /// Not again before.
@@ -84,21 +84,21 @@ pub struct HoldWish {
     pub arn: Option<String>,
 }
 
-impl HoldWish {
-    /// Wished, and nothing done about it yet.
+impl HoldRequest {
+    /// A new request, not started.
     #[must_use]
-    pub fn new(hold: Option<String>, wished_at: Time) -> Self {
-        Self { hold, wished_at, failures: 0, not_before: Time::ZERO, fault: None, arn: None }
+    pub fn new(hold: Option<String>, requested_at: Time) -> Self {
+        Self { hold, requested_at, failures: 0, not_before: Time::ZERO, fault: None, arn: None }
     }
 }
 
-/// More than the brake lets go of one route in 24 hours: waits for `lifeboat reload --confirm-deletions`.
+/// More deletions than the brake allows for one route in 24 hours: they wait for `lifeboat reload --confirm-deletions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brake {
-    /// What would go, oldest first, each with its reason.
+    /// What would be deleted, oldest first, each with its reason.
     pub points: Vec<(BackupId, String)>,
     /// Recovery points of the route, these among them.
     pub held: usize,
-    /// The most that it held at one moment of the last 24 hours, without what a person let go.
+    /// The most that it held at one moment of the last 24 hours, without deletions that a person confirmed.
     pub most: usize,
 }

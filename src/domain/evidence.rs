@@ -1,41 +1,41 @@
-//! What an answer of AWS proves of a backup or copy that carries our tags.
+//! What a response from AWS proves about a backup or copy that carries our tags.
 //!
-//! Whoever may tag a backup can write our tags on anything, and a person who mends a tag by hand can mistype it. What is
-//! taken for a recovery point is copied on, counted as the newest, and lets older ones go. So AWS's own fields say what a
-//! thing is, then what is on record of what Lifeboat asked for, and tags add only what neither knows (product.md, “What
-//! counts as evidence”). Nothing else reads tags.
+//! Whoever may tag a backup can put our tags on anything, and a person who repairs a tag by hand can mistype it.
+//! Whatever counts as a recovery point is copied, may be the newest of its route, and lets older points expire. So
+//! AWS's own fields come first, then what the database recorded when Lifeboat made the request; tags only add what
+//! neither of them knows (product.md, “What counts as evidence”). No other module reads tags.
 
-use super::id::{BackupId, Place, SourceId, is_volume};
+use super::id::{AccountRegion, BackupId, SourceId, is_volume};
 use super::lane::FileSystemKind;
-use super::point::{MadeAs, Point, Sighting};
+use super::point::{MadeAs, ObservedBackup, RecoveryPoint};
 use super::state::State;
-use super::tags::{Inscribed, OCCURRENCE, ORIGIN, SOURCE, TAKEN, TRIGGER, flaw};
+use super::tags::{LifeboatTagsRef, OCCURRENCE, ORIGIN, SOURCE, TAKEN, TRIGGER, flaw};
 use super::time::Time;
 use super::timekeeper::TOLERATED;
 use std::time::Duration;
 
-mod books;
+mod inventory;
 
-pub use books::weigh_books;
+pub use inventory::weigh_inventory;
 
 /// What an answer shows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Evidence {
     /// A point of ours, as it stands now.
-    Ours(Box<Point>),
+    Ours(Box<RecoveryPoint>),
     /// One that carries our tags and cannot be counted.
     Objected {
         /// Why not.
         objection: Objection,
         /// As it stands now, if it is on record: as the record has it, but for what AWS's fields say.
-        on_record: Option<Box<Point>>,
+        on_record: Option<Box<RecoveryPoint>>,
         /// What its tags make of it, if they can be read.
-        claim: Option<Box<Point>>,
+        claim: Option<Box<RecoveryPoint>>,
         /// All that AWS shows.
-        shown: Box<Sighting>,
+        shown: Box<ObservedBackup>,
     },
     /// Not ours.
-    Others(Box<Sighting>),
+    Others(Box<ObservedBackup>),
 }
 
 /// Why a point is not counted.
@@ -50,7 +50,7 @@ pub enum Objection {
 /// What is known of the backup that a copy says it was made of.
 enum OriginBook<'a> {
     /// A backup of ours.
-    Ours(&'a Point),
+    Ours(&'a RecoveryPoint),
     /// Somebody else's backup of this source.
     Theirs(&'a SourceId),
     /// Its Region was read since the copy was made, and does not show it.
@@ -76,7 +76,7 @@ fn same_moment(one: Time, other: Time) -> bool {
 
 /// Whether a backup of ours is the one that a copy's tags name, and bears out all that they say.
 #[must_use]
-pub fn confirms(backup: &Point, claim: &Point) -> bool {
+pub fn confirms(backup: &RecoveryPoint, claim: &RecoveryPoint) -> bool {
     let origin = claim.origin.as_ref().filter(|_| backup.origin.is_none());
     origin.is_some_and(|origin| {
         origin.backup == backup.id
@@ -90,43 +90,55 @@ pub fn confirms(backup: &Point, claim: &Point) -> bool {
 
 /// What the answer shows, given all that is known.
 #[must_use]
-pub fn weigh(state: &State, place: &Place, known: Option<&Point>, mut sighting: Sighting, seen_at: Time) -> Evidence {
+pub fn weigh(
+    state: &State,
+    place: &AccountRegion,
+    known: Option<&RecoveryPoint>,
+    mut observed: ObservedBackup,
+    seen_at: Time,
+) -> Evidence {
     // Of what is on record it is known when it was created, and that never changes.
     let dated = known.filter(|known| dated(state, place, known, seen_at));
-    if let Some(dated) = dated.filter(|_| to_come(state, sighting.created_at, seen_at)) {
-        sighting.created_at = dated.created_at;
+    if let Some(dated) = dated.filter(|_| to_come(state, observed.created_at, seen_at)) {
+        observed.created_at = dated.created_at;
     }
-    let inscribed = Inscribed::read(&sighting.tags);
+    let lifeboat_tags = LifeboatTagsRef::read(&observed.tags);
     let mut timely = true;
-    let objection = match (&inscribed, known) {
-        (Some(claims), _) => object(state, place, known, claims, &sighting, seen_at).or_else(|| {
-            let untimely = untimely(state, place, known, &sighting, seen_at);
+    let objection = match (&lifeboat_tags, known) {
+        (Some(claims), _) => object(state, place, known, claims, &observed, seen_at).or_else(|| {
+            let untimely = untimely(state, place, known, &observed, seen_at);
             timely = untimely.is_none();
             untimely
         }),
-        (None, _) => flaw(&sighting.tags).map(|(tag, said)| disputed_tag(tag, &said, "that cannot be read")),
+        (None, _) => flaw(&observed.tags).map(|(tag, said)| disputed_tag(tag, &said, "that cannot be read")),
     };
     let Some(objection) = objection else {
-        return match sighting.into_point(place, seen_at) {
+        return match observed.into_point(place, seen_at) {
             Ok(point) => Evidence::Ours(Box::new(point)),
             Err(other) => Evidence::Others(other),
         };
     };
-    let claim = sighting.clone().claimed(place, seen_at).ok().map(Box::new);
-    let on_record = known.map(|known| Box::new(known.as_fields_say(&sighting, seen_at))).or_else(|| {
+    let claim = observed.clone().claimed(place, seen_at).ok().map(Box::new);
+    let on_record = known.map(|known| Box::new(known.as_fields_say(&observed, seen_at))).or_else(|| {
         // Whose it is stands, but not since when: now, at the latest.
-        let undated = Sighting { created_at: seen_at, ..sighting.clone() };
+        let undated = ObservedBackup { created_at: seen_at, ..observed.clone() };
         undated.into_point(place, seen_at).ok().filter(|_| !timely).map(Box::new)
     });
-    Evidence::Objected { objection, on_record, claim, shown: Box::new(sighting) }
+    Evidence::Objected { objection, on_record, claim, shown: Box::new(observed) }
 }
 
 /// Whether nothing speaks against a point that an answer shows with the very tags on record.
 #[must_use]
-pub fn stands(state: &State, place: &Place, known: &Point, sighting: &Sighting, seen_at: Time) -> bool {
-    let claims = Inscribed::read(&sighting.tags);
-    untimely(state, place, Some(known), sighting, seen_at).is_none()
-        && claims.is_some_and(|claims| object(state, place, Some(known), &claims, sighting, seen_at).is_none())
+pub fn stands(
+    state: &State,
+    place: &AccountRegion,
+    known: &RecoveryPoint,
+    observed: &ObservedBackup,
+    seen_at: Time,
+) -> bool {
+    let claims = LifeboatTagsRef::read(&observed.tags);
+    untimely(state, place, Some(known), observed, seen_at).is_none()
+        && claims.is_some_and(|claims| object(state, place, Some(known), &claims, observed, seen_at).is_none())
 }
 
 /// Whether a time lies ahead of AWS's own.
@@ -135,13 +147,13 @@ fn to_come(state: &State, time: Time, now: Time) -> bool {
 }
 
 /// Whether it was first seen while its creation was still to come, and AWS has not said otherwise since.
-fn undated(state: &State, place: &Place, known: &Point) -> bool {
+fn undated(state: &State, place: &AccountRegion, known: &RecoveryPoint) -> bool {
     let told = state.place(place).and_then(|here| here.disputes.get(&known.id));
     told.is_some_and(|told| told.objection.what().ends_with(STILL_TO_COME))
 }
 
 /// Whether it is on record when it was created.
-fn dated(state: &State, place: &Place, known: &Point, now: Time) -> bool {
+fn dated(state: &State, place: &AccountRegion, known: &RecoveryPoint, now: Time) -> bool {
     !undated(state, place, known) && known.created_at > Time::ZERO && !to_come(state, known.created_at, now)
 }
 
@@ -149,12 +161,12 @@ fn dated(state: &State, place: &Place, known: &Point, now: Time) -> bool {
 /// must not make a point the newest for years, or as old as what may go.
 fn untimely(
     state: &State,
-    place: &Place,
-    known: Option<&Point>,
-    sighting: &Sighting,
+    place: &AccountRegion,
+    known: Option<&RecoveryPoint>,
+    observed: &ObservedBackup,
     seen_at: Time,
 ) -> Option<Objection> {
-    let created_at = sighting.created_at;
+    let created_at = observed.created_at;
     if to_come(state, created_at, seen_at) {
         return Some(Objection::Disputed(format!("AWS's CreationTime says “{created_at}”, {STILL_TO_COME}")));
     }
@@ -163,7 +175,7 @@ fn untimely(
         return None;
     }
     let objection = Objection::Disputed(format!("AWS's CreationTime says “{created_at}”, and said “{before}” before"));
-    let told = state.place(place).and_then(|here| here.disputes.get(&sighting.id));
+    let told = state.place(place).and_then(|here| here.disputes.get(&observed.id));
     let settled = state.timekeeping.confirmed()
         && told.is_some_and(|told| told.objection == objection && seen_at.since(told.since) >= CREATION_SETTLED_AFTER);
     (!settled).then_some(objection)
@@ -171,19 +183,19 @@ fn untimely(
 
 fn object(
     state: &State,
-    place: &Place,
-    known: Option<&Point>,
-    claims: &Inscribed<'_>,
-    sighting: &Sighting,
+    place: &AccountRegion,
+    known: Option<&RecoveryPoint>,
+    claims: &LifeboatTagsRef<'_>,
+    observed: &ObservedBackup,
     seen_at: Time,
 ) -> Option<Objection> {
     let altered = known.and_then(|known| claims.altered(known));
     // What was adopted was so by its tags, and has no other record.
     let unaltered = known.is_some() && altered.is_none();
-    if let Some((tag, said, recorded)) = altered.filter(|_| known.is_some_and(Point::asked_by_us)) {
+    if let Some((tag, said, recorded)) = altered.filter(|_| known.is_some_and(RecoveryPoint::asked_by_us)) {
         return Some(disputed_tag(tag, &said, &format!("it was asked for with “{recorded}”")));
     }
-    let made_as = match sighting.made_as {
+    let made_as = match observed.made_as {
         MadeAs::Automatic => Some("AUTOMATIC"),
         MadeAs::AwsBackup => Some("AWS_BACKUP"),
         MadeAs::UserInitiated | MadeAs::Untold => None,
@@ -194,46 +206,46 @@ fn object(
         )));
     }
     match claims.origin() {
-        None => backup(claims, sighting),
+        None => backup(claims, observed),
         Some(origin) => {
             // It may be shown with a time that is still to come: it was made by now.
-            let shown_at = sighting.created_at;
+            let shown_at = observed.created_at;
             let made_at = if to_come(state, shown_at, seen_at) { seen_at } else { shown_at };
             let still_to_come = to_come(state, origin.2, seen_at);
-            copy(state, place, unaltered && !still_to_come, claims, origin, sighting, made_at)
+            copy(state, place, unaltered && !still_to_come, claims, origin, observed, made_at)
         }
     }
 }
 
 /// Of a backup AWS says what it was made from.
-fn backup(claims: &Inscribed<'_>, sighting: &Sighting) -> Option<Objection> {
-    let (field, said) = another(claims.source(), sighting)?;
+fn backup(claims: &LifeboatTagsRef<'_>, observed: &ObservedBackup) -> Option<Objection> {
+    let (field, said) = another(claims.source(), observed)?;
     Some(disputed_tag(SOURCE, claims.source(), &format!("AWS's {field} says “{said}”")))
 }
 
 /// Of a copy AWS says what it is a copy of.
 fn copy(
     state: &State,
-    place: &Place,
+    place: &AccountRegion,
     unaltered: bool,
-    claims: &Inscribed<'_>,
+    claims: &LifeboatTagsRef<'_>,
     (region, backup, taken_at): (&str, &str, Time),
-    sighting: &Sighting,
+    observed: &ObservedBackup,
     made_at: Time,
 ) -> Option<Objection> {
     let said = || format!("{region}/{backup}");
-    if let Some(link) = sighting.copied_from.as_ref().filter(|link| link.as_str() != backup) {
+    if let Some(link) = observed.copied_from.as_ref().filter(|link| link.as_str() != backup) {
         return Some(disputed_tag(ORIGIN, &said(), &format!("AWS's SourceBackupId says “{link}”")));
     }
-    if let Some(link) = sighting.copied_from_region.as_ref().filter(|link| link.as_str() != region) {
+    if let Some(link) = observed.copied_from_region.as_ref().filter(|link| link.as_str() != region) {
         return Some(disputed_tag(ORIGIN, &said(), &format!("AWS's SourceBackupRegion says “{link}”")));
     }
-    let another = another(claims.source(), sighting);
+    let another = another(claims.source(), observed);
     // Without AWS's link it may as well be a backup of what AWS names.
-    if let Some((field, said)) = another.as_ref().filter(|_| !unaltered && sighting.copied_from.is_none()) {
+    if let Some((field, said)) = another.as_ref().filter(|_| !unaltered && observed.copied_from.is_none()) {
         return Some(disputed_tag(SOURCE, claims.source(), &format!("AWS's {field} says “{said}”")));
     }
-    let home = Place { account: place.account.clone(), region: region.into() };
+    let home = AccountRegion { account: place.account.clone(), region: region.into() };
     match origin_book(state, &home, &BackupId::from(backup), made_at) {
         OriginBook::Ours(origin) => {
             if claims.source() != origin.source.as_str() {
@@ -262,7 +274,7 @@ fn copy(
         // It was confirmed, or asked for, while its source backup was on record.
         _ if unaltered => return None,
         OriginBook::Theirs(_) => {}
-        OriginBook::NotSince if another.is_none() && !sighting.tells(claims.source()) => {
+        OriginBook::NotSince if another.is_none() && !observed.tells(claims.source()) => {
             return Some(Objection::Unconfirmed(format!("its source backup {} was not looked for yet", said())));
         }
         OriginBook::NotSince | OriginBook::NotThere | OriginBook::Unread => {
@@ -280,15 +292,15 @@ fn copy(
     made_later.then(|| disputed_tag(TAKEN, &taken_at.to_string(), &format!("the copy was created at “{made_at}”")))
 }
 
-fn origin_book<'a>(state: &'a State, home: &Place, backup: &BackupId, copied_at: Time) -> OriginBook<'a> {
+fn origin_book<'a>(state: &'a State, home: &AccountRegion, backup: &BackupId, copied_at: Time) -> OriginBook<'a> {
     let Some(known) = state.place(home) else { return OriginBook::Unread };
     if let Some(point) = state.point_among(home, known, backup).filter(|point| point.origin.is_none()) {
         return OriginBook::Ours(point);
     }
-    if let Some(of) = known.strangers.get(backup) {
+    if let Some(of) = known.other_backups.get(backup) {
         return OriginBook::Theirs(of);
     }
-    match known.listed.filter(|listed| listed.in_this_life) {
+    match known.listed.filter(|listed| listed.listed_by_this_process) {
         Some(listed) if listed.began_at > copied_at => OriginBook::NotThere,
         Some(_) => OriginBook::NotSince,
         None => OriginBook::Unread,
@@ -296,17 +308,17 @@ fn origin_book<'a>(state: &'a State, home: &Place, backup: &BackupId, copied_at:
 }
 
 /// The field that names another source than this, and what it names.
-fn another(source: &str, sighting: &Sighting) -> Option<(&'static str, String)> {
-    let (volume, file_system) = (sighting.volume.as_ref(), sighting.file_system.as_ref());
+fn another(source: &str, observed: &ObservedBackup) -> Option<(&'static str, String)> {
+    let (volume, file_system) = (observed.volume.as_ref(), observed.file_system.as_ref());
     if let Some(volume) = volume {
         return (volume.as_str() != source).then(|| ("VolumeId", volume.to_string()));
     }
     let volume_wanted = is_volume(source);
     if volume_wanted
-        && matches!(sighting.kind, FileSystemKind::Windows | FileSystemKind::Lustre | FileSystemKind::OpenZfs)
+        && matches!(observed.kind, FileSystemKind::Windows | FileSystemKind::Lustre | FileSystemKind::OpenZfs)
     {
         // Of these there are backups of whole file systems alone (fsx-facts 1.1).
-        return Some(("FileSystemType", sighting.kind.as_str().to_owned()));
+        return Some(("FileSystemType", observed.kind.as_str().to_owned()));
     }
     let file_system = file_system.filter(|of| !volume_wanted && of.as_str() != source)?;
     Some(("FileSystemId", file_system.to_string()))
@@ -331,7 +343,7 @@ impl Objection {
     }
 }
 
-impl Sighting {
+impl ObservedBackup {
     /// Whether a field names this source.
     fn tells(&self, source: &str) -> bool {
         [&self.volume, &self.file_system].into_iter().flatten().any(|of| of.as_str() == source)

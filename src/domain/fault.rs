@@ -1,7 +1,7 @@
-//! What went wrong with a call, sorted by what Lifeboat does next.
+//! Why a call failed, grouped by what Lifeboat does next.
 //!
-//! AWS has dozens of error codes, some overloaded and some undocumented. The engine reads them all into a
-//! [`FaultClass`]; nothing above the engine ever looks at a code again, except to show it to a person.
+//! AWS has dozens of error codes; some have several meanings and some are undocumented. The engine maps all of them to
+//! a [`FaultClass`]. Nothing above the engine looks at an error code, except to show it to a person.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -10,26 +10,29 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultClass {
-    /// No answer, or one that proves nothing: the deed may have been done. Repeat with the same token.
+    /// No response, or one that proves nothing: the request may have been applied. Repeat it with the same token.
     Unanswered,
-    /// Too many calls: the same again, later.
+    /// Too many calls: retry later.
     Throttled,
     /// The copies in flight fill the lane: wait until one ends.
     NoSlot,
     /// The quota of user backups is used up: wait, and tell a person.
     Quota,
-    /// Something is in a state that passes: wait.
-    State,
+    /// A resource is in a transient state: wait.
+    #[serde(rename = "state")]
+    TransientState,
     /// The thing named does not exist.
     Missing,
     /// The credentials are missing, wrong or expired.
     Credentials,
     /// The credentials are good but may not do this.
     Denied,
-    /// Somebody asked with this token in other words: list and adopt what is there.
-    Contested,
-    /// Waiting cannot mend it: a person must change something.
-    Lasting,
+    /// This token was already used with other parameters: list and adopt what exists.
+    #[serde(rename = "contested")]
+    TokenConflict,
+    /// Permanent until a person changes something.
+    #[serde(rename = "lasting")]
+    Permanent,
 }
 
 impl FaultClass {
@@ -39,12 +42,12 @@ impl FaultClass {
         Self::Throttled,
         Self::NoSlot,
         Self::Quota,
-        Self::State,
+        Self::TransientState,
         Self::Missing,
         Self::Credentials,
         Self::Denied,
-        Self::Contested,
-        Self::Lasting,
+        Self::TokenConflict,
+        Self::Permanent,
     ];
 
     /// The word used in the database, metrics and logs.
@@ -55,19 +58,19 @@ impl FaultClass {
             Self::Throttled => "throttled",
             Self::NoSlot => "no_slot",
             Self::Quota => "quota",
-            Self::State => "state",
+            Self::TransientState => "state",
             Self::Missing => "missing",
             Self::Credentials => "credentials",
             Self::Denied => "denied",
-            Self::Contested => "contested",
-            Self::Lasting => "lasting",
+            Self::TokenConflict => "contested",
+            Self::Permanent => "lasting",
         }
     }
 
     /// Whether it says nothing of what was asked: the same call may succeed a moment later.
     #[must_use]
     pub fn passes_by_itself(self) -> bool {
-        matches!(self, Self::Unanswered | Self::Throttled | Self::Contested)
+        matches!(self, Self::Unanswered | Self::Throttled | Self::TokenConflict)
     }
 
     /// Reads [`FaultClass::as_str`] back.
@@ -76,10 +79,10 @@ impl FaultClass {
         Self::ALL.into_iter().find(|class| class.as_str() == text)
     }
 
-    /// Whether waiting alone will not help: reported once, then tried only hourly or after a reload (promise 8).
+    /// Whether a person has to act: reported once, then retried only hourly or after a reload (promise 8).
     #[must_use]
     pub fn needs_a_person(self) -> bool {
-        matches!(self, Self::Missing | Self::Credentials | Self::Denied | Self::Lasting)
+        matches!(self, Self::Missing | Self::Credentials | Self::Denied | Self::Permanent)
     }
 }
 

@@ -1,11 +1,12 @@
-//! Names of things: accounts, Regions, sources, backups, occurrences, and the token derived from them.
+//! Identifiers: accounts, Regions, sources, backups, occurrences, and the token derived from them.
 //!
-//! A name must mean the same on every host that runs the same policy and after the database is lost, because names
-//! are all that AWS keeps for us: the tags of a backup and the ClientRequestToken of the call that made it.
+//! An identifier must mean the same on every host that runs the same policy, also after the database is lost, because
+//! identifiers are all that AWS stores for us: in the tags of a backup and in the ClientRequestToken of the call that
+//! made it.
 //!
-//! A million recovery points hold several names each, so a name is one word wide and shared by all that hold it; but for
-//! the id of a backup, which nothing else shares and which lies where it is held, or each would be a piece of memory of
-//! its own between those of the answers that brought it.
+//! A million recovery points hold several identifiers each. So an identifier is one pointer wide and shared by
+//! everything that holds it. The exception is the id of a backup, which nothing else shares: it is stored inline, since
+//! separate allocations would leave gaps between those of the responses that brought it.
 
 use super::time::Time;
 use arcstr::ArcStr;
@@ -80,8 +81,8 @@ macro_rules! name {
 }
 
 name! {
-    /// An account as the policy file names it; the daemon's own is [`AccountName::own`].
-    AccountName
+    /// An account as the policy file names it; the daemon's own is [`AccountAlias::own`].
+    AccountAlias
 }
 name! {
     /// An account as AWS numbers it: twelve digits.
@@ -112,7 +113,7 @@ name! {
     Token
 }
 
-impl AccountName {
+impl AccountAlias {
     /// The account whose credentials the daemon runs with.
     #[must_use]
     pub fn own() -> Self {
@@ -142,14 +143,14 @@ pub(super) fn is_volume(id: &str) -> bool {
 
 /// One account in one Region: what shares a rate limit, a queue of calls and a listing.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-pub struct Place {
+pub struct AccountRegion {
     /// The account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The Region.
     pub region: Region,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for AccountRegion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.account, self.region)
     }
@@ -159,7 +160,7 @@ impl fmt::Display for Place {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct SourceKey {
     /// The account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The file system or volume.
     pub source: SourceId,
 }
@@ -299,7 +300,7 @@ impl WorkKey {
 
 /// The ClientRequestToken of a deletion: the same object is always deleted with the same one.
 #[must_use]
-pub fn deletion_token(place: &Place, id: &BackupId) -> Token {
+pub fn deletion_token(place: &AccountRegion, id: &BackupId) -> Token {
     token_of(hash_of(&["delete", place.account.as_str(), place.region.as_str(), id.as_str()]))
 }
 
@@ -326,7 +327,7 @@ mod tests {
     use super::*;
 
     fn key(target: Target) -> WorkKey {
-        let source = SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() };
+        let source = SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() };
         WorkKey {
             source,
             occurrence: Occurrence { at: Time::from_secs(1_795_248_000), trigger: Trigger::Schedule },

@@ -1,11 +1,10 @@
-//! What shares one AWS limit on copies in flight.
+//! Lanes: copies in one lane share one AWS limit on copies in flight.
 //!
-//! FSx refuses a copy when too many are under way, and it counts differently by type (fsx-facts 3.2): Windows, Lustre
-//! and OpenZFS share five per account and destination Region; ONTAP has five per volume, destination and key, and a
-//! thousand per account. A copy therefore takes a place in one or more lanes. This table is the only place that says
-//! which.
+//! FSx refuses a copy when too many are in flight, and counts them differently by file system type (fsx-facts 3.2):
+//! Windows, Lustre and OpenZFS share five per account and destination Region; ONTAP has five per volume, destination
+//! and key, and a thousand per account. So a copy occupies a slot in one or more lanes. Only this table says in which.
 
-use super::id::{AccountName, Place, Region, SourceId};
+use super::id::{AccountAlias, AccountRegion, Region, SourceId};
 use super::policy::Limits;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -56,12 +55,12 @@ impl FileSystemKind {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Lane {
     /// Windows, Lustre and OpenZFS copies into one Region of an account.
-    Shared(Place),
+    Shared(AccountRegion),
     /// ONTAP copies of one volume into one Region. AWS's limit is per key as well; a policy names keys by id, ARN or
     /// alias while AWS answers with ARNs, so the key is left out, which can only count too many.
-    Volume(Place, SourceId),
+    Volume(AccountRegion, SourceId),
     /// All ONTAP copies of an account.
-    OntapAccount(AccountName),
+    OntapAccount(AccountAlias),
 }
 
 /// AWS's own limit on ONTAP copies in flight in an account (fsx-facts 3.2).
@@ -72,11 +71,11 @@ impl Lane {
     #[must_use]
     pub fn of_copy(
         kind: FileSystemKind,
-        account: &AccountName,
+        account: &AccountAlias,
         destination: &Region,
         volume: Option<&SourceId>,
     ) -> Vec<Self> {
-        let place = Place { account: account.clone(), region: destination.clone() };
+        let place = AccountRegion { account: account.clone(), region: destination.clone() };
         match (kind, volume) {
             (FileSystemKind::Ontap, Some(volume)) => {
                 vec![Self::Volume(place, volume.clone()), Self::OntapAccount(account.clone())]

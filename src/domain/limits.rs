@@ -1,4 +1,4 @@
-//! Times and numbers that several modules rely on, so that each stands once and beside those it must fit.
+//! Times and numbers that several modules depend on, each defined once, next to those it must be consistent with.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// Listings lag no more than this (promise 2).
 pub const LISTING_LAG: Duration = Duration::from_secs(2 * 60);
-/// What is gone may be shown by listings for so long, be it that they lag or that their pages were drawn before.
+/// How long listings may still show a deleted backup, because they lag or because their pages were read before.
 pub const SHOWN_AFTER_GONE: Duration = Duration::from_secs(4 * 60);
 /// After this long a token may be forgotten, so a repeat needs proof first (product.md, “Unknown answers”).
 pub const TOKEN_TRUSTED_FOR: Duration = Duration::from_secs(5 * 60);
@@ -15,7 +15,7 @@ pub const IDS_PER_CALL: usize = 50;
 /// A clear refusal counts as no later than this failure in a row: by then its own pause is as long as it gets, and AWS did
 /// answer, so that a lost answer after it waits for minutes.
 pub const FAILURES_AFTER_AN_ANSWER: u32 = 8;
-/// A copy that is COPYING for longer is reported and bars no newer one (promise 8).
+/// A copy that is COPYING for longer is reported and no longer blocks a newer one (promise 8).
 pub const COPY_STUCK_AFTER: Duration = Duration::from_secs(48 * 3600);
 
 // How long a call takes, from the inside out.

@@ -1,10 +1,10 @@
-//! What is kept for people alone: what they were promised, since when AWS's books were read, and what they were told.
+//! Records kept for people only: the RPO of each route, when AWS's inventory was read, and which notifications were
+//! sent.
 //!
-//! No decision rests on these, but an auditor asks for them a year later, and nobody wants to be told a thing twice
-//! because a process was restarted. So they are [`Change`](super::change::Change)s like all others, committed with
-//! those of their round.
+//! No decision depends on them. But an auditor asks for them a year later, and a restart must not send a notification
+//! twice. So they are [`Change`](super::change::Change)s like all others, committed with the rest of their round.
 
-use super::id::{Place, PolicyName, Region, SourceKey, Target};
+use super::id::{AccountRegion, PolicyName, Region, SourceKey, Target};
 use super::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,21 +12,21 @@ use std::time::Duration;
 /// A route: a source, and its own Region or a destination.
 pub type RouteKey = (SourceKey, Target);
 
-/// What is promised of a route.
+/// The RPO of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Promise {
+pub struct RouteRpo {
     /// By which policy.
     pub policy: PolicyName,
     /// Where its recovery points are.
     pub region: Region,
-    /// The largest age of the newest; `None` if nothing is promised of it.
+    /// The RPO; `None` if the policy sets none.
     pub rpo: Option<Duration>,
 }
 
 /// A notification that has not been delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// The same for the same event, whoever tells of it and however often.
+pub struct Notification {
+    /// The same for the same event, whichever host sends it and however often.
     pub id: String,
     /// When the event was found.
     pub at: Time,
@@ -34,89 +34,89 @@ pub struct Notice {
     pub body: String,
 }
 
-/// One thing that is kept for people.
+/// One record for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// From now on this is promised of a route.
-    Promised {
+    /// The RPO of a route is set from now on.
+    RpoSet {
         /// Which.
         route: RouteKey,
         /// What.
-        promise: Promise,
+        route_rpo: RouteRpo,
         /// From when on.
         at: Time,
     },
-    /// Nothing is said of this route any more.
-    Withdrawn {
+    /// The route left the policy.
+    RpoRemoved {
         /// Which.
         route: RouteKey,
         /// From when on.
         at: Time,
     },
-    /// AWS's books at a place were read whole.
+    /// AWS's inventory at a place was read whole.
     Read {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// When the last page came.
         at: Time,
-        /// Until then that is recent enough to rely on.
+        /// How long it is recent enough to rely on.
         good_until: Time,
     },
-    /// It was told that a route is late.
+    /// A notification that the route is late was sent.
     Late {
         /// Which.
         route: RouteKey,
         /// Since when it is late.
         since: Time,
     },
-    /// It was told that the route is not late any more, or it left and there is nothing more to tell.
-    Relieved {
+    /// A notification that the route recovered was sent, or the route left the policy.
+    LateCleared {
         /// Which.
         route: RouteKey,
     },
     /// A notification is to be delivered.
-    Owed(Box<Notice>),
+    NotificationQueued(Box<Notification>),
     /// A notification was delivered, or given up.
-    Settled {
+    NotificationDone {
         /// Which.
         id: String,
     },
 }
 
-/// What of the notes matters to what is noted next.
+/// The part of the notes that later notes depend on.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Notes {
-    /// What is promised now.
-    pub promises: BTreeMap<RouteKey, Promise>,
-    /// Routes of which it was told that they are late, with since when they are.
+    /// The RPOs in force.
+    pub rpos: BTreeMap<RouteKey, RouteRpo>,
+    /// Routes that were reported late, with the time since when.
     pub late: BTreeMap<RouteKey, Time>,
     /// Notifications that were not delivered yet, by when their event was found.
-    pub owed: BTreeMap<(Time, String), Notice>,
+    pub queued: BTreeMap<(Time, String), Notification>,
 }
 
 impl Notes {
-    /// Takes one in. None contradicts another.
+    /// Applies one. No note contradicts another.
     pub fn apply(&mut self, note: &Note) {
         match note {
-            Note::Promised { route, promise, .. } => {
-                self.promises.insert(route.clone(), promise.clone());
+            Note::RpoSet { route, route_rpo, .. } => {
+                self.rpos.insert(route.clone(), route_rpo.clone());
             }
-            Note::Withdrawn { route, .. } => {
-                self.promises.remove(route);
+            Note::RpoRemoved { route, .. } => {
+                self.rpos.remove(route);
             }
             Note::Read { .. } => {}
             Note::Late { route, since } => {
                 self.late.insert(route.clone(), *since);
             }
-            Note::Relieved { route } => {
+            Note::LateCleared { route } => {
                 self.late.remove(route);
             }
-            Note::Owed(notice) => {
-                if !self.owed.keys().any(|(_, owed)| *owed == notice.id) {
-                    self.owed.insert((notice.at, notice.id.clone()), (**notice).clone());
+            Note::NotificationQueued(notice) => {
+                if !self.queued.keys().any(|(_, queued)| *queued == notice.id) {
+                    self.queued.insert((notice.at, notice.id.clone()), (**notice).clone());
                 }
             }
-            Note::Settled { id } => self.owed.retain(|(_, owed), _| owed != id),
+            Note::NotificationDone { id } => self.queued.retain(|(_, queued), _| queued != id),
         }
     }
 

@@ -1,11 +1,12 @@
-//! A policy that a person stopped for a while.
+//! A policy paused by a person.
 //!
-//! Maintenance needs hours without new backups, and a pause that nobody ends must be visible. So a pause is a stretch of
-//! time in the books rather than a switch: what came due in it can still be told after it ended, or after a restart.
+//! Maintenance may need hours without new backups, and a forgotten pause must be visible. So a pause is recorded as a
+//! period of time rather than as a switch: what came due during it can still be explained after it ended or after a
+//! restart.
 
 use super::time::Time;
 
-/// A stretch of time in which a policy's schedule begins nothing.
+/// A period in which a policy's schedule starts nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
     /// When it was ordered; within one policy no two begin at one time.

@@ -1,4 +1,4 @@
-//! What a round decides: what to record, what to call, what waits and why, and when to come back.
+//! The result of planning a round: what to record, what to call, what waits and why, and when to plan again.
 
 use super::action::Action;
 use super::change::Change;
@@ -17,17 +17,17 @@ pub struct Plan {
     pub waiting: Vec<Waiting>,
     /// When to come back at the latest.
     pub wake: Wake,
-    /// For a person's eyes, each once: (source, what).
+    /// Warnings for people, each logged once.
     pub warnings: Vec<String>,
-    /// It ends with what is to be recorded first: what waits was not looked at, and is planned once that is done.
-    pub books_only: bool,
+    /// The plan only records changes: calls are planned once these are recorded.
+    pub record_only: bool,
 }
 
 impl Plan {
-    /// Ends here; the rest is planned as soon as this is recorded.
-    pub fn stop_after_books(&mut self, now: Time) {
-        self.wake.earlier(now, "books first");
-        self.books_only = true;
+    /// Ends the plan here; the rest is planned as soon as this is recorded.
+    pub fn stop_after_record(&mut self, now: Time) {
+        self.wake.earlier(now, "record first");
+        self.record_only = true;
     }
 }
 
@@ -55,7 +55,7 @@ impl Wake {
     }
 }
 
-/// Something that should happen and cannot yet.
+/// Work that cannot start yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// The policy.
@@ -78,21 +78,21 @@ pub enum Reason {
     /// The lane is full.
     Slot,
     /// An earlier copy of the route, or backup of the source, is still in flight.
-    InFlight,
-    /// A pause after a failure.
-    Pause,
-    /// An answer is outstanding.
-    Answer,
-    /// The place has not been listed yet, or must be listed again.
+    InProgress,
+    /// Backoff after a failure.
+    Backoff,
+    /// A response is outstanding.
+    AwaitingResponse,
+    /// The account and Region have not been listed yet, or must be listed again.
     Listing,
-    /// The place does not answer or refuses everything.
+    /// The Region does not respond or refuses every call.
     Region,
-    /// A refusal that waiting cannot mend.
-    SetAside,
-    /// The source was not looked up yet.
-    LookUp,
-    /// A bound on the calls at one time.
-    Calls,
+    /// A refusal that only a person can resolve.
+    NeedsPerson,
+    /// The source lookup comes first.
+    DescribeSource,
+    /// The limit on concurrent calls is reached.
+    CallLimit,
     /// A person paused the policy.
     Paused,
 }
@@ -103,14 +103,14 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Slot => "slot",
-            Self::InFlight => "in_flight",
-            Self::Pause => "pause",
-            Self::Answer => "answer",
+            Self::InProgress => "in_progress",
+            Self::Backoff => "backoff",
+            Self::AwaitingResponse => "awaiting_response",
             Self::Listing => "listing",
             Self::Region => "region",
-            Self::SetAside => "set_aside",
-            Self::LookUp => "look_up",
-            Self::Calls => "calls",
+            Self::NeedsPerson => "needs_person",
+            Self::DescribeSource => "describe_source",
+            Self::CallLimit => "call_limit",
             Self::Paused => "paused",
         }
     }

@@ -1,10 +1,12 @@
-//! Backups and copies as they stand in AWS's books.
+//! Backups and copies as AWS lists them.
 
-use super::id::{AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceId, SourceKey, Target, WorkKey};
+use super::id::{
+    AccountAlias, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target, WorkKey,
+};
 use super::lane::{FileSystemKind, Lane};
 use super::policy::Tags;
 use super::remarks::{Bytes, Remarked, Remarks};
-use super::tags::{Inscribed, Inscription, Origin};
+use super::tags::{LifeboatTags, LifeboatTagsRef, Origin};
 use super::time::Time;
 use crate::domain::limits::COPY_STUCK_AFTER;
 use arcstr::ArcStr;
@@ -27,7 +29,7 @@ pub enum Lifecycle {
     Available,
     /// AWS could not finish it. The record stays until it is deleted.
     Failed,
-    /// No longer in AWS's books.
+    /// No longer in AWS's inventory.
     Deleted,
     /// A word this version does not know; treated as in progress (fsx-facts 9.2).
     Unknown,
@@ -64,14 +66,14 @@ impl Lifecycle {
         }
     }
 
-    /// Neither good nor lost yet.
+    /// Still in progress.
     #[must_use]
     pub fn in_flight(self) -> bool {
         !matches!(self, Self::Available | Self::Failed | Self::Deleted)
     }
 }
 
-/// How a backup came about: AWS's `Type` (fsx-facts 2.1).
+/// How a backup was created: AWS's `Type` (fsx-facts 2.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MadeAs {
     /// Somebody asked for it, as we do.
@@ -86,7 +88,7 @@ pub enum MadeAs {
 
 /// One backup or copy as an answer of AWS shows it, ours or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sighting {
+pub struct ObservedBackup {
     /// Its id.
     pub id: BackupId,
     /// Where it stands.
@@ -119,7 +121,7 @@ pub struct Sighting {
     pub tags: Arc<Tags>,
 }
 
-impl Sighting {
+impl ObservedBackup {
     /// Whether it counts towards the quota of user backups (fsx-facts 3.2).
     #[must_use]
     pub fn counts_to_quota(&self) -> bool {
@@ -132,8 +134,8 @@ impl Sighting {
     /// something else than `lifeboat:origin` names: it is that person's, not ours.
     ///
     /// # Errors
-    /// It is not one of ours: the sighting as it was.
-    pub fn into_point(self, place: &Place, seen_at: Time) -> Result<Point, Box<Self>> {
+    /// It is not one of ours: the observation as it was.
+    pub fn into_point(self, place: &AccountRegion, seen_at: Time) -> Result<RecoveryPoint, Box<Self>> {
         let link = self.copied_from.clone();
         let shown = self.clone();
         let point = self.claimed(place, seen_at)?;
@@ -142,34 +144,34 @@ impl Sighting {
     }
 
     /// As the point that its tags make of it, whatever AWS's own fields say.
-    pub(super) fn claimed(self, place: &Place, seen_at: Time) -> Result<Point, Box<Self>> {
-        let Some(inscription) = Inscription::read(&self.tags) else { return Err(Box::new(self)) };
-        let carried = match inscription.origin {
+    pub(super) fn claimed(self, place: &AccountRegion, seen_at: Time) -> Result<RecoveryPoint, Box<Self>> {
+        let Some(lifeboat_tags) = LifeboatTags::read(&self.tags) else { return Err(Box::new(self)) };
+        let carried = match lifeboat_tags.origin {
             // Only a backup is copied onward, so only its tags are needed again.
             None => Arc::new(carried(&self.tags).map(|(key, value)| (key.clone(), value.clone())).collect()),
             Some(_) => Arc::default(),
         };
         let provenance = Provenance {
             place: place.clone(),
-            source: inscription.source,
-            policy: inscription.policy,
+            source: lifeboat_tags.source,
+            policy: lifeboat_tags.policy,
             kind: self.kind,
             kms_key: self.kms_key.map(Into::into),
             asked_key: None,
             carried,
         };
         let remarks = Remarks {
-            hold: inscription.hold.map(Into::into),
+            hold: lifeboat_tags.hold.map(Into::into),
             failure: self.failure.map(Into::into),
-            suspected: None,
+            missing_since: None,
             disputed: false,
         };
-        Ok(Point {
+        Ok(RecoveryPoint {
             id: self.id,
             provenance: Arc::new(provenance),
-            occurrence: inscription.occurrence,
-            attempt: inscription.attempt,
-            origin: inscription.origin,
+            occurrence: lifeboat_tags.occurrence,
+            attempt: lifeboat_tags.attempt,
+            origin: lifeboat_tags.origin,
             lifecycle: self.lifecycle,
             created_at: self.created_at,
             settled_at: (!self.lifecycle.in_flight()).then_some(seen_at),
@@ -185,12 +187,12 @@ fn carried(tags: &Tags) -> impl Iterator<Item = (&String, &String)> {
     tags.iter().filter(|(key, _)| super::tags::may_be_carried(key) && *key != super::tags::NAME)
 }
 
-/// Where a backup or copy lies, whose it is, and what it was made with. The points of a route mostly have it in common, and
+/// Where a backup or copy is, whose it is, and how it was made. The points of a route mostly have it in common, and
 /// then hold it once: a million of them must fit on a small host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {
-    /// The account and Region whose books hold it.
-    pub place: Place,
+    /// The account and Region that hold it.
+    pub place: AccountRegion,
     /// Whose recovery point it is.
     pub source: SourceId,
     /// Informative: the policy that asked for it.
@@ -208,7 +210,7 @@ pub struct Provenance {
 
 /// A backup or copy of ours. It reads as if the fields of its [`Provenance`] were its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Point {
+pub struct RecoveryPoint {
     /// AWS's id of it.
     pub id: BackupId,
     /// Where it lies, whose it is, and what it was made with.
@@ -229,11 +231,11 @@ pub struct Point {
     pub progress_percent: Option<u8>,
     /// What a restore would hold.
     pub size_bytes: Option<Bytes>,
-    /// What only few have: a hold, a failure, a doubt.
+    /// What only few points have: a hold, a failure, a dispute.
     pub remarks: Remarked,
 }
 
-impl std::ops::Deref for Point {
+impl std::ops::Deref for RecoveryPoint {
     type Target = Provenance;
 
     fn deref(&self) -> &Provenance {
@@ -241,7 +243,7 @@ impl std::ops::Deref for Point {
     }
 }
 
-impl Point {
+impl RecoveryPoint {
     /// The same with another provenance.
     #[must_use]
     pub fn with_provenance(mut self, change: impl FnOnce(&mut Provenance)) -> Self {
@@ -258,7 +260,7 @@ impl Point {
 
     /// The account that holds it.
     #[must_use]
-    pub fn account(&self) -> &AccountName {
+    pub fn account(&self) -> &AccountAlias {
         &self.place.account
     }
 
@@ -289,7 +291,7 @@ impl Point {
         SourceKey { account: self.place.account.clone(), source: self.source.clone() }
     }
 
-    /// Which work it is the fruit of.
+    /// The work that created it.
     #[must_use]
     pub fn work_key(&self) -> WorkKey {
         WorkKey { source: self.source_key(), occurrence: self.occurrence, target: self.target() }
@@ -315,19 +317,19 @@ impl Point {
 
     /// The same, with what AWS's fields say of it now, whatever its tags do.
     #[must_use]
-    pub fn as_fields_say(&self, sighting: &Sighting, seen_at: Time) -> Self {
+    pub fn as_fields_say(&self, observed: &ObservedBackup, seen_at: Time) -> Self {
         let mut point = self.clone();
-        point.lifecycle = sighting.lifecycle;
-        (point.progress_percent, point.size_bytes) = (sighting.progress_percent, sighting.size_bytes.map(Into::into));
+        point.lifecycle = observed.lifecycle;
+        (point.progress_percent, point.size_bytes) = (observed.progress_percent, observed.size_bytes.map(Into::into));
         if point.created_at == Time::ZERO {
-            point.created_at = sighting.created_at;
+            point.created_at = observed.created_at;
         }
         if !point.lifecycle.in_flight() && point.settled_at.is_none() {
             point.settled_at = Some(seen_at);
         }
         point.remarks.change(|remarks| {
-            remarks.failure = sighting.failure.as_deref().map(Into::into);
-            remarks.suspected = None;
+            remarks.failure = observed.failure.as_deref().map(Into::into);
+            remarks.missing_since = None;
         });
         point
     }
@@ -339,33 +341,33 @@ impl Point {
     }
 
     /// Whether an answer from its place shows it just as it is known, so that nothing is to be taken in: what
-    /// [`Sighting::into_point`] would make of it differs at most in what no answer tells, [`Point::settled_at`] and
-    /// [`Point::asked_key`]. Listings mostly show what is known, by the thousand.
+    /// [`ObservedBackup::into_point`] would make of it differs at most in what no answer tells, [`RecoveryPoint::settled_at`] and
+    /// [`RecoveryPoint::asked_key`]. Listings mostly show what is known, by the thousand.
     #[must_use]
-    pub fn shown_unchanged(&self, sighting: &Sighting) -> bool {
+    pub fn shown_unchanged(&self, observed: &ObservedBackup) -> bool {
         let settled = self.settled_at.is_some();
-        let size = sighting.size_bytes.map(Bytes::from);
+        let size = observed.size_bytes.map(Bytes::from);
         let known = (self.lifecycle, self.created_at, self.progress_percent, self.size_bytes, self.kind);
-        let shown = (sighting.lifecycle, sighting.created_at, sighting.progress_percent, size, sighting.kind);
+        let shown = (observed.lifecycle, observed.created_at, observed.progress_percent, size, observed.kind);
         let may_be = known == shown
             && !self.remarks.disputed
-            && self.id == sighting.id
-            && self.remarks.failure.as_deref() == sighting.failure.as_deref()
-            && self.kms_key.as_deref() == sighting.kms_key.as_deref()
-            && self.remarks.suspected.is_none()
+            && self.id == observed.id
+            && self.remarks.failure.as_deref() == observed.failure.as_deref()
+            && self.kms_key.as_deref() == observed.kms_key.as_deref()
+            && self.remarks.missing_since.is_none()
             && self.lifecycle != Lifecycle::Deleted
             && !(self.lifecycle.in_flight() && settled);
         let origin = self.origin.as_ref().map(|origin| &origin.backup);
         may_be
-            && Inscribed::read(&sighting.tags).is_some_and(|inscribed| inscribed.is_of(self))
-            && (sighting.copied_from.is_none() || sighting.copied_from.as_ref() == origin)
+            && LifeboatTagsRef::read(&observed.tags).is_some_and(|lifeboat_tags| lifeboat_tags.is_of(self))
+            && (observed.copied_from.is_none() || observed.copied_from.as_ref() == origin)
             && match self.origin {
-                None => carried(&sighting.tags).eq(self.carried.iter()),
+                None => carried(&observed.tags).eq(self.carried.iter()),
                 Some(_) => self.carried.is_empty(),
             }
     }
 
-    /// In flight for so long that it no longer bars a newer one.
+    /// In flight for so long that it no longer blocks a newer one.
     #[must_use]
     pub fn stuck(&self, now: Time) -> bool {
         self.lifecycle.in_flight() && now.since(self.created_at) >= COPY_STUCK_AFTER
@@ -392,8 +394,8 @@ impl Point {
 mod tests {
     use super::*;
 
-    fn sighting(origin: Option<&str>, copied_from: Option<&str>) -> Sighting {
-        let inscription = Inscription {
+    fn observed(origin: Option<&str>, copied_from: Option<&str>) -> ObservedBackup {
+        let lifeboat_tags = LifeboatTags {
             policy: None,
             source: "fs-0123456789abcdef0".into(),
             occurrence: Occurrence { at: Time::from_secs(1), trigger: crate::domain::id::Trigger::Schedule },
@@ -405,7 +407,7 @@ mod tests {
             }),
             hold: None,
         };
-        Sighting {
+        ObservedBackup {
             id: "backup-3".into(),
             lifecycle: Lifecycle::Available,
             created_at: Time::from_secs(2),
@@ -420,20 +422,20 @@ mod tests {
             copied_from_region: None,
             arn: None,
             made_as: MadeAs::UserInitiated,
-            tags: inscription.write().into(),
+            tags: lifeboat_tags.write().into(),
         }
     }
 
     /// A million are held: what one takes must not grow unseen, and its memory must fit a class of the allocator's.
     #[test]
     fn a_point_takes_no_more_than_128_bytes() {
-        assert_eq!(size_of::<Point>(), 128);
+        assert_eq!(size_of::<RecoveryPoint>(), 128);
     }
 
     #[test]
     fn a_persons_copy_of_ours_is_not_ours() {
-        let place = Place { account: AccountName::own(), region: "us-west-2".into() };
-        let ours = |origin, from| sighting(origin, from).into_point(&place, Time::from_secs(3)).is_ok();
+        let place = AccountRegion { account: AccountAlias::own(), region: "us-west-2".into() };
+        let ours = |origin, from| observed(origin, from).into_point(&place, Time::from_secs(3)).is_ok();
         assert!(ours(None, None), "a backup");
         assert!(ours(Some("backup-1"), Some("backup-1")), "a copy");
         assert!(ours(Some("backup-1"), None), "a copy whose link the endpoint does not tell");
@@ -444,7 +446,7 @@ mod tests {
     /// Nothing that a point is made of may differ unseen; and only what a point is made of makes a difference.
     #[test]
     fn what_is_shown_unchanged_is_what_would_be_the_same_point() {
-        type Twist = fn(&mut Sighting);
+        type Twist = fn(&mut ObservedBackup);
         let twists: [Twist; 24] = [
             |_| {},
             |shown| shown.id = "backup-4".into(),
@@ -471,29 +473,29 @@ mod tests {
             |shown| tag(shown, super::super::tags::NAME, "what a person calls it"),
             |shown| tag(shown, "team", "it"),
         ];
-        let place = Place { account: AccountName::own(), region: "us-west-2".into() };
+        let place = AccountRegion { account: AccountAlias::own(), region: "us-west-2".into() };
         for origin in [None, Some("backup-1")] {
             for lifecycle in [Lifecycle::Available, Lifecycle::Copying, Lifecycle::Failed] {
-                let first = Sighting { lifecycle, ..sighting(origin, None) };
+                let first = ObservedBackup { lifecycle, ..observed(origin, None) };
                 let known = first.clone().into_point(&place, Time::from_secs(3)).unwrap();
                 for (nth, twist) in twists.iter().enumerate() {
                     let mut shown = first.clone();
                     twist(&mut shown);
                     let unchanged = known.shown_unchanged(&shown);
                     let would_be = shown.into_point(&place, Time::from_secs(9)).ok();
-                    let same = would_be.map(|point| Point { settled_at: known.settled_at, ..point } == known);
+                    let same = would_be.map(|point| RecoveryPoint { settled_at: known.settled_at, ..point } == known);
                     assert_eq!(unchanged, same.unwrap_or(false), "twist {nth} of {lifecycle:?} {origin:?}");
                 }
-                let doubted = known.clone().with_remarks(|remarks| remarks.suspected = Some(Time::ZERO));
+                let doubted = known.clone().with_remarks(|remarks| remarks.missing_since = Some(Time::ZERO));
                 assert!(!doubted.shown_unchanged(&first), "whose existence is in doubt");
             }
         }
-        let gone = Sighting { lifecycle: Lifecycle::Deleted, ..sighting(None, None) };
+        let gone = ObservedBackup { lifecycle: Lifecycle::Deleted, ..observed(None, None) };
         let known = gone.clone().into_point(&place, Time::from_secs(3)).unwrap();
         assert!(!known.shown_unchanged(&gone), "what is gone is for its reader to judge");
     }
 
-    fn tag(shown: &mut Sighting, key: &str, value: &str) {
+    fn tag(shown: &mut ObservedBackup, key: &str, value: &str) {
         Arc::make_mut(&mut shown.tags).insert(key.to_owned(), value.to_owned());
     }
 }

@@ -1,9 +1,9 @@
-//! What a person asked for: the policy file after it was read and checked.
+//! What a person configured: the policy file after it was read and checked.
 //!
-//! Everything here is already known to be sensible; the `config` room is the only one that makes these values from
-//! text. A [`Settings`] is immutable and swapped whole on reload.
+//! All values here are valid; only the `config` module creates them from text. A [`Settings`] is immutable and replaced
+//! as a whole on reload.
 
-use super::id::{AccountName, PolicyName, Region, SourceId, SourceKey};
+use super::id::{AccountAlias, PolicyName, Region, SourceId, SourceKey};
 use super::schedule::Schedule;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,7 +44,7 @@ pub struct Daemon {
     pub control: PathBuf,
     /// How often work in flight is looked at.
     pub poll: Duration,
-    /// Whether this host deletes what retention gives up.
+    /// Whether this host deletes what retention no longer keeps.
     pub prune: bool,
 }
 
@@ -68,7 +68,7 @@ pub struct Limits {
     pub ontap_copies_in_flight: u32,
 }
 
-/// `[notify]`: whom to tell.
+/// `[notify]`: where notifications go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notify {
     /// Where events are POSTed to.
@@ -77,7 +77,7 @@ pub struct Notify {
     pub heartbeat: Option<SecretUrl>,
 }
 
-/// An `http://` or `https://` address whose path lets in whoever knows it. It is shown without that.
+/// An `http://` or `https://` address whose path is a secret. It is shown without its path.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretUrl(String);
 
@@ -117,7 +117,7 @@ pub struct Policy {
     /// Its name, unique in the file.
     pub name: PolicyName,
     /// The account its sources are in.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The Region its sources are in.
     pub region: Region,
     /// File systems and volumes, in the order written, each once.
@@ -126,9 +126,9 @@ pub struct Policy {
     pub schedule: Schedule,
     /// How long after its time an occurrence may still begin; `None`: until the next one.
     pub start_within: Option<Duration>,
-    /// What becomes of occurrences that came due while the daemon was not running.
+    /// What happens with occurrences that came due while the daemon was not running.
     pub catch_up: CatchUp,
-    /// The promised largest age of the newest backup in the source's Region.
+    /// The RPO in the source's Region.
     pub rpo: Option<Duration>,
     /// Put on backups and copies.
     pub tags: Tags,
@@ -150,7 +150,7 @@ impl Policy {
         self.destinations.iter().find(|destination| destination.region == *region)
     }
 
-    /// What is promised for `region`, be it the source's own or a destination.
+    /// The RPO for `region`, which is the source's own or a destination.
     #[must_use]
     pub fn rpo_in(&self, region: &Region) -> Option<Duration> {
         match self.destination(region) {
@@ -174,7 +174,7 @@ pub enum CatchUp {
 pub struct Destination {
     /// Where to.
     pub region: Region,
-    /// The promised largest age of the newest copy there; `None`: the policy's.
+    /// The RPO of this destination; `None`: the policy's.
     pub rpo: Option<Duration>,
     /// The key that encrypts copies there; `None`: the destination's `aws/fsx`.
     pub kms_key: Option<String>,
@@ -186,22 +186,22 @@ pub struct Destination {
     pub retain: Option<Retain>,
 }
 
-/// `retain`: a point goes only when every rule gives it up.
+/// `retain`: a point is deleted only when no rule keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Retain {
-    /// The newest so many.
+    /// Keep this many of the newest points.
     pub last: Option<u32>,
     /// Everything not older than this before the newest point.
     pub within: Option<Duration>,
-    /// The last of each of so many hours.
+    /// Keep the last point of each of this many hours.
     pub hourly: Option<u32>,
-    /// The last of each of so many days.
+    /// Keep the last point of each of this many days.
     pub daily: Option<u32>,
-    /// The last of each of so many weeks.
+    /// Keep the last point of each of this many weeks.
     pub weekly: Option<u32>,
-    /// The last of each of so many months.
+    /// Keep the last point of each of this many months.
     pub monthly: Option<u32>,
-    /// The last of each of so many years.
+    /// Keep the last point of each of this many years.
     pub yearly: Option<u32>,
 }
 

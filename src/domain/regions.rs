@@ -1,7 +1,7 @@
-//! Which Regions there are, by partition.
+//! The known Regions, by partition.
 //!
-//! The lists are those of AWS's endpoint data of November 2026. AWS adds Regions, so one that is not listed may exist all
-//! the same: this serves to recognise slips.
+//! The lists come from AWS's endpoint data of November 2026. AWS adds Regions, so a Region that is not listed may
+//! exist: the lists only help to recognise typing errors.
 
 /// Of the partition `aws`.
 pub const STANDARD: &[&str] = &[

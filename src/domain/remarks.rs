@@ -1,7 +1,7 @@
-//! What is to be said of few points only.
+//! Properties that only few recovery points have.
 //!
-//! A million points are held, and nearly all of them are there, whole, unheld and beyond doubt. So what most of them lack
-//! takes one word in each, and memory of its own where there is something.
+//! A million points are held, and nearly all of them are present, complete, not on hold and not in doubt. So what most
+//! points lack costs one word in each of them, and an allocation only in those that have it.
 
 use super::time::Time;
 use arcstr::ArcStr;
@@ -16,7 +16,7 @@ pub struct Remarks {
     pub failure: Option<ArcStr>,
     /// Since when its existence is in doubt: a complete listing did not show it. It is asked for by id before it is
     /// believed gone.
-    pub suspected: Option<Time>,
+    pub missing_since: Option<Time>,
     /// What its tags say contradicts AWS or the record: it is there, and it is nothing to count on until that is mended.
     pub disputed: bool,
 }
@@ -25,7 +25,7 @@ pub struct Remarks {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remarked(Option<Box<Remarks>>);
 
-static NONE: Remarks = Remarks { hold: None, failure: None, suspected: None, disputed: false };
+static NONE: Remarks = Remarks { hold: None, failure: None, missing_since: None, disputed: false };
 
 impl Remarked {
     /// Changes them.
@@ -83,8 +83,8 @@ mod tests {
         let mut remarked = Remarked::from(Remarks { hold: Some("audit".into()), ..Remarks::default() });
         assert_eq!(remarked.hold.as_deref(), Some("audit"));
         assert_ne!(remarked, Remarked::default());
-        remarked.change(|remarks| remarks.suspected = Some(Time::ZERO));
-        assert_eq!((remarked.hold.as_deref(), remarked.suspected), (Some("audit"), Some(Time::ZERO)));
+        remarked.change(|remarks| remarks.missing_since = Some(Time::ZERO));
+        assert_eq!((remarked.hold.as_deref(), remarked.missing_since), (Some("audit"), Some(Time::ZERO)));
         remarked.change(|remarks| *remarks = Remarks::default());
         assert!(remarked.0.is_none());
         assert_eq!(remarked, Remarked::default());

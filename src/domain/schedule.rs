@@ -1,9 +1,10 @@
 //! When a policy fires.
 //!
-//! Time zones skip hours and repeat them. The hour field alone decides what that means (product.md, `timezone`): one of
-//! values, lists and ranges is matched against the wall clock, so that a time that is skipped fires at the end of the gap
-//! and one that is repeated fires the first time; one with `*` or a step follows real time. This is the whole calendar of
-//! the program: given an instant, the next firing after it. croner matches civil times; here they become instants.
+//! Time zones skip hours and repeat them. The hour field alone decides what that means (product.md, `timezone`): an
+//! hour field of values, lists and ranges is matched against the wall clock, so a skipped time fires at the end of the
+//! gap and a repeated time fires once, the first time; an hour field with `*` or a step follows real time. This is the
+//! only calendar of the program: given an instant, it returns the next firing after it. croner matches civil times;
+//! this module turns them into instants.
 
 mod gaps;
 

@@ -1,47 +1,48 @@
-//! What is known: intents, AWS's books as last seen, and what is under way.
+//! What is known: recorded intents, AWS's inventory as last seen, and calls under way.
 //!
-//! The store keeps the durable part; the rest is found out anew at every start. Everything that a round asks for is
-//! indexed, so that a round costs what is in flight or due, not what is held.
+//! The store keeps the durable part; each process finds out the rest anew. Everything that a round looks up is indexed,
+//! so the cost of a round depends on what is in flight or due, not on how much is held.
 
 use super::action::{CallKey, Request, SourceFacts};
-use super::change::{Change, IllegalChange, Opening, Total};
-use super::deletion::{Brake, Deletion, HoldWish};
+use super::change::{Change, Counter, IllegalChange, OccurrenceRecord};
+use super::deletion::{Brake, Deletion, HoldRequest};
 use super::fault::Fault;
 use super::id::{
-    AccountId, AccountName, BackupId, Occurrence, Place, PolicyName, Region, SourceKey, Target, Trigger, WorkKey,
+    AccountAlias, AccountId, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceKey, Target, Trigger,
+    WorkKey,
 };
 use super::lane::Lane;
 use super::note::Notes;
 use super::pause::Pause;
-use super::point::{Lifecycle, Point};
+use super::point::{Lifecycle, RecoveryPoint};
 use super::time::Time;
 use super::timekeeper::Timekeeping;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+mod account_region;
 mod accounts;
 mod apply;
-mod asks;
 mod closed_lanes;
 mod deletions;
 mod disputes;
 mod durable;
 mod index;
-mod look_ups;
 mod pauses;
-mod place;
+mod pending_requests;
 mod points;
 mod source;
+mod source_lookups;
 
+pub use account_region::{AccountRegionState, Listed, Listing, ListingPage, ReadRefusal, Whereabouts};
 pub use accounts::{AccountState, Foreign};
 pub use closed_lanes::ClosedLane;
 pub use disputes::Dispute;
 pub use index::Index;
 pub use pauses::{ORDER_REMEMBERED_FOR, ORDER_REPEATED_WITHIN};
-pub use place::{Listed, Listing, ListingPage, PlaceState, ReadRefusal, Whereabouts};
-pub use points::Points;
-pub use source::{Ask, Line, LookUp, SourceState, Watch};
+pub use points::RecoveryPoints;
+pub use source::{Line, Membership, PendingRequest, SourceLookup, SourceState};
 
 /// Upper bounds of the duration histograms, in seconds: a minute to two days.
 pub const DURATION_BUCKETS_SECONDS: [f64; 14] = [
@@ -69,21 +70,21 @@ pub struct Checked {
 /// All that is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// By account and id; those that no policy names any more stay as long as they hold points. Each is shared with who
-    /// was given the state to look at, until it moves.
+    /// By account and id. Sources that no policy selects any more stay as long as they have points. Each is shared with
+    /// the readers of the state until it changes.
     pub sources: BTreeMap<SourceKey, Arc<SourceState>>,
     /// By account and Region.
-    pub places: BTreeMap<Place, PlaceState>,
-    /// Who each account of the policy file is, as AWS's answers name it.
-    pub accounts: BTreeMap<AccountName, AccountState>,
+    pub places: BTreeMap<AccountRegion, AccountRegionState>,
+    /// The AWS account id of each account of the policy file, as AWS's responses name it.
+    pub accounts: BTreeMap<AccountAlias, AccountState>,
     /// Pauses by policy, each policy's by when they began; those that ended stay until what came due in them is on
     /// record.
     pub pauses: BTreeMap<PolicyName, Vec<Pause>>,
     /// Counters that survive restarts.
-    pub totals: BTreeMap<Total, u64>,
+    pub counters: BTreeMap<Counter, u64>,
     /// How long backups and copies took.
     pub durations: BTreeMap<Target, Durations>,
-    /// What is kept for people alone.
+    /// Records for people.
     pub notes: Notes,
     /// When the database was made.
     pub created_at: Time,
@@ -93,30 +94,30 @@ pub struct State {
     pub clock: Time,
     /// What is known of the time.
     pub timekeeping: Timekeeping,
-    /// When all was last looked through for what nothing needs any more, by this process.
+    /// When this process last removed entries that nothing needs any more.
     pub swept_at: Option<Time>,
-    /// The generation of the settings that `watch` of every source follows.
+    /// The generation of the settings that `membership` of every source follows.
     pub generation: Option<u64>,
     /// Up to when all occurrences of each policy are recorded.
     pub checked: BTreeMap<PolicyName, Checked>,
     /// Sources with work: something open, asked, in flight, or a route that lacks the newest backup.
     pub active: BTreeSet<SourceKey>,
     /// What is to be deleted.
-    pub deletions: BTreeMap<(Place, BackupId), Deletion>,
-    /// Holds that a person wished set or lifted, and that AWS's books do not show yet.
-    pub wishes: BTreeMap<(Place, BackupId), HoldWish>,
+    pub deletions: BTreeMap<(AccountRegion, BackupId), Deletion>,
+    /// Requested holds and releases that AWS's inventory does not show yet.
+    pub hold_requests: BTreeMap<(AccountRegion, BackupId), HoldRequest>,
     /// When retention looks at which source next.
     pub reviews: BTreeSet<(Time, SourceKey)>,
-    /// What retention would let go and a person has not confirmed, by source and target.
+    /// Deletions held back by the brake until a person confirms, by source and target.
     pub braked: BTreeMap<(SourceKey, Target), Brake>,
-    /// Lanes in which AWS refused a copy for want of a slot, as far as this process asked.
+    /// Lanes in which AWS refused this process a copy because no slot was free.
     pub closed_lanes: BTreeMap<Lane, ClosedLane>,
-    /// Sources set aside because a change to them was illegal, with what was wrong.
+    /// Sources quarantined because a change to them was illegal, with the reason.
     pub quarantined: BTreeMap<SourceKey, String>,
 }
 
 impl State {
-    /// Nothing known, as with an empty database.
+    /// An empty state, as with an empty database.
     #[must_use]
     pub fn new(created_at: Time, started_at: Time) -> Self {
         Self {
@@ -124,7 +125,7 @@ impl State {
             places: BTreeMap::new(),
             accounts: BTreeMap::new(),
             pauses: BTreeMap::new(),
-            totals: BTreeMap::new(),
+            counters: BTreeMap::new(),
             durations: BTreeMap::new(),
             notes: Notes::default(),
             created_at,
@@ -136,7 +137,7 @@ impl State {
             checked: BTreeMap::new(),
             active: BTreeSet::new(),
             deletions: BTreeMap::new(),
-            wishes: BTreeMap::new(),
+            hold_requests: BTreeMap::new(),
             reviews: BTreeSet::new(),
             braked: BTreeMap::new(),
             closed_lanes: BTreeMap::new(),
@@ -146,32 +147,37 @@ impl State {
 
     /// What is known of a place.
     #[must_use]
-    pub fn place(&self, place: &Place) -> Option<&PlaceState> {
+    pub fn place(&self, place: &AccountRegion) -> Option<&AccountRegionState> {
         self.places.get(place)
     }
 
     /// The point with this id at a place.
     #[must_use]
-    pub fn point(&self, place: &Place, id: &BackupId) -> Option<&Point> {
+    pub fn point(&self, place: &AccountRegion, id: &BackupId) -> Option<&RecoveryPoint> {
         self.point_among(place, self.places.get(place)?, id)
     }
 
-    /// The same of a place whose state is at hand.
+    /// The same, given the state of the account and Region.
     #[must_use]
-    pub fn point_among(&self, place: &Place, known: &PlaceState, id: &BackupId) -> Option<&Point> {
+    pub fn point_among(
+        &self,
+        place: &AccountRegion,
+        known: &AccountRegionState,
+        id: &BackupId,
+    ) -> Option<&RecoveryPoint> {
         let key = known.points.get(id)?.work(place);
         self.sources.get(&key.source)?.points_of(key.occurrence, &key.target).find(|point| point.id == *id)
     }
 
     /// The intent for this work, if one is open.
     #[must_use]
-    pub fn ask(&self, key: &WorkKey) -> Option<&Ask> {
-        self.sources.get(&key.source)?.asks.get(&(key.occurrence, key.target.clone()))
+    pub fn pending_request(&self, key: &WorkKey) -> Option<&PendingRequest> {
+        self.sources.get(&key.source)?.pending_requests.get(&(key.occurrence, key.target.clone()))
     }
 
     /// Whether this call is under way.
     #[must_use]
-    pub fn under_way(&self, place: &Place, call: &CallKey) -> bool {
+    pub fn under_way(&self, place: &AccountRegion, call: &CallKey) -> bool {
         self.places.get(place).is_some_and(|known| known.calls.contains(call))
     }
 
@@ -188,17 +194,17 @@ impl State {
             for lanes in known.others.values() {
                 hold(lanes.clone());
             }
-            for id in known.looks.keys() {
+            for id in known.poll_schedule.keys() {
                 if let Some(point) = self.point(place, id) {
                     hold(point.lanes());
                 }
             }
         }
         for (key, source) in self.active_sources() {
-            for ((occurrence, target), ask) in &source.asks {
+            for ((occurrence, target), pending) in &source.pending_requests {
                 let Target::Copy(destination) = target else { continue };
-                // Fulfilled but not yet withdrawn would count twice; `Seen` withdraws the ask in the same change.
-                if ask.open && !source.points_of(*occurrence, target).any(|point| point.lifecycle.in_flight()) {
+                // Fulfilled but not yet withdrawn would count twice; `BackupObserved` withdraws the pending request in the same change.
+                if pending.open && !source.points_of(*occurrence, target).any(|point| point.lifecycle.in_flight()) {
                     let kind = source.kind_of_backup(*occurrence);
                     let volume = key.source.is_volume().then_some(&key.source);
                     hold(Lane::of_copy(kind, &key.account, destination, volume));
@@ -215,9 +221,9 @@ impl State {
 
     /// How many sources with points of ours no policy names any more, by where those points are.
     #[must_use]
-    pub fn orphans(&self) -> BTreeMap<Place, u64> {
+    pub fn orphans(&self) -> BTreeMap<AccountRegion, u64> {
         let mut orphans = BTreeMap::new();
-        for source in self.sources.values().filter(|source| source.watch.is_none()) {
+        for source in self.sources.values().filter(|source| source.membership.is_none()) {
             let points = source.points.iter().filter(|point| point.lifecycle != Lifecycle::Deleted);
             for place in points.map(|point| &point.place).collect::<BTreeSet<_>>() {
                 *orphans.entry(place.clone()).or_default() += 1;

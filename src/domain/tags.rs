@@ -1,11 +1,11 @@
-//! What Lifeboat writes on backups and copies, and how it reads it back.
+//! The tags that Lifeboat writes on backups and copies, and how it reads them back.
 //!
-//! The database can be lost and the source's Region out of reach on the one day that matters. So every object at AWS
-//! carries enough to start anew (product.md, “What is written at AWS”).
+//! On the day that matters the database can be lost and the source's Region unreachable. So every backup and copy at
+//! AWS carries enough to start over from (product.md, “What is written at AWS”).
 
 use super::fault::clean;
 use super::id::{BackupId, Occurrence, PolicyName, Region, SourceId, Trigger};
-use super::point::Point;
+use super::point::RecoveryPoint;
 use super::policy::Tags;
 use super::time::Time;
 use std::ops::Bound::{Included, Unbounded};
@@ -37,7 +37,7 @@ pub const MAX: usize = 50;
 
 /// What our tags say about an object at AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Inscription {
+pub struct LifeboatTags {
     /// Informative: the policy that asked.
     pub policy: Option<PolicyName>,
     /// Whose recovery point it is.
@@ -64,7 +64,7 @@ pub struct Origin {
 }
 
 /// The same, as it stands in the tags.
-pub(super) struct Inscribed<'a> {
+pub(super) struct LifeboatTagsRef<'a> {
     policy: Option<&'a str>,
     source: &'a str,
     occurrence: Occurrence,
@@ -74,7 +74,7 @@ pub(super) struct Inscribed<'a> {
     hold: Option<&'a str>,
 }
 
-impl<'a> Inscribed<'a> {
+impl<'a> LifeboatTagsRef<'a> {
     /// Reads the tags of an object; `None` if it is not one of ours.
     pub(super) fn read(tags: &'a Tags) -> Option<Self> {
         let (mut policy, mut source, mut at, mut trigger) = (None, None, None, None);
@@ -132,7 +132,7 @@ impl<'a> Inscribed<'a> {
     }
 
     /// What of it is not as it was when Lifeboat asked for the point: the tag, what it says, and what is on record.
-    pub(super) fn altered(&self, point: &Point) -> Option<(&'static str, String, String)> {
+    pub(super) fn altered(&self, point: &RecoveryPoint) -> Option<(&'static str, String, String)> {
         if self.source != point.source.as_str() {
             return Some((SOURCE, self.source.to_owned(), point.source.to_string()));
         }
@@ -159,7 +159,7 @@ impl<'a> Inscribed<'a> {
     }
 
     /// Whether all of it is what is known of a point.
-    pub(super) fn is_of(&self, point: &Point) -> bool {
+    pub(super) fn is_of(&self, point: &RecoveryPoint) -> bool {
         let origin = point.origin.as_ref();
         self.source == point.source.as_str()
             && self.policy == point.policy.as_ref().map(PolicyName::as_str)
@@ -189,7 +189,7 @@ pub fn flaw(tags: &Tags) -> Option<(&'static str, String)> {
     }
     let said = |key: &'static str| (key, tags.get(key).map_or_else(|| "nothing".to_owned(), |text| clean(text, 64)));
     let mut probe = tags.clone();
-    let sound = Inscription {
+    let sound = LifeboatTags {
         policy: None,
         source: "fs-0".into(),
         occurrence: Occurrence { at: Time::ZERO, trigger: Trigger::Schedule },
@@ -203,18 +203,18 @@ pub fn flaw(tags: &Tags) -> Option<(&'static str, String)> {
         if let Some(value) = sound.get(key) {
             probe.insert(key.to_owned(), value.clone());
         }
-        if Inscribed::read(&probe).is_some() {
+        if LifeboatTagsRef::read(&probe).is_some() {
             return Some(said(key));
         }
     }
     Some(said(SOURCE))
 }
 
-impl Inscription {
+impl LifeboatTags {
     /// Reads the tags of an object; `None` if it is not one of ours.
     #[must_use]
     pub fn read(tags: &Tags) -> Option<Self> {
-        let Inscribed { policy, source, occurrence, attempt, origin, hold } = Inscribed::read(tags)?;
+        let LifeboatTagsRef { policy, source, occurrence, attempt, origin, hold } = LifeboatTagsRef::read(tags)?;
         Some(Self {
             policy: policy.map(Into::into),
             source: source.into(),
@@ -283,8 +283,8 @@ pub fn may_be_carried(key: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn inscription() -> Inscription {
-        Inscription {
+    fn lifeboat_tags() -> LifeboatTags {
+        LifeboatTags {
             policy: Some("finance".into()),
             source: "fs-0123456789abcdef0".into(),
             occurrence: Occurrence { at: Time::from_secs(1_795_248_000), trigger: Trigger::Schedule },
@@ -300,17 +300,17 @@ mod tests {
 
     #[test]
     fn what_is_written_can_be_read() {
-        assert_eq!(Inscription::read(&inscription().write()), Some(inscription()));
+        assert_eq!(LifeboatTags::read(&lifeboat_tags().write()), Some(lifeboat_tags()));
     }
 
     #[test]
     fn a_missing_or_broken_tag_makes_it_not_ours() {
         for key in [SOURCE, OCCURRENCE, TRIGGER, ATTEMPT, TAKEN] {
-            let mut tags = inscription().write();
+            let mut tags = lifeboat_tags().write();
             tags.remove(key);
-            assert_eq!(Inscription::read(&tags), None, "without {key}");
+            assert_eq!(LifeboatTags::read(&tags), None, "without {key}");
             tags.insert(key.to_owned(), if key == SOURCE { String::new() } else { "0".to_owned() });
-            assert_eq!(Inscription::read(&tags), None, "broken {key}");
+            assert_eq!(LifeboatTags::read(&tags), None, "broken {key}");
         }
     }
 
@@ -321,7 +321,7 @@ mod tests {
         source.insert("team".to_owned(), "b".to_owned());
         source.insert("AWS:x".to_owned(), "v".to_owned());
         source.insert("lifeboat:hold".to_owned(), "v".to_owned());
-        let ours = inscription().write();
+        let ours = lifeboat_tags().write();
         let count = ours.len();
         let (tags, dropped) = merge(ours, &[&policy, &source]);
         assert_eq!(tags.len(), MAX);

@@ -1,10 +1,12 @@
-//! Whose word the time is.
+//! Which clock to believe.
 //!
-//! **The problem.** A host boots with the clock of its board, is put to sleep, or has its clock set wrong for six seconds; a
-//! scheduler that believes it begins the wrong backup, calls the right one missed, and deletes what is not old.
-//! **The promise.** Time is the host's as long as AWS's `Date` agrees within [`TOLERATED`]. A jump against the clock that
-//! only counts is not followed until AWS confirms it; until then time goes on as it did. What decides by the time asks
-//! [`Timekeeping::confirmed`] first.
+//! **The problem.** A host boots with a wrong hardware clock, wakes from suspend, or has its clock set wrong for six
+//! seconds. A scheduler that believes that clock starts the wrong backup, records the right one as missed, and deletes
+//! what is not old.
+//!
+//! **The solution.** The time is the host's as long as AWS's `Date` header agrees within [`TOLERATED`]. A jump relative
+//! to the monotonic clock is not followed until AWS confirms it; until then time continues as before. Code that decides
+//! by the time checks [`Timekeeping::confirmed`] first.
 
 use super::time::Time;
 use std::time::Duration;

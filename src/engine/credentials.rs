@@ -1,8 +1,8 @@
-//! Where the credentials come from: fetched once for all Regions, within a bounded time, and kept while they last.
+//! Credentials: fetched once for all Regions, within a bounded time, and cached until they expire.
 //!
-//! The SDK would ask the source anew for each Region and try, leave a process that hangs behind, and put what it prints
-//! into its error. So `credential_process` is run here, and the SDK is handed what came of it; every other source is
-//! the SDK's own, behind the same one door.
+//! The SDK would ask the source of credentials again for each Region and attempt, would leave a hanging process behind,
+//! and would put the process's output into its error. So this module runs `credential_process` itself and hands the
+//! result to the SDK; all other sources are the SDK's own, behind the same interface.
 
 mod process;
 mod profile;
@@ -27,10 +27,10 @@ const FETCH_WITHIN: Duration = Duration::from_secs(20);
 const AHEAD: Duration = Duration::from_secs(300);
 /// Credentials that name no end are fetched anew after this.
 const KEPT_FOR: Duration = Duration::from_secs(900);
-/// After a fetch, good or bad, there is none for so long: Regions that ask together share what came of one.
+/// The minimum time between two fetches: Regions that ask at the same time share one result.
 const NOT_AGAIN_FOR: Duration = Duration::from_secs(10);
 
-/// The one door to the credentials. Clones share it.
+/// The only access to the credentials. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct SharedCredentials(Arc<Inner>);
 
@@ -45,7 +45,7 @@ struct Inner {
 enum Source {
     /// Handed in by the program.
     Given(Credentials),
-    /// As every AWS tool takes them.
+    /// The default chain of AWS tools.
     Found { chain: DefaultCredentialsChain, profile: Option<String> },
 }
 
@@ -112,7 +112,7 @@ impl SharedCredentials {
 
 impl Inner {
     async fn get(&self) -> Result<Credentials, Fault> {
-        // Held while a fetch goes on: those who come meanwhile get what comes of it.
+        // Locked during a fetch: concurrent callers get its result.
         let mut state = self.state.lock().await;
         let lately = state.fetched.is_some_and(|at| at.elapsed() < NOT_AGAIN_FOR);
         if let Some(known) = &state.known

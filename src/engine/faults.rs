@@ -1,8 +1,8 @@
-//! Every error of AWS, and what Lifeboat does about it.
+//! Every AWS error, and what Lifeboat does about it.
 //!
-//! This is table (a) of fsx-facts as data. FSx overloads its codes (`BadRequest` can mean “wait” or “never”), leaves
-//! the common ones out of its model, and documents some that never come; so the rules look at code, operation, limit
-//! and text, first match wins, and what matches nothing is waited for with growing pauses.
+//! This is table (a) of fsx-facts as data. FSx gives its codes several meanings (`BadRequest` can mean “wait” or
+//! “never”), leaves the common ones out of its model, and documents some that never occur. So the rules match on code,
+//! operation, limit and text; the first match wins, and an error that matches no rule is retried with growing backoff.
 
 use crate::domain::fault::{Fault, FaultClass};
 use std::error::Error;
@@ -60,9 +60,11 @@ impl Rule {
     }
 }
 
-use FaultClass::{Contested, Credentials, Denied, Lasting, Missing, NoSlot, Quota, State, Throttled, Unanswered};
+use FaultClass::{
+    Credentials, Denied, Missing, NoSlot, Permanent, Quota, Throttled, TokenConflict, TransientState, Unanswered,
+};
 
-/// First match wins.
+/// The first match wins.
 const RULES: &[Rule] = &[
     // Of any operation: the service is unwell, or we are too fast.
     rule(
@@ -109,26 +111,26 @@ const RULES: &[Rule] = &[
     ),
     rule(&["AccessDeniedException", "AccessDenied", "NotAuthorized", "UnauthorizedOperation", "OptInRequired"], Denied),
     // Somebody asked with this token before, in other words.
-    rule(&["IncompatibleParameterError"], Contested).on(&["CreateBackup", "CopyBackup"]),
+    rule(&["IncompatibleParameterError"], TokenConflict).on(&["CreateBackup", "CopyBackup"]),
     // Limits must be told apart by `Limit`; it may be missing.
     rule(&["ServiceLimitExceeded"], Quota).of(&["TOTAL_USER_INITIATED_BACKUPS"]),
     rule(&["ServiceLimitExceeded"], NoSlot).of(&["TOTAL_IN_PROGRESS_COPY_BACKUPS"]),
-    rule(&["ServiceLimitExceeded"], Lasting).of(&["TOTAL_USER_TAGS"]),
+    rule(&["ServiceLimitExceeded"], Permanent).of(&["TOTAL_USER_TAGS"]),
     rule(&["ServiceLimitExceeded"], NoSlot).on(&["CopyBackup"]),
     rule(&["ServiceLimitExceeded"], Quota),
     // ONTAP's limit on copies is documented as a rejection without a code (fsx-facts 3.2).
     rule(&["BadRequest"], NoSlot).on(&["CopyBackup"]).saying(&["copies in progress", "retry the copy after"]),
-    // States that pass.
-    rule(&["BackupInProgress", "SourceBackupUnavailable", "BackupBeingCopied", "BackupRestoring"], State),
-    rule(&["BadRequest"], State).saying(&["is being copied"]),
-    rule(&["BadRequest"], Lasting).on(&["CreateBackup"]).saying(&["is in failed"]),
-    rule(&["BadRequest"], State).on(&["CreateBackup"]).saying(&["cannot take backup while"]),
+    // Transient states.
+    rule(&["BackupInProgress", "SourceBackupUnavailable", "BackupBeingCopied", "BackupRestoring"], TransientState),
+    rule(&["BadRequest"], TransientState).saying(&["is being copied"]),
+    rule(&["BadRequest"], Permanent).on(&["CreateBackup"]).saying(&["is in failed"]),
+    rule(&["BadRequest"], TransientState).on(&["CreateBackup"]).saying(&["cannot take backup while"]),
     // What is named does not exist.
     rule(
         &["BackupNotFound", "FileSystemNotFound", "VolumeNotFound", "ResourceNotFound", "ResourceNotFoundException"],
         Missing,
     ),
-    // A person must change something.
+    // Permanent until a person changes something.
     rule(
         &[
             "UnsupportedOperation",
@@ -147,7 +149,7 @@ const RULES: &[Rule] = &[
             "NotServiceResourceError",
             "ResourceDoesNotSupportTagging",
         ],
-        Lasting,
+        Permanent,
     ),
 ];
 
@@ -169,7 +171,7 @@ pub fn classify(said: &Said<'_>) -> Fault {
         Some(rule) => rule.class,
         None if said.status.is_some_and(|status| status >= 500) => Unanswered,
         None if said.status == Some(429) => Throttled,
-        None => State,
+        None => TransientState,
     };
     Fault::new(class, code, said.message)
 }
@@ -241,33 +243,33 @@ mod tests {
             ("CopyBackup", "ThrottlingException", "Rate exceeded", None, Throttled),
             ("CopyBackup", "ExpiredTokenException", "", None, Credentials),
             ("CopyBackup", "AccessDeniedException", "", None, Denied),
-            ("CreateBackup", "BackupInProgress", "", None, State),
+            ("CreateBackup", "BackupInProgress", "", None, TransientState),
             ("CreateBackup", "ServiceLimitExceeded", "", backups, Quota),
             ("CreateBackup", "ServiceLimitExceeded", "", None, Quota),
-            ("CreateBackup", "ServiceLimitExceeded", "", Some("TOTAL_USER_TAGS"), Lasting),
+            ("CreateBackup", "ServiceLimitExceeded", "", Some("TOTAL_USER_TAGS"), Permanent),
             ("CreateBackup", "FileSystemNotFound", "", None, Missing),
             ("CreateBackup", "VolumeNotFound", "", None, Missing),
-            ("CreateBackup", "UnsupportedOperation", "ONTAP file system backup is unsupported.", None, Lasting),
-            ("CreateBackup", "BadRequest", "Cannot take backup while fs-1 is in UPDATING", None, State),
-            ("CreateBackup", "BadRequest", "Cannot take backup while fs-1 is in FAILED and", None, Lasting),
-            ("CreateBackup", "BadRequest", "Volume with type DP is not backupable.", None, Lasting),
-            ("CreateBackup", "IncompatibleParameterError", "", None, Contested),
+            ("CreateBackup", "UnsupportedOperation", "ONTAP file system backup is unsupported.", None, Permanent),
+            ("CreateBackup", "BadRequest", "Cannot take backup while fs-1 is in UPDATING", None, TransientState),
+            ("CreateBackup", "BadRequest", "Cannot take backup while fs-1 is in FAILED and", None, Permanent),
+            ("CreateBackup", "BadRequest", "Volume with type DP is not backupable.", None, Permanent),
+            ("CreateBackup", "IncompatibleParameterError", "", None, TokenConflict),
             ("CopyBackup", "ServiceLimitExceeded", "", copies, NoSlot),
             ("CopyBackup", "ServiceLimitExceeded", "", backups, Quota),
             ("CopyBackup", "ServiceLimitExceeded", "", Some("no value was set"), NoSlot),
-            ("CopyBackup", "SourceBackupUnavailable", "", None, State),
+            ("CopyBackup", "SourceBackupUnavailable", "", None, TransientState),
             ("CopyBackup", "BackupNotFound", "", None, Missing),
-            ("CopyBackup", "InvalidRegion", "", None, Lasting),
-            ("CopyBackup", "IncompatibleRegionForMultiAZ", "", None, Lasting),
-            ("CopyBackup", "InvalidDestinationKmsKey", "", None, Lasting),
-            ("CopyBackup", "InvalidSourceKmsKey", "", None, Lasting),
-            ("CopyBackup", "UnsupportedOperation", "", None, Lasting),
-            ("CopyBackup", "IncompatibleParameterError", "", None, Contested),
+            ("CopyBackup", "InvalidRegion", "", None, Permanent),
+            ("CopyBackup", "IncompatibleRegionForMultiAZ", "", None, Permanent),
+            ("CopyBackup", "InvalidDestinationKmsKey", "", None, Permanent),
+            ("CopyBackup", "InvalidSourceKmsKey", "", None, Permanent),
+            ("CopyBackup", "UnsupportedOperation", "", None, Permanent),
+            ("CopyBackup", "IncompatibleParameterError", "", None, TokenConflict),
             ("DescribeBackups", "BackupNotFound", "", None, Missing),
-            ("DeleteBackup", "BackupBeingCopied", "", None, State),
-            ("DeleteBackup", "BadRequest", "backup-1 is being copied, can't be deleted", None, State),
-            ("DeleteBackup", "BackupRestoring", "", None, State),
-            ("CopyBackup", "SomethingNew", "", None, State),
+            ("DeleteBackup", "BackupBeingCopied", "", None, TransientState),
+            ("DeleteBackup", "BadRequest", "backup-1 is being copied, can't be deleted", None, TransientState),
+            ("DeleteBackup", "BackupRestoring", "", None, TransientState),
+            ("CopyBackup", "SomethingNew", "", None, TransientState),
         ] {
             assert_eq!(class(operation, code, message, limit), expected, "{operation} {code} {message} {limit:?}");
         }

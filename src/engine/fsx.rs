@@ -10,7 +10,7 @@ use super::pacing::Pacing;
 use super::{Answer, Engine, Sent, reading};
 use crate::domain::action::{Action, Call, Outcome, Request};
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{Place, Region, SourceId};
+use crate::domain::id::{AccountRegion, Region, SourceId};
 use crate::domain::limits::{ANSWER_WITHIN, CALL_WITHIN};
 use crate::domain::policy::Aws;
 use crate::domain::tags::HOLD;
@@ -29,7 +29,7 @@ use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Until a connection stands.
+/// The time limit of connecting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Until the first byte of an answer, and between bytes.
 const READ_WITHIN: Duration = Duration::from_secs(20);
@@ -135,10 +135,10 @@ impl FsxEngine {
         clients.entry(region.clone()).or_insert_with(fresh).clone()
     }
 
-    /// Sends one request in its turn and within its time.
+    /// Sends one request, rate-limited and with a deadline.
     async fn send<T, E>(
         &self,
-        place: &Place,
+        place: &AccountRegion,
         operation: &'static str,
         requests: &mut Vec<Sent>,
         request: impl Future<Output = Result<T, SdkError<E>>>,
@@ -163,7 +163,7 @@ impl FsxEngine {
         result
     }
 
-    async fn make(&self, place: &Place, request: &Request, requests: &mut Vec<Sent>) -> Result<Outcome, Fault> {
+    async fn make(&self, place: &AccountRegion, request: &Request, requests: &mut Vec<Sent>) -> Result<Outcome, Fault> {
         let client = self.client(&place.region);
         let backup = match request {
             Request::CreateBackup { source, token, tags } => {
@@ -187,42 +187,47 @@ impl FsxEngine {
                 self.send(place, "CopyBackup", requests, call.send()).await?.backup
             }
         };
-        match backup.as_ref().and_then(reading::sighting) {
-            Some(sighting) => Ok(Outcome::Made(Box::new(sighting))),
+        match backup.as_ref().and_then(reading::observed) {
+            Some(observed) => Ok(Outcome::Made(Box::new(observed))),
             None => Err(Fault::new(FaultClass::Unanswered, "EmptyAnswer", "the answer names no backup")),
         }
     }
 
-    async fn page(&self, place: &Place, next_token: Option<&str>, requests: &mut Vec<Sent>) -> Result<Outcome, Fault> {
+    async fn page(
+        &self,
+        place: &AccountRegion,
+        next_token: Option<&str>,
+        requests: &mut Vec<Sent>,
+    ) -> Result<Outcome, Fault> {
         let call = self.client(&place.region).describe_backups().max_results(PAGE_SIZE);
         let call = call.set_next_token(next_token.map(str::to_owned));
         let answer = self.send(place, "DescribeBackups", requests, call.send()).await?;
-        let sightings = reading::all(answer.backups, reading::sighting)?;
+        let observed_backups = reading::all(answer.backups, reading::observed)?;
         let next_token = answer.next_token.filter(|token| !token.is_empty());
         if next_token.as_ref().is_some_and(|token| token.len() > NEXT_TOKEN_MAX_BYTES) {
             let what = "the mark of the next page is longer than any can be";
             return Err(Fault::new(FaultClass::Unanswered, "NonsenseToken", what));
         }
-        Ok(Outcome::Page { sightings, next_token })
+        Ok(Outcome::Page { observed_backups, next_token })
     }
 
     async fn poll(
         &self,
-        place: &Place,
+        place: &AccountRegion,
         ids: &[crate::domain::id::BackupId],
         requests: &mut Vec<Sent>,
     ) -> Result<Outcome, Fault> {
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let mut sightings = Vec::new();
+        let mut observed_backups = Vec::new();
         let mut next_token = None;
         for _ in 0..PAGES_PER_LOOK {
             let call = self.client(&place.region).describe_backups();
             let call = call.set_backup_ids(Some(ids.clone())).set_next_token(next_token);
             let answer = self.send(place, "DescribeBackups", requests, call.send()).await?;
-            sightings.extend(reading::all(answer.backups, reading::sighting)?);
+            observed_backups.extend(reading::all(answer.backups, reading::observed)?);
             next_token = answer.next_token.filter(|token| !token.is_empty());
             if next_token.is_none() {
-                return Ok(Outcome::Polled(sightings));
+                return Ok(Outcome::Polled(observed_backups));
             }
         }
         Err(endless())
@@ -230,7 +235,7 @@ impl FsxEngine {
 
     async fn hold(
         &self,
-        place: &Place,
+        place: &AccountRegion,
         arn: &str,
         hold: Option<&str>,
         requests: &mut Vec<Sent>,
@@ -249,7 +254,12 @@ impl FsxEngine {
         Ok(Outcome::HoldSet)
     }
 
-    async fn look_up(&self, place: &Place, ids: &[SourceId], requests: &mut Vec<Sent>) -> Result<Outcome, Fault> {
+    async fn lookup(
+        &self,
+        place: &AccountRegion,
+        ids: &[SourceId],
+        requests: &mut Vec<Sent>,
+    ) -> Result<Outcome, Fault> {
         let volumes = ids.first().is_some_and(SourceId::is_volume);
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let client = self.client(&place.region);
@@ -270,7 +280,7 @@ impl FsxEngine {
             };
             next_token = next_token.filter(|token| !token.is_empty());
             if next_token.is_none() {
-                return Ok(Outcome::LookedUp(facts));
+                return Ok(Outcome::SourcesDescribed(facts));
             }
         }
         Err(endless())
@@ -285,7 +295,7 @@ impl Engine for FsxEngine {
             Call::Make { request, .. } => self.make(place, request, &mut requests).await,
             Call::ListPage { next_token } => self.page(place, next_token.as_deref(), &mut requests).await,
             Call::Poll { ids } => self.poll(place, ids, &mut requests).await,
-            Call::LookUp { ids } => self.look_up(place, ids, &mut requests).await,
+            Call::DescribeSources { ids } => self.lookup(place, ids, &mut requests).await,
             Call::Delete { id, token } => {
                 let call = self.client(&place.region).delete_backup().backup_id(id.as_str());
                 let call = call.client_request_token(token.as_str());
@@ -320,7 +330,7 @@ where
         }
         SdkError::ResponseError(_) => classify(&Said { operation, status, message: &chain(error), ..Said::default() }),
         _ if lacks_credentials(error) => Fault::new(FaultClass::Credentials, "NoCredentials", &chain(error)),
-        SdkError::ConstructionFailure(_) => Fault::new(FaultClass::Lasting, "InvalidRequest", &chain(error)),
+        SdkError::ConstructionFailure(_) => Fault::new(FaultClass::Permanent, "InvalidRequest", &chain(error)),
         _ => Fault::new(FaultClass::Unanswered, "Dispatch", &chain(error)),
     }
 }

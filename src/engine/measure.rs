@@ -1,10 +1,10 @@
-//! What of an answer is believed before the SDK reads it.
+//! Checks on a response before the SDK reads it.
 //!
-//! Every answer says what time it is at AWS, which is kept for whoever asks.
+//! Every response carries AWS's time, which is kept for whoever asks.
 //!
-//! The SDK takes a whole answer into memory, and signs every later request by the clock that the last answer showed. A
-//! proxy or an endpoint gone wrong that sends without end would end the process within the time that one call is
-//! allowed; one that names the last second of the calendar would make every later call of the client end in a panic.
+//! The SDK reads a whole response into memory, and signs every later request by the clock that the last response
+//! showed. A proxy or an endpoint that sends without end would exhaust the memory of the process within the time that
+//! one call may take; one that names the last second of the calendar would make every later call of the client panic.
 
 use super::Dated;
 use crate::domain::time::Time;
@@ -24,7 +24,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// More than a thousand backups with fifty of the longest tags each.
+/// Larger than a thousand backups with fifty of the longest tags each.
 const ANSWER_MAX_BYTES: usize = 64 << 20;
 /// From 2006, when AWS began, to 2200: a machine's own clock may be far off, but AWS's lies in here.
 const CLOCK_OF_AWS: Range<i64> = 1_136_073_600..7_258_118_400;

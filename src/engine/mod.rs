@@ -1,7 +1,8 @@
-//! The way to AWS.
+//! The interface to AWS.
 //!
-//! An engine turns one [`Action`] into one request, paced and bounded in time, and every answer, good, bad or absent,
-//! into an [`Outcome`]. It decides nothing and repeats nothing: a call that creates is sent exactly once per action.
+//! An engine turns one [`Action`] into one request, rate-limited and with a deadline, and every result, good, bad or
+//! missing, into an [`Outcome`]. It decides nothing and retries nothing: a call that creates something is sent exactly
+//! once per action.
 
 mod credentials;
 pub mod faults;
@@ -16,10 +17,10 @@ use crate::domain::timekeeper::Heard;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// What came back, and what it cost.
+/// A result and its requests.
 #[derive(Debug)]
 pub struct Answer {
-    /// What came of the action.
+    /// The result of the action.
     pub outcome: Outcome,
     /// Each request that was sent for it, in order.
     pub requests: Vec<Sent>,
@@ -59,6 +60,6 @@ pub struct Sent {
 
 /// Something that can carry out actions.
 pub trait Engine: Send + Sync + 'static {
-    /// Carries out one action. Always comes back, within a bounded time, and never panics.
+    /// Carries out one action. Always returns within a bounded time, and never panics.
     fn call(&self, action: &Action) -> impl Future<Output = Answer> + Send;
 }

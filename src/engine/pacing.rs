@@ -1,9 +1,9 @@
-//! How fast AWS is called.
+//! The rate limit of calls to AWS.
 //!
-//! FSx throttles per account and Region at rates it does not publish (fsx-facts 3.4). All calls of one place share one
-//! limiter, so that a busy Region never slows another.
+//! FSx throttles per account and Region at rates that it does not publish (fsx-facts 3.4). All calls to one account and
+//! Region share one limiter, so a busy Region never slows another.
 
-use crate::domain::id::Place;
+use crate::domain::id::AccountRegion;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use std::collections::BTreeMap;
@@ -11,15 +11,15 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// One limiter for each place, made when first asked for.
+/// One limiter per account and Region, created on first use.
 pub struct Pacing {
     quota: Quota,
-    limiters: Mutex<BTreeMap<Place, Arc<DefaultDirectRateLimiter>>>,
+    limiters: Mutex<BTreeMap<AccountRegion, Arc<DefaultDirectRateLimiter>>>,
     clock: DefaultClock,
 }
 
 impl Pacing {
-    /// So many calls a second at each place; a second's worth may go at once.
+    /// The rate per account and Region; a burst of one second's worth is allowed.
     #[must_use]
     pub fn new(requests_per_second: f64) -> Self {
         let period = Duration::from_secs_f64(1.0 / requests_per_second.clamp(0.01, 10_000.0));
@@ -30,8 +30,8 @@ impl Pacing {
         Self { quota, limiters: Mutex::default(), clock: DefaultClock::default() }
     }
 
-    /// Returns when one more call may go to the place.
-    pub async fn turn(&self, place: &Place) {
+    /// Waits until one more call is allowed.
+    pub async fn turn(&self, place: &AccountRegion) {
         let limiter = {
             let mut limiters = self.limiters.lock().unwrap_or_else(PoisonError::into_inner);
             let fresh = || Arc::new(RateLimiter::direct_with_clock(self.quota, self.clock.clone()));

@@ -1,10 +1,10 @@
-//! The SDK's types as the domain's nouns. Nothing an answer holds, or lacks, is trusted.
+//! The SDK's types converted to the domain's. Nothing that a response contains, or lacks, is trusted.
 
 use crate::domain::action::SourceFacts;
 use crate::domain::fault::{Fault, FaultClass, clean};
 use crate::domain::id::account_of_arn;
 use crate::domain::lane::FileSystemKind;
-use crate::domain::point::{Lifecycle, MadeAs, Sighting};
+use crate::domain::point::{Lifecycle, MadeAs, ObservedBackup};
 use crate::domain::policy::Tags;
 use crate::domain::time::Time;
 use aws_sdk_fsx::types;
@@ -24,19 +24,19 @@ fn id_of(text: &str) -> Option<&str> {
     (fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')).then_some(text)
 }
 
-/// All of a list that can be read. Without the list, which AWS sends even when it is empty, the answer was lost on its way,
-/// and must not pass for books with nothing in them.
+/// All of a list that can be read. If the list is missing, which AWS sends even when it is empty, the response is
+/// broken and must not count as an empty inventory.
 pub(super) fn all<A, B>(list: Option<Vec<A>>, read: fn(&A) -> Option<B>) -> Result<Vec<B>, Fault> {
     let lost = || Fault::new(FaultClass::Unanswered, "EmptyAnswer", "the answer does not hold what was asked for");
     Ok(list.ok_or_else(lost)?.iter().filter_map(read).collect())
 }
 
 /// A backup as the answer shows it; `None` if it has none that can be one.
-pub(super) fn sighting(backup: &types::Backup) -> Option<Sighting> {
+pub(super) fn observed(backup: &types::Backup) -> Option<ObservedBackup> {
     let id = backup.backup_id().and_then(id_of)?;
     let kind = backup.file_system().and_then(|system| system.file_system_type());
     let volume = backup.volume().and_then(|volume| volume.volume_id()).and_then(id_of);
-    Some(Sighting {
+    Some(ObservedBackup {
         id: id.into(),
         lifecycle: backup.lifecycle().map_or(Lifecycle::Unknown, |lifecycle| Lifecycle::parse(lifecycle.as_str())),
         created_at: backup.creation_time().and_then(time).unwrap_or(Time::ZERO),

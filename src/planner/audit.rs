@@ -1,20 +1,20 @@
-//! The books linted: what should not be, found in tests, after every simulated step, and in production.
+//! Consistency checks on the state, used in tests, after every simulated step, and in production.
 
-use super::looks::places_of;
+use super::polling::places_of;
 use super::retry::PLACE_OUT_OF_ORDER;
 use crate::domain::duration::duration_text;
 use crate::domain::evidence::Objection;
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{Place, SourceKey, Target};
-use crate::domain::point::Point;
+use crate::domain::id::{AccountRegion, SourceKey, Target};
+use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::Settings;
-use crate::domain::state::{PlaceState, State};
+use crate::domain::state::{AccountRegionState, State};
 use crate::domain::time::Time;
 use crate::domain::timekeeper::TOLD_FROM;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
     /// Worth knowing.
@@ -37,10 +37,10 @@ impl Severity {
     }
 }
 
-/// Something that should not be.
+/// A finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad.
+    /// Its severity.
     pub severity: Severity,
     /// Whose.
     pub source: SourceKey,
@@ -98,9 +98,13 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
             findings.push(Finding { severity: Severity::Error, source: key.clone(), what });
         }
         for occurrence in source.open.keys() {
-            let copies = source.watch.iter().flat_map(|watch| watch.destinations.iter().cloned().map(Target::Copy));
+            let copies = source
+                .membership
+                .iter()
+                .flat_map(|membership| membership.destinations.iter().cloned().map(Target::Copy));
             for target in std::iter::once(Target::Backup).chain(copies) {
-                let good: Vec<&Point> = source.points_of(*occurrence, &target).filter(|point| point.good()).collect();
+                let good: Vec<&RecoveryPoint> =
+                    source.points_of(*occurrence, &target).filter(|point| point.good()).collect();
                 if let [first, rest @ ..] = good.as_slice()
                     && !rest.is_empty()
                 {
@@ -114,7 +118,7 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
         let capacity = lane.capacity(&settings.limits);
         if held > capacity {
             let key =
-                SourceKey { account: crate::domain::id::AccountName::own(), source: format!("lane {lane}").into() };
+                SourceKey { account: crate::domain::id::AccountAlias::own(), source: format!("lane {lane}").into() };
             let what = format!("{held} copies in flight where AWS allows {capacity}");
             findings.push(Finding { severity: Severity::Warning, source: key, what });
         }
@@ -134,16 +138,16 @@ fn clock(state: &State, findings: &mut Vec<Finding>) {
     let waits = if off { ": nothing is opened, missed, deleted or forgotten until it is set right" } else { "" };
     let what = format!("the host's clock is {} {which} AWS's{waits}", duration_text(offset));
     let severity = if off { Severity::Error } else { Severity::Warning };
-    let source = SourceKey { account: crate::domain::id::AccountName::own(), source: "clock".into() };
+    let source = SourceKey { account: crate::domain::id::AccountAlias::own(), source: "clock".into() };
     findings.push(Finding { severity, source, what });
 }
 
-/// Regions of the policy whose books cannot be read. What waits for them, and what does not, is said as well: nobody
-/// should find out by a quota that is full.
+/// Regions of the policy whose inventory cannot be read, with what waits for them and what does not: nobody should
+/// learn it from a full quota.
 fn places(settings: &Settings, state: &State, findings: &mut Vec<Finding>) {
-    for place in places_of(settings).collect::<BTreeSet<Place>>() {
+    for place in places_of(settings).collect::<BTreeSet<AccountRegion>>() {
         let Some(known) = state.place(&place) else { continue };
-        let refusal = known.refused_listing.as_ref().or(known.refused_looks.as_ref());
+        let refusal = known.refused_listing.as_ref().or(known.refused_polls.as_ref());
         if let Some(foreign) = &known.foreign {
             let source = SourceKey { account: place.account.clone(), source: place.region.as_str().into() };
             let what = format!("since {}: {}", foreign.since, foreign.fault.message);
@@ -161,9 +165,9 @@ fn places(settings: &Settings, state: &State, findings: &mut Vec<Finding>) {
     }
 }
 
-fn unread(place: &Place, known: &PlaceState, fault: &Fault) -> String {
+fn unread(place: &AccountRegion, known: &AccountRegionState, fault: &Fault) -> String {
     let region = &place.region;
-    let since = known.refused_listing.as_ref().or(known.refused_looks.as_ref());
+    let since = known.refused_listing.as_ref().or(known.refused_polls.as_ref());
     let since = since.map_or(String::new(), |refusal| format!(" since {}", refusal.since));
     let waits = if known.known() {
         "what it holds is known as of the last listing"
@@ -178,7 +182,7 @@ fn unread(place: &Place, known: &PlaceState, fault: &Fault) -> String {
 /// nothing about it.
 #[must_use]
 pub fn credentials_problem(settings: &Settings, state: &State) -> Option<String> {
-    let places: BTreeSet<Place> = places_of(settings).collect();
+    let places: BTreeSet<AccountRegion> = places_of(settings).collect();
     if let Some(foreign) = places.iter().find_map(|place| state.foreign(&place.account)) {
         return Some(foreign.fault.to_string());
     }

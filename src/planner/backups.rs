@@ -1,15 +1,14 @@
-//! Which backups to ask for.
+//! Which backups to request.
 //!
-//! A file system takes one backup at a time, so of the occurrences that are open only the newest begins; those that a
-//! person asked for come one after the other. A backup that FAILED is tried again, as another attempt, until a newer
-//! occurrence takes over.
+//! A file system takes one backup at a time, so only the newest open occurrence starts; those ordered by a person run
+//! one after the other. A FAILED backup is retried as another attempt, until a newer occurrence takes over.
 
-use super::gate::{Gate, Refusal, Unanswered, paused, wait};
-use super::{Active, ask, retry, send};
+use super::call_limits::{Blocked, CallLimits, PendingDecision, backoff, wait};
+use super::{Active, retry, send, send_request};
 use crate::domain::action::{Action, Call};
 use crate::domain::change::Change;
 use crate::domain::fault::FaultClass;
-use crate::domain::id::{Occurrence, Place, SourceId, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::id::{AccountRegion, Occurrence, SourceId, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::limits::{CALL_ENDS_WITHIN, IDS_PER_CALL, LISTING_LAG};
 use crate::domain::plan::{Plan, Reason};
 use crate::domain::policy::{Policy, Settings};
@@ -23,28 +22,28 @@ use std::time::Duration;
 const LOOKED_UP_WITHIN: Duration = Duration::from_secs(2 * 60);
 
 /// Sources to look up: by place, by kind (volumes apart), by how many may go into one call.
-type ToLookUp = BTreeMap<(Place, bool, usize), Vec<SourceId>>;
+type ToLookUp = BTreeMap<(AccountRegion, bool, usize), Vec<SourceId>>;
 
-/// Plans repeats, new backups and the look-ups that they need.
-pub fn plan(settings: &Settings, now: Time, active: &[Active<'_>], gate: &mut Gate<'_>, plan: &mut Plan) {
+/// Plans repeats, new backups and the lookups that they need.
+pub fn plan(settings: &Settings, now: Time, active: &[Active<'_>], call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     let mut to_look_up = ToLookUp::new();
     for (key, source) in active.iter().copied() {
-        let aside = gate.state.quarantined.contains_key(key);
-        let round = Round { settings, now, key, source, aside };
-        let asked = round.repeat(gate, plan);
-        if let Some(policy) = round.policy().filter(|_| !asked && !aside) {
-            round.begin(policy, gate, plan, &mut to_look_up);
+        let quarantined = call_limits.state.quarantined.contains_key(key);
+        let round = Round { settings, now, key, source, quarantined };
+        let asked = round.repeat(call_limits, plan);
+        if let Some(policy) = round.policy().filter(|_| !asked && !quarantined) {
+            round.begin(policy, call_limits, plan, &mut to_look_up);
         }
     }
     for ((place, _, size), ids) in to_look_up {
         for ids in ids.chunks(size) {
-            if let Err(refusal) = gate.read(&place) {
-                plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+            if let Err(blocked) = call_limits.read(&place) {
+                plan.wake.earlier(blocked.until.unwrap_or(Time::NEVER), "a place is tried again");
                 break;
             }
             let (account, until) = (place.account.clone(), now.plus(CALL_ENDS_WITHIN));
-            plan.record.push(Change::LookUpSent { account, ids: ids.to_vec(), until });
-            send(plan, Action { place: place.clone(), call: Call::LookUp { ids: ids.to_vec() } }, now);
+            plan.record.push(Change::SourceLookupSent { account, ids: ids.to_vec(), until });
+            send(plan, Action { place: place.clone(), call: Call::DescribeSources { ids: ids.to_vec() } }, now);
         }
     }
 }
@@ -54,70 +53,70 @@ struct Round<'a> {
     now: Time,
     key: &'a SourceKey,
     source: &'a SourceState,
-    /// It is set aside: what became of an ask is found out, and nothing is asked.
-    aside: bool,
+    /// It is blocked: what became of a pending request is found out, and nothing is asked.
+    quarantined: bool,
 }
 
 impl<'a> Round<'a> {
     fn policy(&self) -> Option<&'a Policy> {
-        self.source.watch.as_ref().and_then(|watch| self.settings.policies.get(&watch.policy))
+        self.source.membership.as_ref().and_then(|membership| self.settings.policies.get(&membership.policy))
     }
 
-    fn home(&self) -> Place {
-        Place { account: self.key.account.clone(), region: self.source.region.clone() }
+    fn home(&self) -> AccountRegion {
+        AccountRegion { account: self.key.account.clone(), region: self.source.region.clone() }
     }
 
     fn work(&self, occurrence: Occurrence) -> WorkKey {
         WorkKey { source: self.key.clone(), occurrence, target: Target::Backup }
     }
 
-    /// Deals with a backup that was asked for without a clear answer; `true` if there is one.
-    fn repeat(&self, gate: &mut Gate<'_>, plan: &mut Plan) -> bool {
+    /// Handles a pending request for a backup; `true` if there is one.
+    fn repeat(&self, call_limits: &mut CallLimits<'_>, plan: &mut Plan) -> bool {
         let mut asked = false;
-        for ((occurrence, target), intent) in &self.source.asks {
+        for ((occurrence, target), intent) in &self.source.pending_requests {
             if *target != Target::Backup || !intent.open {
                 continue;
             }
             asked = true;
             let (key, home) = (self.work(*occurrence), self.home());
-            let refusal = match gate.unanswered(&home, &key, intent) {
-                Unanswered::Again if self.aside || !wanted(self.source, occurrence) => {
-                    want_proof(&home, intent.last_asked_at.plus(LISTING_LAG), gate, plan)
+            let blocked = match call_limits.decide_pending(&home, &key, intent) {
+                PendingDecision::Repeat if self.quarantined || !wanted(self.source, occurrence) => {
+                    want_listing(&home, intent.last_asked_at.plus(LISTING_LAG), call_limits, plan)
                 }
-                Unanswered::Again => match gate.make(&home) {
+                PendingDecision::Repeat => match call_limits.make(&home) {
                     Ok(()) => {
-                        ask(plan, &home, &key, intent.attempt, intent.request.clone(), self.now);
+                        send_request(plan, &home, &key, intent.attempt, intent.request.clone(), self.now);
                         continue;
                     }
-                    Err(refusal) => refusal,
+                    Err(blocked) => blocked,
                 },
-                Unanswered::Disproved => {
-                    plan.record.push(Change::Disproved { key });
-                    plan.wake.earlier(self.now, "an ask was disproved");
+                PendingDecision::NeverApplied => {
+                    plan.record.push(Change::RequestNeverApplied { key });
+                    plan.wake.earlier(self.now, "a request was never applied");
                     continue;
                 }
-                Unanswered::Prove(from) => want_proof(&home, from, gate, plan),
-                Unanswered::Wait(refusal) => refusal,
+                PendingDecision::NeedsListing(from) => want_listing(&home, from, call_limits, plan),
+                PendingDecision::Wait(blocked) => blocked,
             };
             if let Some(policy) = self.policy() {
-                wait(plan, &policy.name, &key, refusal);
+                wait(plan, &policy.name, &key, blocked);
             }
         }
         asked
     }
 
-    /// Begins the next backup of the source, if one is due and nothing stands in its way.
-    fn begin(&self, policy: &Policy, gate: &mut Gate<'_>, plan: &mut Plan, to_look_up: &mut ToLookUp) {
+    /// Starts the next backup of the source, if one is due and nothing blocks it.
+    fn begin(&self, policy: &Policy, call_limits: &mut CallLimits<'_>, plan: &mut Plan, to_look_up: &mut ToLookUp) {
         let Some(occurrence) = self.next() else { return };
         let key = self.work(occurrence);
-        if let Err(refusal) = self.try_begin(policy, &key, gate, plan, to_look_up) {
-            wait(plan, &policy.name, &key, refusal);
+        if let Err(blocked) = self.try_begin(policy, &key, call_limits, plan, to_look_up) {
+            wait(plan, &policy.name, &key, blocked);
         }
     }
 
     /// The occurrence whose backup comes next: a person's first, then the newest that is scheduled.
     ///
-    /// One that FAILED and pauses lets the others go before it, or it would bar them for hours.
+    /// One that FAILED and backs off lets the others go first, or it would block them for hours.
     fn next(&self) -> Option<Occurrence> {
         let lacks =
             |of: &Occurrence| self.source.good_point(*of, &Target::Backup).is_none() && !self.source.had_a_backup(*of);
@@ -133,62 +132,62 @@ impl<'a> Round<'a> {
         &self,
         policy: &Policy,
         key: &WorkKey,
-        gate: &mut Gate<'_>,
+        call_limits: &mut CallLimits<'_>,
         plan: &mut Plan,
         to_look_up: &mut ToLookUp,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Blocked> {
         let home = self.home();
-        if let Some(flying) = self.source.in_flight().find(|point| point.origin.is_none()) {
-            let detail = format!("{} of {} is {}", flying.id, flying.occurrence.at, flying.lifecycle.as_str());
-            return Err(Refusal { reason: Reason::InFlight, until: None, detail });
+        if let Some(in_flight) = self.source.in_flight().find(|point| point.origin.is_none()) {
+            let detail = format!("{} of {} is {}", in_flight.id, in_flight.occurrence.at, in_flight.lifecycle.as_str());
+            return Err(Blocked { reason: Reason::InProgress, until: None, detail });
         }
         after_failures(self.source, key, self.settings.daemon.poll, self.now)?;
         // What was never asked for ends as skipped; this is for another attempt. A person's order goes on.
-        let pause = gate.state.pause_at(&policy.name, self.now);
+        let pause = call_limits.state.pause_at(&policy.name, self.now);
         if let Some(pause) = pause.filter(|_| key.occurrence.trigger == Trigger::Schedule) {
-            return Err(Refusal { reason: Reason::Paused, until: pause.until, detail: pause.sentence() });
+            return Err(Blocked { reason: Reason::Paused, until: pause.until, detail: pause.sentence() });
         }
-        gate.books_known_for(&home, self.source)?;
-        after_lost_answers(self.source, key, &home, gate, plan)?;
-        self.looked_up(to_look_up, &home)?;
-        gate.make(&home)?;
-        let attempt = gate.next_attempt(&home, key, self.source);
-        let facts = self.source.look_up.facts.as_ref().map(|(_, facts)| facts);
+        call_limits.inventory_known_for(&home, self.source)?;
+        after_lost_answers(self.source, key, &home, call_limits, plan)?;
+        self.source_looked_up(to_look_up, &home)?;
+        call_limits.make(&home)?;
+        let attempt = call_limits.next_attempt(&home, key, self.source);
+        let facts = self.source.lookup.facts.as_ref().map(|(_, facts)| facts);
         let (request, dropped) = super::request::create_backup(policy, facts, key, attempt);
         if !dropped.is_empty() {
             plan.warnings.push(no_room(&key.source.source, &dropped));
         }
-        ask(plan, &home, key, attempt, Arc::new(request), self.now);
+        send_request(plan, &home, key, attempt, Arc::new(request), self.now);
         Ok(())
     }
 
     /// Whether the source's tags are known freshly enough; else asks for them to be looked up.
-    fn looked_up(&self, to_look_up: &mut ToLookUp, home: &Place) -> Result<(), Refusal> {
-        let look_up = &self.source.look_up;
+    fn source_looked_up(&self, to_look_up: &mut ToLookUp, home: &AccountRegion) -> Result<(), Blocked> {
+        let lookup = &self.source.lookup;
         let recent = |at: Time| self.now.since(at) < LOOKED_UP_WITHIN;
-        if look_up.facts.as_ref().is_some_and(|(at, _)| recent(*at)) {
+        if lookup.facts.as_ref().is_some_and(|(at, _)| recent(*at)) {
             return Ok(());
         }
-        if let Some((_, fault)) = &look_up.fault {
+        if let Some((_, fault)) = &lookup.fault {
             // Who may not describe a source may still back it up; its own tags stay behind then. It is asked again once
             // the pause is over, and that answer is waited for.
-            if fault.class == FaultClass::Denied && self.now < look_up.not_before && !look_up.under_way {
+            if fault.class == FaultClass::Denied && self.now < lookup.not_before && !lookup.under_way {
                 return Ok(());
             }
         }
-        let detail = match &look_up.fault {
+        let detail = match &lookup.fault {
             Some((_, fault)) => format!("looking up {}: {fault}", self.key.source),
             None => format!("{} is being looked up", self.key.source),
         };
-        if self.now >= look_up.not_before {
-            let size = look_up.batch.unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
+        if self.now >= lookup.not_before {
+            let size = lookup.batch.unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
             let group = (home.clone(), self.key.source.is_volume(), size);
             to_look_up.entry(group).or_default().push(self.key.source.clone());
-            return Err(Refusal { reason: Reason::LookUp, until: None, detail });
+            return Err(Blocked { reason: Reason::DescribeSource, until: None, detail });
         }
-        let set_aside = look_up.fault.as_ref().is_some_and(|(_, fault)| fault.class.needs_a_person());
-        let reason = if set_aside { Reason::SetAside } else { Reason::LookUp };
-        Err(Refusal { reason, until: Some(look_up.not_before), detail })
+        let set_aside = lookup.fault.as_ref().is_some_and(|(_, fault)| fault.class.needs_a_person());
+        let reason = if set_aside { Reason::NeedsPerson } else { Reason::DescribeSource };
+        Err(Blocked { reason, until: Some(lookup.not_before), detail })
     }
 }
 
@@ -198,14 +197,16 @@ pub(super) fn wanted(source: &SourceState, occurrence: &Occurrence) -> bool {
     open && !source.cancelled.contains_key(occurrence)
 }
 
-/// Whether the pauses after refusals and failed attempts are over.
-pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration, now: Time) -> Result<(), Refusal> {
-    if let Some(refused) = source.asks.get(&(key.occurrence, key.target.clone())).filter(|ask| now < ask.not_before) {
-        return Err(paused(refused));
+/// Whether the backoff after refusals and failed attempts is over.
+pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration, now: Time) -> Result<(), Blocked> {
+    if let Some(refused) =
+        source.pending_requests.get(&(key.occurrence, key.target.clone())).filter(|pending| now < pending.not_before)
+    {
+        return Err(backoff(refused));
     }
     // What was refused for good is refused for every occurrence.
-    if let Some((fault, not_before)) = source.aside.get(&key.target).filter(|(_, not_before)| now < *not_before) {
-        return Err(Refusal { reason: Reason::SetAside, until: Some(*not_before), detail: fault.to_string() });
+    if let Some((fault, not_before)) = source.blocked.get(&key.target).filter(|(_, not_before)| now < *not_before) {
+        return Err(Blocked { reason: Reason::NeedsPerson, until: Some(*not_before), detail: fault.to_string() });
     }
     let failed = source.points_of(key.occurrence, &key.target).filter(|point| !point.good());
     let (mut count, mut last, mut failure) = (0, None, None);
@@ -224,35 +225,40 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
         return Ok(());
     }
     let detail = failure.as_deref().unwrap_or("the last attempt was deleted").to_owned();
-    Err(Refusal { reason: Reason::Pause, until: Some(again), detail })
+    Err(Blocked { reason: Reason::Backoff, until: Some(again), detail })
 }
 
-/// Of what was asked for again and again, something failed: before another attempt the books must show that nothing else
+/// Of what was asked for again and again, something failed: before another attempt the state must show that nothing else
 /// came of it. Where they may not be read, that cannot be known.
 pub(super) fn after_lost_answers(
     source: &SourceState,
     key: &WorkKey,
-    place: &Place,
-    gate: &Gate<'_>,
+    place: &AccountRegion,
+    call_limits: &CallLimits<'_>,
     plan: &mut Plan,
-) -> Result<(), Refusal> {
+) -> Result<(), Blocked> {
     let Some(asked_at) = source.unsure.get(&(key.occurrence, key.target.clone())) else { return Ok(()) };
     let from = asked_at.plus(LISTING_LAG);
-    match gate.state.place(place) {
+    match call_limits.state.place(place) {
         Some(known) if known.listed_since(from) || known.refused_listing.is_some() => Ok(()),
-        _ => Err(want_proof(place, from, gate, plan)),
+        _ => Err(want_listing(place, from, call_limits, plan)),
     }
 }
 
-/// Asks for the listing that tells what became of an ask, once.
-pub(super) fn want_proof(place: &Place, from: Time, gate: &Gate<'_>, plan: &mut Plan) -> Refusal {
-    let wanted = gate.state.place(place).and_then(|known| known.listing_wanted);
+/// Requests the listing that shows the result of a pending request, once.
+pub(super) fn want_listing(
+    place: &AccountRegion,
+    from: Time,
+    call_limits: &CallLimits<'_>,
+    plan: &mut Plan,
+) -> Blocked {
+    let wanted = call_limits.state.place(place).and_then(|known| known.listing_wanted);
     if wanted < Some(from) {
         plan.record.push(Change::ListingWanted { place: place.clone(), at: from });
-        plan.wake.earlier(gate.now, "a listing is wanted");
+        plan.wake.earlier(call_limits.now, "a listing is wanted");
     }
     let detail = "it is not known whether AWS took the request; a listing will tell".to_owned();
-    Refusal { reason: Reason::Listing, until: (from > gate.now).then_some(from), detail }
+    Blocked { reason: Reason::Listing, until: (from > call_limits.now).then_some(from), detail }
 }
 
 pub(super) fn no_room(source: &SourceId, dropped: &[String]) -> String {

@@ -1,21 +1,22 @@
-//! The brake: what costs a route too much waits for a person.
+//! The deletion safeguard (the brake): what would cost a route too many points waits for a person.
 //!
-//! A slip in the policy file, a wrong clock or an adoption that went wrong deletes what never comes back, and it need not
-//! do so at once: nine reloads, each of two points fewer, are as bad as one of eighteen. So a round is not looked at
-//! alone. What would be left is held against the most that the route held at one moment of the last 24 hours: the
-//! difference is what it lost in the time from that moment on, beyond what came new in it.
+//! A mistake in the policy file, a wrong clock or a wrong adoption deletes what never comes back, and not necessarily
+//! at once: nine reloads that delete two points each are as bad as one that deletes eighteen. So a round is not judged
+//! alone. What would be left is compared with the most that the route held at any moment of the last 24 hours: the
+//! difference is what it has lost since that moment, beyond the points that were added.
 //!
-//! Steady retention, one comes and one goes, never makes it large. What a person confirmed does not count, as if it had
-//! never been there; nor does what somebody else deleted, or what was lost before the database was made.
+//! Steady retention, where one point is added and one is deleted, never makes the difference large. Deletions that a
+//! person confirmed do not count, as if the points had never existed; nor does what somebody else deleted, or what was
+//! lost before the database was created.
 
 use crate::domain::deletion::{LOSSES_COUNT_FOR, Loss};
 use crate::domain::id::{SourceKey, Target};
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use std::cmp::Reverse;
 
-/// More than so many points of a route, and more than one in [`BRAKE_SHARE`], wait for a person.
+/// The brake engages above this many points of a route, if they are also more than one in [`BRAKE_SHARE`].
 pub const BRAKE_POINTS: usize = 2;
 /// See [`BRAKE_POINTS`].
 pub const BRAKE_SHARE: usize = 5;
@@ -29,7 +30,7 @@ pub struct Recent {
 }
 
 impl Recent {
-    /// Nothing is there, and what was lost is as the books have it.
+    /// Nothing is there, and what was lost is as the state has it.
     #[must_use]
     pub fn of(state: &State, key: &SourceKey, target: &Target, now: Time) -> Self {
         let from = now.minus(LOSSES_COUNT_FOR);
@@ -39,29 +40,29 @@ impl Recent {
     }
 
     /// This one is there. Returns whether it is decided already that it goes.
-    pub fn add(&mut self, state: &State, point: &Point) -> bool {
+    pub fn add(&mut self, state: &State, point: &RecoveryPoint) -> bool {
         let decided = || state.deletions.get(&(point.place.clone(), point.id.clone()));
         let decided = if state.deletions.is_empty() { None } else { decided() };
         let Some(deletion) = decided else {
             // What may be gone is not counted on.
-            if point.remarks.suspected.is_none() {
+            if point.remarks.missing_since.is_none() {
                 self.present.push(Loss::came_at(point));
             }
             return false;
         };
-        if !deletion.confirmed && deletion.condemned_at > self.from {
-            self.lost.push(Loss { came_at: Loss::came_at(point), lost_at: deletion.condemned_at });
+        if !deletion.confirmed && deletion.planned_at > self.from {
+            self.lost.push(Loss { came_at: Loss::came_at(point), lost_at: deletion.planned_at });
         }
         true
     }
 
-    /// How many are there, those that are decided upon left out.
+    /// How many points are held, without those with a planned deletion.
     #[must_use]
     pub fn held(&self) -> usize {
         self.present.len()
     }
 
-    /// The most that it held at one moment since the window began.
+    /// The most that it held at one moment since the start of the window.
     #[must_use]
     pub fn most(&self) -> usize {
         let came = || self.present.iter().copied().chain(self.lost.iter().map(|loss| loss.came_at));
@@ -79,7 +80,7 @@ impl Recent {
         most
     }
 
-    /// Whether to let so many more go waits for a person.
+    /// Whether this many further deletions wait for a person.
     #[must_use]
     pub fn holds(&self, going: usize) -> bool {
         if going == 0 {

@@ -1,21 +1,21 @@
-//! Which copies to ask for.
+//! Which copies to request.
 //!
-//! A route wants the newest AVAILABLE backup of its source and whatever a person asked for or holds. One copy of a
-//! route is under way at a time; one that was never asked for gives way to a newer backup.
+//! A route needs the newest AVAILABLE backup of its source, and every backup that a person ordered or holds. One copy
+//! per route is in flight at a time; a copy that was never requested gives way to a newer backup.
 
-use super::backups::{after_failures, after_lost_answers, no_room, want_proof, wanted};
-use super::gate::{Gate, Refusal, Unanswered, wait};
-use super::lane_gate::LaneGate;
+use super::backups::{after_failures, after_lost_answers, no_room, want_listing, wanted};
+use super::call_limits::{Blocked, CallLimits, PendingDecision, wait};
+use super::lane_limits::LaneLimits;
 use super::retain::would_go_at_once;
+use super::slot_priority::{SlotOrder, SlotRequest};
 use super::slots::Slots;
-use super::turns::{Order, Wish};
-use super::{Active, ask, durations, rpo};
+use super::{Active, durations, rpo, send_request};
 use crate::domain::change::Change;
-use crate::domain::id::{Place, Region, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::id::{AccountRegion, Region, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::lane::Lane;
 use crate::domain::limits::LISTING_LAG;
 use crate::domain::plan::{Plan, Reason};
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::{Destination, Policy, Settings};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
@@ -24,28 +24,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Plans repeats and new copies, each lane's slots in the order that is asked for.
-pub fn plan(settings: &Settings, now: Time, order: Order, active: &[Active<'_>], gate: &mut Gate<'_>, plan: &mut Plan) {
-    let state = gate.state;
+pub fn plan(
+    settings: &Settings,
+    now: Time,
+    order: SlotOrder,
+    active: &[Active<'_>],
+    call_limits: &mut CallLimits<'_>,
+    plan: &mut Plan,
+) {
+    let state = call_limits.state;
     let mut ready: BTreeMap<Lane, Vec<Candidate<'_>>> = BTreeMap::new();
-    let mut lane_gate = LaneGate::new(state, now);
+    let mut lane_limits = LaneLimits::new(state, now);
     for (key, source) in active.iter().copied() {
-        let policy = source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy));
-        let aside = state.quarantined.contains_key(key);
-        repeats(key, source, policy, aside, gate, &mut lane_gate, plan);
-        let Some(policy) = policy.filter(|_| !aside) else { continue };
+        let policy = source.membership.as_ref().and_then(|membership| settings.policies.get(&membership.policy));
+        let quarantined = state.quarantined.contains_key(key);
+        repeats(key, source, policy, quarantined, call_limits, &mut lane_limits, plan);
+        let Some(policy) = policy.filter(|_| !quarantined) else { continue };
         for destination in &policy.destinations {
             let Some(candidate) = Candidate::of_route(state, key, source, policy, destination) else { continue };
             let proven = |candidate: &Candidate<'_>, plan: &mut Plan| {
-                after_lost_answers(source, &candidate.work, &candidate.there(), gate, plan)
+                after_lost_answers(source, &candidate.work, &candidate.there(), call_limits, plan)
             };
-            match candidate.ready(settings, now, gate).and_then(|()| proven(&candidate, plan)) {
+            match candidate.ready(settings, now, call_limits).and_then(|()| proven(&candidate, plan)) {
                 // The widest of its lanes is the one in which it meets others.
                 Ok(()) => {
                     if let Some(lane) = candidate.lanes.last().cloned() {
                         ready.entry(lane).or_default().push(candidate);
                     }
                 }
-                Err(refusal) => wait(plan, &candidate.policy.name, &candidate.work, refusal),
+                Err(blocked) => wait(plan, &candidate.policy.name, &candidate.work, blocked),
             }
         }
     }
@@ -54,40 +61,40 @@ pub fn plan(settings: &Settings, now: Time, order: Order, active: &[Active<'_>],
     }
     let mut slots = Slots::new(settings.limits, state);
     for (lane, candidates) in ready {
-        for place in places(order, state, &lane, &candidates, &slots, &lane_gate, now) {
+        for place in places(order, state, &lane, &candidates, &slots, &lane_limits, now) {
             let Some(candidate) = candidates.get(place) else { continue };
-            if let Err(refusal) = candidate.begin(now, gate, &mut slots, &mut lane_gate, plan) {
-                wait(plan, &candidate.policy.name, &candidate.work, refusal);
+            if let Err(blocked) = candidate.begin(now, call_limits, &mut slots, &mut lane_limits, plan) {
+                wait(plan, &candidate.policy.name, &candidate.work, blocked);
             }
         }
     }
 }
 
-/// The places of the candidates of a lane in the order in which they get its slots.
+/// The indices of the candidates of a lane in the order in which they get its slots.
 fn places(
-    order: Order,
+    order: SlotOrder,
     state: &State,
     lane: &Lane,
     candidates: &[Candidate<'_>],
     slots: &Slots,
-    lane_gate: &LaneGate<'_>,
+    lane_limits: &LaneLimits<'_>,
     now: Time,
 ) -> Vec<usize> {
     let (capacity, held) = slots.of(lane);
     let free = capacity.saturating_sub(held) as usize;
-    let room = free.min(lane_gate.room(std::slice::from_ref(lane)) as usize);
+    let room = free.min(lane_limits.room(std::slice::from_ref(lane)) as usize);
     if room == 0 || candidates.len() <= room {
         return (0..candidates.len()).collect();
     }
-    let wishes: Vec<Wish> = candidates.iter().map(|candidate| candidate.wish()).collect();
+    let requests: Vec<SlotRequest> = candidates.iter().map(|candidate| candidate.request()).collect();
     let mut ends: Vec<Time> = vec![now; free];
     ends.extend(ends_of_flights(state, lane));
-    // Of what else is held nothing is known: others' copies, and asks without an answer.
-    let sum: Duration = wishes.iter().map(|wish| wish.takes).sum();
-    let typical = sum / u32::try_from(wishes.len()).unwrap_or(u32::MAX);
+    // Nothing is known about the other occupied slots: copies of others, and requests without a response.
+    let sum: Duration = requests.iter().map(|request| request.takes).sum();
+    let typical = sum / u32::try_from(requests.len()).unwrap_or(u32::MAX);
     ends.resize(capacity as usize, now.plus(typical));
     let works: Vec<&WorkKey> = candidates.iter().map(|candidate| &candidate.work).collect();
-    order(state, &works, &wishes, &ends, now)
+    order(state, &works, &requests, &ends, now)
 }
 
 /// When our copies in flight in a lane are expected to end.
@@ -96,8 +103,9 @@ fn ends_of_flights<'a>(state: &'a State, lane: &'a Lane) -> impl Iterator<Item =
         Lane::Shared(place) | Lane::Volume(place, _) => Some(place),
         Lane::OntapAccount(_) => None,
     };
-    let looks = place.and_then(|place| Some((place, state.place(place)?)));
-    let ids = looks.into_iter().flat_map(|(place, known)| known.looks.keys().map(move |id| (place, id)));
+    let poll_schedule = place.and_then(|place| Some((place, state.place(place)?)));
+    let ids =
+        poll_schedule.into_iter().flat_map(|(place, known)| known.poll_schedule.keys().map(move |id| (place, id)));
     ids.filter_map(|(place, id)| state.point(place, id)).filter(|point| point.lanes().contains(lane)).filter_map(
         |point| {
             let source = state.sources.get(&point.source_key())?;
@@ -109,43 +117,43 @@ fn ends_of_flights<'a>(state: &'a State, lane: &'a Lane) -> impl Iterator<Item =
 }
 
 /// Deals with copies that were asked for without a clear answer. They hold their slots already: of a source that is set
-/// aside nothing is asked any more, but what became of an ask is found out, or its slot would be held for ever.
+/// aside nothing is asked any more, but what became of a pending request is found out, or its slot would be held for ever.
 fn repeats(
     key: &SourceKey,
     source: &SourceState,
     policy: Option<&Policy>,
-    aside: bool,
-    gate: &mut Gate<'_>,
-    lane_gate: &mut LaneGate<'_>,
+    quarantined: bool,
+    call_limits: &mut CallLimits<'_>,
+    lane_limits: &mut LaneLimits<'_>,
     plan: &mut Plan,
 ) {
-    for ((occurrence, target), intent) in source.asks.iter().filter(|(_, intent)| intent.open) {
+    for ((occurrence, target), intent) in source.pending_requests.iter().filter(|(_, intent)| intent.open) {
         let Target::Copy(region) = target else { continue };
         let work = WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
-        let there = Place { account: key.account.clone(), region: region.clone() };
-        let lanes = gate.state.lanes_of_copy(&work);
-        let refusal = match gate.unanswered(&there, &work, intent) {
-            Unanswered::Again if aside || !wanted(source, occurrence) => {
-                want_proof(&there, intent.last_asked_at.plus(LISTING_LAG), gate, plan)
+        let there = AccountRegion { account: key.account.clone(), region: region.clone() };
+        let lanes = call_limits.state.lanes_of_copy(&work);
+        let blocked = match call_limits.decide_pending(&there, &work, intent) {
+            PendingDecision::Repeat if quarantined || !wanted(source, occurrence) => {
+                want_listing(&there, intent.last_asked_at.plus(LISTING_LAG), call_limits, plan)
             }
-            Unanswered::Again => match lane_gate.open(&lanes).and_then(|()| gate.make(&there)) {
+            PendingDecision::Repeat => match lane_limits.open(&lanes).and_then(|()| call_limits.make(&there)) {
                 Ok(()) => {
-                    lane_gate.take(&lanes);
-                    ask(plan, &there, &work, intent.attempt, intent.request.clone(), gate.now);
+                    lane_limits.take(&lanes);
+                    send_request(plan, &there, &work, intent.attempt, intent.request.clone(), call_limits.now);
                     continue;
                 }
-                Err(refusal) => refusal,
+                Err(blocked) => blocked,
             },
-            Unanswered::Disproved => {
-                plan.record.push(Change::Disproved { key: work });
-                plan.wake.earlier(gate.now, "an ask was disproved");
+            PendingDecision::NeverApplied => {
+                plan.record.push(Change::RequestNeverApplied { key: work });
+                plan.wake.earlier(call_limits.now, "a request was never applied");
                 continue;
             }
-            Unanswered::Prove(from) => want_proof(&there, from, gate, plan),
-            Unanswered::Wait(refusal) => refusal,
+            PendingDecision::NeedsListing(from) => want_listing(&there, from, call_limits, plan),
+            PendingDecision::Wait(blocked) => blocked,
         };
         if let Some(policy) = policy {
-            wait(plan, &policy.name, &work, refusal);
+            wait(plan, &policy.name, &work, blocked);
         }
     }
 }
@@ -156,7 +164,7 @@ struct Candidate<'a> {
     source: &'a SourceState,
     policy: &'a Policy,
     destination: &'a Destination,
-    backup: &'a Point,
+    backup: &'a RecoveryPoint,
     /// A person asked for this very backup, which is not the newest.
     for_a_person: bool,
     lanes: Vec<Lane>,
@@ -172,16 +180,19 @@ impl<'a> Candidate<'a> {
         destination: &'a Destination,
     ) -> Option<Self> {
         let target = Target::Copy(destination.region.clone());
-        let there = Place { account: key.account.clone(), region: destination.region.clone() };
-        // What may be ours is not made again on a guess.
-        let may_be_there = |backup: &Point| {
+        let there = AccountRegion { account: key.account.clone(), region: destination.region.clone() };
+        // A copy that may be ours is not repeated on a guess.
+        let may_be_there = |backup: &RecoveryPoint| {
             let claims = state.place(&there).map(|known| known.unconfirmed_of(&backup.source, backup.occurrence));
-            claims.into_iter().flatten().any(Point::good)
+            claims.into_iter().flatten().any(RecoveryPoint::good)
         };
-        let lacks = |backup: &&Point| {
+        let lacks = |backup: &&RecoveryPoint| {
             source.good_point(backup.occurrence, &target).is_none()
                 && !may_be_there(backup)
-                && !source.asks.get(&(backup.occurrence, target.clone())).is_some_and(|ask| ask.open)
+                && !source
+                    .pending_requests
+                    .get(&(backup.occurrence, target.clone()))
+                    .is_some_and(|pending| pending.open)
         };
         let reached = source.newest_taken_at(&target);
         let newest = source
@@ -189,8 +200,8 @@ impl<'a> Candidate<'a> {
             .filter(|backup| reached.is_none_or(|reached| reached < backup.taken_at()))
             .filter(lacks);
         let for_a_person = newest.is_none();
-        let found_in_vain = |backup: &Point| {
-            let adopted = source.open.get(&backup.occurrence).is_some_and(|opening| opening.adopted);
+        let found_in_vain = |backup: &RecoveryPoint| {
+            let adopted = source.open.get(&backup.occurrence).is_some_and(|record| record.adopted);
             adopted && would_go_at_once(policy, source, &target, backup)
         };
         let of_a_person = || wanted_by_a_person(state, source).filter(|backup| !found_in_vain(backup)).find(lacks);
@@ -207,26 +218,26 @@ impl<'a> Candidate<'a> {
         })
     }
 
-    fn there(&self) -> Place {
-        Place { account: self.work.source.account.clone(), region: self.destination.region.clone() }
+    fn there(&self) -> AccountRegion {
+        AccountRegion { account: self.work.source.account.clone(), region: self.destination.region.clone() }
     }
 
-    /// Whether nothing but a slot is in its way.
-    fn ready(&self, settings: &Settings, now: Time, gate: &Gate<'_>) -> Result<(), Refusal> {
+    /// Whether only a slot is missing.
+    fn ready(&self, settings: &Settings, now: Time, call_limits: &CallLimits<'_>) -> Result<(), Blocked> {
         self.route_free(&self.destination.region, now)?;
         after_failures(self.source, &self.work, settings.daemon.poll, now)?;
-        gate.books_known_for(&self.there(), self.source)?;
-        let home = Place { account: self.work.source.account.clone(), region: self.source.region.clone() };
-        gate.newest_known(&home, self.source)
+        call_limits.inventory_known_for(&self.there(), self.source)?;
+        let home = AccountRegion { account: self.work.source.account.clone(), region: self.source.region.clone() };
+        call_limits.newest_known(&home, self.source)
     }
 
-    fn wish(&self) -> Wish {
+    fn request(&self) -> SlotRequest {
         let target = &self.work.target;
         let (reached, taken_at) = (self.source.newest_taken_at(target), self.backup.taken_at());
-        Wish {
-            promise: rpo::promised(self.policy, target),
+        SlotRequest {
+            rpo: rpo::rpo_for(self.policy, target),
             reached,
-            since: self.source.watch.as_ref().map_or(taken_at, |watch| watch.since),
+            since: self.source.membership.as_ref().map_or(taken_at, |membership| membership.since),
             taken_at,
             takes: durations::next_copy(self.source, self.destination, self.backup.size_bytes).takes,
             asked_at: self.for_a_person.then_some(self.work.occurrence.at),
@@ -236,41 +247,42 @@ impl<'a> Candidate<'a> {
     fn begin(
         &self,
         now: Time,
-        gate: &mut Gate<'_>,
+        call_limits: &mut CallLimits<'_>,
         slots: &mut Slots,
-        lane_gate: &mut LaneGate<'_>,
+        lane_limits: &mut LaneLimits<'_>,
         plan: &mut Plan,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), Blocked> {
         let there = self.there();
         slots.free(&self.lanes)?;
-        lane_gate.open(&self.lanes)?;
-        gate.make(&there)?;
+        lane_limits.open(&self.lanes)?;
+        call_limits.make(&there)?;
         slots.take(&self.lanes);
-        lane_gate.take(&self.lanes);
-        let attempt = gate.next_attempt(&there, &self.work, self.source);
+        lane_limits.take(&self.lanes);
+        let attempt = call_limits.next_attempt(&there, &self.work, self.source);
         let (request, dropped) =
             super::request::copy_backup(self.policy, self.destination, self.backup, &self.work, attempt);
         if !dropped.is_empty() {
             plan.warnings.push(no_room(&self.work.source.source, &dropped));
         }
-        ask(plan, &there, &self.work, attempt, Arc::new(request), now);
+        send_request(plan, &there, &self.work, attempt, Arc::new(request), now);
         Ok(())
     }
 
     /// Whether no other copy of the route is under way.
-    fn route_free(&self, region: &Region, now: Time) -> Result<(), Refusal> {
+    fn route_free(&self, region: &Region, now: Time) -> Result<(), Blocked> {
         let target = Target::Copy(region.clone());
-        let flying = self.source.in_flight();
-        let flying =
-            flying.filter(|point| !point.remarks.disputed).find(|point| point.target() == target && !point.stuck(now));
-        if let Some(flying) = flying {
-            let detail = format!("{} of {} is {}", flying.id, flying.occurrence.at, flying.lifecycle.as_str());
-            return Err(Refusal { reason: Reason::InFlight, until: None, detail });
+        let in_flight = self.source.in_flight();
+        let in_flight = in_flight
+            .filter(|point| !point.remarks.disputed)
+            .find(|point| point.target() == target && !point.stuck(now));
+        if let Some(in_flight) = in_flight {
+            let detail = format!("{} of {} is {}", in_flight.id, in_flight.occurrence.at, in_flight.lifecycle.as_str());
+            return Err(Blocked { reason: Reason::InProgress, until: None, detail });
         }
-        let asked = self.source.asks.iter().find(|((_, of), ask)| *of == target && ask.open);
+        let asked = self.source.pending_requests.iter().find(|((_, of), pending)| *of == target && pending.open);
         if let Some(((occurrence, _), _)) = asked {
             let detail = format!("the copy of {} was asked for", occurrence.at);
-            return Err(Refusal { reason: Reason::InFlight, until: None, detail });
+            return Err(Blocked { reason: Reason::InProgress, until: None, detail });
         }
         Ok(())
     }
@@ -278,7 +290,7 @@ impl<'a> Candidate<'a> {
 
 /// Backups that no newer one supersedes: asked for by a person, or on hold (wished is enough), in occurrences that have
 /// not ended.
-fn wanted_by_a_person<'a>(state: &'a State, source: &'a SourceState) -> impl Iterator<Item = &'a Point> {
+fn wanted_by_a_person<'a>(state: &'a State, source: &'a SourceState) -> impl Iterator<Item = &'a RecoveryPoint> {
     source.open.keys().filter_map(|occurrence| {
         source
             .good_point(*occurrence, &Target::Backup)

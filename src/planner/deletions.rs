@@ -1,19 +1,20 @@
-//! Deleting what retention gives up.
+//! Deletes what retention no longer keeps.
 //!
-//! Each deletion is decided, recorded, looked at once more at AWS and asked for, in this order and over several rounds;
-//! whatever speaks against it on the way spares it. What would cost a route too much waits for a person ([`super::brake`]).
+//! Each deletion is decided, recorded, checked once more at AWS and requested, in this order and over several rounds;
+//! whatever contradicts it on the way cancels it. Deletions that would cost a route too much wait for a person
+//! ([`super::brake`]).
 
 use super::brake::Recent;
-use super::chain::{self, Full};
-use super::gate::Gate;
-use super::retain::{self, Verdict};
+use super::call_limits::CallLimits;
+use super::full_copy::{self, FullCopy};
+use super::retain::{self, RetentionVerdict};
 use super::send;
 use crate::domain::action::{Action, Call, CallKey};
 use crate::domain::change::Change;
 use crate::domain::deletion::{Brake, Deletion};
-use crate::domain::id::{BackupId, Place, SourceKey, Target, deletion_token};
+use crate::domain::id::{AccountRegion, BackupId, SourceKey, Target, deletion_token};
 use crate::domain::plan::Plan;
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
@@ -22,41 +23,47 @@ use std::time::Duration;
 
 /// Sources that retention looks at in one round; the rest in the next.
 const REVIEWS_PER_ROUND: usize = 100;
-/// A deletion is asked for within this after AWS last showed its object.
+/// DeleteBackup must follow within this time after AWS last showed the backup.
 const INSPECTED_WITHIN: Duration = Duration::from_secs(60);
-/// So often it is looked whether the brake still holds.
+/// How often the brake is re-evaluated.
 const BRAKE_AGAIN: Duration = Duration::from_secs(3600);
-/// So soon a review is tried again that lacks the books of a place.
+/// So soon a review is tried again that lacks the inventory of a place.
 const REVIEW_AGAIN: Duration = Duration::from_secs(60);
 
-/// Decides what is to be deleted, and goes on with what was decided.
-pub fn plan(settings: &Settings, state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
+/// Plans deletions, and continues the planned ones.
+pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     let mut reviews = state.reviews.iter().peekable();
     for _ in 0..REVIEWS_PER_ROUND {
         let Some((_, key)) = reviews.next_if(|(at, _)| *at <= now) else { break };
-        review(settings, state, key, now, gate, plan);
+        review(settings, state, key, now, call_limits, plan);
     }
     if let Some((at, _)) = reviews.next() {
         plan.wake.earlier((*at).max(now), "retention");
     }
-    let mut steps = Steps { settings, state, now, doomed: BTreeMap::new() };
+    let mut steps = Steps { settings, state, now, verdicts: BTreeMap::new() };
     for ((place, id), deletion) in &state.deletions {
-        steps.go_on(place, id, deletion, gate, plan);
+        steps.go_on(place, id, deletion, call_limits, plan);
     }
 }
 
-/// What retention lets go of one target of a source, and what the brake makes of it.
+/// What retention decides for one target of a source, and what the brake holds back of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Letting<'a> {
-    /// Goes, each with its reason, oldest first.
-    pub go: Vec<(&'a Point, String)>,
-    /// Would go, and waits for a person.
+pub struct RetentionDecision<'a> {
+    /// Points to delete, each with its reason, oldest first.
+    pub go: Vec<(&'a RecoveryPoint, String)>,
+    /// Deletions that wait for a person.
     pub braked: Option<Brake>,
 }
 
-/// Weighs one target of a source.
+/// Evaluates one target of a source.
 #[must_use]
-pub fn weigh<'a>(policy: &Policy, state: &'a State, key: &SourceKey, target: &Target, now: Time) -> Letting<'a> {
+pub fn weigh<'a>(
+    policy: &Policy,
+    state: &'a State,
+    key: &SourceKey,
+    target: &Target,
+    now: Time,
+) -> RetentionDecision<'a> {
     let verdicts = retain::verdicts(policy, state, key, target, now);
     let mut recent = Recent::of(state, key, target, now);
     let mut go = Vec::new();
@@ -69,9 +76,9 @@ pub fn weigh<'a>(policy: &Policy, state: &'a State, key: &SourceKey, target: &Ta
     if recent.holds(go.len()) {
         let points = go.into_iter().map(|(point, reason)| (point.id.clone(), reason)).collect();
         let brake = Brake { points, held: recent.held(), most: recent.most() };
-        return Letting { go: Vec::new(), braked: Some(brake) };
+        return RetentionDecision { go: Vec::new(), braked: Some(brake) };
     }
-    Letting { go, braked: None }
+    RetentionDecision { go, braked: None }
 }
 
 /// The targets of a source that its policy names.
@@ -83,19 +90,26 @@ pub fn targets(policy: &Policy) -> impl Iterator<Item = Target> + '_ {
 /// The policy under which retention applies to a source: none once it left, so that it loses nothing.
 #[must_use]
 pub fn policy_of<'a>(settings: &'a Settings, source: &SourceState) -> Option<&'a Policy> {
-    source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy))
+    source.membership.as_ref().and_then(|membership| settings.policies.get(&membership.policy))
 }
 
 /// Where the points of a target are.
-fn place_of(key: &SourceKey, policy: &Policy, target: &Target) -> Place {
+fn place_of(key: &SourceKey, policy: &Policy, target: &Target) -> AccountRegion {
     let region = match target {
         Target::Backup => &policy.region,
         Target::Copy(region) => region,
     };
-    Place { account: key.account.clone(), region: region.clone() }
+    AccountRegion { account: key.account.clone(), region: region.clone() }
 }
 
-fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: &Gate<'_>, plan: &mut Plan) {
+fn review(
+    settings: &Settings,
+    state: &State,
+    key: &SourceKey,
+    now: Time,
+    call_limits: &CallLimits<'_>,
+    plan: &mut Plan,
+) {
     let mut braked = BTreeMap::new();
     let mut next = Time::NEVER;
     let source = state.sources.get(key).filter(|_| settings.daemon.prune && !state.quarantined.contains_key(key));
@@ -103,7 +117,7 @@ fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: 
         chains(key, policy, source, plan);
         next = next.min(unseen(policy, state, now, plan));
         for target in targets(policy) {
-            if books_lack(key, policy, &target, gate) {
+            if books_lack(key, policy, &target, call_limits) {
                 next = next.min(now.plus(REVIEW_AGAIN));
                 continue;
             }
@@ -111,7 +125,7 @@ fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: 
             letting.go.into_iter().for_each(|(point, reason)| condemn(point, reason, now, plan));
             braked.extend(letting.braked.map(|brake| (target, brake)));
         }
-        next = next.min(clear_failed(state, key, now, gate, plan));
+        next = next.min(clear_failed(state, key, now, call_limits, plan));
         if !braked.is_empty() {
             // The time that the brake looks back at moves on.
             next = next.min(now.plus(BRAKE_AGAIN));
@@ -121,12 +135,12 @@ fn review(settings: &Settings, state: &State, key: &SourceKey, now: Time, gate: 
     plan.wake.earlier(next, "retention");
 }
 
-/// Says what stays because a destination cannot be read. Returns until when it does.
+/// Reports points that are kept because a destination cannot be read. Returns until when.
 fn unseen(policy: &Policy, state: &State, now: Time, plan: &mut Plan) -> Time {
     let unseen = retain::unseen_destinations(policy, state, now);
     let until = state.created_at.plus(retain::UNSEEN_COPY_READS_FOR);
     for region in &unseen {
-        let place = Place { account: policy.account.clone(), region: (*region).clone() };
+        let place = AccountRegion { account: policy.account.clone(), region: (*region).clone() };
         // One that is merely being listed for the first time is no news.
         if state.place(&place).is_some_and(|known| known.unread_because().is_some()) {
             plan.warnings.push(format!(
@@ -138,19 +152,19 @@ fn unseen(policy: &Policy, state: &State, now: Time, plan: &mut Plan) -> Time {
     if unseen.is_empty() { Time::NEVER } else { until }
 }
 
-/// Decides that a point goes.
-fn condemn(point: &Point, reason: String, now: Time, plan: &mut Plan) {
+/// Plans the deletion of a point.
+fn condemn(point: &RecoveryPoint, reason: String, now: Time, plan: &mut Plan) {
     let (place, id) = (point.place.clone(), point.id.clone());
-    plan.record.push(Change::Condemned { place, id, reason, confirmed: false, at: now });
+    plan.record.push(Change::DeletionPlanned { place, id, reason, confirmed: false, at: now });
     plan.wake.earlier(now, "a deletion was decided");
 }
 
-/// Decides about what ended FAILED. Returns when to look again.
-fn clear_failed(state: &State, key: &SourceKey, now: Time, gate: &Gate<'_>, plan: &mut Plan) -> Time {
+/// Plans the deletion of what ended FAILED. Returns when to look again.
+fn clear_failed(state: &State, key: &SourceKey, now: Time, call_limits: &CallLimits<'_>, plan: &mut Plan) -> Time {
     let (clear, mut next) = retain::failed_to_clear(state, key, now);
-    let undecided = |point: &Point| !state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
+    let undecided = |point: &RecoveryPoint| !state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
     for (point, reason) in clear.into_iter().filter(|(point, _)| undecided(point)) {
-        if gate.books_known_of(&point.place, key).is_ok() {
+        if call_limits.inventory_known_of(&point.place, key).is_ok() {
             condemn(point, reason, now, plan);
         } else {
             next = next.min(now.plus(REVIEW_AGAIN));
@@ -159,32 +173,32 @@ fn clear_failed(state: &State, key: &SourceKey, now: Time, gate: &Gate<'_>, plan
     next
 }
 
-/// Says before the fact which copies will be full, other than first ones.
+/// Announces full copies, other than first ones.
 fn chains(key: &SourceKey, policy: &Policy, source: &SourceState, plan: &mut Plan) {
     for destination in &policy.destinations {
-        match chain::next_is_full(source, destination) {
-            None | Some(Full::First) => {}
+        match full_copy::next_is_full(source, destination) {
+            None | Some(FullCopy::First) => {}
             Some(full) => plan.warnings.push(full.announcement(&key.source, &destination.region)),
         }
     }
 }
 
-/// Whether the books that a verdict needs are not known yet: those of the place itself; for a copy whether its occurrence
+/// Whether the state that a verdict needs are not known yet: those of the place itself; for a copy whether its occurrence
 /// has ended, which only the source's Region tells then. A backup waits for no destination (promise 7): what a copy may
 /// read there that only a lost database knew of is kept one by one, as [`retain::unseen_destinations`] has it.
-fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, gate: &Gate<'_>) -> bool {
+fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, call_limits: &CallLimits<'_>) -> bool {
     let listed = |target: &Target| {
-        let place = gate.state.place(&place_of(key, policy, target));
+        let place = call_limits.state.place(&place_of(key, policy, target));
         place.is_some_and(|known| known.listed.is_some())
     };
     let told = match target {
         Target::Backup => true,
         Target::Copy(_) => listed(&Target::Backup),
     };
-    !told || gate.books_known_of(&place_of(key, policy, target), key).is_err()
+    !told || call_limits.inventory_known_of(&place_of(key, policy, target), key).is_err()
 }
 
-/// What a person confirms: every point that the brake holds now is decided upon.
+/// A person's confirmation: plans the deletion of every point that the brake holds back now.
 #[must_use]
 pub fn confirm(settings: &Settings, state: &State, now: Time) -> Vec<Change> {
     let mut changes = Vec::new();
@@ -193,7 +207,7 @@ pub fn confirm(settings: &Settings, state: &State, now: Time) -> Vec<Change> {
         for target in targets(policy) {
             let Some(brake) = weigh(policy, state, key, &target, now).braked else { continue };
             let place = place_of(key, policy, &target);
-            changes.extend(brake.points.into_iter().map(|(id, reason)| Change::Condemned {
+            changes.extend(brake.points.into_iter().map(|(id, reason)| Change::DeletionPlanned {
                 place: place.clone(),
                 id,
                 reason: format!("{reason}; confirmed by a person"),
@@ -209,12 +223,19 @@ struct Steps<'a> {
     settings: &'a Settings,
     state: &'a State,
     now: Time,
-    /// What goes, by source and target, as far as this round asked.
-    doomed: BTreeMap<(SourceKey, Target), BTreeMap<BackupId, Option<String>>>,
+    /// Retention verdicts by source and target, as far as this round needed them.
+    verdicts: BTreeMap<(SourceKey, Target), BTreeMap<BackupId, Option<String>>>,
 }
 
 impl Steps<'_> {
-    fn go_on(&mut self, place: &Place, id: &BackupId, deletion: &Deletion, gate: &mut Gate<'_>, plan: &mut Plan) {
+    fn go_on(
+        &mut self,
+        place: &AccountRegion,
+        id: &BackupId,
+        deletion: &Deletion,
+        call_limits: &mut CallLimits<'_>,
+        plan: &mut Plan,
+    ) {
         if self.state.under_way(place, &CallKey::Delete(id.clone())) {
             return;
         }
@@ -223,37 +244,37 @@ impl Steps<'_> {
             return;
         }
         let inspected = deletion.inspected_at.filter(|at| self.now.since(*at) < INSPECTED_WITHIN && *at <= self.now);
-        if inspected.is_none_or(|at| at < deletion.condemned_at || Some(at) < deletion.asked_at) {
+        if inspected.is_none_or(|at| at < deletion.planned_at || Some(at) < deletion.asked_at) {
             // The look that it waits for is among the looks of its place already.
             return;
         }
-        if let Some(reason) = self.spared(place, id) {
-            plan.record.push(Change::Spared { place: place.clone(), id: id.clone(), reason });
+        if let Some(reason) = self.deletion_cancelled(place, id) {
+            plan.record.push(Change::DeletionCancelled { place: place.clone(), id: id.clone(), reason });
             plan.wake.earlier(self.now, "a deletion was given up");
             return;
         }
         let known = match self.state.point(place, id) {
-            Some(point) => gate.books_known_of(place, &point.source_key()),
-            None => gate.books_known(place),
+            Some(point) => call_limits.inventory_known_of(place, &point.source_key()),
+            None => call_limits.inventory_known(place),
         };
-        if let Err(refusal) = known.and_then(|()| gate.delete(place)) {
-            plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+        if let Err(blocked) = known.and_then(|()| call_limits.delete(place)) {
+            plan.wake.earlier(blocked.until.unwrap_or(Time::NEVER), "a place is tried again");
             return;
         }
-        plan.record.push(Change::DeleteAsked { place: place.clone(), id: id.clone(), at: self.now });
+        plan.record.push(Change::DeletionRequested { place: place.clone(), id: id.clone(), at: self.now });
         let call = Call::Delete { id: id.clone(), token: deletion_token(place, id) };
         send(plan, Action { place: place.clone(), call }, self.now);
     }
 
-    /// Why it is not to be deleted after all.
-    fn spared(&mut self, place: &Place, id: &BackupId) -> Option<String> {
+    /// Why a planned deletion is cancelled.
+    fn deletion_cancelled(&mut self, place: &AccountRegion, id: &BackupId) -> Option<String> {
         if !self.settings.daemon.prune {
             return Some("this host does not prune".to_owned());
         }
         let Some(point) = self.state.point(place, id) else { return Some("it is no longer known".to_owned()) };
         let (key, target) = (point.source_key(), point.target());
         let (state, settings, now) = (self.state, self.settings, self.now);
-        let words = self.doomed.entry((key.clone(), target.clone())).or_insert_with(|| {
+        let words = self.verdicts.entry((key.clone(), target.clone())).or_insert_with(|| {
             let policy = state.sources.get(&key).and_then(|source| policy_of(settings, source));
             policy.map_or_else(BTreeMap::new, |policy| words(policy, state, &key, &target, now))
         });
@@ -265,7 +286,7 @@ impl Steps<'_> {
     }
 }
 
-/// Why each point of a target stays; `None`: it goes.
+/// Why each point of a target is kept; `None`: it is deleted.
 fn words(
     policy: &Policy,
     state: &State,
@@ -273,11 +294,11 @@ fn words(
     target: &Target,
     now: Time,
 ) -> BTreeMap<BackupId, Option<String>> {
-    let reason = |verdict: &Verdict<'_>| {
+    let reason = |verdict: &RetentionVerdict<'_>| {
         let keeps: Vec<String> = verdict.keep.iter().map(ToString::to_string).collect();
         (!verdict.goes()).then(|| keeps.join(", "))
     };
-    // A destination that left the policy is none of its targets, and what is there stays.
+    // A destination that left the policy is not one of its targets, and its points are kept.
     let named = targets(policy).any(|named| named == *target);
     let verdicts = if named { retain::verdicts(policy, state, key, target, now) } else { Vec::new() };
     let mut words: BTreeMap<BackupId, Option<String>> =

@@ -1,23 +1,24 @@
-//! How long the next backup or copy of a route will take, learned from AWS's books.
+//! How long the next backup or copy of a route will take, learned from AWS's inventory.
 //!
-//! A route must get its slot while there is still time to copy, so the planner has to know how long its copies take, and
-//! they differ by hours: the first copy to a Region moves everything, those after it what has changed (fsx-facts 4). AWS
-//! says neither, so both are read off the points that are held: from AWS's creation time to the moment we saw it
-//! AVAILABLE. Nothing is kept beside them, so a restart forgets nothing and a lost database forgets until the next copy.
+//! A route must get its slot while there is still time to copy, so the planner has to know how long its copies take,
+//! and they differ by hours: the first copy to a Region transfers everything, later ones only the changes (fsx-facts
+//! 4). AWS reports neither duration, so both are computed from the recovery points held: from AWS's creation time to
+//! the moment at which we saw it AVAILABLE. Nothing else is stored, so a restart loses nothing, and a lost database
+//! loses it only until the next copy.
 //!
-//! One accident must not count for long: a daemon that was down while a copy ended saw its end late. So of the last few
+//! One outlier must not count for long: a daemon that was down while a copy ended saw its end late. So of the last few
 //! the second longest counts, which is cautious as well.
 
-use super::chain;
+use super::full_copy;
 use crate::domain::id::Target;
 use crate::domain::limits::COPY_STUCK_AFTER;
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::Destination;
 use crate::domain::remarks::Bytes;
 use crate::domain::state::SourceState;
 use std::time::Duration;
 
-/// So many of the last points of a route are looked at.
+/// How many of a route's last points are used.
 const LOOKED_AT: usize = 6;
 /// Of a first copy this share is expected of the next one, while none was seen yet.
 const SHARE_OF_FIRST: u32 = 10;
@@ -40,7 +41,7 @@ pub struct Learned {
 /// How long the next one is expected to take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// So long.
+    /// The duration.
     pub takes: Duration,
     /// It moves everything.
     pub full: bool,
@@ -88,8 +89,8 @@ pub fn learned(source: &SourceState, target: &Target) -> Learned {
 pub fn next_copy(source: &SourceState, destination: &Destination, size_bytes: Option<Bytes>) -> Expected {
     let target = Target::Copy(destination.region.clone());
     // Looking through all that is held is only worth it when the newest copy is of no use.
-    let of_use = source.newest(&target).is_some_and(|newest| chain::may_go_on_from(newest, destination));
-    let full = !of_use && chain::next_is_full(source, destination).is_some();
+    let of_use = source.newest(&target).is_some_and(|newest| full_copy::may_go_on_from(newest, destination));
+    let full = !of_use && full_copy::next_is_full(source, destination).is_some();
     expected(source, &target, full, size_bytes)
 }
 
@@ -117,7 +118,7 @@ fn first_of(size_bytes: Option<Bytes>) -> Duration {
 }
 
 /// From AWS's creation time to the moment it was seen AVAILABLE, where that was seen.
-fn took(point: &Point) -> Option<Duration> {
+fn took(point: &RecoveryPoint) -> Option<Duration> {
     let took = point.settled_at?.since(point.created_at);
     (point.available() && !took.is_zero() && took <= COPY_STUCK_AFTER).then_some(took)
 }
@@ -135,7 +136,7 @@ fn second_longest(times: &mut [Duration]) -> Option<Duration> {
 mod tests {
     use super::*;
     use crate::domain::change::Change;
-    use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Trigger};
+    use crate::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceKey, Trigger};
     use crate::domain::lane::FileSystemKind;
     use crate::domain::point::{Lifecycle, Provenance};
     use crate::domain::remarks::Remarked;
@@ -146,11 +147,11 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn copy(nth: u32, minutes: Option<u32>, key: &str) -> Point {
+    fn copy(nth: u32, minutes: Option<u32>, key: &str) -> RecoveryPoint {
         let at = Time::from_secs(1_795_248_000).plus(3600 * Duration::from_secs(u64::from(nth)));
-        Point {
+        RecoveryPoint {
             provenance: Provenance {
-                place: Place { account: AccountName::own(), region: "us-west-2".into() },
+                place: AccountRegion { account: AccountAlias::own(), region: "us-west-2".into() },
                 source: "fs-0123456789abcdef0".into(),
                 policy: None,
                 kms_key: Some(key.into()),
@@ -172,12 +173,12 @@ mod tests {
         }
     }
 
-    fn after(copies: &[Point], kms_key: Option<&str>) -> Expected {
+    fn after(copies: &[RecoveryPoint], kms_key: Option<&str>) -> Expected {
         let mut state = State::new(Time::ZERO, Time::ZERO);
         for copy in copies {
-            state.apply(&Change::Seen { point: Box::new(copy.clone()) }).unwrap();
+            state.apply(&Change::BackupObserved { point: Box::new(copy.clone()) }).unwrap();
         }
-        let key = SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() };
+        let key = SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() };
         let source = state.sources.get(&key).cloned().unwrap_or_else(|| SourceState::new("us-east-1".into()).into());
         let destination = Destination {
             region: "us-west-2".into(),
@@ -202,7 +203,8 @@ mod tests {
 
     #[test]
     fn one_accident_does_not_count_and_old_ones_are_forgotten() {
-        let mut copies: Vec<Point> = (0..20).map(|nth| copy(nth, Some(if nth < 10 { 50 } else { 10 }), "a")).collect();
+        let mut copies: Vec<RecoveryPoint> =
+            (0..20).map(|nth| copy(nth, Some(if nth < 10 { 50 } else { 10 }), "a")).collect();
         assert_eq!(after(&copies, None).takes, 10 * MINUTE);
         copies[17].settled_at = Some(copies[17].created_at.plus(600 * MINUTE));
         assert_eq!(after(&copies, None).takes, 10 * MINUTE);
@@ -210,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_was_not_seen_to_end_teaches_nothing() {
-        let adopted: Vec<Point> = (0..5).map(|nth| copy(nth, None, "a")).collect();
+        let adopted: Vec<RecoveryPoint> = (0..5).map(|nth| copy(nth, None, "a")).collect();
         assert!(!after(&adopted, None).learned);
         let held = [copy(0, None, "a"), copy(1, Some(9), "a"), copy(2, Some(11), "a")];
         assert_eq!(after(&held, None).takes, 11 * MINUTE);

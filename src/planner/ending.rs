@@ -1,17 +1,17 @@
 //! How occurrences end.
 //!
-//! Every occurrence ends in one recorded outcome, the worst that applies (promise 5). An end is only recorded once
-//! nothing of the occurrence can move any more, so it never has to be taken back.
+//! Every occurrence ends in one recorded outcome, the worst that applies (promise 5). An outcome is only recorded once
+//! nothing of the occurrence can change any more, so it never has to be revised.
 
 use super::Active;
 use super::retain::{UNSEEN_COPY_READS_FOR, would_go_at_once};
 use super::schedule::window_passed;
-use crate::domain::change::{Change, End, Opening};
+use crate::domain::change::{Change, OccurrenceOutcome, OccurrenceRecord};
 use crate::domain::duration::duration_text;
-use crate::domain::id::{Occurrence, Place, Region, SourceKey, Target, Trigger};
+use crate::domain::id::{AccountRegion, Occurrence, Region, SourceKey, Target, Trigger};
 use crate::domain::limits::LISTING_LAG;
 use crate::domain::plan::Plan;
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
@@ -30,24 +30,24 @@ const ENDS_AT_ONCE: usize = 1000;
 pub fn plan(settings: &Settings, state: &State, now: Time, active: &[Active<'_>], plan: &mut Plan) {
     let most = plan.record.len().saturating_add(ENDS_AT_ONCE);
     for (key, source) in active.iter().copied() {
-        let policy = source.watch.as_ref().and_then(|watch| settings.policies.get(&watch.policy));
-        for (occurrence, opening) in &source.open {
+        let policy = source.membership.as_ref().and_then(|membership| settings.policies.get(&membership.policy));
+        for (occurrence, record) in &source.open {
             if plan.record.len() >= most {
                 return;
             }
-            let case = Case { state, key, source, policy, occurrence: *occurrence, opening, now };
+            let case = Case { state, key, source, policy, occurrence: *occurrence, record, now };
             if let Some((end, reason)) = case.end() {
                 plan.record.push(Change::Closed {
                     source: key.clone(),
                     occurrence: *occurrence,
-                    opening: opening.clone(),
+                    record: record.clone(),
                     end,
                     reason,
                     at: now,
                     earlier: 0,
                 });
             } else if occurrence.trigger == Trigger::Manual {
-                let due = opening.opened_at.plus(ORDER_GIVEN_UP_AFTER);
+                let due = record.opened_at.plus(ORDER_GIVEN_UP_AFTER);
                 if due > now {
                     plan.wake.earlier(due, "an order is given up");
                 }
@@ -68,17 +68,17 @@ struct Case<'a> {
     /// `None` once the source left its policy.
     policy: Option<&'a Policy>,
     occurrence: Occurrence,
-    opening: &'a Opening,
+    record: &'a OccurrenceRecord,
     now: Time,
 }
 
 impl Case<'_> {
-    fn end(&self) -> Option<(End, String)> {
+    fn end(&self) -> Option<(OccurrenceOutcome, String)> {
         if self.asked(&Target::Backup) {
             return None;
         }
         if let Some(at) = self.source.cancelled.get(&self.occurrence) {
-            return Some((End::Failed, format!("cancelled by a person at {at}{}", self.left_behind())));
+            return Some((OccurrenceOutcome::Failed, format!("cancelled by a person at {at}{}", self.left_behind())));
         }
         match self.source.good_point(self.occurrence, &Target::Backup) {
             Some(backup) if backup.remarks.disputed => self.end_of_disputed(backup),
@@ -91,18 +91,18 @@ impl Case<'_> {
     }
 
     /// How one ends whose backup is gone since before this database: what is there of it stays, nothing more is made.
-    fn end_of_what_was_copied(&self) -> Option<(End, String)> {
-        let home = Place { account: self.key.account.clone(), region: self.source.region.clone() };
+    fn end_of_what_was_copied(&self) -> Option<(OccurrenceOutcome, String)> {
+        let home = AccountRegion { account: self.key.account.clone(), region: self.source.region.clone() };
         let shown_by_now = self.state.created_at.plus(LISTING_LAG);
         if !self.state.place(&home).is_some_and(|known| known.listed_since(shown_by_now)) {
             return None;
         }
-        let mut worst = (End::Completed, "every copy is AVAILABLE; its backup is gone".to_owned());
-        for region in self.source.watch.as_ref().map_or(&[][..], |watch| &watch.destinations) {
+        let mut worst = (OccurrenceOutcome::Completed, "every copy is AVAILABLE; its backup is gone".to_owned());
+        for region in self.source.membership.as_ref().map_or(&[][..], |membership| &membership.destinations) {
             let copy = self.source.good_point(self.occurrence, &Target::Copy(region.clone()));
             let (end, reason) = match copy {
                 Some(_) => self.end_of_copy(region, true)?,
-                None => (End::Failed, format!("its backup is gone, and has no copy in {region}")),
+                None => (OccurrenceOutcome::Failed, format!("its backup is gone, and has no copy in {region}")),
             };
             if end > worst.0 {
                 worst = (end, reason);
@@ -112,12 +112,12 @@ impl Case<'_> {
     }
 
     fn asked(&self, target: &Target) -> bool {
-        self.source.asks.get(&(self.occurrence, target.clone())).is_some_and(|ask| ask.open)
+        self.source.pending_requests.get(&(self.occurrence, target.clone())).is_some_and(|pending| pending.open)
     }
 
     /// Whether a person's order has waited long enough.
     fn given_up(&self) -> bool {
-        self.occurrence.trigger == Trigger::Manual && self.now >= self.opening.opened_at.plus(ORDER_GIVEN_UP_AFTER)
+        self.occurrence.trigger == Trigger::Manual && self.now >= self.record.opened_at.plus(ORDER_GIVEN_UP_AFTER)
     }
 
     /// What a cancelled order leaves to retention, as an ending of a sentence.
@@ -128,12 +128,16 @@ impl Case<'_> {
         }
     }
 
-    /// Why the last ask for it came to nothing, as an ending of a sentence.
+    /// Why the last request for it came to nothing, as an ending of a sentence.
     fn because(&self, target: &Target) -> String {
-        let fault = self.source.asks.get(&(self.occurrence, target.clone())).and_then(|ask| ask.fault.as_ref());
-        let look_up = self.source.look_up.fault.as_ref().map(|(_, fault)| fault);
-        let aside = self.source.aside.get(target).map(|(fault, _)| fault);
-        match fault.or(aside).or(look_up.filter(|_| *target == Target::Backup)) {
+        let fault = self
+            .source
+            .pending_requests
+            .get(&(self.occurrence, target.clone()))
+            .and_then(|pending| pending.fault.as_ref());
+        let lookup = self.source.lookup.fault.as_ref().map(|(_, fault)| fault);
+        let blocked = self.source.blocked.get(target).map(|(fault, _)| fault);
+        match fault.or(blocked).or(lookup.filter(|_| *target == Target::Backup)) {
             Some(fault) => format!(" ({fault})"),
             None => String::new(),
         }
@@ -149,13 +153,13 @@ impl Case<'_> {
     }
 
     /// How one ends whose backup is not to be counted on: it is not made again, and gives way to the next.
-    fn end_of_disputed(&self, backup: &Point) -> Option<(End, String)> {
+    fn end_of_disputed(&self, backup: &RecoveryPoint) -> Option<(OccurrenceOutcome, String)> {
         let what = format!("its backup {} is disputed", backup.id);
         if self.given_up() {
-            return Some((End::Failed, format!("{what} for {}", duration_text(ORDER_GIVEN_UP_AFTER))));
+            return Some((OccurrenceOutcome::Failed, format!("{what} for {}", duration_text(ORDER_GIVEN_UP_AFTER))));
         }
         let newer = self.newer()?;
-        Some((End::Failed, format!("{what}; the occurrence of {} took over", newer.at)))
+        Some((OccurrenceOutcome::Failed, format!("{what}; the occurrence of {} took over", newer.at)))
     }
 
     fn newer(&self) -> Option<Occurrence> {
@@ -163,13 +167,13 @@ impl Case<'_> {
         newest.filter(|_| self.occurrence.trigger == Trigger::Schedule)
     }
 
-    fn end_without_backup(&self) -> Option<(End, String)> {
+    fn end_without_backup(&self) -> Option<(OccurrenceOutcome, String)> {
         let attempts = self.source.highest_attempt(self.occurrence, &Target::Backup);
         let Some(policy) = self.policy else {
             let left = "the source left its policy";
             return Some(match attempts {
-                0 => (End::Skipped, left.to_owned()),
-                _ => (End::Failed, format!("its backup {}, then {left}", self.failure(&Target::Backup))),
+                0 => (OccurrenceOutcome::Skipped, left.to_owned()),
+                _ => (OccurrenceOutcome::Failed, format!("its backup {}, then {left}", self.failure(&Target::Backup))),
             });
         };
         if self.given_up() {
@@ -179,7 +183,7 @@ impl Case<'_> {
                 _ => format!(": {} ({attempts} attempts)", self.failure(&Target::Backup)),
             };
             let because = self.because(&Target::Backup);
-            return Some((End::Failed, format!("its backup was given up after {after}{what}{because}")));
+            return Some((OccurrenceOutcome::Failed, format!("its backup was given up after {after}{what}{because}")));
         }
         if attempts > 0 {
             let newer = self.newer()?;
@@ -188,28 +192,32 @@ impl Case<'_> {
                 self.failure(&Target::Backup),
                 newer.at
             );
-            return Some((End::Failed, reason));
+            return Some((OccurrenceOutcome::Failed, reason));
         }
         // A person's own order goes on in a pause.
         let pause = self.state.pause_at(&policy.name, self.now);
         if let Some(pause) = pause.filter(|_| self.occurrence.trigger == Trigger::Schedule) {
-            return Some((End::Skipped, format!("{} before its backup was asked for", pause.sentence())));
+            return Some((OccurrenceOutcome::Skipped, format!("{} before its backup was asked for", pause.sentence())));
         }
         let because = self.because(&Target::Backup);
-        if !self.opening.caught_up && window_passed(policy, self.occurrence.at, self.now) {
+        if !self.record.caught_up && window_passed(policy, self.occurrence.at, self.now) {
             let window = policy.start_within.map(duration_text).unwrap_or_default();
-            return Some((End::Missed, format!("not begun within {window}{because}")));
+            return Some((OccurrenceOutcome::Missed, format!("not begun within {window}{because}")));
         }
         let newer = self.newer()?;
-        Some((End::Coalesced, format!("the occurrence of {} came due before it could begin{because}", newer.at)))
+        Some((
+            OccurrenceOutcome::Coalesced,
+            format!("the occurrence of {} came due before it could begin{because}", newer.at),
+        ))
     }
 
-    fn end_of_copies(&self, backup: &Point) -> Option<(End, String)> {
+    fn end_of_copies(&self, backup: &RecoveryPoint) -> Option<(OccurrenceOutcome, String)> {
         let gives_way = self.occurrence.trigger == Trigger::Schedule && !self.state.held(backup);
-        let mut worst: (End, String) = (End::Completed, "the backup and every copy are AVAILABLE".to_owned());
-        let watch = self.source.watch.as_ref();
+        let mut worst: (OccurrenceOutcome, String) =
+            (OccurrenceOutcome::Completed, "the backup and every copy are AVAILABLE".to_owned());
+        let membership = self.source.membership.as_ref();
         let left = Vec::new();
-        for region in watch.map_or(&left, |watch| &watch.destinations) {
+        for region in membership.map_or(&left, |membership| &membership.destinations) {
             // A person may have deleted the newer backup, and left its copy: that one is newer all the same.
             let newer = |target: &Target| {
                 let newest = self.source.newest(target).filter(|newest| newest.occurrence != self.occurrence);
@@ -218,38 +226,38 @@ impl Case<'_> {
             let target = Target::Copy(region.clone());
             let in_vain = || self.policy.is_some_and(|policy| would_go_at_once(policy, self.source, &target, backup));
             let superseded =
-                (gives_way && (newer(&Target::Backup) || newer(&target))) || (self.opening.adopted && in_vain());
+                (gives_way && (newer(&Target::Backup) || newer(&target))) || (self.record.adopted && in_vain());
             let (end, reason) = self.end_of_copy(region, superseded)?;
             if end > worst.0 {
                 worst = (end, reason);
             }
         }
-        if watch.is_none() {
+        if membership.is_none() {
             let moving = self.source.in_flight().any(|point| point.occurrence == self.occurrence)
-                || self.source.asks.iter().any(|((of, _), ask)| *of == self.occurrence && ask.open);
+                || self.source.pending_requests.iter().any(|((of, _), pending)| *of == self.occurrence && pending.open);
             if moving {
                 return None;
             }
-            worst = (End::Skipped, "the source left its policy before every copy was made".to_owned());
+            worst = (OccurrenceOutcome::Skipped, "the source left its policy before every copy was made".to_owned());
         }
         Some(worst)
     }
 
     /// How one copy ends; `None` while it may still move.
-    fn end_of_copy(&self, region: &Region, superseded: bool) -> Option<(End, String)> {
+    fn end_of_copy(&self, region: &Region, superseded: bool) -> Option<(OccurrenceOutcome, String)> {
         let target = Target::Copy(region.clone());
         let given_up = self.given_up();
         if self.asked(&target) && !given_up {
             return None;
         }
         match self.source.good_point(self.occurrence, &target) {
-            Some(copy) if copy.available() => return Some((End::Completed, String::new())),
+            Some(copy) if copy.available() => return Some((OccurrenceOutcome::Completed, String::new())),
             Some(copy) if copy.remarks.disputed && (superseded || given_up) => {
-                return Some((End::Failed, format!("its copy {} to {region} is disputed", copy.id)));
+                return Some((OccurrenceOutcome::Failed, format!("its copy {} to {region} is disputed", copy.id)));
             }
             Some(copy) if copy.stuck(self.now) && (superseded || given_up) => {
                 return Some((
-                    End::Failed,
+                    OccurrenceOutcome::Failed,
                     format!("its copy {} to {region} stays {}", copy.id, copy.lifecycle.as_str()),
                 ));
             }
@@ -258,27 +266,33 @@ impl Case<'_> {
         }
         if given_up {
             let (after, because) = (duration_text(ORDER_GIVEN_UP_AFTER), self.because(&target));
-            return Some((End::Failed, format!("its copy to {region} was given up after {after}{because}")));
+            return Some((
+                OccurrenceOutcome::Failed,
+                format!("its copy to {region} was given up after {after}{because}"),
+            ));
         }
-        let there = Place { account: self.key.account.clone(), region: region.clone() };
+        let there = AccountRegion { account: self.key.account.clone(), region: region.clone() };
         let known = self.state.place(&there).is_some_and(|place| place.known());
         // What was adopted may have its copy there, unless nobody could look for so long that it does not matter any more.
-        let unseen = self.opening.adopted && !known;
-        if !superseded || (unseen && self.now < self.opening.opened_at.plus(UNSEEN_COPY_READS_FOR)) {
+        let unseen = self.record.adopted && !known;
+        if !superseded || (unseen && self.now < self.record.opened_at.plus(UNSEEN_COPY_READS_FOR)) {
             return None;
         }
         if self.source.highest_attempt(self.occurrence, &target) > 0 {
             let failure = self.failure(&target);
-            return Some((End::Failed, format!("its copy to {region} {failure}; a newer backup took over")));
-        }
-        if let Some((fault, _)) = self.source.aside.get(&target) {
             return Some((
-                End::Failed,
+                OccurrenceOutcome::Failed,
+                format!("its copy to {region} {failure}; a newer backup took over"),
+            ));
+        }
+        if let Some((fault, _)) = self.source.blocked.get(&target) {
+            return Some((
+                OccurrenceOutcome::Failed,
                 format!("its copy to {region} was refused ({fault}); a newer backup took over"),
             ));
         }
         Some((
-            End::Coalesced,
+            OccurrenceOutcome::Coalesced,
             format!("a newer backup took the place of its copy to {region}{}", self.because(&target)),
         ))
     }

@@ -1,21 +1,21 @@
-//! What nothing needs any more.
+//! Removes entries that nothing needs any more.
 //!
-//! A host runs for years, and file systems, Regions and policies come and go. What is known of one that no policy names,
-//! and of which AWS has nothing of ours, leads to no decision ever again: it leaves memory and database, while the
-//! history of it stays as long as all history does.
+//! A host runs for years, and file systems, Regions and policies come and go. An entry that no policy names, and of
+//! which AWS has nothing of ours, never affects a decision again: it is removed from memory and database, while its
+//! history is kept like all history.
 
-use super::looks::places_of;
+use super::polling::places_of;
 use crate::domain::change::{Change, Forgotten};
-use crate::domain::ending::Total;
-use crate::domain::id::Place;
+use crate::domain::id::AccountRegion;
+use crate::domain::occurrence_record::Counter;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
-use crate::domain::state::{PlaceState, SourceState, State};
+use crate::domain::state::{AccountRegionState, SourceState, State};
 use crate::domain::time::Time;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// How often all is looked through.
+/// The interval of these searches.
 const EVERY: Duration = Duration::from_secs(86_400);
 
 /// How long after a start what AWS has was surely read, where it can be.
@@ -24,36 +24,39 @@ const FIRST_AFTER: Duration = Duration::from_secs(3600);
 /// Records what is to be forgotten, once a day.
 pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     let due = state.swept_at.map_or(state.started_at.plus(FIRST_AFTER), |swept_at| swept_at.plus(EVERY));
-    // Nothing is in a hurry: some round comes by.
+    // This is not urgent: some later round does it.
     if now < due {
         return;
     }
     for (key, _) in state.sources.iter().filter(|(_, source)| is_over(source)) {
         plan.record.push(Change::Forgotten(Forgotten::Source(key.clone())));
     }
-    let places: BTreeSet<Place> = places_of(settings).collect();
+    let places: BTreeSet<AccountRegion> = places_of(settings).collect();
     for (place, _) in state.places.iter().filter(|(place, known)| !places.contains(place) && is_empty(known)) {
-        plan.record.push(Change::Forgotten(Forgotten::Place(place.clone())));
+        plan.record.push(Change::Forgotten(Forgotten::AccountRegion(place.clone())));
     }
-    for total in state.totals.keys().filter(|total| !settings.policies.contains_key(policy_of(total))) {
-        plan.record.push(Change::Forgotten(Forgotten::Total(total.clone())));
+    for total in state.counters.keys().filter(|total| !settings.policies.contains_key(policy_of(total))) {
+        plan.record.push(Change::Forgotten(Forgotten::Counter(total.clone())));
     }
     plan.record.push(Change::Swept(now));
 }
 
 fn is_over(source: &SourceState) -> bool {
-    source.watch.is_none() && source.holds_nothing() && source.open.is_empty() && source.asks.is_empty()
+    source.membership.is_none()
+        && source.holds_nothing()
+        && source.open.is_empty()
+        && source.pending_requests.is_empty()
 }
 
-fn is_empty(known: &PlaceState) -> bool {
-    known.points.is_empty() && known.looks.is_empty() && known.calls.is_empty() && known.listing.is_none()
+fn is_empty(known: &AccountRegionState) -> bool {
+    known.points.is_empty() && known.poll_schedule.is_empty() && known.calls.is_empty() && known.listing.is_none()
 }
 
-fn policy_of(total: &Total) -> &crate::domain::id::PolicyName {
+fn policy_of(total: &Counter) -> &crate::domain::id::PolicyName {
     match total {
-        Total::Occurrences(policy, _)
-        | Total::Backups(policy, _)
-        | Total::Copies(policy, ..)
-        | Total::Deletions(policy, ..) => policy,
+        Counter::Occurrences(policy, _)
+        | Counter::Backups(policy, _)
+        | Counter::Copies(policy, ..)
+        | Counter::Deletions(policy, ..) => policy,
     }
 }

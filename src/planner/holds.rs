@@ -1,36 +1,36 @@
-//! Setting and lifting holds at AWS.
+//! Sets and removes holds at AWS.
 //!
-//! A hold must survive the loss of the database, so it is a tag on the object itself. The wish stays in the books, and
-//! protects the point, until AWS shows the tag as it was wished.
+//! A hold must survive the loss of the database, so it is a tag on the backup itself. The request stays in the state,
+//! and protects the point, until AWS shows the tag as requested.
 
-use super::gate::Gate;
+use super::call_limits::CallLimits;
 use super::send;
 use crate::domain::action::{Action, Call, CallKey};
 use crate::domain::plan::Plan;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 
-/// Writes or takes away the tags of holds that AWS does not show as wished.
-pub fn plan(state: &State, now: Time, gate: &mut Gate<'_>, plan: &mut Plan) {
-    for ((place, id), wish) in &state.wishes {
+/// Writes or removes the tags of holds that AWS does not show as requested.
+pub fn plan(state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
+    for ((place, id), hold_request) in &state.hold_requests {
         if state.under_way(place, &CallKey::Hold(id.clone())) {
             continue;
         }
-        if now < wish.not_before {
-            plan.wake.earlier(wish.not_before, "a hold is tried again");
+        if now < hold_request.not_before {
+            plan.wake.earlier(hold_request.not_before, "a hold is tried again");
             continue;
         }
         // Without an ARN it waits for the look that tells it.
-        let Some(arn) = wish.arn.clone() else { continue };
+        let Some(arn) = hold_request.arn.clone() else { continue };
         // Whose it is must be known before anything is written on it.
         if state.place(place).is_some_and(|known| known.disputes.contains_key(id)) {
             continue;
         }
-        if let Err(refusal) = gate.delete(place) {
-            plan.wake.earlier(refusal.until.unwrap_or(Time::NEVER), "a place is tried again");
+        if let Err(blocked) = call_limits.delete(place) {
+            plan.wake.earlier(blocked.until.unwrap_or(Time::NEVER), "a place is tried again");
             continue;
         }
-        let call = Call::Hold { id: id.clone(), arn, hold: wish.hold.clone() };
+        let call = Call::Hold { id: id.clone(), arn, hold: hold_request.hold.clone() };
         send(plan, Action { place: place.clone(), call }, now);
     }
 }

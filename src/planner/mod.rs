@@ -1,46 +1,45 @@
 //! Every decision of Lifeboat, as functions of (policy, state, now).
 //!
-//! The daemon must survive anything at any instant, so it never remembers what it was doing: each round derives what
-//! to do from what is recorded and what AWS says. [`plan()`] decides what to record and call, [`settle()`] reads what came
-//! of a call. Neither does anything; a crash between any two steps is repaired by the next round, because the next
-//! round is all there is.
+//! The daemon must survive a crash at any instant, so it never relies on remembering what it was doing: each round derives
+//! what to do from the recorded state and what AWS says. [`plan()`] decides what to record and call; [`process_outcome()`]
+//! turns the outcome of a call into changes. Neither has side effects; after a crash between any two steps the next round
+//! continues, because there is nothing but rounds.
 //!
-//! A round goes in this order, and stops after the first group that has something to record, so that each sees the
-//! books of the one before:
+//! A round has this order, and stops after the first group that has something to record, so that each group sees the state
+//! that the previous one recorded:
 //!
-//! 1. [`watch`]: which sources the policy names; [`pauses`]: which policies a person stopped;
-//! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended; [`forgetting`]: what nothing needs any more;
-//! 3. [`looks`]: what to read at AWS; [`backups`] and [`copies`]: what to ask for, as far as [`slots`] and the
-//!    [`lane_gate`] let it; [`holds`]: what a person keeps; [`deletions`]: what goes, as [`retain`] decides and the
-//!    [`brake`] allows.
+//! 1. [`membership`]: which sources the policy selects; [`pauses`]: which policies a person paused;
+//! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended; [`forgetting`]: removes what nothing needs any more;
+//! 3. [`polling`]: what to read from AWS; [`backups`] and [`copies`]: what to request, within [`slots`] and [`lane_limits`];
+//!    [`holds`]: what a person keeps; [`deletions`]: what to delete, as [`retain`] decides and the [`brake`] allows.
 //!
-//! What a person orders between two rounds becomes changes by [`orders`]; the next round acts on the books as ever.
+//! [`orders`] turns orders from people into changes between two rounds; the next round acts on the state.
 
 pub mod audit;
 pub mod backups;
 pub mod brake;
-pub mod chain;
+pub mod call_limits;
+pub mod capacity;
 pub mod copies;
 pub mod deletions;
 pub mod durations;
 pub mod ending;
-pub mod feasible;
 pub mod forgetting;
-pub mod gate;
+pub mod full_copy;
 pub mod holds;
-pub mod lane_gate;
-pub mod looks;
+pub mod lane_limits;
+pub mod membership;
 pub mod orders;
+pub mod outcomes;
 pub mod pauses;
+pub mod polling;
 pub mod request;
 pub mod retain;
 pub mod retry;
 pub mod rpo;
 pub mod schedule;
-pub mod settle;
+pub mod slot_priority;
 pub mod slots;
-pub mod turns;
-pub mod watch;
 
 use crate::domain::action::{Action, Call};
 use crate::domain::change::Change;
@@ -50,7 +49,7 @@ use crate::domain::policy::Settings;
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
 
-pub use settle::settle;
+pub use outcomes::process_outcome;
 
 /// Decides what happens now.
 ///
@@ -58,12 +57,12 @@ pub use settle::settle;
 /// record and nothing to call, plan again at once.
 #[must_use]
 pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
-    plan_in_order(settings, state, now, turns::TIME_LEFT)
+    plan_in_order(settings, state, now, slot_priority::TIME_LEFT)
 }
 
 /// As [`plan()`], giving slots in another order than Lifeboat's own: for whoever wants to compare them.
 #[must_use]
-pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns::Order) -> Plan {
+pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: slot_priority::SlotOrder) -> Plan {
     let mut plan = Plan::default();
     if !state.timekeeping.confirmed() {
         without_a_clock(settings, state, now, order, &mut plan);
@@ -74,10 +73,10 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns
         plan.wake.earlier(now, "the clock went back");
         return plan;
     }
-    watch::plan(settings, state, now, &mut plan);
+    membership::plan(settings, state, now, &mut plan);
     pauses::plan(settings, state, now, &mut plan);
     if !plan.record.is_empty() {
-        plan.stop_after_books(now);
+        plan.stop_after_record(now);
         return plan;
     }
     schedule::plan(settings, state, now, &mut plan);
@@ -85,43 +84,44 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: turns
     ending::plan(settings, state, now, &active, &mut plan);
     forgetting::plan(settings, state, now, &mut plan);
     if plan.record.iter().any(Change::durable) {
-        plan.stop_after_books(now);
+        plan.stop_after_record(now);
         return plan;
     }
-    let mut gate = gate::Gate::new(state, now);
-    looks::plan(settings, state, now, &mut gate, &mut plan);
-    backups::plan(settings, now, &active, &mut gate, &mut plan);
-    copies::plan(settings, now, order, &active, &mut gate, &mut plan);
-    holds::plan(state, now, &mut gate, &mut plan);
-    deletions::plan(settings, state, now, &mut gate, &mut plan);
+    let mut call_limits = call_limits::CallLimits::new(state, now);
+    polling::plan(settings, state, now, &mut call_limits, &mut plan);
+    backups::plan(settings, now, &active, &mut call_limits, &mut plan);
+    copies::plan(settings, now, order, &active, &mut call_limits, &mut plan);
+    holds::plan(state, now, &mut call_limits, &mut plan);
+    deletions::plan(settings, state, now, &mut call_limits, &mut plan);
     plan
 }
 
-/// What goes on while AWS does not confirm the time: nothing is opened, ended, deleted or forgotten. What is open goes on
+/// What continues while AWS does not confirm the time: nothing is opened, ended, deleted or forgotten. What is open
+/// goes on
 /// as long as it is known how much time passes; else AWS is only read, until it says what time it is.
-fn without_a_clock(settings: &Settings, state: &State, now: Time, order: turns::Order, plan: &mut Plan) {
+fn without_a_clock(settings: &Settings, state: &State, now: Time, order: slot_priority::SlotOrder, plan: &mut Plan) {
     if state.timekeeping.goes_on() {
         // An edit of the policy holds from when it was loaded.
-        watch::plan(settings, state, now, plan);
+        membership::plan(settings, state, now, plan);
         if !plan.record.is_empty() {
-            plan.stop_after_books(now);
+            plan.stop_after_record(now);
             return;
         }
     }
-    let mut gate = gate::Gate::new(state, now);
-    looks::plan(settings, state, now, &mut gate, plan);
+    let mut call_limits = call_limits::CallLimits::new(state, now);
+    polling::plan(settings, state, now, &mut call_limits, plan);
     if state.timekeeping.goes_on() {
         let active: Vec<Active<'_>> = state.active_sources().collect();
-        backups::plan(settings, now, &active, &mut gate, plan);
-        copies::plan(settings, now, order, &active, &mut gate, plan);
-        holds::plan(state, now, &mut gate, plan);
+        backups::plan(settings, now, &active, &mut call_limits, plan);
+        copies::plan(settings, now, order, &active, &mut call_limits, plan);
+        holds::plan(state, now, &mut call_limits, plan);
     }
 }
 
-/// A source that a round looks at: each is found once a round, since in a storm there are thousands.
+/// A source that a round visits: each is looked up once a round, since there may be thousands.
 pub type Active<'a> = (&'a SourceKey, &'a SourceState);
 
-/// Puts a call into the plan, together with the note that it leaves.
+/// Adds a call to the plan, with the change that records it.
 fn send(plan: &mut Plan, action: Action, now: Time) {
     if let Some(call) = action.call.key() {
         plan.record.push(Change::Sent { place: action.place.clone(), call, at: now });
@@ -129,15 +129,15 @@ fn send(plan: &mut Plan, action: Action, now: Time) {
     }
 }
 
-/// Puts an ask into the plan: the intent, and the call with it.
-fn ask(
+/// Adds a request to the plan: the intent and the call.
+fn send_request(
     plan: &mut Plan,
-    place: &crate::domain::id::Place,
+    place: &crate::domain::id::AccountRegion,
     key: &crate::domain::id::WorkKey,
     attempt: u32,
     request: std::sync::Arc<crate::domain::action::Request>,
     now: Time,
 ) {
-    plan.record.push(Change::Asked { key: key.clone(), attempt, request: request.clone(), at: now });
+    plan.record.push(Change::RequestRecorded { key: key.clone(), attempt, request: request.clone(), at: now });
     send(plan, Action { place: place.clone(), call: Call::Make { key: key.clone(), request } }, now);
 }

@@ -1,15 +1,15 @@
-//! What a person orders by hand, as changes to the books.
+//! Orders from people, as changes to the state.
 //!
-//! An order arrives at any moment, perhaps twice, perhaps about something that is no more. It carries no power of its
-//! own: here it becomes changes, which are committed, and the next round acts on the books. So an order outlives a kill
-//! the moment it is answered, and one that is repeated changes nothing.
+//! An order arrives at any moment, perhaps twice, perhaps about something that no longer exists. It has no effect of
+//! its own: here it becomes changes, which are committed, and the next round acts on the state. So an acknowledged
+//! order survives a kill, and repeating it changes nothing.
 
-use crate::domain::change::{Change, Opening};
+use crate::domain::change::{Change, OccurrenceRecord};
 use crate::domain::duration::duration_text;
 use crate::domain::id::{BackupId, Occurrence, PolicyName, SourceId, SourceKey, Trigger};
 use crate::domain::pause::Pause;
 use crate::domain::policy::{Policy, Settings};
-use crate::domain::state::{ORDER_REPEATED_WITHIN, PlaceState, State};
+use crate::domain::state::{AccountRegionState, ORDER_REPEATED_WITHIN, State};
 use crate::domain::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -17,15 +17,15 @@ use std::time::Duration;
 
 mod cancel;
 
-/// So many occurrences by hand may be open for one source; a script that asks in a loop is stopped there.
+/// The largest number of open ordered occurrences per source; it stops a script that orders in a loop.
 const OPEN_BY_HAND: usize = 16;
-/// The clock of who asks may be ahead by so much.
+/// How far the client's clock may be ahead.
 const AHEAD: Duration = Duration::from_secs(60);
-/// So many pauses of one policy may be in the books.
+/// The largest number of pauses per policy.
 const PAUSES: usize = 32;
 /// The longest reason, as long as a tag's value may be.
 const REASON_CHARS: usize = 256;
-/// So many names are listed in a message.
+/// How many names a message lists.
 const NAMED: usize = 20;
 
 /// What a person orders.
@@ -128,18 +128,18 @@ pub struct CancelOrder {
     pub at: Option<Time>,
 }
 
-/// An order that stands once its changes are committed.
+/// An order that is accepted once its changes are committed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Granted {
     /// To be applied and committed; empty if it stood already.
     pub changes: Vec<Change>,
-    /// What came of it, for people.
+    /// The result, for people.
     pub says: String,
     /// The sources that an occurrence was ordered for, new or not.
     pub sources: Vec<SourceId>,
-    /// Whether AWS shows a hold as it is wished.
+    /// Whether AWS shows the hold as requested.
     pub stands: bool,
-    /// Of a hold that AWS does not show: what waiting cannot mend.
+    /// If AWS does not show the hold: the refusal that only a person can resolve.
     pub barred: Option<String>,
 }
 
@@ -156,21 +156,21 @@ pub struct Refusal {
 /// What kind of reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalKind {
-    /// It names something that there is not.
+    /// Not found.
     Unknown,
-    /// It makes no sense as it stands.
+    /// Invalid.
     Invalid,
-    /// Not now; the same order may be carried out later.
+    /// Conflict: the same order may be accepted later.
     NotNow,
 }
 
-type Verdict = Result<Granted, Refusal>;
+type Decided = Result<Granted, Refusal>;
 
 /// Decides what an order changes.
 ///
 /// # Errors
 /// Why nothing.
-pub fn decide(settings: &Settings, state: &State, order: &Order, now: Time) -> Verdict {
+pub fn decide(settings: &Settings, state: &State, order: &Order, now: Time) -> Decided {
     match order {
         Order::Backup(_) | Order::Pause(_) if !state.timekeeping.goes_on() && state.timekeeping.off_ms().is_some() => {
             let what =
@@ -201,12 +201,13 @@ pub fn braked(state: &State) -> BTreeSet<BackupId> {
     state.braked.values().flat_map(|brake| brake.points.iter().map(|(id, _)| id.clone())).collect()
 }
 
-/// Lets go what the brake held when the person looked, as far as the policy in force gives it up still.
+/// Confirms the deletions that the brake held back when the person looked, as far as the policy in force still makes
+/// them.
 #[must_use]
 pub fn confirm_deletions(settings: &Settings, state: &State, looked_at: &BTreeSet<BackupId>, now: Time) -> Granted {
     let mut changes = super::deletions::confirm(settings, state, now);
     let waiting = changes.len();
-    changes.retain(|change| matches!(change, Change::Condemned { id, .. } if looked_at.contains(id)));
+    changes.retain(|change| matches!(change, Change::DeletionPlanned { id, .. } if looked_at.contains(id)));
     let says = match changes.len() {
         0 if waiting > 0 => format!(
             "nothing is confirmed: {waiting} deletions wait from now on; see `lifeboat plan`, then confirm them"
@@ -218,8 +219,8 @@ pub fn confirm_deletions(settings: &Settings, state: &State, looked_at: &BTreeSe
     Granted { changes, says, ..Granted::default() }
 }
 
-fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Verdict {
-    let carries = |known: &PlaceState| known.points.contains_key(backup) || known.disputes.contains_key(backup);
+fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Decided {
+    let carries = |known: &AccountRegionState| known.points.contains_key(backup) || known.disputes.contains_key(backup);
     let place = state.places.iter().find(|(_, known)| carries(known));
     if let Some((place, dispute)) = place.and_then(|(place, known)| Some((place, known.disputes.get(backup)?))) {
         let what = dispute.objection.what();
@@ -229,20 +230,20 @@ fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Ve
         let id = shown(backup.as_str());
         return Err(unknown(format!("no recovery point {id} in any Region; `lifeboat points` lists them")));
     };
-    let wish = state.wishes.get(&(place.clone(), backup.clone()));
-    let wished = wish.map_or(point.remarks.hold.as_deref(), |wish| wish.hold.as_deref());
+    let hold_request = state.hold_requests.get(&(place.clone(), backup.clone()));
+    let wished = hold_request.map_or(point.remarks.hold.as_deref(), |hold_request| hold_request.hold.as_deref());
     let is_held = hold.is_some();
     let (what, same) = match &hold {
         // Who holds again without a reason leaves the one that is there.
         Some(reason) => ("held", wished.is_some_and(|before| reason.is_empty() || before == reason)),
         None => ("released", wished.is_none()),
     };
-    let mut granted = Granted { stands: same && wish.is_none(), ..Granted::default() };
+    let mut granted = Granted { stands: same && hold_request.is_none(), ..Granted::default() };
     if !same {
-        granted.changes.push(Change::HoldWished { place: place.clone(), id: backup.clone(), hold, at: now });
+        granted.changes.push(Change::HoldRequested { place: place.clone(), id: backup.clone(), hold, at: now });
     }
     let region = &place.region;
-    let fault = wish.filter(|_| same).and_then(|wish| wish.fault.as_ref());
+    let fault = hold_request.filter(|_| same).and_then(|hold_request| hold_request.fault.as_ref());
     granted.barred = fault.filter(|fault| fault.class.needs_a_person()).map(ToString::to_string);
     granted.says = match fault {
         _ if granted.stands => format!("{backup} in {region} is {what}, and its tag at AWS says so"),
@@ -256,7 +257,7 @@ fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> Ve
     Ok(granted)
 }
 
-fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) -> Verdict {
+fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) -> Decided {
     let policy = policy(settings, &order.policy)?;
     if order.at > now.plus(AHEAD) {
         return Err(invalid(format!("asked for {}, which has not come yet: it is {now}", order.at)));
@@ -267,20 +268,20 @@ fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) ->
         return Err(unknown(no_source(policy, order.source.as_ref())));
     }
     let occurrence = Occurrence { at: order.at, trigger: Trigger::Manual };
-    let (mut granted, mut aside) = (Granted::default(), Vec::new());
+    let (mut granted, mut blocked) = (Granted::default(), Vec::new());
     for key in keys {
         match of_source(policy, state, &key, occurrence, now)? {
-            Standing::New(change) => granted.changes.push(*change),
-            Standing::Known => {}
-            Standing::Aside(why) => {
-                aside.push(format!("{} is set aside ({why})", key.source));
+            OrderStatus::New(change) => granted.changes.push(*change),
+            OrderStatus::Known => {}
+            OrderStatus::Aside(why) => {
+                blocked.push(format!("{} is quarantined ({why})", key.source));
                 continue;
             }
         }
         granted.sources.push(key.source);
     }
     if granted.sources.is_empty() {
-        return Err(Refusal { kind: RefusalKind::NotNow, what: aside.join("; ") });
+        return Err(Refusal { kind: RefusalKind::NotNow, what: blocked.join("; ") });
     }
     let count = match granted.sources.as_slice() {
         [one] => one.to_string(),
@@ -292,18 +293,18 @@ fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) ->
     if let Some(pause) = state.pause_at(name, now) {
         granted.says += &format!("; the policy is {}, which does not bar it", pause.sentence());
     }
-    for note in aside {
+    for note in blocked {
         granted.says += &format!("; not of {note}");
     }
     Ok(granted)
 }
 
 /// How a source takes an order.
-enum Standing {
+enum OrderStatus {
     New(Box<Change>),
     /// It was ordered before.
     Known,
-    /// The source is set aside until a restart.
+    /// The source is blocked until a restart.
     Aside(String),
 }
 
@@ -313,16 +314,16 @@ fn of_source(
     key: &SourceKey,
     occurrence: Occurrence,
     now: Time,
-) -> Result<Standing, Refusal> {
+) -> Result<OrderStatus, Refusal> {
     if let Some(why) = state.quarantined.get(key) {
-        return Ok(Standing::Aside(why.clone()));
+        return Ok(OrderStatus::Aside(why.clone()));
     }
     let not_now = |what: String| Err(Refusal { kind: RefusalKind::NotNow, what });
     let Some(source) = state.sources.get(key) else {
         return not_now(format!("{} is not taken in yet; ask again in a moment", key.source));
     };
     if source.knows(occurrence) || source.orders_ended.contains_key(&occurrence.at) {
-        return Ok(Standing::Known);
+        return Ok(OrderStatus::Known);
     }
     // What ended is remembered for so long, and must not begin anew after that.
     if now.since(occurrence.at) >= ORDER_REPEATED_WITHIN {
@@ -333,11 +334,11 @@ fn of_source(
     if open >= OPEN_BY_HAND {
         return not_now(format!("{open} backups of {} that were ordered are not done yet", key.source));
     }
-    let opening = Opening { policy: policy.name.clone(), opened_at: now, caught_up: false, adopted: false };
-    Ok(Standing::New(Box::new(Change::Opened { source: key.clone(), occurrence, opening })))
+    let record = OccurrenceRecord { policy: policy.name.clone(), opened_at: now, caught_up: false, adopted: false };
+    Ok(OrderStatus::New(Box::new(Change::Opened { source: key.clone(), occurrence, record })))
 }
 
-fn pause(policy: &Policy, state: &State, order: &PauseOrder, now: Time) -> Verdict {
+fn pause(policy: &Policy, state: &State, order: &PauseOrder, now: Time) -> Decided {
     let reason = reason(order.reason.as_deref())?;
     if let Some(until) = order.until.filter(|until| *until <= now) {
         return Err(invalid(format!("a pause until {until} is over before it begins: it is {now}")));
@@ -427,11 +428,11 @@ fn invalid(what: String) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::change::End;
-    use crate::domain::id::{AccountName, Place};
+    use crate::domain::change::OccurrenceOutcome;
+    use crate::domain::id::{AccountAlias, AccountRegion};
     use crate::domain::lane::FileSystemKind;
     use crate::domain::plan::Reason;
-    use crate::domain::point::{Lifecycle, Point, Provenance};
+    use crate::domain::point::{Lifecycle, Provenance, RecoveryPoint};
     use crate::domain::remarks::Remarks;
     use crate::planner::plan;
 
@@ -444,32 +445,32 @@ mod tests {
     }
 
     /// A database, a policy that fires every ten minutes, and what became of its occurrences.
-    struct Desk {
+    struct Fixture {
         settings: Settings,
         state: State,
-        ended: Vec<(Time, End, String)>,
+        ended: Vec<(Time, OccurrenceOutcome, String)>,
         warnings: Vec<String>,
     }
 
-    impl Desk {
+    impl Fixture {
         fn new() -> Self {
             let state = State::new(NOON, NOON);
-            let mut desk = Self { settings: settings("hourly"), state, ended: Vec::new(), warnings: Vec::new() };
-            desk.rounds(NOON);
-            desk.listed(NOON);
-            desk.rounds(NOON);
-            desk
+            let mut fixture = Self { settings: settings("hourly"), state, ended: Vec::new(), warnings: Vec::new() };
+            fixture.rounds(NOON);
+            fixture.listed(NOON);
+            fixture.rounds(NOON);
+            fixture
         }
 
         fn listed(&mut self, began_at: Time) {
-            let place = Place { account: AccountName::own(), region: "us-east-1".into() };
+            let place = AccountRegion { account: AccountAlias::own(), region: "us-east-1".into() };
             self.apply(Change::Listed {
                 place,
                 began_at,
                 pages: 1,
                 user_backups: 0,
                 others: Vec::new(),
-                strangers: Vec::new(),
+                other_backups: Vec::new(),
             });
         }
 
@@ -490,7 +491,7 @@ mod tests {
                     .record
                     .into_iter()
                     .filter(|change| change.durable() || matches!(change, Change::Synced(_) | Change::Checked { .. }))
-                    .filter(|change| !matches!(change, Change::Asked { .. }))
+                    .filter(|change| !matches!(change, Change::RequestRecorded { .. }))
                     .collect();
                 if record.is_empty() {
                     return;
@@ -499,7 +500,7 @@ mod tests {
             }
         }
 
-        fn order(&mut self, order: Order, now: Time) -> Verdict {
+        fn order(&mut self, order: Order, now: Time) -> Decided {
             let granted = decide(&self.settings, &self.state, &order, now)?;
             granted.changes.iter().for_each(|change| self.apply(change.clone()));
             Ok(granted)
@@ -515,7 +516,7 @@ mod tests {
         }
 
         fn open(&self, source: &str) -> Vec<Occurrence> {
-            let key = SourceKey { account: AccountName::own(), source: source.into() };
+            let key = SourceKey { account: AccountAlias::own(), source: source.into() };
             self.state.sources[&key].open.keys().copied().collect()
         }
     }
@@ -534,144 +535,154 @@ mod tests {
         Order::Backup(BackupOrder { policy: "hourly".into(), source: source.map(Into::into), at })
     }
 
-    fn scheduled(desk: &Desk) -> Vec<Time> {
-        desk.open(SOURCE).iter().filter(|of| of.trigger == Trigger::Schedule).map(|of| of.at).collect()
+    fn scheduled(fixture: &Fixture) -> Vec<Time> {
+        fixture.open(SOURCE).iter().filter(|of| of.trigger == Trigger::Schedule).map(|of| of.at).collect()
     }
 
     #[test]
     fn what_comes_due_in_a_pause_is_skipped_and_never_begun_after_it() {
-        let mut desk = Desk::new();
-        desk.pause(None, after(5));
+        let mut fixture = Fixture::new();
+        fixture.pause(None, after(5));
         for minute in 5..=25 {
-            desk.rounds(after(minute));
+            fixture.rounds(after(minute));
         }
-        let skipped: Vec<Time> = desk.ended.iter().map(|(at, _, _)| *at).collect();
+        let skipped: Vec<Time> = fixture.ended.iter().map(|(at, _, _)| *at).collect();
         assert_eq!(skipped, [after(10), after(10), after(20), after(20)]);
-        assert!(desk.ended.iter().all(|(_, end, why)| *end == End::Skipped && why.contains("maintenance")));
-        let says = desk.resume(after(28)).says;
+        assert!(
+            fixture.ended.iter().all(|(_, end, why)| *end == OccurrenceOutcome::Skipped && why.contains("maintenance"))
+        );
+        let says = fixture.resume(after(28)).says;
         assert!(says.contains(&after(30).to_string()), "{says}");
-        desk.rounds(after(28));
-        assert!(scheduled(&desk).is_empty() && desk.state.pauses.is_empty(), "{:?}", desk.state.pauses);
-        desk.rounds(after(30));
-        assert_eq!(scheduled(&desk), [after(30)]);
+        fixture.rounds(after(28));
+        assert!(scheduled(&fixture).is_empty() && fixture.state.pauses.is_empty(), "{:?}", fixture.state.pauses);
+        fixture.rounds(after(30));
+        assert_eq!(scheduled(&fixture), [after(30)]);
     }
 
     #[test]
     fn a_pause_ends_by_itself_and_wakes_the_planner() {
-        let mut desk = Desk::new();
-        desk.pause(Some(after(15)), after(1));
-        desk.rounds(after(10));
+        let mut fixture = Fixture::new();
+        fixture.pause(Some(after(15)), after(1));
+        fixture.rounds(after(10));
         let mut plan = crate::domain::plan::Plan::default();
-        crate::planner::pauses::plan(&desk.settings, &desk.state, after(11), &mut plan);
+        crate::planner::pauses::plan(&fixture.settings, &fixture.state, after(11), &mut plan);
         assert_eq!(plan.wake.at, after(15));
-        assert!(desk.state.pause_at(&"hourly".into(), after(14)).is_some());
-        desk.rounds(after(15));
-        assert!(desk.state.pauses.is_empty());
-        desk.rounds(after(20));
-        assert_eq!((desk.ended.len(), scheduled(&desk)), (2, vec![after(20)]));
+        assert!(fixture.state.pause_at(&"hourly".into(), after(14)).is_some());
+        fixture.rounds(after(15));
+        assert!(fixture.state.pauses.is_empty());
+        fixture.rounds(after(20));
+        assert_eq!((fixture.ended.len(), scheduled(&fixture)), (2, vec![after(20)]));
     }
 
     /// The Region was silent, or the daemon down: what came due is told by the pause of that time.
     #[test]
     fn what_came_due_is_judged_by_the_pause_of_its_time_however_late() {
-        let mut desk = Desk::new();
-        desk.pause(Some(after(35)), after(5));
-        desk.rounds(after(45));
-        let of_source: Vec<_> = desk.ended.iter().map(|(at, end, _)| (*at, *end)).collect();
-        let skipped = |minute| (after(minute), End::Skipped);
+        let mut fixture = Fixture::new();
+        fixture.pause(Some(after(35)), after(5));
+        fixture.rounds(after(45));
+        let of_source: Vec<_> = fixture.ended.iter().map(|(at, end, _)| (*at, *end)).collect();
+        let skipped = |minute| (after(minute), OccurrenceOutcome::Skipped);
         assert_eq!(of_source, [10, 20, 30, 10, 20, 30].map(skipped));
-        assert_eq!(scheduled(&desk), [after(40)]);
+        assert_eq!(scheduled(&fixture), [after(40)]);
         // Paused again at once: the first pause is forgotten only once all is on record, the second stands.
-        desk.rounds(after(46));
-        desk.pause(None, after(46));
-        desk.rounds(after(55));
-        assert_eq!(desk.ended.iter().filter(|(at, end, _)| (*at, *end) == skipped(50)).count(), 2);
+        fixture.rounds(after(46));
+        fixture.pause(None, after(46));
+        fixture.rounds(after(55));
+        assert_eq!(fixture.ended.iter().filter(|(at, end, _)| (*at, *end) == skipped(50)).count(), 2);
     }
 
     #[test]
     fn an_occurrence_that_was_not_asked_for_is_skipped_and_one_of_a_person_goes_on() {
-        let mut desk = Desk::new();
-        desk.rounds(after(10));
-        assert_eq!(scheduled(&desk), [after(10)]);
-        let says = desk.order(backup(Some(SOURCE), after(11)), after(11)).unwrap().says;
+        let mut fixture = Fixture::new();
+        fixture.rounds(after(10));
+        assert_eq!(scheduled(&fixture), [after(10)]);
+        let says = fixture.order(backup(Some(SOURCE), after(11)), after(11)).unwrap().says;
         assert!(!says.contains("paused"), "{says}");
-        desk.pause(None, after(12));
-        desk.rounds(after(12));
-        assert!(desk.ended.iter().all(|(at, end, _)| *at == after(10) && *end == End::Skipped));
-        assert_eq!(desk.open(SOURCE), [Occurrence { at: after(11), trigger: Trigger::Manual }]);
-        let says = desk.order(backup(Some(OTHER), after(13)), after(13)).unwrap().says;
+        fixture.pause(None, after(12));
+        fixture.rounds(after(12));
+        assert!(fixture.ended.iter().all(|(at, end, _)| *at == after(10) && *end == OccurrenceOutcome::Skipped));
+        assert_eq!(fixture.open(SOURCE), [Occurrence { at: after(11), trigger: Trigger::Manual }]);
+        let says = fixture.order(backup(Some(OTHER), after(13)), after(13)).unwrap().says;
         assert!(says.contains("paused since") && says.contains("does not bar it"), "{says}");
-        desk.rounds(after(13));
-        assert_eq!(desk.open(OTHER).len(), 1);
+        fixture.rounds(after(13));
+        assert_eq!(fixture.open(OTHER).len(), 1);
     }
 
     #[test]
     fn a_policy_that_is_renamed_stays_paused_and_one_that_goes_takes_its_pause_with_it() {
-        let mut desk = Desk::new();
-        desk.pause(None, after(5));
-        desk.settings = Settings { generation: 2, ..settings("renamed") };
-        desk.rounds(after(6));
-        assert!(desk.state.pause_at(&"renamed".into(), after(6)).is_some() && desk.warnings.is_empty());
+        let mut fixture = Fixture::new();
+        fixture.pause(None, after(5));
+        fixture.settings = Settings { generation: 2, ..settings("renamed") };
+        fixture.rounds(after(6));
+        assert!(fixture.state.pause_at(&"renamed".into(), after(6)).is_some() && fixture.warnings.is_empty());
         let mut without = settings("renamed");
         without.policies.clear();
-        desk.settings = Settings { generation: 3, ..without };
-        desk.rounds(after(7));
-        assert!(desk.state.pauses.is_empty());
-        assert!(desk.warnings.iter().any(|warning| warning.contains("renamed")), "{:?}", desk.warnings);
+        fixture.settings = Settings { generation: 3, ..without };
+        fixture.rounds(after(7));
+        assert!(fixture.state.pauses.is_empty());
+        assert!(fixture.warnings.iter().any(|warning| warning.contains("renamed")), "{:?}", fixture.warnings);
     }
 
     #[test]
     fn a_clock_that_was_ahead_lengthens_no_pause() {
-        let mut desk = Desk::new();
-        desk.pause(Some(after(2000)), after(1000));
-        desk.apply(Change::ClockWentBack { to: after(5) });
-        desk.rounds(after(5));
-        let pause = desk.state.pause_at(&"hourly".into(), after(6)).unwrap();
+        let mut fixture = Fixture::new();
+        fixture.pause(Some(after(2000)), after(1000));
+        fixture.apply(Change::ClockWentBack { to: after(5) });
+        fixture.rounds(after(5));
+        let pause = fixture.state.pause_at(&"hourly".into(), after(6)).unwrap();
         assert_eq!((pause.since, pause.until), (after(5), Some(after(1005))));
-        desk.resume(after(7));
-        desk.apply(Change::ClockWentBack { to: after(2) });
-        desk.rounds(after(2));
-        assert!(desk.state.pauses.is_empty(), "what a person ended does not begin anew: {:?}", desk.state.pauses);
+        fixture.resume(after(7));
+        fixture.apply(Change::ClockWentBack { to: after(2) });
+        fixture.rounds(after(2));
+        assert!(fixture.state.pauses.is_empty(), "what a person ended does not begin anew: {:?}", fixture.state.pauses);
     }
 
     #[test]
     fn pausing_again_sets_another_end_and_keeps_the_beginning() {
-        let mut desk = Desk::new();
-        desk.pause(Some(after(20)), after(1));
+        let mut fixture = Fixture::new();
+        fixture.pause(Some(after(20)), after(1));
         let order = PauseOrder { policy: "hourly".into(), until: None, reason: None };
-        let granted = desk.order(Order::Pause(order.clone()), after(3)).unwrap();
-        let pause = desk.state.pause_at(&"hourly".into(), after(3)).unwrap();
+        let granted = fixture.order(Order::Pause(order.clone()), after(3)).unwrap();
+        let pause = fixture.state.pause_at(&"hourly".into(), after(3)).unwrap();
         assert_eq!((pause.since, pause.until, pause.reason.as_deref()), (after(1), None, Some("maintenance")));
         assert_eq!(granted.changes.len(), 1);
-        assert!(desk.order(Order::Pause(order), after(4)).unwrap().changes.is_empty());
-        assert!(desk.resume(after(5)).says.contains("resumed"));
-        assert!(desk.resume(after(6)).says.contains("was not paused"));
+        assert!(fixture.order(Order::Pause(order), after(4)).unwrap().changes.is_empty());
+        assert!(fixture.resume(after(5)).says.contains("resumed"));
+        assert!(fixture.resume(after(6)).says.contains("was not paused"));
     }
 
     #[test]
     fn an_order_that_is_repeated_is_the_same_occurrence_even_after_it_ended() {
-        let mut desk = Desk::new();
-        let first = desk.order(backup(None, after(1)), after(1)).unwrap();
+        let mut fixture = Fixture::new();
+        let first = fixture.order(backup(None, after(1)), after(1)).unwrap();
         assert_eq!((first.changes.len(), first.sources.len()), (2, 2));
-        let again = desk.order(backup(None, after(1)), after(2)).unwrap();
+        let again = fixture.order(backup(None, after(1)), after(2)).unwrap();
         assert_eq!((again.changes.len(), again.sources.len()), (0, 2));
         let (occurrence, key) = (Occurrence { at: after(1), trigger: Trigger::Manual }, SOURCE);
-        let source = SourceKey { account: AccountName::own(), source: key.into() };
-        let opening = desk.state.sources[&source].open[&occurrence].clone();
+        let source = SourceKey { account: AccountAlias::own(), source: key.into() };
+        let record = fixture.state.sources[&source].open[&occurrence].clone();
         let (reason, at) = ("for the test".to_owned(), after(3));
-        desk.apply(Change::Closed { source, occurrence, opening, end: End::Missed, reason, at, earlier: 0 });
-        assert!(desk.order(backup(Some(key), after(1)), after(4)).unwrap().changes.is_empty());
-        assert_eq!(desk.open(key), []);
+        fixture.apply(Change::Closed {
+            source,
+            occurrence,
+            record,
+            end: OccurrenceOutcome::Missed,
+            reason,
+            at,
+            earlier: 0,
+        });
+        assert!(fixture.order(backup(Some(key), after(1)), after(4)).unwrap().changes.is_empty());
+        assert_eq!(fixture.open(key), []);
     }
 
     /// Its next attempt may be hours away; what the schedule brings must not wait for that.
     #[test]
     fn an_order_whose_backup_failed_does_not_bar_the_schedule() {
-        let mut desk = Desk::new();
-        desk.order(backup(Some(SOURCE), after(1)), after(1)).unwrap();
-        let failed = Point {
+        let mut fixture = Fixture::new();
+        fixture.order(backup(Some(SOURCE), after(1)), after(1)).unwrap();
+        let failed = RecoveryPoint {
             provenance: Provenance {
-                place: Place { account: AccountName::own(), region: "us-east-1".into() },
+                place: AccountRegion { account: AccountAlias::own(), region: "us-east-1".into() },
                 source: SOURCE.into(),
                 policy: Some("hourly".into()),
                 kms_key: None,
@@ -691,21 +702,21 @@ mod tests {
             size_bytes: None,
             remarks: Remarks { failure: Some("broken".into()), ..Remarks::default() }.into(),
         };
-        desk.apply(Change::Seen { point: Box::new(failed) });
-        let waits = |desk: &Desk, now: Time| {
-            let plan = plan(&desk.settings, &desk.state, now);
+        fixture.apply(Change::BackupObserved { point: Box::new(failed) });
+        let waits = |fixture: &Fixture, now: Time| {
+            let plan = plan(&fixture.settings, &fixture.state, now);
             let of_source = plan.waiting.into_iter().find(|wait| wait.source.source.as_str() == SOURCE);
             of_source.map(|wait| wait.reason)
         };
-        assert_eq!(waits(&desk, after(10).minus(Duration::from_secs(1))), Some(Reason::Pause));
-        desk.rounds(after(10));
+        assert_eq!(waits(&fixture, after(10).minus(Duration::from_secs(1))), Some(Reason::Backoff));
+        fixture.rounds(after(10));
         // The Region's books are not read in this test; but that is what the scheduled one waits for.
-        assert_eq!(waits(&desk, after(10)), Some(Reason::Listing));
+        assert_eq!(waits(&fixture, after(10)), Some(Reason::Listing));
     }
 
     #[test]
     fn orders_that_make_no_sense_say_why_and_what_there_is() {
-        let mut desk = Desk::new();
+        let mut fixture = Fixture::new();
         let unknown = |policy: &str, source: Option<&str>| {
             Order::Backup(BackupOrder { policy: policy.into(), source: source.map(Into::into), at: after(1) })
         };
@@ -724,22 +735,22 @@ mod tests {
             (hold, Unknown, "lifeboat points"),
             (bad_tag, Invalid, "`'`"),
         ] {
-            let refused = desk.order(order, after(1)).unwrap_err();
+            let refused = fixture.order(order, after(1)).unwrap_err();
             assert_eq!(refused.kind, kind, "{refused}");
             assert!(refused.what.contains(says) && !refused.what.contains('\u{1b}'), "{refused}");
         }
-        let late = desk.order(backup(None, after(1)), after(12)).unwrap_err();
+        let late = fixture.order(backup(None, after(1)), after(12)).unwrap_err();
         assert!(late.what.contains("more than 10m ago"), "{late}");
     }
 
     #[test]
     fn a_script_that_asks_in_a_loop_is_stopped() {
-        let mut desk = Desk::new();
-        let ask = |desk: &mut Desk, nth: u64| {
+        let mut fixture = Fixture::new();
+        let give = |fixture: &mut Fixture, nth: u64| {
             let at = NOON.plus(Duration::from_millis(nth));
-            desk.order(backup(Some(SOURCE), at), after(1)).map(drop).map_err(|refused| refused.kind)
+            fixture.order(backup(Some(SOURCE), at), after(1)).map(drop).map_err(|refused| refused.kind)
         };
-        let answers: Vec<_> = (0..20).map(|nth| ask(&mut desk, nth)).collect();
+        let answers: Vec<_> = (0..20).map(|nth| give(&mut fixture, nth)).collect();
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), OPEN_BY_HAND);
         assert_eq!(answers.last(), Some(&Err(RefusalKind::NotNow)));
     }

@@ -1,8 +1,8 @@
-//! Pauses of policies: when one is over, and what becomes of it when the policy file or the clock changes under it.
+//! Pauses of policies: when one is over, and what happens to it when the policy file or the clock changes.
 //!
-//! A pause bars new occurrences and nothing else: copies of backups that exist go on, and so does what a person orders.
-//! It is a promise to a person, so it must end by itself when it was to, never outlive its policy unseen, and never
-//! lengthen because a clock went wrong.
+//! A pause blocks new occurrences and nothing else: copies of existing backups continue, and so does what a person
+//! orders. It must end by itself at its time, never outlive its policy unnoticed, and never get longer because of a
+//! wrong clock.
 
 use crate::domain::change::Change;
 use crate::domain::id::PolicyName;
@@ -63,8 +63,12 @@ pub fn follow(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
 fn heir(settings: &Settings, state: &State, name: &PolicyName) -> Option<PolicyName> {
     let watched_by = |policy: &PolicyName| {
         let of = policy.clone();
-        let watched = move |watch: &crate::domain::state::Watch| watch.policy == of;
-        state.sources.iter().filter(move |(_, source)| source.watch.as_ref().is_some_and(&watched)).map(|(key, _)| key)
+        let watched = move |membership: &crate::domain::state::Membership| membership.policy == of;
+        state
+            .sources
+            .iter()
+            .filter(move |(_, source)| source.membership.as_ref().is_some_and(&watched))
+            .map(|(key, _)| key)
     };
     let before: BTreeSet<_> = watched_by(name).cloned().collect();
     let mut heirs = settings.policies.values().filter(|policy| policy.source_keys().any(|key| before.contains(&key)));

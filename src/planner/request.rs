@@ -1,12 +1,12 @@
-//! The words of a request: what is sent with a backup or copy.
+//! The parameters of a request for a backup or copy.
 //!
-//! They are frozen with the intent. A repeat sends the same words, whatever the policy says by then.
+//! They are frozen with the intent. A repeat sends the same parameters, whatever the policy says by then.
 
 use crate::domain::action::{Request, SourceFacts};
 use crate::domain::id::WorkKey;
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::{Destination, Policy, Tags};
-use crate::domain::tags::{Inscription, Origin, merge};
+use crate::domain::tags::{LifeboatTags, Origin, merge};
 
 /// CreateBackup for `key`. `facts` are what AWS said of the source; without them its own tags stay behind. Returns the
 /// keys of tags that found no room as well.
@@ -17,10 +17,10 @@ pub fn create_backup(
     key: &WorkKey,
     attempt: u32,
 ) -> (Request, Vec<String>) {
-    let inscription = inscription(policy, key, attempt, None);
+    let lifeboat_tags = lifeboat_tags(policy, key, attempt, None);
     let none = Tags::new();
     let own = facts.map_or(&none, |facts| &facts.tags);
-    let (tags, dropped) = merge(inscription.write(), &[&policy.tags, own]);
+    let (tags, dropped) = merge(lifeboat_tags.write(), &[&policy.tags, own]);
     (Request::CreateBackup { source: key.source.source.clone(), token: key.token(attempt), tags }, dropped)
 }
 
@@ -29,15 +29,15 @@ pub fn create_backup(
 pub fn copy_backup(
     policy: &Policy,
     destination: &Destination,
-    backup: &Point,
+    backup: &RecoveryPoint,
     key: &WorkKey,
     attempt: u32,
 ) -> (Request, Vec<String>) {
     let origin = Origin { region: backup.place.region.clone(), backup: backup.id.clone(), taken_at: backup.created_at };
-    let inscription = inscription(policy, key, attempt, Some(origin));
+    let lifeboat_tags = lifeboat_tags(policy, key, attempt, Some(origin));
     let none = Tags::new();
     let carried = if destination.copy_tags { &*backup.carried } else { &none };
-    let (tags, dropped) = merge(inscription.write(), &[&destination.tags, &policy.tags, carried]);
+    let (tags, dropped) = merge(lifeboat_tags.write(), &[&destination.tags, &policy.tags, carried]);
     let request = Request::CopyBackup {
         source_region: backup.place.region.clone(),
         backup: backup.id.clone(),
@@ -48,8 +48,8 @@ pub fn copy_backup(
     (request, dropped)
 }
 
-fn inscription(policy: &Policy, key: &WorkKey, attempt: u32, origin: Option<Origin>) -> Inscription {
-    Inscription {
+fn lifeboat_tags(policy: &Policy, key: &WorkKey, attempt: u32, origin: Option<Origin>) -> LifeboatTags {
+    LifeboatTags {
         policy: Some(policy.name.clone()),
         source: key.source.source.clone(),
         occurrence: key.occurrence,

@@ -1,14 +1,14 @@
-//! Which recovery points retention gives up.
+//! Which recovery points retention keeps.
 //!
-//! A recovery point that is deleted never comes back, and the day it is missed is the day it was kept for. So a point
-//! goes only when every rule gives it up and nothing protects it (promise 4), and each verdict names its reasons.
-//! Windows count from the newest point, not from the clock: an outage or a wrong clock drains nothing.
+//! A deleted recovery point never comes back, and the day it is missed is the day it was kept for. So a point is
+//! deleted only when no rule keeps it and nothing protects it (promise 4), and each verdict names its reasons. Windows
+//! count from the newest point, not from the clock: an outage or a wrong clock deletes nothing.
 
 use crate::domain::action::Request;
 use crate::domain::calendar::{Periods, Zone};
 use crate::domain::duration::duration_text;
-use crate::domain::id::{BackupId, Place, Region, SourceKey, Target};
-use crate::domain::point::{Lifecycle, Point};
+use crate::domain::id::{AccountRegion, BackupId, Region, SourceKey, Target};
+use crate::domain::point::{Lifecycle, RecoveryPoint};
 use crate::domain::policy::{Policy, Retain};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
@@ -76,16 +76,16 @@ impl fmt::Display for Keep {
 
 /// What retention says of one point, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict<'a> {
+pub struct RetentionVerdict<'a> {
     /// The point.
-    pub point: &'a Point,
+    pub point: &'a RecoveryPoint,
     /// Why it stays; empty: it goes.
     pub keep: Vec<Keep>,
     /// Why it goes, if it does.
     pub reason: String,
 }
 
-impl Verdict<'_> {
+impl RetentionVerdict<'_> {
     /// Whether it goes.
     #[must_use]
     pub fn goes(&self) -> bool {
@@ -150,7 +150,7 @@ pub fn verdicts<'a>(
     key: &SourceKey,
     target: &Target,
     now: Time,
-) -> Vec<Verdict<'a>> {
+) -> Vec<RetentionVerdict<'a>> {
     judged(policy, state, key, target, now, None)
 }
 
@@ -162,7 +162,7 @@ pub fn verdicts_after<'a>(
     key: &SourceKey,
     target: &Target,
     next: Time,
-) -> Vec<Verdict<'a>> {
+) -> Vec<RetentionVerdict<'a>> {
     judged(policy, state, key, target, next, Some(next))
 }
 
@@ -173,14 +173,14 @@ fn judged<'a>(
     target: &Target,
     now: Time,
     next: Option<Time>,
-) -> Vec<Verdict<'a>> {
+) -> Vec<RetentionVerdict<'a>> {
     let Some(source) = state.sources.get(key) else { return Vec::new() };
     let retain = retain_of(policy, target);
     let case = Case::of(state, source, target, now, next.is_none());
     let readers: Vec<(&BackupId, Region)> = if *target == Target::Backup { readers(source).collect() } else { vec![] };
     let unseen = if *target == Target::Backup { unseen_destinations(policy, state, now) } else { vec![] };
     let mut keys = BTreeSet::new();
-    let mut verdicts: Vec<Verdict<'a>> = Vec::new();
+    let mut verdicts: Vec<RetentionVerdict<'a>> = Vec::new();
     // Those that the rules count: surely there, with an age, and not the second of their occurrence.
     let mut sound: Vec<usize> = Vec::new();
     for (point, siblings) in case.points() {
@@ -242,9 +242,9 @@ pub fn retain_of<'a>(policy: &'a Policy, target: &Target) -> Option<&'a Retain> 
 /// After the loss of the database that may have happened: what was let go is shown by nothing at AWS, and would be made
 /// anew, moved and deleted again.
 #[must_use]
-pub fn would_go_at_once(policy: &Policy, source: &SourceState, target: &Target, backup: &Point) -> bool {
+pub fn would_go_at_once(policy: &Policy, source: &SourceState, target: &Target, backup: &RecoveryPoint) -> bool {
     let Some(retain) = retain_of(policy, target) else { return false };
-    let mut taken: Vec<Time> = source.points.available(target).rev().map(Point::taken_at).collect();
+    let mut taken: Vec<Time> = source.points.available(target).rev().map(RecoveryPoint::taken_at).collect();
     let at = taken.partition_point(|taken| *taken > backup.taken_at());
     if at == 0 {
         return false;
@@ -269,24 +269,24 @@ impl<'a, 'b> Case<'a, 'b> {
     fn of(state: &'a State, source: &'a SourceState, target: &'b Target, now: Time, newest_stays: bool) -> Self {
         let mut case = Self { state, source, target, now, newest_stays, newest: None, newest_sound: None };
         let there = || case.points().map(|(point, _)| point).filter(|point| !in_doubt(point));
-        let newest = there().next().map(Point::taken_at);
-        let newest_sound = there().find(|point| !case.age_unknown(point)).map(Point::taken_at);
+        let newest = there().next().map(RecoveryPoint::taken_at);
+        let newest_sound = there().find(|point| !case.age_unknown(point)).map(RecoveryPoint::taken_at);
         (case.newest, case.newest_sound) = (newest, newest_sound);
         case
     }
 
     /// The recovery points of the target, newest first, each with all that was made for the same work.
-    fn points(&self) -> impl Iterator<Item = (&'a Point, &'a [Box<Point>])> + use<'a, 'b, '_> {
+    fn points(&self) -> impl Iterator<Item = (&'a RecoveryPoint, &'a [Box<RecoveryPoint>])> + use<'a, 'b, '_> {
         let newest_first = self.source.points.available(self.target).rev();
         newest_first.map(|point| (point, self.source.points.of(point.occurrence, self.target)))
     }
 
-    fn age_unknown(&self, point: &Point) -> bool {
+    fn age_unknown(&self, point: &RecoveryPoint) -> bool {
         point.taken_at() <= Time::ZERO || point.taken_at() > self.now.plus(AGELESS_BEYOND)
     }
 
     /// What protects it, whatever the rules say and whatever else there is.
-    fn protected(&self, point: &'a Point, original: Option<&Point>) -> Verdict<'a> {
+    fn protected(&self, point: &'a RecoveryPoint, original: Option<&RecoveryPoint>) -> RetentionVerdict<'a> {
         let mut keep = Vec::new();
         if self.newest_stays && (self.newest == Some(point.taken_at()) || self.newest_sound == Some(point.taken_at())) {
             keep.push(Keep::Newest);
@@ -305,29 +305,31 @@ impl<'a, 'b> Case<'a, 'b> {
             keep.push(Keep::Open);
         }
         let reason = original.map(|original| format!("a duplicate of {}", original.id));
-        Verdict { point, keep, reason: reason.unwrap_or_default() }
+        RetentionVerdict { point, keep, reason: reason.unwrap_or_default() }
     }
 }
 
 /// The good point of which this is a duplicate, among all that was made for the same work.
-fn original<'a>(point: &Point, siblings: &'a [Box<Point>]) -> Option<&'a Point> {
+fn original<'a>(point: &RecoveryPoint, siblings: &'a [Box<RecoveryPoint>]) -> Option<&'a RecoveryPoint> {
     let good = SourceState::good_one(siblings)?;
     (good.id != point.id && good.available() && !in_doubt(good)).then_some(good)
 }
 
 /// Whether it may be gone: persons delete as well, and after an outage the newest may be what they deleted.
-fn in_doubt(point: &Point) -> bool {
-    point.remarks.suspected.is_some()
+fn in_doubt(point: &RecoveryPoint) -> bool {
+    point.remarks.missing_since.is_some()
 }
 
-/// Which backups copies of ours read, or may, and where to: an ask without an answer counts.
+/// Which backups copies of ours read, or may, and where to: a pending request without an answer counts.
 fn readers(source: &SourceState) -> impl Iterator<Item = (&BackupId, Region)> {
-    let flying = source.in_flight().filter_map(|copy| Some((&copy.origin.as_ref()?.backup, copy.place.region.clone())));
-    let asked = source.asks.iter().filter(|(_, ask)| ask.open).filter_map(|((_, target), ask)| {
-        let Request::CopyBackup { backup, .. } = &*ask.request else { return None };
-        Some((backup, Region::from(target.destination())))
-    });
-    flying.chain(asked)
+    let in_flight =
+        source.in_flight().filter_map(|copy| Some((&copy.origin.as_ref()?.backup, copy.place.region.clone())));
+    let asked =
+        source.pending_requests.iter().filter(|(_, pending)| pending.open).filter_map(|((_, target), pending)| {
+            let Request::CopyBackup { backup, .. } = &*pending.request else { return None };
+            Some((backup, Region::from(target.destination())))
+        });
+    in_flight.chain(asked)
 }
 
 /// The destinations of a policy that this database never listed, as long as a copy may be under way there of which only
@@ -338,7 +340,7 @@ pub fn unseen_destinations<'a>(policy: &'a Policy, state: &State, now: Time) -> 
         return Vec::new();
     }
     let unseen = |region: &&Region| {
-        let place = Place { account: policy.account.clone(), region: (*region).clone() };
+        let place = AccountRegion { account: policy.account.clone(), region: (*region).clone() };
         state.place(&place).is_none_or(|known| known.listed.is_none())
     };
     policy.destinations.iter().map(|destination| &destination.region).filter(unseen).collect()
@@ -365,7 +367,7 @@ pub fn rules_text(retain: &Retain) -> String {
 ///
 /// The last attempt of an occurrence that has not ended stays, so that attempts are counted on from it.
 #[must_use]
-pub fn failed_to_clear<'a>(state: &'a State, key: &SourceKey, now: Time) -> (Vec<(&'a Point, String)>, Time) {
+pub fn failed_to_clear<'a>(state: &'a State, key: &SourceKey, now: Time) -> (Vec<(&'a RecoveryPoint, String)>, Time) {
     let mut next = Time::NEVER;
     let mut clear = Vec::new();
     let Some(source) = state.sources.get(key) else { return (clear, next) };

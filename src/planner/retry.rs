@@ -1,8 +1,8 @@
-//! Again or not, and when: the only retries in the program.
+//! Whether and when to retry: the only retries in the program.
 //!
-//! AWS throttles, loses answers and refuses for reasons that pass or do not. A pause grows with each failure in a row
-//! and ends at a bound (promise 8); its jitter comes from what is repeated, so that a fleet spreads out and the same
-//! state always gives the same plan.
+//! AWS throttles, loses responses, and refuses for transient or permanent reasons. The backoff grows with each
+//! consecutive failure up to a bound (promise 8); its jitter is derived from what is repeated, so a fleet spreads out
+//! and the same state always gives the same plan.
 
 use crate::domain::fault::FaultClass;
 use crate::domain::id::WorkKey;
@@ -26,18 +26,18 @@ pub const PLACE_OUT_OF_ORDER: u32 = 3;
 #[must_use]
 pub fn pause(class: FaultClass, failures: u32, poll: Duration, jitter: f64) -> Duration {
     let (first, longest) = match class {
-        FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Contested => (SECOND, HOUR),
-        // Of a lane (see [`super::lane_gate`]): no longer, since a slot that is free is used within two polls.
+        FaultClass::Unanswered | FaultClass::Throttled | FaultClass::TokenConflict => (SECOND, HOUR),
+        // Of a lane (see [`super::lane_limits`]): no longer, since a slot that is free is used within two polls.
         FaultClass::NoSlot => (poll / 2, poll * 7 / 4),
-        FaultClass::State => (poll, HOUR),
+        FaultClass::TransientState => (poll, HOUR),
         FaultClass::Quota => (5 * MINUTE, HOUR),
         FaultClass::Credentials => (10 * SECOND, HOUR),
-        FaultClass::Missing | FaultClass::Denied | FaultClass::Lasting => (HOUR, HOUR),
+        FaultClass::Missing | FaultClass::Denied | FaultClass::Permanent => (HOUR, HOUR),
     };
     growing(first, longest, failures, jitter)
 }
 
-/// How long to wait with an ask of an attempt that comes after others, when it got no answer or was refused for a moment:
+/// How long to wait with a pending request of an attempt that comes after others, when it got no answer or was refused for a moment:
 /// the pauses after those others go on growing. Each attempt that began with seconds anew would make a storm of a work that
 /// fails one way and the other.
 #[must_use]
@@ -98,7 +98,7 @@ mod tests {
             assert!(pauses.iter().all(|pause| *pause <= HOUR && !pause.is_zero()), "{class:?}");
             assert!(pause(class, u32::MAX, 30 * SECOND, 1.0) <= HOUR, "{class:?}");
         }
-        assert_eq!(pause(FaultClass::Lasting, 1, SECOND, 0.5), HOUR);
+        assert_eq!(pause(FaultClass::Permanent, 1, SECOND, 0.5), HOUR);
         assert_eq!(growing(SECOND, LONGEST_AFTER_FAILED, 40, 1.0), LONGEST_AFTER_FAILED);
     }
 }

@@ -1,6 +1,6 @@
-//! How old the newest recovery point is, against what was promised.
+//! The age of the newest recovery point, compared with the RPO.
 //!
-//! Age counts from the creation time of the source backup, never from the copy's: a copy made today of last week's
+//! The age counts from the creation time of the source backup, never from the copy's: a copy made today of last week's
 //! backup is a week old.
 
 use crate::domain::id::Target;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// What is promised for a backup or a copy; `None` if nothing is.
 #[must_use]
-pub fn promised(policy: &Policy, target: &Target) -> Option<Duration> {
+pub fn rpo_for(policy: &Policy, target: &Target) -> Option<Duration> {
     match target {
         Target::Backup => policy.rpo,
         Target::Copy(region) => policy.rpo_in(region),

@@ -1,18 +1,18 @@
 //! Which occurrences came due.
 //!
-//! An occurrence is known by source and scheduled time and is recorded once, whatever the clock, the cron nudge or a
-//! restart did: due is what lies between the last one dealt with and now, nothing else. Of several that came due at
-//! once only the newest begins; a backup taken now serves them all.
+//! An occurrence is identified by source and scheduled time and is recorded once, whatever the clock, the cron nudge or
+//! a restart did: everything between the last recorded occurrence and now is due, nothing else. Of several that came
+//! due at once only the newest starts; one backup now serves them all.
 
-use crate::domain::change::{Change, End, Opening};
+use crate::domain::change::{Change, OccurrenceOutcome, OccurrenceRecord};
 use crate::domain::duration::duration_text;
-use crate::domain::id::{Occurrence, Place, SourceKey, Trigger};
+use crate::domain::id::{AccountRegion, Occurrence, SourceKey, Trigger};
 use crate::domain::limits::LISTING_LAG;
 use crate::domain::pause::Pause;
 use crate::domain::plan::Plan;
 use crate::domain::policy::{CatchUp, Policy, Settings};
 use crate::domain::schedule::Schedule;
-use crate::domain::state::{Line, SourceState, State, Watch};
+use crate::domain::state::{Line, Membership, SourceState, State};
 use crate::domain::time::Time;
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
         return true;
     }
     let Some(floor) = floor(state, key, source, now) else { return false };
-    let lines = source.watch.as_ref().map_or(&[][..], |watch| &watch.lines);
+    let lines = source.membership.as_ref().map_or(&[][..], |membership| &membership.lines);
     let due = due_by_lines(policy, lines, floor, now);
     let recorder = Recorder { policy, state, key, now };
     let begins = due.iter().rev().map(|(at, _)| *at).find(|at| recorder.pause(*at).is_none());
@@ -74,7 +74,7 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
             continue;
         }
         let record = match (recorder.pause(at), begins) {
-            (Some(pause), _) => recorder.closed(at, End::Skipped, pause.sentence(), earlier),
+            (Some(pause), _) => recorder.closed(at, OccurrenceOutcome::Skipped, pause.sentence(), earlier),
             (None, Some(begins)) if begins != at => recorder.passed_over(at, begins, earlier),
             (None, _) => recorder.begun(at),
         };
@@ -110,20 +110,21 @@ fn due_by_lines(policy: &Policy, lines: &[Line], floor: Time, now: Time) -> Vec<
     due
 }
 
-/// Occurrences after this are not dealt with yet; `None` while AWS's books may tell of some.
+/// Occurrences after this are not dealt with yet; `None` while AWS's inventory may tell of some.
 ///
 /// That is until one listing of the Region was complete in the life of this database: one that ended half-way taught
 /// only half. A database that was lost may also have begun what the first listing does not show yet.
 fn floor(state: &State, key: &SourceKey, source: &SourceState, now: Time) -> Option<Time> {
-    let watch = source.watch.as_ref()?;
-    let home = Place { account: key.account.clone(), region: source.region.clone() };
+    let membership = source.membership.as_ref()?;
+    let home = AccountRegion { account: key.account.clone(), region: source.region.clone() };
     let listed = state.place(&home)?.listed?;
-    let Some(dealt_with) = source.dealt_with(now) else { return Some(watch.since) };
+    let Some(dealt_with) = source.dealt_with(now) else { return Some(membership.since) };
     if may_lack_the_newest(state, source, listed.began_at, now) {
         return None;
     }
-    let counts_from_then = !watch.returned && (dealt_with >= watch.since || held_before(source, watch, dealt_with));
-    Some(if counts_from_then { dealt_with } else { dealt_with.max(watch.since) })
+    let counts_from_then =
+        !membership.returned && (dealt_with >= membership.since || held_before(source, membership, dealt_with));
+    Some(if counts_from_then { dealt_with } else { dealt_with.max(membership.since) })
 }
 
 /// Whether the schedule that was there when a source was first seen here may be taken to have made due what AWS shows
@@ -133,8 +134,8 @@ fn floor(state: &State, key: &SourceKey, source: &SourceState, now: Time) -> Opt
 /// source was another host's until now, what this schedule would have made due was never scheduled; and every hour from
 /// two to five looks like every hour until a day is looked at whole. Where so much is not kept, as of every hour, the next
 /// occurrence is near, and serves as well as one that is caught up.
-fn held_before(source: &SourceState, watch: &Watch, newest: Time) -> bool {
-    let Some(Line { text, zone, since: None }) = watch.lines.first() else { return watch.lines.is_empty() };
+fn held_before(source: &SourceState, membership: &Membership, newest: Time) -> bool {
+    let Some(Line { text, zone, since: None }) = membership.lines.first() else { return membership.lines.is_empty() };
     let Ok(schedule) = Schedule::parse(text, zone, newest) else { return false };
     let scheduled = source.points.iter().rev().map(|point| point.occurrence);
     let fires = |at: Time| schedule.next_after(at.minus(MOMENT)) == Some(at);
@@ -211,15 +212,15 @@ impl Recorder<'_> {
         at <= self.state.started_at
     }
 
-    fn opening(&self, at: Time) -> Opening {
+    fn record(&self, at: Time) -> OccurrenceRecord {
         let (policy, caught_up) = (self.policy.name.clone(), self.asleep(at));
-        Opening { policy, opened_at: self.now, caught_up, adopted: false }
+        OccurrenceRecord { policy, opened_at: self.now, caught_up, adopted: false }
     }
 
     /// Begun ahead of time, as copies of it tell: how it stands by now is its end.
     fn found(&self, at: Time) -> Change {
-        let opening = Opening { adopted: true, caught_up: true, ..self.opening(at) };
-        Change::Opened { source: self.key.clone(), occurrence: scheduled(at), opening }
+        let record = OccurrenceRecord { adopted: true, caught_up: true, ..self.record(at) };
+        Change::Opened { source: self.key.clone(), occurrence: scheduled(at), record }
     }
 
     /// The newest: it begins, unless it is too late for that.
@@ -229,28 +230,31 @@ impl Recorder<'_> {
         if missed_asleep || too_late {
             return self.passed_over(at, at, 0);
         }
-        Change::Opened { source: self.key.clone(), occurrence: scheduled(at), opening: self.opening(at) }
+        Change::Opened { source: self.key.clone(), occurrence: scheduled(at), record: self.record(at) }
     }
 
     /// One that is not begun: missed if its window passed, else coalesced with the one that begins.
     fn passed_over(&self, at: Time, begins: Time, earlier: u64) -> Change {
         let (end, reason) = if self.asleep(at) && self.policy.catch_up == CatchUp::None {
-            (End::Missed, "came due while Lifeboat was not running, and catch_up is \"none\"".to_owned())
+            (OccurrenceOutcome::Missed, "came due while Lifeboat was not running, and catch_up is \"none\"".to_owned())
         } else if window_passed(self.policy, at, self.now) {
             let window = self.policy.start_within.map(duration_text).unwrap_or_default();
             let why = if self.asleep(at) { "Lifeboat was not running" } else { "Lifeboat did not get to it" };
-            (End::Missed, format!("not begun within {window}: {why}"))
+            (OccurrenceOutcome::Missed, format!("not begun within {window}: {why}"))
         } else {
-            (End::Coalesced, format!("came due together with the occurrence of {begins}, which took its place"))
+            (
+                OccurrenceOutcome::Coalesced,
+                format!("came due together with the occurrence of {begins}, which took its place"),
+            )
         };
         self.closed(at, end, reason, earlier)
     }
 
-    fn closed(&self, at: Time, end: End, reason: String, earlier: u64) -> Change {
+    fn closed(&self, at: Time, end: OccurrenceOutcome, reason: String, earlier: u64) -> Change {
         let reason =
             if earlier == 0 { reason } else { format!("{reason}; stands for at least {earlier} before it as well") };
-        let (source, occurrence, opening) = (self.key.clone(), scheduled(at), self.opening(at));
-        Change::Closed { source, occurrence, opening, end, reason, at: self.now, earlier }
+        let (source, occurrence, record) = (self.key.clone(), scheduled(at), self.record(at));
+        Change::Closed { source, occurrence, record, end, reason, at: self.now, earlier }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Which slots of a lane are free.
 //!
-//! AWS refuses a copy when too many are in flight, and a refused copy is lost to whoever does not come back for it.
-//! There is no slot object here that could leak: what a lane holds is counted anew each round from what was asked, what
-//! is in flight and what others were seen to copy (promise 1). Who gets the next one is decided in [`super::turns`].
+//! AWS refuses a copy when too many are in flight, and a refused copy has to be requested again. There is no slot
+//! object here that could leak: each round counts anew what a lane holds, from pending requests, copies in flight, and
+//! copies of others (promise 1). [`super::slot_priority`] decides who gets the next slot.
 
-use super::gate::Refusal;
+use super::call_limits::Blocked;
 use crate::domain::lane::Lane;
 use crate::domain::plan::Reason;
 use crate::domain::policy::Limits;
@@ -18,7 +18,7 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// As the books have them now.
+    /// As the state has them now.
     #[must_use]
     pub fn new(limits: Limits, state: &State) -> Self {
         Self { limits, held: state.lanes_held() }
@@ -28,12 +28,12 @@ impl Slots {
     ///
     /// # Errors
     /// The first that has not.
-    pub fn free(&self, lanes: &[Lane]) -> Result<(), Refusal> {
+    pub fn free(&self, lanes: &[Lane]) -> Result<(), Blocked> {
         for lane in lanes {
             let (held, capacity) = (self.held.get(lane).copied().unwrap_or(0), lane.capacity(&self.limits));
             if held >= capacity {
                 let detail = format!("{held} of {capacity} copies in flight ({lane})");
-                return Err(Refusal { reason: Reason::Slot, until: None, detail });
+                return Err(Blocked { reason: Reason::Slot, until: None, detail });
             }
         }
         Ok(())

@@ -1,12 +1,12 @@
-//! Whether a route kept its promise, over time past.
+//! Whether a route met its RPO over a past period.
 //!
-//! An auditor asks a year later, when half of the recovery points are long deleted and the daemon was down for a
-//! weekend. So this goes by what the books recorded of each recovery point ([`Held`]) and of when AWS's books were
-//! read at all ([`ReadSpan`]), and has three answers: what cannot be known is never called met.
+//! An auditor asks a year later, when half of the recovery points are deleted and the daemon was down for a weekend. So
+//! this goes by what the database recorded about each recovery point ([`Held`]) and about when AWS's inventory was read
+//! ([`ReadSpan`]), and has three answers: what cannot be known is never reported as met.
 //!
-//! At a time `t` a recovery point is *sure* if it was seen AVAILABLE by then and was still there when the books were
-//! next read; it is *possible* if it came or went while nobody looked. The promise is met while a sure point is young
-//! enough, unknown while only a possible one is, and broken otherwise.
+//! At a time `t` a recovery point is *certain* if it was seen AVAILABLE by then and was still there when the inventory
+//! was next read; it is *possible* if it appeared or disappeared while nobody looked. The RPO is met while a certain
+//! point is young enough, unknown while only a possible one is, and broken otherwise.
 
 use crate::domain::limits::TAKEN_AHEAD_TOLERATED;
 use crate::domain::time::Time;
@@ -24,7 +24,7 @@ const MOMENT: Duration = Duration::from_millis(1);
 /// How it stood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kept {
+pub enum IntervalStatus {
     /// The newest recovery point was young enough.
     Met,
     /// It was not, or there was none.
@@ -35,18 +35,18 @@ pub enum Kept {
 
 /// A stretch of time in which it stood one way: from its beginning on, up to and without its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub struct RpoInterval {
     /// Its beginning.
     pub from: Time,
     /// Its end.
     pub to: Time,
     /// How it stood.
-    pub kept: Kept,
+    pub status: IntervalStatus,
 }
 
 /// How a promise of `rpo` stood from `from` to `to`, stretch by stretch, without a gap between them.
 #[must_use]
-pub fn stretches(from: Time, to: Time, rpo: Duration, readings: &[ReadSpan], points: &[Held]) -> Vec<Stretch> {
+pub fn rpo_intervals(from: Time, to: Time, rpo: Duration, readings: &[ReadSpan], points: &[Held]) -> Vec<RpoInterval> {
     let breaks = Breaks::of(readings);
     let mut marks = Vec::new();
     for point in points {
@@ -64,11 +64,11 @@ pub fn stretches(from: Time, to: Time, rpo: Duration, readings: &[ReadSpan], poi
     let mut at = from;
     for (time, comes, sure, age_from) in marks {
         let end = time.clamp(from, to);
-        sweep.stretch(at, end);
+        sweep.interval(at, end);
         at = at.max(end);
         sweep.turn(comes, sure, age_from);
     }
-    sweep.stretch(at, to);
+    sweep.interval(at, to);
     sweep.out
 }
 
@@ -83,7 +83,7 @@ struct Span {
 struct Breaks {
     /// In order of time; the first ends with the first reading, the last begins when the last one grows too old.
     spans: Vec<Span>,
-    /// When the books were first read.
+    /// When the state was first read.
     first: Time,
 }
 
@@ -113,7 +113,7 @@ impl Breaks {
             return vec![(Span { from: point.created_at.max(last_break), to: gone }, false)];
         };
         let mut spans = Vec::with_capacity(3);
-        // It was seen in flight, or not at all, whenever the books were read before.
+        // It was seen in flight, or not at all, whenever the state was read before.
         if let Some(blind) = self.before(seen).filter(|blind| seen <= blind.to) {
             spans.push((Span { from: point.created_at.max(blind.from), to: seen }, false));
         }
@@ -167,7 +167,7 @@ struct Sweep {
     possible: Ages,
     rpo: Duration,
     first: Time,
-    out: Vec<Stretch>,
+    out: Vec<RpoInterval>,
 }
 
 impl Sweep {
@@ -180,23 +180,25 @@ impl Sweep {
     }
 
     /// Nothing comes or goes from `from` to `to`, but what is there grows older.
-    fn stretch(&mut self, from: Time, to: Time) {
+    fn interval(&mut self, from: Time, to: Time) {
         let met_until = self.sure.too_old_from(self.rpo);
-        // Before the books were first read there may have been anything.
+        // Before the state was first read there may have been anything.
         let unknown_until = self.possible.too_old_from(self.rpo).max(self.first);
         let mut at = from;
-        for (until, kept) in [(met_until, Kept::Met), (unknown_until, Kept::Unknown), (to, Kept::Broken)] {
+        for (until, status) in
+            [(met_until, IntervalStatus::Met), (unknown_until, IntervalStatus::Unknown), (to, IntervalStatus::Broken)]
+        {
             let end = until.min(to);
             if end > at {
-                self.push(Stretch { from: at, to: end, kept });
+                self.push(RpoInterval { from: at, to: end, status });
                 at = end;
             }
         }
     }
 
-    fn push(&mut self, next: Stretch) {
+    fn push(&mut self, next: RpoInterval) {
         match self.out.last_mut() {
-            Some(last) if last.kept == next.kept && last.to == next.from => last.to = next.to,
+            Some(last) if last.status == next.status && last.to == next.from => last.to = next.to,
             _ => self.out.push(next),
         }
     }
@@ -224,10 +226,11 @@ mod tests {
     }
 
     /// `met 0-26 broken 26-30`, in hours; a moment over a full hour is not shown.
-    fn told(stretches: &[Stretch]) -> String {
+    fn told(rpo_intervals: &[RpoInterval]) -> String {
         let hour = |time: Time| time.millis() / 1000 / HOUR;
-        let one = |s: &Stretch| format!("{} {}-{}", format!("{:?}", s.kept).to_lowercase(), hour(s.from), hour(s.to));
-        stretches.iter().map(one).collect::<Vec<_>>().join(" ")
+        let one =
+            |s: &RpoInterval| format!("{} {}-{}", format!("{:?}", s.status).to_lowercase(), hour(s.from), hour(s.to));
+        rpo_intervals.iter().map(one).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
@@ -304,13 +307,13 @@ mod tests {
                 "broken 0-10 unknown 10-20 broken 20-100",
             ),
         ] {
-            let stretches = stretches(hours(0), hours(100), Duration::from_secs(26 * 3600), &readings, &points);
-            assert_eq!(told(&stretches), expected, "{what}");
+            let rpo_intervals = rpo_intervals(hours(0), hours(100), Duration::from_secs(26 * 3600), &readings, &points);
+            assert_eq!(told(&rpo_intervals), expected, "{what}");
         }
     }
 
     /// The same from the definitions alone, moment by moment.
-    fn by_definition(t: Time, rpo: Duration, readings: &[ReadSpan], points: &[Held]) -> Kept {
+    fn by_definition(t: Time, rpo: Duration, readings: &[ReadSpan], points: &[Held]) -> IntervalStatus {
         let read = |at: Time| {
             let last = readings.len().saturating_sub(1);
             let upto = |n: usize| if n == last { readings[n].good_until } else { readings[n].through };
@@ -352,13 +355,13 @@ mod tests {
             }
         };
         if points.iter().filter(sure).any(|point| young(&point)) {
-            Kept::Met
+            IntervalStatus::Met
         } else if readings.first().is_none_or(|first| t < first.since)
             || points.iter().filter(possible).any(|point| young(&point))
         {
-            Kept::Unknown
+            IntervalStatus::Unknown
         } else {
-            Kept::Broken
+            IntervalStatus::Broken
         }
     }
 
@@ -400,18 +403,18 @@ mod tests {
         ) {
             let (from, to) = (Time::from_millis(from), Time::from_millis(70));
             let rpo = Duration::from_millis(rpo);
-            let stretches = stretches(from, to, rpo, &readings, &points);
+            let rpo_intervals = rpo_intervals(from, to, rpo, &readings, &points);
             let mut at = from;
-            for stretch in &stretches {
-                prop_assert_eq!(stretch.from, at);
-                while at < stretch.to {
+            for interval in &rpo_intervals {
+                prop_assert_eq!(interval.from, at);
+                while at < interval.to {
                     let expected = by_definition(at, rpo, &readings, &points);
-                    prop_assert_eq!(stretch.kept, expected, "at {}", at.millis());
+                    prop_assert_eq!(interval.status, expected, "at {}", at.millis());
                     at = at.plus(MOMENT);
                 }
             }
             prop_assert_eq!(at, to);
-            prop_assert!(stretches.windows(2).all(|pair| pair[0].kept != pair[1].kept));
+            prop_assert!(rpo_intervals.windows(2).all(|pair| pair[0].status != pair[1].status));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a changed policy file would change.
 //!
-//! A person tries a file before it takes over. So whole settings are compared: what is not told here is the same.
+//! A person tries a file before it takes over. So whole settings are compared: whatever is not reported here is the
+//! same.
 
 use super::forecast::{DeletionForecast, DestinationForecast, Forecast, PolicyForecast, Stage};
 use super::setting_texts::SettingTexts;

@@ -1,18 +1,18 @@
 //! What would happen next: occurrences, work that waits, and what retention would delete and why.
 //!
-//! A person who is about to change a policy, or to confirm a deletion, must see the very set that is meant before
-//! anything moves. The forecast is drawn from policy and books alone, by the functions that the planner itself uses.
+//! A person who is about to change a policy, or to confirm a deletion, must see the exact set concerned before anything
+//! happens. The forecast depends on policy and state alone, and uses the planner's own functions.
 
-use crate::domain::id::{AccountName, BackupId, PolicyName, Region, SourceId, SourceKey, Target};
+use crate::domain::id::{AccountAlias, BackupId, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::plan::Plan;
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
-use crate::planner::chain;
+use crate::planner::capacity::{self, Given};
 use crate::planner::deletions::{policy_of, targets, weigh};
-use crate::planner::feasible::{self, Given};
-use crate::planner::retain::{self, Verdict};
+use crate::planner::full_copy;
+use crate::planner::retain::{self, RetentionVerdict};
 use crate::report::setting_texts::{self, SettingTexts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,7 +45,7 @@ pub struct Forecast {
     /// What a person should know before it happens.
     pub announcements: Vec<String>,
     /// Whether slots and quotas suffice.
-    pub feasible: feasible::Report,
+    pub feasible: capacity::CapacityReport,
 }
 
 /// A policy and when it fires.
@@ -54,7 +54,7 @@ pub struct PolicyForecast {
     /// Its name.
     pub policy: PolicyName,
     /// Its account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// Its sources' Region.
     pub region: Region,
     /// When it fires, as written.
@@ -98,7 +98,7 @@ pub struct WorkForecast {
     /// Of which policy.
     pub policy: PolicyName,
     /// In which account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// Of which source.
     pub source: SourceId,
     /// Where it is made.
@@ -148,7 +148,7 @@ pub struct DeletionForecast {
     /// How far it is.
     pub stage: Stage,
     /// In which account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// Of which source.
     pub source: SourceId,
     /// Where.
@@ -167,7 +167,7 @@ pub struct DeletionForecast {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptForecast {
     /// In which account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// Of which source.
     pub source: SourceId,
     /// Where.
@@ -198,7 +198,7 @@ impl Forecast {
             kept_count: 0,
             kept: Vec::new(),
             announcements: Vec::new(),
-            feasible: feasible::judge(settings, Some(state), Given::default(), now),
+            feasible: capacity::judge(settings, Some(state), Given::default(), now),
         };
         let waiting = plan.waiting.iter().map(|wait| ((&wait.source, wait.destination.as_ref()), wait.detail.as_str()));
         // Of two reasons the first is the one.
@@ -249,8 +249,8 @@ impl Forecast {
         let Some(newest) = source.newest(&Target::Backup) else { return };
         for destination in &policy.destinations {
             let target = Target::Copy(destination.region.clone());
-            let full = chain::next_is_full(source, destination);
-            if let Some(full) = full.as_ref().filter(|full| **full != chain::Full::First) {
+            let full = full_copy::next_is_full(source, destination);
+            if let Some(full) = full.as_ref().filter(|full| **full != full_copy::FullCopy::First) {
                 self.announcements.push(full.announcement(&key.source, &destination.region));
             }
             let reached = source.newest_taken_at(&target);
@@ -262,19 +262,19 @@ impl Forecast {
             }
             self.work.push(WorkForecast {
                 of: Some(newest.id.clone()),
-                full: full.filter(chain::Full::is_certain).map(|full| full.to_string()),
+                full: full.filter(full_copy::FullCopy::is_certain).map(|full| full.to_string()),
                 ..work(&destination.region, true, newest.occurrence.at)
             });
         }
     }
 
     fn retention_of(&mut self, policy: &Policy, state: &State, key: &SourceKey, kept: bool, now: Time) {
-        let decided = |point: &Point| state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
+        let decided = |point: &RecoveryPoint| state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
         for target in targets(policy) {
             let letting = weigh(policy, state, key, &target, now);
             let braked = letting.braked.is_some();
             let verdicts = retain::verdicts(policy, state, key, &target, now);
-            let gone: Vec<&Verdict<'_>> =
+            let gone: Vec<&RetentionVerdict<'_>> =
                 verdicts.iter().rev().filter(|verdict| verdict.goes() && !decided(verdict.point)).collect();
             for verdict in gone {
                 let stage = if braked { Stage::Braked } else { Stage::Now };
@@ -348,7 +348,7 @@ fn policy_forecast(policy: &Policy, state: &State, now: Time) -> PolicyForecast 
     }
 }
 
-fn deletion_forecast(point: &Point, stage: Stage, reason: String) -> DeletionForecast {
+fn deletion_forecast(point: &RecoveryPoint, stage: Stage, reason: String) -> DeletionForecast {
     DeletionForecast {
         stage,
         account: point.place.account.clone(),
@@ -361,6 +361,6 @@ fn deletion_forecast(point: &Point, stage: Stage, reason: String) -> DeletionFor
     }
 }
 
-fn deletion_order(of: &DeletionForecast) -> (Stage, &AccountName, &SourceId, &Region, Time, &BackupId) {
+fn deletion_order(of: &DeletionForecast) -> (Stage, &AccountAlias, &SourceId, &Region, Time, &BackupId) {
     (of.stage, &of.account, &of.source, &of.region, of.taken_at, &of.id)
 }

@@ -1,22 +1,22 @@
-//! What is served on `listen`: metrics, health, the status page and the API, all read-only.
+//! What `listen` serves: metrics, health, the status page and the API, all read-only.
 //!
-//! The port is open to whoever can reach it, on the same machine as a process that must not fall over: clients that
-//! dawdle, shout or never go away must cost a bounded amount of memory and time. So only GET and HEAD are known, no
-//! body is read, headers have a size and a deadline, connections a number and a lifetime, and what takes long to draw
-//! is drawn off the threads that do the work.
+//! The port is open to whoever can reach it, in a process that must not fall over. Slow, flooding or idle clients must
+//! cost a bounded amount of memory and time. So only GET and HEAD are known, no body is read, headers have a size limit
+//! and a deadline, connections are limited in number and lifetime, and whatever takes long to render is rendered on
+//! other threads than those that do the work.
 
 use crate::domain::time::Time;
 use crate::report::forecast::Forecast;
-use crate::report::promises::Report;
+use crate::report::rpo_report::RpoReport;
 use crate::report::snapshot::Snapshot;
 use crate::report::{metrics, page, query, text};
 use crate::store::{HistoryEntry, HistoryQuery, RouteQuery};
-use door::{Answering, Caller};
 use hosts::Hosts;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
+use listener::{Caller, Handler};
 use packing::Packed;
 use std::future::Future;
 use std::pin::Pin;
@@ -26,16 +26,16 @@ use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-pub mod door;
 pub mod hosts;
+pub mod listener;
 mod packing;
 
 /// A future that can be kept in a trait object.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// What the listener shows; the daemon is one.
-pub trait View: Send + Sync + 'static {
-    /// The latest picture.
+/// What the listener serves; the daemon implements it.
+pub trait StatusProvider: Send + Sync + 'static {
+    /// The latest snapshot.
     fn snapshot(&self) -> Arc<Snapshot>;
 
     /// The time, by the clock that the daemon goes by.
@@ -44,28 +44,28 @@ pub trait View: Send + Sync + 'static {
     /// Whether rounds go on.
     ///
     /// # Errors
-    /// They do not; says since when, or why.
+    /// They do not: since when, or why.
     fn healthy(&self) -> Result<(), String>;
 
     /// Whether policy, database and credentials are good.
     ///
     /// # Errors
-    /// One is not; says which and why.
+    /// One is not: which and why.
     fn ready(&self) -> Result<(), String>;
 
     /// What became of occurrences, newest first. The error says why that cannot be read.
     fn history(&self, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<HistoryEntry>, String>>;
 
-    /// What would happen next; with `kept`, also all that stays. The error says why that cannot be told.
+    /// What would happen next; with `kept`, also everything that is kept. The error says why there is no forecast.
     fn forecast(&self, kept: bool) -> BoxFuture<'_, Result<Forecast, String>>;
-    /// How well promises were kept. The error says why that cannot be read.
-    fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>>;
+    /// How well RPOs were met. The error says why that cannot be read.
+    fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<RpoReport, String>>;
 }
 
-/// What watches over the daemon: it gets an answer however busy the rest is.
-const WATCHERS: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
+/// Paths for monitoring: they are answered however busy the rest is.
+const MONITORS: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
 
-/// What there is to be had.
+/// Served paths.
 const PATHS: [&str; 8] =
     ["/", "/metrics", "/healthz", "/readyz", "/api/v1/status", "/api/v1/history", "/api/v1/report", "/api/v1/plan"];
 
@@ -73,16 +73,16 @@ const PATHS: [&str; 8] =
 #[derive(Clone, Copy)]
 struct Bounds {
     /// Their connections.
-    door: door::Bounds,
-    /// Requests answered at one time, those of [`WATCHERS`] apart.
+    listener: listener::Bounds,
+    /// Requests answered at one time, those of [`MONITORS`] apart.
     places: usize,
     /// Requests for metrics answered at one time; they are drawn one after the other.
     scrapes: usize,
     /// Pages drawn at one time.
     drawings: usize,
-    /// How long the database may take to tell the history.
+    /// The time limit of a history query.
     history: Duration,
-    /// How long it may take to draw up a report; one is drawn up at a time.
+    /// The time limit of a report; one is made at a time.
     report: Duration,
 }
 
@@ -92,7 +92,7 @@ pub const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 pub const REPORTS_WITHIN: Duration = Duration::from_secs(60);
 
 const BOUNDS: Bounds = Bounds {
-    door: door::Bounds {
+    listener: listener::Bounds {
         connections: 64,
         headers: Duration::from_secs(10),
         header_bytes: 16 * 1024,
@@ -108,12 +108,12 @@ const BOUNDS: Bounds = Bounds {
 };
 
 impl Bounds {
-    /// As many connections as this process may have open beside its work; a quarter of them is for [`WATCHERS`] alone.
+    /// As many connections as this process may have open beside its work; a quarter of them is for [`MONITORS`] alone.
     fn affordable() -> Self {
-        let connections = door::affordable(BOUNDS.door.connections);
+        let connections = listener::affordable(BOUNDS.listener.connections);
         let own = connections / 4;
-        let door = door::Bounds { connections, ..BOUNDS.door };
-        Self { door, places: connections - own, scrapes: (own / 2).max(1), ..BOUNDS }
+        let listener = listener::Bounds { connections, ..BOUNDS.listener };
+        Self { listener, places: connections - own, scrapes: (own / 2).max(1), ..BOUNDS }
     }
 }
 
@@ -121,22 +121,22 @@ impl Bounds {
 /// a name of `hosts` are answered.
 pub async fn serve(
     listener: TcpListener,
-    view: Arc<dyn View>,
+    view: Arc<dyn StatusProvider>,
     hosts: Hosts,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let bounds = Bounds::affordable();
-    let site = Site { hosts: Some(hosts), ..Site::within(bounds, view) };
-    door::serve(bounds.door, listener, Arc::new(site), shutdown).await;
+    let read_api = ReadApi { hosts: Some(hosts), ..ReadApi::within(bounds, view) };
+    listener::serve(bounds.listener, listener, Arc::new(read_api), shutdown).await;
 }
 
-/// What is served, and to how many at once.
-pub struct Site {
-    view: Arc<dyn View>,
-    /// By which names it may be called; `None`: by any, where no browser can reach it.
+/// The read-only API and its concurrency limits.
+pub struct ReadApi {
+    view: Arc<dyn StatusProvider>,
+    /// The accepted `Host` names; `None`: any, where no browser can reach it.
     hosts: Option<Hosts>,
-    // What is taken of these is held until the work ends, whether or not its client still waits: else clients that ask and go
-    // away would have any amount of it done at one time.
+    // A permit is held until the work ends, whether or not its client still waits. Otherwise clients that disconnect
+    // could start any amount of work.
     places: Arc<Semaphore>,
     scrapes: Arc<Semaphore>,
     scrape: Arc<Semaphore>,
@@ -145,7 +145,7 @@ pub struct Site {
     bounds: Bounds,
 }
 
-impl Answering for Site {
+impl Handler for ReadApi {
     fn answer(&self, caller: Caller, request: Request<Incoming>) -> BoxFuture<'_, Response<Full<Bytes>>> {
         Box::pin(async move {
             match self.hosts.as_ref().map(|hosts| hosts.check(&request, caller.local)) {
@@ -156,14 +156,14 @@ impl Answering for Site {
     }
 }
 
-impl Site {
+impl ReadApi {
     /// Shows this view, within the usual bounds.
     #[must_use]
-    pub fn new(view: Arc<dyn View>) -> Self {
+    pub fn new(view: Arc<dyn StatusProvider>) -> Self {
         Self::within(BOUNDS, view)
     }
 
-    fn within(bounds: Bounds, view: Arc<dyn View>) -> Self {
+    fn within(bounds: Bounds, view: Arc<dyn StatusProvider>) -> Self {
         Self {
             view,
             hosts: None,
@@ -189,27 +189,27 @@ impl Site {
         }
         let places = match path {
             "/metrics" => Some(&self.scrapes),
-            _ if WATCHERS.contains(&path) => None,
+            _ if MONITORS.contains(&path) => None,
             _ => Some(&self.places),
         };
         let Ok(place) = places.map(|places| places.clone().try_acquire_owned()).transpose() else { return busy() };
         let gzip = packing::taken(request.headers());
         let answer = match path {
             "/metrics" => {
-                let draw = |picture: &Snapshot, now| metrics::render(picture, now).into();
+                let draw = |snapshot: &Snapshot, now| metrics::render(snapshot, now).into();
                 return self.drawn(&self.scrape, metrics::CONTENT_TYPE, gzip, draw).await;
             }
             "/healthz" => return judged(self.view.healthy()),
             "/readyz" => return judged(self.view.ready()),
             "/api/v1/status" => {
-                let draw = |picture: &Snapshot, _| serde_json::to_vec(picture).unwrap_or_default();
+                let draw = |snapshot: &Snapshot, _| serde_json::to_vec(snapshot).unwrap_or_default();
                 return self.drawn(&self.drawings, JSON, gzip, draw).await;
             }
             "/api/v1/history" => self.history(request.uri().query(), place).await,
             "/api/v1/plan" => return self.forecast(request.uri().query(), gzip).await,
             "/api/v1/report" => self.report(request.uri().query()).await,
             _ => {
-                let draw = |picture: &Snapshot, now| page::render(picture, now).into();
+                let draw = |snapshot: &Snapshot, now| page::render(snapshot, now).into();
                 return self.drawn(&self.drawings, HTML, gzip, draw).await;
             }
         };
@@ -226,10 +226,10 @@ impl Site {
     ) -> Response<Full<Bytes>> {
         let (view, asked) = (self.view.clone(), turns.clone().acquire_owned());
         let Ok(turn) = asked.await else { return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down") };
-        let (picture, now, rounds_problem) = (view.snapshot(), view.now(), view.healthy().err());
+        let (snapshot, now, rounds_problem) = (view.snapshot(), view.now(), view.healthy().err());
         let drawn = tokio::task::spawn_blocking(move || {
-            // A loop that hangs takes no new picture, and the last one is not true for ever.
-            let mut judged = picture.judged_at(now);
+            // A loop that hangs takes no new snapshot, and the last one does not stay true.
+            let mut judged = snapshot.judged_at(now);
             if rounds_problem.is_some() {
                 judged.to_mut().rounds_problem = rounds_problem;
             }
@@ -404,7 +404,7 @@ pub fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Respons
 mod tests {
     use super::*;
     use crate::report::samples::{self, NOW};
-    use crate::report::snapshot::Standing;
+    use crate::report::snapshot::RpoStatus;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Instant;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -413,7 +413,7 @@ mod tests {
     use tokio::time::sleep;
 
     struct Shown {
-        picture: Arc<Snapshot>,
+        snapshot: Arc<Snapshot>,
         now: Time,
         trouble: Option<String>,
         history_takes: Duration,
@@ -423,7 +423,7 @@ mod tests {
         forecasts_most: Arc<AtomicUsize>,
     }
 
-    impl View for Shown {
+    impl StatusProvider for Shown {
         fn forecast(&self, _kept: bool) -> BoxFuture<'_, Result<Forecast, String>> {
             Box::pin(async {
                 let at_once = self.forecasts.fetch_add(1, Ordering::SeqCst) + 1;
@@ -435,7 +435,7 @@ mod tests {
         }
 
         fn snapshot(&self) -> Arc<Snapshot> {
-            self.picture.clone()
+            self.snapshot.clone()
         }
         fn now(&self) -> Time {
             self.now
@@ -454,8 +454,8 @@ mod tests {
                 Ok(entries.filter(|entry| query.since.is_none_or(|since| entry.occurrence.at >= since)).collect())
             })
         }
-        fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<Report, String>> {
-            Box::pin(async move { Ok(Report { since: query.since, until: query.until, ..samples::report() }) })
+        fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<RpoReport, String>> {
+            Box::pin(async move { Ok(RpoReport { since: query.since, until: query.until, ..samples::report() }) })
         }
     }
 
@@ -471,14 +471,14 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let shutdown = async { drop(stopped.await) };
-        let site = Arc::new(Site::within(bounds, Arc::new(view)));
-        let ended = tokio::spawn(door::serve(bounds.door, listener, site, shutdown));
+        let read_api = Arc::new(ReadApi::within(bounds, Arc::new(view)));
+        let ended = tokio::spawn(listener::serve(bounds.listener, listener, read_api, shutdown));
         Served { address, stop, ended }
     }
 
     fn shown() -> Shown {
         Shown {
-            picture: Arc::new(samples::bad_day()),
+            snapshot: Arc::new(samples::bad_day()),
             now: NOW,
             trouble: None,
             history_takes: Duration::ZERO,
@@ -561,8 +561,8 @@ mod tests {
             assert!(body.contains(says), "{path}: {body}");
         }
         let (_, _, body) = served.get("/api/v1/status").await;
-        let picture: Snapshot = serde_json::from_str(&body).unwrap();
-        assert_eq!(picture.routes, samples::bad_day().routes);
+        let snapshot: Snapshot = serde_json::from_str(&body).unwrap();
+        assert_eq!(snapshot.routes, samples::bad_day().routes);
     }
 
     #[tokio::test]
@@ -659,8 +659,8 @@ mod tests {
 
     #[tokio::test]
     async fn those_who_dawdle_are_cut_off() {
-        let bounds = door::Bounds { headers: Duration::from_millis(50), ..BOUNDS.door };
-        let bounds = Bounds { door: bounds, ..BOUNDS };
+        let bounds = listener::Bounds { headers: Duration::from_millis(50), ..BOUNDS.listener };
+        let bounds = Bounds { listener: bounds, ..BOUNDS };
         let served = served_within(bounds, shown()).await;
         // Says nothing; begins and stops; was served and stays.
         for start in ["", "GET / HT", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"] {
@@ -681,15 +681,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_does_not_read_costs_a_connection_for_a_while_only() {
-        let bounds = door::Bounds {
+        let bounds = listener::Bounds {
             connections: 1,
             lifetime: Duration::from_millis(50),
             last_answer: Duration::from_millis(300),
-            ..BOUNDS.door
+            ..BOUNDS.listener
         };
-        let bounds = Bounds { door: bounds, ..BOUNDS };
-        let picture = Arc::new(samples::fleet(4000));
-        let served = served_within(bounds, Shown { picture, ..shown() }).await;
+        let bounds = Bounds { listener: bounds, ..BOUNDS };
+        let snapshot = Arc::new(samples::fleet(4000));
+        let served = served_within(bounds, Shown { snapshot, ..shown() }).await;
         let mut idle = served.open().await;
         idle.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
         // The one place is taken until the other is cut off, in the midst of megabytes.
@@ -703,7 +703,7 @@ mod tests {
         let slow = Shown { history_takes: Duration::from_secs(60), ..shown() };
         let served = served_within(BOUNDS, slow).await;
         let mut busy = Vec::new();
-        for _ in 0..BOUNDS.door.connections * 2 {
+        for _ in 0..BOUNDS.listener.connections * 2 {
             let Ok(Ok(mut stream)) = timeout(Duration::from_secs(2), TcpStream::connect(served.address)).await else {
                 break;
             };
@@ -711,7 +711,7 @@ mod tests {
             busy.push(stream);
         }
         for _ in 0..3 {
-            for path in WATCHERS {
+            for path in MONITORS {
                 let (status, ..) = timeout(Duration::from_secs(5), served.get(path)).await.expect("answered");
                 assert_eq!(status, 200, "{path}");
             }
@@ -734,24 +734,24 @@ mod tests {
         assert_eq!(most.load(Ordering::SeqCst), 1);
     }
 
-    /// A loop that hangs takes no picture any more, and the listener answers on.
+    /// A loop that hangs takes no snapshot any more, and the listener still answers.
     #[tokio::test]
     async fn an_answer_is_judged_by_the_time_at_which_it_is_asked_for() {
-        let picture = Arc::new(samples::good_day());
+        let snapshot = Arc::new(samples::good_day());
         let met = |body: &str| {
             body.lines().filter(|line| line.starts_with("lifeboat_rpo_met{") && line.ends_with(" 1")).count()
         };
-        let served = served_within(BOUNDS, Shown { picture: picture.clone(), ..shown() }).await;
+        let served = served_within(BOUNDS, Shown { snapshot: snapshot.clone(), ..shown() }).await;
         assert!(met(&served.get("/metrics").await.2) > 0);
         let trouble = Some("no round for 1800 s".to_owned());
-        let hung = Shown { picture, trouble, now: samples::ahead(1800), ..shown() };
+        let hung = Shown { snapshot, trouble, now: samples::ahead(1800), ..shown() };
         let served = served_within(BOUNDS, hung).await;
         assert_eq!(met(&served.get("/metrics").await.2), 0);
         let (_, _, body) = served.get("/api/v1/status").await;
         let status: Snapshot = serde_json::from_str(&body).unwrap();
         let standings = status.routes.iter().map(|route| route.standing);
-        assert!(standings.clone().any(|standing| standing == Standing::Unknown), "{body}");
-        assert!(standings.clone().all(|standing| standing != Standing::Met), "{body}");
+        assert!(standings.clone().any(|standing| standing == RpoStatus::Unknown), "{body}");
+        assert!(standings.clone().all(|standing| standing != RpoStatus::Met), "{body}");
         assert!(status.places.iter().all(|place| place.stale), "{body}");
         let (_, _, page) = served.get("/").await;
         assert!(page.contains("no round for 1800 s"), "{page}");
@@ -777,8 +777,8 @@ mod tests {
     #[tokio::test]
     async fn the_end_waits_for_answers_under_way_but_not_for_long() {
         for (takes, waits, answered) in [(50, 5_000, true), (60_000, 100, false)] {
-            let bounds = door::Bounds { shutdown: Duration::from_millis(waits), ..BOUNDS.door };
-            let bounds = Bounds { door: bounds, ..BOUNDS };
+            let bounds = listener::Bounds { shutdown: Duration::from_millis(waits), ..BOUNDS.listener };
+            let bounds = Bounds { listener: bounds, ..BOUNDS };
             let view = Shown { history_takes: Duration::from_millis(takes), ..shown() };
             let asked = view.asked.clone();
             let served = served_within(bounds, view).await;

@@ -1,22 +1,23 @@
-//! The picture as Prometheus reads it.
+//! The snapshot as Prometheus metrics.
 //!
-//! Alerts fire on these numbers, so they must be right from the first scrape after a restart, and a series must vanish
-//! with the source it spoke of. Registered gauges remember; so nothing is registered here. Every scrape builds its
-//! families anew from the [`Snapshot`] and forgets them, and a family that has nothing to say yet still shows its help
-//! and type.
+//! Alerts fire on these numbers, so they must be right from the first scrape after a restart, and a series must
+//! disappear with its source. Registered gauges keep their last value, so nothing is registered here: every scrape
+//! builds its families anew from the [`Snapshot`], and a family without values still shows its help and type.
 
-use crate::domain::change::{End, Total};
-use crate::domain::id::{AccountName, PolicyName, Region, Target};
+use crate::domain::change::{Counter, OccurrenceOutcome};
+use crate::domain::id::{AccountAlias, PolicyName, Region, Target};
 use crate::domain::plan::Reason;
 use crate::domain::state::Durations;
 use crate::domain::time::Time;
 use crate::planner::audit::Severity;
 use crate::report::snapshot::{
-    LONG_BUCKETS_SECONDS, PlaceView, RequestDurations, RouteView, SHORT_BUCKETS_SECONDS, Snapshot, Standing,
+    AccountRegionView, LONG_BUCKETS_SECONDS, RequestDurations, RouteView, RpoStatus, SHORT_BUCKETS_SECONDS, Snapshot,
 };
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{
+    Bucket, Counter as ProtoCounter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+};
 use std::collections::BTreeSet;
 
 /// What `/metrics` is served as.
@@ -26,14 +27,14 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// "none" from "never heard of".
 const REASONS: [Reason; 10] = [
     Reason::Slot,
-    Reason::InFlight,
-    Reason::Pause,
-    Reason::Answer,
+    Reason::InProgress,
+    Reason::Backoff,
+    Reason::AwaitingResponse,
     Reason::Listing,
     Reason::Region,
-    Reason::SetAside,
-    Reason::LookUp,
-    Reason::Calls,
+    Reason::NeedsPerson,
+    Reason::DescribeSource,
+    Reason::CallLimit,
     Reason::Paused,
 ];
 
@@ -42,7 +43,7 @@ const RESULTS: [(&str, bool); 2] = [("available", true), ("failed", false)];
 
 type Labels<'a> = &'a [(&'static str, &'a str)];
 
-/// Everything in the Prometheus text format. `now` may be later than the picture: what grew too old since is late.
+/// Everything in the Prometheus text format. `now` may be later than the snapshot: what grew too old since is late.
 #[must_use]
 pub fn render(snapshot: &Snapshot, now: Time) -> String {
     let mut page = Page { text: String::with_capacity(16 * 1024 + 1024 * snapshot.routes.len()) };
@@ -123,9 +124,9 @@ fn policies(page: &mut Page, snapshot: &Snapshot, now: Time) {
         by_policy(&|n| flag(snapshot.policies[n].paused_at(now).is_some())),
     );
     let outcomes = snapshot.policies.iter().flat_map(|view| {
-        End::ALL.map(|end| {
+        OccurrenceOutcome::ALL.map(|end| {
             let labels = [("policy", view.policy.as_str()), ("outcome", end.as_str())];
-            counter(&labels, total(snapshot, Total::Occurrences(view.policy.clone(), end)))
+            counter(&labels, total(snapshot, Counter::Occurrences(view.policy.clone(), end)))
         })
     });
     page.counters("occurrences_total", "Occurrences that ended, by what became of them.", outcomes);
@@ -140,13 +141,12 @@ fn recovery_points(page: &mut Page, snapshot: &Snapshot, now: Time) {
     );
     page.gauges(
         "rpo_seconds",
-        "The promised largest age of the newest recovery point.",
+        "RPO: the largest age that the newest recovery point may have.",
         snapshot.routes.iter().filter_map(|route| route.rpo_seconds.map(|rpo| gauge(&route_labels(route), rpo as f64))),
     );
     page.gauges(
         "rpo_met",
-        "Whether the newest recovery point is younger than promised (1) or not (0); NaN while AWS was not read \
-         recently enough to say.",
+        "Whether the route meets its RPO (1) or not (0); NaN while AWS was not read recently enough to tell.",
         snapshot.routes.iter().filter_map(|route| Some(gauge(&route_labels(route), met(route.standing_at(now))?))),
     );
     page.gauges(
@@ -164,7 +164,7 @@ fn results(page: &mut Page, snapshot: &Snapshot) {
     let backups = snapshot.policies.iter().flat_map(|view| {
         RESULTS.map(|(result, good)| {
             let labels = [("policy", view.policy.as_str()), ("result", result)];
-            counter(&labels, total(snapshot, Total::Backups(view.policy.clone(), good)))
+            counter(&labels, total(snapshot, Counter::Backups(view.policy.clone(), good)))
         })
     });
     page.counters("backups_total", "Backups that ended, by result.", backups);
@@ -173,7 +173,7 @@ fn results(page: &mut Page, snapshot: &Snapshot) {
     let copies = copied.into_iter().flat_map(|(policy, region)| {
         RESULTS.map(|(result, good)| {
             let labels = [("policy", policy.as_str()), ("region", region.as_str()), ("result", result)];
-            counter(&labels, total(snapshot, Total::Copies(policy.clone(), region.clone(), good)))
+            counter(&labels, total(snapshot, Counter::Copies(policy.clone(), region.clone(), good)))
         })
     });
     page.counters("copies_total", "Copies that ended, by destination and result.", copies);
@@ -182,7 +182,7 @@ fn results(page: &mut Page, snapshot: &Snapshot) {
     let deletions = kept.into_iter().flat_map(|(policy, region)| {
         [("deleted", true), ("refused", false)].map(|(result, done)| {
             let labels = [("policy", policy.as_str()), ("region", region.as_str()), ("result", result)];
-            counter(&labels, total(snapshot, Total::Deletions(policy.clone(), region.clone(), done)))
+            counter(&labels, total(snapshot, Counter::Deletions(policy.clone(), region.clone(), done)))
         })
     });
     page.counters(
@@ -193,13 +193,13 @@ fn results(page: &mut Page, snapshot: &Snapshot) {
 }
 
 fn places(page: &mut Page, snapshot: &Snapshot) {
-    let each = |value: &dyn Fn(&PlaceView) -> Option<f64>| -> Vec<Metric> {
+    let each = |value: &dyn Fn(&AccountRegionView) -> Option<f64>| -> Vec<Metric> {
         let valued = snapshot.places.iter().filter_map(|place| Some((place, value(place)?)));
         valued.map(|(place, value)| gauge(&place_labels(&place.account, &place.region), value)).collect()
     };
     page.gauges(
         "last_seen_timestamp_seconds",
-        "When AWS's books of this account and Region were last read, in seconds since the epoch; 0 if never.",
+        "When AWS's inventory of this account and Region was last read, in seconds since the epoch; 0 if never.",
         each(&|place| Some(timestamp(place.last_seen))),
     );
     page.gauges(
@@ -245,7 +245,7 @@ fn places(page: &mut Page, snapshot: &Snapshot) {
     );
     let mut orphans = snapshot.counts.orphans.clone();
     for place in &snapshot.places {
-        let key = crate::domain::id::Place { account: place.account.clone(), region: place.region.clone() };
+        let key = crate::domain::id::AccountRegion { account: place.account.clone(), region: place.region.clone() };
         orphans.entry(key).or_default();
     }
     page.gauges(
@@ -371,7 +371,7 @@ fn route_labels(route: &RouteView) -> [(&'static str, &str); 4] {
     ]
 }
 
-fn place_labels<'a>(account: &'a AccountName, region: &'a Region) -> [(&'static str, &'a str); 2] {
+fn place_labels<'a>(account: &'a AccountAlias, region: &'a Region) -> [(&'static str, &'a str); 2] {
     [("account", account.as_str()), ("region", region.as_str())]
 }
 
@@ -394,7 +394,7 @@ fn gauge(labels: Labels<'_>, value: f64) -> Metric {
 }
 
 fn counter(labels: Labels<'_>, value: u64) -> Metric {
-    let mut counter = Counter::default();
+    let mut counter = ProtoCounter::default();
     counter.set_value(value as f64);
     let mut metric = labelled(labels);
     metric.set_counter(counter);
@@ -420,8 +420,8 @@ fn histogram(labels: Labels<'_>, bounds: &[f64], buckets: &[u64], sum_seconds: f
     metric
 }
 
-fn total(snapshot: &Snapshot, of: Total) -> u64 {
-    snapshot.counts.totals.get(&of).copied().unwrap_or_default()
+fn total(snapshot: &Snapshot, of: Counter) -> u64 {
+    snapshot.counts.counters.get(&of).copied().unwrap_or_default()
 }
 
 fn timestamp(time: Option<Time>) -> f64 {
@@ -432,12 +432,12 @@ fn flag(yes: bool) -> f64 {
     if yes { 1.0 } else { 0.0 }
 }
 
-fn met(standing: Standing) -> Option<f64> {
+fn met(standing: RpoStatus) -> Option<f64> {
     match standing {
-        Standing::Met => Some(1.0),
-        Standing::Late => Some(0.0),
-        Standing::Unknown => Some(f64::NAN),
-        Standing::NoPromise => None,
+        RpoStatus::Met => Some(1.0),
+        RpoStatus::Late => Some(0.0),
+        RpoStatus::Unknown => Some(f64::NAN),
+        RpoStatus::NoRpo => None,
     }
 }
 
@@ -511,7 +511,7 @@ mod tests {
         ] {
             assert!(text.lines().any(|have| have == line), "missing: {line}");
         }
-        assert_eq!(samples(&text, "lifeboat_occurrences_total").len(), 2 * End::ALL.len());
+        assert_eq!(samples(&text, "lifeboat_occurrences_total").len(), 2 * OccurrenceOutcome::ALL.len());
         assert!(!text.contains(&format!(r#"lifeboat_rpo_met{{{route},region="eu-west-1"}}"#)), "nothing is promised");
         assert_eq!(samples(&text, "lifeboat_copy_slots").len(), 2, "not where nothing is copied to");
     }
@@ -538,17 +538,17 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_not_a_number_and_what_grew_too_old_is_late() {
-        let picture = bad_day();
-        let met = |now| samples(&render(&picture, now), "lifeboat_rpo_met").join("\n");
+        let snapshot = bad_day();
+        let met = |now| samples(&render(&snapshot, now), "lifeboat_rpo_met").join("\n");
         assert_eq!(met(NOW).matches(" NaN").count(), 3);
         assert_eq!(met(NOW).matches("} 0").count(), 3);
-        assert_eq!(met(ahead(7 * 86_400)).matches("} 0").count(), 11 - 1, "all but the one without a promise");
-        let text = render(&picture, NOW);
+        assert_eq!(met(ahead(7 * 86_400)).matches("} 0").count(), 11 - 1, "all but the one without an RPO");
+        let text = render(&snapshot, NOW);
         assert!(text.contains("\nlifeboat_store_writable 0\n"));
         assert!(text.contains("\nlifeboat_config_last_reload_successful 0\n"));
         assert!(text.contains("lifeboat_audit_findings{severity=\"error\"} 1\n"));
         assert!(text.contains("lifeboat_sources_orphaned{account=\"default\",region=\"us-east-1\"} 2\n"));
-        let mut young = picture;
+        let mut young = snapshot;
         young.places[0].listing_pages = 0;
         young.places[0].last_seen = None;
         let text = render(&young, NOW);
@@ -558,20 +558,20 @@ mod tests {
 
     #[test]
     fn hostile_names_stay_inside_their_quotes() {
-        let mut picture = good_day();
-        picture.routes[0].source = "a\"} 1\nlifeboat_rpo_met 1 \\ é".into();
-        let text = render(&picture, NOW);
+        let mut snapshot = good_day();
+        snapshot.routes[0].source = "a\"} 1\nlifeboat_rpo_met 1 \\ é".into();
+        let text = render(&snapshot, NOW);
         assert!(text.contains(r#"source="a\"} 1\nlifeboat_rpo_met 1 \\ é",region="us-east-1"} 1"#));
         assert!(!text.contains("\nlifeboat_rpo_met 1"));
     }
 
     #[test]
     fn series_leave_with_what_they_spoke_of() {
-        let mut picture = good_day();
-        assert!(render(&picture, NOW).contains("finance"));
-        picture.policies.retain(|policy| policy.policy.as_str() != "finance");
-        picture.routes.retain(|route| route.policy.as_str() != "finance");
-        let text = render(&picture, NOW);
+        let mut snapshot = good_day();
+        assert!(render(&snapshot, NOW).contains("finance"));
+        snapshot.policies.retain(|policy| policy.policy.as_str() != "finance");
+        snapshot.routes.retain(|route| route.policy.as_str() != "finance");
+        let text = render(&snapshot, NOW);
         assert!(!text.contains("finance") && text.contains("engineering"));
     }
 
@@ -581,14 +581,14 @@ mod tests {
         // A new reason does not compile here until it is known above.
         let known = |reason: Reason| match reason {
             Reason::Slot
-            | Reason::InFlight
-            | Reason::Pause
-            | Reason::Answer
+            | Reason::InProgress
+            | Reason::Backoff
+            | Reason::AwaitingResponse
             | Reason::Listing
             | Reason::Region
-            | Reason::SetAside
-            | Reason::LookUp
-            | Reason::Calls
+            | Reason::NeedsPerson
+            | Reason::DescribeSource
+            | Reason::CallLimit
             | Reason::Paused => listed(reason),
         };
         assert!(REASONS.into_iter().all(known));

@@ -1,17 +1,17 @@
 //! What people and their monitoring see.
 //!
-//! Everything shown, be it metrics, page, API or text, is drawn from one [`Snapshot`], so that no two of them ever
-//! disagree, and so that drawing never touches what the daemon works on.
+//! Metrics, page, API and text are all rendered from one [`Snapshot`], so no two of them ever disagree, and rendering
+//! never touches what the daemon works on.
 
-pub mod announce;
 pub mod compliance;
 pub mod difference;
 pub mod forecast;
 pub mod http;
 pub mod metrics;
+pub mod notifications;
 pub mod page;
-pub mod promises;
 pub mod query;
+pub mod rpo_report;
 #[cfg(test)]
 mod samples;
 pub mod setting_texts;

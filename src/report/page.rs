@@ -1,12 +1,12 @@
 //! The status page: what a person opens at three in the morning.
 //!
-//! It must answer from a phone, through a tunnel, with scripts off: is it bad, what exactly, why, and what happens next.
-//! So it is one document with its own style, the worst on top, every age with its absolute time behind it, and no more
-//! lines than a browser can bear, whatever the fleet.
+//! It must answer from a phone, through a tunnel, without scripts: is it bad, what exactly, why, and what happens next.
+//! So it is one document with its own style, the worst first, every age with its absolute time, and no more lines than
+//! a browser can handle, whatever the size of the fleet.
 
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
-use crate::report::snapshot::{FindingView, FlightView, PlaceView, PolicyView, Snapshot, Standing};
+use crate::report::snapshot::{AccountRegionView, FindingView, FlightView, PolicyView, RpoStatus, Snapshot};
 use crate::report::triage::{
     Line, Tally, copies_in_lane, counted, lines, pause_text, problems, region_text, source_text, staleness,
 };
@@ -22,7 +22,7 @@ const STYLE: &str = include_str!("page.css");
 /// So many lines of a table are drawn; the rest is counted.
 const MOST_ROWS: usize = 500;
 
-/// Draws the page as it stands at `now`, which may be later than the picture.
+/// Draws the page as it stands at `now`, which may be later than the snapshot.
 #[must_use]
 pub fn render(snapshot: &Snapshot, now: Time) -> String {
     let lines = lines(snapshot, now);
@@ -30,8 +30,8 @@ pub fn render(snapshot: &Snapshot, now: Time) -> String {
     let tally = Tally::of(&lines);
     let problems = problems(snapshot, now);
     let verdict = match tally.worst() {
-        Some(Standing::Late) => "late",
-        Some(Standing::Unknown) => "unknown",
+        Some(RpoStatus::Late) => "late",
+        Some(RpoStatus::Unknown) => "unknown",
         _ if !problems.is_empty() => "unknown",
         Some(_) => "met",
         None => "none",
@@ -58,7 +58,7 @@ pub fn render(snapshot: &Snapshot, now: Time) -> String {
                     (findings(&snapshot.findings))
                     (regions(&snapshot.places, now))
                     (flights(&snapshot.flights, now))
-                    (routes("calm", "As promised", "the nearest to its limit first", calm, now))
+                    (routes("calm", "Within RPO", "the nearest to its limit first", calm, now))
                     (policies(&snapshot.policies, now))
                     nav { "For programs: " a href="/metrics" { "metrics" } ", " a href="/api/v1/status" { "status" } ", "
                         a href="/api/v1/history" { "history" } ". This page renews itself every 15 seconds." }
@@ -72,10 +72,10 @@ pub fn render(snapshot: &Snapshot, now: Time) -> String {
 /// What a tab shows of it.
 fn title(tally: Tally) -> String {
     match tally.worst() {
-        Some(Standing::Late) => format!("{} late", tally.late),
-        Some(Standing::Unknown) => format!("{} unknown", tally.unknown),
+        Some(RpoStatus::Late) => format!("{} late", tally.late),
+        Some(RpoStatus::Unknown) => format!("{} unknown", tally.unknown),
         Some(_) => "all met".to_owned(),
-        None => "no promises".to_owned(),
+        None => "no RPO".to_owned(),
     }
 }
 
@@ -95,7 +95,7 @@ fn icon(verdict: &str) -> String {
 
 /// Those to do something about, which come first, and the others.
 fn split<'a, 'b>(lines: &'b [Line<'a>]) -> (&'b [Line<'a>], &'b [Line<'a>]) {
-    let urgent = lines.iter().take_while(|line| matches!(line.standing, Standing::Late | Standing::Unknown)).count();
+    let urgent = lines.iter().take_while(|line| matches!(line.standing, RpoStatus::Late | RpoStatus::Unknown)).count();
     lines.split_at(urgent)
 }
 
@@ -125,10 +125,10 @@ fn route_table(lines: &[Line<'_>], now: Time) -> Markup {
 fn route_row(line: &Line<'_>, now: Time) -> Markup {
     let route = line.route;
     let (class, sign) = match line.standing {
-        Standing::Late => ("late", "✖"),
-        Standing::Unknown => ("unknown", "?"),
-        Standing::Met => ("met", "✔"),
-        Standing::NoPromise => ("none", "–"),
+        RpoStatus::Late => ("late", "✖"),
+        RpoStatus::Unknown => ("unknown", "?"),
+        RpoStatus::Met => ("met", "✔"),
+        RpoStatus::NoRpo => ("none", "–"),
     };
     html! {
         tr.(class) {
@@ -148,8 +148,8 @@ fn route_row(line: &Line<'_>, now: Time) -> Markup {
     }
 }
 
-fn regions(places: &[PlaceView], now: Time) -> Markup {
-    let mut places: Vec<&PlaceView> = places.iter().collect();
+fn regions(places: &[AccountRegionView], now: Time) -> Markup {
+    let mut places: Vec<&AccountRegionView> = places.iter().collect();
     places.sort_by_key(|place| (!place.stale, place.trouble.is_none()));
     html! {
         @if !places.is_empty() {
@@ -164,7 +164,7 @@ fn regions(places: &[PlaceView], now: Time) -> Markup {
     }
 }
 
-fn region_row(place: &PlaceView, now: Time) -> Markup {
+fn region_row(place: &AccountRegionView, now: Time) -> Markup {
     let waiting: Vec<String> =
         place.copies_waiting.iter().map(|(reason, count)| format!("{count} ({reason})")).collect();
     html! {
@@ -318,29 +318,29 @@ mod tests {
 
     #[test]
     fn a_tab_tells_how_it_is() {
-        let tab = |picture: &Snapshot, now| {
-            let page = render(picture, now);
+        let tab = |snapshot: &Snapshot, now| {
+            let page = render(snapshot, now);
             let title = page.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
             title.map(|(title, _)| title.to_owned()).unwrap_or_default()
         };
         assert_eq!(tab(&good_day(), NOW), "all met – Lifeboat");
         assert_eq!(tab(&bad_day(), NOW), "⚠ 3 late – Lifeboat");
-        assert_eq!(tab(&empty(), NOW), "no promises – Lifeboat");
+        assert_eq!(tab(&empty(), NOW), "no RPO – Lifeboat");
         assert_eq!(tab(&good_day(), ahead(30 * 86_400)), "⚠ 8 late – Lifeboat", "met was met long ago");
         assert!(render(&good_day(), NOW).contains("http-equiv=\"refresh\" content=\"15\""));
     }
 
     #[test]
     fn nothing_from_outside_becomes_markup() {
-        let mut picture = bad_day();
+        let mut snapshot = bad_day();
         let evil = "</style></title><script>alert(1)</script>\" onload=\"x";
-        picture.policies[0].policy = evil.into();
-        picture.routes[0].policy = evil.into();
-        picture.places[0].trouble = Some(evil.to_owned());
-        picture.reload.problem = Some(evil.to_owned());
-        picture.findings[0].what = evil.to_owned();
-        picture.flights[0].lifecycle = evil.to_owned();
-        let page = render(&picture, NOW);
+        snapshot.policies[0].policy = evil.into();
+        snapshot.routes[0].policy = evil.into();
+        snapshot.places[0].trouble = Some(evil.to_owned());
+        snapshot.reload.problem = Some(evil.to_owned());
+        snapshot.findings[0].what = evil.to_owned();
+        snapshot.flights[0].lifecycle = evil.to_owned();
+        let page = render(&snapshot, NOW);
         assert!(!page.contains("<script") && !page.contains("\" onload"));
         assert_eq!(page.matches("</style>").count(), 1);
         assert!(page.contains("&lt;script&gt;alert(1)"));
@@ -348,9 +348,9 @@ mod tests {
 
     #[test]
     fn a_large_fleet_is_cut_and_the_worst_is_kept() {
-        let mut picture = fleet(1000);
-        picture.routes[3999].standing = Standing::Late;
-        let page = render(&picture, NOW);
+        let mut snapshot = fleet(1000);
+        snapshot.routes[3999].standing = RpoStatus::Late;
+        let page = render(&snapshot, NOW);
         assert_eq!(page.matches("<tr").count(), 2 + MOST_ROWS + 1 + 1 + 4 + 1 + 1);
         assert!(page.contains("… and 3499 more"));
         assert!(page.find("✖ late") < page.find("✔ met"));

@@ -1,12 +1,12 @@
-//! What a person or a program asks the history for, in words that both would use.
+//! The parameters of history and report queries.
 //!
-//! The same question comes as `lifeboat history --since 30d` and as `/api/v1/history?since=30d`, from hands and
-//! scripts that get it wrong; so each word is read in one place, and every refusal says what to write instead.
+//! The same query comes as `lifeboat history --since 30d` and as `/api/v1/history?since=30d`, from people and scripts
+//! that get it wrong. So each parameter is parsed in one place, and every error says what to write instead.
 
 use crate::domain::duration::parse_duration;
 use crate::domain::id::{Occurrence, SourceKey, Trigger};
 use crate::domain::time::Time;
-use crate::store::{Became, HistoryQuery, Mark, RouteQuery};
+use crate::store::{HistoryQuery, Mark, OccurrenceStatus, RouteQuery};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::time::Duration;
 
@@ -60,9 +60,9 @@ pub fn limit(text: &str) -> Result<u32, String> {
 ///
 /// # Errors
 /// There is no such word; says which there are.
-pub fn outcome(text: &str) -> Result<Became, String> {
-    let words = Became::ALL.map(Became::as_str).join(", ");
-    Became::parse(text).ok_or_else(|| format!("`outcome` is \"{}\"; write one of {words}", shown(text)))
+pub fn outcome(text: &str) -> Result<OccurrenceStatus, String> {
+    let words = OccurrenceStatus::ALL.map(OccurrenceStatus::as_str).join(", ");
+    OccurrenceStatus::parse(text).ok_or_else(|| format!("`outcome` is \"{}\"; write one of {words}", shown(text)))
 }
 
 /// Refuses a time without any moment in it.
@@ -293,7 +293,7 @@ mod tests {
             until: Some(NOW.plus(Duration::from_secs(5))),
             policy: Some("a b&c=d/é#?".into()),
             source: Some("fs-0123456789abcdef0".into()),
-            became: Some(Became::Open),
+            became: Some(OccurrenceStatus::Open),
             after: Some(Mark {
                 lies_at: NOW,
                 source: SourceKey { account: "prod".into(), source: "fsvol-1".into() },

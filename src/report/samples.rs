@@ -1,16 +1,16 @@
-//! Pictures for the tests of everything that draws one.
+//! Snapshots for the tests of everything that renders one.
 
-use crate::domain::change::{End, Total};
-use crate::domain::id::{AccountName, Occurrence, Place, SourceKey, Target, Trigger};
+use crate::domain::change::{Counter, OccurrenceOutcome};
+use crate::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceKey, Target, Trigger};
 use crate::domain::state::Durations;
 use crate::domain::time::Time;
-use crate::report::promises::{Breach, Occurrences, Report, RouteReport};
+use crate::report::rpo_report::{Breach, Occurrences, RouteReport, RpoReport};
 use crate::report::snapshot::NEEDS;
 use crate::report::snapshot::{
-    ClockView, Counts, FindingView, FlightView, PlaceView, PolicyView, Reload, RouteView, Snapshot, Standing,
+    AccountRegionView, ClockView, Counts, FindingView, FlightView, PolicyView, Reload, RouteView, RpoStatus, Snapshot,
     WaitingView,
 };
-use crate::store::{Became, HistoryEntry};
+use crate::store::{HistoryEntry, OccurrenceStatus};
 use std::time::Duration;
 
 /// 2026-11-21T08:00:00Z, a Saturday.
@@ -51,7 +51,7 @@ pub fn empty() -> Snapshot {
 pub fn policy(name: &str, schedule: &str, interval_hours: u64, next_in: u64, sources: usize) -> PolicyView {
     PolicyView {
         policy: name.into(),
-        account: AccountName::own(),
+        account: AccountAlias::own(),
         region: "us-east-1".into(),
         schedule: schedule.to_owned(),
         timezone: "America/New_York".to_owned(),
@@ -67,14 +67,14 @@ pub fn route(policy: &str, source: &str, region: &str, age: Option<u64>, rpo_hou
     let late = |rpo: u64| age.is_none_or(|age| age > rpo * HOUR);
     RouteView {
         policy: policy.into(),
-        account: AccountName::own(),
+        account: AccountAlias::own(),
         source: source.into(),
         region: region.into(),
         copy: region != "us-east-1",
         standing: match rpo_hours {
-            None => Standing::NoPromise,
-            Some(rpo) if late(rpo) => Standing::Late,
-            Some(_) => Standing::Met,
+            None => RpoStatus::NoRpo,
+            Some(rpo) if late(rpo) => RpoStatus::Late,
+            Some(_) => RpoStatus::Met,
         },
         rpo_seconds: rpo_hours.map(|hours| hours * HOUR),
         newest_taken_at: age.map(ago),
@@ -89,9 +89,9 @@ pub fn route(policy: &str, source: &str, region: &str, age: Option<u64>, rpo_hou
     }
 }
 
-pub fn place(region: &str, copy_slots: Option<u32>) -> PlaceView {
-    PlaceView {
-        account: AccountName::own(),
+pub fn place(region: &str, copy_slots: Option<u32>) -> AccountRegionView {
+    AccountRegionView {
+        account: AccountAlias::own(),
         region: region.into(),
         last_seen: Some(ago(12)),
         stale: false,
@@ -115,7 +115,7 @@ pub fn flight(source: &str, region: &str, since: u64, percent: Option<u8>) -> Fl
     let copy = region != "us-east-1";
     FlightView {
         source: source.into(),
-        account: AccountName::own(),
+        account: AccountAlias::own(),
         region: region.into(),
         copy,
         id: format!("backup-{since:017x}").into(),
@@ -132,8 +132,8 @@ pub fn waits(reason: &str, detail: &str, until: Option<Time>) -> Option<WaitingV
 
 /// An ordinary morning: all is well, two copies are on their way.
 pub fn good_day() -> Snapshot {
-    let mut picture = empty();
-    picture.policies = vec![
+    let mut snapshot = empty();
+    snapshot.policies = vec![
         policy("engineering", "0 */6 * * *", 6, 3 * HOUR + 720, 2),
         policy("finance", "0 3 * * *", 24, 19 * HOUR, 2),
     ];
@@ -143,113 +143,113 @@ pub fn good_day() -> Snapshot {
         ("finance", "fs-0123456789abcdef0", 26),
         ("finance", "fs-0fedcba9876543210", 26),
     ] {
-        picture.routes.push(route(policy, source, "us-east-1", Some(2 * HOUR + 2800), Some(rpo)));
-        picture.routes.push(route(policy, source, "us-west-2", Some(5 * HOUR + 130), Some(rpo + 4)));
+        snapshot.routes.push(route(policy, source, "us-east-1", Some(2 * HOUR + 2800), Some(rpo)));
+        snapshot.routes.push(route(policy, source, "us-west-2", Some(5 * HOUR + 130), Some(rpo + 4)));
     }
-    picture.routes.push(route("finance", "fs-0123456789abcdef0", "eu-west-1", Some(5 * HOUR + 130), None));
-    picture.flights = vec![
+    snapshot.routes.push(route("finance", "fs-0123456789abcdef0", "eu-west-1", Some(5 * HOUR + 130), None));
+    snapshot.flights = vec![
         flight("fs-0123456789abcdef0", "us-west-2", 1500, Some(62)),
         flight("fs-0fedcba9876543210", "us-west-2", 900, Some(7)),
     ];
-    picture.routes[7].waiting = waits("in_flight", "backup-0384 of 2026-11-21T07:44:00Z is COPYING", None);
-    picture.places = vec![place("eu-west-1", Some(5)), place("us-east-1", None), place("us-west-2", Some(5))];
-    picture.places[2].copies_in_flight = 2;
-    picture.places[2].other_copies_in_flight = 1;
-    let totals = &mut picture.counts.totals;
-    totals.insert(Total::Occurrences("finance".into(), End::Completed), 88);
-    totals.insert(Total::Occurrences("finance".into(), End::Missed), 1);
-    totals.insert(Total::Backups("finance".into(), true), 89);
-    totals.insert(Total::Copies("finance".into(), "us-west-2".into(), true), 87);
-    totals.insert(Total::Copies("finance".into(), "us-west-2".into(), false), 2);
+    snapshot.routes[7].waiting = waits("in_progress", "backup-0384 of 2026-11-21T07:44:00Z is COPYING", None);
+    snapshot.places = vec![place("eu-west-1", Some(5)), place("us-east-1", None), place("us-west-2", Some(5))];
+    snapshot.places[2].copies_in_flight = 2;
+    snapshot.places[2].other_copies_in_flight = 1;
+    let counters = &mut snapshot.counts.counters;
+    counters.insert(Counter::Occurrences("finance".into(), OccurrenceOutcome::Completed), 88);
+    counters.insert(Counter::Occurrences("finance".into(), OccurrenceOutcome::Missed), 1);
+    counters.insert(Counter::Backups("finance".into(), true), 89);
+    counters.insert(Counter::Copies("finance".into(), "us-west-2".into(), true), 87);
+    counters.insert(Counter::Copies("finance".into(), "us-west-2".into(), false), 2);
     let mut took = Durations::default();
     took.buckets[2] = 3;
     took.buckets[4] = 2;
     took.buckets[14] = 1;
     took.sum_seconds = 200_000.5;
-    picture.counts.durations.insert(Target::Copy("us-west-2".into()), took.clone());
-    picture.counts.durations.insert(Target::Backup, took);
-    picture.counts.requests.insert(("DescribeBackups", "us-east-1".into(), "200".to_owned()), 4242);
-    picture.counts.requests.insert(("CopyBackup", "us-west-2".into(), "ServiceLimitExceeded".to_owned()), 3);
+    snapshot.counts.durations.insert(Target::Copy("us-west-2".into()), took.clone());
+    snapshot.counts.durations.insert(Target::Backup, took);
+    snapshot.counts.requests.insert(("DescribeBackups", "us-east-1".into(), "200".to_owned()), 4242);
+    snapshot.counts.requests.insert(("CopyBackup", "us-west-2".into(), "ServiceLimitExceeded".to_owned()), 3);
     for millis in [4, 80, 90_000] {
-        let short = picture.counts.request_durations.entry(("DescribeBackups", "us-east-1".into())).or_default();
+        let short = snapshot.counts.request_durations.entry(("DescribeBackups", "us-east-1".into())).or_default();
         short.observe(Duration::from_millis(millis));
-        picture.counts.rounds.observe(Duration::from_millis(millis));
+        snapshot.counts.rounds.observe(Duration::from_millis(millis));
     }
-    picture
+    snapshot
 }
 
 /// Everything that can be wrong, at once.
 pub fn bad_day() -> Snapshot {
-    let mut picture = good_day();
-    picture.reload = Reload {
+    let mut snapshot = good_day();
+    snapshot.reload = Reload {
         successful: false,
         succeeded_at: ago(3 * 86_400),
         problem: Some("/etc/lifeboat/lifeboat.toml:12:1: unknown key `shedule`; write `schedule`".to_owned()),
     };
-    picture.store_problem = Some(
+    snapshot.store_problem = Some(
         "/var/lib/lifeboat/state.db: the disk is full (database or disk is full); free space: lifeboat goes on by itself"
             .to_owned(),
     );
-    let west = &mut picture.places[2];
+    let west = &mut snapshot.places[2];
     west.stale = true;
     west.last_seen = Some(ago(2 * HOUR + 300));
     west.trouble = Some("RequestTimeout: no answer from fsx.us-west-2 within 30s".to_owned());
     west.copies_in_flight = 4;
     west.copies_waiting.insert("region".to_owned(), 2);
-    picture.places[0].copies_in_flight = 5;
-    picture.places[0].copies_waiting.insert("slot".to_owned(), 1);
-    for route in picture.routes.iter_mut().filter(|route| route.region.as_str() == "us-west-2") {
-        route.standing = Standing::Unknown;
+    snapshot.places[0].copies_in_flight = 5;
+    snapshot.places[0].copies_waiting.insert("slot".to_owned(), 1);
+    for route in snapshot.routes.iter_mut().filter(|route| route.region.as_str() == "us-west-2") {
+        route.standing = RpoStatus::Unknown;
         route.waiting =
             waits("region", "us-west-2 does not serve us: RequestTimeout: no answer within 30s", Some(ahead(240)));
     }
-    picture.routes[5].standing = Standing::Late;
-    picture.routes[5].newest_taken_at = Some(ago(3 * 86_400 + 2 * HOUR));
-    picture.routes.push(route("finance", "fs-0fedcba9876543210", "eu-west-1", None, Some(30)));
-    picture.routes[9].waiting = waits("slot", "5 of 5 copies in flight (eu-west-1)", None);
+    snapshot.routes[5].standing = RpoStatus::Late;
+    snapshot.routes[5].newest_taken_at = Some(ago(3 * 86_400 + 2 * HOUR));
+    snapshot.routes.push(route("finance", "fs-0fedcba9876543210", "eu-west-1", None, Some(30)));
+    snapshot.routes[9].waiting = waits("slot", "5 of 5 copies in flight (eu-west-1)", None);
     let lost = "<script>alert(1)</script>\u{1b}[31m";
-    picture.routes.push(route("finance", lost, "us-east-1", Some(29 * HOUR), Some(26)));
-    picture.routes[10].waiting =
-        waits("set_aside", "FileSystemNotFound: file system does not exist; remove it from the policy", None);
-    picture.flights.push(flight("fs-0e11aa22bb33cc44d", "us-west-2", 51 * HOUR, None));
-    picture.flights.push(flight("fs-0e11aa22bb33cc44d", "us-east-1", 95, Some(100)));
-    picture.findings = vec![
+    snapshot.routes.push(route("finance", lost, "us-east-1", Some(29 * HOUR), Some(26)));
+    snapshot.routes[10].waiting =
+        waits("needs_person", "FileSystemNotFound: file system does not exist; remove it from the policy", None);
+    snapshot.flights.push(flight("fs-0e11aa22bb33cc44d", "us-west-2", 51 * HOUR, None));
+    snapshot.flights.push(flight("fs-0e11aa22bb33cc44d", "us-east-1", 95, Some(100)));
+    snapshot.findings = vec![
         FindingView {
             severity: "warning".to_owned(),
-            source: SourceKey { account: AccountName::own(), source: "fs-0fedcba9876543210".into() },
+            source: SourceKey { account: AccountAlias::own(), source: "fs-0fedcba9876543210".into() },
             what: "2026-11-20T08:00:00Z has 1 duplicates of backup-0a".to_owned(),
         },
         FindingView {
             severity: "error".to_owned(),
-            source: SourceKey { account: AccountName::own(), source: "fs-0e11aa22bb33cc44d".into() },
+            source: SourceKey { account: AccountAlias::own(), source: "fs-0e11aa22bb33cc44d".into() },
             what: "backup-0d in default/us-west-2 is COPYING since 2026-11-19T05:00:00Z".to_owned(),
         },
     ];
-    let place = Place { account: AccountName::own(), region: "us-east-1".into() };
-    picture.counts.orphans.insert(place, 2);
-    picture
+    let place = AccountRegion { account: AccountAlias::own(), region: "us-east-1".into() };
+    snapshot.counts.orphans.insert(place, 2);
+    snapshot
 }
 
 /// `sources` sources in their own Region and three destinations.
 pub fn fleet(sources: usize) -> Snapshot {
-    let mut picture = empty();
-    picture.policies = vec![policy("fleet", "0 3 * * *", 24, 19 * HOUR, sources)];
+    let mut snapshot = empty();
+    snapshot.policies = vec![policy("fleet", "0 3 * * *", 24, 19 * HOUR, sources)];
     let regions = ["us-east-1", "us-west-2", "eu-west-1", "ap-southeast-2"];
     for n in 0..sources {
         let source = format!("fs-{n:017x}");
-        picture.routes.extend(regions.map(|region| route("fleet", &source, region, Some(HOUR), Some(26))));
+        snapshot.routes.extend(regions.map(|region| route("fleet", &source, region, Some(HOUR), Some(26))));
     }
-    picture.places = regions.map(|region| place(region, (region != "us-east-1").then_some(5))).into();
-    picture
+    snapshot.places = regions.map(|region| place(region, (region != "us-east-1").then_some(5))).into();
+    snapshot
 }
 
 pub fn history() -> Vec<HistoryEntry> {
-    let entry = |hours: u64, end: Option<End>, reason: Option<&str>| HistoryEntry {
-        source: SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() },
+    let entry = |hours: u64, end: Option<OccurrenceOutcome>, reason: Option<&str>| HistoryEntry {
+        source: SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() },
         occurrence: Occurrence { at: ago(hours * HOUR), trigger: Trigger::Schedule },
         policy: "finance".into(),
         opened_at: ago(hours * HOUR - 1),
-        became: end.map_or(Became::Open, Became::Ended),
+        became: end.map_or(OccurrenceStatus::Open, OccurrenceStatus::Ended),
         reason: reason.map(str::to_owned),
         closed_at: end.map(|_| ago(hours * HOUR - 1900)),
         point: None,
@@ -257,19 +257,19 @@ pub fn history() -> Vec<HistoryEntry> {
     };
     let mut entries = vec![
         entry(2, None, None),
-        entry(26, Some(End::Completed), Some("backup and 2 copies AVAILABLE")),
+        entry(26, Some(OccurrenceOutcome::Completed), Some("backup and 2 copies AVAILABLE")),
         entry(
             50,
-            Some(End::Failed),
+            Some(OccurrenceOutcome::Failed),
             Some("copy to us-west-2 given up: InvalidDestinationKmsKey: \"no such key\", ask"),
         ),
-        entry(74, Some(End::Missed), Some("the daemon was not running")),
+        entry(74, Some(OccurrenceOutcome::Missed), Some("the daemon was not running")),
     ];
     entries[1].occurrence.trigger = Trigger::Manual;
     entries[3].earlier = 11;
     entries.push(HistoryEntry {
         opened_at: ago(75 * HOUR),
-        became: Became::Deleted,
+        became: OccurrenceStatus::Deleted,
         reason: Some("given up by last 3, daily 14".to_owned()),
         closed_at: Some(ago(75 * HOUR - 60)),
         point: Some(("us-west-2".into(), "backup-0a1b2c3d4e5f60718".into())),
@@ -278,13 +278,13 @@ pub fn history() -> Vec<HistoryEntry> {
     entries
 }
 
-/// Thirty days of four routes: a good one, one that broke its promise, one that nobody looked at for a while, and one
-/// without a promise.
-pub fn report() -> Report {
+/// Thirty days of four routes: a good one, one that missed its RPO, one that nobody looked at for a while, and one
+/// without an RPO.
+pub fn report() -> RpoReport {
     let promised = 30.0 * 86_400.0;
     let route = |source: &str, region: &str, late: f64, unknown: f64| RouteReport {
         policy: "finance".into(),
-        account: AccountName::own(),
+        account: AccountAlias::own(),
         source: source.into(),
         region: region.into(),
         copy: region != "us-east-1",
@@ -322,5 +322,5 @@ pub fn report() -> Report {
         route("fs-0123456789abcdef1", "eu-west-1", 0.0, 7200.0),
         none,
     ];
-    Report { since: ago(30 * 86_400), until: NOW, routes }
+    RpoReport { since: ago(30 * 86_400), until: NOW, routes }
 }

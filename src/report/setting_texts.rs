@@ -1,7 +1,7 @@
-//! Every setting of a policy file as text, by its name, so that two files can be compared whole.
+//! Every setting of a policy file as text, by name, so that two files can be compared whole.
 //!
-//! What the daemon tells here is read by whoever reaches its listener. So an address that lets in whoever knows it is told
-//! by its host, and by a mark that says no more than whether two of them are the same.
+//! Whoever reaches the listener can read these texts. So an address that must stay secret is shown by its host and a
+//! fingerprint, which says no more than whether two addresses are the same.
 
 use crate::domain::duration::exact_text;
 use crate::domain::policy::{

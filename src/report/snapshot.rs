@@ -1,26 +1,27 @@
-//! One immutable picture of everything, taken between two rounds.
+//! One immutable snapshot of everything, taken between two rounds.
 
-use crate::domain::change::Total;
+use crate::domain::change::Counter;
 use crate::domain::evidence::Objection;
 use crate::domain::fault::FaultClass;
-use crate::domain::id::{AccountName, Place, Region, SourceKey, Target};
+use crate::domain::id::{AccountAlias, AccountRegion, Region, SourceKey, Target};
 use crate::domain::lane::Lane;
 use crate::domain::limits::TAKEN_AHEAD_TOLERATED;
 use crate::domain::plan::Plan;
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::{Policy, Settings};
-use crate::domain::state::{DURATION_BUCKETS_SECONDS, Durations, PlaceState, SourceState, State};
+use crate::domain::state::{AccountRegionState, DURATION_BUCKETS_SECONDS, Durations, SourceState, State};
 use crate::domain::time::Time;
 use crate::planner::audit::Finding;
-use crate::planner::feasible::default_quota;
-use crate::planner::looks::{places_of, stale_after};
+use crate::planner::capacity::default_quota;
+use crate::planner::polling::{places_of, stale_after};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub use super::view::{
-    ClockView, FindingView, FlightView, PauseView, PlaceView, PolicyView, Reload, RouteView, Standing, WaitingView,
+    AccountRegionView, ClockView, FindingView, FlightView, PauseView, PolicyView, Reload, RouteView, RpoStatus,
+    WaitingView,
 };
 
 /// Everything, at one moment.
@@ -55,8 +56,8 @@ pub struct Snapshot {
     /// Backups and copies of ours in flight.
     pub flights: Vec<FlightView>,
     /// Every account and Region that the policy names.
-    pub places: Vec<PlaceView>,
-    /// What should not be.
+    pub places: Vec<AccountRegionView>,
+    /// Findings of the audit.
     pub findings: Vec<FindingView>,
     /// What only the metrics show.
     #[serde(skip)]
@@ -67,25 +68,25 @@ pub struct Snapshot {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counts {
     /// Counters that survive restarts.
-    pub totals: BTreeMap<Total, u64>,
+    pub counters: BTreeMap<Counter, u64>,
     /// How long backups and copies took.
     pub durations: BTreeMap<Target, Durations>,
     /// Sources with points of ours that no policy names any more.
-    pub orphans: BTreeMap<Place, u64>,
+    pub orphans: BTreeMap<AccountRegion, u64>,
     /// Requests to AWS by operation, Region and code.
     pub requests: BTreeMap<(&'static str, Region, String), u64>,
     /// How long they took, by operation and Region.
     pub request_durations: BTreeMap<(&'static str, Region), RequestDurations>,
     /// How long rounds took.
     pub rounds: RequestDurations,
-    /// What became of notifications, by the word for it.
+    /// Notifications by result.
     pub notifications: BTreeMap<&'static str, u64>,
 }
 
 /// Upper bounds of the histograms of requests and rounds, in seconds.
 pub const SHORT_BUCKETS_SECONDS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0];
 
-/// How long short things took.
+/// Durations of short operations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RequestDurations {
     /// How many fell into each of [`SHORT_BUCKETS_SECONDS`] (not cumulative); one more for those above all.
@@ -95,7 +96,7 @@ pub struct RequestDurations {
 }
 
 impl RequestDurations {
-    /// Takes one in.
+    /// Adds one.
     pub fn observe(&mut self, took: Duration) {
         let seconds = took.as_secs_f64();
         let bucket = SHORT_BUCKETS_SECONDS.iter().position(|bound| seconds <= *bound);
@@ -107,9 +108,9 @@ impl RequestDurations {
 /// The bounds of `backup_duration_seconds` and `copy_duration_seconds`.
 pub const LONG_BUCKETS_SECONDS: [f64; 14] = DURATION_BUCKETS_SECONDS;
 
-/// What the daemon knows beside the books.
+/// What the daemon knows in addition to the state.
 #[derive(Clone, Debug)]
-pub struct Circumstances {
+pub struct DaemonStatus {
     /// Whether a daemon runs.
     pub live: bool,
     /// How the last load of the policy file went.
@@ -120,14 +121,14 @@ pub struct Circumstances {
     pub credentials_problem: Option<String>,
     /// When the last round ended.
     pub last_round_at: Option<Time>,
-    /// Counts of this process; the durable ones are taken from the books.
+    /// Counts of this process; the durable ones are taken from the state.
     pub counts: Counts,
 }
 
 impl Snapshot {
-    /// Takes the picture. `plan` is the last full one; what waits is read from it.
+    /// Takes the snapshot. `plan` is the last full one; what waits is read from it.
     #[must_use]
-    pub fn take(settings: &Settings, state: &State, plan: &Plan, around: Circumstances, now: Time) -> Self {
+    pub fn take(settings: &Settings, state: &State, plan: &Plan, daemon: DaemonStatus, now: Time) -> Self {
         let waits: BTreeMap<(&SourceKey, Option<&Region>), WaitingView> = plan
             .waiting
             .iter()
@@ -138,7 +139,7 @@ impl Snapshot {
             })
             .collect();
         let places = places(settings, state, plan, now);
-        let stale: BTreeSet<(&AccountName, &Region)> =
+        let stale: BTreeSet<(&AccountAlias, &Region)> =
             places.iter().filter(|place| place.stale).map(|place| (&place.account, &place.region)).collect();
         let mut routes = Vec::new();
         for policy in settings.policies.values() {
@@ -158,19 +159,19 @@ impl Snapshot {
         if !state.timekeeping.confirmed() {
             routes.iter_mut().for_each(RouteView::without_a_clock);
         }
-        let mut counts = around.counts;
-        counts.totals.clone_from(&state.totals);
+        let mut counts = daemon.counts;
+        counts.counters.clone_from(&state.counters);
         counts.durations.clone_from(&state.durations);
         counts.orphans = state.orphans();
         Self {
             at: now,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: state.started_at,
-            live: around.live,
-            reload: around.reload,
-            store_problem: around.store_problem,
-            credentials_problem: around.credentials_problem,
-            last_round_at: around.last_round_at,
+            live: daemon.live,
+            reload: daemon.reload,
+            store_problem: daemon.store_problem,
+            credentials_problem: daemon.credentials_problem,
+            last_round_at: daemon.last_round_at,
             rounds_problem: None,
             clock: ClockView::of(&state.timekeeping),
             policies: settings.policies.values().map(|policy| policy_view(policy, state, now)).collect(),
@@ -182,18 +183,18 @@ impl Snapshot {
         }
     }
 
-    /// The same as it is to be judged at `now`: nobody knows when the next picture comes, and meanwhile recovery points grow
-    /// old, and so does what was read of AWS's books.
+    /// The snapshot re-evaluated at `now`: until the next one, recovery points age, and so does the last reading of
+    /// AWS's inventory.
     #[must_use]
     pub fn judged_at(&self, now: Time) -> Cow<'_, Self> {
-        let grown_stale: BTreeSet<(&AccountName, &Region)> = self
+        let grown_stale: BTreeSet<(&AccountAlias, &Region)> = self
             .places
             .iter()
             .filter(|place| !place.stale && place.stale_at(now))
             .map(|place| (&place.account, &place.region))
             .collect();
         let judge = |route: &RouteView| match route.standing_at(now) {
-            Standing::Met if grown_stale.contains(&(&route.account, &route.region)) => Standing::Unknown,
+            RpoStatus::Met if grown_stale.contains(&(&route.account, &route.region)) => RpoStatus::Unknown,
             standing => standing,
         };
         if grown_stale.is_empty() && self.routes.iter().all(|route| judge(route) == route.standing) {
@@ -203,7 +204,7 @@ impl Snapshot {
         for (route, was) in judged.routes.iter_mut().zip(&self.routes) {
             route.standing = judge(was);
             let rpo = route.rpo_seconds.map(Duration::from_secs);
-            let became_late = route.standing == Standing::Late && was.standing != Standing::Late;
+            let became_late = route.standing == RpoStatus::Late && was.standing != RpoStatus::Late;
             if let Some((taken_at, rpo)) = route.newest_taken_at.zip(rpo).filter(|_| became_late) {
                 route.late_since = Some(taken_at.plus(rpo));
             }
@@ -214,7 +215,7 @@ impl Snapshot {
         Cow::Owned(judged)
     }
 
-    /// Whether every route, promised or not, has a recovery point at all.
+    /// Whether every route, with an RPO or without, has a recovery point.
     #[must_use]
     pub fn all_protected(&self) -> bool {
         !self.routes.is_empty() && self.routes.iter().all(|route| route.newest.is_some())
@@ -265,11 +266,11 @@ fn routes_of(
             source: key.source.clone(),
             region: region.clone(),
             copy: destination.is_some(),
-            standing: standing(newest.map(Point::taken_at), rpo, stale(region), now),
+            standing: standing(newest.map(RecoveryPoint::taken_at), rpo, stale(region), now),
             rpo_seconds: rpo.map(|rpo| rpo.as_secs()),
-            newest_taken_at: newest.map(Point::taken_at),
+            newest_taken_at: newest.map(RecoveryPoint::taken_at),
             newest: newest.map(|point| point.id.clone()),
-            late_since: rpo.and_then(|rpo| late_since(source, newest.map(Point::taken_at), rpo, now)),
+            late_since: rpo.and_then(|rpo| late_since(source, newest.map(RecoveryPoint::taken_at), rpo, now)),
             recovery_points: source.map_or(0, |source| source.points.available(&target).len()),
             time_unknown: false,
             waiting: waits.get(&(key, destination)).cloned(),
@@ -277,16 +278,17 @@ fn routes_of(
     }
 }
 
-/// How a route stands. What is late stays late however old the news; what was met is only known as long as it is fresh.
-fn standing(newest: Option<Time>, rpo: Option<Duration>, stale: bool, now: Time) -> Standing {
-    let Some(rpo) = rpo else { return Standing::NoPromise };
+/// The RPO status of a route. A late route stays late even if the inventory is stale; a met RPO is only known while the
+/// inventory is fresh.
+fn standing(newest: Option<Time>, rpo: Option<Duration>, stale: bool, now: Time) -> RpoStatus {
+    let Some(rpo) = rpo else { return RpoStatus::NoRpo };
     match newest {
-        Some(taken_at) if now.since(taken_at) > rpo => Standing::Late,
+        Some(taken_at) if now.since(taken_at) > rpo => RpoStatus::Late,
         // A time that lies ahead says nothing about how old the data is.
-        Some(taken_at) if taken_at.since(now) > TAKEN_AHEAD_TOLERATED => Standing::Unknown,
-        _ if stale => Standing::Unknown,
-        Some(_) => Standing::Met,
-        None => Standing::Late,
+        Some(taken_at) if taken_at.since(now) > TAKEN_AHEAD_TOLERATED => RpoStatus::Unknown,
+        _ if stale => RpoStatus::Unknown,
+        Some(_) => RpoStatus::Met,
+        None => RpoStatus::Late,
     }
 }
 
@@ -294,13 +296,13 @@ fn standing(newest: Option<Time>, rpo: Option<Duration>, stale: bool, now: Time)
 fn late_since(source: Option<&SourceState>, newest: Option<Time>, rpo: Duration, now: Time) -> Option<Time> {
     match newest {
         Some(taken_at) => (now.since(taken_at) > rpo).then(|| taken_at.plus(rpo)),
-        None => source?.watch.as_ref().map(|watch| watch.since),
+        None => source?.membership.as_ref().map(|membership| membership.since),
     }
 }
 
 fn flights(state: &State) -> Vec<FlightView> {
-    let flying = state.active.iter().filter_map(|key| state.sources.get(key)).flat_map(|source| source.in_flight());
-    flying
+    let in_flight = state.active.iter().filter_map(|key| state.sources.get(key)).flat_map(|source| source.in_flight());
+    in_flight
         .map(|point| FlightView {
             source: point.source.clone(),
             account: point.place.account.clone(),
@@ -315,17 +317,17 @@ fn flights(state: &State) -> Vec<FlightView> {
         .collect()
 }
 
-fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<PlaceView> {
-    let named: BTreeSet<Place> = places_of(settings).collect();
-    let nothing = PlaceState::default();
-    let mut waiting: BTreeMap<(&AccountName, &Region), BTreeMap<String, u32>> = BTreeMap::new();
+fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<AccountRegionView> {
+    let named: BTreeSet<AccountRegion> = places_of(settings).collect();
+    let nothing = AccountRegionState::default();
+    let mut waiting: BTreeMap<(&AccountAlias, &Region), BTreeMap<String, u32>> = BTreeMap::new();
     for wait in &plan.waiting {
         if let Some(region) = &wait.destination {
             let reasons = waiting.entry((&wait.source.account, region)).or_default();
             *reasons.entry(wait.reason.to_string()).or_default() += 1;
         }
     }
-    let destinations: BTreeSet<(&AccountName, &Region)> = settings
+    let destinations: BTreeSet<(&AccountAlias, &Region)> = settings
         .policies
         .values()
         .flat_map(|policy| policy.destinations.iter().map(|destination| (&policy.account, &destination.region)))
@@ -338,7 +340,7 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
             let (mut backups, mut copies) = (0, 0);
             let shared = Lane::Shared(place.clone());
             let mut ontap = known.others.values().filter(|lanes| !lanes.contains(&shared)).count();
-            for point in known.looks.keys().filter_map(|id| state.point(place, id)) {
+            for point in known.poll_schedule.keys().filter_map(|id| state.point(place, id)) {
                 match (point.lifecycle.in_flight(), &point.origin) {
                     (true, None) => backups += 1,
                     (true, Some(_)) => {
@@ -350,7 +352,7 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
             }
             let key = (&place.account, &place.region);
             let stale_after = stale_after(settings.daemon.poll, known.listed.map_or(1, |listed| listed.pages));
-            PlaceView {
+            AccountRegionView {
                 account: place.account.clone(),
                 region: place.region.clone(),
                 last_seen: known.last_seen,
@@ -373,10 +375,10 @@ fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<Pla
         .collect()
 }
 
-/// What may wait for a person at a place.
+/// The kinds of things that need a person in an account and Region.
 pub const NEEDS: [&str; 5] = ["brake", "clock", "credentials", "disputed", "set_aside"];
 
-fn needs_person(state: &State, place: &Place, known: &PlaceState) -> BTreeMap<String, u32> {
+fn needs_person(state: &State, place: &AccountRegion, known: &AccountRegionState) -> BTreeMap<String, u32> {
     let here = |key: &SourceKey, target: &Target| {
         let region = match target {
             Target::Backup => state.sources.get(key).map(|source| &source.region),
@@ -386,23 +388,25 @@ fn needs_person(state: &State, place: &Place, known: &PlaceState) -> BTreeMap<St
     };
     let disputed = known.disputes.values().filter(|of| matches!(of.objection, Objection::Disputed(_))).count();
     let braked = state.braked.keys().filter(|(key, target)| here(key, target)).count();
-    let aside = state.sources.iter().flat_map(|(key, source)| source.aside.keys().map(move |target| (key, target)));
-    let aside = aside.filter(|(key, target)| here(key, target)).count();
+    let blocked = state.sources.iter().flat_map(|(key, source)| source.blocked.keys().map(move |target| (key, target)));
+    let blocked = blocked.filter(|(key, target)| here(key, target)).count();
     let credentials = known.foreign.is_some()
         || known.trouble.as_ref().is_some_and(|(fault, _)| fault.class == FaultClass::Credentials);
     let clock = usize::from(state.timekeeping.off_ms().is_some());
-    let counts = [braked, clock, usize::from(credentials), disputed, aside];
+    let counts = [braked, clock, usize::from(credentials), disputed, blocked];
     let counted = NEEDS.into_iter().zip(counts);
     counted.map(|(what, count)| (what.to_owned(), u32::try_from(count).unwrap_or(u32::MAX))).collect()
 }
 
 /// AWS's default quota of user backups in each Region in which points are kept: the smallest of the types there.
-fn quotas(state: &State) -> BTreeMap<(&AccountName, &Region), u64> {
+fn quotas(state: &State) -> BTreeMap<(&AccountAlias, &Region), u64> {
     let mut quotas = BTreeMap::new();
     for (key, source) in &state.sources {
-        let looked_up = source.look_up.facts.as_ref().map(|(_, facts)| facts.kind);
-        let Some(kind) = looked_up.or_else(|| source.newest(&Target::Backup).map(|point| point.kind)) else { continue };
-        let destinations = source.watch.iter().flat_map(|watch| &watch.destinations);
+        let source_looked_up = source.lookup.facts.as_ref().map(|(_, facts)| facts.kind);
+        let Some(kind) = source_looked_up.or_else(|| source.newest(&Target::Backup).map(|point| point.kind)) else {
+            continue;
+        };
+        let destinations = source.membership.iter().flat_map(|membership| &membership.destinations);
         for region in std::iter::once(&source.region).chain(destinations) {
             let quota = quotas.entry((&key.account, region)).or_insert(u64::MAX);
             *quota = default_quota(kind).min(*quota);

@@ -1,17 +1,16 @@
-//! The picture in the order in which a person needs it.
+//! The snapshot in the order in which a person needs it.
 //!
-//! On a bad day there are thousands of lines and one question: what do I have to do something about? So page and
-//! terminal show the same things first: what threatens everything, then the routes, the worst on top, each with the
-//! reason why it stands as it does.
+//! On a bad day there are thousands of lines and one question: what do I have to act on? So page and terminal show the
+//! same things first: what threatens everything, then the routes, worst first, each with the reason.
 
 use crate::domain::duration::age_text;
-use crate::domain::id::{AccountName, Region, SourceId};
+use crate::domain::id::{AccountAlias, Region, SourceId};
 use crate::domain::time::Time;
-use crate::report::snapshot::{FlightView, PauseView, PlaceView, RouteView, Snapshot, Standing};
+use crate::report::snapshot::{AccountRegionView, FlightView, PauseView, RouteView, RpoStatus, Snapshot};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The daemon looks about itself at least this often; a picture older than this comes from one that hangs.
+/// The daemon looks about itself at least this often; a snapshot older than this comes from one that hangs.
 const ROUNDS_AT_LEAST_EVERY: Duration = Duration::from_secs(600);
 
 /// How many routes stand how.
@@ -23,8 +22,8 @@ pub struct Tally {
     pub late: usize,
     /// Nobody can say.
     pub unknown: usize,
-    /// Nothing is promised.
-    pub no_promise: usize,
+    /// The route has no RPO.
+    pub no_rpo: usize,
 }
 
 impl Tally {
@@ -34,10 +33,10 @@ impl Tally {
         let mut tally = Self::default();
         for line in lines {
             *match line.standing {
-                Standing::Met => &mut tally.met,
-                Standing::Late => &mut tally.late,
-                Standing::Unknown => &mut tally.unknown,
-                Standing::NoPromise => &mut tally.no_promise,
+                RpoStatus::Met => &mut tally.met,
+                RpoStatus::Late => &mut tally.late,
+                RpoStatus::Unknown => &mut tally.unknown,
+                RpoStatus::NoRpo => &mut tally.no_rpo,
             } += 1;
         }
         tally
@@ -45,11 +44,11 @@ impl Tally {
 
     /// The worst there is; `None` if nothing is promised.
     #[must_use]
-    pub fn worst(self) -> Option<Standing> {
+    pub fn worst(self) -> Option<RpoStatus> {
         match self {
-            Self { late: 1.., .. } => Some(Standing::Late),
-            Self { unknown: 1.., .. } => Some(Standing::Unknown),
-            Self { met: 1.., .. } => Some(Standing::Met),
+            Self { late: 1.., .. } => Some(RpoStatus::Late),
+            Self { unknown: 1.., .. } => Some(RpoStatus::Unknown),
+            Self { met: 1.., .. } => Some(RpoStatus::Met),
             _ => None,
         }
     }
@@ -57,12 +56,12 @@ impl Tally {
     /// The answer in one line: `12 routes: 10 met, 1 late, 1 unknown`.
     #[must_use]
     pub fn sentence(self) -> String {
-        let Self { met, late, unknown, no_promise } = self;
-        let all = met + late + unknown + no_promise;
+        let Self { met, late, unknown, no_rpo } = self;
+        let all = met + late + unknown + no_rpo;
         if all == 0 {
             return "no routes: the policy names no source".to_owned();
         }
-        let parts = [(met, "met"), (late, "late"), (unknown, "unknown"), (no_promise, "without a promise")];
+        let parts = [(met, "met"), (late, "late"), (unknown, "unknown"), (no_rpo, "without an RPO")];
         let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
         format!("{}: {}", counted(all, "route"), parts.collect::<Vec<_>>().join(", "))
     }
@@ -76,7 +75,7 @@ pub struct Line<'a> {
     /// Its place among the snapshot's routes.
     pub position: usize,
     /// How it stands now.
-    pub standing: Standing,
+    pub standing: RpoStatus,
     /// How old its newest recovery point is now.
     pub age: Option<Duration>,
     /// What is on its way for it.
@@ -91,9 +90,9 @@ pub struct Line<'a> {
 /// the nearest to breaking first, and last those of which nothing is promised.
 #[must_use]
 pub fn lines<'a>(snapshot: &'a Snapshot, now: Time) -> Vec<Line<'a>> {
-    let places: BTreeMap<(&AccountName, &Region), &PlaceView> =
+    let places: BTreeMap<(&AccountAlias, &Region), &AccountRegionView> =
         snapshot.places.iter().map(|place| ((&place.account, &place.region), place)).collect();
-    let mut flights: BTreeMap<(&AccountName, &SourceId, &Region, bool), &FlightView> = BTreeMap::new();
+    let mut flights: BTreeMap<(&AccountAlias, &SourceId, &Region, bool), &FlightView> = BTreeMap::new();
     for flight in &snapshot.flights {
         let newest = flights.entry((&flight.account, &flight.source, &flight.region, flight.copy)).or_insert(flight);
         if flight.created_at > newest.created_at {
@@ -126,12 +125,12 @@ pub fn lines<'a>(snapshot: &'a Snapshot, now: Time) -> Vec<Line<'a>> {
     lines
 }
 
-fn rank(standing: Standing) -> u8 {
+fn rank(standing: RpoStatus) -> u8 {
     match standing {
-        Standing::Late => 0,
-        Standing::Unknown => 1,
-        Standing::Met => 2,
-        Standing::NoPromise => 3,
+        RpoStatus::Late => 0,
+        RpoStatus::Unknown => 1,
+        RpoStatus::Met => 2,
+        RpoStatus::NoRpo => 3,
     }
 }
 
@@ -143,9 +142,9 @@ fn used_up(age: Option<Duration>, rpo_seconds: Option<u64>) -> f64 {
 
 fn why(
     route: &RouteView,
-    standing: Standing,
+    standing: RpoStatus,
     flight: Option<&FlightView>,
-    place: Option<&PlaceView>,
+    place: Option<&AccountRegionView>,
     pause: Option<&PauseView>,
     now: Time,
 ) -> String {
@@ -161,7 +160,7 @@ fn why(
     if let Some(waiting) = &route.waiting {
         // What was just said is not said again in the planner's words.
         let said = match waiting.reason.as_str() {
-            "in_flight" => flight.is_some(),
+            "in_progress" => flight.is_some(),
             "paused" => pause.is_some(),
             "region" => stale.is_some_and(|place| place.trouble.is_some()),
             _ => false,
@@ -173,7 +172,7 @@ fn why(
             reasons.push(format!("next try in {}", age_text(until.since(now))));
         }
     }
-    if reasons.is_empty() && standing == Standing::Late && route.newest.is_none() {
+    if reasons.is_empty() && standing == RpoStatus::Late && route.newest.is_none() {
         reasons.push("no recovery point yet".to_owned());
     }
     reasons.join("; ")
@@ -191,23 +190,23 @@ pub fn pause_text(pause: &PauseView, now: Time) -> String {
 fn wait_text(reason: &str) -> String {
     let said = match reason {
         "slot" => "waits for a free slot",
-        "in_flight" => "waits for the one before it",
-        "pause" => "pauses after a failure",
-        "answer" => "waits for an answer",
+        "in_progress" => "waits for the previous one",
+        "backoff" => "backs off after a failure",
+        "awaiting_response" => "waits for the response",
         "listing" => "waits for a listing",
         "region" => "waits for the Region",
-        "set_aside" => "set aside until somebody acts",
-        "look_up" => "waits for its look-up",
-        "calls" => "waits for other calls",
+        "needs_person" => "needs a person",
+        "describe_source" => "waits for its source lookup",
+        "call_limit" => "waits for the limit of calls",
         "paused" => "waits for the end of the pause",
         other => return format!("waits ({other})"),
     };
     said.to_owned()
 }
 
-/// Since when the books of a place are old news, and why.
+/// Since when the inventory of an account and Region is stale, and why.
 #[must_use]
-pub fn staleness(place: &PlaceView, now: Time) -> String {
+pub fn staleness(place: &AccountRegionView, now: Time) -> String {
     let seen = match place.last_seen {
         Some(seen) => format!("{} was last read {} ago", place.region, age_text(now.since(seen))),
         None => format!("{} was not read yet", place.region),
@@ -215,7 +214,7 @@ pub fn staleness(place: &PlaceView, now: Time) -> String {
     place.trouble.as_ref().map_or_else(|| seen.clone(), |trouble| format!("{seen}: {trouble}"))
 }
 
-/// What concerns everything at once, the gravest first; empty on a good day.
+/// Problems that concern everything, the gravest first; empty on a good day.
 #[must_use]
 pub fn problems(snapshot: &Snapshot, now: Time) -> Vec<String> {
     let mut problems = Vec::new();
@@ -246,21 +245,21 @@ pub fn hangs(snapshot: &Snapshot, now: Time) -> Option<String> {
 
 /// How many copies take a place in the lane that Windows, Lustre and OpenZFS share.
 #[must_use]
-pub fn copies_in_lane(place: &PlaceView) -> u32 {
+pub fn copies_in_lane(place: &AccountRegionView) -> u32 {
     let all = place.copies_in_flight.saturating_add(place.other_copies_in_flight);
     all.saturating_sub(place.ontap_copies_in_flight)
 }
 
 /// A source's name, with its account unless that is the daemon's own.
 #[must_use]
-pub fn source_text(account: &AccountName, source: &SourceId) -> String {
-    if *account == AccountName::own() { source.to_string() } else { format!("{account}/{source}") }
+pub fn source_text(account: &AccountAlias, source: &SourceId) -> String {
+    if *account == AccountAlias::own() { source.to_string() } else { format!("{account}/{source}") }
 }
 
 /// A Region's name, with the account unless that is the daemon's own.
 #[must_use]
-pub fn region_text(account: &AccountName, region: &Region) -> String {
-    if *account == AccountName::own() { region.to_string() } else { format!("{account}/{region}") }
+pub fn region_text(account: &AccountAlias, region: &Region) -> String {
+    if *account == AccountAlias::own() { region.to_string() } else { format!("{account}/{region}") }
 }
 
 /// `1 route`, `2 routes`, `3 policies`.
@@ -280,36 +279,36 @@ mod tests {
 
     #[test]
     fn the_sentence_counts_what_there_is() {
-        let of = |picture: &Snapshot| Tally::of(&lines(picture, NOW));
-        assert_eq!(of(&good_day()).sentence(), "9 routes: 8 met, 1 without a promise");
-        assert_eq!(of(&bad_day()).sentence(), "11 routes: 4 met, 3 late, 3 unknown, 1 without a promise");
+        let of = |snapshot: &Snapshot| Tally::of(&lines(snapshot, NOW));
+        assert_eq!(of(&good_day()).sentence(), "9 routes: 8 met, 1 without an RPO");
+        assert_eq!(of(&bad_day()).sentence(), "11 routes: 4 met, 3 late, 3 unknown, 1 without an RPO");
         assert_eq!(of(&empty()).sentence(), "no routes: the policy names no source");
         assert_eq!(Tally { met: 1, ..Tally::default() }.sentence(), "1 route: 1 met");
-        assert_eq!(of(&bad_day()).worst(), Some(Standing::Late));
-        assert_eq!((of(&good_day()).worst(), of(&empty()).worst()), (Some(Standing::Met), None));
+        assert_eq!(of(&bad_day()).worst(), Some(RpoStatus::Late));
+        assert_eq!((of(&good_day()).worst(), of(&empty()).worst()), (Some(RpoStatus::Met), None));
     }
 
     #[test]
     fn the_worst_comes_first_and_says_why() {
-        let picture = bad_day();
-        let lines = lines(&picture, NOW);
-        let standings: Vec<Standing> = lines.iter().map(|line| line.standing).collect();
+        let snapshot = bad_day();
+        let lines = lines(&snapshot, NOW);
+        let standings: Vec<RpoStatus> = lines.iter().map(|line| line.standing).collect();
         let mut sorted = standings.clone();
         sorted.sort_by_key(|standing| rank(*standing));
         assert_eq!(standings, sorted);
         assert_eq!(lines[0].route.newest, None, "nothing at all is worse than something old");
         assert_eq!(lines[0].why, "waits for a free slot: 5 of 5 copies in flight (eu-west-1)");
         assert!(lines[1].why.contains("next try in 4m"), "{}", lines[1].why);
-        let unknown = lines.iter().find(|line| line.standing == Standing::Unknown).unwrap();
+        let unknown = lines.iter().find(|line| line.standing == RpoStatus::Unknown).unwrap();
         assert!(unknown.why.starts_with("us-west-2 was last read 2h 5m ago: RequestTimeout"), "{}", unknown.why);
     }
 
     #[test]
     fn a_flight_is_said_once() {
-        let picture = good_day();
-        let flying: Vec<String> =
-            lines(&picture, NOW).into_iter().filter(|line| line.flight.is_some()).map(|line| line.why).collect();
-        assert_eq!(flying, ["copy in flight for 25m, 62%", "copy in flight for 15m, 7%"]);
+        let snapshot = good_day();
+        let in_flight: Vec<String> =
+            lines(&snapshot, NOW).into_iter().filter(|line| line.flight.is_some()).map(|line| line.why).collect();
+        assert_eq!(in_flight, ["copy in flight for 25m, 62%", "copy in flight for 15m, 7%"]);
     }
 
     #[test]

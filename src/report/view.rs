@@ -1,33 +1,34 @@
-//! The parts of a picture: what is said of a route, a Region, a backup in flight.
+//! The parts of a snapshot: a route, a Region, a backup in flight.
 
-use crate::domain::id::{AccountName, BackupId, PolicyName, Region, SourceId, SourceKey};
+use crate::domain::id::{AccountAlias, BackupId, PolicyName, Region, SourceId, SourceKey};
 use crate::domain::time::Time;
 use crate::domain::timekeeper::Timekeeping;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How a route stands against its promise.
+/// How a route stands against its RPO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// The newest recovery point is younger than promised.
+pub enum RpoStatus {
+    /// The newest recovery point is younger than the RPO.
     Met,
-    /// Nothing is promised.
-    NoPromise,
-    /// AWS's books there were not read for too long to say.
+    /// The route has no RPO.
+    #[serde(rename = "no_promise")]
+    NoRpo,
+    /// AWS's inventory there was not read for too long to say.
     Unknown,
-    /// The newest recovery point is older than promised, or there is none.
+    /// The newest recovery point is older than the RPO, or there is none.
     Late,
 }
 
-impl Standing {
+impl RpoStatus {
     /// The word shown to people.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Met => "met",
-            Self::NoPromise => "no promise",
+            Self::NoRpo => "no RPO",
             Self::Unknown => "unknown",
             Self::Late => "late",
         }
@@ -51,7 +52,7 @@ pub struct PolicyView {
     /// Its name.
     pub policy: PolicyName,
     /// Its account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// Its sources' Region.
     pub region: Region,
     /// Its schedule as written.
@@ -64,7 +65,7 @@ pub struct PolicyView {
     pub next_at: Option<Time>,
     /// How many sources it names.
     pub sources: usize,
-    /// That a person paused it; it may have ended since the picture was taken.
+    /// That a person paused it; it may have ended since the snapshot was taken.
     #[serde(default)]
     pub paused: Option<PauseView>,
 }
@@ -77,7 +78,7 @@ impl PolicyView {
     }
 }
 
-/// A person's order that a policy begin nothing.
+/// A pause of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseView {
     /// Since when.
@@ -94,7 +95,7 @@ pub struct RouteView {
     /// The policy.
     pub policy: PolicyName,
     /// The account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The source.
     pub source: SourceId,
     /// The Region of these recovery points.
@@ -102,19 +103,19 @@ pub struct RouteView {
     /// Whether that is a destination rather than the source's own Region.
     pub copy: bool,
     /// How it stands.
-    pub standing: Standing,
-    /// What is promised.
+    pub standing: RpoStatus,
+    /// The RPO.
     pub rpo_seconds: Option<u64>,
     /// When the data of the newest recovery point was taken.
     pub newest_taken_at: Option<Time>,
     /// The newest recovery point.
     pub newest: Option<BackupId>,
-    /// Since when its promise is broken, while it is.
+    /// Since when it is late, while it is.
     #[serde(default)]
     pub late_since: Option<Time>,
     /// How many recovery points there are.
     pub recovery_points: usize,
-    /// AWS does not confirm the time, so how old that is is not known.
+    /// AWS does not confirm the time, so the age is unknown.
     #[serde(default)]
     pub time_unknown: bool,
     /// What the next one waits for.
@@ -128,13 +129,13 @@ impl RouteView {
         self.newest_taken_at.map(|taken_at| now.since(taken_at))
     }
 
-    /// How it stands at `now`, which may be later than the picture: a point that was young enough may have grown too old
+    /// How it stands at `now`, which may be later than the snapshot: a point that was young enough may have grown too old
     /// since.
     #[must_use]
-    pub fn standing_at(&self, now: Time) -> Standing {
+    pub fn standing_at(&self, now: Time) -> RpoStatus {
         match (self.age(now), self.rpo_seconds) {
             _ if self.time_unknown => self.standing,
-            (Some(age), Some(rpo)) if age > Duration::from_secs(rpo) => Standing::Late,
+            (Some(age), Some(rpo)) if age > Duration::from_secs(rpo) => RpoStatus::Late,
             _ => self.standing,
         }
     }
@@ -157,7 +158,7 @@ pub struct FlightView {
     /// The source.
     pub source: SourceId,
     /// The account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The Region that it is made in.
     pub region: Region,
     /// Whether it is a copy.
@@ -198,10 +199,10 @@ impl ClockView {
 }
 
 impl RouteView {
-    /// How old its newest point is, nobody knows.
+    /// Hides the age, since the time is not confirmed.
     pub(super) fn without_a_clock(&mut self) {
-        if self.standing != Standing::NoPromise {
-            self.standing = Standing::Unknown;
+        if self.standing != RpoStatus::NoRpo {
+            self.standing = RpoStatus::Unknown;
         }
         (self.time_unknown, self.late_since) = (true, None);
     }
@@ -209,16 +210,16 @@ impl RouteView {
 
 /// An account in a Region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct PlaceView {
+pub struct AccountRegionView {
     /// The account.
-    pub account: AccountName,
+    pub account: AccountAlias,
     /// The Region.
     pub region: Region,
-    /// When AWS's books there were last read.
+    /// When AWS's inventory there was last read.
     pub last_seen: Option<Time>,
-    /// That was too long ago to rely on.
+    /// Whether that is too long ago to rely on.
     pub stale: bool,
-    /// After how long it is.
+    /// After how long it is stale.
     #[serde(default)]
     pub stale_after_seconds: Option<u64>,
     /// What is wrong with it, while calls fail there.
@@ -241,7 +242,8 @@ pub struct PlaceView {
     pub user_backups_quota: Option<u64>,
     /// Pages of the last listing.
     pub listing_pages: u32,
-    /// Whether this process has read the books here whole, so that what is known is not memory alone.
+    /// Whether this process has listed this account and Region completely, so that what is known does not come from the
+    /// database alone.
     #[serde(default)]
     pub read_whole: bool,
     /// Copies that wait, by reason.
@@ -251,8 +253,8 @@ pub struct PlaceView {
     pub needs_person: BTreeMap<String, u32>,
 }
 
-impl PlaceView {
-    /// Whether AWS's books here were read too long before `now` to rely on.
+impl AccountRegionView {
+    /// Whether AWS's inventory here was read too long before `now` to rely on.
     #[must_use]
     pub fn stale_at(&self, now: Time) -> bool {
         let after = self.stale_after_seconds.map(Duration::from_secs);
@@ -260,7 +262,7 @@ impl PlaceView {
     }
 }
 
-/// Something that should not be.
+/// A finding of the audit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FindingView {
     /// `warning` or `error`.

@@ -1,11 +1,13 @@
 //! FSx in many accounts and Regions, as a pure model.
 //!
-//! **The problem.** Whoever schedules backups and copies must survive an FSx that forgets, lags, throttles and fails; no
-//! account of AWS does so on command, and none in virtual time. **The promise.** What happens here follows from the seed,
-//! the calls and the times given with them: no clock, no threads, no randomness of the machine, no order by hash. Time comes in as
-//! `now_ms` with every call; whatever fell due since the call before happens first, each at its own instant.
+//! **The problem.** A scheduler of backups and copies must survive an FSx that forgets, lags, throttles and fails. No
+//! AWS account does so on demand, and none in virtual time.
 //!
-//! It speaks the JSON of the AWS API. The facts that it keeps to are numbered in the project's notes on FSx, table (b).
+//! **The solution.** Everything here follows from the seed, the calls, and the times passed with them: no clock, no
+//! threads, no randomness of the machine, no hash order. Time is passed as `now_ms` with every call; everything that
+//! came due since the previous call happens first, each event at its own instant.
+//!
+//! It speaks the JSON of the AWS API. The facts that it models are numbered in the project's notes on FSx, table (b).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,20 +18,20 @@ use serde_json::{Value, json};
 
 mod automatic;
 mod backups;
-mod books;
-mod clockwork;
 mod copies;
 mod deletion;
 mod describe;
 mod error;
+mod events;
 mod fleet;
+mod inventory;
 mod keys;
-mod ledger;
 mod listing;
 mod model;
-mod others;
+mod other_principals;
 mod patterns;
 mod regions;
+mod registry;
 mod render;
 mod seeding;
 mod serving;
@@ -39,20 +41,20 @@ mod tags;
 mod tokens;
 mod validate;
 
-pub use books::{BackupFacts, Books, CallCount, LaneFacts};
 pub use error::ApiError;
+pub use inventory::{BackupFacts, CallCount, Inventory, LaneFacts};
 pub use keys::KeyState;
 pub use model::{
-    Backup, BackupIx, BackupType, FileSystem, FileSystemType, Lane, LaneUse, Lifecycle, PlaceIx, Principal, Tags,
+    Backup, BackupIx, BackupType, FileSystem, FileSystemType, Lane, LaneUse, Lifecycle, Principal, RegionIx, Tags,
     Volume,
 };
 pub use seeding::{FileSystemSeed, VolumeSeed};
 pub use serving::{Lost, Served};
 pub use settings::{BeingCopied, CopySubject, DeletedToken, RefusalCode, Settings};
 
-use super::faults::{Asked, Dice, Faults, Odds};
+use super::faults::{Asked, FaultRates, FaultRng, Faults};
 use super::rng::Rng;
-use clockwork::Event;
+use events::Event;
 use tokens::Tokens;
 
 /// A century: nothing that a setting can ask for lasts longer.
@@ -60,7 +62,7 @@ const LONGEST_MS: f64 = 3.2e12;
 
 /// All that one account has in one Region.
 #[derive(Debug)]
-struct Place {
+struct SimRegion {
     account: String,
     region: String,
     file_systems: BTreeMap<String, Arc<FileSystem>>,
@@ -113,18 +115,18 @@ impl IndexMut<BackupIx> for Arena {
 
 /// The places, which likewise are only ever added to.
 #[derive(Debug, Default)]
-struct Places(Vec<Place>);
+struct SimRegions(Vec<SimRegion>);
 
-impl Index<PlaceIx> for Places {
-    type Output = Place;
+impl Index<RegionIx> for SimRegions {
+    type Output = SimRegion;
 
-    fn index(&self, at: PlaceIx) -> &Place {
+    fn index(&self, at: RegionIx) -> &SimRegion {
         &self.0[at.0]
     }
 }
 
-impl IndexMut<PlaceIx> for Places {
-    fn index_mut(&mut self, at: PlaceIx) -> &mut Place {
+impl IndexMut<RegionIx> for SimRegions {
+    fn index_mut(&mut self, at: RegionIx) -> &mut SimRegion {
         &mut self.0[at.0]
     }
 }
@@ -133,7 +135,7 @@ impl IndexMut<PlaceIx> for Places {
 #[derive(Clone, Copy)]
 struct Call<'a> {
     now_ms: i64,
-    place: PlaceIx,
+    place: RegionIx,
     operation: &'static str,
     body: &'a Value,
 }
@@ -144,12 +146,12 @@ pub struct Cloud {
     settings: Settings,
     faults: Faults,
     faults_since_ms: Option<i64>,
-    dice: Dice,
+    fault_rng: FaultRng,
     speed: f64,
     now_ms: i64,
     next_seq: u64,
-    places: Places,
-    place_at: BTreeMap<String, BTreeMap<String, PlaceIx>>,
+    places: SimRegions,
+    place_at: BTreeMap<String, BTreeMap<String, RegionIx>>,
     backups: Arena,
     /// In the order in which they were deleted, whoever asked for it.
     deleted: Vec<BackupIx>,
@@ -162,7 +164,7 @@ pub struct Cloud {
     ids: Rng,
     outcomes: Rng,
     orders: Rng,
-    strangers: Rng,
+    other_principals: Rng,
 }
 
 impl Cloud {
@@ -173,11 +175,11 @@ impl Cloud {
             settings: Settings::default(),
             faults: Faults::default(),
             faults_since_ms: None,
-            dice: Dice::new(seed),
+            fault_rng: FaultRng::new(seed),
             speed: 1.0,
             now_ms: i64::MIN,
             next_seq: 0,
-            places: Places::default(),
+            places: SimRegions::default(),
             place_at: BTreeMap::new(),
             backups: Arena::default(),
             deleted: Vec::new(),
@@ -189,7 +191,7 @@ impl Cloud {
             ids: Rng::new(seed, "ids"),
             outcomes: Rng::new(seed, "outcomes"),
             orders: Rng::new(seed, "orders"),
-            strangers: Rng::new(seed, "strangers"),
+            other_principals: Rng::new(seed, "strangers"),
         }
     }
 
@@ -232,10 +234,10 @@ impl Cloud {
         }
         self.faults = faults;
         self.faults_since_ms = now_ms;
-        self.dice.refill();
+        self.fault_rng.refill();
         if let Some(now_ms) = now_ms {
             let now_ms = self.advance(now_ms);
-            self.call_strangers(now_ms);
+            self.call_other_principals(now_ms);
         }
     }
 
@@ -307,12 +309,12 @@ impl Cloud {
         }
     }
 
-    fn place(&mut self, account: &str, region: &str) -> PlaceIx {
+    fn place(&mut self, account: &str, region: &str) -> RegionIx {
         if let Some(at) = self.place_at.get(account).and_then(|regions| regions.get(region)) {
             return *at;
         }
-        let at = PlaceIx(self.places.0.len());
-        self.places.0.push(Place {
+        let at = RegionIx(self.places.0.len());
+        self.places.0.push(SimRegion {
             account: account.to_owned(),
             region: region.to_owned(),
             file_systems: BTreeMap::new(),
@@ -331,14 +333,14 @@ impl Cloud {
         at
     }
 
-    fn count(&mut self, place: PlaceIx, operation: &'static str, code: Cow<'static, str>) {
+    fn count(&mut self, place: RegionIx, operation: &'static str, code: Cow<'static, str>) {
         *self.places[place].calls.entry((operation, code)).or_default() += 1;
     }
 
     /// What is to go wrong with an operation at this place and time.
-    fn odds(&self, place: PlaceIx, operation: &str, now_ms: i64) -> Odds {
+    fn fault_rates(&self, place: RegionIx, operation: &str, now_ms: i64) -> FaultRates {
         let place = &self.places[place];
-        self.faults.odds(&Asked {
+        self.faults.fault_rates(&Asked {
             account: &place.account,
             region: &place.region,
             operation,

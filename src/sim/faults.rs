@@ -1,10 +1,12 @@
-//! What goes wrong between a caller and FSx, and inside it, and when.
+//! Which faults occur between a caller and FSx, and inside FSx, and when.
 //!
-//! **The problem.** The failures that matter (an answer lost after the deed, a Region that accepts connections and never
-//! answers, a token forgotten) cannot be had from AWS on demand. **The promise.** Each is a line of TOML, for all Regions
-//! or some, all operations or some, for all time or a span of it; and what is decided follows from the seed, with sockets or without.
+//! **The problem.** The failures that matter (a response lost after the request was applied, a Region that accepts
+//! connections and never answers, a forgotten token) cannot be produced at AWS on demand.
 //!
-//! [`HELP`] is the reference for people; a test holds it and the fields to the same names.
+//! **The solution.** Each is a line of TOML, for all Regions or some, for all operations or some, for all time or a
+//! period; and every decision follows from the seed, with sockets or without.
+//!
+//! [`HELP`] is the reference for people; a test checks that it and the fields have the same names.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +16,10 @@ use super::cloud::{ApiError, Settings};
 use super::rng::Rng;
 
 mod check;
-mod fate;
+mod delivery;
 mod help;
 
-pub use fate::{Decision, Fate, Trouble};
+pub use delivery::{CallDelivery, Decision, InjectedFault};
 pub use help::HELP;
 
 /// All that is to go wrong, and how FSx behaves meanwhile. An empty one is a quiet, realistic FSx.
@@ -178,9 +180,9 @@ pub struct Asked<'a> {
     pub age_ms: i64,
 }
 
-/// What is to go wrong inside FSx with something that begins now.
+/// The fault rates inside FSx for work that begins now.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Odds {
+pub struct FaultRates {
     /// See [`Fault::fail_backup_percent`].
     pub fail_backup_percent: f64,
     /// See [`Fault::fail_copy_percent`].
@@ -211,7 +213,7 @@ pub struct Odds {
 
 /// The chance that decides, and the token buckets.
 #[derive(Clone, Debug)]
-pub struct Dice {
+pub struct FaultRng {
     rng: Rng,
     buckets: BTreeMap<(usize, String, String, String), Bucket>,
 }
@@ -222,7 +224,7 @@ struct Bucket {
     filled_ms: i64,
 }
 
-impl Dice {
+impl FaultRng {
     /// Fresh dice: what they show follows from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
@@ -255,22 +257,22 @@ impl Faults {
     }
 
     /// Decides how a call goes. The first fault that strikes is the one; latencies add up.
-    pub fn decide(&self, dice: &mut Dice, asked: &Asked<'_>) -> Decision {
+    pub fn decide(&self, fault_rng: &mut FaultRng, asked: &Asked<'_>) -> Decision {
         let mut decision = Decision::default();
         for (at, fault) in self.fault.iter().enumerate().filter(|(_, fault)| fault.covers(asked)) {
             let jitter_ms = match fault.latency_jitter_ms {
                 0 => 0,
-                most_ms => dice.rng.next_u64() % most_ms,
+                most_ms => fault_rng.rng.next_u64() % most_ms,
             };
             decision.latency_ms = decision.latency_ms.saturating_add(fault.latency_ms).saturating_add(jitter_ms);
             decision.date_skew_seconds = decision.date_skew_seconds.saturating_add(fault.date_skew_seconds);
             let skew_seconds = &mut decision.creation_time_skew_seconds;
             *skew_seconds = skew_seconds.saturating_add(fault.creation_time_skew_seconds);
-            let strikes = fault.strike(at, dice, asked);
-            if decision.fate == Fate::Served
-                && let Some(fate) = strikes
+            let strikes = fault.strike(at, fault_rng, asked);
+            if decision.delivery == CallDelivery::Served
+                && let Some(delivery) = strikes
             {
-                decision.fate = fate;
+                decision.delivery = delivery;
             }
         }
         decision
@@ -278,8 +280,8 @@ impl Faults {
 
     /// What is to go wrong inside FSx with something that begins at this moment.
     #[must_use]
-    pub fn odds(&self, asked: &Asked<'_>) -> Odds {
-        let mut odds = Odds {
+    pub fn fault_rates(&self, asked: &Asked<'_>) -> FaultRates {
+        let mut fault_rates = FaultRates {
             fail_backup_percent: 0.0,
             fail_copy_percent: 0.0,
             stuck_backup_percent: 0.0,
@@ -295,21 +297,21 @@ impl Faults {
             disabled_keys: Vec::new(),
         };
         for fault in self.fault.iter().filter(|fault| fault.covers(asked)) {
-            odds.fail_backup_percent = odds.fail_backup_percent.max(fault.fail_backup_percent);
-            odds.fail_copy_percent = odds.fail_copy_percent.max(fault.fail_copy_percent);
-            odds.stuck_backup_percent = odds.stuck_backup_percent.max(fault.stuck_backup_percent);
-            odds.stuck_copy_percent = odds.stuck_copy_percent.max(fault.stuck_copy_percent);
-            odds.stuck_hours = odds.stuck_hours.max(fault.stuck_hours);
-            odds.slow_factor *= fault.slow_factor;
-            odds.other_copies_per_hour += fault.other_copies_per_hour;
-            odds.other_backups_per_hour += fault.other_backups_per_hour;
-            odds.unseen_copies = odds.unseen_copies.max(fault.unseen_copies);
-            odds.forget_token_percent = odds.forget_token_percent.max(fault.forget_token_percent);
-            odds.restoring_percent = odds.restoring_percent.max(fault.restoring_percent);
-            odds.list_lag_seconds = odds.list_lag_seconds.max(fault.list_lag_seconds);
-            odds.disabled_keys.extend(fault.disabled_keys.iter().cloned());
+            fault_rates.fail_backup_percent = fault_rates.fail_backup_percent.max(fault.fail_backup_percent);
+            fault_rates.fail_copy_percent = fault_rates.fail_copy_percent.max(fault.fail_copy_percent);
+            fault_rates.stuck_backup_percent = fault_rates.stuck_backup_percent.max(fault.stuck_backup_percent);
+            fault_rates.stuck_copy_percent = fault_rates.stuck_copy_percent.max(fault.stuck_copy_percent);
+            fault_rates.stuck_hours = fault_rates.stuck_hours.max(fault.stuck_hours);
+            fault_rates.slow_factor *= fault.slow_factor;
+            fault_rates.other_copies_per_hour += fault.other_copies_per_hour;
+            fault_rates.other_backups_per_hour += fault.other_backups_per_hour;
+            fault_rates.unseen_copies = fault_rates.unseen_copies.max(fault.unseen_copies);
+            fault_rates.forget_token_percent = fault_rates.forget_token_percent.max(fault.forget_token_percent);
+            fault_rates.restoring_percent = fault_rates.restoring_percent.max(fault.restoring_percent);
+            fault_rates.list_lag_seconds = fault_rates.list_lag_seconds.max(fault.list_lag_seconds);
+            fault_rates.disabled_keys.extend(fault.disabled_keys.iter().cloned());
         }
-        odds
+        fault_rates
     }
 
     /// How long after `age_ms` a fault next begins or ends, ms.
@@ -338,43 +340,43 @@ impl Fault {
     }
 
     /// What this fault does to a call. Every chance is drawn, so that turning one knob does not shift the others.
-    fn strike(&self, at: usize, dice: &mut Dice, asked: &Asked<'_>) -> Option<Fate> {
-        use Fate::{After, Before};
-        let refused = |code: &str| Trouble::Refused(ApiError::at_the_door(code));
-        let dry = self.requests_per_second > 0.0 && !self.take_token(at, dice, asked);
+    fn strike(&self, at: usize, fault_rng: &mut FaultRng, asked: &Asked<'_>) -> Option<CallDelivery> {
+        use CallDelivery::{After, Before};
+        let refused = |code: &str| InjectedFault::Refused(ApiError::at_the_door(code));
+        let dry = self.requests_per_second > 0.0 && !self.take_token(at, fault_rng, asked);
         let refusal = self.refuse.as_deref().map(|code| {
             let error = ApiError::at_the_door(code);
             let status = self.refuse_status.unwrap_or(error.status);
-            (self.refuse_percent, Before(Trouble::Refused(error.with_status(status))))
+            (self.refuse_percent, Before(InjectedFault::Refused(error.with_status(status))))
         });
         let chances = [
-            (self.black_hole_percent, Before(Trouble::Silence)),
-            (self.close_before_percent, Before(Trouble::Closed)),
+            (self.black_hole_percent, Before(InjectedFault::Silence)),
+            (self.close_before_percent, Before(InjectedFault::Closed)),
             (if dry { 100.0 } else { self.throttle_percent }, Before(refused("ThrottlingException"))),
-            refusal.unwrap_or((0.0, Fate::Served)),
+            refusal.unwrap_or((0.0, CallDelivery::Served)),
             (self.error_before_percent, Before(refused("InternalServerError"))),
             (self.unavailable_percent, Before(refused("ServiceUnavailable"))),
-            (self.html_percent, Before(Trouble::Html)),
-            (self.forbidden_percent, Before(Trouble::Forbidden)),
-            (self.silent_percent, After(Trouble::Silence)),
-            (self.close_after_percent, After(Trouble::Closed)),
+            (self.html_percent, Before(InjectedFault::Html)),
+            (self.forbidden_percent, Before(InjectedFault::Forbidden)),
+            (self.silent_percent, After(InjectedFault::Silence)),
+            (self.close_after_percent, After(InjectedFault::Closed)),
             (self.error_after_percent, After(refused("InternalServerError"))),
-            (self.empty_percent, After(Trouble::Empty)),
-            (self.truncated_percent, After(Trouble::Truncated)),
+            (self.empty_percent, After(InjectedFault::Empty)),
+            (self.truncated_percent, After(InjectedFault::Truncated)),
         ];
         let mut struck = None;
-        for (percent, fate) in chances {
-            if dice.rng.percent(percent) && struck.is_none() {
-                struck = Some(fate);
+        for (percent, delivery) in chances {
+            if fault_rng.rng.percent(percent) && struck.is_none() {
+                struck = Some(delivery);
             }
         }
         struck
     }
 
-    fn take_token(&self, at: usize, dice: &mut Dice, asked: &Asked<'_>) -> bool {
+    fn take_token(&self, at: usize, fault_rng: &mut FaultRng, asked: &Asked<'_>) -> bool {
         let key = (at, asked.account.to_owned(), asked.region.to_owned(), asked.operation.to_owned());
         let full = Bucket { tokens: self.burst.max(1.0), filled_ms: asked.age_ms };
-        let bucket = dice.buckets.entry(key).or_insert(full);
+        let bucket = fault_rng.buckets.entry(key).or_insert(full);
         let since_seconds = (asked.age_ms - bucket.filled_ms).max(0) as f64 / 1_000.0;
         bucket.tokens = (bucket.tokens + since_seconds * self.requests_per_second).min(self.burst.max(1.0));
         bucket.filled_ms = asked.age_ms;

@@ -103,7 +103,7 @@ impl Fleet {
     ///
     /// # Errors
     /// The first member that AWS would not show, and why.
-    pub fn settle(&self, cloud: &mut Cloud, now_ms: i64) -> Result<Vec<String>, String> {
+    pub fn populate(&self, cloud: &mut Cloud, now_ms: i64) -> Result<Vec<String>, String> {
         let account = self.account.as_deref().unwrap_or(DEFAULT_ACCOUNT);
         let region = self.region.as_deref().unwrap_or(DEFAULT_REGION);
         for key in &self.key {

@@ -1,11 +1,13 @@
-//! The real planner on a policy against the simulated FSx, in virtual time: what will come of it, before it does.
+//! The real planner on a policy against the simulated FSx, in virtual time: a forecast of the next weeks.
 //!
-//! **The problem.** Whether a policy keeps its promises depends on sizes, rates of change, slots and schedules all at
-//! once, and on AWS it takes weeks to find out. **The promise.** A month passes in seconds; the decisions are those of
-//! the daemon, call by call; what came of them is read off FSx's own books ([`outcome`]), not off Lifeboat's. The same
-//! settings, cloud and seed give the same month.
+//! **The problem.** Whether a policy meets its RPOs depends on sizes, rates of change, slots and schedules all at once,
+//! and on AWS it takes weeks to find out.
 //!
-//! Unlike the world of the tests it checks no promise and nothing dies in it: it measures.
+//! **The solution.** A month passes in seconds; the decisions are those of the daemon, call by call; the result is read
+//! from FSx's own inventory ([`outcome`]), not from Lifeboat's state. The same settings, cloud and seed give the same
+//! month.
+//!
+//! Unlike the world of the tests it checks no promise and does not crash the process: it measures.
 
 use super::cloud::Cloud;
 use super::wire;
@@ -17,7 +19,7 @@ use crate::domain::state::State;
 use crate::domain::time::Time;
 use crate::driver::{Basis, Driver, Surroundings, at_once};
 use crate::planner::plan_in_order;
-use crate::planner::turns::{Order, TIME_LEFT};
+use crate::planner::slot_priority::{SlotOrder, TIME_LEFT};
 use std::collections::BTreeMap;
 
 pub mod fleet;
@@ -35,7 +37,7 @@ pub struct Rehearsal {
 /// What is around the driver: virtual time, and FSx as a model. Nothing dies, so nothing needs a store.
 struct Stage {
     cloud: Cloud,
-    order: Order,
+    order: SlotOrder,
     now_ms: i64,
     due: BTreeMap<(i64, u64), Event>,
     shown: wire::Shown,
@@ -126,12 +128,12 @@ impl Rehearsal {
 
     /// The same with slots given in another order.
     #[must_use]
-    pub fn in_order(mut self, order: Order) -> Self {
+    pub fn in_order(mut self, order: SlotOrder) -> Self {
         self.stage.order = order;
         self
     }
 
-    /// FSx and its books.
+    /// FSx and its state.
     #[must_use]
     pub fn cloud(&self) -> &Cloud {
         &self.stage.cloud

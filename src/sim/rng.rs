@@ -1,7 +1,7 @@
-//! Randomness that is the same on every run: SplitMix64 from a seed.
+//! Reproducible randomness: SplitMix64 from a seed.
 //!
-//! The operating system's randomness would make a failing run unrepeatable, so all that is drawn in the simulator is
-//! drawn here. Each purpose has its own stream: how often somebody lists backups then does not change which of them fail.
+//! The operating system's randomness would make a failing run unrepeatable, so everything random in the simulator is
+//! drawn here. Each purpose has its own stream: how often somebody lists backups does not change which of them fail.
 
 /// A stream of numbers that follows from its seed alone.
 #[derive(Clone, Debug)]

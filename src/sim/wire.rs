@@ -1,16 +1,16 @@
-//! A call's way to the simulated FSx and back, with nothing of JSON where it would cost the most.
+//! Calls to the simulated FSx and its responses, without JSON where it would be expensive.
 //!
-//! The planner must meet AWS's own words for every refusal, read as the engine reads them, and answers that say what
-//! stood in the books when the deed was done, however late they arrive.
+//! The planner must see AWS's own error messages for every refusal, parsed as the engine parses them, and responses
+//! that describe the state at the time of the call, however late they arrive.
 
 use super::cloud::{ApiError, Backup, BackupIx, BackupType, Cloud, CopySubject, Lost};
-use super::faults::{Fate, Trouble};
+use super::faults::{CallDelivery, InjectedFault};
 use crate::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{BackupId, Place, SourceId, account_of_arn};
+use crate::domain::id::{AccountRegion, BackupId, SourceId, account_of_arn};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::limits::ANSWER_WITHIN;
-use crate::domain::point::{Lifecycle, MadeAs, Sighting};
+use crate::domain::point::{Lifecycle, MadeAs, ObservedBackup};
 use crate::domain::policy::Tags;
 use crate::domain::tags::HOLD;
 use crate::domain::time::Time;
@@ -32,24 +32,24 @@ pub struct Served {
 /// Sightings as answers showed them last: most of what an answer shows stands as it stood before, and would be told word
 /// for word again.
 #[derive(Default)]
-pub struct Shown(Vec<Option<Sighting>>);
+pub struct Shown(Vec<Option<ObservedBackup>>);
 
 impl Shown {
-    fn sighting(&mut self, at: BackupIx, cloud: &Cloud) -> Sighting {
+    fn observed(&mut self, at: BackupIx, cloud: &Cloud) -> ObservedBackup {
         let backup = cloud.backup(at);
         if self.0.len() <= at.0 {
             self.0.resize(at.0 + 1, None);
         }
         match &mut self.0[at.0] {
             Some(before) if stands(before, backup) => before.clone(),
-            before => before.insert(sighting(backup, cloud.settings().copies_file_system)).clone(),
+            before => before.insert(observed(backup, cloud.settings().copies_file_system)).clone(),
         }
     }
 }
 
-/// Whether an earlier sighting of the same backup still shows it as it is. What is not compared never changes; and tags
-/// are only ever put in the place of those that were shown, which the sighting keeps.
-fn stands(before: &Sighting, backup: &Backup) -> bool {
+/// Whether an earlier observation of the same backup still shows it as it is. What is not compared never changes; and tags
+/// are only ever put in the place of those that were shown, which the observation keeps.
+fn stands(before: &ObservedBackup, backup: &Backup) -> bool {
     Arc::ptr_eq(&before.tags, &backup.tags)
         && before.lifecycle == lifecycle(backup)
         && before.created_at == Time::from_millis(backup.created_ms)
@@ -67,18 +67,18 @@ pub fn serve(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, action: &Action)
                 Some(token) => json!({ "MaxResults": 1000, "NextToken": token }),
                 None => json!({ "MaxResults": 1000 }),
             };
-            describe(cloud, shown, now_ms, &action.place, &body, |sightings, next_token| Outcome::Page {
-                sightings,
+            describe(cloud, shown, now_ms, &action.place, &body, |observed_backups, next_token| Outcome::Page {
+                observed_backups,
                 next_token,
             })
         }
         Call::Poll { ids } => {
             let ids: Vec<&str> = ids.iter().map(BackupId::as_str).collect();
-            describe(cloud, shown, now_ms, &action.place, &json!({ "BackupIds": ids }), |sightings, _| {
-                Outcome::Polled(sightings)
+            describe(cloud, shown, now_ms, &action.place, &json!({ "BackupIds": ids }), |observed_backups, _| {
+                Outcome::Polled(observed_backups)
             })
         }
-        Call::LookUp { ids } => look_up(cloud, now_ms, &action.place, ids),
+        Call::DescribeSources { ids } => lookup(cloud, now_ms, &action.place, ids),
         Call::Delete { id, token } => {
             let body = json!({ "BackupId": id.as_str(), "ClientRequestToken": token.as_str() });
             plainly(cloud, now_ms, &action.place, "DeleteBackup", &body, Outcome::Deleted)
@@ -98,7 +98,7 @@ pub fn serve(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, action: &Action)
 fn plainly(
     cloud: &mut Cloud,
     now_ms: i64,
-    place: &Place,
+    place: &AccountRegion,
     operation: &'static str,
     body: &Value,
     done: Outcome,
@@ -112,7 +112,7 @@ fn plainly(
     Served { outcome, latency_ms: millis(served.latency_ms) }
 }
 
-fn make(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, place: &Place, request: &Request) -> Served {
+fn make(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, place: &AccountRegion, request: &Request) -> Served {
     let (operation, mut body, tags) = match request {
         Request::CreateBackup { source, token, tags } => {
             let member = if source.is_volume() { "VolumeId" } else { "FileSystemId" };
@@ -135,8 +135,8 @@ fn make(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, place: &Place, reques
     let served = cloud.serve_backup(now_ms, place.account.as_str(), place.region.as_str(), operation, &body);
     let outcome = match served.reply {
         Ok(Ok(made)) => {
-            let sighting = shown.sighting(made, cloud);
-            Outcome::Made(Box::new(skewed(sighting, served.creation_time_skew_seconds)))
+            let observed = shown.observed(made, cloud);
+            Outcome::Made(Box::new(skewed(observed, served.creation_time_skew_seconds)))
         }
         Ok(Err(error)) => Outcome::Failed(refused(operation, &error)),
         Err(lost) => Outcome::Failed(unheard(operation, &lost)),
@@ -153,36 +153,38 @@ fn describe(
     cloud: &mut Cloud,
     shown: &mut Shown,
     now_ms: i64,
-    place: &Place,
+    place: &AccountRegion,
     body: &Value,
-    outcome: impl Fn(Vec<Sighting>, Option<String>) -> Outcome,
+    outcome: impl Fn(Vec<ObservedBackup>, Option<String>) -> Outcome,
 ) -> Served {
     let operation = "DescribeBackups";
     let (account, region) = (place.account.as_str(), place.region.as_str());
     let decision = cloud.decide(now_ms, account, region, operation);
-    let outcome = match decision.fate {
-        Fate::Served => match cloud.list_backups(now_ms, account, region, body) {
+    let outcome = match decision.delivery {
+        CallDelivery::Served => match cloud.list_backups(now_ms, account, region, body) {
             Ok((found, next)) => {
                 let skew_seconds = decision.creation_time_skew_seconds;
-                let sighted = found.into_iter().map(|at| skewed(shown.sighting(at, cloud), skew_seconds));
+                let sighted = found.into_iter().map(|at| skewed(shown.observed(at, cloud), skew_seconds));
                 outcome(sighted.collect(), next)
             }
             Err(error) => Outcome::Failed(refused(operation, &error)),
         },
-        Fate::Before(trouble) | Fate::After(trouble) => Outcome::Failed(troubled(operation, trouble)),
+        CallDelivery::Before(injected) | CallDelivery::After(injected) => {
+            Outcome::Failed(troubled(operation, injected))
+        }
     };
     Served { outcome, latency_ms: millis(decision.latency_ms) }
 }
 
-fn skewed(mut sighting: Sighting, seconds: i64) -> Sighting {
+fn skewed(mut observed: ObservedBackup, seconds: i64) -> ObservedBackup {
     if seconds != 0 {
-        let created_ms = sighting.created_at.millis().saturating_add(seconds.saturating_mul(1000));
-        sighting.created_at = Time::from_millis(created_ms);
+        let created_ms = observed.created_at.millis().saturating_add(seconds.saturating_mul(1000));
+        observed.created_at = Time::from_millis(created_ms);
     }
-    sighting
+    observed
 }
 
-fn look_up(cloud: &mut Cloud, now_ms: i64, place: &Place, ids: &[SourceId]) -> Served {
+fn lookup(cloud: &mut Cloud, now_ms: i64, place: &AccountRegion, ids: &[SourceId]) -> Served {
     let volumes = ids.first().is_some_and(SourceId::is_volume);
     let names: Vec<&str> = ids.iter().map(SourceId::as_str).collect();
     let (operation, body, member) = if volumes {
@@ -194,7 +196,7 @@ fn look_up(cloud: &mut Cloud, now_ms: i64, place: &Place, ids: &[SourceId]) -> S
     let outcome = match served.reply {
         Ok(Ok(answer)) => {
             let shown = answer[member].as_array().map(Vec::as_slice).unwrap_or_default();
-            Outcome::LookedUp(shown.iter().filter_map(|shown| facts(shown, volumes)).collect())
+            Outcome::SourcesDescribed(shown.iter().filter_map(|shown| facts(shown, volumes)).collect())
         }
         Ok(Err(error)) => Outcome::Failed(refused(operation, &error)),
         Err(lost) => Outcome::Failed(unheard(operation, &lost)),
@@ -226,8 +228,8 @@ fn lifecycle(backup: &Backup) -> Lifecycle {
 
 /// A backup as DescribeBackups shows it.
 #[must_use]
-pub fn sighting(backup: &Backup, copies: CopySubject) -> Sighting {
-    Sighting {
+pub fn observed(backup: &Backup, copies: CopySubject) -> ObservedBackup {
+    ObservedBackup {
         id: backup.id.as_str().into(),
         lifecycle: lifecycle(backup),
         created_at: Time::from_millis(backup.created_ms),
@@ -256,15 +258,15 @@ fn refused(operation: &str, error: &ApiError) -> Fault {
     classify(&Said { operation, code, status, message: &error.message, limit })
 }
 
-fn troubled(operation: &str, trouble: Trouble) -> Fault {
-    match trouble {
-        Trouble::Refused(error) => refused(operation, &error),
-        Trouble::Html => unheard(operation, &Lost::Html),
-        Trouble::Forbidden => unheard(operation, &Lost::Forbidden),
-        Trouble::Empty => unheard(operation, &Lost::Empty),
-        Trouble::Truncated => unheard(operation, &Lost::Truncated(Value::Null)),
-        Trouble::Closed => unheard(operation, &Lost::Closed),
-        Trouble::Silence => unheard(operation, &Lost::Silence),
+fn troubled(operation: &str, injected: InjectedFault) -> Fault {
+    match injected {
+        InjectedFault::Refused(error) => refused(operation, &error),
+        InjectedFault::Html => unheard(operation, &Lost::Html),
+        InjectedFault::Forbidden => unheard(operation, &Lost::Forbidden),
+        InjectedFault::Empty => unheard(operation, &Lost::Empty),
+        InjectedFault::Truncated => unheard(operation, &Lost::Truncated(Value::Null)),
+        InjectedFault::Closed => unheard(operation, &Lost::Closed),
+        InjectedFault::Silence => unheard(operation, &Lost::Silence),
     }
 }
 

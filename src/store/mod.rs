@@ -1,12 +1,12 @@
-//! Where the books are kept between two calls, and between two lives of the process.
+//! Persistence of the state across calls and across restarts of the process.
 //!
-//! A deed at AWS cannot be taken back, so the intent has to be on disk before the call leaves. The state in memory and
-//! the store move by the same [`Change`]s; the store keeps the durable ones, those of a round together or not at all.
+//! A call to AWS cannot be undone, so the intent has to be on disk before the call leaves. The state in memory and the
+//! store move by the same [`Change`]s; the store keeps the durable ones, all those of a round in one transaction.
 
 pub mod rows;
 pub mod sqlite;
 
-use crate::domain::change::{Change, End};
+use crate::domain::change::{Change, OccurrenceOutcome};
 use crate::domain::id::{BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::state::State;
 use crate::domain::time::Time;
@@ -15,9 +15,9 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A place that keeps the books.
+/// A store of the state.
 pub trait Store: Send {
-    /// All that is kept, as the state of a process that begins at `started_at`.
+    /// The stored state, for a process that starts at `started_at`.
     ///
     /// # Errors
     /// The store cannot be read; nothing is lost.
@@ -35,18 +35,18 @@ pub trait Store: Send {
     /// The store cannot be read.
     fn history(&mut self, query: &HistoryQuery) -> impl Future<Output = Result<Vec<HistoryEntry>, StoreError>> + Send;
 
-    /// Tells `visit` what is on record of each route that was promised anything in a period, by account, source and
-    /// destination. No more than one route is in memory at a time.
+    /// Calls `visit` with the record of each route that had an RPO in a period, by account, source and destination. No
+    /// more than one route is in memory at a time.
     ///
     /// # Errors
-    /// The store cannot be read; some routes may have been told of.
+    /// The store cannot be read; some routes may have been visited.
     fn routes(
         &mut self,
         query: &RouteQuery,
         visit: &mut (dyn FnMut(RouteRecord) + Send),
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Makes what is old coarser and forgets what is older, none of which matters to any decision: a small step, short
+    /// Aggregates old history and deletes older history, neither of which affects a decision: one small step, short
     /// enough for the loop. Returns whether there is more to do.
     ///
     /// # Errors
@@ -54,12 +54,12 @@ pub trait Store: Send {
     fn forget(&mut self, horizon: &Horizon) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
-/// How much of the past is kept.
+/// How much history is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Horizon {
-    /// Of what lies before, occurrences are told of by the day, and deletions no more.
+    /// Before this, occurrences are kept per day, and deletions are dropped.
     pub coarse_before: Time,
-    /// What lies before is told of no more.
+    /// Before this, nothing is kept.
     pub forgotten_before: Time,
 }
 
@@ -74,34 +74,34 @@ pub struct HistoryQuery {
     pub policy: Option<PolicyName>,
     /// Only this source's, in whatever account.
     pub source: Option<SourceId>,
-    /// Only what became of it so.
-    pub became: Option<Became>,
+    /// Only this status.
+    pub became: Option<OccurrenceStatus>,
     /// Only what comes after this one: how a next page is asked for.
     pub after: Option<Mark>,
     /// At most so many.
     pub limit: u32,
 }
 
-/// What became of an occurrence, or of a point that was made for one.
+/// The status of an occurrence, or of a backup or copy that was made for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Became {
+pub enum OccurrenceStatus {
     /// The occurrence has not ended.
     Open,
     /// The occurrence ended.
-    Ended(End),
-    /// A backup or copy that was made for it is gone from AWS's books.
+    Ended(OccurrenceOutcome),
+    /// A backup or copy that was made for it is gone from AWS's inventory.
     Deleted,
 }
 
-impl Became {
+impl OccurrenceStatus {
     /// Every one, in the order in which they are explained.
     pub const ALL: [Self; 7] = [
         Self::Open,
-        Self::Ended(End::Completed),
-        Self::Ended(End::Skipped),
-        Self::Ended(End::Coalesced),
-        Self::Ended(End::Missed),
-        Self::Ended(End::Failed),
+        Self::Ended(OccurrenceOutcome::Completed),
+        Self::Ended(OccurrenceOutcome::Skipped),
+        Self::Ended(OccurrenceOutcome::Coalesced),
+        Self::Ended(OccurrenceOutcome::Missed),
+        Self::Ended(OccurrenceOutcome::Failed),
         Self::Deleted,
     ];
 
@@ -115,7 +115,7 @@ impl Became {
         }
     }
 
-    /// Reads [`Became::as_str`] back.
+    /// Reads [`OccurrenceStatus::as_str`] back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|became| became.as_str() == text)
@@ -134,7 +134,7 @@ pub struct HistoryEntry {
     /// When it was recorded, or its deletion decided.
     pub opened_at: Time,
     /// What became of it.
-    pub became: Became,
+    pub became: OccurrenceStatus,
     /// Why.
     pub reason: Option<String>,
     /// When it ended, or was found to be gone.
@@ -180,13 +180,13 @@ pub struct RouteQuery {
     pub since: Time,
     /// Its end.
     pub until: Time,
-    /// Only this policy's promises.
+    /// Only this policy's RPOs.
     pub policy: Option<PolicyName>,
     /// Only this source's, in whatever account.
     pub source: Option<SourceId>,
 }
 
-/// What is on record of one route.
+/// The record of one route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteRecord {
     /// The source.
@@ -195,30 +195,30 @@ pub struct RouteRecord {
     pub target: Target,
     /// Where the recovery points are.
     pub region: Region,
-    /// What was promised in the period, oldest first; never none.
-    pub promises: Vec<PromiseSpan>,
-    /// When AWS's books of the Region were read, ever, oldest first.
+    /// The RPOs of the period, oldest first; never empty.
+    pub rpos: Vec<RpoSpan>,
+    /// When AWS's inventory of the Region was read, ever, oldest first.
     pub readings: Vec<ReadSpan>,
     /// Recovery points that were there at any moment of the period, or may have been.
     pub points: Vec<Held>,
     /// The source's occurrences that lie in the period, by what became of them.
-    pub occurrences: BTreeMap<Became, u64>,
+    pub occurrences: BTreeMap<OccurrenceStatus, u64>,
 }
 
-/// A promise, from when until when.
+/// An RPO and the period in which it applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PromiseSpan {
+pub struct RpoSpan {
     /// By which policy.
     pub policy: PolicyName,
-    /// The largest age of the newest recovery point; `None` if none was promised.
+    /// The RPO; `None` if the policy set none.
     pub rpo: Option<Duration>,
     /// From when.
     pub since: Time,
-    /// Until when; `None` while it stands.
+    /// Until when; `None` while it applies.
     pub until: Option<Time>,
 }
 
-/// A time through which AWS's books of a place were read again and again, never too far apart.
+/// A time through which AWS's inventory of a place was read again and again, never too far apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadSpan {
     /// When the first of these readings ended.
@@ -238,7 +238,7 @@ pub struct Held {
     pub created_at: Time,
     /// When it was first seen AVAILABLE; `None` while it was not.
     pub seen_at: Option<Time>,
-    /// When it was found to be none any more.
+    /// When it was found to be gone.
     pub gone_at: Option<Time>,
 }
 
@@ -252,11 +252,11 @@ pub struct StoreError {
     pub problem: StoreProblem,
 }
 
-/// What is wrong with a store, and what a person can do. Of what is to be mended by waiting nothing is said here: a
-/// daemon that runs tries again, a start that ends does not.
+/// What is wrong with a store, and what a person can do. Waiting is not suggested here: a running daemon retries, a
+/// failed start does not.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreProblem {
-    /// Another process has it.
+    /// Another process has it locked.
     #[error("another lifeboat is running on this database; stop it first, or give this one another `state` path")]
     Locked,
     /// A newer version wrote it.
@@ -270,7 +270,7 @@ pub enum StoreProblem {
     /// The file is not a database any more.
     #[error("not a usable database ({0}); `lifeboat run` moves it aside and goes on from the tags at AWS")]
     Corrupt(String),
-    /// The file is somebody else's.
+    /// The file belongs to another program.
     #[error("the database of another program; give `state` in [daemon] a path of its own")]
     Foreign,
     /// Another program has the file locked.
@@ -285,7 +285,7 @@ pub enum StoreProblem {
     /// The disk, or what is below it, fails.
     #[error("cannot be read or written ({0}); see what the kernel's log says of the disk")]
     Io(String),
-    /// Something else has its name.
+    /// The path is not a regular file.
     #[error("{0}, not a file; move it away, or give `state` in [daemon] another path")]
     NotAFile(&'static str),
     /// The file that is open is not the one at the path any more, or another program wrote over it.
@@ -294,7 +294,7 @@ pub enum StoreProblem {
     /// There is no database.
     #[error("no database here yet; it is made by the first `lifeboat run`")]
     Absent,
-    /// A row holds what this program cannot have written.
+    /// A row has a value that this program cannot have written.
     #[error(
         "a row of `{table}` is damaged ({what}); `lifeboat run` moves the file aside and goes on from the tags at AWS"
     )]
@@ -310,7 +310,7 @@ pub enum StoreProblem {
 }
 
 impl StoreProblem {
-    /// Whether the file is worth nothing any more: what is in it is to be found out anew.
+    /// Whether the file is lost: its content must be found out anew.
     #[must_use]
     pub fn loses_the_file(&self) -> bool {
         matches!(self, Self::Corrupt(_) | Self::Row { .. } | Self::Lost(_))

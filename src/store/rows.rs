@@ -1,20 +1,22 @@
-//! Rows of the database as the nouns of the domain, and the check that they can be.
+//! Database rows converted to the domain's types, with validation.
 //!
-//! A database is input like any other: an old version, a bad disk or a curious person may have written it. A row that
-//! cannot be read gives an error that names it.
+//! A database is input like any other: an older version, a failing disk or a curious person may have written it. A row
+//! that cannot be read gives an error that names it.
 
 use super::sqlite::SAID_MAX_CHARS;
-use super::{Became, ReadSpan, StoreProblem};
-use crate::domain::change::{End, Line, Opening, Total};
-use crate::domain::deletion::{Deletion, HoldWish, Loss};
+use super::{OccurrenceStatus, ReadSpan, StoreProblem};
+use crate::domain::change::{Counter, Line, OccurrenceOutcome, OccurrenceRecord};
+use crate::domain::deletion::{Deletion, HoldRequest, Loss};
 use crate::domain::fault::{Fault, FaultClass, clean};
-use crate::domain::id::{AccountName, BackupId, Occurrence, Place, PolicyName, SourceKey, Target, Trigger, WorkKey};
+use crate::domain::id::{
+    AccountAlias, AccountRegion, BackupId, Occurrence, PolicyName, SourceKey, Target, Trigger, WorkKey,
+};
 use crate::domain::lane::FileSystemKind;
-use crate::domain::note::{Notice, Promise, RouteKey};
+use crate::domain::note::{Notification, RouteKey, RouteRpo};
 use crate::domain::pause::Pause;
-use crate::domain::point::{Lifecycle, Point, Provenance};
+use crate::domain::point::{Lifecycle, Provenance, RecoveryPoint};
 use crate::domain::remarks::Remarks;
-use crate::domain::state::{Ask, Watch};
+use crate::domain::state::{Membership, PendingRequest};
 use crate::domain::tags::Origin;
 use crate::domain::time::Time;
 use arcstr::ArcStr;
@@ -74,8 +76,8 @@ impl Reading<'_> {
         Ok(SourceKey { account: self.text("account")?.into(), source: self.text("source")?.into() })
     }
 
-    pub(super) fn place(&self) -> Result<Place, StoreProblem> {
-        Ok(Place { account: AccountName::from(self.text("account")?), region: self.text("region")?.into() })
+    pub(super) fn place(&self) -> Result<AccountRegion, StoreProblem> {
+        Ok(AccountRegion { account: AccountAlias::from(self.text("account")?), region: self.text("region")?.into() })
     }
 
     pub(super) fn occurrence(&self) -> Result<Occurrence, StoreProblem> {
@@ -88,8 +90,8 @@ impl Reading<'_> {
         Ok(WorkKey { source: self.source_key()?, occurrence: self.occurrence()?, target })
     }
 
-    pub(super) fn opening(&self) -> Result<Opening, StoreProblem> {
-        Ok(Opening {
+    pub(super) fn record(&self) -> Result<OccurrenceRecord, StoreProblem> {
+        Ok(OccurrenceRecord {
             policy: self.text("policy")?.into(),
             opened_at: self.time("opened_at")?,
             caught_up: self.get("caught_up")?,
@@ -97,10 +99,10 @@ impl Reading<'_> {
         })
     }
 
-    pub(super) fn watch(&self) -> Result<Option<Watch>, StoreProblem> {
+    pub(super) fn membership(&self) -> Result<Option<Membership>, StoreProblem> {
         let Some(policy) = self.get::<Option<String>>("policy")? else { return Ok(None) };
         let destinations = serde_json::from_str(&self.text("destinations")?);
-        Ok(Some(Watch {
+        Ok(Some(Membership {
             policy: policy.into(),
             destinations: destinations.map_err(|error| self.wrong(format!("destinations: {error}")))?,
             since: self.time("since")?,
@@ -122,19 +124,19 @@ impl Reading<'_> {
         self.optional_time("cursor")
     }
 
-    pub(super) fn has_left(&self) -> Result<bool, StoreProblem> {
+    pub(super) fn has_departed(&self) -> Result<bool, StoreProblem> {
         self.get("has_left")
     }
 
-    pub(super) fn ask(&self) -> Result<Ask, StoreProblem> {
+    pub(super) fn pending(&self) -> Result<PendingRequest, StoreProblem> {
         let request = serde_json::from_str(&self.text("request")?);
-        Ok(Ask {
+        Ok(PendingRequest {
             attempt: self.number("attempt")?,
             request: Arc::new(request.map_err(|error| self.wrong(format!("request: {error}")))?),
             open: self.get("open")?,
             first_asked_at: self.time("first_asked_at")?,
             last_asked_at: self.time("last_asked_at")?,
-            asks: self.number("asks")?,
+            sent: self.number("asks")?,
             failures: self.number("failures")?,
             not_before: self.time("not_before")?,
             fault: self.fault()?,
@@ -155,7 +157,7 @@ impl Reading<'_> {
         Ok(Deletion {
             reason: self.text("reason")?,
             confirmed: self.get("confirmed")?,
-            condemned_at: self.time("condemned_at")?,
+            planned_at: self.time("condemned_at")?,
             asked_at: self.get::<Option<i64>>("asked_at")?.map(Time::from_millis),
             failures: self.number("failures")?,
             not_before: self.time("not_before")?,
@@ -169,10 +171,10 @@ impl Reading<'_> {
         Ok((self.source_key()?, target, Loss { lost_at: self.time("lost_at")?, came_at: self.time("came_at")? }))
     }
 
-    pub(super) fn wish(&self) -> Result<HoldWish, StoreProblem> {
-        Ok(HoldWish {
+    pub(super) fn hold_request(&self) -> Result<HoldRequest, StoreProblem> {
+        Ok(HoldRequest {
             hold: self.get("hold")?,
-            wished_at: self.time("wished_at")?,
+            requested_at: self.time("wished_at")?,
             failures: self.number("failures")?,
             not_before: self.time("not_before")?,
             fault: self.fault()?,
@@ -180,7 +182,7 @@ impl Reading<'_> {
         })
     }
 
-    pub(super) fn point(&self) -> Result<Point, StoreProblem> {
+    pub(super) fn point(&self) -> Result<RecoveryPoint, StoreProblem> {
         let carried = serde_json::from_str(&self.text("carried")?);
         let origin = match (self.get::<Option<String>>("origin_region")?, self.get::<Option<String>>("origin_id")?) {
             (Some(region), Some(id)) => {
@@ -201,10 +203,10 @@ impl Reading<'_> {
         let remarks = Remarks {
             hold: self.shared_text("hold")?,
             failure: self.shared_text("failure")?,
-            suspected: None,
+            missing_since: None,
             disputed: false,
         };
-        Ok(Point {
+        Ok(RecoveryPoint {
             id: self.text("id")?.into(),
             provenance: Arc::new(provenance),
             occurrence,
@@ -229,21 +231,21 @@ impl Reading<'_> {
         Ok((self.text("policy")?.into(), pause))
     }
 
-    pub(super) fn end(&self) -> Result<End, StoreProblem> {
+    pub(super) fn end(&self) -> Result<OccurrenceOutcome, StoreProblem> {
         let outcome = self.text("outcome")?;
-        End::parse(&outcome).ok_or_else(|| self.wrong(format!("outcome {outcome}")))
+        OccurrenceOutcome::parse(&outcome).ok_or_else(|| self.wrong(format!("outcome {outcome}")))
     }
 
-    pub(super) fn total(&self) -> Result<(Total, u64), StoreProblem> {
+    pub(super) fn total(&self) -> Result<(Counter, u64), StoreProblem> {
         let (policy, region, result) = (self.text("policy")?.into(), self.text("region")?, self.text("result")?);
         let total = match self.text("kind")?.as_str() {
             "occurrences" => {
-                let end = End::parse(&result).ok_or_else(|| self.wrong(format!("result {result}")))?;
-                Total::Occurrences(policy, end)
+                let end = OccurrenceOutcome::parse(&result).ok_or_else(|| self.wrong(format!("result {result}")))?;
+                Counter::Occurrences(policy, end)
             }
-            "backups" => Total::Backups(policy, result == RESULT_AVAILABLE),
-            "deletions" => Total::Deletions(policy, region.into(), result == RESULT_DELETED),
-            _ => Total::Copies(policy, region.into(), result == RESULT_AVAILABLE),
+            "backups" => Counter::Backups(policy, result == RESULT_AVAILABLE),
+            "deletions" => Counter::Deletions(policy, region.into(), result == RESULT_DELETED),
+            _ => Counter::Copies(policy, region.into(), result == RESULT_AVAILABLE),
         };
         Ok((total, self.number("value")?))
     }
@@ -252,12 +254,12 @@ impl Reading<'_> {
         Ok((self.time("listed_at")?, self.number("pages")?, self.number("user_backups")?))
     }
 
-    fn became(&self) -> Result<Became, StoreProblem> {
-        let Some(outcome) = self.get::<Option<String>>("outcome")? else { return Ok(Became::Open) };
-        Became::parse(&outcome).ok_or_else(|| self.wrong(format!("outcome {outcome}")))
+    fn became(&self) -> Result<OccurrenceStatus, StoreProblem> {
+        let Some(outcome) = self.get::<Option<String>>("outcome")? else { return Ok(OccurrenceStatus::Open) };
+        OccurrenceStatus::parse(&outcome).ok_or_else(|| self.wrong(format!("outcome {outcome}")))
     }
 
-    pub(super) fn outcome_count(&self) -> Result<(Became, u64), StoreProblem> {
+    pub(super) fn outcome_count(&self) -> Result<(OccurrenceStatus, u64), StoreProblem> {
         Ok((self.became()?, self.number("value")?))
     }
 
@@ -265,10 +267,10 @@ impl Reading<'_> {
         Ok((self.source_key()?, Target::from_destination(&self.text("destination")?)))
     }
 
-    pub(super) fn promise(&self) -> Result<(RouteKey, Promise), StoreProblem> {
+    pub(super) fn route_rpo(&self) -> Result<(RouteKey, RouteRpo), StoreProblem> {
         let rpo = self.optional_number("rpo")?.map(Duration::from_millis);
-        let promise = Promise { policy: self.text("policy")?.into(), region: self.text("region")?.into(), rpo };
-        Ok((self.route()?, promise))
+        let route_rpo = RouteRpo { policy: self.text("policy")?.into(), region: self.text("region")?.into(), rpo };
+        Ok((self.route()?, route_rpo))
     }
 
     /// From when until when.
@@ -285,8 +287,8 @@ impl Reading<'_> {
         self.time("since")
     }
 
-    pub(super) fn notice(&self) -> Result<Notice, StoreProblem> {
-        Ok(Notice { id: self.text("id")?, at: self.time("at")?, body: self.text("body")? })
+    pub(super) fn notice(&self) -> Result<Notification, StoreProblem> {
+        Ok(Notification { id: self.text("id")?, at: self.time("at")?, body: self.text("body")? })
     }
 
     pub(super) fn history(&self) -> Result<super::HistoryEntry, StoreProblem> {
@@ -318,13 +320,13 @@ pub(super) const RESULT_DELETED: &str = "deleted";
 pub(super) const RESULT_REFUSED: &str = "refused";
 
 /// A total's key as columns: kind, policy, region, result.
-pub(super) fn total_columns(total: &Total) -> (&'static str, &str, &str, &'static str) {
+pub(super) fn total_columns(total: &Counter) -> (&'static str, &str, &str, &'static str) {
     let word = |available: &bool| if *available { RESULT_AVAILABLE } else { RESULT_FAILED };
     match total {
-        Total::Occurrences(policy, end) => ("occurrences", policy.as_str(), "", end.as_str()),
-        Total::Backups(policy, available) => ("backups", policy.as_str(), "", word(available)),
-        Total::Copies(policy, region, available) => ("copies", policy.as_str(), region.as_str(), word(available)),
-        Total::Deletions(policy, region, done) => {
+        Counter::Occurrences(policy, end) => ("occurrences", policy.as_str(), "", end.as_str()),
+        Counter::Backups(policy, available) => ("backups", policy.as_str(), "", word(available)),
+        Counter::Copies(policy, region, available) => ("copies", policy.as_str(), region.as_str(), word(available)),
+        Counter::Deletions(policy, region, done) => {
             let result = if *done { RESULT_DELETED } else { RESULT_REFUSED };
             ("deletions", policy.as_str(), region.as_str(), result)
         }

@@ -1,4 +1,4 @@
-//! The books in one SQLite file.
+//! The state in one SQLite file.
 //!
 //! One writer, WAL, `synchronous=FULL`: a commit survives a power cut. A lock on the file keeps a second daemon out,
 //! because two that pace themselves apart would together break AWS's limits. A file that is lost or damaged is replaced by
@@ -42,13 +42,13 @@ pub use renewing::{Opened, Renewed};
 /// What is told of an error of SQLite's, which may quote what a broken file holds.
 pub(super) const SAID_MAX_CHARS: usize = 300;
 
-/// The books in one SQLite file.
+/// The state in one SQLite file.
 pub struct SqliteStore {
     path: PathBuf,
     connection: SqliteConnection,
     /// A transaction failed, and with it what the driver believes of the connection: begin with a new one.
     broken: bool,
-    /// How far the forgetting of what is old has come.
+    /// The progress of deleting old history.
     forgetting: Forgetting,
     /// The last process that wrote here did not close the file in order.
     ended_uncleanly: bool,
@@ -58,16 +58,16 @@ pub struct SqliteStore {
     aside: Option<PathBuf>,
 }
 
-/// How the file at the path stands to the one that is open.
+/// The relation between the open file and the file at the path.
 #[derive(Debug)]
-pub enum Standing {
-    /// It is the one, as it was left.
+pub enum FileStanding {
+    /// The same file, unchanged.
     Sound,
-    /// It is the one, and another program wrote to it or touched it.
+    /// The same file, but another program wrote to it or touched it.
     Touched,
-    /// It is not the one any more, or lacks what was in it: what is committed now is gone with the process.
+    /// Another file, or a truncated one: whatever is committed now is lost with the process.
     Lost(StoreProblem),
-    /// It cannot be looked at.
+    /// It cannot be checked.
     Unknown(StoreProblem),
 }
 
@@ -123,13 +123,13 @@ impl SqliteStore {
         &self.path
     }
 
-    /// How the file at the path stands to the one that is open. Costs a look at two names.
+    /// The relation between the open file and the file at the path. Costs a look at two names.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        self.file.as_ref().map_or(Standing::Sound, HeldFile::standing)
+    pub fn standing(&self) -> FileStanding {
+        self.file.as_ref().map_or(FileStanding::Sound, HeldFile::standing)
     }
 
-    /// Takes the file for what it is to be, after it was found to be whole.
+    /// Accepts the file as it is now, after a check found it intact.
     pub fn believe(&mut self) {
         if let Some(file) = &mut self.file {
             file.written();

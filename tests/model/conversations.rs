@@ -1,40 +1,40 @@
 //! The planner, spoken to by hand: time passes, AWS answers, and what it then wants is looked at.
 
 mod answers;
-mod books;
 mod brakes;
+mod capacity;
 mod changes;
 mod clock;
+mod copy_selection;
+mod deleted_backups;
 mod disputes;
 mod durations;
 mod edits;
 mod endings;
 mod evidence;
-mod feasible;
-mod gone;
+mod fixture;
 mod lanes;
 mod orders;
+mod other_backups;
 mod prunings;
 mod rounds;
 mod seeds;
-mod strangers;
 mod stuck;
-mod wishes;
 
 use lifeboat::domain::action::{Action, Call, Outcome, Request, SourceFacts};
-use lifeboat::domain::change::{Change, End};
+use lifeboat::domain::change::{Change, OccurrenceOutcome};
 use lifeboat::domain::fault::{Fault, FaultClass};
-use lifeboat::domain::id::{AccountName, Occurrence, Place, SourceId, SourceKey, Target, Trigger, WorkKey};
+use lifeboat::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceId, SourceKey, Target, Trigger, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::plan::{Plan, Reason};
-use lifeboat::domain::point::{Lifecycle, Sighting};
+use lifeboat::domain::point::{Lifecycle, ObservedBackup};
 use lifeboat::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, Settings, Tags};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::planner;
 use lifeboat::planner::audit::{Severity, audit};
-use lifeboat::planner::looks::{listing_beat, stale_after};
+use lifeboat::planner::polling::{listing_beat, stale_after};
 use lifeboat::planner::retry::{pause, pause_after_failed, pause_for_place};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -58,14 +58,14 @@ fn tags(of: &[(&str, &str)]) -> Tags {
     of.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-fn place(region: &str) -> Place {
-    Place { account: AccountName::own(), region: region.into() }
+fn place(region: &str) -> AccountRegion {
+    AccountRegion { account: AccountAlias::own(), region: region.into() }
 }
 
 fn settings(sources: usize, start: Time) -> Settings {
     let policy = Policy {
         name: "finance".into(),
-        account: AccountName::own(),
+        account: AccountAlias::own(),
         region: HOME.into(),
         sources: (0..sources).map(source).collect(),
         schedule: Schedule::parse("every 6h", "UTC", start).unwrap(),
@@ -100,13 +100,13 @@ fn settings(sources: usize, start: Time) -> Settings {
     }
 }
 
-/// The planner, its books, a clock, and an AWS that keeps what it was asked for.
+/// The planner, its state, a clock, and an AWS that keeps what it was asked for.
 struct Talk {
     settings: Settings,
     state: State,
     now: Time,
     under_way: Vec<Action>,
-    at_aws: BTreeMap<(String, String), Sighting>,
+    at_aws: BTreeMap<(String, String), ObservedBackup>,
     changes: Vec<Change>,
 }
 
@@ -166,7 +166,7 @@ impl Talk {
     }
 
     fn answer(&mut self, action: &Action, outcome: Outcome) {
-        let changes = planner::settle(&self.settings, &self.state, action, outcome, self.now);
+        let changes = planner::process_outcome(&self.settings, &self.state, action, outcome, self.now);
         self.take_in(changes);
     }
 
@@ -175,7 +175,7 @@ impl Talk {
     }
 
     /// What AWS does with a request that makes something.
-    fn make(&mut self, action: &Action) -> Sighting {
+    fn make(&mut self, action: &Action) -> ObservedBackup {
         let Call::Make { request, .. } = &action.call else { panic!("{action:?}") };
         let number = self.at_aws.len();
         let (lifecycle, tags, copied_from) = match &**request {
@@ -188,7 +188,7 @@ impl Talk {
                 self.at_aws.get(&(HOME.to_owned(), backup.to_string())).and_then(|backup| backup.file_system.clone())
             }
         };
-        let sighting = Sighting {
+        let observed = ObservedBackup {
             id: format!("backup-0123456789abcd{number:03x}").as_str().into(),
             lifecycle,
             created_at: self.now,
@@ -205,13 +205,13 @@ impl Talk {
             tags: tags.into(),
             arn: None,
         };
-        self.at_aws.insert((action.place.region.to_string(), sighting.id.to_string()), sighting.clone());
-        sighting
+        self.at_aws.insert((action.place.region.to_string(), observed.id.to_string()), observed.clone());
+        observed
     }
 
     fn becomes(&mut self, lifecycle: Lifecycle) {
-        for sighting in self.at_aws.values_mut().filter(|sighting| sighting.lifecycle.in_flight()) {
-            sighting.lifecycle = lifecycle;
+        for observed in self.at_aws.values_mut().filter(|observed| observed.lifecycle.in_flight()) {
+            observed.lifecycle = lifecycle;
         }
     }
 
@@ -222,13 +222,16 @@ impl Talk {
             Call::Make { .. } => Outcome::Made(Box::new(self.make(action))),
             Call::ListPage { .. } => {
                 let here = self.at_aws.iter().filter(|((of, _), _)| *of == region);
-                Outcome::Page { sightings: here.map(|(_, sighting)| sighting.clone()).collect(), next_token: None }
+                Outcome::Page {
+                    observed_backups: here.map(|(_, observed)| observed.clone()).collect(),
+                    next_token: None,
+                }
             }
             Call::Poll { ids } => {
                 let known = ids.iter().filter_map(|id| self.at_aws.get(&(region.clone(), id.to_string())));
                 Outcome::Polled(known.cloned().collect())
             }
-            Call::LookUp { ids } => Outcome::LookedUp(ids.iter().map(facts).collect()),
+            Call::DescribeSources { ids } => Outcome::SourcesDescribed(ids.iter().map(facts).collect()),
             Call::Delete { id, .. } => {
                 self.at_aws.remove(&(region, id.to_string()));
                 Outcome::Deleted
@@ -271,7 +274,7 @@ impl Talk {
         panic!("{operation} is never called")
     }
 
-    /// Ready for the occurrence of six o'clock: the books are read, and it is due.
+    /// Ready for the occurrence of six o'clock: the state is read, and it is due.
     fn at_six(sources: usize) -> Self {
         let mut talk = Self::new(sources);
         talk.serve();
@@ -283,16 +286,16 @@ impl Talk {
     /// The same, with the sources looked up: the backups are asked for.
     fn asking(sources: usize) -> Self {
         let mut talk = Self::at_six(sources);
-        for look_up in talk.calls("DescribeFileSystems") {
-            let Call::LookUp { ids } = &look_up.call else { panic!("{look_up:?}") };
+        for lookup in talk.calls("DescribeFileSystems") {
+            let Call::DescribeSources { ids } = &lookup.call else { panic!("{lookup:?}") };
             let found = ids.iter().map(facts).collect();
-            talk.answer(&look_up, Outcome::LookedUp(found));
+            talk.answer(&lookup, Outcome::SourcesDescribed(found));
         }
         talk.round();
         talk
     }
 
-    fn ended(&self) -> Vec<(String, End, String)> {
+    fn ended(&self) -> Vec<(String, OccurrenceOutcome, String)> {
         let ended = self.changes.iter().filter_map(|change| match change {
             Change::Closed { occurrence, end, reason, .. } => Some((occurrence.at.to_string(), *end, reason.clone())),
             _ => None,
@@ -313,7 +316,7 @@ fn facts(id: &SourceId) -> SourceFacts {
 }
 
 fn key(number: usize) -> SourceKey {
-    SourceKey { account: AccountName::own(), source: source(number) }
+    SourceKey { account: AccountAlias::own(), source: source(number) }
 }
 
 fn work(number: usize, target: Target) -> WorkKey {
@@ -339,7 +342,7 @@ fn a_day_as_it_should_be() {
     talk.wait(SECOND);
     let look_ups = talk.calls("DescribeFileSystems");
     assert_eq!(look_ups.len(), 1);
-    talk.answer(&look_ups[0], Outcome::LookedUp(vec![facts(&source(0))]));
+    talk.answer(&look_ups[0], Outcome::SourcesDescribed(vec![facts(&source(0))]));
     talk.round();
     let creates = talk.calls("CreateBackup");
     let Call::Make { key: made, request } = &creates[0].call else { panic!("{creates:?}") };
@@ -348,8 +351,8 @@ fn a_day_as_it_should_be() {
     assert_eq!(tagged(tags, "team").as_deref(), Some("policy"), "the policy's tags go before the source's own");
     assert_eq!((tagged(tags, "floor").as_deref(), tagged(tags, "aws:x")), (Some("2"), None));
     assert_eq!(tagged(tags, "lifeboat:attempt").as_deref(), Some("1"));
-    let sighting = talk.make(&creates[0]);
-    talk.answer(&creates[0], Outcome::Made(Box::new(sighting.clone())));
+    let observed = talk.make(&creates[0]);
+    talk.answer(&creates[0], Outcome::Made(Box::new(observed.clone())));
     let plan = talk.round();
     assert_eq!(plan.wake.at, talk.now.plus(POLL), "{:?}", plan.wake);
     assert!(talk.under_way.is_empty(), "one backup, asked for once");
@@ -365,11 +368,11 @@ fn a_day_as_it_should_be() {
     let Request::CopyBackup { source_region, backup, kms_key, token, tags } = &**request else { panic!() };
     let there = Target::Copy(THERE.into());
     assert_eq!((made, token), (&work(0, there.clone()), &work(0, there.clone()).token(1)));
-    assert_eq!((source_region.as_str(), backup), (HOME, &sighting.id));
+    assert_eq!((source_region.as_str(), backup), (HOME, &observed.id));
     assert_eq!((kms_key.as_deref(), copies[0].place.region.as_str()), (Some("alias/dr"), THERE));
     assert_eq!((tagged(tags, "site").as_deref(), tagged(tags, "floor").as_deref()), (Some("dr"), Some("2")));
-    assert_eq!(tagged(tags, "lifeboat:origin"), Some(format!("{HOME}/{}", sighting.id)));
-    assert_eq!(tagged(tags, "lifeboat:taken"), Some(sighting.created_at.to_string()));
+    assert_eq!(tagged(tags, "lifeboat:origin"), Some(format!("{HOME}/{}", observed.id)));
+    assert_eq!(tagged(tags, "lifeboat:taken"), Some(observed.created_at.to_string()));
     let copy = talk.make(&copies[0]);
     talk.answer(&copies[0], Outcome::Made(Box::new(copy)));
     assert!(talk.ended().is_empty());
@@ -378,7 +381,7 @@ fn a_day_as_it_should_be() {
     talk.now = talk.now.plus(POLL);
     talk.serve();
     let ended = talk.ended();
-    assert_eq!((ended.len(), ended[0].1), (1, End::Completed), "{ended:?}");
+    assert_eq!((ended.len(), ended[0].1), (1, OccurrenceOutcome::Completed), "{ended:?}");
     let wake = talk.round().wake;
     assert!(wake.at > talk.now && wake.at <= at("2026-11-21T06:10:00Z"), "the next listing: {wake:?}");
     assert!(audit(&talk.settings, &talk.state, talk.now).is_empty());
@@ -387,14 +390,16 @@ fn a_day_as_it_should_be() {
 /// Each class of refusal has its own first pause, doubles, and ends at its bound; jitter spreads it by a quarter.
 #[test]
 fn pauses_are_exactly_as_long_as_their_class_says() {
-    use FaultClass::{Contested, Credentials, Denied, Lasting, Missing, NoSlot, Quota, State, Throttled, Unanswered};
+    use FaultClass::{
+        Credentials, Denied, Missing, NoSlot, Permanent, Quota, Throttled, TokenConflict, TransientState, Unanswered,
+    };
     for (classes, first, longest) in [
-        (vec![Unanswered, Throttled, Contested], SECOND, HOUR),
+        (vec![Unanswered, Throttled, TokenConflict], SECOND, HOUR),
         (vec![NoSlot], POLL / 2, POLL * 7 / 4),
-        (vec![State], POLL, HOUR),
+        (vec![TransientState], POLL, HOUR),
         (vec![Quota], 5 * MINUTE, HOUR),
         (vec![Credentials], 10 * SECOND, HOUR),
-        (vec![Missing, Denied, Lasting], HOUR, HOUR),
+        (vec![Missing, Denied, Permanent], HOUR, HOUR),
     ] {
         for class in classes {
             let of = |failures, jitter| pause(class, failures, POLL, jitter);
@@ -422,17 +427,17 @@ fn listings_come_as_often_as_their_pages_allow() {
     assert_eq!((stale_after(POLL, 1), stale_after(POLL, 100)), (40 * POLL + MINUTE, 800 * POLL + MINUTE));
 }
 
-/// A refusal that is definite withdraws the ask; the same work is asked for again when its pause is over, not before.
+/// A refusal that is definite withdraws the pending request; the same work is asked for again when its pause is over, not before.
 #[test]
 fn what_was_refused_is_asked_for_again_after_its_pause() {
     let mut talk = Talk::asking(1);
     let create = talk.calls("CreateBackup").remove(0);
-    talk.refuse(&create, FaultClass::State);
+    talk.refuse(&create, FaultClass::TransientState);
     let plan = talk.round();
     assert!(talk.under_way.is_empty());
-    assert_eq!((plan.waiting.len(), plan.waiting[0].reason), (1, Reason::Pause));
+    assert_eq!((plan.waiting.len(), plan.waiting[0].reason), (1, Reason::Backoff));
     let until = plan.waiting[0].until.unwrap();
-    assert_eq!(until, talk.now.plus(pause(FaultClass::State, 1, POLL, work(0, Target::Backup).jitter(1))));
+    assert_eq!(until, talk.now.plus(pause(FaultClass::TransientState, 1, POLL, work(0, Target::Backup).jitter(1))));
     assert_eq!(plan.wake.at, until);
     talk.now = until.minus(Duration::from_millis(1));
     talk.round();
@@ -464,16 +469,16 @@ fn a_lost_answer_is_asked_for_again_and_then_looked_for() {
         talk.now = plan.wake.at.max(talk.now.plus(SECOND)).min(first_asked.plus(5 * MINUTE));
         // Listings do not come through either.
         for list in talk.calls("DescribeBackups") {
-            talk.answer(&list, Outcome::Failed(Fault::new(FaultClass::State, "Later", "")));
+            talk.answer(&list, Outcome::Failed(Fault::new(FaultClass::TransientState, "Later", "")));
         }
     }
     assert!(repeats >= 2, "{repeats}");
     talk.round();
     assert!(talk.calls("CreateBackup").is_empty(), "the token may be forgotten");
-    let ask = talk.state.ask(&work(0, Target::Backup)).unwrap();
-    assert!(ask.open && ask.asks == repeats + 1);
-    let last_asked = ask.last_asked_at;
-    // A listing that began two minutes after the last ask, and shows nothing, proves that nothing was made.
+    let pending = talk.state.pending_request(&work(0, Target::Backup)).unwrap();
+    assert!(pending.open && pending.sent == repeats + 1);
+    let last_asked = pending.last_asked_at;
+    // A listing that began two minutes after the last request, and shows nothing, proves that nothing was made.
     let create_again = talk.until("CreateBackup");
     assert!(talk.now >= last_asked.plus(2 * MINUTE));
     let (Call::Make { request: first, .. }, Call::Make { request: second, .. }) = (&create.call, &create_again.call)
@@ -522,21 +527,21 @@ fn calls_at_a_place_are_bounded() {
     let sizes: Vec<usize> = look_ups
         .iter()
         .map(|action| match &action.call {
-            Call::LookUp { ids } => ids.len(),
+            Call::DescribeSources { ids } => ids.len(),
             _ => 0,
         })
         .collect();
     assert_eq!(sizes, [50, 50, 50, 50]);
     talk.round();
     assert!(talk.calls("DescribeFileSystems").is_empty());
-    for look_up in &look_ups {
-        let Call::LookUp { ids } = &look_up.call else { continue };
+    for lookup in &look_ups {
+        let Call::DescribeSources { ids } = &lookup.call else { continue };
         let found = ids.iter().map(facts).collect();
-        talk.answer(look_up, Outcome::LookedUp(found));
+        talk.answer(lookup, Outcome::SourcesDescribed(found));
     }
     let plan = talk.round();
     assert_eq!(talk.calls("CreateBackup").len(), 12);
-    assert!(plan.waiting.iter().any(|wait| wait.reason == Reason::Calls));
+    assert!(plan.waiting.iter().any(|wait| wait.reason == Reason::CallLimit));
 }
 
 /// A copy is asked for only while a slot of its lane is known free; the rest wait, and say for what.
@@ -577,7 +582,7 @@ fn a_full_lane_lets_nobody_in() {
     assert_eq!(findings[0].what, "5 copies in flight where AWS allows 3");
 }
 
-/// What the audit finds: a source set aside, a copy that hangs, a backup made twice.
+/// What the audit finds: a source blocked, a copy that hangs, a backup made twice.
 #[test]
 fn the_audit_finds_what_should_not_be() {
     let mut talk = Talk::asking(1);
@@ -595,7 +600,7 @@ fn the_audit_finds_what_should_not_be() {
     assert_eq!((stuck.len(), stuck[0].0, stuck[0].0.as_str()), (1, Severity::Error, "error"));
     assert!(stuck[0].1.contains("backup-0123456789abcd000 in default/us-east-1 is CREATING since"), "{stuck:?}");
     let twin = talk.make(&create).into_point(&place(HOME), talk.now).unwrap();
-    talk.take_in(vec![Change::Seen { point: Box::new(twin) }]);
+    talk.take_in(vec![Change::BackupObserved { point: Box::new(twin) }]);
     let found = findings(&talk);
     assert!(found.iter().any(|(severity, what)| {
         *severity == Severity::Warning && what.contains("has 1 duplicates of backup-0123456789abcd000")
@@ -614,7 +619,11 @@ fn of_several_that_came_due_the_newest_begins() {
     let ended = talk.ended();
     let times: Vec<&str> = ended.iter().map(|(at, ..)| at.as_str()).collect();
     assert_eq!(times, ["2026-11-21T06:00:00Z", "2026-11-21T12:00:00Z", "2026-11-21T18:00:00Z"]);
-    assert!(ended.iter().all(|(_, end, reason)| *end == End::Coalesced && reason.contains("2026-11-22T00:00:00Z")));
+    assert!(
+        ended
+            .iter()
+            .all(|(_, end, reason)| *end == OccurrenceOutcome::Coalesced && reason.contains("2026-11-22T00:00:00Z"))
+    );
     assert_eq!(talk.state.sources[&key(0)].open.len(), 1);
 
     // With a window, what is too late is missed, the newest too.
@@ -623,8 +632,8 @@ fn of_several_that_came_due_the_newest_begins() {
     talk.serve();
     talk.now = at("2026-11-21T13:00:00.001Z");
     talk.round();
-    let ends: Vec<End> = talk.ended().iter().map(|(_, end, _)| *end).collect();
-    assert_eq!(ends, [End::Missed, End::Missed]);
+    let ends: Vec<OccurrenceOutcome> = talk.ended().iter().map(|(_, end, _)| *end).collect();
+    assert_eq!(ends, [OccurrenceOutcome::Missed, OccurrenceOutcome::Missed]);
     assert!(talk.ended()[1].2.contains("not begun within 1h"), "{:?}", talk.ended());
 
     // Exactly at its end, the window is open.
@@ -633,8 +642,8 @@ fn of_several_that_came_due_the_newest_begins() {
     talk.serve();
     talk.now = at("2026-11-21T13:00:00Z");
     talk.round();
-    let ends: Vec<End> = talk.ended().iter().map(|(_, end, _)| *end).collect();
-    assert_eq!((ends, talk.state.sources[&key(0)].open.len()), (vec![End::Missed], 1));
+    let ends: Vec<OccurrenceOutcome> = talk.ended().iter().map(|(_, end, _)| *end).collect();
+    assert_eq!((ends, talk.state.sources[&key(0)].open.len()), (vec![OccurrenceOutcome::Missed], 1));
 }
 
 /// After an outage of half a year, the oldest share one record, which says for how many it stands.
@@ -644,7 +653,7 @@ fn a_long_outage_is_recorded_in_bounds() {
     talk.serve();
     talk.now = talk.now.plus(200 * 24 * HOUR);
     talk.round();
-    let closed: Vec<(u64, End)> = talk
+    let closed: Vec<(u64, OccurrenceOutcome)> = talk
         .changes
         .iter()
         .filter_map(|change| match change {
@@ -664,23 +673,24 @@ fn sources_come_and_go_with_the_policy() {
     talk.policy().sources.remove(1);
     talk.settings.generation += 1;
     talk.round();
-    assert!(talk.changes.iter().any(|change| *change == Change::Left { source: key(1) }));
-    assert!(talk.state.sources.get(&key(1)).is_none_or(|source| source.watch.is_none()));
+    assert!(talk.changes.iter().any(|change| *change == Change::SourceDeparted { source: key(1) }));
+    assert!(talk.state.sources.get(&key(1)).is_none_or(|source| source.membership.is_none()));
     let left = talk.changes.len();
     talk.settings.generation += 1;
     talk.round();
-    let again =
-        talk.changes[left..].iter().any(|change| matches!(change, Change::Left { .. } | Change::Watched { .. }));
+    let again = talk.changes[left..]
+        .iter()
+        .any(|change| matches!(change, Change::SourceDeparted { .. } | Change::MembershipUpdated { .. }));
     assert!(!again, "the same policy changes nothing");
     talk.policy().sources.push(source(1));
     talk.settings.generation += 1;
     talk.round();
-    assert!(talk.state.sources[&key(1)].watch.is_some());
+    assert!(talk.state.sources[&key(1)].membership.is_some());
     talk.policy().destinations[0].region = "eu-west-1".into();
     talk.settings.generation += 1;
     talk.round();
-    let watch = talk.state.sources[&key(0)].watch.as_ref().unwrap();
-    assert_eq!(watch.destinations, ["eu-west-1".into()]);
+    let membership = talk.state.sources[&key(0)].membership.as_ref().unwrap();
+    assert_eq!(membership.destinations, ["eu-west-1".into()]);
 }
 
 /// Nothing is asked of a Region whose books were never read, and it is said.
@@ -690,15 +700,15 @@ fn nothing_is_asked_before_the_books_are_read() {
     talk.round();
     let lists = talk.calls("DescribeBackups");
     for list in lists.iter().filter(|list| list.place == place(HOME)) {
-        talk.answer(list, Outcome::Page { sightings: vec![], next_token: None });
+        talk.answer(list, Outcome::Page { observed_backups: vec![], next_token: None });
     }
     for list in lists.iter().filter(|list| list.place == place(THERE)) {
         talk.refuse(list, FaultClass::Denied);
     }
     talk.now = at("2026-11-21T06:00:00Z");
     talk.round();
-    for look_up in talk.calls("DescribeFileSystems") {
-        talk.answer(&look_up, Outcome::LookedUp(vec![facts(&source(0))]));
+    for lookup in talk.calls("DescribeFileSystems") {
+        talk.answer(&lookup, Outcome::SourcesDescribed(vec![facts(&source(0))]));
     }
     talk.round();
     let create = talk.calls("CreateBackup").remove(0);
@@ -726,8 +736,8 @@ fn what_failed_is_attempted_anew_after_its_pause() {
         talk.answer(&create, Outcome::Made(Box::new(made)));
         talk.round();
         talk.becomes(Lifecycle::Failed);
-        for sighting in talk.at_aws.values_mut() {
-            sighting.failure = Some(format!("attempt {attempt} broke"));
+        for observed in talk.at_aws.values_mut() {
+            observed.failure = Some(format!("attempt {attempt} broke"));
         }
         talk.now = talk.now.plus(POLL);
         let poll = talk.until("DescribeBackups");
@@ -737,7 +747,7 @@ fn what_failed_is_attempted_anew_after_its_pause() {
         let until = failed_at.plus(pause_after_failed(&of, attempt, POLL));
         let plan = talk.round();
         let wait = plan.waiting.iter().find(|wait| wait.destination.is_none()).unwrap();
-        assert_eq!((wait.reason, wait.until), (Reason::Pause, Some(until)), "{wait:?}");
+        assert_eq!((wait.reason, wait.until), (Reason::Backoff, Some(until)), "{wait:?}");
         assert_eq!(wait.detail, format!("attempt {attempt} broke"));
         create = talk.until("CreateBackup");
         assert!(talk.now >= until && talk.now <= until.plus(2 * SECOND), "{} {until}", talk.now);
@@ -749,16 +759,16 @@ fn what_failed_is_attempted_anew_after_its_pause() {
 fn what_is_refused_for_good_is_refused_for_the_next_occurrence_too() {
     let mut talk = Talk::asking(1);
     let create = talk.calls("CreateBackup").remove(0);
-    talk.refuse(&create, FaultClass::Lasting);
+    talk.refuse(&create, FaultClass::Permanent);
     let refused_at = talk.now;
     let plan = talk.round();
-    assert_eq!((plan.waiting[0].reason, plan.waiting[0].detail.as_str()), (Reason::SetAside, "Refused: so it is"));
+    assert_eq!((plan.waiting[0].reason, plan.waiting[0].detail.as_str()), (Reason::NeedsPerson, "Refused: so it is"));
     let again = talk.until("CreateBackup");
     assert!((45 * MINUTE..=HOUR).contains(&talk.now.since(refused_at)), "{}", talk.now);
-    talk.refuse(&again, FaultClass::State);
+    talk.refuse(&again, FaultClass::TransientState);
     talk.now = at("2026-11-21T11:50:00Z");
     let again = talk.until("CreateBackup");
-    talk.refuse(&again, FaultClass::Lasting);
+    talk.refuse(&again, FaultClass::Permanent);
     let refused_at = talk.now;
     assert!(refused_at < at("2026-11-21T12:00:00Z"), "{refused_at}");
     let next = talk.until("CreateBackup");
@@ -771,10 +781,10 @@ fn what_is_refused_for_good_is_refused_for_the_next_occurrence_too() {
 #[test]
 fn a_source_is_backed_up_with_the_tags_that_can_be_had() {
     let mut talk = Talk::at_six(1);
-    let look_up = talk.calls("DescribeFileSystems").remove(0);
+    let lookup = talk.calls("DescribeFileSystems").remove(0);
     let mut many = facts(&source(0));
     many.tags = (0..60).map(|number| (format!("k{number:02}"), "v".to_owned())).collect();
-    talk.answer(&look_up, Outcome::LookedUp(vec![many]));
+    talk.answer(&lookup, Outcome::SourcesDescribed(vec![many]));
     let plan = planner::plan(&talk.settings, &talk.state, talk.now);
     assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
     assert!(
@@ -785,24 +795,24 @@ fn a_source_is_backed_up_with_the_tags_that_can_be_had() {
     assert!(plan.warnings[0].ends_with(", k59"), "{:?}", plan.warnings);
 
     let mut talk = Talk::at_six(1);
-    let look_up = talk.calls("DescribeFileSystems").remove(0);
-    talk.refuse(&look_up, FaultClass::Denied);
+    let lookup = talk.calls("DescribeFileSystems").remove(0);
+    talk.refuse(&lookup, FaultClass::Denied);
     let plan = planner::plan(&talk.settings, &talk.state, talk.now);
     assert_eq!(plan.actions.iter().filter(|action| action.call.operation() == "CreateBackup").count(), 1);
     assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
 
     let mut talk = Talk::at_six(1);
-    let look_up = talk.calls("DescribeFileSystems").remove(0);
-    talk.refuse(&look_up, FaultClass::Missing);
+    let lookup = talk.calls("DescribeFileSystems").remove(0);
+    talk.refuse(&lookup, FaultClass::Missing);
     let plan = talk.round();
     assert!(talk.calls("CreateBackup").is_empty());
-    assert_eq!(plan.waiting[0].reason, Reason::SetAside, "{:?}", plan.waiting);
+    assert_eq!(plan.waiting[0].reason, Reason::NeedsPerson, "{:?}", plan.waiting);
 
     // What was looked up two minutes ago is looked up anew.
     for (age, calls) in [(2 * MINUTE - SECOND, 0), (2 * MINUTE, 1)] {
         let mut talk = Talk::at_six(1);
-        let look_up = talk.calls("DescribeFileSystems").remove(0);
-        talk.answer(&look_up, Outcome::LookedUp(vec![facts(&source(0))]));
+        let lookup = talk.calls("DescribeFileSystems").remove(0);
+        talk.answer(&lookup, Outcome::SourcesDescribed(vec![facts(&source(0))]));
         talk.now = talk.now.plus(age);
         talk.round();
         assert_eq!(talk.calls("DescribeFileSystems").len(), calls, "{age:?}");

@@ -2,9 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 mod conversations;
-mod planted;
+mod mutants;
 mod proof;
+mod slot_orders;
 mod slots;
 mod store;
-mod turns;
 mod world;

@@ -2,10 +2,10 @@
 //! the planner that it was seen to catch.
 //!
 //! The table is the whole of it. A check or a fault that it does not name fails here, and so does a name that nothing bears;
-//! a fault that another check finds than it says fails in [`planted`](crate::planted); a check that was never armed in
+//! a fault that another check finds than it says fails in [`mutants`](crate::mutants); a check that was never armed in
 //! some years of fleets fails in [`world::years`](crate::world).
 
-use crate::planted::PLANTED;
+use crate::mutants::MUTANTS;
 use crate::world::checks::armed::Check;
 use std::collections::BTreeSet;
 
@@ -27,51 +27,51 @@ const fn row(promise: &'static str, check: Check, place: &'static str, faults: &
 #[rustfmt::skip]
 const PROOF: [Row; 47] = [
     row("1", Check::LaneHasRoom, "checks/lanes.rs::sent", &["slots counted without others' copies", "no answer taken for a refusal", "what a listing does not show taken for lost"]),
-    row("2", Check::MadeOnce, "checks/shelf.rs::stepped", &["answers of another account believed", "a fresh token after an unknown answer", "adoption that ignores tags", "tags believed over what AWS's fields say", "what a listing does not show taken for lost"]),
-    row("2", Check::NotMadeAgain, "checks/shelf.rs::stepped", &[]),
+    row("2", Check::MadeOnce, "checks/created.rs::stepped", &["answers of another account believed", "a fresh token after an unknown answer", "adoption that ignores tags", "tags believed over what AWS's fields say", "what a listing does not show taken for lost"]),
+    row("2", Check::NotMadeAgain, "checks/created.rs::stepped", &[]),
     row("2", Check::CopiesWhatIsDone, "checks/making.rs::sent", &["a copy of a backup that is not AVAILABLE"]),
     row("3", Check::MakeOnDisk, "checks/making.rs::sent", &["the intent committed after the call"]),
     row("3", Check::DeletionOnDisk, "checks/making.rs::sent", &[]),
-    row("3", Check::SameAfterRestart, "checks/claims.rs::started", &["a fresh token after an unknown answer", "a commit that keeps all but the last change"]),
-    row("3", Check::HoldAtAws, "checks/keeping.rs::rested", &[]),
+    row("3", Check::SameAfterRestart, "checks/consistency.rs::started", &["a fresh token after an unknown answer", "a commit that keeps all but the last change"]),
+    row("3", Check::HoldAtAws, "checks/retention.rs::rested", &[]),
     row("4", Check::NotCalledWhileRead, "checks.rs::sent", &["a source backup deleted under a copy"]),
-    row("4", Check::NotRead, "checks/keeping.rs::deleted", &["a source backup deleted under a copy"]),
-    row("4", Check::Ours, "checks/keeping.rs::deleted", &["tags believed over what AWS's fields say", "tags that a person took off still believed"]),
-    row("4", Check::NotHeld, "checks/keeping.rs::deleted", &["holds ignored"]),
-    row("4", Check::SourceNamed, "checks/keeping.rs::deleted", &["what no policy names cleared away"]),
-    row("4", Check::NotTheNewest, "checks/keeping.rs::deleted", &["the newest copy deleted"]),
-    row("4", Check::NotTheLastOfItsKey, "checks/keeping.rs::deleted", &["the last copy under a key let go"]),
-    row("4", Check::NotKeptByRule, "checks/keeping.rs::deleted", &["retention by the clock", "the rules ignored"]),
+    row("4", Check::NotRead, "checks/retention.rs::deleted", &["a source backup deleted under a copy"]),
+    row("4", Check::Ours, "checks/retention.rs::deleted", &["tags believed over what AWS's fields say", "tags that a person took off still believed"]),
+    row("4", Check::NotHeld, "checks/retention.rs::deleted", &["holds ignored"]),
+    row("4", Check::SourceNamed, "checks/retention.rs::deleted", &["what no policy names cleared away"]),
+    row("4", Check::NotTheNewest, "checks/retention.rs::deleted", &["the newest copy deleted"]),
+    row("4", Check::NotTheLastOfItsKey, "checks/retention.rs::deleted", &["the last copy under a key let go"]),
+    row("4", Check::NotKeptByRule, "checks/retention.rs::deleted", &["retention by the clock", "the rules ignored"]),
     row("the brake", Check::Brake, "checks/brake.rs::committed", &["the brake by the round", "the brake ignored"]),
     row("the clock", Check::NotByAWrongClock, "checks/clock.rs::committed", &["the host's clock believed, whatever AWS says"]),
-    row("5", Check::OpenedOnce, "checks/ends.rs::committed", &["an occurrence opened again after the clock went back"]),
-    row("5", Check::ClosedOnce, "checks/ends.rs::committed", &["an illegal change applied"]),
+    row("5", Check::OpenedOnce, "checks/outcomes.rs::committed", &["an occurrence opened again after the clock went back"]),
+    row("5", Check::ClosedOnce, "checks/outcomes.rs::committed", &["an illegal change applied"]),
     row("5", Check::WasScheduled, "checks/lines.rs::scheduled", &["an edited schedule holds from the beginning"]),
-    row("5", Check::OnRecord, "checks/ends.rs::inspected", &["a coalesced occurrence not recorded"]),
-    row("5", Check::CancelledEnds, "checks/ends.rs::cancelled_end", &["what a person cancelled goes on"]),
-    row("5", Check::CompletedIsTrue, "checks/ends.rs::judged", &[]),
-    row("5", Check::MissedIsTrue, "checks/ends.rs::judged", &["adoption that ignores tags"]),
-    row("5", Check::AllEnded, "checks/ends.rs::rested", &[]),
-    row("6", Check::ClaimIsTrue, "checks/claims.rs::recovery_points", &["what a person deleted claimed on"]),
-    row("6", Check::KnownSoon, "checks/claims.rs::recovery_points", &[]),
+    row("5", Check::OnRecord, "checks/outcomes.rs::inspected", &["a coalesced occurrence not recorded"]),
+    row("5", Check::CancelledEnds, "checks/outcomes.rs::cancelled_end", &["what a person cancelled goes on"]),
+    row("5", Check::CompletedIsTrue, "checks/outcomes.rs::judged", &[]),
+    row("5", Check::MissedIsTrue, "checks/outcomes.rs::judged", &["adoption that ignores tags"]),
+    row("5", Check::AllEnded, "checks/outcomes.rs::rested", &[]),
+    row("6", Check::ClaimIsTrue, "checks/consistency.rs::recovery_points", &["what a person deleted claimed on"]),
+    row("6", Check::KnownSoon, "checks/consistency.rs::recovery_points", &[]),
     row("7", Check::BackupBesideTrouble, "checks/flow.rs::backup_goes_on", &["one Region in trouble holds up all"]),
     row("7", Check::CopyBesideTrouble, "checks/flow.rs::copy_goes_on", &[]),
-    row("7", Check::PrunedBesideTrouble, "checks/crowd.rs::inspected", &["no pruning beside a destination that cannot be listed"]),
+    row("7", Check::PrunedBesideTrouble, "checks/kept_points.rs::inspected", &["no pruning beside a destination that cannot be listed"]),
     row("8", Check::BackupGoesOn, "checks/flow.rs::backup_goes_on", &["a FAILED attempt is never tried again"]),
-    row("8", Check::AskedSeldom, "checks/pace.rs::sent", &["repeats without a pause"]),
-    row("8", Check::DeletedSeldom, "checks/pace.rs::sent", &[]),
-    row("8", Check::ReadSeldom, "checks/pace.rs::sent", &["a refused listing repeated without a pause"]),
-    row("8", Check::LaneClosed, "checks/pace.rs::delivered", &["a refusal for want of a slot per route"]),
+    row("8", Check::AskedSeldom, "checks/call_rate.rs::sent", &["repeats without a pause"]),
+    row("8", Check::DeletedSeldom, "checks/call_rate.rs::sent", &[]),
+    row("8", Check::ReadSeldom, "checks/call_rate.rs::sent", &["a refused listing repeated without a pause"]),
+    row("8", Check::LaneClosed, "checks/call_rate.rs::delivered", &["a refusal for want of a slot per route"]),
     row("8", Check::ComesToRest, "round.rs::planned", &[]),
     row("9", Check::CopyGoesOn, "checks/flow.rs::copy_goes_on", &["a FAILED attempt is never tried again"]),
-    row("9", Check::NearestFirst, "checks/standing.rs::planned", &["first come, first served, whatever was promised"]),
+    row("9", Check::NearestFirst, "checks/urgency.rs::planned", &["first come, first served, whatever was promised"]),
     row("9", Check::BackupHeals, "checks/flow.rs::healed", &[]),
     row("9", Check::CopyHeals, "checks/flow.rs::healed", &[]),
     row("9", Check::CopiedInTheEnd, "checks/flow.rs::rested", &[]),
     row("9", Check::NothingAskedInTheEnd, "checks/flow.rs::rested", &[]),
     row("9", Check::AliveInTheEnd, "checks.rs::rested", &[]),
     row("10", Check::RefusedChangesNothing, "checks.rs::unmoved", &["a refused policy runs as far as it can be read"]),
-    row("the books", Check::BooksAreLegal, "round.rs::illegal", &[]),
+    row("the state", Check::StateIsLegal, "round.rs::illegal", &[]),
     row("the store", Check::DiskServes, "round.rs::commit", &[]),
 ];
 
@@ -86,10 +86,10 @@ fn every_check_and_every_planted_fault_is_in_the_table() {
     for check in Check::ALL {
         assert_eq!(named.iter().filter(|named| *named == check).count(), 1, "{check:?}");
     }
-    let planted: BTreeSet<&str> = PLANTED.iter().map(|planted| planted.fault).collect();
+    let mutants: BTreeSet<&str> = MUTANTS.iter().map(|mutants| mutants.fault).collect();
     let caught: BTreeSet<&str> = PROOF.iter().flat_map(|row| row.faults).copied().collect();
-    assert_eq!(planted, caught);
-    assert_eq!(planted.len(), PLANTED.len(), "two faults have one name");
+    assert_eq!(mutants, caught);
+    assert_eq!(mutants.len(), MUTANTS.len(), "two faults have one name");
 }
 
 #[test]

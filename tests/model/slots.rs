@@ -1,4 +1,4 @@
-//! Slots are never idle while a copy could begin: whole fleets in virtual time, read off FSx's own books.
+//! Slots are never idle while a copy could begin: whole fleets in virtual time, read off FSx's own inventory.
 
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::{Cloud, FileSystemSeed, FileSystemType, Settings};
@@ -40,11 +40,11 @@ fn no_slot_is_wasted(sources: u64, hours: u32) {
     assert_eq!(rehearsal.cloud().lanes().values().map(|used| used.refused).sum::<u64>(), 0, "none was refused");
     // An end is seen at the next look at the latest, and the next copy needs a call.
     let seen_after = rehearsal.settings().daemon.poll + Duration::from_secs(1);
-    let looks = seen_after * u32::try_from(sources).unwrap() / lane.slots;
+    let poll_schedule = seen_after * u32::try_from(sources).unwrap() / lane.slots;
     let first =
         rehearsal.cloud().backups().filter(|(_, backup)| backup.is_copy()).map(|(_, copy)| copy.created_ms).min();
     let makespan = lane.last_ended.unwrap().since(Time::from_millis(first.unwrap()));
-    let bound = lane.used / lane.slots + lane.longest + looks;
+    let bound = lane.used / lane.slots + lane.longest + poll_schedule;
     assert!(makespan <= bound, "{sources} copies took {makespan:?}, and could have taken {bound:?}");
     let idle = lane.idle.as_secs_f64() / lane.wanted.as_secs_f64();
     println!("{sources} sources: makespan {makespan:?} of at most {bound:?}; {:.2} % idle", 100.0 * idle);

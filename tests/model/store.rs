@@ -9,7 +9,7 @@ mod lines;
 mod orders;
 mod query_plans;
 mod stuck;
-mod torn;
+mod torn_write;
 mod upgrade;
 
 use lifeboat::domain::state::State;
@@ -26,6 +26,6 @@ fn same(one: &State, other: &State, when: &str) {
     for (place, known) in &one.places {
         assert_eq!(Some(known), other.places.get(place), "{when}: {place}");
     }
-    assert_eq!(one.totals, other.totals, "{when}");
+    assert_eq!(one.counters, other.counters, "{when}");
     assert_eq!(one, other, "{when}");
 }

@@ -3,7 +3,7 @@
 #[path = "../world/mod.rs"]
 mod simulated;
 
-pub use simulated::{Tally, Violation, World, checks, disk, mind, setup};
+pub use simulated::{Tally, Violation, World, checks, disk, planner_under_test, setup};
 
 use checks::armed::{Check, Counts};
 use lifeboat::domain::policy::{CatchUp, Policy, Retain};
@@ -11,7 +11,7 @@ use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::Cloud;
 use lifeboat::sim::faults::Fault;
-use setup::{DAY_MS, Edit, HOUR_MS, Happening, Order, Setup};
+use setup::{DAY_MS, DrawnOrder, Edit, HOUR_MS, Incident, Setup};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Mutex;
@@ -170,15 +170,15 @@ fn the_same_seed_gives_the_same_trace() {
         assert_eq!(first.trace.len(), second.trace.len(), "seed {seed}");
         assert_eq!(first.result.unwrap(), second.result.unwrap(), "seed {seed}");
         let books = |cloud: &Cloud| format!("{:?}", cloud.backups().collect::<Vec<_>>());
-        assert!(books(&first.cloud) == books(&second.cloud), "seed {seed}: FSx's books differ");
+        assert!(books(&first.cloud) == books(&second.cloud), "seed {seed}: FSx's inventory differs");
     }
 }
 
 /// A quiet world in which listings take many pages, and these things happen.
-fn script(seed: u64, days: i64, happenings: &[(i64, Happening)]) -> Setup {
+fn script(seed: u64, days: i64, incidents: &[(i64, Incident)]) -> Setup {
     let mut setup = Setup::quiet(seed, days);
     setup.cloud.page_size = 5;
-    setup.timetable.extend(happenings.iter().cloned());
+    setup.timetable.extend(incidents.iter().cloned());
     setup
 }
 
@@ -187,8 +187,8 @@ fn script(seed: u64, days: i64, happenings: &[(i64, Happening)]) -> Setup {
 fn a_first_listing_cut_short_is_not_taken_for_the_whole() {
     for seed in 0..2 {
         for after_ms in (200..3000).step_by(400) {
-            let lost = Happening::Crash { down_ms: 5 * HOUR_MS, lose_database: true };
-            let cut = Happening::Crash { down_ms: 500, lose_database: false };
+            let lost = Incident::Crash { down_ms: 5 * HOUR_MS, lose_database: true };
+            let cut = Incident::Crash { down_ms: 500, lose_database: false };
             let at_ms = 3 * DAY_MS;
             let mut setup = script(seed, 4, &[(at_ms, lost), (at_ms + 5 * HOUR_MS + after_ms, cut)]);
             for policy in setup.settings.policies.values_mut() {
@@ -204,7 +204,7 @@ fn a_first_listing_cut_short_is_not_taken_for_the_whole() {
 fn what_a_listing_does_not_show_yet_is_not_gone() {
     for seed in 0..3 {
         // As far ahead as is borne.
-        let mut setup = script(seed, 5, &[(DAY_MS, Happening::ClockStep(280_000))]);
+        let mut setup = script(seed, 5, &[(DAY_MS, Incident::ClockStep(280_000))]);
         setup.cloud.list_lag_seconds = 110.0;
         setup.cloud.lag_hides_ids = true;
         setup.settings.daemon.poll = std::time::Duration::from_secs(15);
@@ -213,29 +213,29 @@ fn what_a_listing_does_not_show_yet_is_not_gone() {
 }
 
 /// A quiet world that must have healed when its schedules end.
-fn healing(seed: u64, days: i64, happenings: &[(i64, Happening)]) -> Setup {
-    let mut setup = script(seed, days, happenings);
-    let calm = happenings.iter().map(|(at_ms, _)| at_ms + HOUR_MS).max().unwrap_or(0);
-    setup.timetable.insert(0, (calm, Happening::Calm));
+fn healing(seed: u64, days: i64, incidents: &[(i64, Incident)]) -> Setup {
+    let mut setup = script(seed, days, incidents);
+    let calm = incidents.iter().map(|(at_ms, _)| at_ms + HOUR_MS).max().unwrap_or(0);
+    setup.timetable.insert(0, (calm, Incident::FaultsEnd));
     setup
 }
 
 /// What a clock put on record while it ran ahead must not keep the real occurrences from coming due.
 #[test]
 fn an_hour_in_the_future_stops_nothing() {
-    let forth = Happening::ClockStep(40 * DAY_MS);
-    let back = Happening::ClockStep(-40 * DAY_MS);
-    let crash = Happening::Crash { down_ms: HOUR_MS, lose_database: false };
-    let lost = Happening::Crash { down_ms: HOUR_MS, lose_database: true };
+    let forth = Incident::ClockStep(40 * DAY_MS);
+    let back = Incident::ClockStep(-40 * DAY_MS);
+    let crash = Incident::Crash { down_ms: HOUR_MS, lose_database: false };
+    let lost = Incident::Crash { down_ms: HOUR_MS, lose_database: true };
     for seed in 0..2 {
         let at_ms = DAY_MS + 7 * HOUR_MS;
         let for_an_hour = [(at_ms, forth.clone()), (at_ms + HOUR_MS, back.clone())];
         survives(healing(seed, 6, &for_an_hour));
         for death in [&crash, &lost] {
             // Down in the middle, so that the process begins, and the database is made, in the future.
-            let mut happenings = for_an_hour.to_vec();
-            happenings.push((at_ms - HOUR_MS / 2, death.clone()));
-            survives(healing(seed, 6, &happenings));
+            let mut incidents = for_an_hour.to_vec();
+            incidents.push((at_ms - HOUR_MS / 2, death.clone()));
+            survives(healing(seed, 6, &incidents));
         }
     }
 }
@@ -254,7 +254,7 @@ fn a_new_database_waits_for_what_listings_do_not_show_yet() {
         let mut at = Time::from_millis(begin_ms + 2 * DAY_MS);
         for _ in 0..4 {
             at = schedule.as_ref().and_then(|schedule| schedule.next_after(at)).unwrap();
-            let lost = Happening::Crash { down_ms: 3000, lose_database: true };
+            let lost = Incident::Crash { down_ms: 3000, lose_database: true };
             setup.timetable.push((at.millis() - begin_ms + 15_000, lost));
         }
         survives(setup);
@@ -266,7 +266,7 @@ fn a_new_database_waits_for_what_listings_do_not_show_yet() {
 #[test]
 fn retention_waits_for_the_end_of_an_occurrence() {
     for seed in 0..3 {
-        let mut setup = healing(seed, 4, &[(30 * HOUR_MS, Happening::Order(Order::Backup(0)))]);
+        let mut setup = healing(seed, 4, &[(30 * HOUR_MS, Incident::Order(DrawnOrder::Backup(0)))]);
         let newest_only = Some(Retain { last: Some(1), ..Retain::default() });
         for policy in setup.settings.policies.values_mut() {
             policy.schedule = Schedule::parse("every 4h", "UTC", Time::from_millis(setup.start_ms)).unwrap();
@@ -304,7 +304,7 @@ fn the_database_is_lost_after_any_step() {
     let steps = steps_of(&setup);
     let every = (steps.len() / 40).max(1);
     for (at_ms, reachable) in steps.iter().step_by(every).zip([true, false].into_iter().cycle()) {
-        let lost = Happening::Crash { down_ms: 2_000, lose_database: true };
+        let lost = Incident::Crash { down_ms: 2_000, lose_database: true };
         let mut setup = setup.clone();
         setup.timetable.push((at_ms + 1, lost));
         if !reachable {
@@ -370,7 +370,7 @@ fn trouble_in_one_place_delays_no_other() {
             elsewhere || sick_account.as_ref().is_some_and(|account| policy.account.as_str() != account)
         };
         // A world whose checks would want it healed in the end: act two begins when the trouble ends.
-        sick_setup.timetable.insert(0, (61 * HOUR_MS, Happening::Calm));
+        sick_setup.timetable.insert(0, (61 * HOUR_MS, Incident::FaultsEnd));
         let disturbed = begun(sick_setup);
         let mut compared = 0;
         for policy in setup.settings.policies.values().filter(|policy| healthy(policy)) {
@@ -407,9 +407,9 @@ fn stands_apart(setup: &Setup) -> bool {
 #[test]
 fn a_policy_that_cannot_be_loaded_changes_nothing() {
     for seed in 0..4 {
-        let spoilt = |hours: i64, choice: u64| (hours * HOUR_MS, Happening::Edit(Edit::Spoil(choice)));
-        let crash = Happening::Crash { down_ms: HOUR_MS, lose_database: seed % 2 == 1 };
-        let mend = (50 * HOUR_MS, Happening::Edit(Edit::Same));
+        let spoilt = |hours: i64, choice: u64| (hours * HOUR_MS, Incident::Edit(Edit::Spoil(choice)));
+        let crash = Incident::Crash { down_ms: HOUR_MS, lose_database: seed % 2 == 1 };
+        let mend = (50 * HOUR_MS, Incident::Edit(Edit::Same));
         let mut setup = script(seed, 4, &[spoilt(5, 0), spoilt(20, 1), spoilt(31, 2), (49 * HOUR_MS, crash), mend]);
         setup.settings.daemon.poll = std::time::Duration::from_secs(60);
         survives(setup);

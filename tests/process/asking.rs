@@ -1,11 +1,11 @@
 //! Commands that ask a daemon: what they make of an answer that is long, late, old, or of a file that was changed.
 
 use crate::support::{Bench, FILE_SYSTEMS, wait_until};
-use lifeboat::domain::change::End;
+use lifeboat::domain::change::OccurrenceOutcome;
 use lifeboat::domain::id::{Occurrence, SourceKey, Trigger};
 use lifeboat::domain::time::Time;
 use lifeboat::report::{query, text};
-use lifeboat::store::{Became, HistoryEntry};
+use lifeboat::store::{HistoryEntry, OccurrenceStatus};
 use serde_json::{Value, json};
 use std::io::{BufRead as _, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -65,7 +65,7 @@ fn ended(at: Time, sources: usize) -> Vec<HistoryEntry> {
         occurrence: Occurrence { at, trigger: Trigger::Manual },
         policy: "finance".into(),
         opened_at: at,
-        became: Became::Ended(End::Completed),
+        became: OccurrenceStatus::Ended(OccurrenceOutcome::Completed),
         reason: None,
         closed_at: Some(at),
         point: None,

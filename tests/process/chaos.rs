@@ -55,8 +55,8 @@ fn killed_again_and_again(kills: u64, faults: &str, lose_database: bool) {
     let daemon = bench.daemon();
     ready();
     wait_until("a backup of every source", Duration::from_secs(60), || {
-        let books = bench.books();
-        let sources: std::collections::BTreeSet<_> = books
+        let inventory = bench.inventory();
+        let sources: std::collections::BTreeSet<_> = inventory
             .backups
             .iter()
             .filter(|b| crate::support::lifecycle(b) == "AVAILABLE")
@@ -68,10 +68,10 @@ fn killed_again_and_again(kills: u64, faults: &str, lose_database: bool) {
     // No more occurrences; what is under way comes to its end.
     bench.write_fleet_policy("0 0 1 1 *");
     daemon.signal("HUP");
-    wait_until("healed", Duration::from_secs(90), || healed(&bench.books()));
-    let books = bench.books();
-    nothing_made_twice(&books);
-    lanes_kept(&books);
+    wait_until("healed", Duration::from_secs(90), || healed(&bench.inventory()));
+    let inventory = bench.inventory();
+    nothing_made_twice(&inventory);
+    lanes_kept(&inventory);
     wait_until("every occurrence ended", Duration::from_secs(30), || {
         let output = bench.run(&["history", "--json", "--since", "1d"]);
         let history: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();

@@ -89,7 +89,7 @@ fn backups_of_hand(bench: &Bench) -> Vec<String> {
     let manual = |backup: &&lifeboat::sim::cloud::BackupFacts| {
         backup.tags.get("lifeboat:trigger").is_some_and(|trigger| trigger == "manual") && backup.source_id.is_none()
     };
-    bench.books().backups.iter().filter(manual).map(|backup| backup.tags["lifeboat:occurrence"].clone()).collect()
+    bench.inventory().backups.iter().filter(manual).map(|backup| backup.tags["lifeboat:occurrence"].clone()).collect()
 }
 
 #[test]
@@ -105,9 +105,10 @@ fn a_backup_on_demand_is_made_copied_and_followed_to_its_end() {
     assert_eq!(ended.len(), 2, "{ended:?}");
     assert!(ended.iter().all(|entry| entry["outcome"] == "completed" && entry["trigger"] == "manual"), "{ended:?}");
     assert_eq!(backups_of_hand(&bench).len(), 3);
-    let books = bench.books();
-    nothing_made_twice(&books);
-    let copies = books.backups.iter().filter(|backup| backup.region == "us-west-2" && lifecycle(backup) == "AVAILABLE");
+    let inventory = bench.inventory();
+    nothing_made_twice(&inventory);
+    let copies =
+        inventory.backups.iter().filter(|backup| backup.region == "us-west-2" && lifecycle(backup) == "AVAILABLE");
     assert!(copies.count() >= 2, "every order is copied, newer or not");
 }
 
@@ -153,7 +154,7 @@ fn a_kill_in_the_middle_of_an_order_neither_loses_nor_doubles_it() {
     let mut made = backups_of_hand(&bench);
     made.sort();
     assert_eq!(made, given.into_iter().collect::<Vec<_>>());
-    nothing_made_twice(&bench.books());
+    nothing_made_twice(&bench.inventory());
 }
 
 #[test]
@@ -209,10 +210,10 @@ fn a_hold_is_a_tag_at_aws_and_a_release_takes_it_away() {
     let bench = Bench::new(2000.0, "");
     let _daemon = started(&bench, NEVER, "");
     done(&bench, &["backup", "one", FILE_SYSTEMS[0], "--wait"]);
-    let copy = bench.books().backups.iter().find(|backup| backup.region == "us-west-2").unwrap().id.clone();
+    let copy = bench.inventory().backups.iter().find(|backup| backup.region == "us-west-2").unwrap().id.clone();
     let tag = || {
-        let books = bench.books();
-        books.backups.iter().find(|backup| backup.id == copy).unwrap().tags.get("lifeboat:hold").cloned()
+        let inventory = bench.inventory();
+        inventory.backups.iter().find(|backup| backup.id == copy).unwrap().tags.get("lifeboat:hold").cloned()
     };
     let says = done(&bench, &["hold", &copy, "--reason", "audit 2026", "--wait"]);
     assert!(says.contains("its tag at AWS says so"), "{says}");
@@ -230,7 +231,7 @@ fn a_hold_that_aws_does_not_let_stand_ends_the_waiting_and_stands_in_the_books()
     let bench = Bench::new(2000.0, "");
     let _daemon = started(&bench, NEVER, "");
     done(&bench, &["backup", "one", FILE_SYSTEMS[0], "--wait"]);
-    let id = bench.books().backups[0].id.clone();
+    let id = bench.inventory().backups[0].id.clone();
     bench.set_faults("[[fault]]\noperations = [\"TagResource\"]\nrefuse = \"AccessDeniedException\"\n");
     let why = refused(&bench, &["hold", &id, "--reason", "audit 7", "--wait"], 1);
     assert!(why.contains("AccessDeniedException") && why.contains("lifeboat reload"), "{why}");
@@ -241,7 +242,7 @@ fn a_hold_that_aws_does_not_let_stand_ends_the_waiting_and_stands_in_the_books()
     done(&bench, &["reload"]);
     wait_until("tagged", SOON, || {
         bench
-            .books()
+            .inventory()
             .backups
             .iter()
             .any(|backup| backup.tags.get("lifeboat:hold").is_some_and(|hold| hold == "audit 7"))
@@ -277,7 +278,7 @@ fn a_reload_says_what_came_of_it_and_confirms_what_the_brake_holds() {
     let left = || {
         let own =
             |backup: &&lifeboat::sim::cloud::BackupFacts| backup.region == "us-east-1" && backup.deleted_ms.is_none();
-        bench.books().backups.iter().filter(own).count()
+        bench.inventory().backups.iter().filter(own).count()
     };
     assert_eq!(left(), 5);
     // What is confirmed is what was shown, not what another policy would make of it.
@@ -358,7 +359,7 @@ fn without_a_place_for_the_socket_the_backups_go_on() {
     let text = std::fs::read_to_string(bench.path("lifeboat.toml")).unwrap();
     std::fs::write(bench.path("lifeboat.toml"), text.replace("control.sock", "absent/control.sock")).unwrap();
     let _daemon = restarted(&bench);
-    wait_until("a backup", SOON, || !bench.books().backups.is_empty());
+    wait_until("a backup", SOON, || !bench.inventory().backups.is_empty());
     assert!(bench.log().contains("there is no directory"), "{}", bench.log());
     assert!(refused(&bench, &["reload"], 1).contains("no daemon takes orders on"));
 }

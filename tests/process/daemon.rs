@@ -45,14 +45,14 @@ fn every_type_is_protected_everywhere_with_our_tags() {
     let bench = Bench::new(600.0, "");
     bench.write_fleet_policy("*/3 * * * * *");
     let daemon = bench.daemon();
-    wait_until("healed once", SOON, || healed(&bench.books()) || bench.books().backups.len() > 60);
+    wait_until("healed once", SOON, || healed(&bench.inventory()) || bench.inventory().backups.len() > 60);
     bench.write_fleet_policy(NEVER);
     daemon.signal("HUP");
-    wait_until("healed", SOON, || healed(&bench.books()));
-    let books = bench.books();
-    nothing_made_twice(&books);
-    lanes_kept(&books);
-    for backup in &books.backups {
+    wait_until("healed", SOON, || healed(&bench.inventory()));
+    let inventory = bench.inventory();
+    nothing_made_twice(&inventory);
+    lanes_kept(&inventory);
+    for backup in &inventory.backups {
         let keys: Vec<&str> =
             backup.tags.keys().map(String::as_str).filter(|key| key.starts_with("lifeboat:")).collect();
         let copy = backup.source_id.is_some();
@@ -71,7 +71,7 @@ fn every_type_is_protected_everywhere_with_our_tags() {
             assert_eq!(backup.tags["team"], "it", "the source's own tags are carried over");
         }
     }
-    let types: std::collections::BTreeSet<_> = books.backups.iter().map(|backup| backup.file_system_type).collect();
+    let types: std::collections::BTreeSet<_> = inventory.backups.iter().map(|backup| backup.file_system_type).collect();
     assert_eq!(types.len(), 4);
 }
 
@@ -87,17 +87,17 @@ fn tags_keys_and_metrics_of_one_source() {
         ))
     };
     wait_until("a copy in both", SOON, || DESTINATIONS.iter().all(|region| newest(region).is_some_and(|at| at > 0.0)));
-    let books = bench.books();
-    let copy = books.backups.iter().find(|backup| backup.region == "us-west-2").unwrap();
+    let inventory = bench.inventory();
+    let copy = inventory.backups.iter().find(|backup| backup.region == "us-west-2").unwrap();
     assert_eq!(copy.tags["cost"], "dr");
     assert_eq!(copy.tags["team"], "it", "copy_tags carries the backup's own");
     assert!(copy.kms_key.ends_with("alias/dr") || copy.kms_key.contains(":key/"), "{}", copy.kms_key);
-    let other = books.backups.iter().find(|backup| backup.region == "eu-west-1").unwrap();
+    let other = inventory.backups.iter().find(|backup| backup.region == "eu-west-1").unwrap();
     assert!(!other.tags.contains_key("team"));
     assert_eq!(bench.metric("lifeboat_config_last_reload_successful"), Some(1.0));
     // Age counts from the source backup.
     let at = newest("us-west-2").unwrap();
-    let taken = books.backups.iter().filter(|b| b.region == "us-east-1").map(|b| b.created_ms).max().unwrap();
+    let taken = inventory.backups.iter().filter(|b| b.region == "us-east-1").map(|b| b.created_ms).max().unwrap();
     #[expect(clippy::cast_precision_loss, reason = "milliseconds fit")]
     let latest = taken as f64 / 1000.0;
     assert!(at <= latest + 2.5, "{at} {latest}");
@@ -124,7 +124,7 @@ fn after_the_loss_of_its_database_it_says_what_it_waits_for() {
     let bench = Bench::new(2000.0, late);
     bench.write_policy(&one_source("*/2 * * * * *", ""));
     let daemon = bench.daemon();
-    let backed_up = || bench.books().backups.iter().any(|b| b.region == "us-east-1" && lifecycle(b) == "AVAILABLE");
+    let backed_up = || bench.inventory().backups.iter().any(|b| b.region == "us-east-1" && lifecycle(b) == "AVAILABLE");
     wait_until("one backup", SOON, backed_up);
     daemon.kill();
     assert!(!bench.log().contains("protected before this database was"), "nothing was");
@@ -167,7 +167,7 @@ fn a_changed_key_is_announced_in_plan_and_in_the_log_before_the_copy_that_it_mak
     let copied_in_full = || {
         let made = bench.run(&["backup", "one", "--wait"]);
         assert!(made.status.success(), "{}\n{}", stderr(&made), bench.log());
-        let copies = bench.books().backups;
+        let copies = bench.inventory().backups;
         copies.iter().rev().find(|backup| backup.region == "us-west-2").unwrap().full
     };
     let said = || bench.log().lines().filter(|line| line.contains("WARN") && line.contains("be full")).count();
@@ -228,8 +228,8 @@ fn a_silent_region_delays_no_other_and_is_named() {
     bench.write_policy(&one_source("*/5 * * * * *", ""));
     let daemon = bench.daemon();
     let copied = || {
-        let books = bench.books();
-        books.backups.iter().filter(|b| b.region == "us-west-2" && lifecycle(b) == "AVAILABLE").count()
+        let inventory = bench.inventory();
+        inventory.backups.iter().filter(|b| b.region == "us-west-2" && lifecycle(b) == "AVAILABLE").count()
     };
     wait_until("two copies in the Region that answers", Duration::from_secs(40), || copied() >= 2);
     // The first call to the silent Region runs into its time limit before anything is known of it.
@@ -401,7 +401,7 @@ fn a_full_disk_stops_new_deeds_and_mends_itself() {
     std::fs::write(&path, text.replace(&bench.database().display().to_string(), &database.display().to_string()))
         .unwrap();
     let daemon = bench.daemon();
-    wait_until("work began", SOON, || bench.books().backups.len() > 2);
+    wait_until("work began", SOON, || bench.inventory().backups.len() > 2);
     // Fill what is left to the last byte.
     let filler = disk.0.join("filler");
     let mut file = std::fs::File::create(&filler).unwrap();
@@ -410,7 +410,7 @@ fn a_full_disk_stops_new_deeds_and_mends_itself() {
     }
     wait_until("it says so", SOON, || bench.metric("lifeboat_store_writable") == Some(0.0));
     assert!(bench.log().contains("ERROR"), "{}", bench.log());
-    let asked = |bench: &Bench| bench.books().backups.len();
+    let asked = |bench: &Bench| bench.inventory().backups.len();
     let before = asked(&bench);
     // While full: metrics stay up, nothing new is asked. There is no event for “nothing happens”.
     std::thread::sleep(Duration::from_secs(3));
@@ -426,7 +426,7 @@ fn a_full_disk_stops_new_deeds_and_mends_itself() {
     drop(file);
     std::fs::remove_file(filler).unwrap();
     wait_until("it goes on", SOON, || asked(&bench) > before);
-    nothing_made_twice(&bench.books());
+    nothing_made_twice(&bench.inventory());
     daemon.signal("TERM");
     assert_eq!(daemon.exit_code(Duration::from_secs(10)), 0);
 }
@@ -437,9 +437,9 @@ fn points_need_neither_database_nor_daemon_nor_source_region() {
     bench.write_fleet_policy("*/2 * * * * *");
     let daemon = bench.daemon();
     wait_until("healed", SOON, || {
-        let books = bench.books();
+        let inventory = bench.inventory();
         let copies = |region: &str| {
-            let there = books.backups.iter().filter(|b| b.region == region && lifecycle(b) == "AVAILABLE");
+            let there = inventory.backups.iter().filter(|b| b.region == region && lifecycle(b) == "AVAILABLE");
             there.map(|b| b.resource.as_str()).collect::<std::collections::BTreeSet<_>>().len()
         };
         DESTINATIONS.iter().all(|region| copies(region) == 8)
@@ -531,8 +531,8 @@ fn a_refusal_for_good_sets_one_route_aside_and_a_reload_tries_again() {
     let path = bench.write_policy(&one_source("*/3 * * * * *", ""));
     let daemon = bench.daemon();
     let copied = |region: &str| {
-        let books = bench.books();
-        books.backups.iter().any(|b| b.region == region && lifecycle(b) == "AVAILABLE")
+        let inventory = bench.inventory();
+        inventory.backups.iter().any(|b| b.region == region && lifecycle(b) == "AVAILABLE")
     };
     wait_until("the good route goes on", SOON, || copied("eu-west-1"));
     wait_until("the bad one is shown", SOON, || {
@@ -540,19 +540,19 @@ fn a_refusal_for_good_sets_one_route_aside_and_a_reload_tries_again() {
         status["routes"].as_array().is_some_and(|routes| {
             routes.iter().any(|route| {
                 route["region"] == "us-west-2"
-                    && route["waiting"]["reason"] == "set_aside"
+                    && route["waiting"]["reason"] == "needs_person"
                     && route["waiting"]["detail"].as_str().is_some_and(|detail| detail.contains("KmsKey"))
             })
         })
     });
-    let copies = || bench.books().backups.iter().filter(|b| b.region == "eu-west-1").count();
+    let copies = || bench.inventory().backups.iter().filter(|b| b.region == "eu-west-1").count();
     let before = copies();
     wait_until("two more occurrences", SOON, || copies() >= before + 2);
     let said =
         bench.log().lines().filter(|line| line.contains("ERROR") && line.contains("InvalidDestinationKmsKey")).count();
     assert_eq!(said, 1, "reported once: {}", bench.log());
     let refused = |call: &&lifeboat::sim::cloud::CallCount| call.code == "InvalidDestinationKmsKey";
-    let asked: u64 = bench.books().calls.iter().filter(refused).map(|call| call.count).sum();
+    let asked: u64 = bench.inventory().calls.iter().filter(refused).map(|call| call.count).sum();
     assert_eq!(asked, 1, "asked once, whatever the occurrence");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("kms_key = \"alias/dr\"\n", "")).unwrap();
@@ -595,7 +595,7 @@ fn a_log_that_nobody_reads_stops_nothing() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    wait_until("work goes on", SOON, || bench.books().backups.len() > 12);
+    wait_until("work goes on", SOON, || bench.inventory().backups.len() > 12);
     let done = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(done.success());
     wait_until("it ends", Duration::from_secs(10), || child.try_wait().unwrap().is_some());
@@ -604,8 +604,8 @@ fn a_log_that_nobody_reads_stops_nothing() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let child = bench.command(&["run"]).stderr(full).spawn().unwrap();
     let daemon = crate::support::Daemon { child };
-    let before = bench.books().backups.len();
-    wait_until("work goes on", SOON, || bench.books().backups.len() > before + 3);
+    let before = bench.inventory().backups.len();
+    wait_until("work goes on", SOON, || bench.inventory().backups.len() > before + 3);
     daemon.signal("TERM");
     assert_eq!(daemon.exit_code(Duration::from_secs(10)), 0);
 }
@@ -645,7 +645,7 @@ fn another_account_behind_the_same_name_takes_nothing_from_the_record() {
     assert_eq!(bench.get("/readyz"), None, "its credentials are not ours");
     wait_until("shown", SOON, || stdout(&bench.run(&["status"])).contains("444455556666"));
     assert_eq!(points(), before);
-    assert!(!bench.log().contains("no longer in AWS's books"));
+    assert!(!bench.log().contains("no longer in AWS's inventory"));
     daemon.kill();
     let _daemon = bench.daemon();
     ready(&bench);

@@ -7,9 +7,9 @@
 mod answers;
 mod control;
 mod database;
-mod desk;
-mod dice;
 mod endpoint;
+mod fuzz_rng;
 mod listener;
+mod offline;
 mod policy;
 mod schedule;

@@ -21,7 +21,7 @@ fn a_lane_that_aws_refuses_is_closed_once() {
     wait_until("the daemon", Duration::from_secs(30), || bench.status().is_some());
     let ordered = bench.run(&["backup", "all"]);
     assert!(ordered.status.success(), "{ordered:?}");
-    let refused = || -> u64 { bench.books().lanes.iter().map(|lane| lane.used.refused).sum() };
+    let refused = || -> u64 { bench.inventory().lanes.iter().map(|lane| lane.used.refused).sum() };
     wait_until("the first refusal", Duration::from_secs(30), || refused() > 0);
     let (began, span) = (Instant::now(), Duration::from_secs(45));
     let waiting = || bench.metric("lifeboat_copies_waiting{account=\"default\",region=\"us-west-2\",reason=\"slot\"}");
@@ -30,9 +30,9 @@ fn a_lane_that_aws_refuses_is_closed_once() {
     assert!((1..=2).contains(&refused()), "{} refused CopyBackups in {:?}", refused(), began.elapsed());
     bench.set_faults("");
     let copied =
-        || bench.books().backups.iter().filter(|b| b.region == "us-west-2" && lifecycle(b) == "AVAILABLE").count();
+        || bench.inventory().backups.iter().filter(|b| b.region == "us-west-2" && lifecycle(b) == "AVAILABLE").count();
     wait_until("every route has its copy", Duration::from_secs(60), || copied() == WAITING);
     assert!(refused() <= 2);
-    lanes_kept(&bench.books());
-    nothing_made_twice(&bench.books());
+    lanes_kept(&bench.inventory());
+    nothing_made_twice(&bench.inventory());
 }

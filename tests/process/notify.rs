@@ -122,7 +122,7 @@ fn lines(bench: &Bench, event: &str) -> Vec<String> {
 }
 
 fn copies(bench: &Bench) -> usize {
-    bench.books().backups.iter().filter(|b| b.region == "us-west-2" && lifecycle(b) == "AVAILABLE").count()
+    bench.inventory().backups.iter().filter(|b| b.region == "us-west-2" && lifecycle(b) == "AVAILABLE").count()
 }
 
 #[test]

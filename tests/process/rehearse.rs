@@ -61,7 +61,7 @@ fn a_rehearsal_foretells_who_keeps_the_promise_and_repeats_itself() {
     let slow = ["rehearse", "--days", "2", "--seed", "3", "--sizes", "50-100", "--copy-floor", "47m"];
     let (said, code) = lifeboat(&crowded, &slow);
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("broken for") && said.contains("will break their promise"), "{said}");
+    assert!(said.contains("broken for") && said.contains("will miss their RPO"), "{said}");
     let (again, _) = lifeboat(&crowded, &slow);
     assert_eq!(said, again, "the same seed tells the same story");
     let (other, _) = lifeboat(&crowded, &[&slow[..], &["--start", "2026-03-01T00:00:00Z"]].concat());

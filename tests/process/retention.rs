@@ -17,7 +17,7 @@ fn policy(schedule: &str, retain: &str, there: &str) -> String {
 
 /// What is there and good in a Region, oldest first.
 fn held(bench: &Bench, region: &str) -> Vec<BackupFacts> {
-    let mut held: Vec<BackupFacts> = bench.books().backups;
+    let mut held: Vec<BackupFacts> = bench.inventory().backups;
     held.retain(|b| {
         b.deleted_ms.is_none() && b.region == region && lifecycle(b) == "AVAILABLE" && work_of(b).is_some()
     });
@@ -29,13 +29,14 @@ fn held(bench: &Bench, region: &str) -> Vec<BackupFacts> {
 fn fill(bench: &Bench, retain: &str, there: &str, copies: usize) -> crate::support::Daemon {
     bench.write_policy(&policy("* * * * * *", retain, there));
     let daemon = bench.daemon();
-    let made = || bench.books().backups.iter().filter(|b| b.region == "us-west-2" && lifecycle(b) != "COPYING").count();
+    let made =
+        || bench.inventory().backups.iter().filter(|b| b.region == "us-west-2" && lifecycle(b) != "COPYING").count();
     wait_until("enough copies", SOON, || made() >= copies);
     bench.write_policy(&policy(NEVER, retain, there));
     daemon.signal("HUP");
     wait_until("nothing in flight", SOON, || {
         bench
-            .books()
+            .inventory()
             .backups
             .iter()
             .all(|backup| matches!(lifecycle(backup).as_str(), "AVAILABLE" | "FAILED" | "DELETED"))
@@ -49,7 +50,7 @@ fn both_ends_keep_what_their_rules_say_and_history_knows_the_rest() {
     let daemon = fill(&bench, "retain = { last = 2 }", "retain = { last = 3 }", 7);
     wait_until("two backups", SOON, || held(&bench, "us-east-1").len() == 2);
     wait_until("three copies", SOON, || held(&bench, "us-west-2").len() == 3);
-    let deleted: Vec<BackupFacts> = bench.books().backups.into_iter().filter(|b| b.deleted_ms.is_some()).collect();
+    let deleted: Vec<BackupFacts> = bench.inventory().backups.into_iter().filter(|b| b.deleted_ms.is_some()).collect();
     let newest_deleted = deleted.iter().filter(|b| b.region == "us-west-2").map(|b| b.created_ms).max();
     let oldest_held = held(&bench, "us-west-2").first().map(|b| b.created_ms);
     assert!(newest_deleted < oldest_held, "the oldest went");
@@ -75,7 +76,7 @@ fn what_goes_at_once_waits_for_a_person() {
     let said = bench.log().lines().filter(|line| line.contains("ERROR") && line.contains("braked")).count();
     assert_eq!(said, 2, "once for each route");
     assert_eq!(held(&bench, "us-east-1").len(), before, "nothing went");
-    assert!(bench.books().backups.iter().all(|backup| backup.deleted_ms.is_none()));
+    assert!(bench.inventory().backups.iter().all(|backup| backup.deleted_ms.is_none()));
 }
 
 /// Nine reloads in half a minute, each of two points fewer: the brake counts them together, across restarts, and lets go
@@ -86,7 +87,8 @@ fn small_steps_add_up_and_wait_for_a_person() {
     let mut daemon = fill(&bench, "", "", 20);
     let copies = held(&bench, "us-west-2").len();
     assert!(copies >= 20);
-    let deleted = || bench.books().backups.iter().filter(|b| b.deleted_ms.is_some() && b.region == "us-west-2").count();
+    let deleted =
+        || bench.inventory().backups.iter().filter(|b| b.deleted_ms.is_some() && b.region == "us-west-2").count();
     let fifth = copies / 5;
     for step in 1..10 {
         let there = format!("retain = {{ last = {} }}", copies - 2 * step);
@@ -124,7 +126,7 @@ fn a_refusal_to_delete_a_backup_under_a_copy_waits_in_both_wordings() {
             let labels = format!("operation=\"DeleteBackup\",region=\"us-east-1\",code=\"{code}\"");
             bench.metric(&format!("lifeboat_aws_requests_total{{{labels}}}")).unwrap_or(0.0)
         };
-        let deleted = || bench.books().backups.iter().filter(|b| b.deleted_ms.is_some()).count() as f64;
+        let deleted = || bench.inventory().backups.iter().filter(|b| b.deleted_ms.is_some()).count() as f64;
         wait_until("each was deleted by one call that AWS granted", SOON, || asked("OK") == deleted());
         assert!(asked(code) > 0.0, "AWS refused in these words");
     }
@@ -149,7 +151,7 @@ fn a_backup_that_is_being_restored_waits_until_the_restore_is_over() {
     bench.set_faults("");
     wait_until("one backup", SOON, || held(&bench, "us-east-1").len() == 1);
     assert_eq!(
-        bench.books().backups.iter().filter(|b| b.region == "us-east-1" && b.deleted_ms.is_some()).count(),
+        bench.inventory().backups.iter().filter(|b| b.region == "us-east-1" && b.deleted_ms.is_some()).count(),
         made - 1
     );
 }
@@ -175,7 +177,7 @@ fn plan_shows_the_very_set_that_is_confirmed_and_a_hold_outlives_everything() {
     let oldest = held(&bench, "us-west-2").first().unwrap().id.clone();
     let hold = bench.run(&["hold", &oldest, "--reason", "audit 7"]);
     assert!(hold.status.success(), "{hold:?}");
-    let tagged = || bench.books().backups.iter().any(|b| b.id == oldest && b.tags.contains_key("lifeboat:hold"));
+    let tagged = || bench.inventory().backups.iter().any(|b| b.id == oldest && b.tags.contains_key("lifeboat:hold"));
     wait_until("the tag", SOON, tagged);
     // A changed file, before it takes over.
     bench.write_policy(&policy(NEVER, "retain = { last = 2 }", "retain = { last = 2 }"));
@@ -191,7 +193,7 @@ fn plan_shows_the_very_set_that_is_confirmed_and_a_hold_outlives_everything() {
     let confirmed = bench.run(&["reload", "--confirm-deletions"]);
     assert!(confirmed.status.success(), "{confirmed:?}");
     let gone = || -> std::collections::BTreeSet<String> {
-        bench.books().backups.into_iter().filter(|b| b.deleted_ms.is_some()).map(|b| b.id).collect()
+        bench.inventory().backups.into_iter().filter(|b| b.deleted_ms.is_some()).map(|b| b.id).collect()
     };
     wait_until("all that was confirmed is gone", SOON, || gone() == expected);
     assert_eq!(held(&bench, "us-east-1").len(), 2);

@@ -11,6 +11,6 @@ mod facts;
 mod faults;
 mod knobs;
 mod listing;
+mod model_fuzz;
 mod protocol;
-mod storm;
 mod time;

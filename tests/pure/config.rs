@@ -104,7 +104,7 @@ fn every_mistake_is_refused_with_its_saved_message() {
             continue;
         };
         for problem in &problems.problems {
-            assert!(problem.place.is_some() && !problem.hint.is_empty(), "{name}: {problem}");
+            assert!(problem.location.is_some() && !problem.hint.is_empty(), "{name}: {problem}");
             let place = format!("{name}:{}:{}", problem.line().unwrap(), problem.column().unwrap());
             assert!(problem.render(false).contains(&place), "{place} is not drawn:\n{problem}");
         }
@@ -161,7 +161,7 @@ fn places_are_counted_in_characters_and_survive_windows_line_ends_and_a_byte_ord
     let problems = parse(&format!("{MINIMAL}  tags = {{ \"größe\" = \"ä\", x = 1 }}\n")).unwrap_err();
     let problem = &problems.problems[0];
     assert_eq!((problem.line(), problem.column()), (Some(14), Some(31)));
-    assert_eq!(problem.place.as_ref().unwrap().text(), "1");
+    assert_eq!(problem.location.as_ref().unwrap().text(), "1");
     assert!(problems.to_string().contains("lifeboat.toml:14:31"), "{problems}");
 }
 
@@ -507,7 +507,7 @@ fn survives(text: &str) {
             assert!(serde_json::to_string(&problems).is_ok());
             for problem in &problems.problems {
                 assert!(!problem.hint.is_empty());
-                if let Some(place) = &problem.place {
+                if let Some(place) = &problem.location {
                     assert!(text.get(place.span()).is_some() && place.line() > 0 && place.column() > 0);
                 }
             }

@@ -3,5 +3,5 @@
 
 mod calendar;
 mod config;
-mod nouns;
+mod domain_types;
 mod tidy;

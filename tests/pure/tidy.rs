@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Rooms by floor; a room may use those on lower floors only.
-const FLOORS: [(&str, u8); 10] = [
+/// Modules by layer; a module may use those on lower layers only.
+const LAYERS: [(&str, u8); 10] = [
     ("domain", 1),
     ("config", 2),
     ("store", 2),
@@ -31,7 +31,7 @@ const ONLY_IN: [(&[&str], &[&str], &str); 5] = [
             "src/daemon/notify/client.rs",
             "src/sim/endpoint.rs",
             "src/sim/endpoint/",
-            "src/cli/ask.rs",
+            "src/cli/http_client.rs",
         ],
         "HTTP stays in the HTTP files",
     ),
@@ -39,7 +39,7 @@ const ONLY_IN: [(&[&str], &[&str], &str); 5] = [
     (&["croner::"], &["src/domain/schedule.rs"], "there is one calendar"),
 ];
 
-/// What the pure rooms may not touch.
+/// What the pure modules may not touch.
 const IMPURE: [&str; 16] = [
     "SystemTime",
     "Instant::now",
@@ -61,9 +61,9 @@ const IMPURE: [&str; 16] = [
 
 /// The world that drives the planner, and what it is judged by.
 const WORLD: &str = "tests/world/";
-/// It stands on the floor of the simulator: these rooms are above it, or beside it.
+/// It stands on the layer of the simulator: these modules are above it, or beside it.
 const NOT_FOR_THE_WORLD: [&str; 3] = ["report", "daemon", "cli"];
-/// What may judge it: the nouns, the calendar and the books of the simulated FSx. A checker that used a rule of the planner
+/// What may judge it: the types, the calendar and the state of the simulated FSx. A checker that used a rule of the planner
 /// would share its mistakes.
 const FOR_CHECKS: [&str; 2] = ["domain", "sim"];
 
@@ -139,22 +139,24 @@ fn code_lines(code: &[(usize, String)]) -> impl Iterator<Item = (usize, &str)> {
     code.iter().map(|(at, line)| (*at, &**line)).filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
 
-fn room(path: &str) -> Option<&str> {
+fn module(path: &str) -> Option<&str> {
     path.strip_prefix("src/")?.split(['/', '.']).next()
 }
 
 #[test]
-fn rooms_use_only_lower_floors() {
-    let floors: BTreeMap<&str, u8> = FLOORS.into();
+fn modules_use_only_lower_layers() {
+    let layers: BTreeMap<&str, u8> = LAYERS.into();
     let mut wrong = Vec::new();
     for Source { path, code } in sources() {
-        let Some((own, floor)) = room(&path).and_then(|room| Some((room, *floors.get(room)?))) else { continue };
+        let Some((own, layer)) = module(&path).and_then(|module| Some((module, *layers.get(module)?))) else {
+            continue;
+        };
         for (line, text) in code_lines(&code) {
             for used in text.split("crate::").skip(1) {
                 let used = used.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default();
-                if let Some(other) = floors.get(used)
+                if let Some(other) = layers.get(used)
                     && used != own
-                    && *other >= floor
+                    && *other >= layer
                 {
                     wrong.push(format!("{path}:{line}: {own} uses {used}"));
                 }
@@ -184,7 +186,7 @@ fn the_world_uses_nothing_above_it_and_its_checks_nothing_that_decides() {
 }
 
 #[test]
-fn outside_things_stay_behind_their_rooms() {
+fn outside_things_stay_behind_their_modules() {
     let mut wrong = Vec::new();
     for Source { path, code } in sources() {
         for (words, allowed, why) in ONLY_IN {
@@ -202,7 +204,7 @@ fn outside_things_stay_behind_their_rooms() {
 }
 
 #[test]
-fn the_pure_rooms_are_pure() {
+fn the_pure_modules_are_pure() {
     let mut wrong = Vec::new();
     for Source { path, code } in sources() {
         if ![WORLD, "src/domain/", "src/planner/"].iter().any(|pure| path.starts_with(pure)) {

@@ -1,8 +1,7 @@
-//! The promises, held against FSx's own books after every step.
+//! The promises, checked against FSx's own inventory after every step.
 //!
-//! A checker that asked the planner what it thinks would share its mistakes. So these keep books of their own, from
-//! what FSx did, what was sent and answered, and what was committed; of the program they use the nouns and the calendar
-//! alone.
+//! A checker that relied on the planner would share its mistakes. So these checks keep their own records of what FSx
+//! did, what was sent and answered, and what was committed; from the program they use only the types and the calendar.
 
 use super::setup::Setup;
 use armed::{Armed, Check};
@@ -17,18 +16,18 @@ use std::fmt;
 
 pub mod armed;
 mod brake;
-mod claims;
+mod call_rate;
 mod clock;
-mod crowd;
-mod ends;
+mod consistency;
+mod created;
 mod flow;
-mod keeping;
+mod kept_points;
 mod lanes;
 mod lines;
 mod making;
-mod pace;
-mod shelf;
-mod standing;
+mod outcomes;
+mod retention;
+mod urgency;
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,17 +114,17 @@ fn good(backup: &Backup) -> bool {
     !matches!(backup.lifecycle, Lifecycle::Failed | Lifecycle::Deleted)
 }
 
-/// Every check, and the books that they keep.
+/// Every check, and the state that they keep.
 pub struct Checks {
-    shelf: shelf::Shelf,
+    created: created::Created,
     making: making::Making,
     lanes: lanes::Lanes,
-    pace: pace::Pace,
-    ends: ends::Ends,
+    call_rate: call_rate::CallRate,
+    outcomes: outcomes::Outcomes,
     lines: lines::Lines,
-    claims: claims::Claims,
+    consistency: consistency::Consistency,
     flow: flow::Flow,
-    keeping: keeping::Keeping,
+    retention: retention::Retention,
     /// What the policy file said when it was last good, and loaded.
     loaded: Option<Settings>,
 }
@@ -135,15 +134,15 @@ impl Checks {
     #[must_use]
     pub fn new(setup: &Setup) -> Self {
         Self {
-            shelf: shelf::Shelf::new(setup),
+            created: created::Created::new(setup),
             making: making::Making::default(),
             lanes: lanes::Lanes::default(),
-            pace: pace::Pace::default(),
-            ends: ends::Ends::default(),
+            call_rate: call_rate::CallRate::default(),
+            outcomes: outcomes::Outcomes::default(),
             lines: lines::Lines::default(),
-            claims: claims::Claims::default(),
+            consistency: consistency::Consistency::default(),
             flow: flow::Flow::new(setup),
-            keeping: keeping::Keeping::default(),
+            retention: retention::Retention::default(),
             loaded: None,
         }
     }
@@ -151,7 +150,7 @@ impl Checks {
     /// How many backups and copies were made for Lifeboat.
     #[must_use]
     pub const fn made(&self) -> u64 {
-        self.shelf.made()
+        self.created.made()
     }
 
     /// After every step.
@@ -159,7 +158,7 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn stepped(&mut self, cloud: &Cloud, armed: &Armed) -> Result<(), Broken> {
-        self.shelf.stepped(cloud, &self.keeping, armed)
+        self.created.stepped(cloud, &self.retention, armed)
     }
 
     /// Every few minutes of virtual time, while the process lives.
@@ -170,12 +169,12 @@ impl Checks {
         self.unmoved(view.settings)?;
         if !view.state.timekeeping.confirmed() {
             self.flow.disturbed(view.now_ms);
-            self.ends.unsettled(view.host_now);
+            self.outcomes.unsettled(view.host_now);
         }
-        self.claims.inspected(view, &self.flow, &self.shelf)?;
-        self.ends.inspected(view)?;
-        crowd::inspected(view, &self.flow)?;
-        self.flow.inspected(view, &self.shelf)
+        self.consistency.inspected(view, &self.flow, &self.created)?;
+        self.outcomes.inspected(view)?;
+        kept_points::inspected(view, &self.flow)?;
+        self.flow.inspected(view, &self.created)
     }
 
     /// A round was planned.
@@ -183,7 +182,7 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn planned(&mut self, plan: &Plan, view: &View<'_>) -> Result<(), Broken> {
-        standing::planned(plan, view, &self.shelf, &self.flow)
+        urgency::planned(plan, view, &self.created, &self.flow)
     }
 
     /// Durable changes are on disk.
@@ -191,12 +190,12 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn committed(&mut self, changes: &[Change], view: &View<'_>) -> Result<(), Broken> {
-        self.keeping.committed(changes, view, &self.shelf)?;
+        self.retention.committed(changes, view, &self.created)?;
         for change in changes {
             clock::committed(change, view)?;
             self.making.committed(change);
-            self.lanes.committed(change, view, &self.shelf);
-            self.ends.committed(change, view, &self.shelf)?;
+            self.lanes.committed(change, view, &self.created);
+            self.outcomes.committed(change, view, &self.created)?;
             self.lines.committed(change, view)?;
         }
         Ok(())
@@ -215,7 +214,7 @@ impl Checks {
         }
         self.making.sent(action, view)?;
         self.lanes.sent(action, view)?;
-        self.pace.sent(action, view)
+        self.call_rate.sent(action, view)
     }
 
     /// An answer reaches the process.
@@ -224,7 +223,7 @@ impl Checks {
     /// What was broken.
     pub fn delivered(&mut self, action: &Action, outcome: &Outcome, view: &View<'_>) -> Result<(), Broken> {
         self.lanes.delivered(action, outcome);
-        self.pace.delivered(action, outcome, view)
+        self.call_rate.delivered(action, outcome, view)
     }
 
     /// Lifeboat's calls deleted these. `settings` are what it runs on, if it lives.
@@ -243,7 +242,7 @@ impl Checks {
             let mut pending = self.lanes.pending().inspect(|_| armed.count(Check::NotRead));
             let read = pending.any(|key| self.making.copies_from(key, &cloud.backup(*at).id));
             let settings = settings.filter(|_| !self.flow.just_disturbed(now_ms));
-            self.keeping.deleted(*at, cloud, &self.shelf, settings, read, armed)?;
+            self.retention.deleted(*at, cloud, &self.created, settings, read, armed)?;
         }
         Ok(())
     }
@@ -252,14 +251,14 @@ impl Checks {
     pub fn died(&mut self, now_ms: i64, state: Option<&State>, database_lost: bool) {
         self.flow.disturbed(now_ms);
         self.lanes.died(database_lost);
-        self.claims.died(state.filter(|_| !database_lost));
-        self.pace.died();
+        self.consistency.died(state.filter(|_| !database_lost));
+        self.call_rate.died();
         self.lines.died();
-        self.ends.died();
+        self.outcomes.died();
         if database_lost {
             self.making.database_lost();
-            self.keeping.database_lost();
-            self.ends.database_lost();
+            self.retention.database_lost();
+            self.outcomes.database_lost();
             self.flow.database_lost(now_ms);
         }
     }
@@ -278,17 +277,17 @@ impl Checks {
     ) -> Result<(), Broken> {
         self.flow.disturbed(now_ms);
         self.lanes.started(state);
-        self.ends.reloaded(host_now, settings);
+        self.outcomes.reloaded(host_now, settings);
         self.lines.reloaded(host_now, settings);
         self.loaded = Some(settings.clone());
-        self.claims.started(state, armed)
+        self.consistency.started(state, armed)
     }
 
     /// The policy file was loaded.
     pub fn reloaded(&mut self, now_ms: i64, host_now: Time, settings: &Settings) {
         self.flow.disturbed(now_ms);
-        self.pace.died();
-        self.ends.reloaded(host_now, settings);
+        self.call_rate.died();
+        self.outcomes.reloaded(host_now, settings);
         self.lines.reloaded(host_now, settings);
         self.loaded = Some(settings.clone());
     }
@@ -313,28 +312,28 @@ impl Checks {
 
     /// An order is carried out from now on, or (`false`) was; `true` for what lets go what the brake holds.
     pub fn ordered(&mut self, confirms: bool) {
-        self.keeping.confirmed = confirms;
+        self.retention.confirmed = confirms;
     }
 
     /// A person did something.
     pub fn person(&mut self, cloud: &Cloud, now_ms: i64) {
-        self.shelf.person(cloud, now_ms);
+        self.created.person(cloud, now_ms);
         self.flow.person(now_ms);
-        self.keeping.person(now_ms);
+        self.retention.person(now_ms);
     }
 
     /// The clock was set.
     pub fn clock_set(&mut self, now_ms: i64, host_now: Time) {
         self.flow.disturbed(now_ms);
-        self.pace.clock_set();
-        self.keeping.clock_set();
-        self.ends.clock_set(host_now);
+        self.call_rate.clock_set();
+        self.retention.clock_set();
+        self.outcomes.clock_set(host_now);
         self.lines.clock_set(host_now);
     }
 
     /// Nothing goes wrong from now on.
-    pub fn calm(&mut self, now_ms: i64) {
-        self.flow.calm(now_ms);
+    pub fn faults_ended(&mut self, now_ms: i64) {
+        self.flow.faults_ended(now_ms);
     }
 
     /// The end of act two: the fleet must have healed.
@@ -342,7 +341,7 @@ impl Checks {
     /// # Errors
     /// What has not.
     pub fn healed(&mut self, view: &View<'_>) -> Result<(), Broken> {
-        self.flow.healed(view, &self.shelf)
+        self.flow.healed(view, &self.created)
     }
 
     /// The very end: everything must have come to rest.
@@ -353,8 +352,8 @@ impl Checks {
         armed.count(Check::AliveInTheEnd);
         let down = || Check::AliveInTheEnd.broken("the process is down in the end".to_owned());
         let view = view.ok_or_else(down)?;
-        self.ends.rested(view)?;
-        self.keeping.rested(view)?;
-        self.flow.rested(view, &self.shelf)
+        self.outcomes.rested(view)?;
+        self.retention.rested(view)?;
+        self.flow.rested(view, &self.created)
     }
 }

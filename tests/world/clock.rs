@@ -1,4 +1,4 @@
-//! The host's clock, which may be wrong, and AWS's, which is right.
+//! The host's clock, which may be wrong, and AWS's clock, which is right.
 
 use super::*;
 use lifeboat::domain::timekeeper::Heard;
@@ -48,7 +48,7 @@ impl World {
         let (shown, counted) = (self.host_time(), steady(self.now_ms));
         if let Some(host) = &mut self.host {
             host.keeper.read(shown, counted);
-            let known = self.mind.time_known(&mut host.keeper, shown, counted);
+            let known = self.planner.time_known(&mut host.keeper, shown, counted);
             self.driver.iter_mut().for_each(|driver| driver.state.timekeeping = known);
         }
         self.time_moved();
@@ -75,7 +75,7 @@ impl World {
         let before = host.keeper.known().trust;
         let heard = Heard { date: dated.date, asked_ago, answered_ago: Duration::ZERO };
         let first_word = host.keeper.heard(shown, counted, &heard);
-        let known = self.mind.time_known(&mut host.keeper, shown, counted);
+        let known = self.planner.time_known(&mut host.keeper, shown, counted);
         self.driver.iter_mut().for_each(|driver| driver.state.timekeeping = known);
         let (now, runs_for) = (host.now(self.now_ms), host.keeper.runs_for(counted));
         if before != host.keeper.known().trust {

@@ -6,12 +6,12 @@
 //! another [`Disk`].
 
 use lifeboat::domain::change::Change;
-use lifeboat::domain::deletion::{Deletion, HoldWish};
+use lifeboat::domain::deletion::{Deletion, HoldRequest};
 use lifeboat::domain::state::{AccountState, ORDER_REMEMBERED_FOR, SourceState, State};
 use lifeboat::domain::time::Time;
 use std::sync::Arc;
 
-/// Keeps the books between two lives of the process.
+/// Keeps the state between two lives of the process.
 pub trait Disk {
     /// All that is kept, as the state of a process that begins at `started_at`. Makes the database if there is none.
     ///
@@ -71,7 +71,7 @@ impl Disk for Kept {
 pub fn reloaded(state: &State, started_at: Time) -> State {
     let mut next = State::new(state.created_at, started_at);
     next.pauses.clone_from(&state.pauses);
-    next.totals.clone_from(&state.totals);
+    next.counters.clone_from(&state.counters);
     next.notes.clone_from(&state.notes);
     let recorded = |known: &AccountState| AccountState::recorded(known.id.clone());
     next.accounts = state.accounts.iter().map(|(name, known)| (name.clone(), recorded(known))).collect();
@@ -81,12 +81,12 @@ pub fn reloaded(state: &State, started_at: Time) -> State {
     for (key, source) in &state.sources {
         for point in source.points.iter() {
             // What stood here cannot contradict what stood here.
-            let _ = next.apply(&Change::Seen {
-                point: Box::new(point.clone().with_remarks(|remarks| remarks.suspected = None)),
+            let _ = next.apply(&Change::BackupObserved {
+                point: Box::new(point.clone().with_remarks(|remarks| remarks.missing_since = None)),
             });
         }
         if let Some(kept) = next.source_to_restore(key) {
-            kept.asks.clone_from(&source.asks);
+            kept.pending_requests.clone_from(&source.pending_requests);
         }
     }
     for (place, id, dispute) in state.disputes() {
@@ -96,8 +96,8 @@ pub fn reloaded(state: &State, started_at: Time) -> State {
     for ((place, id), deletion) in &state.deletions {
         next.restore_deletion(place.clone(), id.clone(), Deletion { inspected_at: None, ..deletion.clone() });
     }
-    for ((place, id), wish) in &state.wishes {
-        next.restore_wish(place.clone(), id.clone(), HoldWish { arn: None, ..wish.clone() });
+    for ((place, id), hold_request) in &state.hold_requests {
+        next.restore_hold_request(place.clone(), id.clone(), HoldRequest { arn: None, ..hold_request.clone() });
     }
     for (place, known) in &state.places {
         if let Some(listed) = known.listed {
@@ -111,9 +111,9 @@ pub fn reloaded(state: &State, started_at: Time) -> State {
 /// The part of a source that is kept, but for points and asks.
 fn kept_of(source: &SourceState, started_at: Time) -> SourceState {
     let mut next = SourceState::new(source.region.clone());
-    next.watch.clone_from(&source.watch);
+    next.membership.clone_from(&source.membership);
     next.cursor = source.cursor;
-    next.left = source.left;
+    next.departed = source.departed;
     next.open.clone_from(&source.open);
     next.cancelled.clone_from(&source.cancelled);
     next.losses.clone_from(&source.losses);

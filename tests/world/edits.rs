@@ -1,4 +1,4 @@
-//! Changes from outside: of the policy file, and by a person's hand in AWS's console.
+//! Changes from outside: edits of the policy file, and changes made by a person in AWS's console.
 
 use super::setup::{Edit, Person};
 use lifeboat::domain::policy::{Policy, Retain, Settings};
@@ -97,7 +97,7 @@ pub fn restore(file: &mut Settings, whole: &Settings) {
 }
 
 /// No schedule fires any more for as long as a world lasts.
-pub fn still(file: &mut Settings, now: Time) {
+pub fn end_schedules(file: &mut Settings, now: Time) {
     // In thirty-five to four hundred days: the first of a month that is far enough away.
     let month = if now.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).month() <= 5 { 9 } else { 3 };
     for policy in file.policies.values_mut() {

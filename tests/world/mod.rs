@@ -1,14 +1,13 @@
-//! The real planner against the simulated FSx, through weeks of trouble in milliseconds.
+//! The real planner against the simulated FSx, through weeks of faults in milliseconds.
 //!
-//! **The problem.** What breaks a backup scheduler is never one fault but two at the wrong moment: the database lost
-//! while an answer is under way, a clock set back between an ask and its repeat, a Region that goes silent while others
-//! fill its slots. Nobody can wait for such a week, and a test written by hand only holds what its author thought of.
-//! **The promise.** A seed draws policy, fleet, the habits of FSx and all that goes wrong ([`Setup`]); the planner then
-//! lives through it in virtual time, dying at any boundary between two steps, and after each step the promises of
-//! Lifeboat are held against FSx's own books by code that shares nothing with the planner ([`checks`]). Act one breaks,
-//! act two stops breaking, act three comes to rest. The same seed gives the same trace, byte for byte.
-//!
-//! There is no thread, no clock and no randomness here but what follows from the seed.
+//! A backup scheduler is never broken by one fault, but by two at the wrong moment: the database is lost while a
+//! response is outstanding, the clock is set back between a pending request and its repeat, a Region goes silent while
+//! others fill its slots. Nobody can wait for such a week, and a hand-written test only covers what its author thought
+//! of. So a seed determines policy, fleet, behaviour of FSx and all faults ([`Setup`]). The planner then lives through
+//! it in virtual time and crashes at any boundary between two steps. After each step the promises of Lifeboat are
+//! checked against FSx's own inventory by code that shares nothing with the planner ([`checks`]). Act one has faults,
+//! act two has none, in act three the schedules end. The same seed gives the same trace, byte for byte: there is no
+//! thread, no clock and no other randomness here.
 
 use checks::armed::{Armed, Check, Counts};
 use checks::{Broken, Checks, View};
@@ -24,8 +23,8 @@ use lifeboat::sim::cloud::Cloud;
 use lifeboat::sim::faults::Faults;
 use lifeboat::sim::rng::Rng;
 use lifeboat::sim::wire;
-use mind::{Lifeboat, Mind, Reading};
-use setup::{Edit, Happening, Setup};
+use planner_under_test::{Lifeboat, PlannerUnderTest, Reading};
+use setup::{Edit, Incident, Setup};
 use std::collections::BTreeMap;
 use std::fmt;
 use trace::{Brief, Came, Leaves, Trace};
@@ -34,13 +33,13 @@ pub mod checks;
 mod clock;
 pub mod disk;
 pub mod edits;
-pub mod mind;
+pub mod fault_plan;
 mod orders;
 pub mod persons;
+pub mod planner_under_test;
 mod round;
 pub mod setup;
 pub mod trace;
-pub mod weather;
 
 /// How often the checks look at everything.
 const INSPECT_EVERY_MS: i64 = 600_000;
@@ -117,9 +116,9 @@ struct Host {
 }
 
 enum Event {
-    Happens(Happening),
+    Happens(Incident),
     Starts,
-    Deed { life: u64, sent_ms: i64, action: Action },
+    RequestArrives { life: u64, sent_ms: i64, action: Action },
     Answer { life: u64, action: Action, outcome: Outcome, dated: Option<clock::Dated> },
     Inspection,
 }
@@ -129,7 +128,7 @@ pub struct World {
     setup: Setup,
     cloud: Cloud,
     shown: wire::Shown,
-    mind: Box<dyn Mind>,
+    planner: Box<dyn PlannerUnderTest>,
     disk: Box<dyn Disk>,
     host: Option<Host>,
     /// What the process runs. It is away while it runs.
@@ -145,7 +144,7 @@ pub struct World {
     ahead_ms: i64,
     /// By how much the time is ahead that Lifeboat goes by, as the checks were told.
     told_ahead_ms: i64,
-    calm: bool,
+    faults_ended: bool,
     /// What persons mistyped and nobody put right yet.
     mistyped: Vec<edits::Mistyped>,
     /// Calls go to another account, whatever Lifeboat calls it.
@@ -175,7 +174,7 @@ impl World {
         let mut world = Self {
             cloud,
             shown: wire::Shown::default(),
-            mind: Box::new(Lifeboat),
+            planner: Box::new(Lifeboat),
             disk: Box::new(Kept::default()),
             host: None,
             driver: None,
@@ -185,7 +184,7 @@ impl World {
             now_ms: setup.start_ms,
             ahead_ms: 0,
             told_ahead_ms: 0,
-            calm: false,
+            faults_ended: false,
             mistyped: Vec::new(),
             other_account: round::OtherAccount::default(),
             lives: 0,
@@ -201,20 +200,20 @@ impl World {
         };
         world.at(world.now_ms, Event::Starts);
         world.at(world.now_ms + INSPECT_EVERY_MS, Event::Inspection);
-        for (after_ms, happening) in world.setup.timetable.clone() {
-            world.at(world.setup.start_ms + after_ms, Event::Happens(happening));
+        for (after_ms, incident) in world.setup.timetable.clone() {
+            world.at(world.setup.start_ms + after_ms, Event::Happens(incident));
         }
         world
     }
 
     /// The same world with other decisions in it.
     #[must_use]
-    pub fn with_mind(mut self, mind: Box<dyn Mind>) -> Self {
-        self.mind = mind;
+    pub fn with_planner(mut self, planner: Box<dyn PlannerUnderTest>) -> Self {
+        self.planner = planner;
         self
     }
 
-    /// The same world with its books on another disk.
+    /// The same world with its state on another disk.
     #[must_use]
     pub fn with_disk(mut self, disk: Box<dyn Disk>) -> Self {
         self.disk = disk;
@@ -290,9 +289,9 @@ impl World {
     fn event(&mut self) -> Result<(), Broken> {
         let Some((_, event)) = self.events.pop_first() else { return Ok(()) };
         match *event {
-            Event::Happens(happening) => self.happens(happening),
+            Event::Happens(incident) => self.happens(incident),
             Event::Starts => self.start(),
-            Event::Deed { life, sent_ms, action } => self.deed(life, sent_ms, action),
+            Event::RequestArrives { life, sent_ms, action } => self.request_arrives(life, sent_ms, action),
             Event::Answer { life, action, outcome, dated } => self.answer(life, &action, outcome, dated),
             Event::Inspection => self.inspect(),
         }
@@ -307,17 +306,17 @@ impl World {
         }
     }
 
-    fn happens(&mut self, happening: Happening) -> Result<(), Broken> {
-        self.note(format_args!("! {happening:?}"));
-        match happening {
-            Happening::Crash { down_ms, lose_database } => self.die(down_ms, lose_database)?,
-            Happening::ClockStep(by_ms) => {
-                if !self.calm {
+    fn happens(&mut self, incident: Incident) -> Result<(), Broken> {
+        self.note(format_args!("! {incident:?}"));
+        match incident {
+            Incident::Crash { down_ms, lose_database } => self.die(down_ms, lose_database)?,
+            Incident::ClockStep(by_ms) => {
+                if !self.faults_ended {
                     self.ahead_ms += by_ms;
                     self.clock_set();
                 }
             }
-            Happening::Edit(edit) => {
+            Incident::Edit(edit) => {
                 edits::edit(&mut self.file, &self.setup.settings, &edit);
                 self.legible = match edit {
                     Edit::Spoil(choice) => Some(edits::legible(&self.file, choice)),
@@ -325,31 +324,31 @@ impl World {
                 };
                 self.reload()?;
             }
-            Happening::Person(person) => {
+            Incident::Person(person) => {
                 let acted = edits::person(&mut self.cloud, &mut self.mistyped, self.now_ms, person);
                 self.note(format_args!("  {acted}"));
                 self.checks.person(&self.cloud, self.now_ms);
             }
-            Happening::Order(order) => return self.order(order),
-            Happening::OtherAccount(other) => self.other_account.answers = other && !self.calm,
-            Happening::Calm => {
-                self.calm = true;
+            Incident::Order(order) => return self.order(order),
+            Incident::OtherAccount(other) => self.other_account.answers = other && !self.faults_ended,
+            Incident::FaultsEnd => {
+                self.faults_ended = true;
                 self.other_account.answers = false;
                 self.ahead_ms = 0;
                 self.clock_set();
                 self.cloud.set_faults(Faults::default(), Some(self.now_ms));
                 edits::restore(&mut self.file, &self.setup.settings);
-                self.checks.calm(self.now_ms);
+                self.checks.faults_ended(self.now_ms);
                 self.legible = None;
                 self.reload()?;
                 self.resume_all()?;
             }
-            Happening::Still => {
+            Incident::SchedulesEnd => {
                 let now = self.host_now();
                 if let Some(on) = self.driver.as_ref().map(Driver::basis) {
                     self.checks.healed(&view(&self.cloud, now, on, &self.armed, self.now_ms))?;
                 }
-                edits::still(&mut self.file, now);
+                edits::end_schedules(&mut self.file, now);
                 self.reload()?;
             }
         }
@@ -363,7 +362,7 @@ impl World {
             Some(legible) => Reading::Refused { legible },
             None => Reading::Good(&self.file),
         };
-        if let Some(loaded) = self.mind.reload(file) {
+        if let Some(loaded) = self.planner.reload(file) {
             driver.take_over(loaded);
             driver.wake = now;
         }
@@ -394,11 +393,11 @@ impl World {
         self.note(format_args!("* start {life} created {}", state.created_at));
         self.checks.started(self.now_ms, now, &settings, &state, &self.armed)?;
         let mut keeper = self.keeper_of_a_start();
-        state.timekeeping = self.mind.time_known(&mut keeper, now, clock::steady(self.now_ms));
+        state.timekeeping = self.planner.time_known(&mut keeper, now, clock::steady(self.now_ms));
         self.host = Some(Host { life, keeper });
         self.driver = Some(Driver::new(settings, state, now));
         self.time_moved();
-        if self.calm { self.resume_all() } else { Ok(()) }
+        if self.faults_ended { self.resume_all() } else { Ok(()) }
     }
 
     fn die(&mut self, down_ms: i64, lose_database: bool) -> Result<(), Broken> {
@@ -416,7 +415,7 @@ impl World {
         // What was on its way may still arrive at FSx, or not.
         let deaths = &mut self.deaths;
         self.events.retain(|_, event| match **event {
-            Event::Deed { .. } => deaths.percent(50.0),
+            Event::RequestArrives { .. } => deaths.percent(50.0),
             Event::Answer { .. } => false,
             _ => true,
         });

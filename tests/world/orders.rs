@@ -1,4 +1,4 @@
-//! Orders that a person gives to the process that runs, as the control socket takes them.
+//! Orders from people to the running process, as the control socket accepts them.
 
 use super::setup;
 use super::{Broken, World};
@@ -15,15 +15,15 @@ use std::time::Duration;
 pub(super) use lifeboat::planner::orders::Order;
 
 impl World {
-    pub(super) fn order(&mut self, drawn: setup::Order) -> Result<(), Broken> {
+    pub(super) fn order(&mut self, drawn: setup::DrawnOrder) -> Result<(), Broken> {
         let now = self.host_now();
         let Some(Basis { settings, state }) = self.driver.as_ref().map(Driver::basis) else { return Ok(()) };
-        let verdict = if matches!(drawn, setup::Order::ConfirmDeletions) {
+        let verdict = if matches!(drawn, setup::DrawnOrder::ConfirmDeletions) {
             let looked_at = rules::braked(state);
             Ok(rules::confirm_deletions(settings, state, &looked_at, now))
         } else {
             let order = match drawn {
-                setup::Order::Again => self.last_order.clone(),
+                setup::DrawnOrder::Again => self.last_order.clone(),
                 _ => spelled(drawn, settings, state, now),
             };
             let Some(order) = order else { return Ok(()) };
@@ -34,7 +34,7 @@ impl World {
         match verdict {
             Ok(granted) => {
                 self.note(format_args!("  {}", granted.says));
-                self.checks.ordered(matches!(drawn, setup::Order::ConfirmDeletions));
+                self.checks.ordered(matches!(drawn, setup::DrawnOrder::ConfirmDeletions));
                 self.drive(|driver, world| {
                     driver.take_in(granted.changes, world)?;
                     world.commit_and_go_on(driver)
@@ -62,7 +62,7 @@ impl World {
 }
 
 /// An order in full, about something that there is.
-fn spelled(drawn: setup::Order, settings: &Settings, state: &State, now: Time) -> Option<Order> {
+fn spelled(drawn: setup::DrawnOrder, settings: &Settings, state: &State, now: Time) -> Option<Order> {
     let of = |choice: u64, length: usize| (choice % (length.max(1) as u64)) as usize;
     let policy = |choice: u64| settings.policies.values().nth(of(choice, settings.policies.len()));
     let point = |choice: u64| -> Option<BackupId> {
@@ -70,23 +70,23 @@ fn spelled(drawn: setup::Order, settings: &Settings, state: &State, now: Time) -
         all.get(of(choice, all.len())).map(|id| (*id).clone())
     };
     Some(match drawn {
-        setup::Order::Backup(choice) => {
+        setup::DrawnOrder::Backup(choice) => {
             let policy = policy(choice)?;
             let source: Option<SourceId> = policy.sources.get(of(choice >> 8, policy.sources.len())).cloned();
             Order::Backup(BackupOrder { policy: policy.name.clone(), source, at: now })
         }
-        setup::Order::Pause(choice, for_ms) => {
+        setup::DrawnOrder::Pause(choice, for_ms) => {
             let until = Some(now.plus(Duration::from_millis(for_ms.unsigned_abs())));
             Order::Pause(PauseOrder { policy: policy(choice)?.name.clone(), until, reason: None })
         }
-        setup::Order::Resume(choice) => Order::Resume(ResumeOrder { policy: policy(choice)?.name.clone() }),
-        setup::Order::Hold(choice) => {
+        setup::DrawnOrder::Resume(choice) => Order::Resume(ResumeOrder { policy: policy(choice)?.name.clone() }),
+        setup::DrawnOrder::Hold(choice) => {
             Order::Hold(HoldOrder { backup: point(choice)?, reason: Some("audit".to_owned()) })
         }
-        setup::Order::Release(choice) => Order::Release(ReleaseOrder { backup: point(choice)? }),
-        setup::Order::Cancel(choice) => {
+        setup::DrawnOrder::Release(choice) => Order::Release(ReleaseOrder { backup: point(choice)? }),
+        setup::DrawnOrder::Cancel(choice) => {
             Order::Cancel(CancelOrder { policy: policy(choice)?.name.clone(), source: None, at: None })
         }
-        setup::Order::Again | setup::Order::ConfirmDeletions => return None,
+        setup::DrawnOrder::Again | setup::DrawnOrder::ConfirmDeletions => return None,
     })
 }

@@ -1,4 +1,4 @@
-//! What persons do in a world, at AWS and with Lifeboat.
+//! What people do in a world, at AWS and with Lifeboat.
 
 /// What a person does to what is ours. Numbers choose among what is there.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ pub enum Person {
 
 /// What a person orders. Numbers choose among what is there.
 #[derive(Clone, Copy, Debug)]
-pub enum Order {
+pub enum DrawnOrder {
     /// A backup of one source.
     Backup(u64),
     /// The same once more, as a command does that had no answer.

@@ -2,7 +2,7 @@
 
 use super::*;
 use lifeboat::domain::change::IllegalChange;
-use lifeboat::domain::id::AccountName;
+use lifeboat::domain::id::AccountAlias;
 use lifeboat::domain::plan::Plan;
 use lifeboat::driver::{Surroundings, at_once};
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ pub(super) struct OtherAccount {
     pub(super) answers: bool,
     /// Accounts that have named themselves, as the disk has it. Of one that has not, whoever answers first is the account on
     /// record, and nothing could tell it from another.
-    on_record: BTreeSet<AccountName>,
+    on_record: BTreeSet<AccountAlias>,
 }
 
 impl OtherAccount {
@@ -48,15 +48,15 @@ impl Surroundings for World {
     }
 
     fn plan(&mut self, on: Basis<'_>, now: Time) -> Plan {
-        self.mind.plan(on.settings, on.state, now)
+        self.planner.plan(on.settings, on.state, now)
     }
 
-    fn settle(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
-        self.mind.settle(on.settings, on.state, action, outcome, now)
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
+        self.planner.process_outcome(on.settings, on.state, action, outcome, now)
     }
 
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
-        self.mind.apply(state, change)
+        self.planner.apply(state, change)
     }
 
     fn planned(&mut self, on: Basis<'_>, plan: &mut Plan, now: Time) -> Result<(), Stop> {
@@ -69,7 +69,7 @@ impl Surroundings for World {
             let what = format!("busy without end: nothing to do, and {} is due", plan.wake.why);
             return Err(Check::ComesToRest.broken(what).into());
         }
-        if self.mind.calls_first() {
+        if self.planner.calls_first() {
             for action in std::mem::take(&mut plan.actions) {
                 Surroundings::start(self, on, action)?;
                 self.between()?;
@@ -80,11 +80,11 @@ impl Surroundings for World {
 
     fn applies(&mut self, _state: &State, change: &Change) {
         self.trace.note(format_args!("    {}", Brief(change)));
-        self.armed.count(Check::BooksAreLegal);
+        self.armed.count(Check::StateIsLegal);
     }
 
     fn illegal(&mut self, change: &Change, error: &IllegalChange) -> Result<(), Stop> {
-        Err(Check::BooksAreLegal.broken(format!("illegal: {error}: {change:?}")).into())
+        Err(Check::StateIsLegal.broken(format!("illegal: {error}: {change:?}")).into())
     }
 
     async fn commit(&mut self, on: Basis<'_>, changes: &[Change]) -> Result<bool, Stop> {
@@ -110,7 +110,7 @@ impl Surroundings for World {
         self.tally.calls += 1;
         let there_ms = self.travel_ms();
         let (life, sent_ms) = (self.lives, self.now_ms);
-        self.at(self.now_ms + there_ms, Event::Deed { life, sent_ms, action });
+        self.at(self.now_ms + there_ms, Event::RequestArrives { life, sent_ms, action });
         Ok(())
     }
 
@@ -120,7 +120,7 @@ impl Surroundings for World {
         if let Some(death) = self.setup.dies_at.filter(|death| death.boundary == boundary) {
             return Err(Stop::Dies { down_ms: death.down_ms, lose_database: death.lose_database });
         }
-        if self.calm || self.setup.crash_one_in == 0 || self.deaths.below(self.setup.crash_one_in) != 0 {
+        if self.faults_ended || self.setup.crash_one_in == 0 || self.deaths.below(self.setup.crash_one_in) != 0 {
             return Ok(());
         }
         let downs = [500, 5_000, 60_000, 600_000, 2 * setup::HOUR_MS];
@@ -164,25 +164,25 @@ impl World {
     pub(super) fn waits(&mut self) -> Vec<String> {
         let now = self.host_now();
         let on = self.driver.as_ref().map(Driver::basis);
-        let plan = on.map(|on| self.mind.plan(on.settings, on.state, now));
+        let plan = on.map(|on| self.planner.plan(on.settings, on.state, now));
         plan.into_iter().flat_map(|plan| plan.waiting).map(|waits| format!("waits: {waits:?}")).collect()
     }
 
     /// The same call with the credentials of the world's other account, while it has them.
     fn elsewhere(&self, action: &Action) -> Option<Action> {
         let account = setup::other_account(&action.place.account);
-        let place = lifeboat::domain::id::Place { account, region: action.place.region.clone() };
+        let place = lifeboat::domain::id::AccountRegion { account, region: action.place.region.clone() };
         let is_meant = self.other_account.answers && self.other_account.on_record.contains(&action.place.account);
         is_meant.then(|| Action { place, call: action.call.clone() })
     }
 
     fn travel_ms(&mut self) -> i64 {
         let slow = self.wires.percent(self.setup.slow_wire_percent);
-        let most_ms = if slow && !self.calm { 20_000 } else { 400 };
+        let most_ms = if slow && !self.faults_ended { 20_000 } else { 400 };
         5 + self.wires.below(most_ms) as i64
     }
 
-    pub(super) fn deed(&mut self, life: u64, sent_ms: i64, action: Action) -> Result<(), Broken> {
+    pub(super) fn request_arrives(&mut self, life: u64, sent_ms: i64, action: Action) -> Result<(), Broken> {
         let deleted = self.cloud.deletions().len();
         let served = match self.elsewhere(&action) {
             Some(elsewhere) => wire::serve(&mut self.cloud, &mut self.shown, self.now_ms, &elsewhere),
@@ -225,10 +225,10 @@ impl World {
         self.checks.delivered(action, &outcome, &view(&self.cloud, now, driver.basis(), &self.armed, self.now_ms))?;
         let told = match &outcome {
             Outcome::Failed(fault) => Came::Text(format!("{:?} {fault}", fault.class)),
-            Outcome::Made(sighting) => Came::Text(format!("made {} {:?}", sighting.id, sighting.lifecycle)),
-            Outcome::Page { sightings, next_token } => Came::Page(sightings.len(), next_token.is_some()),
-            Outcome::Polled(sightings) => Came::Polled(sightings.len()),
-            Outcome::LookedUp(facts) => Came::Text(format!("looked up {}", facts.len())),
+            Outcome::Made(observed) => Came::Text(format!("made {} {:?}", observed.id, observed.lifecycle)),
+            Outcome::Page { observed_backups, next_token } => Came::Page(observed_backups.len(), next_token.is_some()),
+            Outcome::Polled(observed_backups) => Came::Polled(observed_backups.len()),
+            Outcome::SourcesDescribed(facts) => Came::Text(format!("looked up {}", facts.len())),
             Outcome::Deleted => Came::Text("deleted".to_owned()),
             Outcome::HoldSet => Came::Text("the hold is as asked".to_owned()),
         };

@@ -1,11 +1,11 @@
-//! What a seed draws: the policy, the fleet, the habits of the cloud, and all that goes wrong and when.
+//! What a seed determines: the policy, the fleet, the behaviour of the cloud, and all faults and their times.
 //!
-//! Everything is drawn before the first step, so that a failing seed can be read like a script, and a script can be
-//! written by hand in its place.
+//! Everything is drawn before the first step, so a failing seed can be read like a script, and a script can be written
+//! by hand instead.
 
-pub use super::persons::{Order, Person};
-use super::weather;
-use lifeboat::domain::id::{AccountName, Place, Region, SourceId};
+use super::fault_plan;
+pub use super::persons::{DrawnOrder, Person};
+use lifeboat::domain::id::{AccountAlias, AccountRegion, Region, SourceId};
 use lifeboat::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, Settings};
 use lifeboat::domain::schedule::{Schedule, ScheduleError};
 use lifeboat::domain::time::Time;
@@ -49,22 +49,22 @@ const EARLIEST_MS: i64 = 1_789_862_400_000;
 
 /// The other account of a world.
 #[must_use]
-pub fn other_account(account: &AccountName) -> AccountName {
-    AccountName::from(if account.as_str() == ACCOUNTS[0] { ACCOUNTS[1] } else { ACCOUNTS[0] })
+pub fn other_account(account: &AccountAlias) -> AccountAlias {
+    AccountAlias::from(if account.as_str() == ACCOUNTS[0] { ACCOUNTS[1] } else { ACCOUNTS[0] })
 }
 
 /// A file system and where it lies.
 #[derive(Clone, Debug)]
 pub struct Member {
     /// Account and Region.
-    pub place: Place,
+    pub place: AccountRegion,
     /// What lies there.
     pub seed: FileSystemSeed,
 }
 
 /// Something that befalls the world from outside FSx.
 #[derive(Clone, Debug)]
-pub enum Happening {
+pub enum Incident {
     /// The process dies and comes back.
     Crash {
         /// Stays down for so long, ms.
@@ -79,13 +79,13 @@ pub enum Happening {
     /// A person does something in AWS's console.
     Person(Person),
     /// A person gives Lifeboat an order.
-    Order(Order),
+    Order(DrawnOrder),
     /// The credentials are those of another account from now on, or the right ones again.
     OtherAccount(bool),
     /// FSx stops misbehaving, the policy is complete again, the clock is right: act two.
-    Calm,
+    FaultsEnd,
     /// The schedules end: what is under way comes to rest.
-    Still,
+    SchedulesEnd,
 }
 
 /// A change of the policy file. Numbers choose among what is there.
@@ -141,10 +141,10 @@ pub struct Setup {
     pub fleet: Vec<Member>,
     /// How FSx behaves.
     pub cloud: cloud::Settings,
-    /// What goes wrong in FSx until [`Happening::Calm`]; times from the start.
+    /// What goes wrong in FSx until [`Incident::FaultsEnd`]; times from the start.
     pub faults: Faults,
     /// What befalls the world, ms after the start.
-    pub timetable: Vec<(i64, Happening)>,
+    pub timetable: Vec<(i64, Incident)>,
     /// The process dies at a boundary between two steps once in so many; 0: never.
     pub crash_one_in: u64,
     /// The process dies at this very boundary as well.
@@ -163,7 +163,7 @@ impl Setup {
     pub fn quiet(seed: u64, days: i64) -> Self {
         let mut draw = Draw::new(seed);
         let mut setup = draw.frame(days);
-        setup.timetable = vec![(days * DAY_MS, Happening::Still)];
+        setup.timetable = vec![(days * DAY_MS, Incident::SchedulesEnd)];
         setup.end_ms = (days + 2) * DAY_MS;
         setup
     }
@@ -177,7 +177,7 @@ impl Setup {
         setup.cloud = draw.cloud();
         setup.thin();
         let days = days.min((MOST_POINTS / setup.points_per_day()) as i64).max(4);
-        weather::draw(&mut setup, days, &mut draw.rng);
+        fault_plan::draw(&mut setup, days, &mut draw.rng);
         setup
     }
 
@@ -303,11 +303,11 @@ impl Draw {
 
     fn policy(&mut self, number: u64, setup: &mut Setup) -> Result<Policy, ScheduleError> {
         let rng = &mut self.rng;
-        let account = AccountName::from(if rng.percent(80.0) { ACCOUNTS[0] } else { ACCOUNTS[1] });
+        let account = AccountAlias::from(if rng.percent(80.0) { ACCOUNTS[0] } else { ACCOUNTS[1] });
         let home = REGIONS[rng.below(2) as usize];
         let schedule = a_schedule(rng, setup.start_ms)?;
         let gap = schedule.longest_gap(Time::from_millis(setup.start_ms), 200);
-        let place = Place { account: account.clone(), region: home.into() };
+        let place = AccountRegion { account: account.clone(), region: home.into() };
         let count = 1 + rng.below(4);
         let mut sources = Vec::new();
         for _ in 0..count {
@@ -343,7 +343,7 @@ impl Draw {
         })
     }
 
-    fn source(&mut self, place: &Place, setup: &mut Setup) -> Option<SourceId> {
+    fn source(&mut self, place: &AccountRegion, setup: &mut Setup) -> Option<SourceId> {
         let kinds = [FileSystemType::Windows, FileSystemType::Lustre, FileSystemType::OpenZfs, FileSystemType::Ontap];
         let kind = kinds[self.rng.below(4) as usize];
         let number = setup.fleet.len();

@@ -1,7 +1,7 @@
-//! What happened, line by line: a fingerprint of all of it, and the last lines for people.
+//! The trace of a run, line by line: a fingerprint of all lines, and the last lines for people.
 //!
-//! Two runs of one seed are the same run only if they are the same byte for byte. Keeping years of lines would cost
-//! more than the simulation, so each line goes into a sum and only the last are kept.
+//! Two runs of one seed must be identical byte for byte. Keeping years of lines would cost more than the simulation, so
+//! each line goes into a checksum and only the last ones are kept.
 
 use lifeboat::domain::action::{Call, Request};
 use lifeboat::domain::change::Change;
@@ -67,20 +67,20 @@ pub struct Brief<'a>(pub &'a Change);
 impl fmt::Display for Brief<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Change::Opened { source, occurrence, opening } => {
-                let (caught_up, adopted) = (opening.caught_up, opening.adopted);
+            Change::Opened { source, occurrence, record } => {
+                let (caught_up, adopted) = (record.caught_up, record.adopted);
                 write!(f, "opened {source} {} caught up {caught_up} adopted {adopted}", occurrence.at)
             }
             Change::Closed { source, occurrence, end, reason, earlier, .. } => {
                 write!(f, "closed {source} {} {} ({reason}) {earlier}", occurrence.at, end.as_str())
             }
-            Change::Asked { key, attempt, .. } => write!(f, "asked {key} attempt {attempt}"),
-            Change::Unfulfilled { key, fault, definite, not_before } => {
+            Change::RequestRecorded { key, attempt, .. } => write!(f, "asked {key} attempt {attempt}"),
+            Change::RequestFailed { key, fault, definite, not_before } => {
                 write!(f, "unfulfilled {key} {} definite {definite} not before {not_before}", fault.code)
             }
-            Change::Disproved { key } => write!(f, "disproved {key}"),
-            Change::Retriable(key) => write!(f, "retriable {key}"),
-            Change::Seen { point } => {
+            Change::RequestNeverApplied { key } => write!(f, "disproved {key}"),
+            Change::RequestRetryAllowed(key) => write!(f, "retriable {key}"),
+            Change::BackupObserved { point } => {
                 let (id, stands) = (&point.id, point.lifecycle.as_str());
                 write!(f, "seen {id} {stands} {} attempt {}", point.work_key(), point.attempt)
             }
@@ -88,11 +88,11 @@ impl fmt::Display for Brief<'_> {
                 write!(f, "listed {place} from {began_at} in {pages} with {} others", others.len())
             }
             Change::ListingPage { place, page, .. } => write!(f, "page of {place} with {} of ours", page.ours.len()),
-            Change::LookAgain { place, ids, at, batch } => {
+            Change::PollScheduled { place, ids, at, batch } => {
                 write!(f, "look again {place} at {} {at} by {batch:?}", ids.len())
             }
-            Change::LookedUp { facts, .. } => write!(f, "looked up {}", facts.source),
-            Change::Sent { .. } | Change::Returned { .. } | Change::PlaceSeen { .. } => f.write_str("a call"),
+            Change::SourceLookedUp { facts, .. } => write!(f, "looked up {}", facts.source),
+            Change::Sent { .. } | Change::Returned { .. } | Change::InventoryRead { .. } => f.write_str("a call"),
             Change::ReadAnswered { place, fault, .. } => write!(f, "reading {place}: {fault:?}"),
             Change::Checked { policy, through, .. } => {
                 write!(f, "Checked {{ policy: {policy}, through: {through} }}")
@@ -116,7 +116,7 @@ impl fmt::Display for Leaves<'_> {
             Call::Poll { ids } => {
                 write!(f, "looks at {} from {}", ids.len(), ids.first().map_or("", |id| id.as_str()))
             }
-            Call::LookUp { ids } => {
+            Call::DescribeSources { ids } => {
                 write!(f, "looks up {} from {}", ids.len(), ids.first().map_or("", |id| id.as_str()))
             }
             Call::Delete { id, .. } => write!(f, "deletes {id}"),

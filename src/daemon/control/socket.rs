@@ -1,8 +1,8 @@
-//! The socket as a file: who may open it, and whose it is.
+//! The socket file: who may open it, and which process owns it.
 //!
-//! Whoever can open it can pause backups and confirm deletions, so there must be no instant at which its mode is wider
-//! than it is to be. And a path can be left behind by a dead daemon, or be in use by a living one, which must not lose
-//! its socket to a second that was started by mistake.
+//! Whoever can open it can pause backups and confirm deletions, so there must be no moment at which its mode is wider
+//! than intended. And the path can be left over from a dead daemon, or be in use by a running one, which must not lose
+//! its socket to a second daemon started by mistake.
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};

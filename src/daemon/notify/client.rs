@@ -1,6 +1,6 @@
-//! The way to a receiver: one request at a time, within a time limit, and only its verdict is read.
+//! The HTTP client for receivers: one request at a time, with a time limit; only the status code is read.
 
-use crate::domain::note::Notice;
+use crate::domain::note::Notification;
 use crate::domain::policy::SecretUrl;
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -11,13 +11,13 @@ use hyper_util::rt::TokioExecutor;
 use std::time::Duration;
 use tokio::sync::OnceCell;
 
-/// From the first byte to the verdict.
+/// The time limit of one request.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 const CONNECTS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Why something was not taken.
-pub(super) enum Refusal {
-    /// The receiver cannot be reached, or takes nothing at the moment.
+/// Why a notification was not accepted.
+pub(super) enum SendError {
+    /// The receiver cannot be reached, or accepts nothing at the moment.
     Broken(String),
     /// The receiver works and does not want this.
     NotThis(String),
@@ -31,7 +31,7 @@ pub(super) struct Client(OnceCell<Sender>);
 
 impl Client {
     /// POSTs a notification. One that arrives twice has the same `Idempotency-Key`.
-    pub(super) async fn post(&self, url: &SecretUrl, notice: &Notice) -> Result<(), Refusal> {
+    pub(super) async fn post(&self, url: &SecretUrl, notice: &Notification) -> Result<(), SendError> {
         let request = Request::post(url.whole())
             .header(header::CONTENT_TYPE, "application/json")
             .header("idempotency-key", &notice.id);
@@ -39,28 +39,29 @@ impl Client {
     }
 
     /// GETs a page.
-    pub(super) async fn get(&self, url: &SecretUrl) -> Result<(), Refusal> {
+    pub(super) async fn get(&self, url: &SecretUrl) -> Result<(), SendError> {
         self.send(Request::builder().method(Method::GET).uri(url.whole()), Bytes::new()).await
     }
 
-    async fn send(&self, request: hyper::http::request::Builder, body: Bytes) -> Result<(), Refusal> {
+    async fn send(&self, request: hyper::http::request::Builder, body: Bytes) -> Result<(), SendError> {
         let agent = concat!("lifeboat/", env!("CARGO_PKG_VERSION"));
         let request = request.header(header::USER_AGENT, agent).body(Full::new(body));
         // The address was checked when the policy was loaded. An error might repeat it, so it is not shown.
-        let request = request.map_err(|_| Refusal::Broken("the address cannot be used".to_owned()))?;
+        let request = request.map_err(|_| SendError::Broken("the address cannot be used".to_owned()))?;
         let sender = self.0.get_or_try_init(connect).await?;
         let answer = tokio::time::timeout(ANSWERS_WITHIN, sender.request(request)).await;
-        let answer = answer.map_err(|_| Refusal::Broken(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())))?;
-        judge(answer.map_err(|error| Refusal::Broken(causes(&error)))?.status())
+        let answer =
+            answer.map_err(|_| SendError::Broken(format!("no answer within {} s", ANSWERS_WITHIN.as_secs())))?;
+        judge(answer.map_err(|error| SendError::Broken(causes(&error)))?.status())
     }
 }
 
-async fn connect() -> Result<Sender, Refusal> {
+async fn connect() -> Result<Sender, SendError> {
     let roots = tokio::task::spawn_blocking(|| {
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         HttpsConnectorBuilder::new().with_provider_and_native_roots(provider).map_err(|error| error.to_string())
     });
-    let failed = |why: String| Refusal::Broken(format!("the host's root certificates cannot be read: {why}"));
+    let failed = |why: String| SendError::Broken(format!("the host's root certificates cannot be read: {why}"));
     let builder = roots.await.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
@@ -71,7 +72,7 @@ async fn connect() -> Result<Sender, Refusal> {
     Ok(client.pool_max_idle_per_host(0).build(https))
 }
 
-fn judge(status: StatusCode) -> Result<(), Refusal> {
+fn judge(status: StatusCode) -> Result<(), SendError> {
     let said = format!("it answered {status}");
     match status {
         status if status.is_success() => Ok(()),
@@ -81,9 +82,9 @@ fn judge(status: StatusCode) -> Result<(), Refusal> {
         | StatusCode::UNAUTHORIZED
         | StatusCode::FORBIDDEN
         | StatusCode::NOT_FOUND
-        | StatusCode::GONE => Err(Refusal::Broken(said)),
-        status if status.is_client_error() => Err(Refusal::NotThis(said)),
-        _ => Err(Refusal::Broken(said)),
+        | StatusCode::GONE => Err(SendError::Broken(said)),
+        status if status.is_client_error() => Err(SendError::NotThis(said)),
+        _ => Err(SendError::Broken(said)),
     }
 }
 
@@ -101,8 +102,8 @@ mod tests {
     fn a_verdict_on_one_notification_is_told_from_one_on_all() {
         let judged = |code: u16| match judge(StatusCode::from_u16(code).unwrap()) {
             Ok(()) => "taken",
-            Err(Refusal::NotThis(_)) => "not this",
-            Err(Refusal::Broken(_)) => "broken",
+            Err(SendError::NotThis(_)) => "not this",
+            Err(SendError::Broken(_)) => "broken",
         };
         for (codes, expected) in [
             (&[200, 201, 204][..], "taken"),

@@ -1,12 +1,12 @@
-//! What a person orders, carried into the loop.
+//! Orders from people, passed to the loop.
 //!
-//! Whoever gives an order wants to know that it stands. So the answer leaves only after the changes are committed; a
-//! kill before that loses the order, and the one who asks knows it.
+//! Whoever gives an order wants to know that it is recorded. So the response leaves only after the changes are
+//! committed; a kill before that loses the order, and its sender gets no response.
 
-use super::{PICTURE_AT_MOST, Reconciler, ZONES_EVERY};
+use super::{Reconciler, SNAPSHOT_AT_MOST, ZONES_EVERY};
 use crate::driver::Driver;
 use crate::planner::orders::{self, Granted, Order, Refusal};
-use crate::report::http::door::Caller;
+use crate::report::http::listener::Caller;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,34 +20,34 @@ pub enum Reloaded {
         policies: usize,
         /// How many sources they name.
         sources: usize,
-        /// What hardly means what its author wanted, and what takes effect at the next restart only.
+        /// Warnings, and settings that take effect only at the next restart.
         warnings: Vec<String>,
         /// What was confirmed, if that was asked for.
-        confirmed: Option<Result<String, Unanswered>>,
+        confirmed: Option<Result<String, OrderError>>,
     },
-    /// It was refused and changes nothing: every problem, as `check` prints them.
+    /// It was rejected and changes nothing: every problem, as `check` prints them.
     Refused(String),
 }
 
 /// What came of an order.
-pub type Answered = Result<Granted, Unanswered>;
+pub type Answered = Result<Granted, OrderError>;
 
-/// Why an order does not stand.
+/// Why an order was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unanswered {
+pub enum OrderError {
     /// It is refused; nothing has changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The database does not take it.
+    /// The database cannot be written.
     #[error("the order is not on record: {0}; give it again once the database can be written")]
     NotRecorded(String),
-    /// It contradicts the books: a fault of this program.
-    #[error("the order contradicts the books and does not stand; the log says more")]
+    /// It contradicts the state: a bug.
+    #[error("the order contradicts the recorded state and does not stand; the log says more")]
     Contradicts,
 }
 
 impl Reconciler {
-    /// Decides an order, commits what it changes, and only then says so.
+    /// Decides an order, commits its changes, and only then responds.
     pub(super) async fn order(&mut self, order: &Order, caller: Caller) -> Answered {
         let answered = self.carry(|driver, now| orders::decide(&driver.settings, &driver.state, order, now)).await;
         let (what, uid) = (order.word(), caller.uid.map_or_else(|| "-".to_owned(), |uid| uid.to_string()));
@@ -65,10 +65,10 @@ impl Reconciler {
         &mut self,
         decide: impl FnOnce(&Driver, crate::domain::time::Time) -> Result<Granted, Refusal>,
     ) -> Answered {
-        // With changes that are not on disk yet nothing could be promised, nor with a file that is none.
+        // While changes are not on disk yet, or the file is invalid, nothing can be promised.
         self.make_sure().await;
         if let Some(problem) = &self.shell.store_problem {
-            return Err(Unanswered::NotRecorded(problem.clone()));
+            return Err(OrderError::NotRecorded(problem.clone()));
         }
         let granted = decide(&self.driver, self.shell.clock.now())?;
         let aside = self.driver.state.quarantined.len();
@@ -77,9 +77,9 @@ impl Reconciler {
         self.make_sure().await;
         self.show_at_once();
         match &self.shell.store_problem {
-            None if self.driver.state.quarantined.len() > aside => Err(Unanswered::Contradicts),
+            None if self.driver.state.quarantined.len() > aside => Err(OrderError::Contradicts),
             None => Ok(granted),
-            Some(problem) => Err(Unanswered::NotRecorded(problem.clone())),
+            Some(problem) => Err(OrderError::NotRecorded(problem.clone())),
         }
     }
 
@@ -114,10 +114,10 @@ impl Reconciler {
         self.show_at_once();
     }
 
-    /// A round and a picture without waiting for their time: a person waits for them.
+    /// A round and a snapshot at once, since a person waits for them.
     pub(super) fn show_at_once(&mut self) {
         self.driver.changed = true;
         self.rest_until = Instant::now();
-        self.pictured = Instant::now().checked_sub(PICTURE_AT_MOST).unwrap_or(self.pictured);
+        self.pictured = Instant::now().checked_sub(SNAPSHOT_AT_MOST).unwrap_or(self.pictured);
     }
 }

@@ -1,7 +1,7 @@
-//! The policy read anew.
+//! Reloading the policy.
 //!
-//! A file may be where nothing answers any more. So it is read beside the loop, one reading at a time, and takes over
-//! between two rounds once it is there and good.
+//! The file may be on a file system that hangs. So it is read outside the loop, one read at a time, and takes over
+//! between two rounds once it is read and valid.
 
 use super::Reconciler;
 use super::orders::Reloaded;
@@ -25,7 +25,7 @@ pub(super) type Reading = Result<Reread, String>;
 /// A reload that was asked for.
 struct Asked {
     confirm_deletions: bool,
-    /// What the brake held then.
+    /// The deletions that the brake held back then.
     looked_at: BTreeSet<BackupId>,
     reply: Option<oneshot::Sender<Reloaded>>,
 }
@@ -104,14 +104,14 @@ impl Reconciler {
                 tracing::error!(event = "reload", "the policy was refused and changes nothing:\n{problem}");
                 self.reloaded.successful = false;
                 self.reloaded.problem = Some(problem.clone());
-                self.tell_refused(&problem);
+                self.notify_reload_refused(&problem);
                 Reloaded::Refused(problem)
             }
         };
         self.shell.systemd.ready(&self.status_line());
         self.show_at_once();
         if let Some(reply) = reply {
-            // Who asked may be gone.
+            // The client may have disconnected.
             let _ = reply.send(reloaded);
         }
         self.read_next();
@@ -133,7 +133,7 @@ impl Reconciler {
         }
         self.driver.take_over(settings);
         self.shell.outbox_stale = true;
-        self.show_outbox();
+        self.publish_queue();
         self.reloaded = Reload { successful: true, succeeded_at: self.shell.clock.now(), problem: None };
         self.shell.warned.clear();
         warnings

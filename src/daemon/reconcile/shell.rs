@@ -1,14 +1,14 @@
 //! What is around the driver in the daemon: the host's clock, the database, the calls under way, the log.
 
-use super::keeping::Keeping;
+use super::store_health::StoreHealth;
 use super::{PLANS_IN_A_ROW, ROUND_WITHOUT_REST};
 use crate::daemon::dispatch::Dispatch;
-use crate::daemon::journal;
-use crate::daemon::notify::{Fate, OWED_MAX};
-use crate::daemon::system::{Clock, Pulse, Systemd};
+use crate::daemon::event_log;
+use crate::daemon::notify::{Delivery, QUEUED_MAX};
+use crate::daemon::system::{Clock, Liveness, Systemd};
 use crate::domain::action::Action;
-use crate::domain::change::{Change, End, IllegalChange};
-use crate::domain::id::Place;
+use crate::domain::change::{Change, IllegalChange, OccurrenceOutcome};
+use crate::domain::id::AccountRegion;
 use crate::domain::note::Note;
 use crate::domain::plan::Plan;
 use crate::domain::state::State;
@@ -16,7 +16,7 @@ use crate::domain::time::Time;
 use crate::driver::{Basis, Surroundings};
 use crate::engine::fsx::FsxEngine;
 use crate::planner;
-use crate::report::announce::Event;
+use crate::report::notifications::Event;
 use crate::report::snapshot::Counts;
 use crate::store::sqlite::SqliteStore;
 use std::collections::BTreeSet;
@@ -29,19 +29,19 @@ pub(super) struct Shell {
     pub(super) store: SqliteStore,
     pub(super) dispatch: Dispatch<FsxEngine>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) keeping: Keeping,
+    pub(super) store_health: StoreHealth,
     /// Why the database takes nothing, while it does not.
     pub(super) store_problem: Option<String>,
     pub(super) counts: Counts,
-    pub(super) pulse: Pulse,
+    pub(super) liveness: Liveness,
     pub(super) systemd: Systemd,
     pub(super) warned: BTreeSet<String>,
     /// Places whose first listing is not news any more.
-    pub(super) learned: BTreeSet<Place>,
+    pub(super) learned: BTreeSet<AccountRegion>,
     /// The last plan that looked at everything.
     pub(super) last_plan: Arc<Plan>,
     /// What people are to be told, and is not on record yet.
-    pub(super) owed: Vec<Event>,
+    pub(super) queued: Vec<Event>,
     /// What is owed to them moved since it was last shown to those who tell.
     pub(super) outbox_stale: bool,
     /// Notifications were dropped since the last one was delivered.
@@ -58,7 +58,7 @@ impl Shell {
         let now = self.clock.now();
         let known = self.clock.known();
         if known != state.timekeeping {
-            journal::clock(&state.timekeeping, &known);
+            event_log::clock(&state.timekeeping, &known);
             self.woken |= known.trust != state.timekeeping.trust;
             state.timekeeping = known;
         }
@@ -88,43 +88,47 @@ impl Surroundings for Shell {
                 tracing::warn!(event = "warning", "{warning}");
             }
         }
-        self.pulse.beat(now);
+        self.liveness.beat(now);
         Ok(())
     }
 
     fn applies(&mut self, state: &State, change: &Change) {
-        journal::before(state, change);
+        event_log::before(state, change);
     }
 
     fn applied(&mut self, change: &Change) {
-        if let Change::Closed { source, occurrence, opening, end: End::Failed, reason, at, .. } = change {
-            self.owed.push(Event::job_failed(&opening.policy, source, *occurrence, reason, *at));
+        if let Change::Closed { source, occurrence, record, end: OccurrenceOutcome::Failed, reason, at, .. } = change {
+            self.queued.push(Event::job_failed(&record.policy, source, *occurrence, reason, *at));
         }
     }
 
     fn illegal(&mut self, _change: &Change, error: &IllegalChange) -> Result<(), Infallible> {
-        tracing::error!(event = "illegal", %error, "refused a change that contradicts the books; the source is set aside until a restart");
+        tracing::error!(event = "illegal_change", %error, "refused a change that contradicts the recorded state; the source is quarantined until a restart");
         Ok(())
     }
 
     /// What is owed to people is kept until the webhook took it.
     fn follows(&mut self, on: Basis<'_>) -> Vec<Change> {
-        let events = std::mem::take(&mut self.owed);
+        let events = std::mem::take(&mut self.queued);
         if events.is_empty() || on.settings.notify.webhook.is_none() {
             return Vec::new();
         }
         self.outbox_stale = true;
-        let owed = &on.state.notes.owed;
-        let dropped = (owed.len() + events.len()).saturating_sub(OWED_MAX);
+        let queued = &on.state.notes.queued;
+        let dropped = (queued.len() + events.len()).saturating_sub(QUEUED_MAX);
         if dropped > 0 {
-            *self.counts.notifications.entry(Fate::GivenUp.as_str()).or_default() += dropped as u64;
+            *self.counts.notifications.entry(Delivery::GivenUp.as_str()).or_default() += dropped as u64;
             if !std::mem::replace(&mut self.overflowed, true) {
-                tracing::warn!(event = "notify_dropped", kept = OWED_MAX, "too much to tell; the oldest is dropped");
+                tracing::warn!(
+                    event = "notify_dropped",
+                    kept = QUEUED_MAX,
+                    "too many notifications; the oldest is dropped"
+                );
             }
         }
-        let oldest = owed.keys().take(dropped).map(|(_, id)| Note::Settled { id: id.clone() });
-        let fresh = events.iter().skip(dropped.saturating_sub(owed.len()));
-        oldest.chain(fresh.map(|event| Note::Owed(Box::new(event.notice())))).map(Change::Noted).collect()
+        let oldest = queued.keys().take(dropped).map(|(_, id)| Note::NotificationDone { id: id.clone() });
+        let fresh = events.iter().skip(dropped.saturating_sub(queued.len()));
+        oldest.chain(fresh.map(|event| Note::NotificationQueued(Box::new(event.notice())))).map(Change::Noted).collect()
     }
 
     async fn commit(&mut self, on: Basis<'_>, changes: &[Change]) -> Result<bool, Infallible> {
@@ -138,7 +142,7 @@ impl Surroundings for Shell {
     }
 
     fn carried_out(&mut self, state: &State, plan: Plan) {
-        journal::learning(state, &mut self.learned);
+        event_log::learning(state, &mut self.learned);
         self.last_plan = Arc::new(plan);
     }
 

@@ -1,21 +1,21 @@
-//! What the database needs beside the work: the old is forgotten a little at a time.
+//! Maintenance of the database: old history is deleted in small steps.
 
 use super::Reconciler;
 use crate::domain::time::Time;
 use crate::store::{Horizon, Store as _};
 use std::time::{Duration, Instant};
 
-/// How long the past is told of at all.
+/// How long history is kept at all.
 const REMEMBERED: Duration = Duration::from_secs(400 * 86_400);
-/// How long every single occurrence and deletion is.
+/// How long each occurrence and deletion is kept individually.
 const REMEMBERED_SINGLY: Duration = Duration::from_secs(90 * 86_400);
-/// How often the old is forgotten.
+/// How often old history is deleted.
 const FORGET_EVERY: Duration = Duration::from_secs(86_400);
-/// How long the loop is left alone between two steps of that, of which each takes some milliseconds.
+/// The pause between two steps of that, each of which takes some milliseconds.
 const FORGET_PAUSE: Duration = Duration::from_millis(250);
 
 impl Reconciler {
-    /// Does the next step of forgetting, where nothing else is to be done.
+    /// Deletes the next part of the old history, if nothing else is to be done.
     pub(super) async fn forget(&mut self, now: Time) {
         let pause = |ended: bool| if ended { FORGET_EVERY } else { FORGET_PAUSE };
         let too_soon = self.forgotten.is_some_and(|(at, ended)| at.elapsed() < pause(ended));

@@ -1,4 +1,4 @@
-//! What an answer showed of whose it is.
+//! What a response shows about the account that sent it.
 
 use super::*;
 
@@ -8,14 +8,14 @@ pub enum AccountEvidence {
     /// It names the account on record.
     Proven {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// When.
         at: Time,
     },
-    /// It names another account than the one on record; nothing of it is believed.
+    /// It names another account than the recorded one; nothing in it is believed.
     Foreign {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// The account that it names.
         id: AccountId,
         /// In words.
@@ -26,21 +26,21 @@ pub enum AccountEvidence {
     /// A place that answered for another account names nobody now, and its account has proven itself since.
     Cleared {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// When.
         at: Time,
     },
     /// A whole listing of a place names nobody and contradicts the record.
     Silent {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// When.
         at: Time,
     },
     /// It names nobody and contradicts the record, so another has to name the account.
     Doubted {
         /// Which.
-        account: AccountName,
+        account: AccountAlias,
         /// Since when what it contradicts is in doubt.
         since: Time,
         /// When.

@@ -1,14 +1,14 @@
-//! What leaves memory and database, since nothing needs it any more.
+//! What is removed from memory and database because nothing needs it any more.
 
 use super::*;
 
-/// What nothing needs any more.
+/// An entry that nothing needs any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forgotten {
     /// A source that no policy names, and of which AWS has nothing of ours.
     Source(SourceKey),
     /// A place that no policy names and where nothing of ours is.
-    Place(Place),
+    AccountRegion(AccountRegion),
     /// A counter of a policy that is no more.
-    Total(Total),
+    Counter(Counter),
 }

@@ -1,6 +1,6 @@
-//! Changes that are refused.
+//! Changes that are rejected.
 
-/// A change that cannot be: a fault of the program, of the database or of AWS's books. It is refused and shown.
+/// An impossible change: a bug, or an inconsistency in the database or in AWS's responses. It is rejected and reported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct IllegalChange {

@@ -1,4 +1,4 @@
-//! Which changes are kept, and whom they concern.
+//! Which changes are durable, and which source a change concerns.
 
 use super::*;
 
@@ -7,25 +7,25 @@ impl Change {
     #[must_use]
     pub fn durable(&self) -> bool {
         match self {
-            Self::Watched { .. }
+            Self::MembershipUpdated { .. }
             | Self::Rescheduled { .. }
-            | Self::Left { .. }
+            | Self::SourceDeparted { .. }
             | Self::Opened { .. }
             | Self::Closed { .. }
-            | Self::Asked { .. }
-            | Self::Unfulfilled { .. }
-            | Self::Disproved { .. }
-            | Self::Retriable(_)
-            | Self::Seen { .. }
-            | Self::Gone { .. }
+            | Self::RequestRecorded { .. }
+            | Self::RequestFailed { .. }
+            | Self::RequestNeverApplied { .. }
+            | Self::RequestRetryAllowed(_)
+            | Self::BackupObserved { .. }
+            | Self::BackupRemoved { .. }
             | Self::Disputed { .. }
-            | Self::Condemned { .. }
-            | Self::Spared { .. }
-            | Self::DeleteAsked { .. }
-            | Self::DeleteRefused { .. }
-            | Self::HoldWished { .. }
+            | Self::DeletionPlanned { .. }
+            | Self::DeletionCancelled { .. }
+            | Self::DeletionRequested { .. }
+            | Self::DeletionFailed { .. }
+            | Self::HoldRequested { .. }
             | Self::HoldTried { .. }
-            | Self::HoldStands { .. }
+            | Self::HoldConfirmed { .. }
             | Self::Paused { .. }
             | Self::PauseOver { .. }
             | Self::Counted(_)
@@ -35,11 +35,11 @@ impl Change {
             | Self::AccountRecorded { .. }
             | Self::ClockWentBack { .. }
             | Self::Listed { .. } => true,
-            Self::Suspected { .. }
+            Self::MissingFromListing { .. }
             | Self::Inspected { .. }
             | Self::Reviewed { .. }
             | Self::Account(_)
-            | Self::PlaceSeen { .. }
+            | Self::InventoryRead { .. }
             | Self::Sent { .. }
             | Self::Returned { .. }
             | Self::Withdrawn { .. }
@@ -48,11 +48,11 @@ impl Change {
             | Self::ListingPage { .. }
             | Self::ListingStalled { .. }
             | Self::ListingWanted { .. }
-            | Self::LookAgain { .. }
+            | Self::PollScheduled { .. }
             | Self::Lane(_)
-            | Self::LookUpSent { .. }
-            | Self::LookedUp { .. }
-            | Self::LookUpFailed { .. }
+            | Self::SourceLookupSent { .. }
+            | Self::SourceLookedUp { .. }
+            | Self::SourceLookupFailed { .. }
             | Self::Timed { .. }
             | Self::Swept(_)
             | Self::Synced(_)
@@ -60,23 +60,23 @@ impl Change {
         }
     }
 
-    /// The source whose route is set aside if the change is illegal.
+    /// The source whose route is blocked if the change is illegal.
     #[must_use]
     pub fn source(&self) -> Option<SourceKey> {
         match self {
-            Self::Watched { source, .. }
+            Self::MembershipUpdated { source, .. }
             | Self::Rescheduled { source, .. }
-            | Self::Left { source }
+            | Self::SourceDeparted { source }
             | Self::Opened { source, .. }
             | Self::Closed { source, .. }
             | Self::Cancelled { source, .. }
-            | Self::LookUpFailed { source, .. }
+            | Self::SourceLookupFailed { source, .. }
             | Self::Reviewed { source, .. } => Some(source.clone()),
-            Self::Asked { key, .. }
-            | Self::Unfulfilled { key, .. }
-            | Self::Disproved { key }
-            | Self::Retriable(key) => Some(key.source.clone()),
-            Self::Seen { point } => Some(point.source_key()),
+            Self::RequestRecorded { key, .. }
+            | Self::RequestFailed { key, .. }
+            | Self::RequestNeverApplied { key }
+            | Self::RequestRetryAllowed(key) => Some(key.source.clone()),
+            Self::BackupObserved { point } => Some(point.source_key()),
             _ => None,
         }
     }

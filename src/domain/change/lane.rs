@@ -1,11 +1,11 @@
-//! What answers show of the lanes in which copies are in flight.
+//! What responses show about the lanes in which copies are in flight.
 
 use super::*;
 
-/// What an answer shows of a lane. It holds for this process alone.
+/// What a response shows about a lane. It is not stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LaneEvidence {
-    /// AWS refused a copy for want of a slot: nobody asks for one there before.
+    /// AWS refused a copy because no slot was free: no copy is requested in this lane before the given time.
     Refused {
         /// The lane.
         lane: Lane,
@@ -18,13 +18,13 @@ pub enum LaneEvidence {
     Granted {
         /// The lane.
         lane: Lane,
-        /// The books hold as many copies there as may be in flight.
+        /// The state holds as many copies there as may be in flight.
         full: bool,
     },
     /// A copy of somebody else ended or vanished.
     OtherEnded {
         /// Where.
-        place: Place,
+        place: AccountRegion,
         /// Which.
         id: BackupId,
     },

@@ -1,7 +1,7 @@
-//! How far apart firings are, over whole years: what is promised of a schedule must not depend on the day it is asked.
+//! How far apart firings are over whole years: the answer must not depend on the day on which it is asked.
 //!
-//! A calendar repeats after 28 years, weekdays, leap days and all. Within a day all days are alike but for the changes of
-//! the clocks, so that days are walked rather than firings, of which there may be one each second.
+//! A calendar repeats after 28 years, including weekdays and leap days. All days are alike except for clock changes, so
+//! this walks days instead of firings, of which there may be one each second.
 
 use super::super::time::Time;
 use super::{Kind, Schedule};

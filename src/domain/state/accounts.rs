@@ -1,9 +1,9 @@
-//! Which account AWS's answers come from.
+//! Which account AWS's responses come from.
 //!
-//! A profile, a key or an endpoint can be changed under the same name. The books would then be held against those of a
-//! stranger, in which nothing of ours is, and every recovery point would be taken for lost. So the first account that an
-//! answer names is put on record; of an answer that names another nothing is believed, and one that names none proves
-//! nothing that the record contradicts.
+//! A profile, a key or an endpoint can be changed under the same name. Lifeboat would then compare its records with
+//! another account's inventory, find nothing of its own there, and conclude that every recovery point is lost. So it
+//! records the first account that a response names. A response that names another account is not believed, and one that
+//! names no account does not outweigh the record.
 
 use super::*;
 use crate::domain::change::AccountEvidence;
@@ -56,13 +56,13 @@ impl State {
     /// Why nothing that an account answers is believed, while that is so: one of its Regions names another account. One that
     /// cannot be reached any more has no say once the account has proven itself elsewhere: it would hold up all others.
     #[must_use]
-    pub fn foreign(&self, account: &AccountName) -> Option<&Foreign> {
+    pub fn foreign(&self, account: &AccountAlias) -> Option<&Foreign> {
         if !self.accounts.contains_key(account) {
             return None;
         }
         let of_account = self.places.iter().filter(|(place, _)| place.account == *account);
         let mut foreign = of_account.filter_map(|(_, known)| Some((known, known.foreign.as_ref()?)));
-        let silent = |known: &PlaceState, foreign: &Foreign| {
+        let silent = |known: &AccountRegionState, foreign: &Foreign| {
             known.silent_after(foreign.seen_at) && self.proven_since(account, foreign)
         };
         foreign.find(|(known, foreign)| !silent(known, foreign)).map(|(_, foreign)| foreign)
@@ -70,7 +70,7 @@ impl State {
 
     /// The same of a place, which is not believed itself either until it names its account.
     #[must_use]
-    pub fn foreign_at(&self, place: &Place) -> Option<&Foreign> {
+    pub fn foreign_at(&self, place: &AccountRegion) -> Option<&Foreign> {
         let recorded = self.accounts.contains_key(&place.account);
         let here = self.places.get(place).and_then(|known| known.foreign.as_ref()).filter(|_| recorded);
         here.or_else(|| self.foreign(&place.account))
@@ -79,7 +79,7 @@ impl State {
     /// Whether what an account did not show at `since` is not there: an answer that was asked for later names the account
     /// on record. One of which nothing is on record proves itself.
     #[must_use]
-    pub fn proven_after(&self, account: &AccountName, since: Time) -> bool {
+    pub fn proven_after(&self, account: &AccountAlias, since: Time) -> bool {
         let Some(known) = self.accounts.get(account) else { return true };
         self.foreign(account).is_none() && known.proven_at.is_some_and(|at| at >= since.plus(PROOF_AFTER))
     }
@@ -88,7 +88,7 @@ impl State {
     /// before it named nobody either, and another answer named the account since. That it was named before tells nothing,
     /// since keys change between two answers.
     #[must_use]
-    pub fn named_between(&self, place: &Place, began_at: Time) -> bool {
+    pub fn named_between(&self, place: &AccountRegion, began_at: Time) -> bool {
         let Some(known) = self.accounts.get(&place.account) else { return true };
         let silent_since = self.places.get(place).and_then(|known| known.silent_since);
         let since = silent_since.map(|since| since.plus(PROOF_AFTER).max(began_at.minus(PROOF_LASTS)));
@@ -98,19 +98,19 @@ impl State {
     /// Whether an account has proven itself since a place of it answered for another the last time: the keys are right
     /// again, and a place in which nothing is can say so only by naming nobody.
     #[must_use]
-    pub fn proven_since(&self, account: &AccountName, foreign: &Foreign) -> bool {
+    pub fn proven_since(&self, account: &AccountAlias, foreign: &Foreign) -> bool {
         let proven_at = self.accounts.get(account).and_then(|known| known.proven_at);
         proven_at.is_some_and(|at| at >= foreign.seen_at.plus(PROOF_AFTER))
     }
 
     /// Whether an account was asked for so long who it is, and named neither itself nor another.
     #[must_use]
-    pub fn doubted_in_vain(&self, account: &AccountName) -> bool {
+    pub fn doubted_in_vain(&self, account: &AccountAlias) -> bool {
         let silent = self.accounts.get(account).and_then(|known| known.silent);
         self.foreign(account).is_none() && silent.is_some_and(|(_, lasted)| lasted >= DOUBT_ENDS_AFTER)
     }
 
-    pub(super) fn account_recorded(&mut self, account: &AccountName, id: &AccountId, at: Time) {
+    pub(super) fn account_recorded(&mut self, account: &AccountAlias, id: &AccountId, at: Time) {
         let known = self.accounts.entry(account.clone()).or_insert_with(|| AccountState::recorded(id.clone()));
         known.proven_at = known.proven_at.max(Some(at));
     }
@@ -146,10 +146,10 @@ impl State {
         }
     }
 
-    fn answers_for_itself(&mut self, place: &Place, now: Time) {
+    fn answers_for_itself(&mut self, place: &AccountRegion, now: Time) {
         let foreign = self.places.get_mut(place).and_then(|known| known.foreign.take());
         if foreign.is_some() {
-            self.look_up_again(&place.account, now);
+            self.repeat_source_lookup(&place.account, now);
         }
     }
 

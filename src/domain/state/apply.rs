@@ -1,6 +1,6 @@
-//! The one door through which the state moves.
+//! The only way to change the state.
 //!
-//! A change that cannot be is refused before anything moved, so that one broken row or one confused answer costs one
+//! An illegal change is rejected before anything is modified, so one corrupt row or one confusing response costs one
 //! source and not the daemon.
 
 use super::deletions::cares;
@@ -13,35 +13,39 @@ impl State {
     /// The change contradicts what is known; nothing has moved.
     pub fn apply(&mut self, change: &Change) -> Result<(), IllegalChange> {
         match change {
-            Change::Watched { source, region, policy, destinations, since } => {
+            Change::MembershipUpdated { source, region, policy, destinations, since } => {
                 self.watched(source, region, policy, destinations, *since);
             }
             Change::Rescheduled { source, lines } => self.source_mut(source)?.rescheduled(source, lines)?,
-            Change::Left { source } => self.left(source)?,
-            Change::Opened { source, occurrence, opening } => self.open(source, *occurrence, opening)?,
-            Change::Closed { source, occurrence, opening, end, earlier, reason: _, at } => {
-                self.close(source, *occurrence, earlier.saturating_add(1), opening, *end, *at)?;
+            Change::SourceDeparted { source } => self.source_departed(source)?,
+            Change::Opened { source, occurrence, record } => self.open(source, *occurrence, record)?,
+            Change::Closed { source, occurrence, record, end, earlier, reason: _, at } => {
+                self.close(source, *occurrence, earlier.saturating_add(1), record, *end, *at)?;
             }
             Change::Cancelled { source, occurrence, at } => self.cancel(source, *occurrence, *at)?,
-            Change::Asked { key, attempt, request, at } => self.asked(key, *attempt, request, *at)?,
-            Change::Unfulfilled { key, fault, definite, not_before } => {
-                self.unfulfilled(key, fault, *definite, *not_before)?;
+            Change::RequestRecorded { key, attempt, request, at } => {
+                self.request_recorded(key, *attempt, request, *at)?
             }
-            Change::Disproved { key } => self.disproved(key)?,
-            Change::Retriable(key) => self.retriable(key)?,
-            Change::Seen { point } => self.seen(point),
-            Change::Gone { place, id, at } => self.gone(place, id, *at)?,
+            Change::RequestFailed { key, fault, definite, not_before } => {
+                self.request_failed(key, fault, *definite, *not_before)?;
+            }
+            Change::RequestNeverApplied { key } => self.request_never_applied(key)?,
+            Change::RequestRetryAllowed(key) => self.request_retry_allowed(key)?,
+            Change::BackupObserved { point } => self.seen(point),
+            Change::BackupRemoved { place, id, at } => self.backup_removed(place, id, *at)?,
             Change::Disputed { place, id, dispute } => self.disputed(place, id, dispute.as_deref()),
-            Change::Suspected { place, id, suspected } => self.suspect(place, id, *suspected)?,
+            Change::MissingFromListing { place, id, missing_since } => {
+                self.set_missing_since(place, id, *missing_since)?
+            }
             Change::Paused { policy, pause } => self.paused(policy, pause),
             Change::PauseOver { policy, since } => self.pause_over(policy, *since),
-            Change::Counted(total) => *self.totals.entry(total.clone()).or_default() += 1,
+            Change::Counted(total) => *self.counters.entry(total.clone()).or_default() += 1,
             Change::Noted(note) => self.notes.apply(note),
             Change::Timed { target, took } => self.timed(target, *took),
-            Change::LookUpSent { account, ids, until } => self.look_up_sent(account, ids, *until)?,
-            Change::LookedUp { account, facts, at } => self.looked_up(account, facts, *at)?,
-            Change::LookUpFailed { source, fault, at, not_before, batch } => {
-                self.look_up_failed(source, fault, *at, *not_before, *batch)?;
+            Change::SourceLookupSent { account, ids, until } => self.source_lookup_sent(account, ids, *until)?,
+            Change::SourceLookedUp { account, facts, at } => self.source_looked_up(account, facts, *at)?,
+            Change::SourceLookupFailed { source, fault, at, not_before, batch } => {
+                self.source_lookup_failed(source, fault, *at, *not_before, *batch)?;
             }
             Change::Forgotten(what) => self.forget(what)?,
             Change::Swept(at) => self.swept_at = Some(*at),
@@ -50,28 +54,28 @@ impl State {
                 self.checked.insert(policy.clone(), Checked { through: *through, next: *next });
             }
             Change::ClockWentBack { to } => self.clock_went_back(*to),
-            Change::Condemned { place, id, reason, confirmed, at } => {
-                self.condemned(place, id, reason, *confirmed, *at)?;
+            Change::DeletionPlanned { place, id, reason, confirmed, at } => {
+                self.deletion_planned(place, id, reason, *confirmed, *at)?;
             }
-            Change::Spared { place, id, reason: _ } => self.spared(place, id),
-            Change::DeleteAsked { place, id, at } => self.delete_asked(place, id, *at)?,
-            Change::DeleteRefused { place, id, fault, not_before } => {
-                self.delete_refused(place, id, fault, *not_before)?;
+            Change::DeletionCancelled { place, id, reason: _ } => self.deletion_cancelled(place, id),
+            Change::DeletionRequested { place, id, at } => self.deletion_requested(place, id, *at)?,
+            Change::DeletionFailed { place, id, fault, not_before } => {
+                self.deletion_failed(place, id, fault, *not_before)?;
             }
-            Change::HoldWished { place, id, hold, at } => self.hold_wished(place, id, hold.as_ref(), *at)?,
+            Change::HoldRequested { place, id, hold, at } => self.hold_requested(place, id, hold.as_ref(), *at)?,
             Change::HoldTried { place, id, fault, not_before } => {
                 self.hold_tried(place, id, fault.as_ref(), *not_before);
             }
-            Change::HoldStands { place, id } => self.hold_stands(place, id),
+            Change::HoldConfirmed { place, id } => self.hold_confirmed(place, id),
             Change::Inspected { place, id, arn, at } => self.inspected(place, id, arn.as_ref(), *at),
             Change::Reviewed { source, next, braked } => self.reviewed(source, *next, braked),
             Change::AccountRecorded { account, id, at } => self.account_recorded(account, id, *at),
             Change::Account(evidence) => self.account_shown(evidence),
-            Change::Listed { place, began_at, pages, user_backups, others, strangers } => {
-                let listed = Listed { began_at: *began_at, pages: *pages, in_this_life: true };
-                self.listed(place, listed, *user_backups, others, strangers);
+            Change::Listed { place, began_at, pages, user_backups, others, other_backups } => {
+                let listed = Listed { began_at: *began_at, pages: *pages, listed_by_this_process: true };
+                self.listed(place, listed, *user_backups, others, other_backups);
             }
-            Change::PlaceSeen { place, at } => self.place_seen(place, *at),
+            Change::InventoryRead { place, at } => self.place_seen(place, *at),
             Change::Sent { place, call, at: _ } => self.sent(place, call),
             Change::Returned { place, call, fault, at } => self.returned(place, call, fault.as_ref(), *at),
             Change::Withdrawn { place, call } => self.withdrawn(place, call),
@@ -80,7 +84,7 @@ impl State {
             Change::ListingPage { place, page, next_token } => self.listing_page(place, page, next_token),
             Change::ListingStalled { place, not_before, restart } => self.listing_stalled(place, *not_before, *restart),
             Change::ListingWanted { place, at } => self.listing_wanted(place, *at),
-            Change::LookAgain { place, ids, at, batch } => self.look_again(place, ids, *at, *batch),
+            Change::PollScheduled { place, ids, at, batch } => self.poll_scheduled(place, ids, *at, *batch),
             Change::Lane(evidence) => self.lane_shown(evidence),
         }
         Ok(())
@@ -92,8 +96,8 @@ impl State {
         self.checked.clear();
         for source in self.sources.values_mut().filter(|source| source.waits_for_a_reload()) {
             let source = Arc::make_mut(source);
-            source.aside.clear();
-            source.look_up.worth_another_try();
+            source.blocked.clear();
+            source.lookup.worth_another_try();
         }
         for known in self.places.values_mut() {
             known.worth_another_try();
@@ -121,39 +125,44 @@ impl State {
 
     fn watched(&mut self, key: &SourceKey, region: &Region, policy: &PolicyName, destinations: &[Region], since: Time) {
         let source = self.source_or_new(key, region);
-        let (since, returned, lines) = match source.watch.take() {
-            Some(watch) => (watch.since, watch.returned, watch.lines),
-            None => (since, source.left, Vec::new()),
+        let (since, returned, lines) = match source.membership.take() {
+            Some(membership) => (membership.since, membership.returned, membership.lines),
+            None => (since, source.departed, Vec::new()),
         };
         source.region = region.clone();
-        source.left = false;
-        source.watch =
-            Some(Watch { policy: policy.clone(), destinations: destinations.to_vec(), since, returned, lines });
+        source.departed = false;
+        source.membership =
+            Some(Membership { policy: policy.clone(), destinations: destinations.to_vec(), since, returned, lines });
         self.reindex(key);
     }
 
-    fn left(&mut self, key: &SourceKey) -> Result<(), IllegalChange> {
+    fn source_departed(&mut self, key: &SourceKey) -> Result<(), IllegalChange> {
         let source = self.source_mut(key)?;
-        source.watch = None;
-        source.left = true;
+        source.membership = None;
+        source.departed = true;
         self.reindex(key);
         Ok(())
     }
 
-    fn open(&mut self, key: &SourceKey, occurrence: Occurrence, opening: &Opening) -> Result<(), IllegalChange> {
+    fn open(
+        &mut self,
+        key: &SourceKey,
+        occurrence: Occurrence,
+        record: &OccurrenceRecord,
+    ) -> Result<(), IllegalChange> {
         let source = self.source_mut(key)?;
         if source.open.contains_key(&occurrence) {
             return Err(illegal(format!("{key}: the occurrence of {} is already open", occurrence.at)));
         }
         let recorded = source.cursor.is_some_and(|cursor| cursor >= occurrence.at);
-        let made = !opening.adopted && source.knows(occurrence);
+        let made = !record.adopted && source.knows(occurrence);
         if occurrence.trigger == Trigger::Schedule && (recorded || made) {
             return Err(illegal(format!("{key}: the occurrence of {} was opened before", occurrence.at)));
         }
-        if opening.moves_cursor(occurrence) {
+        if record.moves_cursor(occurrence) {
             source.cursor = source.cursor.max(Some(occurrence.at));
         }
-        source.open.insert(occurrence, opening.clone());
+        source.open.insert(occurrence, record.clone());
         if occurrence.trigger == Trigger::Manual {
             source.orders_ended.remove(&occurrence.at);
         }
@@ -166,8 +175,8 @@ impl State {
         key: &SourceKey,
         occurrence: Occurrence,
         count: u64,
-        opening: &Opening,
-        end: super::super::change::End,
+        record: &OccurrenceRecord,
+        end: super::super::change::OccurrenceOutcome,
         at: Time,
     ) -> Result<(), IllegalChange> {
         let source = self.source_mut(key)?;
@@ -175,15 +184,15 @@ impl State {
         if fresh && source.cursor.is_some_and(|cursor| cursor >= occurrence.at) {
             return Err(illegal(format!("{key}: the occurrence of {} ended before", occurrence.at)));
         }
-        if opening.moves_cursor_at_end(occurrence, at) {
+        if record.moves_cursor_at_end(occurrence, at) {
             source.cursor = source.cursor.max(Some(occurrence.at));
         }
-        source.asks.retain(|(of, _), ask| *of != occurrence || ask.open);
+        source.pending_requests.retain(|(of, _), pending| *of != occurrence || pending.open);
         source.unsure.retain(|(of, _), _| *of != occurrence);
         source.cancelled.remove(&occurrence);
         source.order_ended(occurrence, end);
         self.review(key, Time::ZERO);
-        let total = self.totals.entry(Total::Occurrences(opening.policy.clone(), end)).or_default();
+        let total = self.counters.entry(Counter::Occurrences(record.policy.clone(), end)).or_default();
         *total = total.saturating_add(count);
         self.reindex(key);
         Ok(())
@@ -198,7 +207,7 @@ impl State {
         Ok(())
     }
 
-    fn seen(&mut self, point: &Point) {
+    fn seen(&mut self, point: &RecoveryPoint) {
         let point = &self.sharing_names(point);
         let key = point.work_key();
         let whereabouts = Whereabouts::of(point);
@@ -215,11 +224,11 @@ impl State {
         }
         // A copy that nothing confirmed at first was taken for somebody else's.
         known.others.remove(&point.id);
-        let cared_for = cares(&self.deletions, &self.wishes, &point.place, &point.id);
-        if point.lifecycle.in_flight() || point.remarks.suspected.is_some() || cared_for {
-            known.looks.entry(point.id.clone()).or_insert(Time::ZERO);
+        let cared_for = cares(&self.deletions, &self.hold_requests, &point.place, &point.id);
+        if point.lifecycle.in_flight() || point.remarks.missing_since.is_some() || cared_for {
+            known.poll_schedule.entry(point.id.clone()).or_insert(Time::ZERO);
         } else {
-            known.looks.remove(&point.id);
+            known.poll_schedule.remove(&point.id);
             known.batches.remove(&point.id);
         }
         let new = || Arc::new(SourceState::new(point.home().clone()));
@@ -229,22 +238,22 @@ impl State {
         taken_in.remarks.change(|remarks| remarks.disputed = disputed);
         let before = source.points.put(taken_in);
         // What is merely on its way gives retention nothing new to decide; what was in doubt and is there does.
-        let moved = |before: &Point| {
+        let moved = |before: &RecoveryPoint| {
             before.lifecycle != point.lifecycle
                 || before.remarks.hold != point.remarks.hold
-                || before.remarks.suspected.is_some()
+                || before.remarks.missing_since.is_some()
         };
         let decidable = !point.lifecycle.in_flight() && before.as_deref().is_none_or(moved);
         let flight = (key.occurrence, key.target.clone(), point.id.clone());
         if point.lifecycle.in_flight() {
-            source.flying.insert(flight);
+            source.in_flight.insert(flight);
         } else {
-            source.flying.remove(&flight);
+            source.in_flight.remove(&flight);
         }
-        if source.asks.get(&slot).is_some_and(|ask| ask.attempt <= point.attempt) {
-            let repeated = source.asks.remove(&slot).filter(|ask| ask.asks > 1 && !point.good());
-            source.unsure.extend(repeated.map(|ask| (slot, ask.last_asked_at)));
-            source.aside.remove(&key.target);
+        if source.pending_requests.get(&slot).is_some_and(|pending| pending.attempt <= point.attempt) {
+            let repeated = source.pending_requests.remove(&slot).filter(|pending| pending.sent > 1 && !point.good());
+            source.unsure.extend(repeated.map(|pending| (slot, pending.last_asked_at)));
+            source.blocked.remove(&key.target);
         }
         self.reindex(&key.source);
         if let Some(before) = before.filter(|_| !point.lifecycle.in_flight()) {
@@ -256,8 +265,8 @@ impl State {
     }
 
     /// One that is not like the newest of its route shares at least names.
-    fn share_provenance(&self, point: &mut Point, key: &SourceKey, newest: Option<&Point>) {
-        let watch = self.sources.get(key).and_then(|source| source.watch.as_ref());
+    fn share_provenance(&self, point: &mut RecoveryPoint, key: &SourceKey, newest: Option<&RecoveryPoint>) {
+        let membership = self.sources.get(key).and_then(|source| source.membership.as_ref());
         let of = Arc::make_mut(&mut point.provenance);
         if let Some((place, _)) = self.places.get_key_value(&of.place) {
             of.place = place.clone();
@@ -271,13 +280,13 @@ impl State {
                 of.carried = newest.carried.clone();
             }
         }
-        if let Some(watch) = watch.filter(|watch| Some(&watch.policy) == of.policy.as_ref()) {
-            of.policy = Some(watch.policy.clone());
+        if let Some(membership) = membership.filter(|membership| Some(&membership.policy) == of.policy.as_ref()) {
+            of.policy = Some(membership.policy.clone());
         }
     }
 
     /// The point with names that are held already, since every answer brings its own copies of the same few.
-    fn sharing_names(&self, point: &Point) -> Point {
+    fn sharing_names(&self, point: &RecoveryPoint) -> RecoveryPoint {
         let mut point = point.clone();
         let Some((key, source)) = self.sources.get_key_value(&point.source_key()) else { return point };
         match source.newest(&point.target()) {
@@ -290,7 +299,7 @@ impl State {
         point
     }
 
-    fn gone(&mut self, place: &Place, id: &BackupId, at: Time) -> Result<(), IllegalChange> {
+    fn backup_removed(&mut self, place: &AccountRegion, id: &BackupId, at: Time) -> Result<(), IllegalChange> {
         self.lost(place, id, at);
         let Some(known) = self.places.get_mut(place) else {
             return Err(illegal(format!("{id}: gone from {place}, which is not known")));
@@ -298,19 +307,19 @@ impl State {
         let Some(key) = known.points.remove(id).map(|known| known.work(place)) else {
             return Err(illegal(format!("{id}: gone from {place}, where it was not known")));
         };
-        known.looks.remove(id);
+        known.poll_schedule.remove(id);
         known.batches.remove(id);
         known.dispute(id, None);
         known.user_backups = known.user_backups.saturating_sub(1);
-        known.gone.insert(id.clone(), at);
+        known.removed.insert(id.clone(), at);
         let lanes = self.lanes_of_copy(&key);
         let source = self.source_mut(&key.source)?;
-        let in_flight = source.flying.remove(&(key.occurrence, key.target.clone(), id.clone()));
+        let in_flight = source.in_flight.remove(&(key.occurrence, key.target.clone(), id.clone()));
         source.points.deleted(key.occurrence, &key.target, id, at);
         source.forget_deleted(key.occurrence);
         let deleted = (place.clone(), id.clone());
         self.deletions.remove(&deleted);
-        self.wishes.remove(&deleted);
+        self.hold_requests.remove(&deleted);
         if in_flight {
             self.lanes_moved(&lanes);
         }
@@ -319,16 +328,23 @@ impl State {
         Ok(())
     }
 
-    fn suspect(&mut self, place: &Place, id: &BackupId, suspected: Option<Time>) -> Result<(), IllegalChange> {
+    fn set_missing_since(
+        &mut self,
+        place: &AccountRegion,
+        id: &BackupId,
+        missing_since: Option<Time>,
+    ) -> Result<(), IllegalChange> {
         let Some(known) = self.places.get_mut(place) else { return Ok(()) };
         let Some(key) = known.points.get(id).map(|known| known.work(place)) else { return Ok(()) };
         let source = self.sources.get_mut(&key.source).map(Arc::make_mut);
         let source = source.ok_or_else(|| illegal(format!("{id}: of no source")))?;
-        let Some(point) = source.points.suspect(key.occurrence, &key.target, id, suspected) else { return Ok(()) };
-        if suspected.is_some() {
-            known.looks.insert(id.clone(), Time::ZERO);
-        } else if !point.lifecycle.in_flight() && !cares(&self.deletions, &self.wishes, place, id) {
-            known.looks.remove(id);
+        let Some(point) = source.points.set_missing_since(key.occurrence, &key.target, id, missing_since) else {
+            return Ok(());
+        };
+        if missing_since.is_some() {
+            known.poll_schedule.insert(id.clone(), Time::ZERO);
+        } else if !point.lifecycle.in_flight() && !cares(&self.deletions, &self.hold_requests, place, id) {
+            known.poll_schedule.remove(id);
             known.batches.remove(id);
         }
         Ok(())

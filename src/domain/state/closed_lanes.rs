@@ -1,8 +1,8 @@
-//! Lanes in which AWS refused a copy for want of a slot.
+//! Lanes in which AWS refused a copy because no slot was free.
 //!
-//! The books may lack what fills a lane: copies of others that no listing shows yet, or that we may not see. Only AWS's
-//! refusal tells then, and it tells it of the lane, not of the route that happened to ask. What is known of it is for this
-//! process alone: a first refusal after a start closes the lane anew.
+//! The copies that fill a lane may be invisible to us: copies of others that no listing shows yet, or that we may not
+//! see. Then only a refusal from AWS reveals that the lane is full, and it says so about the lane, not about the route
+//! that happened to ask. This knowledge is not stored: after a start, the first refusal closes the lane again.
 
 use super::*;
 use crate::domain::change::LaneEvidence;
@@ -64,7 +64,7 @@ impl State {
         if let Some(closed) = self.closed_lanes.get_mut(lane) {
             closed.refusals = 0;
             closed.until = Time::ZERO;
-            // The books hold all that AWS lets be in flight there: nothing is hidden from them any more.
+            // The state holds all that AWS lets be in flight there: nothing is hidden from them any more.
             closed.one_at_a_time &= !full;
         }
     }

@@ -1,4 +1,4 @@
-//! How deletions and holds move.
+//! State transitions of deletions and holds.
 
 use super::apply::illegal;
 use super::*;
@@ -9,34 +9,36 @@ use crate::domain::limits::{PUT_OFF_AT_MOST, SHOWN_AFTER_GONE};
 
 /// Whether somebody wants to see this object by id: it is to be deleted, or its hold is to change.
 pub(super) fn cares(
-    deletions: &BTreeMap<(Place, BackupId), Deletion>,
-    wishes: &BTreeMap<(Place, BackupId), HoldWish>,
-    place: &Place,
+    deletions: &BTreeMap<(AccountRegion, BackupId), Deletion>,
+    hold_requests: &BTreeMap<(AccountRegion, BackupId), HoldRequest>,
+    place: &AccountRegion,
     id: &BackupId,
 ) -> bool {
     let key = (place.clone(), id.clone());
-    deletions.contains_key(&key) || wishes.contains_key(&key)
+    deletions.contains_key(&key) || hold_requests.contains_key(&key)
 }
 
 impl State {
     /// Whether a person holds this point: its tag says so, or it was wished and AWS does not show it yet. A wish to let
     /// it go counts only once the tag is gone.
     #[must_use]
-    pub fn held(&self, point: &Point) -> bool {
-        let wish = || self.wishes.get(&(point.place.clone(), point.id.clone()));
-        point.remarks.hold.is_some() || (!self.wishes.is_empty() && wish().is_some_and(|wish| wish.hold.is_some()))
+    pub fn held(&self, point: &RecoveryPoint) -> bool {
+        let hold_request = || self.hold_requests.get(&(point.place.clone(), point.id.clone()));
+        point.remarks.hold.is_some()
+            || (!self.hold_requests.is_empty()
+                && hold_request().is_some_and(|hold_request| hold_request.hold.is_some()))
     }
 
     /// Takes in a deletion from the store.
-    pub fn restore_deletion(&mut self, place: Place, id: BackupId, deletion: Deletion) {
+    pub fn restore_deletion(&mut self, place: AccountRegion, id: BackupId, deletion: Deletion) {
         let at = deletion.not_before;
         self.deletions.insert((place.clone(), id.clone()), deletion);
         self.look_at(&place, &id, at);
     }
 
     /// Takes in a wish from the store.
-    pub fn restore_wish(&mut self, place: Place, id: BackupId, wish: HoldWish) {
-        self.wishes.insert((place.clone(), id.clone()), wish);
+    pub fn restore_hold_request(&mut self, place: AccountRegion, id: BackupId, hold_request: HoldRequest) {
+        self.hold_requests.insert((place.clone(), id.clone()), hold_request);
         self.look_at(&place, &id, Time::ZERO);
     }
 
@@ -63,8 +65,8 @@ impl State {
         self.reviews = self.sources.keys().map(|key| (Time::ZERO, key.clone())).collect();
     }
 
-    /// A listing tells what retention waited for as long as the books of a place were not known well enough.
-    pub(super) fn review_place(&mut self, place: &Place) {
+    /// A listing tells what retention waited for as long as the inventory of a place was not known well enough.
+    pub(super) fn review_place(&mut self, place: &AccountRegion) {
         let Some(known) = self.places.get(place) else { return };
         // After the first listing of this life, and the first that cannot lack what a lost database had asked for.
         let settled = self.created_at.plus(SHOWN_AFTER_GONE);
@@ -78,26 +80,26 @@ impl State {
     }
 
     /// Has an object looked at by id, now, or no longer.
-    fn look_at(&mut self, place: &Place, id: &BackupId, at: Time) {
+    fn look_at(&mut self, place: &AccountRegion, id: &BackupId, at: Time) {
         if let Some(known) = self.places.get_mut(place) {
-            known.looks.insert(id.clone(), at);
+            known.poll_schedule.insert(id.clone(), at);
         }
     }
 
-    fn look_no_more(&mut self, place: &Place, id: &BackupId) {
-        let needed = cares(&self.deletions, &self.wishes, place, id)
+    fn look_no_more(&mut self, place: &AccountRegion, id: &BackupId) {
+        let needed = cares(&self.deletions, &self.hold_requests, place, id)
             || self
                 .point(place, id)
-                .is_some_and(|point| point.lifecycle.in_flight() || point.remarks.suspected.is_some());
+                .is_some_and(|point| point.lifecycle.in_flight() || point.remarks.missing_since.is_some());
         if let Some(known) = self.places.get_mut(place).filter(|_| !needed) {
-            known.looks.remove(id);
+            known.poll_schedule.remove(id);
             known.batches.remove(id);
         }
     }
 
-    pub(super) fn condemned(
+    pub(super) fn deletion_planned(
         &mut self,
-        place: &Place,
+        place: &AccountRegion,
         id: &BackupId,
         reason: &str,
         confirmed: bool,
@@ -115,11 +117,11 @@ impl State {
     }
 
     /// What was to be deleted is gone: the brake remembers it for a while.
-    pub(super) fn lost(&mut self, place: &Place, id: &BackupId, at: Time) {
+    pub(super) fn lost(&mut self, place: &AccountRegion, id: &BackupId, at: Time) {
         let Some(deletion) = self.deletions.get(&(place.clone(), id.clone())).filter(|known| !known.confirmed) else {
             return;
         };
-        let (from, lost_at) = (at.minus(LOSSES_COUNT_FOR), deletion.condemned_at);
+        let (from, lost_at) = (at.minus(LOSSES_COUNT_FOR), deletion.planned_at);
         let gone = self.point(place, id).filter(|point| point.lifecycle == Lifecycle::Available && lost_at > from);
         let Some((key, target, came_at)) = gone.map(|point| (point.source_key(), point.target(), Loss::came_at(point)))
         else {
@@ -132,8 +134,8 @@ impl State {
         losses.insert(losses.partition_point(|before| *before <= loss), loss);
     }
 
-    pub(super) fn spared(&mut self, place: &Place, id: &BackupId) {
-        let point = self.point(place, id).map(Point::source_key);
+    pub(super) fn deletion_cancelled(&mut self, place: &AccountRegion, id: &BackupId) {
+        let point = self.point(place, id).map(RecoveryPoint::source_key);
         self.deletions.remove(&(place.clone(), id.clone()));
         self.look_no_more(place, id);
         if let Some(key) = point {
@@ -141,7 +143,12 @@ impl State {
         }
     }
 
-    pub(super) fn delete_asked(&mut self, place: &Place, id: &BackupId, at: Time) -> Result<(), IllegalChange> {
+    pub(super) fn deletion_requested(
+        &mut self,
+        place: &AccountRegion,
+        id: &BackupId,
+        at: Time,
+    ) -> Result<(), IllegalChange> {
         if self.point(place, id).is_some_and(|point| self.held(point)) {
             return Err(illegal(format!("{id}: deleted from {place} although it is held")));
         }
@@ -149,9 +156,9 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn delete_refused(
+    pub(super) fn deletion_failed(
         &mut self,
-        place: &Place,
+        place: &AccountRegion,
         id: &BackupId,
         fault: &Fault,
         not_before: Time,
@@ -168,13 +175,13 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn inspected(&mut self, place: &Place, id: &BackupId, arn: Option<&String>, at: Time) {
+    pub(super) fn inspected(&mut self, place: &AccountRegion, id: &BackupId, arn: Option<&String>, at: Time) {
         let key = (place.clone(), id.clone());
         if let Some(deletion) = self.deletions.get_mut(&key) {
             deletion.inspected_at = Some(at);
         }
-        if let Some(wish) = self.wishes.get_mut(&key) {
-            wish.arn = arn.cloned().or(wish.arn.take());
+        if let Some(hold_request) = self.hold_requests.get_mut(&key) {
+            hold_request.arn = arn.cloned().or(hold_request.arn.take());
         }
     }
 
@@ -193,38 +200,38 @@ impl State {
         of_source.take_while(|((key, _), _)| key == source).map(|((_, target), _)| target.clone()).collect()
     }
 
-    fn deletion_mut(&mut self, place: &Place, id: &BackupId) -> Result<&mut Deletion, IllegalChange> {
+    fn deletion_mut(&mut self, place: &AccountRegion, id: &BackupId) -> Result<&mut Deletion, IllegalChange> {
         let deletion = self.deletions.get_mut(&(place.clone(), id.clone()));
         deletion.ok_or_else(|| illegal(format!("{id}: deleted from {place} without a decision on record")))
     }
 
-    pub(super) fn hold_wished(
+    pub(super) fn hold_requested(
         &mut self,
-        place: &Place,
+        place: &AccountRegion,
         id: &BackupId,
         hold: Option<&String>,
         at: Time,
     ) -> Result<(), IllegalChange> {
-        let Some(key) = self.point(place, id).map(Point::source_key) else {
+        let Some(key) = self.point(place, id).map(RecoveryPoint::source_key) else {
             return Err(illegal(format!("{id}: a hold on what is not known in {place}")));
         };
-        self.wishes.insert((place.clone(), id.clone()), HoldWish::new(hold.cloned(), at));
+        self.hold_requests.insert((place.clone(), id.clone()), HoldRequest::new(hold.cloned(), at));
         self.look_at(place, id, Time::ZERO);
         self.review(&key, Time::ZERO);
         Ok(())
     }
 
-    pub(super) fn hold_tried(&mut self, place: &Place, id: &BackupId, fault: Option<&Fault>, not_before: Time) {
-        if let Some(wish) = self.wishes.get_mut(&(place.clone(), id.clone())) {
-            wish.failures = if fault.is_some() { wish.failures.saturating_add(1) } else { 0 };
-            wish.fault = fault.cloned();
-            wish.not_before = not_before;
+    pub(super) fn hold_tried(&mut self, place: &AccountRegion, id: &BackupId, fault: Option<&Fault>, not_before: Time) {
+        if let Some(hold_request) = self.hold_requests.get_mut(&(place.clone(), id.clone())) {
+            hold_request.failures = if fault.is_some() { hold_request.failures.saturating_add(1) } else { 0 };
+            hold_request.fault = fault.cloned();
+            hold_request.not_before = not_before;
         }
     }
 
-    pub(super) fn hold_stands(&mut self, place: &Place, id: &BackupId) {
-        self.wishes.remove(&(place.clone(), id.clone()));
-        let key = self.point(place, id).map(Point::source_key);
+    pub(super) fn hold_confirmed(&mut self, place: &AccountRegion, id: &BackupId) {
+        self.hold_requests.remove(&(place.clone(), id.clone()));
+        let key = self.point(place, id).map(RecoveryPoint::source_key);
         self.look_no_more(place, id);
         if let Some(key) = key {
             self.review(&key, Time::ZERO);
@@ -240,8 +247,10 @@ impl State {
             deletion.not_before = Time::ZERO;
             again.push(key.clone());
         }
-        for (key, wish) in self.wishes.iter_mut().filter(|(_, wish)| refused(&wish.fault)) {
-            wish.not_before = Time::ZERO;
+        for (key, hold_request) in
+            self.hold_requests.iter_mut().filter(|(_, hold_request)| refused(&hold_request.fault))
+        {
+            hold_request.not_before = Time::ZERO;
             again.push(key.clone());
         }
         for (place, id) in again {
@@ -253,12 +262,12 @@ impl State {
         let soon = to.plus(PUT_OFF_AT_MOST);
         for deletion in self.deletions.values_mut() {
             deletion.inspected_at = None;
-            deletion.condemned_at = deletion.condemned_at.min(to);
+            deletion.planned_at = deletion.planned_at.min(to);
             deletion.asked_at = deletion.asked_at.map(|at| at.min(to));
             deletion.not_before = deletion.not_before.min(soon);
         }
-        for wish in self.wishes.values_mut() {
-            wish.not_before = wish.not_before.min(soon);
+        for hold_request in self.hold_requests.values_mut() {
+            hold_request.not_before = hold_request.not_before.min(soon);
         }
         self.review_all();
     }

@@ -1,4 +1,4 @@
-//! What carries our tags and is not counted.
+//! Backups and copies that carry our tags and are not counted.
 
 use super::*;
 use crate::domain::evidence::Objection;
@@ -12,19 +12,19 @@ pub struct Dispute {
     /// Since when.
     pub since: Time,
     /// What its tags make of it, if they can be read and it is not on record.
-    pub claim: Option<Box<Point>>,
+    pub claim: Option<Box<RecoveryPoint>>,
 }
 
 impl Dispute {
     /// What it may be, where nothing but its tags says so.
-    fn unconfirmed(&self) -> Option<&Point> {
+    fn unconfirmed(&self) -> Option<&RecoveryPoint> {
         self.claim.as_deref().filter(|_| matches!(self.objection, Objection::Unconfirmed(_)))
     }
 }
 
-impl PlaceState {
+impl AccountRegionState {
     /// Copies that nothing confirms, and that may have been made for this occurrence of a source.
-    pub fn unconfirmed_of(&self, source: &SourceId, occurrence: Occurrence) -> impl Iterator<Item = &Point> {
+    pub fn unconfirmed_of(&self, source: &SourceId, occurrence: Occurrence) -> impl Iterator<Item = &RecoveryPoint> {
         let from = (source.clone(), occurrence, BackupId::from(""));
         let of_it = self.unconfirmed.range(from..).take_while(move |(of, at, _)| of == source && *at == occurrence);
         of_it.filter_map(|(.., id)| self.disputes.get(id)?.unconfirmed())
@@ -32,7 +32,7 @@ impl PlaceState {
 
     /// It is not to be counted; or is again, or gone.
     pub(super) fn dispute(&mut self, id: &BackupId, dispute: Option<&Dispute>) {
-        let place_of = |claim: &Point| (claim.source.clone(), claim.occurrence, id.clone());
+        let place_of = |claim: &RecoveryPoint| (claim.source.clone(), claim.occurrence, id.clone());
         if let Some(before) = self.disputes.remove(id).as_ref().and_then(Dispute::unconfirmed) {
             self.unconfirmed.remove(&place_of(before));
         }
@@ -45,12 +45,12 @@ impl PlaceState {
 
 impl State {
     /// It is not to be counted; or is again, or gone.
-    pub(super) fn disputed(&mut self, place: &Place, id: &BackupId, dispute: Option<&Dispute>) {
+    pub(super) fn disputed(&mut self, place: &AccountRegion, id: &BackupId, dispute: Option<&Dispute>) {
         self.places.entry(place.clone()).or_default().dispute(id, dispute);
         self.mark_disputed(place, id, dispute.is_some());
     }
 
-    fn mark_disputed(&mut self, place: &Place, id: &BackupId, disputed: bool) {
+    fn mark_disputed(&mut self, place: &AccountRegion, id: &BackupId, disputed: bool) {
         let Some(key) = self.places.get(place).and_then(|known| known.points.get(id)).map(|known| known.work(place))
         else {
             return;
@@ -63,10 +63,10 @@ impl State {
 
     /// A point that was adopted by its tags, and of which they say something else by now, leaves the place that they gave
     /// it.
-    pub(super) fn unplace(&mut self, place: &Place, id: &BackupId, key: &WorkKey) {
+    pub(super) fn unplace(&mut self, place: &AccountRegion, id: &BackupId, key: &WorkKey) {
         if let Some(source) = self.sources.get_mut(&key.source).map(Arc::make_mut) {
             source.points.remove(key.occurrence, &key.target, id);
-            source.flying.remove(&(key.occurrence, key.target.clone(), id.clone()));
+            source.in_flight.remove(&(key.occurrence, key.target.clone(), id.clone()));
         }
         if let Some(known) = self.places.get_mut(place) {
             known.points.remove(id);
@@ -77,7 +77,7 @@ impl State {
     }
 
     /// Everything that is not counted.
-    pub fn disputes(&self) -> impl Iterator<Item = (&Place, &BackupId, &Dispute)> {
+    pub fn disputes(&self) -> impl Iterator<Item = (&AccountRegion, &BackupId, &Dispute)> {
         self.places.iter().flat_map(|(place, known)| known.disputes.iter().map(move |(id, of)| (place, id, of)))
     }
 }

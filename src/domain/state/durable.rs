@@ -1,7 +1,7 @@
-//! How what outlives the process comes back into the state, and what of it a clock that goes back would mend.
+//! How the part of the state that outlives the process is loaded, and what of it is corrected when the clock goes back.
 //!
-//! What a next process knows is said in one place, `tests/world/disk.rs`. Every store is held to it
-//! (`tests/model/store/conformance.rs`), so that what is recorded cannot come to differ from what is in memory.
+//! `tests/world/disk.rs` says what the next process knows. Every store is tested against it
+//! (`tests/model/store/conformance.rs`), so the recorded state cannot diverge from the state in memory.
 
 use super::apply::illegal;
 use super::*;
@@ -10,9 +10,9 @@ use crate::domain::limits::PUT_OFF_AT_MOST;
 
 impl State {
     /// Takes in the last complete listing of an earlier process: what it cost, and what it counted.
-    pub fn restore_listed(&mut self, place: Place, began_at: Time, pages: u32, user_backups: u64) {
+    pub fn restore_listed(&mut self, place: AccountRegion, began_at: Time, pages: u32, user_backups: u64) {
         let known = self.places.entry(place).or_default();
-        known.listed = Some(Listed { began_at, pages, in_this_life: false });
+        known.listed = Some(Listed { began_at, pages, listed_by_this_process: false });
         known.user_backups = user_backups;
         known.last_seen = Some(began_at);
     }
@@ -51,13 +51,13 @@ impl State {
             || self.places.values().any(|known| known.last_seen > Some(now))
             || self.notes.late.values().any(|since| *since > now)
             || self.deletions.values().any(|deletion| deletion.not_before > soon)
-            || self.wishes.values().any(|wish| wish.not_before > soon)
+            || self.hold_requests.values().any(|hold_request| hold_request.not_before > soon)
     }
 }
 
 impl State {
     /// AWS confirms for the first time what time it is. Where the host's clock was behind until then, this process began
-    /// later than it thought, and so did the books if it made them.
+    /// later than it thought, and so did the state if it made them.
     pub fn clock_confirmed(&mut self, now: Time, runs_for: Duration) {
         let began = now.minus(runs_for);
         if began.since(self.started_at) < NOTICED {
@@ -74,7 +74,7 @@ impl State {
         match what {
             Forgotten::Source(key) => {
                 let Some(source) = self.sources.get(key) else { return Ok(()) };
-                if source.watch.is_some() || !source.holds_nothing() || source.active() {
+                if source.membership.is_some() || !source.holds_nothing() || source.active() {
                     return Err(illegal(format!("{key}: to be forgotten while there is something of it")));
                 }
                 self.reviews.remove(&(source.review_at, key.clone()));
@@ -82,13 +82,13 @@ impl State {
                 self.braked.retain(|(source, _), _| source != key);
                 self.quarantined.remove(key);
             }
-            Forgotten::Place(place) => {
+            Forgotten::AccountRegion(place) => {
                 if self.places.get(place).is_some_and(|known| !known.points.is_empty()) {
                     return Err(illegal(format!("{place}: to be forgotten while points of ours are there")));
                 }
                 self.places.remove(place);
             }
-            Forgotten::Total(total) => drop(self.totals.remove(total)),
+            Forgotten::Counter(total) => drop(self.counters.remove(total)),
         }
         Ok(())
     }
@@ -97,7 +97,7 @@ impl State {
 /// So much of a difference matters.
 const NOTICED: Duration = Duration::from_secs(60);
 
-impl Watch {
+impl Membership {
     fn lie_ahead_of(&self, now: Time) -> bool {
         self.since > now || self.lines.iter().any(|line| line.since > Some(now))
     }
@@ -107,8 +107,8 @@ impl SourceState {
     fn lies_ahead_of(&self, now: Time) -> bool {
         let soon = now.plus(PUT_OFF_AT_MOST);
         self.cursor > Some(now)
-            || self.watch.as_ref().is_some_and(|watch| watch.lie_ahead_of(now))
-            || self.asks.values().any(|ask| ask.last_asked_at > now || ask.not_before > soon)
+            || self.membership.as_ref().is_some_and(|membership| membership.lie_ahead_of(now))
+            || self.pending_requests.values().any(|pending| pending.last_asked_at > now || pending.not_before > soon)
             || self.points.iter().any(|point| point.settled_at > Some(now))
     }
 }

@@ -1,8 +1,8 @@
-//! Where the points of a place are to be found, by id.
+//! An index from backup id to recovery point, per account and Region.
 //!
-//! A tree whose nodes are half empty, as one is that was filled in order, would take as much room as the points
-//! themselves. So what is known lies in pieces of one sorted row, each as long as what is in it and little more. A piece
-//! is shared with who was given the state to look at, until it changes; the others stay shared.
+//! A tree filled in order has half-empty nodes and would take as much memory as the points themselves. So the index is
+//! a sorted sequence in chunks, each little larger than its content. A chunk is shared with whoever was given the state
+//! to read, until it changes.
 
 use super::*;
 

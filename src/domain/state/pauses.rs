@@ -1,7 +1,7 @@
-//! What persons ordered: pauses of policies, and occurrences by hand that ended.
+//! What people ordered: pauses of policies, and the outcome of occurrences ordered by hand.
 
 use super::*;
-use crate::domain::change::End;
+use crate::domain::change::OccurrenceOutcome;
 
 /// A request that is repeated may still arrive so long after its time, and is known to be the same until then.
 pub const ORDER_REPEATED_WITHIN: Duration = Duration::from_secs(10 * 60);
@@ -39,7 +39,7 @@ impl State {
 
 impl SourceState {
     /// Remembers how an occurrence by hand ended.
-    pub fn order_ended(&mut self, occurrence: Occurrence, end: End) {
+    pub fn order_ended(&mut self, occurrence: Occurrence, end: OccurrenceOutcome) {
         if occurrence.trigger == Trigger::Manual {
             self.orders_ended.insert(occurrence.at, end);
             while self.orders_ended.len() > ORDERS_REMEMBERED {

@@ -1,9 +1,9 @@
 //! The backups and copies of one source, in order.
 //!
-//! A million of them are held, and most are only looked at when retention or a listing comes by. So they stand in one
-//! row, ordered by what they are for, without a tree over each source: what is for one occurrence is found by halving,
-//! and what is new comes in near the end. Each lies in a piece of memory of its own: thousands of rows that grow side by
-//! side, page by page of a listing, would otherwise leave ever larger gaps where they were.
+//! A million of them are held, and most are only read when retention or a listing visits them. So they are kept in one
+//! vector, ordered by what they were made for, instead of a tree per source: a lookup is a binary search, and a new
+//! point is inserted near the end. Each is a separate allocation, because thousands of vectors that grow page by page
+//! during a listing would leave ever larger gaps.
 
 use super::*;
 
@@ -12,33 +12,33 @@ use super::*;
 ///
 /// Which of them are recovery points is told from themselves, so an index of it cannot hold what is none.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Points {
+pub struct RecoveryPoints {
     #[expect(clippy::vec_box, reason = "rows that grow side by side would leave ever larger gaps")]
-    all: Vec<Box<Point>>,
+    all: Vec<Box<RecoveryPoint>>,
     /// Where the recovery points of each target lie in `all`, the one whose data was taken last at the end.
     by_age: BTreeMap<Target, Vec<u32>>,
 }
 
 type Age<'a> = (Time, Occurrence, &'a BackupId);
 
-fn age(point: &Point) -> Age<'_> {
+fn age(point: &RecoveryPoint) -> Age<'_> {
     (point.taken_at(), point.occurrence, &point.id)
 }
 
-impl Points {
+impl RecoveryPoints {
     /// All of them, in order.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Point> + ExactSizeIterator + Clone {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &RecoveryPoint> + ExactSizeIterator + Clone {
         self.all.iter().map(Box::as_ref)
     }
 
     /// What was made for each work, never nothing.
-    pub fn works(&self) -> impl Iterator<Item = &[Box<Point>]> {
+    pub fn works(&self) -> impl Iterator<Item = &[Box<RecoveryPoint>]> {
         self.all.chunk_by(|one, next| one.occurrence == next.occurrence && one.destination() == next.destination())
     }
 
     /// What was made for one work.
     #[must_use]
-    pub fn of(&self, occurrence: Occurrence, target: &Target) -> &[Box<Point>] {
+    pub fn of(&self, occurrence: Occurrence, target: &Target) -> &[Box<RecoveryPoint>] {
         let wanted = (occurrence, target.region());
         let from = self.all.partition_point(|point| (point.occurrence, point.destination()) < wanted);
         let rest = &self.all[from..];
@@ -47,14 +47,14 @@ impl Points {
 
     /// What was made for one occurrence: the backup, then copies.
     #[must_use]
-    pub fn of_occurrence(&self, occurrence: Occurrence) -> &[Box<Point>] {
+    pub fn of_occurrence(&self, occurrence: Occurrence) -> &[Box<RecoveryPoint>] {
         let from = self.all.partition_point(|point| point.occurrence < occurrence);
         let rest = &self.all[from..];
         &rest[..rest.iter().take_while(|point| point.occurrence == occurrence).count()]
     }
 
     /// All of them, in order, for whoever needs nothing else of the state.
-    pub fn into_all(self) -> impl Iterator<Item = Point> {
+    pub fn into_all(self) -> impl Iterator<Item = RecoveryPoint> {
         self.all.into_iter().map(|point| *point)
     }
 
@@ -76,7 +76,7 @@ impl Points {
     }
 
     /// Takes one in, or takes note of how it stands now; returns how it stood before.
-    pub fn put(&mut self, point: Box<Point>) -> Option<Box<Point>> {
+    pub fn put(&mut self, point: Box<RecoveryPoint>) -> Option<Box<RecoveryPoint>> {
         let key = (point.occurrence, point.destination());
         let first = self.all.partition_point(|other| (other.occurrence, other.destination()) < key);
         let siblings = self.all[first..].iter().take_while(|other| (other.occurrence, other.destination()) == key);
@@ -109,14 +109,14 @@ impl Points {
         before
     }
 
-    /// It is gone from AWS's books; returns whether it was there.
+    /// It is gone from AWS's inventory; returns whether it was there.
     pub(super) fn deleted(&mut self, occurrence: Occurrence, target: &Target, id: &BackupId, at: Time) -> bool {
         let Some(known) = self.find(occurrence, target, id) else { return false };
         self.leave_ages(known);
         let point = &mut self.all[known];
         point.lifecycle = Lifecycle::Deleted;
         point.settled_at = Some(at);
-        point.remarks.change(|remarks| remarks.suspected = None);
+        point.remarks.change(|remarks| remarks.missing_since = None);
         true
     }
 
@@ -143,7 +143,7 @@ impl Points {
     }
 
     /// Takes one out.
-    fn take(&mut self, at: usize) -> Box<Point> {
+    fn take(&mut self, at: usize) -> Box<RecoveryPoint> {
         self.leave_ages(at);
         self.by_age.values_mut().flatten().filter(|of| **of as usize > at).for_each(|of| *of -= 1);
         self.all.remove(at)
@@ -173,7 +173,10 @@ impl Points {
     }
 
     /// The recovery points of a target, the one whose data was taken first before all others.
-    pub fn available(&self, target: &Target) -> impl DoubleEndedIterator<Item = &Point> + ExactSizeIterator + use<'_> {
+    pub fn available(
+        &self,
+        target: &Target,
+    ) -> impl DoubleEndedIterator<Item = &RecoveryPoint> + ExactSizeIterator + use<'_> {
         let ages = self.by_age.get(target).map(Vec::as_slice).unwrap_or_default();
         ages.iter().map(|of| &*self.all[*of as usize])
     }
@@ -184,15 +187,15 @@ impl Points {
     }
 
     /// Doubts that one is there, or no longer does; returns how it stands then.
-    pub(super) fn suspect(
+    pub(super) fn set_missing_since(
         &mut self,
         occurrence: Occurrence,
         target: &Target,
         id: &BackupId,
-        suspected: Option<Time>,
-    ) -> Option<&Point> {
+        missing_since: Option<Time>,
+    ) -> Option<&RecoveryPoint> {
         let at = self.find(occurrence, target, id)?;
-        self.all[at].remarks.change(|remarks| remarks.suspected = suspected);
+        self.all[at].remarks.change(|remarks| remarks.missing_since = missing_since);
         self.all.get(at).map(Box::as_ref)
     }
 
@@ -200,8 +203,8 @@ impl Points {
     pub(super) fn clock_went_back(&mut self, to: Time) {
         for point in &mut self.all {
             point.settled_at = point.settled_at.map(|settled| settled.min(to));
-            if let Some(since) = point.remarks.suspected {
-                point.remarks.change(|remarks| remarks.suspected = Some(since.min(to)));
+            if let Some(since) = point.remarks.missing_since {
+                point.remarks.change(|remarks| remarks.missing_since = Some(since.min(to)));
             }
         }
     }

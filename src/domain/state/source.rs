@@ -1,7 +1,7 @@
-//! What is known of one source.
+//! What is known about one source.
 
 use super::*;
-use crate::domain::change::End;
+use crate::domain::change::OccurrenceOutcome;
 use crate::domain::deletion::Loss;
 use crate::domain::fault::FaultClass;
 use crate::domain::lane::FileSystemKind;
@@ -13,48 +13,49 @@ pub struct SourceState {
     /// Where its file system is.
     pub region: Region,
     /// The policy that names it, while one does.
-    pub watch: Option<Watch>,
+    pub membership: Option<Membership>,
     /// The newest scheduled occurrence that was ever recorded here or seen at AWS.
     pub cursor: Option<Time>,
     /// Occurrences that have not ended.
-    pub open: BTreeMap<Occurrence, Opening>,
+    pub open: BTreeMap<Occurrence, OccurrenceRecord>,
     /// How the latest occurrences that a person asked for ended, so that a request repeated after that is known.
-    pub orders_ended: BTreeMap<Time, End>,
+    pub orders_ended: BTreeMap<Time, OccurrenceOutcome>,
     /// Those among the open ones that a person cancelled, and when: nothing more is asked for them.
     pub cancelled: BTreeMap<Occurrence, Time>,
     /// Intents that are not fulfilled.
-    pub asks: BTreeMap<(Occurrence, Target), Ask>,
+    pub pending_requests: BTreeMap<(Occurrence, Target), PendingRequest>,
     /// Backups and copies.
-    pub points: Points,
+    pub points: RecoveryPoints,
     /// The points in flight.
-    pub flying: BTreeSet<(Occurrence, Target, BackupId)>,
-    /// Targets that were refused for good, whatever the occurrence: what was refused, and not again before. Forgotten by
-    /// a restart and by a reload, after which it is worth another try.
-    pub aside: BTreeMap<Target, (Fault, Time)>,
+    pub in_flight: BTreeSet<(Occurrence, Target, BackupId)>,
+    /// Targets with a permanent refusal, whatever the occurrence: the fault, and when to retry. Cleared by a restart
+    /// and by a reload, after which a retry may succeed.
+    pub blocked: BTreeMap<Target, (Fault, Time)>,
     /// What was asked for again after answers were lost, and of which something was seen to have failed, with when it was
-    /// last asked for: the last ask may have made another, which no listing shows yet. Known to this process alone, since
-    /// the next one reads the books before it asks.
+    /// last asked for: the last request may have made another, which no listing shows yet. Known to this process alone, since
+    /// the next one reads the state before it asks.
     pub unsure: BTreeMap<(Occurrence, Target), Time>,
-    /// What Lifeboat let go of each target within a day, as far as the brake counts it, the first lost first.
+    /// Deletions of each target within a day that the brake counts, oldest first.
     pub losses: BTreeMap<Target, Vec<Loss>>,
-    /// It was in a policy and left it.
-    pub left: bool,
+    /// It was in a policy and departed from it.
+    pub departed: bool,
     /// What AWS said of the file system or volume.
-    pub look_up: LookUp,
-    /// When retention looks at it next: its place in [`State::reviews`].
+    pub lookup: SourceLookup,
+    /// When retention reviews it next: its key in [`State::reviews`].
     pub review_at: Time,
 }
 
-/// A policy's interest in a source.
+/// The membership of a source in a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watch {
+pub struct Membership {
     /// Which policy.
     pub policy: PolicyName,
     /// Its routes.
     pub destinations: Vec<Region>,
     /// Occurrences count from here.
     pub since: Time,
-    /// It was watched before, left, and came back: what AWS shows from before does not make older occurrences due.
+    /// It was in a policy before, departed, and came back: what AWS shows from before does not make older occurrences
+    /// due.
     pub returned: bool,
     /// The schedules that count, each from its time until that of the next, oldest first: the last is what the policy
     /// says. Before it stand only those of which what came due is not all on record. Empty: not known, as in a database
@@ -73,21 +74,22 @@ pub struct Line {
     pub since: Option<Time>,
 }
 
-/// An intent: something asked of AWS that has not come to anything yet.
+/// A recorded request to AWS that has not succeeded yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
+pub struct PendingRequest {
     /// Which attempt.
     pub attempt: u32,
     /// The frozen request.
     pub request: Arc<Request>,
-    /// It may exist at AWS: an answer is outstanding, was lost, or proved nothing. `false`: surely not.
+    /// It may have been applied at AWS: the response is outstanding, was lost, or proved nothing. `false`: certainly
+    /// not applied.
     pub open: bool,
-    /// The first ask since it was last known not to exist.
+    /// The first request since it was last known not to exist.
     pub first_asked_at: Time,
-    /// The last ask.
+    /// The last request.
     pub last_asked_at: Time,
     /// Asks since it was last known not to exist.
-    pub asks: u32,
+    pub sent: u32,
     /// Failures in a row, for the pause.
     pub failures: u32,
     /// Not again before.
@@ -96,17 +98,17 @@ pub struct Ask {
     pub fault: Option<Fault>,
 }
 
-impl Ask {
-    /// A refusal that waiting cannot mend: the route is set aside.
+impl PendingRequest {
+    /// A refusal that only a person can resolve: the route is blocked.
     #[must_use]
-    pub fn set_aside(&self) -> Option<&Fault> {
+    pub fn needs_person(&self) -> Option<&Fault> {
         self.fault.as_ref().filter(|fault| fault.class.needs_a_person())
     }
 }
 
 /// What is known from DescribeFileSystems or DescribeVolumes; found out anew by every process.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct LookUp {
+pub struct SourceLookup {
     /// What AWS said, and when it was asked.
     pub facts: Option<(Time, SourceFacts)>,
     /// The last failure, and when it was asked.
@@ -121,7 +123,7 @@ pub struct LookUp {
     pub under_way: bool,
 }
 
-impl LookUp {
+impl SourceLookup {
     /// A reload: what was refused for good may be mended.
     pub(super) fn worth_another_try(&mut self) {
         if self.waits_for_a_person() {
@@ -134,7 +136,7 @@ impl LookUp {
     #[must_use]
     pub fn failures_with(&self, fault: &Fault) -> u32 {
         let lasts =
-            |fault: &Fault| matches!(fault.class, FaultClass::Missing | FaultClass::Denied | FaultClass::Lasting);
+            |fault: &Fault| matches!(fault.class, FaultClass::Missing | FaultClass::Denied | FaultClass::Permanent);
         if self.fault.as_ref().is_some_and(|(_, before)| lasts(before)) && !lasts(fault) {
             1
         } else {
@@ -160,29 +162,29 @@ impl SourceState {
     pub fn new(region: Region) -> Self {
         Self {
             region,
-            watch: None,
+            membership: None,
             cursor: None,
             open: BTreeMap::new(),
             orders_ended: BTreeMap::new(),
             cancelled: BTreeMap::new(),
-            asks: BTreeMap::new(),
-            points: Points::default(),
-            flying: BTreeSet::new(),
-            aside: BTreeMap::new(),
+            pending_requests: BTreeMap::new(),
+            points: RecoveryPoints::default(),
+            in_flight: BTreeSet::new(),
+            blocked: BTreeMap::new(),
             unsure: BTreeMap::new(),
             losses: BTreeMap::new(),
-            left: false,
-            look_up: LookUp::default(),
+            departed: false,
+            lookup: SourceLookup::default(),
             review_at: Time::NEVER,
         }
     }
 
     /// Other schedules hold.
     pub(super) fn rescheduled(&mut self, key: &SourceKey, lines: &[Line]) -> Result<(), IllegalChange> {
-        let watch = self.watch.as_mut();
-        let watch =
-            watch.ok_or_else(|| IllegalChange { what: format!("{key} is in no policy, and so has no schedule") })?;
-        lines.clone_into(&mut watch.lines);
+        let membership = self.membership.as_mut();
+        let membership = membership
+            .ok_or_else(|| IllegalChange { what: format!("{key} is in no policy, and so has no schedule") })?;
+        lines.clone_into(&mut membership.lines);
         Ok(())
     }
 
@@ -191,19 +193,19 @@ impl SourceState {
         &self,
         occurrence: Occurrence,
         target: &Target,
-    ) -> impl DoubleEndedIterator<Item = &Point> + Clone + use<'_> {
+    ) -> impl DoubleEndedIterator<Item = &RecoveryPoint> + Clone + use<'_> {
         self.points.of(occurrence, target).iter().map(Box::as_ref)
     }
 
     /// The good point of one work: of two, the earlier, then the lower id, is the one.
     #[must_use]
-    pub fn good_point(&self, occurrence: Occurrence, target: &Target) -> Option<&Point> {
+    pub fn good_point(&self, occurrence: Occurrence, target: &Target) -> Option<&RecoveryPoint> {
         Self::good_one(self.points.of(occurrence, target))
     }
 
     /// The good one among the points made for one work.
     #[must_use]
-    pub fn good_one(made: &[Box<Point>]) -> Option<&Point> {
+    pub fn good_one(made: &[Box<RecoveryPoint>]) -> Option<&RecoveryPoint> {
         let good = made.iter().map(Box::as_ref).filter(|point| point.good());
         good.min_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)))
     }
@@ -233,19 +235,19 @@ impl SourceState {
 
     /// The newest recovery point of a target, by when its data was taken.
     #[must_use]
-    pub fn newest(&self, target: &Target) -> Option<&Point> {
+    pub fn newest(&self, target: &Target) -> Option<&RecoveryPoint> {
         self.points.available(target).next_back()
     }
 
     /// When the data of the newest recovery point of a target was taken.
     #[must_use]
     pub fn newest_taken_at(&self, target: &Target) -> Option<Time> {
-        self.newest(target).map(Point::taken_at)
+        self.newest(target).map(RecoveryPoint::taken_at)
     }
 
     /// The points in flight, oldest occurrence first.
-    pub fn in_flight(&self) -> impl Iterator<Item = &Point> {
-        self.flying
+    pub fn in_flight(&self) -> impl Iterator<Item = &RecoveryPoint> {
+        self.in_flight
             .iter()
             .filter_map(|(occurrence, target, id)| self.points_of(*occurrence, target).find(|point| point.id == *id))
     }
@@ -269,15 +271,15 @@ impl SourceState {
     /// The type of the file system that a backup was made of; as looked up if there is no such backup.
     #[must_use]
     pub fn kind_of_backup(&self, occurrence: Occurrence) -> FileSystemKind {
-        let looked_up = self.look_up.facts.as_ref().map_or(FileSystemKind::Other, |(_, facts)| facts.kind);
-        self.good_point(occurrence, &Target::Backup).map_or(looked_up, |point| point.kind)
+        let source_looked_up = self.lookup.facts.as_ref().map_or(FileSystemKind::Other, |(_, facts)| facts.kind);
+        self.good_point(occurrence, &Target::Backup).map_or(source_looked_up, |point| point.kind)
     }
 
     /// Whether a destination lacks the newest backup.
     #[must_use]
     pub fn lagging(&self) -> bool {
-        let (Some(watch), Some(newest)) = (&self.watch, self.newest(&Target::Backup)) else { return false };
-        watch.destinations.iter().any(|region| {
+        let (Some(membership), Some(newest)) = (&self.membership, self.newest(&Target::Backup)) else { return false };
+        membership.destinations.iter().any(|region| {
             self.newest_taken_at(&Target::Copy(region.clone())).is_none_or(|taken_at| taken_at < newest.taken_at())
         })
     }
@@ -285,12 +287,12 @@ impl SourceState {
     /// Whether a round has to look at it.
     #[must_use]
     pub fn active(&self) -> bool {
-        !self.open.is_empty() || !self.asks.is_empty() || !self.flying.is_empty() || self.lagging()
+        !self.open.is_empty() || !self.pending_requests.is_empty() || !self.in_flight.is_empty() || self.lagging()
     }
 
     /// Whether anything of it was refused for good, which a new policy may mend.
     pub(super) fn waits_for_a_reload(&self) -> bool {
-        !self.aside.is_empty() || self.look_up.waits_for_a_person()
+        !self.blocked.is_empty() || self.lookup.waits_for_a_person()
     }
 
     /// What was deleted counts its attempt, and tells that it was there, only as long as another attempt is possible: while
@@ -339,21 +341,21 @@ impl SourceState {
     /// Times in the future mean nothing any more.
     pub(super) fn clock_went_back(&mut self, to: Time) {
         self.cursor = self.cursor.map(|cursor| cursor.min(to.plus(AHEAD_TOLERATED)));
-        if let Some(watch) = &mut self.watch {
-            watch.since = watch.since.min(to);
-            for line in &mut watch.lines {
+        if let Some(membership) = &mut self.membership {
+            membership.since = membership.since.min(to);
+            for line in &mut membership.lines {
                 line.since = line.since.map(|since| since.min(to));
             }
         }
-        for ask in self.asks.values_mut() {
-            if ask.last_asked_at > to {
+        for pending in self.pending_requests.values_mut() {
+            if pending.last_asked_at > to {
                 // How long ago it was asked can no longer be told: long enough to need proof.
-                ask.last_asked_at = to;
-                ask.first_asked_at = ask.first_asked_at.min(to.minus(TOKEN_TRUSTED_FOR));
+                pending.last_asked_at = to;
+                pending.first_asked_at = pending.first_asked_at.min(to.minus(TOKEN_TRUSTED_FOR));
             }
-            ask.not_before = ask.not_before.min(to.plus(PUT_OFF_AT_MOST));
+            pending.not_before = pending.not_before.min(to.plus(PUT_OFF_AT_MOST));
         }
-        for (_, not_before) in self.aside.values_mut() {
+        for (_, not_before) in self.blocked.values_mut() {
             *not_before = (*not_before).min(to.plus(PUT_OFF_AT_MOST));
         }
         for losses in self.losses.values_mut() {
@@ -363,9 +365,9 @@ impl SourceState {
             losses.sort_unstable();
         }
         self.points.clock_went_back(to);
-        let look_up = &mut self.look_up;
-        look_up.not_before = look_up.not_before.min(to);
-        if let Some((at, _)) = &mut look_up.facts {
+        let lookup = &mut self.lookup;
+        lookup.not_before = lookup.not_before.min(to);
+        if let Some((at, _)) = &mut lookup.facts {
             *at = (*at).min(to);
         }
     }
@@ -373,6 +375,6 @@ impl SourceState {
 
 /// Whether AWS made it long before the occurrence was due that it is for. A clock that was wrong brought that about, and
 /// once it is right the occurrence comes due once more, and must be known to have been dealt with.
-fn made_ahead_of_time(point: &Point) -> bool {
+fn made_ahead_of_time(point: &RecoveryPoint) -> bool {
     point.occurrence.trigger == Trigger::Schedule && point.created_at.plus(AHEAD_TOLERATED) < point.occurrence.at
 }

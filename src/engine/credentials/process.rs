@@ -1,8 +1,8 @@
 //! `credential_process`: a program that prints credentials.
 //!
-//! It may hang, flood, leave children behind or print secrets where they do not belong. So it runs in a process group of
-//! its own, which is killed at the deadline; so much of its output is read and no more; and nothing that it prints is ever
-//! shown, since what is no credentials may hold some.
+//! It may hang, print without end, leave child processes behind, or print secrets where they do not belong. So it runs
+//! in its own process group, which is killed at the deadline; only a limited amount of its output is read; and nothing
+//! that it prints is ever shown, since output that is not valid credentials may still contain some.
 
 use aws_credential_types::Credentials;
 use rustix::process::{Pid, Signal, kill_process_group};

@@ -1,4 +1,4 @@
-//! Which profile a `credential_process` stands in, and the roles that are assumed from there.
+//! Which profile defines a `credential_process`, and which roles are assumed from there.
 
 use aws_config::profile::{Profile, ProfileFileCredentialsProvider, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
@@ -9,7 +9,7 @@ use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::region::Region;
 use std::fmt::Write as _;
 
-/// A longer chain of roles is no chain that a person wrote.
+/// The longest chain of roles.
 const ROLES_MAX: usize = 20;
 /// What of a profile matters to a role.
 const OF_A_ROLE: [&str; 5] = ["role_arn", "source_profile", "external_id", "role_session_name", "region"];

@@ -1,8 +1,8 @@
-//! What promise 4 protects, checked by code that shares nothing with the verdicts, on books drawn by seed.
+//! What promise 4 protects, checked by code that shares nothing with the retention verdicts, on random states.
 
 use super::*;
-use crate::domain::change::Opening;
-use crate::domain::id::{AccountName, Occurrence, Region, Trigger};
+use crate::domain::change::OccurrenceRecord;
+use crate::domain::id::{AccountAlias, Occurrence, Region, Trigger};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::Lifecycle;
 use crate::domain::point::Provenance;
@@ -35,13 +35,13 @@ fn now() -> Time {
 }
 
 fn source() -> SourceKey {
-    SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() }
+    SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() }
 }
 
 fn policy(here: Option<Retain>, there: Option<Retain>) -> Policy {
     Policy {
         name: "one".into(),
-        account: AccountName::own(),
+        account: AccountAlias::own(),
         region: "us-east-1".into(),
         sources: vec![source().source],
         schedule: Schedule::parse("0 * * * *", "America/New_York", now()).unwrap(),
@@ -79,11 +79,11 @@ fn settings(policy: &Policy) -> Settings {
     }
 }
 
-fn point(id: &str, at: Time, of: Option<(&str, Time)>, lifecycle: Lifecycle) -> Point {
+fn point(id: &str, at: Time, of: Option<(&str, Time)>, lifecycle: Lifecycle) -> RecoveryPoint {
     let region: Region = if of.is_some() { "us-west-2".into() } else { "us-east-1".into() };
-    Point {
+    RecoveryPoint {
         provenance: Provenance {
-            place: Place { account: AccountName::own(), region },
+            place: AccountRegion { account: AccountAlias::own(), region },
             source: source().source,
             policy: None,
             kms_key: None,
@@ -106,7 +106,7 @@ fn point(id: &str, at: Time, of: Option<(&str, Time)>, lifecycle: Lifecycle) -> 
 }
 
 fn watched(state: &mut State) {
-    let change = Change::Watched {
+    let change = Change::MembershipUpdated {
         source: source(),
         region: "us-east-1".into(),
         policy: "one".into(),
@@ -116,8 +116,8 @@ fn watched(state: &mut State) {
     state.apply(&change).unwrap();
 }
 
-fn seen(state: &mut State, point: &Point) {
-    state.apply(&Change::Seen { point: Box::new(point.clone()) }).unwrap();
+fn seen(state: &mut State, point: &RecoveryPoint) {
+    state.apply(&Change::BackupObserved { point: Box::new(point.clone()) }).unwrap();
 }
 
 fn rules(draw: &mut Draw) -> Option<Retain> {
@@ -129,7 +129,7 @@ fn rules(draw: &mut Draw) -> Option<Retain> {
 }
 
 /// Books in any condition: holds, duplicates, keys, gaps, times that cannot be, copies under way.
-fn books(draw: &mut Draw) -> (State, Vec<Point>) {
+fn books(draw: &mut Draw) -> (State, Vec<RecoveryPoint>) {
     let mut state = State::new(Time::ZERO, now());
     watched(&mut state);
     let mut points = Vec::new();
@@ -161,9 +161,9 @@ fn books(draw: &mut Draw) -> (State, Vec<Point>) {
             points.push(copy);
         }
         if draw.chance(9) {
-            let opening = Opening { policy: "one".into(), opened_at: at, caught_up: false, adopted: true };
+            let record = OccurrenceRecord { policy: "one".into(), opened_at: at, caught_up: false, adopted: true };
             let occurrence = Occurrence { at, trigger: Trigger::Schedule };
-            state.apply(&Change::Opened { source: source(), occurrence, opening }).unwrap();
+            state.apply(&Change::Opened { source: source(), occurrence, record }).unwrap();
         }
     }
     for point in &points {
@@ -172,18 +172,18 @@ fn books(draw: &mut Draw) -> (State, Vec<Point>) {
     for point in &points {
         if draw.chance(15) {
             let (place, id) = (point.place.clone(), point.id.clone());
-            state.apply(&Change::HoldWished { place, id, hold: Some(String::new()), at: now() }).unwrap();
+            state.apply(&Change::HoldRequested { place, id, hold: Some(String::new()), at: now() }).unwrap();
         }
     }
     (state, points)
 }
 
 /// Why this must never be deleted, by promise 4 alone.
-fn forbidden(state: &State, points: &[Point], point: &Point) -> Option<&'static str> {
-    let there = |other: &&Point| other.place == point.place && other.lifecycle == Lifecycle::Available;
+fn forbidden(state: &State, points: &[RecoveryPoint], point: &RecoveryPoint) -> Option<&'static str> {
+    let there = |other: &&RecoveryPoint| other.place == point.place && other.lifecycle == Lifecycle::Available;
     let route = || points.iter().filter(there);
-    let taken = |of: &Point| of.origin.as_ref().map_or(of.created_at, |origin| origin.taken_at);
-    let sane = |of: &&Point| taken(of) > Time::ZERO && taken(of) <= now();
+    let taken = |of: &RecoveryPoint| of.origin.as_ref().map_or(of.created_at, |origin| origin.taken_at);
+    let sane = |of: &&RecoveryPoint| taken(of) > Time::ZERO && taken(of) <= now();
     if point.lifecycle != Lifecycle::Available {
         return Some("it is no recovery point");
     }
@@ -192,7 +192,7 @@ fn forbidden(state: &State, points: &[Point], point: &Point) -> Option<&'static 
     {
         return Some("the newest of its route");
     }
-    if point.remarks.hold.is_some() || state.wishes.contains_key(&(point.place.clone(), point.id.clone())) {
+    if point.remarks.hold.is_some() || state.hold_requests.contains_key(&(point.place.clone(), point.id.clone())) {
         return Some("held");
     }
     let copying = points.iter().filter(|other| other.lifecycle == Lifecycle::Copying);
@@ -200,7 +200,7 @@ fn forbidden(state: &State, points: &[Point], point: &Point) -> Option<&'static 
         return Some("being read");
     }
     if point.origin.is_some() {
-        let key = |other: &&Point| other.kms_key == point.kms_key;
+        let key = |other: &&RecoveryPoint| other.kms_key == point.kms_key;
         if route().filter(key).all(|other| taken(other) <= taken(point)) {
             return Some("the last of its key");
         }
@@ -248,7 +248,7 @@ fn a_source_or_destination_that_left_loses_nothing() {
     policy.destinations.clear();
     assert!(words(&policy, &state, &source(), &copies, now()).is_empty(), "nothing gives it up");
     assert!(policy_of(&settings(&policy), &state.sources[&source()]).is_some());
-    state.apply(&Change::Left { source: source() }).unwrap();
+    state.apply(&Change::SourceDeparted { source: source() }).unwrap();
     assert!(policy_of(&settings(&policy), &state.sources[&source()]).is_none());
 }
 
@@ -259,8 +259,8 @@ fn what_failed_goes_after_a_day_unless_its_attempt_still_counts() {
     let at = now().minus(HOUR * 30);
     let mut failed = point("backup-failed", at, None, Lifecycle::Failed);
     failed.remarks.change(|remarks| remarks.failure = Some("no space".into()));
-    let opening = Opening { policy: "one".into(), opened_at: at, caught_up: false, adopted: false };
-    state.apply(&Change::Opened { source: source(), occurrence: failed.occurrence, opening }).unwrap();
+    let record = OccurrenceRecord { policy: "one".into(), opened_at: at, caught_up: false, adopted: false };
+    state.apply(&Change::Opened { source: source(), occurrence: failed.occurrence, record }).unwrap();
     seen(&mut state, &failed);
     assert!(retain::failed_to_clear(&state, &source(), now()).0.is_empty(), "its occurrence is open");
     let mut second = point("backup-good", at, None, Lifecycle::Available);
@@ -281,7 +281,7 @@ fn what_failed_goes_after_a_day_unless_its_attempt_still_counts() {
 #[test]
 fn a_listing_that_lags_does_not_bring_back_what_was_deleted() {
     use crate::domain::action::Outcome;
-    use crate::domain::point::Sighting;
+    use crate::domain::point::ObservedBackup;
     let (policy, at) = (policy(None, None), now().minus(HOUR * 30));
     let settings = settings(&policy);
     let mut state = State::new(Time::ZERO, now());
@@ -289,7 +289,7 @@ fn a_listing_that_lags_does_not_bring_back_what_was_deleted() {
     let backup = point("backup-1", at, None, Lifecycle::Available);
     seen(&mut state, &backup);
     let place = backup.place.clone();
-    let inscription = crate::domain::tags::Inscription {
+    let lifeboat_tags = crate::domain::tags::LifeboatTags {
         policy: None,
         source: backup.source.clone(),
         occurrence: backup.occurrence,
@@ -297,7 +297,7 @@ fn a_listing_that_lags_does_not_bring_back_what_was_deleted() {
         origin: None,
         hold: None,
     };
-    let shown = Sighting {
+    let shown = ObservedBackup {
         id: backup.id.clone(),
         lifecycle: Lifecycle::Available,
         created_at: at,
@@ -312,15 +312,15 @@ fn a_listing_that_lags_does_not_bring_back_what_was_deleted() {
         file_system: None,
         copied_from_region: None,
         made_as: crate::domain::point::MadeAs::UserInitiated,
-        tags: inscription.write().into(),
+        tags: lifeboat_tags.write().into(),
     };
-    state.apply(&Change::Gone { place: place.clone(), id: backup.id.clone(), at: now() }).unwrap();
+    state.apply(&Change::BackupRemoved { place: place.clone(), id: backup.id.clone(), at: now() }).unwrap();
     state.apply(&Change::ListingBegan { place: place.clone(), at: now() }).unwrap();
     let listed = |now: Time| {
         let action = Action { place: place.clone(), call: Call::ListPage { next_token: None } };
-        let page = Outcome::Page { sightings: vec![shown.clone()], next_token: None };
-        let changes = crate::planner::settle(&settings, &state, &action, page, now);
-        changes.iter().any(|change| matches!(change, Change::Seen { .. }))
+        let page = Outcome::Page { observed_backups: vec![shown.clone()], next_token: None };
+        let changes = crate::planner::process_outcome(&settings, &state, &action, page, now);
+        changes.iter().any(|change| matches!(change, Change::BackupObserved { .. }))
     };
     assert!(!listed(now().plus(Duration::from_secs(100))));
     assert!(listed(now().plus(HOUR)), "what is there after all is taken in again");

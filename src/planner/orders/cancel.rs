@@ -1,9 +1,9 @@
-//! Giving up what a person ordered.
+//! Cancels ordered backups.
 
 use super::*;
 
 /// Only what a person ordered can be cancelled: a schedule is paused, or changed.
-pub(super) fn cancel(settings: &Settings, state: &State, order: &CancelOrder, now: Time) -> Verdict {
+pub(super) fn cancel(settings: &Settings, state: &State, order: &CancelOrder, now: Time) -> Decided {
     let policy = policy(settings, &order.policy)?;
     let keys: Vec<SourceKey> =
         policy.source_keys().filter(|key| order.source.as_ref().is_none_or(|only| *only == key.source)).collect();

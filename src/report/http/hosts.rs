@@ -1,14 +1,14 @@
-//! By which names the listener may be called.
+//! The `Host` names that the listener answers to.
 //!
-//! A page of anybody's in a browser on this host can have its own name point here, and then read what is served as if it
-//! were its own (DNS rebinding). It cannot choose the `Host` that the browser sends: so only names that are ours are
-//! answered.
+//! Any web page in a browser on this host can point its own DNS name here, and then read what is served as if it were
+//! its own (DNS rebinding). It cannot choose the `Host` header that the browser sends. So only requests with one of our
+//! own names are answered.
 
 use crate::domain::fault::clean;
 use hyper::{Request, StatusCode, Version, header};
 use std::net::IpAddr;
 
-/// So much of a name is repeated.
+/// The longest name that is repeated in a message.
 const SHOWN_MAX_CHARS: usize = 80;
 
 /// The names that are ours, beside the loopback ones and the connection's own address.

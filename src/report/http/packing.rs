@@ -1,4 +1,5 @@
-//! Answers in gzip, for clients that take it: metrics and pictures of a large fleet are megabytes of the same words.
+//! Responses in gzip, for clients that accept it: metrics and snapshots of a large fleet are megabytes of repeated
+//! text.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;

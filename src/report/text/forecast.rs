@@ -1,92 +1,92 @@
-//! `lifeboat plan`: what would happen next, what goes and why.
+//! `lifeboat plan`: what would happen next, what would be deleted and why.
 
-use super::{Ink, Looks, add, clean, heading, inked, paint, paragraph, table, table_text};
+use super::{OutputStyle, Style, add, clean, heading, paint, paragraph, table, table_text, to_ansi};
 use crate::domain::time::Time;
 use crate::report::forecast::{DeletionForecast, Forecast, Stage};
 use crate::report::triage::{counted, region_text, source_text};
 
 /// The forecast for people; with `kept`, also every point that stays and why.
 #[must_use]
-pub fn forecast(forecast: &Forecast, kept: bool, looks: Looks) -> String {
-    let mut out = headline(forecast, looks);
+pub fn forecast(forecast: &Forecast, kept: bool, output: OutputStyle) -> String {
+    let mut out = headline(forecast, output);
     out.push('\n');
-    occurrences(&mut out, forecast, looks);
-    work(&mut out, forecast, looks);
-    deletions(&mut out, forecast, looks);
+    occurrences(&mut out, forecast, output);
+    work(&mut out, forecast, output);
+    deletions(&mut out, forecast, output);
     if kept {
-        stays(&mut out, forecast, looks);
+        stays(&mut out, forecast, output);
     }
     if !forecast.announcements.is_empty() {
-        heading(&mut out, "To know before", looks);
+        heading(&mut out, "To know before", output);
         for announcement in &forecast.announcements {
-            paragraph(&mut out, Ink::Doubtful, announcement, looks);
+            paragraph(&mut out, Style::Doubtful, announcement, output);
         }
     }
-    slots(&mut out, forecast, looks);
+    slots(&mut out, forecast, output);
     let braked = forecast.braked().count();
     if braked > 0 {
-        heading(&mut out, "Waits for a person", looks);
+        heading(&mut out, "Waits for a person", output);
         let what = format!(
             "{} would go, more than a fifth of what their route held within a day: nothing of it is deleted before `lifeboat \
-             reload --confirm-deletions`, which lets go exactly what is listed here as \"{}\".",
+             reload --confirm-deletions`, which deletes exactly what is listed here as \"{}\".",
             counted(braked, "recovery point"),
             Stage::Braked.as_str()
         );
-        paragraph(&mut out, Ink::Bad, &what, looks);
+        paragraph(&mut out, Style::Bad, &what, output);
     }
-    inked(&out, looks)
+    to_ansi(&out, output)
 }
 
 /// The differences of a changed policy to the running one.
 #[must_use]
-pub fn difference(sentences: &[String], looks: Looks) -> String {
+pub fn difference(sentences: &[String], output: OutputStyle) -> String {
     let mut out = String::new();
     if sentences.is_empty() {
         out.push_str("No difference to the running policy.\n");
     }
     for sentence in sentences {
-        paragraph(&mut out, Ink::Strong, sentence, looks);
+        paragraph(&mut out, Style::Strong, sentence, output);
     }
-    inked(&out, looks)
+    to_ansi(&out, output)
 }
 
-fn headline(forecast: &Forecast, looks: Looks) -> String {
+fn headline(forecast: &Forecast, output: OutputStyle) -> String {
     let going = forecast.deletions.iter().filter(|deletion| deletion.stage != Stage::Next).count();
     let next = forecast.policies.iter().filter_map(|policy| policy.next_at.first()).min();
     let next = next.map_or_else(|| "no occurrence ahead".to_owned(), |at| format!("next occurrence {at}"));
     let text = format!("{next}; {} to make, {} to delete", counted(forecast.work.len(), "thing"), going);
-    paint(&text, Ink::Strong, looks)
+    paint(&text, Style::Strong, output)
 }
 
-fn occurrences(out: &mut String, forecast: &Forecast, looks: Looks) {
+fn occurrences(out: &mut String, forecast: &Forecast, output: OutputStyle) {
     if forecast.policies.is_empty() {
         return;
     }
-    heading(out, "Occurrences", looks);
-    let mut shown = table(&["Policy", "Schedule", "Zone", "Sources", "Next", "Then"], looks);
+    heading(out, "Occurrences", output);
+    let mut shown = table(&["Policy", "Schedule", "Zone", "Sources", "Next", "Then"], output);
     for policy in &forecast.policies {
         let at = |nth: usize| policy.next_at.get(nth).map_or_else(|| "-".to_owned(), Time::to_string);
         add(
             &mut shown,
             [
-                clean(policy.policy.as_str(), looks),
-                clean(&policy.schedule, looks),
-                clean(&policy.timezone, looks),
+                clean(policy.policy.as_str(), output),
+                clean(&policy.schedule, output),
+                clean(&policy.timezone, output),
                 policy.sources.len().to_string(),
                 at(0),
                 at(1),
             ],
         );
     }
-    out.push_str(&table_text(&shown, &[], looks));
+    out.push_str(&table_text(&shown, &[], output));
 }
 
-fn work(out: &mut String, forecast: &Forecast, looks: Looks) {
+fn work(out: &mut String, forecast: &Forecast, output: OutputStyle) {
     if forecast.work.is_empty() {
         return;
     }
-    heading(out, "To make", looks);
-    let mut shown = table(&["What", "Source", "In", "Occurrence", "Of", "Waits for"], looks);
+    heading(out, "To make", output);
+    let mut shown = table(&["What", "Source", "In", "Occurrence", "Of", "Waits for"], output);
     for work in &forecast.work {
         let what = match (work.copy, &work.full) {
             (false, _) => "backup".to_owned(),
@@ -98,29 +98,29 @@ fn work(out: &mut String, forecast: &Forecast, looks: Looks) {
             &mut shown,
             [
                 what,
-                clean(&source_text(&work.account, &work.source), looks),
-                clean(&region_text(&work.account, &work.region), looks),
+                clean(&source_text(&work.account, &work.source), output),
+                clean(&region_text(&work.account, &work.region), output),
                 work.occurrence_at.to_string(),
-                clean(of, looks),
-                clean(work.waits_for.as_deref().unwrap_or("-"), looks),
+                clean(of, output),
+                clean(work.waits_for.as_deref().unwrap_or("-"), output),
             ],
         );
     }
-    out.push_str(&table_text(&shown, &[], looks));
+    out.push_str(&table_text(&shown, &[], output));
 }
 
-fn deletions(out: &mut String, forecast: &Forecast, looks: Looks) {
+fn deletions(out: &mut String, forecast: &Forecast, output: OutputStyle) {
     if forecast.deletions.is_empty() {
         return;
     }
-    heading(out, "To delete", looks);
-    let mut shown = table(&["When", "Source", "In", "Backup", "Taken", "Why"], looks);
+    heading(out, "To delete", output);
+    let mut shown = table(&["When", "Source", "In", "Backup", "Taken", "Why"], output);
     for deletion in &forecast.deletions {
         let DeletionForecast { stage, account, source, region, id, taken_at, reason, fault } = deletion;
-        let ink = match stage {
-            Stage::Braked => Ink::Bad,
-            Stage::Decided | Stage::Now => Ink::Doubtful,
-            Stage::Next => Ink::Faint,
+        let style = match stage {
+            Stage::Braked => Style::Bad,
+            Stage::Decided | Stage::Now => Style::Doubtful,
+            Stage::Next => Style::Faint,
         };
         let why = match fault {
             Some(fault) => format!("{reason}; AWS said {fault}"),
@@ -129,43 +129,43 @@ fn deletions(out: &mut String, forecast: &Forecast, looks: Looks) {
         add(
             &mut shown,
             [
-                paint(stage.as_str(), ink, looks),
-                clean(&source_text(account, source), looks),
-                clean(&region_text(account, region), looks),
-                clean(id.as_str(), looks),
+                paint(stage.as_str(), style, output),
+                clean(&source_text(account, source), output),
+                clean(&region_text(account, region), output),
+                clean(id.as_str(), output),
                 taken_at.to_string(),
-                clean(&why, looks),
+                clean(&why, output),
             ],
         );
     }
-    out.push_str(&table_text(&shown, &[], looks));
+    out.push_str(&table_text(&shown, &[], output));
 }
 
-fn slots(out: &mut String, forecast: &Forecast, looks: Looks) {
+fn slots(out: &mut String, forecast: &Forecast, output: OutputStyle) {
     if forecast.policies.is_empty() {
         return;
     }
-    heading(out, "Slots and quotas", looks);
+    heading(out, "Slots and quotas", output);
     for line in forecast.feasible.to_string().lines() {
-        let ink = if line.trim_start().starts_with("warning") { Ink::Bad } else { Ink::Faint };
-        paragraph(out, ink, line.trim_start(), looks);
+        let style = if line.trim_start().starts_with("warning") { Style::Bad } else { Style::Faint };
+        paragraph(out, style, line.trim_start(), output);
     }
 }
 
-fn stays(out: &mut String, forecast: &Forecast, looks: Looks) {
-    heading(out, "Stays", looks);
-    let mut shown = table(&["Source", "In", "Backup", "Taken", "Because"], looks);
+fn stays(out: &mut String, forecast: &Forecast, output: OutputStyle) {
+    heading(out, "Stays", output);
+    let mut shown = table(&["Source", "In", "Backup", "Taken", "Because"], output);
     for kept in &forecast.kept {
         add(
             &mut shown,
             [
-                clean(&source_text(&kept.account, &kept.source), looks),
-                clean(&region_text(&kept.account, &kept.region), looks),
-                clean(kept.id.as_str(), looks),
+                clean(&source_text(&kept.account, &kept.source), output),
+                clean(&region_text(&kept.account, &kept.region), output),
+                clean(kept.id.as_str(), output),
                 kept.taken_at.to_string(),
-                clean(&kept.because.join(", "), looks),
+                clean(&kept.because.join(", "), output),
             ],
         );
     }
-    out.push_str(&table_text(&shown, &[], looks));
+    out.push_str(&table_text(&shown, &[], output));
 }

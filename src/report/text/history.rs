@@ -1,19 +1,19 @@
-//! What became of occurrences: for eyes, for programs, for spreadsheets.
+//! The outcomes of occurrences, for people, programs and spreadsheets.
 
-use super::{Looks, became_text, clean, csv_lines, inked, table, table_text};
-use crate::domain::change::End;
+use super::{OutputStyle, became_text, clean, csv_lines, table, table_text, to_ansi};
+use crate::domain::change::OccurrenceOutcome;
 use crate::domain::duration::age_text;
-use crate::domain::id::{AccountName, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Trigger};
+use crate::domain::id::{AccountAlias, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Trigger};
 use crate::domain::time::Time;
 use crate::report::triage::{counted, source_text};
-use crate::store::{Became, HistoryEntry};
+use crate::store::{HistoryEntry, OccurrenceStatus};
 use serde::{Deserialize, Serialize};
 
 /// One line of history with the names that JSON and CSV share.
 #[derive(Serialize, Deserialize)]
 struct Row {
     policy: PolicyName,
-    account: AccountName,
+    account: AccountAlias,
     source: SourceId,
     trigger: Trigger,
     scheduled: Time,
@@ -30,7 +30,7 @@ struct Row {
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Outcome {
-    Ended(End),
+    Ended(OccurrenceOutcome),
     Gone(Gone),
 }
 
@@ -64,9 +64,9 @@ fn row(entry: &HistoryEntry) -> Row {
         scheduled: entry.occurrence.at,
         recorded: entry.opened_at,
         outcome: match entry.became {
-            Became::Open => None,
-            Became::Ended(end) => Some(Outcome::Ended(end)),
-            Became::Deleted => Some(Outcome::Gone(Gone::Deleted)),
+            OccurrenceStatus::Open => None,
+            OccurrenceStatus::Ended(end) => Some(Outcome::Ended(end)),
+            OccurrenceStatus::Deleted => Some(Outcome::Gone(Gone::Deleted)),
         },
         ended: entry.closed_at,
         reason: entry.reason.clone(),
@@ -76,21 +76,21 @@ fn row(entry: &HistoryEntry) -> Row {
     }
 }
 
-fn became(outcome: Option<&Outcome>) -> Became {
+fn became(outcome: Option<&Outcome>) -> OccurrenceStatus {
     match outcome {
-        None => Became::Open,
-        Some(Outcome::Ended(end)) => Became::Ended(*end),
-        Some(Outcome::Gone(Gone::Deleted)) => Became::Deleted,
+        None => OccurrenceStatus::Open,
+        Some(Outcome::Ended(end)) => OccurrenceStatus::Ended(*end),
+        Some(Outcome::Gone(Gone::Deleted)) => OccurrenceStatus::Deleted,
     }
 }
 
 /// For a person: how many ended how, then each, in the order given.
 #[must_use]
-pub fn history(entries: &[HistoryEntry], looks: Looks) -> String {
+pub fn history(entries: &[HistoryEntry], output: OutputStyle) -> String {
     if entries.is_empty() {
         return "no occurrences\n".to_owned();
     }
-    let mut shown = table(&["Time (UTC)", "Policy", "Source", "Outcome", "Took"], looks);
+    let mut shown = table(&["Time (UTC)", "Policy", "Source", "Outcome", "Took"], output);
     let mut notes = Vec::new();
     let seconds = entries.iter().any(|entry| entry.lies_at().millis() % 60_000 != 0 && entry.point.is_none());
     for entry in entries {
@@ -98,22 +98,22 @@ pub fn history(entries: &[HistoryEntry], looks: Looks) -> String {
         let took = entry.closed_at.filter(|_| entry.point.is_none()).map(|closed| closed.since(entry.occurrence.at));
         shown.add_row([
             time_text(entry.lies_at(), seconds),
-            clean(entry.policy.as_str(), looks),
-            clean(&source_text(account, source), looks),
-            became_text(entry.became, looks),
+            clean(entry.policy.as_str(), output),
+            clean(&source_text(account, source), output),
+            became_text(entry.became, output),
             took.map_or(String::new(), age_text),
         ]);
-        notes.push(clean(&note(entry, seconds), looks));
+        notes.push(clean(&note(entry, seconds), output));
     }
-    inked(&format!("{}\n\n{}", sentence(entries, looks), table_text(&shown, &notes, looks)), looks)
+    to_ansi(&format!("{}\n\n{}", sentence(entries, output), table_text(&shown, &notes, output)), output)
 }
 
-fn sentence(entries: &[HistoryEntry], looks: Looks) -> String {
+fn sentence(entries: &[HistoryEntry], output: OutputStyle) -> String {
     let count = |became| entries.iter().filter(|entry| entry.became == became).count();
-    let [open, ends @ .., deleted] = Became::ALL;
+    let [open, ends @ .., deleted] = OccurrenceStatus::ALL;
     let counts = std::iter::once(open).chain(ends.into_iter().rev()).filter_map(|became| {
         let count = count(became);
-        (count > 0).then(|| format!("{count} {}", became_text(became, looks)))
+        (count > 0).then(|| format!("{count} {}", became_text(became, output)))
     });
     let counts = counts.collect::<Vec<_>>().join(", ");
     let gone = count(deleted);
@@ -195,10 +195,10 @@ mod tests {
 
     #[test]
     fn for_a_person() {
-        let looks = Looks { width: Some(80), ..Looks::plain() };
-        assert!(history(&samples::history(), looks).lines().all(|line| line.chars().count() <= 80));
-        insta::assert_snapshot!(history(&samples::history(), looks));
-        assert_eq!(history(&[], looks), "no occurrences\n");
+        let output = OutputStyle { width: Some(80), ..OutputStyle::plain() };
+        assert!(history(&samples::history(), output).lines().all(|line| line.chars().count() <= 80));
+        insta::assert_snapshot!(history(&samples::history(), output));
+        assert_eq!(history(&[], output), "no occurrences\n");
     }
 
     #[test]

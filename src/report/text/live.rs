@@ -1,10 +1,10 @@
-//! A picture to watch: `lifeboat demo` and `lifeboat status --watch` draw it over itself.
+//! The live view: `lifeboat demo` and `lifeboat status --watch` redraw it in place.
 
 use super::status::{copies_text, headline, left_out};
-use super::{Ink, Looks, add, bar, clean, inked, paint, paragraph, standing_text, table, table_text};
+use super::{OutputStyle, Style, add, bar, clean, paint, paragraph, standing_text, table, table_text, to_ansi};
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
-use crate::report::snapshot::{PlaceView, Snapshot, Standing};
+use crate::report::snapshot::{AccountRegionView, RpoStatus, Snapshot};
 use crate::report::triage::{Line, Tally, copies_in_lane, lines, problems, region_text, source_text};
 use std::time::Duration;
 
@@ -17,89 +17,91 @@ const MOST_SLOTS_DRAWN: u32 = 20;
 /// a line for each destination with its slots. The lines keep their places as long as all fit; if not, the worst are
 /// shown.
 #[must_use]
-pub fn live(snapshot: &Snapshot, now: Time, looks: Looks) -> String {
+pub fn live(snapshot: &Snapshot, now: Time, output: OutputStyle) -> String {
     let mut lines = lines(snapshot, now);
     let tally = Tally::of(&lines);
     let problems = problems(snapshot, now);
-    let most = looks.rows.unwrap_or(usize::MAX);
+    let most = output.rows.unwrap_or(usize::MAX);
     if lines.len() <= most {
         lines.sort_by_key(|line| line.position);
     }
     let clock = snapshot.at.to_string();
-    let mut out = format!("{}  {}\n", headline(tally, problems.len(), looks), paint(&clock, Ink::Faint, looks));
+    let mut out = format!("{}  {}\n", headline(tally, problems.len(), output), paint(&clock, Style::Faint, output));
     if !lines.is_empty() {
         out.push('\n');
-        out.push_str(&routes(&lines[..lines.len().min(most)], now, looks));
+        out.push_str(&routes(&lines[..lines.len().min(most)], now, output));
         out.push_str(&left_out(lines.len(), most));
     }
-    out.push_str(&slots(&snapshot.places, looks));
+    out.push_str(&slots(&snapshot.places, output));
     for problem in problems {
         out.push('\n');
-        paragraph(&mut out, Ink::Bad, &problem, looks);
+        paragraph(&mut out, Style::Bad, &problem, output);
     }
-    inked(&out, looks)
+    to_ansi(&out, output)
 }
 
-fn routes(lines: &[Line<'_>], now: Time, looks: Looks) -> String {
+fn routes(lines: &[Line<'_>], now: Time, output: OutputStyle) -> String {
     let columns = ["Source", "Region", "Age of RPO", "State", "On its way", "Next"];
-    let mut shown = table(if looks.narrow() { &columns[..5] } else { &columns }, looks);
+    let mut shown = table(if output.narrow() { &columns[..5] } else { &columns }, output);
     for line in lines {
         let route = line.route;
-        let sign = if route.copy && !looks.narrow() { looks.pick("→ ", "> ") } else { "" };
+        let sign = if route.copy && !output.narrow() { output.pick("→ ", "> ") } else { "" };
         let cells = [
-            clean(&source_text(&route.account, &route.source), looks),
-            format!("{sign}{}", clean(route.region.as_str(), looks)),
-            age_of_rpo(line, looks),
-            standing_text(line.standing, looks),
-            on_its_way(line, now, looks),
+            clean(&source_text(&route.account, &route.source), output),
+            format!("{sign}{}", clean(route.region.as_str(), output)),
+            age_of_rpo(line, output),
+            standing_text(line.standing, output),
+            on_its_way(line, now, output),
             line.next_at.map_or(String::new(), |next| format!("in {}", age_text(next.since(now)))),
         ];
         add(&mut shown, cells);
     }
-    table_text(&shown, &[], looks)
+    table_text(&shown, &[], output)
 }
 
 /// How much of the promise is used up, in words and where there is room as a bar.
-fn age_of_rpo(line: &Line<'_>, looks: Looks) -> String {
+fn age_of_rpo(line: &Line<'_>, output: OutputStyle) -> String {
     let age = line.age.map_or_else(|| "none".to_owned(), age_text);
     let Some(rpo) = line.route.rpo_seconds else { return age };
-    let ink = match line.standing {
-        Standing::Late => Ink::Bad,
-        Standing::Unknown => Ink::Doubtful,
-        Standing::Met | Standing::NoPromise => Ink::Good,
+    let style = match line.standing {
+        RpoStatus::Late => Style::Bad,
+        RpoStatus::Unknown => Style::Doubtful,
+        RpoStatus::Met | RpoStatus::NoRpo => Style::Good,
     };
     let used = line.age.map_or(f64::INFINITY, |age| age.as_secs_f64());
     let words = format!("{age} of {}", age_text(Duration::from_secs(rpo)));
-    if looks.narrow() { words } else { paint(&bar(used, rpo as f64, BAR, looks), ink, looks) + " " + &words }
+    if output.narrow() { words } else { paint(&bar(used, rpo as f64, BAR, output), style, output) + " " + &words }
 }
 
 /// What is in flight for the route, or in a word what it waits for.
-fn on_its_way(line: &Line<'_>, now: Time, looks: Looks) -> String {
+fn on_its_way(line: &Line<'_>, now: Time, output: OutputStyle) -> String {
     if let Some(flight) = line.flight {
         let what = if flight.copy { "copy" } else { "backup" };
         return match flight.progress_percent {
-            Some(percent) if looks.narrow() => {
-                format!("{} {percent}%", bar(f64::from(percent), 100.0, BAR / 2, looks))
+            Some(percent) if output.narrow() => {
+                format!("{} {percent}%", bar(f64::from(percent), 100.0, BAR / 2, output))
             }
-            Some(percent) => format!("{what} {} {percent}%", bar(f64::from(percent), 100.0, BAR, looks)),
+            Some(percent) => format!("{what} {} {percent}%", bar(f64::from(percent), 100.0, BAR, output)),
             None => format!("{what} {}", age_text(now.since(flight.created_at))),
         };
     }
     let Some(waiting) = &line.route.waiting else { return String::new() };
-    let reason = clean(&waiting.reason.replace('_', " "), looks);
-    paint(&if looks.narrow() { reason } else { format!("waits: {reason}") }, Ink::Faint, looks)
+    let reason = clean(&waiting.reason.replace('_', " "), output);
+    paint(&if output.narrow() { reason } else { format!("waits: {reason}") }, Style::Faint, output)
 }
 
-fn slots(places: &[PlaceView], looks: Looks) -> String {
-    let destinations: Vec<(String, u32, &PlaceView)> = places
+fn slots(places: &[AccountRegionView], output: OutputStyle) -> String {
+    let destinations: Vec<(String, u32, &AccountRegionView)> = places
         .iter()
-        .filter_map(|place| Some((clean(&region_text(&place.account, &place.region), looks), place.copy_slots?, place)))
+        .filter_map(|place| {
+            Some((clean(&region_text(&place.account, &place.region), output), place.copy_slots?, place))
+        })
         .collect();
     let widest = destinations.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default();
     let mut out = String::new();
     for (name, slots, place) in destinations {
         let held = copies_in_lane(place).min(slots);
-        let (on, off) = (looks.pick("▮", "#"), looks.pick("▯", "."));
+        let (on, off) = (output.pick("▮", "#"), output.pick("▯", "."));
         let drawn = match slots {
             ..=MOST_SLOTS_DRAWN => on.repeat(held as usize) + &off.repeat((slots - held) as usize) + " ",
             _ => String::new(),
@@ -107,7 +109,7 @@ fn slots(places: &[PlaceView], looks: Looks) -> String {
         let waiting: u32 = place.copies_waiting.values().sum();
         let waiting = if waiting > 0 { format!(", {waiting} waiting") } else { String::new() };
         let trouble = if place.stale || place.trouble.is_some() {
-            paint(", not answering as it should", Ink::Doubtful, looks)
+            paint(", not answering as it should", Style::Doubtful, output)
         } else {
             String::new()
         };
@@ -123,39 +125,39 @@ mod tests {
 
     #[test]
     fn a_good_day() {
-        insta::assert_snapshot!(live(&good_day(), NOW, Looks::plain()));
+        insta::assert_snapshot!(live(&good_day(), NOW, OutputStyle::plain()));
     }
 
     #[test]
     fn eighty_columns_are_enough() {
-        let text = live(&good_day(), NOW, Looks { width: Some(80), ..Looks::plain() });
+        let text = live(&good_day(), NOW, OutputStyle { width: Some(80), ..OutputStyle::plain() });
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         insta::assert_snapshot!(text);
     }
 
     #[test]
     fn a_bad_day_without_unicode() {
-        let text = live(&bad_day(), NOW, Looks { unicode: false, ..Looks::plain() });
+        let text = live(&bad_day(), NOW, OutputStyle { unicode: false, ..OutputStyle::plain() });
         assert!(text.is_ascii());
         insta::assert_snapshot!(text);
     }
 
     #[test]
     fn the_worst_is_shown_if_not_all_fit() {
-        let mut picture = fleet(100);
-        picture.routes[399].standing = Standing::Late;
-        let text = live(&picture, NOW, Looks { rows: Some(3), ..Looks::plain() });
+        let mut snapshot = fleet(100);
+        snapshot.routes[399].standing = RpoStatus::Late;
+        let text = live(&snapshot, NOW, OutputStyle { rows: Some(3), ..OutputStyle::plain() });
         assert!(text.lines().nth(4).is_some_and(|line| line.contains("✖ late")), "{text}");
         assert!(text.contains("and 397 more routes"));
     }
 
     #[test]
     fn many_slots_are_a_number() {
-        let mut picture = empty();
-        picture.places = vec![place("us-west-2", Some(1000))];
-        assert!(live(&picture, NOW, Looks::plain()).ends_with("\nus-west-2 0 of 1000\n"));
-        picture.places[0].copy_slots = Some(3);
-        picture.places[0].other_copies_in_flight = u32::MAX;
-        assert!(live(&picture, NOW, Looks::plain()).contains("us-west-2 ▮▮▮ 4294967295 of 3"));
+        let mut snapshot = empty();
+        snapshot.places = vec![place("us-west-2", Some(1000))];
+        assert!(live(&snapshot, NOW, OutputStyle::plain()).ends_with("\nus-west-2 0 of 1000\n"));
+        snapshot.places[0].copy_slots = Some(3);
+        snapshot.places[0].other_copies_in_flight = u32::MAX;
+        assert!(live(&snapshot, NOW, OutputStyle::plain()).contains("us-west-2 ▮▮▮ 4294967295 of 3"));
     }
 }

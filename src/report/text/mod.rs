@@ -1,32 +1,32 @@
-//! The picture and the history on a terminal, and in the forms that scripts read.
+//! Snapshot and history on a terminal, and in the formats that scripts read.
 //!
-//! A person asks when something is wrong and has seconds: the first line is the answer, the worst comes first, and
-//! words from outside (AWS's messages, names) can neither break a table nor speak to the terminal.
+//! A person asks when something is wrong and has seconds: the first line is the answer, the worst comes first, and text
+//! from outside (AWS's messages, names) can neither break a table nor send escape sequences to the terminal.
 
 mod forecast;
 mod history;
 mod live;
-mod promises;
+mod rpo_report;
 mod status;
 
 pub use forecast::{difference, forecast};
 pub use history::{history, history_csv, history_csv_header, history_from_json, history_json};
 pub use live::live;
-pub use promises::{promises, promises_csv};
+pub use rpo_report::{rpo_report, rpo_report_csv};
 pub use status::status;
 
-use crate::domain::change::End;
-use crate::report::snapshot::Standing;
-use crate::store::Became;
+use crate::domain::change::OccurrenceOutcome;
+use crate::report::snapshot::RpoStatus;
+use crate::store::OccurrenceStatus;
 use comfy_table::{LineStyle, Row, Table, TableStyle};
 use serde::Serialize;
 
 /// What the terminal can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Looks {
+pub struct OutputStyle {
     /// Columns; `None` where nobody looks, as in a pipe: then a line is never broken.
     pub width: Option<u16>,
-    /// Lines of routes at most, for a picture that is drawn over itself; the others are counted.
+    /// Lines of routes at most, for a snapshot that is drawn over itself; the others are counted.
     pub rows: Option<usize>,
     /// Whether to use colour.
     pub colour: bool,
@@ -34,7 +34,7 @@ pub struct Looks {
     pub unicode: bool,
 }
 
-impl Looks {
+impl OutputStyle {
     /// For files and pipes: no colour, no breaks, any character.
     #[must_use]
     pub const fn plain() -> Self {
@@ -54,7 +54,7 @@ impl Looks {
 
 /// What a piece of text says by its colour.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Ink {
+enum Style {
     Good,
     Bad,
     Doubtful,
@@ -64,34 +64,34 @@ enum Ink {
 
 /// Colours are put into cells as characters without width and become escape sequences at the very end, since a table
 /// would count an escape sequence as text. Words from outside never contain these: [`clean`] takes them out.
-const INKS: [(Ink, char, &str); 5] = [
-    (Ink::Good, '\u{2061}', "\u{1b}[32m"),
-    (Ink::Bad, '\u{2062}', "\u{1b}[1;31m"),
-    (Ink::Doubtful, '\u{2063}', "\u{1b}[33m"),
-    (Ink::Faint, '\u{2064}', "\u{1b}[2m"),
-    (Ink::Strong, '\u{206a}', "\u{1b}[1m"),
+const STYLES: [(Style, char, &str); 5] = [
+    (Style::Good, '\u{2061}', "\u{1b}[32m"),
+    (Style::Bad, '\u{2062}', "\u{1b}[1;31m"),
+    (Style::Doubtful, '\u{2063}', "\u{1b}[33m"),
+    (Style::Faint, '\u{2064}', "\u{1b}[2m"),
+    (Style::Strong, '\u{206a}', "\u{1b}[1m"),
 ];
 const PLAIN: char = '\u{2060}';
 const PLAIN_ESCAPE: &str = "\u{1b}[0m";
 
-fn paint(text: &str, ink: Ink, looks: Looks) -> String {
-    let mark = INKS.iter().find(|(of, ..)| *of == ink).map(|(_, mark, _)| *mark);
-    match mark.filter(|_| looks.colour && !text.is_empty()) {
+fn paint(text: &str, style: Style, output: OutputStyle) -> String {
+    let mark = STYLES.iter().find(|(of, ..)| *of == style).map(|(_, mark, _)| *mark);
+    match mark.filter(|_| output.colour && !text.is_empty()) {
         Some(mark) => format!("{mark}{text}{PLAIN}"),
         None => text.to_owned(),
     }
 }
 
 /// Turns marks into colours, and makes sure that none outlives its line.
-fn inked(text: &str, looks: Looks) -> String {
-    if !looks.colour {
+fn to_ansi(text: &str, output: OutputStyle) -> String {
+    if !output.colour {
         return text.to_owned();
     }
     let mut out = String::with_capacity(text.len() * 2);
     for line in text.lines() {
         let mut open = false;
         for c in line.chars() {
-            match INKS.iter().find(|(_, mark, _)| *mark == c) {
+            match STYLES.iter().find(|(_, mark, _)| *mark == c) {
                 Some((.., escape)) => {
                     open = true;
                     out.push_str(escape);
@@ -112,13 +112,13 @@ fn inked(text: &str, looks: Looks) -> String {
 }
 
 /// Words from outside, made harmless: one line, nothing that steers a terminal or hides, and ASCII where it must be.
-fn clean(text: &str, looks: Looks) -> String {
+fn clean(text: &str, output: OutputStyle) -> String {
     let harmless = |c: char| match c {
         '\n' | '\r' | '\t' => Some(' '),
         // Zero-width, direction and invisible characters, among them the marks above.
         '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => None,
         c if c.is_control() => Some('?'),
-        c if !c.is_ascii() && !looks.unicode => Some(match c {
+        c if !c.is_ascii() && !output.unicode => Some(match c {
             '→' => '>',
             '“' | '”' => '"',
             '’' => '\'',
@@ -131,25 +131,29 @@ fn clean(text: &str, looks: Looks) -> String {
     text.chars().filter_map(harmless).collect()
 }
 
-fn standing_text(standing: Standing, looks: Looks) -> String {
-    let (sign, ascii, ink) = match standing {
-        Standing::Late => ("✖", "!", Ink::Bad),
-        Standing::Unknown => ("?", "?", Ink::Doubtful),
-        Standing::Met => ("✔", "+", Ink::Good),
-        Standing::NoPromise => ("–", "-", Ink::Faint),
+fn standing_text(standing: RpoStatus, output: OutputStyle) -> String {
+    let (sign, ascii, style) = match standing {
+        RpoStatus::Late => ("✖", "!", Style::Bad),
+        RpoStatus::Unknown => ("?", "?", Style::Doubtful),
+        RpoStatus::Met => ("✔", "+", Style::Good),
+        RpoStatus::NoRpo => ("–", "-", Style::Faint),
     };
-    paint(&format!("{} {}", looks.pick(sign, ascii), standing.as_str()), ink, looks)
+    paint(&format!("{} {}", output.pick(sign, ascii), standing.as_str()), style, output)
 }
 
-fn became_text(became: Became, looks: Looks) -> String {
-    let (text, ink) = match became {
-        Became::Open => ("in progress", Ink::Doubtful),
-        Became::Ended(end @ End::Completed) => (end.as_str(), Ink::Good),
-        Became::Ended(end @ (End::Skipped | End::Coalesced)) => (end.as_str(), Ink::Faint),
-        Became::Deleted => (became.as_str(), Ink::Faint),
-        Became::Ended(end @ (End::Missed | End::Failed)) => (end.as_str(), Ink::Bad),
+fn became_text(became: OccurrenceStatus, output: OutputStyle) -> String {
+    let (text, style) = match became {
+        OccurrenceStatus::Open => ("in progress", Style::Doubtful),
+        OccurrenceStatus::Ended(end @ OccurrenceOutcome::Completed) => (end.as_str(), Style::Good),
+        OccurrenceStatus::Ended(end @ (OccurrenceOutcome::Skipped | OccurrenceOutcome::Coalesced)) => {
+            (end.as_str(), Style::Faint)
+        }
+        OccurrenceStatus::Deleted => (became.as_str(), Style::Faint),
+        OccurrenceStatus::Ended(end @ (OccurrenceOutcome::Missed | OccurrenceOutcome::Failed)) => {
+            (end.as_str(), Style::Bad)
+        }
     };
-    paint(text, ink, looks)
+    paint(text, style, output)
 }
 
 /// Lines of CSV as RFC 4180 has them, without a header.
@@ -168,11 +172,11 @@ fn or_empty(value: Option<impl ToString>) -> String {
 }
 
 /// A table without frames: columns, and a rule under their names.
-fn table(columns: &[&str], looks: Looks) -> Table {
-    let rule = if looks.unicode { '─' } else { '-' };
+fn table(columns: &[&str], output: OutputStyle) -> Table {
+    let rule = if output.unicode { '─' } else { '-' };
     let mut table = Table::new();
     table.load_style(TableStyle::new().header_separator(LineStyle::none().fill(rule).junction(rule)));
-    table.set_header(columns.iter().map(|name| paint(name, Ink::Faint, looks)).collect::<Vec<_>>());
+    table.set_header(columns.iter().map(|name| paint(name, Style::Faint, output)).collect::<Vec<_>>());
     for column in table.column_iter_mut() {
         column.set_padding((0, 1));
     }
@@ -187,19 +191,19 @@ fn add(table: &mut Table, cells: impl IntoIterator<Item = String>) {
 
 /// The lines of a table, without blanks at their ends; `notes` hold what belongs under each row: on lines of its own,
 /// broken to fit, or at the end of the row where lines are never broken.
-fn table_text(table: &Table, notes: &[String], looks: Looks) -> String {
+fn table_text(table: &Table, notes: &[String], output: OutputStyle) -> String {
     const HEADER: usize = 2;
     const INDENT: usize = 4;
     let mut out = String::new();
     for (n, line) in table.lines().enumerate() {
         let note = n.checked_sub(HEADER).and_then(|row| notes.get(row)).filter(|note| !note.is_empty());
-        match (note, looks.width) {
+        match (note, output.width) {
             (Some(note), None) => out.push_str(&format!("{line} {note}")),
             (None, _) => out.push_str(line.trim_end()),
             (Some(note), Some(width)) => {
                 out.push_str(line.trim_end());
                 for part in wrapped(note, usize::from(width).saturating_sub(INDENT)) {
-                    out.push_str(&format!("\n{:INDENT$}{}", "", paint(&part, Ink::Faint, looks)));
+                    out.push_str(&format!("\n{:INDENT$}{}", "", paint(&part, Style::Faint, output)));
                 }
             }
         }
@@ -224,26 +228,26 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 }
 
 /// Text under a heading, broken to fit.
-fn paragraph(out: &mut String, ink: Ink, text: &str, looks: Looks) {
-    let width = looks.width.map_or(usize::MAX, usize::from);
-    for line in wrapped(&clean(text, looks), width) {
-        out.push_str(&paint(&line, ink, looks));
+fn paragraph(out: &mut String, style: Style, text: &str, output: OutputStyle) {
+    let width = output.width.map_or(usize::MAX, usize::from);
+    for line in wrapped(&clean(text, output), width) {
+        out.push_str(&paint(&line, style, output));
         out.push('\n');
     }
 }
 
-fn heading(out: &mut String, text: &str, looks: Looks) {
+fn heading(out: &mut String, text: &str, output: OutputStyle) {
     out.push('\n');
-    out.push_str(&paint(text, Ink::Strong, looks));
+    out.push_str(&paint(text, Style::Strong, output));
     out.push('\n');
 }
 
 /// A bar of `cells`, filled as far as `part` of `whole`; something begun shows, and only what is whole looks whole.
-fn bar(part: f64, whole: f64, cells: usize, looks: Looks) -> String {
+fn bar(part: f64, whole: f64, cells: usize, output: OutputStyle) -> String {
     let share = if whole > 0.0 { (part / whole).clamp(0.0, 1.0) } else { 0.0 };
     let full = (share * cells as f64).floor() as usize;
     let full = if share > 0.0 { full.max(1) } else { full }.min(cells);
-    let (on, off) = (looks.pick("▰", "#"), looks.pick("▱", "."));
+    let (on, off) = (output.pick("▰", "#"), output.pick("▱", "."));
     on.repeat(full) + &off.repeat(cells - full)
 }
 
@@ -251,34 +255,35 @@ fn bar(part: f64, whole: f64, cells: usize, looks: Looks) -> String {
 mod tests {
     use super::*;
 
-    const ASCII: Looks = Looks { unicode: false, ..Looks::plain() };
-    const COLOUR: Looks = Looks { colour: true, ..Looks::plain() };
+    const ASCII: OutputStyle = OutputStyle { unicode: false, ..OutputStyle::plain() };
+    const COLOUR: OutputStyle = OutputStyle { colour: true, ..OutputStyle::plain() };
 
     #[test]
     fn words_from_outside_cannot_speak_to_the_terminal() {
-        assert_eq!(clean("a\u{1b}[31mb\u{7}\r\nc\u{202e}d\u{2061}\u{9b}", Looks::plain()), "a?[31mb?  cd?");
+        assert_eq!(clean("a\u{1b}[31mb\u{7}\r\nc\u{202e}d\u{2061}\u{9b}", OutputStyle::plain()), "a?[31mb?  cd?");
         assert_eq!(clean("é → “x”…", ASCII), "? > \"x\".");
-        assert!(inked(&clean("\u{2062}red", COLOUR), COLOUR).starts_with("red"));
+        assert!(to_ansi(&clean("\u{2062}red", COLOUR), COLOUR).starts_with("red"));
     }
 
     #[test]
     fn colour_ends_with_its_line_and_takes_no_room() {
         let mut with = table(&["State", "Source"], COLOUR);
-        with.add_row([standing_text(Standing::Late, COLOUR), "fs-1".to_owned()]);
-        let text = inked(&table_text(&with, &[], COLOUR), COLOUR);
+        with.add_row([standing_text(RpoStatus::Late, COLOUR), "fs-1".to_owned()]);
+        let text = to_ansi(&table_text(&with, &[], COLOUR), COLOUR);
         assert!(text.contains("\u{1b}[1;31m✖ late\u{1b}[0m"), "{text:?}");
-        let stripped = INKS.iter().fold(text, |text, (.., escape)| text.replace(escape, "")).replace(PLAIN_ESCAPE, "");
-        let mut without = table(&["State", "Source"], Looks::plain());
-        without.add_row([standing_text(Standing::Late, Looks::plain()), "fs-1".to_owned()]);
-        assert_eq!(stripped, table_text(&without, &[], Looks::plain()));
-        assert_eq!(inked("\u{2062}cut", COLOUR), "\u{1b}[1;31mcut\u{1b}[0m\n");
+        let stripped =
+            STYLES.iter().fold(text, |text, (.., escape)| text.replace(escape, "")).replace(PLAIN_ESCAPE, "");
+        let mut without = table(&["State", "Source"], OutputStyle::plain());
+        without.add_row([standing_text(RpoStatus::Late, OutputStyle::plain()), "fs-1".to_owned()]);
+        assert_eq!(stripped, table_text(&without, &[], OutputStyle::plain()));
+        assert_eq!(to_ansi("\u{2062}cut", COLOUR), "\u{1b}[1;31mcut\u{1b}[0m\n");
     }
 
     #[test]
     fn a_bar_shows_a_beginning_and_saves_the_end_for_the_end() {
         let bars = [0.0, 1.0, 50.0, 99.0, 100.0, 400.0].map(|part| bar(part, 100.0, 4, ASCII));
         assert_eq!(bars, ["....", "#...", "##..", "###.", "####", "####"]);
-        assert_eq!(bar(1.0, 0.0, 2, Looks::plain()), "▱▱");
+        assert_eq!(bar(1.0, 0.0, 2, OutputStyle::plain()), "▱▱");
     }
 
     #[test]

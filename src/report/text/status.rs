@@ -1,9 +1,9 @@
-//! `lifeboat status`: how every route stands, and what goes on.
+//! `lifeboat status`: the state of every route, and work in progress.
 
-use super::{Ink, Looks, add, clean, heading, inked, paint, paragraph, standing_text, table, table_text};
+use super::{OutputStyle, Style, add, clean, heading, paint, paragraph, standing_text, table, table_text, to_ansi};
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
-use crate::report::snapshot::{FindingView, FlightView, PlaceView, PolicyView, Snapshot, Standing};
+use crate::report::snapshot::{AccountRegionView, FindingView, FlightView, PolicyView, RpoStatus, Snapshot};
 use crate::report::triage::{
     Line, Tally, copies_in_lane, counted, lines, pause_text, problems, region_text, source_text, staleness,
 };
@@ -12,66 +12,66 @@ use std::time::Duration;
 /// The answer in one line, then every route with the worst on top, then what goes on and what is wrong, the gravest at
 /// the very end, where it is still on the screen after a long list.
 #[must_use]
-pub fn status(snapshot: &Snapshot, now: Time, looks: Looks) -> String {
+pub fn status(snapshot: &Snapshot, now: Time, output: OutputStyle) -> String {
     let lines = lines(snapshot, now);
     let problems = problems(snapshot, now);
-    let mut out = headline(Tally::of(&lines), problems.len() + snapshot.findings.len(), looks);
+    let mut out = headline(Tally::of(&lines), problems.len() + snapshot.findings.len(), output);
     out.push('\n');
     if !lines.is_empty() {
         out.push('\n');
-        out.push_str(&routes(&lines, now, looks));
+        out.push_str(&routes(&lines, now, output));
     }
-    places(&mut out, &snapshot.places, now, looks);
-    flights(&mut out, &snapshot.flights, now, looks);
-    policies(&mut out, &snapshot.policies, now, looks);
-    findings(&mut out, &snapshot.findings, looks);
+    places(&mut out, &snapshot.places, now, output);
+    flights(&mut out, &snapshot.flights, now, output);
+    policies(&mut out, &snapshot.policies, now, output);
+    findings(&mut out, &snapshot.findings, output);
     if !problems.is_empty() {
-        heading(&mut out, "Problems", looks);
+        heading(&mut out, "Problems", output);
         for problem in problems {
-            paragraph(&mut out, Ink::Bad, &problem, looks);
+            paragraph(&mut out, Style::Bad, &problem, output);
         }
     }
-    inked(&out, looks)
+    to_ansi(&out, output)
 }
 
 /// How all stands, and whether there is more to read.
-pub(super) fn headline(tally: Tally, problems: usize, looks: Looks) -> String {
-    let ink = match tally.worst() {
-        Some(Standing::Late) => Ink::Bad,
-        Some(Standing::Unknown) => Ink::Doubtful,
-        Some(Standing::Met) => Ink::Good,
-        _ => Ink::Strong,
+pub(super) fn headline(tally: Tally, problems: usize, output: OutputStyle) -> String {
+    let style = match tally.worst() {
+        Some(RpoStatus::Late) => Style::Bad,
+        Some(RpoStatus::Unknown) => Style::Doubtful,
+        Some(RpoStatus::Met) => Style::Good,
+        _ => Style::Strong,
     };
-    let mut text = paint(&tally.sentence(), ink, looks);
+    let mut text = paint(&tally.sentence(), style, output);
     if problems > 0 {
-        text.push_str(&paint(&format!("; {} below", counted(problems, "problem")), Ink::Bad, looks));
+        text.push_str(&paint(&format!("; {} below", counted(problems, "problem")), Style::Bad, output));
     }
     text
 }
 
-fn routes(lines: &[Line<'_>], now: Time, looks: Looks) -> String {
+fn routes(lines: &[Line<'_>], now: Time, output: OutputStyle) -> String {
     let columns = ["State", "Source", "In", "Age", "RPO", "Policy", "Kept"];
-    let mut shown = table(if looks.narrow() { &columns[..6] } else { &columns }, looks);
-    let most = looks.rows.unwrap_or(usize::MAX);
+    let mut shown = table(if output.narrow() { &columns[..6] } else { &columns }, output);
+    let most = output.rows.unwrap_or(usize::MAX);
     let mut notes = Vec::new();
     for line in lines.iter().take(most) {
         let route = line.route;
         let rpo = route.rpo_seconds.map(|rpo| age_text(Duration::from_secs(rpo)));
         let cells = [
-            standing_text(line.standing, looks),
-            clean(&source_text(&route.account, &route.source), looks),
-            clean(route.region.as_str(), looks),
+            standing_text(line.standing, output),
+            clean(&source_text(&route.account, &route.source), output),
+            clean(route.region.as_str(), output),
             line.age.map_or_else(|| "none".to_owned(), age_text),
             rpo.unwrap_or_default(),
-            clean(route.policy.as_str(), looks),
+            clean(route.policy.as_str(), output),
             route.recovery_points.to_string(),
         ];
         add(&mut shown, cells);
-        let next = line.next_at.filter(|_| line.standing == Standing::Late && line.why.is_empty());
+        let next = line.next_at.filter(|_| line.standing == RpoStatus::Late && line.why.is_empty());
         let next = next.map(|next| format!("next occurrence in {}", age_text(next.since(now))));
-        notes.push(next.unwrap_or_else(|| clean(&line.why, looks)));
+        notes.push(next.unwrap_or_else(|| clean(&line.why, output)));
     }
-    table_text(&shown, &notes, looks) + &left_out(lines.len(), most)
+    table_text(&shown, &notes, output) + &left_out(lines.len(), most)
 }
 
 /// How many lines found no room.
@@ -83,36 +83,36 @@ pub(super) fn left_out(all: usize, shown: usize) -> String {
     }
 }
 
-fn places(out: &mut String, places: &[PlaceView], now: Time, looks: Looks) {
+fn places(out: &mut String, places: &[AccountRegionView], now: Time, output: OutputStyle) {
     if places.is_empty() {
         return;
     }
-    heading(out, "Regions", looks);
-    let mut shown = table(&["Region", "Read", "Backups in flight", "Copies in flight", "Copies waiting"], looks);
-    let mut sorted: Vec<&PlaceView> = places.iter().collect();
+    heading(out, "Regions", output);
+    let mut shown = table(&["Region", "Read", "Backups in flight", "Copies in flight", "Copies waiting"], output);
+    let mut sorted: Vec<&AccountRegionView> = places.iter().collect();
     sorted.sort_by_key(|place| (!place.stale, place.trouble.is_none()));
     let mut notes = Vec::new();
     for place in sorted {
-        let ink = if place.stale { Ink::Doubtful } else { Ink::Good };
+        let style = if place.stale { Style::Doubtful } else { Style::Good };
         let read = place.last_seen.map_or_else(|| "not yet".to_owned(), |seen| age_text(now.since(seen)) + " ago");
         let waiting: Vec<String> =
             place.copies_waiting.iter().map(|(reason, count)| format!("{count} ({reason})")).collect();
         let cells = [
-            clean(&region_text(&place.account, &place.region), looks),
-            paint(&read, ink, looks),
+            clean(&region_text(&place.account, &place.region), output),
+            paint(&read, style, output),
             place.backups_in_flight.to_string(),
             copies_text(place),
-            clean(&waiting.join(", "), looks),
+            clean(&waiting.join(", "), output),
         ];
         add(&mut shown, cells);
         let trouble = if place.stale { Some(staleness(place, now)) } else { place.trouble.clone() };
-        notes.push(clean(&trouble.unwrap_or_default(), looks));
+        notes.push(clean(&trouble.unwrap_or_default(), output));
     }
-    out.push_str(&table_text(&shown, &notes, looks));
+    out.push_str(&table_text(&shown, &notes, output));
 }
 
 /// `3 of 5 (1 not ours)`, `3 of 5, 2 of ONTAP`.
-pub(super) fn copies_text(place: &PlaceView) -> String {
+pub(super) fn copies_text(place: &AccountRegionView) -> String {
     let mut text = copies_in_lane(place).to_string();
     if let Some(slots) = place.copy_slots {
         text.push_str(&format!(" of {slots}"));
@@ -126,65 +126,65 @@ pub(super) fn copies_text(place: &PlaceView) -> String {
     text
 }
 
-fn flights(out: &mut String, flights: &[FlightView], now: Time, looks: Looks) {
+fn flights(out: &mut String, flights: &[FlightView], now: Time, output: OutputStyle) {
     if flights.is_empty() {
         return;
     }
-    heading(out, "In flight", looks);
+    heading(out, "In flight", output);
     let columns = ["What", "Source", "To", "For", "Progress", "Backup"];
-    let mut shown = table(if looks.narrow() { &columns[..5] } else { &columns }, looks);
+    let mut shown = table(if output.narrow() { &columns[..5] } else { &columns }, output);
     let mut longest: Vec<&FlightView> = flights.iter().collect();
     longest.sort_by_key(|flight| flight.created_at);
     for flight in longest {
         let cells = [
-            clean(&flight.lifecycle, looks),
-            clean(&source_text(&flight.account, &flight.source), looks),
-            clean(flight.region.as_str(), looks),
+            clean(&flight.lifecycle, output),
+            clean(&source_text(&flight.account, &flight.source), output),
+            clean(flight.region.as_str(), output),
             age_text(now.since(flight.created_at)),
             flight.progress_percent.map_or(String::new(), |percent| format!("{percent}%")),
-            clean(flight.id.as_str(), looks),
+            clean(flight.id.as_str(), output),
         ];
         add(&mut shown, cells);
     }
-    out.push_str(&table_text(&shown, &[], looks));
+    out.push_str(&table_text(&shown, &[], output));
 }
 
-fn policies(out: &mut String, policies: &[PolicyView], now: Time, looks: Looks) {
+fn policies(out: &mut String, policies: &[PolicyView], now: Time, output: OutputStyle) {
     if policies.is_empty() {
         return;
     }
-    heading(out, "Policies", looks);
-    let mut shown = table(&["Policy", "Next", "Schedule", "Time zone", "Sources"], looks);
+    heading(out, "Policies", output);
+    let mut shown = table(&["Policy", "Next", "Schedule", "Time zone", "Sources"], output);
     let mut soonest: Vec<&PolicyView> = policies.iter().collect();
     soonest.sort_by_key(|policy| policy.next_at.unwrap_or(Time::NEVER));
     let mut notes = Vec::new();
     for policy in soonest {
         let next = policy.next_at.map_or_else(|| "never".to_owned(), |at| format!("in {}", age_text(at.since(now))));
         let pause = policy.paused_at(now).map(|pause| pause_text(pause, now));
-        notes.push(clean(&pause.unwrap_or_default(), looks));
+        notes.push(clean(&pause.unwrap_or_default(), output));
         let cells = [
-            clean(policy.policy.as_str(), looks),
-            policy.paused_at(now).map_or_else(|| next, |_| paint("paused", Ink::Doubtful, looks)),
-            clean(&policy.schedule, looks),
-            clean(&policy.timezone, looks),
+            clean(policy.policy.as_str(), output),
+            policy.paused_at(now).map_or_else(|| next, |_| paint("paused", Style::Doubtful, output)),
+            clean(&policy.schedule, output),
+            clean(&policy.timezone, output),
             policy.sources.to_string(),
         ];
         add(&mut shown, cells);
     }
-    out.push_str(&table_text(&shown, &notes, looks));
+    out.push_str(&table_text(&shown, &notes, output));
 }
 
-fn findings(out: &mut String, findings: &[FindingView], looks: Looks) {
+fn findings(out: &mut String, findings: &[FindingView], output: OutputStyle) {
     if findings.is_empty() {
         return;
     }
-    heading(out, "What should not be", looks);
+    heading(out, "What should not be", output);
     let mut gravest_last: Vec<&FindingView> = findings.iter().collect();
     gravest_last.sort_by_key(|finding| finding.severity == "error");
     for finding in gravest_last {
-        let ink = if finding.severity == "error" { Ink::Bad } else { Ink::Doubtful };
+        let style = if finding.severity == "error" { Style::Bad } else { Style::Doubtful };
         let whose = source_text(&finding.source.account, &finding.source.source);
-        paragraph(out, ink, &format!("{}: {whose}: {}", finding.severity, finding.what), looks);
+        paragraph(out, style, &format!("{}: {whose}: {}", finding.severity, finding.what), output);
     }
 }
 
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
     use crate::report::samples::{NOW, bad_day, empty, fleet, good_day};
 
-    const TERMINAL: Looks = Looks { width: Some(80), ..Looks::plain() };
+    const TERMINAL: OutputStyle = OutputStyle { width: Some(80), ..OutputStyle::plain() };
 
     #[test]
     fn a_good_day() {
@@ -213,15 +213,15 @@ mod tests {
 
     #[test]
     fn in_a_pipe_a_route_is_a_line_with_its_reason() {
-        let text = status(&bad_day(), NOW, Looks::plain());
+        let text = status(&bad_day(), NOW, OutputStyle::plain());
         assert!(text.lines().any(|line| line.contains("✖ late") && line.ends_with("copies in flight (eu-west-1)")));
-        let ascii = status(&bad_day(), NOW, Looks { unicode: false, ..Looks::plain() });
+        let ascii = status(&bad_day(), NOW, OutputStyle { unicode: false, ..OutputStyle::plain() });
         assert!(ascii.is_ascii() && !ascii.contains('\u{1b}'));
     }
 
     #[test]
     fn rows_can_be_bounded() {
-        let text = status(&fleet(500), NOW, Looks { rows: Some(10), ..TERMINAL });
+        let text = status(&fleet(500), NOW, OutputStyle { rows: Some(10), ..TERMINAL });
         assert!(text.lines().count() < 30 && text.contains("\nand 1990 more routes\n"), "{text}");
     }
 

@@ -1,14 +1,14 @@
-//! Automatic backups: taken in the daily window, gone when their time is over (facts, section 2.2).
+//! Automatic backups: taken in the daily window, removed when their retention ends (facts, section 2.2).
 
 use std::sync::Arc;
 
-use super::backups::{Order, inherited_tags};
-use super::clockwork::{DAY_MINUTES, Event, MINUTE_MS};
-use super::{BackupIx, BackupType, Cloud, FileSystem, FileSystemType, PlaceIx, Principal, Volume};
+use super::backups::{NewBackup, inherited_tags};
+use super::events::{DAY_MINUTES, Event, MINUTE_MS};
+use super::{BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Principal, RegionIx, Volume};
 
 impl Cloud {
     /// The automatic backups of one day, and the appointment for the next.
-    pub(super) fn daily_window(&mut self, place: PlaceIx, id: &str, at_ms: i64) {
+    pub(super) fn daily_window(&mut self, place: RegionIx, id: &str, at_ms: i64) {
         let Some(file_system) = self.places[place].file_systems.get(id).map(Arc::clone) else {
             return;
         };
@@ -16,14 +16,14 @@ impl Cloud {
         self.schedule_daily_window(place, &file_system, at_ms);
     }
 
-    pub(super) fn schedule_daily_window(&mut self, place: PlaceIx, file_system: &FileSystem, now_ms: i64) {
+    pub(super) fn schedule_daily_window(&mut self, place: RegionIx, file_system: &FileSystem, now_ms: i64) {
         if file_system.automatic_backup_retention_days > 0 {
             let at_ms = next_daily_ms(now_ms, file_system.automatic_backup_minute);
             self.schedule(at_ms, Event::DailyWindow(place, file_system.id.clone()));
         }
     }
 
-    fn take_automatic_backups(&mut self, place: PlaceIx, file_system: &Arc<FileSystem>, at_ms: i64) {
+    fn take_automatic_backups(&mut self, place: RegionIx, file_system: &Arc<FileSystem>, at_ms: i64) {
         if !matches!(file_system.lifecycle, "AVAILABLE" | "UPDATING") {
             return;
         }
@@ -42,7 +42,7 @@ impl Cloud {
                 continue;
             }
             let tags = inherited_tags(file_system, volume.as_deref());
-            let order = Order {
+            let order = NewBackup {
                 place,
                 file_system: Arc::clone(file_system),
                 volume,
@@ -56,7 +56,7 @@ impl Cloud {
     }
 
     /// Deletes the AUTOMATIC backups of a file system or volume that are older than its retention allows, or all of them with 0 days.
-    pub(super) fn remove_automatic_backups(&mut self, place: PlaceIx, resource: &str, days: u32, now_ms: i64) {
+    pub(super) fn remove_automatic_backups(&mut self, place: RegionIx, resource: &str, days: u32, now_ms: i64) {
         let oldest_ms = now_ms - i64::from(days) * 86_400_000;
         let old: Vec<BackupIx> = self.places[place]
             .backups

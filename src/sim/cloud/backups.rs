@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::clockwork::Event;
+use super::events::Event;
 use super::tokens::Made;
 use super::{
-    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystem, FileSystemType, Lifecycle, PlaceIx, Principal,
+    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystem, FileSystemType, Lifecycle, Principal, RegionIx,
     Tags, Volume, tags, text,
 };
 
@@ -14,8 +14,8 @@ pub(super) const BACKUP_FAILED: &str = "Backup failed. Please delete the backup 
 const DAY_MS: f64 = 86_400_000.0;
 
 /// A backup to be begun.
-pub(super) struct Order {
-    pub place: PlaceIx,
+pub(super) struct NewBackup {
+    pub place: RegionIx,
     pub file_system: Arc<FileSystem>,
     pub volume: Option<Arc<Volume>>,
     pub kind: BackupType,
@@ -59,7 +59,7 @@ impl Cloud {
             }
             None => inherited_tags(&file_system, volume.as_deref()),
         };
-        let order = Order {
+        let order = NewBackup {
             place: call.place,
             file_system,
             volume,
@@ -135,12 +135,12 @@ impl Cloud {
         Ok(())
     }
 
-    pub(super) fn running_backup(&self, place: PlaceIx, resource: &str) -> Option<BackupIx> {
+    pub(super) fn running_backup(&self, place: RegionIx, resource: &str) -> Option<BackupIx> {
         self.places[place].resources.get(resource).and_then(|resource| resource.running)
     }
 
-    pub(super) fn start_backup(&mut self, order: Order, now_ms: i64) -> BackupIx {
-        let Order { place, file_system, volume, kind, by, tags, last_of_its_kind } = order;
+    pub(super) fn start_backup(&mut self, order: NewBackup, now_ms: i64) -> BackupIx {
+        let NewBackup { place, file_system, volume, kind, by, tags, last_of_its_kind } = order;
         let resource = volume.as_ref().map_or(&file_system.id, |volume| &volume.id).clone();
         let (used, daily_change) = match &volume {
             Some(volume) => (volume.used_bytes, volume.daily_change_bytes),
@@ -201,15 +201,15 @@ impl Cloud {
         most_percent < 100.0 && volume.used_bytes as f64 * 100.0 > volume.size_bytes as f64 * most_percent
     }
 
-    fn backup_outlook(&mut self, place: PlaceIx, work: &Work, doomed: bool, begins_ms: i64, now_ms: i64) -> Outlook {
-        let odds = self.odds(place, "CreateBackup", now_ms);
-        let fails = self.outcomes.percent(odds.fail_backup_percent) || doomed;
-        let stuck = self.outcomes.percent(odds.stuck_backup_percent);
+    fn backup_outlook(&mut self, place: RegionIx, work: &Work, doomed: bool, begins_ms: i64, now_ms: i64) -> Outlook {
+        let fault_rates = self.fault_rates(place, "CreateBackup", now_ms);
+        let fails = self.outcomes.percent(fault_rates.fail_backup_percent) || doomed;
+        let stuck = self.outcomes.percent(fault_rates.stuck_backup_percent);
         self.outlook(
             work,
-            odds.slow_factor,
+            fault_rates.slow_factor,
             fails.then_some(BACKUP_FAILED),
-            stuck.then_some(odds.stuck_hours),
+            stuck.then_some(fault_rates.stuck_hours),
             begins_ms,
         )
     }

@@ -1,11 +1,11 @@
 //! Copies: the lanes that they share, full or incremental, and how they end (facts 15–23).
 
 use super::backups::Work;
-use super::clockwork::Event;
+use super::events::Event;
 use super::tokens::Made;
 use super::{
-    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystemType, Lane, Lifecycle, PlaceIx, Principal,
-    RefusalCode, Tags, regions, tags, text,
+    ApiError, Backup, BackupIx, BackupType, Call, Cloud, FileSystemType, Lane, Lifecycle, Principal, RefusalCode,
+    RegionIx, Tags, regions, tags, text,
 };
 
 const IN_PROGRESS: &str = "TOTAL_IN_PROGRESS_COPY_BACKUPS";
@@ -138,7 +138,7 @@ impl Cloud {
     }
 
     /// Refuses if the lane that the copy would use is full, and notes the refusal.
-    fn check_slot(&mut self, place: PlaceIx, lane: &Lane, kind: FileSystemType, now_ms: i64) -> Result<(), ApiError> {
+    fn check_slot(&mut self, place: RegionIx, lane: &Lane, kind: FileSystemType, now_ms: i64) -> Result<(), ApiError> {
         let free = self.slot_free(place, lane, kind, now_ms);
         let used = self.lanes.entry(lane.clone()).or_default();
         if free {
@@ -155,9 +155,9 @@ impl Cloud {
     }
 
     /// Whether one more copy fits into a lane.
-    pub(super) fn slot_free(&self, place: PlaceIx, lane: &Lane, kind: FileSystemType, now_ms: i64) -> bool {
+    pub(super) fn slot_free(&self, place: RegionIx, lane: &Lane, kind: FileSystemType, now_ms: i64) -> bool {
         let settings = &self.settings;
-        let unseen = self.odds(place, "CopyBackup", now_ms).unseen_copies;
+        let unseen = self.fault_rates(place, "CopyBackup", now_ms).unseen_copies;
         let in_flight = self.lanes.get(lane).map_or(0, |used| used.in_flight).saturating_add(unseen);
         if lane.ontap.is_some() {
             let total = self.ontap_copies.get(&lane.account).copied().unwrap_or(0);
@@ -176,7 +176,7 @@ impl Cloud {
 
     pub(super) fn start_copy(
         &mut self,
-        place: PlaceIx,
+        place: RegionIx,
         source: BackupIx,
         kms_key: String,
         tags: Tags,
@@ -191,11 +191,12 @@ impl Cloud {
             bytes: moved_bytes,
             bytes_per_second: self.settings.copy_bytes_per_second,
         };
-        let odds = self.odds(place, "CopyBackup", now_ms);
-        let fails = self.outcomes.percent(odds.fail_copy_percent);
-        let stuck = self.outcomes.percent(odds.stuck_copy_percent);
+        let fault_rates = self.fault_rates(place, "CopyBackup", now_ms);
+        let fails = self.outcomes.percent(fault_rates.fail_copy_percent);
+        let stuck = self.outcomes.percent(fault_rates.stuck_copy_percent);
         let failure = fails.then_some("Backup copy failed. Please delete the backup and try again.");
-        let outlook = self.outlook(&work, odds.slow_factor, failure, stuck.then_some(odds.stuck_hours), now_ms);
+        let outlook =
+            self.outlook(&work, fault_rates.slow_factor, failure, stuck.then_some(fault_rates.stuck_hours), now_ms);
         let id = format!("backup-{}", self.ids.hex17());
         let region = self.places[place].region.clone();
         let Backup { file_system, volume, .. } = original;
@@ -223,7 +224,7 @@ impl Cloud {
         at
     }
 
-    fn takes_slot(&self, place: PlaceIx, source: &Backup) -> bool {
+    fn takes_slot(&self, place: RegionIx, source: &Backup) -> bool {
         self.settings.in_region_copies_take_slots || source.region != self.places[place].region
     }
 
@@ -260,7 +261,7 @@ impl Cloud {
     }
 
     /// How much a copy moves, and whether that is all there is (fact 20).
-    fn bytes_to_copy(&self, place: PlaceIx, source: &Backup, kms_key: &str) -> (u64, bool) {
+    fn bytes_to_copy(&self, place: RegionIx, source: &Backup, kms_key: &str) -> (u64, bool) {
         let known = self.places[place].resources.get(source.resource());
         let Some(chain) = known.and_then(|known| known.copies.get(kms_key)) else {
             return (source.size_bytes, true);
@@ -302,6 +303,6 @@ impl Cloud {
                 self.remove_backup(at, at_ms);
             }
         }
-        self.expire_strangers(at, at_ms);
+        self.expire_other_backups(at, at_ms);
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::super::rng::fingerprint;
-use super::backups::Order;
-use super::clockwork::Event;
+use super::backups::NewBackup;
+use super::events::Event;
 use super::tokens::Made;
 use super::{
-    ApiError, Backup, BackupIx, BackupType, BeingCopied, Call, Cloud, FileSystem, FileSystemType, Lifecycle, PlaceIx,
-    Principal, Tags, Volume, tags, text,
+    ApiError, Backup, BackupIx, BackupType, BeingCopied, Call, Cloud, FileSystem, FileSystemType, Lifecycle, Principal,
+    RegionIx, Tags, Volume, tags, text,
 };
 
 impl Cloud {
@@ -62,7 +62,7 @@ impl Cloud {
             return None;
         }
         let said = backup.restoring.as_ref().filter(|(_, until_ms)| now_ms < *until_ms);
-        let share = self.odds(backup.place, "DeleteBackup", now_ms).restoring_percent;
+        let share = self.fault_rates(backup.place, "DeleteBackup", now_ms).restoring_percent;
         let drawn = fingerprint(&backup.id);
         let struck = ((drawn % 10_000) as f64) < share * 100.0;
         said.map(|(file_system, _)| file_system.clone()).or_else(|| struck.then(|| format!("fs-{drawn:017x}")))
@@ -133,7 +133,7 @@ impl Cloud {
 
     fn check_has_no_volumes(
         &self,
-        place: PlaceIx,
+        place: RegionIx,
         file_system: &FileSystem,
         configuration: &Value,
     ) -> Result<(), ApiError> {
@@ -152,7 +152,7 @@ impl Cloud {
         Err(ApiError::bad_request(format!("Cannot delete file system {} while it has volumes.", file_system.id)))
     }
 
-    fn user_backup_runs(&self, place: PlaceIx, file_system: &str) -> bool {
+    fn user_backup_runs(&self, place: RegionIx, file_system: &str) -> bool {
         self.places[place].resources.values().filter_map(|known| known.running).any(|at| {
             self.backups[at].file_system.id == file_system && self.backups[at].kind == BackupType::UserInitiated
         })
@@ -160,7 +160,7 @@ impl Cloud {
 
     fn begin_final_backup(
         &mut self,
-        place: PlaceIx,
+        place: RegionIx,
         file_system: Arc<FileSystem>,
         volume: Option<Arc<Volume>>,
         tags: Tags,
@@ -168,7 +168,7 @@ impl Cloud {
     ) -> Value {
         let shown = tags::render(&tags);
         let at = self.start_backup(
-            Order {
+            NewBackup {
                 place,
                 file_system,
                 volume,
@@ -199,13 +199,13 @@ impl Cloud {
         }
     }
 
-    fn begin_deletion(&mut self, place: PlaceIx, id: &str, now_ms: i64) {
+    fn begin_deletion(&mut self, place: RegionIx, id: &str, now_ms: i64) {
         let until_ms = now_ms + self.span_ms(self.settings.deletion_seconds);
         self.mark(place, id, "DELETING", until_ms);
         self.schedule(until_ms, Event::FileSystemEnds(place, id.to_owned()));
     }
 
-    fn begin_volume_deletion(&mut self, place: PlaceIx, id: &str, now_ms: i64) {
+    fn begin_volume_deletion(&mut self, place: RegionIx, id: &str, now_ms: i64) {
         let until_ms = now_ms + self.span_ms(self.settings.deletion_seconds);
         if let Some(volume) = self.places[place].volumes.get_mut(id) {
             let volume = Arc::make_mut(volume);
@@ -215,7 +215,7 @@ impl Cloud {
         self.schedule(until_ms, Event::VolumeEnds(place, id.to_owned()));
     }
 
-    pub(super) fn mark(&mut self, place: PlaceIx, id: &str, lifecycle: &'static str, until_ms: i64) {
+    pub(super) fn mark(&mut self, place: RegionIx, id: &str, lifecycle: &'static str, until_ms: i64) {
         if let Some(file_system) = self.places[place].file_systems.get_mut(id) {
             let file_system = Arc::make_mut(file_system);
             file_system.lifecycle = lifecycle;

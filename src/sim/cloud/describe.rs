@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    ApiError, Backup, BackupIx, Call, Cloud, FileSystem, FileSystemType, PlaceIx, Volume, fleet, render, text,
+    ApiError, Backup, BackupIx, Call, Cloud, FileSystem, FileSystemType, RegionIx, Volume, fleet, render, text,
 };
 
 /// Filters of a request: each name with its values. All must agree, by any of their values.
@@ -75,7 +75,7 @@ impl Cloud {
     }
 
     /// Only four of the model's filter names fit backups of file systems and volumes.
-    fn check_filters(&self, place: PlaceIx, filters: &Filters<'_>) -> Result<(), ApiError> {
+    fn check_filters(&self, place: RegionIx, filters: &Filters<'_>) -> Result<(), ApiError> {
         let known =
             |test: &dyn Fn(&Backup) -> bool| self.places[place].backups.values().any(|at| test(&self.backups[*at]));
         for (name, values) in filters {
@@ -170,12 +170,12 @@ impl Cloud {
         Ok(answer("StorageVirtualMachines", page, next))
     }
 
-    pub(super) fn show_file_system(&self, place: PlaceIx, id: &str) -> Result<Value, ApiError> {
+    pub(super) fn show_file_system(&self, place: RegionIx, id: &str) -> Result<Value, ApiError> {
         let known: &FileSystem = self.places[place].file_systems.get(id).ok_or_else(|| ApiError::no_file_system(id))?;
         Ok(json!({ "FileSystem": render::file_system(known) }))
     }
 
-    pub(super) fn show_volume(&self, place: PlaceIx, id: &str) -> Result<Value, ApiError> {
+    pub(super) fn show_volume(&self, place: RegionIx, id: &str) -> Result<Value, ApiError> {
         let known = self.places[place].volumes.get(id).ok_or_else(|| ApiError::no_volume(id))?;
         Ok(json!({ "Volume": render::volume(known) }))
     }

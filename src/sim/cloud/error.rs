@@ -1,4 +1,4 @@
-//! What the service says when it says no.
+//! Error responses of the service.
 
 use std::borrow::Cow;
 

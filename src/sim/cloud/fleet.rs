@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::clockwork::Event;
+use super::events::Event;
 use super::tokens::Made;
-use super::{ApiError, Call, Cloud, FileSystem, FileSystemType, PlaceIx, Tags, Volume, regions, tags, text, timestamp};
+use super::{
+    ApiError, Call, Cloud, FileSystem, FileSystemType, RegionIx, Tags, Volume, regions, tags, text, timestamp,
+};
 
 const GIB: u64 = 1 << 30;
 
@@ -74,7 +76,7 @@ impl Cloud {
     }
 
     /// Puts a file system in its place, with the root volume that OpenZFS has, and makes its appointments.
-    pub(super) fn add_file_system(&mut self, place: PlaceIx, mut file_system: FileSystem) {
+    pub(super) fn add_file_system(&mut self, place: RegionIx, mut file_system: FileSystem) {
         let (id, ready_ms) = (file_system.id.clone(), file_system.busy_until_ms);
         if file_system.kind == FileSystemType::OpenZfs {
             let mut root = self.blank_volume(place, &file_system, "fsx");
@@ -95,7 +97,7 @@ impl Cloud {
         self.places[place].file_systems.insert(id, Arc::new(file_system));
     }
 
-    pub(super) fn blank_volume(&mut self, place: PlaceIx, file_system: &FileSystem, name: &str) -> Volume {
+    pub(super) fn blank_volume(&mut self, place: RegionIx, file_system: &FileSystem, name: &str) -> Volume {
         let id = format!("fsvol-{}", self.ids.hex17());
         let here = &self.places[place];
         let arn = format!("{}:volume/{}/{id}", arn_prefix(&here.account, &here.region), file_system.id);
@@ -122,7 +124,7 @@ impl Cloud {
         }
     }
 
-    pub(super) fn add_volume(&mut self, place: PlaceIx, volume: Volume) {
+    pub(super) fn add_volume(&mut self, place: RegionIx, volume: Volume) {
         if volume.lifecycle == "CREATING" {
             self.schedule(volume.busy_until_ms, Event::VolumeEnds(place, volume.id.clone()));
         }
@@ -196,7 +198,7 @@ impl Cloud {
 
     /// The file system of an SVM. One that was never made counts as belonging to the first ONTAP file system here, so
     /// that a volume can be made without the ceremony.
-    fn owner_of_svm(&self, place: PlaceIx, svm: &str) -> Result<String, ApiError> {
+    fn owner_of_svm(&self, place: RegionIx, svm: &str) -> Result<String, ApiError> {
         let place = &self.places[place];
         if let Some(known) = place.svms.get(svm) {
             return Ok(known.file_system_id.clone());
@@ -210,7 +212,7 @@ impl Cloud {
         })
     }
 
-    pub(super) fn file_system_ends(&mut self, place: PlaceIx, id: &str, at_ms: i64) {
+    pub(super) fn file_system_ends(&mut self, place: RegionIx, id: &str, at_ms: i64) {
         let Some(file_system) = self.places[place].file_systems.get(id) else {
             return;
         };
@@ -230,7 +232,7 @@ impl Cloud {
         }
     }
 
-    pub(super) fn volume_ends(&mut self, place: PlaceIx, id: &str, at_ms: i64) {
+    pub(super) fn volume_ends(&mut self, place: RegionIx, id: &str, at_ms: i64) {
         let Some(volume) = self.places[place].volumes.get_mut(id) else {
             return;
         };
@@ -246,7 +248,7 @@ impl Cloud {
         }
     }
 
-    pub(super) fn show_svm(&self, place: PlaceIx, id: &str) -> Result<Value, ApiError> {
+    pub(super) fn show_svm(&self, place: RegionIx, id: &str) -> Result<Value, ApiError> {
         let here = &self.places[place];
         let svm = here.svms.get(id).ok_or_else(ApiError::internal)?;
         Ok(json!({ "StorageVirtualMachine": render_svm(&here.account, &here.region, id, svm) }))

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::super::rng::{fingerprint, mix};
 use super::regions::arn_partition;
-use super::{Cloud, PlaceIx};
+use super::{Cloud, RegionIx};
 
 /// The state of a key that was declared to the simulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,12 +29,12 @@ impl Cloud {
     }
 
     /// The key that a resource gets if none is named: the account's `aws/fsx`.
-    pub(super) fn default_key(&self, place: PlaceIx) -> String {
+    pub(super) fn default_key(&self, place: RegionIx) -> String {
         self.derived_key(place, "alias/aws/fsx")
     }
 
     /// The ARN of a key named in a request, whatever its form; `None` if it can be no key of this Region.
-    pub(super) fn key_arn(&self, place: PlaceIx, key: &str) -> Option<String> {
+    pub(super) fn key_arn(&self, place: RegionIx, key: &str) -> Option<String> {
         let here = &self.places[place];
         if let Some(rest) = key.strip_prefix("arn:") {
             let parts: Vec<&str> = rest.splitn(5, ':').collect();
@@ -59,8 +59,8 @@ impl Cloud {
     }
 
     /// Whether FSx can use a key at this moment.
-    pub(super) fn key_usable(&self, place: PlaceIx, arn: &str, now_ms: i64) -> bool {
-        if self.odds(place, "CopyBackup", now_ms).disabled_keys.iter().any(|key| key == arn) {
+    pub(super) fn key_usable(&self, place: RegionIx, arn: &str, now_ms: i64) -> bool {
+        if self.fault_rates(place, "CopyBackup", now_ms).disabled_keys.iter().any(|key| key == arn) {
             return false;
         }
         match self.keys.get(arn) {
@@ -70,7 +70,7 @@ impl Cloud {
     }
 
     /// An alias stands for a key whose id follows from the alias, so that it is the same key every time.
-    fn derived_key(&self, place: PlaceIx, alias: &str) -> String {
+    fn derived_key(&self, place: RegionIx, alias: &str) -> String {
         let here = &self.places[place];
         let high = fingerprint(&format!("{}/{}/{alias}", here.account, here.region));
         let low = mix(high);

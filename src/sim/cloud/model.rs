@@ -1,4 +1,4 @@
-//! The nouns of the model: file systems, volumes, backups, and the lanes that copies share.
+//! The types of the model: file systems, volumes, backups, and the lanes that copies share.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ pub enum Lifecycle {
     Available,
     /// Ended badly; stays until deleted
     Failed,
-    /// Gone: seen only in the answer to DeleteBackup, and in the books
+    /// Gone: seen only in the answer to DeleteBackup, and in the state
     Deleted,
 }
 
@@ -128,7 +128,7 @@ pub enum Principal {
 
 /// Where something lies: an index into the cloud's places, one for each account and Region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PlaceIx(pub(crate) usize);
+pub struct RegionIx(pub(crate) usize);
 
 /// A backup's place in the cloud's list of all backups ever made; never used again for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -299,7 +299,7 @@ pub struct Backup {
     pub ended_ms: Option<i64>,
     /// When it was deleted, epoch ms.
     pub deleted_ms: Option<i64>,
-    pub(crate) place: PlaceIx,
+    pub(crate) place: RegionIx,
     pub(crate) source: Option<BackupIx>,
     /// Copies: one slot of the lane is this one's while it is COPYING.
     pub(crate) takes_slot: bool,
@@ -322,7 +322,7 @@ impl Backup {
     /// A backup that a caller asked for at this moment in the Region of its file system, and of which only this is known.
     pub(super) fn blank(
         id: String,
-        place: PlaceIx,
+        place: RegionIx,
         file_system: Arc<FileSystem>,
         volume: Option<Arc<Volume>>,
         now_ms: i64,

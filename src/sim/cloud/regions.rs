@@ -1,6 +1,6 @@
-//! Which Regions there are, and in which partition each lies.
+//! The known Regions, and the partition of each.
 //!
-//! Copies never cross a partition (facts, section 4). A Region that the lists lack can be given in
+//! Copies never cross a partition (facts, section 4). A Region that is not listed can be added in
 //! `Settings::further_regions`.
 
 use crate::domain::regions::{CHINA, GOVERNMENT, STANDARD};

@@ -1,4 +1,4 @@
-//! What the API shows of the nouns.
+//! JSON representations of the types, as the API shows them.
 
 use serde_json::{Value, json};
 

@@ -1,11 +1,11 @@
-//! Things put into the cloud directly, as tests and demonstrations need them.
+//! Adds resources to the cloud directly, for tests and demonstrations.
 
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::clockwork::Event;
+use super::events::Event;
 use super::fleet::{minute, minute_of_week, share};
 use super::{
     ApiError, Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lifecycle, Principal, Tags, patterns,

@@ -1,14 +1,14 @@
-//! A call with all that may befall it on its way, as the endpoint and a world in virtual time both need it.
+//! A call with all faults that can hit it, used by the endpoint and by a world in virtual time.
 
 use serde_json::Value;
 
-use super::super::faults::{Asked, Decision, Fate, Trouble};
+use super::super::faults::{Asked, CallDelivery, Decision, InjectedFault};
 use super::{ApiError, BackupIx, Call, Cloud};
 
 /// What comes back of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Served<T = Value> {
-    /// The answer, or what the caller got instead. `Err(Trouble::Refused)` never comes here: an error is an answer.
+    /// The answer, or what the caller got instead. `Err(InjectedFault::Refused)` never comes here: an error is an answer.
     pub reply: Result<Result<T, ApiError>, Lost>,
     /// How much later than the deed it arrives, ms.
     pub latency_ms: u64,
@@ -70,16 +70,16 @@ impl Cloud {
     ) -> Served<T> {
         let now_ms = self.advance(now_ms);
         let decision = self.decide(now_ms, account, region, operation);
-        let reply = match decision.fate {
-            Fate::Served => Ok(self.admit(now_ms, account, region, operation, body, deed)),
-            Fate::Before(trouble) => {
-                self.count_trouble(account, region, operation, &trouble);
-                lost(trouble, Value::Null)
+        let reply = match decision.delivery {
+            CallDelivery::Served => Ok(self.admit(now_ms, account, region, operation, body, deed)),
+            CallDelivery::Before(injected) => {
+                self.count_injected(account, region, operation, &injected);
+                lost(injected, Value::Null)
             }
-            Fate::After(trouble) => {
+            CallDelivery::After(injected) => {
                 let answer = self.admit(now_ms, account, region, operation, body, deed);
-                self.count_trouble(account, region, operation, &trouble);
-                lost(trouble, told(answer))
+                self.count_injected(account, region, operation, &injected);
+                lost(injected, told(answer))
             }
         };
         let Decision { latency_ms, date_skew_seconds, creation_time_skew_seconds, .. } = decision;
@@ -91,14 +91,14 @@ impl Cloud {
     pub fn decide(&mut self, now_ms: i64, account: &str, region: &str, operation: &str) -> Decision {
         let now_ms = self.advance(now_ms);
         let asked = Asked { account, region, operation, age_ms: self.faults_age_ms(now_ms) };
-        self.faults.decide(&mut self.dice, &asked)
+        self.faults.decide(&mut self.fault_rng, &asked)
     }
 
-    fn count_trouble(&mut self, account: &str, region: &str, operation: &str, trouble: &Trouble) {
+    fn count_injected(&mut self, account: &str, region: &str, operation: &str, injected: &InjectedFault) {
         let known = super::shapes::OPERATIONS.iter().find(|(name, _)| *name == operation);
         if super::regions::partition(region, &self.settings.further_regions).is_some() {
             let place = self.place(account, region);
-            self.count(place, known.map_or("Unknown", |(name, _)| name), trouble.name());
+            self.count(place, known.map_or("Unknown", |(name, _)| name), injected.name());
         }
     }
 }
@@ -118,14 +118,14 @@ fn skew_creation(answer: &mut Value, seconds: i64) {
     }
 }
 
-fn lost<T>(trouble: Trouble, answer: Value) -> Result<Result<T, ApiError>, Lost> {
-    match trouble {
-        Trouble::Refused(error) => Ok(Err(error)),
-        Trouble::Html => Err(Lost::Html),
-        Trouble::Forbidden => Err(Lost::Forbidden),
-        Trouble::Empty => Err(Lost::Empty),
-        Trouble::Truncated => Err(Lost::Truncated(answer)),
-        Trouble::Closed => Err(Lost::Closed),
-        Trouble::Silence => Err(Lost::Silence),
+fn lost<T>(injected: InjectedFault, answer: Value) -> Result<Result<T, ApiError>, Lost> {
+    match injected {
+        InjectedFault::Refused(error) => Ok(Err(error)),
+        InjectedFault::Html => Err(Lost::Html),
+        InjectedFault::Forbidden => Err(Lost::Forbidden),
+        InjectedFault::Empty => Err(Lost::Empty),
+        InjectedFault::Truncated => Err(Lost::Truncated(answer)),
+        InjectedFault::Closed => Err(Lost::Closed),
+        InjectedFault::Silence => Err(Lost::Silence),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ApiError, BackupIx, Call, Cloud, PlaceIx, Tags, text};
+use super::{ApiError, BackupIx, Call, Cloud, RegionIx, Tags, text};
 
 const MOST_TAGS: usize = 50;
 
@@ -106,7 +106,7 @@ impl Cloud {
         })
     }
 
-    fn tags_mut(&mut self, place: PlaceIx, tagged: &Tagged) -> Option<&mut Tags> {
+    fn tags_mut(&mut self, place: RegionIx, tagged: &Tagged) -> Option<&mut Tags> {
         use std::sync::Arc;
         let here = &mut self.places[place];
         match tagged {

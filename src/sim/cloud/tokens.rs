@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
-use super::{ApiError, BackupIx, Call, Cloud, DeletedToken, Lifecycle, PlaceIx, text};
+use super::{ApiError, BackupIx, Call, Cloud, DeletedToken, Lifecycle, RegionIx, text};
 
 /// What a request made, so that its repetition can show it in its present state.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub(super) enum Made {
     Answer(Value),
 }
 
-type Key = (PlaceIx, &'static str, String);
+type Key = (RegionIx, &'static str, String);
 
 #[derive(Debug)]
 struct Memo {
@@ -82,7 +82,7 @@ impl Cloud {
         let Some(memo) = self.tokens.known.get(key) else {
             return Ok(None);
         };
-        let forgets = self.odds(call.place, call.operation, call.now_ms).forget_token_percent;
+        let forgets = self.fault_rates(call.place, call.operation, call.now_ms).forget_token_percent;
         if self.outcomes.percent(forgets) {
             self.tokens.known.remove(key);
             return Ok(None);

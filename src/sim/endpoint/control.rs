@@ -2,7 +2,7 @@
 //!
 //! | request | does |
 //! |---|---|
-//! | `GET /_books` | all that happened in the cloud, as JSON: [`Books`](super::super::cloud::Books) |
+//! | `GET /_books` | all that happened in the cloud, as JSON: [`Inventory`](super::super::cloud::Inventory) |
 //! | `GET /_faults` | the faults and settings in force, as JSON |
 //! | `PUT /_faults` | replaces them (TOML); their timetable begins anew |
 //! | `POST /_seed` | adds a fleet (TOML, see [`fleet`](super::super::fleet)); the ids come back as JSON |
@@ -21,7 +21,7 @@ use super::{Shared, epoch_ms, plain};
 pub(super) fn respond(head: &Parts, body: &[u8], shared: &Shared) -> Response<Full<Bytes>> {
     let text = std::str::from_utf8(body).unwrap_or_default();
     match (head.method.as_str(), head.uri.path()) {
-        ("GET", "/_books") => json(&shared.cloud().books(epoch_ms())),
+        ("GET", "/_books") => json(&shared.cloud().inventory(epoch_ms())),
         ("GET", "/_faults") => {
             let cloud = shared.cloud();
             json(&Faults { cloud: Some(cloud.settings().clone()), ..cloud.faults().clone() })
@@ -34,7 +34,7 @@ pub(super) fn respond(head: &Parts, body: &[u8], shared: &Shared) -> Response<Fu
             Err(what) => plain(StatusCode::BAD_REQUEST, what),
         },
         ("POST", "/_seed") => {
-            match Fleet::from_toml(text).and_then(|fleet| fleet.settle(&mut shared.cloud(), epoch_ms())) {
+            match Fleet::from_toml(text).and_then(|fleet| fleet.populate(&mut shared.cloud(), epoch_ms())) {
                 Ok(ids) => json(&ids),
                 Err(what) => plain(StatusCode::BAD_REQUEST, what),
             }

@@ -1,4 +1,4 @@
-//! Which numbers a fault can have.
+//! Valid ranges of a fault's numbers.
 
 use super::Fault;
 

@@ -1,7 +1,7 @@
-//! A fleet for a policy: what its sources might be, where nobody knows.
+//! Builds a simulated fleet for a policy, with assumed sizes where nothing is known.
 //!
-//! How a month goes depends on sizes and on how much changes, which no policy file tells. What the books know of a source
-//! is taken from them; the rest is drawn from the seed between bounds that a person can set.
+//! The result of a month depends on sizes and rates of change, which no policy file states. Whatever the database knows
+//! about a source is used; the rest is drawn from the seed between bounds that a person can set.
 
 use crate::domain::id::{Region, SourceKey, Target};
 use crate::domain::lane::FileSystemKind;
@@ -48,7 +48,7 @@ impl Default for Assumed {
 ///
 /// # Errors
 /// A source that AWS could not have, and why.
-pub fn furnish(
+pub fn build_fleet(
     settings: &Settings,
     books: Option<&State>,
     assumed: &Assumed,

@@ -1,4 +1,4 @@
-//! What came of a rehearsal, read off FSx's own books: how old the routes were, how the slots were used.
+//! The result of a rehearsal, read from FSx's own inventory: recovery point ages and slot usage.
 
 use super::Rehearsal;
 use crate::domain::id::{PolicyName, Region, SourceKey};
@@ -19,7 +19,7 @@ pub struct RouteOutcome {
     /// The destination, or the source's own Region.
     pub region: Region,
     /// What was promised.
-    pub promise: Option<Duration>,
+    pub rpo: Option<Duration>,
     /// Copies, or backups in the source's own Region, that became AVAILABLE.
     pub copies: u64,
     /// How long the promise was broken, all together.
@@ -132,7 +132,8 @@ impl Rehearsal {
                 let backups = made.get(&(key.clone(), None)).unwrap_or(&none);
                 for region in policy.destinations.iter().map(|destination| &destination.region) {
                     let copies = made.get(&(key.clone(), Some(region.clone()))).unwrap_or(&none);
-                    let place = crate::domain::id::Place { account: key.account.clone(), region: region.clone() };
+                    let place =
+                        crate::domain::id::AccountRegion { account: key.account.clone(), region: region.clone() };
                     let lane = Lane::Shared(place);
                     let slots = lane.capacity(&self.settings().limits);
                     let outcome = outcomes.entry(lane.clone()).or_insert_with(|| LaneOutcome::new(&lane, slots));
@@ -179,7 +180,7 @@ impl RouteOutcome {
             policy: policy.name.clone(),
             source: source.clone(),
             region: region.clone(),
-            promise: policy.rpo_in(region),
+            rpo: policy.rpo_in(region),
             copies: 0,
             broken: Duration::ZERO,
             stretches: Vec::new(),
@@ -210,13 +211,13 @@ impl RouteOutcome {
         let length = span(since_ms, until_ms);
         let Some(reached_ms) = reached_ms else {
             self.empty += length;
-            self.broken += if self.promise.is_some() { length } else { Duration::ZERO };
+            self.broken += if self.rpo.is_some() { length } else { Duration::ZERO };
             return;
         };
         let age = span(reached_ms, since_ms);
         self.stretches.push((age, length));
-        if let Some(promise) = self.promise {
-            self.broken += (age + length).saturating_sub(promise.max(age));
+        if let Some(rpo) = self.rpo {
+            self.broken += (age + length).saturating_sub(rpo.max(age));
         }
     }
 }
@@ -248,8 +249,8 @@ fn steps_of_route(backups: &[&Backup], copies: &[&Backup], until_ms: i64) -> Vec
         let newest = ready.iter().filter(|(since_ms, _)| *since_ms <= at_ms).map(|(_, taken_ms)| *taken_ms).max();
         let begun = flights.iter().filter(|(from_ms, ..)| *from_ms <= at_ms);
         let reached = begun.clone().map(|(.., taken_ms)| *taken_ms).max();
-        let flying = begun.clone().any(|(_, to_ms, _)| *to_ms > at_ms);
-        let can = !flying && newest > reached;
+        let in_flight = begun.clone().any(|(_, to_ms, _)| *to_ms > at_ms);
+        let can = !in_flight && newest > reached;
         if can != could {
             steps.push((at_ms, if can { 1 } else { -1 }, 0));
             could = can;
@@ -286,19 +287,19 @@ impl LaneOutcome {
     /// Goes through the moments in order, adding up what lies between them.
     fn walk(&mut self, steps: &[Step], from_ms: i64, until_ms: i64) {
         let slots = i64::from(self.slots);
-        let (mut could, mut flying, mut since_ms) = (0_i64, 0_i64, from_ms);
+        let (mut could, mut in_flight, mut since_ms) = (0_i64, 0_i64, from_ms);
         let end = (until_ms, 0, 0);
         for (at_ms, more_could, more_flying) in steps.iter().chain([&end]) {
             let length = span(since_ms, (*at_ms).min(until_ms));
             let times = |count: i64| length.saturating_mul(u32::try_from(count).unwrap_or(0));
-            self.used += times(flying);
-            if could > 0 || flying >= slots {
+            self.used += times(in_flight);
+            if could > 0 || in_flight >= slots {
                 self.wanted += times(slots);
-                self.idle += times((slots - flying).min(could));
+                self.idle += times((slots - in_flight).min(could));
             }
             since_ms = since_ms.max(*at_ms);
             could += more_could;
-            flying += more_flying;
+            in_flight += more_flying;
         }
     }
 }

@@ -1,8 +1,8 @@
-//! Who accounts are, and which orders were cancelled, as SQL: see the tables of `0008_accounts.sql`.
+//! Account ids and cancelled orders as SQL: see the tables of `0008_accounts.sql`.
 
 use super::Result;
 use super::loading::each;
-use crate::domain::id::{AccountId, AccountName, Occurrence, SourceId, SourceKey, Trigger};
+use crate::domain::id::{AccountAlias, AccountId, Occurrence, SourceId, SourceKey, Trigger};
 use crate::domain::state::{AccountState, State};
 use crate::domain::time::Time;
 use sqlx::Executor as _;
@@ -12,7 +12,7 @@ type Written = std::result::Result<(), sqlx::Error>;
 
 pub(super) async fn account_recorded(
     to: &mut SqliteConnection,
-    account: &AccountName,
+    account: &AccountAlias,
     id: &AccountId,
     at: &Time,
 ) -> Written {
@@ -45,13 +45,13 @@ pub(super) async fn ended(to: &mut SqliteConnection, source: &SourceKey, occurre
 /// Takes in what is on record of accounts and of cancelled orders.
 pub(super) async fn load(from: &mut SqliteConnection, state: &mut State) -> Result<()> {
     each(from, "accounts", "SELECT * FROM accounts", |row| {
-        let account = AccountName::from(row.text("account")?);
+        let account = AccountAlias::from(row.text("account")?);
         state.accounts.insert(account, AccountState::recorded(row.text("id")?.into()));
         Ok(())
     })
     .await?;
     each(from, "cancelled", "SELECT * FROM cancelled", |row| {
-        let (account, source) = (AccountName::from(row.text("account")?), SourceId::from(row.text("source")?));
+        let (account, source) = (AccountAlias::from(row.text("account")?), SourceId::from(row.text("source")?));
         let occurrence = Occurrence { at: row.time("at")?, trigger: Trigger::Manual };
         let at = row.time("cancelled_at")?;
         let source = state.source_to_restore(&SourceKey { account, source });

@@ -1,8 +1,8 @@
-//! Deletions and holds as SQL, moved as `State::apply` moves them.
+//! Deletions and holds as SQL, with the same transitions as `State::apply`.
 
 use crate::domain::deletion::LOSSES_COUNT_FOR;
 use crate::domain::fault::Fault;
-use crate::domain::id::{BackupId, Place};
+use crate::domain::id::{AccountRegion, BackupId};
 use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
@@ -12,14 +12,14 @@ type Written = std::result::Result<(), sqlx::Error>;
 /// Binds the columns that name an object: account, region, id.
 macro_rules! bind_object {
     ($query:expr, $place:expr, $id:expr) => {{
-        let (place, id): (&Place, &BackupId) = ($place, $id);
+        let (place, id): (&AccountRegion, &BackupId) = ($place, $id);
         $query.bind(place.account.as_str()).bind(place.region.as_str()).bind(id.as_str())
     }};
 }
 
-pub(super) async fn condemned(
+pub(super) async fn deletion_planned(
     to: &mut SqliteConnection,
-    place: &Place,
+    place: &AccountRegion,
     id: &BackupId,
     reason: &str,
     confirmed: bool,
@@ -34,19 +34,24 @@ pub(super) async fn condemned(
     to.execute(query).await.map(drop)
 }
 
-pub(super) async fn spared(to: &mut SqliteConnection, place: &Place, id: &BackupId) -> Written {
+pub(super) async fn deletion_cancelled(to: &mut SqliteConnection, place: &AccountRegion, id: &BackupId) -> Written {
     let sql = "DELETE FROM deletions WHERE account = ? AND region = ? AND id = ?";
     to.execute(bind_object!(sqlx::query(sql), place, id)).await.map(drop)
 }
 
-pub(super) async fn delete_asked(to: &mut SqliteConnection, place: &Place, id: &BackupId, at: &Time) -> Written {
+pub(super) async fn deletion_requested(
+    to: &mut SqliteConnection,
+    place: &AccountRegion,
+    id: &BackupId,
+    at: &Time,
+) -> Written {
     let sql = "UPDATE deletions SET asked_at = ? WHERE account = ? AND region = ? AND id = ?";
     to.execute(bind_object!(sqlx::query(sql).bind(at.millis()), place, id)).await.map(drop)
 }
 
-pub(super) async fn delete_refused(
+pub(super) async fn deletion_failed(
     to: &mut SqliteConnection,
-    place: &Place,
+    place: &AccountRegion,
     id: &BackupId,
     fault: &Fault,
     not_before: &Time,
@@ -57,9 +62,9 @@ pub(super) async fn delete_refused(
     to.execute(bind_object!(query.bind(not_before.millis()), place, id)).await.map(drop)
 }
 
-pub(super) async fn hold_wished(
+pub(super) async fn hold_requested(
     to: &mut SqliteConnection,
-    place: &Place,
+    place: &AccountRegion,
     id: &BackupId,
     hold: &Option<String>,
     at: &Time,
@@ -73,7 +78,7 @@ pub(super) async fn hold_wished(
 
 pub(super) async fn hold_tried(
     to: &mut SqliteConnection,
-    place: &Place,
+    place: &AccountRegion,
     id: &BackupId,
     fault: &Option<Fault>,
     not_before: &Time,
@@ -90,13 +95,13 @@ pub(super) async fn hold_tried(
     to.execute(bind_object!(query, place, id)).await.map(drop)
 }
 
-pub(super) async fn hold_stands(to: &mut SqliteConnection, place: &Place, id: &BackupId) -> Written {
+pub(super) async fn hold_confirmed(to: &mut SqliteConnection, place: &AccountRegion, id: &BackupId) -> Written {
     let sql = "DELETE FROM wishes WHERE account = ? AND region = ? AND id = ?";
     to.execute(bind_object!(sqlx::query(sql), place, id)).await.map(drop)
 }
 
 /// What was to be deleted is gone: the brake remembers it for a while, as `State` has it.
-pub(super) async fn lost(to: &mut SqliteConnection, place: &Place, id: &BackupId, at: Time) -> Written {
+pub(super) async fn lost(to: &mut SqliteConnection, place: &AccountRegion, id: &BackupId, at: Time) -> Written {
     let from = at.minus(LOSSES_COUNT_FOR).millis();
     let sql = "INSERT OR IGNORE INTO losses (account, source, destination, lost_at, came_at, id)
                SELECT p.account, p.source, CASE WHEN p.origin_id IS NULL THEN '' ELSE p.region END, d.condemned_at,
@@ -112,7 +117,7 @@ pub(super) async fn lost(to: &mut SqliteConnection, place: &Place, id: &BackupId
 }
 
 /// An object is gone: nobody can delete it any more, nor hold it.
-pub(super) async fn gone(to: &mut SqliteConnection, place: &Place, id: &BackupId) -> Written {
+pub(super) async fn gone(to: &mut SqliteConnection, place: &AccountRegion, id: &BackupId) -> Written {
     let sql = "DELETE FROM deletions WHERE account = ? AND region = ? AND id = ?";
     to.execute(bind_object!(sqlx::query(sql), place, id)).await?;
     let sql = "DELETE FROM wishes WHERE account = ? AND region = ? AND id = ?";

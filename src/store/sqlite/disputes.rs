@@ -1,11 +1,11 @@
-//! What is not counted, as SQL: see `0009_disputes.sql`.
+//! Disputed backups and copies as SQL: see `0009_disputes.sql`.
 
 use super::Result;
 use super::loading::each;
 use super::point_rows::{claim_of, row_of};
 use crate::domain::change::Change;
 use crate::domain::evidence::Objection;
-use crate::domain::id::{BackupId, Place};
+use crate::domain::id::{AccountRegion, BackupId};
 use crate::domain::state::{Dispute, State};
 use crate::domain::time::Time;
 use sqlx::Executor as _;
@@ -13,7 +13,12 @@ use sqlx::sqlite::SqliteConnection;
 
 type Written = std::result::Result<(), sqlx::Error>;
 
-pub(super) async fn disputed(to: &mut SqliteConnection, place: &Place, id: &BackupId, dispute: &Dispute) -> Written {
+pub(super) async fn disputed(
+    to: &mut SqliteConnection,
+    place: &AccountRegion,
+    id: &BackupId,
+    dispute: &Dispute,
+) -> Written {
     let claim = dispute.claim.as_deref().map(row_of).transpose();
     let claim = claim.map_err(|error| sqlx::Error::Encode(error.into()))?;
     let sql = "INSERT INTO disputes (account, region, id, objection, what, since, claim) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -24,13 +29,13 @@ pub(super) async fn disputed(to: &mut SqliteConnection, place: &Place, id: &Back
     to.execute(query.bind(dispute.since.millis()).bind(claim)).await.map(drop)
 }
 
-pub(super) async fn undisputed(to: &mut SqliteConnection, place: &Place, id: &BackupId) -> Written {
+pub(super) async fn undisputed(to: &mut SqliteConnection, place: &AccountRegion, id: &BackupId) -> Written {
     let sql = "DELETE FROM disputes WHERE account = ? AND region = ? AND id = ?";
     let query = sqlx::query(sql).bind(place.account.as_str()).bind(place.region.as_str()).bind(id.as_str());
     to.execute(query).await.map(drop)
 }
 
-pub(super) async fn forgotten(to: &mut SqliteConnection, place: &Place) -> Written {
+pub(super) async fn forgotten(to: &mut SqliteConnection, place: &AccountRegion) -> Written {
     let sql = "DELETE FROM disputes WHERE account = ? AND region = ?";
     to.execute(sqlx::query(sql).bind(place.account.as_str()).bind(place.region.as_str())).await.map(drop)
 }

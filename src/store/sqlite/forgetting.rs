@@ -1,7 +1,7 @@
-//! What is old is made coarser, then forgotten, a little at a time.
+//! Old history is first aggregated, then deleted, in small steps.
 //!
-//! Years of history must not hold up the loop, nor the disk: so each step takes at most [`ROWS`] rows, finds them by an
-//! index, and says whether there is more. Once the work of a day is done, a cycle ends.
+//! Years of history must not delay the loop or load the disk. So each step handles at most [`ROWS`] rows, finds them by
+//! an index, and says whether there is more. Once the work of a day is done, a cycle ends.
 
 use super::Result;
 use super::problems::from_sqlx;

@@ -1,11 +1,11 @@
-//! The file that is open, held against the file at the path.
+//! The open database file, compared with the file at its path.
 //!
-//! SQLite goes on writing to a file that was removed, replaced or cut short under it, and what it commits there is gone
-//! with the process. So the file is looked at again and again: by device, inode and size, it and the log beside it. The
-//! lock that keeps a second daemon out is on the file itself, by whatever path it is reached.
+//! SQLite continues to write to a file that was removed, replaced or truncated under it, and what it commits there is
+//! lost with the process. So the file is checked again and again by device, inode and size, together with its log. The
+//! lock that keeps a second daemon out is on the file itself, whatever path leads to it.
 
 use super::problems::from_io;
-use super::{Result, Standing};
+use super::{FileStanding, Result};
 use crate::domain::time::Time;
 use crate::store::StoreProblem;
 use std::fs::{self, File, Metadata, TryLockError};
@@ -101,12 +101,12 @@ impl HeldFile {
     }
 
     /// Whether the files are those that are open, as our own writing left them.
-    pub(super) fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> FileStanding {
         let (database, log) = match (Stamp::at(&self.path), Stamp::at(&beside(&self.real, "-wal"))) {
             (Ok(database), Ok(log)) => (database, log),
-            (Err(error), _) | (_, Err(error)) => return Standing::Unknown(from_io(&error)),
+            (Err(error), _) | (_, Err(error)) => return FileStanding::Unknown(from_io(&error)),
         };
-        let lost = |what: &str| Standing::Lost(StoreProblem::Lost(what.to_owned()));
+        let lost = |what: &str| FileStanding::Lost(StoreProblem::Lost(what.to_owned()));
         match database {
             None => return lost("the file is gone from this path"),
             Some(found) if !found.same_file(&self.database) => return lost("another file has taken its place"),
@@ -123,7 +123,7 @@ impl HeldFile {
             }
             _ => {}
         }
-        if database == Some(self.database) && log == self.log { Standing::Sound } else { Standing::Touched }
+        if database == Some(self.database) && log == self.log { FileStanding::Sound } else { FileStanding::Touched }
     }
 
     /// Whether the file at the path is still this one, whatever is in it.

@@ -1,7 +1,7 @@
-//! From the tables to the state of a new process.
+//! Loading the state of a new process from the tables.
 //!
-//! Rows are taken in one by one as they are read, so that what is held is held once, and shares its names as what AWS
-//! shows does. Only what is live is read: what is past lies in tables of its own.
+//! Rows are converted one by one as they are read, so nothing is held twice, and identifiers are shared as in what AWS
+//! returns. Only live rows are read: history is in tables of its own.
 
 use super::problems::from_sqlx;
 use super::{Reading, Result, accounts, disputes, point_rows};
@@ -40,7 +40,7 @@ pub(super) async fn load(from: &mut SqliteConnection, started_at: Time) -> Resul
     load_notes(from, &mut state).await?;
     each(from, "totals", "SELECT * FROM totals", |row| {
         let (total, value) = row.total()?;
-        state.totals.insert(total, value);
+        state.counters.insert(total, value);
         Ok(())
     })
     .await?;
@@ -57,24 +57,24 @@ pub(super) async fn load(from: &mut SqliteConnection, started_at: Time) -> Resul
 async fn load_sources(from: &mut SqliteConnection, state: &mut State) -> Result<()> {
     each(from, "sources", "SELECT * FROM sources", |row| {
         let mut source = SourceState::new(row.region()?.into());
-        source.watch = row.watch()?;
+        source.membership = row.membership()?;
         source.cursor = row.cursor()?;
-        source.left = row.has_left()?;
+        source.departed = row.has_departed()?;
         state.sources.insert(row.source_key()?, Arc::new(source));
         Ok(())
     })
     .await?;
     each(from, "schedules", "SELECT * FROM schedules ORDER BY account, source, number", |row| {
         let source = state.source_to_restore(&row.source_key()?);
-        if let Some(watch) = source.and_then(|source| source.watch.as_mut()) {
-            watch.lines.push(row.line()?);
+        if let Some(membership) = source.and_then(|source| source.membership.as_mut()) {
+            membership.lines.push(row.line()?);
         }
         Ok(())
     })
     .await?;
     each(from, "occurrences", "SELECT * FROM occurrences WHERE outcome IS NULL", |row| {
         if let Some(source) = state.source_to_restore(&row.source_key()?) {
-            source.open.insert(row.occurrence()?, row.opening()?);
+            source.open.insert(row.occurrence()?, row.record()?);
         }
         Ok(())
     })
@@ -96,7 +96,7 @@ async fn load_intents(from: &mut SqliteConnection, state: &mut State) -> Result<
     each(from, "asks", "SELECT * FROM asks", |row| {
         let key = row.work_key()?;
         if let Some(source) = state.source_to_restore(&key.source) {
-            source.asks.insert((key.occurrence, key.target.clone()), row.ask()?);
+            source.pending_requests.insert((key.occurrence, key.target.clone()), row.pending()?);
         }
         Ok(())
     })
@@ -127,7 +127,7 @@ async fn load_intents(from: &mut SqliteConnection, state: &mut State) -> Result<
     each(from, "wishes", "SELECT * FROM wishes", |row| {
         let (place, id) = (row.place()?, row.id()?);
         if state.point(&place, &id).is_some() {
-            state.restore_wish(place, id, row.wish()?);
+            state.restore_hold_request(place, id, row.hold_request()?);
         }
         Ok(())
     })
@@ -137,8 +137,8 @@ async fn load_intents(from: &mut SqliteConnection, state: &mut State) -> Result<
 async fn load_notes(from: &mut SqliteConnection, state: &mut State) -> Result<()> {
     let sql = "SELECT * FROM promises INDEXED BY promises_standing WHERE until IS NULL";
     each(from, "promises", sql, |row| {
-        let (route, promise) = row.promise()?;
-        state.notes.promises.insert(route, promise);
+        let (route, route_rpo) = row.route_rpo()?;
+        state.notes.rpos.insert(route, route_rpo);
         Ok(())
     })
     .await?;
@@ -149,7 +149,7 @@ async fn load_notes(from: &mut SqliteConnection, state: &mut State) -> Result<()
     .await?;
     each(from, "notices", "SELECT * FROM notices", |row| {
         let notice = row.notice()?;
-        state.notes.owed.insert((notice.at, notice.id.clone()), notice);
+        state.notes.queued.insert((notice.at, notice.id.clone()), notice);
         Ok(())
     })
     .await

@@ -1,7 +1,7 @@
-//! What is kept for people alone, as SQL: see `domain::note` and the tables of `0004_notes.sql`.
+//! Records kept for people only, as SQL: see `domain::note` and the tables of `0004_notes.sql`.
 
 use super::writing::Written;
-use crate::domain::id::Place;
+use crate::domain::id::AccountRegion;
 use crate::domain::note::{Note, RouteKey};
 use crate::domain::time::Time;
 use sqlx::Executor as _;
@@ -18,32 +18,34 @@ macro_rules! bind_route {
 /// Writes one note.
 pub(super) async fn write_note(to: &mut SqliteConnection, note: &Note) -> Written {
     match note {
-        Note::Promised { route, promise, at } => {
+        Note::RpoSet { route, route_rpo, at } => {
             end_promise(to, route, *at).await?;
             let sql = "INSERT INTO promises (account, source, destination, since, region, policy, rpo)
                        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET until = NULL, region = excluded.region,
                        policy = excluded.policy, rpo = excluded.rpo";
-            let rpo = promise.rpo.map(|rpo| i64::try_from(rpo.as_millis()).unwrap_or(i64::MAX));
-            let query = bind_route!(sqlx::query(sql), route).bind(at.millis()).bind(promise.region.as_str());
-            to.execute(query.bind(promise.policy.as_str()).bind(rpo)).await.map(drop)
+            let rpo = route_rpo.rpo.map(|rpo| i64::try_from(rpo.as_millis()).unwrap_or(i64::MAX));
+            let query = bind_route!(sqlx::query(sql), route).bind(at.millis()).bind(route_rpo.region.as_str());
+            to.execute(query.bind(route_rpo.policy.as_str()).bind(rpo)).await.map(drop)
         }
-        Note::Withdrawn { route, at } => end_promise(to, route, *at).await,
+        Note::RpoRemoved { route, at } => end_promise(to, route, *at).await,
         Note::Read { place, at, good_until } => write_reading(to, place, *at, *good_until).await,
         Note::Late { route, since } => {
             let sql = "INSERT INTO late (account, source, destination, since) VALUES (?, ?, ?, ?)
                        ON CONFLICT DO UPDATE SET since = excluded.since";
             to.execute(bind_route!(sqlx::query(sql), route).bind(since.millis())).await.map(drop)
         }
-        Note::Relieved { route } => {
+        Note::LateCleared { route } => {
             let sql = "DELETE FROM late WHERE account = ? AND source = ? AND destination = ?";
             to.execute(bind_route!(sqlx::query(sql), route)).await.map(drop)
         }
-        Note::Owed(notice) => {
+        Note::NotificationQueued(notice) => {
             let sql = "INSERT INTO notices (id, at, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
             let query = sqlx::query(sql).bind(&notice.id).bind(notice.at.millis()).bind(&notice.body);
             to.execute(query).await.map(drop)
         }
-        Note::Settled { id } => to.execute(sqlx::query("DELETE FROM notices WHERE id = ?").bind(id)).await.map(drop),
+        Note::NotificationDone { id } => {
+            to.execute(sqlx::query("DELETE FROM notices WHERE id = ?").bind(id)).await.map(drop)
+        }
     }
 }
 
@@ -53,7 +55,7 @@ async fn end_promise(to: &mut SqliteConnection, route: &RouteKey, at: Time) -> W
 }
 
 /// One that comes while the last is still good goes on where that ended.
-async fn write_reading(to: &mut SqliteConnection, place: &Place, at: Time, good_until: Time) -> Written {
+async fn write_reading(to: &mut SqliteConnection, place: &AccountRegion, at: Time, good_until: Time) -> Written {
     let sql = "UPDATE readings SET through = max(through, ?3), good_until = max(good_until, ?4)
                WHERE account = ?1 AND region = ?2 AND good_until >= ?3 AND since <= ?3";
     let (account, region) = (place.account.as_str(), place.region.as_str());

@@ -1,4 +1,4 @@
-//! The database in the file: whether it is ours, of a schema that is known, and whole.
+//! Checks when opening the database: is the file ours, is its schema known, is it intact.
 
 use super::problems::from_sqlx;
 use super::{Result, SAID_MAX_CHARS};

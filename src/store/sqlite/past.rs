@@ -1,7 +1,7 @@
-//! What is no more, as rows: small, by number, in the order in which it is read and forgotten.
+//! History rows: small, numbered, in the order in which they are read and deleted.
 
 use super::writing::Written;
-use crate::domain::id::{BackupId, Place};
+use crate::domain::id::{AccountRegion, BackupId};
 use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
@@ -10,7 +10,12 @@ use sqlx::sqlite::SqliteConnection;
 const USED_COARSELY_MILLIS: i64 = 86_400_000;
 
 /// Notes that a recovery point is none any more; nothing if it was none.
-pub(super) async fn no_longer_available(to: &mut SqliteConnection, place: &Place, id: &BackupId, at: Time) -> Written {
+pub(super) async fn no_longer_available(
+    to: &mut SqliteConnection,
+    place: &AccountRegion,
+    id: &BackupId,
+    at: Time,
+) -> Written {
     let (account, region, id, at) = (place.account.as_str(), place.region.as_str(), id.as_str(), at.millis());
     number_route(to, account, region, id, at).await?;
     let sql = "INSERT OR IGNORE INTO past_points (route, gone_at, taken_at, created_at, seen_at)
@@ -22,7 +27,7 @@ pub(super) async fn no_longer_available(to: &mut SqliteConnection, place: &Place
 }
 
 /// Notes that a backup or copy is gone, and why if a deletion was decided.
-pub(super) async fn removed(to: &mut SqliteConnection, place: &Place, id: &BackupId, at: Time) -> Written {
+pub(super) async fn removed(to: &mut SqliteConnection, place: &AccountRegion, id: &BackupId, at: Time) -> Written {
     no_longer_available(to, place, id, at).await?;
     let (account, region, id, at) = (place.account.as_str(), place.region.as_str(), id.as_str(), at.millis());
     let sql = "INSERT INTO texts (text, used_at)

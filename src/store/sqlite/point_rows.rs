@@ -1,15 +1,15 @@
-//! The rows of `points`, a source's at a time.
+//! The rows of `points`, one source at a time.
 //!
-//! There may be a million, of twenty-two columns each, and handing every column from SQLite's thread to ours would take
-//! most of a start. So SQLite puts the rows of a source into one text, which is read here. A text that cannot be read is
-//! read again row by row, since that names the row and the column.
+//! There may be a million rows of twenty-two columns each, and passing every column from SQLite's thread to ours would
+//! take most of the start. So SQLite aggregates the rows of a source into one JSON text, which is parsed here. A text
+//! that cannot be parsed is read again row by row, since that names the row and the column.
 
 use super::problems::from_sqlx;
 use super::{Reading, Result};
 use crate::domain::change::{Change, IllegalChange};
-use crate::domain::id::{AccountName, Occurrence, Place, SourceId, SourceKey, Trigger};
+use crate::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceId, SourceKey, Trigger};
 use crate::domain::lane::FileSystemKind;
-use crate::domain::point::{Lifecycle, Point, Provenance};
+use crate::domain::point::{Lifecycle, Provenance, RecoveryPoint};
 use crate::domain::policy::Tags;
 use crate::domain::remarks::Remarks;
 use crate::domain::state::State;
@@ -53,7 +53,7 @@ struct PointRow(
 );
 
 impl PointRow {
-    fn into_point(self, account: &AccountName, source: &SourceId) -> Option<Point> {
+    fn into_point(self, account: &AccountAlias, source: &SourceId) -> Option<RecoveryPoint> {
         let Self(region, id, trigger, at, attempt, policy, origin_region, origin_id, taken_at, hold, lifecycle, ..) =
             self;
         let Self(.., created_at, settled_at, failure, progress_percent, size_bytes, kms_key, kind, carried, asked_key) =
@@ -63,9 +63,9 @@ impl PointRow {
             backup: backup.into(),
             taken_at: Time::from_millis(taken_at),
         });
-        Some(Point {
+        Some(RecoveryPoint {
             provenance: Provenance {
-                place: Place { account: account.clone(), region: region.into() },
+                place: AccountRegion { account: account.clone(), region: region.into() },
                 source: source.clone(),
                 policy: policy.map(Into::into),
                 kms_key: kms_key.map(Into::into),
@@ -86,7 +86,7 @@ impl PointRow {
             remarks: Remarks {
                 hold: hold.map(Into::into),
                 failure: failure.map(Into::into),
-                suspected: None,
+                missing_since: None,
                 disputed: false,
             }
             .into(),
@@ -95,7 +95,7 @@ impl PointRow {
 }
 
 /// A point in one text, with the source that it is said to be of.
-pub(super) fn row_of(point: &Point) -> std::result::Result<String, serde_json::Error> {
+pub(super) fn row_of(point: &RecoveryPoint) -> std::result::Result<String, serde_json::Error> {
     let origin = point.origin.as_ref();
     let row = PointRow(
         point.place.region.to_string(),
@@ -123,7 +123,7 @@ pub(super) fn row_of(point: &Point) -> std::result::Result<String, serde_json::E
 }
 
 /// What [`row_of`] wrote.
-pub(super) fn claim_of(account: &AccountName, text: &str) -> Option<Point> {
+pub(super) fn claim_of(account: &AccountAlias, text: &str) -> Option<RecoveryPoint> {
     let (source, row): (String, PointRow) = serde_json::from_str(text).ok()?;
     row.into_point(account, &source.into())
 }
@@ -144,7 +144,7 @@ pub(super) async fn load(from: &mut SqliteConnection, state: &mut State) -> Resu
 async fn read_by_source(from: &mut SqliteConnection, state: &mut State) -> Option<()> {
     let mut rows = sqlx::query(BY_SOURCE).fetch(from);
     while let Some(row) = rows.try_next().await.ok()? {
-        let account = AccountName::from(row.try_get::<&str, _>(0).ok()?);
+        let account = AccountAlias::from(row.try_get::<&str, _>(0).ok()?);
         let source = SourceId::from(row.try_get::<&str, _>(1).ok()?);
         let points: Vec<PointRow> = serde_json::from_str(row.try_get::<&str, _>(2).ok()?).ok()?;
         let key = SourceKey { account, source };
@@ -159,8 +159,8 @@ async fn read_by_source(from: &mut SqliteConnection, state: &mut State) -> Optio
     Some(())
 }
 
-fn take(state: &mut State, point: Point) -> Result<()> {
+fn take(state: &mut State, point: RecoveryPoint) -> Result<()> {
     let id = point.id.clone();
     let refused = |error: IllegalChange| StoreProblem::Row { table: "points", what: format!("{id}: {error}") };
-    state.apply(&Change::Seen { point: Box::new(point) }).map_err(refused)
+    state.apply(&Change::BackupObserved { point: Box::new(point) }).map_err(refused)
 }

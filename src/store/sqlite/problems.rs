@@ -1,4 +1,4 @@
-//! What SQLite and the operating system say, sorted by what a person has to do, and in their own words.
+//! Errors of SQLite and the operating system, grouped by what a person has to do, in their own words.
 
 use super::SAID_MAX_CHARS;
 use crate::domain::fault::clean;

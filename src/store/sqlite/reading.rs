@@ -1,9 +1,11 @@
-//! Questions about the past as SQL, in pages that stay right while rows come in between them.
+//! Queries of the history as SQL, with pages that stay correct while rows are inserted between them.
 
 use super::{Reading, Result, from_sqlx};
-use crate::domain::id::{Place, SourceKey, Target};
+use crate::domain::id::{AccountRegion, SourceKey, Target};
 use crate::domain::time::Time;
-use crate::store::{Became, Held, HistoryQuery, Mark, PromiseSpan, ReadSpan, RouteQuery, RouteRecord, StoreProblem};
+use crate::store::{
+    Held, HistoryQuery, Mark, OccurrenceStatus, ReadSpan, RouteQuery, RouteRecord, RpoSpan, StoreProblem,
+};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, QueryBuilder, Sqlite};
 use std::collections::BTreeMap;
@@ -96,7 +98,7 @@ fn push_filters(sql: &mut QueryBuilder<Sqlite>, arm: &Arm, query: &HistoryQuery)
     }
     match became {
         None => {}
-        Some(Became::Open) => {
+        Some(OccurrenceStatus::Open) => {
             sql.push(" AND ").push(arm.outcome).push(" IS NULL");
         }
         Some(became) => {
@@ -129,14 +131,14 @@ pub(super) async fn routes(
 ) -> Result<()> {
     let mut reading = connection.begin().await.map_err(|error| from_sqlx(&error))?;
     let readings = readings(&mut reading).await?;
-    let mut occurrences: Option<(SourceKey, BTreeMap<Became, u64>)> = None;
+    let mut occurrences: Option<(SourceKey, BTreeMap<OccurrenceStatus, u64>)> = None;
     for mut record in promised(&mut reading, query).await? {
         let known = occurrences.take().filter(|(of, _)| *of == record.source);
         let counted = match known {
             Some((_, counted)) => counted,
             None => count_occurrences(&mut reading, query, &record.source).await?,
         };
-        let place = Place { account: record.source.account.clone(), region: record.region.clone() };
+        let place = AccountRegion { account: record.source.account.clone(), region: record.region.clone() };
         record.readings = readings.get(&place).cloned().unwrap_or_default();
         record.points = held(&mut reading, query, &record).await?;
         record.occurrences.clone_from(&counted);
@@ -161,19 +163,19 @@ async fn promised(connection: &mut SqliteConnection, query: &RouteQuery) -> Resu
     let mut routes: Vec<RouteRecord> = Vec::new();
     for row in fetched(connection, sql).await? {
         let row = Reading { table: "promises", row: &row };
-        let ((source, target), promise) = row.promise()?;
+        let ((source, target), route_rpo) = row.route_rpo()?;
         let (since, until) = row.promised()?;
-        let span = PromiseSpan { policy: promise.policy, rpo: promise.rpo, since, until };
+        let span = RpoSpan { policy: route_rpo.policy, rpo: route_rpo.rpo, since, until };
         match routes.last_mut() {
             Some(last) if last.source == source && last.target == target => {
-                last.region = promise.region;
-                last.promises.push(span);
+                last.region = route_rpo.region;
+                last.rpos.push(span);
             }
             _ => routes.push(RouteRecord {
                 source,
                 target,
-                region: promise.region,
-                promises: vec![span],
+                region: route_rpo.region,
+                rpos: vec![span],
                 readings: Vec::new(),
                 points: Vec::new(),
                 occurrences: BTreeMap::new(),
@@ -183,9 +185,9 @@ async fn promised(connection: &mut SqliteConnection, query: &RouteQuery) -> Resu
     Ok(routes)
 }
 
-async fn readings(connection: &mut SqliteConnection) -> Result<BTreeMap<Place, Vec<ReadSpan>>> {
+async fn readings(connection: &mut SqliteConnection) -> Result<BTreeMap<AccountRegion, Vec<ReadSpan>>> {
     let sql = QueryBuilder::new("SELECT * FROM readings ORDER BY account, region, since");
-    let mut readings: BTreeMap<Place, Vec<ReadSpan>> = BTreeMap::new();
+    let mut readings: BTreeMap<AccountRegion, Vec<ReadSpan>> = BTreeMap::new();
     for row in fetched(connection, sql).await? {
         let row = Reading { table: "readings", row: &row };
         readings.entry(row.place()?).or_default().push(row.read_span()?);
@@ -235,7 +237,7 @@ async fn count_occurrences(
     connection: &mut SqliteConnection,
     query: &RouteQuery,
     source: &SourceKey,
-) -> Result<BTreeMap<Became, u64>> {
+) -> Result<BTreeMap<OccurrenceStatus, u64>> {
     let mut sql = QueryBuilder::new(
         "SELECT outcome, sum(value) AS value FROM (SELECT outcome, 1 + earlier AS value FROM occurrences WHERE account = ",
     );
@@ -270,16 +272,16 @@ async fn fetched(connection: &mut SqliteConnection, mut sql: QueryBuilder<Sqlite
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::change::{Change, End, Opening};
-    use crate::domain::id::{Occurrence, Place, SourceKey, Target, Trigger};
+    use crate::domain::change::{Change, OccurrenceOutcome, OccurrenceRecord};
+    use crate::domain::id::{AccountRegion, Occurrence, SourceKey, Target, Trigger};
     use crate::domain::lane::FileSystemKind;
-    use crate::domain::note::{Note, Notes, Notice, Promise};
-    use crate::domain::point::{Lifecycle, Point, Provenance};
+    use crate::domain::note::{Note, Notes, Notification, RouteRpo};
+    use crate::domain::point::{Lifecycle, Provenance, RecoveryPoint};
     use crate::domain::remarks::Remarked;
     use crate::domain::tags::Origin;
     use crate::domain::time::Time;
     use crate::store::sqlite::SqliteStore;
-    use crate::store::{Became, Held, HistoryEntry, HistoryQuery, Horizon, RouteQuery, Store as _};
+    use crate::store::{Held, HistoryEntry, HistoryQuery, Horizon, OccurrenceStatus, RouteQuery, Store as _};
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -293,7 +295,7 @@ mod tests {
         let mut changes = Vec::new();
         for (source, policy) in [("fs-a", "one"), ("fs-b", "two")] {
             let source = key(source);
-            changes.push(Change::Watched {
+            changes.push(Change::MembershipUpdated {
                 source: source.clone(),
                 region: "us-east-1".into(),
                 policy: policy.into(),
@@ -304,12 +306,13 @@ mod tests {
                 let at = Time::from_secs(second);
                 let trigger = if second == 1 { Trigger::Manual } else { Trigger::Schedule };
                 let occurrence = Occurrence { at, trigger };
-                let opening = Opening { policy: policy.into(), opened_at: at, caught_up: false, adopted: false };
-                let end = if second % 2 == 0 { End::Completed } else { End::Failed };
+                let record =
+                    OccurrenceRecord { policy: policy.into(), opened_at: at, caught_up: false, adopted: false };
+                let end = if second % 2 == 0 { OccurrenceOutcome::Completed } else { OccurrenceOutcome::Failed };
                 let reason = "so it is".to_owned();
                 changes.push(match second {
-                    5 => Change::Opened { source: source.clone(), occurrence, opening },
-                    _ => Change::Closed { source: source.clone(), occurrence, opening, end, reason, at, earlier: 0 },
+                    5 => Change::Opened { source: source.clone(), occurrence, record },
+                    _ => Change::Closed { source: source.clone(), occurrence, record, end, reason, at, earlier: 0 },
                 });
             }
         }
@@ -318,10 +321,10 @@ mod tests {
     }
 
     /// A copy for the occurrence of second 2 of `fs-a`, made at second 10 of a backup of second 3.
-    fn copy(lifecycle: Lifecycle, settled: Option<i64>) -> Point {
-        Point {
+    fn copy(lifecycle: Lifecycle, settled: Option<i64>) -> RecoveryPoint {
+        RecoveryPoint {
             provenance: Provenance {
-                place: Place { account: "default".into(), region: "us-west-2".into() },
+                place: AccountRegion { account: "default".into(), region: "us-west-2".into() },
                 source: "fs-a".into(),
                 policy: Some("one".into()),
                 kms_key: None,
@@ -348,13 +351,13 @@ mod tests {
     }
 
     fn seen(lifecycle: Lifecycle, settled: Option<i64>) -> Change {
-        Change::Seen { point: Box::new(copy(lifecycle, settled)) }
+        Change::BackupObserved { point: Box::new(copy(lifecycle, settled)) }
     }
 
     fn gone(at: i64) -> Change {
         let copied = copy(Lifecycle::Available, None);
         let (place, id) = (copied.place.clone(), copied.id);
-        Change::Gone { place, id, at: Time::from_secs(at) }
+        Change::BackupRemoved { place, id, at: Time::from_secs(at) }
     }
 
     #[tokio::test]
@@ -363,16 +366,16 @@ mod tests {
         let mut store = filled(folder.path()).await;
         let copied = copy(Lifecycle::Available, None);
         let (place, id) = (copied.place.clone(), copied.id);
-        let condemned = Change::Condemned {
+        let deletion_planned = Change::DeletionPlanned {
             place: place.clone(),
             id: id.clone(),
             reason: "given up by last 3".to_owned(),
             confirmed: false,
             at: Time::from_secs(50),
         };
-        store.commit(&[seen(Lifecycle::Available, Some(20)), condemned, gone(60)]).await.unwrap();
+        store.commit(&[seen(Lifecycle::Available, Some(20)), deletion_planned, gone(60)]).await.unwrap();
         let mut query = HistoryQuery {
-            became: Some(Became::Deleted),
+            became: Some(OccurrenceStatus::Deleted),
             policy: Some("one".into()),
             limit: 9,
             ..HistoryQuery::default()
@@ -395,8 +398,8 @@ mod tests {
         let route = (key("fs-a"), Target::Copy("us-west-2".into()));
         let promised = |rpo: u64, at: i64| {
             let rpo = Some(Duration::from_secs(rpo));
-            let promise = Promise { policy: "one".into(), region: "us-west-2".into(), rpo };
-            Change::Noted(Note::Promised { route: route.clone(), promise, at: Time::from_secs(at) })
+            let route_rpo = RouteRpo { policy: "one".into(), region: "us-west-2".into(), rpo };
+            Change::Noted(Note::RpoSet { route: route.clone(), route_rpo, at: Time::from_secs(at) })
         };
         let read = |at: i64| {
             let (at, good_until) = (Time::from_secs(at), Time::from_secs(at + 10));
@@ -408,14 +411,14 @@ mod tests {
         // Seen once more, with another state beside it: nothing moves.
         store.commit(&[seen(Lifecycle::Available, Some(20)), gone(60), promised(90, 70)]).await.unwrap();
         store
-            .commit(&[Change::Noted(Note::Withdrawn { route: route.clone(), at: Time::from_secs(80) })])
+            .commit(&[Change::Noted(Note::RpoRemoved { route: route.clone(), at: Time::from_secs(80) })])
             .await
             .unwrap();
         let (query, mut records) = (period(0, 100), Vec::new());
         store.routes(&query, &mut |record| records.push(record)).await.unwrap();
         let [record] = records.as_slice() else { panic!("{records:?}") };
         let seconds = |time: Time| time.millis() / 1000;
-        let spans: Vec<_> = record.promises.iter().map(|p| (seconds(p.since), p.until.map(seconds))).collect();
+        let spans: Vec<_> = record.rpos.iter().map(|p| (seconds(p.since), p.until.map(seconds))).collect();
         assert_eq!(spans, [(0, Some(40)), (40, Some(70)), (70, Some(80))]);
         let readings: Vec<_> =
             record.readings.iter().map(|r| [r.since, r.through, r.good_until].map(seconds)).collect();
@@ -427,8 +430,8 @@ mod tests {
             gone_at: Some(Time::from_secs(60)),
         };
         assert_eq!(record.points, [held]);
-        assert_eq!(record.occurrences[&Became::Ended(End::Completed)], 2);
-        assert_eq!(record.occurrences[&Became::Open], 1);
+        assert_eq!(record.occurrences[&OccurrenceStatus::Ended(OccurrenceOutcome::Completed)], 2);
+        assert_eq!(record.occurrences[&OccurrenceStatus::Open], 1);
         for (query, count) in [
             (period(80, 100), 0),
             (RouteQuery { policy: Some("two".into()), ..period(0, 100) }, 0),
@@ -449,8 +452,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut store = filled(folder.path()).await;
         let route = (key("fs-a"), Target::Copy("us-west-2".into()));
-        let promise = Promise { policy: "one".into(), region: "us-west-2".into(), rpo: None };
-        let promised = Change::Noted(Note::Promised { route, promise, at: Time::ZERO });
+        let route_rpo = RouteRpo { policy: "one".into(), region: "us-west-2".into(), rpo: None };
+        let promised = Change::Noted(Note::RpoSet { route, route_rpo, at: Time::ZERO });
         store.commit(&[promised, seen(Lifecycle::Copying, None), seen(Lifecycle::Failed, Some(20))]).await.unwrap();
         let mut held = Vec::new();
         store.routes(&period(0, 100), &mut |record| held.extend(record.points)).await.unwrap();
@@ -462,22 +465,22 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut store = filled(folder.path()).await;
         let route = |source| (key(source), Target::Backup);
-        let notice = |id: &str| Notice { id: id.to_owned(), at: Time::from_secs(7), body: "{}".to_owned() };
+        let notice = |id: &str| Notification { id: id.to_owned(), at: Time::from_secs(7), body: "{}".to_owned() };
         let notes = [
             Note::Late { route: route("fs-a"), since: Time::from_secs(5) },
             Note::Late { route: route("fs-b"), since: Time::from_secs(6) },
-            Note::Relieved { route: route("fs-b") },
-            Note::Owed(Box::new(notice("one"))),
-            Note::Owed(Box::new(notice("two"))),
-            Note::Owed(Box::new(notice("two"))),
-            Note::Settled { id: "one".to_owned() },
+            Note::LateCleared { route: route("fs-b") },
+            Note::NotificationQueued(Box::new(notice("one"))),
+            Note::NotificationQueued(Box::new(notice("two"))),
+            Note::NotificationQueued(Box::new(notice("two"))),
+            Note::NotificationDone { id: "one".to_owned() },
         ];
         let mut known = Notes::default();
         notes.iter().for_each(|note| known.apply(note));
         store.commit(&notes.map(Change::Noted)).await.unwrap();
         let loaded = store.load(Time::from_secs(9)).await.unwrap();
         assert_eq!(loaded.notes, known);
-        assert_eq!((known.late.len(), known.owed.len()), (1, 1));
+        assert_eq!((known.late.len(), known.queued.len()), (1, 1));
     }
 
     fn period(since: i64, until: i64) -> RouteQuery {
@@ -495,14 +498,14 @@ mod tests {
         let mut store = filled(folder.path()).await;
         let all = HistoryQuery { limit: 100, ..HistoryQuery::default() };
         let policy = Some("two".into());
-        let failed = Some(Became::Ended(End::Failed));
+        let failed = Some(OccurrenceStatus::Ended(OccurrenceOutcome::Failed));
         for (query, expected) in [
             (all.clone(), "fs-a5 fs-b5 fs-a4 fs-b4 fs-a3 fs-b3 fs-a2 fs-b2 fs-a1 fs-b1"),
             (HistoryQuery { since: Some(Time::from_secs(4)), ..all.clone() }, "fs-a5 fs-b5 fs-a4 fs-b4"),
             (HistoryQuery { until: Some(Time::from_secs(2)), ..all.clone() }, "fs-a1 fs-b1"),
             (HistoryQuery { policy, ..all.clone() }, "fs-b5 fs-b4 fs-b3 fs-b2 fs-b1"),
             (HistoryQuery { source: Some("fs-a".into()), ..all.clone() }, "fs-a5 fs-a4 fs-a3 fs-a2 fs-a1"),
-            (HistoryQuery { became: Some(Became::Open), ..all.clone() }, "fs-a5 fs-b5"),
+            (HistoryQuery { became: Some(OccurrenceStatus::Open), ..all.clone() }, "fs-a5 fs-b5"),
             (HistoryQuery { became: failed, ..all.clone() }, "fs-a3 fs-b3 fs-a1 fs-b1"),
             (HistoryQuery { limit: 3, ..all.clone() }, "fs-a5 fs-b5 fs-a4"),
             (HistoryQuery { policy: Some("' OR 1 = 1 --".into()), ..all.clone() }, ""),
@@ -525,8 +528,8 @@ mod tests {
                 shown.extend(page);
                 let at = Time::from_secs(100 + i64::from(limit) * 20 + i64::try_from(shown.len()).unwrap());
                 let occurrence = Occurrence { at, trigger: Trigger::Schedule };
-                let opening = Opening { policy: "new".into(), opened_at: at, caught_up: false, adopted: false };
-                store.commit(&[Change::Opened { source: key("fs-a"), occurrence, opening }]).await.unwrap();
+                let record = OccurrenceRecord { policy: "new".into(), opened_at: at, caught_up: false, adopted: false };
+                store.commit(&[Change::Opened { source: key("fs-a"), occurrence, record }]).await.unwrap();
             }
             shown.retain(|entry| entry.policy.as_str() != "new");
             let expected = "fs-a5 fs-b5 fs-a4 fs-b4 fs-a3 fs-b3 fs-a2 fs-b2 fs-a1 fs-b1";

@@ -1,7 +1,7 @@
-//! A fresh file in place of one that was lost or damaged.
+//! A new file in place of one that was lost or damaged.
 //!
-//! Nothing is thrown away: what is at the path is moved aside, under a name that tells when. At a start the fresh file is
-//! empty, and what AWS holds is found out from AWS. Under a running process it gets everything that is in memory, in one
+//! Nothing is deleted: the file at the path is moved aside, under a name with the time. At a start the new file is
+//! empty, and AWS's inventory fills it. Under a running process it gets everything that is in memory, in one
 //! transaction.
 
 use super::held::HeldFile;

@@ -1,13 +1,13 @@
-//! The whole state as rows, for a fresh file: what `loading` reads, written.
+//! Writes the whole state to a new file: everything that `loading` reads.
 //!
-//! What is past is not in memory, so it is not written either: the history begins anew with the file.
+//! History is not in memory, so it is not written: it begins anew with the new file.
 
 use super::super::rows::total_columns;
 use super::disputes;
 use super::writing::{Written, bind_work, clamp};
 use crate::domain::fault::Fault;
 use crate::domain::id::{SourceKey, WorkKey};
-use crate::domain::point::Point;
+use crate::domain::point::RecoveryPoint;
 use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
 use serde::Serialize;
@@ -60,8 +60,8 @@ pub(super) async fn write_all(to: &mut SqliteConnection, state: &State, now: Tim
 }
 
 async fn write_source(to: &mut SqliteConnection, key: &SourceKey, source: &SourceState) -> Written {
-    let watch = source.watch.as_ref();
-    let destinations = watch.map(|watch| serde_json::to_string(&watch.destinations)).transpose();
+    let membership = source.membership.as_ref();
+    let destinations = membership.map(|membership| serde_json::to_string(&membership.destinations)).transpose();
     let destinations = destinations.map_err(|error| sqlx::Error::Encode(error.into()))?;
     let sql = "INSERT INTO sources (account, source, region, policy, destinations, since, returned, has_left, cursor)
                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -69,14 +69,14 @@ async fn write_source(to: &mut SqliteConnection, key: &SourceKey, source: &Sourc
         .bind(key.account.as_str())
         .bind(key.source.as_str())
         .bind(source.region.as_str())
-        .bind(watch.map(|watch| watch.policy.as_str()))
+        .bind(membership.map(|membership| membership.policy.as_str()))
         .bind(destinations)
-        .bind(watch.map(|watch| watch.since.millis()))
-        .bind(watch.is_some_and(|watch| watch.returned))
-        .bind(source.left)
+        .bind(membership.map(|membership| membership.since.millis()))
+        .bind(membership.is_some_and(|membership| membership.returned))
+        .bind(source.departed)
         .bind(source.cursor.map(Time::millis));
     to.execute(query).await?;
-    for (number, line) in (0_i64..).zip(watch.map(|watch| watch.lines.as_slice()).unwrap_or_default()) {
+    for (number, line) in (0_i64..).zip(membership.map(|membership| membership.lines.as_slice()).unwrap_or_default()) {
         let sql = "INSERT INTO schedules (account, source, number, line, zone, since) VALUES (?, ?, ?, ?, ?, ?)";
         let query = sqlx::query(sql).bind(key.account.as_str()).bind(key.source.as_str()).bind(number);
         let query = query.bind(&*line.text).bind(&*line.zone).bind(line.since.map(Time::millis));
@@ -87,7 +87,7 @@ async fn write_source(to: &mut SqliteConnection, key: &SourceKey, source: &Sourc
 
 /// Those that are open, and those ended ones that a repeated order has to find.
 async fn write_occurrences(to: &mut SqliteConnection, key: &SourceKey, source: &SourceState) -> Written {
-    for (occurrence, opening) in &source.open {
+    for (occurrence, record) in &source.open {
         let sql = r#"INSERT INTO occurrences (account, source, "trigger", at, policy, opened_at, caught_up, adopted)
                      VALUES (?, ?, ?, ?, ?, ?, ?, ?)"#;
         let query = sqlx::query(sql)
@@ -95,13 +95,13 @@ async fn write_occurrences(to: &mut SqliteConnection, key: &SourceKey, source: &
             .bind(key.source.as_str())
             .bind(occurrence.trigger.as_str())
             .bind(occurrence.at.millis())
-            .bind(opening.policy.as_str())
-            .bind(opening.opened_at.millis())
-            .bind(opening.caught_up)
-            .bind(opening.adopted);
+            .bind(record.policy.as_str())
+            .bind(record.opened_at.millis())
+            .bind(record.caught_up)
+            .bind(record.adopted);
         to.execute(query).await?;
     }
-    let policy = source.watch.as_ref().map_or("-", |watch| watch.policy.as_str());
+    let policy = source.membership.as_ref().map_or("-", |membership| membership.policy.as_str());
     for (at, end) in &source.orders_ended {
         let sql = r#"INSERT INTO occurrences (account, source, "trigger", at, policy, opened_at, caught_up, adopted, outcome,
                      reason, closed_at) VALUES (?1, ?2, 'manual', ?3, ?4, ?3, 0, 0, ?5, ?6, ?3) ON CONFLICT DO NOTHING"#;
@@ -131,22 +131,22 @@ async fn write_losses(to: &mut SqliteConnection, key: &SourceKey, source: &Sourc
 }
 
 async fn write_asks(to: &mut SqliteConnection, source: &SourceKey, known: &SourceState) -> Written {
-    for ((occurrence, target), ask) in &known.asks {
+    for ((occurrence, target), pending) in &known.pending_requests {
         let key = WorkKey { source: source.clone(), occurrence: *occurrence, target: target.clone() };
-        let request = serde_json::to_string(&*ask.request).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        let request = serde_json::to_string(&*pending.request).map_err(|error| sqlx::Error::Encode(error.into()))?;
         let sql = r#"INSERT INTO asks (account, source, "trigger", at, destination, attempt, request, open,
                      first_asked_at, last_asked_at, asks, failures, not_before, fault_class, fault_code, fault_message)
                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"#;
         let query = bind_work!(sqlx::query(sql), &key)
-            .bind(i64::from(ask.attempt))
+            .bind(i64::from(pending.attempt))
             .bind(request)
-            .bind(ask.open)
-            .bind(ask.first_asked_at.millis())
-            .bind(ask.last_asked_at.millis())
-            .bind(i64::from(ask.asks))
-            .bind(i64::from(ask.failures))
-            .bind(ask.not_before.millis());
-        to.execute(bind_fault!(query, ask.fault.as_ref())).await?;
+            .bind(pending.open)
+            .bind(pending.first_asked_at.millis())
+            .bind(pending.last_asked_at.millis())
+            .bind(i64::from(pending.sent))
+            .bind(i64::from(pending.failures))
+            .bind(pending.not_before.millis());
+        to.execute(bind_fault!(query, pending.fault.as_ref())).await?;
     }
     Ok(())
 }
@@ -179,7 +179,7 @@ struct PointRow<'a> {
 }
 
 impl<'a> PointRow<'a> {
-    fn of(point: &'a Point) -> Self {
+    fn of(point: &'a RecoveryPoint) -> Self {
         Self {
             account: point.place.account.as_str(),
             region: point.place.region.as_str(),
@@ -236,7 +236,7 @@ async fn write_places(to: &mut SqliteConnection, state: &State, now: Time) -> Wr
         let query = sqlx::query(sql).bind(account.as_str()).bind(known.id.as_str()).bind(now.millis());
         to.execute(query).await?;
     }
-    for (total, value) in &state.totals {
+    for (total, value) in &state.counters {
         let (kind, policy, region, result) = total_columns(total);
         let sql = "INSERT INTO totals (kind, policy, region, result, value) VALUES (?, ?, ?, ?, ?)";
         let query = sqlx::query(sql).bind(kind).bind(policy).bind(region).bind(result).bind(clamp(*value));
@@ -263,44 +263,44 @@ async fn write_deletions(to: &mut SqliteConnection, state: &State) -> Written {
             .bind(id.as_str())
             .bind(deletion.reason.as_str())
             .bind(deletion.confirmed)
-            .bind(deletion.condemned_at.millis())
+            .bind(deletion.planned_at.millis())
             .bind(deletion.asked_at.map(Time::millis))
             .bind(i64::from(deletion.failures))
             .bind(deletion.not_before.millis());
         to.execute(bind_fault!(query, deletion.fault.as_ref())).await?;
     }
-    for ((place, id), wish) in &state.wishes {
+    for ((place, id), hold_request) in &state.hold_requests {
         let sql = "INSERT INTO wishes (account, region, id, hold, wished_at, failures, not_before,
                    fault_class, fault_code, fault_message) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
         let query = sqlx::query(sql)
             .bind(place.account.as_str())
             .bind(place.region.as_str())
             .bind(id.as_str())
-            .bind(wish.hold.as_deref())
-            .bind(wish.wished_at.millis())
-            .bind(i64::from(wish.failures))
-            .bind(wish.not_before.millis());
-        to.execute(bind_fault!(query, wish.fault.as_ref())).await?;
+            .bind(hold_request.hold.as_deref())
+            .bind(hold_request.requested_at.millis())
+            .bind(i64::from(hold_request.failures))
+            .bind(hold_request.not_before.millis());
+        to.execute(bind_fault!(query, hold_request.fault.as_ref())).await?;
     }
     Ok(())
 }
 
 async fn write_notes(to: &mut SqliteConnection, state: &State, now: Time) -> Written {
-    for ((source, target), promise) in &state.notes.promises {
+    for ((source, target), route_rpo) in &state.notes.rpos {
         // Since when it was promised is past; so much is sure.
         let sql = "INSERT INTO promises (account, source, destination, since, region, policy, rpo)
                    VALUES (?, ?, ?, ?, ?, ?, ?)";
-        let rpo = promise.rpo.map(|rpo| i64::try_from(rpo.as_millis()).unwrap_or(i64::MAX));
+        let rpo = route_rpo.rpo.map(|rpo| i64::try_from(rpo.as_millis()).unwrap_or(i64::MAX));
         let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
-        let query = query.bind(target.destination()).bind(now.millis()).bind(promise.region.as_str());
-        to.execute(query.bind(promise.policy.as_str()).bind(rpo)).await?;
+        let query = query.bind(target.destination()).bind(now.millis()).bind(route_rpo.region.as_str());
+        to.execute(query.bind(route_rpo.policy.as_str()).bind(rpo)).await?;
     }
     for ((source, target), since) in &state.notes.late {
         let sql = "INSERT INTO late (account, source, destination, since) VALUES (?, ?, ?, ?)";
         let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
         to.execute(query.bind(target.destination()).bind(since.millis())).await?;
     }
-    for notice in state.notes.owed.values() {
+    for notice in state.notes.queued.values() {
         let sql = "INSERT INTO notices (id, at, body) VALUES (?, ?, ?)";
         let query = sqlx::query(sql).bind(&notice.id).bind(notice.at.millis()).bind(&notice.body);
         to.execute(query).await?;

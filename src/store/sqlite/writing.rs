@@ -1,4 +1,5 @@
-//! Changes as SQL. Each durable [`Change`] has its statement here, and moves the rows as `State::apply` moves the state.
+//! Changes as SQL. Each durable [`Change`] has its statement here, with the same effect as `State::apply` has on the
+//! state.
 
 use super::super::rows::total_columns;
 use super::accounts;
@@ -7,13 +8,13 @@ use super::disputes;
 use super::noting::{self, write_note};
 use super::past;
 use crate::domain::action::Request;
-use crate::domain::change::{Change, Forgotten, Line, Opening, Total};
+use crate::domain::change::{Change, Counter, Forgotten, Line, OccurrenceRecord};
 use crate::domain::fault::Fault;
-use crate::domain::id::{BackupId, Occurrence, Place, PolicyName, Region, SourceKey, WorkKey};
+use crate::domain::id::{AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceKey, WorkKey};
 use crate::domain::limits::FAILURES_AFTER_AN_ANSWER;
 use crate::domain::limits::{AHEAD_TOLERATED, PUT_OFF_AT_MOST, TOKEN_TRUSTED_FOR};
 use crate::domain::pause::Pause;
-use crate::domain::point::{Lifecycle, Point};
+use crate::domain::point::{Lifecycle, RecoveryPoint};
 use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
@@ -23,31 +24,31 @@ pub(super) type Written = std::result::Result<(), sqlx::Error>;
 /// Writes one change.
 pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written {
     match change {
-        Change::Watched { source, region, policy, destinations, since } => {
+        Change::MembershipUpdated { source, region, policy, destinations, since } => {
             watched(to, source, region, policy, destinations, since).await
         }
-        Change::Left { source } => left(to, source).await,
+        Change::SourceDeparted { source } => source_departed(to, source).await,
         Change::Rescheduled { source, lines } => write_lines(to, source, lines).await,
-        Change::Opened { source, occurrence, opening } => {
-            write_occurrence(to, source, *occurrence, opening, None, 0).await
+        Change::Opened { source, occurrence, record } => {
+            write_occurrence(to, source, *occurrence, record, None, 0).await
         }
-        Change::Closed { source, occurrence, opening, end, reason, at, earlier } => {
+        Change::Closed { source, occurrence, record, end, reason, at, earlier } => {
             let closed = Some((end.as_str(), reason.as_str(), *at));
             accounts::ended(to, source, *occurrence).await?;
-            write_occurrence(to, source, *occurrence, opening, closed, *earlier).await?;
-            count(to, &Total::Occurrences(opening.policy.clone(), *end), earlier.saturating_add(1)).await?;
+            write_occurrence(to, source, *occurrence, record, closed, *earlier).await?;
+            count(to, &Counter::Occurrences(record.policy.clone(), *end), earlier.saturating_add(1)).await?;
             let sql = r#"DELETE FROM asks WHERE account = ? AND source = ? AND "trigger" = ? AND at = ? AND open = 0"#;
             let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
             to.execute(query.bind(occurrence.trigger.as_str()).bind(occurrence.at.millis())).await.map(drop)
         }
-        Change::Asked { key, attempt, request, at } => asked(to, key, attempt, request, at).await,
-        Change::Unfulfilled { key, fault, definite, not_before } => {
+        Change::RequestRecorded { key, attempt, request, at } => asked(to, key, attempt, request, at).await,
+        Change::RequestFailed { key, fault, definite, not_before } => {
             unfulfilled(to, key, fault, definite, not_before).await
         }
-        Change::Disproved { key } => disproved(to, key).await,
-        Change::Retriable(key) => retriable(to, key).await,
-        Change::Seen { point } => write_point(to, point).await,
-        Change::Gone { place, id, at } => write_gone(to, place, id, *at).await,
+        Change::RequestNeverApplied { key } => disproved(to, key).await,
+        Change::RequestRetryAllowed(key) => retriable(to, key).await,
+        Change::BackupObserved { point } => write_point(to, point).await,
+        Change::BackupRemoved { place, id, at } => write_gone(to, place, id, *at).await,
         Change::Disputed { place, id, dispute: Some(dispute) } => disputes::disputed(to, place, id, dispute).await,
         Change::Disputed { place, id, dispute: None } => disputes::undisputed(to, place, id).await,
         Change::Paused { policy, pause } => paused(to, policy, pause).await,
@@ -66,24 +67,24 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
         }
         Change::AccountRecorded { account, id, at } => accounts::account_recorded(to, account, id, at).await,
         Change::Cancelled { source, occurrence, at } => accounts::cancelled(to, source, occurrence, at).await,
-        Change::Condemned { place, id, reason, confirmed, at } => {
-            deleting::condemned(to, place, id, reason, *confirmed, at).await
+        Change::DeletionPlanned { place, id, reason, confirmed, at } => {
+            deleting::deletion_planned(to, place, id, reason, *confirmed, at).await
         }
-        Change::Spared { place, id, .. } => deleting::spared(to, place, id).await,
-        Change::DeleteAsked { place, id, at } => deleting::delete_asked(to, place, id, at).await,
-        Change::DeleteRefused { place, id, fault, not_before } => {
-            deleting::delete_refused(to, place, id, fault, not_before).await
+        Change::DeletionCancelled { place, id, .. } => deleting::deletion_cancelled(to, place, id).await,
+        Change::DeletionRequested { place, id, at } => deleting::deletion_requested(to, place, id, at).await,
+        Change::DeletionFailed { place, id, fault, not_before } => {
+            deleting::deletion_failed(to, place, id, fault, not_before).await
         }
-        Change::HoldWished { place, id, hold, at } => deleting::hold_wished(to, place, id, hold, at).await,
+        Change::HoldRequested { place, id, hold, at } => deleting::hold_requested(to, place, id, hold, at).await,
         Change::HoldTried { place, id, fault, not_before } => {
             deleting::hold_tried(to, place, id, fault, not_before).await
         }
-        Change::HoldStands { place, id } => deleting::hold_stands(to, place, id).await,
+        Change::HoldConfirmed { place, id } => deleting::hold_confirmed(to, place, id).await,
         // Found out anew by every process. What is new is to be named on one side or the other.
-        Change::Suspected { .. }
+        Change::MissingFromListing { .. }
         | Change::Inspected { .. }
         | Change::Reviewed { .. }
-        | Change::PlaceSeen { .. }
+        | Change::InventoryRead { .. }
         | Change::Sent { .. }
         | Change::Returned { .. }
         | Change::Withdrawn { .. }
@@ -92,11 +93,11 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
         | Change::ListingPage { .. }
         | Change::ListingStalled { .. }
         | Change::ListingWanted { .. }
-        | Change::LookAgain { .. }
+        | Change::PollScheduled { .. }
         | Change::Lane(_)
-        | Change::LookUpSent { .. }
-        | Change::LookedUp { .. }
-        | Change::LookUpFailed { .. }
+        | Change::SourceLookupSent { .. }
+        | Change::SourceLookedUp { .. }
+        | Change::SourceLookupFailed { .. }
         | Change::Timed { .. }
         | Change::Swept(_)
         | Change::Synced(_)
@@ -152,7 +153,7 @@ async fn watched(
     to.execute(query).await.map(drop)
 }
 
-async fn left(to: &mut SqliteConnection, source: &SourceKey) -> Written {
+async fn source_departed(to: &mut SqliteConnection, source: &SourceKey) -> Written {
     let sql = "UPDATE sources SET policy = NULL, destinations = NULL, since = NULL, has_left = 1
                WHERE account = ? AND source = ?";
     let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
@@ -177,14 +178,14 @@ async fn write_occurrence(
     to: &mut SqliteConnection,
     source: &SourceKey,
     occurrence: Occurrence,
-    opening: &Opening,
+    record: &OccurrenceRecord,
     closed: Option<(&str, &str, Time)>,
     earlier: u64,
 ) -> Written {
     let sql = "UPDATE sources SET cursor = max(coalesce(cursor, ?3), ?3) WHERE account = ?1 AND source = ?2";
     let moves = match closed {
-        Some((_, _, at)) => opening.moves_cursor_at_end(occurrence, at),
-        None => opening.moves_cursor(occurrence),
+        Some((_, _, at)) => record.moves_cursor_at_end(occurrence, at),
+        None => record.moves_cursor(occurrence),
     };
     if moves {
         let query = sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str());
@@ -200,10 +201,10 @@ async fn write_occurrence(
         .bind(source.source.as_str())
         .bind(occurrence.trigger.as_str())
         .bind(occurrence.at.millis())
-        .bind(opening.policy.as_str())
-        .bind(opening.opened_at.millis())
-        .bind(opening.caught_up)
-        .bind(opening.adopted)
+        .bind(record.policy.as_str())
+        .bind(record.opened_at.millis())
+        .bind(record.caught_up)
+        .bind(record.adopted)
         .bind(closed.map(|(end, _, _)| end))
         .bind(closed.map(|(_, reason, _)| reason))
         .bind(closed.map(|(_, _, at)| at.millis()))
@@ -227,7 +228,7 @@ macro_rules! bind_work {
 pub(super) use bind_work;
 
 async fn asked(to: &mut SqliteConnection, key: &WorkKey, attempt: &u32, request: &Request, at: &Time) -> Written {
-    // A repeat of an open ask keeps its first time; what was withdrawn begins anew.
+    // A repeat of an open request keeps its first time; what was withdrawn begins anew.
     let sql = r#"INSERT INTO asks (account, source, "trigger", at, destination, attempt, request, open,
                  first_asked_at, last_asked_at, asks, not_before) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, 1, ?)
                  ON CONFLICT DO UPDATE SET attempt = excluded.attempt, request = excluded.request,
@@ -274,7 +275,7 @@ async fn retriable(to: &mut SqliteConnection, key: &WorkKey) -> Written {
     to.execute(bind_work!(sqlx::query(sql), key)).await.map(drop)
 }
 
-async fn write_point(to: &mut SqliteConnection, point: &Point) -> Written {
+async fn write_point(to: &mut SqliteConnection, point: &RecoveryPoint) -> Written {
     // A source that is only known by its points, as after the loss of the database, gets its row with them.
     let sql = "INSERT INTO sources (account, source, region) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
     let query = sqlx::query(sql).bind(point.place.account.as_str()).bind(point.source.as_str());
@@ -323,7 +324,7 @@ async fn write_point(to: &mut SqliteConnection, point: &Point) -> Written {
 
 /// What its new standing means for what is counted and told: one that was not there counts towards the quota, and one
 /// that was a recovery point and is none any more is past.
-async fn write_change_of_standing(to: &mut SqliteConnection, point: &Point) -> Written {
+async fn write_change_of_standing(to: &mut SqliteConnection, point: &RecoveryPoint) -> Written {
     let (account, region) = (point.place.account.as_str(), point.place.region.as_str());
     let sql = "SELECT lifecycle FROM points WHERE account = ? AND region = ? AND id = ?";
     let query = sqlx::query_scalar::<_, String>(sql).bind(account).bind(region).bind(point.id.as_str());
@@ -340,7 +341,7 @@ async fn write_change_of_standing(to: &mut SqliteConnection, point: &Point) -> W
     Ok(())
 }
 
-async fn write_gone(to: &mut SqliteConnection, place: &Place, id: &BackupId, at: Time) -> Written {
+async fn write_gone(to: &mut SqliteConnection, place: &AccountRegion, id: &BackupId, at: Time) -> Written {
     past::removed(to, place, id, at).await?;
     deleting::lost(to, place, id, at).await?;
     deleting::gone(to, place, id).await?;
@@ -397,12 +398,12 @@ async fn forget(to: &mut SqliteConnection, what: &Forgotten) -> Written {
             let query = sqlx::query("DELETE FROM points WHERE account = ? AND source = ? AND lifecycle = 'DELETED'");
             to.execute(query.bind(account).bind(source)).await.map(drop)
         }
-        Forgotten::Place(place) => {
+        Forgotten::AccountRegion(place) => {
             disputes::forgotten(to, place).await?;
             let query = sqlx::query("DELETE FROM places WHERE account = ? AND region = ?");
             to.execute(query.bind(place.account.as_str()).bind(place.region.as_str())).await.map(drop)
         }
-        Forgotten::Total(total) => {
+        Forgotten::Counter(total) => {
             let (kind, policy, region, result) = total_columns(total);
             let query = sqlx::query("DELETE FROM totals WHERE kind = ? AND policy = ? AND region = ? AND result = ?");
             to.execute(query.bind(kind).bind(policy).bind(region).bind(result)).await.map(drop)
@@ -410,7 +411,7 @@ async fn forget(to: &mut SqliteConnection, what: &Forgotten) -> Written {
     }
 }
 
-async fn count(to: &mut SqliteConnection, total: &Total, by: u64) -> Written {
+async fn count(to: &mut SqliteConnection, total: &Counter, by: u64) -> Written {
     let (kind, policy, region, result) = total_columns(total);
     let sql = "INSERT INTO totals (kind, policy, region, result, value) VALUES (?, ?, ?, ?, ?)
                ON CONFLICT DO UPDATE SET value = value + excluded.value";

@@ -1,6 +1,6 @@
 //! The brake looks back: what a route loses in a day waits for a person, however small the steps.
 
-use super::books::*;
+use super::fixture::*;
 use super::*;
 use crate::world::disk::reloaded;
 use lifeboat::domain::policy::Retain;
@@ -19,7 +19,7 @@ fn last(count: u32) -> Retain {
 
 /// One source whose backups come and go, weighed as a review does.
 struct Route {
-    books: Books,
+    fixture: Fixture,
     now: Time,
     gone: usize,
 }
@@ -27,7 +27,7 @@ struct Route {
 impl Route {
     /// So many backups, one each hour from the start on; it is `later` after the last.
     fn hourly(count: u32, later: Duration) -> Self {
-        let mut route = Self { books: Books::new(), now: start(), gone: 0 };
+        let mut route = Self { fixture: Fixture::new(), now: start(), gone: 0 };
         for _ in 0..count {
             route.comes();
             route.now = route.now.plus(HOUR);
@@ -40,38 +40,39 @@ impl Route {
         let made_for = Occurrence { at: self.now, trigger: Trigger::Schedule };
         let mut point = backup(&format!("backup-{}", self.now.millis()), made_for, Lifecycle::Available);
         (point.created_at, point.settled_at) = (self.now, Some(self.now));
-        self.books.see(&point);
+        self.fixture.see(&point);
     }
 
     fn keeps(&mut self, retain: Retain) {
-        self.books.settings.policies.values_mut().next().unwrap().retain = Some(retain);
+        self.fixture.settings.policies.values_mut().next().unwrap().retain = Some(retain);
     }
 
     fn held(&self) -> usize {
-        self.books.state.sources[&key(0)].points.available(&Target::Backup).len()
+        self.fixture.state.sources[&key(0)].points.available(&Target::Backup).len()
     }
 
     /// Retention decides; what goes is gone at once if `done`. Returns what the brake holds, of how many, and the most
     /// that was held.
     fn review(&mut self, done: bool) -> Option<(usize, usize, usize)> {
-        let policy = self.books.settings.policies.values().next().unwrap().clone();
-        let letting = deletions::weigh(&policy, &self.books.state, &key(0), &Target::Backup, self.now);
+        let policy = self.fixture.settings.policies.values().next().unwrap().clone();
+        let letting = deletions::weigh(&policy, &self.fixture.state, &key(0), &Target::Backup, self.now);
         let (at, place) = (self.now, place(HOME));
         let going: Vec<_> = letting.go.iter().map(|(point, reason)| (point.id.clone(), reason.clone())).collect();
         let braked = letting.braked.map(|brake| (brake.points.len(), brake.held, brake.most));
         for (id, reason) in going {
             self.gone += 1;
-            let condemned = Change::Condemned { place: place.clone(), id: id.clone(), reason, confirmed: false, at };
-            self.books.apply(condemned);
+            let deletion_planned =
+                Change::DeletionPlanned { place: place.clone(), id: id.clone(), reason, confirmed: false, at };
+            self.fixture.apply(deletion_planned);
             if done {
-                self.books.apply(Change::Gone { place: place.clone(), id, at });
+                self.fixture.apply(Change::BackupRemoved { place: place.clone(), id, at });
             }
         }
         braked
     }
 
     fn restart(&mut self) {
-        self.books.state = reloaded(&self.books.state, self.now);
+        self.fixture.state = reloaded(&self.fixture.state, self.now);
     }
 }
 
@@ -128,21 +129,21 @@ fn what_a_person_confirmed_does_not_count() {
     let mut route = Route::hourly(20, 2 * DAY);
     route.keeps(last(8));
     assert_eq!(route.review(true), Some((12, 20, 20)));
-    let confirmed = deletions::confirm(&route.books.settings, &route.books.state, route.now);
+    let confirmed = deletions::confirm(&route.fixture.settings, &route.fixture.state, route.now);
     assert_eq!(confirmed.len(), 12);
     let mut gone = Vec::new();
     for change in confirmed {
-        let Change::Condemned { ref place, ref id, confirmed, at, .. } = change else { panic!("{change:?}") };
+        let Change::DeletionPlanned { ref place, ref id, confirmed, at, .. } = change else { panic!("{change:?}") };
         assert!(confirmed);
-        gone.push(Change::Gone { place: place.clone(), id: id.clone(), at });
-        route.books.apply(change);
+        gone.push(Change::BackupRemoved { place: place.clone(), id: id.clone(), at });
+        route.fixture.apply(change);
     }
     // Decided, and then done: neither counts, nor after a restart.
     assert_eq!(route.review(true), None);
     route.restart();
     for change in gone {
         assert_eq!(route.review(true), None);
-        route.books.apply(change);
+        route.fixture.apply(change);
     }
     route.keeps(last(6));
     assert_eq!((route.review(true), route.gone, route.held()), (None, 2, 6));
@@ -154,11 +155,11 @@ fn what_others_deleted_and_what_nobody_knows_of_does_not_count() {
     let mut route = Route::hourly(20, 2 * DAY);
     for hour in 0..10 {
         let id = format!("backup-{}", start().plus(HOUR * hour).millis()).as_str().into();
-        route.books.apply(Change::Gone { place: place(HOME), id, at: route.now });
+        route.fixture.apply(Change::BackupRemoved { place: place(HOME), id, at: route.now });
     }
     route.keeps(last(8));
     assert_eq!((route.review(true), route.held()), (None, 8));
-    let losses = &route.books.state.sources[&key(0)].losses;
+    let losses = &route.fixture.state.sources[&key(0)].losses;
     assert_eq!(losses[&Target::Backup].len(), 2, "{losses:?}");
 }
 
@@ -196,8 +197,8 @@ fn a_clock_that_went_back_leaves_no_loss_ahead() {
     route.keeps(last(18));
     route.review(true);
     let to = route.now.minus(12 * HOUR);
-    route.books.apply(Change::ClockWentBack { to });
-    assert!(route.books.state.sources[&key(0)].losses[&Target::Backup].iter().all(|loss| loss.lost_at == to));
+    route.fixture.apply(Change::ClockWentBack { to });
+    assert!(route.fixture.state.sources[&key(0)].losses[&Target::Backup].iter().all(|loss| loss.lost_at == to));
     route.now = to;
     route.keeps(last(14));
     assert_eq!(route.review(true), Some((4, 18, 20)));
@@ -222,8 +223,8 @@ fn what_a_person_confirmed_does_not_count_while_it_is_still_to_be_done() {
     let mut route = Route::hourly(20, 2 * DAY);
     route.keeps(last(8));
     assert_eq!(route.review(true), Some((12, 20, 20)));
-    for change in deletions::confirm(&route.books.settings, &route.books.state, route.now) {
-        route.books.apply(change);
+    for change in deletions::confirm(&route.fixture.settings, &route.fixture.state, route.now) {
+        route.fixture.apply(change);
     }
     route.keeps(last(6));
     assert_eq!((route.review(false), route.gone), (None, 2));
@@ -237,11 +238,11 @@ fn what_came_after_it_was_lost_was_there_for_a_moment() {
     let mut route = Route::hourly(5, 2 * DAY);
     route.now = route.now.plus(HOUR);
     route.comes();
-    let point = route.books.state.sources[&key(0)].newest(&Target::Backup).unwrap().clone();
+    let point = route.fixture.state.sources[&key(0)].newest(&Target::Backup).unwrap().clone();
     let (place, id, reason, at) = (place(HOME), point.id, String::new(), route.now.minus(HOUR));
-    route.books.apply(Change::Condemned { place, id, reason, confirmed: false, at });
-    let mut recent = Recent::of(&route.books.state, &key(0), &Target::Backup, route.now);
-    let points = route.books.state.sources[&key(0)].points.iter();
-    let decided = points.filter(|point| recent.add(&route.books.state, point)).count();
+    route.fixture.apply(Change::DeletionPlanned { place, id, reason, confirmed: false, at });
+    let mut recent = Recent::of(&route.fixture.state, &key(0), &Target::Backup, route.now);
+    let points = route.fixture.state.sources[&key(0)].points.iter();
+    let decided = points.filter(|point| recent.add(&route.fixture.state, point)).count();
     assert_eq!((decided, recent.held(), recent.most()), (1, 5, 6));
 }

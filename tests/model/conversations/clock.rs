@@ -11,7 +11,13 @@ fn off(trust: Trust) -> Timekeeping {
 /// How often each source was opened and ended.
 fn decided(talk: &Talk) -> usize {
     let decides = |change: &&Change| {
-        matches!(change, Change::Opened { .. } | Change::Closed { .. } | Change::Condemned { .. } | Change::Left { .. })
+        matches!(
+            change,
+            Change::Opened { .. }
+                | Change::Closed { .. }
+                | Change::DeletionPlanned { .. }
+                | Change::SourceDeparted { .. }
+        )
     };
     talk.changes.iter().filter(decides).count()
 }
@@ -42,7 +48,7 @@ fn work_under_way_goes_on_and_nothing_else_is_decided() {
     talk.serve();
     let opened = |talk: &Talk| talk.at_aws.keys().filter(|(region, _)| region == HOME).count();
     assert_eq!(opened(&talk), 2);
-    let ends: Vec<End> = talk
+    let ends: Vec<OccurrenceOutcome> = talk
         .changes
         .iter()
         .filter_map(|change| match change {
@@ -50,7 +56,7 @@ fn work_under_way_goes_on_and_nothing_else_is_decided() {
             _ => None,
         })
         .collect();
-    assert!(ends.contains(&End::Completed) && !ends.contains(&End::Failed), "{ends:?}");
+    assert!(ends.contains(&OccurrenceOutcome::Completed) && !ends.contains(&OccurrenceOutcome::Failed), "{ends:?}");
 }
 
 #[test]
@@ -87,11 +93,12 @@ fn nothing_is_deleted_by_a_clock_that_is_off() {
     talk.state.timekeeping = off(Trust::Off);
     talk.policy().retain = Some(Retain { last: Some(3), ..Retain::default() });
     pass(&mut talk, 240);
-    let condemned = |talk: &Talk| talk.changes.iter().any(|change| matches!(change, Change::Condemned { .. }));
-    assert!(talk.at_aws.len() >= held && !condemned(&talk));
+    let deletion_planned =
+        |talk: &Talk| talk.changes.iter().any(|change| matches!(change, Change::DeletionPlanned { .. }));
+    assert!(talk.at_aws.len() >= held && !deletion_planned(&talk));
     talk.state.timekeeping = Timekeeping::default();
     pass(&mut talk, 1);
-    assert!(condemned(&talk));
+    assert!(deletion_planned(&talk));
 }
 
 /// A jump has AWS asked anew, for what its answer says of the time.

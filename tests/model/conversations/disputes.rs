@@ -4,7 +4,7 @@ use super::*;
 use crate::world::disk::reloaded;
 use lifeboat::domain::evidence::Objection;
 use lifeboat::domain::id::BackupId;
-use lifeboat::domain::point::{MadeAs, Point};
+use lifeboat::domain::point::{MadeAs, RecoveryPoint};
 use lifeboat::domain::tags::{ATTEMPT, OCCURRENCE, ORIGIN, SOURCE, TAKEN, TRIGGER};
 use lifeboat::domain::time::Time;
 use std::sync::Arc;
@@ -41,15 +41,15 @@ fn look(talk: &mut Talk) {
     talk.serve();
 }
 
-fn newest(talk: &Talk, target: &Target) -> Point {
+fn newest(talk: &Talk, target: &Target) -> RecoveryPoint {
     talk.state.sources[&key(0)].newest(target).unwrap().clone()
 }
 
-fn at_aws<'a>(talk: &'a mut Talk, point: &Point) -> &'a mut Sighting {
+fn at_aws<'a>(talk: &'a mut Talk, point: &RecoveryPoint) -> &'a mut ObservedBackup {
     talk.at_aws.get_mut(&(point.place.region.to_string(), point.id.to_string())).unwrap()
 }
 
-fn tag(talk: &mut Talk, point: &Point, tag: &str, value: &str) {
+fn tag(talk: &mut Talk, point: &RecoveryPoint, tag: &str, value: &str) {
     Arc::make_mut(&mut at_aws(talk, point).tags).insert(tag.to_owned(), value.to_owned());
 }
 
@@ -65,7 +65,10 @@ fn unconfirmed(talk: &Talk) -> usize {
 }
 
 fn deleted(talk: &Talk) -> usize {
-    talk.changes.iter().filter(|change| matches!(change, Change::Condemned { .. } | Change::Gone { .. })).count()
+    talk.changes
+        .iter()
+        .filter(|change| matches!(change, Change::DeletionPlanned { .. } | Change::BackupRemoved { .. }))
+        .count()
 }
 
 fn findings(talk: &Talk) -> Vec<String> {
@@ -133,7 +136,7 @@ fn a_dispute_outlives_a_restart() {
     assert_eq!(disputed(&talk).len(), 1);
 }
 
-fn forged(talk: &Talk, id: &str, like: &Point, of: &str) -> Sighting {
+fn forged(talk: &Talk, id: &str, like: &RecoveryPoint, of: &str) -> ObservedBackup {
     let mut forged = talk.at_aws[&(like.place.region.to_string(), like.id.to_string())].clone();
     (forged.id, forged.file_system, forged.created_at) = (id.into(), Some(of.into()), talk.now);
     let tags = Arc::make_mut(&mut forged.tags);
@@ -141,8 +144,8 @@ fn forged(talk: &Talk, id: &str, like: &Point, of: &str) -> Sighting {
     forged
 }
 
-fn put(talk: &mut Talk, region: &str, sighting: Sighting) {
-    talk.at_aws.insert((region.to_owned(), sighting.id.to_string()), sighting);
+fn put(talk: &mut Talk, region: &str, observed: ObservedBackup) {
+    talk.at_aws.insert((region.to_owned(), observed.id.to_string()), observed);
 }
 
 #[test]
@@ -163,14 +166,11 @@ fn a_backup_of_another_file_system_is_never_taken_for_the_victims() {
         assert!(said.len() == 1 && said[0].1.contains(other), "{said:?}");
         assert_eq!(newest(&talk, &Target::Backup).id, like.id);
         occurrence(&mut talk);
-        let asked = talk.changes.iter().filter(|change| matches!(change, Change::Asked { .. })).count();
+        let asked = talk.changes.iter().filter(|change| matches!(change, Change::RequestRecorded { .. })).count();
         assert_eq!(asked, 4, "two sources are backed up and copied, and nothing else");
-        assert!(
-            !talk
-                .changes
-                .iter()
-                .any(|change| matches!(change, Change::Condemned { id, .. } if *id == BackupId::from("backup-forged")))
-        );
+        assert!(!talk.changes.iter().any(
+            |change| matches!(change, Change::DeletionPlanned { id, .. } if *id == BackupId::from("backup-forged"))
+        ));
         // Whoever wrote the tags takes them off.
         Arc::make_mut(&mut talk.at_aws.get_mut(&(HOME.to_owned(), "backup-forged".to_owned())).unwrap().tags).clear();
         look(&mut talk);
@@ -241,9 +241,9 @@ fn after_the_loss_of_the_database_our_copies_are_known_or_shown_as_unconfirmed()
         let mut talk = protected();
         let held = talk.state.sources[&key(0)].points.available(&there()).len();
         let mine = source(0).to_string();
-        for ((region, _), sighting) in &mut talk.at_aws {
-            if region == THERE && sighting.tags[SOURCE] == mine {
-                sighting.file_system.clone_from(&shows);
+        for ((region, _), observed) in &mut talk.at_aws {
+            if region == THERE && observed.tags[SOURCE] == mine {
+                observed.file_system.clone_from(&shows);
             }
         }
         if !origins {
@@ -307,7 +307,7 @@ fn a_point_that_was_adopted_follows_its_tags() {
 fn a_disputed_point_is_neither_held_nor_deleted() {
     let mut talk = protected();
     let point = newest(&talk, &there());
-    talk.take_in(vec![Change::Condemned {
+    talk.take_in(vec![Change::DeletionPlanned {
         place: point.place.clone(),
         id: point.id.clone(),
         reason: "no rule keeps it".to_owned(),
@@ -409,9 +409,9 @@ fn a_creation_time_that_changes_again_is_believed_a_day_after_that() {
 fn unlisted(talk: &mut Talk) -> usize {
     let held = talk.state.sources[&key(0)].points.available(&there()).len();
     let mine = source(0).to_string();
-    for ((region, _), sighting) in &mut talk.at_aws {
-        if region == THERE && sighting.tags[SOURCE] == mine {
-            sighting.file_system = Some("fs-0eeeeeeeeeeeeeee0".into());
+    for ((region, _), observed) in &mut talk.at_aws {
+        if region == THERE && observed.tags[SOURCE] == mine {
+            observed.file_system = Some("fs-0eeeeeeeeeeeeeee0".into());
         }
     }
     talk.now = talk.now.plus(MINUTE);
@@ -427,7 +427,7 @@ fn lists(talk: &mut Talk, region: &str) {
 }
 
 /// The same of any account; returns which listings are wanted then.
-fn lists_at(talk: &mut Talk, place: &Place) -> Vec<Place> {
+fn lists_at(talk: &mut Talk, place: &AccountRegion) -> Vec<AccountRegion> {
     let lists = |action: &Action| action.place == *place && matches!(action.call, Call::ListPage { .. });
     let at = talk.under_way.iter().position(lists).unwrap();
     let action = talk.under_way.remove(at);
@@ -458,7 +458,7 @@ fn a_backup_that_is_found_brings_the_copies_in_that_waited_for_it() {
     let (id, failed) = failed.map(|((_, id), shown)| (BackupId::from(id.as_str()), shown)).unwrap();
     failed.lifecycle = Lifecycle::Failed;
     // Of the same occurrence, and of a backup that nobody ever sees.
-    let mut astray = Sighting { id: "backup-astray".into(), ..at_aws(&mut talk, &like).clone() };
+    let mut astray = ObservedBackup { id: "backup-astray".into(), ..at_aws(&mut talk, &like).clone() };
     Arc::make_mut(&mut astray.tags).insert(ORIGIN.to_owned(), format!("{HOME}/backup-gone"));
     astray.copied_from = Some("backup-gone".into());
     put(&mut talk, THERE, astray);
@@ -492,8 +492,8 @@ fn what_waits_for_another_region_is_looked_at_again_once_that_was_read() {
     for made_before in [SECOND, Duration::ZERO] {
         let (mut talk, held) = waiting_there();
         let began_at = talk.now;
-        for sighting in talk.at_aws.values_mut() {
-            sighting.created_at = began_at.minus(made_before);
+        for observed in talk.at_aws.values_mut() {
+            observed.created_at = began_at.minus(made_before);
         }
         lists(&mut talk, THERE);
         talk.now = talk.now.plus(SECOND);
@@ -519,8 +519,8 @@ fn what_waits_for_another_region_is_looked_at_again_once_that_was_read() {
 fn what_waits_is_looked_at_again_for_no_other_region_and_account_and_not_when_it_is_disputed() {
     for disputed in [false, true] {
         let (mut talk, _) = waiting_there();
-        for sighting in talk.at_aws.values_mut().filter(|_| disputed) {
-            sighting.made_as = MadeAs::Automatic;
+        for observed in talk.at_aws.values_mut().filter(|_| disputed) {
+            observed.made_as = MadeAs::Automatic;
         }
         let mut others = talk.policy().clone();
         (others.name, others.account) = ("others".into(), "111122223333".into());
@@ -532,7 +532,7 @@ fn what_waits_is_looked_at_again_for_no_other_region_and_account_and_not_when_it
         talk.settings.generation = 2;
         talk.round();
         lists(&mut talk, THERE);
-        let theirs = Place { account: "111122223333".into(), region: HOME.into() };
+        let theirs = AccountRegion { account: "111122223333".into(), region: HOME.into() };
         for place in [&place("eu-west-1"), &theirs] {
             assert_eq!(lists_at(&mut talk, place), [], "{place:?}");
         }
@@ -545,11 +545,11 @@ fn what_waits_is_looked_at_again_for_no_other_region_and_account_and_not_when_it
 #[test]
 fn a_copy_within_its_region_wants_no_other_look_at_that() {
     let (mut talk, held) = waiting_there();
-    for (nth, sighting) in talk.at_aws.values_mut().enumerate() {
-        let tags = Arc::make_mut(&mut sighting.tags);
+    for (nth, observed) in talk.at_aws.values_mut().enumerate() {
+        let tags = Arc::make_mut(&mut observed.tags);
         tags.insert(ORIGIN.to_owned(), format!("{THERE}/backup-{nth}"));
-        sighting.copied_from = Some(format!("backup-{nth}").as_str().into());
-        (sighting.copied_from_region, sighting.created_at) = (Some(THERE.into()), talk.now);
+        observed.copied_from = Some(format!("backup-{nth}").as_str().into());
+        (observed.copied_from_region, observed.created_at) = (Some(THERE.into()), talk.now);
     }
     lists(&mut talk, THERE);
     assert_eq!(unconfirmed(&talk), held);
@@ -611,7 +611,7 @@ fn what_an_unconfirmed_copy_claims_is_kept_as_it_changes() {
     unlisted(&mut talk);
     at_aws(&mut talk, &copy).lifecycle = Lifecycle::Copying;
     talk.serve();
-    let claim = |talk: &Talk| -> Point {
+    let claim = |talk: &Talk| -> RecoveryPoint {
         let mut disputes = talk.state.disputes();
         disputes.find(|(_, id, _)| **id == copy.id).and_then(|(.., dispute)| dispute.claim.as_deref().cloned()).unwrap()
     };
@@ -649,14 +649,14 @@ fn others_backups_are_remembered_in_each_region_with_sources_and_nothing_else_is
     for region in [HOME, THERE, "eu-west-1"] {
         let mut theirs = forged(&talk, "backup-theirs", &like, "fs-0fffffffffffffff0");
         theirs.tags = Arc::default();
-        let mut copy = Sighting { id: "backup-copied".into(), ..theirs.clone() };
+        let mut copy = ObservedBackup { id: "backup-copied".into(), ..theirs.clone() };
         copy.copied_from = Some("backup-elsewhere".into());
         put(&mut talk, region, theirs);
         put(&mut talk, region, copy);
     }
     look(&mut talk);
     let remembered = |region: &str| -> Vec<String> {
-        talk.state.places[&place(region)].strangers.keys().map(ToString::to_string).collect()
+        talk.state.places[&place(region)].other_backups.keys().map(ToString::to_string).collect()
     };
     assert_eq!([HOME, THERE, "eu-west-1"].map(remembered), [vec!["backup-theirs"], vec![], vec!["backup-theirs"]]);
 }

@@ -1,8 +1,8 @@
 //! What a route's copies teach about the next one.
 
-use super::books::{backup, copy, scheduled};
+use super::fixture::{backup, copy, scheduled};
 use super::*;
-use lifeboat::domain::point::Point;
+use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::planner::durations::{Learned, learned, next_copy};
 
 /// Copies of one hour after the other that took so long, each under its key.
@@ -14,8 +14,8 @@ fn copies(of: &[(Duration, &str)]) -> State {
         let settled_at = Some(copied.created_at.plus(*took));
         let kms_key = Some((*kms_key).into());
         state
-            .apply(&Change::Seen {
-                point: Box::new(Point { settled_at, ..copied.with_provenance(|of| of.kms_key = kms_key) }),
+            .apply(&Change::BackupObserved {
+                point: Box::new(RecoveryPoint { settled_at, ..copied.with_provenance(|of| of.kms_key = kms_key) }),
             })
             .unwrap();
     }

@@ -19,14 +19,14 @@ fn edited(talk: &mut Talk, line: &str, zone: &str) {
     talk.settings.generation += 1;
 }
 
-/// A process that begins with what is durable of the books.
+/// A process that begins with what is durable of the state.
 fn restarted(talk: &mut Talk) {
     (talk.state.started_at, talk.state.generation) = (talk.now, None);
     talk.state.checked.clear();
 }
 
 fn lines(talk: &Talk) -> Vec<Line> {
-    talk.state.sources[&key(0)].watch.as_ref().unwrap().lines.clone()
+    talk.state.sources[&key(0)].membership.as_ref().unwrap().lines.clone()
 }
 
 /// One source whose occurrence of six o'clock is done, at 13:00.
@@ -201,12 +201,12 @@ fn a_lost_database_and_an_edit_make_nothing_due() {
 #[test]
 fn an_ontap_file_system_is_told_to_name_its_volumes_before_the_call() {
     let mut talk = Talk::at_six(1);
-    for look_up in talk.calls("DescribeFileSystems") {
+    for lookup in talk.calls("DescribeFileSystems") {
         let found = SourceFacts { kind: FileSystemKind::Ontap, ..facts(&source(0)) };
-        talk.answer(&look_up, Outcome::LookedUp(vec![found]));
+        talk.answer(&lookup, Outcome::SourcesDescribed(vec![found]));
     }
     let plan = talk.round();
     assert!(talk.calls("CreateBackup").is_empty());
-    let told = plan.waiting.iter().find(|waiting| waiting.reason == Reason::SetAside).unwrap();
+    let told = plan.waiting.iter().find(|waiting| waiting.reason == Reason::NeedsPerson).unwrap();
     assert!(told.detail.contains("name its volumes under `volumes`"), "{told:?}");
 }

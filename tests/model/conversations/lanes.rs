@@ -5,7 +5,7 @@ use crate::world::disk::reloaded;
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::lane::Lane;
 use lifeboat::domain::state::ClosedLane;
-use lifeboat::planner::lane_gate::LaneGate;
+use lifeboat::planner::lane_limits::LaneLimits;
 
 const WAITING: usize = 12;
 const VOLUME: &str = "fsvol-0123456789abcdef0";
@@ -89,7 +89,13 @@ fn a_refusal_closes_the_lane_for_all_that_wait() {
     assert!(lanes.most_in_a_minute() <= 2, "{:?}", lanes.refused_at);
     assert!((30..=45).contains(&lanes.refused_at.len()), "{}", lanes.refused_at.len());
     // The probes were of one route, and its own pauses do not grow by them.
-    assert!(lanes.talk.state.ask(&work(0, Target::Copy(THERE.into()))).is_some_and(|ask| ask.failures == 0));
+    assert!(
+        lanes
+            .talk
+            .state
+            .pending_request(&work(0, Target::Copy(THERE.into())))
+            .is_some_and(|pending| pending.failures == 0)
+    );
 }
 
 #[test]
@@ -99,7 +105,7 @@ fn a_slot_that_becomes_free_unseen_is_used_within_two_polls() {
     lanes.hidden = 0;
     lanes.run(60);
     assert_eq!(lanes.in_flight(), 5, "{:?}", lanes.asked);
-    // The books hold what AWS allows: the lane is trusted again.
+    // The state holds what AWS allows: the lane is trusted again.
     let closed = lanes.talk.state.closed_lanes[&Lanes::lane()];
     assert_eq!((closed.refusals, closed.one_at_a_time), (0, false));
 }
@@ -142,15 +148,15 @@ fn whatever_ends_in_a_lane_opens_it() {
     // Ours: seen at the next look, and the next copy is asked for with the same answer.
     let known = closed(&lanes);
     let mut state = lanes.talk.state.clone();
-    let flying = state.sources.values().find_map(|known| known.in_flight().find(|point| point.origin.is_some()));
-    let mut point = flying.unwrap().clone();
+    let in_flight = state.sources.values().find_map(|known| known.in_flight().find(|point| point.origin.is_some()));
+    let mut point = in_flight.unwrap().clone();
     point.lifecycle = Lifecycle::Available;
-    state.apply(&Change::Seen { point: Box::new(point.clone()) }).unwrap();
+    state.apply(&Change::BackupObserved { point: Box::new(point.clone()) }).unwrap();
     let opened = ClosedLane { until: Time::ZERO, ..known };
     assert_eq!(state.closed_lanes[&Lanes::lane()], opened);
     // One that vanished, and somebody else's.
     let mut state = lanes.talk.state.clone();
-    state.apply(&Change::Gone { place: place(THERE), id: point.id.clone(), at: lanes.talk.now }).unwrap();
+    state.apply(&Change::BackupRemoved { place: place(THERE), id: point.id.clone(), at: lanes.talk.now }).unwrap();
     assert_eq!(state.closed_lanes[&Lanes::lane()], opened);
     let mut state = lanes.talk.state.clone();
     let listed = |others: &[(&str, Lane)]| Change::Listed {
@@ -159,7 +165,7 @@ fn whatever_ends_in_a_lane_opens_it() {
         pages: 1,
         user_backups: 3,
         others: others.iter().map(|(id, lane)| ((*id).into(), vec![lane.clone()])).collect(),
-        strangers: Vec::new(),
+        other_backups: Vec::new(),
     };
     let other = ("backup-other", Lanes::lane());
     state.apply(&listed(std::slice::from_ref(&other))).unwrap();
@@ -224,13 +230,13 @@ fn no_more_copies_are_asked_for_than_may_be_refused_in_a_minute() {
         (&[90, 60], true, 1, 0),
     ] {
         let (state, now) = closed(refused, Time::ZERO, one_at_a_time);
-        let mut gate = LaneGate::new(&state, now);
+        let mut limits = LaneLimits::new(&state, now);
         let lanes = [Lanes::lane()];
-        (0..asked).for_each(|_| gate.take(&lanes));
+        (0..asked).for_each(|_| limits.take(&lanes));
         let case = format!("{refused:?}, one at a time: {one_at_a_time}, {asked} asked for");
-        assert_eq!((gate.room(&lanes), gate.open(&lanes).is_ok()), (room, room > 0), "{case}");
+        assert_eq!((limits.room(&lanes), limits.open(&lanes).is_ok()), (room, room > 0), "{case}");
         // Other lanes are open.
-        assert_eq!(gate.room(&[Lane::Shared(place(HOME))]), 2, "{case}");
+        assert_eq!(limits.room(&[Lane::Shared(place(HOME))]), 2, "{case}");
     }
 }
 
@@ -239,10 +245,10 @@ fn a_closed_lane_says_from_when_on_a_copy_is_asked_for() {
     let said = |refused: &[u32], pause: i64, asked: usize| {
         let now = at("2026-11-21T06:00:00Z").millis();
         let (state, now) = closed(refused, Time::from_millis(now + pause * 1000), true);
-        let mut gate = LaneGate::new(&state, now);
+        let mut limits = LaneLimits::new(&state, now);
         let lanes = [Lanes::lane()];
-        (0..asked).for_each(|_| gate.take(&lanes));
-        gate.open(&lanes).map_err(|refusal| (refusal.reason, refusal.until.map(|until| until.since(now).as_secs())))
+        (0..asked).for_each(|_| limits.take(&lanes));
+        limits.open(&lanes).map_err(|blocked| (blocked.reason, blocked.until.map(|until| until.since(now).as_secs())))
     };
     assert_eq!(said(&[10], 0, 0), Ok(()), "the pause is over");
     assert_eq!(said(&[10], 1, 0), Err((Reason::Slot, Some(1))));
@@ -252,26 +258,27 @@ fn a_closed_lane_says_from_when_on_a_copy_is_asked_for() {
     assert_eq!(said(&[50, 10], 25, 0), Err((Reason::Slot, Some(25))));
     assert_eq!(said(&[70, 10], 5, 0), Err((Reason::Slot, Some(5))));
     // What is being asked for tells more than the refusals before it.
-    assert_eq!(said(&[70, 10], 0, 1), Err((Reason::Calls, None)));
-    assert_eq!(said(&[], 0, 2), Err((Reason::Calls, None)));
+    assert_eq!(said(&[70, 10], 0, 1), Err((Reason::CallLimit, None)));
+    assert_eq!(said(&[], 0, 2), Err((Reason::CallLimit, None)));
 }
 
-/// The books hold few of an account's thousand copies, and AWS names no lane: a refusal is of the volume's.
+/// The state holds few of an account's thousand copies, and AWS names no lane: a refusal is of the volume's.
 #[test]
 fn copies_of_a_volume_wait_for_its_own_lane() {
     let now = at("2026-11-21T06:00:00Z");
     let volume = |number: u32| {
         let volume = format!("fsvol-0123456789abcde{number:02x}").as_str().into();
-        Lane::of_copy(FileSystemKind::Ontap, &AccountName::own(), &THERE.into(), Some(&volume))
+        Lane::of_copy(FileSystemKind::Ontap, &AccountAlias::own(), &THERE.into(), Some(&volume))
     };
     let mut state = State::new(now, now);
     let refused = LaneEvidence::Refused { lane: volume(1)[0].clone(), at: now, until: now.plus(MINUTE) };
     state.apply(&Change::Lane(refused)).unwrap();
-    let mut gate = LaneGate::new(&state, now);
-    (0..2).for_each(|_| gate.take(&volume(2)));
-    let shut = |number: u32| (gate.room(&volume(number)), gate.open(&volume(number)).map_err(|refusal| refusal.reason));
-    assert_eq!([shut(1), shut(2), shut(3)], [(0, Err(Reason::Slot)), (0, Err(Reason::Calls)), (2, Ok(()))]);
-    assert_eq!(gate.room(&[]), 0, "a copy of what nobody knows");
+    let mut limits = LaneLimits::new(&state, now);
+    (0..2).for_each(|_| limits.take(&volume(2)));
+    let shut =
+        |number: u32| (limits.room(&volume(number)), limits.open(&volume(number)).map_err(|blocked| blocked.reason));
+    assert_eq!([shut(1), shut(2), shut(3)], [(0, Err(Reason::Slot)), (0, Err(Reason::CallLimit)), (2, Ok(()))]);
+    assert_eq!(limits.room(&[]), 0, "a copy of what nobody knows");
 }
 
 #[test]
@@ -280,13 +287,13 @@ fn a_copy_takes_a_place_in_the_lanes_of_its_kind() {
     talk.policy().sources.push(VOLUME.into());
     talk.serve();
     let of = |source: &str, target: Target| {
-        let source = SourceKey { account: AccountName::own(), source: source.into() };
+        let source = SourceKey { account: AccountAlias::own(), source: source.into() };
         talk.state.lanes_of_copy(&WorkKey { source, ..work(0, target) })
     };
     let (mine, copied) = (source(0).to_string(), Target::Copy(THERE.into()));
     assert_eq!(of(&mine, copied.clone()), [Lanes::lane()]);
     // Nothing of it is there that could tell its kind: what has volumes is of ONTAP.
-    let own = AccountName::own();
+    let own = AccountAlias::own();
     assert_eq!(of(VOLUME, copied.clone()), [Lane::Volume(place(THERE), VOLUME.into()), Lane::OntapAccount(own)]);
     assert_eq!([of(&mine, Target::Backup), of("fs-0fffffffffffffff0", copied)], [vec![], vec![]]);
 }

@@ -1,11 +1,11 @@
 //! What a round finds due: occurrences, listings and looks, holds, pauses that end, and what a new policy file mends.
 
-use super::books::*;
+use super::fixture::*;
 use super::*;
 use lifeboat::domain::action::CallKey;
 use lifeboat::domain::id::BackupId;
 use lifeboat::domain::pause::Pause;
-use lifeboat::domain::point::Point;
+use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::domain::state::Line;
 use lifeboat::domain::state::ListingPage;
 
@@ -17,28 +17,28 @@ fn noon() -> Time {
 }
 
 /// A policy that fires every hour, whose process began at 05:00, and which has dealt with six o'clock.
-fn hourly() -> Books {
-    let mut books = Books::new();
-    books.policy().schedule = Schedule::parse("0 * * * *", "UTC", noon()).unwrap();
-    books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
-    books
+fn hourly() -> Fixture {
+    let mut fixture = Fixture::new();
+    fixture.policy().schedule = Schedule::parse("0 * * * *", "UTC", noon()).unwrap();
+    fixture.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
+    fixture
 }
 
-fn due(books: &Books, now: Time) -> Plan {
+fn due(fixture: &Fixture, now: Time) -> Plan {
     let mut plan = Plan::default();
-    planner::schedule::plan(&books.settings, &books.state, now, &mut plan);
+    planner::schedule::plan(&fixture.settings, &fixture.state, now, &mut plan);
     plan
 }
 
 /// What came due: the hour, how it ended and why, if it did not begin, and whether it is caught up with.
-type Told = (String, Option<(End, String)>, bool);
+type Told = (String, Option<(OccurrenceOutcome, String)>, bool);
 
 fn told(plan: &Plan) -> Vec<Told> {
     let hour = |occurrence: &Occurrence| occurrence.at.to_string()[11..16].to_owned();
     let told = plan.record.iter().filter_map(|change| match change {
-        Change::Opened { occurrence, opening, .. } => Some((hour(occurrence), None, opening.caught_up)),
-        Change::Closed { occurrence, end, reason, opening, .. } => {
-            Some((hour(occurrence), Some((*end, reason.clone())), opening.caught_up))
+        Change::Opened { occurrence, record, .. } => Some((hour(occurrence), None, record.caught_up)),
+        Change::Closed { occurrence, end, reason, record, .. } => {
+            Some((hour(occurrence), Some((*end, reason.clone())), record.caught_up))
         }
         _ => None,
     });
@@ -54,51 +54,60 @@ fn of_what_came_due_the_newest_begins_and_the_others_say_why_not() {
     let now = at("2026-11-21T08:30:00Z");
     let together = "came due together with the occurrence of 2026-11-21T08:00:00Z, which took its place";
     let ended = |hour: &str, end, why: &str| (hour.to_owned(), Some((end, why.to_owned())), false);
-    let mut books = hourly();
-    let plan = due(&books, now);
-    assert_eq!(told(&plan), [ended("07:00", End::Coalesced, together), ("08:00".to_owned(), None, false)]);
+    let mut fixture = hourly();
+    let plan = due(&fixture, now);
+    assert_eq!(
+        told(&plan),
+        [ended("07:00", OccurrenceOutcome::Coalesced, together), ("08:00".to_owned(), None, false)]
+    );
     assert!(checked(&plan));
     assert_eq!(plan.wake.at, at("2026-11-21T09:00:00Z"));
     // A window that passed while the process ran.
-    books.policy().start_within = Some(30 * MINUTE);
+    fixture.policy().start_within = Some(30 * MINUTE);
     let late = "not begun within 30m: Lifeboat did not get to it";
-    assert_eq!(told(&due(&books, now)), [ended("07:00", End::Missed, late), ("08:00".to_owned(), None, false)]);
-    let later = told(&due(&books, now.plus(MOMENT)));
-    assert_eq!(later, [ended("07:00", End::Missed, late), ended("08:00", End::Missed, late)]);
+    assert_eq!(
+        told(&due(&fixture, now)),
+        [ended("07:00", OccurrenceOutcome::Missed, late), ("08:00".to_owned(), None, false)]
+    );
+    let later = told(&due(&fixture, now.plus(MOMENT)));
+    assert_eq!(
+        later,
+        [ended("07:00", OccurrenceOutcome::Missed, late), ended("08:00", OccurrenceOutcome::Missed, late)]
+    );
 
     // The process began at eight: what came due before is caught up with, its newest whatever the window.
     let asleep = |(hour, end, _): Told| (hour, end, true);
-    books.state.started_at = at("2026-11-21T08:00:00Z");
+    fixture.state.started_at = at("2026-11-21T08:00:00Z");
     let stopped = "not begun within 30m: Lifeboat was not running";
     let newest = ("08:00".to_owned(), None, true);
-    let expected = [asleep(ended("07:00", End::Missed, stopped)), newest.clone()];
-    assert_eq!(told(&due(&books, now.plus(MOMENT))), expected);
-    books.policy().start_within = None;
-    assert_eq!(told(&due(&books, now)), [asleep(ended("07:00", End::Coalesced, together)), newest]);
+    let expected = [asleep(ended("07:00", OccurrenceOutcome::Missed, stopped)), newest.clone()];
+    assert_eq!(told(&due(&fixture, now.plus(MOMENT))), expected);
+    fixture.policy().start_within = None;
+    assert_eq!(told(&due(&fixture, now)), [asleep(ended("07:00", OccurrenceOutcome::Coalesced, together)), newest]);
     // Unless the policy says that it is not.
-    books.policy().catch_up = CatchUp::None;
+    fixture.policy().catch_up = CatchUp::None;
     let not_caught = "came due while Lifeboat was not running, and catch_up is \"none\"";
-    let both = ["07:00", "08:00"].map(|hour| asleep(ended(hour, End::Missed, not_caught)));
-    assert_eq!(told(&due(&books, now)), both);
-    books.state.started_at = at("2026-11-21T07:00:00Z");
-    assert_eq!(told(&due(&books, now)), [both[0].clone(), ("08:00".to_owned(), None, false)]);
+    let both = ["07:00", "08:00"].map(|hour| asleep(ended(hour, OccurrenceOutcome::Missed, not_caught)));
+    assert_eq!(told(&due(&fixture, now)), both);
+    fixture.state.started_at = at("2026-11-21T07:00:00Z");
+    assert_eq!(told(&due(&fixture, now)), [both[0].clone(), ("08:00".to_owned(), None, false)]);
 }
 
 #[test]
 fn an_outage_too_long_to_list_says_how_many_at_least() {
-    let mut books = hourly();
-    books.policy().schedule = Schedule::parse("every 1s", "UTC", noon()).unwrap();
-    books.state.source_to_restore(&key(0)).unwrap().points = lifeboat::domain::state::Points::default();
+    let mut fixture = hourly();
+    fixture.policy().schedule = Schedule::parse("every 1s", "UTC", noon()).unwrap();
+    fixture.state.source_to_restore(&key(0)).unwrap().points = lifeboat::domain::state::RecoveryPoints::default();
     let start = at("2026-11-21T05:00:00Z");
     let earlier = |seconds: u32| {
-        let plan = due(&books, start.plus(SECOND * seconds));
+        let plan = due(&fixture, start.plus(SECOND * seconds));
         let Some(Change::Closed { earlier, reason, .. }) = plan.record.first() else { panic!() };
         let says = format!("stands for at least {earlier} before it as well");
         assert_eq!(reason.contains("stands for"), *earlier > 0, "{reason}");
         assert!(*earlier == 0 || reason.contains(&says), "{reason}");
         (plan.record.len(), *earlier)
     };
-    // 499 one by one and the newest, which begins; all before them in one record; and that the books are checked.
+    // 499 one by one and the newest, which begins; all before them in one record; and that the state is checked.
     assert_eq!(earlier(400), (401, 0));
     assert_eq!(earlier(500), (501, 0));
     assert_eq!(earlier(501), (502, 0));
@@ -107,28 +116,28 @@ fn an_outage_too_long_to_list_says_how_many_at_least() {
     assert_eq!(earlier(300_000), (502, 99_999), "it is not counted on for ever");
 }
 
-/// What AWS's books may tell of is not recorded before they were read.
+/// What AWS's inventory may tell of is not recorded before they were read.
 #[test]
 fn nothing_is_due_before_it_can_be_told() {
     let now = at("2026-11-21T08:30:00Z");
-    let born = at("2026-11-21T05:00:00Z");
-    let mut books = hourly();
-    books.state.places.get_mut(&place(HOME)).unwrap().listed = None;
-    let plan = due(&books, now);
+    let database_created_at = at("2026-11-21T05:00:00Z");
+    let mut fixture = hourly();
+    fixture.state.places.get_mut(&place(HOME)).unwrap().listed = None;
+    let plan = due(&fixture, now);
     assert_eq!((plan.record.len(), checked(&plan)), (0, false), "{:?}", plan.record);
     // What was dealt with before this database was made, and a listing that may not show yet what was begun last.
     for (dealt_with, listed, told_of) in [
-        (born.minus(MOMENT), born.plus(LAG).minus(MOMENT), false),
-        (born.minus(MOMENT), born.plus(LAG), true),
-        (born, born.plus(LAG).minus(MOMENT), true),
-        (born, born.plus(LAG), true),
+        (database_created_at.minus(MOMENT), database_created_at.plus(LAG).minus(MOMENT), false),
+        (database_created_at.minus(MOMENT), database_created_at.plus(LAG), true),
+        (database_created_at, database_created_at.plus(LAG).minus(MOMENT), true),
+        (database_created_at, database_created_at.plus(LAG), true),
     ] {
-        let mut books = Books::new();
-        books.policy().schedule = Schedule::parse("0 * * * *", "UTC", noon()).unwrap();
+        let mut fixture = Fixture::new();
+        fixture.policy().schedule = Schedule::parse("0 * * * *", "UTC", noon()).unwrap();
         let before = Occurrence { at: dealt_with, trigger: Trigger::Schedule };
-        books.see(&backup("backup-5", before, Lifecycle::Available));
-        books.listed(HOME, listed);
-        let plan = due(&books, now);
+        fixture.see(&backup("backup-5", before, Lifecycle::Available));
+        fixture.listed(HOME, listed);
+        let plan = due(&fixture, now);
         assert_eq!((!told(&plan).is_empty(), checked(&plan)), (told_of, told_of), "{dealt_with} {listed}");
     }
 }
@@ -136,20 +145,20 @@ fn nothing_is_due_before_it_can_be_told() {
 /// Nothing at AWS tells by which schedule a backup was made: a day of one occurrence after the other does.
 #[test]
 fn a_schedule_held_before_a_lost_database_if_a_day_of_backups_says_so() {
-    let born = at("2026-11-21T05:00:00Z");
+    let database_created_at = at("2026-11-21T05:00:00Z");
     let caught_up = |schedule: &str, made: &[&str]| {
-        let mut books = Books { state: State::new(born, born), ..Books::new() };
-        books.policy().schedule = Schedule::parse(schedule, "UTC", noon()).unwrap();
+        let mut fixture = Fixture { state: State::new(database_created_at, database_created_at), ..Fixture::new() };
+        fixture.policy().schedule = Schedule::parse(schedule, "UTC", noon()).unwrap();
         for (nth, at_time) in made.iter().enumerate() {
             let of = Occurrence { at: at(at_time), trigger: Trigger::Schedule };
-            books.see(&backup(&format!("backup-{nth}"), of, Lifecycle::Available));
+            fixture.see(&backup(&format!("backup-{nth}"), of, Lifecycle::Available));
         }
-        books.watch();
+        fixture.membership();
         let line = Line { text: schedule.into(), zone: "UTC".into(), since: None };
-        books.apply(Change::Rescheduled { source: key(0), lines: vec![line] });
-        books.listed(HOME, born.plus(LAG));
-        let before = |change: &Change| matches!(change, Change::Opened { occurrence, .. } | Change::Closed { occurrence, .. } if occurrence.at < born);
-        due(&books, at("2026-11-21T06:30:00Z")).record.iter().any(before)
+        fixture.apply(Change::Rescheduled { source: key(0), lines: vec![line] });
+        fixture.listed(HOME, database_created_at.plus(LAG));
+        let before = |change: &Change| matches!(change, Change::Opened { occurrence, .. } | Change::Closed { occurrence, .. } if occurrence.at < database_created_at);
+        due(&fixture, at("2026-11-21T06:30:00Z")).record.iter().any(before)
     };
     let hours =
         |day: &str, from: u32, to: u32| (from..=to).map(|hour| format!("2026-11-{day}T{hour:02}:00:00Z")).collect();
@@ -168,11 +177,11 @@ fn a_schedule_held_before_a_lost_database_if_a_day_of_backups_says_so() {
 #[test]
 fn a_round_records_so_many() {
     for (sources, recorded) in [(1999, 1999), (2000, 2000), (2001, 2000)] {
-        let mut books = Books::of(0);
-        books.policy().schedule = Schedule::parse("0 * * * *", "UTC", noon()).unwrap();
-        books.policy().sources = (0..sources).map(|nth| format!("fs-{nth:017x}").as_str().into()).collect();
-        books.watch();
-        let plan = due(&books, at("2026-11-21T06:30:00Z"));
+        let mut fixture = Fixture::of(0);
+        fixture.policy().schedule = Schedule::parse("0 * * * *", "UTC", noon()).unwrap();
+        fixture.policy().sources = (0..sources).map(|nth| format!("fs-{nth:017x}").as_str().into()).collect();
+        fixture.membership();
+        let plan = due(&fixture, at("2026-11-21T06:30:00Z"));
         let opened = plan.record.iter().filter(|change| matches!(change, Change::Opened { .. })).count();
         assert_eq!((opened, checked(&plan)), (recorded, sources == recorded), "{sources}");
     }
@@ -185,30 +194,31 @@ fn reads(plan: &Plan, region: &str) -> Vec<Call> {
 
 #[test]
 fn a_listing_goes_on_from_page_to_page() {
-    let mut books = Books::new();
+    let mut fixture = Fixture::new();
     let began = Change::ListingBegan { place: place(HOME), at: noon() };
-    let plan = books.plan(noon());
+    let plan = fixture.plan(noon());
     assert_eq!(reads(&plan, HOME), [Call::ListPage { next_token: None }]);
     assert!(plan.record.contains(&began));
-    books.apply(began.clone());
-    assert!(books.plan(noon()).record.contains(&began), "the first page is still to come");
+    fixture.apply(began.clone());
+    assert!(fixture.plan(noon()).record.contains(&began), "the first page is still to come");
     let page = ListingPage::default();
-    books.apply(Change::ListingPage { place: place(HOME), page, next_token: "two".to_owned() });
-    let plan = books.plan(noon());
+    fixture.apply(Change::ListingPage { place: place(HOME), page, next_token: "two".to_owned() });
+    let plan = fixture.plan(noon());
     assert_eq!(reads(&plan, HOME), [Call::ListPage { next_token: Some("two".to_owned()) }]);
     assert!(!plan.record.contains(&began));
-    books.apply(Change::ListingStalled { place: place(HOME), not_before: noon().plus(SECOND), restart: false });
-    assert_eq!(reads(&books.plan(noon()), HOME), []);
-    assert_eq!(reads(&books.plan(noon().plus(SECOND)), HOME).len(), 1);
-    books.apply(Change::Sent { place: place(HOME), call: CallKey::List, at: noon() });
-    assert_eq!(reads(&books.plan(noon().plus(SECOND)), HOME), [], "one at a time");
+    fixture.apply(Change::ListingStalled { place: place(HOME), not_before: noon().plus(SECOND), restart: false });
+    assert_eq!(reads(&fixture.plan(noon()), HOME), []);
+    assert_eq!(reads(&fixture.plan(noon().plus(SECOND)), HOME).len(), 1);
+    fixture.apply(Change::Sent { place: place(HOME), call: CallKey::List, at: noon() });
+    assert_eq!(reads(&fixture.plan(noon().plus(SECOND)), HOME), [], "one at a time");
 }
 
 #[test]
 fn every_region_that_the_policy_names_is_read() {
-    let mut books = Books::of(2);
-    books.second_destination();
-    let named: Vec<String> = planner::looks::places_of(&books.settings).map(|place| place.region.to_string()).collect();
+    let mut fixture = Fixture::of(2);
+    fixture.second_destination();
+    let named: Vec<String> =
+        planner::polling::places_of(&fixture.settings).map(|place| place.region.to_string()).collect();
     assert_eq!(named, [HOME, THERE, SECOND_THERE]);
 }
 
@@ -217,20 +227,20 @@ fn every_region_that_the_policy_names_is_read() {
 fn when_a_listing_is_due() {
     let began_at = at("2026-11-21T05:05:00Z");
     let first_after = |pages: u32, wanted: Option<Time>| {
-        let mut books = Books::new();
+        let mut fixture = Fixture::new();
         let (others, user_backups) = (vec![], 0);
-        books.apply(Change::Listed {
+        fixture.apply(Change::Listed {
             place: place(HOME),
             began_at,
             pages,
             user_backups,
             others,
-            strangers: Vec::new(),
+            other_backups: Vec::new(),
         });
         if let Some(at) = wanted {
-            books.apply(Change::ListingWanted { place: place(HOME), at });
+            fixture.apply(Change::ListingWanted { place: place(HOME), at });
         }
-        let listed = |time: Duration| !reads(&books.plan(began_at.plus(time)), HOME).is_empty();
+        let listed = |time: Duration| !reads(&fixture.plan(began_at.plus(time)), HOME).is_empty();
         (1..4000).find(|seconds| listed(SECOND * *seconds)).unwrap()
     };
     assert_eq!(first_after(1, None), 600);
@@ -244,100 +254,100 @@ fn when_a_listing_is_due() {
 /// Looks fall together, what has been due for longest first: what is due within a quarter of `poll` goes along. They go wherever there is something to see.
 #[test]
 fn what_is_looked_at_together() {
-    let mut books = Books::new();
+    let mut fixture = Fixture::new();
     // The Regions that no policy names are not forgotten under way.
-    books.apply(Change::Swept(noon()));
+    fixture.apply(Change::Swept(noon()));
     let home = backup("backup-0", scheduled(6), Lifecycle::Creating);
-    books.see(&home);
+    fixture.see(&home);
     for nth in 1..4 {
-        books.see(&Point { id: format!("backup-{nth}").as_str().into(), attempt: nth + 1, ..home.clone() });
+        fixture.see(&RecoveryPoint { id: format!("backup-{nth}").as_str().into(), attempt: nth + 1, ..home.clone() });
     }
     let quarter = POLL / 4;
     for (id, at) in [("backup-1", noon().plus(quarter)), ("backup-2", noon().plus(quarter).plus(MOMENT))] {
-        books.apply(Change::LookAgain { place: place(HOME), ids: vec![id.into()], at, batch: None });
+        fixture.apply(Change::PollScheduled { place: place(HOME), ids: vec![id.into()], at, batch: None });
     }
-    let small = Change::LookAgain { place: place(HOME), ids: vec!["backup-3".into()], at: noon(), batch: Some(1) };
-    books.apply(small);
-    let polled = |books: &Books, region: &str| -> Vec<Vec<String>> {
+    let small = Change::PollScheduled { place: place(HOME), ids: vec!["backup-3".into()], at: noon(), batch: Some(1) };
+    fixture.apply(small);
+    let polled = |fixture: &Fixture, region: &str| -> Vec<Vec<String>> {
         let of = |call| match call {
             Call::Poll { ids } => Some(ids.iter().map(ToString::to_string).collect()),
             _ => None,
         };
-        reads(&books.plan(noon()), region).into_iter().filter_map(of).collect()
+        reads(&fixture.plan(noon()), region).into_iter().filter_map(of).collect()
     };
-    assert_eq!(polled(&books, HOME), [vec!["backup-0", "backup-1"], vec!["backup-3"]]);
+    assert_eq!(polled(&fixture, HOME), [vec!["backup-0", "backup-1"], vec!["backup-3"]]);
     // Where no policy reaches any more, work in flight is followed; a Region without any is left alone.
-    books.see(&copy("copy-0", &home, SECOND_THERE, Lifecycle::Copying));
-    books.listed("ap-south-1", noon());
-    assert_eq!(polled(&books, SECOND_THERE), [vec!["copy-0"]]);
-    assert_eq!(reads(&books.plan(noon()), SECOND_THERE).len(), 2, "and a first listing");
-    assert_eq!(reads(&books.plan(noon().plus(HOUR)), "ap-south-1"), []);
+    fixture.see(&copy("copy-0", &home, SECOND_THERE, Lifecycle::Copying));
+    fixture.listed("ap-south-1", noon());
+    assert_eq!(polled(&fixture, SECOND_THERE), [vec!["copy-0"]]);
+    assert_eq!(reads(&fixture.plan(noon()), SECOND_THERE).len(), 2, "and a first listing");
+    assert_eq!(reads(&fixture.plan(noon().plus(HOUR)), "ap-south-1"), []);
 }
 
 /// What AWS refused in a batch is looked at one by one, four calls at a time. What is only nearly due takes none of them,
 /// or what is due would never get one.
 #[test]
 fn what_is_nearly_due_goes_along_and_never_before() {
-    let mut books = Books::new();
-    books.settings.daemon.poll = 15 * MINUTE;
+    let mut fixture = Fixture::new();
+    fixture.settings.daemon.poll = 15 * MINUTE;
     let first = backup("backup-0", scheduled(6), Lifecycle::Creating);
     for nth in 0..7 {
-        books.see(&Point { id: format!("backup-{nth}").as_str().into(), attempt: nth + 1, ..first.clone() });
+        fixture.see(&RecoveryPoint { id: format!("backup-{nth}").as_str().into(), attempt: nth + 1, ..first.clone() });
         let at = if nth < 5 { noon().plus(2 * MINUTE) } else { noon() };
         let ids = vec![BackupId::from(format!("backup-{nth}").as_str())];
-        books.apply(Change::LookAgain { place: place(HOME), ids, at, batch: Some(1) });
+        fixture.apply(Change::PollScheduled { place: place(HOME), ids, at, batch: Some(1) });
     }
     // Both Regions were read a moment ago.
-    books.listed(HOME, noon());
-    books.listed(THERE, noon());
-    let looked_at: Vec<Call> = reads(&books.plan(noon()), HOME);
+    fixture.listed(HOME, noon());
+    fixture.listed(THERE, noon());
+    let looked_at: Vec<Call> = reads(&fixture.plan(noon()), HOME);
     let one = |id: &str| Call::Poll { ids: vec![id.into()] };
     assert_eq!(looked_at, [one("backup-5"), one("backup-6")]);
 }
 
 #[test]
 fn the_tag_of_a_hold_is_written_when_its_arn_is_known() {
-    let mut books = Books::new();
-    books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
+    let mut fixture = Fixture::new();
+    fixture.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
     let id = || BackupId::from("backup-6");
-    let holds = |books: &Books, now: Time| -> Vec<Call> {
-        let calls = books.plan(now).actions.into_iter().map(|action| action.call);
+    let holds = |fixture: &Fixture, now: Time| -> Vec<Call> {
+        let calls = fixture.plan(now).actions.into_iter().map(|action| action.call);
         calls.filter(|call| matches!(call, Call::Hold { .. })).collect()
     };
-    books.apply(Change::HoldWished { place: place(HOME), id: id(), hold: Some("audit".to_owned()), at: noon() });
-    assert_eq!(holds(&books, noon()), [], "its ARN is told by a look");
-    books.apply(Change::Inspected { place: place(HOME), id: id(), arn: Some("arn:1".to_owned()), at: noon() });
+    fixture.apply(Change::HoldRequested { place: place(HOME), id: id(), hold: Some("audit".to_owned()), at: noon() });
+    assert_eq!(holds(&fixture, noon()), [], "its ARN is told by a look");
+    fixture.apply(Change::Inspected { place: place(HOME), id: id(), arn: Some("arn:1".to_owned()), at: noon() });
     let hold = Call::Hold { id: id(), arn: "arn:1".to_owned(), hold: Some("audit".to_owned()) };
-    assert_eq!(holds(&books, noon()), std::slice::from_ref(&hold));
+    assert_eq!(holds(&fixture, noon()), std::slice::from_ref(&hold));
     let until = noon().plus(MINUTE);
-    books.apply(Change::HoldTried { place: place(HOME), id: id(), fault: None, not_before: until });
-    let plan = books.plan(until.minus(MOMENT));
-    assert_eq!((holds(&books, until.minus(MOMENT)), plan.wake.at <= until), (vec![], true));
+    fixture.apply(Change::HoldTried { place: place(HOME), id: id(), fault: None, not_before: until });
+    let plan = fixture.plan(until.minus(MOMENT));
+    assert_eq!((holds(&fixture, until.minus(MOMENT)), plan.wake.at <= until), (vec![], true));
     let mut quiet = Plan::default();
-    let mut gate = planner::gate::Gate::new(&books.state, noon());
-    planner::holds::plan(&books.state, until.minus(MOMENT), &mut gate, &mut quiet);
+    let mut call_limits = planner::call_limits::CallLimits::new(&fixture.state, noon());
+    planner::holds::plan(&fixture.state, until.minus(MOMENT), &mut call_limits, &mut quiet);
     assert_eq!((quiet.wake.at, quiet.wake.why), (until, "a hold is tried again"));
-    assert_eq!(holds(&books, until), std::slice::from_ref(&hold));
-    books.apply(Change::Sent { place: place(HOME), call: hold.key().unwrap(), at: until });
-    assert_eq!(holds(&books, until), [], "one at a time");
+    assert_eq!(holds(&fixture, until), std::slice::from_ref(&hold));
+    fixture.apply(Change::Sent { place: place(HOME), call: hold.key().unwrap(), at: until });
+    assert_eq!(holds(&fixture, until), [], "one at a time");
 }
 
 /// A reload makes what was refused for good worth another try, and only that.
 #[test]
 fn a_new_policy_file_may_mend_what_was_refused_for_good() {
     let retried = |class, not_before: Time| {
-        let mut books = Books::new();
+        let mut fixture = Fixture::new();
         let of = key_of(scheduled(6), Target::Backup);
-        books.open(scheduled(6));
-        books.ask(&of, 1, noon());
+        fixture.open(scheduled(6));
+        fixture.record_request(&of, 1, noon());
         let fault = fault(class, "Refused");
-        books.apply(Change::Unfulfilled { key: of.clone(), fault, definite: true, not_before });
+        fixture.apply(Change::RequestFailed { key: of.clone(), fault, definite: true, not_before });
         let mut plan = Plan::default();
-        planner::watch::plan(&books.settings, &books.state, noon(), &mut plan);
+        planner::membership::plan(&fixture.settings, &fixture.state, noon(), &mut plan);
         assert!(plan.record.is_empty(), "the same file: {:?}", plan.record);
-        books.settings.generation += 1;
-        planner::watch::plan(&books.settings, &books.state, noon(), &mut plan);
-        let retried = plan.record.contains(&Change::Retriable(of));
+        fixture.settings.generation += 1;
+        planner::membership::plan(&fixture.settings, &fixture.state, noon(), &mut plan);
+        let retried = plan.record.contains(&Change::RequestRetryAllowed(of));
         // These books were made by hand, and have no schedule yet.
         let others = plan.record.iter().filter(|change| !matches!(change, Change::Rescheduled { .. })).count();
         assert_eq!(others, 1 + usize::from(retried), "{:?}", plan.record);
@@ -346,23 +356,23 @@ fn a_new_policy_file_may_mend_what_was_refused_for_good() {
     assert!(retried(FaultClass::Denied, noon().plus(MOMENT)));
     assert!(!retried(FaultClass::Denied, noon()), "its pause is over");
     assert!(!retried(FaultClass::Denied, noon().minus(MOMENT)));
-    assert!(!retried(FaultClass::State, noon().plus(HOUR)), "that passes by itself");
+    assert!(!retried(FaultClass::TransientState, noon().plus(HOUR)), "that passes by itself");
 }
 
 /// A pause that ended is kept until what came due in it is on record: up to its very end.
 #[test]
 fn a_pause_that_ended_is_forgotten_once_all_is_on_record() {
     let over = |checked: Option<Time>, now: Time| {
-        let mut books = hourly();
+        let mut fixture = hourly();
         let (since, until) = (at("2026-11-21T07:30:00Z"), Some(at("2026-11-21T08:30:00Z")));
         let pause = Pause { since, until, reason: None, resumed: false };
-        books.apply(Change::Paused { policy: "finance".into(), pause });
+        fixture.apply(Change::Paused { policy: "finance".into(), pause });
         if let Some(through) = checked {
-            let next = books.policy().schedule.next_after(through);
-            books.apply(Change::Checked { policy: "finance".into(), through, next });
+            let next = fixture.policy().schedule.next_after(through);
+            fixture.apply(Change::Checked { policy: "finance".into(), through, next });
         }
         let mut plan = Plan::default();
-        planner::pauses::plan(&books.settings, &books.state, now, &mut plan);
+        planner::pauses::plan(&fixture.settings, &fixture.state, now, &mut plan);
         assert_eq!(plan.wake.at == until.unwrap(), now < until.unwrap(), "{:?}", plan.wake);
         !plan.record.is_empty()
     };

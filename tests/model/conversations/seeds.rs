@@ -1,13 +1,13 @@
 //! What seeds of the world taught that nobody had run before.
 
 use super::answers::{began, foreign, page, told};
-use super::books::*;
+use super::fixture::*;
 use super::*;
 use lifeboat::domain::change::AccountEvidence;
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::id::BackupId;
 use lifeboat::domain::lane::Lane;
-use lifeboat::domain::point::Point;
+use lifeboat::domain::point::RecoveryPoint;
 
 fn noon() -> Time {
     at("2026-11-21T12:00:00Z")
@@ -25,21 +25,21 @@ fn opened(changes: &[Change]) -> Vec<Occurrence> {
 /// must not take it for one that nobody knows.
 #[test]
 fn an_order_that_ended_between_two_pages_is_not_adopted_with_the_last() {
-    let mut books = Books::new();
-    books.open(ordered(6));
-    books.ask(&key_of(ordered(6), Target::Backup), 1, noon());
-    books.apply(Change::Cancelled { source: key(0), occurrence: ordered(6), at: noon() });
-    began(&mut books, HOME, noon());
+    let mut fixture = Fixture::new();
+    fixture.open(ordered(6));
+    fixture.record_request(&key_of(ordered(6), Target::Backup), 1, noon());
+    fixture.apply(Change::Cancelled { source: key(0), occurrence: ordered(6), at: noon() });
+    began(&mut fixture, HOME, noon());
     let made = backup("backup-6", ordered(6), Lifecycle::Available);
-    for change in page(&books, HOME, vec![super::answers::shown(&made)], Some("two"), noon()) {
-        books.apply(change);
+    for change in page(&fixture, HOME, vec![super::answers::shown(&made)], Some("two"), noon()) {
+        fixture.apply(change);
     }
-    let plan = planner::plan(&books.settings, &books.state, noon());
-    let closed = |change: &&Change| matches!(change, Change::Closed { end: End::Failed, .. });
+    let plan = planner::plan(&fixture.settings, &fixture.state, noon());
+    let closed = |change: &&Change| matches!(change, Change::Closed { end: OccurrenceOutcome::Failed, .. });
     let end = plan.record.iter().find(closed).unwrap().clone();
-    let mut unended = books.clone();
-    books.apply(end);
-    assert_eq!(opened(&page(&books, HOME, vec![], None, noon())), []);
+    let mut unended = fixture.clone();
+    fixture.apply(end);
+    assert_eq!(opened(&page(&fixture, HOME, vec![], None, noon())), []);
     // One of which nothing is on record is taken in.
     unended.state.sources.get_mut(&key(0)).map(std::sync::Arc::make_mut).unwrap().open.clear();
     assert_eq!(opened(&page(&unended, HOME, vec![], None, noon())), [ordered(6)]);
@@ -88,93 +88,94 @@ fn a_work_that_fails_in_two_ways_is_asked_for_with_pauses_that_grow() {
 /// A slot that somebody else's copy takes is not free because an answer that may be of another account does not show it.
 #[test]
 fn anothers_copy_is_not_over_because_nobody_says_who_does_not_show_it() {
-    let mut books = Books::new();
-    let (account, id) = (AccountName::own(), || BackupId::from("backup-other"));
+    let mut fixture = Fixture::new();
+    let (account, id) = (AccountAlias::own(), || BackupId::from("backup-other"));
     let others = vec![(id(), vec![Lane::Shared(place(THERE))])];
-    books.apply(Change::Listed {
+    fixture.apply(Change::Listed {
         place: place(THERE),
         began_at: noon(),
         pages: 1,
         user_backups: 0,
         others,
-        strangers: Vec::new(),
+        other_backups: Vec::new(),
     });
     let look = || Call::Poll { ids: vec![id()] };
     let missing = || Outcome::Failed(Fault::new(FaultClass::Missing, "BackupNotFound", ""));
     let over = |changes: &[Change]| {
         changes.contains(&Change::Lane(LaneEvidence::OtherEnded { place: place(THERE), id: id() }))
     };
-    assert!(over(&told(&books, THERE, look(), missing(), noon())), "of no account anything is on record");
-    books.apply(Change::AccountRecorded { account, id: "111122223333".into(), at: noon() });
-    let changes = told(&books, THERE, look(), missing(), noon().plus(SECOND));
+    assert!(over(&told(&fixture, THERE, look(), missing(), noon())), "of no account anything is on record");
+    fixture.apply(Change::AccountRecorded { account, id: "111122223333".into(), at: noon() });
+    let changes = told(&fixture, THERE, look(), missing(), noon().plus(SECOND));
     let wanted = Change::ListingWanted { place: place(THERE), at: noon().plus(SECOND) };
     assert!(!over(&changes) && changes.contains(&wanted), "{changes:?}");
     let again = changes.iter().find_map(|change| match change {
-        Change::LookAgain { at, .. } => Some(*at),
+        Change::PollScheduled { at, .. } => Some(*at),
         _ => None,
     });
     assert!(again >= Some(noon().plus(MINUTE)), "the listing tells: {again:?}");
     let mut named = foreign("backup-third", Lifecycle::Available);
     named.arn = Some("arn:aws:fsx:us-west-2:111122223333:backup/backup-third".into());
     let of_ours = Outcome::Polled(vec![named]);
-    assert!(over(&told(&books, THERE, look(), of_ours, noon().plus(SECOND))), "an answer of the account tells");
+    assert!(over(&told(&fixture, THERE, look(), of_ours, noon().plus(SECOND))), "an answer of the account tells");
 }
 
 /// Keys change between two answers: a listing that names nobody is not believed because an answer before it named the
 /// account, but because one after a listing like it did.
 #[test]
 fn a_silent_listing_is_believed_once_the_account_was_named_after_one_like_it() {
-    let mut books = Books::new();
+    let mut fixture = Fixture::new();
     let others = vec![("backup-other".into(), vec![Lane::Shared(place(THERE))])];
-    books.apply(Change::Listed {
+    fixture.apply(Change::Listed {
         place: place(THERE),
         began_at: noon(),
         pages: 1,
         user_backups: 0,
         others,
-        strangers: Vec::new(),
+        other_backups: Vec::new(),
     });
-    books.apply(Change::AccountRecorded { account: AccountName::own(), id: "111122223333".into(), at: noon() });
-    let proven = |books: &mut Books, at| {
-        books.apply(Change::Account(AccountEvidence::Proven { place: place(HOME), at }));
+    fixture.apply(Change::AccountRecorded { account: AccountAlias::own(), id: "111122223333".into(), at: noon() });
+    let proven = |fixture: &mut Fixture, at| {
+        fixture.apply(Change::Account(AccountEvidence::Proven { place: place(HOME), at }));
     };
-    let listed = |books: &mut Books, at: Time| {
-        began(books, THERE, at);
-        let changes = page(books, THERE, vec![], None, at);
-        changes.iter().for_each(|change| books.apply(change.clone()));
+    let listed = |fixture: &mut Fixture, at: Time| {
+        began(fixture, THERE, at);
+        let changes = page(fixture, THERE, vec![], None, at);
+        changes.iter().for_each(|change| fixture.apply(change.clone()));
         changes.iter().any(|change| matches!(change, Change::Listed { .. }))
     };
-    proven(&mut books, noon());
-    assert!(!listed(&mut books, noon().plus(SECOND)), "named a second before");
-    assert!(!listed(&mut books, noon().plus(90 * SECOND)), "not named since");
-    proven(&mut books, noon().plus(100 * SECOND));
-    assert!(listed(&mut books, noon().plus(180 * SECOND)));
-    assert_eq!(books.state.places[&place(THERE)].silent_since, None);
-    assert!(books.state.lanes_held().is_empty());
+    proven(&mut fixture, noon());
+    assert!(!listed(&mut fixture, noon().plus(SECOND)), "named a second before");
+    assert!(!listed(&mut fixture, noon().plus(90 * SECOND)), "not named since");
+    proven(&mut fixture, noon().plus(100 * SECOND));
+    assert!(listed(&mut fixture, noon().plus(180 * SECOND)));
+    assert_eq!(fixture.state.places[&place(THERE)].silent_since, None);
+    assert!(fixture.state.lanes_held().is_empty());
 }
 
 /// Begun by a clock that ran ahead, and the database that saw it begin is lost; its backup is gone, a copy is there. It comes
 /// due in the life of this database, which records how it stands and makes nothing anew.
 #[test]
 fn what_was_begun_ahead_of_time_is_on_record_when_it_comes_due() {
-    let mut books = Books::new();
-    books.policy().schedule = Schedule::parse("every 6h", "UTC", noon()).unwrap();
-    books.apply(Change::Synced(1));
+    let mut fixture = Fixture::new();
+    fixture.policy().schedule = Schedule::parse("every 6h", "UTC", noon()).unwrap();
+    fixture.apply(Change::Synced(1));
     let due = scheduled(12);
-    let gone = Point { created_at: at("2026-11-20T09:00:00Z"), ..backup("backup-12", due, Lifecycle::Available) };
-    books.see(&copy("copy-12", &gone, THERE, Lifecycle::Available));
+    let gone =
+        RecoveryPoint { created_at: at("2026-11-20T09:00:00Z"), ..backup("backup-12", due, Lifecycle::Available) };
+    fixture.see(&copy("copy-12", &gone, THERE, Lifecycle::Available));
     let record = |now: Time| {
-        let mut books = books.clone();
-        books.listed(HOME, now.minus(MINUTE));
+        let mut fixture = fixture.clone();
+        fixture.listed(HOME, now.minus(MINUTE));
         let (mut record, mut made) = (Vec::new(), 0);
         loop {
-            let plan = planner::plan(&books.settings, &books.state, now);
-            let makes = |action: &&Action| matches!(action.call, Call::Make { .. } | Call::LookUp { .. });
+            let plan = planner::plan(&fixture.settings, &fixture.state, now);
+            let makes = |action: &&Action| matches!(action.call, Call::Make { .. } | Call::DescribeSources { .. });
             made += plan.actions.iter().filter(makes).count();
             if !plan.record.iter().any(Change::durable) {
                 return (record, made);
             }
-            plan.record.iter().for_each(|change| books.apply(change.clone()));
+            plan.record.iter().for_each(|change| fixture.apply(change.clone()));
             record.extend(plan.record.into_iter().filter_map(|change| match change {
                 Change::Closed { occurrence, end, .. } => Some((occurrence, end)),
                 _ => None,
@@ -184,30 +185,30 @@ fn what_was_begun_ahead_of_time_is_on_record_when_it_comes_due() {
     let (record_at_six, made) = record(at("2026-11-21T06:00:00Z"));
     assert_eq!((record_at_six.len(), made), (0, 1), "what comes before it comes due as ever");
     let (record, made) = record(noon());
-    assert_eq!((record.last(), made), (Some(&(due, End::Completed)), 0), "{record:?}");
+    assert_eq!((record.last(), made), (Some(&(due, OccurrenceOutcome::Completed)), 0), "{record:?}");
     assert!(record.iter().any(|(of, _)| *of == scheduled(6)), "{record:?}");
 }
 
 /// The clock is set back while an occurrence is open, and right again: the occurrence ends once.
 #[test]
 fn an_occurrence_that_was_open_while_the_clock_was_back_ends_once() {
-    let mut books = Books::new();
-    books.policy().schedule = Schedule::parse("every 6h", "UTC", noon()).unwrap();
-    books.policy().start_within = Some(2 * HOUR);
-    books.apply(Change::Synced(1));
-    books.open(scheduled(6));
-    books.apply(Change::ClockWentBack { to: at("2026-11-20T06:00:00Z") });
-    assert!(books.state.sources[&key(0)].cursor < Some(scheduled(6).at));
+    let mut fixture = Fixture::new();
+    fixture.policy().schedule = Schedule::parse("every 6h", "UTC", noon()).unwrap();
+    fixture.policy().start_within = Some(2 * HOUR);
+    fixture.apply(Change::Synced(1));
+    fixture.open(scheduled(6));
+    fixture.apply(Change::ClockWentBack { to: at("2026-11-20T06:00:00Z") });
+    assert!(fixture.state.sources[&key(0)].cursor < Some(scheduled(6).at));
     let mut ended = Vec::new();
     for hour in [9, 12, 18] {
         let now = scheduled(hour).at;
-        books.listed(HOME, now);
+        fixture.listed(HOME, now);
         loop {
-            let plan = planner::plan(&books.settings, &books.state, now);
+            let plan = planner::plan(&fixture.settings, &fixture.state, now);
             if !plan.record.iter().any(Change::durable) {
                 break;
             }
-            plan.record.iter().for_each(|change| books.apply(change.clone()));
+            plan.record.iter().for_each(|change| fixture.apply(change.clone()));
             ended.extend(plan.record.into_iter().filter_map(|change| match change {
                 Change::Closed { occurrence, end, .. } => Some((occurrence, end)),
                 _ => None,
@@ -222,33 +223,33 @@ fn an_occurrence_that_was_open_while_the_clock_was_back_ends_once() {
 /// on record has answered since.
 #[test]
 fn a_deletion_is_not_done_because_another_account_may_not_show_it() {
-    let mut books = Books::new();
+    let mut fixture = Fixture::new();
     let id = || BackupId::from("backup-6");
-    books.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
-    books.apply(Change::AccountRecorded { account: AccountName::own(), id: "111122223333".into(), at: noon() });
-    books.apply(Change::Condemned {
+    fixture.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
+    fixture.apply(Change::AccountRecorded { account: AccountAlias::own(), id: "111122223333".into(), at: noon() });
+    fixture.apply(Change::DeletionPlanned {
         place: place(HOME),
         id: id(),
         reason: String::new(),
         confirmed: false,
         at: noon(),
     });
-    books.apply(Change::DeleteAsked { place: place(HOME), id: id(), at: noon() });
+    fixture.apply(Change::DeletionRequested { place: place(HOME), id: id(), at: noon() });
     let token = lifeboat::domain::id::deletion_token(&place(HOME), &id());
     let delete = || Call::Delete { id: id(), token: token.clone() };
     let look = || Call::Poll { ids: vec![id()] };
     let missing = || Outcome::Failed(Fault::new(FaultClass::Missing, "BackupNotFound", ""));
-    let gone = |changes: &[Change]| changes.iter().any(|change| matches!(change, Change::Gone { .. }));
+    let gone = |changes: &[Change]| changes.iter().any(|change| matches!(change, Change::BackupRemoved { .. }));
     let soon = noon().plus(SECOND);
-    assert!(gone(&told(&books, HOME, delete(), Outcome::Deleted, soon)), "no other account can have deleted it");
+    assert!(gone(&told(&fixture, HOME, delete(), Outcome::Deleted, soon)), "no other account can have deleted it");
     for call in [delete(), look()] {
-        let mut books = books.clone();
-        let changes = told(&books, HOME, call, missing(), soon);
+        let mut fixture = fixture.clone();
+        let changes = told(&fixture, HOME, call, missing(), soon);
         let wanted = |change: &Change| matches!(change, Change::Account(AccountEvidence::Doubted { .. }));
         assert!(!gone(&changes) && changes.iter().any(wanted), "{changes:?}");
-        changes.into_iter().for_each(|change| books.apply(change));
+        changes.into_iter().for_each(|change| fixture.apply(change));
         let at = noon().plus(2 * MINUTE);
-        books.apply(Change::Account(AccountEvidence::Proven { place: place(THERE), at }));
-        assert!(gone(&told(&books, HOME, look(), missing(), at)));
+        fixture.apply(Change::Account(AccountEvidence::Proven { place: place(THERE), at }));
+        assert!(gone(&told(&fixture, HOME, look(), missing(), at)));
     }
 }

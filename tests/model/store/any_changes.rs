@@ -5,14 +5,14 @@ use super::file::runtime;
 use super::same;
 use crate::world::disk::reloaded;
 use lifeboat::domain::action::Request;
-use lifeboat::domain::change::{Change, End, Forgotten, Line, Opening, Total};
+use lifeboat::domain::change::{Change, Counter, Forgotten, Line, OccurrenceOutcome, OccurrenceRecord};
 use lifeboat::domain::evidence::Objection;
 use lifeboat::domain::fault::{Fault, FaultClass};
-use lifeboat::domain::id::{BackupId, Occurrence, Place, Region, SourceKey, Target, Trigger, WorkKey};
+use lifeboat::domain::id::{AccountRegion, BackupId, Occurrence, Region, SourceKey, Target, Trigger, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
-use lifeboat::domain::note::{Note, Notice, Promise};
+use lifeboat::domain::note::{Note, Notification, RouteRpo};
 use lifeboat::domain::pause::Pause;
-use lifeboat::domain::point::{Lifecycle, Point, Provenance};
+use lifeboat::domain::point::{Lifecycle, Provenance, RecoveryPoint};
 use lifeboat::domain::remarks::Remarks;
 use lifeboat::domain::state::{Dispute, State};
 use lifeboat::domain::tags::Origin;
@@ -75,17 +75,17 @@ impl Draw {
         format!("backup-{}", &work.token(attempt).as_str()[4..21]).as_str().into()
     }
 
-    fn place_of(work: &WorkKey) -> Place {
+    fn place_of(work: &WorkKey) -> AccountRegion {
         let region = work.target.region().cloned().unwrap_or_else(|| Region::from(REGIONS[0]));
-        Place { account: work.source.account.clone(), region }
+        AccountRegion { account: work.source.account.clone(), region }
     }
 
-    fn object(&mut self) -> (Place, BackupId) {
+    fn object(&mut self) -> (AccountRegion, BackupId) {
         let (work, attempt) = (self.work(), 1 + self.below(2) as u32);
         (Self::place_of(&work), Self::id(&work, attempt))
     }
 
-    fn point(&mut self) -> Point {
+    fn point(&mut self) -> RecoveryPoint {
         let (work, attempt) = (self.work(), 1 + self.below(2) as u32);
         let first = WorkKey { target: Target::Backup, ..work.clone() };
         let in_flight = if work.target == Target::Backup { Lifecycle::Creating } else { Lifecycle::Copying };
@@ -96,7 +96,7 @@ impl Draw {
             taken_at: work.occurrence.at,
         });
         let word = |draw: &mut Self| draw.chance(3).then(|| draw.one(&["one", "two", ""]));
-        Point {
+        RecoveryPoint {
             provenance: Provenance {
                 place: Self::place_of(&work),
                 source: work.source.source.clone(),
@@ -119,7 +119,7 @@ impl Draw {
             remarks: Remarks {
                 hold: word(self).map(Into::into),
                 failure: word(self).map(Into::into),
-                suspected: None,
+                missing_since: None,
                 disputed: false,
             }
             .into(),
@@ -127,12 +127,12 @@ impl Draw {
     }
 
     fn fault(&mut self) -> Fault {
-        let class = self.one(&[FaultClass::Throttled, FaultClass::Lasting, FaultClass::Missing]);
+        let class = self.one(&[FaultClass::Throttled, FaultClass::Permanent, FaultClass::Missing]);
         Fault::new(class, "Code", "what AWS says")
     }
 
-    fn opening(&mut self) -> Opening {
-        Opening {
+    fn record(&mut self) -> OccurrenceRecord {
+        OccurrenceRecord {
             policy: self.one(&["finance", "hr"]).into(),
             opened_at: self.time(),
             caught_up: self.chance(2),
@@ -146,20 +146,20 @@ impl Draw {
         match self.below(6) {
             0 => {
                 let rpo = self.chance(2).then(|| Duration::from_secs(3600));
-                Note::Promised {
+                Note::RpoSet {
                     route,
-                    promise: Promise { policy: "finance".into(), region: REGIONS[1].into(), rpo },
+                    route_rpo: RouteRpo { policy: "finance".into(), region: REGIONS[1].into(), rpo },
                     at,
                 }
             }
-            1 => Note::Withdrawn { route, at },
+            1 => Note::RpoRemoved { route, at },
             2 => Note::Late { route, since: self.time() },
-            3 => Note::Relieved { route },
+            3 => Note::LateCleared { route },
             4 => {
                 let id = format!("notice-{}", self.below(4));
-                Note::Owed(Box::new(Notice { id, at: START, body: "{}".to_owned() }))
+                Note::NotificationQueued(Box::new(Notification { id, at: START, body: "{}".to_owned() }))
             }
-            _ => Note::Settled { id: format!("notice-{}", self.below(4)) },
+            _ => Note::NotificationDone { id: format!("notice-{}", self.below(4)) },
         }
     }
 
@@ -169,38 +169,38 @@ impl Draw {
         match self.below(7) {
             0 => {
                 let confirmed = self.chance(4);
-                Change::Condemned { place, id, reason: "no rule keeps it".to_owned(), confirmed, at }
+                Change::DeletionPlanned { place, id, reason: "no rule keeps it".to_owned(), confirmed, at }
             }
-            1 => Change::Spared { place, id, reason: "a rule keeps it".to_owned() },
-            2 => Change::DeleteAsked { place, id, at },
-            3 => Change::DeleteRefused { place, id, fault: self.fault(), not_before },
-            4 => Change::HoldWished { place, id, hold: self.chance(2).then(|| "audit".to_owned()), at },
+            1 => Change::DeletionCancelled { place, id, reason: "a rule keeps it".to_owned() },
+            2 => Change::DeletionRequested { place, id, at },
+            3 => Change::DeletionFailed { place, id, fault: self.fault(), not_before },
+            4 => Change::HoldRequested { place, id, hold: self.chance(2).then(|| "audit".to_owned()), at },
             5 => Change::HoldTried { place, id, fault: self.chance(2).then(|| self.fault()), not_before },
-            _ => Change::HoldStands { place, id },
+            _ => Change::HoldConfirmed { place, id },
         }
     }
 
     fn about_request(&mut self, state: &State) -> Change {
         let key = self.work();
-        let known = state.ask(&key).cloned();
+        let known = state.pending_request(&key).cloned();
         match self.below(5) {
             0 | 1 => {
-                let again = known.filter(|ask| ask.open && !self.chance(8));
-                let attempt = again.as_ref().map_or_else(|| 1 + self.below(3) as u32, |ask| ask.attempt);
+                let again = known.filter(|pending| pending.open && !self.chance(8));
+                let attempt = again.as_ref().map_or_else(|| 1 + self.below(3) as u32, |pending| pending.attempt);
                 let fresh = Request::CreateBackup {
                     source: key.source.source.clone(),
                     token: key.token(attempt),
                     tags: [("team".to_owned(), "it".to_owned())].into(),
                 };
-                let request = again.map_or_else(|| Arc::new(fresh), |ask| ask.request);
-                Change::Asked { key, attempt, request, at: self.now }
+                let request = again.map_or_else(|| Arc::new(fresh), |pending| pending.request);
+                Change::RequestRecorded { key, attempt, request, at: self.now }
             }
             2 => {
                 let (fault, definite) = (self.fault(), self.chance(2));
-                Change::Unfulfilled { key, fault, definite, not_before: self.time() }
+                Change::RequestFailed { key, fault, definite, not_before: self.time() }
             }
-            3 => Change::Disproved { key },
-            _ => Change::Retriable(key),
+            3 => Change::RequestNeverApplied { key },
+            _ => Change::RequestRetryAllowed(key),
         }
     }
 
@@ -213,7 +213,7 @@ impl Draw {
             0 => Objection::Disputed("its tag says so".to_owned()),
             _ => Objection::Unconfirmed("nobody knows".to_owned()),
         };
-        let claim = self.chance(2).then(|| Point { id: id.clone(), ..self.point() });
+        let claim = self.chance(2).then(|| RecoveryPoint { id: id.clone(), ..self.point() });
         let claim = claim.map(|claim| Box::new(claim.with_provenance(|of| of.place = place.clone())));
         Change::Disputed { place, id, dispute: Some(Box::new(Dispute { objection, since: self.time(), claim })) }
     }
@@ -222,14 +222,14 @@ impl Draw {
         let (source, occurrence) = (self.source(), self.occurrence());
         match self.below(21) {
             20 => self.about_dispute(),
-            0 => Change::Watched {
+            0 => Change::MembershipUpdated {
                 source,
                 region: REGIONS[0].into(),
                 policy: self.one(&["finance", "hr"]).into(),
                 destinations: REGIONS[1..].iter().map(|region| (*region).into()).collect(),
                 since: self.time(),
             },
-            1 if self.chance(3) => Change::Left { source },
+            1 if self.chance(3) => Change::SourceDeparted { source },
             1 if self.chance(3) => {
                 let id = self.one(&["111122223333", "444455556666"]).into();
                 Change::AccountRecorded { account: "default".into(), id, at: self.now }
@@ -244,17 +244,17 @@ impl Draw {
                 Change::Rescheduled { source, lines }
             }
             1 => Change::Cancelled { source, occurrence, at: self.now },
-            2 => Change::Opened { source, occurrence, opening: self.opening() },
+            2 => Change::Opened { source, occurrence, record: self.record() },
             3 => {
-                let end = self.one(&End::ALL);
-                let (opening, reason, earlier) = (self.opening(), "so it is".to_owned(), self.below(3));
-                Change::Closed { source, occurrence, opening, end, reason, at: self.now, earlier }
+                let end = self.one(&OccurrenceOutcome::ALL);
+                let (record, reason, earlier) = (self.record(), "so it is".to_owned(), self.below(3));
+                Change::Closed { source, occurrence, record, end, reason, at: self.now, earlier }
             }
             4..=7 => self.about_request(state),
-            8..=11 => Change::Seen { point: Box::new(self.point()) },
+            8..=11 => Change::BackupObserved { point: Box::new(self.point()) },
             12 => {
                 let (place, id) = self.object();
-                Change::Gone { place, id, at: self.now }
+                Change::BackupRemoved { place, id, at: self.now }
             }
             13..=15 => self.about_deletion(),
             16 => {
@@ -265,19 +265,22 @@ impl Draw {
             }
             17 => Change::Noted(self.note()),
             18 if self.chance(4) => Change::ClockWentBack { to: self.now.minus(Duration::from_secs(self.below(600))) },
-            18 => Change::Counted(Total::Copies("finance".into(), self.one(&REGIONS).into(), self.chance(2))),
+            18 => Change::Counted(Counter::Copies("finance".into(), self.one(&REGIONS).into(), self.chance(2))),
             _ if self.chance(3) => Change::Forgotten(match self.below(3) {
                 0 => Forgotten::Source(source),
-                1 => Forgotten::Place(Place { account: "default".into(), region: self.one(&REGIONS).into() }),
-                _ => Forgotten::Total(Total::Copies("finance".into(), self.one(&REGIONS).into(), self.chance(2))),
+                1 => Forgotten::AccountRegion(AccountRegion {
+                    account: "default".into(),
+                    region: self.one(&REGIONS).into(),
+                }),
+                _ => Forgotten::Counter(Counter::Copies("finance".into(), self.one(&REGIONS).into(), self.chance(2))),
             }),
             _ => Change::Listed {
-                place: Place { account: "default".into(), region: self.one(&REGIONS).into() },
+                place: AccountRegion { account: "default".into(), region: self.one(&REGIONS).into() },
                 began_at: self.time(),
                 pages: 1 + self.below(5) as u32,
                 user_backups: self.below(600),
                 others: Vec::new(),
-                strangers: Vec::new(),
+                other_backups: Vec::new(),
             },
         }
     }

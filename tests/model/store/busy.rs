@@ -2,7 +2,7 @@
 
 use super::file::runtime;
 use lifeboat::domain::change::Change;
-use lifeboat::domain::note::{Note, Notice};
+use lifeboat::domain::note::{Note, Notification};
 use lifeboat::domain::time::Time;
 use lifeboat::store::sqlite::SqliteStore;
 use lifeboat::store::{Store as _, StoreProblem};
@@ -12,8 +12,8 @@ use sqlx::{ConnectOptions as _, Connection as _};
 /// Commits that write a megabyte and take it away again.
 async fn churn(store: &mut SqliteStore, rounds: std::ops::Range<u32>) {
     for id in rounds.flat_map(|round| (0..10).map(move |nth| format!("{round}-{nth}"))) {
-        let notice = Notice { id: id.clone(), at: Time::ZERO, body: format!("\"{}\"", "x".repeat(100_000)) };
-        for note in [Note::Owed(Box::new(notice)), Note::Settled { id }] {
+        let notice = Notification { id: id.clone(), at: Time::ZERO, body: format!("\"{}\"", "x".repeat(100_000)) };
+        for note in [Note::NotificationQueued(Box::new(notice)), Note::NotificationDone { id }] {
             store.commit(&[Change::Noted(note)]).await.unwrap();
         }
     }
@@ -48,7 +48,7 @@ fn a_locked_file_is_told_as_that() {
         let mut store = SqliteStore::open(&path, Time::ZERO).await.unwrap();
         let mut other = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
         let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
-        let relieved = Change::Noted(Note::Settled { id: "none".to_owned() });
+        let relieved = Change::Noted(Note::NotificationDone { id: "none".to_owned() });
         let error = store.commit(std::slice::from_ref(&relieved)).await.unwrap_err();
         assert!(matches!(error.problem, StoreProblem::Busy(_)), "{error}");
         let said = error.to_string();

@@ -7,12 +7,12 @@ use crate::world::World;
 use crate::world::disk::{Disk, Kept};
 use crate::world::setup::Setup;
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{BackupId, Occurrence, Place, SourceKey};
-use lifeboat::domain::point::{Lifecycle, Point};
+use lifeboat::domain::id::{AccountRegion, BackupId, Occurrence, SourceKey};
+use lifeboat::domain::point::{Lifecycle, RecoveryPoint};
 use lifeboat::domain::state::{ORDER_REMEMBERED_FOR, State};
 use lifeboat::domain::time::Time;
 use lifeboat::store::sqlite::SqliteStore;
-use lifeboat::store::{Became, HistoryEntry, HistoryQuery, Horizon, Store};
+use lifeboat::store::{HistoryEntry, HistoryQuery, Horizon, OccurrenceStatus, Store};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -61,50 +61,50 @@ pub fn deeds(setup: Setup, most: usize) -> Vec<Deed> {
 #[derive(Default)]
 struct Annals {
     occurrences: BTreeMap<(SourceKey, Occurrence), HistoryEntry>,
-    points: BTreeMap<(Place, BackupId), Point>,
+    points: BTreeMap<(AccountRegion, BackupId), RecoveryPoint>,
     /// Why what is to be deleted is, when that was decided, and whether it was done.
-    condemned: BTreeMap<(Place, BackupId), (String, Time, bool)>,
+    deletion_planned: BTreeMap<(AccountRegion, BackupId), (String, Time, bool)>,
 }
 
 impl Annals {
     fn note(&mut self, change: &Change) {
         match change {
-            Change::Opened { source, occurrence, opening } | Change::Closed { source, occurrence, opening, .. } => {
+            Change::Opened { source, occurrence, record } | Change::Closed { source, occurrence, record, .. } => {
                 let mut entry = HistoryEntry {
                     source: source.clone(),
                     occurrence: *occurrence,
-                    policy: opening.policy.clone(),
-                    opened_at: opening.opened_at,
-                    became: Became::Open,
+                    policy: record.policy.clone(),
+                    opened_at: record.opened_at,
+                    became: OccurrenceStatus::Open,
                     reason: None,
                     closed_at: None,
                     point: None,
                     earlier: 0,
                 };
                 if let Change::Closed { end, reason, at, earlier, .. } = change {
-                    (entry.became, entry.reason) = (Became::Ended(*end), Some(reason.clone()));
+                    (entry.became, entry.reason) = (OccurrenceStatus::Ended(*end), Some(reason.clone()));
                     (entry.closed_at, entry.earlier) = (Some(*at), *earlier);
                 }
                 self.occurrences.insert((source.clone(), *occurrence), entry);
             }
-            Change::Seen { point } => {
+            Change::BackupObserved { point } => {
                 self.points.insert((point.place.clone(), point.id.clone()), (**point).clone());
             }
-            Change::Gone { place, id, at } => {
+            Change::BackupRemoved { place, id, at } => {
                 if let Some(point) = self.points.get_mut(&(place.clone(), id.clone())) {
                     (point.lifecycle, point.settled_at) = (Lifecycle::Deleted, Some(*at));
                 }
-                if let Some((.., done)) = self.condemned.get_mut(&(place.clone(), id.clone())) {
+                if let Some((.., done)) = self.deletion_planned.get_mut(&(place.clone(), id.clone())) {
                     *done = true;
                 }
             }
-            Change::Condemned { place, id, reason, at, .. } => {
-                self.condemned.insert((place.clone(), id.clone()), (reason.clone(), *at, false));
+            Change::DeletionPlanned { place, id, reason, at, .. } => {
+                self.deletion_planned.insert((place.clone(), id.clone()), (reason.clone(), *at, false));
             }
-            Change::Spared { place, id, .. } => {
+            Change::DeletionCancelled { place, id, .. } => {
                 let key = (place.clone(), id.clone());
-                if self.condemned.get(&key).is_some_and(|(.., done)| !done) {
-                    self.condemned.remove(&key);
+                if self.deletion_planned.get(&key).is_some_and(|(.., done)| !done) {
+                    self.deletion_planned.remove(&key);
                 }
             }
             _ => {}
@@ -114,14 +114,17 @@ impl Annals {
     fn deletions(&self) -> impl Iterator<Item = HistoryEntry> {
         self.points.iter().filter(|(_, point)| point.lifecycle == Lifecycle::Deleted).map(|(key, point)| {
             let gone_at = point.settled_at.unwrap();
-            let (reason, decided_at, _) =
-                self.condemned.get(key).cloned().unwrap_or(("not deleted by Lifeboat".to_owned(), gone_at, true));
+            let (reason, decided_at, _) = self.deletion_planned.get(key).cloned().unwrap_or((
+                "not deleted by Lifeboat".to_owned(),
+                gone_at,
+                true,
+            ));
             HistoryEntry {
                 source: point.source_key(),
                 occurrence: point.occurrence,
                 policy: point.policy.clone().unwrap_or_else(|| "-".into()),
                 opened_at: decided_at,
-                became: Became::Deleted,
+                became: OccurrenceStatus::Deleted,
                 reason: Some(reason),
                 closed_at: Some(gone_at),
                 point: Some((point.place.region.clone(), point.id.clone())),
@@ -186,7 +189,12 @@ async fn conforms<S: Store>(deeds: &[Deed], mut open: impl AsyncFnMut(bool, Time
         for query in [
             HistoryQuery { limit: u32::MAX, ..HistoryQuery::default() },
             HistoryQuery { since, limit: 7, ..HistoryQuery::default() },
-            HistoryQuery { until: since, became: Some(Became::Deleted), limit: 20, ..HistoryQuery::default() },
+            HistoryQuery {
+                until: since,
+                became: Some(OccurrenceStatus::Deleted),
+                limit: 20,
+                ..HistoryQuery::default()
+            },
             HistoryQuery { policy, limit: 50, ..HistoryQuery::default() },
         ] {
             assert_eq!(store.history(&query).await.unwrap(), annals.told(&query), "{when}: {query:?}");

@@ -2,7 +2,7 @@
 //! commit, in the middle of it, between it and the first call, between two calls.
 
 use super::file::{Death, SqliteDisk};
-use crate::world::setup::{self, HOUR_MS, Happening, Setup};
+use crate::world::setup::{self, HOUR_MS, Incident, Setup};
 use crate::world::{Tally, World};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::time::Time;
@@ -26,7 +26,7 @@ fn morning(seed: u64) -> Setup {
     // Copies of minutes: the morning has an end.
     setup.cloud.copy_bytes_per_second = 1e12;
     setup.cloud.backup_bytes_per_second = 1e12;
-    setup.timetable = vec![(7 * HOUR_MS, Happening::Still)];
+    setup.timetable = vec![(7 * HOUR_MS, Incident::SchedulesEnd)];
     setup.end_ms = 11 * HOUR_MS;
     setup
 }

@@ -65,7 +65,7 @@ pub enum Death {
     PowerCut,
 }
 
-/// The books in a real file. Each life of the process has a folder of its own, with what the one before left.
+/// The state in a real file. Each life of the process has a folder of its own, with what the one before left.
 pub struct SqliteDisk {
     runtime: tokio::runtime::Runtime,
     folder: tempfile::TempDir,

@@ -4,7 +4,7 @@ use super::file::runtime;
 use super::same;
 use crate::world::disk::{Disk, Kept};
 use lifeboat::domain::change::{Change, Line};
-use lifeboat::domain::id::{AccountName, SourceKey};
+use lifeboat::domain::id::{AccountAlias, SourceKey};
 use lifeboat::domain::time::Time;
 use lifeboat::store::Store;
 use lifeboat::store::sqlite::SqliteStore;
@@ -14,10 +14,10 @@ const NOON: Time = Time::from_secs(1_795_262_400);
 #[test]
 fn schedules_survive_the_process_and_leave_with_their_source() {
     let later = |hours: u64| NOON.plus(std::time::Duration::from_secs(3600 * hours));
-    let source = SourceKey { account: AccountName::own(), source: "fs-1".into() };
+    let source = SourceKey { account: AccountAlias::own(), source: "fs-1".into() };
     let line = |text: &str, since| Line { text: text.into(), zone: "Europe/Berlin".into(), since };
     let rescheduled = |lines: &[Line]| Change::Rescheduled { source: source.clone(), lines: lines.to_vec() };
-    let watched = |policy: &str| Change::Watched {
+    let watched = |policy: &str| Change::MembershipUpdated {
         source: source.clone(),
         region: "us-east-1".into(),
         policy: policy.into(),
@@ -31,7 +31,7 @@ fn schedules_survive_the_process_and_leave_with_their_source() {
         (vec![watched("renamed")], 2),
         (vec![Change::ClockWentBack { to: later(4) }], 2),
         (vec![rescheduled(&two[1..])], 1),
-        (vec![Change::Left { source: source.clone() }, watched("again")], 0),
+        (vec![Change::SourceDeparted { source: source.clone() }, watched("again")], 0),
     ];
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
@@ -45,7 +45,7 @@ fn schedules_survive_the_process_and_leave_with_their_source() {
             store.commit(&changes).await.unwrap();
             model.commit(&changes).unwrap();
             let again = store.load(NOON).await.unwrap();
-            let (again, found) = (&again.sources[&source].watch, &found.sources[&source].watch);
+            let (again, found) = (&again.sources[&source].membership, &found.sources[&source].membership);
             assert_eq!(again, found, "life {number}");
             let lines = &again.as_ref().unwrap().lines;
             assert_eq!(lines.len(), count, "life {number}");

@@ -3,8 +3,8 @@
 use super::file::runtime;
 use super::same;
 use crate::world::disk::{Disk, Kept};
-use lifeboat::domain::change::{Change, End, Opening};
-use lifeboat::domain::id::{AccountName, Occurrence, SourceKey, Trigger};
+use lifeboat::domain::change::{Change, OccurrenceOutcome, OccurrenceRecord};
+use lifeboat::domain::id::{AccountAlias, Occurrence, SourceKey, Trigger};
 use lifeboat::domain::pause::Pause;
 use lifeboat::domain::time::Time;
 use lifeboat::store::Store;
@@ -23,23 +23,23 @@ fn paused(policy: &str, since: u64, until: Option<u64>, reason: Option<&str>) ->
     Change::Paused { policy: policy.into(), pause }
 }
 
-fn by_hand(minute: u64, end: Option<End>) -> Change {
-    let source = SourceKey { account: AccountName::own(), source: "fs-1".into() };
+fn by_hand(minute: u64, end: Option<OccurrenceOutcome>) -> Change {
+    let source = SourceKey { account: AccountAlias::own(), source: "fs-1".into() };
     let occurrence = Occurrence { at: at(minute), trigger: Trigger::Manual };
-    let opening = Opening { policy: "one".into(), opened_at: at(minute), caught_up: false, adopted: false };
+    let record = OccurrenceRecord { policy: "one".into(), opened_at: at(minute), caught_up: false, adopted: false };
     match end {
-        None => Change::Opened { source, occurrence, opening },
+        None => Change::Opened { source, occurrence, record },
         Some(end) => {
             let reason = "for the test".to_owned();
-            Change::Closed { source, occurrence, opening, end, reason, at: at(minute + 1), earlier: 0 }
+            Change::Closed { source, occurrence, record, end, reason, at: at(minute + 1), earlier: 0 }
         }
     }
 }
 
 #[test]
 fn pauses_and_ended_orders_survive_the_process() {
-    let source = SourceKey { account: AccountName::own(), source: "fs-1".into() };
-    let watched = Change::Watched {
+    let source = SourceKey { account: AccountAlias::own(), source: "fs-1".into() };
+    let watched = Change::MembershipUpdated {
         source: source.clone(),
         region: "us-east-1".into(),
         policy: "one".into(),
@@ -48,7 +48,7 @@ fn pauses_and_ended_orders_survive_the_process() {
     };
     let lives = [
         vec![watched, paused("one", 1, None, Some("new disks")), paused("two", 2, Some(9), None), by_hand(3, None)],
-        vec![paused("one", 1, Some(7), Some("longer")), by_hand(3, Some(End::Missed)), by_hand(4, None)],
+        vec![paused("one", 1, Some(7), Some("longer")), by_hand(3, Some(OccurrenceOutcome::Missed)), by_hand(4, None)],
         vec![paused("one", 8, None, None), Change::PauseOver { policy: "one".into(), since: at(1) }],
     ];
     let folder = tempfile::tempdir().unwrap();
@@ -74,7 +74,7 @@ fn pauses_and_ended_orders_survive_the_process() {
     let last = model.load(at(9)).unwrap();
     assert_eq!(last.pauses.keys().map(|policy| policy.as_str()).collect::<Vec<_>>(), ["one", "two"]);
     assert_eq!(last.pause_at(&"one".into(), at(9)).unwrap().since, at(8));
-    assert_eq!(last.sources[&source].orders_ended.get(&at(3)), Some(&End::Missed));
+    assert_eq!(last.sources[&source].orders_ended.get(&at(3)), Some(&OccurrenceOutcome::Missed));
     // What AWS shows of it opens it no more, for a month.
     let mut days = |days: u64| model.load(at(days * 24 * 60)).unwrap().sources[&source].orders_ended.len();
     assert_eq!((days(29), days(31)), (1, 0));

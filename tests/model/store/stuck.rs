@@ -3,8 +3,8 @@
 use super::file::runtime;
 use super::same;
 use crate::world::disk::{Disk, Kept};
-use lifeboat::domain::change::{Change, End, Opening};
-use lifeboat::domain::id::{AccountName, Occurrence, SourceKey, Trigger};
+use lifeboat::domain::change::{Change, OccurrenceOutcome, OccurrenceRecord};
+use lifeboat::domain::id::{AccountAlias, Occurrence, SourceKey, Trigger};
 use lifeboat::domain::time::Time;
 use lifeboat::store::Store;
 use lifeboat::store::sqlite::SqliteStore;
@@ -13,27 +13,27 @@ const NOON: Time = Time::from_secs(1_795_262_400);
 
 #[test]
 fn the_account_on_record_and_a_cancelled_order_survive_the_process() {
-    let source = SourceKey { account: AccountName::own(), source: "fs-1".into() };
+    let source = SourceKey { account: AccountAlias::own(), source: "fs-1".into() };
     let occurrence = Occurrence { at: NOON, trigger: Trigger::Manual };
-    let opening = Opening { policy: "one".into(), opened_at: NOON, caught_up: false, adopted: false };
-    let watched = Change::Watched {
+    let record = OccurrenceRecord { policy: "one".into(), opened_at: NOON, caught_up: false, adopted: false };
+    let watched = Change::MembershipUpdated {
         source: source.clone(),
         region: "us-east-1".into(),
         policy: "one".into(),
         destinations: Vec::new(),
         since: NOON,
     };
-    let recorded = |id: &str| Change::AccountRecorded { account: AccountName::own(), id: id.into(), at: NOON };
+    let recorded = |id: &str| Change::AccountRecorded { account: AccountAlias::own(), id: id.into(), at: NOON };
     let ended = Change::Closed {
         source: source.clone(),
         occurrence,
-        opening: opening.clone(),
-        end: End::Failed,
+        record: record.clone(),
+        end: OccurrenceOutcome::Failed,
         reason: "cancelled by a person".to_owned(),
         at: NOON,
         earlier: 0,
     };
-    let opened = Change::Opened { source: source.clone(), occurrence, opening };
+    let opened = Change::Opened { source: source.clone(), occurrence, record };
     let cancelled = Change::Cancelled { source: source.clone(), occurrence, at: NOON };
     // Who was first on record stays.
     let lives = [

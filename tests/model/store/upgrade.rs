@@ -2,25 +2,25 @@
 
 use super::file::runtime;
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{AccountName, Occurrence, Place, SourceKey, Trigger};
+use lifeboat::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceKey, Trigger};
 use lifeboat::domain::lane::FileSystemKind;
-use lifeboat::domain::point::{Lifecycle, Point, Provenance};
+use lifeboat::domain::point::{Lifecycle, Provenance, RecoveryPoint};
 use lifeboat::domain::remarks::Remarked;
 use lifeboat::domain::state::State;
 use lifeboat::domain::tags::Origin;
 use lifeboat::domain::time::Time;
 use lifeboat::store::sqlite::SqliteStore;
-use lifeboat::store::{Became, HistoryEntry, HistoryQuery, RouteQuery, Store as _};
+use lifeboat::store::{HistoryEntry, HistoryQuery, OccurrenceStatus, RouteQuery, Store as _};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 use std::path::Path;
 
 const START: Time = Time::from_secs(1_795_248_000);
 
-fn copy(asked_key: Option<&str>) -> Point {
-    Point {
+fn copy(asked_key: Option<&str>) -> RecoveryPoint {
+    RecoveryPoint {
         provenance: Provenance {
-            place: Place { account: AccountName::own(), region: "us-west-2".into() },
+            place: AccountRegion { account: AccountAlias::own(), region: "us-west-2".into() },
             source: "fs-0123456789abcdef0".into(),
             policy: Some("one".into()),
             kms_key: Some("arn:aws:kms:us-west-2:111122223333:key/a".into()),
@@ -50,8 +50,8 @@ async fn loaded(path: &Path, changes: &[Change]) -> State {
     state
 }
 
-fn only_point(state: &State) -> Point {
-    let key = SourceKey { account: AccountName::own(), source: "fs-0123456789abcdef0".into() };
+fn only_point(state: &State) -> RecoveryPoint {
+    let key = SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() };
     state.sources[&key].points.iter().next().unwrap().clone()
 }
 
@@ -61,7 +61,7 @@ fn the_words_for_a_key_are_kept_and_may_be_none_or_unknown() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.db");
         runtime().block_on(async {
-            let seen = Change::Seen { point: Box::new(copy(asked_key)) };
+            let seen = Change::BackupObserved { point: Box::new(copy(asked_key)) };
             assert_eq!(only_point(&loaded(&path, &[seen]).await), copy(asked_key));
             assert_eq!(only_point(&loaded(&path, &[]).await), copy(asked_key));
         });
@@ -73,7 +73,7 @@ fn a_database_from_before_the_words_were_kept_is_taken_over() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.db");
     runtime().block_on(async {
-        loaded(&path, &[Change::Seen { point: Box::new(copy(Some("alias/dr"))) }]).await;
+        loaded(&path, &[Change::BackupObserved { point: Box::new(copy(Some("alias/dr"))) }]).await;
         // As the version before left it.
         let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
         for sql in ["ALTER TABLE points DROP COLUMN asked_key", "DELETE FROM _sqlx_migrations WHERE version = 5"] {
@@ -81,7 +81,7 @@ fn a_database_from_before_the_words_were_kept_is_taken_over() {
         }
         drop(connection);
         assert_eq!(only_point(&loaded(&path, &[]).await), copy(None), "all but the words, which nobody knew");
-        let moved = Change::Seen { point: Box::new(copy(Some("alias/new"))) };
+        let moved = Change::BackupObserved { point: Box::new(copy(Some("alias/new"))) };
         assert_eq!(only_point(&loaded(&path, &[moved]).await), copy(Some("alias/new")));
     });
 }
@@ -144,12 +144,12 @@ fn what_was_deleted_in_an_older_file_is_past_and_told_of_as_before() {
         before_years(&path, &rows).await;
         let mut store = SqliteStore::open(&path, START).await.unwrap();
         let state = store.load(START).await.unwrap();
-        let source = &state.sources[&SourceKey { account: AccountName::own(), source: "fs-a".into() }];
+        let source = &state.sources[&SourceKey { account: AccountAlias::own(), source: "fs-a".into() }];
         let held: Vec<_> =
             source.points.iter().map(|point| (point.id.as_str(), point.lifecycle, point.attempt)).collect();
         assert_eq!(held, [("backup-3", Lifecycle::Available, 1), ("backup-4", Lifecycle::Deleted, 2)]);
         assert_eq!(state.deletions.len(), 1, "what is still to be deleted");
-        let query = HistoryQuery { became: Some(Became::Deleted), limit: 9, ..HistoryQuery::default() };
+        let query = HistoryQuery { became: Some(OccurrenceStatus::Deleted), limit: 9, ..HistoryQuery::default() };
         let told: Vec<_> = store.history(&query).await.unwrap().into_iter().map(brief).collect();
         assert_eq!(
             told,

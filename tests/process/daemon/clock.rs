@@ -39,7 +39,7 @@ fn a_start_with_a_wrong_clock_decides_nothing() {
             let labels = "operation=\"DescribeBackups\",region=\"us-east-1\",code=\"OK\"";
             bench.metric(&format!("lifeboat_aws_requests_total{{{labels}}}")) > Some(1.0)
         });
-        assert!(bench.books().backups.is_empty());
+        assert!(bench.inventory().backups.is_empty());
         assert_eq!(needs_person(&bench), Some(1.0));
         assert!(met(&bench).unwrap().is_nan());
         let status = stdout(&bench.run(&["status"]));
@@ -49,13 +49,13 @@ fn a_start_with_a_wrong_clock_decides_nothing() {
         assert!(!order.status.success() && stderr(&order).contains("clock is off"), "{order:?}");
         bench.set_faults("");
         wait_until("copies", SOON, || {
-            let books = bench.books();
-            books.backups.iter().any(|backup| backup.region == "us-west-2" && lifecycle(backup) == "AVAILABLE")
+            let inventory = bench.inventory();
+            inventory.backups.iter().any(|backup| backup.region == "us-west-2" && lifecycle(backup) == "AVAILABLE")
         });
         wait_until("well", SOON, || met(&bench) == Some(1.0) && needs_person(&bench) == Some(0.0));
         assert!(offset(&bench).unwrap().abs() < 5.0);
         assert!(bench.run(&["backup", "one"]).status.success());
-        nothing_made_twice(&bench.books());
+        nothing_made_twice(&bench.inventory());
         drop(daemon);
     }
 }
@@ -66,26 +66,26 @@ fn a_clock_that_goes_wrong_holds_up_only_decisions() {
     let bench = Bench::new(2000.0, "");
     bench.write_policy(&one_source("*/2 * * * * *", "retain = { last = 3 }"));
     let daemon = bench.daemon();
-    let available = || bench.books().backups.iter().filter(|backup| lifecycle(backup) == "AVAILABLE").count();
+    let available = || bench.inventory().backups.iter().filter(|backup| lifecycle(backup) == "AVAILABLE").count();
     wait_until("copies", SOON, || available() > 4);
     bench.set_faults(&aws_ahead(-90_000));
     wait_until("it is noticed", SOON, || needs_person(&bench) == Some(1.0));
     // What was under way ends.
-    wait_until("rest", SOON, || !bench.books().backups.iter().any(|backup| lifecycle(backup).ends_with("ING")));
-    let made = bench.books().backups.len();
-    let deleted = || bench.books().backups.iter().filter(|backup| lifecycle(backup) == "DELETED").count();
+    wait_until("rest", SOON, || !bench.inventory().backups.iter().any(|backup| lifecycle(backup).ends_with("ING")));
+    let made = bench.inventory().backups.len();
+    let deleted = || bench.inventory().backups.iter().filter(|backup| lifecycle(backup) == "DELETED").count();
     let gone = deleted();
     let rounds = || bench.metric("lifeboat_round_duration_seconds_count").unwrap_or(0.0);
     let before = rounds();
     wait_until("rounds", SOON, || rounds() > before + 20.0);
-    assert_eq!((bench.books().backups.len(), deleted()), (made, gone));
+    assert_eq!((bench.inventory().backups.len(), deleted()), (made, gone));
     assert!(met(&bench).unwrap().is_nan());
     bench.set_faults("");
-    wait_until("it goes on", SOON, || bench.books().backups.len() > made && deleted() > gone);
+    wait_until("it goes on", SOON, || bench.inventory().backups.len() > made && deleted() > gone);
     assert_eq!(clock_lines(&bench).len(), 1, "{:?}", clock_lines(&bench));
     let history = stdout(&bench.run(&["history", "--limit", "1000"]));
     assert!(!history.contains("missed"), "{history}");
-    nothing_made_twice(&bench.books());
+    nothing_made_twice(&bench.inventory());
     drop(daemon);
 }
 
@@ -95,7 +95,7 @@ fn a_small_difference_is_said_and_stops_nothing() {
     let bench = Bench::new(2000.0, &aws_ahead(240));
     bench.write_policy(&one_source("*/2 * * * * *", ""));
     let daemon = bench.daemon();
-    wait_until("copies", SOON, || bench.books().backups.iter().any(|backup| backup.region == "us-west-2"));
+    wait_until("copies", SOON, || bench.inventory().backups.iter().any(|backup| backup.region == "us-west-2"));
     wait_until("it is shown", SOON, || stdout(&bench.run(&["status"])).contains("behind AWS's"));
     assert!((offset(&bench).unwrap() + 240.0).abs() < 5.0);
     assert!(clock_lines(&bench).is_empty() && needs_person(&bench) == Some(0.0));
@@ -130,5 +130,5 @@ fn check_asks_aws_what_a_file_cannot_tell() {
     let missing = check(&[]);
     assert_eq!(missing.status.code(), Some(1), "{missing:?}");
     assert!(stdout(&missing).contains("fs-0123456789abcdef0 cannot be looked up"), "{missing:?}");
-    assert!(bench.books().backups.is_empty());
+    assert!(bench.inventory().backups.is_empty());
 }

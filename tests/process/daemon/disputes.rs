@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 /// As whoever may use the account does it by hand.
 fn by_hand(bench: &Bench, region: &str, operation: &str, body: &Value) -> Value {
-    let account = &bench.books().backups[0].account.clone();
+    let account = &bench.inventory().backups[0].account.clone();
     let cloud = bench.endpoint.cloud();
     let answer = cloud.lock().unwrap().call(Endpoint::now_ms(), account, region, operation, body);
     answer.unwrap_or_else(|error| panic!("{operation}: {error:?}"))
@@ -19,8 +19,8 @@ fn tag(bench: &Bench, backup: &BackupFacts, key: &str, value: &str) {
 }
 
 fn available(bench: &Bench, region: &str) -> Vec<BackupFacts> {
-    let books = bench.books().backups;
-    books.into_iter().filter(|backup| backup.region == region && lifecycle(backup) == "AVAILABLE").collect()
+    let inventory = bench.inventory().backups;
+    inventory.into_iter().filter(|backup| backup.region == region && lifecycle(backup) == "AVAILABLE").collect()
 }
 
 fn disputed(bench: &Bench) -> f64 {
@@ -72,10 +72,13 @@ fn edited_and_forged_tags_are_said_once_and_cost_nothing_else() {
     tag(&bench, &ours, "lifeboat:taken", "2031-01-01T00:00:01Z");
     let copies = available(&bench, "us-west-2").len();
     wait_until("further copies", SOON, || available(&bench, "us-west-2").len() > copies || newest() != before);
-    let books = bench.books();
-    assert!(!books.backups.iter().any(|backup| backup.source_id.as_deref() == Some(forged.as_str())), "not copied on");
+    let inventory = bench.inventory();
+    assert!(
+        !inventory.backups.iter().any(|backup| backup.source_id.as_deref() == Some(forged.as_str())),
+        "not copied on"
+    );
     for id in [&ours.id, &forged] {
-        assert!(books.backups.iter().any(|backup| backup.id == **id && lifecycle(backup) != "DELETED"), "{id}");
+        assert!(inventory.backups.iter().any(|backup| backup.id == **id && lifecycle(backup) != "DELETED"), "{id}");
     }
     // Known across a restart, from the first moment.
     daemon.signal("TERM");
@@ -94,7 +97,7 @@ fn edited_and_forged_tags_are_said_once_and_cost_nothing_else() {
     tag(&bench, &ours, "lifeboat:taken", &right);
     by_hand(&bench, "us-east-1", "DeleteBackup", &json!({"BackupId": forged}));
     wait_until("nothing is disputed", SOON, || disputed(&bench) == 0.0);
-    nothing_made_twice(&bench.books());
+    nothing_made_twice(&bench.inventory());
 }
 
 /// Answers that show for a moment that everything will only be created next month.
@@ -111,9 +114,9 @@ fn a_moment_of_wrong_answers_is_over_when_it_is_over() {
     let copies = available(&bench, "us-west-2").len();
     wait_until("further copies", SOON, || available(&bench, "us-west-2").len() > copies + 1);
     let now = lifeboat::domain::time::Time::from_millis(Endpoint::now_ms()).to_string();
-    let books = bench.books();
-    let taken = books.backups.iter().filter_map(|backup| backup.tags.get("lifeboat:taken"));
+    let inventory = bench.inventory();
+    let taken = inventory.backups.iter().filter_map(|backup| backup.tags.get("lifeboat:taken"));
     assert!(taken.clone().count() > 2 && taken.into_iter().all(|taken| *taken < now));
-    nothing_made_twice(&books);
+    nothing_made_twice(&inventory);
     drop(daemon);
 }

@@ -39,7 +39,7 @@ fn a_destination_that_cannot_be_listed_stops_no_pruning_at_the_source() {
     let _daemon = bench.daemon();
     let deleted = |region: &str| {
         let there = |backup: &&BackupFacts| backup.region == region && lifecycle(backup) == "DELETED";
-        bench.books().backups.iter().filter(there).count()
+        bench.inventory().backups.iter().filter(there).count()
     };
     wait_until("pruned at the source and at the other end", SOON, || {
         // What came together in the first minute waits to be confirmed.
@@ -58,7 +58,7 @@ fn a_listing_that_is_refused_is_said_and_paced_whatever_the_code() {
     let daemon = bench.daemon();
     wait_until("refused", SOON, || answered(&bench, "DescribeBackups", "BadRequest") > 0.0);
     wait_until("shown", SOON, || stdout(&bench.run(&["status"])).contains("BadRequest"));
-    let copied = || bench.books().backups.iter().filter(|backup| backup.region == "us-west-2").count();
+    let copied = || bench.inventory().backups.iter().filter(|backup| backup.region == "us-west-2").count();
     wait_until("work elsewhere goes on", SOON, || copied() > 4);
     let told = bench.log().lines().filter(|line| line.contains("eu-west-1") && line.contains("BadRequest")).count();
     assert_eq!(told, 1, "{}", bench.log());
@@ -68,7 +68,7 @@ fn a_listing_that_is_refused_is_said_and_paced_whatever_the_code() {
     bench.set_faults("");
     daemon.signal("HUP");
     wait_until("read again", SOON, || answered(&bench, "DescribeBackups", "OK") > 0.0);
-    wait_until("copied", SOON, || bench.books().backups.iter().any(|backup| backup.region == "eu-west-1"));
+    wait_until("copied", SOON, || bench.inventory().backups.iter().any(|backup| backup.region == "eu-west-1"));
 }
 
 #[test]
@@ -105,5 +105,5 @@ fn an_order_that_a_destination_refuses_is_cancelled_and_ends_as_failed() {
     let nothing = bench.run(&["cancel", "one"]);
     assert!(stdout(&nothing).contains("open any more"), "{} {}", stdout(&nothing), stderr(&nothing));
     let available = |backup: &&BackupFacts| lifecycle(backup) == "AVAILABLE";
-    assert!(bench.books().backups.iter().any(|backup| available(&backup)), "what was made stays");
+    assert!(bench.inventory().backups.iter().any(|backup| available(&backup)), "what was made stays");
 }

@@ -1,12 +1,12 @@
 //! Answers that no AWS would give: a broken proxy, a newer API, an endpoint in the wrong hands.
 
-use super::desk::Desk;
-use super::dice::{below, each_case, one, text};
 use super::endpoint::{Hostile, answer, ok};
+use super::fuzz_rng::{below, each_case, one, text};
+use super::offline::Offline;
 use aws_credential_types::Credentials;
 use lifeboat::domain::action::{Action, Call, Outcome, Request, SourceFacts};
-use lifeboat::domain::id::{Occurrence, Place, SourceKey, Target, Trigger, WorkKey};
-use lifeboat::domain::point::Sighting;
+use lifeboat::domain::id::{AccountRegion, Occurrence, SourceKey, Target, Trigger, WorkKey};
+use lifeboat::domain::point::ObservedBackup;
 use lifeboat::domain::policy::{Aws, Tags};
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
@@ -28,8 +28,8 @@ fn now() -> Time {
     Time::parse_rfc3339("2026-11-21T08:00:00Z").unwrap()
 }
 
-fn place() -> Place {
-    Place { account: "default".into(), region: "us-east-1".into() }
+fn place() -> AccountRegion {
+    AccountRegion { account: "default".into(), region: "us-east-1".into() }
 }
 
 fn engine(runtime: &tokio::runtime::Runtime, endpoint: &Hostile) -> FsxEngine {
@@ -55,7 +55,7 @@ fn make(target: Target, request: Request) -> Action {
 
 /// Every kind of call.
 fn actions() -> Vec<Action> {
-    let look_up = |id: &str| Action { place: place(), call: Call::LookUp { ids: vec![id.into()] } };
+    let lookup = |id: &str| Action { place: place(), call: Call::DescribeSources { ids: vec![id.into()] } };
     let hold = |hold: Option<&str>| Action {
         place: place(),
         call: Call::Hold {
@@ -77,8 +77,8 @@ fn actions() -> Vec<Action> {
         Action { place: place(), call: Call::ListPage { next_token: None } },
         Action { place: place(), call: Call::ListPage { next_token: Some("page-2".to_owned()) } },
         Action { place: place(), call: Call::Poll { ids: vec![BACKUP.into()] } },
-        look_up(SOURCE),
-        look_up(VOLUME),
+        lookup(SOURCE),
+        lookup(VOLUME),
         Action { place: place(), call: Call::Delete { id: BACKUP.into(), token: "lb1-2".into() } },
         hold(Some("audit")),
         hold(None),
@@ -300,19 +300,19 @@ fn tags_are_kept_small(tags: &Tags) {
     }
 }
 
-fn is_sound(sighting: &Sighting) {
-    let id = sighting.id.as_str();
+fn is_sound(observed: &ObservedBackup) {
+    let id = observed.id.as_str();
     assert!((1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'));
-    assert!(sighting.progress_percent.is_none_or(|percent| percent <= 100));
-    let created = sighting.created_at;
+    assert!(observed.progress_percent.is_none_or(|percent| percent <= 100));
+    let created = observed.created_at;
     assert!(created == Time::ZERO || !created.to_string().starts_with('@'), "{created}");
-    assert!(sighting.failure.as_ref().is_none_or(|text| text.chars().count() <= 500 && printable(text)));
-    assert!(sighting.kms_key.as_ref().is_none_or(|key| key.chars().count() <= 2048 && printable(key)));
-    assert!(sighting.arn.as_ref().is_none_or(|arn| arn.chars().count() <= 512 && printable(arn)));
-    for id in sighting.volume.iter().map(|id| id.as_str()).chain(sighting.copied_from.iter().map(|id| id.as_str())) {
+    assert!(observed.failure.as_ref().is_none_or(|text| text.chars().count() <= 500 && printable(text)));
+    assert!(observed.kms_key.as_ref().is_none_or(|key| key.chars().count() <= 2048 && printable(key)));
+    assert!(observed.arn.as_ref().is_none_or(|arn| arn.chars().count() <= 512 && printable(arn)));
+    for id in observed.volume.iter().map(|id| id.as_str()).chain(observed.copied_from.iter().map(|id| id.as_str())) {
         assert!(id.len() <= 128 && printable(id), "{id:?}");
     }
-    tags_are_kept_small(&sighting.tags);
+    tags_are_kept_small(&observed.tags);
 }
 
 fn facts_are_sound(facts: &SourceFacts) {
@@ -330,13 +330,13 @@ fn answer_is_sound(action: &Action, answer: &Answer) {
             assert!(!fault.code.is_empty() && fault.code.chars().count() <= 80 && printable(&fault.code), "{fault:?}");
             assert!(fault.message.chars().count() <= 500 && printable(&fault.message), "{fault:?}");
         }
-        (Outcome::Made(sighting), Call::Make { .. }) => is_sound(sighting),
-        (Outcome::Page { sightings, next_token }, Call::ListPage { .. }) => {
-            sightings.iter().for_each(is_sound);
+        (Outcome::Made(observed), Call::Make { .. }) => is_sound(observed),
+        (Outcome::Page { observed_backups, next_token }, Call::ListPage { .. }) => {
+            observed_backups.iter().for_each(is_sound);
             assert!(next_token.as_ref().is_none_or(|token| (1..=4096).contains(&token.len())));
         }
-        (Outcome::Polled(sightings), Call::Poll { .. }) => sightings.iter().for_each(is_sound),
-        (Outcome::LookedUp(facts), Call::LookUp { .. }) => facts.iter().for_each(facts_are_sound),
+        (Outcome::Polled(observed_backups), Call::Poll { .. }) => observed_backups.iter().for_each(is_sound),
+        (Outcome::SourcesDescribed(facts), Call::DescribeSources { .. }) => facts.iter().for_each(facts_are_sound),
         (Outcome::Deleted, Call::Delete { .. }) | (Outcome::HoldSet, Call::Hold { .. }) => {}
         (outcome, call) => panic!("{outcome:?} to {call:?}"),
     }
@@ -350,8 +350,8 @@ fn no_answer_brings_the_engine_or_the_planner_down() {
     let (runtime, endpoint) = (runtime(), Hostile::new());
     let engine = engine(&runtime, &endpoint);
     each_case("no_answer_brings_the_engine_or_the_planner_down", 300, move |rng| {
-        let mut desk = Desk::new(State::new(now(), now()));
-        let plan = desk.round(now());
+        let mut offline = Offline::new(State::new(now(), now()));
+        let plan = offline.round(now());
         drop(plan);
         for step in 0..4 {
             let action = one(rng, &actions());
@@ -367,9 +367,9 @@ fn no_answer_brings_the_engine_or_the_planner_down() {
             answer_is_sound(&action, &answer);
             assert!(began.elapsed() < Duration::from_secs(45), "{action:?} took {:?}", began.elapsed());
             let at = now().plus(Duration::from_secs(60 * step));
-            desk.settle(&action, answer.outcome, at);
-            let plan = desk.round(at);
-            let drawn = desk.draw(&plan, at);
+            offline.process_outcome(&action, answer.outcome, at);
+            let plan = offline.round(at);
+            let drawn = offline.draw(&plan, at);
             assert!(drawn.chars().all(|c| c == '\n' || !c.is_control()), "what is drawn speaks to the terminal");
         }
     });
@@ -425,7 +425,7 @@ fn an_answer_without_its_list_is_no_empty_list() {
     let (runtime, endpoint) = (runtime(), Hostile::new());
     let engine = engine(&runtime, &endpoint);
     for action in actions() {
-        let (Call::ListPage { .. } | Call::Poll { .. } | Call::LookUp { .. }) = action.call else { continue };
+        let (Call::ListPage { .. } | Call::Poll { .. } | Call::DescribeSources { .. }) = action.call else { continue };
         for body in ["", "{}", "{\"Backups\":null,\"FileSystems\":null,\"Volumes\":null}"] {
             endpoint.says(move |_, _| ok(body));
             let answer = runtime.block_on(engine.call(&action));
@@ -458,7 +458,7 @@ fn pages_without_end_end() {
     let (runtime, endpoint) = (runtime(), Hostile::new());
     let engine = engine(&runtime, &endpoint);
     for action in actions() {
-        let (Call::Poll { .. } | Call::LookUp { .. }) = action.call else { continue };
+        let (Call::Poll { .. } | Call::DescribeSources { .. }) = action.call else { continue };
         for changing in [false, true] {
             endpoint.says(move |operation, count| {
                 let mut body = good(operation, &mut Rng::new(1, "pages"));
@@ -471,17 +471,19 @@ fn pages_without_end_end() {
         }
     }
     // A listing is followed page by page by the planner: the same mark again ends it.
-    let mut desk = Desk::new(State::new(now(), now()));
+    let mut offline = Offline::new(State::new(now(), now()));
     endpoint.says(move |operation, _| ok(&good(operation, &mut Rng::new(1, "pages")).to_string()));
     let mut asked = 0;
     for minute in 0..10 {
         let at = now().plus(Duration::from_secs(60 * minute));
-        for action in desk.round(at).actions.into_iter().filter(|action| matches!(action.call, Call::ListPage { .. })) {
+        for action in
+            offline.round(at).actions.into_iter().filter(|action| matches!(action.call, Call::ListPage { .. }))
+        {
             asked += 1;
             let answer = runtime.block_on(engine.call(&action));
-            desk.settle(&action, answer.outcome, at);
+            offline.process_outcome(&action, answer.outcome, at);
         }
     }
     assert!((2..=40).contains(&asked), "{asked} pages asked for in ten minutes");
-    assert!(desk.state.places.values().all(|known| known.listed.is_none()), "a listing without end is no listing");
+    assert!(offline.state.places.values().all(|known| known.listed.is_none()), "a listing without end is no listing");
 }

@@ -1,7 +1,7 @@
 //! Whoever can reach the control socket: scripts gone wrong, broken clients, and those who would rather it fell over. What
 //! is refused changes nothing; the rest get their turn.
 
-use super::dice::{below, digits, each_case, one, text};
+use super::fuzz_rng::{below, digits, each_case, one, text};
 use crate::support::{Bench, Daemon, FILE_SYSTEMS, wait_until};
 use lifeboat::sim::Rng;
 use std::io::{Read as _, Write as _};
@@ -18,7 +18,7 @@ const ORDERS: [&str; 6] = ["reload", "backup", "pause", "resume", "hold", "relea
 const REFUSAL_MAX_BYTES: usize = 4096;
 
 /// Two sources whose schedule never fires, a recovery point of one, and no order open.
-struct Desk {
+struct Offline {
     bench: Bench,
     daemon: Daemon,
     backup: String,
@@ -34,7 +34,7 @@ struct Rest {
     holds: usize,
 }
 
-impl Desk {
+impl Offline {
     fn new() -> Self {
         let bench = Bench::new(2000.0, "");
         bench.write_policy(&format!(
@@ -46,7 +46,7 @@ impl Desk {
         wait_until("ready", SOON, || bench.get("/readyz").is_some());
         let made = bench.run(&["backup", "one", FILE_SYSTEMS[0], "--wait"]);
         assert!(made.status.success(), "{made:?}");
-        let backup = bench.books().backups[0].id.clone();
+        let backup = bench.inventory().backups[0].id.clone();
         let at_rest = rest(&bench);
         Self { bench, daemon, backup, at_rest }
     }
@@ -77,13 +77,13 @@ impl Desk {
 fn rest(bench: &Bench) -> Rest {
     let get = |path: &str| bench.get(path).unwrap_or_else(|| panic!("no answer to {path}"));
     let status: serde_json::Value = serde_json::from_str(&get("/api/v1/status")).unwrap();
-    let books = bench.books();
+    let inventory = bench.inventory();
     let paused = status["policies"].as_array().unwrap().iter().map(|policy| policy["paused"].to_string());
     Rest {
         history: get("/api/v1/history?limit=10000"),
         pauses: paused.collect(),
-        made: books.backups.iter().map(|backup| backup.id.clone()).collect(),
-        holds: books.backups.iter().filter(|backup| backup.tags.contains_key("lifeboat:hold")).count(),
+        made: inventory.backups.iter().map(|backup| backup.id.clone()).collect(),
+        holds: inventory.backups.iter().filter(|backup| backup.tags.contains_key("lifeboat:hold")).count(),
     }
 }
 
@@ -285,15 +285,15 @@ fn misshapen(rng: &mut Rng, order: &str, body: &[u8]) -> Vec<u8> {
 
 #[test]
 fn no_order_that_is_refused_changes_anything() {
-    let desk = Mutex::new(Desk::new());
+    let offline = Mutex::new(Offline::new());
     each_case("no_order_that_is_refused_changes_anything", 300, move |rng| {
-        let mut desk = desk.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let (path, body) = order(rng, &desk.backup);
-        let answered = answer(&desk.bench, &post(path, &body));
+        let mut offline = offline.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (path, body) = order(rng, &offline.backup);
+        let answered = answer(&offline.bench, &post(path, &body));
         let (status, error) = told(&answered);
         let order = String::from_utf8_lossy(&body).chars().take(300).collect::<String>();
         match status {
-            200 => desk.undo(path),
+            200 => offline.undo(path),
             400..500 => {
                 assert!(!error.trim().is_empty(), "{path} {order}: refused without a word: {answered}");
                 assert!(answered.len() < REFUSAL_MAX_BYTES, "{path} {order}: {} bytes", answered.len());
@@ -302,41 +302,41 @@ fn no_order_that_is_refused_changes_anything() {
             }
             _ => panic!("{path} {order}: {answered}"),
         }
-        desk.lives_and_is_as_it_was();
+        offline.lives_and_is_as_it_was();
     });
 }
 
 #[test]
 fn no_request_around_an_order_does_either() {
-    let desk = Mutex::new(Desk::new());
+    let offline = Mutex::new(Offline::new());
     each_case("no_request_around_an_order_does_either", 200, move |rng| {
-        let mut desk = desk.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut offline = offline.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let (path, body) = order(rng, "backup-0123456789abcdef0");
         let bytes = misshapen(rng, path, &body);
-        let answered = answer_if_any(&desk.bench, &bytes);
+        let answered = answer_if_any(&offline.bench, &bytes);
         let (status, _) = told(&answered);
         // A reload needs no body, so odd words around it may leave an order that makes sense.
         let granted = path == "reload" && status == 200;
         assert!(answered.is_empty() || (400..500).contains(&status) || granted, "{answered}");
-        desk.lives_and_is_as_it_was();
+        offline.lives_and_is_as_it_was();
     });
 }
 
 /// Orders that come one byte at a time, several in one breath, from many at one time, and from some that never end.
 #[test]
 fn those_who_shout_together_and_those_who_dawdle_keep_nobody_out() {
-    let desk = Mutex::new(Desk::new());
+    let offline = Mutex::new(Offline::new());
     each_case("those_who_shout_together_and_those_who_dawdle_keep_nobody_out", 4, move |rng| {
-        let mut desk = desk.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut offline = offline.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let refused = post("pause", b"{\"policy\":\"two\"}");
         // More than are let in at one time, each of them somewhere in the middle of a request.
-        let mut dawdlers: Vec<UnixStream> = (0..48).map(|_| connect(&desk.bench)).collect();
+        let mut dawdlers: Vec<UnixStream> = (0..48).map(|_| connect(&offline.bench)).collect();
         for stream in &mut dawdlers {
             let _ = stream.write_all(&refused[..below(rng, refused.len())]);
         }
         let speakers: Vec<_> = (0..24)
             .map(|_| {
-                let (control, refused, pieces) = (desk.bench.control(), refused.clone(), 1 + below(rng, 40));
+                let (control, refused, pieces) = (offline.bench.control(), refused.clone(), 1 + below(rng, 40));
                 std::thread::spawn(move || {
                     let mut stream = UnixStream::connect(control).unwrap();
                     stream.set_read_timeout(Some(ANSWERED_WITHIN)).unwrap();
@@ -354,7 +354,7 @@ fn those_who_shout_together_and_those_who_dawdle_keep_nobody_out() {
         // Several orders in one breath: each is answered, in its turn, the last as well.
         let keep_open = String::from_utf8(refused.clone()).unwrap().replace("Connection: close\r\n", "");
         let many = 2 + below(rng, 20);
-        let mut stream = connect(&desk.bench);
+        let mut stream = connect(&offline.bench);
         stream.write_all(keep_open.repeat(many).as_bytes()).unwrap();
         stream.write_all(&refused).unwrap();
         assert_eq!(hear(stream).matches("HTTP/1.1 404").count(), many + 1);
@@ -363,6 +363,6 @@ fn those_who_shout_together_and_those_who_dawdle_keep_nobody_out() {
             let _ = stream.write_all(b"{");
         }
         drop(dawdlers);
-        desk.lives_and_is_as_it_was();
+        offline.lives_and_is_as_it_was();
     });
 }

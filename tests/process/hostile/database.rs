@@ -1,14 +1,14 @@
 //! Databases of an older version, of a bad disk, of another program, of a curious person.
 
-use super::desk::Desk;
-use super::dice::{below, each_case, one, text};
+use super::fuzz_rng::{below, each_case, one, text};
+use super::offline::Offline;
 use lifeboat::domain::action::Request;
-use lifeboat::domain::change::{Change, End, Opening, Total};
+use lifeboat::domain::change::{Change, Counter, OccurrenceOutcome, OccurrenceRecord};
 use lifeboat::domain::fault::{Fault, FaultClass};
-use lifeboat::domain::id::{Occurrence, Place, SourceKey, Target, Trigger, WorkKey};
+use lifeboat::domain::id::{AccountRegion, Occurrence, SourceKey, Target, Trigger, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
-use lifeboat::domain::point::{Lifecycle, Point, Sighting};
-use lifeboat::domain::tags::{Inscription, Origin};
+use lifeboat::domain::point::{Lifecycle, ObservedBackup, RecoveryPoint};
+use lifeboat::domain::tags::{LifeboatTags, Origin};
 use lifeboat::domain::time::Time;
 use lifeboat::sim::Rng;
 use lifeboat::store::sqlite::SqliteStore;
@@ -30,8 +30,8 @@ fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-fn place(region: &str) -> Place {
-    Place { account: "default".into(), region: region.into() }
+fn place(region: &str) -> AccountRegion {
+    AccountRegion { account: "default".into(), region: region.into() }
 }
 
 fn key(source: &str) -> SourceKey {
@@ -40,14 +40,14 @@ fn key(source: &str) -> SourceKey {
 
 const SOURCES: [&str; 2] = ["fs-0123456789abcdef0", "fsvol-0123456789abcdef0"];
 
-fn point(source: &str, number: u64, at: Time, copy: bool, lifecycle: Lifecycle) -> Point {
+fn point(source: &str, number: u64, at: Time, copy: bool, lifecycle: Lifecycle) -> RecoveryPoint {
     let backup = format!("backup-0123456789abcd{number:03x}");
     let origin = copy.then(|| Origin {
         region: "us-east-1".into(),
         backup: format!("backup-0123456789abcd{:03x}", number - 1).as_str().into(),
         taken_at: at,
     });
-    let inscription = Inscription {
+    let lifeboat_tags = LifeboatTags {
         policy: Some("finance".into()),
         source: source.into(),
         occurrence: Occurrence { at, trigger: Trigger::Schedule },
@@ -55,7 +55,7 @@ fn point(source: &str, number: u64, at: Time, copy: bool, lifecycle: Lifecycle) 
         origin,
         hold: None,
     };
-    let sighting = Sighting {
+    let observed = ObservedBackup {
         id: backup.as_str().into(),
         lifecycle,
         created_at: at,
@@ -69,10 +69,10 @@ fn point(source: &str, number: u64, at: Time, copy: bool, lifecycle: Lifecycle) 
         file_system: None,
         copied_from_region: None,
         made_as: lifeboat::domain::point::MadeAs::UserInitiated,
-        tags: inscription.write().into(),
+        tags: lifeboat_tags.write().into(),
         arn: Some(format!("arn:aws:fsx:us-east-1:111122223333:backup/{backup}").into()),
     };
-    sighting.into_point(&place(if copy { "us-west-2" } else { "us-east-1" }), at).unwrap()
+    observed.into_point(&place(if copy { "us-west-2" } else { "us-east-1" }), at).unwrap()
 }
 
 /// A little of everything that is ever written.
@@ -80,7 +80,7 @@ fn life() -> Vec<Change> {
     let mut changes = Vec::new();
     for (which, source) in SOURCES.iter().enumerate() {
         let begin = now().minus(2 * DAY);
-        changes.push(Change::Watched {
+        changes.push(Change::MembershipUpdated {
             source: key(source),
             region: "us-east-1".into(),
             policy: "finance".into(),
@@ -90,9 +90,9 @@ fn life() -> Vec<Change> {
         for hour in [0_u64, 6, 12, 18, 24, 30, 36] {
             let at = Time::from_millis(begin.millis() / 21_600_000 * 21_600_000).plus(Duration::from_secs(hour * 3600));
             let occurrence = Occurrence { at, trigger: Trigger::Schedule };
-            let opening =
-                Opening { policy: "finance".into(), opened_at: at, caught_up: hour == 12, adopted: hour == 6 };
-            changes.push(Change::Opened { source: key(source), occurrence, opening: opening.clone() });
+            let record =
+                OccurrenceRecord { policy: "finance".into(), opened_at: at, caught_up: hour == 12, adopted: hour == 6 };
+            changes.push(Change::Opened { source: key(source), occurrence, record: record.clone() });
             let number = which as u64 * 512 + hour * 8 + 1;
             let work = |target| WorkKey { source: key(source), occurrence, target };
             let token = |target| work(target).token(1);
@@ -101,15 +101,20 @@ fn life() -> Vec<Change> {
                 token: token(Target::Backup),
                 tags: [("team".to_owned(), "it".to_owned())].into(),
             };
-            changes.push(Change::Asked { key: work(Target::Backup), attempt: 1, request: Arc::new(request), at });
+            changes.push(Change::RequestRecorded {
+                key: work(Target::Backup),
+                attempt: 1,
+                request: Arc::new(request),
+                at,
+            });
             if hour == 36 {
                 let fault = Fault::new(FaultClass::Throttled, "ThrottlingException", "Rate exceeded");
                 let not_before = at.plus(Duration::from_secs(60));
-                changes.push(Change::Unfulfilled { key: work(Target::Backup), fault, definite: true, not_before });
+                changes.push(Change::RequestFailed { key: work(Target::Backup), fault, definite: true, not_before });
                 continue;
             }
             let stands = if hour == 30 { Lifecycle::Creating } else { Lifecycle::Available };
-            changes.push(Change::Seen { point: Box::new(point(source, number, at, false, stands)) });
+            changes.push(Change::BackupObserved { point: Box::new(point(source, number, at, false, stands)) });
             if hour == 30 {
                 continue;
             }
@@ -121,23 +126,23 @@ fn life() -> Vec<Change> {
                 tags: [("team".to_owned(), "it".to_owned())].into(),
             };
             let copy = work(Target::Copy("us-west-2".into()));
-            changes.push(Change::Asked { key: copy, attempt: 1, request: Arc::new(request), at });
+            changes.push(Change::RequestRecorded { key: copy, attempt: 1, request: Arc::new(request), at });
             if hour == 24 {
                 continue;
             }
             let stands = if hour == 18 { Lifecycle::Copying } else { Lifecycle::Available };
-            changes.push(Change::Seen { point: Box::new(point(source, number + 1, at, true, stands)) });
-            changes.push(Change::Counted(Total::Copies("finance".into(), "us-west-2".into(), true)));
-            changes.push(Change::Counted(Total::Backups("finance".into(), true)));
+            changes.push(Change::BackupObserved { point: Box::new(point(source, number + 1, at, true, stands)) });
+            changes.push(Change::Counted(Counter::Copies("finance".into(), "us-west-2".into(), true)));
+            changes.push(Change::Counted(Counter::Backups("finance".into(), true)));
             if hour < 18 {
-                let (end, reason) = (End::Completed, "all there".to_owned());
-                changes.push(Change::Closed { source: key(source), occurrence, opening, end, reason, at, earlier: 0 });
+                let (end, reason) = (OccurrenceOutcome::Completed, "all there".to_owned());
+                changes.push(Change::Closed { source: key(source), occurrence, record, end, reason, at, earlier: 0 });
             }
         }
         let oldest = || format!("backup-0123456789abcd{:03x}", which * 512 + 1).as_str().into();
         let (at, reason) = (now().minus(DAY), "no rule keeps it".to_owned());
-        changes.push(Change::Condemned { place: place("us-east-1"), id: oldest(), reason, confirmed: false, at });
-        changes.push(Change::HoldWished {
+        changes.push(Change::DeletionPlanned { place: place("us-east-1"), id: oldest(), reason, confirmed: false, at });
+        changes.push(Change::HoldRequested {
             place: place("us-west-2"),
             id: oldest(),
             hold: Some("audit".to_owned()),
@@ -146,7 +151,14 @@ fn life() -> Vec<Change> {
     }
     for region in ["us-east-1", "us-west-2"] {
         let (place, began_at) = (place(region), now().minus(DAY));
-        changes.push(Change::Listed { place, began_at, pages: 3, user_backups: 17, others: vec![], strangers: vec![] });
+        changes.push(Change::Listed {
+            place,
+            began_at,
+            pages: 3,
+            user_backups: 17,
+            others: vec![],
+            other_backups: vec![],
+        });
     }
     changes
 }
@@ -160,7 +172,7 @@ static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
         store.commit(&life()).await.unwrap();
         let state = store.load(now()).await.unwrap();
         assert_eq!(state.sources.len(), 2);
-        assert!(state.sources.values().all(|source| !source.asks.is_empty() && !source.open.is_empty()));
+        assert!(state.sources.values().all(|source| !source.pending_requests.is_empty() && !source.open.is_empty()));
         store.close().await;
     });
     std::fs::read(path).unwrap()
@@ -195,7 +207,7 @@ async fn opened(path: &Path) -> Result<(), String> {
     if let Ok(mut reader) = SqliteStore::read(path).await.map_err(clear) {
         let _ = reader.history(&whole).await.map_err(clear);
         let period = RouteQuery { since: Time::ZERO, until: now(), policy: None, source: None };
-        let _ = lifeboat::report::promises::read(&mut reader, period).await.map_err(clear);
+        let _ = lifeboat::report::rpo_report::read(&mut reader, period).await.map_err(clear);
         let _ = reader.load(now()).await.map_err(clear);
         reader.close().await;
     }
@@ -203,7 +215,7 @@ async fn opened(path: &Path) -> Result<(), String> {
     let _ = store.history(&whole).await.map_err(clear);
     let loaded = store.load(now()).await.map_err(clear);
     let written = match loaded {
-        Ok(state) => work_with(Desk::new(state), &mut store).await.map_err(clear),
+        Ok(state) => work_with(Offline::new(state), &mut store).await.map_err(clear),
         Err(said) => Err(said),
     };
     let horizon = Horizon { coarse_before: now().minus(DAY), forgotten_before: now().minus(DAY) };
@@ -218,12 +230,12 @@ async fn opened(path: &Path) -> Result<(), String> {
 }
 
 /// A few rounds on these books, kept as the daemon keeps them.
-async fn work_with(mut desk: Desk, store: &mut SqliteStore) -> Result<(), lifeboat::store::StoreError> {
+async fn work_with(mut offline: Offline, store: &mut SqliteStore) -> Result<(), lifeboat::store::StoreError> {
     for minute in 0..4 {
         let at = now().plus(Duration::from_secs(60 * minute));
-        let before = lifeboat::planner::plan(&desk.settings, &desk.state, at);
-        let plan = desk.round(at);
-        desk.draw(&plan, at);
+        let before = lifeboat::planner::plan(&offline.settings, &offline.state, at);
+        let plan = offline.round(at);
+        offline.draw(&plan, at);
         store.commit(&before.record).await?;
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Whoever can reach the status listener: scanners, broken clients, and those who would rather it fell over.
 
-use super::dice::{below, each_case, one, text};
+use super::fuzz_rng::{below, each_case, one, text};
 use crate::support::{Bench, wait_until};
 use lifeboat::sim::Rng;
 use std::io::{Read as _, Write as _};
@@ -88,8 +88,8 @@ fn request(rng: &mut Rng) -> (Vec<u8>, Is) {
     }
     lines.push("Connection: close\r\n\r\n".to_owned());
     let mut bytes = lines.join(one(rng, &["\r\n", "\r\n", "\r\n", "\n"])).into_bytes();
-    let dice = rng.below(8);
-    match dice {
+    let fuzz_rng = rng.below(8);
+    match fuzz_rng {
         0 => bytes.truncate(below(rng, bytes.len() + 1)),
         1 => {
             let at = below(rng, bytes.len());
@@ -99,9 +99,9 @@ fn request(rng: &mut Rng) -> (Vec<u8>, Is) {
         3 => bytes.extend(std::iter::repeat_n(b'z', below(rng, 100_000))),
         _ => {}
     }
-    let is = match dice {
+    let is = match fuzz_rng {
         0..=2 => Is::Broken,
-        _ if dice == 3 || bytes.len() > 8000 => Is::Long,
+        _ if fuzz_rng == 3 || bytes.len() > 8000 => Is::Long,
         _ => Is::Whole,
     };
     (bytes, is)

@@ -1,6 +1,6 @@
 //! Policy files that were cut off, written twice, edited with the wrong program, or by somebody who means harm.
 
-use super::dice::{below, digits, each_case, one, text};
+use super::fuzz_rng::{below, digits, each_case, one, text};
 use lifeboat::config::{self, Problems, Severity};
 use lifeboat::domain::time::Time;
 use lifeboat::sim::Rng;

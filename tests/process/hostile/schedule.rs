@@ -1,6 +1,6 @@
 //! Cron lines, intervals and time zones as people, generators and vandals write them, at any time in history.
 
-use super::dice::{below, digits, each_case, one, text};
+use super::fuzz_rng::{below, digits, each_case, one, text};
 use lifeboat::domain::duration::{duration_text, parse_duration};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::time::Time;

@@ -112,7 +112,7 @@ fn a_file_that_is_lost_or_changed_is_said_once_and_written_anew() {
         assert_eq!(lines(&bench, "ERROR"), 1, "{what}: {}", bench.log());
         assert_eq!(lines(&bench, "a new database holds all that was in memory"), 1, "{what}: {}", bench.log());
         assert_eq!(asides(&bench).len(), usize::from(leaves), "{what}: {:?}", asides(&bench));
-        // The books are whole: what was made is still known, without a listing.
+        // The state is whole: what was made is still known, without a listing.
         let points = bench.run(&["points", "--json"]);
         assert!(String::from_utf8_lossy(&points.stdout).contains("us-west-2"), "{what}: {}", stderr(&points));
         assert_eq!(pause_after_a_kill(&bench, daemon), "after", "{what}");

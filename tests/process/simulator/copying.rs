@@ -410,9 +410,9 @@ fn fact_20_a_full_copy_moves_all_and_takes_as_long() {
         assert!((HOUR..2 * HOUR).contains(took_ms), "{took_ms}");
     }
     assert!(!second.0 && (daily / 2..2 * daily).contains(&second.1) && second.2 < 8 * MINUTE, "{second:?}");
-    // What the API does not say the books do.
-    let books = serde_json::to_value(bench.cloud.books(bench.now_ms)).unwrap();
-    let kept = books["backups"].as_array().unwrap().iter().find(|known| known["id"] == first.3.as_str()).unwrap();
+    // What the API does not say the state does.
+    let inventory = serde_json::to_value(bench.cloud.inventory(bench.now_ms)).unwrap();
+    let kept = inventory["backups"].as_array().unwrap().iter().find(|known| known["id"] == first.3.as_str()).unwrap();
     assert_eq!((&kept["full"], &kept["moved_bytes"]), (&json!(true), &json!(size)));
     let shown = bench.describe(THERE, &first.3);
     assert!(shown.as_object().unwrap().keys().all(|name| !name.to_lowercase().contains("full")));

@@ -190,7 +190,7 @@ fn a_fleet_is_read_strictly_and_settled() {
         key = 'alias/off'
         state = 'disabled'";
     let mut bench = Bench::new();
-    let ids = Fleet::from_toml(text).unwrap().settle(&mut bench.cloud, START_MS).unwrap();
+    let ids = Fleet::from_toml(text).unwrap().populate(&mut bench.cloud, START_MS).unwrap();
     assert_eq!((ids[0].as_str(), ids[2].as_str()), ("fs-0123456789abcdef0", "fsvol-0123456789abcdef0"));
     let known = bench.cloud.find_file_system(ACCOUNT, "eu-west-1", "fs-0123456789abcdef0").unwrap();
     assert_eq!(known.tags["dr"], "gold");
@@ -203,7 +203,7 @@ fn a_fleet_is_read_strictly_and_settled() {
         assert!(error.contains(words), "{error}");
     }
     let bad = Fleet::from_toml("[[file_system]]\ntype = 'WINDOWS'\nid = 'fs-XYZ'").unwrap();
-    assert!(bad.settle(&mut bench.cloud, START_MS).unwrap_err().contains("id"));
+    assert!(bad.populate(&mut bench.cloud, START_MS).unwrap_err().contains("id"));
 }
 
 #[test]

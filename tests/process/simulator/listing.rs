@@ -163,9 +163,9 @@ fn fact_25_deleted_ones_vanish_and_failed_ones_stay() {
     assert_eq!(list(&mut bench, "DescribeBackups", "Backups", json!({})).1[0]["Lifecycle"], "FAILED");
     bench.delete(HERE, &failed).unwrap();
     assert!(list(&mut bench, "DescribeBackups", "Backups", json!({})).1.is_empty());
-    let books = bench.cloud.books(bench.now_ms);
-    assert_eq!(books.backups[0].lifecycle, Lifecycle::Deleted);
-    assert!(books.backups[0].failure.is_some());
+    let inventory = bench.cloud.inventory(bench.now_ms);
+    assert_eq!(inventory.backups[0].lifecycle, Lifecycle::Deleted);
+    assert!(inventory.backups[0].failure.is_some());
 }
 
 #[test]

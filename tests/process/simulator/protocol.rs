@@ -292,10 +292,10 @@ async fn the_controls_tell_and_add() {
     assert!(raw(&endpoint, &seed).await.contains("[\"fs-0123456789abcdef0\"]"));
     let here = client(&endpoint, HERE, "test");
     here.create_backup().file_system_id("fs-0123456789abcdef0").send().await.unwrap();
-    let books = raw(&endpoint, &get("/_books")).await;
-    let books: serde_json::Value = serde_json::from_str(books.split("\r\n\r\n").nth(1).unwrap()).unwrap();
-    assert_eq!(books["backups"][0]["resource"], "fs-0123456789abcdef0");
-    assert_eq!(books["calls"][0]["operation"], "CreateBackup");
+    let inventory = raw(&endpoint, &get("/_books")).await;
+    let inventory: serde_json::Value = serde_json::from_str(inventory.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+    assert_eq!(inventory["backups"][0]["resource"], "fs-0123456789abcdef0");
+    assert_eq!(inventory["calls"][0]["operation"], "CreateBackup");
     assert!(raw(&endpoint, &get("/_faults")).await.contains("\"fault\":[]"));
     assert!(raw(&endpoint, &get("/_nothing")).await.starts_with("HTTP/1.1 404"));
     assert!(raw(&endpoint, &get("/")).await.starts_with("HTTP/1.1 404"));

@@ -6,17 +6,17 @@ use serde_json::json;
 
 use super::bench::{ACCOUNT, Bench, DAY, HERE, HOUR, START_MS, THERE, id};
 
-/// Backups, copies and deletions of one file system, with others about; the books at the end.
+/// Backups, copies and deletions of one file system, with others about; the state at the end.
 fn history(seed: u64, days: i64, polls: bool) -> String {
     let mut cloud = Cloud::new(seed);
-    let trouble = Fault {
+    let injected = Fault {
         fail_copy_percent: 10.0,
         fail_backup_percent: 5.0,
         other_copies_per_hour: 0.2,
         other_backups_per_hour: 0.02,
         ..Fault::default()
     };
-    cloud.set_faults(Faults::of(vec![trouble]), Some(START_MS));
+    cloud.set_faults(Faults::of(vec![injected]), Some(START_MS));
     let seed = FileSystemSeed::new(FileSystemType::Windows);
     let (file_system, _) = cloud.add_file_system_seed(START_MS, ACCOUNT, HERE, &seed).unwrap();
     for day in 0..days {
@@ -37,7 +37,7 @@ fn history(seed: u64, days: i64, polls: bool) -> String {
             cloud.advance(now_ms + 9 * HOUR);
         }
     }
-    serde_json::to_string(&cloud.books(START_MS + days * DAY)).unwrap()
+    serde_json::to_string(&cloud.inventory(START_MS + days * DAY)).unwrap()
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! The real binary against the simulator over HTTP, and questions to the simulator's own books.
+//! The real binary against the simulator over HTTP, and questions to the simulator's own inventory.
 
 pub mod years;
 
-use lifeboat::sim::cloud::{BackupFacts, Books};
+use lifeboat::sim::cloud::{BackupFacts, Inventory};
 use lifeboat::sim::{Cloud, Endpoint, Faults, Fleet};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -95,7 +95,7 @@ impl Bench {
     pub fn with_fleet(fleet: &str, speed: f64, faults: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let mut cloud = Cloud::new(1).with_speed(speed);
-        Fleet::from_toml(fleet).unwrap().settle(&mut cloud, Endpoint::now_ms()).unwrap();
+        Fleet::from_toml(fleet).unwrap().populate(&mut cloud, Endpoint::now_ms()).unwrap();
         let faults = Faults::from_toml(faults).unwrap();
         let endpoint = runtime.block_on(Endpoint::bind(([127, 0, 0, 1], 0).into(), cloud, faults)).unwrap();
         Self {
@@ -199,8 +199,8 @@ impl Bench {
         self.endpoint.cloud().lock().unwrap().set_faults(faults, Some(Endpoint::now_ms()));
     }
 
-    pub fn books(&self) -> Books {
-        self.endpoint.cloud().lock().unwrap().books(Endpoint::now_ms())
+    pub fn inventory(&self) -> Inventory {
+        self.endpoint.cloud().lock().unwrap().inventory(Endpoint::now_ms())
     }
 
     /// Asks the daemon over HTTP; `None` if it does not answer with 200.
@@ -324,9 +324,9 @@ pub fn lifecycle(backup: &BackupFacts) -> String {
 }
 
 /// Promise 2: at most one good backup for each occurrence, and one good copy for each of its routes.
-pub fn nothing_made_twice(books: &Books) {
+pub fn nothing_made_twice(inventory: &Inventory) {
     let mut good: BTreeMap<Work, Vec<&str>> = BTreeMap::new();
-    for backup in books.backups.iter().filter(|b| b.deleted_ms.is_none() && lifecycle(b) != "FAILED") {
+    for backup in inventory.backups.iter().filter(|b| b.deleted_ms.is_none() && lifecycle(b) != "FAILED") {
         if let Some(work) = work_of(backup) {
             good.entry(work).or_default().push(&backup.id);
         }
@@ -336,15 +336,15 @@ pub fn nothing_made_twice(books: &Books) {
 }
 
 /// Promise 1: never more in flight than a lane takes.
-pub fn lanes_kept(books: &Books) {
-    for lane in &books.lanes {
+pub fn lanes_kept(inventory: &Inventory) {
+    for lane in &inventory.lanes {
         assert!(lane.used.peak <= 5, "{lane:?}");
     }
 }
 
 /// Whether the newest AVAILABLE backup of each source is AVAILABLE in every destination and nothing is in flight.
-pub fn healed(books: &Books) -> bool {
-    let ours = || books.backups.iter().filter(|b| b.deleted_ms.is_none() && work_of(b).is_some());
+pub fn healed(inventory: &Inventory) -> bool {
+    let ours = || inventory.backups.iter().filter(|b| b.deleted_ms.is_none() && work_of(b).is_some());
     if ours().any(|backup| !matches!(lifecycle(backup).as_str(), "AVAILABLE" | "FAILED")) {
         return false;
     }

@@ -1,4 +1,4 @@
-//! Which checks there are, and how often each was armed: a check that never could have failed proved nothing.
+//! The list of checks, and how often each was armed: a check that could never have failed proves nothing.
 
 use super::Broken;
 use std::cell::Cell;
@@ -119,8 +119,8 @@ checks! {
     AliveInTheEnd = "9",
     /// A policy file was refused.
     RefusedChangesNothing = "10",
-    /// A change moves the books, and a look finds none of them set aside.
-    BooksAreLegal = "the books",
+    /// A change moves the state, and a look finds none of them blocked.
+    StateIsLegal = "the state",
     /// The disk takes and gives.
     DiskServes = "the store",
 }

@@ -1,11 +1,12 @@
-//! The brake: what a route loses in any 24 hours, beyond what came new in them, waits for a person if it is too much.
+//! The brake: what a route loses within any 24 hours, beyond the points that were added, waits for a person if it is
+//! too much.
 
 use super::super::setup::DAY_MS;
 use super::armed::Check;
-use super::shelf::Shelf;
+use super::created::Created;
 use super::{Broken, View, Work, work_of};
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{Place, SourceKey};
+use lifeboat::domain::id::{AccountRegion, SourceKey};
 use lifeboat::sim::cloud::{Backup, BackupIx, Lifecycle};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -15,7 +16,7 @@ const LATE_MS: i64 = 600_000;
 const POINTS: usize = 2;
 const ONE_IN: usize = 5;
 
-/// What a route held at a moment at which some of it went, by FSx's books.
+/// What a route held at a moment at which some of it went, by FSx's inventory.
 struct Moment {
     at_ms: i64,
     held: BTreeSet<BackupIx>,
@@ -45,16 +46,19 @@ impl Brake {
         &mut self,
         changes: &[Change],
         view: &View<'_>,
-        shelf: &Shelf,
+        created: &Created,
         confirmed: bool,
         gone_unseen: impl Fn(&Backup, BackupIx) -> bool,
     ) -> Result<(), Broken> {
         let mut routes: BTreeMap<Work, BTreeSet<BackupIx>> = BTreeMap::new();
         for change in changes {
-            let (Change::Condemned { place, id, .. } | Change::Spared { place, id, .. }) = change else { continue };
+            let (Change::DeletionPlanned { place, id, .. } | Change::DeletionCancelled { place, id, .. }) = change
+            else {
+                continue;
+            };
             let found = view.cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
             let Some((at, backup)) = found else { continue };
-            if matches!(change, Change::Spared { .. }) {
+            if matches!(change, Change::DeletionCancelled { .. }) {
                 self.going.remove(&at);
                 self.confirmed.remove(&at);
             } else if backup.lifecycle != Lifecycle::Available {
@@ -68,7 +72,7 @@ impl Brake {
         }
         for (route, now_going) in routes {
             let key = SourceKey { account: route.account.as_str().into(), source: route.source.as_str().into() };
-            let held: BTreeSet<BackupIx> = shelf
+            let held: BTreeSet<BackupIx> = created
                 .all(&key)
                 .filter(|(_, to)| *to == route.copy_to.as_deref())
                 .map(|(at, _)| at)
@@ -104,7 +108,7 @@ impl Brake {
 
 /// Whether its end was seen: what ended a moment ago comes new when it is.
 fn seen(view: &View<'_>, backup: &Backup) -> bool {
-    let place = Place { account: backup.account.as_str().into(), region: backup.region.as_str().into() };
+    let place = AccountRegion { account: backup.account.as_str().into(), region: backup.region.as_str().into() };
     let known = view.state.point(&place, &backup.id.as_str().into());
     known.is_some_and(|known| !known.lifecycle.in_flight())
 }

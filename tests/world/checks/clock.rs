@@ -1,4 +1,4 @@
-//! What AWS says outranks the host's clock: nothing is decided by a time that is not.
+//! AWS's time outranks the host's clock: nothing is decided by a wrong time.
 
 use super::armed::Check;
 use super::{Broken, View};
@@ -15,12 +15,12 @@ pub(super) fn committed(change: &Change, view: &View<'_>) -> Result<(), Broken> 
     }
     view.armed.count(Check::NotByAWrongClock);
     let decided = match change {
-        Change::Opened { occurrence, opening, .. } if !opening.adopted && occurrence.trigger == Trigger::Schedule => {
+        Change::Opened { occurrence, record, .. } if !record.adopted && occurrence.trigger == Trigger::Schedule => {
             "opened"
         }
-        Change::Closed { opening, .. } if !opening.adopted => "ended",
-        Change::Condemned { .. } => "deleted",
-        Change::Left { .. } => "forgotten",
+        Change::Closed { record, .. } if !record.adopted => "ended",
+        Change::DeletionPlanned { .. } => "deleted",
+        Change::SourceDeparted { .. } => "forgotten",
         _ => return Ok(()),
     };
     let what = format!("something is {decided} while the time is off by {off_ms} ms: {change:?}");

@@ -1,10 +1,11 @@
-//! Promises 7, 8 and 9: whatever can go on goes on, nearest deadline first, and all heals once nothing breaks.
+//! Promises 7, 8 and 9: whatever can proceed proceeds, nearest deadline first, and everything recovers once the faults
+//! end.
 
-use super::super::setup::{HOUR_MS, Happening, Setup};
+use super::super::setup::{HOUR_MS, Incident, Setup};
 use super::armed::Check;
-use super::shelf::Shelf;
+use super::created::Created;
 use super::{Broken, View, good};
-use lifeboat::domain::id::{Place, PolicyName, SourceKey, Target};
+use lifeboat::domain::id::{AccountRegion, PolicyName, SourceKey, Target};
 use lifeboat::domain::policy::{Destination, Policy};
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::{Backup, Lifecycle};
@@ -17,7 +18,7 @@ const STUCK_MS: i64 = 48 * HOUR_MS;
 const AFTER_FAILED_MS: i64 = 6 * HOUR_MS + HOUR_MS / 2;
 
 /// A bad spell: the accounts and Regions that it covers (none: all), and when.
-struct Spell {
+struct FaultWindow {
     accounts: Vec<String>,
     regions: Vec<String>,
     from_ms: i64,
@@ -27,28 +28,28 @@ struct Spell {
 }
 
 pub(super) struct Flow {
-    spells: Vec<Spell>,
+    windows: Vec<FaultWindow>,
     disturbed_ms: i64,
     /// A person last did something at AWS, which only a full listing may show.
     person_ms: i64,
     /// The database was lost last, or never; what is older, no process saw begin that goes by this one.
-    pub(super) born_ms: i64,
-    calm_ms: Option<i64>,
+    pub(super) database_created_ms: i64,
+    faults_ended_ms: Option<i64>,
     /// When a lane was last seen full, by account, Region and volume.
     full_ms: BTreeMap<(String, String, Option<String>), i64>,
     /// When a policy was last seen paused.
     paused_ms: BTreeMap<PolicyName, i64>,
 }
 
-impl Spell {
-    fn covers(&self, place: &Place) -> bool {
+impl FaultWindow {
+    fn covers(&self, place: &AccountRegion) -> bool {
         let names = |list: &[String], name: &str| list.is_empty() || list.iter().any(|one| one == name);
         names(&self.accounts, place.account.as_str()) && names(&self.regions, place.region.as_str())
     }
 }
 
 /// Whether a fault is more than noise.
-fn is_spell(fault: &Fault) -> bool {
+fn is_window(fault: &Fault) -> bool {
     let shares = [
         fault.black_hole_percent,
         fault.silent_percent,
@@ -71,34 +72,34 @@ fn is_spell(fault: &Fault) -> bool {
 }
 
 /// The times in which all answers are those of another account: nothing goes on in them, and nothing is learned.
-fn strangers(setup: &Setup) -> impl Iterator<Item = Spell> + '_ {
+fn other_principals(setup: &Setup) -> impl Iterator<Item = FaultWindow> + '_ {
     let times = |other: bool| {
-        let of_it = move |what: &Happening| matches!(what, Happening::OtherAccount(begins) if *begins == other);
+        let of_it = move |what: &Incident| matches!(what, Incident::OtherAccount(begins) if *begins == other);
         setup.timetable.iter().filter(move |(_, what)| of_it(what)).map(|(at_ms, _)| setup.start_ms + at_ms)
     };
     times(true).map(move |from_ms| {
         let until_ms = times(false).filter(|until_ms| *until_ms >= from_ms).min().unwrap_or(i64::MAX);
-        Spell { accounts: Vec::new(), regions: Vec::new(), from_ms, until_ms, listing_mends: true }
+        FaultWindow { accounts: Vec::new(), regions: Vec::new(), from_ms, until_ms, listing_mends: true }
     })
 }
 
 impl Flow {
     pub(super) fn new(setup: &Setup) -> Self {
         let ms = |seconds: f64| setup.start_ms + (seconds * 1000.0) as i64;
-        let spell = |fault: &Fault| Spell {
+        let window = |fault: &Fault| FaultWindow {
             accounts: fault.accounts.clone(),
             regions: fault.regions.clone(),
             from_ms: ms(fault.from_seconds),
             until_ms: fault.until_seconds.map_or(i64::MAX, ms),
             listing_mends: fault.creation_time_skew_seconds != 0,
         };
-        let faults = setup.faults.fault.iter().filter(|fault| is_spell(fault)).map(spell);
+        let faults = setup.faults.fault.iter().filter(|fault| is_window(fault)).map(window);
         Self {
-            spells: faults.chain(strangers(setup)).collect(),
+            windows: faults.chain(other_principals(setup)).collect(),
             disturbed_ms: setup.start_ms,
             person_ms: i64::MIN / 2,
-            born_ms: setup.start_ms,
-            calm_ms: None,
+            database_created_ms: setup.start_ms,
+            faults_ended_ms: None,
             full_ms: BTreeMap::new(),
             paused_ms: BTreeMap::new(),
         }
@@ -114,7 +115,7 @@ impl Flow {
     }
 
     pub(super) fn database_lost(&mut self, now_ms: i64) {
-        self.born_ms = now_ms;
+        self.database_created_ms = now_ms;
     }
 
     /// Whether a call that leaves now may be the answer to something that has changed since.
@@ -122,14 +123,14 @@ impl Flow {
         now_ms - self.disturbed_ms < 120_000
     }
 
-    pub(super) fn calm(&mut self, now_ms: i64) {
+    pub(super) fn faults_ended(&mut self, now_ms: i64) {
         self.disturbed_ms = now_ms;
-        self.calm_ms = Some(now_ms);
+        self.faults_ended_ms = Some(now_ms);
     }
 
     /// How long whatever can go on may take to go on: the longest pause after a refusal, a few looks at what is in flight,
     /// and two listings that were asked for because an answer was lost, which are spaced by their pages.
-    pub(super) fn patience_ms(&self, view: &View<'_>) -> i64 {
+    pub(super) fn grace_period_ms(&self, view: &View<'_>) -> i64 {
         let (poll_ms, pages) = poll_and_pages(view);
         HOUR_MS + HOUR_MS / 4 + poll_ms * (5 + pages / 4)
     }
@@ -141,37 +142,39 @@ impl Flow {
     }
 
     /// Whether nothing out of the ordinary happened at these places for so long that all must be as it should.
-    pub(super) fn undisturbed(&self, view: &View<'_>, places: &[&Place]) -> bool {
-        self.undisturbed_for(view, places, self.patience_ms(view))
+    pub(super) fn undisturbed(&self, view: &View<'_>, places: &[&AccountRegion]) -> bool {
+        self.undisturbed_for(view, places, self.grace_period_ms(view))
     }
 
-    fn undisturbed_for(&self, view: &View<'_>, places: &[&Place], for_ms: i64) -> bool {
+    fn undisturbed_for(&self, view: &View<'_>, places: &[&AccountRegion], for_ms: i64) -> bool {
         let since_ms = view.now_ms - for_ms;
         let listed_ms = view.now_ms - self.listed_within_ms(view).max(for_ms);
-        let mut spells = self.spells_since(view.now_ms, listed_ms).filter(|spell| {
-            let until_ms = spell.until_ms.min(self.calm_ms.unwrap_or(i64::MAX));
-            spell.listing_mends || until_ms > since_ms
+        let mut windows = self.windows_since(view.now_ms, listed_ms).filter(|window| {
+            let until_ms = window.until_ms.min(self.faults_ended_ms.unwrap_or(i64::MAX));
+            window.listing_mends || until_ms > since_ms
         });
         self.disturbed_ms < since_ms
             && self.person_ms < listed_ms
-            && !spells.any(|spell| places.iter().any(|place| spell.covers(place)))
+            && !windows.any(|window| places.iter().any(|place| window.covers(place)))
     }
 
-    fn spells_since(&self, now_ms: i64, since_ms: i64) -> impl Iterator<Item = &Spell> {
-        let calm_ms = self.calm_ms.unwrap_or(i64::MAX);
-        self.spells.iter().filter(move |spell| spell.from_ms <= now_ms && spell.until_ms.min(calm_ms) > since_ms)
+    fn windows_since(&self, now_ms: i64, since_ms: i64) -> impl Iterator<Item = &FaultWindow> {
+        let faults_ended_ms = self.faults_ended_ms.unwrap_or(i64::MAX);
+        self.windows
+            .iter()
+            .filter(move |window| window.from_ms <= now_ms && window.until_ms.min(faults_ended_ms) > since_ms)
     }
 
     /// The check that something here goes on: one of two, by whether there is a bad spell elsewhere.
     fn armed(&self, view: &View<'_>, beside_trouble: Check, otherwise: Check) -> Check {
-        let since_ms = view.now_ms - self.patience_ms(view);
-        let trouble = self.spells_since(view.now_ms, since_ms).next().is_some();
-        let check = if trouble { beside_trouble } else { otherwise };
+        let since_ms = view.now_ms - self.grace_period_ms(view);
+        let injected = self.windows_since(view.now_ms, since_ms).next().is_some();
+        let check = if injected { beside_trouble } else { otherwise };
         view.armed.count(check);
         check
     }
 
-    pub(super) fn inspected(&mut self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
+    pub(super) fn inspected(&mut self, view: &View<'_>, created: &Created) -> Result<(), Broken> {
         self.look_at_lanes(view);
         for policy in view.settings.policies.keys() {
             if view.state.pause_at(policy, view.host_now).is_some() {
@@ -180,9 +183,9 @@ impl Flow {
         }
         for policy in view.settings.policies.values() {
             for key in policy.source_keys() {
-                self.backup_goes_on(view, shelf, policy, &key)?;
+                self.backup_goes_on(view, created, policy, &key)?;
                 for destination in &policy.destinations {
-                    self.copy_goes_on(view, shelf, policy, destination, &key)?;
+                    self.copy_goes_on(view, created, policy, destination, &key)?;
                 }
             }
         }
@@ -206,20 +209,27 @@ impl Flow {
     }
 
     /// An open occurrence whose file system is free gets its backup begun.
-    fn backup_goes_on(&self, view: &View<'_>, shelf: &Shelf, policy: &Policy, key: &SourceKey) -> Result<(), Broken> {
-        let home = Place { account: policy.account.clone(), region: policy.region.clone() };
+    fn backup_goes_on(
+        &self,
+        view: &View<'_>,
+        created: &Created,
+        policy: &Policy,
+        key: &SourceKey,
+    ) -> Result<(), Broken> {
+        let home = AccountRegion { account: policy.account.clone(), region: policy.region.clone() };
         let Some(source) = view.state.sources.get(key) else { return Ok(()) };
         let Some(newest) = source.open.keys().next_back() else { return Ok(()) };
-        let patience_ms = self.patience_ms(view);
+        let grace_period_ms = self.grace_period_ms(view);
         let waits_ms =
-            source.open.get(newest).map_or(0, |opening| view.host_now.since(opening.opened_at).as_millis() as i64);
+            source.open.get(newest).map_or(0, |record| view.host_now.since(record.opened_at).as_millis() as i64);
         // A pause bars what failed before it from being tried again.
         let paused_ms = self.paused_ms.get(&policy.name).copied().unwrap_or(i64::MIN);
-        if waits_ms < patience_ms || !self.undisturbed(view, &[&home]) || paused_ms > view.now_ms - patience_ms {
+        if waits_ms < grace_period_ms || !self.undisturbed(view, &[&home]) || paused_ms > view.now_ms - grace_period_ms
+        {
             return Ok(());
         }
         let check = self.armed(view, Check::BackupBesideTrouble, Check::BackupGoesOn);
-        let since_ms = view.now_ms - patience_ms;
+        let since_ms = view.now_ms - grace_period_ms;
         let text = newest.at.to_string();
         // What a person mistyped is there, and waits for a person or for the next.
         let made = source.points_of(*newest, &Target::Backup).any(|point| point.remarks.disputed && point.good());
@@ -227,7 +237,7 @@ impl Flow {
             return Ok(());
         }
         // One that was taken in after a loss of the database may be older than all that is looked at below.
-        if shelf
+        if created
             .backups(view.cloud, key)
             .any(|backup| backup.tags.get("lifeboat:occurrence") == Some(&text) && good(backup))
         {
@@ -246,7 +256,7 @@ impl Flow {
             }
             failed |= ours;
         }
-        let longer_ms = patience_ms + AFTER_FAILED_MS;
+        let longer_ms = grace_period_ms + AFTER_FAILED_MS;
         if failed && (waits_ms < longer_ms || !self.undisturbed_for(view, &[&home], longer_ms)) {
             return Ok(());
         }
@@ -257,51 +267,65 @@ impl Flow {
     fn copy_goes_on(
         &self,
         view: &View<'_>,
-        shelf: &Shelf,
+        created: &Created,
         policy: &Policy,
         destination: &Destination,
         key: &SourceKey,
     ) -> Result<(), Broken> {
-        let home = Place { account: policy.account.clone(), region: policy.region.clone() };
-        let there = Place { account: policy.account.clone(), region: destination.region.clone() };
+        let home = AccountRegion { account: policy.account.clone(), region: policy.region.clone() };
+        let there = AccountRegion { account: policy.account.clone(), region: destination.region.clone() };
         if !self.undisturbed(view, &[&home, &there]) {
             return Ok(());
         }
-        let since_ms = view.now_ms - self.patience_ms(view);
+        let since_ms = view.now_ms - self.grace_period_ms(view);
         let volume = key.source.is_volume().then(|| key.source.to_string());
         let lane = (there.account.to_string(), there.region.to_string(), volume);
         if self.full_ms.get(&lane).is_some_and(|at_ms| *at_ms >= since_ms) {
             return Ok(());
         }
-        let Some(backup) = self.to_copy(view, shelf, key, &there) else { return Ok(()) };
+        let Some(backup) = self.to_copy(view, created, key, &there) else { return Ok(()) };
         let check = self.armed(view, Check::CopyBesideTrouble, Check::CopyGoesOn);
-        if !self.lacks(view, shelf, key, &there, backup) {
+        if !self.lacks(view, created, key, &there, backup) {
             return Ok(());
         }
         Err(check.broken(format!("{key}: {} could be copied to {} for long and is not", backup.id, there.region)))
     }
 
     /// The backup that a route must have, if it has been there for long.
-    fn to_copy<'a>(&self, view: &View<'a>, shelf: &'a Shelf, key: &SourceKey, there: &Place) -> Option<&'a Backup> {
-        let since_ms = view.now_ms - self.patience_ms(view);
-        let newest = shelf.newest_backup(view.cloud, key, i64::MAX)?;
+    fn to_copy<'a>(
+        &self,
+        view: &View<'a>,
+        created: &'a Created,
+        key: &SourceKey,
+        there: &AccountRegion,
+    ) -> Option<&'a Backup> {
+        let since_ms = view.now_ms - self.grace_period_ms(view);
+        let newest = created.newest_backup(view.cloud, key, i64::MAX)?;
         let backup = Some(newest).filter(|backup| backup.ended_ms.is_some_and(|at_ms| at_ms <= since_ms))?;
-        (!shelf.mistyped_copy(view.cloud, key, there.region.as_str(), backup)).then_some(backup)
+        (!created.mistyped_copy(view.cloud, key, there.region.as_str(), backup)).then_some(backup)
     }
 
     /// Whether a route has no copy of it, nor one under way, and nothing bars it for a while.
-    fn lacks(&self, view: &View<'_>, shelf: &Shelf, key: &SourceKey, there: &Place, backup: &Backup) -> bool {
-        let patience_ms = self.patience_ms(view);
-        let since_ms = view.now_ms - patience_ms;
+    fn lacks(
+        &self,
+        view: &View<'_>,
+        created: &Created,
+        key: &SourceKey,
+        there: &AccountRegion,
+        backup: &Backup,
+    ) -> bool {
+        let grace_period_ms = self.grace_period_ms(view);
+        let since_ms = view.now_ms - grace_period_ms;
         let mut failed_ms = i64::MIN;
         // What is older neither flies nor bars anything.
-        let oldest_ms = view.now_ms.min(backup.created_ms) - STUCK_MS - patience_ms - AFTER_FAILED_MS;
-        let made = shelf.copies(view.cloud, key, there.region.as_str());
+        let oldest_ms = view.now_ms.min(backup.created_ms) - STUCK_MS - grace_period_ms - AFTER_FAILED_MS;
+        let made = created.copies(view.cloud, key, there.region.as_str());
         for copy in made.take_while(|copy| copy.created_ms > oldest_ms) {
-            let flying = copy.lifecycle == Lifecycle::Copying && copy.created_ms > view.now_ms - STUCK_MS - patience_ms;
+            let in_flight =
+                copy.lifecycle == Lifecycle::Copying && copy.created_ms > view.now_ms - STUCK_MS - grace_period_ms;
             let newer = copy.lifecycle == Lifecycle::Available && serves(copy, backup);
             let recent = copy.ended_ms.is_some_and(|at_ms| at_ms > since_ms);
-            if flying || newer || recent {
+            if in_flight || newer || recent {
                 return false;
             }
             if copy.source_id.as_ref() == Some(&backup.id) {
@@ -312,55 +336,55 @@ impl Flow {
             }
         }
         // A copy for the same occurrence may be older than all of these, if its backup was deleted and made anew.
-        let mut copies = shelf.copies(view.cloud, key, there.region.as_str());
+        let mut copies = created.copies(view.cloud, key, there.region.as_str());
         let mut served = || copies.any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, backup));
         failed_ms <= since_ms - AFTER_FAILED_MS && !served()
     }
 
-    /// The routes to a place, other than of volumes, that by FSx's books lack what could be copied, and could for long but
+    /// The routes to a place, other than of volumes, that by FSx's inventory lacks what could be copied, and could for long but
     /// for a slot.
-    pub(super) fn waiting<'a>(&self, view: &View<'a>, shelf: &Shelf, there: &Place) -> Vec<SourceKey> {
+    pub(super) fn waiting<'a>(&self, view: &View<'a>, created: &Created, there: &AccountRegion) -> Vec<SourceKey> {
         let policies = view.settings.policies.values().filter(|policy| policy.account == there.account);
         let routes = policies.filter(|policy| policy.destination(&there.region).is_some()).flat_map(|policy| {
-            let home = Place { account: policy.account.clone(), region: policy.region.clone() };
+            let home = AccountRegion { account: policy.account.clone(), region: policy.region.clone() };
             policy.source_keys().map(move |key| (home.clone(), key))
         });
-        let waits = |(home, key): &(Place, SourceKey)| {
+        let waits = |(home, key): &(AccountRegion, SourceKey)| {
             !key.source.is_volume()
                 && self.undisturbed(view, &[home, there])
-                && self.to_copy(view, shelf, key, there).is_some_and(|of| self.lacks(view, shelf, key, there, of))
+                && self.to_copy(view, created, key, there).is_some_and(|of| self.lacks(view, created, key, there, of))
         };
         routes.filter(waits).map(|(_, key)| key).collect()
     }
 
     /// The end of act two: every source has a fresh backup, every route has what could be copied.
-    pub(super) fn healed(&self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
-        let Some(calm_ms) = self.calm_ms else { return Ok(()) };
-        let patience_ms = self.patience_ms(view) + AFTER_FAILED_MS;
+    pub(super) fn healed(&self, view: &View<'_>, created: &Created) -> Result<(), Broken> {
+        let Some(faults_ended_ms) = self.faults_ended_ms else { return Ok(()) };
+        let grace_period_ms = self.grace_period_ms(view) + AFTER_FAILED_MS;
         for policy in view.settings.policies.values() {
-            let gap_ms = policy.schedule.longest_gap(Time::from_millis(calm_ms), 100).as_millis() as i64;
+            let gap_ms = policy.schedule.longest_gap(Time::from_millis(faults_ended_ms), 100).as_millis() as i64;
             let slowest_ms = 12 * HOUR_MS;
             for key in policy.source_keys() {
-                let newest = shelf.newest_backup(view.cloud, &key, i64::MAX);
+                let newest = created.newest_backup(view.cloud, &key, i64::MAX);
                 let taken_ms = newest.map_or(0, |backup| backup.created_ms);
-                if view.now_ms - calm_ms > gap_ms + patience_ms + slowest_ms {
+                if view.now_ms - faults_ended_ms > gap_ms + grace_period_ms + slowest_ms {
                     view.armed.count(Check::BackupHeals);
-                    if taken_ms < view.now_ms - gap_ms - patience_ms - slowest_ms {
+                    if taken_ms < view.now_ms - gap_ms - grace_period_ms - slowest_ms {
                         return Err(Check::BackupHeals.broken(format!("{key} has not healed: no new backup")));
                     }
                 }
                 for destination in &policy.destinations {
-                    let there = Place { account: policy.account.clone(), region: destination.region.clone() };
+                    let there = AccountRegion { account: policy.account.clone(), region: destination.region.clone() };
                     // One that had just begun is in its way, and it takes as long itself.
-                    let made = shelf.copies(view.cloud, &key, there.region.as_str());
+                    let made = created.copies(view.cloud, &key, there.region.as_str());
                     let took_ms = made.filter_map(|copy| Some(copy.ended_ms? - copy.created_ms)).max().unwrap_or(0);
-                    let before_ms = view.now_ms - patience_ms - (36 * HOUR_MS).max(2 * took_ms + 2 * slowest_ms);
-                    let Some(wanted) = shelf.newest_backup(view.cloud, &key, before_ms) else { continue };
+                    let before_ms = view.now_ms - grace_period_ms - (36 * HOUR_MS).max(2 * took_ms + 2 * slowest_ms);
+                    let Some(wanted) = created.newest_backup(view.cloud, &key, before_ms) else { continue };
                     view.armed.count(Check::CopyHeals);
-                    let reached = shelf
+                    let reached = created
                         .copies(view.cloud, &key, there.region.as_str())
                         .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, wanted));
-                    let mistyped = shelf.mistyped_copy(view.cloud, &key, there.region.as_str(), wanted);
+                    let mistyped = created.mistyped_copy(view.cloud, &key, there.region.as_str(), wanted);
                     if !reached && !mistyped {
                         let what = format!("{key} has not healed: {} is not in {}", wanted.id, there.region);
                         return Err(Check::CopyHeals.broken(what));
@@ -372,17 +396,17 @@ impl Flow {
     }
 
     /// The very end: every route meets, nothing is asked, nothing waits.
-    pub(super) fn rested(&self, view: &View<'_>, shelf: &Shelf) -> Result<(), Broken> {
+    pub(super) fn rested(&self, view: &View<'_>, created: &Created) -> Result<(), Broken> {
         for policy in view.settings.policies.values() {
             for key in policy.source_keys() {
                 for destination in &policy.destinations {
-                    let there = Place { account: policy.account.clone(), region: destination.region.clone() };
-                    let Some(newest) = shelf.newest_backup(view.cloud, &key, i64::MAX) else { continue };
+                    let there = AccountRegion { account: policy.account.clone(), region: destination.region.clone() };
+                    let Some(newest) = created.newest_backup(view.cloud, &key, i64::MAX) else { continue };
                     view.armed.count(Check::CopiedInTheEnd);
-                    let met = shelf
+                    let met = created
                         .copies(view.cloud, &key, there.region.as_str())
                         .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, newest));
-                    if !met && !shelf.mistyped_copy(view.cloud, &key, there.region.as_str(), newest) {
+                    if !met && !created.mistyped_copy(view.cloud, &key, there.region.as_str(), newest) {
                         let what = format!("{key}: in the end {} is not in {}", newest.id, there.region);
                         return Err(Check::CopiedInTheEnd.broken(what));
                     }
@@ -390,10 +414,11 @@ impl Flow {
             }
         }
         view.armed.count(Check::NothingAskedInTheEnd);
-        let asked = view.state.sources.iter().find(|(_, source)| source.asks.values().any(|ask| ask.open));
+        let asked =
+            view.state.sources.iter().find(|(_, source)| source.pending_requests.values().any(|pending| pending.open));
         match asked {
             Some((key, source)) => {
-                let what = format!("{key}: in the end asks are open: {:?}", source.asks);
+                let what = format!("{key}: in the end asks are open: {:?}", source.pending_requests);
                 Err(Check::NothingAskedInTheEnd.broken(what))
             }
             None => Ok(()),

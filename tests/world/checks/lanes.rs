@@ -1,36 +1,36 @@
-//! Promise 1: no copy is asked for while those that the process knows of fill the lane.
+//! Promise 1: no copy is requested while the copies that the process knows of fill the lane.
 //!
-//! What it knows is what answers showed to this life of it, and what the disk kept of earlier ones. A copy counts only
-//! while FSx really has it in flight, so that old knowledge is never held against anyone.
+//! The process knows what responses showed to this process, and what the disk kept of earlier ones. A copy counts only
+//! while FSx really has it in flight, so outdated knowledge is never held against it.
 
 use super::armed::Check;
-use super::shelf::Shelf;
+use super::created::Created;
 use super::{Broken, View};
 use lifeboat::domain::action::{Action, Call, Outcome, Request};
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{AccountName, BackupId, Place, Region, SourceId, WorkKey};
+use lifeboat::domain::id::{AccountAlias, AccountRegion, BackupId, Region, SourceId, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
-use lifeboat::domain::point::{Lifecycle as Seen, Sighting};
+use lifeboat::domain::point::{Lifecycle as Seen, ObservedBackup};
 use lifeboat::domain::state::State;
 use lifeboat::sim::cloud::{Cloud, Lifecycle};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Account, destination, and the volume for ONTAP.
-type Lane = (AccountName, Region, Option<SourceId>);
+type Lane = (AccountAlias, Region, Option<SourceId>);
 
 #[derive(Default)]
 pub(super) struct Lanes {
-    known: BTreeMap<(Place, BackupId), Lane>,
+    known: BTreeMap<(AccountRegion, BackupId), Lane>,
     /// Others', from the pages of a listing that has not ended.
-    shown: BTreeMap<Place, Vec<(BackupId, Lane)>>,
+    shown: BTreeMap<AccountRegion, Vec<(BackupId, Lane)>>,
     /// Asked for, and nothing certain is known of it.
     pending: BTreeMap<WorkKey, Lane>,
 }
 
-fn lane_of(sighting: &Sighting, place: &Place) -> Lane {
+fn lane_of(observed: &ObservedBackup, place: &AccountRegion) -> Lane {
     // A copy of a volume takes no place among the others, also where AWS does not say of which volume.
-    let untold = || (sighting.kind == FileSystemKind::Ontap).then(|| SourceId::from("fsvol-untold"));
-    (place.account.clone(), place.region.clone(), sighting.volume.clone().or_else(untold))
+    let untold = || (observed.kind == FileSystemKind::Ontap).then(|| SourceId::from("fsvol-untold"));
+    (place.account.clone(), place.region.clone(), observed.volume.clone().or_else(untold))
 }
 
 impl Lanes {
@@ -43,9 +43,9 @@ impl Lanes {
         let limits = view.settings.limits;
         let limit = if volume.is_some() { limits.ontap_copies_in_flight } else { limits.copies_in_flight };
         let lane = (action.place.account.clone(), action.place.region.clone(), volume);
-        let flying = self.known.iter().filter(|((place, id), of)| **of == lane && in_flight(view.cloud, place, id));
+        let in_flight = self.known.iter().filter(|((place, id), of)| **of == lane && in_flight(view.cloud, place, id));
         let asked = self.pending.values().filter(|of| **of == lane).count();
-        let held = flying.count() + asked;
+        let held = in_flight.count() + asked;
         if held > 0 {
             view.armed.count(Check::LaneHasRoom);
         }
@@ -60,28 +60,28 @@ impl Lanes {
     pub(super) fn delivered(&mut self, action: &Action, outcome: &Outcome) {
         let place = &action.place;
         match (&action.call, outcome) {
-            (Call::Make { key, .. }, Outcome::Made(sighting)) => {
+            (Call::Make { key, .. }, Outcome::Made(observed)) => {
                 self.pending.remove(key);
-                self.saw(sighting, place);
+                self.saw(observed, place);
             }
-            (Call::Poll { .. }, Outcome::Polled(sightings)) => {
-                for sighting in sightings {
-                    self.saw(sighting, place);
+            (Call::Poll { .. }, Outcome::Polled(observed_backups)) => {
+                for observed in observed_backups {
+                    self.saw(observed, place);
                 }
             }
-            (Call::ListPage { next_token }, Outcome::Page { sightings, next_token: more }) => {
+            (Call::ListPage { next_token }, Outcome::Page { observed_backups, next_token: more }) => {
                 if next_token.is_none() {
                     self.shown.remove(place);
                 }
-                for sighting in sightings {
-                    if !self.may_move(sighting, place) {
+                for observed in observed_backups {
+                    if !self.may_move(observed, place) {
                         continue;
                     }
-                    if sighting.tags.contains_key("lifeboat:origin") {
-                        self.saw(sighting, place);
-                    } else if sighting.lifecycle == Seen::Copying {
+                    if observed.tags.contains_key("lifeboat:origin") {
+                        self.saw(observed, place);
+                    } else if observed.lifecycle == Seen::Copying {
                         let shown = self.shown.entry(place.clone()).or_default();
-                        shown.push((sighting.id.clone(), lane_of(sighting, place)));
+                        shown.push((observed.id.clone(), lane_of(observed, place)));
                     }
                 }
                 if more.is_none() {
@@ -99,33 +99,33 @@ impl Lanes {
         self.pending.keys()
     }
 
-    /// Whether a sighting can tell anything about a copy in flight: most are of what ended long ago.
-    fn may_move(&self, sighting: &Sighting, place: &Place) -> bool {
-        sighting.lifecycle == Seen::Copying
-            || (!self.known.is_empty() && self.known.contains_key(&(place.clone(), sighting.id.clone())))
+    /// Whether an observation can tell anything about a copy in flight: most are of what ended long ago.
+    fn may_move(&self, observed: &ObservedBackup, place: &AccountRegion) -> bool {
+        observed.lifecycle == Seen::Copying
+            || (!self.known.is_empty() && self.known.contains_key(&(place.clone(), observed.id.clone())))
     }
 
-    fn saw(&mut self, sighting: &Sighting, place: &Place) {
-        let at = (place.clone(), sighting.id.clone());
-        if sighting.lifecycle == Seen::Copying {
-            self.known.insert(at, lane_of(sighting, place));
+    fn saw(&mut self, observed: &ObservedBackup, place: &AccountRegion) {
+        let at = (place.clone(), observed.id.clone());
+        if observed.lifecycle == Seen::Copying {
+            self.known.insert(at, lane_of(observed, place));
         } else {
             self.known.remove(&at);
         }
     }
 
-    /// What became of an ask is the planner's to say, and that nothing came of it may be wrong: what FSx made of it is in
+    /// What became of a pending request is the planner's to say, and that nothing came of it may be wrong: what FSx made of it is in
     /// the lane, whatever is said.
-    pub(super) fn committed(&mut self, change: &Change, view: &View<'_>, shelf: &Shelf) {
+    pub(super) fn committed(&mut self, change: &Change, view: &View<'_>, created: &Created) {
         let key = match change {
-            Change::Disproved { key } | Change::Unfulfilled { key, definite: true, .. } => key,
-            Change::Seen { point } => &point.work_key(),
+            Change::RequestNeverApplied { key } | Change::RequestFailed { key, definite: true, .. } => key,
+            Change::BackupObserved { point } => &point.work_key(),
             _ => return,
         };
         let Some(lane) = self.pending.remove(key) else { return };
-        for made in shelf.made_for(key).map(|at| view.cloud.backup(at)) {
+        for made in created.made_for(key).map(|at| view.cloud.backup(at)) {
             if made.lifecycle == Lifecycle::Copying {
-                let place = Place { account: lane.0.clone(), region: lane.1.clone() };
+                let place = AccountRegion { account: lane.0.clone(), region: lane.1.clone() };
                 self.known.insert((place, made.id.as_str().into()), lane.clone());
             }
         }
@@ -146,7 +146,7 @@ impl Lanes {
         for (key, source) in &state.sources {
             sources.insert(key.clone());
             let volume = key.source.is_volume().then(|| key.source.clone());
-            for ((occurrence, target), _) in source.asks.iter().filter(|(_, ask)| ask.open) {
+            for ((occurrence, target), _) in source.pending_requests.iter().filter(|(_, pending)| pending.open) {
                 if let lifeboat::domain::id::Target::Copy(region) = target {
                     let work = WorkKey { source: key.clone(), occurrence: *occurrence, target: target.clone() };
                     self.pending.insert(work, (key.account.clone(), region.clone(), volume.clone()));
@@ -162,7 +162,7 @@ impl Lanes {
     }
 }
 
-fn in_flight(cloud: &Cloud, place: &Place, id: &BackupId) -> bool {
+fn in_flight(cloud: &Cloud, place: &AccountRegion, id: &BackupId) -> bool {
     let found = cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
     found.is_some_and(|(_, backup)| backup.lifecycle == Lifecycle::Copying)
 }

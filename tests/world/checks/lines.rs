@@ -1,5 +1,5 @@
-//! Promise 5, the other way round: nothing is on record that was not scheduled. An edit of the policy holds from when it
-//! was loaded, and what the schedule before it made due until then stays due.
+//! Promise 5, the other way round: nothing is recorded that was not scheduled. An edit of the policy applies from when
+//! it was loaded, and what the previous schedule made due until then stays due.
 
 use super::armed::Check;
 use super::{Broken, View};
@@ -16,7 +16,7 @@ use std::time::Duration;
 struct Held {
     schedule: Schedule,
     from: Time,
-    /// The books have it. What was loaded and died with the process was never in force.
+    /// The state has it. What was loaded and died with the process was never in force.
     kept: bool,
 }
 
@@ -65,8 +65,8 @@ impl Lines {
                 self.held.entry(source.clone()).or_default().iter_mut().for_each(|held| held.kept = true);
                 Ok(())
             }
-            Change::Opened { source, occurrence, opening } | Change::Closed { source, occurrence, opening, .. }
-                if !opening.adopted =>
+            Change::Opened { source, occurrence, record } | Change::Closed { source, occurrence, record, .. }
+                if !record.adopted =>
             {
                 self.scheduled(source, *occurrence, view)
             }

@@ -1,10 +1,10 @@
-//! Promises 2 and 3: nothing is asked for that is not on disk, and no copy of what is not AVAILABLE.
+//! Promises 2 and 3: nothing is requested that is not on disk, and no copy of a backup that is not AVAILABLE.
 
 use super::armed::Check;
 use super::{Broken, View};
 use lifeboat::domain::action::{Action, Call, Request};
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{BackupId, Place, WorkKey};
+use lifeboat::domain::id::{AccountRegion, BackupId, WorkKey};
 use lifeboat::sim::cloud::Lifecycle;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use std::sync::Arc;
 pub(super) struct Making {
     intents: BTreeMap<WorkKey, Arc<Request>>,
     /// Deletions that are on disk, and not called yet.
-    condemned: BTreeSet<(Place, BackupId)>,
+    deletion_planned: BTreeSet<(AccountRegion, BackupId)>,
 }
 
 impl Making {
     pub(super) fn committed(&mut self, change: &Change) {
-        if let Change::Asked { key, request, .. } = change {
+        if let Change::RequestRecorded { key, request, .. } = change {
             self.intents.insert(key.clone(), request.clone());
         }
-        if let Change::DeleteAsked { place, id, .. } = change {
-            self.condemned.insert((place.clone(), id.clone()));
+        if let Change::DeletionRequested { place, id, .. } = change {
+            self.deletion_planned.insert((place.clone(), id.clone()));
         }
     }
 
@@ -34,13 +34,13 @@ impl Making {
 
     pub(super) fn database_lost(&mut self) {
         self.intents.clear();
-        self.condemned.clear();
+        self.deletion_planned.clear();
     }
 
     pub(super) fn sent(&mut self, action: &Action, view: &View<'_>) -> Result<(), Broken> {
         if let Call::Delete { id, .. } = &action.call {
             view.armed.count(Check::DeletionOnDisk);
-            if !self.condemned.remove(&(action.place.clone(), id.clone())) {
+            if !self.deletion_planned.remove(&(action.place.clone(), id.clone())) {
                 return Err(Check::DeletionOnDisk.broken(format!("{id} is deleted without an intent on disk")));
             }
         }

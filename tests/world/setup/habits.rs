@@ -1,4 +1,4 @@
-//! How the cloud of a world behaves, where AWS may behave one way or the other.
+//! How the cloud of a world behaves where AWS may behave one way or the other.
 
 use super::*;
 

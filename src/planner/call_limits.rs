@@ -1,0 +1,316 @@
+//! Which calls are allowed now: limits on concurrent calls per account and Region, and what must be known first.
+//!
+//! Every call is limited: an account and Region take a few calls at a time, fewer while they are failing, and nothing
+//! new is requested there before its inventory was read, because it may contain what a lost database no longer knows.
+
+use super::retry::{PLACE_OUT_OF_ORDER, pause_for_place};
+use crate::domain::action::CallKey;
+use crate::domain::id::{AccountRegion, SourceKey, WorkKey};
+use crate::domain::limits::{LISTING_LAG, TOKEN_TRUSTED_FOR};
+use crate::domain::plan::{Plan, Reason, Waiting};
+use crate::domain::state::{AccountRegionState, PendingRequest, SourceState, State};
+use crate::domain::time::Time;
+use std::collections::BTreeMap;
+
+/// Concurrent create calls per account and Region.
+const MAKES_AT_ONCE: usize = 12;
+/// Concurrent read calls per account and Region.
+const READS_AT_ONCE: usize = 4;
+/// Concurrent calls that delete or hold, per account and Region.
+const DELETES_AT_ONCE: usize = 4;
+/// The code with which AWS may answer a token that it knows, of which what it made was deleted (fsx-facts 3.1:
+/// UNVERIFIED).
+pub(super) const WHAT_IT_MADE_IS_GONE: &str = "BackupNotFound";
+
+/// Counts the calls of a round per account and Region.
+pub struct CallLimits<'a> {
+    /// The state.
+    pub state: &'a State,
+    /// The time of the round.
+    pub now: Time,
+    makes: BTreeMap<AccountRegion, usize>,
+    reads: BTreeMap<AccountRegion, usize>,
+    deletes: BTreeMap<AccountRegion, usize>,
+}
+
+/// Why something may not be sent now, and until when, if that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// Why.
+    pub reason: Reason,
+    /// Until when.
+    pub until: Option<Time>,
+    /// In words.
+    pub detail: String,
+}
+
+impl Blocked {
+    /// As an entry of the plan.
+    #[must_use]
+    pub fn waiting(self, policy: &crate::domain::id::PolicyName, key: &WorkKey) -> Waiting {
+        let destination = match &key.target {
+            crate::domain::id::Target::Backup => None,
+            crate::domain::id::Target::Copy(region) => Some(region.clone()),
+        };
+        Waiting {
+            policy: policy.clone(),
+            source: key.source.clone(),
+            destination,
+            reason: self.reason,
+            until: self.until,
+            detail: self.detail,
+        }
+    }
+}
+
+impl<'a> CallLimits<'a> {
+    /// No calls in this round yet.
+    #[must_use]
+    pub fn new(state: &'a State, now: Time) -> Self {
+        let nothing = BTreeMap::new;
+        let mut call_limits = Self { state, now, makes: nothing(), reads: nothing(), deletes: nothing() };
+        for (place, known) in &state.places {
+            for call in &known.calls {
+                let count = match call {
+                    CallKey::Make(_) => &mut call_limits.makes,
+                    CallKey::List | CallKey::Poll(_) | CallKey::DescribeSources(_) => &mut call_limits.reads,
+                    CallKey::Delete(_) | CallKey::Hold(_) => &mut call_limits.deletes,
+                };
+                *count.entry(place.clone()).or_default() += 1;
+            }
+        }
+        call_limits
+    }
+
+    fn sent(&self, place: &AccountRegion) -> usize {
+        [&self.makes, &self.reads, &self.deletes].iter().map(|count| count.get(place).unwrap_or(&0)).sum()
+    }
+
+    /// Whether a call of any kind may go to the place.
+    fn place_open(&self, place: &AccountRegion) -> Result<(), Blocked> {
+        let Some(known) = self.state.place(place) else { return Ok(()) };
+        let Some((fault, at)) = known.trouble.as_ref().filter(|_| known.failures >= PLACE_OUT_OF_ORDER) else {
+            return Ok(());
+        };
+        let again = at.plus(pause_for_place(fault.class, known.failures, 0.5));
+        let detail = format!("{} does not serve us: {fault}", place.region);
+        if self.now < again {
+            return Err(Blocked { reason: Reason::Region, until: Some(again), detail });
+        }
+        if self.sent(place) > 0 {
+            return Err(Blocked { reason: Reason::Region, until: None, detail });
+        }
+        Ok(())
+    }
+
+    /// Whether it is the account on record that answers; only reading tells when it does again.
+    fn ours(&self, place: &AccountRegion) -> Result<(), Blocked> {
+        match self.state.foreign_at(place) {
+            Some(foreign) => {
+                Err(Blocked { reason: Reason::NeedsPerson, until: None, detail: foreign.fault.to_string() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Reserves a read call.
+    ///
+    /// # Errors
+    /// Why not now.
+    pub fn read(&mut self, place: &AccountRegion) -> Result<(), Blocked> {
+        self.place_open(place)?;
+        let reads = self.reads.entry(place.clone()).or_default();
+        if *reads >= READS_AT_ONCE {
+            return Err(Blocked { reason: Reason::CallLimit, until: None, detail: format!("{reads} calls under way") });
+        }
+        *reads += 1;
+        Ok(())
+    }
+
+    /// Reserves a create call.
+    ///
+    /// # Errors
+    /// Why not now.
+    pub fn make(&mut self, place: &AccountRegion) -> Result<(), Blocked> {
+        self.ours(place)?;
+        self.place_open(place)?;
+        let makes = self.makes.entry(place.clone()).or_default();
+        if *makes >= MAKES_AT_ONCE {
+            return Err(Blocked { reason: Reason::CallLimit, until: None, detail: format!("{makes} calls under way") });
+        }
+        *makes += 1;
+        Ok(())
+    }
+
+    /// Reserves a call that deletes or holds.
+    ///
+    /// # Errors
+    /// Why not now.
+    pub fn delete(&mut self, place: &AccountRegion) -> Result<(), Blocked> {
+        self.ours(place)?;
+        self.place_open(place)?;
+        let deletes = self.deletes.entry(place.clone()).or_default();
+        if *deletes >= DELETES_AT_ONCE {
+            return Err(Blocked {
+                reason: Reason::CallLimit,
+                until: None,
+                detail: format!("{deletes} calls under way"),
+            });
+        }
+        *deletes += 1;
+        Ok(())
+    }
+
+    /// Whether the inventory of a place is known well enough to ask something new of it for this source.
+    ///
+    /// What a lost database had requested is shown by a listing that began two minutes after this database was created.
+    /// Of a
+    /// source of which nothing is older than this database its token tells as well, for ten minutes, so that it need not
+    /// wait. A source that was protected before does: the token holds the number of the attempt, and what tells that
+    /// there was a first one may be deleted, while a listing does not show the second yet.
+    ///
+    /// # Errors
+    /// What has to be read first.
+    pub fn inventory_known_for(&self, place: &AccountRegion, source: &SourceState) -> Result<(), Blocked> {
+        self.listed(place)?;
+        let database_created_at = self.state.created_at;
+        let token_catches = self.now < database_created_at.plus(TOKEN_TRUSTED_FOR);
+        if token_catches && source.points.iter().all(|point| point.created_at >= database_created_at) {
+            return Ok(());
+        }
+        self.inventory_known(place)
+    }
+
+    /// The same for a source by its name; of one that is not known, for certain.
+    ///
+    /// # Errors
+    /// What has to be read first.
+    pub fn inventory_known_of(&self, place: &AccountRegion, key: &SourceKey) -> Result<(), Blocked> {
+        match self.state.sources.get(key) {
+            Some(source) => self.inventory_known_for(place, source),
+            None => self.inventory_known(place),
+        }
+    }
+
+    /// Whether the inventory of a place is known for certain, whatever a lost database had asked for.
+    ///
+    /// # Errors
+    /// What has to be read first.
+    pub fn inventory_known(&self, place: &AccountRegion) -> Result<(), Blocked> {
+        self.listed(place)?;
+        let settled = self.state.created_at.plus(LISTING_LAG);
+        if self.state.place(place).is_some_and(|known| known.listed_since(settled)) {
+            return Ok(());
+        }
+        let detail = format!("the database is new: {} is listed once more before anything is asked", place.region);
+        Err(Blocked { reason: Reason::Listing, until: None, detail })
+    }
+
+    /// Whether it is known which backup of a source is the newest: its own Region was read in whole since this database was
+    /// made, and late enough to show what a lost one had begun. An older backup would take a slot for hours, for nothing.
+    ///
+    /// # Errors
+    /// What has to be read first.
+    pub fn newest_known(&self, home: &AccountRegion, source: &SourceState) -> Result<(), Blocked> {
+        let database_created_at = self.state.created_at;
+        let read = self.state.place(home).and_then(|known| known.listed);
+        match read {
+            Some(read) if read.began_at >= database_created_at.plus(LISTING_LAG) => Ok(()),
+            Some(_) if source.points.iter().all(|point| point.created_at >= database_created_at) => Ok(()),
+            Some(_) => self.inventory_known(home),
+            None => self.listed(home),
+        }
+    }
+
+    /// Whether this process has read all of a place at least once.
+    fn listed(&self, place: &AccountRegion) -> Result<(), Blocked> {
+        let known = self.state.place(place);
+        if known.is_some_and(|place| place.known()) {
+            return Ok(());
+        }
+        Err(match known.and_then(AccountRegionState::unread_because) {
+            Some(fault) => Blocked {
+                reason: Reason::Region,
+                until: None,
+                detail: format!("{} could not be listed yet: {fault}", place.region),
+            },
+            None => Blocked {
+                reason: Reason::Listing,
+                until: None,
+                detail: format!("{} is being listed for the first time", place.region),
+            },
+        })
+    }
+}
+
+impl CallLimits<'_> {
+    /// The attempt that is asked for next: one above the highest that is known to have come to something.
+    ///
+    /// What a lost database had asked for may have been deleted since, while AWS still knows its token: then the same
+    /// token is answered with BackupNotFound for ever. Such an answer counts as an attempt that was deleted, once
+    /// listings begun after it show that the backup to be copied is there, and that nothing lives under the token.
+    #[must_use]
+    pub fn next_attempt(&self, place: &AccountRegion, key: &WorkKey, source: &SourceState) -> u32 {
+        let made = source.highest_attempt(key.occurrence, &key.target);
+        let since = |place: &AccountRegion, time| self.state.place(place).is_some_and(|known| known.listed_since(time));
+        let home = AccountRegion { account: key.source.account.clone(), region: source.region.clone() };
+        let gone = source.pending_requests.get(&(key.occurrence, key.target.clone())).filter(|pending| {
+            let answered =
+                !pending.open && pending.fault.as_ref().is_some_and(|fault| fault.code == WHAT_IT_MADE_IS_GONE);
+            let asked_at = pending.last_asked_at;
+            answered && since(place, asked_at.plus(LISTING_LAG)) && since(&home, asked_at)
+        });
+        made.max(gone.map_or(0, |pending| pending.attempt)).saturating_add(1)
+    }
+}
+
+/// What to do with a pending request whose response is outstanding, was lost, or proved nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PendingDecision {
+    /// Repeat it, word for word.
+    Repeat,
+    /// AWS's inventory proves that nothing was made.
+    NeverApplied,
+    /// A listing that begins at or after this is needed first.
+    NeedsListing(Time),
+    /// Not yet.
+    Wait(Blocked),
+}
+
+impl CallLimits<'_> {
+    /// Decides about an open request (product.md, “Unknown answers”).
+    #[must_use]
+    pub fn decide_pending(&self, place: &AccountRegion, key: &WorkKey, pending: &PendingRequest) -> PendingDecision {
+        if self.state.under_way(place, &CallKey::Make(key.clone())) {
+            let detail = "asked; the answer is outstanding".to_owned();
+            return PendingDecision::Wait(Blocked { reason: Reason::AwaitingResponse, until: None, detail });
+        }
+        let proof_from = pending.last_asked_at.plus(LISTING_LAG);
+        if self.state.place(place).is_some_and(|known| known.listed_since(proof_from)) {
+            return PendingDecision::NeverApplied;
+        }
+        if self.now < pending.not_before {
+            return PendingDecision::Wait(backoff(pending));
+        }
+        if self.now.since(pending.first_asked_at) < TOKEN_TRUSTED_FOR {
+            return PendingDecision::Repeat;
+        }
+        PendingDecision::NeedsListing(proof_from)
+    }
+}
+
+/// Why a request that backs off is blocked.
+#[must_use]
+pub fn backoff(pending: &PendingRequest) -> Blocked {
+    let reason = if pending.needs_person().is_some() { Reason::NeedsPerson } else { Reason::Backoff };
+    let detail = pending.fault.as_ref().map_or_else(|| "waiting".to_owned(), ToString::to_string);
+    Blocked { reason, until: Some(pending.not_before), detail }
+}
+
+/// Records blocked work in the plan.
+pub fn wait(plan: &mut Plan, policy: &crate::domain::id::PolicyName, key: &WorkKey, blocked: Blocked) {
+    if let Some(until) = blocked.until {
+        plan.wake.earlier(until, "a pause ends");
+    }
+    plan.waiting.push(blocked.waiting(policy, key));
+}

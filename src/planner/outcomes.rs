@@ -1,0 +1,378 @@
+//! What the outcome of a call means for the state.
+//!
+//! Responses get lost, arrive late and out of order, and contradict each other within the lag of AWS's listings. So a
+//! response never moves anything backwards, one absence proves nothing, and a refusal proves something only if no
+//! response to the same request was lost before.
+
+use super::call_limits::WHAT_IT_MADE_IS_GONE;
+use super::full_copy;
+use super::polling::stale_after;
+use super::retry;
+use crate::domain::action::{Action, Call, CallKey, Outcome, SourceFacts};
+use crate::domain::change::{Change, Counter, LaneEvidence, ListingPage, OccurrenceRecord};
+use crate::domain::evidence::{self, Evidence};
+use crate::domain::fault::{Fault, FaultClass};
+use crate::domain::id::{
+    AccountRegion, BackupId, Occurrence, PolicyName, SourceId, SourceKey, Target, Trigger, WorkKey,
+};
+use crate::domain::lane::{FileSystemKind, Lane};
+use crate::domain::limits::{LISTING_LAG, SHOWN_AFTER_GONE};
+use crate::domain::note::Note;
+use crate::domain::point::{Lifecycle, ObservedBackup, RecoveryPoint};
+use crate::domain::policy::Settings;
+use crate::domain::state::{AccountRegionState, State};
+use crate::domain::time::Time;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// A listing of more pages than this is given up: an endpoint that never ends its pages must not hold us for ever.
+const PAGES_PER_LISTING: u32 = 20_000;
+
+/// Turns the outcome of an action into changes to record.
+#[must_use]
+pub fn process_outcome(
+    settings: &Settings,
+    state: &State,
+    action: &Action,
+    outcome: Outcome,
+    now: Time,
+) -> Vec<Change> {
+    let (place, changes) = (&action.place, Vec::new());
+    let mut processor =
+        OutcomeProcessor { settings, state, place, here: state.place(place), now, named: false, changes };
+    let outcome = processor.of_whom(outcome);
+    processor.returned(action, &outcome);
+    match (&action.call, outcome) {
+        (Call::Make { key, request }, Outcome::Made(observed)) => processor.made(key, request, *observed),
+        (Call::Make { key, .. }, Outcome::Failed(fault)) => processor.unfulfilled(key, fault),
+        (Call::ListPage { .. }, Outcome::Page { observed_backups, next_token }) => {
+            processor.page(observed_backups, next_token)
+        }
+        (Call::ListPage { .. }, Outcome::Failed(fault)) => processor.page_failed(&fault),
+        (Call::Poll { ids }, Outcome::Polled(observed_backups)) => processor.polled(ids, observed_backups),
+        (Call::Poll { ids }, Outcome::Failed(fault)) => processor.poll_failed(ids, &fault),
+        (Call::DescribeSources { ids }, Outcome::SourcesDescribed(facts)) => processor.source_looked_up(ids, facts),
+        (Call::DescribeSources { ids }, Outcome::Failed(fault)) => processor.source_lookup_failed(ids, &fault),
+        (Call::Delete { id, .. }, Outcome::Deleted) => processor.deleted(id),
+        (Call::Delete { id, .. }, Outcome::Failed(fault)) => processor.deletion_failed(id, fault),
+        (Call::Hold { id, hold, .. }, Outcome::HoldSet) => processor.hold_answered(id, hold.as_deref(), None),
+        (Call::Hold { id, hold, .. }, Outcome::Failed(fault)) => {
+            processor.hold_answered(id, hold.as_deref(), Some(fault));
+        }
+        // An engine answers a call in its own kind; anything else carries no knowledge.
+        (Call::Make { key, .. }, _) => processor.unfulfilled(key, nonsense()),
+        (Call::ListPage { .. }, _) => processor.page_failed(&nonsense()),
+        (Call::Poll { ids }, _) => processor.poll_failed(ids, &nonsense()),
+        (Call::DescribeSources { ids }, _) => processor.source_lookup_failed(ids, &nonsense()),
+        (Call::Delete { id, .. }, _) => processor.deletion_failed(id, nonsense()),
+        (Call::Hold { id, hold, .. }, _) => processor.hold_answered(id, hold.as_deref(), Some(nonsense())),
+    }
+    processor.changes
+}
+
+fn nonsense() -> Fault {
+    Fault::new(FaultClass::Unanswered, "UnexpectedAnswer", "the answer is of another kind than the call")
+}
+
+mod accounts;
+mod deletions;
+mod disputes;
+mod lanes;
+mod listings;
+mod polls;
+mod source_lookups;
+
+struct OutcomeProcessor<'a> {
+    settings: &'a Settings,
+    state: &'a State,
+    place: &'a AccountRegion,
+    here: Option<&'a AccountRegionState>,
+    now: Time,
+    /// The answer names the account on record.
+    named: bool,
+    changes: Vec<Change>,
+}
+
+impl OutcomeProcessor<'_> {
+    fn push(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    fn poll(&self) -> Duration {
+        self.settings.daemon.poll
+    }
+
+    fn next_look(&self) -> Time {
+        self.now.plus(self.poll())
+    }
+
+    /// The call is over. A fault of the place counts against it, an answer of any other kind clears it.
+    fn returned(&mut self, action: &Action, outcome: &Outcome) {
+        let fault = match outcome {
+            Outcome::Failed(fault) => Some(fault),
+            _ => None,
+        };
+        let of_place = fault.filter(|fault| match fault.class {
+            FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Credentials => true,
+            FaultClass::Denied => matches!(action.call, Call::ListPage { .. } | Call::Poll { .. }),
+            _ => false,
+        });
+        if let Some(call) = action.call.key() {
+            let (place, fault) = (self.place.clone(), of_place.cloned());
+            self.push(Change::Returned { place, call, fault, at: self.now });
+        }
+        // Pages of a listing that never ends show nothing for certain.
+        if matches!(outcome, Outcome::Page { next_token: None, .. } | Outcome::Polled(_)) {
+            self.push(Change::InventoryRead { place: self.place.clone(), at: self.now });
+        }
+    }
+
+    fn made(&mut self, key: &WorkKey, request: &crate::domain::action::Request, mut observed: ObservedBackup) {
+        let tags = match request {
+            crate::domain::action::Request::CreateBackup { tags, .. }
+            | crate::domain::action::Request::CopyBackup { tags, .. } => tags,
+        };
+        // Not every endpoint repeats the tags in its answer; those that were asked for are the ones it has.
+        if observed.tags.is_empty() {
+            observed.tags = tags.clone().into();
+        }
+        let (id, ended) = (observed.id.clone(), !observed.lifecycle.in_flight());
+        let known = self.state.point(self.place, &id).is_some();
+        let mut code = "UnexpectedAnswer";
+        let stands = match self.weigh(observed) {
+            Evidence::Ours(point) if point.work_key() == *key => {
+                self.lane_granted(key);
+                self.sight(*point);
+                true
+            }
+            // What it was made for is not in doubt, whatever else is.
+            Evidence::Objected { objection, on_record: Some(on_record), claim, .. } if on_record.work_key() == *key => {
+                self.objected(&id, objection, Some(on_record), claim);
+                true
+            }
+            // Once it has ended, and nobody's tags claim it for us, this attempt has come to what is no longer ours.
+            Evidence::Others(_) if ended => {
+                code = WHAT_IT_MADE_IS_GONE;
+                false
+            }
+            _ => false,
+        };
+        if !stands {
+            let what = format!("the answer names {id}, which is not what was asked for");
+            // A person took our tags off it. As the token stands for that, nothing else was made with it; if it has
+            // ended, nothing is under way that would take a slot.
+            self.refused(key, Fault::new(FaultClass::TokenConflict, code, &what), ended);
+        } else if !known {
+            let (place, at) = (self.place.clone(), self.next_look());
+            self.push(Change::PollScheduled { place, ids: vec![id], at, batch: None });
+        }
+    }
+
+    fn unfulfilled(&mut self, key: &WorkKey, fault: Fault) {
+        self.refused(key, fault, false);
+    }
+
+    /// A pending request came to nothing; `nothing_made`: surely, and whatever answers to it were lost.
+    fn refused(&mut self, key: &WorkKey, mut fault: Fault, nothing_made: bool) {
+        let Some(pending) = self.state.pending_request(key) else { return };
+        let copies = key.target != Target::Backup;
+        if fault.class == FaultClass::Missing && (copies || fault.code == WHAT_IT_MADE_IS_GONE) {
+            self.doubt_source_backup(key);
+            self.push(Change::ListingWanted { place: self.place.clone(), at: self.now.plus(LISTING_LAG) });
+            fault.class = FaultClass::TransientState;
+        }
+        let proves_nothing = matches!(fault.class, FaultClass::Unanswered | FaultClass::TokenConflict);
+        let definite = nothing_made || (!proves_nothing && pending.sent <= 1);
+        if fault.class == FaultClass::NoSlot && copies {
+            return self.no_slot(key, fault, definite);
+        }
+        let failures = pending.failures_with(fault.class);
+        let pause = retry::pause(fault.class, failures, self.poll(), key.jitter(failures));
+        let attempts = self.state.sources.get(&key.source).map_or(0, |source| source.failed_attempts(key));
+        let pause = pause.max(retry::pause_after_attempts(fault.class, attempts, failures, key, self.poll()));
+        if fault.class == FaultClass::TokenConflict {
+            self.push(Change::ListingWanted { place: self.place.clone(), at: self.now });
+        }
+        self.push(Change::RequestFailed { key: key.clone(), fault, definite, not_before: self.now.plus(pause) });
+    }
+
+    /// A destination does not find the backup that it should copy: look whether it is still there.
+    fn doubt_source_backup(&mut self, key: &WorkKey) {
+        let Some(source) = self.state.sources.get(&key.source) else { return };
+        let Some(backup) = source.good_point(key.occurrence, &Target::Backup) else { return };
+        self.push(Change::ListingWanted { place: backup.place.clone(), at: self.now });
+    }
+
+    fn policy_of(&self, point: &RecoveryPoint) -> PolicyName {
+        let watched = self.state.sources.get(&point.source_key()).and_then(|source| source.membership.as_ref());
+        let tagged = || point.policy.clone().unwrap_or_else(|| PolicyName::from("unknown"));
+        watched.map_or_else(tagged, |membership| membership.policy.clone())
+    }
+
+    /// The point that an answer shows, if it shows just what is known.
+    fn unchanged(&self, observed: &ObservedBackup) -> Option<&RecoveryPoint> {
+        let known = self.state.point_among(self.place, self.here?, &observed.id)?;
+        let unchanged = known.place == *self.place && known.shown_unchanged(observed);
+        (unchanged && evidence::stands(self.state, self.place, known, observed, self.now)).then_some(known)
+    }
+
+    /// What an answer shows, given all that is known.
+    fn weigh(&self, observed: ObservedBackup) -> Evidence {
+        let known = self.here.and_then(|here| self.state.point_among(self.place, here, &observed.id));
+        evidence::weigh(self.state, self.place, known, observed, self.now)
+    }
+
+    /// Takes in a point of ours as an answer shows it. Returns whether it was not known before.
+    fn sight(&mut self, mut point: RecoveryPoint) -> bool {
+        let key = point.work_key();
+        let known = self.state.sources.get(&key.source).and_then(|source| {
+            source
+                .points_of(key.occurrence, &key.target)
+                .find(|known| known.id == point.id && known.place == point.place)
+        });
+        let pending = self.state.pending_request(&key).filter(|pending| pending.attempt == point.attempt);
+        let asked = pending.is_some();
+        // AWS names the key, not the word for it that was asked with, and a later answer must not unlearn that.
+        let asked_key =
+            known.and_then(|known| known.asked_key.clone()).or_else(|| pending.and_then(full_copy::asked_key));
+        if asked_key.is_some() {
+            point = point.with_provenance(|of| of.asked_key = asked_key);
+        }
+        if let Some(known) = known {
+            let back = !known.lifecycle.in_flight() && point.lifecycle.in_flight();
+            let lag = known.lifecycle == Lifecycle::Deleted
+                && known.settled_at.is_none_or(|at| self.now < at.plus(SHOWN_AFTER_GONE));
+            if back || lag {
+                return false;
+            }
+            if !known.lifecycle.in_flight() && known.lifecycle != Lifecycle::Deleted {
+                point.settled_at = known.settled_at;
+            }
+            if *known == point {
+                return false;
+            }
+        }
+        let gone = || self.state.place(self.place).and_then(|known| known.removed.get(&point.id));
+        if known.is_none() && gone().is_some_and(|at| self.now < at.plus(SHOWN_AFTER_GONE)) {
+            return false;
+        }
+        let was_moving = known.map_or(asked, |known| known.lifecycle.in_flight());
+        if known.is_none() && !was_moving && point.available() {
+            // When it ended is not known, and must not be taken for now: durations are learned from it.
+            point.settled_at = None;
+        }
+        let new = known.is_none();
+        if was_moving && !point.lifecycle.in_flight() {
+            self.ended(&point);
+        }
+        let confirmed = if new { self.confirmed_by(&point) } else { Vec::new() };
+        self.push(Change::BackupObserved { point: Box::new(point) });
+        self.confirmed(confirmed);
+        new
+    }
+
+    fn ended(&mut self, point: &RecoveryPoint) {
+        let policy = self.policy_of(point);
+        let available = point.available();
+        self.push(Change::Counted(match point.target() {
+            Target::Backup => Counter::Backups(policy, available),
+            Target::Copy(region) => Counter::Copies(policy, region, available),
+        }));
+        if available {
+            self.push(Change::Timed { target: point.target(), took: self.now.since(point.created_at) });
+        }
+    }
+
+    /// How long to wait with a listing or a look that failed. A place that is unwell is tried again soon; one that answers
+    /// and refuses is counted until a whole listing, or a look, succeeds: a first page that comes proves nothing.
+    fn read_refused(&mut self, call: CallKey, fault: &Fault, failures: u32) -> Duration {
+        if matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Credentials) {
+            return retry::pause_for_place(fault.class, failures.saturating_add(1), jitter_of(self.place));
+        }
+        let refusals = self.here.and_then(|known| match call {
+            CallKey::List => known.refused_listing.as_ref(),
+            _ => known.refused_polls.as_ref(),
+        });
+        let failures = refusals.map_or(0, |refusal| refusal.failures).saturating_add(1);
+        let (place, fault) = (self.place.clone(), Some(fault.clone()));
+        self.push(Change::ReadAnswered { place, call, fault, at: self.now });
+        retry::pause_for_refused_read(failures, jitter_of(self.place))
+    }
+
+    fn polled(&mut self, ids: &[BackupId], observed_backups: Vec<ObservedBackup>) {
+        if let Some(first) = ids.first().filter(|_| self.here.is_some_and(|known| known.refused_polls.is_some())) {
+            let (place, call) = (self.place.clone(), CallKey::Poll(first.clone()));
+            self.push(Change::ReadAnswered { place, call, fault: None, at: self.now });
+        }
+        let mut missing: BTreeSet<&BackupId> = ids.iter().collect();
+        let mut looked = Vec::new();
+        for observed in observed_backups {
+            let (id, lifecycle, arn) = (observed.id.clone(), observed.lifecycle, observed.arn.clone());
+            missing.remove(&id);
+            looked.push(id.clone());
+            if let Some(known) = self.unchanged(&observed) {
+                let hold = known.remarks.hold.clone();
+                self.inspected(&id, arn, hold.as_deref());
+                continue;
+            }
+            match self.weigh(observed) {
+                Evidence::Ours(point) => {
+                    let missing_since =
+                        self.state.point(self.place, &id).is_some_and(|known| known.remarks.missing_since.is_some());
+                    let hold = point.remarks.hold.clone();
+                    self.undisputed(&id);
+                    self.sight(*point);
+                    if missing_since {
+                        self.push(Change::MissingFromListing {
+                            place: self.place.clone(),
+                            id: id.clone(),
+                            missing_since: None,
+                        });
+                    }
+                    self.inspected(&id, arn, hold.as_deref());
+                }
+                Evidence::Objected { objection, on_record: Some(on_record), claim, .. } => {
+                    self.objected(&id, objection, Some(on_record), claim);
+                }
+                Evidence::Objected { .. } | Evidence::Others(_) => self.other_seen(id, lifecycle),
+            }
+        }
+        for id in missing {
+            self.absent(id);
+        }
+        let place = self.place.clone();
+        self.push(Change::PollScheduled { place, ids: looked, at: self.next_look(), batch: Some(0) });
+    }
+
+    fn other_seen(&mut self, id: BackupId, lifecycle: Lifecycle) {
+        let known = self.state.place(self.place).is_some_and(|known| known.others.contains_key(&id));
+        if known && lifecycle != Lifecycle::Copying {
+            self.push(Change::Lane(LaneEvidence::OtherEnded { place: self.place.clone(), id }));
+        } else if !known {
+            // It was ours and lost its tags: a person took it out of our hands. It is still there, so what was asked for
+            // its deletion did not happen.
+            if self.state.under_way(self.place, &CallKey::Delete(id.clone())) {
+                return;
+            }
+            if self.deletion_asked(&id).is_some() {
+                let reason = "its tags were taken off: it is no longer Lifeboat's to delete".to_owned();
+                let place = self.place.clone();
+                self.push(Change::DeletionCancelled { place: place.clone(), id: id.clone(), reason });
+                self.push(Change::MissingFromListing { place, id, missing_since: Some(self.now) });
+                return;
+            }
+            self.absent(&id);
+        }
+    }
+}
+
+fn lanes_of_other(other: &ObservedBackup, place: &AccountRegion) -> Vec<Lane> {
+    let volume = other.volume.as_ref().filter(|_| other.kind == FileSystemKind::Ontap);
+    Lane::of_copy(other.kind, &place.account, &place.region, volume)
+}
+
+/// A number in `0.0..1.0` that is always the same for a place.
+fn jitter_of(place: &AccountRegion) -> f64 {
+    let sum: u32 = place.region.as_str().bytes().fold(17, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    f64::from(sum % 1000) / 1000.0
+}

@@ -1,0 +1,128 @@
+//! Which account a response comes from.
+
+use super::*;
+use crate::domain::change::AccountEvidence;
+use crate::domain::id::{AccountId, account_of_arn};
+use crate::domain::limits::PROOF_AFTER;
+
+/// The code of an answer that comes from another account.
+pub(super) const OTHER_ACCOUNT: &str = "OtherAccount";
+/// A listing that shows nothing is repeated so much later, when another answer has named the account.
+const LIST_AGAIN: Duration = Duration::from_secs(90);
+
+impl OutcomeProcessor<'_> {
+    /// Looks which account an answer names. One that names another than the one on record is no answer to us: it becomes
+    /// a failure, and nothing that it says is taken in.
+    pub(super) fn of_whom(&mut self, outcome: Outcome) -> Outcome {
+        let account = &self.place.account;
+        let recorded = self.state.accounts.get(account).map(|known| &known.id);
+        let (mut named, mut other) = (false, None);
+        let mut name = |id: &str| match recorded {
+            Some(recorded) if recorded.as_str() == id => named = true,
+            _ => drop(other.get_or_insert_with(|| AccountId::from(id))),
+        };
+        match &outcome {
+            Outcome::Made(observed) => names(std::slice::from_ref(observed.as_ref()), &mut name),
+            Outcome::Page { observed_backups, .. } | Outcome::Polled(observed_backups) => {
+                names(observed_backups, &mut name)
+            }
+            Outcome::SourcesDescribed(facts) => {
+                facts.iter().filter_map(|facts| facts.account.as_ref()).for_each(|id| name(id.as_str()));
+            }
+            Outcome::Deleted | Outcome::HoldSet | Outcome::Failed(_) => {}
+        }
+        let at = self.now;
+        match (recorded, other) {
+            (Some(_), _) if named => {
+                self.named = true;
+                self.look_where_another_answered();
+                self.push(Change::Account(AccountEvidence::Proven { place: self.place.clone(), at }));
+            }
+            (None, Some(id)) => {
+                self.named = true;
+                self.push(Change::AccountRecorded { account: account.clone(), id, at });
+            }
+            (Some(recorded), Some(id)) => {
+                let fault = foreign(account, recorded, &id);
+                self.push(Change::Account(AccountEvidence::Foreign {
+                    place: self.place.clone(),
+                    id,
+                    fault: fault.clone(),
+                    at,
+                }));
+                return Outcome::Failed(fault);
+            }
+            _ => {}
+        }
+        outcome
+    }
+
+    /// The credentials are right again: Regions that responded for another account are read again soon, before their
+    /// next listing.
+    fn look_where_another_answered(&mut self) {
+        let of_account = |(place, known): &(&AccountRegion, &AccountRegionState)| {
+            place.account == self.place.account && *place != self.place && known.foreign.is_some()
+        };
+        let places: Vec<AccountRegion> =
+            self.state.places.iter().filter(of_account).map(|(place, _)| place.clone()).collect();
+        let at = self.now.plus(PROOF_AFTER);
+        places.into_iter().for_each(|place| self.push(Change::ListingWanted { place, at }));
+    }
+
+    /// Whether a whole listing that names no account may be believed: it contradicts nothing that is on record, or one before
+    /// it did and another answer named the account since. Else another answer has to say who answers, and the listing is
+    /// made once more.
+    pub(super) fn nobody_there(&mut self, began_at: Time) -> bool {
+        let account = &self.place.account;
+        let foreign = self.here.and_then(|known| known.foreign.as_ref());
+        if foreign.is_some_and(|foreign| self.state.proven_since(account, foreign)) {
+            self.push(Change::Account(AccountEvidence::Cleared { place: self.place.clone(), at: self.now }));
+        }
+        let proven = self.state.named_between(self.place, began_at) || self.state.doubted_in_vain(account);
+        if proven || !self.contradicted() {
+            return true;
+        }
+        let (account, place, at) = (account.clone(), self.place.clone(), self.now);
+        self.push(Change::Account(AccountEvidence::Silent { place: place.clone(), at }));
+        self.push(Change::Account(AccountEvidence::Doubted { account, since: at, at }));
+        let not_before = self.now.plus(LIST_AGAIN);
+        self.push(Change::ListingStalled { place, not_before, restart: true });
+        false
+    }
+
+    /// Whether an empty listing would take anything from the record.
+    fn contradicted(&self) -> bool {
+        let held = self.here.is_some_and(|known| !known.points.is_empty() || !known.others.is_empty());
+        let asked = || {
+            let keys = self.state.active.iter().filter(|key| key.account == self.place.account);
+            keys.filter_map(|key| self.state.sources.get(key)).any(|source| {
+                let here = |target: &Target| match target {
+                    Target::Backup => source.region == self.place.region,
+                    Target::Copy(region) => *region == self.place.region,
+                };
+                source.pending_requests.iter().any(|((_, target), pending)| pending.open && here(target))
+            })
+        };
+        held || asked()
+    }
+}
+
+/// Which accounts the ARNs of observations name; thousands in a row name the same one.
+fn names(observed_backups: &[ObservedBackup], name: &mut impl FnMut(&str)) {
+    let mut before = None;
+    for account in observed_backups.iter().filter_map(|observed| account_of_arn(observed.arn.as_deref()?)) {
+        if before != Some(account) {
+            name(account);
+            before = Some(account);
+        }
+    }
+}
+
+fn foreign(account: &crate::domain::id::AccountAlias, recorded: &AccountId, other: &AccountId) -> Fault {
+    let what = format!(
+        "the answers come from account {other}, and the database is that of {recorded} (\"{account}\"): nothing is \
+         believed, asked for or deleted there until they come from {recorded} again; correct the profile, key or endpoint, \
+         or, to change accounts on purpose, name a new `[daemon] state` and restart"
+    );
+    Fault::new(FaultClass::Credentials, OTHER_ACCOUNT, &what)
+}

@@ -1,0 +1,102 @@
+//! What a poll by id did not show, or could not; and failed pages of a listing.
+
+use super::*;
+use crate::domain::change::AccountEvidence;
+use crate::domain::limits::{IDS_PER_CALL, LISTING_LAG};
+
+/// What is missing is looked at this seldom while nobody knows which account answers.
+pub(super) const UNPROVEN_LOOK: Duration = Duration::from_secs(5 * 60);
+/// A later page is waited for through so many failures at most, however often the listing was begun anew.
+const PATIENCE_WITH_PAGE: u32 = 5;
+
+impl OutcomeProcessor<'_> {
+    /// A look by id did not find it.
+    pub(super) fn absent(&mut self, id: &BackupId) {
+        let place = self.place.clone();
+        let known = self.state.point(self.place, id);
+        // What AWS refused to delete was there then: that it is absent now is no answer to the wish.
+        let deletion = self.state.deletions.get(&(self.place.clone(), id.clone()));
+        let refused = deletion.and_then(|deletion| deletion.fault.as_ref());
+        let refused = refused.is_some_and(|fault| !matches!(fault.class, FaultClass::Unanswered | FaultClass::Missing));
+        // Unless it is being asked for again.
+        let refused = refused && !self.state.under_way(self.place, &CallKey::Delete(id.clone()));
+        if let Some(asked_at) = self.deletion_asked(id).filter(|_| known.is_some() && !refused) {
+            return self.absent_as_asked(id, asked_at);
+        }
+        match known.map(|point| (point, point.remarks.missing_since)) {
+            Some((_, Some(since))) => {
+                // AWS's clock and ours may differ, and ours may jump: what was made a moment ago can look old to a
+                // listing. So the lag has to pass once more, by our clock alone, between the doubt and the belief.
+                let believed = since.plus(LISTING_LAG);
+                let account = &place.account;
+                if !self.state.proven_after(account, since) && !self.state.doubted_in_vain(account) {
+                    // It may be another account that does not show it. Who answers is asked elsewhere; looking itself
+                    // teaches nothing new until that is told.
+                    let account = account.clone();
+                    self.push(Change::Account(AccountEvidence::Doubted { account, since, at: self.now }));
+                    let at = self.next_look().max(self.now.plus(UNPROVEN_LOOK)).max(believed);
+                    self.push(Change::PollScheduled { place, ids: vec![id.clone()], at, batch: Some(1) });
+                } else if self.now >= believed {
+                    self.push(Change::BackupRemoved { place, id: id.clone(), at: self.now });
+                } else {
+                    self.push(Change::PollScheduled { place, ids: vec![id.clone()], at: believed, batch: Some(1) });
+                }
+            }
+            Some((point, None)) => {
+                // One absence proves nothing: a listing has to miss it as well.
+                let at = point.created_at.plus(LISTING_LAG).max(self.now);
+                self.push(Change::ListingWanted { place: place.clone(), at });
+                // While nobody knows who answers, looking again teaches nothing.
+                let account = self.state.accounts.get(&place.account);
+                let doubted = account.is_some_and(|known| known.silent.is_some());
+                let unproven = doubted || self.state.foreign_at(&place).is_some();
+                let at = if unproven { self.next_look().max(self.now.plus(UNPROVEN_LOOK)) } else { self.next_look() };
+                self.push(Change::PollScheduled { place, ids: vec![id.clone()], at, batch: Some(1) });
+            }
+            // Its slot is not free then; a listing tells.
+            None if self.may_be_elsewhere(id) => {
+                self.push(Change::ListingWanted { place: place.clone(), at: self.now });
+                let at = self.next_look().max(self.now.plus(UNPROVEN_LOOK));
+                self.push(Change::PollScheduled { place, ids: vec![id.clone()], at, batch: Some(1) });
+            }
+            None => self.push(Change::Lane(LaneEvidence::OtherEnded { place, id: id.clone() })),
+        }
+    }
+
+    /// Whether somebody else's copy is not shown by an answer that may come from another account.
+    fn may_be_elsewhere(&self, id: &BackupId) -> bool {
+        let on_record = self.state.accounts.contains_key(&self.place.account);
+        on_record && !self.named && self.here.is_some_and(|known| known.others.contains_key(id))
+    }
+
+    pub(super) fn poll_failed(&mut self, ids: &[BackupId], fault: &Fault) {
+        match (ids, fault.class) {
+            ([id], FaultClass::Missing) => self.absent(id),
+            (_, FaultClass::Missing) => {
+                let (place, ids) = (self.place.clone(), ids.to_vec());
+                let batch = Some(ids.len().min(IDS_PER_CALL) / 2);
+                self.push(Change::PollScheduled { place, ids, at: self.now, batch });
+            }
+            _ => {
+                let failures = self.here.map_or(0, |known| known.failures);
+                let call = ids.first().cloned().map_or(CallKey::List, CallKey::Poll);
+                let pause = self.read_refused(call, fault, failures);
+                let (place, ids) = (self.place.clone(), ids.to_vec());
+                self.push(Change::PollScheduled { place, ids, at: self.now.plus(pause), batch: None });
+            }
+        }
+    }
+
+    pub(super) fn page_failed(&mut self, fault: &Fault) {
+        let listing = self.here.and_then(|known| known.listing.as_ref());
+        let (failures, anew) = listing.map_or((0, 0), |listing| (listing.failures, listing.begun_anew));
+        let later_page = listing.is_some_and(|listing| listing.next_token.is_some());
+        // A token can expire, or be one that can never be served: no later page is waited for after its second failure. Each
+        // listing that was begun anew has more patience, since of many pages where many calls fail one fails twice for sure.
+        let patience = matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled);
+        let restart = !patience || (later_page && failures > anew.min(PATIENCE_WITH_PAGE));
+        let pause = self.read_refused(CallKey::List, fault, failures.saturating_add(anew));
+        let (place, not_before) = (self.place.clone(), self.now.plus(pause));
+        self.push(Change::ListingStalled { place, not_before, restart });
+    }
+}
