@@ -35,9 +35,9 @@ mod signature;
 /// The largest request that is read, bytes. FSx's own are a few kilobytes.
 const LARGEST_BODY: usize = 1 << 20;
 /// How long a client may take to send its headers.
-const HEADER_PATIENCE: Duration = Duration::from_secs(10);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take to send its body.
-const BODY_PATIENCE: Duration = Duration::from_secs(10);
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const JSON_1_1: &str = "application/x-amz-json-1.1";
 const TARGET: &str = "AWSSimbaAPIService_v20180301.";
 
@@ -163,7 +163,7 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_PATIENCE)
+        .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     // An error is a client that went away or sent nonsense, or the fault that closes connections.
     let _ = connection.await;
@@ -183,7 +183,7 @@ impl std::error::Error for Closed {}
 
 async fn respond(request: Request<Incoming>, shared: &Shared) -> Reply {
     let (head, body) = request.into_parts();
-    let body = match tokio::time::timeout(BODY_PATIENCE, Limited::new(body, LARGEST_BODY).collect()).await {
+    let body = match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, LARGEST_BODY).collect()).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(_)) => {
             return Reply::Response(plain(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large or broken off."));

@@ -53,7 +53,7 @@ pub struct QuotaReport {
 }
 
 #[derive(Default)]
-struct Shelf {
+struct QuotaUse {
     sources: usize,
     holds: u64,
     for_ever: usize,
@@ -63,7 +63,7 @@ struct Shelf {
 
 /// Judges every Region.
 pub(super) fn judge(settings: &Settings, state: Option<&State>, now: Time) -> Vec<QuotaReport> {
-    let mut shelves: BTreeMap<(AccountRegion, FileSystemKind), Shelf> = BTreeMap::new();
+    let mut quota_uses: BTreeMap<(AccountRegion, FileSystemKind), QuotaUse> = BTreeMap::new();
     for policy in settings.policies.values() {
         let firings = firings(policy, now);
         let daily = per_day(policy, now);
@@ -78,18 +78,18 @@ pub(super) fn judge(settings: &Settings, state: Option<&State>, now: Time) -> Ve
             let kind = kind_of(state, &key);
             for (region, target, holds) in &rules {
                 let place = AccountRegion { account: policy.account.clone(), region: (*region).clone() };
-                let shelf = shelves.entry((place, kind)).or_default();
-                shelf.sources += 1;
-                shelf.daily += daily;
-                shelf.holds += holds.unwrap_or(0);
-                shelf.for_ever += usize::from(holds.is_none());
+                let quota_use = quota_uses.entry((place, kind)).or_default();
+                quota_use.sources += 1;
+                quota_use.daily += daily;
+                quota_use.holds += holds.unwrap_or(0);
+                quota_use.for_ever += usize::from(holds.is_none());
                 let source = state.and_then(|state| state.sources.get(&key));
-                shelf.now += source.map_or(0, |source| source.points.available(target).len() as u64);
+                quota_use.now += source.map_or(0, |source| source.points.available(target).len() as u64);
             }
         }
     }
     let known = state.is_some();
-    shelves.into_iter().map(|((place, kind), shelf)| shelf.report(place, kind, known)).collect()
+    quota_uses.into_iter().map(|((place, kind), quota_use)| quota_use.report(place, kind, known)).collect()
 }
 
 /// The type as the state has it; a volume is ONTAP's.
@@ -144,7 +144,7 @@ fn held(policy: &Policy, retain: &Retain, newest_first: &[Time], daily: f64) -> 
     (held + last).max(1)
 }
 
-impl Shelf {
+impl QuotaUse {
     fn report(self, place: AccountRegion, kind: FileSystemKind, known: bool) -> QuotaReport {
         let quota = default_quota(kind);
         let whose = match kind {

@@ -129,7 +129,7 @@ fn rules(draw: &mut Draw) -> Option<Retain> {
 }
 
 /// Books in any condition: holds, duplicates, keys, gaps, times that cannot be, copies under way.
-fn books(draw: &mut Draw) -> (State, Vec<RecoveryPoint>) {
+fn random_state(draw: &mut Draw) -> (State, Vec<RecoveryPoint>) {
     let mut state = State::new(Time::ZERO, now());
     watched(&mut state);
     let mut points = Vec::new();
@@ -213,7 +213,7 @@ fn nothing_that_promise_4_protects_ever_goes() {
     let mut gone = 0;
     for seed in 1..3000 {
         let mut draw = Draw(u64::wrapping_mul(seed, 0x9E37_79B9_7F4A_7C15));
-        let (state, points) = books(&mut draw);
+        let (state, points) = random_state(&mut draw);
         let policy = policy(rules(&mut draw), rules(&mut draw));
         for target in targets(&policy) {
             let letting = weigh(&policy, &state, &source(), &target, now());

@@ -43,14 +43,14 @@ impl Default for Assumed {
     }
 }
 
-/// An FSx with every source of the policy in it. `books` tell the size and type of those that were backed up before; of
+/// An FSx with every source of the policy in it. `state` tells the size and type of those that were backed up before; of
 /// the others file systems are taken for Windows, which has the smaller quota.
 ///
 /// # Errors
 /// A source that AWS could not have, and why.
 pub fn build_fleet(
     settings: &Settings,
-    books: Option<&State>,
+    state: Option<&State>,
     assumed: &Assumed,
     seed: u64,
     start: Time,
@@ -69,7 +69,7 @@ pub fn build_fleet(
             let (low, high) = assumed.size_gib;
             let drawn = low * (high / low).max(1.0).powf(rng.unit()) * GIB;
             let change = assumed.change_percent / 100.0 * 0.5 * 4_f64.powf(rng.unit());
-            let (kind, size) = known(books, &key);
+            let (kind, size) = known(state, &key);
             let used = size.map_or(drawn, |bytes| bytes as f64);
             let mut member = FileSystemSeed::new(kind);
             member.used_bytes = Some(used as u64);
@@ -115,8 +115,8 @@ pub fn serves(region: &Region) -> bool {
     [STANDARD, CHINA, GOVERNMENT].iter().any(|names| names.contains(&region.as_str()))
 }
 
-fn known(books: Option<&State>, key: &SourceKey) -> (FileSystemType, Option<u64>) {
-    let source = books.and_then(|books| books.sources.get(key));
+fn known(state: Option<&State>, key: &SourceKey) -> (FileSystemType, Option<u64>) {
+    let source = state.and_then(|state| state.sources.get(key));
     let newest = source.and_then(|source| source.newest(&Target::Backup));
     let kind = match newest.map(|backup| backup.kind) {
         _ if key.source.is_volume() => FileSystemType::Ontap,
