@@ -127,13 +127,13 @@ fn after_the_loss_of_its_database_it_says_what_it_waits_for() {
     let backed_up = || bench.inventory().backups.iter().any(|b| b.region == "us-east-1" && lifecycle(b) == "AVAILABLE");
     wait_until("one backup", SOON, backed_up);
     daemon.kill();
-    assert!(!bench.log().contains("protected before this database was"), "nothing was");
+    assert!(!bench.log().contains("protected before this database existed"), "nothing was");
     bench.lose_database();
     let _daemon = bench.daemon();
-    let said = || bench.log().matches("protected before this database was").count();
+    let said = || bench.log().matches("protected before this database existed").count();
     wait_until("said", SOON, || said() == 1);
     let log = bench.log();
-    let line = log.lines().find(|line| line.contains("protected before this database was")).unwrap();
+    let line = log.lines().find(|line| line.contains("protected before this database existed")).unwrap();
     assert!(line.contains("INFO") && line.contains("us-east-1"), "{line}");
     // Once for each Region with sources, however often it is listed; the destinations have none.
     wait_until("listed everywhere", SOON, || stdout(&bench.run(&["points", "--json"])).contains("backup-"));
