@@ -6,6 +6,7 @@ use lifeboat::domain::id::AccountAlias;
 use lifeboat::domain::plan::Plan;
 use lifeboat::driver::{Surroundings, at_once};
 use std::collections::BTreeSet;
+use std::future::Future;
 
 /// The world's other account, whose credentials calls have for a while.
 #[derive(Default)]
@@ -87,20 +88,8 @@ impl Surroundings for World {
         Err(Check::StateIsLegal.broken(format!("illegal: {error}: {change:?}")).into())
     }
 
-    async fn commit(&mut self, on: Basis<'_>, changes: &[Change]) -> Result<bool, Stop> {
-        if changes.is_empty() {
-            return Ok(true);
-        }
-        self.armed.count(Check::DiskServes);
-        self.disk.commit(changes).map_err(|error| Check::DiskServes.broken(error))?;
-        let now = self.host_now();
-        self.checks.committed(changes, &view(&self.cloud, now, on, &self.armed, self.now_ms))?;
-        let recorded = changes.iter().filter_map(|change| match change {
-            Change::AccountRecorded { account, .. } => Some(account.clone()),
-            _ => None,
-        });
-        self.other_account.on_record.extend(recorded);
-        Ok(true)
+    fn commit(&mut self, on: Basis<'_>, changes: &[Change]) -> impl Future<Output = Result<bool, Stop>> {
+        std::future::ready(self.kept(on, changes))
     }
 
     fn start(&mut self, on: Basis<'_>, action: Action) -> Result<(), Stop> {
@@ -134,6 +123,23 @@ impl Surroundings for World {
 }
 
 impl World {
+    /// Commits changes to the disk.
+    fn kept(&mut self, on: Basis<'_>, changes: &[Change]) -> Result<bool, Stop> {
+        if changes.is_empty() {
+            return Ok(true);
+        }
+        self.armed.count(Check::DiskServes);
+        self.disk.commit(changes).map_err(|error| Check::DiskServes.broken(error))?;
+        let now = self.host_now();
+        self.checks.committed(changes, &view(&self.cloud, now, on, &self.armed, self.now_ms))?;
+        let recorded = changes.iter().filter_map(|change| match change {
+            Change::AccountRecorded { account, .. } => Some(account.clone()),
+            _ => None,
+        });
+        self.other_account.on_record.extend(recorded);
+        Ok(true)
+    }
+
     /// Lets the process do something, if it lives, and has it die if it comes to that.
     pub(super) fn drive(
         &mut self,
