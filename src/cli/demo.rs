@@ -3,7 +3,7 @@
 use super::logs::{self, LogFormat};
 use super::{Done, Failure, now, runtime, terminal};
 use crate::config;
-use crate::daemon::reconcile::Command;
+use crate::daemon::command::Command;
 use crate::daemon::{Daemon, Reread, Startup};
 use crate::domain::id::{BackupId, Region, SourceId};
 use crate::domain::policy::Settings;

@@ -3,7 +3,7 @@
 use super::logs::{self, LogFormat};
 use super::{Done, Failure, PolicyFile, load, runtime};
 use crate::config;
-use crate::daemon::reconcile::Command;
+use crate::daemon::command::Command;
 use crate::daemon::{Daemon, Reread, Startup};
 use std::path::Path;
 use std::process::ExitCode;

@@ -1,9 +1,9 @@
 //! `[[policy.destination]]`: a Region that copies go to.
 
 use super::check_names;
-use super::check_policy::PolicyContext;
 use super::check_retain;
 use super::check_schedule;
+use super::policy_context::PolicyContext;
 use super::problem::{Findings, Location, Problem};
 use super::reader::{Spanned, Table};
 use super::shape;

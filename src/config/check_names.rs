@@ -3,9 +3,10 @@
 //! A mistyped id is otherwise discovered at 03:00, by a call that fails for good. These rules follow AWS's own patterns
 //! (fsx-facts 3.7), so a name that passes is at least well-formed for AWS.
 
+use super::nearest::nearest;
 use super::problem::{Findings, Problem};
 use super::reader::Spanned;
-use super::wording::{Diagnostic, nearest, shown};
+use super::wording::{Diagnostic, shown};
 use crate::domain::regions;
 use uuid::Uuid;
 

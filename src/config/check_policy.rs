@@ -2,8 +2,9 @@
 
 use super::check_destination;
 use super::check_names;
-use super::check_retain::{self, TagSet};
-use super::check_schedule::{self, Calendar, ParsedSchedule};
+use super::check_retain;
+use super::check_schedule::{self, Calendar};
+use super::policy_context::PolicyContext;
 use super::problem::{Findings, Location, Problem};
 use super::reader::{Spanned, Table};
 use super::wording::{Diagnostic, shown};
@@ -146,16 +147,6 @@ impl Fleet {
             }
         }
     }
-}
-
-/// What a destination needs to know of its policy, as far as it could be read.
-pub(super) struct PolicyContext<'a> {
-    /// The source Region.
-    pub region: Option<&'a Spanned<&'a str>>,
-    /// The schedule.
-    pub timed: Option<&'a Spanned<ParsedSchedule>>,
-    /// The policy's tags.
-    pub tags: &'a TagSet,
 }
 
 fn account(table: &Table<'_>, findings: &mut Findings) -> Option<AccountAlias> {

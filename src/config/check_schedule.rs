@@ -4,9 +4,10 @@
 //! longest gap walks hundreds of firings.
 
 use super::check_steps;
+use super::nearest::nearest;
 use super::problem::{Findings, Problem};
 use super::reader::{Spanned, Table};
-use super::wording::{Diagnostic, nearest, shown};
+use super::wording::{Diagnostic, shown};
 use crate::domain::duration::{exact_text, parse_duration};
 use crate::domain::schedule::{NO_ZONES, Schedule, ScheduleError};
 use crate::domain::time::Time;

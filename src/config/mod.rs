@@ -17,6 +17,8 @@ mod check_retain;
 mod check_schedule;
 mod check_steps;
 mod files;
+mod nearest;
+mod policy_context;
 mod problem;
 mod reader;
 mod secrets;

@@ -3,9 +3,10 @@
 //! Serde stops at the first error. Here every value is requested by name; a value that is missing, of another type or
 //! under an unknown key is reported with its location, and the caller gets `None` and continues with the rest.
 
+use super::nearest::nearest;
 use super::problem::{Findings, Location, Problem, Source};
 use super::shape::{self, Shape};
-use super::wording::{Diagnostic, listed, nearest, shown};
+use super::wording::{Diagnostic, listed, shown};
 use crate::domain::duration::parse_duration;
 use std::ops::RangeInclusive;
 use std::sync::Arc;

@@ -4,7 +4,7 @@
 //! in one when its line is malformed. So messages quote only from [`Readable`], in which every byte keeps its position
 //! and everything that may be secret is overwritten.
 
-use super::wording::nearest;
+use super::nearest::nearest;
 use std::borrow::Cow;
 use std::ops::Range;
 

@@ -1,10 +1,8 @@
 //! How messages quote what a person wrote.
 //!
-//! Messages repeat text from the file, which may be long, contain control characters, or be nearly a known word. Here
-//! it is shortened, and the known word that was probably meant is found.
+//! Messages repeat text from the file, which may be long or contain control characters. Here it is shortened.
 
 use super::secrets::{HIDDEN, without_secrets_of_addresses};
-use strsim::osa_distance;
 
 /// What is wrong with a value and what to write instead; the reader of the file adds the location.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,27 +45,6 @@ pub(super) fn shown(text: &str) -> String {
     quoted
 }
 
-/// The word among `known` that `written` was probably meant to be.
-pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let written = plain_letters(written);
-    let length = written.chars().count();
-    if length == 0 || length > 64 {
-        return None;
-    }
-    let allowed = (length / 3).clamp(1, 3);
-    known
-        .into_iter()
-        .map(|word| (osa_distance(&written, &plain_letters(word)), word))
-        .filter(|(distance, word)| *distance <= allowed && *distance < word.chars().count())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, word)| word)
-}
-
-/// Lower case, with `-` and spaces as `_`: differences that are slips of style.
-fn plain_letters(word: &str) -> String {
-    word.chars().take(80).map(|c| if c == '-' || c == ' ' { '_' } else { c.to_ascii_lowercase() }).collect()
-}
-
 /// Words joined as in a sentence: `` `a`, `b` and `c` ``.
 pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     let quoted: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
@@ -81,18 +58,6 @@ pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn slips_are_recognised_and_strangers_are_not() {
-        let known = ["schedule", "timezone", "file_systems", "rpo"];
-        assert_eq!(nearest("shedule", known), Some("schedule"));
-        assert_eq!(nearest("scheduel", known), Some("schedule"));
-        assert_eq!(nearest("File-Systems", known), Some("file_systems"));
-        assert_eq!(nearest("rto", known), Some("rpo"));
-        assert_eq!(nearest("banana", known), None);
-        assert_eq!(nearest("", known), None);
-        assert_eq!(nearest(&"x".repeat(1_000_000), known), None);
-    }
 
     #[test]
     fn quotations_are_short_and_on_one_line() {

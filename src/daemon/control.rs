@@ -8,7 +8,7 @@ mod socket;
 
 pub use socket::{SocketError, SocketFile, bind};
 
-use super::reconcile::{Answered, Command, OrderError, Reloaded};
+use super::command::{Answered, Command, OrderError, Reloaded};
 use crate::domain::fault::clean;
 use crate::planner::orders::{Order, RefusalKind};
 use crate::report::http::listener::{self, Caller, Handler};

@@ -4,6 +4,7 @@
 //! way ([`dispatch`]), the clock, signals and systemd ([`system`]), the control socket ([`control`]), notifications
 //! ([`notify`]), and the event log ([`event_log`]).
 
+pub mod command;
 pub mod control;
 pub mod dispatch;
 pub mod event_log;
@@ -18,8 +19,9 @@ use crate::report::snapshot::Snapshot;
 use crate::store::sqlite::{Opened, Renewed, SqliteStore, check_integrity};
 use crate::store::{StoreError, StoreProblem};
 use aws_credential_types::Credentials;
+use command::Command;
 use futures_util::FutureExt as _;
-use reconcile::{Command, Reconciler};
+use reconcile::Reconciler;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};

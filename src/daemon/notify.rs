@@ -5,7 +5,7 @@
 //! snapshots, and report what was delivered. They hold no state that matters: after a restart the queue is still in the
 //! database, with the same ids.
 
-use super::reconcile::Command;
+use super::command::{Command, Delivery};
 use super::system::Clock;
 use crate::domain::note::Notification;
 use crate::domain::policy::{Notify, SecretUrl};
@@ -47,26 +47,6 @@ pub struct NotificationQueue {
     pub notify: Notify,
     /// What.
     pub queued: Vec<Notification>,
-}
-
-/// The result of a notification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Delivery {
-    /// The receiver accepted it.
-    Delivered,
-    /// The receiver refused it again and again, or was gone for too long.
-    GivenUp,
-}
-
-impl Delivery {
-    /// The label in the metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Delivered => "delivered",
-            Self::GivenUp => "given_up",
-        }
-    }
 }
 
 /// The tasks that send notifications; they end when this is dropped.

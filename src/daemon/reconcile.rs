@@ -4,33 +4,29 @@
 //! loop commits what is to be recorded, and only then sends the calls. It has no memory of its own: kill it anywhere,
 //! and the next process continues from the recorded state.
 
+use super::command::{Command, StateDump};
 use super::dispatch::{Dispatch, Done};
-use super::notify::{Delivery, NotificationQueue};
+use super::notify::NotificationQueue;
 use super::system::{Clock, Liveness, Systemd};
 use super::{Reloader, Startup};
 use crate::domain::change::Change;
 use crate::domain::plan::Plan;
-use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use crate::driver::Driver;
 use crate::engine::Sent;
 use crate::engine::fsx::FsxEngine;
-use crate::planner::orders::Order;
-use crate::report::http::listener::Caller;
 use crate::report::notifications::NewEvents;
 use crate::report::snapshot::{Counts, DaemonStatus, Reload, Snapshot};
-use crate::store::StoreError;
 use crate::store::sqlite::SqliteStore;
 use aws_credential_types::Credentials;
 use reloading::Reloads;
-use shell::Shell;
+use shell::{Shell, StoreHealth};
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use store_health::StoreHealth;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 mod notifications;
 mod orders;
@@ -39,53 +35,6 @@ mod shell;
 mod snapshots;
 mod store_health;
 mod upkeep;
-
-pub use orders::{Answered, OrderError, Reloaded};
-
-/// Commands to the loop.
-pub enum Command {
-    /// Check whether something is due.
-    Nudge,
-    /// Read the policy file anew.
-    Reload {
-        /// Confirm the deletions that the brake holds back, if the file is valid.
-        confirm_deletions: bool,
-        /// Where to send the result.
-        reply: Option<oneshot::Sender<Reloaded>>,
-    },
-    /// Carry out an order.
-    Order {
-        /// What.
-        order: Order,
-        /// The client.
-        caller: Caller,
-        /// Where to send the result.
-        reply: oneshot::Sender<Answered>,
-    },
-    /// Return everything that decisions depend on, for a forecast.
-    StateDump(oneshot::Sender<Box<StateDump>>),
-    /// A notification was delivered or given up.
-    Told {
-        /// Which.
-        id: String,
-        /// What became of it.
-        delivery: Delivery,
-    },
-    /// A check of the whole database found it damaged.
-    Damaged(StoreError),
-    /// End.
-    Stop,
-}
-
-/// Everything that decisions depend on.
-pub struct StateDump {
-    /// The policy file.
-    pub settings: Arc<Settings>,
-    /// The state; sources and recovery points are shared with the loop until they move, and copied one by one then.
-    pub state: State,
-    /// The last full plan.
-    pub plan: Arc<Plan>,
-}
 
 /// The loop looks at the clock at least this often, since the clock may be set and the host may sleep.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 //! The process and its environment: the clock, systemd, and what the listener may see.
 
-use super::reconcile::Command;
+use super::command::Command;
 use crate::domain::time::Time;
 use crate::domain::timekeeper::{Heard, Timekeeper, Timekeeping};
 use crate::report::forecast::Forecast;

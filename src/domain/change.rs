@@ -5,6 +5,7 @@
 
 use super::action::{CallKey, Request, SourceFacts};
 use super::deletion::Brake;
+use super::dispute::Dispute;
 use super::fault::Fault;
 use super::id::{
     AccountAlias, AccountId, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target,
@@ -14,7 +15,6 @@ use super::lane::Lane;
 use super::note::Note;
 use super::pause::Pause;
 use super::point::RecoveryPoint;
-use super::state::Dispute;
 use super::time::Time;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,8 +26,9 @@ mod illegal;
 mod kinds;
 mod lane;
 
+pub use super::listing_page::ListingPage;
 pub use super::occurrence_record::{Counter, OccurrenceOutcome, OccurrenceRecord};
-pub use super::state::{Line, ListingPage};
+pub use super::schedule_line::Line;
 pub use account::AccountEvidence;
 pub use forgotten::Forgotten;
 pub use illegal::IllegalChange;

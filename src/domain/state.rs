@@ -35,14 +35,16 @@ mod points;
 mod source;
 mod source_lookups;
 
-pub use account_region::{AccountRegionState, Listed, Listing, ListingPage, ReadRefusal, Whereabouts};
+pub use super::dispute::Dispute;
+pub use super::listing_page::ListingPage;
+pub use super::schedule_line::Line;
+pub use account_region::{AccountRegionState, Listed, Listing, ReadRefusal, Whereabouts};
 pub use accounts::{AccountState, Foreign};
 pub use closed_lanes::ClosedLane;
-pub use disputes::Dispute;
 pub use index::Index;
 pub use pauses::{ORDER_REMEMBERED_FOR, ORDER_REPEATED_WITHIN};
 pub use points::RecoveryPoints;
-pub use source::{Line, Membership, PendingRequest, SourceLookup, SourceState};
+pub use source::{Membership, PendingRequest, SourceLookup, SourceState};
 
 /// Upper bounds of the duration histograms, in seconds: a minute to two days.
 pub const DURATION_BUCKETS_SECONDS: [f64; 14] = [
@@ -231,4 +233,9 @@ impl State {
         }
         orphans
     }
+}
+
+/// What contradicts the state, in words.
+fn illegal(what: String) -> IllegalChange {
+    IllegalChange { what }
 }

@@ -5,7 +5,6 @@
 
 use super::fault::clean;
 use super::id::{BackupId, Occurrence, PolicyName, Region, SourceId, Trigger};
-use super::point::RecoveryPoint;
 use super::policy::Tags;
 use super::time::Time;
 use std::ops::Bound::{Included, Unbounded};
@@ -65,13 +64,13 @@ pub struct Origin {
 
 /// The same, as it stands in the tags.
 pub(super) struct LifeboatTagsRef<'a> {
-    policy: Option<&'a str>,
-    source: &'a str,
-    occurrence: Occurrence,
-    attempt: u32,
+    pub(super) policy: Option<&'a str>,
+    pub(super) source: &'a str,
+    pub(super) occurrence: Occurrence,
+    pub(super) attempt: u32,
     /// Region, backup, and when that was taken.
-    origin: Option<(&'a str, &'a str, Time)>,
-    hold: Option<&'a str>,
+    pub(super) origin: Option<(&'a str, &'a str, Time)>,
+    pub(super) hold: Option<&'a str>,
 }
 
 impl<'a> LifeboatTagsRef<'a> {
@@ -130,49 +129,6 @@ impl<'a> LifeboatTagsRef<'a> {
     pub(super) fn origin(&self) -> Option<(&'a str, &'a str, Time)> {
         self.origin
     }
-
-    /// What of it is not as it was when Lifeboat asked for the point: the tag, what it says, and what is on record.
-    pub(super) fn altered(&self, point: &RecoveryPoint) -> Option<(&'static str, String, String)> {
-        if self.source != point.source.as_str() {
-            return Some((SOURCE, self.source.to_owned(), point.source.to_string()));
-        }
-        let (said, known) = (self.occurrence, point.occurrence);
-        if said.at != known.at {
-            return Some((OCCURRENCE, said.at.to_string(), known.at.to_string()));
-        }
-        if said.trigger != known.trigger {
-            return Some((TRIGGER, said.trigger.as_str().to_owned(), known.trigger.as_str().to_owned()));
-        }
-        if self.attempt != point.attempt {
-            return Some((ATTEMPT, self.attempt.to_string(), point.attempt.to_string()));
-        }
-        let known =
-            point.origin.as_ref().map(|origin| (origin.region.as_str(), origin.backup.as_str(), origin.taken_at));
-        if self.origin.map(link) != known.map(link) {
-            let text = |origin: Option<(&str, &str, Time)>| {
-                origin.map_or_else(|| "nothing".to_owned(), |(region, backup, _)| format!("{region}/{backup}"))
-            };
-            return Some((ORIGIN, text(self.origin), text(known)));
-        }
-        let (said, known) = self.origin.zip(known).map(|((.., said), (.., known))| (said, known))?;
-        (said != known).then(|| (TAKEN, said.to_string(), known.to_string()))
-    }
-
-    /// Whether all of it is what is known of a point.
-    pub(super) fn is_of(&self, point: &RecoveryPoint) -> bool {
-        let origin = point.origin.as_ref();
-        self.source == point.source.as_str()
-            && self.policy == point.policy.as_ref().map(PolicyName::as_str)
-            && self.occurrence == point.occurrence
-            && self.attempt == point.attempt
-            && self.origin == origin.map(|origin| (origin.region.as_str(), origin.backup.as_str(), origin.taken_at))
-            && self.hold == point.remarks.hold.as_deref()
-    }
-}
-
-/// The Region and id of a source backup.
-fn link<'a>((region, backup, _): (&'a str, &'a str, Time)) -> (&'a str, &'a str) {
-    (region, backup)
 }
 
 /// A time that AWS and every reader of ours can mean.

@@ -186,7 +186,8 @@ impl OutcomeProcessor<'_> {
         if fault.class == FaultClass::NoSlot && copies {
             return self.no_slot(key, fault, definite);
         }
-        let failures = pending.failures_with(fault.class);
+        // What a full lane refuses is not counted, but this one is there.
+        let failures = pending.failures_with(fault.class).saturating_add(u32::from(fault.class == FaultClass::NoSlot));
         let pause = retry::pause(fault.class, failures, self.poll(), key.jitter(failures));
         let attempts = self.state.sources.get(&key.source).map_or(0, |source| source.failed_attempts(key));
         let pause = pause.max(retry::pause_after_attempts(fault.class, attempts, failures, key, self.poll()));

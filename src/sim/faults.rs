@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::cloud::{ApiError, Settings};
+use super::cloud::error::ApiError;
+use super::cloud::settings::Settings;
 use super::rng::Rng;
 
 mod check;

@@ -3,11 +3,13 @@
 //! A database is input like any other: an older version, a failing disk or a curious person may have written it. A row
 //! that cannot be read gives an error that names it.
 
-use super::sqlite::SAID_MAX_CHARS;
 use super::{OccurrenceStatus, ReadSpan, StoreProblem};
 use crate::domain::change::{Counter, Line, OccurrenceOutcome, OccurrenceRecord};
 use crate::domain::deletion::{Deletion, HoldRequest, Loss};
 use crate::domain::fault::{Fault, FaultClass, clean};
+
+/// What is told of an error of SQLite's, which may quote what a broken file holds.
+pub(super) const SAID_MAX_CHARS: usize = 300;
 use crate::domain::id::{
     AccountAlias, AccountRegion, BackupId, Occurrence, PolicyName, SourceKey, Target, Trigger, WorkKey,
 };

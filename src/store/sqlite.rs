@@ -4,7 +4,7 @@
 //! because two that pace themselves apart would together break AWS's limits. A file that is lost or damaged is replaced by
 //! one that holds what is in memory; at a start there is nothing in memory, and AWS's inventory says what was.
 
-use super::rows::Reading;
+use super::rows::{Reading, SAID_MAX_CHARS};
 use super::{HistoryEntry, HistoryQuery, Horizon, RouteQuery, RouteRecord, Store, StoreError, StoreProblem};
 use crate::domain::change::Change;
 use crate::domain::state::State;
@@ -23,6 +23,7 @@ use writing::write;
 mod accounts;
 mod deleting;
 mod disputes;
+mod each;
 mod forgetting;
 mod held;
 mod loading;
@@ -36,11 +37,11 @@ mod renewing;
 mod rewriting;
 mod writing;
 
+/// What came of a statement that writes.
+type Written = std::result::Result<(), sqlx::Error>;
+
 pub use opening::check_integrity;
 pub use renewing::{Opened, Renewed};
-
-/// What is told of an error of SQLite's, which may quote what a broken file holds.
-pub(super) const SAID_MAX_CHARS: usize = 300;
 
 /// The state in one SQLite file.
 pub struct SqliteStore {

@@ -72,7 +72,7 @@ const PROOF: [Row; 47] = [
     row("9", Check::AliveInTheEnd, "checks.rs::rested", &[]),
     row("10", Check::RefusedChangesNothing, "checks.rs::unmoved", &["a refused policy runs as far as it can be read"]),
     row("the state", Check::StateIsLegal, "round.rs::illegal", &[]),
-    row("the store", Check::DiskServes, "round.rs::commit", &[]),
+    row("the store", Check::DiskServes, "round.rs::kept", &[]),
 ];
 
 /// The checks that may find a planted fault.

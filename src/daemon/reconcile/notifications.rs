@@ -1,8 +1,9 @@
 //! Notifications of the loop: written to the log and, if there is a webhook, queued in the database until delivered.
 
 use super::Reconciler;
+use crate::daemon::command::Delivery;
 use crate::daemon::event_log;
-use crate::daemon::notify::{Delivery, NotificationQueue};
+use crate::daemon::notify::NotificationQueue;
 use crate::domain::change::Change;
 use crate::domain::note::Note;
 use crate::report::notifications::{self, Event, NewEvents};

@@ -4,47 +4,13 @@
 //! committed; a kill before that loses the order, and its sender gets no response.
 
 use super::{Reconciler, SNAPSHOT_AT_MOST, ZONES_EVERY};
+use crate::daemon::command::{Answered, OrderError};
 use crate::driver::Driver;
 use crate::planner::orders::{self, Granted, Order, Refusal};
 use crate::report::http::listener::Caller;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
-
-/// What came of a reload.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reloaded {
-    /// The policy took over.
-    TookOver {
-        /// How many policies it has.
-        policies: usize,
-        /// How many sources they name.
-        sources: usize,
-        /// Warnings, and settings that take effect only at the next restart.
-        warnings: Vec<String>,
-        /// What was confirmed, if that was asked for.
-        confirmed: Option<Result<String, OrderError>>,
-    },
-    /// It was rejected and changes nothing: every problem, as `check` prints them.
-    Refused(String),
-}
-
-/// What came of an order.
-pub type Answered = Result<Granted, OrderError>;
-
-/// Why an order was not accepted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OrderError {
-    /// It is refused; nothing has changed.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// The database cannot be written.
-    #[error("the order is not on record: {0}; give it again once the database can be written")]
-    NotRecorded(String),
-    /// It contradicts the state: a bug.
-    #[error("the order contradicts the recorded state and does not stand; the log says more")]
-    Contradicts,
-}
 
 impl Reconciler {
     /// Decides an order, commits its changes, and only then responds.

@@ -4,8 +4,8 @@
 //! between two rounds once it is read and valid.
 
 use super::Reconciler;
-use super::orders::Reloaded;
 use crate::daemon::Reread;
+use crate::daemon::command::Reloaded;
 use crate::domain::id::BackupId;
 use crate::domain::policy::Settings;
 use crate::driver::Driver;

@@ -1,10 +1,10 @@
 //! What is around the driver in the daemon: the host's clock, the database, the calls under way, the log.
 
-use super::store_health::StoreHealth;
 use super::{PLANS_IN_A_ROW, ROUND_WITHOUT_REST};
+use crate::daemon::command::Delivery;
 use crate::daemon::dispatch::Dispatch;
 use crate::daemon::event_log;
-use crate::daemon::notify::{Delivery, QUEUED_MAX};
+use crate::daemon::notify::QUEUED_MAX;
 use crate::daemon::system::{Clock, Liveness, Systemd};
 use crate::domain::action::Action;
 use crate::domain::change::{Change, IllegalChange, OccurrenceOutcome};
@@ -18,11 +18,13 @@ use crate::engine::fsx::FsxEngine;
 use crate::planner;
 use crate::report::notifications::Event;
 use crate::report::snapshot::Counts;
+use crate::store::StoreProblem;
 use crate::store::sqlite::SqliteStore;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// What the driver of the daemon needs.
 pub(super) struct Shell {
@@ -50,6 +52,31 @@ pub(super) struct Shell {
     pub(super) woken: bool,
     /// How long the plans of this round took.
     pub(super) deciding: Duration,
+}
+
+/// The state of the database file.
+#[derive(Default)]
+pub(super) struct StoreHealth {
+    /// When a commit or a renewal was last tried.
+    pub(super) tried: Option<Instant>,
+    /// The file is lost: the state in memory must be written to a new one.
+    pub(super) lost: bool,
+    /// When that was last done, and the pause before the next.
+    pub(super) renewed: Option<(Instant, Duration)>,
+    /// The file is read whole, since another program wrote to it.
+    pub(super) check: Option<JoinHandle<Result<(), StoreProblem>>>,
+    pub(super) checked: Option<Instant>,
+}
+
+impl StoreHealth {
+    /// Retries at once.
+    pub(super) fn hurry(&mut self) {
+        self.tried = None;
+    }
+
+    pub(super) fn renewal_waits(&self) -> bool {
+        self.renewed.is_some_and(|(at, pause)| at.elapsed() < pause)
+    }
 }
 
 impl Shell {

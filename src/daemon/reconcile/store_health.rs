@@ -11,7 +11,6 @@ use crate::domain::time::Time;
 use crate::store::sqlite::{FileStanding, check_integrity};
 use crate::store::{Store as _, StoreError, StoreProblem};
 use std::time::{Duration, Instant};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// The retry interval.
@@ -28,31 +27,6 @@ const CHECK_WITHIN: Duration = Duration::from_secs(20);
 
 /// How often a long renewal reports that it is alive.
 const ALIVE_EVERY: Duration = Duration::from_secs(1);
-
-/// The state of the database file.
-#[derive(Default)]
-pub(super) struct StoreHealth {
-    /// When a commit or a renewal was last tried.
-    tried: Option<Instant>,
-    /// The file is lost: the state in memory must be written to a new one.
-    lost: bool,
-    /// When that was last done, and the pause before the next.
-    renewed: Option<(Instant, Duration)>,
-    /// The file is read whole, since another program wrote to it.
-    check: Option<JoinHandle<Result<(), StoreProblem>>>,
-    checked: Option<Instant>,
-}
-
-impl StoreHealth {
-    /// Retries at once.
-    pub(super) fn hurry(&mut self) {
-        self.tried = None;
-    }
-
-    fn renewal_waits(&self) -> bool {
-        self.renewed.is_some_and(|(at, pause)| at.elapsed() < pause)
-    }
-}
 
 impl Shell {
     /// Commits what was applied, or puts all of it into a fresh file. While that is not possible, tries again every so

@@ -132,25 +132,6 @@ pub struct Listing {
     pub shown: ListingPage,
 }
 
-/// What one page of a listing showed, beside what was ours and taken in at once.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ListingPage {
-    /// Ours, by id.
-    pub ours: BTreeSet<BackupId>,
-    /// Occurrences whose backups were not known before.
-    pub learned: BTreeSet<(Occurrence, SourceKey)>,
-    /// Copies in flight that are not ours.
-    pub others: Vec<(BackupId, Vec<Lane>)>,
-    /// Backups that count towards the quota.
-    pub user_backups: u64,
-    /// It names the account on record.
-    pub named: bool,
-    /// What carries our tags and is not counted.
-    pub disputed: BTreeSet<BackupId>,
-    /// Backups that are not ours, and of which source each is.
-    pub other_backups: Vec<(BackupId, SourceId)>,
-}
-
 impl AccountRegionState {
     /// Whether this process has had a complete listing here.
     #[must_use]

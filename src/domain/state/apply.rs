@@ -383,7 +383,3 @@ fn share<T: Clone + PartialEq>(new: &mut T, known: &T) {
         new.clone_from(known);
     }
 }
-
-pub(super) fn illegal(what: String) -> IllegalChange {
-    IllegalChange { what }
-}

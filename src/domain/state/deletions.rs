@@ -1,6 +1,5 @@
 //! State transitions of deletions and holds.
 
-use super::apply::illegal;
 use super::*;
 use crate::domain::deletion::{LOSSES_COUNT_FOR, Loss};
 use crate::domain::fault::FaultClass;

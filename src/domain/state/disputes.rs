@@ -1,26 +1,7 @@
 //! Backups and copies that carry our tags and are not counted.
 
 use super::*;
-use crate::domain::evidence::Objection;
 use crate::domain::id::SourceId;
-
-/// A backup or copy that carries our tags, and what speaks against it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dispute {
-    /// What speaks against it.
-    pub objection: Objection,
-    /// Since when.
-    pub since: Time,
-    /// What its tags make of it, if they can be read and it is not on record.
-    pub claim: Option<Box<RecoveryPoint>>,
-}
-
-impl Dispute {
-    /// What it may be, where nothing but its tags says so.
-    fn unconfirmed(&self) -> Option<&RecoveryPoint> {
-        self.claim.as_deref().filter(|_| matches!(self.objection, Objection::Unconfirmed(_)))
-    }
-}
 
 impl AccountRegionState {
     /// Copies that nothing confirms, and that may have been made for this occurrence of a source.

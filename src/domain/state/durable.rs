@@ -3,7 +3,6 @@
 //! `tests/world/disk.rs` says what the next process knows. Every store is tested against it
 //! (`tests/model/store/conformance.rs`), so the recorded state cannot diverge from the state in memory.
 
-use super::apply::illegal;
 use super::*;
 use crate::domain::change::Forgotten;
 use crate::domain::limits::PUT_OFF_AT_MOST;

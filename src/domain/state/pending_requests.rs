@@ -1,6 +1,5 @@
 //! Requests to AWS that have not succeeded yet.
 
-use super::apply::illegal;
 use super::*;
 use crate::domain::action::Request;
 use crate::domain::fault::FaultClass;

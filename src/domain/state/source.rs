@@ -63,17 +63,6 @@ pub struct Membership {
     pub lines: Vec<Line>,
 }
 
-/// A schedule as it was written, and from when it holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// The line.
-    pub text: Arc<str>,
-    /// Its time zone.
-    pub zone: Arc<str>,
-    /// Occurrences after this are its own. `None`: it was there when the source was first seen, and may have been for long.
-    pub since: Option<Time>,
-}
-
 /// A recorded request to AWS that has not succeeded yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PendingRequest {

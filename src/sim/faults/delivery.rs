@@ -1,6 +1,6 @@
 //! What can happen to a call and to its response.
 
-use super::super::cloud::ApiError;
+use super::super::cloud::error::ApiError;
 
 /// The faults of one call.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -1,14 +1,13 @@
 //! Account ids and cancelled orders as SQL: see the tables of `0008_accounts.sql`.
 
 use super::Result;
-use super::loading::each;
+use super::Written;
+use super::each::each;
 use crate::domain::id::{AccountAlias, AccountId, Occurrence, SourceId, SourceKey, Trigger};
 use crate::domain::state::{AccountState, State};
 use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
-
-type Written = std::result::Result<(), sqlx::Error>;
 
 pub(super) async fn account_recorded(
     to: &mut SqliteConnection,

@@ -1,13 +1,12 @@
 //! Deletions and holds as SQL, with the same transitions as `State::apply`.
 
+use super::Written;
 use crate::domain::deletion::LOSSES_COUNT_FOR;
 use crate::domain::fault::Fault;
 use crate::domain::id::{AccountRegion, BackupId};
 use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
-
-type Written = std::result::Result<(), sqlx::Error>;
 
 /// Binds the columns that name an object: account, region, id.
 macro_rules! bind_object {

@@ -1,7 +1,8 @@
 //! Disputed backups and copies as SQL: see `0009_disputes.sql`.
 
 use super::Result;
-use super::loading::each;
+use super::Written;
+use super::each::each;
 use super::point_rows::{claim_of, row_of};
 use crate::domain::change::Change;
 use crate::domain::evidence::Objection;
@@ -10,8 +11,6 @@ use crate::domain::state::{Dispute, State};
 use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
-
-type Written = std::result::Result<(), sqlx::Error>;
 
 pub(super) async fn disputed(
     to: &mut SqliteConnection,

@@ -3,28 +3,14 @@
 //! Rows are converted one by one as they are read, so nothing is held twice, and identifiers are shared as in what AWS
 //! returns. Only live rows are read: history is in tables of its own.
 
+use super::each::each;
 use super::problems::from_sqlx;
 use super::{Reading, Result, accounts, disputes, point_rows};
 use crate::domain::change::Change;
 use crate::domain::state::{ORDER_REMEMBERED_FOR, SourceState, State};
 use crate::domain::time::Time;
-use futures_util::TryStreamExt as _;
 use sqlx::sqlite::SqliteConnection;
 use std::sync::Arc;
-
-/// Reads a table row by row.
-pub(super) async fn each(
-    connection: &mut SqliteConnection,
-    table: &'static str,
-    sql: &'static str,
-    mut take: impl FnMut(Reading<'_>) -> Result<()>,
-) -> Result<()> {
-    let mut rows = sqlx::query(sql).fetch(connection);
-    while let Some(row) = rows.try_next().await.map_err(|error| from_sqlx(&error))? {
-        take(Reading { table, row: &row })?;
-    }
-    Ok(())
-}
 
 /// All that is kept.
 pub(super) async fn load(from: &mut SqliteConnection, started_at: Time) -> Result<State> {

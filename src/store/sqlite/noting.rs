@@ -1,6 +1,6 @@
 //! Records kept for people only, as SQL: see `domain::note` and the tables of `0004_notes.sql`.
 
-use super::writing::Written;
+use super::Written;
 use crate::domain::id::AccountRegion;
 use crate::domain::note::{Note, RouteKey};
 use crate::domain::time::Time;

@@ -1,6 +1,6 @@
 //! History rows: small, numbered, in the order in which they are read and deleted.
 
-use super::writing::Written;
+use super::Written;
 use crate::domain::id::{AccountRegion, BackupId};
 use crate::domain::time::Time;
 use sqlx::Executor as _;

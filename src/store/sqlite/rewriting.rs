@@ -3,8 +3,9 @@
 //! History is not in memory, so it is not written: it begins anew with the new file.
 
 use super::super::rows::total_columns;
+use super::Written;
 use super::disputes;
-use super::writing::{Written, bind_work, clamp};
+use super::writing::{bind_work, clamp};
 use crate::domain::fault::Fault;
 use crate::domain::id::{SourceKey, WorkKey};
 use crate::domain::point::RecoveryPoint;

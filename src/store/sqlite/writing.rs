@@ -2,6 +2,7 @@
 //! state.
 
 use super::super::rows::total_columns;
+use super::Written;
 use super::accounts;
 use super::deleting;
 use super::disputes;
@@ -18,8 +19,6 @@ use crate::domain::point::{Lifecycle, RecoveryPoint};
 use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
-
-pub(super) type Written = std::result::Result<(), sqlx::Error>;
 
 /// Writes one change.
 pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written {
