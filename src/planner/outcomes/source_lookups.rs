@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// The longest pause of a source lookup after a failure that passes by itself.
+const LOOKUP_BACKOFF_MAX: Duration = Duration::from_secs(5 * 60);
+
 impl OutcomeProcessor<'_> {
     pub(super) fn source_looked_up(&mut self, ids: &[SourceId], facts: Vec<SourceFacts>) {
         let mut missing: BTreeSet<&SourceId> = ids.iter().collect();
@@ -30,6 +33,8 @@ impl OutcomeProcessor<'_> {
             let source = SourceKey { account: self.place.account.clone(), source: id.clone() };
             let failures = self.state.sources.get(&source).map_or(1, |known| known.lookup.failures_with(fault));
             let pause = retry::pause(fault.class, failures, self.poll(), jitter_of(self.place));
+            // A backup waits for it, and the limits of its Region bound the calls of an outage.
+            let pause = if fault.class.passes_by_itself() { pause.min(LOOKUP_BACKOFF_MAX) } else { pause };
             let not_before = if split { self.now } else { self.now.plus(pause) };
             let batch = split.then_some(ids.len() / 2);
             self.push(Change::SourceLookupFailed { source, fault: fault.clone(), at: self.now, not_before, batch });

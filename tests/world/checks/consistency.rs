@@ -108,7 +108,11 @@ fn recovery_points(view: &View<'_>, flow: &Flow, created: &Created) -> Result<()
             matches!(dispute.objection, Objection::Unconfirmed(_))
                 && view.cloud.settings().copies_file_system == CopySubject::Other
         });
-        if unconfirmed {
+        // A tag of its backup that was put right is seen where that lies.
+        let disputed = view.state.place(place).is_some_and(|known| known.disputes.contains_key(id));
+        let home = backup.source_region.as_deref();
+        let home = home.map(|region| AccountRegion { account: place.account.clone(), region: region.into() });
+        if unconfirmed || (disputed && home.is_some_and(|home| !flow.undisturbed(view, &[&home]))) {
             continue;
         }
         let watched = view.settings.policies.values().any(|policy| {
