@@ -10,9 +10,12 @@ use crate::domain::plan::Reason;
 use crate::domain::state::Durations;
 use crate::domain::time::Time;
 use crate::planner::audit::Severity;
+
+mod page;
 use crate::report::snapshot::{
     AccountRegionView, LONG_BUCKETS_SECONDS, RequestDurations, RouteView, RpoStatus, SHORT_BUCKETS_SECONDS, Snapshot,
 };
+use page::{Page, counter, gauge, histogram, place_labels, route_labels};
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{
@@ -315,109 +318,6 @@ fn requests(page: &mut Page, snapshot: &Snapshot) {
         "How long rounds of the scheduler took, without the calls that they sent.",
         [short(&[], &counts.rounds)],
     );
-}
-
-/// The text so far.
-struct Page {
-    text: String,
-}
-
-impl Page {
-    fn gauges(&mut self, name: &str, help: &str, metrics: impl IntoIterator<Item = Metric>) {
-        self.family(MetricType::GAUGE, name, help, metrics);
-    }
-
-    fn counters(&mut self, name: &str, help: &str, metrics: impl IntoIterator<Item = Metric>) {
-        self.family(MetricType::COUNTER, name, help, metrics);
-    }
-
-    fn histograms(&mut self, name: &str, help: &str, metrics: impl IntoIterator<Item = Metric>) {
-        self.family(MetricType::HISTOGRAM, name, help, metrics);
-    }
-
-    fn family(&mut self, kind: MetricType, name: &str, help: &str, metrics: impl IntoIterator<Item = Metric>) {
-        let mut family = MetricFamily::default();
-        family.set_name(format!("lifeboat_{name}"));
-        family.set_help(help.to_owned());
-        family.set_field_type(kind);
-        family.set_metric(metrics.into_iter().collect());
-        self.encode(&family);
-    }
-
-    /// One family at a time, so that a large fleet never has all its series in memory twice.
-    fn encode(&mut self, family: &MetricFamily) {
-        if family.get_metric().is_empty() {
-            // The encoder refuses a family without series, but its name and meaning are known all the same.
-            let kind = format!("{:?}", family.get_field_type()).to_lowercase();
-            let (name, help) = (family.name(), family.help());
-            self.text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
-            return;
-        }
-        let before = self.text.len();
-        let encoder = prometheus::TextEncoder::new();
-        // It fails on a family without name or series only, and leaves nothing half-written in any case.
-        if encoder.encode_utf8(std::slice::from_ref(family), &mut self.text).is_err() {
-            self.text.truncate(before);
-        }
-    }
-}
-
-fn route_labels(route: &RouteView) -> [(&'static str, &str); 4] {
-    [
-        ("policy", route.policy.as_str()),
-        ("account", route.account.as_str()),
-        ("source", route.source.as_str()),
-        ("region", route.region.as_str()),
-    ]
-}
-
-fn place_labels<'a>(account: &'a AccountAlias, region: &'a Region) -> [(&'static str, &'a str); 2] {
-    [("account", account.as_str()), ("region", region.as_str())]
-}
-
-fn labelled(labels: Labels<'_>) -> Metric {
-    let pair = |(name, value): &(&'static str, &str)| {
-        let mut pair = LabelPair::default();
-        pair.set_name((*name).to_owned());
-        pair.set_value((*value).to_owned());
-        pair
-    };
-    Metric::from_label(labels.iter().map(pair).collect())
-}
-
-fn gauge(labels: Labels<'_>, value: f64) -> Metric {
-    let mut gauge = Gauge::default();
-    gauge.set_value(value);
-    let mut metric = labelled(labels);
-    metric.set_gauge(gauge);
-    metric
-}
-
-fn counter(labels: Labels<'_>, value: u64) -> Metric {
-    let mut counter = ProtoCounter::default();
-    counter.set_value(value as f64);
-    let mut metric = labelled(labels);
-    metric.set_counter(counter);
-    metric
-}
-
-/// `buckets` holds what fell into each bucket alone, and last what lies above all bounds; Prometheus wants sums.
-fn histogram(labels: Labels<'_>, bounds: &[f64], buckets: &[u64], sum_seconds: f64) -> Metric {
-    let mut count = 0;
-    let cumulative = bounds.iter().zip(buckets).map(|(bound, inside)| {
-        count += inside;
-        let mut bucket = Bucket::default();
-        bucket.set_upper_bound(*bound);
-        bucket.set_cumulative_count(count);
-        bucket
-    });
-    let mut histogram = Histogram::default();
-    histogram.set_bucket(cumulative.collect());
-    histogram.set_sample_count(buckets.iter().sum());
-    histogram.set_sample_sum(sum_seconds);
-    let mut metric = labelled(labels);
-    metric.set_histogram(histogram);
-    metric
 }
 
 fn total(snapshot: &Snapshot, of: Counter) -> u64 {

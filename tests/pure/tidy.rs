@@ -68,7 +68,13 @@ const NOT_FOR_THE_WORLD: [&str; 3] = ["report", "daemon", "cli"];
 const FOR_CHECKS: [&str; 2] = ["domain", "sim"];
 
 /// The longest file, without its tests.
-const LINES_MAX: usize = 450;
+const LINES_MAX: usize = 400;
+/// Longer ones, and why.
+const LONGER: [(&str, usize, &str); 3] = [
+    ("src/domain/change.rs", 450, "one enum, of which each variant is documented"),
+    ("tests/world/mod.rs", 450, "the world itself"),
+    ("tests/world/checks/flow.rs", 450, "three promises that share what is undisturbed"),
+];
 
 struct Source {
     path: String,
@@ -238,7 +244,10 @@ fn nothing_is_left_open_or_unsafe() {
 fn files_can_be_read_at_one_sitting() {
     let long: Vec<String> = sources()
         .into_iter()
-        .filter(|source| source.code.len() > LINES_MAX)
+        .filter(|source| {
+            let longer = LONGER.iter().find(|(path, ..)| *path == source.path);
+            source.code.len() > longer.map_or(LINES_MAX, |(_, lines, _)| *lines)
+        })
         .map(|source| format!("{}: {} lines", source.path, source.code.len()))
         .collect();
     assert!(long.is_empty(), "{}", long.join("\n"));
