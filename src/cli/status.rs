@@ -20,13 +20,11 @@ pub(super) struct Args {
     /// Keep showing it
     #[arg(long, conflicts_with = "check")]
     watch: bool,
-    /// For monitors: one line, and exit 0 if every route meets its RPO, 1 if some are late, 3 if that is unknown
+    /// For monitors: one line, and exit 0 if every route meets its RPO, 1 if something needs a person as well, 2 if some are
+    /// late, 3 if that is unknown
     #[arg(long)]
     check: bool,
 }
-
-/// What `--check` exits with when it cannot tell.
-const UNKNOWN: u8 = 3;
 
 pub(super) fn run(args: &Args) -> Done {
     let (settings, problems) = load_to_read(&args.policy.config)?;
@@ -40,12 +38,12 @@ pub(super) fn run(args: &Args) -> Done {
     let snapshot = match runtime.block_on(fetch(&settings, problems)) {
         Err(Failure::Run(what) | Failure::Usage(what)) if args.check => {
             terminal::print(&format!("UNKNOWN: {}", what.lines().next().unwrap_or_default()))?;
-            return Ok(ExitCode::from(UNKNOWN));
+            return Ok(ExitCode::from(Verdict::Unknown.code()));
         }
         snapshot => snapshot?,
     };
     if args.check {
-        let code = verdict(&snapshot);
+        let code = ExitCode::from(Verdict::of(&snapshot).code());
         if args.json {
             print_json(&snapshot)?;
         } else {
@@ -65,36 +63,60 @@ fn print_json(snapshot: &Snapshot) -> Done {
     terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?)
 }
 
-/// The worst of all promises.
-fn worst(snapshot: &Snapshot) -> Option<RpoStatus> {
-    let worst = Tally::of(&triage::lines(snapshot, now())).worst();
-    // Nobody keeps the promises while no daemon runs or none can work, however well they stand.
-    let kept = snapshot.live && snapshot.store_problem.is_none() && triage::hangs(snapshot, now()).is_none();
-    if kept || worst == Some(RpoStatus::Late) { worst } else { Some(RpoStatus::Unknown) }
+/// What a monitor is told, worst last but for what nobody can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Ok,
+    Warning,
+    Late,
+    Unknown,
 }
 
-fn verdict(snapshot: &Snapshot) -> ExitCode {
-    match worst(snapshot) {
-        Some(RpoStatus::Late) => ExitCode::from(1),
-        Some(RpoStatus::Unknown) => ExitCode::from(UNKNOWN),
-        _ => ExitCode::SUCCESS,
+impl Verdict {
+    fn of(snapshot: &Snapshot) -> Self {
+        let at = now();
+        let worst = Tally::of(&triage::lines(snapshot, at)).worst();
+        // Nobody makes new recovery points while no daemon runs or none can work, however well the routes stand.
+        let works = snapshot.live && snapshot.store_problem.is_none() && triage::hangs(snapshot, at).is_none();
+        match worst {
+            Some(RpoStatus::Late) => Self::Late,
+            Some(RpoStatus::Unknown) => Self::Unknown,
+            _ if !works => Self::Unknown,
+            _ if triage::waits_for_a_person(snapshot).is_some() => Self::Warning,
+            _ => Self::Ok,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Warning => "WARNING",
+            Self::Late => "LATE",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// As monitoring plugins exit.
+    fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Warning => 1,
+            Self::Late => 2,
+            Self::Unknown => 3,
+        }
     }
 }
 
 fn check_line(snapshot: &Snapshot) -> String {
-    let lines = triage::lines(snapshot, now());
-    let word = match worst(snapshot) {
-        Some(RpoStatus::Late) => "LATE",
-        Some(RpoStatus::Unknown) => "UNKNOWN",
-        _ => "OK",
-    };
+    let word = Verdict::of(snapshot).as_str();
     let but = match (&snapshot.store_problem, triage::hangs(snapshot, now())) {
         (Some(problem), _) => format!("; {problem}"),
         _ if !snapshot.live => "; no daemon is running".to_owned(),
         (None, Some(why)) => format!("; the daemon hangs: {why}"),
         (None, None) => String::new(),
     };
-    format!("{word}: {}{but}", Tally::of(&lines).sentence())
+    let person = triage::waits_for_a_person(snapshot).map_or_else(String::new, |what| format!("; {what}"));
+    format!("{word}: {}{person}{but}", Tally::of(&triage::lines(snapshot, now())).sentence())
 }
 
 async fn watch(settings: &Settings, mut problems: Option<Failure>) -> Done {

@@ -67,6 +67,21 @@ impl Tally {
     }
 }
 
+/// What waits for a person, in a few words; `None` if nothing does.
+#[must_use]
+pub fn waits_for_a_person(snapshot: &Snapshot) -> Option<String> {
+    let mut kinds: BTreeMap<&str, u32> = BTreeMap::new();
+    for (kind, count) in snapshot.places.iter().flat_map(|place| &place.needs_person) {
+        *kinds.entry(kind).or_default() += count;
+    }
+    let waiting = kinds.iter().filter(|(_, count)| **count > 0);
+    let mut words: Vec<String> = waiting.map(|(kind, count)| format!("{} {count}", kind.replace('_', " "))).collect();
+    if !snapshot.reload.successful {
+        words.push("the policy file was rejected".to_owned());
+    }
+    (!words.is_empty()).then(|| format!("needs a person: {}", words.join(", ")))
+}
+
 /// A route as it is shown.
 #[derive(Clone, Debug)]
 pub struct Line<'a> {

@@ -63,6 +63,11 @@ fn edited_and_forged_tags_are_said_once_and_cost_nothing_else() {
         let status = stdout(&bench.run(&["status"]));
         assert!(status.contains(id.as_str()), "{status}");
     }
+    // All routes meet their RPO, and yet a monitor is told.
+    let check = || bench.run(&["status", "--check"]);
+    wait_until("a warning", SOON, || check().status.code() == Some(1));
+    let line = stdout(&check());
+    assert!(line.starts_with("WARNING: ") && line.contains("needs a person: disputed 2"), "{line}");
     wait_until("shown", SOON, || shown(&bench, &forged).is_some());
     let point = shown(&bench, &ours.id).unwrap();
     assert!(point["disputed"].as_str().unwrap().contains("lifeboat:taken") && point["restore"].is_null(), "{point}");
