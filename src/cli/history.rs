@@ -4,7 +4,7 @@ use super::http_client::{self, RequestError};
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::policy::Daemon;
 use crate::report::{query, text};
-use crate::store::sqlite::SqliteStore;
+use crate::store::{self, Database};
 use crate::store::{HistoryEntry, HistoryQuery, Store as _, StoreError};
 use std::process::ExitCode;
 
@@ -122,7 +122,7 @@ async fn print(args: &Args, query: &mut HistoryQuery, source: &mut HistorySource
 /// Where the history is read.
 enum HistorySource {
     Daemon(Daemon),
-    Database(SqliteStore),
+    Database(Database),
 }
 
 impl HistorySource {
@@ -139,7 +139,7 @@ impl HistorySource {
                 Err(RequestError::NoDaemon) => format!("no daemon on {}", daemon.listen),
             };
             terminal::complain(&format!("{why}; reading the database"));
-            let store = SqliteStore::read(&daemon.state).await.map_err(failed)?;
+            let store = store::read(&daemon.state).await.map_err(failed)?;
             *self = Self::Database(store);
         }
         match self {

@@ -9,7 +9,7 @@ use crate::domain::id::{AccountRegion, SourceId};
 use crate::domain::limits::IDS_PER_CALL;
 use crate::domain::policy::Settings;
 use crate::domain::timekeeper::{TOLD_FROM, TOLERATED};
-use crate::engine::{Answer, Engine as _, fsx::FsxEngine};
+use crate::engine::{Answer, Engine as _, Engines};
 use crate::planner::polling::places_of;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,7 +88,7 @@ pub(super) async fn ask(settings: &Settings) -> Answers {
         let home = AccountRegion { account: policy.account.clone(), region: policy.region.clone() };
         sources.entry(home).or_default().extend(policy.sources.iter().cloned());
     }
-    let engine = Arc::new(FsxEngine::new(&settings.aws, None).await);
+    let engine = Arc::new(Engines::new(&settings.aws, None).await);
     let asked = sources.into_iter().map(|(place, named)| {
         let inquiry = Inquiry { engine: engine.clone(), place: place.clone(), offset_ms: None };
         let sources_named = named.len();
@@ -114,7 +114,7 @@ pub(super) async fn ask(settings: &Settings) -> Answers {
 
 /// What is asked at one place.
 struct Inquiry {
-    engine: Arc<FsxEngine>,
+    engine: Arc<Engines>,
     place: AccountRegion,
     offset_ms: Option<i64>,
 }

@@ -6,7 +6,7 @@ use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
 use crate::planner;
-use crate::store::sqlite::SqliteStore;
+use crate::store::{self};
 use crate::store::{Store as _, StoreError, StoreProblem};
 
 /// The state as the database has them, brought together with the policy. Nothing is written.
@@ -15,7 +15,7 @@ pub(super) async fn read(settings: &mut Settings) -> Result<State, Failure> {
 }
 
 async fn try_read(settings: &mut Settings) -> Result<State, StoreError> {
-    let mut store = SqliteStore::read(&settings.daemon.state).await?;
+    let mut store = store::read(&settings.daemon.state).await?;
     let loaded = store.load(now()).await;
     store.close().await;
     let mut state = loaded?;
@@ -35,7 +35,7 @@ pub(super) async fn learn(settings: &Settings) -> (Option<State>, Option<String>
 
 /// The same; a database that does not exist yet is an empty one.
 pub(super) async fn read_or_empty(settings: &mut Settings) -> Result<State, Failure> {
-    match SqliteStore::read(&settings.daemon.state).await {
+    match store::read(&settings.daemon.state).await {
         Err(error) if matches!(error.problem, StoreProblem::Absent) => {
             let mut state = State::new(now(), now());
             follow(settings, &mut state);

@@ -15,10 +15,10 @@ use crate::domain::policy::Aws;
 use crate::domain::state::{Dispute, State};
 use crate::domain::time::Time;
 use crate::engine::Engine as _;
-use crate::engine::fsx::FsxEngine;
+use crate::engine::Engines;
 use crate::planner::polling::places_of;
 use crate::store::Store as _;
-use crate::store::sqlite::SqliteStore;
+use crate::store::{self};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
@@ -153,7 +153,7 @@ async fn from_database(args: &Args) -> Result<FoundPoints, Failure> {
     let failed = |error: crate::store::StoreError| {
         Failure::Run(format!("{error}\nTo read AWS's own inventory instead: lifeboat points --aws"))
     };
-    let mut store = SqliteStore::read(&settings.daemon.state).await.map_err(failed)?;
+    let mut store = store::read(&settings.daemon.state).await.map_err(failed)?;
     let state = store.load(now()).await;
     store.close().await;
     Ok(all_of(state.map_err(failed)?))
@@ -181,7 +181,7 @@ async fn from_aws(args: &Args) -> Result<(FoundPoints, bool), Failure> {
     };
     let wanted =
         |place: &AccountRegion| args.region.is_empty() || args.region.iter().any(|r| place.region.as_str() == r);
-    let engine = Arc::new(FsxEngine::new(&aws, None).await);
+    let engine = Arc::new(Engines::new(&aws, None).await);
     let readings: Vec<_> = places
         .into_iter()
         .filter(wanted)
@@ -219,7 +219,7 @@ fn own(region: &str) -> AccountRegion {
 }
 
 /// All that a Region shows, and what time it is at AWS, if it says so.
-async fn list(engine: &FsxEngine, place: &AccountRegion) -> Result<(Vec<ObservedBackup>, Option<Time>), Fault> {
+async fn list(engine: &Engines, place: &AccountRegion) -> Result<(Vec<ObservedBackup>, Option<Time>), Fault> {
     let (mut read, mut at_aws) = (Vec::new(), None);
     let mut next_token = None;
     for _ in 0..PAGES_MAX {

@@ -6,7 +6,7 @@ use crate::domain::policy::Daemon;
 use crate::report::http::REPORTS_WITHIN;
 use crate::report::rpo_report::{self, RpoReport};
 use crate::report::{query, text};
-use crate::store::sqlite::SqliteStore;
+use crate::store::{self};
 use crate::store::{RouteQuery, StoreError};
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ async fn fetch(daemon: &Daemon, asked: RouteQuery) -> Result<RpoReport, Failure>
     };
     terminal::complain(&format!("{why}; reading the database"));
     let failed = |error: StoreError| Failure::Run(error.to_string());
-    let mut store = SqliteStore::read(&daemon.state).await.map_err(failed)?;
+    let mut store = store::read(&daemon.state).await.map_err(failed)?;
     let report = rpo_report::read(&mut store, asked).await.map_err(failed);
     store.close().await;
     report

@@ -13,10 +13,10 @@ pub mod reconcile;
 pub mod system;
 
 use crate::domain::policy::Settings;
-use crate::engine::fsx::FsxEngine;
+use crate::engine::Engines;
 use crate::report::http::hosts::Hosts;
 use crate::report::snapshot::Snapshot;
-use crate::store::sqlite::{Opened, Renewed, SqliteStore, check_integrity};
+use crate::store::{self, Opened, Renewed};
 use crate::store::{StoreError, StoreProblem};
 use aws_credential_types::Credentials;
 use command::Command;
@@ -106,7 +106,7 @@ impl Daemon {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::begin());
         let started_at = clock.now();
         let daemon = startup.settings.daemon.clone();
-        let Opened { store, state, replaced } = SqliteStore::open_or_renew(&daemon.state, started_at).await?;
+        let Opened { store, state, replaced } = store::open(&daemon.state, started_at).await?;
         if let Some(Renewed { problem: Some(error), aside: Some(aside) }) = replaced {
             tracing::error!(event = "store_replaced", %error, aside = %aside.display(),
                 "the database was moved aside; a new one is filled from the tags at AWS, and pauses, orders, the history and \
@@ -118,7 +118,7 @@ impl Daemon {
             .map_err(|source| DaemonError::Listen { address: daemon.listen, source })?;
         let address = listener.local_addr().unwrap_or(daemon.listen);
         let socket = control_socket(&daemon.control).await?;
-        let engine = FsxEngine::new(&startup.settings.aws, startup.credentials.clone()).await;
+        let engine = Engines::new(&startup.settings.aws, startup.credentials.clone()).await;
         let (commands, inbox) = mpsc::channel(64);
         let (reconciler, snapshots, liveness) = Reconciler::new(startup, state, store, engine, clock.clone(), inbox);
         let telling =
@@ -182,7 +182,7 @@ impl Daemon {
 
 /// Checks the whole database in the background: a host that crashed may have left it damaged.
 async fn check_database(path: PathBuf, commands: mpsc::Sender<Command>) {
-    match check_integrity(&path).await {
+    match store::check_integrity(&path).await {
         Ok(()) => tracing::debug!(event = "store_checked", "the database is whole"),
         Err(problem @ StoreProblem::Corrupt(_)) => {
             // A closed queue means that the daemon ends, and the next one checks again.

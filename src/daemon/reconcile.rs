@@ -14,11 +14,11 @@ use crate::domain::plan::Plan;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use crate::driver::Driver;
+use crate::engine::Engines;
 use crate::engine::Sent;
-use crate::engine::fsx::FsxEngine;
 use crate::report::notifications::NewEvents;
 use crate::report::snapshot::{Counts, DaemonStatus, Reload, Snapshot};
-use crate::store::sqlite::SqliteStore;
+use crate::store::Database;
 use aws_credential_types::Credentials;
 use reloading::Reloads;
 use shell::{Shell, StoreHealth};
@@ -93,8 +93,8 @@ impl Reconciler {
     pub fn new(
         startup: Startup,
         mut state: State,
-        store: SqliteStore,
-        engine: FsxEngine,
+        store: Database,
+        engine: Engines,
         clock: Arc<dyn Clock>,
         inbox: mpsc::Receiver<Command>,
     ) -> (Self, watch::Receiver<Arc<Snapshot>>, Liveness) {

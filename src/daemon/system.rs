@@ -7,7 +7,7 @@ use crate::report::forecast::Forecast;
 use crate::report::http::{BoxFuture, StatusProvider};
 use crate::report::rpo_report::{self, RpoReport};
 use crate::report::snapshot::Snapshot;
-use crate::store::sqlite::SqliteStore;
+use crate::store::{self};
 use crate::store::{HistoryEntry, HistoryQuery, RouteQuery, Store as _};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -138,7 +138,7 @@ impl StatusProvider for DaemonView {
 
     fn history(&self, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<HistoryEntry>, String>> {
         Box::pin(async move {
-            let mut store = SqliteStore::read(&self.database).await.map_err(|error| error.to_string())?;
+            let mut store = store::read(&self.database).await.map_err(|error| error.to_string())?;
             let entries = store.history(&query).await.map_err(|error| error.to_string());
             store.close().await;
             entries
@@ -159,7 +159,7 @@ impl StatusProvider for DaemonView {
 
     fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<RpoReport, String>> {
         Box::pin(async move {
-            let mut store = SqliteStore::read(&self.database).await.map_err(|error| error.to_string())?;
+            let mut store = store::read(&self.database).await.map_err(|error| error.to_string())?;
             let report = rpo_report::read(&mut store, query).await.map_err(|error| error.to_string());
             store.close().await;
             report

@@ -7,12 +7,14 @@
 
 pub mod action;
 pub mod calendar;
+pub mod catalogue;
 pub mod change;
 pub mod deletion;
 pub mod dispute;
 pub mod duration;
 pub mod evidence;
 pub mod fault;
+mod file_system_kind;
 pub mod id;
 pub mod lane;
 pub mod limits;

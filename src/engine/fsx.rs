@@ -10,7 +10,7 @@ use super::pacing::Pacing;
 use super::{Answer, Engine, Sent, reading};
 use crate::domain::action::{Action, Call, Outcome, Request};
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{AccountRegion, Region, SourceId};
+use crate::domain::id::{AccountRegion, SourceId};
 use crate::domain::limits::{ANSWER_WITHIN, CALL_WITHIN};
 use crate::domain::policy::Aws;
 use crate::domain::tags::HOLD;
@@ -66,7 +66,7 @@ pub struct FsxEngine {
     contradiction: Option<Fault>,
     pacing: Pacing,
     measure: Measure,
-    clients: Mutex<BTreeMap<Region, Client>>,
+    clients: Mutex<BTreeMap<AccountRegion, Client>>,
 }
 
 impl FsxEngine {
@@ -121,18 +121,18 @@ impl FsxEngine {
         self.credentials.get().await.map(drop)
     }
 
-    fn client(&self, region: &Region) -> Client {
+    fn client(&self, place: &AccountRegion) -> Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = || {
             let mut config = aws_sdk_fsx::config::Builder::from(&self.shared)
-                .region(aws_sdk_fsx::config::Region::new(region.to_string()))
+                .region(aws_sdk_fsx::config::Region::new(place.region.to_string()))
                 .interceptor(self.measure.clone());
             if let Some(url) = &self.endpoint_url {
                 config = config.endpoint_url(url);
             }
             Client::from_conf(config.build())
         };
-        clients.entry(region.clone()).or_insert_with(fresh).clone()
+        clients.entry(place.clone()).or_insert_with(fresh).clone()
     }
 
     /// Sends one request, rate-limited and with a deadline.
@@ -164,7 +164,7 @@ impl FsxEngine {
     }
 
     async fn make(&self, place: &AccountRegion, request: &Request, requests: &mut Vec<Sent>) -> Result<Outcome, Fault> {
-        let client = self.client(&place.region);
+        let client = self.client(place);
         let backup = match request {
             Request::CreateBackup { source, token, tags } => {
                 let call = client.create_backup().client_request_token(token.as_str());
@@ -199,7 +199,7 @@ impl FsxEngine {
         next_token: Option<&str>,
         requests: &mut Vec<Sent>,
     ) -> Result<Outcome, Fault> {
-        let call = self.client(&place.region).describe_backups().max_results(PAGE_SIZE);
+        let call = self.client(place).describe_backups().max_results(PAGE_SIZE);
         let call = call.set_next_token(next_token.map(str::to_owned));
         let answer = self.send(place, "DescribeBackups", requests, call.send()).await?;
         let observed_backups = reading::all(answer.backups, reading::observed)?;
@@ -221,7 +221,7 @@ impl FsxEngine {
         let mut observed_backups = Vec::new();
         let mut next_token = None;
         for _ in 0..PAGES_PER_LOOK {
-            let call = self.client(&place.region).describe_backups();
+            let call = self.client(place).describe_backups();
             let call = call.set_backup_ids(Some(ids.clone())).set_next_token(next_token);
             let answer = self.send(place, "DescribeBackups", requests, call.send()).await?;
             observed_backups.extend(reading::all(answer.backups, reading::observed)?);
@@ -240,7 +240,7 @@ impl FsxEngine {
         hold: Option<&str>,
         requests: &mut Vec<Sent>,
     ) -> Result<Outcome, Fault> {
-        let client = self.client(&place.region);
+        let client = self.client(place);
         match hold {
             Some(reason) => {
                 let call = client.tag_resource().resource_arn(arn).tags(reading::sdk_tag(HOLD, reason));
@@ -262,7 +262,7 @@ impl FsxEngine {
     ) -> Result<Outcome, Fault> {
         let volumes = ids.first().is_some_and(SourceId::is_volume);
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        let client = self.client(&place.region);
+        let client = self.client(place);
         let mut facts = Vec::new();
         let mut next_token = None;
         for _ in 0..PAGES_PER_LOOK {
@@ -297,7 +297,7 @@ impl Engine for FsxEngine {
             Call::Poll { ids } => self.poll(place, ids, &mut requests).await,
             Call::DescribeSources { ids } => self.lookup(place, ids, &mut requests).await,
             Call::Delete { id, token } => {
-                let call = self.client(&place.region).delete_backup().backup_id(id.as_str());
+                let call = self.client(place).delete_backup().backup_id(id.as_str());
                 let call = call.client_request_token(token.as_str());
                 self.send(place, "DeleteBackup", &mut requests, call.send()).await.map(|_| Outcome::Deleted)
             }

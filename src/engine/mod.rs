@@ -6,14 +6,18 @@
 
 mod credentials;
 pub mod faults;
-pub mod fsx;
+mod fsx;
 mod measure;
 pub mod pacing;
 mod reading;
 
 use crate::domain::action::{Action, Outcome};
+use crate::domain::fault::Fault;
+use crate::domain::policy::Aws;
 use crate::domain::time::Time;
 use crate::domain::timekeeper::Heard;
+use aws_credential_types::Credentials;
+use fsx::FsxEngine;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -62,4 +66,31 @@ pub struct Sent {
 pub trait Engine: Send + Sync + 'static {
     /// Carries out one action. Always returns within a bounded time, and never panics.
     fn call(&self, action: &Action) -> impl Future<Output = Answer> + Send;
+}
+
+/// Every engine that policies can name. A call goes to its own; today there is one.
+pub struct Engines {
+    fsx: FsxEngine,
+}
+
+impl Engines {
+    /// Reads credentials and settings as every AWS tool does: environment, profile, container, instance. `credentials`
+    /// stand in for them where a program brings its own.
+    pub async fn new(aws: &Aws, credentials: Option<Credentials>) -> Self {
+        Self { fsx: FsxEngine::new(aws, credentials).await }
+    }
+
+    /// Whether credentials can be had now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn credentials(&self) -> Result<(), Fault> {
+        self.fsx.credentials().await
+    }
+}
+
+impl Engine for Engines {
+    async fn call(&self, action: &Action) -> Answer {
+        self.fsx.call(action).await
+    }
 }

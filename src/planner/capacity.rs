@@ -16,7 +16,7 @@ mod lanes;
 mod quotas;
 
 pub use lanes::{LaneReport, PolicyReport};
-pub use quotas::{QuotaReport, default_quota};
+pub use quotas::QuotaReport;
 
 use super::durations;
 use crate::domain::duration::duration_text;

@@ -1,5 +1,6 @@
 //! One immutable snapshot of everything, taken between two rounds.
 
+use crate::domain::catalogue::FSX;
 use crate::domain::change::Counter;
 use crate::domain::evidence::Objection;
 use crate::domain::fault::FaultClass;
@@ -12,7 +13,6 @@ use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{AccountRegionState, DURATION_BUCKETS_SECONDS, Durations, SourceState, State};
 use crate::domain::time::Time;
 use crate::planner::audit::Finding;
-use crate::planner::capacity::default_quota;
 use crate::planner::polling::{places_of, stale_after};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;

@@ -6,14 +6,44 @@
 pub mod rows;
 pub mod sqlite;
 
+pub use sqlite::{FileStanding, Opened, Renewed};
+
 use crate::domain::change::{Change, OccurrenceOutcome};
 use crate::domain::id::{BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// The store that this build has. Another kind is another arm in [`open`] and [`read`]; nobody outside this module
+/// names one.
+pub type Database = sqlite::SqliteStore;
+
+/// Opens the database that `[daemon] state` names, or makes it. What cannot be read is moved aside, and a new one begins.
+///
+/// # Errors
+/// Another process has it open, or nothing can be written there.
+pub async fn open(location: &Path, now: Time) -> Result<Opened, StoreError> {
+    Database::open_or_renew(location, now).await
+}
+
+/// Opens it to read only, beside a daemon that has it open.
+///
+/// # Errors
+/// There is none, or it cannot be read.
+pub async fn read(location: &Path) -> Result<Database, StoreError> {
+    Database::read(location).await
+}
+
+/// Reads all of it and says whether it is whole.
+///
+/// # Errors
+/// It is not, or it cannot be read.
+pub async fn check_integrity(location: &Path) -> Result<(), StoreProblem> {
+    sqlite::check_integrity(location).await
+}
 
 /// A store of the state.
 pub trait Store: Send {

@@ -19,7 +19,9 @@ const LAYERS: [(&str, u8); 10] = [
 ];
 
 /// (words, where they are allowed, why not elsewhere)
-const ONLY_IN: [(&[&str], &[&str], &str); 5] = [
+const ONLY_IN: [(&[&str], &[&str], &str); 7] = [
+    (&["Sqlite"], &["src/store/", "src/cli/logs.rs"], "which store it is, the store knows"),
+    (&["FsxEngine"], &["src/engine/"], "which engine it is, the engine knows"),
     (&["aws_sdk_"], &["src/engine/"], "AWS is behind the engine"),
     (&["sqlx"], &["src/store/", "src/cli/logs.rs"], "SQL is behind the store"),
     (

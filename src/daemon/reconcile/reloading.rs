@@ -9,7 +9,7 @@ use crate::daemon::command::Reloaded;
 use crate::domain::id::BackupId;
 use crate::domain::policy::Settings;
 use crate::driver::Driver;
-use crate::engine::fsx::FsxEngine;
+use crate::engine::Engines;
 use crate::planner::orders;
 use crate::report::snapshot::Reload;
 use std::collections::{BTreeSet, VecDeque};
@@ -128,7 +128,7 @@ impl Reconciler {
             warnings.push(warning);
         }
         if settings.aws != self.driver.settings.aws {
-            let engine = FsxEngine::new(&settings.aws, self.credentials.clone()).await;
+            let engine = Engines::new(&settings.aws, self.credentials.clone()).await;
             self.shell.dispatch.replace_engine(engine);
         }
         self.driver.take_over(settings);

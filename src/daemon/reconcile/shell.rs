@@ -14,12 +14,12 @@ use crate::domain::plan::Plan;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use crate::driver::{Basis, Surroundings};
-use crate::engine::fsx::FsxEngine;
+use crate::engine::Engines;
 use crate::planner;
 use crate::report::notifications::Event;
 use crate::report::snapshot::Counts;
+use crate::store::Database;
 use crate::store::StoreProblem;
-use crate::store::sqlite::SqliteStore;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ use tokio::task::JoinHandle;
 
 /// What the driver of the daemon needs.
 pub(super) struct Shell {
-    pub(super) store: SqliteStore,
-    pub(super) dispatch: Dispatch<FsxEngine>,
+    pub(super) store: Database,
+    pub(super) dispatch: Dispatch<Engines>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) store_health: StoreHealth,
     /// Why the database takes nothing, while it does not.

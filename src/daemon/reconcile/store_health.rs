@@ -8,8 +8,7 @@ use super::shell::Shell;
 use crate::domain::change::Change;
 use crate::domain::state::State;
 use crate::domain::time::Time;
-use crate::store::sqlite::{FileStanding, check_integrity};
-use crate::store::{Store as _, StoreError, StoreProblem};
+use crate::store::{FileStanding, Store as _, StoreError, StoreProblem, check_integrity};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 

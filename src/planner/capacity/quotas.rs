@@ -4,6 +4,7 @@
 //! refuses every further backup and copy: the worst moment to find out.
 
 use super::{at, count};
+use crate::domain::catalogue::FSX;
 use crate::domain::duration::duration_text;
 use crate::domain::id::{AccountAlias, AccountRegion, Region, SourceKey, Target};
 use crate::domain::lane::FileSystemKind;
@@ -17,16 +18,6 @@ use std::time::Duration;
 
 /// Firings that are tried out against the rules; what a rule would keep beyond them is added as it stands.
 const FIRINGS: usize = 3_000;
-
-/// AWS's default quota of user backups for a type of file system, per account and Region (fsx-facts 3.2). A type that is
-/// not known counts as one of those with the smaller quota.
-#[must_use]
-pub fn default_quota(kind: FileSystemKind) -> u64 {
-    match kind {
-        FileSystemKind::Windows | FileSystemKind::Lustre | FileSystemKind::Other => 500,
-        FileSystemKind::OpenZfs | FileSystemKind::Ontap => 10_000,
-    }
-}
 
 /// How far the quota of one type of file system reaches in one Region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -146,7 +137,7 @@ fn held(policy: &Policy, retain: &Retain, newest_first: &[Time], daily: f64) -> 
 
 impl QuotaUse {
     fn report(self, place: AccountRegion, kind: FileSystemKind, known: bool) -> QuotaReport {
-        let quota = default_quota(kind);
+        let quota = FSX.backup_quota(kind);
         let whose = match kind {
             FileSystemKind::Other => "Windows or Lustre".to_owned(),
             kind => kind.as_str().to_owned(),

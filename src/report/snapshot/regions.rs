@@ -94,7 +94,7 @@ pub(super) fn quotas(state: &State) -> BTreeMap<(&AccountAlias, &Region), u64> {
         let destinations = source.membership.iter().flat_map(|membership| &membership.destinations);
         for region in std::iter::once(&source.region).chain(destinations) {
             let quota = quotas.entry((&key.account, region)).or_insert(u64::MAX);
-            *quota = default_quota(kind).min(*quota);
+            *quota = FSX.backup_quota(kind).min(*quota);
         }
     }
     quotas

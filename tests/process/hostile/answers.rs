@@ -10,7 +10,7 @@ use lifeboat::domain::point::ObservedBackup;
 use lifeboat::domain::policy::{Aws, Tags};
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
-use lifeboat::engine::fsx::FsxEngine;
+use lifeboat::engine::Engines;
 use lifeboat::engine::{Answer, Engine as _};
 use lifeboat::sim::Rng;
 use serde_json::{Value, json};
@@ -32,14 +32,14 @@ fn place() -> AccountRegion {
     AccountRegion { account: "default".into(), region: "us-east-1".into() }
 }
 
-fn engine(runtime: &tokio::runtime::Runtime, endpoint: &Hostile) -> FsxEngine {
+fn engine(runtime: &tokio::runtime::Runtime, endpoint: &Hostile) -> Engines {
     let aws = Aws {
         profile: None,
         endpoint_url: Some(format!("http://{}", endpoint.address)),
         requests_per_second: 10_000.0,
     };
     let credentials = Credentials::new("AKIA111122223333TEST", "secret", None, None, "test");
-    runtime.block_on(FsxEngine::new(&aws, Some(credentials)))
+    runtime.block_on(Engines::new(&aws, Some(credentials)))
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -1,0 +1,45 @@
+//! The types of file systems.
+
+use serde::{Deserialize, Serialize};
+
+/// The type of a file system, as far as limits and wording depend on it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum FileSystemKind {
+    /// FSx for Windows File Server.
+    Windows,
+    /// FSx for Lustre.
+    Lustre,
+    /// FSx for OpenZFS.
+    OpenZfs,
+    /// FSx for NetApp ONTAP.
+    Ontap,
+    /// Something this version does not know; it is counted like the three that share a lane.
+    Other,
+}
+
+impl FileSystemKind {
+    /// AWS's word, as in `FileSystemType`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Windows => "WINDOWS",
+            Self::Lustre => "LUSTRE",
+            Self::OpenZfs => "OPENZFS",
+            Self::Ontap => "ONTAP",
+            Self::Other => "OTHER",
+        }
+    }
+
+    /// Reads AWS's word.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "WINDOWS" => Self::Windows,
+            "LUSTRE" => Self::Lustre,
+            "OPENZFS" => Self::OpenZfs,
+            "ONTAP" => Self::Ontap,
+            _ => Self::Other,
+        }
+    }
+}
