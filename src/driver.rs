@@ -8,9 +8,8 @@
 //!
 //! It has no memory of its own but what is not committed yet: kill it anywhere, and the next one goes on from the store.
 
-use crate::domain::action::{Action, Call, CallKey, Outcome};
+use crate::domain::action::{Action, CallKey, Outcome};
 use crate::domain::change::{Change, IllegalChange};
-use crate::domain::id::WorkKey;
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
 use crate::domain::state::State;
@@ -107,7 +106,12 @@ pub trait Surroundings {
         Ok(())
     }
 
-    /// Whether to end a round here, though there is more to plan.
+    /// Whether nothing can be carried out now, so that the round ends.
+    fn stopped(&self) -> bool {
+        false
+    }
+
+    /// Whether to end a round here, though there is more to plan. Asked after a plan that looked at everything.
     fn rests(&mut self) -> bool {
         false
     }
@@ -173,9 +177,10 @@ impl Driver {
             self.wake = plan.wake.at;
             self.state.clock = self.state.clock.max(now);
             let again = plan.wake.at <= now || plan.record.iter().any(Change::durable);
+            let record_only = plan.record_only;
             around.planned(self.basis(), &mut plan, now)?;
             self.carry_out(plan, around).await?;
-            if !again || around.rests() {
+            if !again || around.stopped() || (!record_only && around.rests()) {
                 return Ok(());
             }
         }
@@ -187,7 +192,7 @@ impl Driver {
         around.between()?;
         let kept = self.commit(around).await?;
         for action in std::mem::take(&mut plan.actions) {
-            let illegal = matches!(&action.call, Call::Make { key, .. } if refused.contains(key));
+            let illegal = action.call.key().is_some_and(|call| refused.contains(&call));
             if illegal || !kept {
                 // Nothing leaves without its intent on disk. The request stands as one without an answer.
                 self.withdraw(&action, around)?;
@@ -244,7 +249,7 @@ impl Driver {
         Ok(())
     }
 
-    /// Applies changes, and puts the durable ones up for commit. Returns the requests that were refused as illegal.
+    /// Applies changes, and puts the durable ones up for commit. Returns the calls whose intents were refused as illegal.
     ///
     /// # Errors
     /// The surroundings stop it.
@@ -252,7 +257,7 @@ impl Driver {
         &mut self,
         changes: Vec<Change>,
         around: &mut S,
-    ) -> Result<BTreeSet<WorkKey>, S::Stop> {
+    ) -> Result<BTreeSet<CallKey>, S::Stop> {
         let (mut refused, mut changes) = (BTreeSet::new(), changes);
         loop {
             for change in changes {
@@ -268,10 +273,10 @@ impl Driver {
     fn take<S: Surroundings>(
         &mut self,
         change: Change,
-        refused: &mut BTreeSet<WorkKey>,
+        refused: &mut BTreeSet<CallKey>,
         around: &mut S,
     ) -> Result<(), S::Stop> {
-        if matches!(&change, Change::Sent { call: CallKey::Make(key), .. } if refused.contains(key)) {
+        if matches!(&change, Change::Sent { call, .. } if refused.contains(call)) {
             return Ok(());
         }
         around.applies(&self.state, &change);
@@ -286,9 +291,12 @@ impl Driver {
             }
             Err(error) => {
                 around.illegal(&change, &error)?;
-                if let Change::RequestRecorded { key, .. } = &change {
-                    refused.insert(key.clone());
-                }
+                // What has no intent on record does not leave.
+                refused.extend(match &change {
+                    Change::RequestRecorded { key, .. } => Some(CallKey::Make(key.clone())),
+                    Change::DeletionRequested { id, .. } => Some(CallKey::Delete(id.clone())),
+                    _ => None,
+                });
                 if let Some(source) = change.source() {
                     self.state.quarantined.insert(source, error.to_string());
                 }

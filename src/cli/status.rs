@@ -27,6 +27,17 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Done {
+    match show(args) {
+        // A monitor takes any other code for a verdict.
+        Err(Failure::Run(what) | Failure::Usage(what)) if args.check => {
+            terminal::print(&format!("UNKNOWN: {}", what.lines().next().unwrap_or_default()))?;
+            Ok(ExitCode::from(Verdict::Unknown.code()))
+        }
+        done => done,
+    }
+}
+
+fn show(args: &Args) -> Done {
     let (settings, problems) = load_to_read(&args.policy.config)?;
     if problems.is_some() {
         terminal::complain("the policy file has problems; `lifeboat check` shows them");
@@ -35,13 +46,7 @@ pub(super) fn run(args: &Args) -> Done {
     if args.watch {
         return runtime.block_on(watch(&settings, problems));
     }
-    let snapshot = match runtime.block_on(fetch(&settings, problems)) {
-        Err(Failure::Run(what) | Failure::Usage(what)) if args.check => {
-            terminal::print(&format!("UNKNOWN: {}", what.lines().next().unwrap_or_default()))?;
-            return Ok(ExitCode::from(Verdict::Unknown.code()));
-        }
-        snapshot => snapshot?,
-    };
+    let snapshot = runtime.block_on(fetch(&settings, problems))?;
     if args.check {
         let code = ExitCode::from(Verdict::of(&snapshot).code());
         if args.json {

@@ -12,7 +12,7 @@ pub const SHOWN_AFTER_GONE: Duration = Duration::from_secs(4 * 60);
 pub const TOKEN_TRUSTED_FOR: Duration = Duration::from_secs(5 * 60);
 /// Ids in one DescribeBackups, DescribeFileSystems or DescribeVolumes (fsx-facts 3.5).
 pub const IDS_PER_CALL: usize = 50;
-/// A clear refusal counts as no later than this failure in a row: by then its own pause is as long as it gets, and AWS did
+/// A clear refusal counts as no later than this failure in a row: by then its own pause hardly grows, and AWS did
 /// answer, so that a lost answer after it waits for minutes.
 pub const FAILURES_AFTER_AN_ANSWER: u32 = 8;
 /// A copy that is COPYING for longer is reported and no longer blocks a newer one (promise 8).

@@ -16,6 +16,7 @@ pub mod evidence;
 pub mod fault;
 mod file_system_kind;
 pub mod id;
+pub mod intent;
 pub mod lane;
 pub mod limits;
 pub mod listing_page;

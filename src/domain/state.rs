@@ -3,7 +3,7 @@
 //! The store keeps the durable part; each process finds out the rest anew. Everything that a round looks up is indexed,
 //! so the cost of a round depends on what is in flight or due, not on how much is held.
 
-use super::action::{CallKey, Request, SourceFacts};
+use super::action::{CallKey, SourceFacts};
 use super::change::{Change, Counter, IllegalChange, OccurrenceRecord};
 use super::deletion::{Brake, Deletion, HoldRequest};
 use super::fault::Fault;
@@ -36,6 +36,7 @@ mod source;
 mod source_lookups;
 
 pub use super::dispute::Dispute;
+pub use super::intent::PendingRequest;
 pub use super::listing_page::ListingPage;
 pub use super::schedule_line::Line;
 pub use account_region::{AccountRegionState, Listed, Listing, ReadRefusal, Whereabouts};
@@ -44,7 +45,7 @@ pub use closed_lanes::ClosedLane;
 pub use index::Index;
 pub use pauses::{ORDER_REMEMBERED_FOR, ORDER_REPEATED_WITHIN};
 pub use points::RecoveryPoints;
-pub use source::{Membership, PendingRequest, SourceLookup, SourceState};
+pub use source::{Membership, SourceLookup, SourceState};
 
 /// Upper bounds of the duration histograms, in seconds: a minute to two days.
 pub const DURATION_BUCKETS_SECONDS: [f64; 14] = [

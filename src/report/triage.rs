@@ -75,7 +75,12 @@ pub fn waits_for_a_person(snapshot: &Snapshot) -> Option<String> {
         *kinds.entry(kind).or_default() += count;
     }
     let waiting = kinds.iter().filter(|(_, count)| **count > 0);
-    let mut words: Vec<String> = waiting.map(|(kind, count)| format!("{} {count}", kind.replace('_', " "))).collect();
+    // The clock and the credentials are one thing, in however many Regions they are missed.
+    let word = |(kind, count): (&&str, &u32)| match *kind {
+        "clock" | "credentials" => (*kind).to_owned(),
+        _ => format!("{} {count}", kind.replace('_', " ")),
+    };
+    let mut words: Vec<String> = waiting.map(word).collect();
     if !snapshot.reload.successful {
         words.push("the policy file was rejected".to_owned());
     }

@@ -13,6 +13,7 @@ pub(super) const SAID_MAX_CHARS: usize = 300;
 use crate::domain::id::{
     AccountAlias, AccountRegion, BackupId, Occurrence, PolicyName, SourceKey, Target, Trigger, WorkKey,
 };
+use crate::domain::intent::{Creation, HoldChange, Intent, Removal};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::note::{Notification, RouteKey, RouteRpo};
 use crate::domain::pause::Pause;
@@ -132,17 +133,19 @@ impl Reading<'_> {
 
     pub(super) fn pending(&self) -> Result<PendingRequest, StoreProblem> {
         let request = serde_json::from_str(&self.text("request")?);
-        Ok(PendingRequest {
+        self.intent(Creation {
             attempt: self.number("attempt")?,
             request: Arc::new(request.map_err(|error| self.wrong(format!("request: {error}")))?),
             open: self.get("open")?,
             first_asked_at: self.time("first_asked_at")?,
             last_asked_at: self.time("last_asked_at")?,
             sent: self.number("asks")?,
-            failures: self.number("failures")?,
-            not_before: self.time("not_before")?,
-            fault: self.fault()?,
         })
+    }
+
+    fn intent<W>(&self, what: W) -> Result<Intent<W>, StoreProblem> {
+        let (failures, not_before) = (self.number("failures")?, self.time("not_before")?);
+        Ok(Intent { what, failures, not_before, fault: self.fault()? })
     }
 
     fn fault(&self) -> Result<Option<Fault>, StoreProblem> {
@@ -156,14 +159,11 @@ impl Reading<'_> {
     }
 
     pub(super) fn deletion(&self) -> Result<Deletion, StoreProblem> {
-        Ok(Deletion {
+        self.intent(Removal {
             reason: self.text("reason")?,
             confirmed: self.get("confirmed")?,
             planned_at: self.time("condemned_at")?,
             asked_at: self.get::<Option<i64>>("asked_at")?.map(Time::from_millis),
-            failures: self.number("failures")?,
-            not_before: self.time("not_before")?,
-            fault: self.fault()?,
             inspected_at: None,
         })
     }
@@ -174,14 +174,7 @@ impl Reading<'_> {
     }
 
     pub(super) fn hold_request(&self) -> Result<HoldRequest, StoreProblem> {
-        Ok(HoldRequest {
-            hold: self.get("hold")?,
-            requested_at: self.time("wished_at")?,
-            failures: self.number("failures")?,
-            not_before: self.time("not_before")?,
-            fault: self.fault()?,
-            arn: None,
-        })
+        self.intent(HoldChange { hold: self.get("hold")?, requested_at: self.time("wished_at")?, arn: None })
     }
 
     pub(super) fn point(&self) -> Result<RecoveryPoint, StoreProblem> {

@@ -16,11 +16,12 @@ use lifeboat::domain::action::{Action, Call, Outcome, Request};
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::change::{Change, IllegalChange, OccurrenceOutcome, OccurrenceRecord};
 use lifeboat::domain::id::{AccountRegion, Occurrence, SourceKey, Target, Trigger, deletion_token};
+use lifeboat::domain::intent::{Creation, Intent};
 use lifeboat::domain::plan::Plan;
 use lifeboat::domain::point::Lifecycle;
 use lifeboat::domain::policy::{Retain, Settings};
 use lifeboat::domain::schedule::Schedule;
-use lifeboat::domain::state::{PendingRequest, State};
+use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::domain::timekeeper::{Timekeeper, Timekeeping};
 use lifeboat::planner;
@@ -573,17 +574,16 @@ fn force_ask(state: &mut State, change: &Change) -> Option<()> {
     let source = state.source_to_restore(&key.source)?;
     let slot = (key.occurrence, key.target.clone());
     let before = source.pending_requests.get(&slot).filter(|pending| pending.open);
-    let pending = PendingRequest {
+    let creation = Creation {
         attempt: *attempt,
         request: request.clone(),
         open: true,
         first_asked_at: before.map_or(*at, |pending| pending.first_asked_at),
         last_asked_at: *at,
         sent: before.map_or(0, |pending| pending.sent) + 1,
-        failures: before.map_or(0, |pending| pending.failures),
-        not_before: *at,
-        fault: None,
     };
+    let failures = before.map_or(0, |pending| pending.failures);
+    let pending = Intent { failures, not_before: *at, ..Intent::of(creation) };
     source.pending_requests.insert(slot, pending);
     state.reindex(&key.source);
     Some(())

@@ -6,7 +6,6 @@
 //! another [`Disk`].
 
 use lifeboat::domain::change::Change;
-use lifeboat::domain::deletion::{Deletion, HoldRequest};
 use lifeboat::domain::state::{AccountState, ORDER_REMEMBERED_FOR, SourceState, State};
 use lifeboat::domain::time::Time;
 use std::sync::Arc;
@@ -94,10 +93,14 @@ pub fn reloaded(state: &State, started_at: Time) -> State {
         let _ = next.apply(&Change::Disputed { place, id, dispute });
     }
     for ((place, id), deletion) in &state.deletions {
-        next.restore_deletion(place.clone(), id.clone(), Deletion { inspected_at: None, ..deletion.clone() });
+        let mut kept = deletion.clone();
+        kept.inspected_at = None;
+        next.restore_deletion(place.clone(), id.clone(), kept);
     }
     for ((place, id), hold_request) in &state.hold_requests {
-        next.restore_hold_request(place.clone(), id.clone(), HoldRequest { arn: None, ..hold_request.clone() });
+        let mut kept = hold_request.clone();
+        kept.arn = None;
+        next.restore_hold_request(place.clone(), id.clone(), kept);
     }
     for (place, known) in &state.places {
         if let Some(listed) = known.listed {

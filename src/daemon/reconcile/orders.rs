@@ -51,8 +51,8 @@ impl Reconciler {
 
     /// The file is the one at the path, and whole as far as is known.
     async fn make_sure(&mut self) {
-        self.shell.make_sure_of_file().await;
-        if self.shell.store_problem.is_some() {
+        // What is still being checked is no good file because it can be written.
+        if self.shell.make_sure_of_file().await && self.shell.store_problem.is_some() {
             self.commit().await;
         }
     }

@@ -173,7 +173,11 @@ impl Surroundings for Shell {
         self.last_plan = Arc::new(plan);
     }
 
+    fn stopped(&self) -> bool {
+        self.store_problem.is_some()
+    }
+
     fn rests(&mut self) -> bool {
-        self.store_problem.is_some() || self.deciding > ROUND_WITHOUT_REST
+        self.deciding > ROUND_WITHOUT_REST
     }
 }

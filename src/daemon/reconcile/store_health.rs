@@ -50,8 +50,9 @@ impl Shell {
         }
     }
 
-    /// Before an order is answered: the file is the one at the path, and whole as far as is known.
-    pub(super) async fn make_sure_of_file(&mut self) {
+    /// Before an order is answered: the file is the one at the path, and whole as far as is known. Returns `false` while that
+    /// is still being found out.
+    pub(super) async fn make_sure_of_file(&mut self) -> bool {
         self.store_health.checked = None;
         self.look_at_file().await;
         if let Some(check) = &mut self.store_health.check {
@@ -62,10 +63,11 @@ impl Shell {
                 }
                 Err(_) => {
                     self.store_problem = Some(self.says("another program wrote to it, and it is still being checked"));
-                    return;
+                    return false;
                 }
             }
         }
+        true
     }
 
     /// Compares the open file with the one at the path. Returns whether there is anything to retry.

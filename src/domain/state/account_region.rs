@@ -196,6 +196,7 @@ impl AccountRegionState {
         self.trouble = self.trouble.take().map(|(fault, at)| (fault, at.min(to)));
         for refusal in [&mut self.refused_listing, &mut self.refused_polls].into_iter().flatten() {
             refusal.since = refusal.since.min(to);
+            refusal.last_at = refusal.last_at.min(to);
         }
         self.listing_wanted = self.listing_wanted.map(|wanted| wanted.min(to));
         self.silent_since = self.silent_since.map(|since| since.min(to));

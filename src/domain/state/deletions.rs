@@ -163,9 +163,7 @@ impl State {
         not_before: Time,
     ) -> Result<(), IllegalChange> {
         let deletion = self.deletion_mut(place, id)?;
-        deletion.failures = deletion.failures.saturating_add(1);
-        deletion.fault = Some(fault.clone());
-        deletion.not_before = not_before;
+        deletion.failed(fault, not_before);
         if fault.class == FaultClass::Unanswered {
             // It may have happened: what was seen before tells nothing any more.
             deletion.inspected_at = None;
@@ -222,9 +220,10 @@ impl State {
 
     pub(super) fn hold_tried(&mut self, place: &AccountRegion, id: &BackupId, fault: Option<&Fault>, not_before: Time) {
         if let Some(hold_request) = self.hold_requests.get_mut(&(place.clone(), id.clone())) {
-            hold_request.failures = if fault.is_some() { hold_request.failures.saturating_add(1) } else { 0 };
-            hold_request.fault = fault.cloned();
-            hold_request.not_before = not_before;
+            match fault {
+                Some(fault) => hold_request.failed(fault, not_before),
+                None => hold_request.accepted(not_before),
+            }
         }
     }
 

@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::domain::action::Request;
-use crate::domain::fault::FaultClass;
-use crate::domain::limits::FAILURES_AFTER_AN_ANSWER;
+use crate::domain::intent::{Creation, Intent};
 
 impl State {
     pub(super) fn request_recorded(
@@ -34,17 +33,9 @@ impl State {
             return Err(illegal(format!("{key}: a copy of a backup that is not AVAILABLE")));
         }
         let failures = source.pending_requests.get(&slot).map_or(0, |pending| pending.failures);
-        let pending = PendingRequest {
-            attempt,
-            request: request.clone(),
-            open: true,
-            first_asked_at: at,
-            last_asked_at: at,
-            sent: 1,
-            failures,
-            not_before: at,
-            fault: None,
-        };
+        let creation =
+            Creation { attempt, request: request.clone(), open: true, first_asked_at: at, last_asked_at: at, sent: 1 };
+        let pending = Intent { failures, not_before: at, ..Intent::of(creation) };
         source.pending_requests.insert(slot, pending);
         self.reindex(&key.source);
         Ok(())
@@ -59,9 +50,7 @@ impl State {
         not_before: Time,
     ) -> Result<(), IllegalChange> {
         self.with_pending(key, |blocked, pending| {
-            pending.failures = pending.failures_with(fault.class);
-            pending.fault = Some(fault.clone());
-            pending.not_before = not_before;
+            pending.failed(fault, not_before);
             if definite {
                 pending.withdraw();
             }
@@ -104,14 +93,6 @@ impl State {
 }
 
 impl PendingRequest {
-    /// How many failures in a row this one makes. Of refusals for want of a slot the lane keeps count: how often a route was
-    /// its probe says nothing of the route.
-    #[must_use]
-    pub fn failures_with(&self, class: FaultClass) -> u32 {
-        let more = self.failures.saturating_add(u32::from(class != FaultClass::NoSlot));
-        if class.passes_by_itself() { more } else { more.min(FAILURES_AFTER_AN_ANSWER) }
-    }
-
     /// AWS made nothing of it.
     fn withdraw(&mut self) {
         self.open = false;

@@ -63,38 +63,6 @@ pub struct Membership {
     pub lines: Vec<Line>,
 }
 
-/// A recorded request to AWS that has not succeeded yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PendingRequest {
-    /// Which attempt.
-    pub attempt: u32,
-    /// The frozen request.
-    pub request: Arc<Request>,
-    /// It may have been applied at AWS: the response is outstanding, was lost, or proved nothing. `false`: certainly
-    /// not applied.
-    pub open: bool,
-    /// The first request since it was last known not to exist.
-    pub first_asked_at: Time,
-    /// The last request.
-    pub last_asked_at: Time,
-    /// Asks since it was last known not to exist.
-    pub sent: u32,
-    /// Failures in a row, for the pause.
-    pub failures: u32,
-    /// Not again before.
-    pub not_before: Time,
-    /// What came back last.
-    pub fault: Option<Fault>,
-}
-
-impl PendingRequest {
-    /// A refusal that only a person can resolve: the route is blocked.
-    #[must_use]
-    pub fn needs_person(&self) -> Option<&Fault> {
-        self.fault.as_ref().filter(|fault| fault.class.needs_a_person())
-    }
-}
-
 /// What is known from DescribeFileSystems or DescribeVolumes; found out anew by every process.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceLookup {

@@ -37,7 +37,7 @@ impl OutcomeProcessor<'_> {
             let total = self.deletion_total(id, false);
             self.changes.extend(total.map(Change::Counted));
         }
-        let failures = deletion.failures.saturating_add(1);
+        let failures = deletion.failures_with(fault.class);
         let pause = retry::pause(fault.class, failures, self.poll(), jitter_of(self.place));
         let (place, id) = key;
         self.push(Change::DeletionFailed { place, id, fault, not_before: self.now.plus(pause) });
@@ -58,7 +58,7 @@ impl OutcomeProcessor<'_> {
             // The wish stands until AWS's inventory shows it, which may lag; only then is the tag written once more.
             None => LISTING_LAG,
             Some(fault) => {
-                retry::pause(fault.class, hold_request.failures.saturating_add(1), self.poll(), jitter_of(self.place))
+                retry::pause(fault.class, hold_request.failures_with(fault.class), self.poll(), jitter_of(self.place))
             }
         };
         let (place, id) = key;

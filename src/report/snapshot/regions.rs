@@ -74,7 +74,8 @@ pub(super) fn needs_person(state: &State, place: &AccountRegion, known: &Account
     let disputed = known.disputes.values().filter(|of| matches!(of.objection, Objection::Disputed(_))).count();
     let braked = state.braked.keys().filter(|(key, target)| here(key, target)).count();
     let blocked = state.sources.iter().flat_map(|(key, source)| source.blocked.keys().map(move |target| (key, target)));
-    let blocked = blocked.filter(|(key, target)| here(key, target)).count();
+    let quarantined = state.quarantined.keys().filter(|key| here(key, &Target::Backup)).count();
+    let blocked = blocked.filter(|(key, target)| here(key, target)).count() + quarantined;
     let credentials = known.foreign.is_some()
         || known.trouble.as_ref().is_some_and(|(fault, _)| fault.class == FaultClass::Credentials);
     let clock = usize::from(state.timekeeping.off_ms().is_some());

@@ -4,6 +4,7 @@ use super::Written;
 use crate::domain::deletion::LOSSES_COUNT_FOR;
 use crate::domain::fault::Fault;
 use crate::domain::id::{AccountRegion, BackupId};
+use crate::domain::limits::FAILURES_AFTER_AN_ANSWER;
 use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
@@ -55,10 +56,14 @@ pub(super) async fn deletion_failed(
     fault: &Fault,
     not_before: &Time,
 ) -> Written {
-    let sql = "UPDATE deletions SET failures = failures + 1, fault_class = ?, fault_code = ?, fault_message = ?,
-               not_before = ? WHERE account = ? AND region = ? AND id = ?";
+    let sql = "UPDATE deletions SET failures = CASE
+                 WHEN ?8 THEN failures + 1
+                 ELSE min(failures + (?1 <> 'no_slot'), ?9) END,
+               fault_class = ?1, fault_code = ?2, fault_message = ?3, not_before = ?4
+               WHERE account = ?5 AND region = ?6 AND id = ?7";
     let query = sqlx::query(sql).bind(fault.class.as_str()).bind(&fault.code).bind(&fault.message);
-    to.execute(bind_object!(query.bind(not_before.millis()), place, id)).await.map(drop)
+    let query = bind_object!(query.bind(not_before.millis()), place, id);
+    to.execute(query.bind(fault.class.passes_by_itself()).bind(FAILURES_AFTER_AN_ANSWER)).await.map(drop)
 }
 
 pub(super) async fn hold_requested(
@@ -82,8 +87,11 @@ pub(super) async fn hold_tried(
     fault: &Option<Fault>,
     not_before: &Time,
 ) -> Written {
-    let sql = "UPDATE wishes SET failures = CASE WHEN ?1 IS NULL THEN 0 ELSE failures + 1 END, fault_class = ?1,
-               fault_code = ?2, fault_message = ?3, not_before = ?4
+    let sql = "UPDATE wishes SET failures = CASE
+                 WHEN ?1 IS NULL THEN 0
+                 WHEN ?8 THEN failures + 1
+                 ELSE min(failures + (?1 <> 'no_slot'), ?9) END,
+               fault_class = ?1, fault_code = ?2, fault_message = ?3, not_before = ?4
                WHERE account = ?5 AND region = ?6 AND id = ?7";
     let fault = fault.as_ref();
     let query = sqlx::query(sql)
@@ -91,7 +99,8 @@ pub(super) async fn hold_tried(
         .bind(fault.map(|fault| fault.code.as_str()))
         .bind(fault.map(|fault| fault.message.as_str()))
         .bind(not_before.millis());
-    to.execute(bind_object!(query, place, id)).await.map(drop)
+    let passes = fault.is_some_and(|fault| fault.class.passes_by_itself());
+    to.execute(bind_object!(query, place, id).bind(passes).bind(FAILURES_AFTER_AN_ANSWER)).await.map(drop)
 }
 
 pub(super) async fn hold_confirmed(to: &mut SqliteConnection, place: &AccountRegion, id: &BackupId) -> Written {

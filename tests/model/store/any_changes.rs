@@ -192,7 +192,7 @@ impl Draw {
                     token: key.token(attempt),
                     tags: [("team".to_owned(), "it".to_owned())].into(),
                 };
-                let request = again.map_or_else(|| Arc::new(fresh), |pending| pending.request);
+                let request = again.map_or_else(|| Arc::new(fresh), |pending| pending.request.clone());
                 Change::RequestRecorded { key, attempt, request, at: self.now }
             }
             2 => {

@@ -44,8 +44,13 @@ fn no_statement_of_a_start_or_a_round_reads_years() {
 fn statements() -> Vec<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/store/sqlite");
     let mut statements = Vec::new();
-    for file in std::fs::read_dir(folder).unwrap() {
-        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+    let mut paths = vec![std::path::PathBuf::from(folder)];
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
         let text = text.split("#[cfg(test)]").next().unwrap().to_owned();
         for literal in literals(&text) {
             let begins = ["SELECT", "INSERT", "UPDATE", "DELETE"].iter().any(|word| literal.starts_with(word));
