@@ -156,14 +156,14 @@ impl World {
     }
 
     pub(super) fn round(&mut self) -> Result<(), Broken> {
-        self.drive(|driver, world| at_once(driver.round(world)).expect("a world waits for nothing"))
+        self.drive(|driver, world| at_once(driver.round(world)).unwrap_or_else(waits))
     }
 
     /// What was taken in is committed, and what follows from it is done.
     pub(super) fn commit_and_go_on(&mut self, driver: &mut Driver) -> Result<(), Stop> {
         self.between()?;
-        at_once(driver.commit(self)).expect("a disk of a world waits for nothing")?;
-        at_once(driver.round(self)).expect("a world waits for nothing")
+        at_once(driver.commit(self)).unwrap_or_else(waits)?;
+        at_once(driver.round(self)).unwrap_or_else(waits)
     }
 
     /// What waits by the planner's own words, for whoever looks into a promise that broke.
@@ -244,4 +244,9 @@ impl World {
             world.commit_and_go_on(driver)
         })
     }
+}
+
+/// Nothing in a world waits for anything: a driver that does is broken.
+fn waits<T>() -> Result<T, Stop> {
+    Err(Check::ComesToRest.broken("the driver waits for something".to_owned()).into())
 }
