@@ -29,12 +29,22 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Done {
     match show(args) {
         // A monitor takes any other code for a verdict.
-        Err(Failure::Run(what) | Failure::Usage(what)) if args.check => {
-            terminal::print(&format!("UNKNOWN: {}", what.lines().next().unwrap_or_default()))?;
-            Ok(ExitCode::from(Verdict::Unknown.code()))
+        Err(Failure::Usage(what)) if args.check => {
+            unknown(&format!("{}: {}", args.policy.config.display(), first_line(&what)))
         }
+        Err(Failure::Run(what)) if args.check => unknown(first_line(&what)),
         done => done,
     }
+}
+
+fn first_line(text: &str) -> &str {
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line)
+}
+
+fn unknown(why: &str) -> Done {
+    terminal::print(&format!("UNKNOWN: {why}"))?;
+    Ok(ExitCode::from(Verdict::Unknown.code()))
 }
 
 fn show(args: &Args) -> Done {

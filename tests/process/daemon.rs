@@ -487,6 +487,11 @@ fn status_and_history_work_with_and_without_the_daemon() {
     assert!(stderr(&status).contains("reading the database"), "{}", stderr(&status));
     let check = bench.run(&["status", "--check"]);
     assert_eq!(check.status.code(), Some(3), "nobody keeps the promise: {}", stdout(&check));
+    // Any other code of a monitor's question is a verdict: what cannot be answered is unknown.
+    let nowhere = bench.run(&["status", "--check", "--config", "/nowhere/lifeboat.toml"]);
+    let line = stdout(&nowhere);
+    assert_eq!(nowhere.status.code(), Some(3), "{line}");
+    assert!(line.starts_with("UNKNOWN: /nowhere/lifeboat.toml: "), "{line}");
     assert!(stdout(&bench.run(&["history"])).contains("completed"));
 }
 
