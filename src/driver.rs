@@ -1,12 +1,13 @@
 //! The one loop: plan, commit, dispatch, settle.
 //!
-//! **The problem.** What is proved in a simulated world is worth something only if it is what ships. So the order in which
-//! a plan takes effect is written once: what it records is applied and committed before its calls leave, an answer is
-//! settled into changes, and a change that contradicts the state sets its source aside. The daemon, a rehearsal and the
-//! world of the tests run this same code and differ only in what is around it: the clock, the store, the engine, and what
-//! they do at each step ([`Surroundings`]).
+//! **The problem.** A proof in a simulated world is worth something only if the proved code ships.
 //!
-//! It has no memory of its own but what is not committed yet: kill it anywhere, and the next one goes on from the store.
+//! **The solution.** The order in which a plan takes effect is written once: its changes are applied and committed before its
+//! calls leave, an outcome is turned into changes, and a change that contradicts the state quarantines its source. The
+//! daemon, a rehearsal and the world of the tests run this code. They differ only in their [`Surroundings`]: the clock, the
+//! store, the engine, and what they do at each step.
+//!
+//! The driver keeps nothing but what is not committed yet: kill it anywhere, and the next process continues from the store.
 
 use crate::domain::action::{Action, CallKey, Outcome};
 use crate::domain::change::{Change, IllegalChange};

@@ -59,6 +59,25 @@
 //! **The database is gone.** The first plan lists every Region. What carries our tags is taken in; the newest occurrence
 //! at AWS tells where the schedule stands; copies in flight are followed, missing ones asked for. Nothing is made twice,
 //! because nothing new is asked of a Region whose inventory was not read.
+//!
+//! # The promises
+//!
+//! Each is an invariant. The world of the tests checks it after every step against the inventory of the simulated FSx, by
+//! code that shares nothing with the planner; `tests/model/proof.rs` is the table promise → check → mutant that the check
+//! was seen to catch.
+//!
+//! | promise | kept by | checked in `tests/world/checks` |
+//! |---|---|---|
+//! | 1: no copy is requested while the copies known fill the lane | [`planner::slots`], [`planner::lane_limits`] | `lanes.rs` |
+//! | 2: one good backup for an occurrence, one good copy for each of its routes | [`domain::id`] (tokens), [`domain::evidence`] | `created.rs`, `making.rs` |
+//! | 3: nothing that AWS accepted is forgotten | [`driver`] (intent before the call), [`store`] | `making.rs`, `consistency.rs` |
+//! | 4: nothing is deleted that is still needed, or on a tag's or a clock's word | [`planner::retain`], [`planner::deletions`], [`planner::brake`] | `retention.rs`, `brake.rs`, `clock.rs` |
+//! | 5: every occurrence ends in a recorded outcome with a reason | [`planner::schedule`], [`planner::ending`] | `outcomes.rs`, `lines.rs` |
+//! | 6: what is shown is what AWS held when last seen | [`report::snapshot`] | `consistency.rs` |
+//! | 7: what is in trouble delays nothing else | [`planner::call_limits`] | `flow.rs`, `kept_points.rs` |
+//! | 8: a failing call is repeated with growing pauses | [`planner::retry`] | `flow.rs`, `call_rate.rs` |
+//! | 9: when faults stop, every route meets its RPO again, the most urgent first | [`planner::slot_priority`] | `flow.rs`, `urgency.rs` |
+//! | 10: a policy that cannot be loaded changes nothing | [`config`] | `checks.rs` |
 
 pub mod cli;
 pub mod config;
