@@ -76,7 +76,7 @@ pub trait Surroundings {
     /// A change was applied.
     fn applied(&mut self, _change: &Change) {}
 
-    /// A change was refused. If the driver goes on, its source is blocked until a restart.
+    /// A change was refused. If the driver goes on, its source is quarantined until a restart.
     ///
     /// # Errors
     /// The driver stops.
@@ -177,10 +177,11 @@ impl Driver {
             let mut plan = around.plan(self.basis(), now);
             self.wake = plan.wake.at;
             self.state.clock = self.state.clock.max(now);
-            let again = plan.wake.at <= now || plan.record.iter().any(Change::durable);
-            let record_only = plan.record_only;
+            let (due, record_only) = (plan.wake.at <= now, plan.record_only);
             around.planned(self.basis(), &mut plan, now)?;
             self.carry_out(plan, around).await?;
+            // What was refused as illegal moved nothing, and would be refused again.
+            let again = due || self.changed;
             if !again || around.stopped() || (!record_only && around.rests()) {
                 return Ok(());
             }

@@ -58,13 +58,13 @@ fn show(args: &Args) -> Done {
     }
     let snapshot = runtime.block_on(fetch(&settings, problems))?;
     if args.check {
-        let code = ExitCode::from(Verdict::of(&snapshot).code());
+        let verdict = Verdict::of(&snapshot);
         if args.json {
             print_json(&snapshot)?;
         } else {
-            terminal::print(&check_line(&snapshot))?;
+            terminal::print(&check_line(&snapshot, verdict))?;
         }
-        return Ok(code);
+        return Ok(ExitCode::from(verdict.code()));
     }
     if args.json {
         print_json(&snapshot)
@@ -122,8 +122,7 @@ impl Verdict {
     }
 }
 
-fn check_line(snapshot: &Snapshot) -> String {
-    let word = Verdict::of(snapshot).as_str();
+fn check_line(snapshot: &Snapshot, verdict: Verdict) -> String {
     let but = match (&snapshot.store_problem, triage::hangs(snapshot, now())) {
         (Some(problem), _) => format!("; {problem}"),
         _ if !snapshot.live => "; no daemon is running".to_owned(),
@@ -131,7 +130,7 @@ fn check_line(snapshot: &Snapshot) -> String {
         (None, None) => String::new(),
     };
     let person = triage::waits_for_a_person(snapshot).map_or_else(String::new, |what| format!("; {what}"));
-    format!("{word}: {}{person}{but}", Tally::of(&triage::lines(snapshot, now())).sentence())
+    format!("{}: {}{person}{but}", verdict.as_str(), Tally::of(&triage::lines(snapshot, now())).sentence())
 }
 
 async fn watch(settings: &Settings, mut problems: Option<Failure>) -> Done {
@@ -146,7 +145,7 @@ async fn watch(settings: &Settings, mut problems: Option<Failure>) -> Done {
     }
 }
 
-/// The running daemon's picture, or one drawn from the database, for which the policy must be good.
+/// The running daemon's snapshot, or one taken from the database, for which the policy must be good.
 async fn fetch(settings: &Settings, problems: Option<Failure>) -> Result<Snapshot, Failure> {
     match http_client::get(settings.daemon.listen, "/api/v1/status").await {
         Ok(body) => {

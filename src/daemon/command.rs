@@ -32,7 +32,7 @@ pub enum Command {
     /// Return everything that decisions depend on, for a forecast.
     StateDump(oneshot::Sender<Box<StateDump>>),
     /// A notification was delivered or given up.
-    Told {
+    NotificationDone {
         /// Which.
         id: String,
         /// What became of it.

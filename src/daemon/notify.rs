@@ -197,7 +197,7 @@ impl WebhookSender {
         let not_before = Instant::now() + pause(refusals.max(1));
         self.tries.insert(notice.id.clone(), Tried { refusals, not_before, over: delivery.is_some() });
         let Some(delivery) = delivery else { return Ok(()) };
-        self.commands.send(Command::Told { id: notice.id.clone(), delivery }).await.map_err(drop)
+        self.commands.send(Command::NotificationDone { id: notice.id.clone(), delivery }).await.map_err(drop)
     }
 }
 

@@ -52,8 +52,6 @@ const ROUND_WITHOUT_REST: Duration = Duration::from_millis(4);
 const ROUND_REST: u32 = 19;
 /// No rest is longer: a slot that is free is used soon enough, since copies take minutes.
 const ROUND_REST_AT_MOST: Duration = Duration::from_secs(1);
-/// Plans in a row before the loop looks up.
-const PLANS_IN_A_ROW: usize = 50;
 /// How long the shutdown waits for outstanding responses.
 const END_WAITS: Duration = Duration::from_secs(2);
 /// How often it is looked whether a package brought new zone data: well within a day.
@@ -71,9 +69,9 @@ pub struct Reconciler {
     reloaded: Reload,
     last_round_at: Option<Time>,
     snapshots: watch::Sender<Arc<Snapshot>>,
-    pictured: Instant,
+    snapshot_at: Instant,
     /// How long the last snapshot took.
-    picture_took: Duration,
+    snapshot_took: Duration,
     /// No round before this, since the last one was long.
     rest_until: Instant,
     /// How the routes stand, as systemd was told.
@@ -130,7 +128,7 @@ impl Reconciler {
             learned,
             last_plan: Arc::default(),
             queued: Vec::new(),
-            outbox_stale: true,
+            queue_stale: true,
             overflowed: false,
             woken: false,
             deciding: Duration::ZERO,
@@ -146,8 +144,8 @@ impl Reconciler {
             reloaded,
             last_round_at: None,
             snapshots,
-            pictured: Instant::now(),
-            picture_took: Duration::ZERO,
+            snapshot_at: Instant::now(),
+            snapshot_took: Duration::ZERO,
             rest_until: Instant::now(),
             standing: String::new(),
             forgotten: None,
@@ -248,7 +246,7 @@ impl Reconciler {
                 Some(Command::Order { order, caller, reply }) => {
                     let _ = reply.send(self.order(&order, caller).await);
                 }
-                Some(Command::Told { id, delivery }) => self.notification_done(id, delivery),
+                Some(Command::NotificationDone { id, delivery }) => self.notification_done(id, delivery),
                 Some(Command::Damaged(problem)) => self.shell.lose(&problem),
             },
             done = self.answers.recv() => {

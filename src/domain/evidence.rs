@@ -211,7 +211,8 @@ fn object(
             // It may be shown with a time that is still to come: it was made by now.
             let shown_at = observed.created_at;
             let made_at = if to_come(state, shown_at, seen_at) { seen_at } else { shown_at };
-            let still_to_come = to_come(state, origin.2, seen_at);
+            let (.., taken_at) = origin;
+            let still_to_come = to_come(state, taken_at, seen_at);
             copy(state, place, unaltered && !still_to_come, claims, origin, observed, made_at)
         }
     }

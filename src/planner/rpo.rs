@@ -7,7 +7,7 @@ use crate::domain::id::Target;
 use crate::domain::policy::Policy;
 use std::time::Duration;
 
-/// What is promised for a backup or a copy; `None` if nothing is.
+/// The RPO of a backup or a copy; `None` if there is none.
 #[must_use]
 pub fn rpo_for(policy: &Policy, target: &Target) -> Option<Duration> {
     match target {

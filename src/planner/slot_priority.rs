@@ -51,11 +51,11 @@ pub const TIME_LEFT: SlotOrder = |_, _, requests, slots, now| rank(requests, slo
 /// A copy that a route wants and could begin now, if it had a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotRequest {
-    /// The promised largest age.
+    /// The RPO.
     pub rpo: Option<Duration>,
     /// When the data of the route's newest recovery point was taken; `None` if there is none.
     pub reached: Option<Time>,
-    /// When the route began: with nothing held, its promise is broken since then.
+    /// When the route began: with nothing held, its RPO is missed since then.
     pub since: Time,
     /// When the data of the backup to be copied was taken.
     pub taken_at: Time,
@@ -130,7 +130,7 @@ fn by_time_left(a: &SlotRequest, b: &SlotRequest, now: Time) -> Ordering {
     key(a).cmp(&key(b))
 }
 
-/// Whether every promise is kept if they go in this order, each into the slot that is free first.
+/// Whether every RPO is met if they go in this order, each into the slot that is free first.
 fn all_met(requests: &[SlotRequest], places: &[usize], slots: &[Time], now: Time) -> bool {
     let mut free: BinaryHeap<Reverse<Time>> = slots.iter().map(|at| Reverse((*at).max(now))).collect();
     places.iter().map(|at| &requests[*at]).all(|request| {

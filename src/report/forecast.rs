@@ -65,7 +65,7 @@ pub struct PolicyForecast {
     pub next_at: Vec<Time>,
     /// Its sources.
     pub sources: Vec<SourceId>,
-    /// The promise in the source's Region.
+    /// The RPO in the source's Region.
     pub rpo_seconds: Option<u64>,
     /// What the source's Region keeps, in words; empty: everything.
     pub retain: String,
@@ -81,7 +81,7 @@ pub struct PolicyForecast {
 pub struct DestinationForecast {
     /// Where.
     pub region: Region,
-    /// What is promised there.
+    /// The RPO there.
     pub rpo_seconds: Option<u64>,
     /// What that Region keeps, in words; empty: everything.
     pub retain: String,

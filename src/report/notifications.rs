@@ -27,9 +27,9 @@ const DETAIL_MAX_CHARS: usize = 4000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
-    /// The newest recovery point of a route grew older than promised.
+    /// The newest recovery point of a route grew older than its RPO.
     RouteLate,
-    /// It is younger than promised again.
+    /// It is within its RPO again.
     RouteRecovered,
     /// A backup or copy was given up.
     JobFailed,
@@ -58,7 +58,7 @@ pub struct Event {
     pub source: Option<SourceId>,
     /// Where the recovery points of the route are.
     pub region: Option<Region>,
-    /// What is promised of the route.
+    /// The RPO of the route.
     pub rpo_seconds: Option<u64>,
     /// How old its newest recovery point is; null if there is none.
     pub age_seconds: Option<u64>,

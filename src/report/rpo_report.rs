@@ -32,11 +32,11 @@ pub struct RouteReport {
     pub region: Region,
     /// Whether that is a destination rather than the source's own Region.
     pub copy: bool,
-    /// What was promised last; `None` if nothing was.
+    /// The last RPO; `None` if there was none.
     pub rpo_seconds: Option<u64>,
-    /// How often the promise was changed in the period; each part of it is judged by what was promised then.
+    /// How often the RPO was changed in the period; each part of it is judged by the RPO of that time.
     pub rpo_changes: u64,
-    /// For how long of the period anything was promised.
+    /// For how long of the period there was an RPO.
     pub promised_seconds: f64,
     /// For how long that was met.
     pub met_seconds: f64,
@@ -44,7 +44,7 @@ pub struct RouteReport {
     pub late_seconds: f64,
     /// For how long nobody can say.
     pub unknown_seconds: f64,
-    /// Which share of the promised time was met for certain, cut (not rounded) to thousandths of a percent.
+    /// In which share of that time it was met for certain, cut (not rounded) to thousandths of a percent.
     pub met_percent: Option<f64>,
     /// How often it was broken.
     pub breaches: u64,
@@ -56,7 +56,7 @@ pub struct RouteReport {
     pub occurrences: Occurrences,
 }
 
-/// A time without a break in which a promise was broken.
+/// A time without a break in which an RPO was missed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Breach {
     /// Its beginning; that of the period, if it began before it.

@@ -16,9 +16,9 @@ const ROUNDS_AT_LEAST_EVERY: Duration = Duration::from_secs(600);
 /// How many routes stand how.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// As promised.
+    /// Within the RPO.
     pub met: usize,
-    /// Older than promised.
+    /// Older than the RPO.
     pub late: usize,
     /// Nobody can say.
     pub unknown: usize,
@@ -42,7 +42,7 @@ impl Tally {
         tally
     }
 
-    /// The worst there is; `None` if nothing is promised.
+    /// The worst status; `None` if no route has an RPO.
     #[must_use]
     pub fn worst(self) -> Option<RpoStatus> {
         match self {
@@ -106,8 +106,8 @@ pub struct Line<'a> {
     pub why: String,
 }
 
-/// Every route, the worst first: late ones by how much of their promise is used up, then the unknown, then those met,
-/// the nearest to breaking first, and last those of which nothing is promised.
+/// Every route, the worst first: late ones by how much of their RPO is used up, then the unknown, then those met,
+/// the nearest to breaking first, and last those without an RPO.
 #[must_use]
 pub fn lines<'a>(snapshot: &'a Snapshot, now: Time) -> Vec<Line<'a>> {
     let places: BTreeMap<(&AccountAlias, &Region), &AccountRegionView> =
@@ -154,7 +154,7 @@ fn rank(standing: RpoStatus) -> u8 {
     }
 }
 
-/// How much of the promise the age uses up; endless if there is no recovery point.
+/// How much of the RPO the age uses up; endless if there is no recovery point.
 fn used_up(age: Option<Duration>, rpo_seconds: Option<u64>) -> f64 {
     let Some(age) = age else { return f64::INFINITY };
     age.as_secs_f64() / rpo_seconds.unwrap_or(86_400).max(1) as f64

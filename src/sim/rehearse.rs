@@ -28,7 +28,7 @@ pub mod outcome;
 /// A call's way to AWS, and as much back, ms.
 const TRAVEL_MS: i64 = 50;
 
-/// Planner, books and cloud at one moment.
+/// Planner, state and cloud at one moment.
 pub struct Rehearsal {
     driver: Driver,
     stage: Stage,

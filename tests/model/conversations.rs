@@ -693,7 +693,7 @@ fn sources_come_and_go_with_the_policy() {
     assert_eq!(membership.destinations, ["eu-west-1".into()]);
 }
 
-/// Nothing is asked of a Region whose books were never read, and it is said.
+/// Nothing is asked of a Region whose inventory was never read, and it is said.
 #[test]
 fn nothing_is_asked_before_the_books_are_read() {
     let mut talk = Talk::new(1);

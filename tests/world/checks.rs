@@ -96,7 +96,7 @@ fn work_of(backup: &Backup) -> Option<Work<&str>> {
     }
     let copy = origin.is_some();
     let source = tag("lifeboat:source")?;
-    // Whoever may make backups may write our tags on them. What it was made of is on the model's books.
+    // Whoever may make backups may write our tags on them. What it was made of is in the model's inventory.
     let of = backup.volume.as_ref().map_or(&backup.file_system.id, |volume| &volume.id);
     if of != source {
         return None;

@@ -41,13 +41,13 @@ impl Reconciler {
             *self.shell.counts.notifications.entry(delivery.as_str()).or_default() += 1;
             self.take_in(vec![Change::Noted(Note::NotificationDone { id })]);
             self.shell.overflowed &= delivery != Delivery::Delivered;
-            self.shell.outbox_stale = true;
+            self.shell.queue_stale = true;
         }
     }
 
     /// Publishes the queue to the notification tasks; without a webhook it is empty.
     pub(super) fn publish_queue(&mut self) {
-        if !std::mem::take(&mut self.shell.outbox_stale) {
+        if !std::mem::take(&mut self.shell.queue_stale) {
             return;
         }
         if self.driver.settings.notify.webhook.is_none() && !self.driver.state.notes.queued.is_empty() {

@@ -84,6 +84,6 @@ impl Reconciler {
     pub(super) fn show_at_once(&mut self) {
         self.driver.changed = true;
         self.rest_until = Instant::now();
-        self.pictured = Instant::now().checked_sub(SNAPSHOT_AT_MOST).unwrap_or(self.pictured);
+        self.snapshot_at = Instant::now().checked_sub(SNAPSHOT_AT_MOST).unwrap_or(self.snapshot_at);
     }
 }

@@ -132,7 +132,7 @@ impl Reconciler {
             self.shell.dispatch.replace_engine(engine);
         }
         self.driver.take_over(settings);
-        self.shell.outbox_stale = true;
+        self.shell.queue_stale = true;
         self.publish_queue();
         self.reloaded = Reload { successful: true, succeeded_at: self.shell.clock.now(), problem: None };
         self.shell.warned.clear();

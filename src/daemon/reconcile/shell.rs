@@ -1,6 +1,6 @@
 //! What is around the driver in the daemon: the host's clock, the database, the calls under way, the log.
 
-use super::{PLANS_IN_A_ROW, ROUND_WITHOUT_REST};
+use super::ROUND_WITHOUT_REST;
 use crate::daemon::command::Delivery;
 use crate::daemon::dispatch::Dispatch;
 use crate::daemon::event_log;
@@ -38,14 +38,14 @@ pub(super) struct Shell {
     pub(super) liveness: Liveness,
     pub(super) systemd: Systemd,
     pub(super) warned: BTreeSet<String>,
-    /// Places whose first listing is not news any more.
+    /// Account and Region of first listings that were logged.
     pub(super) learned: BTreeSet<AccountRegion>,
     /// The last plan that looked at everything.
     pub(super) last_plan: Arc<Plan>,
-    /// What people are to be told, and is not on record yet.
+    /// Notifications that are not on record yet.
     pub(super) queued: Vec<Event>,
-    /// What is owed to them moved since it was last shown to those who tell.
-    pub(super) outbox_stale: bool,
+    /// The queue moved since it was last published.
+    pub(super) queue_stale: bool,
     /// Notifications were dropped since the last one was delivered.
     pub(super) overflowed: bool,
     /// Something moved that no change tells of.
@@ -96,7 +96,8 @@ impl Shell {
 impl Surroundings for Shell {
     type Stop = Infallible;
 
-    const PLANS_IN_A_ROW: usize = PLANS_IN_A_ROW;
+    /// Then the loop looks up.
+    const PLANS_IN_A_ROW: usize = 50;
 
     fn now(&mut self, state: &mut State) -> Time {
         self.keep_time(state)
@@ -134,13 +135,13 @@ impl Surroundings for Shell {
         Ok(())
     }
 
-    /// What is owed to people is kept until the webhook took it.
+    /// Notifications are kept until the webhook accepted them.
     fn follows(&mut self, on: Basis<'_>) -> Vec<Change> {
         let events = std::mem::take(&mut self.queued);
         if events.is_empty() || on.settings.notify.webhook.is_none() {
             return Vec::new();
         }
-        self.outbox_stale = true;
+        self.queue_stale = true;
         let queued = &on.state.notes.queued;
         let dropped = (queued.len() + events.len()).saturating_sub(QUEUED_MAX);
         if dropped > 0 {

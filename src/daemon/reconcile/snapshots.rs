@@ -15,8 +15,8 @@ impl Reconciler {
     pub(super) fn publish_snapshot(&mut self) {
         let quiet = self.shell.store_problem.is_some() == self.snapshots.borrow().store_problem.is_some()
             && self.last_round_at == self.snapshots.borrow().last_round_at;
-        let pause = SNAPSHOT_AT_MOST.max(self.picture_took.saturating_mul(SNAPSHOT_SHARE));
-        if self.pictured.elapsed() < pause || quiet {
+        let pause = SNAPSHOT_AT_MOST.max(self.snapshot_took.saturating_mul(SNAPSHOT_SHARE));
+        if self.snapshot_at.elapsed() < pause || quiet {
             return;
         }
         let began = Instant::now();
@@ -42,8 +42,8 @@ impl Reconciler {
         }
         self.notify(&snapshot);
         self.snapshots.send_replace(Arc::new(snapshot));
-        self.pictured = Instant::now();
-        self.picture_took = self.pictured.saturating_duration_since(began);
+        self.snapshot_at = Instant::now();
+        self.snapshot_took = self.snapshot_at.saturating_duration_since(began);
     }
 
     /// The amount of work, in one line for systemd.

@@ -18,7 +18,7 @@ pub struct RouteOutcome {
     pub source: SourceKey,
     /// The destination, or the source's own Region.
     pub region: Region,
-    /// What was promised.
+    /// The RPO.
     pub rpo: Option<Duration>,
     /// Copies, or backups in the source's own Region, that became AVAILABLE.
     pub copies: u64,

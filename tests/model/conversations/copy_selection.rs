@@ -1,4 +1,4 @@
-//! Which copies and backups a round asks for, on books written by hand: which ones, in which order, and what waits.
+//! Which copies and backups a round asks for, on a state written by hand: which ones, in which order, and what waits.
 
 use super::fixture::*;
 use super::*;

@@ -294,7 +294,7 @@ fn a_copy_that_hangs_failed_or_was_refused_ends_its_occurrence_once_a_newer_back
     ends_as(&fixture, OccurrenceOutcome::Failed, "its copy to eu-west-1 FAILED; a newer backup took over");
 }
 
-/// An occurrence that AWS taught us of may have copies that only the destination's books tell of.
+/// An occurrence that AWS taught us of may have copies that only the destination's inventory tells of.
 #[test]
 fn an_adopted_occurrence_waits_for_the_books_of_its_destination() {
     let mut fixture = Fixture::new();

@@ -1,4 +1,4 @@
-//! What one answer proves, weighed against books written by hand.
+//! What one answer proves, weighed against a state written by hand.
 
 use super::fixture::*;
 use super::*;

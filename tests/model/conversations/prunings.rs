@@ -121,7 +121,7 @@ fn what_no_rule_keeps_is_condemned_oldest_first_with_the_reason() {
     assert_eq!(fixture.state.deletions.len(), 3);
     fixture.apply(Change::Synced(1));
     assert_eq!(names(&fixture.plan(noon())), [] as [&str; 0]);
-    // A host that does not prune decides nothing; nor is a source judged whose books contradict themselves.
+    // A host that does not prune decides nothing; nor is a source judged whose state contradicts itself.
     let mut still = held(10);
     still.policy().retain = last(9);
     still.settings.daemon.prune = false;

@@ -348,7 +348,7 @@ fn a_new_policy_file_may_mend_what_was_refused_for_good() {
         fixture.settings.generation += 1;
         planner::membership::plan(&fixture.settings, &fixture.state, noon(), &mut plan);
         let retried = plan.record.contains(&Change::RequestRetryAllowed(of));
-        // These books were made by hand, and have no schedule yet.
+        // This state was made by hand, and has no schedule yet.
         let others = plan.record.iter().filter(|change| !matches!(change, Change::Rescheduled { .. })).count();
         assert_eq!(others, 1 + usize::from(retried), "{:?}", plan.record);
         retried

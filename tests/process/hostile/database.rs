@@ -194,7 +194,7 @@ async fn connected(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).disable_statement_logging().connect().await.unwrap()
 }
 
-/// What comes of opening it as the daemon does and as a command does: books that can be worked with, or a clear word.
+/// What comes of opening it as the daemon does and as a command does: a state that can be worked with, or a clear word.
 async fn opened(path: &Path) -> Result<(), String> {
     let clear = |error: lifeboat::store::StoreError| {
         let said = error.to_string();
@@ -229,7 +229,7 @@ async fn opened(path: &Path) -> Result<(), String> {
     written
 }
 
-/// A few rounds on these books, kept as the daemon keeps them.
+/// A few rounds on this state, kept as the daemon keeps them.
 async fn work_with(mut offline: Offline, store: &mut SqliteStore) -> Result<(), lifeboat::store::StoreError> {
     for minute in 0..4 {
         let at = now().plus(Duration::from_secs(60 * minute));

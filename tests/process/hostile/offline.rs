@@ -1,4 +1,4 @@
-//! A daemon's mind without a daemon: settings, books, and rounds by hand.
+//! The daemon's decisions without a daemon: settings, state, and rounds by hand.
 
 use lifeboat::config;
 use lifeboat::domain::action::{Action, Outcome};
