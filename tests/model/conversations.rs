@@ -18,6 +18,7 @@ mod orders;
 mod other_backups;
 mod prunings;
 mod rounds;
+mod scripts;
 mod seeds;
 mod stuck;
 
