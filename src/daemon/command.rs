@@ -22,7 +22,7 @@ pub enum Command {
     },
     /// Carry out an order.
     Order {
-        /// What.
+        /// The order.
         order: Order,
         /// The client.
         caller: Caller,
@@ -33,7 +33,7 @@ pub enum Command {
     StateDump(oneshot::Sender<Box<StateDump>>),
     /// A notification was delivered or given up.
     NotificationDone {
-        /// Which.
+        /// Its id.
         id: String,
         /// What became of it.
         delivery: Delivery,

@@ -1,4 +1,4 @@
-//! Calls to make, and what came of them. One action is one request.
+//! Calls to AWS and their outcomes. One action is one request.
 
 use super::fault::Fault;
 use super::id::{AccountId, AccountRegion, BackupId, Region, SourceId, Token, WorkKey};
@@ -37,7 +37,7 @@ pub enum Request {
 }
 
 impl Request {
-    /// The token it carries.
+    /// The token of the request.
     #[must_use]
     pub fn token(&self) -> &Token {
         match self {
@@ -60,36 +60,36 @@ pub struct Action {
 pub enum Call {
     /// CreateBackup or CopyBackup, from an intent that is already committed.
     Make {
-        /// What it is for.
+        /// The backup or copy to be made.
         key: WorkKey,
         /// The frozen request.
         request: Arc<Request>,
     },
     /// One page of all backups of the account and Region.
     ListPage {
-        /// Where the page before ended; `None` for the first.
+        /// Token from the previous page; `None` for the first page.
         next_token: Option<String>,
     },
     /// DescribeBackups by id, 1 to 50.
     Poll {
-        /// Which.
+        /// The backups and copies.
         ids: Vec<BackupId>,
     },
     /// DescribeFileSystems or DescribeVolumes by id, 1 to 50 of one kind.
     DescribeSources {
-        /// Which.
+        /// The sources.
         ids: Vec<SourceId>,
     },
     /// DeleteBackup, from an intent that is already committed.
     Delete {
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
         /// ClientRequestToken.
         token: Token,
     },
     /// TagResource or UntagResource of `lifeboat:hold`.
     Hold {
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
         /// Its ARN.
         arn: String,
@@ -116,7 +116,7 @@ pub enum CallKey {
 }
 
 impl Call {
-    /// Its identity; `None` for a call without ids.
+    /// The call's identity; `None` for a call without ids.
     #[must_use]
     pub fn key(&self) -> Option<CallKey> {
         match self {
@@ -147,42 +147,42 @@ impl Call {
     }
 }
 
-/// What is known of a source from AWS.
+/// What AWS reports about a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFacts {
-    /// Which.
+    /// The source.
     pub source: SourceId,
     /// Its type.
     pub kind: FileSystemKind,
-    /// AWS's word for its state.
+    /// `Lifecycle` as AWS reports it.
     pub lifecycle: String,
     /// Its tags.
     pub tags: Tags,
-    /// What DescribeFileSystems calls it by a `Name` tag, or its volume name.
+    /// The file system's `Name` tag, or the volume's name.
     pub name: Option<String>,
-    /// The account that its ARN names.
+    /// The account in its ARN.
     pub account: Option<AccountId>,
 }
 
 /// The result of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// To [`Call::Make`]: the backup or copy that now exists.
+    /// Response to [`Call::Make`]: the backup or copy that now exists.
     Made(Box<ObservedBackup>),
-    /// To [`Call::ListPage`].
+    /// Response to [`Call::ListPage`].
     Page {
-        /// What the page shows.
+        /// Backups and copies on the page.
         observed_backups: Vec<ObservedBackup>,
-        /// Where the next page begins; `None` on the last.
+        /// Token of the next page; `None` on the last page.
         next_token: Option<String>,
     },
-    /// To [`Call::Poll`]: all that were asked for.
+    /// Response to [`Call::Poll`]: everything that was asked for.
     Polled(Vec<ObservedBackup>),
-    /// To [`Call::DescribeSources`]: all that were asked for.
+    /// Response to [`Call::DescribeSources`]: everything that was asked for.
     SourcesDescribed(Vec<SourceFacts>),
-    /// To [`Call::Delete`]: it is deleted.
+    /// Response to [`Call::Delete`]: the object is deleted.
     Deleted,
-    /// To [`Call::Hold`]: the tag is as asked.
+    /// Response to [`Call::Hold`]: the tag is as requested.
     HoldSet,
     /// The call failed.
     Failed(Fault),

@@ -1,7 +1,7 @@
-//! Hours, days, weeks, months and years as people in a time zone count them.
+//! Hours, days, weeks, months and years in a time zone.
 //!
-//! “The last backup of each day” depends on where midnight is. An hour that DST repeats is two hours, one that it skips
-//! is none, and a day may have 23 or 25 of them.
+//! “The last backup of each day” depends on where midnight is. An hour that DST repeats counts as two hours, an hour
+//! that it skips as none, and a day can have 23 or 25 hours.
 
 use super::time::Time;
 use jiff::tz::TimeZone;
@@ -16,15 +16,15 @@ impl From<TimeZone> for Zone {
     }
 }
 
-/// The periods of the calendar that hold one instant. Two instants lie in the same hour (day, …) if and only if these
-/// are equal, and later instants have greater ones.
+/// The calendar periods that contain one instant. Two instants are in the same hour (day, …) if and only if these are
+/// equal; later instants have greater values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Periods {
-    /// The hour: counted in real time, so that an hour which DST repeats is two.
+    /// The hour, counted in real time, so that an hour repeated by DST counts as two.
     pub hour: i64,
     /// The day.
     pub day: i64,
-    /// The week, from Monday on (ISO 8601).
+    /// The week, beginning on Monday (ISO 8601).
     pub week: i64,
     /// The month.
     pub month: i64,
@@ -33,14 +33,14 @@ pub struct Periods {
 }
 
 impl Zone {
-    /// The periods in which `time` lies.
+    /// The periods that contain `time`.
     #[must_use]
     pub fn periods(&self, time: Time) -> Periods {
         let local = time.to_jiff().to_zoned(self.0.clone());
         let date = local.date();
         let (year, month) = (i64::from(date.year()), i64::from(date.month()));
         let week = date.iso_week_date();
-        // Where clocks are off by half an hour, so are their hours.
+        // In zones with a half-hour offset, hours begin at the half hour of UTC.
         let offset_millis = i64::from(local.offset().seconds()) * 1000;
         let hour_begin = (time.millis() + offset_millis).div_euclid(3_600_000) * 3_600_000 - offset_millis;
         Periods {

@@ -1,56 +1,56 @@
-//! What an engine allows, as data: which copies share a limit, and what its quotas are.
+//! The limits of an engine, as data: which copies share a limit, and the quotas.
 //!
-//! A planner that asked for an engine by its name would have to be changed for each new one. So it asks this table. The
-//! figures are AWS's (fsx-facts 3.2).
+//! The planner reads this table instead of checking which engine it is, so a new engine needs no change to the planner.
+//! The figures are AWS's (fsx-facts 3.2).
 
 use super::file_system_kind::FileSystemKind;
 
-/// What an engine allows.
+/// The limits of an engine.
 #[derive(Debug)]
 pub struct Catalogue {
-    /// The limits on copies in flight; a copy counts in each that its type is named in.
+    /// The limits on copies in flight. A copy counts against every limit that names its file system type.
     pub lanes: &'static [LaneRule],
-    /// AWS's default quota of user backups in an account and Region, by type.
+    /// AWS's default quota of user backups per account and Region, by file system type.
     pub backup_quotas: &'static [(FileSystemKind, u64)],
 }
 
 /// One limit on copies in flight.
 #[derive(Debug)]
 pub struct LaneRule {
-    /// The types that it counts.
+    /// The file system types that it counts.
     pub kinds: &'static [FileSystemKind],
-    /// What it counts them by.
+    /// The scope over which it counts.
     pub scope: LaneScope,
-    /// How many.
+    /// The number allowed.
     pub limit: LaneLimit,
 }
 
-/// What a limit counts copies by.
+/// The scope over which a limit counts copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LaneScope {
-    /// The account and the destination Region.
+    /// Per account and destination Region.
     AccountRegion,
-    /// The same, and the volume.
+    /// Per account, destination Region and volume.
     Volume,
-    /// The account.
+    /// Per account.
     Account,
 }
 
-/// How many copies a limit allows.
+/// The number of copies that a limit allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LaneLimit {
     /// `[limits] copies_in_flight`.
     CopiesInFlight,
     /// `[limits] ontap_copies_in_flight`.
     OntapCopiesInFlight,
-    /// What nobody can have raised.
+    /// A limit that AWS does not raise.
     Fixed(u32),
 }
 
 /// FSx's own backups and copies.
 ///
-/// Windows, Lustre and OpenZFS share five per account and destination Region; ONTAP has five per volume, destination and
-/// key, and a thousand per account. What is not known is counted like the types that share, and has the smaller quota.
+/// Windows, Lustre and OpenZFS share five per account and destination Region; ONTAP has five per volume, destination
+/// and key, and a thousand per account. An unknown type shares the lane of the first three and has the smaller quota.
 pub static FSX: Catalogue = Catalogue {
     lanes: &[
         LaneRule {
@@ -71,19 +71,19 @@ pub static FSX: Catalogue = Catalogue {
 };
 
 impl Catalogue {
-    /// AWS's default quota of user backups of a type, per account and Region; of a type without one, the smallest.
+    /// AWS's default quota of user backups per account and Region, for this type; the smallest if the type has none.
     #[must_use]
     pub fn backup_quota(&self, kind: FileSystemKind) -> u64 {
         let own = self.backup_quotas.iter().find(|(of, _)| *of == kind);
         own.or(self.backup_quotas.iter().min_by_key(|(_, quota)| quota)).map_or(0, |(_, quota)| *quota)
     }
 
-    /// The limits in which a copy of this type counts.
+    /// The limits against which a copy of this type counts.
     pub fn lanes_of(&self, kind: FileSystemKind) -> impl Iterator<Item = &LaneRule> {
         self.lanes.iter().filter(move |rule| rule.kinds.contains(&kind))
     }
 
-    /// How many a limit of this scope allows.
+    /// The number allowed by the limit with this scope.
     #[must_use]
     pub fn limit_of(&self, scope: LaneScope) -> Option<LaneLimit> {
         self.lanes.iter().find(|rule| rule.scope == scope).map(|rule| rule.limit)

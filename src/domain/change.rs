@@ -1,7 +1,7 @@
-//! What happened: the only way in which [`State`](super::state::State) moves.
+//! Changes: the only way in which [`State`](super::state::State) is modified.
 //!
-//! A change is either durable (the store writes it, in the same transaction as the others of its round) or a fact
-//! about this moment that the next start finds out anew. [`Change::durable`] says which.
+//! A change is either durable (the store writes it in the same transaction as the others of its round) or a fact about
+//! the running process, which the next process finds out again. [`Change::durable`] says which.
 
 use super::action::{CallKey, Request, SourceFacts};
 use super::deletion::Brake;
@@ -39,129 +39,129 @@ pub use lane::LaneEvidence;
 pub enum Change {
     /// A policy selects this source (newly, under another policy name, or with other destinations).
     MembershipUpdated {
-        /// Which.
+        /// The source.
         source: SourceKey,
         /// Where it is.
         region: Region,
-        /// By which policy.
+        /// The policy.
         policy: PolicyName,
         /// Its routes.
         destinations: Vec<Region>,
-        /// Occurrences count from here, unless AWS shows that it was protected before.
+        /// Occurrences after this time count, unless AWS shows that the source was protected earlier.
         since: Time,
     },
     /// The schedules of a source changed, or the time from which they apply: these replace all earlier ones.
     Rescheduled {
-        /// Which.
+        /// The source.
         source: SourceKey,
         /// As [`Membership::lines`](super::state::Membership::lines).
         lines: Vec<Line>,
     },
     /// No policy selects this source any more.
     SourceDeparted {
-        /// Which.
+        /// The source.
         source: SourceKey,
     },
     /// An occurrence came due or was found at AWS.
     Opened {
-        /// Whose.
+        /// The source.
         source: SourceKey,
-        /// Which.
+        /// The occurrence.
         occurrence: Occurrence,
         /// Its record.
         record: OccurrenceRecord,
     },
     /// An occurrence ended; it need not have been opened before.
     Closed {
-        /// Whose.
+        /// The source.
         source: SourceKey,
-        /// Which.
+        /// The occurrence.
         occurrence: Occurrence,
         /// Its record.
         record: OccurrenceRecord,
-        /// How.
+        /// The outcome.
         end: OccurrenceOutcome,
-        /// Why, for people.
+        /// The reason, in words.
         reason: String,
-        /// When.
+        /// When it happened.
         at: Time,
         /// How many earlier occurrences this record also represents, after an outage too long to record each of them.
         earlier: u64,
     },
-    /// A person cancelled an occurrence that had been ordered by hand: nothing more is requested for it, and it ends.
+    /// A person cancelled an on-demand occurrence: nothing more is requested for it, and it ends.
     Cancelled {
-        /// Whose.
+        /// The source.
         source: SourceKey,
-        /// Which.
+        /// The occurrence.
         occurrence: Occurrence,
-        /// When.
+        /// When it happened.
         at: Time,
     },
     /// Intent: this request is about to be sent. Committed before the call.
     RequestRecorded {
-        /// What for.
+        /// The backup or copy to be made.
         key: WorkKey,
-        /// Which attempt.
+        /// The attempt, counted from 1.
         attempt: u32,
         /// The whole request.
         request: Arc<Request>,
-        /// When.
+        /// When it happened.
         at: Time,
     },
-    /// A pending request was refused, or got no answer.
+    /// A pending request was refused, or got no response.
     RequestFailed {
-        /// What for.
+        /// The backup or copy to be made.
         key: WorkKey,
         /// The error.
         fault: Fault,
         /// AWS certainly created nothing: the pending request is withdrawn.
         definite: bool,
-        /// Not again before.
+        /// Earliest time of the next try.
         not_before: Time,
     },
     /// AWS's inventory proves that nothing was created: the pending request is withdrawn.
     RequestNeverApplied {
-        /// What for.
+        /// The backup or copy to be made.
         key: WorkKey,
     },
     /// After a reload or an hour, a permanently refused request may be retried.
     RequestRetryAllowed(WorkKey),
     /// A backup or copy of ours in AWS's inventory, new or with a new state. Completes the pending request for it.
     BackupObserved {
-        /// As it stands now.
+        /// Its current state.
         point: Box<RecoveryPoint>,
     },
     /// A backup or copy of ours is no longer in AWS's inventory.
     BackupRemoved {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
         /// When that was seen.
         at: Time,
     },
-    /// It carries our tags, and a field of AWS or the record contradicts them, so it must not be counted; or (`None`)
-    /// nothing contradicts them any more, or it is deleted.
+    /// The backup or copy carries our tags, but a field of AWS or the record contradicts them, so it is not counted; or
+    /// (`None`) nothing contradicts them any more, or it was deleted.
     Disputed {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
-        /// What contradicts it.
+        /// The contradiction.
         dispute: Option<Box<Dispute>>,
     },
     /// A complete listing did not show it, or (`None`) it was seen again.
     MissingFromListing {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
         /// Since when its existence is in doubt.
         missing_since: Option<Time>,
     },
     /// A person paused a policy, resumed it, or changed the end of its pause.
     Paused {
-        /// Which.
+        /// The policy.
         policy: PolicyName,
         /// Its new value; replaces the pause that began at the same time.
         pause: Pause,
@@ -177,273 +177,273 @@ pub enum Change {
     Counted(Counter),
     /// A record for people.
     Noted(Note),
-    /// A complete listing of a place ended.
+    /// A complete listing of an account and Region ended.
     Listed {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// When its first page was asked for.
+        /// When its first page was requested.
         began_at: Time,
-        /// Its pages.
+        /// The number of pages.
         pages: u32,
         /// Backups that count towards the quota of user backups.
         user_backups: u64,
         /// Copies in flight that are not ours, with their lanes.
         others: Vec<(BackupId, Vec<Lane>)>,
-        /// Backups that are not ours, by id, and of which source each is.
+        /// Backups that are not ours, each with its source.
         other_backups: Vec<(BackupId, SourceId)>,
     },
-    /// The first answer that names an account says who it is.
+    /// The first response that names an account: its id goes on record.
     AccountRecorded {
-        /// As the policy file calls it.
+        /// The account's name in the policy file.
         account: AccountAlias,
-        /// As AWS does.
+        /// The account id in AWS's response.
         id: AccountId,
-        /// When.
+        /// When it happened.
         at: Time,
     },
     /// What a response showed about the account that sent it.
     Account(AccountEvidence),
-    /// AWS's inventory at a place was read.
+    /// AWS's inventory of an account and Region was read.
     InventoryRead {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// When.
+        /// When it happened.
         at: Time,
     },
 
     /// Intent: this backup or copy will be deleted, once AWS has shown it again and nothing prevents it.
     DeletionPlanned {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
-        /// Why, for people.
+        /// The reason, in words.
         reason: String,
         /// A person confirmed it.
         confirmed: bool,
-        /// When.
+        /// When it happened.
         at: Time,
     },
     /// A planned deletion is cancelled.
     DeletionCancelled {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
-        /// Why, for people.
+        /// The reason, in words.
         reason: String,
     },
     /// Intent: DeleteBackup will be called now. Committed before the call; its answer is [`Change::BackupRemoved`].
     DeletionRequested {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
-        /// When.
+        /// When it happened.
         at: Time,
     },
-    /// DeleteBackup was refused, or got no answer.
+    /// DeleteBackup was refused, or got no response.
     DeletionFailed {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
         /// The error.
         fault: Fault,
-        /// Not again before.
+        /// Earliest time of the next try.
         not_before: Time,
     },
-    /// A person wants a hold set or lifted; kept until AWS's inventory shows it.
+    /// A person asked to set or lift a hold; kept until AWS's inventory shows it.
     HoldRequested {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
         /// The reason of the hold, which may be empty; `None` lifts it.
         hold: Option<String>,
-        /// When.
+        /// When it happened.
         at: Time,
     },
-    /// The tag of a hold was written or removed, or (with a fault) was not.
+    /// The hold tag was written or removed, or (with a fault) the call failed.
     HoldTried {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
         /// The error, if it failed.
         fault: Option<Fault>,
-        /// Not again before.
+        /// Earliest time of the next try.
         not_before: Time,
     },
     /// AWS's inventory shows the hold as requested.
     HoldConfirmed {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
     },
-    /// A look by id showed a point of ours that is to be deleted or held.
+    /// A poll showed a point of ours that is to be deleted or held.
     Inspected {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
-        /// Its ARN, if the answer named it.
+        /// Its ARN, if the response contains it.
         arn: Option<String>,
-        /// When.
+        /// When it happened.
         at: Time,
     },
-    /// Retention looked at a source.
+    /// Retention evaluated a source.
     Reviewed {
-        /// Which.
+        /// The source.
         source: SourceKey,
-        /// Not again before, unless something changes.
+        /// Earliest next review, unless something changes.
         next: Time,
-        /// What waits for a person.
+        /// Deletions that wait for confirmation.
         braked: BTreeMap<Target, Brake>,
     },
 
-    /// A call leaves.
+    /// A call is sent.
     Sent {
-        /// Where to.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The call.
         call: CallKey,
-        /// When.
+        /// When it happened.
         at: Time,
     },
     /// A call returned, with or without success.
     Returned {
-        /// Where from.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The call.
         call: CallKey,
         /// The fault, if it concerns the account and Region rather than this call.
         fault: Option<Fault>,
-        /// When.
+        /// When it happened.
         at: Time,
     },
     /// A planned call is dropped, because the changes planned with it could not be committed. It was never sent.
     Withdrawn {
-        /// Where it was to go.
+        /// The account and Region it was planned for.
         place: AccountRegion,
-        /// Which.
+        /// The call.
         call: CallKey,
     },
-    /// AWS refused to list or describe backups, for another reason than an outage; or (`None`) it no longer refuses.
+    /// AWS refused to list or describe backups for a reason other than an outage; or (`None`) no longer refuses.
     ReadAnswered {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// A listing or a look.
+        /// The listing or poll.
         call: CallKey,
         /// The refusal.
         fault: Option<Fault>,
-        /// When.
+        /// When it happened.
         at: Time,
     },
-    /// The first page of a listing is asked for.
+    /// The first page of a listing is requested.
     ListingBegan {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// When.
+        /// When it happened.
         at: Time,
     },
-    /// A page of a listing came; more follow.
+    /// A page of a listing arrived; more follow.
     ListingPage {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
         /// What it showed.
         page: ListingPage,
-        /// Where the next begins.
+        /// The token of the next page.
         next_token: String,
     },
-    /// A page failed: again, from `next_token`, not before.
+    /// A page failed: request it again, using `next_token`, at `not_before` or later.
     ListingStalled {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Not again before.
+        /// Earliest time of the next try.
         not_before: Time,
-        /// Begin anew with the first page.
+        /// Start over with the first page.
         restart: bool,
     },
-    /// A listing is wanted, begun at or after this time.
+    /// A listing is wanted that begins at or after this time.
     ListingWanted {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Begun not before.
+        /// Earliest time at which it may begin.
         at: Time,
     },
     /// The next poll of these ids, and how many of them one call may contain.
     PollScheduled {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The backups and copies.
         ids: Vec<BackupId>,
-        /// When.
+        /// When it happened.
         at: Time,
-        /// The largest batch from now on, since a batch with them was refused; 0 removes the limit, `None` leaves it
-        /// unchanged.
+        /// The largest batch from now on, because a batch that contained them was refused; 0 removes the limit, `None`
+        /// leaves it unchanged.
         batch: Option<usize>,
     },
-    /// What an answer showed of the lanes.
+    /// What a response showed about the lanes.
     Lane(LaneEvidence),
-    /// A lookup of sources is sent; they are not looked up again until the given time.
+    /// A lookup of sources is sent; they are not looked up again before the given time.
     SourceLookupSent {
-        /// In which account.
+        /// The account.
         account: AccountAlias,
-        /// Which.
+        /// The sources.
         ids: Vec<SourceId>,
-        /// Not before.
+        /// Earliest time of the next lookup.
         until: Time,
     },
     /// A source was looked up.
     SourceLookedUp {
         /// In which account.
         account: AccountAlias,
-        /// What AWS says.
+        /// The facts as AWS reports them.
         facts: Box<SourceFacts>,
-        /// When that was asked.
+        /// When the lookup was sent.
         at: Time,
     },
     /// A lookup of a source failed.
     SourceLookupFailed {
-        /// Which.
+        /// The source.
         source: SourceKey,
-        /// How.
+        /// The error.
         fault: Fault,
-        /// When that was asked.
+        /// When the lookup was sent.
         at: Time,
-        /// Not again before.
+        /// Earliest time of the next try.
         not_before: Time,
         /// A batch of this size failed because one id in it is unknown.
         batch: Option<usize>,
     },
-    /// Nothing needs this any more.
+    /// An entry that nothing needs any more is removed.
     Forgotten(Forgotten),
-    /// At this time the state was searched for entries that nothing needs any more.
+    /// Entries that nothing needs any more were searched for at this time.
     Swept(Time),
     /// Sources were synchronised with the policy of this [generation](super::policy::Settings::generation).
     Synced(u64),
     /// All occurrences of a policy up to this time are recorded.
     Checked {
-        /// Which policy.
+        /// The policy.
         policy: PolicyName,
-        /// Up to here.
+        /// The end of the recorded period.
         through: Time,
-        /// When it comes due next after that, if ever: the calendar is not evaluated again until then.
+        /// The next occurrence after that, if any: the calendar is not evaluated again before then.
         next: Option<Time>,
     },
     /// A backup or copy took this long.
     Timed {
-        /// Backup, or copy to where.
+        /// The backup, or the copy's destination.
         target: Target,
         /// From creation to the moment it was seen AVAILABLE.
         took: Duration,
     },
-    /// The wall clock went back: times in the future mean nothing any more, and occurrences that it put on record more
-    /// than [`AHEAD_TOLERATED`](super::limits::AHEAD_TOLERATED) ahead will come due once more.
+    /// The wall clock went back. Times in the future lose their meaning. Recorded occurrences more than
+    /// [`AHEAD_TOLERATED`](super::limits::AHEAD_TOLERATED) ahead will come due again.
     ClockWentBack {
-        /// To here.
+        /// The new time.
         to: Time,
     },
 }

@@ -1,7 +1,7 @@
-//! What will be deleted at AWS, what needs a person's confirmation first, and what a person holds.
+//! Planned deletions, deletions that wait for confirmation, and holds.
 //!
-//! A deleted recovery point never comes back. So Lifeboat records a deletion as an intent, looks at the backup once
-//! more at AWS right before it calls DeleteBackup, and a hold blocks the deletion from the moment it is requested.
+//! A deleted recovery point cannot be recovered. So Lifeboat records a deletion as an intent, describes the backup once
+//! more right before it calls DeleteBackup, and a hold blocks the deletion from the moment it is requested.
 
 pub use super::intent::{Deletion, HoldRequest};
 
@@ -16,14 +16,14 @@ pub const LOSSES_COUNT_FOR: Duration = Duration::from_secs(86_400);
 /// A recovery point that Lifeboat deleted without a person's confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Loss {
-    /// When that was decided.
+    /// When the deletion was decided.
     pub lost_at: Time,
-    /// When it had become a recovery point.
+    /// When it became a recovery point.
     pub came_at: Time,
 }
 
 impl Loss {
-    /// When this became a recovery point. Of what was found at AWS as one, it is when it was made.
+    /// When this became a recovery point; for one found at AWS, its creation time.
     #[must_use]
     pub fn came_at(point: &RecoveryPoint) -> Time {
         point.settled_at.unwrap_or(point.created_at)
@@ -33,10 +33,10 @@ impl Loss {
 /// More deletions than the brake allows for one route in 24 hours: they wait for `lifeboat reload --confirm-deletions`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Brake {
-    /// What would be deleted, oldest first, each with its reason.
+    /// The points that would be deleted, oldest first, each with its reason.
     pub points: Vec<(BackupId, String)>,
-    /// Recovery points of the route, these among them.
+    /// The number of recovery points of the route, including these.
     pub held: usize,
-    /// The most that it held at one moment of the last 24 hours, without deletions that a person confirmed.
+    /// The highest number it held at any moment of the last 24 hours, less deletions that a person confirmed.
     pub most: usize,
 }

@@ -1,22 +1,22 @@
-//! A recovery point whose tags AWS's own fields contradict.
+//! Recovery points whose tags contradict AWS's own fields or the record.
 
 use super::evidence::Objection;
 use super::point::RecoveryPoint;
 use super::time::Time;
 
-/// A backup or copy that carries our tags, and what speaks against it.
+/// A backup or copy that carries our tags, and what contradicts them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dispute {
-    /// What speaks against it.
+    /// The contradiction.
     pub objection: Objection,
     /// Since when.
     pub since: Time,
-    /// What its tags make of it, if they can be read and it is not on record.
+    /// The point that its tags describe, if they can be read and it is not on record.
     pub claim: Option<Box<RecoveryPoint>>,
 }
 
 impl Dispute {
-    /// What it may be, where nothing but its tags says so.
+    /// The point that its tags describe, if only its tags say so.
     pub(super) fn unconfirmed(&self) -> Option<&RecoveryPoint> {
         self.claim.as_deref().filter(|_| matches!(self.objection, Objection::Unconfirmed(_)))
     }

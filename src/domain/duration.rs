@@ -1,6 +1,6 @@
-//! Durations as people read and write them: `26h`, `2h 30m`, `3d 4h`.
+//! Durations as text: `26h`, `2h 30m`, `3d 4h`.
 //!
-//! One spelling, in as much detail as each reader needs.
+//! All functions use the same spelling, at different precision.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ pub fn duration_text(duration: Duration) -> String {
     joined(&[(total / 86_400, "d"), (total / 3600 % 24, "h"), (total / 60 % 60, "m"), (total % 60, "s")], 2)
 }
 
-/// The same in whole seconds at the finest, as of how old something is.
+/// The same in whole seconds at most; used for ages.
 #[must_use]
 pub fn age_text(age: Duration) -> String {
     if age.as_secs() == 0 { "0s".to_owned() } else { duration_text(age) }
 }
 
-/// In minutes up to two hours, as people say it of a copy.
+/// In minutes up to two hours; used for the duration of copies.
 #[must_use]
 pub fn minutes_text(duration: Duration) -> String {
     match duration.as_secs() {
@@ -29,7 +29,7 @@ pub fn minutes_text(duration: Duration) -> String {
     }
 }
 
-/// All of it, as the policy file has it: in hours rather than days unless it is whole days from a week up.
+/// Without rounding, as in the policy file: in hours rather than days, unless it is whole days and at least a week.
 #[must_use]
 pub fn exact_text(duration: Duration) -> String {
     let total = duration.as_secs();
@@ -55,7 +55,7 @@ fn joined(parts: &[(u64, &str)], most: usize) -> String {
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let span: jiff::Span = text.trim().parse().ok()?;
-    // Months and years are refused here, what is negative there.
+    // `parse` below refuses months and years, `try_from` refuses negative durations.
     let signed = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).ok()?;
     Duration::try_from(signed).ok()
 }

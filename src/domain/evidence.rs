@@ -1,7 +1,7 @@
 //! What a response from AWS proves about a backup or copy that carries our tags.
 //!
-//! Whoever may tag a backup can put our tags on anything, and a person who repairs a tag by hand can mistype it.
-//! Whatever counts as a recovery point is copied, may be the newest of its route, and lets older points expire. So
+//! Anyone who may tag a backup can put our tags on anything, and a person who repairs a tag by hand can mistype it.
+//! Anything that counts as a recovery point is copied, can be the newest of its route, and lets older points expire. So
 //! AWS's own fields come first, then what the database recorded when Lifeboat made the request; tags only add what
 //! neither of them knows (product.md, “What counts as evidence”). No other module reads tags.
 
@@ -18,20 +18,20 @@ mod inventory;
 
 pub use inventory::weigh_inventory;
 
-/// What an answer shows.
+/// What a response proves about a backup or copy.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Evidence {
-    /// A point of ours, as it stands now.
+    /// A point of ours in its current state.
     Ours(Box<RecoveryPoint>),
-    /// One that carries our tags and cannot be counted.
+    /// A backup or copy that carries our tags and must not be counted.
     Objected {
         /// Why not.
         objection: Objection,
-        /// As it stands now, if it is on record: as the record has it, but for what AWS's fields say.
+        /// The recorded point, if there is one, updated from AWS's fields.
         on_record: Option<Box<RecoveryPoint>>,
-        /// What its tags make of it, if they can be read.
+        /// The point that its tags describe, if they can be read.
         claim: Option<Box<RecoveryPoint>>,
-        /// All that AWS shows.
+        /// Everything that AWS shows.
         shown: Box<ObservedBackup>,
     },
     /// Not ours.
@@ -43,38 +43,38 @@ pub enum Evidence {
 pub enum Objection {
     /// A tag contradicts a field or the record.
     Disputed(String),
-    /// Nothing confirms its tags, and something that may mean nothing speaks against them.
+    /// Nothing confirms its tags, and there is a hint against them that is not conclusive.
     Unconfirmed(String),
 }
 
-/// What is known of the backup that a copy says it was made of.
+/// What is known about the backup that a copy claims as its origin.
 enum OriginBook<'a> {
     /// A backup of ours.
     Ours(&'a RecoveryPoint),
-    /// Somebody else's backup of this source.
+    /// A backup of this source that is not ours.
     Theirs(&'a SourceId),
-    /// Its Region was read since the copy was made, and does not show it.
+    /// Its Region was listed after the copy was made, and the listing does not show it.
     NotThere,
-    /// Its Region was read, but not since.
+    /// Its Region was listed, but not after the copy was made.
     NotSince,
-    /// Its Region was not read by this process.
+    /// Its Region has not been listed by this process.
     Unread,
 }
 
-/// A change of what never changes is borne out by so long a time without another.
+/// A changed CreationTime is accepted once AWS has reported it, unchanged, for this long.
 const CREATION_SETTLED_AFTER: Duration = Duration::from_secs(86_400);
 
-/// How such a dispute ends.
+/// The end of the message of a dispute about a creation time in the future.
 const STILL_TO_COME: &str = "and by AWS's Date that is still to come";
 
-/// AWS shows times to the millisecond, and not every endpoint does.
+/// AWS shows times to the millisecond, some endpoints only to the second.
 const ROUNDING: Duration = Duration::from_secs(1);
 
 fn same_moment(one: Time, other: Time) -> bool {
     one.since(other).max(other.since(one)) <= ROUNDING
 }
 
-/// Whether a backup of ours is the one that a copy's tags name, and bears out all that they say.
+/// Whether this backup of ours is the one that a copy's tags name, and confirms everything they say.
 #[must_use]
 pub fn confirms(backup: &RecoveryPoint, claim: &RecoveryPoint) -> bool {
     let origin = claim.origin.as_ref().filter(|_| backup.origin.is_none());
@@ -88,7 +88,7 @@ pub fn confirms(backup: &RecoveryPoint, claim: &RecoveryPoint) -> bool {
     })
 }
 
-/// What the answer shows, given all that is known.
+/// Evaluates a response, given everything that is known.
 #[must_use]
 pub fn weigh(
     state: &State,
@@ -97,7 +97,7 @@ pub fn weigh(
     mut observed: ObservedBackup,
     seen_at: Time,
 ) -> Evidence {
-    // Of what is on record it is known when it was created, and that never changes.
+    // The creation time on record is kept, because it never changes.
     let dated = known.filter(|known| dated(state, place, known, seen_at));
     if let Some(dated) = dated.filter(|_| to_come(state, observed.created_at, seen_at)) {
         observed.created_at = dated.created_at;
@@ -120,14 +120,14 @@ pub fn weigh(
     };
     let claim = observed.clone().claimed(place, seen_at).ok().map(Box::new);
     let on_record = known.map(|known| Box::new(known.as_fields_say(&observed, seen_at))).or_else(|| {
-        // Whose it is stands, but not since when: now, at the latest.
+        // The owner is certain, the creation time is not: use the present as its upper bound.
         let undated = ObservedBackup { created_at: seen_at, ..observed.clone() };
         undated.into_point(place, seen_at).ok().filter(|_| !timely).map(Box::new)
     });
     Evidence::Objected { objection, on_record, claim, shown: Box::new(observed) }
 }
 
-/// Whether nothing speaks against a point that an answer shows with the very tags on record.
+/// Whether nothing contradicts a point that a response shows with exactly the tags on record.
 #[must_use]
 pub fn stands(
     state: &State,
@@ -141,24 +141,24 @@ pub fn stands(
         && claims.is_some_and(|claims| object(state, place, Some(known), &claims, observed, seen_at).is_none())
 }
 
-/// Whether a time lies ahead of AWS's own.
+/// Whether a time is in the future by AWS's clock.
 fn to_come(state: &State, time: Time, now: Time) -> bool {
     state.timekeeping.goes_on() && time.since(now) > TOLERATED
 }
 
-/// Whether it was first seen while its creation was still to come, and AWS has not said otherwise since.
+/// Whether it was first seen with a creation time in the future, and AWS has not corrected it since.
 fn undated(state: &State, place: &AccountRegion, known: &RecoveryPoint) -> bool {
     let told = state.place(place).and_then(|here| here.disputes.get(&known.id));
     told.is_some_and(|told| told.objection.what().ends_with(STILL_TO_COME))
 }
 
-/// Whether it is on record when it was created.
+/// Whether its creation time is on record.
 fn dated(state: &State, place: &AccountRegion, known: &RecoveryPoint, now: Time) -> bool {
     !undated(state, place, known) && known.created_at > Time::ZERO && !to_come(state, known.created_at, now)
 }
 
-/// When a thing was created never changes, and is never still to come: an endpoint that says so is wrong for a moment, and
-/// must not make a point the newest for years, or as old as what may go.
+/// Checks AWS's CreationTime, which never changes and is never in the future. An endpoint that says otherwise is wrong
+/// for a moment, and must not make a point the newest for years, or old enough to be deleted.
 fn untimely(
     state: &State,
     place: &AccountRegion,
@@ -190,7 +190,7 @@ fn object(
     seen_at: Time,
 ) -> Option<Objection> {
     let altered = known.and_then(|known| claims.altered(known));
-    // What was adopted was so by its tags, and has no other record.
+    // An adopted point was adopted by its tags and has no other record.
     let unaltered = known.is_some() && altered.is_none();
     if let Some((tag, said, recorded)) = altered.filter(|_| known.is_some_and(RecoveryPoint::asked_by_us)) {
         return Some(disputed_tag(tag, &said, &format!("it was asked for with “{recorded}”")));
@@ -208,7 +208,7 @@ fn object(
     match claims.origin() {
         None => backup(claims, observed),
         Some(origin) => {
-            // It may be shown with a time that is still to come: it was made by now.
+            // A creation time in the future counts as now, since the copy exists.
             let shown_at = observed.created_at;
             let made_at = if to_come(state, shown_at, seen_at) { seen_at } else { shown_at };
             let (.., taken_at) = origin;
@@ -218,13 +218,13 @@ fn object(
     }
 }
 
-/// Of a backup AWS says what it was made from.
+/// Checks a backup's tags against what AWS says it was made from.
 fn backup(claims: &LifeboatTagsRef<'_>, observed: &ObservedBackup) -> Option<Objection> {
     let (field, said) = another(claims.source(), observed)?;
     Some(disputed_tag(SOURCE, claims.source(), &format!("AWS's {field} says “{said}”")))
 }
 
-/// Of a copy AWS says what it is a copy of.
+/// Checks a copy's tags against what AWS says it is a copy of.
 fn copy(
     state: &State,
     place: &AccountRegion,
@@ -242,7 +242,7 @@ fn copy(
         return Some(disputed_tag(ORIGIN, &said(), &format!("AWS's SourceBackupRegion says “{link}”")));
     }
     let another = another(claims.source(), observed);
-    // Without AWS's link it may as well be a backup of what AWS names.
+    // Without AWS's link to an origin it may be a backup of the source that AWS names.
     if let Some((field, said)) = another.as_ref().filter(|_| !unaltered && observed.copied_from.is_none()) {
         return Some(disputed_tag(SOURCE, claims.source(), &format!("AWS's {field} says “{said}”")));
     }
@@ -272,7 +272,7 @@ fn copy(
         OriginBook::Theirs(of) if of.as_str() != claims.source() => {
             return Some(disputed_tag(SOURCE, claims.source(), &format!("{} is a backup of “{of}”", said())));
         }
-        // It was confirmed, or asked for, while its source backup was on record.
+        // It was confirmed or requested while its source backup was on record.
         _ if unaltered => return None,
         OriginBook::Theirs(_) => {}
         OriginBook::NotSince if another.is_none() && !observed.tells(claims.source()) => {
@@ -308,7 +308,7 @@ fn origin_book<'a>(state: &'a State, home: &AccountRegion, backup: &BackupId, co
     }
 }
 
-/// The field that names another source than this, and what it names.
+/// The field that names a source other than this one, and its value.
 fn another(source: &str, observed: &ObservedBackup) -> Option<(&'static str, String)> {
     let (volume, file_system) = (observed.volume.as_ref(), observed.file_system.as_ref());
     if let Some(volume) = volume {
@@ -318,7 +318,7 @@ fn another(source: &str, observed: &ObservedBackup) -> Option<(&'static str, Str
     if volume_wanted
         && matches!(observed.kind, FileSystemKind::Windows | FileSystemKind::Lustre | FileSystemKind::OpenZfs)
     {
-        // Of these there are backups of whole file systems alone (fsx-facts 1.1).
+        // These types have only backups of whole file systems (fsx-facts 1.1).
         return Some(("FileSystemType", observed.kind.as_str().to_owned()));
     }
     let file_system = file_system.filter(|of| !volume_wanted && of.as_str() != source)?;
@@ -326,7 +326,7 @@ fn another(source: &str, observed: &ObservedBackup) -> Option<(&'static str, Str
 }
 
 impl Objection {
-    /// The tag or field and what contradicts it, for people.
+    /// The tag or field and what contradicts it, in words.
     #[must_use]
     pub fn what(&self) -> &str {
         match self {
@@ -334,7 +334,7 @@ impl Objection {
         }
     }
 
-    /// In a word.
+    /// The kind of objection as one word.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {

@@ -50,7 +50,7 @@ impl FaultClass {
         Self::Permanent,
     ];
 
-    /// The word used in the database, metrics and logs.
+    /// The name used in the database, metrics and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -67,7 +67,7 @@ impl FaultClass {
         }
     }
 
-    /// Whether it says nothing of what was asked: the same call may succeed a moment later.
+    /// Whether the failure is unrelated to the request itself: the same call may succeed a moment later.
     #[must_use]
     pub fn passes_by_itself(self) -> bool {
         matches!(self, Self::Unanswered | Self::Throttled | Self::TokenConflict)
@@ -91,24 +91,24 @@ impl FaultClass {
 pub struct Fault {
     /// What happens next.
     pub class: FaultClass,
-    /// AWS's error code, or our word for a failure without one (`Timeout`, `Dispatch`).
+    /// AWS's error code, or our own word for a failure without one (`Timeout`, `Dispatch`).
     pub code: String,
     /// AWS's message, cut to a bounded length.
     pub message: String,
 }
 
-/// The longest message kept of an answer, in characters: a hostile endpoint must not fill the database.
+/// Maximum length of a stored message, in characters: a hostile endpoint must not fill the database.
 pub const MESSAGE_MAX_CHARS: usize = 500;
 
 impl Fault {
-    /// A fault with its message cut to [`MESSAGE_MAX_CHARS`] and control characters taken out.
+    /// A fault whose message is cut to [`MESSAGE_MAX_CHARS`] and has no control characters.
     #[must_use]
     pub fn new(class: FaultClass, code: impl Into<String>, message: &str) -> Self {
         Self { class, code: clean(&code.into(), 80), message: clean(message, MESSAGE_MAX_CHARS) }
     }
 }
 
-/// `text` on one line, no longer than `max_chars`: what comes from outside must not break a log line or fill a table.
+/// `text` on one line and cut to `max_chars`: external text must not break a log line or flood a table.
 #[must_use]
 pub fn clean(text: &str, max_chars: usize) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max_chars).collect()

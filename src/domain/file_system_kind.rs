@@ -1,4 +1,4 @@
-//! The types of file systems.
+//! File system types.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,12 +14,12 @@ pub enum FileSystemKind {
     OpenZfs,
     /// FSx for NetApp ONTAP.
     Ontap,
-    /// Something this version does not know; it is counted like the three that share a lane.
+    /// A type that this version does not know; it counts in the shared lane of the first three.
     Other,
 }
 
 impl FileSystemKind {
-    /// AWS's word, as in `FileSystemType`.
+    /// AWS's name, as in `FileSystemType`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -31,7 +31,7 @@ impl FileSystemKind {
         }
     }
 
-    /// Reads AWS's word.
+    /// Parses AWS's name.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         match text {

@@ -1,12 +1,11 @@
 //! Identifiers: accounts, Regions, sources, backups, occurrences, and the token derived from them.
 //!
-//! An identifier must mean the same on every host that runs the same policy, also after the database is lost, because
-//! identifiers are all that AWS stores for us: in the tags of a backup and in the ClientRequestToken of the call that
-//! made it.
+//! An identifier must mean the same on every host that runs the same policy, even after the database is lost, because
+//! AWS stores nothing else for us: the tags of a backup and the ClientRequestToken of the call that created it.
 //!
-//! A million recovery points hold several identifiers each. So an identifier is one pointer wide and shared by
-//! everything that holds it. The exception is the id of a backup, which nothing else shares: it is stored inline, since
-//! separate allocations would leave gaps between those of the responses that brought it.
+//! A million recovery points hold several identifiers each, so an identifier is one pointer wide and shared by
+//! everything that holds it. The exception is the id of a backup, which is stored inline: nothing shares it, and
+//! separate allocations would be scattered between those of the responses and fragment the heap.
 
 use super::time::Time;
 use arcstr::ArcStr;
@@ -25,8 +24,8 @@ macro_rules! name {
 
         name!(text $name);
 
-        // Names stand in ordered maps and are mostly compared with copies of themselves, which `ArcStr` sees when it is asked
-        // for equality, and not when it is asked for order.
+        // Names are keys of ordered maps and are mostly compared with clones of themselves. `ArcStr` takes the shortcut
+        // for identical pointers in `eq`, but not in `cmp`.
         impl Ord for $name {
             fn cmp(&self, other: &Self) -> Ordering {
                 if ArcStr::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
@@ -81,11 +80,11 @@ macro_rules! name {
 }
 
 name! {
-    /// An account as the policy file names it; the daemon's own is [`AccountAlias::own`].
+    /// An account by its name in the policy file; the daemon's own is [`AccountAlias::own`].
     AccountAlias
 }
 name! {
-    /// An account as AWS numbers it: twelve digits.
+    /// The 12-digit id of an AWS account.
     AccountId
 }
 name! {
@@ -97,7 +96,7 @@ name! {
     SourceId
 }
 
-/// An FSx backup or copy, `backup-…`. Of AWS's length it takes no memory but its own.
+/// An FSx backup or copy, `backup-…`. An id of AWS's length needs no heap allocation.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BackupId(CompactString);
@@ -121,7 +120,7 @@ impl AccountAlias {
     }
 }
 
-/// The account that an ARN names, if it names one.
+/// The account in an ARN, if there is one.
 #[must_use]
 pub fn account_of_arn(arn: &str) -> Option<&str> {
     let account = arn.strip_prefix("arn:")?.split(':').nth(3)?;
@@ -141,7 +140,7 @@ pub(super) fn is_volume(id: &str) -> bool {
     id.starts_with("fsvol-")
 }
 
-/// One account in one Region: what shares a rate limit, a queue of calls and a listing.
+/// One account in one Region: the scope of a rate limit, a queue of calls and a listing.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct AccountRegion {
     /// The account.
@@ -156,7 +155,7 @@ impl fmt::Display for AccountRegion {
     }
 }
 
-/// A source in its account. Ids are unique within an account, so the Region is a fact about it, not part of its name.
+/// A source in its account. Ids are unique within an account, so the Region is an attribute, not part of the key.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct SourceKey {
     /// The account.
@@ -202,16 +201,16 @@ impl Trigger {
     }
 }
 
-/// One firing for one source, within that source: ordered by time first.
+/// One firing of a schedule for one source, unique within that source; ordered by time first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Occurrence {
-    /// The scheduled time, or the time of asking.
+    /// The scheduled time, or the time of the request.
     pub at: Time,
     /// What made it due.
     pub trigger: Trigger,
 }
 
-/// What is to be made at AWS for an occurrence.
+/// What is to be created at AWS for an occurrence.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Target {
     /// The backup in the source's Region.
@@ -221,7 +220,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// The destination of a copy, empty for the backup: as it goes into the token and the database.
+    /// The destination of a copy, empty for the backup: the form used in tokens and in the database.
     #[must_use]
     pub fn destination(&self) -> &str {
         match self {
@@ -246,12 +245,12 @@ impl Target {
     }
 }
 
-/// Names one thing to be made: at most one good object at AWS ever carries it (promise 2).
+/// Identifies one thing to be created: at most one good object at AWS ever carries it (promise 2).
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct WorkKey {
-    /// Whose.
+    /// The source.
     pub source: SourceKey,
-    /// For which firing.
+    /// The occurrence.
     pub occurrence: Occurrence,
     /// Backup or copy.
     pub target: Target,
@@ -269,19 +268,19 @@ impl fmt::Display for WorkKey {
 }
 
 impl WorkKey {
-    /// The ClientRequestToken of an attempt, from account, source, trigger, occurrence, destination and attempt alone
-    /// (product.md, “What is written at AWS”): every host with this policy asks with the same one.
+    /// The ClientRequestToken of an attempt. It depends only on account, source, trigger, occurrence, destination and
+    /// attempt (product.md, “What is written at AWS”), so every host with this policy uses the same one.
     #[must_use]
     pub fn token(&self, attempt: u32) -> Token {
         token_of(self.hash(attempt, "token"))
     }
 
-    /// A number in `0.0..1.0` that is always the same for this work and `salt`: jitter without randomness.
+    /// A number in `0.0..1.0` that depends only on this work and `salt`: jitter without randomness.
     #[must_use]
     pub fn jitter(&self, salt: u32) -> f64 {
         let hash = self.hash(salt, "jitter");
         let word = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
-        // By 2³².
+        // Divide by 2³².
         f64::from(word) / 4_294_967_296.0
     }
 
@@ -298,7 +297,7 @@ impl WorkKey {
     }
 }
 
-/// The ClientRequestToken of a deletion: the same object is always deleted with the same one.
+/// The ClientRequestToken of a deletion; it depends only on the object.
 #[must_use]
 pub fn deletion_token(place: &AccountRegion, id: &BackupId) -> Token {
     token_of(hash_of(&["delete", place.account.as_str(), place.region.as_str(), id.as_str()]))

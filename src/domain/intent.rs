@@ -1,9 +1,9 @@
-//! What Lifeboat is to do at AWS: recorded before the call, and repeated until a response or AWS's inventory settles it.
+//! Intents: recorded before the call, and retried until a response or AWS's inventory shows the result.
 //!
-//! A backup or copy to be made, a recovery point to be deleted, a hold to be set: each is asked for, refused, lost on the way
-//! and asked for again. What they have in common is here, so that it is the same for all of them: how failures in a row
-//! count, until when it waits, and what came back last. The request itself is frozen in it or follows from its key, and so
-//! does the token that makes repeating it harmless ([`super::id`]).
+//! An intent is a backup or copy to create, a recovery point to delete, or a hold to set. All of them can be refused or
+//! lost and are then retried. This module contains what they share: consecutive failures, the earliest next try, and
+//! the last error. The request is frozen in the intent or follows from its key, and so does the token that makes a
+//! repeat harmless ([`super::id`]).
 
 use super::action::Request;
 use super::fault::{Fault, FaultClass};
@@ -12,16 +12,16 @@ use super::time::Time;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-/// Something that is to be done at AWS, and how often that failed. It reads like what it is for.
+/// An intent and its failures. It dereferences to `what`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent<W> {
-    /// What.
+    /// The intent itself.
     pub what: W,
-    /// Failures in a row, for the pause.
+    /// Failures in a row, for the backoff.
     pub failures: u32,
-    /// Not again before.
+    /// Earliest time of the next try.
     pub not_before: Time,
-    /// What came back last.
+    /// The last error.
     pub fault: Option<Fault>,
 }
 
@@ -29,18 +29,18 @@ pub struct Intent<W> {
 pub type PendingRequest = Intent<Creation>;
 /// A planned deletion and its progress.
 pub type Deletion = Intent<Removal>;
-/// A person's request to hold a point or to release it, until AWS's inventory shows it.
+/// A person's request to hold or release a point, kept until AWS's inventory shows it.
 pub type HoldRequest = Intent<HoldChange>;
 
-/// A backup or copy that is to be made.
+/// A backup or copy to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Creation {
-    /// Which attempt.
+    /// The attempt, counted from 1.
     pub attempt: u32,
     /// The frozen request.
     pub request: Arc<Request>,
-    /// It may have been applied at AWS: the response is outstanding, was lost, or proved nothing. `false`: certainly
-    /// not applied.
+    /// AWS may have applied it: the response is outstanding, was lost, or proved nothing. `false`: AWS certainly did
+    /// not apply it.
     pub open: bool,
     /// The first request since it was last known not to exist.
     pub first_asked_at: Time,
@@ -50,10 +50,10 @@ pub struct Creation {
     pub sent: u32,
 }
 
-/// A recovery point that is to be deleted.
+/// A recovery point to be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removal {
-    /// Why, for people.
+    /// The reason, in words.
     pub reason: String,
     /// A person confirmed it, so the brake does not count it.
     pub confirmed: bool,
@@ -61,45 +61,45 @@ pub struct Removal {
     pub planned_at: Time,
     /// When DeleteBackup was last called; `None` before the first time.
     pub asked_at: Option<Time>,
-    /// When a look by id last showed it, in this process.
+    /// When this process last saw it by id.
     pub inspected_at: Option<Time>,
 }
 
-/// A hold that is to be set or lifted.
+/// A hold to be set or lifted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldChange {
     /// The reason of the hold, which may be empty; `None` lifts it.
     pub hold: Option<String>,
     /// When it was requested.
     pub requested_at: Time,
-    /// The object's ARN, as AWS tells it, in this process.
+    /// The object's ARN, as reported to this process.
     pub arn: Option<String>,
 }
 
 impl<W> Intent<W> {
-    /// Decided, and nothing done about it yet.
+    /// A new intent, not started.
     #[must_use]
     pub const fn of(what: W) -> Self {
         Self { what, failures: 0, not_before: Time::ZERO, fault: None }
     }
 
-    /// How many failures in a row one of this class makes. A clear refusal counts as no later than the eighth: its own pause
-    /// hardly grows after that, and a lost response after it waits for minutes. Of refusals for want of a slot the lane
-    /// keeps count: how often a route was its probe says nothing of the route.
+    /// The number of consecutive failures after one more of this class. A definite refusal counts at most as the
+    /// eighth: its own backoff hardly grows after that, and a lost response after it must not wait for hours. Refusals
+    /// for lack of a slot are counted by the lane, because they say nothing about the route.
     #[must_use]
     pub fn failures_with(&self, class: FaultClass) -> u32 {
         let more = self.failures.saturating_add(u32::from(class != FaultClass::NoSlot));
         if class.passes_by_itself() { more } else { more.min(FAILURES_AFTER_AN_ANSWER) }
     }
 
-    /// It was refused, or got no response.
+    /// Records a refusal or a missing response.
     pub(super) fn failed(&mut self, fault: &Fault, not_before: Time) {
         self.failures = self.failures_with(fault.class);
         self.fault = Some(fault.clone());
         self.not_before = not_before;
     }
 
-    /// It was accepted, and has to show by this time.
+    /// Records that AWS accepted the request; the result has to show by this time.
     pub(super) fn accepted(&mut self, not_before: Time) {
         self.failures = 0;
         self.fault = None;

@@ -1,8 +1,8 @@
-//! Lanes: copies in one lane share one AWS limit on copies in flight.
+//! Lanes: the copies in one lane share one AWS limit on copies in flight.
 //!
-//! FSx refuses a copy when too many are in flight, and counts them differently by file system type (fsx-facts 3.2):
-//! Windows, Lustre and OpenZFS share five per account and destination Region; ONTAP has five per volume, destination
-//! and key, and a thousand per account. So a copy occupies a slot in one or more lanes. Only this table says in which.
+//! FSx refuses a copy when too many are in flight, and its limits differ by file system type (fsx-facts 3.2): Windows,
+//! Lustre and OpenZFS share five per account and destination Region; ONTAP has five per volume, destination and key,
+//! and a thousand per account. So a copy occupies a slot in one or more lanes. Only this table says in which.
 
 pub use super::file_system_kind::FileSystemKind;
 
@@ -11,20 +11,20 @@ use super::id::{AccountAlias, AccountRegion, Region, SourceId};
 use super::policy::Limits;
 use std::fmt;
 
-/// One limit's domain.
+/// The scope of one limit.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Lane {
     /// Windows, Lustre and OpenZFS copies into one Region of an account.
     Shared(AccountRegion),
-    /// ONTAP copies of one volume into one Region. AWS's limit is per key as well; a policy names keys by id, ARN or
-    /// alias while AWS answers with ARNs, so the key is left out, which can only count too many.
+    /// ONTAP copies of one volume into one Region. AWS's limit is also per key, but a policy names keys by id, ARN or
+    /// alias while AWS reports ARNs. So the key is left out, which can only overcount.
     Volume(AccountRegion, SourceId),
     /// All ONTAP copies of an account.
     OntapAccount(AccountAlias),
 }
 
 impl Lane {
-    /// The lanes in which a copy of this type takes a place. `volume` is the ONTAP volume, if it is one.
+    /// The lanes in which a copy of this type occupies a slot. `volume` is the ONTAP volume, if it is one.
     #[must_use]
     pub fn of_copy(
         kind: FileSystemKind,
@@ -41,7 +41,7 @@ impl Lane {
         FSX.lanes_of(kind).filter_map(lane).collect()
     }
 
-    /// How many copies may be in flight here.
+    /// The maximum number of copies in flight in this lane.
     #[must_use]
     pub fn capacity(&self, limits: &Limits) -> u32 {
         let scope = match self {

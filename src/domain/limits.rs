@@ -2,32 +2,32 @@
 
 use std::time::Duration;
 
-// What FSx does.
+// Behaviour of FSx.
 
-/// Listings lag no more than this (promise 2).
+/// The longest time by which a listing may lag (promise 2).
 pub const LISTING_LAG: Duration = Duration::from_secs(2 * 60);
-/// How long listings may still show a deleted backup, because they lag or because their pages were read before.
+/// How long listings may still show a deleted backup, because they lag or their pages were read earlier.
 pub const SHOWN_AFTER_GONE: Duration = Duration::from_secs(4 * 60);
 /// After this long a token may be forgotten, so a repeat needs proof first (product.md, “Unknown answers”).
 pub const TOKEN_TRUSTED_FOR: Duration = Duration::from_secs(5 * 60);
-/// Ids in one DescribeBackups, DescribeFileSystems or DescribeVolumes (fsx-facts 3.5).
+/// Maximum number of ids in one DescribeBackups, DescribeFileSystems or DescribeVolumes (fsx-facts 3.5).
 pub const IDS_PER_CALL: usize = 50;
-/// A clear refusal counts as no later than this failure in a row: by then its own pause hardly grows, and AWS did
-/// answer, so that a lost answer after it waits for minutes.
+/// A definite refusal counts at most as this failure in a row: its own backoff hardly grows after that, and a lost
+/// response after it must wait for minutes, not hours.
 pub const FAILURES_AFTER_AN_ANSWER: u32 = 8;
-/// A copy that is COPYING for longer is reported and no longer blocks a newer one (promise 8).
+/// A copy that is COPYING for longer than this is reported and no longer blocks a newer one (promise 8).
 pub const COPY_STUCK_AFTER: Duration = Duration::from_secs(48 * 3600);
 
-// How long a call takes, from the inside out.
+// Durations of a call, from the inside out.
 
-/// One request from end to end; without an answer by then it is given up.
+/// Timeout of one request from end to end.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// The same with what the SDK does around it.
+/// The same, including the SDK's own work.
 pub const CALL_WITHIN: Duration = Duration::from_secs(45);
-/// An account is proven for a moment by an answer that came so much later: one that came sooner may have been on its way
-/// already.
+/// A response proves the account for a given moment only if it came at least this much later; an earlier one may
+/// already have been on its way.
 pub const PROOF_AFTER: Duration = Duration::from_secs(60);
-/// A call is over after this, one way or the other; until then its ids are not looked at again.
+/// Every call has ended by then, one way or the other; until then its ids are not polled again.
 pub const CALL_ENDS_WITHIN: Duration = Duration::from_secs(120);
 
 const _: () = {
@@ -36,12 +36,12 @@ const _: () = {
     assert!(CALL_WITHIN.as_secs() < CALL_ENDS_WITHIN.as_secs(), "no call takes longer");
 };
 
-// Clocks that are wrong.
+// Wrong clocks.
 
-/// When the clock goes back, what is on record up to this far ahead stays done, so that a small step makes nothing fire
-/// twice. What is further ahead was never due: the clock was wrong.
+/// When the clock goes back, records up to this far ahead stay done, so that a small step makes nothing fire twice.
+/// Anything further ahead was never due: the clock was wrong.
 pub const AHEAD_TOLERATED: Duration = Duration::from_secs(3600);
-/// When the clock goes back, what waits for its next try waits no longer than this.
+/// When the clock goes back, retries wait no longer than this.
 pub const PUT_OFF_AT_MOST: Duration = Duration::from_secs(3600);
-/// A recovery point from further in the future says nothing about how old its data is.
+/// A recovery point from further in the future says nothing about the age of its data.
 pub const TAKEN_AHEAD_TOLERATED: Duration = Duration::from_secs(3600);

@@ -4,7 +4,7 @@ use super::id::{BackupId, Occurrence, SourceId, SourceKey};
 use super::lane::Lane;
 use std::collections::BTreeSet;
 
-/// What one page of a listing showed, beside what was ours and taken in at once.
+/// What one page of a listing showed, except points of ours, which are taken in at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListingPage {
     /// Ours, by id.
@@ -15,10 +15,10 @@ pub struct ListingPage {
     pub others: Vec<(BackupId, Vec<Lane>)>,
     /// Backups that count towards the quota.
     pub user_backups: u64,
-    /// It names the account on record.
+    /// The page names the account on record.
     pub named: bool,
-    /// What carries our tags and is not counted.
+    /// Objects that carry our tags and are not counted.
     pub disputed: BTreeSet<BackupId>,
-    /// Backups that are not ours, and of which source each is.
+    /// Backups that are not ours, each with its source.
     pub other_backups: Vec<(BackupId, SourceId)>,
 }

@@ -1,4 +1,4 @@
-//! The types of Lifeboat. Nothing in this module decides anything.
+//! The types of Lifeboat. This module makes no decisions.
 //!
 //! All other modules use these types: what a policy says ([`policy`]), what is known ([`state`]), what happened
 //! ([`change`]), what is recorded for people ([`note`]), what to call ([`action`]) and how a call can fail ([`fault`]).

@@ -1,23 +1,23 @@
-//! Records kept for people only: the RPO of each route, when AWS's inventory was read, and which notifications were
-//! sent.
+//! Records for people: the RPO of each route, when AWS's inventory was read, and which notifications were sent.
 //!
-//! No decision depends on them. But an auditor asks for them a year later, and a restart must not send a notification
-//! twice. So they are [`Change`](super::change::Change)s like all others, committed with the rest of their round.
+//! No decision depends on them. But an auditor asks for them a year later, and a restart must not repeat a
+//! notification. So they are [`Change`](super::change::Change)s like all others, committed with the rest of their
+//! round.
 
 use super::id::{AccountRegion, PolicyName, Region, SourceKey, Target};
 use super::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A route: a source, and its own Region or a destination.
+/// A route: a source and a destination, or the source's own Region.
 pub type RouteKey = (SourceKey, Target);
 
 /// The RPO of a route.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteRpo {
-    /// By which policy.
+    /// The policy.
     pub policy: PolicyName,
-    /// Where its recovery points are.
+    /// The Region of its recovery points.
     pub region: Region,
     /// The RPO; `None` if the policy sets none.
     pub rpo: Option<Duration>,
@@ -26,7 +26,7 @@ pub struct RouteRpo {
 /// A notification that has not been delivered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
-    /// The same for the same event, whichever host sends it and however often.
+    /// Identical for the same event, whichever host sends it and however often.
     pub id: String,
     /// When the event was found.
     pub at: Time,
@@ -37,48 +37,48 @@ pub struct Notification {
 /// One record for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The RPO of a route is set from now on.
+    /// The RPO of a route is set from this time on.
     RpoSet {
-        /// Which.
+        /// The route.
         route: RouteKey,
-        /// What.
+        /// The RPO.
         route_rpo: RouteRpo,
-        /// From when on.
+        /// When this took effect.
         at: Time,
     },
     /// The route left the policy.
     RpoRemoved {
-        /// Which.
+        /// The route.
         route: RouteKey,
-        /// From when on.
+        /// When this took effect.
         at: Time,
     },
-    /// AWS's inventory at a place was read whole.
+    /// AWS's inventory of an account and Region was read completely.
     Read {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// When the last page came.
+        /// When the last page arrived.
         at: Time,
-        /// How long it is recent enough to rely on.
+        /// How long it counts as current.
         good_until: Time,
     },
     /// A notification that the route is late was sent.
     Late {
-        /// Which.
+        /// The route.
         route: RouteKey,
         /// Since when it is late.
         since: Time,
     },
     /// A notification that the route recovered was sent, or the route left the policy.
     LateCleared {
-        /// Which.
+        /// The route.
         route: RouteKey,
     },
     /// A notification is to be delivered.
     NotificationQueued(Box<Notification>),
-    /// A notification was delivered, or given up.
+    /// A notification was delivered or given up.
     NotificationDone {
-        /// Which.
+        /// Its id.
         id: String,
     },
 }
@@ -88,14 +88,14 @@ pub enum Note {
 pub struct Notes {
     /// The RPOs in force.
     pub rpos: BTreeMap<RouteKey, RouteRpo>,
-    /// Routes that were reported late, with the time since when.
+    /// Routes that were reported late, each with the time since when it is late.
     pub late: BTreeMap<RouteKey, Time>,
-    /// Notifications that were not delivered yet, by when their event was found.
+    /// Notifications that are not delivered yet, by the time of their event.
     pub queued: BTreeMap<(Time, String), Notification>,
 }
 
 impl Notes {
-    /// Applies one. No note contradicts another.
+    /// Applies one note. Notes never contradict each other.
     pub fn apply(&mut self, note: &Note) {
         match note {
             Note::RpoSet { route, route_rpo, .. } => {
@@ -120,7 +120,7 @@ impl Notes {
         }
     }
 
-    /// Times in the future mean nothing any more.
+    /// Removes times in the future after the clock went back.
     pub(super) fn clock_went_back(&mut self, to: Time) {
         for since in self.late.values_mut() {
             *since = (*since).min(to);

@@ -1,4 +1,4 @@
-//! The record of an occurrence from when it opens until it ends, and the counters it moves.
+//! The record of an occurrence from its opening to its end, and the counters that it increments.
 
 use super::id::{Occurrence, PolicyName, Region, Trigger};
 use super::time::Time;
@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OccurrenceOutcome {
-    /// Backup and every copy AVAILABLE.
+    /// The backup and every copy are AVAILABLE.
     Completed,
-    /// Paused, or the source left the policy.
+    /// The policy was paused, or the source left it.
     Skipped,
-    /// A newer one took its place, or a copy's.
+    /// A newer occurrence took its place, or a copy's.
     Coalesced,
-    /// Never begun in time.
+    /// It did not begin in time.
     Missed,
     /// Its backup or a copy was given up.
     Failed,
@@ -24,7 +24,7 @@ impl OccurrenceOutcome {
     /// Every outcome, best first.
     pub const ALL: [Self; 5] = [Self::Completed, Self::Skipped, Self::Coalesced, Self::Missed, Self::Failed];
 
-    /// The word used in the database, history and metrics.
+    /// The name used in the database, history and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,29 +56,29 @@ pub enum Counter {
     Deletions(PolicyName, Region, bool),
 }
 
-/// An occurrence's record, from its opening on.
+/// The record of an occurrence from its opening on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OccurrenceRecord {
-    /// The policy that fired; informative.
+    /// The policy that fired; informative only.
     pub policy: PolicyName,
     /// When it was recorded.
     pub opened_at: Time,
-    /// It came due while the daemon was not running, so `start_within` does not bind it.
+    /// It came due while the daemon was not running, so `start_within` does not apply.
     pub caught_up: bool,
-    /// It was found at AWS rather than opened by this database.
+    /// It was found at AWS, not opened by this database.
     pub adopted: bool,
 }
 
 impl OccurrenceRecord {
-    /// Whether scheduled occurrences up to this one are dealt with. Not by one that lies ahead: AWS shows what a clock
-    /// made that was wrong.
+    /// Whether this shows that scheduled occurrences up to this one are dealt with. An occurrence in the future does
+    /// not: it stems from a wrong clock.
     #[must_use]
     pub fn moves_cursor(&self, occurrence: Occurrence) -> bool {
         occurrence.trigger == Trigger::Schedule && occurrence.at <= self.opened_at
     }
 
-    /// The same as it ends. A clock that was set back and right again meanwhile may have moved the cursor before it; while
-    /// the clock is back, the occurrence lies ahead.
+    /// The same when it ends. A clock that was set back and corrected meanwhile may have moved the cursor before it;
+    /// while the clock is back, the occurrence is in the future.
     #[must_use]
     pub fn moves_cursor_at_end(&self, occurrence: Occurrence, at: Time) -> bool {
         self.moves_cursor(occurrence) && occurrence.at <= at

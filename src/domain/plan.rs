@@ -1,4 +1,4 @@
-//! The result of planning a round: what to record, what to call, what waits and why, and when to plan again.
+//! The result of planning a round: changes to record, calls to make, what waits and why, and when to plan again.
 
 use super::action::Action;
 use super::change::Change;
@@ -9,15 +9,15 @@ use std::fmt;
 /// The result of a round.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// To be applied and committed first.
+    /// Changes to apply and commit first.
     pub record: Vec<Change>,
-    /// To be called after that.
+    /// Calls to make after that.
     pub actions: Vec<Action>,
-    /// What could not start, and why.
+    /// Work that could not start, and why.
     pub waiting: Vec<Waiting>,
-    /// When to come back at the latest.
+    /// The latest time for the next round.
     pub wake: Wake,
-    /// Warnings for people, each logged once.
+    /// Warnings, each logged once.
     pub warnings: Vec<String>,
     /// The plan only records changes: calls are planned once these are recorded.
     pub record_only: bool,
@@ -36,7 +36,7 @@ impl Plan {
 pub struct Wake {
     /// The time.
     pub at: Time,
-    /// What will be due then.
+    /// What is due then.
     pub why: &'static str,
 }
 
@@ -47,7 +47,7 @@ impl Default for Wake {
 }
 
 impl Wake {
-    /// The earlier of the two.
+    /// Moves the wake to `at` if that is earlier.
     pub fn earlier(&mut self, at: Time, why: &'static str) {
         if at < self.at {
             *self = Self { at, why };
@@ -64,11 +64,11 @@ pub struct Waiting {
     pub source: SourceKey,
     /// The destination of a copy; `None` for a backup.
     pub destination: Option<Region>,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// When it may go on, if that is known.
+    /// When it may continue, if known.
     pub until: Option<Time>,
-    /// In words, for people.
+    /// The reason in words.
     pub detail: String,
 }
 

@@ -13,17 +13,17 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Where a backup or copy stands (fsx-facts 2.1).
+/// The lifecycle state of a backup or copy (fsx-facts 2.1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Lifecycle {
     /// Lustre only: not yet started.
     Pending,
-    /// A backup being made.
+    /// A backup in progress.
     Creating,
-    /// Lustre only: on its way to storage.
+    /// Lustre only: being transferred to storage.
     Transferring,
-    /// A copy being made.
+    /// A copy in progress.
     Copying,
     /// Can be restored and copied: a recovery point.
     Available,
@@ -31,12 +31,12 @@ pub enum Lifecycle {
     Failed,
     /// No longer in AWS's inventory.
     Deleted,
-    /// A word this version does not know; treated as in progress (fsx-facts 9.2).
+    /// A value that this version does not know; treated as in progress (fsx-facts 9.2).
     Unknown,
 }
 
 impl Lifecycle {
-    /// AWS's word.
+    /// AWS's name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Lifecycle {
         }
     }
 
-    /// Reads AWS's word.
+    /// Parses AWS's name.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         match text {
@@ -66,7 +66,7 @@ impl Lifecycle {
         }
     }
 
-    /// Still in progress.
+    /// Whether it is still in progress.
     #[must_use]
     pub fn in_flight(self) -> bool {
         !matches!(self, Self::Available | Self::Failed | Self::Deleted)
@@ -76,36 +76,36 @@ impl Lifecycle {
 /// How a backup was created: AWS's `Type` (fsx-facts 2.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MadeAs {
-    /// Somebody asked for it, as we do.
+    /// Created on request, as ours are.
     UserInitiated,
-    /// AWS made it by itself, by the file system's settings.
+    /// Created automatically, by the file system's settings.
     Automatic,
-    /// AWS Backup made it.
+    /// Created by AWS Backup.
     AwsBackup,
-    /// The answer does not say, or in a word that this version does not know.
+    /// The response has no type, or one that this version does not know.
     Untold,
 }
 
-/// One backup or copy as an answer of AWS shows it, ours or not.
+/// One backup or copy as AWS reports it, ours or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedBackup {
     /// Its id.
     pub id: BackupId,
-    /// Where it stands.
+    /// Its lifecycle state.
     pub lifecycle: Lifecycle,
-    /// When AWS made the record.
+    /// AWS's CreationTime.
     pub created_at: Time,
     /// `FailureDetails.Message`, if it failed.
     pub failure: Option<String>,
-    /// 0 to 100, where AWS says.
+    /// Progress, 0 to 100, if AWS reports it.
     pub progress_percent: Option<u8>,
-    /// What a restore would hold.
+    /// The amount of data that a restore would contain.
     pub size_bytes: Option<u64>,
     /// The key that encrypts it.
     pub kms_key: Option<String>,
     /// The type of its file system.
     pub kind: FileSystemKind,
-    /// The file system it was made from. Whether a copy shows that of its source backup is not known (fsx-facts 2.1).
+    /// The file system it was made from. Whether a copy reports that of its source backup is not known (fsx-facts 2.1).
     pub file_system: Option<SourceId>,
     /// The ONTAP volume it was made from.
     pub volume: Option<SourceId>,
@@ -113,9 +113,9 @@ pub struct ObservedBackup {
     pub copied_from: Option<BackupId>,
     /// On a copy, the Region of the source backup, as AWS names it.
     pub copied_from_region: Option<Region>,
-    /// Its ARN, by which tags are changed.
+    /// Its ARN, needed to change tags.
     pub arn: Option<ArcStr>,
-    /// How it came about.
+    /// How it was created.
     pub made_as: MadeAs,
     /// Its tags.
     pub tags: Arc<Tags>,
@@ -128,13 +128,13 @@ impl ObservedBackup {
         matches!(self.made_as, MadeAs::UserInitiated | MadeAs::AwsBackup)
     }
 
-    /// As a point of ours.
+    /// Converts it to a point of ours.
     ///
-    /// A copy that a person made of one of ours, with the API's CopyTags, carries our tags, but AWS's own link leads to
-    /// something else than `lifeboat:origin` names: it is that person's, not ours.
+    /// If a person copied one of ours using the API's CopyTags, the copy carries our tags, but AWS's own link to its
+    /// origin differs from `lifeboat:origin`: that copy is not ours.
     ///
     /// # Errors
-    /// It is not one of ours: the observation as it was.
+    /// It is not one of ours; returns the observation unchanged.
     pub fn into_point(self, place: &AccountRegion, seen_at: Time) -> Result<RecoveryPoint, Box<Self>> {
         let link = self.copied_from.clone();
         let shown = self.clone();
@@ -143,11 +143,11 @@ impl ObservedBackup {
         if link.is_some() && link.as_ref() != origin { Err(Box::new(shown)) } else { Ok(point) }
     }
 
-    /// As the point that its tags make of it, whatever AWS's own fields say.
+    /// Converts it to the point that its tags describe, whatever AWS's own fields say.
     pub(super) fn claimed(self, place: &AccountRegion, seen_at: Time) -> Result<RecoveryPoint, Box<Self>> {
         let Some(lifeboat_tags) = LifeboatTags::read(&self.tags) else { return Err(Box::new(self)) };
         let carried = match lifeboat_tags.origin {
-            // Only a backup is copied onward, so only its tags are needed again.
+            // Only a backup is copied onward, so only its tags are needed later.
             None => Arc::new(carried(&self.tags).map(|(key, value)| (key.clone(), value.clone())).collect()),
             Some(_) => Arc::default(),
         };
@@ -182,56 +182,56 @@ impl ObservedBackup {
     }
 }
 
-/// Those among the tags of a backup that a copy of it may carry on.
+/// The tags of a backup that a copy of it may carry on.
 fn carried(tags: &Tags) -> impl Iterator<Item = (&String, &String)> {
     tags.iter().filter(|(key, _)| super::tags::may_be_carried(key) && *key != super::tags::NAME)
 }
 
-/// Where a backup or copy is, whose it is, and how it was made. The points of a route mostly have it in common, and
-/// then hold it once: a million of them must fit on a small host.
+/// Where a backup or copy is, its source, and how it was made. Most points of a route have the same provenance and
+/// share one allocation: a million of them must fit on a small host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {
     /// The account and Region that hold it.
     pub place: AccountRegion,
-    /// Whose recovery point it is.
+    /// The source.
     pub source: SourceId,
-    /// Informative: the policy that asked for it.
+    /// The policy that requested it; informative only.
     pub policy: Option<PolicyName>,
     /// The type of its file system.
     pub kind: FileSystemKind,
     /// The key that encrypts it.
     pub kms_key: Option<ArcStr>,
-    /// The key that it was asked for with, as the policy named it (empty: it named none, or it is a backup); `None` if
-    /// Lifeboat is not known to have asked for it, as of what another host asked for, and after the loss of the database.
+    /// The key that it was requested with, as the policy names it (empty: none named, or it is a backup); `None` if
+    /// Lifeboat is not known to have requested it: another host did, or the database was lost.
     pub asked_key: Option<ArcStr>,
-    /// On a backup: its tags that a copy may carry on.
+    /// For a backup: its tags that a copy may carry on.
     pub carried: Arc<Tags>,
 }
 
-/// A backup or copy of ours. It reads as if the fields of its [`Provenance`] were its own.
+/// A backup or copy of ours. It dereferences to its [`Provenance`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecoveryPoint {
-    /// AWS's id of it.
+    /// AWS's id.
     pub id: BackupId,
-    /// Where it lies, whose it is, and what it was made with.
+    /// Where it is, its source, and how it was made.
     pub provenance: Arc<Provenance>,
-    /// For which firing.
+    /// The occurrence it was made for.
     pub occurrence: Occurrence,
-    /// Which attempt.
+    /// The attempt, counted from 1.
     pub attempt: u32,
-    /// On a copy: what it is a copy of.
+    /// For a copy: its source backup.
     pub origin: Option<Origin>,
-    /// Where it stands.
+    /// Its lifecycle state.
     pub lifecycle: Lifecycle,
-    /// When AWS made the record.
+    /// AWS's CreationTime.
     pub created_at: Time,
-    /// When we first saw that it had ended, well or badly; `None` for a good one that was never seen in flight.
+    /// When we first saw that it had ended, well or badly; `None` if it was AVAILABLE when first seen.
     pub settled_at: Option<Time>,
-    /// 0 to 100, where AWS says; mostly 100.
+    /// Progress, 0 to 100, if AWS reports it.
     pub progress_percent: Option<u8>,
-    /// What a restore would hold.
+    /// The amount of data that a restore would contain.
     pub size_bytes: Option<Bytes>,
-    /// What only few points have: a hold, a failure, a dispute.
+    /// Attributes that few points have: a hold, a failure, a dispute.
     pub remarks: Remarked,
 }
 
@@ -244,14 +244,14 @@ impl std::ops::Deref for RecoveryPoint {
 }
 
 impl RecoveryPoint {
-    /// The same with another provenance.
+    /// Returns it with a modified provenance.
     #[must_use]
     pub fn with_provenance(mut self, change: impl FnOnce(&mut Provenance)) -> Self {
         change(Arc::make_mut(&mut self.provenance));
         self
     }
 
-    /// The same with other remarks.
+    /// Returns it with modified remarks.
     #[must_use]
     pub fn with_remarks(mut self, change: impl FnOnce(&mut Remarks)) -> Self {
         self.remarks.change(change);
@@ -273,7 +273,7 @@ impl RecoveryPoint {
         }
     }
 
-    /// Where a copy was made; `None` for a backup.
+    /// The destination of a copy; `None` for a backup.
     #[must_use]
     pub fn destination(&self) -> Option<&Region> {
         self.origin.as_ref().map(|_| &self.place.region)
@@ -309,13 +309,13 @@ impl RecoveryPoint {
         self.lifecycle == Lifecycle::Available && !self.remarks.disputed
     }
 
-    /// Whether it is on record that Lifeboat asked for it, and as what.
+    /// Whether it is on record that Lifeboat requested it, with its key.
     #[must_use]
     pub fn asked_by_us(&self) -> bool {
         self.asked_key.is_some()
     }
 
-    /// The same, with what AWS's fields say of it now, whatever its tags do.
+    /// Returns it updated from AWS's fields, regardless of its tags.
     #[must_use]
     pub fn as_fields_say(&self, observed: &ObservedBackup, seen_at: Time) -> Self {
         let mut point = self.clone();
@@ -334,15 +334,15 @@ impl RecoveryPoint {
         point
     }
 
-    /// Whether it is good or may yet be: what makes another attempt wrong.
+    /// Whether it is good or may become good: another attempt would be wrong.
     #[must_use]
     pub fn good(&self) -> bool {
         !matches!(self.lifecycle, Lifecycle::Failed | Lifecycle::Deleted)
     }
 
-    /// Whether an answer from its place shows it just as it is known, so that nothing is to be taken in: what
-    /// [`ObservedBackup::into_point`] would make of it differs at most in what no answer tells, [`RecoveryPoint::settled_at`] and
-    /// [`RecoveryPoint::asked_key`]. Listings mostly show what is known, by the thousand.
+    /// Whether a response from its account and Region shows it unchanged, so that nothing needs to be taken in. What
+    /// [`ObservedBackup::into_point`] would return differs at most in [`RecoveryPoint::settled_at`] and
+    /// [`RecoveryPoint::asked_key`], which no response contains. Listings mostly show known points, by the thousand.
     #[must_use]
     pub fn shown_unchanged(&self, observed: &ObservedBackup) -> bool {
         let settled = self.settled_at.is_some();
@@ -367,19 +367,19 @@ impl RecoveryPoint {
             }
     }
 
-    /// In flight for so long that it no longer blocks a newer one.
+    /// Whether it is in flight for so long that it no longer blocks a newer one.
     #[must_use]
     pub fn stuck(&self, now: Time) -> bool {
         self.lifecycle.in_flight() && now.since(self.created_at) >= COPY_STUCK_AFTER
     }
 
-    /// The Region of the source's file system, as far as this point tells.
+    /// The Region of the source's file system, as far as this point shows.
     #[must_use]
     pub fn home(&self) -> &Region {
         self.origin.as_ref().map_or(&self.place.region, |origin| &origin.region)
     }
 
-    /// The lanes in which it takes a place while it is being copied; none for a backup.
+    /// The lanes in which it occupies a slot while it is being copied; none for a backup.
     #[must_use]
     pub fn lanes(&self) -> Vec<Lane> {
         if self.origin.is_none() || !self.lifecycle.in_flight() {
@@ -426,7 +426,7 @@ mod tests {
         }
     }
 
-    /// A million are held: what one takes must not grow unseen, and its memory must fit a class of the allocator's.
+    /// A million are held: the size of one must not grow unnoticed, and it must match a size class of the allocator.
     #[test]
     fn a_point_takes_no_more_than_128_bytes() {
         assert_eq!(size_of::<RecoveryPoint>(), 128);
@@ -443,7 +443,7 @@ mod tests {
         assert!(!ours(Some("backup-1"), Some("backup-2")), "a person's copy of a copy");
     }
 
-    /// Nothing that a point is made of may differ unseen; and only what a point is made of makes a difference.
+    /// Every difference in a field of a point must be detected, and no other difference must count.
     #[test]
     fn what_is_shown_unchanged_is_what_would_be_the_same_point() {
         type Twist = fn(&mut ObservedBackup);

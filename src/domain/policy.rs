@@ -1,4 +1,4 @@
-//! What a person configured: the policy file after it was read and checked.
+//! The policy file after it was read and checked.
 //!
 //! All values here are valid; only the `config` module creates them from text. A [`Settings`] is immutable and replaced
 //! as a whole on reload.
@@ -17,7 +17,7 @@ pub type Tags = BTreeMap<String, String>;
 /// The whole policy file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    /// Counts the loads of this process: two settings of one generation are the same.
+    /// The load count of this process: settings of the same generation are identical.
     pub generation: u64,
     /// `[daemon]`.
     pub daemon: Daemon,
@@ -31,29 +31,29 @@ pub struct Settings {
     pub policies: BTreeMap<PolicyName, Policy>,
 }
 
-/// `[daemon]`: where the process keeps things and how often it looks.
+/// `[daemon]`: paths, addresses and the poll interval.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Daemon {
     /// The SQLite database.
     pub state: PathBuf,
     /// Where metrics and status are served.
     pub listen: SocketAddr,
-    /// Names, beside the loopback ones and its own address, that `listen` is called by.
+    /// Host names that `listen` answers to, besides loopback and its own address.
     pub hosts: Vec<String>,
     /// The Unix socket that takes changes.
     pub control: PathBuf,
-    /// How often work in flight is looked at.
+    /// How often work in flight is polled.
     pub poll: Duration,
     /// Whether this host deletes what retention no longer keeps.
     pub prune: bool,
 }
 
-/// `[aws]`: how AWS is reached.
+/// `[aws]`: access to AWS.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Aws {
-    /// A profile of the SDK's configuration files.
+    /// A profile in the SDK's configuration files.
     pub profile: Option<String>,
-    /// An endpoint in place of AWS's own.
+    /// An endpoint that replaces AWS's own.
     pub endpoint_url: Option<String>,
     /// Calls per second, per account and Region, all calls together.
     pub requests_per_second: f64,
@@ -71,31 +71,31 @@ pub struct Limits {
 /// `[notify]`: where notifications go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notify {
-    /// Where events are POSTed to.
+    /// Where events are POSTed.
     pub webhook: Option<SecretUrl>,
     /// What is pinged while every route meets its RPO.
     pub heartbeat: Option<SecretUrl>,
 }
 
-/// An `http://` or `https://` address whose path is a secret. It is shown without its path.
+/// An `http://` or `https://` URL whose path is a secret. It is displayed without its path.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretUrl(String);
 
 impl SecretUrl {
-    /// Takes an address that was checked.
+    /// Wraps a URL that was already checked.
     #[must_use]
     pub fn new(url: &str) -> Self {
         Self(url.to_owned())
     }
 
-    /// The whole address, to be used and not to be shown.
+    /// The whole URL, for requests only.
     #[must_use]
     pub fn whole(&self) -> &str {
         &self.0
     }
 }
 
-/// Scheme, host and port alone.
+/// Scheme, host and port only.
 impl fmt::Display for SecretUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (scheme, rest) = self.0.split_once("://").unwrap_or(("https", ""));
@@ -122,19 +122,19 @@ pub struct Policy {
     pub region: Region,
     /// File systems and volumes, in the order written, each once.
     pub sources: Vec<SourceId>,
-    /// When it fires.
+    /// Its schedule.
     pub schedule: Schedule,
-    /// How long after its time an occurrence may still begin; `None`: until the next one.
+    /// How long after its scheduled time an occurrence may still begin; `None`: until the next one.
     pub start_within: Option<Duration>,
-    /// What happens with occurrences that came due while the daemon was not running.
+    /// What happens to occurrences that came due while the daemon was not running.
     pub catch_up: CatchUp,
     /// The RPO in the source's Region.
     pub rpo: Option<Duration>,
-    /// Put on backups and copies.
+    /// Tags for backups and copies.
     pub tags: Tags,
-    /// What the source's Region keeps; `None`: everything.
+    /// Retention in the source's Region; `None`: everything is kept.
     pub retain: Option<Retain>,
-    /// Where its backups are copied, each Region once.
+    /// The destinations, each Region once.
     pub destinations: Vec<Destination>,
 }
 
@@ -172,7 +172,7 @@ pub enum CatchUp {
 /// One `[[policy.destination]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// Where to.
+    /// The destination Region.
     pub region: Region,
     /// The RPO of this destination; `None`: the policy's.
     pub rpo: Option<Duration>,
@@ -180,9 +180,9 @@ pub struct Destination {
     pub kms_key: Option<String>,
     /// Whether the backup's own tags go onto the copy.
     pub copy_tags: bool,
-    /// Put on copies there, over the policy's.
+    /// Tags for copies there; they override the policy's.
     pub tags: Tags,
-    /// What that Region keeps; `None`: everything.
+    /// Retention in that Region; `None`: everything is kept.
     pub retain: Option<Retain>,
 }
 
@@ -191,7 +191,7 @@ pub struct Destination {
 pub struct Retain {
     /// Keep this many of the newest points.
     pub last: Option<u32>,
-    /// Everything not older than this before the newest point.
+    /// Keep everything that is at most this much older than the newest point.
     pub within: Option<Duration>,
     /// Keep the last point of each of this many hours.
     pub hourly: Option<u32>,

@@ -1,9 +1,9 @@
 //! The known Regions, by partition.
 //!
-//! The lists come from AWS's endpoint data of November 2026. AWS adds Regions, so a Region that is not listed may
-//! exist: the lists only help to recognise typing errors.
+//! The lists come from AWS's endpoint data of November 2026. AWS adds Regions, so an unlisted Region may exist: the
+//! lists only help to recognise typing errors.
 
-/// Of the partition `aws`.
+/// Partition `aws`.
 pub const STANDARD: &[&str] = &[
     "af-south-1",
     "ap-east-1",
@@ -42,12 +42,12 @@ pub const STANDARD: &[&str] = &[
     "us-west-1",
     "us-west-2",
 ];
-/// Of the partition `aws-cn`.
+/// Partition `aws-cn`.
 pub const CHINA: &[&str] = &["cn-north-1", "cn-northwest-1"];
-/// Of the partition `aws-us-gov`.
+/// Partition `aws-us-gov`.
 pub const GOVERNMENT: &[&str] = &["us-gov-east-1", "us-gov-west-1"];
 
-/// Of the partitions that only few may reach.
+/// The isolated partitions.
 const SECLUDED: &[&str] = &[
     "eu-isoe-west-1",
     "eusc-de-east-1",
@@ -59,7 +59,7 @@ const SECLUDED: &[&str] = &[
     "us-isof-south-1",
 ];
 
-/// Every Region of every partition.
+/// All Regions of all partitions.
 pub fn all() -> impl Iterator<Item = &'static str> {
     [STANDARD, CHINA, GOVERNMENT, SECLUDED].into_iter().flatten().copied()
 }

@@ -1,34 +1,34 @@
 //! Properties that only few recovery points have.
 //!
-//! A million points are held, and nearly all of them are present, complete, not on hold and not in doubt. So what most
-//! points lack costs one word in each of them, and an allocation only in those that have it.
+//! A million points are held, and nearly all of them are present, complete, not on hold and not in doubt. So a point
+//! without remarks pays one word, and only a point with remarks pays an allocation.
 
 use super::time::Time;
 use arcstr::ArcStr;
 use std::num::NonZeroU64;
 
-/// What only few points have.
+/// Attributes that few points have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remarks {
-    /// The reason of a hold, where a person holds it.
+    /// The reason of a hold, if a person holds it.
     pub hold: Option<ArcStr>,
     /// Why it failed.
     pub failure: Option<ArcStr>,
-    /// Since when its existence is in doubt: a complete listing did not show it. It is asked for by id before it is
-    /// believed gone.
+    /// Since when its existence is in doubt: a complete listing did not show it. It is polled by id before it is
+    /// believed to be removed.
     pub missing_since: Option<Time>,
-    /// What its tags say contradicts AWS or the record: it is there, and it is nothing to count on until that is mended.
+    /// Its tags contradict AWS or the record: it exists, but must not be counted until that is corrected.
     pub disputed: bool,
 }
 
-/// [`Remarks`] that take memory only where there are any; they read as if they lay there.
+/// [`Remarks`] that allocate only if there are any. It dereferences to them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remarked(Option<Box<Remarks>>);
 
 static NONE: Remarks = Remarks { hold: None, failure: None, missing_since: None, disputed: false };
 
 impl Remarked {
-    /// Changes them.
+    /// Modifies the remarks.
     pub fn change(&mut self, change: impl FnOnce(&mut Remarks)) {
         let mut remarks = self.0.take().map(|remarks| *remarks).unwrap_or_default();
         change(&mut remarks);
@@ -38,7 +38,7 @@ impl Remarked {
 
 impl From<Remarks> for Remarked {
     fn from(remarks: Remarks) -> Self {
-        // None are always held as nothing, so that what is equal compares equal.
+        // Empty remarks are always `None`, so that equal remarks compare equal.
         Self((remarks != NONE).then(|| Box::new(remarks)))
     }
 }
@@ -51,12 +51,12 @@ impl std::ops::Deref for Remarked {
     }
 }
 
-/// A number of bytes. An `Option` of it takes no more room: the highest number stands for nothing.
+/// A number of bytes. An `Option` of it has the same size: the highest value represents `None`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Bytes(NonZeroU64);
 
 impl From<u64> for Bytes {
-    /// The highest number of all counts as the one below it.
+    /// The highest value is stored as the one below it.
     fn from(bytes: u64) -> Self {
         Self(NonZeroU64::new(!bytes).unwrap_or(NonZeroU64::MIN))
     }

@@ -1,4 +1,4 @@
-//! When a policy fires.
+//! Schedules.
 //!
 //! Time zones skip hours and repeat them. The hour field alone decides what that means (product.md, `timezone`): an
 //! hour field of values, lists and ranges is matched against the wall clock, so a skipped time fires at the end of the
@@ -29,7 +29,7 @@ pub struct Schedule {
     zone_name: String,
     zone: Zone,
     kind: Kind,
-    /// Found once, by whoever asks first.
+    /// Computed once, on first use.
     gaps: Arc<OnceLock<Gaps>>,
 }
 
@@ -39,7 +39,7 @@ enum Kind {
     Cron { cron: Box<Cron>, zone: TimeZone, fixed: bool },
 }
 
-/// Why a schedule was refused.
+/// Why a schedule is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
     /// The text is not a schedule.
@@ -48,27 +48,27 @@ pub enum ScheduleError {
     /// The time zone is not in the IANA database.
     #[error("no IANA time zone is called `{0}`")]
     Zone(String),
-    /// The schedule is well-formed but never comes due.
+    /// The schedule is well-formed but never fires.
     #[error("this schedule has no occurrence in the next four years")]
     NeverFires,
 }
 
 /// The shortest and longest `every`.
 const EVERY_SECS: std::ops::RangeInclusive<u64> = 1..=366 * 86_400;
-/// Files among the zones that are none: one says that nothing was chosen, one holds rules for others.
+/// Files in the zone directory that are not zones: one means that none was chosen, one holds rules for others.
 pub const NO_ZONES: [&str; 3] = ["Factory", "posixrules", "localtime"];
-/// So many changes of the clocks are looked past for a firing; no zone has as many in a hundred years.
+/// The search for a firing gives up after this many clock changes; no zone has as many in a hundred years.
 const CHANGES_MAX: usize = 1000;
-/// A line longer than this is no schedule that a person wrote.
+/// Maximum length of a schedule that a person could have written.
 const TEXT_MAX_BYTES: usize = 200;
 
 impl Schedule {
-    /// Reads `0 3 * * *`, six fields with seconds first, `@daily` and friends, or `every 6h`.
+    /// Parses `0 3 * * *`, six fields with seconds first, `@daily` and the like, or `every 6h`.
     ///
-    /// `now` is where the search for a first occurrence begins.
+    /// The search for a first occurrence begins at `now`.
     ///
     /// # Errors
-    /// What is wrong, in words for the person who wrote it.
+    /// What is wrong, in words.
     pub fn parse(text: &str, zone_name: &str, now: Time) -> Result<Self, ScheduleError> {
         let unknown = || ScheduleError::Zone(zone_name.to_owned());
         if NO_ZONES.iter().any(|name| name.eq_ignore_ascii_case(zone_name)) {
@@ -78,10 +78,10 @@ impl Schedule {
         Self::within(text, zone_name, zone, now)
     }
 
-    /// The same in a zone that is at hand.
+    /// The same with a zone that is already loaded.
     ///
     /// # Errors
-    /// What is wrong, in words for the person who wrote it.
+    /// What is wrong, in words.
     pub fn within(text: &str, zone_name: &str, zone: TimeZone, now: Time) -> Result<Self, ScheduleError> {
         let trimmed = text.trim();
         let kind = match trimmed.strip_prefix("every ") {
@@ -101,7 +101,7 @@ impl Schedule {
         }
     }
 
-    /// The same by the zone data as they are now; `None` if they did not change, or the zone is gone from them.
+    /// The same schedule with the current zone data; `None` if they did not change or no longer contain the zone.
     #[must_use]
     pub fn by_new_zone_data(&self) -> Option<Self> {
         let zone = TimeZone::get(&self.zone_name).ok()?;
@@ -131,7 +131,7 @@ impl Schedule {
         &self.zone_name
     }
 
-    /// The time zone, by whose calendar retention counts as well.
+    /// The time zone, whose calendar retention uses as well.
     #[must_use]
     pub fn zone(&self) -> &Zone {
         &self.zone
@@ -146,7 +146,7 @@ impl Schedule {
                 Some(Time::from_millis(next))
             }
             Kind::Cron { cron, zone, fixed } => {
-                // Whole seconds: from the one that `time` lies in, the next is always after it.
+                // Start from the whole second that contains `time`: the next match is always after `time`.
                 let from = Time::from_secs(time.millis().div_euclid(1000)).to_jiff();
                 let next = if *fixed { next_fixed(cron, zone, from) } else { next_real(cron, zone, from) };
                 next.map(Time::from_jiff).filter(|next| *next > time)
@@ -154,10 +154,10 @@ impl Schedule {
         }
     }
 
-    /// The last firing at or before `time` and after `floor`, if there is one.
+    /// The last firing at or before `time` and after `floor`, if any.
     #[must_use]
     pub fn latest_between(&self, floor: Time, time: Time) -> Option<Time> {
-        // Step back in growing strides until a firing lies between, then walk forward: only `next_after` is trusted.
+        // Step back in growing strides until a firing is found, then walk forward: only `next_after` is trusted.
         let mut stride = Duration::from_secs(1);
         let mut found = loop {
             let from = time.minus(stride).max(floor);
@@ -173,7 +173,7 @@ impl Schedule {
         Some(found)
     }
 
-    /// The longest time between two neighbouring firings among the next `count` after `now`.
+    /// The longest time between two consecutive firings among the next `count` after `now`.
     #[must_use]
     pub fn longest_gap(&self, now: Time, count: usize) -> Duration {
         let mut longest = Duration::ZERO;
@@ -215,11 +215,11 @@ fn parse_every(interval: &str) -> Result<Kind, ScheduleError> {
     Ok(Kind::Every { interval_millis })
 }
 
-/// The first match of the wall clock after `from`, as an instant. Wall times in order are instants in order: a skipped one
-/// is the end of its gap, a repeated one its first time.
+/// The first match of the wall clock after `from`, as an instant. The order of wall times is the order of instants: a
+/// skipped time is the end of its gap, a repeated time is its first pass.
 fn next_fixed(cron: &Cron, zone: &TimeZone, from: Timestamp) -> Option<Timestamp> {
     let mut civil = zone.to_datetime(from);
-    // What is over already lies in the first pass of an hour that is being repeated; the rest of a day at the most.
+    // Matches not after `from` lie in the first pass of a repeated hour; at most the rest of a day has to be skipped.
     for _ in 0..=86_400 {
         civil = cron.find_next_occurrence(&civil, false).ok()?;
         let instant = fixed_instant(zone, civil)?;
@@ -242,7 +242,7 @@ fn fixed_instant(zone: &TimeZone, civil: DateTime) -> Option<Timestamp> {
     }
 }
 
-/// The first instant after `from` whose wall time matches: from one change of the clocks to the next, an offset is constant.
+/// The first instant after `from` whose wall time matches. The offset is constant between two clock changes.
 fn next_real(cron: &Cron, zone: &TimeZone, from: Timestamp) -> Option<Timestamp> {
     let mut civil = zone.to_datetime(from);
     let mut offset = zone.to_offset(from);
@@ -253,13 +253,13 @@ fn next_real(cron: &Cron, zone: &TimeZone, from: Timestamp) -> Option<Timestamp>
             return Some(next);
         };
         offset = zone.to_offset(change);
-        // From the second before, so that the moment of the change itself is looked at.
+        // From one second before, so that the moment of the change itself is considered.
         civil = offset.to_datetime(change).checked_sub(SignedDuration::from_secs(1)).ok()?;
     }
     None
 }
 
-/// The line as five or six fields, and whether its hours are fixed.
+/// Parses a cron line of five or six fields; returns also whether its hours are fixed.
 fn parse_cron(text: &str) -> Result<(Cron, bool), ScheduleError> {
     let wrong = |why: String| ScheduleError::Text(why);
     if text.len() > TEXT_MAX_BYTES {
@@ -281,7 +281,7 @@ fn parse_cron(text: &str) -> Result<(Cron, bool), ScheduleError> {
     let parser = CronParser::builder().seconds(Seconds::Optional).year(Year::Disallowed).build();
     let cron = parser.parse(text).map_err(|error| wrong(format!("not a cron line: {error}")))?;
     let fields: Vec<&str> = text.split_whitespace().collect();
-    // Of the nicknames only `@hourly` has an hour field with `*`.
+    // `@hourly` is the only nickname with `*` in its hour field.
     let hour = fields.len().checked_sub(4).and_then(|at| fields.get(at));
     let fixed = hour.map_or(!text.eq_ignore_ascii_case("@hourly"), |hour| !hour.contains(['*', '/', '?']));
     Ok((cron, fixed))
@@ -379,7 +379,7 @@ mod tests {
         }
     }
 
-    /// The right values of a public report, each told by Python's zoneinfo.
+    /// The expected values of a public bug report, each confirmed with Python's zoneinfo.
     #[test]
     fn fixed_hours_go_by_the_wall_clock() {
         for (line, zone, from, right) in [
@@ -463,7 +463,7 @@ mod tests {
         }
     }
 
-    /// What is promised beforehand does not depend on the day it is asked.
+    /// The predicted gaps do not depend on the day of the check.
     #[test]
     fn gaps_are_the_same_on_every_day() {
         for (line, zone, longest, mean) in [

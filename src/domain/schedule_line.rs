@@ -1,15 +1,15 @@
-//! The schedules that a source had.
+//! The schedules that a source has had.
 
 use super::time::Time;
 use std::sync::Arc;
 
-/// A schedule as it was written, and from when it holds.
+/// A schedule as written, and since when it applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The line.
+    /// The schedule line.
     pub text: Arc<str>,
     /// Its time zone.
     pub zone: Arc<str>,
-    /// Occurrences after this are its own. `None`: it was there when the source was first seen, and may have been for long.
+    /// It applies to occurrences after this time. `None`: it applied when the source was first seen, perhaps for long.
     pub since: Option<Time>,
 }

@@ -1,7 +1,7 @@
-//! What is known: recorded intents, AWS's inventory as last seen, and calls under way.
+//! Everything that is known: recorded intents, AWS's inventory as last seen, and calls under way.
 //!
-//! The store keeps the durable part; each process finds out the rest anew. Everything that a round looks up is indexed,
-//! so the cost of a round depends on what is in flight or due, not on how much is held.
+//! The store keeps the durable part; each process finds out the rest again. Everything that a round looks up is
+//! indexed, so the cost of a round depends on what is in flight or due, not on how much is held.
 
 use super::action::{CallKey, SourceFacts};
 use super::change::{Change, Counter, IllegalChange, OccurrenceRecord};
@@ -52,36 +52,36 @@ pub const DURATION_BUCKETS_SECONDS: [f64; 14] = [
     10.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0, 14_400.0, 28_800.0, 43_200.0, 86_400.0, 172_800.0,
 ];
 
-/// How long things of one kind took, since this process began.
+/// How long operations of one kind took since this process began.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Durations {
-    /// How many fell into each of [`DURATION_BUCKETS_SECONDS`] (not cumulative); one more for those above all.
+    /// The number in each of [`DURATION_BUCKETS_SECONDS`] (not cumulative), and one more for those above all.
     pub buckets: [u64; DURATION_BUCKETS_SECONDS.len() + 1],
     /// Their sum.
     pub sum_seconds: f64,
 }
 
-/// How far the occurrences of a policy are on record.
+/// Up to when the occurrences of a policy are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// Up to when.
+    /// The end of the recorded period.
     pub through: Time,
-    /// When the next one comes due, if ever.
+    /// When the next one comes due, if any.
     pub next: Option<Time>,
 }
 
 /// All that is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    /// By account and id. Sources that no policy selects any more stay as long as they have points. Each is shared with
-    /// the readers of the state until it changes.
+    /// By account and id. A source that no policy selects any more stays while it has points. Each is shared with
+    /// readers of the state until it changes.
     pub sources: BTreeMap<SourceKey, Arc<SourceState>>,
     /// By account and Region.
     pub places: BTreeMap<AccountRegion, AccountRegionState>,
     /// The AWS account id of each account of the policy file, as AWS's responses name it.
     pub accounts: BTreeMap<AccountAlias, AccountState>,
-    /// Pauses by policy, each policy's by when they began; those that ended stay until what came due in them is on
-    /// record.
+    /// Pauses by policy, in the order they began; an ended pause stays until the occurrences that came due in it are
+    /// recorded.
     pub pauses: BTreeMap<PolicyName, Vec<Pause>>,
     /// Counters that survive restarts.
     pub counters: BTreeMap<Counter, u64>,
@@ -89,27 +89,27 @@ pub struct State {
     pub durations: BTreeMap<Target, Durations>,
     /// Records for people.
     pub notes: Notes,
-    /// When the database was made.
+    /// When the database was created.
     pub created_at: Time,
     /// When this process began.
     pub started_at: Time,
     /// The latest time that a round has seen.
     pub clock: Time,
-    /// What is known of the time.
+    /// Which clock is believed, and how far.
     pub timekeeping: Timekeeping,
     /// When this process last removed entries that nothing needs any more.
     pub swept_at: Option<Time>,
-    /// The generation of the settings that `membership` of every source follows.
+    /// The generation of the settings that every source's `membership` reflects.
     pub generation: Option<u64>,
     /// Up to when all occurrences of each policy are recorded.
     pub checked: BTreeMap<PolicyName, Checked>,
-    /// Sources with work: something open, asked, in flight, or a route that lacks the newest backup.
+    /// Sources with work: something open, requested or in flight, or a route that lacks the newest backup.
     pub active: BTreeSet<SourceKey>,
-    /// What is to be deleted.
+    /// Planned deletions.
     pub deletions: BTreeMap<(AccountRegion, BackupId), Deletion>,
     /// Requested holds and releases that AWS's inventory does not show yet.
     pub hold_requests: BTreeMap<(AccountRegion, BackupId), HoldRequest>,
-    /// When retention looks at which source next.
+    /// When retention reviews each source next.
     pub reviews: BTreeSet<(Time, SourceKey)>,
     /// Deletions held back by the brake until a person confirms, by source and target.
     pub braked: BTreeMap<(SourceKey, Target), Brake>,
@@ -148,13 +148,13 @@ impl State {
         }
     }
 
-    /// What is known of a place.
+    /// The state of an account and Region.
     #[must_use]
     pub fn place(&self, place: &AccountRegion) -> Option<&AccountRegionState> {
         self.places.get(place)
     }
 
-    /// The point with this id at a place.
+    /// The point with this id in an account and Region.
     #[must_use]
     pub fn point(&self, place: &AccountRegion, id: &BackupId) -> Option<&RecoveryPoint> {
         self.point_among(place, self.places.get(place)?, id)
@@ -184,7 +184,7 @@ impl State {
         self.places.get(place).is_some_and(|known| known.calls.contains(call))
     }
 
-    /// How many copies take a place in each lane: asked for, in flight, and others'.
+    /// The number of copies in each lane: requested, in flight, and others'.
     #[must_use]
     pub fn lanes_held(&self) -> BTreeMap<Lane, u32> {
         let mut held: BTreeMap<Lane, u32> = BTreeMap::new();
@@ -206,7 +206,8 @@ impl State {
         for (key, source) in self.active_sources() {
             for ((occurrence, target), pending) in &source.pending_requests {
                 let Target::Copy(destination) = target else { continue };
-                // Fulfilled but not yet withdrawn would count twice; `BackupObserved` withdraws the pending request in the same change.
+                // A request whose copy is in flight must not count twice. `BackupObserved` withdraws the request in the
+                // same change.
                 if pending.open && !source.points_of(*occurrence, target).any(|point| point.lifecycle.in_flight()) {
                     let kind = source.kind_of_backup(*occurrence);
                     let volume = key.source.is_volume().then_some(&key.source);
@@ -217,12 +218,12 @@ impl State {
         held
     }
 
-    /// What a round looks at, by key: the sources that [`State::active`] names.
+    /// The sources that a round visits: those that [`State::active`] names.
     pub fn active_sources(&self) -> impl Iterator<Item = (&SourceKey, &SourceState)> {
         self.active.iter().filter_map(|key| Some((key, self.sources.get(key)?.as_ref())))
     }
 
-    /// How many sources with points of ours no policy names any more, by where those points are.
+    /// The number of sources with points of ours that no policy names any more, by the location of the points.
     #[must_use]
     pub fn orphans(&self) -> BTreeMap<AccountRegion, u64> {
         let mut orphans = BTreeMap::new();
@@ -236,7 +237,7 @@ impl State {
     }
 }
 
-/// What contradicts the state, in words.
+/// An illegal change, with the contradiction in words.
 fn illegal(what: String) -> IllegalChange {
     IllegalChange { what }
 }

@@ -1,4 +1,4 @@
-//! Our tags on an object compared with what is on record of it.
+//! Compares the tags of an object with its record.
 
 use super::id::PolicyName;
 use super::point::RecoveryPoint;
@@ -6,7 +6,7 @@ use super::tags::{ATTEMPT, LifeboatTagsRef, OCCURRENCE, ORIGIN, SOURCE, TAKEN, T
 use super::time::Time;
 
 impl LifeboatTagsRef<'_> {
-    /// What of it is not as it was when Lifeboat asked for the point: the tag, what it says, and what is on record.
+    /// The first tag that differs from the record: the tag, its value, and the recorded value.
     pub(super) fn altered(&self, point: &RecoveryPoint) -> Option<(&'static str, String, String)> {
         if self.source != point.source.as_str() {
             return Some((SOURCE, self.source.to_owned(), point.source.to_string()));
@@ -33,7 +33,7 @@ impl LifeboatTagsRef<'_> {
         (said != known).then(|| (TAKEN, said.to_string(), known.to_string()))
     }
 
-    /// Whether all of it is what is known of a point.
+    /// Whether all tags agree with a point.
     pub(super) fn is_of(&self, point: &RecoveryPoint) -> bool {
         let origin = point.origin.as_ref();
         self.source == point.source.as_str()

@@ -1,7 +1,7 @@
-//! The tags that Lifeboat writes on backups and copies, and how it reads them back.
+//! The tags that Lifeboat writes on backups and copies, and how they are read back.
 //!
-//! On the day that matters the database can be lost and the source's Region unreachable. So every backup and copy at
-//! AWS carries enough to start over from (product.md, “What is written at AWS”).
+//! In a disaster the database may be lost and the source's Region unreachable. So every backup and copy at AWS carries
+//! enough to start over (product.md, “What is written at AWS”).
 
 use super::fault::clean;
 use super::id::{BackupId, Occurrence, PolicyName, Region, SourceId, Trigger};
@@ -9,11 +9,11 @@ use super::policy::Tags;
 use super::time::Time;
 use std::ops::Bound::{Included, Unbounded};
 
-/// The prefix of all tags of ours; a policy may not use it.
+/// The prefix of all our tags; a policy may not use it.
 pub const PREFIX: &str = "lifeboat:";
-/// The prefix that AWS keeps for itself.
+/// The prefix that AWS reserves.
 pub const AWS_PREFIX: &str = "aws:";
-/// Informative: the policy that asked.
+/// Informative: the policy that requested it.
 pub const POLICY: &str = "lifeboat:policy";
 /// The source's id.
 pub const SOURCE: &str = "lifeboat:source";
@@ -29,7 +29,7 @@ pub const ORIGIN: &str = "lifeboat:origin";
 pub const TAKEN: &str = "lifeboat:taken";
 /// A person holds this point; the value is the reason or empty.
 pub const HOLD: &str = "lifeboat:hold";
-/// What the console shows.
+/// The name shown in the console.
 pub const NAME: &str = "Name";
 /// Tags per resource (fsx-facts 3.2).
 pub const MAX: usize = 50;
@@ -37,38 +37,38 @@ pub const MAX: usize = 50;
 /// What our tags say about an object at AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LifeboatTags {
-    /// Informative: the policy that asked.
+    /// The policy that requested it; informative only.
     pub policy: Option<PolicyName>,
-    /// Whose recovery point it is.
+    /// The source.
     pub source: SourceId,
-    /// For which firing.
+    /// The occurrence it was made for.
     pub occurrence: Occurrence,
-    /// Which attempt.
+    /// The attempt, counted from 1.
     pub attempt: u32,
-    /// On a copy: the Region and id of the source backup, and when that was taken.
+    /// For a copy: the Region and id of the source backup, and when its data was taken.
     pub origin: Option<Origin>,
-    /// The reason of a hold, where a person holds it.
+    /// The reason of a hold, if a person holds it.
     pub hold: Option<String>,
 }
 
-/// Where a copy came from.
+/// The origin of a copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The Region of the source backup.
     pub region: Region,
     /// The source backup.
     pub backup: BackupId,
-    /// When the source backup was created: what the copy's age counts from.
+    /// When the source backup was created: the copy's age counts from then.
     pub taken_at: Time,
 }
 
-/// The same, as it stands in the tags.
+/// The same, borrowed from the tags.
 pub(super) struct LifeboatTagsRef<'a> {
     pub(super) policy: Option<&'a str>,
     pub(super) source: &'a str,
     pub(super) occurrence: Occurrence,
     pub(super) attempt: u32,
-    /// Region, backup, and when that was taken.
+    /// Region, backup, and when the data was taken.
     pub(super) origin: Option<(&'a str, &'a str, Time)>,
     pub(super) hold: Option<&'a str>,
 }
@@ -78,7 +78,7 @@ impl<'a> LifeboatTagsRef<'a> {
     pub(super) fn read(tags: &'a Tags) -> Option<Self> {
         let (mut policy, mut source, mut at, mut trigger) = (None, None, None, None);
         let (mut attempt, mut origin, mut taken, mut hold) = (None, None, None, None);
-        // One walk through those of ours, which stand together.
+        // One pass over our tags, which are adjacent in the map.
         let ours = tags.range::<str, _>((Included(PREFIX), Unbounded)).take_while(|(key, _)| key.starts_with(PREFIX));
         for (key, value) in ours {
             let place = match key.as_str() {
@@ -95,7 +95,7 @@ impl<'a> LifeboatTagsRef<'a> {
             *place = Some(value.as_str());
         }
         let occurrence = Occurrence { at: moment(at?)?, trigger: Trigger::parse(trigger?)? };
-        // An id of AWS, and nothing that could speak to a terminal or a log.
+        // Only characters of an AWS id, so that nothing in it can control a terminal or forge a log line.
         let id = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let source = source.filter(|source: &&str| (1..=64).contains(&source.len()) && id(source))?;
         let origin = match origin {
@@ -115,29 +115,29 @@ impl<'a> LifeboatTagsRef<'a> {
         })
     }
 
-    /// Whose recovery point it says that this is.
+    /// The source it names.
     pub(super) fn source(&self) -> &'a str {
         self.source
     }
 
-    /// For which firing.
+    /// The occurrence it names.
     pub(super) fn occurrence(&self) -> Occurrence {
         self.occurrence
     }
 
-    /// On a copy: the Region and id of the source backup, and when that was taken.
+    /// For a copy: the Region and id of the source backup, and when its data was taken.
     pub(super) fn origin(&self) -> Option<(&'a str, &'a str, Time)> {
         self.origin
     }
 }
 
-/// A time that AWS and every reader of ours can mean.
+/// Parses a time in the range that AWS and our readers support.
 fn moment(text: &str) -> Option<Time> {
     Time::parse_rfc3339(text).filter(|at| (Time::ZERO..=Time::LAST_WRITABLE).contains(at))
 }
 
-/// What is wrong with tags that name a source and do not say all that ours do: the tag, and what it says. `None` where
-/// they name none: a person who takes `lifeboat:source` off takes the object out of our hands.
+/// What is wrong with tags that name a source but are not a complete set of ours: the tag and its value. `None` if they
+/// name no source: a person who removes `lifeboat:source` takes the object away from Lifeboat.
 #[must_use]
 pub fn flaw(tags: &Tags) -> Option<(&'static str, String)> {
     if !tags.contains_key(SOURCE) {
@@ -154,7 +154,7 @@ pub fn flaw(tags: &Tags) -> Option<(&'static str, String)> {
         hold: None,
     }
     .write();
-    // The tag with which all of it can be read once it is sound, with those before it.
+    // The first tag whose correction, with those before it, makes the set readable.
     for key in [SOURCE, OCCURRENCE, TRIGGER, ATTEMPT, ORIGIN, TAKEN] {
         if let Some(value) = sound.get(key) {
             probe.insert(key.to_owned(), value.clone());
@@ -185,7 +185,7 @@ impl LifeboatTags {
         })
     }
 
-    /// The tags that say this, with the console's `Name`. A hold is not written: it is a person's mark on one object.
+    /// The tags to write, with the console's `Name`. A hold is not included: it is a person's mark on one object.
     #[must_use]
     pub fn write(&self) -> Tags {
         let mut tags = Tags::new();
@@ -207,8 +207,8 @@ impl LifeboatTags {
     }
 }
 
-/// Merges tags in their order of right: ours, then each of `layers`, until AWS's 50 are reached; within a layer by key
-/// order. Returns the tags and the keys that found no room. `aws:` tags, and ours in a layer, are left out silently.
+/// Merges tags by priority: ours, then each of `layers`, up to AWS's 50; within a layer by key order. Returns the tags
+/// and the keys that were dropped. `aws:` tags, and our tags in a layer, are left out silently.
 #[must_use]
 pub fn merge(ours: Tags, layers: &[&Tags]) -> (Tags, Vec<String>) {
     let mut merged = ours;
@@ -228,7 +228,7 @@ pub fn merge(ours: Tags, layers: &[&Tags]) -> (Tags, Vec<String>) {
     (merged, dropped)
 }
 
-/// Whether a tag found on a source or backup may go onto another object: not AWS's and not ours.
+/// Whether a tag found on a source or backup may be put on another object: it is neither AWS's nor ours.
 #[must_use]
 pub fn may_be_carried(key: &str) -> bool {
     let aws = key.get(..AWS_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(AWS_PREFIX));

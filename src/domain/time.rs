@@ -1,7 +1,7 @@
 //! Points in time as plain numbers.
 //!
-//! Timestamps come from places that cannot be trusted (AWS answers, an old database, a clock that was set wrong), so
-//! arithmetic on them must never panic or wrap. [`Time`] is milliseconds since 1970-01-01T00:00Z and saturates.
+//! Timestamps come from untrusted sources (AWS responses, an old database, a wrong clock), so arithmetic on them must
+//! never panic or wrap. [`Time`] is milliseconds since 1970-01-01T00:00Z and saturates.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -10,8 +10,8 @@ use std::time::Duration;
 
 /// Milliseconds since 1970-01-01T00:00:00Z. Arithmetic saturates.
 ///
-/// An `Option<Time>` takes no more room than a `Time`, since a million recovery points hold several: the sign is turned
-/// around, which keeps the order, and the lowest number stands for nothing.
+/// An `Option<Time>` is as small as a `Time`, since a million recovery points hold several. The sign bit is flipped,
+/// which keeps the order, and the lowest value represents `None`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(NonZeroU64);
 
@@ -23,8 +23,8 @@ impl Default for Time {
     }
 }
 
-/// The first instant that RFC 3339 can write with four digits of year, and the last that every time zone can (two days
-/// before the year 10000): the calendar library has nothing after it, and would write an earlier time.
+/// The first instant that RFC 3339 can write with a four-digit year, and the last that it can write in every time zone
+/// (two days before the year 10000): the calendar library would clamp a later time.
 const RFC3339_MILLIS: std::ops::RangeInclusive<i64> = -62_135_596_800_000..=253_402_207_200_999;
 
 impl Time {
@@ -33,10 +33,10 @@ impl Time {
     /// Later than anything that will happen.
     pub const NEVER: Self = Self::from_millis(i64::MAX);
 
-    /// The last that RFC 3339 can write in every time zone.
+    /// The last instant that RFC 3339 can write in every time zone.
     pub const LAST_WRITABLE: Self = Self::from_millis(*RFC3339_MILLIS.end());
 
-    /// From milliseconds since the epoch; the lowest number of all counts as the one above it.
+    /// From milliseconds since the epoch; the lowest value counts as the one above it.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         match NonZeroU64::new(millis.cast_unsigned() ^ SIGN) {
@@ -57,7 +57,7 @@ impl Time {
         (self.0.get() ^ SIGN).cast_signed()
     }
 
-    /// Seconds since the epoch with fractions, as Prometheus wants them.
+    /// Seconds since the epoch with fractions, as Prometheus expects.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of any real date fit 53 bits")]
     pub fn secs_f64(self) -> f64 {
@@ -76,14 +76,14 @@ impl Time {
         Self::from_millis(self.millis().saturating_sub(millis_of(by)))
     }
 
-    /// How long after `earlier` this is; zero if it is not after it.
+    /// The time elapsed since `earlier`; zero if `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         let millis = self.millis().saturating_sub(earlier.millis());
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
-    /// As the calendar library's timestamp; out-of-range values go to its ends.
+    /// As a timestamp of the calendar library; out-of-range values are clamped.
     #[must_use]
     pub fn to_jiff(self) -> jiff::Timestamp {
         match jiff::Timestamp::from_millisecond(self.millis()) {
@@ -93,27 +93,27 @@ impl Time {
         }
     }
 
-    /// From the calendar library's timestamp, cut to milliseconds.
+    /// From a timestamp of the calendar library, truncated to milliseconds.
     #[must_use]
     pub fn from_jiff(timestamp: jiff::Timestamp) -> Self {
         Self::from_millis(timestamp.as_millisecond())
     }
 
-    /// When its year began, in UTC.
+    /// The beginning of its year, in UTC.
     #[must_use]
     pub fn year_began(self) -> Self {
         let day = self.to_jiff().to_zoned(jiff::tz::TimeZone::UTC).first_of_year().and_then(|day| day.start_of_day());
         day.map_or(self, |day| Self::from_jiff(day.timestamp()))
     }
 
-    /// Reads RFC 3339 text; `None` if it is not a time.
+    /// Parses RFC 3339; `None` if it is not a time.
     #[must_use]
     pub fn parse_rfc3339(text: &str) -> Option<Self> {
         text.parse::<jiff::Timestamp>().ok().map(Self::from_jiff)
     }
 }
 
-/// RFC 3339 in UTC: whole seconds unless there are milliseconds to show.
+/// RFC 3339 in UTC, with fractions only if there are milliseconds.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !RFC3339_MILLIS.contains(&self.millis()) {
@@ -124,7 +124,7 @@ impl fmt::Display for Time {
     }
 }
 
-/// As text in RFC 3339, for people and programs that read our JSON.
+/// RFC 3339 text in JSON.
 impl Serialize for Time {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)

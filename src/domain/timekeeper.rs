@@ -4,36 +4,36 @@
 //! seconds. A scheduler that believes that clock starts the wrong backup, records the right one as missed, and deletes
 //! what is not old.
 //!
-//! **The solution.** The time is the host's as long as AWS's `Date` header agrees within [`TOLERATED`]. A jump relative
-//! to the monotonic clock is not followed until AWS confirms it; until then time continues as before. Code that decides
-//! by the time checks [`Timekeeping::confirmed`] first.
+//! **The solution.** The host's time is used as long as AWS's `Date` header agrees within [`TOLERATED`]. A jump
+//! relative to the monotonic clock is not followed until AWS confirms it; until then time continues as before. Code
+//! that makes decisions based on the time checks [`Timekeeping::confirmed`] first.
 
 use super::time::Time;
 use std::time::Duration;
 
-/// The host's clock may differ from AWS's by so much and be believed.
+/// The largest difference between the host's clock and AWS's at which the host's is believed.
 pub const TOLERATED: Duration = Duration::from_secs(5 * 60);
-/// A difference from here on is told.
+/// A difference of this much or more is reported.
 pub const TOLD_FROM: Duration = Duration::from_secs(60);
-/// What the host's clock is set by at once and followed at once, as time services do.
+/// A step of the host's clock up to this size (ms) is followed at once: time services make such steps.
 const STEP_FOLLOWED_MS: i64 = 30_000;
-/// `Date` counts whole seconds.
+/// The resolution of `Date`.
 const DATE_COUNTS: Duration = Duration::from_secs(1);
 
-/// What an answer of AWS said of the time.
+/// The time in a response from AWS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heard {
     /// Its `Date`.
     pub date: Time,
-    /// How long ago the request left.
+    /// How long ago the request was sent.
     pub asked_ago: Duration,
-    /// How long ago the answer came.
+    /// How long ago the response arrived.
     pub answered_ago: Duration,
 }
 
 impl Heard {
-    /// By how much the host's clock is ahead of AWS's at least, ms; behind where it is negative. What the answer was under way
-    /// for is borne with.
+    /// The minimum by which the host's clock is ahead of AWS's, in ms; negative if it is behind. The round-trip time is
+    /// allowed for.
     #[must_use]
     pub fn offset_ms(&self, host: Time) -> i64 {
         let earliest = self.date.plus(self.answered_ago);
@@ -46,49 +46,49 @@ impl Heard {
     }
 }
 
-/// How far the time is known.
+/// How far the clock is trusted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
-    /// The host's clock and AWS's agree. What has no daemon, and so asks nobody, takes the host's word as well.
+    /// The host's clock and AWS's agree. Commands without a daemon, which ask nobody, also use this.
     #[default]
     Confirmed,
-    /// AWS has not agreed since this process began, or since the host's clock jumped then.
+    /// AWS has not agreed since this process began, or since the host's clock jumped before AWS first agreed.
     Unproven {
-        /// Nothing heard before counts.
+        /// Responses from before this time do not count.
         since: Time,
     },
-    /// AWS agreed, and the host's clock jumped since.
+    /// AWS agreed, but the host's clock has jumped since.
     Doubted {
-        /// Nothing heard before counts.
+        /// Responses from before this time do not count.
         since: Time,
     },
-    /// AWS agreed once, and no longer does.
+    /// AWS agreed before, but no longer does.
     Off,
 }
 
-/// What is known of the time at this moment.
+/// What is known about the clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timekeeping {
-    /// How far it is known.
+    /// How far it is trusted.
     pub trust: Trust,
     /// The host's clock minus AWS's, ms, as last heard.
     pub offset_ms: Option<i64>,
 }
 
 impl Timekeeping {
-    /// Whether anything may be decided by the time.
+    /// Whether decisions based on the time are allowed.
     #[must_use]
     pub fn confirmed(&self) -> bool {
         self.trust == Trust::Confirmed
     }
 
-    /// Whether how much time passed is known, and what is open may go on.
+    /// Whether the elapsed time is known, so that open work may continue.
     #[must_use]
     pub fn goes_on(&self) -> bool {
         !matches!(self.trust, Trust::Unproven { .. })
     }
 
-    /// From when on AWS has to be heard anew.
+    /// Responses from before this time do not confirm the clock.
     #[must_use]
     pub fn wants_word_since(&self) -> Option<Time> {
         match self.trust {
@@ -97,27 +97,27 @@ impl Timekeeping {
         }
     }
 
-    /// The host's clock is off by more than is tolerated, ms: a person has to set it.
+    /// By how much the host's clock is off if that exceeds the tolerance, in ms: a person has to set it.
     #[must_use]
     pub fn off_ms(&self) -> Option<i64> {
         self.offset_ms.filter(|offset| offset.unsigned_abs() > TOLERATED.as_millis() as u64 && !self.confirmed())
     }
 }
 
-/// Keeps the time of one process.
+/// The clock of one process.
 #[derive(Clone, Copy, Debug)]
 pub struct Timekeeper {
-    /// The host's clock minus the one that only counts, ms, as last read.
+    /// The host's clock minus the monotonic clock, ms, as last read.
     host_ms: i64,
-    /// The time that is gone by minus the one that only counts, ms.
+    /// Lifeboat's time minus the monotonic clock, ms.
     own_ms: i64,
-    /// When the process began, by the clock that only counts.
+    /// When the process began, by the monotonic clock.
     began: Duration,
     known: Timekeeping,
 }
 
 impl Timekeeper {
-    /// The time of a process that begins: nothing is confirmed.
+    /// The clock of a process that begins: nothing is confirmed.
     #[must_use]
     pub fn new(host: Time, steady: Duration) -> Self {
         let host_ms = host.millis().saturating_sub(millis(steady));
@@ -131,19 +131,19 @@ impl Timekeeper {
         steady.saturating_sub(self.began)
     }
 
-    /// What is known of the time.
+    /// What is known about the clock.
     #[must_use]
     pub fn known(&self) -> Timekeeping {
         self.known
     }
 
-    /// The time to go by, as long as nobody set the host's clock since it was last read.
+    /// The time now, if nobody has set the host's clock since it was last read.
     #[must_use]
     pub fn at(&self, steady: Duration) -> Time {
         Time::from_millis(self.own_ms.saturating_add(millis(steady)))
     }
 
-    /// The time to go by. `host` is what the host's clock shows, `steady` what a clock shows that only counts.
+    /// The time now. `host` is the reading of the host's clock, `steady` that of a monotonic clock.
     pub fn read(&mut self, host: Time, steady: Duration) -> Time {
         let host_ms = host.millis().saturating_sub(millis(steady));
         let step = host_ms.saturating_sub(self.host_ms);
@@ -161,11 +161,11 @@ impl Timekeeper {
         now
     }
 
-    /// Takes in what an answer said. Returns whether it is the first with which AWS agrees.
+    /// Takes in a response's time. Returns whether it is the first with which AWS agrees.
     pub fn heard(&mut self, host: Time, steady: Duration, heard: &Heard) -> bool {
         let now = self.read(host, steady);
         let offset_ms = heard.offset_ms(host);
-        // An answer to what was asked before a jump says what the clock was then.
+        // A response to a request from before the jump tells about the clock of that time.
         if self.known.wants_word_since().is_some_and(|since| now.minus(heard.answered_ago) < since) {
             return false;
         }
@@ -216,7 +216,7 @@ mod tests {
         assert!(!keeper.heard(NOON, Duration::ZERO, &says(NOON.minus(DAY))));
         assert_eq!(keeper.known().offset_ms, Some(86_400_000 - 2_000));
         assert!(!keeper.known().goes_on(), "whose clock is wrong is not known");
-        // The host's clock is set right: AWS agrees, and time is that.
+        // The host's clock is corrected: AWS agrees, and time follows it.
         let right = NOON.minus(DAY).plus(SECOND * 5);
         assert_eq!(keeper.read(right, SECOND * 5), NOON.plus(SECOND * 5), "not followed on its own word");
         assert!(keeper.heard(right, SECOND * 5, &says(right)));
@@ -229,7 +229,7 @@ mod tests {
         let (host, steady) = at(10);
         assert_eq!(keeper.read(host.plus(DAY), steady), host);
         assert!(!keeper.known().confirmed() && keeper.known().goes_on());
-        // What was on its way before says nothing of it.
+        // A response that was already on its way proves nothing.
         let before = Heard { date: host, asked_ago: SECOND * 6, answered_ago: SECOND * 5 };
         let (host, steady) = at(12);
         keeper.heard(host.plus(DAY), steady, &before);
@@ -237,7 +237,7 @@ mod tests {
         keeper.heard(host.plus(DAY), steady, &says(host));
         assert_eq!(keeper.known().trust, Trust::Off);
         assert_eq!(keeper.read(host.plus(DAY), steady), host);
-        // Set back: a jump again, until AWS agrees.
+        // Set back: another jump, until AWS agrees.
         let (host, steady) = at(20);
         assert_eq!(keeper.read(host, steady), host);
         assert!(!keeper.known().confirmed());
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn what_an_answer_was_under_way_for_is_no_difference() {
         let heard = Heard { date: NOON, asked_ago: SECOND * 3, answered_ago: SECOND };
-        // `Date` may have been any moment of a whole second, and be set at any moment between question and answer.
+        // `Date` may be any moment within its second, set at any moment between request and response.
         let off = |ms: i64| heard.offset_ms(Time::from_millis(NOON.millis() + ms));
         assert_eq!(
             [off(-1_000), off(999), off(1_000), off(4_000), off(4_001), off(9_000)],

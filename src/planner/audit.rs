@@ -42,7 +42,7 @@ impl Severity {
 pub struct Finding {
     /// Its severity.
     pub severity: Severity,
-    /// Whose.
+    /// The source.
     pub source: SourceKey,
     /// What, in words, naming the objects.
     pub what: String,

@@ -36,7 +36,7 @@ pub struct CallLimits<'a> {
 /// Why something may not be sent now, and until when, if that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
-    /// Why.
+    /// The reason.
     pub reason: Reason,
     /// Until when.
     pub until: Option<Time>,

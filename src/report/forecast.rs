@@ -79,7 +79,7 @@ pub struct PolicyForecast {
 /// A destination of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DestinationForecast {
-    /// Where.
+    /// The Region.
     pub region: Region,
     /// The RPO there.
     pub rpo_seconds: Option<u64>,
@@ -151,9 +151,9 @@ pub struct DeletionForecast {
     pub account: AccountAlias,
     /// Of which source.
     pub source: SourceId,
-    /// Where.
+    /// The Region.
     pub region: Region,
-    /// Which.
+    /// The backup or copy.
     pub id: BackupId,
     /// When its data was taken.
     pub taken_at: Time,
@@ -170,9 +170,9 @@ pub struct KeptForecast {
     pub account: AccountAlias,
     /// Of which source.
     pub source: SourceId,
-    /// Where.
+    /// The Region.
     pub region: Region,
-    /// Which.
+    /// The backup or copy.
     pub id: BackupId,
     /// When its data was taken.
     pub taken_at: Time,

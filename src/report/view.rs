@@ -267,7 +267,7 @@ impl AccountRegionView {
 pub struct FindingView {
     /// `warning` or `error`.
     pub severity: String,
-    /// Whose.
+    /// The source.
     pub source: SourceKey,
     /// What.
     pub what: String,

@@ -155,7 +155,7 @@ impl OccurrenceStatus {
 /// One line of history: an occurrence, or the end of a backup or copy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// Whose.
+    /// The source.
     pub source: SourceKey,
     /// Which occurrence; of a backup or copy, that for which it was made.
     pub occurrence: Occurrence,
@@ -165,7 +165,7 @@ pub struct HistoryEntry {
     pub opened_at: Time,
     /// What became of it.
     pub became: OccurrenceStatus,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
     /// When it ended, or was found to be gone.
     pub closed_at: Option<Time>,
@@ -195,7 +195,7 @@ impl HistoryEntry {
 pub struct Mark {
     /// See [`HistoryEntry::lies_at`].
     pub lies_at: Time,
-    /// Whose.
+    /// The source.
     pub source: SourceKey,
     /// Of which occurrence.
     pub occurrence: Occurrence,
@@ -238,7 +238,7 @@ pub struct RouteRecord {
 /// An RPO and the period in which it applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RpoSpan {
-    /// By which policy.
+    /// The policy.
     pub policy: PolicyName,
     /// The RPO; `None` if the policy set none.
     pub rpo: Option<Duration>,

@@ -2,48 +2,49 @@
 
 use super::*;
 
-/// What an answer showed of the account that it comes from.
+/// What a response shows about the account that sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountEvidence {
     /// It names the account on record.
     Proven {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// When.
+        /// When it happened.
         at: Time,
     },
-    /// It names another account than the recorded one; nothing in it is believed.
+    /// It names another account than the one on record; nothing in it is believed.
     Foreign {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
         /// The account that it names.
         id: AccountId,
-        /// In words.
+        /// The error in words.
         fault: Fault,
-        /// When.
+        /// When it happened.
         at: Time,
     },
-    /// A place that answered for another account names nobody now, and its account has proven itself since.
+    /// An account and Region that responded for another account now names no account, and the account has proven itself
+    /// since.
     Cleared {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// When.
+        /// When it happened.
         at: Time,
     },
-    /// A whole listing of a place names nobody and contradicts the record.
+    /// A complete listing names no account and contradicts the record.
     Silent {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// When.
+        /// When it happened.
         at: Time,
     },
-    /// It names nobody and contradicts the record, so another has to name the account.
+    /// A response names no account and contradicts the record, so another response has to name the account.
     Doubted {
-        /// Which.
+        /// The account.
         account: AccountAlias,
-        /// Since when what it contradicts is in doubt.
+        /// Since when the contradicted records are in doubt.
         since: Time,
-        /// When.
+        /// When it happened.
         at: Time,
     },
 }

@@ -5,10 +5,10 @@ use super::*;
 /// An entry that nothing needs any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Forgotten {
-    /// A source that no policy names, and of which AWS has nothing of ours.
+    /// A source that no policy names and of which AWS has nothing of ours.
     Source(SourceKey),
-    /// A place that no policy names and where nothing of ours is.
+    /// An account and Region that no policy names and that holds nothing of ours.
     AccountRegion(AccountRegion),
-    /// A counter of a policy that is no more.
+    /// A counter of a policy that no longer exists.
     Counter(Counter),
 }

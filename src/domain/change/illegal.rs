@@ -4,6 +4,6 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what}")]
 pub struct IllegalChange {
-    /// What is wrong with it, naming the object.
+    /// What is wrong, naming the object.
     pub what: String,
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 impl Change {
-    /// Whether the store keeps it.
+    /// Whether the store persists it.
     #[must_use]
     pub fn durable(&self) -> bool {
         match self {

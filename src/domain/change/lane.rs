@@ -9,23 +9,23 @@ pub enum LaneEvidence {
     Refused {
         /// The lane.
         lane: Lane,
-        /// When.
+        /// When it happened.
         at: Time,
-        /// Not before.
+        /// Earliest time of the next copy request.
         until: Time,
     },
     /// AWS granted a copy in a lane that had refused one.
     Granted {
         /// The lane.
         lane: Lane,
-        /// The state holds as many copies there as may be in flight.
+        /// All copies that the lane allows are in the state, so none is hidden.
         full: bool,
     },
-    /// A copy of somebody else ended or vanished.
+    /// A copy that is not ours ended or vanished.
     OtherEnded {
-        /// Where.
+        /// The account and Region.
         place: AccountRegion,
-        /// Which.
+        /// The backup or copy.
         id: BackupId,
     },
 }

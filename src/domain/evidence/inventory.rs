@@ -8,7 +8,7 @@ use crate::domain::state::{Dispute, State};
 use crate::domain::tags::ORIGIN;
 use crate::domain::time::Time;
 
-/// What whole listings show together, where there is no record. Copies are weighed last, since they are of backups.
+/// Evaluates complete listings together, without a database. Copies come last, because they refer to backups.
 #[must_use]
 pub fn weigh_inventory(read: Vec<(AccountRegion, Vec<ObservedBackup>)>, now: Time) -> State {
     let mut state = State::new(Time::ZERO, now);
@@ -30,7 +30,7 @@ pub fn weigh_inventory(read: Vec<(AccountRegion, Vec<ObservedBackup>)>, now: Tim
     state
 }
 
-/// Takes in one; returns of which source it is if it is not ours.
+/// Takes in one backup or copy; returns its source if it is not ours.
 fn take_in(
     state: &mut State,
     place: &AccountRegion,
@@ -48,7 +48,7 @@ fn take_in(
         Evidence::Others(_) => return of.map(|of| (id, of)),
     };
     let ours = matches!(change, Change::BackupObserved { .. });
-    // Neither can contradict what else is there.
+    // Neither change can contradict the state.
     let _ = state.apply(&change);
     of.filter(|_| !ours).map(|of| (id, of))
 }

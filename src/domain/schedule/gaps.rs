@@ -1,4 +1,4 @@
-//! How far apart firings are over whole years: the answer must not depend on the day on which it is asked.
+//! Gaps between firings over whole years, independent of the day on which they are computed.
 //!
 //! A calendar repeats after 28 years, including weekdays and leap days. All days are alike except for clock changes, so
 //! this walks days instead of firings, of which there may be one each second.
@@ -10,24 +10,24 @@ use jiff::tz::TimeZone;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// After so long the calendar begins anew.
+/// The calendar repeats after this time.
 const CYCLE: Duration = Duration::from_secs(28 * 1461 * 21_600);
-/// Days with a firing that are looked at: more than a line has in the cycle that does not fire each week.
+/// The maximum number of days with a firing to visit: more than a line that does not fire every week has in the cycle.
 const DAYS_MAX: usize = 4_000;
-/// Changes of the clocks that are looked at.
+/// The maximum number of clock changes to visit.
 const CHANGES_MAX: usize = 128;
 
-/// What is to be expected of a schedule in the years to come.
+/// What to expect of a schedule in the coming years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gaps {
-    /// The longest time between two neighbouring firings, and the one it begins with.
+    /// The longest time between two consecutive firings, and the firing it begins with.
     pub longest: Option<(Time, Duration)>,
-    /// The time between two firings in the mean of whole weeks, or of whole years for what goes by months.
+    /// The mean time between two firings, over whole weeks, or over whole years for schedules that depend on the month.
     pub mean: Duration,
 }
 
 impl Schedule {
-    /// The gaps of the years to come, the same for each `now` of a year.
+    /// The gaps of the coming years, the same for every `now` of a year.
     #[must_use]
     pub fn gaps(&self, now: Time) -> Gaps {
         *self.gaps.get_or_init(|| self.look_for_gaps(now))
@@ -41,7 +41,7 @@ impl Schedule {
             }
             Kind::Cron { cron, zone, .. } => (cron, zone),
         };
-        // The first day of the year where the clocks are, so that whole days are counted.
+        // The first day of the local year, so that whole days are counted.
         let year = now.year_began().plus(DAY).to_jiff().to_zoned(zone.clone()).first_of_year();
         let start = year.and_then(|day| day.start_of_day()).map_or(now, |day| Time::from_jiff(day.timestamp()));
         let mut walk = Walk { schedule: self, zone, longest: None, per_day: 0, days: 0 };
@@ -59,8 +59,8 @@ impl Schedule {
         Gaps { longest: walk.longest, mean: window / firings }
     }
 
-    /// The longest time between two neighbouring firings that is to be expected, and the firing it begins with; `None`
-    /// if there are no two.
+    /// The longest expected time between two consecutive firings, and the firing it begins with; `None` if there are no
+    /// two.
     #[must_use]
     pub fn widest_gap(&self, now: Time) -> Option<(Time, Duration)> {
         self.gaps(now).longest
@@ -71,7 +71,7 @@ struct Walk<'a> {
     schedule: &'a Schedule,
     zone: &'a TimeZone,
     longest: Option<(Time, Duration)>,
-    /// Firings of a day that has some.
+    /// Firings on a day that has any.
     per_day: u64,
     /// Days with a firing.
     days: u64,
@@ -85,7 +85,7 @@ impl Walk<'_> {
         }
     }
 
-    /// From day to day, and once through the firings of one; how far it came.
+    /// Visits each day, and the single firings of one of them; returns how far it got.
     fn days(&mut self, start: Time, end: Time) -> Time {
         let mut last: Option<Time> = None;
         for _ in 0..DAYS_MAX {
@@ -112,14 +112,14 @@ impl Walk<'_> {
         last.unwrap_or(end)
     }
 
-    /// When the day of this firing is over.
+    /// When the day of this firing ends.
     fn day_after(&self, time: Time) -> Time {
         let zoned = time.to_jiff().to_zoned(self.zone.clone());
         let next = zoned.tomorrow().and_then(|tomorrow| tomorrow.start_of_day());
         next.map_or(time.plus(DAY), |next| Time::from_jiff(next.timestamp())).max(time.plus(Duration::from_secs(1)))
     }
 
-    /// Around each change of the clocks: the firings on both sides of it, and the days.
+    /// Visits each clock change: the firings on both sides of it, and the days.
     fn changes(&mut self, start: Time, days: bool) {
         let plain = self.longest.map_or(DAY, |(_, longest)| longest);
         let until: Timestamp = start.plus(CYCLE).to_jiff();
@@ -146,8 +146,7 @@ const fn before(time: Time) -> Time {
     Time::from_millis(time.millis().saturating_sub(1))
 }
 
-/// Whether a line that leaves the day of the month open fires in each week alike: neither month nor `MON#1` or `FRIL`
-/// says otherwise.
+/// Whether a line without a day of the month fires alike in every week: it has no month, no `MON#1` and no `FRIL`.
 fn each_week(text: &str) -> bool {
     let mut last = text.split_whitespace().rev();
     let (weekday, month) = (last.next(), last.next());

@@ -13,47 +13,47 @@ pub struct AccountRegionState {
     pub listed: Option<Listed>,
     /// A listing under way.
     pub listing: Option<Listing>,
-    /// A listing is wanted that begins at or after this.
+    /// A listing is wanted that begins at or after this time.
     pub listing_wanted: Option<Time>,
     /// Copies in flight that are not ours, with their lanes.
     pub others: BTreeMap<BackupId, Vec<Lane>>,
-    /// Backups that count towards the quota: as the last listing counted them, and what of ours came and went since.
+    /// Backups that count towards the quota: the last listing's count, adjusted for ours that came and went since.
     pub user_backups: u64,
-    /// Where to find each point of ours.
+    /// The location of each point of ours.
     pub points: Index,
-    /// What carries our tags and is not counted, ours or not.
+    /// Objects that carry our tags and are not counted, ours or not.
     pub disputes: BTreeMap<BackupId, Dispute>,
-    /// Those among them that nothing confirms, by what their tags say they are for: every round asks.
+    /// The disputed ones that only lack confirmation, by what their tags say they are for: every round asks.
     pub(super) unconfirmed: BTreeSet<(SourceId, Occurrence, BackupId)>,
-    /// Backups of others that the last complete listing showed, and of which source each is: a copy may say that it was made
-    /// of one. Only of a Region in which there are sources.
+    /// Others' backups in the last complete listing, each with its source: a copy may name one as its origin. Only kept
+    /// for Regions with sources.
     pub other_backups: BTreeMap<BackupId, SourceId>,
-    /// Our deleted backups and copies, and since when: a listing may still show them for a while.
+    /// Our deleted backups and copies, with the time of removal: a listing may still show them for a while.
     pub removed: BTreeMap<BackupId, Time>,
-    /// What is polled by id: our points in flight or in doubt, and others' copies, with the time of the next poll.
+    /// What is polled by id (our points in flight or in doubt, and others' copies), with the time of the next poll.
     pub poll_schedule: BTreeMap<BackupId, Time>,
     /// Ids that made a batch fail, each with the largest batch it may be in.
     pub batches: BTreeMap<BackupId, usize>,
     /// Calls under way.
     pub calls: BTreeSet<CallKey>,
-    /// Consecutive calls without a response, throttled or denied.
+    /// Consecutive calls that were throttled, denied or got no response.
     pub failures: u32,
-    /// The last such fault and when it came; `None` once an answer came.
+    /// The last such fault and when it came; `None` after a successful response.
     pub trouble: Option<(Fault, Time)>,
-    /// AWS refuses to list backups here, while it does: `None` once a listing is complete.
+    /// AWS refuses to list backups here; `None` once a listing is complete.
     pub refused_listing: Option<ReadRefusal>,
-    /// AWS refuses to show backups by id, while it does.
+    /// AWS refuses to describe backups by id.
     pub refused_polls: Option<ReadRefusal>,
-    /// Answers name another account than the one on record, while they do.
+    /// Responses name another account than the one on record.
     pub foreign: Option<Foreign>,
-    /// Since when whole listings name nobody and contradict the record, while they do and are not believed.
+    /// Since when complete listings name no account and contradict the record, so that they are not believed.
     pub silent_since: Option<Time>,
 }
 
-/// Where to find a point of ours: a [`WorkKey`] without what its place says already, since there are a million of them.
+/// The location of a point of ours: a [`WorkKey`] without the account and Region, to save memory for a million of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Whereabouts {
-    /// Whose.
+    /// The source.
     pub source: SourceId,
     pub(super) at: Time,
     pub(super) trigger: Trigger,
@@ -61,26 +61,26 @@ pub struct Whereabouts {
 }
 
 impl Whereabouts {
-    /// Of this point.
+    /// The location of this point.
     #[must_use]
     pub fn of(point: &RecoveryPoint) -> Self {
         let Occurrence { at, trigger } = point.occurrence;
         Self { source: point.source.clone(), at, trigger, is_copy: point.origin.is_some() }
     }
 
-    /// For which firing.
+    /// The occurrence it was made for.
     #[must_use]
     pub fn occurrence(&self) -> Occurrence {
         Occurrence { at: self.at, trigger: self.trigger }
     }
 
-    /// Whether it is a backup, not a copy.
+    /// Whether it is a backup rather than a copy.
     #[must_use]
     pub fn is_backup(&self) -> bool {
         !self.is_copy
     }
 
-    /// What it was made for, given where it lies.
+    /// The work it was made for, given its account and Region.
     #[must_use]
     pub fn work(&self, place: &AccountRegion) -> WorkKey {
         let source = SourceKey { account: place.account.clone(), source: self.source.clone() };
@@ -92,11 +92,11 @@ impl Whereabouts {
 /// A refusal to list or describe, in an account and Region that otherwise responds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadRefusal {
-    /// The last one.
+    /// The last refusal.
     pub fault: Fault,
-    /// When the first came.
+    /// When the first refusal came.
     pub since: Time,
-    /// When the last came.
+    /// When the last refusal came.
     pub last_at: Time,
     /// Consecutive refusals.
     pub failures: u32,
@@ -105,41 +105,41 @@ pub struct ReadRefusal {
 /// A complete listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// When its first page was asked for.
+    /// When its first page was requested.
     pub began_at: Time,
-    /// What it cost.
+    /// The number of pages.
     pub pages: u32,
-    /// Whether this process made it: of an earlier process's listing only the cost matters.
+    /// Whether this process made it: only the cost of an earlier process's listing is used.
     pub listed_by_this_process: bool,
 }
 
 /// A listing under way.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Listing {
-    /// When its first page was asked for.
+    /// When its first page was requested.
     pub began_at: Time,
-    /// Pages so far.
+    /// Pages received so far.
     pub pages: u32,
-    /// Where the next page begins.
+    /// The token of the next page.
     pub next_token: Option<String>,
     /// Failures in a row.
     pub failures: u32,
     /// How often it was restarted: its backoff keeps growing, though its first pages succeed.
     pub begun_anew: u32,
-    /// Not before.
+    /// Earliest time of the next request.
     pub not_before: Time,
     /// What it showed so far.
     pub shown: ListingPage,
 }
 
 impl AccountRegionState {
-    /// Whether this process has had a complete listing here.
+    /// Whether this process has completed a listing here.
     #[must_use]
     pub fn known(&self) -> bool {
         self.listed.is_some_and(|listed| listed.listed_by_this_process)
     }
 
-    /// Why the state here cannot be read, while they cannot.
+    /// Why the inventory here cannot be read, while it cannot.
     #[must_use]
     pub fn unread_because(&self) -> Option<&Fault> {
         let refusal = self.refused_listing.as_ref().or(self.refused_polls.as_ref()).map(|refusal| &refusal.fault);
@@ -147,14 +147,14 @@ impl AccountRegionState {
         foreign.or(self.trouble.as_ref().map(|(fault, _)| fault)).or(refusal)
     }
 
-    /// Whether it was asked after this and answered with no more than a failure or a refusal, which names nobody.
+    /// Whether its last response after `time` was a failure or refusal, which names no account.
     pub(super) fn silent_after(&self, time: Time) -> bool {
         let refusals = [&self.refused_listing, &self.refused_polls].into_iter().flatten();
         let mut refused = refusals.map(|refusal| refusal.last_at);
         self.trouble.as_ref().is_some_and(|(_, at)| *at > time) || refused.any(|at| at > time)
     }
 
-    /// Where refusals of this kind of reading are kept.
+    /// Where refusals of this kind of call are kept.
     pub(super) fn refusal_of(&mut self, call: &CallKey) -> Option<&mut Option<ReadRefusal>> {
         match call {
             CallKey::List => Some(&mut self.refused_listing),
@@ -163,7 +163,7 @@ impl AccountRegionState {
         }
     }
 
-    /// A reload: what was refused may be mended.
+    /// After a reload, refused calls may be retried.
     pub(super) fn worth_another_try(&mut self) {
         if let Some(listing) = self.listing.as_mut().filter(|_| self.refused_listing.is_some()) {
             listing.not_before = Time::ZERO;
@@ -173,7 +173,7 @@ impl AccountRegionState {
         }
     }
 
-    /// Whether this process has had a complete listing here that began at or after `time`.
+    /// Whether this process has completed a listing here that began at or after `time`.
     #[must_use]
     pub fn listed_since(&self, time: Time) -> bool {
         self.listed.is_some_and(|listed| listed.listed_by_this_process && listed.began_at >= time)
@@ -181,7 +181,7 @@ impl AccountRegionState {
 }
 
 impl AccountRegionState {
-    /// Times in the future mean nothing any more.
+    /// Removes times in the future after the clock went back.
     pub(super) fn clock_went_back(&mut self, to: Time) {
         for look in self.poll_schedule.values_mut() {
             *look = (*look).min(to);
@@ -211,7 +211,7 @@ impl AccountRegionState {
 }
 
 impl State {
-    /// What is known of a place, which comes into being with the first change that concerns it.
+    /// The state of an account and Region, created by the first change that concerns it.
     fn place_mut(&mut self, place: &AccountRegion) -> &mut AccountRegionState {
         self.places.entry(place.clone()).or_default()
     }
@@ -322,7 +322,7 @@ impl State {
         }
         known.listed = Some(listed);
         known.user_backups = user_backups;
-        // From a row in order, the index has no gaps.
+        // Built from sorted input, the index has no gaps.
         known.other_backups = other_backups.iter().cloned().collect();
         known.removed.retain(|_, at| at.plus(SHOWN_AFTER_GONE) > listed.began_at);
         known.listing_wanted = known.listing_wanted.filter(|wanted| *wanted > listed.began_at);
@@ -331,7 +331,7 @@ impl State {
             known.poll_schedule.remove(id);
             known.batches.remove(id);
         }
-        // What a page took for somebody else's may have been confirmed as ours before the last page came.
+        // What a page took for others' may have been confirmed as ours before the last page arrived.
         for (id, lanes) in others.iter().filter(|(id, _)| !known.points.contains_key(id)) {
             known.poll_schedule.insert(id.clone(), Time::ZERO);
             known.others.insert(id.clone(), lanes.clone());

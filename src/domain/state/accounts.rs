@@ -9,43 +9,42 @@ use super::*;
 use crate::domain::change::AccountEvidence;
 use crate::domain::limits::PROOF_AFTER;
 
-/// An account that was proven this long before is still the one that answers.
+/// An account proven at most this long ago is assumed to be the one that responds.
 const PROOF_LASTS: Duration = Duration::from_secs(2 * 60);
 
-/// An account that was asked so long who it is, and named nobody, is believed in the end: one in which nothing is left can
-/// prove itself no more.
+/// A silent account is believed after this long: an account in which nothing is left cannot prove itself.
 const DOUBT_ENDS_AFTER: Duration = Duration::from_secs(3 * 86_400);
-/// From one silent answer to the next no more than this counts: a clock that jumps is not days of silence.
+/// The longest time that counts between two silent responses, so that a clock jump is not taken for days of silence.
 const SILENCE_AT_ONCE: Duration = Duration::from_secs(3600);
 
 /// An account of the policy file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountState {
-    /// The account that the first answer named.
+    /// The account that the first response named.
     pub id: AccountId,
-    /// When an answer of this process named it last.
+    /// When a response to this process last named it.
     pub proven_at: Option<Time>,
-    /// Since when an answer that names nobody contradicts the record, so that another has to name the account.
+    /// Since when a response that names no account contradicts the record, so that another response has to name it.
     pub proof_wanted: Option<Time>,
-    /// When such an answer came last, and how long there have been such answers and no other.
+    /// When the last such response came, and for how long all responses were of this kind.
     pub silent: Option<(Time, Duration)>,
 }
 
-/// Answers come from an account that is not the one on record.
+/// Responses come from an account that is not the one on record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreign {
     /// The account that they name.
     pub id: AccountId,
     /// Since when.
     pub since: Time,
-    /// When they did last.
+    /// When the last of them came.
     pub seen_at: Time,
-    /// In words.
+    /// The error in words.
     pub fault: Fault,
 }
 
 impl AccountState {
-    /// As it is on record, and not named by any answer yet.
+    /// An account on record that no response has named yet.
     #[must_use]
     pub fn recorded(id: AccountId) -> Self {
         Self { id, proven_at: None, proof_wanted: None, silent: None }
@@ -53,8 +52,8 @@ impl AccountState {
 }
 
 impl State {
-    /// Why nothing that an account answers is believed, while that is so: one of its Regions names another account. One that
-    /// cannot be reached any more has no say once the account has proven itself elsewhere: it would hold up all others.
+    /// Why no response of an account is believed: one of its Regions names another account. A Region that has become
+    /// unreachable is ignored once the account has proven itself elsewhere; otherwise it would block all others.
     #[must_use]
     pub fn foreign(&self, account: &AccountAlias) -> Option<&Foreign> {
         if !self.accounts.contains_key(account) {
@@ -68,7 +67,7 @@ impl State {
         foreign.find(|(known, foreign)| !silent(known, foreign)).map(|(_, foreign)| foreign)
     }
 
-    /// The same of a place, which is not believed itself either until it names its account.
+    /// The same for one account and Region, which is also not believed until it names its account.
     #[must_use]
     pub fn foreign_at(&self, place: &AccountRegion) -> Option<&Foreign> {
         let recorded = self.accounts.contains_key(&place.account);
@@ -76,17 +75,17 @@ impl State {
         here.or_else(|| self.foreign(&place.account))
     }
 
-    /// Whether what an account did not show at `since` is not there: an answer that was asked for later names the account
-    /// on record. One of which nothing is on record proves itself.
+    /// Whether something missing from a response at `since` really is missing: a later response names the account on
+    /// record. An account without a record proves itself.
     #[must_use]
     pub fn proven_after(&self, account: &AccountAlias, since: Time) -> bool {
         let Some(known) = self.accounts.get(account) else { return true };
         self.foreign(account).is_none() && known.proven_at.is_some_and(|at| at >= since.plus(PROOF_AFTER))
     }
 
-    /// Whether a whole listing of a place that began at `began_at` and names nobody comes from the account on record: one
-    /// before it named nobody either, and another answer named the account since. That it was named before tells nothing,
-    /// since keys change between two answers.
+    /// Whether a complete listing that began at `began_at` and names no account comes from the account on record: an
+    /// earlier listing named none either, and another response has named the account since. A response before that
+    /// proves nothing, since credentials can change between two responses.
     #[must_use]
     pub fn named_between(&self, place: &AccountRegion, began_at: Time) -> bool {
         let Some(known) = self.accounts.get(&place.account) else { return true };
@@ -95,15 +94,15 @@ impl State {
         self.foreign(&place.account).is_none() && since.is_some_and(|since| known.proven_at >= Some(since))
     }
 
-    /// Whether an account has proven itself since a place of it answered for another the last time: the keys are right
-    /// again, and a place in which nothing is can say so only by naming nobody.
+    /// Whether an account has proven itself since this account and Region last responded for another: the credentials
+    /// are right again, and an empty Region can only show that by naming no account.
     #[must_use]
     pub fn proven_since(&self, account: &AccountAlias, foreign: &Foreign) -> bool {
         let proven_at = self.accounts.get(account).and_then(|known| known.proven_at);
         proven_at.is_some_and(|at| at >= foreign.seen_at.plus(PROOF_AFTER))
     }
 
-    /// Whether an account was asked for so long who it is, and named neither itself nor another.
+    /// Whether an account has been silent for so long that its responses are believed.
     #[must_use]
     pub fn doubted_in_vain(&self, account: &AccountAlias) -> bool {
         let silent = self.accounts.get(account).and_then(|known| known.silent);

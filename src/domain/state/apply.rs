@@ -7,10 +7,10 @@ use super::deletions::cares;
 use super::*;
 
 impl State {
-    /// Moves on by one change.
+    /// Applies one change.
     ///
     /// # Errors
-    /// The change contradicts what is known; nothing has moved.
+    /// The change contradicts the state; nothing was modified.
     pub fn apply(&mut self, change: &Change) -> Result<(), IllegalChange> {
         match change {
             Change::MembershipUpdated { source, region, policy, destinations, since } => {
@@ -90,7 +90,7 @@ impl State {
         Ok(())
     }
 
-    /// A policy is in force, anew or as it was: what was refused for good may be mended.
+    /// A policy is in force, new or reloaded: permanent refusals may be resolved.
     fn synced(&mut self, generation: u64) {
         self.generation = Some(generation);
         self.checked.clear();
@@ -105,7 +105,7 @@ impl State {
         self.deletions_anew();
     }
 
-    /// Keeps the index of what a round looks at. Only who fills `sources` by hand, as a store does, needs to call it.
+    /// Updates the index of active sources. Only code that fills `sources` directly, such as a store, needs to call it.
     pub fn reindex(&mut self, key: &SourceKey) {
         if self.sources.get(key).is_some_and(|source| source.active()) {
             self.active.insert(key.clone());
@@ -222,7 +222,7 @@ impl State {
             known.points.insert(point.id.clone(), whereabouts);
             known.user_backups = known.user_backups.saturating_add(1);
         }
-        // A copy that nothing confirmed at first was taken for somebody else's.
+        // An unconfirmed copy was first taken for someone else's.
         known.others.remove(&point.id);
         let cared_for = cares(&self.deletions, &self.hold_requests, &point.place, &point.id);
         if point.lifecycle.in_flight() || point.remarks.missing_since.is_some() || cared_for {
@@ -237,7 +237,7 @@ impl State {
         let mut taken_in = Box::new(point.clone());
         taken_in.remarks.change(|remarks| remarks.disputed = disputed);
         let before = source.points.put(taken_in);
-        // What is merely on its way gives retention nothing new to decide; what was in doubt and is there does.
+        // Progress gives retention nothing new to decide; a point that was in doubt and exists does.
         let moved = |before: &RecoveryPoint| {
             before.lifecycle != point.lifecycle
                 || before.remarks.hold != point.remarks.hold
@@ -264,7 +264,7 @@ impl State {
         }
     }
 
-    /// One that is not like the newest of its route shares at least names.
+    /// A point that differs from the newest of its route at least shares its names.
     fn share_provenance(&self, point: &mut RecoveryPoint, key: &SourceKey, newest: Option<&RecoveryPoint>) {
         let membership = self.sources.get(key).and_then(|source| source.membership.as_ref());
         let of = Arc::make_mut(&mut point.provenance);
@@ -285,7 +285,7 @@ impl State {
         }
     }
 
-    /// The point with names that are held already, since every answer brings its own copies of the same few.
+    /// Returns the point with names that are already held, since every response brings its own copies of them.
     fn sharing_names(&self, point: &RecoveryPoint) -> RecoveryPoint {
         let mut point = point.clone();
         let Some((key, source)) = self.sources.get_key_value(&point.source_key()) else { return point };
@@ -377,7 +377,7 @@ impl State {
     }
 }
 
-/// What is the same is held once.
+/// Shares the known value if it is equal.
 fn share<T: Clone + PartialEq>(new: &mut T, known: &T) {
     if new == known {
         new.clone_from(known);

@@ -1,30 +1,30 @@
 //! Lanes in which AWS refused a copy because no slot was free.
 //!
-//! The copies that fill a lane may be invisible to us: copies of others that no listing shows yet, or that we may not
-//! see. Then only a refusal from AWS reveals that the lane is full, and it says so about the lane, not about the route
-//! that happened to ask. This knowledge is not stored: after a start, the first refusal closes the lane again.
+//! The copies that fill a lane may be invisible to us: others' copies that no listing shows yet, or that we may not
+//! see. Then only a refusal from AWS reveals that the lane is full, and it concerns the lane, not the route that
+//! happened to ask. This is not stored: after a start, the first refusal closes the lane again.
 
 use super::*;
 use crate::domain::change::LaneEvidence;
 use crate::domain::lane::FileSystemKind;
 
-/// What is known of a lane that refused a copy.
+/// A lane that refused a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClosedLane {
-    /// When AWS refused last.
+    /// The last refusal.
     pub refused_at: Time,
-    /// And the time before that.
+    /// The refusal before the last.
     pub refused_before: Option<Time>,
     /// Refusals in a row, with no copy granted between them.
     pub refusals: u32,
-    /// No copy is asked for before this, unless something ends in the lane.
+    /// No copy is requested before this time, unless a copy ends in the lane.
     pub until: Time,
-    /// One copy is asked for at a time, until as many as the lane holds were granted.
+    /// Copies are requested one at a time, until as many as the lane allows were granted.
     pub one_at_a_time: bool,
 }
 
 impl ClosedLane {
-    /// How many of its refusals came after `since`; of more than two nobody needs to know.
+    /// How many of its refusals came after `since`, up to two.
     #[must_use]
     pub fn refused_since(&self, since: Time) -> u32 {
         u32::from(self.refused_at > since) + u32::from(self.refused_before > Some(since))
@@ -32,14 +32,14 @@ impl ClosedLane {
 }
 
 impl State {
-    /// The lanes in which a copy takes a place, the narrowest first.
+    /// The lanes in which a copy occupies a slot, the narrowest first.
     #[must_use]
     pub fn lanes_of_copy(&self, key: &WorkKey) -> Vec<Lane> {
         let (Some(source), Target::Copy(region)) = (self.sources.get(&key.source), &key.target) else {
             return Vec::new();
         };
         let volume = key.source.source.is_volume().then_some(&key.source.source);
-        // A backup of a volume is of ONTAP (fsx-facts 1.1), also when nothing of it is left.
+        // A volume's backup is always ONTAP (fsx-facts 1.1), even if no backup is left.
         let kind = volume.map_or_else(|| source.kind_of_backup(key.occurrence), |_| FileSystemKind::Ontap);
         Lane::of_copy(kind, &key.source.account, region, volume)
     }
@@ -64,7 +64,7 @@ impl State {
         if let Some(closed) = self.closed_lanes.get_mut(lane) {
             closed.refusals = 0;
             closed.until = Time::ZERO;
-            // The state holds all that AWS lets be in flight there: nothing is hidden from them any more.
+            // The state holds all copies that AWS allows there, so none is hidden any more.
             closed.one_at_a_time &= !full;
         }
     }

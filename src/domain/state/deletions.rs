@@ -6,7 +6,7 @@ use crate::domain::fault::FaultClass;
 use crate::domain::id::SourceId;
 use crate::domain::limits::{PUT_OFF_AT_MOST, SHOWN_AFTER_GONE};
 
-/// Whether somebody wants to see this object by id: it is to be deleted, or its hold is to change.
+/// Whether this object must be polled by id: it is to be deleted, or its hold is to change.
 pub(super) fn cares(
     deletions: &BTreeMap<(AccountRegion, BackupId), Deletion>,
     hold_requests: &BTreeMap<(AccountRegion, BackupId), HoldRequest>,
@@ -18,8 +18,8 @@ pub(super) fn cares(
 }
 
 impl State {
-    /// Whether a person holds this point: its tag says so, or it was wished and AWS does not show it yet. A wish to let
-    /// it go counts only once the tag is gone.
+    /// Whether a person holds this point: its tag says so, or a hold was requested and AWS does not show it yet. A
+    /// request to release it counts only once the tag is gone.
     #[must_use]
     pub fn held(&self, point: &RecoveryPoint) -> bool {
         let hold_request = || self.hold_requests.get(&(point.place.clone(), point.id.clone()));
@@ -28,20 +28,20 @@ impl State {
                 && hold_request().is_some_and(|hold_request| hold_request.hold.is_some()))
     }
 
-    /// Takes in a deletion from the store.
+    /// Restores a deletion from the store.
     pub fn restore_deletion(&mut self, place: AccountRegion, id: BackupId, deletion: Deletion) {
         let at = deletion.not_before;
         self.deletions.insert((place.clone(), id.clone()), deletion);
         self.look_at(&place, &id, at);
     }
 
-    /// Takes in a wish from the store.
+    /// Restores a hold request from the store.
     pub fn restore_hold_request(&mut self, place: AccountRegion, id: BackupId, hold_request: HoldRequest) {
         self.hold_requests.insert((place.clone(), id.clone()), hold_request);
         self.look_at(&place, &id, Time::ZERO);
     }
 
-    /// Puts a source where retention looks at it at `at` the latest.
+    /// Schedules a review of the source for `at`, or earlier if one is already due.
     pub(super) fn review(&mut self, key: &SourceKey, at: Time) {
         if self.sources.get(key).is_some_and(|source| at < source.review_at) {
             self.review_next(key, at);
@@ -64,10 +64,11 @@ impl State {
         self.reviews = self.sources.keys().map(|key| (Time::ZERO, key.clone())).collect();
     }
 
-    /// A listing tells what retention waited for as long as the inventory of a place was not known well enough.
+    /// Reviews sources whose retention waited for a listing of this account and Region.
     pub(super) fn review_place(&mut self, place: &AccountRegion) {
         let Some(known) = self.places.get(place) else { return };
-        // After the first listing of this life, and the first that cannot lack what a lost database had asked for.
+        // After this process's first listing, and after the first that must show whatever a lost database had
+        // requested.
         let settled = self.created_at.plus(SHOWN_AFTER_GONE);
         if known.listed_since(settled) {
             return;
@@ -78,7 +79,7 @@ impl State {
         }
     }
 
-    /// Has an object looked at by id, now, or no longer.
+    /// Has an object polled by id at `at`, or no longer polled.
     fn look_at(&mut self, place: &AccountRegion, id: &BackupId, at: Time) {
         if let Some(known) = self.places.get_mut(place) {
             known.poll_schedule.insert(id.clone(), at);
@@ -115,7 +116,7 @@ impl State {
         Ok(())
     }
 
-    /// What was to be deleted is gone: the brake remembers it for a while.
+    /// A planned deletion was carried out: the brake counts it for a while.
     pub(super) fn lost(&mut self, place: &AccountRegion, id: &BackupId, at: Time) {
         let Some(deletion) = self.deletions.get(&(place.clone(), id.clone())).filter(|known| !known.confirmed) else {
             return;
@@ -165,7 +166,7 @@ impl State {
         let deletion = self.deletion_mut(place, id)?;
         deletion.failed(fault, not_before);
         if fault.class == FaultClass::Unanswered {
-            // It may have happened: what was seen before tells nothing any more.
+            // It may have been deleted: what was seen before proves nothing any more.
             deletion.inspected_at = None;
         }
         self.look_at(place, id, not_before);
@@ -236,7 +237,7 @@ impl State {
         }
     }
 
-    /// A reload: retention looks at everything, and what was refused for good is worth another try.
+    /// After a reload, retention reviews everything, and permanent refusals may be retried.
     pub(super) fn deletions_anew(&mut self) {
         self.review_all();
         let refused = |fault: &Option<Fault>| fault.as_ref().is_some_and(|fault| fault.class.needs_a_person());

@@ -4,14 +4,14 @@ use super::*;
 use crate::domain::id::SourceId;
 
 impl AccountRegionState {
-    /// Copies that nothing confirms, and that may have been made for this occurrence of a source.
+    /// Unconfirmed copies that may have been made for this occurrence of a source.
     pub fn unconfirmed_of(&self, source: &SourceId, occurrence: Occurrence) -> impl Iterator<Item = &RecoveryPoint> {
         let from = (source.clone(), occurrence, BackupId::from(""));
         let of_it = self.unconfirmed.range(from..).take_while(move |(of, at, _)| of == source && *at == occurrence);
         of_it.filter_map(|(.., id)| self.disputes.get(id)?.unconfirmed())
     }
 
-    /// It is not to be counted; or is again, or gone.
+    /// Starts or ends a dispute.
     pub(super) fn dispute(&mut self, id: &BackupId, dispute: Option<&Dispute>) {
         let place_of = |claim: &RecoveryPoint| (claim.source.clone(), claim.occurrence, id.clone());
         if let Some(before) = self.disputes.remove(id).as_ref().and_then(Dispute::unconfirmed) {
@@ -25,7 +25,7 @@ impl AccountRegionState {
 }
 
 impl State {
-    /// It is not to be counted; or is again, or gone.
+    /// Starts or ends a dispute.
     pub(super) fn disputed(&mut self, place: &AccountRegion, id: &BackupId, dispute: Option<&Dispute>) {
         self.places.entry(place.clone()).or_default().dispute(id, dispute);
         self.mark_disputed(place, id, dispute.is_some());
@@ -42,8 +42,7 @@ impl State {
         self.review(&key.source, Time::ZERO);
     }
 
-    /// A point that was adopted by its tags, and of which they say something else by now, leaves the place that they gave
-    /// it.
+    /// Removes a point that was adopted by its tags from the location that they gave it, after the tags have changed.
     pub(super) fn unplace(&mut self, place: &AccountRegion, id: &BackupId, key: &WorkKey) {
         if let Some(source) = self.sources.get_mut(&key.source).map(Arc::make_mut) {
             source.points.remove(key.occurrence, &key.target, id);
@@ -57,7 +56,7 @@ impl State {
         self.review(&key.source, Time::ZERO);
     }
 
-    /// Everything that is not counted.
+    /// All backups and copies that are not counted.
     pub fn disputes(&self) -> impl Iterator<Item = (&AccountRegion, &BackupId, &Dispute)> {
         self.places.iter().flat_map(|(place, known)| known.disputes.iter().map(move |(id, of)| (place, id, of)))
     }

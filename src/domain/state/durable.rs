@@ -1,14 +1,14 @@
-//! How the part of the state that outlives the process is loaded, and what of it is corrected when the clock goes back.
+//! Loading the durable part of the state, and correcting it when the clock goes back.
 //!
-//! `tests/world/disk.rs` says what the next process knows. Every store is tested against it
-//! (`tests/model/store/conformance.rs`), so the recorded state cannot diverge from the state in memory.
+//! `tests/world/disk.rs` defines what the next process knows. Every store is tested against it
+//! (`tests/model/store/conformance.rs`), so the stored state cannot diverge from the state in memory.
 
 use super::*;
 use crate::domain::change::Forgotten;
 use crate::domain::limits::PUT_OFF_AT_MOST;
 
 impl State {
-    /// Takes in the last complete listing of an earlier process: what it cost, and what it counted.
+    /// Restores the last complete listing of an earlier process: its cost and its count of user backups.
     pub fn restore_listed(&mut self, place: AccountRegion, began_at: Time, pages: u32, user_backups: u64) {
         let known = self.places.entry(place).or_default();
         known.listed = Some(Listed { began_at, pages, listed_by_this_process: false });
@@ -16,19 +16,19 @@ impl State {
         known.last_seen = Some(began_at);
     }
 
-    /// A source, to put into it what a store kept.
+    /// A source, for a store to fill.
     pub fn source_to_restore(&mut self, key: &SourceKey) -> Option<&mut SourceState> {
         self.sources.get_mut(key).map(Arc::make_mut)
     }
 
-    /// So many points of a source are about to be taken in.
+    /// Reserves memory for the points of a source.
     pub fn expect_points(&mut self, key: &SourceKey, count: usize) {
         if let Some(source) = self.source_to_restore(key) {
             source.points.expect(count);
         }
     }
 
-    /// Ends taking in what a store kept: what is derived from it is put in place, and retention looks at all of it.
+    /// Ends loading: derived state is computed, and retention will review everything.
     pub fn all_restored(&mut self) {
         self.places.values_mut().for_each(|known| known.points.pack());
         let keys: Vec<SourceKey> = self.sources.keys().cloned().collect();
@@ -41,7 +41,7 @@ impl State {
         self.review_all();
     }
 
-    /// Whether anything on record lies ahead of this time that [`Change::ClockWentBack`] would mend.
+    /// Whether anything on record is further in the future than this, so that [`Change::ClockWentBack`] is needed.
     #[must_use]
     pub fn lies_ahead_of(&self, now: Time) -> bool {
         let soon = now.plus(PUT_OFF_AT_MOST);
@@ -55,8 +55,8 @@ impl State {
 }
 
 impl State {
-    /// AWS confirms for the first time what time it is. Where the host's clock was behind until then, this process began
-    /// later than it thought, and so did the state if it made them.
+    /// AWS confirms the time for the first time. If the host's clock was behind, this process began later than it
+    /// recorded, and so did the database if this process created it.
     pub fn clock_confirmed(&mut self, now: Time, runs_for: Duration) {
         let began = now.minus(runs_for);
         if began.since(self.started_at) < NOTICED {
@@ -68,7 +68,7 @@ impl State {
         self.started_at = began;
     }
 
-    /// Lets go what nothing needs any more.
+    /// Removes an entry that nothing needs any more.
     pub(super) fn forget(&mut self, what: &Forgotten) -> Result<(), IllegalChange> {
         match what {
             Forgotten::Source(key) => {
@@ -93,7 +93,7 @@ impl State {
     }
 }
 
-/// So much of a difference matters.
+/// A smaller difference is ignored.
 const NOTICED: Duration = Duration::from_secs(60);
 
 impl Membership {

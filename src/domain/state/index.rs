@@ -1,40 +1,40 @@
 //! An index from backup id to recovery point, per account and Region.
 //!
-//! A tree filled in order has half-empty nodes and would take as much memory as the points themselves. So the index is
-//! a sorted sequence in chunks, each little larger than its content. A chunk is shared with whoever was given the state
-//! to read, until it changes.
+//! A B-tree filled in order has half-empty nodes and would take as much memory as the points themselves. So the index
+//! is a sorted sequence of chunks, each little larger than its content. A chunk is shared with readers of the state
+//! until it changes.
 
 use super::*;
 
-/// More than so many are no longer one piece: four kilobytes, of which what is put in moves half on average.
+/// The largest chunk: four kilobytes, half of which an insertion moves on average.
 const MOST: usize = 85;
-/// Fewer than so many join their neighbours.
+/// A smaller chunk is merged with a neighbour.
 const FEWEST: usize = 16;
 
 type Piece = Vec<(BackupId, Whereabouts)>;
 
-/// The points of a place by id, in its order.
+/// The points of an account and Region, ordered by id.
 #[derive(Clone, Default)]
 pub struct Index {
-    /// None is empty, each is sorted, and the next begins after its end.
+    /// No chunk is empty, each is sorted, and each begins after the end of the one before.
     pieces: Vec<Arc<Piece>>,
     len: usize,
 }
 
 impl Index {
-    /// How many there are.
+    /// The number of points.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// All of them, in the order of their ids.
+    /// All entries, ordered by id.
     pub fn iter(&self) -> impl Iterator<Item = (&BackupId, &Whereabouts)> {
         self.pieces.iter().flat_map(|piece| piece.iter()).map(|(id, whereabouts)| (id, whereabouts))
     }
@@ -44,12 +44,12 @@ impl Index {
         self.iter().map(|(id, _)| id)
     }
 
-    /// Where each is, in the order of their ids.
+    /// All locations, ordered by id.
     pub fn values(&self) -> impl Iterator<Item = &Whereabouts> {
         self.iter().map(|(_, whereabouts)| whereabouts)
     }
 
-    /// Where this one is.
+    /// The location of this point.
     #[must_use]
     pub fn get(&self, id: &BackupId) -> Option<&Whereabouts> {
         let piece = self.pieces.get(self.piece_of(id))?;
@@ -57,13 +57,13 @@ impl Index {
         piece.get(at).map(|(_, whereabouts)| whereabouts)
     }
 
-    /// Whether this one is there.
+    /// Whether this point is present.
     #[must_use]
     pub fn contains_key(&self, id: &BackupId) -> bool {
         self.get(id).is_some()
     }
 
-    /// Takes one in; returns where it was before.
+    /// Inserts a point; returns its previous location.
     pub fn insert(&mut self, id: BackupId, whereabouts: Whereabouts) -> Option<Whereabouts> {
         let nth = self.piece_of(&id);
         let Some(piece) = self.pieces.get_mut(nth) else {
@@ -82,7 +82,7 @@ impl Index {
             piece.insert(at, (id, whereabouts));
             return None;
         }
-        // What comes in order leaves whole pieces behind it.
+        // Insertion in order leaves full chunks behind.
         let from = if at == piece.len() { at } else { piece.len() / 2 };
         let mut rest = Piece::with_capacity(piece.len() - from + 8);
         rest.extend(piece.drain(from..));
@@ -96,7 +96,7 @@ impl Index {
         None
     }
 
-    /// Takes one out; returns where it was.
+    /// Removes a point; returns its location.
     pub fn remove(&mut self, id: &BackupId) -> Option<Whereabouts> {
         let nth = self.piece_of(id);
         let known = self.pieces.get(nth)?.binary_search_by(|(other, _)| other.cmp(id)).ok()?;
@@ -111,7 +111,7 @@ impl Index {
         Some(whereabouts)
     }
 
-    /// Lays them together as tightly as they go, once most of what is to come is there.
+    /// Packs the chunks tightly, once most of the points are loaded.
     pub(super) fn pack(&mut self) {
         let mut pieces = Vec::with_capacity(self.len.div_ceil(MOST));
         let mut packed = Piece::new();
@@ -132,12 +132,12 @@ impl Index {
         self.pieces = pieces;
     }
 
-    /// The piece in which it lies, if it is there: the last that begins at or before it, or the first.
+    /// The chunk that would contain the id: the last that begins at or before it, or the first.
     fn piece_of(&self, id: &BackupId) -> usize {
         self.pieces.partition_point(|piece| piece.first().is_some_and(|(first, _)| first <= id)).saturating_sub(1)
     }
 
-    /// Puts a small piece and a neighbour of it together, where they are one piece then.
+    /// Merges a small chunk with a neighbour if the result is not too large.
     fn join(&mut self, nth: usize) {
         for first in [nth.saturating_sub(1), nth] {
             let Some([one, next]) = self.pieces.get(first..first + 2) else { continue };
@@ -152,7 +152,7 @@ impl Index {
     }
 }
 
-/// Room for one more, and little more than that.
+/// Reserves room for one more entry and little else.
 fn make_room(piece: &mut Piece) {
     if piece.len() == piece.capacity() {
         piece.reserve_exact((piece.len() / 8).max(4));
@@ -160,7 +160,7 @@ fn make_room(piece: &mut Piece) {
 }
 
 impl PartialEq for Index {
-    /// Where pieces end makes no difference.
+    /// Chunk boundaries do not affect equality.
     fn eq(&self, other: &Self) -> bool {
         self.len == other.len && self.iter().eq(other.iter())
     }
@@ -187,7 +187,7 @@ mod tests {
         Whereabouts { source, at: Time::ZERO, trigger: Trigger::Schedule, is_copy: false }
     }
 
-    /// What the pieces are to be, whatever was done to them.
+    /// The invariants of the chunks.
     fn holds(index: &Index) {
         assert_eq!(index.len(), index.iter().count());
         assert!(index.pieces.iter().all(|piece| !piece.is_empty() && piece.len() <= MOST));
@@ -212,7 +212,7 @@ mod tests {
     }
 
     proptest! {
-        /// It answers as an ordered map does, and who was given it keeps what it was.
+        /// It behaves as an ordered map, and a clone does not change with the original.
         #[test]
         fn it_is_an_ordered_map(steps in proptest::collection::vec(step(), 0..800)) {
             let (mut index, mut map) = (Index::default(), BTreeMap::new());

@@ -1,20 +1,20 @@
-//! What people ordered: pauses of policies, and the outcome of occurrences ordered by hand.
+//! What people ordered: pauses of policies, and outcomes of on-demand occurrences.
 
 use super::*;
 use crate::domain::change::OccurrenceOutcome;
 
-/// A request that is repeated may still arrive so long after its time, and is known to be the same until then.
+/// A repeated order is recognised as the same one for this long after its time.
 pub const ORDER_REPEATED_WITHIN: Duration = Duration::from_secs(10 * 60);
 
-/// An occurrence by hand that ended is known as such for so long, over restarts too: what AWS shows of it opens it no more,
-/// though a tag of it was mistyped meanwhile and put right.
+/// How long the end of an on-demand occurrence is remembered, across restarts: until then, nothing that AWS shows
+/// reopens it, even if one of its tags was wrong for a while and then corrected.
 pub const ORDER_REMEMBERED_FOR: Duration = Duration::from_secs(30 * 86_400);
 
-/// So many ended occurrences by hand are remembered of a source.
+/// The number of ended on-demand occurrences remembered per source.
 const ORDERS_REMEMBERED: usize = 256;
 
 impl State {
-    /// The pause that an occurrence of this time falls into.
+    /// The pause that an occurrence at this time falls into.
     #[must_use]
     pub fn pause_at(&self, policy: &PolicyName, at: Time) -> Option<&Pause> {
         self.pauses.get(policy)?.iter().rev().find(|pause| pause.covers(at))
@@ -38,7 +38,7 @@ impl State {
 }
 
 impl SourceState {
-    /// Remembers how an occurrence by hand ended.
+    /// Remembers how an on-demand occurrence ended.
     pub fn order_ended(&mut self, occurrence: Occurrence, end: OccurrenceOutcome) {
         if occurrence.trigger == Trigger::Manual {
             self.orders_ended.insert(occurrence.at, end);

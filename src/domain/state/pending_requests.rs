@@ -41,7 +41,7 @@ impl State {
         Ok(())
     }
 
-    /// A pending request was refused, or got no answer.
+    /// A pending request was refused, or got no response.
     pub(super) fn request_failed(
         &mut self,
         key: &WorkKey,
@@ -76,7 +76,7 @@ impl State {
         })
     }
 
-    /// Changes a pending request, and what of its source is blocked.
+    /// Modifies a pending request and the blocked targets of its source.
     fn with_pending(
         &mut self,
         key: &WorkKey,
@@ -93,7 +93,7 @@ impl State {
 }
 
 impl PendingRequest {
-    /// AWS made nothing of it.
+    /// AWS created nothing for it.
     fn withdraw(&mut self) {
         self.open = false;
         self.sent = 0;

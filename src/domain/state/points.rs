@@ -1,21 +1,21 @@
 //! The backups and copies of one source, in order.
 //!
-//! A million of them are held, and most are only read when retention or a listing visits them. So they are kept in one
-//! vector, ordered by what they were made for, instead of a tree per source: a lookup is a binary search, and a new
+//! A million of them are held, and most are read only when retention or a listing visits them. So they are in one
+//! vector, ordered by the work they were made for, instead of a tree per source: a lookup is a binary search, and a new
 //! point is inserted near the end. Each is a separate allocation, because thousands of vectors that grow page by page
-//! during a listing would leave ever larger gaps.
+//! during a listing would fragment the heap.
 
 use super::*;
 
-/// Backups and copies, ordered by occurrence, then the backup before its copies, then copies by Region. Of one work more
-/// than one only after failures, or as duplicates, by attempt, then by id.
+/// Backups and copies, ordered by occurrence, then the backup before its copies, then copies by Region. One work has
+/// several only after failures or as duplicates; these are ordered by attempt, then by id.
 ///
-/// Which of them are recovery points is told from themselves, so an index of it cannot hold what is none.
+/// Whether a point is a recovery point is read from the point itself, so the index cannot contain anything else.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RecoveryPoints {
     #[expect(clippy::vec_box, reason = "rows that grow side by side would leave ever larger gaps")]
     all: Vec<Box<RecoveryPoint>>,
-    /// Where the recovery points of each target lie in `all`, the one whose data was taken last at the end.
+    /// Positions in `all` of each target's recovery points, the one with the latest data last.
     by_age: BTreeMap<Target, Vec<u32>>,
 }
 
@@ -31,12 +31,12 @@ impl RecoveryPoints {
         self.all.iter().map(Box::as_ref)
     }
 
-    /// What was made for each work, never nothing.
+    /// The points of each work; no group is empty.
     pub fn works(&self) -> impl Iterator<Item = &[Box<RecoveryPoint>]> {
         self.all.chunk_by(|one, next| one.occurrence == next.occurrence && one.destination() == next.destination())
     }
 
-    /// What was made for one work.
+    /// The points of one work.
     #[must_use]
     pub fn of(&self, occurrence: Occurrence, target: &Target) -> &[Box<RecoveryPoint>] {
         let wanted = (occurrence, target.region());
@@ -45,7 +45,7 @@ impl RecoveryPoints {
         &rest[..rest.iter().take_while(|point| (point.occurrence, point.destination()) == wanted).count()]
     }
 
-    /// What was made for one occurrence: the backup, then copies.
+    /// The points of one occurrence: the backup, then the copies.
     #[must_use]
     pub fn of_occurrence(&self, occurrence: Occurrence) -> &[Box<RecoveryPoint>] {
         let from = self.all.partition_point(|point| point.occurrence < occurrence);
@@ -53,29 +53,29 @@ impl RecoveryPoints {
         &rest[..rest.iter().take_while(|point| point.occurrence == occurrence).count()]
     }
 
-    /// All of them, in order, for whoever needs nothing else of the state.
+    /// All of them, in order, by value.
     pub fn into_all(self) -> impl Iterator<Item = RecoveryPoint> {
         self.all.into_iter().map(|point| *point)
     }
 
-    /// How many there are.
+    /// The number of points.
     #[must_use]
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Whether there is none.
+    /// Whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Makes room for so many in all.
+    /// Reserves memory for this many points.
     pub(super) fn expect(&mut self, count: usize) {
         self.all.reserve_exact(count.saturating_sub(self.all.len()));
     }
 
-    /// Takes one in, or takes note of how it stands now; returns how it stood before.
+    /// Inserts or updates a point; returns its previous state.
     pub fn put(&mut self, point: Box<RecoveryPoint>) -> Option<Box<RecoveryPoint>> {
         let key = (point.occurrence, point.destination());
         let first = self.all.partition_point(|other| (other.occurrence, other.destination()) < key);
@@ -94,13 +94,13 @@ impl RecoveryPoints {
             self.join_ages(known);
             return Some(before);
         }
-        // Its attempt is another than it was, since its tags are: it moves among its siblings.
+        // Its tags changed, and with them its attempt: it moves among its siblings.
         let before = known.map(|known| self.take(known));
         if known.is_some_and(|known| known < at) {
             at -= 1;
         }
         if self.all.len() == self.all.capacity() {
-            // Twice as much, as a vector grows by itself, would be mostly empty over thousands of sources.
+            // Doubling, as a vector does by itself, would leave much memory unused over thousands of sources.
             self.all.reserve_exact(self.all.len() / 8 + 2);
         }
         self.all.insert(at, point);
@@ -109,7 +109,7 @@ impl RecoveryPoints {
         before
     }
 
-    /// It is gone from AWS's inventory; returns whether it was there.
+    /// Marks a point as removed from AWS's inventory; returns whether it was there.
     pub(super) fn deleted(&mut self, occurrence: Occurrence, target: &Target, id: &BackupId, at: Time) -> bool {
         let Some(known) = self.find(occurrence, target, id) else { return false };
         self.leave_ages(known);
@@ -120,7 +120,7 @@ impl RecoveryPoints {
         true
     }
 
-    /// It is to be counted no more, or is again.
+    /// Marks a point as disputed or not.
     pub(super) fn mark_disputed(&mut self, occurrence: Occurrence, target: &Target, id: &BackupId, disputed: bool) {
         let Some(known) = self.find(occurrence, target, id) else { return };
         self.leave_ages(known);
@@ -128,7 +128,7 @@ impl RecoveryPoints {
         self.join_ages(known);
     }
 
-    /// Takes one out altogether.
+    /// Removes a point and its index entry.
     pub(super) fn remove(&mut self, occurrence: Occurrence, target: &Target, id: &BackupId) {
         if let Some(known) = self.find(occurrence, target, id) {
             self.take(known);
@@ -142,17 +142,17 @@ impl RecoveryPoints {
         siblings.enumerate().find(|(_, point)| point.id == *id).map(|(nth, _)| from + nth)
     }
 
-    /// Takes one out.
+    /// Removes a point.
     fn take(&mut self, at: usize) -> Box<RecoveryPoint> {
         self.leave_ages(at);
         self.by_age.values_mut().flatten().filter(|of| **of as usize > at).for_each(|of| *of -= 1);
         self.all.remove(at)
     }
 
-    /// Puts what lies there among the recovery points, if it is one.
+    /// Adds the point at this position to `by_age`, if it is a recovery point.
     fn join_ages(&mut self, at: usize) {
         let point = &self.all[at];
-        // Four thousand million points of one source are more than AWS has room for.
+        // AWS does not allow four thousand million points of one source.
         let (true, Ok(number)) = (point.available(), u32::try_from(at)) else { return };
         let ages = self.by_age.entry(point.target()).or_default();
         let after = ages.partition_point(|of| age(&self.all[*of as usize]) < age(point));
@@ -162,7 +162,7 @@ impl RecoveryPoints {
         ages.insert(after, number);
     }
 
-    /// Takes what lies there from among the recovery points, if it is one.
+    /// Removes the point at this position from `by_age`, if it is a recovery point.
     fn leave_ages(&mut self, at: usize) {
         let target = self.all[at].target();
         let Some(ages) = self.by_age.get_mut(&target) else { return };
@@ -172,7 +172,7 @@ impl RecoveryPoints {
         }
     }
 
-    /// The recovery points of a target, the one whose data was taken first before all others.
+    /// The recovery points of a target, the oldest data first.
     pub fn available(
         &self,
         target: &Target,
@@ -186,7 +186,7 @@ impl RecoveryPoints {
         self.by_age.keys()
     }
 
-    /// Doubts that one is there, or no longer does; returns how it stands then.
+    /// Sets or clears the doubt about a point's existence; returns its new state.
     pub(super) fn set_missing_since(
         &mut self,
         occurrence: Occurrence,
@@ -199,7 +199,7 @@ impl RecoveryPoints {
         self.all.get(at).map(Box::as_ref)
     }
 
-    /// Times in the future mean nothing any more.
+    /// Removes times in the future after the clock went back.
     pub(super) fn clock_went_back(&mut self, to: Time) {
         for point in &mut self.all {
             point.settled_at = point.settled_at.map(|settled| settled.min(to));
@@ -209,7 +209,7 @@ impl RecoveryPoints {
         }
     }
 
-    /// Forgets what was deleted among what was made for an occurrence.
+    /// Forgets the deleted points of an occurrence.
     pub(super) fn forget_deleted(&mut self, occurrence: Occurrence) {
         let from = self.all.partition_point(|point| point.occurrence < occurrence);
         let count = self.of_occurrence(occurrence).len();

@@ -12,15 +12,15 @@ use crate::domain::limits::{AHEAD_TOLERATED, PUT_OFF_AT_MOST, TOKEN_TRUSTED_FOR}
 pub struct SourceState {
     /// Where its file system is.
     pub region: Region,
-    /// The policy that names it, while one does.
+    /// The policy that names it, if any.
     pub membership: Option<Membership>,
-    /// The newest scheduled occurrence that was ever recorded here or seen at AWS.
+    /// The newest scheduled occurrence ever recorded or seen at AWS.
     pub cursor: Option<Time>,
     /// Occurrences that have not ended.
     pub open: BTreeMap<Occurrence, OccurrenceRecord>,
-    /// How the latest occurrences that a person asked for ended, so that a request repeated after that is known.
+    /// The outcomes of the latest on-demand occurrences, so that a repeated order is recognised.
     pub orders_ended: BTreeMap<Time, OccurrenceOutcome>,
-    /// Those among the open ones that a person cancelled, and when: nothing more is asked for them.
+    /// The open occurrences that a person cancelled, and when: nothing more is requested for them.
     pub cancelled: BTreeMap<Occurrence, Time>,
     /// Intents that are not fulfilled.
     pub pending_requests: BTreeMap<(Occurrence, Target), PendingRequest>,
@@ -31,15 +31,15 @@ pub struct SourceState {
     /// Targets with a permanent refusal, whatever the occurrence: the fault, and when to retry. Cleared by a restart
     /// and by a reload, after which a retry may succeed.
     pub blocked: BTreeMap<Target, (Fault, Time)>,
-    /// What was asked for again after answers were lost, and of which something was seen to have failed, with when it was
-    /// last asked for: the last request may have made another, which no listing shows yet. Known to this process alone, since
-    /// the next one reads the state before it asks.
+    /// Work that was requested again after lost responses and then seen to have failed, with the time of the last
+    /// request: it may have created another object that no listing shows yet. Not stored, since a new process lists
+    /// before it requests.
     pub unsure: BTreeMap<(Occurrence, Target), Time>,
-    /// Deletions of each target within a day that the brake counts, oldest first.
+    /// Deletions of each target within a day that count for the brake, oldest first.
     pub losses: BTreeMap<Target, Vec<Loss>>,
-    /// It was in a policy and departed from it.
+    /// It was in a policy and left it.
     pub departed: bool,
-    /// What AWS said of the file system or volume.
+    /// What AWS reports about the file system or volume.
     pub lookup: SourceLookup,
     /// When retention reviews it next: its key in [`State::reviews`].
     pub review_at: Time,
@@ -48,48 +48,48 @@ pub struct SourceState {
 /// The membership of a source in a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Membership {
-    /// Which policy.
+    /// The policy.
     pub policy: PolicyName,
     /// Its routes.
     pub destinations: Vec<Region>,
-    /// Occurrences count from here.
+    /// Occurrences after this time count.
     pub since: Time,
-    /// It was in a policy before, departed, and came back: what AWS shows from before does not make older occurrences
+    /// It was in a policy before, left it, and came back: what AWS shows from before does not make older occurrences
     /// due.
     pub returned: bool,
-    /// The schedules that count, each from its time until that of the next, oldest first: the last is what the policy
-    /// says. Before it stand only those of which what came due is not all on record. Empty: not known, as in a database
-    /// that was made before schedules were kept.
+    /// The schedules in effect, each until the next begins, oldest first; the last is the policy's. Earlier ones stay
+    /// until everything that came due under them is recorded. Empty: unknown, as in a database created before schedules
+    /// were stored.
     pub lines: Vec<Line>,
 }
 
-/// What is known from DescribeFileSystems or DescribeVolumes; found out anew by every process.
+/// What DescribeFileSystems or DescribeVolumes reports; each process asks again.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SourceLookup {
-    /// What AWS said, and when it was asked.
+    /// The facts, and when they were requested.
     pub facts: Option<(Time, SourceFacts)>,
-    /// The last failure, and when it was asked.
+    /// The last failure, and when the lookup was sent.
     pub fault: Option<(Time, Fault)>,
     /// Failures in a row.
     pub failures: u32,
-    /// Not again before.
+    /// Earliest time of the next try.
     pub not_before: Time,
-    /// At most so many in one call: a batch with it was refused.
+    /// The largest batch that may contain it, because a larger one was refused.
     pub batch: Option<usize>,
-    /// It was asked and has not answered; after `not_before` that answer is not waited for any more.
+    /// A lookup was sent and has not returned; after `not_before` it is considered lost.
     pub under_way: bool,
 }
 
 impl SourceLookup {
-    /// A reload: what was refused for good may be mended.
+    /// After a reload, permanent refusals may be retried.
     pub(super) fn worth_another_try(&mut self) {
         if self.waits_for_a_person() {
             self.not_before = Time::ZERO;
         }
     }
 
-    /// How many failures in a row this one makes. What passes by itself begins anew after what does not: the long pause of
-    /// the one is no measure for the other.
+    /// The number of consecutive failures including this one. A transient failure after a permanent one starts again:
+    /// the long backoff of the latter does not apply to it.
     #[must_use]
     pub fn failures_with(&self, fault: &Fault) -> u32 {
         let lasts =
@@ -101,7 +101,7 @@ impl SourceLookup {
         }
     }
 
-    /// The account on record answers again: what failed while another one did told nothing.
+    /// The account on record responds again: failures from another account's responses prove nothing.
     pub(super) fn forgive(&mut self, now: Time) {
         if !self.under_way && self.fault.is_some() {
             self.not_before = self.not_before.min(now);
@@ -114,7 +114,7 @@ impl SourceLookup {
 }
 
 impl SourceState {
-    /// Nothing known but where it is.
+    /// A source of which only the Region is known.
     #[must_use]
     pub fn new(region: Region) -> Self {
         Self {
@@ -136,7 +136,7 @@ impl SourceState {
         }
     }
 
-    /// Other schedules hold.
+    /// Replaces the schedules.
     pub(super) fn rescheduled(&mut self, key: &SourceKey, lines: &[Line]) -> Result<(), IllegalChange> {
         let membership = self.membership.as_mut();
         let membership = membership
@@ -145,7 +145,7 @@ impl SourceState {
         Ok(())
     }
 
-    /// The points made for one work.
+    /// The points of one work.
     pub fn points_of(
         &self,
         occurrence: Occurrence,
@@ -154,34 +154,33 @@ impl SourceState {
         self.points.of(occurrence, target).iter().map(Box::as_ref)
     }
 
-    /// The good point of one work: of two, the earlier, then the lower id, is the one.
+    /// The good point of one work: of two, the earlier one, then the one with the lower id.
     #[must_use]
     pub fn good_point(&self, occurrence: Occurrence, target: &Target) -> Option<&RecoveryPoint> {
         Self::good_one(self.points.of(occurrence, target))
     }
 
-    /// The good one among the points made for one work.
+    /// The good one among the points of one work.
     #[must_use]
     pub fn good_one(made: &[Box<RecoveryPoint>]) -> Option<&RecoveryPoint> {
         let good = made.iter().map(Box::as_ref).filter(|point| point.good());
         good.min_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)))
     }
 
-    /// The highest attempt known of one work; 0 if none was.
+    /// The highest attempt known for one work; 0 if there is none.
     #[must_use]
     pub fn highest_attempt(&self, occurrence: Occurrence, target: &Target) -> u32 {
         self.points_of(occurrence, target).map(|point| point.attempt).max().unwrap_or(0)
     }
 
-    /// How many attempts of one work are known to have FAILED, or to have been deleted.
+    /// How many attempts of one work are known to have FAILED or to have been deleted.
     #[must_use]
     pub fn failed_attempts(&self, key: &WorkKey) -> u32 {
         let failed = self.points_of(key.occurrence, &key.target).filter(|point| !point.good());
         u32::try_from(failed.count()).unwrap_or(u32::MAX)
     }
 
-    /// Whether a copy tells that the backup of an occurrence was made, which this database has never seen: it is gone since
-    /// before it.
+    /// Whether a copy shows that the backup of an occurrence existed, although this database has never seen it.
     #[must_use]
     pub fn had_a_backup(&self, occurrence: Occurrence) -> bool {
         let backups = self.points_of(occurrence, &Target::Backup);
@@ -190,13 +189,13 @@ impl SourceState {
         copies.filter_map(|copy| copy.origin.as_ref()).any(|origin| !seen(&origin.backup))
     }
 
-    /// The newest recovery point of a target, by when its data was taken.
+    /// The newest recovery point of a target, by the age of its data.
     #[must_use]
     pub fn newest(&self, target: &Target) -> Option<&RecoveryPoint> {
         self.points.available(target).next_back()
     }
 
-    /// When the data of the newest recovery point of a target was taken.
+    /// When the data of a target's newest recovery point was taken.
     #[must_use]
     pub fn newest_taken_at(&self, target: &Target) -> Option<Time> {
         self.newest(target).map(RecoveryPoint::taken_at)
@@ -209,9 +208,8 @@ impl SourceState {
             .filter_map(|(occurrence, target, id)| self.points_of(*occurrence, target).find(|point| point.id == *id))
     }
 
-    /// The newest scheduled occurrence up to now that is known to have been dealt with, recorded or seen at AWS. What
-    /// lies ahead was made while the clock was wrong and says nothing about what comes before it, now or once it has come
-    /// due.
+    /// The newest scheduled occurrence up to now that is known to be dealt with, recorded or seen at AWS. One in the
+    /// future was made under a wrong clock and says nothing about those before it, now or after it came due.
     #[must_use]
     pub fn dealt_with(&self, now: Time) -> Option<Time> {
         let of_schedule = self.points.iter().rev().filter(|point| point.occurrence.trigger == Trigger::Schedule);
@@ -219,13 +217,13 @@ impl SourceState {
         self.cursor.max(in_time.next().map(|point| point.occurrence.at))
     }
 
-    /// Whether an occurrence is open, or anything was made for it.
+    /// Whether an occurrence is open or has points.
     #[must_use]
     pub fn knows(&self, occurrence: Occurrence) -> bool {
         self.open.contains_key(&occurrence) || !self.points.of_occurrence(occurrence).is_empty()
     }
 
-    /// The type of the file system that a backup was made of; as looked up if there is no such backup.
+    /// The file system type of an occurrence's backup, or of the source if there is no backup.
     #[must_use]
     pub fn kind_of_backup(&self, occurrence: Occurrence) -> FileSystemKind {
         let source_looked_up = self.lookup.facts.as_ref().map_or(FileSystemKind::Other, |(_, facts)| facts.kind);
@@ -241,19 +239,20 @@ impl SourceState {
         })
     }
 
-    /// Whether a round has to look at it.
+    /// Whether a round has to visit it.
     #[must_use]
     pub fn active(&self) -> bool {
         !self.open.is_empty() || !self.pending_requests.is_empty() || !self.in_flight.is_empty() || self.lagging()
     }
 
-    /// Whether anything of it was refused for good, which a new policy may mend.
+    /// Whether it has a permanent refusal, which a new policy may resolve.
     pub(super) fn waits_for_a_reload(&self) -> bool {
         !self.blocked.is_empty() || self.lookup.waits_for_a_person()
     }
 
-    /// What was deleted counts its attempt, and tells that it was there, only as long as another attempt is possible: while
-    /// the occurrence is open, or its backup is there to be copied, or it may yet come due, having been made ahead of time.
+    /// Forgets deleted points that no longer matter. They count attempts and show that an object existed, so they are
+    /// kept while another attempt is possible: the occurrence is open, its backup can still be copied, or it was made
+    /// ahead of time and may come due.
     pub(super) fn forget_deleted(&mut self, occurrence: Occurrence) {
         let early = self.points.of_occurrence(occurrence).iter().any(|point| made_ahead_of_time(point));
         if !early && !self.may_go_on(occurrence) {
@@ -266,9 +265,9 @@ impl SourceState {
         self.open.contains_key(&occurrence) || backups.iter().any(|backup| backup.lifecycle != Lifecycle::Deleted)
     }
 
-    /// The same for every occurrence, as a process begins: while one ran, an occurrence that ended could be adopted again.
-    /// By now what was made ahead of time may have come due for certain: AWS made something later, and the schedule is
-    /// past it.
+    /// The same for every occurrence when a process begins; a running process needs them, because it may adopt an ended
+    /// occurrence again. Anything made ahead of time has certainly come due once AWS made something later and the
+    /// schedule is past it.
     pub(super) fn forget_all_deleted(&mut self) {
         let deleted = self.points.iter().filter(|point| point.lifecycle == Lifecycle::Deleted);
         let occurrences: BTreeSet<Occurrence> = deleted.map(|point| point.occurrence).collect();
@@ -283,7 +282,7 @@ impl SourceState {
         }
     }
 
-    /// Whether nothing of it is at AWS, as far as is known.
+    /// Whether AWS is known to have nothing of it.
     #[must_use]
     pub fn holds_nothing(&self) -> bool {
         self.points.iter().all(|point| point.lifecycle == Lifecycle::Deleted)
@@ -295,7 +294,7 @@ impl SourceState {
         self.open.keys().rev().find(|of| of.trigger == Trigger::Schedule && of.at <= now).copied()
     }
 
-    /// Times in the future mean nothing any more.
+    /// Removes times in the future after the clock went back.
     pub(super) fn clock_went_back(&mut self, to: Time) {
         self.cursor = self.cursor.map(|cursor| cursor.min(to.plus(AHEAD_TOLERATED)));
         if let Some(membership) = &mut self.membership {
@@ -306,7 +305,7 @@ impl SourceState {
         }
         for pending in self.pending_requests.values_mut() {
             if pending.last_asked_at > to {
-                // How long ago it was asked can no longer be told: long enough to need proof.
+                // It is unknown how long ago it was requested: assume long enough to need proof.
                 pending.last_asked_at = to;
                 pending.first_asked_at = pending.first_asked_at.min(to.minus(TOKEN_TRUSTED_FOR));
             }
@@ -330,8 +329,8 @@ impl SourceState {
     }
 }
 
-/// Whether AWS made it long before the occurrence was due that it is for. A clock that was wrong brought that about, and
-/// once it is right the occurrence comes due once more, and must be known to have been dealt with.
+/// Whether AWS created it long before its occurrence was due. That happens under a wrong clock; once the clock is
+/// right, the occurrence comes due again and must be recognised as dealt with.
 fn made_ahead_of_time(point: &RecoveryPoint) -> bool {
     point.occurrence.trigger == Trigger::Schedule && point.created_at.plus(AHEAD_TOLERATED) < point.occurrence.at
 }

@@ -1,4 +1,4 @@
-//! What AWS says about sources, as the responses arrive.
+//! What AWS reports about sources.
 
 use super::*;
 use crate::domain::action::SourceFacts;
@@ -20,7 +20,7 @@ impl State {
         Ok(())
     }
 
-    /// After another account answered for this one.
+    /// Repeats lookups after another account responded for this one.
     pub(super) fn repeat_source_lookup(&mut self, account: &AccountAlias, now: Time) {
         let of_account = self.sources.iter_mut().filter(|(key, _)| key.account == *account);
         of_account.for_each(|(_, source)| std::sync::Arc::make_mut(source).lookup.forgive(now));
@@ -34,7 +34,7 @@ impl State {
     ) -> Result<(), IllegalChange> {
         let key = SourceKey { account: account.clone(), source: facts.source.clone() };
         let mut facts = facts.clone();
-        // Names that are held already, since every answer brings its own copies of the same few.
+        // Share names that are already held, since every response brings its own copies of them.
         if let Some((known, _)) = self.sources.get_key_value(&key) {
             facts.source = known.source.clone();
         }
@@ -58,7 +58,7 @@ impl State {
         lookup.batch = batch;
         lookup.under_way = false;
         lookup.not_before = not_before;
-        // A refused batch says nothing about any one source in it.
+        // A refused batch says nothing about any single source in it.
         if batch.is_none() {
             lookup.failures = lookup.failures_with(fault);
             lookup.fault = Some((at, fault.clone()));

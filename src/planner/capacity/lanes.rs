@@ -39,7 +39,7 @@ pub struct LaneReport {
 /// A policy's routes through a lane.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolicyReport {
-    /// Which.
+    /// The policy.
     pub policy: PolicyName,
     /// How many sources.
     pub sources: usize,

@@ -73,7 +73,7 @@ pub struct ResumeOrder {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HoldOrder {
-    /// Which.
+    /// The backup or copy.
     pub backup: BackupId,
     /// Why, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,7 +84,7 @@ pub struct HoldOrder {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseOrder {
-    /// Which.
+    /// The backup or copy.
     pub backup: BackupId,
 }
 

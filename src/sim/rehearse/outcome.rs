@@ -67,7 +67,7 @@ impl Ages {
 /// How a lane that several routes share was used between two moments.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LaneOutcome {
-    /// Which.
+    /// The lane.
     pub lane: Lane,
     /// How many copies may be in flight.
     pub slots: u32,
