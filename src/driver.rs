@@ -1,13 +1,14 @@
-//! The one loop: plan, commit, dispatch, settle.
+//! The one loop: plan, commit, dispatch, process outcomes.
 //!
-//! **The problem.** A proof in a simulated world is worth something only if the proved code ships.
+//! **The problem.** A test in a simulated world proves something only if it runs the code that ships.
 //!
-//! **The solution.** The order in which a plan takes effect is written once: its changes are applied and committed before its
-//! calls leave, an outcome is turned into changes, and a change that contradicts the state quarantines its source. The
-//! daemon, a rehearsal and the world of the tests run this code. They differ only in their [`Surroundings`]: the clock, the
-//! store, the engine, and what they do at each step.
+//! **The solution.** The order in which a plan takes effect is written once: its changes are applied and committed
+//! before its calls are sent, an outcome is turned into changes, and a change that contradicts the state quarantines
+//! its source. The daemon, `rehearse` and the simulated world of the tests run this code. They differ only in their
+//! [`Surroundings`]: the clock, the store, the engine, and their hooks for each step.
 //!
-//! The driver keeps nothing but what is not committed yet: kill it anywhere, and the next process continues from the store.
+//! The driver keeps only what is not committed yet: it can be killed at any point, and the next process continues from
+//! the store.
 
 use crate::domain::action::{Action, CallKey, Outcome};
 use crate::domain::change::{Change, IllegalChange};
@@ -23,49 +24,48 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// What a driver decides from.
+/// The input of a decision.
 #[derive(Clone, Copy)]
 pub struct Basis<'a> {
     /// The policy in force.
     pub settings: &'a Settings,
-    /// What is on record, with what is applied and not committed yet.
+    /// The recorded state, including changes that are applied but not committed yet.
     pub state: &'a State,
 }
 
-/// The clock, the store and the engine of a driver, and what its owner does at each step. Every default is for an owner
-/// that has nothing to do there.
+/// The clock, the store and the engine of a driver, and hooks for each step. Every default does nothing.
 pub trait Surroundings {
-    /// Why a driver goes on no longer.
+    /// Why a driver stops.
     type Stop;
 
-    /// Plans in a row after which [`Surroundings::restless`] is asked.
+    /// The number of consecutive plans after which [`Surroundings::restless`] is called.
     const PLANS_IN_A_ROW: usize;
 
-    /// The time, with what is known of it put where decisions are made.
+    /// The current time; also updates the state's knowledge of the clock.
     fn now(&mut self, state: &mut State) -> Time;
 
-    /// What happens now.
+    /// Plans the next step.
     fn plan(&mut self, on: Basis<'_>, now: Time) -> Plan {
         planner::plan(on.settings, on.state, now)
     }
 
-    /// What an answer changes.
+    /// Turns the outcome of a call into changes.
     fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
         planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 
-    /// Moves the state on by one change.
+    /// Applies one change to the state.
     ///
     /// # Errors
-    /// The change contradicts the state, which is as it was.
+    /// The change contradicts the state, which is unchanged.
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
         state.apply(change)
     }
 
-    /// A plan was made, and nothing of it has happened.
+    /// A plan was made, and no part of it has taken effect.
     ///
     /// # Errors
-    /// The driver stops.
+    /// Stops the driver.
     fn planned(&mut self, _on: Basis<'_>, _plan: &mut Plan, _now: Time) -> Result<(), Self::Stop> {
         Ok(())
     }
@@ -76,33 +76,34 @@ pub trait Surroundings {
     /// A change was applied.
     fn applied(&mut self, _change: &Change) {}
 
-    /// A change was refused. If the driver goes on, its source is quarantined until a restart.
+    /// A change was rejected. If the driver continues, its source is quarantined until a restart.
     ///
     /// # Errors
-    /// The driver stops.
+    /// Stops the driver.
     fn illegal(&mut self, change: &Change, error: &IllegalChange) -> Result<(), Self::Stop>;
 
-    /// What follows from the changes that were just applied, to be committed with them.
+    /// Changes that follow from those just applied, to be committed with them.
     fn follows(&mut self, _on: Basis<'_>) -> Vec<Change> {
         Vec::new()
     }
 
-    /// Commits these changes. Returns whether the store has them; else the driver keeps them and comes again.
+    /// Commits these changes. Returns whether the store has them; otherwise the driver keeps them and tries again
+    /// later.
     fn commit(&mut self, on: Basis<'_>, changes: &[Change]) -> impl Future<Output = Result<bool, Self::Stop>>;
 
-    /// A call leaves. Its answer comes back by [`Driver::answered`], whatever became of it.
+    /// Sends a call. Its outcome is passed to [`Driver::answered`], whatever happens.
     ///
     /// # Errors
-    /// The driver stops.
+    /// Stops the driver.
     fn start(&mut self, on: Basis<'_>, action: Action) -> Result<(), Self::Stop>;
 
-    /// A plan was carried out in whole; what is left of it is what waits, and until when.
+    /// A plan was carried out completely; the rest of it says what waits, and until when.
     fn carried_out(&mut self, _state: &State, _plan: Plan) {}
 
-    /// A boundary between two steps, at which a process may die.
+    /// A boundary between two steps, where a process may be killed.
     ///
     /// # Errors
-    /// The driver stops.
+    /// Stops the driver.
     fn between(&mut self) -> Result<(), Self::Stop> {
         Ok(())
     }
@@ -112,29 +113,29 @@ pub trait Surroundings {
         false
     }
 
-    /// Whether to end a round here, though there is more to plan. Asked after a plan that looked at everything.
+    /// Whether to end the round although there is more to plan. Called after a complete plan.
     fn rests(&mut self) -> bool {
         false
     }
 
-    /// So many plans were made in a row, and there is more to plan.
+    /// Many plans were made in a row, and there is more to plan.
     ///
     /// # Errors
-    /// The driver stops.
+    /// Stops the driver.
     fn restless(&mut self) -> Result<(), Self::Stop> {
         Ok(())
     }
 }
 
-/// The state of one process, and what moves it.
+/// The state of one process, and the operations on it.
 pub struct Driver {
     /// The policy in force.
     pub settings: Arc<Settings>,
-    /// What is on record, with what is applied and not committed yet.
+    /// The recorded state, including changes that are applied but not committed yet.
     pub state: State,
-    /// Something moved since the last plan.
+    /// Something changed since the last plan.
     pub changed: bool,
-    /// When something is due next, as the last plan has it.
+    /// When something is due next, according to the last plan.
     pub wake: Time,
     uncommitted: Vec<Change>,
 }
@@ -147,29 +148,29 @@ impl Driver {
         Self { settings, state, changed: true, wake: now, uncommitted: Vec::new() }
     }
 
-    /// What decisions are made from.
+    /// The input for a decision.
     #[must_use]
     pub fn basis(&self) -> Basis<'_> {
         Basis { settings: &self.settings, state: &self.state }
     }
 
-    /// What is applied and not committed yet.
+    /// Changes that are applied but not committed yet.
     #[must_use]
     pub fn uncommitted(&self) -> &[Change] {
         &self.uncommitted
     }
 
-    /// Another policy is in force.
+    /// Replaces the policy.
     pub fn take_over(&mut self, settings: Settings) {
         let generation = self.settings.generation.wrapping_add(1);
         self.settings = Arc::new(Settings { generation, ..settings });
         self.changed = true;
     }
 
-    /// Plans and carries out until nothing is left to plan at once.
+    /// Plans and carries out until nothing is left to do at once.
     ///
     /// # Errors
-    /// The surroundings stop it.
+    /// The surroundings stop the driver.
     pub async fn round<S: Surroundings>(&mut self, around: &mut S) -> Result<(), S::Stop> {
         for _ in 0..S::PLANS_IN_A_ROW {
             self.changed = false;
@@ -180,7 +181,7 @@ impl Driver {
             let (due, record_only) = (plan.wake.at <= now, plan.record_only);
             around.planned(self.basis(), &mut plan, now)?;
             self.carry_out(plan, around).await?;
-            // What was refused as illegal moved nothing, and would be refused again.
+            // A rejected change had no effect, and would be rejected again.
             let again = due || self.changed;
             if !again || around.stopped() || (!record_only && around.rests()) {
                 return Ok(());
@@ -196,14 +197,14 @@ impl Driver {
         for action in std::mem::take(&mut plan.actions) {
             let illegal = action.call.key().is_some_and(|call| refused.contains(&call));
             if illegal || !kept {
-                // Nothing leaves without its intent on disk. The request stands as one without an answer.
+                // No call is sent without its intent on disk. The request stays pending as one without a response.
                 self.withdraw(&action, around)?;
                 continue;
             }
             around.start(self.basis(), action)?;
             around.between()?;
         }
-        // A plan that stopped after what it records has not looked at what waits.
+        // A plan that stopped at its records has not determined what waits.
         if !plan.record_only {
             around.carried_out(&self.state, plan);
         }
@@ -215,10 +216,10 @@ impl Driver {
         self.take_in(withdrawn.into_iter().collect(), around).map(drop)
     }
 
-    /// An answer came. What it changes is applied, and committed with the next commit.
+    /// Processes the outcome of a call. Its changes are applied, and committed with the next commit.
     ///
     /// # Errors
-    /// The surroundings stop it.
+    /// The surroundings stop the driver.
     pub fn answered<S: Surroundings>(
         &mut self,
         action: &Action,
@@ -228,16 +229,16 @@ impl Driver {
     ) -> Result<(), S::Stop> {
         let changes = around.process_outcome(self.basis(), action, outcome, now);
         self.take_in(changes, around)?;
-        // Even an answer that changes nothing on record frees a place for the next call.
+        // Even an outcome that changes no record frees capacity for the next call.
         self.changed = true;
         Ok(())
     }
 
-    /// AWS's word on the time came for the first time: times on record that lie in the future come from a clock that was
-    /// wrong. `runs_for` is how long this process has run.
+    /// AWS confirmed the time for the first time: recorded times in the future come from a wrong clock. `runs_for` is
+    /// how long this process has been running.
     ///
     /// # Errors
-    /// The surroundings stop it.
+    /// The surroundings stop the driver.
     pub fn time_confirmed<S: Surroundings>(
         &mut self,
         now: Time,
@@ -251,10 +252,10 @@ impl Driver {
         Ok(())
     }
 
-    /// Applies changes, and puts the durable ones up for commit. Returns the calls whose intents were refused as illegal.
+    /// Applies changes and queues the durable ones for commit. Returns the calls whose intents were rejected.
     ///
     /// # Errors
-    /// The surroundings stop it.
+    /// The surroundings stop the driver.
     pub fn take_in<S: Surroundings>(
         &mut self,
         changes: Vec<Change>,
@@ -285,7 +286,7 @@ impl Driver {
         match around.apply(&mut self.state, &change) {
             Ok(()) => {
                 around.applied(&change);
-                // A note leads to no decision, so there is no round for its sake.
+                // No decision depends on a note, so it needs no round.
                 self.changed |= change.durable() && !matches!(change, Change::Noted(_));
                 if change.durable() {
                     self.uncommitted.push(change);
@@ -293,7 +294,7 @@ impl Driver {
             }
             Err(error) => {
                 around.illegal(&change, &error)?;
-                // What has no intent on record does not leave.
+                // A call whose intent is not recorded is not sent.
                 refused.extend(match &change {
                     Change::RequestRecorded { key, .. } => Some(CallKey::Make(key.clone())),
                     Change::DeletionRequested { id, .. } => Some(CallKey::Delete(id.clone())),
@@ -307,14 +308,14 @@ impl Driver {
         Ok(())
     }
 
-    /// Commits what was applied. Returns whether nothing is left to commit.
+    /// Commits applied changes. Returns whether nothing is left to commit.
     ///
     /// # Errors
-    /// The surroundings stop it.
+    /// The surroundings stop the driver.
     pub async fn commit<S: Surroundings>(&mut self, around: &mut S) -> Result<bool, S::Stop> {
         let kept = around.commit(self.basis(), &self.uncommitted).await?;
         if kept && !self.uncommitted.is_empty() {
-            // Its room goes as well: it was that of a year's occurrences, if the database is new.
+            // Frees the memory too: with a new database it held a year's occurrences.
             self.uncommitted = Vec::new();
             around.between()?;
         }
@@ -322,7 +323,7 @@ impl Driver {
     }
 }
 
-/// What a driver comes to whose surroundings never wait; `None` if they did.
+/// The result of a future that never waits; `None` if it did.
 pub fn at_once<T>(work: impl Future<Output = T>) -> Option<T> {
     match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(done) => Some(done),

@@ -1,7 +1,7 @@
 //! Credentials: fetched once for all Regions, within a bounded time, and cached until they expire.
 //!
-//! The SDK would ask the source of credentials again for each Region and attempt, would leave a hanging process behind,
-//! and would put the process's output into its error. So this module runs `credential_process` itself and hands the
+//! The SDK would ask the credential source again for each Region and attempt, would leave a hung process behind, and
+//! would include the process's output in its error. So this module runs `credential_process` itself and passes the
 //! result to the SDK; all other sources are the SDK's own, behind the same interface.
 
 mod process;
@@ -21,13 +21,13 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-/// The longest that a fetch may take: a call waits for it within its own time.
+/// Time limit of a fetch; a call waits for it within its own time limit.
 const FETCH_WITHIN: Duration = Duration::from_secs(20);
-/// Credentials are fetched anew so long before they end.
+/// Credentials are refreshed this long before they expire.
 const AHEAD: Duration = Duration::from_secs(300);
-/// Credentials that name no end are fetched anew after this.
+/// Credentials without an expiry are refreshed after this.
 const KEPT_FOR: Duration = Duration::from_secs(900);
-/// The minimum time between two fetches: Regions that ask at the same time share one result.
+/// Minimum time between two fetches: Regions that ask at the same time share one result.
 const NOT_AGAIN_FOR: Duration = Duration::from_secs(10);
 
 /// The only access to the credentials. Clones share it.
@@ -43,7 +43,7 @@ struct Inner {
 /// Where credentials come from.
 #[derive(Debug)]
 enum Source {
-    /// Handed in by the program.
+    /// Supplied by the program.
     Given(Credentials),
     /// The default chain of AWS tools.
     Found { chain: DefaultCredentialsChain, profile: Option<String> },
@@ -63,12 +63,12 @@ struct Known {
 }
 
 impl Known {
-    /// Good for a request now.
+    /// Whether they are valid now.
     fn lasts(&self) -> bool {
         self.credentials.expiry().is_none_or(|end| end > SystemTime::now())
     }
 
-    /// No need to fetch others yet.
+    /// Whether no refresh is needed yet.
     fn fresh(&self) -> bool {
         match self.credentials.expiry() {
             Some(end) => end > SystemTime::now() + AHEAD,
@@ -78,7 +78,7 @@ impl Known {
 }
 
 impl SharedCredentials {
-    /// Those that the program brings, or else what environment, profile, container or instance have.
+    /// The program's own credentials if given, otherwise those of the environment, profile, container or instance.
     pub(super) async fn new(aws: &Aws, given: Option<Credentials>, region: impl ProvideRegion + 'static) -> Self {
         let source = match given {
             Some(credentials) => Source::Given(credentials),
@@ -93,10 +93,10 @@ impl SharedCredentials {
         Self(Arc::new(Inner { source, state: Mutex::default() }))
     }
 
-    /// Credentials for now.
+    /// Valid credentials.
     ///
     /// # Errors
-    /// Why there are none; nothing of what a program printed.
+    /// Why there are none; never contains output of a program.
     pub(super) async fn get(&self) -> Result<Credentials, Fault> {
         if let Ok(state) = self.0.state.try_lock()
             && let Some(known) = state.known.as_ref().filter(|known| known.fresh())
@@ -104,7 +104,7 @@ impl SharedCredentials {
             return Ok(known.credentials.clone());
         }
         let inner = self.0.clone();
-        // In a task of its own: it ends as it should, whether or not whoever asks still waits.
+        // In its own task, so that it completes even if the caller stops waiting.
         let got = tokio::spawn(async move { inner.get().await }).await;
         got.unwrap_or_else(|_| Err(fault("the source of credentials failed within this program; the log says more")))
     }
@@ -134,7 +134,7 @@ impl Inner {
                 state.known = Some(Known { credentials: credentials.clone(), since: Instant::now() });
                 Ok(credentials)
             }
-            // Those that are about to end are good until then.
+            // Credentials about to expire are still valid.
             Err(fault) => match state.known.as_ref().filter(|known| known.lasts()) {
                 Some(known) => Ok(known.credentials.clone()),
                 None => Err(fault),

@@ -1,20 +1,20 @@
-//! Every AWS error, and what Lifeboat does about it.
+//! Maps every AWS error to what Lifeboat does about it.
 //!
 //! This is table (a) of fsx-facts as data. FSx gives its codes several meanings (`BadRequest` can mean “wait” or
-//! “never”), leaves the common ones out of its model, and documents some that never occur. So the rules match on code,
+//! “never”), omits common ones from its model, and documents some that never occur. So the rules match on code,
 //! operation, limit and text; the first match wins, and an error that matches no rule is retried with growing backoff.
 
 use crate::domain::fault::{Fault, FaultClass};
 use std::error::Error;
 
-/// What an answer said went wrong.
+/// The parts of an error response.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Said<'a> {
     /// The API operation.
     pub operation: &'a str,
-    /// AWS's error code, if there was one.
+    /// AWS's error code, if any.
     pub code: Option<&'a str>,
-    /// The HTTP status, if there was an answer.
+    /// The HTTP status, if there was a response.
     pub status: Option<u16>,
     /// AWS's message.
     pub message: &'a str,
@@ -66,7 +66,7 @@ use FaultClass::{
 
 /// The first match wins.
 const RULES: &[Rule] = &[
-    // Of any operation: the service is unwell, or we are too fast.
+    // Any operation: the service is failing, or we are too fast.
     rule(
         &[
             "InternalServerError",
@@ -110,7 +110,7 @@ const RULES: &[Rule] = &[
         Credentials,
     ),
     rule(&["AccessDeniedException", "AccessDenied", "NotAuthorized", "UnauthorizedOperation", "OptInRequired"], Denied),
-    // Somebody asked with this token before, in other words.
+    // The token was used before with other parameters.
     rule(&["IncompatibleParameterError"], TokenConflict).on(&["CreateBackup", "CopyBackup"]),
     // Limits must be told apart by `Limit`; it may be missing.
     rule(&["ServiceLimitExceeded"], Quota).of(&["TOTAL_USER_INITIATED_BACKUPS"]),
@@ -125,7 +125,7 @@ const RULES: &[Rule] = &[
     rule(&["BadRequest"], TransientState).saying(&["is being copied"]),
     rule(&["BadRequest"], Permanent).on(&["CreateBackup"]).saying(&["is in failed"]),
     rule(&["BadRequest"], TransientState).on(&["CreateBackup"]).saying(&["cannot take backup while"]),
-    // What is named does not exist.
+    // The object does not exist.
     rule(
         &["BackupNotFound", "FileSystemNotFound", "VolumeNotFound", "ResourceNotFound", "ResourceNotFoundException"],
         Missing,
@@ -153,12 +153,12 @@ const RULES: &[Rule] = &[
     ),
 ];
 
-/// Reads an error.
+/// Classifies an error.
 #[must_use]
 pub fn classify(said: &Said<'_>) -> Fault {
     let Some(code) = said.code.filter(|code| !code.is_empty()) else {
         return match said.status {
-            // A proxy or a broken answer: whether the deed was done cannot be told.
+            // From a proxy, or a broken response: whether the request was applied is unknown.
             Some(403) => Fault::new(Credentials, "Forbidden", or(said.message, "HTTP 403 without an error code")),
             Some(429) => Fault::new(Throttled, "TooManyRequests", or(said.message, "HTTP 429")),
             Some(status) => {
@@ -176,7 +176,7 @@ pub fn classify(said: &Said<'_>) -> Fault {
     Fault::new(class, code, said.message)
 }
 
-/// What a request ended with where AWS gave no code of its own.
+/// Our codes for requests that ended without a code from AWS.
 const WITHOUT_A_CODE: [&str; 10] = [
     "OK",
     "Timeout",
@@ -190,8 +190,8 @@ const WITHOUT_A_CODE: [&str; 10] = [
     "InvalidRequest",
 ];
 
-/// How a code is counted: as it is if it is known, else as `other`. Each new one begins a series that is there for good, so
-/// an endpoint must not be able to make them up.
+/// The metric label for a code: the code itself if it is known, otherwise `other`. Each new label creates a permanent
+/// series, so an endpoint must not be able to invent them.
 #[must_use]
 pub fn counted_as(code: &str) -> String {
     let known = WITHOUT_A_CODE.contains(&code) || RULES.iter().any(|rule| rule.codes.contains(&code));

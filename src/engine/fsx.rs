@@ -1,7 +1,7 @@
 //! FSx through the AWS SDK: one client for each account and Region.
 //!
-//! The SDK's own retries are off, because a retry of a call that creates is a decision (`planner/retry`), and because
-//! its retry quota never fills again with time (crates.md, fact 6). Every call ends within a bounded time.
+//! The SDK's own retries are off, because retrying a create call is a decision (`planner/retry`), and because the SDK's
+//! retry quota never recovers with time (crates.md, fact 6). Every call ends within a bounded time.
 
 use super::credentials::SharedCredentials;
 use super::faults::{Said, causes, chain, classify, counted_as};
@@ -29,23 +29,23 @@ use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The time limit of connecting.
+/// Time limit for connecting.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// Until the first byte of an answer, and between bytes.
+/// Time limit until the first byte of a response, and between bytes.
 const READ_WITHIN: Duration = Duration::from_secs(20);
-/// Backups asked for in one page of a listing; AWS may give fewer.
+/// Backups requested per page of a listing; AWS may return fewer.
 const PAGE_SIZE: i32 = 1000;
-/// Pages followed for one look by id: ids are at most fifty, so more is an endpoint that never ends.
+/// Maximum number of pages of one poll: it has at most fifty ids, so more pages mean an endpoint that never ends.
 const PAGES_PER_LOOK: usize = 50;
 
-/// The API model says 255; room for one that is newer.
+/// The API model says 255; this leaves room for newer models.
 const NEXT_TOKEN_MAX_BYTES: usize = 4096;
 
-/// Where the SDK finds an endpoint for this service alone.
+/// The environment variable for this service's endpoint.
 const ENDPOINT_OF_FSX: &str = "AWS_ENDPOINT_URL_FSX";
 
-/// FIPS and dual-stack endpoints are AWS's own: together with an endpoint by name the SDK refuses every call, in words
-/// that name no setting. It is a setting that a person has to put right, as with credentials.
+/// FIPS and dual-stack endpoints are AWS's own. Combined with a named endpoint, the SDK rejects every call with a
+/// message that names no setting. A person has to correct the setting, as with credentials.
 fn contradiction(shared: &SdkConfig, endpoint_named: bool) -> Option<Fault> {
     let (fips, dual) = (shared.use_fips() == Some(true), shared.use_dual_stack() == Some(true));
     let asked = match (endpoint_named, fips, dual) {
@@ -57,12 +57,12 @@ fn contradiction(shared: &SdkConfig, endpoint_named: bool) -> Option<Fault> {
     Some(Fault::new(FaultClass::Credentials, "SettingsContradict", &text))
 }
 
-/// FSx as AWS, or any endpoint that speaks like it, serves it.
+/// FSx as served by AWS or a compatible endpoint.
 pub struct FsxEngine {
     shared: SdkConfig,
     credentials: SharedCredentials,
     endpoint_url: Option<String>,
-    /// Settings that rule each other out: nothing is sent.
+    /// Contradictory settings: nothing is sent.
     contradiction: Option<Fault>,
     pacing: Pacing,
     measure: Measure,
@@ -70,8 +70,8 @@ pub struct FsxEngine {
 }
 
 impl FsxEngine {
-    /// Reads credentials and settings as every AWS tool does: environment, profile, container, instance. `credentials`
-    /// stand in for them where a program brings its own.
+    /// Reads credentials and settings like every AWS tool: environment, profile, container, instance. `credentials`
+    /// replace them if the program brings its own.
     pub async fn new(aws: &Aws, credentials: Option<Credentials>) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_WITHIN)
@@ -79,8 +79,8 @@ impl FsxEngine {
             .operation_attempt_timeout(ANSWER_WITHIN)
             .operation_timeout(ANSWER_WITHIN)
             .build();
-        // Each client names its Region, so the default one only matters to the sources of credentials. It is never asked
-        // of the instance: where there is none that takes seconds.
+        // Each client names its Region, so the default one only matters to credential sources. The instance is never
+        // asked for it, because without an instance that takes seconds.
         let profile = ProfileFileRegionProvider::builder();
         let profile = match &aws.profile {
             Some(name) => profile.profile_name(name).build(),
@@ -92,7 +92,7 @@ impl FsxEngine {
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .region(region)
             .credentials_provider(credentials.clone())
-            // They are kept where they are fetched, once for all Regions.
+            // They are cached where they are fetched, once for all Regions.
             .identity_cache(IdentityCache::no_cache())
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts);
@@ -113,10 +113,10 @@ impl FsxEngine {
         }
     }
 
-    /// Whether credentials can be had now.
+    /// Checks whether credentials are available.
     ///
     /// # Errors
-    /// Why not.
+    /// Why they are not.
     pub async fn credentials(&self) -> Result<(), Fault> {
         self.credentials.get().await.map(drop)
     }
@@ -149,7 +149,7 @@ impl FsxEngine {
         if let Some(fault) = &self.contradiction {
             return Err(fault.clone());
         }
-        // Without them nothing is sent, and so nothing is counted; with them, the SDK finds them at hand.
+        // Without credentials nothing is sent or counted; with them, the SDK finds them in the cache.
         self.credentials().await?;
         self.pacing.turn(place).await;
         let began = Instant::now();
@@ -311,7 +311,7 @@ fn endless() -> Fault {
     Fault::new(FaultClass::Unanswered, "EndlessPages", "the endpoint gives page after page for a few ids")
 }
 
-/// Reads the SDK's error.
+/// Classifies an SDK error.
 fn fault<E>(operation: &'static str, error: &SdkError<E>) -> Fault
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -335,7 +335,7 @@ where
     }
 }
 
-/// `Limit` of a `ServiceLimitExceeded`, read from the answer itself: the SDK's enum has no word for one that is new.
+/// `Limit` of a `ServiceLimitExceeded`, parsed from the response itself: the SDK's enum does not contain new values.
 fn limit_of(body: &[u8]) -> Option<String> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
     Some(body.get("Limit")?.as_str()?.to_owned())

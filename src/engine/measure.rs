@@ -1,10 +1,10 @@
 //! Checks on a response before the SDK reads it.
 //!
-//! Every response carries AWS's time, which is kept for whoever asks.
+//! Every response carries AWS's time, which is kept for the clock check.
 //!
-//! The SDK reads a whole response into memory, and signs every later request by the clock that the last response
-//! showed. A proxy or an endpoint that sends without end would exhaust the memory of the process within the time that
-//! one call may take; one that names the last second of the calendar would make every later call of the client panic.
+//! The SDK reads a whole response into memory, and signs every later request by the clock of the last response. An
+//! endless response from a proxy or endpoint would exhaust the memory of the process within one call's time limit; a
+//! date at the end of the calendar would make every later call of the client panic.
 
 use super::Dated;
 use crate::domain::time::Time;
@@ -24,26 +24,25 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// Larger than a thousand backups with fifty of the longest tags each.
+/// Larger than a page of a thousand backups with fifty of the longest tags each.
 const ANSWER_MAX_BYTES: usize = 64 << 20;
-/// From 2006, when AWS began, to 2200: a machine's own clock may be far off, but AWS's lies in here.
+/// From 2006, when AWS began, to 2200: the host's clock may be far off, but AWS's is in this range.
 const CLOCK_OF_AWS: Range<i64> = 1_136_073_600..7_258_118_400;
 
-/// Cuts off an answer that is larger than any can be, which then counts as one that cannot be read, and goes by no clock
-/// that cannot be AWS's.
+/// Cuts off an oversized response, which then counts as unreadable, and removes a date that cannot be AWS's.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Measure {
     last: Arc<Mutex<Option<Dated>>>,
 }
 
 impl Measure {
-    /// The newest date that came since this was last asked.
+    /// The newest date since the last call.
     pub(super) fn take_date(&self) -> Option<Dated> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// When a request left.
+/// When a request was sent.
 #[derive(Clone, Copy, Debug)]
 struct Left(Instant);
 
@@ -79,7 +78,7 @@ impl Intercept for Measure {
             state.interceptor_state().store_put(DisableClockSkewCorrection::from(true));
             return Ok(());
         }
-        // A proxy that answers in AWS's place has a clock of its own.
+        // A proxy that responds in AWS's place has its own clock.
         let response = context.response();
         if response.status().as_u16() != 200 && response.headers().get("x-amzn-requestid").is_none() {
             return Ok(());

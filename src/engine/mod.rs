@@ -1,8 +1,7 @@
 //! The interface to AWS.
 //!
 //! An engine turns one [`Action`] into one request, rate-limited and with a deadline, and every result, good, bad or
-//! missing, into an [`Outcome`]. It decides nothing and retries nothing: a call that creates something is sent exactly
-//! once per action.
+//! missing, into an [`Outcome`]. It decides nothing and retries nothing: a create call is sent exactly once per action.
 
 mod credentials;
 pub mod faults;
@@ -21,30 +20,30 @@ use fsx::FsxEngine;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// A result and its requests.
+/// The outcome of an action and the requests sent for it.
 #[derive(Debug)]
 pub struct Answer {
     /// The result of the action.
     pub outcome: Outcome,
-    /// Each request that was sent for it, in order.
+    /// Each request that was sent, in order.
     pub requests: Vec<Sent>,
-    /// What time it was at AWS, if an answer said so.
+    /// The time at AWS, if a response contained it.
     pub dated: Option<Dated>,
 }
 
-/// The `Date` of an answer, and when that was.
+/// The `Date` of a response, with local times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dated {
     /// The date.
     pub date: Time,
-    /// The request left.
+    /// When the request was sent.
     pub asked: Instant,
-    /// The answer came.
+    /// When the response arrived.
     pub answered: Instant,
 }
 
 impl Dated {
-    /// What it says by now.
+    /// Converts the instants to durations before now.
     #[must_use]
     pub fn heard(&self) -> Heard {
         Heard { date: self.date, asked_ago: self.asked.elapsed(), answered_ago: self.answered.elapsed() }
@@ -56,34 +55,34 @@ impl Dated {
 pub struct Sent {
     /// The API operation.
     pub operation: &'static str,
-    /// `OK`, AWS's error code, or our word for a failure without one.
+    /// `OK`, AWS's error code, or our own word for a failure without one.
     pub code: String,
-    /// From sending to the end of the answer.
+    /// Time from sending to the end of the response.
     pub took: Duration,
 }
 
-/// Something that can carry out actions.
+/// Carries out actions.
 pub trait Engine: Send + Sync + 'static {
     /// Carries out one action. Always returns within a bounded time, and never panics.
     fn call(&self, action: &Action) -> impl Future<Output = Answer> + Send;
 }
 
-/// Every engine that policies can name. A call goes to its own; today there is one.
+/// All engines that policies can name. A call goes to its policy's engine; today there is one.
 pub struct Engines {
     fsx: FsxEngine,
 }
 
 impl Engines {
-    /// Reads credentials and settings as every AWS tool does: environment, profile, container, instance. `credentials`
-    /// stand in for them where a program brings its own.
+    /// Reads credentials and settings like every AWS tool: environment, profile, container, instance. `credentials`
+    /// replace them if the program brings its own.
     pub async fn new(aws: &Aws, credentials: Option<Credentials>) -> Self {
         Self { fsx: FsxEngine::new(aws, credentials).await }
     }
 
-    /// Whether credentials can be had now.
+    /// Checks whether credentials are available.
     ///
     /// # Errors
-    /// Why not.
+    /// Why they are not.
     pub async fn credentials(&self) -> Result<(), Fault> {
         self.fsx.credentials().await
     }

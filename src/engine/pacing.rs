@@ -19,7 +19,7 @@ pub struct Pacing {
 }
 
 impl Pacing {
-    /// The rate per account and Region; a burst of one second's worth is allowed.
+    /// `requests_per_second` applies per account and Region; bursts of up to one second's worth are allowed.
     #[must_use]
     pub fn new(requests_per_second: f64) -> Self {
         let period = Duration::from_secs_f64(1.0 / requests_per_second.clamp(0.01, 10_000.0));
@@ -37,7 +37,7 @@ impl Pacing {
             let fresh = || Arc::new(RateLimiter::direct_with_clock(self.quota, self.clock.clone()));
             limiters.entry(place.clone()).or_insert_with(fresh).clone()
         };
-        // Our own sleep rather than the limiter's: that one brings a thread along (crates.md 1.6).
+        // Our own sleep instead of the limiter's, which starts a thread (crates.md 1.6).
         while let Err(not_until) = limiter.check() {
             tokio::time::sleep(not_until.wait_time_from(self.clock.now())).await;
         }

@@ -9,29 +9,29 @@ use crate::domain::policy::Tags;
 use crate::domain::time::Time;
 use aws_sdk_fsx::types;
 
-/// The longest id, of a backup (fsx-facts 3.7).
+/// Maximum length of an id, that of a backup (fsx-facts 3.7).
 const ID_MAX_BYTES: usize = 128;
-/// The longest name of a key.
+/// Maximum length of a key name.
 const KEY_MAX_CHARS: usize = 2048;
-/// AWS's own words are shorter by far.
+/// AWS's enum values are much shorter.
 const WORD_MAX_CHARS: usize = 64;
-/// Tags taken in of one resource: fifty of its owner's, and those that AWS adds.
+/// Maximum number of tags read per resource: fifty of its owner's, and those that AWS adds.
 const TAGS_MAX: usize = 200;
 
-/// The text, if it can be an id of AWS.
+/// The text, if it has the form of an AWS id.
 fn id_of(text: &str) -> Option<&str> {
     let fits = (1..=ID_MAX_BYTES).contains(&text.len());
     (fits && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')).then_some(text)
 }
 
-/// All of a list that can be read. If the list is missing, which AWS sends even when it is empty, the response is
-/// broken and must not count as an empty inventory.
+/// All readable items of a list. AWS sends even an empty list, so a missing list means a broken response and must not
+/// count as an empty inventory.
 pub(super) fn all<A, B>(list: Option<Vec<A>>, read: fn(&A) -> Option<B>) -> Result<Vec<B>, Fault> {
     let lost = || Fault::new(FaultClass::Unanswered, "EmptyAnswer", "the answer does not hold what was asked for");
     Ok(list.ok_or_else(lost)?.iter().filter_map(read).collect())
 }
 
-/// A backup as the answer shows it; `None` if it has none that can be one.
+/// A backup in a response; `None` without a valid id.
 pub(super) fn observed(backup: &types::Backup) -> Option<ObservedBackup> {
     let id = backup.backup_id().and_then(id_of)?;
     let kind = backup.file_system().and_then(|system| system.file_system_type());
@@ -51,7 +51,7 @@ pub(super) fn observed(backup: &types::Backup) -> Option<ObservedBackup> {
         },
         file_system: backup.file_system().and_then(|system| system.file_system_id()).and_then(id_of).map(Into::into),
         volume: volume.map(Into::into),
-        // That there is a link matters even where it leads to no id.
+        // The presence of a link matters even if it is not a valid id.
         copied_from: backup.source_backup_id().filter(|id| !id.is_empty()).map(|id| clean(id, ID_MAX_BYTES).into()),
         copied_from_region: backup.source_backup_region().and_then(id_of).map(Into::into),
         arn: backup.resource_arn().filter(|arn| arn.len() <= 512 && !arn.contains(char::is_control)).map(Into::into),
@@ -65,7 +65,7 @@ pub(super) fn observed(backup: &types::Backup) -> Option<ObservedBackup> {
     })
 }
 
-/// What DescribeFileSystems says of a source; `None` if it has none that can be one.
+/// A source in a DescribeFileSystems response; `None` without a valid id.
 pub(super) fn file_system(system: &types::FileSystem) -> Option<SourceFacts> {
     let tags = tags(system.tags());
     Some(SourceFacts {
@@ -78,7 +78,7 @@ pub(super) fn file_system(system: &types::FileSystem) -> Option<SourceFacts> {
     })
 }
 
-/// What DescribeVolumes says of a source; `None` if it has none that can be one.
+/// A source in a DescribeVolumes response; `None` without a valid id.
 pub(super) fn volume(volume: &types::Volume) -> Option<SourceFacts> {
     Some(SourceFacts {
         source: id_of(volume.volume_id()?)?.into(),
@@ -93,14 +93,14 @@ pub(super) fn volume(volume: &types::Volume) -> Option<SourceFacts> {
     })
 }
 
-/// AWS began in 2006, and a time after 9999-12-30 cannot be written into a tag: both are no times.
+/// AWS began in 2006, and a time after 9999-12-30 cannot be written into a tag: times out of this range are ignored.
 const TIMES_MILLIS: std::ops::Range<i64> = 1_136_073_600_000..253_402_207_201_000;
 
 fn time(at: &aws_smithy_types::DateTime) -> Option<Time> {
     at.to_millis().ok().filter(|millis| TIMES_MILLIS.contains(millis)).map(Time::from_millis)
 }
 
-/// Those that AWS can have let anybody write; what else an answer holds is left out.
+/// The tags that satisfy AWS's limits; others are dropped.
 fn tags(tags: &[types::Tag]) -> Tags {
     let lawful = |text: &str, max: usize| text.chars().count() <= max && !text.contains(char::is_control);
     tags.iter()

@@ -44,11 +44,11 @@ pub struct Finding {
     pub severity: Severity,
     /// The source.
     pub source: SourceKey,
-    /// What, in words, naming the objects.
+    /// The finding in words, naming the objects.
     pub what: String,
 }
 
-/// Looks through everything that is active; costs what is in flight, not what is held.
+/// Checks everything active. The cost depends on what is in flight, not on what is held.
 #[must_use]
 pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -126,7 +126,7 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
     findings
 }
 
-/// The host's clock, where it differs from AWS's.
+/// Reports a difference between the host's clock and AWS's.
 fn clock(state: &State, findings: &mut Vec<Finding>) {
     let Some(offset_ms) = state.timekeeping.offset_ms else { return };
     let offset = Duration::from_millis(offset_ms.unsigned_abs());
@@ -142,8 +142,8 @@ fn clock(state: &State, findings: &mut Vec<Finding>) {
     findings.push(Finding { severity, source, what });
 }
 
-/// Regions of the policy whose inventory cannot be read, with what waits for them and what does not: nobody should
-/// learn it from a full quota.
+/// Reports Regions of the policy whose inventory cannot be read, and what waits for them and what does not, so that
+/// nobody has to learn it from a full quota.
 fn places(settings: &Settings, state: &State, findings: &mut Vec<Finding>) {
     for place in places_of(settings).collect::<BTreeSet<AccountRegion>>() {
         let Some(known) = state.place(&place) else { continue };
@@ -177,9 +177,8 @@ fn unread(place: &AccountRegion, known: &AccountRegionState, fault: &Fault) -> S
     format!("{region} cannot be listed{since} ({fault}): {waits}")
 }
 
-/// Why no Region of the policy can be reached with our credentials, while none can, or whose they are if they are of
-/// another account. A Region that left the policy says
-/// nothing about it.
+/// Why no Region of the policy can be reached with our credentials, or which other account they belong to; `None` if a
+/// Region can be reached. A Region that left the policy says nothing about it.
 #[must_use]
 pub fn credentials_problem(settings: &Settings, state: &State) -> Option<String> {
     let places: BTreeSet<AccountRegion> = places_of(settings).collect();

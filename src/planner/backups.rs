@@ -1,7 +1,7 @@
 //! Which backups to request.
 //!
-//! A file system takes one backup at a time, so only the newest open occurrence starts; those ordered by a person run
-//! one after the other. A FAILED backup is retried as another attempt, until a newer occurrence takes over.
+//! A file system takes one backup at a time, so only the newest open occurrence starts; on-demand occurrences run one
+//! after the other. A FAILED backup is retried as another attempt until a newer occurrence takes over.
 
 use super::call_limits::{Blocked, CallLimits, PendingDecision, backoff, wait};
 use super::{Active, retry, send, send_request};
@@ -18,10 +18,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A source's tags as of this long ago are good enough for a new backup.
+/// Tags looked up at most this long ago are recent enough for a new backup.
 const LOOKED_UP_WITHIN: Duration = Duration::from_secs(2 * 60);
 
-/// Sources to look up: by place, by kind (volumes apart), by how many may go into one call.
+/// Sources to look up: by account and Region, by kind (volumes apart), by the number allowed in one call.
 type ToLookUp = BTreeMap<(AccountRegion, bool, usize), Vec<SourceId>>;
 
 /// Plans repeats, new backups and the lookups that they need.
@@ -53,7 +53,7 @@ struct Round<'a> {
     now: Time,
     key: &'a SourceKey,
     source: &'a SourceState,
-    /// It is blocked: what became of a pending request is found out, and nothing is asked.
+    /// It is quarantined: the result of a pending request is determined, but nothing new is requested.
     quarantined: bool,
 }
 
@@ -114,9 +114,9 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// The occurrence whose backup comes next: a person's first, then the newest that is scheduled.
+    /// The occurrence whose backup comes next: on-demand ones first, then the newest scheduled one.
     ///
-    /// One that FAILED and backs off lets the others go first, or it would block them for hours.
+    /// One that is backing off after FAILED lets the others go first; otherwise it would block them for hours.
     fn next(&self) -> Option<Occurrence> {
         let lacks =
             |of: &Occurrence| self.source.good_point(*of, &Target::Backup).is_none() && !self.source.had_a_backup(*of);
@@ -142,7 +142,8 @@ impl<'a> Round<'a> {
             return Err(Blocked { reason: Reason::InProgress, until: None, detail });
         }
         after_failures(self.source, key, self.settings.daemon.poll, self.now)?;
-        // What was never asked for ends as skipped; this is for another attempt. A person's order goes on.
+        // This pauses only further attempts: a scheduled occurrence without a request is skipped. On-demand ones
+        // continue.
         let pause = call_limits.state.pause_at(&policy.name, self.now);
         if let Some(pause) = pause.filter(|_| key.occurrence.trigger == Trigger::Schedule) {
             return Err(Blocked { reason: Reason::Paused, until: pause.until, detail: pause.sentence() });
@@ -161,7 +162,7 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// Whether the source's tags are known freshly enough; else asks for them to be looked up.
+    /// Whether the source's tags are recent enough; otherwise adds it to the lookups.
     fn source_looked_up(&self, to_look_up: &mut ToLookUp, home: &AccountRegion) -> Result<(), Blocked> {
         let lookup = &self.source.lookup;
         let recent = |at: Time| self.now.since(at) < LOOKED_UP_WITHIN;
@@ -169,8 +170,8 @@ impl<'a> Round<'a> {
             return Ok(());
         }
         if let Some((_, fault)) = &lookup.fault {
-            // Who may not describe a source may still back it up; its own tags stay behind then. It is asked again once
-            // the pause is over, and that answer is waited for.
+            // A source that may not be described can still be backed up, without its own tags. The lookup is retried
+            // after its backoff, and the backup then waits for the response.
             if fault.class == FaultClass::Denied && self.now < lookup.not_before && !lookup.under_way {
                 return Ok(());
             }
@@ -191,7 +192,7 @@ impl<'a> Round<'a> {
     }
 }
 
-/// Whether what was asked for an occurrence may be asked again: not once a person cancelled it, or it was given up.
+/// Whether this occurrence may be requested again: not after it was cancelled or given up.
 pub(super) fn wanted(source: &SourceState, occurrence: &Occurrence) -> bool {
     let open = occurrence.trigger != Trigger::Manual || source.open.contains_key(occurrence);
     open && !source.cancelled.contains_key(occurrence)
@@ -204,7 +205,7 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
     {
         return Err(backoff(refused));
     }
-    // What was refused for good is refused for every occurrence.
+    // A permanent refusal applies to every occurrence.
     if let Some((fault, not_before)) = source.blocked.get(&key.target).filter(|(_, not_before)| now < *not_before) {
         return Err(Blocked { reason: Reason::NeedsPerson, until: Some(*not_before), detail: fault.to_string() });
     }
@@ -228,8 +229,8 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
     Err(Blocked { reason: Reason::Backoff, until: Some(again), detail })
 }
 
-/// Of what was asked for again and again, something failed: before another attempt the state must show that nothing else
-/// came of it. Where they may not be read, that cannot be known.
+/// Before another attempt after lost responses, the state must show that the earlier requests created nothing else. If
+/// the inventory may not be read, that cannot be known.
 pub(super) fn after_lost_answers(
     source: &SourceState,
     key: &WorkKey,

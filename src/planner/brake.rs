@@ -1,13 +1,13 @@
-//! The deletion safeguard (the brake): what would cost a route too many points waits for a person.
+//! The deletion safeguard (the brake): deletions that would cost a route too many points wait for a person.
 //!
-//! A mistake in the policy file, a wrong clock or a wrong adoption deletes what never comes back, and not necessarily
-//! at once: nine reloads that delete two points each are as bad as one that deletes eighteen. So a round is not judged
-//! alone. What would be left is compared with the most that the route held at any moment of the last 24 hours: the
-//! difference is what it has lost since that moment, beyond the points that were added.
+//! A mistake in the policy file, a wrong clock or a wrong adoption deletes points that cannot be recovered, and not
+//! necessarily at once: nine reloads that delete two points each are as bad as one that deletes eighteen. So rounds are
+//! not judged one by one. The number that would be left is compared with the most that the route held at any moment of
+//! the last 24 hours: the difference is what it has lost since that moment, beyond the points that were added.
 //!
 //! Steady retention, where one point is added and one is deleted, never makes the difference large. Deletions that a
-//! person confirmed do not count, as if the points had never existed; nor does what somebody else deleted, or what was
-//! lost before the database was created.
+//! person confirmed do not count, as if the points had never existed; nor do deletions by others, or losses from before
+//! the database was created.
 
 use crate::domain::deletion::{LOSSES_COUNT_FOR, Loss};
 use crate::domain::id::{SourceKey, Target};
@@ -24,13 +24,13 @@ pub const BRAKE_SHARE: usize = 5;
 /// What one route held and lost within the last 24 hours.
 pub struct Recent {
     from: Time,
-    /// When what is there came, as far as it stays or is yet to be decided.
+    /// When each present point arrived, unless it is already planned for deletion.
     present: Vec<Time>,
     lost: Vec<Loss>,
 }
 
 impl Recent {
-    /// Nothing is there, and what was lost is as the state has it.
+    /// Losses as recorded in the state; no present points yet.
     #[must_use]
     pub fn of(state: &State, key: &SourceKey, target: &Target, now: Time) -> Self {
         let from = now.minus(LOSSES_COUNT_FOR);
@@ -39,12 +39,12 @@ impl Recent {
         Self { from, present: Vec::new(), lost }
     }
 
-    /// This one is there. Returns whether it is decided already that it goes.
+    /// Adds a present point. Returns whether its deletion is already planned.
     pub fn add(&mut self, state: &State, point: &RecoveryPoint) -> bool {
         let decided = || state.deletions.get(&(point.place.clone(), point.id.clone()));
         let decided = if state.deletions.is_empty() { None } else { decided() };
         let Some(deletion) = decided else {
-            // What may be gone is not counted on.
+            // A point in doubt does not count.
             if point.remarks.missing_since.is_none() {
                 self.present.push(Loss::came_at(point));
             }
@@ -56,19 +56,19 @@ impl Recent {
         true
     }
 
-    /// How many points are held, without those with a planned deletion.
+    /// The number of points without a planned deletion.
     #[must_use]
     pub fn held(&self) -> usize {
         self.present.len()
     }
 
-    /// The most that it held at one moment since the start of the window.
+    /// The highest number held at any moment of the window.
     #[must_use]
     pub fn most(&self) -> usize {
         let came = || self.present.iter().copied().chain(self.lost.iter().map(|loss| loss.came_at));
         let mut held = came().filter(|at| *at <= self.from).count();
         let mut most = held;
-        // Of two at the same time the arrival is first: it may have been there for a moment.
+        // Arrivals before losses at the same time: the point may have been present for a moment.
         let arrivals = came().filter(|at| *at > self.from).map(|at| (at, Reverse(true)));
         let mut events: Vec<(Time, Reverse<bool>)> =
             arrivals.chain(self.lost.iter().map(|loss| (loss.lost_at.max(loss.came_at), Reverse(false)))).collect();
@@ -80,7 +80,7 @@ impl Recent {
         most
     }
 
-    /// Whether this many further deletions wait for a person.
+    /// Whether this many further deletions have to wait for a person.
     #[must_use]
     pub fn holds(&self, going: usize) -> bool {
         if going == 0 {

@@ -1,7 +1,7 @@
 //! Which calls are allowed now: limits on concurrent calls per account and Region, and what must be known first.
 //!
-//! Every call is limited: an account and Region take a few calls at a time, fewer while they are failing, and nothing
-//! new is requested there before its inventory was read, because it may contain what a lost database no longer knows.
+//! An account and Region take only a few calls at a time, and fewer while calls are failing. Nothing new is requested
+//! there before its inventory was read, because it may contain what a lost database no longer knows.
 
 use super::retry::{PLACE_OUT_OF_ORDER, pause_for_place};
 use crate::domain::action::CallKey;
@@ -18,8 +18,7 @@ const MAKES_AT_ONCE: usize = 12;
 const READS_AT_ONCE: usize = 4;
 /// Concurrent calls that delete or hold, per account and Region.
 const DELETES_AT_ONCE: usize = 4;
-/// The code with which AWS may answer a token that it knows, of which what it made was deleted (fsx-facts 3.1:
-/// UNVERIFIED).
+/// The error code with which AWS may answer a token whose object was deleted (fsx-facts 3.1: UNVERIFIED).
 pub(super) const WHAT_IT_MADE_IS_GONE: &str = "BackupNotFound";
 
 /// Counts the calls of a round per account and Region.
@@ -33,19 +32,19 @@ pub struct CallLimits<'a> {
     deletes: BTreeMap<AccountRegion, usize>,
 }
 
-/// Why something may not be sent now, and until when, if that is known.
+/// Why a call is blocked, and until when, if known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
     /// The reason.
     pub reason: Reason,
-    /// Until when.
+    /// When it may be retried, if known.
     pub until: Option<Time>,
-    /// In words.
+    /// The reason in words.
     pub detail: String,
 }
 
 impl Blocked {
-    /// As an entry of the plan.
+    /// Converts it to an entry of the plan.
     #[must_use]
     pub fn waiting(self, policy: &crate::domain::id::PolicyName, key: &WorkKey) -> Waiting {
         let destination = match &key.target {
@@ -86,7 +85,7 @@ impl<'a> CallLimits<'a> {
         [&self.makes, &self.reads, &self.deletes].iter().map(|count| count.get(place).unwrap_or(&0)).sum()
     }
 
-    /// Whether a call of any kind may go to the place.
+    /// Whether any call to this account and Region is allowed.
     fn place_open(&self, place: &AccountRegion) -> Result<(), Blocked> {
         let Some(known) = self.state.place(place) else { return Ok(()) };
         let Some((fault, at)) = known.trouble.as_ref().filter(|_| known.failures >= PLACE_OUT_OF_ORDER) else {
@@ -103,7 +102,7 @@ impl<'a> CallLimits<'a> {
         Ok(())
     }
 
-    /// Whether it is the account on record that answers; only reading tells when it does again.
+    /// Whether the account on record responds; only reads can show when it does again.
     fn ours(&self, place: &AccountRegion) -> Result<(), Blocked> {
         match self.state.foreign_at(place) {
             Some(foreign) => {
@@ -116,7 +115,7 @@ impl<'a> CallLimits<'a> {
     /// Reserves a read call.
     ///
     /// # Errors
-    /// Why not now.
+    /// Why it is blocked.
     pub fn read(&mut self, place: &AccountRegion) -> Result<(), Blocked> {
         self.place_open(place)?;
         let reads = self.reads.entry(place.clone()).or_default();
@@ -130,7 +129,7 @@ impl<'a> CallLimits<'a> {
     /// Reserves a create call.
     ///
     /// # Errors
-    /// Why not now.
+    /// Why it is blocked.
     pub fn make(&mut self, place: &AccountRegion) -> Result<(), Blocked> {
         self.ours(place)?;
         self.place_open(place)?;
@@ -145,7 +144,7 @@ impl<'a> CallLimits<'a> {
     /// Reserves a call that deletes or holds.
     ///
     /// # Errors
-    /// Why not now.
+    /// Why it is blocked.
     pub fn delete(&mut self, place: &AccountRegion) -> Result<(), Blocked> {
         self.ours(place)?;
         self.place_open(place)?;
@@ -161,13 +160,12 @@ impl<'a> CallLimits<'a> {
         Ok(())
     }
 
-    /// Whether the inventory of a place is known well enough to ask something new of it for this source.
+    /// Whether the inventory is known well enough to request something new for this source.
     ///
-    /// What a lost database had requested is shown by a listing that began two minutes after this database was created.
-    /// Of a
-    /// source of which nothing is older than this database its token tells as well, for ten minutes, so that it need not
-    /// wait. A source that was protected before does: the token holds the number of the attempt, and what tells that
-    /// there was a first one may be deleted, while a listing does not show the second yet.
+    /// A listing that began two minutes after this database was created shows everything that a lost database
+    /// requested. A source without anything older than this database need not wait for it: for ten minutes the token is
+    /// proof enough. A source that was protected before must wait: the token contains the attempt, the first attempt
+    /// may be deleted, and a listing may not show the second yet.
     ///
     /// # Errors
     /// What has to be read first.
@@ -181,7 +179,7 @@ impl<'a> CallLimits<'a> {
         self.inventory_known(place)
     }
 
-    /// The same for a source by its name; of one that is not known, for certain.
+    /// The same for a source by key; an unknown source needs the full proof.
     ///
     /// # Errors
     /// What has to be read first.
@@ -192,7 +190,7 @@ impl<'a> CallLimits<'a> {
         }
     }
 
-    /// Whether the inventory of a place is known for certain, whatever a lost database had asked for.
+    /// Whether the inventory is known for certain, whatever a lost database requested.
     ///
     /// # Errors
     /// What has to be read first.
@@ -206,8 +204,9 @@ impl<'a> CallLimits<'a> {
         Err(Blocked { reason: Reason::Listing, until: None, detail })
     }
 
-    /// Whether it is known which backup of a source is the newest: its own Region was read in whole since this database was
-    /// made, and late enough to show what a lost one had begun. An older backup would take a slot for hours, for nothing.
+    /// Whether it is known which backup of a source is the newest: since this database was created, the source's own
+    /// Region was listed completely, late enough to show what a lost database began. Copying an older backup would
+    /// waste a slot for hours.
     ///
     /// # Errors
     /// What has to be read first.
@@ -222,7 +221,7 @@ impl<'a> CallLimits<'a> {
         }
     }
 
-    /// Whether this process has read all of a place at least once.
+    /// Whether this process has completed a listing of this account and Region.
     fn listed(&self, place: &AccountRegion) -> Result<(), Blocked> {
         let known = self.state.place(place);
         if known.is_some_and(|place| place.known()) {
@@ -244,11 +243,11 @@ impl<'a> CallLimits<'a> {
 }
 
 impl CallLimits<'_> {
-    /// The attempt that is asked for next: one above the highest that is known to have come to something.
+    /// The attempt to request next: one above the highest that is known to have created something.
     ///
-    /// What a lost database had asked for may have been deleted since, while AWS still knows its token: then the same
-    /// token is answered with BackupNotFound for ever. Such an answer counts as an attempt that was deleted, once
-    /// listings begun after it show that the backup to be copied is there, and that nothing lives under the token.
+    /// An object requested by a lost database may have been deleted while AWS still knows its token: then that token is
+    /// answered with BackupNotFound forever. Such a response counts as a deleted attempt, once later listings show that
+    /// the source backup exists and that no object carries the token's work.
     #[must_use]
     pub fn next_attempt(&self, place: &AccountRegion, key: &WorkKey, source: &SourceState) -> u32 {
         let made = source.highest_attempt(key.occurrence, &key.target);
@@ -269,11 +268,11 @@ impl CallLimits<'_> {
 pub enum PendingDecision {
     /// Repeat it, word for word.
     Repeat,
-    /// AWS's inventory proves that nothing was made.
+    /// AWS's inventory proves that it created nothing.
     NeverApplied,
     /// A listing that begins at or after this is needed first.
     NeedsListing(Time),
-    /// Not yet.
+    /// Wait.
     Wait(Blocked),
 }
 

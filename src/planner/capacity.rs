@@ -1,16 +1,15 @@
-//! Whether a policy can work at all: slots against RPOs, retention against quotas, before it runs and while it does.
+//! Whether a policy can work at all: slots against RPOs, retention against quotas; checked before and while it runs.
 //!
-//! A fleet can outgrow its slots without any fault: each new source is one more copy an hour through the same five
-//! slots. Nothing fails then; RPOs are missed, a little more each day. So the arithmetic is done in advance, and its
-//! answer is a sentence with the numbers.
+//! A fleet can outgrow its slots without any fault: each new source adds one more copy an hour through the same five
+//! slots. No call fails, but more RPOs are missed every day. So the capacity is computed in advance and reported in one
+//! sentence with its numbers.
 //!
-//! Its inputs, as [`CapacityReport`] states on each line: the durations of backups and copies are learned from the
-//! recovery points held ([`durations`]); where nothing was learned, the caller's values apply, and else
-//! [`ASSUMED_BACKUP`] and [`ASSUMED_COPY`]. First copies are left out: each happens once. Quotas are AWS's defaults;
-//! they can be raised.
+//! Inputs, as [`CapacityReport`] states on each line: durations of backups and copies are learned from the recovery
+//! points held ([`durations`]); if nothing was learned, the caller's values apply, otherwise [`ASSUMED_BACKUP`] and
+//! [`ASSUMED_COPY`]. First copies are left out, since each happens once. Quotas are AWS's defaults and can be raised.
 //!
-//! It works with averages, so it reports what is certainly too much, but not every moment at which many copies
-//! coincide. `lifeboat rehearse` simulates those.
+//! It works with averages, so it reports certain overload, but not every moment at which many copies coincide.
+//! `lifeboat rehearse` simulates those.
 
 mod lanes;
 mod quotas;
@@ -30,8 +29,7 @@ use std::time::Duration;
 
 /// The assumed duration of a backup (fsx-facts 2.1: minutes).
 pub const ASSUMED_BACKUP: Duration = Duration::from_secs(10 * 60);
-/// What a copy of what has changed is taken to last where nobody knows (fsx-facts 2.1: six to seven minutes for next to
-/// nothing).
+/// The assumed duration of an incremental copy (fsx-facts 2.1: six to seven minutes for almost no data).
 pub const ASSUMED_COPY: Duration = Duration::from_secs(10 * 60);
 
 /// Durations given by the caller, used where nothing was learned.
@@ -39,22 +37,22 @@ pub const ASSUMED_COPY: Duration = Duration::from_secs(10 * 60);
 pub struct Given {
     /// A backup.
     pub backup: Option<Duration>,
-    /// A copy of what has changed.
+    /// An incremental copy.
     pub copy: Option<Duration>,
 }
 
 /// The result of the capacity check.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CapacityReport {
-    /// Every lane that several routes share, and every route whose copies have a lane of their own, by account and Region.
+    /// Every lane that several routes share, and every route that has a lane of its own, by account and Region.
     pub lanes: Vec<LaneReport>,
     /// Every Region in which points are kept, by account, Region and type.
     pub quotas: Vec<QuotaReport>,
-    /// On what durations were assumed, if any were.
+    /// The assumed durations, if any.
     pub assumed: Option<String>,
 }
 
-/// A source on its way to one destination.
+/// A source and one destination.
 struct Route<'a> {
     policy: &'a Policy,
     key: SourceKey,
@@ -68,7 +66,7 @@ struct Route<'a> {
     rpo: Option<Duration>,
 }
 
-/// Whether this policy can meet its RPOs with these slots and this retention. Durations and points held are learned
+/// Whether the policies can meet their RPOs with these slots and this retention. Durations and points held are taken
 /// from `state`; `given` applies where nothing was learned. The cost is one pass over all routes.
 #[must_use]
 pub fn judge(settings: &Settings, state: Option<&State>, given: Given, now: Time) -> CapacityReport {
@@ -157,12 +155,12 @@ fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{plural}")
 }
 
-/// Whole seconds, as JSON has them.
+/// Whole seconds, for JSON.
 fn seconds(duration: Duration) -> u64 {
     duration.as_secs()
 }
 
-/// Rounded up to what a person would write: whole minutes, beyond an hour five of them, beyond a day whole hours.
+/// Rounded up: to whole minutes, beyond an hour to five minutes, beyond a day to hours.
 fn rounded(duration: Duration) -> Duration {
     let unit = match duration.as_secs() {
         0..=3600 => 60,
@@ -177,7 +175,7 @@ fn names<'a>(policies: impl Iterator<Item = &'a PolicyName>) -> String {
     policies.map(PolicyName::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// Sources in one line, not all of many.
+/// Sources in one line, shortened if there are many.
 fn some_of(sources: &[SourceId]) -> String {
     const NAMED: usize = 5;
     let mut text = sources.iter().take(NAMED).map(SourceId::as_str).collect::<Vec<_>>().join(", ");
@@ -187,7 +185,7 @@ fn some_of(sources: &[SourceId]) -> String {
     text
 }
 
-/// A Region, with the account where it is not the daemon's own.
+/// A Region, with its account unless that is the daemon's own.
 fn at(account: &AccountAlias, region: &Region) -> String {
     if *account == AccountAlias::own() { region.to_string() } else { format!("{account}/{region}") }
 }
@@ -231,11 +229,12 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_is_said_to_fit_and_at_which_promise() {
+    fn what_fits_is_reported_with_its_best_rpo() {
         let report = judged(&[("finance", 12, "every 2h", "rpo = \"6h\"", "")], 47);
         assert!((report.lanes[0].needed_slots - 4.7).abs() < 0.01);
         assert!(report.lanes[0].policies[0].breaking.is_empty());
-        // Two hours from firing to firing, ten minutes, eleven copies before it through five slots, its own: 280.4 minutes.
+        // Two hours between firings, ten minutes of backup, eleven earlier copies through five slots, its own copy:
+        // 280.4 minutes.
         assert_eq!(report.lanes[0].policies[0].best_rpo_seconds, 60 * 285);
         assert!(report.lanes[0].warnings.is_empty(), "{report}");
         let tight = judged(&[("finance", 12, "every 2h", "rpo = \"4h\"", "")], 47);
@@ -243,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_promise_is_kept_by_skipping_backups() {
+    fn a_wide_rpo_is_met_by_skipping_backups() {
         let report = judged(&[("finance", 12, "@hourly", "rpo = \"6h\"", "")], 47);
         let lane = &report.lanes[0];
         assert!(lane.needed_slots > 5.0 && lane.needed_to_keep_slots < 5.0, "{lane:?}");
@@ -252,13 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn a_promise_that_no_slots_could_keep_is_named() {
+    fn an_rpo_that_no_number_of_slots_could_meet_is_reported() {
         let report = judged(&[("finance", 1, "@hourly", "rpo = \"80m\"", "")], 47);
         assert!(report.lanes[0].warnings.iter().any(|said| said.contains("whatever the slots")), "{report}");
     }
 
     #[test]
-    fn the_policy_that_costs_most_a_promise_is_the_one_that_breaks() {
+    fn the_policy_whose_rpo_costs_most_slots_is_the_one_that_misses_it() {
         let tight = ("tight", 10, "every 30m", "rpo = \"75m\"", "");
         let daily = ("daily", 40, "0 3 * * *", "rpo = \"30h\"", "");
         let report = judged(&[tight, daily], 25);
@@ -285,7 +284,8 @@ mod tests {
         let rules = "retain = { last = 3, daily = 7, weekly = 4 }";
         let kept = judged(&[("finance", 30, "@hourly", &format!("rpo = \"3h\"\n{rules}"), rules)], 7);
         assert_eq!(kept.quotas.len(), 2);
-        // Three of the last hours, seven of the last days (the newest is one of the three), four weeks of which one is among them.
+        // Three of the last hours, seven of the last days (the newest is also one of the three), four weeks of which
+        // one overlaps.
         assert!(kept.quotas.iter().all(|quota| (30 * 11..=30 * 14).contains(&quota.holds.unwrap())), "{kept}");
         assert!(kept.quotas.iter().all(|quota| quota.warning.is_none()), "{kept}");
         let rules = "retain = { last = 24, daily = 7, weekly = 4 }";

@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Plans repeats and new copies, each lane's slots in the order that is asked for.
+/// Plans repeats and new copies; `order` decides who gets a lane's slots.
 pub fn plan(
     settings: &Settings,
     now: Time,
@@ -46,7 +46,7 @@ pub fn plan(
                 after_lost_answers(source, &candidate.work, &candidate.there(), call_limits, plan)
             };
             match candidate.ready(settings, now, call_limits).and_then(|()| proven(&candidate, plan)) {
-                // The widest of its lanes is the one in which it meets others.
+                // The widest of its lanes is the one it shares with others.
                 Ok(()) => {
                     if let Some(lane) = candidate.lanes.last().cloned() {
                         ready.entry(lane).or_default().push(candidate);
@@ -70,7 +70,7 @@ pub fn plan(
     }
 }
 
-/// The indices of the candidates of a lane in the order in which they get its slots.
+/// The indices of a lane's candidates in the order in which they get its slots.
 fn places(
     order: SlotOrder,
     state: &State,
@@ -89,7 +89,7 @@ fn places(
     let requests: Vec<SlotRequest> = candidates.iter().map(|candidate| candidate.request()).collect();
     let mut ends: Vec<Time> = vec![now; free];
     ends.extend(ends_of_flights(state, lane));
-    // Nothing is known about the other occupied slots: copies of others, and requests without a response.
+    // Other occupied slots (others' copies, requests without a response) are assumed to take the average.
     let sum: Duration = requests.iter().map(|request| request.takes).sum();
     let typical = sum / u32::try_from(requests.len()).unwrap_or(u32::MAX);
     ends.resize(capacity as usize, now.plus(typical));
@@ -116,8 +116,8 @@ fn ends_of_flights<'a>(state: &'a State, lane: &'a Lane) -> impl Iterator<Item =
     )
 }
 
-/// Deals with copies that were asked for without a clear answer. They hold their slots already: of a source that is set
-/// aside nothing is asked any more, but what became of a pending request is found out, or its slot would be held for ever.
+/// Handles copies whose requests have no clear response. They already occupy their slots. Also for a quarantined source
+/// the result of a pending request is determined; otherwise its slot would stay occupied forever.
 fn repeats(
     key: &SourceKey,
     source: &SourceState,
@@ -158,20 +158,20 @@ fn repeats(
     }
 }
 
-/// A copy that a route wants.
+/// A copy that a route needs.
 struct Candidate<'a> {
     work: WorkKey,
     source: &'a SourceState,
     policy: &'a Policy,
     destination: &'a Destination,
     backup: &'a RecoveryPoint,
-    /// A person asked for this very backup, which is not the newest.
+    /// A person asked for this backup, which is not the newest.
     for_a_person: bool,
     lanes: Vec<Lane>,
 }
 
 impl<'a> Candidate<'a> {
-    /// The copy that a route wants next, if it wants one.
+    /// The next copy that a route needs, if any.
     fn of_route(
         state: &'a State,
         key: &SourceKey,
@@ -181,7 +181,7 @@ impl<'a> Candidate<'a> {
     ) -> Option<Self> {
         let target = Target::Copy(destination.region.clone());
         let there = AccountRegion { account: key.account.clone(), region: destination.region.clone() };
-        // A copy that may be ours is not repeated on a guess.
+        // If an unconfirmed copy may be ours, it is not requested again.
         let may_be_there = |backup: &RecoveryPoint| {
             let claims = state.place(&there).map(|known| known.unconfirmed_of(&backup.source, backup.occurrence));
             claims.into_iter().flatten().any(RecoveryPoint::good)
@@ -268,7 +268,7 @@ impl<'a> Candidate<'a> {
         Ok(())
     }
 
-    /// Whether no other copy of the route is under way.
+    /// Whether the route has no other copy under way.
     fn route_free(&self, region: &Region, now: Time) -> Result<(), Blocked> {
         let target = Target::Copy(region.clone());
         let in_flight = self.source.in_flight();
@@ -288,8 +288,8 @@ impl<'a> Candidate<'a> {
     }
 }
 
-/// Backups that no newer one supersedes: asked for by a person, or on hold (wished is enough), in occurrences that have
-/// not ended.
+/// Backups that newer ones do not supersede: ordered by a person or on hold (a request suffices), in occurrences that
+/// have not ended.
 fn wanted_by_a_person<'a>(state: &'a State, source: &'a SourceState) -> impl Iterator<Item = &'a RecoveryPoint> {
     source.open.keys().filter_map(|occurrence| {
         source

@@ -21,13 +21,13 @@ use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Sources that retention looks at in one round; the rest in the next.
+/// The maximum number of reviews in one round; the rest follow in the next.
 const REVIEWS_PER_ROUND: usize = 100;
 /// DeleteBackup must follow within this time after AWS last showed the backup.
 const INSPECTED_WITHIN: Duration = Duration::from_secs(60);
 /// How often the brake is re-evaluated.
 const BRAKE_AGAIN: Duration = Duration::from_secs(3600);
-/// So soon a review is tried again that lacks the inventory of a place.
+/// When a review that lacks an inventory is retried.
 const REVIEW_AGAIN: Duration = Duration::from_secs(60);
 
 /// Plans deletions, and continues the planned ones.
@@ -46,7 +46,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut Cal
     }
 }
 
-/// What retention decides for one target of a source, and what the brake holds back of it.
+/// What retention decides for one target of a source, and what the brake holds back.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RetentionDecision<'a> {
     /// Points to delete, each with its reason, oldest first.
@@ -81,19 +81,19 @@ pub fn weigh<'a>(
     RetentionDecision { go, braked: None }
 }
 
-/// The targets of a source that its policy names.
+/// The targets of a source under its policy.
 pub fn targets(policy: &Policy) -> impl Iterator<Item = Target> + '_ {
     let copies = policy.destinations.iter().map(|destination| Target::Copy(destination.region.clone()));
     std::iter::once(Target::Backup).chain(copies)
 }
 
-/// The policy under which retention applies to a source: none once it left, so that it loses nothing.
+/// The policy whose retention applies to a source; none after it left, so that it loses nothing.
 #[must_use]
 pub fn policy_of<'a>(settings: &'a Settings, source: &SourceState) -> Option<&'a Policy> {
     source.membership.as_ref().and_then(|membership| settings.policies.get(&membership.policy))
 }
 
-/// Where the points of a target are.
+/// The location of a target's points.
 fn place_of(key: &SourceKey, policy: &Policy, target: &Target) -> AccountRegion {
     let region = match target {
         Target::Backup => &policy.region,
@@ -127,7 +127,7 @@ fn review(
         }
         next = next.min(clear_failed(state, key, now, call_limits, plan));
         if !braked.is_empty() {
-            // The time that the brake looks back at moves on.
+            // The brake's window moves on.
             next = next.min(now.plus(BRAKE_AGAIN));
         }
     }
@@ -141,7 +141,7 @@ fn unseen(policy: &Policy, state: &State, now: Time, plan: &mut Plan) -> Time {
     let until = state.created_at.plus(retain::UNSEEN_COPY_READS_FOR);
     for region in &unseen {
         let place = AccountRegion { account: policy.account.clone(), region: (*region).clone() };
-        // One that is merely being listed for the first time is no news.
+        // A first listing in progress is not worth a warning.
         if state.place(&place).is_some_and(|known| known.unread_because().is_some()) {
             plan.warnings.push(format!(
                 "{region} cannot be listed: backups in {} that are older than the database stay until {until}, since a copy                  there may read them; all others are pruned as ever",
@@ -159,7 +159,7 @@ fn condemn(point: &RecoveryPoint, reason: String, now: Time, plan: &mut Plan) {
     plan.wake.earlier(now, "a deletion was decided");
 }
 
-/// Plans the deletion of what ended FAILED. Returns when to look again.
+/// Plans the deletion of FAILED objects. Returns the time of the next check.
 fn clear_failed(state: &State, key: &SourceKey, now: Time, call_limits: &CallLimits<'_>, plan: &mut Plan) -> Time {
     let (clear, mut next) = retain::failed_to_clear(state, key, now);
     let undecided = |point: &RecoveryPoint| !state.deletions.contains_key(&(point.place.clone(), point.id.clone()));
@@ -173,7 +173,7 @@ fn clear_failed(state: &State, key: &SourceKey, now: Time, call_limits: &CallLim
     next
 }
 
-/// Announces full copies, other than first ones.
+/// Announces full copies other than first ones.
 fn chains(key: &SourceKey, policy: &Policy, source: &SourceState, plan: &mut Plan) {
     for destination in &policy.destinations {
         match full_copy::next_is_full(source, destination) {
@@ -183,9 +183,10 @@ fn chains(key: &SourceKey, policy: &Policy, source: &SourceState, plan: &mut Pla
     }
 }
 
-/// Whether the state that a verdict needs are not known yet: those of the place itself; for a copy whether its occurrence
-/// has ended, which only the source's Region tells then. A backup waits for no destination (promise 7): what a copy may
-/// read there that only a lost database knew of is kept one by one, as [`retain::unseen_destinations`] has it.
+/// Whether the inventory needed for a verdict is not known yet: that of the account and Region itself and, for a copy,
+/// that of the source's Region, which shows whether its occurrence has ended. A backup does not wait for a destination
+/// (promise 7): a backup that an unknown copy there may be reading is kept individually
+/// ([`retain::unseen_destinations`]).
 fn books_lack(key: &SourceKey, policy: &Policy, target: &Target, call_limits: &CallLimits<'_>) -> bool {
     let listed = |target: &Target| {
         let place = call_limits.state.place(&place_of(key, policy, target));
@@ -223,7 +224,7 @@ struct Steps<'a> {
     settings: &'a Settings,
     state: &'a State,
     now: Time,
-    /// Retention verdicts by source and target, as far as this round needed them.
+    /// Retention verdicts by source and target, computed as needed in this round.
     verdicts: BTreeMap<(SourceKey, Target), BTreeMap<BackupId, Option<String>>>,
 }
 
@@ -245,7 +246,7 @@ impl Steps<'_> {
         }
         let inspected = deletion.inspected_at.filter(|at| self.now.since(*at) < INSPECTED_WITHIN && *at <= self.now);
         if inspected.is_none_or(|at| at < deletion.planned_at || Some(at) < deletion.asked_at) {
-            // The look that it waits for is among the looks of its place already.
+            // The poll that it waits for is already scheduled.
             return;
         }
         if let Some(reason) = self.deletion_cancelled(place, id) {
@@ -298,7 +299,7 @@ fn words(
         let keeps: Vec<String> = verdict.keep.iter().map(ToString::to_string).collect();
         (!verdict.goes()).then(|| keeps.join(", "))
     };
-    // A destination that left the policy is not one of its targets, and its points are kept.
+    // A destination that left the policy is not a target; its points are kept.
     let named = targets(policy).any(|named| named == *target);
     let verdicts = if named { retain::verdicts(policy, state, key, target, now) } else { Vec::new() };
     let mut words: BTreeMap<BackupId, Option<String>> =

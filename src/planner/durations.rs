@@ -6,8 +6,8 @@
 //! the moment at which we saw it AVAILABLE. Nothing else is stored, so a restart loses nothing, and a lost database
 //! loses it only until the next copy.
 //!
-//! One outlier must not count for long: a daemon that was down while a copy ended saw its end late. So of the last few
-//! the second longest counts, which is cautious as well.
+//! An outlier must not count for long: a daemon that was down while a copy ended saw its end late. So the second
+//! longest of the last few counts, which is also cautious.
 
 use super::full_copy;
 use crate::domain::id::Target;
@@ -18,23 +18,23 @@ use crate::domain::remarks::Bytes;
 use crate::domain::state::SourceState;
 use std::time::Duration;
 
-/// How many of a route's last points are used.
+/// The number of a route's last points to use.
 const LOOKED_AT: usize = 6;
-/// Of a first copy this share is expected of the next one, while none was seen yet.
+/// An incremental copy is expected to take this fraction of the first copy, until one was seen.
 const SHARE_OF_FIRST: u32 = 10;
-/// What even an empty backup or copy takes (fsx-facts 2.1).
+/// The minimum duration of even an empty backup or copy (fsx-facts 2.1).
 pub const LEAST: Duration = Duration::from_secs(7 * 60);
-/// What everything is expected to take where neither times nor sizes are known.
+/// The expected duration if neither durations nor sizes are known.
 const UNKNOWN: Duration = Duration::from_secs(3600);
-/// What a first copy is expected to move in a second, until one was seen.
+/// The expected throughput of a first copy, until one was seen, in bytes per second.
 const FIRST_BYTES_PER_SECOND: u64 = 100_000_000;
 
-/// What a route's points teach about durations.
+/// Durations learned from a route's points.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Learned {
-    /// Of one that moves everything, as the first did.
+    /// Duration of a full copy or backup.
     pub full: Option<Duration>,
-    /// Of one that moves what has changed.
+    /// Duration of an incremental copy or backup.
     pub incremental: Option<Duration>,
 }
 
@@ -43,17 +43,17 @@ pub struct Learned {
 pub struct Expected {
     /// The duration.
     pub takes: Duration,
-    /// It moves everything.
+    /// It is a full copy or backup.
     pub full: bool,
-    /// It was learned from this very route, not assumed.
+    /// It was learned from this route, not assumed.
     pub learned: bool,
 }
 
-/// What is known of the durations of a target's points; costs the same however many are held.
+/// The durations of a target's points; the cost does not depend on how many are held.
 #[must_use]
 pub fn learned(source: &SourceState, target: &Target) -> Learned {
     let mut times: Vec<Duration> = Vec::with_capacity(LOOKED_AT);
-    // The first under a key moves everything, unless an earlier one was pruned away: then it is like the others.
+    // The first copy under a key is full, unless an earlier one was deleted: then it is like the others.
     let mut oldest = None;
     let mut key = None;
     let mut reached_first = true;
@@ -78,30 +78,30 @@ pub fn learned(source: &SourceState, target: &Target) -> Learned {
         (Some(first), Some(later)) if first >= later.saturating_mul(2) => {
             Learned { full: Some(first), incremental: Some(later) }
         }
-        // Not clearly longer than those after it: one of them.
+        // Not clearly longer than the later ones: it was incremental.
         (Some(first), Some(later)) => Learned { full: None, incremental: Some(later.max(first)) },
         (first, incremental) => Learned { full: first, incremental },
     }
 }
 
-/// How long the next copy of a route is expected to take; `size_bytes` is what the backup holds.
+/// How long the next copy of a route is expected to take; `size_bytes` is the size of the backup.
 #[must_use]
 pub fn next_copy(source: &SourceState, destination: &Destination, size_bytes: Option<Bytes>) -> Expected {
     let target = Target::Copy(destination.region.clone());
-    // Looking through all that is held is only worth it when the newest copy is of no use.
+    // Examining all copies is only worth it if the newest copy is not usable.
     let of_use = source.newest(&target).is_some_and(|newest| full_copy::may_go_on_from(newest, destination));
     let full = !of_use && full_copy::next_is_full(source, destination).is_some();
     expected(source, &target, full, size_bytes)
 }
 
-/// How long one takes that is full, or is not.
+/// How long a full or incremental one takes.
 #[must_use]
 pub fn expected(source: &SourceState, target: &Target, full: bool, size_bytes: Option<Bytes>) -> Expected {
     let learned = learned(source, target);
     let (known, assumed) = if full {
         (learned.full, first_of(size_bytes))
     } else {
-        // Of one copy alone it cannot be told whether it was a first one: most were.
+        // A single copy may or may not be a first one; most are.
         let share = learned.full.map(|first| first.min(LEAST.saturating_add(first / SHARE_OF_FIRST)));
         (learned.incremental, share.unwrap_or_else(|| first_of(size_bytes).min(UNKNOWN)))
     };
@@ -117,7 +117,7 @@ fn first_of(size_bytes: Option<Bytes>) -> Duration {
     }
 }
 
-/// From AWS's creation time to the moment it was seen AVAILABLE, where that was seen.
+/// From AWS's creation time to the moment at which it was seen AVAILABLE, if known.
 fn took(point: &RecoveryPoint) -> Option<Duration> {
     let took = point.settled_at?.since(point.created_at);
     (point.available() && !took.is_zero() && took <= COPY_STUCK_AFTER).then_some(took)

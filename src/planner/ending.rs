@@ -1,6 +1,6 @@
 //! How occurrences end.
 //!
-//! Every occurrence ends in one recorded outcome, the worst that applies (promise 5). An outcome is only recorded once
+//! Every occurrence ends in one recorded outcome, the worst that applies (promise 5). An outcome is recorded only once
 //! nothing of the occurrence can change any more, so it never has to be revised.
 
 use super::Active;
@@ -17,13 +17,13 @@ use crate::domain::state::{SourceState, State};
 use crate::domain::time::Time;
 use std::time::Duration;
 
-/// An occurrence that a person ordered is given up after this, if by then its backup or a copy is not made and none is
-/// under way: one whose destination is closed to us would else be open for ever, keep its points and count against the
-/// orders that may be open.
+/// An on-demand occurrence is given up after this time if its backup or a copy is missing and none is under way.
+/// Otherwise one whose destination is unreachable would stay open forever, keep its points and count against the limit
+/// on open orders.
 pub const ORDER_GIVEN_UP_AFTER: Duration = Duration::from_secs(7 * 86_400);
 
-/// At most so many ends in one plan, which is followed by the next at once. A host that lost its database learns of a year
-/// of occurrences at a time, and their ends must not all be in memory together.
+/// Maximum number of ends in one plan; the next plan follows at once. A host that lost its database learns of a year of
+/// occurrences at a time, and their ends must not all be in memory together.
 const ENDS_AT_ONCE: usize = 1000;
 
 /// Records the end of every open occurrence that has one.
@@ -65,7 +65,7 @@ struct Case<'a> {
     state: &'a State,
     key: &'a SourceKey,
     source: &'a SourceState,
-    /// `None` once the source left its policy.
+    /// `None` after the source left its policy.
     policy: Option<&'a Policy>,
     occurrence: Occurrence,
     record: &'a OccurrenceRecord,
@@ -84,13 +84,13 @@ impl Case<'_> {
             Some(backup) if backup.remarks.disputed => self.end_of_disputed(backup),
             Some(backup) if backup.available() => self.end_of_copies(backup),
             Some(_) => None,
-            // It is not made again, as it would not have been without the loss of the database that knew it.
+            // It is not made again, just as if the database had not been lost.
             None if self.policy.is_some() && self.source.had_a_backup(self.occurrence) => self.end_of_what_was_copied(),
             None => self.end_without_backup(),
         }
     }
 
-    /// How one ends whose backup is gone since before this database: what is there of it stays, nothing more is made.
+    /// How an occurrence ends whose backup disappeared before this database was created: nothing more is made.
     fn end_of_what_was_copied(&self) -> Option<(OccurrenceOutcome, String)> {
         let home = AccountRegion { account: self.key.account.clone(), region: self.source.region.clone() };
         let shown_by_now = self.state.created_at.plus(LISTING_LAG);
@@ -115,12 +115,12 @@ impl Case<'_> {
         self.source.pending_requests.get(&(self.occurrence, target.clone())).is_some_and(|pending| pending.open)
     }
 
-    /// Whether a person's order has waited long enough.
+    /// Whether an order has waited long enough.
     fn given_up(&self) -> bool {
         self.occurrence.trigger == Trigger::Manual && self.now >= self.record.opened_at.plus(ORDER_GIVEN_UP_AFTER)
     }
 
-    /// What a cancelled order leaves to retention, as an ending of a sentence.
+    /// What a cancelled order leaves to retention, as the end of a sentence.
     fn left_behind(&self) -> String {
         match self.source.good_point(self.occurrence, &Target::Backup) {
             Some(backup) => format!("; its backup {} is left to retention", backup.id),
@@ -128,7 +128,7 @@ impl Case<'_> {
         }
     }
 
-    /// Why the last request for it came to nothing, as an ending of a sentence.
+    /// Why the last request failed, as the end of a sentence.
     fn because(&self, target: &Target) -> String {
         let fault = self
             .source
@@ -152,7 +152,7 @@ impl Case<'_> {
         }
     }
 
-    /// How one ends whose backup is not to be counted on: it is not made again, and gives way to the next.
+    /// How an occurrence with a disputed backup ends: it is not made again and gives way to the next.
     fn end_of_disputed(&self, backup: &RecoveryPoint) -> Option<(OccurrenceOutcome, String)> {
         let what = format!("its backup {} is disputed", backup.id);
         if self.given_up() {
@@ -194,7 +194,7 @@ impl Case<'_> {
             );
             return Some((OccurrenceOutcome::Failed, reason));
         }
-        // A person's own order goes on in a pause.
+        // On-demand occurrences continue in a pause.
         let pause = self.state.pause_at(&policy.name, self.now);
         if let Some(pause) = pause.filter(|_| self.occurrence.trigger == Trigger::Schedule) {
             return Some((OccurrenceOutcome::Skipped, format!("{} before its backup was asked for", pause.sentence())));
@@ -218,7 +218,7 @@ impl Case<'_> {
         let membership = self.source.membership.as_ref();
         let left = Vec::new();
         for region in membership.map_or(&left, |membership| &membership.destinations) {
-            // A person may have deleted the newer backup, and left its copy: that one is newer all the same.
+            // A person may have deleted the newer backup and left its copy, which still supersedes this one.
             let newer = |target: &Target| {
                 let newest = self.source.newest(target).filter(|newest| newest.occurrence != self.occurrence);
                 newest.is_some_and(|newest| newest.taken_at() > backup.taken_at())
@@ -243,7 +243,7 @@ impl Case<'_> {
         Some(worst)
     }
 
-    /// How one copy ends; `None` while it may still move.
+    /// How one copy ends; `None` while that can still change.
     fn end_of_copy(&self, region: &Region, superseded: bool) -> Option<(OccurrenceOutcome, String)> {
         let target = Target::Copy(region.clone());
         let given_up = self.given_up();
@@ -273,7 +273,8 @@ impl Case<'_> {
         }
         let there = AccountRegion { account: self.key.account.clone(), region: region.clone() };
         let known = self.state.place(&there).is_some_and(|place| place.known());
-        // What was adopted may have its copy there, unless nobody could look for so long that it does not matter any more.
+        // An adopted occurrence may have its copy there, until its Region was unreadable for so long that it no longer
+        // matters.
         let unseen = self.record.adopted && !known;
         if !superseded || (unseen && self.now < self.record.opened_at.plus(UNSEEN_COPY_READS_FOR)) {
             return None;

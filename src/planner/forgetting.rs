@@ -1,8 +1,8 @@
 //! Removes entries that nothing needs any more.
 //!
 //! A host runs for years, and file systems, Regions and policies come and go. An entry that no policy names, and of
-//! which AWS has nothing of ours, never affects a decision again: it is removed from memory and database, while its
-//! history is kept like all history.
+//! which AWS has nothing of ours, no longer affects any decision: it is removed from memory and database, while its
+//! history is kept.
 
 use super::polling::places_of;
 use crate::domain::change::{Change, Forgotten};
@@ -15,16 +15,16 @@ use crate::domain::time::Time;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// The interval of these searches.
+/// The interval between two searches.
 const EVERY: Duration = Duration::from_secs(86_400);
 
-/// How long after a start what AWS has was surely read, where it can be.
+/// The time after a start by which everything readable at AWS has been read.
 const FIRST_AFTER: Duration = Duration::from_secs(3600);
 
-/// Records what is to be forgotten, once a day.
+/// Records what to forget, once a day.
 pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     let due = state.swept_at.map_or(state.started_at.plus(FIRST_AFTER), |swept_at| swept_at.plus(EVERY));
-    // This is not urgent: some later round does it.
+    // Not urgent: a later round does it.
     if now < due {
         return;
     }

@@ -1,12 +1,11 @@
 //! Whether the next copy of a route will be a full copy.
 //!
 //! AWS copies incrementally as long as an earlier copy under the same key exists in the Region (fsx-facts 5). A full
-//! copy takes hours instead of minutes and occupies its slot all the while, so a person should know before it starts.
+//! copy takes hours instead of minutes and occupies its slot all that time, so a person should know before it starts.
 //!
-//! A policy names a key by ARN, id or alias, or names none; AWS responds with ARNs. So only like is compared with like:
-//! the policy's name of the key with the names that earlier copies were requested with, and the ARN that a name last
-//! resolved to with the ARNs of the copies. An alias compared with an ARN proves nothing, and nothing is announced
-//! then.
+//! A policy names a key by ARN, id or alias, or names none; AWS reports ARNs. So only comparable names are compared:
+//! the policy's name with the names that earlier copies were requested with, and the ARN that a name last resolved to
+//! with the ARNs of the copies. Comparing an alias with an ARN proves nothing, so nothing is announced then.
 
 use crate::domain::action::Request;
 use crate::domain::fault::FaultClass;
@@ -18,7 +17,7 @@ use arcstr::ArcStr;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// The key that AWS takes where none is named.
+/// The key that AWS uses if none is named.
 const AWS_OWN: &str = "alias/aws/fsx";
 
 /// Why the next copy of a route will be full.
@@ -26,16 +25,16 @@ const AWS_OWN: &str = "alias/aws/fsx";
 pub enum FullCopy {
     /// The route has no copy yet.
     First,
-    /// No copy is left: the last one was deleted by somebody else.
+    /// No copy is left: someone else deleted the last one.
     Lost,
-    /// The copies there are under another key.
+    /// The existing copies are under another key.
     KeyChanged {
-        /// The key of the newest copy, as AWS names it.
+        /// The ARN of the newest copy's key.
         from: String,
         /// The key that the policy names.
         to: String,
     },
-    /// The policy names a key in other words than before, which may yet be the same one: two aliases can be.
+    /// The policy names the key differently than before; both names may mean the same key, as two aliases can.
     KeyRenamed {
         /// The name with which the newest copy was requested.
         from: String,
@@ -45,13 +44,13 @@ pub enum FullCopy {
 }
 
 impl FullCopy {
-    /// Whether it will be full for all that is known, and not only may be.
+    /// Whether it is known that the copy will be full, rather than only possible.
     #[must_use]
     pub fn is_certain(&self) -> bool {
         !matches!(self, Self::KeyRenamed { .. })
     }
 
-    /// The announcement for people.
+    /// The announcement in words.
     #[must_use]
     pub fn announcement(&self, source: &SourceId, region: &Region) -> String {
         let will = if self.is_certain() { "will" } else { "may" };
@@ -72,20 +71,20 @@ impl fmt::Display for FullCopy {
     }
 }
 
-/// How a copy stands to the key of the next one.
+/// The key of a copy compared with that of the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
-    /// Under the same: the next one goes on from it.
+    /// The same key: the next copy is incremental.
     Same,
-    /// Under another.
+    /// Another key.
     Other,
-    /// Asked for in other words; whether they mean another key cannot be told.
+    /// Requested under another name; whether that is another key cannot be determined.
     Renamed,
     /// Unknown.
     Unknown,
 }
 
-/// Why the next copy of a source to a destination will be full; `None` if it will not, or if that cannot be told.
+/// Why the next copy of a source to a destination will be full; `None` if it will not, or if that is unknown.
 #[must_use]
 pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<FullCopy> {
     let target = Target::Copy(destination.region.clone());
@@ -95,18 +94,18 @@ pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<F
         return Some(if lost { FullCopy::Lost } else { FullCopy::First });
     };
     let wanted = word_of(destination);
-    // One that is under way in these words is the full one already: the next goes on from it.
+    // A copy under way with this name is the full one itself: the next is incremental.
     let under_way = copies().filter(|copy| copy.lifecycle.in_flight());
     if under_way.chain([newest]).any(|copy| link(wanted, None, copy) == Link::Same) {
         return None;
     }
     let asked_so = |copy: &&RecoveryPoint| copy.asked_key.as_ref().is_some_and(|asked| same_words(asked, wanted));
-    // What the word stood for when it was last asked with, though that copy may be gone.
+    // What the name last resolved to, even if that copy is gone.
     let stood_for = copies().filter(asked_so).filter_map(|copy| copy.kms_key.as_deref()).next_back();
     let told: BTreeSet<&str> =
         copies().filter(|copy| copy.asked_key.is_some()).filter_map(|copy| copy.kms_key.as_deref()).collect();
     let link = |copy: &RecoveryPoint| match link(wanted, stood_for, copy) {
-        // Under a key that was asked for in words that are known, though this one was not.
+        // Its key is known under another name, although it was not requested with that name.
         Link::Unknown if copy.kms_key.as_deref().is_some_and(|key| told.contains(key)) => Link::Renamed,
         link => link,
     };
@@ -126,13 +125,13 @@ pub fn next_is_full(source: &SourceState, destination: &Destination) -> Option<F
     })
 }
 
-/// Whether nothing that is known of this copy keeps the next one from going on from it.
+/// Whether, as far as is known, the next copy can be incremental to this one.
 pub(super) fn may_go_on_from(copy: &RecoveryPoint, destination: &Destination) -> bool {
     matches!(link(word_of(destination), None, copy), Link::Same | Link::Unknown)
 }
 
-/// The words for its key that were sent with a pending request for a copy. Not of a pending request that AWS holds against another one: what it
-/// made was asked for by somebody else.
+/// The key name sent with a pending request for a copy. Not after a token conflict: what AWS created was requested by
+/// someone else.
 pub(super) fn asked_key(pending: &PendingRequest) -> Option<ArcStr> {
     let contested = pending.fault.as_ref().is_some_and(|fault| fault.class == FaultClass::TokenConflict);
     match &*pending.request {
@@ -142,7 +141,7 @@ pub(super) fn asked_key(pending: &PendingRequest) -> Option<ArcStr> {
     }
 }
 
-/// The policy's word for the key; empty if it names none.
+/// The policy's name for the key; empty if it has none.
 fn word_of(destination: &Destination) -> &str {
     destination.kms_key.as_deref().unwrap_or_default()
 }
@@ -164,7 +163,7 @@ fn link(wanted: &str, stood_for: Option<&str>, copy: &RecoveryPoint) -> Link {
     }
 }
 
-/// What is left of a word for a key without the account and Region, which are the route's: an alias or an id.
+/// A key name without the account and Region, which are the route's: an alias or an id.
 fn bare(word: &str) -> &str {
     match word.rsplit_once(':').map_or(word, |(_, name)| name) {
         "" => AWS_OWN,
@@ -176,9 +175,9 @@ fn same_words(one: &str, other: &str) -> bool {
     bare(one) == bare(other)
 }
 
-/// Whether two words for keys mean the same one; `None` if they do not tell.
+/// Whether two key names mean the same key; `None` if that is unknown.
 fn same_key(wanted: &str, key: &str) -> Option<bool> {
-    // An alias has a stroke in it, an id has none.
+    // An alias contains a slash, an id does not.
     let tells = |word: &str| !bare(word).contains('/');
     (tells(wanted) && tells(key)).then(|| same_words(wanted, key))
 }

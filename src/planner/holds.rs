@@ -10,7 +10,7 @@ use crate::domain::plan::Plan;
 use crate::domain::state::State;
 use crate::domain::time::Time;
 
-/// Writes or removes the tags of holds that AWS does not show as requested.
+/// Writes or removes hold tags that AWS does not show as requested.
 pub fn plan(state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     for ((place, id), hold_request) in &state.hold_requests {
         if state.under_way(place, &CallKey::Hold(id.clone())) {
@@ -20,9 +20,9 @@ pub fn plan(state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &m
             plan.wake.earlier(hold_request.not_before, "a hold is tried again");
             continue;
         }
-        // Without an ARN it waits for the look that tells it.
+        // Without an ARN it waits for the poll that returns it.
         let Some(arn) = hold_request.arn.clone() else { continue };
-        // Whose it is must be known before anything is written on it.
+        // Nothing is written on an object in dispute.
         if state.place(place).is_some_and(|known| known.disputes.contains_key(id)) {
             continue;
         }

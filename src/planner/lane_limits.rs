@@ -1,12 +1,12 @@
-//! How many copies of a lane may be requested at one time.
+//! How many copies of a lane may be requested at once.
 //!
-//! The copies that fill a lane may be invisible to us. Then each waiting route would learn it from its own refusal: a
-//! thousand routes, thousands of calls. So one refusal closes the lane for all of them. It opens when a copy there
-//! ends, when a listing shows that one did, or after a backoff that grows with each refusal; then one copy is
-//! requested, that of the route with the highest priority. If AWS grants it, the lane opens by one more copy at a time.
+//! The copies that fill a lane may be invisible to us. Then each waiting route would need its own refusal to find out:
+//! a thousand routes, a thousand calls. So one refusal closes the lane for all of them. It opens when a copy there
+//! ends, when a listing shows that one ended, or after a backoff that grows with each refusal; then one copy is
+//! requested, for the route with the highest priority. Each copy that AWS grants allows one more at a time.
 //!
-//! AWS never refuses more than [`REFUSALS_PER_MINUTE`] a minute and lane: every call without a response may be a
-//! refusal, and counts as one until its response arrives.
+//! At most [`REFUSALS_PER_MINUTE`] copies a minute are refused per lane: a request without a response may be refused,
+//! and counts as a refusal until its response arrives.
 
 use super::call_limits::Blocked;
 use crate::domain::action::CallKey;
@@ -18,20 +18,20 @@ use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Refused copies in any minute of a lane, at most.
+/// Maximum number of refused copies per lane and minute.
 pub const REFUSALS_PER_MINUTE: u32 = 2;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The lanes as a round asks for copies in them.
+/// The lanes and the copies requested in them this round.
 pub struct LaneLimits<'a> {
     closed: &'a BTreeMap<Lane, ClosedLane>,
     now: Time,
-    /// Copies that are being asked for, without an answer yet.
+    /// Requests without a response yet.
     unanswered: BTreeMap<Lane, u32>,
 }
 
 impl<'a> LaneLimits<'a> {
-    /// As the state has it now.
+    /// The lanes as in the state.
     #[must_use]
     pub fn new(state: &'a State, now: Time) -> Self {
         let mut limits = Self { closed: &state.closed_lanes, now, unanswered: BTreeMap::new() };
@@ -45,7 +45,7 @@ impl<'a> LaneLimits<'a> {
         limits
     }
 
-    /// How many more copies may be asked for in these lanes now.
+    /// How many more copies may be requested in these lanes now.
     #[must_use]
     pub fn room(&self, lanes: &[Lane]) -> u32 {
         let Some(lane) = lanes.first() else { return 0 };
@@ -59,10 +59,10 @@ impl<'a> LaneLimits<'a> {
         most.saturating_sub(asked).min(REFUSALS_PER_MINUTE.saturating_sub(refused.saturating_add(asked)))
     }
 
-    /// Whether a copy may be asked for in these lanes, whoever asks.
+    /// Whether a copy may be requested in these lanes, for whichever route.
     ///
     /// # Errors
-    /// Why not now.
+    /// Why it is blocked.
     pub fn open(&self, lanes: &[Lane]) -> Result<(), Blocked> {
         let Some(lane) = lanes.first().filter(|_| self.room(lanes) == 0) else { return Ok(()) };
         let asked = self.unanswered.get(lane).copied().unwrap_or(0);
@@ -78,7 +78,7 @@ impl<'a> LaneLimits<'a> {
         Err(Blocked { reason: Reason::Slot, until: Some(until), detail })
     }
 
-    /// A copy is asked for.
+    /// Counts a request.
     pub fn take(&mut self, lanes: &[Lane]) {
         if let Some(lane) = lanes.first() {
             *self.unanswered.entry(lane.clone()).or_default() += 1;

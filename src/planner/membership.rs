@@ -1,4 +1,4 @@
-//! Which sources the policy selects: the state follows the settings, once for each load.
+//! Which sources the policy selects. The state is synchronised with the settings once per load.
 
 use crate::domain::change::{Change, Line};
 use crate::domain::id::{Region, SourceKey};
@@ -8,17 +8,17 @@ use crate::domain::state::State;
 use crate::domain::time::Time;
 use std::collections::BTreeSet;
 
-/// So many schedules of a source are kept while AWS's inventory does not tell yet what the earlier ones made due; of more edits
-/// than that, the earliest are forgotten.
+/// The maximum number of schedules kept per source until AWS's inventory shows what the earlier ones made due; beyond
+/// it, the earliest are forgotten.
 const LINES: usize = 8;
 
-/// Records sources that came, changed or left. A source that left keeps its recovery points.
+/// Records sources that were added, changed or removed. A removed source keeps its recovery points.
 pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     if state.generation == Some(settings.generation) {
         return;
     }
     let mut named: BTreeSet<SourceKey> = BTreeSet::new();
-    // What the process began with holds from then on, though AWS may have had to be asked for the time first.
+    // The policy at process start applies from then on, even if AWS had to be asked for the time first.
     let since = if state.generation.is_none() { now.min(state.started_at) } else { now };
     for policy in settings.policies.values() {
         for key in policy.source_keys() {
@@ -39,7 +39,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
         if source.membership.is_some() && !named.contains(key) {
             plan.record.push(Change::SourceDeparted { source: key.clone() });
         }
-        // What was refused for good may be mended by the new policy.
+        // The new policy may resolve permanent refusals.
         for ((occurrence, target), pending) in &source.pending_requests {
             if pending.needs_person().is_some() && pending.not_before > now {
                 let key =
@@ -52,9 +52,9 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     plan.record.push(Change::Synced(settings.generation));
 }
 
-/// A schedule that the state does not have yet: it holds from now on, since nothing tells when the file was edited. The one
-/// before it stays until what it made due is on record. For a source that is new here, or of which it was not kept, what
-/// the policy says now is taken to have held before: [`schedule`](super::schedule) judges how far that goes.
+/// A schedule that is new to the state: it applies from now on, since the time of the edit is unknown. The previous one
+/// stays until everything that it made due is recorded. For a source that is new here, or whose schedule was not
+/// stored, the current one is assumed to have applied before: [`schedule`](super::schedule) decides how far back.
 fn rescheduled(state: &State, policy: &Policy, key: &SourceKey, now: Time) -> Option<Change> {
     let membership = state.sources.get(key).and_then(|source| source.membership.as_ref());
     let kept = membership.map_or(&[][..], |membership| &membership.lines);

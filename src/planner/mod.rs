@@ -1,17 +1,17 @@
 //! Every decision of Lifeboat, as functions of (policy, state, now).
 //!
-//! The daemon must survive a crash at any instant, so it never relies on remembering what it was doing: each round derives
-//! what to do from the recorded state and what AWS says. [`plan()`] decides what to record and call; [`process_outcome()`]
-//! turns the outcome of a call into changes. Neither has side effects; after a crash between any two steps the next round
-//! continues, because there is nothing but rounds.
+//! The daemon must survive a crash at any instant, so it does not rely on remembering what it was doing: each round
+//! derives what to do from the recorded state and from what AWS reports. [`plan()`] decides what to record and call;
+//! [`process_outcome()`] turns the outcome of a call into changes. Neither has side effects; after a crash between any
+//! two steps the next round continues, because there is nothing but rounds.
 //!
 //! A round has this order, and stops after the first group that has something to record, so that each group sees the state
 //! that the previous one recorded:
 //!
 //! 1. [`membership`]: which sources the policy selects; [`pauses`]: which policies a person paused;
-//! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended; [`forgetting`]: removes what nothing needs any more;
+//! 2. [`schedule`]: which occurrences came due, and [`ending`]: which ended; [`forgetting`]: removes unneeded entries;
 //! 3. [`polling`]: what to read from AWS; [`backups`] and [`copies`]: what to request, within [`slots`] and [`lane_limits`];
-//!    [`holds`]: what a person keeps; [`deletions`]: what to delete, as [`retain`] decides and the [`brake`] allows.
+//!    [`holds`]: what a person holds; [`deletions`]: what to delete, as [`retain`] decides and the [`brake`] allows.
 //!
 //! [`orders`] turns orders from people into changes between two rounds; the next round acts on the state.
 
@@ -51,16 +51,16 @@ use crate::domain::time::Time;
 
 pub use outcomes::process_outcome;
 
-/// Decides what happens now.
+/// Decides what to do now.
 ///
-/// The plan's `record` must be applied and committed before any of its `actions` is called; if it has something to
+/// The plan's `record` must be applied and committed before any of its `actions` is called. If it has something to
 /// record and nothing to call, plan again at once.
 #[must_use]
 pub fn plan(settings: &Settings, state: &State, now: Time) -> Plan {
     plan_in_order(settings, state, now, slot_priority::TIME_LEFT)
 }
 
-/// As [`plan()`], giving slots in another order than Lifeboat's own: for whoever wants to compare them.
+/// As [`plan()`], with another slot order than Lifeboat's own, for comparison.
 #[must_use]
 pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: slot_priority::SlotOrder) -> Plan {
     let mut plan = Plan::default();
@@ -96,12 +96,11 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: slot_
     plan
 }
 
-/// What continues while AWS does not confirm the time: nothing is opened, ended, deleted or forgotten. What is open
-/// goes on
-/// as long as it is known how much time passes; else AWS is only read, until it says what time it is.
+/// What continues while AWS does not confirm the time: nothing is opened, ended, deleted or forgotten. Open work
+/// continues as long as the elapsed time is known; otherwise AWS is only read until it confirms the time.
 fn without_a_clock(settings: &Settings, state: &State, now: Time, order: slot_priority::SlotOrder, plan: &mut Plan) {
     if state.timekeeping.goes_on() {
-        // An edit of the policy holds from when it was loaded.
+        // An edited policy applies from when it was loaded.
         membership::plan(settings, state, now, plan);
         if !plan.record.is_empty() {
             plan.stop_after_record(now);
@@ -118,7 +117,7 @@ fn without_a_clock(settings: &Settings, state: &State, now: Time, order: slot_pr
     }
 }
 
-/// A source that a round visits: each is looked up once a round, since there may be thousands.
+/// A source that a round visits: each is looked up once per round, since there may be thousands.
 pub type Active<'a> = (&'a SourceKey, &'a SourceState);
 
 /// Adds a call to the plan, with the change that records it.

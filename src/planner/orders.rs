@@ -1,4 +1,4 @@
-//! Orders from people, as changes to the state.
+//! Converts orders from people into changes to the state.
 //!
 //! An order arrives at any moment, perhaps twice, perhaps about something that no longer exists. It has no effect of
 //! its own: here it becomes changes, which are committed, and the next round acts on the state. So an acknowledged
@@ -22,15 +22,15 @@ pub use order::{
     BackupOrder, CancelOrder, Granted, HoldOrder, Order, PauseOrder, Refusal, RefusalKind, ReleaseOrder, ResumeOrder,
 };
 
-/// The largest number of open ordered occurrences per source; it stops a script that orders in a loop.
+/// The maximum number of open on-demand occurrences per source; it stops a script that orders in a loop.
 const OPEN_BY_HAND: usize = 16;
-/// How far the client's clock may be ahead.
+/// How far ahead the client's clock may be.
 const AHEAD: Duration = Duration::from_secs(60);
 /// The largest number of pauses per policy.
 const PAUSES: usize = 32;
-/// The longest reason, as long as a tag's value may be.
+/// The maximum length of a reason: that of a tag's value.
 const REASON_CHARS: usize = 256;
-/// How many names a message lists.
+/// The maximum number of names in a message.
 const NAMED: usize = 20;
 
 type Decided = Result<Granted, Refusal>;
@@ -38,7 +38,7 @@ type Decided = Result<Granted, Refusal>;
 /// Decides what an order changes.
 ///
 /// # Errors
-/// Why nothing.
+/// Why nothing changes.
 pub fn decide(settings: &Settings, state: &State, order: &Order, now: Time) -> Decided {
     match order {
         Order::Backup(_) | Order::Pause(_) if !state.timekeeping.goes_on() && state.timekeeping.off_ms().is_some() => {
@@ -64,14 +64,13 @@ pub fn decide(settings: &Settings, state: &State, order: &Order, now: Time) -> D
     }
 }
 
-/// What the brake on deletions holds, as `plan` shows it.
+/// The deletions that the brake holds, as shown by `plan`.
 #[must_use]
 pub fn braked(state: &State) -> BTreeSet<BackupId> {
     state.braked.values().flat_map(|brake| brake.points.iter().map(|(id, _)| id.clone())).collect()
 }
 
-/// Confirms the deletions that the brake held back when the person looked, as far as the policy in force still makes
-/// them.
+/// Confirms the deletions that the brake held when the person looked, as far as the current policy still plans them.
 #[must_use]
 pub fn confirm_deletions(settings: &Settings, state: &State, looked_at: &BTreeSet<BackupId>, now: Time) -> Granted {
     let mut changes = super::deletions::confirm(settings, state, now);
@@ -103,7 +102,7 @@ fn held(state: &State, backup: &BackupId, hold: Option<String>, now: Time) -> De
     let wished = hold_request.map_or(point.remarks.hold.as_deref(), |hold_request| hold_request.hold.as_deref());
     let is_held = hold.is_some();
     let (what, same) = match &hold {
-        // Who holds again without a reason leaves the one that is there.
+        // A repeated hold without a reason keeps the existing reason.
         Some(reason) => ("held", wished.is_some_and(|before| reason.is_empty() || before == reason)),
         None => ("released", wished.is_none()),
     };
@@ -168,12 +167,12 @@ fn backup(settings: &Settings, state: &State, order: &BackupOrder, now: Time) ->
     Ok(granted)
 }
 
-/// How a source takes an order.
+/// How a source receives an order.
 enum OrderStatus {
     New(Box<Change>),
-    /// It was ordered before.
+    /// The same order was received before.
     Known,
-    /// The source is blocked until a restart.
+    /// The source is quarantined until a restart.
     Aside(String),
 }
 
@@ -194,7 +193,7 @@ fn of_source(
     if source.knows(occurrence) || source.orders_ended.contains_key(&occurrence.at) {
         return Ok(OrderStatus::Known);
     }
-    // What ended is remembered for so long, and must not begin anew after that.
+    // An ended order is remembered only for a limited time and must not start again afterwards.
     if now.since(occurrence.at) >= ORDER_REPEATED_WITHIN {
         let bound = duration_text(ORDER_REPEATED_WITHIN);
         return Err(invalid(format!("asked at {}, more than {bound} ago; ask anew", occurrence.at)));
@@ -267,7 +266,7 @@ fn listed<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     if more > 0 { format!("{text} and {more} more") } else { text }
 }
 
-/// A reason as it may be kept and shown: one short line, or none.
+/// Normalises a reason to one short line, or none.
 fn reason(text: Option<&str>) -> Result<Option<String>, Refusal> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
     if text.chars().count() > REASON_CHARS || text.chars().any(char::is_control) {
@@ -276,12 +275,12 @@ fn reason(text: Option<&str>) -> Result<Option<String>, Refusal> {
     Ok(Some(text.to_owned()))
 }
 
-/// Whether AWS takes this character in a tag's value (fsx-facts 3.1).
+/// Whether AWS accepts this character in a tag's value (fsx-facts 3.1).
 fn fits_a_tag(c: char) -> bool {
     c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c)
 }
 
-/// What was typed, as it may be shown to anybody.
+/// User input in a form that is safe to display.
 fn shown(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).take(64).collect()
 }
@@ -313,7 +312,7 @@ mod tests {
         NOON.plus(Duration::from_secs(60 * minutes))
     }
 
-    /// A database, a policy that fires every ten minutes, and what became of its occurrences.
+    /// A database, a policy that fires every ten minutes, and the outcomes of its occurrences.
     struct Fixture {
         settings: Settings,
         state: State,
@@ -350,7 +349,7 @@ mod tests {
             self.state.apply(&change).unwrap();
         }
 
-        /// Plans until nothing durable is left to record; nothing is ever asked of AWS.
+        /// Plans until no durable change is left to record; no call is made.
         fn rounds(&mut self, now: Time) {
             for _ in 0..20 {
                 self.state.clock = now;
@@ -443,7 +442,7 @@ mod tests {
         assert_eq!((fixture.ended.len(), scheduled(&fixture)), (2, vec![after(20)]));
     }
 
-    /// The Region was silent, or the daemon down: what came due is told by the pause of that time.
+    /// The Region did not respond or the daemon was down: an occurrence is judged by the pause at its own time.
     #[test]
     fn what_came_due_is_judged_by_the_pause_of_its_time_however_late() {
         let mut fixture = Fixture::new();
@@ -453,7 +452,7 @@ mod tests {
         let skipped = |minute| (after(minute), OccurrenceOutcome::Skipped);
         assert_eq!(of_source, [10, 20, 30, 10, 20, 30].map(skipped));
         assert_eq!(scheduled(&fixture), [after(40)]);
-        // Paused again at once: the first pause is forgotten only once all is on record, the second stands.
+        // Paused again at once: the first pause is forgotten only after everything is recorded; the second stays.
         fixture.rounds(after(46));
         fixture.pause(None, after(46));
         fixture.rounds(after(55));
@@ -544,7 +543,7 @@ mod tests {
         assert_eq!(fixture.open(key), []);
     }
 
-    /// Its next attempt may be hours away; what the schedule brings must not wait for that.
+    /// Its next attempt may be hours away; scheduled occurrences must not wait for it.
     #[test]
     fn an_order_whose_backup_failed_does_not_bar_the_schedule() {
         let mut fixture = Fixture::new();
@@ -579,7 +578,7 @@ mod tests {
         };
         assert_eq!(waits(&fixture, after(10).minus(Duration::from_secs(1))), Some(Reason::Backoff));
         fixture.rounds(after(10));
-        // The Region's books are not read in this test; but that is what the scheduled one waits for.
+        // This test never reads the Region's inventory; that is what the scheduled one waits for.
         assert_eq!(waits(&fixture, after(10)), Some(Reason::Listing));
     }
 

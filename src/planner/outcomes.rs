@@ -25,7 +25,7 @@ use crate::domain::time::Time;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// A listing of more pages than this is given up: an endpoint that never ends its pages must not hold us for ever.
+/// A listing with more pages than this is given up: an endpoint that never ends its pages must not block us forever.
 const PAGES_PER_LISTING: u32 = 20_000;
 
 /// Turns the outcome of an action into changes to record.
@@ -59,7 +59,7 @@ pub fn process_outcome(
         (Call::Hold { id, hold, .. }, Outcome::Failed(fault)) => {
             processor.hold_answered(id, hold.as_deref(), Some(fault));
         }
-        // An engine answers a call in its own kind; anything else carries no knowledge.
+        // An engine returns the outcome that matches the call; any other carries no information.
         (Call::Make { key, .. }, _) => processor.unfulfilled(key, nonsense()),
         (Call::ListPage { .. }, _) => processor.page_failed(&nonsense()),
         (Call::Poll { ids }, _) => processor.poll_failed(ids, &nonsense()),
@@ -88,7 +88,7 @@ struct OutcomeProcessor<'a> {
     place: &'a AccountRegion,
     here: Option<&'a AccountRegionState>,
     now: Time,
-    /// The answer names the account on record.
+    /// The response names the account on record.
     named: bool,
     changes: Vec<Change>,
 }
@@ -106,7 +106,8 @@ impl OutcomeProcessor<'_> {
         self.now.plus(self.poll())
     }
 
-    /// The call is over. A fault of the place counts against it, an answer of any other kind clears it.
+    /// Records the end of the call. A fault of the account and Region counts against them; any other response clears
+    /// it.
     fn returned(&mut self, action: &Action, outcome: &Outcome) {
         let fault = match outcome {
             Outcome::Failed(fault) => Some(fault),
@@ -121,7 +122,7 @@ impl OutcomeProcessor<'_> {
             let (place, fault) = (self.place.clone(), of_place.cloned());
             self.push(Change::Returned { place, call, fault, at: self.now });
         }
-        // Pages of a listing that never ends show nothing for certain.
+        // An incomplete listing shows nothing for certain.
         if matches!(outcome, Outcome::Page { next_token: None, .. } | Outcome::Polled(_)) {
             self.push(Change::InventoryRead { place: self.place.clone(), at: self.now });
         }
@@ -132,7 +133,7 @@ impl OutcomeProcessor<'_> {
             crate::domain::action::Request::CreateBackup { tags, .. }
             | crate::domain::action::Request::CopyBackup { tags, .. } => tags,
         };
-        // Not every endpoint repeats the tags in its answer; those that were asked for are the ones it has.
+        // Some endpoints do not return the tags; then the requested ones apply.
         if observed.tags.is_empty() {
             observed.tags = tags.clone().into();
         }
@@ -145,12 +146,12 @@ impl OutcomeProcessor<'_> {
                 self.sight(*point);
                 true
             }
-            // What it was made for is not in doubt, whatever else is.
+            // Whatever the objection, it is certain what the object was made for.
             Evidence::Objected { objection, on_record: Some(on_record), claim, .. } if on_record.work_key() == *key => {
                 self.objected(&id, objection, Some(on_record), claim);
                 true
             }
-            // Once it has ended, and nobody's tags claim it for us, this attempt has come to what is no longer ours.
+            // It has ended and no tags claim it for us: this attempt created an object that is no longer ours.
             Evidence::Others(_) if ended => {
                 code = WHAT_IT_MADE_IS_GONE;
                 false
@@ -159,8 +160,8 @@ impl OutcomeProcessor<'_> {
         };
         if !stands {
             let what = format!("the answer names {id}, which is not what was asked for");
-            // A person took our tags off it. As the token stands for that, nothing else was made with it; if it has
-            // ended, nothing is under way that would take a slot.
+            // A person removed our tags. The token stands for this object, so nothing else was created with it; if it
+            // has ended, nothing under way occupies a slot.
             self.refused(key, Fault::new(FaultClass::TokenConflict, code, &what), ended);
         } else if !known {
             let (place, at) = (self.place.clone(), self.next_look());
@@ -172,7 +173,7 @@ impl OutcomeProcessor<'_> {
         self.refused(key, fault, false);
     }
 
-    /// A pending request came to nothing; `nothing_made`: surely, and whatever answers to it were lost.
+    /// Records a failed request; `nothing_made`: AWS certainly created nothing, even if responses were lost.
     fn refused(&mut self, key: &WorkKey, mut fault: Fault, nothing_made: bool) {
         let Some(pending) = self.state.pending_request(key) else { return };
         let copies = key.target != Target::Backup;
@@ -186,7 +187,7 @@ impl OutcomeProcessor<'_> {
         if fault.class == FaultClass::NoSlot && copies {
             return self.no_slot(key, fault, definite);
         }
-        // What a full lane refuses is not counted, but this one is there.
+        // The lane counts refusals for lack of a slot, but this one must count for the backoff.
         let failures = pending.failures_with(fault.class).saturating_add(u32::from(fault.class == FaultClass::NoSlot));
         let pause = retry::pause(fault.class, failures, self.poll(), key.jitter(failures));
         let attempts = self.state.sources.get(&key.source).map_or(0, |source| source.failed_attempts(key));
@@ -197,7 +198,7 @@ impl OutcomeProcessor<'_> {
         self.push(Change::RequestFailed { key: key.clone(), fault, definite, not_before: self.now.plus(pause) });
     }
 
-    /// A destination does not find the backup that it should copy: look whether it is still there.
+    /// A destination does not find the source backup: check whether it still exists.
     fn doubt_source_backup(&mut self, key: &WorkKey) {
         let Some(source) = self.state.sources.get(&key.source) else { return };
         let Some(backup) = source.good_point(key.occurrence, &Target::Backup) else { return };
@@ -210,20 +211,20 @@ impl OutcomeProcessor<'_> {
         watched.map_or_else(tagged, |membership| membership.policy.clone())
     }
 
-    /// The point that an answer shows, if it shows just what is known.
+    /// The known point, if the response shows it unchanged.
     fn unchanged(&self, observed: &ObservedBackup) -> Option<&RecoveryPoint> {
         let known = self.state.point_among(self.place, self.here?, &observed.id)?;
         let unchanged = known.place == *self.place && known.shown_unchanged(observed);
         (unchanged && evidence::stands(self.state, self.place, known, observed, self.now)).then_some(known)
     }
 
-    /// What an answer shows, given all that is known.
+    /// Evaluates a response, given everything that is known.
     fn weigh(&self, observed: ObservedBackup) -> Evidence {
         let known = self.here.and_then(|here| self.state.point_among(self.place, here, &observed.id));
         evidence::weigh(self.state, self.place, known, observed, self.now)
     }
 
-    /// Takes in a point of ours as an answer shows it. Returns whether it was not known before.
+    /// Takes in an observed point of ours. Returns whether it is new.
     fn sight(&mut self, mut point: RecoveryPoint) -> bool {
         let key = point.work_key();
         let known = self.state.sources.get(&key.source).and_then(|source| {
@@ -233,7 +234,7 @@ impl OutcomeProcessor<'_> {
         });
         let pending = self.state.pending_request(&key).filter(|pending| pending.attempt == point.attempt);
         let asked = pending.is_some();
-        // AWS names the key, not the word for it that was asked with, and a later answer must not unlearn that.
+        // AWS reports the key, not the name in the request; a later response must not overwrite that name.
         let asked_key =
             known.and_then(|known| known.asked_key.clone()).or_else(|| pending.and_then(full_copy::asked_key));
         if asked_key.is_some() {
@@ -259,7 +260,7 @@ impl OutcomeProcessor<'_> {
         }
         let was_moving = known.map_or(asked, |known| known.lifecycle.in_flight());
         if known.is_none() && !was_moving && point.available() {
-            // When it ended is not known, and must not be taken for now: durations are learned from it.
+            // When it ended is unknown. The present must not be recorded, since durations are learned from it.
             point.settled_at = None;
         }
         let new = known.is_none();
@@ -284,8 +285,8 @@ impl OutcomeProcessor<'_> {
         }
     }
 
-    /// How long to wait with a listing or a look that failed. A place that is unwell is tried again soon; one that answers
-    /// and refuses is counted until a whole listing, or a look, succeeds: a first page that comes proves nothing.
+    /// The backoff after a failed listing or poll. An account and Region that do not respond are retried soon. Refusals
+    /// are counted until a complete listing, or a poll, succeeds: a first page proves nothing.
     fn read_refused(&mut self, call: CallKey, fault: &Fault, failures: u32) -> Duration {
         if matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled | FaultClass::Credentials) {
             return retry::pause_for_place(fault.class, failures.saturating_add(1), jitter_of(self.place));
@@ -350,8 +351,8 @@ impl OutcomeProcessor<'_> {
         if known && lifecycle != Lifecycle::Copying {
             self.push(Change::Lane(LaneEvidence::OtherEnded { place: self.place.clone(), id }));
         } else if !known {
-            // It was ours and lost its tags: a person took it out of our hands. It is still there, so what was asked for
-            // its deletion did not happen.
+            // It was ours and lost its tags: a person removed it from our control. It still exists, so a requested
+            // deletion did not happen.
             if self.state.under_way(self.place, &CallKey::Delete(id.clone())) {
                 return;
             }
@@ -372,7 +373,7 @@ fn lanes_of_other(other: &ObservedBackup, place: &AccountRegion) -> Vec<Lane> {
     Lane::of_copy(other.kind, &place.account, &place.region, volume)
 }
 
-/// A number in `0.0..1.0` that is always the same for a place.
+/// A number in `0.0..1.0` that depends only on the account and Region.
 fn jitter_of(place: &AccountRegion) -> f64 {
     let sum: u32 = place.region.as_str().bytes().fold(17, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     f64::from(sum % 1000) / 1000.0

@@ -1,7 +1,7 @@
-//! Pauses of policies: when one is over, and what happens to it when the policy file or the clock changes.
+//! Pauses of policies: their end, and the effect of changes to the policy file or the clock.
 //!
-//! A pause blocks new occurrences and nothing else: copies of existing backups continue, and so does what a person
-//! orders. It must end by itself at its time, never outlive its policy unnoticed, and never get longer because of a
+//! A pause blocks new scheduled occurrences and nothing else: copies of existing backups and on-demand occurrences
+//! continue. It must end by itself at its time, never outlive its policy unnoticed, and never get longer because of a
 //! wrong clock.
 
 use crate::domain::change::Change;
@@ -13,14 +13,14 @@ use crate::domain::state::State;
 use crate::domain::time::Time;
 use std::collections::BTreeSet;
 
-/// Forgets pauses that ended once what came due in them is on record, and says when the next one ends.
+/// Forgets ended pauses once everything that came due in them is recorded, and wakes at the end of the next one.
 pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     for (name, pauses) in &state.pauses {
         let recorded = settings.policies.get(name).is_none_or(|policy| recorded(policy, state, now));
         for pause in pauses {
             let over = || Change::PauseOver { policy: name.clone(), since: pause.since };
             if pause.since > now {
-                // The clock was ahead when it was ordered: it lasts as long as it was to, from now on.
+                // The clock was ahead when it was ordered: it lasts as long as intended, beginning now.
                 plan.record.push(over());
                 let lasts = pause.until.map(|until| until.since(pause.since));
                 let until = lasts.map(|lasts| now.plus(lasts));
@@ -39,13 +39,13 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     }
 }
 
-/// Whether every occurrence up to now is on record.
+/// Whether every occurrence up to now is recorded.
 fn recorded(policy: &Policy, state: &State, now: Time) -> bool {
     state.checked.get(&policy.name).is_some_and(|checked| checked.next.is_none_or(|next| next > now))
 }
 
-/// A policy file took over in which a paused policy has no place any more. If all that it backed up is now in one
-/// policy that is new, it was renamed and stays paused; else the pause goes with it.
+/// A new policy file does not contain a paused policy. If all its sources are now in one policy that is new, it was
+/// renamed and stays paused; otherwise the pause ends.
 pub fn follow(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     for (name, pauses) in state.pauses.iter().filter(|(name, _)| !settings.policies.contains_key(*name)) {
         let heir = heir(settings, state, name);

@@ -17,19 +17,20 @@ use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Polls between two full listings, at least.
+/// Minimum number of poll intervals between two full listings.
 const POLLS_PER_LISTING: u32 = 20;
-/// Polls that each page of a listing must be worth.
+/// Minimum number of poll intervals per page of a listing.
 const POLLS_PER_PAGE: u32 = 4;
 
-/// Books that were not read for this many listings, and this long, are stale.
+/// An inventory that was not read for this many listing intervals, and this long, is stale.
 const STALE_AFTER_LISTINGS: u32 = 2;
 const STALE_AFTER: Duration = Duration::from_secs(60);
 
-/// Plans listings and looks at all places that matter.
+/// Plans listings and polls for all relevant accounts and Regions.
 pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     let mut places: Vec<(&AccountAlias, &Region)> = names_of_places(settings).collect();
-    // What stays where no policy looks any more is told of (points, orphans), so it has to be read there as well.
+    // Points in Regions that no policy names any more are still reported (points, orphans), so these Regions are read
+    // too.
     let ours = |known: &AccountRegionState| !known.poll_schedule.is_empty() || !known.points.is_empty();
     let held = state.places.iter().filter(|(_, known)| ours(known));
     places.extend(held.map(|(place, _)| (&place.account, &place.region)));
@@ -42,15 +43,15 @@ pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut Cal
         let known = state.place(&place).unwrap_or(&nothing);
         listing(settings, state, now, call_limits, plan, &place, known);
         if state.foreign_at(&place).is_some() {
-            // Looks by id would find nothing. Listings tell when the account on record answers again.
+            // Polls would find nothing. Listings show when the account on record responds again.
             continue;
         }
         polls(settings, state, now, call_limits, plan, &place, known);
     }
 }
 
-/// Asks an account who it is, where an answer that names nobody contradicts the record: a file system of ours is in the
-/// account on record and in no other.
+/// Looks up one of our sources where a response that names no account contradicts the record: our source exists only in
+/// the account on record.
 fn proofs(state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     for (account, known) in &state.accounts {
         let Some(wanted) = known.proof_wanted else { continue };
@@ -120,19 +121,19 @@ fn listing(
     send(plan, Action { place: place.clone(), call: Call::ListPage { next_token } }, now);
 }
 
-/// From one full listing to the next, when the last took so many pages.
+/// The interval between two full listings, given the pages of the last one.
 #[must_use]
 pub fn listing_beat(poll: Duration, pages: u32) -> Duration {
     poll.saturating_mul(POLLS_PER_LISTING.max(pages.saturating_mul(POLLS_PER_PAGE)))
 }
 
-/// How long what was read is recent enough to rely on, when the last listing took so many pages.
+/// How long an inventory counts as current, given the pages of the last listing.
 #[must_use]
 pub fn stale_after(poll: Duration, pages: u32) -> Duration {
     listing_beat(poll, pages).saturating_mul(STALE_AFTER_LISTINGS).saturating_add(STALE_AFTER)
 }
 
-/// When the next listing of a place is due.
+/// When the next listing is due.
 fn listing_due(poll: Duration, state: &State, now: Time, known: &AccountRegionState) -> Time {
     let Some(listed) = known.listed.filter(|listed| listed.listed_by_this_process) else { return now };
     let mut due = listed.began_at.plus(listing_beat(poll, listed.pages));
@@ -140,10 +141,10 @@ fn listing_due(poll: Duration, state: &State, now: Time, known: &AccountRegionSt
     if listed.began_at < proves_birth {
         due = due.min(proves_birth);
     }
-    // Any answer says what time it is.
+    // Any response contains the time.
     let word_wanted = state.timekeeping.wants_word_since().filter(|since| listed.began_at < *since);
     if let Some(wanted) = known.listing_wanted.into_iter().chain(word_wanted).min() {
-        // Even a wanted one must not come so often that a thousand pages become the daily work.
+        // Wanted listings must not be so frequent that a thousand pages are read all the time.
         let spaced = listed.began_at.plus(poll.max(poll.saturating_mul(listed.pages) / 8));
         due = due.min(wanted.max(spaced));
     }
@@ -176,11 +177,11 @@ fn polls(
     }
 }
 
-/// The ids that are due, each batch one call's worth, the most pressing first.
+/// The due ids in batches of one call each, the most urgent first.
 ///
-/// A place takes a few calls at a time. Were they served by id, a thousand deletions would go before the one copy whose
-/// end frees a slot. What is due up to `horizon` goes along where a call has room for it, so that looks fall together. It
-/// gets no call of its own: such calls would be asked again with every answer, and what is due would wait behind them.
+/// An account and Region take only a few calls at a time. In order of ids, a thousand deletions would come before the
+/// one copy whose end frees a slot. Ids due by `horizon` are added where a call has room, so that polls coincide. They
+/// get no calls of their own; these would be repeated with every response and delay what is due.
 fn batches(
     state: &State,
     place: &AccountRegion,
@@ -208,16 +209,16 @@ fn batches(
     batches.into_iter().map(|(_, _, ids)| ids).collect()
 }
 
-/// How pressing it is to look at something by id, the most pressing first.
+/// How urgent a poll by id is, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Urgency {
-    /// A backup or copy of ours whose end frees a slot, or lets a copy begin.
+    /// A backup or copy of ours, whose end frees a slot or lets a copy begin.
     InFlight,
-    /// Somebody else's copy: its end frees a slot.
+    /// Another's copy, whose end frees a slot.
     Other,
-    /// Whether it is still there decides what is asked for next.
+    /// An object in doubt, whose existence decides what is requested next.
     Suspected,
-    /// It is to be deleted or held, which can wait.
+    /// An object to be deleted or held, which can wait.
     Kept,
 }
 

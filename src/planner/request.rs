@@ -1,6 +1,6 @@
 //! The parameters of a request for a backup or copy.
 //!
-//! They are frozen with the intent. A repeat sends the same parameters, whatever the policy says by then.
+//! They are frozen with the intent. A repeat sends the same parameters, even if the policy has changed.
 
 use crate::domain::action::{Request, SourceFacts};
 use crate::domain::id::WorkKey;
@@ -8,8 +8,8 @@ use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::{Destination, Policy, Tags};
 use crate::domain::tags::{LifeboatTags, Origin, merge};
 
-/// CreateBackup for `key`. `facts` are what AWS said of the source; without them its own tags stay behind. Returns the
-/// keys of tags that found no room as well.
+/// CreateBackup for `key`. `facts` come from the source lookup; without them the source's own tags are left out. Also
+/// returns the keys of dropped tags.
 #[must_use]
 pub fn create_backup(
     policy: &Policy,
@@ -24,7 +24,7 @@ pub fn create_backup(
     (Request::CreateBackup { source: key.source.source.clone(), token: key.token(attempt), tags }, dropped)
 }
 
-/// CopyBackup of `backup` for `key`. Returns the keys of tags that found no room as well.
+/// CopyBackup of `backup` for `key`. Also returns the keys of dropped tags.
 #[must_use]
 pub fn copy_backup(
     policy: &Policy,

@@ -1,8 +1,8 @@
 //! Which recovery points retention keeps.
 //!
-//! A deleted recovery point never comes back, and the day it is missed is the day it was kept for. So a point is
-//! deleted only when no rule keeps it and nothing protects it (promise 4), and each verdict names its reasons. Windows
-//! count from the newest point, not from the clock: an outage or a wrong clock deletes nothing.
+//! A deleted recovery point cannot be recovered. So a point is deleted only when no rule keeps it and nothing protects
+//! it (promise 4), and each verdict states its reasons. Windows count from the newest point, not from the clock: an
+//! outage or a wrong clock deletes nothing.
 
 use crate::domain::action::Request;
 use crate::domain::calendar::{Periods, Zone};
@@ -16,40 +16,40 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-/// Records of ours that ended FAILED are cleared away after this.
+/// FAILED records of ours are deleted after this.
 pub const FAILED_CLEARED_AFTER: Duration = Duration::from_secs(86_400);
-/// For so long after a new database was made, a destination that it never listed may hold a copy that the database before
-/// it had asked for. AWS itself refuses to delete what is still read after that.
+/// For this long after a new database was created, a destination that it never listed may hold a copy that the previous
+/// database requested. After that, AWS itself refuses to delete a backup that is being read.
 pub const UNSEEN_COPY_READS_FOR: Duration = Duration::from_secs(7 * 86_400);
-/// A point from further in the future than this has no age that could be trusted.
+/// The age of a point from further in the future than this is not trusted.
 const AGELESS_BEYOND: Duration = Duration::from_secs(600);
 
-/// Why a point stays.
+/// Why a point is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// No retention is asked for.
+    /// No retention is configured.
     Everything,
-    /// One of the newest so many: which one, of how many.
+    /// One of the newest: its number, of how many.
     Last(u32, u32),
-    /// Not older than this before the newest.
+    /// At most this much older than the newest.
     Within(Duration),
-    /// The last of a period: the rule's word, which one counted from the newest, of how many.
+    /// The last of a period: the rule's name, the period's number counted from the newest, of how many.
     Period(&'static str, u32, u32),
     /// The newest of its route.
     Newest,
     /// A person holds it.
     Held,
-    /// Its occurrence has not ended: a copy may need it, or it is one of several that are to be there together.
+    /// Its occurrence has not ended: a copy may need it, or its copies count together.
     Open,
-    /// A copy to this Region reads it.
+    /// A copy to this Region is reading it.
     Read(Region),
-    /// This Region was never listed, and a copy there that was asked for before the database was made may read it.
+    /// This Region was never listed, and a copy there from before the database was created may be reading it.
     MaybeRead(Region),
     /// The last copy under its key in its Region: without it the next one would be a full copy.
     LastOfKey,
-    /// When its data was taken cannot be told: AWS gives no time, or one in the future.
+    /// The age of its data is unknown: AWS gives no time, or one in the future.
     AgeUnknown,
-    /// A complete listing did not show it. It may be gone, and lets nothing else go until that is known.
+    /// A complete listing did not show it. Until it is known whether it exists, it does not let other points expire.
     InDoubt,
 }
 
@@ -74,27 +74,27 @@ impl fmt::Display for Keep {
     }
 }
 
-/// What retention says of one point, and why.
+/// The verdict of retention on one point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RetentionVerdict<'a> {
     /// The point.
     pub point: &'a RecoveryPoint,
-    /// Why it stays; empty: it goes.
+    /// Why it is kept; empty: it is deleted.
     pub keep: Vec<Keep>,
-    /// Why it goes, if it does.
+    /// Why it is deleted, if it is.
     pub reason: String,
 }
 
 impl RetentionVerdict<'_> {
-    /// Whether it goes.
+    /// Whether it is deleted.
     #[must_use]
     pub fn goes(&self) -> bool {
         self.keep.is_empty()
     }
 }
 
-/// Which of the rules keep each of these points, given by the time their data was taken, newest first. The answer has
-/// an entry for each, in the same order.
+/// Which rules keep each of these points, given by the times their data was taken, newest first. The result has one
+/// entry for each, in the same order.
 #[must_use]
 pub fn kept_by_rules(retain: &Retain, zone: &Zone, newest_first: &[Time]) -> Vec<Vec<Keep>> {
     let mut keeps: Vec<Vec<Keep>> = vec![Vec::new(); newest_first.len()];
@@ -126,7 +126,7 @@ pub fn kept_by_rules(retain: &Retain, zone: &Zone, newest_first: &[Time]) -> Vec
         let Some(count) = count else { continue };
         let (mut seen, mut before) = (0, None);
         for (keep, period) in keeps.iter_mut().zip(&periods) {
-            // Newest first: the first of a period is its last.
+            // Newest first: the first of a period is its last point.
             if before == Some(of(period)) {
                 continue;
             }
@@ -141,8 +141,8 @@ pub fn kept_by_rules(retain: &Retain, zone: &Zone, newest_first: &[Time]) -> Vec
     keeps
 }
 
-/// What retention says of every recovery point of one target of a source, newest first. Points of a destination that
-/// the policy does not name are no target of it and all stay.
+/// The verdict on every recovery point of one target of a source, newest first. Points of a destination that the policy
+/// does not name are all kept.
 #[must_use]
 pub fn verdicts<'a>(
     policy: &Policy,
@@ -154,7 +154,7 @@ pub fn verdicts<'a>(
     judged(policy, state, key, target, now, None)
 }
 
-/// The same as it will be once there is a recovery point of `next`, newer than all there are.
+/// The same as it will be once there is a recovery point of `next`, newer than all others.
 #[must_use]
 pub fn verdicts_after<'a>(
     policy: &Policy,
@@ -181,7 +181,7 @@ fn judged<'a>(
     let unseen = if *target == Target::Backup { unseen_destinations(policy, state, now) } else { vec![] };
     let mut keys = BTreeSet::new();
     let mut verdicts: Vec<RetentionVerdict<'a>> = Vec::new();
-    // Those that the rules count: surely there, with an age, and not the second of their occurrence.
+    // The points that the rules count: certain to exist, of known age, and not the second of their occurrence.
     let mut sound: Vec<usize> = Vec::new();
     for (point, siblings) in case.points() {
         let original = original(point, siblings);
@@ -228,7 +228,7 @@ fn judged<'a>(
     verdicts
 }
 
-/// The rules that a policy has for a target.
+/// The retention rules of a policy for a target.
 #[must_use]
 pub fn retain_of<'a>(policy: &'a Policy, target: &Target) -> Option<&'a Retain> {
     match target {
@@ -237,10 +237,10 @@ pub fn retain_of<'a>(policy: &'a Policy, target: &Target) -> Option<&'a Retain> 
     }
 }
 
-/// Whether a copy of this backup would be let go as soon as it is there, since newer ones are and no rule keeps it.
+/// Whether a copy of this backup would be deleted right after it was made: there are newer copies and no rule keeps it.
 ///
-/// After the loss of the database that may have happened: what was let go is shown by nothing at AWS, and would be made
-/// anew, moved and deleted again.
+/// After the loss of the database it may have been deleted before: AWS no longer shows such a copy, and it would be
+/// requested, transferred and deleted again.
 #[must_use]
 pub fn would_go_at_once(policy: &Policy, source: &SourceState, target: &Target, backup: &RecoveryPoint) -> bool {
     let Some(retain) = retain_of(policy, target) else { return false };
@@ -258,9 +258,9 @@ struct Case<'a, 'b> {
     source: &'a SourceState,
     target: &'b Target,
     now: Time,
-    /// No newer point is about to take the place of the newest.
+    /// No newer point is about to replace the newest.
     newest_stays: bool,
-    /// When the data of the newest point was taken, and of the newest whose age can be told.
+    /// When the data of the newest point was taken, and that of the newest point of known age.
     newest: Option<Time>,
     newest_sound: Option<Time>,
 }
@@ -275,7 +275,7 @@ impl<'a, 'b> Case<'a, 'b> {
         case
     }
 
-    /// The recovery points of the target, newest first, each with all that was made for the same work.
+    /// The recovery points of the target, newest first, each with all points of the same work.
     fn points(&self) -> impl Iterator<Item = (&'a RecoveryPoint, &'a [Box<RecoveryPoint>])> + use<'a, 'b, '_> {
         let newest_first = self.source.points.available(self.target).rev();
         newest_first.map(|point| (point, self.source.points.of(point.occurrence, self.target)))
@@ -285,7 +285,7 @@ impl<'a, 'b> Case<'a, 'b> {
         point.taken_at() <= Time::ZERO || point.taken_at() > self.now.plus(AGELESS_BEYOND)
     }
 
-    /// What protects it, whatever the rules say and whatever else there is.
+    /// What protects it, whatever the rules say and whatever other points exist.
     fn protected(&self, point: &'a RecoveryPoint, original: Option<&RecoveryPoint>) -> RetentionVerdict<'a> {
         let mut keep = Vec::new();
         if self.newest_stays && (self.newest == Some(point.taken_at()) || self.newest_sound == Some(point.taken_at())) {
@@ -300,7 +300,8 @@ impl<'a, 'b> Case<'a, 'b> {
         if in_doubt(point) {
             keep.push(Keep::InDoubt);
         }
-        // A copy as well: an occurrence ends once all its copies are there together, and would have it made again.
+        // This protects copies as well: an occurrence ends when all its copies exist together, and would request it
+        // again.
         if self.source.open.contains_key(&point.occurrence) {
             keep.push(Keep::Open);
         }
@@ -309,18 +310,18 @@ impl<'a, 'b> Case<'a, 'b> {
     }
 }
 
-/// The good point of which this is a duplicate, among all that was made for the same work.
+/// The good point of which this is a duplicate, among the points of the same work.
 fn original<'a>(point: &RecoveryPoint, siblings: &'a [Box<RecoveryPoint>]) -> Option<&'a RecoveryPoint> {
     let good = SourceState::good_one(siblings)?;
     (good.id != point.id && good.available() && !in_doubt(good)).then_some(good)
 }
 
-/// Whether it may be gone: persons delete as well, and after an outage the newest may be what they deleted.
+/// Whether it may be gone: people delete too, and after an outage the newest may be one of those deleted.
 fn in_doubt(point: &RecoveryPoint) -> bool {
     point.remarks.missing_since.is_some()
 }
 
-/// Which backups copies of ours read, or may, and where to: a pending request without an answer counts.
+/// The backups that copies of ours are or may be reading, with the destination; an open pending request counts.
 fn readers(source: &SourceState) -> impl Iterator<Item = (&BackupId, Region)> {
     let in_flight =
         source.in_flight().filter_map(|copy| Some((&copy.origin.as_ref()?.backup, copy.place.region.clone())));
@@ -332,8 +333,8 @@ fn readers(source: &SourceState) -> impl Iterator<Item = (&BackupId, Region)> {
     in_flight.chain(asked)
 }
 
-/// The destinations of a policy that this database never listed, as long as a copy may be under way there of which only
-/// the database before it knew. What this one asked for is on record, so no backup younger than it is read unseen.
+/// The destinations of a policy that this database never listed, while a copy may be under way there that only the
+/// previous database knew. This database's own requests are on record, so no backup younger than it is affected.
 #[must_use]
 pub fn unseen_destinations<'a>(policy: &'a Policy, state: &State, now: Time) -> Vec<&'a Region> {
     if now >= state.created_at.plus(UNSEEN_COPY_READS_FOR) {
@@ -346,7 +347,7 @@ pub fn unseen_destinations<'a>(policy: &'a Policy, state: &State, now: Time) -> 
     policy.destinations.iter().map(|destination| &destination.region).filter(unseen).collect()
 }
 
-/// The rules as they stand in the policy file.
+/// The rules as written in the policy file.
 #[must_use]
 pub fn rules_text(retain: &Retain) -> String {
     let counts = [
@@ -363,9 +364,9 @@ pub fn rules_text(retain: &Retain) -> String {
     words.join(", ")
 }
 
-/// What ended FAILED and may be cleared away now, each with its reason; and when the next one may.
+/// FAILED points that may be deleted now, each with its reason; and the time of the next one.
 ///
-/// The last attempt of an occurrence that has not ended stays, so that attempts are counted on from it.
+/// The last attempt of an open occurrence is kept, so that attempts continue to be counted from it.
 #[must_use]
 pub fn failed_to_clear<'a>(state: &'a State, key: &SourceKey, now: Time) -> (Vec<(&'a RecoveryPoint, String)>, Time) {
     let mut next = Time::NEVER;
@@ -411,7 +412,7 @@ mod tests {
         Duration::from_secs(3600 * hours)
     }
 
-    /// Every hour from `from` to `to`, retention applied after each: what is left, oldest first.
+    /// Applies retention after every hour from `from` to `to`; returns what is left, oldest first.
     fn hour_by_hour(retain: &Retain, zone: &Zone, from: Time, to: Time) -> Vec<Time> {
         let mut held: Vec<Time> = Vec::new();
         let mut now = from;
@@ -426,7 +427,7 @@ mod tests {
         held
     }
 
-    /// What a calendar on paper says: of all hours of the year, the last of each of so many periods.
+    /// The expected result by the calendar: of all hours of the year, the last of each of this many periods.
     fn on_paper(retain: &Retain, name: &str, from: Time, to: Time) -> Vec<Time> {
         let zone = TimeZone::get(name).unwrap();
         let hours: Vec<Time> =
@@ -469,7 +470,7 @@ mod tests {
         kept.into_iter().collect()
     }
 
-    /// Rules, and how many points they leave of a year of hours in New York that ends at a new year's midnight.
+    /// Rules, and how many points they leave of a year of hours in New York that ends at midnight of New Year.
     fn table() -> Vec<(Retain, usize)> {
         let none = Retain::default();
         vec![
@@ -507,7 +508,7 @@ mod tests {
             monthly: Some(3),
             ..Retain::default()
         };
-        // Just before and after changes of the clocks, turns of months and years, and in zones off by half an hour.
+        // Just before and after clock changes and the turns of months and years, also in zones with half-hour offsets.
         for name in ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"] {
             for to in [
                 "2026-03-08T08:00:00Z",

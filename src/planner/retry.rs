@@ -1,8 +1,8 @@
 //! Whether and when to retry: the only retries in the program.
 //!
 //! AWS throttles, loses responses, and refuses for transient or permanent reasons. The backoff grows with each
-//! consecutive failure up to a bound (promise 8); its jitter is derived from what is repeated, so a fleet spreads out
-//! and the same state always gives the same plan.
+//! consecutive failure up to a bound (promise 8). Its jitter is derived from the key of the work, so a fleet spreads
+//! out and the same state always gives the same plan.
 
 use crate::domain::fault::FaultClass;
 use crate::domain::id::WorkKey;
@@ -12,22 +12,22 @@ const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// The longest pause after AWS made something that ended FAILED.
+/// The longest backoff after AWS created something that ended FAILED.
 pub const LONGEST_AFTER_FAILED: Duration = Duration::from_secs(6 * 3600);
-/// How often a place that does not answer is tried: with one call, so that the end of an outage is found within a minute.
+/// The longest backoff of an account and Region that do not respond: one call a minute finds the end of an outage.
 const LONGEST_FOR_PLACE: Duration = MINUTE;
-/// The same where it is not the place that is unwell, but who asks.
+/// The same if the cause is not the Region but our credentials.
 const LONGEST_FOR_CREDENTIALS: Duration = Duration::from_secs(5 * 60);
-/// Failures in a row from which a place counts as out of order: then one call at a time finds out.
+/// After this many consecutive failures an account and Region count as out of order: then only one call at a time.
 pub const PLACE_OUT_OF_ORDER: u32 = 3;
 
-/// How long to wait after `failures` (from 1) failed calls of this class in a row. `poll` is the policy's: what waits
-/// for something at AWS to move need not ask more often than things are looked at.
+/// The backoff after `failures` (from 1) consecutive failures of this class. `poll` is the policy's: waiting for
+/// something to change at AWS needs no calls more often than that.
 #[must_use]
 pub fn pause(class: FaultClass, failures: u32, poll: Duration, jitter: f64) -> Duration {
     let (first, longest) = match class {
         FaultClass::Unanswered | FaultClass::Throttled | FaultClass::TokenConflict => (SECOND, HOUR),
-        // Of a lane (see [`super::lane_limits`]): no longer, since a slot that is free is used within two polls.
+        // For a lane (see [`super::lane_limits`]): no longer, so that a free slot is used within two polls.
         FaultClass::NoSlot => (poll / 2, poll * 7 / 4),
         FaultClass::TransientState => (poll, HOUR),
         FaultClass::Quota => (5 * MINUTE, HOUR),
@@ -37,9 +37,9 @@ pub fn pause(class: FaultClass, failures: u32, poll: Duration, jitter: f64) -> D
     growing(first, longest, failures, jitter)
 }
 
-/// How long to wait with a pending request of an attempt that comes after others, when it got no answer or was refused for a moment:
-/// the pauses after those others go on growing. Each attempt that began with seconds anew would make a storm of a work that
-/// fails one way and the other.
+/// The backoff of a pending request of an attempt after others, when it got no response or a transient refusal: the
+/// backoff of the earlier attempts continues to grow. If each attempt began at seconds again, work that alternates
+/// between both kinds of failure would cause a storm of calls.
 #[must_use]
 pub fn pause_after_attempts(
     class: FaultClass,
@@ -54,33 +54,33 @@ pub fn pause_after_attempts(
     pause_after_failed(key, attempts.saturating_add(failures), poll).min(HOUR)
 }
 
-/// How long to wait with the attempt after `attempts` (from 1) that ended FAILED or were deleted.
+/// The backoff before the attempt after `attempts` (from 1) that ended FAILED or were deleted.
 #[must_use]
 pub fn pause_after_failed(key: &WorkKey, attempts: u32, poll: Duration) -> Duration {
     growing(poll, LONGEST_AFTER_FAILED, attempts, key.jitter(attempts))
 }
 
-/// The longest that [`pause_after_failed`] can be for any work, told without the cost of its jitter.
+/// The maximum of [`pause_after_failed`] for any work, without computing its jitter.
 #[must_use]
 pub fn longest_after_failed(attempts: u32, poll: Duration) -> Duration {
     growing(poll, LONGEST_AFTER_FAILED, attempts, 1.0)
 }
 
-/// How long to leave a place alone after `failures` calls in a row that found it out of order.
+/// The backoff of an account and Region after `failures` consecutive calls that found it out of order.
 #[must_use]
 pub fn pause_for_place(class: FaultClass, failures: u32, jitter: f64) -> Duration {
     let longest = if class == FaultClass::Credentials { LONGEST_FOR_CREDENTIALS } else { LONGEST_FOR_PLACE };
     growing(SECOND, longest, failures, jitter)
 }
 
-/// How long to wait after `failures` times in a row that AWS refused to be read. It is rarely a matter of patience, but
-/// only an answer tells when it is over.
+/// The backoff after `failures` consecutive refusals to list or describe. Waiting rarely helps, but only a response
+/// shows when the refusal has ended.
 #[must_use]
 pub fn pause_for_refused_read(failures: u32, jitter: f64) -> Duration {
     growing(SECOND, HOUR, failures, jitter)
 }
 
-/// Doubles from `first` with each failure, spread by a quarter up and down, never over `longest`.
+/// Doubles from `first` with each failure, with jitter of ± 25 %, at most `longest`.
 fn growing(first: Duration, longest: Duration, failures: u32, jitter: f64) -> Duration {
     let doubled = first.saturating_mul(1u32 << failures.saturating_sub(1).min(20)).min(longest);
     doubled.mul_f64(0.75 + 0.5 * jitter.clamp(0.0, 1.0)).min(longest)

@@ -2,7 +2,7 @@
 //!
 //! An occurrence is identified by source and scheduled time and is recorded once, whatever the clock, the cron nudge or
 //! a restart did: everything between the last recorded occurrence and now is due, nothing else. Of several that came
-//! due at once only the newest starts; one backup now serves them all.
+//! due at once only the newest starts; one backup serves them all.
 
 use crate::domain::change::{Change, OccurrenceOutcome, OccurrenceRecord};
 use crate::domain::duration::duration_text;
@@ -16,19 +16,19 @@ use crate::domain::state::{Line, Membership, SourceState, State};
 use crate::domain::time::Time;
 use std::time::Duration;
 
-/// Occurrences recorded in one round; the rest come in the next, which follows at once.
+/// The maximum number of occurrences recorded in one round; the next round follows at once.
 const RECORDED_PER_ROUND: usize = 2000;
-/// After an outage, so many of a source's occurrences are recorded one by one; earlier ones share a record.
+/// After an outage, this many of a source's occurrences get their own record; earlier ones share one.
 const RECORDED_EACH: usize = 500;
-/// So many are counted for the shared record; with more, the count says how many at least.
+/// The shared record counts up to this many; its count is then a minimum.
 const COUNTED: u64 = 100_000;
 
-/// So many occurrences, one after the other, show that their schedule held, though they make up less than a day.
+/// This many consecutive occurrences show that their schedule applied, even if they span less than a day.
 const NEIGHBOURS: u32 = 100;
 const DAY: Duration = Duration::from_secs(86_400);
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// Records every occurrence that came due and says when the next does.
+/// Records every occurrence that came due and determines when the next does.
 pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     for policy in settings.policies.values() {
         match state.checked.get(&policy.name).map(|checked| checked.next) {
@@ -53,7 +53,7 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
     }
 }
 
-/// Records what came due for one source; `false` if it cannot be told yet.
+/// Records what came due for one source; `false` if that cannot be determined yet.
 fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: &mut Plan) -> bool {
     let Some(source) = state.sources.get(key) else { return true };
     if state.quarantined.contains_key(key) {
@@ -64,8 +64,8 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
     let due = due_by_lines(policy, lines, floor, now);
     let recorder = Recorder { policy, state, key, now };
     let begins = due.iter().rev().map(|(at, _)| *at).find(|at| recorder.pause(*at).is_none());
-    // In the order of time: one that is recorded after a later one could not be. What a clock that ran ahead began in
-    // advance is not begun again when it comes due. It is on record, unless only a database before this one saw it begin.
+    // In order of time, since an earlier one cannot be recorded after a later one. An occurrence that a fast clock
+    // started early is not started again when it comes due. It is on record, unless only a previous database knew it.
     for (at, earlier) in due {
         if source.knows(scheduled(at)) {
             if !source.open.contains_key(&scheduled(at)) && source.had_a_backup(scheduled(at)) {
@@ -80,7 +80,7 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
         };
         plan.record.push(record);
     }
-    // What an earlier schedule made due is on record with this.
+    // Everything that an earlier schedule made due is recorded by this.
     if let [.., last] = lines
         && lines.len() > 1
     {
@@ -89,8 +89,8 @@ fn source_due(policy: &Policy, state: &State, key: &SourceKey, now: Time, plan: 
     true
 }
 
-/// What each schedule made due from its time until that of the next, oldest first. An edit holds from when it was first
-/// seen; what the schedule before it made due until then, also while the daemon was not running, came due.
+/// What each schedule made due until the next one applied, oldest first. An edit applies from when it was first seen;
+/// everything that the previous schedule made due before that came due, even while the daemon was not running.
 fn due_by_lines(policy: &Policy, lines: &[Line], floor: Time, now: Time) -> Vec<(Time, u64)> {
     let mut due = Vec::new();
     for (number, line) in lines.iter().enumerate() {
@@ -99,7 +99,7 @@ fn due_by_lines(policy: &Policy, lines: &[Line], floor: Time, now: Time) -> Vec<
             due.extend(due_between(&policy.schedule, from, now, now));
             break;
         };
-        // One that can no longer be read, as after its zone was taken out of the database, makes nothing due.
+        // A schedule that can no longer be parsed, for instance because its zone was removed, makes nothing due.
         if let Ok(schedule) = Schedule::parse(&line.text, &line.zone, now) {
             due.extend(due_between(&schedule, from, next.since.unwrap_or(from), now));
         }
@@ -110,10 +110,10 @@ fn due_by_lines(policy: &Policy, lines: &[Line], floor: Time, now: Time) -> Vec<
     due
 }
 
-/// Occurrences after this are not dealt with yet; `None` while AWS's inventory may tell of some.
+/// Occurrences after this time are not dealt with yet; `None` while AWS's inventory may still show some.
 ///
-/// That is until one listing of the Region was complete in the life of this database: one that ended half-way taught
-/// only half. A database that was lost may also have begun what the first listing does not show yet.
+/// That is until this database has seen a complete listing of the Region: an interrupted one showed only part. Also, a
+/// lost database may have started something that the first listing does not show yet.
 fn floor(state: &State, key: &SourceKey, source: &SourceState, now: Time) -> Option<Time> {
     let membership = source.membership.as_ref()?;
     let home = AccountRegion { account: key.account.clone(), region: source.region.clone() };
@@ -127,13 +127,13 @@ fn floor(state: &State, key: &SourceKey, source: &SourceState, now: Time) -> Opt
     Some(if counts_from_then { dealt_with } else { dealt_with.max(membership.since) })
 }
 
-/// Whether the schedule that was there when a source was first seen here may be taken to have made due what AWS shows
-/// from before: for a day at least, back from the newest, they were made for one occurrence of it after the other.
+/// Whether the schedule in effect when a source was first seen is assumed to have applied before: for at least a day
+/// back from the newest backup at AWS, backups were made for its consecutive occurrences.
 ///
-/// Nothing at AWS tells by which schedule a backup was made. Where the database was lost and the policy edited, or the
-/// source was another host's until now, what this schedule would have made due was never scheduled; and every hour from
-/// two to five looks like every hour until a day is looked at whole. Where so much is not kept, as of every hour, the next
-/// occurrence is near, and serves as well as one that is caught up.
+/// AWS does not record by which schedule a backup was made. If the database was lost and the policy edited, or another
+/// host protected the source, this schedule's earlier occurrences were never scheduled; and hourly from two to five
+/// looks like hourly until a whole day is examined. If retention keeps less than that, as with hourly backups, the next
+/// occurrence is near and serves as well as catching up.
 fn held_before(source: &SourceState, membership: &Membership, newest: Time) -> bool {
     let Some(Line { text, zone, since: None }) = membership.lines.first() else { return membership.lines.is_empty() };
     let Ok(schedule) = Schedule::parse(text, zone, newest) else { return false };
@@ -141,7 +141,7 @@ fn held_before(source: &SourceState, membership: &Membership, newest: Time) -> b
     let fires = |at: Time| schedule.next_after(at.minus(MOMENT)) == Some(at);
     let (mut after, mut neighbours) = (newest, 0);
     for before in scheduled.filter(|of| of.trigger == Trigger::Schedule).map(|of| of.at) {
-        // A copy, or what a clock that ran ahead began.
+        // A copy, or something that a fast clock started.
         if before >= after {
             continue;
         }
@@ -156,18 +156,18 @@ fn held_before(source: &SourceState, membership: &Membership, newest: Time) -> b
     false
 }
 
-/// Whether a listing that began then may not show what was begun last for a source that was protected before this database
-/// was: nothing of its schedule begins until a later one was read.
+/// Whether a listing that began at that time may lack the latest backup of a source that was protected before this
+/// database existed: nothing of its schedule starts until a later listing is complete.
 #[must_use]
 pub fn may_lack_the_newest(state: &State, source: &SourceState, listed_from: Time, now: Time) -> bool {
     let protected_before = source.dealt_with(now).is_some_and(|at| at < state.created_at);
     protected_before && listed_from < state.created_at.plus(LISTING_LAG)
 }
 
-/// What came due, oldest first, each with how many even earlier ones it stands for.
+/// What came due, oldest first, each with the number of earlier ones that it represents.
 fn due_between(schedule: &Schedule, floor: Time, through: Time, now: Time) -> Vec<(Time, u64)> {
     let Some(newest) = schedule.latest_between(floor, through) else { return Vec::new() };
-    // Walk from the far end only as far as is recorded one by one, by estimating where that begins.
+    // Walk from the far end only over the occurrences that get their own record, estimating where these begin.
     let gap = schedule.gaps(now).mean;
     let reach = gap.saturating_mul(u32::try_from(RECORDED_EACH).unwrap_or(u32::MAX));
     let near = floor.max(newest.minus(reach));
@@ -194,7 +194,7 @@ fn due_between(schedule: &Schedule, floor: Time, through: Time, now: Time) -> Ve
     due
 }
 
-/// Writes the records of what came due for one source.
+/// Creates the records of what came due for one source.
 struct Recorder<'a> {
     policy: &'a Policy,
     state: &'a State,
@@ -207,7 +207,7 @@ impl Recorder<'_> {
         self.state.pause_at(&self.policy.name, at)
     }
 
-    /// It came due while the daemon was not running.
+    /// Whether it came due while the daemon was not running.
     fn asleep(&self, at: Time) -> bool {
         at <= self.state.started_at
     }
@@ -217,13 +217,13 @@ impl Recorder<'_> {
         OccurrenceRecord { policy, opened_at: self.now, caught_up, adopted: false }
     }
 
-    /// Begun ahead of time, as copies of it tell: how it stands by now is its end.
+    /// Its backup was started ahead of time, as its copies show: its present state is its outcome.
     fn found(&self, at: Time) -> Change {
         let record = OccurrenceRecord { adopted: true, caught_up: true, ..self.record(at) };
         Change::Opened { source: self.key.clone(), occurrence: scheduled(at), record }
     }
 
-    /// The newest: it begins, unless it is too late for that.
+    /// The newest: it starts unless it is too late.
     fn begun(&self, at: Time) -> Change {
         let missed_asleep = self.asleep(at) && self.policy.catch_up == CatchUp::None;
         let too_late = !self.asleep(at) && window_passed(self.policy, at, self.now);
@@ -233,7 +233,7 @@ impl Recorder<'_> {
         Change::Opened { source: self.key.clone(), occurrence: scheduled(at), record: self.record(at) }
     }
 
-    /// One that is not begun: missed if its window passed, else coalesced with the one that begins.
+    /// One that does not start: missed if its window has passed, otherwise coalesced with the one that starts.
     fn passed_over(&self, at: Time, begins: Time, earlier: u64) -> Change {
         let (end, reason) = if self.asleep(at) && self.policy.catch_up == CatchUp::None {
             (OccurrenceOutcome::Missed, "came due while Lifeboat was not running, and catch_up is \"none\"".to_owned())

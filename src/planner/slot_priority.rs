@@ -1,22 +1,23 @@
 //! Which of the routes that wait for a lane gets the next slot.
 //!
 //! A lane takes five copies at a time and a copy cannot be stopped, so the order decides which routes meet their RPO.
-//! Ordering by deadline alone is right as long as all RPOs can be met, and wrong as soon as they cannot: then every slot goes
-//! to the route that missed its RPO longest ago, and one after the other all come too late. So the rule is:
+//! Ordering by deadline alone is right as long as all RPOs can be met, and wrong as soon as they cannot: then every
+//! slot goes to the route that missed its RPO longest ago, and all of them are late one after the other. So the rule
+//! is:
 //!
-//! 1. **All RPOs can be met**: the route with the least time left goes first. Time left is deadline − now − how long its
-//!    copy will take ([`super::durations`]).
-//! 2. **Not all can be met**: the benefit of a slot decides. The benefit of a copy is the time by which its route meets its
-//!    RPO longer than without it, and the route with the largest benefit per minute of slot goes first. A *round* is the time
-//!    that the lane needs to copy every waiting route once. Benefit beyond [`BENEFIT_ROUNDS_MAX`] rounds does not count, since
-//!    by then the route would have had its turn anyway; and with a tenth of a round left a copy counts half, with two tenths
-//!    a third, since a route that is not late yet loses little by waiting.
-//! 3. **Nobody starves**: a route that is late by [`ROUNDS_LATE`] rounds goes before all others, the latest first. See
-//!    [`rank`] for why this ends.
-//! 4. A copy that comes too late to meet the RPO even for a moment comes after those that do not; a route without
-//!    an RPO comes last, and counts as late after a week.
+//! 1. **All RPOs can be met**: the route with the least time left goes first. Time left is deadline − now − expected
+//!    duration of its copy ([`super::durations`]).
+//! 2. **Not all can be met**: the route with the largest benefit per minute of slot goes first. The benefit of a copy
+//!    is the time by which its route meets its RPO longer than without it. A *round* is the time that the lane needs to
+//!    copy every waiting route once. Benefit beyond [`BENEFIT_ROUNDS_MAX`] rounds does not count, since by then the
+//!    route would have had its turn anyway. A copy with a tenth of a round left counts half, with two tenths a third,
+//!    since a route that is not late yet loses little by waiting.
+//! 3. **No starvation**: a route that is late by [`ROUNDS_LATE`] rounds goes before all others, the latest first. See
+//!    [`rank`] for the bound.
+//! 4. A copy that comes too late to meet the RPO at all comes after those that do not; a route without an RPO comes
+//!    last and counts as late after a week.
 //!
-//! Measured against other orders in `benches/order.rs`.
+//! `benches/order.rs` compares this with other orders.
 
 use crate::domain::id::WorkKey;
 use crate::domain::state::State;
@@ -26,47 +27,47 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-/// Late by so many rounds of the lane, a route goes before all others. Such routes use no more than one of so many
-/// slots in the long run.
+/// A route that is late by this many rounds of the lane goes before all others. In the long run such routes use at most
+/// one in this many slots.
 pub const ROUNDS_LATE: u32 = 5;
-/// What a copy buys beyond so many rounds of the lane does not count: once all have had a turn, all is as before.
-/// Without this bound a source that is copied once a day would always go before one that is copied every hour.
+/// Benefit beyond this many rounds of the lane does not count: by then every route has had a turn. Without this bound a
+/// source that is copied once a day would always go before one that is copied every hour.
 const BENEFIT_ROUNDS_MAX: u32 = 2;
-/// With this share of a round left, a copy counts half of what it does when it is late. It is the delay that a route has
-/// to fear which waits until it is urgent: it then stands behind those few that are more urgent still, not behind all.
+/// With this fraction of a round left, a copy counts half of what it does when late. It is the delay that a route risks
+/// by waiting until it is urgent: it is then behind the few that are more urgent, not behind all.
 const HALVES_AT: f64 = 0.1;
-/// A first copy makes every later one short, and is worth this much promise (as with all, no more than two rounds count);
-/// so is, at most, what a person asked for.
+/// A first copy makes all later ones short, and counts as this much benefit (capped at two rounds like any other). It
+/// is also the maximum for an on-demand copy.
 const FIRST_COPY_BENEFIT: Duration = Duration::from_secs(86_400);
 /// A route without an RPO counts as late after this.
 pub const WITHOUT_RPO: Duration = Duration::from_secs(7 * 86_400);
 
-/// In which order the slots of a lane are given: of those that wait for it, the work of each and what it wants, and when
-/// each slot will be free, the places in that order.
+/// An order in which the slots of a lane are given. Input: the work and the request of each waiting route, when each
+/// slot will be free, and the time; output: indices of the requests.
 pub type SlotOrder = fn(&State, &[&WorkKey], &[SlotRequest], &[Time], Time) -> Vec<usize>;
 
-/// Lifeboat's order, as this module tells: that of [`rank`].
+/// Lifeboat's own order: that of [`rank`].
 pub const TIME_LEFT: SlotOrder = |_, _, requests, slots, now| rank(requests, slots, now);
 
-/// A copy that a route wants and could begin now, if it had a slot.
+/// A copy that a route needs and that only lacks a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotRequest {
     /// The RPO.
     pub rpo: Option<Duration>,
     /// When the data of the route's newest recovery point was taken; `None` if there is none.
     pub reached: Option<Time>,
-    /// When the route began: with nothing held, its RPO is missed since then.
+    /// When the route began: without any point, it misses its RPO from then on.
     pub since: Time,
     /// When the data of the backup to be copied was taken.
     pub taken_at: Time,
     /// How long the copy is expected to take.
     pub takes: Duration,
-    /// A person asked for this very copy, then.
+    /// When a person asked for this particular copy.
     pub asked_at: Option<Time>,
 }
 
 impl SlotRequest {
-    /// When the route misses its RPO if nothing newer arrives; the past if it already has.
+    /// When the route misses its RPO unless something newer arrives; in the past if it already does.
     #[must_use]
     pub fn deadline(&self) -> Time {
         let kept = self.rpo.unwrap_or(WITHOUT_RPO);
@@ -78,7 +79,7 @@ impl SlotRequest {
         }
     }
 
-    /// How long the copy may still wait and meet the RPO, ms; negative if it is too late.
+    /// How long the copy can still wait and meet the RPO, in ms; negative if it is too late.
     fn slack_ms(&self, now: Time) -> i64 {
         let takes_ms = i64::try_from(self.takes.as_millis()).unwrap_or(i64::MAX);
         self.deadline().millis().saturating_sub(now.millis()).saturating_sub(takes_ms)
@@ -96,7 +97,7 @@ impl SlotRequest {
         self.taken_at.plus(rpo).since(self.deadline().max(now.plus(self.takes)))
     }
 
-    /// What breaks a tie: who is nearer to missing its RPO, counting a first copy by what will be promised.
+    /// Breaks ties: the route that will miss its RPO first; for a first copy, the RPO counts from `since`.
     fn tie_break(&self) -> Time {
         match (self.reached, self.rpo) {
             (None, Some(rpo)) => self.since.plus(rpo),
@@ -105,14 +106,14 @@ impl SlotRequest {
     }
 }
 
-/// The places of `requests` in the order in which they get slots. `slots` says when each slot of the lane will be free,
-/// as far as that can be told: `now` for those that are. Equal ones stay as they are given.
+/// The indices of `requests` in the order in which they get slots. `slots` says when each slot of the lane will be
+/// free, as far as known: `now` for free ones. The sort is stable.
 ///
-/// Every route gets its slot: one that is late by `W` = [`ROUNDS_LATE`] × Σ takes ÷ slots, the sum over all that wait,
-/// yields only to those that are later than it, of which each goes once, since the copy it gets makes it the less late of
-/// the two. So it begins at the latest when it is late by `W`, plus one copy of each of the others, plus the longest one
-/// that is under way. And those that go first for being late take one slot in [`ROUNDS_LATE`] in the long run, since a
-/// route that got a slot has to become late by `W` before it does so again.
+/// No route starves. A route that is late by `W` = [`ROUNDS_LATE`] × Σ takes ÷ slots, the sum over all that wait,
+/// yields only to later ones, and to each of these once, since the copy makes that one the less late of the two. So it
+/// starts when it is late by `W` plus one copy of each other route plus the longest copy under way, at the latest. And
+/// in the long run such routes take only one slot in [`ROUNDS_LATE`], since a route that got a slot has to become late
+/// by `W` again first.
 #[must_use]
 pub fn rank(requests: &[SlotRequest], slots: &[Time], now: Time) -> Vec<usize> {
     let mut places: Vec<usize> = (0..requests.len()).collect();
@@ -130,7 +131,7 @@ fn by_time_left(a: &SlotRequest, b: &SlotRequest, now: Time) -> Ordering {
     key(a).cmp(&key(b))
 }
 
-/// Whether every RPO is met if they go in this order, each into the slot that is free first.
+/// Whether all RPOs are met if the requests go in this order, each into the first free slot.
 fn all_met(requests: &[SlotRequest], places: &[usize], slots: &[Time], now: Time) -> bool {
     let mut free: BinaryHeap<Reverse<Time>> = slots.iter().map(|at| Reverse((*at).max(now))).collect();
     places.iter().map(|at| &requests[*at]).all(|request| {
@@ -141,7 +142,7 @@ fn all_met(requests: &[SlotRequest], places: &[usize], slots: &[Time], now: Time
     })
 }
 
-/// What all that wait for a lane have in common.
+/// Properties of all requests for a lane together.
 struct LaneLoad {
     /// How long the lane needs to copy every one of them once.
     round: Duration,
@@ -172,10 +173,10 @@ impl LaneLoad {
     }
 }
 
-/// How a wish stands among the others when not all can be kept.
+/// The priority of a request when not all RPOs can be met.
 struct Priority {
     class: u8,
-    /// Within its class, the more the earlier.
+    /// Within its class, higher goes first.
     worth: f64,
     tie_break: Time,
 }
@@ -194,8 +195,8 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
     const NOW: Time = Time::from_secs(1_795_248_000);
 
-    /// A route that copies in `takes`, promised `rpo`, whose newest point is `age` old, all in minutes; a backup
-    /// was taken a moment ago.
+    /// A request of a route with this RPO whose copy takes `takes` and whose newest point is `age` old, all in minutes;
+    /// a backup was just taken.
     fn request(takes: u32, rpo: u32, age: u32) -> SlotRequest {
         SlotRequest {
             rpo: Some(MINUTE * rpo),
@@ -212,36 +213,37 @@ mod tests {
     }
 
     #[test]
-    fn while_all_can_be_kept_the_least_time_left_goes_first_not_the_nearest_deadline() {
-        // Nearer deadline: 100 minutes left until it, of which a copy takes 10. The other: 130, of which it takes 90.
+    fn while_all_rpos_can_be_met_the_least_time_left_goes_first_not_the_nearest_deadline() {
+        // The nearer deadline: 100 minutes away, of which a copy takes 10. The other: 130 minutes, of which it takes
+        // 90.
         let requests = [request(10, 200, 100), request(90, 330, 200)];
         assert_eq!(first(&requests), 1);
         assert_eq!(first(&[request(10, 200, 180), request(10, 200, 120), request(10, 200, 185)]), 2);
     }
 
     #[test]
-    fn a_hopeless_route_does_not_drag_those_down_that_can_be_kept() {
-        // Ten hours for a promise of one: this copy is too late before it begins. The other has 5 minutes left.
+    fn a_hopeless_route_does_not_delay_routes_that_can_meet_their_rpo() {
+        // A copy of ten hours for an RPO of one: too late before it starts. The other route has 5 minutes left.
         let hopeless = SlotRequest { taken_at: NOW.minus(MINUTE), ..request(600, 60, 90) };
         assert_eq!(first(&[hopeless, request(10, 200, 185)]), 1);
     }
 
     #[test]
-    fn when_not_all_can_be_kept_a_slot_goes_where_it_buys_most() {
-        // All late. A quarter of an hour of slot buys 100 minutes of promise here, and three hours there.
-        let crowd = [request(150, 3000, 3001), request(15, 115, 120), request(15, 195, 200)];
-        assert_eq!(first(&crowd), 2);
-        // The same promise for less slot.
+    fn when_not_all_rpos_can_be_met_a_slot_goes_where_its_benefit_is_largest() {
+        // All are late. 15 minutes of slot gain 80 minutes of RPO on one route and three hours on the other.
+        let requests = [request(150, 3000, 3001), request(15, 115, 120), request(15, 195, 200)];
+        assert_eq!(first(&requests), 2);
+        // The same benefit for less slot time.
         assert_eq!(first(&[request(90, 300, 310), request(10, 300, 310)]), 1);
     }
 
     #[test]
     fn a_crowd_of_daily_routes_does_not_keep_an_hourly_one_waiting() {
-        // Five slots need an hour and a half for thirty late routes, each of which buys a day for a quarter of an hour.
+        // Five slots need 90 minutes for thirty late routes, each of which gains a day for 15 minutes of slot.
         let mut requests = vec![request(15, 1500, 1560); 30];
         requests.push(request(7, 120, 112));
         assert_eq!(rank(&requests, &[NOW; 5], NOW)[0], 30);
-        // It does not go first while it can well wait.
+        // It does not go first while it can wait.
         requests[30] = request(7, 120, 50);
         assert_ne!(rank(&requests, &[NOW; 5], NOW)[0], 30);
     }
@@ -256,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_copy_waits_for_those_about_to_break_and_a_route_without_promise_for_all() {
+    fn a_first_copy_waits_for_routes_about_to_miss_their_rpo_and_a_route_without_rpo_for_all() {
         let empty = SlotRequest { reached: None, since: NOW.minus(MINUTE), ..request(600, 1500, 0) };
         let none = SlotRequest { rpo: None, ..request(1, 0, 3000) };
         let order = rank(&[none.clone(), empty.clone(), request(10, 120, 109)], &[NOW], NOW);
@@ -265,13 +267,13 @@ mod tests {
     }
 
     #[test]
-    fn of_first_copies_the_short_one_goes_first_then_the_one_with_the_tighter_promise() {
+    fn of_first_copies_the_short_one_goes_first_then_the_one_with_the_tighter_rpo() {
         let empty = |takes, rpo| SlotRequest { reached: None, since: NOW.minus(MINUTE), ..request(takes, rpo, 0) };
         let order = rank(&[empty(60, 1500), empty(60, 300), empty(10, 1500)], &[NOW], NOW);
         assert_eq!(order, [2, 1, 0]);
     }
 
-    fn any_wish() -> impl Strategy<Value = SlotRequest> {
+    fn any_request() -> impl Strategy<Value = SlotRequest> {
         (1..600_u32, prop::option::weighted(0.9, 30..3000_u32), prop::option::weighted(0.9, 0..5000_u32), 0..3000_u32)
             .prop_map(|(takes, rpo, age, fresh)| SlotRequest {
                 rpo: rpo.map(|minutes| MINUTE * minutes),
@@ -284,9 +286,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// Everybody is in the order, once, and it does not depend on how they were given.
+        /// Every request is in the order exactly once, and the order does not depend on that of the input.
         #[test]
-        fn an_order_of_all(requests in prop::collection::vec(any_wish(), 1..40), slots in 1..6_usize) {
+        fn an_order_of_all(requests in prop::collection::vec(any_request(), 1..40), slots in 1..6_usize) {
             let ranked = rank(&requests, &vec![NOW; slots], NOW);
             let mut sorted = ranked.clone();
             sorted.sort_unstable();
@@ -300,9 +302,9 @@ mod tests {
             prop_assert_eq!(one, two);
         }
 
-        /// Who is nearer to breaking the promise, takes no longer and gains no less is never behind.
+        /// A request that is nearer to missing its RPO, takes no longer and gains no less is never behind.
         #[test]
-        fn the_nearer_the_cheaper_the_better(others in prop::collection::vec(any_wish(), 0..20), one in any_wish(), less in 0..600_u32) {
+        fn the_nearer_the_cheaper_the_better(others in prop::collection::vec(any_request(), 0..20), one in any_request(), less in 0..600_u32) {
             let worse = SlotRequest { rpo: Some(MINUTE * 600), ..one };
             prop_assume!(worse.reached.is_some());
             let better = SlotRequest { reached: worse.reached.map(|at| at.minus(MINUTE * (less + 1))), ..worse.clone() };
@@ -311,17 +313,17 @@ mod tests {
             let order = rank(&requests, &[NOW, NOW], NOW);
             let place = |at: usize| order.iter().position(|of| *of == at);
             let (worse, better) = (requests.len() - 2, requests.len() - 1);
-            // Too late for both to be of any use, or late: the gain of the two is the same or grows with the need.
+            // Both are too late to be of use, or late: their benefit is equal or grows with urgency.
             prop_assert!(place(better) < place(worse));
         }
     }
 
-    /// A lane in which more is wanted than it can do, for six weeks: nobody waits for longer than [`rank`] says.
+    /// A lane with more demand than capacity, for six weeks: no route waits longer than the bound in [`rank`].
     #[test]
     fn nobody_starves() {
         for seed in 0..10_u32 {
             let slots = 1 + seed as usize % 5;
-            // (takes, schedule, promise), minutes: short and long copies, tight, hopeless and absent promises.
+            // (takes, schedule, RPO) in minutes: short and long copies; tight, hopeless and no RPOs.
             let routes: Vec<(u32, u32, Option<u32>)> = (0..24)
                 .map(|nth| {
                     let draw =

@@ -1,8 +1,8 @@
 //! Which slots of a lane are free.
 //!
 //! AWS refuses a copy when too many are in flight, and a refused copy has to be requested again. There is no slot
-//! object here that could leak: each round counts anew what a lane holds, from pending requests, copies in flight, and
-//! copies of others (promise 1). [`super::slot_priority`] decides who gets the next slot.
+//! object that could leak: each round counts what a lane holds from pending requests, copies in flight, and others'
+//! copies (promise 1). [`super::slot_priority`] decides who gets the next slot.
 
 use super::call_limits::Blocked;
 use crate::domain::lane::Lane;
@@ -11,23 +11,23 @@ use crate::domain::policy::Limits;
 use crate::domain::state::State;
 use std::collections::BTreeMap;
 
-/// The lanes as a round fills them.
+/// The lanes and the slots taken in them this round.
 pub struct Slots {
     limits: Limits,
     held: BTreeMap<Lane, u32>,
 }
 
 impl Slots {
-    /// As the state has them now.
+    /// The lanes as in the state.
     #[must_use]
     pub fn new(limits: Limits, state: &State) -> Self {
         Self { limits, held: state.lanes_held() }
     }
 
-    /// Whether every one of these lanes has a place free.
+    /// Whether all of these lanes have a free slot.
     ///
     /// # Errors
-    /// The first that has not.
+    /// The first lane that has none.
     pub fn free(&self, lanes: &[Lane]) -> Result<(), Blocked> {
         for lane in lanes {
             let (held, capacity) = (self.held.get(lane).copied().unwrap_or(0), lane.capacity(&self.limits));
@@ -39,13 +39,13 @@ impl Slots {
         Ok(())
     }
 
-    /// How many copies may be in flight in a lane, and how many are.
+    /// The capacity of a lane and the number of copies in flight in it.
     #[must_use]
     pub fn of(&self, lane: &Lane) -> (u32, u32) {
         (lane.capacity(&self.limits), self.held.get(lane).copied().unwrap_or(0))
     }
 
-    /// Takes a place in every one of these lanes.
+    /// Takes a slot in all of these lanes.
     pub fn take(&mut self, lanes: &[Lane]) {
         for lane in lanes {
             *self.held.entry(lane.clone()).or_default() += 1;

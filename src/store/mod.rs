@@ -1,7 +1,8 @@
 //! Persistence of the state across calls and across restarts of the process.
 //!
-//! A call to AWS cannot be undone, so the intent has to be on disk before the call leaves. The state in memory and the
-//! store move by the same [`Change`]s; the store keeps the durable ones, all those of a round in one transaction.
+//! A call to AWS cannot be undone, so the intent has to be on disk before the call is sent. The state in memory and the
+//! store are modified by the same [`Change`]s; the store keeps the durable ones, all those of a round in one
+//! transaction.
 
 pub mod rows;
 pub mod sqlite;
@@ -17,11 +18,12 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The store that this build has. Another kind is another arm in [`open`] and [`read`]; nobody outside this module
+/// The store of this build. Another kind would be another arm in [`open`] and [`read`]; no code outside this module
 /// names one.
 pub type Database = sqlite::SqliteStore;
 
-/// Opens the database that `[daemon] state` names, or makes it. What cannot be read is moved aside, and a new one begins.
+/// Opens or creates the database that `[daemon] state` names. An unreadable file is moved aside and replaced by a new
+/// one.
 ///
 /// # Errors
 /// Another process has it open, or nothing can be written there.
@@ -29,18 +31,18 @@ pub async fn open(location: &Path, now: Time) -> Result<Opened, StoreError> {
     Database::open_or_renew(location, now).await
 }
 
-/// Opens it to read only, beside a daemon that has it open.
+/// Opens the database read-only, also while a daemon has it open.
 ///
 /// # Errors
-/// There is none, or it cannot be read.
+/// There is no database, or it cannot be read.
 pub async fn read(location: &Path) -> Result<Database, StoreError> {
     Database::read(location).await
 }
 
-/// Reads all of it and says whether it is whole.
+/// Reads the whole file and checks its integrity.
 ///
 /// # Errors
-/// It is not, or it cannot be read.
+/// It is damaged or cannot be read.
 pub async fn check_integrity(location: &Path) -> Result<(), StoreProblem> {
     sqlite::check_integrity(location).await
 }
@@ -53,13 +55,13 @@ pub trait Store: Send {
     /// The store cannot be read; nothing is lost.
     fn load(&mut self, started_at: Time) -> impl Future<Output = Result<State, StoreError>> + Send;
 
-    /// Keeps the durable changes among these, all or none. When it returns they survive a power cut.
+    /// Stores the durable changes among these, all or none. When it returns they survive a power failure.
     ///
     /// # Errors
-    /// None of them is kept; the caller may try again.
+    /// None of them is stored; the caller may try again.
     fn commit(&mut self, changes: &[Change]) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// What became of occurrences, in the order of [`Mark`].
+    /// The history of occurrences, in the order of [`Mark`].
     ///
     /// # Errors
     /// The store cannot be read.
@@ -76,18 +78,18 @@ pub trait Store: Send {
         visit: &mut (dyn FnMut(RouteRecord) + Send),
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Aggregates old history and deletes older history, neither of which affects a decision: one small step, short
-    /// enough for the loop. Returns whether there is more to do.
+    /// Aggregates old history and deletes older history, neither of which affects a decision. One call is a small step,
+    /// short enough for the loop. Returns whether there is more to do.
     ///
     /// # Errors
-    /// Nothing is forgotten.
+    /// Nothing was removed.
     fn forget(&mut self, horizon: &Horizon) -> impl Future<Output = Result<bool, StoreError>> + Send;
 }
 
 /// How much history is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Horizon {
-    /// Before this, occurrences are kept per day, and deletions are dropped.
+    /// Before this, occurrences are aggregated per day, and deletions are dropped.
     pub coarse_before: Time,
     /// Before this, nothing is kept.
     pub forgotten_before: Time,
@@ -96,19 +98,19 @@ pub struct Horizon {
 /// Which part of the history to show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HistoryQuery {
-    /// Only what lies at or after this (see [`HistoryEntry::lies_at`]).
+    /// Only entries at or after this time (see [`HistoryEntry::lies_at`]).
     pub since: Option<Time>,
-    /// Only what lies before this.
+    /// Only entries before this time.
     pub until: Option<Time>,
     /// Only this policy's.
     pub policy: Option<PolicyName>,
-    /// Only this source's, in whatever account.
+    /// Only this source's, in any account.
     pub source: Option<SourceId>,
     /// Only this status.
     pub became: Option<OccurrenceStatus>,
-    /// Only what comes after this one: how a next page is asked for.
+    /// Only entries after this one: requests the next page.
     pub after: Option<Mark>,
-    /// At most so many.
+    /// Maximum number of entries.
     pub limit: u32,
 }
 
@@ -119,12 +121,12 @@ pub enum OccurrenceStatus {
     Open,
     /// The occurrence ended.
     Ended(OccurrenceOutcome),
-    /// A backup or copy that was made for it is gone from AWS's inventory.
+    /// A backup or copy made for it was removed from AWS's inventory.
     Deleted,
 }
 
 impl OccurrenceStatus {
-    /// Every one, in the order in which they are explained.
+    /// All statuses, in the order in which they are documented.
     pub const ALL: [Self; 7] = [
         Self::Open,
         Self::Ended(OccurrenceOutcome::Completed),
@@ -135,7 +137,7 @@ impl OccurrenceStatus {
         Self::Deleted,
     ];
 
-    /// The word used in questions and answers.
+    /// The name used in queries and responses.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -157,32 +159,32 @@ impl OccurrenceStatus {
 pub struct HistoryEntry {
     /// The source.
     pub source: SourceKey,
-    /// Which occurrence; of a backup or copy, that for which it was made.
+    /// The occurrence; for a backup or copy, the one that it was made for.
     pub occurrence: Occurrence,
     /// The policy that fired.
     pub policy: PolicyName,
     /// When it was recorded, or its deletion decided.
     pub opened_at: Time,
-    /// What became of it.
+    /// Its status.
     pub became: OccurrenceStatus,
     /// The reason.
     pub reason: Option<String>,
-    /// When it ended, or was found to be gone.
+    /// When it ended, or was found to be removed.
     pub closed_at: Option<Time>,
     /// Where the backup or copy was, and its id; `None` for an occurrence.
     pub point: Option<(Region, BackupId)>,
-    /// How many earlier ones this record stands for as well.
+    /// How many earlier ones this record also represents.
     pub earlier: u64,
 }
 
 impl HistoryEntry {
-    /// Where it lies in time: an occurrence at its scheduled time, a deletion where it was done.
+    /// Its time: an occurrence's scheduled time, a deletion's own time.
     #[must_use]
     pub fn lies_at(&self) -> Time {
         self.closed_at.filter(|_| self.point.is_some()).unwrap_or(self.occurrence.at)
     }
 
-    /// Its place in the order of the history.
+    /// Its position in the order of the history.
     #[must_use]
     pub fn mark(&self) -> Mark {
         let (source, point) = (self.source.clone(), self.point.clone());
@@ -190,20 +192,20 @@ impl HistoryEntry {
     }
 }
 
-/// A place in the order of the history: the newest first, then by account, source, occurrence, Region and id.
+/// A position in the order of the history: the newest first, then by account, source, occurrence, Region and id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// See [`HistoryEntry::lies_at`].
     pub lies_at: Time,
     /// The source.
     pub source: SourceKey,
-    /// Of which occurrence.
+    /// The occurrence.
     pub occurrence: Occurrence,
     /// Where the backup or copy was, and its id.
     pub point: Option<(Region, BackupId)>,
 }
 
-/// Which routes to report on, and over what time.
+/// Which routes to report on, and for which period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteQuery {
     /// The beginning of the period.
@@ -212,7 +214,7 @@ pub struct RouteQuery {
     pub until: Time,
     /// Only this policy's RPOs.
     pub policy: Option<PolicyName>,
-    /// Only this source's, in whatever account.
+    /// Only this source's, in any account.
     pub source: Option<SourceId>,
 }
 
@@ -223,15 +225,15 @@ pub struct RouteRecord {
     pub source: SourceKey,
     /// Its own Region, or a destination.
     pub target: Target,
-    /// Where the recovery points are.
+    /// The Region of its recovery points.
     pub region: Region,
     /// The RPOs of the period, oldest first; never empty.
     pub rpos: Vec<RpoSpan>,
-    /// When AWS's inventory of the Region was read, ever, oldest first.
+    /// When AWS's inventory of the Region was read, over the whole history, oldest first.
     pub readings: Vec<ReadSpan>,
-    /// Recovery points that were there at any moment of the period, or may have been.
+    /// Recovery points that existed, or may have existed, at any moment of the period.
     pub points: Vec<Held>,
-    /// The source's occurrences that lie in the period, by what became of them.
+    /// The source's occurrences in the period, by status.
     pub occurrences: BTreeMap<OccurrenceStatus, u64>,
 }
 
@@ -242,37 +244,37 @@ pub struct RpoSpan {
     pub policy: PolicyName,
     /// The RPO; `None` if the policy set none.
     pub rpo: Option<Duration>,
-    /// From when.
+    /// When it began to apply.
     pub since: Time,
-    /// Until when; `None` while it applies.
+    /// When it ceased to apply; `None` while it applies.
     pub until: Option<Time>,
 }
 
-/// A time through which AWS's inventory of a place was read again and again, never too far apart.
+/// A period in which AWS's inventory was read repeatedly, without too long a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadSpan {
     /// When the first of these readings ended.
     pub since: Time,
     /// When the last one ended.
     pub through: Time,
-    /// Until when the last one was recent enough to rely on.
+    /// Until when the last reading counts as current.
     pub good_until: Time,
 }
 
-/// A backup or copy as a recovery point, still there or not.
+/// A backup or copy as a recovery point, present or removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
     /// When its data was taken.
     pub taken_at: Time,
-    /// When AWS began to make it.
+    /// AWS's CreationTime.
     pub created_at: Time,
-    /// When it was first seen AVAILABLE; `None` while it was not.
+    /// When it was first seen AVAILABLE; `None` if it was not.
     pub seen_at: Option<Time>,
-    /// When it was found to be gone.
+    /// When it was found to be removed.
     pub gone_at: Option<Time>,
 }
 
-/// Why the store cannot do its work. Says what, on which file, and what to do.
+/// Why the store cannot do its work: the problem, the file, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {problem}", path = path.display())]
 pub struct StoreError {
@@ -282,8 +284,8 @@ pub struct StoreError {
     pub problem: StoreProblem,
 }
 
-/// What is wrong with a store, and what a person can do. Waiting is not suggested here: a running daemon retries, a
-/// failed start does not.
+/// What is wrong with a store, and what a person can do. It does not suggest waiting, since a running daemon retries
+/// and a failed start does not.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreProblem {
     /// Another process has it locked.
@@ -312,13 +314,13 @@ pub enum StoreProblem {
     /// The disk is full.
     #[error("the disk is full ({0}); free space")]
     Full(String),
-    /// The disk, or what is below it, fails.
+    /// The disk or a layer below it fails.
     #[error("cannot be read or written ({0}); see what the kernel's log says of the disk")]
     Io(String),
     /// The path is not a regular file.
     #[error("{0}, not a file; move it away, or give `state` in [daemon] another path")]
     NotAFile(&'static str),
-    /// The file that is open is not the one at the path any more, or another program wrote over it.
+    /// The open file is no longer the one at the path, or another program overwrote it.
     #[error("{0} while this lifeboat has it open; a new one is written from what is in memory")]
     Lost(String),
     /// There is no database.
@@ -329,7 +331,7 @@ pub enum StoreProblem {
         "a row of `{table}` is damaged ({what}); `lifeboat run` moves the file aside and goes on from the tags at AWS"
     )]
     Row {
-        /// In which table.
+        /// The table.
         table: &'static str,
         /// What is wrong.
         what: String,
@@ -340,7 +342,7 @@ pub enum StoreProblem {
 }
 
 impl StoreProblem {
-    /// Whether the file is lost: its content must be found out anew.
+    /// Whether the file is lost, so that its content must be reconstructed.
     #[must_use]
     pub fn loses_the_file(&self) -> bool {
         matches!(self, Self::Corrupt(_) | Self::Row { .. } | Self::Lost(_))

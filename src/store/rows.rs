@@ -1,14 +1,14 @@
 //! Database rows converted to the domain's types, with validation.
 //!
-//! A database is input like any other: an older version, a failing disk or a curious person may have written it. A row
-//! that cannot be read gives an error that names it.
+//! A database is input like any other: an older version, a failing disk or a curious person may have written it. An
+//! unreadable row gives an error that names it.
 
 use super::{OccurrenceStatus, ReadSpan, StoreProblem};
 use crate::domain::change::{Counter, Line, OccurrenceOutcome, OccurrenceRecord};
 use crate::domain::deletion::{Deletion, HoldRequest, Loss};
 use crate::domain::fault::{Fault, FaultClass, clean};
 
-/// What is told of an error of SQLite's, which may quote what a broken file holds.
+/// Maximum length of an SQLite error message, which may quote content of a broken file.
 pub(super) const SAID_MAX_CHARS: usize = 300;
 use crate::domain::id::{
     AccountAlias, AccountRegion, BackupId, Occurrence, PolicyName, SourceKey, Target, Trigger, WorkKey,
@@ -28,7 +28,7 @@ use sqlx::sqlite::SqliteRow;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A row and the table it is of.
+/// A row and its table.
 pub(super) struct Reading<'a> {
     pub(super) table: &'static str,
     pub(super) row: &'a SqliteRow,
@@ -268,7 +268,7 @@ impl Reading<'_> {
         Ok((self.route()?, route_rpo))
     }
 
-    /// From when until when.
+    /// The beginning and end of a period.
     pub(super) fn promised(&self) -> Result<(Time, Option<Time>), StoreProblem> {
         Ok((self.time("since")?, self.optional_time("until")?))
     }
@@ -304,17 +304,17 @@ impl Reading<'_> {
     }
 }
 
-/// The `result` of a total that became AVAILABLE.
+/// The `result` of a counter of objects that became AVAILABLE.
 pub(super) const RESULT_AVAILABLE: &str = "available";
-/// The `result` of a total that became FAILED.
+/// The `result` of a counter of objects that became FAILED.
 pub(super) const RESULT_FAILED: &str = "failed";
 
-/// The `result` of a deletion that was done.
+/// The `result` of a counter of completed deletions.
 pub(super) const RESULT_DELETED: &str = "deleted";
-/// The `result` of a deletion that AWS refused for good.
+/// The `result` of a counter of deletions that AWS refused permanently.
 pub(super) const RESULT_REFUSED: &str = "refused";
 
-/// A total's key as columns: kind, policy, region, result.
+/// The columns of a counter's key: kind, policy, region, result.
 pub(super) fn total_columns(total: &Counter) -> (&'static str, &str, &str, &'static str) {
     let word = |available: &bool| if *available { RESULT_AVAILABLE } else { RESULT_FAILED };
     match total {

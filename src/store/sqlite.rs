@@ -1,8 +1,8 @@
 //! The state in one SQLite file.
 //!
-//! One writer, WAL, `synchronous=FULL`: a commit survives a power cut. A lock on the file keeps a second daemon out,
-//! because two that pace themselves apart would together break AWS's limits. A file that is lost or damaged is replaced by
-//! one that holds what is in memory; at a start there is nothing in memory, and AWS's inventory says what was.
+//! One writer, WAL, `synchronous=FULL`: a commit survives a power failure. A lock on the file keeps a second daemon
+//! out, because two daemons that limit their rates independently would together exceed AWS's limits. A lost or damaged
+//! file is replaced by one with the content of memory; at a start memory is empty, and AWS's inventory is used instead.
 
 use super::rows::{Reading, SAID_MAX_CHARS};
 use super::{HistoryEntry, HistoryQuery, Horizon, RouteQuery, RouteRecord, Store, StoreError, StoreProblem};
@@ -37,7 +37,7 @@ mod renewing;
 mod rewriting;
 mod writing;
 
-/// What came of a statement that writes.
+/// The result of a statement that writes.
 type Written = std::result::Result<(), sqlx::Error>;
 
 pub use opening::check_integrity;
@@ -47,15 +47,15 @@ pub use renewing::{Opened, Renewed};
 pub struct SqliteStore {
     path: PathBuf,
     connection: SqliteConnection,
-    /// A transaction failed, and with it what the driver believes of the connection: begin with a new one.
+    /// A transaction failed and left the connection's state unknown: reconnect first.
     broken: bool,
     /// The progress of deleting old history.
     forgetting: Forgetting,
-    /// The last process that wrote here did not close the file in order.
+    /// The last process that wrote here did not close the file.
     ended_uncleanly: bool,
-    /// The file, held as long as this lives; `None` for a reader. After the connection, which is closed first.
+    /// The file, locked while this exists; `None` for a reader. Dropped after the connection is closed.
     file: Option<HeldFile>,
-    /// Where a file was moved that a fresh one is to take the place of.
+    /// Where the file was moved that a new one will replace.
     aside: Option<PathBuf>,
 }
 
@@ -66,16 +66,16 @@ pub enum FileStanding {
     Sound,
     /// The same file, but another program wrote to it or touched it.
     Touched,
-    /// Another file, or a truncated one: whatever is committed now is lost with the process.
+    /// Another file, or a truncated one: any further commit would be lost with the process.
     Lost(StoreProblem),
-    /// It cannot be checked.
+    /// The relation cannot be determined.
     Unknown(StoreProblem),
 }
 
 type Result<T, E = StoreProblem> = std::result::Result<T, E>;
 
 impl SqliteStore {
-    /// Opens the database for the daemon, making it if need be, and keeps every other daemon out.
+    /// Opens or creates the database for the daemon, and locks it against other daemons.
     ///
     /// # Errors
     /// What is wrong with the file, and what to do.
@@ -88,7 +88,7 @@ impl SqliteStore {
         Self::open_held(path, file, now).await.map_err(|(problem, _)| problem)
     }
 
-    /// Opens the file that is held; gives it back if that fails.
+    /// Opens a locked file; returns the lock if that fails.
     async fn open_held(path: &Path, mut file: HeldFile, now: Time) -> Result<Self, (StoreProblem, HeldFile)> {
         let mut connection = match connect(path).await {
             Ok(connection) => connection,
@@ -106,7 +106,7 @@ impl SqliteStore {
                 let (path, forgetting) = (path.to_owned(), Forgetting::default());
                 Ok(Self { path, connection, broken: false, forgetting, ended_uncleanly, file: Some(file), aside: None })
             }
-            // SQLite opens it by its name once more, and may have got another.
+            // SQLite opens the file by name once more, and may have opened another.
             Ok(_) => {
                 let _ = connection.close().await;
                 Err((StoreProblem::Lost("another file has taken its place".to_owned()), file))
@@ -118,33 +118,33 @@ impl SqliteStore {
         }
     }
 
-    /// The path, as the policy names it.
+    /// The path in the policy file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The relation between the open file and the file at the path. Costs a look at two names.
+    /// The relation between the open file and the file at the path. Costs two `stat` calls.
     #[must_use]
     pub fn standing(&self) -> FileStanding {
         self.file.as_ref().map_or(FileStanding::Sound, HeldFile::standing)
     }
 
-    /// Accepts the file as it is now, after a check found it intact.
+    /// Accepts the file in its present form, after a check found it intact.
     pub fn believe(&mut self) {
         if let Some(file) = &mut self.file {
             file.written();
         }
     }
 
-    /// Whether the last process that wrote here was killed, or the host went down: [`check_integrity`] is worth its time
-    /// then.
+    /// Whether the last process that wrote here was killed, or the host crashed: then [`check_integrity`] is worth its
+    /// time.
     #[must_use]
     pub fn ended_uncleanly(&self) -> bool {
         self.ended_uncleanly
     }
 
-    /// Opens the database to read what a daemon wrote, running or not.
+    /// Opens the database to read what a daemon wrote, whether or not one is running.
     ///
     /// # Errors
     /// What is wrong with the file, and what to do.
@@ -185,12 +185,12 @@ impl SqliteStore {
         }
     }
 
-    /// Closes the file in order, leaving nothing beside it.
+    /// Closes the database, leaving no log behind.
     pub async fn close(mut self) {
         if self.file.is_some() && !self.broken {
             opening::end(&mut self.connection).await;
         }
-        // An error here leaves the write-ahead log for the next start, which is what it is for.
+        // An error here only leaves the write-ahead log for the next start.
         let _ = self.connection.close().await;
         drop(self.file);
     }
@@ -215,7 +215,7 @@ impl SqliteStore {
     }
 
     async fn reconnect(&mut self) -> Result<()> {
-        // The new one comes first: the last connection of a file takes the log along.
+        // Open the new connection first: closing the last connection of a file removes the log.
         let fresh = connect(&self.path).await?;
         let _ = std::mem::replace(&mut self.connection, fresh).close().await;
         self.broken = false;

@@ -1,8 +1,8 @@
 //! `credential_process`: a program that prints credentials.
 //!
-//! It may hang, print without end, leave child processes behind, or print secrets where they do not belong. So it runs
-//! in its own process group, which is killed at the deadline; only a limited amount of its output is read; and nothing
-//! that it prints is ever shown, since output that is not valid credentials may still contain some.
+//! The program may hang, print without end, leave child processes behind, or print secrets in unexpected places. So it
+//! runs in its own process group, which is killed at the deadline; only a limited amount of its output is read; and its
+//! output is never shown, since even invalid output may contain credentials.
 
 use aws_credential_types::Credentials;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -13,13 +13,13 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// How long the program may take.
+/// Time limit of the program.
 const WITHIN: Duration = Duration::from_secs(15);
-/// What it started and left behind may hold its output open for so long after it ended.
+/// How long child processes that it left behind may hold its output open after it ended.
 const AFTER_ITS_END: Duration = Duration::from_secs(1);
-/// Credentials take some two thousand bytes.
+/// Credentials take about two thousand bytes.
 const OUTPUT_MAX_BYTES: usize = 64 * 1024;
-/// What is said for a person who wants to know more.
+/// Advice for diagnosing the failure by hand.
 const BY_HAND: &str =
     "what it prints is not shown here, since it may hold secrets: run it by hand as the daemon's user";
 
@@ -35,7 +35,7 @@ impl Drop for Group {
     }
 }
 
-/// Runs the program and reads what it prints. The error is for people, and in our words.
+/// Runs the program and reads its output. The error is in our own words and contains none of the output.
 pub(super) async fn run(command: &str) -> Result<Credentials, String> {
     let spawned = Command::new("sh")
         .args(["-c", command])
@@ -52,7 +52,7 @@ pub(super) async fn run(command: &str) -> Result<Credentials, String> {
     let output = match read {
         Ok(Ok(Output { bytes, held_open })) => {
             if !held_open {
-                // Nobody of the group is left, so its number may be another's by now.
+                // The group is empty, so its id may already be in use by another group.
                 let mut group = group;
                 group.0 = None;
             }
@@ -77,7 +77,7 @@ pub(super) async fn run(command: &str) -> Result<Credentials, String> {
 
 struct Output {
     bytes: Vec<u8>,
-    /// Somebody of its group holds its output open.
+    /// A process of its group holds its output open.
     held_open: bool,
 }
 
@@ -107,13 +107,13 @@ async fn read(child: &mut Child) -> Result<Output, String> {
     }
 }
 
-/// Takes the end of a program that was killed, so that nothing of it is left.
+/// Reaps a program that was killed.
 async fn end(mut child: Child) {
     let _ = child.start_kill();
     let _ = timeout(AFTER_ITS_END, child.wait()).await;
 }
 
-/// Reads the JSON that AWS's documentation asks for, its keys in whatever case.
+/// Parses the JSON format that AWS documents; keys may be in any case.
 fn parse(output: &[u8]) -> Result<Credentials, String> {
     let read: Option<BTreeMap<String, serde_json::Value>> = serde_json::from_slice(output).ok();
     let Some(read) = read else { return Err("printed no JSON object".to_owned()) };

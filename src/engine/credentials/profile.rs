@@ -1,4 +1,4 @@
-//! Which profile defines a `credential_process`, and which roles are assumed from there.
+//! Finds the profile that defines a `credential_process`, and the roles to assume from there.
 
 use aws_config::profile::{Profile, ProfileFileCredentialsProvider, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
@@ -9,31 +9,31 @@ use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::region::Region;
 use std::fmt::Write as _;
 
-/// The longest chain of roles.
+/// The maximum length of a chain of roles.
 const ROLES_MAX: usize = 20;
-/// What of a profile matters to a role.
+/// The properties of a profile that concern a role.
 const OF_A_ROLE: [&str; 5] = ["role_arn", "source_profile", "external_id", "role_session_name", "region"];
-/// What comes before a `credential_process` in one profile, as the SDK has it.
+/// Properties that take precedence over `credential_process` in a profile, as in the SDK.
 const BEFORE_A_PROCESS: [&str; 6] =
     ["credential_source", "web_identity_token_file", "sso_start_url", "sso_session", "sso_account_id", "login_session"];
 
-/// A program that prints credentials, and what is to be done with these.
+/// A program that prints credentials, and the roles to assume with them.
 pub(super) struct Base {
     pub(super) command: String,
-    /// Roles to assume with them, if there are any.
+    /// The roles to assume, if any.
     pub(super) roles: Option<Roles>,
 }
 
-/// A chain of profiles with roles, from the one in use to the one with the program.
+/// A chain of profiles with roles, from the selected one to the one with the program.
 pub(super) struct Roles {
     profiles: Vec<(String, Vec<(&'static str, String)>)>,
 }
 
-/// The program that the profile in use comes down to. `None`: another source, or nothing that can be read, of which the
-/// SDK says what it is.
+/// The program to which the selected profile resolves. `None`: another source, or an unreadable profile, which the SDK
+/// reports.
 pub(super) async fn base(profile: Option<&str>) -> Option<Base> {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    // Keys in the environment go before any profile.
+    // Keys in the environment take precedence over profiles.
     if set("AWS_ACCESS_KEY_ID") && set("AWS_SECRET_ACCESS_KEY") {
         return None;
     }
@@ -62,12 +62,12 @@ fn resolve(profiles: &ProfileSet) -> Option<Base> {
                 chain.push((name.to_owned(), of_role.collect()));
                 name = next;
             }
-            // Its own role, from its own program.
+            // A role assumed with credentials from the same profile's program.
             Some(_) => {
                 chain.push((name.to_owned(), of_role.collect()));
                 return Some(Base { command: command_of(profile)?, roles: Some(Roles { profiles: chain }) });
             }
-            // A role without a source is refused by the SDK, in its words.
+            // The SDK rejects a role without a source, in its own words.
             None if has_role => return None,
             None => {
                 let roles = if chain.is_empty() {
@@ -90,7 +90,7 @@ fn command_of(profile: &Profile) -> Option<String> {
 }
 
 impl Roles {
-    /// Assumes one after the other, by the SDK: it is shown the same profiles, with keys in place of the program.
+    /// Assumes one role after the other using the SDK, which sees the same profiles with keys in place of the program.
     pub(super) async fn assume(&self, base: &Credentials) -> provider::Result {
         let (text, region) = self.with_keys(base);
         let first = self.profiles.first().map_or("default", |(name, _)| name.as_str());

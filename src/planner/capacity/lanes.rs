@@ -9,26 +9,26 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Intervals that people write, minutes.
+/// Common intervals, in minutes.
 const USUAL: [u64; 20] =
     [5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 360, 480, 720, 1440, 2880, 4320, 5760, 7200, 10_080];
 
-/// What shares one limit on copies in flight, and whether it is enough.
+/// One limit on copies in flight, and whether it suffices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LaneReport {
     /// The account.
     pub account: AccountAlias,
     /// The destination.
     pub region: Region,
-    /// The ONTAP volume whose copies have this lane for themselves; `None`: Windows, Lustre and OpenZFS share it.
+    /// The ONTAP volume that has this lane to itself; `None`: the lane shared by Windows, Lustre and OpenZFS.
     pub volume: Option<SourceId>,
-    /// How many copies may be in flight.
+    /// The number of copies that may be in flight.
     pub slots: u32,
-    /// How many slots copying every backup needs, on average.
+    /// Average number of slots needed to copy every backup.
     pub needed_slots: f64,
-    /// How many slots meeting every RPO needs, if backups are skipped where the RPO allows it.
+    /// Average number of slots needed to meet every RPO, skipping backups where the RPO allows it.
     pub needed_to_keep_slots: f64,
-    /// Each policy's part.
+    /// The policies that use it.
     pub policies: Vec<PolicyReport>,
     /// A summary in one sentence.
     pub summary: String,
@@ -41,21 +41,21 @@ pub struct LaneReport {
 pub struct PolicyReport {
     /// The policy.
     pub policy: PolicyName,
-    /// How many sources.
+    /// The number of sources.
     pub sources: usize,
-    /// From one firing to the next, on average.
+    /// Mean time between two firings.
     pub interval_seconds: u64,
-    /// What a copy takes on average, and the longest.
+    /// The mean duration of a copy.
     pub copy_seconds: u64,
     /// The longest copy.
     pub longest_copy_seconds: u64,
-    /// Of how many sources that was learned.
+    /// The number of sources for which durations were learned.
     pub learned: usize,
     /// The RPO.
     pub rpo_seconds: Option<u64>,
     /// The shortest RPO that can be met with this schedule and these slots.
     pub best_rpo_seconds: u64,
-    /// An interval at which every backup can be copied; the schedule's own if that fits.
+    /// An interval at which every backup can be copied; the schedule's own if it fits.
     pub fitting_interval_seconds: u64,
     /// Sources that will miss their RPO.
     pub breaking: Vec<SourceId>,
@@ -66,7 +66,7 @@ pub(super) fn judge(limits: &Limits, routes: Vec<Route<'_>>) -> Vec<LaneReport> 
     let mut lanes: BTreeMap<Lane, Vec<Route<'_>>> = BTreeMap::new();
     for route in routes {
         let place = AccountRegion { account: route.key.account.clone(), region: route.region.clone() };
-        // A file system's type does not matter: all but ONTAP's volumes share a lane.
+        // The file system type does not matter: everything except ONTAP volumes shares a lane.
         let lane = match route.key.source.is_volume() {
             true => Lane::Volume(place, route.key.source.clone()),
             false => Lane::of_copy(FileSystemKind::Other, &place.account, &place.region, None).remove(0),
@@ -83,7 +83,7 @@ struct Lanes<'a, 'b> {
 }
 
 impl Route<'_> {
-    /// The share of a slot that copying every backup needs.
+    /// The fraction of a slot needed to copy every backup.
     fn load(&self) -> f64 {
         self.copy.as_secs_f64() / self.every.as_secs_f64().max(1.0)
     }
@@ -98,7 +98,7 @@ impl Route<'_> {
         (room.as_millis() / self.every.as_millis().max(1)).max(1).try_into().unwrap_or(u64::MAX)
     }
 
-    /// The share of a slot that meeting the RPO needs.
+    /// The fraction of a slot needed to meet the RPO.
     fn load_to_keep(&self) -> f64 {
         match (self.rpo, self.may_skip_to()) {
             (None, _) => 0.0,
@@ -106,13 +106,13 @@ impl Route<'_> {
         }
     }
 
-    /// The oldest that the newest point becomes if a copy waits this long for its slot and every `skip`-th is made.
+    /// The highest age of the newest point if a copy waits this long for its slot and every `skip`-th backup is copied.
     fn oldest(&self, stretch: f64, waits: Duration) -> Duration {
         if stretch > 1.0 {
-            // Always busy: the newest backup is up to an interval old when its turn comes.
+            // Always busy: the newest backup is up to one interval old when its turn comes.
             return self.every.mul_f64(stretch) + self.gap + self.backup + self.copy;
         }
-        // One copy of a route at a time.
+        // A route has one copy at a time.
         let turns = self.copy.as_millis().div_ceil(self.every.as_millis().max(1)).max(1);
         let spacing = self.every.saturating_mul(u32::try_from(turns - 1).unwrap_or(u32::MAX));
         spacing + self.gap + self.backup + waits.min(self.every) + self.copy
@@ -161,8 +161,7 @@ impl<'a> Lanes<'a, '_> {
         })
     }
 
-    /// The outlook of each route. Slots go where they have the largest benefit, as [`super::super::slot_priority`]
-    /// gives them.
+    /// The outlook of each route. Slots go where their benefit is largest, as in [`super::super::slot_priority`].
     fn outlooks(&self, stretch: f64, slots: f64) -> Vec<RouteOutlook> {
         let mut by_worth: Vec<usize> = (0..self.routes.len()).collect();
         let cost = |at: &usize| self.routes.get(*at).map_or(0.0, Route::load_to_keep);
@@ -182,14 +181,14 @@ impl<'a> Lanes<'a, '_> {
         outlooks
     }
 
-    /// How long a copy waits for those that go before it if all of them begin at one moment.
+    /// How long a copy waits for those before it if all of them start at once.
     fn waits(&self, route: &Route<'_>, slots: f64) -> Duration {
         let before = self.routes.iter().filter(|other| other.rpo.is_some() && other.rpo <= route.rpo);
         let sum: Duration = before.map(|other| other.copy).sum();
         sum.saturating_sub(route.copy).div_f64(slots.max(1.0))
     }
 
-    /// RPOs that no number of slots could meet.
+    /// RPOs that no number of slots can meet.
     fn never(&self, place: &str) -> Option<String> {
         let never: Vec<&Route<'_>> = self.routes.iter().filter(|route| route.may_skip_to() == 0).collect();
         let worst = never.iter().max_by_key(|route| route.gap + route.backup + route.copy)?;
@@ -242,7 +241,7 @@ fn of_policy(routes: &[(&Route<'_>, &RouteOutlook)], stretch: f64) -> Option<Pol
     })
 }
 
-/// The smallest usual interval at which the lane is not overloaded.
+/// The smallest common interval at which the lane is not overloaded.
 fn fitting(interval: Duration, stretch: f64, longest: Duration) -> Duration {
     if stretch <= 1.0 && longest <= interval {
         return interval;
@@ -275,7 +274,7 @@ fn words(place: &str, slots: u32, needed: f64, policies: &[PolicyReport]) -> (St
         ),
     };
     let breaking: Vec<SourceId> = policies.iter().flat_map(|policy| policy.breaking.iter().cloned()).collect();
-    let promised = policies.iter().any(|policy| policy.rpo_seconds.is_some());
+    let has_rpo = policies.iter().any(|policy| policy.rpo_seconds.is_some());
     let outcome = if !breaking.is_empty() {
         let whose = names(policies.iter().filter(|policy| !policy.breaking.is_empty()).map(|policy| &policy.policy));
         let best =
@@ -286,7 +285,7 @@ fn words(place: &str, slots: u32, needed: f64, policies: &[PolicyReport]) -> (St
             count(breaking.len(), "route"),
             some_of(&breaking)
         )
-    } else if promised {
+    } else if has_rpo {
         "not every backup is copied, and every RPO can still be met".to_owned()
     } else {
         "not every backup is copied".to_owned()
@@ -298,7 +297,7 @@ fn words(place: &str, slots: u32, needed: f64, policies: &[PolicyReport]) -> (St
     (summary.clone(), vec![format!("{summary}; {outcome}")])
 }
 
-/// RPOs that are met on average and missed when all copies start at one moment.
+/// RPOs that are met on average and missed when all copies start at once.
 fn tight(place: &str, policies: &BTreeMap<&PolicyName, Vec<(&Route<'_>, &RouteOutlook)>>) -> Vec<String> {
     let late = |route: &Route<'_>, outlook: &RouteOutlook| {
         !outlook.breaks && route.rpo.is_some_and(|rpo| outlook.oldest > rpo)

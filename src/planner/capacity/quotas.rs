@@ -1,7 +1,7 @@
 //! Retention against AWS's quota of user backups.
 //!
-//! Copies count in the Region where they are, so a destination fills up like the source's Region, and at the quota FSx
-//! refuses every further backup and copy: the worst moment to find out.
+//! Copies count in the Region where they are, so a destination fills up like the source's Region. At the quota FSx
+//! refuses every further backup and copy.
 
 use super::{at, count};
 use crate::domain::catalogue::FSX;
@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Firings that are tried out against the rules; what a rule would keep beyond them is added as it stands.
+/// The number of firings to which the rules are applied; what a rule would keep beyond them is added as is.
 const FIRINGS: usize = 3_000;
 
-/// How far the quota of one type of file system reaches in one Region.
+/// How much of one type's quota in one Region will be used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuotaReport {
     /// The account.
@@ -30,16 +30,16 @@ pub struct QuotaReport {
     pub kind: FileSystemKind,
     /// AWS's default.
     pub quota: u64,
-    /// How many points of this policy's sources retention holds there in the long run; `None`: without end, since
-    /// something is kept for ever.
+    /// How many points of the policies' sources retention holds there in the long run; `None`: unlimited, since
+    /// something is kept forever.
     pub holds: Option<u64>,
-    /// How many are made in a day.
+    /// Points made per day.
     pub daily: f64,
-    /// How many of Lifeboat's are there now, if that is known.
+    /// Lifeboat's points there now, if known.
     pub now: Option<u64>,
     /// A summary in one sentence.
     pub summary: String,
-    /// What will go wrong, if anything will.
+    /// What will go wrong, if anything.
     pub warning: Option<String>,
 }
 
@@ -83,7 +83,7 @@ pub(super) fn judge(settings: &Settings, state: Option<&State>, now: Time) -> Ve
     quota_uses.into_iter().map(|((place, kind), quota_use)| quota_use.report(place, kind, known)).collect()
 }
 
-/// The type as the state has it; a volume is ONTAP's.
+/// The type in the state; a volume is always ONTAP.
 fn kind_of(state: Option<&State>, key: &SourceKey) -> FileSystemKind {
     if key.source.is_volume() {
         return FileSystemKind::Ontap;
@@ -94,11 +94,11 @@ fn kind_of(state: Option<&State>, key: &SourceKey) -> FileSystemKind {
     backup.or(facts).unwrap_or(FileSystemKind::Other)
 }
 
-/// The next firings, newest first: as good as those of the past, since retention counts from the newest.
+/// The next firings, newest first. They stand for past ones, since retention counts from the newest.
 fn firings(policy: &Policy, now: Time) -> Vec<Time> {
     let next = |time: &Time| policy.schedule.next_after(*time);
-    // From a certain hour of the year, so that no day is told other numbers than the next; not from its first, so that no
-    // day ends with the newest.
+    // From a fixed hour of the year, so that the result is the same every day; not from its first hour, so that no day
+    // ends with the newest point.
     let from = now.year_began().plus(Duration::from_secs(82 * 3600));
     let mut firings: Vec<Time> = std::iter::successors(next(&from), next).take(FIRINGS).collect();
     firings.reverse();
@@ -109,11 +109,11 @@ fn per_day(policy: &Policy, now: Time) -> f64 {
     86_400.0 / policy.schedule.gaps(now).mean.as_secs_f64().max(1.0)
 }
 
-/// How many points of a source these rules hold in the long run, at most.
+/// The maximum number of points of a source that these rules hold in the long run.
 fn held(policy: &Policy, retain: &Retain, newest_first: &[Time], daily: f64) -> u64 {
     let kept = kept_by_rules(retain, policy.schedule.zone(), newest_first);
     let mut held = kept.iter().filter(|keeps| !keeps.is_empty()).count() as u64;
-    // A rule that reaches further back than was tried keeps the rest of its number there.
+    // A rule that reaches back beyond these firings keeps the rest of its number there.
     let rules = [
         ("hourly", retain.hourly),
         ("daily", retain.daily),

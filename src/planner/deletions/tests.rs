@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// xorshift: enough to draw with, and the same everywhere.
+/// xorshift: sufficient for drawing, and identical everywhere.
 struct Draw(u64);
 
 impl Draw {
@@ -128,7 +128,7 @@ fn rules(draw: &mut Draw) -> Option<Retain> {
     (!draw.chance(8)).then_some(Retain { last, within, hourly, daily, weekly, monthly, yearly })
 }
 
-/// Books in any condition: holds, duplicates, keys, gaps, times that cannot be, copies under way.
+/// A random state: holds, duplicates, keys, gaps, impossible times, copies under way.
 fn random_state(draw: &mut Draw) -> (State, Vec<RecoveryPoint>) {
     let mut state = State::new(Time::ZERO, now());
     watched(&mut state);
@@ -178,7 +178,7 @@ fn random_state(draw: &mut Draw) -> (State, Vec<RecoveryPoint>) {
     (state, points)
 }
 
-/// Why this must never be deleted, by promise 4 alone.
+/// Why this point must never be deleted, by promise 4 alone.
 fn forbidden(state: &State, points: &[RecoveryPoint], point: &RecoveryPoint) -> Option<&'static str> {
     let there = |other: &&RecoveryPoint| other.place == point.place && other.lifecycle == Lifecycle::Available;
     let route = || points.iter().filter(there);

@@ -1,4 +1,4 @@
-//! Which names of keys are distinguished, and which are not.
+//! Which key names are distinguished.
 
 use super::*;
 use crate::domain::change::Change;
@@ -14,19 +14,20 @@ use std::time::Duration;
 const A: &str = "arn:aws:kms:us-west-2:111122223333:key/aaaaaaaa-12ab-34cd-56ef-1234567890ab";
 const A_ID: &str = "aaaaaaaa-12ab-34cd-56ef-1234567890ab";
 const B: &str = "arn:aws:kms:us-west-2:111122223333:key/bbbbbbbb-12ab-34cd-56ef-1234567890ab";
-/// What aws/fsx stands for, which nobody is told.
+/// The key behind aws/fsx, which AWS does not reveal.
 const OWN: &str = "arn:aws:kms:us-west-2:111122223333:key/00000000-12ab-34cd-56ef-1234567890ab";
 const ALIAS: &str = "alias/dr";
 const ALIAS_ARN: &str = "arn:aws:kms:us-west-2:111122223333:alias/dr";
 
-/// Copies, oldest first: the words that each was asked for with, if they are known, AWS's answer, and whether it is left.
+/// Copies, oldest first: the key name in the request, if known, the ARN in AWS's response, and whether the copy still
+/// exists.
 fn after(copies: &[(Option<&str>, &str, bool)], wanted: Option<&str>) -> Option<FullCopy> {
     let stands = |left: bool| if left { Lifecycle::Available } else { Lifecycle::Deleted };
     let copies: Vec<_> = copies.iter().map(|(asked, key, left)| (*asked, *key, stands(*left))).collect();
     after_all(&copies, wanted)
 }
 
-/// The same, as each copy stands.
+/// The same with the lifecycle of each copy.
 fn after_all(copies: &[(Option<&str>, &str, Lifecycle)], wanted: Option<&str>) -> Option<FullCopy> {
     let mut state = State::new(Time::ZERO, Time::ZERO);
     let key = SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() };
@@ -81,7 +82,7 @@ fn a_policy_that_did_not_change_is_never_told_of_however_the_key_is_named() {
     for (asked, key) in [(A, A), (A_ID, A), (ALIAS, A), (ALIAS_ARN, A), ("", OWN), (AWS_OWN, OWN)] {
         let policy = Some(asked).filter(|asked| !asked.is_empty());
         assert_eq!(after(&[(Some(asked), key, true)], policy), None, "{asked}");
-        // After the loss of the database the words are not known, and an alias beside an ARN tells nothing.
+        // After the loss of the database the names are unknown, and an alias next to an ARN proves nothing.
         assert_eq!(after(&[(None, key, true)], policy), None, "{asked}, words unknown");
         assert_eq!(after(&[(None, key, true), (Some(asked), key, true)], policy), None, "{asked}, some unknown");
     }
@@ -95,7 +96,7 @@ fn other_words_for_the_same_key_are_the_same_key() {
         assert!(same_words(one, other), "{one} {other}");
     }
     assert!(!same_words(A, B) && !same_words(ALIAS, "alias/other") && !same_words(ALIAS, ""));
-    // An alias gives way to the ARN that it stood for, and the ARN to the alias.
+    // An alias is replaced by the ARN that it resolved to, and the ARN by the alias.
     assert_eq!(after(&[(Some(ALIAS), A, true)], Some(A)), None);
     assert_eq!(after(&[(Some(A), A, false), (Some(ALIAS), A, true), (Some(A), A, true)], Some(ALIAS_ARN)), None);
 }
@@ -105,12 +106,12 @@ fn another_key_by_arn_is_certain_whatever_the_words_were() {
     for asked in [Some(A), Some(A_ID), Some(ALIAS), Some(""), None] {
         assert_eq!(after(&[(asked, A, true)], Some(B)), changed(A, B), "{asked:?}");
     }
-    // As long as one is left under the new key, the next goes on from that.
+    // As long as one copy under the new key exists, the next is incremental to it.
     assert_eq!(after(&[(None, B, true), (Some(A), A, true)], Some(B)), None);
     assert_eq!(after(&[(None, B, false), (Some(A), A, true)], Some(B)), changed(A, B));
 }
 
-/// What is COPYING in the new words is the full one that was announced: it is not announced once more, in other words.
+/// A copy COPYING under the new name is the announced full one: it is not announced again.
 #[test]
 fn a_full_copy_under_way_is_not_announced_again() {
     let (held, moves) = (Lifecycle::Available, Lifecycle::Copying);
@@ -133,14 +134,14 @@ fn another_alias_may_be_another_key_until_it_is_known_what_it_stands_for() {
         "the next copy of fs-1 to us-west-2 may be full: the policy named the key alias/dr and now names alias/new, \
          which may be another one"
     );
-    // It was used before, and what it stood for then is known though that copy is gone.
+    // The name was used before, and what it resolved to is known although that copy is gone.
     assert_eq!(
         after(&[(Some("alias/new"), B, false), (Some(ALIAS), A, true)], Some("alias/new")),
         changed(A, "alias/new")
     );
     assert_eq!(after(&[(Some("alias/new"), A, false), (Some(ALIAS), A, true)], Some("alias/new")), None);
     assert_eq!(after(&[(Some("alias/new"), B, true), (Some(ALIAS), A, true)], Some("alias/new")), None);
-    // Copies whose words are not known are under a key whose words are.
+    // Copies with unknown names are under a key whose name is known.
     assert_eq!(after(&[(None, A, true), (Some(ALIAS), A, true)], Some("alias/new")), renamed(ALIAS, "alias/new"));
     assert_eq!(
         after(&[(None, B, true), (Some(ALIAS), A, true)], Some("alias/new")),
@@ -155,7 +156,7 @@ fn a_key_given_up_for_none_and_the_other_way_round() {
     assert_eq!(after(&[(Some(""), OWN, true)], Some(ALIAS)), renamed("none (aws/fsx)", ALIAS));
     assert_eq!(after(&[(Some(A), A, true)], None), renamed(A, "none (aws/fsx)"));
     assert_eq!(after(&[(Some(ALIAS), A, true)], None), renamed(ALIAS, "none (aws/fsx)"));
-    // Once it was seen what none stands for, it is certain.
+    // Once it is known what the default key is, the result is certain.
     assert_eq!(after(&[(Some(""), OWN, false), (Some(A), A, true)], None), changed(A, "none (aws/fsx)"));
     assert_eq!(after(&[(Some(""), OWN, true), (Some(A), A, true)], None), None);
     assert_eq!(after(&[(None, A, true)], None), None, "after the loss of the database nobody knows");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Only what a person ordered can be cancelled: a schedule is paused, or changed.
+/// Only on-demand backups can be cancelled; a schedule is paused or changed instead.
 pub(super) fn cancel(settings: &Settings, state: &State, order: &CancelOrder, now: Time) -> Decided {
     let policy = policy(settings, &order.policy)?;
     let keys: Vec<SourceKey> =

@@ -1,26 +1,26 @@
-//! What a person can order, and the result.
+//! Orders from people, and their results.
 
 use super::*;
 
-/// What a person orders.
+/// An order from a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// An occurrence now.
+    /// Start an occurrence now.
     Backup(BackupOrder),
-    /// The schedule begins nothing until further notice, or for a while.
+    /// The schedule starts nothing until resumed, or for a limited time.
     Pause(PauseOrder),
-    /// The schedule goes on.
+    /// The schedule continues.
     Resume(ResumeOrder),
-    /// A recovery point is kept until released.
+    /// Keep a recovery point until it is released.
     Hold(HoldOrder),
-    /// It may go again.
+    /// Release a held recovery point.
     Release(ReleaseOrder),
-    /// What was ordered and is not done is given up.
+    /// Give up open orders.
     Cancel(CancelOrder),
 }
 
 impl Order {
-    /// The word for it, as the command has it.
+    /// The name of the command.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -34,34 +34,34 @@ impl Order {
     }
 }
 
-/// An occurrence now.
+/// Start an occurrence now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BackupOrder {
     /// Of which policy.
     pub policy: PolicyName,
-    /// Of which of its sources; `None`: of all.
+    /// One of its sources; `None`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceId>,
-    /// The time of asking, to the millisecond: the name of the occurrence, and the same when the order is repeated.
+    /// The time of the order in ms. It names the occurrence and stays the same when the order is repeated.
     pub at: Time,
 }
 
-/// The schedule begins nothing.
+/// Pause a policy's schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PauseOrder {
     /// Of which policy.
     pub policy: PolicyName,
-    /// Until then; `None`: until it is resumed.
+    /// The end of the pause; `None`: until it is resumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
-    /// Why, for people.
+    /// The reason, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// The schedule goes on.
+/// Resume a policy's schedule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResumeOrder {
@@ -69,18 +69,18 @@ pub struct ResumeOrder {
     pub policy: PolicyName,
 }
 
-/// A recovery point is kept.
+/// Hold a recovery point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HoldOrder {
     /// The backup or copy.
     pub backup: BackupId,
-    /// Why, for people.
+    /// The reason, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// A recovery point may go again.
+/// Release a held recovery point.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReleaseOrder {
@@ -88,16 +88,16 @@ pub struct ReleaseOrder {
     pub backup: BackupId,
 }
 
-/// Backups that a person ordered, and that are not done, are given up.
+/// Give up open on-demand backups.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CancelOrder {
     /// Of which policy.
     pub policy: PolicyName,
-    /// Of which of its sources; `None`: of all.
+    /// One of its sources; `None`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<SourceId>,
-    /// Only the one that was ordered at this time; `None`: all that are open.
+    /// Only the one ordered at this time; `None`: all open ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<Time>,
 }
@@ -105,11 +105,11 @@ pub struct CancelOrder {
 /// An order that is accepted once its changes are committed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Granted {
-    /// To be applied and committed; empty if it stood already.
+    /// The changes to apply and commit; empty if nothing changes.
     pub changes: Vec<Change>,
-    /// The result, for people.
+    /// The result, in words.
     pub says: String,
-    /// The sources that an occurrence was ordered for, new or not.
+    /// The sources whose occurrence was ordered, now or before.
     pub sources: Vec<SourceId>,
     /// Whether AWS shows the hold as requested.
     pub stands: bool,
@@ -123,16 +123,16 @@ pub struct Granted {
 pub struct Refusal {
     /// What kind of reason.
     pub kind: RefusalKind,
-    /// What, on what, and what to do.
+    /// What was refused, on which object, and what to do.
     pub what: String,
 }
 
-/// What kind of reason.
+/// The kind of refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalKind {
-    /// Not found.
+    /// The object does not exist.
     Unknown,
-    /// Invalid.
+    /// The order is invalid.
     Invalid,
     /// Conflict: the same order may be accepted later.
     NotNow,

@@ -5,14 +5,14 @@ use crate::domain::change::AccountEvidence;
 use crate::domain::id::{AccountId, account_of_arn};
 use crate::domain::limits::PROOF_AFTER;
 
-/// The code of an answer that comes from another account.
+/// The code of a fault for a response from another account.
 pub(super) const OTHER_ACCOUNT: &str = "OtherAccount";
-/// A listing that shows nothing is repeated so much later, when another answer has named the account.
+/// The delay before an empty listing is repeated, once another response has named the account.
 const LIST_AGAIN: Duration = Duration::from_secs(90);
 
 impl OutcomeProcessor<'_> {
-    /// Looks which account an answer names. One that names another than the one on record is no answer to us: it becomes
-    /// a failure, and nothing that it says is taken in.
+    /// Checks which account a response names. A response from an account that is not on record becomes a failure, and
+    /// nothing in it is used.
     pub(super) fn of_whom(&mut self, outcome: Outcome) -> Outcome {
         let account = &self.place.account;
         let recorded = self.state.accounts.get(account).map(|known| &known.id);
@@ -69,9 +69,9 @@ impl OutcomeProcessor<'_> {
         places.into_iter().for_each(|place| self.push(Change::ListingWanted { place, at }));
     }
 
-    /// Whether a whole listing that names no account may be believed: it contradicts nothing that is on record, or one before
-    /// it did and another answer named the account since. Else another answer has to say who answers, and the listing is
-    /// made once more.
+    /// Whether a complete listing that names no account is believed: it does not contradict the record, or an earlier
+    /// listing did and another response has named the account since. Otherwise another response has to name the
+    /// account, and the listing is repeated.
     pub(super) fn nobody_there(&mut self, began_at: Time) -> bool {
         let account = &self.place.account;
         let foreign = self.here.and_then(|known| known.foreign.as_ref());
@@ -90,7 +90,7 @@ impl OutcomeProcessor<'_> {
         false
     }
 
-    /// Whether an empty listing would take anything from the record.
+    /// Whether an empty listing would remove anything from the record.
     fn contradicted(&self) -> bool {
         let held = self.here.is_some_and(|known| !known.points.is_empty() || !known.others.is_empty());
         let asked = || {
@@ -107,7 +107,7 @@ impl OutcomeProcessor<'_> {
     }
 }
 
-/// Which accounts the ARNs of observations name; thousands in a row name the same one.
+/// The accounts in the ARNs of observations; thousands in a row name the same one.
 fn names(observed_backups: &[ObservedBackup], name: &mut impl FnMut(&str)) {
     let mut before = None;
     for account in observed_backups.iter().filter_map(|observed| account_of_arn(observed.arn.as_deref()?)) {

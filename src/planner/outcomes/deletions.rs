@@ -28,7 +28,7 @@ impl OutcomeProcessor<'_> {
         let key = (self.place.clone(), id.clone());
         let Some(deletion) = self.state.deletions.get(&key) else { return };
         if fault.class == FaultClass::Missing {
-            // It is what was wanted, whoever did it.
+            // That was the goal, whoever deleted it.
             let asked_at = deletion.asked_at.unwrap_or(deletion.planned_at);
             return self.absent_as_asked(id, asked_at);
         }
@@ -43,7 +43,7 @@ impl OutcomeProcessor<'_> {
         self.push(Change::DeletionFailed { place, id, fault, not_before: self.now.plus(pause) });
     }
 
-    /// The response to an earlier request says nothing about one that replaced it meanwhile, which is tried at once.
+    /// A response to an earlier request says nothing about a request that replaced it; that one is tried at once.
     pub(super) fn hold_answered(&mut self, id: &BackupId, hold: Option<&str>, fault: Option<Fault>) {
         let hold_request = self.state.hold_requests.get(&(self.place.clone(), id.clone()));
         if hold_request.is_some_and(|hold_request| hold_request.hold.as_deref() == hold) {
@@ -55,7 +55,8 @@ impl OutcomeProcessor<'_> {
         let key = (self.place.clone(), id.clone());
         let Some(hold_request) = self.state.hold_requests.get(&key) else { return };
         let pause = match &fault {
-            // The wish stands until AWS's inventory shows it, which may lag; only then is the tag written once more.
+            // The request stays until AWS's inventory shows it, which may lag; the tag is not written again before
+            // then.
             None => LISTING_LAG,
             Some(fault) => {
                 retry::pause(fault.class, hold_request.failures_with(fault.class), self.poll(), jitter_of(self.place))
@@ -65,14 +66,14 @@ impl OutcomeProcessor<'_> {
         self.push(Change::HoldTried { place, id, fault, not_before: self.now.plus(pause) });
     }
 
-    /// A look by id showed an object of ours that is to be deleted or held.
+    /// A poll showed an object of ours that is to be deleted or held.
     pub(super) fn inspected(&mut self, id: &BackupId, arn: Option<arcstr::ArcStr>, hold: Option<&str>) {
         let key = (self.place.clone(), id.clone());
         let hold_request = self.state.hold_requests.get(&key);
         if hold_request.is_none() && !self.state.deletions.contains_key(&key) {
             return;
         }
-        // What is under way may yet change what this look shows.
+        // A call under way may still change what this poll showed.
         if self.state.under_way(self.place, &CallKey::Delete(id.clone())) {
             return;
         }
@@ -92,13 +93,13 @@ impl OutcomeProcessor<'_> {
         self.push(Change::Inspected { place, id, arn, at: self.now });
     }
 
-    /// When we asked for this to be deleted, if we did.
+    /// When we requested its deletion, if we did.
     pub(super) fn deletion_asked(&self, id: &BackupId) -> Option<Time> {
         self.state.deletions.get(&(self.place.clone(), id.clone()))?.asked_at
     }
 
-    /// An answer does not show what we had asked to be deleted: that is the answer that got lost, once the account on record
-    /// has answered since. Another does not show it either.
+    /// A response does not show an object whose deletion we requested: the response to the request was lost. This
+    /// counts once the account on record has responded since, because another account would not show it either.
     pub(super) fn absent_as_asked(&mut self, id: &BackupId, asked_at: Time) {
         let account = &self.place.account;
         if self.state.proven_after(account, asked_at) || self.state.doubted_in_vain(account) {

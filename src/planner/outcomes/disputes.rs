@@ -5,8 +5,8 @@ use crate::domain::evidence::Objection;
 use crate::domain::state::Dispute;
 
 impl OutcomeProcessor<'_> {
-    /// Something contradicts a point: it is not counted until nothing does, and reported once. Returns whether it is
-    /// recorded from now on.
+    /// Records an objection to a point: it is not counted until the objection is gone, and reported once. Returns
+    /// whether that is a change to the record.
     pub(super) fn objected(
         &mut self,
         id: &BackupId,
@@ -18,7 +18,7 @@ impl OutcomeProcessor<'_> {
         let known = self.here.and_then(|here| here.disputes.get(id));
         let claim = claim.filter(|_| on_record.is_none());
         let same = known.is_some_and(|known| {
-            // All that it would be taken in with, but for how far it is.
+            // Everything that would be taken in, except its progress.
             let told = |claim: &Option<Box<RecoveryPoint>>| {
                 let claim = claim.as_deref()?.clone();
                 Some(RecoveryPoint { progress_percent: None, settled_at: None, ..claim })
@@ -34,7 +34,7 @@ impl OutcomeProcessor<'_> {
             }
         }
         if !same {
-            // A creation time is believed once this very objection is a day old.
+            // A changed creation time is believed after this same objection has lasted a day.
             let same_before = known.filter(|known| known.objection == objection);
             let since = same_before.map_or(self.now, |known| known.since);
             let dispute = Some(Box::new(Dispute { objection, since, claim }));
@@ -43,8 +43,8 @@ impl OutcomeProcessor<'_> {
         new
     }
 
-    /// Copies that nothing confirmed before this backup of theirs was known. They are taken in with it: what lacks a copy is
-    /// copied at once.
+    /// Copies that were unconfirmed until this backup was known. They are taken in with it; otherwise they would be
+    /// made again at once.
     pub(super) fn confirmed_by(&self, backup: &RecoveryPoint) -> Vec<RecoveryPoint> {
         let places = self.state.places.iter().filter(|(place, _)| place.account == backup.place.account);
         let claims = places.flat_map(|(_, known)| known.unconfirmed_of(&backup.source, backup.occurrence));
@@ -67,15 +67,15 @@ impl OutcomeProcessor<'_> {
         }
     }
 
-    /// A complete listing: what it shows no more is gone, or carries our tags no more; and what could not be confirmed at
-    /// another place while this one was unread is looked at again there.
+    /// After a complete listing: disputed objects that it does not show are removed or have lost our tags. Copies
+    /// elsewhere that could not be confirmed while this Region was unread are polled again.
     pub(super) fn listed_disputes(&mut self, shown: &BTreeSet<BackupId>) {
         let Some(here) = self.here else { return };
         let gone = here.disputes.keys().filter(|id| !shown.contains(*id) && !here.points.contains_key(id));
         for id in gone.cloned().collect::<Vec<_>>() {
             self.push(Change::Disputed { place: self.place.clone(), id, dispute: None });
         }
-        // What an earlier listing could tell was told with it.
+        // An earlier listing would already have shown it.
         let told = |claim: &RecoveryPoint| {
             here.listed.is_some_and(|last| last.listed_by_this_process && last.began_at > claim.created_at)
         };
@@ -93,7 +93,7 @@ impl OutcomeProcessor<'_> {
         self.changes.extend(wanted);
     }
 
-    /// Somebody else's.
+    /// Notes an object that is not ours.
     pub(super) fn note_other(&self, other: &ObservedBackup, page: &mut ListingPage) {
         if other.lifecycle == Lifecycle::Copying {
             page.others.push((other.id.clone(), lanes_of_other(other, self.place)));

@@ -1,4 +1,4 @@
-//! What a page of a listing showed, and what a complete listing did not show.
+//! Processes a page of a listing, and what a complete listing did not show.
 
 use super::*;
 use crate::domain::limits::{AHEAD_TOLERATED, LISTING_LAG};
@@ -59,12 +59,12 @@ impl OutcomeProcessor<'_> {
         }
     }
 
-    /// A listing is complete: adopt what it taught, doubt what it did not show.
+    /// A listing is complete: adopt what is new, doubt what is missing.
     fn listed(&mut self, began_at: Time, pages: u32, shown: ListingPage) {
         let mut learned = shown.learned;
         let known = self.state.place(self.place);
         if let Some(known) = known.filter(|known| known.listed.is_none()) {
-            // A listing before this one may have ended half-way, with the process: what it showed is known, not adopted.
+            // An earlier process may have ended in the middle of a listing: what it read is known, but not adopted.
             let backups = known.points.values().filter(|known| known.is_backup());
             learned.extend(backups.map(|backup| (backup.occurrence(), backup.work(self.place).source)));
         }
@@ -74,7 +74,7 @@ impl OutcomeProcessor<'_> {
         if let Some(known) = known {
             for id in known.points.keys().filter(|id| !shown.ours.contains(*id)) {
                 let Some(point) = self.state.point(self.place, id) else { continue };
-                // What is younger than the lag may be missing.
+                // Anything younger than the lag may be missing.
                 if point.created_at.plus(LISTING_LAG) < began_at && point.remarks.missing_since.is_none() {
                     let (place, id) = (self.place.clone(), id.clone());
                     self.push(Change::MissingFromListing { place, id, missing_since: Some(self.now) });
@@ -100,12 +100,13 @@ impl OutcomeProcessor<'_> {
         });
     }
 
-    /// An occurrence that AWS knows and we did not: its work goes on where it stands. One that is still to come is none: its
-    /// tag was mistyped, perhaps on several at once.
+    /// Adopts an occurrence that only AWS knew: its work continues where it stands. One in the future is not adopted:
+    /// its tag is wrong, perhaps on several objects at once.
     fn adopt(&mut self, key: &SourceKey, occurrence: Occurrence) {
         let source = self.state.sources.get(key);
         let Some(membership) = source.and_then(|source| source.membership.as_ref()) else { return };
-        // What a person ordered may have ended, cancelled for one, between the page that showed it and the last one.
+        // An ordered occurrence may have ended, for instance cancelled, between the page that showed it and the last
+        // page.
         let recorded = source.is_some_and(|source| {
             let ended = match occurrence.trigger {
                 Trigger::Schedule => source.cursor.is_some_and(|cursor| cursor >= occurrence.at),

@@ -1,37 +1,37 @@
-//! What a poll by id did not show, or could not; and failed pages of a listing.
+//! Objects that a poll did not show, failed polls, and failed pages of a listing.
 
 use super::*;
 use crate::domain::change::AccountEvidence;
 use crate::domain::limits::{IDS_PER_CALL, LISTING_LAG};
 
-/// What is missing is looked at this seldom while nobody knows which account answers.
+/// The poll interval of a missing object while it is unknown which account responds.
 pub(super) const UNPROVEN_LOOK: Duration = Duration::from_secs(5 * 60);
-/// A later page is waited for through so many failures at most, however often the listing was begun anew.
+/// The maximum number of failures of a later page before the listing restarts, however often it restarted already.
 const PATIENCE_WITH_PAGE: u32 = 5;
 
 impl OutcomeProcessor<'_> {
-    /// A look by id did not find it.
+    /// A poll did not find the object.
     pub(super) fn absent(&mut self, id: &BackupId) {
         let place = self.place.clone();
         let known = self.state.point(self.place, id);
-        // What AWS refused to delete was there then: that it is absent now is no answer to the wish.
+        // AWS refused to delete it, so it existed then: its absence now is not the result of our request.
         let deletion = self.state.deletions.get(&(self.place.clone(), id.clone()));
         let refused = deletion.and_then(|deletion| deletion.fault.as_ref());
         let refused = refused.is_some_and(|fault| !matches!(fault.class, FaultClass::Unanswered | FaultClass::Missing));
-        // Unless it is being asked for again.
+        // Unless the deletion is being requested again.
         let refused = refused && !self.state.under_way(self.place, &CallKey::Delete(id.clone()));
         if let Some(asked_at) = self.deletion_asked(id).filter(|_| known.is_some() && !refused) {
             return self.absent_as_asked(id, asked_at);
         }
         match known.map(|point| (point, point.remarks.missing_since)) {
             Some((_, Some(since))) => {
-                // AWS's clock and ours may differ, and ours may jump: what was made a moment ago can look old to a
-                // listing. So the lag has to pass once more, by our clock alone, between the doubt and the belief.
+                // AWS's clock and ours may differ, and ours may jump: a new object may look old to a listing. So the
+                // lag has to pass again, by our clock alone, between doubt and belief.
                 let believed = since.plus(LISTING_LAG);
                 let account = &place.account;
                 if !self.state.proven_after(account, since) && !self.state.doubted_in_vain(account) {
-                    // It may be another account that does not show it. Who answers is asked elsewhere; looking itself
-                    // teaches nothing new until that is told.
+                    // Another account may be responding. Other calls find out who responds; until then, polling this
+                    // object shows nothing new.
                     let account = account.clone();
                     self.push(Change::Account(AccountEvidence::Doubted { account, since, at: self.now }));
                     let at = self.next_look().max(self.now.plus(UNPROVEN_LOOK)).max(believed);
@@ -46,14 +46,14 @@ impl OutcomeProcessor<'_> {
                 // One absence proves nothing: a listing has to miss it as well.
                 let at = point.created_at.plus(LISTING_LAG).max(self.now);
                 self.push(Change::ListingWanted { place: place.clone(), at });
-                // While nobody knows who answers, looking again teaches nothing.
+                // While it is unknown who responds, polling again shows nothing new.
                 let account = self.state.accounts.get(&place.account);
                 let doubted = account.is_some_and(|known| known.silent.is_some());
                 let unproven = doubted || self.state.foreign_at(&place).is_some();
                 let at = if unproven { self.next_look().max(self.now.plus(UNPROVEN_LOOK)) } else { self.next_look() };
                 self.push(Change::PollScheduled { place, ids: vec![id.clone()], at, batch: Some(1) });
             }
-            // Its slot is not free then; a listing tells.
+            // Its slot may still be occupied; a listing will show.
             None if self.may_be_elsewhere(id) => {
                 self.push(Change::ListingWanted { place: place.clone(), at: self.now });
                 let at = self.next_look().max(self.now.plus(UNPROVEN_LOOK));
@@ -63,7 +63,7 @@ impl OutcomeProcessor<'_> {
         }
     }
 
-    /// Whether somebody else's copy is not shown by an answer that may come from another account.
+    /// Whether another's copy is missing only because another account may have responded.
     fn may_be_elsewhere(&self, id: &BackupId) -> bool {
         let on_record = self.state.accounts.contains_key(&self.place.account);
         on_record && !self.named && self.here.is_some_and(|known| known.others.contains_key(id))
@@ -91,8 +91,9 @@ impl OutcomeProcessor<'_> {
         let listing = self.here.and_then(|known| known.listing.as_ref());
         let (failures, anew) = listing.map_or((0, 0), |listing| (listing.failures, listing.begun_anew));
         let later_page = listing.is_some_and(|listing| listing.next_token.is_some());
-        // A token can expire, or be one that can never be served: no later page is waited for after its second failure. Each
-        // listing that was begun anew has more patience, since of many pages where many calls fail one fails twice for sure.
+        // A token can expire or never be served: a later page is abandoned after its second failure. Each restarted
+        // listing allows more failures, because with many pages and frequent failures some page is certain to fail
+        // twice.
         let patience = matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled);
         let restart = !patience || (later_page && failures > anew.min(PATIENCE_WITH_PAGE));
         let pause = self.read_refused(CallKey::List, fault, failures.saturating_add(anew));

@@ -1,8 +1,8 @@
-//! What AWS said about sources: their type, tags and state.
+//! What AWS reports about sources: their type, tags and state.
 
 use super::*;
 
-/// The longest pause of a source lookup after a failure that passes by itself.
+/// The longest backoff of a source lookup after a transient failure.
 const LOOKUP_BACKOFF_MAX: Duration = Duration::from_secs(5 * 60);
 
 impl OutcomeProcessor<'_> {
@@ -10,7 +10,7 @@ impl OutcomeProcessor<'_> {
         let mut missing: BTreeSet<&SourceId> = ids.iter().collect();
         for facts in facts {
             if missing.remove(&facts.source) {
-                // FSx backs up ONTAP by the volume: the call for the file system would be refused for good.
+                // FSx backs up ONTAP by volume: a request for the file system would be refused permanently.
                 if facts.kind == FileSystemKind::Ontap && !facts.source.is_volume() {
                     let words = "it is an ONTAP file system, which FSx backs up by the volume: name its volumes under `volumes`";
                     let fault = Fault::new(FaultClass::Permanent, "OntapFileSystem", words);
@@ -33,7 +33,7 @@ impl OutcomeProcessor<'_> {
             let source = SourceKey { account: self.place.account.clone(), source: id.clone() };
             let failures = self.state.sources.get(&source).map_or(1, |known| known.lookup.failures_with(fault));
             let pause = retry::pause(fault.class, failures, self.poll(), jitter_of(self.place));
-            // A backup waits for it, and the limits of its Region bound the calls of an outage.
+            // A backup waits for the lookup, and the call limits of its Region bound the calls in an outage.
             let pause = if fault.class.passes_by_itself() { pause.min(LOOKUP_BACKOFF_MAX) } else { pause };
             let not_before = if split { self.now } else { self.now.plus(pause) };
             let batch = split.then_some(ids.len() / 2);

@@ -31,7 +31,7 @@ pub(super) async fn cancelled(
     to.execute(query.bind(occurrence.at.millis()).bind(at.millis())).await.map(drop)
 }
 
-/// An occurrence that ended is no longer cancelled.
+/// An ended occurrence is no longer cancelled.
 pub(super) async fn ended(to: &mut SqliteConnection, source: &SourceKey, occurrence: Occurrence) -> Written {
     if occurrence.trigger != Trigger::Manual {
         return Ok(());
@@ -41,7 +41,7 @@ pub(super) async fn ended(to: &mut SqliteConnection, source: &SourceKey, occurre
     to.execute(query.bind(occurrence.at.millis())).await.map(drop)
 }
 
-/// Takes in what is on record of accounts and of cancelled orders.
+/// Loads recorded accounts and cancelled orders.
 pub(super) async fn load(from: &mut SqliteConnection, state: &mut State) -> Result<()> {
     each(from, "accounts", "SELECT * FROM accounts", |row| {
         let account = AccountAlias::from(row.text("account")?);

@@ -108,7 +108,7 @@ pub(super) async fn hold_confirmed(to: &mut SqliteConnection, place: &AccountReg
     to.execute(bind_object!(sqlx::query(sql), place, id)).await.map(drop)
 }
 
-/// What was to be deleted is gone: the brake remembers it for a while, as `State` has it.
+/// A planned deletion was carried out: the brake counts it for a while, as in `State`.
 pub(super) async fn lost(to: &mut SqliteConnection, place: &AccountRegion, id: &BackupId, at: Time) -> Written {
     let from = at.minus(LOSSES_COUNT_FOR).millis();
     let sql = "INSERT OR IGNORE INTO losses (account, source, destination, lost_at, came_at, id)
@@ -124,7 +124,7 @@ pub(super) async fn lost(to: &mut SqliteConnection, place: &AccountRegion, id: &
     to.execute(query).await.map(drop)
 }
 
-/// An object is gone: nobody can delete it any more, nor hold it.
+/// An object was removed: its deletion and hold request end.
 pub(super) async fn gone(to: &mut SqliteConnection, place: &AccountRegion, id: &BackupId) -> Written {
     let sql = "DELETE FROM deletions WHERE account = ? AND region = ? AND id = ?";
     to.execute(bind_object!(sqlx::query(sql), place, id)).await?;

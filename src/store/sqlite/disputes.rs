@@ -44,7 +44,7 @@ pub(super) async fn clock_went_back(to: &mut SqliteConnection, now: Time) -> Wri
     to.execute(sqlx::query(sql).bind(now.millis())).await.map(drop)
 }
 
-/// Takes in what is not counted; the points must be there.
+/// Loads the disputes; the points must be loaded already.
 pub(super) async fn load(from: &mut SqliteConnection, state: &mut State) -> Result<()> {
     each(from, "disputes", "SELECT * FROM disputes", |row| {
         let (place, id, what) = (row.place()?, row.id()?, row.text("what")?.to_owned());
@@ -57,7 +57,7 @@ pub(super) async fn load(from: &mut SqliteConnection, state: &mut State) -> Resu
             None => None,
         };
         let dispute = Some(Box::new(Dispute { objection, since: row.time("since")?, claim }));
-        // None can be illegal: what stands against one point contradicts nothing else.
+        // Cannot be illegal: a dispute contradicts nothing else.
         let _ = state.apply(&Change::Disputed { place, id, dispute });
         Ok(())
     })

@@ -1,7 +1,7 @@
-//! Old history is first aggregated, then deleted, in small steps.
+//! Aggregates old history, then deletes it, in small steps.
 //!
 //! Years of history must not delay the loop or load the disk. So each step handles at most [`ROWS`] rows, finds them by
-//! an index, and says whether there is more. Once the work of a day is done, a cycle ends.
+//! an index, and reports whether there is more. When the work of a day is done, a cycle ends.
 
 use super::Result;
 use super::problems::from_sqlx;
@@ -9,21 +9,21 @@ use crate::store::Horizon;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection as _, Executor as _};
 
-/// Rows in one step.
+/// Maximum number of rows in one step.
 const ROWS: i64 = 1000;
-/// Routes, or sources, that one step looks through for them.
+/// Maximum number of routes or sources that one step examines.
 const GROUPS: usize = 200;
 
-/// How far a cycle has come.
+/// The progress of a cycle.
 #[derive(Debug, Default)]
 pub(super) enum Forgetting {
-    /// Occurrences become lines of a day, source by source: the next one after this account and source.
+    /// Aggregating occurrences into one line per day, source by source: continue after this account and source.
     #[default]
     Begin,
     Occurrences(String, String),
     Removals,
     PastOccurrences,
-    /// Recovery points that are no more, route by route: the next one after this number.
+    /// Deleting removed recovery points, route by route: continue after this number.
     PastPoints(i64),
     Rest,
 }
@@ -64,13 +64,13 @@ impl Forgetting {
     }
 }
 
-/// Deletes some of what is old; returns whether there may be more.
+/// Deletes some old rows; returns whether there may be more.
 async fn delete(to: &mut SqliteConnection, sql: &'static str, before: i64) -> sqlx::Result<bool> {
     let deleted = to.execute(sqlx::query(sql).bind(before).bind(ROWS)).await?.rows_affected();
     Ok(i64::try_from(deleted).is_ok_and(|deleted| deleted >= ROWS))
 }
 
-/// Ended occurrences as one line a day, source, policy and outcome; sources after this one.
+/// Aggregates ended occurrences into one line per day, source, policy and outcome, for the sources after this one.
 async fn fold_occurrences(to: &mut SqliteConnection, after: (&str, &str), before: i64) -> sqlx::Result<Forgetting> {
     let mut at = (after.0.to_owned(), after.1.to_owned());
     let mut folded = 0;
@@ -82,7 +82,7 @@ async fn fold_occurrences(to: &mut SqliteConnection, after: (&str, &str), before
         let rows = fold_source(to, &next, before).await?;
         folded += rows;
         if rows >= ROWS {
-            // There may be more of the same.
+            // There may be more of this source.
             break;
         }
         at = next;
@@ -140,7 +140,7 @@ async fn forget_points(to: &mut SqliteConnection, after: i64, before: i64) -> sq
         if deleted >= ROWS {
             break;
         }
-        // The history of removals is kept for less long than this.
+        // The history of removals is kept for less time than this.
         let sql = "DELETE FROM routes WHERE number = ?1 AND used_at < ?2
                    AND NOT EXISTS (SELECT 1 FROM past_points WHERE route = ?1)";
         to.execute(sqlx::query(sql).bind(route).bind(before)).await?;
@@ -153,21 +153,21 @@ async fn forget_points(to: &mut SqliteConnection, after: i64, before: i64) -> sq
     Ok(Forgetting::PastPoints(at))
 }
 
-/// Small tables, whole.
+/// Small tables, completely.
 async fn forget_rest(to: &mut SqliteConnection, before: i64) -> sqlx::Result<()> {
     for sql in [
         "DELETE FROM promises WHERE until < ?",
         // The oldest one says since when anything is known.
         "DELETE FROM readings WHERE good_until < ? AND since > (SELECT min(since) FROM readings AS r
          WHERE r.account = readings.account AND r.region = readings.region)",
-        // What a process that was killed, or an occurrence that ended, left of what was deleted. Nothing loads it.
+        // Deleted points left by a killed process or an ended occurrence. Nothing loads them.
         r#"DELETE FROM points WHERE lifecycle = 'DELETED' AND settled_at < ?
            AND NOT EXISTS (SELECT 1 FROM points AS b WHERE b.account = points.account AND b.source = points.source
                            AND b.at = points.at AND b."trigger" = points."trigger" AND b.origin_id IS NULL
                            AND b.lifecycle <> 'DELETED')
            AND NOT EXISTS (SELECT 1 FROM occurrences AS o WHERE o.account = points.account AND o.source = points.source
                            AND o."trigger" = points."trigger" AND o.at = points.at AND o.outcome IS NULL)"#,
-        // Nothing that is kept so long can name it any more.
+        // Too old for any remaining row to refer to it.
         "DELETE FROM texts WHERE used_at < ?",
     ] {
         to.execute(sqlx::query(sql).bind(before)).await?;

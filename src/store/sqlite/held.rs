@@ -1,8 +1,8 @@
 //! The open database file, compared with the file at its path.
 //!
-//! SQLite continues to write to a file that was removed, replaced or truncated under it, and what it commits there is
-//! lost with the process. So the file is checked again and again by device, inode and size, together with its log. The
-//! lock that keeps a second daemon out is on the file itself, whatever path leads to it.
+//! SQLite continues to write to a file that was removed, replaced or truncated, and what it commits there is lost with
+//! the process. So device, inode and size of the file and its log are checked repeatedly. The lock that keeps a second
+//! daemon out is on the file itself, whatever path leads to it.
 
 use super::problems::from_io;
 use super::{FileStanding, Result};
@@ -13,12 +13,12 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// As SQLite makes it.
+/// The mode that SQLite uses.
 const MODE: u32 = 0o644;
-/// Files of one name that are moved aside within one second.
+/// Maximum number of files moved aside within one second.
 const ASIDE_TRIES: u32 = 100;
 
-/// What tells a file from another, and from what it was.
+/// Identifies a file and its version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     device: u64,
@@ -33,7 +33,7 @@ impl Stamp {
         Self { device: found.dev(), inode: found.ino(), size: found.size(), modified }
     }
 
-    /// What is at a path, through every link; `None` if nothing is.
+    /// The file at a path, following links; `None` if there is none.
     fn at(path: &Path) -> std::io::Result<Option<Self>> {
         match fs::metadata(path) {
             Ok(found) => Ok(Some(Self::of(&found))),
@@ -47,21 +47,21 @@ impl Stamp {
     }
 }
 
-/// The database file, locked, with what it looked like after our own last write.
+/// The locked database file, with its stamp after our own last write.
 pub(super) struct HeldFile {
-    /// As the policy names it.
+    /// The path in the policy file.
     path: PathBuf,
-    /// Where the file itself is: SQLite puts its log beside that.
+    /// The path after following links: SQLite puts its log beside that.
     real: PathBuf,
     database: Stamp,
     log: Option<Stamp>,
-    /// Open for as long as SQLite has the file open, since closing any descriptor of a file lets go the locks that SQLite has
-    /// on it.
+    /// Kept open as long as SQLite has the file open, since closing any descriptor of a file releases SQLite's locks on
+    /// it.
     _lock: File,
 }
 
 impl HeldFile {
-    /// Locks the file at this path, making an empty one if there is none.
+    /// Locks the file at this path, creating an empty one if there is none.
     pub(super) fn take(path: &Path) -> Result<Self> {
         match fs::metadata(path) {
             Ok(found) => check_is_file(&found)?,
@@ -86,7 +86,7 @@ impl HeldFile {
         Ok(Self { path: path.to_owned(), real, database: Stamp::of(&found), log: None, _lock: file })
     }
 
-    /// Notes what our own writing made of the files. What is at the path instead of them is not taken in.
+    /// Records the stamp after our own write. A different file at the path is ignored.
     pub(super) fn written(&mut self) {
         if let Ok(Some(found)) = Stamp::at(&self.path)
             && found.same_file(&self.database)
@@ -100,7 +100,7 @@ impl HeldFile {
         }
     }
 
-    /// Whether the files are those that are open, as our own writing left them.
+    /// Compares the files at the path with the open ones, as our own last write left them.
     pub(super) fn standing(&self) -> FileStanding {
         let (database, log) = match (Stamp::at(&self.path), Stamp::at(&beside(&self.real, "-wal"))) {
             (Ok(database), Ok(log)) => (database, log),
@@ -126,45 +126,45 @@ impl HeldFile {
         if database == Some(self.database) && log == self.log { FileStanding::Sound } else { FileStanding::Touched }
     }
 
-    /// Whether the file at the path is still this one, whatever is in it.
+    /// Whether the file at the path is still this one, whatever its content.
     pub(super) fn is_at_its_path(&self) -> bool {
         matches!(Stamp::at(&self.path), Ok(Some(found)) if found.same_file(&self.database))
     }
 
-    /// Moves the file away from its path, with its log, to a name that tells when.
+    /// Moves the file and its log aside, to a name with the time.
     pub(super) fn move_aside(&self, now: Time) -> Result<PathBuf> {
-        // Through links, which may have been set anew since it was opened.
+        // Follow links again: they may have changed since it was opened.
         let real = self.path.canonicalize().map_err(|error| from_io(&error))?;
         let aside = free_name(&real, now)?;
         fs::rename(&real, &aside).map_err(|error| from_io(&error))?;
-        // Without its log it may lack what was committed last: there is none if it was closed in order.
+        // Without the log it may lack the last commits; there is no log if it was closed properly.
         let _ = fs::rename(beside(&real, "-wal"), beside(&aside, "-wal"));
         let _ = fs::remove_file(beside(&real, "-shm"));
         Ok(aside)
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the file is empty.
     pub(super) fn is_empty(&self) -> bool {
         self.database.size == 0
     }
 
-    /// Removes the file: it is ours, and nothing is in it.
+    /// Removes the file, which is ours and empty.
     pub(super) fn remove(self) {
         for path in [&self.real, &beside(&self.real, "-wal"), &beside(&self.real, "-shm")] {
-            // What stays is moved aside by the next attempt.
+            // Anything left is moved aside by the next attempt.
             let _ = fs::remove_file(path);
         }
     }
 }
 
-/// Another file by the name that stands beside this one.
+/// The path with this suffix appended.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// `state.db.aside-20261128T221005Z`, where there is no such file yet.
+/// `state.db.aside-20261128T221005Z`, if no such file exists yet.
 fn free_name(real: &Path, now: Time) -> Result<PathBuf> {
     let time: String = now.to_string().chars().filter(|c| !matches!(c, '-' | ':')).collect();
     let time = time.split('.').next().unwrap_or_default().trim_end_matches('Z').to_owned();

@@ -1,7 +1,7 @@
 //! Loading the state of a new process from the tables.
 //!
-//! Rows are converted one by one as they are read, so nothing is held twice, and identifiers are shared as in what AWS
-//! returns. Only live rows are read: history is in tables of its own.
+//! Rows are converted one by one as they are read, so nothing is in memory twice, and identifiers are shared as in
+//! AWS's responses. Only live rows are read: history is in tables of its own.
 
 use super::each::each;
 use super::problems::from_sqlx;
@@ -12,7 +12,7 @@ use crate::domain::time::Time;
 use sqlx::sqlite::SqliteConnection;
 use std::sync::Arc;
 
-/// All that is kept.
+/// Loads the whole state.
 pub(super) async fn load(from: &mut SqliteConnection, started_at: Time) -> Result<State> {
     let sql = "SELECT value FROM meta WHERE key = 'created_at'";
     let created_at = sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut *from).await;
@@ -77,7 +77,7 @@ async fn load_sources(from: &mut SqliteConnection, state: &mut State) -> Result<
     Ok(())
 }
 
-/// What is under way, or to be done.
+/// Loads intents.
 async fn load_intents(from: &mut SqliteConnection, state: &mut State) -> Result<()> {
     each(from, "asks", "SELECT * FROM asks", |row| {
         let key = row.work_key()?;
@@ -89,7 +89,7 @@ async fn load_intents(from: &mut SqliteConnection, state: &mut State) -> Result<
     .await?;
     each(from, "pauses", "SELECT * FROM pauses", |row| {
         let (policy, pause) = row.pause()?;
-        // Pauses are independent of all else, so none can be illegal.
+        // Pauses are independent of everything else, so none can be illegal.
         let _ = state.apply(&Change::Paused { policy, pause });
         Ok(())
     })

@@ -1,4 +1,4 @@
-//! Records kept for people only, as SQL: see `domain::note` and the tables of `0004_notes.sql`.
+//! Records for people as SQL: see `domain::note` and the tables of `0004_notes.sql`.
 
 use super::Written;
 use crate::domain::id::AccountRegion;
@@ -54,7 +54,7 @@ async fn end_promise(to: &mut SqliteConnection, route: &RouteKey, at: Time) -> W
     to.execute(bind_route!(sqlx::query(sql).bind(at.millis()), route)).await.map(drop)
 }
 
-/// One that comes while the last is still good goes on where that ended.
+/// A reading that begins while the last one still counts as current extends it.
 async fn write_reading(to: &mut SqliteConnection, place: &AccountRegion, at: Time, good_until: Time) -> Written {
     let sql = "UPDATE readings SET through = max(through, ?3), good_until = max(good_until, ?4)
                WHERE account = ?1 AND region = ?2 AND good_until >= ?3 AND since <= ?3";
@@ -69,14 +69,14 @@ async fn write_reading(to: &mut SqliteConnection, place: &AccountRegion, at: Tim
     to.execute(query).await.map(drop)
 }
 
-/// What lies ahead of a clock that went back happened by now at the latest.
+/// Limits recorded times to the present after the clock went back.
 pub(super) async fn clock_went_back(to: &mut SqliteConnection, now: Time) -> Written {
     for sql in [
         "UPDATE OR REPLACE promises SET since = ?1 WHERE since > ?1",
         "UPDATE promises SET until = ?1 WHERE until > ?1",
         "UPDATE OR REPLACE readings SET since = ?1 WHERE since > ?1",
         "UPDATE readings SET through = ?1, good_until = ?1 WHERE through > ?1",
-        // Route by route, since what went last is at the end of each.
+        // Route by route, since the latest removals are at the end of each.
         "UPDATE OR REPLACE past_points SET seen_at = min(seen_at, ?1), gone_at = min(gone_at, ?1)
          WHERE route IN (SELECT number FROM routes) AND gone_at > ?1",
         "UPDATE OR REPLACE removals SET gone_at = ?1 WHERE gone_at > ?1",

@@ -1,4 +1,4 @@
-//! Checks when opening the database: is the file ours, is its schema known, is it intact.
+//! Checks when opening the database: is the file ours, is its schema known, is it intact?
 
 use super::problems::from_sqlx;
 use super::{Result, SAID_MAX_CHARS};
@@ -14,11 +14,11 @@ use std::time::Duration;
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// The first SQLite with the fix for WAL resets (crates.md, fact 8).
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
-/// The write-ahead log is cut back to this once it was taken over into the file; between two such moments it may grow.
+/// The write-ahead log is truncated to this size after a checkpoint; between checkpoints it may grow.
 const WAL_KEPT_BYTES: &str = "8388608";
 
-/// A connection that writes so that a commit survives a power cut. The file is there, as who holds it has made sure of: one
-/// that was lost since then must not come back empty.
+/// A writing connection whose commits survive a power failure. The file must exist, which the holder of its lock has
+/// ensured: a file lost since then must not be recreated empty.
 pub(super) async fn connect(path: &Path) -> Result<SqliteConnection> {
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -41,8 +41,8 @@ pub(super) async fn check_version(connection: &mut SqliteConnection) -> Result<(
     Ok(())
 }
 
-/// Reads the whole file and tells whether it can be relied on. Costs as much as the file is large, so it is done beside
-/// the work, and only after a process that did not end in order.
+/// Reads the whole file and checks its integrity. The cost is proportional to the file's size, so this runs in the
+/// background, and only after a process that did not close the file.
 ///
 /// # Errors
 /// What is wrong with the file.
@@ -56,7 +56,7 @@ pub async fn check_integrity(path: &Path) -> Result<()> {
     }
 }
 
-/// Marks the file as in use; returns whether it was so already, since the last process did not close it.
+/// Marks the file as in use; returns whether it was marked already because the last process did not close it.
 pub(super) async fn begin(connection: &mut SqliteConnection, now: Time) -> Result<bool> {
     sqlx::query("INSERT INTO meta (key, value) VALUES ('created_at', ?) ON CONFLICT DO NOTHING")
         .bind(now.millis())
@@ -68,13 +68,13 @@ pub(super) async fn begin(connection: &mut SqliteConnection, now: Time) -> Resul
     Ok(marked.rows_affected() == 0)
 }
 
-/// Marks the file as closed in order.
+/// Marks the file as closed.
 pub(super) async fn end(connection: &mut SqliteConnection) {
-    // If this fails, the next start checks the file: no more than that.
+    // If this fails, the next start checks the file, no more.
     let _ = sqlx::query("DELETE FROM meta WHERE key = 'in_use'").execute(connection).await;
 }
 
-/// A file with tables and without our migrations was made by another program.
+/// A file with tables but without our migrations was created by another program.
 pub(super) async fn check_ownership(connection: &mut SqliteConnection) -> Result<()> {
     let sql = "SELECT count(*) > 0 AND sum(name = '_sqlx_migrations') = 0 FROM sqlite_schema WHERE type = 'table'";
     let foreign: Option<bool> =
@@ -88,7 +88,7 @@ pub(super) fn known_schema() -> i64 {
 
 /// Brings the schema up to date.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<()> {
-    // `run` says the same of whatever a connection can be got from, and the compiler cannot see that it may change threads.
+    // `run` accepts anything that yields a connection, and the compiler cannot prove its future `Send`.
     MIGRATIONS.run_direct(None, connection, false).await.map_err(|error| match error {
         MigrateError::VersionMissing(found) => StoreProblem::Newer { found, known: known_schema() },
         MigrateError::VersionMismatch(version) => {

@@ -1,4 +1,4 @@
-//! History rows: small, numbered, in the order in which they are read and deleted.
+//! History rows: small and numbered, in the order in which they are read and deleted.
 
 use super::Written;
 use crate::domain::id::{AccountRegion, BackupId};
@@ -6,10 +6,10 @@ use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
 
-/// Numbers of routes and texts say when they were last used so coarsely, that they are hardly ever written for that.
+/// `used_at` of routes and texts is updated at this resolution, so that it is rarely written.
 const USED_COARSELY_MILLIS: i64 = 86_400_000;
 
-/// Notes that a recovery point is none any more; nothing if it was none.
+/// Records that a recovery point ceased to be one; nothing if it was none.
 pub(super) async fn no_longer_available(
     to: &mut SqliteConnection,
     place: &AccountRegion,
@@ -26,7 +26,7 @@ pub(super) async fn no_longer_available(
     to.execute(sqlx::query(sql).bind(account).bind(region).bind(id).bind(at)).await.map(drop)
 }
 
-/// Notes that a backup or copy is gone, and why if a deletion was decided.
+/// Records that a backup or copy was removed, and the reason if its deletion was planned.
 pub(super) async fn removed(to: &mut SqliteConnection, place: &AccountRegion, id: &BackupId, at: Time) -> Written {
     no_longer_available(to, place, id, at).await?;
     let (account, region, id, at) = (place.account.as_str(), place.region.as_str(), id.as_str(), at.millis());

@@ -1,8 +1,8 @@
 //! The rows of `points`, one source at a time.
 //!
 //! There may be a million rows of twenty-two columns each, and passing every column from SQLite's thread to ours would
-//! take most of the start. So SQLite aggregates the rows of a source into one JSON text, which is parsed here. A text
-//! that cannot be parsed is read again row by row, since that names the row and the column.
+//! take most of the start. So SQLite aggregates the rows of a source into one JSON text, which is parsed here. If
+//! parsing fails, the rows are read one by one to name the row and column.
 
 use super::problems::from_sqlx;
 use super::{Reading, Result};
@@ -22,12 +22,12 @@ use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
 use std::sync::Arc;
 
-/// In the order of the primary key, so that nothing has to be sorted.
+/// In the order of the primary key, so that no sorting is needed.
 const BY_SOURCE: &str = r#"SELECT account, source, json_group_array(json_array(region, id, "trigger", at, attempt, policy,
     origin_region, origin_id, taken_at, hold, lifecycle, created_at, settled_at, failure, progress_percent, size_bytes,
     kms_key, kind, json(carried), asked_key)) AS points FROM points GROUP BY account, source ORDER BY account, source"#;
 
-/// One row, as [`BY_SOURCE`] puts it.
+/// One row in the format of [`BY_SOURCE`].
 #[derive(Deserialize, Serialize)]
 struct PointRow(
     String,
@@ -94,7 +94,7 @@ impl PointRow {
     }
 }
 
-/// A point in one text, with the source that it is said to be of.
+/// A point as text, with the source that its tags name.
 pub(super) fn row_of(point: &RecoveryPoint) -> std::result::Result<String, serde_json::Error> {
     let origin = point.origin.as_ref();
     let row = PointRow(
@@ -122,13 +122,13 @@ pub(super) fn row_of(point: &RecoveryPoint) -> std::result::Result<String, serde
     serde_json::to_string(&(point.source.as_str(), row))
 }
 
-/// What [`row_of`] wrote.
+/// Parses the text of [`row_of`].
 pub(super) fn claim_of(account: &AccountAlias, text: &str) -> Option<RecoveryPoint> {
     let (source, row): (String, PointRow) = serde_json::from_str(text).ok()?;
     row.into_point(account, &source.into())
 }
 
-/// Takes in all points.
+/// Loads all points.
 pub(super) async fn load(from: &mut SqliteConnection, state: &mut State) -> Result<()> {
     if read_by_source(from, state).await.is_some() {
         return Ok(());
@@ -140,7 +140,7 @@ pub(super) async fn load(from: &mut SqliteConnection, state: &mut State) -> Resu
     Ok(())
 }
 
-/// `None` where anything is not as this program writes it. What was taken in until then is taken in again without harm.
+/// `None` if anything is not as this program writes it. Reading again what was loaded until then is harmless.
 async fn read_by_source(from: &mut SqliteConnection, state: &mut State) -> Option<()> {
     let mut rows = sqlx::query(BY_SOURCE).fetch(from);
     while let Some(row) = rows.try_next().await.ok()? {

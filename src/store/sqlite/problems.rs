@@ -1,11 +1,11 @@
-//! Errors of SQLite and the operating system, grouped by what a person has to do, in their own words.
+//! Errors of SQLite and the operating system, grouped by what a person has to do; messages are in their own words.
 
 use super::SAID_MAX_CHARS;
 use crate::domain::fault::clean;
 use crate::store::StoreProblem;
 use std::io::ErrorKind;
 
-/// Sorts an error of SQLite by its result code (sqlite.org/rescode.html).
+/// Classifies an SQLite error by its result code (sqlite.org/rescode.html).
 pub(super) fn from_sqlx(error: &sqlx::Error) -> StoreProblem {
     let text = clean(&error.to_string(), SAID_MAX_CHARS);
     let code = error.as_database_error().and_then(|error| error.code()).and_then(|code| code.parse::<u32>().ok());
@@ -14,13 +14,13 @@ pub(super) fn from_sqlx(error: &sqlx::Error) -> StoreProblem {
         None => text,
     };
     match code.map(|code| code & 0xff) {
-        // 1 is what a missing table or column gives, 19 and 20 what the rows there do not go together with.
+        // 1 means a missing table or column, 19 and 20 mean rows that violate constraints or types.
         Some(1 | 11 | 19 | 20 | 26) => StoreProblem::Corrupt(text),
         Some(3 | 8 | 14 | 23) => StoreProblem::ReadOnly(text),
         Some(5 | 6) => StoreProblem::Busy(text),
         Some(13) => StoreProblem::Full(text),
         Some(10) => StoreProblem::Io(text),
-        // A row of ours that is missing, or holds what this program never wrote.
+        // A row of ours is missing, or has a value that this program never wrote.
         _ if matches!(error, sqlx::Error::RowNotFound | sqlx::Error::ColumnDecode { .. }) => {
             StoreProblem::Corrupt(text)
         }
@@ -28,7 +28,7 @@ pub(super) fn from_sqlx(error: &sqlx::Error) -> StoreProblem {
     }
 }
 
-/// What an extended result code adds: SQLite's own message for all of a kind is the same.
+/// The meaning of an extended result code; SQLite's message is the same for all codes of a group.
 fn meaning(code: u32) -> Option<&'static str> {
     Some(match code {
         266 => "a read failed",
@@ -46,10 +46,10 @@ fn meaning(code: u32) -> Option<&'static str> {
     })
 }
 
-/// A name that is too long and a circle of links (ENAMETOOLONG, ELOOP), which have no name in the standard library yet.
+/// A name that is too long and a loop of links (ENAMETOOLONG, ELOOP), which have no name in the standard library yet.
 const NO_SUCH_PATH: [i32; 2] = [36, 40];
 
-/// The operating system's own words for what a file could not do.
+/// The operating system's own description of a file error.
 pub(super) fn from_io(error: &std::io::Error) -> StoreProblem {
     let text = clean(&error.to_string(), SAID_MAX_CHARS);
     match error.kind() {

@@ -10,7 +10,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, QueryBuilder, Sqlite};
 use std::collections::BTreeMap;
 
-/// One kind of line: its columns and tables, and what of them a question is asked about.
+/// One kind of line: its columns, tables and filters.
 struct Arm {
     columns: &'static str,
     lies_at: &'static str,
@@ -18,13 +18,13 @@ struct Arm {
     source: &'static str,
     policy: &'static str,
     outcome: &'static str,
-    /// Where the backup or copy was, and its id.
+    /// The Region and id of the backup or copy.
     point: [&'static str; 2],
     occurrence: [&'static str; 2],
 }
 
-/// Occurrences that are told of one by one; those of old days, by the day; and what of their fruit is gone. What nobody
-/// decided to delete was deleted by somebody else.
+/// Single occurrences, occurrences aggregated per day, and removed points. Removals that nobody planned were made by
+/// someone else.
 const ARMS: [Arm; 3] = [
     Arm {
         columns: r#"SELECT at AS lies_at, account, source, at, "trigger", '' AS region, '' AS id, policy, opened_at, outcome,
@@ -70,8 +70,8 @@ const ARMS: [Arm; 3] = [
 /// The order of [`Mark`].
 const ORDER: &str = r#" ORDER BY lies_at DESC, account, source, at, "trigger", region, id LIMIT "#;
 
-/// The lines of history that were asked for, in the order of [`Mark`]. Each kind of line is read from its end, by its index
-/// of time, and no further than the question goes; then the three are merged.
+/// The requested lines of history, in the order of [`Mark`]. Each kind of line is read backwards by its time index, no
+/// further than requested; then the three are merged.
 pub(super) fn history(query: &HistoryQuery) -> QueryBuilder<Sqlite> {
     let mut sql = QueryBuilder::new("SELECT * FROM (");
     for (nth, arm) in ARMS.iter().enumerate() {
@@ -107,7 +107,7 @@ fn push_filters(sql: &mut QueryBuilder<Sqlite>, arm: &Arm, query: &HistoryQuery)
     }
     if let Some(Mark { lies_at, source, occurrence, point }) = after {
         let (region, id) = point.as_ref().map_or(("", ""), |(region, id)| (region.as_str(), id.as_str()));
-        // The first bound is implied by the second, and the one that an index serves.
+        // The first condition follows from the second, and is the one that an index can serve.
         sql.push(" AND ").push(arm.lies_at).push(" <= ").push_bind(lies_at.millis());
         sql.push(" AND (-").push(arm.lies_at);
         for column in [arm.account, arm.source, arm.occurrence[0], arm.occurrence[1], arm.point[0], arm.point[1]] {
@@ -123,7 +123,7 @@ fn push_filters(sql: &mut QueryBuilder<Sqlite>, arm: &Arm, query: &HistoryQuery)
     }
 }
 
-/// What is on record of each route, all as of one moment.
+/// The records of each route, all as of one moment.
 pub(super) async fn routes(
     connection: &mut SqliteConnection,
     query: &RouteQuery,
@@ -148,7 +148,7 @@ pub(super) async fn routes(
     reading.rollback().await.map_err(|error| from_sqlx(&error))
 }
 
-/// The routes that anything was promised of, with nothing but that.
+/// The routes that had an RPO in the period, with their RPOs only.
 async fn promised(connection: &mut SqliteConnection, query: &RouteQuery) -> Result<Vec<RouteRecord>> {
     let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM promises WHERE since < ");
     sql.push_bind(query.until.millis());
@@ -195,10 +195,10 @@ async fn readings(connection: &mut SqliteConnection) -> Result<BTreeMap<AccountR
     Ok(readings)
 }
 
-/// What was a recovery point of the route in the period, or may have been: what AWS has, and what is past.
+/// The points that were, or may have been, recovery points of the route in the period: present and removed ones.
 async fn held(connection: &mut SqliteConnection, query: &RouteQuery, route: &RouteRecord) -> Result<Vec<Held>> {
     let is_copy = route.target != Target::Backup;
-    // In one text, since hundreds of rows of each of thousands of routes would take most of a report.
+    // As one text, since hundreds of rows for each of thousands of routes would take most of a report's time.
     let mut sql = QueryBuilder::new(
         "SELECT json_group_array(json_array(taken_at, created_at, seen_at, gone_at)) FROM (
          SELECT taken_at, created_at, CASE lifecycle WHEN 'AVAILABLE' THEN coalesce(settled_at, created_at) END AS seen_at,
@@ -232,7 +232,7 @@ async fn held(connection: &mut SqliteConnection, query: &RouteQuery, route: &Rou
     Ok(held.collect())
 }
 
-/// How the occurrences of the period ended. Those of old days are counted with the last of their day.
+/// Counts the occurrences of the period by outcome. Aggregated ones count at the last time of their day.
 async fn count_occurrences(
     connection: &mut SqliteConnection,
     query: &RouteQuery,
@@ -289,7 +289,7 @@ mod tests {
         SourceKey { account: "default".into(), source: source.into() }
     }
 
-    /// Five occurrences of each of two sources at 1 to 5 s; of each the last is open, and the first was asked for by hand.
+    /// Five occurrences of each of two sources at 1 to 5 s; the last is open, and the first is on-demand.
     async fn filled(folder: &std::path::Path) -> SqliteStore {
         let mut store = SqliteStore::open(&folder.join("state.db"), Time::ZERO).await.unwrap();
         let mut changes = Vec::new();
@@ -320,7 +320,7 @@ mod tests {
         store
     }
 
-    /// A copy for the occurrence of second 2 of `fs-a`, made at second 10 of a backup of second 3.
+    /// A copy for the occurrence of second 2 of `fs-a`, made at second 10 from a backup of second 3.
     fn copy(lifecycle: Lifecycle, settled: Option<i64>) -> RecoveryPoint {
         RecoveryPoint {
             provenance: Provenance {
@@ -408,7 +408,7 @@ mod tests {
         let changes = [promised(60, 0), read(1), read(9), read(30), read(35), promised(90, 40)];
         store.commit(&changes).await.unwrap();
         store.commit(&[seen(Lifecycle::Copying, None), seen(Lifecycle::Available, Some(20))]).await.unwrap();
-        // Seen once more, with another state beside it: nothing moves.
+        // The same observation next to another change: nothing moves.
         store.commit(&[seen(Lifecycle::Available, Some(20)), gone(60), promised(90, 70)]).await.unwrap();
         store
             .commit(&[Change::Noted(Note::RpoRemoved { route: route.clone(), at: Time::from_secs(80) })])

@@ -1,8 +1,7 @@
-//! A new file in place of one that was lost or damaged.
+//! Replaces a lost or damaged file with a new one.
 //!
-//! Nothing is deleted: the file at the path is moved aside, under a name with the time. At a start the new file is
-//! empty, and AWS's inventory fills it. Under a running process it gets everything that is in memory, in one
-//! transaction.
+//! Nothing is deleted: the file at the path is moved aside, to a name with the time. At a start the new file is empty,
+//! and AWS's inventory fills it. In a running process it gets everything that is in memory, in one transaction.
 
 use super::held::HeldFile;
 use super::problems::from_sqlx;
@@ -13,17 +12,17 @@ use crate::store::{StoreError, StoreProblem};
 use sqlx::Connection as _;
 use std::path::{Path, PathBuf};
 
-/// A database that a daemon may begin with.
+/// A database that is ready for a daemon.
 pub struct Opened {
     /// The store.
     pub store: SqliteStore,
-    /// What it holds.
+    /// Its content.
     pub state: State,
-    /// What was found at the path instead of a database that can be used, if that was so.
+    /// The unusable file that was found at the path, if any.
     pub replaced: Option<Renewed>,
 }
 
-/// Where the file is that a fresh one took the place of.
+/// A file that was replaced by a new one.
 #[derive(Debug)]
 pub struct Renewed {
     /// What was wrong with it.
@@ -33,10 +32,10 @@ pub struct Renewed {
 }
 
 impl SqliteStore {
-    /// Opens the database and reads what it holds. One that is damaged is moved aside, and an empty one takes its place.
+    /// Opens the database and loads its content. A damaged file is moved aside and replaced by an empty one.
     ///
     /// # Errors
-    /// What is wrong with the file, and what to do: it is in use, newer, somebody else's, or out of reach.
+    /// What is wrong with the file, and what to do: it is in use, newer, another program's, or not accessible.
     pub async fn open_or_renew(path: &Path, now: Time) -> std::result::Result<Opened, StoreError> {
         let failed = |problem| StoreError { path: path.to_owned(), problem };
         let file = HeldFile::take(path).map_err(failed)?;
@@ -72,11 +71,11 @@ impl SqliteStore {
         }
     }
 
-    /// Puts a fresh file at the path, which holds everything that is in memory, in one transaction. What is there now is
-    /// moved aside.
+    /// Puts a new file at the path, with everything that is in memory, in one transaction. The file there now is moved
+    /// aside.
     ///
     /// # Errors
-    /// There is no such file; what is open is as it was, and the caller may try again.
+    /// There is no new file; the open one is unchanged, and the caller may try again.
     pub async fn renew(&mut self, state: &State, now: Time) -> std::result::Result<Renewed, StoreError> {
         let done = self.try_renew(state, now).await;
         self.wrap(done)?;
@@ -87,7 +86,7 @@ impl SqliteStore {
         if let Some(file) = self.file.as_ref().filter(|file| file.is_at_its_path()) {
             self.aside = Some(file.move_aside(now)?);
         }
-        // What another lifeboat has locked is not touched.
+        // A file locked by another lifeboat is not touched.
         let mut fresh = HeldFile::take(&self.path)?;
         if !fresh.is_empty() {
             self.aside = Some(fresh.move_aside(now)?);
@@ -108,7 +107,7 @@ impl SqliteStore {
                 store.believe();
                 store.aside = self.aside.take();
                 let old = std::mem::replace(self, store);
-                // Its file is not at the path any more, so SQLite leaves what is there alone.
+                // Its file is no longer at the path, so closing it leaves the new one alone.
                 let _ = old.connection.close().await;
                 drop(old.file);
                 Ok(())

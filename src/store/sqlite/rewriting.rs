@@ -1,6 +1,6 @@
 //! Writes the whole state to a new file: everything that `loading` reads.
 //!
-//! History is not in memory, so it is not written: it begins anew with the new file.
+//! History is not in memory, so it is not written: it starts again with the new file.
 
 use super::super::rows::total_columns;
 use super::Written;
@@ -15,12 +15,12 @@ use serde::Serialize;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
 
-/// Points that are handed to SQLite as one text: there may be a million.
+/// Points passed to SQLite as one text: there may be a million.
 const POINTS_AT_ONCE: usize = 500;
-/// What stands for the reason of an order that ended before the file was written.
+/// The reason of an order that ended before the file was written.
 const REASON_LOST: &str = "its record was lost with the database of that time";
 
-/// Binds the columns that tell of a fault: class, code, message.
+/// Binds the columns of a fault: class, code, message.
 macro_rules! bind_fault {
     ($query:expr, $fault:expr) => {{
         let fault: Option<&Fault> = $fault;
@@ -31,7 +31,7 @@ macro_rules! bind_fault {
     }};
 }
 
-/// Writes the state into tables that hold nothing.
+/// Writes the state into empty tables.
 pub(super) async fn write_all(to: &mut SqliteConnection, state: &State, now: Time) -> Written {
     let sql = "UPDATE meta SET value = ? WHERE key = 'created_at'";
     to.execute(sqlx::query(sql).bind(state.created_at.millis())).await?;
@@ -86,7 +86,7 @@ async fn write_source(to: &mut SqliteConnection, key: &SourceKey, source: &Sourc
     Ok(())
 }
 
-/// Those that are open, and those ended ones that a repeated order has to find.
+/// The open ones, and the ended ones needed to recognise a repeated order.
 async fn write_occurrences(to: &mut SqliteConnection, key: &SourceKey, source: &SourceState) -> Written {
     for (occurrence, record) in &source.open {
         let sql = r#"INSERT INTO occurrences (account, source, "trigger", at, policy, opened_at, caught_up, adopted)
@@ -117,7 +117,7 @@ async fn write_occurrences(to: &mut SqliteConnection, key: &SourceKey, source: &
     Ok(())
 }
 
-/// Which they were is not in memory: a number stands for each.
+/// Their ids are not in memory: each gets a number instead.
 async fn write_losses(to: &mut SqliteConnection, key: &SourceKey, source: &SourceState) -> Written {
     for (target, losses) in &source.losses {
         for (number, loss) in losses.iter().enumerate() {
@@ -152,7 +152,7 @@ async fn write_asks(to: &mut SqliteConnection, source: &SourceKey, known: &Sourc
     Ok(())
 }
 
-/// A row of `points`, as [`write_points`] takes it.
+/// A row of `points` in the format of [`write_points`].
 #[derive(Serialize)]
 struct PointRow<'a> {
     account: &'a str,
@@ -288,7 +288,7 @@ async fn write_deletions(to: &mut SqliteConnection, state: &State) -> Written {
 
 async fn write_notes(to: &mut SqliteConnection, state: &State, now: Time) -> Written {
     for ((source, target), route_rpo) in &state.notes.rpos {
-        // Since when it was promised is past; so much is sure.
+        // When the RPO began to apply is unknown, but it was before now.
         let sql = "INSERT INTO promises (account, source, destination, since, region, policy, rpo)
                    VALUES (?, ?, ?, ?, ?, ?, ?)";
         let rpo = route_rpo.rpo.map(|rpo| i64::try_from(rpo.as_millis()).unwrap_or(i64::MAX));

@@ -82,7 +82,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             deleting::hold_tried(to, place, id, fault, not_before).await
         }
         Change::HoldConfirmed { place, id } => deleting::hold_confirmed(to, place, id).await,
-        // Found out anew by every process. What is new is to be named on one side or the other.
+        // Not stored: each process finds it out again. A new kind of change must be added to one side or the other.
         Change::MissingFromListing { .. }
         | Change::Inspected { .. }
         | Change::Reviewed { .. }
@@ -108,7 +108,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
     }
 }
 
-/// As `State` has it: what lies ahead of a clock that went back.
+/// Corrects times in the future after the clock went back, as in `State`.
 async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
     let tolerated = now.plus(AHEAD_TOLERATED);
     to.execute(sqlx::query("UPDATE sources SET cursor = ?1 WHERE cursor > ?1").bind(tolerated.millis())).await?;
@@ -143,7 +143,7 @@ async fn watched(
     destinations: &[Region],
     since: &Time,
 ) -> Written {
-    // One that was watched all along keeps its beginning; one that left and came back begins anew.
+    // A source that stayed in a policy keeps its `since`; one that left and returned gets a new one.
     let sql = "INSERT INTO sources (account, source, region, policy, destinations, since) VALUES (?, ?, ?, ?, ?, ?)
                ON CONFLICT DO UPDATE SET region = excluded.region, destinations = excluded.destinations,
                since = CASE WHEN policy IS NULL THEN excluded.since ELSE since END,
@@ -163,7 +163,7 @@ async fn source_departed(to: &mut SqliteConnection, source: &SourceKey) -> Writt
     write_lines(to, source, &[]).await
 }
 
-/// These in place of all that were there.
+/// Replaces all lines of the source.
 async fn write_lines(to: &mut SqliteConnection, source: &SourceKey, lines: &[Line]) -> Written {
     let sql = "DELETE FROM schedules WHERE account = ? AND source = ?";
     to.execute(sqlx::query(sql).bind(source.account.as_str()).bind(source.source.as_str())).await?;
@@ -230,7 +230,7 @@ macro_rules! bind_work {
 pub(super) use bind_work;
 
 async fn asked(to: &mut SqliteConnection, key: &WorkKey, attempt: &u32, request: &Request, at: &Time) -> Written {
-    // A repeat of an open request keeps its first time; what was withdrawn begins anew.
+    // A repeat of an open request keeps its first time; a new request after a withdrawn one starts again.
     let sql = r#"INSERT INTO asks (account, source, "trigger", at, destination, attempt, request, open,
                  first_asked_at, last_asked_at, asks, not_before) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, 1, ?)
                  ON CONFLICT DO UPDATE SET attempt = excluded.attempt, request = excluded.request,
@@ -323,7 +323,7 @@ async fn count(to: &mut SqliteConnection, total: &Counter, by: u64) -> Written {
     to.execute(query).await.map(drop)
 }
 
-/// SQLite counts to 2^63 - 1.
+/// SQLite integers end at 2^63 − 1.
 pub(super) fn clamp(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

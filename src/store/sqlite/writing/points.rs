@@ -3,7 +3,7 @@
 use super::*;
 
 pub(super) async fn write_point(to: &mut SqliteConnection, point: &RecoveryPoint) -> Written {
-    // A source that is only known by its points, as after the loss of the database, gets its row with them.
+    // A source known only by its points, as after the loss of the database, gets its row with them.
     let sql = "INSERT INTO sources (account, source, region) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
     let query = sqlx::query(sql).bind(point.place.account.as_str()).bind(point.source.as_str());
     to.execute(query.bind(point.home().as_str())).await?;
@@ -49,8 +49,8 @@ pub(super) async fn write_point(to: &mut SqliteConnection, point: &RecoveryPoint
     to.execute(bind_work!(sqlx::query(sql), &key).bind(i64::from(point.attempt))).await.map(drop)
 }
 
-/// What its new standing means for what is counted and told: one that was not there counts towards the quota, and one
-/// that was a recovery point and is none any more is past.
+/// Updates what depends on a changed lifecycle: a new object counts towards the quota, and a recovery point that ceased
+/// to be one becomes history.
 pub(super) async fn write_change_of_standing(to: &mut SqliteConnection, point: &RecoveryPoint) -> Written {
     let (account, region) = (point.place.account.as_str(), point.place.region.as_str());
     let sql = "SELECT lifecycle FROM points WHERE account = ? AND region = ? AND id = ?";
@@ -83,7 +83,7 @@ pub(super) async fn write_gone(to: &mut SqliteConnection, place: &AccountRegion,
     forget_deleted_of(to, account, &source, &trigger, at).await
 }
 
-/// What was deleted stays only as long as another attempt is possible or its occurrence may yet come due, as `State` has it.
+/// Keeps deleted points only while another attempt is possible or their occurrence may yet come due, as in `State`.
 pub(super) async fn forget_deleted_of(
     to: &mut SqliteConnection,
     account: &str,
