@@ -1,4 +1,4 @@
-//! `lifeboat backup`: an occurrence now.
+//! `lifeboat backup`: starts an occurrence now.
 
 use super::control_client::{self, ControlArgs};
 use super::http_client::{self, ControlError};
@@ -29,7 +29,7 @@ pub(super) struct Args {
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub(super) fn run(args: &Args) -> Done {
     let socket = args.to.socket()?;
-    // The name of the occurrence: whatever is lost on the way, the order is the same one.
+    // This names the occurrence: however often the order is sent, it is the same one.
     let (policy, source) = (args.policy.as_str().into(), args.source.as_deref().map(Into::into));
     let order = BackupOrder { policy, source, at: now() };
     let runtime = runtime()?;
@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args) -> Done {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Waits until the occurrence has ended for every source. A daemon that is away for a while is waited for.
+/// Waits until the occurrence has ended for every source, also while the daemon is away for some time.
 async fn follow(socket: &Path, order: &BackupOrder, sources: &BTreeSet<String>) -> Result<Vec<HistoryEntry>, Failure> {
     let mut away = false;
     loop {
@@ -67,8 +67,8 @@ async fn follow(socket: &Path, order: &BackupOrder, sources: &BTreeSet<String>) 
     }
 }
 
-/// For which sources the occurrence has ended, page by page, since there may be more of them than one page holds; `None`
-/// if the daemon does not answer.
+/// The sources for which the occurrence has ended, page by page, since they may not fit on one page; `None` if the
+/// daemon does not answer.
 async fn ended(
     socket: &Path,
     order: &BackupOrder,

@@ -1,4 +1,4 @@
-//! `lifeboat cancel`: gives up ordered backups that are not done.
+//! `lifeboat cancel`: gives up open on-demand backups.
 
 use super::control_client::{self, ControlArgs};
 use super::{Done, runtime};

@@ -1,4 +1,4 @@
-//! `lifeboat check`: whether the policy is valid, and whether it can meet its RPOs.
+//! `lifeboat check`: checks whether the policy is valid, and whether it can meet its RPOs.
 
 use super::inquiry::{self, Answers};
 use super::{Done, Failure, PolicyFile, now, offline, runtime, terminal};
@@ -37,7 +37,7 @@ struct Report<'a> {
     problems: &'a [Problem],
     warnings: &'a [Problem],
     feasible: Option<&'a capacity::CapacityReport>,
-    /// Why the database teaches nothing, where there is one.
+    /// Why an existing database could not be used.
     #[serde(skip_serializing_if = "Option::is_none")]
     database_problem: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -25,24 +25,24 @@ pub(super) struct ControlArgs {
 const RETRY_FOR: Duration = Duration::from_secs(30);
 const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What a refusal says.
+/// The body of a refusal.
 #[derive(Deserialize)]
 struct RefusedAnswer {
     error: String,
 }
 
 impl ControlArgs {
-    /// Where the daemon takes orders, by a policy file that may have problems.
+    /// The daemon's control socket, from a policy file that may have problems.
     pub(super) fn socket(&self) -> Result<PathBuf, Failure> {
         let (settings, refused) = load_or_salvage(&self.policy_file.config)?;
         match refused {
-            // Where the daemon listens stands in the file: that nobody does in the usual place says nothing.
+            // The file names the socket. If it could not be read, a missing socket at the default path proves nothing.
             Some((failure, true)) if !settings.daemon.control.exists() => Err(failure),
             _ => Ok(settings.daemon.control),
         }
     }
 
-    /// Prints what came of an order.
+    /// Prints the result of an order.
     pub(super) fn print(&self, answer: &DoneAnswer) -> Result<ExitCode, Failure> {
         for warning in &answer.warnings {
             terminal::complain(warning);
@@ -55,7 +55,7 @@ impl ControlArgs {
     }
 }
 
-/// Gives an order until it is answered.
+/// Sends an order until there is a response.
 pub(super) async fn give(socket: &Path, path: &str, order: &impl Serialize) -> Result<DoneAnswer, Failure> {
     let json = serde_json::to_vec(order).map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?;
     let began = Instant::now();
@@ -89,7 +89,7 @@ fn read(status: u16, body: &[u8]) -> Result<DoneAnswer, Failure> {
         Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
     };
     Err(match status {
-        // What `check` would print, as it stands.
+        // The problems as `check` would print them.
         422 => Failure::Usage(format!("lifeboat: the policy was refused and changes nothing:\n{}", why.trim_end())),
         400 | 404 => Failure::Usage(format!("lifeboat: {why}")),
         _ => Failure::Run(why),

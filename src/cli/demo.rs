@@ -28,7 +28,7 @@ pub(super) struct Args {
 }
 
 const POLICY: &str = include_str!("../../config/demo.toml");
-/// A copy of a small file system takes some seven minutes at AWS.
+/// A copy of a small file system takes about seven minutes at AWS.
 const SPEED: f64 = 90.0;
 const FLEET: &str = r#"
 [[file_system]]
@@ -106,7 +106,7 @@ async fn show(args: &Args) -> Done {
             _ = tokio::signal::ctrl_c() => break,
         }
     }
-    // The daemon may have ended by itself already; then there is nothing to stop.
+    // The daemon may have ended already; then there is nothing to stop.
     let _ = commands.send(Command::Stop).await;
     let ended = running.await;
     endpoint.shutdown().await;
@@ -158,7 +158,7 @@ impl Screen {
 
     fn show(&mut self, snapshot: &Snapshot, since: Duration) -> Result<(), Failure> {
         if self.live {
-            // Home, draw over what is there, clear the rest: no flicker.
+            // Move home, overwrite, clear the rest: no flicker.
             let table = text::live(snapshot, now(), terminal::live_output_style());
             let table = table.replace('\n', "\x1b[K\n");
             terminal::print(&format!("\x1b[H{table}\x1b[J"))?;

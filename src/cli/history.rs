@@ -38,7 +38,7 @@ pub(super) struct Args {
     csv: bool,
 }
 
-/// More lines than this nobody reads in a table.
+/// A table with more lines than this is not readable.
 const TABLE_LINES: u64 = 1000;
 
 pub(super) fn run(args: &Args) -> Done {
@@ -71,7 +71,7 @@ fn question(args: &Args) -> Result<HistoryQuery, String> {
     Ok(asked)
 }
 
-/// Prints page by page, so that ten years of a large fleet take no more memory than a page.
+/// Prints page by page, so that ten years of a large fleet take only the memory of a page.
 async fn print(args: &Args, query: &mut HistoryQuery, source: &mut HistorySource) -> Done {
     let table = !args.json && !args.csv;
     let most = args.limit.unwrap_or(if table { TABLE_LINES } else { u64::MAX });
@@ -82,7 +82,7 @@ async fn print(args: &Args, query: &mut HistoryQuery, source: &mut HistorySource
         terminal::print(&text::history_csv_header())?;
     }
     loop {
-        // One more than wanted shows whether there is more.
+        // Requesting one more than wanted shows whether there is more.
         let want = left.saturating_add(u64::from(table && args.limit.is_none()));
         query.limit = u32::try_from(want).unwrap_or(u32::MAX).min(query::MAX_LIMIT);
         let page = source.page(query).await?;
@@ -119,14 +119,14 @@ async fn print(args: &Args, query: &mut HistoryQuery, source: &mut HistorySource
     Ok(ExitCode::SUCCESS)
 }
 
-/// Where the history is read.
+/// The source of the history.
 enum HistorySource {
     Daemon(Daemon),
     Database(Database),
 }
 
 impl HistorySource {
-    /// Asks the daemon; one that gives no answer to the first question is asked no further one.
+    /// Asks the daemon; if it does not answer the first request, the database is used for all.
     async fn page(&mut self, query: &HistoryQuery) -> Result<Vec<HistoryEntry>, Failure> {
         let failed = |error: StoreError| Failure::Run(error.to_string());
         if let Self::Daemon(daemon) = self {

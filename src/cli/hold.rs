@@ -1,4 +1,4 @@
-//! `lifeboat hold`: a recovery point is kept until it is released.
+//! `lifeboat hold`: keeps a recovery point until it is released.
 
 use super::control_client::{self, ControlArgs};
 use super::{Done, Failure, runtime, terminal};
@@ -31,8 +31,8 @@ pub(super) fn run(args: &Args) -> Done {
     args.to.print(&answer)
 }
 
-/// Gives the order; then, if the tag is waited for, again until AWS shows it, or refuses it for a reason that does not pass.
-/// An order that stood once and is refused when it is given again may be `over`.
+/// Sends the order; if it should wait, repeats it until AWS shows the tag or refuses it permanently. A repeat that is
+/// refused after the order was accepted once may mean that it is `over`.
 pub(super) async fn until_it_stands(
     socket: &Path,
     path: &str,

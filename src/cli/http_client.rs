@@ -10,12 +10,12 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// A healthy daemon on the same host answers at once. One whose database is slow says so when its own time is over, and
-/// that answer is to arrive.
+/// A healthy daemon on the same host responds at once. One with a slow database sends an error at its own time limit,
+/// and that response must arrive.
 const TIMEOUT: Duration = timeout_beyond(ANSWERS_WITHIN);
-/// An order is answered once it is on disk; the daemon gives up before this.
+/// An order is answered once it is on disk; the daemon gives up earlier than this.
 const ORDER_TIMEOUT: Duration = Duration::from_secs(75);
-/// The snapshot of ten thousand sources takes some 40 MB.
+/// The snapshot of ten thousand sources takes about 40 MB.
 const ANSWER_MAX_BYTES: usize = 256 * 1024 * 1024;
 
 /// A timeout that covers a response within the given time.
@@ -25,7 +25,7 @@ pub(super) const fn timeout_beyond(answers_within: Duration) -> Duration {
 
 /// Why a request failed.
 pub(super) enum RequestError {
-    /// Nobody listens there.
+    /// Nothing listens there.
     NoDaemon,
     /// The response is not usable.
     Bad(String),
@@ -33,7 +33,7 @@ pub(super) enum RequestError {
 
 /// Why an order got no response.
 pub(super) enum ControlError {
-    /// Nobody listens there: the order certainly did not arrive.
+    /// Nothing listens there: the order certainly did not arrive.
     NoDaemon,
     /// The socket may not be opened.
     Denied,
@@ -46,7 +46,7 @@ pub(super) async fn get(address: SocketAddr, path: &str) -> Result<Bytes, Reques
     get_within(TIMEOUT, address, path).await
 }
 
-/// The same for what takes longer to answer.
+/// The same with another time limit.
 pub(super) async fn get_within(timeout: Duration, address: SocketAddr, path: &str) -> Result<Bytes, RequestError> {
     match tokio::time::timeout(timeout, try_get(reachable(address), path)).await {
         Ok(answer) => answer,
@@ -67,7 +67,7 @@ async fn try_get(address: SocketAddr, path: &str) -> Result<Bytes, RequestError>
     }
 }
 
-/// GETs a path over the control socket, or POSTs JSON to it. Returns the status and the body, whatever they say.
+/// GETs a path over the control socket, or POSTs JSON to it. Returns status and body unchecked.
 pub(super) async fn over_socket(
     socket: &Path,
     path: &str,
@@ -109,7 +109,7 @@ async fn exchange(
     Ok((status, body.map_err(|error| error.to_string())?.to_bytes()))
 }
 
-/// A daemon that listens on all addresses is reached on the loopback one.
+/// A daemon that listens on all addresses is reached on loopback.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         let loopback =

@@ -17,13 +17,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A call that may be mended by waiting is repeated so often.
+/// How often a call is tried that may succeed later.
 const TRIES: u32 = 3;
 
-/// What AWS answered.
+/// The results.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Answers {
-    /// The host's clock minus AWS's; absent if no answer said what time it is.
+    /// The host's clock minus AWS's; absent if no response contained the time.
     clock_offset_seconds: Option<f64>,
     regions: Vec<RegionAnswer>,
 }
@@ -32,14 +32,14 @@ pub(super) struct Answers {
 struct RegionAnswer {
     account: String,
     region: String,
-    /// Sources of the policy that are there, and how many there should be.
+    /// The number of the policy's sources that exist, and the expected number.
     sources_found: usize,
     sources_named: usize,
     problems: Vec<String>,
 }
 
 impl Answers {
-    /// Whether a person should come before the night.
+    /// Whether nothing needs a person.
     pub(super) fn good(&self) -> bool {
         self.regions.iter().all(|region| region.problems.is_empty()) && self.clock_problem().is_none()
     }
@@ -80,7 +80,7 @@ impl fmt::Display for Answers {
     }
 }
 
-/// Asks AWS, all Regions at the same time.
+/// Asks AWS, all Regions concurrently.
 pub(super) async fn ask(settings: &Settings) -> Answers {
     let mut sources: BTreeMap<AccountRegion, BTreeSet<SourceId>> =
         places_of(settings).map(|at| (at, BTreeSet::new())).collect();
@@ -97,7 +97,7 @@ pub(super) async fn ask(settings: &Settings) -> Answers {
     let mut answers = Answers::default();
     for (AccountRegion { account, region }, sources_named, inquiry) in asked.collect::<Vec<_>>() {
         let (account, region) = (account.to_string(), region.to_string());
-        // Even a bug must not leave out a Region that was to be asked.
+        // Even a bug must not drop a Region from the result.
         let (region, offset_ms) = inquiry.await.unwrap_or_else(|error| {
             let problems = vec![format!("it could not be asked: {error}")];
             (RegionAnswer { account, region, sources_found: 0, sources_named, problems }, None)
@@ -112,7 +112,7 @@ pub(super) async fn ask(settings: &Settings) -> Answers {
     answers
 }
 
-/// What is asked at one place.
+/// What to ask in one account and Region.
 struct Inquiry {
     engine: Arc<Engines>,
     place: AccountRegion,
@@ -128,7 +128,7 @@ impl Inquiry {
         let (volumes, file_systems): (Vec<SourceId>, Vec<SourceId>) =
             named.iter().cloned().partition(SourceId::is_volume);
         let mut found = 0;
-        // What is not there fails a whole call, so that is asked for in halves.
+        // One missing id fails a whole call, so a failed batch is split in half.
         let chunks = volumes.chunks(IDS_PER_CALL).chain(file_systems.chunks(IDS_PER_CALL));
         let mut left: Vec<Vec<SourceId>> = chunks.map(<[SourceId]>::to_vec).collect();
         while let Some(ids) = left.pop() {

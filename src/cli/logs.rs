@@ -23,13 +23,13 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// Lines that wait for a reader at most; further ones are dropped.
+/// Maximum number of lines that wait for a reader; further ones are dropped.
 const LINES_WAITING_MAX: usize = 4096;
 
 /// Starts logging to stderr. `LIFEBOAT_LOG` sets the level, also per module (`debug`, `lifeboat::engine=trace`).
 ///
-/// A thread of its own writes, so that a reader who stopped reading, or a full disk under the log, costs lines and never
-/// the daemon. Dropping what is returned writes what still waits.
+/// A separate thread writes, so that a reader who stopped reading, or a full disk under the log, costs lines but never
+/// blocks the daemon. Dropping the guard writes the lines that still wait.
 pub(super) fn begin(format: LogFormat, default_level: &str) -> WorkerGuard {
     let (writer, guard) =
         NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_WAITING_MAX).finish(std::io::stderr());
@@ -44,16 +44,16 @@ pub(super) fn begin(format: LogFormat, default_level: &str) -> WorkerGuard {
             builder.with_ansi(super::terminal::colour_on_stderr()).compact().map_event_format(Cleaned).try_init()
         }
     };
-    // A second start in one process keeps the first, as in tests.
+    // A second start in one process, as in tests, keeps the first logger.
     drop(begun);
     guard
 }
 
-/// So much of a line of another crate is written.
+/// Maximum length of a line from another crate.
 const FOREIGN_MAX_CHARS: usize = 1000;
 
-/// What other crates log may quote anything that they were given: it is kept to one line of bounded length, and nothing in
-/// it tells a terminal what to do. JSON does that by itself.
+/// Log lines of other crates may quote any input: they are kept to one line of bounded length without terminal control
+/// characters. JSON escapes them itself.
 struct Cleaned<F>(F);
 
 impl<S, N, F> FormatEvent<S, N> for Cleaned<F>
@@ -72,7 +72,7 @@ where
     }
 }
 
-/// `<6>message field=value`: sd-daemon(3) reads the priority and takes it off.
+/// `<6>message field=value`: sd-daemon(3) reads and removes the priority.
 struct Journal;
 
 impl<S, N> FormatEvent<S, N> for Journal
@@ -89,7 +89,7 @@ where
         };
         let mut line = String::new();
         context.field_format().format_fields(Writer::new(&mut line), event)?;
-        // One line is one entry: what spans several (a refused policy) carries its priority on each.
+        // Each line is one entry: a message of several lines (a refused policy) needs the priority on each.
         for part in line.lines() {
             writeln!(to, "<{priority}>{part}")?;
         }

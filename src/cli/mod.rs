@@ -1,7 +1,7 @@
 //! The commands, one file each.
 //!
 //! Exit codes are part of the contract: 0 done, 1 failed at run time, 2 wrong usage or policy (product.md, Commands).
-//! Errors go to stderr: what and on what, then the cause, then what to do.
+//! Errors go to stderr: what failed and on which object, then the cause, then what to do.
 
 mod backup;
 mod cancel;
@@ -99,7 +99,7 @@ struct PolicyFile {
     config: PathBuf,
 }
 
-/// How a command failed.
+/// Why a command failed.
 #[derive(Debug)]
 enum Failure {
     /// At run time: exit 1.
@@ -116,7 +116,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no errors; clap knows which stream and code they take.
+            // Help and version are not errors; clap knows their stream and exit code.
             let _ = error.print();
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
@@ -168,19 +168,19 @@ fn man() -> Done {
     terminal::print(&String::from_utf8_lossy(&page))
 }
 
-/// Loads the policy for a command; its problems are shown as they are.
+/// Loads the policy for a command; returns its problems unchanged.
 fn load(path: &Path) -> Result<config::Loaded, Failure> {
     config::load(path, now()).map_err(|problems| Failure::Usage(problems.render(terminal::colour_on_stderr())))
 }
 
-/// Loads what a command that only reads needs. A file that may not be used does not keep a person from seeing how things
-/// stand: what can be read of it is returned, with the problems.
+/// Loads the policy for a read-only command. An invalid file must not prevent a person from seeing the status: whatever
+/// can be read of it is returned, with the problems.
 fn load_to_read(path: &Path) -> Result<(Settings, Option<Failure>), Failure> {
     let (settings, refused) = load_or_salvage(path)?;
     Ok((settings, refused.map(|(failure, _)| failure)))
 }
 
-/// The same; with the problems goes whether the file could not be read at all, so that all of it are defaults.
+/// The same; also returns whether the file could not be read at all, so that all settings are defaults.
 fn load_or_salvage(path: &Path) -> Result<(Settings, Option<(Failure, bool)>), Failure> {
     match config::load(path, now()) {
         Ok(loaded) => Ok((loaded.settings, None)),
@@ -198,9 +198,9 @@ fn now() -> Time {
     crate::daemon::system::host_time()
 }
 
-/// Threads beside the workers, for what takes long or blocks.
+/// Threads besides the workers, for slow or blocking work.
 const BLOCKING_THREADS: usize = 16;
-/// They stay: with one of them there, work waits where the system has no thread to give; with none, tokio panics.
+/// Keep idle threads: as long as one exists, work waits if the system cannot create a thread; with none, tokio panics.
 const BLOCKING_THREADS_STAY: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

@@ -9,7 +9,7 @@ use crate::planner;
 use crate::store::{self};
 use crate::store::{Store as _, StoreError, StoreProblem};
 
-/// The state as the database has them, brought together with the policy. Nothing is written.
+/// The state in the database, synchronised with the policy. Nothing is written.
 pub(super) async fn read(settings: &mut Settings) -> Result<State, Failure> {
     try_read(settings).await.map_err(|error| Failure::Run(error.to_string()))
 }
@@ -23,8 +23,8 @@ async fn try_read(settings: &mut Settings) -> Result<State, StoreError> {
     Ok(state)
 }
 
-/// What the database teaches a command that can do without. One that does not exist yet teaches nothing; of one that
-/// cannot be read, it is returned why, for a person to know what the result rests on.
+/// The state, for a command that works without it. A missing database is not an error; for an unreadable one, the
+/// reason is returned so that the result can mention it.
 pub(super) async fn learn(settings: &Settings) -> (Option<State>, Option<String>) {
     match try_read(&mut settings.clone()).await {
         Ok(state) => (Some(state), None),
@@ -33,7 +33,7 @@ pub(super) async fn learn(settings: &Settings) -> (Option<State>, Option<String>
     }
 }
 
-/// The same; a database that does not exist yet is an empty one.
+/// The same; a missing database counts as an empty one.
 pub(super) async fn read_or_empty(settings: &mut Settings) -> Result<State, Failure> {
     match store::read(&settings.daemon.state).await {
         Err(error) if matches!(error.problem, StoreProblem::Absent) => {
@@ -49,18 +49,18 @@ pub(super) async fn read_or_empty(settings: &mut Settings) -> Result<State, Fail
     }
 }
 
-/// What the policy names now and the database does not know yet is shown as well; nothing of this is kept.
+/// Adds what the policy names but the database does not know yet; nothing of this is stored.
 fn follow(settings: &mut Settings, state: &mut State) {
     settings.generation = 1;
     let mut plan = Plan::default();
     planner::membership::plan(settings, state, now(), &mut plan);
     for change in plan.record.iter().filter(|change| kept_up(change)) {
-        // A refusal only means that the snapshot lacks a source that the database contradicts.
+        // A rejected change only means that the snapshot lacks a source that contradicts the database.
         let _ = state.apply(change);
     }
 }
 
-/// What shows in a snapshot of the state.
+/// Whether a change is visible in a snapshot.
 const fn kept_up(change: &Change) -> bool {
     matches!(change, Change::MembershipUpdated { .. } | Change::Rescheduled { .. } | Change::SourceDeparted { .. })
 }

@@ -26,7 +26,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    // The end is said rather than the length, so that an order that is given twice means the same.
+    // The end is sent, not the length, so that a repeated order means the same.
     let until = args.lasts.map(|lasts| now().plus(lasts));
     if until.is_some_and(|until| until.to_string().starts_with('@')) {
         return Err(Failure::Usage(

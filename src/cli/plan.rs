@@ -1,4 +1,4 @@
-//! `lifeboat plan`: what would happen next, before it does.
+//! `lifeboat plan`: shows what would happen next.
 
 use super::http_client::{self, RequestError};
 use super::{Done, Failure, PolicyFile, load, load_to_read, now, offline, runtime, terminal};
@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args) -> Done {
     }
 }
 
-/// The policy file as it lies there, with what it would change.
+/// The policy file on disk, and what it would change.
 fn against(args: &Args) -> Done {
     let settings = load(&args.policy.config)?.settings;
     let (running, changed) = runtime()?.block_on(async {
@@ -67,7 +67,7 @@ fn against(args: &Args) -> Done {
     terminal::print(&text::difference(&sentences, terminal::output_style()))
 }
 
-/// Where the file names another `listen` than the daemon has, the control socket leads to it.
+/// If the file names another `listen` than the daemon has, the control socket still reaches the daemon.
 async fn by_socket(settings: &Settings) -> Result<Forecast, Failure> {
     let Daemon { listen, control, .. } = &settings.daemon;
     match http_client::over_socket(control, "/api/v1/plan", None).await {

@@ -1,7 +1,7 @@
 //! `lifeboat points`: recovery points, each with the command that would restore it.
 //!
-//! On the bad day there may be neither daemon nor database nor source Region. `--aws` needs only credentials and a
-//! destination that answers.
+//! In a disaster there may be neither daemon nor database nor source Region. `--aws` needs only credentials and a
+//! destination that responds.
 
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::action::{Action, Call, Outcome};
@@ -42,9 +42,9 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Pages of one Region's listing that are read at most.
+/// Maximum number of pages read of one Region's listing.
 const PAGES_MAX: usize = 20_000;
-/// A page that gets no answer is asked for again so often.
+/// How often a page is requested before giving up.
 const TRIES_PER_PAGE: u32 = 4;
 
 #[derive(Serialize)]
@@ -63,15 +63,15 @@ struct PointView<'a> {
     kind: &'a str,
     policy: Option<&'a str>,
     hold: Option<&'a str>,
-    /// What contradicts its tags: it is not counted, and not to be relied on.
+    /// What contradicts its tags: it is not counted, and must not be relied on.
     disputed: Option<&'a str>,
-    /// What could not be confirmed: whose it is, a person must decide.
+    /// What could not be confirmed: a person must decide whose it is.
     unconfirmed: Option<&'a str>,
     /// The command that restores it; none while it is disputed.
     restore: Option<String>,
 }
 
-/// What is disputed because its tags cannot be read: whose it may be and from when is not known.
+/// A disputed object with unreadable tags: its source and the age of its data are unknown.
 #[derive(Serialize)]
 struct Unreadable {
     account: AccountAlias,
@@ -114,19 +114,19 @@ pub(super) fn run(args: &Args) -> Done {
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// A point, and what speaks against it.
+/// A point, and what contradicts it.
 struct Shown {
     point: RecoveryPoint,
     objection: Option<Objection>,
 }
 
-/// All that there is to show.
+/// Everything to show.
 struct FoundPoints {
     shown: Vec<Shown>,
     unreadable: Vec<Unreadable>,
 }
 
-/// All of a state, disputed or not.
+/// All points of a state, disputed or not.
 fn all_of(state: State) -> FoundPoints {
     let mut disputes: BTreeMap<(AccountRegion, BackupId), Dispute> = BTreeMap::new();
     for (place, id, dispute) in state.disputes() {
@@ -159,8 +159,8 @@ async fn from_database(args: &Args) -> Result<FoundPoints, Failure> {
     Ok(all_of(state.map_err(failed)?))
 }
 
-/// Reads every Region at the same time; one that is out of reach is named on stderr and the others are shown. Complete
-/// as long as any Region answered: that is what the bad day is like.
+/// Reads every Region concurrently; an unreachable one is reported on stderr and the others are shown. Complete if any
+/// Region responded, because in a disaster one may not.
 async fn from_aws(args: &Args) -> Result<(FoundPoints, bool), Failure> {
     let (aws, places) = match load_to_read(&args.policy.config) {
         Ok((settings, problems)) => {
@@ -218,7 +218,7 @@ fn own(region: &str) -> AccountRegion {
     AccountRegion { account: AccountAlias::own(), region: region.into() }
 }
 
-/// All that a Region shows, and what time it is at AWS, if it says so.
+/// All backups in a Region, and the time at AWS, if a response contained it.
 async fn list(engine: &Engines, place: &AccountRegion) -> Result<(Vec<ObservedBackup>, Option<Time>), Fault> {
     let (mut read, mut at_aws) = (Vec::new(), None);
     let mut next_token = None;
@@ -272,7 +272,7 @@ fn view(Shown { point, objection }: &Shown, at: Time) -> PointView<'_> {
     }
 }
 
-/// The command that would restore it; what stands in capitals is to be filled in (fsx-facts 7).
+/// The command that would restore it; parts in capitals are to be filled in (fsx-facts 7).
 fn restore(point: &RecoveryPoint) -> String {
     let (region, id) = (&point.place.region, &point.id);
     let file_system = |rest: &str| {

@@ -14,9 +14,9 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A Monday. That it stands still lets the same seed give the same weeks, whenever they are asked for.
+/// A Monday. It is fixed so that the same seed gives the same weeks at any time.
 const START: &str = "2026-11-02T00:00:00Z";
-/// Longer ones teach nothing more and take minutes.
+/// Longer ones show nothing new and take minutes.
 const DAYS: std::ops::RangeInclusive<u32> = 1..=366;
 
 #[derive(clap::Args, Debug)]
@@ -78,7 +78,7 @@ fn floor(text: &str) -> Result<f64, String> {
     parse_duration(text).map(|duration| duration.as_secs_f64()).filter(|seconds| *seconds >= 1.0).ok_or_else(wrong)
 }
 
-/// What came of it.
+/// The result.
 #[derive(Serialize)]
 struct Report {
     days: u32,
@@ -97,24 +97,24 @@ struct Report {
 struct PolicyRoutes {
     policy: PolicyName,
     region: Region,
-    /// A destination, rather than the sources' own Region.
+    /// Whether it is a destination rather than the sources' own Region.
     copy: bool,
     sources: usize,
     rpo_seconds: Option<u64>,
-    /// Routes that kept their promise from their first recovery point on.
+    /// Routes that met their RPO from their first recovery point on.
     kept: usize,
-    /// How long promises were broken after the first recovery point, all routes together.
+    /// How long RPOs were missed after the first recovery point, summed over all routes.
     broken_seconds: u64,
-    /// The age of the newest recovery point, over all routes and all the time in which there was one: half, 95 %, and all of
-    /// it at most; absent: there never was one.
+    /// The age of the newest recovery point, over all routes and all the time in which there was one: median, 95th
+    /// percentile and maximum; absent: there never was one.
     age_half_seconds: Option<u64>,
     age_95_percent_seconds: Option<u64>,
     age_most_seconds: Option<u64>,
-    /// When the last route had its first recovery point; absent: not all have one.
+    /// When the last route had its first recovery point; absent if not all have one.
     all_protected_after_seconds: Option<u64>,
-    /// What the first that has none waits for in the end.
+    /// What the first route without one is waiting for at the end.
     waits: Option<String>,
-    /// Those that broke it for longest.
+    /// The routes that missed it for longest.
     worst: Vec<String>,
 }
 
@@ -123,10 +123,10 @@ struct LaneUse {
     lane: String,
     slots: u32,
     used_percent: f64,
-    /// Of all slot time.
+    /// As a percentage of all slot time.
     idle_while_wanted_percent: f64,
     copies: u64,
-    /// Absent: none ended.
+    /// Absent if none ended.
     longest_copy_seconds: Option<u64>,
 }
 

@@ -20,7 +20,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Done {
     let release = ReleaseOrder { backup: args.backup.as_str().into() };
     let socket = args.to.socket()?;
-    // What was released may be deleted by retention before its tag was seen to be gone.
+    // Retention may delete the released point before its tag was seen to be gone.
     let deleted = |failure: &Failure| {
         let done = format!("{} is released, and was deleted since", args.backup);
         matches!(failure, Failure::Usage(_)).then(|| DoneAnswer { done, ..DoneAnswer::default() })

@@ -34,7 +34,7 @@ pub(super) struct Args {
     csv: bool,
 }
 
-/// A large fleet takes the daemon a while.
+/// A large fleet takes the daemon some time.
 const TIMEOUT: Duration = http_client::timeout_beyond(REPORTS_WITHIN);
 
 pub(super) fn run(args: &Args) -> Done {
@@ -59,7 +59,7 @@ fn question(args: &Args) -> Result<RouteQuery, String> {
     let until = args.until.as_deref().map(|until| query::until(until, now)).transpose()?;
     let asked = RouteQuery {
         since: query::since(&args.since, now)?,
-        // Nothing is known of the future.
+        // The future is unknown.
         until: until.unwrap_or(now).min(now),
         policy: args.policy.as_deref().map(Into::into),
         source: args.source.as_deref().map(Into::into),

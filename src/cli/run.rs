@@ -38,7 +38,7 @@ async fn serve(loaded: config::Loaded, path: &Path) -> Done {
         let warnings = loaded.warnings.iter().map(|warning| warning.render(false).trim_end().to_owned()).collect();
         Ok(Reread { settings: loaded.settings, warnings })
     });
-    // Before anything can take time: a signal that comes early must not kill.
+    // Before anything slow: an early signal must not kill the process.
     let failed = |error: std::io::Error| Failure::Run(format!("cannot listen for signals: {error}"));
     let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -46,8 +46,8 @@ async fn serve(loaded: config::Loaded, path: &Path) -> Done {
     let policies = loaded.settings.policies.len();
     let state = loaded.settings.daemon.state.display().to_string();
     let startup = Startup { settings: loaded.settings, reload, credentials: None, systemd: true };
-    // A start may have to wait, for a database that another program has locked for example, and so hears whom it is told by
-    // to end. It may be dropped anywhere: the next one goes on from what is on disk.
+    // A start may have to wait, for instance for a locked database, and so listens for the signals to stop. It may be
+    // dropped anywhere: the next start continues from what is on disk.
     let daemon = tokio::select! {
         started = Daemon::start(startup) => started.map_err(|error| Failure::Run(error.to_string()))?,
         _ = terminate.recv() => return Ok(stopped()),

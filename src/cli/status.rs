@@ -28,7 +28,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Done {
     match show(args) {
-        // A monitor takes any other code for a verdict.
+        // A monitor would take any other exit code for a verdict.
         Err(Failure::Usage(what)) if args.check => {
             unknown(&format!("{}: {}", args.policy.config.display(), first_line(&what)))
         }
@@ -78,7 +78,7 @@ fn print_json(snapshot: &Snapshot) -> Done {
     terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?)
 }
 
-/// What a monitor is told, worst last but for what nobody can say.
+/// The verdict for a monitor, the worst last except for unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Ok,
@@ -91,7 +91,7 @@ impl Verdict {
     fn of(snapshot: &Snapshot) -> Self {
         let at = now();
         let worst = Tally::of(&triage::lines(snapshot, at)).worst();
-        // Nobody makes new recovery points while no daemon runs or none can work, however well the routes stand.
+        // Without a working daemon nobody makes new recovery points, whatever the status of the routes.
         let works = snapshot.live && snapshot.store_problem.is_none() && triage::hangs(snapshot, at).is_none();
         match worst {
             Some(RpoStatus::Late) => Self::Late,
@@ -111,7 +111,7 @@ impl Verdict {
         }
     }
 
-    /// As monitoring plugins exit.
+    /// The exit code by the convention of monitoring plugins.
     fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -145,7 +145,7 @@ async fn watch(settings: &Settings, mut problems: Option<Failure>) -> Done {
     }
 }
 
-/// The running daemon's snapshot, or one taken from the database, for which the policy must be good.
+/// The running daemon's snapshot, or one made from the database, for which the policy must be valid.
 async fn fetch(settings: &Settings, problems: Option<Failure>) -> Result<Snapshot, Failure> {
     match http_client::get(settings.daemon.listen, "/api/v1/status").await {
         Ok(body) => {

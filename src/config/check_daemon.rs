@@ -1,4 +1,4 @@
-//! `[daemon]`, `[aws]` and `[limits]`: paths of the process, and how it reaches AWS.
+//! `[daemon]`, `[aws]` and `[limits]`: paths of the process, and access to AWS.
 
 use super::problem::{Findings, Problem};
 use super::reader::Table;
@@ -12,15 +12,15 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How often work in flight may be looked at; the lower end is for sped-up endpoints.
+/// The allowed poll interval; the lower end is for sped-up endpoints.
 const POLL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(3600);
-/// Calls a second that make sense for one account and Region.
+/// The allowed calls per second for one account and Region.
 const REQUESTS_PER_SECOND: RangeInclusive<f64> = 0.1..=1000.0;
-/// AWS takes this many copies at a time in a lane (fsx-facts 3.2).
+/// AWS allows this many copies at a time in a lane (fsx-facts 3.2).
 const COPIES_IN_FLIGHT: RangeInclusive<u32> = 1..=5;
-/// The largest number of names for one host.
+/// Maximum number of names for one host.
 const HOSTS_MAX: usize = 100;
-/// The kernel's limit on the path of a socket.
+/// The kernel's limit on the path of a Unix socket.
 const SOCKET_PATH_MAX_BYTES: usize = 107;
 
 /// `[daemon]`, or its defaults.
@@ -100,7 +100,7 @@ fn path(text: &str) -> Result<PathBuf, Diagnostic> {
     Ok(PathBuf::from(text))
 }
 
-/// A name as it stands in a request's `Host`, without a port.
+/// A name as in a request's `Host`, without a port.
 fn host(text: &str) -> Result<String, Diagnostic> {
     if text.parse::<std::net::IpAddr>().is_ok() {
         return Ok(text.to_owned());
@@ -193,7 +193,7 @@ fn endpoint_url(url: &str) -> Result<&str, Diagnostic> {
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(Diagnostic::new("an address has no blanks in it", sample));
     }
-    // Also without a scheme, and whatever it hides in: who writes a password there is told of that first.
+    // Also without a scheme, and wherever it is: a password in the URL is reported first.
     let mentions_user = url.split(['?', '#']).next().is_some_and(|address| address.contains('@'));
     let host = if mentions_user { Err(Flaw::Credentials) } else { web_host(url) };
     let what = match host {

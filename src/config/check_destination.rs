@@ -63,7 +63,7 @@ fn one(
     })
 }
 
-/// Whether copies can go from the source Region to this one, and are meant to.
+/// Checks that copies can go from the source Region to this one, and are meant to.
 fn where_to(
     region: &Spanned<&str>,
     in_region: Option<&Spanned<bool>>,

@@ -1,7 +1,7 @@
 //! Rejects names that AWS would reject.
 //!
-//! A mistyped id is otherwise discovered at 03:00, by a call that fails for good. These rules follow AWS's own patterns
-//! (fsx-facts 3.7), so a name that passes is at least well-formed for AWS.
+//! A mistyped id would otherwise be discovered at 03:00, by a call that fails permanently. These rules follow AWS's own
+//! patterns (fsx-facts 3.7), so a name that passes is at least well-formed for AWS.
 
 use super::nearest::nearest;
 use super::problem::{Findings, Problem};
@@ -10,11 +10,11 @@ use super::wording::{Diagnostic, shown};
 use crate::domain::regions;
 use uuid::Uuid;
 
-/// The longest Region name that FSx takes.
+/// Maximum length of a Region name in FSx.
 const REGION_MAX_BYTES: usize = 20;
-/// The longest KMS key that FSx takes.
+/// Maximum length of a KMS key in FSx.
 const KMS_KEY_MAX_CHARS: usize = 2048;
-/// The longest tag key and tag value.
+/// Maximum length of a tag key and a tag value.
 const TAG_KEY_MAX_CHARS: usize = 128;
 const TAG_VALUE_MAX_CHARS: usize = 256;
 /// A policy's name becomes a metric label and a tag value.
@@ -62,7 +62,7 @@ pub(super) fn volume(id: &str) -> Result<&str, Diagnostic> {
     }))
 }
 
-/// Mistakes that both kinds of id share.
+/// Mistakes that both kinds of id have in common.
 fn source_slip(id: &str, prefix: &str, wanted: &str) -> Option<Diagnostic> {
     let what = format!("`{}` is not {wanted}", shown(id));
     if let Some((_, last)) = id.rsplit_once('/').filter(|_| id.starts_with("arn:")) {
@@ -121,7 +121,7 @@ pub(super) fn region(name: &str) -> Result<&str, Diagnostic> {
     Err(Diagnostic::new(what, "write it as AWS does, for example `us-east-1` or `eu-central-1`"))
 }
 
-/// Warns about an unknown Region: most likely a typing error, which otherwise shows only when AWS refuses it.
+/// Warns about an unknown Region: most likely a typing error, which otherwise shows only when AWS rejects it.
 pub(super) fn warn_of_unknown_region(region: &Spanned<&str>, findings: &mut Findings) {
     if regions::all().any(|known| known == region.value) {
         return;
@@ -139,7 +139,7 @@ fn is_lower(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// The AWS partition of a Region: backups are never copied from one to another.
+/// The AWS partition of a Region: backups are never copied between partitions.
 pub(super) fn partition(region: &str) -> &'static str {
     const PREFIXES: [(&str, &str); 7] = [
         ("cn-", "aws-cn"),
@@ -219,7 +219,7 @@ fn is_key_path(name: &str) -> bool {
 
 /// `1234abcd-12ab-34cd-56ef-1234567890ab`, or `mrk-` and 32 digits.
 fn is_key_id(key: &str) -> bool {
-    // By their lengths: with hyphens between, and the digits alone.
+    // Distinguished by length: digits with hyphens, or digits alone.
     match key.strip_prefix("mrk-") {
         Some(digits) => digits.len() == 32 && Uuid::try_parse(digits).is_ok(),
         None => key.len() == 36 && Uuid::try_parse(key).is_ok(),

@@ -1,4 +1,4 @@
-//! `[notify]`: where notifications go. Whoever knows these addresses can use them, so no message repeats one.
+//! `[notify]`: where notifications go. Anyone who knows these URLs can use them, so no message contains one.
 
 use super::problem::{Findings, Problem};
 use super::reader::{Spanned, Table};
@@ -8,7 +8,7 @@ use super::wording::Diagnostic;
 use crate::domain::policy::{Notify, SecretUrl};
 use url::Host;
 
-/// Longer ones are refused by many servers and proxies.
+/// Many servers and proxies reject longer ones.
 const URL_MAX_BYTES: usize = 2000;
 
 /// `[notify]`, or no receivers.
@@ -42,7 +42,7 @@ fn address<'t>(url: &'t str, sample: &str) -> Result<&'t str, Diagnostic> {
     Err(Diagnostic::new(what, format!("write for example `{sample}`")))
 }
 
-/// Unencrypted, and not to this host alone.
+/// Whether it is unencrypted and leaves this host.
 fn is_open(url: &str) -> bool {
     let within = match web_host(url) {
         Ok(Host::Domain(name)) => name == "localhost",

@@ -13,9 +13,9 @@ use crate::domain::policy::{CatchUp, Policy};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// How many sources one file may name: far beyond AWS's quotas, and a bound on the work of reading.
+/// Maximum number of sources in one file: far beyond AWS's quotas, and a bound on the cost of reading.
 const SOURCES_MAX: usize = 20_000;
-/// How many policies one file may have.
+/// Maximum number of policies in one file.
 const POLICIES_MAX: usize = 1_000;
 
 /// Names and sources of the policies read so far: each may be used once.

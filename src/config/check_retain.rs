@@ -12,9 +12,9 @@ use crate::domain::tags::MAX as TAGS_MAX;
 use std::time::Duration;
 
 /// Lifeboat's own: policy, source, occurrence, trigger, attempt, origin, taken, Name, and hold, so that a person can
-/// always put a hold.
+/// always set a hold.
 const TAGS_OWN: usize = 9;
-/// More points than AWS lets an account have.
+/// More points than AWS allows in an account.
 const POINTS_MAX: u32 = 10_000;
 
 /// `retain`; `None` if it is absent or wrong.
@@ -52,7 +52,7 @@ pub(super) fn retain(
     Some(retain)
 }
 
-/// A window that no second point falls into, and minutes that may be meant for months.
+/// Reports a window too short for a second point, and minutes that may be meant as months.
 fn check_within(
     within: &Spanned<Duration>,
     table: &Table<'_>,
@@ -102,7 +102,7 @@ fn minutes_in(text: &str) -> Option<u64> {
     None
 }
 
-/// Tags and where they stand.
+/// Tags and their location.
 pub(super) struct TagSet {
     tags: Tags,
     too_many: bool,

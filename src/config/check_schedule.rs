@@ -1,6 +1,6 @@
-//! When a policy fires, and whether its schedule can meet its RPO.
+//! Schedules, and whether they can meet their RPO.
 //!
-//! A schedule is parsed once per distinct line: a file with hundreds of policies has few of them, and finding the
+//! Each distinct schedule is parsed only once: a file with hundreds of policies has few of them, and finding the
 //! longest gap walks hundreds of firings.
 
 use super::check_steps;
@@ -14,23 +14,23 @@ use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A schedule and the widest gap between its firings.
+/// A schedule and the longest gap between its firings.
 #[derive(Clone)]
 pub(super) struct ParsedSchedule {
     /// The schedule.
     pub schedule: Schedule,
-    /// The firing before the widest gap, and its length.
+    /// The firing before the longest gap, and its length.
     pub gap: Option<(Time, Duration)>,
 }
 
-/// Every schedule read so far.
+/// All schedules read so far.
 pub(super) struct Calendar {
     now: Time,
     known: BTreeMap<(String, String), Result<ParsedSchedule, ScheduleError>>,
 }
 
 impl Calendar {
-    /// No schedules yet; their firings are looked for after `now`.
+    /// No schedules yet; their firings are searched after `now`.
     pub(super) fn new(now: Time) -> Self {
         Self { now, known: BTreeMap::new() }
     }
@@ -80,7 +80,7 @@ impl Calendar {
     }
 }
 
-/// What people call the time where they are, with a place that keeps it.
+/// Common abbreviations of time zones, each with a zone of the database.
 const ABBREVIATIONS: [(&str, &str); 14] = [
     ("PST", "America/Los_Angeles"),
     ("PDT", "America/Los_Angeles"),
@@ -106,7 +106,7 @@ fn zone_hint(written: &str) -> String {
     if let Some(hint) = offset_hint(&tidy) {
         return hint;
     }
-    // Files that are no zones, and those whose names mean the opposite of what they seem to.
+    // Files that are not zones, and zones whose names mean the opposite of what they suggest.
     let no_place = |name: &str| NO_ZONES.contains(&name) || name.contains("GMT+") || name.contains("GMT-");
     let known = jiff::tz::db().available().map(|name| name.as_str().to_owned());
     let names: Vec<String> = known.filter(|name| !no_place(name)).collect();
@@ -119,7 +119,7 @@ fn zone_hint(written: &str) -> String {
     }
 }
 
-/// Hours ahead of UTC, of what is written as an offset: `GMT+2`, `UTC-5`, `+02:00`.
+/// Hours ahead of UTC for an offset such as `GMT+2`, `UTC-5`, `+02:00`.
 fn offset(written: &str) -> Option<i8> {
     let upper = written.to_ascii_uppercase();
     let rest = ["ETC/GMT", "GMT", "UTC", "UT"].iter().find_map(|name| upper.strip_prefix(name)).unwrap_or(&upper);
@@ -132,7 +132,7 @@ fn offset(written: &str) -> Option<i8> {
     hours.parse::<i8>().ok().filter(|hours| (0..=14).contains(hours)).map(|hours| sign * hours)
 }
 
-/// The name of the zone that is always so far ahead: IANA writes it with the opposite sign.
+/// The zone with this fixed offset: IANA names it with the opposite sign.
 fn always(ahead: i8) -> Option<String> {
     match ahead {
         0 => Some("UTC".to_owned()),
@@ -148,7 +148,7 @@ fn offset_hint(written: &str) -> Option<String> {
     ))
 }
 
-/// `Etc/GMT+2` is behind UTC and reads as if it were ahead.
+/// `Etc/GMT+2` is behind UTC but reads as if it were ahead.
 fn reversed(name: &str) -> Option<(String, String)> {
     let etc = name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("Etc/GMT"));
     let hours = -offset(name).filter(|hours| etc && *hours != 0)?;
@@ -172,7 +172,7 @@ fn schedule_wrong(text: &str, error: ScheduleError) -> Diagnostic {
     }
 }
 
-/// The reason alone, without the text that the message already shows.
+/// The reason without the text that the message already shows.
 fn reason(text: &str, error: &str) -> String {
     if text.starts_with('@') {
         return "there is no such nickname".to_owned();
@@ -183,7 +183,7 @@ fn reason(text: &str, error: &str) -> String {
     rest.chars().map(|c| if c.is_control() { ' ' } else { c }).take(200).collect()
 }
 
-/// The first number in a cron line that its field does not have.
+/// The first number in a cron line that is out of its field's range.
 fn out_of_range(text: &str) -> Option<String> {
     const FIELDS: [(&str, u64, u64); 6] =
         [("second", 0, 59), ("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7)];
@@ -237,7 +237,7 @@ fn schedule_hint(text: &str) -> String {
 /// Checks that the gaps between firings are short enough for `rpo`.
 pub(super) fn check_rpo(rpo: &Spanned<Duration>, timed: &Spanned<ParsedSchedule>, findings: &mut Findings) {
     let Some((from, gap)) = timed.value.gap else { return };
-    // The least time that a backup and its copy take; an RPO that leaves less can only be met on paper.
+    // The minimum duration of a backup and its copy; an RPO that leaves less can only be met on paper.
     let least = (gap / 4).min(Duration::from_secs(30 * 60));
     if gap + least <= rpo.value {
         return;
@@ -269,7 +269,7 @@ pub(super) fn check_rpo(rpo: &Spanned<Duration>, timed: &Spanned<ParsedSchedule>
     }
 }
 
-/// Warns of a `start_within` that reaches beyond the next firing.
+/// Warns about a `start_within` that reaches beyond the next firing.
 pub(super) fn start_within(limit: &Spanned<Duration>, timed: &Spanned<ParsedSchedule>, findings: &mut Findings) {
     let Some((_, gap)) = timed.value.gap else { return };
     if limit.value > gap {

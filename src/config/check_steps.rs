@@ -1,8 +1,8 @@
-//! Parts of a cron line that are easily misread: steps, and day and weekday set together.
+//! Parts of a cron line that are easily misread: steps, and a day and a weekday set together.
 
 use super::wording::{Diagnostic, shown};
 
-/// A field by its name, how many values it has, and the unit of `every` that steps through it.
+/// A field: its name, the number of its values, and the unit of `every` for its steps.
 struct Field {
     name: &'static str,
     values: u64,
@@ -18,7 +18,7 @@ const FIELDS: [Field; 6] = [
     Field { name: "weekday", values: 7, unit: Some("d") },
 ];
 
-/// The fields of a line, with what they are; nothing for what is no cron line.
+/// The fields of a line; empty if it is not a cron line.
 fn fields(text: &str) -> Vec<(&'static Field, &str)> {
     let words: Vec<&str> = text.split_whitespace().collect();
     match words.len() {
@@ -28,7 +28,7 @@ fn fields(text: &str) -> Vec<(&'static Field, &str)> {
     }
 }
 
-/// The steps of a field: each item as written, what it steps through, and by how much.
+/// The steps of a field: the item as written, its range, and the step.
 fn steps(field: &str) -> impl Iterator<Item = (&str, &str, u64)> {
     field.split(',').filter_map(|item| {
         let (from, step) = item.split_once('/')?;
@@ -36,7 +36,7 @@ fn steps(field: &str) -> impl Iterator<Item = (&str, &str, u64)> {
     })
 }
 
-/// A step as wide as its field, which fires once where it seems to fire often.
+/// A step as wide as its field, which fires once although it seems to fire often.
 pub(super) fn too_wide(text: &str) -> Option<Diagnostic> {
     for (field, word) in fields(text) {
         let Some((_, _, step)) = steps(word).find(|(_, _, step)| *step >= field.values) else { continue };
@@ -51,7 +51,7 @@ pub(super) fn too_wide(text: &str) -> Option<Diagnostic> {
     None
 }
 
-/// A step that does not come out even, or that leaves its range at once.
+/// A step that does not divide its field evenly, or that leaves its range at once.
 fn doubtful_step(field: &Field, word: &str) -> Option<Diagnostic> {
     for (item, from, step) in steps(word) {
         if let Some((low, high)) = from.split_once('-')
@@ -61,7 +61,7 @@ fn doubtful_step(field: &Field, word: &str) -> Option<Diagnostic> {
             let what = format!("`{item}` is nothing but {low}: a step of {step} leaves the range at once");
             return Some(Diagnostic::new(what, format!("write `{low}`")));
         }
-        // No number of days comes out even in every month.
+        // No number of days divides every month evenly.
         if from != "*" || step < 2 || (field.values.is_multiple_of(step) && field.name != "day") {
             continue;
         }
@@ -99,7 +99,7 @@ pub(super) fn doubts(text: &str) -> Vec<Diagnostic> {
     doubts
 }
 
-/// What to write instead of syntax of other programs.
+/// What to write instead of the syntax of other programs.
 pub(super) fn foreign(text: &str) -> Option<String> {
     const WEEK: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
     const YEAR: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
@@ -115,7 +115,7 @@ pub(super) fn foreign(text: &str) -> Option<String> {
         return Some(format!("write `timezone = \"{}\"` and `schedule = \"{}\"`", shown(zone), shown(rest.trim())));
     }
     for (field, word) in fields(text) {
-        // Quartz and EventBridge step from a single value to the end.
+        // In Quartz and EventBridge, a step after a single value runs to the end.
         if let Some((from, step)) = steps(word).find_map(|(_, from, step)| Some((from.parse::<u64>().ok()?, step))) {
             let first = u64::from(matches!(field.name, "day" | "month"));
             return Some(match field.unit.filter(|_| step >= field.values) {

@@ -1,4 +1,4 @@
-//! Reads the policy files from disk, before they are parsed.
+//! Reads the policy files from disk before they are parsed.
 
 use super::problem::{Problem, Problems, Source};
 use super::secrets::Readable;
@@ -16,24 +16,24 @@ use std::time::Duration;
 
 /// The directory beside the main file whose `*.toml` files are merged.
 pub const EXTRA_DIR: &str = "lifeboat.d";
-/// The largest policy file.
+/// Maximum size of a policy file.
 pub const FILE_MAX_BYTES: u64 = 4 * 1024 * 1024;
-/// How many files are read from [`EXTRA_DIR`].
+/// Maximum number of files read from [`EXTRA_DIR`].
 const EXTRA_FILES_MAX: usize = 1_000;
 
-/// How long reading takes at most: a dead network file system, and some files of the kernel, never answer.
+/// Time limit of reading: a dead network file system, and some kernel files, never respond.
 const READ_WITHIN: Duration = Duration::from_secs(5);
-/// The largest number of reads that hang, each of which occupies a thread. Beyond it no further read is started.
+/// Maximum number of hung reads, each of which occupies a thread. Beyond it no further read is started.
 const STUCK_MAX: usize = 16;
 static STUCK: AtomicUsize = AtomicUsize::new(0);
 
-/// Reads the policy file at `path` and the files of `lifeboat.d/` beside it, in the order of their names. Whatever they are,
-/// this comes back within seconds.
+/// Reads the policy file at `path` and the files of `lifeboat.d/` beside it, ordered by name. Returns within seconds,
+/// whatever these files are.
 ///
-/// `now` is where schedules are tried out from.
+/// Schedules are evaluated from `now` on.
 ///
 /// # Errors
-/// Everything that is wrong, unless nothing is.
+/// All problems, if any is an error.
 pub fn load(path: &Path, now: Time) -> Result<Loaded, Problems> {
     let unread = |what: &str| {
         let hint = "see whether its file system answers, and whether it is a file that a person wrote";
@@ -44,7 +44,7 @@ pub fn load(path: &Path, now: Time) -> Result<Loaded, Problems> {
     }
     let (done, loaded) = mpsc::sync_channel(1);
     let owned = path.to_owned();
-    // Set by whoever comes first, the end of the reading or of the patience; the other one finds it.
+    // Set by the reader at its end or by the caller at its timeout; the second of them sees it.
     let over = Arc::new(AtomicBool::new(false));
     let ended = over.clone();
     let reader = thread::Builder::new().name("policy".to_owned()).spawn(move || {
@@ -76,7 +76,7 @@ fn load_here(path: &Path, now: Time) -> Result<Loaded, Problems> {
     let mut unread = Vec::new();
     match read(path) {
         Ok(text) => files.push((name_of(path), text)),
-        // What is in the other files means nothing without this one.
+        // The other files mean nothing without this one.
         Err(problem) => return Err(Problems { unread: true, ..Problems::one(*problem) }),
     }
     match extra_paths(path) {
@@ -101,9 +101,9 @@ fn load_here(path: &Path, now: Time) -> Result<Loaded, Problems> {
     Err(Problems { problems: unread, more, unread: false })
 }
 
-/// What can be read of policy files that may not be used, with defaults for the rest: enough to ask a running daemon, or
-/// the database it left, while a person is still mending the file. Policies with a problem are left out. Of a file that
-/// could not be read at all (`problems`) nothing is tried again.
+/// What can be read of invalid policy files, with defaults for the rest: enough to ask a running daemon, or the
+/// database it left, while a person is still correcting the file. Policies with a problem are left out. A file that
+/// could not be read at all (see `problems`) is not read again.
 #[must_use]
 pub fn salvage(path: &Path, problems: &Problems, now: Time) -> Option<Settings> {
     if problems.unread {
@@ -116,7 +116,7 @@ pub fn salvage(path: &Path, problems: &Problems, now: Time) -> Option<Settings> 
     salvage_texts(&files, now)
 }
 
-/// The `*.toml` files beside the main one, by name; hidden ones are left out, as editors leave them behind.
+/// The `*.toml` files beside the main one, by name, without hidden files, which editors leave behind.
 fn extra_paths(main: &Path) -> Result<Vec<PathBuf>, Box<Problem>> {
     let dir = main.parent().unwrap_or(Path::new("")).join(EXTRA_DIR);
     let wrong = |error: &io::Error| Box::new(unreadable(&dir, error));
@@ -142,7 +142,7 @@ fn extra_paths(main: &Path) -> Result<Vec<PathBuf>, Box<Problem>> {
     Ok(paths)
 }
 
-/// The path as messages show it: on one line, whatever it is called.
+/// The path as shown in messages: on one line, whatever it contains.
 fn name_of(path: &Path) -> String {
     path.display().to_string().chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }

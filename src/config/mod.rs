@@ -1,12 +1,12 @@
 //! The policy file: read, checked, and rejected with all problems at once.
 //!
-//! Whoever edits a policy learns whether it is valid when the daemon reloads it, perhaps from a script, perhaps at
+//! The author of a policy learns whether it is valid when the daemon reloads it, perhaps from a script, perhaps at
 //! night. So nothing doubtful passes, checking does not stop at the first mistake, and each message says where the
 //! mistake is and what to write instead. [`load`] reads the files; [`parse`] does the rest and does no IO.
 //!
-//! Stages: `syntax` parses the text into a tree in spite of syntax errors; `reader` takes typed values from the tree by
-//! `shape`'s list of keys; the `check_*` files know what AWS accepts and what makes no sense; all findings are
-//! collected (`problem`). Only if none of them is an error, there are [`Settings`].
+//! Stages: `syntax` parses the text into a tree in spite of syntax errors; `reader` takes typed values from the tree
+//! using the lists of keys in `shape`; the `check_*` files know what AWS accepts and what makes no sense; `problem`
+//! collects all findings. Only if none of them is an error are there [`Settings`].
 
 mod check_daemon;
 mod check_destination;
@@ -48,25 +48,25 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
 }
 
-/// Checks files that were already read: first the main one, then those of `lifeboat.d/`, each as (name, text).
+/// Checks files that were already read: the main one first, then those of `lifeboat.d/`, each as (name, text).
 ///
-/// `now` is where schedules are tried out from.
+/// Schedules are evaluated from `now` on.
 ///
 /// # Errors
-/// Everything that is wrong, unless nothing is.
+/// All problems, if any is an error.
 pub fn parse(files: &[(String, String)], now: Time) -> Result<Loaded, Problems> {
     let mut findings = Findings::default();
     let documents: Vec<Document> = files.iter().map(|(name, text)| syntax::read(name, text, &mut findings)).collect();
     let settings = settings(&documents, now, &mut findings);
     let warnings = findings.finish(files)?;
-    // Without an error among the findings every part was read.
+    // If no finding is an error, every part was read.
     match settings {
         Some(settings) => Ok(Loaded { settings, warnings }),
         None => Err(Problems::one(nothing_to_read())),
     }
 }
 
-/// [`salvage`] of files that were already read; `None` if there is none.
+/// [`salvage`] for files that were already read; `None` if there are none.
 fn salvage_texts(files: &[(String, String)], now: Time) -> Option<Settings> {
     let mut findings = Findings::default();
     let documents: Vec<Document> = files.iter().map(|(name, text)| syntax::read(name, text, &mut findings)).collect();
@@ -77,7 +77,7 @@ fn nothing_to_read() -> Problem {
     Problem::of_file("lifeboat.toml", "there is no policy file", "name one with `--config FILE`")
 }
 
-/// The settings, as far as they could be read; whatever is missing from them is in `findings`.
+/// The settings as far as they could be read; whatever is missing is in `findings`.
 fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Option<Settings> {
     let trees: Vec<_> = documents.iter().map(|file| (file.tree(), &file.source)).collect();
     let roots: Vec<Table<'_>> =
@@ -101,7 +101,7 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
                 Some(policy) => {
                     policies.insert(policy.name.clone(), policy);
                 }
-                // If a check ever fails without a message, the policy must not vanish silently.
+                // If a check fails without a message, the policy must not vanish silently.
                 None if !findings.has_errors() => {
                     findings.add_syntax(Problem::at(
                         table.location(),
@@ -130,7 +130,7 @@ fn refuse_later(root: &Table<'_>, findings: &mut Findings) {
     }
 }
 
-/// Tables that may only be in the main file.
+/// Tables that are only allowed in the main file.
 fn refuse_misplaced(root: &Table<'_>, findings: &mut Findings) {
     for key in ["daemon", "aws", "limits", "notify"] {
         if let Some(location) = root.key_location(key) {

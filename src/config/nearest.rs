@@ -1,8 +1,8 @@
-//! The known word that a misspelt one was probably meant to be.
+//! Suggests the known word that a misspelt one probably stands for.
 
 use strsim::osa_distance;
 
-/// The word among `known` that `written` was probably meant to be.
+/// The word among `known` that `written` probably stands for.
 pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = plain_letters(written);
     let length = written.chars().count();
@@ -18,7 +18,7 @@ pub(super) fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str
         .map(|(_, word)| word)
 }
 
-/// Lower case, with `-` and spaces as `_`: differences that are slips of style.
+/// In lower case, with `-` and spaces as `_`: these differences are only style.
 fn plain_letters(word: &str) -> String {
     word.chars().take(80).map(|c| if c == '-' || c == ' ' { '_' } else { c.to_ascii_lowercase() }).collect()
 }

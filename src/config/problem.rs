@@ -1,8 +1,8 @@
 //! What is wrong in a policy file, and where.
 //!
-//! A person who gets a policy file wrong usually has several mistakes in it, and often a bare editor to mend them with.
-//! So every problem has a location to the column, the text concerned, and what to write instead, and all of them are
-//! shown together, the way compilers show them.
+//! A person who gets a policy file wrong usually has several mistakes in it, and often only a simple editor to correct
+//! them. So every problem has a location down to the column, the offending text, and what to write instead, and all of
+//! them are shown together, as compilers do.
 
 use super::secrets::{HIDDEN, Readable};
 use super::wording::shown;
@@ -15,28 +15,28 @@ use std::sync::Arc;
 mod location;
 pub(super) use location::{Lines, Source};
 
-/// How many problems are kept while reading: more would not be read, and memory stays bounded.
+/// Maximum number of problems kept: nobody would read more, and memory stays bounded.
 const KEPT_MAX: usize = 1_000;
 pub use location::{Location, SHOWN_MAX};
 
-/// Whether a problem keeps the file from being used.
+/// The severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// The file is refused.
+    /// The file is rejected.
     Error,
     /// The file is used, but probably does not mean what its author wanted.
     Warning,
 }
 
-/// Something wrong with a policy file.
+/// A problem in a policy file.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    /// Whether it keeps the file from being used.
+    /// Its severity.
     pub severity: Severity,
-    /// The file, as it was named when it was opened.
+    /// The name under which the file was opened.
     pub file: String,
-    /// Where in the file; `None` where the file as such is the problem.
+    /// The location in the file; `None` if the problem is the file itself.
     pub location: Option<Location>,
     /// What is wrong.
     pub what: String,
@@ -47,7 +47,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// An error at a place.
+    /// An error at a location.
     pub(super) fn at(location: &Location, what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -59,7 +59,7 @@ impl Problem {
         }
     }
 
-    /// An error of a file as a whole.
+    /// An error of a whole file.
     pub(super) fn of_file(file: &str, what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -82,19 +82,19 @@ impl Problem {
         self
     }
 
-    /// The line, counted from 1, unless the file as such is the problem.
+    /// The line, counted from 1; `None` if the problem is the file itself.
     #[must_use]
     pub fn line(&self) -> Option<usize> {
         self.location.as_ref().map(Location::line)
     }
 
-    /// The column in characters, counted from 1, unless the file as such is the problem.
+    /// The column in characters, counted from 1; `None` if the problem is the file itself.
     #[must_use]
     pub fn column(&self) -> Option<usize> {
         self.location.as_ref().map(Location::column)
     }
 
-    /// Drawn with the offending text underlined, with terminal colours if `colour`.
+    /// Renders it with the offending text underlined, in colour if `colour`.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
         let level = match self.severity {
@@ -162,26 +162,26 @@ impl Serialize for Problem {
     }
 }
 
-/// Why a policy file was refused: everything found, errors before warnings, each in the order of the files.
+/// Why a policy file was rejected: all findings, errors before warnings, each in the order of the files.
 #[derive(Clone, Debug, serde::Serialize, thiserror::Error)]
 #[error("{}", self.render(false))]
 pub struct Problems {
     /// The first [`SHOWN_MAX`].
     pub problems: Vec<Problem>,
-    /// How many more there are.
+    /// The number of further problems.
     pub more: usize,
-    /// The main file could not be read at all, so nothing is known of what it says.
+    /// The main file could not be read at all, so its content is unknown.
     #[serde(skip)]
     pub unread: bool,
 }
 
 impl Problems {
-    /// One problem alone.
+    /// A single problem.
     pub(super) fn one(problem: Problem) -> Self {
         Self { problems: vec![problem], more: 0, unread: false }
     }
 
-    /// All of them drawn one below the other, with terminal colours if `colour`.
+    /// Renders all problems one below the other, in colour if `colour`.
     #[must_use]
     pub fn render(&self, colour: bool) -> String {
         let mut drawn: Vec<String> = self.problems.iter().map(|problem| problem.render(colour)).collect();
@@ -208,7 +208,7 @@ impl Findings {
         }
     }
 
-    /// Adds a problem, wherever it is.
+    /// Adds a problem at any location.
     pub(super) fn add_syntax(&mut self, problem: Problem) {
         self.errors += usize::from(problem.severity == Severity::Error);
         if self.kept.len() < KEPT_MAX {
@@ -218,7 +218,7 @@ impl Findings {
         }
     }
 
-    /// Whether anything found keeps the file from being used.
+    /// Whether any finding is an error.
     pub(super) fn has_errors(&self) -> bool {
         self.errors > 0
     }
@@ -228,7 +228,7 @@ impl Findings {
         self.kept.len() >= KEPT_MAX
     }
 
-    /// The warnings, if there is nothing worse; `files` in the order in which problems are to be shown.
+    /// The warnings, if no finding is an error; `files` gives the order in which problems are shown.
     pub(super) fn finish(mut self, files: &[(String, String)]) -> Result<Vec<Problem>, Problems> {
         let rank = |file: &str| files.iter().position(|(name, _)| name == file).unwrap_or(files.len());
         self.kept.sort_by_cached_key(|problem| {

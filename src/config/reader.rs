@@ -1,4 +1,4 @@
-//! Reads typed values from the tree, and continues when one is wrong.
+//! Reads typed values from the tree, and continues after errors.
 //!
 //! Serde stops at the first error. Here every value is requested by name; a value that is missing, of another type or
 //! under an unknown key is reported with its location, and the caller gets `None` and continues with the rest.
@@ -50,7 +50,7 @@ pub(super) struct Table<'t> {
 }
 
 impl<'t> Table<'t> {
-    /// The whole file. Keys that `shape` does not know are written down.
+    /// The whole file. Keys that are not in `shape` are reported.
     pub(super) fn root(
         map: &'t DeTable<'t>,
         source: &'t Arc<Source>,
@@ -62,12 +62,12 @@ impl<'t> Table<'t> {
         table
     }
 
-    /// Its header, or its first brace.
+    /// The location of its header or first brace.
     pub(super) fn location(&self) -> &Location {
         &self.location
     }
 
-    /// Where a key stands.
+    /// The location of a key.
     pub(super) fn key_location(&self, key: &str) -> Option<Location> {
         self.map.get_key_value(key).map(|(key, _)| self.source.location(key.span()))
     }
@@ -84,13 +84,13 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// The key of this table that an unknown one was probably meant to be.
+    /// The key of this table that an unknown one probably stands for.
     fn meant(&self, written: &str) -> Option<&'static str> {
         let called = shape::also_called(written).filter(|meant| self.shape.has(meant));
         called.or_else(|| nearest(written, self.shape.keys()))
     }
 
-    /// Whether `key` is missing, and not hidden by a syntax error that is reported itself.
+    /// Whether `key` is missing, rather than hidden by a syntax error that is reported separately.
     pub(super) fn lacks(&self, key: &str) -> bool {
         let is_slip = |written: &str| !self.shape.has(written) && self.meant(written) == Some(key);
         !self.map.contains_key(key)
@@ -102,7 +102,7 @@ impl<'t> Table<'t> {
         if let Some(meant) = shape::also_called(written).filter(|meant| self.shape.has(meant)) {
             return format!("write `{meant}`, for example `{}`", self.shape.sample(meant));
         }
-        // A key of another table was probably put under the wrong header.
+        // A key of another table was probably written under the wrong header.
         if let Some(home) = shape::home_of(written, self.shape) {
             return home;
         }
@@ -116,7 +116,7 @@ impl<'t> Table<'t> {
 
     fn spanned(&self, key: &str) -> Option<&'t TomlSpanned<DeValue<'t>>> {
         debug_assert!(self.shape.has(key), "{key} is asked for but not in the shape of {}", self.shape.title);
-        // Where there was no value to recover, the parser puts one from nowhere.
+        // If it recovers no value, the parser inserts one with an empty span.
         self.map.get(key).filter(|value| !(value.span() == (0..0) && self.source.is_damaged()))
     }
 
@@ -126,7 +126,7 @@ impl<'t> Table<'t> {
         findings.add(Problem::at(&location, what, format!("write for example `{}`", self.shape.sample(key))));
     }
 
-    /// Writes down that `key` is needed, if it is not there at all.
+    /// Reports `key` as required if it is missing.
     pub(super) fn require(&self, findings: &mut Findings, key: &str) {
         if self.lacks(key) {
             let what = format!("{} needs `{key}`", self.shape.title);
@@ -134,22 +134,22 @@ impl<'t> Table<'t> {
         }
     }
 
-    /// Whether `key` is there, right or wrong.
+    /// Whether `key` is present, valid or not.
     pub(super) fn has(&self, key: &str) -> bool {
         self.map.contains_key(key)
     }
 
-    /// How many keys it has.
+    /// The number of keys.
     pub(super) fn len(&self) -> usize {
         self.map.len()
     }
 
-    /// Whether `key` is a list with nothing in it; `None` if the key is absent.
+    /// Whether `key` is an empty list; `None` if the key is absent.
     pub(super) fn is_empty_list(&self, key: &str) -> Option<bool> {
         self.map.get(key).map(|value| value.get_ref().as_array().is_some_and(|items| items.is_empty()))
     }
 
-    /// Text in quotes.
+    /// A string.
     pub(super) fn text(&self, findings: &mut Findings, key: &str) -> Option<Spanned<&'t str>> {
         let value = self.spanned(key)?;
         let Some(text) = value.get_ref().as_str() else {
@@ -169,7 +169,7 @@ impl<'t> Table<'t> {
         Some(Spanned { value: flag, location: self.source.location(value.span()) })
     }
 
-    /// A whole number within `allowed`.
+    /// An integer within `allowed`.
     pub(super) fn whole(
         &self,
         findings: &mut Findings,
@@ -193,7 +193,7 @@ impl<'t> Table<'t> {
         Some(Spanned { value: number, location })
     }
 
-    /// A number, with or without a fraction, within `allowed`.
+    /// An integer or float within `allowed`.
     pub(super) fn number(
         &self,
         findings: &mut Findings,
@@ -220,7 +220,7 @@ impl<'t> Table<'t> {
         Some(Spanned { value: number, location })
     }
 
-    /// A duration in quotes.
+    /// A duration, written as a string.
     pub(super) fn duration(&self, findings: &mut Findings, key: &str) -> Option<Spanned<Duration>> {
         let value = self.spanned(key)?;
         let Some(text) = value.get_ref().as_str() else {
@@ -232,7 +232,7 @@ impl<'t> Table<'t> {
         Spanned { value: text, location }.check(findings, |text| duration(key, text, sample))
     }
 
-    /// A list of texts. What is not text in it is written down and left out.
+    /// A list of strings. Other items are reported and left out.
     pub(super) fn texts(&self, findings: &mut Findings, key: &str) -> Option<Spanned<Vec<Spanned<&'t str>>>> {
         let value = self.spanned(key)?;
         let Some(items) = value.get_ref().as_array() else {
@@ -249,7 +249,7 @@ impl<'t> Table<'t> {
         Some(Spanned { value: texts, location: self.source.location(value.span()) })
     }
 
-    /// A table whose keys are `shape`'s.
+    /// A table with the keys of `shape`.
     pub(super) fn table(&self, findings: &mut Findings, key: &str, shape: &'static Shape) -> Option<Table<'t>> {
         let value = self.spanned(key)?;
         let DeValue::Table(map) = value.get_ref() else {
@@ -261,7 +261,7 @@ impl<'t> Table<'t> {
         Some(table)
     }
 
-    /// A list of tables whose keys are `shape`'s.
+    /// A list of tables with the keys of `shape`.
     pub(super) fn tables(&self, findings: &mut Findings, key: &str, shape: &'static Shape) -> Vec<Table<'t>> {
         let Some(value) = self.spanned(key) else { return Vec::new() };
         let Some(items) = value.get_ref().as_array() else {
@@ -297,7 +297,7 @@ impl<'t> Table<'t> {
         tables
     }
 
-    /// A table with keys of the author's choice and texts as values.
+    /// A table with arbitrary keys and string values.
     pub(super) fn pairs(&self, findings: &mut Findings, key: &str) -> Vec<(Spanned<&'t str>, Spanned<&'t str>)> {
         let Some(value) = self.spanned(key) else { return Vec::new() };
         let DeValue::Table(map) = value.get_ref() else {
@@ -324,7 +324,7 @@ impl<'t> Table<'t> {
     }
 }
 
-/// A duration that is longer than nothing.
+/// A duration greater than zero.
 fn duration(key: &str, text: &str, sample: &str) -> Result<Duration, Diagnostic> {
     let example = || format!("write for example `{sample}`; units are w, d, h, m, s and ms, a day has 24 hours");
     if text.len() > 100 {
@@ -347,7 +347,7 @@ fn duration(key: &str, text: &str, sample: &str) -> Result<Duration, Diagnostic>
     }
 }
 
-/// The longest duration that can be meant.
+/// The longest duration that makes sense.
 const LONGEST: Duration = Duration::from_secs(36_525 * 86_400);
 
 fn kind_of(value: &DeValue<'_>) -> &'static str {

@@ -8,10 +8,10 @@ use super::nearest::nearest;
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// Stands for one byte that is not shown. It is no part of a good policy file.
+/// Replaces one hidden byte. It never occurs in a valid policy file.
 pub(super) const HIDDEN: char = '\u{1}';
 
-/// A key with one of these in it has a secret for a value.
+/// A key that contains one of these has a secret value.
 const SECRET_WORDS: [&str; 11] = [
     "secret",
     "password",
@@ -28,15 +28,15 @@ const SECRET_WORDS: [&str; 11] = [
 /// Lifeboat's own secret keys, which may be misspelt.
 const SECRET_KEYS: [&str; 2] = ["webhook", "heartbeat"];
 const QUOTES: [char; 10] = ['"', '\'', '`', '“', '”', '„', '‘', '’', '«', '»'];
-/// URL schemes whose path is a file path and not a secret.
+/// URL schemes whose path is a file path, not a secret.
 const SCHEMES_OF_FILES: [&str; 2] = ["file", "sqlite"];
 
-/// Text of a policy file, every byte in its place, with [`HIDDEN`] where it may be secret.
+/// The text of a policy file, every byte in its position, with [`HIDDEN`] where it may be secret.
 #[derive(Clone, Debug)]
 pub(super) struct Readable(String);
 
 impl Readable {
-    /// What may be shown of `text`.
+    /// The part of `text` that may be shown.
     pub(super) fn of(text: &str) -> Self {
         let mut readable = String::with_capacity(text.len());
         let mut section_is_secret = false;
@@ -70,7 +70,7 @@ impl Readable {
     }
 }
 
-/// Text with the secrets of the addresses in it overwritten.
+/// Text with the secrets in its URLs overwritten.
 pub(super) fn without_secrets_of_addresses(text: &str) -> Cow<'_, str> {
     let hidden = secrets_of_addresses(text);
     if hidden.is_empty() {
@@ -91,12 +91,12 @@ fn overwrite(line: &str, hidden: &[Range<usize>], readable: &mut String) {
     }
 }
 
-/// A secret value that goes on below its line.
+/// A secret value that continues on the next line.
 #[derive(Clone, Copy, PartialEq)]
 enum Open {
-    /// In a table with keys of its own.
+    /// In a table.
     Table,
-    /// In a list, in text over several lines, or not begun yet.
+    /// In a list or a multi-line string, or not begun yet.
     Other,
 }
 
@@ -111,7 +111,7 @@ impl Open {
         is_open.then_some(Self::Other)
     }
 
-    /// Whether this line, which is no header, begins something else.
+    /// Whether this line, which is not a header, ends the value.
     fn ends_before(self, line: &str) -> bool {
         let code = line.trim_start();
         match self {
@@ -128,7 +128,7 @@ fn is_of_key(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')
 }
 
-/// The name in a header, be it closed or not.
+/// The name in a header, even if its bracket is not closed.
 fn section_of(line: &str) -> Option<&str> {
     let name = line.trim_start().strip_prefix('[')?.trim_start_matches(['[', ' ']);
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -141,8 +141,8 @@ fn names_secret(key: &str) -> bool {
     SECRET_WORDS.iter().any(|word| lower.contains(word)) || misspelt()
 }
 
-/// Where on a line the value of a secret key begins. What stands first on the line is a key however it goes on; what
-/// stands later is one only before a `=` or `:`.
+/// Where the value of a secret key begins on a line. The first word of a line is always taken as a key; later words
+/// only before `=` or `:`.
 fn value_of_secret(line: &str, section_is_secret: bool) -> Option<usize> {
     let mut at = 0;
     while let Some(start) = line.get(at..)?.find(is_of_key).map(|next| at + next) {
@@ -155,7 +155,7 @@ fn value_of_secret(line: &str, section_is_secret: bool) -> Option<usize> {
             continue;
         }
         let rest = line.get(end..)?;
-        // The quote that ends a key in quotes.
+        // The closing quote of a quoted key.
         let after_quote = rest.strip_prefix(|c| QUOTES.contains(&c)).filter(|_| before.ends_with(QUOTES));
         let rest = after_quote.unwrap_or(rest).trim_start();
         if is_first || rest.starts_with(['=', ':']) {
@@ -166,7 +166,7 @@ fn value_of_secret(line: &str, section_is_secret: bool) -> Option<usize> {
     None
 }
 
-/// From `start` to the end of the line, but for the blanks and quotes at both ends, which say what is wrong.
+/// From `start` to the end of the line, without blanks and quotes at both ends, which show what is wrong.
 fn without_quotes(line: &str, start: usize) -> Range<usize> {
     let is_edge = |c: char| c.is_whitespace() || QUOTES.contains(&c);
     let value = line.get(start..).unwrap_or_default();
@@ -180,7 +180,8 @@ fn secrets_of_addresses(line: &str) -> Vec<Range<usize>> {
     found.filter(|range| !range.is_empty()).collect()
 }
 
-/// Of the address whose `://` is between `scheme_end` and `start`: user and password, and what follows the host.
+/// The secrets of the URL whose `://` is between `scheme_end` and `start`: user and password, and what follows the
+/// host.
 fn secrets_of_address(line: &str, scheme_end: usize, start: usize) -> [Range<usize>; 2] {
     let scheme = line.get(..scheme_end).unwrap_or_default().to_ascii_lowercase();
     let is_end = |c: char| c.is_whitespace() || QUOTES.contains(&c);
@@ -189,7 +190,7 @@ fn secrets_of_address(line: &str, scheme_end: usize, start: usize) -> [Range<usi
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let user = match (authority.rfind('@'), rest.contains('@')) {
         (Some(at), _) => at,
-        // A password with a `/` in it, or a path with an `@`: who can tell.
+        // A password that contains `/`, or a path that contains `@`: ambiguous, so hide both.
         (None, true) => rest.len(),
         (None, false) => 0,
     };

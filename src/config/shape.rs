@@ -1,6 +1,6 @@
 //! The known keys, each with a sample line.
 //!
-//! One list has three uses: keys that are not in it are rejected, hints show its samples, and a key under the wrong
+//! The list has three uses: keys that are not in it are rejected, hints show its samples, and a key under the wrong
 //! header is reported with the header where it belongs.
 
 /// One kind of table: its header and its keys.
@@ -21,13 +21,13 @@ impl Shape {
         self.keys().any(|known| known == key)
     }
 
-    /// A line that sets `key` well.
+    /// A line that sets `key` to a valid value.
     pub(super) fn sample(&self, key: &str) -> &'static str {
         self.entries.iter().find(|(known, _)| *known == key).map_or("", |(_, sample)| sample)
     }
 }
 
-/// The file itself.
+/// The top level of the file.
 pub(super) const FILE: Shape = Shape {
     title: "the policy file",
     entries: &[
@@ -127,10 +127,10 @@ pub(super) const RETAIN: Shape = Shape {
     ],
 };
 
-/// Every kind of table that has a header of its own.
+/// Every kind of table that has its own header.
 const HEADED: [&Shape; 6] = [&POLICY, &DESTINATION, &DAEMON, &AWS, &LIMITS, &NOTIFY];
 
-/// Words that other programs use, with ours.
+/// Names that other programs use, with ours.
 const ALSO_CALLED: [(&str, &str); 23] = [
     ("cron", "schedule"),
     ("when", "schedule"),
@@ -157,12 +157,12 @@ const ALSO_CALLED: [(&str, &str); 23] = [
     ("socket", "control"),
 ];
 
-/// Our word for `written`, where another program calls it so.
+/// Our name for a key of another program.
 pub(super) fn also_called(written: &str) -> Option<&'static str> {
     ALSO_CALLED.iter().find(|(theirs, _)| theirs.eq_ignore_ascii_case(written)).map(|(_, ours)| *ours)
 }
 
-/// A hint for a key that is not `here`'s but another table's.
+/// A hint for a key that belongs to another table.
 pub(super) fn home_of(key: &str, here: &Shape) -> Option<String> {
     if here.title == DESTINATION.title && POLICY.has(key) {
         return Some(format!(
@@ -189,7 +189,7 @@ mod tests {
 
     const FULL: &str = include_str!("../../config/full.toml");
 
-    /// Whether the sample sets `key` or shows it behind a `#`.
+    /// Whether the sample sets `key` or shows it in a comment.
     fn is_shown(key: &str) -> bool {
         let starts = [format!("{key} "), format!("{key}=")];
         let inline = format!("{key} = ");

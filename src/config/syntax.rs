@@ -1,9 +1,9 @@
 //! Parses text into a tree in spite of syntax errors.
 //!
 //! A forgotten quote must not hide the ten other problems of a file. The TOML parser recovers from most errors by
-//! itself. Three make it lose its way: a line without `=`, a list that is never closed, and a header that is never
-//! closed. For these the bad lines are blanked out, keeping every position, and the text is parsed again. What was
-//! recovered from a damaged line is not checked further, and no key is reported missing from a damaged file.
+//! itself. After three of them it misreads what follows: a line without `=`, an unclosed list, and an unclosed header.
+//! For these the bad lines are blanked out, keeping every position, and the text is parsed again. Values recovered from
+//! a damaged line are not checked further, and no key is reported missing from a damaged file.
 
 use super::problem::{Findings, Lines, Problem, Source};
 use super::secrets::Readable;
@@ -13,23 +13,23 @@ use std::ops::Range;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
-/// How often bad lines are blanked out and the rest read again.
+/// How often bad lines are blanked out and the rest is parsed again.
 const READINGS_MAX: usize = 8;
-/// How many of the parser's errors are used.
+/// Maximum number of the parser's errors to use.
 const SYNTAX_ERRORS_MAX: usize = 1_000;
-/// How many repeated headers are looked into, since each look goes through the text before it.
+/// Maximum number of repeated headers to examine, since each requires a pass over the text before it.
 const HEADERS_MAX: usize = 20;
 
-/// A parsed file; its syntax errors are reported.
+/// A parsed file; its syntax errors are already reported.
 pub(super) struct Document {
-    /// What places point into.
+    /// The file that locations refer to.
     pub source: Arc<Source>,
     /// The text with its worst lines blanked out, every position kept.
     repaired: String,
 }
 
 impl Document {
-    /// What could be read of it.
+    /// The tree as far as it could be parsed.
     pub(super) fn tree(&self) -> DeTable<'_> {
         DeTable::parse_recoverable(&self.repaired).0.into_inner()
     }
@@ -40,11 +40,11 @@ struct SyntaxError {
     span: Range<usize>,
     what: String,
     hint: String,
-    /// Whether what was recovered there means nothing.
+    /// Whether the value recovered there is meaningless.
     damages: bool,
 }
 
-/// What to blank out before reading again, and why.
+/// What to blank out before parsing again, and why.
 struct Repair {
     lines: Range<usize>,
     syntax_error: SyntaxError,
@@ -56,7 +56,7 @@ pub(super) fn read(name: &str, text: &str, findings: &mut Findings) -> Document 
     let mut syntax_errors = Vec::new();
     let mut damage = Vec::new();
     let mut repaired = text.to_owned();
-    // What is said of a slip quotes it, and so goes by what may be shown.
+    // Messages about an error quote it, so they use the readable text.
     let readable = Readable::of(text);
     let text = readable.text();
     for reading in 1..=READINGS_MAX {
@@ -94,7 +94,7 @@ pub(super) fn read(name: &str, text: &str, findings: &mut Findings) -> Document 
     Document { source, repaired }
 }
 
-/// What to blank out where the parser lost its way and swallowed what follows.
+/// What to blank out where the parser misread what follows.
 fn repairs(errors: &[(&str, Range<usize>)], text: &str, lines: &Lines, tree: &DeTable<'_>) -> Vec<Repair> {
     let mut repairs: Vec<Repair> = Vec::new();
     let (mut lists, mut headers) = (0, 0);
@@ -102,7 +102,7 @@ fn repairs(errors: &[(&str, Range<usize>)], text: &str, lines: &Lines, tree: &De
         let repair = if message.starts_with("key with no value") {
             stray_line(lines.around(span.start), text)
         } else if message.starts_with("unexpected `=` in array") {
-            // The keys after an open list all look wrong, and only the first of them says where it should have ended.
+            // The keys after an unclosed list all look wrong; only the first of them shows where it should have ended.
             lists += 1;
             (lists == 1).then(|| open_list(span.start, text, lines, tree)).flatten()
         } else if OPEN_TABLE.iter().any(|start| message.starts_with(start)) {
@@ -135,7 +135,7 @@ fn stray_line(line: Range<usize>, text: &str) -> Option<Repair> {
 fn open_list(at: usize, text: &str, lines: &Lines, tree: &DeTable<'_>) -> Option<Repair> {
     let open = innermost(tree, at, |value| value.is_array())?;
     let (start, end) = (lines.around(open).start, lines.around(at).start);
-    // A header in between was taken for a list in the list.
+    // A header in between was parsed as a nested list.
     let below = lines.around(open).end;
     let header = text.get(below..end)?.match_indices("\n").map(|(at, _)| below + at + 1).find(|at| {
         let line = text.get(lines.around(*at)).unwrap_or_default().trim_start();
@@ -151,7 +151,7 @@ fn open_list(at: usize, text: &str, lines: &Lines, tree: &DeTable<'_>) -> Option
     (start < end).then_some(Repair { lines: start..end, syntax_error })
 }
 
-/// What the parser says when it takes the lines after a `{` that is never closed for its keys.
+/// The parser's messages when it takes the lines after an unclosed `{` for its keys.
 const OPEN_TABLE: [&str; 4] = [
     "missing key for inline table element",
     "missing comma between key-value pairs",
@@ -163,7 +163,7 @@ fn open_table(at: usize, text: &str, lines: &Lines, tree: &DeTable<'_>) -> Optio
     let open = innermost(tree, at, |value| value.is_table())?;
     let line = lines.around(open);
     let after = text.get(open..line.end)?.strip_prefix('{')?.trim();
-    // With keys on the lines below, the table is written over several lines, and it is a comma that is missing.
+    // With keys on the following lines, the table is meant to span several lines, and a comma is missing.
     let is_one_liner = !after.is_empty() && !after.starts_with('#');
     let syntax_error = SyntaxError {
         span: open..open + 1,
@@ -184,11 +184,11 @@ fn open_header(line: Range<usize>, text: &str) -> Option<Repair> {
         hint: format!("write `{whole}`"),
         damages: true,
     };
-    // Its keys would fall to the header before it.
+    // Otherwise its keys would belong to the previous header.
     Some(Repair { lines: line.start..end_of_section(line.end, name, text), syntax_error })
 }
 
-/// A `[policy]` after a `[[policy]]`, in place of which the parser would drop every policy before it.
+/// A `[policy]` after a `[[policy]]`, for which the parser would drop all earlier policies.
 fn single_brackets(line: Range<usize>, text: &str) -> Option<Repair> {
     let (start, header) = code_of(&line, text)?;
     let name = header.strip_prefix('[')?.split(']').next()?.trim();
@@ -206,13 +206,13 @@ fn single_brackets(line: Range<usize>, text: &str) -> Option<Repair> {
     Some(Repair { lines: line.start..end_of_section(line.end, name, text), syntax_error })
 }
 
-/// What is written on a line, without the blanks around it, and where it begins.
+/// The text of a line without surrounding blanks, and where it begins.
 fn code_of<'t>(line: &Range<usize>, text: &'t str) -> Option<(usize, &'t str)> {
     let written = text.get(line.clone())?;
     Some((line.start + (written.len() - written.trim_start().len()), written.trim()))
 }
 
-/// Where the keys and sub-tables of the header `name` end that stands before `from`.
+/// The end of the keys and sub-tables of the header `name` before `from`.
 fn end_of_section(from: usize, name: &str, text: &str) -> usize {
     let rest = text.get(from..).unwrap_or_default();
     let is_next = |line: &str| {
@@ -247,7 +247,7 @@ fn is_bare(key: &str) -> bool {
     !key.is_empty() && key.len() <= 40 && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-/// `value` with quotes around it, unless it is something that has none.
+/// `value` in quotes, unless it is a value that needs none.
 fn as_value(value: &str) -> String {
     let plain = value == "true" || value == "false" || value.parse::<i64>().is_ok();
     if plain || value.starts_with(['"', '\'', '[', '{']) { value.to_owned() } else { format!("\"{value}\"") }
@@ -333,7 +333,7 @@ fn unquoted(span: Range<usize>, written: &str) -> SyntaxError {
     SyntaxError { span, what, hint, damages: true }
 }
 
-/// Where the innermost value around `at` of the `wanted` kind begins.
+/// The start of the innermost value of the `wanted` kind around `at`.
 fn innermost(tree: &DeTable<'_>, at: usize, wanted: fn(&DeValue<'_>) -> bool) -> Option<usize> {
     let mut found = None;
     let mut ahead: Vec<_> = tree.iter().map(|(_, value)| value).collect();
@@ -351,14 +351,14 @@ fn innermost(tree: &DeTable<'_>, at: usize, wanted: fn(&DeValue<'_>) -> bool) ->
     found
 }
 
-/// Overwrites everything but line ends with spaces, so that what follows stays where it was.
+/// Overwrites everything but line ends with spaces, so that positions stay the same.
 fn blank_out(text: &mut String, range: &Range<usize>) {
     let Some(part) = text.get(range.clone()) else { return };
     let blank: String = part.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect();
     text.replace_range(range.clone(), &blank);
 }
 
-/// Sorted and without overlaps, so that looking a place up stays cheap.
+/// Sorted and without overlaps, so that lookups stay cheap.
 fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     ranges.sort_by_key(|range| (range.start, range.end));
     let mut out: Vec<Range<usize>> = Vec::new();

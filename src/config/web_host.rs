@@ -1,24 +1,24 @@
-//! Addresses of web services: the requirements that all of them share.
+//! URLs of web services: the requirements that all of them share.
 
 use url::{Host, ParseError, Url};
 
-/// What is wrong with an address.
+/// What is wrong with a URL.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Flaw {
     /// It does not begin with `http://` or `https://`.
     Scheme,
-    /// It has a name or a password in it.
+    /// It contains a user name or a password.
     Credentials,
-    /// What is to be its host is none.
+    /// Its host is invalid.
     Host,
-    /// What is to be its port is none from 1 to 65535.
+    /// Its port is not a number from 1 to 65535.
     Port,
 }
 
 /// The host of `http://…` or `https://…`.
 ///
 /// # Errors
-/// There is none, or something is wrong around it.
+/// There is none, or the URL is invalid.
 pub(super) fn web_host(address: &str) -> Result<Host<String>, Flaw> {
     let scheme_and_rest = address.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https"));
     let (_, rest) = scheme_and_rest.ok_or(Flaw::Scheme)?;
@@ -26,7 +26,7 @@ pub(super) fn web_host(address: &str) -> Result<Host<String>, Flaw> {
     if authority.contains('@') {
         return Err(Flaw::Credentials);
     }
-    // Browsers see more in an address than the clients that call it: `https:///x`, `https://%78`, `https://ü`, `https://x:`.
+    // Browsers accept more URLs than HTTP clients: `https:///x`, `https://%78`, `https://ü`, `https://x:`.
     let called = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
     if authority.is_empty() || !authority.chars().all(called) {
         return Err(Flaw::Host);

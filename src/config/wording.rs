@@ -1,10 +1,11 @@
-//! How messages quote what a person wrote.
+//! Quotes a person's text in messages.
 //!
-//! Messages repeat text from the file, which may be long or contain control characters. Here it is shortened.
+//! Messages repeat text from the file, which may be long or contain control characters. Here it is shortened and
+//! cleaned.
 
 use super::secrets::{HIDDEN, without_secrets_of_addresses};
 
-/// What is wrong with a value and what to write instead; the reader of the file adds the location.
+/// What is wrong with a value and what to write instead; the reader adds the location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Diagnostic {
     /// What is wrong.
@@ -14,17 +15,16 @@ pub(super) struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// Both sentences.
+    /// From both sentences.
     pub(super) fn new(what: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { what: what.into(), hint: hint.into() }
     }
 }
 
-/// The longest quoted text.
+/// Maximum length of quoted text.
 const SHOWN_MAX_CHARS: usize = 60;
 
-/// Text from the file as it goes into a message: on one line, not longer than a person reads, and with `…` for what is
-/// secret in it.
+/// Text from the file as quoted in a message: on one line, shortened, and with `…` in place of secrets.
 pub(super) fn shown(text: &str) -> String {
     let mut quoted = String::new();
     let mut count = 0;

@@ -1,4 +1,4 @@
-//! What the loop is told from outside, and what it responds.
+//! Commands to the loop, and its responses.
 
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 
 /// Commands to the loop.
 pub enum Command {
-    /// Check whether something is due.
+    /// Check whether anything is due.
     Nudge,
-    /// Read the policy file anew.
+    /// Read the policy file again.
     Reload {
         /// Confirm the deletions that the brake holds back, if the file is valid.
         confirm_deletions: bool,
@@ -35,12 +35,12 @@ pub enum Command {
     NotificationDone {
         /// Its id.
         id: String,
-        /// What became of it.
+        /// The result of the delivery.
         delivery: Delivery,
     },
     /// A check of the whole database found it damaged.
     Damaged(StoreError),
-    /// End.
+    /// Shut down.
     Stop,
 }
 
@@ -48,43 +48,43 @@ pub enum Command {
 pub struct StateDump {
     /// The policy file.
     pub settings: Arc<Settings>,
-    /// The state; sources and recovery points are shared with the loop until they move, and copied one by one then.
+    /// The state. Sources and recovery points are shared with the loop and copied one by one when they change.
     pub state: State,
     /// The last full plan.
     pub plan: Arc<Plan>,
 }
 
-/// What came of a reload.
+/// The result of a reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reloaded {
-    /// The policy took over.
+    /// The new policy is in force.
     TookOver {
-        /// How many policies it has.
+        /// The number of policies.
         policies: usize,
-        /// How many sources they name.
+        /// The number of sources that they name.
         sources: usize,
         /// Warnings, and settings that take effect only at the next restart.
         warnings: Vec<String>,
-        /// What was confirmed, if that was asked for.
+        /// What was confirmed, if requested.
         confirmed: Option<Result<String, OrderError>>,
     },
-    /// It was rejected and changes nothing: every problem, as `check` prints them.
+    /// The file was rejected and changes nothing: all problems, as printed by `check`.
     Refused(String),
 }
 
-/// What came of an order.
+/// The result of an order.
 pub type Answered = Result<Granted, OrderError>;
 
 /// Why an order was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OrderError {
-    /// It is refused; nothing has changed.
+    /// The order is refused; nothing has changed.
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The database cannot be written.
     #[error("the order is not on record: {0}; give it again once the database can be written")]
     NotRecorded(String),
-    /// It contradicts the state: a bug.
+    /// The order contradicts the state: a bug.
     #[error("the order contradicts the recorded state and does not stand; the log says more")]
     Contradicts,
 }
@@ -94,7 +94,7 @@ pub enum OrderError {
 pub enum Delivery {
     /// The receiver accepted it.
     Delivered,
-    /// The receiver refused it again and again, or was gone for too long.
+    /// The receiver refused it repeatedly, or was unreachable for too long.
     GivenUp,
 }
 

@@ -1,8 +1,8 @@
 //! The control socket: orders from people on this host, as HTTP over a Unix socket.
 //!
 //! The permissions of the socket file decide who may give orders, so there are no passwords and no port. An order goes
-//! to the loop, which commits it, and the response says what came of it; read-only requests are answered as on
-//! `listen`. As there, a client can only use a bounded amount of memory and time.
+//! to the loop, which commits it, and the response contains the result; read-only requests are served as on `listen`.
+//! As there, a client can only use a bounded amount of memory and time.
 
 mod socket;
 
@@ -34,13 +34,13 @@ const BOUNDS: listener::Bounds = listener::Bounds {
     last_answer: Duration::from_secs(60),
     shutdown: Duration::from_secs(2),
 };
-/// The largest order takes some hundred bytes.
+/// Maximum size of an order; the largest takes some hundred bytes.
 const BODY_MAX_BYTES: usize = 16 * 1024;
-/// The longest error message about an order.
+/// Maximum length of an error message about an order.
 const WRONG_MAX_CHARS: usize = 300;
-/// How long a body may take to arrive.
+/// Time limit for receiving a body.
 const BODY_WITHIN: Duration = Duration::from_secs(5);
-/// How long the loop may take to look at an order. A commit to a slow disk takes seconds, not minutes.
+/// Time limit for the loop to process an order. A commit to a slow disk takes seconds, not minutes.
 const LOOP_WITHIN: Duration = Duration::from_secs(45);
 
 /// The paths that take orders.
@@ -66,15 +66,15 @@ pub struct ReloadOrder {
 /// The response to an accepted order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DoneAnswer {
-    /// The result, for people.
+    /// The result, in words.
     pub done: String,
-    /// What else a person should know.
+    /// Further information for the person.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// The sources that an occurrence was ordered for.
+    /// The sources whose occurrence was ordered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<String>,
-    /// Of a hold or release: whether AWS shows it.
+    /// For a hold or release: whether AWS shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands: Option<bool>,
     /// If AWS does not show it: the refusal that only a person can resolve.
@@ -82,7 +82,7 @@ pub struct DoneAnswer {
     pub barred: Option<String>,
 }
 
-/// Serves until `shutdown` is ready; `file` is gone when this returns.
+/// Serves until `shutdown` is ready; `file` is removed before this returns.
 pub async fn serve(
     listener: UnixListener,
     file: SocketFile,
@@ -93,7 +93,7 @@ pub async fn serve(
     let control_api = ControlApi { read_api: ReadApi::new(view), commands };
     let ending = async {
         shutdown.await;
-        // New clients must not find it any more; connected clients still get a response.
+        // New clients must not find the socket any more; connected clients still get a response.
         drop(file);
     };
     let bounds = listener::Bounds { connections: listener::affordable(BOUNDS.connections), ..BOUNDS };
@@ -179,7 +179,7 @@ impl ControlApi {
         }
     }
 
-    /// Hands a command to the loop and waits for its answer.
+    /// Sends a command to the loop and waits for its response.
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, (StatusCode, String)> {
         let (reply, answer) = oneshot::channel();
         let asked = async {
@@ -198,7 +198,7 @@ impl ControlApi {
 }
 
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, (StatusCode, String)> {
-    // The message repeats what was sent, which may be long and contain terminal escape sequences.
+    // The message quotes the request, which may be long and contain terminal escape sequences.
     let shown = |error: serde_json::Error| clean(&error.to_string(), WRONG_MAX_CHARS);
     serde_json::from_slice(body)
         .map_err(|error| (StatusCode::BAD_REQUEST, format!("this is no such order: {}", shown(error))))

@@ -1,7 +1,7 @@
 //! Calls under way.
 //!
 //! A call may take half a minute or never be answered, so the loop never waits for one. Each runs in a task of its own;
-//! the planner limits how many run per account and Region. Every call returns, whatever became of it.
+//! the planner limits how many run per account and Region. Every call returns, successful or not.
 
 use crate::domain::action::{Action, Outcome};
 use crate::domain::fault::{Fault, FaultClass};
@@ -10,15 +10,15 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-/// A call that came back.
+/// A call that returned.
 pub struct Done {
-    /// What was called.
+    /// The action that was called.
     pub action: Action,
     /// The result.
     pub answer: Answer,
 }
 
-/// Starts calls and collects their answers.
+/// Starts calls and collects their results.
 pub struct Dispatch<E> {
     engine: Arc<E>,
     running: JoinSet<()>,
@@ -26,14 +26,14 @@ pub struct Dispatch<E> {
 }
 
 impl<E: Engine> Dispatch<E> {
-    /// Nothing under way. Answers come out of the receiver, as many as were started and no more.
+    /// Starts with no calls. The receiver yields exactly one result per call.
     #[must_use]
     pub fn new(engine: E) -> (Self, mpsc::UnboundedReceiver<Done>) {
         let (back, answers) = mpsc::unbounded_channel();
         (Self { engine: Arc::new(engine), running: JoinSet::new(), back }, answers)
     }
 
-    /// Calls made from now on go through another engine.
+    /// Uses another engine for calls from now on.
     pub fn replace_engine(&mut self, engine: E) {
         self.engine = Arc::new(engine);
     }
@@ -56,7 +56,7 @@ impl<E: Engine> Dispatch<E> {
         });
     }
 
-    /// How many are under way.
+    /// The number of calls under way.
     #[must_use]
     pub fn under_way(&mut self) -> usize {
         while self.running.try_join_next().is_some() {}

@@ -1,6 +1,6 @@
 //! The event log: one line for each transition of a job, always with the same fields.
 //!
-//! ERROR means that a person has to act. What repeats is logged once.
+//! ERROR means that a person has to act. A repeated condition is logged once.
 
 use crate::domain::action::CallKey;
 use crate::domain::change::{AccountEvidence, Change, Line, OccurrenceOutcome};
@@ -22,7 +22,7 @@ mod deletions;
 
 pub use clock::clock;
 
-/// One line about a piece of work.
+/// One line about a backup or copy.
 macro_rules! job {
     ($level:expr, $state:expr, $key:expr, $event:literal, $($fields:tt)*) => {{
         let key: &WorkKey = $key;
@@ -35,7 +35,7 @@ macro_rules! job {
     }};
 }
 
-/// Logs what a change means, before it is applied.
+/// Logs the meaning of a change before it is applied.
 pub fn before(state: &State, change: &Change) {
     match change {
         Change::MembershipUpdated { source, policy, region, .. }
@@ -108,7 +108,7 @@ pub fn before(state: &State, change: &Change) {
     }
 }
 
-/// An edited schedule is logged for each source concerned; the first schedule of a source is not.
+/// An edited schedule is logged for each source; the first schedule of a source is not.
 fn rescheduled(state: &State, source: &SourceKey, lines: &[Line]) {
     let before = state
         .sources
@@ -125,9 +125,8 @@ fn rescheduled(state: &State, source: &SourceKey, lines: &[Line]) {
     }
 }
 
-/// A new database learns from AWS's inventory what was protected before it, and begins nothing there for as long as these may
-/// not yet show what was begun last. Said once for each place, when the policy holds and the place was listed, whichever
-/// came first.
+/// With a new database, sources protected earlier start nothing until a listing shows what was started last. Logged
+/// once per account and Region, as soon as the policy is in force and the listing is complete, in either order.
 pub fn learning(state: &State, learned: &mut BTreeSet<AccountRegion>) {
     if !state.timekeeping.goes_on() {
         return;
@@ -170,7 +169,7 @@ fn region_of<'a>(state: &'a State, key: &'a WorkKey) -> &'a str {
     }
 }
 
-/// Said once for each thing that speaks against it.
+/// Logged once per objection.
 fn disputed(state: &State, place: &AccountRegion, id: &BackupId, dispute: &Dispute) {
     let before = state.place(place).and_then(|known| known.disputes.get(id));
     if before.is_some_and(|before| before.objection == dispute.objection) {
@@ -264,7 +263,7 @@ fn place_moved(state: &State, place: &AccountRegion, fault: Option<&Fault>) {
     let failures = state.place(place).map_or(0, |known| known.failures);
     let (account, region) = (&place.account, &place.region);
     match fault {
-        // What may not be read says so by itself.
+        // A refused read is logged separately.
         Some(fault) if fault.class == FaultClass::Denied => {}
         Some(_) if state.place(place).is_some_and(|known| known.foreign.is_some()) => {}
         Some(fault) if failures.saturating_add(1) == PLACE_OUT_OF_ORDER => {
@@ -292,8 +291,8 @@ fn foreign(state: &State, place: &AccountRegion, id: &AccountId, fault: &Fault) 
     }
 }
 
-/// AWS refuses to list or describe, or no longer does: logged when it begins, when the reason changes, and when it is
-/// over.
+/// AWS refuses to list or describe, or no longer does: logged at the beginning, when the reason changes, and at the
+/// end.
 fn read_answered(state: &State, place: &AccountRegion, call: &CallKey, fault: Option<&Fault>) {
     let known = state.place(place);
     let refusal = known.and_then(|known| match call {
@@ -337,7 +336,7 @@ fn source_lookup_failed(state: &State, key: &SourceKey, fault: &Fault) {
     }
 }
 
-/// An event that people are notified about.
+/// Logs an event that people are notified about.
 pub fn log_event(event: &Event) {
     let Event { policy: Some(policy), account: Some(account), source: Some(source), region: Some(region), .. } = event
     else {
@@ -354,7 +353,7 @@ pub fn log_event(event: &Event) {
     }
 }
 
-/// A route that was reported late and has no RPO any more.
+/// Logs that a route reported late no longer has an RPO.
 pub fn rpo_removed((source, target): &RouteKey) {
     let (account, source, region) = (&source.account, &source.source, target.destination());
     info!(event = "rpo_removed", %account, %source, region, "a late route has no RPO any more");

@@ -33,48 +33,48 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_cron_scheduler::{Job, JobScheduler};
 
-/// Reads the policy file anew: what it says, or every problem as text for people.
+/// Reads the policy file again; returns it, or every problem as text.
 pub type Reloader = Arc<dyn Fn() -> Result<Reread, String> + Send + Sync>;
 
-/// A policy file that was read anew and is good.
+/// A policy file that was read again and is valid.
 #[derive(Clone)]
 pub struct Reread {
-    /// What it says.
+    /// The policy.
     pub settings: Settings,
-    /// Its warnings, as text for people.
+    /// Its warnings, as text.
     pub warnings: Vec<String>,
 }
 
-/// What a daemon starts with.
+/// The input of a daemon.
 pub struct Startup {
     /// The policy, already checked.
     pub settings: Settings,
-    /// How to read it anew.
+    /// Reads the policy file again.
     pub reload: Reloader,
-    /// Credentials in place of the SDK's own chain.
+    /// Credentials that replace the SDK's own chain.
     pub credentials: Option<Credentials>,
     /// Whether to notify systemd.
     pub systemd: bool,
 }
 
-/// Why a daemon could not start or had to end.
+/// Why a daemon could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
-    /// The database.
+    /// A problem with the database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The address to serve metrics and status on.
+    /// The address for metrics and status cannot be used.
     #[error("cannot listen on {address}: {source}; free the address or set another `listen` in [daemon]")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The operating system's error.
         source: std::io::Error,
     },
-    /// Somebody else has the path of the control socket.
+    /// The path of the control socket is in use.
     #[error(transparent)]
     Control(#[from] control::SocketError),
-    /// A part of the process ended that must not.
+    /// An essential part of the process ended.
     #[error("internal: {0}")]
     Internal(String),
 }
@@ -85,23 +85,23 @@ pub struct Daemon {
     commands: mpsc::Sender<Command>,
     address: SocketAddr,
     reconciler: Reconciler,
-    /// Dropping it ends the listeners.
+    /// Dropping it stops the listeners.
     open: watch::Sender<()>,
     listeners: JoinSet<()>,
-    // Dropping it ends the heartbeat.
+    // Dropping it stops the heartbeat.
     _heartbeat: Option<JobScheduler>,
-    // And the notification tasks.
+    // Dropping it stops the notification tasks.
     _telling: notify::NotificationTasks,
 }
 
-/// How long the listeners may take to end.
+/// Time limit for the listeners to stop.
 const LISTENERS_END_WITHIN: Duration = Duration::from_secs(3);
 
 impl Daemon {
-    /// Opens the database and binds the listener; [`Daemon::run`] begins the rounds.
+    /// Opens the database and binds the listener; [`Daemon::run`] starts the rounds.
     ///
     /// # Errors
-    /// The database or the address cannot be had.
+    /// The database or the address cannot be used.
     pub async fn start(startup: Startup) -> Result<Self, DaemonError> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::begin());
         let started_at = clock.now();
@@ -131,7 +131,7 @@ impl Daemon {
             commands: commands.clone(),
         });
         let (open, closed) = watch::channel(());
-        // It never changes; it ends when the daemon does.
+        // The value never changes; the channel closes when the daemon stops.
         let ended = |mut closed: watch::Receiver<()>| async move { while closed.changed().await.is_ok() {} };
         let mut listeners = JoinSet::new();
         if let Some((socket, file)) = socket {
@@ -146,36 +146,35 @@ impl Daemon {
         Ok(Self { snapshots, commands, address, reconciler, open, listeners, _heartbeat: heartbeat, _telling: telling })
     }
 
-    /// The newest snapshot, and every later one.
+    /// The newest snapshot and all later ones.
     #[must_use]
     pub fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
         self.snapshots.clone()
     }
 
-    /// Where metrics and status are served.
+    /// The address on which metrics and status are served.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where to send commands.
+    /// The channel for commands.
     #[must_use]
     pub fn commands(&self) -> mpsc::Sender<Command> {
         self.commands.clone()
     }
 
-    /// Goes round until told to stop, within the task of who calls. On the main thread, what the loop holds for years
-    /// comes from one part of the allocator, and what answers are read into, which lives for moments, from others: mixed,
-    /// they would leave gaps as large as the state.
+    /// Runs the loop in the caller's task until told to stop. On the main thread, the loop's long-lived data uses one
+    /// allocator arena, and short-lived responses use others: mixed, they would leave gaps as large as the state.
     ///
     /// # Errors
-    /// The loop ended by itself.
+    /// The loop ended unexpectedly.
     pub async fn run(mut self) -> Result<(), DaemonError> {
         let ended = AssertUnwindSafe(self.reconciler.run()).catch_unwind().await;
         drop(self.open);
         let all = async { while self.listeners.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(LISTENERS_END_WITHIN, all).await;
-        // What it panicked with is in the log already.
+        // A panic message is in the log already.
         ended.map_err(|_| DaemonError::Internal("the loop ended".to_owned()))
     }
 }
@@ -185,15 +184,15 @@ async fn check_database(path: PathBuf, commands: mpsc::Sender<Command>) {
     match store::check_integrity(&path).await {
         Ok(()) => tracing::debug!(event = "store_checked", "the database is whole"),
         Err(problem @ StoreProblem::Corrupt(_)) => {
-            // A closed queue means that the daemon ends, and the next one checks again.
+            // A closed queue means that the daemon is stopping, and the next one checks again.
             let _ = commands.send(Command::Damaged(StoreError { path, problem })).await;
         }
         Err(problem) => tracing::warn!(event = "store_checked", "the database could not be checked: {problem}"),
     }
 }
 
-/// The control socket. A path that somebody else has is an error, since orders would go astray; without a place for it
-/// the backups go on, and that is said.
+/// Binds the control socket. A path used by another process is an error, since orders would go to the wrong daemon. If
+/// it cannot be created, backups continue and a message is logged.
 async fn control_socket(path: &Path) -> Result<Option<(UnixListener, control::SocketFile)>, DaemonError> {
     match control::bind(path).await {
         Ok(bound) => Ok(Some(bound)),
@@ -205,13 +204,13 @@ async fn control_socket(path: &Path) -> Result<Option<(UnixListener, control::So
     }
 }
 
-/// Nudges the loop every second, on the second. Nothing depends on it: the loop has its own timer, and what is due
-/// is found in the state (crates.md, section 2).
+/// Nudges the loop every second, on the second. Nothing depends on it: the loop has its own timer, and the state shows
+/// what is due (crates.md, section 2).
 async fn heartbeat(commands: mpsc::Sender<Command>) -> Option<JobScheduler> {
     let begin = async || {
         let scheduler = JobScheduler::new().await?;
         let nudge = Job::new("* * * * * *", move |_, _| {
-            // A full queue means that the loop is awake anyhow.
+            // A full queue means that the loop is awake anyway.
             let _ = commands.try_send(Command::Nudge);
         })?;
         scheduler.add(nudge).await?;

@@ -1,9 +1,9 @@
 //! Notifications: the webhook and the heartbeat.
 //!
-//! A receiver may be slow, broken or down for days, and must not delay any recovery point. So the loop only records the
-//! queued notifications and publishes them ([`NotificationQueue`]); two separate tasks read the queue and the
-//! snapshots, and report what was delivered. They hold no state that matters: after a restart the queue is still in the
-//! database, with the same ids.
+//! A receiver may be slow, broken or down for days, and must not delay any recovery point. So the loop only records and
+//! publishes the queued notifications ([`NotificationQueue`]); two separate tasks read the queue and the snapshots, and
+//! report deliveries. They hold no important state: after a restart the queue is still in the database, with the same
+//! ids.
 
 use super::command::{Command, Delivery};
 use super::system::Clock;
@@ -21,23 +21,23 @@ use tokio::time::Instant;
 
 mod client;
 
-/// The largest number of queued notifications; beyond it the oldest are dropped.
+/// Maximum number of queued notifications; beyond it the oldest are dropped.
 pub const QUEUED_MAX: usize = 1000;
 /// Older notifications are given up.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3600);
-/// How often a notification is sent that the receiver refuses while it accepts others.
+/// How often a notification is sent if the receiver refuses it but accepts others.
 const REFUSALS_MAX: u32 = 5;
-/// Pauses double from here …
+/// The first backoff after a failure; it doubles …
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
-/// … to here.
+/// … up to this.
 const PAUSE_LONGEST: Duration = Duration::from_secs(300);
-/// The interval of pings.
+/// The interval of heartbeat pings.
 const BEAT: Duration = Duration::from_secs(60);
 /// The interval after a failed ping.
 const BEAT_AGAIN: Duration = Duration::from_secs(15);
 /// How often the snapshot is checked while an RPO is not met.
 const LOOK: Duration = Duration::from_secs(1);
-/// A snapshot older than this comes from a loop that hangs, and must not be trusted.
+/// An older snapshot comes from a hung loop and must not be trusted.
 const SNAPSHOT_GOOD_FOR: Duration = Duration::from_secs(120);
 
 /// The receivers, and the notifications not delivered yet, oldest first.
@@ -45,7 +45,7 @@ const SNAPSHOT_GOOD_FOR: Duration = Duration::from_secs(120);
 pub struct NotificationQueue {
     /// The receivers.
     pub notify: Notify,
-    /// What.
+    /// The notifications.
     pub queued: Vec<Notification>,
 }
 
@@ -58,7 +58,7 @@ impl Drop for NotificationTasks {
     }
 }
 
-/// Starts them.
+/// Starts the tasks.
 #[must_use]
 pub fn begin(
     snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -75,7 +75,7 @@ pub fn begin(
     NotificationTasks(vec![tokio::spawn(sender.run()), tokio::spawn(beat(snapshots, notification_queue, clock))])
 }
 
-/// Doubles with every failure in a row.
+/// Doubles with every consecutive failure.
 fn pause(failures: u32) -> Duration {
     let doubled = 2_u32.checked_pow(failures.saturating_sub(1)).unwrap_or(u32::MAX);
     PAUSE_FIRST.saturating_mul(doubled).min(PAUSE_LONGEST)
@@ -89,7 +89,7 @@ struct Health {
 }
 
 impl Health {
-    /// It could not be reached, or is broken. Logged once.
+    /// The receiver could not be reached or is broken. Logged once.
     fn failed(&mut self, what: &str, url: &SecretUrl, why: &str, again: Duration) {
         if self.failures == 0 {
             tracing::warn!(event = "notify_failed", what, %url, why, "notifications are not delivered; retried until it works");
@@ -108,7 +108,7 @@ impl Health {
     }
 }
 
-/// How often a notification was refused, and when it may be tried again.
+/// How often a notification was refused, and its earliest next try.
 #[derive(Clone, Copy)]
 struct Tried {
     refusals: u32,
@@ -121,7 +121,7 @@ struct WebhookSender {
     notification_queue: watch::Receiver<Arc<NotificationQueue>>,
     commands: mpsc::Sender<Command>,
     clock: Arc<dyn Clock>,
-    /// Only of queued notifications, so it is bounded by the queue.
+    /// Only for queued notifications, so the queue bounds it.
     tries: BTreeMap<String, Tried>,
 }
 
@@ -158,7 +158,7 @@ impl WebhookSender {
         }
     }
 
-    /// The oldest that may be tried now.
+    /// The oldest notification that may be tried now.
     fn next<'a>(&self, notification_queue: &'a NotificationQueue, now: Instant) -> Option<&'a Notification> {
         let may = |notice: &&Notification| {
             self.tries.get(&notice.id).is_none_or(|tried| !tried.over && tried.not_before <= now)
@@ -166,7 +166,7 @@ impl WebhookSender {
         notification_queue.queued.iter().find(may)
     }
 
-    /// The error: nobody listens any more.
+    /// An error means that nobody receives the results any more.
     async fn deliver(
         &mut self,
         client: &Client,

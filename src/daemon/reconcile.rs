@@ -1,7 +1,7 @@
 //! The reconcile loop.
 //!
-//! It waits for a response, a nudge, a command or the next time that something is due. Then the planner decides, the
-//! loop commits what is to be recorded, and only then sends the calls. It has no memory of its own: kill it anywhere,
+//! The loop waits for a response, a nudge, a command or the next due time. Then the planner decides, the loop commits
+//! what is to be recorded, and only then sends the calls. It has no memory of its own: it can be killed at any point,
 //! and the next process continues from the recorded state.
 
 use super::command::{Command, StateDump};
@@ -36,28 +36,28 @@ mod snapshots;
 mod store_health;
 mod upkeep;
 
-/// The loop looks at the clock at least this often, since the clock may be set and the host may sleep.
+/// The maximum interval between two readings of the clock, which may be set, or the host may sleep.
 const LOOK_AT_CLOCK: Duration = Duration::from_secs(1);
-/// A round at least this often, even if nothing is due.
+/// The maximum interval between two rounds, even if nothing is due.
 const ROUND_AT_LEAST: Duration = Duration::from_secs(15);
-/// A new snapshot at most this often.
+/// The minimum interval between two snapshots.
 const SNAPSHOT_AT_MOST: Duration = Duration::from_millis(500);
-/// Snapshots take at most this share of the time, so a large fleet gets fewer.
+/// Snapshots take at most one part in this many of the time, so a large fleet gets fewer.
 const SNAPSHOT_SHARE: u32 = 50;
-/// What deciding takes longer than this is followed by a rest of [`ROUND_REST`] times as long, in which answers gather:
-/// deciding costs what is open, so that in a storm over a large fleet what a backup or copy costs would grow with it.
-/// Writing to the disk is no reason to rest.
+/// Deciding for longer than this is followed by a rest of [`ROUND_REST`] times as long, in which responses accumulate.
+/// The cost of a decision grows with the open work; without rests, so would the cost per backup or copy in a storm over
+/// a large fleet. Time spent writing to disk does not count.
 const ROUND_WITHOUT_REST: Duration = Duration::from_millis(4);
-/// See [`ROUND_WITHOUT_REST`]. Deciding that takes 10 to 50 ms then takes five to eight percent of a core.
+/// See [`ROUND_WITHOUT_REST`]. Decisions that take 10 to 50 ms then use five to eight percent of a core.
 const ROUND_REST: u32 = 19;
-/// No rest is longer: a slot that is free is used soon enough, since copies take minutes.
+/// The maximum rest: free slots are still used soon enough, since copies take minutes.
 const ROUND_REST_AT_MOST: Duration = Duration::from_secs(1);
 /// How long the shutdown waits for outstanding responses.
 const END_WAITS: Duration = Duration::from_secs(2);
-/// How often it is looked whether a package brought new zone data: well within a day.
+/// How often to check for new zone data: several times a day.
 const ZONES_EVERY: Duration = Duration::from_secs(6 * 3600);
 
-/// The loop and what it holds.
+/// The loop and its data.
 pub struct Reconciler {
     driver: Driver,
     shell: Shell,
@@ -72,13 +72,13 @@ pub struct Reconciler {
     snapshot_at: Instant,
     /// How long the last snapshot took.
     snapshot_took: Duration,
-    /// No round before this, since the last one was long.
+    /// No round before this, because the last one was long.
     rest_until: Instant,
-    /// How the routes stand, as systemd was told.
+    /// The status line last sent to systemd.
     standing: String,
-    /// When the last step of forgetting was done, and whether it ended the day's work.
+    /// When the last step of deleting history was done, and whether it completed the day's work.
     forgotten: Option<(Instant, bool)>,
-    /// When the zone data were last looked at.
+    /// When the zone data were last read.
     zones_read: Instant,
     notification_queue: watch::Sender<Arc<NotificationQueue>>,
     /// Recorded, but not logged yet.
@@ -86,7 +86,7 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// Everything in place, nothing begun. The first snapshot is right at once.
+    /// Everything is ready, nothing has started. The first snapshot is already correct.
     #[must_use]
     pub fn new(
         startup: Startup,
@@ -199,12 +199,12 @@ impl Reconciler {
         now
     }
 
-    /// What moved without a change wants a round as well.
+    /// Requests a round for a change that is not in the state.
     fn wake_up(&mut self) {
         self.driver.changed |= std::mem::take(&mut self.shell.woken);
     }
 
-    /// Plans until there is nothing left to record at once.
+    /// Plans until nothing is left to record at once.
     async fn round(&mut self) {
         let began = Instant::now();
         self.shell.deciding = Duration::ZERO;
@@ -216,18 +216,18 @@ impl Reconciler {
         self.rest_until = Instant::now() + rest.min(ROUND_REST_AT_MOST);
     }
 
-    /// Commits what was applied.
+    /// Commits applied changes.
     async fn commit(&mut self) {
         goes_on(self.driver.commit(&mut self.shell).await);
         self.wake_up();
     }
 
-    /// Applies changes and puts them up for commit.
+    /// Applies changes and queues them for commit.
     fn take_in(&mut self, changes: Vec<Change>) {
         goes_on(self.driver.take_in(changes, &mut self.shell));
     }
 
-    /// Waits for something to do. Returns whether to end.
+    /// Waits for something to do. Returns whether to stop.
     async fn wait(&mut self) -> bool {
         let pause = self.driver.wake.since(self.shell.clock.now()).min(LOOK_AT_CLOCK);
         let pause = if self.driver.changed { Duration::ZERO } else { pause };
@@ -280,7 +280,7 @@ impl Reconciler {
         goes_on(self.driver.answered(&action, answer.outcome, now, &mut self.shell));
     }
 
-    /// Takes in the responses that are about to arrive, then closes the store. The next process repeats requests
+    /// Processes the responses that are about to arrive, then closes the store. The next process repeats requests
     /// without a response, with the same token.
     async fn end(mut self) {
         self.shell.systemd.stopping();
@@ -305,7 +305,7 @@ impl Reconciler {
     }
 }
 
-/// Nothing around the daemon's driver stops it.
+/// The daemon's surroundings never stop the driver.
 fn goes_on<T>(done: Result<T, Infallible>) -> T {
     match done {
         Ok(done) => done,

@@ -1,4 +1,4 @@
-//! The process and its environment: the clock, systemd, and what the listener may see.
+//! The process and its environment: the clock, systemd, and the listener's view of the daemon.
 
 use super::command::Command;
 use crate::domain::time::Time;
@@ -17,32 +17,32 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// The source of time.
 pub trait Clock: Send + Sync {
-    /// Now, as far as it is known.
+    /// The current time, as far as known.
     fn now(&self) -> Time;
-    /// What is known of the time.
+    /// What is known about the clock.
     fn known(&self) -> Timekeeping;
-    /// Takes in what an answer of AWS said of the time. Returns whether it is the first with which AWS agrees.
+    /// Takes in the time of a response from AWS. Returns whether it is the first with which AWS agrees.
     fn heard(&self, heard: &Heard) -> bool;
     /// How long the process has been running.
     fn runs_for(&self) -> Duration;
 }
 
-/// What the host's clock shows.
+/// The time of the host's clock.
 #[must_use]
 pub fn host_time() -> Time {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     Time::from_millis(since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX)))
 }
 
-/// The host's clock as far as AWS confirms it. It may be set at any moment, so the loop looks at it every second instead of
-/// trusting one sleep.
+/// The host's clock as far as AWS confirms it. It may be set at any moment, so the loop reads it every second instead
+/// of relying on one long sleep.
 pub struct SystemClock {
     began: Instant,
     keeper: Mutex<Timekeeper>,
 }
 
 impl SystemClock {
-    /// The clock of a process that begins.
+    /// The clock of a new process.
     #[must_use]
     pub fn begin() -> Self {
         Self { began: Instant::now(), keeper: Mutex::new(Timekeeper::new(host_time(), Duration::ZERO)) }
@@ -73,7 +73,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// When the loop last completed a cycle, readable from any thread.
+/// When the loop last completed a cycle; readable from any thread.
 #[derive(Clone, Default)]
 pub struct Liveness(Arc<AtomicI64>);
 
@@ -91,7 +91,7 @@ impl Liveness {
 /// A loop without a cycle for this long is stuck.
 const LOOP_STUCK_AFTER: Duration = Duration::from_secs(60);
 
-/// What the listener may see of a daemon.
+/// What the listener can see of a daemon.
 pub struct DaemonView {
     /// The snapshots.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
@@ -175,7 +175,7 @@ pub struct Systemd {
 }
 
 impl Systemd {
-    /// Reads what systemd asked for.
+    /// Reads what systemd requested through the environment.
     #[must_use]
     pub fn new(enabled: bool) -> Self {
         let watchdog = if enabled { sd_notify::watchdog_enabled() } else { None };
@@ -190,12 +190,12 @@ impl Systemd {
         }
     }
 
-    /// Ready for work, with a line for `systemctl status`.
+    /// Reports readiness, with a line for `systemctl status`.
     pub fn ready(&self, status: &str) {
         self.tell(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status(status)]);
     }
 
-    /// A reload begins.
+    /// Reports that a reload begins.
     pub fn reloading(&self) {
         match sd_notify::NotifyState::monotonic_usec_now() {
             Ok(now) => self.tell(&[sd_notify::NotifyState::Reloading, now]),
@@ -203,17 +203,17 @@ impl Systemd {
         }
     }
 
-    /// The end begins.
+    /// Reports that the shutdown begins.
     pub fn stopping(&self) {
         self.tell(&[sd_notify::NotifyState::Stopping]);
     }
 
-    /// A line for `systemctl status`.
+    /// Sets the line for `systemctl status`.
     pub fn status(&self, status: &str) {
         self.tell(&[sd_notify::NotifyState::Status(status)]);
     }
 
-    /// The loop completed a cycle. Sent twice within the time that systemd waits, not more.
+    /// Reports that the loop completed a cycle; sent at most twice per watchdog interval.
     pub fn alive(&mut self) {
         let Some(watchdog) = self.watchdog else { return };
         if self.last_ping.is_none_or(|last| last.elapsed() >= watchdog / 3) {

@@ -1,12 +1,12 @@
 //! Whether a route met its RPO over a past period.
 //!
 //! An auditor asks a year later, when half of the recovery points are deleted and the daemon was down for a weekend. So
-//! this goes by what the database recorded about each recovery point ([`Held`]) and about when AWS's inventory was read
+//! this uses what the database recorded about each recovery point ([`Held`]) and about when AWS's inventory was read
 //! ([`ReadSpan`]), and has three answers: what cannot be known is never reported as met.
 //!
-//! At a time `t` a recovery point is *certain* if it was seen AVAILABLE by then and was still there when the inventory
-//! was next read; it is *possible* if it appeared or disappeared while nobody looked. The RPO is met while a certain
-//! point is young enough, unknown while only a possible one is, and broken otherwise.
+//! At a time `t` a recovery point is *certain* if it was seen AVAILABLE by then and still existed when the inventory
+//! was next read; it is *possible* if it appeared or disappeared while the inventory was not read. The RPO is met while
+//! a certain point is young enough, unknown while only a possible one is, and broken otherwise.
 
 use crate::domain::limits::TAKEN_AHEAD_TOLERATED;
 use crate::domain::time::Time;
@@ -15,36 +15,36 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A point found gone so soon after a break in the readings may have gone at any moment of the break: it takes several
-/// looks to believe that something is gone.
+/// A point found removed this soon after a gap in the readings may have disappeared at any moment of the gap: it takes
+/// several polls to confirm a removal.
 const DOUBT: Duration = Duration::from_secs(3600);
-/// A moment is the finest that there is.
+/// The resolution of time.
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// How it stood.
+/// The status of an interval.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum IntervalStatus {
     /// The newest recovery point was young enough.
     Met,
-    /// It was not, or there was none.
+    /// It was too old, or there was none.
     Broken,
-    /// Nobody can say.
+    /// It cannot be determined.
     Unknown,
 }
 
-/// A stretch of time in which it stood one way: from its beginning on, up to and without its end.
+/// An interval with one status, from its beginning up to but excluding its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RpoInterval {
     /// Its beginning.
     pub from: Time,
     /// Its end.
     pub to: Time,
-    /// How it stood.
+    /// Its status.
     pub status: IntervalStatus,
 }
 
-/// How a promise of `rpo` stood from `from` to `to`, stretch by stretch, without a gap between them.
+/// The status of an RPO from `from` to `to`, as intervals without gaps.
 #[must_use]
 pub fn rpo_intervals(from: Time, to: Time, rpo: Duration, readings: &[ReadSpan], points: &[Held]) -> Vec<RpoInterval> {
     let breaks = Breaks::of(readings);
@@ -79,11 +79,11 @@ struct Span {
     to: Time,
 }
 
-/// When nobody looked.
+/// The gaps between readings of the inventory.
 struct Breaks {
-    /// In order of time; the first ends with the first reading, the last begins when the last one grows too old.
+    /// In order of time; the first ends with the first reading, the last begins when the last reading becomes stale.
     spans: Vec<Span>,
-    /// When the state was first read.
+    /// When the inventory was first read.
     first: Time,
 }
 
@@ -100,12 +100,12 @@ impl Breaks {
         Self { spans, first: readings.first().map_or(Time::NEVER, |reading| reading.since) }
     }
 
-    /// The latest break that began before a time.
+    /// The latest gap that began before a time.
     fn before(&self, at: Time) -> Option<Span> {
         self.spans.iter().rev().find(|span| span.from < at).copied()
     }
 
-    /// When a point was there: at most one span of which that is sure, and those in which it may have been.
+    /// When a point existed: at most one span in which that is certain, and those in which it is possible.
     fn spans(&self, point: &Held) -> Vec<(Span, bool)> {
         let last_break = self.spans.last().map_or(Time::NEVER, |span| span.from);
         let gone = point.gone_at.unwrap_or(Time::NEVER);
@@ -113,7 +113,7 @@ impl Breaks {
             return vec![(Span { from: point.created_at.max(last_break), to: gone }, false)];
         };
         let mut spans = Vec::with_capacity(3);
-        // It was seen in flight, or not at all, whenever the state was read before.
+        // At every earlier reading it was in flight or not there.
         if let Some(blind) = self.before(seen).filter(|blind| seen <= blind.to) {
             spans.push((Span { from: point.created_at.max(blind.from), to: seen }, false));
         }
@@ -134,7 +134,7 @@ impl Breaks {
         point.taken_at.since(seen) <= TAKEN_AHEAD_TOLERATED
     }
 
-    /// From when its age counts.
+    /// When its age begins to count.
     fn age_from(&self, point: &Held) -> Time {
         match point.seen_at {
             Some(seen) if !self.plausible(point, seen) => Time::NEVER,
@@ -143,7 +143,7 @@ impl Breaks {
     }
 }
 
-/// Points by when their data was taken.
+/// Points by the time their data was taken.
 #[derive(Default)]
 struct Ages(BTreeMap<Time, usize>);
 
@@ -179,10 +179,10 @@ impl Sweep {
         }
     }
 
-    /// Nothing comes or goes from `from` to `to`, but what is there grows older.
+    /// No point appears or disappears from `from` to `to`, but points become older.
     fn interval(&mut self, from: Time, to: Time) {
         let met_until = self.sure.too_old_from(self.rpo);
-        // Before the state was first read there may have been anything.
+        // Before the first reading, anything may have existed.
         let unknown_until = self.possible.too_old_from(self.rpo).max(self.first);
         let mut at = from;
         for (until, status) in
@@ -225,7 +225,7 @@ mod tests {
         Held { taken_at, created_at: taken_at, seen_at: seen.map(hours), gone_at: gone.map(hours) }
     }
 
-    /// `met 0-26 broken 26-30`, in hours; a moment over a full hour is not shown.
+    /// `met 0-26 broken 26-30`, in hours; a millisecond over a full hour is not shown.
     fn told(rpo_intervals: &[RpoInterval]) -> String {
         let hour = |time: Time| time.millis() / 1000 / HOUR;
         let one =
@@ -312,7 +312,7 @@ mod tests {
         }
     }
 
-    /// The same from the definitions alone, moment by moment.
+    /// The same, from the definitions alone, for each moment.
     fn by_definition(t: Time, rpo: Duration, readings: &[ReadSpan], points: &[Held]) -> IntervalStatus {
         let read = |at: Time| {
             let last = readings.len().saturating_sub(1);
@@ -320,7 +320,7 @@ mod tests {
             (0..readings.len()).any(|n| readings[n].since < at && at <= upto(n))
         };
         let earlier = |at: Time| (1..).map(move |back| at.minus(Duration::from_millis(back)));
-        // The moment from which on nobody had looked until `at`; `None` if somebody was looking.
+        // The beginning of the gap that contains `at`; `None` if `at` is not in a gap.
         let blind_from = |at: Time| {
             let floor = Time::from_millis(-50);
             let looked = |m: &Time| read(*m) || readings.iter().any(|reading| reading.since == *m);
@@ -333,7 +333,7 @@ mod tests {
             match point.gone_at {
                 Some(gone) if t >= gone => false,
                 Some(gone) => {
-                    // All times here are within the doubt: any break before `gone` will do.
+                    // All times here are within `DOUBT`: any gap before `gone` will do.
                     let gap =
                         std::iter::once(gone).chain(earlier(gone)).take(200).find(|m| !read(*m)).and_then(blind_from);
                     gap.is_none_or(|from| t < from.max(seen))

@@ -1,7 +1,7 @@
 //! What a changed policy file would change.
 //!
-//! A person tries a file before it takes over. So whole settings are compared: whatever is not reported here is the
-//! same.
+//! A person tries a file before it takes effect. So all settings are compared: whatever is not reported here is
+//! unchanged.
 
 use super::forecast::{DeletionForecast, DestinationForecast, Forecast, PolicyForecast, Stage};
 use super::setting_texts::SettingTexts;
@@ -9,7 +9,7 @@ use super::triage::counted;
 use crate::domain::id::PolicyName;
 use std::collections::BTreeSet;
 
-/// The differences of a changed policy to the running one, as sentences, the gravest first; empty: none.
+/// The differences between a changed policy and the running one, as sentences, the most serious first; empty: none.
 #[must_use]
 pub fn difference(running: &Forecast, changed: &Forecast) -> Vec<String> {
     let mut told = Vec::new();
@@ -87,7 +87,7 @@ fn policy_differs(before: &PolicyForecast, after: &PolicyForecast, told: &mut Ve
     }
 }
 
-/// One sentence for each setting that says something else; what stands around its name says whose it is.
+/// One sentence for each changed setting; the text around its name says whose setting it is.
 fn settings_differ(
     before_name: &str,
     after_name: &str,

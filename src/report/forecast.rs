@@ -1,6 +1,6 @@
 //! What would happen next: occurrences, work that waits, and what retention would delete and why.
 //!
-//! A person who is about to change a policy, or to confirm a deletion, must see the exact set concerned before anything
+//! A person who is about to change a policy, or to confirm a deletion, must see the exact set affected before anything
 //! happens. The forecast depends on policy and state alone, and uses the planner's own functions.
 
 use crate::domain::id::{AccountAlias, BackupId, PolicyName, Region, SourceId, SourceKey, Target};
@@ -18,29 +18,29 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// So many of each policy's next occurrences are named.
+/// The number of next occurrences listed per policy.
 const OCCURRENCES: usize = 3;
 
 /// What would happen next.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
-    /// When this was drawn.
+    /// When it was made.
     pub at: Time,
-    /// Whether the running daemon drew it, rather than the command from the database.
+    /// Whether the running daemon made it, rather than the command from the database.
     pub live: bool,
-    /// All settings but those of policies, as [`setting_texts`] has them.
+    /// All settings outside policies, in the form of [`setting_texts`].
     #[serde(default)]
     pub settings: SettingTexts,
     /// Every policy, by name.
     pub policies: Vec<PolicyForecast>,
     /// Backups and copies to be made, by source.
     pub work: Vec<WorkForecast>,
-    /// What goes, and what waits for a person before it goes, by source and Region, oldest first.
+    /// Deletions, including those that wait for a person, by source and Region, oldest first.
     pub deletions: Vec<DeletionForecast>,
-    /// How many recovery points stay.
+    /// The number of recovery points that are kept.
     #[serde(default)]
     pub kept_count: u64,
-    /// What stays and why, by source and Region, newest first; nothing unless it was asked for, since it is all there is.
+    /// What is kept and why, by source and Region, newest first; empty unless requested, since it lists every point.
     pub kept: Vec<KeptForecast>,
     /// What a person should know before it happens.
     pub announcements: Vec<String>,
@@ -48,7 +48,7 @@ pub struct Forecast {
     pub feasible: capacity::CapacityReport,
 }
 
-/// A policy and when it fires.
+/// A policy and its next occurrences.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyForecast {
     /// Its name.
@@ -57,9 +57,9 @@ pub struct PolicyForecast {
     pub account: AccountAlias,
     /// Its sources' Region.
     pub region: Region,
-    /// When it fires, as written.
+    /// Its schedule, as written.
     pub schedule: String,
-    /// By which time zone.
+    /// Its time zone.
     pub timezone: String,
     /// Its next occurrences.
     pub next_at: Vec<Time>,
@@ -67,11 +67,11 @@ pub struct PolicyForecast {
     pub sources: Vec<SourceId>,
     /// The RPO in the source's Region.
     pub rpo_seconds: Option<u64>,
-    /// What the source's Region keeps, in words; empty: everything.
+    /// Retention in the source's Region, in words; empty: everything is kept.
     pub retain: String,
     /// Its destinations.
     pub destinations: Vec<DestinationForecast>,
-    /// All that it says beside sources and destinations.
+    /// All its settings except sources and destinations.
     #[serde(default)]
     pub settings: SettingTexts,
 }
@@ -83,54 +83,54 @@ pub struct DestinationForecast {
     pub region: Region,
     /// The RPO there.
     pub rpo_seconds: Option<u64>,
-    /// What that Region keeps, in words; empty: everything.
+    /// Retention in that Region, in words; empty: everything is kept.
     pub retain: String,
     /// The key of the copies; `None`: the Region's `aws/fsx`.
     pub kms_key: Option<String>,
-    /// All that the policy says of it.
+    /// All its settings.
     #[serde(default)]
     pub settings: SettingTexts,
 }
 
-/// A backup or copy that is to be made.
+/// A backup or copy to be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkForecast {
-    /// Of which policy.
+    /// The policy.
     pub policy: PolicyName,
-    /// In which account.
+    /// The account.
     pub account: AccountAlias,
-    /// Of which source.
+    /// The source.
     pub source: SourceId,
-    /// Where it is made.
+    /// The Region in which it is made.
     pub region: Region,
-    /// A copy rather than a backup.
+    /// Whether it is a copy rather than a backup.
     pub copy: bool,
     /// For which occurrence.
     pub occurrence_at: Time,
-    /// What is copied.
+    /// The backup to be copied.
     pub of: Option<BackupId>,
-    /// Why the copy will be full; `None`: it will not, or that cannot be told.
+    /// Why the copy will be full; `None`: it will not, or that is unknown.
     pub full: Option<String>,
-    /// What it waits for, as far as that is known.
+    /// What it waits for, as far as known.
     pub waits_for: Option<String>,
 }
 
-/// How far a deletion is.
+/// The stage of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Decided and recorded; on its way.
+    /// Decided and recorded; in progress.
     Decided,
     /// Would be decided now.
     Now,
     /// Waits for `lifeboat reload --confirm-deletions`.
     Braked,
-    /// Would go once the next occurrence has its recovery point.
+    /// Would be deleted once the next occurrence has its recovery point.
     Next,
 }
 
 impl Stage {
-    /// The word shown to people.
+    /// The name shown to people.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -142,14 +142,14 @@ impl Stage {
     }
 }
 
-/// A backup or copy that goes or would go.
+/// A backup or copy that is or would be deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletionForecast {
-    /// How far it is.
+    /// The stage.
     pub stage: Stage,
-    /// In which account.
+    /// The account.
     pub account: AccountAlias,
-    /// Of which source.
+    /// The source.
     pub source: SourceId,
     /// The Region.
     pub region: Region,
@@ -157,18 +157,18 @@ pub struct DeletionForecast {
     pub id: BackupId,
     /// When its data was taken.
     pub taken_at: Time,
-    /// Why it goes.
+    /// Why it is deleted.
     pub reason: String,
-    /// What AWS said to the last try.
+    /// The error of the last try, if it failed.
     pub fault: Option<String>,
 }
 
-/// A recovery point that stays.
+/// A recovery point that is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptForecast {
-    /// In which account.
+    /// The account.
     pub account: AccountAlias,
-    /// Of which source.
+    /// The source.
     pub source: SourceId,
     /// The Region.
     pub region: Region,
@@ -176,7 +176,7 @@ pub struct KeptForecast {
     pub id: BackupId,
     /// When its data was taken.
     pub taken_at: Time,
-    /// Why it stays.
+    /// Why it is kept.
     pub because: Vec<String>,
 }
 
@@ -184,8 +184,8 @@ pub struct KeptForecast {
 type Waits<'a> = BTreeMap<(&'a SourceKey, Option<&'a Region>), &'a str>;
 
 impl Forecast {
-    /// Draws it. `plan` is the last full one, which knows what waits for what; an empty one will do. What stays is listed
-    /// only if `kept` asks for it.
+    /// Makes the forecast. `plan` is the last complete one, which knows what waits for what; an empty one is allowed.
+    /// Kept points are listed only if `kept` is set.
     #[must_use]
     pub fn of(settings: &Settings, state: &State, plan: &Plan, live: bool, kept: bool, now: Time) -> Self {
         let mut forecast = Self {
@@ -201,7 +201,7 @@ impl Forecast {
             feasible: capacity::judge(settings, Some(state), Given::default(), now),
         };
         let waiting = plan.waiting.iter().map(|wait| ((&wait.source, wait.destination.as_ref()), wait.detail.as_str()));
-        // Of two reasons the first is the one.
+        // Of two reasons the first applies.
         let waiting: Waits<'_> = waiting.rev().collect();
         for (key, source) in &state.sources {
             let Some(policy) = policy_of(settings, source) else { continue };
@@ -303,7 +303,7 @@ impl Forecast {
         }
     }
 
-    /// What waits for a person's confirmation.
+    /// Deletions that wait for a person's confirmation.
     pub fn braked(&self) -> impl Iterator<Item = &DeletionForecast> {
         self.deletions.iter().filter(|deletion| deletion.stage == Stage::Braked)
     }
@@ -311,7 +311,7 @@ impl Forecast {
 
 fn policy_forecast(policy: &Policy, state: &State, now: Time) -> PolicyForecast {
     let mut next_at = Vec::new();
-    // Nothing begins in a pause; what comes due as it ends does.
+    // Nothing starts in a pause, but an occurrence due at its end does.
     let mut from = match state.pause_at(&policy.name, now).map(|pause| pause.until) {
         None => Some(now),
         Some(until) => until.map(|until| until.minus(Duration::from_millis(1))),

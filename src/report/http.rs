@@ -1,9 +1,9 @@
 //! What `listen` serves: metrics, health, the status page and the API, all read-only.
 //!
-//! The port is open to whoever can reach it, in a process that must not fall over. Slow, flooding or idle clients must
-//! cost a bounded amount of memory and time. So only GET and HEAD are known, no body is read, headers have a size limit
-//! and a deadline, connections are limited in number and lifetime, and whatever takes long to render is rendered on
-//! other threads than those that do the work.
+//! The port is open to anyone who can reach it, in a process that must not fail. Slow, flooding or idle clients must
+//! cost a bounded amount of memory and time. So only GET and HEAD are supported, no body is read, headers have a size
+//! limit and a deadline, connections are limited in number and lifetime, and anything slow to render is rendered on
+//! threads other than those that do the work.
 
 use crate::domain::time::Time;
 use crate::report::forecast::Forecast;
@@ -34,7 +34,7 @@ mod responses;
 use responses::{HTML, as_packed, busy, judged, plain};
 pub use responses::{JSON, refused, respond};
 
-/// A future that can be kept in a trait object.
+/// A future for trait objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What the listener serves; the daemon implements it.
@@ -42,57 +42,57 @@ pub trait StatusProvider: Send + Sync + 'static {
     /// The latest snapshot.
     fn snapshot(&self) -> Arc<Snapshot>;
 
-    /// The time, by the clock that the daemon goes by.
+    /// The time, by the daemon's clock.
     fn now(&self) -> Time;
 
-    /// Whether rounds go on.
+    /// Checks that rounds continue.
     ///
     /// # Errors
     /// They do not: since when, or why.
     fn healthy(&self) -> Result<(), String>;
 
-    /// Whether policy, database and credentials are good.
+    /// Checks that policy, database and credentials are good.
     ///
     /// # Errors
-    /// One is not: which and why.
+    /// One of them is not: which, and why.
     fn ready(&self) -> Result<(), String>;
 
-    /// What became of occurrences, newest first. The error says why that cannot be read.
+    /// The history of occurrences, newest first. The error says why it cannot be read.
     fn history(&self, query: HistoryQuery) -> BoxFuture<'_, Result<Vec<HistoryEntry>, String>>;
 
     /// What would happen next; with `kept`, also everything that is kept. The error says why there is no forecast.
     fn forecast(&self, kept: bool) -> BoxFuture<'_, Result<Forecast, String>>;
-    /// How well RPOs were met. The error says why that cannot be read.
+    /// How well RPOs were met. The error says why it cannot be read.
     fn report(&self, query: RouteQuery) -> BoxFuture<'_, Result<RpoReport, String>>;
 }
 
-/// Paths for monitoring: they are answered however busy the rest is.
+/// Paths for monitoring: they are served even when everything else is busy.
 const MONITORS: [&str; 3] = ["/metrics", "/healthz", "/readyz"];
 
 /// Served paths.
 const PATHS: [&str; 8] =
     ["/", "/metrics", "/healthz", "/readyz", "/api/v1/status", "/api/v1/history", "/api/v1/report", "/api/v1/plan"];
 
-/// What clients may cost.
+/// Limits on what clients may cost.
 #[derive(Clone, Copy)]
 struct Bounds {
-    /// Their connections.
+    /// Limits on connections.
     listener: listener::Bounds,
-    /// Requests answered at one time, those of [`MONITORS`] apart.
+    /// Concurrent requests, except those to [`MONITORS`].
     places: usize,
-    /// Requests for metrics answered at one time; they are drawn one after the other.
+    /// Concurrent requests for metrics; these are rendered one after the other.
     scrapes: usize,
-    /// Pages drawn at one time.
+    /// Concurrent renderings of pages.
     drawings: usize,
     /// The time limit of a history query.
     history: Duration,
-    /// The time limit of a report; one is made at a time.
+    /// The time limit of a report; only one is made at a time.
     report: Duration,
 }
 
-/// How long an answer other than a report may take to be found.
+/// Time limit of any response except a report.
 pub const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
-/// How long a report may take.
+/// Time limit of a report.
 pub const REPORTS_WITHIN: Duration = Duration::from_secs(60);
 
 const BOUNDS: Bounds = Bounds {
@@ -112,7 +112,8 @@ const BOUNDS: Bounds = Bounds {
 };
 
 impl Bounds {
-    /// As many connections as this process may have open beside its work; a quarter of them is for [`MONITORS`] alone.
+    /// As many connections as this process can have open besides its work; a quarter of them is reserved for
+    /// [`MONITORS`].
     fn affordable() -> Self {
         let connections = listener::affordable(BOUNDS.listener.connections);
         let own = connections / 4;
@@ -121,8 +122,8 @@ impl Bounds {
     }
 }
 
-/// Serves until `shutdown` is ready, then lets answers under way end, for two seconds at most. Only clients that call it by
-/// a name of `hosts` are answered.
+/// Serves until `shutdown` is ready, then allows responses in progress two seconds. Only requests that use a name of
+/// `hosts` are answered.
 pub async fn serve(
     listener: TcpListener,
     view: Arc<dyn StatusProvider>,
@@ -137,10 +138,10 @@ pub async fn serve(
 /// The read-only API and its concurrency limits.
 pub struct ReadApi {
     view: Arc<dyn StatusProvider>,
-    /// The accepted `Host` names; `None`: any, where no browser can reach it.
+    /// The accepted `Host` names; `None`: any, where no browser can connect.
     hosts: Option<Hosts>,
-    // A permit is held until the work ends, whether or not its client still waits. Otherwise clients that disconnect
-    // could start any amount of work.
+    // A permit is held until the work ends, even if its client disconnects. Otherwise clients could disconnect and
+    // start any amount of work.
     places: Arc<Semaphore>,
     scrapes: Arc<Semaphore>,
     scrape: Arc<Semaphore>,
@@ -161,7 +162,7 @@ impl Handler for ReadApi {
 }
 
 impl ReadApi {
-    /// Shows this view, within the usual bounds.
+    /// Serves this view with the usual limits.
     #[must_use]
     pub fn new(view: Arc<dyn StatusProvider>) -> Self {
         Self::within(BOUNDS, view)
@@ -180,7 +181,7 @@ impl ReadApi {
         }
     }
 
-    /// The answer to a request, by its path.
+    /// The response to a request, by path.
     pub async fn page(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path();
         if !PATHS.contains(&path) {
@@ -220,7 +221,7 @@ impl ReadApi {
         if answer.status() == StatusCode::OK { self.packed(answer, gzip).await } else { answer }
     }
 
-    /// A large fleet takes a while and megabytes to draw: off the worker threads, and few at a time.
+    /// Rendering a large fleet takes time and megabytes: it runs off the worker threads, few at a time.
     async fn drawn(
         &self,
         turns: &Arc<Semaphore>,
@@ -232,7 +233,7 @@ impl ReadApi {
         let Ok(turn) = asked.await else { return plain(StatusCode::SERVICE_UNAVAILABLE, "shutting down") };
         let (snapshot, now, rounds_problem) = (view.snapshot(), view.now(), view.healthy().err());
         let drawn = tokio::task::spawn_blocking(move || {
-            // A loop that hangs takes no new snapshot, and the last one does not stay true.
+            // A hung loop takes no new snapshot, and the last one becomes outdated.
             let mut judged = snapshot.judged_at(now);
             if rounds_problem.is_some() {
                 judged.to_mut().rounds_problem = rounds_problem;
@@ -250,10 +251,10 @@ impl ReadApi {
         }
     }
 
-    /// An answer that is there already, packed as the client takes it.
+    /// A complete response, compressed if the client accepts it.
     async fn packed(&self, answer: Response<Full<Bytes>>, gzip: bool) -> Response<Full<Bytes>> {
         let (mut head, body) = answer.into_parts();
-        // A body that is there whole cannot fail.
+        // A complete body cannot fail.
         let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         if !gzip {
             packing::mark(&mut head.headers, false);
@@ -337,7 +338,7 @@ impl ReadApi {
     }
 }
 
-/// Does work that holds its `turn` until it ends, also where nobody waits for it any more.
+/// Runs work that holds its permit until it ends, even if nobody waits for it any more.
 async fn done_within<T: Send + 'static>(
     turn: impl Send + 'static,
     work: impl Future<Output = Result<T, String>> + Send + 'static,
@@ -368,7 +369,7 @@ mod tests {
         trouble: Option<String>,
         history_takes: Duration,
         asked: Arc<Notify>,
-        /// Forecasts that are drawn now, and the most that were at one time.
+        /// Forecasts being made now, and the maximum so far.
         forecasts: Arc<AtomicUsize>,
         forecasts_most: Arc<AtomicUsize>,
     }
@@ -409,7 +410,7 @@ mod tests {
         }
     }
 
-    /// A listener on a port of its own. Dropping `stop` ends it; `ended` says when it has.
+    /// A listener on its own port. Dropping `stop` stops it; `ended` signals the end.
     struct Served {
         address: std::net::SocketAddr,
         stop: oneshot::Sender<()>,
@@ -450,7 +451,7 @@ mod tests {
         /// Sends these bytes and reads until the other side closes.
         async fn raw(&self, bytes: &[u8]) -> String {
             let mut stream = self.open().await;
-            // A refusal may come, and the connection go, before everything is written.
+            // A refusal may arrive, and the connection close, before everything is written.
             let _ = stream.write_all(bytes).await;
             read_all(&mut stream).await
         }
@@ -612,7 +613,7 @@ mod tests {
         let bounds = listener::Bounds { headers: Duration::from_millis(50), ..BOUNDS.listener };
         let bounds = Bounds { listener: bounds, ..BOUNDS };
         let served = served_within(bounds, shown()).await;
-        // Says nothing; begins and stops; was served and stays.
+        // Sends nothing; starts and stops; was served and stays.
         for start in ["", "GET / HT", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"] {
             let mut stream = served.open().await;
             stream.write_all(start.as_bytes()).await.unwrap();
@@ -620,7 +621,7 @@ mod tests {
             timeout(Duration::from_secs(1), read_all(&mut stream)).await.expect("cut off");
             assert!(began.elapsed() >= Duration::from_millis(40), "{start:?}");
         }
-        // Sends a byte now and then: the deadline is for all of the headers.
+        // Sends a byte now and then: the deadline applies to all headers together.
         let mut stream = served.open().await;
         let began = Instant::now();
         while stream.write_all(b"G").await.is_ok() && began.elapsed() < Duration::from_secs(1) {
@@ -642,7 +643,7 @@ mod tests {
         let served = served_within(bounds, Shown { snapshot, ..shown() }).await;
         let mut idle = served.open().await;
         idle.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        // The one place is taken until the other is cut off, in the midst of megabytes.
+        // The one permit is held until the other connection is cut off in the middle of megabytes.
         let (status, _, _) = timeout(Duration::from_secs(5), served.get("/healthz")).await.expect("served in turn");
         assert_eq!(status, 200);
         assert!(read_all(&mut idle).await.len() < metrics::render(&samples::fleet(4000), NOW).len());
@@ -684,7 +685,7 @@ mod tests {
         assert_eq!(most.load(Ordering::SeqCst), 1);
     }
 
-    /// A loop that hangs takes no snapshot any more, and the listener still answers.
+    /// A hung loop takes no more snapshots, and the listener still responds.
     #[tokio::test]
     async fn an_answer_is_judged_by_the_time_at_which_it_is_asked_for() {
         let snapshot = Arc::new(samples::good_day());

@@ -1,8 +1,8 @@
 //! The snapshot as Prometheus metrics.
 //!
-//! Alerts fire on these numbers, so they must be right from the first scrape after a restart, and a series must
+//! Alerts depend on these numbers, so they must be right from the first scrape after a restart, and a series must
 //! disappear with its source. Registered gauges keep their last value, so nothing is registered here: every scrape
-//! builds its families anew from the [`Snapshot`], and a family without values still shows its help and type.
+//! builds its families from the [`Snapshot`], and a family without values still shows its help and type.
 
 use crate::domain::change::{Counter, OccurrenceOutcome};
 use crate::domain::id::{AccountAlias, PolicyName, Region, Target};
@@ -23,11 +23,11 @@ use prometheus::proto::{
 };
 use std::collections::BTreeSet;
 
-/// What `/metrics` is served as.
+/// The content type of `/metrics`.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// Every reason for which a copy waits; each is a series from the first scrape on, so that an alert on one can tell
-/// "none" from "never heard of".
+/// Every reason for which a copy waits. Each is a series from the first scrape on, so that an alert can distinguish
+/// zero from absent.
 const REASONS: [Reason; 10] = [
     Reason::Slot,
     Reason::InProgress,
@@ -41,12 +41,12 @@ const REASONS: [Reason; 10] = [
     Reason::Paused,
 ];
 
-/// How backups and copies come out.
+/// The results of backups and copies.
 const RESULTS: [(&str, bool); 2] = [("available", true), ("failed", false)];
 
 type Labels<'a> = &'a [(&'static str, &'a str)];
 
-/// Everything in the Prometheus text format. `now` may be later than the snapshot: what grew too old since is late.
+/// Renders all metrics in the Prometheus text format. `now` may be later than the snapshot: RPOs are re-evaluated.
 #[must_use]
 pub fn render(snapshot: &Snapshot, now: Time) -> String {
     let mut page = Page { text: String::with_capacity(16 * 1024 + 1024 * snapshot.routes.len()) };
@@ -346,7 +346,7 @@ mod tests {
     use super::*;
     use crate::report::samples::{NOW, ahead, bad_day, empty, fleet, good_day};
 
-    /// The lines of a family's samples.
+    /// The sample lines of a family.
     fn samples<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
         let of = |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
         text.lines().filter(of).collect()
@@ -478,7 +478,7 @@ mod tests {
     #[test]
     fn every_reason_is_listed() {
         let listed = |reason| REASONS.contains(&reason);
-        // A new reason does not compile here until it is known above.
+        // A new reason does not compile here until it is added above.
         let known = |reason: Reason| match reason {
             Reason::Slot
             | Reason::InProgress

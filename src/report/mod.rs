@@ -1,7 +1,7 @@
 //! What people and their monitoring see.
 //!
-//! Metrics, page, API and text are all rendered from one [`Snapshot`], so no two of them ever disagree, and rendering
-//! never touches what the daemon works on.
+//! Metrics, page, API and text are all rendered from one [`Snapshot`], so they never disagree, and rendering never
+//! touches the daemon's working data.
 
 pub mod compliance;
 pub mod difference;

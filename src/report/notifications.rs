@@ -1,9 +1,9 @@
-//! What to notify about, once.
+//! Which events to notify about, each once.
 //!
-//! A snapshot is a state; people want to know when it changes, and must not be notified again because the process was
-//! restarted. Sent notifications are recorded in the database ([`Notes`]), so what is new is the difference between
-//! these records and the snapshot. There is no memory to lose, and a route that was late and recovered between two
-//! snapshots was never late for anybody.
+//! A snapshot is a state; people want to know when it changes, and must not be notified again because of a restart.
+//! Sent notifications are recorded in the database ([`Notes`]), so new events are the difference between these records
+//! and the snapshot. There is no memory to lose, and a route that was late only between two snapshots is never
+//! reported.
 
 use super::snapshot::{AccountRegionView, RouteView, RpoStatus, Snapshot};
 use super::triage::source_text;
@@ -16,68 +16,69 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// The number of the layout of [`Event`]; it rises when a field goes or changes its meaning, not when one is added.
+/// The version of the layout of [`Event`]; it increases when a field is removed or changes its meaning, not when one is
+/// added.
 pub const SCHEMA: u32 = 1;
-/// What was remembered from before a restart is not told until the state was read again, or this long has passed.
+/// Events about records from before a restart wait until the inventory was read again, or this time has passed.
 const SETTLED_WITHIN: Duration = Duration::from_secs(300);
-/// The longest text in an event.
+/// Maximum length of a text in an event.
 const DETAIL_MAX_CHARS: usize = 4000;
 
-/// What happened.
+/// The kind of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventKind {
-    /// The newest recovery point of a route grew older than its RPO.
+    /// The newest recovery point of a route became older than its RPO.
     RouteLate,
-    /// It is within its RPO again.
+    /// The route meets its RPO again.
     RouteRecovered,
     /// A backup or copy was given up.
     JobFailed,
-    /// A policy file was not taken over.
+    /// A policy file was rejected.
     ReloadRefused,
 }
 
-/// An event as the webhook gets it. Every field is always there; what does not apply is null.
+/// An event as sent to the webhook. Every field is always present; fields that do not apply are null.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// The same for the same event, however often it is sent, and also after the database was lost.
+    /// Identical for the same event, however often it is sent, and also after the database was lost.
     pub id: String,
     /// What happened.
     pub event: EventKind,
-    /// When that was found.
+    /// When it was found.
     pub at: Time,
     /// The version of Lifeboat.
     pub version: &'static str,
     /// The policy.
     pub policy: Option<PolicyName>,
-    /// The account, as the policy file names it.
+    /// The account's name in the policy file.
     pub account: Option<AccountAlias>,
     /// The source.
     pub source: Option<SourceId>,
-    /// Where the recovery points of the route are.
+    /// The Region of the route's recovery points.
     pub region: Option<Region>,
     /// The RPO of the route.
     pub rpo_seconds: Option<u64>,
-    /// How old its newest recovery point is; null if there is none.
+    /// The age of its newest recovery point; null if there is none.
     pub age_seconds: Option<u64>,
     /// Since when it is, or was, late.
     pub late_since: Option<Time>,
-    /// The occurrence that failed: its scheduled time.
+    /// The scheduled time of the occurrence that failed.
     pub occurrence: Option<Time>,
     /// What made that due: `schedule` or `manual`.
     pub trigger: Option<Trigger>,
-    /// One sentence for people.
+    /// One sentence.
     pub message: String,
-    /// More than a sentence: what is wrong with a policy file.
+    /// Details: what is wrong with a policy file.
     pub detail: Option<String>,
 }
 
 impl Event {
     fn new(event: EventKind, at: Time, of: &[&str], message: String) -> Self {
         let mut hash = Sha256::new();
-        // Serde's word for the event, so that two kinds of one thing differ.
+        // The serialised kind, so that two events of different kinds about one thing differ.
         hash.update(serde_json::to_string(&event).unwrap_or_default());
         for part in of {
             hash.update([0]);
@@ -121,12 +122,12 @@ impl Event {
     }
 
     fn late(route: &RouteView, since: Time, at: Time) -> Self {
-        let promised = age_text(Duration::from_secs(route.rpo_seconds.unwrap_or_default()));
+        let rpo = age_text(Duration::from_secs(route.rpo_seconds.unwrap_or_default()));
         let has = match route.age(at) {
             Some(age) => format!("the newest recovery point is {} old", age_text(age)),
             None => "there is no recovery point".to_owned(),
         };
-        let message = format!("{} is late: {has}, its RPO is {promised}", route_text(route));
+        let message = format!("{} is late: {has}, its RPO is {rpo}", route_text(route));
         Self::of_route(EventKind::RouteLate, route, since, at, message)
     }
 
@@ -155,7 +156,7 @@ impl Event {
         }
     }
 
-    /// A policy file that was not taken over; the one of `in_force_since` stays.
+    /// A policy file was rejected; the one from `in_force_since` stays in force.
     #[must_use]
     pub fn reload_refused(problem: &str, in_force_since: Time, at: Time) -> Self {
         let first = problem.lines().next().unwrap_or_default();
@@ -167,10 +168,10 @@ impl Event {
         }
     }
 
-    /// As it is kept until it was delivered.
+    /// The form in which it is queued until delivered.
     #[must_use]
     pub fn notice(&self) -> Notification {
-        // A plain struct: writing it into memory cannot fail.
+        // A plain struct: serialising it to memory cannot fail.
         let body = serde_json::to_string(self).unwrap_or_else(|_| "{}".to_owned());
         Notification { id: self.id.clone(), at: self.at, body }
     }
@@ -184,18 +185,18 @@ fn route_text(route: &RouteView) -> String {
     format!("{} in {}", source_text(&route.account, &route.source), route.region)
 }
 
-/// What is to be noted, and what of it to be told.
+/// New notes, and the events to notify about.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NewEvents {
-    /// For the state.
+    /// To be recorded in the state.
     pub notes: Vec<Note>,
-    /// For people.
+    /// To notify people about.
     pub events: Vec<Event>,
-    /// Routes of which it was told that they are late, and of which nothing is promised any more.
+    /// Routes that were reported late and no longer have an RPO.
     pub let_go: Vec<RouteKey>,
 }
 
-/// What in this snapshot is not in the state yet.
+/// What is in this snapshot but not in the state yet.
 #[must_use]
 pub fn new_events(known: &Notes, snapshot: &Snapshot) -> NewEvents {
     let mut new_events = NewEvents::default();
@@ -204,7 +205,7 @@ pub fn new_events(known: &Notes, snapshot: &Snapshot) -> NewEvents {
     let mut shown = BTreeSet::new();
     for route in &snapshot.routes {
         let key = key_of(route);
-        promised(known, &key, route, snapshot.at, &mut new_events);
+        note_rpo(known, &key, route, snapshot.at, &mut new_events);
         let place = places.get(&(&route.account, &route.region));
         let news_of_old =
             !place.is_some_and(|place| place.read_whole) && snapshot.at.since(snapshot.started_at) < SETTLED_WITHIN;
@@ -232,7 +233,7 @@ fn key_of(route: &RouteView) -> RouteKey {
     (source, if route.copy { Target::Copy(route.region.clone()) } else { Target::Backup })
 }
 
-fn promised(known: &Notes, key: &RouteKey, route: &RouteView, at: Time, new_events: &mut NewEvents) {
+fn note_rpo(known: &Notes, key: &RouteKey, route: &RouteView, at: Time, new_events: &mut NewEvents) {
     let rpo = route.rpo_seconds.map(Duration::from_secs);
     let same = |route_rpo: &RouteRpo| {
         route_rpo.rpo == rpo && route_rpo.policy == route.policy && route_rpo.region == route.region
@@ -245,7 +246,7 @@ fn promised(known: &Notes, key: &RouteKey, route: &RouteView, at: Time, new_even
 
 fn late(key: &RouteKey, route: &RouteView, at: Time, new_events: &mut NewEvents) {
     let Some(since) = route.late_since else { return };
-    // A new source has nothing yet: its promise could not be kept before its first backup was due.
+    // A new source has no points yet: its RPO could not be met before its first backup was due.
     let rpo = Duration::from_secs(route.rpo_seconds.unwrap_or_default());
     if route.newest.is_none() && at.since(since) <= rpo {
         return;
@@ -259,7 +260,7 @@ mod tests {
     use super::*;
     use crate::report::samples::{NOW, ago, ahead, bad_day, good_day, route};
 
-    /// Takes in what there is to tell, and returns it in brief.
+    /// Records the new events, and returns them in short form.
     fn told(known: &mut Notes, snapshot: &Snapshot) -> Vec<String> {
         let new_events = new_events(known, snapshot);
         new_events.notes.iter().for_each(|note| known.apply(note));
@@ -346,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn promises_are_noted_as_they_change() {
+    fn rpos_are_noted_as_they_change() {
         let mut known = Notes::default();
         let noted = |known: &mut Notes, snapshot: &Snapshot| {
             let notes = new_events(known, snapshot).notes;

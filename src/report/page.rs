@@ -1,8 +1,8 @@
 //! The status page: what a person opens at three in the morning.
 //!
 //! It must answer from a phone, through a tunnel, without scripts: is it bad, what exactly, why, and what happens next.
-//! So it is one document with its own style, the worst first, every age with its absolute time, and no more lines than
-//! a browser can handle, whatever the size of the fleet.
+//! So it is one document with its own style, the worst first, every age with its absolute time, and limited to what a
+//! browser can handle, whatever the size of the fleet.
 
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
@@ -13,16 +13,16 @@ use crate::report::triage::{
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::time::Duration;
 
-/// Nothing may be loaded or run; the page carries its own style and icon.
+/// Nothing may be loaded or run; the page contains its own style and icon.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; \
     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const STYLE: &str = include_str!("page.css");
 
-/// So many lines of a table are drawn; the rest is counted.
+/// The maximum number of rows in a table; the rest is counted.
 const MOST_ROWS: usize = 500;
 
-/// Draws the page as it stands at `now`, which may be later than the snapshot.
+/// Renders the page for `now`, which may be later than the snapshot.
 #[must_use]
 pub fn render(snapshot: &Snapshot, now: Time) -> String {
     let lines = lines(snapshot, now);
@@ -69,7 +69,7 @@ pub fn render(snapshot: &Snapshot, now: Time) -> String {
     .into_string()
 }
 
-/// What a tab shows of it.
+/// The title shown in a browser tab.
 fn title(tally: Tally) -> String {
     match tally.worst() {
         Some(RpoStatus::Late) => format!("{} late", tally.late),
@@ -93,7 +93,7 @@ fn icon(verdict: &str) -> String {
     )
 }
 
-/// Those to do something about, which come first, and the others.
+/// The lines that need action, which come first, and the others.
 fn split<'a, 'b>(lines: &'b [Line<'a>]) -> (&'b [Line<'a>], &'b [Line<'a>]) {
     let urgent = lines.iter().take_while(|line| matches!(line.standing, RpoStatus::Late | RpoStatus::Unknown)).count();
     lines.split_at(urgent)
@@ -304,7 +304,7 @@ mod tests {
     use super::*;
     use crate::report::samples::{NOW, ahead, bad_day, empty, fleet, good_day};
 
-    /// What a reader sees, one element a line.
+    /// The visible text, one element per line.
     fn words(page: &str) -> String {
         let body = page.split_once("<body>").map_or("", |(_, body)| body);
         let pieces = body.split('<').filter_map(|piece| piece.split_once('>')).map(|(_, text)| text.trim());

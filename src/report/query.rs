@@ -10,23 +10,23 @@ use crate::store::{HistoryQuery, Mark, OccurrenceStatus, RouteQuery};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use std::time::Duration;
 
-/// So many entries come when nobody says how many.
+/// The number of entries if no limit is given.
 pub const DEFAULT_LIMIT: u32 = 100;
-/// More than this never come at once.
+/// The maximum number of entries per response.
 pub const MAX_LIMIT: u32 = 10_000;
 
-/// Reads `since`: an RFC 3339 time, or how long before `now`, as in `30d`, `26h` or `1h 30m`.
+/// Parses `since`: an RFC 3339 time, or a duration before `now`, as in `30d`, `26h` or `1h 30m`.
 ///
 /// # Errors
-/// It is neither; says what to write.
+/// It is neither; the text says what to write.
 pub fn since(text: &str, now: Time) -> Result<Time, String> {
     moment("since", text, now)
 }
 
-/// Reads `until`, which is written as [`since`] is.
+/// Parses `until`, which has the same format as [`since`].
 ///
 /// # Errors
-/// It is no time; says what to write.
+/// It is not a time; the text says what to write.
 pub fn until(text: &str, now: Time) -> Result<Time, String> {
     moment("until", text, now)
 }
@@ -45,10 +45,10 @@ fn moment(name: &str, text: &str, now: Time) -> Result<Time, String> {
     }
 }
 
-/// Reads `limit`: from 1 to [`MAX_LIMIT`].
+/// Parses `limit`: from 1 to [`MAX_LIMIT`].
 ///
 /// # Errors
-/// It is not such a number; says what to write.
+/// It is not such a number; the text says what to write.
 pub fn limit(text: &str) -> Result<u32, String> {
     match text.parse::<u32>() {
         Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
@@ -56,19 +56,19 @@ pub fn limit(text: &str) -> Result<u32, String> {
     }
 }
 
-/// Reads `outcome`: what became of an occurrence, in a word.
+/// Parses `outcome`: the status of an occurrence.
 ///
 /// # Errors
-/// There is no such word; says which there are.
+/// There is no such status; the text lists all of them.
 pub fn outcome(text: &str) -> Result<OccurrenceStatus, String> {
     let words = OccurrenceStatus::ALL.map(OccurrenceStatus::as_str).join(", ");
     OccurrenceStatus::parse(text).ok_or_else(|| format!("`outcome` is \"{}\"; write one of {words}", shown(text)))
 }
 
-/// Refuses a time without any moment in it.
+/// Rejects an empty period.
 ///
 /// # Errors
-/// `until` does not lie after `since`.
+/// `until` is not after `since`.
 pub fn in_order(since: Option<Time>, until: Option<Time>) -> Result<(), String> {
     match (since, until) {
         (Some(since), Some(until)) if until <= since => {
@@ -78,11 +78,11 @@ pub fn in_order(since: Option<Time>, until: Option<Time>) -> Result<(), String> 
     }
 }
 
-/// Reads the query of a URL, `since=…&until=…&policy=…&source=…&outcome=…&after=…&limit=…`, each at most once. A plus
-/// sign stands for itself, so that a time with an offset can be typed as it is.
+/// Parses the query of a URL, `since=…&until=…&policy=…&source=…&outcome=…&after=…&limit=…`, each at most once. A plus
+/// sign stands for itself, so that a time with an offset can be typed unescaped.
 ///
 /// # Errors
-/// Something in it is unknown, doubled or unreadable; says what.
+/// Something in it is unknown, duplicated or unreadable; the text says what.
 pub fn history(query: Option<&str>, now: Time) -> Result<HistoryQuery, String> {
     let mut asked = HistoryQuery { limit: DEFAULT_LIMIT, ..HistoryQuery::default() };
     for (name, value) in pairs(query, &["since", "until", "policy", "source", "outcome", "after", "limit"])? {
@@ -100,13 +100,13 @@ pub fn history(query: Option<&str>, now: Time) -> Result<HistoryQuery, String> {
     Ok(asked)
 }
 
-/// The period of a report, unless somebody says another.
+/// The default period of a report.
 pub const DEFAULT_PERIOD: Duration = Duration::from_secs(30 * 86_400);
 
-/// Reads the query of a URL, `since=…&until=…&policy=…&source=…`, for a report of time past.
+/// Parses the query of a URL, `since=…&until=…&policy=…&source=…`, for a report of a past period.
 ///
 /// # Errors
-/// Something in it is unknown, doubled or unreadable; says what.
+/// Something in it is unknown, duplicated or unreadable; the text says what.
 pub fn report(query: Option<&str>, now: Time) -> Result<RouteQuery, String> {
     let mut asked = RouteQuery { since: now.minus(DEFAULT_PERIOD), until: now, policy: None, source: None };
     for (name, value) in pairs(query, &["since", "until", "policy", "source"])? {
@@ -121,10 +121,10 @@ pub fn report(query: Option<&str>, now: Time) -> Result<RouteQuery, String> {
     Ok(asked)
 }
 
-/// Whether a plan is to list also what stays: `kept=true`.
+/// Whether a plan should also list what is kept: `kept=true`.
 ///
 /// # Errors
-/// Something in it is unknown, doubled or unreadable; says what.
+/// Something in it is unknown, duplicated or unreadable; the text says what.
 pub fn plan(query: Option<&str>) -> Result<bool, String> {
     let mut kept = false;
     for (_, value) in pairs(query, &["kept"])? {
@@ -137,7 +137,7 @@ pub fn plan(query: Option<&str>) -> Result<bool, String> {
     Ok(kept)
 }
 
-/// A question as the query of a URL that [`report`] reads back.
+/// Formats a query for a URL, to be parsed by [`report`].
 #[must_use]
 pub fn report_text(asked: &RouteQuery) -> String {
     query_text(&[
@@ -148,7 +148,7 @@ pub fn report_text(asked: &RouteQuery) -> String {
     ])
 }
 
-/// A question as the query of a URL that [`history`] reads back.
+/// Formats a query for a URL, to be parsed by [`history`].
 #[must_use]
 pub fn history_text(asked: &HistoryQuery) -> String {
     let HistoryQuery { since, until, policy, source, became, after, limit } = asked;
@@ -164,7 +164,7 @@ pub fn history_text(asked: &HistoryQuery) -> String {
     query_text(&values)
 }
 
-/// What is escaped in the value of a query: whatever a URL may read in a way of its own.
+/// The characters escaped in the value of a query: those with a meaning of their own in a URL.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b':');
 
 fn query_text(values: &[(&str, Option<String>)]) -> String {
@@ -173,7 +173,7 @@ fn query_text(values: &[(&str, Option<String>)]) -> String {
     given.collect::<Vec<_>>().join("&")
 }
 
-/// The pairs of a query, of which none is empty, doubled or unknown.
+/// The pairs of a query, none of which is empty, duplicated or unknown.
 fn pairs<'a>(query: Option<&'a str>, known: &[&'static str]) -> Result<Vec<(&'a str, String)>, String> {
     let mut pairs: Vec<(&str, String)> = Vec::new();
     for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
@@ -194,10 +194,10 @@ fn pairs<'a>(query: Option<&'a str>, known: &[&'static str]) -> Result<Vec<(&'a 
     Ok(pairs)
 }
 
-/// Between the parts of a mark; in no name that this program makes or takes.
+/// Separates the parts of a mark; occurs in no name that this program creates or accepts.
 const BETWEEN: char = '~';
 
-/// A place in the history as text, for `after`.
+/// A position in the history as text, for `after`.
 #[must_use]
 pub fn mark_text(mark: &Mark) -> String {
     let Mark { lies_at, source, occurrence, point } = mark;
@@ -226,7 +226,7 @@ fn mark(text: &str) -> Result<Mark, String> {
     read().ok_or_else(|| format!("`after` is \"{}\"; take it as the link to the next page gives it", shown(text)))
 }
 
-/// Enough of a wrong word to recognise it by.
+/// A wrong word, shortened for a message.
 fn shown(text: &str) -> String {
     text.chars().take(60).map(|c| if c.is_control() { '?' } else { c }).collect()
 }

@@ -19,7 +19,7 @@ pub struct RpoReport {
     pub routes: Vec<RouteReport>,
 }
 
-/// How one route did.
+/// The results of one route.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RouteReport {
     /// The policy; the last one, if there were several.
@@ -28,27 +28,27 @@ pub struct RouteReport {
     pub account: AccountAlias,
     /// The source.
     pub source: SourceId,
-    /// Where the recovery points are.
+    /// The Region of its recovery points.
     pub region: Region,
     /// Whether that is a destination rather than the source's own Region.
     pub copy: bool,
     /// The last RPO; `None` if there was none.
     pub rpo_seconds: Option<u64>,
-    /// How often the RPO was changed in the period; each part of it is judged by the RPO of that time.
+    /// How often the RPO changed in the period; each part is judged by the RPO of its time.
     pub rpo_changes: u64,
-    /// For how long of the period there was an RPO.
+    /// For how long in the period there was an RPO.
     pub promised_seconds: f64,
-    /// For how long that was met.
+    /// For how long it was met.
     pub met_seconds: f64,
     /// For how long it was broken.
     pub late_seconds: f64,
-    /// For how long nobody can say.
+    /// For how long its status is unknown.
     pub unknown_seconds: f64,
-    /// In which share of that time it was met for certain, cut (not rounded) to thousandths of a percent.
+    /// The percentage of that time in which it was certainly met, truncated (not rounded) to thousandths.
     pub met_percent: Option<f64>,
     /// How often it was broken.
     pub breaches: u64,
-    /// The longest of those.
+    /// The longest breach.
     pub longest_breach: Option<Breach>,
     /// Recovery points held at the end of the period.
     pub recovery_points: usize,
@@ -56,14 +56,14 @@ pub struct RouteReport {
     pub occurrences: Occurrences,
 }
 
-/// A time without a break in which an RPO was missed.
+/// An uninterrupted time in which an RPO was missed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Breach {
-    /// Its beginning; that of the period, if it began before it.
+    /// Its beginning; that of the period if it began earlier.
     pub began: Time,
-    /// Its end; `None` if it went on at the end of the period.
+    /// Its end; `None` if it continues at the end of the period.
     pub ended: Option<Time>,
-    /// How long it took, within the period.
+    /// Its duration within the period.
     pub seconds: f64,
 }
 
@@ -78,23 +78,23 @@ pub struct Occurrences {
     pub skipped: u64,
     /// A newer one took their place.
     pub coalesced: u64,
-    /// Never begun in time.
+    /// Not begun in time.
     pub missed: u64,
     /// Given up.
     pub failed: u64,
 }
 
-/// Draws up the report from the state.
+/// Makes the report from the store.
 ///
 /// # Errors
-/// They cannot be read.
+/// The store cannot be read.
 pub async fn read(store: &mut impl Store, query: RouteQuery) -> Result<RpoReport, StoreError> {
     let mut routes = Vec::new();
     store.routes(&query, &mut |record| routes.extend(route(&query, &record))).await?;
     Ok(RpoReport { since: query.since, until: query.until, routes })
 }
 
-/// Draws up the line of one route.
+/// Makes the line of one route.
 #[must_use]
 pub fn route(query: &RouteQuery, record: &RouteRecord) -> Option<RouteReport> {
     let last = record.rpos.last()?;
@@ -114,7 +114,7 @@ pub fn route(query: &RouteQuery, record: &RouteRecord) -> Option<RouteReport> {
         .iter()
         .copied()
         .reduce(|longest, next| if length(next) > length(longest) { next } else { longest });
-    let promised = sums.met + sums.broken + sums.unknown;
+    let with_rpo = sums.met + sums.broken + sums.unknown;
     let rpos: Vec<_> = record.rpos.iter().map(|route_rpo| route_rpo.rpo).collect();
     Some(RouteReport {
         policy: last.policy.clone(),
@@ -124,11 +124,11 @@ pub fn route(query: &RouteQuery, record: &RouteRecord) -> Option<RouteReport> {
         copy: record.target != Target::Backup,
         rpo_seconds: last.rpo.map(|rpo| rpo.as_secs()),
         rpo_changes: rpos.windows(2).filter(|pair| pair[0] != pair[1]).count() as u64,
-        promised_seconds: promised.as_secs_f64(),
+        promised_seconds: with_rpo.as_secs_f64(),
         met_seconds: sums.met.as_secs_f64(),
         late_seconds: sums.broken.as_secs_f64(),
         unknown_seconds: sums.unknown.as_secs_f64(),
-        met_percent: percent(sums.met, promised),
+        met_percent: percent(sums.met, with_rpo),
         breaches: sums.breaches.len() as u64,
         longest_breach: longest.map(|breach| Breach {
             began: breach.from,
@@ -140,14 +140,14 @@ pub fn route(query: &RouteQuery, record: &RouteRecord) -> Option<RouteReport> {
     })
 }
 
-/// As the state has it: what nobody saw vanish is still held.
+/// As in the state: a point that was not seen to disappear is still held.
 fn recovery_points(at: Time, points: &[Held]) -> usize {
     let held =
         |point: &&Held| point.seen_at.is_some_and(|seen| seen <= at) && point.gone_at.is_none_or(|gone| gone > at);
     points.iter().filter(held).count()
 }
 
-/// Cut, so that only what was met all the time is shown as 100.
+/// Truncated, so that only an RPO met all the time is shown as 100.
 fn percent(part: Duration, whole: Duration) -> Option<f64> {
     let thousandths = (part.as_millis() * 100_000).checked_div(whole.as_millis())?;
     Some(thousandths as f64 / 1000.0)
@@ -175,7 +175,7 @@ struct Sums {
     met: Duration,
     broken: Duration,
     unknown: Duration,
-    /// Stretches in which the promise was broken; one that goes on under another promise is one.
+    /// Intervals in which the RPO was missed; one that continues under another RPO is one.
     breaches: Vec<RpoInterval>,
 }
 
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn met_broken_and_the_longest_breach() {
-        // Broken from 26 to 40, and from 66 to the end.
+        // Missed from 26 to 40, and from 66 to the end.
         let points = vec![point(0, Some(90)), point(40, None)];
         let line = route(&period(0, 100), &record(vec![route_rpo("one", Some(26), -5, None)], points)).unwrap();
         assert_eq!((line.met_seconds.round(), line.late_seconds.round()), (52.0 * 3600.0, 48.0 * 3600.0));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn each_time_is_judged_by_what_was_promised_then() {
+    fn each_time_is_judged_by_the_rpo_of_that_time() {
         let rpos = vec![
             route_rpo("old", Some(10), 0, Some(20)),
             route_rpo("old", None, 20, Some(50)),
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_breach_goes_on_under_another_promise() {
+    fn a_breach_continues_under_another_rpo() {
         let rpos = vec![route_rpo("one", Some(10), 0, Some(30)), route_rpo("two", Some(11), 30, None)];
         let line = route(&period(0, 100), &record(rpos, vec![point(0, None), point(50, None)])).unwrap();
         let longest = line.longest_breach.unwrap();

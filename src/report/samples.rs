@@ -1,4 +1,4 @@
-//! Snapshots for the tests of everything that renders one.
+//! Sample snapshots for the tests of everything that renders one.
 
 use crate::domain::change::{Counter, OccurrenceOutcome};
 use crate::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceKey, Target, Trigger};
@@ -62,7 +62,7 @@ pub fn policy(name: &str, schedule: &str, interval_hours: u64, next_in: u64, sou
     }
 }
 
-/// A route that is met or late by what is promised, or unknown if that is said later.
+/// A route that is met or late according to its RPO.
 pub fn route(policy: &str, source: &str, region: &str, age: Option<u64>, rpo_hours: Option<u64>) -> RouteView {
     let late = |rpo: u64| age.is_none_or(|age| age > rpo * HOUR);
     RouteView {
@@ -130,7 +130,7 @@ pub fn waits(reason: &str, detail: &str, until: Option<Time>) -> Option<WaitingV
     Some(WaitingView { reason: reason.to_owned(), detail: detail.to_owned(), until })
 }
 
-/// An ordinary morning: all is well, two copies are on their way.
+/// An ordinary morning: all is well, two copies are in flight.
 pub fn good_day() -> Snapshot {
     let mut snapshot = empty();
     snapshot.policies = vec![
@@ -278,10 +278,10 @@ pub fn history() -> Vec<HistoryEntry> {
     entries
 }
 
-/// Thirty days of four routes: a good one, one that missed its RPO, one that nobody looked at for a while, and one
-/// without an RPO.
+/// Thirty days of four routes: a good one, one that missed its RPO, one whose inventory was not read for a while, and
+/// one without an RPO.
 pub fn report() -> RpoReport {
-    let promised = 30.0 * 86_400.0;
+    let with_rpo = 30.0 * 86_400.0;
     let route = |source: &str, region: &str, late: f64, unknown: f64| RouteReport {
         policy: "finance".into(),
         account: AccountAlias::own(),
@@ -290,11 +290,11 @@ pub fn report() -> RpoReport {
         copy: region != "us-east-1",
         rpo_seconds: Some(30 * HOUR),
         rpo_changes: 0,
-        promised_seconds: promised,
-        met_seconds: promised - late - unknown,
+        promised_seconds: with_rpo,
+        met_seconds: with_rpo - late - unknown,
         late_seconds: late,
         unknown_seconds: unknown,
-        met_percent: Some(((promised - late - unknown) / promised * 100_000.0).floor() / 1000.0),
+        met_percent: Some(((with_rpo - late - unknown) / with_rpo * 100_000.0).floor() / 1000.0),
         breaches: 0,
         longest_breach: None,
         recovery_points: 14,

@@ -1,7 +1,7 @@
-//! Every setting of a policy file as text, by name, so that two files can be compared whole.
+//! Every setting of a policy file as text, by name, so that two files can be compared completely.
 //!
-//! Whoever reaches the listener can read these texts. So an address that must stay secret is shown by its host and a
-//! fingerprint, which says no more than whether two addresses are the same.
+//! Anyone who can reach the listener can read these texts. So a secret URL is shown as its host and a fingerprint,
+//! which reveals only whether two URLs are equal.
 
 use crate::domain::duration::exact_text;
 use crate::domain::policy::{
@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::time::Duration;
 
-/// Settings as text, by name; empty text: it is not set. Of one policy, destination, or all that is said once.
+/// Settings as text, by name; an empty text means not set.
 pub type SettingTexts = BTreeMap<String, String>;
 
-/// All that is said once in a file. Every field is named here, so that none can be forgotten.
+/// All settings outside policies. Every field is named here, so that none can be forgotten.
 #[must_use]
 pub fn of_file(settings: &Settings) -> SettingTexts {
     let Settings { generation: _, daemon, aws, limits, notify, policies: _ } = settings;
@@ -40,7 +40,7 @@ pub fn of_file(settings: &Settings) -> SettingTexts {
     ])
 }
 
-/// All that a policy says, but for its name, sources and destinations.
+/// All settings of a policy except its name, sources and destinations.
 #[must_use]
 pub fn of_policy(policy: &Policy) -> SettingTexts {
     let Policy {
@@ -73,12 +73,12 @@ pub fn of_policy(policy: &Policy) -> SettingTexts {
     ])
 }
 
-/// All that a policy says of one of its destinations.
+/// All settings of a policy for one of its destinations.
 #[must_use]
 pub fn of_destination(policy: &Policy, destination: &Destination) -> SettingTexts {
     let Destination { region, rpo: _, kms_key, copy_tags, tags, retain } = destination;
     texts([
-        // What counts there, be it said of the destination or of the policy.
+        // The value that applies there, whether set for the destination or for the policy.
         ("rpo", duration(policy.rpo_in(region))),
         ("kms_key", optional(kms_key.as_ref())),
         ("copy_tags", copy_tags.to_string()),
@@ -119,14 +119,14 @@ fn retain_text(retain: &Retain) -> String {
     counts.chain(within).collect::<Vec<_>>().join(", ")
 }
 
-/// An endpoint is no secret, but what stands beside its host may be one.
+/// The host of an endpoint is not secret, but other parts of its URL may be.
 fn endpoint(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let is_host_alone = !rest.trim_end_matches('/').contains(['/', '?', '#', '@']);
     if is_host_alone { url.to_owned() } else { marked(&SecretUrl::new(url)) }
 }
 
-/// Sixteen bits of a hash: that two are the same by accident is unlikely enough, and nothing can be found out from them.
+/// Sixteen bits of a hash: enough that equal values are unlikely by accident, too few to reveal anything.
 fn marked(url: &SecretUrl) -> String {
     let hash = Sha256::digest(url.whole());
     let mark: String = hash.iter().take(2).map(|byte| format!("{byte:02x}")).collect();

@@ -31,26 +31,26 @@ pub use super::view::{
 /// Everything, at one moment.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The moment.
+    /// When it was taken.
     pub at: Time,
-    /// The version that runs.
+    /// The running version.
     pub version: String,
     /// When this process began.
     pub started_at: Time,
     /// Whether it comes from a running daemon, rather than from the database alone.
     pub live: bool,
-    /// How the last load of the policy file went.
+    /// The result of the last load of the policy file.
     pub reload: Reload,
-    /// Why the database cannot be written, while it cannot; nothing new is asked of AWS then.
+    /// Why the database cannot be written, while it cannot; nothing new is requested from AWS then.
     pub store_problem: Option<String>,
-    /// Why AWS cannot be asked at all, while it cannot.
+    /// Why AWS cannot be called at all, while it cannot.
     pub credentials_problem: Option<String>,
     /// When the last round ended.
     pub last_round_at: Option<Time>,
-    /// Why rounds do not go on, where they did not when this was asked for.
+    /// Why rounds did not continue at the time of the request, if they did not.
     #[serde(default)]
     pub rounds_problem: Option<String>,
-    /// What is known of the time.
+    /// What is known about the clock.
     #[serde(default)]
     pub clock: ClockView,
     /// Every policy, by name.
@@ -63,12 +63,12 @@ pub struct Snapshot {
     pub places: Vec<AccountRegionView>,
     /// Findings of the audit.
     pub findings: Vec<FindingView>,
-    /// What only the metrics show.
+    /// Numbers that only the metrics show.
     #[serde(skip)]
     pub counts: Counts,
 }
 
-/// What only the metrics show.
+/// Numbers that only the metrics show.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counts {
     /// Counters that survive restarts.
@@ -81,7 +81,7 @@ pub struct Counts {
     pub requests: BTreeMap<(&'static str, Region, String), u64>,
     /// How long they took, by operation and Region.
     pub request_durations: BTreeMap<(&'static str, Region), RequestDurations>,
-    /// How long rounds took.
+    /// Durations of rounds.
     pub rounds: RequestDurations,
     /// Notifications by result.
     pub notifications: BTreeMap<&'static str, u64>,
@@ -93,7 +93,7 @@ pub const SHORT_BUCKETS_SECONDS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.05, 0
 /// Durations of short operations.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RequestDurations {
-    /// How many fell into each of [`SHORT_BUCKETS_SECONDS`] (not cumulative); one more for those above all.
+    /// The number in each of [`SHORT_BUCKETS_SECONDS`] (not cumulative), and one more for those above all.
     pub buckets: [u64; SHORT_BUCKETS_SECONDS.len() + 1],
     /// Their sum.
     pub sum_seconds: f64,
@@ -117,11 +117,11 @@ pub const LONG_BUCKETS_SECONDS: [f64; 14] = DURATION_BUCKETS_SECONDS;
 pub struct DaemonStatus {
     /// Whether a daemon runs.
     pub live: bool,
-    /// How the last load of the policy file went.
+    /// The result of the last load of the policy file.
     pub reload: Reload,
     /// Why the database cannot be written, while it cannot.
     pub store_problem: Option<String>,
-    /// Why AWS cannot be asked at all, while it cannot.
+    /// Why AWS cannot be called at all, while it cannot.
     pub credentials_problem: Option<String>,
     /// When the last round ended.
     pub last_round_at: Option<Time>,
@@ -130,7 +130,7 @@ pub struct DaemonStatus {
 }
 
 impl Snapshot {
-    /// Takes the snapshot. `plan` is the last full one; what waits is read from it.
+    /// Takes the snapshot. `plan` is the last complete one, from which waiting work is read.
     #[must_use]
     pub fn take(settings: &Settings, state: &State, plan: &Plan, daemon: DaemonStatus, now: Time) -> Self {
         let waits: BTreeMap<(&SourceKey, Option<&Region>), WaitingView> = plan
@@ -187,8 +187,7 @@ impl Snapshot {
         }
     }
 
-    /// The snapshot re-evaluated at `now`: until the next one, recovery points age, and so does the last reading of
-    /// AWS's inventory.
+    /// The snapshot re-evaluated at `now`: recovery points become older after it, and the inventory may become stale.
     #[must_use]
     pub fn judged_at(&self, now: Time) -> Cow<'_, Self> {
         let grown_stale: BTreeSet<(&AccountAlias, &Region)> = self
@@ -282,13 +281,13 @@ fn routes_of(
     }
 }
 
-/// The RPO status of a route. A late route stays late even if the inventory is stale; a met RPO is only known while the
-/// inventory is fresh.
+/// The RPO status of a route. A late route stays late even if the inventory is stale; that an RPO is met is only known
+/// while the inventory is current.
 fn standing(newest: Option<Time>, rpo: Option<Duration>, stale: bool, now: Time) -> RpoStatus {
     let Some(rpo) = rpo else { return RpoStatus::NoRpo };
     match newest {
         Some(taken_at) if now.since(taken_at) > rpo => RpoStatus::Late,
-        // A time that lies ahead says nothing about how old the data is.
+        // A time in the future says nothing about the age of the data.
         Some(taken_at) if taken_at.since(now) > TAKEN_AHEAD_TOLERATED => RpoStatus::Unknown,
         _ if stale => RpoStatus::Unknown,
         Some(_) => RpoStatus::Met,
@@ -296,7 +295,7 @@ fn standing(newest: Option<Time>, rpo: Option<Duration>, stale: bool, now: Time)
     }
 }
 
-/// Since when a route is late, if it is: a route that never had a recovery point has been so from the beginning.
+/// Since when a route is late, if it is; a route that never had a recovery point is late from its beginning.
 fn late_since(source: Option<&SourceState>, newest: Option<Time>, rpo: Duration, now: Time) -> Option<Time> {
     match newest {
         Some(taken_at) => (now.since(taken_at) > rpo).then(|| taken_at.plus(rpo)),

@@ -10,17 +10,17 @@ use crate::report::snapshot::{AccountRegionView, FlightView, PauseView, RouteVie
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The daemon looks about itself at least this often; a snapshot older than this comes from one that hangs.
+/// Rounds are at least this frequent; an older snapshot comes from a hung daemon.
 const ROUNDS_AT_LEAST_EVERY: Duration = Duration::from_secs(600);
 
-/// How many routes stand how.
+/// The number of routes by RPO status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Within the RPO.
     pub met: usize,
     /// Older than the RPO.
     pub late: usize,
-    /// Nobody can say.
+    /// The status cannot be determined.
     pub unknown: usize,
     /// The route has no RPO.
     pub no_rpo: usize,
@@ -67,7 +67,7 @@ impl Tally {
     }
 }
 
-/// What waits for a person, in a few words; `None` if nothing does.
+/// What needs a person, in a few words; `None` if nothing does.
 #[must_use]
 pub fn waits_for_a_person(snapshot: &Snapshot) -> Option<String> {
     let mut kinds: BTreeMap<&str, u32> = BTreeMap::new();
@@ -75,7 +75,7 @@ pub fn waits_for_a_person(snapshot: &Snapshot) -> Option<String> {
         *kinds.entry(kind).or_default() += count;
     }
     let waiting = kinds.iter().filter(|(_, count)| **count > 0);
-    // The clock and the credentials are one thing, in however many Regions they are missed.
+    // Clock and credentials count once, in however many Regions they cause problems.
     let word = |(kind, count): (&&str, &u32)| match *kind {
         "clock" | "credentials" => (*kind).to_owned(),
         _ => format!("{} {count}", kind.replace('_', " ")),
@@ -87,27 +87,27 @@ pub fn waits_for_a_person(snapshot: &Snapshot) -> Option<String> {
     (!words.is_empty()).then(|| format!("needs a person: {}", words.join(", ")))
 }
 
-/// A route as it is shown.
+/// A route as displayed.
 #[derive(Clone, Debug)]
 pub struct Line<'a> {
     /// The route.
     pub route: &'a RouteView,
-    /// Its place among the snapshot's routes.
+    /// Its index among the snapshot's routes.
     pub position: usize,
-    /// How it stands now.
+    /// Its RPO status now.
     pub standing: RpoStatus,
-    /// How old its newest recovery point is now.
+    /// The age of its newest recovery point now.
     pub age: Option<Duration>,
-    /// What is on its way for it.
+    /// The copy or backup in flight for it.
     pub flight: Option<&'a FlightView>,
     /// When its policy fires next.
     pub next_at: Option<Time>,
-    /// Why it stands so, or what it waits for; empty if there is nothing to say.
+    /// The reason for its status, or what it waits for; empty if there is nothing to say.
     pub why: String,
 }
 
-/// Every route, the worst first: late ones by how much of their RPO is used up, then the unknown, then those met,
-/// the nearest to breaking first, and last those without an RPO.
+/// Every route, the worst first: late ones by how much of their RPO is used up, then unknown ones, then those that meet
+/// it, the nearest to missing it first, and last those without an RPO.
 #[must_use]
 pub fn lines<'a>(snapshot: &'a Snapshot, now: Time) -> Vec<Line<'a>> {
     let places: BTreeMap<(&AccountAlias, &Region), &AccountRegionView> =
@@ -154,7 +154,7 @@ fn rank(standing: RpoStatus) -> u8 {
     }
 }
 
-/// How much of the RPO the age uses up; endless if there is no recovery point.
+/// The fraction of the RPO that the age uses up; infinite if there is no recovery point.
 fn used_up(age: Option<Duration>, rpo_seconds: Option<u64>) -> f64 {
     let Some(age) = age else { return f64::INFINITY };
     age.as_secs_f64() / rpo_seconds.unwrap_or(86_400).max(1) as f64
@@ -178,7 +178,7 @@ fn why(
         reasons.push(format!("{what} in flight for {}{percent}", age_text(now.since(flight.created_at))));
     }
     if let Some(waiting) = &route.waiting {
-        // What was just said is not said again in the planner's words.
+        // Do not repeat in the planner's words what was just said.
         let said = match waiting.reason.as_str() {
             "in_progress" => flight.is_some(),
             "paused" => pause.is_some(),
@@ -206,7 +206,7 @@ pub fn pause_text(pause: &PauseView, now: Time) -> String {
     format!("paused{rest}{reason}")
 }
 
-/// A reason for waiting in words for people; one that this version does not know is named as it is.
+/// A waiting reason in words; one that this version does not know is shown unchanged.
 fn wait_text(reason: &str) -> String {
     let said = match reason {
         "slot" => "waits for a free slot",
@@ -234,7 +234,7 @@ pub fn staleness(place: &AccountRegionView, now: Time) -> String {
     place.trouble.as_ref().map_or_else(|| seen.clone(), |trouble| format!("{seen}: {trouble}"))
 }
 
-/// Problems that concern everything, the gravest first; empty on a good day.
+/// Problems that affect everything, the most serious first; empty on a good day.
 #[must_use]
 pub fn problems(snapshot: &Snapshot, now: Time) -> Vec<String> {
     let mut problems = Vec::new();
@@ -255,7 +255,7 @@ pub fn problems(snapshot: &Snapshot, now: Time) -> Vec<String> {
     problems
 }
 
-/// Why the daemon cannot be relied on to do its work at `now`: its rounds do not go on, though it answers.
+/// Why the daemon cannot be relied on at `now`: its rounds do not continue, though it responds.
 #[must_use]
 pub fn hangs(snapshot: &Snapshot, now: Time) -> Option<String> {
     let latest = snapshot.last_round_at.unwrap_or(snapshot.started_at).max(snapshot.at);
@@ -263,7 +263,7 @@ pub fn hangs(snapshot: &Snapshot, now: Time) -> Option<String> {
     snapshot.rounds_problem.clone().or_else(|| Some(format!("it has done nothing for {}", age_text(silent?))))
 }
 
-/// How many copies take a place in the lane that Windows, Lustre and OpenZFS share.
+/// The number of copies in the lane that Windows, Lustre and OpenZFS share.
 #[must_use]
 pub fn copies_in_lane(place: &AccountRegionView) -> u32 {
     let all = place.copies_in_flight.saturating_add(place.other_copies_in_flight);

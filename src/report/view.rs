@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// How a route stands against its RPO.
+/// The RPO status of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RpoStatus {
@@ -16,14 +16,14 @@ pub enum RpoStatus {
     /// The route has no RPO.
     #[serde(rename = "no_promise")]
     NoRpo,
-    /// AWS's inventory there was not read for too long to say.
+    /// AWS's inventory there is too old to tell.
     Unknown,
     /// The newest recovery point is older than the RPO, or there is none.
     Late,
 }
 
 impl RpoStatus {
-    /// The word shown to people.
+    /// The name shown to people.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,14 +35,14 @@ impl RpoStatus {
     }
 }
 
-/// How the last load of the policy file went.
+/// The result of the last load of the policy file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reload {
-    /// Whether the last one took over.
+    /// Whether the last file was accepted.
     pub successful: bool,
-    /// When one last took over.
+    /// When a file was last accepted.
     pub succeeded_at: Time,
-    /// What was wrong with one that did not.
+    /// What was wrong with the last file, if it was rejected.
     pub problem: Option<String>,
 }
 
@@ -59,19 +59,19 @@ pub struct PolicyView {
     pub schedule: String,
     /// Its time zone.
     pub timezone: String,
-    /// From one occurrence to the next.
+    /// The time between two occurrences.
     pub interval_seconds: u64,
     /// When it fires next.
     pub next_at: Option<Time>,
-    /// How many sources it names.
+    /// The number of its sources.
     pub sources: usize,
-    /// That a person paused it; it may have ended since the snapshot was taken.
+    /// The pause, if a person paused it; it may have ended since the snapshot was taken.
     #[serde(default)]
     pub paused: Option<PauseView>,
 }
 
 impl PolicyView {
-    /// The pause, if it goes on at `now`.
+    /// The pause, if it is in effect at `now`.
     #[must_use]
     pub fn paused_at(&self, now: Time) -> Option<&PauseView> {
         self.paused.as_ref().filter(|pause| pause.until.is_none_or(|until| now < until))
@@ -81,11 +81,11 @@ impl PolicyView {
 /// A pause of a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PauseView {
-    /// Since when.
+    /// Its beginning.
     pub since: Time,
-    /// Until when; `None`: until a person ends it.
+    /// Its end; `None`: until a person ends it.
     pub until: Option<Time>,
-    /// Why, in that person's words.
+    /// The reason given by that person.
     pub reason: Option<String>,
 }
 
@@ -102,7 +102,7 @@ pub struct RouteView {
     pub region: Region,
     /// Whether that is a destination rather than the source's own Region.
     pub copy: bool,
-    /// How it stands.
+    /// Its RPO status.
     pub standing: RpoStatus,
     /// The RPO.
     pub rpo_seconds: Option<u64>,
@@ -110,10 +110,10 @@ pub struct RouteView {
     pub newest_taken_at: Option<Time>,
     /// The newest recovery point.
     pub newest: Option<BackupId>,
-    /// Since when it is late, while it is.
+    /// Since when it is late, if it is.
     #[serde(default)]
     pub late_since: Option<Time>,
-    /// How many recovery points there are.
+    /// The number of recovery points.
     pub recovery_points: usize,
     /// AWS does not confirm the time, so the age is unknown.
     #[serde(default)]
@@ -123,14 +123,13 @@ pub struct RouteView {
 }
 
 impl RouteView {
-    /// How old the newest recovery point is at `now`.
+    /// The age of the newest recovery point at `now`.
     #[must_use]
     pub fn age(&self, now: Time) -> Option<Duration> {
         self.newest_taken_at.map(|taken_at| now.since(taken_at))
     }
 
-    /// How it stands at `now`, which may be later than the snapshot: a point that was young enough may have grown too old
-    /// since.
+    /// The RPO status at `now`, which may be later than the snapshot: a point may have become too old since.
     #[must_use]
     pub fn standing_at(&self, now: Time) -> RpoStatus {
         match (self.age(now), self.rpo_seconds) {
@@ -144,11 +143,11 @@ impl RouteView {
 /// What something waits for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitingView {
-    /// One word.
+    /// The reason in one word.
     pub reason: String,
-    /// In words.
+    /// The reason in words.
     pub detail: String,
-    /// Until when, if that is known.
+    /// Until when, if known.
     pub until: Option<Time>,
 }
 
@@ -159,7 +158,7 @@ pub struct FlightView {
     pub source: SourceId,
     /// The account.
     pub account: AccountAlias,
-    /// The Region that it is made in.
+    /// The Region in which it is made.
     pub region: Region,
     /// Whether it is a copy.
     pub copy: bool,
@@ -167,20 +166,20 @@ pub struct FlightView {
     pub id: BackupId,
     /// The occurrence that it is for.
     pub occurrence_at: Time,
-    /// AWS's word for where it stands.
+    /// Its lifecycle state in AWS's terms.
     pub lifecycle: String,
-    /// 0 to 100, where AWS says.
+    /// Progress, 0 to 100, if AWS reports it.
     pub progress_percent: Option<u8>,
-    /// When AWS began it.
+    /// AWS's CreationTime.
     pub created_at: Time,
 }
 
-/// What is known of the time.
+/// What is known about the clock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClockView {
     /// AWS agrees with the host's clock. While it does not, nothing is opened, missed, deleted or forgotten.
     pub confirmed: bool,
-    /// The host's clock minus AWS's, as last heard.
+    /// The host's clock minus AWS's, as last measured.
     pub offset_seconds: Option<f64>,
 }
 
@@ -191,7 +190,7 @@ impl Default for ClockView {
 }
 
 impl ClockView {
-    /// As people read it.
+    /// Converts it for display.
     #[must_use]
     pub fn of(known: &Timekeeping) -> Self {
         Self { confirmed: known.confirmed(), offset_seconds: known.offset_ms.map(|offset| offset as f64 / 1000.0) }
@@ -219,10 +218,10 @@ pub struct AccountRegionView {
     pub last_seen: Option<Time>,
     /// Whether that is too long ago to rely on.
     pub stale: bool,
-    /// After how long it is stale.
+    /// The age at which it becomes stale.
     #[serde(default)]
     pub stale_after_seconds: Option<u64>,
-    /// What is wrong with it, while calls fail there.
+    /// The error, while calls fail there.
     pub trouble: Option<String>,
     /// Backups of ours in flight.
     pub backups_in_flight: u32,
@@ -230,25 +229,26 @@ pub struct AccountRegionView {
     pub copies_in_flight: u32,
     /// Copies of others in flight, as last seen.
     pub other_copies_in_flight: u32,
-    /// Of all these copies, those of ONTAP volumes, which take no place in the lane of the others.
+    /// Of all these copies, those of ONTAP volumes, which occupy no slot in the shared lane.
     #[serde(default)]
     pub ontap_copies_in_flight: u32,
-    /// Places in the lane that Windows, Lustre and OpenZFS share; `None` where nothing is copied to.
+    /// Slots of the lane that Windows, Lustre and OpenZFS share; `None` if nothing is copied there.
     pub copy_slots: Option<u32>,
     /// Backups that count towards the quota, at the last listing.
     pub user_backups: u64,
-    /// AWS's default quota of them, the smallest of the types kept there; `None` where no type is known. It may have been raised.
+    /// AWS's default quota of them, the smallest of the types kept there; `None` if no type is known. It may have been
+    /// raised.
     #[serde(default)]
     pub user_backups_quota: Option<u64>,
     /// Pages of the last listing.
     pub listing_pages: u32,
-    /// Whether this process has listed this account and Region completely, so that what is known does not come from the
-    /// database alone.
+    /// Whether this process has listed this account and Region completely; otherwise everything known comes from the
+    /// database.
     #[serde(default)]
     pub read_whole: bool,
     /// Copies that wait, by reason.
     pub copies_waiting: BTreeMap<String, u32>,
-    /// What waits for a person here, by kind.
+    /// What needs a person here, by kind.
     #[serde(default)]
     pub needs_person: BTreeMap<String, u32>,
 }
@@ -269,6 +269,6 @@ pub struct FindingView {
     pub severity: String,
     /// The source.
     pub source: SourceKey,
-    /// What.
+    /// The finding in words.
     pub what: String,
 }

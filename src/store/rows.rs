@@ -269,7 +269,7 @@ impl Reading<'_> {
     }
 
     /// The beginning and end of a period.
-    pub(super) fn promised(&self) -> Result<(Time, Option<Time>), StoreProblem> {
+    pub(super) fn period(&self) -> Result<(Time, Option<Time>), StoreProblem> {
         Ok((self.time("since")?, self.optional_time("until")?))
     }
 

@@ -1,13 +1,13 @@
-//! Where in the file a problem is.
+//! Locations in policy files.
 
 use super::*;
 
-/// How many problems are shown; the rest are counted.
+/// Maximum number of problems shown; the rest are counted.
 pub const SHOWN_MAX: usize = 100;
-/// A line longer than this is shown in part, cut around the offending text.
+/// A longer line is shown in part, cut around the offending text.
 const LINE_MAX_BYTES: usize = 240;
 
-/// Where the lines of a text are.
+/// The line boundaries of a text.
 #[derive(Debug)]
 pub(in crate::config) struct Lines {
     starts: Vec<usize>,
@@ -21,12 +21,12 @@ impl Lines {
         Self { starts, text_len: text.len() }
     }
 
-    /// The number of the line that `at` lies in, from 0.
+    /// The number of the line that contains `at`, from 0.
     pub(super) fn index(&self, at: usize) -> usize {
         self.starts.partition_point(|start| *start <= at).saturating_sub(1)
     }
 
-    /// The bytes of the line that `at` lies in, without its `\n`.
+    /// The bytes of the line that contains `at`, without its `\n`.
     pub(in crate::config) fn around(&self, at: usize) -> Range<usize> {
         let index = self.index(at);
         let start = self.starts.get(index).copied().unwrap_or(0);
@@ -34,11 +34,11 @@ impl Lines {
     }
 }
 
-/// One file as it was read, but for its secrets.
+/// One file as it was read, without its secrets.
 #[derive(Debug)]
 pub(in crate::config) struct Source {
     name: String,
-    /// With [`HIDDEN`] for every byte that is not shown.
+    /// Contains [`HIDDEN`] for every hidden byte.
     text: String,
     lines: Lines,
     /// Ranges that are not TOML: what was recovered from them is not reported again.
@@ -46,25 +46,25 @@ pub(in crate::config) struct Source {
 }
 
 impl Source {
-    /// A file and the stretches of it that are no TOML, in order and apart from each other.
+    /// A file and its ranges that are not TOML, ordered and disjoint.
     pub(in crate::config) fn new(name: &str, readable: &Readable, damage: Vec<Range<usize>>) -> Arc<Self> {
         let text = readable.text();
         Arc::new(Self { name: name.to_owned(), text: text.to_owned(), lines: Lines::of(text), damage })
     }
 
-    /// Whether parts of the file could not be read, so that what seems to be missing may well be there.
+    /// Whether parts of the file could not be read, so that a seemingly missing key may be there.
     pub(in crate::config) fn is_damaged(&self) -> bool {
         !self.damage.is_empty()
     }
 
-    /// The place of `span`, kept within the text.
+    /// The location of `span`, clipped to the text.
     pub(in crate::config) fn location(self: &Arc<Self>, span: Range<usize>) -> Location {
         let start = floor_boundary(&self.text, span.start);
         let end = floor_boundary(&self.text, span.end).max(start);
         Location { source: Arc::clone(self), span: start..end }
     }
 
-    /// The bytes of the line that `at` lies in, without its end.
+    /// The bytes of the line that contains `at`, without its end.
     pub(super) fn line_span(&self, at: usize) -> Range<usize> {
         let line = self.lines.around(at);
         let text = self.text.get(line.clone()).unwrap_or_default();
@@ -72,8 +72,8 @@ impl Source {
     }
 }
 
-/// The line as it is drawn: what is hidden is starred out, and so are the control characters that the renderer lets
-/// through, since terminals obey them. Every byte keeps its place.
+/// The line as displayed: hidden bytes, and control characters that the renderer would pass to the terminal, become
+/// `*`. Every byte keeps its position.
 fn drawn(line: &str) -> String {
     let is_late_control = |c: char| ('\u{80}'..='\u{9f}').contains(&c);
     let star = |c: char| {
@@ -94,7 +94,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// The file, as it was named when it was opened.
+    /// The name under which the file was opened.
     #[must_use]
     pub fn file(&self) -> &str {
         &self.source.name
@@ -113,13 +113,13 @@ impl Location {
         self.source.text.get(line.start..self.span.start).map_or(1, |before| before.chars().count() + 1)
     }
 
-    /// The bytes of the file that it covers.
+    /// The byte range in the file.
     #[must_use]
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
-    /// The text it covers, with U+0001 for every byte that may be secret.
+    /// The text in it, with U+0001 for every byte that may be secret.
     #[must_use]
     pub fn text(&self) -> &str {
         self.source.text.get(self.span.clone()).unwrap_or_default()
@@ -131,7 +131,7 @@ impl Location {
         damage.get(next).is_some_and(|bad| bad.start <= self.span.end)
     }
 
-    /// The part of the file worth showing, where it begins, and the span within it.
+    /// The part of the file to show, its start, and the span within it.
     pub(super) fn window(&self) -> (Range<usize>, Range<usize>) {
         let line = self.source.line_span(self.span.start);
         let (start, end) = (self.span.start.min(line.end), self.span.end.min(line.end));
@@ -153,7 +153,7 @@ impl Location {
         let annotation = kind.span(span).label(note);
         let snippet = Snippet::source(text).line_start(self.line()).annotation(annotation);
         if cut {
-            // Columns within a cut line would be wrong, so the place is written apart.
+            // Columns in a cut line would be wrong, so the location is written separately.
             let origin = Origin::path(self.file()).line(self.line()).char_column(self.column());
             vec![origin.into(), snippet.into()]
         } else {

@@ -1,8 +1,8 @@
 //! The socket file: who may open it, and which process owns it.
 //!
-//! Whoever can open it can pause backups and confirm deletions, so there must be no moment at which its mode is wider
-//! than intended. And the path can be left over from a dead daemon, or be in use by a running one, which must not lose
-//! its socket to a second daemon started by mistake.
+//! Anyone who can open it can pause backups and confirm deletions, so its mode must at no moment be wider than
+//! intended. And the path can be left over from a dead daemon, or be in use by a running one, which must not lose its
+//! socket to a second daemon started by mistake.
 
 use std::fs::{self, DirBuilder, File, Permissions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -11,41 +11,41 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::UnixListener;
 
-/// Owner and group may read and write, and thereby give orders.
+/// Owner and group may read and write, and so give orders.
 const MODE: u32 = 0o660;
-/// The folder of the socket is locked while one is put in place, which takes no time.
+/// How often to try to lock the socket's folder; the lock is held only briefly.
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Why there is no socket.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketError {
-    /// A living process has it.
+    /// A running process listens on it.
     #[error(
         "another process listens on {}; stop it first, or give this daemon another `control` in [daemon]",
         path.display()
     )]
     Taken {
-        /// The socket.
+        /// The path of the socket.
         path: PathBuf,
     },
-    /// Something else has this name, and is not touched.
+    /// The path is not a socket, and is not touched.
     #[error("{} is not a socket; move it away, or set another `control` in [daemon]", path.display())]
     NotASocket {
-        /// What is there.
+        /// The path.
         path: PathBuf,
     },
-    /// It cannot be made there.
+    /// The socket cannot be created there.
     #[error("no control socket at {}: {problem}", path.display())]
     Unusable {
-        /// The socket.
+        /// The path of the socket.
         path: PathBuf,
-        /// Why, and what to do.
+        /// The reason, and what to do.
         problem: String,
     },
 }
 
-/// A socket in its place. Dropping it removes the file, unless somebody else's has taken its place.
+/// A bound socket. Dropping this removes the file, unless another process has replaced it.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
@@ -61,17 +61,17 @@ impl Drop for SocketFile {
     }
 }
 
-/// Puts a socket at `path`, open to its owner and group. One that a dead process left there is replaced.
+/// Binds a socket at `path`, open to its owner and group. One left by a dead process is replaced.
 ///
 /// # Errors
-/// A living process listens there, or it cannot be made.
+/// A running process listens there, or the socket cannot be created.
 pub async fn bind(path: &Path) -> Result<(UnixListener, SocketFile), SocketError> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
     let unusable = |error: io::Error| SocketError::Unusable { path: path.to_owned(), problem: advice(&error, folder) };
-    // Two that start at one time take turns; the second finds the first one's socket alive.
+    // Two daemons that start at the same time take turns; the second finds the first one's socket in use.
     let locked = lock(folder).await.map_err(unusable)?;
     check_free(path).await?;
     let placed = place(path, folder).map_err(unusable);
@@ -91,7 +91,7 @@ async fn lock(folder: &Path) -> io::Result<File> {
     Err(io::Error::new(ErrorKind::WouldBlock, "another process holds a lock on the directory"))
 }
 
-/// Whether nobody living listens at `path`.
+/// Checks that no running process listens at `path`.
 async fn check_free(path: &Path) -> Result<(), SocketError> {
     match fs::symlink_metadata(path) {
         Err(_) => return Ok(()),
@@ -99,17 +99,17 @@ async fn check_free(path: &Path) -> Result<(), SocketError> {
         Ok(_) => {}
     }
     match tokio::net::UnixStream::connect(path).await {
-        // Nobody listens: whoever made it is dead.
+        // Nobody listens: its process is dead.
         Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => Ok(()),
-        // Also when it may not be opened, or its queue is full: somebody has it.
+        // Also if it may not be opened or its queue is full: another process owns it.
         _ => Err(SocketError::Taken { path: path.to_owned() }),
     }
 }
 
-/// Makes the socket where nobody else can reach it, sets its mode there, and moves it into its place in one step.
+/// Creates the socket where nobody else can reach it, sets its mode there, and moves it to its path atomically.
 fn place(path: &Path, folder: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let private = folder.join(format!(".{}", std::process::id()));
-    // What a process of this number left behind when it was killed right here.
+    // A process with this id may have been killed right here.
     let _ = fs::remove_dir_all(&private);
     DirBuilder::new().mode(0o700).create(&private)?;
     let made = private.join("s");

@@ -3,7 +3,7 @@
 use crate::domain::timekeeper::{Timekeeping, Trust};
 use tracing::{error, info, warn};
 
-/// Logs changes in what is known about the time, once each.
+/// Logs each change in the trust in the clock once.
 pub fn clock(before: &Timekeeping, after: &Timekeeping) {
     let offset_seconds = after.offset_ms.map(|offset| offset / 1000);
     match (before.off_ms(), after.off_ms()) {

@@ -18,7 +18,7 @@ macro_rules! object {
     }};
 }
 
-/// Logs what a change means, before it is applied.
+/// Logs the meaning of a change before it is applied.
 pub(super) fn before(state: &State, change: &Change) {
     match change {
         Change::DeletionPlanned { place, id, reason, .. } => {
@@ -111,7 +111,7 @@ fn brakes(state: &State, source: &SourceKey, braked: &BTreeMap<Target, Brake>) {
     }
 }
 
-/// Logs that an object was deleted, if Lifeboat deleted it.
+/// Logs the deletion of an object; returns whether Lifeboat deleted it.
 pub(super) fn done(state: &State, place: &AccountRegion, id: &BackupId) -> bool {
     let Some(deletion) = state.deletions.get(&(place.clone(), id.clone())) else { return false };
     let reason = deletion.reason.as_str();

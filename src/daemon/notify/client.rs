@@ -17,20 +17,20 @@ const CONNECTS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why a notification was not accepted.
 pub(super) enum SendError {
-    /// The receiver cannot be reached, or accepts nothing at the moment.
+    /// The receiver cannot be reached, or accepts nothing now.
     Broken(String),
-    /// The receiver works and does not want this.
+    /// The receiver works and rejects this notification.
     NotThis(String),
 }
 
 type Sender = hyper_util::client::legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// Sends requests. The host's root certificates are read when the first one leaves.
+/// Sends requests. The host's root certificates are read before the first one.
 #[derive(Default)]
 pub(super) struct Client(OnceCell<Sender>);
 
 impl Client {
-    /// POSTs a notification. One that arrives twice has the same `Idempotency-Key`.
+    /// POSTs a notification. A repeated delivery has the same `Idempotency-Key`.
     pub(super) async fn post(&self, url: &SecretUrl, notice: &Notification) -> Result<(), SendError> {
         let request = Request::post(url.whole())
             .header(header::CONTENT_TYPE, "application/json")
@@ -46,7 +46,7 @@ impl Client {
     async fn send(&self, request: hyper::http::request::Builder, body: Bytes) -> Result<(), SendError> {
         let agent = concat!("lifeboat/", env!("CARGO_PKG_VERSION"));
         let request = request.header(header::USER_AGENT, agent).body(Full::new(body));
-        // The address was checked when the policy was loaded. An error might repeat it, so it is not shown.
+        // The URL was checked when the policy was loaded. The error is not shown because it might contain the URL.
         let request = request.map_err(|_| SendError::Broken("the address cannot be used".to_owned()))?;
         let sender = self.0.get_or_try_init(connect).await?;
         let answer = tokio::time::timeout(ANSWERS_WITHIN, sender.request(request)).await;
@@ -67,7 +67,7 @@ async fn connect() -> Result<Sender, SendError> {
     tcp.enforce_http(false);
     tcp.set_connect_timeout(Some(CONNECTS_WITHIN));
     let https = builder.https_or_http().enable_http1().wrap_connector(tcp);
-    // A connection kept for a minute or a month of silence is mostly a dead one.
+    // Deliveries are minutes to months apart; a connection kept that long is usually dead.
     let mut client = hyper_util::client::legacy::Client::builder(TokioExecutor::new());
     Ok(client.pool_max_idle_per_host(0).build(https))
 }
@@ -76,7 +76,7 @@ fn judge(status: StatusCode) -> Result<(), SendError> {
     let said = format!("it answered {status}");
     match status {
         status if status.is_success() => Ok(()),
-        // Not now; another time perhaps. A redirect, a wrong path or key is a matter of the address, not of what is sent.
+        // Not now, but perhaps later. Redirects and wrong paths or keys concern the URL, not this notification.
         StatusCode::REQUEST_TIMEOUT
         | StatusCode::TOO_MANY_REQUESTS
         | StatusCode::UNAUTHORIZED
@@ -88,7 +88,7 @@ fn judge(status: StatusCode) -> Result<(), SendError> {
     }
 }
 
-/// The whole chain: the outermost says only that it failed.
+/// The whole error chain: the outermost error says only that the request failed.
 fn causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |error| error.source());
     std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")

@@ -1,4 +1,4 @@
-//! Notifications of the loop: written to the log and, if there is a webhook, queued in the database until delivered.
+//! Notifications: logged and, if there is a webhook, queued in the database until delivered.
 
 use super::Reconciler;
 use crate::daemon::command::Delivery;
@@ -11,7 +11,7 @@ use crate::report::snapshot::Snapshot;
 use std::sync::Arc;
 
 impl Reconciler {
-    /// Records what is new in a snapshot and queues notifications.
+    /// Records new events of a snapshot and queues their notifications.
     pub(super) fn notify(&mut self, snapshot: &Snapshot) {
         let new_events = notifications::new_events(&self.driver.state.notes, snapshot);
         self.shell.queued.extend(new_events.events.iter().cloned());
@@ -20,15 +20,15 @@ impl Reconciler {
         self.unlogged.let_go.extend(new_events.let_go);
     }
 
-    /// Logs the events that are recorded by now, so that no restart repeats them; or, if the disk rejects writes, those
-    /// that will be.
+    /// Logs the events that are committed, so that a restart does not repeat them; if the disk rejects writes, also
+    /// those not committed yet.
     pub(super) fn log_events(&mut self) {
         let NewEvents { events, let_go, .. } = std::mem::take(&mut self.unlogged);
         events.iter().for_each(event_log::log_event);
         let_go.iter().for_each(event_log::rpo_removed);
     }
 
-    /// A reload was refused.
+    /// A reload was rejected.
     pub(super) fn notify_reload_refused(&mut self, problem: &str) {
         let event = Event::reload_refused(problem, self.reloaded.succeeded_at, self.shell.clock.now());
         self.shell.queued.push(event);

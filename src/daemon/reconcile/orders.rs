@@ -1,6 +1,6 @@
 //! Orders from people, passed to the loop.
 //!
-//! Whoever gives an order wants to know that it is recorded. So the response leaves only after the changes are
+//! A person who gives an order wants to know that it is recorded. So the response is sent only after the changes are
 //! committed; a kill before that loses the order, and its sender gets no response.
 
 use super::{Reconciler, SNAPSHOT_AT_MOST, ZONES_EVERY};
@@ -31,7 +31,7 @@ impl Reconciler {
         &mut self,
         decide: impl FnOnce(&Driver, crate::domain::time::Time) -> Result<Granted, Refusal>,
     ) -> Answered {
-        // While changes are not on disk yet, or the file is invalid, nothing can be promised.
+        // While changes are not on disk, or the file is unusable, no order can be acknowledged.
         self.make_sure().await;
         if let Some(problem) = &self.shell.store_problem {
             return Err(OrderError::NotRecorded(problem.clone()));
@@ -49,15 +49,15 @@ impl Reconciler {
         }
     }
 
-    /// The file is the one at the path, and whole as far as is known.
+    /// Ensures that the database file is the one at its path and, as far as is known, intact.
     async fn make_sure(&mut self) {
-        // What is still being checked is no good file because it can be written.
+        // A file that is still being checked must not count as good only because it can be written.
         if self.shell.make_sure_of_file().await && self.shell.store_problem.is_some() {
             self.commit().await;
         }
     }
 
-    /// Takes up zone data that changed on disk: the policy is the same, and fires by them from now on.
+    /// Adopts zone data that changed on disk: the policy is the same, but fires according to them.
     pub(super) fn renew_zones(&mut self) {
         if self.zones_read.elapsed() < ZONES_EVERY {
             return;
@@ -80,7 +80,7 @@ impl Reconciler {
         self.show_at_once();
     }
 
-    /// A round and a snapshot at once, since a person waits for them.
+    /// Runs a round and takes a snapshot at once, since a person is waiting for them.
     pub(super) fn show_at_once(&mut self) {
         self.driver.changed = true;
         self.rest_until = Instant::now();

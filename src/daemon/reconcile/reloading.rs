@@ -1,6 +1,6 @@
 //! Reloading the policy.
 //!
-//! The file may be on a file system that hangs. So it is read outside the loop, one read at a time, and takes over
+//! The file may be on a file system that hangs. So it is read outside the loop, one read at a time, and takes effect
 //! between two rounds once it is read and valid.
 
 use super::Reconciler;
@@ -16,30 +16,30 @@ use std::collections::{BTreeSet, VecDeque};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// Reloads that wait for their turn.
+/// Maximum number of waiting reloads.
 const WAITING_MAX: usize = 16;
 
-/// What came of reading the files.
+/// The result of reading the files.
 pub(super) type Reading = Result<Reread, String>;
 
-/// A reload that was asked for.
+/// A requested reload.
 struct Asked {
     confirm_deletions: bool,
-    /// The deletions that the brake held back then.
+    /// The deletions that the brake held at that time.
     looked_at: BTreeSet<BackupId>,
     reply: Option<oneshot::Sender<Reloaded>>,
 }
 
-/// Reloads, in the order in which they were asked for.
+/// Reloads, in the order in which they were requested.
 #[derive(Default)]
 pub(super) struct Reloads {
     waiting: VecDeque<Asked>,
-    /// The reading for the first of them.
+    /// The read for the first of them.
     reading: Option<JoinHandle<Reading>>,
 }
 
 impl Reloads {
-    /// What came of the reading under way; never ready while there is none.
+    /// The result of the current read; never ready if there is none.
     pub(super) async fn read(&mut self) -> Reading {
         let Some(reading) = &mut self.reading else { return std::future::pending().await };
         let read = reading.await;
@@ -49,11 +49,12 @@ impl Reloads {
 }
 
 impl Reconciler {
-    /// Begins to read the policy file anew, or puts that in line. Deletions are confirmed as they were shown before, by the
-    /// policy that is in force then.
+    /// Starts or queues a reload. Deletions are confirmed as they were shown before, under the policy that is then in
+    /// force.
     pub(super) fn reload(&mut self, confirm_deletions: bool, reply: Option<oneshot::Sender<Reloaded>>) {
         let waiting = &mut self.reloads.waiting;
-        // A signal says no more than one that waits already; the first in line may have been read before this one came.
+        // A signal adds nothing to a waiting one. The first in line does not count: it may have been read before this
+        // signal.
         let signal = |asked: &Asked| asked.reply.is_none() && !asked.confirm_deletions;
         if reply.is_none() && !confirm_deletions && waiting.iter().skip(1).any(signal) {
             return;
@@ -74,13 +75,13 @@ impl Reconciler {
             return;
         }
         self.shell.systemd.reloading();
-        // Zone data that a package brought count from now on.
+        // Use zone data that a package update may have installed.
         jiff::tz::db().reset();
         let reload = self.reload.clone();
         self.reloads.reading = Some(tokio::task::spawn_blocking(move || reload()));
     }
 
-    /// The files were read: takes over what they say, or says what is wrong with them.
+    /// The files were read: puts the new policy in force or reports its problems.
     pub(super) async fn was_read(&mut self, read: Reading) {
         let Some(Asked { confirm_deletions, looked_at, reply }) = self.reloads.waiting.pop_front() else { return };
         let reloaded = match read {

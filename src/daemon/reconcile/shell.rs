@@ -1,4 +1,4 @@
-//! What is around the driver in the daemon: the host's clock, the database, the calls under way, the log.
+//! The surroundings of the driver in the daemon: the host's clock, the database, the calls under way, the log.
 
 use super::ROUND_WITHOUT_REST;
 use crate::daemon::command::Delivery;
@@ -26,29 +26,29 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// What the driver of the daemon needs.
+/// The daemon's surroundings of the driver.
 pub(super) struct Shell {
     pub(super) store: Database,
     pub(super) dispatch: Dispatch<Engines>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) store_health: StoreHealth,
-    /// Why the database takes nothing, while it does not.
+    /// Why the database accepts no writes, while it does not.
     pub(super) store_problem: Option<String>,
     pub(super) counts: Counts,
     pub(super) liveness: Liveness,
     pub(super) systemd: Systemd,
     pub(super) warned: BTreeSet<String>,
-    /// Account and Region of first listings that were logged.
+    /// Accounts and Regions whose first listing was logged.
     pub(super) learned: BTreeSet<AccountRegion>,
-    /// The last plan that looked at everything.
+    /// The last complete plan.
     pub(super) last_plan: Arc<Plan>,
-    /// Notifications that are not on record yet.
+    /// Notifications that are not recorded yet.
     pub(super) queued: Vec<Event>,
-    /// The queue moved since it was last published.
+    /// The queue changed since it was last published.
     pub(super) queue_stale: bool,
-    /// Notifications were dropped since the last one was delivered.
+    /// Notifications were dropped since the last delivery.
     pub(super) overflowed: bool,
-    /// Something moved that no change tells of.
+    /// Something changed that is not in the state.
     pub(super) woken: bool,
     /// How long the plans of this round took.
     pub(super) deciding: Duration,
@@ -57,13 +57,13 @@ pub(super) struct Shell {
 /// The state of the database file.
 #[derive(Default)]
 pub(super) struct StoreHealth {
-    /// When a commit or a renewal was last tried.
+    /// When a commit or a replacement of the file was last tried.
     pub(super) tried: Option<Instant>,
     /// The file is lost: the state in memory must be written to a new one.
     pub(super) lost: bool,
-    /// When that was last done, and the pause before the next.
+    /// When the file was last replaced, and the pause before the next time.
     pub(super) renewed: Option<(Instant, Duration)>,
-    /// The file is read whole, since another program wrote to it.
+    /// A check of the whole file, after another program wrote to it.
     pub(super) check: Option<JoinHandle<Result<(), StoreProblem>>>,
     pub(super) checked: Option<Instant>,
 }
@@ -80,7 +80,7 @@ impl StoreHealth {
 }
 
 impl Shell {
-    /// The time, and what is known of it put where decisions are made.
+    /// Returns the time, and updates the state's knowledge of the clock.
     pub(super) fn keep_time(&mut self, state: &mut State) -> Time {
         let now = self.clock.now();
         let known = self.clock.known();
@@ -96,7 +96,7 @@ impl Shell {
 impl Surroundings for Shell {
     type Stop = Infallible;
 
-    /// Then the loop looks up.
+    /// After this many, the loop yields.
     const PLANS_IN_A_ROW: usize = 50;
 
     fn now(&mut self, state: &mut State) -> Time {
@@ -135,7 +135,7 @@ impl Surroundings for Shell {
         Ok(())
     }
 
-    /// Notifications are kept until the webhook accepted them.
+    /// Notifications are kept until the webhook has accepted them.
     fn follows(&mut self, on: Basis<'_>) -> Vec<Change> {
         let events = std::mem::take(&mut self.queued);
         if events.is_empty() || on.settings.notify.webhook.is_none() {

@@ -1,4 +1,4 @@
-//! Publishes the snapshots of the loop that everything else reads.
+//! Publishes the snapshots that everything else reads.
 //!
 //! The cost of a snapshot grows with the fleet, and the loop may run hundreds of rounds a second. So snapshots are
 //! limited in frequency, and none is taken when nothing changed.
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 impl Reconciler {
-    /// Takes a snapshot, if something changed and the last one is not too recent.
+    /// Takes a snapshot if something changed and the last one is not too recent.
     pub(super) fn publish_snapshot(&mut self) {
         let quiet = self.shell.store_problem.is_some() == self.snapshots.borrow().store_problem.is_some()
             && self.last_round_at == self.snapshots.borrow().last_round_at;
@@ -46,7 +46,7 @@ impl Reconciler {
         self.snapshot_took = self.snapshot_at.saturating_duration_since(began);
     }
 
-    /// The amount of work, in one line for systemd.
+    /// The amount of work as one line for systemd.
     pub(super) fn status_line(&self) -> String {
         let sources: usize = self.driver.settings.policies.values().map(|policy| policy.sources.len()).sum();
         format!("{}, {}", counted(self.driver.settings.policies.len(), "policy"), counted(sources, "source"))

@@ -1,4 +1,4 @@
-//! Commits what was applied, and checks that the database file is the one at its path.
+//! Commits applied changes, and checks that the database file is the one at its path.
 //!
 //! While the disk rejects writes, or the file is not the one that was opened, nothing new is requested from AWS and no
 //! order is accepted. Both are retried automatically; a lost file is replaced by a new one with everything that is in
@@ -14,22 +14,21 @@ use tokio::time::timeout;
 
 /// The retry interval.
 const AGAIN: Duration = Duration::from_secs(2);
-/// A file that is lost again sooner than this after it was replaced is replaced again with growing pauses: each time one
-/// more is moved aside.
+/// If a file is lost again sooner than this after it was replaced, the next replacement waits, with a growing pause:
+/// each time one more file is moved aside.
 const CALM: Duration = Duration::from_secs(600);
-/// The longest of these pauses.
+/// The longest pause.
 const RENEW_PAUSE_MAX: Duration = Duration::from_secs(3600);
-/// The interval of checks of a file that another program wrote to.
+/// The interval between checks of a file that another program wrote to.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 /// How long an order waits for such a check.
 const CHECK_WITHIN: Duration = Duration::from_secs(20);
 
-/// How often a long renewal reports that it is alive.
+/// How often a long replacement reports that it is alive.
 const ALIVE_EVERY: Duration = Duration::from_secs(1);
 
 impl Shell {
-    /// Commits what was applied, or puts all of it into a fresh file. While that is not possible, tries again every so
-    /// often.
+    /// Commits applied changes, or writes the whole state to a new file. If that fails, retries periodically.
     pub(super) async fn keep(&mut self, state: &State, changes: &[Change]) {
         if !self.look_at_file().await || (changes.is_empty() && self.store_problem.is_none()) {
             return;
@@ -50,8 +49,8 @@ impl Shell {
         }
     }
 
-    /// Before an order is answered: the file is the one at the path, and whole as far as is known. Returns `false` while that
-    /// is still being found out.
+    /// Called before an order is answered: ensures that the file is the one at its path and, as far as is known,
+    /// intact. Returns `false` while that is still being checked.
     pub(super) async fn make_sure_of_file(&mut self) -> bool {
         self.store_health.checked = None;
         self.look_at_file().await;
@@ -109,7 +108,7 @@ impl Shell {
         }
     }
 
-    /// The file is lost.
+    /// Marks the file as lost.
     pub(super) fn lose(&mut self, error: &StoreError) {
         if !std::mem::replace(&mut self.store_health.lost, true) {
             tracing::error!(event = "store_lost", %error, "nothing new is asked of AWS until a new one is written");
@@ -139,7 +138,7 @@ impl Shell {
         }
     }
 
-    /// Writes all that is in memory to a new file.
+    /// Writes the state in memory to a new file.
     async fn renew(&mut self, state: &State) {
         let now = self.clock.now();
         let done = {

@@ -5,17 +5,17 @@ use crate::domain::time::Time;
 use crate::store::{Horizon, Store as _};
 use std::time::{Duration, Instant};
 
-/// How long history is kept at all.
+/// How long history is kept.
 const REMEMBERED: Duration = Duration::from_secs(400 * 86_400);
-/// How long each occurrence and deletion is kept individually.
+/// How long occurrences and deletions are kept individually.
 const REMEMBERED_SINGLY: Duration = Duration::from_secs(90 * 86_400);
 /// How often old history is deleted.
 const FORGET_EVERY: Duration = Duration::from_secs(86_400);
-/// The pause between two steps of that, each of which takes some milliseconds.
+/// The pause between two steps, each of which takes some milliseconds.
 const FORGET_PAUSE: Duration = Duration::from_millis(250);
 
 impl Reconciler {
-    /// Deletes the next part of the old history, if nothing else is to be done.
+    /// Deletes the next part of the old history if nothing else is to be done.
     pub(super) async fn forget(&mut self, now: Time) {
         let pause = |ended: bool| if ended { FORGET_EVERY } else { FORGET_PAUSE };
         let too_soon = self.forgotten.is_some_and(|(at, ended)| at.elapsed() < pause(ended));

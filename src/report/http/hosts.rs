@@ -8,10 +8,10 @@ use crate::domain::fault::clean;
 use hyper::{Request, StatusCode, Version, header};
 use std::net::IpAddr;
 
-/// The longest name that is repeated in a message.
+/// Maximum length of a name quoted in a message.
 const SHOWN_MAX_CHARS: usize = 80;
 
-/// The names that are ours, beside the loopback ones and the connection's own address.
+/// The names that are ours, besides loopback and the connection's own address.
 #[derive(Clone, Debug)]
 pub struct Hosts {
     listen: IpAddr,
@@ -20,13 +20,13 @@ pub struct Hosts {
 }
 
 impl Hosts {
-    /// Of a listener on this address, which is called by these names as well.
+    /// For a listener on this address, which also accepts these names.
     #[must_use]
     pub fn new(listen: IpAddr, names: &[String]) -> Self {
         Self { listen: listen.to_canonical(), names: names.iter().map(|name| plain(name).to_owned()).collect() }
     }
 
-    /// Whether a request that came in on `local` calls us by a name of ours.
+    /// Checks that a request received on `local` uses one of our names.
     ///
     /// # Errors
     /// The status of the refusal, and why.
@@ -37,7 +37,7 @@ impl Hosts {
         if named.next().is_some() {
             return refused(StatusCode::BAD_REQUEST, "more than one Host".to_owned());
         }
-        // What stands in the request line counts before the header; a browser sends no two that differ.
+        // The request line takes precedence over the header; browsers send no two that differ.
         let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
         if host.is_none() && authority.is_none() && request.version() >= Version::HTTP_11 {
             return refused(StatusCode::BAD_REQUEST, "HTTP/1.1 needs a Host".to_owned());
@@ -65,12 +65,12 @@ impl Hosts {
     }
 }
 
-/// Lower case, and without the dot that ends a full name.
+/// In lower case, and without the final dot of a fully qualified name.
 fn plain(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
-/// The name in `name:port` or `[address]:port`; `None` if it is neither.
+/// The name in `name:port` or `[address]:port`; `None` if it has neither form.
 fn name_of(written: &str) -> Option<String> {
     let port = |rest: &str| rest.is_empty() || rest.strip_prefix(':').is_some_and(digits);
     if let Some(inner) = written.strip_prefix('[') {

@@ -1,7 +1,7 @@
 //! Connections: how many, for how long, and what a client may cost before it sends a valid request.
 //!
 //! The status listener and the control socket are open to slow, flooding or idle clients, in a process that must not
-//! fall over. So both accept their clients here, with the same limits.
+//! fail. So both accept their clients here, with the same limits.
 
 use super::BoxFuture;
 use http_body_util::Full;
@@ -23,36 +23,36 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// What clients may cost.
+/// Limits on what clients may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Connections at one time. A further one takes the place of that which has said nothing for the longest, and waits
-    /// while there is none.
+    /// Concurrent connections. A further one replaces the connection that has been idle the longest, and waits while
+    /// there is none.
     pub connections: usize,
-    /// From the start of a connection, or the end of an answer, to the last byte of the next request's headers.
+    /// Time from the start of a connection, or the end of a response, to the last byte of the next request's headers.
     pub headers: Duration,
-    /// Bytes of request line and headers.
+    /// Maximum size of request line and headers, in bytes.
     pub header_bytes: usize,
     /// How long a connection is kept for further requests.
     pub lifetime: Duration,
-    /// How long the last answer may take to be sent after that.
+    /// How long the last response may take after that.
     pub last_answer: Duration,
-    /// How long answers under way may take when the daemon ends.
+    /// How long responses in progress may take when the daemon stops.
     pub shutdown: Duration,
 }
 
-/// Who is on the other side, as far as the kernel knows.
+/// The peer, as far as the kernel knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
     /// The user id of the process; `None` over TCP.
     pub uid: Option<u32>,
-    /// The address of ours that it came to; `None` over a socket in the file system.
+    /// Our address that it connected to; `None` over a Unix socket.
     pub local: Option<IpAddr>,
 }
 
-/// What answers requests.
+/// Answers requests.
 pub trait Handler: Send + Sync + 'static {
-    /// The answer to one request.
+    /// The response to one request.
     fn answer(&self, caller: Caller, request: Request<Incoming>) -> BoxFuture<'_, Response<Full<Bytes>>>;
 }
 
@@ -61,7 +61,7 @@ pub trait Listener: Send + 'static {
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
 
-    /// The next one.
+    /// Accepts the next one.
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Stream, Caller)>> + Send;
 }
 
@@ -85,12 +85,12 @@ impl Listener for UnixListener {
     }
 }
 
-/// Descriptors that the work needs: the database, calls to AWS, the log, files that are read.
+/// File descriptors needed for the work: the database, calls to AWS, the log, files.
 const FILES_FOR_THE_WORK: u64 = 64;
 /// The minimum number of connections, however few files may be open.
 const CONNECTIONS_LEAST: usize = 8;
 
-/// As many connections as this process may have open beside its work, `most` at most.
+/// As many connections as this process can have open besides its work, at most `most`.
 #[must_use]
 pub fn affordable(most: usize) -> usize {
     let Some(files) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current else { return most };
@@ -98,19 +98,19 @@ pub fn affordable(most: usize) -> usize {
     usize::try_from(left).unwrap_or(most).clamp(CONNECTIONS_LEAST.min(most), most)
 }
 
-/// After a failure to accept, which is most likely a lack of file descriptors.
+/// The pause after a failure to accept, most likely for lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// A connection that has just been made is not yet one that says nothing: its request may lie unread.
+/// A new connection does not count as idle for this long: its request may be unread.
 const SPEAK_UNDISTURBED: Duration = Duration::from_millis(500);
 
-/// How long an answer may take to be read before its connection counts as one that says nothing.
+/// A connection does not count as idle for this long while a response is being read.
 const READ_UNDISTURBED: Duration = Duration::from_secs(2);
 
-/// Idle connections, by since when, and how to evict each.
+/// Idle connections by the time since when they are idle, and how to evict each.
 ///
-/// Otherwise clients that connect and send nothing could occupy all connections until their lifetime is over, and could
-/// reconnect at once.
+/// Otherwise clients that connect and send nothing could occupy all connections for their lifetime, and could reconnect
+/// at once.
 #[derive(Default)]
 struct Waiting {
     idle: Mutex<BTreeMap<(Instant, u64), Arc<Notify>>>,
@@ -164,7 +164,7 @@ impl Drop for IdleSlot {
     }
 }
 
-/// Serves until `shutdown` is ready, then lets answers under way end, for as long as the bounds say.
+/// Serves until `shutdown` is ready, then allows responses in progress the time in `bounds`.
 pub async fn serve<D: Listener>(
     bounds: Bounds,
     listener: D,
@@ -209,7 +209,7 @@ pub async fn serve<D: Listener>(
     }
     drop(listener);
     closing.send_replace(true);
-    // Those that do not end in time are cut off when `open` is dropped.
+    // Dropping `open` cuts off those that do not end in time.
     let _ = timeout(bounds.shutdown, async { while open.join_next().await.is_some() {} }).await;
 }
 

@@ -1,21 +1,21 @@
-//! Responses in gzip, for clients that accept it: metrics and snapshots of a large fleet are megabytes of repeated
-//! text.
+//! Compresses responses for clients that accept gzip: metrics and snapshots of a large fleet are megabytes of
+//! repetitive text.
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use hyper::header::{self, HeaderMap, HeaderValue};
 use std::io::Write as _;
 
-/// What fits into one packet is sent as it is.
+/// A smaller response fits into one packet and is sent as it is.
 const WORTH_IT_BYTES: usize = 1400;
 
-/// An answer as it is sent.
+/// A response body, compressed or not.
 pub(super) struct Packed {
     pub(super) body: Vec<u8>,
     pub(super) gzip: bool,
 }
 
-/// Packs a body if the client takes that and it is worth it. Takes a moment for a large one.
+/// Compresses a body if the client accepts that and it is worth it. This takes time for a large one.
 pub(super) fn pack(body: Vec<u8>, gzip: bool) -> Packed {
     if !gzip || body.len() < WORTH_IT_BYTES {
         return Packed { body, gzip: false };
@@ -27,7 +27,7 @@ pub(super) fn pack(body: Vec<u8>, gzip: bool) -> Packed {
     }
 }
 
-/// Whether a client takes gzip (RFC 9110, 12.5.3).
+/// Whether a client accepts gzip (RFC 9110, 12.5.3).
 pub(super) fn taken(headers: &HeaderMap) -> bool {
     let (mut gzip, mut any) = (None, None);
     for value in headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()) {
@@ -46,7 +46,7 @@ pub(super) fn taken(headers: &HeaderMap) -> bool {
     gzip.or(any).unwrap_or(false)
 }
 
-/// Says of an answer how it is packed, and that another client may get it otherwise.
+/// Sets the headers for the encoding, and that it depends on the client.
 pub(super) fn mark(headers: &mut HeaderMap, gzip: bool) {
     headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
     if gzip {

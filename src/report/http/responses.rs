@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What JSON is served as.
+/// The content type of JSON.
 pub const JSON: &str = "application/json";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
@@ -14,7 +14,7 @@ pub(super) fn judged(verdict: Result<(), String>) -> Response<Full<Bytes>> {
     }
 }
 
-/// A refusal as JSON: `{"error": …}`.
+/// An error as JSON: `{"error": …}`.
 #[must_use]
 pub fn refused(status: StatusCode, why: &str) -> Response<Full<Bytes>> {
     respond(status, JSON, serde_json::json!({ "error": why }).to_string().into())
@@ -38,7 +38,7 @@ pub(super) fn plain(status: StatusCode, line: &str) -> Response<Full<Bytes>> {
     respond(status, TEXT, format!("{line}\n").into())
 }
 
-/// An answer with the headers that all of ours carry.
+/// A response with the headers that all of ours have.
 #[must_use]
 pub fn respond(status: StatusCode, kind: &'static str, body: Vec<u8>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from(body)));

@@ -1,4 +1,4 @@
-//! A page of metrics while it is rendered, and the labels of its samples.
+//! A metrics page being rendered, and the labels of its samples.
 
 use super::*;
 
@@ -35,10 +35,10 @@ impl Page {
         self.encode(&family);
     }
 
-    /// One family at a time, so that a large fleet never has all its series in memory twice.
+    /// Encodes one family at a time, so that a large fleet never has all its series in memory twice.
     pub(super) fn encode(&mut self, family: &MetricFamily) {
         if family.get_metric().is_empty() {
-            // The encoder refuses a family without series, but its name and meaning are known all the same.
+            // The encoder rejects a family without series, but its name and help are known all the same.
             let kind = format!("{:?}", family.get_field_type()).to_lowercase();
             let (name, help) = (family.name(), family.help());
             self.text.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
@@ -46,7 +46,7 @@ impl Page {
         }
         let before = self.text.len();
         let encoder = prometheus::TextEncoder::new();
-        // It fails on a family without name or series only, and leaves nothing half-written in any case.
+        // It fails only for a family without name or series; a partial result is removed in any case.
         if encoder.encode_utf8(std::slice::from_ref(family), &mut self.text).is_err() {
             self.text.truncate(before);
         }
@@ -92,7 +92,7 @@ pub(super) fn counter(labels: Labels<'_>, value: u64) -> Metric {
     metric
 }
 
-/// `buckets` holds what fell into each bucket alone, and last what lies above all bounds; Prometheus wants sums.
+/// `buckets` holds the count of each bucket alone, the last above all bounds; Prometheus expects cumulative counts.
 pub(super) fn histogram(labels: Labels<'_>, bounds: &[f64], buckets: &[u64], sum_seconds: f64) -> Metric {
     let mut count = 0;
     let cumulative = bounds.iter().zip(buckets).map(|(bound, inside)| {

@@ -1,4 +1,4 @@
-//! How each Region of an account stands.
+//! The status of each account and Region.
 
 use super::*;
 
@@ -60,7 +60,7 @@ pub(super) fn places(settings: &Settings, state: &State, plan: &Plan, now: Time)
         .collect()
 }
 
-/// The kinds of things that need a person in an account and Region.
+/// The kinds of conditions that need a person in an account and Region.
 pub const NEEDS: [&str; 5] = ["brake", "clock", "credentials", "disputed", "set_aside"];
 
 pub(super) fn needs_person(state: &State, place: &AccountRegion, known: &AccountRegionState) -> BTreeMap<String, u32> {
@@ -84,7 +84,7 @@ pub(super) fn needs_person(state: &State, place: &AccountRegion, known: &Account
     counted.map(|(what, count)| (what.to_owned(), u32::try_from(count).unwrap_or(u32::MAX))).collect()
 }
 
-/// AWS's default quota of user backups in each Region in which points are kept: the smallest of the types there.
+/// AWS's default quota of user backups in each Region with points: the smallest of the types there.
 pub(super) fn quotas(state: &State) -> BTreeMap<(&AccountAlias, &Region), u64> {
     let mut quotas = BTreeMap::new();
     for (key, source) in &state.sources {

@@ -5,7 +5,7 @@ use crate::domain::time::Time;
 use crate::report::forecast::{DeletionForecast, Forecast, Stage};
 use crate::report::triage::{counted, region_text, source_text};
 
-/// The forecast for people; with `kept`, also every point that stays and why.
+/// The forecast as text; with `kept`, also every point that is kept and why.
 #[must_use]
 pub fn forecast(forecast: &Forecast, kept: bool, output: OutputStyle) -> String {
     let mut out = headline(forecast, output);
@@ -37,7 +37,7 @@ pub fn forecast(forecast: &Forecast, kept: bool, output: OutputStyle) -> String 
     to_ansi(&out, output)
 }
 
-/// The differences of a changed policy to the running one.
+/// The differences between a changed policy and the running one.
 #[must_use]
 pub fn difference(sentences: &[String], output: OutputStyle) -> String {
     let mut out = String::new();

@@ -1,4 +1,4 @@
-//! The outcomes of occurrences, for people, programs and spreadsheets.
+//! The outcomes of occurrences as text, JSON and CSV.
 
 use super::{OutputStyle, became_text, clean, csv_lines, table, table_text, to_ansi};
 use crate::domain::change::OccurrenceOutcome;
@@ -26,7 +26,7 @@ struct Row {
     backup: Option<BackupId>,
 }
 
-/// What became of it, in a word; null while an occurrence is open.
+/// The status of an occurrence; null while it is open.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Outcome {
@@ -84,7 +84,7 @@ fn became(outcome: Option<&Outcome>) -> OccurrenceStatus {
     }
 }
 
-/// For a person: how many ended how, then each, in the order given.
+/// As text: the count of each outcome, then all entries in the given order.
 #[must_use]
 pub fn history(entries: &[HistoryEntry], output: OutputStyle) -> String {
     if entries.is_empty() {
@@ -141,7 +141,7 @@ fn note(entry: &HistoryEntry, seconds: bool) -> String {
     said.join("; ")
 }
 
-/// Without what is the same in every line.
+/// Without the parts that are the same in every line.
 fn time_text(at: Time, seconds: bool) -> String {
     let text = at.to_string();
     let end = if seconds { 19 } else { 16 };
@@ -152,14 +152,14 @@ fn time_text(at: Time, seconds: bool) -> String {
 #[must_use]
 pub fn history_json(entries: &[HistoryEntry]) -> String {
     let rows: Vec<Row> = entries.iter().map(row).collect();
-    // Plain structs with text for keys: writing them into memory cannot fail.
+    // Plain structs with text keys: serialising them to memory cannot fail.
     serde_json::to_string(&rows).unwrap_or_else(|_| "[]".to_owned())
 }
 
-/// Reads [`history_json`] back.
+/// Parses the output of [`history_json`].
 ///
 /// # Errors
-/// It is something else.
+/// It has another format.
 pub fn history_from_json(json: &[u8]) -> Result<Vec<HistoryEntry>, serde_json::Error> {
     let rows: Vec<Row> = serde_json::from_slice(json)?;
     let entry = |row: Row| HistoryEntry {
@@ -176,7 +176,7 @@ pub fn history_from_json(json: &[u8]) -> Result<Vec<HistoryEntry>, serde_json::E
     Ok(rows.into_iter().map(entry).collect())
 }
 
-/// As CSV (RFC 4180) without the header; what is null in JSON is empty here.
+/// As CSV (RFC 4180) without a header; null in JSON is empty here.
 #[must_use]
 pub fn history_csv(entries: &[HistoryEntry]) -> String {
     csv_lines(entries.iter().map(row))

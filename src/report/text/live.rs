@@ -8,13 +8,13 @@ use crate::report::snapshot::{AccountRegionView, RpoStatus, Snapshot};
 use crate::report::triage::{Line, Tally, copies_in_lane, lines, problems, region_text, source_text};
 use std::time::Duration;
 
-/// Cells of a bar.
+/// The width of a bar, in cells.
 const BAR: usize = 8;
-/// More slots than this are written as a number alone.
+/// More slots than this are shown as a number only.
 const MOST_SLOTS_DRAWN: u32 = 20;
 
-/// A line for each route: its age against its promise, what is on its way for it, and when its policy fires next; then
-/// a line for each destination with its slots. The lines keep their places as long as all fit; if not, the worst are
+/// A line for each route: its age against its RPO, what is in flight for it, and its policy's next occurrence; then a
+/// line for each destination with its slots. The order of lines is stable as long as all fit; otherwise the worst are
 /// shown.
 #[must_use]
 pub fn live(snapshot: &Snapshot, now: Time, output: OutputStyle) -> String {
@@ -59,7 +59,7 @@ fn routes(lines: &[Line<'_>], now: Time, output: OutputStyle) -> String {
     table_text(&shown, &[], output)
 }
 
-/// How much of the promise is used up, in words and where there is room as a bar.
+/// How much of the RPO is used up, in words and, where there is room, as a bar.
 fn age_of_rpo(line: &Line<'_>, output: OutputStyle) -> String {
     let age = line.age.map_or_else(|| "none".to_owned(), age_text);
     let Some(rpo) = line.route.rpo_seconds else { return age };
@@ -73,7 +73,7 @@ fn age_of_rpo(line: &Line<'_>, output: OutputStyle) -> String {
     if output.narrow() { words } else { paint(&bar(used, rpo as f64, BAR, output), style, output) + " " + &words }
 }
 
-/// What is in flight for the route, or in a word what it waits for.
+/// What is in flight for the route, or what it waits for.
 fn on_its_way(line: &Line<'_>, now: Time, output: OutputStyle) -> String {
     if let Some(flight) = line.flight {
         let what = if flight.copy { "copy" } else { "backup" };

@@ -1,7 +1,7 @@
 //! Snapshot and history on a terminal, and in the formats that scripts read.
 //!
-//! A person asks when something is wrong and has seconds: the first line is the answer, the worst comes first, and text
-//! from outside (AWS's messages, names) can neither break a table nor send escape sequences to the terminal.
+//! A person asks when something is wrong and has seconds: the first line is the answer, the worst comes first, and
+//! external text (AWS's messages, names) can neither break a table nor send escape sequences to the terminal.
 
 mod forecast;
 mod history;
@@ -21,38 +21,38 @@ use crate::store::OccurrenceStatus;
 use comfy_table::{LineStyle, Row, Table, TableStyle};
 use serde::Serialize;
 
-/// What the terminal can show.
+/// The capabilities of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputStyle {
-    /// Columns; `None` where nobody looks, as in a pipe: then a line is never broken.
+    /// Columns; `None` for output that is not a terminal, where lines are never broken.
     pub width: Option<u16>,
-    /// Lines of routes at most, for a snapshot that is drawn over itself; the others are counted.
+    /// Maximum number of route lines, for a view that is redrawn in place; the others are counted.
     pub rows: Option<usize>,
     /// Whether to use colour.
     pub colour: bool,
-    /// Whether it shows more than ASCII.
+    /// Whether it can show more than ASCII.
     pub unicode: bool,
 }
 
 impl OutputStyle {
-    /// For files and pipes: no colour, no breaks, any character.
+    /// For files and pipes: no colour, no line breaks, any character.
     #[must_use]
     pub const fn plain() -> Self {
         Self { width: None, rows: None, colour: false, unicode: true }
     }
 
-    /// Whether it is so narrow that tables leave out what matters least.
+    /// Whether it is so narrow that tables omit the least important columns.
     fn narrow(self) -> bool {
         self.width.is_some_and(|width| width < 105)
     }
 
-    /// One of two texts, by what the terminal shows.
+    /// One of two texts, depending on the terminal.
     fn pick<'a>(self, unicode: &'a str, ascii: &'a str) -> &'a str {
         if self.unicode { unicode } else { ascii }
     }
 }
 
-/// What a piece of text says by its colour.
+/// The meaning of a colour.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
     Good,
@@ -62,8 +62,8 @@ enum Style {
     Strong,
 }
 
-/// Colours are put into cells as characters without width and become escape sequences at the very end, since a table
-/// would count an escape sequence as text. Words from outside never contain these: [`clean`] takes them out.
+/// Colours are marked in cells by zero-width characters, which become escape sequences at the very end, because a table
+/// would count an escape sequence as text. External text never contains the marks: [`clean`] removes them.
 const STYLES: [(Style, char, &str); 5] = [
     (Style::Good, '\u{2061}', "\u{1b}[32m"),
     (Style::Bad, '\u{2062}', "\u{1b}[1;31m"),
@@ -82,7 +82,7 @@ fn paint(text: &str, style: Style, output: OutputStyle) -> String {
     }
 }
 
-/// Turns marks into colours, and makes sure that none outlives its line.
+/// Converts marks to escape sequences, and ends each colour at the end of its line.
 fn to_ansi(text: &str, output: OutputStyle) -> String {
     if !output.colour {
         return text.to_owned();
@@ -111,11 +111,11 @@ fn to_ansi(text: &str, output: OutputStyle) -> String {
     out
 }
 
-/// Words from outside, made harmless: one line, nothing that steers a terminal or hides, and ASCII where it must be.
+/// Makes external text harmless: one line, no control or invisible characters, and ASCII where required.
 fn clean(text: &str, output: OutputStyle) -> String {
     let harmless = |c: char| match c {
         '\n' | '\r' | '\t' => Some(' '),
-        // Zero-width, direction and invisible characters, among them the marks above.
+        // Zero-width, direction and invisible characters, including the marks above.
         '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => None,
         c if c.is_control() => Some('?'),
         c if !c.is_ascii() && !output.unicode => Some(match c {
@@ -156,12 +156,12 @@ fn became_text(became: OccurrenceStatus, output: OutputStyle) -> String {
     paint(text, style, output)
 }
 
-/// Lines of CSV as RFC 4180 has them, without a header.
+/// Lines of CSV (RFC 4180), without a header.
 fn csv_lines(rows: impl IntoIterator<Item = impl Serialize>) -> String {
     let mut csv =
         csv::WriterBuilder::new().has_headers(false).terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     for row in rows {
-        // Flat rows of one length: writing them into memory cannot fail.
+        // Flat rows of one length: writing them to memory cannot fail.
         let _ = csv.serialize(row);
     }
     csv.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
@@ -171,7 +171,7 @@ fn or_empty(value: Option<impl ToString>) -> String {
     value.map(|value| value.to_string()).unwrap_or_default()
 }
 
-/// A table without frames: columns, and a rule under their names.
+/// A table without frames: columns, and a rule below their names.
 fn table(columns: &[&str], output: OutputStyle) -> Table {
     let rule = if output.unicode { '─' } else { '-' };
     let mut table = Table::new();
@@ -189,8 +189,8 @@ fn add(table: &mut Table, cells: impl IntoIterator<Item = String>) {
     table.add_row(cells.into_iter().take(columns).collect::<Vec<_>>());
 }
 
-/// The lines of a table, without blanks at their ends; `notes` hold what belongs under each row: on lines of its own,
-/// broken to fit, or at the end of the row where lines are never broken.
+/// The lines of a table, without trailing blanks. `notes` belong below the rows: on their own lines, wrapped to fit, or
+/// at the end of the row where lines are never broken.
 fn table_text(table: &Table, notes: &[String], output: OutputStyle) -> String {
     const HEADER: usize = 2;
     const INDENT: usize = 4;
@@ -212,7 +212,7 @@ fn table_text(table: &Table, notes: &[String], output: OutputStyle) -> String {
     out
 }
 
-/// Breaks at blanks; a word longer than a line stays whole.
+/// Wraps at blanks; a word longer than a line stays whole.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
@@ -227,7 +227,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Text under a heading, broken to fit.
+/// Text below a heading, wrapped to fit.
 fn paragraph(out: &mut String, style: Style, text: &str, output: OutputStyle) {
     let width = output.width.map_or(usize::MAX, usize::from);
     for line in wrapped(&clean(text, output), width) {
@@ -242,7 +242,7 @@ fn heading(out: &mut String, text: &str, output: OutputStyle) {
     out.push('\n');
 }
 
-/// A bar of `cells`, filled as far as `part` of `whole`; something begun shows, and only what is whole looks whole.
+/// A bar of `cells`, filled to `part` of `whole`; it is empty only at zero and full only when complete.
 fn bar(part: f64, whole: f64, cells: usize, output: OutputStyle) -> String {
     let share = if whole > 0.0 { (part / whole).clamp(0.0, 1.0) } else { 0.0 };
     let full = (share * cells as f64).floor() as usize;

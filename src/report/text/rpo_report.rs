@@ -1,4 +1,4 @@
-//! `lifeboat report`: how well every RPO was met, for people and for spreadsheets.
+//! `lifeboat report` as text and CSV: how well every RPO was met.
 
 use super::{OutputStyle, Style, add, clean, csv_lines, or_empty, paint, table, table_text, to_ansi, wrapped};
 use crate::domain::duration::age_text;
@@ -7,7 +7,7 @@ use crate::report::rpo_report::{Breach, Occurrences, RouteReport, RpoReport};
 use crate::report::triage::{counted, source_text};
 use std::time::Duration;
 
-/// For a person: the answer in one line, then every route, the worst on top.
+/// As text: the answer in one line, then every route, the worst first.
 #[must_use]
 pub fn rpo_report(report: &RpoReport, output: OutputStyle) -> String {
     let RpoReport { since, until, routes } = report;
@@ -98,7 +98,7 @@ fn times(count: u64) -> String {
     if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
-/// Without the fractions of a second.
+/// Truncated to whole seconds.
 fn whole(time: Time) -> Time {
     Time::from_secs(time.millis().div_euclid(1000))
 }
@@ -131,7 +131,7 @@ const FIELDS: [&str; 25] = [
     "failed",
 ];
 
-/// As CSV (RFC 4180) with a header; what there is not is empty.
+/// As CSV (RFC 4180) with a header; missing values are empty.
 #[must_use]
 pub fn rpo_report_csv(report: &RpoReport) -> String {
     let row = |route: &RouteReport| {

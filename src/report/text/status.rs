@@ -9,8 +9,8 @@ use crate::report::triage::{
 };
 use std::time::Duration;
 
-/// The answer in one line, then every route with the worst on top, then what goes on and what is wrong, the gravest at
-/// the very end, where it is still on the screen after a long list.
+/// The answer in one line, then every route with the worst first, then work in progress and problems, the most serious
+/// at the very end, where it is still on the screen after a long list.
 #[must_use]
 pub fn status(snapshot: &Snapshot, now: Time, output: OutputStyle) -> String {
     let lines = lines(snapshot, now);
@@ -34,7 +34,7 @@ pub fn status(snapshot: &Snapshot, now: Time, output: OutputStyle) -> String {
     to_ansi(&out, output)
 }
 
-/// How all stands, and whether there is more to read.
+/// The overall status, and whether there is more to read.
 pub(super) fn headline(tally: Tally, problems: usize, output: OutputStyle) -> String {
     let style = match tally.worst() {
         Some(RpoStatus::Late) => Style::Bad,
@@ -74,7 +74,7 @@ fn routes(lines: &[Line<'_>], now: Time, output: OutputStyle) -> String {
     table_text(&shown, &notes, output) + &left_out(lines.len(), most)
 }
 
-/// How many lines found no room.
+/// How many lines did not fit.
 pub(super) fn left_out(all: usize, shown: usize) -> String {
     if all > shown {
         format!("and {} more {}\n", all - shown, if all - shown == 1 { "route" } else { "routes" })

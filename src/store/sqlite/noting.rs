@@ -19,7 +19,7 @@ macro_rules! bind_route {
 pub(super) async fn write_note(to: &mut SqliteConnection, note: &Note) -> Written {
     match note {
         Note::RpoSet { route, route_rpo, at } => {
-            end_promise(to, route, *at).await?;
+            end_rpo(to, route, *at).await?;
             let sql = "INSERT INTO promises (account, source, destination, since, region, policy, rpo)
                        VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET until = NULL, region = excluded.region,
                        policy = excluded.policy, rpo = excluded.rpo";
@@ -27,7 +27,7 @@ pub(super) async fn write_note(to: &mut SqliteConnection, note: &Note) -> Writte
             let query = bind_route!(sqlx::query(sql), route).bind(at.millis()).bind(route_rpo.region.as_str());
             to.execute(query.bind(route_rpo.policy.as_str()).bind(rpo)).await.map(drop)
         }
-        Note::RpoRemoved { route, at } => end_promise(to, route, *at).await,
+        Note::RpoRemoved { route, at } => end_rpo(to, route, *at).await,
         Note::Read { place, at, good_until } => write_reading(to, place, *at, *good_until).await,
         Note::Late { route, since } => {
             let sql = "INSERT INTO late (account, source, destination, since) VALUES (?, ?, ?, ?)
@@ -49,7 +49,7 @@ pub(super) async fn write_note(to: &mut SqliteConnection, note: &Note) -> Writte
     }
 }
 
-async fn end_promise(to: &mut SqliteConnection, route: &RouteKey, at: Time) -> Written {
+async fn end_rpo(to: &mut SqliteConnection, route: &RouteKey, at: Time) -> Written {
     let sql = "UPDATE promises SET until = ? WHERE account = ? AND source = ? AND destination = ? AND until IS NULL";
     to.execute(bind_route!(sqlx::query(sql).bind(at.millis()), route)).await.map(drop)
 }

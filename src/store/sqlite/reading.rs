@@ -132,7 +132,7 @@ pub(super) async fn routes(
     let mut reading = connection.begin().await.map_err(|error| from_sqlx(&error))?;
     let readings = readings(&mut reading).await?;
     let mut occurrences: Option<(SourceKey, BTreeMap<OccurrenceStatus, u64>)> = None;
-    for mut record in promised(&mut reading, query).await? {
+    for mut record in routes_with_rpo(&mut reading, query).await? {
         let known = occurrences.take().filter(|(of, _)| *of == record.source);
         let counted = match known {
             Some((_, counted)) => counted,
@@ -149,7 +149,7 @@ pub(super) async fn routes(
 }
 
 /// The routes that had an RPO in the period, with their RPOs only.
-async fn promised(connection: &mut SqliteConnection, query: &RouteQuery) -> Result<Vec<RouteRecord>> {
+async fn routes_with_rpo(connection: &mut SqliteConnection, query: &RouteQuery) -> Result<Vec<RouteRecord>> {
     let mut sql = QueryBuilder::<Sqlite>::new("SELECT * FROM promises WHERE since < ");
     sql.push_bind(query.until.millis());
     sql.push(" AND (until IS NULL OR until > ").push_bind(query.since.millis()).push(")");
@@ -164,7 +164,7 @@ async fn promised(connection: &mut SqliteConnection, query: &RouteQuery) -> Resu
     for row in fetched(connection, sql).await? {
         let row = Reading { table: "promises", row: &row };
         let ((source, target), route_rpo) = row.route_rpo()?;
-        let (since, until) = row.promised()?;
+        let (since, until) = row.period()?;
         let span = RpoSpan { policy: route_rpo.policy, rpo: route_rpo.rpo, since, until };
         match routes.last_mut() {
             Some(last) if last.source == source && last.target == target => {
@@ -396,7 +396,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut store = filled(folder.path()).await;
         let route = (key("fs-a"), Target::Copy("us-west-2".into()));
-        let promised = |rpo: u64, at: i64| {
+        let rpo_set = |rpo: u64, at: i64| {
             let rpo = Some(Duration::from_secs(rpo));
             let route_rpo = RouteRpo { policy: "one".into(), region: "us-west-2".into(), rpo };
             Change::Noted(Note::RpoSet { route: route.clone(), route_rpo, at: Time::from_secs(at) })
@@ -405,11 +405,11 @@ mod tests {
             let (at, good_until) = (Time::from_secs(at), Time::from_secs(at + 10));
             Change::Noted(Note::Read { place: copy(Lifecycle::Available, None).place.clone(), at, good_until })
         };
-        let changes = [promised(60, 0), read(1), read(9), read(30), read(35), promised(90, 40)];
+        let changes = [rpo_set(60, 0), read(1), read(9), read(30), read(35), rpo_set(90, 40)];
         store.commit(&changes).await.unwrap();
         store.commit(&[seen(Lifecycle::Copying, None), seen(Lifecycle::Available, Some(20))]).await.unwrap();
         // The same observation next to another change: nothing moves.
-        store.commit(&[seen(Lifecycle::Available, Some(20)), gone(60), promised(90, 70)]).await.unwrap();
+        store.commit(&[seen(Lifecycle::Available, Some(20)), gone(60), rpo_set(90, 70)]).await.unwrap();
         store
             .commit(&[Change::Noted(Note::RpoRemoved { route: route.clone(), at: Time::from_secs(80) })])
             .await
@@ -453,8 +453,8 @@ mod tests {
         let mut store = filled(folder.path()).await;
         let route = (key("fs-a"), Target::Copy("us-west-2".into()));
         let route_rpo = RouteRpo { policy: "one".into(), region: "us-west-2".into(), rpo: None };
-        let promised = Change::Noted(Note::RpoSet { route, route_rpo, at: Time::ZERO });
-        store.commit(&[promised, seen(Lifecycle::Copying, None), seen(Lifecycle::Failed, Some(20))]).await.unwrap();
+        let rpo_set = Change::Noted(Note::RpoSet { route, route_rpo, at: Time::ZERO });
+        store.commit(&[rpo_set, seen(Lifecycle::Copying, None), seen(Lifecycle::Failed, Some(20))]).await.unwrap();
         let mut held = Vec::new();
         store.routes(&period(0, 100), &mut |record| held.extend(record.points)).await.unwrap();
         assert_eq!(held, []);
