@@ -3,11 +3,11 @@
 //! **The problem.** A scheduler of backups and copies must survive an FSx that forgets, lags, throttles and fails. No
 //! AWS account does so on demand, and none in virtual time.
 //!
-//! **The solution.** Everything here follows from the seed, the calls, and the times passed with them: no clock, no
-//! threads, no randomness of the machine, no hash order. Time is passed as `now_ms` with every call; everything that
-//! came due since the previous call happens first, each event at its own instant.
+//! **The solution.** Everything here is determined by the seed, the calls, and the times passed with them: no clock, no
+//! threads, no machine randomness, no hash order. Time is passed as `now_ms` with every call; everything that came due
+//! since the previous call happens first, each event at its own instant.
 //!
-//! It speaks the JSON of the AWS API. The facts that it models are numbered in the project's notes on FSx, table (b).
+//! It uses the JSON of the AWS API. The facts that it models are numbered in the project's notes on FSx, table (b).
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,10 +57,10 @@ use super::rng::Rng;
 use events::Event;
 use tokens::Tokens;
 
-/// A century: nothing that a setting can ask for lasts longer.
+/// A century: no setting may be longer.
 const LONGEST_MS: f64 = 3.2e12;
 
-/// All that one account has in one Region.
+/// Everything that one account has in one Region.
 #[derive(Debug)]
 struct SimRegion {
     account: String,
@@ -68,34 +68,34 @@ struct SimRegion {
     file_systems: BTreeMap<String, Arc<FileSystem>>,
     volumes: BTreeMap<String, Arc<Volume>>,
     svms: BTreeMap<String, fleet::Svm>,
-    /// Those not deleted.
+    /// The backups that are not deleted.
     backups: BTreeMap<String, BackupIx>,
-    /// What counts towards the quota of user-initiated backups.
+    /// Usage of the quota of user-initiated backups.
     quota_used: BTreeMap<FileSystemType, u32>,
-    /// The same by ONTAP volume.
+    /// The same per ONTAP volume.
     quota_used_by_volume: BTreeMap<String, u32>,
     resources: BTreeMap<String, Resource>,
     calls: BTreeMap<(&'static str, Cow<'static, str>), u64>,
 }
 
-/// What the backups of one file system or ONTAP volume share in one Region.
+/// What the backups of one file system or ONTAP volume in one Region have in common.
 #[derive(Debug, Default)]
 struct Resource {
     running: Option<BackupIx>,
-    /// Good backups made here, by the moment whose data they hold.
+    /// AVAILABLE backups made here, by the time of their data.
     backups: BTreeSet<(i64, BackupIx)>,
-    /// Good copies here, by key.
+    /// AVAILABLE copies here, by key.
     copies: BTreeMap<String, Chain>,
 }
 
-/// Copies of one resource under one key: each needs only what the one before lacks.
+/// Copies of one resource under one key: each transfers only what the previous one lacks.
 #[derive(Debug, Default)]
 struct Chain {
     good: BTreeSet<(i64, BackupIx)>,
     newest: Option<BackupIx>,
 }
 
-/// Every backup ever made. An index is handed out when a backup is pushed and none is ever taken away, so it stays good.
+/// Every backup ever made. Backups are only added, never removed, so an index stays valid.
 #[derive(Debug, Default)]
 struct Arena(Vec<Backup>);
 
@@ -113,7 +113,7 @@ impl IndexMut<BackupIx> for Arena {
     }
 }
 
-/// The places, which likewise are only ever added to.
+/// The accounts and Regions, which are also only added.
 #[derive(Debug, Default)]
 struct SimRegions(Vec<SimRegion>);
 
@@ -131,7 +131,7 @@ impl IndexMut<RegionIx> for SimRegions {
     }
 }
 
-/// One request that has been read and validated.
+/// One request that was parsed and validated.
 #[derive(Clone, Copy)]
 struct Call<'a> {
     now_ms: i64,
@@ -153,7 +153,7 @@ pub struct Cloud {
     places: SimRegions,
     place_at: BTreeMap<String, BTreeMap<String, RegionIx>>,
     backups: Arena,
-    /// In the order in which they were deleted, whoever asked for it.
+    /// In order of deletion, whoever requested it.
     deleted: Vec<BackupIx>,
     due: BTreeMap<(i64, u64), Event>,
     lanes: BTreeMap<Lane, LaneUse>,
@@ -168,7 +168,7 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// An empty cloud in which all that chance decides follows from `seed`.
+    /// An empty cloud. All random decisions are determined by `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
@@ -195,8 +195,8 @@ impl Cloud {
         }
     }
 
-    /// Divides every duration of FSx's own work by `speed` (and the delete delay and the list lag with them). The clock
-    /// stays the caller's. What is not above 0 counts as 1.
+    /// Divides every duration of FSx's own work by `speed` (including the delete delay and the list lag). The clock is
+    /// not affected. A speed that is not above 0 counts as 1.
     #[must_use]
     pub fn with_speed(mut self, speed: f64) -> Self {
         self.speed = if speed.is_finite() && speed > 0.0 { speed } else { 1.0 };
@@ -210,24 +210,24 @@ impl Cloud {
         self
     }
 
-    /// How it behaves now.
+    /// The current settings.
     #[must_use]
     pub const fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Changes how it behaves from now on; what is under way goes on as it began.
+    /// The current settings, to be changed; work under way continues as it began.
     pub const fn settings_mut(&mut self) -> &mut Settings {
         &mut self.settings
     }
 
-    /// What goes wrong in it now.
+    /// The current faults.
     #[must_use]
     pub const fn faults(&self) -> &Faults {
         &self.faults
     }
 
-    /// Replaces all that goes wrong. The faults' timetable begins at `now_ms`, or at the first call if none is known.
+    /// Replaces all faults. Their timetable begins at `now_ms`, or at the first call if that is `None`.
     pub fn set_faults(&mut self, faults: Faults, now_ms: Option<i64>) {
         if let Some(settings) = &faults.cloud {
             self.settings = settings.clone();
@@ -241,12 +241,12 @@ impl Cloud {
         }
     }
 
-    /// Does one operation of the FSx API at `now_ms` (epoch ms), with no fault in between.
+    /// Performs one operation of the FSx API at `now_ms` (epoch ms), without injected faults.
     ///
-    /// A time before that of an earlier call counts as that earlier one.
+    /// A time before that of an earlier call counts as the earlier call's time.
     ///
     /// # Errors
-    /// Whatever FSx would refuse, in its words.
+    /// Any error of FSx, in its words.
     pub fn call(
         &mut self,
         now_ms: i64,
@@ -258,7 +258,7 @@ impl Cloud {
         self.admit(now_ms, account, region, operation, body, Self::dispatch)
     }
 
-    /// Lets a call in if its operation, Region and shape are good, has it done, and counts how it ended.
+    /// Checks the operation, Region and shape of a call, performs it, and counts its result.
     fn admit<T>(
         &mut self,
         now_ms: i64,
@@ -337,7 +337,7 @@ impl Cloud {
         *self.places[place].calls.entry((operation, code)).or_default() += 1;
     }
 
-    /// What is to go wrong with an operation at this place and time.
+    /// The fault rates for an operation in this account and Region at this time.
     fn fault_rates(&self, place: RegionIx, operation: &str, now_ms: i64) -> FaultRates {
         let place = &self.places[place];
         self.faults.fault_rates(&Asked {
@@ -353,7 +353,7 @@ impl Cloud {
         self.faults_since_ms.map_or(0, |since_ms| now_ms.saturating_sub(since_ms))
     }
 
-    /// A duration of FSx's own work as the caller's clock shows it, ms; never so long that adding it could overflow.
+    /// Converts a duration of FSx's own work to the caller's clock, ms; limited so that adding it cannot overflow.
     fn span_ms(&self, seconds: f64) -> i64 {
         (seconds * 1_000.0 / self.speed).round().clamp(0.0, LONGEST_MS) as i64
     }
@@ -364,12 +364,12 @@ impl Cloud {
     }
 }
 
-/// A moment as the API shows it: epoch seconds with milliseconds.
+/// A time as the API shows it: epoch seconds with milliseconds.
 fn timestamp(ms: i64) -> Value {
     json!(ms as f64 / 1_000.0)
 }
 
-/// A text member of a request that has been validated.
+/// A string member of a validated request.
 fn text<'a>(body: &'a Value, member: &str) -> Option<&'a str> {
     body.get(member).and_then(Value::as_str)
 }

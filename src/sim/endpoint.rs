@@ -1,10 +1,10 @@
-//! The simulated FSx over HTTP, in the protocol of AWS (facts, section 8).
+//! The simulated FSx over HTTP, in AWS's protocol (facts, section 8).
 //!
-//! One port serves all accounts and Regions. The Region comes from the scope of the SigV4 signature, the account from the
-//! access key: a key with 12 digits in a row belongs to that account, every other key to 111122223333. Signatures are not
-//! checked. The clock is the machine's; only FSx's own work is sped up.
+//! One port serves all accounts and Regions. The Region comes from the scope of the SigV4 signature, the account from
+//! the access key: a key with 12 digits in a row belongs to that account, every other key to 111122223333. Signatures
+//! are not checked. The clock is the machine's; only FSx's own work is sped up.
 //!
-//! Beside the protocol of AWS, under paths of their own that begin with `/_`, stand the controls: see the file `control.rs`.
+//! Besides AWS's protocol there are control paths that begin with `/_`: see the file `control.rs`.
 
 use std::io;
 use std::net::SocketAddr;
@@ -32,11 +32,11 @@ use super::rng::Rng;
 mod control;
 mod signature;
 
-/// The largest request that is read, bytes. FSx's own are a few kilobytes.
+/// Maximum size of a request, bytes. FSx's own are a few kilobytes.
 const LARGEST_BODY: usize = 1 << 20;
-/// How long a client may take to send its headers.
+/// Time limit for a client to send its headers.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a client may take to send its body.
+/// Time limit for a client to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const JSON_1_1: &str = "application/x-amz-json-1.1";
 const TARGET: &str = "AWSSimbaAPIService_v20180301.";
@@ -56,7 +56,7 @@ struct Shared {
     request_ids: Mutex<Rng>,
 }
 
-/// What became of a request.
+/// The reply to a request.
 enum Reply {
     Response(Response<Full<Bytes>>),
     Close,
@@ -64,10 +64,11 @@ enum Reply {
 }
 
 impl Endpoint {
-    /// Binds `address` (port 0: any free one), puts the faults in force, and begins to serve on the present tokio runtime.
+    /// Binds `address` (port 0: any free one), puts the faults in force, and starts serving on the current tokio
+    /// runtime.
     ///
     /// # Errors
-    /// If the address cannot be bound.
+    /// The address cannot be bound.
     pub async fn bind(address: SocketAddr, mut cloud: Cloud, faults: Faults) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
@@ -81,26 +82,26 @@ impl Endpoint {
         Ok(Self { address, shared, stop, serving })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL to give to a client.
+    /// The URL for clients.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The cloud behind it, for tests and demonstrations in the same process. Times given to it are epoch ms of the
-    /// machine's clock, as [`Endpoint::now_ms`] says.
+    /// The cloud behind it, for tests and demonstrations in the same process. Times passed to it are epoch ms of the
+    /// machine's clock, as returned by [`Endpoint::now_ms`].
     #[must_use]
     pub fn cloud(&self) -> Arc<Mutex<Cloud>> {
         Arc::clone(&self.shared.cloud)
     }
 
-    /// The time by which the endpoint serves, epoch ms.
+    /// The endpoint's time, epoch ms.
     #[must_use]
     pub fn now_ms() -> i64 {
         epoch_ms()
@@ -108,7 +109,7 @@ impl Endpoint {
 
     /// Stops listening, cuts every connection, and returns once that is done.
     pub async fn shutdown(mut self) {
-        // No receiver is left if serving has ended by itself, and then there is nothing to stop.
+        // If serving has ended by itself there is no receiver left, and nothing to stop.
         let _ = self.stop.send(true);
         let _ = (&mut self.serving).await;
     }
@@ -121,7 +122,7 @@ impl Drop for Endpoint {
 }
 
 impl Shared {
-    /// The cloud. Were one request ever to panic while holding it, the others should still be answered.
+    /// The cloud. If one request panicked while holding the lock, the others should still be answered.
     fn cloud(&self) -> MutexGuard<'_, Cloud> {
         self.cloud.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -143,7 +144,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             incoming = listener.accept() => match incoming {
                 Ok((stream, _)) => { connections.spawn(converse(stream, Arc::clone(&shared))); }
-                // Out of file descriptors, or a client that went at once: neither ends the endpoint.
+                // Out of file descriptors, or a client that left at once: neither ends the endpoint.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             },
         }
@@ -165,11 +166,11 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
-    // An error is a client that went away or sent nonsense, or the fault that closes connections.
+    // An error is a client that left or sent nonsense, or the fault that closes connections.
     let _ = connection.await;
 }
 
-/// Makes hyper close the connection without an answer.
+/// Makes hyper close the connection without a response.
 #[derive(Debug)]
 struct Closed;
 
@@ -242,7 +243,7 @@ async fn deliver(shared: &Shared, served: Served) -> Reply {
     }
 }
 
-/// An answer in FSx's own form.
+/// A response in FSx's own form.
 fn answer(shared: &Shared, reply: Result<Value, ApiError>, skew_seconds: i64) -> Reply {
     Reply::Response(match reply {
         Ok(body) => amazon(shared, StatusCode::OK, body.to_string(), skew_seconds),
@@ -265,7 +266,7 @@ fn amazon(shared: &Shared, status: StatusCode, body: String, skew_seconds: i64) 
     if let Ok(id) = HeaderValue::from_str(&shared.request_id()) {
         headers.insert("x-amzn-requestid", id);
     }
-    // Without this, hyper itself adds the real time.
+    // Without this, hyper adds the real time.
     if skew_seconds != 0
         && let Ok(date) = HeaderValue::from_str(&http_date((epoch_ms() / 1_000).saturating_add(skew_seconds)))
     {
@@ -281,7 +282,7 @@ fn plain(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     response
 }
 
-/// The form of RFC 9110, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
+/// The format of RFC 9110, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 fn http_date(epoch_seconds: i64) -> String {
     jiff::Timestamp::from_second(epoch_seconds)
         .and_then(|moment| DateTimePrinter::new().timestamp_to_rfc9110_string(&moment))

@@ -4,9 +4,9 @@
 //! connections and never answers, a forgotten token) cannot be produced at AWS on demand.
 //!
 //! **The solution.** Each is a line of TOML, for all Regions or some, for all operations or some, for all time or a
-//! period; and every decision follows from the seed, with sockets or without.
+//! period; every decision is determined by the seed, with sockets or without.
 //!
-//! [`HELP`] is the reference for people; a test checks that it and the fields have the same names.
+//! [`HELP`] is the users' reference; a test checks that it has the same names as the fields.
 
 use std::collections::BTreeMap;
 
@@ -23,17 +23,17 @@ mod help;
 pub use delivery::{CallDelivery, Decision, InjectedFault};
 pub use help::HELP;
 
-/// All that is to go wrong, and how FSx behaves meanwhile. An empty one is a quiet, realistic FSx.
+/// All faults, and the behaviour of FSx meanwhile. If empty, FSx is quiet and realistic.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
-    /// The model's own behaviour; absent: as it was.
+    /// The model's own behaviour; absent: unchanged.
     pub cloud: Option<Settings>,
-    /// The faults. Each call is held against all of them, in this order.
+    /// The faults. Each call is checked against all of them, in this order.
     pub fault: Vec<Fault>,
 }
 
-/// One fault, or several that come and go together. Percentages are of the calls that it covers.
+/// One fault, or several with the same period. Percentages are of the calls that it covers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fault {
@@ -48,17 +48,17 @@ pub struct Fault {
     /// When it ends, s after the faults were put in force; absent: never.
     pub until_seconds: Option<f64>,
 
-    /// Every answer comes this much later, ms. The deed is done at once.
+    /// Every response is delayed by this, ms. The operation is performed at once.
     pub latency_ms: u64,
-    /// And up to this much later still, by chance, ms.
+    /// Maximum additional random delay, ms.
     pub latency_jitter_ms: u64,
-    /// The connection is accepted, and nothing is done nor ever answered.
+    /// The connection is accepted, but nothing is performed or answered.
     pub black_hole_percent: f64,
-    /// The deed is done, and never answered.
+    /// The operation is performed, but never answered.
     pub silent_percent: f64,
-    /// The connection is closed before the deed.
+    /// The connection is closed before the operation.
     pub close_before_percent: f64,
-    /// The connection is closed after the deed: the answer is lost.
+    /// The connection is closed after the operation: the response is lost.
     pub close_after_percent: f64,
     /// `ThrottlingException` "Rate exceeded" (400).
     pub throttle_percent: f64,
@@ -67,58 +67,59 @@ pub struct Fault {
     pub requests_per_second: f64,
     /// How many requests the bucket holds.
     pub burst: f64,
-    /// Refuses with this code before the deed, such as `AccessDeniedException`, `OptInRequired`, `ExpiredTokenException`.
+    /// Refuses with this code before the operation, such as `AccessDeniedException`, `OptInRequired`,
+    /// `ExpiredTokenException`.
     pub refuse: Option<String>,
-    /// In this share of the calls.
+    /// Percentage of calls that are refused so.
     pub refuse_percent: f64,
-    /// With this HTTP status; absent: the one that belongs to the code.
+    /// The HTTP status of the refusal; absent: that of the code.
     pub refuse_status: Option<u16>,
-    /// `InternalServerError` (500), the deed not done.
+    /// `InternalServerError` (500), the operation not performed.
     pub error_before_percent: f64,
-    /// `InternalServerError` (500), the deed done.
+    /// `InternalServerError` (500), the operation performed.
     pub error_after_percent: f64,
-    /// `ServiceUnavailable` (503), the deed not done.
+    /// `ServiceUnavailable` (503), the operation not performed.
     pub unavailable_percent: f64,
-    /// 502 with a page of HTML, the deed not done.
+    /// 502 with a page of HTML, the operation not performed.
     pub html_percent: f64,
-    /// 403 with an empty body, the deed not done.
+    /// 403 with an empty body, the operation not performed.
     pub forbidden_percent: f64,
-    /// 200 with an empty body, the deed done.
+    /// 200 with an empty body, the operation performed.
     pub empty_percent: f64,
-    /// 200 with half of the answer, the deed done.
+    /// 200 with half of the response, the operation performed.
     pub truncated_percent: f64,
-    /// The header `Date` is wrong by this much, s.
+    /// The error of the header `Date`, s.
     pub date_skew_seconds: i64,
-    /// Answers show every CreationTime of a backup wrong by this much, s.
+    /// The error of every CreationTime of a backup in responses, s.
     pub creation_time_skew_seconds: i64,
 
-    // What follows happens inside FSx, and goes by the operation that begins it: CreateBackup or CopyBackup, and
-    // DescribeBackups for the lag, DeleteBackup for restores.
-    /// Share of backups that end FAILED.
+    // What follows happens inside FSx, and depends on the operation that starts it: CreateBackup or CopyBackup,
+    // DescribeBackups for the lag, and DeleteBackup for restores.
+    /// Percentage of backups that end FAILED.
     pub fail_backup_percent: f64,
-    /// Share of copies that end FAILED.
+    /// Percentage of copies that end FAILED.
     pub fail_copy_percent: f64,
-    /// Share of backups that stay CREATING.
+    /// Percentage of backups that stay CREATING.
     pub stuck_backup_percent: f64,
-    /// Share of copies that stay COPYING.
+    /// Percentage of copies that stay COPYING.
     pub stuck_copy_percent: f64,
-    /// After how long what is stuck ends FAILED, h of FSx's own time; 0: never.
+    /// When stuck work ends FAILED, h of FSx's own time; 0: never.
     pub stuck_hours: f64,
-    /// Backups and copies begun meanwhile take this many times as long.
+    /// Backups and copies that start in this period take this many times as long.
     pub slow_factor: f64,
-    /// Copies per hour (of FSx's own time) that other principals ask for in each Region covered.
+    /// Copies per hour (of FSx's own time) that other principals request in each Region covered.
     pub other_copies_per_hour: f64,
     /// Backups per hour that other principals take of the file systems in each Region covered.
     pub other_backups_per_hour: f64,
-    /// Slots of each lane covered that are taken by copies which no listing shows.
+    /// Slots of each covered lane that are occupied by copies that no listing shows.
     pub unseen_copies: u32,
-    /// Share of repeated requests whose token is not remembered.
+    /// Percentage of repeated requests whose token is not remembered.
     pub forget_token_percent: f64,
-    /// Share of the AVAILABLE backups that a restore reads: DeleteBackup is refused with `BackupRestoring`.
+    /// Percentage of the AVAILABLE backups that are being restored: DeleteBackup is refused with `BackupRestoring`.
     pub restoring_percent: f64,
-    /// Keys (ARNs) that cannot be used: asking with them is refused, and copies that end meanwhile fail.
+    /// Keys (ARNs) that cannot be used: requests with them are refused, and copies that end in this period fail.
     pub disabled_keys: Vec<String>,
-    /// New backups are absent from listings for this long, s of FSx's own time.
+    /// New backups are missing from listings for this long, s of FSx's own time.
     pub list_lag_seconds: f64,
 }
 
@@ -168,7 +169,7 @@ impl Default for Fault {
     }
 }
 
-/// Who asks for what, and how long after the faults were put in force.
+/// A call, and how long after the faults were put in force.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// Account.
@@ -181,7 +182,7 @@ pub struct Asked<'a> {
     pub age_ms: i64,
 }
 
-/// The fault rates inside FSx for work that begins now.
+/// The fault rates inside FSx for work that starts now.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FaultRates {
     /// See [`Fault::fail_backup_percent`].
@@ -212,7 +213,7 @@ pub struct FaultRates {
     pub disabled_keys: Vec<String>,
 }
 
-/// The chance that decides, and the token buckets.
+/// The random streams and the token buckets.
 #[derive(Clone, Debug)]
 pub struct FaultRng {
     rng: Rng,
@@ -226,7 +227,7 @@ struct Bucket {
 }
 
 impl FaultRng {
-    /// Fresh dice: what they show follows from `seed`.
+    /// New random streams, determined by `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self { rng: Rng::new(seed, "faults"), buckets: BTreeMap::new() }
@@ -239,7 +240,7 @@ impl FaultRng {
 }
 
 impl Faults {
-    /// Reads faults from TOML. An unknown name, a percentage outside 0–100 or a negative rate is an error.
+    /// Parses faults from TOML. An unknown name, a percentage outside 0–100 or a negative rate is an error.
     ///
     /// # Errors
     /// What is wrong, and where.
@@ -251,13 +252,13 @@ impl Faults {
         Ok(faults)
     }
 
-    /// The faults of this list alone.
+    /// Only these faults.
     #[must_use]
     pub fn of(fault: Vec<Fault>) -> Self {
         Self { cloud: None, fault }
     }
 
-    /// Decides how a call goes. The first fault that strikes is the one; latencies add up.
+    /// Decides the faults of a call. The first fault that applies counts; latencies add up.
     pub fn decide(&self, fault_rng: &mut FaultRng, asked: &Asked<'_>) -> Decision {
         let mut decision = Decision::default();
         for (at, fault) in self.fault.iter().enumerate().filter(|(_, fault)| fault.covers(asked)) {
@@ -279,7 +280,7 @@ impl Faults {
         decision
     }
 
-    /// What is to go wrong inside FSx with something that begins at this moment.
+    /// The fault rates inside FSx for work that starts now.
     #[must_use]
     pub fn fault_rates(&self, asked: &Asked<'_>) -> FaultRates {
         let mut fault_rates = FaultRates {
@@ -315,7 +316,7 @@ impl Faults {
         fault_rates
     }
 
-    /// How long after `age_ms` a fault next begins or ends, ms.
+    /// The time from `age_ms` until a fault next begins or ends, ms.
     #[must_use]
     pub fn next_change_ms(&self, age_ms: i64) -> Option<i64> {
         self.fault
@@ -340,7 +341,8 @@ impl Fault {
             && names(&self.operations, asked.operation)
     }
 
-    /// What this fault does to a call. Every chance is drawn, so that turning one knob does not shift the others.
+    /// The effect of this fault on a call. Every random number is drawn, so that changing one setting does not shift
+    /// the others.
     fn strike(&self, at: usize, fault_rng: &mut FaultRng, asked: &Asked<'_>) -> Option<CallDelivery> {
         use CallDelivery::{After, Before};
         let refused = |code: &str| InjectedFault::Refused(ApiError::at_the_door(code));

@@ -1,11 +1,11 @@
-//! A fleet to begin with, from a file: `lifeboat simulator --fleet FILE`.
+//! An initial fleet from a file: `lifeboat simulator --fleet FILE`.
 //!
 //! ```toml
-//! account = "111122223333"            # default for what follows; may be left out
+//! account = "111122223333"            # default for what follows; optional
 //! region  = "us-east-1"               # likewise
 //!
 //! [[file_system]]
-//! id   = "fs-0123456789abcdef0"       # made up if left out
+//! id   = "fs-0123456789abcdef0"       # generated if left out
 //! type = "WINDOWS"                    # WINDOWS, LUSTRE, OPENZFS, ONTAP
 //! capacity_gib = 2048
 //! tags = { dr = "gold" }
@@ -29,17 +29,17 @@ use serde::Deserialize;
 
 use super::cloud::{Cloud, FileSystemSeed, KeyState};
 
-/// The account of all that names none.
+/// The account of entries that name none.
 pub const DEFAULT_ACCOUNT: &str = "111122223333";
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// What is in the cloud from the start.
+/// The initial content of the cloud.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Fleet {
-    /// Account of those that name none; absent: 111122223333.
+    /// Account of entries that name none; default 111122223333.
     pub account: Option<String>,
-    /// Region of those that name none; absent: us-east-1.
+    /// Region of entries that name none; default us-east-1.
     pub region: Option<String>,
     /// File systems.
     pub file_system: Vec<Member>,
@@ -47,25 +47,25 @@ pub struct Fleet {
     pub key: Vec<Key>,
 }
 
-/// A file system and where it lies.
+/// A file system and its location.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Member {
-    /// Account; absent: the fleet's.
+    /// Account; default: the fleet's.
     pub account: Option<String>,
-    /// Region; absent: the fleet's.
+    /// Region; default: the fleet's.
     pub region: Option<String>,
     /// The file system.
     pub seed: FileSystemSeed,
 }
 
-/// A key and where it lies.
+/// A key and its location.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
-    /// Account; absent: the fleet's.
+    /// Account; default: the fleet's.
     #[serde(default)]
     pub account: Option<String>,
-    /// Region; absent: the fleet's.
+    /// Region; default: the fleet's.
     #[serde(default)]
     pub region: Option<String>,
     /// ARN, id or alias.
@@ -77,7 +77,7 @@ pub struct Key {
 impl<'de> Deserialize<'de> for Member {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
-        // By hand, because serde cannot refuse unknown members of a flattened structure.
+        // By hand, because serde cannot reject unknown members of a flattened structure.
         let mut table = toml::Table::deserialize(deserializer)?;
         let mut take = |name: &str| match table.remove(name) {
             None => Ok(None),
@@ -91,7 +91,7 @@ impl<'de> Deserialize<'de> for Member {
 }
 
 impl Fleet {
-    /// Reads a fleet from TOML.
+    /// Parses a fleet from TOML.
     ///
     /// # Errors
     /// What is wrong, and where.
@@ -99,10 +99,10 @@ impl Fleet {
         toml::from_str(text).map_err(|error| error.to_string())
     }
 
-    /// Puts all of it into the cloud; the ids of file systems and volumes come back in the order of the file.
+    /// Adds all of it to the cloud; returns the ids of file systems and volumes in the order of the file.
     ///
     /// # Errors
-    /// The first member that AWS would not show, and why.
+    /// The first member that AWS would not accept, and why.
     pub fn populate(&self, cloud: &mut Cloud, now_ms: i64) -> Result<Vec<String>, String> {
         let account = self.account.as_deref().unwrap_or(DEFAULT_ACCOUNT);
         let region = self.region.as_deref().unwrap_or(DEFAULT_REGION);

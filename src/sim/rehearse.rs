@@ -1,13 +1,13 @@
 //! The real planner on a policy against the simulated FSx, in virtual time: a forecast of the next weeks.
 //!
-//! **The problem.** Whether a policy meets its RPOs depends on sizes, rates of change, slots and schedules all at once,
+//! **The problem.** Whether a policy meets its RPOs depends on sizes, rates of change, slots and schedules together,
 //! and on AWS it takes weeks to find out.
 //!
 //! **The solution.** A month passes in seconds; the decisions are those of the daemon, call by call; the result is read
 //! from FSx's own inventory ([`outcome`]), not from Lifeboat's state. The same settings, cloud and seed give the same
 //! month.
 //!
-//! Unlike the world of the tests it checks no promise and does not crash the process: it measures.
+//! Unlike the simulated world of the tests it checks no promise and does not crash the process: it measures.
 
 use super::cloud::Cloud;
 use super::wire;
@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 pub mod fleet;
 pub mod outcome;
 
-/// A call's way to AWS, and as much back, ms.
+/// Network latency of a call, each way, ms.
 const TRAVEL_MS: i64 = 50;
 
 /// Planner, state and cloud at one moment.
@@ -34,7 +34,7 @@ pub struct Rehearsal {
     stage: Stage,
 }
 
-/// What is around the driver: virtual time, and FSx as a model. Nothing dies, so nothing needs a store.
+/// The driver's surroundings: virtual time, and FSx as a model. The process never crashes, so it needs no store.
 struct Stage {
     cloud: Cloud,
     order: SlotOrder,
@@ -43,7 +43,7 @@ struct Stage {
     shown: wire::Shown,
     sent: u64,
     calls: BTreeMap<&'static str, u64>,
-    /// What waits, as the last whole plan had it.
+    /// What waits, according to the last complete plan.
     waiting: Vec<Waiting>,
 }
 
@@ -89,7 +89,7 @@ impl Surroundings for Stage {
 }
 
 impl Stage {
-    /// A call arrives at AWS, and its answer leaves.
+    /// A call arrives at AWS, and its response is sent.
     fn arrives(&mut self, action: Action, sent_ms: i64) {
         let served = wire::serve(&mut self.cloud, &mut self.shown, self.now_ms, &action);
         let answered_ms = self.now_ms + served.latency_ms + TRAVEL_MS;
@@ -110,7 +110,7 @@ impl Stage {
 }
 
 impl Rehearsal {
-    /// A daemon that starts with an empty database at `start`, its policy against this cloud.
+    /// A daemon that starts at `start` with an empty database and runs the policy against this cloud.
     #[must_use]
     pub fn new(settings: Settings, cloud: Cloud, start: Time) -> Self {
         let stage = Stage {
@@ -126,20 +126,20 @@ impl Rehearsal {
         Self { driver: Driver::new(settings, State::new(start, start), start), stage }
     }
 
-    /// The same with slots given in another order.
+    /// The same with another slot order.
     #[must_use]
     pub fn in_order(mut self, order: SlotOrder) -> Self {
         self.stage.order = order;
         self
     }
 
-    /// FSx and its state.
+    /// The simulated FSx and its inventory.
     #[must_use]
     pub fn cloud(&self) -> &Cloud {
         &self.stage.cloud
     }
 
-    /// What the daemon knows.
+    /// The daemon's state.
     #[must_use]
     pub fn state(&self) -> &State {
         &self.driver.state
@@ -163,10 +163,10 @@ impl Rehearsal {
         &self.stage.waiting
     }
 
-    /// Lives on until `end`.
+    /// Runs until `end`.
     ///
     /// # Errors
-    /// The planner contradicts itself: a fault of the program, in words.
+    /// The planner contradicts itself: a bug, in words.
     pub fn run_until(&mut self, end: Time) -> Result<(), String> {
         let Self { driver, stage } = self;
         loop {

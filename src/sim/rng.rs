@@ -1,9 +1,9 @@
 //! Reproducible randomness: SplitMix64 from a seed.
 //!
 //! The operating system's randomness would make a failing run unrepeatable, so everything random in the simulator is
-//! drawn here. Each purpose has its own stream: how often somebody lists backups does not change which of them fail.
+//! drawn here. Each purpose has its own stream: the number of list calls does not change which backups fail.
 
-/// A stream of numbers that follows from its seed alone.
+/// A stream of numbers determined by its seed.
 #[derive(Clone, Debug)]
 pub struct Rng(u64);
 
@@ -35,35 +35,36 @@ impl Rng {
         mix(self.0)
     }
 
-    /// Evenly from 0 (included) to 1 (excluded).
+    /// Uniformly from 0 (included) to 1 (excluded).
     pub fn unit(&mut self) -> f64 {
-        // 53 bits are what a double holds exactly.
+        // A double holds exactly 53 bits.
         (self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Evenly from 0 (included) to `end` (excluded); 0 if `end` is 0.
+    /// Uniformly from 0 (included) to `end` (excluded); 0 if `end` is 0.
     pub fn below(&mut self, end: u64) -> u64 {
         self.next_u64() % end.max(1)
     }
 
-    /// One of these; `None` only if there is none.
+    /// A random item; `None` if there is none.
     pub fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         let at = self.below(from.len() as u64);
         from.get(at as usize)
     }
 
-    /// True in `percent` of 100 draws. Draws even when the answer is certain, so that a knob turned to 0 does not shift the stream.
+    /// True in `percent` of 100 draws. Draws even if the result is certain, so that setting 0 does not shift the
+    /// stream.
     pub fn percent(&mut self, percent: f64) -> bool {
         self.unit() * 100.0 < percent
     }
 
-    /// A pause until the next of events that come at `per_hour` on average, independently of one another; in ms.
+    /// The time until the next of events that occur independently at `per_hour` on average, in ms.
     pub fn pause_ms(&mut self, per_hour: f64) -> i64 {
         let hours = -(1.0 - self.unit()).ln() / per_hour;
         (hours * 3_600_000.0).ceil() as i64
     }
 
-    /// 17 hex digits, as real FSx ids have.
+    /// 17 hex digits, as in real FSx ids.
     pub fn hex17(&mut self) -> String {
         let high = self.next_u64() >> 60;
         format!("{high:x}{:016x}", self.next_u64())

@@ -18,19 +18,18 @@ use crate::engine::faults::{Said, classify};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// A call that has no answer by then is given up.
+/// A call without a response by then is given up.
 pub const ANSWER_WITHIN_MS: i64 = ANSWER_WITHIN.as_millis() as i64;
 
-/// What the deed led to, and how much later than usual the answer comes, ms.
+/// The outcome of a call, and the additional delay of its response, ms.
 pub struct Served {
-    /// As the engine would tell it.
+    /// As the engine would return it.
     pub outcome: Outcome,
-    /// Of the faults' making.
+    /// The delay caused by faults.
     pub latency_ms: i64,
 }
 
-/// Sightings as answers showed them last: most of what an answer shows stands as it stood before, and would be told word
-/// for word again.
+/// The last observation of each backup: most backups in a response are unchanged, and would be converted again.
 #[derive(Default)]
 pub struct Shown(Vec<Option<ObservedBackup>>);
 
@@ -47,8 +46,8 @@ impl Shown {
     }
 }
 
-/// Whether an earlier observation of the same backup still shows it as it is. What is not compared never changes; and tags
-/// are only ever put in the place of those that were shown, which the observation keeps.
+/// Whether an earlier observation of a backup is still accurate. Fields that are not compared never change; and tags
+/// are only ever replaced as a whole, which the comparison detects.
 fn stands(before: &ObservedBackup, backup: &Backup) -> bool {
     Arc::ptr_eq(&before.tags, &backup.tags)
         && before.lifecycle == lifecycle(backup)
@@ -58,7 +57,7 @@ fn stands(before: &ObservedBackup, backup: &Backup) -> bool {
         && before.kms_key.as_deref() == Some(backup.kms_key.as_str())
 }
 
-/// Has the deed of an action done now.
+/// Performs the operation of an action now.
 pub fn serve(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, action: &Action) -> Served {
     match &action.call {
         Call::Make { request, .. } => make(cloud, shown, now_ms, &action.place, request),
@@ -94,7 +93,7 @@ pub fn serve(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, action: &Action)
     }
 }
 
-/// A call whose answer says no more than that it was done.
+/// A call whose response contains nothing but success.
 fn plainly(
     cloud: &mut Cloud,
     now_ms: i64,
@@ -226,7 +225,7 @@ fn lifecycle(backup: &Backup) -> Lifecycle {
     Lifecycle::parse(backup.lifecycle.as_str())
 }
 
-/// A backup as DescribeBackups shows it.
+/// A backup as in a DescribeBackups response.
 #[must_use]
 pub fn observed(backup: &Backup, copies: CopySubject) -> ObservedBackup {
     ObservedBackup {
@@ -281,7 +280,7 @@ fn unheard(operation: &str, lost: &Lost) -> Fault {
     classify(&Said { operation, status, ..Said::default() })
 }
 
-/// What the engine says when nothing came in time.
+/// What the engine returns when no response came in time.
 #[must_use]
 pub fn no_answer() -> Fault {
     Fault::new(FaultClass::Unanswered, "Timeout", "no answer in time")

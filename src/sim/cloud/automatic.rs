@@ -1,4 +1,4 @@
-//! Automatic backups: taken in the daily window, removed when their retention ends (facts, section 2.2).
+//! Automatic backups: taken in the daily window, removed after their retention (facts, section 2.2).
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use super::events::{DAY_MINUTES, Event, MINUTE_MS};
 use super::{BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Principal, RegionIx, Volume};
 
 impl Cloud {
-    /// The automatic backups of one day, and the appointment for the next.
+    /// Takes the automatic backups of one day and schedules the next window.
     pub(super) fn daily_window(&mut self, place: RegionIx, id: &str, at_ms: i64) {
         let Some(file_system) = self.places[place].file_systems.get(id).map(Arc::clone) else {
             return;
@@ -55,7 +55,8 @@ impl Cloud {
         }
     }
 
-    /// Deletes the AUTOMATIC backups of a file system or volume that are older than its retention allows, or all of them with 0 days.
+    /// Deletes the AUTOMATIC backups of a file system or volume that exceed its retention, or all of them if that is 0
+    /// days.
     pub(super) fn remove_automatic_backups(&mut self, place: RegionIx, resource: &str, days: u32, now_ms: i64) {
         let oldest_ms = now_ms - i64::from(days) * 86_400_000;
         let old: Vec<BackupIx> = self.places[place]
@@ -75,7 +76,7 @@ impl Cloud {
     }
 }
 
-/// The next time strictly after `now_ms` that the UTC clock shows this minute of the day.
+/// The next time after `now_ms` at this minute of the UTC day.
 fn next_daily_ms(now_ms: i64, minute: u32) -> i64 {
     let day_ms = DAY_MINUTES * MINUTE_MS;
     let today_ms = now_ms.div_euclid(day_ms) * day_ms + i64::from(minute) * MINUTE_MS;

@@ -1,4 +1,4 @@
-//! Backups: asked for, made, failed (facts 7–14).
+//! Backups: requested, made, failed (facts 7–14).
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use super::{
     Tags, Volume, tags, text,
 };
 
-/// What FSx itself says of a backup that went wrong (facts, section 1.1).
+/// FSx's message for a failed backup (facts, section 1.1).
 pub(super) const BACKUP_FAILED: &str = "Backup failed. Please delete the backup and try again.";
 const DAY_MS: f64 = 86_400_000.0;
 
-/// A backup to be begun.
+/// A backup to be started.
 pub(super) struct NewBackup {
     pub place: RegionIx,
     pub file_system: Arc<FileSystem>,
@@ -24,13 +24,13 @@ pub(super) struct NewBackup {
     pub last_of_its_kind: bool,
 }
 
-/// How some work will go.
+/// How work will proceed.
 pub(super) struct Outlook {
     pub ends_ms: i64,
     pub will_fail: Option<String>,
 }
 
-/// What a piece of work takes.
+/// The duration and result of work.
 pub(super) struct Work {
     pub floor_seconds: f64,
     pub bytes: u64,
@@ -195,7 +195,7 @@ impl Cloud {
         self.schedule(ends_ms, Event::Ends(at));
     }
 
-    /// Whether a volume has no room for the snapshot that a backup of it needs (fact 11).
+    /// Whether a volume has no space for the snapshot that its backup needs (fact 11).
     fn is_full(&self, volume: &Volume) -> bool {
         let most_percent = self.settings.full_volume_percent;
         most_percent < 100.0 && volume.used_bytes as f64 * 100.0 > volume.size_bytes as f64 * most_percent
@@ -214,7 +214,8 @@ impl Cloud {
         )
     }
 
-    /// How work that begins at `begins_ms` goes: `fails` says with what words it fails, `stuck_hours` how long it hangs (0: for ever).
+    /// How work that begins at `begins_ms` proceeds: `fails` is the error with which it fails, `stuck_hours` how long
+    /// it hangs (0: forever).
     pub(super) fn outlook(
         &mut self,
         work: &Work,
@@ -237,7 +238,7 @@ impl Cloud {
         Outlook { ends_ms, will_fail: fails.map(str::to_owned) }
     }
 
-    /// What changes between two moments at so many bytes a day of FSx's own time.
+    /// The bytes that change between two times at `daily` bytes per day of FSx's own time.
     pub(super) fn changed_bytes(&self, daily: u64, from_ms: i64, to_ms: i64) -> u64 {
         let days = (to_ms.abs_diff(from_ms) as f64) * self.speed / DAY_MS;
         (daily as f64 * days) as u64
@@ -268,7 +269,7 @@ impl Cloud {
     }
 }
 
-/// The tags that a backup gets if none were given with the request (fact 12).
+/// The tags of a backup whose request has none (fact 12).
 pub(super) fn inherited_tags(file_system: &FileSystem, volume: Option<&Volume>) -> Tags {
     let (copies, tags) = match volume {
         Some(volume) => (volume.copy_tags_to_backups, &volume.tags),

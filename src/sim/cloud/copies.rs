@@ -1,4 +1,4 @@
-//! Copies: the lanes that they share, full or incremental, and how they end (facts 15–23).
+//! Copies: their lanes, full or incremental, and their results (facts 15–23).
 
 use super::backups::Work;
 use super::events::Event;
@@ -107,7 +107,7 @@ impl Cloud {
         Ok(())
     }
 
-    /// The key of the copy, after a look at both ends (fact 19).
+    /// The key of the copy, after checks at both ends (fact 19).
     fn copy_key(&self, call: &Call<'_>, source: BackupIx) -> Result<String, ApiError> {
         let backup = &self.backups[source];
         if !self.key_usable(backup.place, &backup.kms_key, call.now_ms) {
@@ -127,7 +127,7 @@ impl Cloud {
         })
     }
 
-    /// The source's tags if asked for, under those of the request (fact 21: the sum counts, not the union).
+    /// The source's tags if requested, overridden by those of the request (fact 21: the sum counts, not the union).
     fn copy_tags(&self, call: &Call<'_>, source: BackupIx) -> Result<Tags, ApiError> {
         let new = tags::given(call.body, "Tags")?.unwrap_or_default();
         let copies = call.body.get("CopyTags").and_then(serde_json::Value::as_bool).unwrap_or(false);
@@ -137,7 +137,7 @@ impl Cloud {
         Ok(merged)
     }
 
-    /// Refuses if the lane that the copy would use is full, and notes the refusal.
+    /// Refuses the copy if its lane is full, and counts the refusal.
     fn check_slot(&mut self, place: RegionIx, lane: &Lane, kind: FileSystemType, now_ms: i64) -> Result<(), ApiError> {
         let free = self.slot_free(place, lane, kind, now_ms);
         let used = self.lanes.entry(lane.clone()).or_default();
@@ -241,7 +241,7 @@ impl Cloud {
         used.peak = used.peak.max(used.in_flight);
     }
 
-    /// Gives back the slot of a copy that ended or was deleted, and lets its source go (after a delay).
+    /// Frees the slot of a copy that ended or was deleted, and makes its source deletable (after a delay).
     pub(super) fn release_slot(&mut self, at: BackupIx, now_ms: i64) {
         let lane = self.backups[at].lane();
         let held = u32::from(self.backups[at].takes_slot);
@@ -260,7 +260,7 @@ impl Cloud {
         }
     }
 
-    /// How much a copy moves, and whether that is all there is (fact 20).
+    /// How many bytes a copy moves, and whether it is a full copy (fact 20).
     fn bytes_to_copy(&self, place: RegionIx, source: &Backup, kms_key: &str) -> (u64, bool) {
         let known = self.places[place].resources.get(source.resource());
         let Some(chain) = known.and_then(|known| known.copies.get(kms_key)) else {

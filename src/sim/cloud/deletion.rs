@@ -53,10 +53,10 @@ impl Cloud {
         Ok(())
     }
 
-    /// The file system that is made from this backup at this moment, if there is one.
+    /// The file system that is being restored from this backup at this time, if any.
     ///
-    /// Restoring is no operation here: it is said of one backup, or of a share of them by a fault, under which it is the same
-    /// ones however often somebody asks.
+    /// Restores are not operations here: they are declared for one backup, or by a fault for a percentage of all
+    /// backups, which is always the same ones.
     fn restored_as(&self, backup: &Backup, now_ms: i64) -> Option<String> {
         if backup.lifecycle != Lifecycle::Available {
             return None;
@@ -85,7 +85,7 @@ impl Cloud {
         }
     }
 
-    /// A backup whose time is over goes, unless it is being copied: then a little later.
+    /// Deletes an expired backup, or a little later if it is being copied.
     pub(super) fn expire(&mut self, at: BackupIx, at_ms: i64) {
         if self.backups[at].copies_from_it > 0 {
             self.schedule(at_ms + 3_600_000, Event::Expires(at));
@@ -182,7 +182,7 @@ impl Cloud {
         json!({ "FinalBackupId": self.backups[at].id, "FinalBackupTags": shown })
     }
 
-    /// A final backup ended: a good one lets the deletion go on, a failed one stops it (facts, section 7).
+    /// After a final backup: a good one continues the deletion, a failed one stops it (facts, section 7).
     pub(super) fn final_backup_ended(&mut self, at: BackupIx, at_ms: i64) {
         let backup = &self.backups[at];
         let (place, good) = (backup.place, backup.lifecycle == Lifecycle::Available);
@@ -254,7 +254,7 @@ impl Cloud {
     }
 }
 
-/// Whether a deletion takes no final backup: by default Lustre's does not, the others' do (facts, section 7).
+/// Whether a deletion skips the final backup: by default Lustre's does, the others' do not (facts, section 7).
 fn final_backup_skipped(configuration: &Value, kind: FileSystemType) -> bool {
     let by_default = kind == FileSystemType::Lustre;
     configuration.get("SkipFinalBackup").and_then(Value::as_bool).unwrap_or(by_default)

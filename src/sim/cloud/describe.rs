@@ -6,7 +6,7 @@ use super::{
     ApiError, Backup, BackupIx, Call, Cloud, FileSystem, FileSystemType, RegionIx, Volume, fleet, render, text,
 };
 
-/// Filters of a request: each name with its values. All must agree, by any of their values.
+/// Filters of a request: each name with its values. All names must match, each by any of its values.
 type Filters<'a> = Vec<(&'a str, Vec<&'a str>)>;
 
 impl Cloud {
@@ -16,8 +16,8 @@ impl Cloud {
         Ok(answer("Backups", shown, next))
     }
 
-    /// DescribeBackups without the JSON of the answer, which is most of its cost: for a world in virtual time. Validated,
-    /// paged and counted like any call; [`Cloud::backup`] tells what was found.
+    /// DescribeBackups without the JSON of the response, which is most of its cost: for worlds in virtual time.
+    /// Validated, paged and counted like any call; [`Cloud::backup`] returns the backups found.
     ///
     /// # Errors
     /// As [`Cloud::call`].
@@ -54,7 +54,7 @@ impl Cloud {
 
     fn matches_all(&self, backup: &Backup, filters: &Filters<'_>) -> bool {
         let kind: FileSystemType = backup.file_system.kind;
-        // A copy's source may be of no Region that the copy's Region knows.
+        // A copy's Region may not know the source's Region.
         let found_by_source =
             self.settings.filters_find_copies || backup.source_region.as_ref().is_none_or(|of| *of == backup.region);
         filters.iter().all(|(name, values)| match *name {
@@ -74,7 +74,7 @@ impl Cloud {
         at.filter(|at| !hides(at)).ok_or_else(|| ApiError::no_backup(id))
     }
 
-    /// Only four of the model's filter names fit backups of file systems and volumes.
+    /// Only four of the model's filter names apply to backups of file systems and volumes.
     fn check_filters(&self, place: RegionIx, filters: &Filters<'_>) -> Result<(), ApiError> {
         let known =
             |test: &dyn Fn(&Backup) -> bool| self.places[place].backups.values().any(|at| test(&self.backups[*at]));

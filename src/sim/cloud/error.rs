@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-/// An error as FSx puts it on the wire (facts, section 5).
+/// An error in the form that FSx sends (facts, section 5).
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiError {
-    /// HTTP status: 400 for the client's mistakes, 500 for the server's, 403 for credentials.
+    /// HTTP status: 400 for client errors, 500 for server errors, 403 for credentials.
     pub status: u16,
-    /// The code, such as `BackupNotFound`; goes into the body's `__type` and the header `x-amzn-ErrorType`.
+    /// The code, such as `BackupNotFound`; sent as the body's `__type` and in the header `x-amzn-ErrorType`.
     pub code: Cow<'static, str>,
-    /// Text for people.
+    /// The message.
     pub message: String,
     /// Further members of the body, such as `Limit` or `BackupId`.
     pub fields: Vec<(&'static str, String)>,
@@ -23,21 +23,21 @@ impl ApiError {
         Self { status: 400, code: code.into(), message: message.into(), fields: Vec::new() }
     }
 
-    /// The same with another HTTP status.
+    /// The same error with another HTTP status.
     #[must_use]
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = status;
         self
     }
 
-    /// The same with one more member in the body.
+    /// The same error with one more member in its body.
     #[must_use]
     pub fn with(mut self, field: &'static str, value: impl Into<String>) -> Self {
         self.fields.push((field, value.into()));
         self
     }
 
-    /// The body on the wire.
+    /// The body as sent.
     #[must_use]
     pub fn body(&self) -> Value {
         let mut body = Map::new();
@@ -69,7 +69,7 @@ impl ApiError {
         Self::client("BackupNotFound", format!("Backup '{id}' does not exist."))
     }
 
-    /// A limit was reached; an empty name of it is left out of the answer.
+    /// A limit was reached; an empty `limit` is left out of the response.
     pub(crate) fn limit(limit: &str, message: impl Into<String>) -> Self {
         let error = Self::client("ServiceLimitExceeded", message);
         if limit.is_empty() { error } else { error.with("Limit", limit) }
@@ -79,7 +79,7 @@ impl ApiError {
         Self::client("InternalServerError", "An internal server error occurred.").with_status(500)
     }
 
-    /// One of the errors that stand before every operation, with the status that belongs to its code.
+    /// An error that precedes every operation, with the HTTP status of its code.
     pub(crate) fn at_the_door(code: &str) -> Self {
         let (status, message) = match code {
             "OptInRequired" => (403, "You are not subscribed to this service or Region."),

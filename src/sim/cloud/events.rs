@@ -6,16 +6,16 @@ pub(super) const MINUTE_MS: i64 = 60_000;
 pub(super) const DAY_MINUTES: i64 = 1_440;
 const WEEK_MINUTES: i64 = 7 * DAY_MINUTES;
 
-/// Something that happens by itself.
+/// A scheduled event.
 #[derive(Clone, Debug)]
 pub(super) enum Event {
     /// Work on a backup begins.
     Begins(BackupIx),
-    /// A Lustre backup is being moved to its place of rest.
+    /// A Lustre backup starts being transferred to storage.
     Transfers(BackupIx),
     /// A backup or copy ends.
     Ends(BackupIx),
-    /// A backup is deleted because its time is over.
+    /// A backup expires and is deleted.
     Expires(BackupIx),
     /// A file system ends being CREATING, UPDATING or DELETING.
     FileSystemEnds(RegionIx, String),
@@ -23,12 +23,12 @@ pub(super) enum Event {
     VolumeEnds(RegionIx, String),
     /// A file system's daily window opens.
     DailyWindow(RegionIx, String),
-    /// Other principals of an account ask for something in a Region.
+    /// Other principals of an account make requests in a Region.
     Strangers(RegionIx),
 }
 
 impl Cloud {
-    /// Lets everything happen that was due up to `now_ms`, and says what time it is: never earlier than before.
+    /// Runs all events due up to `now_ms`, and returns the time, which never goes back.
     pub fn advance(&mut self, now_ms: i64) -> i64 {
         if self.now_ms == i64::MIN {
             self.now_ms = now_ms;
@@ -41,7 +41,7 @@ impl Cloud {
                 break;
             }
             let event = first.remove();
-            // What was due before the clock last stood still happens now.
+            // Events that were due before the last time of the clock still run, at that time.
             self.now_ms = self.now_ms.max(at_ms);
             self.happen(at_ms, event);
         }
@@ -49,7 +49,7 @@ impl Cloud {
         self.now_ms
     }
 
-    /// When something next happens by itself, epoch ms.
+    /// The time of the next event, epoch ms.
     #[must_use]
     pub fn next_event_ms(&self) -> Option<i64> {
         self.due.first_key_value().map(|((at_ms, _), _)| *at_ms)
@@ -89,7 +89,7 @@ impl Cloud {
         if self.backups[at].is_copy() { self.end_copy(at, at_ms) } else { self.end_backup(at, at_ms) }
     }
 
-    /// When a backup asked for now can begin: after an update of the file system, and after its maintenance window.
+    /// When a backup requested now can begin: after an update of the file system, and after its maintenance window.
     pub(super) fn begins_ms(&self, file_system: &FileSystem, now_ms: i64) -> i64 {
         let updated_ms = match file_system.lifecycle {
             "UPDATING" => file_system.busy_until_ms.max(now_ms),
@@ -97,7 +97,7 @@ impl Cloud {
         };
         let length_ms = (self.settings.maintenance_minutes.clamp(0.0, WEEK_MINUTES as f64) * 60_000.0) as i64;
         let week_ms = WEEK_MINUTES * MINUTE_MS;
-        // 1970-01-01 was a Thursday, three days into a week that begins on Monday.
+        // 1970-01-01 was a Thursday, three days after the beginning of the week on Monday.
         let into_week_ms = (updated_ms + 3 * DAY_MINUTES * MINUTE_MS).rem_euclid(week_ms);
         let start_ms = i64::from(file_system.maintenance_minute) * MINUTE_MS;
         let into_window_ms = (into_week_ms - start_ms).rem_euclid(week_ms);

@@ -1,4 +1,4 @@
-//! File systems, storage virtual machines and volumes: made by calls, changed by time (fact 28).
+//! File systems, storage virtual machines and volumes: created by calls, changed by events (fact 28).
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{
 
 const GIB: u64 = 1 << 30;
 
-/// A storage virtual machine: no more than ONTAP volumes need to have a parent.
+/// A storage virtual machine, modelled only as the parent of ONTAP volumes.
 #[derive(Clone, Debug)]
 pub(super) struct Svm {
     pub name: String,
@@ -75,7 +75,7 @@ impl Cloud {
         Ok(Made::FileSystem(id))
     }
 
-    /// Puts a file system in its place, with the root volume that OpenZFS has, and makes its appointments.
+    /// Adds a file system, with the root volume in case of OpenZFS, and schedules its events.
     pub(super) fn add_file_system(&mut self, place: RegionIx, mut file_system: FileSystem) {
         let (id, ready_ms) = (file_system.id.clone(), file_system.busy_until_ms);
         if file_system.kind == FileSystemType::OpenZfs {
@@ -196,8 +196,8 @@ impl Cloud {
         Ok(Made::Volume(id))
     }
 
-    /// The file system of an SVM. One that was never made counts as belonging to the first ONTAP file system here, so
-    /// that a volume can be made without the ceremony.
+    /// The file system of an SVM. An SVM that was never created counts as belonging to the first ONTAP file system
+    /// here, so that a volume can be created without one.
     fn owner_of_svm(&self, place: RegionIx, svm: &str) -> Result<String, ApiError> {
         let place = &self.places[place];
         if let Some(known) = place.svms.get(svm) {
@@ -255,7 +255,7 @@ impl Cloud {
     }
 }
 
-/// An SVM as the API shows it.
+/// An SVM in the API's form.
 pub(super) fn render_svm(account: &str, region: &str, id: &str, svm: &Svm) -> Value {
     json!({
         "StorageVirtualMachineId": id,
@@ -269,7 +269,7 @@ pub(super) fn render_svm(account: &str, region: &str, id: &str, svm: &Svm) -> Va
     })
 }
 
-/// The size asked for, whichever of its two members says it; bytes.
+/// The requested size in bytes, from either of the two members that can state it.
 fn volume_size(configuration: &Value) -> u64 {
     let size = |name: &str| configuration.get(name).and_then(Value::as_u64);
     size("SizeInBytes").or_else(|| size("SizeInMegabytes").map(|mebibytes| mebibytes << 20)).unwrap_or(0)
@@ -280,7 +280,7 @@ pub(super) fn arn_prefix(account: &str, region: &str) -> String {
     format!("arn:{}:fsx:{region}:{account}", regions::arn_partition(region))
 }
 
-/// Fills in what FSx would choose itself.
+/// Fills in FSx's own defaults.
 fn complete(configuration: &mut Map<String, Value>, kind: FileSystemType) {
     let mut default = |name: &str, value: Value| {
         configuration.entry(name.to_owned()).or_insert(value);
@@ -298,7 +298,7 @@ fn complete(configuration: &mut Map<String, Value>, kind: FileSystemType) {
     if kind != FileSystemType::Ontap {
         default("CopyTagsToBackups", false.into());
     }
-    // What requests have and answers have not: secrets, and members that turn into something else.
+    // Members of requests that responses lack: secrets, and members that appear in another form.
     for asked in [
         "FsxAdminPassword",
         "ImportPath",
@@ -340,13 +340,13 @@ fn flag(configuration: &Map<String, Value>, name: &str) -> bool {
     configuration.get(name).and_then(Value::as_bool).unwrap_or(false)
 }
 
-/// `HH:MM` as a minute of the day; validated before.
+/// `HH:MM`, already validated, as a minute of the day.
 pub(super) fn minute(time: &str) -> u32 {
     let digits: String = time.chars().filter(char::is_ascii_digit).collect();
     digits.parse::<u32>().map_or(0, |time| time / 100 * 60 + time % 100)
 }
 
-/// `d:HH:MM`, day 1 being Monday, as a minute of the week; validated before.
+/// `d:HH:MM`, already validated, with day 1 on Monday, as a minute of the week.
 pub(super) fn minute_of_week(time: &str) -> u32 {
     let (day, time) = time.split_once(':').unwrap_or(("1", "00:00"));
     day.parse::<u32>().map_or(0, |day| day.saturating_sub(1) * 1_440) + minute(time)

@@ -6,14 +6,14 @@ use serde::Serialize;
 
 use super::{Backup, BackupIx, BackupType, Cloud, FileSystem, Lane, LaneUse, Lifecycle, Principal, RegionIx, Tags};
 
-/// Everything, in a form that can be written down.
+/// The whole inventory, serialisable.
 #[derive(Clone, Debug, Serialize)]
 pub struct Inventory {
-    /// The time they were drawn up, epoch ms.
+    /// When it was taken, epoch ms.
     pub now_ms: i64,
-    /// What divides the durations.
+    /// The factor by which durations are divided.
     pub speed: f64,
-    /// Every backup and copy ever made, in the order of their making, deleted and failed ones too.
+    /// Every backup and copy ever made, in order of creation, including deleted and failed ones.
     pub backups: Vec<BackupFacts>,
     /// Every lane that a copy ever used or was refused in.
     pub lanes: Vec<LaneFacts>,
@@ -28,30 +28,30 @@ pub struct BackupFacts {
     pub id: String,
     /// Account.
     pub account: String,
-    /// Region that it lies in.
+    /// The Region that holds it.
     pub region: String,
-    /// Lifecycle; DELETED is known here too.
+    /// Lifecycle; includes DELETED.
     pub lifecycle: Lifecycle,
     /// AUTOMATIC, USER_INITIATED or AWS_BACKUP.
     #[serde(rename = "type")]
     pub kind: BackupType,
-    /// Who brought it about: `caller`, `other`, `service`.
+    /// Who requested it: `caller`, `other`, `service`.
     pub by: Principal,
     /// WINDOWS, LUSTRE, OPENZFS, ONTAP.
     pub file_system_type: &'static str,
     /// `fs-…`, or `fsvol-…` for ONTAP.
     pub resource: String,
-    /// Copies: the id of what was copied.
+    /// Copies: the id of the source backup.
     pub source_id: Option<String>,
-    /// Copies: the Region that it was copied from.
+    /// Copies: the Region of the source backup.
     pub source_region: Option<String>,
     /// Key ARN.
     pub kms_key: String,
     /// Tags.
     pub tags: Tags,
-    /// When it was asked for, epoch ms.
+    /// When it was requested, epoch ms.
     pub created_ms: i64,
-    /// The moment whose data it holds, epoch ms.
+    /// The time of its data, epoch ms.
     pub taken_ms: i64,
     /// When it became AVAILABLE or FAILED, epoch ms.
     pub ended_ms: Option<i64>,
@@ -59,9 +59,9 @@ pub struct BackupFacts {
     pub deleted_ms: Option<i64>,
     /// Why it failed.
     pub failure: Option<String>,
-    /// Whether all of it had to be moved.
+    /// Whether it was full rather than incremental.
     pub full: bool,
-    /// Bytes that were moved.
+    /// Bytes that were transferred.
     pub moved_bytes: u64,
 }
 
@@ -81,7 +81,7 @@ pub struct LaneFacts {
     pub used: LaneUse,
 }
 
-/// How often an operation ended in one way.
+/// How often an operation had one result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CallCount {
     /// Account.
@@ -90,14 +90,14 @@ pub struct CallCount {
     pub region: String,
     /// Operation.
     pub operation: &'static str,
-    /// `OK`, or the error's code; faults that leave no answer have names in lower case.
+    /// `OK`, or the error's code; faults without a response have names in lower case.
     pub code: String,
-    /// How often.
+    /// The number of calls.
     pub count: u64,
 }
 
 impl Cloud {
-    /// Every backup and copy ever made, in the order of their making. What other principals copied *from* is not told.
+    /// Every backup and copy ever made, in order of creation, except the sources of other principals' copies.
     pub fn backups(&self) -> impl Iterator<Item = (BackupIx, &Backup)> {
         self.backups
             .0
@@ -107,7 +107,7 @@ impl Cloud {
             .filter(|(_, b)| b.visible_ms < i64::MAX)
     }
 
-    /// How many were ever made, those included that [`Cloud::backups`] does not tell.
+    /// The number ever made, including those that [`Cloud::backups`] omits.
     #[must_use]
     pub fn backups_made(&self) -> usize {
         self.backups.0.len()
@@ -123,39 +123,39 @@ impl Cloud {
             .filter(|(_, backup)| backup.visible_ms < i64::MAX)
     }
 
-    /// What was deleted, in that order, whoever asked for it.
+    /// All deletions in order, whoever requested them.
     #[must_use]
     pub fn deletions(&self) -> &[BackupIx] {
         &self.deleted
     }
 
-    /// One of them. The index must be one of this cloud's: another's may be out of range, which panics.
+    /// One backup. The index must belong to this cloud: another's may be out of range, which panics.
     #[must_use]
     pub fn backup(&self, at: BackupIx) -> &Backup {
         &self.backups[at]
     }
 
-    /// One that was not deleted, by id.
+    /// A backup that is not deleted, by id.
     #[must_use]
     pub fn find_backup(&self, account: &str, region: &str, id: &str) -> Option<(BackupIx, &Backup)> {
         let at = *self.places[self.find_place(account, region)?].backups.get(id)?;
         Some((at, &self.backups[at]))
     }
 
-    /// A file system as it is now.
+    /// A file system in its present form.
     #[must_use]
     pub fn find_file_system(&self, account: &str, region: &str, id: &str) -> Option<&FileSystem> {
         let place = self.find_place(account, region)?;
         self.places[place].file_systems.get(id).map(std::convert::AsRef::as_ref)
     }
 
-    /// Every lane, and how it was used.
+    /// Every lane and its usage.
     #[must_use]
     pub const fn lanes(&self) -> &BTreeMap<Lane, LaneUse> {
         &self.lanes
     }
 
-    /// How often each operation ended in each way.
+    /// The number of calls of each operation by result.
     #[must_use]
     pub fn calls(&self) -> Vec<CallCount> {
         let one = |place: &super::SimRegion| {
@@ -175,7 +175,7 @@ impl Cloud {
         self.places.0.iter().flat_map(one).collect()
     }
 
-    /// The state as they stand, after letting everything happen that was due up to `now_ms`.
+    /// The inventory, after running all events due up to `now_ms`.
     pub fn inventory(&mut self, now_ms: i64) -> Inventory {
         let now_ms = self.advance(now_ms);
         Inventory {

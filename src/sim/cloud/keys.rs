@@ -7,13 +7,13 @@ use super::super::rng::{fingerprint, mix};
 use super::regions::arn_partition;
 use super::{Cloud, RegionIx};
 
-/// The state of a key that was declared to the simulator.
+/// The state of a key declared to the simulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {
     /// A usable symmetric key.
     Enabled,
-    /// Disabled, pending deletion, or FSx's grant was taken away: unusable, and copies under way with it fail.
+    /// Disabled, pending deletion, or without FSx's grant: unusable, and copies under way with it fail.
     Disabled,
     /// An asymmetric key, which FSx cannot use.
     Asymmetric,
@@ -28,12 +28,12 @@ impl Cloud {
         }
     }
 
-    /// The key that a resource gets if none is named: the account's `aws/fsx`.
+    /// The key used if none is named: the account's `aws/fsx`.
     pub(super) fn default_key(&self, place: RegionIx) -> String {
         self.derived_key(place, "alias/aws/fsx")
     }
 
-    /// The ARN of a key named in a request, whatever its form; `None` if it can be no key of this Region.
+    /// The ARN of a key named in a request, in any form; `None` if it cannot be a key of this Region.
     pub(super) fn key_arn(&self, place: RegionIx, key: &str) -> Option<String> {
         let here = &self.places[place];
         if let Some(rest) = key.strip_prefix("arn:") {
@@ -58,7 +58,7 @@ impl Cloud {
             .then(|| format!("arn:{}:kms:{}:{}:key/{key}", arn_partition(&here.region), here.region, here.account))
     }
 
-    /// Whether FSx can use a key at this moment.
+    /// Whether FSx can use a key at this time.
     pub(super) fn key_usable(&self, place: RegionIx, arn: &str, now_ms: i64) -> bool {
         if self.fault_rates(place, "CopyBackup", now_ms).disabled_keys.iter().any(|key| key == arn) {
             return false;
@@ -69,7 +69,7 @@ impl Cloud {
         }
     }
 
-    /// An alias stands for a key whose id follows from the alias, so that it is the same key every time.
+    /// The key of an alias; its id is derived from the alias, so that it is always the same.
     fn derived_key(&self, place: RegionIx, alias: &str) -> String {
         let here = &self.places[place];
         let high = fingerprint(&format!("{}/{}/{alias}", here.account, here.region));
@@ -90,7 +90,7 @@ impl Cloud {
 
 /// A UUID, or the id of a multi-Region key.
 fn key_id(id: &str) -> bool {
-    // By their lengths: with hyphens between, and the digits alone.
+    // Distinguished by length: digits with hyphens, or digits alone.
     match id.strip_prefix("mrk-") {
         Some(digits) => digits.len() == 32 && Uuid::try_parse(digits).is_ok(),
         None => id.len() == 36 && Uuid::try_parse(id).is_ok(),

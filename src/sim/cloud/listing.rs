@@ -1,21 +1,21 @@
-//! Pages of listings: their size, their order, and the tokens between them (fact 24).
+//! Pages of listings: their size, their order, and their tokens (fact 24).
 
 use serde_json::Value;
 
 use super::super::rng::{fingerprint, mix};
 use super::{ApiError, Call, Cloud, text};
 
-/// Where a listing goes on. All of it is in the NextToken, so nothing is kept between pages.
+/// The position of a listing. All of it is in the NextToken, so nothing is kept between pages.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Bookmark {
-    /// What makes this listing's order.
+    /// Determines this listing's order.
     salt: u64,
     /// The last item shown, in that order; 0: none yet.
     after: u64,
     issued_ms: u64,
-    /// Fingerprint of the question, so that a token fits no other.
+    /// Fingerprint of the request, so that a token works for no other.
     question: u64,
-    /// The page before was empty.
+    /// The previous page was empty.
     was_empty: bool,
 }
 
@@ -23,7 +23,7 @@ impl Bookmark {
     fn token(self) -> String {
         let sum = self.sum();
         let Self { salt, after, issued_ms, question, was_empty } = self;
-        // Hex digits are base64 letters too, and 84 of them are whole groups: the pattern of NextToken allows it.
+        // Hex digits are valid base64, and 84 of them are whole groups, as the pattern of NextToken requires.
         format!("{salt:016x}{after:016x}{issued_ms:016x}{question:016x}{:04x}{sum:016x}", u64::from(was_empty))
     }
 
@@ -45,8 +45,8 @@ impl Bookmark {
 }
 
 impl Cloud {
-    /// One page of `all`, and the token of the next. Each item comes with a number of its own below 2^63, in the order in
-    /// which the items came into being; that is the order of the listing unless `shuffled`.
+    /// One page of `all`, and the token of the next. Each item comes with a unique number below 2^63, in order of
+    /// creation; that is the order of the listing unless `shuffled`.
     pub(super) fn page<T>(
         &mut self,
         call: &Call<'_>,
@@ -62,7 +62,7 @@ impl Cloud {
             }
             Some(token) => self.read_bookmark(token, question, call.now_ms)?,
         };
-        // Mixing keeps different numbers different, so each item has one place in the order; 0 is left for "none yet".
+        // Mixing is a bijection, so each item has a unique position; 0 is reserved for "none yet".
         let place = |number: u64| {
             if mark.salt == 0 { number + 1 } else { mix(number ^ mark.salt).max(1) }
         };
@@ -108,7 +108,7 @@ impl Cloud {
     }
 }
 
-/// What was asked, apart from the paging.
+/// The request without its paging.
 fn question(call: &Call<'_>) -> u64 {
     let body = match call.body {
         Value::Object(members) => {

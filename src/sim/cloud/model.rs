@@ -9,18 +9,18 @@ use serde_json::Value;
 mod kinds;
 pub use kinds::{BackupType, FileSystemType, Lifecycle, Principal};
 
-/// Tags by key, so that they come out in one order.
+/// Tags by key, in a fixed order.
 pub type Tags = BTreeMap<String, String>;
 
-/// Where something lies: an index into the cloud's places, one for each account and Region.
+/// An account and Region: an index into the cloud's list of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RegionIx(pub(crate) usize);
 
-/// A backup's place in the cloud's list of all backups ever made; never used again for another.
+/// An index into the cloud's list of all backups ever made; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BackupIx(pub(crate) usize);
 
-/// A file system, or the memory of one in the backups taken from it.
+/// A file system, or the snapshot of one in the backups taken from it.
 #[derive(Clone, Debug)]
 pub struct FileSystem {
     /// `fs-…`
@@ -33,7 +33,7 @@ pub struct FileSystem {
     pub kind: FileSystemType,
     /// AVAILABLE, CREATING, UPDATING, DELETING, FAILED, MISCONFIGURED…
     pub lifecycle: &'static str,
-    /// When it was made, epoch ms.
+    /// When it was created, epoch ms.
     pub created_ms: i64,
     /// Storage capacity, GiB.
     pub capacity_gib: u64,
@@ -45,21 +45,21 @@ pub struct FileSystem {
     pub kms_key: String,
     /// Tags.
     pub tags: Tags,
-    /// SINGLE_AZ_1, PERSISTENT_2 and so on; empty for what has none.
+    /// SINGLE_AZ_1, PERSISTENT_2 and so on; empty if the type has none.
     pub deployment_type: String,
-    /// What only its type has, as the API shows it.
+    /// The type-specific configuration in the API's form.
     pub configuration: Value,
-    /// Days that automatic backups are kept; 0: none are made.
+    /// Retention of automatic backups in days; 0: none are made.
     pub automatic_backup_retention_days: u32,
     /// Start of the daily window, minute of the UTC day.
     pub automatic_backup_minute: u32,
     /// Start of the weekly maintenance window, minute of the UTC week, which begins on Monday.
     pub maintenance_minute: u32,
-    /// Whether backups asked for without tags get the file system's.
+    /// Whether backups requested without tags inherit the file system's.
     pub copy_tags_to_backups: bool,
     /// Bytes that hold data.
     pub used_bytes: u64,
-    /// Bytes that change in a day.
+    /// Bytes that change per day.
     pub daily_change_bytes: u64,
     /// Lustre: linked to a data repository, so it cannot be backed up.
     pub linked: bool,
@@ -69,7 +69,7 @@ pub struct FileSystem {
 }
 
 impl FileSystem {
-    /// An AVAILABLE file system of which only this is known.
+    /// An AVAILABLE file system with defaults for everything else.
     pub(super) fn blank(id: String, account: &str, region: &str, kind: FileSystemType) -> Self {
         Self {
             id,
@@ -103,7 +103,7 @@ impl FileSystem {
 pub struct Volume {
     /// `fsvol-…`
     pub id: String,
-    /// The file system that it lies on.
+    /// The file system that contains it.
     pub file_system_id: String,
     /// Name.
     pub name: String,
@@ -111,7 +111,7 @@ pub struct Volume {
     pub kind: FileSystemType,
     /// CREATING, CREATED, AVAILABLE, DELETING, FAILED…
     pub lifecycle: &'static str,
-    /// When it was made, epoch ms.
+    /// When it was created, epoch ms.
     pub created_ms: i64,
     /// Tags.
     pub tags: Tags,
@@ -125,9 +125,9 @@ pub struct Volume {
     pub size_bytes: u64,
     /// Bytes that hold data.
     pub used_bytes: u64,
-    /// Bytes that change in a day.
+    /// Bytes that change per day.
     pub daily_change_bytes: u64,
-    /// Whether backups asked for without tags get the volume's.
+    /// Whether backups requested without tags inherit the volume's.
     pub copy_tags_to_backups: bool,
     /// Every backup of it fails, as when its SSD tier is nearly full (fact 11).
     pub backups_fail: bool,
@@ -138,28 +138,28 @@ pub struct Volume {
     pub(crate) busy_until_ms: i64,
 }
 
-/// A backup or a copy, with all that the API hides.
+/// A backup or copy, including what the API hides.
 #[derive(Clone, Debug)]
 pub struct Backup {
     /// `backup-…`
     pub id: String,
     /// Owner's account.
     pub account: String,
-    /// Region that it lies in.
+    /// The Region that holds it.
     pub region: String,
-    /// Lifecycle now.
+    /// Current lifecycle.
     pub lifecycle: Lifecycle,
     /// AUTOMATIC, USER_INITIATED or AWS_BACKUP.
     pub kind: BackupType,
-    /// Who brought it about.
+    /// Who requested it.
     pub by: Principal,
-    /// When it was asked for, epoch ms: the API's CreationTime.
+    /// When it was requested, epoch ms: the API's CreationTime.
     pub created_ms: i64,
-    /// The moment whose data it holds, epoch ms; a copy has its source's.
+    /// The time of its data, epoch ms; a copy has its source's.
     pub taken_ms: i64,
-    /// The file system as it was then.
+    /// The file system at that time.
     pub file_system: Arc<FileSystem>,
-    /// ONTAP: the volume as it was then.
+    /// ONTAP: the volume at that time.
     pub volume: Option<Arc<Volume>>,
     /// ARN of the key.
     pub kms_key: String,
@@ -171,15 +171,15 @@ pub struct Backup {
     pub source_region: Option<String>,
     /// Why it is FAILED.
     pub failure: Option<String>,
-    /// Bytes that a restore would hold.
+    /// Bytes in a restore.
     pub size_bytes: u64,
-    /// Bytes that had to be moved: all of them for a full backup or copy, else what had changed.
+    /// Bytes transferred: all of them for a full backup or copy, otherwise what had changed.
     pub moved_bytes: u64,
-    /// Whether everything had to be moved (fact 20). The API does not show it.
+    /// Whether it is full rather than incremental (fact 20). The API does not show it.
     pub full: bool,
-    /// When work on it begins (later than asked for if maintenance queued it), epoch ms.
+    /// When work on it begins (after the request, if maintenance queued it), epoch ms.
     pub begins_ms: i64,
-    /// When it is to end, epoch ms; `i64::MAX` if it is stuck.
+    /// When it will end, epoch ms; `i64::MAX` if it is stuck.
     pub ends_ms: i64,
     /// When it became AVAILABLE or FAILED, epoch ms.
     pub ended_ms: Option<i64>,
@@ -187,10 +187,10 @@ pub struct Backup {
     pub deleted_ms: Option<i64>,
     pub(crate) place: RegionIx,
     pub(crate) source: Option<BackupIx>,
-    /// Copies: one slot of the lane is this one's while it is COPYING.
+    /// Copies: it occupies a slot of its lane while it is COPYING.
     pub(crate) takes_slot: bool,
     pub(crate) will_fail: Option<String>,
-    /// Final backups: the file system or volume goes once this is AVAILABLE.
+    /// Final backups: the file system or volume is deleted once this is AVAILABLE.
     pub(crate) last_of_its_kind: bool,
     pub(crate) visible_ms: i64,
     pub(crate) copies_from_it: u32,
@@ -205,7 +205,7 @@ impl Backup {
         format!("{}:backup/{}", super::fleet::arn_prefix(&self.account, &self.region), self.id)
     }
 
-    /// A backup that a caller asked for at this moment in the Region of its file system, and of which only this is known.
+    /// A backup requested by a caller at this time in the Region of its file system, with defaults for everything else.
     pub(super) fn blank(
         id: String,
         place: RegionIx,
@@ -249,19 +249,19 @@ impl Backup {
         }
     }
 
-    /// The file system's id, or the volume's for ONTAP: what it is a backup of.
+    /// The source: the file system's id, or the volume's for ONTAP.
     #[must_use]
     pub fn resource(&self) -> &str {
         self.volume.as_ref().map_or(self.file_system.id.as_str(), |volume| volume.id.as_str())
     }
 
-    /// Whether CopyBackup made it.
+    /// Whether CopyBackup created it.
     #[must_use]
     pub const fn is_copy(&self) -> bool {
         self.source_id.is_some()
     }
 
-    /// The lane that it shares while it is COPYING.
+    /// The lane in which it counts while it is COPYING.
     #[must_use]
     pub fn lane(&self) -> Lane {
         Lane {
@@ -272,7 +272,7 @@ impl Backup {
     }
 }
 
-/// What shares one limit on copies in flight (facts, section 3.2).
+/// The scope of one limit on copies in flight (facts, section 3.2).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Lane {
     /// Account.
@@ -283,12 +283,12 @@ pub struct Lane {
     pub ontap: Option<(String, String)>,
 }
 
-/// How a lane was used.
+/// The usage of a lane.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LaneUse {
     /// Copies in flight now.
     pub in_flight: u32,
-    /// Most copies that ever were in flight at once.
+    /// Maximum number of copies ever in flight at once.
     pub peak: u32,
     /// Copies refused because the lane was full.
     pub refused: u64,

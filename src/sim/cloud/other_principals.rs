@@ -1,4 +1,4 @@
-//! Other principals of the account, who use slots, quota and file systems on their own.
+//! Other principals of the account, which use slots, quota and file systems on their own.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use super::{
     Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lane, Lifecycle, Principal, RegionIx, Tags,
 };
 
-/// They look again at least this often, since the rate at which they ask may change with the faults' timetable.
+/// Maximum time between two of their requests, since their rate may change with the faults' timetable.
 const LOOK_AGAIN_MS: i64 = 900_000;
 
 impl Cloud {
-    /// Sees to it that the other principals of every place look at the faults' rates now.
+    /// Makes the other principals of all Regions apply the faults' current rates.
     pub(super) fn call_other_principals(&mut self, now_ms: i64) {
         self.due.retain(|_, event| !matches!(event, Event::Strangers(_)));
         for at in (0..self.places.0.len()).map(RegionIx) {
@@ -20,9 +20,9 @@ impl Cloud {
         }
     }
 
-    /// They look, ask for what chance bids them, and make their next appointment.
+    /// Makes their random requests, and schedules the next time.
     ///
-    /// With no rate now nor later in the timetable there is no next appointment, so that a quiet cloud costs nothing.
+    /// If no rate is set now or later in the timetable, nothing is scheduled, so that a quiet cloud costs nothing.
     pub(super) fn other_principals_request(&mut self, place: RegionIx, at_ms: i64) {
         let copies = self.fault_rates(place, "CopyBackup", at_ms).other_copies_per_hour * self.speed;
         let backups = self.fault_rates(place, "CreateBackup", at_ms).other_backups_per_hour * self.speed;
@@ -34,7 +34,7 @@ impl Cloud {
             }
             return;
         }
-        // Pauses of this kind have no memory: one that is cut off can be drawn anew without changing the rate.
+        // These intervals are memoryless: one that is cut off can be drawn again without changing the rate.
         let horizon_ms = change_ms.map_or(LOOK_AGAIN_MS, |in_ms| in_ms.min(LOOK_AGAIN_MS));
         let pause_ms = self.other_principals.pause_ms(rate).max(1);
         if pause_ms > horizon_ms {
@@ -49,7 +49,7 @@ impl Cloud {
         }
     }
 
-    /// Somebody copies a Windows backup of theirs from a Region that nobody else looks at, if a slot is free.
+    /// Another principal copies a Windows backup of its own from an otherwise unused Region, if a slot is free.
     fn stranger_copies(&mut self, place: RegionIx, now_ms: i64) {
         let (account, region) = (self.places[place].account.clone(), self.places[place].region.clone());
         let lane = Lane { account: account.clone(), region: region.clone(), ontap: None };
@@ -60,7 +60,7 @@ impl Cloud {
         let file_system = self.stranger_file_system(&account, &region);
         let kms_key = self.default_key(place);
         let source = BackupIx(self.backups.0.len());
-        // The source is known to nobody: it lies in no place, and is there only for the copy to refer to.
+        // This source is in no account and Region; it only exists for the copy to refer to.
         let id = format!("backup-{}", self.other_principals.hex17());
         self.backups.0.push(Backup {
             region: "eu-west-1".into(),
@@ -86,7 +86,7 @@ impl Cloud {
         }
     }
 
-    /// Somebody backs up one of the file systems or ONTAP volumes here, if none of its backups is running.
+    /// Another principal backs up a file system or ONTAP volume here, if none of its backups is in progress.
     fn stranger_backs_up(&mut self, place: RegionIx, now_ms: i64) {
         let here = &self.places[place];
         let volumes = here.volumes.values().filter(|volume| volume.ontap_type == "RW" && volume.lifecycle == "CREATED");
@@ -126,7 +126,7 @@ impl Cloud {
         self.expire_other_backups(at, now_ms);
     }
 
-    /// Others delete what they made after a while.
+    /// Schedules the deletion of other principals' backups.
     pub(super) fn expire_other_backups(&mut self, at: BackupIx, now_ms: i64) {
         if self.backups[at].by == Principal::Other {
             let keep_ms = self.span_ms(self.settings.others_keep_hours * 3_600.0);

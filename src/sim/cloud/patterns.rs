@@ -1,4 +1,4 @@
-//! The regular expressions of the API model, each with a function that decides the same.
+//! The regular expressions of the API model, each with an equivalent function.
 
 use super::validate::Pattern;
 
@@ -8,7 +8,7 @@ fn id(text: &str, prefix: &str, digits: usize) -> bool {
         .is_some_and(|rest| rest.len() >= digits && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
-/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`; letters as Unicode's Alphabetic has them, which adds some combining marks.
+/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]*`; letters are Unicode's Alphabetic, which adds some combining marks.
 fn tag_text(text: &str) -> bool {
     text.chars().all(|c| c.is_alphanumeric() || "_.:/=+-@".contains(c) || (c.is_whitespace() && !c.is_control()))
 }
@@ -19,7 +19,7 @@ fn one_line(text: &str, min: usize, max: usize) -> bool {
         && !text.chars().any(|c| matches!(c, '\0' | '\u{85}' | '\u{2028}' | '\u{2029}' | '\r' | '\n'))
 }
 
-/// Whole base64 groups, the last one padded, as the pattern of NextToken asks for.
+/// Complete base64 groups, the last one padded, as the pattern of NextToken requires.
 fn base64(text: &str) -> bool {
     let plain = text.trim_end_matches('=');
     text.len().is_multiple_of(4)
@@ -49,7 +49,7 @@ fn secret_arn(text: &str) -> bool {
         && name.rsplit_once('-').is_some_and(|(name, random)| !name.is_empty() && random.len() == 6 && of(random, b""))
 }
 
-/// `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`, where Region and account may be missing.
+/// `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`; Region and account may be missing.
 fn general_arn(text: &str) -> bool {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     matches!(parts.as_slice(), ["arn", partition, service, region, account, resource]
@@ -107,7 +107,7 @@ pattern!(SVM_P, "^(svm-[0-9a-f]{17,})$", |t| id(t, "svm-", 17));
 pattern!(BACKUP_P, "^(backup-[0-9a-f]{8,})$", |t| id(t, "backup-", 8));
 pattern!(SUBNET_P, "^(subnet-[0-9a-f]{8,})$", |t| id(t, "subnet-", 8));
 pattern!(TOKEN_P, "[A-za-z0-9_.-]{0,63}$", |t| {
-    // The range A-z is AWS's own; it takes in [ \ ] ^ _ and the backtick.
+    // The range A-z is AWS's own; it includes [ \ ] ^ _ and the backtick.
     t.len() <= 63 && t.bytes().all(|b| matches!(b, b'A'..=b'z' | b'0'..=b'9' | b'.' | b'-'))
 });
 pattern!(TAG_P, r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$", tag_text);

@@ -5,7 +5,7 @@
 
 use crate::domain::regions::{CHINA, GOVERNMENT, STANDARD};
 
-/// The partition (`aws`, `aws-cn`, `aws-us-gov`) of a Region, if there is such a Region; `further` are Regions of `aws` beyond the list.
+/// The partition (`aws`, `aws-cn`, `aws-us-gov`) of a Region, if it exists; `further` are additional Regions of `aws`.
 pub(crate) fn partition(region: &str, further: &[String]) -> Option<&'static str> {
     let listed = |names: &[&str]| names.contains(&region);
     if listed(STANDARD) || further.iter().any(|name| name == region) {
@@ -19,7 +19,7 @@ pub(crate) fn partition(region: &str, further: &[String]) -> Option<&'static str
     }
 }
 
-/// The partition that stands in ARNs of a Region.
+/// The partition in ARNs of a Region.
 pub(crate) fn arn_partition(region: &str) -> &'static str {
     if region.starts_with("cn-") {
         "aws-cn"

@@ -1,4 +1,4 @@
-//! Adds and removes backups: the only place that keeps lists, quota and chains consistent.
+//! Adds and removes backups: the only code that keeps lists, quota and chains consistent.
 
 use super::{ApiError, Backup, BackupIx, BackupType, Cloud, FileSystemType, Lifecycle, RegionIx};
 
@@ -20,7 +20,7 @@ impl Cloud {
         at
     }
 
-    /// Takes a backup away, whoever asked for it.
+    /// Removes a backup, whoever requested it.
     pub(super) fn remove_backup(&mut self, at: BackupIx, now_ms: i64) {
         let backup = &self.backups[at];
         if backup.lifecycle == Lifecycle::Deleted {
@@ -51,7 +51,7 @@ impl Cloud {
         }
     }
 
-    /// Whether one more backup, of this ONTAP volume if it is one, may be entered here.
+    /// Whether one more backup, of this ONTAP volume if it is one, fits the quota here.
     pub(super) fn check_backup_quota(
         &self,
         place: RegionIx,
@@ -81,7 +81,7 @@ impl Cloud {
         }
     }
 
-    /// FAILED backups leave the quota at once if they do not count (a knob).
+    /// Releases the quota of FAILED backups at once if they do not count (a setting).
     pub(super) fn release_quota_of_failed(&mut self, at: BackupIx) {
         if !self.settings.failed_count_to_quota {
             self.release_quota(at);

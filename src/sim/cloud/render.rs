@@ -1,4 +1,4 @@
-//! JSON representations of the types, as the API shows them.
+//! JSON representations of the types in the API's form.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{
 };
 
 impl Backup {
-    /// The id that it shows of the file system or volume that it was made from.
+    /// The id that it shows as the file system or volume that it was made from.
     #[must_use]
     pub fn shown_subject(&self, id: &str, copies: CopySubject) -> Option<String> {
         match copies {
@@ -23,7 +23,7 @@ impl Backup {
 }
 
 impl Cloud {
-    /// A backup as the API shows it.
+    /// A backup in the API's form.
     pub(super) fn render_backup(&self, at: BackupIx, now_ms: i64) -> Value {
         let backup = &self.backups[at];
         let arn = backup.arn();
@@ -52,7 +52,7 @@ impl Cloud {
         }
         if let Some(snapshot) = &backup.volume {
             shown["Volume"] = volume(snapshot);
-            // All else is as it was when the backup was taken, but that the volume is gone since then is shown.
+            // Everything is as at the time of the backup, except that a deleted volume is shown as such.
             if !self.volume_exists(backup.source_region.as_deref().unwrap_or(&backup.region), snapshot, &backup.account)
             {
                 shown["Volume"]["Lifecycle"] = "DELETED".into();
@@ -89,12 +89,12 @@ fn set_or_remove(object: &mut Value, name: &str, value: Option<String>) {
     }
 }
 
-/// An object of these members. Unlike the macro `json!` it takes values as they are, instead of serializing them anew.
+/// An object with these members. Unlike the macro `json!` it does not serialise the values again.
 fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-/// A file system as the API shows it.
+/// A file system in the API's form.
 pub(super) fn file_system(known: &FileSystem) -> Value {
     let arn = format!("{}:file-system/{}", fleet::arn_prefix(&known.account, &known.region), known.id);
     let mut shown = object([
@@ -119,7 +119,7 @@ pub(super) fn file_system(known: &FileSystem) -> Value {
     shown
 }
 
-/// A volume as the API shows it.
+/// A volume in the API's form.
 pub(super) fn volume(known: &Volume) -> Value {
     let ontap = known.kind == FileSystemType::Ontap;
     let mut configuration = known.configuration.clone();

@@ -13,56 +13,56 @@ use super::{
 
 const GIB: u64 = 1 << 30;
 
-/// A file system to be there from the start. Every member but `type` has a default, so `FileSystemSeed::new` is enough.
+/// An initial file system. Every member but `type` has a default, so `FileSystemSeed::new` is enough.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FileSystemSeed {
-    /// `fs-…`; made from the seed of the cloud if absent.
+    /// `fs-…`; derived from the seed of the cloud if absent.
     #[serde(default)]
     pub id: Option<String>,
     /// Type: `WINDOWS`, `LUSTRE`, `OPENZFS` or `ONTAP`.
     #[serde(rename = "type")]
     pub kind: FileSystemType,
-    /// Lifecycle: AVAILABLE unless given.
+    /// Lifecycle; default AVAILABLE.
     #[serde(default = "available")]
     pub lifecycle: String,
     /// Storage capacity, GiB.
     #[serde(default = "capacity")]
     pub capacity_gib: u64,
-    /// Bytes that hold data; else the share that the settings say.
+    /// Bytes that hold data; default: the percentage in the settings.
     #[serde(default)]
     pub used_bytes: Option<u64>,
-    /// Bytes that change in a day; else the share that the settings say.
+    /// Bytes that change per day; default: the percentage in the settings.
     #[serde(default)]
     pub daily_change_bytes: Option<u64>,
     /// SSD, HDD or INTELLIGENT_TIERING.
     #[serde(default = "ssd")]
     pub storage_type: String,
-    /// Such as `MULTI_AZ_1`; else one that can be backed up and copied.
+    /// Such as `MULTI_AZ_1`; default: one that can be backed up and copied.
     #[serde(default)]
     pub deployment_type: Option<String>,
-    /// KMS key: ARN, id or alias; else the account's `aws/fsx`.
+    /// KMS key: ARN, id or alias; default: the account's `aws/fsx`.
     #[serde(default)]
     pub kms_key: Option<String>,
     /// Tags.
     #[serde(default)]
     pub tags: Tags,
-    /// Whether backups asked for without tags get these.
+    /// Whether backups requested without tags inherit these.
     #[serde(default)]
     pub copy_tags_to_backups: bool,
-    /// Days that automatic backups are kept; 0: none are made.
+    /// Retention of automatic backups in days; 0: none are made.
     #[serde(default)]
     pub automatic_backup_retention_days: u32,
     /// Start of the daily window, `HH:MM`, UTC.
     #[serde(default = "daily")]
     pub daily_automatic_backup_start_time: String,
-    /// Start of the weekly maintenance window, `d:HH:MM`, UTC, day 1 being Monday.
+    /// Start of the weekly maintenance window, `d:HH:MM`, UTC; day 1 is Monday.
     #[serde(default = "weekly")]
     pub weekly_maintenance_start_time: String,
     /// Lustre: linked to a data repository.
     #[serde(default)]
     pub linked: bool,
-    /// ONTAP: volumes on it.
+    /// ONTAP: its volumes.
     #[serde(default, rename = "volume")]
     pub volumes: Vec<VolumeSeed>,
 }
@@ -92,7 +92,7 @@ fn weekly() -> String {
 }
 
 impl FileSystemSeed {
-    /// An available file system of 1,200 GiB without automatic backups.
+    /// An AVAILABLE file system of 1,200 GiB without automatic backups.
     #[must_use]
     pub fn new(kind: FileSystemType) -> Self {
         Self {
@@ -116,29 +116,29 @@ impl FileSystemSeed {
     }
 }
 
-/// An ONTAP volume to be there from the start.
+/// An initial ONTAP volume.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VolumeSeed {
-    /// `fsvol-…`; made from the seed of the cloud if absent.
+    /// `fsvol-…`; derived from the seed of the cloud if absent.
     pub id: Option<String>,
     /// Name.
     pub name: String,
-    /// Lifecycle: CREATED unless given.
+    /// Lifecycle; default CREATED.
     pub lifecycle: String,
     /// RW, DP or LS.
     pub ontap_type: String,
     /// FLEXVOL or FLEXGROUP.
     pub style: String,
-    /// Size, bytes; else 100 GiB, or twice what it holds where that is more.
+    /// Size, bytes; default: 100 GiB, or twice its data if that is more.
     pub size_bytes: Option<u64>,
-    /// Bytes that hold data; else the share that the settings say.
+    /// Bytes that hold data; default: the percentage in the settings.
     pub used_bytes: Option<u64>,
-    /// Bytes that change in a day; else the share that the settings say.
+    /// Bytes that change per day; default: the percentage in the settings.
     pub daily_change_bytes: Option<u64>,
     /// Tags.
     pub tags: Tags,
-    /// Whether backups asked for without tags get these.
+    /// Whether backups requested without tags inherit these.
     pub copy_tags_to_backups: bool,
     /// Every backup of it is accepted and then fails (fact 11).
     pub backups_fail: bool,
@@ -163,10 +163,10 @@ impl Default for VolumeSeed {
 }
 
 impl Cloud {
-    /// Puts a file system, and the ONTAP volumes given with it, into a Region; its id and theirs come back.
+    /// Adds a file system and its ONTAP volumes to a Region; returns their ids.
     ///
     /// # Errors
-    /// If a given id, time, lifecycle or key is none that AWS would show.
+    /// A given id, time, lifecycle or key is not one that AWS would show.
     pub fn add_file_system_seed(
         &mut self,
         now_ms: i64,
@@ -264,14 +264,14 @@ impl Cloud {
         (hex && digits.contains(&rest.len())).then(|| given.to_owned())
     }
 
-    /// Puts a file system into UPDATING until `until_ms`; backups asked for meanwhile wait (fact 9).
+    /// Puts a file system into UPDATING until `until_ms`; backups requested meanwhile wait (fact 9).
     pub fn begin_update(&mut self, account: &str, region: &str, file_system: &str, until_ms: i64) {
         let place = self.place(account, region);
         self.mark(place, file_system, "UPDATING", until_ms);
         self.schedule(until_ms, Event::FileSystemEnds(place, file_system.to_owned()));
     }
 
-    /// Changes how long automatic backups are kept; those that are too old then go at once (fact 27).
+    /// Changes the retention of automatic backups; those that exceed it are deleted at once (fact 27).
     pub fn set_automatic_retention(&mut self, now_ms: i64, account: &str, region: &str, file_system: &str, days: u32) {
         let now_ms = self.advance(now_ms);
         let place = self.place(account, region);
@@ -285,10 +285,10 @@ impl Cloud {
         self.remove_automatic_backups(place, file_system, days, now_ms);
     }
 
-    /// Puts a finished backup of a seeded file system into its Region: one that AWS Backup made, for example.
+    /// Adds a finished backup of a seeded file system to its Region, for example one made by AWS Backup.
     ///
     /// # Errors
-    /// If there is no such file system.
+    /// There is no such file system.
     pub fn add_backup(
         &mut self,
         now_ms: i64,
@@ -316,7 +316,7 @@ impl Cloud {
         Ok(id)
     }
 
-    /// Has a backup of this cloud be read by a restore until `until_ms`: it cannot be deleted before (fact 26).
+    /// Marks a backup as being restored until `until_ms`: it cannot be deleted before (fact 26).
     pub fn begin_restore(&mut self, backup: BackupIx, file_system: &str, until_ms: i64) {
         self.backups[backup].restoring = Some((file_system.to_owned(), until_ms));
     }

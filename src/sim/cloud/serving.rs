@@ -1,24 +1,24 @@
-//! A call with all faults that can hit it, used by the endpoint and by a world in virtual time.
+//! A call with all faults that apply to it, used by the endpoint and by worlds in virtual time.
 
 use serde_json::Value;
 
 use super::super::faults::{Asked, CallDelivery, Decision, InjectedFault};
 use super::{ApiError, BackupIx, Call, Cloud};
 
-/// What comes back of a call.
+/// The result of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Served<T = Value> {
-    /// The answer, or what the caller got instead. `Err(InjectedFault::Refused)` never comes here: an error is an answer.
+    /// The response, or what the caller gets instead. Never `Err(InjectedFault::Refused)`: an error is a response.
     pub reply: Result<Result<T, ApiError>, Lost>,
-    /// How much later than the deed it arrives, ms.
+    /// The delay between the operation and the arrival of the response, ms.
     pub latency_ms: u64,
-    /// By how much the header `Date` is wrong, s.
+    /// The error of the header `Date`, s.
     pub date_skew_seconds: i64,
-    /// By how much every CreationTime of a backup is wrong, s.
+    /// The error of every CreationTime of a backup, s.
     pub creation_time_skew_seconds: i64,
 }
 
-/// No answer of FSx's, but this.
+/// What the caller gets instead of FSx's response.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Lost {
     /// A 502 with a page of HTML.
@@ -27,7 +27,7 @@ pub enum Lost {
     Forbidden,
     /// A 200 with an empty body.
     Empty,
-    /// A 200 with the first half of this answer.
+    /// A 200 with the first half of this response.
     Truncated(Value),
     /// A closed connection.
     Closed,
@@ -36,7 +36,7 @@ pub enum Lost {
 }
 
 impl Cloud {
-    /// Does one operation of the FSx API at `now_ms`, if the faults in force let it, and says what the caller gets to see.
+    /// Performs one operation of the FSx API at `now_ms`, if the faults allow it, and returns what the caller sees.
     pub fn serve(&mut self, now_ms: i64, account: &str, region: &str, operation: &str, body: &Value) -> Served {
         let told = |answer: Result<Value, ApiError>| answer.unwrap_or_else(|error| error.body());
         let mut served = self.serve_by(now_ms, (account, region), operation, body, Self::dispatch, told);
@@ -46,8 +46,8 @@ impl Cloud {
         served
     }
 
-    /// CreateBackup or CopyBackup, without the JSON of the answer, which is most of its cost: for a world in virtual time.
-    /// [`Cloud::backup`] tells what was made. An answer that is cut off half-way is shown as nothing.
+    /// CreateBackup or CopyBackup without the JSON of the response, which is most of its cost: for worlds in virtual
+    /// time. [`Cloud::backup`] returns the backup. A truncated response is reported without its content.
     pub fn serve_backup(
         &mut self,
         now_ms: i64,
@@ -86,8 +86,8 @@ impl Cloud {
         Served { reply, latency_ms, date_skew_seconds, creation_time_skew_seconds }
     }
 
-    /// What the faults in force do to a call at `now_ms`: for a world that does the deed itself, by
-    /// [`Cloud::list_backups`] for example. Each decision is drawn once, so ask once for each call.
+    /// The faults of a call at `now_ms`: for a world that performs the operation itself, for example by
+    /// [`Cloud::list_backups`]. Each decision is drawn once, so call this once per call.
     pub fn decide(&mut self, now_ms: i64, account: &str, region: &str, operation: &str) -> Decision {
         let now_ms = self.advance(now_ms);
         let asked = Asked { account, region, operation, age_ms: self.faults_age_ms(now_ms) };

@@ -1,19 +1,19 @@
-//! How the simulated FSx behaves where AWS does not say, and how long its work takes.
+//! How the simulated FSx behaves where AWS does not say, and the durations of its work.
 
 use serde::{Deserialize, Serialize};
 
-/// The error code of a refusal whose code on AWS is not established.
+/// The error code of a refusal whose code on AWS is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefusalCode {
     /// `BadRequest`
     BadRequest,
     /// `UnsupportedOperation`
     UnsupportedOperation,
-    /// `ServiceLimitExceeded`, with the `Limit` that fits
+    /// `ServiceLimitExceeded`, with the appropriate `Limit`
     ServiceLimitExceeded,
     /// `InvalidRegion`
     InvalidRegion,
-    /// No refusal: the request is let through.
+    /// No refusal: the request is accepted.
     Allowed,
 }
 
@@ -21,29 +21,29 @@ pub enum RefusalCode {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BeingCopied {
-    /// `BackupBeingCopied`, as the API model says.
+    /// `BackupBeingCopied`, as in the API model.
     Modelled,
     /// `BadRequest … is being copied, can't be deleted`, as seen on AWS for ONTAP.
     BadRequest,
-    /// As seen for ONTAP, as modelled for the others.
+    /// As seen for ONTAP, as modelled for the other types.
     ByType,
-    /// Either, by chance.
+    /// Either, at random.
     Either,
 }
 
-/// What a remembered token answers once its backup was deleted, or ended FAILED.
+/// The response to a remembered token whose backup was deleted or ended FAILED.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeletedToken {
     /// The backup, with lifecycle DELETED or FAILED.
     Returned,
-    /// Nothing: the token is free again and makes a new backup.
+    /// The token is free again and creates a new backup.
     Forgotten,
     /// `BackupNotFound`.
     NotFound,
 }
 
-/// What a copy shows as the file system or volume that it was made from.
+/// The file system or volume that a copy shows as its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CopySubject {
@@ -55,21 +55,21 @@ pub enum CopySubject {
     Other,
 }
 
-/// The model's own behaviour. Each value that facts mark UNVERIFIED is a knob here.
+/// The model's own behaviour. Each value that the facts mark UNVERIFIED is a setting here.
 ///
 /// Durations are those of AWS; [`Cloud::with_speed`](super::Cloud::with_speed) divides them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Shortest duration of a backup, s (section 2.1: minutes even for an empty file system).
+    /// Minimum duration of a backup, s (section 2.1: minutes even for an empty file system).
     pub backup_floor_seconds: f64,
-    /// Bytes that a backup moves in a second (section 2.1: 750 MB/s of large files).
+    /// Backup throughput in bytes per second (section 2.1: 750 MB/s of large files).
     pub backup_bytes_per_second: f64,
-    /// Shortest duration of a copy, s (fact 23: 6–7 min for 10 MiB).
+    /// Minimum duration of a copy, s (fact 23: 6–7 min for 10 MiB).
     pub copy_floor_seconds: f64,
-    /// Bytes that a copy moves in a second.
+    /// Copy throughput in bytes per second.
     pub copy_bytes_per_second: f64,
-    /// Durations vary by this share of themselves, either way, %.
+    /// Random variation of durations, ± %.
     pub duration_jitter_percent: f64,
     /// How long a Lustre backup stays PENDING before it is CREATING, s; 0: it begins CREATING.
     pub lustre_pending_seconds: f64,
@@ -81,11 +81,11 @@ pub struct Settings {
     pub volume_seconds: f64,
     /// How long a file system or volume is DELETING, s.
     pub deletion_seconds: f64,
-    /// Share of a new file system's capacity that holds data, %.
+    /// Used part of a new file system's capacity, %.
     pub used_percent: f64,
-    /// Share of its data that a new file system changes in a day, %.
+    /// Part of its data that a new file system changes per day, %.
     pub daily_change_percent: f64,
-    /// An ONTAP volume that holds more than this share of its size fails its backups, %; 100: none does.
+    /// An ONTAP volume that is fuller than this fails its backups, %; 100: never.
     pub full_volume_percent: f64,
     /// Length of the weekly maintenance window in which backups are queued, min; 0: no maintenance.
     pub maintenance_minutes: f64,
@@ -98,7 +98,8 @@ pub struct Settings {
     pub openzfs_backups: u32,
     /// User-initiated backups of ONTAP per account and Region.
     pub ontap_backups: u32,
-    /// User-initiated backups of one ONTAP volume in a Region, copies there included; 0: no quota. AWS mentions one without its value: UNVERIFIED.
+    /// User-initiated backups of one ONTAP volume in a Region, including copies there; 0: no quota. AWS mentions one
+    /// without its value: UNVERIFIED.
     pub ontap_backups_per_volume: u32,
     /// Whether FAILED backups count towards those quotas. UNVERIFIED.
     pub failed_count_to_quota: bool,
@@ -108,61 +109,67 @@ pub struct Settings {
     pub ontap_copies_in_flight: u32,
     /// Copies in flight of ONTAP per account.
     pub ontap_copies_per_account: u32,
-    /// How a copy of ONTAP beyond those limits is refused. UNVERIFIED, presumably as the others'.
+    /// How an ONTAP copy beyond those limits is refused. UNVERIFIED, presumably like the others.
     pub ontap_copy_refusal: RefusalCode,
-    /// The `Limit` of that refusal; empty: the answer carries none. UNVERIFIED.
+    /// The `Limit` of that refusal; empty: none in the response. UNVERIFIED.
     pub ontap_copy_limit: String,
-    /// Whether Windows, Lustre and OpenZFS have `copies_in_flight` slots each, instead of all together. UNVERIFIED, probably not.
+    /// Whether Windows, Lustre and OpenZFS have `copies_in_flight` slots each rather than together. UNVERIFIED,
+    /// probably not.
     pub slots_by_type: bool,
-    /// Whether copies within a Region take its slots. UNVERIFIED, probably so.
+    /// Whether copies within a Region occupy its slots. UNVERIFIED, probably so.
     pub in_region_copies_take_slots: bool,
-    /// Whether limits are checked before the state of what is asked for: which of two refusals that are both due comes. UNVERIFIED.
+    /// Whether limits are checked before the state of the resource, which decides between two applicable refusals.
+    /// UNVERIFIED.
     pub limits_first: bool,
 
-    /// How long a ClientRequestToken is remembered, s of the caller's clock (not divided by speed, since callers repeat in their own time). UNVERIFIED.
+    /// How long a ClientRequestToken is remembered, s of the caller's clock (not divided by speed, since callers repeat
+    /// in their own time). UNVERIFIED.
     pub token_memory_seconds: f64,
-    /// What a token answers whose backup was deleted. UNVERIFIED.
+    /// The response to a token whose backup was deleted. UNVERIFIED.
     pub deleted_token: DeletedToken,
-    /// What a token answers whose backup ended FAILED. UNVERIFIED.
+    /// The response to a token whose backup ended FAILED. UNVERIFIED.
     pub failed_token: DeletedToken,
     /// Whether a repeated request with other tags is another request (`IncompatibleParameterError`). UNVERIFIED.
     pub token_compares_tags: bool,
 
-    /// Most items on one page of a listing. UNVERIFIED; the API model's lists hold at most 50.
+    /// Maximum number of items on a page of a listing. UNVERIFIED; the API model's lists hold at most 50.
     pub page_size: u32,
-    /// Whether listings come in no particular order (section 3.5).
+    /// Whether listings are in random order (section 3.5).
     pub shuffle: bool,
-    /// Share of pages that carry fewer items than they could, with a NextToken, %.
+    /// Percentage of pages with fewer items than possible and a NextToken.
     pub short_page_percent: f64,
-    /// Share of pages that carry nothing but a NextToken, %; never two in a row.
+    /// Percentage of pages with only a NextToken; never two in a row.
     pub empty_page_percent: f64,
-    /// How long a NextToken is good, s of the caller's clock; 0: for ever.
+    /// How long a NextToken is valid, s of the caller's clock; 0: forever.
     pub next_token_seconds: f64,
-    /// How long a new backup is absent from listings, s. UNVERIFIED.
+    /// How long a new backup is missing from listings, s. UNVERIFIED.
     pub list_lag_seconds: f64,
-    /// Whether such a backup is absent (`BackupNotFound`) when asked for by id, too.
+    /// Whether such a backup is also missing (`BackupNotFound`) when requested by id.
     pub lag_hides_ids: bool,
-    /// Whether a `file-system-id` or `volume-id` filter that matches nothing known is an error (`FileSystemNotFound`, `VolumeNotFound`) or an empty list. UNVERIFIED.
+    /// Whether a `file-system-id` or `volume-id` filter that matches nothing known is an error (`FileSystemNotFound`,
+    /// `VolumeNotFound`) or an empty list. UNVERIFIED.
     pub unknown_filter_is_error: bool,
-    /// Whether filters by file system or volume find copies in the Regions that they were copied to. UNVERIFIED.
+    /// Whether filters by file system or volume find copies in their destination Regions. UNVERIFIED.
     pub filters_find_copies: bool,
     /// Whether a COPYING backup shows ProgressPercent (AWS's sample does not).
     pub copy_progress: bool,
 
-    /// What a copy shows as its FileSystemId, and its VolumeId if it has one. UNVERIFIED, probably that of its source backup.
+    /// What a copy shows as its FileSystemId, and its VolumeId if it has one. UNVERIFIED, probably that of its source
+    /// backup.
     pub copies_file_system: CopySubject,
-    /// Whether a copy that ended FAILED leaves its record, until that is deleted. UNVERIFIED, probably so.
+    /// Whether a copy that ended FAILED keeps its record until that is deleted. UNVERIFIED, probably so.
     pub failed_copies_stay: bool,
     /// How long after the end of a copy its source cannot be deleted, s (fact 26: 0–300).
     pub delete_delay_seconds: f64,
-    /// How that is refused.
+    /// The error of that refusal.
     pub being_copied: BeingCopied,
-    /// Whether a copy can be deleted while it is COPYING (else `BackupInProgress`). UNVERIFIED.
+    /// Whether a copy can be deleted while it is COPYING (otherwise `BackupInProgress`). UNVERIFIED.
     pub delete_while_copying: bool,
     /// How deleting a backup of type AWS_BACKUP is refused. UNVERIFIED.
     pub aws_backup_deletion: RefusalCode,
 
-    /// How a backup asked for with both FileSystemId and VolumeId, or with neither, is refused (`Allowed`: with both the volume is meant). UNVERIFIED.
+    /// How a backup request with both FileSystemId and VolumeId, or with neither, is refused (`Allowed`: with both, the
+    /// volume counts). UNVERIFIED.
     pub both_or_no_target: RefusalCode,
     /// How a backup of a Lustre scratch or linked file system is refused. UNVERIFIED.
     pub lustre_refusal: RefusalCode,
@@ -179,20 +186,21 @@ pub struct Settings {
     /// How more than 50 tags on one resource are refused. UNVERIFIED.
     pub too_many_tags: RefusalCode,
 
-    /// Whether the next copy is full once the newest copy was deleted though older ones are left. UNVERIFIED.
+    /// Whether the next copy is full after the newest copy was deleted, although older ones are left. UNVERIFIED.
     pub full_after_newest_deleted: bool,
-    /// Whether only keys declared to the simulator exist; else every well-formed key of the right Region is an enabled symmetric one.
+    /// Whether only keys declared to the simulator exist; otherwise every well-formed key of the right Region is an
+    /// enabled symmetric one.
     pub only_declared_keys: bool,
 
-    /// Regions of partition `aws` beyond those that the simulator knows.
+    /// Regions of partition `aws` in addition to the simulator's list.
     pub further_regions: Vec<String>,
-    /// Opt-in Regions that the account has not enabled: calls there are refused, and copies from there.
+    /// Opt-in Regions that the account has not enabled: calls there, and copies from there, are refused.
     pub disabled_regions: Vec<String>,
     /// How calls to a disabled Region are refused: `OptInRequired`, `UnrecognizedClientException` or `InvalidClientTokenId`.
     pub disabled_region_code: String,
     /// How a copy from a disabled Region is refused. UNVERIFIED.
     pub disabled_source_region: RefusalCode,
-    /// Regions to and from which no copies are made across Regions.
+    /// Regions without copies to or from other Regions.
     pub regions_without_copies: Vec<String>,
     /// How a copy to or from one of those is refused. UNVERIFIED.
     pub region_without_copies: RefusalCode,
@@ -276,7 +284,7 @@ impl Default for Settings {
 }
 
 impl RefusalCode {
-    /// Refuses, unless this is [`RefusalCode::Allowed`].
+    /// Returns the error, unless this is [`RefusalCode::Allowed`].
     pub(crate) fn refuse(self, limit: &str, message: impl FnOnce() -> String) -> Result<(), super::ApiError> {
         use super::ApiError;
         match self {

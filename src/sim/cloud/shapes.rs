@@ -1,6 +1,6 @@
-//! The requests of the operations that are simulated, as the FSx API model (2018-03-01) has them.
+//! The requests of the simulated operations, as in the FSx API model (2018-03-01).
 //!
-//! Those that make and delete file systems and volumes are large, and stand apart.
+//! The large ones, which create and delete file systems and volumes, are in a separate file.
 
 mod creating;
 

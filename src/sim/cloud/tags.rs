@@ -6,7 +6,7 @@ use super::{ApiError, BackupIx, Call, Cloud, RegionIx, Tags, text};
 
 const MOST_TAGS: usize = 50;
 
-/// What an ARN names.
+/// The resource that an ARN names.
 enum Tagged {
     Backup(BackupIx),
     FileSystem(String),
@@ -29,13 +29,13 @@ pub(super) fn given(body: &Value, member: &str) -> Result<Option<Tags>, ApiError
     Ok(Some(tags))
 }
 
-/// Tags as the API shows them.
+/// Tags in the API's form.
 pub(super) fn render(tags: &Tags) -> Value {
     tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
 }
 
 impl Cloud {
-    /// Refuses reserved keys among the `new` tags, and a `total` above 50.
+    /// Rejects reserved keys among the `new` tags, and a `total` above 50.
     pub(super) fn check_tags(&self, new: &Tags, total: usize) -> Result<(), ApiError> {
         if let Some(key) = new.keys().find(|key| key.to_ascii_lowercase().starts_with("aws:")) {
             self.settings

@@ -1,4 +1,4 @@
-//! ClientRequestToken: the same request twice makes one thing (fact 13).
+//! ClientRequestToken: a repeated request creates nothing new (fact 13).
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use super::{ApiError, BackupIx, Call, Cloud, DeletedToken, Lifecycle, RegionIx, text};
 
-/// What a request made, so that its repetition can show it in its present state.
+/// The result of a request, so that a repeat can show its present state.
 #[derive(Clone, Debug)]
 pub(super) enum Made {
     Backup(BackupIx),
     FileSystem(String),
     Volume(String),
     Svm(String),
-    /// Deletions: the answer itself.
+    /// Deletions: the response itself.
     Answer(Value),
 }
 
@@ -26,16 +26,16 @@ struct Memo {
     at_ms: i64,
 }
 
-/// The tokens remembered, each for its account, Region and operation.
+/// The remembered tokens, each for its account, Region and operation.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     known: BTreeMap<Key, Memo>,
-    /// Oldest first; what is due goes without a search.
+    /// Oldest first, so that expired tokens are found without a search.
     ages: VecDeque<(i64, Key)>,
 }
 
 impl Cloud {
-    /// Makes something, or shows what the same token made before.
+    /// Creates something, or returns what the same token created before.
     pub(super) fn once(
         &mut self,
         call: &Call<'_>,
@@ -45,7 +45,7 @@ impl Cloud {
         self.show(call, &made)
     }
 
-    /// The backup that CreateBackup or CopyBackup makes, or made before.
+    /// The backup that CreateBackup or CopyBackup creates or created before.
     pub(super) fn backup_made(&mut self, call: &Call<'_>) -> Result<BackupIx, ApiError> {
         let made = match call.operation {
             "CreateBackup" => self.made_once(call, Self::create_backup)?,
@@ -116,7 +116,7 @@ impl Cloud {
             if at_ms.saturating_add(memory_ms) > now_ms {
                 break;
             }
-            // A token used anew since then has a younger entry of its own.
+            // A token that was used again since then has a newer entry.
             if self.tokens.known.get(key).is_some_and(|memo| memo.at_ms == *at_ms) {
                 self.tokens.known.remove(key);
             }
@@ -135,7 +135,7 @@ impl Cloud {
     }
 }
 
-/// The first member that is `compared` in which two requests differ, absent and null being the same.
+/// The first `compared` member in which two requests differ; absent and null are equal.
 fn difference(before: &Value, now: &Value, compared: impl Fn(&str) -> bool) -> Option<String> {
     let (Value::Object(before), Value::Object(now)) = (before, now) else {
         return None;

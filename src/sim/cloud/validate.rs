@@ -1,13 +1,13 @@
-//! Checks requests against the API model's shapes, and complains in the words that AWS uses (facts, section 3.6).
+//! Checks requests against the API model's shapes, with AWS's error messages (facts, section 3.6).
 //!
-//! A member of the wrong JSON type is a `SerializationException`, as AWS answers before it validates anything. Members that
-//! the model does not know are ignored, as AWS does. Lengths count UTF-16 units.
+//! A member of the wrong JSON type is a `SerializationException`, which AWS returns before it validates anything.
+//! Members that the model does not know are ignored, as AWS does. Lengths count UTF-16 units.
 
 use serde_json::Value;
 
 use super::ApiError;
 
-/// A regular expression of the API model: its text for the message, and a function that decides the same.
+/// A regular expression of the API model: its text for the message, and an equivalent function.
 pub(crate) struct Pattern {
     pub text: &'static str,
     pub accepts: fn(&str) -> bool,
@@ -31,12 +31,12 @@ pub(crate) struct Member {
     pub shape: &'static Shape,
 }
 
-/// A member that must be there.
+/// A required member.
 pub(crate) const fn must(name: &'static str, shape: &'static Shape) -> Member {
     Member { name, required: true, shape }
 }
 
-/// A member that may be there.
+/// An optional member.
 pub(crate) const fn may(name: &'static str, shape: &'static Shape) -> Member {
     Member { name, required: false, shape }
 }
@@ -52,7 +52,7 @@ pub(crate) fn check(body: &Value, members: &'static [Member]) -> Result<(), ApiE
     Err(ApiError::bad_request(format!("{} validation {noun} detected: {}", found.len(), found.join("; "))))
 }
 
-/// Where a value stands in the request, written out only for a complaint.
+/// The path of a value in the request, formatted only for an error.
 type Path<'a> = &'a dyn Fn() -> String;
 
 fn record(value: &Value, members: &'static [Member], path: Path<'_>, found: &mut Vec<String>) -> Result<(), ApiError> {
@@ -101,7 +101,7 @@ fn list(
             Shape::Record(members) => {
                 record(each, members, &|| format!("{}.{}.member.", path(), at + 1), found)?;
             }
-            // The service names the whole list where one of its plain items is wrong.
+            // For an invalid scalar item, the service names the whole list.
             plain => {
                 let constraints = broken(each, plain)?;
                 if !constraints.is_empty() {
@@ -114,7 +114,7 @@ fn list(
     Ok(())
 }
 
-/// The constraints that a plain value breaks.
+/// The constraints that a scalar value violates.
 fn broken(value: &Value, shape: &'static Shape) -> Result<Vec<String>, ApiError> {
     let mut out = Vec::new();
     match shape {
@@ -142,7 +142,7 @@ fn broken(value: &Value, shape: &'static Shape) -> Result<Vec<String>, ApiError>
         Shape::Flag => {
             value.as_bool().ok_or_else(|| unreadable(value, "a Boolean"))?;
         }
-        // Lists and records are walked by their own functions; the model has no list of lists.
+        // Lists and records have their own functions; the model has no list of lists.
         Shape::List { .. } | Shape::Record(_) => {}
     }
     Ok(out)

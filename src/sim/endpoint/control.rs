@@ -1,11 +1,11 @@
-//! The controls of a running simulator, apart from the protocol of AWS:
+//! The controls of a running simulator, separate from AWS's protocol:
 //!
 //! | request | does |
 //! |---|---|
-//! | `GET /_books` | all that happened in the cloud, as JSON: [`Inventory`](super::super::cloud::Inventory) |
+//! | `GET /_books` | everything that happened in the cloud, as JSON: [`Inventory`](super::super::cloud::Inventory) |
 //! | `GET /_faults` | the faults and settings in force, as JSON |
-//! | `PUT /_faults` | replaces them (TOML); their timetable begins anew |
-//! | `POST /_seed` | adds a fleet (TOML, see [`fleet`](super::super::fleet)); the ids come back as JSON |
+//! | `PUT /_faults` | replaces them (TOML); their timetable starts again |
+//! | `POST /_seed` | adds a fleet (TOML, see [`fleet`](super::super::fleet)); returns the ids as JSON |
 
 use http_body_util::Full;
 use hyper::body::Bytes;

@@ -1,15 +1,15 @@
-//! What the simulator reads from a SigV4 signature: whose it is and which Region it is for. It checks no signature.
+//! Reads account and Region from a SigV4 signature, without checking it.
 
 use super::super::cloud::ApiError;
 use super::super::fleet::DEFAULT_ACCOUNT;
 
-/// Whom and where a request is for.
+/// The account and Region of a request.
 pub(super) struct Scope {
     pub account: String,
     pub region: String,
 }
 
-/// Reads the header `Authorization`.
+/// Parses the header `Authorization`.
 pub(super) fn scope(header: Option<&str>) -> Result<Scope, ApiError> {
     let Some(header) = header else {
         return Err(
@@ -38,7 +38,7 @@ pub(super) fn scope(header: Option<&str>) -> Result<Scope, ApiError> {
     Ok(Scope { account: account(key), region: (*region).to_owned() })
 }
 
-/// The account of an access key: the first 12 digits in a row, else 111122223333.
+/// The account of an access key: the first 12 digits in a row, otherwise 111122223333.
 fn account(key: &str) -> String {
     let digits = key.split(|c: char| !c.is_ascii_digit()).find(|run| run.len() == 12);
     digits.unwrap_or(DEFAULT_ACCOUNT).to_owned()

@@ -3,7 +3,7 @@
 use super::Fault;
 
 impl Fault {
-    /// What is wrong with it, if anything is.
+    /// Checks its numbers; the error says what is wrong.
     pub(super) fn check(&self) -> Result<(), String> {
         let percents = [
             ("black_hole_percent", self.black_hole_percent),

@@ -7,11 +7,11 @@ use super::super::cloud::error::ApiError;
 pub struct Decision {
     /// How it is delivered.
     pub delivery: CallDelivery,
-    /// How much later the answer comes, ms.
+    /// The delay of the response, ms.
     pub latency_ms: u64,
-    /// By how much the header `Date` is wrong, s.
+    /// The error of the header `Date`, s.
     pub date_skew_seconds: i64,
-    /// By how much every CreationTime of a backup is wrong, s.
+    /// The error of every CreationTime of a backup, s.
     pub creation_time_skew_seconds: i64,
 }
 
@@ -38,7 +38,7 @@ pub enum InjectedFault {
     Forbidden,
     /// A 200 with an empty body.
     Empty,
-    /// A 200 with the first half of the answer.
+    /// A 200 with the first half of the response.
     Truncated,
     /// A closed connection.
     Closed,
@@ -47,7 +47,7 @@ pub enum InjectedFault {
 }
 
 impl InjectedFault {
-    /// The name in counts: the error's code, or what there was in place of one.
+    /// The name in counts: the error's code, or what came in place of one.
     #[must_use]
     pub fn name(&self) -> std::borrow::Cow<'static, str> {
         match self {

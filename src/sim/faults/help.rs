@@ -1,4 +1,4 @@
-//! Help text for each knob.
+//! Help text for each setting of a fault.
 
-/// Every knob, with its default and what it does, for people: `lifeboat simulator --help` prints it.
+/// Every setting, with its default and meaning; printed by `lifeboat simulator --help`.
 pub const HELP: &str = include_str!("help.txt");

@@ -1,7 +1,7 @@
-//! Builds a simulated fleet for a policy, with assumed sizes where nothing is known.
+//! Builds a simulated fleet for a policy, with assumed sizes where none are known.
 //!
 //! The result of a month depends on sizes and rates of change, which no policy file states. Whatever the database knows
-//! about a source is used; the rest is drawn from the seed between bounds that a person can set.
+//! about a source is used; the rest is drawn from the seed between bounds that the user can set.
 
 use crate::domain::id::{Region, SourceKey, Target};
 use crate::domain::lane::FileSystemKind;
@@ -16,18 +16,18 @@ use std::collections::BTreeMap;
 
 const GIB: f64 = 1_073_741_824.0;
 
-/// What is assumed of a fleet.
+/// Assumptions about a fleet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Assumed {
     /// The smallest and the largest file system, GiB of data; drawn so that each size is as likely as its double.
     pub size_gib: (f64, f64),
-    /// How much of its data changes in a day, %; between half and twice that is drawn.
+    /// The part of its data that changes per day, %; values from half to twice that are drawn.
     pub change_percent: f64,
-    /// What a copy moves in a second, MB.
+    /// Copy throughput, MB per second.
     pub copy_mb_per_second: f64,
-    /// What a copy takes at least, s (fsx-facts: six to seven minutes for next to nothing).
+    /// Minimum duration of a copy, s (fsx-facts: six to seven minutes for almost no data).
     pub copy_floor_seconds: f64,
-    /// Whether things go wrong now and then.
+    /// Whether ordinary faults occur.
     pub faults: bool,
 }
 
@@ -43,8 +43,8 @@ impl Default for Assumed {
     }
 }
 
-/// An FSx with every source of the policy in it. `state` tells the size and type of those that were backed up before; of
-/// the others file systems are taken for Windows, which has the smaller quota.
+/// An FSx with every source of the policy. `state` supplies the sizes and types of sources with backups; other file
+/// systems are assumed to be Windows, which has the smaller quota.
 ///
 /// # Errors
 /// A source that AWS could not have, and why.
@@ -97,7 +97,8 @@ pub fn build_fleet(
     Ok(cloud)
 }
 
-/// Which Region is silent for some hours where things go wrong: the one that most copies go to, the first by name of several.
+/// The Region that stays silent for some hours with faults: the destination of most copies, the first by name of
+/// several.
 #[must_use]
 pub fn silent_region(settings: &Settings) -> Option<&Region> {
     let mut copied: BTreeMap<&Region, usize> = BTreeMap::new();
@@ -109,7 +110,7 @@ pub fn silent_region(settings: &Settings) -> Option<&Region> {
     copied.into_iter().rev().max_by_key(|(_, sources)| *sources).map(|(region, _)| region)
 }
 
-/// Whether the simulated FSx serves this Region: it refuses all others, as AWS does where a Region is not enabled.
+/// Whether the simulated FSx serves this Region: it refuses all others, as AWS does with Regions that are not enabled.
 #[must_use]
 pub fn serves(region: &Region) -> bool {
     [STANDARD, CHINA, GOVERNMENT].iter().any(|names| names.contains(&region.as_str()))
@@ -127,8 +128,8 @@ fn known(state: Option<&State>, key: &SourceKey) -> (FileSystemType, Option<u64>
     (kind, newest.and_then(|backup| backup.size_bytes).map(u64::from))
 }
 
-/// An ordinary month: calls that are throttled, fail or lose their answer, backups and copies that end FAILED, others who
-/// copy as well, every other week a day on which copies take three times as long, and once one Region that is silent for hours.
+/// An ordinary month: throttled and failing calls, lost responses, backups and copies that end FAILED, copies of
+/// others, every other week a day on which copies take three times as long, and once a Region that is silent for hours.
 fn weather(silent_region: Option<&Region>) -> Faults {
     const HOUR: f64 = 3600.0;
     const DAY: f64 = 24.0 * HOUR;
@@ -147,7 +148,7 @@ fn weather(silent_region: Option<&Region>) -> Faults {
     let span = |from: f64, until: f64| Fault { from_seconds: from, until_seconds: Some(until), ..Fault::default() };
     let slow = (0..30).map(|nth| f64::from(nth) * 14.0 * DAY + 9.0 * DAY);
     let slow = slow.map(|from| Fault { slow_factor: 3.0, ..span(from, from + DAY) });
-    // No Regions would mean all.
+    // An empty list of Regions would mean all.
     let silent = silent_region.map(|region| Fault {
         regions: vec![region.to_string()],
         black_hole_percent: 100.0,

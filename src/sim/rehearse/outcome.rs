@@ -22,28 +22,28 @@ pub struct RouteOutcome {
     pub rpo: Option<Duration>,
     /// Copies, or backups in the source's own Region, that became AVAILABLE.
     pub copies: u64,
-    /// How long the promise was broken, all together.
+    /// For how long in total the RPO was missed.
     pub broken: Duration,
-    /// Stretches of one age: (age at the beginning, length); an age grows as time passes.
+    /// Intervals as (age at the beginning, length); the age grows with time.
     stretches: Vec<(Duration, Duration)>,
-    /// How long nothing was there at all.
+    /// How long there was no recovery point at all.
     pub empty: Duration,
 }
 
 impl RouteOutcome {
-    /// Several routes together: their ages over all the time.
+    /// The ages of several routes combined.
     #[must_use]
     pub fn together(routes: &[Self]) -> Ages {
         Ages(routes.iter().flat_map(|route| route.stretches.iter().copied()).collect())
     }
 }
 
-/// How old the newest recovery point was, and for how long: stretches of (age at the beginning, length).
+/// The ages of the newest recovery point, as intervals of (age at the beginning, length).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ages(Vec<(Duration, Duration)>);
 
 impl Ages {
-    /// The age that the newest recovery point kept to for this share (0 to 1) of the time in which there was one.
+    /// The age that was not exceeded for this fraction (0 to 1) of the time in which there was a recovery point.
     #[must_use]
     pub fn age_at(&self, share: f64) -> Option<Duration> {
         let all: Duration = self.0.iter().map(|(_, length)| *length).sum();
@@ -64,29 +64,29 @@ impl Ages {
     }
 }
 
-/// How a lane that several routes share was used between two moments.
+/// The usage of a lane that several routes share, between two times.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LaneOutcome {
     /// The lane.
     pub lane: Lane,
-    /// How many copies may be in flight.
+    /// The number of copies that may be in flight.
     pub slots: u32,
     /// Slot time that was used.
     pub used: Duration,
     /// Slot time while at least one copy waited or all slots were taken.
     pub wanted: Duration,
-    /// Slot time that was free while a copy could have begun.
+    /// Slot time that was free while a copy could have started.
     pub idle: Duration,
-    /// Copies begun.
+    /// Number of copies started.
     pub copies: u64,
-    /// The longest.
+    /// The longest copy.
     pub longest: Duration,
-    /// When the last ended.
+    /// When the last copy ended.
     pub last_ended: Option<Time>,
 }
 
 impl Rehearsal {
-    /// What came of every route from `from` to `until`.
+    /// The outcome of every route from `from` to `until`.
     #[must_use]
     pub fn routes(&self, from: Time, until: Time) -> Vec<RouteOutcome> {
         let made = self.made();
@@ -104,7 +104,7 @@ impl Rehearsal {
         routes
     }
 
-    /// The same of every source in its own Region, unless copies go there as well, which are judged in its place.
+    /// The same for every source in its own Region, unless copies go there as well, which count instead.
     #[must_use]
     pub fn home_routes(&self, from: Time, until: Time) -> Vec<RouteOutcome> {
         let made = self.made();
@@ -120,7 +120,7 @@ impl Rehearsal {
         routes
     }
 
-    /// How the lanes that several routes share were used from `from` to `until`.
+    /// The usage of the lanes that several routes share, from `from` to `until`.
     #[must_use]
     pub fn lanes(&self, from: Time, until: Time) -> Vec<LaneOutcome> {
         let made = self.made();
@@ -153,7 +153,7 @@ impl Rehearsal {
         outcomes.into_values().collect()
     }
 
-    /// Everything that became AVAILABLE, or was on the way, by source and destination, as it was made.
+    /// Everything that became AVAILABLE or was in flight, by source and destination, in order of creation.
     fn made(&self) -> BTreeMap<(SourceKey, Option<Region>), Vec<&Backup>> {
         let mut made: BTreeMap<_, Vec<&Backup>> = BTreeMap::new();
         for (_, backup) in self.cloud().backups() {
@@ -222,16 +222,16 @@ impl RouteOutcome {
     }
 }
 
-/// Age counts from the creation of the source backup, which the copy's tag tells.
+/// The creation time of the source backup, from the copy's tag: ages count from it.
 fn taken_ms(copy: &Backup) -> i64 {
     let tagged = copy.tags.get("lifeboat:taken").and_then(|text| Time::parse_rfc3339(text));
     tagged.map_or(copy.taken_ms, Time::millis)
 }
 
-/// A moment at which one more (or one fewer) copy could begin or is in flight.
+/// A time at which the number of copies that could start, or are in flight, changes.
 type Step = (i64, i64, i64);
 
-/// From when to when a route's copies were in flight, and from when to when one could have begun.
+/// The periods in which a route's copies were in flight, and in which one could have started.
 fn steps_of_route(backups: &[&Backup], copies: &[&Backup], until_ms: i64) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut times: BTreeSet<i64> = BTreeSet::new();
@@ -284,7 +284,7 @@ impl LaneOutcome {
         }
     }
 
-    /// Goes through the moments in order, adding up what lies between them.
+    /// Visits the steps in order and adds up what lies between them.
     fn walk(&mut self, steps: &[Step], from_ms: i64, until_ms: i64) {
         let slots = i64::from(self.slots);
         let (mut could, mut in_flight, mut since_ms) = (0_i64, 0_i64, from_ms);
@@ -311,10 +311,10 @@ mod tests {
     #[test]
     fn ages_are_weighed_by_time() {
         let hours = |hours: u64| Duration::from_secs(3600 * hours);
-        // From one hour old to three, and from no age to ten.
+        // From one hour old to three, and from zero to ten.
         let ages = Ages(vec![(hours(1), hours(2)), (hours(0), hours(10))]);
         assert_eq!(ages.age_at(1.0), Some(hours(10)));
-        // Up to three hours old: all of the first stretch and three hours of the second, five of twelve.
+        // Up to three hours old: all of the first interval and three hours of the second, five of twelve.
         assert_eq!(ages.age_at(5.0 / 12.0), Some(hours(3)));
         assert_eq!(Ages(Vec::new()).age_at(0.5), None);
     }
@@ -322,7 +322,8 @@ mod tests {
     #[test]
     fn a_lane_is_idle_only_while_a_copy_could_begin() {
         let mut lane = LaneOutcome::new(&Lane::OntapAccount("default".into()), 2);
-        // One copy could begin from 0 to 10 s and does from 10 s to 40 s; another could from 20 s on and never does.
+        // One copy could start from 0 to 10 s and runs from 10 s to 40 s; another could start from 20 s on and never
+        // does.
         let steps = [(0, 1, 0), (10_000, -1, 0), (10_000, 0, 1), (20_000, 1, 0), (40_000, 0, -1)];
         lane.walk(&steps, 0, 60_000);
         assert_eq!(lane.used, Duration::from_secs(30));

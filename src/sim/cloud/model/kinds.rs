@@ -1,8 +1,8 @@
-//! The kinds of what FSx has.
+//! Enumerations of the API, and who requested a backup.
 
 use super::*;
 
-/// The kinds of file system.
+/// The types of file systems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum FileSystemType {
@@ -28,7 +28,7 @@ impl FileSystemType {
         }
     }
 
-    /// The member of requests and answers that holds what only this type has.
+    /// The member of requests and responses with the type-specific configuration.
     pub(crate) const fn configuration(self) -> &'static str {
         match self {
             Self::Windows => "WindowsConfiguration",
@@ -43,19 +43,19 @@ impl FileSystemType {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Lifecycle {
-    /// Lustre: asked for, not begun
+    /// Lustre: requested, not started
     Pending,
-    /// Being made
+    /// In progress
     Creating,
-    /// Lustre: being moved to its place of rest
+    /// Lustre: being transferred to storage
     Transferring,
-    /// A copy being made
+    /// A copy in progress
     Copying,
     /// Good
     Available,
-    /// Ended badly; stays until deleted
+    /// Failed; stays until deleted
     Failed,
-    /// Gone: seen only in the answer to DeleteBackup, and in the state
+    /// Deleted: only seen in the response to DeleteBackup, and in the inventory
     Deleted,
 }
 
@@ -74,7 +74,7 @@ impl Lifecycle {
         }
     }
 
-    /// Whether work on it goes on.
+    /// Whether work on it is in progress.
     #[must_use]
     pub const fn in_flight(self) -> bool {
         matches!(self, Self::Pending | Self::Creating | Self::Transferring | Self::Copying)
@@ -107,7 +107,7 @@ impl BackupType {
     }
 }
 
-/// Who brought a backup about, which the API does not tell.
+/// Who requested a backup, which the API does not show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Principal {

@@ -1,7 +1,8 @@
-//! The requests that make and delete file systems, volumes and storage virtual machines, whole, as the API model has them.
+//! The complete requests that create and delete file systems, volumes and storage virtual machines, as in the API
+//! model.
 //!
-//! The simulator reads few of these members. But a request that FSx would refuse must be refused here too, or it is found
-//! out on the day it is first sent to AWS.
+//! The simulator reads few of these members. But a request that FSx would reject must be rejected here too, or the
+//! mistake shows only when it is first sent to AWS.
 
 use super::super::patterns::{
     ACTIVE_DIRECTORY_FULLY_QUALIFIED_NAME_P, ADMIN_PASSWORD_P, AGGREGATE_P, ALTERNATE_DNS_NAME_P, ARCHIVE_PATH_P,
