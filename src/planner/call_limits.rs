@@ -247,7 +247,7 @@ impl CallLimits<'_> {
     ///
     /// An object requested by a lost database may have been deleted while AWS still knows its token: then that token is
     /// answered with BackupNotFound forever. Such a response counts as a deleted attempt, once later listings show that
-    /// the source backup exists and that no object carries the token's work.
+    /// the source backup exists and that no object made with the token exists.
     #[must_use]
     pub fn next_attempt(&self, place: &AccountRegion, key: &WorkKey, source: &SourceState) -> u32 {
         let made = source.highest_attempt(key.occurrence, &key.target);

@@ -39,7 +39,7 @@ pub enum Keep {
     Newest,
     /// A person holds it.
     Held,
-    /// Its occurrence has not ended: a copy may need it, or its copies count together.
+    /// Its occurrence has not ended: a copy may need it, or its copies must exist together.
     Open,
     /// A copy to this Region is reading it.
     Read(Region),

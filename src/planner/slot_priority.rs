@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn when_not_all_rpos_can_be_met_a_slot_goes_where_its_benefit_is_largest() {
-        // All are late. 15 minutes of slot gain 80 minutes of RPO on one route and three hours on the other.
+        // All are late. 15 minutes of slot gain 100 minutes of RPO on one route and three hours on the other.
         let requests = [request(150, 3000, 3001), request(15, 115, 120), request(15, 195, 200)];
         assert_eq!(first(&requests), 2);
         // The same benefit for less slot time.

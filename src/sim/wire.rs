@@ -46,8 +46,8 @@ impl Shown {
     }
 }
 
-/// Whether an earlier observation of a backup is still accurate. Fields that are not compared never change; and tags
-/// are only ever replaced as a whole, which the comparison detects.
+/// Whether an earlier observation of a backup is still accurate. Fields that are not compared never change. Tags are
+/// replaced as a whole, and the observation keeps its `Arc`, so equal pointers mean equal tags.
 fn stands(before: &ObservedBackup, backup: &Backup) -> bool {
     Arc::ptr_eq(&before.tags, &backup.tags)
         && before.lifecycle == lifecycle(backup)
