@@ -144,7 +144,8 @@ fn unseen(policy: &Policy, state: &State, now: Time, plan: &mut Plan) -> Time {
         // A first listing in progress is not worth a warning.
         if state.place(&place).is_some_and(|known| known.unread_because().is_some()) {
             plan.warnings.push(format!(
-                "{region} cannot be listed: backups in {} that are older than the database stay until {until}, since a copy                  there may read them; all others are pruned as ever",
+                "{region} cannot be listed: backups in {} that are older than the database stay until {until}, since a copy \
+                 there may read them; all others are pruned as ever",
                 policy.region
             ));
         }

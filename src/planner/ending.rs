@@ -180,7 +180,7 @@ impl Case<'_> {
             let after = duration_text(ORDER_GIVEN_UP_AFTER);
             let what = match attempts {
                 0 => String::new(),
-                _ => format!(": {} ({attempts} attempts)", self.failure(&Target::Backup)),
+                _ => format!(": {} ({})", self.failure(&Target::Backup), counted(attempts)),
             };
             let because = self.because(&Target::Backup);
             return Some((OccurrenceOutcome::Failed, format!("its backup was given up after {after}{what}{because}")));
@@ -188,8 +188,9 @@ impl Case<'_> {
         if attempts > 0 {
             let newer = self.newer()?;
             let reason = format!(
-                "its backup {} ({attempts} attempts); the occurrence of {} took over",
+                "its backup {} ({}); the occurrence of {} took over",
                 self.failure(&Target::Backup),
+                counted(attempts),
                 newer.at
             );
             return Some((OccurrenceOutcome::Failed, reason));
@@ -297,4 +298,8 @@ impl Case<'_> {
             format!("a newer backup took the place of its copy to {region}{}", self.because(&target)),
         ))
     }
+}
+
+fn counted(attempts: u32) -> String {
+    if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") }
 }

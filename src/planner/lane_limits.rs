@@ -68,7 +68,8 @@ impl<'a> LaneLimits<'a> {
         let asked = self.unanswered.get(lane).copied().unwrap_or(0);
         let shut = self.closed.get(lane).filter(|closed| asked == 0 || self.now < closed.until);
         let Some(closed) = shut else {
-            let detail = format!("{asked} copies are being asked for ({lane})");
+            let copies = if asked == 1 { "1 copy is".to_owned() } else { format!("{asked} copies are") };
+            let detail = format!("{copies} being asked for ({lane})");
             return Err(Blocked { reason: Reason::CallLimit, until: None, detail });
         };
         let recent = closed.refused_since(self.now.minus(MINUTE));

@@ -9,8 +9,6 @@ mod copy_selection;
 mod deleted_backups;
 mod disputes;
 mod durations;
-mod edits;
-mod endings;
 mod evidence;
 mod fixture;
 mod lanes;
@@ -325,67 +323,24 @@ fn work(number: usize, target: Target) -> WorkKey {
     WorkKey { source: key(number), occurrence, target }
 }
 
-fn tagged(tags: &Tags, key: &str) -> Option<String> {
-    tags.get(key).cloned()
-}
-
-/// From a new database to a completed occurrence, request by request.
+/// A request carries the token of its work; a copy names its backup, where that is, and the key of its destination.
 #[test]
-fn a_day_as_it_should_be() {
+fn what_a_request_carries() {
     let mut talk = Talk::new(1);
-    let plan = talk.round();
-    assert_eq!(plan.wake.at, at("2026-11-21T06:00:00Z"), "{:?}", plan.wake);
-    let lists: Vec<String> = talk.under_way.iter().map(|action| action.place.region.to_string()).collect();
-    assert_eq!((lists.len(), talk.under_way[0].call.operation()), (2, "DescribeBackups"), "{lists:?}");
-    talk.serve();
-    talk.wait(9 * SECOND);
-    assert!(talk.under_way.is_empty() && talk.ended().is_empty(), "{:?}", talk.under_way);
-    talk.wait(SECOND);
-    let look_ups = talk.calls("DescribeFileSystems");
-    assert_eq!(look_ups.len(), 1);
-    talk.answer(&look_ups[0], Outcome::SourcesDescribed(vec![facts(&source(0))]));
-    talk.round();
-    let creates = talk.calls("CreateBackup");
-    let Call::Make { key: made, request } = &creates[0].call else { panic!("{creates:?}") };
-    let Request::CreateBackup { source: of, token, tags } = &**request else { panic!("{request:?}") };
+    let create = talk.until("CreateBackup");
+    let Call::Make { key: made, request } = &create.call else { panic!("{create:?}") };
+    let Request::CreateBackup { source: of, token, .. } = &**request else { panic!("{request:?}") };
     assert_eq!((made, of, token), (&work(0, Target::Backup), &source(0), &work(0, Target::Backup).token(1)));
-    assert_eq!(tagged(tags, "team").as_deref(), Some("policy"), "the policy's tags go before the source's own");
-    assert_eq!((tagged(tags, "floor").as_deref(), tagged(tags, "aws:x")), (Some("2"), None));
-    assert_eq!(tagged(tags, "lifeboat:attempt").as_deref(), Some("1"));
-    let observed = talk.make(&creates[0]);
-    talk.answer(&creates[0], Outcome::Made(Box::new(observed.clone())));
-    let plan = talk.round();
-    assert_eq!(plan.wake.at, talk.now.plus(POLL), "{:?}", plan.wake);
-    assert!(talk.under_way.is_empty(), "one backup, asked for once");
+    let observed = talk.make(&create);
+    talk.answer(&create, Outcome::Made(Box::new(observed.clone())));
     talk.becomes(Lifecycle::Available);
-    talk.wait(POLL);
-    let polls = talk.calls("DescribeBackups");
-    assert_eq!(polls.len(), 1);
-    let seen = talk.at_aws.values().cloned().collect();
-    talk.answer(&polls[0], Outcome::Polled(seen));
-    talk.round();
-    let copies = talk.calls("CopyBackup");
-    let Call::Make { key: made, request } = &copies[0].call else { panic!("{copies:?}") };
-    let Request::CopyBackup { source_region, backup, kms_key, token, tags } = &**request else { panic!() };
-    let there = Target::Copy(THERE.into());
-    assert_eq!((made, token), (&work(0, there.clone()), &work(0, there.clone()).token(1)));
+    let copy = talk.until("CopyBackup");
+    let Call::Make { key: made, request } = &copy.call else { panic!("{copy:?}") };
+    let Request::CopyBackup { source_region, backup, kms_key, token, .. } = &**request else { panic!("{request:?}") };
+    let there = work(0, Target::Copy(THERE.into()));
+    assert_eq!((made, token), (&there, &there.token(1)));
     assert_eq!((source_region.as_str(), backup), (HOME, &observed.id));
-    assert_eq!((kms_key.as_deref(), copies[0].place.region.as_str()), (Some("alias/dr"), THERE));
-    assert_eq!((tagged(tags, "site").as_deref(), tagged(tags, "floor").as_deref()), (Some("dr"), Some("2")));
-    assert_eq!(tagged(tags, "lifeboat:origin"), Some(format!("{HOME}/{}", observed.id)));
-    assert_eq!(tagged(tags, "lifeboat:taken"), Some(observed.created_at.to_string()));
-    let copy = talk.make(&copies[0]);
-    talk.answer(&copies[0], Outcome::Made(Box::new(copy)));
-    assert!(talk.ended().is_empty());
-    talk.round();
-    talk.becomes(Lifecycle::Available);
-    talk.now = talk.now.plus(POLL);
-    talk.serve();
-    let ended = talk.ended();
-    assert_eq!((ended.len(), ended[0].1), (1, OccurrenceOutcome::Completed), "{ended:?}");
-    let wake = talk.round().wake;
-    assert!(wake.at > talk.now && wake.at <= at("2026-11-21T06:10:00Z"), "the next listing: {wake:?}");
-    assert!(audit(&talk.settings, &talk.state, talk.now).is_empty());
+    assert_eq!((kms_key.as_deref(), copy.place.region.as_str()), (Some("alias/dr"), THERE));
 }
 
 /// Each class of refusal has its own first pause, doubles, and ends at its bound; jitter spreads it by a quarter.
@@ -428,30 +383,6 @@ fn listings_come_as_often_as_their_pages_allow() {
     assert_eq!((stale_after(POLL, 1), stale_after(POLL, 100)), (40 * POLL + MINUTE, 800 * POLL + MINUTE));
 }
 
-/// A refusal that is definite withdraws the pending request; the same work is asked for again when its pause is over, not before.
-#[test]
-fn what_was_refused_is_asked_for_again_after_its_pause() {
-    let mut talk = Talk::asking(1);
-    let create = talk.calls("CreateBackup").remove(0);
-    talk.refuse(&create, FaultClass::TransientState);
-    let plan = talk.round();
-    assert!(talk.under_way.is_empty());
-    assert_eq!((plan.waiting.len(), plan.waiting[0].reason), (1, Reason::Backoff));
-    let until = plan.waiting[0].until.unwrap();
-    assert_eq!(until, talk.now.plus(pause(FaultClass::TransientState, 1, POLL, work(0, Target::Backup).jitter(1))));
-    assert_eq!(plan.wake.at, until);
-    talk.now = until.minus(Duration::from_millis(1));
-    talk.round();
-    assert!(talk.calls("CreateBackup").is_empty(), "a moment too early");
-    talk.now = until;
-    talk.round();
-    let again = talk.calls("CreateBackup");
-    let (Call::Make { request: first, .. }, Call::Make { request: second, .. }) = (&create.call, &again[0].call) else {
-        panic!("{again:?}")
-    };
-    assert_eq!(first.token(), second.token(), "a refusal never raises the attempt");
-}
-
 /// An answer that was lost proves nothing: word for word the same again, for five minutes; then a listing must tell.
 #[test]
 fn a_lost_answer_is_asked_for_again_and_then_looked_for() {
@@ -489,36 +420,6 @@ fn a_lost_answer_is_asked_for_again_and_then_looked_for() {
     assert_eq!(first.token(), second.token(), "nothing was made, so the attempt is the same");
 }
 
-/// Three failures in a row close a place: one call at a time finds out whether it is open again.
-#[test]
-fn a_place_out_of_order_is_tried_one_call_at_a_time() {
-    let mut talk = Talk::asking(8);
-    let creates = talk.calls("CreateBackup");
-    assert_eq!(creates.len(), 8);
-    for (number, create) in creates.iter().enumerate() {
-        talk.refuse(create, FaultClass::Throttled);
-        let closed = talk.state.place(&place(HOME)).unwrap().failures;
-        assert_eq!(closed, u32::try_from(number + 1).unwrap());
-    }
-    let plan = talk.round();
-    assert!(talk.under_way.iter().all(|action| action.place != place(HOME)));
-    talk.now = plan.wake.at;
-    for _ in 0..20 {
-        let plan = talk.round();
-        let at_home: Vec<Action> = talk.under_way.drain(..).filter(|action| action.place == place(HOME)).collect();
-        assert!(at_home.len() <= 1, "{at_home:?}");
-        for action in at_home {
-            talk.refuse(&action, FaultClass::Throttled);
-        }
-        talk.now = plan.wake.at.max(talk.now.plus(SECOND));
-    }
-    // One good answer opens it.
-    let create = talk.until("CreateBackup");
-    let made = talk.make(&create);
-    talk.answer(&create, Outcome::Made(Box::new(made)));
-    assert_eq!(talk.state.place(&place(HOME)).unwrap().failures, 0);
-}
-
 /// No more than so many calls at one place at one time, whatever there is to do.
 #[test]
 fn calls_at_a_place_are_bounded() {
@@ -545,108 +446,6 @@ fn calls_at_a_place_are_bounded() {
     assert!(plan.waiting.iter().any(|wait| wait.reason == Reason::CallLimit));
 }
 
-/// A copy is asked for only while a slot of its lane is known free; the rest wait, and say for what.
-#[test]
-fn a_full_lane_lets_nobody_in() {
-    let mut talk = Talk::asking(7);
-    for create in talk.calls("CreateBackup") {
-        let made = talk.make(&create);
-        talk.answer(&create, Outcome::Made(Box::new(made)));
-    }
-    talk.round();
-    talk.becomes(Lifecycle::Available);
-    talk.wait(POLL);
-    for poll in talk.calls("DescribeBackups") {
-        let seen = talk.at_aws.values().cloned().collect();
-        talk.answer(&poll, Outcome::Polled(seen));
-    }
-    talk.round();
-    let mut copies = Vec::new();
-    for _ in 0..3 {
-        for copy in talk.calls("CopyBackup") {
-            let made = talk.make(&copy);
-            talk.answer(&copy, Outcome::Made(Box::new(made)));
-            copies.push(copy);
-        }
-        talk.round();
-    }
-    let plan = talk.round();
-    assert_eq!((copies.len(), talk.calls("CopyBackup").len()), (5, 0), "two at a time, and no more than five");
-    let waiting: Vec<Reason> = plan.waiting.iter().map(|wait| wait.reason).collect();
-    assert_eq!(waiting.iter().filter(|reason| **reason == Reason::Slot).count(), 2, "{waiting:?}");
-    assert!(audit(&talk.settings, &talk.state, talk.now).is_empty(), "five of five is as it should be");
-    // Ours that cannot be: more in flight than AWS allows is shown.
-    talk.settings.limits.copies_in_flight = 3;
-    let findings = audit(&talk.settings, &talk.state, talk.now);
-    assert_eq!(findings.len(), 1, "{findings:?}");
-    assert_eq!((findings[0].severity, findings[0].severity.as_str()), (Severity::Warning, "warning"));
-    assert_eq!(findings[0].what, "5 copies in flight where AWS allows 3");
-}
-
-/// What the audit finds: a source blocked, a copy that hangs, a backup made twice.
-#[test]
-fn the_audit_finds_what_should_not_be() {
-    let mut talk = Talk::asking(1);
-    let create = talk.calls("CreateBackup").remove(0);
-    let made = talk.make(&create);
-    talk.answer(&create, Outcome::Made(Box::new(made)));
-    talk.round();
-    let findings = |talk: &Talk| -> Vec<(Severity, String)> {
-        audit(&talk.settings, &talk.state, talk.now).into_iter().map(|found| (found.severity, found.what)).collect()
-    };
-    talk.now = talk.now.plus(48 * HOUR).minus(SECOND);
-    assert!(findings(&talk).is_empty());
-    talk.now = talk.now.plus(SECOND);
-    let stuck = findings(&talk);
-    assert_eq!((stuck.len(), stuck[0].0, stuck[0].0.as_str()), (1, Severity::Error, "error"));
-    assert!(stuck[0].1.contains("backup-0123456789abcd000 in default/us-east-1 is CREATING since"), "{stuck:?}");
-    let twin = talk.make(&create).into_point(&place(HOME), talk.now).unwrap();
-    talk.take_in(vec![Change::BackupObserved { point: Box::new(twin) }]);
-    let found = findings(&talk);
-    assert!(found.iter().any(|(severity, what)| {
-        *severity == Severity::Warning && what.contains("has 1 duplicates of backup-0123456789abcd000")
-    }));
-    talk.state.quarantined.insert(key(0), "contradicts itself".to_owned());
-    assert_eq!(findings(&talk)[0], (Severity::Error, "contradicts itself".to_owned()));
-}
-
-/// Of what came due while nobody looked, the newest begins; the others end with the reason.
-#[test]
-fn of_several_that_came_due_the_newest_begins() {
-    let mut talk = Talk::new(1);
-    talk.serve();
-    talk.now = at("2026-11-22T01:00:00Z");
-    talk.round();
-    let ended = talk.ended();
-    let times: Vec<&str> = ended.iter().map(|(at, ..)| at.as_str()).collect();
-    assert_eq!(times, ["2026-11-21T06:00:00Z", "2026-11-21T12:00:00Z", "2026-11-21T18:00:00Z"]);
-    assert!(
-        ended
-            .iter()
-            .all(|(_, end, reason)| *end == OccurrenceOutcome::Coalesced && reason.contains("2026-11-22T00:00:00Z"))
-    );
-    assert_eq!(talk.state.sources[&key(0)].open.len(), 1);
-
-    // With a window, what is too late is missed, the newest too.
-    let mut talk = Talk::new(1);
-    talk.policy().start_within = Some(HOUR);
-    talk.serve();
-    talk.now = at("2026-11-21T13:00:00.001Z");
-    talk.round();
-    let ends: Vec<OccurrenceOutcome> = talk.ended().iter().map(|(_, end, _)| *end).collect();
-    assert_eq!(ends, [OccurrenceOutcome::Missed, OccurrenceOutcome::Missed]);
-    assert!(talk.ended()[1].2.contains("not begun within 1h"), "{:?}", talk.ended());
-
-    // Exactly at its end, the window is open.
-    let mut talk = Talk::new(1);
-    talk.policy().start_within = Some(HOUR);
-    talk.serve();
-    talk.now = at("2026-11-21T13:00:00Z");
-    talk.round();
-    let ends: Vec<OccurrenceOutcome> = talk.ended().iter().map(|(_, end, _)| *end).collect();
-    assert_eq!((ends, talk.state.sources[&key(0)].open.len()), (vec![OccurrenceOutcome::Missed], 1));
-}
-
 /// After an outage of half a year, the oldest share one record, which says for how many it stands.
 #[test]
 fn a_long_outage_is_recorded_in_bounds() {
@@ -667,120 +466,9 @@ fn a_long_outage_is_recorded_in_bounds() {
     assert!(closed[0].0 > 250 && closed[1..].iter().all(|(earlier, _)| *earlier == 0));
 }
 
-/// A source that leaves the policy is let go; one that comes back begins anew.
+/// Tags beyond AWS's fifty are left out, and that is said.
 #[test]
-fn sources_come_and_go_with_the_policy() {
-    let mut talk = Talk::at_six(2);
-    talk.policy().sources.remove(1);
-    talk.settings.generation += 1;
-    talk.round();
-    assert!(talk.changes.iter().any(|change| *change == Change::SourceDeparted { source: key(1) }));
-    assert!(talk.state.sources.get(&key(1)).is_none_or(|source| source.membership.is_none()));
-    let left = talk.changes.len();
-    talk.settings.generation += 1;
-    talk.round();
-    let again = talk.changes[left..]
-        .iter()
-        .any(|change| matches!(change, Change::SourceDeparted { .. } | Change::MembershipUpdated { .. }));
-    assert!(!again, "the same policy changes nothing");
-    talk.policy().sources.push(source(1));
-    talk.settings.generation += 1;
-    talk.round();
-    assert!(talk.state.sources[&key(1)].membership.is_some());
-    talk.policy().destinations[0].region = "eu-west-1".into();
-    talk.settings.generation += 1;
-    talk.round();
-    let membership = talk.state.sources[&key(0)].membership.as_ref().unwrap();
-    assert_eq!(membership.destinations, ["eu-west-1".into()]);
-}
-
-/// Nothing is asked of a Region whose inventory was never read, and it is said.
-#[test]
-fn nothing_is_asked_before_the_books_are_read() {
-    let mut talk = Talk::new(1);
-    talk.round();
-    let lists = talk.calls("DescribeBackups");
-    for list in lists.iter().filter(|list| list.place == place(HOME)) {
-        talk.answer(list, Outcome::Page { observed_backups: vec![], next_token: None });
-    }
-    for list in lists.iter().filter(|list| list.place == place(THERE)) {
-        talk.refuse(list, FaultClass::Denied);
-    }
-    talk.now = at("2026-11-21T06:00:00Z");
-    talk.round();
-    for lookup in talk.calls("DescribeFileSystems") {
-        talk.answer(&lookup, Outcome::SourcesDescribed(vec![facts(&source(0))]));
-    }
-    talk.round();
-    let create = talk.calls("CreateBackup").remove(0);
-    let mut made = talk.make(&create);
-    made.lifecycle = Lifecycle::Available;
-    talk.answer(&create, Outcome::Made(Box::new(made)));
-    let plan = talk.round();
-    assert!(talk.calls("CopyBackup").is_empty());
-    let wait = plan.waiting.iter().find(|wait| wait.destination.is_some()).unwrap();
-    assert_eq!(wait.reason, Reason::Region, "{wait:?}");
-    assert!(wait.detail.contains("us-west-2 could not be listed yet"), "{wait:?}");
-}
-
-/// What AWS made and could not finish is tried once more, as another attempt, after a pause that grows.
-#[test]
-fn what_failed_is_attempted_anew_after_its_pause() {
-    let mut talk = Talk::asking(1);
-    let of = work(0, Target::Backup);
-    let mut create = talk.calls("CreateBackup").remove(0);
-    for attempt in 1..4 {
-        let Call::Make { request, .. } = &create.call else { panic!("{create:?}") };
-        let Request::CreateBackup { token, tags, .. } = &**request else { panic!("{request:?}") };
-        assert_eq!((token, tagged(tags, "lifeboat:attempt")), (&of.token(attempt), Some(attempt.to_string())));
-        let made = talk.make(&create);
-        talk.answer(&create, Outcome::Made(Box::new(made)));
-        talk.round();
-        talk.becomes(Lifecycle::Failed);
-        for observed in talk.at_aws.values_mut() {
-            observed.failure = Some(format!("attempt {attempt} broke"));
-        }
-        talk.now = talk.now.plus(POLL);
-        let poll = talk.until("DescribeBackups");
-        let outcome = talk.outcome(&poll);
-        talk.answer(&poll, outcome);
-        let failed_at = talk.now;
-        let until = failed_at.plus(pause_after_failed(&of, attempt, POLL));
-        let plan = talk.round();
-        let wait = plan.waiting.iter().find(|wait| wait.destination.is_none()).unwrap();
-        assert_eq!((wait.reason, wait.until), (Reason::Backoff, Some(until)), "{wait:?}");
-        assert_eq!(wait.detail, format!("attempt {attempt} broke"));
-        create = talk.until("CreateBackup");
-        assert!(talk.now >= until && talk.now <= until.plus(2 * SECOND), "{} {until}", talk.now);
-    }
-}
-
-/// A refusal that waiting cannot mend holds for every occurrence of the route, for an hour.
-#[test]
-fn what_is_refused_for_good_is_refused_for_the_next_occurrence_too() {
-    let mut talk = Talk::asking(1);
-    let create = talk.calls("CreateBackup").remove(0);
-    talk.refuse(&create, FaultClass::Permanent);
-    let refused_at = talk.now;
-    let plan = talk.round();
-    assert_eq!((plan.waiting[0].reason, plan.waiting[0].detail.as_str()), (Reason::NeedsPerson, "Refused: so it is"));
-    let again = talk.until("CreateBackup");
-    assert!((45 * MINUTE..=HOUR).contains(&talk.now.since(refused_at)), "{}", talk.now);
-    talk.refuse(&again, FaultClass::TransientState);
-    talk.now = at("2026-11-21T11:50:00Z");
-    let again = talk.until("CreateBackup");
-    talk.refuse(&again, FaultClass::Permanent);
-    let refused_at = talk.now;
-    assert!(refused_at < at("2026-11-21T12:00:00Z"), "{refused_at}");
-    let next = talk.until("CreateBackup");
-    let Call::Make { key, .. } = &next.call else { panic!("{next:?}") };
-    assert_eq!(key.occurrence.at, at("2026-11-21T12:00:00Z"));
-    assert!(talk.now.since(refused_at) >= 45 * MINUTE, "{} after {refused_at}", talk.now);
-}
-
-/// Tags beyond AWS's fifty are left out, and that is said; who may not look a source up still backs it up.
-#[test]
-fn a_source_is_backed_up_with_the_tags_that_can_be_had() {
+fn tags_beyond_fifty_are_left_out() {
     let mut talk = Talk::at_six(1);
     let lookup = talk.calls("DescribeFileSystems").remove(0);
     let mut many = facts(&source(0));
@@ -794,29 +482,18 @@ fn a_source_is_backed_up_with_the_tags_that_can_be_had() {
         plan.warnings
     );
     assert!(plan.warnings[0].ends_with(", k59"), "{:?}", plan.warnings);
+}
 
+/// FSx refuses a backup of an ONTAP file system: that is told from its type, before anything is asked for.
+#[test]
+fn an_ontap_file_system_is_told_to_name_its_volumes_before_the_call() {
     let mut talk = Talk::at_six(1);
-    let lookup = talk.calls("DescribeFileSystems").remove(0);
-    talk.refuse(&lookup, FaultClass::Denied);
-    let plan = planner::plan(&talk.settings, &talk.state, talk.now);
-    assert_eq!(plan.actions.iter().filter(|action| action.call.operation() == "CreateBackup").count(), 1);
-    assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
-
-    let mut talk = Talk::at_six(1);
-    let lookup = talk.calls("DescribeFileSystems").remove(0);
-    talk.refuse(&lookup, FaultClass::Missing);
+    for lookup in talk.calls("DescribeFileSystems") {
+        let found = SourceFacts { kind: FileSystemKind::Ontap, ..facts(&source(0)) };
+        talk.answer(&lookup, Outcome::SourcesDescribed(vec![found]));
+    }
     let plan = talk.round();
     assert!(talk.calls("CreateBackup").is_empty());
-    assert_eq!(plan.waiting[0].reason, Reason::NeedsPerson, "{:?}", plan.waiting);
-
-    // What was looked up two minutes ago is looked up anew.
-    for (age, calls) in [(2 * MINUTE - SECOND, 0), (2 * MINUTE, 1)] {
-        let mut talk = Talk::at_six(1);
-        let lookup = talk.calls("DescribeFileSystems").remove(0);
-        talk.answer(&lookup, Outcome::SourcesDescribed(vec![facts(&source(0))]));
-        talk.now = talk.now.plus(age);
-        talk.round();
-        assert_eq!(talk.calls("DescribeFileSystems").len(), calls, "{age:?}");
-        assert_eq!(talk.calls("CreateBackup").len(), 1 - calls, "{age:?}");
-    }
+    let told = plan.waiting.iter().find(|waiting| waiting.reason == Reason::NeedsPerson).unwrap();
+    assert!(told.detail.contains("name its volumes under `volumes`"), "{told:?}");
 }

@@ -1,4 +1,5 @@
 //! The brake looks back: what a route loses in a day waits for a person, however small the steps.
+//! `tests/scripts/brake.txt` has more of it.
 
 use super::fixture::*;
 use super::*;
@@ -45,10 +46,6 @@ impl Route {
 
     fn keeps(&mut self, retain: Retain) {
         self.fixture.settings.policies.values_mut().next().unwrap().retain = Some(retain);
-    }
-
-    fn held(&self) -> usize {
-        self.fixture.state.sources[&key(0)].points.available(&Target::Backup).len()
     }
 
     /// Retention decides; what goes is gone at once if `done`. Returns what the brake holds, of how many, and the most
@@ -103,66 +100,6 @@ fn small_steps_count_together_across_restarts_and_whether_done_or_decided() {
     }
 }
 
-#[test]
-fn what_came_new_makes_up_for_what_went() {
-    // Two go without a word, whatever there is; the third only if something came.
-    let mut route = Route::hourly(8, 2 * DAY);
-    route.keeps(last(6));
-    assert_eq!((route.review(true), route.gone), (None, 2));
-    route.keeps(last(5));
-    assert_eq!(route.review(true), Some((1, 6, 8)));
-    route.now = route.now.plus(MINUTE);
-    route.comes();
-    route.keeps(last(6));
-    assert_eq!((route.review(true), route.gone), (None, 3), "one came, one goes");
-    // What came and went within the day is no loss of what was there before it.
-    for _ in 0..30 {
-        route.now = route.now.plus(MINUTE);
-        route.comes();
-        assert_eq!(route.review(true), None);
-    }
-    assert_eq!((route.gone, route.held()), (33, 6));
-}
-
-#[test]
-fn what_a_person_confirmed_does_not_count() {
-    let mut route = Route::hourly(20, 2 * DAY);
-    route.keeps(last(8));
-    assert_eq!(route.review(true), Some((12, 20, 20)));
-    let confirmed = deletions::confirm(&route.fixture.settings, &route.fixture.state, route.now);
-    assert_eq!(confirmed.len(), 12);
-    let mut gone = Vec::new();
-    for change in confirmed {
-        let Change::DeletionPlanned { ref place, ref id, confirmed, at, .. } = change else { panic!("{change:?}") };
-        assert!(confirmed);
-        gone.push(Change::BackupRemoved { place: place.clone(), id: id.clone(), at });
-        route.fixture.apply(change);
-    }
-    // Decided, and then done: neither counts, nor after a restart.
-    assert_eq!(route.review(true), None);
-    route.restart();
-    for change in gone {
-        assert_eq!(route.review(true), None);
-        route.fixture.apply(change);
-    }
-    route.keeps(last(6));
-    assert_eq!((route.review(true), route.gone, route.held()), (None, 2, 6));
-}
-
-/// Somebody else's deletions are theirs, and a database that is new knows of no losses.
-#[test]
-fn what_others_deleted_and_what_nobody_knows_of_does_not_count() {
-    let mut route = Route::hourly(20, 2 * DAY);
-    for hour in 0..10 {
-        let id = format!("backup-{}", start().plus(HOUR * hour).millis()).as_str().into();
-        route.fixture.apply(Change::BackupRemoved { place: place(HOME), id, at: route.now });
-    }
-    route.keeps(last(8));
-    assert_eq!((route.review(true), route.held()), (None, 8));
-    let losses = &route.fixture.state.sources[&key(0)].losses;
-    assert_eq!(losses[&Target::Backup].len(), 2, "{losses:?}");
-}
-
 /// Hourly backups for weeks under rules by hour, day, week: days and weeks close, and nothing waits for a person.
 #[test]
 fn steady_retention_never_engages_it() {
@@ -189,47 +126,6 @@ fn steady_retention_never_engages_it() {
         let fewer = route.review(true).map_or(0, |(points, ..)| points);
         assert!(fewer == 0 || retain.within.is_some(), "{retain:?}: {fewer}");
     }
-}
-
-#[test]
-fn a_clock_that_went_back_leaves_no_loss_ahead() {
-    let mut route = Route::hourly(20, 2 * DAY);
-    route.keeps(last(18));
-    route.review(true);
-    let to = route.now.minus(12 * HOUR);
-    route.fixture.apply(Change::ClockWentBack { to });
-    assert!(route.fixture.state.sources[&key(0)].losses[&Target::Backup].iter().all(|loss| loss.lost_at == to));
-    route.now = to;
-    route.keeps(last(14));
-    assert_eq!(route.review(true), Some((4, 18, 20)));
-}
-
-#[test]
-fn a_loss_counts_for_a_day_to_the_moment_whether_done_or_decided() {
-    for done in [true, false] {
-        let mut route = Route::hourly(20, 2 * DAY);
-        route.keeps(last(16));
-        assert_eq!((route.review(done), route.gone), (None, 4), "a fifth");
-        route.keeps(last(13));
-        route.now = route.now.plus(DAY).minus(Duration::from_millis(1));
-        assert_eq!(route.review(done), Some((3, 16, 20)), "{done}");
-        route.now = route.now.plus(Duration::from_millis(1));
-        assert_eq!((route.review(done), route.gone), (None, 7), "{done}");
-    }
-}
-
-#[test]
-fn what_a_person_confirmed_does_not_count_while_it_is_still_to_be_done() {
-    let mut route = Route::hourly(20, 2 * DAY);
-    route.keeps(last(8));
-    assert_eq!(route.review(true), Some((12, 20, 20)));
-    for change in deletions::confirm(&route.fixture.settings, &route.fixture.state, route.now) {
-        route.fixture.apply(change);
-    }
-    route.keeps(last(6));
-    assert_eq!((route.review(false), route.gone), (None, 2));
-    route.keeps(last(5));
-    assert_eq!(route.review(false), Some((1, 6, 8)), "what went without a person's word does count");
 }
 
 /// A clock that went back leaves points behind that came after they were let go.

@@ -1,12 +1,11 @@
-//! Tags that say one thing, and AWS's fields or the record another.
+//! Tags that say one thing, and AWS's fields another. `tests/scripts/disputes.txt` has edited tags.
 
 use super::*;
 use crate::world::disk::reloaded;
 use lifeboat::domain::evidence::Objection;
 use lifeboat::domain::id::BackupId;
 use lifeboat::domain::point::{MadeAs, RecoveryPoint};
-use lifeboat::domain::tags::{ATTEMPT, OCCURRENCE, ORIGIN, SOURCE, TAKEN, TRIGGER};
-use lifeboat::domain::time::Time;
+use lifeboat::domain::tags::{OCCURRENCE, ORIGIN, SOURCE, TAKEN};
 use std::sync::Arc;
 
 /// Three occurrences of two sources are copied.
@@ -77,63 +76,6 @@ fn findings(talk: &Talk) -> Vec<String> {
 
 fn there() -> Target {
     Target::Copy(THERE.into())
-}
-
-fn later(time: Time, by: Duration) -> String {
-    time.plus(by).to_string()
-}
-
-/// One finding that names the point and both values; not counted, not copied, nothing deleted for it; the source goes on;
-/// and all is well once the tag is put right.
-#[test]
-fn an_edited_tag_disputes_that_point_alone_and_heals_when_it_is_put_right() {
-    let other = source(1).to_string();
-    let far = "2031-01-01T00:00:00Z".to_owned();
-    let of_backups = [(SOURCE, other.clone()), (OCCURRENCE, far.clone()), (TRIGGER, "manual".to_owned())];
-    let of_all =
-        [(ATTEMPT, "2".to_owned()), (OCCURRENCE, "0000-01-01T00:00:00Z".to_owned()), (ATTEMPT, "x".to_owned())];
-    let of_copies = [(ORIGIN, format!("{HOME}/backup-1")), (TAKEN, far.clone()), (SOURCE, other), (OCCURRENCE, far)];
-    let backups = of_backups.iter().chain(&of_all).map(|edit| (Target::Backup, edit));
-    let copies = of_copies.iter().chain(&of_all).map(|edit| (there(), edit));
-    for (target, (name, value)) in backups.chain(copies) {
-        let mut talk = protected();
-        let point = newest(&talk, &target);
-        let right = at_aws(&mut talk, &point).tags[*name].clone();
-        tag(&mut talk, &point, name, value);
-        look(&mut talk);
-        let (before, case) = (newest(&talk, &target), format!("{target:?} {name}={value}"));
-        assert_ne!(before.id, point.id, "{case}: it is not counted");
-        let said = disputed(&talk);
-        assert_eq!(said.len(), 1, "{case}: {said:?}");
-        assert_eq!(said[0].0, point.id.to_string(), "{case}");
-        assert!(said[0].1.contains(name) && said[0].1.contains(value.as_str()), "{case}: {}", said[0].1);
-        assert_eq!(findings(&talk).iter().filter(|what| what.contains(point.id.as_str())).count(), 1, "{case}");
-        assert!(talk.state.quarantined.is_empty(), "{case}");
-        assert_eq!(deleted(&talk), 0, "{case}");
-        occurrence(&mut talk);
-        let (next, copied) = (newest(&talk, &Target::Backup), newest(&talk, &there()));
-        assert!(next.created_at > point.created_at && copied.taken_at() == next.created_at, "{case}: it goes on");
-        look(&mut talk);
-        tag(&mut talk, &point, name, &right);
-        look(&mut talk);
-        assert_eq!(disputed(&talk), [], "{case}");
-        assert!(talk.state.sources[&key(0)].points.available(&target).any(|known| known.id == point.id), "{case}");
-        assert_eq!(deleted(&talk), 0, "{case}");
-    }
-}
-
-/// A restart knows it as before, and so does one without the database once AWS was read.
-#[test]
-fn a_dispute_outlives_a_restart() {
-    let mut talk = protected();
-    let point = newest(&talk, &Target::Backup);
-    tag(&mut talk, &point, OCCURRENCE, "2031-01-01T00:00:00Z");
-    look(&mut talk);
-    talk.state = reloaded(&talk.state, talk.now);
-    assert_eq!(disputed(&talk).len(), 1);
-    assert_ne!(newest(&talk, &Target::Backup).id, point.id);
-    talk.serve();
-    assert_eq!(disputed(&talk).len(), 1);
 }
 
 fn forged(talk: &Talk, id: &str, like: &RecoveryPoint, of: &str) -> ObservedBackup {
@@ -261,63 +203,6 @@ fn after_the_loss_of_the_database_our_copies_are_known_or_shown_as_unconfirmed()
         assert_eq!(disputed(&talk), [], "{case}");
         assert_eq!(deleted(&talk), 0, "{case}");
     }
-}
-
-/// On the bad day the source's Region answers nothing: what carries the right tags counts, and a file system that may mean
-/// nothing is for a person to judge.
-#[test]
-fn copies_count_by_themselves_while_the_sources_region_is_out_of_reach() {
-    let mut talk = protected();
-    let held = talk.state.sources[&key(0)].points.available(&there()).len();
-    talk.state = State::new(talk.now, talk.now);
-    talk.round();
-    for action in std::mem::take(&mut talk.under_way) {
-        if action.place == place(THERE) {
-            let outcome = talk.outcome(&action);
-            talk.answer(&action, outcome);
-        } else {
-            talk.refuse(&action, FaultClass::Unanswered);
-        }
-    }
-    assert_eq!(talk.state.sources[&key(0)].points.available(&there()).len(), held);
-}
-
-/// A point that was taken in by its tags has no other record: what they say later holds, and it keeps one place.
-#[test]
-fn a_point_that_was_adopted_follows_its_tags() {
-    let mut talk = protected();
-    let point = newest(&talk, &Target::Backup);
-    let right = at_aws(&mut talk, &point).tags[OCCURRENCE].clone();
-    tag(&mut talk, &point, OCCURRENCE, &later(point.occurrence.at, MINUTE));
-    talk.now = talk.now.plus(MINUTE);
-    talk.state = State::new(talk.now, talk.now);
-    talk.serve();
-    look(&mut talk);
-    let count = |talk: &Talk| talk.state.sources[&key(0)].points.available(&Target::Backup).len();
-    let held = count(&talk);
-    assert_eq!(newest(&talk, &Target::Backup).occurrence.at, point.occurrence.at.plus(MINUTE));
-    tag(&mut talk, &point, OCCURRENCE, &right);
-    look(&mut talk);
-    assert_eq!((count(&talk), newest(&talk, &Target::Backup).occurrence), (held, point.occurrence));
-    assert!(talk.state.quarantined.is_empty());
-}
-
-/// A person cannot hold what is not known to be ours, and what was to be deleted is left alone.
-#[test]
-fn a_disputed_point_is_neither_held_nor_deleted() {
-    let mut talk = protected();
-    let point = newest(&talk, &there());
-    talk.take_in(vec![Change::DeletionPlanned {
-        place: point.place.clone(),
-        id: point.id.clone(),
-        reason: "no rule keeps it".to_owned(),
-        confirmed: false,
-        at: talk.now,
-    }]);
-    tag(&mut talk, &point, ATTEMPT, "7");
-    look(&mut talk);
-    assert!(talk.state.deletions.is_empty());
-    assert!(talk.at_aws.contains_key(&(THERE.to_owned(), point.id.to_string())));
 }
 
 /// A moment of wrong answers must not make a point the newest for years. Since when what is on record is there is known, and

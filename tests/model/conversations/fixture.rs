@@ -176,14 +176,6 @@ impl Fixture {
         self.apply(Change::RequestFailed { key: of.clone(), fault, definite: true, not_before: Time::ZERO });
     }
 
-    /// What of a round records how occurrences end.
-    pub fn plan_of_ends(&self, now: Time) -> Plan {
-        let active: Vec<_> = self.state.active_sources().collect();
-        let mut plan = Plan::default();
-        planner::ending::plan(&self.settings, &self.state, now, &active, &mut plan);
-        plan
-    }
-
     /// What a round decides, once what has ended is on record.
     pub fn plan(&self, now: Time) -> Plan {
         let mut fixture = self.clone();

@@ -1,4 +1,4 @@
-//! What a round finds due: occurrences, listings and looks, holds, pauses that end, and what a new policy file mends.
+//! What a round finds due: occurrences, pages and looks, holds, and pauses that end.
 
 use super::fixture::*;
 use super::*;
@@ -30,67 +30,8 @@ fn due(fixture: &Fixture, now: Time) -> Plan {
     plan
 }
 
-/// What came due: the hour, how it ended and why, if it did not begin, and whether it is caught up with.
-type Told = (String, Option<(OccurrenceOutcome, String)>, bool);
-
-fn told(plan: &Plan) -> Vec<Told> {
-    let hour = |occurrence: &Occurrence| occurrence.at.to_string()[11..16].to_owned();
-    let told = plan.record.iter().filter_map(|change| match change {
-        Change::Opened { occurrence, record, .. } => Some((hour(occurrence), None, record.caught_up)),
-        Change::Closed { occurrence, end, reason, record, .. } => {
-            Some((hour(occurrence), Some((*end, reason.clone())), record.caught_up))
-        }
-        _ => None,
-    });
-    told.collect()
-}
-
 fn checked(plan: &Plan) -> bool {
     plan.record.iter().any(|change| matches!(change, Change::Checked { .. }))
-}
-
-#[test]
-fn of_what_came_due_the_newest_begins_and_the_others_say_why_not() {
-    let now = at("2026-11-21T08:30:00Z");
-    let together = "came due together with the occurrence of 2026-11-21T08:00:00Z, which took its place";
-    let ended = |hour: &str, end, why: &str| (hour.to_owned(), Some((end, why.to_owned())), false);
-    let mut fixture = hourly();
-    let plan = due(&fixture, now);
-    assert_eq!(
-        told(&plan),
-        [ended("07:00", OccurrenceOutcome::Coalesced, together), ("08:00".to_owned(), None, false)]
-    );
-    assert!(checked(&plan));
-    assert_eq!(plan.wake.at, at("2026-11-21T09:00:00Z"));
-    // A window that passed while the process ran.
-    fixture.policy().start_within = Some(30 * MINUTE);
-    let late = "not begun within 30m: Lifeboat did not get to it";
-    assert_eq!(
-        told(&due(&fixture, now)),
-        [ended("07:00", OccurrenceOutcome::Missed, late), ("08:00".to_owned(), None, false)]
-    );
-    let later = told(&due(&fixture, now.plus(MOMENT)));
-    assert_eq!(
-        later,
-        [ended("07:00", OccurrenceOutcome::Missed, late), ended("08:00", OccurrenceOutcome::Missed, late)]
-    );
-
-    // The process began at eight: what came due before is caught up with, its newest whatever the window.
-    let asleep = |(hour, end, _): Told| (hour, end, true);
-    fixture.state.started_at = at("2026-11-21T08:00:00Z");
-    let stopped = "not begun within 30m: Lifeboat was not running";
-    let newest = ("08:00".to_owned(), None, true);
-    let expected = [asleep(ended("07:00", OccurrenceOutcome::Missed, stopped)), newest.clone()];
-    assert_eq!(told(&due(&fixture, now.plus(MOMENT))), expected);
-    fixture.policy().start_within = None;
-    assert_eq!(told(&due(&fixture, now)), [asleep(ended("07:00", OccurrenceOutcome::Coalesced, together)), newest]);
-    // Unless the policy says that it is not.
-    fixture.policy().catch_up = CatchUp::None;
-    let not_caught = "came due while Lifeboat was not running, and catch_up is \"none\"";
-    let both = ["07:00", "08:00"].map(|hour| asleep(ended(hour, OccurrenceOutcome::Missed, not_caught)));
-    assert_eq!(told(&due(&fixture, now)), both);
-    fixture.state.started_at = at("2026-11-21T07:00:00Z");
-    assert_eq!(told(&due(&fixture, now)), [both[0].clone(), ("08:00".to_owned(), None, false)]);
 }
 
 #[test]
@@ -114,32 +55,6 @@ fn an_outage_too_long_to_list_says_how_many_at_least() {
     assert_eq!(earlier(502), (502, 1));
     assert_eq!(earlier(10_000), (502, 9_499));
     assert_eq!(earlier(300_000), (502, 99_999), "it is not counted on for ever");
-}
-
-/// What AWS's inventory may tell of is not recorded before they were read.
-#[test]
-fn nothing_is_due_before_it_can_be_told() {
-    let now = at("2026-11-21T08:30:00Z");
-    let database_created_at = at("2026-11-21T05:00:00Z");
-    let mut fixture = hourly();
-    fixture.state.places.get_mut(&place(HOME)).unwrap().listed = None;
-    let plan = due(&fixture, now);
-    assert_eq!((plan.record.len(), checked(&plan)), (0, false), "{:?}", plan.record);
-    // What was dealt with before this database was made, and a listing that may not show yet what was begun last.
-    for (dealt_with, listed, told_of) in [
-        (database_created_at.minus(MOMENT), database_created_at.plus(LAG).minus(MOMENT), false),
-        (database_created_at.minus(MOMENT), database_created_at.plus(LAG), true),
-        (database_created_at, database_created_at.plus(LAG).minus(MOMENT), true),
-        (database_created_at, database_created_at.plus(LAG), true),
-    ] {
-        let mut fixture = Fixture::new();
-        fixture.policy().schedule = Schedule::parse("0 * * * *", "UTC", noon()).unwrap();
-        let before = Occurrence { at: dealt_with, trigger: Trigger::Schedule };
-        fixture.see(&backup("backup-5", before, Lifecycle::Available));
-        fixture.listed(HOME, listed);
-        let plan = due(&fixture, now);
-        assert_eq!((!told(&plan).is_empty(), checked(&plan)), (told_of, told_of), "{dealt_with} {listed}");
-    }
 }
 
 /// Nothing at AWS tells by which schedule a backup was made: a day of one occurrence after the other does.
@@ -211,44 +126,6 @@ fn a_listing_goes_on_from_page_to_page() {
     assert_eq!(reads(&fixture.plan(noon().plus(SECOND)), HOME).len(), 1);
     fixture.apply(Change::Sent { place: place(HOME), call: CallKey::List, at: noon() });
     assert_eq!(reads(&fixture.plan(noon().plus(SECOND)), HOME), [], "one at a time");
-}
-
-#[test]
-fn every_region_that_the_policy_names_is_read() {
-    let mut fixture = Fixture::of(2);
-    fixture.second_destination();
-    let named: Vec<String> =
-        planner::polling::places_of(&fixture.settings).map(|place| place.region.to_string()).collect();
-    assert_eq!(named, [HOME, THERE, SECOND_THERE]);
-}
-
-/// A listing that is wanted comes sooner, but a listing of many pages not so soon that reading becomes all that is done.
-#[test]
-fn when_a_listing_is_due() {
-    let began_at = at("2026-11-21T05:05:00Z");
-    let first_after = |pages: u32, wanted: Option<Time>| {
-        let mut fixture = Fixture::new();
-        let (others, user_backups) = (vec![], 0);
-        fixture.apply(Change::Listed {
-            place: place(HOME),
-            began_at,
-            pages,
-            user_backups,
-            others,
-            other_backups: Vec::new(),
-        });
-        if let Some(at) = wanted {
-            fixture.apply(Change::ListingWanted { place: place(HOME), at });
-        }
-        let listed = |time: Duration| !reads(&fixture.plan(began_at.plus(time)), HOME).is_empty();
-        (1..4000).find(|seconds| listed(SECOND * *seconds)).unwrap()
-    };
-    assert_eq!(first_after(1, None), 600);
-    assert_eq!(first_after(10, None), 1200);
-    let soon = Some(began_at.plus(SECOND));
-    assert_eq!((first_after(1, soon), first_after(8, soon), first_after(16, soon)), (30, 30, 60));
-    assert_eq!(first_after(16, Some(began_at.plus(90 * SECOND))), 90);
-    assert_eq!(first_after(1, Some(began_at.plus(HOUR))), 600, "the ordinary one comes before");
 }
 
 /// Looks fall together, what has been due for longest first: what is due within a quarter of `poll` goes along. They go wherever there is something to see.
@@ -330,33 +207,6 @@ fn the_tag_of_a_hold_is_written_when_its_arn_is_known() {
     assert_eq!(holds(&fixture, until), std::slice::from_ref(&hold));
     fixture.apply(Change::Sent { place: place(HOME), call: hold.key().unwrap(), at: until });
     assert_eq!(holds(&fixture, until), [], "one at a time");
-}
-
-/// A reload makes what was refused for good worth another try, and only that.
-#[test]
-fn a_new_policy_file_may_mend_what_was_refused_for_good() {
-    let retried = |class, not_before: Time| {
-        let mut fixture = Fixture::new();
-        let of = key_of(scheduled(6), Target::Backup);
-        fixture.open(scheduled(6));
-        fixture.record_request(&of, 1, noon());
-        let fault = fault(class, "Refused");
-        fixture.apply(Change::RequestFailed { key: of.clone(), fault, definite: true, not_before });
-        let mut plan = Plan::default();
-        planner::membership::plan(&fixture.settings, &fixture.state, noon(), &mut plan);
-        assert!(plan.record.is_empty(), "the same file: {:?}", plan.record);
-        fixture.settings.generation += 1;
-        planner::membership::plan(&fixture.settings, &fixture.state, noon(), &mut plan);
-        let retried = plan.record.contains(&Change::RequestRetryAllowed(of));
-        // This state was made by hand, and has no schedule yet.
-        let others = plan.record.iter().filter(|change| !matches!(change, Change::Rescheduled { .. })).count();
-        assert_eq!(others, 1 + usize::from(retried), "{:?}", plan.record);
-        retried
-    };
-    assert!(retried(FaultClass::Denied, noon().plus(MOMENT)));
-    assert!(!retried(FaultClass::Denied, noon()), "its pause is over");
-    assert!(!retried(FaultClass::Denied, noon().minus(MOMENT)));
-    assert!(!retried(FaultClass::TransientState, noon().plus(HOUR)), "that passes by itself");
 }
 
 /// A pause that ended is kept until what came due in it is on record: up to its very end.

@@ -29,7 +29,7 @@ type Printed = Result<String, Box<dyn Error>>;
 /// What a script can say.
 #[derive(goldenscript::Command)]
 enum Command {
-    /// A new database: `new "05:00"`. Nothing is at AWS; the policy file is that of [`PolicyFile::default`].
+    /// A new database: `new "05:00"`, or at 05:59:50. Nothing is at AWS; the policy file is that of [`PolicyFile::default`].
     New { at: Option<String> },
     /// The same, with what a process knows that has begun to work: the sources are watched since 05:00, both Regions were
     /// listed at 05:05, and the schedule never fires, so that each occurrence is there because the script opened it.
@@ -89,7 +89,7 @@ enum Command {
     },
     /// A person deletes backups at AWS, or AWS does not show them.
     Vanish(Vec<String>),
-    /// A person sets tags at AWS, or removes one: `tag backup-000 lifeboat:taken=x lifeboat:hold=`.
+    /// A person sets tags at AWS, or removes one: `tag backup-000 "lifeboat:taken"=x "lifeboat:hold"=`.
     Tag(String, Vec<(String, String)>),
     /// What is at AWS.
     Aws,
@@ -137,7 +137,7 @@ enum Command {
     },
     /// No complete listing of the Region is known.
     Unlisted(String),
-    /// A listing is wanted: `listing-wanted us-west-2 at=+1s`.
+    /// A listing is wanted: `listing_wanted us-west-2 at=+1s`.
     ListingWanted {
         region: String,
         #[arg(key)]
@@ -187,8 +187,9 @@ impl Runner {
         let talk = &mut self.talk;
         match command {
             Command::New { at } => {
-                let at = at.as_deref().map_or(Ok(talk.now), |at| words::time(at, talk.now))?;
-                *self = Self::new();
+                let first = Self::new();
+                let at = at.as_deref().map_or(Ok(first.talk.now), |at| words::time(at, talk.now))?;
+                *self = first;
                 self.talk.now = at;
                 self.talk.state = State::new(at, at);
                 Ok(String::new())
@@ -272,6 +273,8 @@ impl Runner {
         self.talk.state = State::new(began_at, began_at);
         self.talk.now = at("2026-11-21T12:00:00Z");
         self.file.set_policy("schedule", "0 3 1 1 *");
+        // No RPO can be met by a schedule that never fires.
+        self.file.set_policy("rpo", "");
         self.file.set_policy("sources", &sources.to_string());
         self.talk.settings = self.file.load(1, began_at)?;
         by_hand::watched(&mut self.talk);

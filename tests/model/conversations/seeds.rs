@@ -189,36 +189,6 @@ fn what_was_begun_ahead_of_time_is_on_record_when_it_comes_due() {
     assert!(record.iter().any(|(of, _)| *of == scheduled(6)), "{record:?}");
 }
 
-/// The clock is set back while an occurrence is open, and right again: the occurrence ends once.
-#[test]
-fn an_occurrence_that_was_open_while_the_clock_was_back_ends_once() {
-    let mut fixture = Fixture::new();
-    fixture.policy().schedule = Schedule::parse("every 6h", "UTC", noon()).unwrap();
-    fixture.policy().start_within = Some(2 * HOUR);
-    fixture.apply(Change::Synced(1));
-    fixture.open(scheduled(6));
-    fixture.apply(Change::ClockWentBack { to: at("2026-11-20T06:00:00Z") });
-    assert!(fixture.state.sources[&key(0)].cursor < Some(scheduled(6).at));
-    let mut ended = Vec::new();
-    for hour in [9, 12, 18] {
-        let now = scheduled(hour).at;
-        fixture.listed(HOME, now);
-        loop {
-            let plan = planner::plan(&fixture.settings, &fixture.state, now);
-            if !plan.record.iter().any(Change::durable) {
-                break;
-            }
-            plan.record.iter().for_each(|change| fixture.apply(change.clone()));
-            ended.extend(plan.record.into_iter().filter_map(|change| match change {
-                Change::Closed { occurrence, end, .. } => Some((occurrence, end)),
-                _ => None,
-            }));
-        }
-    }
-    let of_six = ended.iter().filter(|(of, _)| *of == scheduled(6)).count();
-    assert_eq!(of_six, 1, "{ended:?}");
-}
-
 /// Another account does not show what we asked to be deleted, and says that it does not exist: it is gone once the account
 /// on record has answered since.
 #[test]

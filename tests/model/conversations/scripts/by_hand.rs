@@ -21,7 +21,7 @@ pub fn write(talk: &mut Talk, command: &Command) -> Printed {
         }
         Command::See(id, occurrence, lifecycle, about) => {
             let occurrence = words::occurrence(occurrence, now)?;
-            let point = fixture::backup(id, occurrence, Lifecycle::parse(lifecycle));
+            let point = fixture::backup(&words::whole(id), occurrence, Lifecycle::parse(lifecycle));
             Change::BackupObserved { point: Box::new(described(point, about, now)?) }
         }
         Command::Copy(id, of, lifecycle, about) => {
@@ -107,7 +107,7 @@ fn copy(talk: &Talk, id: &str, of: &str, lifecycle: &str, about: &About) -> Resu
     let points = talk.state.sources[&key(0)].points.iter();
     let origin =
         points.into_iter().find(|point| point.id.as_str() == of).ok_or_else(|| format!("{of} is not on record"))?;
-    let point = fixture::copy(id, origin, region, Lifecycle::parse(lifecycle));
+    let point = fixture::copy(&words::whole(id), origin, region, Lifecycle::parse(lifecycle));
     Ok(Box::new(described(RecoveryPoint { remarks: Default::default(), settled_at: None, ..point }, about, talk.now)?))
 }
 

@@ -104,8 +104,7 @@ impl PolicyFile {
     pub fn load(&self, generation: u64, now: Time) -> Result<Settings, Box<dyn Error>> {
         if self.policy.is_none() {
             // A file without a policy is refused; a script that has nothing to protect any more wants just that.
-            let mut whole = Self { policy: Some(Self::default().policy.unwrap_or_default()), ..self.clone() };
-            whole.destinations.clear();
+            let whole = Self { daemon: self.daemon.clone(), limits: self.limits.clone(), ..Self::default() };
             let mut settings = whole.load(generation, now)?;
             settings.policies.clear();
             return Ok(settings);
