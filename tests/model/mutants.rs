@@ -45,7 +45,7 @@ pub struct Mutant {
     world: fn(World) -> World,
 }
 
-pub const MUTANTS: [Mutant; 35] = [
+pub const MUTANTS: [Mutant; 37] = [
     Mutant {
         fault: "a fresh token after an unknown answer",
         setup: Draw::InjectedFault,
@@ -213,6 +213,16 @@ pub const MUTANTS: [Mutant; 35] = [
         setup: Draw::Silent,
         world: |world| world.with_planner(Box::new(TakesSilenceForNo)),
     },
+    Mutant {
+        fault: "pruning though another host does",
+        setup: Draw::Elsewhere,
+        world: |world| world.with_planner(Box::new(PrunesAnyway)),
+    },
+    Mutant {
+        fault: "copies under a key that the policy no longer names",
+        setup: Draw::Keys,
+        world: |world| world.with_planner(Box::new(ReadsKeysOnce::default())),
+    },
 ];
 
 /// What the worlds are drawn from.
@@ -248,6 +258,8 @@ enum Draw {
     Paused,
     /// Quiet ones that keep two of everything, and copy under another key from the second day on.
     Keys,
+    /// Quiet ones that keep two of everything, and in which another host prunes.
+    Elsewhere,
     /// Quiet ones with a backup every twelve hours, of which a person deletes most at once.
     Gone,
     /// Quiet ones with one slot, in which half the answers to asks for copies are lost.
@@ -359,6 +371,11 @@ impl Draw {
                 let mut setup = keeps_two(seed);
                 let edits = (0..setup.settings.policies.len() as u64).map(Edit::Rekey);
                 setup.timetable.extend(edits.map(|edit| (24 * HOUR_MS, Incident::Edit(edit))));
+                setup
+            }
+            Self::Elsewhere => {
+                let mut setup = keeps_two(seed);
+                setup.settings.daemon.prune = false;
                 setup
             }
             Self::Silent => {
