@@ -12,6 +12,7 @@ use crate::world::checks::armed::Check;
 use crate::world::disk::{Disk, Kept};
 use crate::world::planner_under_test::{Lifeboat, PlannerUnderTest, Reading};
 use crate::world::setup::{DAY_MS, DrawnOrder, Edit, HOUR_MS, Incident, Person, Setup};
+use endings::*;
 use lifeboat::domain::action::{Action, Call, Outcome, Request};
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::change::{Change, IllegalChange, OccurrenceOutcome, OccurrenceRecord};
@@ -32,6 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+mod endings;
 mod retention;
 
 /// Seeds that a fault may take.
@@ -45,7 +47,7 @@ pub struct Mutant {
     world: fn(World) -> World,
 }
 
-pub const MUTANTS: [Mutant; 35] = [
+pub const MUTANTS: [Mutant; 52] = [
     Mutant {
         fault: "a fresh token after an unknown answer",
         setup: Draw::InjectedFault,
@@ -213,6 +215,91 @@ pub const MUTANTS: [Mutant; 35] = [
         setup: Draw::Silent,
         world: |world| world.with_planner(Box::new(TakesSilenceForNo)),
     },
+    Mutant {
+        fault: "pruning though another host does",
+        setup: Draw::Elsewhere,
+        world: |world| world.with_planner(Box::new(PrunesAnyway)),
+    },
+    Mutant {
+        fault: "a deletion called without its intent on disk",
+        setup: Draw::Held,
+        world: |world| world.with_planner(Box::new(DeletesUnrecorded)),
+    },
+    Mutant {
+        fault: "what ended not seen to end",
+        setup: Draw::Held,
+        world: |world| world.with_planner(Box::new(SeesNoEnd)),
+    },
+    Mutant {
+        fault: "what gave way called completed",
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(CallsItDone)),
+    },
+    Mutant {
+        fault: "a copy that was let go made again",
+        setup: Draw::FewCopies,
+        world: |world| world.with_planner(Box::new(MakesAgain::default())),
+    },
+    Mutant {
+        fault: "a hold that AWS refused given up",
+        setup: Draw::Untaggable,
+        world: |world| world.with_planner(Box::new(HoldsByHearsay)),
+    },
+    Mutant {
+        fault: "no copy anywhere while a Region is in trouble",
+        setup: Draw::Dark,
+        world: |world| world.with_planner(Box::new(CopiesAllOrNothing)),
+    },
+    Mutant {
+        fault: "a refused deletion repeated without a pause",
+        setup: Draw::Undeletable,
+        world: |world| world.with_planner(Box::new(DeletesWithoutPause)),
+    },
+    Mutant {
+        fault: "what waits looked at without end",
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(NeverRests)),
+    },
+    Mutant {
+        fault: "a source that was refused skipped for good",
+        setup: Draw::Healing,
+        world: |world| world.with_planner(Box::new(SkipsForGood::default())),
+    },
+    Mutant {
+        fault: "a destination that refused struck out",
+        setup: Draw::Healing,
+        world: |world| world.with_planner(Box::new(StrikesOut::default())),
+    },
+    Mutant {
+        fault: "a destination that refused struck out at the end",
+        setup: Draw::Ending,
+        world: |world| world.with_planner(Box::new(StrikesOut::default())),
+    },
+    Mutant {
+        fault: "a copy that was refused awaited for ever",
+        setup: Draw::Ending,
+        world: |world| world.with_planner(Box::new(WaitsForEver::default())),
+    },
+    Mutant {
+        fault: "copies under a key that the policy no longer names",
+        setup: Draw::Keys,
+        world: |world| world.with_planner(Box::new(ReadsKeysOnce::default())),
+    },
+    Mutant {
+        fault: "an ask without an answer left open",
+        setup: Draw::Unanswered,
+        world: |world| world.with_planner(Box::new(LeavesOpen)),
+    },
+    Mutant {
+        fault: "an end put on record twice",
+        setup: Draw::InjectedFault,
+        world: |world| world.with_planner(Box::new(RecordsTwice::default())),
+    },
+    Mutant {
+        fault: "a database that is full",
+        setup: Draw::InjectedFault,
+        world: |world| world.with_disk(Box::new(FullDisk::default())),
+    },
 ];
 
 /// What the worlds are drawn from.
@@ -248,6 +335,21 @@ enum Draw {
     Paused,
     /// Quiet ones that keep two of everything, and copy under another key from the second day on.
     Keys,
+    /// Quiet ones that keep two copies and many backups.
+    FewCopies,
+    /// Quiet ones that keep everything, and in which no hold can be written on a point for three days.
+    Untaggable,
+    /// Quiet ones that keep two of everything, and in which nothing can be deleted for half a day.
+    Undeletable,
+    /// Quiet ones that must heal after the first day, in which a destination refuses copies and all backups are refused at
+    /// first, though the file is loaded all the time.
+    Healing,
+    /// Quiet ones in which a destination refuses the last copies, and the file is loaded all the time.
+    Ending,
+    /// Quiet ones in which the last copies are made without an answer.
+    Unanswered,
+    /// Quiet ones that keep two of everything, and in which another host prunes.
+    Elsewhere,
     /// Quiet ones with a backup every twelve hours, of which a person deletes most at once.
     Gone,
     /// Quiet ones with one slot, in which half the answers to asks for copies are lost.
@@ -361,6 +463,65 @@ impl Draw {
                 setup.timetable.extend(edits.map(|edit| (24 * HOUR_MS, Incident::Edit(edit))));
                 setup
             }
+            Self::FewCopies => {
+                let mut setup = keeps_two(seed);
+                for policy in setup.settings.policies.values_mut() {
+                    policy.retain = Some(Retain { last: Some(20), ..Retain::default() });
+                }
+                setup
+            }
+            Self::Untaggable => {
+                let mut setup = now_and_then(Setup::quiet(seed, 3), |choice| Incident::Order(DrawnOrder::Hold(choice)));
+                for policy in setup.settings.policies.values_mut() {
+                    policy.retain = None;
+                    policy.destinations.iter_mut().for_each(|destination| destination.retain = None);
+                }
+                refuse_everywhere(&mut setup, "TagResource", 3 * DAY_MS);
+                setup
+            }
+            Self::Undeletable => {
+                let mut setup = keeps_two(seed);
+                setup.settings.daemon.poll = Duration::from_secs(30);
+                refuse_everywhere(&mut setup, "DeleteBackup", DAY_MS / 2);
+                setup
+            }
+            Self::Healing => {
+                let mut setup = Setup::quiet(seed, 8);
+                refuse(&mut setup, "InvalidDestinationKmsKey", "CopyBackup", DAY_MS);
+                refuse_everywhere(&mut setup, "CreateBackup", DAY_MS / 2);
+                setup.timetable.push((2 * DAY_MS, Incident::FaultsEnd));
+                loads_all_the_time(&mut setup, DAY_MS);
+                setup
+            }
+            Self::Ending => {
+                let mut setup = Setup::quiet(seed, 3);
+                every_90_minutes(&mut setup);
+                refuse(&mut setup, "InvalidDestinationKmsKey", "CopyBackup", 3 * DAY_MS);
+                setup.faults.fault.iter_mut().for_each(|fault| fault.from_seconds = 2.5 * 86_400.0);
+                loads_all_the_time(&mut setup, 60 * HOUR_MS);
+                setup
+            }
+            Self::Unanswered => {
+                let mut setup = Setup::quiet(seed, 3);
+                every_90_minutes(&mut setup);
+                // Few enough that there is a slot for each, also for what is never known to have ended.
+                setup.settings.limits.copies_in_flight = 5;
+                setup.settings.policies.values_mut().for_each(|policy| policy.sources.truncate(1));
+                setup.cloud.backup_bytes_per_second = 1e12;
+                setup.cloud.copy_floor_seconds = 7200.0;
+                // By then the last backup is known, and what is asked for is its copy.
+                let (gap_ms, schedules_end_ms) = (HOUR_MS * 3 / 2, setup.start_ms + 3 * DAY_MS);
+                let known_ms = schedules_end_ms - schedules_end_ms % gap_ms - setup.start_ms + HOUR_MS / 2;
+                let operations = vec!["CopyBackup".to_owned()];
+                let silent = Fault { operations, silent_percent: 100.0, ..Fault::default() };
+                setup.fault(known_ms, 5 * DAY_MS, silent);
+                setup
+            }
+            Self::Elsewhere => {
+                let mut setup = keeps_two(seed);
+                setup.settings.daemon.prune = false;
+                setup
+            }
             Self::Silent => {
                 let mut setup = Setup::quiet(seed, 3);
                 every_90_minutes(&mut setup);
@@ -410,6 +571,18 @@ fn refuse(setup: &mut Setup, code: &str, operation: &str, until_ms: i64) {
     let operations = vec![operation.to_owned()];
     let fault = Fault { regions: vec![region], operations, refuse, refuse_percent: 100.0, ..Fault::default() };
     setup.fault(0, until_ms, fault);
+}
+
+/// One operation is denied everywhere from the beginning.
+fn refuse_everywhere(setup: &mut Setup, operation: &str, until_ms: i64) {
+    let (operations, refuse) = (vec![operation.to_owned()], Some("AccessDeniedException".to_owned()));
+    setup.fault(0, until_ms, Fault { operations, refuse, refuse_percent: 100.0, ..Fault::default() });
+}
+
+/// The policy file is loaded every half hour to the end, after which what goes on is given time to.
+fn loads_all_the_time(setup: &mut Setup, from_ms: i64) {
+    let times = (from_ms..setup.end_ms).step_by(HOUR_MS as usize / 2);
+    setup.timetable.extend(times.map(|at_ms| (at_ms, Incident::Edit(Edit::Same))));
 }
 
 /// Backups of a day and backups of six hours come due together, and one copy at a time is made of them. There is time

@@ -6,7 +6,7 @@ mod simulated;
 pub use simulated::{Tally, Violation, World, checks, disk, planner_under_test, setup};
 
 use checks::armed::{Check, Counts};
-use lifeboat::domain::policy::{CatchUp, Policy, Retain};
+use lifeboat::domain::policy::{CatchUp, Destination, Policy, Retain};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::Cloud;
@@ -218,6 +218,51 @@ fn healing(seed: u64, days: i64, incidents: &[(i64, Incident)]) -> Setup {
     let calm = incidents.iter().map(|(at_ms, _)| at_ms + HOUR_MS).max().unwrap_or(0);
     setup.timetable.insert(0, (calm, Incident::FaultsEnd));
     setup
+}
+
+/// Every seed draws little of what is out of the ordinary, and all of it is drawn by some.
+#[test]
+fn some_seeds_draw_what_few_people_have() {
+    let setups: Vec<Setup> = (0..300).map(Setup::draw).collect();
+    let destinations = |setup: &Setup, has: fn(&Policy, &Destination) -> bool| {
+        let policies = setup.settings.policies.values();
+        policies
+            .flat_map(|policy| policy.destinations.iter().map(move |of| (policy, of)))
+            .any(|(policy, of)| has(policy, of))
+    };
+    let happens = |setup: &Setup, is: fn(&Incident) -> bool| setup.timetable.iter().any(|(_, what)| is(what));
+    let policies = |setup: &Setup, has: fn(&Policy) -> bool| setup.settings.policies.values().any(has);
+    type IsDrawn<'a> = &'a dyn Fn(&Setup) -> bool;
+    let drawn: [(&str, IsDrawn<'_>); 7] = [
+        ("a key", &|setup| destinations(setup, |_, of| of.kms_key.is_some())),
+        ("another key", &|setup| happens(setup, |what| matches!(what, Incident::Edit(Edit::Rekey(_))))),
+        ("a key that cannot be used", &|setup| setup.faults.fault.iter().any(|fault| !fault.disabled_keys.is_empty())),
+        ("a quota", &|setup| happens(setup, |what| matches!(what, Incident::Quota(Some(_))))),
+        ("a copy within a Region", &|setup| destinations(setup, |policy, of| policy.region == of.region)),
+        ("another host that prunes", &|setup| !setup.settings.daemon.prune),
+        ("more sources than four", &|setup| policies(setup, |policy| policy.sources.len() > 4)),
+    ];
+    for (what, is_drawn) in drawn {
+        let count = setups.iter().filter(|setup| is_drawn(setup)).count();
+        assert!((5..120).contains(&count), "{what} in {count} of 300 seeds");
+    }
+}
+
+/// AWS keeps so few backups for a day that most are refused; then a person has the quota raised.
+#[test]
+fn a_quota_that_is_reached_bars_nothing_for_good() {
+    for seed in 0..3 {
+        let quota = |most| Incident::Quota(most);
+        let mut setup = healing(seed, 6, &[(30 * HOUR_MS, quota(Some(2))), (54 * HOUR_MS, quota(None))]);
+        for policy in setup.settings.policies.values_mut() {
+            policy.schedule = Schedule::parse("every 4h", "UTC", Time::from_millis(setup.start_ms)).unwrap();
+        }
+        let run = World::new(setup).live();
+        let tally = run.result.unwrap_or_else(|violation| panic!("{violation}"));
+        let calls = run.cloud.calls().into_iter().filter(|call| call.code == "ServiceLimitExceeded");
+        let refused: u64 = calls.map(|call| call.count).sum();
+        assert!(refused > tally.refused, "seed {seed}: nothing was refused for the quota");
+    }
 }
 
 /// What a clock put on record while it ran ahead must not keep the real occurrences from coming due.

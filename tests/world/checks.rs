@@ -26,6 +26,7 @@ mod lanes;
 mod lines;
 mod making;
 mod outcomes;
+mod quotas;
 mod retention;
 mod urgency;
 
@@ -182,6 +183,7 @@ impl Checks {
     /// # Errors
     /// What was broken.
     pub fn planned(&mut self, plan: &Plan, view: &View<'_>) -> Result<(), Broken> {
+        retention::planned(plan, view)?;
         urgency::planned(plan, view, &self.created, &self.flow)
     }
 
@@ -193,7 +195,7 @@ impl Checks {
         self.retention.committed(changes, view, &self.created)?;
         for change in changes {
             clock::committed(change, view)?;
-            self.making.committed(change);
+            self.making.committed(change, view)?;
             self.lanes.committed(change, view, &self.created);
             self.outcomes.committed(change, view, &self.created)?;
             self.lines.committed(change, view)?;
@@ -223,6 +225,7 @@ impl Checks {
     /// What was broken.
     pub fn delivered(&mut self, action: &Action, outcome: &Outcome, view: &View<'_>) -> Result<(), Broken> {
         self.lanes.delivered(action, outcome);
+        self.flow.quotas.delivered(action, outcome, view.now_ms);
         self.call_rate.delivered(action, outcome, view)
     }
 

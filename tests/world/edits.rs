@@ -1,6 +1,6 @@
 //! Changes from outside: edits of the policy file, and changes made by a person in AWS's console.
 
-use super::setup::{Edit, Person};
+use super::setup::{Edit, Person, more};
 use lifeboat::domain::policy::{Policy, Retain, Settings};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::time::Time;
@@ -56,9 +56,12 @@ pub fn edit(file: &mut Settings, whole: &Settings, edit: &Edit) {
             }
         }
         Edit::Rekey(choice) => {
-            let destinations = chosen(file, *choice).into_iter().flat_map(|policy| &mut policy.destinations);
-            destinations.for_each(|destination| destination.kms_key = Some(format!("alias/key-{choice}")));
+            let Some(policy) = chosen(file, *choice) else { return };
+            for destination in &mut policy.destinations {
+                destination.kms_key = more::key(*choice >> 8, &policy.account, &destination.region);
+            }
         }
+        Edit::Prune(prunes) => file.daemon.prune = *prunes,
         Edit::Same | Edit::Spoil(_) => {}
     }
 }
@@ -92,8 +95,23 @@ pub fn restore(file: &mut Settings, whole: &Settings) {
     file.limits = whole.limits;
     each(file, whole, |policy, whole| {
         policy.sources.clone_from(&whole.sources);
-        policy.destinations.clone_from(&whole.destinations);
+        let before = std::mem::replace(&mut policy.destinations, whole.destinations.clone());
+        // Their keys stay: to change them once more would make all copies full ones once more.
+        for destination in &mut policy.destinations {
+            let same = before.iter().find(|same| same.region == destination.region);
+            destination.kms_key = same.map_or(destination.kms_key.take(), |same| same.kms_key.clone());
+        }
     });
+}
+
+/// AWS keeps so many user backups of each type in each account and Region; `None`: as many as anybody makes.
+pub fn limit_backups(cloud: &mut Cloud, most: Option<u32>) {
+    let most = most.unwrap_or(u32::MAX);
+    let settings = cloud.settings_mut();
+    settings.windows_backups = most;
+    settings.lustre_backups = most;
+    settings.openzfs_backups = most;
+    settings.ontap_backups = most;
 }
 
 /// No schedule fires any more for as long as a world lasts.

@@ -50,7 +50,7 @@ pub fn draw(setup: &mut Setup, days: i64, rng: &mut Rng) {
     setup.end_ms = act_one_ms + ACT_TWO_MS + ACT_THREE_MS;
 }
 
-fn moment(within_ms: i64, rng: &mut Rng) -> i64 {
+pub(super) fn moment(within_ms: i64, rng: &mut Rng) -> i64 {
     rng.below(within_ms.unsigned_abs()) as i64
 }
 

@@ -330,6 +330,7 @@ impl World {
                 self.checks.person(&self.cloud, self.now_ms);
             }
             Incident::Order(order) => return self.order(order),
+            Incident::Quota(most) => edits::limit_backups(&mut self.cloud, most.filter(|_| !self.faults_ended)),
             Incident::OtherAccount(other) => self.other_account.answers = other && !self.faults_ended,
             Incident::FaultsEnd => {
                 self.faults_ended = true;
@@ -337,6 +338,7 @@ impl World {
                 self.ahead_ms = 0;
                 self.clock_set();
                 self.cloud.set_faults(Faults::default(), Some(self.now_ms));
+                edits::limit_backups(&mut self.cloud, None);
                 edits::restore(&mut self.file, &self.setup.settings);
                 self.checks.faults_ended(self.now_ms);
                 self.legible = None;

@@ -15,6 +15,7 @@ use lifeboat::sim::rng::Rng;
 use std::time::Duration;
 
 mod habits;
+pub mod more;
 
 /// An hour, ms.
 pub const HOUR_MS: i64 = 3_600_000;
@@ -82,6 +83,8 @@ pub enum Incident {
     Order(DrawnOrder),
     /// The credentials are those of another account from now on, or the right ones again.
     OtherAccount(bool),
+    /// AWS keeps so many user backups of each type in each account and Region from now on; `None`: any number.
+    Quota(Option<u32>),
     /// FSx stops misbehaving, the policy is complete again, the clock is right: act two.
     FaultsEnd,
     /// The schedules end: what is under way comes to rest.
@@ -109,8 +112,10 @@ pub enum Edit {
     Retag(u64),
     /// The policy keeps a little less of a target: two fewer of the last ones, or one period fewer.
     KeepLess(u64),
-    /// Copies of a policy are made under another key from now on.
+    /// Copies of a policy are made under another key from now on, or under the same by another name.
     Rekey(u64),
+    /// This host deletes what retention lets go from now on, or leaves it to another.
+    Prune(bool),
     /// Nothing: the file is loaded again as it is.
     Same,
     /// A slip: the file is refused until the next change, and what can still be read of it lacks a policy.
@@ -175,9 +180,11 @@ impl Setup {
         let days = [6, 20, 60, 180][draw.rng.below(4) as usize];
         let mut setup = draw.frame(days);
         setup.cloud = draw.cloud();
+        more::sources(&mut setup);
         setup.thin();
         let days = days.min((MOST_POINTS / setup.points_per_day()) as i64).max(4);
         fault_plan::draw(&mut setup, days, &mut draw.rng);
+        more::draw(&mut setup, days);
         setup
     }
 

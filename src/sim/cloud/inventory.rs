@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Backup, BackupIx, BackupType, Cloud, FileSystem, Lane, LaneUse, Lifecycle, Principal, RegionIx, Tags};
+use super::{
+    Backup, BackupIx, BackupType, Cloud, FileSystem, FileSystemType, Lane, LaneUse, Lifecycle, Principal, RegionIx,
+    Tags,
+};
 
 /// The whole inventory, serialisable.
 #[derive(Clone, Debug, Serialize)]
@@ -140,6 +143,12 @@ impl Cloud {
     pub fn find_backup(&self, account: &str, region: &str, id: &str) -> Option<(BackupIx, &Backup)> {
         let at = *self.places[self.find_place(account, region)?].backups.get(id)?;
         Some((at, &self.backups[at]))
+    }
+
+    /// Whether the quota of user backups of an account and Region has room for one more of a file system, or of a volume.
+    #[must_use]
+    pub fn has_room_for(&self, account: &str, region: &str, kind: FileSystemType, volume: Option<&str>) -> bool {
+        self.find_place(account, region).is_none_or(|place| self.check_backup_quota(place, kind, volume).is_ok())
     }
 
     /// A file system in its present form.

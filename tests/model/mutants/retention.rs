@@ -1,9 +1,9 @@
-//! Faults that delete what is still needed (promise 4), and one that keeps what is not.
+//! Faults that delete what is still needed (promise 4), one that keeps what is not, and one about the keys of copies.
 
 use crate::world::planner_under_test::PlannerUnderTest;
 use lifeboat::domain::action::{Action, Call, Outcome};
 use lifeboat::domain::change::{Change, IllegalChange};
-use lifeboat::domain::id::{AccountRegion, BackupId, SourceKey, Target, deletion_token};
+use lifeboat::domain::id::{AccountRegion, BackupId, PolicyName, Region, SourceKey, Target, deletion_token};
 use lifeboat::domain::plan::Plan;
 use lifeboat::domain::point::{ObservedBackup, RecoveryPoint};
 use lifeboat::domain::policy::{Settings, Tags};
@@ -137,7 +137,7 @@ impl PlannerUnderTest for NeverBrakes {
     }
 }
 
-fn region_of(state: &State, source: &SourceKey, target: &Target) -> lifeboat::domain::id::Region {
+fn region_of(state: &State, source: &SourceKey, target: &Target) -> Region {
     match target {
         Target::Backup => state.sources[source].region.clone(),
         Target::Copy(region) => region.clone(),
@@ -210,6 +210,17 @@ impl PlannerUnderTest for KeepsNone {
     }
 }
 
+/// Retention that does not ask whose it is.
+pub struct PrunesAnyway;
+
+impl PlannerUnderTest for PrunesAnyway {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut settings = settings.clone();
+        settings.daemon.prune = true;
+        planner::plan(&settings, state, now)
+    }
+}
+
 /// The oldest backup of a source, if there is a newer one and nothing but a rule keeps it.
 fn delete_oldest(
     source: &SourceState,
@@ -279,5 +290,23 @@ impl PlannerUnderTest for TakesSilenceForNo {
             }
         }
         changes
+    }
+}
+
+/// The key of a destination is what it was when its policy was first read.
+#[derive(Default)]
+pub struct ReadsKeysOnce(BTreeMap<(PolicyName, Region), Option<String>>);
+
+impl PlannerUnderTest for ReadsKeysOnce {
+    fn plan(&mut self, settings: &Settings, state: &State, now: Time) -> Plan {
+        let mut settings = settings.clone();
+        for policy in settings.policies.values_mut() {
+            for destination in &mut policy.destinations {
+                let at = (policy.name.clone(), destination.region.clone());
+                let first = self.0.entry(at).or_insert_with(|| destination.kms_key.clone());
+                destination.kms_key.clone_from(first);
+            }
+        }
+        planner::plan(&settings, state, now)
     }
 }

@@ -61,8 +61,12 @@ checks! {
     NotTheLastOfItsKey = "4",
     /// A recovery point is deleted that its policy keeps by number or by span.
     NotKeptByRule = "4",
+    /// Something may be deleted while the policy leaves that to another host.
+    LeftToAnotherHost = "4",
     /// Points of a route are let go.
     Brake = "the brake",
+    /// A copy is asked for that was not asked for in these words before.
+    UnderItsKey = "the policy",
     /// Something is recorded while the time is off.
     NotByAWrongClock = "the clock",
     /// An occurrence is opened.

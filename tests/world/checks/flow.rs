@@ -4,6 +4,7 @@
 use super::super::setup::{HOUR_MS, Incident, Setup};
 use super::armed::Check;
 use super::created::Created;
+use super::quotas::Quotas;
 use super::{Broken, View, good};
 use lifeboat::domain::id::{AccountRegion, PolicyName, SourceKey, Target};
 use lifeboat::domain::policy::{Destination, Policy};
@@ -39,6 +40,7 @@ pub(super) struct Flow {
     full_ms: BTreeMap<(String, String, Option<String>), i64>,
     /// When a policy was last seen paused.
     paused_ms: BTreeMap<PolicyName, i64>,
+    pub(super) quotas: Quotas,
 }
 
 impl FaultWindow {
@@ -66,6 +68,7 @@ fn is_window(fault: &Fault) -> bool {
     fault.refuse.is_some()
         || fault.creation_time_skew_seconds != 0
         || fault.unseen_copies > 0
+        || !fault.disabled_keys.is_empty()
         || fault.latency_ms > 5000
         || fault.slow_factor > 1.0
         || shares.iter().any(|percent| *percent > 8.0)
@@ -102,6 +105,7 @@ impl Flow {
             faults_ended_ms: None,
             full_ms: BTreeMap::new(),
             paused_ms: BTreeMap::new(),
+            quotas: Quotas::default(),
         }
     }
 
@@ -176,6 +180,7 @@ impl Flow {
 
     pub(super) fn inspected(&mut self, view: &View<'_>, created: &Created) -> Result<(), Broken> {
         self.look_at_lanes(view);
+        self.quotas.inspected(view);
         for policy in view.settings.policies.keys() {
             if view.state.pause_at(policy, view.host_now).is_some() {
                 self.paused_ms.insert(policy.clone(), view.now_ms);
@@ -228,8 +233,11 @@ impl Flow {
         {
             return Ok(());
         }
-        let check = self.armed(view, Check::BackupBesideTrouble, Check::BackupGoesOn);
         let since_ms = view.now_ms - grace_period_ms;
+        if self.quotas.full_since(&home, key, since_ms) {
+            return Ok(());
+        }
+        let check = self.armed(view, Check::BackupBesideTrouble, Check::BackupGoesOn);
         let text = newest.at.to_string();
         // What a person mistyped is there, and waits for a person or for the next.
         let made = source.points_of(*newest, &Target::Backup).any(|point| point.remarks.disputed && point.good());
@@ -302,7 +310,9 @@ impl Flow {
         let since_ms = view.now_ms - self.grace_period_ms(view);
         let newest = created.newest_backup(view.cloud, key, i64::MAX)?;
         let backup = Some(newest).filter(|backup| backup.ended_ms.is_some_and(|at_ms| at_ms <= since_ms))?;
-        (!created.mistyped_copy(view.cloud, key, there.region.as_str(), backup)).then_some(backup)
+        let barred = created.mistyped_copy(view.cloud, key, there.region.as_str(), backup)
+            || self.quotas.full_since(there, key, since_ms);
+        (!barred).then_some(backup)
     }
 
     /// Whether a route has no copy of it, nor one under way, and nothing bars it for a while.

@@ -123,6 +123,10 @@ impl Lanes {
             _ => return,
         };
         let Some(lane) = self.pending.remove(key) else { return };
+        // Where AWS forgets the token of what FAILED, the next of the same asks made another, which nobody knows of yet.
+        if matches!(change, Change::BackupObserved { point } if point.lifecycle == Seen::Failed) {
+            return;
+        }
         for made in created.made_for(key).map(|at| view.cloud.backup(at)) {
             if made.lifecycle == Lifecycle::Copying {
                 let place = AccountRegion { account: lane.0.clone(), region: lane.1.clone() };

@@ -4,10 +4,25 @@ use super::armed::Check;
 use super::{Broken, View};
 use lifeboat::domain::action::{Action, Call, Request};
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{AccountRegion, BackupId, WorkKey};
+use lifeboat::domain::id::{AccountRegion, BackupId, Target, WorkKey};
+use lifeboat::domain::policy::Policy;
 use lifeboat::sim::cloud::Lifecycle;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// A copy is asked for under the key that the policy names at that time; a repeat is as it was.
+fn under_its_key(key: &WorkKey, request: &Request, view: &View<'_>) -> Result<(), Broken> {
+    let (Request::CopyBackup { kms_key, .. }, Target::Copy(region)) = (request, &key.target) else { return Ok(()) };
+    let named = |policy: &&Policy| policy.source_keys().any(|named| named == key.source);
+    let policy = view.settings.policies.values().find(named);
+    let Some(destination) = policy.and_then(|policy| policy.destination(region)) else { return Ok(()) };
+    view.armed.count(Check::UnderItsKey);
+    if destination.kms_key != *kms_key {
+        let what = format!("{key} is asked for under {kms_key:?}, and its policy names {:?}", destination.kms_key);
+        return Err(Check::UnderItsKey.broken(what));
+    }
+    Ok(())
+}
 
 #[derive(Default)]
 pub(super) struct Making {
@@ -17,13 +32,17 @@ pub(super) struct Making {
 }
 
 impl Making {
-    pub(super) fn committed(&mut self, change: &Change) {
+    pub(super) fn committed(&mut self, change: &Change, view: &View<'_>) -> Result<(), Broken> {
         if let Change::RequestRecorded { key, request, .. } = change {
-            self.intents.insert(key.clone(), request.clone());
+            let again = self.intents.insert(key.clone(), request.clone()).is_some_and(|before| before == *request);
+            if !again {
+                under_its_key(key, request, view)?;
+            }
         }
         if let Change::DeletionRequested { place, id, .. } = change {
             self.deletion_planned.insert((place.clone(), id.clone()));
         }
+        Ok(())
     }
 
     /// Whether what was last asked for this work is a copy of that backup.

@@ -7,8 +7,10 @@ use super::armed::{Armed, Check};
 use super::brake::Brake;
 use super::created::Created;
 use super::{Broken, View, Work, work_of};
+use lifeboat::domain::action::Call;
 use lifeboat::domain::change::Change;
 use lifeboat::domain::id::{AccountRegion, BackupId, SourceKey};
+use lifeboat::domain::plan::Plan;
 use lifeboat::domain::policy::{Retain, Settings};
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::{Backup, BackupIx, Cloud, Lifecycle};
@@ -38,6 +40,22 @@ fn retain_of<'a>(settings: &'a Settings, key: &SourceKey, copy_to: Option<&str>)
         Some(region) => policy.destination(&region.into())?.retain.as_ref(),
         None => policy.retain.as_ref(),
     }
+}
+
+/// Where another host prunes, nothing is let go, and nothing that was is deleted.
+pub(super) fn planned(plan: &Plan, view: &View<'_>) -> Result<(), Broken> {
+    if view.settings.daemon.prune {
+        return Ok(());
+    }
+    let reviewed = |change: &&Change| matches!(change, Change::Reviewed { .. } | Change::DeletionPlanned { .. });
+    plan.record.iter().filter(reviewed).for_each(|_| view.armed.count(Check::LeftToAnotherHost));
+    let let_go = plan.record.iter().any(|change| matches!(change, Change::DeletionPlanned { .. }));
+    let deletes = plan.actions.iter().any(|action| matches!(action.call, Call::Delete { .. }));
+    if let_go || deletes {
+        let what = "the policy leaves deletions to another host, and some are planned".to_owned();
+        return Err(Check::LeftToAnotherHost.broken(what));
+    }
+    Ok(())
 }
 
 #[derive(Default)]
