@@ -15,7 +15,7 @@ pub(super) struct Args {
     /// Why; it becomes the value of the tag `lifeboat:hold`
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Wait until the tag stands at AWS
+    /// Wait until the tag is set at AWS
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
@@ -52,7 +52,7 @@ pub(super) async fn until_it_stands(
         if let Some(why) = &answer.barred {
             let what = "AWS does not let the tag be changed, and waiting will not mend that";
             let then =
-                "the order itself stands, in Lifeboat's database; mend the cause, then `lifeboat reload` tries anew";
+                "the order is recorded in Lifeboat's database; fix the cause, then `lifeboat reload` tries again";
             return Err(Failure::Run(format!("{what}: {why}\n{then}")));
         }
         if answer.done != said {

@@ -44,7 +44,7 @@ struct Cli {
 }
 
 const LONG: &str = "Keeps Amazon FSx file systems recoverable in another AWS Region: takes backups on schedule, copies them \
-across Regions within AWS's limits, and says at every moment how old the newest recovery point is against what was promised.";
+across Regions within AWS's limits, and shows at any time how old the newest recovery point is, compared with its RPO.";
 
 #[derive(Subcommand, Debug)]
 enum Command {
@@ -60,7 +60,7 @@ enum Command {
     Rehearse(rehearse::Args),
     /// List recovery points, each with the command that would restore it
     Points(points::Args),
-    /// Show every route against its promise, and what is under way
+    /// Show every route against its RPO, and the work under way
     Status(status::Args),
     /// Show occurrences and what became of them
     History(history::Args),
@@ -76,9 +76,9 @@ enum Command {
     Hold(hold::Args),
     /// Let go a recovery point that was held
     Release(release::Args),
-    /// Have the daemon read its policy file anew, and say what came of it
+    /// Have the daemon reload its policy file, and report the result
     Reload(reload::Args),
-    /// Say how well every promise was kept, for auditors
+    /// Report how well each RPO was met, for auditors
     Report(report::Args),
     /// Serve the FSx simulator as an endpoint for the AWS CLI or any SDK
     Simulator(simulator::Args),

@@ -8,7 +8,7 @@ use crate::daemon::control::ReloadOrder;
 pub(super) struct Args {
     #[command(flatten)]
     to: ControlArgs,
-    /// Let go what the brake on deletions holds, as `lifeboat plan` shows it
+    /// Confirm the deletions that the brake holds, as `lifeboat plan` shows them
     #[arg(long)]
     confirm_deletions: bool,
 }

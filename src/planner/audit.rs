@@ -108,7 +108,11 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
                 if let [first, rest @ ..] = good.as_slice()
                     && !rest.is_empty()
                 {
-                    let what = format!("{} has {} duplicates of {}", occurrence.at, rest.len(), first.id);
+                    let duplicates = match rest.len() {
+                        1 => "a duplicate".to_owned(),
+                        count => format!("{count} duplicates"),
+                    };
+                    let what = format!("{} has {duplicates} of {}", occurrence.at, first.id);
                     findings.push(Finding { severity: Severity::Warning, source: key.clone(), what });
                 }
             }

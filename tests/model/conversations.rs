@@ -293,14 +293,6 @@ impl Talk {
         talk.round();
         talk
     }
-
-    fn ended(&self) -> Vec<(String, OccurrenceOutcome, String)> {
-        let ended = self.changes.iter().filter_map(|change| match change {
-            Change::Closed { occurrence, end, reason, .. } => Some((occurrence.at.to_string(), *end, reason.clone())),
-            _ => None,
-        });
-        ended.collect()
-    }
 }
 
 fn facts(id: &SourceId) -> SourceFacts {
