@@ -3,9 +3,9 @@
 use super::inquiry::{self, Answers};
 use super::{Done, Failure, PolicyFile, now, offline, runtime, terminal};
 use crate::config::{self, Problem};
+use crate::domain::counted::counted;
 use crate::domain::duration::parse_duration;
 use crate::planner::capacity::{self, Given};
-use crate::report::triage::counted;
 use serde::Serialize;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -1,12 +1,12 @@
 //! `lifeboat rehearse`: simulates the next weeks of a policy in seconds.
 
 use super::{Done, Failure, PolicyFile, load, offline, runtime, terminal};
+use crate::domain::counted::counted;
 use crate::domain::duration::{duration_text, parse_duration};
 use crate::domain::id::{PolicyName, Region};
 use crate::domain::policy::Settings;
 use crate::domain::time::Time;
 use crate::planner::capacity::{self, Given};
-use crate::report::triage::counted;
 use crate::sim::rehearse::Rehearsal;
 use crate::sim::rehearse::fleet::{self, Assumed, build_fleet};
 use crate::sim::rehearse::outcome::RouteOutcome;

@@ -9,11 +9,11 @@ mod socket;
 pub use socket::{SocketError, SocketFile, bind};
 
 use super::command::{Answered, Command, OrderError, Reloaded};
+use crate::domain::counted::counted;
 use crate::domain::fault::clean;
 use crate::planner::orders::{Order, RefusalKind};
 use crate::report::http::listener::{self, Caller, Handler};
 use crate::report::http::{BoxFuture, JSON, ReadApi, StatusProvider, refused, respond};
-use crate::report::triage::counted;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderValue};

@@ -9,6 +9,7 @@ pub mod action;
 pub mod calendar;
 pub mod catalogue;
 pub mod change;
+pub mod counted;
 pub mod deletion;
 pub mod dispute;
 pub mod duration;

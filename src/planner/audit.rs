@@ -2,6 +2,7 @@
 
 use super::polling::places_of;
 use super::retry::PLACE_OUT_OF_ORDER;
+use crate::domain::counted::counted;
 use crate::domain::duration::duration_text;
 use crate::domain::evidence::Objection;
 use crate::domain::fault::{Fault, FaultClass};
@@ -108,10 +109,7 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
                 if let [first, rest @ ..] = good.as_slice()
                     && !rest.is_empty()
                 {
-                    let duplicates = match rest.len() {
-                        1 => "a duplicate".to_owned(),
-                        count => format!("{count} duplicates"),
-                    };
+                    let duplicates = counted(rest.len(), "duplicate");
                     let what = format!("{} has {duplicates} of {}", occurrence.at, first.id);
                     findings.push(Finding { severity: Severity::Warning, source: key.clone(), what });
                 }

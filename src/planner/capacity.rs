@@ -149,12 +149,6 @@ fn every(interval: Duration) -> String {
     }
 }
 
-/// “1 source”, “12 sources”.
-fn count(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
-}
-
 /// Whole seconds, for JSON.
 fn seconds(duration: Duration) -> u64 {
     duration.as_secs()

@@ -7,6 +7,7 @@ use super::Active;
 use super::retain::{UNSEEN_COPY_READS_FOR, would_go_at_once};
 use super::schedule::window_passed;
 use crate::domain::change::{Change, OccurrenceOutcome, OccurrenceRecord};
+use crate::domain::counted::counted;
 use crate::domain::duration::duration_text;
 use crate::domain::id::{AccountRegion, Occurrence, Region, SourceKey, Target, Trigger};
 use crate::domain::limits::LISTING_LAG;
@@ -180,7 +181,7 @@ impl Case<'_> {
             let after = duration_text(ORDER_GIVEN_UP_AFTER);
             let what = match attempts {
                 0 => String::new(),
-                _ => format!(": {} ({})", self.failure(&Target::Backup), counted(attempts)),
+                _ => format!(": {} ({})", self.failure(&Target::Backup), counted(attempts as usize, "attempt")),
             };
             let because = self.because(&Target::Backup);
             return Some((OccurrenceOutcome::Failed, format!("its backup was given up after {after}{what}{because}")));
@@ -190,7 +191,7 @@ impl Case<'_> {
             let reason = format!(
                 "its backup {} ({}); the occurrence of {} took over",
                 self.failure(&Target::Backup),
-                counted(attempts),
+                counted(attempts as usize, "attempt"),
                 newer.at
             );
             return Some((OccurrenceOutcome::Failed, reason));
@@ -298,8 +299,4 @@ impl Case<'_> {
             format!("a newer backup took the place of its copy to {region}{}", self.because(&target)),
         ))
     }
-}
-
-fn counted(attempts: u32) -> String {
-    if attempts == 1 { "1 attempt".to_owned() } else { format!("{attempts} attempts") }
 }

@@ -10,6 +10,7 @@
 
 use super::call_limits::Blocked;
 use crate::domain::action::CallKey;
+use crate::domain::counted::counted;
 use crate::domain::id::Target;
 use crate::domain::lane::Lane;
 use crate::domain::plan::Reason;
@@ -68,8 +69,8 @@ impl<'a> LaneLimits<'a> {
         let asked = self.unanswered.get(lane).copied().unwrap_or(0);
         let shut = self.closed.get(lane).filter(|closed| asked == 0 || self.now < closed.until);
         let Some(closed) = shut else {
-            let copies = if asked == 1 { "1 copy is".to_owned() } else { format!("{asked} copies are") };
-            let detail = format!("{copies} being asked for ({lane})");
+            let are = if asked == 1 { "is" } else { "are" };
+            let detail = format!("{} {are} being asked for ({lane})", counted(asked as usize, "copy"));
             return Err(Blocked { reason: Reason::CallLimit, until: None, detail });
         };
         let recent = closed.refused_since(self.now.minus(MINUTE));

@@ -5,7 +5,7 @@
 
 use super::forecast::{DeletionForecast, DestinationForecast, Forecast, PolicyForecast, Stage};
 use super::setting_texts::SettingTexts;
-use super::triage::counted;
+use crate::domain::counted::counted;
 use crate::domain::id::PolicyName;
 use std::collections::BTreeSet;
 

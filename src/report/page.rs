@@ -4,11 +4,12 @@
 //! So it is one document with its own style, the worst first, every age with its absolute time, and limited to what a
 //! browser can handle, whatever the size of the fleet.
 
+use crate::domain::counted::counted;
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
 use crate::report::snapshot::{AccountRegionView, FindingView, FlightView, PolicyView, RpoStatus, Snapshot};
 use crate::report::triage::{
-    Line, Tally, copies_in_lane, counted, lines, pause_text, problems, region_text, source_text, staleness,
+    Line, Tally, copies_in_lane, lines, pause_text, problems, region_text, source_text, staleness,
 };
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::time::Duration;

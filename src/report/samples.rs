@@ -217,7 +217,7 @@ pub fn bad_day() -> Snapshot {
         FindingView {
             severity: "warning".to_owned(),
             source: SourceKey { account: AccountAlias::own(), source: "fs-0fedcba9876543210".into() },
-            what: "2026-11-20T08:00:00Z has a duplicate of backup-0a".to_owned(),
+            what: "2026-11-20T08:00:00Z has 1 duplicate of backup-0a".to_owned(),
         },
         FindingView {
             severity: "error".to_owned(),

@@ -3,6 +3,7 @@
 //! On a bad day there are thousands of lines and one question: what do I have to act on? So page and terminal show the
 //! same things first: what threatens everything, then the routes, worst first, each with the reason.
 
+use crate::domain::counted::counted;
 use crate::domain::duration::age_text;
 use crate::domain::id::{AccountAlias, Region, SourceId};
 use crate::domain::time::Time;
@@ -280,16 +281,6 @@ pub fn source_text(account: &AccountAlias, source: &SourceId) -> String {
 #[must_use]
 pub fn region_text(account: &AccountAlias, region: &Region) -> String {
     if *account == AccountAlias::own() { region.to_string() } else { format!("{account}/{region}") }
-}
-
-/// `1 route`, `2 routes`, `3 policies`.
-#[must_use]
-pub fn counted(count: usize, noun: &str) -> String {
-    match noun.strip_suffix("cy") {
-        _ if count == 1 => format!("{count} {noun}"),
-        Some(stem) => format!("{count} {stem}cies"),
-        None => format!("{count} {noun}s"),
-    }
 }
 
 #[cfg(test)]

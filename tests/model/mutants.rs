@@ -25,6 +25,7 @@ use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::domain::timekeeper::{Timekeeper, Timekeeping};
+use lifeboat::driver::Basis;
 use lifeboat::planner;
 use lifeboat::sim::faults::Fault;
 use retention::*;
@@ -948,20 +949,14 @@ impl PlannerUnderTest for CallsFirst {
 struct BlindToTags;
 
 impl PlannerUnderTest for BlindToTags {
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        mut outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, mut outcome: Outcome, now: Time) -> Vec<Change> {
         if let Outcome::Page { observed_backups, .. } = &mut outcome {
-            for observed in observed_backups.iter_mut().filter(|seen| state.point(&action.place, &seen.id).is_none()) {
+            for observed in observed_backups.iter_mut().filter(|seen| on.state.point(&action.place, &seen.id).is_none())
+            {
                 std::sync::Arc::make_mut(&mut observed.tags).retain(|key, _| !key.starts_with("lifeboat:"));
             }
         }
-        planner::process_outcome(settings, state, action, outcome, now)
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 }
 
@@ -969,20 +964,13 @@ impl PlannerUnderTest for BlindToTags {
 struct BelievesTags;
 
 impl PlannerUnderTest for BelievesTags {
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        mut outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, mut outcome: Outcome, now: Time) -> Vec<Change> {
         if let Outcome::Page { observed_backups, .. } | Outcome::Polled(observed_backups) = &mut outcome {
             for observed in observed_backups {
                 (observed.file_system, observed.volume) = (None, None);
             }
         }
-        planner::process_outcome(settings, state, action, outcome, now)
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 }
 
@@ -1006,23 +994,16 @@ impl PlannerUnderTest for ForgetsCoalesced {
 struct MissingIsLost;
 
 impl PlannerUnderTest for MissingIsLost {
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
         let shown: Option<Vec<_>> = match &outcome {
             Outcome::Page { observed_backups, next_token: None } => {
                 Some(observed_backups.iter().map(|seen| seen.id.clone()).collect())
             }
             _ => None,
         };
-        let mut changes = planner::process_outcome(settings, state, action, outcome, now);
+        let mut changes = planner::process_outcome(on.settings, on.state, action, outcome, now);
         changes.retain(|change| !matches!(change, Change::MissingFromListing { missing_since: Some(_), .. }));
-        let known = state.place(&action.place);
+        let known = on.state.place(&action.place);
         if let (Some(shown), Some(known)) = (shown, known)
             && let Some(listing) = &known.listing
         {
@@ -1047,15 +1028,8 @@ impl PlannerUnderTest for FirstComeFirstServed {
 struct NeverPauses;
 
 impl PlannerUnderTest for NeverPauses {
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
-        let mut changes = planner::process_outcome(settings, state, action, outcome, now);
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
+        let mut changes = planner::process_outcome(on.settings, on.state, action, outcome, now);
         for change in &mut changes {
             if let Change::RequestFailed { not_before, .. } = change {
                 *not_before = now;
@@ -1154,15 +1128,8 @@ impl PlannerUnderTest for BelievesAnybody {
 struct ListsWithoutPause;
 
 impl PlannerUnderTest for ListsWithoutPause {
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
-        let mut changes = planner::process_outcome(settings, state, action, outcome, now);
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
+        let mut changes = planner::process_outcome(on.settings, on.state, action, outcome, now);
         for change in &mut changes {
             if let Change::ListingStalled { not_before, .. } = change {
                 *not_before = now.plus(Duration::from_secs(1));

@@ -10,6 +10,7 @@ use lifeboat::domain::policy::Settings;
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::domain::timekeeper::{Timekeeper, Timekeeping};
+use lifeboat::driver::Basis;
 use lifeboat::planner;
 use std::time::Duration;
 
@@ -33,15 +34,8 @@ pub trait PlannerUnderTest {
     }
 
     /// What came of a call.
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
-        planner::process_outcome(settings, state, action, outcome, now)
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 
     /// Moves the state on by one change.

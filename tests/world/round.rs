@@ -53,7 +53,7 @@ impl Surroundings for World {
     }
 
     fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
-        self.planner.process_outcome(on.settings, on.state, action, outcome, now)
+        self.planner.process_outcome(on, action, outcome, now)
     }
 
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {

@@ -4,9 +4,10 @@
 //! limited in frequency, and none is taken when nothing changed.
 
 use super::{Reconciler, SNAPSHOT_AT_MOST, SNAPSHOT_SHARE};
+use crate::domain::counted::counted;
 use crate::planner::audit::credentials_problem;
 use crate::report::snapshot::{DaemonStatus, Snapshot};
-use crate::report::triage::{self, Tally, counted};
+use crate::report::triage::{self, Tally};
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -1,6 +1,7 @@
 //! Slots against RPOs.
 
-use super::{Route, at, count, every, names, rounded, seconds, some_of};
+use super::{Route, at, every, names, rounded, seconds, some_of};
+use crate::domain::counted::counted;
 use crate::domain::duration::{duration_text, minutes_text};
 use crate::domain::id::{AccountAlias, AccountRegion, PolicyName, Region, SourceId};
 use crate::domain::lane::{FileSystemKind, Lane};
@@ -198,7 +199,7 @@ impl<'a> Lanes<'a, '_> {
         Some(format!(
             "{} cannot meet an RPO of {rpo} in {place}, whatever the slots: {}, {} for the backup and {} for the copy make \
              {}; set that RPO or a longer one, or fire more often ({})",
-            count(never.len(), "route"),
+            counted(never.len(), "route"),
             apart(worst),
             duration_text(worst.backup),
             duration_text(worst.copy),
@@ -254,7 +255,7 @@ fn fitting(interval: Duration, stretch: f64, longest: Duration) -> Duration {
 fn words(place: &str, slots: u32, needed: f64, policies: &[PolicyReport]) -> (String, Vec<String>) {
     let part = |policy: &PolicyReport| {
         let (interval, copy) = (Duration::from_secs(policy.interval_seconds), Duration::from_secs(policy.copy_seconds));
-        format!("{} {} at {} a copy", count(policy.sources, "source"), every(interval), minutes_text(copy))
+        format!("{} {} at {} a copy", counted(policy.sources, "source"), every(interval), minutes_text(copy))
     };
     let parts: Vec<String> = policies.iter().map(part).collect();
     let needs = if policies.iter().map(|policy| policy.sources).sum::<usize>() == 1 { "needs" } else { "need" };
@@ -282,7 +283,7 @@ fn words(place: &str, slots: u32, needed: f64, policies: &[PolicyReport]) -> (St
         let best = duration_text(Duration::from_secs(best.unwrap_or(0)));
         format!(
             "{} of {whose} will miss their RPO, which could be {best} at best ({})",
-            count(breaking.len(), "route"),
+            counted(breaking.len(), "route"),
             some_of(&breaking)
         )
     } else if has_rpo {
@@ -308,7 +309,7 @@ fn tight(place: &str, policies: &BTreeMap<&PolicyName, Vec<(&Route<'_>, &RouteOu
         let rpo = late.first()?.0.rpo?;
         Some(format!(
             "{} of {name} may be late in {place} when many copies begin at once: up to {} old, against an RPO of {}",
-            count(late.len(), "route"),
+            counted(late.len(), "route"),
             duration_text(rounded(oldest)),
             duration_text(rpo)
         ))

@@ -3,8 +3,9 @@
 //! Copies count in the Region where they are, so a destination fills up like the source's Region. At the quota FSx
 //! refuses every further backup and copy.
 
-use super::{at, count};
+use super::at;
 use crate::domain::catalogue::FSX;
+use crate::domain::counted::counted;
 use crate::domain::duration::duration_text;
 use crate::domain::id::{AccountAlias, AccountRegion, Region, SourceKey, Target};
 use crate::domain::lane::FileSystemKind;
@@ -144,14 +145,14 @@ impl QuotaUse {
         };
         let region = at(&place.account, &place.region);
         let holds = (self.for_ever == 0).then_some(self.holds);
-        let sources = count(self.sources, "source");
+        let sources = counted(self.sources, "source");
         let summary = match holds {
             Some(holds) => format!(
                 "retention holds {holds} points of {sources} in {region}; AWS's quota is {quota} ({whose}), unless it was raised"
             ),
             None => format!(
                 "{region} keeps every point of {}: {:.0} more a day; AWS's quota is {quota} ({whose}), unless it was raised",
-                count(self.for_ever, "source"),
+                counted(self.for_ever, "source"),
                 self.daily.ceil()
             ),
         };

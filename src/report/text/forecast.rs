@@ -1,9 +1,10 @@
 //! `lifeboat plan`: what would happen next, what would be deleted and why.
 
 use super::{OutputStyle, Style, add, clean, heading, paint, paragraph, table, table_text, to_ansi};
+use crate::domain::counted::counted;
 use crate::domain::time::Time;
 use crate::report::forecast::{DeletionForecast, Forecast, Stage};
-use crate::report::triage::{counted, region_text, source_text};
+use crate::report::triage::{region_text, source_text};
 
 /// The forecast as text; with `kept`, also every point that is kept and why.
 #[must_use]

@@ -2,10 +2,11 @@
 
 use super::{OutputStyle, became_text, clean, csv_lines, table, table_text, to_ansi};
 use crate::domain::change::OccurrenceOutcome;
+use crate::domain::counted::counted;
 use crate::domain::duration::age_text;
 use crate::domain::id::{AccountAlias, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Trigger};
 use crate::domain::time::Time;
-use crate::report::triage::{counted, source_text};
+use crate::report::triage::source_text;
 use crate::store::{HistoryEntry, OccurrenceStatus};
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,11 @@
 //! `lifeboat report` as text and CSV: how well every RPO was met.
 
 use super::{OutputStyle, Style, add, clean, csv_lines, or_empty, paint, table, table_text, to_ansi, wrapped};
+use crate::domain::counted::counted;
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
 use crate::report::rpo_report::{Breach, Occurrences, RouteReport, RpoReport};
-use crate::report::triage::{counted, source_text};
+use crate::report::triage::source_text;
 use std::time::Duration;
 
 /// As text: the answer in one line, then every route, the worst first.

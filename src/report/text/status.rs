@@ -1,11 +1,12 @@
 //! `lifeboat status`: the state of every route, and work in progress.
 
 use super::{OutputStyle, Style, add, clean, heading, paint, paragraph, standing_text, table, table_text, to_ansi};
+use crate::domain::counted::counted;
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
 use crate::report::snapshot::{AccountRegionView, FindingView, FlightView, PolicyView, RpoStatus, Snapshot};
 use crate::report::triage::{
-    Line, Tally, copies_in_lane, counted, lines, pause_text, problems, region_text, source_text, staleness,
+    Line, Tally, copies_in_lane, lines, pause_text, problems, region_text, source_text, staleness,
 };
 use std::time::Duration;
 

@@ -80,6 +80,45 @@ pub fn fault(class: FaultClass, code: &str) -> Fault {
     Fault::new(class, code, "")
 }
 
+/// The policy is what its sources are watched by, since 05:00.
+pub fn watched(settings: &Settings) -> Vec<Change> {
+    let policy = &settings.policies["finance"];
+    let of = |source| Change::MembershipUpdated {
+        source,
+        region: policy.region.clone(),
+        policy: policy.name.clone(),
+        destinations: policy.destinations.iter().map(|destination| destination.region.clone()).collect(),
+        since: at("2026-11-21T05:00:00Z"),
+    };
+    policy.source_keys().map(of).chain([Change::Synced(settings.generation)]).collect()
+}
+
+/// A complete listing that shows nothing of others.
+pub fn listed(region: &str, began_at: Time, pages: u32) -> Change {
+    let (others, other_backups) = (Vec::new(), Vec::new());
+    Change::Listed { place: place(region), began_at, pages, user_backups: 0, others, other_backups }
+}
+
+/// Asked at this time, in words of its own.
+pub fn request_recorded(state: &State, of: &WorkKey, attempt: u32, at: Time) -> Change {
+    let (token, occurrence) = (of.token(attempt), of.occurrence);
+    let backup = state.sources[&key(0)].good_point(occurrence, &Target::Backup);
+    let origin =
+        backup.map(|backup| Origin { region: HOME.into(), backup: backup.id.clone(), taken_at: backup.created_at });
+    let of_copy = origin.filter(|_| of.target != Target::Backup);
+    let (policy, source) = (Some("finance".into()), source(0));
+    let tags =
+        LifeboatTags { policy, source: source.clone(), occurrence, attempt, origin: of_copy.clone(), hold: None }
+            .write();
+    let request = match of_copy {
+        None => Request::CreateBackup { source, token, tags },
+        Some(Origin { region, backup, .. }) => {
+            Request::CopyBackup { source_region: region, backup, kms_key: None, token, tags }
+        }
+    };
+    Change::RequestRecorded { key: of.clone(), attempt, request: Arc::new(request), at }
+}
+
 impl Fixture {
     pub fn new() -> Self {
         Self::of(1)
@@ -104,17 +143,7 @@ impl Fixture {
 
     /// The policy as it stands now is what its sources are watched by.
     pub fn membership(&mut self) {
-        let policy = self.settings.policies.values().next().unwrap().clone();
-        for source in policy.source_keys() {
-            self.apply(Change::MembershipUpdated {
-                source,
-                region: policy.region.clone(),
-                policy: policy.name.clone(),
-                destinations: policy.destinations.iter().map(|destination| destination.region.clone()).collect(),
-                since: at("2026-11-21T05:00:00Z"),
-            });
-        }
-        self.apply(Change::Synced(1));
+        watched(&self.settings).into_iter().for_each(|change| self.apply(change));
     }
 
     /// Copies go to a second Region as well.
@@ -130,15 +159,7 @@ impl Fixture {
     }
 
     pub fn listed(&mut self, region: &str, began_at: Time) {
-        let others = Vec::new();
-        self.apply(Change::Listed {
-            place: place(region),
-            began_at,
-            pages: 1,
-            user_backups: 0,
-            others,
-            other_backups: Vec::new(),
-        });
+        self.apply(listed(region, began_at, 1));
     }
 
     pub fn open(&mut self, occurrence: Occurrence) {
@@ -153,22 +174,7 @@ impl Fixture {
 
     /// Asked at this time, in words of its own.
     pub fn record_request(&mut self, of: &WorkKey, attempt: u32, at: Time) {
-        let (token, occurrence) = (of.token(attempt), of.occurrence);
-        let backup = self.state.sources[&key(0)].good_point(occurrence, &Target::Backup);
-        let origin =
-            backup.map(|backup| Origin { region: HOME.into(), backup: backup.id.clone(), taken_at: backup.created_at });
-        let of_copy = origin.filter(|_| of.target != Target::Backup);
-        let (policy, source) = (Some("finance".into()), source(0));
-        let tags =
-            LifeboatTags { policy, source: source.clone(), occurrence, attempt, origin: of_copy.clone(), hold: None }
-                .write();
-        let request = match of_copy {
-            None => Request::CreateBackup { source, token, tags },
-            Some(Origin { region, backup, .. }) => {
-                Request::CopyBackup { source_region: region, backup, kms_key: None, token, tags }
-            }
-        };
-        self.apply(Change::RequestRecorded { key: of.clone(), attempt, request: Arc::new(request), at });
+        self.apply(request_recorded(&self.state, of, attempt, at));
     }
 
     /// The pending request was refused for certain, and may be repeated at any time.

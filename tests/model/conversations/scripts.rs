@@ -277,10 +277,9 @@ impl Runner {
         self.file.set_policy("rpo", "");
         self.file.set_policy("sources", &sources.to_string());
         self.talk.settings = self.file.load(1, began_at)?;
-        by_hand::watched(&mut self.talk);
-        for region in [HOME, THERE] {
-            by_hand::listed(&mut self.talk, region, began_at.plus(5 * MINUTE), 1);
-        }
+        self.talk.take_in(fixture::watched(&self.talk.settings));
+        let read_at = began_at.plus(5 * MINUTE);
+        self.talk.take_in([HOME, THERE].map(|region| fixture::listed(region, read_at, 1)).into());
         Ok(String::new())
     }
 

@@ -11,6 +11,7 @@ use lifeboat::domain::point::Lifecycle;
 use lifeboat::domain::policy::Settings;
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
+use lifeboat::driver::Basis;
 use lifeboat::planner;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,21 +42,14 @@ fn closed(
 pub struct SeesNoEnd;
 
 impl PlannerUnderTest for SeesNoEnd {
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        mut outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, mut outcome: Outcome, now: Time) -> Vec<Change> {
         if let Outcome::Page { observed_backups, .. } | Outcome::Polled(observed_backups) = &mut outcome {
             for observed in observed_backups.iter_mut().filter(|observed| observed.lifecycle == Lifecycle::Available) {
                 let copy = observed.tags.contains_key("lifeboat:origin");
                 observed.lifecycle = if copy { Lifecycle::Copying } else { Lifecycle::Creating };
             }
         }
-        planner::process_outcome(settings, state, action, outcome, now)
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 }
 
@@ -125,16 +119,9 @@ impl PlannerUnderTest for MakesAgain {
 pub struct HoldsByHearsay;
 
 impl PlannerUnderTest for HoldsByHearsay {
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
         let refused = matches!(outcome, Outcome::Failed(_));
-        let mut changes = planner::process_outcome(settings, state, action, outcome, now);
+        let mut changes = planner::process_outcome(on.settings, on.state, action, outcome, now);
         if let Call::Hold { id, .. } = &action.call
             && refused
         {
@@ -162,15 +149,8 @@ impl PlannerUnderTest for CopiesAllOrNothing {
 pub struct DeletesWithoutPause;
 
 impl PlannerUnderTest for DeletesWithoutPause {
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
-        let mut changes = planner::process_outcome(settings, state, action, outcome, now);
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
+        let mut changes = planner::process_outcome(on.settings, on.state, action, outcome, now);
         for change in &mut changes {
             if let Change::DeletionFailed { not_before, .. } = change {
                 *not_before = now;
@@ -222,20 +202,13 @@ impl PlannerUnderTest for SkipsForGood {
         plan
     }
 
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
         if let (Call::Make { key, .. }, Outcome::Failed(_)) = (&action.call, &outcome)
             && key.target == Target::Backup
         {
             self.0.insert(key.source.clone());
         }
-        planner::process_outcome(settings, state, action, outcome, now)
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 }
 
@@ -271,16 +244,9 @@ impl PlannerUnderTest for StrikesOut {
         plan
     }
 
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
         self.0.extend(refuses(action, &outcome));
-        planner::process_outcome(settings, state, action, outcome, now)
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 }
 
@@ -298,16 +264,9 @@ impl PlannerUnderTest for WaitsForEver {
         plan
     }
 
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
         self.0.extend(refuses(action, &outcome));
-        planner::process_outcome(settings, state, action, outcome, now)
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 }
 
@@ -336,20 +295,14 @@ impl PlannerUnderTest for LeavesOpen {
         plan
     }
 
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        mut outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, mut outcome: Outcome, now: Time) -> Vec<Change> {
         if let Outcome::Page { observed_backups, .. } | Outcome::Polled(observed_backups) = &mut outcome {
-            for observed in observed_backups.iter_mut().filter(|seen| state.point(&action.place, &seen.id).is_none()) {
+            for observed in observed_backups.iter_mut().filter(|seen| on.state.point(&action.place, &seen.id).is_none())
+            {
                 Arc::make_mut(&mut observed.tags).retain(|key, _| !key.starts_with("lifeboat:"));
             }
         }
-        planner::process_outcome(settings, state, action, outcome, now)
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 }
 

@@ -9,6 +9,7 @@ use lifeboat::domain::point::{ObservedBackup, RecoveryPoint};
 use lifeboat::domain::policy::{Settings, Tags};
 use lifeboat::domain::state::{SourceState, State};
 use lifeboat::domain::time::Time;
+use lifeboat::driver::Basis;
 use lifeboat::planner;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -60,20 +61,13 @@ impl PlannerUnderTest for DeletesTheNewest {
 pub struct KnowsNoHolds;
 
 impl PlannerUnderTest for KnowsNoHolds {
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        mut outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, mut outcome: Outcome, now: Time) -> Vec<Change> {
         for observed in observed_backups(&mut outcome) {
             if observed.tags.contains_key("lifeboat:hold") {
                 Arc::make_mut(&mut observed.tags).remove("lifeboat:hold");
             }
         }
-        planner::process_outcome(settings, state, action, outcome, now)
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 
     fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
@@ -94,20 +88,13 @@ fn observed_backups(outcome: &mut Outcome) -> &mut [ObservedBackup] {
 pub struct ReadsTagsOnce(BTreeMap<(AccountRegion, BackupId), Arc<Tags>>);
 
 impl PlannerUnderTest for ReadsTagsOnce {
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        mut outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, mut outcome: Outcome, now: Time) -> Vec<Change> {
         for observed in observed_backups(&mut outcome) {
             let first =
                 self.0.entry((action.place.clone(), observed.id.clone())).or_insert_with(|| observed.tags.clone());
             observed.tags = first.clone();
         }
-        planner::process_outcome(settings, state, action, outcome, now)
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 }
 
@@ -241,19 +228,12 @@ fn delete_oldest(
 pub struct BlindToKeys;
 
 impl PlannerUnderTest for BlindToKeys {
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        mut outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, mut outcome: Outcome, now: Time) -> Vec<Change> {
         if let Outcome::Made(observed) = &mut outcome {
             observed.kms_key = None;
         }
         observed_backups(&mut outcome).iter_mut().for_each(|observed| observed.kms_key = None);
-        planner::process_outcome(settings, state, action, outcome, now)
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 }
 
@@ -275,15 +255,8 @@ impl PlannerUnderTest for MissesNothing {
 pub struct TakesSilenceForNo;
 
 impl PlannerUnderTest for TakesSilenceForNo {
-    fn process_outcome(
-        &mut self,
-        settings: &Settings,
-        state: &State,
-        action: &Action,
-        outcome: Outcome,
-        now: Time,
-    ) -> Vec<Change> {
-        let mut changes = planner::process_outcome(settings, state, action, outcome, now);
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
+        let mut changes = planner::process_outcome(on.settings, on.state, action, outcome, now);
         for change in &mut changes {
             if let Change::RequestFailed { definite, .. } = change {
                 *definite = true;

@@ -3,7 +3,6 @@
 use super::*;
 use lifeboat::domain::change::OccurrenceRecord;
 use lifeboat::domain::point::RecoveryPoint;
-use lifeboat::domain::tags::{LifeboatTags, Origin};
 
 type About = [(String, String)];
 
@@ -36,7 +35,7 @@ pub fn write(talk: &mut Talk, command: &Command) -> Printed {
                 occurrence: words::occurrence(occurrence, now)?,
                 target: words::target(target),
             };
-            return asked(talk, &of, attempt.unwrap_or(1), moment(at)?);
+            fixture::request_recorded(&talk.state, &of, attempt.unwrap_or(1), moment(at)?)
         }
         Command::Refused { occurrence, target, class, code } => Change::RequestFailed {
             key: WorkKey {
@@ -55,11 +54,7 @@ pub fn write(talk: &mut Talk, command: &Command) -> Printed {
             not_before: now,
             batch: None,
         },
-        Command::Listed { region, at, pages } => {
-            let at = moment(at)?;
-            listed(talk, region, at, pages.unwrap_or(1));
-            return Ok(String::new());
-        }
+        Command::Listed { region, at, pages } => fixture::listed(region, moment(at)?, pages.unwrap_or(1)),
         Command::Unlisted(region) => {
             let known = talk.state.places.get_mut(&place(region)).ok_or("that Region is not known")?;
             known.listed = None;
@@ -82,29 +77,10 @@ fn apply(talk: &mut Talk, change: Change) -> Printed {
     Ok(String::new())
 }
 
-/// The policy as it stands now is what its sources are watched by, since 05:00.
-pub fn watched(talk: &mut Talk) {
-    let policy = talk.settings.policies["finance"].clone();
-    let of = |source| Change::MembershipUpdated {
-        source,
-        region: policy.region.clone(),
-        policy: policy.name.clone(),
-        destinations: policy.destinations.iter().map(|destination| destination.region.clone()).collect(),
-        since: at("2026-11-21T05:00:00Z"),
-    };
-    let synced = Change::Synced(talk.settings.generation);
-    talk.take_in(policy.source_keys().map(of).chain([synced]).collect());
-}
-
-/// A complete listing began then.
-pub fn listed(talk: &mut Talk, region: &str, began_at: Time, pages: u32) {
-    let (place, user_backups, others, other_backups) = (place(region), 0, Vec::new(), Vec::new());
-    talk.take_in(vec![Change::Listed { place, began_at, pages, user_backups, others, other_backups }]);
-}
-
 fn copy(talk: &Talk, id: &str, of: &str, lifecycle: &str, about: &About) -> Result<Box<RecoveryPoint>, Box<dyn Error>> {
     let region = about.iter().find(|(key, _)| key == "to").map_or(THERE, |(_, region)| region.as_str());
     let points = talk.state.sources[&key(0)].points.iter();
+    let of = words::whole(of);
     let origin =
         points.into_iter().find(|point| point.id.as_str() == of).ok_or_else(|| format!("{of} is not on record"))?;
     let point = fixture::copy(&words::whole(id), origin, region, Lifecycle::parse(lifecycle));
@@ -129,24 +105,4 @@ fn described(mut point: RecoveryPoint, about: &About, now: Time) -> Result<Recov
         point.settled_at = Some(point.created_at);
     }
     Ok(point)
-}
-
-/// Asked at this time, in words of its own.
-fn asked(talk: &mut Talk, of: &WorkKey, attempt: u32, at: Time) -> Printed {
-    let (token, occurrence) = (of.token(attempt), of.occurrence);
-    let backup = talk.state.sources[&key(0)].good_point(occurrence, &Target::Backup);
-    let origin =
-        backup.map(|backup| Origin { region: HOME.into(), backup: backup.id.clone(), taken_at: backup.created_at });
-    let of_copy = origin.filter(|_| of.target != Target::Backup);
-    let (policy, source) = (Some("finance".into()), source(0));
-    let tags =
-        LifeboatTags { policy, source: source.clone(), occurrence, attempt, origin: of_copy.clone(), hold: None };
-    let tags = tags.write();
-    let request = match of_copy {
-        None => Request::CreateBackup { source, token, tags },
-        Some(Origin { region, backup, .. }) => {
-            Request::CopyBackup { source_region: region, backup, kms_key: None, token, tags }
-        }
-    };
-    apply(talk, Change::RequestRecorded { key: of.clone(), attempt, request: Arc::new(request), at })
 }
