@@ -139,7 +139,7 @@ impl OutcomeProcessor<'_> {
         }
         let (id, ended) = (observed.id.clone(), !observed.lifecycle.in_flight());
         let known = self.state.point(self.place, &id).is_some();
-        let mut code = "UnexpectedAnswer";
+        let (mut class, mut code) = (FaultClass::TokenConflict, "UnexpectedAnswer");
         let stands = match self.weigh(observed) {
             Evidence::Ours(point) if point.work_key() == *key => {
                 self.lane_granted(key);
@@ -153,7 +153,7 @@ impl OutcomeProcessor<'_> {
             }
             // It has ended and no tags claim it for us: this attempt created an object that is no longer ours.
             Evidence::Others(_) if ended => {
-                code = WHAT_IT_MADE_IS_GONE;
+                (class, code) = (FaultClass::Missing, WHAT_IT_MADE_IS_GONE);
                 false
             }
             _ => false,
@@ -162,7 +162,7 @@ impl OutcomeProcessor<'_> {
             let what = format!("the answer names {id}, which is not what was asked for");
             // A person removed our tags. The token stands for this object, so nothing else was created with it; if it
             // has ended, nothing under way occupies a slot.
-            self.refused(key, Fault::new(FaultClass::TokenConflict, code, &what), ended);
+            self.refused(key, Fault::new(class, code, &what), ended);
         } else if !known {
             let (place, at) = (self.place.clone(), self.next_look());
             self.push(Change::PollScheduled { place, ids: vec![id], at, batch: None });

@@ -252,15 +252,16 @@ fn an_answer_that_names_what_is_no_longer_ours_ends_the_ask_once_that_has_ended(
         fixture.record_request(&key, 1, noon());
         let mut untagged = shown(&copy("copy-6", &made, THERE, lifecycle));
         Arc::make_mut(&mut untagged.tags).remove("lifeboat:source");
-        for change in told(&fixture, THERE, make(&fixture, &key), Outcome::Made(Box::new(untagged)), noon()) {
-            fixture.apply(change);
-        }
+        let changes = told(&fixture, THERE, make(&fixture, &key), Outcome::Made(Box::new(untagged)), noon());
+        // Later listings of both Regions show that it may be made again, as another attempt.
+        let listings = [(HOME, noon()), (THERE, noon().plus(2 * MINUTE))];
+        let wanted = listings.map(|(region, at)| Change::ListingWanted { place: place(region), at });
+        assert_eq!(wanted.iter().all(|wanted| changes.contains(wanted)), !lifecycle.in_flight(), "{changes:?}");
+        changes.into_iter().for_each(|change| fixture.apply(change));
         let held: u32 = fixture.state.lanes_held().into_values().sum();
         assert_eq!(held, u32::from(lifecycle.in_flight()), "{lifecycle:?}");
-        assert_eq!(
-            fixture.state.pending_request(&key).unwrap().fault.as_ref().unwrap().class,
-            FaultClass::TokenConflict
-        );
+        let class = if lifecycle.in_flight() { FaultClass::TokenConflict } else { FaultClass::TransientState };
+        assert_eq!(fixture.state.pending_request(&key).unwrap().fault.as_ref().unwrap().class, class);
     }
 }
 

@@ -8,6 +8,7 @@ use super::armed::{Armed, Check};
 use super::retention::Retention;
 use super::{Broken, Work, good, work_of};
 use lifeboat::domain::id::{AccountRegion, BackupId, SourceKey, Target, WorkKey};
+use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal, Tags};
 use lifeboat::sim::faults::Fault;
 use std::collections::BTreeMap;
@@ -114,7 +115,10 @@ impl Created {
             if !retention.let_go().is_empty() {
                 armed.count(Check::NotMadeAgain);
             }
-            let let_go = |at: &&BackupIx| retention.let_go().contains(at) && cloud.backup(**at).failure.is_none();
+            // Where a person deleted the backup of an order, it is made again, and its copies are of newer data.
+            let same = |at: &&BackupIx| cloud.backup(**at).source_id == backup.source_id;
+            let let_go =
+                |at: &&BackupIx| retention.let_go().contains(at) && cloud.backup(**at).failure.is_none() && same(at);
             let before = siblings.iter().find(let_go).map(|at| &cloud.backup(*at).id);
             if let Some(before) = before.filter(|_| !self.newest_again(cloud, retention, &key, &work, backup)) {
                 let what =
@@ -216,20 +220,21 @@ impl Created {
         there.filter_map(|made| made.if_ours(cloud))
     }
 
-    /// Whether a good copy of a backup is in a Region on which a person mistyped our tags: it is not counted, and not made
-    /// again.
+    /// Whether a good copy of a backup is in a Region on which a person mistyped our tags, or that was asked for while AWS
+    /// misdated its backup: it is not counted, and not made again.
     pub(super) fn mistyped_copy(&self, cloud: &Cloud, key: &SourceKey, region: &str, of: &Backup) -> bool {
         let made = self.by_source.get(key).into_iter().flatten().filter(|made| made.to.as_deref() == Some(region));
         made.map(|made| (made, cloud.backup(made.at))).any(|(made, copy)| {
             let of_it = copy.source_id.as_ref() == Some(&of.id) && good(copy);
-            of_it && copy.tags.contains_key("lifeboat:source") && !ours(copy, &made.tags)
+            let contradicted = !ours(copy, &made.tags) || !taken_as_created(copy, of);
+            of_it && copy.tags.contains_key("lifeboat:source") && contradicted
         })
     }
 
-    /// Whether a person mistyped our tags on anything of a source.
-    pub(super) fn mistyped(&self, cloud: &Cloud, key: &SourceKey) -> bool {
+    /// Whether a person mistyped our tags on anything of a source, or put them right only lately.
+    pub(super) fn mistyped(&self, cloud: &Cloud, key: &SourceKey, now_ms: i64) -> bool {
         let mut made = self.by_source.get(key).into_iter().flatten();
-        made.any(|made| !ours(cloud.backup(made.at), &made.tags))
+        made.any(|made| !ours(cloud.backup(made.at), &made.tags) || self.may_be_disputed(made.at, now_ms))
     }
 
     /// The newest AVAILABLE backup of a source that ended before a moment.
@@ -304,5 +309,13 @@ fn of_ours(cloud: &Cloud, as_made: &AsMade, copy: &Backup) -> bool {
     let (Some(region), Some(id)) = (&copy.source_region, &copy.source_id) else { return true };
     let Some((at, origin)) = cloud.find_backup(&copy.account, region, id) else { return true };
     let there = origin.tags.contains_key("lifeboat:source");
-    !there || (agree(copy, origin) && as_made.get(&at).is_none_or(|made| ours(origin, made)))
+    let agrees = agree(copy, origin) && taken_as_created(copy, origin);
+    !there || (agrees && as_made.get(&at).is_none_or(|made| ours(origin, made)))
+}
+
+/// Whether the age that a copy's tag says is that of its backup. It is not where AWS misdated the backup to a host that had
+/// just lost its database.
+fn taken_as_created(copy: &Backup, origin: &Backup) -> bool {
+    let taken = copy.tags.get("lifeboat:taken").and_then(|taken| Time::parse_rfc3339(taken));
+    taken.is_none_or(|taken| (taken.millis() - origin.created_ms).abs() <= 1000)
 }

@@ -265,7 +265,7 @@ fn judged(
             let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|key| key == *source));
             let Some(policy) = policy else { return wrong(Check::CompletedIsTrue, "its source is in no policy") };
             // After the loss of the database tags are all there is to know an occurrence by.
-            if created.mistyped(view.cloud, source) {
+            if created.mistyped(view.cloud, source, view.now_ms) {
                 return Ok(());
             }
             view.armed.count(Check::CompletedIsTrue);
