@@ -195,6 +195,7 @@ fn answer(action: &Action, now: Time) -> Outcome {
         ),
         Call::Poll { .. } => Outcome::Polled(Vec::new()),
         Call::ListPage { .. } => Outcome::Page { observed_backups: Vec::new(), next_token: None },
+        Call::SearchSources { .. } => Outcome::SourcesFound { facts: Vec::new(), next_token: None },
         Call::Delete { .. } => Outcome::Deleted,
         Call::Hold { .. } => Outcome::HoldSet,
     }

@@ -129,7 +129,7 @@ pub trait Surroundings {
 
 /// The state of one process, and the operations on it.
 pub struct Driver {
-    /// The policy in force.
+    /// The policy in force, with the sources that it selects by tag.
     pub settings: Arc<Settings>,
     /// The recorded state, including changes that are applied but not committed yet.
     pub state: State,
@@ -138,14 +138,20 @@ pub struct Driver {
     /// When something is due next, according to the last plan.
     pub wake: Time,
     uncommitted: Vec<Change>,
+    /// The policy as its files say.
+    file: Arc<Settings>,
+    /// Searches for sources whose result is in `settings`.
+    searches_seen: u64,
 }
 
 impl Driver {
     /// A process that begins now.
     #[must_use]
     pub fn new(settings: Settings, state: State, now: Time) -> Self {
-        let settings = Arc::new(Settings { generation: 1, ..settings });
-        Self { settings, state, changed: true, wake: now, uncommitted: Vec::new() }
+        let file = Arc::new(Settings { generation: 1, ..settings });
+        let settings = planner::selection::resolve(&file, &state).map_or_else(|| file.clone(), Arc::new);
+        let searches_seen = state.searches_completed;
+        Self { settings, state, changed: true, wake: now, uncommitted: Vec::new(), file, searches_seen }
     }
 
     /// The input for a decision.
@@ -162,9 +168,31 @@ impl Driver {
 
     /// Replaces the policy.
     pub fn take_over(&mut self, settings: Settings) {
+        self.file = Arc::new(settings);
+        self.state.searches_wanted();
+        self.put_in_force();
+    }
+
+    /// The policy file with what its selections found is in force, as another generation.
+    fn put_in_force(&mut self) {
         let generation = self.settings.generation.wrapping_add(1);
+        let resolved = planner::selection::resolve(&self.file, &self.state);
+        let settings = resolved.unwrap_or_else(|| Settings::clone(&self.file));
+        self.searches_seen = self.state.searches_completed;
         self.settings = Arc::new(Settings { generation, ..settings });
         self.changed = true;
+    }
+
+    /// Puts what searches found into force, if it differs.
+    fn follow_searches(&mut self) {
+        if self.searches_seen == self.state.searches_completed {
+            return;
+        }
+        self.searches_seen = self.state.searches_completed;
+        let resolved = planner::selection::resolve(&self.file, &self.state);
+        if resolved.is_some_and(|resolved| resolved.policies != self.settings.policies) {
+            self.put_in_force();
+        }
     }
 
     /// Plans and carries out until nothing is left to do at once.
@@ -173,6 +201,7 @@ impl Driver {
     /// The surroundings stop the driver.
     pub async fn round<S: Surroundings>(&mut self, around: &mut S) -> Result<(), S::Stop> {
         for _ in 0..S::PLANS_IN_A_ROW {
+            self.follow_searches();
             self.changed = false;
             let now = around.now(&mut self.state);
             let mut plan = around.plan(self.basis(), now);
@@ -247,7 +276,7 @@ impl Driver {
     ) -> Result<(), S::Stop> {
         self.state.clock_confirmed(now, runs_for);
         if self.state.clock > now || self.state.lies_ahead_of(now) {
-            self.take_in(vec![Change::ClockWentBack { to: now }], around)?;
+            self.take_in(vec![Change::ClockWentBack(now)], around)?;
         }
         Ok(())
     }

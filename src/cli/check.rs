@@ -51,13 +51,13 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 pub(super) fn run(args: &Args) -> Done {
     match config::load(&args.policy.config, now()) {
-        Ok(loaded) => {
+        Ok(mut loaded) => {
+            let (learned, database_problem) = runtime()?.block_on(offline::learn(&mut loaded.settings));
             let policies = loaded.settings.policies.values();
             let sources: usize = policies.clone().map(|policy| policy.sources.len()).sum();
             let routes: usize = policies.map(|policy| policy.sources.len() * policy.destinations.len()).sum();
             let policies = loaded.settings.policies.len();
             let given = Given { backup: args.backup_duration, copy: args.copy_duration };
-            let (learned, database_problem) = runtime()?.block_on(offline::learn(&loaded.settings));
             if let Some(problem) = &database_problem {
                 terminal::complain(problem);
             }

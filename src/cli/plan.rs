@@ -3,9 +3,9 @@
 use super::http_client::{self, RequestError};
 use super::{Done, Failure, PolicyFile, load, load_to_read, now, offline, runtime, terminal};
 use crate::domain::plan::Plan;
-use crate::domain::policy::{Daemon, Settings};
+use crate::domain::policy::{Daemon, Policy, Settings};
 use crate::report::difference::difference;
-use crate::report::forecast::Forecast;
+use crate::report::forecast::{Forecast, SearchedView};
 use crate::report::text;
 
 #[derive(clap::Args, Debug)]
@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Done {
                     return Err(problems);
                 }
                 terminal::complain(&format!("no daemon on {}; reading the database", settings.daemon.listen));
-                drawn(settings.clone(), args.kept).await
+                drawn(settings.clone(), args.kept, &[]).await
             }
         }
     })?;
@@ -58,9 +58,11 @@ fn against(args: &Args) -> Done {
             Err(RequestError::Bad(what)) => return Err(Failure::Run(what)),
             Err(RequestError::NoDaemon) => by_socket(&settings).await?,
         };
-        Ok((running, drawn(settings.clone(), false).await?))
+        let changed = drawn(settings.clone(), false, &running.searched).await?;
+        Ok((running, changed))
     })?;
-    let sentences = difference(&running, &changed);
+    let mut sentences = difference(&running, &changed);
+    sentences.extend(unknown_selections(&settings, &running));
     if args.json {
         return print_json(&serde_json::json!({ "differences": sentences, "changed": changed }));
     }
@@ -83,8 +85,21 @@ fn read(body: &[u8]) -> Result<Forecast, Failure> {
     serde_json::from_slice(body).map_err(|error| Failure::Run(format!("the daemon's answer cannot be read: {error}")))
 }
 
-async fn drawn(mut settings: Settings, kept: bool) -> Result<Forecast, Failure> {
-    let state = offline::read_or_empty(&mut settings).await?;
+/// Selections in accounts and Regions that the running daemon does not search.
+fn unknown_selections(settings: &Settings, running: &Forecast) -> Vec<String> {
+    let searched = |policy: &Policy| {
+        running.searched.iter().any(|of| (&of.account, &of.region) == (&policy.account, &policy.region))
+    };
+    let unknown = settings.policies.values().filter(|policy| policy.select.is_some() && !searched(policy));
+    let sentence = |policy: &Policy| {
+        let (name, region) = (&policy.name, &policy.region);
+        format!("policy {name}: what it selects in {region} is not known before this file is in force")
+    };
+    unknown.map(sentence).collect()
+}
+
+async fn drawn(mut settings: Settings, kept: bool, searched: &[SearchedView]) -> Result<Forecast, Failure> {
+    let state = offline::read_or_empty(&mut settings, searched).await?;
     Ok(Forecast::of(&settings, &state, &Plan::default(), false, kept, now()))
 }
 

@@ -131,8 +131,8 @@ struct LaneUse {
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let settings = load(&args.policy.config)?.settings;
-    let (learned, database_problem) = runtime()?.block_on(offline::learn(&settings));
+    let mut settings = load(&args.policy.config)?.settings;
+    let (learned, database_problem) = runtime()?.block_on(offline::learn(&mut settings));
     if let Some(problem) = database_problem {
         terminal::complain(&problem);
     }

@@ -4,6 +4,7 @@ use super::check_destination;
 use super::check_names;
 use super::check_retain;
 use super::check_schedule::{self, Calendar};
+use super::check_select;
 use super::policy_context::PolicyContext;
 use super::problem::{Findings, Location, Problem};
 use super::reader::{Spanned, Table};
@@ -49,6 +50,8 @@ impl Fleet {
         if let Some(region) = &region {
             check_names::warn_of_unknown_region(region, findings);
         }
+        let select = check_select::select(table, findings);
+        let exclude = check_select::exclude(table, findings);
         let sources = self.sources(table, findings);
         let timed = self.calendar.schedule(table, findings);
         let start_within = table.duration(findings, "start_within");
@@ -69,6 +72,8 @@ impl Fleet {
             account: account?,
             region: Region::from(region?.value),
             sources: sources?,
+            select: select?,
+            exclude: exclude?,
             schedule: timed?.value.schedule,
             start_within: start_within.map(|found| found.value),
             catch_up: catch_up.map_or(CatchUp::Latest, |found| found.value),
@@ -97,12 +102,10 @@ impl Fleet {
 
     /// `file_systems` and `volumes`, in the order written.
     fn sources(&mut self, table: &Table<'_>, findings: &mut Findings) -> Option<Vec<SourceId>> {
-        if let Some(location) = table.key_location("select") {
-            let hint = "name the sources by id in `file_systems` or `volumes`";
-            findings.add(Problem::at(&location, "`select` is not in this version yet", hint));
-        } else if table.lacks("file_systems") && table.lacks("volumes") {
+        let selects = table.has("select");
+        if !selects && table.lacks("file_systems") && table.lacks("volumes") {
             let hint = "add for example `file_systems = [\"fs-0123456789abcdef0\"]`";
-            findings.add(Problem::at(table.location(), "[[policy]] needs `file_systems` or `volumes`", hint));
+            findings.add(Problem::at(table.location(), "[[policy]] needs `file_systems`, `volumes` or `select`", hint));
         }
         type Check = fn(&str) -> Result<&str, Diagnostic>;
         let lists: [(&str, Check); 2] = [("file_systems", check_names::file_system), ("volumes", check_names::volume)];
@@ -125,7 +128,7 @@ impl Fleet {
             let hint = format!("write the ids of sources into `{key}`, or take the policy out");
             findings.add(Problem::at(&location, format!("`{key}` names nothing to protect"), hint));
         }
-        (!sources.is_empty()).then_some(sources)
+        (selects || !sources.is_empty()).then_some(sources)
     }
 
     fn claim(&mut self, id: &Spanned<&str>, findings: &mut Findings) -> bool {

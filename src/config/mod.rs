@@ -15,6 +15,7 @@ mod check_notify;
 mod check_policy;
 mod check_retain;
 mod check_schedule;
+mod check_select;
 mod check_steps;
 mod files;
 mod nearest;

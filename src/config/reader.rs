@@ -49,6 +49,9 @@ pub(super) struct Table<'t> {
     shape: &'static Shape,
 }
 
+/// A key with the values that it may have.
+pub(super) type Choice<'t> = (Spanned<&'t str>, Spanned<Vec<Spanned<&'t str>>>);
+
 impl<'t> Table<'t> {
     /// The whole file. Keys that are not in `shape` are reported.
     pub(super) fn root(
@@ -295,6 +298,37 @@ impl<'t> Table<'t> {
             }
         }
         tables
+    }
+
+    /// A table with arbitrary keys, each with a string or a list of strings; `None` if any of it is something else.
+    pub(super) fn choices(&self, findings: &mut Findings, key: &str) -> Option<Vec<Choice<'t>>> {
+        let value = self.spanned(key)?;
+        let DeValue::Table(map) = value.get_ref() else {
+            self.wrong_type(findings, key, value, "a table of texts");
+            return None;
+        };
+        let (mut choices, mut all_text) = (Vec::new(), true);
+        for (name, value) in map.iter() {
+            let written: &'t str = name.get_ref();
+            let location = self.source.location(value.span());
+            let items: Vec<_> = value.get_ref().as_array().map_or_else(|| vec![value], |items| items.iter().collect());
+            let mut texts = Vec::new();
+            for item in items {
+                let location = self.source.location(item.span());
+                match item.get_ref().as_str() {
+                    Some(text) => texts.push(Spanned { value: text, location }),
+                    None => {
+                        all_text = false;
+                        let kind = kind_of(item.get_ref());
+                        let what = format!("a value of `{}` must be text in quotes, not {kind}", shown(written));
+                        findings.add(Problem::at(&location, what, format!("write `\"{}\"`", shown(location.text()))));
+                    }
+                }
+            }
+            let name = Spanned { value: written, location: self.source.location(name.span()) };
+            choices.push((name, Spanned { value: texts, location }));
+        }
+        all_text.then_some(choices)
     }
 
     /// A table with arbitrary keys and string values.

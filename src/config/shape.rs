@@ -88,6 +88,7 @@ pub(super) const POLICY: Shape = Shape {
         ("file_systems", "file_systems = [\"fs-0123456789abcdef0\"]"),
         ("volumes", "volumes = [\"fsvol-0123456789abcdef0\"]"),
         ("select", "select = { dr = \"gold\" }"),
+        ("exclude", "exclude = [\"fs-0fedcba9876543210\"]"),
         ("schedule", "schedule = \"0 3 * * *\""),
         ("timezone", "timezone = \"America/New_York\""),
         ("start_within", "start_within = \"2h\""),

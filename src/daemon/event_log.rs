@@ -41,7 +41,13 @@ pub fn before(state: &State, change: &Change) {
         Change::MembershipUpdated { source, policy, region, .. }
             if state.sources.get(source).is_none_or(|s| s.membership.is_none()) =>
         {
-            debug!(event = "membership_updated", %policy, account = %source.account, source = %source.source, %region, "watching");
+            let (account, source) = (&source.account, &source.source);
+            // At the start these are the sources that everyone knows.
+            if state.generation.is_some() {
+                info!(event = "source_joined", %policy, %account, %source, %region, "protected from its next occurrence on");
+            } else {
+                debug!(event = "source_joined", %policy, %account, %source, %region, "protected");
+            }
         }
         Change::Rescheduled { source, lines } => rescheduled(state, source, lines),
         Change::SourceDeparted { source } => {
@@ -101,7 +107,7 @@ pub fn before(state: &State, change: &Change) {
             debug!(event = "listed", account = %place.account, region = %place.region, pages, "listed");
         }
         Change::SourceLookupFailed { source, fault, batch: None, .. } => source_lookup_failed(state, source, fault),
-        Change::ClockWentBack { to } if *to < state.clock => {
+        Change::ClockWentBack(to) if *to < state.clock => {
             warn!(event = "clock", from = %state.clock, %to, "the clock went back");
         }
         _ => {}

@@ -5,6 +5,7 @@ use super::id::{AccountId, AccountRegion, BackupId, Region, SourceId, Token, Wor
 use super::lane::FileSystemKind;
 use super::point::ObservedBackup;
 use super::policy::Tags;
+use super::selection::NextPage;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -80,6 +81,11 @@ pub enum Call {
         /// The sources.
         ids: Vec<SourceId>,
     },
+    /// One page of all file systems or volumes of the account and Region, with their tags.
+    SearchSources {
+        /// Which page.
+        next: NextPage,
+    },
     /// DeleteBackup, from an intent that is already committed.
     Delete {
         /// The backup or copy.
@@ -109,6 +115,8 @@ pub enum CallKey {
     Poll(BackupId),
     /// [`Call::DescribeSources`], by its first id.
     DescribeSources(SourceId),
+    /// [`Call::SearchSources`]: one search at a time.
+    Search,
     /// [`Call::Delete`].
     Delete(BackupId),
     /// [`Call::Hold`].
@@ -124,6 +132,7 @@ impl Call {
             Self::ListPage { .. } => Some(CallKey::List),
             Self::Poll { ids } => ids.first().cloned().map(CallKey::Poll),
             Self::DescribeSources { ids } => ids.first().cloned().map(CallKey::DescribeSources),
+            Self::SearchSources { .. } => Some(CallKey::Search),
             Self::Delete { id, .. } => Some(CallKey::Delete(id.clone())),
             Self::Hold { id, .. } => Some(CallKey::Hold(id.clone())),
         }
@@ -140,6 +149,8 @@ impl Call {
             Self::ListPage { .. } | Self::Poll { .. } => "DescribeBackups",
             Self::DescribeSources { ids } if ids.first().is_some_and(SourceId::is_volume) => "DescribeVolumes",
             Self::DescribeSources { .. } => "DescribeFileSystems",
+            Self::SearchSources { next } if next.volumes => "DescribeVolumes",
+            Self::SearchSources { .. } => "DescribeFileSystems",
             Self::Delete { .. } => "DeleteBackup",
             Self::Hold { hold: Some(_), .. } => "TagResource",
             Self::Hold { hold: None, .. } => "UntagResource",
@@ -180,6 +191,13 @@ pub enum Outcome {
     Polled(Vec<ObservedBackup>),
     /// Response to [`Call::DescribeSources`]: everything that was asked for.
     SourcesDescribed(Vec<SourceFacts>),
+    /// Response to [`Call::SearchSources`].
+    SourcesFound {
+        /// The sources on the page.
+        facts: Vec<SourceFacts>,
+        /// Where the next page begins; `None` on the last.
+        next_token: Option<String>,
+    },
     /// Response to [`Call::Delete`]: the object is deleted.
     Deleted,
     /// Response to [`Call::Hold`]: the tag is as requested.

@@ -25,6 +25,7 @@ mod forgotten;
 mod illegal;
 mod kinds;
 mod lane;
+mod search;
 
 pub use super::listing_page::ListingPage;
 pub use super::occurrence_record::{Counter, OccurrenceOutcome, OccurrenceRecord};
@@ -33,6 +34,7 @@ pub use account::AccountEvidence;
 pub use forgotten::Forgotten;
 pub use illegal::IllegalChange;
 pub use lane::LaneEvidence;
+pub use search::SearchEvidence;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -387,6 +389,8 @@ pub enum Change {
     },
     /// What a response showed about the lanes.
     Lane(LaneEvidence),
+    /// A step of a search for the sources that policies select by tag.
+    Search(SearchEvidence),
     /// A lookup of sources is sent; they are not looked up again before the given time.
     SourceLookupSent {
         /// The account.
@@ -440,10 +444,7 @@ pub enum Change {
         /// From creation to the moment it was seen AVAILABLE.
         took: Duration,
     },
-    /// The wall clock went back. Times in the future lose their meaning. Recorded occurrences more than
+    /// The wall clock went back to this time. Times in the future lose their meaning. Recorded occurrences more than
     /// [`AHEAD_TOLERATED`](super::limits::AHEAD_TOLERATED) ahead will come due again.
-    ClockWentBack {
-        /// The new time.
-        to: Time,
-    },
+    ClockWentBack(Time),
 }

@@ -31,6 +31,7 @@ pub mod regions;
 pub mod remarks;
 pub mod schedule;
 pub mod schedule_line;
+pub mod selection;
 pub mod state;
 mod tagged;
 pub mod tags;

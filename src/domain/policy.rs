@@ -5,6 +5,7 @@
 
 use super::id::{AccountAlias, PolicyName, Region, SourceId, SourceKey};
 use super::schedule::Schedule;
+use super::selection::Select;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -120,8 +121,12 @@ pub struct Policy {
     pub account: AccountAlias,
     /// The Region its sources are in.
     pub region: Region,
-    /// File systems and volumes, in the order written, each once.
+    /// File systems and volumes, in the order written, each once; then what `select` found.
     pub sources: Vec<SourceId>,
+    /// Further sources by their tags.
+    pub select: Option<Select>,
+    /// Never sources, whatever `select` finds.
+    pub exclude: Vec<SourceId>,
     /// Its schedule.
     pub schedule: Schedule,
     /// How long after its scheduled time an occurrence may still begin; `None`: until the next one.

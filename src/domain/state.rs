@@ -32,6 +32,7 @@ mod index;
 mod pauses;
 mod pending_requests;
 mod points;
+mod searches;
 mod source;
 mod source_lookups;
 
@@ -99,6 +100,8 @@ pub struct State {
     pub timekeeping: Timekeeping,
     /// When this process last removed entries that nothing needs any more.
     pub swept_at: Option<Time>,
+    /// The number of searches for sources that were completed: what policies select by tag may have changed.
+    pub searches_completed: u64,
     /// The generation of the settings that every source's `membership` reflects.
     pub generation: Option<u64>,
     /// Up to when all occurrences of each policy are recorded.
@@ -136,6 +139,7 @@ impl State {
             clock: started_at,
             timekeeping: Timekeeping::default(),
             swept_at: None,
+            searches_completed: 0,
             generation: None,
             checked: BTreeMap::new(),
             active: BTreeSet::new(),

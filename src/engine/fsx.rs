@@ -13,6 +13,7 @@ use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{AccountRegion, SourceId};
 use crate::domain::limits::{ANSWER_WITHIN, CALL_WITHIN};
 use crate::domain::policy::Aws;
+use crate::domain::selection::NextPage;
 use crate::domain::tags::HOLD;
 use aws_config::environment::region::EnvironmentVariableRegionProvider;
 use aws_config::identity::IdentityCache;
@@ -203,12 +204,7 @@ impl FsxEngine {
         let call = call.set_next_token(next_token.map(str::to_owned));
         let answer = self.send(place, "DescribeBackups", requests, call.send()).await?;
         let observed_backups = reading::all(answer.backups, reading::observed)?;
-        let next_token = answer.next_token.filter(|token| !token.is_empty());
-        if next_token.as_ref().is_some_and(|token| token.len() > NEXT_TOKEN_MAX_BYTES) {
-            let what = "the mark of the next page is longer than any can be";
-            return Err(Fault::new(FaultClass::Unanswered, "NonsenseToken", what));
-        }
-        Ok(Outcome::Page { observed_backups, next_token })
+        Ok(Outcome::Page { observed_backups, next_token: usable(answer.next_token)? })
     }
 
     async fn poll(
@@ -254,6 +250,20 @@ impl FsxEngine {
         Ok(Outcome::HoldSet)
     }
 
+    async fn search(&self, place: &AccountRegion, page: &NextPage, requests: &mut Vec<Sent>) -> Result<Outcome, Fault> {
+        let client = self.client(place);
+        let (facts, next_token) = if page.volumes {
+            let call = client.describe_volumes().max_results(PAGE_SIZE).set_next_token(page.token.clone());
+            let answer = self.send(place, "DescribeVolumes", requests, call.send()).await?;
+            (reading::all(answer.volumes, reading::volume)?, answer.next_token)
+        } else {
+            let call = client.describe_file_systems().max_results(PAGE_SIZE).set_next_token(page.token.clone());
+            let answer = self.send(place, "DescribeFileSystems", requests, call.send()).await?;
+            (reading::all(answer.file_systems, reading::file_system)?, answer.next_token)
+        };
+        Ok(Outcome::SourcesFound { facts, next_token: usable(next_token)? })
+    }
+
     async fn lookup(
         &self,
         place: &AccountRegion,
@@ -296,6 +306,7 @@ impl Engine for FsxEngine {
             Call::ListPage { next_token } => self.page(place, next_token.as_deref(), &mut requests).await,
             Call::Poll { ids } => self.poll(place, ids, &mut requests).await,
             Call::DescribeSources { ids } => self.lookup(place, ids, &mut requests).await,
+            Call::SearchSources { next } => self.search(place, next, &mut requests).await,
             Call::Delete { id, token } => {
                 let call = self.client(place).delete_backup().backup_id(id.as_str());
                 let call = call.client_request_token(token.as_str());
@@ -305,6 +316,16 @@ impl Engine for FsxEngine {
         };
         Answer { outcome: result.unwrap_or_else(Outcome::Failed), requests, dated: self.measure.take_date() }
     }
+}
+
+/// The mark of the next page, if there is one.
+fn usable(next_token: Option<String>) -> Result<Option<String>, Fault> {
+    let next_token = next_token.filter(|token| !token.is_empty());
+    if next_token.as_ref().is_some_and(|token| token.len() > NEXT_TOKEN_MAX_BYTES) {
+        let what = "the mark of the next page is longer than any can be";
+        return Err(Fault::new(FaultClass::Unanswered, "NonsenseToken", what));
+    }
+    Ok(next_token)
 }
 
 fn endless() -> Fault {

@@ -72,7 +72,9 @@ impl<'a> CallLimits<'a> {
             for call in &known.calls {
                 let count = match call {
                     CallKey::Make(_) => &mut call_limits.makes,
-                    CallKey::List | CallKey::Poll(_) | CallKey::DescribeSources(_) => &mut call_limits.reads,
+                    CallKey::List | CallKey::Poll(_) | CallKey::DescribeSources(_) | CallKey::Search => {
+                        &mut call_limits.reads
+                    }
                     CallKey::Delete(_) | CallKey::Hold(_) => &mut call_limits.deletes,
                 };
                 *count.entry(place.clone()).or_default() += 1;

@@ -36,7 +36,8 @@ pub fn plan(settings: &Settings, state: &State, now: Time, plan: &mut Plan) {
         }
     }
     for (key, source) in &state.sources {
-        if source.membership.is_some() && !named.contains(key) {
+        let leaves = source.membership.is_some() && !named.contains(key);
+        if leaves && !super::selection::may_be_selected(settings, state, key, source) {
             plan.record.push(Change::SourceDeparted { source: key.clone() });
         }
         // The new policy may resolve permanent refusals.

@@ -38,6 +38,7 @@ pub mod retain;
 pub mod retry;
 pub mod rpo;
 pub mod schedule;
+pub mod selection;
 pub mod slot_priority;
 pub mod slots;
 
@@ -69,7 +70,7 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: slot_
         return plan;
     }
     if now < state.clock {
-        plan.record.push(Change::ClockWentBack { to: now });
+        plan.record.push(Change::ClockWentBack(now));
         plan.wake.earlier(now, "the clock went back");
         return plan;
     }
@@ -89,6 +90,7 @@ pub fn plan_in_order(settings: &Settings, state: &State, now: Time, order: slot_
     }
     let mut call_limits = call_limits::CallLimits::new(state, now);
     polling::plan(settings, state, now, &mut call_limits, &mut plan);
+    selection::plan(settings, state, now, &mut call_limits, &mut plan);
     backups::plan(settings, now, &active, &mut call_limits, &mut plan);
     copies::plan(settings, now, order, &active, &mut call_limits, &mut plan);
     holds::plan(state, now, &mut call_limits, &mut plan);

@@ -495,12 +495,12 @@ mod tests {
     fn a_clock_that_was_ahead_lengthens_no_pause() {
         let mut fixture = Fixture::new();
         fixture.pause(Some(after(2000)), after(1000));
-        fixture.apply(Change::ClockWentBack { to: after(5) });
+        fixture.apply(Change::ClockWentBack(after(5)));
         fixture.rounds(after(5));
         let pause = fixture.state.pause_at(&"hourly".into(), after(6)).unwrap();
         assert_eq!((pause.since, pause.until), (after(5), Some(after(1005))));
         fixture.resume(after(7));
-        fixture.apply(Change::ClockWentBack { to: after(2) });
+        fixture.apply(Change::ClockWentBack(after(2)));
         fixture.rounds(after(2));
         assert!(fixture.state.pauses.is_empty(), "what a person ended does not begin anew: {:?}", fixture.state.pauses);
     }

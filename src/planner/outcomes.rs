@@ -53,6 +53,10 @@ pub fn process_outcome(
         (Call::Poll { ids }, Outcome::Failed(fault)) => processor.poll_failed(ids, &fault),
         (Call::DescribeSources { ids }, Outcome::SourcesDescribed(facts)) => processor.source_looked_up(ids, facts),
         (Call::DescribeSources { ids }, Outcome::Failed(fault)) => processor.source_lookup_failed(ids, &fault),
+        (Call::SearchSources { next }, Outcome::SourcesFound { facts, next_token }) => {
+            processor.sources_found(next, facts, next_token);
+        }
+        (Call::SearchSources { .. }, Outcome::Failed(fault)) => processor.search_failed(&fault),
         (Call::Delete { id, .. }, Outcome::Deleted) => processor.deleted(id),
         (Call::Delete { id, .. }, Outcome::Failed(fault)) => processor.deletion_failed(id, fault),
         (Call::Hold { id, hold, .. }, Outcome::HoldSet) => processor.hold_answered(id, hold.as_deref(), None),
@@ -64,6 +68,7 @@ pub fn process_outcome(
         (Call::ListPage { .. }, _) => processor.page_failed(&nonsense()),
         (Call::Poll { ids }, _) => processor.poll_failed(ids, &nonsense()),
         (Call::DescribeSources { ids }, _) => processor.source_lookup_failed(ids, &nonsense()),
+        (Call::SearchSources { .. }, _) => processor.search_failed(&nonsense()),
         (Call::Delete { id, .. }, _) => processor.deletion_failed(id, nonsense()),
         (Call::Hold { id, hold, .. }, _) => processor.hold_answered(id, hold.as_deref(), Some(nonsense())),
     }
@@ -80,6 +85,7 @@ mod disputes;
 mod lanes;
 mod listings;
 mod polls;
+mod searches;
 mod source_lookups;
 
 struct OutcomeProcessor<'a> {

@@ -3,11 +3,11 @@
 //! A person who is about to change a policy, or to confirm a deletion, must see the exact set affected before anything
 //! happens. The forecast depends on policy and state alone, and uses the planner's own functions.
 
-use crate::domain::id::{AccountAlias, BackupId, PolicyName, Region, SourceId, SourceKey, Target};
+use crate::domain::id::{AccountAlias, AccountRegion, BackupId, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::plan::Plan;
 use crate::domain::point::RecoveryPoint;
-use crate::domain::policy::{Policy, Settings};
-use crate::domain::state::{SourceState, State};
+use crate::domain::policy::{Policy, Settings, Tags};
+use crate::domain::state::{AccountRegionState, SourceState, State};
 use crate::domain::time::Time;
 use crate::planner::capacity::{self, Given};
 use crate::planner::deletions::{policy_of, targets, weigh};
@@ -40,12 +40,35 @@ pub struct Forecast {
     /// The number of recovery points that are kept.
     #[serde(default)]
     pub kept_count: u64,
+    /// What searches for sources by tag showed last, by account and Region.
+    #[serde(default)]
+    pub searched: Vec<SearchedView>,
     /// What is kept and why, by source and Region, newest first; empty unless requested, since it lists every point.
     pub kept: Vec<KeptForecast>,
     /// What a person should know before it happens.
     pub announcements: Vec<String>,
     /// Whether slots and quotas suffice.
     pub feasible: capacity::CapacityReport,
+}
+
+/// What a search for sources showed in an account and Region.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchedView {
+    /// The account.
+    pub account: AccountAlias,
+    /// The Region.
+    pub region: Region,
+    /// The tags of every file system and volume that can be a source.
+    pub sources: BTreeMap<SourceId, Tags>,
+}
+
+fn searched(state: &State) -> Vec<SearchedView> {
+    let view = |(place, known): (&AccountRegion, &AccountRegionState)| {
+        let searched = known.fleet.as_ref()?.searched.as_ref()?;
+        let sources = searched.sources.iter().map(|(id, facts)| (id.clone(), facts.tags.clone())).collect();
+        Some(SearchedView { account: place.account.clone(), region: place.region.clone(), sources })
+    };
+    state.places.iter().filter_map(view).collect()
 }
 
 /// A policy and its next occurrences.
@@ -196,6 +219,7 @@ impl Forecast {
             work: Vec::new(),
             deletions: Vec::new(),
             kept_count: 0,
+            searched: searched(state),
             kept: Vec::new(),
             announcements: Vec::new(),
             feasible: capacity::judge(settings, Some(state), Given::default(), now),

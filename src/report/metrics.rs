@@ -117,6 +117,11 @@ fn policies(page: &mut Page, snapshot: &Snapshot, now: Time) {
         by_policy(&|n| snapshot.policies[n].interval_seconds as f64),
     );
     page.gauges(
+        "policy_sources",
+        "Sources that the policy protects: those it names, and those it found by their tags.",
+        by_policy(&|n| snapshot.policies[n].sources as f64),
+    );
+    page.gauges(
         "schedule_next_timestamp_seconds",
         "When the schedule fires next, in seconds since the epoch; 0 if never.",
         by_policy(&|n| timestamp(snapshot.policies[n].next_at)),
@@ -359,7 +364,7 @@ mod tests {
             (
                 "gauge",
                 "build_info config_last_reload_successful config_last_reload_success_timestamp_seconds \
-                 recovery_point_timestamp_seconds rpo_seconds rpo_met schedule_interval_seconds \
+                 recovery_point_timestamp_seconds rpo_seconds rpo_met schedule_interval_seconds policy_sources \
                  schedule_next_timestamp_seconds sources_orphaned needs_person last_seen_timestamp_seconds backups_in_flight \
                  copies_in_flight copy_slots copies_waiting recovery_points user_backups user_backups_quota paused audit_findings \
                  last_round_timestamp_seconds store_writable",

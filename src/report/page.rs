@@ -231,7 +231,7 @@ fn policies(policies: &[PolicyView], now: Time) -> Markup {
                     tbody {
                         @for policy in soonest.iter().take(MOST_ROWS) {
                             tr {
-                                th scope="row" { (policy.policy) }
+                                th scope="row" { (policy.policy) @for remark in &policy.remarks { br; small.faint { (remark) } } }
                                 td.number data-is="next" { @if let Some(pause) = policy.paused_at(now) { span.state.unknown { (pause_text(pause, now)) } " " }
                                     @match policy.next_at { Some(at) => (future(at, now)), None => "never" } }
                                 td { code { (policy.schedule) } " " span.faint { (policy.timezone) } }

@@ -58,6 +58,7 @@ pub fn policy(name: &str, schedule: &str, interval_hours: u64, next_in: u64, sou
         interval_seconds: interval_hours * HOUR,
         next_at: Some(ahead(next_in)),
         sources,
+        remarks: Vec::new(),
         paused: None,
     }
 }

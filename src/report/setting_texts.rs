@@ -4,9 +4,11 @@
 //! which reveals only whether two URLs are equal.
 
 use crate::domain::duration::exact_text;
+use crate::domain::id::SourceId;
 use crate::domain::policy::{
     Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, SecretUrl, Settings, Tags,
 };
+use crate::domain::selection::Select;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -48,6 +50,8 @@ pub fn of_policy(policy: &Policy) -> SettingTexts {
         account,
         region,
         sources: _,
+        select,
+        exclude,
         schedule,
         start_within,
         catch_up,
@@ -63,6 +67,8 @@ pub fn of_policy(policy: &Policy) -> SettingTexts {
     texts([
         ("account", account.to_string()),
         ("region", region.to_string()),
+        ("select", select.as_ref().map(Select::text).unwrap_or_default()),
+        ("exclude", exclude.iter().map(SourceId::as_str).collect::<Vec<_>>().join(", ")),
         ("schedule", schedule.text().to_owned()),
         ("timezone", schedule.zone_name().to_owned()),
         ("start_within", duration(*start_within)),

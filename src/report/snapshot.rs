@@ -12,6 +12,7 @@ use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{AccountRegionState, DURATION_BUCKETS_SECONDS, Durations, SourceState, State};
 use crate::domain::time::Time;
+use crate::planner;
 use crate::planner::audit::Finding;
 use crate::planner::polling::{places_of, stale_after};
 use serde::{Deserialize, Serialize};
@@ -178,11 +179,11 @@ impl Snapshot {
             last_round_at: daemon.last_round_at,
             rounds_problem: None,
             clock: ClockView::of(&state.timekeeping),
-            policies: settings.policies.values().map(|policy| policy_view(policy, state, now)).collect(),
+            policies: settings.policies.values().map(|policy| policy_view(settings, policy, state, now)).collect(),
             routes,
             flights: flights(state),
             places,
-            findings: findings(crate::planner::audit::audit(settings, state, now)),
+            findings: findings(planner::audit::audit(settings, state, now)),
             counts,
         }
     }
@@ -225,7 +226,7 @@ impl Snapshot {
     }
 }
 
-fn policy_view(policy: &Policy, state: &State, now: Time) -> PolicyView {
+fn policy_view(settings: &Settings, policy: &Policy, state: &State, now: Time) -> PolicyView {
     PolicyView {
         policy: policy.name.clone(),
         account: policy.account.clone(),
@@ -235,6 +236,7 @@ fn policy_view(policy: &Policy, state: &State, now: Time) -> PolicyView {
         interval_seconds: policy.schedule.gaps(now).mean.as_secs(),
         next_at: policy.schedule.next_after(now),
         sources: policy.sources.len(),
+        remarks: planner::selection::remarks(settings, state, policy),
         paused: state.pause_at(&policy.name, now).map(|pause| PauseView {
             since: pause.since,
             until: pause.until,

@@ -60,7 +60,7 @@ impl Tally {
         let Self { met, late, unknown, no_rpo } = self;
         let all = met + late + unknown + no_rpo;
         if all == 0 {
-            return "no routes: the policy names no source".to_owned();
+            return "no routes: no policy has a source".to_owned();
         }
         let parts = [(met, "met"), (late, "late"), (unknown, "unknown"), (no_rpo, "without an RPO")];
         let parts = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}"));
@@ -85,6 +85,8 @@ pub fn waits_for_a_person(snapshot: &Snapshot) -> Option<String> {
     if !snapshot.reload.successful {
         words.push("the policy file was rejected".to_owned());
     }
+    let empty = snapshot.policies.iter().filter(|policy| policy.selects_nothing());
+    words.extend(empty.map(|policy| format!("policy {} protects nothing", policy.policy)));
     (!words.is_empty()).then(|| format!("needs a person: {}", words.join(", ")))
 }
 
@@ -253,6 +255,8 @@ pub fn problems(snapshot: &Snapshot, now: Time) -> Vec<String> {
         let problem = snapshot.reload.problem.as_deref().unwrap_or("the log says why");
         problems.push(format!("The policy file was refused; the one loaded {since} ago stays in force: {problem}"));
     }
+    let empty = snapshot.policies.iter().filter(|policy| policy.selects_nothing());
+    problems.extend(empty.map(|policy| format!("Policy {}: {}", policy.policy, policy.remarks.join("; "))));
     problems
 }
 
@@ -293,7 +297,7 @@ mod tests {
         let of = |snapshot: &Snapshot| Tally::of(&lines(snapshot, NOW));
         assert_eq!(of(&good_day()).sentence(), "9 routes: 8 met, 1 without an RPO");
         assert_eq!(of(&bad_day()).sentence(), "11 routes: 4 met, 3 late, 3 unknown, 1 without an RPO");
-        assert_eq!(of(&empty()).sentence(), "no routes: the policy names no source");
+        assert_eq!(of(&empty()).sentence(), "no routes: no policy has a source");
         assert_eq!(Tally { met: 1, ..Tally::default() }.sentence(), "1 route: 1 met");
         assert_eq!(of(&bad_day()).worst(), Some(RpoStatus::Late));
         assert_eq!((of(&good_day()).worst(), of(&empty()).worst()), (Some(RpoStatus::Met), None));

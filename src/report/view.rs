@@ -65,12 +65,21 @@ pub struct PolicyView {
     pub next_at: Option<Time>,
     /// The number of its sources.
     pub sources: usize,
+    /// What a person should know about the sources that it selects by tag.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
     /// The pause, if a person paused it; it may have ended since the snapshot was taken.
     #[serde(default)]
     pub paused: Option<PauseView>,
 }
 
 impl PolicyView {
+    /// Whether its tags were looked for and nothing carries them, or the search is refused before anything was found.
+    #[must_use]
+    pub fn selects_nothing(&self) -> bool {
+        self.sources == 0 && !self.remarks.is_empty()
+    }
+
     /// The pause, if it is in effect at `now`.
     #[must_use]
     pub fn paused_at(&self, now: Time) -> Option<&PauseView> {

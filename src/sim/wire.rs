@@ -12,6 +12,7 @@ use crate::domain::lane::FileSystemKind;
 use crate::domain::limits::ANSWER_WITHIN;
 use crate::domain::point::{Lifecycle, MadeAs, ObservedBackup};
 use crate::domain::policy::Tags;
+use crate::domain::selection::NextPage;
 use crate::domain::tags::HOLD;
 use crate::domain::time::Time;
 use crate::engine::faults::{Said, classify};
@@ -78,6 +79,7 @@ pub fn serve(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, action: &Action)
             })
         }
         Call::DescribeSources { ids } => lookup(cloud, now_ms, &action.place, ids),
+        Call::SearchSources { next } => search(cloud, now_ms, &action.place, next),
         Call::Delete { id, token } => {
             let body = json!({ "BackupId": id.as_str(), "ClientRequestToken": token.as_str() });
             plainly(cloud, now_ms, &action.place, "DeleteBackup", &body, Outcome::Deleted)
@@ -181,6 +183,28 @@ fn skewed(mut observed: ObservedBackup, seconds: i64) -> ObservedBackup {
         observed.created_at = Time::from_millis(created_ms);
     }
     observed
+}
+
+fn search(cloud: &mut Cloud, now_ms: i64, place: &AccountRegion, page: &NextPage) -> Served {
+    let (operation, member) =
+        if page.volumes { ("DescribeVolumes", "Volumes") } else { ("DescribeFileSystems", "FileSystems") };
+    let body = match &page.token {
+        Some(token) => json!({ "MaxResults": 100, "NextToken": token }),
+        None => json!({ "MaxResults": 100 }),
+    };
+    let served = cloud.serve(now_ms, place.account.as_str(), place.region.as_str(), operation, &body);
+    let outcome = match served.reply {
+        Ok(Ok(answer)) => {
+            let shown = answer[member].as_array().map(Vec::as_slice).unwrap_or_default();
+            Outcome::SourcesFound {
+                facts: shown.iter().filter_map(|shown| facts(shown, page.volumes)).collect(),
+                next_token: answer["NextToken"].as_str().map(str::to_owned),
+            }
+        }
+        Ok(Err(error)) => Outcome::Failed(refused(operation, &error)),
+        Err(lost) => Outcome::Failed(unheard(operation, &lost)),
+    };
+    Served { outcome, latency_ms: millis(served.latency_ms) }
 }
 
 fn lookup(cloud: &mut Cloud, now_ms: i64, place: &AccountRegion, ids: &[SourceId]) -> Served {

@@ -67,6 +67,8 @@ fn settings(sources: usize, start: Time) -> Settings {
         account: AccountAlias::own(),
         region: HOME.into(),
         sources: (0..sources).map(source).collect(),
+        select: None,
+        exclude: Vec::new(),
         schedule: Schedule::parse("every 6h", "UTC", start).unwrap(),
         start_within: None,
         catch_up: CatchUp::Latest,
@@ -107,6 +109,8 @@ struct Talk {
     under_way: Vec<Action>,
     at_aws: BTreeMap<(String, String), ObservedBackup>,
     changes: Vec<Change>,
+    /// The file systems and volumes at home, as a search shows them.
+    fleet: BTreeMap<SourceId, SourceFacts>,
 }
 
 impl Talk {
@@ -120,6 +124,7 @@ impl Talk {
             under_way: Vec::new(),
             at_aws: BTreeMap::new(),
             changes: Vec::new(),
+            fleet: BTreeMap::new(),
         }
     }
 
@@ -231,6 +236,11 @@ impl Talk {
                 Outcome::Polled(known.cloned().collect())
             }
             Call::DescribeSources { ids } => Outcome::SourcesDescribed(ids.iter().map(facts).collect()),
+            Call::SearchSources { next } => {
+                let of_kind = |facts: &&SourceFacts| facts.source.is_volume() == next.volumes;
+                let facts = self.fleet.values().filter(of_kind).cloned().collect();
+                Outcome::SourcesFound { facts, next_token: None }
+            }
             Call::Delete { id, .. } => {
                 self.at_aws.remove(&(region, id.to_string()));
                 Outcome::Deleted

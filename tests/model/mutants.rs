@@ -842,7 +842,7 @@ impl PlannerUnderTest for OpensAgain {
                 }
                 Ok(())
             }
-            Change::ClockWentBack { to } => {
+            Change::ClockWentBack(to) => {
                 let ahead = self.opened.iter().filter(|((_, occurrence), _)| occurrence.at > *to);
                 self.again.extend(ahead.map(|(key, record)| (key.clone(), record.clone())));
                 state.apply(change)

@@ -12,6 +12,7 @@ mod notify;
 mod outside;
 mod rehearse;
 mod retention;
+mod selection;
 mod simulator;
 mod support;
 mod years;

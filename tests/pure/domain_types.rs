@@ -350,8 +350,7 @@ fn changes_know_whether_they_last_and_whose_they_are() {
     }
     let id = || "backup-1".into();
     let counted = Change::Counted(Counter::Backups("p".into(), true));
-    for change in
-        [counted, Change::BackupRemoved { place: place(), id: id(), at: now() }, Change::ClockWentBack { to: now() }]
+    for change in [counted, Change::BackupRemoved { place: place(), id: id(), at: now() }, Change::ClockWentBack(now())]
     {
         assert!(change.durable(), "{change:?}");
         assert_eq!(change.source(), None, "{change:?}");
@@ -519,7 +518,7 @@ fn notes_are_kept_until_they_are_settled() {
         let note = Note::Late { route: (key(id), Target::Backup), since };
         state.apply(&Change::Noted(note)).unwrap();
     }
-    state.apply(&Change::ClockWentBack { to: now() }).unwrap();
+    state.apply(&Change::ClockWentBack(now())).unwrap();
     assert_eq!(state.notes.late.values().copied().collect::<Vec<_>>(), [now(), now().minus(HOUR)]);
     state.apply(&Change::Noted(Note::LateCleared { route: (key("fs-1"), Target::Backup) })).unwrap();
     assert_eq!(state.notes.late.len(), 1);
@@ -540,6 +539,8 @@ fn a_destination_without_a_promise_has_the_policys() {
         account: AccountAlias::own(),
         region: "us-east-1".into(),
         sources: vec!["fs-1".into(), "fs-2".into()],
+        select: None,
+        exclude: Vec::new(),
         schedule: Schedule::parse("@daily", "UTC", now()).unwrap(),
         start_within: None,
         catch_up: CatchUp::Latest,

@@ -235,6 +235,7 @@ impl World {
             Outcome::Page { observed_backups, next_token } => Came::Page(observed_backups.len(), next_token.is_some()),
             Outcome::Polled(observed_backups) => Came::Polled(observed_backups.len()),
             Outcome::SourcesDescribed(facts) => Came::Text(format!("looked up {}", facts.len())),
+            Outcome::SourcesFound { facts, .. } => Came::Text(format!("found {}", facts.len())),
             Outcome::Deleted => Came::Text("deleted".to_owned()),
             Outcome::HoldSet => Came::Text("the hold is as asked".to_owned()),
         };

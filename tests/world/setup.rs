@@ -340,6 +340,8 @@ impl Draw {
             account,
             region: home.into(),
             sources,
+            select: None,
+            exclude: Vec::new(),
             schedule,
             start_within: window[rng.below(3) as usize],
             catch_up: if rng.percent(75.0) { CatchUp::Latest } else { CatchUp::None },

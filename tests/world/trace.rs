@@ -119,6 +119,7 @@ impl fmt::Display for Leaves<'_> {
             Call::DescribeSources { ids } => {
                 write!(f, "looks up {} from {}", ids.len(), ids.first().map_or("", |id| id.as_str()))
             }
+            Call::SearchSources { next } => write!(f, "searches for sources, volumes: {}", next.volumes),
             Call::Delete { id, .. } => write!(f, "deletes {id}"),
             Call::Hold { id, hold, .. } => write!(f, "sets the hold of {id} to {hold:?}"),
         }

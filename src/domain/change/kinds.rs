@@ -33,7 +33,7 @@ impl Change {
             | Self::Forgotten(_)
             | Self::Cancelled { .. }
             | Self::AccountRecorded { .. }
-            | Self::ClockWentBack { .. }
+            | Self::ClockWentBack(_)
             | Self::Listed { .. } => true,
             Self::MissingFromListing { .. }
             | Self::Inspected { .. }
@@ -50,6 +50,7 @@ impl Change {
             | Self::ListingWanted { .. }
             | Self::PollScheduled { .. }
             | Self::Lane(_)
+            | Self::Search(_)
             | Self::SourceLookupSent { .. }
             | Self::SourceLookedUp { .. }
             | Self::SourceLookupFailed { .. }

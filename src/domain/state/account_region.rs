@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::id::SourceId;
 use crate::domain::limits::SHOWN_AFTER_GONE;
+use crate::domain::selection::Fleet;
 
 /// One account in one Region.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -46,6 +47,8 @@ pub struct AccountRegionState {
     pub refused_polls: Option<ReadRefusal>,
     /// Responses name another account than the one on record.
     pub foreign: Option<Foreign>,
+    /// What searches for sources showed; `None` where no policy selects by tag.
+    pub fleet: Option<Box<Fleet>>,
     /// Since when complete listings name no account and contradict the record, so that they are not believed.
     pub silent_since: Option<Time>,
 }

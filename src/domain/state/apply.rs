@@ -53,7 +53,7 @@ impl State {
             Change::Checked { policy, through, next } => {
                 self.checked.insert(policy.clone(), Checked { through: *through, next: *next });
             }
-            Change::ClockWentBack { to } => self.clock_went_back(*to),
+            Change::ClockWentBack(to) => self.clock_went_back(*to),
             Change::DeletionPlanned { place, id, reason, confirmed, at } => {
                 self.deletion_planned(place, id, reason, *confirmed, *at)?;
             }
@@ -86,6 +86,7 @@ impl State {
             Change::ListingWanted { place, at } => self.listing_wanted(place, *at),
             Change::PollScheduled { place, ids, at, batch } => self.poll_scheduled(place, ids, *at, *batch),
             Change::Lane(evidence) => self.lane_shown(evidence),
+            Change::Search(evidence) => self.search_shown(evidence),
         }
         Ok(())
     }

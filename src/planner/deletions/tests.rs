@@ -44,6 +44,8 @@ fn policy(here: Option<Retain>, there: Option<Retain>) -> Policy {
         account: AccountAlias::own(),
         region: "us-east-1".into(),
         sources: vec![source().source],
+        select: None,
+        exclude: Vec::new(),
         schedule: Schedule::parse("0 * * * *", "America/New_York", now()).unwrap(),
         start_within: None,
         catch_up: CatchUp::Latest,

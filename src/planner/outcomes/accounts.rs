@@ -26,7 +26,7 @@ impl OutcomeProcessor<'_> {
             Outcome::Page { observed_backups, .. } | Outcome::Polled(observed_backups) => {
                 names(observed_backups, &mut name)
             }
-            Outcome::SourcesDescribed(facts) => {
+            Outcome::SourcesDescribed(facts) | Outcome::SourcesFound { facts, .. } => {
                 facts.iter().filter_map(|facts| facts.account.as_ref()).for_each(|id| name(id.as_str()));
             }
             Outcome::Deleted | Outcome::HoldSet | Outcome::Failed(_) => {}

@@ -162,7 +162,8 @@ fn policies(out: &mut String, policies: &[PolicyView], now: Time, output: Output
     for policy in soonest {
         let next = policy.next_at.map_or_else(|| "never".to_owned(), |at| format!("in {}", age_text(at.since(now))));
         let pause = policy.paused_at(now).map(|pause| pause_text(pause, now));
-        notes.push(clean(&pause.unwrap_or_default(), output));
+        let remarks: Vec<String> = pause.into_iter().chain(policy.remarks.iter().cloned()).collect();
+        notes.push(clean(&remarks.join("; "), output));
         let cells = [
             clean(policy.policy.as_str(), output),
             policy.paused_at(now).map_or_else(|| next, |_| paint("paused", Style::Doubtful, output)),
@@ -209,7 +210,7 @@ mod tests {
 
     #[test]
     fn nothing_yet() {
-        assert_eq!(status(&empty(), NOW, TERMINAL), "no routes: the policy names no source\n");
+        assert_eq!(status(&empty(), NOW, TERMINAL), "no routes: no policy has a source\n");
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
         Change::Noted(note) => write_note(to, note).await,
         Change::Counted(total) => count(to, total, 1).await,
         Change::Forgotten(what) => forget(to, what).await,
-        Change::ClockWentBack { to: now } => write_clock(to, *now).await,
+        Change::ClockWentBack(now) => write_clock(to, *now).await,
         Change::Listed { place, began_at, pages, user_backups, .. } => {
             let sql = "INSERT INTO places (account, region, listed_at, pages, user_backups) VALUES (?, ?, ?, ?, ?)
                        ON CONFLICT DO UPDATE SET listed_at = excluded.listed_at, pages = excluded.pages,
@@ -97,6 +97,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
         | Change::ListingWanted { .. }
         | Change::PollScheduled { .. }
         | Change::Lane(_)
+        | Change::Search(_)
         | Change::SourceLookupSent { .. }
         | Change::SourceLookedUp { .. }
         | Change::SourceLookupFailed { .. }

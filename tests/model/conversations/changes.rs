@@ -570,7 +570,7 @@ fn a_clock_that_goes_back_takes_all_times_along() {
         since: ahead,
     });
 
-    fixture.apply(Change::ClockWentBack { to });
+    fixture.apply(Change::ClockWentBack(to));
     let state = &fixture.state;
     assert_eq!((state.clock, state.created_at, state.started_at, state.checked.len()), (to, to, to, 0));
     let source = of(&fixture);

@@ -13,6 +13,7 @@ use super::*;
 use crate::world::disk::reloaded;
 use goldenscript::Context;
 use lifeboat::domain::id::BackupId;
+use lifeboat::planner::selection::resolve;
 use policy_file::PolicyFile;
 use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,6 +43,11 @@ enum Command {
     Destination(String, #[arg(optional)] Vec<(String, String)>),
     /// A destination leaves the policy.
     RemoveDestination(String),
+    /// A file system or volume exists with these tags, which a policy may select: `exists fs-00 dr=gold`. With
+    /// `type=ONTAP` it is of that type.
+    Exists(String, #[arg(optional)] Vec<(String, String)>),
+    /// It does not exist any more.
+    Vanishes(String),
     /// The policy leaves the file.
     RemovePolicy,
     /// The same of `[daemon]`.
@@ -163,6 +169,8 @@ enum Command {
 struct Runner {
     talk: Talk,
     file: PolicyFile,
+    /// The file as it was loaded, without what it selects by tag.
+    loaded: Settings,
 }
 
 impl goldenscript::Runner for Runner {
@@ -180,7 +188,8 @@ impl Runner {
         let file = PolicyFile::default();
         let mut talk = Talk::new(1);
         talk.settings = file.load(1, talk.now).unwrap();
-        Self { talk, file }
+        let loaded = talk.settings.clone();
+        Self { talk, file, loaded }
     }
 
     fn obey(&mut self, command: &Command, all: bool) -> Printed {
@@ -198,6 +207,15 @@ impl Runner {
             Command::Policy(keys) => self.edit(|file| keys.iter().for_each(|(key, value)| file.set_policy(key, value))),
             Command::Destination(region, keys) => self.edit(|file| file.set_destination(region, keys)),
             Command::RemoveDestination(region) => self.edit(|file| file.remove_destination(region)),
+            Command::Exists(id, tags) => {
+                let facts = words::facts(id, tags);
+                talk.fleet.insert(facts.source.clone(), facts);
+                Ok(String::new())
+            }
+            Command::Vanishes(id) => {
+                talk.fleet.remove(words::whole(id).as_str());
+                Ok(String::new())
+            }
             Command::RemovePolicy => self.edit(PolicyFile::remove_policy),
             Command::Daemon(keys) => self.edit(|file| keys.iter().for_each(|(key, value)| file.set_daemon(key, value))),
             Command::Limits(keys) => self.edit(|file| keys.iter().for_each(|(key, value)| file.set_limit(key, value))),
@@ -263,7 +281,9 @@ impl Runner {
     /// The file as it is now is loaded, as another generation.
     fn edit(&mut self, change: impl FnOnce(&mut PolicyFile)) -> Printed {
         change(&mut self.file);
-        self.talk.settings = self.file.load(self.talk.settings.generation + 1, self.talk.now)?;
+        self.loaded = self.file.load(self.talk.settings.generation + 1, self.talk.now)?;
+        self.talk.state.searches_wanted();
+        self.talk.settings = resolve(&self.loaded, &self.talk.state).unwrap_or_else(|| self.loaded.clone());
         Ok(String::new())
     }
 
@@ -276,14 +296,27 @@ impl Runner {
         // No RPO can be met by a schedule that never fires.
         self.file.set_policy("rpo", "");
         self.file.set_policy("sources", &sources.to_string());
-        self.talk.settings = self.file.load(1, began_at)?;
+        self.loaded = self.file.load(1, began_at)?;
+        self.talk.settings = self.loaded.clone();
         self.talk.take_in(fixture::watched(&self.talk.settings));
         let read_at = began_at.plus(5 * MINUTE);
         self.talk.take_in([HOME, THERE].map(|region| fixture::listed(region, read_at, 1)).into());
         Ok(String::new())
     }
 
+    /// What searches found is in force, as the driver has it.
+    fn follow_searches(&mut self) {
+        let generation = self.talk.settings.generation;
+        match resolve(&self.loaded, &self.talk.state) {
+            Some(found) if found.policies != self.talk.settings.policies => {
+                self.talk.settings = Settings { generation: generation + 1, ..found };
+            }
+            _ => {}
+        }
+    }
+
     fn round(&mut self, all: bool) -> String {
+        self.follow_searches();
         let talk = &mut self.talk;
         let (from, flying) = (talk.changes.len(), talk.under_way.len());
         let plan = talk.round();
@@ -331,6 +364,7 @@ impl Runner {
     fn live(&mut self, until: Time, all: bool, met: impl Fn(&Talk) -> bool) -> String {
         let mut lines = Lines::new(all);
         while self.talk.now < until {
+            self.follow_searches();
             let (from, flying) = (self.talk.changes.len(), self.talk.under_way.len());
             let plan = self.talk.round();
             let mut news = Lines::new(all);

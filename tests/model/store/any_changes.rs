@@ -264,7 +264,7 @@ impl Draw {
                 if self.chance(3) { Change::PauseOver { policy, since } } else { Change::Paused { policy, pause } }
             }
             17 => Change::Noted(self.note()),
-            18 if self.chance(4) => Change::ClockWentBack { to: self.now.minus(Duration::from_secs(self.below(600))) },
+            18 if self.chance(4) => Change::ClockWentBack(self.now.minus(Duration::from_secs(self.below(600)))),
             18 => Change::Counted(Counter::Copies("finance".into(), self.one(&REGIONS).into(), self.chance(2))),
             _ if self.chance(3) => Change::Forgotten(match self.below(3) {
                 0 => Forgotten::Source(source),

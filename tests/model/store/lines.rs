@@ -29,7 +29,7 @@ fn schedules_survive_the_process_and_leave_with_their_source() {
         (vec![watched("one"), rescheduled(&two[..1])], 1),
         (vec![rescheduled(&two)], 2),
         (vec![watched("renamed")], 2),
-        (vec![Change::ClockWentBack { to: later(4) }], 2),
+        (vec![Change::ClockWentBack(later(4))], 2),
         (vec![rescheduled(&two[1..])], 1),
         (vec![Change::SourceDeparted { source: source.clone() }, watched("again")], 0),
     ];

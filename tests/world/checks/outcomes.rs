@@ -126,7 +126,7 @@ impl Outcomes {
                 }
                 return judged(source, *occurrence, *end, reason, view, created);
             }
-            Change::ClockWentBack { to } => self.revoke(*to),
+            Change::ClockWentBack(to) => self.revoke(*to),
             Change::Rescheduled { source, .. } => {
                 self.duties.get_mut(source).into_iter().for_each(|duty| duty.kept = true);
             }

@@ -1,7 +1,8 @@
 //! How a script writes times, occurrences and targets, and how changes, calls and what waits are printed.
 
 use super::*;
-use lifeboat::domain::change::{AccountEvidence, LaneEvidence};
+use lifeboat::domain::change::{AccountEvidence, LaneEvidence, SearchEvidence};
+use lifeboat::domain::selection::NextPage;
 use lifeboat::planner::audit::Finding;
 use std::fmt;
 
@@ -72,6 +73,14 @@ pub fn class(text: &str) -> Result<FaultClass, Box<dyn Error>> {
     FaultClass::ALL.into_iter().find(named).ok_or_else(|| format!("there is no class {text}").into())
 }
 
+/// A file system or volume with these tags, and a type among them.
+pub fn facts(id: &str, tags: &[(String, String)]) -> SourceFacts {
+    let id = whole(id).as_str().into();
+    let kind = tags.iter().find(|(key, _)| key == "type").map_or("WINDOWS", |(_, kind)| kind.as_str());
+    let tags = tags.iter().filter(|(key, _)| key != "type").cloned().collect();
+    SourceFacts { kind: FileSystemKind::parse(kind), tags, ..super::facts(&id) }
+}
+
 /// Printed lines.
 pub struct Lines {
     pub text: String,
@@ -112,7 +121,10 @@ impl Lines {
     /// The calls that are not only looks.
     pub fn made_or_deleted(&mut self, calls: &[Action]) {
         let reads = |action: &Action| {
-            matches!(action.call, Call::ListPage { .. } | Call::Poll { .. } | Call::DescribeSources { .. })
+            matches!(
+                action.call,
+                Call::ListPage { .. } | Call::Poll { .. } | Call::DescribeSources { .. } | Call::SearchSources { .. }
+            )
         };
         for action in calls.iter().filter(|action| !reads(action)) {
             self.line(format_args!("calls {}", Asked(action)));
@@ -157,6 +169,7 @@ fn tells(change: &Change) -> bool {
             | Change::Noted(_)
             | Change::Timed { .. }
             | Change::ReadAnswered { fault: None, .. }
+            | Change::Search(SearchEvidence::Began { .. } | SearchEvidence::Page { .. })
             | Change::Account(AccountEvidence::Proven { .. })
     )
 }
@@ -302,7 +315,15 @@ impl fmt::Display for Told<'_> {
                 write!(f, "could not look up {source}: {:?} {fault}: not before {not_before}", fault.class)
             }
             Change::PollScheduled { place, ids: of, at, .. } => write!(f, "polls {} in {place} at {at}", ids(of)),
-            Change::ClockWentBack { to } => write!(f, "takes the clock back to {to}"),
+            Change::Search(SearchEvidence::Complete { place, missed, .. }) => {
+                let missed: Vec<&str> = missed.iter().map(SourceId::as_str).collect();
+                write!(f, "has searched {place}")?;
+                if missed.is_empty() { Ok(()) } else { write!(f, ", without {}", missed.join(" ")) }
+            }
+            Change::Search(SearchEvidence::Stalled { place, fault, not_before, .. }) => {
+                write!(f, "could not search {place}: {:?} {fault}: not before {not_before}", fault.class)
+            }
+            Change::ClockWentBack(to) => write!(f, "takes the clock back to {to}"),
             other => write!(f, "{other:?}"),
         }
     }
@@ -328,6 +349,8 @@ impl fmt::Display for Asked<'_> {
             Call::DescribeSources { ids } => {
                 write!(f, ": {}", ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(" "))
             }
+            Call::SearchSources { next: NextPage { token: None, .. } } => f.write_str(", all"),
+            Call::SearchSources { next: NextPage { token: Some(token), .. } } => write!(f, ", all, from page {token}"),
             Call::Delete { id, .. } => write!(f, ": {id}"),
             Call::Hold { id, hold, .. } => write!(f, ": {id} {hold:?}"),
         }
@@ -351,7 +374,7 @@ impl fmt::Display for Answer<'_> {
                 let of: Vec<String> = shown.iter().map(|of| format!("{} {}", of.id, of.lifecycle.as_str())).collect();
                 f.write_str(&of.join(", "))
             }
-            Outcome::SourcesDescribed(facts) => {
+            Outcome::SourcesDescribed(facts) | Outcome::SourcesFound { facts, .. } => {
                 let of: Vec<&str> = facts.iter().map(|of| of.source.as_str()).collect();
                 f.write_str(&of.join(" "))
             }
