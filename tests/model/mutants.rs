@@ -11,7 +11,7 @@ use crate::world::World;
 use crate::world::checks::armed::Check;
 use crate::world::disk::{Disk, Kept};
 use crate::world::planner_under_test::{Lifeboat, PlannerUnderTest, Reading};
-use crate::world::setup::{DAY_MS, DrawnOrder, Edit, HOUR_MS, Incident, Person, Setup};
+use crate::world::setup::{DAY_MS, DrawnOrder, Edit, HOUR_MS, Incident, Person, Setup, more};
 use endings::*;
 use lifeboat::domain::action::{Action, Call, Outcome, Request};
 use lifeboat::domain::change::LaneEvidence;
@@ -48,7 +48,7 @@ pub struct Mutant {
     world: fn(World) -> World,
 }
 
-pub const MUTANTS: [Mutant; 52] = [
+pub const MUTANTS: [Mutant; 53] = [
     Mutant {
         fault: "a fresh token after an unknown answer",
         setup: Draw::InjectedFault,
@@ -287,6 +287,11 @@ pub const MUTANTS: [Mutant; 52] = [
         world: |world| world.with_planner(Box::new(ReadsKeysOnce::default())),
     },
     Mutant {
+        fault: "the last source of a search overlooked",
+        setup: Draw::Tagged,
+        world: |world| world.with_planner(Box::new(OverlooksTheLast)),
+    },
+    Mutant {
         fault: "an ask without an answer left open",
         setup: Draw::Unanswered,
         world: |world| world.with_planner(Box::new(LeavesOpen)),
@@ -353,6 +358,8 @@ enum Draw {
     Elsewhere,
     /// Quiet ones with a backup every twelve hours, of which a person deletes most at once.
     Gone,
+    /// Quiet ones whose policies select their sources by tag.
+    Tagged,
     /// Quiet ones with one slot, in which half the answers to asks for copies are lost.
     Silent,
 }
@@ -362,6 +369,13 @@ impl Draw {
         match self {
             Self::InjectedFault => Setup::draw(seed),
             Self::Crowd => crowd(seed),
+            Self::Tagged => {
+                let mut setup = Setup::quiet(seed, 3);
+                for policy in setup.settings.policies.keys().cloned().collect::<Vec<_>>() {
+                    more::select_by_tag(&mut setup, &policy, 0);
+                }
+                setup
+            }
             Self::Clock => {
                 let mut setup = Setup::quiet(seed, 3);
                 // What is begun ends before the clock is set back, and AWS is heard at once.
@@ -695,6 +709,18 @@ fn every_planted_fault_is_found_and_the_planner_as_it_is_survives() {
         wrong.push(format!("nothing planted, seed {}: {}", violation.seed, cut(&violation.broken.to_string())));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A search shows one source fewer than there are.
+struct OverlooksTheLast;
+
+impl PlannerUnderTest for OverlooksTheLast {
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, mut outcome: Outcome, now: Time) -> Vec<Change> {
+        if let Outcome::SourcesFound { facts, next_token: None } = &mut outcome {
+            facts.pop();
+        }
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
+    }
 }
 
 /// What the policy says now is taken to have been said from the beginning.

@@ -25,7 +25,7 @@ const fn row(promise: &'static str, check: Check, place: &'static str, faults: &
 }
 
 #[rustfmt::skip]
-const PROOF: [Row; 49] = [
+const PROOF: [Row; 50] = [
     row("1", Check::LaneHasRoom, "checks/lanes.rs::sent", &["slots counted without others' copies", "no answer taken for a refusal", "what a listing does not show taken for lost"]),
     row("2", Check::MadeOnce, "checks/created.rs::stepped", &["answers of another account believed", "a fresh token after an unknown answer", "adoption that ignores tags", "tags believed over what AWS's fields say", "what a listing does not show taken for lost"]),
     row("2", Check::NotMadeAgain, "checks/created.rs::stepped", &["a copy that was let go made again"]),
@@ -45,6 +45,7 @@ const PROOF: [Row; 49] = [
     row("4", Check::LeftToAnotherHost, "checks/retention.rs::planned", &["pruning though another host does"]),
     row("the brake", Check::Brake, "checks/brake.rs::committed", &["the brake by the round", "the brake ignored"]),
     row("the policy", Check::UnderItsKey, "checks/making.rs::under_its_key", &["copies under a key that the policy no longer names"]),
+    row("the policy", Check::SelectsByTag, "checks/selection.rs::inspected", &["the last source of a search overlooked"]),
     row("the clock", Check::NotByAWrongClock, "checks/clock.rs::committed", &["the host's clock believed, whatever AWS says"]),
     row("5", Check::OpenedOnce, "checks/outcomes.rs::committed", &["an occurrence opened again after the clock went back"]),
     row("5", Check::ClosedOnce, "checks/outcomes.rs::committed", &["an illegal change applied"]),

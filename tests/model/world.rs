@@ -233,13 +233,15 @@ fn some_seeds_draw_what_few_people_have() {
     let happens = |setup: &Setup, is: fn(&Incident) -> bool| setup.timetable.iter().any(|(_, what)| is(what));
     let policies = |setup: &Setup, has: fn(&Policy) -> bool| setup.settings.policies.values().any(has);
     type IsDrawn<'a> = &'a dyn Fn(&Setup) -> bool;
-    let drawn: [(&str, IsDrawn<'_>); 7] = [
+    let drawn: [(&str, IsDrawn<'_>); 9] = [
         ("a key", &|setup| destinations(setup, |_, of| of.kms_key.is_some())),
         ("another key", &|setup| happens(setup, |what| matches!(what, Incident::Edit(Edit::Rekey(_))))),
         ("a key that cannot be used", &|setup| setup.faults.fault.iter().any(|fault| !fault.disabled_keys.is_empty())),
         ("a quota", &|setup| happens(setup, |what| matches!(what, Incident::Quota(Some(_))))),
         ("a copy within a Region", &|setup| destinations(setup, |policy, of| policy.region == of.region)),
         ("another host that prunes", &|setup| !setup.settings.daemon.prune),
+        ("a selection by tag", &|setup| policies(setup, |policy| policy.select.is_some())),
+        ("a tag taken off", &|setup| happens(setup, |what| matches!(what, Incident::Retag(_, false)))),
         ("more sources than four", &|setup| policies(setup, |policy| policy.sources.len() > 4)),
     ];
     for (what, is_drawn) in drawn {

@@ -7,6 +7,7 @@ use super::setup::Setup;
 use armed::{Armed, Check};
 use lifeboat::domain::action::{Action, Call, Outcome};
 use lifeboat::domain::change::Change;
+use lifeboat::domain::id::SourceKey;
 use lifeboat::domain::plan::Plan;
 use lifeboat::domain::policy::Settings;
 use lifeboat::domain::state::State;
@@ -28,6 +29,7 @@ mod making;
 mod outcomes;
 mod quotas;
 mod retention;
+mod selection;
 mod urgency;
 
 /// A promise that was broken.
@@ -126,6 +128,7 @@ pub struct Checks {
     consistency: consistency::Consistency,
     flow: flow::Flow,
     retention: retention::Retention,
+    selection: selection::Selection,
     /// What the policy file said when it was last good, and loaded.
     loaded: Option<Settings>,
 }
@@ -144,6 +147,7 @@ impl Checks {
             consistency: consistency::Consistency::default(),
             flow: flow::Flow::new(setup),
             retention: retention::Retention::default(),
+            selection: selection::Selection::new(setup),
             loaded: None,
         }
     }
@@ -175,7 +179,14 @@ impl Checks {
         self.consistency.inspected(view, &self.flow, &self.created)?;
         self.outcomes.inspected(view)?;
         kept_points::inspected(view, &self.flow)?;
+        self.selection.inspected(view, &self.flow)?;
         self.flow.inspected(view, &self.created)
+    }
+
+    /// A person took the tag off a source, or put it back on.
+    pub fn retagged(&mut self, now_ms: i64, source: SourceKey, carries: bool) {
+        self.flow.person(now_ms);
+        self.selection.retagged(source, carries);
     }
 
     /// A round was planned.

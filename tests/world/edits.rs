@@ -1,6 +1,7 @@
 //! Changes from outside: edits of the policy file, and changes made by a person in AWS's console.
 
-use super::setup::{Edit, Person, more};
+use super::setup::{Edit, Person, Setup, more};
+use lifeboat::domain::id::SourceKey;
 use lifeboat::domain::policy::{Policy, Retain, Settings};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::time::Time;
@@ -214,6 +215,28 @@ fn mistype(backup: &Backup, choice: u64) -> (&'static str, &'static str) {
         None => [("lifeboat:source", "fs-0ffffffffffffffff"), ("lifeboat:trigger", "manual")],
     };
     of_any.into_iter().chain(of_one).nth(at(choice, 5)).unwrap_or(of_any[0])
+}
+
+/// Takes the tag off a source that policies select by it, or puts it back on. Which source, if there is one.
+pub fn retag(cloud: &mut Cloud, setup: &Setup, now_ms: i64, choice: u64, carries: bool) -> Option<SourceKey> {
+    let tagged = more::tagged(setup);
+    let (key, region, value) = tagged.get(at(choice, tagged.len()))?;
+    let (account, source) = (key.account.as_str(), key.source.as_str());
+    let (operation, member, ids) = if key.source.is_volume() {
+        ("DescribeVolumes", "Volumes", "VolumeIds")
+    } else {
+        ("DescribeFileSystems", "FileSystems", "FileSystemIds")
+    };
+    let shown = cloud.call(now_ms, account, region.as_str(), operation, &json!({ ids: [source] })).ok()?;
+    let arn = &shown[member][0]["ResourceARN"];
+    let tag = json!([{ "Key": more::SELECTED_BY, "Value": value }]);
+    let (operation, body) = if carries {
+        ("TagResource", json!({ "ResourceARN": arn, "Tags": tag }))
+    } else {
+        ("UntagResource", json!({ "ResourceARN": arn, "TagKeys": [more::SELECTED_BY] }))
+    };
+    cloud.call(now_ms, account, region.as_str(), operation, &body).ok()?;
+    Some(key.clone())
 }
 
 /// A tag that a person mistyped, and as it was.

@@ -24,7 +24,7 @@ use lifeboat::sim::faults::Faults;
 use lifeboat::sim::rng::Rng;
 use lifeboat::sim::wire;
 use planner_under_test::{Lifeboat, PlannerUnderTest, Reading};
-use setup::{Edit, Incident, Setup};
+use setup::{Edit, Incident, Setup, more};
 use std::collections::BTreeMap;
 use std::fmt;
 use trace::{Brief, Came, Leaves, Trace};
@@ -147,6 +147,8 @@ pub struct World {
     faults_ended: bool,
     /// What persons mistyped and nobody put right yet.
     mistyped: Vec<edits::Mistyped>,
+    /// The generation of the policy that the checks know.
+    in_force: u64,
     /// Calls go to another account, whatever Lifeboat calls it.
     other_account: round::OtherAccount,
     lives: u64,
@@ -186,6 +188,7 @@ impl World {
             told_ahead_ms: 0,
             faults_ended: false,
             mistyped: Vec::new(),
+            in_force: 0,
             other_account: round::OtherAccount::default(),
             lives: 0,
             events: BTreeMap::new(),
@@ -330,6 +333,7 @@ impl World {
                 self.checks.person(&self.cloud, self.now_ms);
             }
             Incident::Order(order) => return self.order(order),
+            Incident::Retag(choice, carries) => self.retag(choice, carries),
             Incident::Quota(most) => edits::limit_backups(&mut self.cloud, most.filter(|_| !self.faults_ended)),
             Incident::OtherAccount(other) => self.other_account.answers = other && !self.faults_ended,
             Incident::FaultsEnd => {
@@ -340,6 +344,9 @@ impl World {
                 self.cloud.set_faults(Faults::default(), Some(self.now_ms));
                 edits::limit_backups(&mut self.cloud, None);
                 edits::restore(&mut self.file, &self.setup.settings);
+                for choice in 0..more::tagged(&self.setup).len() as u64 {
+                    self.retag(choice, true);
+                }
                 self.checks.faults_ended(self.now_ms);
                 self.legible = None;
                 self.reload()?;
@@ -357,6 +364,13 @@ impl World {
         Ok(())
     }
 
+    fn retag(&mut self, choice: u64, carries: bool) {
+        if let Some(source) = edits::retag(&mut self.cloud, &self.setup, self.now_ms, choice, carries) {
+            self.note(format_args!("  {source} carries its tag: {carries}"));
+            self.checks.retagged(self.now_ms, source, carries);
+        }
+    }
+
     fn reload(&mut self) -> Result<(), Broken> {
         let now = self.host_now();
         let Some(driver) = &mut self.driver else { return Ok(()) };
@@ -367,6 +381,7 @@ impl World {
         if let Some(loaded) = self.planner.reload(file) {
             driver.take_over(loaded);
             driver.wake = now;
+            self.in_force = driver.settings.generation;
         }
         match self.legible {
             Some(_) => self.checks.refused(&driver.settings, &self.armed),
@@ -390,14 +405,15 @@ impl World {
         self.armed.count(Check::DiskServes);
         let mut state = self.disk.load(now).map_err(|error| Check::DiskServes.broken(error))?;
         self.lives += 1;
-        let settings = self.file.clone();
         let life = self.lives;
         self.note(format_args!("* start {life} created {}", state.created_at));
-        self.checks.started(self.now_ms, now, &settings, &state, &self.armed)?;
         let mut keeper = self.keeper_of_a_start();
         state.timekeeping = self.planner.time_known(&mut keeper, now, clock::steady(self.now_ms));
         self.host = Some(Host { life, keeper });
-        self.driver = Some(Driver::new(settings, state, now));
+        let driver = Driver::new(self.file.clone(), state, now);
+        self.checks.started(self.now_ms, now, &driver.settings, &driver.state, &self.armed)?;
+        self.in_force = driver.settings.generation;
+        self.driver = Some(driver);
         self.time_moved();
         if self.faults_ended { self.resume_all() } else { Ok(()) }
     }

@@ -49,6 +49,11 @@ impl Surroundings for World {
     }
 
     fn plan(&mut self, on: Basis<'_>, now: Time) -> Plan {
+        // A search found what a policy selects by tag, or that it is gone.
+        if on.settings.generation != self.in_force {
+            self.in_force = on.settings.generation;
+            self.checks.reloaded(self.now_ms, now, on.settings);
+        }
         self.planner.plan(on.settings, on.state, now)
     }
 

@@ -5,9 +5,10 @@
 
 use super::fault_plan;
 pub use super::persons::{DrawnOrder, Person};
-use lifeboat::domain::id::{AccountAlias, AccountRegion, Region, SourceId};
+use lifeboat::domain::id::{AccountAlias, AccountRegion, Region, SourceId, SourceKey};
 use lifeboat::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, Settings};
 use lifeboat::domain::schedule::{Schedule, ScheduleError};
+use lifeboat::domain::selection::Select;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::{self, DeletedToken, FileSystemSeed, FileSystemType, VolumeSeed};
 use lifeboat::sim::faults::{Fault, Faults};
@@ -83,6 +84,8 @@ pub enum Incident {
     Order(DrawnOrder),
     /// The credentials are those of another account from now on, or the right ones again.
     OtherAccount(bool),
+    /// A person takes the tag off a source that a policy selects by it, or puts it back on. The number chooses the source.
+    Retag(u64, bool),
     /// AWS keeps so many user backups of each type in each account and Region from now on; `None`: any number.
     Quota(Option<u32>),
     /// FSx stops misbehaving, the policy is complete again, the clock is right: act two.

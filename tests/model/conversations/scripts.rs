@@ -11,8 +11,10 @@
 
 use super::*;
 use crate::world::disk::reloaded;
+use at_aws::AtAws;
 use goldenscript::Context;
 use lifeboat::domain::id::BackupId;
+use lifeboat::planner::audit::credentials_problem;
 use lifeboat::planner::selection::resolve;
 use policy_file::PolicyFile;
 use std::error::Error;
@@ -20,6 +22,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use words::{Answer, Lines};
 
+mod at_aws;
 mod by_hand;
 mod orders;
 mod policy_file;
@@ -95,10 +98,46 @@ enum Command {
     },
     /// A person deletes backups at AWS, or AWS does not show them.
     Vanish(Vec<String>),
+    /// AWS shows them again.
+    Shows(Vec<String>),
     /// A person sets tags at AWS, or removes one: `tag backup-000 "lifeboat:taken"=x "lifeboat:hold"=`.
     Tag(String, Vec<(String, String)>),
+    /// AWS's own fields of a backup or copy: `field backup-003 file_system=fs-0 copied_from= made_as=AUTOMATIC`. A field
+    /// without a value is left out. Others: `copied_from_region`, `created`, `volume`, `kms_key`, `lifecycle`, `arn`.
+    Field(String, Vec<(String, String)>),
+    /// Somebody makes a backup or copy with the fields and tags of another, now: `forge backup-theirs backup-002 to=eu-west-1`.
+    Forge {
+        id: String,
+        like: String,
+        #[arg(key)]
+        to: Option<String>,
+    },
     /// What is at AWS.
     Aws,
+    /// The credentials lead to another account from now on, or to ours again: `account 444455556666`. Every answer names it
+    /// then; of ours nothing is there, and of its own one backup, or nothing with `empty=true`.
+    Account {
+        id: String,
+        #[arg(key, optional)]
+        empty: bool,
+    },
+    /// A Region answers every call like this from now on: `silent us-west-2 unanswered code=Timeout`.
+    Silent {
+        region: String,
+        class: String,
+        #[arg(key)]
+        code: Option<String>,
+    },
+    /// It answers again.
+    Heard(String),
+    /// How AWS's `Date` agrees with the clock: `timekeeping off offset=25h`, `unproven`, `doubted`, `confirmed offset=-61s`.
+    Timekeeping {
+        trust: String,
+        #[arg(key)]
+        offset: Option<String>,
+    },
+    /// How many calls were answered since the last time, by operation and Region.
+    Calls,
 
     /// An occurrence is open: `open "06:00"`, `open "06:30/manual" adopted=true`.
     Open {
@@ -162,6 +201,8 @@ enum Command {
     LoseDatabase,
     /// What the audit finds.
     Audit,
+    /// Why AWS cannot be called at all.
+    Credentials,
     /// What is on record: points, open occurrences, pending requests, deletions, slots held.
     State,
 }
@@ -171,6 +212,7 @@ struct Runner {
     file: PolicyFile,
     /// The file as it was loaded, without what it selects by tag.
     loaded: Settings,
+    aws: AtAws,
 }
 
 impl goldenscript::Runner for Runner {
@@ -189,7 +231,7 @@ impl Runner {
         let mut talk = Talk::new(1);
         talk.settings = file.load(1, talk.now).unwrap();
         let loaded = talk.settings.clone();
-        Self { talk, file, loaded }
+        Self { talk, file, loaded, aws: AtAws::default() }
     }
 
     fn obey(&mut self, command: &Command, all: bool) -> Printed {
@@ -245,22 +287,29 @@ impl Runner {
                 });
                 if self.talk.now >= deadline { Err(format!("{operation} is never called").into()) } else { Ok(printed) }
             }
-            Command::Answer { operation, count } => self.answer(operation, *count, None, all, Talk::outcome),
+            Command::Answer { operation, count } => self.answer(operation, *count, None, all, AtAws::outcome),
             Command::Refuse { operation, class, count, code, message, region } => {
                 let class = words::class(class)?;
                 let (code, message) = (code.as_deref().unwrap_or("Refused"), message.as_deref().unwrap_or(""));
                 let fault = Fault::new(class, code, message);
-                let refuse = |_: &mut Talk, _: &Action| Outcome::Failed(fault.clone());
+                let refuse = |_: &mut AtAws, _: &mut Talk, _: &Action| Outcome::Failed(fault.clone());
                 self.answer(operation, *count, region.as_deref(), all, refuse)
             }
             Command::Becomes { lifecycle, id, failure } => self.becomes(lifecycle, id.as_deref(), failure.as_deref()),
-            Command::Vanish(ids) => {
-                let ids: Vec<String> = ids.iter().map(|id| words::whole(id)).collect();
-                talk.at_aws.retain(|(_, id), _| !ids.contains(id));
-                Ok(String::new())
-            }
+            Command::Vanish(ids) => self.aws.hide(talk, ids),
+            Command::Shows(ids) => self.aws.show(talk, ids),
             Command::Tag(id, tags) => self.tag(id, tags),
+            Command::Field(id, fields) => at_aws::set_fields(talk, id, fields),
+            Command::Forge { id, like, to } => at_aws::forge(talk, id, like, to.as_deref()),
             Command::Aws => Ok(words::at_aws(talk)),
+            Command::Account { id, empty } => self.aws.switch_to(id, *empty),
+            Command::Silent { region, class, code } => {
+                let fault = Fault::new(words::class(class)?, code.as_deref().unwrap_or("Refused"), "");
+                self.aws.falls_silent(region, fault)
+            }
+            Command::Heard(region) => self.aws.answers_again(region),
+            Command::Timekeeping { trust, offset } => at_aws::keep_time(talk, trust, offset.as_deref()),
+            Command::Calls => Ok(self.aws.counted()),
             Command::Restart => {
                 talk.state = reloaded(&talk.state, talk.now);
                 talk.under_way.clear();
@@ -272,6 +321,10 @@ impl Runner {
                 Ok(String::new())
             }
             Command::Order(word, about) => orders::give(talk, word, about),
+            Command::Credentials => {
+                let problem = credentials_problem(&talk.settings, &talk.state);
+                Ok(problem.unwrap_or_else(|| "nothing is wrong with the credentials".to_owned()) + "\n")
+            }
             Command::Audit => Ok(words::findings(&audit(&talk.settings, &talk.state, talk.now))),
             Command::State => Ok(words::state(talk)),
             by_hand => by_hand::write(talk, by_hand),
@@ -388,7 +441,7 @@ impl Runner {
     fn answer_all(&mut self, all: bool) -> String {
         let mut text = String::new();
         for action in std::mem::take(&mut self.talk.under_way) {
-            let outcome = self.talk.outcome(&action);
+            let outcome = self.aws.outcome(&mut self.talk, &action);
             let from = self.talk.changes.len();
             self.talk.answer(&action, outcome);
             let mut lines = Lines::new(all);
@@ -404,7 +457,7 @@ impl Runner {
         count: Option<usize>,
         region: Option<&str>,
         all: bool,
-        outcome: impl Fn(&mut Talk, &Action) -> Outcome,
+        outcome: impl Fn(&mut AtAws, &mut Talk, &Action) -> Outcome,
     ) -> Printed {
         let count = count.unwrap_or(usize::MAX);
         let mut calls = self.talk.calls(operation);
@@ -419,7 +472,7 @@ impl Runner {
         self.talk.under_way.extend(calls.split_off(count.min(calls.len())));
         let mut text = String::new();
         for action in calls {
-            let outcome = outcome(&mut self.talk, &action);
+            let outcome = outcome(&mut self.aws, &mut self.talk, &action);
             let from = self.talk.changes.len();
             self.talk.answer(&action, outcome.clone());
             let mut lines = Lines::new(all);

@@ -121,6 +121,8 @@ checks! {
     NothingAskedInTheEnd = "9",
     /// In the end the process lives.
     AliveInTheEnd = "9",
+    /// A policy selects sources by tag.
+    SelectsByTag = "the policy",
     /// A policy file was refused.
     RefusedChangesNothing = "10",
     /// A change moves the state, and a look finds none of them blocked.

@@ -92,15 +92,17 @@ fn recovery_points(view: &View<'_>, flow: &Flow, created: &Created) -> Result<()
         }
     }
     let since_ms = view.now_ms - flow.grace_period_ms(view);
-    for (backup, place, id) in
-        created.since(view.cloud, since_ms - 3 * DAY_MS, view.now_ms - flow.listed_within_ms(view))
-    {
+    let (made_since_ms, settled_ms) = (since_ms - 3 * DAY_MS, view.now_ms - flow.listed_within_ms(view));
+    for (backup, place, id) in created.since(view.cloud, made_since_ms) {
         let settled = backup.lifecycle == Lifecycle::Available && backup.ended_ms.is_some_and(|at_ms| at_ms < since_ms);
         if !settled || !undisturbed(place) {
             continue;
         }
         view.armed.count(Check::KnownSoon);
-        if view.state.point(place, id).is_some_and(|point| point.lifecycle == Seen::Available) {
+        // Nearly all are known, which is cheap to see.
+        if view.state.point(place, id).is_some_and(|point| point.lifecycle == Seen::Available)
+            || !created.undisputed(view.cloud, backup, made_since_ms, settled_ms)
+        {
             continue;
         }
         // What nothing but its tags says to be ours is left to a person, where AWS lets copies name another file system.

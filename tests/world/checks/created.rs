@@ -244,24 +244,29 @@ impl Created {
         })
     }
 
-    /// Everything of ours made since a moment, newest first within each source, with where it is and its name; and which
-    /// nothing mistyped contradicted since another.
+    /// Everything made since a moment, newest first within each source, with where it is and its name; ours or not by now.
     pub(super) fn since<'a>(
         &'a self,
         cloud: &'a Cloud,
         since_ms: i64,
-        settled_ms: i64,
     ) -> impl Iterator<Item = (&'a Backup, &'a AccountRegion, &'a BackupId)> {
         self.by_source.values().flat_map(move |all| {
-            let gone = gone_lately(cloud, all, since_ms, settled_ms);
             let made = all.iter().rev().take_while(move |made| cloud.backup(made.at).created_ms >= since_ms);
-            made.filter(|made| self.ours(cloud, made.at))
-                .filter_map(|made| Some((made.if_ours(cloud)?, &made.place, &made.id)))
-                .filter(move |(copy, ..)| {
-                    let origin = copy.source_id.as_ref().and_then(|of| gone.get(of.as_str()));
-                    origin.is_none_or(|(origin, as_made)| agree(copy, origin) && ours(origin, as_made))
-                })
+            made.map(|made| (cloud.backup(made.at), &made.place, &made.id))
         })
+    }
+
+    /// Whether one of these is ours, and nothing mistyped contradicted it since a moment.
+    pub(super) fn undisputed(&self, cloud: &Cloud, backup: &Backup, since_ms: i64, settled_ms: i64) -> bool {
+        let of = |all: &&Vec<Made>| all.iter().any(|made| made.id.as_str() == backup.id);
+        let Some(all) = self.by_source.values().find(of) else { return false };
+        let made = all.iter().find(|made| made.id.as_str() == backup.id && made.place.region.as_str() == backup.region);
+        if !made.is_some_and(|made| self.ours(cloud, made.at) && made.if_ours(cloud).is_some()) {
+            return false;
+        }
+        let gone = gone_lately(cloud, all, since_ms, settled_ms);
+        let origin = backup.source_id.as_ref().and_then(|of| gone.get(of.as_str()));
+        origin.is_none_or(|(origin, as_made)| agree(backup, origin) && ours(origin, as_made))
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::super::fault_plan::moment;
 use super::*;
+use lifeboat::domain::id::PolicyName;
 
 /// A key by its id, which exists in every account and Region of a world.
 const KEY: &str = "12ab34cd-12ab-34cd-56ef-1234567890ab";
@@ -44,6 +45,66 @@ pub(super) fn draw(setup: &mut Setup, days: i64) {
     keys(setup, act_one_ms, &mut rng);
     quotas(setup, act_one_ms, &mut rng);
     prunes(setup, act_one_ms, &mut rng);
+    select(setup, act_one_ms, &mut Rng::new(setup.seed, "world: select"));
+}
+
+/// The tag that a policy selects by, where one does.
+pub const SELECTED_BY: &str = "dr";
+
+/// In some worlds policies find their sources by their tags, which a person takes off and puts back on.
+fn select(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
+    if !rng.percent(12.0) {
+        return;
+    }
+    let policies: Vec<_> = setup.settings.policies.keys().filter(|_| rng.percent(70.0)).cloned().collect();
+    for policy in policies {
+        select_by_tag(setup, &policy, usize::from(rng.percent(30.0)));
+    }
+    for _ in 0..rng.below(6) {
+        let (choice, from_ms) = (rng.next_u64(), moment(act_one_ms, rng));
+        let until_ms = from_ms + 60_000 + moment(8 * HOUR_MS, rng);
+        setup.timetable.push((from_ms, Incident::Retag(choice, false)));
+        setup.timetable.push((until_ms.min(act_one_ms), Incident::Retag(choice, true)));
+    }
+}
+
+/// A policy selects its sources by tag, but for the first so many.
+pub fn select_by_tag(setup: &mut Setup, policy: &PolicyName, named: usize) {
+    let Some(policy) = setup.settings.policies.get_mut(policy) else { return };
+    let value = policy.name.to_string();
+    for source in policy.sources.split_off(named.min(policy.sources.len())) {
+        setup.fleet.iter_mut().for_each(|member| tag(member, &source, &value));
+    }
+    let tags = [(SELECTED_BY.to_owned(), vec![value])].into();
+    policy.select = Some(Select { tags });
+}
+
+/// Tags the file system or volume that is this source.
+fn tag(member: &mut Member, source: &SourceId, value: &str) {
+    let seed = &mut member.seed;
+    let is = |id: &Option<String>| id.as_deref() == Some(source.as_str());
+    if is(&seed.id) {
+        seed.tags.insert(SELECTED_BY.to_owned(), value.to_owned());
+    }
+    for volume in seed.volumes.iter_mut().filter(|volume| is(&volume.id)) {
+        volume.tags.insert(SELECTED_BY.to_owned(), value.to_owned());
+    }
+}
+
+/// What carries such a tag, with its value.
+#[must_use]
+pub fn tagged(setup: &Setup) -> Vec<(SourceKey, Region, String)> {
+    let mut tagged = Vec::new();
+    for Member { place, seed } in &setup.fleet {
+        let volumes = seed.volumes.iter().map(|volume| (&volume.id, &volume.tags));
+        for (id, tags) in std::iter::once((&seed.id, &seed.tags)).chain(volumes) {
+            if let Some((id, value)) = id.as_deref().zip(tags.get(SELECTED_BY)) {
+                let key = SourceKey { account: place.account.clone(), source: id.into() };
+                tagged.push((key, place.region.clone(), value.clone()));
+            }
+        }
+    }
+    tagged
 }
 
 /// In some worlds a policy has a second copy of everything in the source's own Region.
