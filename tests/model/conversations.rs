@@ -13,7 +13,6 @@ mod evidence;
 mod fixture;
 mod lanes;
 mod orders;
-mod other_backups;
 mod prunings;
 mod rounds;
 mod scripts;
@@ -27,12 +26,12 @@ use lifeboat::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceId, So
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::plan::{Plan, Reason};
 use lifeboat::domain::point::{Lifecycle, ObservedBackup};
-use lifeboat::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, Settings, Tags};
+use lifeboat::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Settings, Tags};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::planner;
-use lifeboat::planner::audit::{Severity, audit};
+use lifeboat::planner::audit::audit;
 use lifeboat::planner::polling::{listing_beat, stale_after};
 use lifeboat::planner::retry::{pause, pause_after_failed, pause_for_place};
 use std::collections::BTreeMap;
@@ -70,6 +69,7 @@ fn settings(sources: usize, start: Time) -> Settings {
         select: None,
         exclude: Vec::new(),
         schedule: Schedule::parse("every 6h", "UTC", start).unwrap(),
+        spread: None,
         start_within: None,
         catch_up: CatchUp::Latest,
         rpo: Some(13 * HOUR),

@@ -1,7 +1,7 @@
-//! Tags that say one thing, and AWS's fields another. `tests/scripts/disputes.txt` has edited tags.
+//! Tags that say one thing, and AWS's fields another, where a script does not show it. `tests/scripts/disputes.txt` has
+//! edited tags; `forged.txt`, `unconfirmed.txt` and `misdated.txt` there have what AWS's fields contradict.
 
 use super::*;
-use crate::world::disk::reloaded;
 use lifeboat::domain::evidence::Objection;
 use lifeboat::domain::id::BackupId;
 use lifeboat::domain::point::{MadeAs, RecoveryPoint};
@@ -54,24 +54,13 @@ fn tag(talk: &mut Talk, point: &RecoveryPoint, tag: &str, value: &str) {
 
 fn disputed(talk: &Talk) -> Vec<(String, String)> {
     let all = talk.state.disputes();
-    all.filter(|(.., dispute)| matches!(dispute.objection, Objection::Disputed(_)))
+    all.filter(|(.., dispute)| dispute.objection.certain())
         .map(|(_, id, dispute)| (id.to_string(), dispute.objection.what().to_owned()))
         .collect()
 }
 
 fn unconfirmed(talk: &Talk) -> usize {
     talk.state.disputes().filter(|(.., dispute)| matches!(dispute.objection, Objection::Unconfirmed(_))).count()
-}
-
-fn deleted(talk: &Talk) -> usize {
-    talk.changes
-        .iter()
-        .filter(|change| matches!(change, Change::DeletionPlanned { .. } | Change::BackupRemoved { .. }))
-        .count()
-}
-
-fn findings(talk: &Talk) -> Vec<String> {
-    audit(&talk.settings, &talk.state, talk.now).into_iter().map(|finding| finding.what).collect()
 }
 
 fn there() -> Target {
@@ -88,121 +77,6 @@ fn forged(talk: &Talk, id: &str, like: &RecoveryPoint, of: &str) -> ObservedBack
 
 fn put(talk: &mut Talk, region: &str, observed: ObservedBackup) {
     talk.at_aws.insert((region.to_owned(), observed.id.to_string()), observed);
-}
-
-#[test]
-fn a_backup_of_another_file_system_is_never_taken_for_the_victims() {
-    for automatic in [false, true] {
-        let mut talk = protected();
-        talk.policy().retain = Some(Retain { last: Some(2), ..Retain::default() });
-        let like = newest(&talk, &Target::Backup);
-        let mut theirs = forged(&talk, "backup-forged", &like, "fs-0fffffffffffffff0");
-        if automatic {
-            (theirs.file_system, theirs.made_as) = (like.source.clone().into(), MadeAs::Automatic);
-        }
-        put(&mut talk, HOME, theirs);
-        talk.changes.clear();
-        look(&mut talk);
-        let said = disputed(&talk);
-        let other = if automatic { "AUTOMATIC" } else { "fs-0fffffffffffffff0" };
-        assert!(said.len() == 1 && said[0].1.contains(other), "{said:?}");
-        assert_eq!(newest(&talk, &Target::Backup).id, like.id);
-        occurrence(&mut talk);
-        let asked = talk.changes.iter().filter(|change| matches!(change, Change::RequestRecorded { .. })).count();
-        assert_eq!(asked, 4, "two sources are backed up and copied, and nothing else");
-        assert!(!talk.changes.iter().any(
-            |change| matches!(change, Change::DeletionPlanned { id, .. } if *id == BackupId::from("backup-forged"))
-        ));
-        // Whoever wrote the tags takes them off.
-        Arc::make_mut(&mut talk.at_aws.get_mut(&(HOME.to_owned(), "backup-forged".to_owned())).unwrap().tags).clear();
-        look(&mut talk);
-        assert_eq!(disputed(&talk), []);
-    }
-}
-
-/// In the destination alone: a copy of somebody's backup, with the victim's tags. What a copy shows as its file system is
-/// not known, so all three ways.
-#[test]
-fn a_copy_of_another_file_systems_backup_is_never_taken_for_the_victims() {
-    let stranger = "fs-0fffffffffffffff0";
-    for shows in [Some(stranger), None, Some("fs-0eeeeeeeeeeeeeee0")] {
-        let mut talk = protected();
-        let (backup, like) = (newest(&talk, &Target::Backup), newest(&talk, &there()));
-        let mut theirs = forged(&talk, "backup-theirs", &backup, stranger);
-        theirs.tags = Arc::default();
-        put(&mut talk, HOME, theirs);
-        talk.now = talk.now.plus(MINUTE);
-        let mut copy = forged(&talk, "backup-forged", &like, stranger);
-        copy.file_system = shows.map(Into::into);
-        copy.copied_from = Some("backup-theirs".into());
-        let tags = Arc::make_mut(&mut copy.tags);
-        tags.insert(ORIGIN.to_owned(), format!("{HOME}/backup-theirs"));
-        tags.insert(TAKEN.to_owned(), talk.now.minus(MINUTE).to_string());
-        put(&mut talk, THERE, copy);
-        for _ in 0..2 {
-            look(&mut talk);
-            assert_eq!(newest(&talk, &there()).id, like.id, "{shows:?}: not counted at any time");
-        }
-        let said = disputed(&talk);
-        assert!(said.len() == 1 && said[0].1.contains(stranger), "{shows:?}: {said:?}");
-        assert_eq!(deleted(&talk), 0);
-    }
-}
-
-/// The same, with a tag that names the victim's own backup: AWS's link says otherwise.
-#[test]
-fn a_copy_is_of_the_backup_that_aws_names() {
-    let mut talk = protected();
-    let (backup, like) = (newest(&talk, &Target::Backup), newest(&talk, &there()));
-    let linked = [(Some("backup-theirs"), None), (Some(backup.id.as_str()), Some("eu-west-1")), (None, None)];
-    for (number, (link, region)) in linked.into_iter().enumerate() {
-        let mut copy = forged(&talk, &format!("backup-forged{number}"), &like, "fs-0fffffffffffffff0");
-        copy.tags = talk.at_aws[&(THERE.to_owned(), like.id.to_string())].tags.clone();
-        copy.copied_from = link.map(Into::into);
-        copy.copied_from_region = region.map(Into::into);
-        put(&mut talk, THERE, copy);
-    }
-    look(&mut talk);
-    let said = disputed(&talk);
-    assert!(said.len() == 3 && said[0].1.contains("SourceBackupId"), "{said:?}");
-    assert!(said[1].1.contains("SourceBackupRegion") && said[2].1.contains("FileSystemId"), "{said:?}");
-}
-
-/// Whatever a copy shows as its file system, our own are taken in after the loss of the database: confirmed by their backup
-/// while it is there, by themselves if they name the source or nothing, and else left to a person.
-#[test]
-fn after_the_loss_of_the_database_our_copies_are_known_or_shown_as_unconfirmed() {
-    for (shows, origins, confirmed) in [
-        (Some(source(0)), true, true),
-        (None, true, true),
-        (Some("fs-0eeeeeeeeeeeeeee0".into()), true, true),
-        (Some(source(0)), false, true),
-        (None, false, true),
-        (Some("fs-0eeeeeeeeeeeeeee0".into()), false, false),
-    ] {
-        let mut talk = protected();
-        let held = talk.state.sources[&key(0)].points.available(&there()).len();
-        let mine = source(0).to_string();
-        for ((region, _), observed) in &mut talk.at_aws {
-            if region == THERE && observed.tags[SOURCE] == mine {
-                observed.file_system.clone_from(&shows);
-            }
-        }
-        if !origins {
-            talk.at_aws.retain(|(region, _), _| region != HOME);
-        }
-        talk.now = talk.now.plus(MINUTE);
-        talk.state = State::new(talk.now, talk.now);
-        talk.serve();
-        look(&mut talk);
-        look(&mut talk);
-        let known = talk.state.sources.get(&key(0)).map_or(0, |known| known.points.available(&there()).len());
-        let case = format!("{shows:?}, origins {origins}");
-        let expected = if confirmed { (held, 0) } else { (0, held) };
-        assert_eq!((known, unconfirmed(&talk)), expected, "{case}: {:?}", findings(&talk));
-        assert_eq!(disputed(&talk), [], "{case}");
-        assert_eq!(deleted(&talk), 0, "{case}");
-    }
 }
 
 /// A moment of wrong answers must not make a point the newest for years. Since when what is on record is there is known, and
@@ -249,47 +123,6 @@ fn what_is_still_to_be_created_is_not_counted() {
     assert_eq!(copy.tags[TAKEN], right.to_string());
 }
 
-/// When a thing was created never changes. What makes a point as old as what may go is believed after a day.
-#[test]
-fn a_creation_time_that_changes_is_believed_after_a_day() {
-    let mut talk = protected();
-    let backup = newest(&talk, &Target::Backup);
-    let older = backup.created_at.minus(40 * 24 * HOUR);
-    at_aws(&mut talk, &backup).created_at = older;
-    look(&mut talk);
-    let of_it =
-        |talk: &Talk| disputed(talk).iter().any(|(id, what)| *id == backup.id.to_string() && what.contains("before"));
-    assert!(of_it(&talk));
-    talk.now = talk.now.plus(20 * HOUR);
-    look(&mut talk);
-    assert!(of_it(&talk));
-    talk.now = talk.now.plus(5 * HOUR);
-    look(&mut talk);
-    assert!(!of_it(&talk));
-    let known = talk.state.sources[&key(0)].points.iter().find(|point| point.id == backup.id).unwrap();
-    assert_eq!(known.created_at, older);
-}
-
-/// A day of the same word: one that AWS takes back for yet another is told since then.
-#[test]
-fn a_creation_time_that_changes_again_is_believed_a_day_after_that() {
-    let mut talk = protected();
-    let backup = newest(&talk, &Target::Backup);
-    let known = |talk: &Talk| talk.state.point(&place(HOME), &backup.id).unwrap().created_at;
-    at_aws(&mut talk, &backup).created_at = backup.created_at.minus(40 * 24 * HOUR);
-    look(&mut talk);
-    let last = backup.created_at.minus(80 * 24 * HOUR);
-    talk.now = talk.now.plus(23 * HOUR);
-    at_aws(&mut talk, &backup).created_at = last;
-    look(&mut talk);
-    talk.now = talk.now.plus(2 * HOUR);
-    look(&mut talk);
-    assert_eq!(known(&talk), backup.created_at, "told for two hours");
-    talk.now = talk.now.plus(22 * HOUR);
-    look(&mut talk);
-    assert_eq!(known(&talk), last);
-}
-
 /// Copies whose file system is another than their tags say, and a new database: both Regions are being listed.
 fn unlisted(talk: &mut Talk) -> usize {
     let held = talk.state.sources[&key(0)].points.available(&there()).len();
@@ -326,12 +159,6 @@ fn lists_at(talk: &mut Talk, place: &AccountRegion) -> Vec<AccountRegion> {
     wanted.collect()
 }
 
-/// A listing of this Region begins now.
-fn begins_to_list(talk: &mut Talk, region: &str) {
-    talk.take_in(vec![Change::ListingWanted { place: place(region), at: talk.now }]);
-    talk.round();
-}
-
 /// What lacks a copy is copied at once: copies that waited for their backup to be seen are counted in the same moment.
 #[test]
 fn a_backup_that_is_found_brings_the_copies_in_that_waited_for_it() {
@@ -364,46 +191,17 @@ fn a_backup_that_is_found_brings_the_copies_in_that_waited_for_it() {
 }
 
 /// Copies of which nothing is to be seen in the Region that they say they came from wait there; both are being listed.
-fn waiting_there() -> (Talk, usize) {
+fn waiting_there() -> Talk {
     let mut talk = protected();
     talk.at_aws.retain(|(region, _), _| region != HOME);
-    let held = unlisted(&mut talk);
-    (talk, held)
-}
-
-/// Once for all that a listing of the sources' Region could tell, not with each that follows.
-#[test]
-fn what_waits_for_another_region_is_looked_at_again_once_that_was_read() {
-    for made_before in [SECOND, Duration::ZERO] {
-        let (mut talk, held) = waiting_there();
-        let began_at = talk.now;
-        for observed in talk.at_aws.values_mut() {
-            observed.created_at = began_at.minus(made_before);
-        }
-        lists(&mut talk, THERE);
-        talk.now = talk.now.plus(SECOND);
-        assert_eq!(lists_at(&mut talk, &place(HOME)), [place(THERE)]);
-        talk.serve();
-        assert_eq!(unconfirmed(&talk), held);
-        // What was made as a listing began may have been missed by it.
-        for wanted in [vec![place(THERE)], vec![]] {
-            talk.wait(MINUTE);
-            begins_to_list(&mut talk, HOME);
-            let wanted = if made_before.is_zero() { wanted } else { vec![] };
-            assert_eq!(lists_at(&mut talk, &place(HOME)), wanted);
-            talk.serve();
-        }
-        // A process that begins has read nothing yet.
-        talk.state = reloaded(&talk.state, talk.now);
-        talk.round();
-        assert_eq!(lists_at(&mut talk, &place(HOME)), [place(THERE)]);
-    }
+    unlisted(&mut talk);
+    talk
 }
 
 #[test]
 fn what_waits_is_looked_at_again_for_no_other_region_and_account_and_not_when_it_is_disputed() {
     for disputed in [false, true] {
-        let (mut talk, _) = waiting_there();
+        let mut talk = waiting_there();
         for observed in talk.at_aws.values_mut().filter(|_| disputed) {
             observed.made_as = MadeAs::Automatic;
         }
@@ -424,67 +222,6 @@ fn what_waits_is_looked_at_again_for_no_other_region_and_account_and_not_when_it
         let wanted = if disputed { vec![] } else { vec![place(THERE)] };
         assert_eq!(lists_at(&mut talk, &place(HOME)), wanted);
     }
-}
-
-/// It was looked at in that very listing.
-#[test]
-fn a_copy_within_its_region_wants_no_other_look_at_that() {
-    let (mut talk, held) = waiting_there();
-    for (nth, observed) in talk.at_aws.values_mut().enumerate() {
-        let tags = Arc::make_mut(&mut observed.tags);
-        tags.insert(ORIGIN.to_owned(), format!("{THERE}/backup-{nth}"));
-        observed.copied_from = Some(format!("backup-{nth}").as_str().into());
-        (observed.copied_from_region, observed.created_at) = (Some(THERE.into()), talk.now);
-    }
-    lists(&mut talk, THERE);
-    assert_eq!(unconfirmed(&talk), held);
-    talk.now = talk.now.plus(MINUTE);
-    begins_to_list(&mut talk, THERE);
-    assert_eq!(lists_at(&mut talk, &place(THERE)), []);
-}
-
-/// A listing may miss what is there, for minutes.
-#[test]
-fn a_disputed_point_that_a_listing_misses_stays_disputed() {
-    let mut talk = protected();
-    let point = newest(&talk, &Target::Backup);
-    tag(&mut talk, &point, OCCURRENCE, "2031-01-01T00:00:00Z");
-    look(&mut talk);
-    assert!(talk.state.disputes().all(|(.., dispute)| dispute.claim.is_none()), "the record knows what it is");
-    let missed = talk.at_aws.remove(&(HOME.to_owned(), point.id.to_string())).unwrap();
-    talk.wait(5 * MINUTE);
-    begins_to_list(&mut talk, HOME);
-    lists(&mut talk, HOME);
-    assert_eq!(disputed(&talk).len(), 1);
-    talk.at_aws.insert((HOME.to_owned(), point.id.to_string()), missed);
-    look(&mut talk);
-    assert_eq!(disputed(&talk).len(), 1);
-}
-
-/// What never was on record, and is there no more, is no finding any longer.
-#[test]
-fn a_forged_backup_that_is_gone_is_disputed_no_more() {
-    let mut talk = protected();
-    let like = newest(&talk, &Target::Backup);
-    let theirs = forged(&talk, "backup-forged", &like, "fs-0fffffffffffffff0");
-    put(&mut talk, HOME, theirs);
-    look(&mut talk);
-    let since = |talk: &Talk| talk.state.disputes().next().map(|(.., dispute)| dispute.since);
-    let first = since(&talk);
-    assert_eq!(disputed(&talk).len(), 1);
-    // Said once, until something else speaks against it.
-    talk.changes.clear();
-    look(&mut talk);
-    let said = |talk: &Talk| talk.changes.iter().filter(|change| matches!(change, Change::Disputed { .. })).count();
-    assert_eq!(said(&talk), 0);
-    talk.at_aws.get_mut(&(HOME.to_owned(), "backup-forged".to_owned())).unwrap().made_as = MadeAs::Automatic;
-    look(&mut talk);
-    assert_eq!(said(&talk), 1);
-    assert!(since(&talk) > first);
-    assert!(disputed(&talk)[0].1.contains("AUTOMATIC"));
-    talk.at_aws.remove(&(HOME.to_owned(), "backup-forged".to_owned()));
-    look(&mut talk);
-    assert_eq!(disputed(&talk), []);
 }
 
 /// What a person reads of an unconfirmed copy is how it stands now.

@@ -130,7 +130,7 @@ enum Command {
     },
     /// It answers again.
     Heard(String),
-    /// How AWS's `Date` agrees with the clock: `timekeeping off offset=25h`, `unproven`, `doubted`, `confirmed offset=-61s`.
+    /// How AWS's `Date` agrees with the clock: `timekeeping off offset=25h`, `unproven`, `doubted`, `confirmed offset="-61s"`.
     Timekeeping {
         trust: String,
         #[arg(key)]
