@@ -55,6 +55,10 @@ impl Fleet {
         let sources = self.sources(table, findings);
         let timed = self.calendar.schedule(table, findings);
         let start_within = table.duration(findings, "start_within");
+        let spread = table.duration(findings, "spread");
+        if let (Some(spread), Some(timed)) = (&spread, &timed) {
+            check_schedule::spread(spread, timed, start_within.as_ref(), findings);
+        }
         if let (Some(limit), Some(timed)) = (&start_within, &timed) {
             check_schedule::start_within(limit, timed, findings);
         }
@@ -75,6 +79,7 @@ impl Fleet {
             select: select?,
             exclude: exclude?,
             schedule: timed?.value.schedule,
+            spread: spread.map(|found| found.value),
             start_within: start_within.map(|found| found.value),
             catch_up: catch_up.map_or(CatchUp::Latest, |found| found.value),
             rpo: rpo.map(|found| found.value),

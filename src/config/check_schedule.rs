@@ -269,6 +269,28 @@ pub(super) fn check_rpo(rpo: &Spanned<Duration>, timed: &Spanned<ParsedSchedule>
     }
 }
 
+/// Rejects a `spread` in which an occurrence would be over before its turn comes.
+pub(super) fn spread(
+    spread: &Spanned<Duration>,
+    timed: &Spanned<ParsedSchedule>,
+    start_within: Option<&Spanned<Duration>>,
+    findings: &mut Findings,
+) {
+    if let Some(limit) = start_within.filter(|limit| limit.value <= spread.value) {
+        let what = format!("`spread` of {} is not within `start_within`", exact_text(spread.value));
+        let hint = format!("write less than {}, or a longer `start_within`", exact_text(limit.value));
+        findings
+            .add(Problem::at(&spread.location, what, hint).and(&limit.location, "it would be missed before its turn"));
+    }
+    let shortest = timed.value.gap.and_then(|(from, _)| timed.value.schedule.shortest_gap(from));
+    if let Some(gap) = shortest.filter(|gap| *gap <= spread.value) {
+        let what = format!("`spread` of {} reaches beyond the next firing", exact_text(spread.value));
+        let hint = format!("write less than {}", exact_text(gap));
+        let note = format!("firings are as near as {}", exact_text(gap));
+        findings.add(Problem::at(&spread.location, what, hint).and(&timed.location, note));
+    }
+}
+
 /// Warns about a `start_within` that reaches beyond the next firing.
 pub(super) fn start_within(limit: &Spanned<Duration>, timed: &Spanned<ParsedSchedule>, findings: &mut Findings) {
     let Some((_, gap)) = timed.value.gap else { return };

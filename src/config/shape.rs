@@ -91,6 +91,7 @@ pub(super) const POLICY: Shape = Shape {
         ("exclude", "exclude = [\"fs-0fedcba9876543210\"]"),
         ("schedule", "schedule = \"0 3 * * *\""),
         ("timezone", "timezone = \"America/New_York\""),
+        ("spread", "spread = \"15m\""),
         ("start_within", "start_within = \"2h\""),
         ("catch_up", "catch_up = \"latest\""),
         ("rpo", "rpo = \"26h\""),

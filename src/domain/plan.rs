@@ -95,6 +95,8 @@ pub enum Reason {
     CallLimit,
     /// A person paused the policy.
     Paused,
+    /// The policy spreads its sources over a while.
+    Spread,
 }
 
 impl Reason {
@@ -112,6 +114,7 @@ impl Reason {
             Self::DescribeSource => "describe_source",
             Self::CallLimit => "call_limit",
             Self::Paused => "paused",
+            Self::Spread => "spread",
         }
     }
 }

@@ -3,9 +3,11 @@
 //! All values here are valid; only the `config` module creates them from text. A [`Settings`] is immutable and replaced
 //! as a whole on reload.
 
-use super::id::{AccountAlias, PolicyName, Region, SourceId, SourceKey};
+use super::id::{AccountAlias, Occurrence, PolicyName, Region, SourceId, SourceKey, Trigger};
 use super::schedule::Schedule;
 use super::selection::Select;
+use super::time::Time;
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -129,6 +131,8 @@ pub struct Policy {
     pub exclude: Vec<SourceId>,
     /// Its schedule.
     pub schedule: Schedule,
+    /// Each source's occurrence begins up to so long after its time; see [`Policy::begins_at`].
+    pub spread: Option<Duration>,
     /// How long after its scheduled time an occurrence may still begin; `None`: until the next one.
     pub start_within: Option<Duration>,
     /// What happens to occurrences that came due while the daemon was not running.
@@ -144,6 +148,18 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// When the backup of a scheduled occurrence begins: within `spread` after its time, always equally long after for one
+    /// source, on every host. A thousand file systems with one schedule then do not call AWS in the same second.
+    #[must_use]
+    pub fn begins_at(&self, source: &SourceId, occurrence: Occurrence) -> Time {
+        let Some(spread) = self.spread.filter(|_| occurrence.trigger == Trigger::Schedule) else {
+            return occurrence.at;
+        };
+        let hash = Sha256::digest(source.as_str());
+        let part = hash.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+        occurrence.at.plus(spread.mul_f64(f64::from(part) / (f64::from(u32::MAX) + 1.0)))
+    }
+
     /// The key of each source, in the order written.
     pub fn source_keys(&self) -> impl Iterator<Item = SourceKey> + '_ {
         self.sources.iter().map(|source| SourceKey { account: self.account.clone(), source: source.clone() })

@@ -148,6 +148,11 @@ impl<'a> Round<'a> {
         if let Some(pause) = pause.filter(|_| key.occurrence.trigger == Trigger::Schedule) {
             return Err(Blocked { reason: Reason::Paused, until: pause.until, detail: pause.sentence() });
         }
+        let begins_at = policy.begins_at(&key.source.source, key.occurrence);
+        if self.now < begins_at {
+            let detail = format!("its turn is at {begins_at} (spread)");
+            return Err(Blocked { reason: Reason::Spread, until: Some(begins_at), detail });
+        }
         call_limits.inventory_known_for(&home, self.source)?;
         after_lost_answers(self.source, key, &home, call_limits, plan)?;
         self.source_looked_up(to_look_up, &home)?;

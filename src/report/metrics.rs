@@ -28,7 +28,7 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Every reason for which a copy waits. Each is a series from the first scrape on, so that an alert can distinguish
 /// zero from absent.
-const REASONS: [Reason; 10] = [
+const REASONS: [Reason; 11] = [
     Reason::Slot,
     Reason::InProgress,
     Reason::Backoff,
@@ -37,6 +37,7 @@ const REASONS: [Reason; 10] = [
     Reason::Region,
     Reason::NeedsPerson,
     Reason::DescribeSource,
+    Reason::Spread,
     Reason::CallLimit,
     Reason::Paused,
 ];
@@ -493,6 +494,7 @@ mod tests {
             | Reason::Region
             | Reason::NeedsPerson
             | Reason::DescribeSource
+            | Reason::Spread
             | Reason::CallLimit
             | Reason::Paused => listed(reason),
         };

@@ -219,6 +219,7 @@ fn wait_text(reason: &str) -> String {
         "listing" => "waits for a listing",
         "region" => "waits for the Region",
         "needs_person" => "needs a person",
+        "spread" => "waits for its turn",
         "describe_source" => "waits for its source lookup",
         "call_limit" => "waits for the limit of calls",
         "paused" => "waits for the end of the pause",

@@ -542,6 +542,7 @@ fn a_destination_without_a_promise_has_the_policys() {
         select: None,
         exclude: Vec::new(),
         schedule: Schedule::parse("@daily", "UTC", now()).unwrap(),
+        spread: None,
         start_within: None,
         catch_up: CatchUp::Latest,
         rpo: Some(26 * HOUR),

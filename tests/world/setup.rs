@@ -346,6 +346,7 @@ impl Draw {
             select: None,
             exclude: Vec::new(),
             schedule,
+            spread: None,
             start_within: window[rng.below(3) as usize],
             catch_up: if rng.percent(75.0) { CatchUp::Latest } else { CatchUp::None },
             rpo: rng.percent(70.0).then(|| gap.mul_f64(1.1 + rng.unit()) + Duration::from_secs(7200)),

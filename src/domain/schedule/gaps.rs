@@ -26,11 +26,22 @@ pub struct Gaps {
     pub mean: Duration,
 }
 
+/// Enough for a week of a schedule that fires every half hour.
+const FIRINGS: usize = 400;
+
 impl Schedule {
     /// The gaps of the coming years, the same for every `now` of a year.
     #[must_use]
     pub fn gaps(&self, now: Time) -> Gaps {
         *self.gaps.get_or_init(|| self.look_for_gaps(now))
+    }
+
+    /// The shortest time between two consecutive firings, of some hundreds after this one; `None` without a second.
+    #[must_use]
+    pub fn shortest_gap(&self, from: Time) -> Option<Duration> {
+        let firings = std::iter::successors(Some(from), |at| self.next_after(*at)).take(FIRINGS);
+        let firings: Vec<Time> = firings.collect();
+        firings.windows(2).map(|pair| pair[1].since(pair[0])).min()
     }
 
     fn look_for_gaps(&self, now: Time) -> Gaps {

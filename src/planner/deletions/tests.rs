@@ -47,6 +47,7 @@ fn policy(here: Option<Retain>, there: Option<Retain>) -> Policy {
         select: None,
         exclude: Vec::new(),
         schedule: Schedule::parse("0 * * * *", "America/New_York", now()).unwrap(),
+        spread: None,
         start_within: None,
         catch_up: CatchUp::Latest,
         rpo: None,

@@ -46,6 +46,19 @@ pub(super) fn draw(setup: &mut Setup, days: i64) {
     quotas(setup, act_one_ms, &mut rng);
     prunes(setup, act_one_ms, &mut rng);
     select(setup, act_one_ms, &mut Rng::new(setup.seed, "world: select"));
+    spread(setup, &mut Rng::new(setup.seed, "world: spread"));
+}
+
+/// In some worlds the sources of a policy begin one after the other. The schedules that an edit may bring fire seldom enough
+/// for it.
+fn spread(setup: &mut Setup, rng: &mut Rng) {
+    if !rng.percent(12.0) {
+        return;
+    }
+    for policy in setup.settings.policies.values_mut() {
+        let spread = Duration::from_secs(1 + rng.below(540));
+        policy.spread = Some(spread).filter(|spread| policy.start_within.is_none_or(|window| window > *spread));
+    }
 }
 
 /// The tag that a policy selects by, where one does.
