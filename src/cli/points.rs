@@ -247,7 +247,7 @@ async fn list(engine: &Engines, place: &AccountRegion) -> Result<(Vec<ObservedBa
 fn view(Shown { point, objection }: &Shown, at: Time) -> PointView<'_> {
     let (mut disputed, mut unconfirmed) = (None, None);
     match objection {
-        Some(Objection::Disputed(what)) => disputed = Some(what.as_str()),
+        Some(Objection::Disputed(what) | Objection::Misdated(what)) => disputed = Some(what.as_str()),
         Some(Objection::Unconfirmed(what)) => unconfirmed = Some(what.as_str()),
         None => {}
     }
@@ -322,7 +322,7 @@ fn as_text(points: &[Shown], unreadable: &[Unreadable], at: Time) -> String {
         if let Some(objection) = objection {
             text.push_str(&format!("      {}: {}\n", objection.as_str().to_uppercase(), clean(objection.what(), 512)));
         }
-        if !matches!(objection, Some(Objection::Disputed(_))) {
+        if !objection.as_ref().is_some_and(Objection::certain) {
             text.push_str(&format!("      {}\n", clean(&restore(point), 1024)));
         }
     }

@@ -183,7 +183,7 @@ fn disputed(state: &State, place: &AccountRegion, id: &BackupId, dispute: &Dispu
     }
     let (account, region, what) = (&place.account, &place.region, dispute.objection.what());
     match dispute.objection {
-        Objection::Disputed(_) => {
+        Objection::Disputed(_) | Objection::Misdated(_) => {
             error!(event = "disputed", %account, %region, backup = %id, what,
                 "not counted, copied or deleted until its tag is put right or it is deleted by hand");
         }

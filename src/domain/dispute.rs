@@ -16,8 +16,9 @@ pub struct Dispute {
 }
 
 impl Dispute {
-    /// The point that its tags describe, if only its tags say so.
+    /// The point that its tags describe, if only its tags say so, or only when its backup was created is in question. It may
+    /// be ours, so it is not made again, and it is taken in once its backup confirms it.
     pub(super) fn unconfirmed(&self) -> Option<&RecoveryPoint> {
-        self.claim.as_deref().filter(|_| matches!(self.objection, Objection::Unconfirmed(_)))
+        self.claim.as_deref().filter(|_| !matches!(self.objection, Objection::Disputed(_)))
     }
 }

@@ -43,6 +43,9 @@ pub enum Evidence {
 pub enum Objection {
     /// A tag contradicts a field or the record.
     Disputed(String),
+    /// The same, of a copy whose tags agree with its backup in everything but when that was created: it is that backup's
+    /// copy, and counts once AWS and the tag agree.
+    Misdated(String),
     /// Nothing confirms its tags, and there is a hint against them that is not conclusive.
     Unconfirmed(String),
 }
@@ -265,7 +268,9 @@ fn copy(
             let known = origin.created_at > Time::ZERO && !undated(state, &home, origin);
             if known && !same_moment(taken_at, origin.created_at) {
                 let recorded = format!("{} was created at “{}”", origin.id, origin.created_at);
-                return Some(disputed_tag(TAKEN, &taken_at.to_string(), &recorded));
+                return Some(Objection::Misdated(
+                    disputed_tag(TAKEN, &taken_at.to_string(), &recorded).what().to_owned(),
+                ));
             }
             return None;
         }
@@ -330,7 +335,7 @@ impl Objection {
     #[must_use]
     pub fn what(&self) -> &str {
         match self {
-            Self::Disputed(what) | Self::Unconfirmed(what) => what,
+            Self::Disputed(what) | Self::Misdated(what) | Self::Unconfirmed(what) => what,
         }
     }
 
@@ -338,9 +343,15 @@ impl Objection {
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Disputed(_) => "disputed",
+            Self::Disputed(_) | Self::Misdated(_) => "disputed",
             Self::Unconfirmed(_) => "unconfirmed",
         }
+    }
+
+    /// Whether it is certain that something is wrong, which a person must put right.
+    #[must_use]
+    pub const fn certain(&self) -> bool {
+        matches!(self, Self::Disputed(_) | Self::Misdated(_))
     }
 }
 

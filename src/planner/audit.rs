@@ -4,7 +4,6 @@ use super::polling::places_of;
 use super::retry::PLACE_OUT_OF_ORDER;
 use crate::domain::counted::counted;
 use crate::domain::duration::duration_text;
-use crate::domain::evidence::Objection;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{AccountRegion, SourceKey, Target};
 use crate::domain::point::RecoveryPoint;
@@ -76,10 +75,7 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
     clock(state, &mut findings);
     places(settings, state, &mut findings);
     for (place, id, dispute) in state.disputes() {
-        let severity = match dispute.objection {
-            Objection::Disputed(_) => Severity::Error,
-            Objection::Unconfirmed(_) => Severity::Warning,
-        };
+        let severity = if dispute.objection.certain() { Severity::Error } else { Severity::Warning };
         let of = dispute.claim.as_ref().map(|claim| claim.source.clone());
         let of = of.or_else(|| state.point(place, id).map(|point| point.source.clone()));
         let source = SourceKey { account: place.account.clone(), source: of.unwrap_or_else(|| id.as_str().into()) };

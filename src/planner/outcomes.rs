@@ -273,7 +273,9 @@ impl OutcomeProcessor<'_> {
         if was_moving && !point.lifecycle.in_flight() {
             self.ended(&point);
         }
-        let confirmed = if new { self.confirmed_by(&point) } else { Vec::new() };
+        // Also where AWS says another creation time than before.
+        let dated_anew = known.is_none_or(|known| known.created_at != point.created_at);
+        let confirmed = if dated_anew { self.confirmed_by(&point) } else { Vec::new() };
         self.push(Change::BackupObserved { point: Box::new(point) });
         self.confirmed(confirmed);
         new

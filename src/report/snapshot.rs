@@ -2,7 +2,6 @@
 
 use crate::domain::catalogue::FSX;
 use crate::domain::change::Counter;
-use crate::domain::evidence::Objection;
 use crate::domain::fault::FaultClass;
 use crate::domain::id::{AccountAlias, AccountRegion, Region, SourceKey, Target};
 use crate::domain::lane::Lane;

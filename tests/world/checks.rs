@@ -366,7 +366,7 @@ impl Checks {
         armed.count(Check::AliveInTheEnd);
         let down = || Check::AliveInTheEnd.broken("the process is down in the end".to_owned());
         let view = view.ok_or_else(down)?;
-        self.outcomes.rested(view)?;
+        self.outcomes.rested(view, &self.created)?;
         self.retention.rested(view)?;
         self.flow.rested(view, &self.created)
     }

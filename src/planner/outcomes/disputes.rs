@@ -43,7 +43,7 @@ impl OutcomeProcessor<'_> {
         new
     }
 
-    /// Copies that were unconfirmed until this backup was known. They are taken in with it; otherwise they would be
+    /// Copies that were unconfirmed or misdated until this backup was known as it is. They are taken in with it; otherwise they would be
     /// made again at once.
     pub(super) fn confirmed_by(&self, backup: &RecoveryPoint) -> Vec<RecoveryPoint> {
         let places = self.state.places.iter().filter(|(place, _)| place.account == backup.place.account);

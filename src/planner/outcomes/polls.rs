@@ -6,6 +6,8 @@ use crate::domain::limits::{IDS_PER_CALL, LISTING_LAG};
 
 /// The poll interval of a missing object while it is unknown which account responds.
 pub(super) const UNPROVEN_LOOK: Duration = Duration::from_secs(5 * 60);
+/// So many are polled as often as that; twice as many half as often.
+const POLLED_AT_ONCE: usize = 10;
 /// The maximum number of failures of a later page before the listing restarts, however often it restarted already.
 const PATIENCE_WITH_PAGE: u32 = 5;
 
@@ -34,7 +36,7 @@ impl OutcomeProcessor<'_> {
                     // object shows nothing new.
                     let account = account.clone();
                     self.push(Change::Account(AccountEvidence::Doubted { account, since, at: self.now }));
-                    let at = self.next_look().max(self.now.plus(UNPROVEN_LOOK)).max(believed);
+                    let at = self.unproven_look().max(believed);
                     self.push(Change::PollScheduled { place, ids: vec![id.clone()], at, batch: Some(1) });
                 } else if self.now >= believed {
                     self.push(Change::BackupRemoved { place, id: id.clone(), at: self.now });
@@ -50,17 +52,25 @@ impl OutcomeProcessor<'_> {
                 let account = self.state.accounts.get(&place.account);
                 let doubted = account.is_some_and(|known| known.silent.is_some());
                 let unproven = doubted || self.state.foreign_at(&place).is_some();
-                let at = if unproven { self.next_look().max(self.now.plus(UNPROVEN_LOOK)) } else { self.next_look() };
+                let at = if unproven { self.unproven_look() } else { self.next_look() };
                 self.push(Change::PollScheduled { place, ids: vec![id.clone()], at, batch: Some(1) });
             }
             // Its slot may still be occupied; a listing will show.
             None if self.may_be_elsewhere(id) => {
                 self.push(Change::ListingWanted { place: place.clone(), at: self.now });
-                let at = self.next_look().max(self.now.plus(UNPROVEN_LOOK));
+                let at = self.unproven_look();
                 self.push(Change::PollScheduled { place, ids: vec![id.clone()], at, batch: Some(1) });
             }
             None => self.push(Change::Lane(LaneEvidence::OtherEnded { place, id: id.clone() })),
         }
+    }
+
+    /// When to look again at what another account may be hiding. Each is looked at in a call of its own, so the more there
+    /// are, the more seldom.
+    fn unproven_look(&self) -> Time {
+        let polled = self.here.map_or(0, |known| known.poll_schedule.len());
+        let times = u32::try_from(1 + polled / POLLED_AT_ONCE).unwrap_or(u32::MAX);
+        self.next_look().max(self.now.plus(UNPROVEN_LOOK.saturating_mul(times)))
     }
 
     /// Whether another's copy is missing only because another account may have responded.

@@ -71,7 +71,7 @@ pub(super) fn needs_person(state: &State, place: &AccountRegion, known: &Account
         };
         key.account == place.account && region == Some(&place.region)
     };
-    let disputed = known.disputes.values().filter(|of| matches!(of.objection, Objection::Disputed(_))).count();
+    let disputed = known.disputes.values().filter(|of| of.objection.certain()).count();
     let braked = state.braked.keys().filter(|(key, target)| here(key, target)).count();
     let blocked = state.sources.iter().flat_map(|(key, source)| source.blocked.keys().map(move |target| (key, target)));
     let quarantined = state.quarantined.keys().filter(|key| here(key, &Target::Backup)).count();

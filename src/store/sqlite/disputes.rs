@@ -12,6 +12,9 @@ use crate::domain::time::Time;
 use sqlx::Executor as _;
 use sqlx::sqlite::SqliteConnection;
 
+/// What an older release reads as disputed, as people do.
+const MISDATED: &str = "misdated";
+
 pub(super) async fn disputed(
     to: &mut SqliteConnection,
     place: &AccountRegion,
@@ -24,7 +27,11 @@ pub(super) async fn disputed(
                ON CONFLICT DO UPDATE SET objection = excluded.objection, what = excluded.what, since = excluded.since,
                claim = excluded.claim";
     let query = sqlx::query(sql).bind(place.account.as_str()).bind(place.region.as_str()).bind(id.as_str());
-    let query = query.bind(dispute.objection.as_str()).bind(dispute.objection.what());
+    let objection = match dispute.objection {
+        Objection::Misdated(_) => MISDATED,
+        Objection::Disputed(_) | Objection::Unconfirmed(_) => dispute.objection.as_str(),
+    };
+    let query = query.bind(objection).bind(dispute.objection.what());
     to.execute(query.bind(dispute.since.millis()).bind(claim)).await.map(drop)
 }
 
@@ -50,6 +57,7 @@ pub(super) async fn load(from: &mut SqliteConnection, state: &mut State) -> Resu
         let (place, id, what) = (row.place()?, row.id()?, row.text("what")?.to_owned());
         let objection = match row.text("objection")?.as_str() {
             "unconfirmed" => Objection::Unconfirmed(what),
+            MISDATED => Objection::Misdated(what),
             _ => Objection::Disputed(what),
         };
         let claim = match row.optional_text("claim")? {

@@ -209,8 +209,9 @@ impl Draw {
         if self.chance(2) {
             return Change::Disputed { place, id, dispute: None };
         }
-        let objection = match self.below(2) {
+        let objection = match self.below(3) {
             0 => Objection::Disputed("its tag says so".to_owned()),
+            1 => Objection::Misdated("its tag says when".to_owned()),
             _ => Objection::Unconfirmed("nobody knows".to_owned()),
         };
         let claim = self.chance(2).then(|| RecoveryPoint { id: id.clone(), ..self.point() });

@@ -7,7 +7,7 @@ use super::super::setup::{HOUR_MS, Setup};
 use super::armed::{Armed, Check};
 use super::retention::Retention;
 use super::{Broken, Work, good, work_of};
-use lifeboat::domain::id::{AccountRegion, BackupId, SourceKey, Target, WorkKey};
+use lifeboat::domain::id::{AccountRegion, BackupId, Occurrence, SourceKey, Target, WorkKey};
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal, Tags};
 use lifeboat::sim::faults::Fault;
@@ -167,6 +167,25 @@ impl Created {
             copy_to,
         };
         self.by_work.get(&work).into_iter().flatten().copied()
+    }
+
+    /// The backups and copies of an occurrence.
+    pub(super) fn made_in(&self, source: &SourceKey, occurrence: Occurrence) -> impl Iterator<Item = BackupIx> {
+        let (trigger, at) = (occurrence.trigger.as_str(), occurrence.at.to_string());
+        let of_it = move |work: &Work| {
+            work.account == source.account.as_str()
+                && work.source == source.source.as_str()
+                && work.trigger == trigger
+                && work.occurrence == at
+        };
+        self.by_work.iter().filter(move |(work, _)| of_it(work)).flat_map(|(_, made)| made).copied()
+    }
+
+    /// Whether a person mistyped our tags on this and left it so.
+    pub(super) fn mistyped_for_good(&self, cloud: &Cloud, at: BackupIx) -> bool {
+        let backup = cloud.backup(at);
+        let mistyped = self.as_made.get(&at).is_some_and(|made| !ours(backup, made));
+        mistyped && good(backup) && backup.tags.contains_key("lifeboat:source")
     }
 
     /// Whether a work was ever done well, though it may have been deleted since.

@@ -1,12 +1,12 @@
 //! Promises 7, 8 and 9: whatever can proceed proceeds, nearest deadline first, and everything recovers once the faults
 //! end.
 
-use super::super::setup::{HOUR_MS, Incident, Setup};
+use super::super::setup::{DAY_MS, HOUR_MS, Incident, Setup};
 use super::armed::Check;
 use super::created::Created;
 use super::quotas::Quotas;
 use super::{Broken, View, good};
-use lifeboat::domain::id::{AccountRegion, PolicyName, SourceKey, Target};
+use lifeboat::domain::id::{AccountRegion, PolicyName, SourceKey, Target, WorkKey};
 use lifeboat::domain::policy::{Destination, Policy};
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::{Backup, Lifecycle};
@@ -239,15 +239,15 @@ impl Flow {
         }
         let check = self.armed(view, Check::BackupBesideTrouble, Check::BackupGoesOn);
         let text = newest.at.to_string();
-        // What a person mistyped is there, and waits for a person or for the next.
-        let made = source.points_of(*newest, &Target::Backup).any(|point| point.remarks.disputed && point.good());
-        if made {
-            return Ok(());
-        }
+        // What a person mistyped is there, and waits for a person or for the next; only its token may tell what it was made for.
+        let mistyped = source.points_of(*newest, &Target::Backup).any(|point| point.remarks.disputed && point.good());
+        let work = WorkKey { source: key.clone(), occurrence: *newest, target: Target::Backup };
+        let mistyped = mistyped || created.made_for(&work).any(|at| created.mistyped_for_good(view.cloud, at));
         // One that was taken in after a loss of the database may be older than all that is looked at below.
-        if created
-            .backups(view.cloud, key)
-            .any(|backup| backup.tags.get("lifeboat:occurrence") == Some(&text) && good(backup))
+        if mistyped
+            || created
+                .backups(view.cloud, key)
+                .any(|backup| backup.tags.get("lifeboat:occurrence") == Some(&text) && good(backup))
         {
             return Ok(());
         }
@@ -407,6 +407,8 @@ impl Flow {
 
     /// The very end: every route meets, nothing is asked, nothing waits.
     pub(super) fn rested(&self, view: &View<'_>, created: &Created) -> Result<(), Broken> {
+        // The copy of a large one takes its time.
+        let slow = |copy: &Backup| copy.lifecycle.in_flight() && view.now_ms - copy.created_ms < 2 * DAY_MS;
         for policy in view.settings.policies.values() {
             for key in policy.source_keys() {
                 for destination in &policy.destinations {
@@ -415,7 +417,7 @@ impl Flow {
                     view.armed.count(Check::CopiedInTheEnd);
                     let met = created
                         .copies(view.cloud, &key, there.region.as_str())
-                        .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, newest));
+                        .any(|copy| (copy.lifecycle == Lifecycle::Available || slow(copy)) && serves(copy, newest));
                     if !met && !created.mistyped_copy(view.cloud, &key, there.region.as_str(), newest) {
                         let what = format!("{key}: in the end {} is not in {}", newest.id, there.region);
                         return Err(Check::CopiedInTheEnd.broken(what));
@@ -426,13 +428,10 @@ impl Flow {
         view.armed.count(Check::NothingAskedInTheEnd);
         let asked =
             view.state.sources.iter().find(|(_, source)| source.pending_requests.values().any(|pending| pending.open));
-        match asked {
-            Some((key, source)) => {
-                let what = format!("{key}: in the end asks are open: {:?}", source.pending_requests);
-                Err(Check::NothingAskedInTheEnd.broken(what))
-            }
-            None => Ok(()),
-        }
+        asked.map_or(Ok(()), |(key, source)| {
+            let what = format!("{key}: in the end asks are open: {:?}", source.pending_requests);
+            Err(Check::NothingAskedInTheEnd.broken(what))
+        })
     }
 }
 
