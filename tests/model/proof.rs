@@ -56,7 +56,7 @@ const PROOF: [Row; 50] = [
     row("5", Check::MissedIsTrue, "checks/outcomes.rs::judged", &["adoption that ignores tags"]),
     row("5", Check::AllEnded, "checks/outcomes.rs::rested", &["a copy that was refused awaited for ever"]),
     row("6", Check::ClaimIsTrue, "checks/consistency.rs::recovery_points", &["what a person deleted claimed on"]),
-    row("6", Check::KnownSoon, "checks/consistency.rs::recovery_points", &["what ended not seen to end"]),
+    row("6", Check::KnownSoon, "checks/consistency.rs::recovery_points", &["what ended not seen to end", "adoption that ignores tags"]),
     row("7", Check::BackupBesideTrouble, "checks/flow.rs::backup_goes_on", &["one Region in trouble holds up all"]),
     row("7", Check::CopyBesideTrouble, "checks/flow.rs::copy_goes_on", &["no copy anywhere while a Region is in trouble"]),
     row("7", Check::PrunedBesideTrouble, "checks/kept_points.rs::inspected", &["no pruning beside a destination that cannot be listed"]),
