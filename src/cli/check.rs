@@ -5,6 +5,7 @@ use super::{Done, Failure, PolicyFile, now, offline, runtime, terminal};
 use crate::config::{self, Problem};
 use crate::domain::counted::counted;
 use crate::domain::duration::parse_duration;
+use crate::domain::policy::Settings;
 use crate::planner::capacity::{self, Given};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -86,8 +87,9 @@ pub(super) fn run(args: &Args) -> Done {
             }
             let file = args.policy.config.display();
             terminal::print(&format!(
-                "{file}: good. {}, {}, {}.\n{}",
+                "{file}: good. {}{}, {}, {}.\n{}",
                 counted(policies, "policy"),
+                by_tag(&loaded.settings),
                 counted(sources, "source"),
                 counted(routes, "route"),
                 feasible.to_string().trim_end()
@@ -116,6 +118,12 @@ pub(super) fn run(args: &Args) -> Done {
         }
         Err(problems) => Err(Failure::Usage(problems.render(terminal::colour_on_stderr()))),
     }
+}
+
+/// How many policies find their sources themselves; what they found is known from the database.
+fn by_tag(settings: &Settings) -> String {
+    let selecting = settings.policies.values().filter(|policy| policy.select.is_some()).count();
+    if selecting == 0 { String::new() } else { format!(" ({selecting} by tag, with what the database knows)") }
 }
 
 fn print_json(value: &impl Serialize) -> Done {

@@ -79,14 +79,14 @@ pub fn remarks(settings: &Settings, state: &State, policy: &Policy) -> Vec<Strin
     let place = place_of(policy);
     let fleet = state.place(&place).and_then(|known| known.fleet.as_ref());
     let Some((select, fleet)) = policy.select.as_ref().zip(fleet) else { return Vec::new() };
-    let carries = format!("carries {}", select.text());
+    let (region, carries) = (&policy.region, format!("carries {}", select.text()));
     let mut remarks = Vec::new();
     if let Some(fault) = fleet.fault.as_ref().filter(|fault| fault.class.needs_a_person()) {
         remarks
-            .push(format!("what {carries} cannot be looked up in {place}: {fault}; the sources that are known stay"));
+            .push(format!("what {carries} cannot be looked up in {region}: {fault}; the sources that are known stay"));
     }
     if policy.sources.is_empty() && fleet.searched.is_some() {
-        remarks.push(format!("it protects nothing: no source in {place} {carries}"));
+        remarks.push(format!("it protects nothing: no source in {} {carries}", policy.region));
     }
     let owners = settings.policies.values().filter(|other| other.name != policy.name && place_of(other) == place);
     let owners: Vec<(&PolicyName, BTreeSet<&SourceId>)> =
