@@ -149,7 +149,7 @@ impl Driver {
     #[must_use]
     pub fn new(settings: Settings, state: State, now: Time) -> Self {
         let file = Arc::new(Settings { generation: 1, ..settings });
-        let settings = planner::selection::resolve(&file, &state).map_or_else(|| file.clone(), Arc::new);
+        let settings = Arc::new(planner::selection::resolve(&file, &state));
         let searches_seen = state.searches_completed;
         Self { settings, state, changed: true, wake: now, uncommitted: Vec::new(), file, searches_seen }
     }
@@ -170,15 +170,12 @@ impl Driver {
     pub fn take_over(&mut self, settings: Settings) {
         self.file = Arc::new(settings);
         self.state.searches_wanted();
-        self.put_in_force();
+        self.put_in_force(planner::selection::resolve(&self.file, &self.state));
     }
 
-    /// The policy file with what its selections found is in force, as another generation.
-    fn put_in_force(&mut self) {
+    /// Puts settings into force as another generation.
+    fn put_in_force(&mut self, settings: Settings) {
         let generation = self.settings.generation.wrapping_add(1);
-        let resolved = planner::selection::resolve(&self.file, &self.state);
-        let settings = resolved.unwrap_or_else(|| Settings::clone(&self.file));
-        self.searches_seen = self.state.searches_completed;
         self.settings = Arc::new(Settings { generation, ..settings });
         self.changed = true;
     }
@@ -190,8 +187,8 @@ impl Driver {
         }
         self.searches_seen = self.state.searches_completed;
         let resolved = planner::selection::resolve(&self.file, &self.state);
-        if resolved.is_some_and(|resolved| resolved.policies != self.settings.policies) {
-            self.put_in_force();
+        if resolved.policies != self.settings.policies {
+            self.put_in_force(resolved);
         }
     }
 

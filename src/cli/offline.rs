@@ -29,8 +29,8 @@ async fn try_read(settings: &mut Settings, searched: &[SearchedView]) -> Result<
     Ok(state)
 }
 
-/// The state, for a command that works without it; the policy gets the sources that it is known to select. A missing database is not an error; for an unreadable one, the
-/// reason is returned so that the result can mention it.
+/// The state, for a command that works without it; the policy gets the sources that it is known to select. A missing
+/// database is not an error; for an unreadable one, the reason is returned so that the result can mention it.
 pub(super) async fn learn(settings: &mut Settings) -> (Option<State>, Option<String>) {
     match try_read(settings, &[]).await {
         Ok(state) => (Some(state), None),
@@ -86,9 +86,7 @@ fn search(settings: &Settings, state: &mut State, searched: &[SearchedView]) {
 /// Adds what the policy names but the database does not know yet; nothing of this is stored.
 fn follow(settings: &mut Settings, state: &mut State) {
     settings.generation = 1;
-    if let Some(resolved) = planner::selection::resolve(settings, state) {
-        *settings = resolved;
-    }
+    *settings = planner::selection::resolve(settings, state);
     let mut plan = Plan::default();
     planner::membership::plan(settings, state, now(), &mut plan);
     for change in plan.record.iter().filter(|change| kept_up(change)) {

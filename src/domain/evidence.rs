@@ -268,9 +268,7 @@ fn copy(
             let known = origin.created_at > Time::ZERO && !undated(state, &home, origin);
             if known && !same_moment(taken_at, origin.created_at) {
                 let recorded = format!("{} was created at “{}”", origin.id, origin.created_at);
-                return Some(Objection::Misdated(
-                    disputed_tag(TAKEN, &taken_at.to_string(), &recorded).what().to_owned(),
-                ));
+                return Some(Objection::Misdated(contradiction(TAKEN, &taken_at.to_string(), &recorded)));
             }
             return None;
         }
@@ -363,5 +361,9 @@ impl ObservedBackup {
 }
 
 fn disputed_tag(tag: &str, said: &str, recorded: &str) -> Objection {
-    Objection::Disputed(format!("its tag {tag} says “{said}”, and {recorded}"))
+    Objection::Disputed(contradiction(tag, said, recorded))
+}
+
+fn contradiction(tag: &str, said: &str, recorded: &str) -> String {
+    format!("its tag {tag} says “{said}”, and {recorded}")
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 /// A source leaves a policy after this many complete searches without it in a row (product.md, “Reload”).
 pub const SEARCHES_BEFORE_LEAVING: u32 = 2;
-/// The maximum number of sources kept of one account and Region: a bound on memory, far beyond AWS's quotas.
+/// A search that shows more sources in one account and Region is not believed: a bound on memory, far beyond AWS's quotas.
 pub const SOURCES_PER_SEARCH_MAX: usize = 20_000;
 
 /// The tags that a source must carry, all of them.
@@ -63,6 +63,19 @@ pub struct Fleet {
     pub fault: Option<Fault>,
     /// A policy was loaded since the last search began.
     pub wanted: bool,
+}
+
+impl Fleet {
+    /// Removes times in the future after the clock went back.
+    pub(super) fn clock_went_back(&mut self, to: Time) {
+        self.not_before = self.not_before.map(|at| at.min(to));
+        if let Some(searched) = &mut self.searched {
+            searched.began_at = searched.began_at.min(to);
+        }
+        if let Some(search) = &mut self.search {
+            search.began_at = search.began_at.min(to);
+        }
+    }
 }
 
 /// A complete search.

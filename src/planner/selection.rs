@@ -13,7 +13,7 @@ use super::send;
 use crate::domain::action::{Action, Call, CallKey, SourceFacts};
 use crate::domain::change::{Change, SearchEvidence};
 use crate::domain::counted::counted;
-use crate::domain::id::{AccountRegion, PolicyName, SourceId, SourceKey};
+use crate::domain::id::{AccountRegion, SourceId, SourceKey};
 use crate::domain::plan::Plan;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::selection::{Fleet, SEARCHES_BEFORE_LEAVING};
@@ -27,6 +27,7 @@ const REMARKS_MAX: usize = 10;
 /// Plans the next page of each search that is due.
 pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     let places: BTreeSet<AccountRegion> = selecting(settings).map(place_of).collect();
+    selecting(settings).for_each(|policy| warn(policy, troubles(state, policy), plan));
     for place in places {
         let known = state.place(&place);
         if known.is_some_and(|known| known.calls.contains(&CallKey::Search)) {
@@ -45,11 +46,13 @@ pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut Cal
         let search = fleet.and_then(|fleet| fleet.search.as_ref());
         let next = search.map(|search| search.next.clone()).unwrap_or_default();
         if search.is_none() {
+            // Once a search, since this reads the whole fleet.
+            let here = selecting(settings).filter(|policy| place_of(policy) == place);
+            here.for_each(|policy| warn(policy, had_by_others(settings, state, policy), plan));
             plan.record.push(Change::Search(SearchEvidence::Began { place: place.clone(), at: now }));
         }
         send(plan, Action { place, call: Call::SearchSources { next } }, now);
     }
-    warn(settings, state, plan);
 }
 
 fn due(settings: &Settings, fleet: &Fleet, now: Time) -> Time {
@@ -64,38 +67,47 @@ fn due(settings: &Settings, fleet: &Fleet, now: Time) -> Time {
     }
 }
 
-/// What a person should know about the selections is logged, once each.
-fn warn(settings: &Settings, state: &State, plan: &mut Plan) {
-    for policy in selecting(settings) {
-        let remarks = remarks(settings, state, policy).into_iter();
-        plan.warnings.extend(remarks.map(|remark| format!("policy {}: {remark}", policy.name)));
-    }
+fn warn(policy: &Policy, remarks: Vec<String>, plan: &mut Plan) {
+    plan.warnings.extend(remarks.into_iter().map(|remark| format!("policy {}: {remark}", policy.name)));
 }
 
 /// What a person should know about the selection of a policy: it finds nothing, AWS refuses to be searched, or another
 /// policy has what it finds.
 #[must_use]
 pub fn remarks(settings: &Settings, state: &State, policy: &Policy) -> Vec<String> {
+    let mut remarks = troubles(state, policy);
+    remarks.extend(had_by_others(settings, state, policy));
+    remarks
+}
+
+/// It finds nothing, or AWS refuses to be searched.
+fn troubles(state: &State, policy: &Policy) -> Vec<String> {
     let place = place_of(policy);
     let fleet = state.place(&place).and_then(|known| known.fleet.as_ref());
     let Some((select, fleet)) = policy.select.as_ref().zip(fleet) else { return Vec::new() };
-    let (region, carries) = (&policy.region, format!("carries {}", select.text()));
-    let mut remarks = Vec::new();
-    if let Some(fault) = fleet.fault.as_ref().filter(|fault| fault.class.needs_a_person()) {
-        remarks
-            .push(format!("what {carries} cannot be looked up in {region}: {fault}; the sources that are known stay"));
-    }
-    if policy.sources.is_empty() && fleet.searched.is_some() {
-        remarks.push(format!("it protects nothing: no source in {} {carries}", policy.region));
-    }
-    let owners = settings.policies.values().filter(|other| other.name != policy.name && place_of(other) == place);
-    let owners: Vec<(&PolicyName, BTreeSet<&SourceId>)> =
-        owners.map(|other| (&other.name, other.sources.iter().collect())).collect();
-    for source in found(policy, state, &place).filter(|_| !owners.is_empty()) {
-        if let Some((owner, _)) = owners.iter().find(|(_, sources)| sources.contains(source)) {
-            remarks.push(format!("{source} {carries} too, and stays with policy {owner}"));
-        }
-    }
+    let (region, tags) = (&policy.region, select.text());
+    let fault = fleet.fault.as_ref().filter(|fault| fault.class.needs_a_person());
+    let refused = fault.map(|fault| {
+        format!("what carries {tags} cannot be looked up in {region}: {fault}; the sources that are known stay")
+    });
+    let empty = policy.sources.is_empty() && fleet.searched.is_some();
+    let nothing = empty.then(|| match found(policy, state, &place).next() {
+        None => format!("it protects nothing: no source in {region} carries {tags}"),
+        Some(_) => format!("it protects nothing: what carries {tags} in {region} belongs to other policies"),
+    });
+    refused.into_iter().chain(nothing).collect()
+}
+
+/// What it finds and another policy has. All that was found is read for it.
+fn had_by_others(settings: &Settings, state: &State, policy: &Policy) -> Vec<String> {
+    let place = place_of(policy);
+    let had = |source: &SourceId| {
+        let key = SourceKey { account: place.account.clone(), source: source.clone() };
+        let owner = &state.sources.get(&key)?.membership.as_ref()?.policy;
+        let other = *owner != policy.name && settings.policies.contains_key(owner);
+        other.then(|| format!("{source} is selected too, and stays with policy {owner}"))
+    };
+    let mut remarks: Vec<String> = found(policy, state, &place).filter_map(had).collect();
     // The sources of a fleet would fill pages.
     if remarks.len() > REMARKS_MAX {
         let more = remarks.len() - REMARKS_MAX;
@@ -113,10 +125,9 @@ fn place_of(policy: &Policy) -> AccountRegion {
     AccountRegion { account: policy.account.clone(), region: policy.region.clone() }
 }
 
-/// The settings of a file with what its selections found; `None` if the file selects nothing by tag.
+/// The settings of a file with what its selections found.
 #[must_use]
-pub fn resolve(file: &Settings, state: &State) -> Option<Settings> {
-    selecting(file).next()?;
+pub fn resolve(file: &Settings, state: &State) -> Settings {
     let mut settings = file.clone();
     let mut taken = named(file);
     for policy in settings.policies.values_mut().filter(|policy| policy.select.is_some()) {
@@ -140,7 +151,7 @@ pub fn resolve(file: &Settings, state: &State) -> Option<Settings> {
             }
         }
     }
-    Some(settings)
+    settings
 }
 
 /// The sources that policies name by id.

@@ -25,7 +25,7 @@ use lifeboat::domain::fault::{Fault, FaultClass};
 use lifeboat::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceId, SourceKey, Target, Trigger, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::plan::{Plan, Reason};
-use lifeboat::domain::point::{Lifecycle, ObservedBackup};
+use lifeboat::domain::point::{Lifecycle, MadeAs, ObservedBackup};
 use lifeboat::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Settings, Tags};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::state::State;
@@ -113,6 +113,27 @@ struct Talk {
     fleet: BTreeMap<SourceId, SourceFacts>,
 }
 
+/// A backup as AWS shows it, of no file system and without tags.
+fn made(id: &str, lifecycle: Lifecycle, created_at: Time) -> ObservedBackup {
+    ObservedBackup {
+        id: id.into(),
+        lifecycle,
+        created_at,
+        failure: None,
+        progress_percent: None,
+        size_bytes: None,
+        kms_key: None,
+        kind: FileSystemKind::Windows,
+        volume: None,
+        copied_from: None,
+        arn: None,
+        file_system: None,
+        copied_from_region: None,
+        made_as: MadeAs::UserInitiated,
+        tags: Tags::new().into(),
+    }
+}
+
 impl Talk {
     /// A new database at 05:59:50, ten seconds before an occurrence.
     fn new(sources: usize) -> Self {
@@ -192,22 +213,13 @@ impl Talk {
                 self.at_aws.get(&(HOME.to_owned(), backup.to_string())).and_then(|backup| backup.file_system.clone())
             }
         };
+        let id = format!("backup-0123456789abcd{number:03x}");
         let observed = ObservedBackup {
-            id: format!("backup-0123456789abcd{number:03x}").as_str().into(),
-            lifecycle,
-            created_at: self.now,
-            failure: None,
-            progress_percent: None,
-            size_bytes: None,
-            kms_key: None,
-            kind: FileSystemKind::Windows,
-            volume: None,
             copied_from_region: copied_from.as_ref().map(|_| HOME.into()),
             copied_from,
             file_system: of,
-            made_as: lifeboat::domain::point::MadeAs::UserInitiated,
             tags: tags.into(),
-            arn: None,
+            ..made(&id, lifecycle, self.now)
         };
         self.at_aws.insert((action.place.region.to_string(), observed.id.to_string()), observed.clone());
         observed

@@ -108,3 +108,34 @@ fn plan_tells_what_a_changed_selection_adds_and_drops() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains(FILE_SYSTEMS[0]) && text.contains(FILE_SYSTEMS[1]), "{text}");
 }
+
+#[test]
+fn what_several_policies_claim_belongs_to_one_of_them_and_the_others_say_so() {
+    let bench = Bench::new(2000.0, "");
+    for id in &FILE_SYSTEMS[..2] {
+        tag(&bench, id, Some("gold"));
+    }
+    let of = |name: &str, sources: &str| {
+        format!(
+            "[[policy]]\nname = \"{name}\"\nregion = \"us-east-1\"\n{sources}\nschedule = \"{OFTEN}\"\n\
+             [[policy.destination]]\nregion = \"us-west-2\"\n"
+        )
+    };
+    let select = "select = { dr = \"*\" }";
+    let named = format!("file_systems = [\"{}\"]", FILE_SYSTEMS[0]);
+    bench.write_policy(&[of("a", select), of("b", select), of("c", &named)].concat());
+    let _daemon = bench.daemon();
+    let sources = |name: &str| bench.metric(&format!("lifeboat_policy_sources{{policy=\"{name}\"}}"));
+    wait_until("each has one owner", SOON, || {
+        [sources("a"), sources("b"), sources("c")] == [Some(1.0), Some(0.0), Some(1.0)]
+    });
+    let status = || String::from_utf8(bench.run(&["status"]).stdout).unwrap();
+    let told = |id: &str, owner: &str| format!("{id} is selected too, and stays with policy {owner}");
+    wait_until("status says whose they are", SOON, || {
+        let status = status();
+        let nothing =
+            status.contains("b: it protects nothing: what carries dr = * in us-east-1 belongs to other policies");
+        nothing && status.contains(&told(FILE_SYSTEMS[0], "c")) && status.contains(&told(FILE_SYSTEMS[1], "a"))
+    });
+    wait_until("the log does too", SOON, || bench.log().contains(&told(FILE_SYSTEMS[1], "a")));
+}

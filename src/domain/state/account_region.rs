@@ -47,7 +47,7 @@ pub struct AccountRegionState {
     pub refused_polls: Option<ReadRefusal>,
     /// Responses name another account than the one on record.
     pub foreign: Option<Foreign>,
-    /// What searches for sources showed; `None` where no policy selects by tag.
+    /// What searches for sources showed; `None` where no policy of this process selected by tag.
     pub fleet: Option<Box<Fleet>>,
     /// Since when complete listings name no account and contradict the record, so that they are not believed.
     pub silent_since: Option<Time>,
@@ -203,6 +203,9 @@ impl AccountRegionState {
         }
         self.listing_wanted = self.listing_wanted.map(|wanted| wanted.min(to));
         self.silent_since = self.silent_since.map(|since| since.min(to));
+        if let Some(fleet) = &mut self.fleet {
+            fleet.clock_went_back(to);
+        }
         if let Some(listed) = &mut self.listed {
             listed.began_at = listed.began_at.min(to);
         }

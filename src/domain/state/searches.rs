@@ -4,12 +4,14 @@ use super::*;
 use crate::domain::action::SourceFacts;
 use crate::domain::change::SearchEvidence;
 use crate::domain::id::SourceId;
-use crate::domain::selection::{Fleet, NextPage, SOURCES_PER_SEARCH_MAX, Search, Searched, can_be_a_source};
+use crate::domain::selection::{Fleet, NextPage, Search, Searched, can_be_a_source};
 
 impl State {
-    /// A policy was loaded: every account and Region is searched again soon.
+    /// A policy was loaded: every account and Region is searched again at once, also where that was refused.
     pub fn searches_wanted(&mut self) {
-        self.places.values_mut().filter_map(|known| known.fleet.as_mut()).for_each(|fleet| fleet.wanted = true);
+        for fleet in self.places.values_mut().filter_map(|known| known.fleet.as_mut()) {
+            (fleet.wanted, fleet.not_before) = (true, None);
+        }
     }
 
     pub(super) fn search_shown(&mut self, evidence: &SearchEvidence) {
@@ -57,9 +59,6 @@ impl State {
 }
 
 fn add(found: &mut BTreeMap<SourceId, SourceFacts>, facts: &[SourceFacts]) {
-    for facts in facts.iter().filter(|facts| can_be_a_source(facts)) {
-        if found.len() < SOURCES_PER_SEARCH_MAX {
-            found.insert(facts.source.clone(), facts.clone());
-        }
-    }
+    let sources = facts.iter().filter(|facts| can_be_a_source(facts));
+    found.extend(sources.map(|facts| (facts.source.clone(), facts.clone())));
 }

@@ -43,8 +43,8 @@ impl OutcomeProcessor<'_> {
         new
     }
 
-    /// Copies that were unconfirmed or misdated until this backup was known as it is. They are taken in with it; otherwise they would be
-    /// made again at once.
+    /// Copies that were unconfirmed or misdated until this backup was known as it is. They are taken in with it;
+    /// otherwise they would be made again at once.
     pub(super) fn confirmed_by(&self, backup: &RecoveryPoint) -> Vec<RecoveryPoint> {
         let places = self.state.places.iter().filter(|(place, _)| place.account == backup.place.account);
         let claims = places.flat_map(|(_, known)| known.unconfirmed_of(&backup.source, backup.occurrence));

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::domain::change::{AccountEvidence, SearchEvidence};
-use crate::domain::selection::{NextPage, can_be_a_source};
+use crate::domain::selection::{NextPage, SOURCES_PER_SEARCH_MAX, can_be_a_source};
 use crate::planner::selection;
 
-/// A search with more pages than this is given up.
+/// A search with more pages than this is given up. Dropping what is too much would take its protection away.
 const PAGES_PER_SEARCH: u32 = 2_000;
 /// The delay before an empty search is repeated that contradicts the record: another response has to name the account.
 const SEARCH_AGAIN: Duration = Duration::from_secs(90);
@@ -15,8 +15,10 @@ impl OutcomeProcessor<'_> {
     pub(super) fn sources_found(&mut self, page: &NextPage, facts: Vec<SourceFacts>, token: Option<String>) {
         let Some(search) = self.here.and_then(|known| known.fleet.as_ref()?.search.as_ref()) else { return };
         let place = self.place.clone();
-        if search.pages >= PAGES_PER_SEARCH {
-            return self.search_failed(&nonsense());
+        if search.pages >= PAGES_PER_SEARCH || search.found.len() + facts.len() > SOURCES_PER_SEARCH_MAX {
+            let words =
+                format!("the search does not end: {PAGES_PER_SEARCH} pages or {SOURCES_PER_SEARCH_MAX} sources");
+            return self.search_failed(&Fault::new(FaultClass::Unanswered, "EndlessPages", &words));
         }
         let ontap = |facts: &SourceFacts| facts.kind == FileSystemKind::Ontap && !facts.source.is_volume();
         let has_volumes = search.has_ontap || facts.iter().any(ontap);

@@ -336,7 +336,7 @@ impl Runner {
         change(&mut self.file);
         self.loaded = self.file.load(self.talk.settings.generation + 1, self.talk.now)?;
         self.talk.state.searches_wanted();
-        self.talk.settings = resolve(&self.loaded, &self.talk.state).unwrap_or_else(|| self.loaded.clone());
+        self.talk.settings = resolve(&self.loaded, &self.talk.state);
         Ok(String::new())
     }
 
@@ -360,11 +360,9 @@ impl Runner {
     /// What searches found is in force, as the driver has it.
     fn follow_searches(&mut self) {
         let generation = self.talk.settings.generation;
-        match resolve(&self.loaded, &self.talk.state) {
-            Some(found) if found.policies != self.talk.settings.policies => {
-                self.talk.settings = Settings { generation: generation + 1, ..found };
-            }
-            _ => {}
+        let found = resolve(&self.loaded, &self.talk.state);
+        if found.policies != self.talk.settings.policies {
+            self.talk.settings = Settings { generation: generation + 1, ..found };
         }
     }
 

@@ -250,6 +250,15 @@ impl Created {
         })
     }
 
+    /// Whether AWS may remember the token of a copy for a deleted copy of another backup of the same occurrence, which was
+    /// made anew since. IncompatibleParameterError is never a reason for another attempt, so the copy waits.
+    pub(super) fn token_spent(&self, cloud: &Cloud, key: &SourceKey, region: &str, of: &Backup) -> bool {
+        let made = self.by_source.get(key).into_iter().flatten().filter(|made| made.to.as_deref() == Some(region));
+        made.map(|made| cloud.backup(made.at)).any(|copy| {
+            copy.lifecycle == Lifecycle::Deleted && copy.source_id.as_ref() != Some(&of.id) && agree(copy, of)
+        })
+    }
+
     /// Whether a person mistyped our tags on anything of a source, or put them right only lately.
     pub(super) fn mistyped(&self, cloud: &Cloud, key: &SourceKey, now_ms: i64) -> bool {
         let mut made = self.by_source.get(key).into_iter().flatten();

@@ -311,6 +311,7 @@ impl Flow {
         let newest = created.newest_backup(view.cloud, key, i64::MAX)?;
         let backup = Some(newest).filter(|backup| backup.ended_ms.is_some_and(|at_ms| at_ms <= since_ms))?;
         let barred = created.mistyped_copy(view.cloud, key, there.region.as_str(), backup)
+            || created.token_spent(view.cloud, key, there.region.as_str(), backup)
             || self.quotas.full_since(there, key, since_ms);
         (!barred).then_some(backup)
     }

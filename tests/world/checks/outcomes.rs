@@ -212,11 +212,15 @@ impl Outcomes {
     pub(super) fn rested(&self, view: &View<'_>, created: &Created) -> Result<(), Broken> {
         let due = |occurrence: &Occurrence| occurrence.at <= view.host_now;
         let due = self.records.iter().filter(|((_, occurrence), _)| due(occurrence));
-        // A large copy takes its time, and an order waits for a person where one mistyped the tags of its backup.
+        // A large copy takes its time. An order waits for a person where one mistyped the tags of its backup, or nothing
+        // confirms that the copy which is there is its own.
         let waits = |source: &SourceKey, occurrence: Occurrence| {
-            created
-                .made_in(source, occurrence)
-                .any(|at| view.cloud.backup(at).lifecycle.in_flight() || created.mistyped_for_good(view.cloud, at))
+            let busy = |at| view.cloud.backup(at).lifecycle.in_flight() || created.mistyped_for_good(view.cloud, at);
+            let unconfirmed = view.state.disputes().filter(|(.., of)| !of.objection.certain());
+            created.made_in(source, occurrence).any(busy)
+                || unconfirmed
+                    .filter_map(|(.., of)| of.claim.as_deref())
+                    .any(|claim| claim.source_key() == *source && claim.occurrence == occurrence)
         };
         let mut due = due.filter(|((source, occurrence), end)| end.is_some() || !waits(source, *occurrence));
         match due.by_ref().inspect(|_| view.armed.count(Check::AllEnded)).find(|(_, end)| end.is_none()) {
@@ -270,7 +274,11 @@ fn judged(
     match end {
         OccurrenceOutcome::Completed => {
             let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|key| key == *source));
-            let Some(policy) = policy else { return wrong(Check::CompletedIsTrue, "its source is in no policy") };
+            let Some(policy) = policy else {
+                // After a rename while it was down, the next search shows whose source it is.
+                let selects = view.settings.policies.values().any(|policy| policy.select.is_some());
+                return if selects { Ok(()) } else { wrong(Check::CompletedIsTrue, "its source is in no policy") };
+            };
             // After the loss of the database tags are all there is to know an occurrence by.
             if created.mistyped(view.cloud, source, view.now_ms) {
                 return Ok(());

@@ -1,7 +1,6 @@
 //! What answers a script's calls: AWS as it should be, another account, or a Region that is not to be reached.
 
 use super::*;
-use lifeboat::domain::point::MadeAs;
 use lifeboat::domain::timekeeper::{Timekeeping, Trust};
 
 /// The account whose file systems a script is about.
@@ -91,23 +90,7 @@ fn named(mut outcome: Outcome, account: &str) -> Outcome {
 
 /// Another account answers: nothing of ours is there.
 fn elsewhere(action: &Action, account: &str, empty: bool) -> Outcome {
-    let theirs = || ObservedBackup {
-        id: "backup-theirs".into(),
-        lifecycle: Lifecycle::Available,
-        created_at: at("2026-01-01T00:00:00Z"),
-        failure: None,
-        progress_percent: None,
-        size_bytes: None,
-        kms_key: None,
-        kind: FileSystemKind::Windows,
-        volume: None,
-        copied_from: None,
-        arn: None,
-        file_system: None,
-        copied_from_region: None,
-        made_as: MadeAs::UserInitiated,
-        tags: Tags::new().into(),
-    };
+    let theirs = || made("backup-theirs", Lifecycle::Available, at("2026-01-01T00:00:00Z"));
     let outcome = match &action.call {
         Call::ListPage { .. } => {
             let observed_backups = (!empty).then(theirs).into_iter().collect();
