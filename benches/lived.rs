@@ -152,7 +152,7 @@ fn main() {
     setup.settings.generation = 1;
     for id in ids {
         let place = lifeboat::domain::id::AccountRegion {
-            account: lifeboat::domain::id::AccountAlias::own(),
+            account: lifeboat::domain::id::AccountId::own(),
             region: "us-east-1".into(),
         };
         let seed = FileSystemSeed { id: Some(id), ..FileSystemSeed::new(FileSystemType::Windows) };

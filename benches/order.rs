@@ -258,7 +258,7 @@ fn live(seed: u64, situation: Situation, drawn: &Drawn, order: SlotOrder) -> Cam
         ..Settings::default()
     });
     for member in &drawn.fleet {
-        cloud.add_file_system_seed(START.millis(), "default", "us-east-1", member).expect("a fleet that AWS has");
+        cloud.add_file_system_seed(START.millis(), "111122223333", "us-east-1", member).expect("a fleet that AWS has");
     }
     cloud.set_faults(Faults::from_toml(&situation.faults()).expect("faults"), Some(START.millis()));
     let (from, end) = (situation.counted_from(), START.plus(DAY * DAYS));

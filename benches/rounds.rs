@@ -7,7 +7,7 @@
 use divan::{Bencher, black_box};
 use lifeboat::domain::action::{Action, Outcome};
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{AccountAlias, AccountRegion, BackupId, Occurrence, SourceKey, Trigger};
+use lifeboat::domain::id::{AccountId, AccountRegion, BackupId, Occurrence, SourceKey, Trigger};
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::point::{Lifecycle, ObservedBackup, Provenance, RecoveryPoint};
 use lifeboat::domain::policy::Settings;
@@ -49,7 +49,7 @@ fn settings(sources: usize) -> Settings {
 }
 
 fn place(region: &str) -> AccountRegion {
-    AccountRegion { account: AccountAlias::own(), region: region.into() }
+    AccountRegion { account: AccountId::own(), region: region.into() }
 }
 
 /// A recovery point taken `hours` before the start.
@@ -251,7 +251,7 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
 #[divan::bench]
 fn token(bencher: Bencher<'_, '_>) {
     let key = lifeboat::domain::id::WorkKey {
-        source: SourceKey { account: AccountAlias::own(), source: source(7).into() },
+        source: SourceKey { account: AccountId::own(), source: source(7).into() },
         occurrence: Occurrence { at: START, trigger: Trigger::Schedule },
         target: lifeboat::domain::id::Target::Copy("us-west-2".into()),
     };

@@ -253,11 +253,33 @@ impl Driver {
         now: Time,
         around: &mut S,
     ) -> Result<(), S::Stop> {
+        let action = &self.name_own_account(action, &outcome, now, around)?;
         let changes = around.process_outcome(self.basis(), action, outcome, now);
         self.take_in(changes, around)?;
         // Even an outcome that changes no record frees capacity for the next call.
         self.changed = true;
         Ok(())
+    }
+
+    /// Takes in the id of the daemon's own account, before anything else that the first response to name it shows.
+    /// Returns the action under the id that its account has now.
+    fn name_own_account<S: Surroundings>(
+        &mut self,
+        action: &Action,
+        outcome: &Outcome,
+        now: Time,
+        around: &mut S,
+    ) -> Result<Action, S::Stop> {
+        if action.place.account.is_named() {
+            return Ok(action.clone());
+        }
+        if self.state.own_account.is_none()
+            && let Some(id) = planner::outcomes::account_named_by(outcome)
+        {
+            self.take_in(vec![Change::OwnAccountNamed(id, now)], around)?;
+            self.put_in_force(planner::selection::resolve(&self.file, &self.state));
+        }
+        Ok(self.state.own_account.as_ref().map_or_else(|| action.clone(), |id| action.in_account(id)))
     }
 
     /// AWS confirmed the time for the first time: recorded times in the future come from a wrong clock. `runs_for` is

@@ -88,7 +88,7 @@ pub(super) async fn ask(settings: &Settings) -> Answers {
         let home = AccountRegion { account: policy.account.clone(), region: policy.region.clone() };
         sources.entry(home).or_default().extend(policy.sources.iter().cloned());
     }
-    let engine = Arc::new(Engines::new(&settings.aws, None).await);
+    let engine = Arc::new(Engines::new(&settings.aws, &settings.accounts, None, None).await);
     let asked = sources.into_iter().map(|(place, named)| {
         let inquiry = Inquiry { engine: engine.clone(), place: place.clone(), offset_ms: None };
         let sources_named = named.len();

@@ -3,6 +3,7 @@
 //! Exit codes are part of the contract: 0 done, 1 failed at run time, 2 wrong usage or policy (product.md, Commands).
 //! Errors go to stderr: what failed and on which object, then the cause, then what to do.
 
+mod account_name;
 mod backup;
 mod cancel;
 mod check;

@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Done {
                     return Err(problems);
                 }
                 terminal::complain(&format!("no daemon on {}; reading the database", settings.daemon.listen));
-                drawn(settings.clone(), args.kept, &[]).await
+                drawn(&mut settings.clone(), args.kept, &[]).await
             }
         }
     })?;
@@ -52,17 +52,18 @@ pub(super) fn run(args: &Args) -> Done {
 /// The policy file on disk, and what it would change.
 fn against(args: &Args) -> Done {
     let settings = load(&args.policy.config)?.settings;
-    let (running, changed) = runtime()?.block_on(async {
+    let (running, changed, resolved) = runtime()?.block_on(async {
         let running = match http_client::get(settings.daemon.listen, "/api/v1/plan").await {
             Ok(body) => read(&body)?,
             Err(RequestError::Bad(what)) => return Err(Failure::Run(what)),
             Err(RequestError::NoDaemon) => by_socket(&settings).await?,
         };
-        let changed = drawn(settings.clone(), false, &running.searched).await?;
-        Ok((running, changed))
+        let mut resolved = settings.clone();
+        let changed = drawn(&mut resolved, false, &running.searched).await?;
+        Ok((running, changed, resolved))
     })?;
     let mut sentences = difference(&running, &changed);
-    sentences.extend(unknown_selections(&settings, &running));
+    sentences.extend(unknown_selections(&resolved, &running));
     if args.json {
         return print_json(&serde_json::json!({ "differences": sentences, "changed": changed }));
     }
@@ -98,9 +99,9 @@ fn unknown_selections(settings: &Settings, running: &Forecast) -> Vec<String> {
     unknown.map(sentence).collect()
 }
 
-async fn drawn(mut settings: Settings, kept: bool, searched: &[SearchedView]) -> Result<Forecast, Failure> {
-    let state = offline::read_or_empty(&mut settings, searched).await?;
-    Ok(Forecast::of(&settings, &state, &Plan::default(), false, kept, now()))
+async fn drawn(settings: &mut Settings, kept: bool, searched: &[SearchedView]) -> Result<Forecast, Failure> {
+    let state = offline::read_or_empty(settings, searched).await?;
+    Ok(Forecast::of(settings, &state, &Plan::default(), false, kept, now()))
 }
 
 fn print_json(value: &impl serde::Serialize) -> Done {

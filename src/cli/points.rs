@@ -3,12 +3,13 @@
 //! In a disaster there may be neither daemon nor database nor source Region. `--aws` needs only credentials and a
 //! destination that responds.
 
+use super::account_name::account_called;
 use super::{Done, Failure, PolicyFile, load_to_read, now, runtime, terminal};
 use crate::domain::action::{Action, Call, Outcome};
 use crate::domain::duration::duration_text;
 use crate::domain::evidence::{Objection, weigh_inventory};
 use crate::domain::fault::{Fault, clean};
-use crate::domain::id::{AccountAlias, AccountRegion, BackupId, Region, SourceId};
+use crate::domain::id::{AccountId, AccountRegion, BackupId, Region, SourceId, account_of_arn};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::{Lifecycle, ObservedBackup, RecoveryPoint};
 use crate::domain::policy::Aws;
@@ -17,6 +18,7 @@ use crate::domain::time::Time;
 use crate::engine::Engine as _;
 use crate::engine::Engines;
 use crate::planner::polling::places_of;
+use crate::report::triage::Names;
 use crate::store::Store as _;
 use crate::store::{self};
 use serde::Serialize;
@@ -34,6 +36,9 @@ pub(super) struct Args {
     /// Only this source's
     #[arg(long, value_name = "ID")]
     source: Option<String>,
+    /// Only those in this account: `default` for the daemon's own, a name from the policy file, or its 12 digits
+    #[arg(long, value_name = "ACCOUNT")]
+    account: Option<String>,
     /// Only those in this Region; with --aws, may name one that no policy does, and no policy file is needed then
     #[arg(long, value_name = "REGION")]
     region: Vec<String>,
@@ -50,7 +55,7 @@ const TRIES_PER_PAGE: u32 = 4;
 #[derive(Serialize)]
 struct PointView<'a> {
     source: &'a SourceId,
-    account: &'a AccountAlias,
+    account: &'a AccountId,
     region: &'a Region,
     id: &'a str,
     copy: bool,
@@ -74,7 +79,7 @@ struct PointView<'a> {
 /// A disputed object with unreadable tags: its source and the age of its data are unknown.
 #[derive(Serialize)]
 struct Unreadable {
-    account: AccountAlias,
+    account: AccountId,
     region: Region,
     id: BackupId,
     disputed: String,
@@ -156,32 +161,46 @@ async fn from_database(args: &Args) -> Result<FoundPoints, Failure> {
     let mut store = store::read(&settings.daemon.state).await.map_err(failed)?;
     let state = store.load(now()).await;
     store.close().await;
-    Ok(all_of(state.map_err(failed)?))
+    let state = state.map_err(failed)?;
+    let account = args.account.as_deref().map(|name| account_called(name, &settings)).transpose()?;
+    let account = account.map(|account| state.own_account.clone().filter(|_| !account.is_named()).unwrap_or(account));
+    let mut found = all_of(state);
+    if let Some(account) = account {
+        found.shown.retain(|shown| *shown.point.account() == account);
+        found.unreadable.retain(|of| of.account == account);
+    }
+    Ok(found)
 }
 
 /// Reads every Region concurrently; an unreachable one is reported on stderr and the others are shown. Complete if any
 /// Region responded, because in a disaster one may not.
 async fn from_aws(args: &Args) -> Result<(FoundPoints, bool), Failure> {
-    let (aws, places) = match load_to_read(&args.policy.config) {
+    let (aws, accounts, places) = match load_to_read(&args.policy.config) {
         Ok((settings, problems)) => {
             complain_of(problems.as_ref());
+            let account = args.account.as_deref().map(|name| account_called(name, &settings)).transpose()?;
             let mut places: BTreeSet<AccountRegion> = places_of(&settings).collect();
-            places.extend(args.region.iter().map(|region| own(region)));
+            if let Some(account) = &account {
+                places.retain(|place| place.account == *account);
+            }
+            let account = account.unwrap_or_else(AccountId::own);
+            places.extend(args.region.iter().map(|region| place_in(&account, region)));
             if let (true, Some(problems)) = (places.is_empty(), problems) {
                 return Err(problems);
             }
-            (settings.aws, places)
+            (settings.aws, settings.accounts, places)
         }
-        Err(_) if !args.region.is_empty() => {
+        Err(_) if !args.region.is_empty() && args.account.is_none() => {
             terminal::complain("no policy file; reading the Regions named with the SDK's own settings");
             let aws = Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 };
-            (aws, args.region.iter().map(|region| own(region)).collect())
+            let own = AccountId::own();
+            (aws, BTreeMap::new(), args.region.iter().map(|region| place_in(&own, region)).collect())
         }
         Err(failure) => return Err(failure),
     };
     let wanted =
         |place: &AccountRegion| args.region.is_empty() || args.region.iter().any(|r| place.region.as_str() == r);
-    let engine = Arc::new(Engines::new(&aws, None).await);
+    let engine = Arc::new(Engines::new(&aws, &accounts, None, None).await);
     let readings: Vec<_> = places
         .into_iter()
         .filter(wanted)
@@ -197,11 +216,15 @@ async fn from_aws(args: &Args) -> Result<(FoundPoints, bool), Failure> {
                 at_aws = at_aws.max(date);
                 read.push((place, observed_backups));
             }
-            Ok((place, Err(fault))) => terminal::complain(&format!("{} cannot be read: {fault}", place.region)),
+            Ok((place, Err(fault))) => {
+                let whose = if place.account.is_named() { place.to_string() } else { place.region.to_string() };
+                terminal::complain(&format!("{whose} cannot be read: {fault}"));
+            }
             Err(error) => terminal::complain(&error.to_string()),
         }
     }
     let answered = !read.is_empty();
+    name_own_account(&mut read);
     Ok((all_of(weigh_inventory(read, at_aws.unwrap_or_else(now))), answered))
 }
 
@@ -214,8 +237,18 @@ fn complain_of(problems: Option<&Failure>) {
     }
 }
 
-fn own(region: &str) -> AccountRegion {
-    AccountRegion { account: AccountAlias::own(), region: region.into() }
+fn place_in(account: &AccountId, region: &str) -> AccountRegion {
+    AccountRegion { account: account.clone(), region: region.into() }
+}
+
+/// The daemon's own account is called by the id in AWS's ARNs, if there is one.
+fn name_own_account(read: &mut [(AccountRegion, Vec<ObservedBackup>)]) {
+    let unnamed = read.iter().filter(|(place, _)| !place.account.is_named());
+    let arn = unnamed.flat_map(|(_, backups)| backups).find_map(|backup| account_of_arn(backup.arn.as_deref()?));
+    let Some(id) = arn.map(AccountId::from) else { return };
+    for (place, _) in read.iter_mut().filter(|(place, _)| !place.account.is_named()) {
+        place.account = id.clone();
+    }
 }
 
 /// All backups in a Region, and the time at AWS, if a response contained it.
@@ -297,12 +330,14 @@ fn as_text(points: &[Shown], unreadable: &[Unreadable], at: Time) -> String {
     if points.is_empty() && unreadable.is_empty() {
         return "No recovery points.".to_owned();
     }
+    let names = Names::among(points.iter().map(|shown| shown.point.account()));
     let mut text = String::new();
     let mut source = None;
     for Shown { point, objection } in points {
         if source != Some(&point.source) {
             let policy = point.policy.as_ref().map_or("", |policy| policy.as_str());
-            text.push_str(&format!("{} ({}) {policy}\n", point.source, point.kind.as_str()));
+            let name = names.source(point.account(), &point.source);
+            text.push_str(&format!("{name} ({}) {policy}\n", point.kind.as_str()));
             source = Some(&point.source);
         }
         let age = duration_text(at.since(point.taken_at()));

@@ -18,7 +18,7 @@ const KMS_KEY_MAX_CHARS: usize = 2048;
 const TAG_KEY_MAX_CHARS: usize = 128;
 const TAG_VALUE_MAX_CHARS: usize = 256;
 /// A policy's name becomes a metric label and a tag value.
-const POLICY_NAME_MAX_CHARS: usize = 64;
+pub(super) const POLICY_NAME_MAX_CHARS: usize = 64;
 
 /// A file system's id.
 pub(super) fn file_system(id: &str) -> Result<&str, Diagnostic> {

@@ -1,5 +1,6 @@
 //! `[[policy]]`: what is backed up, when, and with which RPO.
 
+use super::check_accounts::Accounts;
 use super::check_destination;
 use super::check_names;
 use super::check_retain;
@@ -9,7 +10,7 @@ use super::policy_context::PolicyContext;
 use super::problem::{Findings, Location, Problem};
 use super::reader::{Spanned, Table};
 use super::wording::{Diagnostic, shown};
-use crate::domain::id::{AccountAlias, PolicyName, Region, SourceId};
+use crate::domain::id::{PolicyName, Region, SourceId};
 use crate::domain::policy::{CatchUp, Policy};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -34,7 +35,7 @@ impl Fleet {
     }
 
     /// One `[[policy]]`; `None` if anything in it is wrong.
-    pub(super) fn read(&mut self, table: &Table<'_>, findings: &mut Findings) -> Option<Policy> {
+    pub(super) fn read(&mut self, table: &Table<'_>, accounts: &Accounts, findings: &mut Findings) -> Option<Policy> {
         self.seen += 1;
         if self.seen > POLICIES_MAX {
             if self.seen == POLICIES_MAX + 1 {
@@ -44,12 +45,12 @@ impl Fleet {
             return None;
         }
         let name = self.name(table, findings);
-        let account = account(table, findings);
         table.require(findings, "region");
         let region = table.text(findings, "region").and_then(|text| text.check(findings, check_names::region));
         if let Some(region) = &region {
             check_names::warn_of_unknown_region(region, findings);
         }
+        let account = accounts.of_policy(table, region.as_ref().map(|region| region.value), findings);
         let select = check_select::select(table, findings);
         let exclude = check_select::exclude(table, findings);
         let sources = self.sources(table, findings);
@@ -155,22 +156,6 @@ impl Fleet {
             }
         }
     }
-}
-
-fn account(table: &Table<'_>, findings: &mut Findings) -> Option<AccountAlias> {
-    if !table.has("account") {
-        return Some(AccountAlias::own());
-    }
-    let name = table.text(findings, "account")?;
-    let own = AccountAlias::own();
-    let read = name.check(findings, |name| {
-        if name == own.as_str() {
-            return Ok(own.clone());
-        }
-        let what = format!("account `{}`: other accounts are not in this version yet", shown(name));
-        Err(Diagnostic::new(what, "leave `account` out, and run a daemon with that account's credentials for it"))
-    });
-    read.map(|found| found.value)
 }
 
 fn catch_up(word: &str) -> Result<CatchUp, Diagnostic> {

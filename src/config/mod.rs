@@ -8,6 +8,7 @@
 //! using the lists of keys in `shape`; the `check_*` files know what AWS accepts and what makes no sense; `problem`
 //! collects all findings. Only if none of them is an error are there [`Settings`].
 
+mod check_accounts;
 mod check_daemon;
 mod check_destination;
 mod check_names;
@@ -31,8 +32,10 @@ mod wording;
 pub use files::{EXTRA_DIR, FILE_MAX_BYTES, load, salvage};
 pub use problem::{Location, Problem, Problems, SHOWN_MAX, Severity};
 
+use crate::domain::id::AccountId;
 use crate::domain::policy::Settings;
 use crate::domain::time::Time;
+use check_accounts::Accounts;
 use check_policy::Fleet;
 use check_schedule::Calendar;
 use problem::Findings;
@@ -88,17 +91,18 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
     let aws = check_daemon::aws(main, findings);
     let limits = check_daemon::limits(main, findings);
     let notify = check_notify::notify(main, findings);
-    for root in &roots {
-        refuse_later(root, findings);
-    }
     for root in extra {
         refuse_misplaced(root, findings);
+    }
+    let mut accounts = Accounts::default();
+    for root in &roots {
+        accounts.read(root, findings);
     }
     let mut fleet = Fleet::new(Calendar::new(now));
     let mut policies = BTreeMap::new();
     for root in &roots {
         for table in root.tables(findings, "policy", &shape::POLICY) {
-            match fleet.read(&table, findings) {
+            match fleet.read(&table, &accounts, findings) {
                 Some(policy) => {
                     policies.insert(policy.name.clone(), policy);
                 }
@@ -120,15 +124,8 @@ fn settings(documents: &[Document], now: Time, findings: &mut Findings) -> Optio
             "add a `[[policy]]` with `name`, `region`, `file_systems`, `schedule` and a `[[policy.destination]]`";
         findings.add(Problem::at(main.location(), "there is no policy here: nothing would be protected", hint));
     }
-    Some(Settings { generation: 0, daemon, aws, limits, notify, policies })
-}
-
-/// Planned keys that are not in this version.
-fn refuse_later(root: &Table<'_>, findings: &mut Findings) {
-    if let Some(location) = root.key_location("accounts") {
-        let hint = "take it out; run a daemon with the other account's credentials for its sources";
-        findings.add(Problem::at(&location, "`[accounts.…]` is not in this version yet", hint));
-    }
+    let (own_account, accounts) = (AccountId::own(), accounts.into_all());
+    Some(Settings { generation: 0, daemon, aws, limits, notify, own_account, accounts, policies })
 }
 
 /// Tables that are only allowed in the main file.
@@ -136,7 +133,7 @@ fn refuse_misplaced(root: &Table<'_>, findings: &mut Findings) {
     for key in ["daemon", "aws", "limits", "notify"] {
         if let Some(location) = root.key_location(key) {
             let what = format!("`[{key}]` cannot stand in `{EXTRA_DIR}`");
-            let hint = format!("move it to the main file; files in `{EXTRA_DIR}` hold policies");
+            let hint = format!("move it to the main file; files in `{EXTRA_DIR}` hold policies and accounts");
             findings.add(Problem::at(&location, what, hint));
         }
     }

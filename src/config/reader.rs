@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
+mod tables;
+
 type TomlSpanned<T> = toml::Spanned<T>;
 
 /// A value and its location.
@@ -262,42 +264,6 @@ impl<'t> Table<'t> {
         let table = Table { map, location: self.source.location(value.span()), source: self.source, shape };
         table.refuse_unknown_keys(findings);
         Some(table)
-    }
-
-    /// A list of tables with the keys of `shape`.
-    pub(super) fn tables(&self, findings: &mut Findings, key: &str, shape: &'static Shape) -> Vec<Table<'t>> {
-        let Some(value) = self.spanned(key) else { return Vec::new() };
-        let Some(items) = value.get_ref().as_array() else {
-            let location = self.source.location(value.span());
-            let what = format!("`{key}` must be a list of tables, not {}", kind_of(value.get_ref()));
-            findings.add(Problem::at(
-                &location,
-                what,
-                format!("begin each with `{}`, in double brackets", shape.title),
-            ));
-            return Vec::new();
-        };
-        let mut tables = Vec::new();
-        for item in items.iter() {
-            match item.get_ref() {
-                DeValue::Table(map) => {
-                    let table = Table { map, location: self.source.location(item.span()), source: self.source, shape };
-                    table.refuse_unknown_keys(findings);
-                    tables.push(table);
-                }
-                other => {
-                    let location = self.source.location(item.span());
-                    let what = format!("`{key}` must be a list of tables, and this is {}", kind_of(other));
-                    let region = other.as_str().filter(|_| shape.has("region")).map(shown);
-                    let hint = match region {
-                        Some(region) => format!("write `{}` and below it `region = \"{region}\"`", shape.title),
-                        None => format!("begin each with `{}` and write its keys below", shape.title),
-                    };
-                    findings.add(Problem::at(&location, what, hint));
-                }
-            }
-        }
-        tables
     }
 
     /// A table with arbitrary keys, each with a string or a list of strings; `None` if any of it is something else.

@@ -78,6 +78,16 @@ pub(super) const NOTIFY: Shape = Shape {
     ],
 };
 
+/// `[accounts.NAME]`.
+pub(super) const ACCOUNT: Shape = Shape {
+    title: "[accounts.NAME]",
+    entries: &[
+        ("role_arn", "role_arn = \"arn:aws:iam::111122223333:role/lifeboat\""),
+        ("external_id", "external_id = \"2c9f1c7e-lifeboat\""),
+        ("session_name", "session_name = \"lifeboat\""),
+    ],
+};
+
 /// `[[policy]]`.
 pub(super) const POLICY: Shape = Shape {
     title: "[[policy]]",
@@ -130,10 +140,13 @@ pub(super) const RETAIN: Shape = Shape {
 };
 
 /// Every kind of table that has its own header.
-const HEADED: [&Shape; 6] = [&POLICY, &DESTINATION, &DAEMON, &AWS, &LIMITS, &NOTIFY];
+const HEADED: [&Shape; 7] = [&POLICY, &DESTINATION, &DAEMON, &AWS, &LIMITS, &NOTIFY, &ACCOUNT];
 
 /// Names that other programs use, with ours.
-const ALSO_CALLED: [(&str, &str); 23] = [
+const ALSO_CALLED: [(&str, &str); 26] = [
+    ("role", "role_arn"),
+    ("assume_role", "role_arn"),
+    ("role_session_name", "session_name"),
     ("cron", "schedule"),
     ("when", "schedule"),
     ("every", "schedule"),
@@ -204,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_full_sample_shows_every_key() {
-        for shape in [&DAEMON, &AWS, &LIMITS, &NOTIFY, &POLICY, &DESTINATION, &RETAIN] {
+        for shape in [&DAEMON, &AWS, &LIMITS, &NOTIFY, &ACCOUNT, &POLICY, &DESTINATION, &RETAIN] {
             for key in shape.keys().filter(|key| *key != "destination") {
                 assert!(is_shown(key), "config/full.toml does not show `{key}` of {}", shape.title);
             }
@@ -217,7 +230,7 @@ mod tests {
 
     #[test]
     fn every_sample_line_sets_its_own_key() {
-        for shape in [&DAEMON, &AWS, &LIMITS, &NOTIFY, &POLICY, &DESTINATION, &RETAIN] {
+        for shape in [&DAEMON, &AWS, &LIMITS, &NOTIFY, &ACCOUNT, &POLICY, &DESTINATION, &RETAIN] {
             for key in shape.keys().filter(|key| *key != "destination") {
                 assert!(shape.sample(key).starts_with(&format!("{key} = ")), "{key}");
             }

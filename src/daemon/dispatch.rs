@@ -38,6 +38,12 @@ impl<E: Engine> Dispatch<E> {
         self.engine = Arc::new(engine);
     }
 
+    /// The engine that calls use.
+    #[must_use]
+    pub fn engine(&self) -> &E {
+        &self.engine
+    }
+
     /// Starts a call.
     pub fn start(&mut self, action: Action) {
         while self.running.try_join_next().is_some() {}

@@ -10,7 +10,7 @@ use crate::domain::id::{AccountId, AccountRegion, BackupId, PolicyName, SourceKe
 use crate::domain::limits::LISTING_LAG;
 use crate::domain::note::RouteKey;
 use crate::domain::point::{Lifecycle, RecoveryPoint};
-use crate::domain::state::{Dispute, SourceState, State};
+use crate::domain::state::{AccountRegionState, Dispute, SourceState, State};
 use crate::planner::retry::PLACE_OUT_OF_ORDER;
 use crate::planner::schedule::may_lack_the_newest;
 use crate::report::notifications::{Event, EventKind};
@@ -87,6 +87,9 @@ pub fn before(state: &State, change: &Change) {
                 "no longer in AWS's inventory");
         }
         Change::Returned { place, fault, .. } => place_moved(state, place, fault.as_ref()),
+        Change::OwnAccountNamed(id, _) => {
+            info!(event = "account", account = %id, "this is the daemon's own account");
+        }
         Change::AccountRecorded { account, id, .. } => {
             info!(event = "account", %account, %id, "this is the account whose recovery points this database keeps");
         }
@@ -272,6 +275,10 @@ fn place_moved(state: &State, place: &AccountRegion, fault: Option<&Fault>) {
         // A refused read is logged separately.
         Some(fault) if fault.class == FaultClass::Denied => {}
         Some(_) if state.place(place).is_some_and(|known| known.foreign.is_some()) => {}
+        Some(fault) if told_of_account(state, place, fault) => {
+            debug!(event = "region_down", %account, %region, code = fault.code, cause = fault.message,
+                "the same in another Region");
+        }
         Some(fault) if failures.saturating_add(1) == PLACE_OUT_OF_ORDER => {
             if fault.class.needs_a_person() {
                 error!(event = "region_down", %account, %region, code = fault.code, cause = fault.message,
@@ -286,6 +293,16 @@ fn place_moved(state: &State, place: &AccountRegion, fault: Option<&Fault>) {
         }
         _ => {}
     }
+}
+
+/// Whether these credentials are refused in another Region of the account already, which was logged.
+fn told_of_account(state: &State, place: &AccountRegion, fault: &Fault) -> bool {
+    let told = |known: &AccountRegionState| {
+        let same = |before: &Fault| before.class == FaultClass::Credentials && before.code == fault.code;
+        known.failures >= PLACE_OUT_OF_ORDER && known.trouble.as_ref().is_some_and(|(before, _)| same(before))
+    };
+    let mut others = state.places.iter().filter(|(other, _)| other.account == place.account && *other != place);
+    fault.class == FaultClass::Credentials && others.any(|(_, known)| told(known))
 }
 
 /// Another account responds: logged once, until the account changes again.

@@ -118,7 +118,8 @@ impl Daemon {
             .map_err(|source| DaemonError::Listen { address: daemon.listen, source })?;
         let address = listener.local_addr().unwrap_or(daemon.listen);
         let socket = control_socket(&daemon.control).await?;
-        let engine = Engines::new(&startup.settings.aws, startup.credentials.clone()).await;
+        let Settings { aws, accounts, .. } = &startup.settings;
+        let engine = Engines::new(aws, accounts, state.own_account.as_ref(), startup.credentials.clone()).await;
         let (commands, inbox) = mpsc::channel(64);
         let (reconciler, snapshots, liveness) = Reconciler::new(startup, state, store, engine, clock.clone(), inbox);
         let telling =

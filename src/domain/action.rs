@@ -123,6 +123,36 @@ pub enum CallKey {
     Hold(BackupId),
 }
 
+impl CallKey {
+    /// The same call, once the unnamed own account has an id.
+    pub(super) fn in_account(self, id: &AccountId) -> Self {
+        match self {
+            Self::Make(mut key) if !key.source.account.is_named() => {
+                key.source.account.clone_from(id);
+                Self::Make(key)
+            }
+            other => other,
+        }
+    }
+}
+
+impl Action {
+    /// The same action, if it is in the unnamed own account, under the id that this account has since.
+    #[must_use]
+    pub fn in_account(&self, id: &AccountId) -> Self {
+        let mut action = self.clone();
+        if !action.place.account.is_named() {
+            action.place.account.clone_from(id);
+        }
+        if let Call::Make { key, .. } = &mut action.call
+            && !key.source.account.is_named()
+        {
+            key.source.account.clone_from(id);
+        }
+        action
+    }
+}
+
 impl Call {
     /// The call's identity; `None` for a call without ids.
     #[must_use]

@@ -8,8 +8,7 @@ use super::deletion::Brake;
 use super::dispute::Dispute;
 use super::fault::Fault;
 use super::id::{
-    AccountAlias, AccountId, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target,
-    WorkKey,
+    AccountId, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target, WorkKey,
 };
 use super::lane::Lane;
 use super::note::Note;
@@ -194,10 +193,12 @@ pub enum Change {
         /// Backups that are not ours, each with its source.
         other_backups: Vec<(BackupId, SourceId)>,
     },
-    /// The first response that names an account: its id goes on record.
+    /// The first response that names the daemon's own account: everything recorded of it moves to this id.
+    OwnAccountNamed(AccountId, Time),
+    /// The first response that names an account goes on record.
     AccountRecorded {
-        /// The account's name in the policy file.
-        account: AccountAlias,
+        /// The account.
+        account: AccountId,
         /// The account id in AWS's response.
         id: AccountId,
         /// When it happened.
@@ -212,7 +213,6 @@ pub enum Change {
         /// When it happened.
         at: Time,
     },
-
     /// Intent: this backup or copy will be deleted, once AWS has shown it again and nothing prevents it.
     DeletionPlanned {
         /// The account and Region.
@@ -394,7 +394,7 @@ pub enum Change {
     /// A lookup of sources is sent; they are not looked up again before the given time.
     SourceLookupSent {
         /// The account.
-        account: AccountAlias,
+        account: AccountId,
         /// The sources.
         ids: Vec<SourceId>,
         /// Earliest time of the next lookup.
@@ -403,7 +403,7 @@ pub enum Change {
     /// A source was looked up.
     SourceLookedUp {
         /// In which account.
-        account: AccountAlias,
+        account: AccountId,
         /// The facts as AWS reports them.
         facts: Box<SourceFacts>,
         /// When the lookup was sent.

@@ -80,11 +80,7 @@ macro_rules! name {
 }
 
 name! {
-    /// An account by its name in the policy file; the daemon's own is [`AccountAlias::own`].
-    AccountAlias
-}
-name! {
-    /// The 12-digit id of an AWS account.
+    /// The 12-digit id of an AWS account, and [`AccountId::own`] as long as nothing has named the daemon's own.
     AccountId
 }
 name! {
@@ -112,11 +108,18 @@ name! {
     Token
 }
 
-impl AccountAlias {
-    /// The account whose credentials the daemon runs with.
+impl AccountId {
+    /// The account whose credentials the daemon runs with, until a response names it
+    /// ([`State::own_account`](super::state::State::own_account)).
     #[must_use]
     pub fn own() -> Self {
         Self::from("default")
+    }
+
+    /// Whether this is an id, and not [`AccountId::own`].
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        is_account_id(self.as_str())
     }
 }
 
@@ -124,7 +127,13 @@ impl AccountAlias {
 #[must_use]
 pub fn account_of_arn(arn: &str) -> Option<&str> {
     let account = arn.strip_prefix("arn:")?.split(':').nth(3)?;
-    (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
+    is_account_id(account).then_some(account)
+}
+
+/// Whether this has the form of an account id: twelve digits.
+#[must_use]
+pub fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 impl SourceId {
@@ -144,7 +153,7 @@ pub(super) fn is_volume(id: &str) -> bool {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct AccountRegion {
     /// The account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// The Region.
     pub region: Region,
 }
@@ -159,7 +168,7 @@ impl fmt::Display for AccountRegion {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct SourceKey {
     /// The account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// The file system or volume.
     pub source: SourceId,
 }
@@ -305,7 +314,7 @@ pub fn deletion_token(place: &AccountRegion, id: &BackupId) -> Token {
 
 fn token_of(hash: [u8; 32]) -> Token {
     let mut text = String::with_capacity(44);
-    text.push_str("lb1-");
+    text.push_str("lb2-");
     for nibble in hash[..20].iter().flat_map(|byte| [byte >> 4, byte & 15]) {
         text.extend(char::from_digit(nibble.into(), 16));
     }
@@ -326,7 +335,7 @@ mod tests {
     use super::*;
 
     fn key(target: Target) -> WorkKey {
-        let source = SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() };
+        let source = SourceKey { account: AccountId::own(), source: "fs-0123456789abcdef0".into() };
         WorkKey {
             source,
             occurrence: Occurrence { at: Time::from_secs(1_795_248_000), trigger: Trigger::Schedule },

@@ -7,7 +7,7 @@
 pub use super::file_system_kind::FileSystemKind;
 
 use super::catalogue::{FSX, LaneLimit, LaneRule, LaneScope};
-use super::id::{AccountAlias, AccountRegion, Region, SourceId};
+use super::id::{AccountId, AccountRegion, Region, SourceId};
 use super::policy::Limits;
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub enum Lane {
     /// alias while AWS reports ARNs. So the key is left out, which can only overcount.
     Volume(AccountRegion, SourceId),
     /// All ONTAP copies of an account.
-    OntapAccount(AccountAlias),
+    OntapAccount(AccountId),
 }
 
 impl Lane {
@@ -28,7 +28,7 @@ impl Lane {
     #[must_use]
     pub fn of_copy(
         kind: FileSystemKind,
-        account: &AccountAlias,
+        account: &AccountId,
         destination: &Region,
         volume: Option<&SourceId>,
     ) -> Vec<Self> {
@@ -54,6 +54,18 @@ impl Lane {
             Some(LaneLimit::OntapCopiesInFlight) => limits.ontap_copies_in_flight,
             Some(LaneLimit::Fixed(limit)) => limit,
             None => 0,
+        }
+    }
+}
+
+impl Lane {
+    /// The unnamed own account gets its id.
+    pub(super) fn rename(&mut self, id: &AccountId) {
+        let (Self::Shared(AccountRegion { account, .. })
+        | Self::Volume(AccountRegion { account, .. }, _)
+        | Self::OntapAccount(account)) = self;
+        if !account.is_named() {
+            account.clone_from(id);
         }
     }
 }

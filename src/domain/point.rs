@@ -1,7 +1,7 @@
 //! Backups and copies as AWS lists them.
 
 use super::id::{
-    AccountAlias, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target, WorkKey,
+    AccountId, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target, WorkKey,
 };
 use super::lane::{FileSystemKind, Lane};
 use super::policy::Tags;
@@ -258,9 +258,16 @@ impl RecoveryPoint {
         self
     }
 
+    /// The unnamed own account gets its id.
+    pub(super) fn rename_account(&mut self, id: &AccountId) {
+        if !self.place.account.is_named() {
+            Arc::make_mut(&mut self.provenance).place.account.clone_from(id);
+        }
+    }
+
     /// The account that holds it.
     #[must_use]
-    pub fn account(&self) -> &AccountAlias {
+    pub fn account(&self) -> &AccountId {
         &self.place.account
     }
 
@@ -434,7 +441,7 @@ mod tests {
 
     #[test]
     fn a_persons_copy_of_ours_is_not_ours() {
-        let place = AccountRegion { account: AccountAlias::own(), region: "us-west-2".into() };
+        let place = AccountRegion { account: AccountId::own(), region: "us-west-2".into() };
         let ours = |origin, from| observed(origin, from).into_point(&place, Time::from_secs(3)).is_ok();
         assert!(ours(None, None), "a backup");
         assert!(ours(Some("backup-1"), Some("backup-1")), "a copy");
@@ -473,7 +480,7 @@ mod tests {
             |shown| tag(shown, super::super::tags::NAME, "what a person calls it"),
             |shown| tag(shown, "team", "it"),
         ];
-        let place = AccountRegion { account: AccountAlias::own(), region: "us-west-2".into() };
+        let place = AccountRegion { account: AccountId::own(), region: "us-west-2".into() };
         for origin in [None, Some("backup-1")] {
             for lifecycle in [Lifecycle::Available, Lifecycle::Copying, Lifecycle::Failed] {
                 let first = ObservedBackup { lifecycle, ..observed(origin, None) };

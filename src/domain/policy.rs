@@ -3,7 +3,7 @@
 //! All values here are valid; only the `config` module creates them from text. A [`Settings`] is immutable and replaced
 //! as a whole on reload.
 
-use super::id::{AccountAlias, Occurrence, PolicyName, Region, SourceId, SourceKey, Trigger};
+use super::id::{AccountId, Occurrence, PolicyName, Region, SourceId, SourceKey, Trigger};
 use super::schedule::Schedule;
 use super::selection::Select;
 use super::time::Time;
@@ -30,6 +30,10 @@ pub struct Settings {
     pub limits: Limits,
     /// `[notify]`.
     pub notify: Notify,
+    /// The daemon's own account: [`AccountId::own`] until a response has named it.
+    pub own_account: AccountId,
+    /// Every `[accounts.NAME]`, by the account that its role is in.
+    pub accounts: BTreeMap<AccountId, Account>,
     /// Every `[[policy]]`, by name.
     pub policies: BTreeMap<PolicyName, Policy>,
 }
@@ -60,6 +64,26 @@ pub struct Aws {
     pub endpoint_url: Option<String>,
     /// Calls per second, per account and Region, all calls together.
     pub requests_per_second: f64,
+}
+
+/// One `[accounts.NAME]`: an account that is reached by assuming a role through STS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its name in the policy file, which no key, tag or token contains.
+    pub name: String,
+    /// The role.
+    pub role_arn: String,
+    /// What the role's trust policy asks for.
+    pub external_id: Option<String>,
+    /// How the sessions are called in the account's CloudTrail.
+    pub session_name: Option<String>,
+}
+
+/// Without the external id, which is a shared secret to some.
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("name", &self.name).field("role_arn", &self.role_arn).finish_non_exhaustive()
+    }
 }
 
 /// `[limits]`: AWS's limits on copies in flight (fsx-facts 3.2).
@@ -120,7 +144,7 @@ pub struct Policy {
     /// Its name, unique in the file.
     pub name: PolicyName,
     /// The account its sources are in.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// The Region its sources are in.
     pub region: Region,
     /// File systems and volumes, in the order written, each once; then what `select` found.

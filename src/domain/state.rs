@@ -8,8 +8,7 @@ use super::change::{Change, Counter, IllegalChange, OccurrenceRecord};
 use super::deletion::{Brake, Deletion, HoldRequest};
 use super::fault::Fault;
 use super::id::{
-    AccountAlias, AccountId, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceKey, Target, Trigger,
-    WorkKey,
+    AccountId, AccountRegion, BackupId, Occurrence, PolicyName, Region, SourceKey, Target, Trigger, WorkKey,
 };
 use super::lane::Lane;
 use super::note::Notes;
@@ -29,6 +28,7 @@ mod deletions;
 mod disputes;
 mod durable;
 mod index;
+mod own_account;
 mod pauses;
 mod pending_requests;
 mod points;
@@ -79,8 +79,10 @@ pub struct State {
     pub sources: BTreeMap<SourceKey, Arc<SourceState>>,
     /// By account and Region.
     pub places: BTreeMap<AccountRegion, AccountRegionState>,
-    /// The AWS account id of each account of the policy file, as AWS's responses name it.
-    pub accounts: BTreeMap<AccountAlias, AccountState>,
+    /// The daemon's own account, once a response has named it. Until then its key is [`AccountId::own`].
+    pub own_account: Option<AccountId>,
+    /// The account that AWS's responses name, for each account that a response has named.
+    pub accounts: BTreeMap<AccountId, AccountState>,
     /// Pauses by policy, in the order they began; an ended pause stays until the occurrences that came due in it are
     /// recorded.
     pub pauses: BTreeMap<PolicyName, Vec<Pause>>,
@@ -129,6 +131,7 @@ impl State {
         Self {
             sources: BTreeMap::new(),
             places: BTreeMap::new(),
+            own_account: None,
             accounts: BTreeMap::new(),
             pauses: BTreeMap::new(),
             counters: BTreeMap::new(),

@@ -7,6 +7,7 @@
 mod process;
 mod profile;
 
+use super::accounts::Role;
 use super::faults::chain;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::policy::Aws;
@@ -45,6 +46,8 @@ struct Inner {
 enum Source {
     /// Supplied by the program.
     Given(Credentials),
+    /// A role in another account.
+    Role(Box<Role>),
     /// The default chain of AWS tools.
     Found { chain: DefaultCredentialsChain, profile: Option<String> },
 }
@@ -93,6 +96,11 @@ impl SharedCredentials {
         Self(Arc::new(Inner { source, state: Mutex::default() }))
     }
 
+    /// Those of a role in another account.
+    pub(super) fn assuming(role: Role) -> Self {
+        Self(Arc::new(Inner { source: Source::Role(Box::new(role)), state: Mutex::default() }))
+    }
+
     /// Valid credentials.
     ///
     /// # Errors
@@ -125,7 +133,10 @@ impl Inner {
         }
         let fetched = match timeout(FETCH_WITHIN, self.source.fetch()).await {
             Ok(fetched) => fetched,
-            Err(_) => Err(fault("the source of credentials does not answer")),
+            Err(_) => Err(match &self.source {
+                Source::Role(role) => role.unanswered(),
+                _ => fault("the source of credentials does not answer"),
+            }),
         };
         state.fetched = Some(Instant::now());
         state.failed = fetched.as_ref().err().cloned();
@@ -147,6 +158,7 @@ impl Source {
     async fn fetch(&self) -> Result<Credentials, Fault> {
         match self {
             Self::Given(credentials) => Ok(credentials.clone()),
+            Self::Role(role) => role.assume().await,
             Self::Found { chain: found, profile } => match profile::base(profile.as_deref()).await {
                 Some(Base { command, roles }) => {
                     let base = process::run(&command).await.map_err(|why| fault(&why))?;

@@ -3,6 +3,7 @@
 //! The SDK's own retries are off, because retrying a create call is a decision (`planner/retry`), and because the SDK's
 //! retry quota never recovers with time (crates.md, fact 6). Every call ends within a bounded time.
 
+use super::accounts::AccountCredentials;
 use super::credentials::SharedCredentials;
 use super::faults::{Said, causes, chain, classify, counted_as};
 use super::measure::Measure;
@@ -10,9 +11,9 @@ use super::pacing::Pacing;
 use super::{Answer, Engine, Sent, reading};
 use crate::domain::action::{Action, Call, Outcome, Request};
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{AccountRegion, SourceId};
+use crate::domain::id::{AccountId, AccountRegion, SourceId};
 use crate::domain::limits::{ANSWER_WITHIN, CALL_WITHIN};
-use crate::domain::policy::Aws;
+use crate::domain::policy::{Account, Aws};
 use crate::domain::selection::NextPage;
 use crate::domain::tags::HOLD;
 use aws_config::environment::region::EnvironmentVariableRegionProvider;
@@ -61,7 +62,7 @@ fn contradiction(shared: &SdkConfig, endpoint_named: bool) -> Option<Fault> {
 /// FSx as served by AWS or a compatible endpoint.
 pub struct FsxEngine {
     shared: SdkConfig,
-    credentials: SharedCredentials,
+    credentials: AccountCredentials,
     endpoint_url: Option<String>,
     /// Contradictory settings: nothing is sent.
     contradiction: Option<Fault>,
@@ -73,7 +74,12 @@ pub struct FsxEngine {
 impl FsxEngine {
     /// Reads credentials and settings like every AWS tool: environment, profile, container, instance. `credentials`
     /// replace them if the program brings its own.
-    pub async fn new(aws: &Aws, credentials: Option<Credentials>) -> Self {
+    pub async fn new(
+        aws: &Aws,
+        accounts: &BTreeMap<AccountId, Account>,
+        own_account: Option<&AccountId>,
+        credentials: Option<Credentials>,
+    ) -> Self {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_WITHIN)
             .read_timeout(READ_WITHIN)
@@ -103,6 +109,8 @@ impl FsxEngine {
         let shared = loader.load().await;
         let named = aws.endpoint_url.as_deref().or(shared.endpoint_url());
         let contradiction = contradiction(&shared, named.is_some() || std::env::var_os(ENDPOINT_OF_FSX).is_some());
+        let url = aws.endpoint_url.as_deref();
+        let credentials = AccountCredentials::new(credentials, own_account.cloned(), accounts.clone(), &shared, url);
         Self {
             shared,
             credentials,
@@ -119,14 +127,22 @@ impl FsxEngine {
     /// # Errors
     /// Why they are not.
     pub async fn credentials(&self) -> Result<(), Fault> {
-        self.credentials.get().await.map(drop)
+        self.credentials.own().get().await.map(drop)
+    }
+
+    /// A response has named the daemon's own account.
+    pub fn own_account_is(&self, id: &AccountId) {
+        self.credentials.own_account_is(id);
     }
 
     fn client(&self, place: &AccountRegion) -> Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = || {
+            // Without credentials for the account, `send` sends nothing.
+            let credentials = self.credentials.of(place).unwrap_or_else(|_| self.credentials.own().clone());
             let mut config = aws_sdk_fsx::config::Builder::from(&self.shared)
                 .region(aws_sdk_fsx::config::Region::new(place.region.to_string()))
+                .credentials_provider(credentials)
                 .interceptor(self.measure.clone());
             if let Some(url) = &self.endpoint_url {
                 config = config.endpoint_url(url);
@@ -151,7 +167,7 @@ impl FsxEngine {
             return Err(fault.clone());
         }
         // Without credentials nothing is sent or counted; with them, the SDK finds them in the cache.
-        self.credentials().await?;
+        self.credentials.of(place)?.get().await?;
         self.pacing.turn(place).await;
         let began = Instant::now();
         let result = match tokio::time::timeout(CALL_WITHIN, request).await {

@@ -3,6 +3,7 @@
 //! An engine turns one [`Action`] into one request, rate-limited and with a deadline, and every result, good, bad or
 //! missing, into an [`Outcome`]. It decides nothing and retries nothing: a create call is sent exactly once per action.
 
+mod accounts;
 mod credentials;
 pub mod faults;
 mod fsx;
@@ -12,11 +13,13 @@ mod reading;
 
 use crate::domain::action::{Action, Outcome};
 use crate::domain::fault::Fault;
-use crate::domain::policy::Aws;
+use crate::domain::id::AccountId;
+use crate::domain::policy::{Account, Aws};
 use crate::domain::time::Time;
 use crate::domain::timekeeper::Heard;
 use aws_credential_types::Credentials;
 use fsx::FsxEngine;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -75,8 +78,20 @@ pub struct Engines {
 impl Engines {
     /// Reads credentials and settings like every AWS tool: environment, profile, container, instance. `credentials`
     /// replace them if the program brings its own.
-    pub async fn new(aws: &Aws, credentials: Option<Credentials>) -> Self {
-        Self { fsx: FsxEngine::new(aws, credentials).await }
+    ///
+    /// Calls to one of the `accounts` assume its role. `own_account` is the daemon's own, as far as it is known.
+    pub async fn new(
+        aws: &Aws,
+        accounts: &BTreeMap<AccountId, Account>,
+        own_account: Option<&AccountId>,
+        credentials: Option<Credentials>,
+    ) -> Self {
+        Self { fsx: FsxEngine::new(aws, accounts, own_account, credentials).await }
+    }
+
+    /// A response has named the daemon's own account: its credentials serve that id from now on, and no other.
+    pub fn own_account_is(&self, id: &AccountId) {
+        self.fsx.own_account_is(id);
     }
 
     /// Checks whether credentials are available.

@@ -5,13 +5,13 @@ use super::retry::PLACE_OUT_OF_ORDER;
 use crate::domain::counted::counted;
 use crate::domain::duration::duration_text;
 use crate::domain::fault::{Fault, FaultClass};
-use crate::domain::id::{AccountRegion, SourceKey, Target};
+use crate::domain::id::{AccountId, AccountRegion, SourceKey, Target};
 use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::Settings;
 use crate::domain::state::{AccountRegionState, State};
 use crate::domain::time::Time;
 use crate::domain::timekeeper::TOLD_FROM;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The severity of a finding.
@@ -115,8 +115,7 @@ pub fn audit(settings: &Settings, state: &State, now: Time) -> Vec<Finding> {
     for (lane, held) in state.lanes_held() {
         let capacity = lane.capacity(&settings.limits);
         if held > capacity {
-            let key =
-                SourceKey { account: crate::domain::id::AccountAlias::own(), source: format!("lane {lane}").into() };
+            let key = SourceKey { account: crate::domain::id::AccountId::own(), source: format!("lane {lane}").into() };
             let what = format!("{held} copies in flight where AWS allows {capacity}");
             findings.push(Finding { severity: Severity::Warning, source: key, what });
         }
@@ -136,7 +135,7 @@ fn clock(state: &State, findings: &mut Vec<Finding>) {
     let waits = if off { ": nothing is opened, missed, deleted or forgotten until it is set right" } else { "" };
     let what = format!("the host's clock is {} {which} AWS's{waits}", duration_text(offset));
     let severity = if off { Severity::Error } else { Severity::Warning };
-    let source = SourceKey { account: crate::domain::id::AccountAlias::own(), source: "clock".into() };
+    let source = SourceKey { account: crate::domain::id::AccountId::own(), source: "clock".into() };
     findings.push(Finding { severity, source, what });
 }
 
@@ -175,16 +174,30 @@ fn unread(place: &AccountRegion, known: &AccountRegionState, fault: &Fault) -> S
     format!("{region} cannot be listed{since} ({fault}): {waits}")
 }
 
-/// Why no Region of the policy can be reached with our credentials, or which other account they belong to; `None` if a
-/// Region can be reached. A Region that left the policy says nothing about it.
+/// Why no account of the policy can be worked in: our credentials are refused in all its Regions, or are those of
+/// another account. `None` if one can; what is wrong with others stands with their Regions. A Region that left the policy
+/// says nothing.
 #[must_use]
 pub fn credentials_problem(settings: &Settings, state: &State) -> Option<String> {
-    let places: BTreeSet<AccountRegion> = places_of(settings).collect();
-    if let Some(foreign) = places.iter().find_map(|place| state.foreign(&place.account)) {
-        return Some(foreign.fault.to_string());
+    let mut by_account: BTreeMap<AccountId, Vec<AccountRegion>> = BTreeMap::new();
+    for place in places_of(settings) {
+        by_account.entry(place.account.clone()).or_default().push(place);
     }
+    let mut first = None;
+    for (account, places) in &by_account {
+        let problem = match state.foreign(account) {
+            Some(foreign) => foreign.fault.to_string(),
+            None => refused_everywhere(state, places)?,
+        };
+        first.get_or_insert(problem);
+    }
+    first
+}
+
+/// The refusal of our credentials, if these Regions all refuse them or do not respond.
+fn refused_everywhere(state: &State, places: &[AccountRegion]) -> Option<String> {
     let mut problem = None;
-    for place in &places {
+    for place in places {
         let (fault, _) = state.place(place)?.trouble.as_ref()?;
         if fault.class == FaultClass::Credentials && problem.is_none() {
             problem = Some(fault.to_string());

@@ -19,11 +19,12 @@ pub use quotas::QuotaReport;
 
 use super::durations;
 use crate::domain::duration::duration_text;
-use crate::domain::id::{AccountAlias, PolicyName, Region, SourceId, SourceKey, Target};
+use crate::domain::id::{AccountId, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::State;
 use crate::domain::time::Time;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -179,9 +180,14 @@ fn some_of(sources: &[SourceId]) -> String {
     text
 }
 
-/// A Region, with its account unless that is the daemon's own.
-fn at(account: &AccountAlias, region: &Region) -> String {
-    if *account == AccountAlias::own() { region.to_string() } else { format!("{account}/{region}") }
+/// A Region, with its account if there are several.
+fn at(account: &AccountId, region: &Region, several: bool) -> String {
+    if several { format!("{account}/{region}") } else { region.to_string() }
+}
+
+/// Whether these are several accounts.
+fn several<'a>(accounts: impl IntoIterator<Item = &'a AccountId>) -> bool {
+    accounts.into_iter().collect::<BTreeSet<_>>().len() > 1
 }
 
 #[cfg(test)]

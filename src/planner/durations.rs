@@ -136,7 +136,7 @@ fn second_longest(times: &mut [Duration]) -> Option<Duration> {
 mod tests {
     use super::*;
     use crate::domain::change::Change;
-    use crate::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceKey, Trigger};
+    use crate::domain::id::{AccountId, AccountRegion, Occurrence, SourceKey, Trigger};
     use crate::domain::lane::FileSystemKind;
     use crate::domain::point::{Lifecycle, Provenance};
     use crate::domain::remarks::Remarked;
@@ -151,7 +151,7 @@ mod tests {
         let at = Time::from_secs(1_795_248_000).plus(3600 * Duration::from_secs(u64::from(nth)));
         RecoveryPoint {
             provenance: Provenance {
-                place: AccountRegion { account: AccountAlias::own(), region: "us-west-2".into() },
+                place: AccountRegion { account: AccountId::own(), region: "us-west-2".into() },
                 source: "fs-0123456789abcdef0".into(),
                 policy: None,
                 kms_key: Some(key.into()),
@@ -178,7 +178,7 @@ mod tests {
         for copy in copies {
             state.apply(&Change::BackupObserved { point: Box::new(copy.clone()) }).unwrap();
         }
-        let key = SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() };
+        let key = SourceKey { account: AccountId::own(), source: "fs-0123456789abcdef0".into() };
         let source = state.sources.get(&key).cloned().unwrap_or_else(|| SourceState::new("us-east-1".into()).into());
         let destination = Destination {
             region: "us-west-2".into(),

@@ -297,7 +297,7 @@ fn invalid(what: String) -> Refusal {
 mod tests {
     use super::*;
     use crate::domain::change::OccurrenceOutcome;
-    use crate::domain::id::{AccountAlias, AccountRegion};
+    use crate::domain::id::{AccountId, AccountRegion};
     use crate::domain::lane::FileSystemKind;
     use crate::domain::plan::Reason;
     use crate::domain::point::{Lifecycle, Provenance, RecoveryPoint};
@@ -331,7 +331,7 @@ mod tests {
         }
 
         fn listed(&mut self, began_at: Time) {
-            let place = AccountRegion { account: AccountAlias::own(), region: "us-east-1".into() };
+            let place = AccountRegion { account: AccountId::own(), region: "us-east-1".into() };
             self.apply(Change::Listed {
                 place,
                 began_at,
@@ -384,7 +384,7 @@ mod tests {
         }
 
         fn open(&self, source: &str) -> Vec<Occurrence> {
-            let key = SourceKey { account: AccountAlias::own(), source: source.into() };
+            let key = SourceKey { account: AccountId::own(), source: source.into() };
             self.state.sources[&key].open.keys().copied().collect()
         }
     }
@@ -527,7 +527,7 @@ mod tests {
         let again = fixture.order(backup(None, after(1)), after(2)).unwrap();
         assert_eq!((again.changes.len(), again.sources.len()), (0, 2));
         let (occurrence, key) = (Occurrence { at: after(1), trigger: Trigger::Manual }, SOURCE);
-        let source = SourceKey { account: AccountAlias::own(), source: key.into() };
+        let source = SourceKey { account: AccountId::own(), source: key.into() };
         let record = fixture.state.sources[&source].open[&occurrence].clone();
         let (reason, at) = ("for the test".to_owned(), after(3));
         fixture.apply(Change::Closed {
@@ -550,7 +550,7 @@ mod tests {
         fixture.order(backup(Some(SOURCE), after(1)), after(1)).unwrap();
         let failed = RecoveryPoint {
             provenance: Provenance {
-                place: AccountRegion { account: AccountAlias::own(), region: "us-east-1".into() },
+                place: AccountRegion { account: AccountId::own(), region: "us-east-1".into() },
                 source: SOURCE.into(),
                 policy: Some("hourly".into()),
                 kms_key: None,

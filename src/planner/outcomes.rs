@@ -79,6 +79,11 @@ fn nonsense() -> Fault {
     Fault::new(FaultClass::Unanswered, "UnexpectedAnswer", "the answer is of another kind than the call")
 }
 
+pub use accounts::account_named_by;
+
+/// The code with which AWS refuses a backup while another one of the source is under way (fsx-facts 3.3).
+const BACKUP_IN_PROGRESS: &str = "BackupInProgress";
+
 mod accounts;
 mod deletions;
 mod disputes;
@@ -195,7 +200,12 @@ impl OutcomeProcessor<'_> {
         }
         // The lane counts refusals for lack of a slot, but this one must count for the backoff.
         let failures = pending.failures_with(fault.class).saturating_add(u32::from(fault.class == FaultClass::NoSlot));
-        let pause = retry::pause(fault.class, failures, self.poll(), key.jitter(failures));
+        let pause = match fault.code.as_str() {
+            BACKUP_IN_PROGRESS if !copies => {
+                retry::pause_for_another_backup(failures, self.poll(), key.jitter(failures))
+            }
+            _ => retry::pause(fault.class, failures, self.poll(), key.jitter(failures)),
+        };
         let attempts = self.state.sources.get(&key.source).map_or(0, |source| source.failed_attempts(key));
         let pause = pause.max(retry::pause_after_attempts(fault.class, attempts, failures, key, self.poll()));
         if fault.class == FaultClass::TokenConflict {

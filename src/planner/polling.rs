@@ -8,7 +8,7 @@ use super::call_limits::CallLimits;
 use super::send;
 use crate::domain::action::{Action, Call, CallKey};
 use crate::domain::change::Change;
-use crate::domain::id::{AccountAlias, AccountRegion, BackupId, Region};
+use crate::domain::id::{AccountId, AccountRegion, BackupId, Region};
 use crate::domain::limits::{CALL_ENDS_WITHIN, IDS_PER_CALL, LISTING_LAG, PROOF_AFTER};
 use crate::domain::plan::Plan;
 use crate::domain::policy::Settings;
@@ -28,7 +28,7 @@ const STALE_AFTER: Duration = Duration::from_secs(60);
 
 /// Plans listings and polls for all relevant accounts and Regions.
 pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
-    let mut places: Vec<(&AccountAlias, &Region)> = names_of_places(settings).collect();
+    let mut places: Vec<(&AccountId, &Region)> = names_of_places(settings).collect();
     // Points in Regions that no policy names any more are still reported (points, orphans), so these Regions are read
     // too.
     let ours = |known: &AccountRegionState| !known.poll_schedule.is_empty() || !known.points.is_empty();
@@ -50,14 +50,21 @@ pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut Cal
     }
 }
 
-/// Looks up one of our sources where a response that names no account contradicts the record: our source exists only in
-/// the account on record.
+/// Looks up one of our sources where an account has to be named: the daemon's own, as long as nothing has named it (rows,
+/// tokens and metrics are under its id); and one of which a response that names no account contradicts the record, since
+/// our source exists only in the account on record.
 fn proofs(state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
-    for (account, known) in &state.accounts {
-        let Some(wanted) = known.proof_wanted else { continue };
-        let due = wanted.plus(PROOF_AFTER);
-        let of_account =
-            state.sources.iter().filter(|(key, source)| key.account == *account && source.membership.is_some());
+    let own = AccountId::own();
+    let unnamed = state.own_account.is_none().then_some((&own, Time::ZERO));
+    let doubted = state.accounts.iter().filter_map(|(account, known)| Some((account, known.proof_wanted?)));
+    let wanted = unnamed.into_iter().chain(doubted.map(|(account, wanted)| (account, wanted.plus(PROOF_AFTER))));
+    for (account, due) in wanted {
+        let asks_again = due > Time::ZERO;
+        let of_account = state.sources.iter().filter(|(key, source)| {
+            // What was looked up and names nobody will not do so the next time.
+            let of_use = asks_again || source.lookup.facts.is_none();
+            key.account == *account && source.membership.is_some() && of_use
+        });
         let next = of_account.min_by_key(|(_, source)| source.lookup.not_before);
         let Some((key, source)) = next else { continue };
         let due = due.max(source.lookup.not_before);
@@ -82,7 +89,7 @@ pub fn places_of(settings: &Settings) -> impl Iterator<Item = AccountRegion> + '
         .map(|(account, region)| AccountRegion { account: account.clone(), region: region.clone() })
 }
 
-fn names_of_places(settings: &Settings) -> impl Iterator<Item = (&AccountAlias, &Region)> {
+fn names_of_places(settings: &Settings) -> impl Iterator<Item = (&AccountId, &Region)> {
     settings.policies.values().flat_map(|policy| {
         let regions = policy.destinations.iter().map(|destination| &destination.region);
         std::iter::once(&policy.region).chain(regions).map(|region| (&policy.account, region))

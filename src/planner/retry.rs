@@ -18,6 +18,9 @@ pub const LONGEST_AFTER_FAILED: Duration = Duration::from_secs(6 * 3600);
 const LONGEST_FOR_PLACE: Duration = MINUTE;
 /// The same if the cause is not the Region but our credentials.
 const LONGEST_FOR_CREDENTIALS: Duration = Duration::from_secs(5 * 60);
+/// The longest backoff while another backup of the source is under way: that ends by itself, and the time in which an
+/// occurrence may begin (`start_within`) goes on meanwhile.
+const LONGEST_FOR_ANOTHER_BACKUP: Duration = Duration::from_secs(10 * 60);
 /// After this many consecutive failures an account and Region count as out of order: then only one call at a time.
 pub const PLACE_OUT_OF_ORDER: u32 = 3;
 
@@ -35,6 +38,12 @@ pub fn pause(class: FaultClass, failures: u32, poll: Duration, jitter: f64) -> D
         FaultClass::Missing | FaultClass::Denied | FaultClass::Permanent => (HOUR, HOUR),
     };
     growing(first, longest, failures, jitter)
+}
+
+/// The backoff after `failures` consecutive refusals because another backup of the source is under way.
+#[must_use]
+pub fn pause_for_another_backup(failures: u32, poll: Duration, jitter: f64) -> Duration {
+    growing(poll, LONGEST_FOR_ANOTHER_BACKUP.max(poll), failures, jitter)
 }
 
 /// The backoff of a pending request of an attempt after others, when it got no response or a transient refusal: the

@@ -27,7 +27,9 @@ const REMARKS_MAX: usize = 10;
 /// Plans the next page of each search that is due.
 pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     let places: BTreeSet<AccountRegion> = selecting(settings).map(place_of).collect();
-    selecting(settings).for_each(|policy| warn(policy, troubles(state, policy), plan));
+    // What is wrong with the account or Region as a whole is told of that.
+    let served = |policy: &&Policy| state.place(&place_of(policy)).is_none_or(|known| known.trouble.is_none());
+    selecting(settings).filter(served).for_each(|policy| warn(policy, troubles(state, policy), plan));
     for place in places {
         let known = state.place(&place);
         if known.is_some_and(|known| known.calls.contains(&CallKey::Search)) {
@@ -125,11 +127,16 @@ fn place_of(policy: &Policy) -> AccountRegion {
     AccountRegion { account: policy.account.clone(), region: policy.region.clone() }
 }
 
-/// The settings of a file with what its selections found.
+/// The settings of a file with the id of the daemon's own account, if it is known, and with what its selections found.
 #[must_use]
 pub fn resolve(file: &Settings, state: &State) -> Settings {
     let mut settings = file.clone();
-    let mut taken = named(file);
+    if let Some(id) = &state.own_account {
+        settings.own_account.clone_from(id);
+        let own = settings.policies.values_mut().filter(|policy| !policy.account.is_named());
+        own.for_each(|policy| policy.account.clone_from(id));
+    }
+    let mut taken = named(&settings);
     for policy in settings.policies.values_mut().filter(|policy| policy.select.is_some()) {
         let place = place_of(policy);
         let found: Vec<SourceId> = found(policy, state, &place).cloned().collect();

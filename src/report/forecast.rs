@@ -3,7 +3,7 @@
 //! A person who is about to change a policy, or to confirm a deletion, must see the exact set affected before anything
 //! happens. The forecast depends on policy and state alone, and uses the planner's own functions.
 
-use crate::domain::id::{AccountAlias, AccountRegion, BackupId, PolicyName, Region, SourceId, SourceKey, Target};
+use crate::domain::id::{AccountId, AccountRegion, BackupId, PolicyName, Region, SourceId, SourceKey, Target};
 use crate::domain::plan::Plan;
 use crate::domain::point::RecoveryPoint;
 use crate::domain::policy::{Policy, Settings, Tags};
@@ -55,7 +55,7 @@ pub struct Forecast {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SearchedView {
     /// The account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// The Region.
     pub region: Region,
     /// The tags of every file system and volume that can be a source.
@@ -77,7 +77,7 @@ pub struct PolicyForecast {
     /// Its name.
     pub policy: PolicyName,
     /// Its account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// Its sources' Region.
     pub region: Region,
     /// Its schedule, as written.
@@ -121,7 +121,7 @@ pub struct WorkForecast {
     /// The policy.
     pub policy: PolicyName,
     /// The account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// The source.
     pub source: SourceId,
     /// The Region in which it is made.
@@ -171,7 +171,7 @@ pub struct DeletionForecast {
     /// The stage.
     pub stage: Stage,
     /// The account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// The source.
     pub source: SourceId,
     /// The Region.
@@ -190,7 +190,7 @@ pub struct DeletionForecast {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptForecast {
     /// The account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// The source.
     pub source: SourceId,
     /// The Region.
@@ -215,7 +215,7 @@ impl Forecast {
             at: now,
             live,
             settings: setting_texts::of_file(settings),
-            policies: settings.policies.values().map(|policy| policy_forecast(policy, state, now)).collect(),
+            policies: settings.policies.values().map(|policy| policy_forecast(settings, policy, state, now)).collect(),
             work: Vec::new(),
             deletions: Vec::new(),
             kept_count: 0,
@@ -333,7 +333,7 @@ impl Forecast {
     }
 }
 
-fn policy_forecast(policy: &Policy, state: &State, now: Time) -> PolicyForecast {
+fn policy_forecast(settings: &Settings, policy: &Policy, state: &State, now: Time) -> PolicyForecast {
     let mut next_at = Vec::new();
     // Nothing starts in a pause, but an occurrence due at its end does.
     let mut from = match state.pause_at(&policy.name, now).map(|pause| pause.until) {
@@ -368,7 +368,7 @@ fn policy_forecast(policy: &Policy, state: &State, now: Time) -> PolicyForecast 
                 settings: setting_texts::of_destination(policy, destination),
             })
             .collect(),
-        settings: setting_texts::of_policy(policy),
+        settings: setting_texts::of_policy(settings, policy),
     }
 }
 
@@ -385,6 +385,6 @@ fn deletion_forecast(point: &RecoveryPoint, stage: Stage, reason: String) -> Del
     }
 }
 
-fn deletion_order(of: &DeletionForecast) -> (Stage, &AccountAlias, &SourceId, &Region, Time, &BackupId) {
+fn deletion_order(of: &DeletionForecast) -> (Stage, &AccountId, &SourceId, &Region, Time, &BackupId) {
     (of.stage, &of.account, &of.source, &of.region, of.taken_at, &of.id)
 }

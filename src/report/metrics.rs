@@ -5,7 +5,7 @@
 //! builds its families from the [`Snapshot`], and a family without values still shows its help and type.
 
 use crate::domain::change::{Counter, OccurrenceOutcome};
-use crate::domain::id::{AccountAlias, PolicyName, Region, Target};
+use crate::domain::id::{AccountId, PolicyName, Region, Target};
 use crate::domain::plan::Reason;
 use crate::domain::state::Durations;
 use crate::domain::time::Time;

@@ -6,9 +6,8 @@
 //! reported.
 
 use super::snapshot::{AccountRegionView, RouteView, RpoStatus, Snapshot};
-use super::triage::source_text;
 use crate::domain::duration::age_text;
-use crate::domain::id::{AccountAlias, Occurrence, PolicyName, Region, SourceId, SourceKey, Target, Trigger};
+use crate::domain::id::{AccountId, Occurrence, PolicyName, Region, SourceId, SourceKey, Target, Trigger};
 use crate::domain::note::{Note, Notes, Notification, RouteKey, RouteRpo};
 use crate::domain::time::Time;
 use serde::Serialize;
@@ -54,7 +53,7 @@ pub struct Event {
     /// The policy.
     pub policy: Option<PolicyName>,
     /// The account's name in the policy file.
-    pub account: Option<AccountAlias>,
+    pub account: Option<AccountId>,
     /// The source.
     pub source: Option<SourceId>,
     /// The Region of the route's recovery points.
@@ -142,8 +141,7 @@ impl Event {
     /// An occurrence whose backup or copy was given up.
     #[must_use]
     pub fn job_failed(policy: &PolicyName, key: &SourceKey, of: Occurrence, reason: &str, at: Time) -> Self {
-        let source = source_text(&key.account, &key.source);
-        let message = format!("the occurrence of {} of {source} failed for good: {reason}", of.at);
+        let message = format!("the occurrence of {} of {} failed for good: {reason}", of.at, key.source);
         let scheduled = of.at.millis().to_string();
         let parts = [key.account.as_str(), key.source.as_str(), of.trigger.as_str(), &scheduled];
         Self {
@@ -182,7 +180,7 @@ fn cut(text: &str) -> String {
 }
 
 fn route_text(route: &RouteView) -> String {
-    format!("{} in {}", source_text(&route.account, &route.source), route.region)
+    format!("{} in {}", route.source, route.region)
 }
 
 /// New notes, and the events to notify about.
@@ -200,7 +198,7 @@ pub struct NewEvents {
 #[must_use]
 pub fn new_events(known: &Notes, snapshot: &Snapshot) -> NewEvents {
     let mut new_events = NewEvents::default();
-    let places: BTreeMap<(&AccountAlias, &Region), &AccountRegionView> =
+    let places: BTreeMap<(&AccountId, &Region), &AccountRegionView> =
         snapshot.places.iter().map(|place| ((&place.account, &place.region), place)).collect();
     let mut shown = BTreeSet::new();
     for route in &snapshot.routes {

@@ -8,9 +8,7 @@ use crate::domain::counted::counted;
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
 use crate::report::snapshot::{AccountRegionView, FindingView, FlightView, PolicyView, RpoStatus, Snapshot};
-use crate::report::triage::{
-    Line, Tally, copies_in_lane, lines, pause_text, problems, region_text, source_text, staleness,
-};
+use crate::report::triage::{Line, Names, Tally, copies_in_lane, lines, pause_text, problems, staleness};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::time::Duration;
 
@@ -30,6 +28,7 @@ pub fn render(snapshot: &Snapshot, now: Time) -> String {
     let (urgent, calm) = split(&lines);
     let tally = Tally::of(&lines);
     let problems = problems(snapshot, now);
+    let names = Names::among(snapshot.places.iter().map(|place| &place.account));
     let verdict = match tally.worst() {
         Some(RpoStatus::Late) => "late",
         Some(RpoStatus::Unknown) => "unknown",
@@ -55,12 +54,12 @@ pub fn render(snapshot: &Snapshot, now: Time) -> String {
                         p { "Lifeboat " (snapshot.version) ", as of " (clock(snapshot.at)) ", running since " (clock(snapshot.started_at)) }
                     }
                     @for problem in &problems { p.problem role="alert" { (problem) } }
-                    (routes("urgent", "Late or unknown", "the worst first", urgent, now))
-                    (findings(&snapshot.findings))
-                    (regions(&snapshot.places, now))
-                    (flights(&snapshot.flights, now))
-                    (routes("calm", "Within RPO", "the nearest to its limit first", calm, now))
-                    (policies(&snapshot.policies, now))
+                    (routes("urgent", "Late or unknown", "the worst first", urgent, names, now))
+                    (findings(&snapshot.findings, names))
+                    (regions(&snapshot.places, names, now))
+                    (flights(&snapshot.flights, names, now))
+                    (routes("calm", "Within RPO", "the nearest to its limit first", calm, names, now))
+                    (policies(&snapshot.policies, names, now))
                     nav { "For programs: " a href="/metrics" { "metrics" } ", " a href="/api/v1/status" { "status" } ", "
                         a href="/api/v1/history" { "history" } ". This page renews itself every 15 seconds." }
                 }
@@ -100,30 +99,30 @@ fn split<'a, 'b>(lines: &'b [Line<'a>]) -> (&'b [Line<'a>], &'b [Line<'a>]) {
     lines.split_at(urgent)
 }
 
-fn routes(id: &str, title: &str, order: &str, lines: &[Line<'_>], now: Time) -> Markup {
+fn routes(id: &str, title: &str, order: &str, lines: &[Line<'_>], names: Names, now: Time) -> Markup {
     html! {
         @if !lines.is_empty() {
             section aria-labelledby=(id) {
                 h2 id=(id) { (title) " " small { (counted(lines.len(), "route")) ", " (order) } }
-                (route_table(lines, now))
+                (route_table(lines, names, now))
             }
         }
     }
 }
 
-fn route_table(lines: &[Line<'_>], now: Time) -> Markup {
+fn route_table(lines: &[Line<'_>], names: Names, now: Time) -> Markup {
     html! {
         table {
             thead { tr { th { "State" } th { "Source" } th { "Recovery points in" } th { "Newest" } th { "RPO" } th { "Kept" } th { "Policy" } th { "What goes on" } } }
             tbody {
-                @for line in lines.iter().take(MOST_ROWS) { (route_row(line, now)) }
+                @for line in lines.iter().take(MOST_ROWS) { (route_row(line, names, now)) }
             }
         }
         (left_out(lines.len()))
     }
 }
 
-fn route_row(line: &Line<'_>, now: Time) -> Markup {
+fn route_row(line: &Line<'_>, names: Names, now: Time) -> Markup {
     let route = line.route;
     let (class, sign) = match line.standing {
         RpoStatus::Late => ("late", "✖"),
@@ -134,7 +133,7 @@ fn route_row(line: &Line<'_>, now: Time) -> Markup {
     html! {
         tr.(class) {
             td { span.state.(class) { (sign) " " (line.standing.as_str()) } }
-            th.source scope="row" { code { (source_text(&route.account, &route.source)) } }
+            th.source scope="row" { code { (names.source(&route.account, &route.source)) } }
             td data-is="in" { (route.region) @if !route.copy { " " span.faint { "(own)" } } }
             td.number data-is="newest" { @match route.newest_taken_at { Some(at) => (past(at, now)), None => "none" } }
             td.number data-is="RPO" { @if let Some(rpo) = route.rpo_seconds { (age_text(Duration::from_secs(rpo))) } }
@@ -149,7 +148,7 @@ fn route_row(line: &Line<'_>, now: Time) -> Markup {
     }
 }
 
-fn regions(places: &[AccountRegionView], now: Time) -> Markup {
+fn regions(places: &[AccountRegionView], names: Names, now: Time) -> Markup {
     let mut places: Vec<&AccountRegionView> = places.iter().collect();
     places.sort_by_key(|place| (!place.stale, place.trouble.is_none()));
     html! {
@@ -158,19 +157,19 @@ fn regions(places: &[AccountRegionView], now: Time) -> Markup {
                 h2 #regions { "Regions" }
                 table {
                     thead { tr { th { "Region" } th { "AWS read" } th { "Backups in flight" } th { "Copies in flight" } th { "Copies waiting" } th { "Backups held" } th { "Trouble" } } }
-                    tbody { @for place in places { (region_row(place, now)) } }
+                    tbody { @for place in places { (region_row(place, names, now)) } }
                 }
             }
         }
     }
 }
 
-fn region_row(place: &AccountRegionView, now: Time) -> Markup {
+fn region_row(place: &AccountRegionView, names: Names, now: Time) -> Markup {
     let waiting: Vec<String> =
         place.copies_waiting.iter().map(|(reason, count)| format!("{count} ({reason})")).collect();
     html! {
         tr.unknown[place.stale] {
-            th scope="row" { (region_text(&place.account, &place.region)) }
+            th scope="row" { (names.region(&place.account, &place.region)) }
             td.number data-is="read" { @match place.last_seen { Some(seen) => (past(seen, now)), None => "not yet" } }
             td.number data-is="backups in flight" { (place.backups_in_flight) }
             td.number data-is="copies in flight" {
@@ -190,7 +189,7 @@ fn region_row(place: &AccountRegionView, now: Time) -> Markup {
     }
 }
 
-fn flights(flights: &[FlightView], now: Time) -> Markup {
+fn flights(flights: &[FlightView], names: Names, now: Time) -> Markup {
     let mut longest: Vec<&FlightView> = flights.iter().collect();
     longest.sort_by_key(|flight| flight.created_at);
     html! {
@@ -203,7 +202,7 @@ fn flights(flights: &[FlightView], now: Time) -> Markup {
                         @for flight in longest.iter().take(MOST_ROWS) {
                             tr {
                                 td { @if flight.copy { "copy" } @else { "backup" } " " span.faint { (flight.lifecycle) } }
-                                th.source scope="row" { code { (source_text(&flight.account, &flight.source)) } }
+                                th.source scope="row" { code { (names.source(&flight.account, &flight.source)) } }
                                 td data-is="to" { (flight.region) }
                                 td.number data-is="begun" { (past(flight.created_at, now)) }
                                 td.number { @if let Some(percent) = flight.progress_percent { (progress(percent)) " " (percent) "%" } }
@@ -219,7 +218,7 @@ fn flights(flights: &[FlightView], now: Time) -> Markup {
     }
 }
 
-fn policies(policies: &[PolicyView], now: Time) -> Markup {
+fn policies(policies: &[PolicyView], names: Names, now: Time) -> Markup {
     let mut soonest: Vec<&PolicyView> = policies.iter().collect();
     soonest.sort_by_key(|policy| policy.next_at.unwrap_or(Time::NEVER));
     html! {
@@ -236,7 +235,7 @@ fn policies(policies: &[PolicyView], now: Time) -> Markup {
                                     @match policy.next_at { Some(at) => (future(at, now)), None => "never" } }
                                 td { code { (policy.schedule) } " " span.faint { (policy.timezone) } }
                                 td.number data-is="sources" { (policy.sources) }
-                                td data-is="in" { (region_text(&policy.account, &policy.region)) }
+                                td data-is="in" { (names.region(&policy.account, &policy.region)) }
                             }
                         }
                     }
@@ -247,7 +246,7 @@ fn policies(policies: &[PolicyView], now: Time) -> Markup {
     }
 }
 
-fn findings(findings: &[FindingView]) -> Markup {
+fn findings(findings: &[FindingView], names: Names) -> Markup {
     let mut gravest: Vec<&FindingView> = findings.iter().collect();
     gravest.sort_by_key(|finding| finding.severity != "error");
     html! {
@@ -260,7 +259,7 @@ fn findings(findings: &[FindingView]) -> Markup {
                         @for finding in gravest.iter().take(MOST_ROWS) {
                             tr {
                                 td { span.state.(if finding.severity == "error" { "late" } else { "unknown" }) { (finding.severity) } }
-                                th.source scope="row" { code { (source_text(&finding.source.account, &finding.source.source)) } }
+                                th.source scope="row" { code { (names.source(&finding.source.account, &finding.source.source)) } }
                                 td.why { (finding.what) }
                             }
                         }

@@ -2,7 +2,7 @@
 
 use super::compliance::{IntervalStatus, RpoInterval, rpo_intervals};
 use crate::domain::change::OccurrenceOutcome;
-use crate::domain::id::{AccountAlias, PolicyName, Region, SourceId, Target};
+use crate::domain::id::{AccountId, PolicyName, Region, SourceId, Target};
 use crate::domain::time::Time;
 use crate::store::{Held, OccurrenceStatus, RouteQuery, RouteRecord, Store, StoreError};
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ pub struct RouteReport {
     /// The policy; the last one, if there were several.
     pub policy: PolicyName,
     /// The account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// The source.
     pub source: SourceId,
     /// The Region of its recovery points.

@@ -1,7 +1,7 @@
 //! Sample snapshots for the tests of everything that renders one.
 
 use crate::domain::change::{Counter, OccurrenceOutcome};
-use crate::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceKey, Target, Trigger};
+use crate::domain::id::{AccountId, AccountRegion, Occurrence, SourceKey, Target, Trigger};
 use crate::domain::state::Durations;
 use crate::domain::time::Time;
 use crate::report::rpo_report::{Breach, Occurrences, RouteReport, RpoReport};
@@ -51,7 +51,7 @@ pub fn empty() -> Snapshot {
 pub fn policy(name: &str, schedule: &str, interval_hours: u64, next_in: u64, sources: usize) -> PolicyView {
     PolicyView {
         policy: name.into(),
-        account: AccountAlias::own(),
+        account: AccountId::own(),
         region: "us-east-1".into(),
         schedule: schedule.to_owned(),
         timezone: "America/New_York".to_owned(),
@@ -68,7 +68,7 @@ pub fn route(policy: &str, source: &str, region: &str, age: Option<u64>, rpo_hou
     let late = |rpo: u64| age.is_none_or(|age| age > rpo * HOUR);
     RouteView {
         policy: policy.into(),
-        account: AccountAlias::own(),
+        account: AccountId::own(),
         source: source.into(),
         region: region.into(),
         copy: region != "us-east-1",
@@ -92,7 +92,7 @@ pub fn route(policy: &str, source: &str, region: &str, age: Option<u64>, rpo_hou
 
 pub fn place(region: &str, copy_slots: Option<u32>) -> AccountRegionView {
     AccountRegionView {
-        account: AccountAlias::own(),
+        account: AccountId::own(),
         region: region.into(),
         last_seen: Some(ago(12)),
         stale: false,
@@ -116,7 +116,7 @@ pub fn flight(source: &str, region: &str, since: u64, percent: Option<u8>) -> Fl
     let copy = region != "us-east-1";
     FlightView {
         source: source.into(),
-        account: AccountAlias::own(),
+        account: AccountId::own(),
         region: region.into(),
         copy,
         id: format!("backup-{since:017x}").into(),
@@ -217,16 +217,16 @@ pub fn bad_day() -> Snapshot {
     snapshot.findings = vec![
         FindingView {
             severity: "warning".to_owned(),
-            source: SourceKey { account: AccountAlias::own(), source: "fs-0fedcba9876543210".into() },
+            source: SourceKey { account: AccountId::own(), source: "fs-0fedcba9876543210".into() },
             what: "2026-11-20T08:00:00Z has 1 duplicate of backup-0a".to_owned(),
         },
         FindingView {
             severity: "error".to_owned(),
-            source: SourceKey { account: AccountAlias::own(), source: "fs-0e11aa22bb33cc44d".into() },
+            source: SourceKey { account: AccountId::own(), source: "fs-0e11aa22bb33cc44d".into() },
             what: "backup-0d in default/us-west-2 is COPYING since 2026-11-19T05:00:00Z".to_owned(),
         },
     ];
-    let place = AccountRegion { account: AccountAlias::own(), region: "us-east-1".into() };
+    let place = AccountRegion { account: AccountId::own(), region: "us-east-1".into() };
     snapshot.counts.orphans.insert(place, 2);
     snapshot
 }
@@ -246,7 +246,7 @@ pub fn fleet(sources: usize) -> Snapshot {
 
 pub fn history() -> Vec<HistoryEntry> {
     let entry = |hours: u64, end: Option<OccurrenceOutcome>, reason: Option<&str>| HistoryEntry {
-        source: SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() },
+        source: SourceKey { account: AccountId::own(), source: "fs-0123456789abcdef0".into() },
         occurrence: Occurrence { at: ago(hours * HOUR), trigger: Trigger::Schedule },
         policy: "finance".into(),
         opened_at: ago(hours * HOUR - 1),
@@ -285,7 +285,7 @@ pub fn report() -> RpoReport {
     let with_rpo = 30.0 * 86_400.0;
     let route = |source: &str, region: &str, late: f64, unknown: f64| RouteReport {
         policy: "finance".into(),
-        account: AccountAlias::own(),
+        account: AccountId::own(),
         source: source.into(),
         region: region.into(),
         copy: region != "us-east-1",

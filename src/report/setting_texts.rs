@@ -6,7 +6,7 @@
 use crate::domain::duration::exact_text;
 use crate::domain::id::SourceId;
 use crate::domain::policy::{
-    Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, SecretUrl, Settings, Tags,
+    Account, Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, SecretUrl, Settings, Tags,
 };
 use crate::domain::selection::Select;
 use sha2::{Digest as _, Sha256};
@@ -20,12 +20,12 @@ pub type SettingTexts = BTreeMap<String, String>;
 /// All settings outside policies. Every field is named here, so that none can be forgotten.
 #[must_use]
 pub fn of_file(settings: &Settings) -> SettingTexts {
-    let Settings { generation: _, daemon, aws, limits, notify, policies: _ } = settings;
+    let Settings { generation: _, daemon, aws, limits, notify, own_account: _, accounts, policies: _ } = settings;
     let Daemon { state, listen, hosts, control, poll, prune } = daemon;
     let Aws { profile, endpoint_url, requests_per_second } = aws;
     let Limits { copies_in_flight, ontap_copies_in_flight } = limits;
     let Notify { webhook, heartbeat } = notify;
-    texts([
+    let mut all = texts([
         ("[daemon] state", state.display().to_string()),
         ("[daemon] listen", listen.to_string()),
         ("[daemon] hosts", hosts.join(", ")),
@@ -39,12 +39,19 @@ pub fn of_file(settings: &Settings) -> SettingTexts {
         ("[limits] ontap_copies_in_flight", ontap_copies_in_flight.to_string()),
         ("[notify] webhook", webhook.as_ref().map(marked).unwrap_or_default()),
         ("[notify] heartbeat", heartbeat.as_ref().map(marked).unwrap_or_default()),
-    ])
+    ]);
+    for (id, Account { name, role_arn, external_id, session_name }) in accounts {
+        all.insert(format!("[accounts] of {id} name"), name.clone());
+        all.insert(format!("[accounts] of {id} role_arn"), role_arn.clone());
+        all.insert(format!("[accounts] of {id} external_id"), external_id.as_deref().map(mark_of).unwrap_or_default());
+        all.insert(format!("[accounts] of {id} session_name"), optional(session_name.as_ref()));
+    }
+    all
 }
 
 /// All settings of a policy except its name, sources and destinations.
 #[must_use]
-pub fn of_policy(policy: &Policy) -> SettingTexts {
+pub fn of_policy(settings: &Settings, policy: &Policy) -> SettingTexts {
     let Policy {
         name: _,
         account,
@@ -66,7 +73,7 @@ pub fn of_policy(policy: &Policy) -> SettingTexts {
         CatchUp::None => "none",
     };
     texts([
-        ("account", account.to_string()),
+        ("account", if *account == settings.own_account { "default".to_owned() } else { account.to_string() }),
         ("region", region.to_string()),
         ("select", select.as_ref().map(Select::text).unwrap_or_default()),
         ("exclude", exclude.iter().map(SourceId::as_str).collect::<Vec<_>>().join(", ")),
@@ -136,7 +143,10 @@ fn endpoint(url: &str) -> String {
 
 /// Sixteen bits of a hash: enough that equal values are unlikely by accident, too few to reveal anything.
 fn marked(url: &SecretUrl) -> String {
-    let hash = Sha256::digest(url.whole());
-    let mark: String = hash.iter().take(2).map(|byte| format!("{byte:02x}")).collect();
-    format!("{url} (mark {mark})")
+    format!("{url} {}", mark_of(url.whole()))
+}
+
+fn mark_of(secret: &str) -> String {
+    let mark: String = Sha256::digest(secret).iter().take(2).map(|byte| format!("{byte:02x}")).collect();
+    format!("(mark {mark})")
 }

@@ -3,7 +3,7 @@
 use crate::domain::catalogue::FSX;
 use crate::domain::change::Counter;
 use crate::domain::fault::FaultClass;
-use crate::domain::id::{AccountAlias, AccountRegion, Region, SourceKey, Target};
+use crate::domain::id::{AccountId, AccountRegion, Region, SourceKey, Target};
 use crate::domain::lane::Lane;
 use crate::domain::limits::TAKEN_AHEAD_TOLERATED;
 use crate::domain::plan::Plan;
@@ -143,7 +143,7 @@ impl Snapshot {
             })
             .collect();
         let places = places(settings, state, plan, now);
-        let stale: BTreeSet<(&AccountAlias, &Region)> =
+        let stale: BTreeSet<(&AccountId, &Region)> =
             places.iter().filter(|place| place.stale).map(|place| (&place.account, &place.region)).collect();
         let mut routes = Vec::new();
         for policy in settings.policies.values() {
@@ -190,7 +190,7 @@ impl Snapshot {
     /// The snapshot re-evaluated at `now`: recovery points become older after it, and the inventory may become stale.
     #[must_use]
     pub fn judged_at(&self, now: Time) -> Cow<'_, Self> {
-        let grown_stale: BTreeSet<(&AccountAlias, &Region)> = self
+        let grown_stale: BTreeSet<(&AccountId, &Region)> = self
             .places
             .iter()
             .filter(|place| !place.stale && place.stale_at(now))

@@ -5,7 +5,7 @@
 
 use crate::domain::counted::counted;
 use crate::domain::duration::age_text;
-use crate::domain::id::{AccountAlias, Region, SourceId};
+use crate::domain::id::{AccountId, Region, SourceId};
 use crate::domain::time::Time;
 use crate::report::snapshot::{AccountRegionView, FlightView, PauseView, RouteView, RpoStatus, Snapshot};
 use std::collections::BTreeMap;
@@ -113,9 +113,9 @@ pub struct Line<'a> {
 /// it, the nearest to missing it first, and last those without an RPO.
 #[must_use]
 pub fn lines<'a>(snapshot: &'a Snapshot, now: Time) -> Vec<Line<'a>> {
-    let places: BTreeMap<(&AccountAlias, &Region), &AccountRegionView> =
+    let places: BTreeMap<(&AccountId, &Region), &AccountRegionView> =
         snapshot.places.iter().map(|place| ((&place.account, &place.region), place)).collect();
-    let mut flights: BTreeMap<(&AccountAlias, &SourceId, &Region, bool), &FlightView> = BTreeMap::new();
+    let mut flights: BTreeMap<(&AccountId, &SourceId, &Region, bool), &FlightView> = BTreeMap::new();
     for flight in &snapshot.flights {
         let newest = flights.entry((&flight.account, &flight.source, &flight.region, flight.copy)).or_insert(flight);
         if flight.created_at > newest.created_at {
@@ -276,16 +276,31 @@ pub fn copies_in_lane(place: &AccountRegionView) -> u32 {
     all.saturating_sub(place.ontap_copies_in_flight)
 }
 
-/// A source's name, with its account unless that is the daemon's own.
-#[must_use]
-pub fn source_text(account: &AccountAlias, source: &SourceId) -> String {
-    if *account == AccountAlias::own() { source.to_string() } else { format!("{account}/{source}") }
+/// Names of sources and Regions as people read them: with the account only where several are shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    with_account: bool,
 }
 
-/// A Region's name, with the account unless that is the daemon's own.
-#[must_use]
-pub fn region_text(account: &AccountAlias, region: &Region) -> String {
-    if *account == AccountAlias::own() { region.to_string() } else { format!("{account}/{region}") }
+impl Names {
+    /// For everything in these accounts.
+    pub fn among<'a>(accounts: impl IntoIterator<Item = &'a AccountId>) -> Self {
+        let mut accounts = accounts.into_iter();
+        let first = accounts.next();
+        Self { with_account: accounts.any(|account| Some(account) != first) }
+    }
+
+    /// The name of a source.
+    #[must_use]
+    pub fn source(self, account: &AccountId, source: &SourceId) -> String {
+        if self.with_account { format!("{account}/{source}") } else { source.to_string() }
+    }
+
+    /// The name of a Region.
+    #[must_use]
+    pub fn region(self, account: &AccountId, region: &Region) -> String {
+        if self.with_account { format!("{account}/{region}") } else { region.to_string() }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The parts of a snapshot: a route, a Region, a backup in flight.
 
-use crate::domain::id::{AccountAlias, BackupId, PolicyName, Region, SourceId, SourceKey};
+use crate::domain::id::{AccountId, BackupId, PolicyName, Region, SourceId, SourceKey};
 use crate::domain::time::Time;
 use crate::domain::timekeeper::Timekeeping;
 use serde::{Deserialize, Serialize};
@@ -52,7 +52,7 @@ pub struct PolicyView {
     /// Its name.
     pub policy: PolicyName,
     /// Its account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// Its sources' Region.
     pub region: Region,
     /// Its schedule as written.
@@ -104,7 +104,7 @@ pub struct RouteView {
     /// The policy.
     pub policy: PolicyName,
     /// The account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// The source.
     pub source: SourceId,
     /// The Region of these recovery points.
@@ -166,7 +166,7 @@ pub struct FlightView {
     /// The source.
     pub source: SourceId,
     /// The account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// The Region in which it is made.
     pub region: Region,
     /// Whether it is a copy.
@@ -220,7 +220,7 @@ impl RouteView {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AccountRegionView {
     /// The account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// The Region.
     pub region: Region,
     /// When AWS's inventory there was last read.

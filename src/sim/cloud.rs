@@ -37,6 +37,7 @@ mod seeding;
 mod serving;
 pub mod settings;
 mod shapes;
+pub mod sts;
 mod tags;
 mod tokens;
 mod validate;
@@ -160,6 +161,8 @@ pub struct Cloud {
     /// ONTAP copies in flight by account.
     ontap_copies: BTreeMap<String, u32>,
     keys: BTreeMap<String, KeyState>,
+    /// Roles that STS knows, by ARN.
+    roles: BTreeMap<String, sts::Role>,
     tokens: Tokens,
     ids: Rng,
     outcomes: Rng,
@@ -187,6 +190,7 @@ impl Cloud {
             lanes: BTreeMap::new(),
             ontap_copies: BTreeMap::new(),
             keys: BTreeMap::new(),
+            roles: BTreeMap::new(),
             tokens: Tokens::default(),
             ids: Rng::new(seed, "ids"),
             outcomes: Rng::new(seed, "outcomes"),

@@ -1,8 +1,8 @@
-//! The simulated FSx over HTTP, in AWS's protocol (facts, section 8).
+//! The simulated FSx over HTTP, in AWS's protocol (facts, section 8), and STS in its own on the same port.
 //!
 //! One port serves all accounts and Regions. The Region comes from the scope of the SigV4 signature, the account from
-//! the access key: a key with 12 digits in a row belongs to that account, every other key to 111122223333. Signatures
-//! are not checked. The clock is the machine's; only FSx's own work is sped up.
+//! the access key: a key with 12 digits in a row belongs to that account, every other key to 111122223333. The keys of
+//! sessions from AssumeRole belong to the account of the role, and end. Signatures are not checked. The clock is the machine's; only FSx's own work is sped up.
 //!
 //! Besides AWS's protocol there are control paths that begin with `/_`: see the file `control.rs`.
 
@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
@@ -31,6 +31,7 @@ use super::rng::Rng;
 
 mod control;
 mod signature;
+mod sts;
 
 /// Maximum size of a request, bytes. FSx's own are a few kilobytes.
 const LARGEST_BODY: usize = 1 << 20;
@@ -197,13 +198,16 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> Reply {
     if head.method != Method::POST || head.uri.path() != "/" {
         return Reply::Response(plain(StatusCode::NOT_FOUND, "This is the FSx simulator: POST / in AWS JSON 1.1."));
     }
+    if sts::speaks(&head.headers) {
+        return sts::respond(&head, &body, shared).await;
+    }
     let text = |name| head.headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let target = text("x-amz-target").unwrap_or_default();
     let Some(operation) = target.strip_prefix(TARGET) else {
         let words = format!("Unknown target '{target}'.");
         return answer(shared, Err(ApiError::client("UnknownOperationException", words)), 0);
     };
-    let scope = match signature::scope(text(AUTHORIZATION.as_str())) {
+    let scope = match signature::scope(&head.headers, "fsx", epoch_ms()) {
         Ok(scope) => scope,
         Err(error) => return answer(shared, Err(error), 0),
     };
@@ -211,7 +215,7 @@ async fn respond(request: Request<Incoming>, shared: &Shared) -> Reply {
     let Ok(asked) = asked else {
         return answer(shared, Err(ApiError::client("SerializationException", "The body is not JSON.")), 0);
     };
-    let served = shared.cloud().serve(epoch_ms(), &scope.account, &scope.region, operation, &asked);
+    let served = shared.cloud().serve(epoch_ms(), &scope.caller.account, &scope.region, operation, &asked);
     deliver(shared, served).await
 }
 

@@ -27,6 +27,7 @@
 
 use serde::Deserialize;
 
+use super::cloud::sts::Role;
 use super::cloud::{Cloud, FileSystemSeed, KeyState};
 
 /// The account of entries that name none.
@@ -45,6 +46,8 @@ pub struct Fleet {
     pub file_system: Vec<Member>,
     /// Keys.
     pub key: Vec<Key>,
+    /// Roles that STS knows. Without any, every role can be assumed by everybody.
+    pub role: Vec<Role>,
 }
 
 /// A file system and its location.
@@ -110,6 +113,7 @@ impl Fleet {
             let account = key.account.as_deref().unwrap_or(account);
             cloud.set_key(account, key.region.as_deref().unwrap_or(region), &key.key, key.state);
         }
+        self.role.iter().for_each(|role| cloud.add_role(role.clone()));
         let mut ids = Vec::new();
         for (at, member) in self.file_system.iter().enumerate() {
             let account = member.account.as_deref().unwrap_or(account);

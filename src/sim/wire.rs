@@ -5,6 +5,7 @@
 
 use super::cloud::{ApiError, Backup, BackupIx, BackupType, Cloud, CopySubject, Lost};
 use super::faults::{CallDelivery, InjectedFault};
+use super::fleet::DEFAULT_ACCOUNT;
 use crate::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{AccountRegion, BackupId, SourceId, account_of_arn};
@@ -95,6 +96,12 @@ pub fn serve(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, action: &Action)
     }
 }
 
+/// The account that the daemon's own credentials belong to is the simulation's default.
+#[must_use]
+pub fn account_of(place: &AccountRegion) -> &str {
+    if place.account.is_named() { place.account.as_str() } else { DEFAULT_ACCOUNT }
+}
+
 /// A call whose response contains nothing but success.
 fn plainly(
     cloud: &mut Cloud,
@@ -104,7 +111,7 @@ fn plainly(
     body: &Value,
     done: Outcome,
 ) -> Served {
-    let served = cloud.serve(now_ms, place.account.as_str(), place.region.as_str(), operation, body);
+    let served = cloud.serve(now_ms, account_of(place), place.region.as_str(), operation, body);
     let outcome = match served.reply {
         Ok(Ok(_)) => done,
         Ok(Err(error)) => Outcome::Failed(refused(operation, &error)),
@@ -133,7 +140,7 @@ fn make(cloud: &mut Cloud, shown: &mut Shown, now_ms: i64, place: &AccountRegion
         }
     };
     body["Tags"] = tags.iter().map(tag_of).collect();
-    let served = cloud.serve_backup(now_ms, place.account.as_str(), place.region.as_str(), operation, &body);
+    let served = cloud.serve_backup(now_ms, account_of(place), place.region.as_str(), operation, &body);
     let outcome = match served.reply {
         Ok(Ok(made)) => {
             let observed = shown.observed(made, cloud);
@@ -159,7 +166,7 @@ fn describe(
     outcome: impl Fn(Vec<ObservedBackup>, Option<String>) -> Outcome,
 ) -> Served {
     let operation = "DescribeBackups";
-    let (account, region) = (place.account.as_str(), place.region.as_str());
+    let (account, region) = (account_of(place), place.region.as_str());
     let decision = cloud.decide(now_ms, account, region, operation);
     let outcome = match decision.delivery {
         CallDelivery::Served => match cloud.list_backups(now_ms, account, region, body) {
@@ -192,7 +199,7 @@ fn search(cloud: &mut Cloud, now_ms: i64, place: &AccountRegion, page: &NextPage
         Some(token) => json!({ "MaxResults": 100, "NextToken": token }),
         None => json!({ "MaxResults": 100 }),
     };
-    let served = cloud.serve(now_ms, place.account.as_str(), place.region.as_str(), operation, &body);
+    let served = cloud.serve(now_ms, account_of(place), place.region.as_str(), operation, &body);
     let outcome = match served.reply {
         Ok(Ok(answer)) => {
             let shown = answer[member].as_array().map(Vec::as_slice).unwrap_or_default();
@@ -215,7 +222,7 @@ fn lookup(cloud: &mut Cloud, now_ms: i64, place: &AccountRegion, ids: &[SourceId
     } else {
         ("DescribeFileSystems", json!({ "FileSystemIds": names }), "FileSystems")
     };
-    let served = cloud.serve(now_ms, place.account.as_str(), place.region.as_str(), operation, &body);
+    let served = cloud.serve(now_ms, account_of(place), place.region.as_str(), operation, &body);
     let outcome = match served.reply {
         Ok(Ok(answer)) => {
             let shown = answer[member].as_array().map(Vec::as_slice).unwrap_or_default();

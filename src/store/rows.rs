@@ -11,7 +11,7 @@ use crate::domain::fault::{Fault, FaultClass, clean};
 /// Maximum length of an SQLite error message, which may quote content of a broken file.
 pub(super) const SAID_MAX_CHARS: usize = 300;
 use crate::domain::id::{
-    AccountAlias, AccountRegion, BackupId, Occurrence, PolicyName, SourceKey, Target, Trigger, WorkKey,
+    AccountId, AccountRegion, BackupId, Occurrence, PolicyName, SourceKey, Target, Trigger, WorkKey,
 };
 use crate::domain::intent::{Creation, HoldChange, Intent, Removal};
 use crate::domain::lane::FileSystemKind;
@@ -80,7 +80,7 @@ impl Reading<'_> {
     }
 
     pub(super) fn place(&self) -> Result<AccountRegion, StoreProblem> {
-        Ok(AccountRegion { account: AccountAlias::from(self.text("account")?), region: self.text("region")?.into() })
+        Ok(AccountRegion { account: AccountId::from(self.text("account")?), region: self.text("region")?.into() })
     }
 
     pub(super) fn occurrence(&self) -> Result<Occurrence, StoreProblem> {

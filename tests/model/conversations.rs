@@ -22,7 +22,7 @@ mod stuck;
 use lifeboat::domain::action::{Action, Call, Outcome, Request, SourceFacts};
 use lifeboat::domain::change::{Change, OccurrenceOutcome};
 use lifeboat::domain::fault::{Fault, FaultClass};
-use lifeboat::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceId, SourceKey, Target, Trigger, WorkKey};
+use lifeboat::domain::id::{AccountId, AccountRegion, Occurrence, SourceId, SourceKey, Target, Trigger, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::plan::{Plan, Reason};
 use lifeboat::domain::point::{Lifecycle, MadeAs, ObservedBackup};
@@ -57,13 +57,13 @@ fn tags(of: &[(&str, &str)]) -> Tags {
 }
 
 fn place(region: &str) -> AccountRegion {
-    AccountRegion { account: AccountAlias::own(), region: region.into() }
+    AccountRegion { account: AccountId::own(), region: region.into() }
 }
 
 fn settings(sources: usize, start: Time) -> Settings {
     let policy = Policy {
         name: "finance".into(),
-        account: AccountAlias::own(),
+        account: AccountId::own(),
         region: HOME.into(),
         sources: (0..sources).map(source).collect(),
         select: None,
@@ -97,8 +97,15 @@ fn settings(sources: usize, start: Time) -> Settings {
         aws: Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 },
         limits: Limits { copies_in_flight: 5, ontap_copies_in_flight: 5 },
         notify: Notify::default(),
+        own_account: AccountId::own(),
+        accounts: BTreeMap::new(),
         policies: [(policy.name.clone(), policy)].into(),
     }
+}
+
+/// An empty database, which knows whose account it is of: a lookup for that alone would be in every conversation.
+fn new_state(at: Time) -> State {
+    State { own_account: Some(AccountId::own()), ..State::new(at, at) }
 }
 
 /// The planner, its state, a clock, and an AWS that keeps what it was asked for.
@@ -140,7 +147,7 @@ impl Talk {
         let start = at("2026-11-21T05:59:50Z");
         Self {
             settings: settings(sources, start),
-            state: State::new(start, start),
+            state: new_state(start),
             now: start,
             under_way: Vec::new(),
             at_aws: BTreeMap::new(),
@@ -329,7 +336,7 @@ fn facts(id: &SourceId) -> SourceFacts {
 }
 
 fn key(number: usize) -> SourceKey {
-    SourceKey { account: AccountAlias::own(), source: source(number) }
+    SourceKey { account: AccountId::own(), source: source(number) }
 }
 
 fn work(number: usize, target: Target) -> WorkKey {

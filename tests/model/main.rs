@@ -3,8 +3,10 @@
 
 mod conversations;
 mod mutants;
+mod own_account;
 mod proof;
 mod slot_orders;
 mod slots;
 mod store;
+mod two_hosts;
 mod world;

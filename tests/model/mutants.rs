@@ -16,10 +16,10 @@ use endings::*;
 use lifeboat::domain::action::{Action, Call, Outcome, Request};
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::change::{Change, IllegalChange, OccurrenceOutcome, OccurrenceRecord};
-use lifeboat::domain::id::{AccountRegion, Occurrence, SourceKey, Target, Trigger, deletion_token};
+use lifeboat::domain::id::{AccountRegion, Occurrence, SourceKey, Target, Trigger, account_of_arn, deletion_token};
 use lifeboat::domain::intent::{Creation, Intent};
 use lifeboat::domain::plan::Plan;
-use lifeboat::domain::point::Lifecycle;
+use lifeboat::domain::point::{Lifecycle, ObservedBackup};
 use lifeboat::domain::policy::{Retain, Settings};
 use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::state::State;
@@ -1142,11 +1142,24 @@ impl PlannerUnderTest for GivesUp {
 struct BelievesAnybody;
 
 impl PlannerUnderTest for BelievesAnybody {
-    fn apply(&mut self, state: &mut State, change: &Change) -> Result<(), IllegalChange> {
-        match change {
-            Change::AccountRecorded { .. } => Ok(()),
-            _ => state.apply(change),
+    fn process_outcome(&mut self, on: Basis<'_>, action: &Action, outcome: Outcome, now: Time) -> Vec<Change> {
+        let account = &action.place.account;
+        let as_ours = |observed: &mut ObservedBackup| {
+            let arn = observed.arn.as_deref().and_then(|arn| Some((arn, account_of_arn(arn)?)));
+            observed.arn = arn.map(|(arn, other)| arn.replace(other, account.as_str()).into());
+        };
+        let mut outcome = outcome;
+        match &mut outcome {
+            Outcome::Made(observed) => as_ours(observed),
+            Outcome::Page { observed_backups, .. } | Outcome::Polled(observed_backups) => {
+                observed_backups.iter_mut().for_each(as_ours);
+            }
+            Outcome::SourcesDescribed(facts) | Outcome::SourcesFound { facts, .. } => {
+                facts.iter_mut().for_each(|facts| facts.account = Some(account.clone()));
+            }
+            _ => {}
         }
+        planner::process_outcome(on.settings, on.state, action, outcome, now)
     }
 }
 

@@ -23,7 +23,7 @@ fn backlog(sources: u64) -> Rehearsal {
         let mut member = FileSystemSeed::new(FileSystemType::OpenZfs);
         member.id = Some(id);
         member.used_bytes = Some(125_000_000_000 * (1 + 11 * number as u64 % 13));
-        cloud.add_file_system_seed(START.millis(), "default", "us-east-1", &member).unwrap();
+        cloud.add_file_system_seed(START.millis(), "111122223333", "us-east-1", &member).unwrap();
     }
     Rehearsal::new(settings, cloud, START)
 }

@@ -23,7 +23,8 @@ fn a_lane_that_aws_refuses_is_closed_once() {
     let refused = || -> u64 { bench.inventory().lanes.iter().map(|lane| lane.used.refused).sum() };
     wait_until("the first refusal", Duration::from_secs(30), || refused() > 0);
     let (began, span) = (Instant::now(), Duration::from_secs(45));
-    let waiting = || bench.metric("lifeboat_copies_waiting{account=\"default\",region=\"us-west-2\",reason=\"slot\"}");
+    let waiting =
+        || bench.metric("lifeboat_copies_waiting{account=\"111122223333\",region=\"us-west-2\",reason=\"slot\"}");
     wait_until("all say what they wait for", Duration::from_secs(30), || waiting() == Some(WAITING as f64));
     std::thread::sleep(span.saturating_sub(began.elapsed()));
     assert!((1..=2).contains(&refused()), "{} refused CopyBackups in {:?}", refused(), began.elapsed());

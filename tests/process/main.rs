@@ -2,6 +2,7 @@
 //! many at a time (`RUST_TEST_THREADS` in `.cargo/config.toml`).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
+mod accounts;
 mod asking;
 mod chaos;
 mod control;

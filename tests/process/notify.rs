@@ -151,7 +151,7 @@ fn late_and_recovered_are_told_once_whatever_the_receiver_does() {
     let expected = [
         ("schema", 1.into()),
         ("policy", "one".into()),
-        ("account", "default".into()),
+        ("account", "111122223333".into()),
         ("source", FILE_SYSTEMS[0].into()),
         ("region", "eu-west-1".into()),
         ("rpo_seconds", 15.into()),

@@ -6,7 +6,7 @@ use lifeboat::domain::change::{Change, Counter, OccurrenceOutcome, OccurrenceRec
 use lifeboat::domain::duration::{duration_text, parse_duration};
 use lifeboat::domain::fault::{Fault, FaultClass, clean};
 use lifeboat::domain::id::{
-    AccountAlias, AccountRegion, Occurrence, Region, SourceId, SourceKey, Target, Trigger, WorkKey,
+    AccountId, AccountRegion, Occurrence, Region, SourceId, SourceKey, Target, Trigger, WorkKey,
 };
 use lifeboat::domain::lane::{FileSystemKind, Lane};
 use lifeboat::domain::limits::COPY_STUCK_AFTER;
@@ -36,11 +36,11 @@ fn now() -> Time {
 }
 
 fn place() -> AccountRegion {
-    AccountRegion { account: AccountAlias::own(), region: "us-west-2".into() }
+    AccountRegion { account: AccountId::own(), region: "us-west-2".into() }
 }
 
 fn key(source: &str) -> SourceKey {
-    SourceKey { account: AccountAlias::own(), source: source.into() }
+    SourceKey { account: AccountId::own(), source: source.into() }
 }
 
 fn work(target: Target) -> WorkKey {
@@ -159,7 +159,7 @@ fn jitter_is_spread_over_its_whole_range_and_does_not_change() {
 
 #[test]
 fn a_copy_takes_a_place_where_its_type_says() {
-    let (account, region, volume) = (AccountAlias::own(), Region::from("us-west-2"), SourceId::from("fsvol-1"));
+    let (account, region, volume) = (AccountId::own(), Region::from("us-west-2"), SourceId::from("fsvol-1"));
     let lanes = |kind, volume| -> Vec<String> {
         Lane::of_copy(kind, &account, &region, volume).iter().map(ToString::to_string).collect()
     };
@@ -536,7 +536,7 @@ fn a_destination_without_a_promise_has_the_policys() {
     };
     let mut policy = Policy {
         name: "p".into(),
-        account: AccountAlias::own(),
+        account: AccountId::own(),
         region: "us-east-1".into(),
         sources: vec!["fs-1".into(), "fs-2".into()],
         select: None,

@@ -2,7 +2,7 @@
 
 use super::*;
 use lifeboat::domain::change::IllegalChange;
-use lifeboat::domain::id::AccountAlias;
+use lifeboat::domain::id::AccountId;
 use lifeboat::domain::plan::Plan;
 use lifeboat::driver::{Surroundings, at_once};
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ pub(super) struct OtherAccount {
     pub(super) answers: bool,
     /// Accounts that have named themselves, as the disk has it. Of one that has not, whoever answers first is the account on
     /// record, and nothing could tell it from another.
-    on_record: BTreeSet<AccountAlias>,
+    on_record: BTreeSet<AccountId>,
 }
 
 impl OtherAccount {

@@ -5,7 +5,7 @@
 
 use super::fault_plan;
 pub use super::persons::{DrawnOrder, Person};
-use lifeboat::domain::id::{AccountAlias, AccountRegion, Region, SourceId, SourceKey};
+use lifeboat::domain::id::{AccountId, AccountRegion, Region, SourceId, SourceKey};
 use lifeboat::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Retain, Settings};
 use lifeboat::domain::schedule::{Schedule, ScheduleError};
 use lifeboat::domain::selection::Select;
@@ -51,8 +51,8 @@ const EARLIEST_MS: i64 = 1_789_862_400_000;
 
 /// The other account of a world.
 #[must_use]
-pub fn other_account(account: &AccountAlias) -> AccountAlias {
-    AccountAlias::from(if account.as_str() == ACCOUNTS[0] { ACCOUNTS[1] } else { ACCOUNTS[0] })
+pub fn other_account(account: &AccountId) -> AccountId {
+    AccountId::from(if account.as_str() == ACCOUNTS[0] { ACCOUNTS[1] } else { ACCOUNTS[0] })
 }
 
 /// A file system and where it lies.
@@ -291,6 +291,8 @@ impl Draw {
                 aws: Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 },
                 limits,
                 notify: Notify::default(),
+                own_account: AccountId::own(),
+                accounts: std::collections::BTreeMap::new(),
                 policies: std::collections::BTreeMap::new(),
             },
             fleet: Vec::new(),
@@ -313,7 +315,7 @@ impl Draw {
 
     fn policy(&mut self, number: u64, setup: &mut Setup) -> Result<Policy, ScheduleError> {
         let rng = &mut self.rng;
-        let account = AccountAlias::from(if rng.percent(80.0) { ACCOUNTS[0] } else { ACCOUNTS[1] });
+        let account = AccountId::from(if rng.percent(80.0) { ACCOUNTS[0] } else { ACCOUNTS[1] });
         let home = REGIONS[rng.below(2) as usize];
         let schedule = a_schedule(rng, setup.start_ms)?;
         let gap = schedule.longest_gap(Time::from_millis(setup.start_ms), 200);

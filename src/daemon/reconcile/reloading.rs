@@ -128,8 +128,10 @@ impl Reconciler {
             tracing::warn!(event = "reload", "{warning}");
             warnings.push(warning);
         }
-        if settings.aws != self.driver.settings.aws {
-            let engine = Engines::new(&settings.aws, self.credentials.clone()).await;
+        let in_force = &self.driver.settings;
+        if settings.aws != in_force.aws || settings.accounts != in_force.accounts {
+            let own = self.driver.state.own_account.as_ref();
+            let engine = Engines::new(&settings.aws, &settings.accounts, own, self.credentials.clone()).await;
             self.shell.dispatch.replace_engine(engine);
         }
         self.driver.take_over(settings);

@@ -125,6 +125,9 @@ impl Surroundings for Shell {
     }
 
     fn applied(&mut self, change: &Change) {
+        if let Change::OwnAccountNamed(id, _) = change {
+            self.dispatch.engine().own_account_is(id);
+        }
         if let Change::Closed { source, occurrence, record, end: OccurrenceOutcome::Failed, reason, at, .. } = change {
             self.queued.push(Event::job_failed(&record.policy, source, *occurrence, reason, *at));
         }

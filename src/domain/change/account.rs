@@ -41,7 +41,7 @@ pub enum AccountEvidence {
     /// A response names no account and contradicts the record, so another response has to name the account.
     Doubted {
         /// The account.
-        account: AccountAlias,
+        account: AccountId,
         /// Since when the contradicted records are in doubt.
         since: Time,
         /// When it happened.

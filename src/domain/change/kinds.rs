@@ -33,6 +33,7 @@ impl Change {
             | Self::Forgotten(_)
             | Self::Cancelled { .. }
             | Self::AccountRecorded { .. }
+            | Self::OwnAccountNamed(..)
             | Self::ClockWentBack(_)
             | Self::Listed { .. } => true,
             Self::MissingFromListing { .. }

@@ -17,7 +17,7 @@ const DOUBT_ENDS_AFTER: Duration = Duration::from_secs(3 * 86_400);
 /// The longest time that counts between two silent responses, so that a clock jump is not taken for days of silence.
 const SILENCE_AT_ONCE: Duration = Duration::from_secs(3600);
 
-/// An account of the policy file.
+/// An account that AWS has named.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountState {
     /// The account that the first response named.
@@ -52,13 +52,18 @@ impl AccountState {
 }
 
 impl State {
+    /// The account whose responses are believed, if it is known: the one on record, else the one of that id.
+    #[must_use]
+    pub fn expected_account<'a>(&'a self, account: &'a AccountId) -> Option<&'a AccountId> {
+        let recorded = self.accounts.get(account).map(|known| &known.id);
+        recorded.or_else(|| account.is_named().then_some(account))
+    }
+
     /// Why no response of an account is believed: one of its Regions names another account. A Region that has become
     /// unreachable is ignored once the account has proven itself elsewhere; otherwise it would block all others.
     #[must_use]
-    pub fn foreign(&self, account: &AccountAlias) -> Option<&Foreign> {
-        if !self.accounts.contains_key(account) {
-            return None;
-        }
+    pub fn foreign(&self, account: &AccountId) -> Option<&Foreign> {
+        self.expected_account(account)?;
         let of_account = self.places.iter().filter(|(place, _)| place.account == *account);
         let mut foreign = of_account.filter_map(|(_, known)| Some((known, known.foreign.as_ref()?)));
         let silent = |known: &AccountRegionState, foreign: &Foreign| {
@@ -70,15 +75,15 @@ impl State {
     /// The same for one account and Region, which is also not believed until it names its account.
     #[must_use]
     pub fn foreign_at(&self, place: &AccountRegion) -> Option<&Foreign> {
-        let recorded = self.accounts.contains_key(&place.account);
-        let here = self.places.get(place).and_then(|known| known.foreign.as_ref()).filter(|_| recorded);
+        let expected = self.expected_account(&place.account).is_some();
+        let here = self.places.get(place).and_then(|known| known.foreign.as_ref()).filter(|_| expected);
         here.or_else(|| self.foreign(&place.account))
     }
 
     /// Whether something missing from a response at `since` really is missing: a later response names the account on
     /// record. An account without a record proves itself.
     #[must_use]
-    pub fn proven_after(&self, account: &AccountAlias, since: Time) -> bool {
+    pub fn proven_after(&self, account: &AccountId, since: Time) -> bool {
         let Some(known) = self.accounts.get(account) else { return true };
         self.foreign(account).is_none() && known.proven_at.is_some_and(|at| at >= since.plus(PROOF_AFTER))
     }
@@ -97,19 +102,19 @@ impl State {
     /// Whether an account has proven itself since this account and Region last responded for another: the credentials
     /// are right again, and an empty Region can only show that by naming no account.
     #[must_use]
-    pub fn proven_since(&self, account: &AccountAlias, foreign: &Foreign) -> bool {
+    pub fn proven_since(&self, account: &AccountId, foreign: &Foreign) -> bool {
         let proven_at = self.accounts.get(account).and_then(|known| known.proven_at);
         proven_at.is_some_and(|at| at >= foreign.seen_at.plus(PROOF_AFTER))
     }
 
     /// Whether an account has been silent for so long that its responses are believed.
     #[must_use]
-    pub fn doubted_in_vain(&self, account: &AccountAlias) -> bool {
+    pub fn doubted_in_vain(&self, account: &AccountId) -> bool {
         let silent = self.accounts.get(account).and_then(|known| known.silent);
         self.foreign(account).is_none() && silent.is_some_and(|(_, lasted)| lasted >= DOUBT_ENDS_AFTER)
     }
 
-    pub(super) fn account_recorded(&mut self, account: &AccountAlias, id: &AccountId, at: Time) {
+    pub(super) fn account_recorded(&mut self, account: &AccountId, id: &AccountId, at: Time) {
         let known = self.accounts.entry(account.clone()).or_insert_with(|| AccountState::recorded(id.clone()));
         known.proven_at = known.proven_at.max(Some(at));
     }

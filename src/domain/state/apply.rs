@@ -69,6 +69,7 @@ impl State {
             Change::HoldConfirmed { place, id } => self.hold_confirmed(place, id),
             Change::Inspected { place, id, arn, at } => self.inspected(place, id, arn.as_ref(), *at),
             Change::Reviewed { source, next, braked } => self.reviewed(source, *next, braked),
+            Change::OwnAccountNamed(id, at) => self.own_account_named(id, *at),
             Change::AccountRecorded { account, id, at } => self.account_recorded(account, id, *at),
             Change::Account(evidence) => self.account_shown(evidence),
             Change::Listed { place, began_at, pages, user_backups, others, other_backups } => {

@@ -135,7 +135,12 @@ impl RecoveryPoints {
         }
     }
 
-    fn find(&self, occurrence: Occurrence, target: &Target, id: &BackupId) -> Option<usize> {
+    /// The unnamed own account gets its id.
+    pub(super) fn rename_account(&mut self, id: &AccountId) {
+        self.all.iter_mut().for_each(|point| point.rename_account(id));
+    }
+
+    pub(super) fn find(&self, occurrence: Occurrence, target: &Target, id: &BackupId) -> Option<usize> {
         let wanted = (occurrence, target.region());
         let from = self.all.partition_point(|point| (point.occurrence, point.destination()) < wanted);
         let siblings = self.all[from..].iter().take_while(|point| (point.occurrence, point.destination()) == wanted);

@@ -8,7 +8,7 @@ use crate::domain::id::SourceId;
 impl State {
     pub(super) fn source_lookup_sent(
         &mut self,
-        account: &AccountAlias,
+        account: &AccountId,
         ids: &[SourceId],
         until: Time,
     ) -> Result<(), IllegalChange> {
@@ -21,14 +21,14 @@ impl State {
     }
 
     /// Repeats lookups after another account responded for this one.
-    pub(super) fn repeat_source_lookup(&mut self, account: &AccountAlias, now: Time) {
+    pub(super) fn repeat_source_lookup(&mut self, account: &AccountId, now: Time) {
         let of_account = self.sources.iter_mut().filter(|(key, _)| key.account == *account);
         of_account.for_each(|(_, source)| std::sync::Arc::make_mut(source).lookup.forgive(now));
     }
 
     pub(super) fn source_looked_up(
         &mut self,
-        account: &AccountAlias,
+        account: &AccountId,
         facts: &SourceFacts,
         at: Time,
     ) -> Result<(), IllegalChange> {

@@ -1,9 +1,9 @@
 //! Slots against RPOs.
 
-use super::{Route, at, every, names, rounded, seconds, some_of};
+use super::{Route, at, every, names, rounded, seconds, several, some_of};
 use crate::domain::counted::counted;
 use crate::domain::duration::{duration_text, minutes_text};
-use crate::domain::id::{AccountAlias, AccountRegion, PolicyName, Region, SourceId};
+use crate::domain::id::{AccountId, AccountRegion, PolicyName, Region, SourceId};
 use crate::domain::lane::{FileSystemKind, Lane};
 use crate::domain::policy::Limits;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ const USUAL: [u64; 20] =
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LaneReport {
     /// The account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// The destination.
     pub region: Region,
     /// The ONTAP volume that has this lane to itself; `None`: the lane shared by Windows, Lustre and OpenZFS.
@@ -64,6 +64,7 @@ pub struct PolicyReport {
 
 /// Judges every lane.
 pub(super) fn judge(limits: &Limits, routes: Vec<Route<'_>>) -> Vec<LaneReport> {
+    let several = several(routes.iter().map(|route| &route.key.account));
     let mut lanes: BTreeMap<Lane, Vec<Route<'_>>> = BTreeMap::new();
     for route in routes {
         let place = AccountRegion { account: route.key.account.clone(), region: route.region.clone() };
@@ -74,7 +75,7 @@ pub(super) fn judge(limits: &Limits, routes: Vec<Route<'_>>) -> Vec<LaneReport> 
         };
         lanes.entry(lane).or_default().push(route);
     }
-    lanes.into_iter().filter_map(|(lane, routes)| Lanes { lane, limits, routes }.report()).collect()
+    lanes.into_iter().filter_map(|(lane, routes)| Lanes { lane, limits, routes }.report(several)).collect()
 }
 
 struct Lanes<'a, 'b> {
@@ -128,7 +129,7 @@ impl<'a> Lanes<'a, '_> {
         if matches!(self.lane, Lane::Volume(..)) { capacity.min(routes) } else { capacity }
     }
 
-    fn report(self) -> Option<LaneReport> {
+    fn report(self, several: bool) -> Option<LaneReport> {
         let first = self.routes.first()?;
         let (account, region) = (first.key.account.clone(), first.region.clone());
         let slots = self.slots();
@@ -142,7 +143,7 @@ impl<'a> Lanes<'a, '_> {
         }
         let policies: Vec<PolicyReport> =
             of_policies.values().filter_map(|routes| of_policy(routes, stretch)).collect();
-        let place = at(&account, &region);
+        let place = at(&account, &region, several);
         let (summary, warnings) = words(&place, slots, needed_slots, &policies);
         let warnings = warnings.into_iter().chain(self.never(&place)).chain(tight(&place, &of_policies)).collect();
         let volume = match &self.lane {

@@ -3,11 +3,11 @@
 //! Copies count in the Region where they are, so a destination fills up like the source's Region. At the quota FSx
 //! refuses every further backup and copy.
 
-use super::at;
+use super::{at, several};
 use crate::domain::catalogue::FSX;
 use crate::domain::counted::counted;
 use crate::domain::duration::duration_text;
-use crate::domain::id::{AccountAlias, AccountRegion, Region, SourceKey, Target};
+use crate::domain::id::{AccountId, AccountRegion, Region, SourceKey, Target};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::policy::{Policy, Retain, Settings};
 use crate::domain::state::State;
@@ -24,7 +24,7 @@ const FIRINGS: usize = 3_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuotaReport {
     /// The account.
-    pub account: AccountAlias,
+    pub account: AccountId,
     /// The Region.
     pub region: Region,
     /// The type; `OTHER`: not known yet.
@@ -81,7 +81,8 @@ pub(super) fn judge(settings: &Settings, state: Option<&State>, now: Time) -> Ve
         }
     }
     let known = state.is_some();
-    quota_uses.into_iter().map(|((place, kind), quota_use)| quota_use.report(place, kind, known)).collect()
+    let several = several(quota_uses.keys().map(|(place, _)| &place.account));
+    quota_uses.into_iter().map(|((place, kind), quota_use)| quota_use.report(place, kind, known, several)).collect()
 }
 
 /// The type in the state; a volume is always ONTAP.
@@ -137,13 +138,13 @@ fn held(policy: &Policy, retain: &Retain, newest_first: &[Time], daily: f64) -> 
 }
 
 impl QuotaUse {
-    fn report(self, place: AccountRegion, kind: FileSystemKind, known: bool) -> QuotaReport {
+    fn report(self, place: AccountRegion, kind: FileSystemKind, known: bool, several: bool) -> QuotaReport {
         let quota = FSX.backup_quota(kind);
         let whose = match kind {
             FileSystemKind::Other => "Windows or Lustre".to_owned(),
             kind => kind.as_str().to_owned(),
         };
-        let region = at(&place.account, &place.region);
+        let region = at(&place.account, &place.region, several);
         let holds = (self.for_ever == 0).then_some(self.holds);
         let sources = counted(self.sources, "source");
         let summary = match holds {

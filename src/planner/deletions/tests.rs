@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::change::OccurrenceRecord;
-use crate::domain::id::{AccountAlias, Occurrence, Region, Trigger};
+use crate::domain::id::{AccountId, Occurrence, Region, Trigger};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::Lifecycle;
 use crate::domain::point::Provenance;
@@ -35,13 +35,13 @@ fn now() -> Time {
 }
 
 fn source() -> SourceKey {
-    SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() }
+    SourceKey { account: AccountId::own(), source: "fs-0123456789abcdef0".into() }
 }
 
 fn policy(here: Option<Retain>, there: Option<Retain>) -> Policy {
     Policy {
         name: "one".into(),
-        account: AccountAlias::own(),
+        account: AccountId::own(),
         region: "us-east-1".into(),
         sources: vec![source().source],
         select: None,
@@ -78,6 +78,8 @@ fn settings(policy: &Policy) -> Settings {
         aws: crate::domain::policy::Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 },
         limits: crate::domain::policy::Limits { copies_in_flight: 5, ontap_copies_in_flight: 5 },
         notify: crate::domain::policy::Notify::default(),
+        own_account: AccountId::own(),
+        accounts: BTreeMap::new(),
         policies: BTreeMap::from([(policy.name.clone(), policy.clone())]),
     }
 }
@@ -86,7 +88,7 @@ fn point(id: &str, at: Time, of: Option<(&str, Time)>, lifecycle: Lifecycle) -> 
     let region: Region = if of.is_some() { "us-west-2".into() } else { "us-east-1".into() };
     RecoveryPoint {
         provenance: Provenance {
-            place: AccountRegion { account: AccountAlias::own(), region },
+            place: AccountRegion { account: AccountId::own(), region },
             source: source().source,
             policy: None,
             kms_key: None,

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::change::Change;
-use crate::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceKey, Trigger};
+use crate::domain::id::{AccountId, AccountRegion, Occurrence, SourceKey, Trigger};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::Provenance;
 use crate::domain::remarks::Remarked;
@@ -30,12 +30,12 @@ fn after(copies: &[(Option<&str>, &str, bool)], wanted: Option<&str>) -> Option<
 /// The same with the lifecycle of each copy.
 fn after_all(copies: &[(Option<&str>, &str, Lifecycle)], wanted: Option<&str>) -> Option<FullCopy> {
     let mut state = State::new(Time::ZERO, Time::ZERO);
-    let key = SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() };
+    let key = SourceKey { account: AccountId::own(), source: "fs-0123456789abcdef0".into() };
     for (nth, (asked, key, lifecycle)) in copies.iter().enumerate() {
         let at = Time::from_secs(1_795_248_000).plus(Duration::from_secs(3600 * nth as u64));
         let copy = RecoveryPoint {
             provenance: Provenance {
-                place: AccountRegion { account: AccountAlias::own(), region: "us-west-2".into() },
+                place: AccountRegion { account: AccountId::own(), region: "us-west-2".into() },
                 source: "fs-0123456789abcdef0".into(),
                 policy: None,
                 kms_key: Some((*key).into()),

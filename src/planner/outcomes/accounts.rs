@@ -15,26 +15,19 @@ impl OutcomeProcessor<'_> {
     /// nothing in it is used.
     pub(super) fn of_whom(&mut self, outcome: Outcome) -> Outcome {
         let account = &self.place.account;
-        let recorded = self.state.accounts.get(account).map(|known| &known.id);
+        let expected = self.state.expected_account(account);
         let (mut named, mut other) = (false, None);
-        let mut name = |id: &str| match recorded {
-            Some(recorded) if recorded.as_str() == id => named = true,
+        each_name(&outcome, &mut |id: &str| match expected {
+            Some(expected) if expected.as_str() == id => named = true,
             _ => drop(other.get_or_insert_with(|| AccountId::from(id))),
-        };
-        match &outcome {
-            Outcome::Made(observed) => names(std::slice::from_ref(observed.as_ref()), &mut name),
-            Outcome::Page { observed_backups, .. } | Outcome::Polled(observed_backups) => {
-                names(observed_backups, &mut name)
-            }
-            Outcome::SourcesDescribed(facts) | Outcome::SourcesFound { facts, .. } => {
-                facts.iter().filter_map(|facts| facts.account.as_ref()).for_each(|id| name(id.as_str()));
-            }
-            Outcome::Deleted | Outcome::HoldSet | Outcome::Failed(_) => {}
-        }
+        });
         let at = self.now;
-        match (recorded, other) {
-            (Some(_), _) if named => {
+        match (expected, other) {
+            (Some(expected), _) if named => {
                 self.named = true;
+                if !self.state.accounts.contains_key(account) {
+                    self.push(Change::AccountRecorded { account: account.clone(), id: expected.clone(), at });
+                }
                 self.look_where_another_answered();
                 self.push(Change::Account(AccountEvidence::Proven { place: self.place.clone(), at }));
             }
@@ -42,8 +35,8 @@ impl OutcomeProcessor<'_> {
                 self.named = true;
                 self.push(Change::AccountRecorded { account: account.clone(), id, at });
             }
-            (Some(recorded), Some(id)) => {
-                let fault = foreign(account, recorded, &id);
+            (Some(expected), Some(id)) => {
+                let fault = foreign(expected, &id);
                 self.push(Change::Account(AccountEvidence::Foreign {
                     place: self.place.clone(),
                     id,
@@ -107,6 +100,29 @@ impl OutcomeProcessor<'_> {
     }
 }
 
+/// The account that a response names first.
+#[must_use]
+pub fn account_named_by(outcome: &Outcome) -> Option<AccountId> {
+    let mut first = None;
+    each_name(outcome, &mut |id: &str| {
+        if first.is_none() {
+            first = Some(AccountId::from(id));
+        }
+    });
+    first
+}
+
+fn each_name(outcome: &Outcome, name: &mut impl FnMut(&str)) {
+    match outcome {
+        Outcome::Made(observed) => names(std::slice::from_ref(observed.as_ref()), name),
+        Outcome::Page { observed_backups, .. } | Outcome::Polled(observed_backups) => names(observed_backups, name),
+        Outcome::SourcesDescribed(facts) | Outcome::SourcesFound { facts, .. } => {
+            facts.iter().filter_map(|facts| facts.account.as_ref()).for_each(|id| name(id.as_str()));
+        }
+        Outcome::Deleted | Outcome::HoldSet | Outcome::Failed(_) => {}
+    }
+}
+
 /// The accounts in the ARNs of observations; thousands in a row name the same one.
 fn names(observed_backups: &[ObservedBackup], name: &mut impl FnMut(&str)) {
     let mut before = None;
@@ -118,11 +134,11 @@ fn names(observed_backups: &[ObservedBackup], name: &mut impl FnMut(&str)) {
     }
 }
 
-fn foreign(account: &crate::domain::id::AccountAlias, recorded: &AccountId, other: &AccountId) -> Fault {
+fn foreign(expected: &AccountId, other: &AccountId) -> Fault {
     let what = format!(
-        "the answers come from account {other}, and the database is that of {recorded} (\"{account}\"): nothing is \
-         believed, asked for or deleted there until they come from {recorded} again; correct the profile, key or endpoint, \
-         or, to change accounts on purpose, name a new `[daemon] state` and restart"
+        "the answers come from account {other}, not from {expected}: nothing is believed, asked for or deleted \
+         there until they come from {expected} again; correct the profile, role, key or endpoint, or, to change \
+         accounts on purpose, name a new `[daemon] state` and restart"
     );
     Fault::new(FaultClass::Credentials, OTHER_ACCOUNT, &what)
 }

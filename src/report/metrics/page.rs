@@ -62,7 +62,7 @@ pub(super) fn route_labels(route: &RouteView) -> [(&'static str, &str); 4] {
     ]
 }
 
-pub(super) fn place_labels<'a>(account: &'a AccountAlias, region: &'a Region) -> [(&'static str, &'a str); 2] {
+pub(super) fn place_labels<'a>(account: &'a AccountId, region: &'a Region) -> [(&'static str, &'a str); 2] {
     [("account", account.as_str()), ("region", region.as_str())]
 }
 

@@ -5,14 +5,14 @@ use super::*;
 pub(super) fn places(settings: &Settings, state: &State, plan: &Plan, now: Time) -> Vec<AccountRegionView> {
     let named: BTreeSet<AccountRegion> = places_of(settings).collect();
     let nothing = AccountRegionState::default();
-    let mut waiting: BTreeMap<(&AccountAlias, &Region), BTreeMap<String, u32>> = BTreeMap::new();
+    let mut waiting: BTreeMap<(&AccountId, &Region), BTreeMap<String, u32>> = BTreeMap::new();
     for wait in &plan.waiting {
         if let Some(region) = &wait.destination {
             let reasons = waiting.entry((&wait.source.account, region)).or_default();
             *reasons.entry(wait.reason.to_string()).or_default() += 1;
         }
     }
-    let destinations: BTreeSet<(&AccountAlias, &Region)> = settings
+    let destinations: BTreeSet<(&AccountId, &Region)> = settings
         .policies
         .values()
         .flat_map(|policy| policy.destinations.iter().map(|destination| (&policy.account, &destination.region)))
@@ -85,7 +85,7 @@ pub(super) fn needs_person(state: &State, place: &AccountRegion, known: &Account
 }
 
 /// AWS's default quota of user backups in each Region with points: the smallest of the types there.
-pub(super) fn quotas(state: &State) -> BTreeMap<(&AccountAlias, &Region), u64> {
+pub(super) fn quotas(state: &State) -> BTreeMap<(&AccountId, &Region), u64> {
     let mut quotas = BTreeMap::new();
     for (key, source) in &state.sources {
         let source_looked_up = source.lookup.facts.as_ref().map(|(_, facts)| facts.kind);

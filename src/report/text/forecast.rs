@@ -4,18 +4,21 @@ use super::{OutputStyle, Style, add, clean, heading, paint, paragraph, table, ta
 use crate::domain::counted::counted;
 use crate::domain::time::Time;
 use crate::report::forecast::{DeletionForecast, Forecast, Stage};
-use crate::report::triage::{region_text, source_text};
+use crate::report::triage::Names;
 
 /// The forecast as text; with `kept`, also every point that is kept and why.
 #[must_use]
 pub fn forecast(forecast: &Forecast, kept: bool, output: OutputStyle) -> String {
     let mut out = headline(forecast, output);
+    let works = forecast.work.iter().map(|work| &work.account);
+    let deleted = forecast.deletions.iter().map(|deletion| &deletion.account);
+    let names = Names::among(works.chain(deleted).chain(forecast.kept.iter().map(|kept| &kept.account)));
     out.push('\n');
     occurrences(&mut out, forecast, output);
-    work(&mut out, forecast, output);
-    deletions(&mut out, forecast, output);
+    work(&mut out, forecast, names, output);
+    deletions(&mut out, forecast, names, output);
     if kept {
-        stays(&mut out, forecast, output);
+        stays(&mut out, forecast, names, output);
     }
     if !forecast.announcements.is_empty() {
         heading(&mut out, "To know before", output);
@@ -82,7 +85,7 @@ fn occurrences(out: &mut String, forecast: &Forecast, output: OutputStyle) {
     out.push_str(&table_text(&shown, &[], output));
 }
 
-fn work(out: &mut String, forecast: &Forecast, output: OutputStyle) {
+fn work(out: &mut String, forecast: &Forecast, names: Names, output: OutputStyle) {
     if forecast.work.is_empty() {
         return;
     }
@@ -99,8 +102,8 @@ fn work(out: &mut String, forecast: &Forecast, output: OutputStyle) {
             &mut shown,
             [
                 what,
-                clean(&source_text(&work.account, &work.source), output),
-                clean(&region_text(&work.account, &work.region), output),
+                clean(&names.source(&work.account, &work.source), output),
+                clean(&names.region(&work.account, &work.region), output),
                 work.occurrence_at.to_string(),
                 clean(of, output),
                 clean(work.waits_for.as_deref().unwrap_or("-"), output),
@@ -110,7 +113,7 @@ fn work(out: &mut String, forecast: &Forecast, output: OutputStyle) {
     out.push_str(&table_text(&shown, &[], output));
 }
 
-fn deletions(out: &mut String, forecast: &Forecast, output: OutputStyle) {
+fn deletions(out: &mut String, forecast: &Forecast, names: Names, output: OutputStyle) {
     if forecast.deletions.is_empty() {
         return;
     }
@@ -131,8 +134,8 @@ fn deletions(out: &mut String, forecast: &Forecast, output: OutputStyle) {
             &mut shown,
             [
                 paint(stage.as_str(), style, output),
-                clean(&source_text(account, source), output),
-                clean(&region_text(account, region), output),
+                clean(&names.source(account, source), output),
+                clean(&names.region(account, region), output),
                 clean(id.as_str(), output),
                 taken_at.to_string(),
                 clean(&why, output),
@@ -153,15 +156,15 @@ fn slots(out: &mut String, forecast: &Forecast, output: OutputStyle) {
     }
 }
 
-fn stays(out: &mut String, forecast: &Forecast, output: OutputStyle) {
+fn stays(out: &mut String, forecast: &Forecast, names: Names, output: OutputStyle) {
     heading(out, "Stays", output);
     let mut shown = table(&["Source", "In", "Backup", "Taken", "Because"], output);
     for kept in &forecast.kept {
         add(
             &mut shown,
             [
-                clean(&source_text(&kept.account, &kept.source), output),
-                clean(&region_text(&kept.account, &kept.region), output),
+                clean(&names.source(&kept.account, &kept.source), output),
+                clean(&names.region(&kept.account, &kept.region), output),
                 clean(kept.id.as_str(), output),
                 kept.taken_at.to_string(),
                 clean(&kept.because.join(", "), output),

@@ -4,9 +4,9 @@ use super::{OutputStyle, became_text, clean, csv_lines, table, table_text, to_an
 use crate::domain::change::OccurrenceOutcome;
 use crate::domain::counted::counted;
 use crate::domain::duration::age_text;
-use crate::domain::id::{AccountAlias, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Trigger};
+use crate::domain::id::{AccountId, BackupId, Occurrence, PolicyName, Region, SourceId, SourceKey, Trigger};
 use crate::domain::time::Time;
-use crate::report::triage::source_text;
+use crate::report::triage::Names;
 use crate::store::{HistoryEntry, OccurrenceStatus};
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Serialize, Deserialize)]
 struct Row {
     policy: PolicyName,
-    account: AccountAlias,
+    account: AccountId,
     source: SourceId,
     trigger: Trigger,
     scheduled: Time,
@@ -92,6 +92,7 @@ pub fn history(entries: &[HistoryEntry], output: OutputStyle) -> String {
         return "no occurrences\n".to_owned();
     }
     let mut shown = table(&["Time (UTC)", "Policy", "Source", "Outcome", "Took"], output);
+    let names = Names::among(entries.iter().map(|entry| &entry.source.account));
     let mut notes = Vec::new();
     let seconds = entries.iter().any(|entry| entry.lies_at().millis() % 60_000 != 0 && entry.point.is_none());
     for entry in entries {
@@ -100,7 +101,7 @@ pub fn history(entries: &[HistoryEntry], output: OutputStyle) -> String {
         shown.add_row([
             time_text(entry.lies_at(), seconds),
             clean(entry.policy.as_str(), output),
-            clean(&source_text(account, source), output),
+            clean(&names.source(account, source), output),
             became_text(entry.became, output),
             took.map_or(String::new(), age_text),
         ]);

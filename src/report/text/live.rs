@@ -5,7 +5,7 @@ use super::{OutputStyle, Style, add, bar, clean, paint, paragraph, standing_text
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
 use crate::report::snapshot::{AccountRegionView, RpoStatus, Snapshot};
-use crate::report::triage::{Line, Tally, copies_in_lane, lines, problems, region_text, source_text};
+use crate::report::triage::{Line, Names, Tally, copies_in_lane, lines, problems};
 use std::time::Duration;
 
 /// The width of a bar, in cells.
@@ -21,6 +21,7 @@ pub fn live(snapshot: &Snapshot, now: Time, output: OutputStyle) -> String {
     let mut lines = lines(snapshot, now);
     let tally = Tally::of(&lines);
     let problems = problems(snapshot, now);
+    let names = Names::among(snapshot.places.iter().map(|place| &place.account));
     let most = output.rows.unwrap_or(usize::MAX);
     if lines.len() <= most {
         lines.sort_by_key(|line| line.position);
@@ -29,10 +30,10 @@ pub fn live(snapshot: &Snapshot, now: Time, output: OutputStyle) -> String {
     let mut out = format!("{}  {}\n", headline(tally, problems.len(), output), paint(&clock, Style::Faint, output));
     if !lines.is_empty() {
         out.push('\n');
-        out.push_str(&routes(&lines[..lines.len().min(most)], now, output));
+        out.push_str(&routes(&lines[..lines.len().min(most)], names, now, output));
         out.push_str(&left_out(lines.len(), most));
     }
-    out.push_str(&slots(&snapshot.places, output));
+    out.push_str(&slots(&snapshot.places, names, output));
     for problem in problems {
         out.push('\n');
         paragraph(&mut out, Style::Bad, &problem, output);
@@ -40,14 +41,14 @@ pub fn live(snapshot: &Snapshot, now: Time, output: OutputStyle) -> String {
     to_ansi(&out, output)
 }
 
-fn routes(lines: &[Line<'_>], now: Time, output: OutputStyle) -> String {
+fn routes(lines: &[Line<'_>], names: Names, now: Time, output: OutputStyle) -> String {
     let columns = ["Source", "Region", "Age of RPO", "State", "On its way", "Next"];
     let mut shown = table(if output.narrow() { &columns[..5] } else { &columns }, output);
     for line in lines {
         let route = line.route;
         let sign = if route.copy && !output.narrow() { output.pick("→ ", "> ") } else { "" };
         let cells = [
-            clean(&source_text(&route.account, &route.source), output),
+            clean(&names.source(&route.account, &route.source), output),
             format!("{sign}{}", clean(route.region.as_str(), output)),
             age_of_rpo(line, output),
             standing_text(line.standing, output),
@@ -90,11 +91,11 @@ fn on_its_way(line: &Line<'_>, now: Time, output: OutputStyle) -> String {
     paint(&if output.narrow() { reason } else { format!("waits: {reason}") }, Style::Faint, output)
 }
 
-fn slots(places: &[AccountRegionView], output: OutputStyle) -> String {
+fn slots(places: &[AccountRegionView], names: Names, output: OutputStyle) -> String {
     let destinations: Vec<(String, u32, &AccountRegionView)> = places
         .iter()
         .filter_map(|place| {
-            Some((clean(&region_text(&place.account, &place.region), output), place.copy_slots?, place))
+            Some((clean(&names.region(&place.account, &place.region), output), place.copy_slots?, place))
         })
         .collect();
     let widest = destinations.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default();

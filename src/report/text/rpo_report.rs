@@ -5,7 +5,7 @@ use crate::domain::counted::counted;
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
 use crate::report::rpo_report::{Breach, Occurrences, RouteReport, RpoReport};
-use crate::report::triage::source_text;
+use crate::report::triage::Names;
 use std::time::Duration;
 
 /// As text: the answer in one line, then every route, the worst first.
@@ -22,6 +22,7 @@ pub fn rpo_report(report: &RpoReport, output: OutputStyle) -> String {
     let mut worst: Vec<&RouteReport> = routes.iter().collect();
     let rank = |route: &RouteReport| (route.met_percent.is_none(), route.met_percent.unwrap_or_default());
     worst.sort_by(|a, b| rank(a).0.cmp(&rank(b).0).then(rank(a).1.total_cmp(&rank(b).1)));
+    let names = Names::among(routes.iter().map(|route| &route.account));
     let mut notes = Vec::new();
     for route in worst {
         let unknown = Duration::from_secs_f64(route.unknown_seconds.max(0.0));
@@ -29,7 +30,7 @@ pub fn rpo_report(report: &RpoReport, output: OutputStyle) -> String {
             met_text(route, output),
             if unknown.is_zero() { String::new() } else { paint(&age_text(unknown), Style::Doubtful, output) },
             if route.breaches == 0 { String::new() } else { route.breaches.to_string() },
-            clean(&source_text(&route.account, &route.source), output),
+            clean(&names.source(&route.account, &route.source), output),
             clean(route.region.as_str(), output),
             route.rpo_seconds.map_or(String::new(), |rpo| age_text(Duration::from_secs(rpo))),
             clean(route.policy.as_str(), output),

@@ -5,9 +5,7 @@ use crate::domain::counted::counted;
 use crate::domain::duration::age_text;
 use crate::domain::time::Time;
 use crate::report::snapshot::{AccountRegionView, FindingView, FlightView, PolicyView, RpoStatus, Snapshot};
-use crate::report::triage::{
-    Line, Tally, copies_in_lane, lines, pause_text, problems, region_text, source_text, staleness,
-};
+use crate::report::triage::{Line, Names, Tally, copies_in_lane, lines, pause_text, problems, staleness};
 use std::time::Duration;
 
 /// The answer in one line, then every route with the worst first, then work in progress and problems, the most serious
@@ -16,16 +14,17 @@ use std::time::Duration;
 pub fn status(snapshot: &Snapshot, now: Time, output: OutputStyle) -> String {
     let lines = lines(snapshot, now);
     let problems = problems(snapshot, now);
+    let names = Names::among(snapshot.places.iter().map(|place| &place.account));
     let mut out = headline(Tally::of(&lines), problems.len() + snapshot.findings.len(), output);
     out.push('\n');
     if !lines.is_empty() {
         out.push('\n');
-        out.push_str(&routes(&lines, now, output));
+        out.push_str(&routes(&lines, names, now, output));
     }
-    places(&mut out, &snapshot.places, now, output);
-    flights(&mut out, &snapshot.flights, now, output);
+    places(&mut out, &snapshot.places, names, now, output);
+    flights(&mut out, &snapshot.flights, names, now, output);
     policies(&mut out, &snapshot.policies, now, output);
-    findings(&mut out, &snapshot.findings, output);
+    findings(&mut out, &snapshot.findings, names, output);
     if !problems.is_empty() {
         heading(&mut out, "Problems", output);
         for problem in problems {
@@ -50,7 +49,7 @@ pub(super) fn headline(tally: Tally, problems: usize, output: OutputStyle) -> St
     text
 }
 
-fn routes(lines: &[Line<'_>], now: Time, output: OutputStyle) -> String {
+fn routes(lines: &[Line<'_>], names: Names, now: Time, output: OutputStyle) -> String {
     let columns = ["State", "Source", "In", "Age", "RPO", "Policy", "Kept"];
     let mut shown = table(if output.narrow() { &columns[..6] } else { &columns }, output);
     let most = output.rows.unwrap_or(usize::MAX);
@@ -60,7 +59,7 @@ fn routes(lines: &[Line<'_>], now: Time, output: OutputStyle) -> String {
         let rpo = route.rpo_seconds.map(|rpo| age_text(Duration::from_secs(rpo)));
         let cells = [
             standing_text(line.standing, output),
-            clean(&source_text(&route.account, &route.source), output),
+            clean(&names.source(&route.account, &route.source), output),
             clean(route.region.as_str(), output),
             line.age.map_or_else(|| "none".to_owned(), age_text),
             rpo.unwrap_or_default(),
@@ -84,7 +83,7 @@ pub(super) fn left_out(all: usize, shown: usize) -> String {
     }
 }
 
-fn places(out: &mut String, places: &[AccountRegionView], now: Time, output: OutputStyle) {
+fn places(out: &mut String, places: &[AccountRegionView], names: Names, now: Time, output: OutputStyle) {
     if places.is_empty() {
         return;
     }
@@ -99,7 +98,7 @@ fn places(out: &mut String, places: &[AccountRegionView], now: Time, output: Out
         let waiting: Vec<String> =
             place.copies_waiting.iter().map(|(reason, count)| format!("{count} ({reason})")).collect();
         let cells = [
-            clean(&region_text(&place.account, &place.region), output),
+            clean(&names.region(&place.account, &place.region), output),
             paint(&read, style, output),
             place.backups_in_flight.to_string(),
             copies_text(place),
@@ -127,7 +126,7 @@ pub(super) fn copies_text(place: &AccountRegionView) -> String {
     text
 }
 
-fn flights(out: &mut String, flights: &[FlightView], now: Time, output: OutputStyle) {
+fn flights(out: &mut String, flights: &[FlightView], names: Names, now: Time, output: OutputStyle) {
     if flights.is_empty() {
         return;
     }
@@ -139,7 +138,7 @@ fn flights(out: &mut String, flights: &[FlightView], now: Time, output: OutputSt
     for flight in longest {
         let cells = [
             clean(&flight.lifecycle, output),
-            clean(&source_text(&flight.account, &flight.source), output),
+            clean(&names.source(&flight.account, &flight.source), output),
             clean(flight.region.as_str(), output),
             age_text(now.since(flight.created_at)),
             flight.progress_percent.map_or(String::new(), |percent| format!("{percent}%")),
@@ -176,7 +175,7 @@ fn policies(out: &mut String, policies: &[PolicyView], now: Time, output: Output
     out.push_str(&table_text(&shown, &notes, output));
 }
 
-fn findings(out: &mut String, findings: &[FindingView], output: OutputStyle) {
+fn findings(out: &mut String, findings: &[FindingView], names: Names, output: OutputStyle) {
     if findings.is_empty() {
         return;
     }
@@ -185,7 +184,7 @@ fn findings(out: &mut String, findings: &[FindingView], output: OutputStyle) {
     gravest_last.sort_by_key(|finding| finding.severity == "error");
     for finding in gravest_last {
         let style = if finding.severity == "error" { Style::Bad } else { Style::Doubtful };
-        let whose = source_text(&finding.source.account, &finding.source.source);
+        let whose = names.source(&finding.source.account, &finding.source.source);
         paragraph(out, style, &format!("{}: {whose}: {}", finding.severity, finding.what), output);
     }
 }

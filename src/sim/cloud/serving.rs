@@ -118,7 +118,7 @@ fn skew_creation(answer: &mut Value, seconds: i64) {
     }
 }
 
-fn lost<T>(injected: InjectedFault, answer: Value) -> Result<Result<T, ApiError>, Lost> {
+pub(super) fn lost<T>(injected: InjectedFault, answer: Value) -> Result<Result<T, ApiError>, Lost> {
     match injected {
         InjectedFault::Refused(error) => Ok(Err(error)),
         InjectedFault::Html => Err(Lost::Html),

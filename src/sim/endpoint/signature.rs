@@ -1,17 +1,20 @@
 //! Reads account and Region from a SigV4 signature, without checking it.
 
 use super::super::cloud::ApiError;
+use super::super::cloud::sts::{Caller, caller};
 use super::super::fleet::DEFAULT_ACCOUNT;
+use hyper::header::{AUTHORIZATION, HeaderMap};
 
-/// The account and Region of a request.
+/// Who sent a request, and its Region.
 pub(super) struct Scope {
-    pub account: String,
+    pub caller: Caller,
     pub region: String,
 }
 
-/// Parses the header `Authorization`.
-pub(super) fn scope(header: Option<&str>) -> Result<Scope, ApiError> {
-    let Some(header) = header else {
+/// Parses the headers of a request to this service.
+pub(super) fn scope(headers: &HeaderMap, wanted: &str, now_ms: i64) -> Result<Scope, ApiError> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let Some(header) = text(AUTHORIZATION.as_str()) else {
         return Err(
             ApiError::client("MissingAuthenticationTokenException", "Missing Authentication Token").with_status(403)
         );
@@ -31,11 +34,12 @@ pub(super) fn scope(header: Option<&str>) -> Result<Scope, ApiError> {
     let [key, _date, region, service, "aws4_request"] = parts.as_slice() else {
         return Err(incomplete());
     };
-    if *service != "fsx" {
-        let words = "Credential should be scoped to correct service: 'fsx'.";
+    if *service != wanted {
+        let words = format!("Credential should be scoped to correct service: '{wanted}'.");
         return Err(ApiError::client("InvalidSignatureException", words).with_status(403));
     }
-    Ok(Scope { account: account(key), region: (*region).to_owned() })
+    let caller = caller(&account(key), text("x-amz-security-token"), now_ms)?;
+    Ok(Scope { caller, region: (*region).to_owned() })
 }
 
 /// The account of an access key: the first 12 digits in a row, otherwise 111122223333.
@@ -47,10 +51,14 @@ fn account(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::scope;
+    use hyper::header::{AUTHORIZATION, HeaderMap};
 
     #[test]
     fn region_and_account_come_from_the_credential() {
-        let read = |text: &str| scope(Some(text)).map(|scope| (scope.account, scope.region)).map_err(|e| e.code);
+        let read = |text: &str| {
+            let headers: HeaderMap = [(AUTHORIZATION, text.parse().unwrap())].into_iter().collect();
+            scope(&headers, "fsx", 0).map(|scope| (scope.caller.account, scope.region)).map_err(|e| e.code)
+        };
         let header =
             |credential: &str| format!("AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0");
         assert_eq!(
@@ -63,6 +71,6 @@ mod tests {
         );
         assert_eq!(read(&header("test/20261121/us-east-1/s3/aws4_request")), Err("InvalidSignatureException".into()));
         assert_eq!(read("Basic abc"), Err("IncompleteSignatureException".into()));
-        assert!(scope(None).is_err());
+        assert!(scope(&HeaderMap::new(), "fsx", 0).is_err());
     }
 }

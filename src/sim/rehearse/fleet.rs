@@ -3,7 +3,7 @@
 //! The result of a month depends on sizes and rates of change, which no policy file states. Whatever the database knows
 //! about a source is used; the rest is drawn from the seed between bounds that the user can set.
 
-use crate::domain::id::{Region, SourceKey, Target};
+use crate::domain::id::{AccountRegion, Region, SourceKey, Target};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::policy::Settings;
 use crate::domain::regions::{CHINA, GOVERNMENT, STANDARD};
@@ -12,6 +12,7 @@ use crate::domain::time::Time;
 use crate::sim::cloud::{self, Cloud, FileSystemSeed, FileSystemType, VolumeSeed};
 use crate::sim::faults::{Fault, Faults};
 use crate::sim::rng::Rng;
+use crate::sim::wire;
 use std::collections::BTreeMap;
 
 const GIB: f64 = 1_073_741_824.0;
@@ -86,7 +87,8 @@ pub fn build_fleet(
             } else {
                 member.id = Some(key.source.to_string());
             }
-            let (account, region) = (policy.account.as_str(), policy.region.as_str());
+            let home = AccountRegion { account: policy.account.clone(), region: policy.region.clone() };
+            let (account, region) = (wire::account_of(&home), policy.region.as_str());
             let added = cloud.add_file_system_seed(start.millis(), account, region, &member);
             added.map_err(|error| format!("{}: {}", key.source, error.message))?;
         }

@@ -7,7 +7,7 @@
 use super::problems::from_sqlx;
 use super::{Reading, Result};
 use crate::domain::change::{Change, IllegalChange};
-use crate::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceId, SourceKey, Trigger};
+use crate::domain::id::{AccountId, AccountRegion, Occurrence, SourceId, SourceKey, Trigger};
 use crate::domain::lane::FileSystemKind;
 use crate::domain::point::{Lifecycle, Provenance, RecoveryPoint};
 use crate::domain::policy::Tags;
@@ -53,7 +53,7 @@ struct PointRow(
 );
 
 impl PointRow {
-    fn into_point(self, account: &AccountAlias, source: &SourceId) -> Option<RecoveryPoint> {
+    fn into_point(self, account: &AccountId, source: &SourceId) -> Option<RecoveryPoint> {
         let Self(region, id, trigger, at, attempt, policy, origin_region, origin_id, taken_at, hold, lifecycle, ..) =
             self;
         let Self(.., created_at, settled_at, failure, progress_percent, size_bytes, kms_key, kind, carried, asked_key) =
@@ -123,7 +123,7 @@ pub(super) fn row_of(point: &RecoveryPoint) -> std::result::Result<String, serde
 }
 
 /// Parses the text of [`row_of`].
-pub(super) fn claim_of(account: &AccountAlias, text: &str) -> Option<RecoveryPoint> {
+pub(super) fn claim_of(account: &AccountId, text: &str) -> Option<RecoveryPoint> {
     let (source, row): (String, PointRow) = serde_json::from_str(text).ok()?;
     row.into_point(account, &source.into())
 }
@@ -144,7 +144,7 @@ pub(super) async fn load(from: &mut SqliteConnection, state: &mut State) -> Resu
 async fn read_by_source(from: &mut SqliteConnection, state: &mut State) -> Option<()> {
     let mut rows = sqlx::query(BY_SOURCE).fetch(from);
     while let Some(row) = rows.try_next().await.ok()? {
-        let account = AccountAlias::from(row.try_get::<&str, _>(0).ok()?);
+        let account = AccountId::from(row.try_get::<&str, _>(0).ok()?);
         let source = SourceId::from(row.try_get::<&str, _>(1).ok()?);
         let points: Vec<PointRow> = serde_json::from_str(row.try_get::<&str, _>(2).ok()?).ok()?;
         let key = SourceKey { account, source };

@@ -232,9 +232,11 @@ async fn write_places(to: &mut SqliteConnection, state: &State, now: Time) -> Wr
         let query = query.bind(listed.began_at.millis()).bind(i64::from(listed.pages)).bind(clamp(known.user_backups));
         to.execute(query).await?;
     }
-    for (account, known) in &state.accounts {
+    let own = state.own_account.as_ref().map(|id| (String::new(), id.clone()));
+    let named = state.accounts.iter().map(|(account, known)| (account.to_string(), known.id.clone()));
+    for (account, id) in named.chain(own) {
         let sql = "INSERT INTO accounts (account, id, recorded_at) VALUES (?, ?, ?)";
-        let query = sqlx::query(sql).bind(account.as_str()).bind(known.id.as_str()).bind(now.millis());
+        let query = sqlx::query(sql).bind(account).bind(id.to_string()).bind(now.millis());
         to.execute(query).await?;
     }
     for (total, value) in &state.counters {

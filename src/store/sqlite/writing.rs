@@ -67,6 +67,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             let query = query.bind(began_at.millis()).bind(i64::from(*pages)).bind(clamp(*user_backups));
             to.execute(query).await.map(drop)
         }
+        Change::OwnAccountNamed(id, at) => accounts::own_account_named(to, id, at).await,
         Change::AccountRecorded { account, id, at } => accounts::account_recorded(to, account, id, at).await,
         Change::Cancelled { source, occurrence, at } => accounts::cancelled(to, source, occurrence, at).await,
         Change::DeletionPlanned { place, id, reason, confirmed, at } => {

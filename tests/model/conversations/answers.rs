@@ -497,7 +497,7 @@ fn a_page_tells_what_is_ours_what_is_new_and_what_others_copy() {
         odd,
     ];
     let shared = vec![Lane::Shared(place(THERE))];
-    let volume = vec![Lane::Volume(place(THERE), "fsvol-1".into()), Lane::OntapAccount(AccountAlias::own())];
+    let volume = vec![Lane::Volume(place(THERE), "fsvol-1".into()), Lane::OntapAccount(AccountId::own())];
     let expected = ListingPage {
         ours: ids(&["backup-5", "backup-6", "copy-4"]).into_iter().collect(),
         learned: [(scheduled(6), key(0))].into(),
@@ -833,7 +833,7 @@ fn a_look_up_tells_of_each_source() {
         told(&fixture, HOME, Call::DescribeSources { ids: asked.to_vec() }, outcome, noon())
     };
     let known = |number| Change::SourceLookedUp {
-        account: AccountAlias::own(),
+        account: AccountId::own(),
         facts: Box::new(facts(&source(number))),
         at: noon(),
     };

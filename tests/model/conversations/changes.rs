@@ -530,12 +530,8 @@ fn a_clock_that_goes_back_takes_all_times_along() {
         definite: false,
         not_before: ahead,
     });
-    fixture.apply(Change::SourceLookedUp {
-        account: AccountAlias::own(),
-        facts: Box::new(facts(&source(0))),
-        at: ahead,
-    });
-    fixture.apply(Change::SourceLookupSent { account: AccountAlias::own(), ids: vec![source(0)], until: ahead });
+    fixture.apply(Change::SourceLookedUp { account: AccountId::own(), facts: Box::new(facts(&source(0))), at: ahead });
+    fixture.apply(Change::SourceLookupSent { account: AccountId::own(), ids: vec![source(0)], until: ahead });
     for id in ["backup-6", "backup-7"] {
         let id = BackupId::from(id);
         let change = Change::DeletionPlanned {

@@ -44,7 +44,7 @@ fn live(talk: &mut Talk, time: Duration) -> Vec<Action> {
 }
 
 fn lose_database(talk: &mut Talk) {
-    talk.state = State::new(talk.now, talk.now);
+    talk.state = new_state(talk.now);
     talk.under_way.clear();
 }
 

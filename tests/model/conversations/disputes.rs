@@ -133,7 +133,7 @@ fn unlisted(talk: &mut Talk) -> usize {
         }
     }
     talk.now = talk.now.plus(MINUTE);
-    talk.state = State::new(talk.now, talk.now);
+    talk.state = new_state(talk.now);
     talk.changes.clear();
     talk.round();
     held

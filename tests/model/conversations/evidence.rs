@@ -263,7 +263,7 @@ fn a_copy_whose_source_backup_is_not_to_be_seen_counts_by_itself_or_waits() {
 
 #[test]
 fn nothing_is_taken_after_its_copy_was_made() {
-    let fixture = Fixture { state: State::new(Time::ZERO, Time::ZERO), ..Fixture::new() };
+    let fixture = Fixture { state: new_state(Time::ZERO), ..Fixture::new() };
     let taken = |later: Duration, created_at: Time| {
         let claim = tagged_otherwise(|origin| origin.taken_at = our_copy().created_at.plus(later));
         said(&fixture, None, ObservedBackup { created_at, ..shown(&claim) })

@@ -127,7 +127,7 @@ impl Fixture {
     /// The same, of several sources.
     pub fn of(sources: usize) -> Self {
         let start = at("2026-11-21T05:00:00Z");
-        let mut fixture = Self { settings: settings(sources, start), state: State::new(start, start) };
+        let mut fixture = Self { settings: settings(sources, start), state: new_state(start) };
         // Nothing comes due by itself: each occurrence is in the state because a test put it there.
         fixture.policy().schedule = Schedule::parse("0 3 1 1 *", "UTC", start).unwrap();
         fixture.membership();

@@ -233,7 +233,7 @@ fn copies_of_a_volume_wait_for_its_own_lane() {
     let now = at("2026-11-21T06:00:00Z");
     let volume = |number: u32| {
         let volume = format!("fsvol-0123456789abcde{number:02x}").as_str().into();
-        Lane::of_copy(FileSystemKind::Ontap, &AccountAlias::own(), &THERE.into(), Some(&volume))
+        Lane::of_copy(FileSystemKind::Ontap, &AccountId::own(), &THERE.into(), Some(&volume))
     };
     let mut state = State::new(now, now);
     let refused = LaneEvidence::Refused { lane: volume(1)[0].clone(), at: now, until: now.plus(MINUTE) };
@@ -252,13 +252,13 @@ fn a_copy_takes_a_place_in_the_lanes_of_its_kind() {
     talk.policy().sources.push(VOLUME.into());
     talk.serve();
     let of = |source: &str, target: Target| {
-        let source = SourceKey { account: AccountAlias::own(), source: source.into() };
+        let source = SourceKey { account: AccountId::own(), source: source.into() };
         talk.state.lanes_of_copy(&WorkKey { source, ..work(0, target) })
     };
     let (mine, copied) = (source(0).to_string(), Target::Copy(THERE.into()));
     assert_eq!(of(&mine, copied.clone()), [Lanes::lane()]);
     // Nothing of it is there that could tell its kind: what has volumes is of ONTAP.
-    let own = AccountAlias::own();
+    let own = AccountId::own();
     assert_eq!(of(VOLUME, copied.clone()), [Lane::Volume(place(THERE), VOLUME.into()), Lane::OntapAccount(own)]);
     assert_eq!([of(&mine, Target::Backup), of("fs-0fffffffffffffff0", copied)], [vec![], vec![]]);
 }

@@ -62,7 +62,7 @@ fn an_outage_too_long_to_list_says_how_many_at_least() {
 fn a_schedule_held_before_a_lost_database_if_a_day_of_backups_says_so() {
     let database_created_at = at("2026-11-21T05:00:00Z");
     let caught_up = |schedule: &str, made: &[&str]| {
-        let mut fixture = Fixture { state: State::new(database_created_at, database_created_at), ..Fixture::new() };
+        let mut fixture = Fixture { state: new_state(database_created_at), ..Fixture::new() };
         fixture.policy().schedule = Schedule::parse(schedule, "UTC", noon()).unwrap();
         for (nth, at_time) in made.iter().enumerate() {
             let of = Occurrence { at: at(at_time), trigger: Trigger::Schedule };

@@ -242,7 +242,7 @@ impl Runner {
                 let at = at.as_deref().map_or(Ok(first.talk.now), |at| words::time(at, talk.now))?;
                 *self = first;
                 self.talk.now = at;
-                self.talk.state = State::new(at, at);
+                self.talk.state = new_state(at);
                 Ok(String::new())
             }
             Command::Ready { sources } => self.ready(sources.unwrap_or(1)),
@@ -316,7 +316,7 @@ impl Runner {
                 Ok(String::new())
             }
             Command::LoseDatabase => {
-                talk.state = State::new(talk.now, talk.now);
+                talk.state = new_state(talk.now);
                 talk.under_way.clear();
                 Ok(String::new())
             }
@@ -343,7 +343,7 @@ impl Runner {
     fn ready(&mut self, sources: usize) -> Printed {
         let began_at = at("2026-11-21T05:00:00Z");
         *self = Self::new();
-        self.talk.state = State::new(began_at, began_at);
+        self.talk.state = new_state(began_at);
         self.talk.now = at("2026-11-21T12:00:00Z");
         self.file.set_policy("schedule", "0 3 1 1 *");
         // No RPO can be met by a schedule that never fires.

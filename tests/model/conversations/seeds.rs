@@ -89,7 +89,7 @@ fn a_work_that_fails_in_two_ways_is_asked_for_with_pauses_that_grow() {
 #[test]
 fn anothers_copy_is_not_over_because_nobody_says_who_does_not_show_it() {
     let mut fixture = Fixture::new();
-    let (account, id) = (AccountAlias::own(), || BackupId::from("backup-other"));
+    let (account, id) = (AccountId::own(), || BackupId::from("backup-other"));
     let others = vec![(id(), vec![Lane::Shared(place(THERE))])];
     fixture.apply(Change::Listed {
         place: place(THERE),
@@ -134,7 +134,7 @@ fn a_silent_listing_is_believed_once_the_account_was_named_after_one_like_it() {
         others,
         other_backups: Vec::new(),
     });
-    fixture.apply(Change::AccountRecorded { account: AccountAlias::own(), id: "111122223333".into(), at: noon() });
+    fixture.apply(Change::AccountRecorded { account: AccountId::own(), id: "111122223333".into(), at: noon() });
     let proven = |fixture: &mut Fixture, at| {
         fixture.apply(Change::Account(AccountEvidence::Proven { place: place(HOME), at }));
     };
@@ -196,7 +196,7 @@ fn a_deletion_is_not_done_because_another_account_may_not_show_it() {
     let mut fixture = Fixture::new();
     let id = || BackupId::from("backup-6");
     fixture.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
-    fixture.apply(Change::AccountRecorded { account: AccountAlias::own(), id: "111122223333".into(), at: noon() });
+    fixture.apply(Change::AccountRecorded { account: AccountId::own(), id: "111122223333".into(), at: noon() });
     fixture.apply(Change::DeletionPlanned {
         place: place(HOME),
         id: id(),

@@ -8,7 +8,9 @@ use lifeboat::domain::action::Request;
 use lifeboat::domain::change::{Change, Counter, Forgotten, Line, OccurrenceOutcome, OccurrenceRecord};
 use lifeboat::domain::evidence::Objection;
 use lifeboat::domain::fault::{Fault, FaultClass};
-use lifeboat::domain::id::{AccountRegion, BackupId, Occurrence, Region, SourceKey, Target, Trigger, WorkKey};
+use lifeboat::domain::id::{
+    AccountId, AccountRegion, BackupId, Occurrence, Region, SourceKey, Target, Trigger, WorkKey,
+};
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::note::{Note, Notification, RouteRpo};
 use lifeboat::domain::pause::Pause;
@@ -30,6 +32,8 @@ const REGIONS: [&str; 3] = ["us-east-1", "us-west-2", "eu-west-1"];
 struct Draw {
     rng: Rng,
     now: Time,
+    /// The daemon's own account as it is called now.
+    account: AccountId,
 }
 
 impl Draw {
@@ -51,7 +55,7 @@ impl Draw {
     }
 
     fn source(&mut self) -> SourceKey {
-        SourceKey { account: "default".into(), source: self.one(&["fs-a", "fs-b", "fsvol-c"]).into() }
+        SourceKey { account: self.account.clone(), source: self.one(&["fs-a", "fs-b", "fsvol-c"]).into() }
     }
 
     fn occurrence(&mut self) -> Occurrence {
@@ -233,7 +237,7 @@ impl Draw {
             1 if self.chance(3) => Change::SourceDeparted { source },
             1 if self.chance(3) => {
                 let id = self.one(&["111122223333", "444455556666"]).into();
-                Change::AccountRecorded { account: "default".into(), id, at: self.now }
+                Change::AccountRecorded { account: "777788889999".into(), id, at: self.now }
             }
             1 if self.chance(2) => {
                 let line = |draw: &mut Self| Line {
@@ -270,13 +274,13 @@ impl Draw {
             _ if self.chance(3) => Change::Forgotten(match self.below(3) {
                 0 => Forgotten::Source(source),
                 1 => Forgotten::AccountRegion(AccountRegion {
-                    account: "default".into(),
+                    account: self.account.clone(),
                     region: self.one(&REGIONS).into(),
                 }),
                 _ => Forgotten::Counter(Counter::Copies("finance".into(), self.one(&REGIONS).into(), self.chance(2))),
             }),
             _ => Change::Listed {
-                place: AccountRegion { account: "default".into(), region: self.one(&REGIONS).into() },
+                place: AccountRegion { account: self.account.clone(), region: self.one(&REGIONS).into() },
                 began_at: self.time(),
                 pages: 1 + self.below(5) as u32,
                 user_backups: self.below(600),
@@ -296,15 +300,26 @@ fn what_a_store_gives_back_is_the_durable_part_of_the_state() {
             let path = folder.path().join("state.db");
             let mut store = SqliteStore::open(&path, START).await.unwrap();
             let mut state = store.load(START).await.unwrap();
-            let mut draw = Draw { rng: Rng::new(seed, "any changes"), now: START.plus(Duration::from_secs(3600)) };
+            let mut draw = Draw {
+                rng: Rng::new(seed, "any changes"),
+                now: START.plus(Duration::from_secs(3600)),
+                account: AccountId::own(),
+            };
             for step in 0..400 {
                 draw.now = draw.now.plus(Duration::from_secs(draw.below(60)));
-                let change = draw.change(&state);
+                // By then there is something of everything.
+                let named = step == 150 + 20 * seed;
+                let change = if named {
+                    draw.account = "222233334444".into();
+                    Change::OwnAccountNamed(draw.account.clone(), draw.now)
+                } else {
+                    draw.change(&state)
+                };
                 if state.apply(&change).is_ok() {
                     taken += 1;
                     store.commit(std::slice::from_ref(&change)).await.unwrap();
                 }
-                if step % 10 == 9 {
+                if step % 10 == 9 || named {
                     let when = format!("seed {seed}, step {step}, after {change:?}");
                     same(&reloaded(&state, draw.now), &store.load(draw.now).await.unwrap(), &when);
                 }

@@ -4,7 +4,7 @@ use super::file::runtime;
 use super::same;
 use crate::world::disk::{Disk, Kept};
 use lifeboat::domain::change::{Change, Line};
-use lifeboat::domain::id::{AccountAlias, SourceKey};
+use lifeboat::domain::id::{AccountId, SourceKey};
 use lifeboat::domain::time::Time;
 use lifeboat::store::Store;
 use lifeboat::store::sqlite::SqliteStore;
@@ -14,7 +14,7 @@ const NOON: Time = Time::from_secs(1_795_262_400);
 #[test]
 fn schedules_survive_the_process_and_leave_with_their_source() {
     let later = |hours: u64| NOON.plus(std::time::Duration::from_secs(3600 * hours));
-    let source = SourceKey { account: AccountAlias::own(), source: "fs-1".into() };
+    let source = SourceKey { account: AccountId::own(), source: "fs-1".into() };
     let line = |text: &str, since| Line { text: text.into(), zone: "Europe/Berlin".into(), since };
     let rescheduled = |lines: &[Line]| Change::Rescheduled { source: source.clone(), lines: lines.to_vec() };
     let watched = |policy: &str| Change::MembershipUpdated {

@@ -4,7 +4,7 @@ use super::file::runtime;
 use super::same;
 use crate::world::disk::{Disk, Kept};
 use lifeboat::domain::change::{Change, OccurrenceOutcome, OccurrenceRecord};
-use lifeboat::domain::id::{AccountAlias, Occurrence, SourceKey, Trigger};
+use lifeboat::domain::id::{AccountId, Occurrence, SourceKey, Trigger};
 use lifeboat::domain::pause::Pause;
 use lifeboat::domain::time::Time;
 use lifeboat::store::Store;
@@ -24,7 +24,7 @@ fn paused(policy: &str, since: u64, until: Option<u64>, reason: Option<&str>) ->
 }
 
 fn by_hand(minute: u64, end: Option<OccurrenceOutcome>) -> Change {
-    let source = SourceKey { account: AccountAlias::own(), source: "fs-1".into() };
+    let source = SourceKey { account: AccountId::own(), source: "fs-1".into() };
     let occurrence = Occurrence { at: at(minute), trigger: Trigger::Manual };
     let record = OccurrenceRecord { policy: "one".into(), opened_at: at(minute), caught_up: false, adopted: false };
     match end {
@@ -38,7 +38,7 @@ fn by_hand(minute: u64, end: Option<OccurrenceOutcome>) -> Change {
 
 #[test]
 fn pauses_and_ended_orders_survive_the_process() {
-    let source = SourceKey { account: AccountAlias::own(), source: "fs-1".into() };
+    let source = SourceKey { account: AccountId::own(), source: "fs-1".into() };
     let watched = Change::MembershipUpdated {
         source: source.clone(),
         region: "us-east-1".into(),

@@ -4,7 +4,7 @@ use super::file::runtime;
 use super::same;
 use crate::world::disk::{Disk, Kept};
 use lifeboat::domain::change::{Change, OccurrenceOutcome, OccurrenceRecord};
-use lifeboat::domain::id::{AccountAlias, Occurrence, SourceKey, Trigger};
+use lifeboat::domain::id::{AccountId, Occurrence, SourceKey, Trigger};
 use lifeboat::domain::time::Time;
 use lifeboat::store::Store;
 use lifeboat::store::sqlite::SqliteStore;
@@ -13,7 +13,7 @@ const NOON: Time = Time::from_secs(1_795_262_400);
 
 #[test]
 fn the_account_on_record_and_a_cancelled_order_survive_the_process() {
-    let source = SourceKey { account: AccountAlias::own(), source: "fs-1".into() };
+    let source = SourceKey { account: AccountId::own(), source: "fs-1".into() };
     let occurrence = Occurrence { at: NOON, trigger: Trigger::Manual };
     let record = OccurrenceRecord { policy: "one".into(), opened_at: NOON, caught_up: false, adopted: false };
     let watched = Change::MembershipUpdated {
@@ -23,7 +23,7 @@ fn the_account_on_record_and_a_cancelled_order_survive_the_process() {
         destinations: Vec::new(),
         since: NOON,
     };
-    let recorded = |id: &str| Change::AccountRecorded { account: AccountAlias::own(), id: id.into(), at: NOON };
+    let recorded = |id: &str| Change::AccountRecorded { account: AccountId::own(), id: id.into(), at: NOON };
     let ended = Change::Closed {
         source: source.clone(),
         occurrence,

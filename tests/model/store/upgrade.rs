@@ -2,7 +2,7 @@
 
 use super::file::runtime;
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{AccountAlias, AccountRegion, Occurrence, SourceKey, Trigger};
+use lifeboat::domain::id::{AccountId, AccountRegion, Occurrence, SourceKey, Trigger};
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::point::{Lifecycle, Provenance, RecoveryPoint};
 use lifeboat::domain::remarks::Remarked;
@@ -20,7 +20,7 @@ const START: Time = Time::from_secs(1_795_248_000);
 fn copy(asked_key: Option<&str>) -> RecoveryPoint {
     RecoveryPoint {
         provenance: Provenance {
-            place: AccountRegion { account: AccountAlias::own(), region: "us-west-2".into() },
+            place: AccountRegion { account: AccountId::own(), region: "us-west-2".into() },
             source: "fs-0123456789abcdef0".into(),
             policy: Some("one".into()),
             kms_key: Some("arn:aws:kms:us-west-2:111122223333:key/a".into()),
@@ -51,7 +51,7 @@ async fn loaded(path: &Path, changes: &[Change]) -> State {
 }
 
 fn only_point(state: &State) -> RecoveryPoint {
-    let key = SourceKey { account: AccountAlias::own(), source: "fs-0123456789abcdef0".into() };
+    let key = SourceKey { account: AccountId::own(), source: "fs-0123456789abcdef0".into() };
     state.sources[&key].points.iter().next().unwrap().clone()
 }
 
@@ -83,6 +83,31 @@ fn a_database_from_before_the_words_were_kept_is_taken_over() {
         assert_eq!(only_point(&loaded(&path, &[]).await), copy(None), "all but the words, which nobody knew");
         let moved = Change::BackupObserved { point: Box::new(copy(Some("alias/new"))) };
         assert_eq!(only_point(&loaded(&path, &[moved]).await), copy(Some("alias/new")));
+    });
+}
+
+#[test]
+fn what_stood_under_a_name_of_the_account_stands_under_its_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.db");
+    runtime().block_on(async {
+        loaded(&path, &[Change::BackupObserved { point: Box::new(copy(None)) }]).await;
+        // As the version before left it, which had learned whose answers it believes.
+        let mut connection = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+        for sql in [
+            "DELETE FROM _sqlx_migrations WHERE version = 12",
+            "INSERT INTO accounts (account, id, recorded_at) VALUES ('default', '111122223333', 1)",
+        ] {
+            sqlx::query(sql).execute(&mut connection).await.unwrap();
+        }
+        drop(connection);
+        let state = loaded(&path, &[]).await;
+        let id = AccountId::from("111122223333");
+        assert_eq!((state.own_account.as_ref(), &state.accounts[&id].id), (Some(&id), &id));
+        let key = SourceKey { account: id.clone(), source: "fs-0123456789abcdef0".into() };
+        let held: Vec<_> = state.sources[&key].points.iter().map(|point| point.place.account.clone()).collect();
+        assert_eq!((held, state.sources.len(), state.places.len()), (vec![id], 1, 1));
+        assert_eq!(loaded(&path, &[]).await, state, "and stays so");
     });
 }
 
@@ -144,7 +169,7 @@ fn what_was_deleted_in_an_older_file_is_past_and_told_of_as_before() {
         before_years(&path, &rows).await;
         let mut store = SqliteStore::open(&path, START).await.unwrap();
         let state = store.load(START).await.unwrap();
-        let source = &state.sources[&SourceKey { account: AccountAlias::own(), source: "fs-a".into() }];
+        let source = &state.sources[&SourceKey { account: AccountId::own(), source: "fs-a".into() }];
         let held: Vec<_> =
             source.points.iter().map(|point| (point.id.as_str(), point.lifecycle, point.attempt)).collect();
         assert_eq!(held, [("backup-3", Lifecycle::Available, 1), ("backup-4", Lifecycle::Deleted, 2)]);

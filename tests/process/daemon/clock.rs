@@ -15,15 +15,19 @@ fn clock_lines(bench: &Bench) -> Vec<String> {
     bench.log().lines().filter(|line| line.contains("ERROR") && line.contains("clock")).map(str::to_owned).collect()
 }
 
+/// A series of the daemon's own account, which nothing may have named yet.
+fn of_own(bench: &Bench, name: &str, labels: &str) -> Option<f64> {
+    ["111122223333", "default"].iter().find_map(|id| bench.metric(&format!("{name}{{account=\"{id}\",{labels}}}")))
+}
+
 fn needs_person(bench: &Bench) -> Option<f64> {
-    bench.metric("lifeboat_needs_person{account=\"default\",region=\"us-east-1\",what=\"clock\"}")
+    of_own(bench, "lifeboat_needs_person", "region=\"us-east-1\",what=\"clock\"")
 }
 
 fn met(bench: &Bench) -> Option<f64> {
     let source = FILE_SYSTEMS[0];
-    bench.metric(&format!(
-        "lifeboat_rpo_met{{policy=\"one\",account=\"default\",source=\"{source}\",region=\"us-west-2\"}}"
-    ))
+    let labels = format!("policy=\"one\",source=\"{source}\",region=\"us-west-2\"");
+    of_own(bench, "lifeboat_rpo_met", &labels)
 }
 
 /// A host that boots with the clock of its board: nothing is done on its word, however long, and all once it is right.

@@ -25,7 +25,7 @@ fn available(bench: &Bench, region: &str) -> Vec<BackupFacts> {
 
 fn disputed(bench: &Bench) -> f64 {
     let of = |region: &str| {
-        let series = format!("lifeboat_needs_person{{account=\"default\",region=\"{region}\",what=\"disputed\"}}");
+        let series = format!("lifeboat_needs_person{{account=\"111122223333\",region=\"{region}\",what=\"disputed\"}}");
         bench.metric(&series).unwrap_or(0.0)
     };
     of("us-east-1") + of("us-west-2")

@@ -14,6 +14,7 @@ use lifeboat::engine::Engines;
 use lifeboat::engine::{Answer, Engine as _};
 use lifeboat::sim::Rng;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,7 +40,7 @@ fn engine(runtime: &tokio::runtime::Runtime, endpoint: &Hostile) -> Engines {
         requests_per_second: 10_000.0,
     };
     let credentials = Credentials::new("AKIA111122223333TEST", "secret", None, None, "test");
-    runtime.block_on(Engines::new(&aws, Some(credentials)))
+    runtime.block_on(Engines::new(&aws, &BTreeMap::new(), None, Some(credentials)))
 }
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -6,8 +6,9 @@
 use super::super::setup::{HOUR_MS, Setup};
 use super::armed::{Armed, Check};
 use super::retention::Retention;
-use super::{Broken, Work, good, work_of};
+use super::{Broken, View, Work, good, work_of};
 use lifeboat::domain::id::{AccountRegion, BackupId, Occurrence, SourceKey, Target, WorkKey};
+use lifeboat::domain::policy::Policy;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::{Backup, BackupIx, Cloud, Lifecycle, Principal, Tags};
 use lifeboat::sim::faults::Fault;
@@ -50,6 +51,20 @@ impl Made {
         // Most carry the very tags that they were made with.
         ours(backup, &self.tags).then_some(backup)
     }
+}
+
+/// Whether a backup that somebody else took of the source filled the time in which ours may begin: an occurrence then ends
+/// as missed.
+pub(super) fn kept_busy(view: &View<'_>, key: &SourceKey, policy: &Policy) -> bool {
+    let Some(within) = policy.start_within else { return false };
+    // The next try may come so much later.
+    let filled_ms = (within.as_millis() as i64 - HOUR_MS / 2).max(0);
+    let of_others = |backup: &Backup| {
+        let of_source = backup.account == key.account.as_str() && backup.resource() == key.source.as_str();
+        of_source && backup.source_id.is_none() && backup.by != Principal::Caller
+    };
+    let lasted_ms = |backup: &Backup| backup.ended_ms.unwrap_or(view.now_ms) - backup.created_ms;
+    view.cloud.backups().any(|(_, backup)| of_others(backup) && lasted_ms(backup) >= filled_ms)
 }
 
 /// What was misdated or mistyped may be known as such for so much longer.

@@ -3,7 +3,7 @@
 
 use super::super::setup::{DAY_MS, HOUR_MS, Incident, Setup};
 use super::armed::Check;
-use super::created::Created;
+use super::created::{Created, kept_busy};
 use super::quotas::Quotas;
 use super::{Broken, View, good};
 use lifeboat::domain::id::{AccountRegion, PolicyName, SourceKey, Target, WorkKey};
@@ -377,10 +377,10 @@ impl Flow {
             let slowest_ms = 12 * HOUR_MS;
             for key in policy.source_keys() {
                 let newest = created.newest_backup(view.cloud, &key, i64::MAX);
-                let taken_ms = newest.map_or(0, |backup| backup.created_ms);
-                if view.now_ms - faults_ended_ms > gap_ms + grace_period_ms + slowest_ms {
+                let wanted_ms = view.now_ms - gap_ms - grace_period_ms - slowest_ms;
+                if wanted_ms > faults_ended_ms && !kept_busy(view, &key, policy) {
                     view.armed.count(Check::BackupHeals);
-                    if taken_ms < view.now_ms - gap_ms - grace_period_ms - slowest_ms {
+                    if newest.is_none_or(|backup| backup.created_ms < wanted_ms) {
                         return Err(Check::BackupHeals.broken(format!("{key} has not healed: no new backup")));
                     }
                 }

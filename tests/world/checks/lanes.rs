@@ -8,7 +8,7 @@ use super::created::Created;
 use super::{Broken, View};
 use lifeboat::domain::action::{Action, Call, Outcome, Request};
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{AccountAlias, AccountRegion, BackupId, Region, SourceId, WorkKey};
+use lifeboat::domain::id::{AccountId, AccountRegion, BackupId, Region, SourceId, Token, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::point::{Lifecycle as Seen, ObservedBackup};
 use lifeboat::domain::state::State;
@@ -16,7 +16,7 @@ use lifeboat::sim::cloud::{Cloud, Lifecycle};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Account, destination, and the volume for ONTAP.
-type Lane = (AccountAlias, Region, Option<SourceId>);
+type Lane = (AccountId, Region, Option<SourceId>);
 
 #[derive(Default)]
 pub(super) struct Lanes {
@@ -25,6 +25,8 @@ pub(super) struct Lanes {
     shown: BTreeMap<AccountRegion, Vec<(BackupId, Lane)>>,
     /// Asked for, and nothing certain is known of it.
     pending: BTreeMap<WorkKey, Lane>,
+    /// What the requests with each token made, as far as answers told.
+    made_by: BTreeMap<Token, (AccountRegion, BackupId)>,
 }
 
 fn lane_of(observed: &ObservedBackup, place: &AccountRegion) -> Lane {
@@ -37,6 +39,12 @@ impl Lanes {
     pub(super) fn sent(&mut self, action: &Action, view: &View<'_>) -> Result<(), Broken> {
         let Call::Make { key, request } = &action.call else { return Ok(()) };
         if !matches!(**request, Request::CopyBackup { .. }) || self.pending.contains_key(key) {
+            return Ok(());
+        }
+        // A person retagged what the request made, so that the answer named something else: word for word, it asks for the
+        // same again, which is in the lane already.
+        let made = self.made_by.get(request.token());
+        if made.is_some_and(|made| self.known.contains_key(made) && in_flight(view.cloud, &made.0, &made.1)) {
             return Ok(());
         }
         let volume = key.source.source.is_volume().then(|| key.source.source.clone());
@@ -60,8 +68,9 @@ impl Lanes {
     pub(super) fn delivered(&mut self, action: &Action, outcome: &Outcome) {
         let place = &action.place;
         match (&action.call, outcome) {
-            (Call::Make { key, .. }, Outcome::Made(observed)) => {
+            (Call::Make { key, request }, Outcome::Made(observed)) => {
                 self.pending.remove(key);
+                self.made_by.insert(request.token().clone(), (place.clone(), observed.id.clone()));
                 self.saw(observed, place);
             }
             (Call::Poll { .. }, Outcome::Polled(observed_backups)) => {
@@ -138,6 +147,7 @@ impl Lanes {
     pub(super) fn died(&mut self, database_lost: bool) {
         self.known.clear();
         self.shown.clear();
+        self.made_by.clear();
         if database_lost {
             self.pending.clear();
         }

@@ -5,7 +5,7 @@ use super::created::Created;
 use super::flow::Flow;
 use super::{Broken, View};
 use lifeboat::domain::action::{Call, Request};
-use lifeboat::domain::id::{AccountRegion, SourceKey, Target, Trigger};
+use lifeboat::domain::id::{AccountRegion, BackupId, SourceKey, Target, Trigger};
 use lifeboat::domain::plan::{Plan, Reason};
 use lifeboat::domain::policy::Policy;
 use lifeboat::domain::time::Time;
@@ -19,8 +19,12 @@ pub(super) fn planned(plan: &Plan, view: &View<'_>, created: &Created, flow: &Fl
         let Call::Make { key, request } = &action.call else { continue };
         let again = view.state.pending_request(key).is_some_and(|ask| ask.open);
         let ordered = key.occurrence.trigger == Trigger::Manual || key.source.source.is_volume();
+        // A copy of another than the newest was ordered, or is on hold, and counts from then on.
+        let newest = created.newest_backup(view.cloud, &key.source, i64::MAX);
+        let older = |backup: &BackupId| newest.is_some_and(|newest| newest.id != backup.as_str());
         if again
             || ordered
+            || matches!(&**request, Request::CopyBackup { backup, .. } if older(backup))
             || !matches!(**request, Request::CopyBackup { .. })
             || !flow.undisturbed(view, &[&action.place])
         {
@@ -52,8 +56,8 @@ pub(super) fn planned(plan: &Plan, view: &View<'_>, created: &Created, flow: &Fl
             let Some(theirs) = theirs else { continue };
             view.armed.count(Check::NearestFirst);
             if theirs.goes_before(mine, roomy) {
-                let (source, place) = (&key.source, &action.place);
-                let what = format!("{source} gets a slot in {place} before {other}, which is nearer to its deadline");
+                let place = &action.place;
+                let what = format!("{} gets a slot in {place} before {other}, which is nearer to its deadline", key);
                 return Err(Check::NearestFirst.broken(what));
             }
         }

@@ -170,7 +170,7 @@ fn keys(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
 
 /// A key in the words of a policy file: three keys, one of them AWS's own, two of them by more than one name.
 #[must_use]
-pub fn key(choice: u64, account: &AccountAlias, region: &Region) -> Option<String> {
+pub fn key(choice: u64, account: &AccountId, region: &Region) -> Option<String> {
     Some(match choice % 6 {
         0 => "alias/dr".to_owned(),
         1 => format!("arn:aws:kms:{region}:{account}:alias/dr"),
