@@ -7,7 +7,7 @@ use crate::domain::change::{AccountEvidence, Change, Line, OccurrenceOutcome};
 use crate::domain::evidence::Objection;
 use crate::domain::fault::{Fault, FaultClass};
 use crate::domain::id::{AccountId, AccountRegion, BackupId, PolicyName, SourceKey, Target, WorkKey};
-use crate::domain::limits::LISTING_LAG;
+use crate::domain::limits::{LISTING_LAG, PEER_REMEMBERED_FOR};
 use crate::domain::note::RouteKey;
 use crate::domain::point::{Lifecycle, RecoveryPoint};
 use crate::domain::state::{AccountRegionState, Dispute, SourceState, State};
@@ -87,6 +87,9 @@ pub fn before(state: &State, change: &Change) {
                 "no longer in AWS's inventory");
         }
         Change::Returned { place, fault, .. } => place_moved(state, place, fault.as_ref()),
+        Change::PeerSeen(at) if state.peer_seen_at.is_none_or(|before| before.plus(PEER_REMEMBERED_FOR) < *at) => {
+            info!(event = "peer", "another daemon works with this policy: what it makes counts as ours");
+        }
         Change::OwnAccountNamed(id, _) => {
             info!(event = "account", account = %id, "this is the daemon's own account");
         }

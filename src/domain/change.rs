@@ -204,6 +204,8 @@ pub enum Change {
         /// When it happened.
         at: Time,
     },
+    /// Something of ours was found that this database did not ask for: another daemon has the same policy.
+    PeerSeen(Time),
     /// What a response showed about the account that sent it.
     Account(AccountEvidence),
     /// AWS's inventory of an account and Region was read.

@@ -10,6 +10,8 @@ pub const LISTING_LAG: Duration = Duration::from_secs(2 * 60);
 pub const SHOWN_AFTER_GONE: Duration = Duration::from_secs(4 * 60);
 /// After this long a token may be forgotten, so a repeat needs proof first (product.md, “Unknown answers”).
 pub const TOKEN_TRUSTED_FOR: Duration = Duration::from_secs(5 * 60);
+/// Another daemon with the same policy counts as there for this long after something that it asked for was found.
+pub const PEER_REMEMBERED_FOR: Duration = Duration::from_secs(7 * 86_400);
 /// Maximum number of ids in one DescribeBackups, DescribeFileSystems or DescribeVolumes (fsx-facts 3.5).
 pub const IDS_PER_CALL: usize = 50;
 /// A definite refusal counts at most as this failure in a row: its own backoff hardly grows after that, and a lost

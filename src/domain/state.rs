@@ -81,6 +81,9 @@ pub struct State {
     pub places: BTreeMap<AccountRegion, AccountRegionState>,
     /// The daemon's own account, once a response has named it. Until then its key is [`AccountId::own`].
     pub own_account: Option<AccountId>,
+    /// When another daemon with the same policy was last noticed: something of ours was found that this database did not
+    /// ask for.
+    pub peer_seen_at: Option<Time>,
     /// The account that AWS's responses name, for each account that a response has named.
     pub accounts: BTreeMap<AccountId, AccountState>,
     /// Pauses by policy, in the order they began; an ended pause stays until the occurrences that came due in it are
@@ -132,6 +135,7 @@ impl State {
             sources: BTreeMap::new(),
             places: BTreeMap::new(),
             own_account: None,
+            peer_seen_at: None,
             accounts: BTreeMap::new(),
             pauses: BTreeMap::new(),
             counters: BTreeMap::new(),

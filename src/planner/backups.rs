@@ -156,8 +156,11 @@ impl<'a> Round<'a> {
         call_limits.inventory_known_for(&home, self.source)?;
         after_lost_answers(self.source, key, &home, call_limits, plan)?;
         self.source_looked_up(to_look_up, &home)?;
-        call_limits.make(&home)?;
         let attempt = call_limits.next_attempt(&home, key, self.source);
+        if let Some(from) = call_limits.peer_may_have_asked(&home, begins_at, attempt) {
+            return Err(after_a_peer(&home, from, call_limits, plan));
+        }
+        call_limits.make(&home)?;
         let facts = self.source.lookup.facts.as_ref().map(|(_, facts)| facts);
         let (request, dropped) = super::request::create_backup(policy, facts, key, attempt);
         if !dropped.is_empty() {
@@ -265,6 +268,17 @@ pub(super) fn want_listing(
     }
     let detail = "it is not known whether AWS took the request; a listing will tell".to_owned();
     Blocked { reason: Reason::Listing, until: (from > call_limits.now).then_some(from), detail }
+}
+
+/// Requests the listing that shows what another daemon has asked for.
+pub(super) fn after_a_peer(
+    place: &AccountRegion,
+    from: Time,
+    call_limits: &CallLimits<'_>,
+    plan: &mut Plan,
+) -> Blocked {
+    let detail = "another daemon may have asked for it already; a listing will tell".to_owned();
+    Blocked { detail, ..want_listing(place, from, call_limits, plan) }
 }
 
 pub(super) fn no_room(source: &SourceId, dropped: &[String]) -> String {

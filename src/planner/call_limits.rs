@@ -6,7 +6,7 @@
 use super::retry::{PLACE_OUT_OF_ORDER, pause_for_place};
 use crate::domain::action::CallKey;
 use crate::domain::id::{AccountRegion, SourceKey, WorkKey};
-use crate::domain::limits::{LISTING_LAG, TOKEN_TRUSTED_FOR};
+use crate::domain::limits::{LISTING_LAG, PEER_REMEMBERED_FOR, TOKEN_TRUSTED_FOR};
 use crate::domain::plan::{Plan, Reason, Waiting};
 use crate::domain::state::{AccountRegionState, PendingRequest, SourceState, State};
 use crate::domain::time::Time;
@@ -204,6 +204,23 @@ impl<'a> CallLimits<'a> {
         }
         let detail = format!("the database is new: {} is listed once more before anything is asked", place.region);
         Err(Blocked { reason: Reason::Listing, until: None, detail })
+    }
+
+    /// Whether another daemon with the same policy cannot have asked for this longer ago than AWS remembers tokens, unseen.
+    /// It may have since `possible_since`; the first attempt is then caught by its token. Else a complete listing has to be
+    /// as young, which this returns the time of.
+    #[must_use]
+    pub fn peer_may_have_asked(&self, place: &AccountRegion, possible_since: Time, attempt: u32) -> Option<Time> {
+        let peer = self.state.peer_seen_at.is_some_and(|at| at.plus(PEER_REMEMBERED_FOR) > self.now);
+        let token_catches = attempt == 1 && self.now < possible_since.plus(TOKEN_TRUSTED_FOR);
+        let since = self.now.minus(TOKEN_TRUSTED_FOR);
+        if !peer || token_catches {
+            return None;
+        }
+        let Some(known) = self.state.place(place) else { return Some(self.now) };
+        let begun = known.listing.as_ref().map(|listing| listing.began_at);
+        let under_way = begun.max(known.listing_wanted).filter(|from| *from >= since);
+        (!known.listed_since(since)).then(|| under_way.unwrap_or(self.now))
     }
 
     /// Whether it is known which backup of a source is the newest: since this database was created, the source's own

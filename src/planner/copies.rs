@@ -3,7 +3,7 @@
 //! A route needs the newest AVAILABLE backup of its source, and every backup that a person ordered or holds. One copy
 //! per route is in flight at a time; a copy that was never requested gives way to a newer backup.
 
-use super::backups::{after_failures, after_lost_answers, no_room, want_listing, wanted};
+use super::backups::{after_a_peer, after_failures, after_lost_answers, no_room, want_listing, wanted};
 use super::call_limits::{Blocked, CallLimits, PendingDecision, wait};
 use super::lane_limits::LaneLimits;
 use super::retain::would_go_at_once;
@@ -255,10 +255,13 @@ impl<'a> Candidate<'a> {
         let there = self.there();
         slots.free(&self.lanes)?;
         lane_limits.open(&self.lanes)?;
+        let attempt = call_limits.next_attempt(&there, &self.work, self.source);
+        if let Some(from) = call_limits.peer_may_have_asked(&there, self.backup.created_at, attempt) {
+            return Err(after_a_peer(&there, from, call_limits, plan));
+        }
         call_limits.make(&there)?;
         slots.take(&self.lanes);
         lane_limits.take(&self.lanes);
-        let attempt = call_limits.next_attempt(&there, &self.work, self.source);
         let (request, dropped) =
             super::request::copy_backup(self.policy, self.destination, self.backup, &self.work, attempt);
         if !dropped.is_empty() {

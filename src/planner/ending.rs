@@ -163,8 +163,11 @@ impl Case<'_> {
         Some((OccurrenceOutcome::Failed, format!("{what}; the occurrence of {} took over", newer.at)))
     }
 
+    /// The newer occurrence that takes its place: one that is open, or whose backup is there, whoever made it.
     fn newer(&self) -> Option<Occurrence> {
-        let newest = self.source.newest_open(self.now).filter(|newest| *newest > self.occurrence);
+        let made = self.source.newest(&Target::Backup).map(|backup| backup.occurrence);
+        let made = made.filter(|of| of.trigger == Trigger::Schedule);
+        let newest = self.source.newest_open(self.now).max(made).filter(|newest| *newest > self.occurrence);
         newest.filter(|_| self.occurrence.trigger == Trigger::Schedule)
     }
 

@@ -81,14 +81,12 @@ fn nonsense() -> Fault {
 
 pub use accounts::account_named_by;
 
-/// The code with which AWS refuses a backup while another one of the source is under way (fsx-facts 3.3).
-const BACKUP_IN_PROGRESS: &str = "BackupInProgress";
-
 mod accounts;
 mod deletions;
 mod disputes;
 mod lanes;
 mod listings;
+mod peers;
 mod polls;
 mod searches;
 mod source_lookups;
@@ -201,7 +199,7 @@ impl OutcomeProcessor<'_> {
         // The lane counts refusals for lack of a slot, but this one must count for the backoff.
         let failures = pending.failures_with(fault.class).saturating_add(u32::from(fault.class == FaultClass::NoSlot));
         let pause = match fault.code.as_str() {
-            BACKUP_IN_PROGRESS if !copies => {
+            retry::BACKUP_IN_PROGRESS if !copies => {
                 retry::pause_for_another_backup(failures, self.poll(), key.jitter(failures))
             }
             _ => retry::pause(fault.class, failures, self.poll(), key.jitter(failures)),
@@ -273,6 +271,9 @@ impl OutcomeProcessor<'_> {
         let gone = || self.state.place(self.place).and_then(|known| known.removed.get(&point.id));
         if known.is_none() && gone().is_some_and(|at| self.now < at.plus(SHOWN_AFTER_GONE)) {
             return false;
+        }
+        if known.is_none() && !asked {
+            self.notice_peer(&point, &key);
         }
         let was_moving = known.map_or(asked, |known| known.lifecycle.in_flight());
         if known.is_none() && !was_moving && point.available() {

@@ -18,6 +18,8 @@ pub const LONGEST_AFTER_FAILED: Duration = Duration::from_secs(6 * 3600);
 const LONGEST_FOR_PLACE: Duration = MINUTE;
 /// The same if the cause is not the Region but our credentials.
 const LONGEST_FOR_CREDENTIALS: Duration = Duration::from_secs(5 * 60);
+/// The code with which AWS refuses a backup while another one of the source is under way (fsx-facts 3.3).
+pub const BACKUP_IN_PROGRESS: &str = "BackupInProgress";
 /// The longest backoff while another backup of the source is under way: that ends by itself, and the time in which an
 /// occurrence may begin (`start_within`) goes on meanwhile.
 const LONGEST_FOR_ANOTHER_BACKUP: Duration = Duration::from_secs(10 * 60);

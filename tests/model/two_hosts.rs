@@ -95,6 +95,8 @@ struct Pair {
     sent: u64,
     rng: Rng,
     lines: Vec<String>,
+    /// What was deleted and was the newest of its route.
+    wrongly_deleted: Vec<String>,
 }
 
 /// What the driver of one host sees.
@@ -146,6 +148,7 @@ impl Pair {
             sent: 0,
             rng: Rng::new(seed, "two hosts"),
             lines: Vec::new(),
+            wrongly_deleted: Vec::new(),
         };
         for host in 0..2 {
             let first_ms = pair.now_ms + pair.rng.below(90 * MINUTE_MS as u64) as i64;
@@ -248,18 +251,34 @@ impl Pair {
             self.at(timeout_ms, Event::Answered { host, life, action, outcome: Outcome::Failed(wire::no_answer()) });
             return;
         }
-        let made = self.cloud.backups_made();
+        let (made, deleted) = (self.cloud.backups_made(), self.cloud.deletions().len());
         let served = wire::serve(&mut self.cloud, &mut self.shown, self.now_ms, &action);
         if self.cloud.backups_made() > made
             && let Call::Make { key, request } = &action.call
         {
             self.note(format!("host {host} made {key} by {}", request.token()));
         }
+        let gone: Vec<_> = self.cloud.deletions()[deleted..].iter().map(|at| self.cloud.backup(*at)).collect();
+        let newest = |gone: &&&Backup| gone.failure.is_none() && !self.has_newer(gone);
+        let wrongly: Vec<String> =
+            gone.iter().filter(newest).map(|gone| format!("{} {:?}", gone.id, gone.tags)).collect();
+        self.wrongly_deleted.extend(wrongly);
         let answered_ms = self.now_ms + served.latency_ms + 5 + self.rng.below(400) as i64;
         let lost = cut || answered_ms > timeout_ms;
         let (at_ms, outcome) =
             if lost { (timeout_ms, Outcome::Failed(wire::no_answer())) } else { (answered_ms, served.outcome) };
         self.at(at_ms, Event::Answered { host, life, action, outcome });
+    }
+
+    /// Whether a route has a newer recovery point than this one.
+    fn has_newer(&self, than: &Backup) -> bool {
+        self.cloud.backups().any(|(_, other)| {
+            other.region == than.region
+                && other.resource() == than.resource()
+                && other.is_copy() == than.is_copy()
+                && other.lifecycle == Lifecycle::Available
+                && other.taken_ms > than.taken_ms
+        })
     }
 
     fn incident(&mut self) {
@@ -359,6 +378,9 @@ fn lived(seed: u64) -> Result<Pair, String> {
         format!("LIFEBOAT_SEED={seed}: {why}")
     };
     pair.live().map_err(|why| told(&pair, why))?;
+    if !pair.wrongly_deleted.is_empty() {
+        return Err(told(&pair, format!("the newest of a route was deleted: {:?}", pair.wrongly_deleted)));
+    }
     nothing_twice(&pair.cloud).and_then(|()| healed(&pair)).map_err(|why| told(&pair, why))?;
     Ok(pair)
 }

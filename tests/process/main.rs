@@ -16,4 +16,5 @@ mod retention;
 mod selection;
 mod simulator;
 mod support;
+mod two_hosts;
 mod years;

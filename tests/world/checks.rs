@@ -26,6 +26,7 @@ mod kept_points;
 mod lanes;
 mod lines;
 mod making;
+mod other_account;
 mod outcomes;
 mod quotas;
 mod retention;
@@ -129,6 +130,7 @@ pub struct Checks {
     flow: flow::Flow,
     retention: retention::Retention,
     selection: selection::Selection,
+    other_account: other_account::OtherAccount,
     /// What the policy file said when it was last good, and loaded.
     loaded: Option<Settings>,
 }
@@ -148,6 +150,7 @@ impl Checks {
             flow: flow::Flow::new(setup),
             retention: retention::Retention::default(),
             selection: selection::Selection::new(setup),
+            other_account: other_account::OtherAccount::default(),
             loaded: None,
         }
     }
@@ -178,9 +181,15 @@ impl Checks {
         }
         self.consistency.inspected(view, &self.flow, &self.created)?;
         self.outcomes.inspected(view)?;
+        self.other_account.inspected(view)?;
         kept_points::inspected(view, &self.flow)?;
         self.selection.inspected(view, &self.flow)?;
         self.flow.inspected(view, &self.created)
+    }
+
+    /// Another account answers from now on, or the right one again.
+    pub fn other_account(&mut self, answers: bool, state: Option<&State>) {
+        self.other_account.answers(answers, state);
     }
 
     /// A person took the tag off a source, or put it back on.

@@ -72,6 +72,7 @@ pub fn reloaded(state: &State, started_at: Time) -> State {
     next.pauses.clone_from(&state.pauses);
     next.counters.clone_from(&state.counters);
     next.notes.clone_from(&state.notes);
+    next.peer_seen_at = state.peer_seen_at;
     next.own_account.clone_from(&state.own_account);
     let recorded = |known: &AccountState| AccountState::recorded(known.id.clone());
     next.accounts = state.accounts.iter().map(|(name, known)| (name.clone(), recorded(known))).collect();

@@ -335,10 +335,10 @@ impl World {
             Incident::Order(order) => return self.order(order),
             Incident::Retag(choice, carries) => self.retag(choice, carries),
             Incident::Quota(most) => edits::limit_backups(&mut self.cloud, most.filter(|_| !self.faults_ended)),
-            Incident::OtherAccount(other) => self.other_account.answers = other && !self.faults_ended,
+            Incident::OtherAccount(other) => self.other_account_answers(other && !self.faults_ended),
             Incident::FaultsEnd => {
                 self.faults_ended = true;
-                self.other_account.answers = false;
+                self.other_account_answers(false);
                 self.ahead_ms = 0;
                 self.clock_set();
                 self.cloud.set_faults(Faults::default(), Some(self.now_ms));

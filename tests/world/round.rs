@@ -179,6 +179,13 @@ impl World {
         plan.into_iter().flat_map(|plan| plan.waiting).map(|waits| format!("waits: {waits:?}")).collect()
     }
 
+    /// Another account answers from now on, or the right one again.
+    pub(super) fn other_account_answers(&mut self, answers: bool) {
+        self.other_account.answers = answers;
+        let state = self.driver.as_ref().map(|driver| &driver.state);
+        self.checks.other_account(answers, state);
+    }
+
     /// The same call with the credentials of the world's other account, while it has them.
     fn elsewhere(&self, action: &Action) -> Option<Action> {
         let account = setup::other_account(&action.place.account);

@@ -34,6 +34,7 @@ impl Change {
             | Self::Cancelled { .. }
             | Self::AccountRecorded { .. }
             | Self::OwnAccountNamed(..)
+            | Self::PeerSeen(_)
             | Self::ClockWentBack(_)
             | Self::Listed { .. } => true,
             Self::MissingFromListing { .. }

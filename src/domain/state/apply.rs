@@ -70,6 +70,7 @@ impl State {
             Change::Inspected { place, id, arn, at } => self.inspected(place, id, arn.as_ref(), *at),
             Change::Reviewed { source, next, braked } => self.reviewed(source, *next, braked),
             Change::OwnAccountNamed(id, at) => self.own_account_named(id, *at),
+            Change::PeerSeen(at) => self.peer_seen_at = self.peer_seen_at.max(Some(*at)),
             Change::AccountRecorded { account, id, at } => self.account_recorded(account, id, *at),
             Change::Account(evidence) => self.account_shown(evidence),
             Change::Listed { place, began_at, pages, user_backups, others, other_backups } => {
@@ -367,6 +368,7 @@ impl State {
         self.swept_at = self.swept_at.map(|swept_at| swept_at.min(to));
         self.checked.clear();
         self.notes.clock_went_back(to);
+        self.peer_seen_at = self.peer_seen_at.map(|at| at.min(to));
         for source in self.sources.values_mut() {
             Arc::make_mut(source).clock_went_back(to);
         }

@@ -18,6 +18,9 @@ pub(super) async fn load(from: &mut SqliteConnection, started_at: Time) -> Resul
     let created_at = sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut *from).await;
     let created_at = Time::from_millis(created_at.map_err(|error| from_sqlx(&error))?);
     let mut state = State::new(created_at, started_at);
+    let sql = "SELECT value FROM meta WHERE key = 'peer_seen_at'";
+    let seen = sqlx::query_scalar::<_, i64>(sql).fetch_optional(&mut *from).await.map_err(|error| from_sqlx(&error))?;
+    state.peer_seen_at = seen.map(Time::from_millis);
     load_sources(from, &mut state).await?;
     point_rows::load(from, &mut state).await?;
     disputes::load(from, &mut state).await?;

@@ -5,7 +5,7 @@
 use super::super::rows::total_columns;
 use super::Written;
 use super::disputes;
-use super::writing::{bind_work, clamp};
+use super::writing::{bind_work, clamp, peer_seen};
 use crate::domain::fault::Fault;
 use crate::domain::id::{SourceKey, WorkKey};
 use crate::domain::point::RecoveryPoint;
@@ -35,6 +35,9 @@ macro_rules! bind_fault {
 pub(super) async fn write_all(to: &mut SqliteConnection, state: &State, now: Time) -> Written {
     let sql = "UPDATE meta SET value = ? WHERE key = 'created_at'";
     to.execute(sqlx::query(sql).bind(state.created_at.millis())).await?;
+    if let Some(at) = &state.peer_seen_at {
+        peer_seen(to, at).await?;
+    }
     for (key, source) in &state.sources {
         write_source(to, key, source).await?;
         write_occurrences(to, key, source).await?;

@@ -68,6 +68,7 @@ pub(super) async fn write(to: &mut SqliteConnection, change: &Change) -> Written
             to.execute(query).await.map(drop)
         }
         Change::OwnAccountNamed(id, at) => accounts::own_account_named(to, id, at).await,
+        Change::PeerSeen(at) => peer_seen(to, at).await,
         Change::AccountRecorded { account, id, at } => accounts::account_recorded(to, account, id, at).await,
         Change::Cancelled { source, occurrence, at } => accounts::cancelled(to, source, occurrence, at).await,
         Change::DeletionPlanned { place, id, reason, confirmed, at } => {
@@ -116,7 +117,7 @@ async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
     to.execute(sqlx::query("UPDATE sources SET cursor = ?1 WHERE cursor > ?1").bind(tolerated.millis())).await?;
     to.execute(sqlx::query("UPDATE sources SET since = ?1 WHERE since > ?1").bind(now.millis())).await?;
     to.execute(sqlx::query("UPDATE schedules SET since = ?1 WHERE since > ?1").bind(now.millis())).await?;
-    let sql = "UPDATE meta SET value = ?1 WHERE key = 'created_at' AND value > ?1";
+    let sql = "UPDATE meta SET value = ?1 WHERE key IN ('created_at', 'peer_seen_at') AND value > ?1";
     to.execute(sqlx::query(sql).bind(now.millis())).await?;
     for sql in [
         "UPDATE points SET settled_at = ?1 WHERE settled_at > ?1",
@@ -135,6 +136,12 @@ async fn write_clock(to: &mut SqliteConnection, now: Time) -> Written {
     }
     disputes::clock_went_back(to, now).await?;
     noting::clock_went_back(to, now).await
+}
+
+pub(super) async fn peer_seen(to: &mut SqliteConnection, at: &Time) -> Written {
+    let sql = "INSERT INTO meta (key, value) VALUES ('peer_seen_at', ?)
+               ON CONFLICT DO UPDATE SET value = max(value, excluded.value)";
+    to.execute(sqlx::query(sql).bind(at.millis())).await.map(drop)
 }
 
 async fn watched(

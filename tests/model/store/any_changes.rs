@@ -239,6 +239,7 @@ impl Draw {
                 let id = self.one(&["111122223333", "444455556666"]).into();
                 Change::AccountRecorded { account: "777788889999".into(), id, at: self.now }
             }
+            1 if self.chance(4) => Change::PeerSeen(self.time()),
             1 if self.chance(2) => {
                 let line = |draw: &mut Self| Line {
                     text: draw.one(&["0 3 * * *", "every 6h"]).into(),

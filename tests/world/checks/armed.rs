@@ -89,6 +89,8 @@ checks! {
     ClaimIsTrue = "6",
     /// What is AVAILABLE is known to be.
     KnownSoon = "6",
+    /// What was known before another account answered is known while it does.
+    NotByAnother = "6",
     /// A backup that can begin begins, while something else is in trouble.
     BackupBesideTrouble = "7",
     /// A copy that can begin begins, while something else is in trouble.

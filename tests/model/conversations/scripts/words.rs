@@ -269,6 +269,7 @@ impl fmt::Display for Told<'_> {
                 write!(f, "{how} {place} not before {not_before}")
             }
             Change::ListingWanted { place, at } => write!(f, "wants {place} listed from {at} on"),
+            Change::PeerSeen(_) => write!(f, "notices another daemon"),
             Change::OwnAccountNamed(id, _) => write!(f, "learns that its account is {id}"),
             Change::AccountRecorded { id, .. } => write!(f, "knows its account: {id}"),
             Change::DeletionPlanned { place, id, reason, .. } => write!(f, "plans to delete {id} in {place}: {reason}"),
