@@ -165,8 +165,10 @@ impl Case<'_> {
 
     /// The newer occurrence that takes its place: one that is open, or whose backup is there, whoever made it.
     fn newer(&self) -> Option<Occurrence> {
-        let made = self.source.newest(&Target::Backup).map(|backup| backup.occurrence);
-        let made = made.filter(|of| of.trigger == Trigger::Schedule);
+        // By its tags it would be of any time; its data was taken when AWS says.
+        let made = self.source.newest(&Target::Backup).filter(|backup| backup.taken_at() >= self.occurrence.at);
+        let made = made.map(|backup| backup.occurrence);
+        let made = made.filter(|of| of.trigger == Trigger::Schedule && of.at <= self.now);
         let newest = self.source.newest_open(self.now).max(made).filter(|newest| *newest > self.occurrence);
         newest.filter(|_| self.occurrence.trigger == Trigger::Schedule)
     }

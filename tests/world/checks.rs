@@ -276,7 +276,7 @@ impl Checks {
         self.lanes.died(database_lost);
         self.consistency.died(state.filter(|_| !database_lost));
         self.call_rate.died();
-        self.lines.died();
+        self.lines.died(database_lost);
         self.outcomes.died();
         if database_lost {
             self.making.database_lost();

@@ -105,4 +105,15 @@ is 'the tags of the copy' keep "$(fsx $destination list-tags-for-resource --reso
 is 'a deletion' DELETED "$(fsx $destination delete-backup --backup-id "$copy" --query Lifecycle)"
 refused BackupNotFound $destination delete-backup --backup-id "$copy"
 refused BackupNotFound $destination describe-backups --backup-ids "$copy"
+sts() { # ARGUMENTS…
+    aws sts "$@" --region $source --endpoint-url "$url" --output text
+}
+is 'the account of a key' 111122223333 "$(sts get-caller-identity --query Account)"
+read -r AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN <<<"$(sts assume-role \
+    --role-arn arn:aws:iam::222233334444:role/lifeboat --role-session-name awscli \
+    --query 'Credentials.[AccessKeyId,SecretAccessKey,SessionToken]')"
+export AWS_SESSION_TOKEN
+is 'the account of a session' 222233334444 "$(sts get-caller-identity --query Account)"
+is 'its name' arn:aws:sts::222233334444:assumed-role/lifeboat/awscli "$(sts get-caller-identity --query Arn)"
+is 'another account has nothing' None "$(fsx $source describe-file-systems --query 'FileSystems[0]')"
 echo 'all as it should be'

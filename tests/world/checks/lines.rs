@@ -27,12 +27,18 @@ pub(super) struct Lines {
     /// What was in force before is not certain, since the clock was set.
     unsure_until: Time,
     clock_set: bool,
+    /// The database was lost, and when the next process began to make up for it.
+    database_lost: bool,
+    lost_until: Time,
 }
 
 impl Lines {
     pub(super) fn reloaded(&mut self, host_now: Time, settings: &Settings) {
         if std::mem::take(&mut self.clock_set) {
             self.unsure_until = self.unsure_until.max(host_now);
+        }
+        if std::mem::take(&mut self.database_lost) {
+            self.lost_until = host_now;
         }
         for policy in settings.policies.values() {
             for key in policy.source_keys() {
@@ -44,7 +50,8 @@ impl Lines {
         }
     }
 
-    pub(super) fn died(&mut self) {
+    pub(super) fn died(&mut self, database_lost: bool) {
+        self.database_lost |= database_lost;
         for held in self.held.values_mut() {
             held.retain(|held| held.kept);
         }
@@ -87,6 +94,15 @@ impl Lines {
             held_then.from < at && at <= until && held_then.schedule.next_after(just_before) == Some(at)
         };
         if held.iter().enumerate().any(|(number, held)| in_force(number, held)) {
+            return Ok(());
+        }
+        // A schedule that was in force, was changed, and is in force again: after the loss of a database nobody can know that
+        // it was not in force meanwhile, since what AWS has fits it.
+        let again = |last: &Held| {
+            let before = held.iter().rev().skip(1).any(|held| held.from < at && held.schedule == last.schedule);
+            before && last.schedule.next_after(at.minus(Duration::from_millis(1))) == Some(at)
+        };
+        if at <= self.lost_until && held.last().is_some_and(again) {
             return Ok(());
         }
         let what = format!("{source}: the occurrence of {at} is on record and was never scheduled");
