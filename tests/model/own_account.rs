@@ -1,12 +1,16 @@
 //! The daemon's own account gets its id from the first response that names it, whatever was under way: a policy that says
 //! nothing of its account comes to the same as one that has had the id from the beginning.
 
-use lifeboat::domain::action::CallKey;
-use lifeboat::domain::id::AccountId;
+use lifeboat::domain::action::{CallKey, Request};
+use lifeboat::domain::change::{Change, OccurrenceRecord};
+use lifeboat::domain::id::{AccountId, Occurrence, SourceKey, Target, Trigger, WorkKey};
+use lifeboat::domain::policy::Tags;
+use lifeboat::domain::state::State;
 use lifeboat::domain::time::Time;
 use lifeboat::sim::cloud::{Backup, Cloud, FileSystemSeed, FileSystemType};
 use lifeboat::sim::rehearse::Rehearsal;
 use lifeboat::sim::{Fault, Faults};
+use std::sync::Arc;
 use std::time::Duration;
 
 const START: Time = Time::from_secs(1_795_248_000);
@@ -88,4 +92,39 @@ fn nothing_is_left_of_the_account_without_a_name() {
         assert_eq!(astray.count(), 0, "seed {seed}");
         assert!(learned.settings().policies.values().all(|policy| policy.account.as_str() == OWN), "seed {seed}");
     }
+}
+
+/// The database is that of a role in the account that turns out to be the daemon's own: what was open there goes on.
+#[test]
+fn what_a_role_left_behind_in_the_own_account_is_taken_over() {
+    let occurrence = Occurrence { at: START, trigger: Trigger::Schedule };
+    let source = |account: AccountId| SourceKey { account, source: "fs-0123456789abcdef0".into() };
+    let of_role = source(OWN.into());
+    let record = OccurrenceRecord { policy: "a".into(), opened_at: START, caught_up: false, adopted: false };
+    let watched = |source: SourceKey| Change::MembershipUpdated {
+        source,
+        region: "us-east-1".into(),
+        policy: "a".into(),
+        destinations: Vec::new(),
+        since: START,
+    };
+    let token = WorkKey { source: of_role.clone(), occurrence, target: Target::Backup }.token(1);
+    let request = Request::CreateBackup { source: of_role.source.clone(), token, tags: Tags::new() };
+    let key = WorkKey { source: of_role.clone(), occurrence, target: Target::Backup };
+    let mut state = State::new(START, START);
+    for change in [
+        watched(of_role.clone()),
+        Change::Opened { source: of_role.clone(), occurrence, record },
+        Change::RequestRecorded { key: key.clone(), attempt: 1, request: Arc::new(request), at: START },
+        Change::SourceDeparted { source: of_role.clone() },
+        watched(source(AccountId::own())),
+        Change::OwnAccountNamed(OWN.into(), START),
+    ] {
+        state.apply(&change).unwrap();
+    }
+    assert_eq!(state.sources.len(), 1);
+    let merged = &state.sources[&of_role];
+    assert!(merged.membership.is_some() && merged.open.contains_key(&occurrence));
+    assert!(state.pending_request(&key).is_some_and(|pending| pending.open));
+    assert!(state.active.contains(&of_role));
 }

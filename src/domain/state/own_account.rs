@@ -44,6 +44,11 @@ impl State {
             if let Some(other) = self.sources.remove(&key) {
                 let other = Arc::unwrap_or_clone(other);
                 source.in_flight.extend(other.in_flight);
+                add(&mut source.open, other.open);
+                add(&mut source.orders_ended, other.orders_ended);
+                add(&mut source.cancelled, other.cancelled);
+                add(&mut source.pending_requests, other.pending_requests);
+                add(&mut source.losses, other.losses);
                 for point in other.points.into_all() {
                     if source.points.find(point.occurrence, &point.target(), &point.id).is_none() {
                         source.points.put(Box::new(point));
@@ -102,6 +107,13 @@ impl AccountRegionState {
 fn rename(account: &mut AccountId, id: &AccountId) {
     if !account.is_named() {
         account.clone_from(id);
+    }
+}
+
+/// Adds the entries whose keys are not there yet.
+fn add<K: Ord, V>(to: &mut BTreeMap<K, V>, from: BTreeMap<K, V>) {
+    for (key, value) in from {
+        to.entry(key).or_insert(value);
     }
 }
 
