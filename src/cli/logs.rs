@@ -33,7 +33,11 @@ const LINES_WAITING_MAX: usize = 4096;
 pub(super) fn begin(format: LogFormat, default_level: &str) -> WorkerGuard {
     let (writer, guard) =
         NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_WAITING_MAX).finish(std::io::stderr());
-    let levels = format!("{default_level},tokio_cron_scheduler=warn,hyper=warn,aws=warn,sqlx=warn");
+    // What credentials fail with is reported by the engine, with the account.
+    let levels = format!(
+        "{default_level},tokio_cron_scheduler=warn,hyper=warn,aws=warn,aws_config::sts=error,\
+         aws_config::meta::credentials=error,sqlx=warn"
+    );
     let filter = EnvFilter::try_from_env("LIFEBOAT_LOG").unwrap_or_else(|_| EnvFilter::new(levels));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
     let journal = std::env::var_os("JOURNAL_STREAM").is_some() && !std::io::stderr().is_terminal();

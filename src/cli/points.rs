@@ -93,8 +93,8 @@ enum Entry<'a> {
 }
 
 pub(super) fn run(args: &Args) -> Done {
-    let (found, complete) = runtime()?.block_on(async {
-        if args.aws { from_aws(args).await } else { from_database(args).await.map(|found| (found, true)) }
+    let (found, extent) = runtime()?.block_on(async {
+        if args.aws { from_aws(args).await } else { from_database(args).await.map(|found| (found, Extent::All)) }
     })?;
     let FoundPoints { mut shown, mut unreadable } = found;
     let wanted = |region: &Region| args.region.is_empty() || args.region.iter().any(|name| region.as_str() == name);
@@ -114,9 +114,17 @@ pub(super) fn run(args: &Args) -> Done {
         let text = serde_json::to_string_pretty(&entries);
         terminal::print(&text.map_err(|error| Failure::Run(format!("cannot write JSON: {error}")))?)?;
     } else {
-        terminal::print(&as_text(&shown, &unreadable, at))?;
+        terminal::print(&as_text(&shown, &unreadable, extent, at))?;
     }
-    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if extent == Extent::Nothing { ExitCode::from(1) } else { ExitCode::SUCCESS })
+}
+
+/// How much of what was asked for could be read. What could not is unknown, not empty.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    All,
+    Some,
+    Nothing,
 }
 
 /// A point, and what contradicts it.
@@ -172,9 +180,9 @@ async fn from_database(args: &Args) -> Result<FoundPoints, Failure> {
     Ok(found)
 }
 
-/// Reads every Region concurrently; an unreachable one is reported on stderr and the others are shown. Complete if any
-/// Region responded, because in a disaster one may not.
-async fn from_aws(args: &Args) -> Result<(FoundPoints, bool), Failure> {
+/// Reads every Region concurrently; an unreachable one is reported on stderr and the others are shown. It is enough that
+/// one responds, because in a disaster another may not.
+async fn from_aws(args: &Args) -> Result<(FoundPoints, Extent), Failure> {
     let (aws, accounts, places) = match load_to_read(&args.policy.config) {
         Ok((settings, problems)) => {
             complain_of(problems.as_ref());
@@ -209,7 +217,7 @@ async fn from_aws(args: &Args) -> Result<(FoundPoints, bool), Failure> {
             tokio::spawn(async move { (place.clone(), list(&engine, &place).await) })
         })
         .collect();
-    let (mut read, mut at_aws) = (Vec::new(), None);
+    let (asked, mut read, mut at_aws) = (readings.len(), Vec::new(), None);
     for reading in readings {
         match reading.await {
             Ok((place, Ok((observed_backups, date)))) => {
@@ -223,9 +231,13 @@ async fn from_aws(args: &Args) -> Result<(FoundPoints, bool), Failure> {
             Err(error) => terminal::complain(&error.to_string()),
         }
     }
-    let answered = !read.is_empty();
+    let extent = match read.len() {
+        0 => Extent::Nothing,
+        some if some < asked => Extent::Some,
+        _ => Extent::All,
+    };
     name_own_account(&mut read);
-    Ok((all_of(weigh_inventory(read, at_aws.unwrap_or_else(now))), answered))
+    Ok((all_of(weigh_inventory(read, at_aws.unwrap_or_else(now))), extent))
 }
 
 fn complain_of(problems: Option<&Failure>) {
@@ -326,9 +338,14 @@ fn restore(point: &RecoveryPoint) -> String {
     }
 }
 
-fn as_text(points: &[Shown], unreadable: &[Unreadable], at: Time) -> String {
+fn as_text(points: &[Shown], unreadable: &[Unreadable], extent: Extent, at: Time) -> String {
     if points.is_empty() && unreadable.is_empty() {
-        return "No recovery points.".to_owned();
+        let nothing = match extent {
+            Extent::All => "No recovery points.",
+            Extent::Some => "No recovery points in what could be read.",
+            Extent::Nothing => "Nothing could be read.",
+        };
+        return nothing.to_owned();
     }
     let names = Names::among(points.iter().map(|shown| shown.point.account()));
     let mut text = String::new();

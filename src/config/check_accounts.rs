@@ -1,6 +1,6 @@
 //! `[accounts.NAME]`: other accounts, each reached by a role.
 
-use super::check_names::{self, partition};
+use super::check_names::{partition, plain_name};
 use super::nearest::nearest;
 use super::problem::{Findings, Location, Problem};
 use super::reader::{Spanned, Table};
@@ -111,7 +111,8 @@ impl Accounts {
         let what = format!("there is no account `{}`", shown(name));
         if is_account_id(name) {
             let hint = format!(
-                "give it a name, in a table `[accounts.NAME]` with `role_arn = \"arn:aws:iam::{name}:role/lifeboat\"`, and write that name"
+                "give it a name, in a table `[accounts.NAME]` with `role_arn = \"arn:aws:iam::{name}:role/lifeboat\"`, \
+                 and write that name"
             );
             return Diagnostic::new(what, hint);
         }
@@ -140,17 +141,7 @@ fn account_name(name: &str) -> Result<&str, Diagnostic> {
         let what = format!("`{OWN}` is the name of the daemon's own account");
         return Err(Diagnostic::new(what, "choose another name, for example `[accounts.prod]`"));
     }
-    let hint = "use letters, digits and `- _ .`, for example `[accounts.prod]`";
-    let count = name.chars().count();
-    if count == 0 || count > check_names::POLICY_NAME_MAX_CHARS {
-        let what = format!(
-            "an account's name has from 1 to {} characters, and this has {count}",
-            check_names::POLICY_NAME_MAX_CHARS
-        );
-        return Err(Diagnostic::new(what, hint));
-    }
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    if plain { Ok(name) } else { Err(Diagnostic::new(format!("`{}` cannot be an account's name", shown(name)), hint)) }
+    plain_name(name, "an account's name", "use letters, digits and `- _ .`, for example `[accounts.prod]`")
 }
 
 fn partition_of(arn: &str) -> &str {

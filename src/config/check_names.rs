@@ -18,7 +18,7 @@ const KMS_KEY_MAX_CHARS: usize = 2048;
 const TAG_KEY_MAX_CHARS: usize = 128;
 const TAG_VALUE_MAX_CHARS: usize = 256;
 /// A policy's name becomes a metric label and a tag value.
-pub(super) const POLICY_NAME_MAX_CHARS: usize = 64;
+const NAME_MAX_CHARS: usize = 64;
 
 /// A file system's id.
 pub(super) fn file_system(id: &str) -> Result<&str, Diagnostic> {
@@ -267,14 +267,19 @@ fn tag_letters(text: &str, where_from: &str) -> Result<(), Diagnostic> {
 /// A policy's name.
 pub(super) fn policy_name(name: &str) -> Result<&str, Diagnostic> {
     let hint = "it becomes a metric label and a tag: use letters, digits and `- _ .`, for example `name = \"finance\"`";
+    plain_name(name, "a policy's name", hint)
+}
+
+/// A name that the user chooses. `which` name it is, and the hint if it is wrong.
+pub(super) fn plain_name<'a>(name: &'a str, which: &str, hint: &str) -> Result<&'a str, Diagnostic> {
     let count = name.chars().count();
-    if count == 0 || count > POLICY_NAME_MAX_CHARS {
-        let what = format!("a policy's name has from 1 to {POLICY_NAME_MAX_CHARS} characters, and this has {count}");
+    if count == 0 || count > NAME_MAX_CHARS {
+        let what = format!("{which} has from 1 to {NAME_MAX_CHARS} characters, and this has {count}");
         return Err(Diagnostic::new(what, hint));
     }
     match name.chars().find(|c| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))) {
         None => Ok(name),
-        Some(c) => Err(Diagnostic::new(format!("{} cannot stand in a policy's name", name_of(c)), hint)),
+        Some(c) => Err(Diagnostic::new(format!("{} cannot stand in {which}", name_of(c)), hint)),
     }
 }
 

@@ -125,14 +125,11 @@ pub enum CallKey {
 
 impl CallKey {
     /// The same call, once the unnamed own account has an id.
-    pub(super) fn in_account(self, id: &AccountId) -> Self {
-        match self {
-            Self::Make(mut key) if !key.source.account.is_named() => {
-                key.source.account.clone_from(id);
-                Self::Make(key)
-            }
-            other => other,
+    pub(super) fn in_account(mut self, id: &AccountId) -> Self {
+        if let Self::Make(key) = &mut self {
+            key.source.account.name_own(id);
         }
+        self
     }
 }
 
@@ -141,13 +138,9 @@ impl Action {
     #[must_use]
     pub fn in_account(&self, id: &AccountId) -> Self {
         let mut action = self.clone();
-        if !action.place.account.is_named() {
-            action.place.account.clone_from(id);
-        }
-        if let Call::Make { key, .. } = &mut action.call
-            && !key.source.account.is_named()
-        {
-            key.source.account.clone_from(id);
+        action.place.account.name_own(id);
+        if let Call::Make { key, .. } = &mut action.call {
+            key.source.account.name_own(id);
         }
         action
     }

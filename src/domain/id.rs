@@ -121,6 +121,13 @@ impl AccountId {
     pub fn is_named(&self) -> bool {
         is_account_id(self.as_str())
     }
+
+    /// Replaces [`AccountId::own`] by the id that it turned out to have. Another account stays.
+    pub(super) fn name_own(&mut self, id: &Self) {
+        if !self.is_named() {
+            self.clone_from(id);
+        }
+    }
 }
 
 /// The account in an ARN, if there is one.

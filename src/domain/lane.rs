@@ -56,17 +56,13 @@ impl Lane {
             None => 0,
         }
     }
-}
 
-impl Lane {
     /// The unnamed own account gets its id.
-    pub(super) fn rename(&mut self, id: &AccountId) {
+    pub(super) fn name_own(&mut self, id: &AccountId) {
         let (Self::Shared(AccountRegion { account, .. })
         | Self::Volume(AccountRegion { account, .. }, _)
         | Self::OntapAccount(account)) = self;
-        if !account.is_named() {
-            account.clone_from(id);
-        }
+        account.name_own(id);
     }
 }
 

@@ -259,7 +259,7 @@ impl RecoveryPoint {
     }
 
     /// The unnamed own account gets its id.
-    pub(super) fn rename_account(&mut self, id: &AccountId) {
+    pub(super) fn name_own(&mut self, id: &AccountId) {
         if !self.place.account.is_named() {
             Arc::make_mut(&mut self.provenance).place.account.clone_from(id);
         }

@@ -98,7 +98,8 @@ impl AccountCredentials {
 
 fn no_account(account: &AccountId) -> Fault {
     let what = format!(
-        "account {account} is not in the policy file any more, and it is not the daemon's own: add `[accounts.NAME]` with a role in it"
+        "account {account} is not in the policy file any more, and it is not the daemon's own: add `[accounts.NAME]` \
+         with a role in it"
     );
     Fault::new(FaultClass::Credentials, "NoAccount", &what)
 }
@@ -137,8 +138,8 @@ impl Role {
                 self.refusal(class, &fault.code, message)
             }
             Some(SdkError::TimeoutError(_)) => self.unanswered(),
-            Some(SdkError::DispatchFailure(_) | SdkError::ResponseError(_)) => {
-                self.refusal(FaultClass::Unanswered, "Dispatch", &chain(error))
+            Some(lost @ (SdkError::DispatchFailure(_) | SdkError::ResponseError(_))) => {
+                self.refusal(FaultClass::Unanswered, "Dispatch", &chain(lost))
             }
             _ => self.refusal(FaultClass::Credentials, "NoCredentials", &chain(error)),
         }

@@ -2,7 +2,8 @@
 //!
 //! One port serves all accounts and Regions. The Region comes from the scope of the SigV4 signature, the account from
 //! the access key: a key with 12 digits in a row belongs to that account, every other key to 111122223333. The keys of
-//! sessions from AssumeRole belong to the account of the role, and end. Signatures are not checked. The clock is the machine's; only FSx's own work is sped up.
+//! sessions from AssumeRole belong to the account of the role, and end. Signatures are not checked. The clock is the
+//! machine's; only FSx's own work is sped up.
 //!
 //! Besides AWS's protocol there are control paths that begin with `/_`: see the file `control.rs`.
 

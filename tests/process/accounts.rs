@@ -83,6 +83,8 @@ fn an_account_that_cannot_be_entered_is_alone_with_that() {
     );
     wait_until("it is told", SOON, || bench.log().contains("cannot be entered"));
     assert_eq!(bench.log().matches("cannot be entered").count(), 1, "once: {}", bench.log());
+    let told = bench.log().lines().filter(|line| line.contains("AccessDenied")).count();
+    assert_eq!(told, 1, "not by the SDK as well: {}", bench.log());
     // Each account by itself, from the database and from AWS.
     for arguments in
         [&["points", "--json", "--account", "research"][..], &["points", "--aws", "--json", "--account", "research"]]
@@ -91,6 +93,8 @@ fn an_account_that_cannot_be_entered_is_alone_with_that() {
         let points = points.as_array().unwrap();
         assert!(!points.is_empty() && points.iter().all(|point| point["account"] == ACCOUNTS[1]), "{points:?}");
     }
+    let refused = bench.run(&["points", "--aws", "--account", "archive"]);
+    assert_eq!((refused.status.code(), refused.stdout.as_slice()), (Some(1), &b"Nothing could be read.\n"[..]));
     let unknown = bench.run(&["points", "--account", "reserch"]);
     assert_eq!(unknown.status.code(), Some(2), "{unknown:?}");
     bench.set_faults("");

@@ -2,33 +2,13 @@
 //! forgotten (promises 1, 2, 3 and 9). `LIFEBOAT_KILLS=300` kills more often; the seed is printed and
 //! `LIFEBOAT_SEED` replays its choice of instants.
 
+use crate::support::instants::{Instants, number};
 use crate::support::{Bench, healed, lanes_kept, nothing_made_twice, wait_until};
 use std::time::Duration;
 
 /// 20 % throttled, 10 % of answers lost after the deed, 10 % 500s (half of them after the deed), 10 % of copies FAILED.
 const WEATHER: &str = "[[fault]]\nthrottle_percent = 20\nclose_after_percent = 10\nerror_before_percent = 5\n\
                        error_after_percent = 5\nfail_copy_percent = 10\nfail_backup_percent = 5\n";
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
-/// Instants follow from a seed.
-struct Instants(u64);
-
-impl Instants {
-    fn new() -> Self {
-        let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        let seed = number("LIFEBOAT_SEED").unwrap_or(u64::from(clock.subsec_nanos()));
-        println!("LIFEBOAT_SEED={seed}");
-        Self(seed)
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-}
 
 fn killed_again_and_again(kills: u64, faults: &str, lose_database: bool) {
     let kills = number("LIFEBOAT_KILLS").unwrap_or(kills);

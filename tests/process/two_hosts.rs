@@ -2,6 +2,7 @@
 //! either is cut off from Regions for a while. Nothing is made twice, no lane is overfilled by their doing, and one takes
 //! over from the other. `LIFEBOAT_TWO_HOSTS_SECONDS=600` goes on for longer.
 
+use crate::support::instants::{Instants, number};
 use crate::support::{Bench, Daemon, FLEET, healed, nothing_made_twice, wait_until};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -118,24 +119,10 @@ fn policies(schedule: &str) -> String {
     )
 }
 
-/// Instants follow from a seed.
-struct Instants(u64);
-
-impl Instants {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % end
-    }
-}
-
 #[test]
 fn either_is_killed_or_cut_off_and_the_other_goes_on() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let lasts = Duration::from_secs(number("LIFEBOAT_TWO_HOSTS_SECONDS").unwrap_or(25));
-    let clock = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let seed = number("LIFEBOAT_SEED").unwrap_or(u64::from(clock.subsec_nanos()));
-    println!("LIFEBOAT_SEED={seed}");
-    let mut instants = Instants(seed);
+    let mut instants = Instants::new();
     // Work takes seconds, and tokens are remembered for as long as at AWS.
     let faults = "[cloud]\nbackup_floor_seconds = 1.0\nbackup_bytes_per_second = 1e9\ncopy_floor_seconds = 1.5\n\
                   copy_bytes_per_second = 1e9\n[[fault]]\nthrottle_percent = 3\nclose_after_percent = 3\n";

@@ -19,14 +19,14 @@ impl State {
         let own = AccountId::own();
         self.accounts.remove(&own);
         self.account_recorded(id, id, at);
-        let place = |place: &mut AccountRegion| rename(&mut place.account, id);
+        let place = |place: &mut AccountRegion| place.account.name_own(id);
         self.deletions = renamed(&mut self.deletions, |(of, _)| place(of));
         self.hold_requests = renamed(&mut self.hold_requests, |(of, _)| place(of));
-        self.braked = renamed(&mut self.braked, |(source, _)| rename(&mut source.account, id));
-        self.closed_lanes = renamed(&mut self.closed_lanes, |lane| lane.rename(id));
-        self.quarantined = renamed(&mut self.quarantined, |source| rename(&mut source.account, id));
-        self.notes.rpos = renamed(&mut self.notes.rpos, |(source, _)| rename(&mut source.account, id));
-        self.notes.late = renamed(&mut self.notes.late, |(source, _)| rename(&mut source.account, id));
+        self.braked = renamed(&mut self.braked, |(source, _)| source.account.name_own(id));
+        self.closed_lanes = renamed(&mut self.closed_lanes, |lane| lane.name_own(id));
+        self.quarantined = renamed(&mut self.quarantined, |source| source.account.name_own(id));
+        self.notes.rpos = renamed(&mut self.notes.rpos, |(source, _)| source.account.name_own(id));
+        self.notes.late = renamed(&mut self.notes.late, |(source, _)| source.account.name_own(id));
         let keys: Vec<SourceKey> = self.sources.keys().filter(|key| key.account == *id).cloned().collect();
         keys.iter().for_each(|key| self.reindex(key));
         self.review_all();
@@ -39,7 +39,7 @@ impl State {
         for key in keys {
             let Some(source) = self.sources.remove(&key) else { continue };
             let mut source = Arc::unwrap_or_clone(source);
-            source.points.rename_account(id);
+            source.points.name_own(id);
             let key = SourceKey { account: id.clone(), source: key.source };
             if let Some(other) = self.sources.remove(&key) {
                 let other = Arc::unwrap_or_clone(other);
@@ -64,7 +64,7 @@ impl State {
         let places: Vec<AccountRegion> = self.places.keys().filter(|place| place.account == own).cloned().collect();
         for place in places {
             let Some(mut known) = self.places.remove(&place) else { continue };
-            known.rename_account(id);
+            known.name_own(id);
             let place = AccountRegion { account: id.clone(), region: place.region };
             if let Some(other) = self.places.remove(&place) {
                 for (backup, whereabouts) in other.points.iter() {
@@ -85,28 +85,22 @@ impl State {
 }
 
 impl AccountRegionState {
-    fn rename_account(&mut self, id: &AccountId) {
+    fn name_own(&mut self, id: &AccountId) {
         let calls = std::mem::take(&mut self.calls);
         self.calls = calls.into_iter().map(|call| call.in_account(id)).collect();
-        self.others.values_mut().flatten().for_each(|lane| lane.rename(id));
+        self.others.values_mut().flatten().for_each(|lane| lane.name_own(id));
         for claim in self.disputes.values_mut().filter_map(|dispute| dispute.claim.as_deref_mut()) {
-            claim.rename_account(id);
+            claim.name_own(id);
         }
         if let Some(listing) = &mut self.listing {
             let learned = std::mem::take(&mut listing.shown.learned);
             let in_account = |(occurrence, mut key): (Occurrence, SourceKey)| {
-                rename(&mut key.account, id);
+                key.account.name_own(id);
                 (occurrence, key)
             };
             listing.shown.learned = learned.into_iter().map(in_account).collect();
-            listing.shown.others.iter_mut().flat_map(|(_, lanes)| lanes).for_each(|lane| lane.rename(id));
+            listing.shown.others.iter_mut().flat_map(|(_, lanes)| lanes).for_each(|lane| lane.name_own(id));
         }
-    }
-}
-
-fn rename(account: &mut AccountId, id: &AccountId) {
-    if !account.is_named() {
-        account.clone_from(id);
     }
 }
 

@@ -136,8 +136,8 @@ impl RecoveryPoints {
     }
 
     /// The unnamed own account gets its id.
-    pub(super) fn rename_account(&mut self, id: &AccountId) {
-        self.all.iter_mut().for_each(|point| point.rename_account(id));
+    pub(super) fn name_own(&mut self, id: &AccountId) {
+        self.all.iter_mut().for_each(|point| point.name_own(id));
     }
 
     pub(super) fn find(&self, occurrence: Occurrence, target: &Target, id: &BackupId) -> Option<usize> {

@@ -1,5 +1,6 @@
 //! The real binary against the simulator over HTTP, and questions to the simulator's own inventory.
 
+pub mod instants;
 pub mod years;
 
 use lifeboat::sim::cloud::{BackupFacts, Inventory};
