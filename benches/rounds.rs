@@ -112,6 +112,7 @@ fn fleet(settings: &Settings, sources: usize, held: usize) -> (State, Time) {
             vec![Change::Listed {
                 place,
                 began_at: now,
+                took: Duration::ZERO,
                 pages: 40,
                 user_backups: 0,
                 others: vec![],

@@ -184,6 +184,8 @@ pub enum Change {
         place: AccountRegion,
         /// When its first page was requested.
         began_at: Time,
+        /// From then until its last page was received.
+        took: Duration,
         /// The number of pages.
         pages: u32,
         /// Backups that count towards the quota of user backups.

@@ -11,6 +11,7 @@ use crate::domain::plan::{Plan, Reason, Waiting};
 use crate::domain::state::{AccountRegionState, PendingRequest, SourceState, State};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Concurrent create calls per account and Region.
 const MAKES_AT_ONCE: usize = 12;
@@ -18,6 +19,8 @@ const MAKES_AT_ONCE: usize = 12;
 const READS_AT_ONCE: usize = 4;
 /// Concurrent calls that delete or hold, per account and Region.
 const DELETES_AT_ONCE: usize = 4;
+/// For how long after its end a listing that took longer than AWS remembers tokens counts as young.
+const USED_AFTER_SLOW_LISTING: Duration = Duration::from_secs(60);
 /// The error code with which AWS may answer a token whose object was deleted (fsx-facts 3.1: UNVERIFIED).
 pub(super) const WHAT_IT_MADE_IS_GONE: &str = "BackupNotFound";
 
@@ -209,15 +212,20 @@ impl<'a> CallLimits<'a> {
     /// Whether another daemon with the same policy cannot have asked for this longer ago than AWS remembers tokens, unseen.
     /// It may have since `possible_since`; the first attempt is then caught by its token. Else a complete listing has to be
     /// as young, which this returns the time of.
+    ///
+    /// Where a listing takes longer than AWS remembers tokens, none can be that young. The newest is then good for a
+    /// moment after its last page: a copy that may be made twice is better than one that is never made.
     #[must_use]
     pub fn peer_may_have_asked(&self, place: &AccountRegion, possible_since: Time, attempt: u32) -> Option<Time> {
         let peer = self.state.peer_seen_at.is_some_and(|at| at.plus(PEER_REMEMBERED_FOR) > self.now);
         let token_catches = attempt == 1 && self.now < possible_since.plus(TOKEN_TRUSTED_FOR);
-        let since = self.now.minus(TOKEN_TRUSTED_FOR);
         if !peer || token_catches {
             return None;
         }
         let Some(known) = self.state.place(place) else { return Some(self.now) };
+        let took = known.listed.map_or(Duration::ZERO, |listed| listed.took);
+        let slow = took.saturating_add(USED_AFTER_SLOW_LISTING);
+        let since = self.now.minus(if took < TOKEN_TRUSTED_FOR { TOKEN_TRUSTED_FOR } else { slow });
         let begun = known.listing.as_ref().map(|listing| listing.began_at);
         let under_way = begun.max(known.listing_wanted).filter(|from| *from >= since);
         (!known.listed_since(since)).then(|| under_way.unwrap_or(self.now))

@@ -335,6 +335,7 @@ mod tests {
             self.apply(Change::Listed {
                 place,
                 began_at,
+                took: Duration::ZERO,
                 pages: 1,
                 user_backups: 0,
                 others: Vec::new(),

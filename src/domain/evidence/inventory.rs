@@ -7,6 +7,7 @@ use crate::domain::point::ObservedBackup;
 use crate::domain::state::{Dispute, State};
 use crate::domain::tags::ORIGIN;
 use crate::domain::time::Time;
+use std::time::Duration;
 
 /// Evaluates complete listings together, without a database. Copies come last, because they refer to backups.
 #[must_use]
@@ -19,7 +20,9 @@ pub fn weigh_inventory(read: Vec<(AccountRegion, Vec<ObservedBackup>)>, now: Tim
         let taken_in = backups.into_iter().map(|backup| take_in(&mut state, &place, backup, now));
         let other_backups: Vec<_> = taken_in.flatten().collect();
         let (others, user_backups, began_at) = (Vec::new(), 0, Time::NEVER);
-        let listed = Change::Listed { place: place.clone(), began_at, pages: 1, user_backups, others, other_backups };
+        let (took, pages) = (Duration::ZERO, 1);
+        let listed =
+            Change::Listed { place: place.clone(), began_at, took, pages, user_backups, others, other_backups };
         // A listing contradicts nothing.
         let _ = state.apply(&listed);
         all_copies.extend(copies.into_iter().map(|copy| (place.clone(), copy)));

@@ -110,6 +110,8 @@ pub struct ReadRefusal {
 pub struct Listed {
     /// When its first page was requested.
     pub began_at: Time,
+    /// From then until its last page was received; zero where an earlier process made it.
+    pub took: Duration,
     /// The number of pages.
     pub pages: u32,
     /// Whether this process made it: only the cost of an earlier process's listing is used.

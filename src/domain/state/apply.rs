@@ -73,8 +73,8 @@ impl State {
             Change::PeerSeen(at) => self.peer_seen_at = self.peer_seen_at.max(Some(*at)),
             Change::AccountRecorded { account, id, at } => self.account_recorded(account, id, *at),
             Change::Account(evidence) => self.account_shown(evidence),
-            Change::Listed { place, began_at, pages, user_backups, others, other_backups } => {
-                let listed = Listed { began_at: *began_at, pages: *pages, listed_by_this_process: true };
+            Change::Listed { place, began_at, took, pages, user_backups, others, other_backups } => {
+                let listed = Listed { began_at: *began_at, took: *took, pages: *pages, listed_by_this_process: true };
                 self.listed(place, listed, *user_backups, others, other_backups);
             }
             Change::InventoryRead { place, at } => self.place_seen(place, *at),

@@ -11,7 +11,7 @@ impl State {
     /// Restores the last complete listing of an earlier process: its cost and its count of user backups.
     pub fn restore_listed(&mut self, place: AccountRegion, began_at: Time, pages: u32, user_backups: u64) {
         let known = self.places.entry(place).or_default();
-        known.listed = Some(Listed { began_at, pages, listed_by_this_process: false });
+        known.listed = Some(Listed { began_at, took: Duration::ZERO, pages, listed_by_this_process: false });
         known.user_backups = user_backups;
         known.last_seen = Some(began_at);
     }

@@ -93,6 +93,7 @@ impl OutcomeProcessor<'_> {
         self.push(Change::Listed {
             place: self.place.clone(),
             began_at,
+            took: self.now.since(began_at),
             pages,
             user_backups: shown.user_backups,
             others,

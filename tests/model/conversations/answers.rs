@@ -777,6 +777,7 @@ fn a_copy_of_others_is_followed_until_it_ends() {
     fixture.apply(Change::Listed {
         place: place(THERE),
         began_at,
+        took: Duration::ZERO,
         pages: 1,
         user_backups: 0,
         others,

@@ -438,7 +438,15 @@ fn a_copy_that_was_confirmed_while_its_region_was_listed_keeps_its_slot() {
     let listed = |fixture: &mut Fixture, others: &[&str]| {
         let others = others.iter().map(|id| ((*id).into(), in_flight.lanes())).collect();
         let (place, other_backups) = (place(THERE), Vec::new());
-        fixture.apply(Change::Listed { place, began_at: noon(), pages: 2, user_backups: 1, others, other_backups });
+        fixture.apply(Change::Listed {
+            place,
+            began_at: noon(),
+            took: Duration::ZERO,
+            pages: 2,
+            user_backups: 1,
+            others,
+            other_backups,
+        });
     };
     listed(&mut fixture, &["copy-6", "other-1"]);
     let held =
@@ -476,6 +484,7 @@ fn a_place_remembers_what_it_was_told() {
     let listed = |began_at, others| Change::Listed {
         place: place(THERE),
         began_at,
+        took: Duration::ZERO,
         pages: 1,
         user_backups: 0,
         others,

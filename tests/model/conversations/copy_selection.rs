@@ -69,6 +69,31 @@ fn a_repeat_is_word_for_word_the_same() {
     }
 }
 
+/// Another daemon is known, and a copy comes late: only a listing younger than AWS's memory of tokens shows that it was not
+/// made. Where every listing takes longer than that, the newest counts for a minute, or nothing would ever be copied.
+#[test]
+fn beside_another_daemon_a_late_copy_waits_for_a_listing() {
+    let mut fixture = with_backups(&[scheduled(6)]);
+    let now = noon();
+    fixture.apply(Change::PeerSeen(now.minus(HOUR)));
+    let key = key_of(scheduled(6), there());
+    for (took, ended_ago, expected) in [
+        (MINUTE, 3 * MINUTE, true),
+        (MINUTE, 5 * MINUTE, false),
+        (10 * MINUTE, MINUTE / 2, true),
+        (10 * MINUTE, 2 * MINUTE, false),
+    ] {
+        let mut fixture = fixture.clone();
+        let (others, other_backups, began_at) = (Vec::new(), Vec::new(), now.minus(took + ended_ago));
+        let (place, pages, user_backups) = (place(THERE), 9, 0);
+        fixture.apply(Change::Listed { place, began_at, took, pages, user_backups, others, other_backups });
+        let plan = fixture.plan(now);
+        assert_eq!(made(&plan).iter().any(|(made, _)| *made == key), expected, "{took:?}, {ended_ago:?} ago");
+        let reasons: Vec<Reason> = plan.waiting.iter().map(|wait| wait.reason).collect();
+        assert_eq!(reasons, if expected { vec![] } else { vec![Reason::Listing] }, "{took:?}, {ended_ago:?} ago");
+    }
+}
+
 /// The third fault in a row closes the place, for a pause that grows; then one call at a time finds out.
 #[test]
 fn the_third_fault_in_a_row_closes_a_place() {
@@ -139,6 +164,7 @@ fn who_gets_a_slot_depends_on_when_the_next_one_is_free() {
     others.apply(Change::Listed {
         place: place(THERE),
         began_at,
+        took: Duration::ZERO,
         pages: 1,
         user_backups: 0,
         others: theirs,

@@ -102,6 +102,7 @@ fn home_was_listed(fixture: &mut Fixture, began_at: &str, other_backups: &[(&str
     fixture.apply(Change::Listed {
         place: place(HOME),
         began_at: at(began_at),
+        took: Duration::ZERO,
         pages: 1,
         user_backups: 0,
         others: Vec::new(),

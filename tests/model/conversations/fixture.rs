@@ -96,7 +96,15 @@ pub fn watched(settings: &Settings) -> Vec<Change> {
 /// A complete listing that shows nothing of others.
 pub fn listed(region: &str, began_at: Time, pages: u32) -> Change {
     let (others, other_backups) = (Vec::new(), Vec::new());
-    Change::Listed { place: place(region), began_at, pages, user_backups: 0, others, other_backups }
+    Change::Listed {
+        place: place(region),
+        began_at,
+        took: Duration::ZERO,
+        pages,
+        user_backups: 0,
+        others,
+        other_backups,
+    }
 }
 
 /// Asked at this time, in words of its own.

@@ -144,6 +144,7 @@ fn a_copy_of_somebody_else_that_ends_opens_the_lane() {
     let listed = |others: &[(&str, Lane)]| Change::Listed {
         place: place(THERE),
         began_at: lanes.talk.now,
+        took: Duration::ZERO,
         pages: 1,
         user_backups: 3,
         others: others.iter().map(|(id, lane)| ((*id).into(), vec![lane.clone()])).collect(),

@@ -94,6 +94,7 @@ fn anothers_copy_is_not_over_because_nobody_says_who_does_not_show_it() {
     fixture.apply(Change::Listed {
         place: place(THERE),
         began_at: noon(),
+        took: Duration::ZERO,
         pages: 1,
         user_backups: 0,
         others,
@@ -129,6 +130,7 @@ fn a_silent_listing_is_believed_once_the_account_was_named_after_one_like_it() {
     fixture.apply(Change::Listed {
         place: place(THERE),
         began_at: noon(),
+        took: Duration::ZERO,
         pages: 1,
         user_backups: 0,
         others,

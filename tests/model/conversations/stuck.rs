@@ -59,6 +59,7 @@ fn a_listing_that_is_refused_is_tried_with_growing_pauses_and_says_why() {
         talk.take_in(vec![Change::Listed {
             place: place(THERE),
             began_at: talk.now,
+            took: Duration::ZERO,
             pages: 1,
             user_backups: 0,
             others: vec![],
@@ -109,6 +110,7 @@ fn a_crowd_of_deletions_starves_no_look_at_what_is_in_flight() {
     fixture.apply(Change::Listed {
         place: place(THERE),
         began_at: noon(),
+        took: Duration::ZERO,
         pages: 1,
         user_backups: 0,
         others,

@@ -283,6 +283,7 @@ impl Draw {
             _ => Change::Listed {
                 place: AccountRegion { account: self.account.clone(), region: self.one(&REGIONS).into() },
                 began_at: self.time(),
+                took: Duration::ZERO,
                 pages: 1 + self.below(5) as u32,
                 user_backups: self.below(600),
                 others: Vec::new(),

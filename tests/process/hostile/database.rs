@@ -154,6 +154,7 @@ fn life() -> Vec<Change> {
         changes.push(Change::Listed {
             place,
             began_at,
+            took: Duration::ZERO,
             pages: 3,
             user_backups: 17,
             others: vec![],

@@ -14,14 +14,16 @@ const MINUTE_MS: i64 = 60_000;
 const NO_SLOT_PER_MINUTE: usize = 2;
 /// Pauses double from a second to an hour, so a dozen asks fit into the first hour; as many again for a second cause.
 const ASKS_PER_HOUR: usize = 24;
-/// Reads that a place may cost in one poll, and in one hour whatever the poll.
+/// Reads that a place may cost in one poll, for each deletion asked for, and in one hour whatever the rest.
 const READS_PER_POLL: i64 = 5;
+const READS_PER_DELETION: i64 = 2;
 const READS_PER_HOUR: i64 = 400;
 
 #[derive(Default)]
 pub(super) struct CallRate {
     asks: BTreeMap<WorkKey, VecDeque<i64>>,
     deletes: BTreeMap<(AccountRegion, BackupId), VecDeque<i64>>,
+    deletions: BTreeMap<AccountRegion, VecDeque<i64>>,
     reads: BTreeMap<AccountRegion, VecDeque<i64>>,
     /// Refusals for want of a slot, by place, and volume for ONTAP.
     no_slot: BTreeMap<(AccountRegion, Option<SourceId>), VecDeque<i64>>,
@@ -32,6 +34,7 @@ impl CallRate {
     pub(super) fn died(&mut self) {
         self.asks.clear();
         self.deletes.clear();
+        self.deletions.clear();
         self.reads.clear();
         self.no_slot.clear();
     }
@@ -83,6 +86,7 @@ impl CallRate {
             return Ok(());
         }
         if let Call::Delete { id, .. } = &action.call {
+            recent(self.deletions.entry(action.place.clone()).or_default());
             let count = recent(self.deletes.entry((action.place.clone(), id.clone())).or_default());
             if count > 1 {
                 view.armed.count(Check::DeletedSeldom);
@@ -93,7 +97,11 @@ impl CallRate {
         }
         let poll_ms = i64::try_from(view.settings.daemon.poll.as_millis()).unwrap_or(i64::MAX).max(1);
         let pages = view.state.place(&action.place).and_then(|known| known.listed).map_or(1, |listed| listed.pages);
-        let most = |pages: i64| READS_PER_HOUR + (HOUR_MS / poll_ms) * READS_PER_POLL + 4 * pages;
+        // Whether it is gone shows in a look at it alone, once the others asked for together have gone as well.
+        let deletions = self.deletions.get(&action.place).map_or(0, |at_ms| {
+            at_ms.iter().filter(|at_ms| **at_ms >= view.now_ms - HOUR_MS).count() as i64 * READS_PER_DELETION
+        });
+        let most = |pages: i64| READS_PER_HOUR + deletions + (HOUR_MS / poll_ms) * READS_PER_POLL + 4 * pages;
         let count = recent(self.reads.entry(action.place.clone()).or_default()) as i64;
         view.armed.count(Check::ReadSeldom);
         // What a listing costs that is the first of its database, nobody knows before it is over.

@@ -367,3 +367,11 @@ fn taken_as_created(copy: &Backup, origin: &Backup) -> bool {
     let taken = copy.tags.get("lifeboat:taken").and_then(|taken| Time::parse_rfc3339(taken));
     taken.is_none_or(|taken| (taken.millis() - origin.created_ms).abs() <= 1000)
 }
+
+/// Whether a backup needs no copy where there is this one: of data as new, or of the same occurrence, of which there is
+/// one good copy at most, though it be of a backup that was deleted and made anew.
+pub(super) fn serves(copy: &Backup, backup: &Backup) -> bool {
+    let of = |backup: &Backup, tag: &str| backup.tags.get(tag).cloned();
+    let same = |tag: &str| of(copy, tag) == of(backup, tag);
+    copy.taken_ms >= backup.taken_ms || (same("lifeboat:occurrence") && same("lifeboat:trigger"))
+}

@@ -3,7 +3,8 @@
 
 use super::super::setup::{DAY_MS, HOUR_MS, Incident, Setup};
 use super::armed::Check;
-use super::created::{Created, kept_busy};
+use super::created::{Created, kept_busy, serves};
+use super::lanes::held_for_good;
 use super::quotas::Quotas;
 use super::{Broken, View, good};
 use lifeboat::domain::id::{AccountRegion, PolicyName, SourceKey, Target, WorkKey};
@@ -396,7 +397,7 @@ impl Flow {
                         .copies(view.cloud, &key, there.region.as_str())
                         .any(|copy| copy.lifecycle == Lifecycle::Available && serves(copy, wanted));
                     let mistyped = created.mistyped_copy(view.cloud, &key, there.region.as_str(), wanted);
-                    if !reached && !mistyped {
+                    if !reached && !mistyped && !held_for_good(view, &there, &key, before_ms) {
                         let what = format!("{key} has not healed: {} is not in {}", wanted.id, there.region);
                         return Err(Check::CopyHeals.broken(what));
                     }
@@ -419,7 +420,8 @@ impl Flow {
                     let met = created
                         .copies(view.cloud, &key, there.region.as_str())
                         .any(|copy| (copy.lifecycle == Lifecycle::Available || slow(copy)) && serves(copy, newest));
-                    if !met && !created.mistyped_copy(view.cloud, &key, there.region.as_str(), newest) {
+                    let held = held_for_good(view, &there, &key, view.now_ms - 2 * DAY_MS);
+                    if !met && !held && !created.mistyped_copy(view.cloud, &key, there.region.as_str(), newest) {
                         let what = format!("{key}: in the end {} is not in {}", newest.id, there.region);
                         return Err(Check::CopiedInTheEnd.broken(what));
                     }
@@ -439,12 +441,4 @@ impl Flow {
 fn poll_and_pages(view: &View<'_>) -> (i64, i64) {
     let pages = view.state.places.values().filter_map(|known| known.listed).map(|listed| listed.pages).max();
     (view.settings.daemon.poll.as_millis() as i64, pages.unwrap_or(1).into())
-}
-
-/// Whether a backup needs no copy where there is this one: of data as new, or of the same occurrence, of which there is
-/// one good copy at most, though it be of a backup that was deleted and made anew.
-fn serves(copy: &Backup, backup: &Backup) -> bool {
-    let of = |backup: &Backup, tag: &str| backup.tags.get(tag).cloned();
-    let same = |tag: &str| of(copy, tag) == of(backup, tag);
-    copy.taken_ms >= backup.taken_ms || (same("lifeboat:occurrence") && same("lifeboat:trigger"))
 }

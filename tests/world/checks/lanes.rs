@@ -8,7 +8,7 @@ use super::created::Created;
 use super::{Broken, View};
 use lifeboat::domain::action::{Action, Call, Outcome, Request};
 use lifeboat::domain::change::Change;
-use lifeboat::domain::id::{AccountId, AccountRegion, BackupId, Region, SourceId, Token, WorkKey};
+use lifeboat::domain::id::{AccountId, AccountRegion, BackupId, Region, SourceId, SourceKey, Token, WorkKey};
 use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::point::{Lifecycle as Seen, ObservedBackup};
 use lifeboat::domain::state::State;
@@ -33,6 +33,21 @@ fn lane_of(observed: &ObservedBackup, place: &AccountRegion) -> Lane {
     // A copy of a volume takes no place among the others, also where AWS does not say of which volume.
     let untold = || (observed.kind == FileSystemKind::Ontap).then(|| SourceId::from("fsvol-untold"));
     (place.account.clone(), place.region.clone(), observed.volume.clone().or_else(untold))
+}
+
+/// Whether copies that began before then hold every slot of a place: ones that are stuck go on to count at AWS.
+pub(super) fn held_for_good(view: &View<'_>, there: &AccountRegion, key: &SourceKey, before_ms: i64) -> bool {
+    let (account, region) = (there.account.as_str(), there.region.as_str());
+    let volume = key.source.is_volume();
+    let limits = view.settings.limits;
+    let limit = if volume { limits.ontap_copies_in_flight } else { limits.copies_in_flight };
+    let stuck = view.cloud.backups().filter(|(_, copy)| {
+        let of_lane =
+            if volume { copy.resource() == key.source.as_str() } else { !copy.resource().starts_with("fsvol") };
+        let here = copy.account == account && copy.region == region && of_lane;
+        here && copy.lifecycle == Lifecycle::Copying && copy.created_ms < before_ms
+    });
+    stuck.count() >= limit as usize
 }
 
 impl Lanes {

@@ -1,10 +1,12 @@
 //! Promise 5: every occurrence that comes due while its source is in the policy ends in one recorded outcome.
 
+use super::super::setup::DAY_MS;
 use super::armed::Check;
 use super::created::Created;
+use super::lanes::held_for_good;
 use super::{Broken, View, Work};
 use lifeboat::domain::change::{Change, OccurrenceOutcome};
-use lifeboat::domain::id::{Occurrence, PolicyName, SourceKey, Trigger};
+use lifeboat::domain::id::{AccountRegion, Occurrence, PolicyName, SourceKey, Trigger};
 use lifeboat::domain::limits::{AHEAD_TOLERATED, LISTING_LAG};
 use lifeboat::domain::policy::Settings;
 use lifeboat::domain::schedule::Schedule;
@@ -183,10 +185,7 @@ impl Outcomes {
         for (key, duty) in &mut self.duties {
             // A new database knows what was done before only once it has read the Region.
             let told = view.settings.policies.get(&duty.policy).is_some_and(|policy| {
-                let home = lifeboat::domain::id::AccountRegion {
-                    account: policy.account.clone(),
-                    region: policy.region.clone(),
-                };
+                let home = AccountRegion { account: policy.account.clone(), region: policy.region.clone() };
                 view.state.place(&home).is_some_and(|known| known.known() && shows_the_newest(view, key, known))
             });
             if !told || view.state.created_at > through {
@@ -212,12 +211,21 @@ impl Outcomes {
     pub(super) fn rested(&self, view: &View<'_>, created: &Created) -> Result<(), Broken> {
         let due = |occurrence: &Occurrence| occurrence.at <= view.host_now;
         let due = self.records.iter().filter(|((_, occurrence), _)| due(occurrence));
-        // A large copy takes its time. An order waits for a person where one mistyped the tags of its backup, or nothing
+        // A large copy takes its time, and one that is stuck keeps its slot. An order waits for a person where one mistyped the tags of its backup, or nothing
         // confirms that the copy which is there is its own.
         let waits = |source: &SourceKey, occurrence: Occurrence| {
             let busy = |at| view.cloud.backup(at).lifecycle.in_flight() || created.mistyped_for_good(view.cloud, at);
             let unconfirmed = view.state.disputes().filter(|(.., of)| !of.objection.certain());
-            created.made_in(source, occurrence).any(busy)
+            let policy = view.settings.policies.values().find(|policy| policy.source_keys().any(|key| key == *source));
+            let slots_held = policy.is_some_and(|policy| {
+                let mut places = policy.destinations.iter().map(|destination| AccountRegion {
+                    account: policy.account.clone(),
+                    region: destination.region.clone(),
+                });
+                places.any(|there| held_for_good(view, &there, source, view.now_ms - 2 * DAY_MS))
+            });
+            slots_held
+                || created.made_in(source, occurrence).any(busy)
                 || unconfirmed
                     .filter_map(|(.., of)| of.claim.as_deref())
                     .any(|claim| claim.source_key() == *source && claim.occurrence == occurrence)
