@@ -7,71 +7,16 @@
 
 mod support;
 
-use lifeboat::domain::id::{Occurrence, SourceId, Trigger};
-use lifeboat::domain::tags::{LifeboatTags, Origin};
-use lifeboat::domain::time::Time;
 use lifeboat::sim::Settings;
 use lifeboat::sim::{Cloud, Endpoint, Faults, Fleet};
-use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use support::filled::{DAY_MS, fill};
 use support::{DESTINATIONS, Daemon, free_address, wait_until, write_policy};
 
 const ACCOUNT: &str = "111122223333";
-const HOME: &str = "us-east-1";
-const DAY_MS: i64 = 86_400_000;
-/// Copies in flight to a Region.
-const SLOTS: usize = 5;
 
 fn number(name: &str, default: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-fn tags(source: &str, at_ms: i64, origin: Option<Origin>) -> Value {
-    let lifeboat_tags = LifeboatTags {
-        policy: Some("bench".into()),
-        source: SourceId::from(source),
-        occurrence: Occurrence { at: Time::from_millis(at_ms), trigger: Trigger::Schedule },
-        attempt: 1,
-        origin,
-        hold: None,
-    };
-    let team = [("team".to_owned(), "storage".to_owned()), ("cost-center".to_owned(), "4711".to_owned())];
-    lifeboat_tags.write().into_iter().chain(team).map(|(key, value)| json!({"Key": key, "Value": value})).collect()
-}
-
-/// As years of daily backups at midnight leave it, the last one of today.
-fn fill(cloud: &mut Cloud, ids: &[String], held: usize) {
-    let midnight = Endpoint::now_ms() / DAY_MS * DAY_MS;
-    let mut token = 0_u64;
-    let mut call = |cloud: &mut Cloud, at_ms: i64, region: &str, operation: &str, mut body: Value| {
-        token += 1;
-        body["ClientRequestToken"] = format!("fill-{token}").into();
-        let answer = cloud.call(at_ms, ACCOUNT, region, operation, &body);
-        answer.unwrap_or_else(|error| panic!("{operation}: {error:?}"))
-    };
-    for day in (0..held as i64).rev() {
-        let due_ms = midnight - day * DAY_MS;
-        let mut at_ms = due_ms;
-        for group in ids.chunks(SLOTS) {
-            let mut backups = Vec::new();
-            for id in group {
-                let body = json!({"FileSystemId": id, "Tags": tags(id, due_ms, None)});
-                let answer = call(cloud, at_ms, HOME, "CreateBackup", body);
-                backups.push(answer["Backup"]["BackupId"].as_str().unwrap().to_owned());
-            }
-            at_ms += 20;
-            for (id, backup) in group.iter().zip(&backups) {
-                let taken_at = Time::from_millis(at_ms - 20);
-                for region in DESTINATIONS {
-                    let origin = Origin { region: HOME.into(), backup: backup.as_str().into(), taken_at };
-                    let tags = tags(id, due_ms, Some(origin));
-                    let body = json!({"SourceBackupId": backup, "SourceRegion": HOME, "Tags": tags});
-                    call(cloud, at_ms, region, "CopyBackup", body);
-                }
-            }
-            at_ms += 20;
-        }
-    }
 }
 
 fn measure(what: &str, daemon: &Daemon, points: usize, began: Instant) {
@@ -105,7 +50,7 @@ fn main() {
     let fleet = Fleet::from_toml(&"[[file_system]]\ntype = \"LUSTRE\"\n".repeat(sources)).unwrap();
     let began = Endpoint::now_ms() - (held as i64 + 2) * DAY_MS;
     let ids = fleet.populate(&mut cloud, began).unwrap();
-    fill(&mut cloud, &ids, held);
+    fill(&mut cloud, ACCOUNT, &ids, held);
     let points = sources * held * (1 + DESTINATIONS.len());
     let bound = Endpoint::bind(([127, 0, 0, 1], 0).into(), cloud, Faults::default());
     let endpoint = runtime.block_on(bound).unwrap();

@@ -1,6 +1,8 @@
 //! The real binary as a process to be measured.
 #![allow(dead_code, reason = "each measurement uses what it needs")]
 
+pub mod filled;
+
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;

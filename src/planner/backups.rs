@@ -12,7 +12,7 @@ use crate::domain::id::{AccountRegion, Occurrence, SourceId, SourceKey, Target, 
 use crate::domain::limits::{CALL_ENDS_WITHIN, IDS_PER_CALL, LISTING_LAG};
 use crate::domain::plan::{Plan, Reason};
 use crate::domain::policy::{Policy, Settings};
-use crate::domain::state::SourceState;
+use crate::domain::state::{AccountRegionState, SourceState};
 use crate::domain::time::Time;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -237,8 +237,8 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
     Err(Blocked { reason: Reason::Backoff, until: Some(again), detail })
 }
 
-/// Before another attempt after lost responses, the state must show that the earlier requests created nothing else. If
-/// the inventory may not be read, that cannot be known.
+/// Before another attempt after lost responses, the state must show that the earlier requests created nothing else. Where
+/// AWS denies the inventory, that cannot be known. A listing that failed otherwise may be complete the next time.
 pub(super) fn after_lost_answers(
     source: &SourceState,
     key: &WorkKey,
@@ -248,8 +248,12 @@ pub(super) fn after_lost_answers(
 ) -> Result<(), Blocked> {
     let Some(asked_at) = source.unsure.get(&(key.occurrence, key.target.clone())) else { return Ok(()) };
     let from = asked_at.plus(LISTING_LAG);
+    let denied = |known: &AccountRegionState| {
+        let refusal = known.refused_listing.as_ref();
+        refusal.is_some_and(|refusal| refusal.fault.class == FaultClass::Denied && refusal.last_at >= from)
+    };
     match call_limits.state.place(place) {
-        Some(known) if known.listed_since(from) || known.refused_listing.is_some() => Ok(()),
+        Some(known) if known.listed_since(from) || denied(known) => Ok(()),
         _ => Err(want_listing(place, from, call_limits, plan)),
     }
 }

@@ -22,6 +22,8 @@ use std::time::Duration;
 const LOOKED_AT: usize = 6;
 /// An incremental copy is expected to take this fraction of the first copy, until one was seen.
 const SHARE_OF_FIRST: u32 = 10;
+/// The fraction of its duration by which something is looked at before it is expected to end.
+const LOOKED_EARLIER: u32 = 32;
 /// The minimum duration of even an empty backup or copy (fsx-facts 2.1).
 pub const LEAST: Duration = Duration::from_secs(7 * 60);
 /// The expected duration if neither durations nor sizes are known.
@@ -82,6 +84,16 @@ pub fn learned(source: &SourceState, target: &Target) -> Learned {
         (Some(first), Some(later)) => Learned { full: None, incremental: Some(later.max(first)) },
         (first, incremental) => Learned { full: first, incremental },
     }
+}
+
+/// When to look whether a backup or copy has ended, after this time in flight; `None` while nothing was learned of its route.
+///
+/// A little before most have ended: an end is seen no sooner than somebody looks, so looking when they were last *seen* to
+/// end would come ever later.
+#[must_use]
+pub fn look_after(source: &SourceState, target: &Target) -> Option<Duration> {
+    let takes = learned(source, target).incremental?;
+    Some(takes.saturating_sub(takes / LOOKED_EARLIER))
 }
 
 /// How long the next copy of a route is expected to take; `size_bytes` is the size of the backup.

@@ -86,6 +86,7 @@ mod deletions;
 mod disputes;
 mod lanes;
 mod listings;
+mod looks;
 mod peers;
 mod polls;
 mod searches;
@@ -109,10 +110,6 @@ impl OutcomeProcessor<'_> {
 
     fn poll(&self) -> Duration {
         self.settings.daemon.poll
-    }
-
-    fn next_look(&self) -> Time {
-        self.now.plus(self.poll())
     }
 
     /// Records the end of the call. A fault of the account and Region counts against them; any other response clears
@@ -173,7 +170,7 @@ impl OutcomeProcessor<'_> {
             // has ended, nothing under way occupies a slot.
             self.refused(key, Fault::new(class, code, &what), ended);
         } else if !known {
-            let (place, at) = (self.place.clone(), self.next_look());
+            let (place, at) = (self.place.clone(), self.first_look(key));
             self.push(Change::PollScheduled { place, ids: vec![id], at, batch: None });
         }
     }
@@ -361,8 +358,7 @@ impl OutcomeProcessor<'_> {
         for id in missing {
             self.absent(id);
         }
-        let place = self.place.clone();
-        self.push(Change::PollScheduled { place, ids: looked, at: self.next_look(), batch: Some(0) });
+        self.look_again(looked);
     }
 
     fn other_seen(&mut self, id: BackupId, lifecycle: Lifecycle) {

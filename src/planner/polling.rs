@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Minimum number of poll intervals between two full listings.
-const POLLS_PER_LISTING: u32 = 20;
+pub(crate) const POLLS_PER_LISTING: u32 = 20;
 /// Minimum number of poll intervals per page of a listing.
 const POLLS_PER_PAGE: u32 = 4;
 
@@ -187,8 +187,9 @@ fn polls(
 /// The due ids in batches of one call each, the most urgent first.
 ///
 /// An account and Region take only a few calls at a time. In order of ids, a thousand deletions would come before the
-/// one copy whose end frees a slot. Ids due by `horizon` are added where a call has room, so that polls coincide. They
-/// get no calls of their own; these would be repeated with every response and delay what is due.
+/// one copy whose end frees a slot. Ids due by `horizon` are added where a call has room, so that polls coincide, and so is
+/// all that is in flight, since it may end sooner than expected. They get no calls of their own; these would be repeated
+/// with every response and delay what is due.
 fn batches(
     state: &State,
     place: &AccountRegion,
@@ -197,9 +198,12 @@ fn batches(
     horizon: Time,
 ) -> Vec<Vec<BackupId>> {
     let mut by_size: BTreeMap<usize, Vec<(bool, Urgency, Time, &BackupId)>> = BTreeMap::new();
-    for (id, at) in known.poll_schedule.iter().filter(|(_, at)| **at <= horizon) {
-        let size = known.batches.get(id).copied().unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
-        by_size.entry(size).or_default().push((*at > now, urgency(state, place, known, id), *at, id));
+    for (id, at) in &known.poll_schedule {
+        let urgency = urgency(state, place, known, id);
+        if *at <= horizon || urgency == Urgency::InFlight {
+            let size = known.batches.get(id).copied().unwrap_or(IDS_PER_CALL).clamp(1, IDS_PER_CALL);
+            by_size.entry(size).or_default().push((*at > now, urgency, *at, id));
+        }
     }
     let mut batches: Vec<(Urgency, Time, Vec<BackupId>)> = Vec::new();
     for (size, mut ids) in by_size {

@@ -11,7 +11,7 @@
 
 use super::cloud::Cloud;
 use super::wire;
-use crate::domain::action::{Action, Outcome};
+use crate::domain::action::{Action, Call, Outcome};
 use crate::domain::change::{Change, IllegalChange};
 use crate::domain::plan::{Plan, Waiting};
 use crate::domain::policy::Settings;
@@ -43,6 +43,7 @@ struct Stage {
     shown: wire::Shown,
     sent: u64,
     calls: BTreeMap<&'static str, u64>,
+    pages: u64,
     /// What waits, according to the last complete plan.
     waiting: Vec<Waiting>,
 }
@@ -75,6 +76,7 @@ impl Surroundings for Stage {
 
     fn start(&mut self, _on: Basis<'_>, action: Action) -> Result<(), String> {
         *self.calls.entry(action.call.operation()).or_default() += 1;
+        self.pages += u64::from(matches!(action.call, Call::ListPage { .. }));
         self.at(self.now_ms + TRAVEL_MS, Event::Arrives { action, sent_ms: self.now_ms });
         Ok(())
     }
@@ -121,6 +123,7 @@ impl Rehearsal {
             shown: wire::Shown::default(),
             sent: 0,
             calls: BTreeMap::new(),
+            pages: 0,
             waiting: Vec::new(),
         };
         Self { driver: Driver::new(settings, State::new(start, start), start), stage }
@@ -155,6 +158,12 @@ impl Rehearsal {
     #[must_use]
     pub fn calls(&self) -> &BTreeMap<&'static str, u64> {
         &self.stage.calls
+    }
+
+    /// How many of the calls asked for a page of a listing.
+    #[must_use]
+    pub fn pages(&self) -> u64 {
+        self.stage.pages
     }
 
     /// What waits now, and for what.

@@ -38,7 +38,7 @@ mod endings;
 mod retention;
 
 /// Seeds that a fault may take.
-const SEEDS: u64 = 40;
+const SEEDS: u64 = 60;
 
 pub struct Mutant {
     /// The rule that is bent, and how. Which checks may find it stands in [`proof`](crate::proof).

@@ -94,6 +94,37 @@ fn beside_another_daemon_a_late_copy_waits_for_a_listing() {
     }
 }
 
+/// A request was sent twice, and one of the two made a backup that FAILED: the other may have made a good one. Only a
+/// complete listing shows it; that a page was refused shows nothing, unless AWS denies the inventory.
+#[test]
+fn after_lost_answers_another_attempt_waits_for_a_listing() {
+    let mut fixture = Fixture::new();
+    fixture.open(scheduled(6));
+    let key = key_of(scheduled(6), Target::Backup);
+    for _ in 0..2 {
+        fixture.record_request(&key, 1, scheduled(6).at);
+    }
+    fixture.see(&backup("backup-6", scheduled(6), Lifecycle::Failed));
+    let now = noon();
+    let waits = |fixture: &Fixture| fixture.plan(now).waiting.iter().any(|wait| wait.reason == Reason::Listing);
+    let waits_after = |refusal: Option<Fault>| {
+        let mut fixture = fixture.clone();
+        let answered = |fault| Change::ReadAnswered {
+            place: place(HOME),
+            call: lifeboat::domain::action::CallKey::List,
+            fault,
+            at: now,
+        };
+        fixture.apply(answered(refusal));
+        waits(&fixture)
+    };
+    assert!(waits_after(None));
+    assert!(waits_after(Some(fault(FaultClass::Permanent, "BadRequest"))));
+    assert!(!waits_after(Some(fault(FaultClass::Denied, "AccessDenied"))));
+    fixture.apply(listed(HOME, scheduled(6).at.plus(HOUR), 1));
+    assert!(!waits(&fixture), "the listing shows that there is nothing else");
+}
+
 /// The third fault in a row closes the place, for a pause that grows; then one call at a time finds out.
 #[test]
 fn the_third_fault_in_a_row_closes_a_place() {

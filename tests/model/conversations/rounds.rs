@@ -128,7 +128,8 @@ fn a_listing_goes_on_from_page_to_page() {
     assert_eq!(reads(&fixture.plan(noon().plus(SECOND)), HOME), [], "one at a time");
 }
 
-/// Looks fall together, what has been due for longest first: what is due within a quarter of `poll` goes along. They go wherever there is something to see.
+/// Looks fall together, what has been due for longest first: all that is in flight goes along, since it may end sooner than
+/// expected, and what else is due within a quarter of `poll`. They go wherever there is something to see.
 #[test]
 fn what_is_looked_at_together() {
     let mut fixture = Fixture::new();
@@ -152,7 +153,16 @@ fn what_is_looked_at_together() {
         };
         reads(&fixture.plan(noon()), region).into_iter().filter_map(of).collect()
     };
-    assert_eq!(polled(&fixture, HOME), [vec!["backup-0", "backup-1"], vec!["backup-3"]]);
+    let missed = RecoveryPoint { id: "backup-4".into(), attempt: 5, lifecycle: Lifecycle::Available, ..home.clone() };
+    fixture.see(&missed);
+    let since = Some(noon());
+    let missing = Change::MissingFromListing { place: place(HOME), id: missed.id.clone(), missing_since: since };
+    fixture.apply(missing);
+    let look = |at| Change::PollScheduled { place: place(HOME), ids: vec![missed.id.clone()], at, batch: None };
+    fixture.apply(look(noon().plus(quarter).plus(MOMENT)));
+    assert_eq!(polled(&fixture, HOME), [vec!["backup-0", "backup-1", "backup-2"], vec!["backup-3"]]);
+    fixture.apply(look(noon().plus(quarter)));
+    assert_eq!(polled(&fixture, HOME), [vec!["backup-0", "backup-1", "backup-2", "backup-4"], vec!["backup-3"]]);
     // Where no policy reaches any more, work in flight is followed; a Region without any is left alone.
     fixture.see(&copy("copy-0", &home, SECOND_THERE, Lifecycle::Copying));
     fixture.listed("ap-south-1", noon());
