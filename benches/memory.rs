@@ -50,7 +50,7 @@ fn main() {
     let fleet = Fleet::from_toml(&"[[file_system]]\ntype = \"LUSTRE\"\n".repeat(sources)).unwrap();
     let began = Endpoint::now_ms() - (held as i64 + 2) * DAY_MS;
     let ids = fleet.populate(&mut cloud, began).unwrap();
-    fill(&mut cloud, ACCOUNT, &ids, held);
+    fill(&mut cloud, &[(ACCOUNT.to_owned(), ids.clone())], held);
     let points = sources * held * (1 + DESTINATIONS.len());
     let bound = Endpoint::bind(([127, 0, 0, 1], 0).into(), cloud, Faults::default());
     let endpoint = runtime.block_on(bound).unwrap();

@@ -32,7 +32,7 @@ fn account(number: usize) -> String {
 }
 
 /// A policy for each account, and a role to enter it by.
-fn write_policies(folder: &Path, at: &Where<'_>, fleets: &[Vec<String>], held: usize) {
+fn write_policies(folder: &Path, at: &Where<'_>, fleets: &[(String, Vec<String>)], held: usize) {
     let mut text = format!(
         "[daemon]\nstate = \"{0}/state.db\"\ncontrol = \"{0}/control.sock\"\nlisten = \"{1}\"\n\
          [aws]\nendpoint_url = \"{2}\"\nrequests_per_second = 100\n",
@@ -40,14 +40,14 @@ fn write_policies(folder: &Path, at: &Where<'_>, fleets: &[Vec<String>], held: u
         at.listen,
         at.endpoint,
     );
-    for (number, ids) in fleets.iter().enumerate() {
+    for (number, (account, ids)) in fleets.iter().enumerate() {
         let ids: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
         let destinations = DESTINATIONS.map(|region| format!("[[policy.destination]]\nregion = \"{region}\"\n"));
         text.push_str(&format!(
             "[accounts.a{number}]\nrole_arn = \"arn:aws:iam::{}:role/lifeboat\"\n\
              [[policy]]\nname = \"p{number}\"\naccount = \"a{number}\"\nregion = \"us-east-1\"\nschedule = \"0 0 * * *\"\n\
              rpo = \"30h\"\nretain = {{ last = {held} }}\nfile_systems = [{}]\n{}",
-            account(number),
+            account,
             ids.join(","),
             destinations.concat(),
         ));
@@ -92,19 +92,19 @@ fn measure(runtime: &tokio::runtime::Runtime, sources: usize, held: usize) {
     let mut cloud = Cloud::new(1).with_speed(1e9).with_settings(settings);
     let began = Endpoint::now_ms() - (held as i64 + 2) * DAY_MS;
     let accounts = sources.div_ceil(PER_ACCOUNT);
-    let fleets: Vec<Vec<String>> = (0..accounts)
+    let fleets: Vec<(String, Vec<String>)> = (0..accounts)
         .map(|number| {
             let members = (sources / accounts).max(1);
             let member = format!("[[file_system]]\ntype = \"LUSTRE\"\naccount = \"{}\"\n", account(number));
             let ids = Fleet::from_toml(&member.repeat(members)).unwrap().populate(&mut cloud, began).unwrap();
-            fill(&mut cloud, &account(number), &ids, held);
-            ids
+            (account(number), ids)
         })
         .collect();
+    fill(&mut cloud, &fleets, held);
     let bound = Endpoint::bind(([127, 0, 0, 1], 0).into(), cloud, Faults::default());
     let endpoint = runtime.block_on(bound).unwrap();
     let (listen, places) = (free_address(), accounts * (1 + DESTINATIONS.len()));
-    let points: usize = fleets.iter().map(|ids| ids.len() * held * (1 + DESTINATIONS.len())).sum();
+    let points: usize = fleets.iter().map(|(_, ids)| ids.len() * held * (1 + DESTINATIONS.len())).sum();
     write_policies(folder.path(), &Where { listen, endpoint: &endpoint.url() }, &fleets, held);
 
     let began = Instant::now();

@@ -26,11 +26,11 @@ fn tags(source: &str, at_ms: i64, origin: Option<Origin>) -> Value {
     lifeboat_tags.write().into_iter().chain(team).map(|(key, value)| json!({"Key": key, "Value": value})).collect()
 }
 
-/// As years of daily backups at midnight leave an account, the last one of today.
-pub fn fill(cloud: &mut Cloud, account: &str, ids: &[String], held: usize) {
+/// As years of daily backups at midnight leave these accounts, the last one of today.
+pub fn fill(cloud: &mut Cloud, fleets: &[(String, Vec<String>)], held: usize) {
     let midnight = Endpoint::now_ms() / DAY_MS * DAY_MS;
     let mut token = 0_u64;
-    let mut call = |cloud: &mut Cloud, at_ms: i64, region: &str, operation: &str, mut body: Value| {
+    let mut call = |cloud: &mut Cloud, account: &str, at_ms: i64, region: &str, operation: &str, mut body: Value| {
         token += 1;
         body["ClientRequestToken"] = format!("fill-{token}").into();
         let answer = cloud.call(at_ms, account, region, operation, &body);
@@ -39,11 +39,12 @@ pub fn fill(cloud: &mut Cloud, account: &str, ids: &[String], held: usize) {
     for day in (0..held as i64).rev() {
         let due_ms = midnight - day * DAY_MS;
         let mut at_ms = due_ms;
-        for group in ids.chunks(SLOTS) {
+        let groups = fleets.iter().flat_map(|(account, ids)| ids.chunks(SLOTS).map(move |group| (account, group)));
+        for (account, group) in groups {
             let mut backups = Vec::new();
             for id in group {
                 let body = json!({"FileSystemId": id, "Tags": tags(id, due_ms, None)});
-                let answer = call(cloud, at_ms, HOME, "CreateBackup", body);
+                let answer = call(cloud, account, at_ms, HOME, "CreateBackup", body);
                 backups.push(answer["Backup"]["BackupId"].as_str().unwrap().to_owned());
             }
             at_ms += 20;
@@ -53,7 +54,7 @@ pub fn fill(cloud: &mut Cloud, account: &str, ids: &[String], held: usize) {
                     let origin = Origin { region: HOME.into(), backup: backup.as_str().into(), taken_at };
                     let tags = tags(id, due_ms, Some(origin));
                     let body = json!({"SourceBackupId": backup, "SourceRegion": HOME, "Tags": tags});
-                    call(cloud, at_ms, region, "CopyBackup", body);
+                    call(cloud, account, at_ms, region, "CopyBackup", body);
                 }
             }
             at_ms += 20;

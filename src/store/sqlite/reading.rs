@@ -1,7 +1,7 @@
 //! Queries of the history as SQL, with pages that stay correct while rows are inserted between them.
 
 use super::{Reading, Result, from_sqlx};
-use crate::domain::id::{AccountRegion, SourceKey, Target};
+use crate::domain::id::{AccountRegion, Region, SourceKey, Target};
 use crate::domain::time::Time;
 use crate::store::{
     Held, HistoryQuery, Mark, OccurrenceStatus, ReadSpan, RouteQuery, RouteRecord, RpoSpan, StoreProblem,
@@ -131,18 +131,21 @@ pub(super) async fn routes(
 ) -> Result<()> {
     let mut reading = connection.begin().await.map_err(|error| from_sqlx(&error))?;
     let readings = readings(&mut reading).await?;
-    let mut occurrences: Option<(SourceKey, BTreeMap<OccurrenceStatus, u64>)> = None;
+    let occurrences = count_occurrences(&mut reading, query).await?;
+    let mut of_source: Option<OfSource> = None;
     for mut record in routes_with_rpo(&mut reading, query).await? {
-        let known = occurrences.take().filter(|(of, _)| *of == record.source);
-        let counted = match known {
-            Some((_, counted)) => counted,
-            None => count_occurrences(&mut reading, query, &record.source).await?,
+        let known = match of_source.take().filter(|known| known.source == record.source) {
+            Some(known) => known,
+            None => {
+                OfSource { source: record.source.clone(), points: held(&mut reading, query, &record.source).await? }
+            }
         };
         let place = AccountRegion { account: record.source.account.clone(), region: record.region.clone() };
         record.readings = readings.get(&place).cloned().unwrap_or_default();
-        record.points = held(&mut reading, query, &record).await?;
-        record.occurrences.clone_from(&counted);
-        occurrences = Some((record.source.clone(), counted));
+        let of_route = (record.region.clone(), record.target != Target::Backup);
+        record.points = known.points.get(&of_route).cloned().unwrap_or_default();
+        record.occurrences = occurrences.get(&record.source).cloned().unwrap_or_default();
+        of_source = Some(known);
         visit(record);
     }
     reading.rollback().await.map_err(|error| from_sqlx(&error))
@@ -195,33 +198,49 @@ async fn readings(connection: &mut SqliteConnection) -> Result<BTreeMap<AccountR
     Ok(readings)
 }
 
-/// The points that were, or may have been, recovery points of the route in the period: present and removed ones.
-async fn held(connection: &mut SqliteConnection, query: &RouteQuery, route: &RouteRecord) -> Result<Vec<Held>> {
-    let is_copy = route.target != Target::Backup;
-    // As one text, since hundreds of rows for each of thousands of routes would take most of a report's time.
+/// What is read of a source once for all its routes.
+struct OfSource {
+    source: SourceKey,
+    /// By Region, and whether they are copies.
+    points: BTreeMap<(Region, bool), Vec<Held>>,
+}
+
+/// The points that were, or may have been, recovery points of the source's routes in the period: present and removed ones.
+async fn held(
+    connection: &mut SqliteConnection,
+    query: &RouteQuery,
+    source: &SourceKey,
+) -> Result<BTreeMap<(Region, bool), Vec<Held>>> {
+    // As one text for a route, since hundreds of rows for each of thousands of routes would take most of a report's time.
     let mut sql = QueryBuilder::new(
-        "SELECT json_group_array(json_array(taken_at, created_at, seen_at, gone_at)) FROM (
-         SELECT taken_at, created_at, CASE lifecycle WHEN 'AVAILABLE' THEN coalesce(settled_at, created_at) END AS seen_at,
+        "SELECT region, is_copy, json_group_array(json_array(taken_at, created_at, seen_at, gone_at)) FROM (
+         SELECT region, origin_id IS NOT NULL AS is_copy, taken_at, created_at,
+         CASE lifecycle WHEN 'AVAILABLE' THEN coalesce(settled_at, created_at) END AS seen_at,
          NULL AS gone_at FROM points WHERE account = ",
     );
-    sql.push_bind(route.source.account.as_str().to_owned());
-    sql.push(" AND source = ").push_bind(route.source.source.as_str().to_owned());
-    sql.push(" AND region = ").push_bind(route.region.as_str().to_owned());
-    sql.push(" AND (origin_id IS NOT NULL) = ").push_bind(is_copy);
+    sql.push_bind(source.account.as_str().to_owned());
+    sql.push(" AND source = ").push_bind(source.source.as_str().to_owned());
     sql.push(" AND lifecycle NOT IN ('FAILED', 'DELETED') AND created_at < ").push_bind(query.until.millis());
     sql.push(
-        " UNION ALL SELECT taken_at, created_at, seen_at, gone_at FROM past_points WHERE route =
-         (SELECT number FROM routes WHERE account = ",
+        " UNION ALL SELECT r.region, r.is_copy, p.taken_at, p.created_at, p.seen_at, p.gone_at
+         FROM routes AS r CROSS JOIN past_points AS p ON p.route = r.number WHERE r.account = ",
     );
-    sql.push_bind(route.source.account.as_str().to_owned());
-    sql.push(" AND source = ").push_bind(route.source.source.as_str().to_owned());
-    sql.push(" AND region = ").push_bind(route.region.as_str().to_owned());
-    sql.push(" AND is_copy = ").push_bind(is_copy).push(")");
-    sql.push(" AND gone_at > ").push_bind(query.since.millis());
-    sql.push(" AND created_at < ").push_bind(query.until.millis()).push(")");
-    let text: String = sql.build_query_scalar().fetch_one(connection).await.map_err(|error| from_sqlx(&error))?;
+    sql.push_bind(source.account.as_str().to_owned());
+    sql.push(" AND r.source = ").push_bind(source.source.as_str().to_owned());
+    sql.push(" AND p.gone_at > ").push_bind(query.since.millis());
+    sql.push(" AND p.created_at < ").push_bind(query.until.millis()).push(") GROUP BY region, is_copy");
+    let rows: Vec<(String, bool, String)> =
+        sql.build_query_as().fetch_all(connection).await.map_err(|error| from_sqlx(&error))?;
+    let mut by_route = BTreeMap::new();
+    for (region, is_copy, text) in rows {
+        by_route.insert((Region::from(region), is_copy), read_held(&text)?);
+    }
+    Ok(by_route)
+}
+
+fn read_held(text: &str) -> Result<Vec<Held>> {
     let points: Vec<(i64, i64, Option<i64>, Option<i64>)> =
-        serde_json::from_str(&text).map_err(|error| StoreProblem::Row { table: "points", what: error.to_string() })?;
+        serde_json::from_str(text).map_err(|error| StoreProblem::Row { table: "points", what: error.to_string() })?;
     let time = Time::from_millis;
     let held = points.into_iter().map(|(taken_at, created_at, seen_at, gone_at)| Held {
         taken_at: time(taken_at),
@@ -232,38 +251,43 @@ async fn held(connection: &mut SqliteConnection, query: &RouteQuery, route: &Rou
     Ok(held.collect())
 }
 
-/// Counts the occurrences of the period by outcome. Aggregated ones count at the last time of their day.
+/// Counts the occurrences of the period by source and outcome, in one query: one for each of thousands of sources would take
+/// most of a report's time. Aggregated ones count at the last time of their day.
 async fn count_occurrences(
     connection: &mut SqliteConnection,
     query: &RouteQuery,
-    source: &SourceKey,
-) -> Result<BTreeMap<OccurrenceStatus, u64>> {
+) -> Result<BTreeMap<SourceKey, BTreeMap<OccurrenceStatus, u64>>> {
     let mut sql = QueryBuilder::new(
-        "SELECT outcome, sum(value) AS value FROM (SELECT outcome, 1 + earlier AS value FROM occurrences WHERE account = ",
+        "SELECT account, source, outcome, sum(value) AS value FROM
+         (SELECT account, source, outcome, 1 + earlier AS value FROM occurrences WHERE ",
     );
-    push_source_and_period(&mut sql, query, source, "at");
+    push_source_and_period(&mut sql, query, "at");
     if let Some(policy) = &query.policy {
         sql.push(" AND policy = ").push_bind(policy.as_str().to_owned());
     }
-    sql.push(
-        " UNION ALL SELECT outcome, count FROM past_occurrences INDEXED BY past_occurrences_by_source WHERE account = ",
-    );
-    push_source_and_period(&mut sql, query, source, "last_at");
+    sql.push(" UNION ALL SELECT account, source, outcome, count FROM past_occurrences WHERE ");
+    push_source_and_period(&mut sql, query, "last_at");
     if let Some(policy) = &query.policy {
         sql.push(" AND policy = (SELECT number FROM texts WHERE text = ")
             .push_bind(policy.as_str().to_owned())
             .push(")");
     }
-    sql.push(") GROUP BY outcome");
-    let rows = fetched(connection, sql).await?;
-    rows.iter().map(|row| Reading { table: "occurrences", row }.outcome_count()).collect()
+    sql.push(") GROUP BY account, source, outcome");
+    let mut counted: BTreeMap<SourceKey, BTreeMap<OccurrenceStatus, u64>> = BTreeMap::new();
+    for row in &fetched(connection, sql).await? {
+        let row = Reading { table: "occurrences", row };
+        let (outcome, count) = row.outcome_count()?;
+        counted.entry(row.source_key()?).or_default().insert(outcome, count);
+    }
+    Ok(counted)
 }
 
-fn push_source_and_period(sql: &mut QueryBuilder<Sqlite>, query: &RouteQuery, source: &SourceKey, at: &'static str) {
-    sql.push_bind(source.account.as_str().to_owned());
-    sql.push(" AND source = ").push_bind(source.source.as_str().to_owned());
-    sql.push(" AND ").push(at).push(" >= ").push_bind(query.since.millis());
+fn push_source_and_period(sql: &mut QueryBuilder<Sqlite>, query: &RouteQuery, at: &'static str) {
+    sql.push(at).push(" >= ").push_bind(query.since.millis());
     sql.push(" AND ").push(at).push(" < ").push_bind(query.until.millis());
+    if let Some(source) = &query.source {
+        sql.push(" AND source = ").push_bind(source.as_str().to_owned());
+    }
 }
 
 async fn fetched(connection: &mut SqliteConnection, mut sql: QueryBuilder<Sqlite>) -> Result<Vec<SqliteRow>> {
