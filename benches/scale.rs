@@ -19,7 +19,7 @@ use support::filled::{DAY_MS, fill};
 use support::{DESTINATIONS, Daemon, free_address, wait_until};
 
 const PER_ACCOUNT: usize = 200;
-/// What is asked of the listener, and the longest that its first byte may take to be of use to a person or a scrape.
+/// What is asked of the listener.
 const ANSWERS: [&str; 6] =
     ["/metrics", "/", "/api/v1/status", "/api/v1/history?limit=1000", "/api/v1/report", "/api/v1/plan"];
 

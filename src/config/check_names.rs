@@ -17,7 +17,7 @@ const KMS_KEY_MAX_CHARS: usize = 2048;
 /// Maximum length of a tag key and a tag value.
 const TAG_KEY_MAX_CHARS: usize = 128;
 const TAG_VALUE_MAX_CHARS: usize = 256;
-/// A policy's name becomes a metric label and a tag value.
+/// A policy's name becomes a metric label and a tag value; an account's is held to the same.
 const NAME_MAX_CHARS: usize = 64;
 
 /// A file system's id.

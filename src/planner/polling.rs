@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Minimum number of poll intervals between two full listings.
-pub(crate) const POLLS_PER_LISTING: u32 = 20;
+pub(super) const POLLS_PER_LISTING: u32 = 20;
 /// Minimum number of poll intervals per page of a listing.
 const POLLS_PER_PAGE: u32 = 4;
 

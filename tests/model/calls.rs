@@ -1,36 +1,28 @@
 //! What work costs in calls, counted where they leave: whole fleets in virtual time, at AWS's proportions.
 
-use lifeboat::domain::time::Time;
+use crate::fleets::{START, rehearsal};
 use lifeboat::planner::polling::listing_beat;
-use lifeboat::sim::cloud::{Cloud, FileSystemSeed, FileSystemType, Settings};
 use lifeboat::sim::rehearse::Rehearsal;
 use std::time::Duration;
 
-const START: Time = Time::from_secs(1_795_248_000);
 const DAY: Duration = Duration::from_secs(86_400);
 /// Calls of all kinds for a copy, but for the listings.
 const CALLS_PER_COPY: f64 = 3.0;
 
 /// A fleet with two destinations, whose copies move so many GB.
 fn fleet(sources: u64, schedule: &str, gigabytes: u64) -> Rehearsal {
-    let ids: Vec<String> = (0..sources).map(|number| format!("fs-{number:017x}")).collect();
-    let policy = format!(
-        "[[policy]]\nname = \"all\"\nregion = \"us-east-1\"\nschedule = \"{schedule}\"\nrpo = \"500d\"\n\
-         file_systems = {ids:?}\n\
-         [[policy.destination]]\nregion = \"us-west-2\"\n[[policy.destination]]\nregion = \"eu-west-1\"\n"
-    );
-    let settings = lifeboat::config::parse(&[("test".to_owned(), policy)], START).unwrap().settings;
-    let habits = Settings { openzfs_backups: 1_000_000, page_size: 1_000, ..Settings::default() };
-    let mut cloud = Cloud::new(sources).with_settings(habits);
-    for (number, id) in ids.into_iter().enumerate() {
-        let mut member = FileSystemSeed::new(FileSystemType::OpenZfs);
-        member.id = Some(id);
-        member.used_bytes = Some(gigabytes * 1_000_000_000 * (90 + 7 * number as u64 % 23) / 100);
+    let policy = |ids: &[String]| {
+        format!(
+            "[[policy]]\nname = \"all\"\nregion = \"us-east-1\"\nschedule = \"{schedule}\"\nrpo = \"500d\"\n\
+             file_systems = {ids:?}\n\
+             [[policy.destination]]\nregion = \"us-west-2\"\n[[policy.destination]]\nregion = \"eu-west-1\"\n"
+        )
+    };
+    rehearsal(sources, policy, |number, member| {
+        member.used_bytes = Some(gigabytes * 1_000_000_000 * (90 + 7 * number % 23) / 100);
         // Between two backups as much changes as is there.
         member.daily_change_bytes = Some(gigabytes * 1_000_000_000 * 30);
-        cloud.add_file_system_seed(START.millis(), "111122223333", "us-east-1", &member).unwrap();
-    }
-    Rehearsal::new(settings, cloud, START)
+    })
 }
 
 /// The calls for a copy, when durations are known from two days before.

@@ -3,6 +3,7 @@
 
 mod calls;
 mod conversations;
+mod fleets;
 mod mutants;
 mod own_account;
 mod proof;

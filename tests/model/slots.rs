@@ -1,31 +1,24 @@
 //! Slots are never idle while a copy could begin: whole fleets in virtual time, read off FSx's own inventory.
 
+use crate::fleets::{START, rehearsal};
 use lifeboat::domain::time::Time;
-use lifeboat::sim::cloud::{Cloud, FileSystemSeed, FileSystemType, Settings};
 use lifeboat::sim::rehearse::Rehearsal;
 use std::time::Duration;
 
-const START: Time = Time::from_secs(1_795_248_000);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// A fleet that is backed up once, all at one moment, and copied through five slots: copies of a quarter of an hour to
 /// two hours.
 fn backlog(sources: u64) -> Rehearsal {
-    let ids: Vec<String> = (0..sources).map(|number| format!("fs-{number:017x}")).collect();
-    let policy = format!(
-        "[[policy]]\nname = \"all\"\nregion = \"us-east-1\"\nschedule = \"0 9 21 11 *\"\nrpo = \"500d\"\nfile_systems = {ids:?}\n\
-         [[policy.destination]]\nregion = \"us-west-2\"\n"
-    );
-    let settings = lifeboat::config::parse(&[("test".to_owned(), policy)], START).unwrap().settings;
-    let habits = Settings { openzfs_backups: 1_000_000, page_size: 1_000, ..Settings::default() };
-    let mut cloud = Cloud::new(sources).with_settings(habits);
-    for (number, id) in ids.into_iter().enumerate() {
-        let mut member = FileSystemSeed::new(FileSystemType::OpenZfs);
-        member.id = Some(id);
-        member.used_bytes = Some(125_000_000_000 * (1 + 11 * number as u64 % 13));
-        cloud.add_file_system_seed(START.millis(), "111122223333", "us-east-1", &member).unwrap();
-    }
-    Rehearsal::new(settings, cloud, START)
+    let policy = |ids: &[String]| {
+        format!(
+            "[[policy]]\nname = \"all\"\nregion = \"us-east-1\"\nschedule = \"0 9 21 11 *\"\nrpo = \"500d\"\n\
+             file_systems = {ids:?}\n[[policy.destination]]\nregion = \"us-west-2\"\n"
+        )
+    };
+    rehearsal(sources, policy, |number, member| {
+        member.used_bytes = Some(125_000_000_000 * (1 + 11 * number % 13));
+    })
 }
 
 /// Runs until every copy is made, and holds the makespan and the idle slots against what slots and copies allow.

@@ -299,6 +299,7 @@ impl Checks {
         armed: &Armed,
     ) -> Result<(), Broken> {
         self.flow.disturbed(now_ms);
+        self.flow.started_ms = now_ms;
         self.lanes.started(state);
         self.outcomes.reloaded(host_now, settings);
         self.lines.reloaded(host_now, settings);

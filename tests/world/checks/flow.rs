@@ -36,6 +36,8 @@ pub(super) struct Flow {
     person_ms: i64,
     /// The database was lost last, or never; what is older, no process saw begin that goes by this one.
     pub(super) database_created_ms: i64,
+    /// The process began last: what came due before may have been missed.
+    pub(super) started_ms: i64,
     faults_ended_ms: Option<i64>,
     /// When a lane was last seen full, by account, Region and volume.
     full_ms: BTreeMap<(String, String, Option<String>), i64>,
@@ -103,6 +105,7 @@ impl Flow {
             disturbed_ms: setup.start_ms,
             person_ms: i64::MIN / 2,
             database_created_ms: setup.start_ms,
+            started_ms: setup.start_ms,
             faults_ended_ms: None,
             full_ms: BTreeMap::new(),
             paused_ms: BTreeMap::new(),
@@ -379,7 +382,7 @@ impl Flow {
             for key in policy.source_keys() {
                 let newest = created.newest_backup(view.cloud, &key, i64::MAX);
                 let wanted_ms = view.now_ms - gap_ms - grace_period_ms - slowest_ms;
-                if wanted_ms > faults_ended_ms && !kept_busy(view, &key, policy) {
+                if wanted_ms > faults_ended_ms.max(self.started_ms) && !kept_busy(view, &key, policy) {
                     view.armed.count(Check::BackupHeals);
                     if newest.is_none_or(|backup| backup.created_ms < wanted_ms) {
                         return Err(Check::BackupHeals.broken(format!("{key} has not healed: no new backup")));
@@ -420,8 +423,8 @@ impl Flow {
                     let met = created
                         .copies(view.cloud, &key, there.region.as_str())
                         .any(|copy| (copy.lifecycle == Lifecycle::Available || slow(copy)) && serves(copy, newest));
-                    let held = held_for_good(view, &there, &key, view.now_ms - 2 * DAY_MS);
-                    if !met && !held && !created.mistyped_copy(view.cloud, &key, there.region.as_str(), newest) {
+                    let mistyped = created.mistyped_copy(view.cloud, &key, there.region.as_str(), newest);
+                    if !met && !mistyped && !held_for_good(view, &there, &key, view.now_ms - 2 * DAY_MS) {
                         let what = format!("{key}: in the end {} is not in {}", newest.id, there.region);
                         return Err(Check::CopiedInTheEnd.broken(what));
                     }

@@ -211,8 +211,8 @@ impl Outcomes {
     pub(super) fn rested(&self, view: &View<'_>, created: &Created) -> Result<(), Broken> {
         let due = |occurrence: &Occurrence| occurrence.at <= view.host_now;
         let due = self.records.iter().filter(|((_, occurrence), _)| due(occurrence));
-        // A large copy takes its time, and one that is stuck keeps its slot. An order waits for a person where one mistyped the tags of its backup, or nothing
-        // confirms that the copy which is there is its own.
+        // A large copy takes its time, and one that is stuck keeps its slot. An order waits for a person where one mistyped
+        // the tags of its backup, or nothing confirms that the copy which is there is its own.
         let waits = |source: &SourceKey, occurrence: Occurrence| {
             let busy = |at| view.cloud.backup(at).lifecycle.in_flight() || created.mistyped_for_good(view.cloud, at);
             let unconfirmed = view.state.disputes().filter(|(.., of)| !of.objection.certain());
