@@ -178,12 +178,15 @@ fn open_header(line: Range<usize>, text: &str) -> Option<Repair> {
     let (start, header) = code_of(&line, text)?;
     let name = header.trim_matches(|c: char| c == '[' || c == ']' || c.is_whitespace());
     let whole = if header.starts_with("[[") { format!("[[{}]]", shown(name)) } else { format!("[{}]", shown(name)) };
-    let syntax_error = SyntaxError {
-        span: start..start + header.len(),
-        what: "this header is not closed".to_owned(),
-        hint: format!("write `{whole}`"),
-        damages: true,
+    // A name with a space: the parser expects the end of the header at the space.
+    let (what, hint) = if shown(header) == whole {
+        let what = "a space cannot stand in a header";
+        (what, "use letters, digits, `-` and `_`, and a dot between a table and the name below it".to_owned())
+    } else {
+        ("this header is not closed", format!("write `{whole}`"))
     };
+    let span = start..start + header.len();
+    let syntax_error = SyntaxError { span, what: what.to_owned(), hint, damages: true };
     // Otherwise its keys would belong to the previous header.
     Some(Repair { lines: line.start..end_of_section(line.end, name, text), syntax_error })
 }

@@ -38,7 +38,7 @@ mod endings;
 mod retention;
 
 /// Seeds that a fault may take.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 40;
 
 pub struct Mutant {
     /// The rule that is bent, and how. Which checks may find it stands in [`proof`](crate::proof).
@@ -91,7 +91,7 @@ pub const MUTANTS: [Mutant; 53] = [
     },
     Mutant {
         fault: "tags believed over what AWS's fields say",
-        setup: Draw::InjectedFault,
+        setup: Draw::Forged,
         world: |world| world.with_planner(Box::new(BelievesTags)),
     },
     Mutant {
@@ -335,6 +335,8 @@ enum Draw {
     Held,
     /// Quiet ones that keep two of everything, and a person takes our tags off one now and then.
     Untagged,
+    /// Quiet ones that keep two of everything, and a person backs up another file system with our tags now and then.
+    Forged,
     /// Quiet ones that a source leaves.
     Left,
     /// Quiet ones that keep a day, and are paused after the first.
@@ -449,6 +451,7 @@ impl Draw {
                 now_and_then(keeps_two(seed), order)
             }
             Self::Untagged => now_and_then(keeps_two(seed), |choice| Incident::Person(Person::Untags(choice))),
+            Self::Forged => now_and_then(keeps_two(seed), |choice| Incident::Person(Person::Forges(choice))),
             Self::Gone => {
                 let mut setup = keeps_two(seed);
                 setup.settings.daemon.poll = Duration::from_secs(30);
