@@ -11,7 +11,8 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const SOON: Duration = Duration::from_secs(90);
+/// After an outage a Region is tried again within a minute, and a route needs two: the source's own and its destination.
+const SOON: Duration = Duration::from_secs(150);
 
 /// What lies between a host and AWS: it lets nothing through to the Regions that it is cut off from.
 struct Wire {
