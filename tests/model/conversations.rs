@@ -1,520 +1,552 @@
-//! The planner, spoken to by hand: time passes, AWS answers, and what it then wants is looked at.
+//! Conversations with the planner as text: `tests/scripts/*.txt` says what happens, and what the planner makes of it
+//! stands below, as it was last reviewed.
+//!
+//! A block of commands ends with `---`; all that they print follows, up to an empty line. `(command)` prints nothing,
+//! `!command` is refused, `# …` is a comment. [`Command`] lists the commands. `UPDATE_GOLDENFILES=1 cargo test --test model
+//! scripts` writes what is printed into the files, and the difference is what a reviewer reads.
+//!
+//! Times are of 2026-11-21 where no day is written, `22T06:00` is of another day of that month, and `+2m` is from now; what has a
+//! colon stands between quotes.
+//! `fs-00` is the first source, `backup-000` the first that AWS makes.
 
-mod answers;
-mod brakes;
-mod capacity;
-mod changes;
-mod clock;
-mod copy_selection;
-mod deleted_backups;
-mod disputes;
-mod durations;
-mod evidence;
-mod fixture;
-mod lanes;
+use crate::fixture;
+use crate::talk::*;
+use crate::world::disk::reloaded;
+use at_aws::AtAws;
+use goldenscript::Context;
+use lifeboat::domain::id::BackupId;
+use lifeboat::planner::audit::credentials_problem;
+use lifeboat::planner::selection::resolve;
+use policy_file::PolicyFile;
+use std::error::Error;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use words::{Answer, Lines};
+
+mod at_aws;
+mod by_hand;
 mod orders;
-mod prunings;
-mod rounds;
-mod scripts;
-mod seeds;
-mod stuck;
+mod policy_file;
+mod words;
 
-use lifeboat::domain::action::{Action, Call, Outcome, Request, SourceFacts};
-use lifeboat::domain::change::{Change, OccurrenceOutcome};
-use lifeboat::domain::fault::{Fault, FaultClass};
-use lifeboat::domain::id::{AccountId, AccountRegion, Occurrence, SourceId, SourceKey, Target, Trigger, WorkKey};
-use lifeboat::domain::lane::FileSystemKind;
-use lifeboat::domain::plan::{Plan, Reason};
-use lifeboat::domain::point::{Lifecycle, MadeAs, ObservedBackup};
-use lifeboat::domain::policy::{Aws, CatchUp, Daemon, Destination, Limits, Notify, Policy, Settings, Tags};
-use lifeboat::domain::schedule::Schedule;
-use lifeboat::domain::state::State;
-use lifeboat::domain::time::Time;
-use lifeboat::planner;
-use lifeboat::planner::audit::audit;
-use lifeboat::planner::polling::{listing_beat, stale_after};
-use lifeboat::planner::retry::{pause, pause_after_failed, pause_for_place};
-use std::collections::BTreeMap;
-use std::time::Duration;
+type Printed = Result<String, Box<dyn Error>>;
 
-const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3600);
-const POLL: Duration = Duration::from_secs(30);
-const HOME: &str = "us-east-1";
-const THERE: &str = "us-west-2";
+/// What a script can say.
+#[derive(goldenscript::Command)]
+enum Command {
+    /// A new database: `new "05:00"`, or at 05:59:50. Nothing is at AWS; the policy file is that of [`PolicyFile::default`].
+    New { at: Option<String> },
+    /// The same, with what a process knows that has begun to work: the sources are watched since 05:00, both Regions were
+    /// listed at 05:05, and the schedule never fires, so that each occurrence is there because the script opened it.
+    Ready { sources: Option<usize> },
 
-fn at(text: &str) -> Time {
-    Time::parse_rfc3339(text).unwrap()
+    /// Sets keys of the policy and has the file loaded: `policy schedule="@hourly" retain="{ last = 3 }" sources=2`. A key
+    /// without a value goes.
+    Policy(#[arg(optional)] Vec<(String, String)>),
+    /// The same of a destination, which is added if there is none: `destination eu-west-1 rpo=2h`.
+    Destination(String, #[arg(optional)] Vec<(String, String)>),
+    /// A destination leaves the policy.
+    RemoveDestination(String),
+    /// A file system or volume exists with these tags, which a policy may select: `exists fs-00 dr=gold`. With
+    /// `type=ONTAP` it is of that type.
+    Exists(String, #[arg(optional)] Vec<(String, String)>),
+    /// It does not exist any more.
+    Vanishes(String),
+    /// The policy leaves the file.
+    RemovePolicy,
+    /// The same of `[daemon]`.
+    Daemon(Vec<(String, String)>),
+    /// The same of `[limits]`.
+    Limits(Vec<(String, String)>),
+
+    /// Plans, records and plans again until nothing is to be recorded; prints all of it. The calls are under way then.
+    Round,
+    /// It is that time, and a round follows: `at "06:00"`.
+    At(String),
+    /// Time passes, and a round follows: `wait 30s`.
+    Wait(String),
+    /// It is that time, and nobody plans.
+    Clock(String),
+    /// What a round would record and call, without doing it.
+    Plan,
+    /// Answers every call as AWS would, until nothing more is asked.
+    Serve,
+    /// The same for so long, planning whenever the planner wants to be woken: `live 6h`.
+    Live(String),
+    /// The same, until a call of this operation is under way: `until CopyBackup`.
+    Until(String),
+    /// Answers calls of this operation that are under way as AWS would, all or so many: `answer CreateBackup 2`.
+    Answer { operation: String, count: Option<usize> },
+    /// Refuses them: `refuse CopyBackup no_slot code=ServiceLimitExceeded`.
+    Refuse {
+        operation: String,
+        class: String,
+        count: Option<usize>,
+        #[arg(key)]
+        code: Option<String>,
+        #[arg(key)]
+        message: Option<String>,
+        #[arg(key)]
+        region: Option<String>,
+    },
+
+    /// AWS does what calls of this operation ask for, and the answers are lost.
+    Lose(String),
+
+    /// What is in flight at AWS, or this one, becomes AVAILABLE or FAILED: `becomes FAILED backup-000 failure="no space"`.
+    Becomes {
+        lifecycle: String,
+        id: Option<String>,
+        #[arg(key)]
+        failure: Option<String>,
+    },
+    /// A person deletes backups at AWS, or AWS does not show them.
+    Vanish(Vec<String>),
+    /// AWS shows them again.
+    Shows(Vec<String>),
+    /// A person sets tags at AWS, or removes one: `tag backup-000 "lifeboat:taken"=x "lifeboat:hold"=`.
+    Tag(String, Vec<(String, String)>),
+    /// AWS's own fields of a backup or copy: `field backup-003 file_system=fs-0 copied_from= made_as=AUTOMATIC`. A field
+    /// without a value is left out. Others: `copied_from_region`, `created`, `volume`, `kms_key`, `lifecycle`, `arn`.
+    Field(String, Vec<(String, String)>),
+    /// Somebody makes a backup or copy with the fields and tags of another, now: `forge backup-theirs backup-002 to=eu-west-1`.
+    Forge {
+        id: String,
+        like: String,
+        #[arg(key)]
+        to: Option<String>,
+    },
+    /// What is at AWS.
+    Aws,
+    /// The credentials lead to another account from now on, or to ours again: `account 444455556666`. Every answer names it
+    /// then; of ours nothing is there, and of its own one backup, or nothing with `empty=true`.
+    Account {
+        id: String,
+        #[arg(key, optional)]
+        empty: bool,
+    },
+    /// A Region answers every call like this from now on: `silent us-west-2 unanswered code=Timeout`.
+    Silent {
+        region: String,
+        class: String,
+        #[arg(key)]
+        code: Option<String>,
+    },
+    /// It answers again.
+    Heard(String),
+    /// A listing shows so many backups a page from now on.
+    PageSize(usize),
+    /// The clock runs ahead of AWS's from now on: `ahead 960h`; `ahead 0s` sets it right.
+    Ahead(String),
+    /// How AWS's `Date` agrees with the clock: `timekeeping off offset=25h`, `unproven`, `doubted`, `confirmed offset="-61s"`.
+    Timekeeping {
+        trust: String,
+        #[arg(key)]
+        offset: Option<String>,
+    },
+    /// How many calls were answered since the last time, by operation and Region.
+    Calls,
+
+    /// An occurrence is open: `open "06:00"`, `open "06:30/manual" adopted=true`.
+    Open {
+        occurrence: String,
+        #[arg(key, optional)]
+        adopted: bool,
+        #[arg(key, optional)]
+        caught_up: bool,
+    },
+    /// A backup is on record: `see backup-6 "06:00" AVAILABLE attempt=2 created="05:00" failure="no space"`.
+    See(String, String, String, #[arg(optional)] Vec<(String, String)>),
+    /// A copy is on record, of a backup that is: `copy copy-6 backup-6 COPYING to=eu-west-1`.
+    Copy(String, String, String, #[arg(optional)] Vec<(String, String)>),
+    /// A backup or copy is known to be gone: `removed us-east-1 backup-6`.
+    Removed { region: String, id: String },
+    /// A request is on record as sent: `asked "06:00" us-west-2 attempt=1`.
+    Asked {
+        occurrence: String,
+        target: String,
+        #[arg(key)]
+        attempt: Option<u32>,
+        #[arg(key)]
+        at: Option<String>,
+    },
+    /// It was refused for certain, and may be repeated at any time: `refused "06:00" backup denied`.
+    Refused {
+        occurrence: String,
+        target: String,
+        class: String,
+        #[arg(key)]
+        code: Option<String>,
+    },
+    /// The source could not be looked up.
+    LookupFailed { class: String, code: Option<String> },
+    /// A Region was listed: `listed us-west-2 at="12:00" pages=8`.
+    Listed {
+        region: String,
+        #[arg(key)]
+        at: Option<String>,
+        #[arg(key)]
+        pages: Option<u32>,
+    },
+    /// No complete listing of the Region is known.
+    Unlisted(String),
+    /// A listing is wanted: `listing_wanted us-west-2 at=+1s`.
+    ListingWanted {
+        region: String,
+        #[arg(key)]
+        at: Option<String>,
+    },
+    /// The source left its policy.
+    Departed,
+    /// The state of the first source contradicts itself.
+    Quarantined,
+
+    /// A person's order: `order pause until="13:00" reason=move`.
+    Order(String, #[arg(optional)] Vec<(String, String)>),
+    /// The process begins anew with what it committed.
+    Restart,
+    /// The database is lost, and the process begins anew.
+    LoseDatabase,
+    /// What the audit finds.
+    Audit,
+    /// Why AWS cannot be called at all.
+    Credentials,
+    /// What is on record: points, open occurrences, pending requests, deletions, slots held. With `[all]` also which sources,
+    /// Regions and policies anything is remembered of.
+    State,
 }
 
-fn source(number: usize) -> SourceId {
-    format!("fs-0123456789abcde{number:02x}").as_str().into()
+struct Runner {
+    talk: Talk,
+    file: PolicyFile,
+    /// The file as it was loaded, without what it selects by tag.
+    loaded: Settings,
+    aws: AtAws,
 }
 
-fn tags(of: &[(&str, &str)]) -> Tags {
-    of.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
-}
+impl goldenscript::Runner for Runner {
+    type Command = Command;
 
-fn place(region: &str) -> AccountRegion {
-    AccountRegion { account: AccountId::own(), region: region.into() }
-}
-
-fn settings(sources: usize, start: Time) -> Settings {
-    let policy = Policy {
-        name: "finance".into(),
-        account: AccountId::own(),
-        region: HOME.into(),
-        sources: (0..sources).map(source).collect(),
-        select: None,
-        exclude: Vec::new(),
-        schedule: Schedule::parse("every 6h", "UTC", start).unwrap(),
-        spread: None,
-        start_within: None,
-        catch_up: CatchUp::Latest,
-        rpo: Some(13 * HOUR),
-        tags: tags(&[("team", "policy")]),
-        retain: None,
-        destinations: vec![Destination {
-            region: THERE.into(),
-            rpo: None,
-            kms_key: Some("alias/dr".to_owned()),
-            copy_tags: true,
-            tags: tags(&[("site", "dr")]),
-            retain: None,
-        }],
-    };
-    Settings {
-        generation: 1,
-        daemon: Daemon {
-            state: "state.db".into(),
-            listen: ([127, 0, 0, 1], 9750).into(),
-            control: "control.sock".into(),
-            poll: POLL,
-            hosts: Vec::new(),
-            prune: true,
-        },
-        aws: Aws { profile: None, endpoint_url: None, requests_per_second: 4.0 },
-        limits: Limits { copies_in_flight: 5, ontap_copies_in_flight: 5 },
-        notify: Notify::default(),
-        own_account: AccountId::own(),
-        accounts: BTreeMap::new(),
-        policies: [(policy.name.clone(), policy)].into(),
+    fn run(&mut self, command: &Command, context: &Context) -> Printed {
+        let all = context.tags.contains("all");
+        let printed = self.obey(command, all)?;
+        Ok(words::shortened(&printed))
     }
 }
 
-/// An empty database, which knows whose account it is of: a lookup for that alone would be in every conversation.
-fn new_state(at: Time) -> State {
-    State { own_account: Some(AccountId::own()), ..State::new(at, at) }
-}
-
-/// The planner, its state, a clock, and an AWS that keeps what it was asked for.
-struct Talk {
-    settings: Settings,
-    state: State,
-    now: Time,
-    under_way: Vec<Action>,
-    at_aws: BTreeMap<(String, String), ObservedBackup>,
-    changes: Vec<Change>,
-    /// The file systems and volumes at home, as a search shows them.
-    fleet: BTreeMap<SourceId, SourceFacts>,
-}
-
-/// A backup as AWS shows it, of no file system and without tags.
-fn made(id: &str, lifecycle: Lifecycle, created_at: Time) -> ObservedBackup {
-    ObservedBackup {
-        id: id.into(),
-        lifecycle,
-        created_at,
-        failure: None,
-        progress_percent: None,
-        size_bytes: None,
-        kms_key: None,
-        kind: FileSystemKind::Windows,
-        volume: None,
-        copied_from: None,
-        arn: None,
-        file_system: None,
-        copied_from_region: None,
-        made_as: MadeAs::UserInitiated,
-        tags: Tags::new().into(),
+impl Runner {
+    fn new() -> Self {
+        let file = PolicyFile::default();
+        let mut talk = Talk::new(1);
+        talk.settings = file.load(1, talk.now).unwrap();
+        let loaded = talk.settings.clone();
+        Self { talk, file, loaded, aws: AtAws::default() }
     }
-}
 
-impl Talk {
-    /// A new database at 05:59:50, ten seconds before an occurrence.
-    fn new(sources: usize) -> Self {
-        let start = at("2026-11-21T05:59:50Z");
-        Self {
-            settings: settings(sources, start),
-            state: new_state(start),
-            now: start,
-            under_way: Vec::new(),
-            at_aws: BTreeMap::new(),
-            changes: Vec::new(),
-            fleet: BTreeMap::new(),
+    fn obey(&mut self, command: &Command, all: bool) -> Printed {
+        let talk = &mut self.talk;
+        match command {
+            Command::New { at } => {
+                let first = Self::new();
+                let at = at.as_deref().map_or(Ok(first.talk.now), |at| words::time(at, talk.now))?;
+                *self = first;
+                self.talk.now = at;
+                self.talk.state = new_state(at);
+                Ok(String::new())
+            }
+            Command::Ready { sources } => self.ready(sources.unwrap_or(1)),
+            Command::Policy(keys) => self.edit(|file| keys.iter().for_each(|(key, value)| file.set_policy(key, value))),
+            Command::Destination(region, keys) => self.edit(|file| file.set_destination(region, keys)),
+            Command::RemoveDestination(region) => self.edit(|file| file.remove_destination(region)),
+            Command::Exists(id, tags) => {
+                let facts = words::facts(id, tags);
+                talk.fleet.insert(facts.source.clone(), facts);
+                Ok(String::new())
+            }
+            Command::Vanishes(id) => {
+                talk.fleet.remove(words::whole(id).as_str());
+                Ok(String::new())
+            }
+            Command::RemovePolicy => self.edit(PolicyFile::remove_policy),
+            Command::Daemon(keys) => self.edit(|file| keys.iter().for_each(|(key, value)| file.set_daemon(key, value))),
+            Command::Limits(keys) => self.edit(|file| keys.iter().for_each(|(key, value)| file.set_limit(key, value))),
+            Command::Round => Ok(self.round(all)),
+            Command::At(time) => {
+                talk.now = words::time(time, talk.now)?;
+                Ok(self.round(all))
+            }
+            Command::Wait(time) => {
+                talk.now = talk.now.plus(words::duration(time)?);
+                Ok(self.round(all))
+            }
+            Command::Clock(time) => {
+                talk.now = words::time(time, talk.now)?;
+                Ok(String::new())
+            }
+            Command::Plan => Ok(self.plan(all)),
+            Command::Serve => Ok(self.serve(all)),
+            Command::Live(time) => {
+                let until = talk.now.plus(words::duration(time)?);
+                Ok(self.live(until, all, |_| false))
+            }
+            Command::Until(operation) => {
+                let deadline = talk.now.plus(24 * HOUR);
+                let printed = self.live(deadline, all, |talk| {
+                    talk.under_way.iter().any(|action| action.call.operation() == operation)
+                });
+                if self.talk.now >= deadline { Err(format!("{operation} is never called").into()) } else { Ok(printed) }
+            }
+            Command::Answer { operation, count } => self.answer(operation, *count, None, all, AtAws::outcome),
+            Command::Refuse { operation, class, count, code, message, region } => {
+                let class = words::class(class)?;
+                let (code, message) = (code.as_deref().unwrap_or("Refused"), message.as_deref().unwrap_or(""));
+                let fault = Fault::new(class, code, message);
+                let refuse = |_: &mut AtAws, _: &mut Talk, _: &Action| Outcome::Failed(fault.clone());
+                self.answer(operation, *count, region.as_deref(), all, refuse)
+            }
+            Command::Lose(operation) => {
+                let lost = |aws: &mut AtAws, talk: &mut Talk, action: &Action| {
+                    aws.outcome(talk, action);
+                    Outcome::Failed(Fault::new(FaultClass::Unanswered, "Timeout", ""))
+                };
+                self.answer(operation, None, None, all, lost)
+            }
+            Command::Becomes { lifecycle, id, failure } => self.becomes(lifecycle, id.as_deref(), failure.as_deref()),
+            Command::Vanish(ids) => self.aws.hide(talk, ids),
+            Command::Shows(ids) => self.aws.show(talk, ids),
+            Command::Tag(id, tags) => self.tag(id, tags),
+            Command::Field(id, fields) => at_aws::set_fields(talk, id, fields),
+            Command::Forge { id, like, to } => at_aws::forge(talk, id, like, to.as_deref()),
+            Command::Aws => Ok(words::at_aws(talk)),
+            Command::Account { id, empty } => self.aws.switch_to(id, *empty),
+            Command::Silent { region, class, code } => {
+                let fault = Fault::new(words::class(class)?, code.as_deref().unwrap_or("Refused"), "");
+                self.aws.falls_silent(region, fault)
+            }
+            Command::PageSize(size) => self.aws.shows_at_once(*size),
+            Command::Heard(region) => self.aws.answers_again(region),
+            Command::Ahead(by) => {
+                let by = words::duration(by)?;
+                talk.now = talk.now.minus(talk.ahead).plus(by);
+                talk.ahead = by;
+                Ok(String::new())
+            }
+            Command::Timekeeping { trust, offset } => at_aws::keep_time(talk, trust, offset.as_deref()),
+            Command::Calls => Ok(self.aws.counted()),
+            Command::Restart => {
+                talk.state = reloaded(&talk.state, talk.now);
+                talk.under_way.clear();
+                Ok(String::new())
+            }
+            Command::LoseDatabase => {
+                talk.state = new_state(talk.now);
+                talk.under_way.clear();
+                Ok(String::new())
+            }
+            Command::Order(word, about) => orders::give(talk, word, about),
+            Command::Credentials => {
+                let problem = credentials_problem(&talk.settings, &talk.state);
+                Ok(problem.unwrap_or_else(|| "nothing is wrong with the credentials".to_owned()) + "\n")
+            }
+            Command::Audit => Ok(words::findings(&audit(&talk.settings, &talk.state, talk.now))),
+            Command::State => Ok(words::state(talk, all)),
+            by_hand => by_hand::write(talk, by_hand),
         }
     }
 
-    fn policy(&mut self) -> &mut Policy {
-        self.settings.policies.values_mut().next().unwrap()
+    /// The file as it is now is loaded, as another generation.
+    fn edit(&mut self, change: impl FnOnce(&mut PolicyFile)) -> Printed {
+        change(&mut self.file);
+        self.loaded = self.file.load(self.talk.settings.generation + 1, self.talk.now)?;
+        self.talk.state.searches_wanted();
+        self.talk.settings = resolve(&self.loaded, &self.talk.state);
+        Ok(String::new())
     }
 
-    fn take_in(&mut self, changes: Vec<Change>) {
-        for change in changes {
-            self.state.apply(&change).unwrap_or_else(|error| panic!("{change:?}: {error}"));
-            self.changes.push(change);
+    fn ready(&mut self, sources: usize) -> Printed {
+        let began_at = at("2026-11-21T05:00:00Z");
+        *self = Self::new();
+        self.talk.state = new_state(began_at);
+        self.talk.now = at("2026-11-21T12:00:00Z");
+        self.file.set_policy("schedule", "0 3 1 1 *");
+        // No RPO can be met by a schedule that never fires.
+        self.file.set_policy("rpo", "");
+        self.file.set_policy("sources", &sources.to_string());
+        self.loaded = self.file.load(1, began_at)?;
+        self.talk.settings = self.loaded.clone();
+        self.talk.take_in(fixture::watched(&self.talk.settings));
+        let read_at = began_at.plus(5 * MINUTE);
+        self.talk.take_in([HOME, THERE].map(|region| fixture::listed(region, read_at, 1)).into());
+        Ok(String::new())
+    }
+
+    /// What searches found is in force, as the driver has it.
+    fn follow_searches(&mut self) {
+        let generation = self.talk.settings.generation;
+        let found = resolve(&self.loaded, &self.talk.state);
+        if found.policies != self.talk.settings.policies {
+            self.talk.settings = Settings { generation: generation + 1, ..found };
         }
     }
 
-    /// Plans until there is nothing more to record; what is to be called is under way then.
-    fn round(&mut self) -> Plan {
-        self.take_in(Vec::new());
-        for _ in 0..50 {
-            let mut plan = planner::plan(&self.settings, &self.state, self.now);
-            let record = std::mem::take(&mut plan.record);
-            let goes_on = !record.is_empty();
-            self.take_in(record);
-            self.state.clock = self.now;
-            self.under_way.append(&mut plan.actions);
-            if !goes_on {
-                return plan;
-            }
-        }
-        panic!("the planner never rests");
-    }
-
-    fn wait(&mut self, time: Duration) -> Plan {
-        self.now = self.now.plus(time);
-        self.round()
-    }
-
-    /// The calls of one operation that are under way, taken out.
-    fn calls(&mut self, operation: &str) -> Vec<Action> {
-        let is = |action: &Action| action.call.operation() == operation;
-        let (taken, rest) = self.under_way.drain(..).partition(is);
-        self.under_way = rest;
-        taken
-    }
-
-    fn answer(&mut self, action: &Action, outcome: Outcome) {
-        let changes = planner::process_outcome(&self.settings, &self.state, action, outcome, self.now);
-        self.take_in(changes);
-    }
-
-    fn refuse(&mut self, action: &Action, class: FaultClass) {
-        self.answer(action, Outcome::Failed(Fault::new(class, "Refused", "so it is")));
-    }
-
-    /// What AWS does with a request that makes something.
-    fn make(&mut self, action: &Action) -> ObservedBackup {
-        let Call::Make { request, .. } = &action.call else { panic!("{action:?}") };
-        let number = self.at_aws.len();
-        let (lifecycle, tags, copied_from) = match &**request {
-            Request::CreateBackup { tags, .. } => (Lifecycle::Creating, tags.clone(), None),
-            Request::CopyBackup { tags, backup, .. } => (Lifecycle::Copying, tags.clone(), Some(backup.clone())),
-        };
-        let of = match &**request {
-            Request::CreateBackup { source, .. } => Some(source.clone()),
-            Request::CopyBackup { backup, .. } => {
-                self.at_aws.get(&(HOME.to_owned(), backup.to_string())).and_then(|backup| backup.file_system.clone())
-            }
-        };
-        let id = format!("backup-0123456789abcd{number:03x}");
-        let observed = ObservedBackup {
-            copied_from_region: copied_from.as_ref().map(|_| HOME.into()),
-            copied_from,
-            file_system: of,
-            tags: tags.into(),
-            ..made(&id, lifecycle, self.now)
-        };
-        self.at_aws.insert((action.place.region.to_string(), observed.id.to_string()), observed.clone());
-        observed
-    }
-
-    fn becomes(&mut self, lifecycle: Lifecycle) {
-        for observed in self.at_aws.values_mut().filter(|observed| observed.lifecycle.in_flight()) {
-            observed.lifecycle = lifecycle;
-        }
-    }
-
-    /// What AWS answers.
-    fn outcome(&mut self, action: &Action) -> Outcome {
-        let region = action.place.region.to_string();
-        match &action.call {
-            Call::Make { .. } => Outcome::Made(Box::new(self.make(action))),
-            Call::ListPage { .. } => {
-                let here = self.at_aws.iter().filter(|((of, _), _)| *of == region);
-                Outcome::Page {
-                    observed_backups: here.map(|(_, observed)| observed.clone()).collect(),
-                    next_token: None,
-                }
-            }
-            Call::Poll { ids } => {
-                let known = ids.iter().filter_map(|id| self.at_aws.get(&(region.clone(), id.to_string())));
-                Outcome::Polled(known.cloned().collect())
-            }
-            Call::DescribeSources { ids } => Outcome::SourcesDescribed(ids.iter().map(facts).collect()),
-            Call::SearchSources { next } => {
-                let of_kind = |facts: &&SourceFacts| facts.source.is_volume() == next.volumes;
-                let facts = self.fleet.values().filter(of_kind).cloned().collect();
-                Outcome::SourcesFound { facts, next_token: None }
-            }
-            Call::Delete { id, .. } => {
-                self.at_aws.remove(&(region, id.to_string()));
-                Outcome::Deleted
-            }
-            call => panic!("{call:?}"),
-        }
-    }
-
-    /// Answers everything as AWS would, until nothing more is asked.
-    fn serve(&mut self) {
-        loop {
-            self.round();
-            if self.under_way.is_empty() {
-                return;
-            }
-            for action in std::mem::take(&mut self.under_way) {
-                let outcome = self.outcome(&action);
-                self.answer(&action, outcome);
-            }
-        }
-    }
-
-    /// Lets time pass, and answers what only reads, until a call of this operation is under way; within a day.
-    fn until(&mut self, operation: &str) -> Action {
-        let deadline = self.now.plus(24 * HOUR);
-        while self.now < deadline {
-            let plan = self.round();
-            if let Some(found) = self.calls(operation).into_iter().next() {
-                return found;
-            }
-            let reads = std::mem::take(&mut self.under_way);
-            if reads.is_empty() {
-                self.now = plan.wake.at.max(self.now.plus(SECOND));
-            }
-            for action in reads {
-                let outcome = self.outcome(&action);
-                self.answer(&action, outcome);
-            }
-        }
-        panic!("{operation} is never called")
-    }
-
-    /// Ready for the occurrence of six o'clock: the state is read, and it is due.
-    fn at_six(sources: usize) -> Self {
-        let mut talk = Self::new(sources);
-        talk.serve();
-        talk.now = at("2026-11-21T06:00:00Z");
-        talk.round();
-        talk
-    }
-
-    /// The same, with the sources looked up: the backups are asked for.
-    fn asking(sources: usize) -> Self {
-        let mut talk = Self::at_six(sources);
-        for lookup in talk.calls("DescribeFileSystems") {
-            let Call::DescribeSources { ids } = &lookup.call else { panic!("{lookup:?}") };
-            let found = ids.iter().map(facts).collect();
-            talk.answer(&lookup, Outcome::SourcesDescribed(found));
-        }
-        talk.round();
-        talk
-    }
-}
-
-fn facts(id: &SourceId) -> SourceFacts {
-    SourceFacts {
-        source: id.clone(),
-        kind: FileSystemKind::Windows,
-        lifecycle: "AVAILABLE".to_owned(),
-        tags: tags(&[("team", "own"), ("floor", "2"), ("aws:x", "y")]),
-        name: None,
-        account: None,
-    }
-}
-
-fn key(number: usize) -> SourceKey {
-    SourceKey { account: AccountId::own(), source: source(number) }
-}
-
-fn work(number: usize, target: Target) -> WorkKey {
-    let occurrence = Occurrence { at: at("2026-11-21T06:00:00Z"), trigger: Trigger::Schedule };
-    WorkKey { source: key(number), occurrence, target }
-}
-
-/// A request carries the token of its work; a copy names its backup, where that is, and the key of its destination.
-#[test]
-fn what_a_request_carries() {
-    let mut talk = Talk::new(1);
-    let create = talk.until("CreateBackup");
-    let Call::Make { key: made, request } = &create.call else { panic!("{create:?}") };
-    let Request::CreateBackup { source: of, token, .. } = &**request else { panic!("{request:?}") };
-    assert_eq!((made, of, token), (&work(0, Target::Backup), &source(0), &work(0, Target::Backup).token(1)));
-    let observed = talk.make(&create);
-    talk.answer(&create, Outcome::Made(Box::new(observed.clone())));
-    talk.becomes(Lifecycle::Available);
-    let copy = talk.until("CopyBackup");
-    let Call::Make { key: made, request } = &copy.call else { panic!("{copy:?}") };
-    let Request::CopyBackup { source_region, backup, kms_key, token, .. } = &**request else { panic!("{request:?}") };
-    let there = work(0, Target::Copy(THERE.into()));
-    assert_eq!((made, token), (&there, &there.token(1)));
-    assert_eq!((source_region.as_str(), backup), (HOME, &observed.id));
-    assert_eq!((kms_key.as_deref(), copy.place.region.as_str()), (Some("alias/dr"), THERE));
-}
-
-/// Each class of refusal has its own first pause, doubles, and ends at its bound; jitter spreads it by a quarter.
-#[test]
-fn pauses_are_exactly_as_long_as_their_class_says() {
-    use FaultClass::{
-        Credentials, Denied, Missing, NoSlot, Permanent, Quota, Throttled, TokenConflict, TransientState, Unanswered,
-    };
-    for (classes, first, longest) in [
-        (vec![Unanswered, Throttled, TokenConflict], SECOND, HOUR),
-        (vec![NoSlot], POLL / 2, POLL * 7 / 4),
-        (vec![TransientState], POLL, HOUR),
-        (vec![Quota], 5 * MINUTE, HOUR),
-        (vec![Credentials], 10 * SECOND, HOUR),
-        (vec![Missing, Denied, Permanent], HOUR, HOUR),
-    ] {
-        for class in classes {
-            let of = |failures, jitter| pause(class, failures, POLL, jitter);
-            assert_eq!((of(1, 0.5), of(0, 0.5)), (first, first), "{class:?}");
-            assert_eq!((of(2, 0.5), of(3, 0.5)), ((2 * first).min(longest), (4 * first).min(longest)), "{class:?}");
-            assert_eq!((of(1, 0.0), of(1, 1.0)), (first * 3 / 4, (first * 5 / 4).min(longest)), "{class:?}");
-            assert_eq!((of(40, 0.5), of(40, 0.0)), (longest, longest * 3 / 4), "{class:?}");
-        }
-    }
-    for (class, longest) in [(Unanswered, MINUTE), (Throttled, MINUTE), (Credentials, 5 * MINUTE)] {
-        assert_eq!((pause_for_place(class, 1, 0.5), pause_for_place(class, 4, 0.5)), (SECOND, 8 * SECOND));
-        assert_eq!(pause_for_place(class, 30, 1.0), longest);
-    }
-    let work = work(0, Target::Backup);
-    let spread = |attempts: u32| POLL.mul_f64(0.75 + 0.5 * work.jitter(attempts));
-    let off = |attempts: u32, wanted: Duration| pause_after_failed(&work, attempts, POLL).abs_diff(wanted);
-    assert!(off(1, spread(1)) < Duration::from_micros(1) && off(2, 2 * spread(2)) < Duration::from_micros(1));
-    assert!(pause_after_failed(&work, 30, POLL) >= 6 * HOUR * 3 / 4 && pause_after_failed(&work, 30, POLL) <= 6 * HOUR);
-}
-
-#[test]
-fn listings_come_as_often_as_their_pages_allow() {
-    assert_eq!((listing_beat(POLL, 0), listing_beat(POLL, 5)), (20 * POLL, 20 * POLL));
-    assert_eq!((listing_beat(POLL, 6), listing_beat(POLL, 100)), (24 * POLL, 400 * POLL));
-    assert_eq!((stale_after(POLL, 1), stale_after(POLL, 100)), (40 * POLL + MINUTE, 800 * POLL + MINUTE));
-}
-
-/// An answer that was lost proves nothing: word for word the same again, for five minutes; then a listing must tell.
-#[test]
-fn a_lost_answer_is_asked_for_again_and_then_looked_for() {
-    let mut talk = Talk::asking(1);
-    let create = talk.calls("CreateBackup").remove(0);
-    let first_asked = talk.now;
-    talk.refuse(&create, FaultClass::Unanswered);
-    let mut repeats = 0;
-    while talk.now.since(first_asked) < 5 * MINUTE {
+    fn round(&mut self, all: bool) -> String {
+        self.follow_searches();
+        let talk = &mut self.talk;
+        let (from, flying) = (talk.changes.len(), talk.under_way.len());
         let plan = talk.round();
-        for again in talk.calls("CreateBackup") {
-            assert_eq!(again, create, "word for word the same");
-            talk.refuse(&again, FaultClass::Unanswered);
-            repeats += 1;
-        }
-        talk.now = plan.wake.at.max(talk.now.plus(SECOND)).min(first_asked.plus(5 * MINUTE));
-        // Listings do not come through either.
-        for list in talk.calls("DescribeBackups") {
-            talk.answer(&list, Outcome::Failed(Fault::new(FaultClass::TransientState, "Later", "")));
-        }
+        let mut lines = Lines::new(all);
+        lines.changes(&talk.changes[from..]);
+        lines.calls(&talk.under_way[flying..]);
+        lines.waiting(&plan);
+        lines.text
     }
-    assert!(repeats >= 2, "{repeats}");
-    talk.round();
-    assert!(talk.calls("CreateBackup").is_empty(), "the token may be forgotten");
-    let pending = talk.state.pending_request(&work(0, Target::Backup)).unwrap();
-    assert!(pending.open && pending.sent == repeats + 1);
-    let last_asked = pending.last_asked_at;
-    // A listing that began two minutes after the last request, and shows nothing, proves that nothing was made.
-    let create_again = talk.until("CreateBackup");
-    assert!(talk.now >= last_asked.plus(2 * MINUTE));
-    let (Call::Make { request: first, .. }, Call::Make { request: second, .. }) = (&create.call, &create_again.call)
-    else {
-        panic!("{create_again:?}")
+
+    /// What a round decides, once what has ended is on record.
+    fn plan(&self, all: bool) -> String {
+        let (settings, now) = (&self.talk.settings, self.talk.now);
+        let mut state = self.talk.state.clone();
+        let mut lines = Lines::new(all);
+        for _ in 0..50 {
+            let plan = planner::plan(settings, &state, now);
+            lines.changes(&plan.record);
+            let ends = |change: &&Change| matches!(change, Change::Closed { .. });
+            if !plan.record.iter().any(|change| ends(&change)) {
+                lines.calls(&plan.actions);
+                lines.waiting(&plan);
+                break;
+            }
+            for change in plan.record.iter().filter(ends) {
+                state.apply(change).unwrap_or_else(|error| panic!("{change:?}: {error}"));
+            }
+        }
+        lines.text
+    }
+
+    fn serve(&mut self, all: bool) -> String {
+        let mut text = String::new();
+        for _ in 0..1000 {
+            text.push_str(&self.round(all));
+            if self.talk.under_way.is_empty() {
+                return text;
+            }
+            text.push_str(&self.answer_all(all));
+        }
+        panic!("the planner never rests")
+    }
+
+    /// Only what is recorded and asked is printed, not what waits at each moment in between.
+    fn live(&mut self, until: Time, all: bool, met: impl Fn(&Talk) -> bool) -> String {
+        let mut lines = Lines::new(all);
+        while self.talk.now < until {
+            self.follow_searches();
+            let (from, flying) = (self.talk.changes.len(), self.talk.under_way.len());
+            let plan = self.talk.round();
+            let mut news = Lines::new(all);
+            news.changes(&self.talk.changes[from..]);
+            news.made_or_deleted(&self.talk.under_way[flying..]);
+            if met(&self.talk) {
+                lines.at(self.talk.now, &news.text);
+                return lines.text;
+            }
+            if self.talk.under_way.is_empty() {
+                lines.at(self.talk.now, &news.text);
+                self.talk.now = plan.wake.at.max(self.talk.now.plus(SECOND)).min(until);
+            } else {
+                news.text.push_str(&self.answer_all(all));
+                lines.at(self.talk.now, &news.text);
+            }
+        }
+        lines.text
+    }
+
+    fn answer_all(&mut self, all: bool) -> String {
+        let mut text = String::new();
+        for action in std::mem::take(&mut self.talk.under_way) {
+            let outcome = self.aws.outcome(&mut self.talk, &action);
+            let from = self.talk.changes.len();
+            self.talk.answer(&action, outcome);
+            let mut lines = Lines::new(all);
+            lines.changes(&self.talk.changes[from..]);
+            text.push_str(&lines.text);
+        }
+        text
+    }
+
+    fn answer(
+        &mut self,
+        operation: &str,
+        count: Option<usize>,
+        region: Option<&str>,
+        all: bool,
+        outcome: impl Fn(&mut AtAws, &mut Talk, &Action) -> Outcome,
+    ) -> Printed {
+        let count = count.unwrap_or(usize::MAX);
+        let mut calls = self.talk.calls(operation);
+        if let Some(region) = region {
+            let (here, elsewhere) = calls.into_iter().partition(|call| call.place.region.as_str() == region);
+            calls = here;
+            self.talk.under_way.extend::<Vec<Action>>(elsewhere);
+        }
+        if calls.is_empty() {
+            return Err(format!("no {operation} is under way").into());
+        }
+        self.talk.under_way.extend(calls.split_off(count.min(calls.len())));
+        let mut text = String::new();
+        for action in calls {
+            let outcome = outcome(&mut self.aws, &mut self.talk, &action);
+            let from = self.talk.changes.len();
+            self.talk.answer(&action, outcome.clone());
+            let mut lines = Lines::new(all);
+            lines.answer(&Answer(&action, &outcome));
+            lines.changes(&self.talk.changes[from..]);
+            text.push_str(&lines.text);
+        }
+        Ok(text)
+    }
+
+    fn becomes(&mut self, lifecycle: &str, id: Option<&str>, failure: Option<&str>) -> Printed {
+        let lifecycle = Lifecycle::parse(lifecycle);
+        let id = id.map(words::whole);
+        let is_meant = |observed: &&mut ObservedBackup| match &id {
+            Some(id) => observed.id.as_str() == id,
+            None => observed.lifecycle.in_flight(),
+        };
+        for observed in self.talk.at_aws.values_mut().filter(is_meant) {
+            observed.lifecycle = lifecycle;
+            observed.failure = failure.map(str::to_owned);
+        }
+        Ok(String::new())
+    }
+
+    fn tag(&mut self, id: &str, tags: &[(String, String)]) -> Printed {
+        let id = words::whole(id);
+        let is_meant = |observed: &&mut ObservedBackup| observed.id.as_str() == id;
+        let found = self.talk.at_aws.values_mut().find(is_meant).ok_or_else(|| format!("{id} is not at AWS"))?;
+        for (tag, value) in tags {
+            if value.is_empty() {
+                Arc::make_mut(&mut found.tags).remove(tag);
+            } else {
+                Arc::make_mut(&mut found.tags).insert(tag.clone(), words::whole(value));
+            }
+        }
+        Ok(String::new())
+    }
+}
+
+#[test]
+fn every_script_goes_as_it_was_reviewed() {
+    let mut scripts: Vec<_> = std::fs::read_dir("tests/scripts").unwrap().map(|entry| entry.unwrap().path()).collect();
+    scripts.sort();
+    let only = std::env::var("LIFEBOAT_SCRIPT").ok();
+    scripts.retain(|path| only.as_ref().is_none_or(|only| path.to_string_lossy().contains(only.as_str())));
+    assert!(!scripts.is_empty(), "there are no scripts");
+    let differs = |path: &std::path::PathBuf| {
+        let run = || goldenscript::run(&mut Runner::new(), path);
+        match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(format!("{}: {error}", path.display())),
+            Err(_) => Some(format!("{}: see above", path.display())),
+        }
     };
-    assert_eq!(first.token(), second.token(), "nothing was made, so the attempt is the same");
-}
-
-/// No more than so many calls at one place at one time, whatever there is to do.
-#[test]
-fn calls_at_a_place_are_bounded() {
-    let mut talk = Talk::at_six(230);
-    // Fifty to a call, four calls at a time.
-    let look_ups = talk.calls("DescribeFileSystems");
-    let sizes: Vec<usize> = look_ups
-        .iter()
-        .map(|action| match &action.call {
-            Call::DescribeSources { ids } => ids.len(),
-            _ => 0,
-        })
-        .collect();
-    assert_eq!(sizes, [50, 50, 50, 50]);
-    talk.round();
-    assert!(talk.calls("DescribeFileSystems").is_empty());
-    for lookup in &look_ups {
-        let Call::DescribeSources { ids } = &lookup.call else { continue };
-        let found = ids.iter().map(facts).collect();
-        talk.answer(lookup, Outcome::SourcesDescribed(found));
-    }
-    let plan = talk.round();
-    assert_eq!(talk.calls("CreateBackup").len(), 12);
-    assert!(plan.waiting.iter().any(|wait| wait.reason == Reason::CallLimit));
-}
-
-/// After an outage of half a year, the oldest share one record, which says for how many it stands.
-#[test]
-fn a_long_outage_is_recorded_in_bounds() {
-    let mut talk = Talk::new(1);
-    talk.serve();
-    talk.now = talk.now.plus(200 * 24 * HOUR);
-    talk.round();
-    let closed: Vec<(u64, OccurrenceOutcome)> = talk
-        .changes
-        .iter()
-        .filter_map(|change| match change {
-            Change::Closed { earlier, end, .. } => Some((*earlier, *end)),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(closed.len(), 500, "of eight hundred");
-    assert_eq!(closed.iter().map(|(earlier, _)| earlier + 1).sum::<u64>() + 1, 800);
-    assert!(closed[0].0 > 250 && closed[1..].iter().all(|(earlier, _)| *earlier == 0));
-}
-
-/// Tags beyond AWS's fifty are left out, and that is said.
-#[test]
-fn tags_beyond_fifty_are_left_out() {
-    let mut talk = Talk::at_six(1);
-    let lookup = talk.calls("DescribeFileSystems").remove(0);
-    let mut many = facts(&source(0));
-    many.tags = (0..60).map(|number| (format!("k{number:02}"), "v".to_owned())).collect();
-    talk.answer(&lookup, Outcome::SourcesDescribed(vec![many]));
-    let plan = planner::plan(&talk.settings, &talk.state, talk.now);
-    assert_eq!(plan.warnings.len(), 1, "{:?}", plan.warnings);
-    assert!(
-        plan.warnings[0].starts_with("fs-0123456789abcde00: AWS allows 50 tags; left out: k"),
-        "{:?}",
-        plan.warnings
-    );
-    assert!(plan.warnings[0].ends_with(", k59"), "{:?}", plan.warnings);
-}
-
-/// FSx refuses a backup of an ONTAP file system: that is told from its type, before anything is asked for.
-#[test]
-fn an_ontap_file_system_is_told_to_name_its_volumes_before_the_call() {
-    let mut talk = Talk::at_six(1);
-    for lookup in talk.calls("DescribeFileSystems") {
-        let found = SourceFacts { kind: FileSystemKind::Ontap, ..facts(&source(0)) };
-        talk.answer(&lookup, Outcome::SourcesDescribed(vec![found]));
-    }
-    let plan = talk.round();
-    assert!(talk.calls("CreateBackup").is_empty());
-    let told = plan.waiting.iter().find(|waiting| waiting.reason == Reason::NeedsPerson).unwrap();
-    assert!(told.detail.contains("name its volumes under `volumes`"), "{told:?}");
+    let failed: Vec<String> = scripts.iter().filter_map(differs).collect();
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }

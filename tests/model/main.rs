@@ -3,12 +3,15 @@
 
 mod calls;
 mod conversations;
+mod fixture;
 mod fleets;
 mod mutants;
 mod own_account;
 mod proof;
+mod rules;
 mod slot_orders;
 mod slots;
 mod store;
+mod talk;
 mod two_hosts;
 mod world;

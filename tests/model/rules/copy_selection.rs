@@ -1,7 +1,8 @@
-//! Which copies and backups a round asks for, on a state written by hand: which ones, in which order, and what waits.
+//! Which copies and backups a round asks for, on a state written by hand, and in which order. `tests/scripts/copy_selection.txt`
+//! has more of it.
 
-use super::fixture::*;
 use super::*;
+use crate::fixture::*;
 use crate::slot_orders::{first_come, oldest_point};
 use lifeboat::domain::id::PolicyName;
 use lifeboat::domain::lane::Lane;
@@ -53,22 +54,6 @@ fn with_backups(of: &[Occurrence]) -> Fixture {
     fixture
 }
 
-/// A request without an answer is repeated word for word.
-#[test]
-fn a_repeat_is_word_for_word_the_same() {
-    for target in [Target::Backup, there()] {
-        let mut fixture = Fixture::new();
-        fixture.open(scheduled(6));
-        if target != Target::Backup {
-            fixture.see(&good("backup-6", scheduled(6)));
-        }
-        let key = key_of(scheduled(6), target);
-        fixture.record_request(&key, 1, noon());
-        let request = (*fixture.state.pending_request(&key).unwrap().request).clone();
-        assert_eq!(made(&fixture.plan(noon())), [(key, request)]);
-    }
-}
-
 /// Another daemon is known, and a copy comes late: only a listing younger than AWS's memory of tokens shows that it was not
 /// made. Where every listing takes longer than that, the newest counts for a minute, or nothing would ever be copied.
 #[test]
@@ -91,71 +76,6 @@ fn beside_another_daemon_a_late_copy_waits_for_a_listing() {
         assert_eq!(made(&plan).iter().any(|(made, _)| *made == key), expected, "{took:?}, {ended_ago:?} ago");
         let reasons: Vec<Reason> = plan.waiting.iter().map(|wait| wait.reason).collect();
         assert_eq!(reasons, if expected { vec![] } else { vec![Reason::Listing] }, "{took:?}, {ended_ago:?} ago");
-    }
-}
-
-/// A request was sent twice, and one of the two made a backup that FAILED: the other may have made a good one. Only a
-/// complete listing shows it; that a page was refused shows nothing, unless AWS denies the inventory.
-#[test]
-fn after_lost_answers_another_attempt_waits_for_a_listing() {
-    let mut fixture = Fixture::new();
-    fixture.open(scheduled(6));
-    let key = key_of(scheduled(6), Target::Backup);
-    for _ in 0..2 {
-        fixture.record_request(&key, 1, scheduled(6).at);
-    }
-    fixture.see(&backup("backup-6", scheduled(6), Lifecycle::Failed));
-    let now = noon();
-    let waits = |fixture: &Fixture| fixture.plan(now).waiting.iter().any(|wait| wait.reason == Reason::Listing);
-    let waits_after = |refusal: Option<Fault>| {
-        let mut fixture = fixture.clone();
-        let answered = |fault| Change::ReadAnswered {
-            place: place(HOME),
-            call: lifeboat::domain::action::CallKey::List,
-            fault,
-            at: now,
-        };
-        fixture.apply(answered(refusal));
-        waits(&fixture)
-    };
-    assert!(waits_after(None));
-    assert!(waits_after(Some(fault(FaultClass::Permanent, "BadRequest"))));
-    assert!(!waits_after(Some(fault(FaultClass::Denied, "AccessDenied"))));
-    fixture.apply(listed(HOME, scheduled(6).at.plus(HOUR), 1));
-    assert!(!waits(&fixture), "the listing shows that there is nothing else");
-}
-
-/// The third fault in a row closes the place, for a pause that grows; then one call at a time finds out.
-#[test]
-fn the_third_fault_in_a_row_closes_a_place() {
-    let mut fixture = with_backups(&[scheduled(6)]);
-    let reason = |fixture: &Fixture, now: Time| {
-        let plan = fixture.plan(now);
-        plan.waiting.first().map(|wait| (wait.reason, wait.detail.clone()))
-    };
-    let trouble = Change::Returned {
-        place: place(THERE),
-        call: Call::ListPage { next_token: None }.key().unwrap(),
-        fault: Some(fault(FaultClass::Denied, "AccessDenied")),
-        at: noon(),
-    };
-    fixture.apply(trouble.clone());
-    fixture.apply(trouble.clone());
-    assert_eq!(reason(&fixture, noon()), None, "two");
-    fixture.apply(trouble);
-    let closed = Some((Reason::Region, "us-west-2 does not serve us: AccessDenied".to_owned()));
-    assert_eq!(reason(&fixture, noon()), closed);
-    let again = noon().plus(pause_for_place(FaultClass::Unanswered, 3, 0.5));
-    assert_eq!(fixture.plan(noon()).waiting[0].until, Some(again));
-    assert_eq!(reason(&fixture, again.minus(Duration::from_millis(1))), closed);
-    fixture.state.places.get_mut(&place(THERE)).unwrap().listed.as_mut().unwrap().began_at = noon();
-    assert_eq!(reason(&fixture, again), None);
-    for call in [Call::Poll { ids: vec!["backup-1".into()] }, Call::Delete { id: "backup-1".into(), token: "t".into() }]
-    {
-        let mut trying = fixture.clone();
-        trying.apply(Change::Sent { place: place(THERE), call: call.key().unwrap(), at: again });
-        let wait = trying.plan(again).waiting.remove(0);
-        assert_eq!((wait.reason, wait.until), (Reason::Region, None), "the one call is out");
     }
 }
 

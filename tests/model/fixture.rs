@@ -1,6 +1,6 @@
 //! Books written by hand, change by change, for what a conversation reaches only by a long way round.
 
-use super::*;
+use crate::talk::*;
 use lifeboat::domain::change::OccurrenceRecord;
 use lifeboat::domain::point::{Provenance, RecoveryPoint};
 use lifeboat::domain::remarks::Remarked;

@@ -1,7 +1,7 @@
 //! What a change moves in the state, and what it leaves alone.
 
-use super::fixture::*;
 use super::*;
+use crate::fixture::*;
 use lifeboat::domain::action::CallKey;
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::change::{Counter, OccurrenceRecord};

@@ -1,8 +1,8 @@
 //! From a verdict of retention to DeleteBackup: why something stays, the bounds of the brake, when a deletion is asked for.
 //! `tests/scripts/retention.txt`, `brake.txt` and `full_copy.txt` have more of it.
 
-use super::fixture::*;
 use super::*;
+use crate::fixture::*;
 use lifeboat::domain::change::AccountEvidence;
 use lifeboat::domain::id::{BackupId, deletion_token};
 use lifeboat::domain::point::RecoveryPoint;

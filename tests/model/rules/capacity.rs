@@ -1,7 +1,7 @@
 //! What is said beforehand of a policy: slots against promises, retention against quotas, sentence by sentence.
 
-use super::fixture::{backup, copy, of};
 use super::*;
+use crate::fixture::{backup, copy, of};
 use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::planner::capacity::{CapacityReport, Given, judge};
 

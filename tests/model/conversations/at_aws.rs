@@ -16,6 +16,8 @@ pub struct AtAws {
     silent: BTreeMap<String, Fault>,
     asked: BTreeMap<(&'static str, String), usize>,
     hidden: BTreeMap<String, (String, ObservedBackup)>,
+    /// How many backups a page of a listing shows; `None`: all of them.
+    page_size: Option<usize>,
 }
 
 impl AtAws {
@@ -26,9 +28,13 @@ impl AtAws {
         if let Some(fault) = self.silent.get(&region) {
             return Outcome::Failed(fault.clone());
         }
+        let ours = |talk: &mut Talk| match (&action.call, self.page_size) {
+            (Call::ListPage { next_token }, Some(size)) => page(talk.outcome(action), next_token.as_deref(), size),
+            _ => talk.outcome(action),
+        };
         match self.account.as_deref() {
-            None => talk.outcome(action),
-            Some(OURS) => named(talk.outcome(action), OURS),
+            None => ours(talk),
+            Some(OURS) => named(ours(talk), OURS),
             Some(theirs) => elsewhere(action, theirs, self.empty),
         }
     }
@@ -40,6 +46,11 @@ impl AtAws {
 
     pub fn falls_silent(&mut self, region: &str, fault: Fault) -> Printed {
         self.silent.insert(region.to_owned(), fault);
+        Ok(String::new())
+    }
+
+    pub fn shows_at_once(&mut self, page_size: usize) -> Printed {
+        self.page_size = Some(page_size);
         Ok(String::new())
     }
 
@@ -86,6 +97,16 @@ fn named(mut outcome: Outcome, account: &str) -> Outcome {
         Outcome::Deleted | Outcome::HoldSet | Outcome::Failed(_) => {}
     }
     outcome
+}
+
+/// A page of what a whole listing shows, the last id first; its token is the id that the page before ended with.
+fn page(whole: Outcome, after: Option<&str>, size: usize) -> Outcome {
+    let Outcome::Page { observed_backups, .. } = whole else { return whole };
+    let is_next = |observed: &ObservedBackup| after.is_none_or(|after| observed.id.as_str() < after);
+    let mut rest = observed_backups.into_iter().rev().filter(is_next);
+    let observed_backups: Vec<ObservedBackup> = rest.by_ref().take(size).collect();
+    let last = observed_backups.last().map(|observed| observed.id.to_string());
+    Outcome::Page { observed_backups, next_token: last.filter(|_| rest.next().is_some()) }
 }
 
 /// Another account answers: nothing of ours is there.

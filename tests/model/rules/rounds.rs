@@ -1,13 +1,11 @@
 //! What a round finds due: occurrences, pages and looks, holds, and pauses that end.
 
-use super::fixture::*;
 use super::*;
-use lifeboat::domain::action::CallKey;
+use crate::fixture::*;
 use lifeboat::domain::id::BackupId;
 use lifeboat::domain::pause::Pause;
 use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::domain::state::Line;
-use lifeboat::domain::state::ListingPage;
 
 const MOMENT: Duration = Duration::from_millis(1);
 const LAG: Duration = Duration::from_secs(120);
@@ -107,27 +105,6 @@ fn reads(plan: &Plan, region: &str) -> Vec<Call> {
     reads.filter(|action| action.call.operation() == "DescribeBackups").map(|action| action.call.clone()).collect()
 }
 
-#[test]
-fn a_listing_goes_on_from_page_to_page() {
-    let mut fixture = Fixture::new();
-    let began = Change::ListingBegan { place: place(HOME), at: noon() };
-    let plan = fixture.plan(noon());
-    assert_eq!(reads(&plan, HOME), [Call::ListPage { next_token: None }]);
-    assert!(plan.record.contains(&began));
-    fixture.apply(began.clone());
-    assert!(fixture.plan(noon()).record.contains(&began), "the first page is still to come");
-    let page = ListingPage::default();
-    fixture.apply(Change::ListingPage { place: place(HOME), page, next_token: "two".to_owned() });
-    let plan = fixture.plan(noon());
-    assert_eq!(reads(&plan, HOME), [Call::ListPage { next_token: Some("two".to_owned()) }]);
-    assert!(!plan.record.contains(&began));
-    fixture.apply(Change::ListingStalled { place: place(HOME), not_before: noon().plus(SECOND), restart: false });
-    assert_eq!(reads(&fixture.plan(noon()), HOME), []);
-    assert_eq!(reads(&fixture.plan(noon().plus(SECOND)), HOME).len(), 1);
-    fixture.apply(Change::Sent { place: place(HOME), call: CallKey::List, at: noon() });
-    assert_eq!(reads(&fixture.plan(noon().plus(SECOND)), HOME), [], "one at a time");
-}
-
 /// Looks fall together, what has been due for longest first: all that is in flight goes along, since it may end sooner than
 /// expected, and what else is due within a quarter of `poll`. They go wherever there is something to see.
 #[test]
@@ -190,33 +167,6 @@ fn what_is_nearly_due_goes_along_and_never_before() {
     let looked_at: Vec<Call> = reads(&fixture.plan(noon()), HOME);
     let one = |id: &str| Call::Poll { ids: vec![id.into()] };
     assert_eq!(looked_at, [one("backup-5"), one("backup-6")]);
-}
-
-#[test]
-fn the_tag_of_a_hold_is_written_when_its_arn_is_known() {
-    let mut fixture = Fixture::new();
-    fixture.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
-    let id = || BackupId::from("backup-6");
-    let holds = |fixture: &Fixture, now: Time| -> Vec<Call> {
-        let calls = fixture.plan(now).actions.into_iter().map(|action| action.call);
-        calls.filter(|call| matches!(call, Call::Hold { .. })).collect()
-    };
-    fixture.apply(Change::HoldRequested { place: place(HOME), id: id(), hold: Some("audit".to_owned()), at: noon() });
-    assert_eq!(holds(&fixture, noon()), [], "its ARN is told by a look");
-    fixture.apply(Change::Inspected { place: place(HOME), id: id(), arn: Some("arn:1".to_owned()), at: noon() });
-    let hold = Call::Hold { id: id(), arn: "arn:1".to_owned(), hold: Some("audit".to_owned()) };
-    assert_eq!(holds(&fixture, noon()), std::slice::from_ref(&hold));
-    let until = noon().plus(MINUTE);
-    fixture.apply(Change::HoldTried { place: place(HOME), id: id(), fault: None, not_before: until });
-    let plan = fixture.plan(until.minus(MOMENT));
-    assert_eq!((holds(&fixture, until.minus(MOMENT)), plan.wake.at <= until), (vec![], true));
-    let mut quiet = Plan::default();
-    let mut call_limits = planner::call_limits::CallLimits::new(&fixture.state, noon());
-    planner::holds::plan(&fixture.state, until.minus(MOMENT), &mut call_limits, &mut quiet);
-    assert_eq!((quiet.wake.at, quiet.wake.why), (until, "a hold is tried again"));
-    assert_eq!(holds(&fixture, until), std::slice::from_ref(&hold));
-    fixture.apply(Change::Sent { place: place(HOME), call: hold.key().unwrap(), at: until });
-    assert_eq!(holds(&fixture, until), [], "one at a time");
 }
 
 /// A pause that ended is kept until what came due in it is on record: up to its very end.

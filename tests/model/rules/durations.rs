@@ -1,7 +1,7 @@
 //! What a route's copies teach about the next one.
 
-use super::fixture::{backup, copy, scheduled};
 use super::*;
+use crate::fixture::{backup, copy, scheduled};
 use lifeboat::domain::point::RecoveryPoint;
 use lifeboat::planner::durations::{Learned, learned, next_copy};
 

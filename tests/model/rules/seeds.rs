@@ -1,8 +1,8 @@
 //! What seeds of the world taught that nobody had run before.
 
 use super::answers::{began, foreign, page, told};
-use super::fixture::*;
 use super::*;
+use crate::fixture::*;
 use lifeboat::domain::change::AccountEvidence;
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::id::BackupId;
@@ -11,38 +11,6 @@ use lifeboat::domain::point::RecoveryPoint;
 
 fn noon() -> Time {
     at("2026-11-21T12:00:00Z")
-}
-
-fn opened(changes: &[Change]) -> Vec<Occurrence> {
-    let of = changes.iter().filter_map(|change| match change {
-        Change::Opened { occurrence, .. } => Some(*occurrence),
-        _ => None,
-    });
-    of.collect()
-}
-
-/// A listing shows on its first page the backup of an order that was cancelled meanwhile; the order ends, and the last page
-/// must not take it for one that nobody knows.
-#[test]
-fn an_order_that_ended_between_two_pages_is_not_adopted_with_the_last() {
-    let mut fixture = Fixture::new();
-    fixture.open(ordered(6));
-    fixture.record_request(&key_of(ordered(6), Target::Backup), 1, noon());
-    fixture.apply(Change::Cancelled { source: key(0), occurrence: ordered(6), at: noon() });
-    began(&mut fixture, HOME, noon());
-    let made = backup("backup-6", ordered(6), Lifecycle::Available);
-    for change in page(&fixture, HOME, vec![super::answers::shown(&made)], Some("two"), noon()) {
-        fixture.apply(change);
-    }
-    let plan = planner::plan(&fixture.settings, &fixture.state, noon());
-    let closed = |change: &&Change| matches!(change, Change::Closed { end: OccurrenceOutcome::Failed, .. });
-    let end = plan.record.iter().find(closed).unwrap().clone();
-    let mut unended = fixture.clone();
-    fixture.apply(end);
-    assert_eq!(opened(&page(&fixture, HOME, vec![], None, noon())), []);
-    // One of which nothing is on record is taken in.
-    unended.state.sources.get_mut(&key(0)).map(std::sync::Arc::make_mut).unwrap().open.clear();
-    assert_eq!(opened(&page(&unended, HOME, vec![], None, noon())), [ordered(6)]);
 }
 
 /// Copies are begun, fail, and the answers get lost as well: the pauses of one work go on growing from attempt to attempt.

@@ -1,8 +1,8 @@
 //! The brake looks back: what a route loses in a day waits for a person, however small the steps.
 //! `tests/scripts/brake.txt` has more of it.
 
-use super::fixture::*;
 use super::*;
+use crate::fixture::*;
 use crate::world::disk::reloaded;
 use lifeboat::domain::policy::Retain;
 use lifeboat::planner::brake::Recent;

@@ -2,8 +2,10 @@
 
 use super::*;
 use lifeboat::domain::change::{AccountEvidence, LaneEvidence, SearchEvidence};
+use lifeboat::domain::occurrence_record::Counter;
 use lifeboat::domain::selection::NextPage;
 use lifeboat::planner::audit::Finding;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The day that a time without one is of.
@@ -411,10 +413,28 @@ pub fn findings(findings: &[Finding]) -> String {
     lines.text
 }
 
-/// What is on record.
-pub fn state(talk: &Talk) -> String {
+fn counted_for(counter: &Counter) -> &str {
+    match counter {
+        Counter::Occurrences(policy, _)
+        | Counter::Backups(policy, _)
+        | Counter::Copies(policy, ..)
+        | Counter::Deletions(policy, ..) => policy.as_str(),
+    }
+}
+
+/// What is on record; with `all`, of whom.
+pub fn state(talk: &Talk, all: bool) -> String {
     let mut lines = Lines::new(true);
     let state = &talk.state;
+    if all {
+        let remembered = |words: Vec<&str>| if words.is_empty() { "nothing".to_owned() } else { words.join(" ") };
+        let sources = state.sources.keys().map(|key| key.source.as_str()).collect();
+        let regions = state.places.keys().map(|place| place.region.as_str()).collect();
+        let policies: BTreeSet<&str> = state.counters.keys().map(counted_for).collect();
+        lines.line(format_args!("sources: {}", remembered(sources)));
+        lines.line(format_args!("Regions: {}", remembered(regions)));
+        lines.line(format_args!("policies: {}", remembered(policies.into_iter().collect())));
+    }
     for (key, source) in &state.sources {
         for point in source.points.iter() {
             let (id, stands, place) = (&point.id, point.lifecycle.as_str(), &point.place);

@@ -1,8 +1,8 @@
 //! One that is stuck holds up nothing else: a Region that cannot be listed, a crowd of deletions, a call that did not
 //! leave. `tests/scripts/stuck.txt` has more of it.
 
-use super::fixture::*;
 use super::*;
+use crate::fixture::*;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

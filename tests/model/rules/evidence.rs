@@ -1,7 +1,7 @@
 //! What one answer proves, weighed against a state written by hand.
 
-use super::fixture::*;
 use super::*;
+use crate::fixture::*;
 use crate::world::disk::reloaded;
 use lifeboat::domain::evidence::{Evidence, confirms, stands, weigh, weigh_inventory};
 use lifeboat::domain::point::{MadeAs, RecoveryPoint};

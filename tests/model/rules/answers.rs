@@ -1,7 +1,7 @@
 //! What an answer changes in the state: every kind of call, every kind of answer, change by change.
 
-use super::fixture::*;
 use super::*;
+use crate::fixture::*;
 use lifeboat::domain::change::LaneEvidence;
 use lifeboat::domain::change::{Counter, ListingPage, OccurrenceRecord};
 use lifeboat::domain::id::{Region, deletion_token};
