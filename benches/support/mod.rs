@@ -58,7 +58,7 @@ impl Daemon {
         Self { child: child.unwrap(), listen }
     }
 
-    /// CPU time so far: user and system, from the kernel's books in ticks of 10 ms.
+    /// CPU time so far: user and system, from the kernel's counters in ticks of 10 ms.
     pub fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
         let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();

@@ -22,7 +22,7 @@ pub(super) struct Args {
     /// Keep running once everything is protected, until Ctrl-C
     #[arg(long)]
     stay: bool,
-    /// Give up after so many seconds without everything protected
+    /// Give up if not everything is protected after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     within: u64,
 }

@@ -27,7 +27,7 @@ pub(super) struct Args {
     /// Only what ended so: completed, skipped, coalesced, missed, failed, deleted; or open
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
-    /// At most so many, newest first; without it a table shows 1000, JSON and CSV everything
+    /// Show at most N, newest first; by default a table shows 1000, JSON and CSV everything
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// Print JSON

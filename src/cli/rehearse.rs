@@ -257,9 +257,9 @@ fn lanes(rehearsal: &Rehearsal, start: Time, end: Time) -> Vec<LaneUse> {
 }
 
 fn text(report: &Report) -> String {
-    let weather = if report.faults { "with faults" } else { "nothing goes wrong" };
+    let conditions = if report.faults { "with faults" } else { "nothing goes wrong" };
     let days = counted(usize::try_from(report.days).unwrap_or(usize::MAX), "day");
-    let mut lines = vec![format!("{days} from {}, seed {}, {weather}", report.start, report.seed), String::new()];
+    let mut lines = vec![format!("{days} from {}, seed {}, {conditions}", report.start, report.seed), String::new()];
     report.routes.iter().for_each(|routes| routes_text(routes, &mut lines));
     lines.push(String::new());
     for lane in &report.lanes {

@@ -223,7 +223,7 @@ impl Findings {
         self.errors > 0
     }
 
-    /// Whether there are so many findings that more would not help.
+    /// Whether the maximum number of findings is reached.
     pub(super) fn is_full(&self) -> bool {
         self.kept.len() >= KEPT_MAX
     }

@@ -194,8 +194,8 @@ impl<'a> Round<'a> {
             to_look_up.entry(group).or_default().push(self.key.source.clone());
             return Err(Blocked { reason: Reason::DescribeSource, until: None, detail });
         }
-        let set_aside = lookup.fault.as_ref().is_some_and(|(_, fault)| fault.class.needs_a_person());
-        let reason = if set_aside { Reason::NeedsPerson } else { Reason::DescribeSource };
+        let needs_person = lookup.fault.as_ref().is_some_and(|(_, fault)| fault.class.needs_a_person());
+        let reason = if needs_person { Reason::NeedsPerson } else { Reason::DescribeSource };
         Err(Blocked { reason, until: Some(lookup.not_before), detail })
     }
 }

@@ -27,7 +27,7 @@ const REMARKS_MAX: usize = 10;
 /// Plans the next page of each search that is due.
 pub fn plan(settings: &Settings, state: &State, now: Time, call_limits: &mut CallLimits<'_>, plan: &mut Plan) {
     let places: BTreeSet<AccountRegion> = selecting(settings).map(place_of).collect();
-    // What is wrong with the account or Region as a whole is told of that.
+    // A fault of the account or Region as a whole is reported there, not for each policy.
     let served = |policy: &&Policy| state.place(&place_of(policy)).is_none_or(|known| known.trouble.is_none());
     selecting(settings).filter(served).for_each(|policy| warn(policy, troubles(state, policy), plan));
     for place in places {

@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(told(&mut known, &one(YOUNG)), [""; 0]);
         assert_eq!(told(&mut known, &one(OLD)), ["route_late fs-1 us-west-2"]);
         for _ in 0..3 {
-            assert_eq!(told(&mut known, &one(OLD)), [""; 0], "also after a restart: the notes are in the books");
+            assert_eq!(told(&mut known, &one(OLD)), [""; 0], "also after a restart: the notes are in the database");
         }
         assert_eq!(told(&mut known, &one(YOUNG)), ["route_recovered fs-1 us-west-2"]);
         assert_eq!(told(&mut known, &one(YOUNG)), [""; 0]);

@@ -9,7 +9,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Calls of all kinds for a copy, but for the listings.
 const CALLS_PER_COPY: f64 = 3.0;
 
-/// A fleet with two destinations, whose copies move so many GB.
+/// A fleet with two destinations, whose copies move a given number of GB.
 fn fleet(sources: u64, schedule: &str, gigabytes: u64) -> Rehearsal {
     let policy = |ids: &[String]| {
         format!(

@@ -74,7 +74,7 @@ enum Command {
     Live(String),
     /// The same, until a call of this operation is under way: `until CopyBackup`.
     Until(String),
-    /// Answers calls of this operation that are under way as AWS would, all or so many: `answer CreateBackup 2`.
+    /// Answers calls of this operation that are under way as AWS would, all or the first few: `answer CreateBackup 2`.
     Answer { operation: String, count: Option<usize> },
     /// Refuses them: `refuse CopyBackup no_slot code=ServiceLimitExceeded`.
     Refuse {
@@ -133,7 +133,7 @@ enum Command {
     },
     /// It answers again.
     Heard(String),
-    /// A listing shows so many backups a page from now on.
+    /// Pages of a listing show at most this number of backups from now on.
     PageSize(usize),
     /// The clock runs ahead of AWS's from now on: `ahead 960h`; `ahead 0s` sets it right.
     Ahead(String),
@@ -391,11 +391,11 @@ impl Runner {
     fn round(&mut self, all: bool) -> String {
         self.follow_searches();
         let talk = &mut self.talk;
-        let (from, flying) = (talk.changes.len(), talk.under_way.len());
+        let (from, calls_from) = (talk.changes.len(), talk.under_way.len());
         let plan = talk.round();
         let mut lines = Lines::new(all);
         lines.changes(&talk.changes[from..]);
-        lines.calls(&talk.under_way[flying..]);
+        lines.calls(&talk.under_way[calls_from..]);
         lines.waiting(&plan);
         lines.text
     }
@@ -438,11 +438,11 @@ impl Runner {
         let mut lines = Lines::new(all);
         while self.talk.now < until {
             self.follow_searches();
-            let (from, flying) = (self.talk.changes.len(), self.talk.under_way.len());
+            let (from, calls_from) = (self.talk.changes.len(), self.talk.under_way.len());
             let plan = self.talk.round();
             let mut news = Lines::new(all);
             news.changes(&self.talk.changes[from..]);
-            news.made_or_deleted(&self.talk.under_way[flying..]);
+            news.made_or_deleted(&self.talk.under_way[calls_from..]);
             if met(&self.talk) {
                 lines.at(self.talk.now, &news.text);
                 return lines.text;

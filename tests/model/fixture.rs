@@ -1,4 +1,4 @@
-//! Books written by hand, change by change, for what a conversation reaches only by a long way round.
+//! A state written by hand, change by change, for what a conversation reaches only by a long way round.
 
 use crate::talk::*;
 use lifeboat::domain::change::OccurrenceRecord;

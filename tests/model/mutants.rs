@@ -106,7 +106,7 @@ pub const MUTANTS: [Mutant; 53] = [
     },
     Mutant {
         fault: "first come, first served, whatever was promised",
-        setup: Draw::Crowd,
+        setup: Draw::ManySources,
         world: |world| world.with_planner(Box::new(FirstComeFirstServed)),
     },
     Mutant {
@@ -314,7 +314,7 @@ enum Draw {
     /// As the sweeps draw them.
     InjectedFault,
     /// Quiet ones in which many routes wait for one slot.
-    Crowd,
+    ManySources,
     /// Quiet ones whose clock is set back again and again, by as much as is borne.
     Clock,
     /// Quiet ones whose clock is a day off for an hour, again and again.
@@ -370,7 +370,7 @@ impl Draw {
     fn of(self, seed: u64) -> Setup {
         match self {
             Self::InjectedFault => Setup::draw(seed),
-            Self::Crowd => crowd(seed),
+            Self::ManySources => many_sources(seed),
             Self::Tagged => {
                 let mut setup = Setup::quiet(seed, 3);
                 for policy in setup.settings.policies.keys().cloned().collect::<Vec<_>>() {
@@ -605,7 +605,7 @@ fn loads_all_the_time(setup: &mut Setup, from_ms: i64) {
 
 /// Backups of a day and backups of six hours come due together, and one copy at a time is made of them. There is time
 /// enough for all, but not in any order.
-fn crowd(seed: u64) -> Setup {
+fn many_sources(seed: u64) -> Setup {
     let two = |setup: &Setup| {
         let policies = setup.settings.policies.values();
         let files = policies.filter(|policy| policy.sources.iter().filter(|source| !source.is_volume()).count() > 1);

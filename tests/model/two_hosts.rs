@@ -82,7 +82,7 @@ enum Event {
     Arrives { host: usize, life: u64, sent_ms: i64, action: Action },
     Answered { host: usize, life: u64, action: Action, outcome: Outcome },
     Incident,
-    Calm,
+    FaultsEnd,
 }
 
 struct Pair {
@@ -155,7 +155,7 @@ impl Pair {
             pair.at(first_ms, Event::Starts(host));
         }
         pair.at(pair.now_ms + HOUR_MS, Event::Incident);
-        pair.at(pair.now_ms + TROUBLE_MS, Event::Calm);
+        pair.at(pair.now_ms + TROUBLE_MS, Event::FaultsEnd);
         pair
     }
 
@@ -235,7 +235,7 @@ impl Pair {
                 self.incident();
                 Ok(())
             }
-            Event::Calm => {
+            Event::FaultsEnd => {
                 self.calm = true;
                 self.hosts.iter_mut().for_each(|host| host.cut_off.clear());
                 Ok(())

@@ -98,7 +98,7 @@ fn traces() {
     });
 }
 
-/// In so many fleet-years every check finds something to compare.
+/// Fleet-years within which every check finds something to compare.
 const ENOUGH_YEARS: f64 = 5.0;
 
 /// What many seeds came to.
@@ -169,8 +169,8 @@ fn the_same_seed_gives_the_same_trace() {
         assert_eq!(differs, None, "seed {seed}");
         assert_eq!(first.trace.len(), second.trace.len(), "seed {seed}");
         assert_eq!(first.result.unwrap(), second.result.unwrap(), "seed {seed}");
-        let books = |cloud: &Cloud| format!("{:?}", cloud.backups().collect::<Vec<_>>());
-        assert!(books(&first.cloud) == books(&second.cloud), "seed {seed}: FSx's inventory differs");
+        let inventory = |cloud: &Cloud| format!("{:?}", cloud.backups().collect::<Vec<_>>());
+        assert!(inventory(&first.cloud) == inventory(&second.cloud), "seed {seed}: FSx's inventory differs");
     }
 }
 

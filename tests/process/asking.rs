@@ -58,7 +58,7 @@ fn policy(more: &str) -> String {
     )
 }
 
-/// What a daemon with so many sources says of an order whose backups have all ended.
+/// What a daemon with this number of sources says of an order whose backups have all ended.
 fn ended(at: Time, sources: usize) -> Vec<HistoryEntry> {
     let entry = |number: usize| HistoryEntry {
         source: SourceKey { account: "default".into(), source: format!("fs-{number:017x}").as_str().into() },

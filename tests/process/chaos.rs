@@ -1,4 +1,4 @@
-//! Killed at any instant, with and without its database, in all kinds of weather: nothing is made twice, nothing is
+//! Killed at any instant, with and without its database, under every kind of fault: nothing is made twice, nothing is
 //! forgotten (promises 1, 2, 3 and 9). `LIFEBOAT_KILLS=300` kills more often; the seed is printed and
 //! `LIFEBOAT_SEED` replays its choice of instants.
 

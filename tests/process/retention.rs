@@ -25,7 +25,7 @@ fn held(bench: &Bench, region: &str) -> Vec<BackupFacts> {
     held
 }
 
-/// Runs until so many copies were made, then fires no more and waits for quiet.
+/// Runs until that number of copies was made, then fires no more and waits for quiet.
 fn fill(bench: &Bench, retain: &str, there: &str, copies: usize) -> crate::support::Daemon {
     bench.write_policy(&policy("* * * * * *", retain, there));
     let daemon = bench.daemon();

@@ -13,7 +13,7 @@ fn fnv(value: u64, number: i64) -> u64 {
     format!("{number}\n").bytes().fold(value, |value, byte| (value ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// So many, and their hash.
+/// Their number and their hash.
 fn firings(schedule: &Schedule, changes: &[Time]) -> (usize, u64) {
     let (mut count, mut hash) = (0, 0xcbf2_9ce4_8422_2325);
     for change in changes {

@@ -509,7 +509,7 @@ fn notes_are_kept_until_they_are_settled() {
     for (id, at) in [("a", now()), ("b", now()), ("a", now().plus(HOUR))] {
         notes.apply(&notice(id, at));
     }
-    assert_eq!(notes.queued.len(), 2, "one event is told of once");
+    assert_eq!(notes.queued.len(), 2, "one event is reported once");
     notes.apply(&Note::NotificationDone { id: "a".to_owned() });
     assert_eq!(notes.queued.keys().map(|(_, id)| id.as_str()).collect::<Vec<_>>(), ["b"]);
     // A clock that went back: what began in the future began now.

@@ -86,7 +86,7 @@ pub enum Incident {
     OtherAccount(bool),
     /// A person takes the tag off a source that a policy selects by it, or puts it back on. The number chooses the source.
     Retag(u64, bool),
-    /// AWS keeps so many user backups of each type in each account and Region from now on; `None`: any number.
+    /// How many user backups AWS keeps of each type in each account and Region from now on; `None`: any number.
     Quota(Option<u32>),
     /// FSx stops misbehaving, the policy is complete again, the clock is right: act two.
     FaultsEnd,
@@ -153,7 +153,7 @@ pub struct Setup {
     pub faults: Faults,
     /// What befalls the world, ms after the start.
     pub timetable: Vec<(i64, Incident)>,
-    /// The process dies at a boundary between two steps once in so many; 0: never.
+    /// The process dies at a boundary between two steps with a probability of 1/n; 0: never.
     pub crash_one_in: u64,
     /// The process dies at this very boundary as well.
     pub dies_at: Option<Death>,
@@ -166,7 +166,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// A small, quiet world: nothing goes wrong, for so many days and two more to come to rest.
+    /// A small, quiet world: nothing goes wrong, for a number of days and two more to come to rest.
     #[must_use]
     pub fn quiet(seed: u64, days: i64) -> Self {
         let mut draw = Draw::new(seed);

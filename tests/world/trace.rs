@@ -1,6 +1,6 @@
 //! The trace of a run, line by line: a fingerprint of all lines, and the last lines for people.
 //!
-//! Two runs of one seed must be identical byte for byte. Keeping years of lines would cost more than the simulation, so
+//! Two runs of one seed must be identical byte for byte. Storing years of lines would cost more than the simulation, so
 //! each line goes into a checksum and only the last ones are kept.
 
 use lifeboat::domain::action::{Call, Request};
@@ -128,9 +128,9 @@ impl fmt::Display for Leaves<'_> {
 
 /// What came of a call in a few words, kept until its line is written.
 pub enum Came {
-    /// So many of what was looked at.
+    /// How many of what was looked at.
     Polled(usize),
-    /// So many on a page, and whether there are more.
+    /// How many on a page, and whether there are more.
     Page(usize, bool),
     /// Anything else.
     Text(String),

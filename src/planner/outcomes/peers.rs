@@ -14,8 +14,8 @@ impl OutcomeProcessor<'_> {
     /// asked for. It need not be so (an answer may have been lost, or a person mistyped a tag); the planner then looks
     /// once more than it must.
     pub(super) fn notice_peer(&mut self, point: &RecoveryPoint, key: &WorkKey) {
-        let born = self.state.created_at.plus(TOKEN_TRUSTED_FOR);
-        let lately = point.created_at > born && point.created_at > self.now.minus(PEER_REMEMBERED_FOR);
+        let trusted_from = self.state.created_at.plus(TOKEN_TRUSTED_FOR);
+        let lately = point.created_at > trusted_from && point.created_at > self.now.minus(PEER_REMEMBERED_FOR);
         let elsewhere = self.state.point(self.place, &point.id).is_some();
         let asked = self.state.pending_request(key).is_some();
         let told = self.state.peer_seen_at.is_some_and(|at| at.plus(PEER_TOLD_AGAIN) > self.now);

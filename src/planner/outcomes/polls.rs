@@ -6,10 +6,10 @@ use crate::domain::limits::{IDS_PER_CALL, LISTING_LAG};
 
 /// The poll interval of a missing object while it is unknown which account responds.
 pub(super) const UNPROVEN_LOOK: Duration = Duration::from_secs(5 * 60);
-/// So many are polled as often as that; twice as many half as often.
+/// Up to this number of objects are polled at that interval; twice as many at half the rate.
 const POLLED_AT_ONCE: usize = 10;
 /// The maximum number of failures of a later page before the listing restarts, however often it restarted already.
-const PATIENCE_WITH_PAGE: u32 = 5;
+const PAGE_FAILURES_MAX: u32 = 5;
 
 impl OutcomeProcessor<'_> {
     /// A poll did not find the object.
@@ -104,8 +104,8 @@ impl OutcomeProcessor<'_> {
         // A token can expire or never be served: a later page is abandoned after its second failure. Each restarted
         // listing allows more failures, because with many pages and frequent failures some page is certain to fail
         // twice.
-        let patience = matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled);
-        let restart = !patience || (later_page && failures > anew.min(PATIENCE_WITH_PAGE));
+        let temporary = matches!(fault.class, FaultClass::Unanswered | FaultClass::Throttled);
+        let restart = !temporary || (later_page && failures > anew.min(PAGE_FAILURES_MAX));
         let pause = self.read_refused(CallKey::List, fault, failures.saturating_add(anew));
         let (place, not_before) = (self.place.clone(), self.now.plus(pause));
         self.push(Change::ListingStalled { place, not_before, restart });

@@ -160,9 +160,9 @@ impl Cloud {
             bytes: moved_bytes,
             bytes_per_second: self.settings.backup_bytes_per_second,
         };
-        let doomed = volume.as_ref().is_some_and(|volume| volume.backups_fail || self.is_full(volume))
+        let will_fail = volume.as_ref().is_some_and(|volume| volume.backups_fail || self.is_full(volume))
             || file_system.lifecycle == "MISCONFIGURED";
-        let outlook = self.backup_outlook(place, &work, doomed, begins_ms, now_ms);
+        let outlook = self.backup_outlook(place, &work, will_fail, begins_ms, now_ms);
         let id = format!("backup-{}", self.ids.hex17());
         let pending = pending_ms > 0;
         let at = self.push(Backup {
@@ -201,9 +201,16 @@ impl Cloud {
         most_percent < 100.0 && volume.used_bytes as f64 * 100.0 > volume.size_bytes as f64 * most_percent
     }
 
-    fn backup_outlook(&mut self, place: RegionIx, work: &Work, doomed: bool, begins_ms: i64, now_ms: i64) -> Outlook {
+    fn backup_outlook(
+        &mut self,
+        place: RegionIx,
+        work: &Work,
+        will_fail: bool,
+        begins_ms: i64,
+        now_ms: i64,
+    ) -> Outlook {
         let fault_rates = self.fault_rates(place, "CreateBackup", now_ms);
-        let fails = self.outcomes.percent(fault_rates.fail_backup_percent) || doomed;
+        let fails = self.outcomes.percent(fault_rates.fail_backup_percent) || will_fail;
         let stuck = self.outcomes.percent(fault_rates.stuck_backup_percent);
         self.outlook(
             work,

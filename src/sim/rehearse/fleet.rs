@@ -94,7 +94,7 @@ pub fn build_fleet(
         }
     }
     if assumed.faults {
-        cloud.set_faults(weather(silent_region(settings)), Some(start.millis()));
+        cloud.set_faults(injected_faults(silent_region(settings)), Some(start.millis()));
     }
     Ok(cloud)
 }
@@ -132,7 +132,7 @@ fn known(state: Option<&State>, key: &SourceKey) -> (FileSystemType, Option<u64>
 
 /// An ordinary month: throttled and failing calls, lost responses, backups and copies that end FAILED, copies of
 /// others, every other week a day on which copies take three times as long, and once a Region that is silent for hours.
-fn weather(silent_region: Option<&Region>) -> Faults {
+fn injected_faults(silent_region: Option<&Region>) -> Faults {
     const HOUR: f64 = 3600.0;
     const DAY: f64 = 24.0 * HOUR;
     let noise = Fault {

@@ -115,7 +115,7 @@ impl PolicyFile {
     }
 }
 
-/// So many of them, or these.
+/// A number of them, or these.
 fn sources(value: &str) -> String {
     let ids = match value.parse() {
         Ok(count) => (0..count).map(|number| source(number).to_string()).collect::<Vec<_>>(),

@@ -160,7 +160,7 @@ fn a_fault_of_the_place_counts_against_it_and_any_answer_clears_it() {
             changes.contains(&Change::InventoryRead { place: place(HOME), at: noon() })
         };
         let page = |next: Option<&str>| Outcome::Page { observed_backups: vec![], next_token: next.map(str::to_owned) };
-        assert!(seen_by(page(None)) && seen_by(Outcome::Polled(vec![])), "the books were read");
+        assert!(seen_by(page(None)) && seen_by(Outcome::Polled(vec![])), "the inventory was read");
         assert!(!seen_by(page(Some("more"))), "not all of them");
         assert!(!seen_by(Outcome::SourcesDescribed(vec![])) && !seen_by(failed_with(FaultClass::TransientState)));
     }
@@ -662,13 +662,13 @@ fn a_later_page_that_failed_twice_is_waited_for_a_little_longer_each_time() {
             next_token: "two".to_owned(),
         });
         // Where a quarter of all calls fail, one of a hundred pages fails twice for sure, and the end would never be seen.
-        let patience = 1 + cycle.min(5);
-        for failure in 0..=patience {
+        let most_failures = 1 + cycle.min(5);
+        for failure in 0..=most_failures {
             let call = Call::ListPage { next_token: Some("two".to_owned()) };
             let changes = told(&fixture, HOME, call, failed_with(FaultClass::Unanswered), noon());
             let stalled = changes.into_iter().find(|change| matches!(change, Change::ListingStalled { .. })).unwrap();
             let Change::ListingStalled { not_before, restart, .. } = &stalled else { unreachable!() };
-            assert_eq!(*restart, failure == patience, "failure {failure} of cycle {cycle}");
+            assert_eq!(*restart, failure == most_failures, "failure {failure} of cycle {cycle}");
             pauses.push(not_before.since(noon()));
             fixture.apply(stalled);
         }
@@ -699,8 +699,8 @@ fn a_page_that_failed_is_asked_for_again_or_the_listing_begins_anew() {
         (not_before.since(noon()), *restart)
     };
     for class in FaultClass::ALL {
-        let patience = matches!(class, FaultClass::Unanswered | FaultClass::Throttled);
-        assert_eq!((stalled(0, class, HOME).1, stalled(8, class, HOME).1), (!patience, !patience), "{class:?}");
+        let temporary = matches!(class, FaultClass::Unanswered | FaultClass::Throttled);
+        assert_eq!((stalled(0, class, HOME).1, stalled(8, class, HOME).1), (!temporary, !temporary), "{class:?}");
     }
     spread(SECOND, |region| stalled(0, FaultClass::Throttled, region).0);
     spread(8 * SECOND, |region| stalled(3, FaultClass::Throttled, region).0);

@@ -26,7 +26,7 @@ struct Route {
 }
 
 impl Route {
-    /// So many backups, one each hour from the start on; it is `later` after the last.
+    /// `count` backups, one each hour from the start on; it is `later` after the last.
     fn hourly(count: u32, later: Duration) -> Self {
         let mut route = Self { fixture: Fixture::new(), now: start(), gone: 0 };
         for _ in 0..count {

@@ -37,7 +37,7 @@ fn works(report: &CapacityReport) -> bool {
     report.warnings().next().is_none()
 }
 
-/// Books in which three points of each end tell how long a backup and a copy of this source take.
+/// A state in which three points of each end tell how long a backup and a copy of this source take.
 fn teach(state: &mut State, source: SourceId, backup_takes: Duration, copy_takes: Duration) {
     for day in 1..4 {
         let occurrence = of(&format!("2026-11-{day:02}T00:00:00Z"), Trigger::Schedule);

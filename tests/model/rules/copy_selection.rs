@@ -131,7 +131,7 @@ fn who_gets_a_slot_depends_on_when_the_next_one_is_free() {
             id: "backup-third".into(),
             ..good("", scheduled(12)).with_provenance(|of| of.source = source(2))
         };
-        let in_flight = copy("copy-flying", &backup, THERE, Lifecycle::Copying);
+        let in_flight = copy("copy-in-flight", &backup, THERE, Lifecycle::Copying);
         fixture.see(&RecoveryPoint { created_at: now.minus(age), ..in_flight });
         let plan = fixture.plan(now);
         assert_eq!(made(&plan).len(), 1, "{:?}", plan.waiting);

@@ -160,7 +160,7 @@ fn a_copy_of_somebody_else_that_ends_opens_the_lane() {
     assert_eq!(state.closed_lanes[&Lanes::lane()], opened, "a listing shows that it ended");
 }
 
-/// A lane that refused so many seconds ago, and lets copies be asked for again from `until` on.
+/// A lane that refused those seconds ago, and lets copies be asked for again from `until` on.
 fn closed(refused: &[u32], until: Time, one_at_a_time: bool) -> (State, Time) {
     let now = at("2026-11-21T06:00:00Z");
     let mut state = State::new(now, now);

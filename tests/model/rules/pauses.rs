@@ -99,7 +99,7 @@ fn a_lost_answer_is_asked_for_again_and_then_looked_for() {
     assert_eq!(first.token(), second.token(), "nothing was made, so the attempt is the same");
 }
 
-/// No more than so many calls at one place at one time, whatever there is to do.
+/// The number of calls at one place at one time has an upper bound, whatever is due.
 #[test]
 fn calls_at_a_place_are_bounded() {
     let mut talk = Talk::at_six(230);

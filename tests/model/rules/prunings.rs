@@ -41,7 +41,7 @@ fn copy_of_hour(hour: u32) -> RecoveryPoint {
     copy(copy_id(hour).as_str(), &of_hour(hour), THERE, Lifecycle::Available)
 }
 
-/// So many hours, each with its backup and its copy, and nothing open.
+/// A number of hours, each with its backup and its copy, and nothing open.
 fn held(hours: u32) -> Fixture {
     let mut fixture = Fixture::new();
     for hour in 0..hours {

@@ -86,7 +86,7 @@ fn a_schedule_held_before_a_lost_database_if_a_day_of_backups_says_so() {
     assert!(!check("0 4 * * *", of(&[hours("19", 3, 3), hours("20", 4, 4)])), "another hour before");
 }
 
-/// So many are recorded in a round; the rest in the next, and only then is all on record.
+/// A round records a limited number; the rest comes in the next, and only then is all on record.
 #[test]
 fn a_round_records_so_many() {
     for (sources, recorded) in [(1999, 1999), (2000, 2000), (2001, 2000)] {

@@ -105,7 +105,7 @@ fn a_crowd_of_deletions_starves_no_look_at_what_is_in_flight() {
     let doubted = copy("b-doubted", &backup("gone", scheduled(1), Lifecycle::Available), THERE, Lifecycle::Available);
     fixture.see(&doubted);
     fixture.apply(Change::MissingFromListing { place: place(THERE), id: doubted.id, missing_since: Some(noon()) });
-    fixture.see(&copy("z-flying", &made, THERE, Lifecycle::Copying));
+    fixture.see(&copy("z-in-flight", &made, THERE, Lifecycle::Copying));
     let others = vec![("y-other".into(), vec![])];
     fixture.apply(Change::Listed {
         place: place(THERE),
@@ -122,7 +122,7 @@ fn a_crowd_of_deletions_starves_no_look_at_what_is_in_flight() {
             Call::Poll { ids } => Some(ids.iter().map(ToString::to_string).collect::<Vec<_>>()),
             _ => None,
         });
-    assert_eq!(poll_schedule.unwrap()[..3], ["z-flying", "y-other", "b-doubted"]);
+    assert_eq!(poll_schedule.unwrap()[..3], ["z-in-flight", "y-other", "b-doubted"]);
 }
 
 /// Whose credentials fail in a Region that left the policy says nothing about the others.

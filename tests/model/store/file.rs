@@ -29,7 +29,7 @@ impl Files {
         std::fs::write(log_of(path), &self.log).unwrap();
     }
 
-    /// The log as it is when the power fails while `after` is being written over `self`: so many bytes have arrived,
+    /// The log as it is when the power fails while `after` is being written over `self`: some bytes have arrived,
     /// the rest is as before. The database is untouched, since it is only written once the log is safe.
     pub fn torn(&self, after: &Self, arrived: usize) -> Self {
         let mut log = after.log[..arrived.min(after.log.len())].to_vec();

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What AWS says of the time is so many seconds after the host's clock.
+/// AWS's time is this number of seconds after the host's clock.
 fn aws_ahead(seconds: i64) -> String {
     format!("[[fault]]\ndate_skew_seconds = {seconds}\n")
 }

@@ -51,7 +51,7 @@ impl Offline {
         Self { bench, daemon, backup, at_rest }
     }
 
-    /// Asks what must always be answered, and holds what there is against what there was.
+    /// Asks what must always be answered, and compares what exists with what existed.
     fn lives_and_is_as_it_was(&mut self) {
         assert!(self.daemon.child.try_wait().unwrap().is_none(), "the daemon ended:\n{}", self.bench.log());
         let health = answer(&self.bench, b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");

@@ -198,7 +198,7 @@ const CLAUSES: &[(u8, &str, &[&str])] = &[
     (20, "the first, another key, and no copy left are full; else incremental", &["fact_20_full_and_incremental"]),
     (
         20,
-        "bytes and duration are in proportion; only the books tell",
+        "bytes and duration are in proportion; only the inventory tells",
         &["fact_20_a_full_copy_moves_all_and_takes_as_long"],
     ),
     (

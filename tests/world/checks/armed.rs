@@ -95,7 +95,7 @@ checks! {
     BackupBesideTrouble = "7",
     /// A copy that can begin begins, while something else is in trouble.
     CopyBesideTrouble = "7",
-    /// What is kept of a source whose policy keeps the last so many.
+    /// What is kept of a source whose policy keeps the last N.
     PrunedBesideTrouble = "7",
     /// A backup that can begin begins.
     BackupGoesOn = "8",

@@ -7,12 +7,12 @@ use lifeboat::domain::id::{AccountRegion, Target};
 use lifeboat::domain::time::Time;
 use std::time::Duration;
 
-/// So many more than the rule keeps may be there: read by copies, waiting for a review, or for a slow deletion.
+/// How many more than the rule keeps may be there: read by copies, waiting for a review, or for a slow deletion.
 const MORE: usize = 6;
 /// What is younger may not be decided yet.
 const DECIDED_AFTER: Duration = Duration::from_secs(6 * 3600);
 
-/// Counts what is kept of sources whose policy keeps the last so many and nothing else.
+/// Counts what is kept of sources whose policy keeps the last N and nothing else.
 pub(super) fn inspected(view: &View<'_>, flow: &Flow) -> Result<(), Broken> {
     let (state, old) = (view.state, |at: Time| at.plus(DECIDED_AFTER) < view.host_now);
     if !view.settings.daemon.prune || !old(state.started_at) {

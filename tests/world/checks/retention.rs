@@ -207,7 +207,7 @@ impl Retention {
         {
             armed.count(Check::NotKeptByRule);
             let newer = || all().filter(|(other, _)| counts(*other)).map(|(other, _)| cloud.backup(other));
-            // One of the newest so many, each occurrence counted once; or of the span before the newest.
+            // One of the newest N, each occurrence counted once; or of the span before the newest.
             let works: BTreeSet<_> = newer().map(|other| work_of(other).ok_or(&other.id)).collect();
             let second = newer().any(|other| work_of(other).as_ref() == Some(&work));
             let newest_ms = newer().map(told_ms).max().unwrap_or(told_ms(gone));

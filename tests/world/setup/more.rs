@@ -81,7 +81,7 @@ fn select(setup: &mut Setup, act_one_ms: i64, rng: &mut Rng) {
     }
 }
 
-/// A policy selects its sources by tag, but for the first so many.
+/// A policy selects its sources by tag, except the first few.
 pub fn select_by_tag(setup: &mut Setup, policy: &PolicyName, named: usize) {
     let Some(policy) = setup.settings.policies.get_mut(policy) else { return };
     let value = policy.name.to_string();
