@@ -30,6 +30,8 @@ const AHEAD: Duration = Duration::from_secs(300);
 const KEPT_FOR: Duration = Duration::from_secs(900);
 /// Minimum time between two fetches: Regions that ask at the same time share one result.
 const NOT_AGAIN_FOR: Duration = Duration::from_secs(10);
+/// Credentials are not used this close to their expiry, since a request takes time to arrive; of a short life, a quarter.
+const TRAVEL: Duration = Duration::from_secs(10);
 
 /// The only access to the credentials. Clones share it.
 #[derive(Clone, Debug)]
@@ -66,9 +68,11 @@ struct Known {
 }
 
 impl Known {
-    /// Whether they are valid now.
+    /// Whether a request that is sent now arrives while they are valid.
     fn lasts(&self) -> bool {
-        self.credentials.expiry().is_none_or(|end| end > SystemTime::now())
+        let Some(end) = self.credentials.expiry() else { return true };
+        let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+        left > TRAVEL.min((left + self.since.elapsed()) / 4)
     }
 
     /// Whether no refresh is needed yet.
@@ -99,6 +103,20 @@ impl SharedCredentials {
     /// Those of a role in another account.
     pub(super) fn assuming(role: Role) -> Self {
         Self(Arc::new(Inner { source: Source::Role(Box::new(role)), state: Mutex::default() }))
+    }
+
+    /// AWS refused a request that began at `asked_at` because its credentials have expired: their own expiry, read by this
+    /// host's clock, is not to be believed. Returns whether the next [`SharedCredentials::get`] returns newer ones.
+    pub(super) async fn expired(&self, asked_at: Instant) -> bool {
+        let mut state = self.0.state.lock().await;
+        if state.known.as_ref().is_some_and(|known| known.since > asked_at) {
+            return true;
+        }
+        if matches!(self.0.source, Source::Given(_)) || state.fetched.is_some_and(|at| at.elapsed() < NOT_AGAIN_FOR) {
+            return false;
+        }
+        state.known = None;
+        true
     }
 
     /// Valid credentials.

@@ -59,6 +59,11 @@ fn contradiction(shared: &SdkConfig, endpoint_named: bool) -> Option<Fault> {
     Some(Fault::new(FaultClass::Credentials, "SettingsContradict", &text))
 }
 
+/// The codes with which AWS refuses expired credentials.
+const EXPIRED: [&str; 2] = ["ExpiredToken", "ExpiredTokenException"];
+/// A call refused with one of them is repeated only if it was refused this soon, to end within its time.
+const RENEWED_WITHIN: Duration = Duration::from_secs(10);
+
 /// FSx as served by AWS or a compatible endpoint.
 pub struct FsxEngine {
     shared: SdkConfig,
@@ -311,25 +316,44 @@ impl FsxEngine {
         }
         Err(endless())
     }
+
+    async fn try_call(&self, action: &Action, requests: &mut Vec<Sent>) -> Result<Outcome, Fault> {
+        let place = &action.place;
+        match &action.call {
+            Call::Make { request, .. } => self.make(place, request, requests).await,
+            Call::ListPage { next_token } => self.page(place, next_token.as_deref(), requests).await,
+            Call::Poll { ids } => self.poll(place, ids, requests).await,
+            Call::DescribeSources { ids } => self.lookup(place, ids, requests).await,
+            Call::SearchSources { next } => self.search(place, next, requests).await,
+            Call::Delete { id, token } => {
+                let call = self.client(place).delete_backup().backup_id(id.as_str());
+                let call = call.client_request_token(token.as_str());
+                self.send(place, "DeleteBackup", requests, call.send()).await.map(|_| Outcome::Deleted)
+            }
+            Call::Hold { arn, hold, .. } => self.hold(place, arn, hold.as_deref(), requests).await,
+        }
+    }
+
+    /// Whether AWS refused because the credentials have expired, and newer ones can be had.
+    async fn renews(&self, place: &AccountRegion, began: Instant, fault: &Fault) -> bool {
+        let expired = EXPIRED.contains(&fault.code.as_str()) && began.elapsed() < RENEWED_WITHIN;
+        match self.credentials.of(place) {
+            Ok(credentials) if expired => credentials.expired(began).await,
+            _ => false,
+        }
+    }
 }
 
 impl Engine for FsxEngine {
     async fn call(&self, action: &Action) -> Answer {
-        let mut requests = Vec::new();
-        let place = &action.place;
-        let result = match &action.call {
-            Call::Make { request, .. } => self.make(place, request, &mut requests).await,
-            Call::ListPage { next_token } => self.page(place, next_token.as_deref(), &mut requests).await,
-            Call::Poll { ids } => self.poll(place, ids, &mut requests).await,
-            Call::DescribeSources { ids } => self.lookup(place, ids, &mut requests).await,
-            Call::SearchSources { next } => self.search(place, next, &mut requests).await,
-            Call::Delete { id, token } => {
-                let call = self.client(place).delete_backup().backup_id(id.as_str());
-                let call = call.client_request_token(token.as_str());
-                self.send(place, "DeleteBackup", &mut requests, call.send()).await.map(|_| Outcome::Deleted)
-            }
-            Call::Hold { arn, hold, .. } => self.hold(place, arn, hold.as_deref(), &mut requests).await,
-        };
+        let (began, mut requests) = (Instant::now(), Vec::new());
+        let mut result = self.try_call(action, &mut requests).await;
+        if let Err(fault) = &result
+            && self.renews(&action.place, began, fault).await
+        {
+            // The same request, with its token. AWS did nothing for the first.
+            result = self.try_call(action, &mut requests).await;
+        }
         Answer { outcome: result.unwrap_or_else(Outcome::Failed), requests, dated: self.measure.take_date() }
     }
 }

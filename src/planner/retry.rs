@@ -14,6 +14,9 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The longest backoff after AWS created something that ended FAILED.
 pub const LONGEST_AFTER_FAILED: Duration = Duration::from_secs(6 * 3600);
+/// The longest backoff of a request without a clear answer. A Region that serves nobody is closed as a whole (see
+/// [`PLACE_OUT_OF_ORDER`]), so a shorter one costs no calls in an outage, and ends the wait sooner after it.
+const LONGEST_WITHOUT_ANSWER: Duration = Duration::from_secs(15 * 60);
 /// The longest backoff of an account and Region that do not respond: one call a minute finds the end of an outage.
 const LONGEST_FOR_PLACE: Duration = MINUTE;
 /// The same if the cause is not the Region but our credentials.
@@ -31,7 +34,7 @@ pub const PLACE_OUT_OF_ORDER: u32 = 3;
 #[must_use]
 pub fn pause(class: FaultClass, failures: u32, poll: Duration, jitter: f64) -> Duration {
     let (first, longest) = match class {
-        FaultClass::Unanswered | FaultClass::Throttled | FaultClass::TokenConflict => (SECOND, HOUR),
+        FaultClass::Unanswered | FaultClass::Throttled | FaultClass::TokenConflict => (SECOND, LONGEST_WITHOUT_ANSWER),
         // For a lane (see [`super::lane_limits`]): no longer, so that a free slot is used within two polls.
         FaultClass::NoSlot => (poll / 2, poll * 7 / 4),
         FaultClass::TransientState => (poll, HOUR),
@@ -62,7 +65,7 @@ pub fn pause_after_attempts(
     if attempts == 0 || !class.passes_by_itself() {
         return Duration::ZERO;
     }
-    pause_after_failed(key, attempts.saturating_add(failures), poll).min(HOUR)
+    pause_after_failed(key, attempts.saturating_add(failures), poll).min(LONGEST_WITHOUT_ANSWER)
 }
 
 /// The backoff before the attempt after `attempts` (from 1) that ended FAILED or were deleted.

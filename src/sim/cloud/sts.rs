@@ -36,6 +36,8 @@ pub struct Role {
     pub external_id: Option<String>,
     /// How long each session lasts whatever the caller asks for, s; AWS has at least 900.
     pub session_seconds: Option<i64>,
+    /// When a session ends in truth, s after its beginning, whatever was said of it.
+    pub session_ends_after_seconds: Option<i64>,
 }
 
 /// Who calls.
@@ -163,7 +165,9 @@ fn session(
         return Err(ApiError::client("AccessDenied", what).with_status(403));
     }
     let seconds = role.and_then(|role| role.session_seconds).unwrap_or(seconds);
-    let expires_ms = now_ms.saturating_add(seconds.saturating_mul(1_000));
+    let after = |seconds: i64| now_ms.saturating_add(seconds.saturating_mul(1_000));
+    let expires_ms = after(seconds);
+    let ends_ms = role.and_then(|role| role.session_ends_after_seconds).map_or(expires_ms, after);
     Ok(Session {
         caller: Caller {
             account: account.to_owned(),
@@ -171,7 +175,7 @@ fn session(
         },
         // As long as AWS's, and with the account in it, by which the endpoint knows callers.
         access_key: format!("ASIA{account}SIML"),
-        token: [TOKEN, name, session_name, &expires_ms.to_string()].join(&BAR.to_string()),
+        token: [TOKEN, name, session_name, &ends_ms.to_string()].join(&BAR.to_string()),
         expires_ms,
     })
 }
@@ -209,6 +213,7 @@ mod tests {
             trusts: vec!["111122223333".to_owned()],
             external_id: Some("2c9f".to_owned()),
             session_seconds: Some(5),
+            session_ends_after_seconds: None,
         };
         let roles: BTreeMap<_, _> = [(ARN.to_owned(), role)].into();
         let with = |external_id: Option<&str>| AssumeRole { external_id: external_id.map(str::to_owned), ..asked() };

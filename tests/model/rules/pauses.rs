@@ -29,7 +29,7 @@ fn pauses_are_exactly_as_long_as_their_class_says() {
         Credentials, Denied, Missing, NoSlot, Permanent, Quota, Throttled, TokenConflict, TransientState, Unanswered,
     };
     for (classes, first, longest) in [
-        (vec![Unanswered, Throttled, TokenConflict], SECOND, HOUR),
+        (vec![Unanswered, Throttled, TokenConflict], SECOND, 15 * MINUTE),
         (vec![NoSlot], POLL / 2, POLL * 7 / 4),
         (vec![TransientState], POLL, HOUR),
         (vec![Quota], 5 * MINUTE, HOUR),

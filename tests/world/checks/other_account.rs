@@ -17,8 +17,13 @@ impl OtherAccount {
     /// Another account answers from now on (`state` is what the process knows, if it lives), or the right one again.
     pub(super) fn answers(&mut self, other: bool, state: Option<&State>) {
         let places = state.filter(|_| other).into_iter().flat_map(|state| &state.places);
-        let known = places.flat_map(|(place, known)| known.points.keys().map(|id| (place.clone(), id.clone())));
-        self.known = known.collect();
+        let known = places.flat_map(|(place, known)| known.points.keys().map(move |id| (place, id)));
+        // What was in doubt before, such as a backup whose tags a person removed, may go on the doubts of before.
+        let certain = known.filter(|(place, id)| {
+            let point = state.and_then(|state| state.point(place, id));
+            point.is_some_and(|point| point.remarks.missing_since.is_none())
+        });
+        self.known = certain.map(|(place, id)| (place.clone(), id.clone())).collect();
     }
 
     /// Every few minutes of virtual time, while the process lives.
