@@ -6,6 +6,9 @@ use std::time::Duration;
 
 /// The longest time by which a listing may lag (promise 2).
 pub const LISTING_LAG: Duration = Duration::from_secs(2 * 60);
+/// A recovery point that a listing missed, and of which nothing else has been learned for this long, is in doubt: that it
+/// exists is unknown. Usually a second look decides within this time.
+pub const IN_DOUBT_AFTER: Duration = Duration::from_secs(6 * 60);
 /// How long listings may still show a deleted backup, because they lag or their pages were read earlier.
 pub const SHOWN_AFTER_GONE: Duration = Duration::from_secs(4 * 60);
 /// After this long a token may be forgotten, so a repeat needs proof first (product.md, “Unknown answers”).

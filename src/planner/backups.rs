@@ -11,6 +11,7 @@ use crate::domain::fault::FaultClass;
 use crate::domain::id::{AccountRegion, Occurrence, SourceId, SourceKey, Target, Trigger, WorkKey};
 use crate::domain::limits::{CALL_ENDS_WITHIN, IDS_PER_CALL, LISTING_LAG};
 use crate::domain::plan::{Plan, Reason};
+use crate::domain::point::Lifecycle;
 use crate::domain::policy::{Policy, Settings};
 use crate::domain::state::{AccountRegionState, SourceState};
 use crate::domain::time::Time;
@@ -221,8 +222,11 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
     let (mut count, mut last, mut failure) = (0, None, None);
     for point in failed {
         count += 1;
-        if point.settled_at >= last {
-            (last, failure) = (point.settled_at, point.remarks.failure.clone());
+        // What ended FAILED and was then cleared away did not fail again.
+        let cleared = point.lifecycle == Lifecycle::Deleted && point.remarks.failure.is_some();
+        let over_at = if cleared { Some(point.created_at) } else { point.settled_at };
+        if over_at >= last {
+            (last, failure) = (over_at, point.remarks.failure.clone());
         }
     }
     let Some(last) = last else { return Ok(()) };

@@ -259,6 +259,7 @@ fn routes_of(
         policy.destinations.iter().map(|destination| (Target::Copy(destination.region.clone()), &destination.region));
     for (target, region) in own.into_iter().chain(copies) {
         let newest = source.and_then(|source| source.newest(&target));
+        let certain = newest_certain(source, &target, now);
         let rpo = policy.rpo_in(region);
         let destination = match &target {
             Target::Backup => None,
@@ -270,7 +271,10 @@ fn routes_of(
             source: key.source.clone(),
             region: region.clone(),
             copy: destination.is_some(),
-            standing: standing(newest.map(RecoveryPoint::taken_at), rpo, stale(region), now),
+            standing: match standing(certain.map(RecoveryPoint::taken_at), rpo, stale(region), now) {
+                RpoStatus::Late if newest != certain => standing(newest.map(RecoveryPoint::taken_at), rpo, true, now),
+                standing => standing,
+            },
             rpo_seconds: rpo.map(|rpo| rpo.as_secs()),
             newest_taken_at: newest.map(RecoveryPoint::taken_at),
             newest: newest.map(|point| point.id.clone()),
@@ -280,6 +284,11 @@ fn routes_of(
             waiting: waits.get(&(key, destination)).cloned(),
         });
     }
+}
+
+/// The newest recovery point that AWS is not known to have stopped showing.
+fn newest_certain<'a>(source: Option<&'a SourceState>, target: &Target, now: Time) -> Option<&'a RecoveryPoint> {
+    source?.points.available(target).rev().find(|point| !point.in_doubt(now))
 }
 
 /// The RPO status of a route. A late route stays late even if the inventory is stale; that an RPO is met is only known

@@ -25,9 +25,9 @@ fn fleet(sources: u64, schedule: &str, gigabytes: u64) -> Rehearsal {
     })
 }
 
-/// The calls for a copy, when durations are known from two days before.
+/// The calls for a copy, when durations are known from the day before.
 fn calls_per_copy(mut rehearsal: Rehearsal) -> f64 {
-    let (known, end) = (START.plus(2 * DAY), START.plus(5 * DAY));
+    let (known, end) = (START.plus(DAY), START.plus(2 * DAY));
     let so_far = |rehearsal: &Rehearsal| (rehearsal.calls().clone(), rehearsal.pages());
     rehearsal.run_until(known).unwrap();
     let (calls_before, pages_before) = so_far(&rehearsal);

@@ -8,6 +8,7 @@ mod changes;
 mod clock;
 mod copy_selection;
 mod disputes;
+mod doubts;
 mod durations;
 mod evidence;
 mod lanes;

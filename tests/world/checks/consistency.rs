@@ -80,7 +80,8 @@ fn recovery_points(view: &View<'_>, flow: &Flow, created: &Created) -> Result<()
             let place = &point.place;
             let found = view.cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
             let true_now = found.is_some_and(|(_, backup)| backup.lifecycle == Lifecycle::Available);
-            if !undisturbed(place) {
+            // What is in doubt is shown as unknown, until somebody is found who can tell.
+            if !undisturbed(place) || point.in_doubt(view.host_now) {
                 continue;
             }
             view.armed.count(Check::ClaimIsTrue);
