@@ -80,8 +80,10 @@ fn recovery_points(view: &View<'_>, flow: &Flow, created: &Created) -> Result<()
             let place = &point.place;
             let found = view.cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
             let true_now = found.is_some_and(|(_, backup)| backup.lifecycle == Lifecycle::Available);
-            // What is in doubt is shown as unknown, until somebody is found who can tell.
-            if !undisturbed(place) || point.in_doubt(view.host_now) {
+            // What is in doubt is shown as unknown as long as nobody is found who can tell.
+            let unproven = |since| !view.state.proven_after(&place.account, since);
+            let unknown = point.in_doubt(view.host_now) && point.remarks.missing_since.is_some_and(unproven);
+            if !undisturbed(place) || unknown {
                 continue;
             }
             view.armed.count(Check::ClaimIsTrue);
