@@ -12,6 +12,7 @@ use lifeboat::domain::lane::FileSystemKind;
 use lifeboat::domain::point::{Lifecycle, ObservedBackup, Provenance, RecoveryPoint};
 use lifeboat::domain::policy::Settings;
 use lifeboat::domain::remarks::Remarked;
+use lifeboat::domain::schedule::Schedule;
 use lifeboat::domain::state::State;
 use lifeboat::domain::tags::{LifeboatTags, Origin};
 use lifeboat::domain::time::Time;
@@ -249,6 +250,15 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
 }
 
 /// The keys of a fleet, so that a change to how they compare shows up.
+/// The next occurrence of each of ten thousand policies, with a time zone.
+#[divan::bench]
+fn next_occurrences(bencher: Bencher<'_, '_>) {
+    let schedule = |number: usize| format!("{} {} * * *", number % 60, number / 60 % 24);
+    let parse = |number| Schedule::parse(&schedule(number), "Europe/Berlin", START).unwrap();
+    let schedules: Vec<Schedule> = (0..10_000).map(parse).collect();
+    bencher.bench(|| schedules.iter().map(|schedule| black_box(schedule.next_after(START))).max());
+}
+
 #[divan::bench]
 fn token(bencher: Bencher<'_, '_>) {
     let key = lifeboat::domain::id::WorkKey {
