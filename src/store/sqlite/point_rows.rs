@@ -20,6 +20,7 @@ use futures_util::TryStreamExt as _;
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// In the order of the primary key, so that no sorting is needed.
@@ -27,65 +28,75 @@ const BY_SOURCE: &str = r#"SELECT account, source, json_group_array(json_array(r
     origin_region, origin_id, taken_at, hold, lifecycle, created_at, settled_at, failure, progress_percent, size_bytes,
     kms_key, kind, json(carried), asked_key)) AS points FROM points GROUP BY account, source ORDER BY account, source"#;
 
+/// A text of a row. It is borrowed from the row, but for a text with escapes; in an `Option` serde would copy it.
+#[derive(Deserialize, Serialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    fn of(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
 /// One row in the format of [`BY_SOURCE`].
 #[derive(Deserialize, Serialize)]
-struct PointRow(
-    String,
-    String,
-    String,
+struct PointRow<'a>(
+    #[serde(borrow)] Text<'a>,
+    #[serde(borrow)] Text<'a>,
+    #[serde(borrow)] Text<'a>,
     i64,
     u32,
-    Option<String>,
-    Option<String>,
-    Option<String>,
+    #[serde(borrow)] Option<Text<'a>>,
+    #[serde(borrow)] Option<Text<'a>>,
+    #[serde(borrow)] Option<Text<'a>>,
     i64,
-    Option<String>,
-    String,
+    #[serde(borrow)] Option<Text<'a>>,
+    #[serde(borrow)] Text<'a>,
     i64,
     Option<i64>,
-    Option<String>,
+    #[serde(borrow)] Option<Text<'a>>,
     Option<u8>,
     Option<u64>,
-    Option<String>,
-    String,
+    #[serde(borrow)] Option<Text<'a>>,
+    #[serde(borrow)] Text<'a>,
     Tags,
-    Option<String>,
+    #[serde(borrow)] Option<Text<'a>>,
 );
 
-impl PointRow {
+impl PointRow<'_> {
     fn into_point(self, account: &AccountId, source: &SourceId) -> Option<RecoveryPoint> {
         let Self(region, id, trigger, at, attempt, policy, origin_region, origin_id, taken_at, hold, lifecycle, ..) =
             self;
         let Self(.., created_at, settled_at, failure, progress_percent, size_bytes, kms_key, kind, carried, asked_key) =
             self;
         let origin = origin_region.zip(origin_id).map(|(region, backup)| Origin {
-            region: region.into(),
-            backup: backup.into(),
+            region: region.0.as_ref().into(),
+            backup: backup.0.as_ref().into(),
             taken_at: Time::from_millis(taken_at),
         });
         Some(RecoveryPoint {
             provenance: Provenance {
-                place: AccountRegion { account: account.clone(), region: region.into() },
+                place: AccountRegion { account: account.clone(), region: region.0.as_ref().into() },
                 source: source.clone(),
-                policy: policy.map(Into::into),
-                kms_key: kms_key.map(Into::into),
-                asked_key: asked_key.map(Into::into),
-                kind: FileSystemKind::parse(&kind),
+                policy: policy.map(|policy| policy.0.as_ref().into()),
+                kms_key: kms_key.map(|key| key.0.as_ref().into()),
+                asked_key: asked_key.map(|key| key.0.as_ref().into()),
+                kind: FileSystemKind::parse(&kind.0),
                 carried: Arc::new(carried),
             }
             .into(),
-            id: id.into(),
-            occurrence: Occurrence { at: Time::from_millis(at), trigger: Trigger::parse(&trigger)? },
+            id: id.0.as_ref().into(),
+            occurrence: Occurrence { at: Time::from_millis(at), trigger: Trigger::parse(&trigger.0)? },
             attempt: (attempt >= 1).then_some(attempt)?,
             origin,
-            lifecycle: Lifecycle::parse(&lifecycle),
+            lifecycle: Lifecycle::parse(&lifecycle.0),
             created_at: Time::from_millis(created_at),
             settled_at: settled_at.map(Time::from_millis),
             progress_percent,
             size_bytes: size_bytes.map(Into::into),
             remarks: Remarks {
-                hold: hold.map(Into::into),
-                failure: failure.map(Into::into),
+                hold: hold.map(|hold| hold.0.as_ref().into()),
+                failure: failure.map(|failure| failure.0.as_ref().into()),
                 missing_since: None,
                 disputed: false,
             }
@@ -98,33 +109,33 @@ impl PointRow {
 pub(super) fn row_of(point: &RecoveryPoint) -> std::result::Result<String, serde_json::Error> {
     let origin = point.origin.as_ref();
     let row = PointRow(
-        point.place.region.to_string(),
-        point.id.to_string(),
-        point.occurrence.trigger.as_str().to_owned(),
+        Text::of(point.place.region.as_str()),
+        Text::of(point.id.as_str()),
+        Text::of(point.occurrence.trigger.as_str()),
         point.occurrence.at.millis(),
         point.attempt,
-        point.policy.as_ref().map(ToString::to_string),
-        origin.map(|origin| origin.region.to_string()),
-        origin.map(|origin| origin.backup.to_string()),
+        point.policy.as_ref().map(|policy| Text::of(policy.as_str())),
+        origin.map(|origin| Text::of(origin.region.as_str())),
+        origin.map(|origin| Text::of(origin.backup.as_str())),
         point.taken_at().millis(),
-        point.remarks.hold.as_deref().map(str::to_owned),
-        point.lifecycle.as_str().to_owned(),
+        point.remarks.hold.as_deref().map(Text::of),
+        Text::of(point.lifecycle.as_str()),
         point.created_at.millis(),
         point.settled_at.map(Time::millis),
-        point.remarks.failure.as_deref().map(str::to_owned),
+        point.remarks.failure.as_deref().map(Text::of),
         point.progress_percent,
         point.size_bytes.map(u64::from),
-        point.kms_key.as_deref().map(str::to_owned),
-        point.kind.as_str().to_owned(),
+        point.kms_key.as_deref().map(Text::of),
+        Text::of(point.kind.as_str()),
         (*point.carried).clone(),
-        point.asked_key.as_deref().map(str::to_owned),
+        point.asked_key.as_deref().map(Text::of),
     );
     serde_json::to_string(&(point.source.as_str(), row))
 }
 
 /// Parses the text of [`row_of`].
 pub(super) fn claim_of(account: &AccountId, text: &str) -> Option<RecoveryPoint> {
-    let (source, row): (String, PointRow) = serde_json::from_str(text).ok()?;
+    let (source, row): (String, PointRow<'_>) = serde_json::from_str(text).ok()?;
     row.into_point(account, &source.into())
 }
 
@@ -146,7 +157,7 @@ async fn read_by_source(from: &mut SqliteConnection, state: &mut State) -> Optio
     while let Some(row) = rows.try_next().await.ok()? {
         let account = AccountId::from(row.try_get::<&str, _>(0).ok()?);
         let source = SourceId::from(row.try_get::<&str, _>(1).ok()?);
-        let points: Vec<PointRow> = serde_json::from_str(row.try_get::<&str, _>(2).ok()?).ok()?;
+        let points: Vec<PointRow<'_>> = serde_json::from_str(row.try_get::<&str, _>(2).ok()?).ok()?;
         let key = SourceKey { account, source };
         let count = points.len();
         for (nth, point) in points.into_iter().enumerate() {
