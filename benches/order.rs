@@ -136,7 +136,7 @@ struct Tier {
 }
 
 impl Tier {
-    /// How often it is backed up; its RPO is a multiple of that, and half an hour.
+    /// Backed up every `hours`, with an RPO of `times` as long and half an hour.
     fn every(hours: u64, times: f64) -> Self {
         Self {
             schedule: format!("every {hours}h"),
@@ -181,7 +181,7 @@ struct Draw {
 }
 
 impl Draw {
-    /// Adds file systems to one of these tiers each until they need that number of slots together; says how many they need.
+    /// Adds file systems to one of these tiers each until together they need at least `slots`; returns how many they need.
     fn fill(&mut self, tiers: std::ops::Range<usize>, slots: f64) -> f64 {
         let mut needed = 0.0;
         while needed < slots {

@@ -249,7 +249,6 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
     });
 }
 
-/// The keys of a fleet, so that a change to how they compare shows up.
 /// The next occurrence of each of ten thousand policies, with a time zone.
 #[divan::bench]
 fn next_occurrences(bencher: Bencher<'_, '_>) {
@@ -259,6 +258,7 @@ fn next_occurrences(bencher: Bencher<'_, '_>) {
     bencher.bench(|| schedules.iter().map(|schedule| black_box(schedule.next_after(START))).max());
 }
 
+/// The token of a request, which is made anew for each.
 #[divan::bench]
 fn token(bencher: Bencher<'_, '_>) {
     let key = lifeboat::domain::id::WorkKey {

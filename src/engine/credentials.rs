@@ -30,6 +30,8 @@ const AHEAD: Duration = Duration::from_secs(300);
 const KEPT_FOR: Duration = Duration::from_secs(900);
 /// Minimum time between two fetches: Regions that ask at the same time share one result.
 const NOT_AGAIN_FOR: Duration = Duration::from_secs(10);
+/// What was fetched this recently is used while it is valid at all.
+const SAME_FOR: Duration = Duration::from_secs(1);
 /// Credentials are not used this close to their expiry, since a request takes time to arrive; of a short life, a quarter.
 const TRAVEL: Duration = Duration::from_secs(10);
 
@@ -65,18 +67,47 @@ struct State {
 struct Known {
     credentials: Credentials,
     since: Instant,
+    /// AWS said that they have expired.
+    refused: bool,
 }
 
 impl Known {
     /// Whether a request that is sent now arrives while they are valid.
     fn lasts(&self) -> bool {
+        if self.refused {
+            return false;
+        }
         let Some(end) = self.credentials.expiry() else { return true };
         let left = end.duration_since(SystemTime::now()).unwrap_or_default();
         left > TRAVEL.min((left + self.since.elapsed()) / 4)
     }
 
+    /// Whether they are those of a moment ago: a source that hands out the same until they end is not asked each time.
+    fn just_fetched(&self) -> bool {
+        !self.refused && self.since.elapsed() < SAME_FOR && self.valid()
+    }
+
+    /// Whether the source had no others when AWS refused them.
+    fn refused_anew(&self) -> bool {
+        self.refused && self.valid()
+    }
+
+    /// Whether these are the same.
+    fn is(&self, other: &Credentials) -> bool {
+        let known = &self.credentials;
+        known.access_key_id() == other.access_key_id() && known.session_token() == other.session_token()
+    }
+
+    /// Whether they are valid by their own expiry.
+    fn valid(&self) -> bool {
+        self.credentials.expiry().is_none_or(|end| end > SystemTime::now())
+    }
+
     /// Whether no refresh is needed yet.
     fn fresh(&self) -> bool {
+        if self.refused {
+            return false;
+        }
         match self.credentials.expiry() {
             Some(end) => end > SystemTime::now() + AHEAD,
             None => self.since.elapsed() < KEPT_FOR,
@@ -105,18 +136,25 @@ impl SharedCredentials {
         Self(Arc::new(Inner { source: Source::Role(Box::new(role)), state: Mutex::default() }))
     }
 
-    /// AWS refused a request that began at `asked_at` because its credentials have expired: their own expiry, read by this
-    /// host's clock, is not to be believed. Returns whether the next [`SharedCredentials::get`] returns newer ones.
-    pub(super) async fn expired(&self, asked_at: Instant) -> bool {
-        let mut state = self.0.state.lock().await;
-        if state.known.as_ref().is_some_and(|known| known.since > asked_at) {
-            return true;
+    /// AWS refused a request because its credentials have expired: their own expiry, read by this host's clock, is not to
+    /// be believed. Returns whether there are others now.
+    pub(super) async fn renewed_after_refusal(&self) -> bool {
+        {
+            let mut state = self.0.state.lock().await;
+            let lately = state.fetched.is_some_and(|at| at.elapsed() < NOT_AGAIN_FOR);
+            match &mut state.known {
+                Some(known) if !lately && !matches!(self.0.source, Source::Given(_)) => {
+                    known.refused = true;
+                }
+                // Another call may have renewed them a moment ago.
+                Some(known) if lately => return !known.refused,
+                _ => return false,
+            }
         }
-        if matches!(self.0.source, Source::Given(_)) || state.fetched.is_some_and(|at| at.elapsed() < NOT_AGAIN_FOR) {
+        if self.get().await.is_err() {
             return false;
         }
-        state.known = None;
-        true
+        self.0.state.lock().await.known.as_ref().is_some_and(|known| !known.refused)
     }
 
     /// Valid credentials.
@@ -142,7 +180,7 @@ impl Inner {
         let mut state = self.state.lock().await;
         let lately = state.fetched.is_some_and(|at| at.elapsed() < NOT_AGAIN_FOR);
         if let Some(known) = &state.known
-            && (known.fresh() || (known.lasts() && lately))
+            && (known.fresh() || (lately && (known.lasts() || known.refused_anew())) || known.just_fetched())
         {
             return Ok(known.credentials.clone());
         }
@@ -160,11 +198,12 @@ impl Inner {
         state.failed = fetched.as_ref().err().cloned();
         match fetched {
             Ok(credentials) => {
-                state.known = Some(Known { credentials: credentials.clone(), since: Instant::now() });
+                let refused = state.known.as_ref().is_some_and(|known| known.refused && known.is(&credentials));
+                state.known = Some(Known { credentials: credentials.clone(), since: Instant::now(), refused });
                 Ok(credentials)
             }
-            // Credentials about to expire are still valid.
-            Err(fault) => match state.known.as_ref().filter(|known| known.lasts()) {
+            // Credentials about to expire are still valid, and so are those that one Region refused, for all that is known.
+            Err(fault) => match state.known.as_ref().filter(|known| known.valid()) {
                 Some(known) => Ok(known.credentials.clone()),
                 None => Err(fault),
             },

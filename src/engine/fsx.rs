@@ -334,12 +334,16 @@ impl FsxEngine {
         }
     }
 
-    /// Whether AWS refused because the credentials have expired, and newer ones can be had.
-    async fn renews(&self, place: &AccountRegion, began: Instant, fault: &Fault) -> bool {
-        let expired = EXPIRED.contains(&fault.code.as_str()) && began.elapsed() < RENEWED_WITHIN;
+    /// Whether AWS refused because the credentials have expired, and there are others now.
+    async fn renews(&self, place: &AccountRegion, began: Instant, sent: bool, fault: &Fault) -> bool {
+        if !EXPIRED.contains(&fault.code.as_str()) || began.elapsed() >= RENEWED_WITHIN {
+            return false;
+        }
         match self.credentials.of(place) {
-            Ok(credentials) if expired => credentials.expired(began).await,
-            _ => false,
+            // STS refused the daemon's own.
+            Ok(_) if !sent => self.credentials.own().renewed_after_refusal().await,
+            Ok(credentials) => credentials.renewed_after_refusal().await,
+            Err(_) => false,
         }
     }
 }
@@ -349,7 +353,7 @@ impl Engine for FsxEngine {
         let (began, mut requests) = (Instant::now(), Vec::new());
         let mut result = self.try_call(action, &mut requests).await;
         if let Err(fault) = &result
-            && self.renews(&action.place, began, fault).await
+            && self.renews(&action.place, began, !requests.is_empty(), fault).await
         {
             // The same request, with its token. AWS did nothing for the first.
             result = self.try_call(action, &mut requests).await;

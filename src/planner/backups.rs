@@ -219,14 +219,14 @@ pub(super) fn after_failures(source: &SourceState, key: &WorkKey, poll: Duration
         return Err(Blocked { reason: Reason::NeedsPerson, until: Some(*not_before), detail: fault.to_string() });
     }
     let failed = source.points_of(key.occurrence, &key.target).filter(|point| !point.good());
+    let newest = failed.clone().map(|point| point.attempt).max();
     let (mut count, mut last, mut failure) = (0, None, None);
     for point in failed {
         count += 1;
-        // What ended FAILED and was then cleared away did not fail again.
-        let cleared = point.lifecycle == Lifecycle::Deleted && point.remarks.failure.is_some();
-        let over_at = if cleared { Some(point.created_at) } else { point.settled_at };
-        if over_at >= last {
-            (last, failure) = (over_at, point.remarks.failure.clone());
+        // Of an earlier attempt only the clearing away can be this late, and that is no new failure.
+        let cleared = point.lifecycle == Lifecycle::Deleted && Some(point.attempt) < newest;
+        if !cleared && point.settled_at >= last {
+            (last, failure) = (point.settled_at, point.remarks.failure.clone());
         }
     }
     let Some(last) = last else { return Ok(()) };

@@ -185,7 +185,7 @@ fn judged<'a>(
     let mut sound: Vec<usize> = Vec::new();
     for (point, siblings) in case.points() {
         let original = original(point, siblings);
-        if original.is_none() && !case.age_unknown(point) && !in_doubt(point) {
+        if original.is_none() && !case.age_unknown(point) && !may_be_gone(point) {
             sound.push(verdicts.len());
         }
         let mut verdict = case.protected(point, original);
@@ -195,7 +195,7 @@ fn judged<'a>(
             if point.created_at <= state.created_at.plus(AGELESS_BEYOND) {
                 verdict.keep.extend(unseen.iter().map(|region| Keep::MaybeRead((*region).clone())));
             }
-        } else if !in_doubt(point) && keys.insert(&point.kms_key) {
+        } else if !may_be_gone(point) && keys.insert(&point.kms_key) {
             verdict.keep.push(Keep::LastOfKey);
         }
         verdicts.push(verdict);
@@ -268,7 +268,7 @@ struct Case<'a, 'b> {
 impl<'a, 'b> Case<'a, 'b> {
     fn of(state: &'a State, source: &'a SourceState, target: &'b Target, now: Time, newest_stays: bool) -> Self {
         let mut case = Self { state, source, target, now, newest_stays, newest: None, newest_sound: None };
-        let there = || case.points().map(|(point, _)| point).filter(|point| !in_doubt(point));
+        let there = || case.points().map(|(point, _)| point).filter(|point| !may_be_gone(point));
         let newest = there().next().map(RecoveryPoint::taken_at);
         let newest_sound = there().find(|point| !case.age_unknown(point)).map(RecoveryPoint::taken_at);
         (case.newest, case.newest_sound) = (newest, newest_sound);
@@ -297,7 +297,7 @@ impl<'a, 'b> Case<'a, 'b> {
         if self.age_unknown(point) {
             keep.push(Keep::AgeUnknown);
         }
-        if in_doubt(point) {
+        if may_be_gone(point) {
             keep.push(Keep::InDoubt);
         }
         // This protects copies as well: an occurrence ends when all its copies exist together, and would request it
@@ -313,11 +313,11 @@ impl<'a, 'b> Case<'a, 'b> {
 /// The good point of which this is a duplicate, among the points of the same work.
 fn original<'a>(point: &RecoveryPoint, siblings: &'a [Box<RecoveryPoint>]) -> Option<&'a RecoveryPoint> {
     let good = SourceState::good_one(siblings)?;
-    (good.id != point.id && good.available() && !in_doubt(good)).then_some(good)
+    (good.id != point.id && good.available() && !may_be_gone(good)).then_some(good)
 }
 
 /// Whether it may be gone: people delete too, and after an outage the newest may be one of those deleted.
-fn in_doubt(point: &RecoveryPoint) -> bool {
+fn may_be_gone(point: &RecoveryPoint) -> bool {
     point.remarks.missing_since.is_some()
 }
 

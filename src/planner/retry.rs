@@ -15,7 +15,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The longest backoff after AWS created something that ended FAILED.
 pub const LONGEST_AFTER_FAILED: Duration = Duration::from_secs(6 * 3600);
 /// The longest backoff of a request without a clear answer. A Region that serves nobody is closed as a whole (see
-/// [`PLACE_OUT_OF_ORDER`]), so a shorter one costs no calls in an outage, and ends the wait sooner after it.
+/// [`PLACE_OUT_OF_ORDER`]), so a shorter one costs few calls in an outage, and ends the wait sooner after it. Where only
+/// such requests fail, each may want a listing to be repeated after.
 const LONGEST_WITHOUT_ANSWER: Duration = Duration::from_secs(15 * 60);
 /// The longest backoff of an account and Region that do not respond: one call a minute finds the end of an outage.
 const LONGEST_FOR_PLACE: Duration = MINUTE;

@@ -244,7 +244,7 @@ fn places(page: &mut Page, snapshot: &Snapshot) {
     );
     page.gauges(
         "needs_person",
-        "What waits for a person: tags that contradict AWS (disputed), deletions that the brake holds (brake), routes that AWS refuses for good (refused), credentials, the host's clock.",
+        "What waits for a person: tags that contradict AWS (disputed), deletions that the brake holds (brake), routes that AWS refuses for good (set_aside), credentials, the host's clock.",
         snapshot.places.iter().flat_map(|place| {
             place.needs_person.iter().map(|(what, count)| {
                 let labels = [("account", place.account.as_str()), ("region", place.region.as_str()), ("what", what)];

@@ -86,6 +86,7 @@ pub fn route(policy: &str, source: &str, region: &str, age: Option<u64>, rpo_hou
         }),
         recovery_points: if age.is_some() { 14 } else { 0 },
         time_unknown: false,
+        in_doubt_since: None,
         waiting: None,
     }
 }

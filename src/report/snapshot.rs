@@ -281,6 +281,7 @@ fn routes_of(
             late_since: rpo.and_then(|rpo| late_since(source, newest.map(RecoveryPoint::taken_at), rpo, now)),
             recovery_points: source.map_or(0, |source| source.points.available(&target).len()),
             time_unknown: false,
+            in_doubt_since: newest.filter(|point| point.in_doubt(now)).and_then(|point| point.remarks.missing_since),
             waiting: waits.get(&(key, destination)).cloned(),
         });
     }

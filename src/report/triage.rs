@@ -175,6 +175,9 @@ fn why(
     reasons.extend(pause.map(|pause| pause_text(pause, now)));
     let stale = place.filter(|place| place.stale);
     reasons.extend(stale.map(|place| staleness(place, now)));
+    if let Some((newest, since)) = route.newest.as_ref().zip(route.in_doubt_since) {
+        reasons.push(format!("AWS has not shown {newest} for {}, and nobody can tell why", age_text(now.since(since))));
+    }
     if let Some(flight) = flight {
         let what = if flight.copy { "copy" } else { "backup" };
         let percent = flight.progress_percent.map_or(String::new(), |percent| format!(", {percent}%"));

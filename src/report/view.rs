@@ -127,6 +127,9 @@ pub struct RouteView {
     /// AWS does not confirm the time, so the age is unknown.
     #[serde(default)]
     pub time_unknown: bool,
+    /// Since when AWS has not shown the newest recovery point, if nobody can tell whether it is gone.
+    #[serde(default)]
+    pub in_doubt_since: Option<Time>,
     /// What the next one waits for.
     pub waiting: Option<WaitingView>,
 }

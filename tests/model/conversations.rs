@@ -3,7 +3,7 @@
 //!
 //! A block of commands ends with `---`; all that they print follows, up to an empty line. `(command)` prints nothing,
 //! `!command` is refused, `# …` is a comment. [`Command`] lists the commands. `UPDATE_GOLDENFILES=1 cargo test --test model
-//! scripts` writes what is printed into the files, and the difference is what a reviewer reads.
+//! conversations::` writes what is printed into the files, and the difference is what a reviewer reads.
 //!
 //! Times are of 2026-11-21 where no day is written, `22T06:00` is of another day of that month, and `+2m` is from now; what has a
 //! colon stands between quotes.

@@ -105,7 +105,7 @@ pub fn restore(file: &mut Settings, whole: &Settings) {
     });
 }
 
-/// How many user backups AWS keeps of each type in each account and Region; `None`: as many as anybody makes.
+/// Sets how many user backups AWS keeps of each type in each account and Region; `None`: as many as anybody makes.
 pub fn limit_backups(cloud: &mut Cloud, most: Option<u32>) {
     let most = most.unwrap_or(u32::MAX);
     let settings = cloud.settings_mut();

@@ -61,7 +61,7 @@ pub(super) fn places(settings: &Settings, state: &State, plan: &Plan, now: Time)
 }
 
 /// The kinds of conditions that need a person in an account and Region.
-pub const NEEDS: [&str; 5] = ["brake", "clock", "credentials", "disputed", "refused"];
+pub const NEEDS: [&str; 5] = ["brake", "clock", "credentials", "disputed", "set_aside"];
 
 pub(super) fn needs_person(state: &State, place: &AccountRegion, known: &AccountRegionState) -> BTreeMap<String, u32> {
     let here = |key: &SourceKey, target: &Target| {

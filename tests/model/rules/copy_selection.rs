@@ -216,3 +216,53 @@ fn tags_that_found_no_room_on_a_copy_are_named() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].starts_with("fs-0123456789abcde00: AWS allows 50 tags; left out: "), "{warnings:?}");
 }
+
+/// A request without an answer is repeated word for word.
+#[test]
+fn a_repeat_is_word_for_word_the_same() {
+    for target in [Target::Backup, there()] {
+        let mut fixture = Fixture::new();
+        fixture.open(scheduled(6));
+        if target != Target::Backup {
+            fixture.see(&good("backup-6", scheduled(6)));
+        }
+        let key = key_of(scheduled(6), target);
+        fixture.record_request(&key, 1, noon());
+        let request = (*fixture.state.pending_request(&key).unwrap().request).clone();
+        assert_eq!(made(&fixture.plan(noon())), [(key, request)]);
+    }
+}
+
+/// The third fault in a row closes the place, for a pause that grows; then one call at a time finds out.
+#[test]
+fn the_third_fault_in_a_row_closes_a_place() {
+    let mut fixture = with_backups(&[scheduled(6)]);
+    let reason = |fixture: &Fixture, now: Time| {
+        let plan = fixture.plan(now);
+        plan.waiting.first().map(|wait| (wait.reason, wait.detail.clone()))
+    };
+    let trouble = Change::Returned {
+        place: place(THERE),
+        call: Call::ListPage { next_token: None }.key().unwrap(),
+        fault: Some(fault(FaultClass::Denied, "AccessDenied")),
+        at: noon(),
+    };
+    fixture.apply(trouble.clone());
+    fixture.apply(trouble.clone());
+    assert_eq!(reason(&fixture, noon()), None, "two");
+    fixture.apply(trouble);
+    let closed = Some((Reason::Region, "us-west-2 does not serve us: AccessDenied".to_owned()));
+    assert_eq!(reason(&fixture, noon()), closed);
+    let again = noon().plus(pause_for_place(FaultClass::Unanswered, 3, 0.5));
+    assert_eq!(fixture.plan(noon()).waiting[0].until, Some(again));
+    assert_eq!(reason(&fixture, again.minus(Duration::from_millis(1))), closed);
+    fixture.state.places.get_mut(&place(THERE)).unwrap().listed.as_mut().unwrap().began_at = noon();
+    assert_eq!(reason(&fixture, again), None);
+    for call in [Call::Poll { ids: vec!["backup-1".into()] }, Call::Delete { id: "backup-1".into(), token: "t".into() }]
+    {
+        let mut trying = fixture.clone();
+        trying.apply(Change::Sent { place: place(THERE), call: call.key().unwrap(), at: again });
+        let wait = trying.plan(again).waiting.remove(0);
+        assert_eq!((wait.reason, wait.until), (Reason::Region, None), "the one call is out");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fixture::*;
+use lifeboat::domain::id::BackupId;
 use lifeboat::domain::pause::Pause;
 use lifeboat::planner::orders::{
     BackupOrder, CancelOrder, Granted, HoldOrder, Order, PauseOrder, Refusal, RefusalKind, ReleaseOrder, ResumeOrder,
@@ -91,4 +92,39 @@ fn of_many_sources_twenty_are_named() {
         assert_eq!(refused.contains(" more"), more.is_some(), "{refused}");
         assert!(more.is_none_or(|more| refused.ends_with(more)), "{refused}");
     }
+}
+
+/// An order to hold says what stood in its way until a person wants something else, and that AWS was asked to delete the
+/// backup before: it may be gone already.
+#[test]
+fn a_hold_says_what_stands_in_its_way() {
+    let mut fixture = Fixture::new();
+    fixture.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
+    let says = |fixture: &mut Fixture, what: &Order| {
+        let granted = order(fixture, what).unwrap();
+        (granted.changes.len(), granted.stands, granted.says)
+    };
+    let follows = |what: &str| format!("backup-6 in us-east-1 is {what}; its tag at AWS follows");
+    let id = || BackupId::from("backup-6");
+    assert_eq!(says(&mut fixture, &hold(Some("law"))), (1, false, follows("held")));
+    assert_eq!(fixture.state.hold_requests[&(place(HOME), id())].hold.as_deref(), Some("law"));
+    let not_before = noon().plus(MINUTE);
+    let refused = Some(fault(FaultClass::Denied, "AccessDenied"));
+    fixture.apply(Change::HoldTried { place: place(HOME), id: id(), fault: refused, not_before });
+    let not_yet = "backup-6 in us-east-1 is held; its tag at AWS could not be set yet (AccessDenied)";
+    assert_eq!(says(&mut fixture, &hold(Some("law"))), (0, false, not_yet.to_owned()));
+    assert_eq!(says(&mut fixture, &hold(Some("audit"))), (1, false, follows("held")), "a new wish has not failed");
+    fixture.apply(Change::HoldConfirmed { place: place(HOME), id: id() });
+    let also = "; AWS was asked to delete it before";
+    fixture.apply(Change::DeletionPlanned {
+        place: place(HOME),
+        id: id(),
+        reason: String::new(),
+        confirmed: false,
+        at: noon(),
+    });
+    assert!(!says(&mut fixture.clone(), &hold(None)).2.contains(also), "decided, not asked");
+    fixture.apply(Change::DeletionRequested { place: place(HOME), id: id(), at: noon() });
+    assert_eq!(says(&mut fixture.clone(), &hold(None)).2, format!("{}{also}", follows("held")));
+    assert!(!says(&mut fixture, &release()).2.contains(also));
 }

@@ -194,3 +194,30 @@ fn a_pause_that_ended_is_forgotten_once_all_is_on_record() {
     assert!(!over(Some(half_past), at("2026-11-21T09:00:00Z")), "nor is nine, which is due now");
     assert!(!over(None, half_past));
 }
+
+#[test]
+fn the_tag_of_a_hold_is_written_when_its_arn_is_known() {
+    let mut fixture = Fixture::new();
+    fixture.see(&backup("backup-6", scheduled(6), Lifecycle::Available));
+    let id = || BackupId::from("backup-6");
+    let holds = |fixture: &Fixture, now: Time| -> Vec<Call> {
+        let calls = fixture.plan(now).actions.into_iter().map(|action| action.call);
+        calls.filter(|call| matches!(call, Call::Hold { .. })).collect()
+    };
+    fixture.apply(Change::HoldRequested { place: place(HOME), id: id(), hold: Some("audit".to_owned()), at: noon() });
+    assert_eq!(holds(&fixture, noon()), [], "its ARN is told by a look");
+    fixture.apply(Change::Inspected { place: place(HOME), id: id(), arn: Some("arn:1".to_owned()), at: noon() });
+    let hold = Call::Hold { id: id(), arn: "arn:1".to_owned(), hold: Some("audit".to_owned()) };
+    assert_eq!(holds(&fixture, noon()), std::slice::from_ref(&hold));
+    let until = noon().plus(MINUTE);
+    fixture.apply(Change::HoldTried { place: place(HOME), id: id(), fault: None, not_before: until });
+    let plan = fixture.plan(until.minus(MOMENT));
+    assert_eq!((holds(&fixture, until.minus(MOMENT)), plan.wake.at <= until), (vec![], true));
+    let mut quiet = Plan::default();
+    let mut call_limits = planner::call_limits::CallLimits::new(&fixture.state, noon());
+    planner::holds::plan(&fixture.state, until.minus(MOMENT), &mut call_limits, &mut quiet);
+    assert_eq!((quiet.wake.at, quiet.wake.why), (until, "a hold is tried again"));
+    assert_eq!(holds(&fixture, until), std::slice::from_ref(&hold));
+    fixture.apply(Change::Sent { place: place(HOME), call: hold.key().unwrap(), at: until });
+    assert_eq!(holds(&fixture, until), [], "one at a time");
+}

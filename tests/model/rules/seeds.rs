@@ -13,6 +13,14 @@ fn noon() -> Time {
     at("2026-11-21T12:00:00Z")
 }
 
+fn opened(changes: &[Change]) -> Vec<Occurrence> {
+    let of = changes.iter().filter_map(|change| match change {
+        Change::Opened { occurrence, .. } => Some(*occurrence),
+        _ => None,
+    });
+    of.collect()
+}
+
 /// Copies are begun, fail, and the answers get lost as well: the pauses of one work go on growing from attempt to attempt.
 #[test]
 fn a_work_that_fails_in_two_ways_is_asked_for_with_pauses_that_grow() {
@@ -192,4 +200,28 @@ fn a_deletion_is_not_done_because_another_account_may_not_show_it() {
         fixture.apply(Change::Account(AccountEvidence::Proven { place: place(THERE), at }));
         assert!(gone(&told(&fixture, HOME, look(), missing(), at)));
     }
+}
+
+/// A listing shows on its first page the backup of an order that was cancelled meanwhile; the order ends, and the last page
+/// must not take it for one that nobody knows.
+#[test]
+fn an_order_that_ended_between_two_pages_is_not_adopted_with_the_last() {
+    let mut fixture = Fixture::new();
+    fixture.open(ordered(6));
+    fixture.record_request(&key_of(ordered(6), Target::Backup), 1, noon());
+    fixture.apply(Change::Cancelled { source: key(0), occurrence: ordered(6), at: noon() });
+    began(&mut fixture, HOME, noon());
+    let made = backup("backup-6", ordered(6), Lifecycle::Available);
+    for change in page(&fixture, HOME, vec![super::answers::shown(&made)], Some("two"), noon()) {
+        fixture.apply(change);
+    }
+    let plan = planner::plan(&fixture.settings, &fixture.state, noon());
+    let closed = |change: &&Change| matches!(change, Change::Closed { end: OccurrenceOutcome::Failed, .. });
+    let end = plan.record.iter().find(closed).unwrap().clone();
+    let mut unended = fixture.clone();
+    fixture.apply(end);
+    assert_eq!(opened(&page(&fixture, HOME, vec![], None, noon())), []);
+    // One of which nothing is on record is taken in.
+    unended.state.sources.get_mut(&key(0)).map(std::sync::Arc::make_mut).unwrap().open.clear();
+    assert_eq!(opened(&page(&unended, HOME, vec![], None, noon())), [ordered(6)]);
 }

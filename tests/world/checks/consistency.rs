@@ -7,7 +7,7 @@ use super::flow::Flow;
 use super::{Broken, View};
 use lifeboat::domain::evidence::Objection;
 use lifeboat::domain::id::AccountRegion;
-use lifeboat::domain::point::Lifecycle as Seen;
+use lifeboat::domain::point::{Lifecycle as Seen, RecoveryPoint};
 use lifeboat::domain::state::State;
 use lifeboat::sim::cloud::{CopySubject, Lifecycle};
 use std::collections::BTreeMap;
@@ -75,15 +75,21 @@ fn recovery_points(view: &View<'_>, flow: &Flow, created: &Created) -> Result<()
     let mut undisturbed = |place| *by_place.entry(place).or_insert_with(|| flow.undisturbed(view, &[place]));
     for source in view.state.sources.values() {
         for target in source.points.targets() {
-            let Some(point) = source.newest(target) else { continue };
+            // What is in doubt is shown as unknown as long as nobody is found who can tell, for days at most.
+            let unknown = |point: &RecoveryPoint| {
+                let account = &point.place.account;
+                point.in_doubt(view.host_now)
+                    && point.remarks.missing_since.is_some_and(|since| {
+                        let lasted = view.host_now.since(since).as_millis() as i64;
+                        !view.state.proven_after(account, since) && lasted < 4 * DAY_MS
+                    })
+            };
+            let Some(point) = source.points.available(target).rev().find(|point| !unknown(point)) else { continue };
             let id = &point.id;
             let place = &point.place;
             let found = view.cloud.find_backup(place.account.as_str(), place.region.as_str(), id.as_str());
             let true_now = found.is_some_and(|(_, backup)| backup.lifecycle == Lifecycle::Available);
-            // What is in doubt is shown as unknown as long as nobody is found who can tell.
-            let unproven = |since| !view.state.proven_after(&place.account, since);
-            let unknown = point.in_doubt(view.host_now) && point.remarks.missing_since.is_some_and(unproven);
-            if !undisturbed(place) || unknown {
+            if !undisturbed(place) {
                 continue;
             }
             view.armed.count(Check::ClaimIsTrue);

@@ -42,7 +42,7 @@ pub(super) fn planned(plan: &Plan, view: &View<'_>, created: &Created, flow: &Fl
         waits.extend(
             flow.waiting(view, created, &action.place)
                 .into_iter()
-                .filter(|other| !asked(plan, view, other, &action.place)),
+                .filter(|other| !asked(plan, view, other, &action.place) && !refused(plan, other, &action.place)),
         );
         if waits.is_empty() {
             continue;
@@ -77,6 +77,14 @@ fn asked(plan: &Plan, view: &View<'_>, of: &SourceKey, there: &AccountRegion) ->
         source.is_some_and(|source| source.pending_requests.iter().any(|((_, target), ask)| *target == to && ask.open))
     };
     now || open()
+}
+
+/// Whether AWS refused to take the copy of a source a moment ago, though there was a slot: by the plan's word, since nothing at
+/// AWS tells. The slot does not wait for it.
+fn refused(plan: &Plan, of: &SourceKey, there: &AccountRegion) -> bool {
+    plan.waiting.iter().any(|waits| {
+        waits.reason == Reason::Backoff && waits.source == *of && waits.destination.as_ref() == Some(&there.region)
+    })
 }
 
 /// How a route stands that made a promise and has copies already.
