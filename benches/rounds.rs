@@ -253,8 +253,9 @@ fn a_listing(bencher: Bencher<'_, '_>, sources: usize) {
 #[divan::bench]
 fn next_occurrences(bencher: Bencher<'_, '_>) {
     let schedule = |number: usize| format!("{} {} * * *", number % 60, number / 60 % 24);
-    let parse = |number| Schedule::parse(&schedule(number), "Europe/Berlin", START).unwrap();
-    let schedules: Vec<Schedule> = (0..10_000).map(parse).collect();
+    let parse = |number| Schedule::parse(&schedule(number), "Europe/Berlin", START).ok();
+    let schedules: Vec<Schedule> = (0..10_000).filter_map(parse).collect();
+    assert_eq!(schedules.len(), 10_000);
     bencher.bench(|| schedules.iter().map(|schedule| black_box(schedule.next_after(START))).max());
 }
 
