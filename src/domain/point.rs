@@ -8,7 +8,7 @@ use super::policy::Tags;
 use super::remarks::{Bytes, Remarked, Remarks};
 use super::tags::{LifeboatTags, LifeboatTagsRef, Origin};
 use super::time::Time;
-use crate::domain::limits::{COPY_STUCK_AFTER, IN_DOUBT_AFTER};
+use crate::domain::limits::COPY_STUCK_AFTER;
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -308,12 +308,6 @@ impl RecoveryPoint {
     #[must_use]
     pub fn taken_at(&self) -> Time {
         self.origin.as_ref().map_or(self.created_at, |origin| origin.taken_at)
-    }
-
-    /// Whether AWS has not shown it for so long that its existence is unknown.
-    #[must_use]
-    pub fn in_doubt(&self, now: Time) -> bool {
-        self.remarks.missing_since.is_some_and(|since| now.since(since) > IN_DOUBT_AFTER)
     }
 
     /// Whether it is a recovery point now.

@@ -3,6 +3,7 @@
 //! A million points are held, and nearly all of them are present, complete, not on hold and not in doubt. So a point
 //! without remarks pays one word, and only a point with remarks pays an allocation.
 
+use super::limits::IN_DOUBT_AFTER;
 use super::time::Time;
 use arcstr::ArcStr;
 use std::num::NonZeroU64;
@@ -19,6 +20,14 @@ pub struct Remarks {
     pub missing_since: Option<Time>,
     /// Its tags contradict AWS or the record: it exists, but must not be counted until that is corrected.
     pub disputed: bool,
+}
+
+impl Remarks {
+    /// Whether AWS has not shown the object for so long that its existence is unknown.
+    #[must_use]
+    pub fn in_doubt(&self, now: Time) -> bool {
+        self.missing_since.is_some_and(|since| now.since(since) > IN_DOUBT_AFTER)
+    }
 }
 
 /// [`Remarks`] that allocate only if there are any. It dereferences to them.

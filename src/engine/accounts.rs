@@ -19,11 +19,17 @@ use aws_sdk_sts::error::{ProvideErrorMetadata as _, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// The environment variable for the endpoint of STS.
 const ENDPOINT_OF_STS: &str = "AWS_ENDPOINT_URL_STS";
 /// STS's limit on the name of a session.
 const SESSION_NAME_MAX_CHARS: usize = 64;
+
+/// The codes with which AWS refuses expired credentials.
+const EXPIRED: [&str; 2] = ["ExpiredToken", "ExpiredTokenException"];
+/// A call refused with one of them is repeated only if it was refused this soon, to end within its time.
+const RENEWED_WITHIN: Duration = Duration::from_secs(10);
 
 /// A role in another account, and how to reach STS.
 #[derive(Clone, Debug)]
@@ -93,6 +99,19 @@ impl AccountCredentials {
             SharedCredentials::assuming(Role { account: account.clone(), config })
         };
         Ok(sessions.entry(place.clone()).or_insert_with(fresh).clone())
+    }
+
+    /// Whether AWS refused a call because its credentials have expired, and there are others now. `sent`: FSx refused it;
+    /// otherwise STS refused the daemon's own.
+    pub(super) async fn renews(&self, place: &AccountRegion, began: Instant, sent: bool, fault: &Fault) -> bool {
+        if !EXPIRED.contains(&fault.code.as_str()) || began.elapsed() >= RENEWED_WITHIN {
+            return false;
+        }
+        match self.of(place) {
+            Ok(_) if !sent => self.own.renewed_after_refusal().await,
+            Ok(credentials) => credentials.renewed_after_refusal().await,
+            Err(_) => false,
+        }
     }
 }
 

@@ -59,11 +59,6 @@ fn contradiction(shared: &SdkConfig, endpoint_named: bool) -> Option<Fault> {
     Some(Fault::new(FaultClass::Credentials, "SettingsContradict", &text))
 }
 
-/// The codes with which AWS refuses expired credentials.
-const EXPIRED: [&str; 2] = ["ExpiredToken", "ExpiredTokenException"];
-/// A call refused with one of them is repeated only if it was refused this soon, to end within its time.
-const RENEWED_WITHIN: Duration = Duration::from_secs(10);
-
 /// FSx as served by AWS or a compatible endpoint.
 pub struct FsxEngine {
     shared: SdkConfig,
@@ -333,19 +328,6 @@ impl FsxEngine {
             Call::Hold { arn, hold, .. } => self.hold(place, arn, hold.as_deref(), requests).await,
         }
     }
-
-    /// Whether AWS refused because the credentials have expired, and there are others now.
-    async fn renews(&self, place: &AccountRegion, began: Instant, sent: bool, fault: &Fault) -> bool {
-        if !EXPIRED.contains(&fault.code.as_str()) || began.elapsed() >= RENEWED_WITHIN {
-            return false;
-        }
-        match self.credentials.of(place) {
-            // STS refused the daemon's own.
-            Ok(_) if !sent => self.credentials.own().renewed_after_refusal().await,
-            Ok(credentials) => credentials.renewed_after_refusal().await,
-            Err(_) => false,
-        }
-    }
 }
 
 impl Engine for FsxEngine {
@@ -353,7 +335,7 @@ impl Engine for FsxEngine {
         let (began, mut requests) = (Instant::now(), Vec::new());
         let mut result = self.try_call(action, &mut requests).await;
         if let Err(fault) = &result
-            && self.renews(&action.place, began, !requests.is_empty(), fault).await
+            && self.credentials.renews(&action.place, began, !requests.is_empty(), fault).await
         {
             // The same request, with its token. AWS did nothing for the first.
             result = self.try_call(action, &mut requests).await;

@@ -281,7 +281,9 @@ fn routes_of(
             late_since: rpo.and_then(|rpo| late_since(source, newest.map(RecoveryPoint::taken_at), rpo, now)),
             recovery_points: source.map_or(0, |source| source.points.available(&target).len()),
             time_unknown: false,
-            in_doubt_since: newest.filter(|point| point.in_doubt(now)).and_then(|point| point.remarks.missing_since),
+            in_doubt_since: newest
+                .filter(|point| point.remarks.in_doubt(now))
+                .and_then(|point| point.remarks.missing_since),
             waiting: waits.get(&(key, destination)).cloned(),
         });
     }
@@ -289,7 +291,7 @@ fn routes_of(
 
 /// The newest recovery point that AWS is not known to have stopped showing.
 fn newest_certain<'a>(source: Option<&'a SourceState>, target: &Target, now: Time) -> Option<&'a RecoveryPoint> {
-    source?.points.available(target).rev().find(|point| !point.in_doubt(now))
+    source?.points.available(target).rev().find(|point| !point.remarks.in_doubt(now))
 }
 
 /// The RPO status of a route. A late route stays late even if the inventory is stale; that an RPO is met is only known

@@ -78,7 +78,7 @@ fn recovery_points(view: &View<'_>, flow: &Flow, created: &Created) -> Result<()
             // What is in doubt is shown as unknown as long as nobody is found who can tell, for days at most.
             let unknown = |point: &RecoveryPoint| {
                 let account = &point.place.account;
-                point.in_doubt(view.host_now)
+                point.remarks.in_doubt(view.host_now)
                     && point.remarks.missing_since.is_some_and(|since| {
                         let lasted = view.host_now.since(since).as_millis() as i64;
                         !view.state.proven_after(account, since) && lasted < 4 * DAY_MS
