@@ -155,7 +155,7 @@ fn recovery_points(page: &mut Page, snapshot: &Snapshot, now: Time) {
     );
     page.gauges(
         "rpo_met",
-        "Whether the route meets its RPO (1) or not (0); NaN while AWS was not read recently enough to tell.",
+        "Whether the route meets its RPO (1) or not (0); NaN while that cannot be told: AWS was not read recently enough, or has stopped showing the newest recovery point.",
         snapshot.routes.iter().filter_map(|route| Some(gauge(&route_labels(route), met(route.standing_at(now))?))),
     );
     page.gauges(

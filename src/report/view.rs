@@ -16,7 +16,7 @@ pub enum RpoStatus {
     /// The route has no RPO.
     #[serde(rename = "no_promise")]
     NoRpo,
-    /// AWS's inventory there is too old to tell.
+    /// AWS's inventory there is too old to tell, or AWS has stopped showing the newest recovery point.
     Unknown,
     /// The newest recovery point is older than the RPO, or there is none.
     Late,
